@@ -1,0 +1,33 @@
+/** Where each record lies. Partition = one account's ECS index, or one cluster (everything that must commit together). */
+
+export const accountPartition = (account: string): string => `ecs/${account}`;
+export const clusterPartition = (account: string, cluster: string): string => `ecs/${account}/${cluster}`;
+
+/** In the account's partition. */
+export const accountKeys = {
+  cluster: (name: string): string => `cluster/${name}`,
+  clusters: 'cluster/',
+  family: (family: string): string => `family/${family}`,
+  families: 'family/',
+  taskDefinition: (family: string, revision: number): string => `taskdef/${family}/${String(revision).padStart(9, '0')}`,
+  taskDefinitions: (family: string): string => `taskdef/${family}/`,
+} as const;
+
+/** In a cluster's partition. */
+export const clusterKeys = {
+  cluster: 'cluster',
+  instance: (id: string): string => `instance/${id}`,
+  instances: 'instance/',
+  task: (id: string): string => `task/${id}`,
+  tasks: 'task/',
+  service: (name: string): string => `service/${name}`,
+  services: 'service/',
+  /** `order` makes the newest sort first, so that one page is the newest hundred. */
+  serviceEvent: (service: string, createdAt: number, id: string): string =>
+    `event/${service}/${String(Number.MAX_SAFE_INTEGER - createdAt).padStart(16, '0')}/${id}`,
+  serviceEvents: (service: string): string => `event/${service}/`,
+  runTaskToken: (token: string): string => `token/${token}`,
+} as const;
+
+/** The lease of a cluster's leader, in the cluster's partition. */
+export const leaderLease = 'leader';

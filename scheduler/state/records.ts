@@ -1,0 +1,245 @@
+/**
+ * What the scheduler remembers, record by record. These types are the contract between the ECS API (writes intentions),
+ * the service reconciler (writes tasks and deployments), and the agent's side of the control plane (writes observations).
+ * Times are milliseconds since the epoch.
+ */
+
+export type Tags = Readonly<Record<string, string>>;
+
+/** A cluster. Its own partition holds the truth under `cluster`; the account's partition holds an index row. */
+export interface ClusterRecord {
+  readonly name: string;
+  readonly status: 'ACTIVE' | 'INACTIVE';
+  readonly createdAt: number;
+  readonly tags: Tags;
+  /** `settings`, `configuration`, capacity providers: kept as given, in the SDK's shape. */
+  readonly settings: readonly { readonly name: string; readonly value: string }[];
+  readonly capacityProviders: readonly string[];
+  readonly defaultCapacityProviderStrategy: readonly { readonly capacityProvider: string; readonly weight: number; readonly base: number }[];
+}
+
+/** What placement takes from an instance for a task, as ECS counts it. */
+export interface Reservation {
+  /** CPU units, 1024 a vCPU. */
+  readonly cpu: number;
+  /** MiB. */
+  readonly memory: number;
+  /** Static host ports. */
+  readonly tcpPorts: readonly number[];
+  readonly udpPorts: readonly number[];
+  /** Whole devices. */
+  readonly gpus: number;
+}
+
+export interface AttributeRecord {
+  readonly name: string;
+  readonly value?: string;
+}
+
+/** A container instance: one Docker engine under an agent. */
+export interface InstanceRecord {
+  readonly id: string;
+  readonly arn: string;
+  readonly status: 'ACTIVE' | 'DRAINING' | 'DEREGISTERING' | 'INACTIVE';
+  /** Whether the agent's control connection is up; set by the server that holds it. */
+  readonly agentConnected: boolean;
+  /** Changes at every connection, so that a stale disconnect cannot overwrite a newer connect. */
+  readonly connectionId?: string;
+  readonly connectivityChangedAt: number;
+  readonly registeredAt: number;
+  readonly agentVersion?: string;
+  readonly agentHash?: string;
+  readonly dockerVersion?: string;
+  /** Total, after what the agent reserves for the system. */
+  readonly cpu: number;
+  readonly memory: number;
+  readonly reservedTcpPorts: readonly number[];
+  readonly reservedUdpPorts: readonly number[];
+  readonly gpuIds: readonly string[];
+  readonly attributes: readonly AttributeRecord[];
+  readonly tags: Tags;
+  /** The IAM principal that registered it; only the same may act for it. */
+  readonly ownerArn: string;
+  /** Increments whenever the record changes. */
+  readonly version: number;
+}
+
+export type TaskStatus =
+  | 'PROVISIONING'
+  | 'PENDING'
+  | 'ACTIVATING'
+  | 'RUNNING'
+  | 'DEACTIVATING'
+  | 'STOPPING'
+  | 'DEPROVISIONING'
+  | 'STOPPED';
+
+export type HealthStatus = 'HEALTHY' | 'UNHEALTHY' | 'UNKNOWN';
+
+export interface NetworkBinding {
+  readonly bindIP: string;
+  readonly containerPort: number;
+  readonly hostPort: number;
+  readonly protocol: 'tcp' | 'udp';
+}
+
+export interface ContainerRecord {
+  readonly name: string;
+  readonly image: string;
+  readonly essential: boolean;
+  /** Whether the definition has a health check; without one its health is UNKNOWN and does not count. */
+  readonly checksHealth: boolean;
+  readonly lastStatus: 'PENDING' | 'RUNNING' | 'STOPPED';
+  readonly imageDigest?: string;
+  readonly runtimeId?: string;
+  readonly exitCode?: number;
+  readonly reason?: string;
+  readonly healthStatus: HealthStatus;
+  readonly networkBindings: readonly NetworkBinding[];
+}
+
+export type StopCode =
+  | 'TaskFailedToStart'
+  | 'EssentialContainerExited'
+  | 'UserInitiated'
+  | 'ServiceSchedulerInitiated'
+  | 'SpotInterruption'
+  | 'TerminationNotice'
+  | 'InfrastructureHealth';
+
+/** One task. Desired status is the control plane's, last status the agent's word. */
+export interface TaskRecord {
+  readonly id: string;
+  readonly arn: string;
+  /** ARN of the revision. */
+  readonly taskDefinition: string;
+  /** `service:<name>`, `family:<family>` or the caller's own. */
+  readonly group: string;
+  readonly startedBy?: string;
+  readonly service?: { readonly name: string; readonly deploymentId: string };
+  readonly instanceId?: string;
+  readonly reservation: Reservation;
+  readonly desiredStatus: 'RUNNING' | 'STOPPED';
+  readonly lastStatus: TaskStatus;
+  readonly healthStatus: HealthStatus;
+  readonly containers: readonly ContainerRecord[];
+  /** `overrides` of RunTask, in the SDK's shape. */
+  readonly overrides?: unknown;
+  readonly cpu?: string;
+  readonly memory?: string;
+  readonly launchType: 'EC2' | 'EXTERNAL';
+  readonly createdAt: number;
+  readonly pullStartedAt?: number;
+  readonly pullStoppedAt?: number;
+  readonly startedAt?: number;
+  readonly stoppingAt?: number;
+  readonly executionStoppedAt?: number;
+  readonly stoppedAt?: number;
+  readonly stopCode?: StopCode;
+  readonly stoppedReason?: string;
+  /** When it became healthy in the sense of minimumHealthyPercent, if it is. Set by the service reconciler. */
+  readonly healthySince?: number;
+  /** Until when the task is protected from scale-in. */
+  readonly protectedUntil?: number;
+  readonly tags: Tags;
+  readonly enableExecuteCommand: boolean;
+  readonly clientToken?: string;
+  /** Increments at every change. */
+  readonly version: number;
+}
+
+export interface CircuitBreaker {
+  readonly enable: boolean;
+  readonly rollback: boolean;
+  readonly resetOnHealthyTask: boolean;
+  readonly threshold: { readonly type: 'BOUNDED_PERCENT' | 'UNBOUNDED_PERCENT' | 'COUNT'; readonly value: number };
+}
+
+export interface DeploymentConfiguration {
+  readonly maximumPercent: number;
+  readonly minimumHealthyPercent: number;
+  readonly circuitBreaker?: CircuitBreaker;
+}
+
+/** One deployment of a service: the tasks of one revision, with counters. */
+export interface DeploymentRecord {
+  /** `ecs-svc/<19 digits>`. */
+  readonly id: string;
+  readonly status: 'PRIMARY' | 'ACTIVE' | 'INACTIVE';
+  readonly taskDefinition: string;
+  readonly rolloutState: 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
+  readonly rolloutStateReason: string;
+  /** Consecutive tasks of this deployment that never became running or were stopped for their health. */
+  readonly failedTasks: number;
+  /** Whether a task of it has ever been RUNNING (second stage of the circuit breaker). */
+  readonly everRunning: boolean;
+  /** Do not start a task before this time: back-off after tasks that never got to RUNNING. */
+  readonly startNotBefore?: number;
+  /** Why the last attempt to start or keep a task failed, for people. */
+  readonly lastFailure?: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** What caused it: an API call, a push (`image.pushed` web:prod sha256:…), or a rollback of another deployment. */
+  readonly cause: { readonly kind: 'api' | 'push' | 'webhook' | 'rollback'; readonly detail?: string };
+  /** Set once it has been COMPLETED; what rollback looks for. */
+  readonly completedAt?: number;
+}
+
+/** A service with the deployments that still matter: the PRIMARY first, then ACTIVE ones, then the newest completed for rollback. */
+export interface ServiceRecord {
+  readonly name: string;
+  readonly arn: string;
+  readonly status: 'ACTIVE' | 'DRAINING' | 'INACTIVE';
+  readonly schedulingStrategy: 'REPLICA' | 'DAEMON';
+  readonly desiredCount: number;
+  readonly taskDefinition: string;
+  readonly deploymentConfiguration: DeploymentConfiguration;
+  readonly placementConstraints: readonly { readonly type: 'distinctInstance' | 'memberOf'; readonly expression?: string }[];
+  readonly placementStrategy: readonly { readonly type: 'random' | 'spread' | 'binpack'; readonly field?: string }[];
+  readonly healthCheckGracePeriodSeconds?: number;
+  readonly launchType: 'EC2' | 'EXTERNAL';
+  readonly deployments: readonly DeploymentRecord[];
+  readonly createdAt: number;
+  readonly createdBy?: string;
+  readonly tags: Tags;
+  readonly propagateTags: 'NONE' | 'SERVICE' | 'TASK_DEFINITION';
+  readonly enableECSManagedTags: boolean;
+  readonly enableExecuteCommand: boolean;
+  readonly availabilityZoneRebalancing: 'ENABLED' | 'DISABLED';
+  /** What the service follows. Absent: nothing. The ECS tag `slipway:follow=true` means `{ mode: 'tags' }`. */
+  readonly follow?: FollowRule;
+  /** Role, and what else CreateService accepts and DescribeServices gives back, in the SDK's shape. */
+  readonly roleArn?: string;
+  readonly steady: boolean;
+  readonly version: number;
+}
+
+/** Which pushes roll the service: the tags its task definition names, a pattern over tags, or a semver range. */
+export type FollowRule =
+  | { readonly mode: 'tags' }
+  | { readonly mode: 'pattern'; readonly pattern: string }
+  | { readonly mode: 'semver'; readonly range: string };
+
+/** One line of a service's `events`. */
+export interface ServiceEventRecord {
+  readonly id: string;
+  readonly createdAt: number;
+  readonly message: string;
+}
+
+/** One revision of a task definition, in the account's partition. `definition` is the SDK's RegisterTaskDefinition input, defaults filled in. */
+export interface TaskDefinitionRecord {
+  readonly arn: string;
+  readonly family: string;
+  readonly revision: number;
+  readonly status: 'ACTIVE' | 'INACTIVE' | 'DELETE_IN_PROGRESS';
+  readonly registeredAt: number;
+  readonly registeredBy?: string;
+  readonly deregisteredAt?: number;
+  /** In the SDK's TaskDefinition shape, without arn, revision, status and dates. */
+  readonly definition: unknown;
+  readonly requiresAttributes: readonly string[];
+  readonly tags: Tags;
+  /** The revision this one was pinned from by a push, when it was. */
+  readonly pinnedFrom?: string;
+}

@@ -1,0 +1,1 @@
+export type { ConsumeOptions, DeadLetter, Delivery, EventLog, LoggedEvent } from './event-log.ts';

@@ -1,0 +1,1 @@
+export type { HeldLease, LeaseOptions, Leases } from './lease.ts';
