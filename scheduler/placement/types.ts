@@ -51,3 +51,31 @@ export interface Unplaceable {
   /** How many instances each cause ruled out. */
   readonly ruledOut: Readonly<Record<string, number>>;
 }
+
+/** A task as the index counts it: from the moment it is placed until it is STOPPED. */
+export interface PlacedTask {
+  readonly id: string;
+  readonly instanceId: string;
+  readonly group: string;
+  readonly shape: TaskShape;
+}
+
+/** One cluster's instances and tasks, kept up to date by small changes; decisions do not change it until the task is added. */
+export interface PlacementIndex {
+  upsertInstance(instance: InstanceSpec): void;
+  removeInstance(id: string): void;
+  addTask(task: PlacedTask): void;
+  removeTask(id: string): void;
+  /** The task no longer counts for `distinctInstance` and spread (its desired status is STOPPED) but still holds its resources. */
+  retireTask(id: string): void;
+  place(request: PlacementRequest): { readonly instanceId: string } | { readonly unplaceable: Unplaceable };
+  /** The one feasibility function, also used when a plan is committed: undefined when the instance can take the request now. */
+  whyNot(instanceId: string, request: PlacementRequest): Unplaceable | undefined;
+  /** Which of a group's tasks to end first, by the strategies in reverse (reference 2.3); every candidate is returned, in order. */
+  scaleInOrder(candidates: readonly string[], strategies: readonly StrategySpec[]): readonly string[];
+}
+
+export interface PlacementOptions {
+  /** Seed of the injected generator that breaks ties of `random`; the same seed and the same calls give the same decisions. */
+  readonly seed: number;
+}
