@@ -1,0 +1,14 @@
+import type { Principal } from '../gateway/service.ts';
+
+/** What is known about an access key: its secret and whom it stands for, or why it may not be used. */
+export type FoundCredential =
+  | { readonly secret: string; readonly principal: Principal }
+  | { readonly refused: 'unknown' | 'inactive' | 'expired' | 'bad-token' };
+
+/**
+ * Looks up access keys for the verifier. `sessionToken` is undefined when the request carried none: a temporary key
+ * (`ASIA…`) without its token, and a long-term key with one, are both `bad-token`.
+ */
+export interface Credentials {
+  find(accessKeyId: string, sessionToken: string | undefined): Promise<FoundCredential>;
+}
