@@ -1,4 +1,5 @@
 export { arns } from './arns.ts';
+export { idOf, isLive, newDeploymentId, newEventId, newId, newNumber, type RandomBytes } from './ids.ts';
 export { accountKeys, accountPartition, clusterKeys, clusterPartition, leaderLease } from './keys.ts';
 export type {
   AttributeRecord,
@@ -7,6 +8,7 @@ export type {
   ContainerRecord,
   DeploymentConfiguration,
   DeploymentRecord,
+  FamilyRecord,
   FollowRule,
   HealthStatus,
   InstanceRecord,
@@ -19,4 +21,5 @@ export type {
   TaskDefinitionRecord,
   TaskRecord,
   TaskStatus,
+  TokenRecord,
 } from './records.ts';

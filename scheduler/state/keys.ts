@@ -1,3 +1,5 @@
+import type { TokenRecord } from './records.ts';
+
 /** Where each record lies. Partition = one account's ECS index, or one cluster (everything that must commit together). */
 
 export const accountPartition = (account: string): string => `ecs/${account}`;
@@ -9,7 +11,8 @@ export const accountKeys = {
   clusters: 'cluster/',
   family: (family: string): string => `family/${family}`,
   families: 'family/',
-  taskDefinition: (family: string, revision: number): string => `taskdef/${family}/${String(revision).padStart(9, '0')}`,
+  taskDefinition: (family: string, revision: number): string =>
+    `taskdef/${family}/${String(revision).padStart(9, '0')}`,
   taskDefinitions: (family: string): string => `taskdef/${family}/`,
 } as const;
 
@@ -26,7 +29,8 @@ export const clusterKeys = {
   serviceEvent: (service: string, createdAt: number, id: string): string =>
     `event/${service}/${String(Number.MAX_SAFE_INTEGER - createdAt).padStart(16, '0')}/${id}`,
   serviceEvents: (service: string): string => `event/${service}/`,
-  runTaskToken: (token: string): string => `token/${token}`,
+  token: (operation: TokenRecord['operation'], token: string): string => `token/${operation}/${token}`,
+  tokens: 'token/',
 } as const;
 
 /** The lease of a cluster's leader, in the cluster's partition. */

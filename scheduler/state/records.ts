@@ -15,7 +15,11 @@ export interface ClusterRecord {
   /** `settings`, `configuration`, capacity providers: kept as given, in the SDK's shape. */
   readonly settings: readonly { readonly name: string; readonly value: string }[];
   readonly capacityProviders: readonly string[];
-  readonly defaultCapacityProviderStrategy: readonly { readonly capacityProvider: string; readonly weight: number; readonly base: number }[];
+  readonly defaultCapacityProviderStrategy: readonly {
+    readonly capacityProvider: string;
+    readonly weight: number;
+    readonly base: number;
+  }[];
 }
 
 /** What placement takes from an instance for a task, as ECS counts it. */
@@ -89,6 +93,10 @@ export interface ContainerRecord {
   readonly essential: boolean;
   /** Whether the definition has a health check; without one its health is UNKNOWN and does not count. */
   readonly checksHealth: boolean;
+  /** CPU units and MiB after overrides, when the definition sets them. */
+  readonly cpu?: number;
+  readonly memory?: number;
+  readonly memoryReservation?: number;
   readonly lastStatus: 'PENDING' | 'RUNNING' | 'STOPPED';
   readonly imageDigest?: string;
   readonly runtimeId?: string;
@@ -194,7 +202,10 @@ export interface ServiceRecord {
   readonly desiredCount: number;
   readonly taskDefinition: string;
   readonly deploymentConfiguration: DeploymentConfiguration;
-  readonly placementConstraints: readonly { readonly type: 'distinctInstance' | 'memberOf'; readonly expression?: string }[];
+  readonly placementConstraints: readonly {
+    readonly type: 'distinctInstance' | 'memberOf';
+    readonly expression?: string;
+  }[];
   readonly placementStrategy: readonly { readonly type: 'random' | 'spread' | 'binpack'; readonly field?: string }[];
   readonly healthCheckGracePeriodSeconds?: number;
   readonly launchType: 'EC2' | 'EXTERNAL';
@@ -225,6 +236,25 @@ export interface ServiceEventRecord {
   readonly id: string;
   readonly createdAt: number;
   readonly message: string;
+}
+
+/** One family of task definitions, in the account's partition. */
+export interface FamilyRecord {
+  readonly family: string;
+  /** The highest revision ever given out; revisions are never reused. */
+  readonly lastRevision: number;
+  /** The newest ACTIVE revision: what the bare family name stands for. Absent when none is ACTIVE. */
+  readonly latestActive?: number;
+}
+
+/** What an idempotency token has already done, in the cluster's partition. */
+export interface TokenRecord {
+  readonly operation: 'RunTask' | 'CreateService';
+  /** Digest of the request, to tell a retry from another request under the same token. */
+  readonly request: string;
+  /** Ids of the tasks, or the name of the service. */
+  readonly ids: readonly string[];
+  readonly createdAt: number;
 }
 
 /** One revision of a task definition, in the account's partition. `definition` is the SDK's RegisterTaskDefinition input, defaults filled in. */

@@ -1,0 +1,40 @@
+import type { ContainerDefinition, ContainerOverride, TaskOverride } from '@aws-sdk/client-ecs';
+
+import { containersOf, type TaskDefinitionBody } from './definition.ts';
+
+/**
+ * The definition as a task with these overrides runs it: command, environment (by name), CPU, memory and GPUs of
+ * containers, and CPU, memory and roles of the task. The input is expected to have passed `checkOverrides`.
+ */
+export function applyOverrides(body: TaskDefinitionBody, overrides: TaskOverride | undefined): TaskDefinitionBody {
+  if (overrides === undefined) return body;
+  const byName = new Map((overrides.containerOverrides ?? []).map((override) => [override.name, override]));
+  return {
+    ...body,
+    containerDefinitions: containersOf(body).map((container) =>
+      applyToContainer(container, byName.get(container.name)),
+    ),
+    ...pick(overrides, ['cpu', 'memory', 'taskRoleArn', 'executionRoleArn']),
+  };
+}
+
+function applyToContainer(
+  container: ContainerDefinition,
+  override: ContainerOverride | undefined,
+): ContainerDefinition {
+  if (override === undefined) return container;
+  const environment = new Map((container.environment ?? []).map(({ name, value }) => [name, value]));
+  for (const { name, value } of override.environment ?? []) environment.set(name, value);
+  return {
+    ...container,
+    ...pick(override, ['command', 'cpu', 'memory', 'memoryReservation', 'resourceRequirements']),
+    environment: [...environment].map(([name, value]) => ({ name, value })),
+  };
+}
+
+/** The named members that are set; an absent override leaves the definition's own value. */
+function pick<T extends object, K extends keyof T>(from: T, names: readonly K[]): Partial<Pick<T, K>> {
+  const picked: Partial<Pick<T, K>> = {};
+  for (const name of names) if (from[name] !== undefined) picked[name] = from[name];
+  return picked;
+}

@@ -1,0 +1,36 @@
+import type { ConstraintSpec, StrategySpec } from '../placement/types.ts';
+import type { TaskRecord } from '../state/index.ts';
+
+import type { TaskDraft } from './draft.ts';
+
+/** What the drafts of one request have in common for placement. Constraints are the definition's and the request's together. */
+export interface PlacementDemand {
+  readonly kind: 'service' | 'standalone';
+  /** Names of attributes the instance must have: `TaskDefinitionRecord.requiresAttributes`. */
+  readonly requires: readonly string[];
+  readonly constraints: readonly ConstraintSpec[];
+  readonly strategies: readonly StrategySpec[];
+  /** StartTask: this instance or none; resources, ports, attributes and the agent are checked, constraints and strategies are not. */
+  readonly instanceId?: string;
+}
+
+export interface PlacementFailure {
+  /** In ECS's words: `RESOURCE:MEMORY`, `AGENT`, `ATTRIBUTE`, `MISSING`, … */
+  readonly code: string;
+  /** One sentence for people. */
+  readonly message: string;
+}
+
+/** Finds instances for tasks and commits the tasks; only the leader of a cluster decides. */
+export interface TaskPlacer {
+  /**
+   * Places as many of the drafts as fit, in order, and answers when the placed ones are durable. A draft whose id is
+   * already a task of the cluster counts as placed and is returned as it stands, so that a retry after an unknown
+   * outcome is safe. One failure for each draft that was not placed.
+   */
+  place(
+    cluster: { readonly account: string; readonly name: string },
+    drafts: readonly TaskDraft[],
+    demand: PlacementDemand,
+  ): Promise<{ readonly placed: readonly TaskRecord[]; readonly failures: readonly PlacementFailure[] }>;
+}
