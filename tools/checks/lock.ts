@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+
+interface Lock {
+  readonly packages: Readonly<
+    Record<string, { readonly optionalDependencies?: Readonly<Record<string, string>>; readonly resolved?: string }>
+  >;
+}
+
+/**
+ * Checks that the lock file installs everywhere: every optional platform package that it names is in it (npm 11 refuses
+ * `npm ci` otherwise), and it carries no download addresses.
+ * @returns one line per problem; empty when all is well
+ */
+export function checkLock(path: string): string[] {
+  const { packages } = JSON.parse(readFileSync(path, 'utf8')) as Lock;
+  const paths = Object.keys(packages);
+  const problems: string[] = [];
+  for (const [from, entry] of Object.entries(packages)) {
+    for (const name of Object.keys(entry.optionalDependencies ?? {})) {
+      if (!paths.some((other) => other.endsWith(`node_modules/${name}`))) {
+        problems.push(
+          `${from} wants ${name}, which the lock file lacks: pin a version whose platform packages all exist`,
+        );
+      }
+    }
+    if (entry.resolved?.startsWith('http'))
+      problems.push(`${from} carries a download address: run npm install with the project's .npmrc`);
+  }
+  return problems;
+}

@@ -1,0 +1,30 @@
+import { ECSClient } from '@aws-sdk/client-ecs';
+import { awsVariables } from './env.ts';
+import { CliError } from './errors.ts';
+
+/** An ECS client for the commands: AWS_* variables when the shell has them, otherwise the data folder's administrator. */
+export function ecsClient(): ECSClient {
+  const env = process.env;
+  const found =
+    env['AWS_ENDPOINT_URL'] !== undefined && env['AWS_ACCESS_KEY_ID'] !== undefined
+      ? (env as Record<string, string>)
+      : awsVariables(env['SLIPWAY_DATA'] ?? 'data');
+  return new ECSClient({
+    endpoint: found['AWS_ENDPOINT_URL'] ?? '',
+    region: found['AWS_REGION'] ?? found['AWS_DEFAULT_REGION'] ?? 'us-east-1',
+    credentials: {
+      accessKeyId: found['AWS_ACCESS_KEY_ID'] ?? '',
+      secretAccessKey: found['AWS_SECRET_ACCESS_KEY'] ?? '',
+      ...(found['AWS_SESSION_TOKEN'] ? { sessionToken: found['AWS_SESSION_TOKEN'] } : {}),
+    },
+  });
+}
+
+/** Splits `<cluster>/<service>`; a bare service is in the cluster `default`. */
+export function parseService(text: string): { readonly cluster: string; readonly service: string } {
+  const parts = text.split('/');
+  const [cluster, service] = parts.length === 1 ? ['default', parts[0]] : parts;
+  if (parts.length > 2 || !cluster || !service)
+    throw new CliError(`name the service as <cluster>/<service>, not '${text}'`, 2);
+  return { cluster, service };
+}

@@ -1,0 +1,135 @@
+import {
+  DescribeServicesCommand,
+  DescribeTasksCommand,
+  type ECSClient,
+  ListTasksCommand,
+  type Service,
+  type Task,
+} from '@aws-sdk/client-ecs';
+import { ecsClient, parseService } from './aws-client.ts';
+import { CliError } from './errors.ts';
+import { parseOutput, print, printJson, table } from './output.ts';
+
+/** `slipway explain`: what a service is doing, what it waits for and what failed last, from the ECS API alone. */
+export async function explain(name: string, options: { readonly output: string }): Promise<void> {
+  const output = parseOutput(options.output);
+  const { cluster, service: serviceName } = parseService(name);
+  const client = ecsClient();
+  const answer = await client.send(
+    new DescribeServicesCommand({ cluster, services: [serviceName], include: ['TAGS'] }),
+  );
+  const service = answer.services?.[0];
+  if (!service) throw new CliError(`there is no service ${serviceName} in the cluster ${cluster}`);
+  const running = await tasksOf(client, cluster, serviceName, 'RUNNING');
+  const stopped = await tasksOf(client, cluster, serviceName, 'STOPPED');
+  const report = {
+    verdict: verdict(service),
+    service: summary(service),
+    tasks: running.map(taskLine),
+    stopped: stopped.slice(0, 10).map(taskLine),
+  };
+  if (output === 'json') {
+    printJson(report);
+    return;
+  }
+  print(`${cluster}/${serviceName}: ${report.verdict}`);
+  print();
+  print(
+    table(
+      ['DEPLOYMENT', 'STATUS', 'ROLLOUT', 'RUNNING', 'PENDING', 'FAILED', 'TASK DEFINITION'],
+      (service.deployments ?? []).map((deployment) => [
+        deployment.id ?? '',
+        deployment.status ?? '',
+        deployment.rolloutState ?? '',
+        `${deployment.runningCount ?? 0}/${deployment.desiredCount ?? 0}`,
+        String(deployment.pendingCount ?? 0),
+        String(deployment.failedTasks ?? 0),
+        shortArn(deployment.taskDefinition),
+      ]),
+    ),
+  );
+  for (const deployment of service.deployments ?? [])
+    if (deployment.rolloutStateReason) print(`  ${deployment.rolloutStateReason}`);
+  print();
+  printTasks('Tasks', report.tasks);
+  printTasks('Last stopped', report.stopped);
+  print('Last events');
+  for (const event of (service.events ?? []).slice(0, 10))
+    print(`  ${event.createdAt?.toISOString() ?? ''}  ${event.message ?? ''}`);
+}
+
+interface TaskLine {
+  readonly id: string;
+  readonly revision: string;
+  readonly status: string;
+  readonly health: string;
+  readonly reason: string;
+}
+
+function printTasks(title: string, tasks: readonly TaskLine[]): void {
+  if (tasks.length === 0) return;
+  print(title);
+  const rows = tasks.map((task) => [task.id, task.revision, task.status, task.health, task.reason]);
+  print(table(['TASK', 'REVISION', 'STATUS', 'HEALTH', 'REASON'], rows).replaceAll(/^/gm, '  '));
+  print();
+}
+
+/** One sentence: the state of the newest deployment, and what stands in its way. */
+function verdict(service: Service): string {
+  const primary = service.deployments?.find((deployment) => deployment.status === 'PRIMARY');
+  const lastWord = service.events?.[0]?.message ?? '';
+  if (service.status !== 'ACTIVE') return `the service is ${service.status}`;
+  if (!primary) return 'the service has no deployment';
+  if (primary.rolloutState === 'COMPLETED') {
+    const steady = service.runningCount === service.desiredCount;
+    return steady
+      ? `steady, ${service.runningCount ?? 0} tasks on ${shortArn(primary.taskDefinition)}`
+      : `was deployed, now has ${service.runningCount ?? 0} of ${service.desiredCount ?? 0} tasks: ${lastWord}`;
+  }
+  if (primary.rolloutState === 'FAILED') return `the deployment failed: ${primary.rolloutStateReason ?? lastWord}`;
+  return `rolling out ${shortArn(primary.taskDefinition)}, ${primary.runningCount ?? 0} of ${primary.desiredCount ?? 0} running: ${lastWord}`;
+}
+
+function summary(service: Service): object {
+  return {
+    status: service.status,
+    desiredCount: service.desiredCount,
+    runningCount: service.runningCount,
+    pendingCount: service.pendingCount,
+    follow: service.tags?.find((tag) => tag.key === 'slipway:follow')?.value ?? null,
+    deployments: service.deployments,
+    events: service.events?.slice(0, 20),
+  };
+}
+
+async function tasksOf(
+  client: ECSClient,
+  cluster: string,
+  serviceName: string,
+  desiredStatus: 'RUNNING' | 'STOPPED',
+): Promise<Task[]> {
+  const { taskArns = [] } = await client.send(new ListTasksCommand({ cluster, serviceName, desiredStatus }));
+  if (taskArns.length === 0) return [];
+  const { tasks = [] } = await client.send(new DescribeTasksCommand({ cluster, tasks: taskArns }));
+  return tasks.sort((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0));
+}
+
+function taskLine(task: Task): TaskLine {
+  const reasons = (task.containers ?? [])
+    .filter(
+      (container) =>
+        container.reason !== undefined || (container.exitCode !== undefined && container.lastStatus === 'STOPPED'),
+    )
+    .map((container) => `${container.name ?? ''}: ${container.reason ?? `exit ${container.exitCode ?? ''}`}`);
+  return {
+    id: shortArn(task.taskArn),
+    revision: shortArn(task.taskDefinitionArn),
+    status: task.lastStatus ?? '',
+    health: task.healthStatus ?? '',
+    reason: [task.stoppedReason, ...reasons].filter((reason) => reason !== undefined).join('; '),
+  };
+}
+
+function shortArn(arn: string | undefined): string {
+  return arn?.split('/').at(-1) ?? '';
+}

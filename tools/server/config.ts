@@ -1,0 +1,159 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+
+/** Everything `slipway serve` can be told, from `SLIPWAY_*` variables; see the table in README.md. */
+export interface ServerConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Absolute path of the data folder. */
+  readonly data: string;
+  readonly account: string;
+  readonly region: string;
+  /** Further `host[:port]` names under which clients and image references reach this installation. */
+  readonly endpoints: readonly string[];
+  readonly records: { readonly type: 'sqlite' } | { readonly type: 'redis'; readonly url: string };
+  readonly blobs:
+    | { readonly type: 'filesystem' }
+    | {
+        readonly type: 's3';
+        readonly endpoint: string;
+        readonly bucket: string;
+        readonly region: string;
+        readonly accessKeyId: string;
+        readonly secretAccessKey: string;
+      };
+  /** `auto`: run an agent when a Docker engine answers. */
+  readonly agent: 'auto' | 'off';
+  readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+  /** Seconds after RUNNING at which a task that nothing checks counts as healthy. ECS: 40. */
+  readonly healthyAfterSeconds: number;
+  readonly tls: { readonly certificate: string; readonly key: string } | undefined;
+  /** Listening beyond loopback without TLS must be asked for. */
+  readonly allowPlainHttp: boolean;
+}
+
+/** The configuration is not usable; the message lists every problem with the variable's name. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+const host = z.string().regex(/^[A-Za-z0-9._:-]+$/, 'must be a host name or address');
+
+const schema = z.object({
+  SLIPWAY_HOST: host.default('127.0.0.1'),
+  SLIPWAY_PORT: z.coerce.number().int().min(0).max(65_535).default(7500),
+  SLIPWAY_DATA: z.string().min(1).default('data'),
+  SLIPWAY_ACCOUNT: z
+    .string()
+    .regex(/^\d{12}$/, 'must be 12 digits')
+    .default('000000000000'),
+  SLIPWAY_REGION: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must look like us-east-1')
+    .default('us-east-1'),
+  SLIPWAY_ENDPOINTS: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== ''),
+    )
+    .pipe(z.array(host)),
+  SLIPWAY_RECORDS: z
+    .string()
+    .regex(/^(sqlite|rediss?:\/\/.+)$/, 'must be "sqlite" or a redis:// URL')
+    .default('sqlite'),
+  SLIPWAY_BLOBS: z
+    .string()
+    .regex(/^(filesystem|s3)$/, 'must be "filesystem" or "s3"')
+    .default('filesystem'),
+  SLIPWAY_S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  SLIPWAY_S3_BUCKET: z.string().min(3).max(63).optional(),
+  SLIPWAY_S3_REGION: z.string().min(1).default('us-east-1'),
+  SLIPWAY_S3_ACCESS_KEY_ID: z.string().min(1).optional(),
+  SLIPWAY_S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
+  SLIPWAY_AGENT: z.enum(['auto', 'off']).default('auto'),
+  SLIPWAY_LOG: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
+  SLIPWAY_HEALTHY_AFTER_SECONDS: z.coerce.number().min(0).max(3600).default(40),
+  SLIPWAY_TLS_CERTIFICATE: z.string().min(1).optional(),
+  SLIPWAY_TLS_KEY: z.string().min(1).optional(),
+  SLIPWAY_ALLOW_PLAIN_HTTP: z.enum(['true', 'false']).default('false'),
+});
+
+/**
+ * Reads the configuration from the environment; unknown `SLIPWAY_*` names are refused, since they are misspellings.
+ * @throws ConfigError with all problems at once
+ */
+export function readConfig(env: NodeJS.ProcessEnv): ServerConfig {
+  const problems: string[] = [];
+  const known = new Set([...Object.keys(schema.shape), ...clientVariables]);
+  for (const name of Object.keys(env)) {
+    if (name.startsWith('SLIPWAY_') && !known.has(name) && !name.startsWith('SLIPWAY_TEST_')) {
+      problems.push(`${name}: no such setting`);
+    }
+  }
+  const parsed = schema.safeParse(withoutEmpty(env));
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) problems.push(`${issue.path.join('.')}: ${issue.message}`);
+  }
+  if (parsed.data?.SLIPWAY_BLOBS === 's3') {
+    for (const name of s3Required)
+      if (parsed.data[name] === undefined) problems.push(`${name}: is needed with SLIPWAY_BLOBS=s3`);
+  }
+  if ((parsed.data?.SLIPWAY_TLS_CERTIFICATE === undefined) !== (parsed.data?.SLIPWAY_TLS_KEY === undefined)) {
+    problems.push('SLIPWAY_TLS_CERTIFICATE and SLIPWAY_TLS_KEY: set both or neither');
+  }
+  if (problems.length > 0 || !parsed.success) throw new ConfigError(`bad configuration\n  ${problems.join('\n  ')}`);
+  return Object.freeze(toConfig(parsed.data));
+}
+
+/** Variables that other commands of the CLI read. */
+const clientVariables = ['SLIPWAY_ENDPOINT'];
+const s3Required = [
+  'SLIPWAY_S3_ENDPOINT',
+  'SLIPWAY_S3_BUCKET',
+  'SLIPWAY_S3_ACCESS_KEY_ID',
+  'SLIPWAY_S3_SECRET_ACCESS_KEY',
+] as const;
+
+function withoutEmpty(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+}
+
+function toConfig(env: z.output<typeof schema>): ServerConfig {
+  return {
+    host: env.SLIPWAY_HOST,
+    port: env.SLIPWAY_PORT,
+    data: resolve(env.SLIPWAY_DATA),
+    account: env.SLIPWAY_ACCOUNT,
+    region: env.SLIPWAY_REGION,
+    endpoints: env.SLIPWAY_ENDPOINTS,
+    records: env.SLIPWAY_RECORDS === 'sqlite' ? { type: 'sqlite' } : { type: 'redis', url: env.SLIPWAY_RECORDS },
+    blobs:
+      env.SLIPWAY_BLOBS === 'filesystem'
+        ? { type: 'filesystem' }
+        : {
+            type: 's3',
+            endpoint: env.SLIPWAY_S3_ENDPOINT ?? '',
+            bucket: env.SLIPWAY_S3_BUCKET ?? '',
+            region: env.SLIPWAY_S3_REGION,
+            accessKeyId: env.SLIPWAY_S3_ACCESS_KEY_ID ?? '',
+            secretAccessKey: env.SLIPWAY_S3_SECRET_ACCESS_KEY ?? '',
+          },
+    agent: env.SLIPWAY_AGENT,
+    logLevel: env.SLIPWAY_LOG,
+    healthyAfterSeconds: env.SLIPWAY_HEALTHY_AFTER_SECONDS,
+    tls:
+      env.SLIPWAY_TLS_CERTIFICATE !== undefined && env.SLIPWAY_TLS_KEY !== undefined
+        ? { certificate: env.SLIPWAY_TLS_CERTIFICATE, key: env.SLIPWAY_TLS_KEY }
+        : undefined,
+    allowPlainHttp: env.SLIPWAY_ALLOW_PLAIN_HTTP === 'true',
+  };
+}
+
+/** Whether an address only this machine can reach. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}

@@ -1,0 +1,70 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The small files in the data folder that people and commands read: credentials, and where the server answers. */
+
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** What a running server leaves in `server.json`, for `slipway env` and `doctor`. */
+export interface ServerState {
+  readonly pid: number;
+  readonly endpoint: string;
+  readonly region: string;
+  readonly account: string;
+}
+
+const credentialsFile = (data: string): string => join(data, 'credentials');
+const stateFile = (data: string): string => join(data, 'server.json');
+
+/** Writes the administrator's key in the AWS shared-credentials format, readable by the owner only. */
+export function writeCredentials(data: string, credentials: Credentials): void {
+  const text = `[default]\naws_access_key_id = ${credentials.accessKeyId}\naws_secret_access_key = ${credentials.secretAccessKey}\n`;
+  writeAtomically(credentialsFile(data), text, 0o600);
+}
+
+/** Reads the `[default]` profile; undefined when the file is absent or holds no key. */
+export function readCredentials(data: string): Credentials | undefined {
+  const text = readIfThere(credentialsFile(data));
+  const member = (name: string): string | undefined =>
+    new RegExp(`^\\s*${name}\\s*=\\s*(\\S+)\\s*$`, 'm').exec(text ?? '')?.[1];
+  const accessKeyId = member('aws_access_key_id');
+  const secretAccessKey = member('aws_secret_access_key');
+  return accessKeyId !== undefined && secretAccessKey !== undefined ? { accessKeyId, secretAccessKey } : undefined;
+}
+
+export function writeServerState(data: string, state: ServerState): void {
+  writeAtomically(stateFile(data), `${JSON.stringify(state)}\n`, 0o644);
+}
+
+export function readServerState(data: string): ServerState | undefined {
+  const text = readIfThere(stateFile(data));
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as ServerState;
+  } catch {
+    return undefined;
+  }
+}
+
+export function removeServerState(data: string): void {
+  rmSync(stateFile(data), { force: true });
+}
+
+function writeAtomically(path: string, text: string, mode: number): void {
+  mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
+  const temporary = `${path}.new`;
+  writeFileSync(temporary, text, { mode });
+  renameSync(temporary, path);
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,45 @@
+import { run, type CommandResult } from './command.ts';
+
+/** The unmodified AWS command line, pointed at a server by the variables that `slipway env` prints. */
+export class AwsCli {
+  readonly #env: Readonly<Record<string, string>>;
+  #explicitEndpoint: boolean | undefined;
+
+  constructor(env: Readonly<Record<string, string>>) {
+    this.#env = env;
+  }
+
+  async run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CommandResult> {
+    this.#explicitEndpoint ??= !readsEndpointVariable(await version());
+    const all = this.#explicitEndpoint ? ['--endpoint-url', this.#env['AWS_ENDPOINT_URL'] ?? '', ...args] : args;
+    return run('aws', all, {
+      env: {
+        AWS_PAGER: '',
+        AWS_CONFIG_FILE: '/dev/null',
+        AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+        AWS_MAX_ATTEMPTS: '2',
+        ...this.#env,
+        ...env,
+      },
+    });
+  }
+
+  /** Runs a command that must succeed and parses its JSON; undefined when it prints nothing. */
+  async json<T = Record<string, unknown>>(args: readonly string[]): Promise<T> {
+    const result = await this.run([...args, '--output', 'json']);
+    if (result.code !== 0)
+      throw new Error(`aws ${args.join(' ')}: exit ${result.code}\n${result.stdout}${result.stderr}`);
+    return (result.stdout.trim() === '' ? undefined : JSON.parse(result.stdout)) as T;
+  }
+}
+
+async function version(): Promise<string> {
+  const result = await run('aws', ['--version'], {});
+  return /aws-cli\/(\S+)/.exec(result.stdout + result.stderr)?.[1] ?? '0';
+}
+
+/** AWS_ENDPOINT_URL is read since 1.29.17 and 2.13.0. */
+function readsEndpointVariable(text: string): boolean {
+  const [major = 0, minor = 0] = text.split('.').map(Number);
+  return major === 1 ? minor >= 30 : major === 2 ? minor >= 13 : major > 2;
+}

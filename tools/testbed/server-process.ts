@@ -1,0 +1,98 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { awsVariables } from '../cli/env.ts';
+import { readServerState } from '../server/state-files.ts';
+import { until } from './command.ts';
+
+const main = join(import.meta.dirname, '..', 'cli', 'main.ts');
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** A `slipway serve` process of its own, with a port and a data folder that survive restarts. */
+export class ServerProcess {
+  readonly port: number;
+  readonly data: string;
+  readonly #env: Readonly<Record<string, string>>;
+  #child: ChildProcess | undefined;
+  #log = '';
+
+  constructor(port: number, data: string, env: Readonly<Record<string, string>> = {}) {
+    this.port = port;
+    this.data = data;
+    this.#env = env;
+  }
+
+  get endpoint(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** `host:port`, as image references name this registry. */
+  get registry(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  /** Everything the process has printed since it was made, for failures. */
+  get log(): string {
+    return this.#log;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Starts the process and waits until it serves. */
+  async start(timeout = 30_000): Promise<void> {
+    const child = spawn(process.execPath, [main, 'serve'], {
+      env: { ...process.env, SLIPWAY_PORT: String(this.port), SLIPWAY_DATA: this.data, ...this.#env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#child = child;
+    const take = (chunk: Buffer): void => {
+      this.#log += chunk.toString();
+    };
+    child.stdout.on('data', take);
+    child.stderr.on('data', take);
+    let exited: string | undefined;
+    child.on('exit', (code, signal) => {
+      exited = signal ?? `code ${code ?? 0}`;
+    });
+    await until(
+      'the server to serve',
+      timeout,
+      async () => {
+        if (exited !== undefined) throw new Error(`the server ended (${exited}):\n${this.#log}`);
+        if (readServerState(this.data)?.pid !== child.pid) return undefined;
+        return (await fetch(`${this.endpoint}/healthz`)).ok;
+      },
+      50,
+    ).catch((error: unknown) => {
+      child.kill('SIGKILL');
+      throw new Error(`the server did not start:\n${this.#log}`, { cause: error });
+    });
+  }
+
+  /** Sends a signal and waits for the end. @returns the exit code, or 128 when a signal ended it */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? 128;
+    const ended = new Promise<number>((resolve) => child.once('exit', (code) => resolve(code ?? 128)));
+    child.kill(signal);
+    return ended;
+  }
+
+  /** The `AWS_*` variables that `slipway env` prints. */
+  aws(): Record<string, string> {
+    return awsVariables(this.data);
+  }
+}
