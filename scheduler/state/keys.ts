@@ -25,12 +25,16 @@ export const clusterKeys = {
   tasks: 'task/',
   service: (name: string): string => `service/${name}`,
   services: 'service/',
+  events: 'event/',
   /** `order` makes the newest sort first, so that one page is the newest hundred. */
   serviceEvent: (service: string, createdAt: number, id: string): string =>
     `event/${service}/${String(Number.MAX_SAFE_INTEGER - createdAt).padStart(16, '0')}/${id}`,
   serviceEvents: (service: string): string => `event/${service}/`,
   token: (operation: TokenRecord['operation'], token: string): string => `token/${operation}/${token}`,
   tokens: 'token/',
+  /** A server that holds agents' connections of this cluster; renewed while it lives. */
+  connectionServer: (serverId: string): string => `connections/${serverId}`,
+  connectionServers: 'connections/',
 } as const;
 
 /** The lease of a cluster's leader, in the cluster's partition. */

@@ -50,6 +50,10 @@ export interface InstanceRecord {
   /** Changes at every connection, so that a stale disconnect cannot overwrite a newer connect. */
   readonly connectionId?: string;
   readonly connectivityChangedAt: number;
+  /** Increments at every control connection; the high part of every sequence number sent over it, so that a server with an older connection cannot command. */
+  readonly channelGeneration?: number;
+  /** Whether the agent reports its container runtime as impaired; then `agentConnected` is false though the connection is up. */
+  readonly runtimeImpaired?: boolean;
   readonly registeredAt: number;
   readonly agentVersion?: string;
   readonly agentHash?: string;
@@ -145,8 +149,10 @@ export interface TaskRecord {
   readonly stoppedAt?: number;
   readonly stopCode?: StopCode;
   readonly stoppedReason?: string;
-  /** When it became healthy in the sense of minimumHealthyPercent, if it is. Set by the service reconciler. */
+  /** When it first became healthy in the sense of minimumHealthyPercent, if it ever did. Set by the service reconciler. */
   readonly healthySince?: number;
+  /** The service reconciler has drawn its conclusions from the end of this task (failure counts, back-off). */
+  readonly reviewed?: boolean;
   /** Until when the task is protected from scale-in. */
   readonly protectedUntil?: number;
   readonly tags: Tags;
@@ -185,6 +191,17 @@ export interface DeploymentRecord {
   readonly startNotBefore?: number;
   /** Why the last attempt to start or keep a task failed, for people. */
   readonly lastFailure?: string;
+  readonly lastFailureAt?: number;
+  /** Consecutive tasks that never reached RUNNING; decides the back-off. */
+  readonly startFailures?: number;
+  /** Consecutive tasks that reached RUNNING and ended before they ever were healthy; decides the pace of restarts. */
+  readonly crashes?: number;
+  /** How many tasks a deployment that is being replaced still has to keep up, each replaced by one of its own revision. */
+  readonly keepCount?: number;
+  /** Container name -> image reference pinned by digest when the deployment began, so that a rollback runs what ran (versionConsistency). */
+  readonly images?: Readonly<Record<string, string>>;
+  /** Set while no instance can take its next task; no failure of the deployment. */
+  readonly unplaceable?: { readonly code: string; readonly message: string; readonly since: number };
   readonly createdAt: number;
   readonly updatedAt: number;
   /** What caused it: an API call, a push (`image.pushed` web:prod sha256:…), or a rollback of another deployment. */
@@ -222,7 +239,21 @@ export interface ServiceRecord {
   /** Role, and what else CreateService accepts and DescribeServices gives back, in the SDK's shape. */
   readonly roleArn?: string;
   readonly steady: boolean;
+  /** Standing causes and what was last said about them in `events`: repeats are left out for 6 hours. Written by the reconciler. */
+  readonly said?: Readonly<Record<string, { readonly message: string; readonly at: number }>>;
+  /** Images whose deployment failed, newest first, at most 20: not deployed again but by a new push of them, or by hand. */
+  readonly rejected?: readonly RejectedImage[];
   readonly version: number;
+}
+
+/** One container's image of a deployment that failed. */
+export interface RejectedImage {
+  readonly deploymentId: string;
+  readonly container: string;
+  /** `sha256:…` */
+  readonly digest: string;
+  readonly at: number;
+  readonly reason: string;
 }
 
 /** Which pushes roll the service: the tags its task definition names, a pattern over tags, or a semver range. */
