@@ -21,6 +21,9 @@ export const clusterKeys = {
   cluster: 'cluster',
   instance: (id: string): string => `instance/${id}`,
   instances: 'instance/',
+  /** Bumped by every placement on the instance, under a version condition, so that two placers never count on the same room. */
+  load: (instance: string): string => `load/${instance}`,
+  loads: 'load/',
   task: (id: string): string => `task/${id}`,
   tasks: 'task/',
   service: (name: string): string => `service/${name}`,
