@@ -1,5 +1,3 @@
-import type { TaskRecord } from './records.ts';
-
 /** Random bytes, injected: `randomBytes` of `node:crypto` in production, a seeded generator in simulation and tests. */
 export type RandomBytes = (size: number) => Uint8Array;
 
@@ -25,6 +23,3 @@ export const newDeploymentId = (random: RandomBytes): string => `ecs-svc/${newNu
 
 /** The last part of an ARN with slashes: the id of a task, instance or service. */
 export const idOf = (arn: string): string => arn.slice(arn.lastIndexOf('/') + 1);
-
-/** Whether the agent still has, or may still get, something to run for the task. */
-export const isLive = (task: TaskRecord): boolean => task.lastStatus !== 'STOPPED';

@@ -1,5 +1,5 @@
 export { arns } from './arns.ts';
-export { idOf, isLive, newDeploymentId, newEventId, newId, newNumber, type RandomBytes } from './ids.ts';
+export { idOf, newDeploymentId, newEventId, newId, newNumber, type RandomBytes } from './ids.ts';
 export { accountKeys, accountPartition, clusterKeys, clusterPartition, leaderLease } from './keys.ts';
 export type {
   AttributeRecord,
@@ -13,6 +13,7 @@ export type {
   HealthStatus,
   InstanceRecord,
   NetworkBinding,
+  RejectedImage,
   Reservation,
   ServiceEventRecord,
   ServiceRecord,
@@ -23,3 +24,5 @@ export type {
   TaskStatus,
   TokenRecord,
 } from './records.ts';
+export { toJson } from './json.ts';
+export { isLive, isPending } from './status.ts';

@@ -1,0 +1,103 @@
+import type { Attribute } from '@aws-sdk/client-ecs';
+
+import { AwsError } from '@slipway/auth/gateway';
+
+import { arns, type AttributeRecord, type InstanceRecord } from '../state/index.ts';
+import type { ClusterRef, EcsContext } from './context.ts';
+import { invalidParameter } from './errors.ts';
+import { parseMember } from './identifiers.ts';
+import { changeInstance } from './instances.ts';
+
+const perInstance = 10;
+
+/** Whether callers own the attribute; the others come from the agent and the control plane. */
+export const isCustomAttribute = (name: string): boolean =>
+  !name.startsWith('ecs.') && !name.startsWith('com.amazonaws.ecs.');
+
+/**
+ * Creates or replaces custom attributes of container instances, instance by instance.
+ * @throws InvalidParameterException, TargetNotFoundException, AttributeLimitExceededException
+ */
+export async function putAttributes(
+  context: EcsContext,
+  ref: ClusterRef,
+  attributes: readonly Attribute[],
+): Promise<void> {
+  for (const attribute of attributes) checkAttribute(attribute);
+  await eachTarget(context, ref, attributes, (instance, given) => {
+    const kept = instance.attributes.filter(({ name }) => !given.some((attribute) => attribute.name === name));
+    const changed = [
+      ...kept,
+      ...given.map(({ name = '', value }): AttributeRecord => ({ name, ...(value === undefined ? {} : { value }) })),
+    ];
+    if (changed.filter(({ name }) => isCustomAttribute(name)).length > perInstance) {
+      throw new AwsError(
+        'AttributeLimitExceededException',
+        `A container instance can have at most ${perInstance} custom attributes.`,
+      );
+    }
+    return changed;
+  });
+}
+
+/**
+ * Removes custom attributes; those that are not there are not an error.
+ * @throws InvalidParameterException, TargetNotFoundException
+ */
+export async function deleteAttributes(
+  context: EcsContext,
+  ref: ClusterRef,
+  attributes: readonly Attribute[],
+): Promise<void> {
+  for (const attribute of attributes) checkAttribute(attribute);
+  await eachTarget(context, ref, attributes, (instance, given) =>
+    instance.attributes.filter(({ name }) => !given.some((attribute) => attribute.name === name)),
+  );
+}
+
+async function eachTarget(
+  context: EcsContext,
+  ref: ClusterRef,
+  attributes: readonly Attribute[],
+  change: (instance: InstanceRecord, given: readonly Attribute[]) => readonly AttributeRecord[],
+): Promise<void> {
+  const home = { account: ref.account, region: context.region };
+  const byTarget = Map.groupBy(attributes, ({ targetId }) => {
+    if (targetId === undefined || targetId === '')
+      throw invalidParameter('Every attribute needs a targetId: the id or ARN of a container instance.');
+    return parseMember('container-instance', targetId, ref.cluster, home);
+  });
+  for (const [id, given] of byTarget) {
+    const changed = await changeInstance(context, ref, id, (instance) => ({
+      ...instance,
+      attributes: change(instance, given),
+    }));
+    if (changed === undefined) {
+      throw new AwsError(
+        'TargetNotFoundException',
+        `The target ${arns.containerInstance(context.region, ref.account, ref.cluster, id)} was not found in cluster ${ref.cluster}.`,
+      );
+    }
+  }
+}
+
+/** Rules of the API reference, type Attribute. */
+function checkAttribute({ name, value, targetType }: Attribute): void {
+  if (targetType !== undefined && targetType !== 'container-instance') {
+    throw invalidParameter(`Unknown target type '${targetType}': only container-instance has attributes.`);
+  }
+  if (name === undefined || !/^[A-Za-z0-9_\-/\\.]{1,128}$/.test(name)) {
+    throw invalidParameter(`Invalid attribute name '${name ?? ''}': use 1 to 128 letters, digits and - _ / \\ .`);
+  }
+  if (!isCustomAttribute(name)) {
+    throw invalidParameter(`Attribute names that start with 'ecs.' or 'com.amazonaws.ecs.' are reserved: '${name}'.`);
+  }
+  if (
+    value !== undefined &&
+    !/^[A-Za-z0-9_\-.@:/\\+](?:[A-Za-z0-9_\-.@:/\\+ ]{0,126}[A-Za-z0-9_\-.@:/\\+])?$/.test(value)
+  ) {
+    throw invalidParameter(
+      `Invalid value of attribute '${name}': use 1 to 128 letters, digits and - _ . @ : / \\ + and spaces, not at either end.`,
+    );
+  }
+}

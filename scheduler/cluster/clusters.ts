@@ -1,0 +1,148 @@
+import { ConditionFailed, transact } from '@slipway/storage/records';
+
+import { AwsError } from '@slipway/auth/gateway';
+
+import {
+  accountKeys,
+  accountPartition,
+  clusterKeys,
+  clusterPartition,
+  type ClusterRecord,
+  type InstanceRecord,
+  isLive,
+  type ServiceRecord,
+  type Tags,
+  type TaskRecord,
+  toJson,
+} from '../state/index.ts';
+import type { ClusterRef, EcsContext } from './context.ts';
+import { clusterNotFound } from './errors.ts';
+import { scan } from './scan.ts';
+
+/** The cluster's record, whatever its status, or undefined. */
+export async function findCluster(context: EcsContext, ref: ClusterRef): Promise<ClusterRecord | undefined> {
+  const stored = await context.records.get<ClusterRecord>(
+    clusterPartition(ref.account, ref.cluster),
+    clusterKeys.cluster,
+  );
+  return stored?.value;
+}
+
+/**
+ * The cluster, which must be ACTIVE.
+ * @throws ClusterNotFoundException
+ */
+export async function activeCluster(context: EcsContext, ref: ClusterRef): Promise<ClusterRecord> {
+  const cluster = await findCluster(context, ref);
+  if (cluster?.status !== 'ACTIVE') throw clusterNotFound();
+  return cluster;
+}
+
+/**
+ * Creates a cluster, or returns the ACTIVE one of that name unchanged, as ECS does. The cluster's own partition holds
+ * the truth; the account's index row follows in a second commit and is written again by every retry.
+ */
+export async function createCluster(
+  context: EcsContext,
+  ref: ClusterRef,
+  options: { readonly tags: Tags; readonly settings: ClusterRecord['settings'] },
+): Promise<ClusterRecord> {
+  const cluster = await transact(context.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
+    const existing = await tx.get<ClusterRecord>(clusterKeys.cluster);
+    if (existing?.status === 'ACTIVE') return existing;
+    const created: ClusterRecord = {
+      name: ref.cluster,
+      status: 'ACTIVE',
+      createdAt: context.clock.now(),
+      tags: options.tags,
+      settings: options.settings,
+      capacityProviders: [],
+      defaultCapacityProviderStrategy: [],
+    };
+    tx.put(clusterKeys.cluster, toJson(created));
+    return created;
+  });
+  await context.records.commit(accountPartition(ref.account), {
+    put: [{ key: accountKeys.cluster(ref.cluster), value: { name: ref.cluster } }],
+  });
+  return cluster;
+}
+
+/**
+ * Changes an ACTIVE cluster.
+ * @throws ClusterNotFoundException
+ */
+export async function changeCluster(
+  context: EcsContext,
+  ref: ClusterRef,
+  change: (cluster: ClusterRecord) => ClusterRecord,
+): Promise<ClusterRecord> {
+  return transact(context.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
+    const cluster = await tx.get<ClusterRecord>(clusterKeys.cluster);
+    if (cluster?.status !== 'ACTIVE') throw clusterNotFound();
+    const changed = change(cluster);
+    tx.put(clusterKeys.cluster, toJson(changed));
+    return changed;
+  });
+}
+
+/**
+ * Makes an empty cluster INACTIVE. What is left of stopped tasks, deleted services and deregistered instances goes
+ * first, so that the last commit can demand that the cluster is empty at that very instant.
+ * @throws ClusterNotFoundException, ClusterContainsContainerInstancesException, ClusterContainsServicesException, ClusterContainsTasksException
+ */
+export async function deleteCluster(context: EcsContext, ref: ClusterRef): Promise<ClusterRecord> {
+  const partition = clusterPartition(ref.account, ref.cluster);
+  for (let attempt = 1; ; attempt++) {
+    const stored = await context.records.get<ClusterRecord>(partition, clusterKeys.cluster);
+    if (stored?.value.status !== 'ACTIVE') throw clusterNotFound();
+    const remains = await remainsOf(context, partition);
+    const deleted: ClusterRecord = { ...stored.value, status: 'INACTIVE' };
+    try {
+      await context.records.commit(partition, {
+        require: [{ key: clusterKeys.cluster, version: stored.version }],
+        remove: remains,
+      });
+      await context.records.commit(partition, {
+        require: [
+          { key: clusterKeys.cluster, version: stored.version },
+          { prefix: clusterKeys.services, empty: true },
+          { prefix: clusterKeys.tasks, empty: true },
+          { prefix: clusterKeys.instances, empty: true },
+        ],
+        put: [{ key: clusterKeys.cluster, value: toJson(deleted) }],
+      });
+    } catch (error) {
+      if (error instanceof ConditionFailed && attempt < 20) continue;
+      throw error;
+    }
+    await context.records.commit(accountPartition(ref.account), { remove: [accountKeys.cluster(ref.cluster)] });
+    return deleted;
+  }
+}
+
+/** The keys of everything in the cluster that is over; throws when something is not. */
+async function remainsOf(context: EcsContext, partition: string): Promise<string[]> {
+  const remains: string[] = [];
+  for await (const { key, value } of scan<InstanceRecord>(context.records, partition, clusterKeys.instances)) {
+    if (value.status !== 'INACTIVE') {
+      throw contains('ContainerInstances', 'Container Instances are active or draining');
+    }
+    remains.push(key);
+  }
+  for await (const { key, value } of scan<ServiceRecord>(context.records, partition, clusterKeys.services)) {
+    if (value.status !== 'INACTIVE') throw contains('Services', 'Services are active');
+    remains.push(key);
+  }
+  for await (const { key, value } of scan<TaskRecord>(context.records, partition, clusterKeys.tasks)) {
+    if (isLive(value)) throw contains('Tasks', 'Tasks are active');
+    remains.push(key);
+  }
+  for (const prefix of [clusterKeys.events, clusterKeys.tokens]) {
+    for await (const { key } of scan(context.records, partition, prefix)) remains.push(key);
+  }
+  return remains;
+}
+
+const contains = (what: string, state: string): AwsError =>
+  new AwsError(`ClusterContains${what}Exception`, `The Cluster cannot be deleted while ${state}.`);

@@ -1,0 +1,19 @@
+import type { Clock } from '@slipway/storage/clock';
+import type { RecordStore } from '@slipway/storage/records';
+
+import type { RandomBytes } from '../state/index.ts';
+
+/** What the domain functions of the ECS rooms work with. */
+export interface EcsContext {
+  readonly records: RecordStore;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  /** The region in every ARN of this installation. */
+  readonly region: string;
+}
+
+/** Names one cluster. */
+export interface ClusterRef {
+  readonly account: string;
+  readonly cluster: string;
+}

@@ -1,0 +1,25 @@
+export { deleteAttributes, isCustomAttribute, putAttributes } from './attributes.ts';
+export { clusterView } from './cluster-view.ts';
+export { activeCluster, changeCluster, createCluster, deleteCluster, findCluster } from './clusters.ts';
+export type { ClusterRef, EcsContext } from './context.ts';
+export {
+  clientError,
+  clusterNotFound,
+  invalidParameter,
+  notSupported,
+  serviceNotActive,
+  serviceNotFound,
+} from './errors.ts';
+export {
+  defaultCluster,
+  type Home,
+  isName,
+  parseArn,
+  type ParsedArn,
+  parseCluster,
+  parseMember,
+} from './identifiers.ts';
+export { instanceView } from './instance-view.ts';
+export { changeInstance, deregisterInstance, findInstance, listInstances, tasksByInstance } from './instances.ts';
+export { scan, scanAll } from './scan.ts';
+export { checkTagCount, checkTagKey, parseTags, tagList } from './tags.ts';

@@ -1,0 +1,81 @@
+import type { ContainerInstance, ContainerInstanceField, Resource } from '@aws-sdk/client-ecs';
+
+import { type InstanceRecord, isPending, type TaskRecord } from '../state/index.ts';
+import { tagList } from './tags.ts';
+
+/**
+ * A container instance as DescribeContainerInstances gives it back.
+ * @param tasks the live tasks placed on it: their reservations are what `remainingResources` lacks
+ */
+export function instanceView(
+  instance: InstanceRecord,
+  tasks: readonly TaskRecord[],
+  include: readonly ContainerInstanceField[] = [],
+): ContainerInstance {
+  return {
+    containerInstanceArn: instance.arn,
+    version: instance.version,
+    versionInfo: {
+      ...(instance.agentVersion === undefined ? {} : { agentVersion: instance.agentVersion }),
+      ...(instance.agentHash === undefined ? {} : { agentHash: instance.agentHash }),
+      ...(instance.dockerVersion === undefined ? {} : { dockerVersion: instance.dockerVersion }),
+    },
+    registeredResources: registered(instance),
+    remainingResources: remaining(instance, tasks),
+    status: instance.status,
+    agentConnected: instance.agentConnected,
+    runningTasksCount: tasks.filter((task) => task.lastStatus === 'RUNNING').length,
+    pendingTasksCount: tasks.filter(isPending).length,
+    attributes: instance.attributes.map(({ name, value }) => ({ name, ...(value === undefined ? {} : { value }) })),
+    registeredAt: new Date(instance.registeredAt),
+    attachments: [],
+    tags: include.includes('TAGS') ? tagList(instance.tags) : [],
+  };
+}
+
+const registered = (instance: InstanceRecord): Resource[] => [
+  integer('CPU', instance.cpu),
+  integer('MEMORY', instance.memory),
+  strings('PORTS', instance.reservedTcpPorts.map(String)),
+  strings('PORTS_UDP', instance.reservedUdpPorts.map(String)),
+  ...(instance.gpuIds.length === 0 ? [] : [strings('GPU', instance.gpuIds)]),
+];
+
+/** Port lists name the ports that are taken, in both registered and remaining resources; GPUs name the free ones. */
+function remaining(instance: InstanceRecord, tasks: readonly TaskRecord[]): Resource[] {
+  let { cpu, memory } = instance;
+  let gpus = 0;
+  const tcp = new Set(instance.reservedTcpPorts);
+  const udp = new Set(instance.reservedUdpPorts);
+  for (const { reservation } of tasks) {
+    cpu -= reservation.cpu;
+    memory -= reservation.memory;
+    gpus += reservation.gpus;
+    for (const port of reservation.tcpPorts) tcp.add(port);
+    for (const port of reservation.udpPorts) udp.add(port);
+  }
+  return [
+    integer('CPU', cpu),
+    integer('MEMORY', memory),
+    strings('PORTS', [...tcp].map(String)),
+    strings('PORTS_UDP', [...udp].map(String)),
+    ...(instance.gpuIds.length === 0 ? [] : [strings('GPU', instance.gpuIds.slice(gpus))]),
+  ];
+}
+
+const integer = (name: string, value: number): Resource => ({
+  name,
+  type: 'INTEGER',
+  doubleValue: 0,
+  longValue: 0,
+  integerValue: value,
+});
+
+const strings = (name: string, values: readonly string[]): Resource => ({
+  name,
+  type: 'STRINGSET',
+  doubleValue: 0,
+  longValue: 0,
+  integerValue: 0,
+  stringSetValue: [...values],
+});
