@@ -29,7 +29,12 @@ test('imports that follow the direction pass', () => {
 });
 
 test.each([
-  ['registry and scheduler never meet', 'scheduler/a.ts', `import { x } from '@slipway/registry/images';`, 'scheduler may not import registry'],
+  [
+    'registry and scheduler never meet',
+    'scheduler/a.ts',
+    `import { x } from '@slipway/registry/images';`,
+    'scheduler may not import registry',
+  ],
   ['storage knows nobody', 'storage/a.ts', `export { x } from '@slipway/auth/policy';`, 'storage may not import auth'],
   ['a relative import stays in its package', 'auth/a.ts', `import '../storage/x.ts';`, 'leaves auth/'],
   ['placement stays pure', 'scheduler/placement/a.ts', `import { x } from '../state/index.ts';`, 'must stay pure'],
