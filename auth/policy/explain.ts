@@ -1,0 +1,68 @@
+import { arnText } from './arn.ts';
+import type { CompiledStatement } from './compile.ts';
+import {
+  type Decision,
+  evaluate,
+  layersOf,
+  type PolicyLayer,
+  type PolicyRequest,
+  type PrincipalPolicies,
+} from './evaluate.ts';
+import { matchPrincipal } from './principal.ts';
+
+/** What one statement had to say about a request. */
+export interface StatementFinding {
+  readonly layer: PolicyLayer;
+  readonly policy: string;
+  /** `Sid`, or the place counted from 0. */
+  readonly statement: string;
+  readonly effect: 'Allow' | 'Deny';
+  readonly matched: boolean;
+  /** Why it did not match, in words; absent when it did. */
+  readonly because?: string;
+}
+
+export interface Explanation {
+  readonly decision: Decision;
+  readonly findings: readonly StatementFinding[];
+  /** Condition keys that statements ask for and the request does not have. */
+  readonly missingKeys: readonly string[];
+}
+
+/** Decides like {@link evaluate} and tells, statement by statement, what was looked at and why it did or did not match. */
+export function explain(policies: PrincipalPolicies, request: PolicyRequest): Explanation {
+  const missing = new Set<string>();
+  const findings = layersOf(policies, request).flatMap(({ layer, named }) =>
+    named.policy.statements.map((statement): StatementFinding => {
+      for (const { element, key } of statement.conditions)
+        if (request.context(key) === undefined) missing.add(element.key);
+      const because = mismatch(statement, request);
+      const { sid, index, effect } = statement.source;
+      return {
+        layer,
+        policy: named.name,
+        statement: sid === undefined || sid === '' ? String(index) : sid,
+        effect,
+        matched: because === undefined,
+        ...(because === undefined ? {} : { because }),
+      };
+    }),
+  );
+  return { decision: evaluate(policies, request), findings, missingKeys: [...missing].toSorted() };
+}
+
+function mismatch(statement: CompiledStatement, request: PolicyRequest): string | undefined {
+  if (!statement.matchesAction(request.action.toLowerCase())) return `it is not about the action ${request.action}`;
+  const element = statement.source.principal;
+  if (element !== undefined && matchPrincipal(element, request.principal) === 'none') {
+    return `its principal is not ${request.principal.arn}`;
+  }
+  if (!statement.matchesResource(arnText(request.resource), request.context)) {
+    return `it is not about the resource ${request.resource}`;
+  }
+  const failed = statement.conditions.find((condition) => !condition.holds(request.context));
+  if (failed === undefined) return undefined;
+  const value = request.context(failed.key);
+  const shown = value === undefined ? 'is not in the request' : `is ${JSON.stringify(value)}`;
+  return `its condition on ${failed.element.key} does not hold: the key ${shown}`;
+}
