@@ -83,8 +83,8 @@ async function eachTarget(
 
 /** Rules of the API reference, type Attribute. */
 function checkAttribute({ name, value, targetType }: Attribute): void {
-  if (targetType !== undefined && targetType !== 'container-instance') {
-    throw invalidParameter(`Unknown target type '${targetType}': only container-instance has attributes.`);
+  if ((targetType ?? 'container-instance') !== 'container-instance') {
+    throw invalidParameter(`Unknown target type '${String(targetType)}': only container-instance has attributes.`);
   }
   if (name === undefined || !/^[A-Za-z0-9_\-/\\.]{1,128}$/.test(name)) {
     throw invalidParameter(`Invalid attribute name '${name ?? ''}': use 1 to 128 letters, digits and - _ / \\ .`);

@@ -21,5 +21,6 @@ export {
 } from './identifiers.ts';
 export { instanceView } from './instance-view.ts';
 export { changeInstance, deregisterInstance, findInstance, listInstances, tasksByInstance } from './instances.ts';
+export { type Refusals, refuseMembers } from './refuse.ts';
 export { scan, scanAll } from './scan.ts';
 export { checkTagCount, checkTagKey, parseTags, tagList } from './tags.ts';

@@ -1,0 +1,51 @@
+import semver from 'semver';
+
+import { invalidParameter } from '../cluster/index.ts';
+import type { FollowRule, ServiceRecord, Tags } from '../state/index.ts';
+
+/** The tag on a service that says which pushes roll it, so that every client of the API can set it. */
+export const followTag = 'slipway:follow';
+
+/** A glob over image tags: `*` is any run of characters, `?` is one, the rest are characters of image tags. */
+const glob = /^[\w.*?-]{1,128}$/;
+
+/**
+ * The rule a value of the tag `slipway:follow` stands for: `true` (the tags that the task definition names),
+ * `pattern:<glob>` or `semver:<range>`; `false` is no rule.
+ * @throws InvalidParameterException for any other text
+ */
+export function parseFollow(value: string): FollowRule | undefined {
+  if (value === 'true') return { mode: 'tags' };
+  if (value === 'false') return undefined;
+  const [, mode, argument = ''] = /^(pattern|semver):(.*)$/s.exec(value) ?? [];
+  if (mode === 'pattern' && glob.test(argument)) return { mode, pattern: argument };
+  if (mode === 'semver' && semver.validRange(argument) !== null && argument.trim() !== '')
+    return { mode, range: argument };
+  throw invalidParameter(
+    `Invalid value '${value}' of tag '${followTag}': use 'true' to follow the tags that the task definition names, ` +
+      `'pattern:<glob>' (for example pattern:v*), 'semver:<range>' (for example semver:^1.2), or 'false'.`,
+  );
+}
+
+/** The value of the tag that stands for a rule. */
+export function formatFollow(rule: FollowRule): string {
+  switch (rule.mode) {
+    case 'tags':
+      return 'true';
+    case 'pattern':
+      return `pattern:${rule.pattern}`;
+    case 'semver':
+      return `semver:${rule.range}`;
+  }
+}
+
+/**
+ * The service with other tags, and what it follows as they say.
+ * @throws InvalidParameterException when `slipway:follow` has no valid value
+ */
+export function withTags(service: ServiceRecord, tags: Tags): ServiceRecord {
+  const value = tags[followTag];
+  const follow = value === undefined ? undefined : parseFollow(value);
+  const { follow: _, ...rest } = service;
+  return { ...rest, tags, ...(follow === undefined ? {} : { follow }), version: service.version + 1 };
+}

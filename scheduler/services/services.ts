@@ -1,0 +1,247 @@
+import { type Transaction, transact } from '@slipway/storage/records';
+
+import {
+  type ClusterRef,
+  clusterNotFound,
+  type EcsContext,
+  invalidParameter,
+  scan,
+  serviceNotActive,
+  serviceNotFound,
+} from '../cluster/index.ts';
+import {
+  clusterKeys,
+  clusterPartition,
+  type ClusterRecord,
+  type DeploymentRecord,
+  type FollowRule,
+  newDeploymentId,
+  type ServiceRecord,
+  toJson,
+  type TokenRecord,
+} from '../state/index.ts';
+import { newDeployment, primaryOf, startDeployment } from './deployment.ts';
+import { followTag, formatFollow, withTags } from './follow.ts';
+
+/** Names one service. */
+export interface ServiceRef extends ClusterRef {
+  readonly service: string;
+}
+
+/** What a service's author decides; the rest of its record is made by the control plane. */
+export type ServiceDraft = Omit<
+  ServiceRecord,
+  'name' | 'arn' | 'status' | 'deployments' | 'createdAt' | 'follow' | 'steady' | 'version' | 'said' | 'rejected'
+>;
+
+/** The domain functions of services need no region: ARNs come with their arguments. */
+export type ServiceContext = Pick<EcsContext, 'records' | 'clock' | 'random'>;
+
+/** The service's record, whatever its status, or undefined. */
+export async function findService(
+  context: Pick<EcsContext, 'records'>,
+  ref: ServiceRef,
+): Promise<ServiceRecord | undefined> {
+  const partition = clusterPartition(ref.account, ref.cluster);
+  return (await context.records.get<ServiceRecord>(partition, clusterKeys.service(ref.service)))?.value;
+}
+
+/**
+ * Creates a service with its PRIMARY deployment in progress. A service of the same name that is ACTIVE and wants the
+ * same is returned as it is, as on ECS; so is the one that this client token made.
+ * @throws ClusterNotFoundException, InvalidParameterException
+ */
+export async function createService(
+  context: ServiceContext,
+  ref: ServiceRef,
+  draft: ServiceDraft,
+  options: { readonly arn: string; readonly token?: { readonly value: string; readonly request: string } },
+): Promise<ServiceRecord> {
+  const partition = clusterPartition(ref.account, ref.cluster);
+  return transact(context.records, partition, async (tx) => {
+    await requireCluster(tx);
+    const key = clusterKeys.service(ref.service);
+    const existing = await tx.get<ServiceRecord>(key);
+    if (options.token !== undefined) {
+      const tokenKey = clusterKeys.token('CreateService', options.token.value);
+      const used = await tx.get<TokenRecord>(tokenKey);
+      if (used !== undefined && (used.request !== options.token.request || used.ids[0] !== ref.service)) {
+        throw invalidParameter('The client token was already used by a different request: use a new token.');
+      }
+      if (used !== undefined && existing !== undefined) return existing;
+      const token: TokenRecord = {
+        operation: 'CreateService',
+        request: options.token.request,
+        ids: [ref.service],
+        createdAt: context.clock.now(),
+      };
+      tx.put(tokenKey, toJson(token));
+    }
+    if (existing?.status === 'DRAINING') throw invalidParameter('Unable to Start a service that is still Draining.');
+    if (existing?.status === 'ACTIVE') {
+      if (!wantsTheSame(existing, draft)) throw invalidParameter('Creation of service was not idempotent.');
+      return existing;
+    }
+    for await (const event of scan(context.records, partition, clusterKeys.serviceEvents(ref.service)))
+      tx.remove(event.key);
+    const now = context.clock.now();
+    const created = withTags(
+      {
+        ...draft,
+        name: ref.service,
+        arn: options.arn,
+        status: 'ACTIVE',
+        deployments: [
+          newDeployment({
+            id: newDeploymentId(context.random),
+            taskDefinition: draft.taskDefinition,
+            cause: { kind: 'api' },
+            now,
+          }),
+        ],
+        createdAt: now,
+        steady: false,
+        version: existing?.version ?? 0,
+      },
+      draft.tags,
+    );
+    tx.put(key, toJson(created));
+    return created;
+  });
+}
+
+/** Members of a service that UpdateService may change. */
+export type ServiceChange = Partial<
+  Omit<ServiceDraft, 'schedulingStrategy' | 'launchType' | 'tags' | 'createdBy' | 'roleArn'>
+>;
+
+/**
+ * Changes an ACTIVE service. Another task definition, or `force`, starts a deployment; the other members apply to the
+ * deployment under way and all later ones (ECS: UpdateService).
+ * @throws ServiceNotFoundException, ServiceNotActiveException, and what `change` throws
+ */
+export async function updateService(
+  context: ServiceContext,
+  ref: ServiceRef,
+  change: (service: ServiceRecord) => ServiceChange,
+  options: { readonly force?: boolean; readonly cause?: DeploymentRecord['cause'] } = {},
+): Promise<ServiceRecord> {
+  const changed = await changeService(context, ref, (service) => {
+    const { taskDefinition = service.taskDefinition, ...rest } = change(service);
+    const updated: ServiceRecord = { ...service, ...rest, steady: false, version: service.version + 1 };
+    if (options.force !== true && taskDefinition === primaryOf(service)?.taskDefinition) return updated;
+    return startDeployment(updated, {
+      id: newDeploymentId(context.random),
+      taskDefinition,
+      cause: options.cause ?? { kind: 'api' },
+      now: context.clock.now(),
+    });
+  });
+  return changed.after;
+}
+
+/**
+ * Rolls a service to a revision because an image was pushed (or another trigger fired). A service that is already on
+ * that revision, or rolling to it, is left alone: repeats of an event change nothing.
+ * @param request `taskDefinition` is the ARN of the revision
+ * @throws ServiceNotFoundException, ServiceNotActiveException
+ */
+export async function rollService(
+  context: ServiceContext,
+  request: ServiceRef & { readonly taskDefinition: string; readonly cause: DeploymentRecord['cause'] },
+): Promise<{ readonly started: boolean; readonly deploymentId: string }> {
+  const service = await changeService(context, request, (current) => {
+    if (primaryOf(current)?.taskDefinition === request.taskDefinition) return current;
+    const { taskDefinition, cause } = request;
+    return startDeployment(current, {
+      id: newDeploymentId(context.random),
+      taskDefinition,
+      cause,
+      now: context.clock.now(),
+    });
+  });
+  const primary = primaryOf(service.after);
+  if (primary === undefined) throw serviceNotActive();
+  return { started: service.after !== service.before, deploymentId: primary.id };
+}
+
+/**
+ * Begins the end of a service: DRAINING with nothing desired; the reconciler stops its tasks and makes it INACTIVE.
+ * @throws ServiceNotFoundException, ServiceNotActiveException, InvalidParameterException when tasks are still wanted and `force` is not set
+ */
+export async function deleteService(context: ServiceContext, ref: ServiceRef, force: boolean): Promise<ServiceRecord> {
+  return (
+    await changeService(
+      context,
+      ref,
+      (service) => {
+        if (service.status === 'DRAINING') return service;
+        if (service.schedulingStrategy === 'REPLICA' && service.desiredCount > 0 && !force) {
+          throw invalidParameter('The service cannot be stopped while it is scaled above 0.');
+        }
+        return { ...service, status: 'DRAINING', desiredCount: 0, steady: false, version: service.version + 1 };
+      },
+      ['ACTIVE', 'DRAINING'],
+    )
+  ).after;
+}
+
+/**
+ * Sets, or with undefined clears, what a service follows; the tag `slipway:follow` says the same afterwards.
+ * @throws ServiceNotFoundException, ServiceNotActiveException
+ */
+export async function setFollow(
+  context: ServiceContext,
+  ref: ServiceRef,
+  rule: FollowRule | undefined,
+): Promise<ServiceRecord> {
+  const changed = await changeService(context, ref, (service) => {
+    const { [followTag]: _, ...others } = service.tags;
+    return withTags(service, rule === undefined ? others : { ...others, [followTag]: formatFollow(rule) });
+  });
+  return changed.after;
+}
+
+/**
+ * Changes a service in one transaction; returning it as it is writes nothing.
+ * @throws ServiceNotFoundException, ServiceNotActiveException when its status is not among `statuses`
+ */
+export async function changeService(
+  context: Pick<EcsContext, 'records'>,
+  ref: ServiceRef,
+  change: (service: ServiceRecord) => ServiceRecord,
+  statuses: readonly ServiceRecord['status'][] = ['ACTIVE'],
+): Promise<{ readonly before: ServiceRecord; readonly after: ServiceRecord }> {
+  return transact(context.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
+    await requireCluster(tx);
+    const key = clusterKeys.service(ref.service);
+    const before = await tx.get<ServiceRecord>(key);
+    if (before === undefined) throw serviceNotFound();
+    if (!statuses.includes(before.status)) throw serviceNotActive();
+    const after = change(before);
+    if (after !== before) tx.put(key, toJson(after));
+    return { before, after };
+  });
+}
+
+async function requireCluster(tx: Transaction): Promise<void> {
+  const cluster = await tx.get<ClusterRecord>(clusterKeys.cluster);
+  if (cluster?.status !== 'ACTIVE') throw clusterNotFound();
+}
+
+/** Whether a repeated CreateService asks for what the service already is. */
+function wantsTheSame(service: ServiceRecord, draft: ServiceDraft): boolean {
+  const { createdBy: _, ...wanted } = draft;
+  return Object.entries(wanted).every(
+    ([member, value]) => stable(value) === stable(service[member as keyof ServiceRecord]),
+  );
+}
+
+/** JSON with sorted keys, so that equal values give equal text. */
+function stable(value: unknown): string {
+  return JSON.stringify(value ?? null, (_key, part: unknown) =>
+    part !== null && typeof part === 'object' && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+}
