@@ -17,13 +17,16 @@ export function printEnv(options: { readonly data: string; readonly output: stri
 
 /** @throws CliError when no server has ever run on this data folder */
 export function awsVariables(data: string): Record<string, string> {
-  const credentials = readCredentials(data);
   const server = readServerState(data);
+  if (!server)
+    throw new CliError(
+      `no server has left its address in ${resolve(data)}; start it first ("npm start"), or name its folder with --data`,
+    );
+  const credentials = readCredentials(server.credentialsFile);
   if (!credentials)
     throw new CliError(
-      `no credentials in ${resolve(data)}; start the server first ("npm start"), or name its folder with --data`,
+      `no credentials in ${server.credentialsFile}; were they moved? A user can get new ones with "aws iam create-access-key"`,
     );
-  if (!server) throw new CliError(`no server has left its address in ${resolve(data)}; start it first ("npm start")`);
   return {
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,

@@ -196,6 +196,6 @@ describe.skipIf(aws === undefined)('bad input is refused in the words of the pro
     const main = join(import.meta.dirname, '..', 'cli', 'main.ts');
     const result = await run(process.execPath, [main, 'env', '--data', join(folder, 'none')]);
     expect(result).toMatchObject({ code: 1, stdout: '' });
-    expect(result.stderr).toMatch(/^slipway: no credentials in .*npm start/);
+    expect(result.stderr).toMatch(/^slipway: no server has left its address in .*npm start/);
   });
 });

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 
 /** Everything `slipway serve` can be told, from `SLIPWAY_*` variables; see the table in README.md. */
@@ -9,6 +9,10 @@ export interface ServerConfig {
   readonly data: string;
   readonly account: string;
   readonly region: string;
+  /** File of the key that encrypts secrets at rest; made when absent. Several servers on one store share it. */
+  readonly keyFile: string;
+  /** Where the administrator's key is written at the first start. */
+  readonly credentialsFile: string;
   /** Further `host[:port]` names under which clients and image references reach this installation. */
   readonly endpoints: readonly string[];
   readonly records: { readonly type: 'sqlite' } | { readonly type: 'redis'; readonly url: string };
@@ -51,6 +55,8 @@ const schema = z.object({
     .string()
     .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must look like us-east-1')
     .default('us-east-1'),
+  SLIPWAY_KEY_FILE: z.string().min(1).optional(),
+  SLIPWAY_CREDENTIALS_FILE: z.string().min(1).optional(),
   SLIPWAY_ENDPOINTS: z
     .string()
     .default('')
@@ -129,6 +135,8 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     data: resolve(env.SLIPWAY_DATA),
     account: env.SLIPWAY_ACCOUNT,
     region: env.SLIPWAY_REGION,
+    keyFile: resolve(env.SLIPWAY_KEY_FILE ?? join(env.SLIPWAY_DATA, 'keys', 'master.key')),
+    credentialsFile: resolve(env.SLIPWAY_CREDENTIALS_FILE ?? join(env.SLIPWAY_DATA, 'credentials')),
     endpoints: env.SLIPWAY_ENDPOINTS,
     records: env.SLIPWAY_RECORDS === 'sqlite' ? { type: 'sqlite' } : { type: 'redis', url: env.SLIPWAY_RECORDS },
     blobs:

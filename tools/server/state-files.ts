@@ -14,20 +14,21 @@ export interface ServerState {
   readonly endpoint: string;
   readonly region: string;
   readonly account: string;
+  /** Where the administrator's key lies. */
+  readonly credentialsFile: string;
 }
 
-const credentialsFile = (data: string): string => join(data, 'credentials');
 const stateFile = (data: string): string => join(data, 'server.json');
 
 /** Writes the administrator's key in the AWS shared-credentials format, readable by the owner only. */
-export function writeCredentials(data: string, credentials: Credentials): void {
+export function writeCredentials(file: string, credentials: Credentials): void {
   const text = `[default]\naws_access_key_id = ${credentials.accessKeyId}\naws_secret_access_key = ${credentials.secretAccessKey}\n`;
-  writeAtomically(credentialsFile(data), text, 0o600);
+  writeAtomically(file, text, 0o600);
 }
 
 /** Reads the `[default]` profile; undefined when the file is absent or holds no key. */
-export function readCredentials(data: string): Credentials | undefined {
-  const text = readIfThere(credentialsFile(data));
+export function readCredentials(file: string): Credentials | undefined {
+  const text = readIfThere(file);
   const member = (name: string): string | undefined =>
     new RegExp(`^\\s*${name}\\s*=\\s*(\\S+)\\s*$`, 'm').exec(text ?? '')?.[1];
   const accessKeyId = member('aws_access_key_id');
