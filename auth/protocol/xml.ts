@@ -1,0 +1,65 @@
+import { XmlShapeSerializer } from '@aws-sdk/core/protocols';
+import type { StaticStructureSchema } from '@smithy/types';
+import type { OperationModel } from './model.ts';
+
+/** `<OpResponse><OpResult>…</OpResult><ResponseMetadata><RequestId>…`, as every Query service answers. */
+export function encodeQuery(operation: OperationModel, output: unknown, namespace: string, requestId: string): Buffer {
+  const metadata = { RequestId: requestId };
+  const { name } = operation;
+  const hasResult = operation.output !== undefined;
+  let wrapper = wrappers.get(operation);
+  if (wrapper === undefined) {
+    wrapper = [
+      3,
+      '',
+      `${name}Response`,
+      0,
+      hasResult ? [`${name}Result`, 'ResponseMetadata'] : ['ResponseMetadata'],
+      hasResult ? [operation.outputSchema, () => METADATA] : [() => METADATA],
+    ];
+    wrappers.set(operation, wrapper);
+  }
+  const serializer = new XmlShapeSerializer({
+    timestampFormat: { useTrait: true, default: 5 },
+    httpBindings: false,
+    xmlNamespace: namespace,
+    serviceNamespace: '',
+  });
+  // The result element is there even when it is empty: botocore looks it up by name.
+  serializer.write(
+    wrapper,
+    hasResult ? { [`${name}Result`]: output, ResponseMetadata: metadata } : { ResponseMetadata: metadata },
+  );
+  return Buffer.from(serializer.flush());
+}
+
+const METADATA: StaticStructureSchema = [3, '', 'ResponseMetadata', 0, ['RequestId'], [0]];
+const wrappers = new WeakMap<OperationModel, StaticStructureSchema>();
+
+/** The error document of the Query protocol; `fault` tells clients whether to try again. */
+export function encodeQueryError(
+  error: { readonly code: string; readonly message: string; readonly fault: 'Sender' | 'Receiver' },
+  namespace: string,
+  requestId: string,
+): Buffer {
+  return Buffer.from(
+    `<ErrorResponse xmlns="${escape(namespace)}"><Error><Type>${error.fault}</Type><Code>${escape(error.code)}</Code>` +
+      `<Message>${escape(error.message)}</Message></Error><RequestId>${escape(requestId)}</RequestId></ErrorResponse>`,
+  );
+}
+
+const escape = (text: string): string =>
+  // oxlint-disable-next-line no-control-regex -- XML 1.0 cannot carry these at all
+  text
+    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
+    .replace(/[&<>"'\r\n]/g, (character) => entities[character] ?? character);
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&apos;',
+  '\r': '&#xD;',
+  '\n': '&#xA;',
+};

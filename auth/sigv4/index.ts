@@ -1,0 +1,12 @@
+export { canonicalRequest, type HeaderValues, headerValues, type RawRequest, stringToSign } from './canonical.ts';
+export { type Credentials, type FoundCredential } from './credentials.ts';
+export { SignatureError, type SignatureProblem } from './errors.ts';
+export { type Claim } from './parse.ts';
+export {
+  type Expected,
+  type Opened,
+  readSignature,
+  type SignedRequest,
+  SignatureVerifier,
+  type VerifierOptions,
+} from './verifier.ts';
