@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { ConfigError, isLoopback, readConfig } from './config.ts';
+
+test('nothing set gives the embedded default', () => {
+  expect(readConfig({})).toMatchObject({
+    host: '127.0.0.1',
+    port: 7500,
+    account: '000000000000',
+    region: 'us-east-1',
+    records: { type: 'sqlite' },
+    blobs: { type: 'filesystem' },
+    agent: 'auto',
+  });
+});
+
+test('all problems are reported together, with the names of the variables', () => {
+  const wrong = {
+    SLIPWAY_PORT: '70000',
+    SLIPWAY_ACCOUNT: 'me',
+    SLIPWAY_RECORDS: 'mysql',
+    SLIPWAY_BLOB: 's3',
+    SLIPWAY_TLS_KEY: 'k.pem',
+  };
+  expect(() => readConfig(wrong)).toThrow(ConfigError);
+  expect(() => readConfig(wrong)).toThrow(
+    /SLIPWAY_BLOB: no such setting[\s\S]*SLIPWAY_PORT[\s\S]*SLIPWAY_ACCOUNT[\s\S]*SLIPWAY_RECORDS/,
+  );
+});
+
+test('S3 needs its endpoint, bucket and keys', () => {
+  expect(() => readConfig({ SLIPWAY_BLOBS: 's3' })).toThrow(
+    /SLIPWAY_S3_ENDPOINT[\s\S]*SLIPWAY_S3_BUCKET[\s\S]*SLIPWAY_S3_SECRET_ACCESS_KEY/,
+  );
+});
+
+test('an empty variable counts as not set', () => {
+  expect(readConfig({ SLIPWAY_PORT: '', SLIPWAY_ENDPOINTS: ' a.example:7500 , b ' })).toMatchObject({
+    port: 7500,
+    endpoints: ['a.example:7500', 'b'],
+  });
+});
+
+test.each([
+  ['127.0.0.1', true],
+  ['127.9.9.9', true],
+  ['localhost', true],
+  ['::1', true],
+  ['0.0.0.0', false],
+  ['127.evil.example', false],
+  ['10.0.0.1', false],
+])('%s loopback: %s', (host, expected) => {
+  expect(isLoopback(host)).toBe(expected);
+});
