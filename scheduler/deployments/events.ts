@@ -1,0 +1,66 @@
+import type { ServiceRecord } from '../state/index.ts';
+
+/** The words of ECS for the events of a service, without the prefix `(service NAME) `. */
+export const eventTexts = {
+  started: (ids: readonly string[]): string => `has started ${ids.length} tasks: ${list(ids)}.`,
+  stopped: (ids: readonly string[]): string => `has stopped ${ids.length} running tasks: ${list(ids)}.`,
+  steady: 'has reached a steady state.',
+  impaired: 'is unable to consistently start tasks successfully.',
+  deadlock:
+    'was unable to stop or start tasks during a deployment because of the service deployment configuration. ' +
+    'Update the minimumHealthyPercent or maximumPercent value and try again.',
+  protectedTasks:
+    'was unable to reach steady state. Reason: The number of protected tasks are more than the desired count of tasks.',
+  unplaceable: (detail: string): string =>
+    `was unable to place a task because no container instance met all of its requirements. ${detail}`,
+  failed: (deployment: string, why: string): string => `(deployment ${deployment}) deployment failed: ${why}.`,
+  rollingBack: (deployment: string): string => `rolling back to deployment ${deployment}.`,
+  nothingToRollBackTo: (deployment: string): string =>
+    `(deployment ${deployment}) cannot be rolled back: no deployment of this service has completed yet. ` +
+    'No new tasks are started until the service is updated.',
+  unhealthy: (ids: readonly string[]): string => `${list(ids)} failed container health checks.`,
+  unreachable: (ids: readonly string[]): string =>
+    `${list(ids)} lost contact with the control plane and ${ids.length === 1 ? 'is' : 'are'} being replaced.`,
+} as const;
+
+const list = (ids: readonly string[]): string => ids.map((id) => `(task ${id})`).join(' ');
+
+/** Causes that last: their event is said once, and again only after the cause went away or six hours passed. */
+export type StandingCause = 'unplaceable' | 'impaired' | 'deadlock' | 'protected' | 'unreachable';
+
+/** Collects the events of one pass and remembers what was said about standing causes. */
+export class Voice {
+  readonly messages: string[] = [];
+  readonly #service: string;
+  readonly #repeatAfter: number;
+  readonly #now: number;
+  readonly #said: Map<string, { readonly message: string; readonly at: number }>;
+
+  constructor(service: ServiceRecord, now: number, repeatAfter: number) {
+    this.#service = service.name;
+    this.#repeatAfter = repeatAfter;
+    this.#now = now;
+    this.#said = new Map(Object.entries(service.said ?? {}));
+  }
+
+  say(text: string): void {
+    this.messages.push(`(service ${this.#service}) ${text}`);
+  }
+
+  /** Says it if it is news; otherwise the cause just stands on. */
+  sayStanding(cause: StandingCause, text: string): void {
+    const before = this.#said.get(cause);
+    if (before !== undefined && before.message === text && this.#now - before.at < this.#repeatAfter) return;
+    this.#said.set(cause, { message: text, at: this.#now });
+    this.say(text);
+  }
+
+  /** The cause is gone: the next time it is news again. */
+  resolve(cause: StandingCause): void {
+    this.#said.delete(cause);
+  }
+
+  said(): Readonly<Record<string, { readonly message: string; readonly at: number }>> {
+    return Object.fromEntries([...this.#said].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+}

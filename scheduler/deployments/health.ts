@@ -1,0 +1,56 @@
+import type { ServiceRecord, TaskRecord } from '../state/index.ts';
+
+import type { ReconcilerOptions } from './options.ts';
+
+const checked = (task: TaskRecord): TaskRecord['containers'] =>
+  task.containers.filter((container) => container.essential && container.checksHealth);
+
+/**
+ * When the task counts as healthy for `minimumHealthyPercent`: now or before (a time not after `now`), later (the time),
+ * or not foreseeable (`undefined`). With container checks all essential ones must be HEALTHY; without any, the task
+ * counts a while after it reached RUNNING.
+ */
+export function healthyAt(task: TaskRecord, now: number, options: ReconcilerOptions): number | undefined {
+  if (task.lastStatus !== 'RUNNING' || task.desiredStatus !== 'RUNNING' || task.startedAt === undefined)
+    return undefined;
+  const checks = checked(task);
+  if (checks.length === 0) return task.startedAt + options.healthyAfterRunning;
+  return checks.every((container) => container.healthStatus === 'HEALTHY') ? now : undefined;
+}
+
+export function isHealthy(task: TaskRecord, now: number, options: ReconcilerOptions): boolean {
+  const at = healthyAt(task, now, options);
+  return at !== undefined && at <= now;
+}
+
+/** Until when failed checks of the task are not held against it (`healthCheckGracePeriodSeconds`, from its first start). */
+const graceEnds = (task: TaskRecord, service: ServiceRecord): number =>
+  (task.startedAt ?? 0) + (service.healthCheckGracePeriodSeconds ?? 0) * 1000;
+
+/** Whether an essential container's check says UNHEALTHY, and the grace period is over. */
+export function isUnhealthy(task: TaskRecord, service: ServiceRecord, now: number): boolean {
+  if (task.lastStatus !== 'RUNNING') return false;
+  if (!checked(task).some((container) => container.healthStatus === 'UNHEALTHY')) return false;
+  return now >= graceEnds(task, service);
+}
+
+/** When the reconciler must look at the task again although nothing changed: it becomes healthy, or its grace ends. */
+export function healthDue(
+  task: TaskRecord,
+  service: ServiceRecord,
+  now: number,
+  options: ReconcilerOptions,
+): number | undefined {
+  const due = [healthyAt(task, now, options), graceEnds(task, service)].filter(
+    (time): time is number => time !== undefined && time > now,
+  );
+  return due.length === 0 || task.lastStatus !== 'RUNNING' ? undefined : Math.min(...due);
+}
+
+/** Whether the ended task had counted as healthy at some time of its life. */
+export function wasHealthy(task: TaskRecord, options: ReconcilerOptions): boolean {
+  if (task.healthySince !== undefined) return true;
+  if (task.startedAt === undefined || checked(task).length > 0) return false;
+  const end = task.executionStoppedAt ?? task.stoppedAt;
+  return end !== undefined && end - task.startedAt >= options.healthyAfterRunning;
+}

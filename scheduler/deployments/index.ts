@@ -1,0 +1,9 @@
+export { crashDelay, startDelay } from './backoff.ts';
+export { breakerThreshold, lowerBound, upperBound } from './bounds.ts';
+export { newestCompleted } from './breaker.ts';
+export { eventTexts } from './events.ts';
+export { isHealthy } from './health.ts';
+export { defaultReconcilerOptions, type ReconcilerOptions } from './options.ts';
+export { reconcileService } from './reconcile.ts';
+export type { Blocked, Decision, HostCondition, ServicePlan, ServiceState, Start } from './types.ts';
+export { type DeploymentVerdict, verdictOf } from './verdict.ts';

@@ -1,0 +1,134 @@
+import type { DeploymentRecord, ServiceRecord, StopCode, TaskRecord } from '../state/index.ts';
+
+import { Voice } from './events.ts';
+import type { ReconcilerOptions } from './options.ts';
+import type { Decision, ServicePlan, ServiceState, Start } from './types.ts';
+
+/** The working copy of one pass: collects what is decided and hands back a plan. Holds no rules of its own. */
+export class Pass {
+  readonly state: ServiceState;
+  readonly now: number;
+  readonly options: ReconcilerOptions;
+  readonly voice: Voice;
+  readonly decisions: Decision[] = [];
+  readonly starts: Start[] = [];
+  service: ServiceRecord;
+  readonly #deployments: Map<string, DeploymentRecord>;
+  readonly #tasks: Map<string, TaskRecord>;
+  readonly #changed = new Set<string>();
+  readonly #stops: string[] = [];
+  #wakeAt: number | undefined;
+
+  constructor(state: ServiceState, now: number, options: ReconcilerOptions) {
+    this.state = state;
+    this.now = now;
+    this.options = options;
+    this.service = state.service;
+    this.voice = new Voice(state.service, now, options.repeatEventsAfter);
+    this.#deployments = new Map(state.service.deployments.map((deployment) => [deployment.id, deployment]));
+    this.#tasks = new Map(state.tasks.map((task) => [task.id, task]));
+  }
+
+  /** In the order of the record: PRIMARY first. */
+  deployments(): DeploymentRecord[] {
+    return [...this.#deployments.values()];
+  }
+
+  deployment(id: string): DeploymentRecord | undefined {
+    return this.#deployments.get(id);
+  }
+
+  primary(): DeploymentRecord | undefined {
+    return this.deployments().find((deployment) => deployment.status === 'PRIMARY');
+  }
+
+  /** Changes a deployment; members given as undefined are removed. */
+  change(id: string, patch: { readonly [K in keyof DeploymentRecord]?: DeploymentRecord[K] | undefined }): void {
+    const before = this.#deployments.get(id);
+    if (before === undefined) return;
+    if (Object.entries(patch).every(([name, value]) => before[name as keyof DeploymentRecord] === value)) return;
+    const { unplaceable: _same, ...visible } = patch;
+    const updatedAt = Object.keys(visible).length === 0 ? before.updatedAt : this.now;
+    this.#deployments.set(id, defined({ ...before, ...patch, updatedAt }) as unknown as DeploymentRecord);
+  }
+
+  /** Puts the deployments into this order, dropping those that are not named. */
+  keepDeployments(ids: readonly string[]): void {
+    const kept = ids.flatMap((id) => this.#deployments.get(id) ?? []);
+    this.#deployments.clear();
+    for (const deployment of kept) this.#deployments.set(deployment.id, deployment);
+  }
+
+  tasks(): TaskRecord[] {
+    return [...this.#tasks.values()];
+  }
+
+  changeTask(id: string, patch: Partial<TaskRecord>): void {
+    const before = this.#tasks.get(id);
+    if (before === undefined) return;
+    const version = this.#changed.has(id) ? before.version : before.version + 1;
+    this.#tasks.set(id, { ...before, ...patch, version });
+    this.#changed.add(id);
+  }
+
+  /** Tells tasks to stop, all for one reason. */
+  stop(tasks: readonly TaskRecord[], reason: string, code: StopCode = 'ServiceSchedulerInitiated'): void {
+    if (tasks.length === 0) return;
+    for (const task of tasks) {
+      this.changeTask(task.id, {
+        desiredStatus: 'STOPPED',
+        stopCode: code,
+        stoppedReason: reason,
+        stoppingAt: this.now,
+      });
+      this.#stops.push(task.id);
+    }
+    this.decisions.push({ what: 'stop', tasks: tasks.map((task) => task.id), why: reason });
+  }
+
+  start(start: Start, why: string): void {
+    if (start.count <= 0) return;
+    this.starts.push(start);
+    this.decisions.push({ what: 'start', deploymentId: start.deploymentId, count: start.count, why });
+  }
+
+  /** Asks for another pass at this time, if it lies ahead. */
+  wake(at: number | undefined): void {
+    if (at === undefined || at <= this.now) return;
+    this.#wakeAt = this.#wakeAt === undefined ? at : Math.min(this.#wakeAt, at);
+  }
+
+  plan(): ServicePlan {
+    return {
+      service: this.#finished(),
+      tasks: [...this.#changed].flatMap((id) => this.#tasks.get(id) ?? []),
+      starts: this.starts,
+      stops: this.#stops,
+      events: this.voice.messages,
+      ...(this.#wakeAt === undefined ? {} : { wakeAt: this.#wakeAt }),
+      decisions: this.decisions,
+    };
+  }
+
+  #finished(): ServiceRecord {
+    const before = this.state.service;
+    const next: ServiceRecord = { ...this.service, deployments: this.deployments(), said: this.voice.said() };
+    return equal(before, next) ? before : { ...next, version: before.version + 1 };
+  }
+}
+
+/** Without the members that are undefined. */
+const defined = (value: object): object =>
+  Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined));
+
+/** Deep equality of records, blind to the order of members. */
+function equal(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
+  for (const name of names) {
+    const [left, right] = [(a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name]];
+    if (name === 'said' ? !equal(left ?? {}, right ?? {}) : !equal(left, right)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,142 @@
+import type { DeploymentRecord } from '../state/index.ts';
+
+import { newestCompleted } from './breaker.ts';
+import { takeCensus } from './census.ts';
+import { keepDaemons } from './daemon.ts';
+import { eventTexts } from './events.ts';
+import { defaultReconcilerOptions, type ReconcilerOptions } from './options.ts';
+import { Pass } from './pass.ts';
+import { review } from './review.ts';
+import { roll } from './rolling.ts';
+import type { ServicePlan, ServiceState } from './types.ts';
+
+/**
+ * One pass of the service scheduler: `(state, now) -> plan`. Pure: it reads nothing else and changes nothing. It is level
+ * triggered: the plan follows from the records alone, whatever events were lost, and planning again after the plan was
+ * carried out decides nothing new until something changes or `wakeAt` is reached.
+ *
+ * Starts are wishes: the caller places them, and for those that find no instance calls again with `state.blocked`, which
+ * adds the event with the reason and, where that makes room, stops tasks of the older revision first.
+ */
+export function reconcileService(
+  state: ServiceState,
+  now: number,
+  options: ReconcilerOptions = defaultReconcilerOptions,
+): ServicePlan {
+  const pass = new Pass(state, now, options);
+  if (state.service.status === 'INACTIVE') return pass.plan();
+  shareOut(pass);
+  review(pass);
+  if (state.service.schedulingStrategy === 'DAEMON') keepDaemons(pass);
+  else roll(pass);
+  noteBlocked(pass);
+  settle(pass);
+  return pass.plan();
+}
+
+/** A deployment that has just been superseded keeps as many tasks up as it has now, at most the desired count. */
+function shareOut(pass: Pass): void {
+  for (const deployment of pass.deployments()) {
+    if (deployment.status !== 'ACTIVE') continue;
+    const wanted = pass
+      .tasks()
+      .filter(
+        (task) =>
+          task.service?.deploymentId === deployment.id &&
+          task.lastStatus !== 'STOPPED' &&
+          task.desiredStatus === 'RUNNING',
+      ).length;
+    // Before the first pass the share is what was there, ended tasks that nobody has reviewed yet included.
+    const unreviewed = pass
+      .tasks()
+      .filter(
+        (task) =>
+          task.service?.deploymentId === deployment.id && task.lastStatus === 'STOPPED' && task.reviewed !== true,
+      ).length;
+    const share = deployment.completedAt === undefined ? 0 : (deployment.keepCount ?? wanted + unreviewed);
+    pass.change(deployment.id, { keepCount: Math.min(share, pass.service.desiredCount) });
+  }
+}
+
+/** Remembers and tells that the next task of a deployment finds no instance. It is no failure of the deployment. */
+function noteBlocked(pass: Pass): void {
+  let blocked = false;
+  for (const deployment of pass.deployments()) {
+    const found = pass.state.blocked.get(deployment.id);
+    if (found === undefined) {
+      if (deployment.unplaceable !== undefined) pass.change(deployment.id, { unplaceable: undefined });
+      continue;
+    }
+    blocked = true;
+    const { code, message } = found;
+    const same = deployment.unplaceable?.code === code && deployment.unplaceable.message === message;
+    if (!same)
+      pass.change(deployment.id, { unplaceable: { code, message, since: deployment.unplaceable?.since ?? pass.now } });
+    pass.voice.sayStanding('unplaceable', eventTexts.unplaceable(message));
+    pass.decisions.push({ what: 'unplaceable', deploymentId: deployment.id, why: `${code}: ${message}` });
+  }
+  if (!blocked) pass.voice.resolve('unplaceable');
+}
+
+/** Completes deployments, retires those without tasks, says when the service is steady, and ends a deleted service. */
+function settle(pass: Pass): void {
+  const primary = pass.primary();
+  const census = takeCensus(pass, primary);
+  const wanted = pass.service.desiredCount;
+  if (pass.service.status === 'DRAINING') {
+    if (census.keep.length + census.outgoing.length + census.stopping.length > 0) return;
+    pass.service = { ...pass.service, status: 'INACTIVE', desiredCount: 0, steady: false };
+    for (const deployment of pass.deployments()) pass.change(deployment.id, { status: 'INACTIVE' });
+    pass.decisions.push({ what: 'service-inactive', why: 'deleted, and its last task has stopped' });
+    return;
+  }
+  const steady =
+    primary !== undefined &&
+    census.keep.length === wanted &&
+    census.keep.every(({ healthy }) => healthy) &&
+    census.outgoing.length === 0;
+  if (steady && primary.rolloutState === 'IN_PROGRESS') {
+    pass.change(primary.id, {
+      rolloutState: 'COMPLETED',
+      rolloutStateReason: `ECS deployment ${primary.id} completed.`,
+      completedAt: pass.now,
+      keepCount: undefined,
+      startNotBefore: undefined,
+    });
+    pass.decisions.push({
+      what: 'deployment-completed',
+      deploymentId: primary.id,
+      why: `${wanted} healthy tasks of ${primary.taskDefinition}, none of another revision`,
+    });
+  }
+  const settled = steady && pass.primary()?.rolloutState === 'COMPLETED';
+  if (settled && !pass.service.steady) pass.voice.say(eventTexts.steady);
+  if (settled !== pass.service.steady) pass.service = { ...pass.service, steady: settled };
+  retire(pass);
+}
+
+/** Older deployments without wanted tasks become INACTIVE; of those only the newest completed stays, while a rollback may need it. */
+function retire(pass: Pass): void {
+  const busy = new Set(
+    pass
+      .tasks()
+      .filter((task) => task.lastStatus !== 'STOPPED' && task.desiredStatus === 'RUNNING')
+      .map((task) => task.service?.deploymentId),
+  );
+  const replacing = pass.primary()?.rolloutState === 'IN_PROGRESS';
+  for (const deployment of pass.deployments())
+    if (deployment.status === 'ACTIVE' && !busy.has(deployment.id) && !(replacing && mayRestore(deployment)))
+      pass.change(deployment.id, { status: 'INACTIVE', keepCount: undefined });
+  const spare = newestCompleted(pass.deployments());
+  const kept = pass.deployments().filter(({ id, status }) => status !== 'INACTIVE' || id === spare?.id);
+  const order = ['PRIMARY', 'ACTIVE', 'INACTIVE'];
+  pass.keepDeployments(
+    kept
+      .sort((a, b) => order.indexOf(a.status) - order.indexOf(b.status) || b.createdAt - a.createdAt)
+      .map(({ id }) => id),
+  );
+}
+
+/** Whether tasks of the deployment may still be started to keep the service up until its successor is healthy. */
+const mayRestore = (deployment: DeploymentRecord): boolean =>
+  deployment.completedAt !== undefined && (deployment.keepCount ?? 0) > 0;

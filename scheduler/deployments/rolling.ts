@@ -1,0 +1,256 @@
+import type { DeploymentRecord, TaskRecord } from '../state/index.ts';
+
+import { lowerBound, upperBound } from './bounds.ts';
+import { countFailure } from './breaker.ts';
+import { takeCensus, type Census, type Counted } from './census.ts';
+import { eventTexts } from './events.ts';
+import type { Pass } from './pass.ts';
+
+/**
+ * One step of a REPLICA service: start first while the maximum leaves room, stop first only when it does not (or when
+ * only a stop makes room on an instance), never go below the minimum of healthy tasks by one's own choice. The same step
+ * serves rollouts, rollbacks, scaling, draining, lost hosts and unhealthy tasks: they differ in which tasks are outgoing.
+ */
+export function roll(pass: Pass): void {
+  const primary = pass.primary();
+  const census = takeCensus(pass, primary);
+  new Step(pass, primary, census).run();
+}
+
+class Step {
+  readonly #pass: Pass;
+  readonly #primary: DeploymentRecord | undefined;
+  readonly #census: Census;
+  readonly #desired: number;
+  readonly #lower: number;
+  readonly #upper: number;
+  readonly #victims = new Set<Counted>();
+  /** Healthy tasks that may still be stopped. */
+  #allowance: number;
+  #room: number;
+
+  constructor(pass: Pass, primary: DeploymentRecord | undefined, census: Census) {
+    const { service } = pass;
+    this.#pass = pass;
+    this.#primary = primary;
+    this.#census = census;
+    this.#desired = service.status === 'ACTIVE' ? service.desiredCount : 0;
+    this.#lower = lowerBound(this.#desired, service.deploymentConfiguration);
+    this.#upper = upperBound(this.#desired, service.deploymentConfiguration);
+    this.#allowance = Math.max(0, census.healthy - this.#lower);
+    this.#room = Math.max(0, this.#upper - census.occupying);
+  }
+
+  run(): void {
+    const { keep, outgoing } = this.#census;
+    const stalled = this.#primary === undefined || this.#primary.rolloutState === 'FAILED';
+    this.#stopPendingOnDrainingHosts();
+    const restored = stalled ? 0 : this.#restoreOld();
+    const missing = Math.max(0, Math.min(this.#desired, this.#upper) - keep.length);
+    const waiting = this.#waits();
+    const started = stalled || waiting ? 0 : Math.min(missing, this.#room);
+    if (this.#primary !== undefined && started > 0) {
+      this.#room -= started;
+      const why = `${keep.length} of ${this.#desired} tasks of ${this.#primary.taskDefinition} are there`;
+      this.#pass.start({ deploymentId: this.#primary.id, count: started }, why);
+    }
+    if (stalled && this.#desired > 0) this.#shrinkStalled();
+    else this.#stopSurplus();
+    if (!stalled && !waiting) this.#makeRoom(missing - started);
+    if (!stalled || this.#desired === 0) this.#scaleIn();
+    this.#stopVictims();
+    this.#tellDeadlock(missing - started, restored, stalled || waiting);
+    this.#tellLost(outgoing);
+  }
+
+  /** Whether back-off forbids starting tasks of the PRIMARY now. */
+  #waits(): boolean {
+    const until = this.#primary?.startNotBefore;
+    if (until === undefined || until <= this.#pass.now) return false;
+    this.#pass.wake(until);
+    return true;
+  }
+
+  /** PENDING service tasks on a DRAINING instance are stopped at once. */
+  #stopPendingOnDrainingHosts(): void {
+    for (const counted of this.#census.outgoing)
+      if (counted.host === 'draining' && counted.task.lastStatus !== 'RUNNING') this.#victims.add(counted);
+  }
+
+  /**
+   * Tasks of an older deployment that died or fail are replaced by tasks of their own revision while they are still
+   * needed. Only for deployments that had completed: a superseded one that never did is not worth a container.
+   * @returns how many are started
+   */
+  #restoreOld(): number {
+    const { keep, outgoing } = this.#census;
+    const useful = outgoing.filter(({ host, unhealthy }) => host === 'ready' && !unhealthy);
+    const healthyNew = keep.filter(({ healthy }) => healthy).length;
+    let lacking = this.#desired - healthyNew - useful.length;
+    let must = this.#lower - healthyNew - useful.length;
+    const reserved = Math.max(0, Math.min(this.#desired, this.#upper) - keep.length);
+    let restored = 0;
+    for (const deployment of this.#pass.deployments()) {
+      if (deployment.status !== 'ACTIVE' || deployment.completedAt === undefined) continue;
+      const own = useful.filter((counted) => counted.deployment === deployment).length;
+      const wanted = Math.min((deployment.keepCount ?? own) - own, lacking);
+      // What the minimum needs comes before the PRIMARY's own growth; the rest takes what the PRIMARY leaves.
+      const count = Math.min(wanted, Math.max(Math.min(must, this.#room), this.#room - reserved));
+      if (count <= 0 || (deployment.startNotBefore ?? 0) > this.#pass.now) continue;
+      this.#pass.start(
+        { deploymentId: deployment.id, count },
+        'a task of this revision is gone before its successor is healthy',
+      );
+      this.#room -= count;
+      lacking -= count;
+      must -= count;
+      restored += count;
+    }
+    return restored;
+  }
+
+  /** Ends outgoing tasks whose successors are healthy. */
+  #stopSurplus(): void {
+    const { keep, outgoing } = this.#census;
+    const needed = Math.max(0, this.#desired - keep.filter(({ healthy }) => healthy).length);
+    let surplus = outgoing.length - needed;
+    for (const counted of this.#goingOrder(outgoing)) {
+      if (surplus <= 0) return;
+      if (this.#victims.has(counted) || this.#take(counted)) surplus--;
+    }
+  }
+
+  /** A FAILED deployment without rollback: what runs keeps running; only a lower desired count ends tasks, down to the maximum. */
+  #shrinkStalled(): void {
+    const all = [...this.#census.outgoing, ...this.#census.keep];
+    let surplus = all.filter(({ host }) => host !== 'lost').length - this.#upper;
+    for (const counted of this.#goingOrder(all)) {
+      if (surplus <= 0) return;
+      if (counted.host !== 'lost' && this.#take(counted)) surplus--;
+    }
+  }
+
+  /**
+   * Stop first: when the maximum leaves no room for the missing tasks, or no instance has room but one would if tasks of
+   * this service went. Tasks that are already stopping are waited for.
+   */
+  #makeRoom(missing: number): void {
+    const { outgoing, stopping } = this.#census;
+    const leaving = stopping.filter(({ host }) => host !== 'lost').length + this.#victims.size;
+    let lacking = missing - leaving;
+    let unhealthyTaken = leaving > 0;
+    for (const counted of this.#goingOrder(outgoing)) {
+      if (lacking <= 0) break;
+      if (this.#victims.has(counted) || counted.host === 'lost') continue;
+      // Unhealthy tasks go one at a time: their cause may pass, and a restart of all of them is a storm.
+      if (counted.unhealthy && unhealthyTaken) continue;
+      if (!this.#take(counted)) continue;
+      lacking--;
+      unhealthyTaken ||= counted.unhealthy;
+    }
+    const relief = this.#pass.state.blocked.get(this.#primary?.id ?? '')?.relief ?? [];
+    if (relief.length === 0 || stopping.length + this.#victims.size > 0) return;
+    const going = outgoing.filter(({ task }) => relief.includes(task.id));
+    const healthy = going.filter((counted) => counted.healthy && !this.#victims.has(counted)).length;
+    if (going.length < relief.length || healthy > this.#allowance || going.some((counted) => counted.protected)) return;
+    for (const counted of going) this.#take(counted);
+  }
+
+  /** More tasks of the PRIMARY than wanted: those that are not up yet first, then in the order of the placement strategies. */
+  #scaleIn(): void {
+    const { keep } = this.#census;
+    let surplus = keep.length - this.#desired;
+    if (surplus <= 0) return;
+    for (const counted of this.#goingOrder(keep)) {
+      if (surplus <= 0) return;
+      if (this.#take(counted)) surplus--;
+    }
+    if (surplus > 0 && keep.some((counted) => counted.protected))
+      this.#pass.voice.sayStanding('protected', eventTexts.protectedTasks);
+    else this.#pass.voice.resolve('protected');
+  }
+
+  /** Marks a task to be stopped, if protection and the minimum allow it. */
+  #take(counted: Counted): boolean {
+    const deleting = this.#pass.service.status !== 'ACTIVE';
+    if (this.#victims.has(counted)) return false;
+    if (counted.protected && !counted.unhealthy && !deleting) return false;
+    if (counted.healthy) {
+      if (this.#allowance <= 0) return false;
+      this.#allowance--;
+    }
+    this.#victims.add(counted);
+    return true;
+  }
+
+  /** Who goes first: lost, failing, not yet healthy, of deployments that never completed, draining, then by strategy. */
+  #goingOrder(candidates: readonly Counted[]): readonly Counted[] {
+    const rank = ({ host, unhealthy, healthy, task, deployment }: Counted): number => {
+      if (host === 'lost') return 0;
+      if (unhealthy) return 1;
+      if (task.lastStatus !== 'RUNNING') return 2;
+      if (!healthy) return 3;
+      if (deployment !== this.#primary && deployment?.completedAt === undefined) return 4;
+      return host === 'draining' ? 5 : 6;
+    };
+    const order = this.#pass.state.scaleInOrder(candidates.map(({ task }) => task.id));
+    const place = new Map(order.map((id, index) => [id, index]));
+    return [...candidates].sort(
+      (a, b) => rank(a) - rank(b) || (place.get(a.task.id) ?? 0) - (place.get(b.task.id) ?? 0),
+    );
+  }
+
+  #stopVictims(): void {
+    this.#shrinkShares();
+    const scaling: TaskRecord[] = [];
+    const lost: TaskRecord[] = [];
+    const unhealthy: TaskRecord[] = [];
+    for (const { host, unhealthy: failing, task } of this.#victims)
+      (host === 'lost' ? lost : failing ? unhealthy : scaling).push(task);
+    const id = this.#primary?.id ?? '';
+    this.#pass.stop(scaling, `Scaling activity initiated by (deployment ${id})`);
+    this.#pass.stop(lost, 'The host lost contact with the control plane', 'InfrastructureHealth');
+    this.#pass.stop(unhealthy, 'Task failed container health checks');
+    const ids = [...scaling, ...lost, ...unhealthy].map((task) => task.id);
+    if (unhealthy.length > 0) this.#pass.voice.say(eventTexts.unhealthy(unhealthy.map((task) => task.id)));
+    if (ids.length > 0) this.#pass.voice.say(eventTexts.stopped(ids));
+    for (const task of unhealthy) {
+      const why = `task ${task.id}: Task failed container health checks`;
+      countFailure(this.#pass, task.service?.deploymentId ?? '', 'health', why);
+    }
+  }
+
+  /** Tasks ended because they are no longer needed lower what their deployment has to keep up; ended for other reasons they do not. */
+  #shrinkShares(): void {
+    for (const deployment of this.#pass.deployments()) {
+      if (deployment.keepCount === undefined) continue;
+      const ended = [...this.#victims].filter(
+        (counted) => counted.deployment?.id === deployment.id && counted.host === 'ready' && !counted.unhealthy,
+      ).length;
+      this.#pass.change(deployment.id, { keepCount: Math.max(0, deployment.keepCount - ended) });
+    }
+  }
+
+  /** Neither a start nor a stop is possible, and nothing under way will change that: the bounds exclude each other. */
+  #tellDeadlock(missing: number, restored: number, expected: boolean): void {
+    const { keep, outgoing, stopping } = this.#census;
+    const settled = stopping.length === 0 && [...keep, ...outgoing].every(({ healthy }) => healthy);
+    const stuck = missing > 0 && !expected && restored === 0 && this.#victims.size === 0 && this.#room === 0 && settled;
+    const byProtection = this.#allowance > 0;
+    if (!stuck || byProtection) {
+      this.#pass.voice.resolve('deadlock');
+      return;
+    }
+    this.#pass.voice.sayStanding('deadlock', eventTexts.deadlock);
+    this.#pass.decisions.push({
+      what: 'deadlock',
+      why: `at least ${this.#lower} healthy and at most ${this.#upper} tasks leave no step from ${this.#census.occupying}`,
+    });
+  }
+
+  #tellLost(outgoing: readonly Counted[]): void {
+    const lost = outgoing.filter(({ host }) => host === 'lost').map(({ task }) => task.id);
+    if (lost.length === 0) this.#pass.voice.resolve('unreachable');
+    else this.#pass.voice.sayStanding('unreachable', eventTexts.unreachable(lost.sort()));
+  }
+}

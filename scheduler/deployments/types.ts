@@ -1,0 +1,76 @@
+import type { ServiceRecord, TaskRecord } from '../state/index.ts';
+
+/**
+ * What is known about the host of a task. `ready`: its tasks count as they are, also while the agent is disconnected
+ * for a short time. `draining`: its tasks move away. `lost`: disconnected for longer than the installation waits, or no
+ * longer in the cluster; its tasks are replaced first and ended afterwards.
+ */
+export type HostCondition = 'ready' | 'draining' | 'lost';
+
+/** Why the next task of a deployment found no instance. */
+export interface Blocked {
+  readonly code: string;
+  /** One sentence of the placement core. */
+  readonly message: string;
+  /** Running tasks of the service that would have to go to make room on one instance; empty when that would not help. */
+  readonly relief: readonly string[];
+}
+
+/** Everything one pass over a service looks at. */
+export interface ServiceState {
+  readonly service: ServiceRecord;
+  /** Every task of the service that is still in the records, STOPPED ones included. */
+  readonly tasks: readonly TaskRecord[];
+  readonly hostOf: (task: TaskRecord) => HostCondition;
+  /** Deployment id -> why its next task cannot be placed, as found by this pass's attempt to place. */
+  readonly blocked: ReadonlyMap<string, Blocked>;
+  /** Orders candidates for scale-in: which to end first. The placement core's. */
+  readonly scaleInOrder: (ids: readonly string[]) => readonly string[];
+  /** DAEMON: ids of the instances that should run one task. */
+  readonly eligible?: readonly string[];
+  /** DAEMON: ids of DRAINING instances that still run other tasks: daemons are the last to go. */
+  readonly lingering?: readonly string[];
+}
+
+/** Tasks to start for one deployment. */
+export interface Start {
+  readonly deploymentId: string;
+  readonly count: number;
+  /** DAEMON: the instances to start one task on each. */
+  readonly instances?: readonly string[];
+}
+
+/** What one pass decided; nothing has happened yet. */
+export interface ServicePlan {
+  /** The service as it should be written; the same object as before when nothing changed. */
+  readonly service: ServiceRecord;
+  /** Tasks as they should be written: ended, found healthy, or reviewed. */
+  readonly tasks: readonly TaskRecord[];
+  readonly starts: readonly Start[];
+  /** Ids of the tasks of `tasks` that are told to stop. */
+  readonly stops: readonly string[];
+  /** Lines for the service's `events`, complete. */
+  readonly events: readonly string[];
+  /** When to look again although nothing changed; milliseconds since the epoch. */
+  readonly wakeAt?: number;
+  /** Decisions worth a log line: what and why. */
+  readonly decisions: readonly Decision[];
+}
+
+export interface Decision {
+  readonly what:
+    | 'start'
+    | 'stop'
+    | 'failure'
+    | 'back-off'
+    | 'deployment-completed'
+    | 'deployment-failed'
+    | 'rollback'
+    | 'unplaceable'
+    | 'deadlock'
+    | 'service-inactive';
+  readonly deploymentId?: string;
+  readonly tasks?: readonly string[];
+  readonly count?: number;
+  readonly why: string;
+}
