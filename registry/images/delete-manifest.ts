@@ -1,0 +1,119 @@
+import type { Digest } from '@slipway/storage/blobs';
+import { transact } from '@slipway/storage/records';
+import type { Context } from './context.ts';
+import { ImagesError } from './errors.ts';
+import { keys, registryPartition } from './keys.ts';
+import { parseManifest } from './manifest.ts';
+import type { ManifestRecord, TagRecord } from './records.ts';
+
+export interface RemoveManifest {
+  readonly account: string;
+  readonly repository: string;
+  readonly digest: Digest;
+  readonly actor: string;
+  /** Whether an index that lists the manifest keeps it (the rule) or not (the whole repository goes). */
+  readonly evenInUse?: boolean;
+}
+
+export interface RemovedManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly tags: readonly string[];
+}
+
+export const manifestNotFound = (repository: string, reference: string): ImagesError =>
+  new ImagesError('ManifestNotFound', `The image '${reference}' does not exist in the repository '${repository}'`, {
+    reference,
+  });
+
+/**
+ * Removes a manifest with its tags, references and place in indexes and referrers lists, in one commit. What it needed is put
+ * down for the collector's review.
+ * @throws ImagesError `ManifestNotFound`, `ManifestInUse`
+ */
+export async function removeManifest(
+  context: Context,
+  { account, repository, digest, actor, evenInUse }: RemoveManifest,
+): Promise<RemovedManifest> {
+  const { records, clock, limits } = context;
+  return transact(records, registryPartition(account), async (tx) => {
+    // Its version is the guard: whoever tags or untags the manifest rewrites this row.
+    const manifest = await tx.get<ManifestRecord>(keys.manifest(repository, digest));
+    if (manifest === undefined) throw manifestNotFound(repository, digest);
+    if (evenInUse !== true) {
+      const prefix = keys.parentsOf(repository, digest);
+      const parents = await tx.list({ prefix, limit: 1 });
+      const parent = parents.records[0]?.key.slice(prefix.length);
+      if (parent !== undefined) {
+        throw new ImagesError('ManifestInUse', `Requested image referenced by manifest list: [${parent}]`, { parent });
+      }
+      tx.require({ prefix, empty: true });
+    }
+    const text = (await tx.peek<string>(keys.content(repository, digest)))?.value ?? '{}';
+    const parsed = parseManifest(Buffer.from(text), manifest.mediaType);
+    const due = clock.now() + limits.grace;
+    for (const descriptor of [...parsed.blobs, ...parsed.foreign, ...parsed.children]) {
+      tx.remove(keys.reference(descriptor.digest, repository, digest));
+      tx.put(keys.review(due, descriptor.digest), {});
+    }
+    for (const child of parsed.children) tx.remove(keys.parent(repository, child.digest, digest));
+    if (parsed.subject) tx.remove(keys.referrer(repository, parsed.subject.digest, digest));
+    const tags = await tagsOf(context, account, repository, digest);
+    for (const tag of tags) {
+      tx.remove(keys.tag(repository, tag));
+      tx.remove(keys.tagged(repository, digest, tag));
+    }
+    tx.remove(keys.manifest(repository, digest));
+    tx.remove(keys.content(repository, digest));
+    tx.remove(keys.pulled(repository, digest));
+    tx.announce({
+      topic: 'registry',
+      type: 'image.deleted',
+      data: { account, repository, digest, tags, actor, mediaType: manifest.mediaType },
+    });
+    return { digest, mediaType: manifest.mediaType, tags };
+  });
+}
+
+/**
+ * Removes one tag.
+ * @returns the digest it pointed at and whether that image has other tags
+ * @throws ImagesError `ManifestNotFound`
+ */
+export async function removeTag(
+  context: Context,
+  { account, repository, tag, actor }: { account: string; repository: string; tag: string; actor: string },
+): Promise<{ readonly digest: Digest; readonly tagsLeft: number }> {
+  return transact(context.records, registryPartition(account), async (tx) => {
+    const current = await tx.get<TagRecord>(keys.tag(repository, tag));
+    if (current === undefined) throw manifestNotFound(repository, tag);
+    const manifest = await tx.get<ManifestRecord>(keys.manifest(repository, current.digest));
+    tx.remove(keys.tag(repository, tag));
+    tx.remove(keys.tagged(repository, current.digest, tag));
+    const tagsLeft = (manifest?.tagCount ?? 1) - 1;
+    if (manifest) tx.put(keys.manifest(repository, current.digest), { ...manifest, tagCount: tagsLeft });
+    tx.announce({
+      topic: 'registry',
+      type: 'image.untagged',
+      data: { account, repository, tag, digest: current.digest, actor },
+    });
+    return { digest: current.digest, tagsLeft };
+  });
+}
+
+/** All tags that point at a digest, in order. */
+export async function tagsOf(context: Context, account: string, repository: string, digest: Digest): Promise<string[]> {
+  const prefix = keys.tagsOf(repository, digest);
+  const tags: string[] = [];
+  let after: string | undefined;
+  for (;;) {
+    const page = await context.records.list(registryPartition(account), {
+      prefix,
+      limit: 1000,
+      ...(after === undefined ? {} : { after }),
+    });
+    for (const record of page.records) tags.push(record.key.slice(prefix.length));
+    if (!page.more) return tags;
+    after = page.records.at(-1)?.key;
+  }
+}

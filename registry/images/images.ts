@@ -1,0 +1,46 @@
+import { type Blobs, createBlobs } from './blobs.ts';
+import { type Context, contextOf, type ImagesOptions } from './context.ts';
+import { createManifests, type FoundManifest, type Manifests } from './manifests.ts';
+import { parseReference } from './names.ts';
+import { createPulls, type Pulls } from './pulls.ts';
+import { createRepositories, type Repositories } from './repositories.ts';
+import { createUploads, type Uploads } from './uploads.ts';
+
+/** The registry's domain: what every client API works on. */
+export interface Images {
+  readonly repositories: Repositories;
+  readonly manifests: Manifests;
+  readonly blobs: Blobs;
+  readonly uploads: Uploads;
+  readonly pulls: Pulls;
+  /** What a tag or digest is now; undefined when there is no such image, or the reference is not well formed. */
+  resolve(account: string, repository: string, reference: string): Promise<FoundManifest | undefined>;
+  /** For the rooms beside this one (collector, lifecycle), which work on the same records. */
+  readonly context: Context;
+}
+
+/** Opens the registry over its stores. It owns nothing that must be closed; call `pulls.flush()` before the stores close. */
+export function openImages(options: ImagesOptions): Images {
+  const context = contextOf(options);
+  const manifests = createManifests(context);
+  return {
+    repositories: createRepositories(context),
+    manifests,
+    blobs: createBlobs(context),
+    uploads: createUploads(context),
+    pulls: createPulls(context),
+    async resolve(account, repository, reference) {
+      const parsed = safely(() => parseReference(reference));
+      return parsed && (await manifests.look(account, repository, parsed)).manifest;
+    },
+    context,
+  };
+}
+
+const safely = <T>(parse: () => T): T | undefined => {
+  try {
+    return parse();
+  } catch {
+    return undefined;
+  }
+};

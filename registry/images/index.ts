@@ -1,0 +1,39 @@
+export type { Blobs, FoundBlob, Mount } from './blobs.ts';
+export { type Context, defaultLimits, type ImagesLimits, type ImagesOptions } from './context.ts';
+export type { RemovedManifest } from './delete-manifest.ts';
+export { ImagesError, type ImagesErrorCode } from './errors.ts';
+export { type Images, openImages } from './images.ts';
+export { keys, registryPartition } from './keys.ts';
+export { type Descriptor, digestOf, maxManifestBytes, type ParsedManifest, parseManifest } from './manifest.ts';
+export type { FoundManifest, Manifests } from './manifests.ts';
+export { isIndexType, isManifestType, mediaTypes } from './media-types.ts';
+export { matchesWildcard } from './mutability.ts';
+export {
+  isDigest,
+  isTag,
+  parseDigest,
+  parseReference,
+  parseRepositoryName,
+  parseTag,
+  printable,
+  type Reference,
+  type RepositoryName,
+  type Tag,
+} from './names.ts';
+export type { Pulls } from './pulls.ts';
+export type { PutManifest, PutManifestResult } from './put-manifest.ts';
+export type {
+  BlobRecord,
+  LinkRecord,
+  ManifestRecord,
+  ReferrerRecord,
+  RegistryRecord,
+  RepositoryRecord,
+  TagExclusion,
+  TagMutability,
+  TagRecord,
+  UploadRecord,
+} from './records.ts';
+export type { NewRepository, Repositories, RepositoryPage } from './repositories.ts';
+export type { AppendRange, UploadAddress } from './upload-address.ts';
+export type { Uploads, UploadState } from './uploads.ts';

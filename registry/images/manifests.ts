@@ -1,0 +1,121 @@
+import type { Digest } from '@slipway/storage/blobs';
+import { LRUCache } from 'lru-cache';
+import type { Context } from './context.ts';
+import { manifestNotFound, type RemovedManifest, removeManifest, removeTag } from './delete-manifest.ts';
+import { keys, registryPartition } from './keys.ts';
+import type { Reference, RepositoryName, Tag } from './names.ts';
+import { putManifest, type PutManifest, type PutManifestResult } from './put-manifest.ts';
+import type { ManifestRecord, ReferrerRecord, RepositoryRecord, TagRecord } from './records.ts';
+
+/** A manifest that is there, without its bytes. */
+export interface FoundManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly size: number;
+}
+
+export interface Manifests {
+  put(request: PutManifest): Promise<PutManifestResult>;
+  /** What the repository is and what the reference points at, in one read. */
+  look(
+    account: string,
+    repository: string,
+    reference: Reference,
+  ): Promise<{ readonly repository?: RepositoryRecord; readonly manifest?: FoundManifest }>;
+  /** The exact bytes; from memory when they were read before, because what a digest names never changes. */
+  content(account: string, repository: string, digest: Digest): Promise<Buffer>;
+  /** @throws ImagesError `ManifestNotFound`, `ManifestInUse` */
+  remove(account: string, repository: string, digest: Digest, actor: string): Promise<RemovedManifest>;
+  /** @throws ImagesError `ManifestNotFound` */
+  removeTag(
+    account: string,
+    repository: string,
+    tag: Tag,
+    actor: string,
+  ): Promise<{ readonly digest: Digest; readonly tagsLeft: number }>;
+  /** Tags in the order of their bytes. */
+  tags(
+    account: string,
+    repository: RepositoryName,
+    page: { readonly after?: string; readonly limit: number },
+  ): Promise<{ readonly tags: readonly string[]; readonly more: boolean }>;
+  /** Manifests that name a subject, ordered by digest. The subject itself need not be there. */
+  referrers(
+    account: string,
+    repository: RepositoryName,
+    subject: Digest,
+    page: { readonly after?: string; readonly limit: number; readonly artifactTypes?: readonly string[] },
+  ): Promise<{ readonly referrers: readonly ReferrerRecord[]; readonly more: boolean }>;
+}
+
+export function createManifests(context: Context): Manifests {
+  const { records } = context;
+  const contents = new LRUCache<Digest, Buffer>({
+    maxSize: context.limits.cacheBytes,
+    sizeCalculation: (bytes) => bytes.length + 200,
+  });
+
+  return {
+    put: (request) => putManifest(context, request),
+    async look(account, name, reference) {
+      const target = reference.kind === 'tag' ? keys.tag(name, reference.tag) : keys.manifest(name, reference.digest);
+      const found = await records.getMany<RepositoryRecord | TagRecord | ManifestRecord>(registryPartition(account), [
+        keys.repository(name),
+        target,
+      ]);
+      const repository = found.get(keys.repository(name))?.value as RepositoryRecord | undefined;
+      const row = found.get(target)?.value as TagRecord | ManifestRecord | undefined;
+      if (repository === undefined) return {};
+      if (row === undefined) return { repository };
+      const digest = reference.kind === 'tag' ? (row as TagRecord).digest : reference.digest;
+      return { repository, manifest: { digest, mediaType: row.mediaType, size: row.size } };
+    },
+    async content(account, name, digest) {
+      const known = contents.get(digest);
+      if (known !== undefined) return known;
+      const text = await records.get<string>(registryPartition(account), keys.content(name, digest));
+      if (text === undefined) throw manifestNotFound(name, digest);
+      const bytes = Buffer.from(text.value);
+      contents.set(digest, bytes);
+      return bytes;
+    },
+    remove: (account, repository, digest, actor) => removeManifest(context, { account, repository, digest, actor }),
+    removeTag: (account, repository, tag, actor) => removeTag(context, { account, repository, tag, actor }),
+    async tags(account, repository, { after, limit }) {
+      const prefix = keys.tags(repository);
+      const page = await records.list(registryPartition(account), {
+        prefix,
+        limit,
+        ...(after === undefined ? {} : { after: prefix + after }),
+      });
+      return { tags: page.records.map((record) => record.key.slice(prefix.length)), more: page.more };
+    },
+    async referrers(account, repository, subject, { after, limit, artifactTypes }) {
+      const prefix = keys.referrersOf(repository, subject);
+      const referrers: ReferrerRecord[] = [];
+      let bytes = 0;
+      let last = after === undefined ? undefined : prefix + after;
+      for (;;) {
+        const page = await records.list<ReferrerRecord>(registryPartition(account), {
+          prefix,
+          limit: 1000,
+          ...(last === undefined ? {} : { after: last }),
+        });
+        for (const { value } of page.records) {
+          if (artifactTypes && !artifactTypes.includes(value.artifactType ?? '')) continue;
+          // Annotations are copied into the list: a page ends by size as well as by count.
+          if (referrers.length >= limit || bytes > maxReferrersBytes) return { referrers, more: true };
+          referrers.push(value);
+          bytes += 300 + sizeOf(value.annotations);
+        }
+        if (!page.more) return { referrers, more: false };
+        last = page.records.at(-1)?.key;
+      }
+    },
+  };
+}
+
+const maxReferrersBytes = 4 * 1024 * 1024;
+
+const sizeOf = (annotations: ReferrerRecord['annotations']): number =>
+  Object.entries(annotations ?? {}).reduce((sum, [name, text]) => sum + name.length + text.length + 6, 0);

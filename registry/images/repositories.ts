@@ -1,0 +1,199 @@
+import { type Json, transact } from '@slipway/storage/records';
+import { type Context, newId } from './context.ts';
+import { removeManifest } from './delete-manifest.ts';
+import { ImagesError } from './errors.ts';
+import { keys, registryPartition } from './keys.ts';
+import type { RepositoryName } from './names.ts';
+import type { ManifestRecord, RegistryRecord, RepositoryRecord } from './records.ts';
+import type { Digest } from '@slipway/storage/blobs';
+
+export interface NewRepository {
+  readonly name: RepositoryName;
+  readonly tagMutability?: RepositoryRecord['tagMutability'];
+  readonly tagExclusions?: RepositoryRecord['tagExclusions'];
+  readonly scanOnPush?: boolean;
+  readonly encryption?: RepositoryRecord['encryption'];
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly policy?: string;
+  readonly lifecyclePolicy?: string;
+}
+
+export interface RepositoryPage {
+  readonly repositories: readonly RepositoryRecord[];
+  readonly more: boolean;
+}
+
+/** Repositories and the settings of the registry they are in. */
+export interface Repositories {
+  /** @throws ImagesError `RepositoryAlreadyExists` */
+  create(account: string, repository: NewRepository, actor: string): Promise<RepositoryRecord>;
+  /** The repository, made first when it is not there. */
+  ensure(account: string, repository: NewRepository, actor: string): Promise<RepositoryRecord>;
+  find(account: string, name: string): Promise<RepositoryRecord | undefined>;
+  /** @throws ImagesError `RepositoryNotFound` */
+  get(account: string, name: string): Promise<RepositoryRecord>;
+  /** Ordered by name. */
+  list(account: string, page: { readonly after?: string; readonly limit: number }): Promise<RepositoryPage>;
+  /**
+   * Changes settings. `change` gets the newest state and returns the next; it may run again when another writer was faster.
+   * @throws ImagesError `RepositoryNotFound`, or what `change` throws
+   */
+  update(
+    account: string,
+    name: string,
+    change: (repository: RepositoryRecord) => RepositoryRecord,
+  ): Promise<RepositoryRecord>;
+  /**
+   * With `force`, its images go first.
+   * @throws ImagesError `RepositoryNotFound`, `RepositoryNotEmpty`
+   */
+  remove(
+    account: string,
+    name: RepositoryName,
+    options: { readonly force: boolean; readonly actor: string },
+  ): Promise<RepositoryRecord>;
+  registry(account: string): Promise<RegistryRecord>;
+  updateRegistry(account: string, change: (registry: RegistryRecord) => RegistryRecord): Promise<RegistryRecord>;
+}
+
+export const repositoryNotFound = (account: string, name: string): ImagesError =>
+  new ImagesError(
+    'RepositoryNotFound',
+    `The repository with name '${name}' does not exist in the registry with id '${account}'`,
+    { name },
+  );
+
+export function createRepositories(context: Context): Repositories {
+  const { records } = context;
+
+  const find = async (account: string, name: string): Promise<RepositoryRecord | undefined> =>
+    (await records.get<RepositoryRecord>(registryPartition(account), keys.repository(name)))?.value;
+
+  const get = async (account: string, name: string): Promise<RepositoryRecord> => {
+    const repository = await find(account, name);
+    if (repository === undefined) throw repositoryNotFound(account, name);
+    return repository;
+  };
+
+  const put = (
+    account: string,
+    wanted: NewRepository,
+    actor: string,
+    whenThere: 'refuse' | 'use',
+  ): Promise<RepositoryRecord> =>
+    transact(records, registryPartition(account), async (tx) => {
+      const present = await tx.get<RepositoryRecord>(keys.repository(wanted.name));
+      if (present !== undefined) {
+        if (whenThere === 'use') return present;
+        throw new ImagesError(
+          'RepositoryAlreadyExists',
+          `The repository with name '${wanted.name}' already exists in the registry with id '${account}'`,
+          { name: wanted.name },
+        );
+      }
+      const repository: RepositoryRecord = {
+        name: wanted.name,
+        id: newId(context),
+        createdAt: context.clock.now(),
+        tagMutability: wanted.tagMutability ?? 'MUTABLE',
+        ...(wanted.tagExclusions ? { tagExclusions: wanted.tagExclusions } : {}),
+        scanOnPush: wanted.scanOnPush ?? false,
+        encryption: wanted.encryption ?? { encryptionType: 'AES256' },
+        tags: wanted.tags ?? {},
+        ...(wanted.policy === undefined ? {} : { policy: wanted.policy }),
+        ...(wanted.lifecyclePolicy === undefined ? {} : { lifecyclePolicy: wanted.lifecyclePolicy }),
+      };
+      tx.put(keys.repository(wanted.name), repository as unknown as Json);
+      tx.announce({ topic: 'registry', type: 'repository.created', data: { account, repository: wanted.name, actor } });
+      return repository;
+    });
+
+  /** Removes the images one commit each; leaves none that was there at the start. */
+  const empty = async (account: string, repository: RepositoryRecord, actor: string): Promise<void> => {
+    const partition = registryPartition(account);
+    // Indexes hold their children back, so a pass may have to skip some; each pass that starts with images removes at least one.
+    for (;;) {
+      const page = await records.list<ManifestRecord>(partition, {
+        prefix: keys.manifests(repository.name),
+        limit: 1000,
+      });
+      if (page.records.length === 0) return;
+      for (const { key } of page.records) {
+        const digest = key.slice(keys.manifests(repository.name).length) as Digest;
+        await removeManifest(context, { account, repository: repository.name, digest, actor, evenInUse: true });
+      }
+    }
+  };
+
+  return {
+    create: (account, wanted, actor) => put(account, wanted, actor, 'refuse'),
+    ensure: (account, wanted, actor) => put(account, wanted, actor, 'use'),
+    find,
+    get,
+    async list(account, { after, limit }) {
+      const page = await records.list<RepositoryRecord>(registryPartition(account), {
+        prefix: keys.repositories,
+        limit,
+        ...(after === undefined ? {} : { after: keys.repository(after) }),
+      });
+      return { repositories: page.records.map((record) => record.value), more: page.more };
+    },
+    update: (account, name, change) =>
+      transact(records, registryPartition(account), async (tx) => {
+        const present = await tx.get<RepositoryRecord>(keys.repository(name));
+        if (present === undefined) throw repositoryNotFound(account, name);
+        const next = change(present);
+        if (next !== present) tx.put(keys.repository(name), next as unknown as Json);
+        return next;
+      }),
+    async remove(account, name, { force, actor }) {
+      const partition = registryPartition(account);
+      for (;;) {
+        const repository = await get(account, name);
+        const held = await records.list(partition, { prefix: keys.manifests(name), limit: 1 });
+        if (held.records.length > 0 && !force) {
+          throw new ImagesError(
+            'RepositoryNotEmpty',
+            `The repository with name '${name}' in registry with id '${account}' cannot be deleted because it still contains images`,
+            { name },
+          );
+        }
+        if (held.records.length > 0) await empty(account, repository, actor);
+        if (await removeRow(context, account, repository, actor)) return repository;
+      }
+    },
+    registry: async (account) =>
+      (await records.get<RegistryRecord>(registryPartition(account), keys.registry))?.value ?? {},
+    updateRegistry: (account, change) =>
+      transact(records, registryPartition(account), async (tx) => {
+        const present = (await tx.get<RegistryRecord>(keys.registry)) ?? {};
+        const next = change(present);
+        if (next !== present) tx.put(keys.registry, next as unknown as Json);
+        return next;
+      }),
+  };
+}
+
+/** The last step of a removal; false when an image came in meanwhile. Uploads under way end with their repository. */
+async function removeRow(
+  context: Context,
+  account: string,
+  repository: RepositoryRecord,
+  actor: string,
+): Promise<boolean> {
+  const { records } = context;
+  return transact(records, registryPartition(account), async (tx) => {
+    const present = await tx.get<RepositoryRecord>(keys.repository(repository.name));
+    if (present?.id !== repository.id) throw repositoryNotFound(account, repository.name);
+    const held = await tx.list({ prefix: keys.manifests(repository.name), limit: 1 });
+    if (held.records.length > 0) return false;
+    tx.require({ prefix: keys.manifests(repository.name), empty: true });
+    tx.remove(keys.repository(repository.name));
+    tx.announce({
+      topic: 'registry',
+      type: 'repository.deleted',
+      data: { account, repository: repository.name, actor },
+    });
+    return true;
+  });
+}
