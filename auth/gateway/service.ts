@@ -1,6 +1,7 @@
 import type Koa from 'koa';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Constraints } from '../protocol/constraints.ts';
 
 /** Who is calling, as authentication established it. */
 export interface Principal {
@@ -75,10 +76,13 @@ type CommandOf<Client, Name extends string> = `${Name}Command` extends keyof Cli
     : never
   : never;
 
-type InputOf<Client, Name extends string> = CommandOf<Client, Name> extends { readonly input: infer Input } ? Input : never;
+type InputOf<Client, Name extends string> =
+  CommandOf<Client, Name> extends { readonly input: infer Input } ? Input : never;
 
 type OutputOf<Client, Name extends string> =
-  CommandOf<Client, Name> extends { resolveMiddleware: (...args: never[]) => (...args: never[]) => Promise<{ output: infer Output }> }
+  CommandOf<Client, Name> extends {
+    resolveMiddleware: (...args: never[]) => (...args: never[]) => Promise<{ output: infer Output }>;
+  }
     ? Omit<Output, '$metadata'>
     : never;
 
@@ -92,8 +96,16 @@ export type WireProtocol =
   | { readonly kind: 'aws-json'; readonly version: '1.0' | '1.1'; readonly target: string }
   | { readonly kind: 'aws-query'; readonly apiVersion: string; readonly xmlNamespace: string };
 
-export const awsJson = (version: '1.0' | '1.1', target: string): WireProtocol => ({ kind: 'aws-json', version, target });
-export const awsQuery = (apiVersion: string, xmlNamespace: string): WireProtocol => ({ kind: 'aws-query', apiVersion, xmlNamespace });
+export const awsJson = (version: '1.0' | '1.1', target: string): WireProtocol => ({
+  kind: 'aws-json',
+  version,
+  target,
+});
+export const awsQuery = (apiVersion: string, xmlNamespace: string): WireProtocol => ({
+  kind: 'aws-query',
+  apiVersion,
+  xmlNamespace,
+});
 
 /** An AWS service as the gateway serves it: the table of operations is the router. */
 export interface ServiceDefinition {
@@ -102,6 +114,8 @@ export interface ServiceDefinition {
   readonly protocol: WireProtocol;
   /** The SDK client module, whose runtime schemas decode, validate and encode. */
   readonly schemas: Readonly<Record<string, unknown>>;
+  /** Lengths, ranges, patterns and enumerations, which the schemas do not carry. */
+  readonly constraints?: Constraints;
   readonly operations: Readonly<Record<string, Operation<never, unknown>>>;
 }
 
@@ -113,12 +127,14 @@ export function defineService<Client extends object>(definition: {
   readonly name: string;
   readonly protocol: WireProtocol;
   readonly client: Client;
+  readonly constraints?: Constraints;
   readonly operations: Operations<Client>;
 }): ServiceDefinition {
   return {
     name: definition.name,
     protocol: definition.protocol,
     schemas: definition.client as Readonly<Record<string, unknown>>,
+    ...(definition.constraints === undefined ? {} : { constraints: definition.constraints }),
     operations: definition.operations as Readonly<Record<string, Operation<never, unknown>>>,
   };
 }
@@ -134,7 +150,11 @@ export class AwsError extends Error {
   readonly status: number;
   /** Further members of the modeled error, e.g. `resourceIds`. */
   readonly members: Readonly<Record<string, unknown>>;
-  constructor(code: string, message: string, options: { status?: number; members?: Record<string, unknown>; cause?: unknown } = {}) {
+  constructor(
+    code: string,
+    message: string,
+    options: { status?: number; members?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.status = options.status ?? 400;
@@ -175,12 +195,23 @@ export interface UpgradeService {
 /** What the gateway throws, for `renderError` to put into the service's format. */
 export class GatewayError extends Error {
   override readonly name = 'GatewayError';
-  readonly kind: 'unauthenticated' | 'denied' | 'not-found' | 'method-not-allowed' | 'throttled' | 'too-large' | 'bad-request' | 'unavailable';
+  readonly kind:
+    | 'unauthenticated'
+    | 'denied'
+    | 'not-found'
+    | 'method-not-allowed'
+    | 'throttled'
+    | 'too-large'
+    | 'bad-request'
+    | 'unavailable';
   /** Seconds, for `throttled` and `unavailable`. */
   readonly retryAfter?: number;
-  constructor(kind: GatewayError['kind'], message: string, retryAfter?: number) {
+  /** The exact `WWW-Authenticate` value, for `unauthenticated`; the gateway sets the header itself when the service did not. */
+  readonly challenge?: string;
+  constructor(kind: GatewayError['kind'], message: string, retryAfter?: number, challenge?: string) {
     super(message);
     this.kind = kind;
     if (retryAfter !== undefined) this.retryAfter = retryAfter;
+    if (challenge !== undefined) this.challenge = challenge;
   }
 }
