@@ -297,6 +297,7 @@ export interface TaskDefinitionRecord {
   readonly registeredAt: number;
   readonly registeredBy?: string;
   readonly deregisteredAt?: number;
+  readonly deleteRequestedAt?: number;
   /** In the SDK's TaskDefinition shape, without arn, revision, status and dates. */
   readonly definition: unknown;
   readonly requiresAttributes: readonly string[];

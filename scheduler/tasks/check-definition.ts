@@ -1,0 +1,135 @@
+import type { RegisterTaskDefinitionRequest, Volume } from '@aws-sdk/client-ecs';
+
+import { isName, refuseMembers } from '../cluster/index.ts';
+import { checkContainer } from './check-container.ts';
+import { checkContainerOrder } from './check-order.ts';
+import { checkPorts } from './check-ports.ts';
+import { containersOf, type TaskDefinitionBody } from './definition.ts';
+import { checkOneOf, refuse } from './definition-error.ts';
+import { checkExpression } from './placement-rules.ts';
+
+const maximumBytes = 64 * 1024;
+const maximumContainers = 10;
+
+const noFargate = 'Tasks run on container instances: use launch type EC2 or EXTERNAL.';
+
+/**
+ * Checks a request before it is normalised: what this installation does not do, and the limits of the request itself.
+ * @throws ClientException, InvalidParameterException
+ */
+export function checkDefinitionRequest(input: RegisterTaskDefinitionRequest): void {
+  if (!isName(input.family ?? '')) {
+    refuse(`Invalid family name '${input.family ?? ''}': use 1 to 255 letters, digits, hyphens and underscores.`);
+  }
+  const bytes = Buffer.byteLength(JSON.stringify(input));
+  if (bytes > maximumBytes) refuse(`A task definition has at most ${maximumBytes} bytes; this one has ${bytes}.`);
+  refuseMembers(input, {
+    proxyConfiguration: 'There is no App Mesh proxy; remove the member.',
+    inferenceAccelerators: 'There are no Elastic Inference devices; remove the member.',
+    ephemeralStorage: noFargate,
+    enableFaultInjection: 'Remove the member or set it to false.',
+  });
+  for (const compatibility of input.requiresCompatibilities ?? []) {
+    if (compatibility !== 'EC2' && compatibility !== 'EXTERNAL') {
+      refuse(
+        `Task definition requires compatibility ${compatibility}, which this installation does not offer. ${noFargate}`,
+      );
+    }
+  }
+  if (input.networkMode === 'awsvpc') {
+    refuse("Network mode 'awsvpc' is not supported by this installation. Use 'bridge' (default), 'host' or 'none'.");
+  }
+  checkOneOf(undefined, 'networkMode', input.networkMode, ['bridge', 'host', 'none']);
+}
+
+/**
+ * Checks a normalised definition: every rule of the "Task definition parameters" page that concerns Linux container
+ * instances, across its containers, ports, volumes and the order of start.
+ * @throws ClientException
+ */
+export function checkDefinition(body: TaskDefinitionBody): void {
+  const containers = containersOf(body);
+  if (containers.length === 0) refuse('Container list cannot be empty.');
+  if (containers.length > maximumContainers) refuse(`A task definition has at most ${maximumContainers} containers.`);
+  checkUnique(
+    'container',
+    containers.map((container) => container.name),
+  );
+  if (!containers.some((container) => container.essential)) refuse('At least one container must be essential.');
+  checkVolumes(body.volumes ?? []);
+  for (const container of containers) checkContainer(container, body);
+  checkPorts(body);
+  checkContainerOrder(containers);
+  checkNamespaces(body);
+  checkConstraints(body);
+  for (const [member, arn] of [
+    ['taskRoleArn', body.taskRoleArn],
+    ['executionRoleArn', body.executionRoleArn],
+  ] as const) {
+    if (arn !== undefined && !isRoleArn(arn)) refuse(`'${member}' must be the ARN of an IAM role, not '${arn}'.`);
+  }
+}
+
+/** Whether the text is the ARN of an IAM role, with or without a path. */
+export const isRoleArn = (text: string): boolean => /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/.test(text);
+
+function checkUnique(what: string, names: readonly (string | undefined)[]): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) refuse(`Duplicate ${what} name '${twice}'.`);
+}
+
+function checkVolumes(volumes: readonly Volume[]): void {
+  checkUnique(
+    'volume',
+    volumes.map((volume) => volume.name),
+  );
+  for (const volume of volumes) {
+    const { name = '', host, dockerVolumeConfiguration: docker } = volume;
+    if (!isName(name)) refuse(`Invalid volume name '${name}': use 1 to 255 letters, digits, hyphens and underscores.`);
+    const where = `volumes['${name}'].`;
+    refuseMembers(
+      volume,
+      {
+        efsVolumeConfiguration: "Mount the file system on the instances and use 'host.sourcePath'.",
+        fsxWindowsFileServerVolumeConfiguration: 'Tasks run on Linux; remove the member.',
+        configuredAtLaunch: "Use 'host' or 'dockerVolumeConfiguration'.",
+      },
+      where,
+    );
+    if (docker !== undefined && host !== undefined) {
+      refuse(`Volume '${name}' may have 'host' or 'dockerVolumeConfiguration', not both.`);
+    }
+    if (host?.sourcePath !== undefined && !host.sourcePath.startsWith('/')) {
+      refuse(`Volume '${name}': 'host.sourcePath' must be an absolute path, not '${host.sourcePath}'.`);
+    }
+    if (docker === undefined) continue;
+    checkOneOf(undefined, `${where}scope`, docker.scope, ['task', 'shared']);
+    if (docker.autoprovision !== undefined && docker.scope !== 'shared') {
+      refuse(`Volume '${name}': 'autoprovision' can only be used with scope 'shared'.`);
+    }
+  }
+}
+
+function checkNamespaces(body: TaskDefinitionBody): void {
+  if (body.pidMode !== undefined && body.pidMode !== 'host') {
+    refuse(`pidMode '${body.pidMode}' is not supported by this installation. Use 'host' or leave it out.`);
+  }
+  if (body.ipcMode !== undefined && body.ipcMode !== 'host' && body.ipcMode !== 'none') {
+    refuse(`ipcMode '${body.ipcMode}' is not supported by this installation. Use 'host', 'none' or leave it out.`);
+  }
+  const { cpuArchitecture, operatingSystemFamily } = body.runtimePlatform ?? {};
+  checkOneOf(undefined, 'runtimePlatform.cpuArchitecture', cpuArchitecture, ['X86_64', 'ARM64']);
+  if (operatingSystemFamily !== undefined && operatingSystemFamily !== 'LINUX') {
+    refuse(`Operating system family '${operatingSystemFamily}' is not supported by this installation. Use LINUX.`);
+  }
+}
+
+function checkConstraints(body: TaskDefinitionBody): void {
+  const constraints = body.placementConstraints ?? [];
+  if (constraints.length > 10) refuse('A task definition has at most 10 placement constraints.');
+  for (const { type, expression } of constraints) {
+    if (type !== 'memberOf')
+      refuse(`Placement constraints of a task definition are of type memberOf, not '${String(type)}'.`);
+    checkExpression(expression);
+  }
+}

@@ -1,0 +1,196 @@
+import { type Transaction, transact } from '@slipway/storage/records';
+
+import { clientError, type EcsContext, type Home, invalidParameter, isName, parseArn } from '../cluster/index.ts';
+import {
+  accountKeys,
+  accountPartition,
+  arns,
+  type FamilyRecord,
+  type Tags,
+  type TaskDefinitionRecord,
+  toJson,
+} from '../state/index.ts';
+import type { TaskDefinitionBody } from './definition.ts';
+import { requiredAttributes } from './requires.ts';
+
+/** Names a revision, or with a bare family its newest ACTIVE one. */
+export interface DefinitionRef {
+  readonly family: string;
+  readonly revision?: number;
+}
+
+/**
+ * A task definition's identifier: `family`, `family:revision`, or its ARN.
+ * @throws ClientException, InvalidParameterException when it is malformed or belongs elsewhere
+ */
+export function parseDefinition(identifier: string, home: Home): DefinitionRef {
+  const text = identifier.startsWith('arn:') ? ofArn(identifier, home) : identifier;
+  const [family = '', revision, ...rest] = text.split(':');
+  if (!isName(family) || rest.length > 0) throw clientError(`Invalid task definition identifier '${identifier}'.`);
+  if (revision === undefined) return { family };
+  if (!/^[1-9]\d{0,8}$/.test(revision)) throw clientError(`Invalid revision number. Number: ${revision}`);
+  return { family, revision: Number(revision) };
+}
+
+function ofArn(identifier: string, home: Home): string {
+  const { type, path } = parseArn(identifier, home);
+  if (type !== 'task-definition') throw clientError(`Identifier was not of type: task-definition: '${identifier}'.`);
+  return path.join('/');
+}
+
+/** The revision that is named, whatever its status; undefined when there is none. */
+export async function findDefinition(
+  context: Pick<EcsContext, 'records'>,
+  account: string,
+  ref: DefinitionRef,
+): Promise<TaskDefinitionRecord | undefined> {
+  const partition = accountPartition(account);
+  const revision =
+    ref.revision ??
+    (await context.records.get<FamilyRecord>(partition, accountKeys.family(ref.family)))?.value.latestActive;
+  if (revision === undefined) return undefined;
+  const stored = await context.records.get<TaskDefinitionRecord>(
+    partition,
+    accountKeys.taskDefinition(ref.family, revision),
+  );
+  return stored?.value;
+}
+
+/**
+ * The revision that is named, for something new to run it: it must be ACTIVE.
+ * @throws ClientException
+ */
+export async function activeDefinition(
+  context: Pick<EcsContext, 'records' | 'region'>,
+  account: string,
+  identifier: string,
+): Promise<TaskDefinitionRecord> {
+  const found = await findDefinition(
+    context,
+    account,
+    parseDefinition(identifier, { account, region: context.region }),
+  );
+  if (found === undefined) throw clientError('TaskDefinition not found.');
+  if (found.status !== 'ACTIVE') throw clientError('TaskDefinition is inactive');
+  return found;
+}
+
+/** What a new revision is made of. */
+export interface RevisionDraft {
+  readonly family: string;
+  /** Normalised and checked. */
+  readonly body: TaskDefinitionBody;
+  readonly tags: Tags;
+  readonly registeredBy?: string;
+  /** ARN of the revision that this one pins to digests. */
+  readonly pinnedFrom?: string;
+}
+
+/** Adds the next revision of a family and makes it the newest. Revisions are never reused. */
+export async function registerRevision(
+  context: Pick<EcsContext, 'records' | 'clock' | 'region'>,
+  account: string,
+  draft: RevisionDraft,
+): Promise<TaskDefinitionRecord> {
+  return transact(context.records, accountPartition(account), async (tx) => {
+    const family = await tx.get<FamilyRecord>(accountKeys.family(draft.family));
+    const revision = (family?.lastRevision ?? 0) + 1;
+    const record: TaskDefinitionRecord = {
+      arn: arns.taskDefinition(context.region, account, draft.family, revision),
+      family: draft.family,
+      revision,
+      status: 'ACTIVE',
+      registeredAt: context.clock.now(),
+      ...(draft.registeredBy === undefined ? {} : { registeredBy: draft.registeredBy }),
+      definition: draft.body,
+      requiresAttributes: requiredAttributes(draft.body),
+      tags: draft.tags,
+      ...(draft.pinnedFrom === undefined ? {} : { pinnedFrom: draft.pinnedFrom }),
+    };
+    const next: FamilyRecord = { family: draft.family, lastRevision: revision, latestActive: revision };
+    tx.put(accountKeys.taskDefinition(draft.family, revision), toJson(record));
+    tx.put(accountKeys.family(draft.family), toJson(next));
+    return record;
+  });
+}
+
+/**
+ * Makes a revision INACTIVE: what runs goes on, nothing new starts from it. Doing it twice is not an error.
+ * @throws ClientException when it does not exist or no revision is named
+ */
+export async function deregisterDefinition(
+  context: Pick<EcsContext, 'records' | 'clock'>,
+  account: string,
+  ref: DefinitionRef,
+): Promise<TaskDefinitionRecord> {
+  const { family, revision } = ref;
+  if (revision === undefined) {
+    throw invalidParameter(
+      `The revision is missing: name the task definition as '${family}:<revision>' or by its ARN.`,
+    );
+  }
+  return transact(context.records, accountPartition(account), async (tx) => {
+    const key = accountKeys.taskDefinition(family, revision);
+    const record = await tx.get<TaskDefinitionRecord>(key);
+    if (record === undefined) throw clientError('The specified task definition does not exist.');
+    if (record.status !== 'ACTIVE') return record;
+    const inactive: TaskDefinitionRecord = { ...record, status: 'INACTIVE', deregisteredAt: context.clock.now() };
+    tx.put(key, toJson(inactive));
+    const familyKey = accountKeys.family(family);
+    const row = await tx.get<FamilyRecord>(familyKey);
+    if (row !== undefined) {
+      const { latestActive, ...rest } = row;
+      const newest = latestActive === revision ? await newestActive(tx, family, revision) : latestActive;
+      // Written even when it stays the same: whoever looks for the newest at this moment must see this change.
+      tx.put(familyKey, toJson({ ...rest, ...(newest === undefined ? {} : { latestActive: newest }) }));
+    }
+    return inactive;
+  });
+}
+
+/** The newest ACTIVE revision below one. Every change of a status also writes the family's row, which the commit depends on. */
+async function newestActive(tx: Transaction, family: string, below: number): Promise<number | undefined> {
+  let newest: number | undefined;
+  for (let after: string | undefined; ;) {
+    const page = await tx.list<TaskDefinitionRecord>({
+      prefix: accountKeys.taskDefinitions(family),
+      ...(after === undefined ? {} : { after }),
+    });
+    for (const { value } of page.records) {
+      if (value.status === 'ACTIVE' && value.revision < below) newest = value.revision;
+    }
+    after = page.records.at(-1)?.key;
+    if (!page.more) return newest;
+  }
+}
+
+/**
+ * Marks an INACTIVE revision for deletion.
+ * @throws ClientException when it does not exist, InvalidParameterException when it is still ACTIVE
+ */
+export async function deleteDefinition(
+  context: Pick<EcsContext, 'records' | 'clock'>,
+  account: string,
+  ref: DefinitionRef,
+): Promise<TaskDefinitionRecord> {
+  const { family, revision } = ref;
+  if (revision === undefined) throw invalidParameter(`The revision of '${family}' is missing.`);
+  return transact(context.records, accountPartition(account), async (tx) => {
+    const key = accountKeys.taskDefinition(family, revision);
+    const record = await tx.get<TaskDefinitionRecord>(key);
+    if (record === undefined) throw clientError('The specified task definition does not exist.');
+    if (record.status === 'ACTIVE') {
+      throw invalidParameter(
+        'The specified task definition is still in ACTIVE status. Please deregister the target and try again.',
+      );
+    }
+    if (record.status === 'DELETE_IN_PROGRESS') return record;
+    const doomed: TaskDefinitionRecord = {
+      ...record,
+      status: 'DELETE_IN_PROGRESS',
+      deleteRequestedAt: context.clock.now(),
+    };
+    tx.put(key, toJson(doomed));
+    return doomed;
+  });
+}

@@ -1,0 +1,72 @@
+import type { ContainerDefinition, PortMapping, RegisterTaskDefinitionRequest, Volume } from '@aws-sdk/client-ecs';
+
+import type { TaskDefinitionBody } from './definition.ts';
+import { parseTaskCpu, parseTaskMemory } from './sizes.ts';
+
+/**
+ * A task definition as ECS gives it back: what the author left out that has a default is filled in, sizes are in CPU
+ * units and MiB. Everything else stays as written, so that Terraform and the AWS CLI see no difference on reading back.
+ * @throws ClientException when a task-level size is malformed
+ */
+export function normalizeDefinition(input: RegisterTaskDefinitionRequest): TaskDefinitionBody {
+  const { tags: _, cpu, memory, containerDefinitions, volumes, placementConstraints, ...rest } = input;
+  return {
+    ...rest,
+    containerDefinitions: (containerDefinitions ?? []).map((container) =>
+      normalizeContainer(container, input.networkMode),
+    ),
+    volumes: (volumes ?? []).map(normalizeVolume),
+    placementConstraints: placementConstraints ?? [],
+    compatibilities: ['EXTERNAL', 'EC2'],
+    ...(cpu === undefined ? {} : { cpu: parseTaskCpu(cpu) }),
+    ...(memory === undefined ? {} : { memory: parseTaskMemory(memory) }),
+  };
+}
+
+function normalizeContainer(
+  container: ContainerDefinition,
+  networkMode: RegisterTaskDefinitionRequest['networkMode'],
+): ContainerDefinition {
+  const check = container.healthCheck;
+  return {
+    ...container,
+    cpu: container.cpu ?? 0,
+    portMappings: (container.portMappings ?? []).map((mapping) => normalizePort(mapping, networkMode)),
+    essential: container.essential ?? true,
+    environment: container.environment ?? [],
+    mountPoints: container.mountPoints ?? [],
+    volumesFrom: container.volumesFrom ?? [],
+    systemControls: container.systemControls ?? [],
+    ...(check === undefined
+      ? {}
+      : {
+          healthCheck: {
+            ...check,
+            interval: check.interval ?? 30,
+            timeout: check.timeout ?? 5,
+            retries: check.retries ?? 3,
+          },
+        }),
+  };
+}
+
+/** A host port of 0 is dynamic; with `host` networking it can only be the container's own. */
+function normalizePort(mapping: PortMapping, networkMode: RegisterTaskDefinitionRequest['networkMode']): PortMapping {
+  const protocol = mapping.protocol ?? 'tcp';
+  if (mapping.containerPortRange !== undefined) return { ...mapping, protocol };
+  const hostPort = networkMode === 'host' ? mapping.hostPort || mapping.containerPort : (mapping.hostPort ?? 0);
+  return { ...mapping, ...(hostPort === undefined ? {} : { hostPort }), protocol };
+}
+
+const normalizeVolume = (volume: Volume): Volume =>
+  volume.dockerVolumeConfiguration === undefined && volume.host === undefined
+    ? { ...volume, host: {} }
+    : volume.dockerVolumeConfiguration === undefined
+      ? volume
+      : {
+          ...volume,
+          dockerVolumeConfiguration: {
+            ...volume.dockerVolumeConfiguration,
+            scope: volume.dockerVolumeConfiguration.scope ?? 'task',
+          },
+        };

@@ -1,0 +1,75 @@
+import type { ContainerDefinition } from '@aws-sdk/client-ecs';
+
+import { containersOf, type TaskDefinitionBody } from './definition.ts';
+
+const agent = 'com.amazonaws.ecs.capability';
+const remoteApi = (version: string): string => `${agent}.docker-remote-api.${version}`;
+
+/** The oldest Docker Engine API that knows each log driver. */
+const logDriverApi: Readonly<Record<string, string>> = {
+  'json-file': '1.18',
+  syslog: '1.18',
+  journald: '1.19',
+  gelf: '1.20',
+  fluentd: '1.20',
+  awslogs: '1.19',
+  splunk: '1.22',
+};
+
+/**
+ * Attributes that an instance must have to run the task, sorted: the names under which an ECS agent registers what it
+ * and its Docker engine can do. A definition that uses nothing special requires none.
+ */
+export function requiredAttributes(body: TaskDefinitionBody): string[] {
+  const required = new Set<string>();
+  const containers = containersOf(body);
+  for (const container of containers) for (const name of ofContainer(container)) required.add(name);
+  if (body.taskRoleArn !== undefined) {
+    required.add(body.networkMode === 'host' ? `${agent}.task-iam-role-network-host` : `${agent}.task-iam-role`);
+  }
+  if (containers.some(({ image = '' }) => isEcrImage(image))) {
+    required.add(`${agent}.ecr-auth`);
+    if (body.executionRoleArn !== undefined) required.add('ecs.capability.execution-role-ecr-pull');
+  }
+  if (body.executionRoleArn !== undefined && containers.some(usesAwslogs)) {
+    required.add('ecs.capability.execution-role-awslogs');
+  }
+  if (body.cpu !== undefined || body.memory !== undefined) required.add('ecs.capability.task-cpu-mem-limit');
+  if (body.pidMode !== undefined || body.ipcMode !== undefined)
+    required.add('ecs.capability.pid-ipc-namespace-sharing');
+  for (const { dockerVolumeConfiguration } of body.volumes ?? []) {
+    if (dockerVolumeConfiguration !== undefined) {
+      required.add(`ecs.capability.docker-plugin.${dockerVolumeConfiguration.driver ?? 'local'}`);
+    }
+  }
+  return [...required].sort();
+}
+
+function ofContainer(container: ContainerDefinition): string[] {
+  const { linuxParameters: linux, logConfiguration: log, dockerSecurityOptions: security = [] } = container;
+  const rules: readonly (readonly [boolean, ...string[]])[] = [
+    [container.privileged === true, `${agent}.privileged-container`],
+    [(container.ulimits ?? []).length > 0, remoteApi('1.18')],
+    [container.memoryReservation !== undefined, remoteApi('1.21')],
+    [linux?.sharedMemorySize !== undefined || (linux?.tmpfs ?? []).length > 0, remoteApi('1.22')],
+    [container.healthCheck !== undefined, remoteApi('1.24'), 'ecs.capability.container-health-check'],
+    [linux?.initProcessEnabled === true, remoteApi('1.25')],
+    [(container.dependsOn ?? []).length > 0, 'ecs.capability.container-ordering'],
+    [container.restartPolicy?.enabled === true, 'ecs.capability.container-restart-policy'],
+    [
+      (container.portMappings ?? []).some((mapping) => mapping.containerPortRange !== undefined),
+      'ecs.capability.network.container-port-range',
+    ],
+    [security.some((option) => option.startsWith('label')), `${agent}.selinux`],
+    [security.some((option) => option.startsWith('apparmor')), `${agent}.apparmor`],
+  ];
+  const names = rules.flatMap(([applies, ...attributes]) => (applies ? attributes : []));
+  if (log?.logDriver !== undefined) {
+    names.push(`${agent}.logging-driver.${log.logDriver}`, remoteApi(logDriverApi[log.logDriver] ?? '1.18'));
+  }
+  return names;
+}
+
+const usesAwslogs = (container: ContainerDefinition): boolean => container.logConfiguration?.logDriver === 'awslogs';
+
+const isEcrImage = (image: string): boolean => /^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.[a-z0-9.-]+\//.test(image);
