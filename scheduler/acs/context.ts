@@ -1,0 +1,35 @@
+import type { RandomBytes } from '../state/index.ts';
+import type { EcsContext } from '../cluster/index.ts';
+import type { Log } from './log.ts';
+
+/** Temporary credentials of a role, for one task. */
+export interface TaskCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/**
+ * Assumes a role for a task; the session's name is the task's id.
+ * @throws AwsError when the role does not exist or its trust policy does not let ECS tasks assume it
+ */
+export type TaskCredentialsPort = (roleArn: string, taskArn: string) => Promise<TaskCredentials>;
+
+/** What the control plane's side of the agent protocol works with. */
+export interface AgentControlOptions extends EcsContext {
+  readonly random: RandomBytes;
+  readonly log: Log;
+  /**
+   * Secret of this installation (at least 16 bytes, the same on every server and after every restart) from which the
+   * unguessable ids of task credentials are derived; containers keep them in their environment for life.
+   */
+  readonly credentialIdKey: Uint8Array;
+  /** Without it, tasks whose definition names a task role are stopped with a reason; execution roles fall back to the agent's own rights. */
+  readonly taskCredentials?: TaskCredentialsPort;
+  /** Hosts in image references that mean this installation, besides the address an agent connects to. */
+  readonly registryHosts?: readonly string[];
+  /** `ecs.availability-zone` of instances that name none. Default: the region followed by `a`. */
+  readonly availabilityZone?: string;
+}

@@ -1,0 +1,43 @@
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+import type { Clock } from '@slipway/storage/clock';
+import type { WebSocket } from 'ws';
+
+/** Refuses an upgrade with a body that names the exception, as agents expect it on this connection. */
+export function refuseUpgrade(socket: Duplex, status: 400 | 403 | 503, exception: string, message: string): void {
+  const body = JSON.stringify({ [exception]: message });
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+/** Sends one message; nothing when the connection is on its way down (the far end's next connection starts anew). */
+export function sendMessage(ws: WebSocket, type: string, message: object): void {
+  if (ws.readyState === ws.OPEN) ws.send(JSON.stringify({ type, message }));
+}
+
+/** A peer that answers nothing for this long is gone. Milliseconds. */
+const silenceLimit = 25_000;
+
+/**
+ * Pings a peer and cuts the connection when it stays silent, so that a host that vanished without closing its
+ * connection shows as disconnected within half a minute. Ends when the signal aborts.
+ */
+export async function watchLiveness(ws: WebSocket, clock: Clock, signal: AbortSignal): Promise<void> {
+  let heard = clock.monotonic();
+  const hear = (): void => {
+    heard = clock.monotonic();
+  };
+  ws.on('pong', hear);
+  ws.on('message', hear);
+  while (!signal.aborted) {
+    if (clock.monotonic() - heard > silenceLimit) {
+      ws.terminate();
+      return;
+    }
+    if (ws.readyState === ws.OPEN) ws.ping();
+    await clock.sleep(silenceLimit / 3, signal).catch(() => undefined);
+  }
+}
