@@ -1,4 +1,5 @@
 /** The public face of the placement core. Pure: nothing here imports from outside `placement/`. */
+import type { Constraint, Strategy } from './extension.ts';
 
 export interface InstanceSpec {
   readonly id: string;
@@ -14,6 +15,13 @@ export interface InstanceSpec {
   readonly placeable: boolean;
   /** For reasons: why it is not placeable (`AGENT` or `INACTIVE`). */
   readonly agentConnected: boolean;
+  /** Subjects of the cluster query language; an expression about one that is absent is false. */
+  readonly agentVersion?: string;
+  readonly ec2InstanceId?: string;
+  /** Milliseconds since the epoch. */
+  readonly registeredAt?: number;
+  /** Digests of the image layers it holds, for `slipway:image-locality`. */
+  readonly layers?: ReadonlySet<string>;
 }
 
 export interface TaskShape {
@@ -24,13 +32,22 @@ export interface TaskShape {
   readonly udpPorts: readonly number[];
   /** Attributes the instance must have (capabilities). */
   readonly requires: readonly string[];
+  /** The layers of the task's images, sizes in bytes, for `slipway:image-locality`. */
+  readonly layers?: readonly { readonly digest: string; readonly size: number }[];
 }
 
-export type ConstraintSpec = { readonly type: 'distinctInstance' } | { readonly type: 'memberOf'; readonly expression: string };
+/** What ECS does not have is named with a prefix: `slipway:...` for the core's own, `<vendor>:...` for plug-ins. */
+export type ExtensionType = `${string}:${string}`;
+
+export type ConstraintSpec =
+  | { readonly type: 'distinctInstance' }
+  | { readonly type: 'memberOf'; readonly expression: string }
+  | { readonly type: ExtensionType; readonly expression?: string };
 export type StrategySpec =
   | { readonly type: 'random' }
   | { readonly type: 'spread'; readonly field: string }
-  | { readonly type: 'binpack'; readonly field: 'cpu' | 'memory' };
+  | { readonly type: 'binpack'; readonly field: 'cpu' | 'memory' }
+  | { readonly type: ExtensionType; readonly field?: string };
 
 export interface PlacementRequest {
   readonly group: string;
@@ -50,6 +67,10 @@ export interface Unplaceable {
   readonly closest?: string;
   /** How many instances each cause ruled out. */
   readonly ruledOut: Readonly<Record<string, number>>;
+  /** True when nothing that stops or moves could make room: the request asks more than any instance has, or contradicts itself. */
+  readonly impossible?: boolean;
+  /** Each resource and constraint by itself; an instance counts for every one that rules it out. */
+  readonly causes?: readonly { readonly code: string; readonly detail: string; readonly instances: number }[];
 }
 
 /** A task as the index counts it: from the moment it is placed until it is STOPPED. */
@@ -60,6 +81,12 @@ export interface PlacedTask {
   readonly shape: TaskShape;
 }
 
+/** A decision. `warnings` names plug-ins that failed and were left out of it. */
+export interface Placed {
+  readonly instanceId: string;
+  readonly warnings?: readonly string[];
+}
+
 /** One cluster's instances and tasks, kept up to date by small changes; decisions do not change it until the task is added. */
 export interface PlacementIndex {
   upsertInstance(instance: InstanceSpec): void;
@@ -68,14 +95,23 @@ export interface PlacementIndex {
   removeTask(id: string): void;
   /** The task no longer counts for `distinctInstance` and spread (its desired status is STOPPED) but still holds its resources. */
   retireTask(id: string): void;
-  place(request: PlacementRequest): { readonly instanceId: string } | { readonly unplaceable: Unplaceable };
+  /** Decides without changing anything (only `random` moves the generator on). Reuse request objects: they are compiled once. */
+  place(request: PlacementRequest): Placed | { readonly unplaceable: Unplaceable };
   /** The one feasibility function, also used when a plan is committed: undefined when the instance can take the request now. */
   whyNot(instanceId: string, request: PlacementRequest): Unplaceable | undefined;
-  /** Which of a group's tasks to end first, by the strategies in reverse (reference 2.3); every candidate is returned, in order. */
-  scaleInOrder(candidates: readonly string[], strategies: readonly StrategySpec[]): readonly string[];
+  /** Which of a group's tasks to end first, by the strategies in reverse (reference 2.3); every candidate is returned, in order.
+   * Ties keep the order given. Candidates that are on no instance come first. `limit`: only the first so many are needed. */
+  scaleInOrder(candidates: readonly string[], strategies: readonly StrategySpec[], limit?: number): readonly string[];
 }
 
 export interface PlacementOptions {
   /** Seed of the injected generator that breaks ties of `random`; the same seed and the same calls give the same decisions. */
   readonly seed: number;
+  /** Plug-ins beside the core's own. */
+  readonly strategies?: readonly Strategy[];
+  readonly constraints?: readonly Constraint[];
+  /** Measures plug-ins: milliseconds from any start, such as `() => performance.now()`. Without it slow ones go unnoticed. */
+  readonly stopwatch?: () => number;
+  /** What the plug-ins may take together for one decision, in milliseconds. Default 20. */
+  readonly pluginBudgetMs?: number;
 }

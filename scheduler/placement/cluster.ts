@@ -1,0 +1,377 @@
+/**
+ * The instances and tasks of one cluster in typed arrays, a slot an instance. Slots are given out in order of arrival and
+ * never used again before a compaction, which keeps the order: so "lower slot" means "added earlier", the last tie-breaker.
+ */
+import { Column } from './attributes.ts';
+import { ChangeLog } from './change-log.ts';
+import { SlotCounts } from './slot-counts.ts';
+import type { InstanceSpec, PlacedTask, TaskShape } from './types.ts';
+
+export const removed = 0;
+export const unplaceable = 1;
+export const placeable = 2;
+
+/** Where UDP ports begin in the one number space of ports. */
+const udp = 65_536;
+
+/** A task group: the tasks that count for `spread` and `distinctInstance`, per slot and per attribute value. */
+export class Group {
+  readonly name: string;
+  /** Distinguishes a group from an earlier one of the same name that was forgotten. */
+  readonly number: number;
+  readonly perSlot = new SlotCounts();
+  /** Per attribute that some strategy spreads over: counts by value number. */
+  readonly perValue = new Map<Column, number[]>();
+  /** Tasks of the group, those that no longer count included. */
+  tasks = 0;
+
+  constructor(name: string, number: number) {
+    this.name = name;
+    this.number = number;
+  }
+}
+
+/** A task in the index, in a list of its instance's tasks. */
+export interface TaskEntry {
+  readonly id: string;
+  readonly instanceId: string;
+  readonly group: Group;
+  readonly shape: TaskShape;
+  /** False once its desired status is STOPPED. */
+  counts: boolean;
+  /** -1 while its instance is not in the index. */
+  slot: number;
+  previous: TaskEntry | undefined;
+  next: TaskEntry | undefined;
+}
+
+/** The ports a shape takes, in the one number space. */
+export function portsOf(shape: Pick<TaskShape, 'tcpPorts' | 'udpPorts'>): readonly number[] {
+  return [...shape.tcpPorts, ...shape.udpPorts.map((port) => port + udp)];
+}
+
+export class Cluster {
+  /** Slots given out, removed ones included. */
+  slots = 0;
+  capacity: number;
+  /** Grows when slots are renumbered: whatever was derived from slot numbers is void. */
+  generation = 0;
+  readonly slotOf = new Map<string, number>();
+  readonly specs: (InstanceSpec | undefined)[] = [];
+  status: Uint8Array;
+  freeCpu: Int32Array;
+  freeMemory: Int32Array;
+  freeGpus: Int32Array;
+  /** Tasks with desired status RUNNING, a slot. */
+  running: Int32Array;
+  /** Grows with every change of the slot; what a plan was based on. */
+  versions: Float64Array;
+  readonly columns = new Map<string, Column>();
+  readonly groups = new Map<string, Group>();
+  readonly tasks = new Map<string, TaskEntry>();
+  /** Every change of a slot. */
+  readonly changes: ChangeLog;
+  /** Only arrivals, departures, status and attributes. */
+  readonly attributeChanges: ChangeLog;
+  #usedCpu: Float64Array;
+  #usedMemory: Float64Array;
+  #usedGpus: Float64Array;
+  readonly #systemPorts: (ReadonlySet<number> | undefined)[] = [];
+  readonly #taskPorts: (Map<number, number> | undefined)[] = [];
+  readonly #firstTask: (TaskEntry | undefined)[] = [];
+  /** Tasks whose instance is not in the index: they count as soon as it is. */
+  readonly #waiting = new Map<string, Set<TaskEntry>>();
+  readonly #portSets = new Map<string, ReadonlySet<number>>();
+  #groupNumber = 0;
+
+  constructor(logSize: number) {
+    this.capacity = 64;
+    this.status = new Uint8Array(this.capacity);
+    this.freeCpu = new Int32Array(this.capacity);
+    this.freeMemory = new Int32Array(this.capacity);
+    this.freeGpus = new Int32Array(this.capacity);
+    this.running = new Int32Array(this.capacity);
+    this.versions = new Float64Array(this.capacity);
+    this.#usedCpu = new Float64Array(this.capacity);
+    this.#usedMemory = new Float64Array(this.capacity);
+    this.#usedGpus = new Float64Array(this.capacity);
+    this.changes = new ChangeLog(logSize, this.capacity);
+    this.attributeChanges = new ChangeLog(logSize, this.capacity);
+  }
+
+  upsert(spec: InstanceSpec): void {
+    let slot = this.slotOf.get(spec.id);
+    const arrives = slot === undefined;
+    if (slot === undefined) {
+      if (this.slots === this.capacity) this.#grow();
+      slot = this.slots++;
+      this.slotOf.set(spec.id, slot);
+    }
+    // Value by value, so that a caller's later change of its own map cannot reach into the index.
+    for (const name of spec.attributes.keys()) this.column(name);
+    for (const column of this.columns.values()) this.#setAttribute(column, slot, spec.attributes.get(column.name));
+    this.specs[slot] = { ...spec, attributes: new Map(spec.attributes) };
+    this.status[slot] = spec.placeable ? placeable : unplaceable;
+    this.#systemPorts[slot] = this.#portSet(spec);
+    this.attributeChanges.append(slot);
+    this.#refresh(slot);
+    if (!arrives) return;
+    const waiting = this.#waiting.get(spec.id);
+    if (waiting === undefined) return;
+    this.#waiting.delete(spec.id);
+    for (const task of waiting) this.#attach(task, slot);
+  }
+
+  remove(id: string): void {
+    const slot = this.slotOf.get(id);
+    if (slot === undefined) return;
+    for (let task = this.#firstTask[slot]; task !== undefined; task = this.#firstTask[slot]) {
+      this.#detach(task);
+      this.#wait(task);
+    }
+    for (const column of this.columns.values()) this.#setAttribute(column, slot, undefined);
+    this.slotOf.delete(id);
+    this.specs[slot] = undefined;
+    this.status[slot] = removed;
+    this.#systemPorts[slot] = undefined;
+    this.#taskPorts[slot] = undefined;
+    this.attributeChanges.append(slot);
+    this.changes.append(slot);
+    this.versions[slot]!++;
+    if (this.slots > 64 && this.slotOf.size * 2 < this.slots) this.#compact();
+  }
+
+  /** Adds the task, or replaces the one with this id. */
+  addTask(task: PlacedTask): void {
+    this.removeTask(task.id);
+    const group = this.group(task.group);
+    const entry: TaskEntry = {
+      id: task.id,
+      instanceId: task.instanceId,
+      group,
+      shape: task.shape,
+      counts: true,
+      slot: -1,
+      previous: undefined,
+      next: undefined,
+    };
+    group.tasks++;
+    this.tasks.set(task.id, entry);
+    const slot = this.slotOf.get(task.instanceId);
+    if (slot === undefined) this.#wait(entry);
+    else this.#attach(entry, slot);
+  }
+
+  removeTask(id: string): void {
+    const task = this.tasks.get(id);
+    if (task === undefined) return;
+    this.tasks.delete(id);
+    task.group.tasks--;
+    if (task.slot !== -1) {
+      this.#detach(task);
+      return;
+    }
+    const waiting = this.#waiting.get(task.instanceId);
+    waiting?.delete(task);
+    if (waiting?.size === 0) this.#waiting.delete(task.instanceId);
+  }
+
+  retireTask(id: string): void {
+    const task = this.tasks.get(id);
+    if (task === undefined || !task.counts) return;
+    task.counts = false;
+    if (task.slot === -1) return;
+    this.#count(task, task.slot, -1);
+    this.#touch(task.slot);
+  }
+
+  *tasksOn(slot: number): Generator<TaskEntry> {
+    for (let task = this.#firstTask[slot]; task !== undefined; task = task.next) yield task;
+  }
+
+  /** The column of an attribute, made when nobody has asked for it yet. */
+  column(name: string): Column {
+    let column = this.columns.get(name);
+    if (column === undefined) {
+      column = new Column(name, this.capacity);
+      this.columns.set(name, column);
+    }
+    return column;
+  }
+
+  group(name: string): Group {
+    let group = this.groups.get(name);
+    if (group === undefined) {
+      group = new Group(name, this.#groupNumber++);
+      this.groups.set(name, group);
+    }
+    return group;
+  }
+
+  /** Forgets groups without tasks, so that one-off group names do not pile up. */
+  forgetEmptyGroups(): void {
+    for (const [name, group] of this.groups) if (group.tasks === 0) this.groups.delete(name);
+  }
+
+  /** The group's counting tasks by value number of the attribute. */
+  countsByValue(group: Group, column: Column): readonly number[] {
+    let counts = group.perValue.get(column);
+    if (counts === undefined) {
+      counts = [];
+      for (let slot = 0; slot < this.slots; slot++) {
+        const tasks = this.status[slot] === removed ? 0 : group.perSlot.get(slot);
+        if (tasks > 0) bump(counts, column.bySlot[slot]!, tasks);
+      }
+      group.perValue.set(column, counts);
+    }
+    return counts;
+  }
+
+  /** Whether all of the ports are free on the slot. */
+  portsFree(slot: number, ports: readonly number[]): boolean {
+    const system = this.#systemPorts[slot];
+    const taken = this.#taskPorts[slot];
+    for (const port of ports) if (system?.has(port) === true || taken?.has(port) === true) return false;
+    return true;
+  }
+
+  #attach(task: TaskEntry, slot: number): void {
+    task.slot = slot;
+    const first = this.#firstTask[slot];
+    task.next = first;
+    if (first !== undefined) first.previous = task;
+    this.#firstTask[slot] = task;
+    if (task.counts) this.#count(task, slot, 1);
+    this.#use(task, slot, 1);
+  }
+
+  #detach(task: TaskEntry): void {
+    const { slot, previous, next } = task;
+    if (previous === undefined) this.#firstTask[slot] = next;
+    else previous.next = next;
+    if (next !== undefined) next.previous = previous;
+    task.previous = undefined;
+    task.next = undefined;
+    task.slot = -1;
+    if (task.counts) this.#count(task, slot, -1);
+    this.#use(task, slot, -1);
+  }
+
+  #use(task: TaskEntry, slot: number, sign: 1 | -1): void {
+    const { shape } = task;
+    this.#usedCpu[slot]! += sign * shape.cpu;
+    this.#usedMemory[slot]! += sign * shape.memory;
+    this.#usedGpus[slot]! += sign * shape.gpus;
+    if (shape.tcpPorts.length > 0 || shape.udpPorts.length > 0) {
+      const taken = (this.#taskPorts[slot] ??= new Map());
+      for (const port of portsOf(shape)) {
+        const count = (taken.get(port) ?? 0) + sign;
+        if (count === 0) taken.delete(port);
+        else taken.set(port, count);
+      }
+    }
+    this.#refresh(slot);
+  }
+
+  #count({ group }: TaskEntry, slot: number, sign: 1 | -1): void {
+    group.perSlot.add(slot, sign, this.capacity);
+    for (const [column, counts] of group.perValue) bump(counts, column.bySlot[slot]!, sign);
+    this.running[slot]! += sign;
+  }
+
+  /** Free is what is left of the total; never negative, so that an over-committed instance still takes what needs nothing. */
+  #refresh(slot: number): void {
+    const spec = this.specs[slot]!;
+    this.freeCpu[slot] = Math.max(0, spec.cpu - this.#usedCpu[slot]!);
+    this.freeMemory[slot] = Math.max(0, spec.memory - this.#usedMemory[slot]!);
+    this.freeGpus[slot] = Math.max(0, spec.gpus - this.#usedGpus[slot]!);
+    this.#touch(slot);
+  }
+
+  #touch(slot: number): void {
+    this.versions[slot]!++;
+    this.changes.append(slot);
+  }
+
+  #setAttribute(column: Column, slot: number, value: string | undefined): void {
+    const before = column.bySlot[slot]!;
+    if (!column.set(slot, value)) return;
+    for (const group of this.groups.values()) {
+      const counts = group.perValue.get(column);
+      const tasks = counts === undefined ? 0 : group.perSlot.get(slot);
+      if (counts === undefined || tasks === 0) continue;
+      bump(counts, before, -tasks);
+      bump(counts, column.bySlot[slot]!, tasks);
+    }
+  }
+
+  #wait(task: TaskEntry): void {
+    const waiting = this.#waiting.get(task.instanceId);
+    if (waiting === undefined) this.#waiting.set(task.instanceId, new Set([task]));
+    else waiting.add(task);
+  }
+
+  #portSet(spec: InstanceSpec): ReadonlySet<number> {
+    const ports = [...spec.reservedTcpPorts, ...spec.reservedUdpPorts.map((port) => port + udp)];
+    const key = ports.join();
+    const known = this.#portSets.get(key);
+    if (known !== undefined) return known;
+    const made = new Set(ports);
+    this.#portSets.set(key, made);
+    return made;
+  }
+
+  #grow(): void {
+    this.capacity *= 2;
+    const wider = <T extends Uint8Array | Int32Array | Float64Array>(array: T, fresh: T): T => {
+      fresh.set(array);
+      return fresh;
+    };
+    const { capacity } = this;
+    this.status = wider(this.status, new Uint8Array(capacity));
+    this.freeCpu = wider(this.freeCpu, new Int32Array(capacity));
+    this.freeMemory = wider(this.freeMemory, new Int32Array(capacity));
+    this.freeGpus = wider(this.freeGpus, new Int32Array(capacity));
+    this.running = wider(this.running, new Int32Array(capacity));
+    this.versions = wider(this.versions, new Float64Array(capacity));
+    this.#usedCpu = wider(this.#usedCpu, new Float64Array(capacity));
+    this.#usedMemory = wider(this.#usedMemory, new Float64Array(capacity));
+    this.#usedGpus = wider(this.#usedGpus, new Float64Array(capacity));
+    for (const column of this.columns.values()) column.grow(capacity);
+    this.changes.grow(capacity);
+    this.attributeChanges.grow(capacity);
+  }
+
+  /** Renumbers the slots without the removed ones, in the same order. */
+  #compact(): void {
+    this.generation++;
+    let kept = 0;
+    const arrays = [this.status, this.freeCpu, this.freeMemory, this.freeGpus, this.running, this.versions];
+    const numbers = [...arrays, this.#usedCpu, this.#usedMemory, this.#usedGpus];
+    const lists: unknown[][] = [this.specs, this.#systemPorts, this.#taskPorts, this.#firstTask];
+    for (const column of this.columns.values()) numbers.push(column.bySlot);
+    for (let slot = 0; slot < this.slots; slot++) {
+      const spec = this.specs[slot];
+      if (spec === undefined) continue;
+      for (const task of this.tasksOn(slot)) task.slot = kept;
+      this.slotOf.set(spec.id, kept);
+      for (const array of numbers) array[kept] = array[slot]!;
+      for (const list of lists) list[kept] = list[slot];
+      kept++;
+    }
+    for (const array of numbers) array.fill(0, kept, this.slots);
+    for (const list of lists) list.length = kept;
+    this.slots = kept;
+    for (const group of this.groups.values()) group.perSlot.clear();
+    for (const { group, slot, counts } of this.tasks.values()) {
+      if (counts && slot !== -1) group.perSlot.add(slot, 1, this.capacity);
+    }
+    this.changes.restart();
+    this.attributeChanges.restart();
+  }
+}
+
+function bump(counts: number[], index: number, difference: number): void {
+  while (counts.length <= index) counts.push(0);
+  counts[index]! += difference;
+}

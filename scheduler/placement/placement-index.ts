@@ -1,0 +1,136 @@
+/** The placement core: the index of one cluster and the decisions on it. */
+import { Cluster, type TaskEntry } from './cluster.ts';
+import { checkInstance, checkShape, Compiler } from './compile.ts';
+import { PluginFailure, PluginLedger } from './containment.ts';
+import { seededRandom } from './random.ts';
+import { explain, explainOne } from './reasons.ts';
+import type { Request } from './request.ts';
+import { orderForScaleIn } from './scale-in.ts';
+import { chooseByScan } from './scan.ts';
+import type {
+  InstanceSpec,
+  Placed,
+  PlacedTask,
+  PlacementIndex,
+  PlacementOptions,
+  PlacementRequest,
+  StrategySpec,
+  Unplaceable,
+} from './types.ts';
+
+/** Changes the logs keep: readers further behind start over. A power of two. */
+const logSize = 65_536;
+
+/** An empty index. The same seed and the same calls give the same decisions on every machine. */
+export function createPlacementIndex(options: PlacementOptions): PlacementIndex {
+  return new Index(options);
+}
+
+class Index implements PlacementIndex {
+  readonly #cluster = new Cluster(logSize);
+  readonly #ledger: PluginLedger;
+  readonly #compiler: Compiler;
+  readonly #draw: (count: number) => number;
+  #requests = new WeakMap<PlacementRequest, Request>();
+
+  constructor({ seed, strategies = [], constraints = [], stopwatch, pluginBudgetMs = 20 }: PlacementOptions) {
+    const random = seededRandom(seed);
+    this.#draw = (count) => Math.floor(random() * count);
+    this.#ledger = new PluginLedger(stopwatch, pluginBudgetMs);
+    this.#compiler = new Compiler(this.#cluster, this.#ledger, { strategies, constraints });
+  }
+
+  upsertInstance(instance: InstanceSpec): void {
+    checkInstance(instance);
+    this.#cluster.upsert(instance);
+  }
+
+  removeInstance(id: string): void {
+    this.#cluster.remove(id);
+  }
+
+  addTask(task: PlacedTask): void {
+    checkShape(task.shape);
+    this.#cluster.addTask(task);
+  }
+
+  removeTask(id: string): void {
+    this.#cluster.removeTask(id);
+  }
+
+  retireTask(id: string): void {
+    this.#cluster.retireTask(id);
+  }
+
+  place(source: PlacementRequest): Placed | { readonly unplaceable: Unplaceable } {
+    const warnings: string[] = [];
+    const without = new Set<string>();
+    for (;;) {
+      try {
+        const request = without.size === 0 ? this.#compiled(source) : this.#compiler.compile(source, without);
+        this.#ledger.begin();
+        request.filter?.sync();
+        const slot = chooseByScan(this.#cluster, request, this.#draw);
+        if (slot === -1) return { unplaceable: explain(this.#cluster, request) };
+        const instanceId = this.#cluster.specs[slot]!.id;
+        return warnings.length === 0 ? { instanceId } : { instanceId, warnings };
+      } catch (failure) {
+        if (!(failure instanceof PluginFailure)) throw failure;
+        this.#ledger.failed(failure);
+        if (!isStrategy(source, failure.plugin)) return { unplaceable: refusal(failure) };
+        without.add(failure.plugin);
+        warnings.push(`${failure.message}; placed without it`);
+      }
+    }
+  }
+
+  whyNot(instanceId: string, source: PlacementRequest): Unplaceable | undefined {
+    const slot = this.#cluster.slotOf.get(instanceId);
+    if (slot === undefined) {
+      const message = `Container instance ${instanceId} is not in the cluster.`;
+      return { code: 'MISSING', message, ruledOut: { MISSING: 1 } };
+    }
+    try {
+      const request = this.#compiled(source);
+      this.#ledger.begin();
+      request.filter?.sync();
+      return explainOne(this.#cluster, request, slot);
+    } catch (failure) {
+      if (!(failure instanceof PluginFailure)) throw failure;
+      this.#ledger.failed(failure);
+      return refusal(failure);
+    }
+  }
+
+  scaleInOrder(candidates: readonly string[], strategies: readonly StrategySpec[], limit?: number): readonly string[] {
+    const waiting: string[] = [];
+    const placed: TaskEntry[] = [];
+    for (const id of candidates) {
+      const task = this.#cluster.tasks.get(id);
+      if (task === undefined || task.slot === -1) waiting.push(id);
+      else placed.push(task);
+    }
+    const enough = Math.max(0, (limit ?? candidates.length) - waiting.length);
+    const ordered = orderForScaleIn(this.#cluster, this.#compiler, placed, strategies, this.#draw, enough);
+    return [...waiting, ...ordered.map((task) => task.id)].slice(0, limit);
+  }
+
+  #compiled(source: PlacementRequest): Request {
+    let request = this.#requests.get(source);
+    if (request === undefined) {
+      request = this.#compiler.compile(source, new Set());
+      this.#requests.set(source, request);
+    }
+    return request;
+  }
+}
+
+function isStrategy(source: PlacementRequest, plugin: string): boolean {
+  return source.strategies.some((strategy) => strategy.type === plugin);
+}
+
+/** A constraint that cannot be asked is not known to hold: the request is refused, the core goes on. */
+function refusal(failure: PluginFailure): Unplaceable {
+  const message = `The placement constraint could not be checked: ${failure.message}.`;
+  return { code: failure.plugin.toUpperCase(), message, ruledOut: {} };
+}
