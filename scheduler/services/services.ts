@@ -20,6 +20,7 @@ import {
   toJson,
   type TokenRecord,
 } from '../state/index.ts';
+import { stableJson } from '../tasks/index.ts';
 import { newDeployment, primaryOf, startDeployment } from './deployment.ts';
 import { followTag, formatFollow, withTags } from './follow.ts';
 
@@ -74,6 +75,7 @@ export async function createService(
         request: options.token.request,
         ids: [ref.service],
         createdAt: context.clock.now(),
+        done: true,
       };
       tx.put(tokenKey, toJson(token));
     }
@@ -233,15 +235,6 @@ async function requireCluster(tx: Transaction): Promise<void> {
 function wantsTheSame(service: ServiceRecord, draft: ServiceDraft): boolean {
   const { createdBy: _, ...wanted } = draft;
   return Object.entries(wanted).every(
-    ([member, value]) => stable(value) === stable(service[member as keyof ServiceRecord]),
-  );
-}
-
-/** JSON with sorted keys, so that equal values give equal text. */
-function stable(value: unknown): string {
-  return JSON.stringify(value ?? null, (_key, part: unknown) =>
-    part !== null && typeof part === 'object' && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
+    ([member, value]) => stableJson(value) === stableJson(service[member as keyof ServiceRecord]),
   );
 }

@@ -286,6 +286,8 @@ export interface TokenRecord {
   /** Ids of the tasks, or the name of the service. */
   readonly ids: readonly string[];
   readonly createdAt: number;
+  /** Set once the request got through. */
+  readonly done: boolean;
 }
 
 /** One revision of a task definition, in the account's partition. `definition` is the SDK's RegisterTaskDefinition input, defaults filled in. */

@@ -1,4 +1,4 @@
-import type { ConstraintSpec, StrategySpec } from '../placement/types.ts';
+import type { ConstraintSpec, StrategySpec } from '../placement/index.ts';
 import type { TaskDefinitionRecord, TaskRecord } from '../state/index.ts';
 import { bodyOf } from './definition.ts';
 import type { PlacementDemand } from './placer.ts';

@@ -1,4 +1,5 @@
-export { checkDefinition, checkDefinitionRequest } from './check-definition.ts';
+export { checkDefinition, checkDefinitionRequest, isRoleArn } from './check-definition.ts';
+export { checkOverrides } from './check-overrides.ts';
 export { bodyOf, containersOf, type TaskDefinitionBody } from './definition.ts';
 export { definitionView } from './definition-view.ts';
 export {
@@ -19,3 +20,8 @@ export { checkExpression, parseConstraints, parseStrategies } from './placement-
 export type { PlacementDemand, PlacementFailure, TaskPlacer } from './placer.ts';
 export { requiredAttributes } from './requires.ts';
 export { reservationOf } from './reservation.ts';
+export { getProtection, type ProtectionResult, setProtection } from './protection.ts';
+export { type RunRequest, type RunResult, runTasks } from './run.ts';
+export { type TaskHome, taskView } from './task-view.ts';
+export { changeTask, findTasks, stopping, stopTask } from './tasks.ts';
+export { requestDigest, stableJson, sweepTokens } from './tokens.ts';

@@ -1,9 +1,9 @@
 import type { PlacementConstraint, PlacementStrategy } from '@aws-sdk/client-ecs';
 
 import { invalidParameter } from '../cluster/index.ts';
-import { ClusterQueryError } from '../placement/errors.ts';
-import { parseClusterQuery } from '../placement/query-parser.ts';
-import type { ConstraintSpec, StrategySpec } from '../placement/types.ts';
+import { ClusterQueryError } from '../placement/index.ts';
+import { parseClusterQuery } from '../placement/index.ts';
+import type { ConstraintSpec, StrategySpec } from '../placement/index.ts';
 
 const maximumConstraints = 10;
 const maximumStrategies = 5;

@@ -1,4 +1,4 @@
-import type { ConstraintSpec, StrategySpec } from '../placement/types.ts';
+import type { ConstraintSpec, StrategySpec } from '../placement/index.ts';
 import type { TaskRecord } from '../state/index.ts';
 
 import type { TaskDraft } from './draft.ts';

@@ -1,0 +1,111 @@
+import type { Container, Task, TaskField, TaskOverride } from '@aws-sdk/client-ecs';
+import { createHash } from 'node:crypto';
+
+import { tagList } from '../cluster/index.ts';
+import { arns, type ContainerRecord, type InstanceRecord, type TaskRecord } from '../state/index.ts';
+
+const zone = 'ecs.availability-zone';
+const architecture = 'ecs.cpu-architecture';
+
+/** Where the task is, for its ARNs. */
+export interface TaskHome {
+  readonly region: string;
+  readonly account: string;
+  readonly cluster: string;
+}
+
+/** A task as DescribeTasks gives it back. @param instance the one it is placed on, while it is known */
+export function taskView(
+  home: TaskHome,
+  task: TaskRecord,
+  instance: InstanceRecord | undefined,
+  include: readonly TaskField[] = [],
+): Task {
+  const attributes = instance?.attributes ?? [];
+  const value = (name: string): string | undefined => attributes.find((attribute) => attribute.name === name)?.value;
+  const cpuArchitecture = value(architecture);
+  return compact<Task>({
+    taskArn: task.arn,
+    clusterArn: arns.cluster(home.region, home.account, home.cluster),
+    taskDefinitionArn: task.taskDefinition,
+    containerInstanceArn:
+      task.instanceId && arns.containerInstance(home.region, home.account, home.cluster, task.instanceId),
+    attachments: [],
+    attributes: cpuArchitecture === undefined ? [] : [{ name: architecture, value: cpuArchitecture }],
+    availabilityZone: value(zone),
+    ...(instance === undefined
+      ? {}
+      : {
+          connectivity: instance.agentConnected ? ('CONNECTED' as const) : ('DISCONNECTED' as const),
+          connectivityAt: new Date(instance.connectivityChangedAt),
+        }),
+    containers: task.containers.map((container) => containerView(home, task, container)),
+    cpu: task.cpu,
+    memory: task.memory,
+    createdAt: new Date(task.createdAt),
+    pullStartedAt: date(task.pullStartedAt),
+    pullStoppedAt: date(task.pullStoppedAt),
+    startedAt: date(task.startedAt),
+    stoppingAt: date(task.stoppingAt),
+    executionStoppedAt: date(task.executionStoppedAt),
+    stoppedAt: date(task.stoppedAt),
+    desiredStatus: task.desiredStatus,
+    lastStatus: task.lastStatus,
+    healthStatus: task.healthStatus,
+    enableExecuteCommand: task.enableExecuteCommand,
+    group: task.group,
+    startedBy: task.startedBy,
+    launchType: task.launchType,
+    overrides: overridesView(task),
+    stopCode: task.stopCode,
+    stoppedReason: task.stoppedReason,
+    tags: include.includes('TAGS') ? tagList(task.tags) : [],
+    version: task.version,
+  });
+}
+
+function containerView(home: TaskHome, task: TaskRecord, container: ContainerRecord): Container {
+  return compact<Container>({
+    containerArn: containerArn(home, task.id, container.name),
+    taskArn: task.arn,
+    name: container.name,
+    image: container.image,
+    imageDigest: container.imageDigest,
+    runtimeId: container.runtimeId,
+    lastStatus: container.lastStatus,
+    exitCode: container.exitCode,
+    reason: container.reason,
+    networkBindings: container.networkBindings.map((binding) => ({ ...binding })),
+    networkInterfaces: [],
+    healthStatus: container.healthStatus,
+    cpu: container.cpu === undefined ? '0' : String(container.cpu),
+    memory: container.memory === undefined ? undefined : String(container.memory),
+    memoryReservation: container.memoryReservation === undefined ? undefined : String(container.memoryReservation),
+  });
+}
+
+/** Containers have no record of their own; their ids follow from the task's, so they never change. */
+function containerArn(home: TaskHome, task: string, container: string): string {
+  const digest = createHash('sha256').update(`${task}/${container}`).digest('hex');
+  const id = digest.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  return `arn:aws:ecs:${home.region}:${home.account}:container/${home.cluster}/${task}/${id}`;
+}
+
+/** ECS lists every container of the task, overridden or not. */
+function overridesView(task: TaskRecord): TaskOverride {
+  const given = (task.overrides ?? {}) as TaskOverride;
+  const byName = new Map((given.containerOverrides ?? []).map((override) => [override.name, override]));
+  return {
+    ...given,
+    containerOverrides: task.containers.map(({ name }) => byName.get(name) ?? { name }),
+    inferenceAcceleratorOverrides: [],
+  };
+}
+
+const date = (milliseconds: number | undefined): Date | undefined =>
+  milliseconds === undefined ? undefined : new Date(milliseconds);
+
+/** Without the members that are undefined: absent on the wire, too. */
+function compact<T extends object>(view: T): T {
+  return Object.fromEntries(Object.entries(view).filter(([, value]) => value !== undefined)) as T;
+}
