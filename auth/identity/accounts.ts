@@ -1,0 +1,52 @@
+import type { Clock } from '@slipway/storage/clock';
+import { type RecordStore, StoreUnavailable, transact, type Transaction } from '@slipway/storage/records';
+import { partitionOf } from './entities.ts';
+import type { RandomBytes } from './ids.ts';
+import { Mirror } from './mirror.ts';
+import type { Seal } from './seal.ts';
+
+/** What everything in this room works with. */
+export interface IdentityBase {
+  readonly records: RecordStore;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly seal: Seal;
+  readonly region: string;
+}
+
+/** The accounts' records: read from memory for decisions, from the store for administration, written by transactions. */
+export class Accounts {
+  readonly base: IdentityBase;
+  readonly #mirrors = new Map<string, Mirror>();
+  #closed = false;
+
+  constructor(base: IdentityBase) {
+    this.base = base;
+  }
+
+  /** The account's mirror, current to within five seconds. Undefined for what cannot be an account. @throws StoreUnavailable */
+  mirror(account: string): Mirror | Promise<Mirror> | undefined {
+    if (this.#closed) throw new StoreUnavailable('the identity store is closed', 'not-committed');
+    let mirror = this.#mirrors.get(account);
+    if (mirror === undefined) {
+      if (!/^\d{12}$/.test(account)) return undefined;
+      mirror = new Mirror(this.base.records, this.base.clock, partitionOf(account));
+      this.#mirrors.set(account, mirror);
+    }
+    const known = mirror;
+    const wait = known.ready();
+    return wait === undefined ? known : wait.then(() => known);
+  }
+
+  /** Changes the account; when it resolves, this process decides by the new state. */
+  async transact<T>(account: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const result = await transact(this.base.records, partitionOf(account), work);
+    await this.#mirrors.get(account)?.verify();
+    return result;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#mirrors.values()].map((mirror) => mirror.close()));
+  }
+}

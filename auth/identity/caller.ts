@@ -1,0 +1,205 @@
+import type { Principal } from '../gateway/service.ts';
+import { compiledPolicy, type NamedPolicy, type PolicyPrincipal, type PrincipalPolicies } from '../policy/index.ts';
+import { roleArn, userArn } from './arns.ts';
+import {
+  type AccessKeyEntity,
+  type GroupEntity,
+  keys,
+  type RoleEntity,
+  type SessionEntity,
+  type UserEntity,
+} from './entities.ts';
+import { policyDocument } from './managed-policies.ts';
+import type { Mirror } from './mirror.ts';
+
+/** Everything about a caller that decisions need, gathered once and kept until something changes. */
+export interface Caller {
+  readonly principal: PolicyPrincipal;
+  readonly policies: PrincipalPolicies;
+  /** Condition keys that stay the same for all of the caller's requests, lower case. */
+  readonly keys: ReadonlyMap<string, string>;
+}
+
+/** A caller whose credentials or identity are no longer good, and why. */
+export interface Disowned {
+  readonly disowned: string;
+}
+
+/** What a managed policy's ARN stands for now; a policy that is gone grants nothing. */
+function managed(mirror: Mirror, arn: string, name = arn): NamedPolicy | undefined {
+  const text = policyDocument(mirror, arn);
+  return text === undefined ? undefined : { name, policy: compiledPolicy(text, 'identity') };
+}
+
+function policiesOf(mirror: Mirror, entity: UserEntity | GroupEntity | RoleEntity, label = ''): NamedPolicy[] {
+  const attached = entity.attached.flatMap((arn) => managed(mirror, arn) ?? []);
+  const inline = Object.entries(entity.inline).map(([name, text]) => ({
+    name: `inline:${label}${name}`,
+    policy: compiledPolicy(text, 'identity'),
+  }));
+  return [...attached, ...inline];
+}
+
+/** A boundary that names a policy that is gone allows nothing, as an empty one would. */
+function boundaryOf(mirror: Mirror, arn: string | undefined): { boundary: NamedPolicy } | Record<string, never> {
+  if (arn === undefined) return {};
+  const nothing = compiledPolicy('{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}', 'identity');
+  return { boundary: managed(mirror, arn, `boundary:${arn}`) ?? { name: `boundary:${arn}`, policy: nothing } };
+}
+
+function sessionPolicies(mirror: Mirror, session: SessionEntity): { session: NamedPolicy[] } | Record<string, never> {
+  if (session.policies === undefined) return {};
+  const { inline, managed: arns } = session.policies;
+  const own = inline === undefined ? [] : [{ name: 'session', policy: compiledPolicy(inline, 'identity') }];
+  return { session: [...own, ...arns.flatMap((arn) => managed(mirror, arn, `session:${arn}`) ?? [])] };
+}
+
+function tagKeys(tags: Readonly<Record<string, string>>): [string, string][] {
+  return Object.entries(tags).map(([key, value]) => [`aws:principaltag/${key.toLowerCase()}`, value]);
+}
+
+function sessionKeys(session: SessionEntity): [string, string][] {
+  const issued = new Date(session.issued).toISOString();
+  return [
+    ['aws:tokenissuetime', issued],
+    ['aws:multifactorauthpresent', 'false'],
+    ...tagKeys(session.tags),
+    ...(session.sourceIdentity === undefined
+      ? []
+      : [['aws:sourceidentity', session.sourceIdentity] as [string, string]]),
+    ...(session.federatedProvider === undefined
+      ? []
+      : [['aws:federatedprovider', session.federatedProvider] as [string, string]]),
+  ];
+}
+
+function callerOfUser(mirror: Mirror, principal: Principal, session: SessionEntity | undefined): Caller | Disowned {
+  const user = mirror.byId<UserEntity>(principal.id);
+  if (user?.kind !== 'user') return { disowned: 'the user does not exist any more' };
+  if (principal.accessKeyId?.startsWith('AKIA') === true) {
+    const key = mirror.get<AccessKeyEntity>(keys.accessKey(principal.accessKeyId));
+    if (key?.status !== 'Active' || key.userId !== user.id)
+      return { disowned: 'the access key is not active any more' };
+  }
+  const arn = userArn(principal.account, user);
+  return {
+    principal: { type: 'user', account: principal.account, arn, id: user.id },
+    policies: { identity: identityOfUser(mirror, user), ...boundaryOf(mirror, user.boundary) },
+    keys: new Map([
+      ...common(principal.account, 'User', arn, user.id),
+      ['aws:username', user.name],
+      ...tagKeys(user.tags),
+      ...(session === undefined ? [] : sessionKeys(session)),
+    ]),
+  };
+}
+
+/** A user's own policies and those of the user's groups. */
+function identityOfUser(mirror: Mirror, user: UserEntity): NamedPolicy[] {
+  const groups = user.groups.flatMap((name) => mirror.get<GroupEntity>(keys.group(name)) ?? []);
+  return [...policiesOf(mirror, user), ...groups.flatMap((group) => policiesOf(mirror, group, `${group.name}/`))];
+}
+
+function callerOfRole(mirror: Mirror, account: string, session: SessionEntity): Caller | Disowned {
+  const role = mirror.byId<RoleEntity>(session.issuerId);
+  if (role?.kind !== 'role') return { disowned: 'the role of this session does not exist any more' };
+  const arn = roleArn(account, role);
+  return {
+    principal: {
+      type: 'assumed-role',
+      account,
+      arn: session.arn,
+      id: session.principalId,
+      issuer: { arn, id: role.id },
+    },
+    policies: {
+      identity: policiesOf(mirror, role),
+      ...boundaryOf(mirror, role.boundary),
+      ...sessionPolicies(mirror, session),
+    },
+    // Tags of the session override those of the role.
+    keys: new Map([
+      ...common(account, 'AssumedRole', arn, session.principalId),
+      ...tagKeys(role.tags),
+      ...sessionKeys(session),
+    ]),
+  };
+}
+
+function callerOfFederated(mirror: Mirror, account: string, session: SessionEntity): Caller | Disowned {
+  const user = mirror.byId<UserEntity>(session.issuerId);
+  if (user?.kind !== 'user') return { disowned: 'the user of this session does not exist any more' };
+  return {
+    principal: {
+      type: 'federated-user',
+      account,
+      arn: session.arn,
+      id: session.principalId,
+      issuer: { arn: userArn(account, user), id: user.id },
+    },
+    policies: {
+      identity: identityOfUser(mirror, user),
+      ...boundaryOf(mirror, user.boundary),
+      ...sessionPolicies(mirror, session),
+    },
+    keys: new Map([...common(account, 'FederatedUser', session.arn, session.principalId), ...sessionKeys(session)]),
+  };
+}
+
+function common(account: string, type: string, arn: string, userId: string): [string, string][] {
+  return [
+    ['aws:principalaccount', account],
+    ['aws:principaltype', type],
+    ['aws:principalarn', arn],
+    ['aws:userid', userId],
+    ['aws:principalisawsservice', 'false'],
+    ['aws:viaawsservice', 'false'],
+  ];
+}
+
+/** The keys of a caller without an identity. */
+const anonymousKeys = new Map([
+  ['aws:principaltype', 'Anonymous'],
+  ['aws:principalisawsservice', 'false'],
+  ['aws:viaawsservice', 'false'],
+]);
+
+/**
+ * Gathers what decisions about a principal need. Identities are found by their unique ids, so a principal whose user or role was
+ * deleted is nobody, also when another has its name now.
+ * @param session the session behind temporary credentials; sessions without their record are disowned
+ */
+export function gatherCaller(
+  mirror: Mirror | undefined,
+  principal: Principal,
+  session: SessionEntity | undefined,
+): Caller | Disowned {
+  if (principal.type === 'anonymous') {
+    return {
+      principal: { type: 'anonymous', account: '', arn: '*', id: '' },
+      policies: { identity: [] },
+      keys: anonymousKeys,
+    };
+  }
+  if (mirror === undefined) return { disowned: 'the account does not exist' };
+  const { account } = principal;
+  switch (principal.type) {
+    case 'root': {
+      const arn = `arn:aws:iam::${account}:root`;
+      return {
+        principal: { type: 'root', account, arn, id: account },
+        policies: { identity: [] },
+        keys: new Map(common(account, 'Account', arn, account)),
+      };
+    }
+    case 'user':
+      if (principal.accessKeyId?.startsWith('ASIA') === true && session === undefined) return ended;
+      return callerOfUser(mirror, principal, session);
+    case 'assumed-role':
+      return session?.kind === 'role-session' ? callerOfRole(mirror, account, session) : ended;
+    case 'federated-user':
+      return session?.kind === 'federated-session' ? callerOfFederated(mirror, account, session) : ended;
+  }
+}
+
+const ended: Disowned = { disowned: 'the session has ended or was revoked' };

@@ -1,0 +1,184 @@
+import type { Json } from '@slipway/storage/records';
+
+/**
+ * What the account's partition `iam/<account>` holds. Names are unique without regard to case, so keys carry the lower-case name
+ * and records the name as it was given. Policy documents are stored as text, with the principals of trust policies bound to unique ids.
+ */
+
+/** Tag keys of users and roles are unique without regard to case, and keep the case they were given. */
+export type Tags = Readonly<Record<string, string>>;
+
+/** Inline policies: document text by policy name. */
+export type InlinePolicies = Readonly<Record<string, string>>;
+
+export interface UserEntity {
+  readonly kind: 'user';
+  readonly name: string;
+  readonly path: string;
+  /** `AIDA…`. */
+  readonly id: string;
+  /** Milliseconds since the epoch, as everywhere here. */
+  readonly created: number;
+  readonly tags: Tags;
+  readonly attached: readonly string[];
+  readonly inline: InlinePolicies;
+  /** ARN of the managed policy that is the permissions boundary. */
+  readonly boundary?: string;
+  /** Lower-case names of groups. */
+  readonly groups: readonly string[];
+  readonly accessKeys: readonly string[];
+}
+
+export interface GroupEntity {
+  readonly kind: 'group';
+  readonly name: string;
+  readonly path: string;
+  /** `AGPA…`. */
+  readonly id: string;
+  readonly created: number;
+  readonly attached: readonly string[];
+  readonly inline: InlinePolicies;
+}
+
+export interface RoleEntity {
+  readonly kind: 'role';
+  readonly name: string;
+  readonly path: string;
+  /** `AROA…`. */
+  readonly id: string;
+  readonly created: number;
+  readonly description: string;
+  /** Seconds, 3600 to 43200. */
+  readonly maxSession: number;
+  /** The trust policy, principals bound to unique ids. */
+  readonly trust: string;
+  readonly tags: Tags;
+  readonly attached: readonly string[];
+  readonly inline: InlinePolicies;
+  readonly boundary?: string;
+  /** The service a service-linked role belongs to; such roles cannot be changed by hand. */
+  readonly linkedTo?: string;
+}
+
+export interface PolicyVersionEntity {
+  /** `v1`, `v2`, … */
+  readonly id: string;
+  readonly created: number;
+  readonly document: string;
+}
+
+/** A customer-managed policy. */
+export interface PolicyEntity {
+  readonly kind: 'policy';
+  readonly name: string;
+  readonly path: string;
+  /** `ANPA…`. */
+  readonly id: string;
+  readonly created: number;
+  readonly updated: number;
+  readonly description?: string;
+  readonly tags: Tags;
+  readonly defaultVersion: string;
+  /** The number of the newest version ever made; numbers are not reused. */
+  readonly lastVersion: number;
+  readonly versions: readonly PolicyVersionEntity[];
+}
+
+export interface InstanceProfileEntity {
+  readonly kind: 'instance-profile';
+  readonly name: string;
+  readonly path: string;
+  /** `AIPA…`. */
+  readonly id: string;
+  readonly created: number;
+  readonly tags: Tags;
+  /** Lower-case name of its role; a profile holds at most one. */
+  readonly role?: string;
+}
+
+export interface OidcProviderEntity {
+  readonly kind: 'oidc-provider';
+  /** Host and path without the scheme, as it stands in the ARN and in condition keys. */
+  readonly url: string;
+  readonly created: number;
+  readonly clientIds: readonly string[];
+  readonly thumbprints: readonly string[];
+  readonly tags: Tags;
+}
+
+export interface AccessKeyEntity {
+  readonly kind: 'access-key';
+  readonly id: string;
+  /** Lower-case user name, and the user's unique id, which must still be the same when the key is used. */
+  readonly user: string;
+  readonly userId: string;
+  readonly status: 'Active' | 'Inactive';
+  readonly created: number;
+  /** The secret, sealed for this key id. */
+  readonly sealed: string;
+}
+
+/** What an access key of a session stands for; lives in `iam-sessions/<account>`, which nothing mirrors. */
+export interface SessionEntity {
+  readonly kind: 'role-session' | 'user-session' | 'federated-session';
+  readonly accessKeyId: string;
+  /** The session's principal. */
+  readonly arn: string;
+  readonly principalId: string;
+  /** Unique id of the role or user behind it. */
+  readonly issuerId: string;
+  readonly sealed: string;
+  /** SHA-256 of the session token, hex. */
+  readonly tokenHash: string;
+  readonly issued: number;
+  readonly expires: number;
+  /** Session policies: an inline text and managed policies; undefined when none were passed. */
+  readonly policies?: { readonly inline?: string; readonly managed: readonly string[] };
+  readonly tags: Tags;
+  readonly transitiveTags: readonly string[];
+  readonly sourceIdentity?: string;
+  /** The identity provider or service for which the session was made, when it was not an IAM principal. */
+  readonly federatedProvider?: string;
+  /** Whether the session was made by a session (role chaining). */
+  readonly chained?: boolean;
+}
+
+export type Entity =
+  | UserEntity
+  | GroupEntity
+  | RoleEntity
+  | PolicyEntity
+  | InstanceProfileEntity
+  | OidcProviderEntity
+  | AccessKeyEntity;
+
+export const partitionOf = (account: string): string => `iam/${account}`;
+export const sessionPartitionOf = (account: string): string => `iam-sessions/${account}`;
+
+/** Where records are. Relations have records of their own, so that "not in use any more" is a condition on a prefix. */
+export const keys = {
+  account: 'account',
+  user: (name: string) => `user/${name.toLowerCase()}`,
+  group: (name: string) => `group/${name.toLowerCase()}`,
+  role: (name: string) => `role/${name.toLowerCase()}`,
+  policy: (name: string) => `policy/${name.toLowerCase()}`,
+  profile: (name: string) => `profile/${name.toLowerCase()}`,
+  oidcProvider: (url: string) => `oidc/${url.toLowerCase()}`,
+  accessKey: (id: string) => `key/${id}`,
+  /** Who is in a group. */
+  members: (group: string) => `member/${group.toLowerCase()}/`,
+  member: (group: string, user: string) => `member/${group.toLowerCase()}/${user.toLowerCase()}`,
+  /** Who a managed policy is attached to; entities as `user/<name>`. */
+  attachments: (arn: string) => `attached/${arn} `,
+  attachment: (arn: string, entityKey: string) => `attached/${arn} ${entityKey}`,
+  /** Whose permissions boundary a managed policy is. */
+  boundaries: (arn: string) => `bounds/${arn} `,
+  boundary: (arn: string, entityKey: string) => `bounds/${arn} ${entityKey}`,
+  /** Which instance profiles hold a role. */
+  profilesOf: (role: string) => `role-profile/${role.toLowerCase()}/`,
+  profileOf: (role: string, profile: string) => `role-profile/${role.toLowerCase()}/${profile.toLowerCase()}`,
+  session: (accessKeyId: string) => `session/${accessKeyId}`,
+} as const;
+
+/** Records are JSON; the type system needs to be told that an entity is. */
+export const asJson = (entity: Entity | SessionEntity): Json => entity as unknown as Json;

@@ -1,0 +1,35 @@
+import { ecrPolicies } from './ecr.ts';
+import { ecsPolicies } from './ecs.ts';
+import { generalPolicies } from './general.ts';
+import type { AwsManagedPolicy, ManagedPolicyText } from './types.ts';
+
+export type { AwsManagedPolicy } from './types.ts';
+
+/** When the policies below count as made; AWS's own dates differ from policy to policy and nothing depends on them. */
+const created = Date.UTC(2026, 0, 1);
+
+/** Ids that are the same on every server: the name, spelt in the letters of an id. */
+function idOf(name: string): string {
+  const letters = name.toUpperCase().replace(/[^A-Z2-7]/g, '');
+  return `ANPA${(letters + 'SLIPWAYMANAGEDPOLICY').slice(0, 13)}${letters.length.toString(32).toUpperCase().padStart(2, 'A')}AA`;
+}
+
+function toPolicy({ name, path = '/', description, statements }: ManagedPolicyText): AwsManagedPolicy {
+  return {
+    arn: `arn:aws:iam::aws:policy${path}${name}`,
+    name,
+    path,
+    id: idOf(name),
+    description,
+    created,
+    document: JSON.stringify({ Version: '2012-10-17', Statement: statements }),
+  };
+}
+
+/**
+ * The AWS-managed policies that ECR and ECS users attach by name, under their ARNs at AWS, with the actions that AWS documents for
+ * them (AWS managed policy reference). They have one version, `v1`, and cannot be changed.
+ */
+export const awsManagedPolicies: ReadonlyMap<string, AwsManagedPolicy> = new Map(
+  [...generalPolicies, ...ecrPolicies, ...ecsPolicies].map(toPolicy).map((policy) => [policy.arn, policy]),
+);

@@ -1,0 +1,16 @@
+/** The account in an ARN, or undefined when it has none of 12 digits (`*`, AWS's own policies). */
+export function accountOfResource(arn: string): string | undefined {
+  return /^arn:[^:]*:[^:]*:[^:]*:(\d{12}):/.exec(arn)?.[1];
+}
+
+const trustActions = new Set([
+  'sts:assumerole',
+  'sts:assumerolewithwebidentity',
+  'sts:tagsession',
+  'sts:setsourceidentity',
+]);
+
+/** Whether the policy of the resource is a role's trust policy, which must allow by itself. */
+export function isTrustAction(action: string): boolean {
+  return trustActions.has(action.toLowerCase());
+}
