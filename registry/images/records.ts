@@ -87,7 +87,7 @@ export interface UploadRecord {
   /** Absent until the first byte came. */
   readonly staged?: Staged;
   /** Who is appending right now: set before bytes are written behind ones that count already. */
-  readonly writer?: { readonly token: string; readonly beat: number };
+  readonly writer?: { readonly token: string; readonly beat: number } | undefined;
   /** Whether a writer was taken over while it may still have been alive: the bytes are hashed again before they count. */
   readonly suspect?: boolean;
   /** Whether a part below the minimum was followed by another (the layer API refuses that at completion). */

@@ -174,7 +174,8 @@ export function createUploadWriter(context: Context) {
   return { find, limited, extend, settle, undo, drop };
 }
 
-const withoutWriter = ({ writer: _, ...rest }: UploadRecord): UploadRecord => rest;
+/** `undefined` members are not stored. */
+const withoutWriter = (record: UploadRecord): UploadRecord => ({ ...record, writer: undefined });
 
 export function checkRange(row: UploadRow, range: AppendRange | undefined): void {
   const size = row.value.staged?.size ?? 0;

@@ -1,0 +1,69 @@
+import { type Authorizer, GatewayError, type WebRoute, type WebService } from '@slipway/auth/gateway';
+import type { Images } from '../images/index.ts';
+import { blobRoute } from './blobs.ts';
+import { renderError } from './errors.ts';
+import { empty, type Surroundings } from './exchange.ts';
+import { catalogRoute, referrersRoute, tagsRoute } from './lists.ts';
+import { manifestRoute } from './manifests.ts';
+import { parsePath, type Target } from './path.ts';
+import type { Redirects } from './redirects.ts';
+import { uploadRoute, uploadsRoute } from './uploads.ts';
+
+export interface DistributionOptions {
+  readonly images: Images;
+  /** The gateway's own, for what a route does beyond the access it declares (mount sources, catalog, create on push). */
+  readonly authorizer: Authorizer;
+  /** The account whose repositories callers without an account see. */
+  readonly defaultAccount: string;
+  readonly region: string;
+  /** Default: every blob is served through this server. */
+  readonly redirects?: Redirects;
+}
+
+/** The OCI Distribution API (specification 1.1 and what its main branch adds) under `/v2/`. */
+export function createDistribution(options: DistributionOptions): WebService {
+  const surroundings: Surroundings = { ...options, redirects: options.redirects };
+  return {
+    name: 'distribution',
+    prefix: '/v2/',
+    authentication: 'docker',
+    route(method, path, query) {
+      const target = parsePath(path);
+      return target && (routeFor(surroundings, method, target, query) ?? unsupported(method));
+    },
+    renderError,
+  };
+}
+
+function routeFor(
+  surroundings: Surroundings,
+  method: string,
+  target: Target,
+  query: URLSearchParams,
+): WebRoute | undefined {
+  const reads = method === 'GET' || method === 'HEAD';
+  switch (target.kind) {
+    case 'ping':
+      return reads ? { name: 'GET ping', access: 'authenticated', handle: async (ctx) => empty(ctx, 200) } : undefined;
+    case 'catalog':
+      return reads ? catalogRoute(surroundings, query) : undefined;
+    case 'tags':
+      return reads ? tagsRoute(surroundings, target.repository, query) : undefined;
+    case 'referrers':
+      return reads ? referrersRoute(surroundings, target.repository, target.digest, query) : undefined;
+    case 'manifest':
+      return manifestRoute(surroundings, method, target.repository, target.reference, query);
+    case 'blob':
+      return blobRoute(surroundings, method, target.repository, target.digest);
+    case 'uploads':
+      return uploadsRoute(surroundings, method, target.repository, query);
+    case 'upload':
+      return uploadRoute(surroundings, method, target.repository, target.id, query);
+  }
+}
+
+const unsupported = (method: string): WebRoute => ({
+  name: 'unsupported',
+  access: 'authenticated',
+  handle: () => Promise.reject(new GatewayError('method-not-allowed', `${method} is not possible here.`)),
+});

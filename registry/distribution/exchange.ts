@@ -1,0 +1,88 @@
+import type { Call } from '@slipway/auth/gateway';
+import type Koa from 'koa';
+import { GatewayError, type Authorizer } from '@slipway/auth/gateway';
+import { type Images, parseRepositoryName, type RepositoryName, type RepositoryRecord } from '../images/index.ts';
+import type { Redirects } from './redirects.ts';
+
+/** What the routes share. */
+export interface Surroundings {
+  readonly images: Images;
+  readonly authorizer: Authorizer;
+  /** The account whose repositories callers without an account see. */
+  readonly defaultAccount: string;
+  readonly region: string;
+  readonly redirects: Redirects | undefined;
+}
+
+/** The account whose registry a call is about: there is one registry per account, and callers work in their own. */
+export const accountOf = (surroundings: Surroundings, call: Call): string =>
+  call.account || surroundings.defaultAccount;
+
+export const arnOf = (surroundings: Surroundings, account: string, repository: string): string =>
+  `arn:aws:ecr:${surroundings.region}:${account}:repository/${repository}`;
+
+/** A repository as authorization sees it. */
+export const resourceOf = (
+  surroundings: Surroundings,
+  account: string,
+  name: string,
+  repository: RepositoryRecord | undefined,
+) => ({
+  arn: arnOf(surroundings, account, name),
+  ...(repository?.policy === undefined ? {} : { policy: repository.policy }),
+  ...(repository ? { tags: repository.tags } : {}),
+});
+
+/** Whether the caller may do all of these to a repository. For what a route does beyond the access it declares. */
+export async function may(
+  surroundings: Surroundings,
+  call: Call,
+  account: string,
+  name: string,
+  repository: RepositoryRecord | undefined,
+  actions: readonly string[],
+): Promise<boolean> {
+  const resource = resourceOf(surroundings, account, name, repository);
+  for (const action of actions) {
+    const decision = await surroundings.authorizer.authorize(call.principal, { action, resources: [resource] }, call);
+    if (!decision.allowed) return false;
+  }
+  return true;
+}
+
+/** The repository that is pushed into. Made on the spot when there is none, the registry's setting allows it and the caller may. */
+export async function repositoryForPush(
+  surroundings: Surroundings,
+  call: Call,
+  account: string,
+  text: string,
+): Promise<RepositoryName> {
+  const { repositories } = surroundings.images;
+  const name = parseRepositoryName(text);
+  if ((await repositories.find(account, name)) !== undefined) return name;
+  const { createOnPush } = await repositories.registry(account);
+  if (createOnPush === false) return name;
+  if (!(await may(surroundings, call, account, name, undefined, ['ecr:CreateRepository']))) {
+    throw new GatewayError(
+      'denied',
+      `The repository '${name}' does not exist, and you are not allowed to create it (ecr:CreateRepository).`,
+    );
+  }
+  await repositories.ensure(account, { name }, call.principal.arn);
+  return name;
+}
+
+/** Headers every answer under `/v2/` carries. */
+export function begin(ctx: Koa.Context, status: number, headers: Readonly<Record<string, string>> = {}): void {
+  ctx.status = status;
+  ctx.set('Docker-Distribution-API-Version', 'registry/2.0');
+  ctx.set(headers);
+}
+
+/** An answer without a body, which says so. */
+export function empty(ctx: Koa.Context, status: number, headers: Readonly<Record<string, string>> = {}): void {
+  begin(ctx, status, headers);
+  ctx.body = '';
+  ctx.remove('Content-Type');
+  if (status !== 204 && status !== 304) ctx.set('Content-Length', '0');
+}

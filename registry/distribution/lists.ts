@@ -1,0 +1,127 @@
+import type { Call, WebRoute } from '@slipway/auth/gateway';
+import { ImagesError, mediaTypes, parseDigest, parseRepositoryName } from '../images/index.ts';
+import { DistributionError } from './errors.ts';
+import { accountOf, begin, may, type Surroundings } from './exchange.ts';
+import { repositoryAccess } from './manifests.ts';
+
+const maxPage = 1000;
+
+/** Route of `/v2/<name>/tags/list`. */
+export function tagsRoute(surroundings: Surroundings, name: string, query: URLSearchParams): WebRoute {
+  return {
+    name: 'GET tags',
+    access: repositoryAccess(surroundings, name, ['ecr:ListImages']),
+    handle: async (ctx, call) => {
+      const { images } = surroundings;
+      const account = accountOf(surroundings, call);
+      const repository = parseRepositoryName(name);
+      await images.repositories.get(account, repository);
+      const limit = pageSize(query);
+      const last = query.get('last') ?? '';
+      const page =
+        limit === 0
+          ? { tags: [], more: false }
+          : await images.manifests.tags(account, repository, { limit, after: boundedText(last) });
+      begin(ctx, 200);
+      if (page.more)
+        ctx.set('Link', nextLink(`/v2/${name}/tags/list`, { n: String(limit), last: page.tags.at(-1) ?? '' }));
+      ctx.body = { name, tags: page.tags };
+    },
+  };
+}
+
+/** Route of `/v2/_catalog`: only what the caller may see. */
+export function catalogRoute(surroundings: Surroundings, query: URLSearchParams): WebRoute {
+  return {
+    name: 'GET catalog',
+    access: 'authenticated',
+    handle: async (ctx, call) => {
+      const limit = pageSize(query);
+      const { names, more } =
+        limit === 0
+          ? { names: [], more: false }
+          : await visible(surroundings, call, limit, boundedText(query.get('last') ?? ''));
+      begin(ctx, 200);
+      if (more) ctx.set('Link', nextLink('/v2/_catalog', { n: String(limit), last: names.at(-1) ?? '' }));
+      ctx.body = { repositories: names };
+    },
+  };
+}
+
+async function visible(
+  surroundings: Surroundings,
+  call: Call,
+  limit: number,
+  last: string,
+): Promise<{ names: string[]; more: boolean }> {
+  const account = accountOf(surroundings, call);
+  const names: string[] = [];
+  let after = last;
+  for (;;) {
+    const page = await surroundings.images.repositories.list(account, {
+      limit: maxPage,
+      ...(after === '' ? {} : { after }),
+    });
+    for (const repository of page.repositories) {
+      if (!(await may(surroundings, call, account, repository.name, repository, ['ecr:DescribeRepositories'])))
+        continue;
+      if (names.length === limit) return { names, more: true };
+      names.push(repository.name);
+    }
+    after = page.repositories.at(-1)?.name ?? '';
+    if (!page.more) return { names, more: false };
+  }
+}
+
+/** Route of `/v2/<name>/referrers/<digest>`. What nothing refers to, or is not known at all, has an empty list. */
+export function referrersRoute(
+  surroundings: Surroundings,
+  name: string,
+  digest: string,
+  query: URLSearchParams,
+): WebRoute {
+  return {
+    name: 'GET referrers',
+    access: repositoryAccess(surroundings, name, ['ecr:BatchGetImage']),
+    handle: async (ctx, call) => {
+      const account = accountOf(surroundings, call);
+      const subject = parseDigest(digest);
+      const artifactTypes = query.getAll('artifactType').filter((type) => type !== '');
+      const limit = pageSize(query) || maxPage;
+      const last = query.get('last');
+      const page = await surroundings.images.manifests.referrers(account, parseRepositoryName(name), subject, {
+        limit,
+        ...(last === null ? {} : { after: boundedText(last) }),
+        ...(artifactTypes.length > 0 ? { artifactTypes } : {}),
+      });
+      begin(ctx, 200);
+      if (artifactTypes.length > 0) ctx.set('OCI-Filters-Applied', 'artifactType');
+      if (page.more) {
+        const parameters = new URLSearchParams({ n: String(limit), last: page.referrers.at(-1)?.digest ?? '' });
+        for (const type of artifactTypes) parameters.append('artifactType', type);
+        ctx.set('Link', `</v2/${name}/referrers/${digest}?${parameters}>; rel="next"`);
+      }
+      ctx.body = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: page.referrers });
+      ctx.set('Content-Type', mediaTypes.ociIndex);
+    },
+  };
+}
+
+/** `n`, at most 1000; 0 asks for an empty page. */
+function pageSize(query: URLSearchParams): number {
+  const text = query.get('n');
+  if (text === null || text === '') return maxPage;
+  if (!/^\d{1,16}$/.test(text))
+    throw new DistributionError(400, 'PAGINATION_NUMBER_INVALID', 'n must be a number from 0 on.');
+  return Math.min(Number(text), maxPage);
+}
+
+/** `last` need not exist, but nothing that is listed is longer than this or holds such characters. */
+function boundedText(text: string): string {
+  if (text.length > 300 || !/^[\x21-\x7b\x7d-\x7e]*$/.test(text))
+    throw new ImagesError('TagInvalid', 'last must be the last entry of a page.');
+  return text;
+}
+
+const nextLink = (path: string, parameters: Record<string, string>): string =>
+  `<${path}?${new URLSearchParams(parameters)}>; rel="next"`;

@@ -1,0 +1,156 @@
+import type { AccessList, Call, WebRoute } from '@slipway/auth/gateway';
+import type Koa from 'koa';
+import {
+  type FoundManifest,
+  ImagesError,
+  maxManifestBytes,
+  parseReference,
+  parseRepositoryName,
+  parseTag,
+  type Reference,
+  type RepositoryRecord,
+  type Tag,
+} from '../images/index.ts';
+import { DistributionError } from './errors.ts';
+import { accountOf, begin, empty, repositoryForPush, resourceOf, type Surroundings } from './exchange.ts';
+import { readBody } from './read-body.ts';
+
+const maxTagsPerRequest = 100;
+
+/** Routes of `/v2/<name>/manifests/<reference>`. */
+export function manifestRoute(
+  surroundings: Surroundings,
+  method: string,
+  name: string,
+  text: string,
+  query: URLSearchParams,
+): WebRoute | undefined {
+  switch (method) {
+    case 'GET':
+    case 'HEAD':
+      return getManifest(surroundings, name, text);
+    case 'PUT':
+      return putManifest(surroundings, name, text, query);
+    case 'DELETE':
+      return deleteManifest(surroundings, name, text);
+    default:
+      return undefined;
+  }
+}
+
+/** One read finds the repository with its policy and what the reference points at; authorization and answer both use it. */
+function getManifest(surroundings: Surroundings, name: string, text: string): WebRoute {
+  const { images } = surroundings;
+  let seen: { repository?: RepositoryRecord; manifest?: FoundManifest } = {};
+  return {
+    name: 'GET manifest',
+    access: async (call): Promise<AccessList> => {
+      const account = accountOf(surroundings, call);
+      const repository = parseRepositoryName(name);
+      seen = await images.manifests.look(account, repository, parseReference(text));
+      return [
+        { action: 'ecr:BatchGetImage', resources: [resourceOf(surroundings, account, repository, seen.repository)] },
+      ];
+    },
+    handle: async (ctx, call) => {
+      const account = accountOf(surroundings, call);
+      const { repository, manifest } = seen;
+      if (repository === undefined)
+        throw new ImagesError(
+          'RepositoryNotFound',
+          `The repository with name '${name}' does not exist in the registry with id '${account}'`,
+          { name },
+        );
+      if (manifest === undefined)
+        throw new ImagesError('ManifestNotFound', `Requested image not found: ${name}, ${text}`, { reference: text });
+      begin(ctx, 200, {
+        'Docker-Content-Digest': manifest.digest,
+        ETag: `"${manifest.digest}"`,
+        'Content-Type': manifest.mediaType,
+      });
+      if (isFresh(ctx, manifest)) return empty(ctx, 304);
+      if (ctx.method === 'HEAD') {
+        ctx.body = '';
+        ctx.set({ 'Content-Type': manifest.mediaType, 'Content-Length': String(manifest.size) });
+        return;
+      }
+      ctx.body = await images.manifests.content(account, name, manifest.digest);
+      images.pulls.note(account, name, manifest.digest);
+    },
+  };
+}
+
+const isFresh = (ctx: Koa.Context, manifest: FoundManifest): boolean => {
+  const known = ctx.req.headers['if-none-match'];
+  return known !== undefined && known.length < 4096 && (known === '*' || known.includes(`"${manifest.digest}"`));
+};
+
+function putManifest(surroundings: Surroundings, name: string, text: string, query: URLSearchParams): WebRoute {
+  return {
+    name: 'PUT manifest',
+    access: repositoryAccess(surroundings, name, ['ecr:PutImage']),
+    handle: async (ctx, call) => {
+      const account = accountOf(surroundings, call);
+      const reference = parseReference(text);
+      const tags = tagsOf(reference, query);
+      const bytes = await readBody(ctx.req, maxManifestBytes);
+      const repository = await repositoryForPush(surroundings, call, account, name);
+      const contentType = ctx.req.headers['content-type'];
+      const { digest, subject } = await surroundings.images.manifests.put({
+        account,
+        repository,
+        bytes,
+        tags,
+        actor: call.principal.arn,
+        ...(contentType === undefined ? {} : { contentType }),
+        ...(reference.kind === 'digest' ? { digest: reference.digest } : {}),
+      });
+      empty(ctx, 201, {
+        Location: `/v2/${name}/manifests/${digest}`,
+        'Docker-Content-Digest': digest,
+        ...(subject === undefined ? {} : { 'OCI-Subject': subject }),
+      });
+      if (reference.kind === 'digest' && tags.length > 0) ctx.set('OCI-Tag', tags);
+    },
+  };
+}
+
+/** The tag in the path, or those in `?tag=` beside a digest. */
+function tagsOf(reference: Reference, query: URLSearchParams): readonly Tag[] {
+  const asked = query.getAll('tag');
+  if (reference.kind === 'tag') return [reference.tag];
+  if (asked.length > maxTagsPerRequest)
+    throw new DistributionError(414, 'TAG_INVALID', `At most ${maxTagsPerRequest} tags can be given in one request.`);
+  return asked.map(parseTag);
+}
+
+function deleteManifest(surroundings: Surroundings, name: string, text: string): WebRoute {
+  return {
+    name: 'DELETE manifest',
+    access: repositoryAccess(surroundings, name, ['ecr:BatchDeleteImage']),
+    handle: async (ctx, call) => {
+      const account = accountOf(surroundings, call);
+      const { manifests, repositories } = surroundings.images;
+      await repositories.get(account, parseRepositoryName(name));
+      const reference = parseReference(text);
+      if (reference.kind === 'tag') await manifests.removeTag(account, name, reference.tag, call.principal.arn);
+      else await manifests.remove(account, name, reference.digest, call.principal.arn);
+      empty(ctx, 202);
+    },
+  };
+}
+
+/** The caller must be allowed all of `actions` on the repository. */
+export function repositoryAccess(
+  surroundings: Surroundings,
+  name: string,
+  actions: readonly [string, ...string[]],
+): (call: Call) => Promise<AccessList> {
+  return async (call) => {
+    const account = accountOf(surroundings, call);
+    const repository = await surroundings.images.repositories.find(account, parseRepositoryName(name));
+    const resources = [resourceOf(surroundings, account, name, repository)];
+    const [first, ...rest] = actions;
+    return [{ action: first, resources }, ...rest.map((action) => ({ action, resources }))];
+  };
+}

@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import { digestOf, mediaTypes, parseManifest } from './index.ts';
+
+const empty = { mediaType: 'application/vnd.oci.empty.v1+json', digest: digestOf(Buffer.from('{}')), size: 2 };
+const image = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: empty, layers: [empty] };
+const bytesOf = (value: unknown): Buffer => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
+const reasonFor = (value: unknown, contentType?: string): string => {
+  try {
+    parseManifest(bytesOf(value), contentType);
+    return 'accepted';
+  } catch (error) {
+    return (error as Error).message;
+  }
+};
+
+test.each([
+  ['N8: invalid UTF-8', () => parseManifest(Buffer.from([0x7b, 0xff, 0x7d]), undefined), 'UTF-8'],
+  [
+    'N8: a byte-order mark',
+    () => parseManifest(Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), bytesOf(image)]), undefined),
+    'valid JSON',
+  ],
+  ['N8: a member twice', () => parseManifest(bytesOf('{"schemaVersion":2,"schemaVersion":2}'), undefined), 'twice'],
+  [
+    'N8: a member twice, once escaped',
+    () => parseManifest(bytesOf('{"layers":[],"l\\u0061yers":[]}'), undefined),
+    'twice',
+  ],
+  ['N8: a member named __proto__', () => parseManifest(bytesOf('{"a":{"__proto__":{}}}'), undefined), '__proto__'],
+  [
+    'N8: 10,000 levels',
+    () => parseManifest(bytesOf('['.repeat(10_000) + ']'.repeat(10_000)), undefined),
+    'levels deep',
+  ],
+  [
+    'N8: a size above 2^53',
+    () => parseManifest(bytesOf({ ...image, layers: [{ ...empty, size: 2 ** 60 }] }), undefined),
+    'size',
+  ],
+  ['N9: schema 1', () => parseManifest(bytesOf({ schemaVersion: 1, fsLayers: [] }), undefined), 'schema 1'],
+  [
+    'N9: data that is not what the digest says',
+    () => parseManifest(bytesOf({ ...image, layers: [{ ...empty, data: 'e30K' }] }), undefined),
+    'data',
+  ],
+  ['N11: layers and manifests', () => parseManifest(bytesOf({ ...image, manifests: [] }), undefined), 'both'],
+  ['N11: mediaType against Content-Type', () => parseManifest(bytesOf(image), mediaTypes.ociIndex), 'Content-Type'],
+  [
+    'N3: a digest that is none',
+    () => parseManifest(bytesOf({ ...image, layers: [{ ...empty, digest: 'sha256:0' }] }), undefined),
+    'digest',
+  ],
+  ['B1: one byte too many', () => parseManifest(Buffer.alloc(4 * 1024 * 1024 + 1, ' '), undefined), 'at most 4194304'],
+  [
+    'B2: more than 1,000 layers',
+    () => parseManifest(bytesOf({ ...image, layers: Array.from({ length: 1001 }, () => empty) }), undefined),
+    'at most 1000',
+  ],
+  [
+    'B9: an annotation of 1 MiB',
+    () => parseManifest(bytesOf({ ...image, annotations: { a: 'x'.repeat(1024 * 1024) } }), undefined),
+    'too long',
+  ],
+])('%s is refused', (_name, parse, words) => {
+  expect(parse).toThrow(words);
+});
+
+test('a text in a string is no structure: brackets, quotes and repeated words in values are fine', () => {
+  expect(reasonFor({ ...image, annotations: { a: '{"a":1,"a":2}[[[', b: '\\"a\\":' } })).toBe('accepted');
+});
+
+test('the largest manifest allowed is read in well under a second', () => {
+  const annotations = Object.fromEntries(
+    Array.from({ length: 400 }, (_, number) => [`key-${number}`, 'x'.repeat(10_000)]),
+  );
+  const started = performance.now();
+  expect(reasonFor({ ...image, annotations })).toBe('accepted');
+  expect(performance.now() - started).toBeLessThan(1000);
+});
+
+test("the artifact type is the config's media type unless it is stated", () => {
+  expect(parseManifest(bytesOf(image), undefined).artifactType).toBe(empty.mediaType);
+  expect(parseManifest(bytesOf({ ...image, artifactType: 'application/x.sbom' }), undefined).artifactType).toBe(
+    'application/x.sbom',
+  );
+});
