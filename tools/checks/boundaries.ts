@@ -10,7 +10,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   tools: ['auth', 'registry', 'scheduler', 'storage'],
 };
 
-const importPattern = /\b(?:from|import)\s*\(?\s*['"]([^'"\n]+)['"]/g;
+/** Import and re-export statements, which begin a line, and dynamic imports. */
+const importPattern =
+  /^(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"\n]+)['"]|^import\s*['"]([^'"\n]+)['"]|\bimport\(\s*['"]([^'"\n]+)['"]/gm;
 
 /**
  * Checks every import of the workspace: package direction, declared dependencies, relative imports that leave a package,
@@ -31,7 +33,8 @@ export function checkBoundaries(root: string): string[] {
     })) {
       const path = join(root, project, file);
       const where = relative(root, path);
-      for (const [, specifier = ''] of readFileSync(path, 'utf8').matchAll(importPattern)) {
+      for (const match of readFileSync(path, 'utf8').matchAll(importPattern)) {
+        const specifier = match[1] ?? match[2] ?? match[3] ?? '';
         const problem = checkImport(root, project, path, specifier, targets, declared);
         if (problem) problems.push(`${where}: '${specifier}' ${problem}`);
       }
