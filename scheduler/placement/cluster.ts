@@ -227,6 +227,11 @@ export class Cluster {
     return counts;
   }
 
+  /** Total less what is reserved; negative when the instance is over-committed. */
+  unused(resource: 'cpu' | 'memory', slot: number): number {
+    return this.specs[slot]![resource] - (resource === 'cpu' ? this.#usedCpu : this.#usedMemory)[slot]!;
+  }
+
   /** Whether all of the ports are free on the slot. */
   portsFree(slot: number, ports: readonly number[]): boolean {
     const system = this.#systemPorts[slot];

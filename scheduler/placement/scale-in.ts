@@ -1,15 +1,23 @@
 /** Which tasks to end first: the strategies in reverse (developer guide, "task placement strategies" and "scale in"). */
-import type { Cluster, TaskEntry } from './cluster.ts';
 import { SlotCandidate } from './candidate.ts';
+import type { Cluster, TaskEntry } from './cluster.ts';
 import { type Compiler, serviceDefault } from './compile.ts';
 import type { Scorer } from './extension.ts';
 import type { StrategySpec } from './types.ts';
+
+/** Tasks that are equal to every strategy: on one instance, of one group and size. */
+interface Bundle {
+  readonly sample: TaskEntry;
+  /** Positions in the order given, the next to end last. */
+  readonly positions: number[];
+  readonly levels: readonly (() => number)[];
+}
 
 /**
  * Ends one task after the other in thought: each time the one that is worst placed by the first strategy, ties by the
  * next. `spread` ends where the group has the most tasks, `binpack` where the most of the resource is left afterwards,
  * `random` draws. What is still equal keeps the order given, so the caller can put old revisions first.
- * Cost: `enough` times the number of candidates.
+ * Cost: `enough` times the number of instances the tasks are on.
  */
 export function orderForScaleIn(
   cluster: Cluster,
@@ -20,35 +28,64 @@ export function orderForScaleIn(
   enough: number,
 ): readonly TaskEntry[] {
   const specs = strategies.length === 0 ? serviceDefault : strategies;
-  const draws = specs.findIndex((spec) => spec.type === 'random');
-  const chain = compiler.chain(draws === -1 ? specs : specs.slice(0, draws));
-  const released = new Released();
-  const rest = tasks.map((task) => ({
-    task,
-    levels: chain.map(({ open }) =>
-      levelOf(cluster, task, open({ shape: task.shape, group: task.group.name }), released),
-    ),
-  }));
+  const end = specs.findIndex((spec) => spec.type === 'random');
+  const draws = end !== -1;
+  const chain = compiler.chain(draws ? specs.slice(0, end) : specs);
+  const ended = new Ended(cluster);
+  const bundleOf = (task: TaskEntry): Bundle => ({
+    sample: task,
+    positions: [],
+    levels: chain.map(({ open }) => levelOf(cluster, task, open({ shape: task.shape, group: task.group.name }), ended)),
+  });
+  const bundles = bundled(tasks, bundleOf);
   const ordered: TaskEntry[] = [];
-  while (rest.length > 0 && ordered.length < enough) {
-    let best: number[] = [];
-    for (const [index, entry] of rest.entries()) {
-      const order = best.length === 0 ? 1 : compare(entry.levels, rest[best[0]!]!.levels);
-      if (order > 0) best = [index];
-      else if (order === 0 && draws !== -1) best.push(index);
-    }
-    const chosen = best[draws === -1 ? 0 : draw(best.length)]!;
-    for (const { task } of rest.splice(chosen, 1)) {
-      released.add(task);
-      ordered.push(task);
-    }
+  while (ordered.length < Math.min(enough, tasks.length)) {
+    const worst = worstOf(bundles);
+    const position = draws ? drawn(worst, draw) : Math.min(...worst.map(({ positions }) => positions.at(-1)!));
+    const bundle = worst.find(({ positions }) => positions.includes(position))!;
+    bundle.positions.splice(bundle.positions.lastIndexOf(position), 1);
+    ended.add(bundle.sample);
+    ordered.push(tasks[position]!);
   }
   return ordered;
 }
 
+function bundled(tasks: readonly TaskEntry[], make: (task: TaskEntry) => Bundle): readonly Bundle[] {
+  const bundles = new Map<string, Bundle>();
+  for (let position = tasks.length - 1; position >= 0; position--) {
+    const task = tasks[position]!;
+    const key = `${task.slot} ${task.group.number} ${task.shape.cpu} ${task.shape.memory} ${task.counts}`;
+    let bundle = bundles.get(key);
+    if (bundle === undefined) bundles.set(key, (bundle = make(task)));
+    bundle.positions.push(position);
+  }
+  return [...bundles.values()];
+}
+
+function worstOf(bundles: readonly Bundle[]): readonly Bundle[] {
+  let worst: Bundle[] = [];
+  for (const bundle of bundles) {
+    if (bundle.positions.length === 0) continue;
+    const order = worst.length === 0 ? 1 : compare(bundle.levels, worst[0]!.levels);
+    if (order > 0) worst = [bundle];
+    else if (order === 0) worst.push(bundle);
+  }
+  return worst;
+}
+
+function drawn(bundles: readonly Bundle[], draw: (count: number) => number): number {
+  const positions = bundles.flatMap((bundle) => bundle.positions).sort((left, right) => left - right);
+  return positions[draw(positions.length)]!;
+}
+
 /** What the tasks ended so far, in thought, have given back. */
-class Released {
+class Ended {
+  readonly #cluster: Cluster;
   readonly #amounts = new Map<string, number>();
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
 
   get(key: string): number {
     return this.#amounts.get(key) ?? 0;
@@ -64,13 +101,18 @@ class Released {
     }
   }
 
+  /** What would be free on the slot. */
+  free(resource: 'cpu' | 'memory', slot: number): number {
+    return Math.max(0, this.#cluster.unused(resource, slot) + this.get(`${resource} ${slot}`));
+  }
+
   #bump(key: string, amount: number): void {
     this.#amounts.set(key, this.get(key) + amount);
   }
 }
 
 /** More is ended first. */
-function levelOf(cluster: Cluster, task: TaskEntry, scorer: Scorer, released: Released): () => number {
+function levelOf(cluster: Cluster, task: TaskEntry, scorer: Scorer, ended: Ended): () => number {
   const { slot, group, shape } = task;
   const candidate = new SlotCandidate(cluster, group);
   candidate.slot = slot;
@@ -79,14 +121,14 @@ function levelOf(cluster: Cluster, task: TaskEntry, scorer: Scorer, released: Re
   switch (reads.kind) {
     case 'remaining': {
       const { resource } = reads;
-      return () => now + shape[resource] + released.get(`${resource} ${slot}`);
+      return () => ended.free(resource, slot) + shape[resource];
     }
     case 'group':
-      return () => now - released.get(`tasks ${group.number} ${slot}`);
+      return () => now - ended.get(`tasks ${group.number} ${slot}`);
     case 'spread': {
       const column = cluster.column(reads.attribute);
       const key = `${column.name} ${group.number} ${column.bySlot[slot]}`;
-      return () => now - released.get(key);
+      return () => now - ended.get(key);
     }
     case 'instance':
     case 'cluster':
