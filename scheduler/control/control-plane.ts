@@ -1,0 +1,168 @@
+import type { Clock } from '@slipway/storage/clock';
+import type { Leases } from '@slipway/storage/leases';
+import type { RecordStore } from '@slipway/storage/records';
+
+import type { Log } from '../acs/index.ts';
+import { defaultReconcilerOptions, type ReconcilerOptions } from '../deployments/index.ts';
+import type { RandomBytes, ServiceEventRecord } from '../state/index.ts';
+import { clusterKeys, clusterPartition } from '../state/index.ts';
+import type { TaskPlacer } from '../tasks/index.ts';
+
+import { ClusterWatcher } from './clusters.ts';
+import { Definitions } from './definitions.ts';
+import { explainService, type ServiceExplanation } from './explain.ts';
+import { type ImageInUse, imagesInUse } from './images-in-use.ts';
+import type { ImageResolver, OwnHost } from './images.ts';
+import { ClusterMember, type MemberContext } from './member.ts';
+import { defaultRetention, type Retention } from './sweep.ts';
+import type { ClusterView } from './view.ts';
+
+export interface ControlPlaneOptions {
+  readonly records: RecordStore;
+  readonly leases: Leases;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Log;
+  /** The region in every ARN. */
+  readonly region: string;
+  /** Accounts whose clusters are watched from the start; others are noticed within ten seconds. */
+  readonly accounts: readonly string[];
+  /** Looks up tags in this installation's registry. */
+  readonly images: ImageResolver;
+  /** Whether a host in an image reference (`127.0.0.1:7500`) is this installation. */
+  readonly ownHost: OwnHost;
+  /** Options of the placement core; the seed breaks ties of `random`. */
+  readonly placement: MemberContext['placement'];
+  /** When tasks count as healthy and events are repeated. */
+  readonly reconciler?: Partial<ReconcilerOptions>;
+  /**
+   * Milliseconds after which tasks on a host whose agent is disconnected are replaced elsewhere. Until then they count as
+   * they were: a partition is not a failure. When the host comes back, surplus tasks are ended. Default 5 minutes.
+   */
+  readonly replaceLostAfter?: number;
+  readonly retention?: Partial<Retention>;
+  /** Milliseconds of silence after which another server may take over a cluster. Default 5,000. */
+  readonly leaseTtl?: number;
+}
+
+/** The scheduler's brain on one server: follows every cluster, places tasks, and leads the clusters whose lease it gets. */
+export interface ControlPlane {
+  /** Resolves when the clusters of the given accounts are known. */
+  start(): Promise<void>;
+  /** Gives up all leaderships and stops. Running containers are not touched. */
+  stop(): Promise<void>;
+  /** Places tasks for RunTask and StartTask. */
+  readonly placer: TaskPlacer;
+  /** The view of one cluster as it is now, with everything committed before the call; undefined when there is no such cluster. */
+  view(account: string, cluster: string): Promise<ClusterView | undefined>;
+  /** Why a service is as it is; undefined when there is no such service. */
+  explain(account: string, cluster: string, service: string): Promise<ServiceExplanation | undefined>;
+  /** Images of the account's repositories that tasks run or a rollback may need. */
+  imagesInUse(account: string): Promise<readonly ImageInUse[]>;
+  /** Epoch of the lease, when this server leads the cluster. */
+  leads(account: string, cluster: string): number | undefined;
+}
+
+/** Makes the control plane; nothing runs before `start`. */
+export const createControlPlane = (options: ControlPlaneOptions): ControlPlane => new Plane(options);
+
+class Plane implements ControlPlane {
+  readonly placer: TaskPlacer;
+  readonly #options: ControlPlaneOptions;
+  readonly #context: MemberContext;
+  readonly #reconciler: ReconcilerOptions;
+  readonly #members = new Map<string, ClusterMember>();
+  readonly #stop = new AbortController();
+  #watching: Promise<void> = Promise.resolve();
+
+  constructor(options: ControlPlaneOptions) {
+    this.#options = options;
+    this.#reconciler = { ...defaultReconcilerOptions, ...options.reconciler };
+    this.#context = {
+      ...options,
+      definitions: new Definitions(options.records),
+      options: this.#reconciler,
+      replaceLostAfter: options.replaceLostAfter ?? 5 * 60_000,
+      retention: { ...defaultRetention, ...options.retention },
+      leaseTtl: options.leaseTtl ?? 5_000,
+    };
+    this.placer = {
+      place: async (cluster, drafts, demand) => {
+        const member = this.#member(cluster.account, cluster.name);
+        await member.ready;
+        return member.placer.place(drafts, demand);
+      },
+    };
+  }
+
+  async start(): Promise<void> {
+    const { records, clock, log, accounts } = this.#options;
+    const watcher = new ClusterWatcher(records, clock, log, (account, name, exists) => {
+      if (exists) this.#member(account, name);
+      else void this.#leave(account, name);
+    });
+    this.#watching = watcher.run(accounts, this.#stop.signal);
+    await watcher.ready;
+    await Promise.all([...this.#members.values()].map((member) => member.ready));
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#watching;
+    await Promise.all([...this.#members.values()].map((member) => member.close()));
+    this.#members.clear();
+  }
+
+  async view(account: string, cluster: string): Promise<ClusterView | undefined> {
+    const member = this.#members.get(`${account}/${cluster}`);
+    if (member === undefined) return undefined;
+    await member.ready;
+    await member.feed.catchUp();
+    return member.view;
+  }
+
+  async explain(account: string, cluster: string, service: string): Promise<ServiceExplanation | undefined> {
+    const view = await this.view(account, cluster);
+    const found = view?.services.get(service)?.value;
+    if (view === undefined || found === undefined) return undefined;
+    const page = await this.#options.records.list<ServiceEventRecord>(clusterPartition(account, cluster), {
+      prefix: clusterKeys.serviceEvents(service),
+      limit: 10,
+    });
+    const events = page.records.map(({ value }) => value);
+    return explainService(found, view.tasksOfService(service), events, this.#options.clock.now(), this.#reconciler);
+  }
+
+  async imagesInUse(account: string): Promise<readonly ImageInUse[]> {
+    const members = [...this.#members.values()].filter(({ view }) => view.account === account);
+    for (const member of members) {
+      await member.ready;
+      await member.feed.catchUp();
+    }
+    return imagesInUse(
+      members.map(({ view }) => view),
+      this.#context,
+    );
+  }
+
+  leads(account: string, cluster: string): number | undefined {
+    return this.#members.get(`${account}/${cluster}`)?.leader.epoch;
+  }
+
+  #member(account: string, name: string): ClusterMember {
+    const key = `${account}/${name}`;
+    const known = this.#members.get(key);
+    if (known !== undefined) return known;
+    const member = new ClusterMember(this.#context, account, name);
+    this.#members.set(key, member);
+    return member;
+  }
+
+  async #leave(account: string, name: string): Promise<void> {
+    const key = `${account}/${name}`;
+    const member = this.#members.get(key);
+    if (member === undefined) return;
+    this.#members.delete(key);
+    await member.close();
+  }
+}

@@ -1,0 +1,140 @@
+import {
+  breakerThreshold,
+  type DeploymentVerdict,
+  isHealthy,
+  lowerBound,
+  type ReconcilerOptions,
+  upperBound,
+  verdictOf,
+} from '../deployments/index.ts';
+import { isPending, type ServiceEventRecord, type ServiceRecord, type TaskRecord } from '../state/index.ts';
+
+/** How many ended tasks are shown. */
+const shownFailures = 5;
+
+/** Why a service is as it is, for people: `slipway explain`. */
+export interface ServiceExplanation {
+  readonly service: string;
+  readonly status: ServiceRecord['status'];
+  readonly steady: boolean;
+  readonly verdict?: DeploymentVerdict;
+  readonly bounds: { readonly desired: number; readonly minimumHealthy: number; readonly maximum: number };
+  readonly deployments: readonly {
+    readonly id: string;
+    readonly status: string;
+    readonly taskDefinition: string;
+    readonly cause: string;
+    readonly rollout: string;
+    readonly running: number;
+    readonly pending: number;
+    readonly stopping: number;
+    readonly healthy: number;
+    readonly failedTasks: string;
+    readonly images: Readonly<Record<string, string>>;
+  }[];
+  /** What keeps the service from being steady, one sentence each; empty when it is steady. */
+  readonly waitsFor: readonly string[];
+  /** The newest ended tasks that say something, newest first. */
+  readonly lastFailures: readonly { readonly at: string; readonly task: string; readonly reason: string }[];
+  /** Images that are not deployed again by themselves. */
+  readonly rejected: readonly string[];
+  /** The newest events, newest first. */
+  readonly events: readonly string[];
+}
+
+/** Pure: from the records of a service to its explanation. */
+export function explainService(
+  service: ServiceRecord,
+  tasks: readonly TaskRecord[],
+  events: readonly ServiceEventRecord[],
+  now: number,
+  options: ReconcilerOptions,
+): ServiceExplanation {
+  const { desiredCount: desired, deploymentConfiguration: configuration } = service;
+  const live = tasks.filter((task) => task.lastStatus !== 'STOPPED');
+  const verdict = verdictOf(service);
+  return {
+    service: service.name,
+    status: service.status,
+    steady: service.steady,
+    ...(verdict === undefined ? {} : { verdict }),
+    bounds: {
+      desired,
+      minimumHealthy: lowerBound(desired, configuration),
+      maximum: upperBound(desired, configuration),
+    },
+    deployments: service.deployments.map((deployment) => {
+      const own = live.filter((task) => task.service?.deploymentId === deployment.id);
+      const wanted = own.filter((task) => task.desiredStatus === 'RUNNING');
+      const breaker = configuration.circuitBreaker;
+      const limit = breaker?.enable === true ? ` of ${breakerThreshold(desired, breaker)}` : ' (no circuit breaker)';
+      return {
+        id: deployment.id,
+        status: deployment.status,
+        taskDefinition: deployment.taskDefinition,
+        cause: [deployment.cause.kind, deployment.cause.detail].filter((part) => part !== undefined).join(': '),
+        rollout: `${deployment.rolloutState}: ${deployment.rolloutStateReason}`,
+        running: wanted.filter((task) => task.lastStatus === 'RUNNING').length,
+        pending: wanted.filter(isPending).length,
+        stopping: own.length - wanted.length,
+        healthy: wanted.filter((task) => isHealthy(task, now, options)).length,
+        failedTasks: `${deployment.failedTasks}${limit}`,
+        images: deployment.images ?? {},
+      };
+    }),
+    waitsFor: service.steady ? [] : [...waits(service, live, now, options)],
+    lastFailures: tasks
+      .filter((task) => task.lastStatus === 'STOPPED' && task.stopCode !== 'ServiceSchedulerInitiated')
+      .sort((a, b) => (b.stoppedAt ?? 0) - (a.stoppedAt ?? 0))
+      .slice(0, shownFailures)
+      .map((task) => ({ at: iso(task.stoppedAt ?? task.createdAt), task: task.id, reason: reasonOf(task) })),
+    rejected: (service.rejected ?? []).map(
+      (image) =>
+        `${image.container} ${image.digest} (deployment ${image.deploymentId}, ${iso(image.at)}): ${image.reason}`,
+    ),
+    events: events.map((event) => `${iso(event.createdAt)} ${event.message}`),
+  };
+}
+
+function* waits(
+  service: ServiceRecord,
+  live: readonly TaskRecord[],
+  now: number,
+  options: ReconcilerOptions,
+): Generator<string> {
+  const primary = service.deployments.find(({ status }) => status === 'PRIMARY');
+  if (service.status === 'DRAINING') yield `Deleted: ${live.length} tasks are still stopping.`;
+  if (primary === undefined) return;
+  if (primary.rolloutState === 'FAILED')
+    yield 'The newest deployment failed and was not rolled back: update the service to go on.';
+  if (primary.unplaceable !== undefined)
+    yield `No instance has room since ${iso(primary.unplaceable.since)}: ${primary.unplaceable.message}`;
+  if (primary.startNotBefore !== undefined && primary.startNotBefore > now)
+    yield `Tasks failed to start; the next attempt is at ${iso(primary.startNotBefore)}: ${primary.lastFailure ?? ''}`;
+  const own = live.filter((task) => task.service?.deploymentId === primary.id && task.desiredStatus === 'RUNNING');
+  const pending = own.filter(isPending);
+  if (pending.length > 0) yield `${pending.length} tasks are on their way to RUNNING: ${ids(pending)}.`;
+  const unproven = own.filter((task) => task.lastStatus === 'RUNNING' && !isHealthy(task, now, options));
+  if (unproven.length > 0)
+    yield `${unproven.length} tasks run but do not count as healthy yet (checks, or ${options.healthyAfterRunning / 1000} s without any): ${ids(unproven)}.`;
+  if (own.length < service.desiredCount) yield `${own.length} of ${service.desiredCount} tasks have been started.`;
+  const others = live.filter((task) => task.service?.deploymentId !== primary.id);
+  if (others.length > 0) yield `${others.length} tasks of older deployments are still there: ${ids(others)}.`;
+  for (const [cause, { message, at }] of Object.entries(service.said ?? {}))
+    if (cause === 'deadlock' || cause === 'protected' || cause === 'unreachable') yield `${iso(at)}: ${message}`;
+}
+
+const ids = (tasks: readonly TaskRecord[]): string => tasks.map((task) => task.id).join(', ');
+
+const iso = (time: number): string => new Date(time).toISOString();
+
+function reasonOf(task: TaskRecord): string {
+  const containers = task.containers.flatMap((container) =>
+    container.exitCode === undefined && container.reason === undefined
+      ? []
+      : [
+          `${container.name} exit ${container.exitCode ?? '?'}${container.reason === undefined ? '' : `: ${container.reason}`}`,
+        ],
+  );
+  return [task.stopCode, task.stoppedReason, ...containers].filter((part) => part !== undefined).join('; ');
+}

@@ -1,0 +1,98 @@
+import type { Clock } from '@slipway/storage/clock';
+import type { RecordStore } from '@slipway/storage/records';
+
+import type { Log } from '../acs/index.ts';
+import { scan } from '../cluster/index.ts';
+import { clusterPartition } from '../state/index.ts';
+
+import type { ClusterView } from './view.ts';
+
+/** Milliseconds after which a view that has not caught up by the feed is read anew from the records. */
+const patience = 200;
+
+/** Milliseconds between tries to follow again after the store failed. */
+const retryAfter = 500;
+
+/** Keeps a {@link ClusterView} up to date from the change feed, and reads it anew whenever the feed has a gap. */
+export class ClusterFeed {
+  readonly #records: RecordStore;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #view: ClusterView;
+  readonly #partition: string;
+  /** The view holds every change up to this version of the partition. */
+  #seen = -1;
+  readonly #first = Promise.withResolvers<void>();
+  #waiting: { readonly version: number; readonly resolve: () => void }[] = [];
+
+  constructor(records: RecordStore, clock: Clock, log: Log, view: ClusterView) {
+    this.#records = records;
+    this.#clock = clock;
+    this.#log = log;
+    this.#view = view;
+    this.#partition = clusterPartition(view.account, view.name);
+  }
+
+  /** Resolves when the view has been read for the first time, or following has ended before. */
+  get first(): Promise<void> {
+    return this.#first.promise;
+  }
+
+  /** Follows until the signal aborts. A store that fails is tried again; the view stays as it is meanwhile. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.read();
+        for await (const changes of this.#records.follow(this.#partition, { after: this.#seen, signal })) {
+          for (const change of changes) {
+            if (change.kind === 'reset') await this.read();
+            else this.#view.apply(change);
+          }
+          this.#advance(changes.at(-1)?.version ?? this.#seen);
+        }
+      } catch (error) {
+        if (signal.aborted) break;
+        this.#log.warn({ cluster: this.#view.name, err: error }, 'cannot follow the cluster; trying again');
+        await this.#clock.sleep(retryAfter, signal).catch(() => {});
+      }
+    }
+    this.#first.resolve();
+  }
+
+  /** Reads every row of the cluster: the truth, whatever the feed said. */
+  async read(): Promise<void> {
+    const version = await this.#records.version(this.#partition);
+    const keys = new Set<string>();
+    for await (const stored of scan(this.#records, this.#partition, '')) {
+      keys.add(stored.key);
+      this.#view.put(stored as Parameters<ClusterView['put']>[0]);
+    }
+    this.#view.keepOnly(keys, version);
+    this.#advance(version);
+    this.#first.resolve();
+  }
+
+  /** Resolves when the view holds everything that was committed before the call. */
+  async catchUp(): Promise<void> {
+    const version = await this.#records.version(this.#partition);
+    if (version <= this.#seen) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push({ version, resolve });
+    const patienceOver = new AbortController();
+    const late = this.#clock.sleep(patience, patienceOver.signal).then(
+      () => 'late' as const,
+      () => 'in time' as const,
+    );
+    const outcome = await Promise.race([promise.then(() => 'in time' as const), late]);
+    patienceOver.abort();
+    if (outcome === 'late' && this.#seen < version) await this.read();
+  }
+
+  #advance(version: number): void {
+    if (version > this.#seen) this.#seen = version;
+    const ready = this.#waiting.filter((waiter) => waiter.version <= this.#seen);
+    if (ready.length === 0) return;
+    this.#waiting = this.#waiting.filter((waiter) => waiter.version > this.#seen);
+    for (const { resolve } of ready) resolve();
+  }
+}

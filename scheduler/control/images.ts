@@ -1,0 +1,40 @@
+import type { Log } from '../acs/index.ts';
+import { effectiveTag, parseImageReference, pinned } from '../deployments/index.ts';
+import type { TaskDefinitionRecord } from '../state/index.ts';
+import { bodyOf, containersOf } from '../tasks/index.ts';
+
+/** Looks up what a tag of this installation's registry points to now. */
+export interface ImageResolver {
+  /** The digest (`sha256:…`), or undefined when there is no such repository or tag. */
+  resolve(account: string, repository: string, tag: string): Promise<string | undefined>;
+}
+
+/** Whether a host in an image reference is this installation's registry. */
+export type OwnHost = (host: string) => boolean;
+
+/**
+ * The references a deployment runs, container by container, for images of this installation that are named by tag:
+ * resolved once when the deployment begins, so that all its tasks, and a rollback to it, run the same bytes
+ * (ECS: `versionConsistency`). A container that disables it, or whose tag does not resolve, runs what its definition says.
+ */
+export async function pinImages(
+  account: string,
+  definition: TaskDefinitionRecord,
+  ports: { readonly images: ImageResolver; readonly ownHost: OwnHost; readonly log: Log },
+): Promise<Readonly<Record<string, string>>> {
+  const pins: Record<string, string> = {};
+  for (const container of containersOf(bodyOf(definition))) {
+    const reference = parseImageReference(container.image ?? '');
+    if (container.name === undefined || reference?.host === undefined) continue;
+    if (reference.digest !== undefined || container.versionConsistency === 'disabled') continue;
+    if (!ports.ownHost(reference.host)) continue;
+    const digest = await ports.images
+      .resolve(account, reference.repository, effectiveTag(reference) ?? 'latest')
+      .catch((error: unknown) => {
+        ports.log.warn({ image: container.image, err: error }, 'cannot resolve the image; its tag is used as it is');
+        return undefined;
+      });
+    if (digest !== undefined) pins[container.name] = pinned(reference, digest);
+  }
+  return pins;
+}

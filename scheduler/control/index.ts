@@ -1,0 +1,6 @@
+export { type ControlPlane, type ControlPlaneOptions, createControlPlane } from './control-plane.ts';
+export type { ServiceExplanation } from './explain.ts';
+export type { ImageInUse } from './images-in-use.ts';
+export type { ImageResolver, OwnHost } from './images.ts';
+export { defaultRetention, type Retention } from './sweep.ts';
+export type { ClusterView } from './view.ts';

@@ -1,0 +1,159 @@
+import type { Clock } from '@slipway/storage/clock';
+import type { RecordStore } from '@slipway/storage/records';
+
+import type { PlacementRequest } from '../placement/types.ts';
+import { clusterKeys, type TaskRecord, toJson } from '../state/index.ts';
+import type { PlacementDemand, PlacementFailure, TaskDraft } from '../tasks/index.ts';
+
+import { commitParts, type Part } from './commit.ts';
+import type { ClusterFeed } from './feed.ts';
+import type { Lane } from './lane.ts';
+import { type ClusterView, placedTask } from './view.ts';
+
+/** How often a draft is planned anew when other placers took the room first. */
+const attempts = 8;
+
+/** Drafts in one commit. */
+const batchSize = 500;
+
+/** What became of a request's drafts. */
+export interface Placement {
+  readonly placed: readonly TaskRecord[];
+  readonly failures: readonly PlacementFailure[];
+}
+
+interface Job {
+  readonly draft: TaskDraft;
+  readonly demand: PlacementDemand;
+  readonly settle: (outcome: TaskRecord | PlacementFailure) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+interface DraftPart extends Part {
+  readonly job: Job;
+  readonly task: TaskRecord;
+}
+
+/**
+ * Places tasks of RunTask and StartTask in one cluster, on any server: no lease is needed, because every commit carries
+ * the version of each instance's load. Requests that arrive while a commit is under way go into the next one together.
+ */
+export class ClusterPlacer {
+  readonly #records: RecordStore;
+  readonly #clock: Clock;
+  readonly #view: ClusterView;
+  readonly #feed: ClusterFeed;
+  readonly #lane: Lane;
+  readonly #queue: Job[] = [];
+
+  constructor(parts: { records: RecordStore; clock: Clock; view: ClusterView; feed: ClusterFeed; lane: Lane }) {
+    this.#records = parts.records;
+    this.#clock = parts.clock;
+    this.#view = parts.view;
+    this.#feed = parts.feed;
+    this.#lane = parts.lane;
+  }
+
+  /** See `TaskPlacer.place`. */
+  async place(drafts: readonly TaskDraft[], demand: PlacementDemand): Promise<Placement> {
+    const outcomes = await Promise.all(
+      drafts.map(
+        (draft) =>
+          new Promise<TaskRecord | PlacementFailure>((settle, fail) => {
+            this.#queue.push({ draft, demand, settle, fail });
+            if (this.#queue.length === 1) void this.#lane.run(() => this.#drain());
+          }),
+      ),
+    );
+    return {
+      placed: outcomes.filter((outcome): outcome is TaskRecord => 'lastStatus' in outcome),
+      failures: outcomes.filter((outcome): outcome is PlacementFailure => 'code' in outcome),
+    };
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const jobs = this.#queue.splice(0, batchSize);
+      try {
+        await this.#placeAll(jobs);
+      } catch (error) {
+        // What the store said last may be unknown: the view is read anew, and the callers retry with the same ids.
+        for (const job of jobs) job.fail(error);
+        await this.#feed.read().catch(() => {});
+      }
+    }
+  }
+
+  async #placeAll(jobs: readonly Job[]): Promise<void> {
+    let open = jobs;
+    for (let attempt = 1; open.length > 0; attempt++) {
+      await this.#feed.catchUp();
+      const parts = this.#plan(open);
+      const { committed, refused } = await commitParts(this.#records, this.#view, parts, this.#clock.now());
+      for (const { job, task } of committed) job.settle(task);
+      open = refused.map(({ job }) => job);
+      if (attempt < attempts) continue;
+      const message = 'Other placements took the room each time; try again.';
+      for (const job of open) job.settle({ code: 'RESOURCE:CONFLICT', message });
+      return;
+    }
+  }
+
+  /** Settles what needs no commit, and returns the rest with an instance each. Leaves the index as it was. */
+  #plan(jobs: readonly Job[]): readonly DraftPart[] {
+    const parts: DraftPart[] = [];
+    for (const job of jobs) {
+      const existing = this.#view.tasks.get(job.draft.id)?.value;
+      if (existing !== undefined) {
+        job.settle(existing);
+        continue;
+      }
+      const found = this.#find(job);
+      if ('code' in found) {
+        job.settle(found);
+        continue;
+      }
+      this.#view.index.addTask(placedTask(job.draft, found.instanceId));
+      const task: TaskRecord = { ...job.draft, instanceId: found.instanceId };
+      const key = clusterKeys.task(task.id);
+      parts.push({
+        job,
+        task,
+        require: [
+          { key, exists: false },
+          { key: clusterKeys.cluster, exists: true },
+        ],
+        put: [{ key, value: toJson(task) }],
+        instances: [found.instanceId],
+      });
+    }
+    for (const { task } of parts) this.#view.index.removeTask(task.id);
+    return parts;
+  }
+
+  #find({ draft, demand }: Job): { readonly instanceId: string } | PlacementFailure {
+    const request: PlacementRequest = {
+      group: draft.group,
+      shape: { ...draft.reservation, requires: demand.requires },
+      constraints: demand.constraints,
+      strategies: demand.strategies,
+      kind: demand.kind,
+    };
+    if (demand.instanceId === undefined) {
+      const found = this.#view.index.place(request);
+      return 'unplaceable' in found ? failure(found.unplaceable) : found;
+    }
+    const instance = this.#view.instances.get(demand.instanceId)?.value;
+    if (instance === undefined)
+      return { code: 'MISSING', message: `There is no container instance ${demand.instanceId} in the cluster.` };
+    if (instance.status === 'INACTIVE')
+      return {
+        code: 'INACTIVE',
+        message: `The container instance ${demand.instanceId} is not in the cluster any more.`,
+      };
+    const reason = this.#view.index.whyNot(demand.instanceId, { ...request, constraints: [], strategies: [] });
+    return reason === undefined ? { instanceId: demand.instanceId } : failure(reason);
+  }
+}
+
+const failure = ({ code, message }: { code: string; message: string }): PlacementFailure => ({ code, message });

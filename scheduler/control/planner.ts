@@ -1,0 +1,217 @@
+import type { ReconcilerOptions } from '../deployments/index.ts';
+import {
+  type Blocked,
+  type HostCondition,
+  reconcileService,
+  type ServicePlan,
+  type ServiceState,
+} from '../deployments/index.ts';
+import type { PlacementRequest } from '../placement/types.ts';
+import type { DeploymentRecord, ServiceRecord, TaskDefinitionRecord, TaskRecord } from '../state/index.ts';
+import { taskDraft, type TaskDraft, taskTags } from '../tasks/index.ts';
+
+import { constraintsOf, requestFor } from './requests.ts';
+import { type ClusterView, placedTask } from './view.ts';
+
+/** What a service pass decided, with instances for its starts. */
+export interface PlacedPlan {
+  readonly plan: ServicePlan;
+  readonly placed: readonly { readonly deploymentId: string; readonly task: TaskRecord }[];
+}
+
+export interface PlannerContext {
+  readonly view: ClusterView;
+  readonly region: string;
+  readonly now: number;
+  readonly newTaskId: () => string;
+  readonly options: ReconcilerOptions;
+  readonly hostOf: (task: TaskRecord) => HostCondition;
+  /** Revisions of the service's deployments, by ARN. */
+  readonly definitions: ReadonlyMap<string, TaskDefinitionRecord>;
+}
+
+/**
+ * One pass over one service against the view: the pure reconciler decides, the placement index finds instances, and what
+ * finds none goes back to the reconciler. Leaves the index as it was.
+ */
+export function planService(context: PlannerContext, service: ServiceRecord): PlacedPlan {
+  const tasks = context.view.tasksOfService(service.name);
+  const state = (blocked: ReadonlyMap<string, Blocked>): ServiceState => ({
+    service,
+    tasks,
+    hostOf: context.hostOf,
+    blocked,
+    scaleInOrder: (ids) => context.view.index.scaleInOrder(ids, strategiesOf(service)),
+    ...(service.schedulingStrategy === 'DAEMON' ? daemonHosts(context, service) : {}),
+  });
+  const first = reconcileService(state(new Map()), context.now, context.options);
+  const { placed, blocked } = placeStarts(context, first);
+  if (blocked.size === 0) return { plan: first, placed };
+  return { plan: reconcileService(state(blocked), context.now, context.options), placed };
+}
+
+function placeStarts(
+  context: PlannerContext,
+  plan: ServicePlan,
+): { placed: PlacedPlan['placed']; blocked: Map<string, Blocked> } {
+  const { view } = context;
+  const placed: { deploymentId: string; task: TaskRecord }[] = [];
+  const blocked = new Map<string, Blocked>();
+  for (const start of plan.starts) {
+    const deployment = plan.service.deployments.find(({ id }) => id === start.deploymentId);
+    const definition = context.definitions.get(deployment?.taskDefinition ?? '');
+    if (deployment === undefined || definition === undefined) {
+      blocked.set(start.deploymentId, { ...noDefinition(deployment), relief: [] });
+      continue;
+    }
+    const request = serviceRequest(plan.service, definition);
+    for (let count = 0; count < start.count; count++) {
+      const target = start.instances?.[count];
+      const draft = draftFor(context, plan.service, deployment, definition);
+      const found = target === undefined ? view.index.place(request) : placeOn(context, target, request);
+      if ('unplaceable' in found) {
+        const { code, message } = found.unplaceable;
+        const relief = target === undefined ? findRelief(context, plan, deployment, request) : [];
+        blocked.set(start.deploymentId, { code, message, relief });
+        if (target === undefined) break;
+        continue;
+      }
+      view.index.addTask(placedTask(draft, found.instanceId));
+      placed.push({ deploymentId: start.deploymentId, task: { ...draft, instanceId: found.instanceId } });
+    }
+  }
+  for (const { task } of placed) view.index.removeTask(task.id);
+  return { placed, blocked };
+}
+
+function placeOn(
+  { view }: PlannerContext,
+  instanceId: string,
+  request: PlacementRequest,
+): ReturnType<ClusterView['index']['place']> {
+  const reason = view.index.whyNot(instanceId, request);
+  return reason === undefined ? { instanceId } : { unplaceable: reason };
+}
+
+/**
+ * The fewest older tasks of the service whose end would make room on one instance: what stop-first may end when no
+ * instance has room. Tries instances in order of how many tasks would have to go; changes nothing.
+ */
+function findRelief(
+  { view }: PlannerContext,
+  plan: ServicePlan,
+  deployment: DeploymentRecord,
+  request: PlacementRequest,
+): readonly string[] {
+  const byHost = new Map<string, TaskRecord[]>();
+  for (const task of view.tasksOfService(plan.service.name)) {
+    if (task.lastStatus === 'STOPPED' || task.desiredStatus === 'STOPPED' || task.instanceId === undefined) continue;
+    if (task.service?.deploymentId === deployment.id) continue;
+    byHost.set(task.instanceId, [...(byHost.get(task.instanceId) ?? []), task]);
+  }
+  let best: readonly string[] = [];
+  for (const [host, tasks] of byHost) {
+    const removed: TaskRecord[] = [];
+    for (const task of tasks) {
+      if (best.length > 0 && removed.length + 1 >= best.length) break;
+      view.index.removeTask(task.id);
+      removed.push(task);
+      if (view.index.whyNot(host, request) !== undefined) continue;
+      best = removed.map(({ id }) => id);
+      break;
+    }
+    for (const task of removed) view.index.addTask(placedTask(task, host));
+    if (best.length === 1) break;
+  }
+  return best;
+}
+
+function draftFor(
+  context: PlannerContext,
+  service: ServiceRecord,
+  deployment: DeploymentRecord,
+  definition: TaskDefinitionRecord,
+): TaskDraft {
+  const propagated =
+    service.propagateTags === 'SERVICE'
+      ? service.tags
+      : service.propagateTags === 'TASK_DEFINITION'
+        ? definition.tags
+        : undefined;
+  const draft = taskDraft(definition, {
+    region: context.region,
+    account: context.view.account,
+    cluster: context.view.name,
+    id: context.newTaskId(),
+    now: context.now,
+    group: `service:${service.name}`,
+    startedBy: deployment.id,
+    service: { name: service.name, deploymentId: deployment.id },
+    tags: taskTags({
+      ...(propagated === undefined ? {} : { propagated }),
+      ...(service.enableECSManagedTags ? { managed: { cluster: context.view.name, service: service.name } } : {}),
+    }),
+    launchType: service.launchType,
+  });
+  return {
+    ...draft,
+    enableExecuteCommand: service.enableExecuteCommand,
+    containers: draft.containers.map((container) => ({
+      ...container,
+      image: deployment.images?.[container.name] ?? container.image,
+    })),
+  };
+}
+
+const noDefinition = (deployment: DeploymentRecord | undefined): { code: string; message: string } => ({
+  code: 'MISSING',
+  message: `The task definition ${deployment?.taskDefinition ?? ''} does not exist any more.`,
+});
+
+const strategiesOf = (service: ServiceRecord): PlacementRequest['strategies'] =>
+  service.placementStrategy.map((strategy) =>
+    strategy.type === 'random'
+      ? { type: 'random' }
+      : strategy.type === 'spread'
+        ? { type: 'spread', field: strategy.field ?? '' }
+        : { type: 'binpack', field: strategy.field === 'memory' ? 'memory' : 'cpu' },
+  );
+
+function serviceRequest(service: ServiceRecord, definition: TaskDefinitionRecord): PlacementRequest {
+  return requestFor({
+    group: `service:${service.name}`,
+    definition,
+    constraints: constraintsOf(service.placementConstraints),
+    strategies: strategiesOf(service),
+    kind: 'service',
+  });
+}
+
+/** DAEMON: the instances that should run one task now, and the draining ones that still have other tasks. */
+function daemonHosts(
+  context: PlannerContext,
+  service: ServiceRecord,
+): { readonly eligible: readonly string[]; readonly lingering: readonly string[] } {
+  const definition = context.definitions.get(service.taskDefinition);
+  const mine = new Set(context.view.tasksOfService(service.name).map(({ id }) => id));
+  const eligible: string[] = [];
+  const lingering: string[] = [];
+  for (const { value: instance } of context.view.instances.values()) {
+    const others = context.view.liveTasksOn(instance.id).filter(({ id }) => !mine.has(id));
+    if (instance.status === 'DRAINING' && others.length > 0) lingering.push(instance.id);
+    if (instance.status !== 'ACTIVE' || definition === undefined) continue;
+    const runs = context.view
+      .liveTasksOn(instance.id)
+      .some(({ id, desiredStatus }) => mine.has(id) && desiredStatus === 'RUNNING');
+    const reason = context.view.index.whyNot(instance.id, bare(serviceRequest(service, definition)));
+    // A daemon that runs keeps its place while its agent is away.
+    if (reason === undefined || (runs && reason.code === 'AGENT')) eligible.push(instance.id);
+  }
+  return { eligible: eligible.sort(), lingering: lingering.sort() };
+}
+
+/** The request without its size: whether an instance meets the requirements, however full it is. */
+const bare = (request: PlacementRequest): PlacementRequest => ({
+  ...request,
+  shape: { ...request.shape, cpu: 0, memory: 0, gpus: 0, tcpPorts: [], udpPorts: [] },
+});

@@ -1,0 +1,250 @@
+import type { Change, Stored } from '@slipway/storage/records';
+
+import type { InstanceSpec, PlacedTask, PlacementIndex } from '../placement/types.ts';
+import {
+  type ClusterRecord,
+  clusterKeys,
+  type InstanceRecord,
+  type ServiceRecord,
+  type TaskRecord,
+} from '../state/index.ts';
+
+/** What a change of the view may make worth another look. */
+export interface ViewListener {
+  serviceChanged(name: string): void;
+  /** Room may have appeared, or an instance came, went or changed. */
+  capacityChanged(): void;
+}
+
+/**
+ * One cluster as its records say: instances, tasks, services, and the placement index over them. A fold over rows with
+ * versions: rows may be applied in any order and more than once, an older version of a row never replaces a newer one.
+ */
+export class ClusterView {
+  readonly account: string;
+  readonly name: string;
+  readonly index: PlacementIndex;
+  cluster: ClusterRecord | undefined;
+  readonly instances = new Map<string, Stored<InstanceRecord>>();
+  readonly tasks = new Map<string, Stored<TaskRecord>>();
+  readonly services = new Map<string, Stored<ServiceRecord>>();
+  /** Version of `load/<instance>`; absent: no row. */
+  readonly loads = new Map<string, number>();
+  readonly #byService = new Map<string, Set<string>>();
+  readonly #byInstance = new Map<string, Set<string>>();
+  readonly #indexed = new Map<string, 'wanted' | 'retired'>();
+  readonly #listeners = new Set<ViewListener>();
+
+  constructor(account: string, name: string, index: PlacementIndex) {
+    this.account = account;
+    this.name = name;
+    this.index = index;
+  }
+
+  listen(listener: ViewListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Tasks of a service that are in the records, ended ones included. */
+  tasksOfService(name: string): TaskRecord[] {
+    return [...(this.#byService.get(name) ?? [])].flatMap((id) => this.tasks.get(id)?.value ?? []);
+  }
+
+  /** Tasks on an instance that are not STOPPED. */
+  liveTasksOn(instanceId: string): TaskRecord[] {
+    return [...(this.#byInstance.get(instanceId) ?? [])].flatMap((id) => {
+      const task = this.tasks.get(id)?.value;
+      return task === undefined || task.lastStatus === 'STOPPED' ? [] : [task];
+    });
+  }
+
+  apply(change: Exclude<Change, { kind: 'reset' }>): void {
+    if (change.kind === 'put') this.put({ key: change.key, value: change.value, version: change.version });
+    else this.remove(change.key, change.version);
+  }
+
+  put({ key, value, version }: Stored): void {
+    const [kind, id] = split(key);
+    switch (kind) {
+      case 'instance':
+        if (newer(this.instances, id, version)) this.#putInstance(id, value as unknown as InstanceRecord, version);
+        return;
+      case 'task':
+        if (newer(this.tasks, id, version)) this.#putTask(id, value as unknown as TaskRecord, version);
+        return;
+      case 'service':
+        if (!newer(this.services, id, version)) return;
+        this.services.set(id, { key, value: value as unknown as ServiceRecord, version });
+        for (const listener of this.#listeners) listener.serviceChanged(id);
+        return;
+      case 'load':
+        if ((this.loads.get(id) ?? -1) < version) this.loads.set(id, version);
+        return;
+      case 'cluster':
+        this.cluster = value as unknown as ClusterRecord;
+        return;
+      default:
+      // Other rows of the partition (events, tokens, leases) are nobody's business here.
+    }
+  }
+
+  remove(key: string, version: number): void {
+    const [kind, id] = split(key);
+    switch (kind) {
+      case 'instance':
+        if (newer(this.instances, id, version)) this.#removeInstance(id);
+        return;
+      case 'task':
+        if (newer(this.tasks, id, version)) this.#removeTask(id);
+        return;
+      case 'service':
+        if (newer(this.services, id, version)) this.services.delete(id);
+        return;
+      case 'load':
+        if ((this.loads.get(id) ?? -1) < version) this.loads.delete(id);
+        return;
+      case 'cluster':
+        this.cluster = undefined;
+        return;
+      default:
+    }
+  }
+
+  /** Forgets every row that a fresh list at `version` did not show. */
+  keepOnly(keys: ReadonlySet<string>, version: number): void {
+    const rows = [
+      ...[...this.instances.values(), ...this.tasks.values(), ...this.services.values()].map(({ key }) => key),
+      ...[...this.loads.keys()].map(clusterKeys.load),
+    ];
+    for (const key of rows) if (!keys.has(key)) this.remove(key, version);
+    if (!keys.has(clusterKeys.cluster)) this.cluster = undefined;
+  }
+
+  #putInstance(id: string, instance: InstanceRecord, version: number): void {
+    const before = this.instances.get(id)?.value;
+    this.instances.set(id, { key: clusterKeys.instance(id), value: instance, version });
+    if (instance.status === 'INACTIVE') {
+      if (before !== undefined && before.status !== 'INACTIVE') this.#dropFromIndex(id);
+    } else {
+      this.index.upsertInstance(instanceSpec(instance));
+      if (before === undefined || before.status === 'INACTIVE')
+        for (const task of this.liveTasksOn(id)) this.#indexTask(task);
+    }
+    if (before === undefined || matters(before, instance)) this.#touchInstance(id);
+  }
+
+  #removeInstance(id: string): void {
+    const before = this.instances.get(id)?.value;
+    if (before === undefined) return;
+    this.instances.delete(id);
+    if (before.status !== 'INACTIVE') this.#dropFromIndex(id);
+    this.#touchInstance(id);
+  }
+
+  #dropFromIndex(id: string): void {
+    for (const task of this.liveTasksOn(id)) this.#unindex(task.id);
+    this.index.removeInstance(id);
+  }
+
+  #touchInstance(id: string): void {
+    for (const listener of this.#listeners) {
+      for (const task of this.liveTasksOn(id))
+        if (task.service !== undefined) listener.serviceChanged(task.service.name);
+      listener.capacityChanged();
+    }
+  }
+
+  #putTask(id: string, task: TaskRecord, version: number): void {
+    const before = this.tasks.get(id)?.value;
+    this.tasks.set(id, { key: clusterKeys.task(id), value: task, version });
+    if (task.service !== undefined) member(this.#byService, task.service.name, id);
+    if (task.instanceId !== undefined) member(this.#byInstance, task.instanceId, id);
+    this.#indexTask(task);
+    this.#touchTask(task, before?.lastStatus !== 'STOPPED' && task.lastStatus === 'STOPPED');
+  }
+
+  #removeTask(id: string): void {
+    const before = this.tasks.get(id)?.value;
+    if (before === undefined) return;
+    this.tasks.delete(id);
+    this.#unindex(id);
+    if (before.service !== undefined) this.#byService.get(before.service.name)?.delete(id);
+    if (before.instanceId !== undefined) this.#byInstance.get(before.instanceId)?.delete(id);
+    this.#touchTask(before, before.lastStatus !== 'STOPPED');
+  }
+
+  #touchTask(task: TaskRecord, frees: boolean): void {
+    for (const listener of this.#listeners) {
+      if (task.service !== undefined) listener.serviceChanged(task.service.name);
+      if (frees) listener.capacityChanged();
+    }
+  }
+
+  #indexTask(task: TaskRecord): void {
+    if (task.instanceId === undefined) return;
+    const host = this.instances.get(task.instanceId)?.value;
+    if (task.lastStatus === 'STOPPED' || host === undefined || host.status === 'INACTIVE') {
+      this.#unindex(task.id);
+      return;
+    }
+    const state = this.#indexed.get(task.id);
+    if (state === undefined) this.index.addTask(placedTask(task, task.instanceId));
+    const retired = task.desiredStatus === 'STOPPED';
+    if (retired && state !== 'retired') this.index.retireTask(task.id);
+    this.#indexed.set(task.id, retired ? 'retired' : 'wanted');
+  }
+
+  #unindex(id: string): void {
+    if (this.#indexed.delete(id)) this.index.removeTask(id);
+  }
+}
+
+function split(key: string): readonly [string, string] {
+  const slash = key.indexOf('/');
+  return slash < 0 ? [key, ''] : [key.slice(0, slash), key.slice(slash + 1)];
+}
+
+const newer = (rows: ReadonlyMap<string, Stored<unknown>>, id: string, version: number): boolean =>
+  (rows.get(id)?.version ?? -1) < version;
+
+function member(sets: Map<string, Set<string>>, name: string, id: string): void {
+  const set = sets.get(name);
+  if (set === undefined) sets.set(name, new Set([id]));
+  else set.add(id);
+}
+
+/** The task as the index counts it. */
+export const placedTask = (task: Pick<TaskRecord, 'id' | 'group' | 'reservation'>, instanceId: string): PlacedTask => ({
+  id: task.id,
+  instanceId,
+  group: task.group,
+  shape: { ...task.reservation, requires: [] },
+});
+
+/** An instance as the index needs it: takes new tasks while it is ACTIVE and its agent is connected. */
+export function instanceSpec(instance: InstanceRecord): InstanceSpec {
+  return {
+    id: instance.id,
+    cpu: instance.cpu,
+    memory: instance.memory,
+    gpus: instance.gpuIds.length,
+    attributes: new Map(instance.attributes.map(({ name, value }) => [name, value ?? ''])),
+    reservedTcpPorts: instance.reservedTcpPorts,
+    reservedUdpPorts: instance.reservedUdpPorts,
+    placeable: instance.status === 'ACTIVE' && instance.agentConnected,
+    agentConnected: instance.agentConnected,
+  };
+}
+
+/** Whether the change of an instance can change any decision. */
+function matters(before: InstanceRecord, after: InstanceRecord): boolean {
+  return (
+    before.status !== after.status ||
+    before.agentConnected !== after.agentConnected ||
+    before.cpu !== after.cpu ||
+    before.memory !== after.memory ||
+    JSON.stringify([before.attributes, before.gpuIds, before.reservedTcpPorts, before.reservedUdpPorts]) !==
+      JSON.stringify([after.attributes, after.gpuIds, after.reservedTcpPorts, after.reservedUdpPorts])
+  );
+}
