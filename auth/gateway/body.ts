@@ -27,8 +27,12 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Buffe
       chunks.push(chunk);
     });
     request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size)));
-    request.once('error', () => reject(new GatewayError('bad-request', 'the request ended before its body was complete')));
-    request.once('aborted', () => reject(new GatewayError('bad-request', 'the request ended before its body was complete')));
+    request.once('error', () =>
+      reject(new GatewayError('bad-request', 'the request ended before its body was complete')),
+    );
+    request.once('aborted', () =>
+      reject(new GatewayError('bad-request', 'the request ended before its body was complete')),
+    );
   });
 }
 

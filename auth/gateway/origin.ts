@@ -45,7 +45,8 @@ export class Origins {
   endpoint(request: IncomingMessage, hostIsSigned: boolean): string {
     const scheme = this.#scheme(request);
     const host = request.headers.host?.toLowerCase();
-    if (host !== undefined && (hostIsSigned ? HOST.test(host) : this.#isOurs(request, host))) return `${scheme}://${host}`;
+    if (host !== undefined && (hostIsSigned ? HOST.test(host) : this.#isOurs(request, host)))
+      return `${scheme}://${host}`;
     return this.#publicUrl ?? `${scheme}://${localAuthority(request)}`;
   }
 
@@ -69,7 +70,11 @@ export class Origins {
   }
 
   #trusts(address: string): boolean {
-    return this.#proxies !== undefined && isIP(address) !== 0 && this.#proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+    return (
+      this.#proxies !== undefined &&
+      isIP(address) !== 0 &&
+      this.#proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+    );
   }
 }
 
@@ -89,10 +94,12 @@ export function addressList(entries: readonly string[]): BlockList {
   return list;
 }
 
-export const isLoopback = (address: string): boolean => address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
+export const isLoopback = (address: string): boolean =>
+  address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
 
 /** An IPv4 address that a dual-stack socket shows as IPv6, as IPv4 again. */
-const plain = (address: string): string => (address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address);
+const plain = (address: string): string =>
+  address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
 
 function localAuthority(request: IncomingMessage): string {
   const { localAddress = '127.0.0.1', localPort = 0 } = request.socket;

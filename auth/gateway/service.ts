@@ -178,6 +178,11 @@ export interface WebService {
   readonly prefix: string;
   /** How callers prove who they are: `docker` is Basic `AWS:<token>` or a Bearer token of ours; `none` leaves it to the route. */
   readonly authentication: 'docker' | 'none';
+  /**
+   * One request for each route it has, with made-up names: checked when the gateway starts (each must find a route that
+   * declares its access), and called by the authorization matrix test.
+   */
+  readonly samples?: readonly { readonly method: string; readonly path: string }[];
   /** Parses method and raw path once; undefined is answered as not found. */
   route(method: string, path: string, query: URLSearchParams): WebRoute | undefined;
   /** Writes any error, those of the gateway included (401, 403, 404, 429, 500), in the service's own format. */

@@ -127,7 +127,10 @@ export class SigningKeys {
     };
     const key = `${PREFIX}${kid}`;
     try {
-      await records.commit(PARTITION, { require: [{ key, exists: false }], put: [{ key, value: { ...value } as unknown as Json }] });
+      await records.commit(PARTITION, {
+        require: [{ key, exists: false }],
+        put: [{ key, value: { ...value } as unknown as Json }],
+      });
     } catch (error) {
       if (!(error instanceof ConditionFailed)) throw error;
     }
@@ -139,6 +142,14 @@ const generationOf = (kid: string): number => Number(kid.slice(1));
 
 async function importRecord(record: KeyRecord, sealer: Sealer): Promise<LoadedKey> {
   const privateJwk = JSON.parse(sealer.open(record.privateJwk, `token-key/${record.kid}`)) as JWK;
-  const [publicKey, privateKey] = await Promise.all([importJWK(record.publicJwk, ALGORITHM), importJWK(privateJwk, ALGORITHM)]);
-  return { kid: record.kid, createdAt: record.createdAt, publicKey: publicKey as CryptoKey, privateKey: privateKey as CryptoKey };
+  const [publicKey, privateKey] = await Promise.all([
+    importJWK(record.publicJwk, ALGORITHM),
+    importJWK(privateJwk, ALGORITHM),
+  ]);
+  return {
+    kid: record.kid,
+    createdAt: record.createdAt,
+    publicKey: publicKey as CryptoKey,
+    privateKey: privateKey as CryptoKey,
+  };
 }

@@ -28,7 +28,10 @@ export function parseScopes(values: readonly string[]): readonly Scope[] {
       if (scope === undefined) continue;
       const key = `${scope.type}:${scope.name}`;
       const known = scopes.get(key);
-      scopes.set(key, known === undefined ? scope : { ...scope, actions: [...new Set([...known.actions, ...scope.actions])] });
+      scopes.set(
+        key,
+        known === undefined ? scope : { ...scope, actions: [...new Set([...known.actions, ...scope.actions])] },
+      );
     }
   }
   return [...scopes.values()];
@@ -45,7 +48,10 @@ function parseScope(text: string): Scope | undefined {
   // `repository(plugin)` is the same resource with a class that we have no use for.
   const type = text.slice(0, first).replace(/\([a-z0-9]+\)$/, '');
   const name = text.slice(first + 1, last);
-  const actions = text.slice(last + 1).split(',').filter((action) => action !== '');
+  const actions = text
+    .slice(last + 1)
+    .split(',')
+    .filter((action) => action !== '');
   if (!/^[a-z0-9]+$/.test(type) || !actions.every((action) => actionName.test(action))) {
     throw new ScopeError('a scope must be <type>:<name>:<actions>');
   }
@@ -54,7 +60,8 @@ function parseScope(text: string): Scope | undefined {
     return { type, name, actions };
   }
   if (type !== 'repository') return undefined;
-  if (name.length > 256 || !repositoryName.test(name)) throw new ScopeError('a scope names a repository that cannot exist');
+  if (name.length > 256 || !repositoryName.test(name))
+    throw new ScopeError('a scope names a repository that cannot exist');
   return { type, name, actions };
 }
 
@@ -62,7 +69,9 @@ function parseScope(text: string): Scope | undefined {
  * What each docker action needs in ECR's terms. `needs` must all be allowed before the action is granted; `gives` is
  * what a token with the action may do at most (the caller's policies still decide each request).
  */
-export const dockerActions: Readonly<Record<string, { readonly needs: readonly string[]; readonly gives: readonly string[] }>> = {
+export const dockerActions: Readonly<
+  Record<string, { readonly needs: readonly string[]; readonly gives: readonly string[] }>
+> = {
   pull: {
     needs: ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
     gives: [

@@ -129,7 +129,8 @@ export class TokenService {
         clockTolerance: 5,
       }));
     } catch (error) {
-      if (error instanceof errors.JOSEError || error instanceof TypeError) throw new TokenError(error.message, { cause: error });
+      if (error instanceof errors.JOSEError || error instanceof TypeError)
+        throw new TokenError(error.message, { cause: error });
       throw error;
     }
     const { principal, scopes, exp, iat, jti, aud } = payload;

@@ -1,0 +1,2 @@
+export { AuditFile, type AuditFileOptions } from './audit-file.ts';
+export { type AuditLine, type AuditSink } from './audit-line.ts';

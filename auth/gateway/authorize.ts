@@ -1,0 +1,43 @@
+import type { Authorizer, Decision } from './authorizer.ts';
+import type { Exchange } from './exchange.ts';
+import { type AccessList, type AccessRequest, type Call, GatewayError, type Principal } from './service.ts';
+
+/** The first thing on an operation's list that was refused. */
+export interface Denied {
+  readonly access: AccessRequest;
+  readonly decision: Decision;
+}
+
+/**
+ * Asks for everything on the list, in order, and stops at the first refusal. Every answer is kept for the audit line.
+ * An authorizer that fails denies: the caller learns that the service is unavailable, and no handler runs.
+ * @returns undefined when all is allowed
+ * @throws GatewayError `unavailable`
+ */
+export async function firstDenied(
+  authorizer: Authorizer,
+  exchange: Exchange,
+  call: Call,
+  list: AccessList,
+): Promise<Denied | undefined> {
+  for (const access of list) {
+    let decision: Decision;
+    try {
+      decision = await authorizer.authorize(exchange.principal, access, call);
+    } catch (cause) {
+      exchange.detail = `authorization failed: ${cause instanceof Error ? cause.message : 'unknown'}`;
+      throw new GatewayError('unavailable', 'the permission could not be checked; try again', 1);
+    }
+    exchange.judged.push({ access, decision });
+    if (decision.allowed !== true) return { access, decision };
+  }
+  return undefined;
+}
+
+/** The sentence AWS answers to a refusal (IAM User Guide, "Troubleshoot access denied error messages"). */
+export function deniedMessage(principal: Principal, { access, decision }: Denied): string {
+  const who = principal.type === 'anonymous' ? 'anonymous' : principal.arn;
+  const resource = decision.resource ?? access.resources[0]?.arn ?? '*';
+  const why = decision.explicit === true ? 'with' : 'because';
+  return `User: ${who} is not authorized to perform: ${access.action} on resource: ${resource} ${why} ${decision.reason}`;
+}

@@ -1,0 +1,82 @@
+import { StoreUnavailable } from '@slipway/storage/records';
+import { InputError, type WireError } from '../protocol/index.ts';
+import { SignatureError, type SignatureProblem } from '../sigv4/index.ts';
+import type { AwsServiceFront } from './aws-routes.ts';
+import { AwsError, GatewayError } from './service.ts';
+
+type Names = Readonly<Record<SignatureProblem | GatewayError['kind'], readonly [code: string, status: number]>>;
+
+/** What the JSON services call the errors of the front door. */
+const jsonNames: Names = {
+  missing: ['MissingAuthenticationTokenException', 400],
+  incomplete: ['IncompleteSignatureException', 400],
+  'unknown-key': ['UnrecognizedClientException', 400],
+  'expired-token': ['ExpiredTokenException', 400],
+  'expired-request': ['RequestExpired', 400],
+  mismatch: ['InvalidSignatureException', 400],
+  unauthenticated: ['MissingAuthenticationTokenException', 400],
+  denied: ['AccessDeniedException', 400],
+  'not-found': ['UnknownOperationException', 400],
+  'method-not-allowed': ['UnknownOperationException', 400],
+  throttled: ['ThrottlingException', 400],
+  'too-large': ['RequestEntityTooLarge', 413],
+  'bad-request': ['SerializationException', 400],
+  unavailable: ['ServiceUnavailable', 503],
+};
+
+/** What the Query services call them. */
+const queryNames: Names = {
+  missing: ['MissingAuthenticationToken', 403],
+  incomplete: ['IncompleteSignature', 400],
+  'unknown-key': ['InvalidClientTokenId', 403],
+  'expired-token': ['ExpiredToken', 403],
+  'expired-request': ['RequestExpired', 400],
+  mismatch: ['SignatureDoesNotMatch', 403],
+  unauthenticated: ['MissingAuthenticationToken', 403],
+  denied: ['AccessDenied', 403],
+  'not-found': ['InvalidAction', 400],
+  'method-not-allowed': ['InvalidAction', 400],
+  throttled: ['Throttling', 400],
+  'too-large': ['RequestEntityTooLarge', 413],
+  'bad-request': ['MalformedInput', 400],
+  unavailable: ['ServiceUnavailable', 503],
+};
+
+/** Turns anything thrown into the caller's error; undefined when it is ours to log and nobody's to see. */
+export function wireErrorOf(
+  error: unknown,
+  kind: 'aws-json' | 'aws-query',
+  service?: AwsServiceFront,
+): WireError | undefined {
+  const names = kind === 'aws-json' ? jsonNames : queryNames;
+  if (error instanceof AwsError) {
+    return { code: error.code, message: error.message, status: error.status, members: error.members };
+  }
+  if (error instanceof InputError) {
+    if (service !== undefined) return service.codec.inputError(error, service.model);
+    return { code: names['bad-request'][0], message: error.message };
+  }
+  if (error instanceof SignatureError) return named(names[error.problem], error.message);
+  if (error instanceof GatewayError) return named(names[error.kind], error.message);
+  if (error instanceof StoreUnavailable) return named(names.unavailable, 'The service is unavailable; try again.');
+  return undefined;
+}
+
+/** What callers see of an error that is ours. */
+export function internalError(
+  kind: 'aws-json' | 'aws-query',
+  service: AwsServiceFront | undefined,
+  requestId: string,
+): WireError {
+  const code =
+    kind === 'aws-json' && service?.model.errors.has('ServerException') === true
+      ? 'ServerException'
+      : 'InternalFailure';
+  return {
+    code,
+    status: 500,
+    message: `The request could not be completed because of an error of the server. Request id: ${requestId}`,
+  };
+}
+
+const named = ([code, status]: readonly [string, number], message: string): WireError => ({ code, message, status });

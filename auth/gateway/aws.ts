@@ -1,0 +1,224 @@
+import type { IncomingMessage } from 'node:http';
+import type { Clock } from '@slipway/storage/clock';
+import { codecFor, parseQuery, type QueryRequest, type WireAnswer } from '../protocol/index.ts';
+import { readSignature, SignatureError, SignatureVerifier, type SignedRequest } from '../sigv4/index.ts';
+import { deniedMessage, firstDenied } from './authorize.ts';
+import type { Authorizer } from './authorizer.ts';
+import { internalError, wireErrorOf } from './aws-errors.ts';
+import type { AwsRoute, AwsRoutes, AwsServiceFront } from './aws-routes.ts';
+import { decodeBody, readBody } from './body.ts';
+import { type Exchange, GatewayCall } from './exchange.ts';
+import type { Log } from './log.ts';
+import type { Limits } from './options.ts';
+import type { Origins } from './origin.ts';
+import { awsJson, awsQuery, type Call, GatewayError } from './service.ts';
+import type { Throttle } from './throttle.ts';
+
+export interface AwsFrontParts {
+  readonly routes: AwsRoutes;
+  readonly verifier: SignatureVerifier;
+  readonly authorizer: Authorizer;
+  readonly throttle: Throttle;
+  readonly origins: Origins;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly log: Log;
+  readonly region: string;
+  readonly account: string;
+  readonly limits: Limits;
+}
+
+/** An AWS answer with what goes into its head. */
+export interface AwsAnswer extends WireAnswer {
+  readonly retryAfter?: number;
+}
+
+type Kind = 'aws-json' | 'aws-query';
+
+/** What is known of a request so far; an error is worded with it. */
+interface Progress {
+  readonly kind: Kind;
+  service: AwsServiceFront | undefined;
+}
+
+/** Serves `POST /` (and presigned `GET /`): verify, decode, validate, authorize, run, encode. The same for every operation. */
+export class AwsFront {
+  readonly #parts: AwsFrontParts;
+
+  constructor(parts: AwsFrontParts) {
+    this.#parts = parts;
+  }
+
+  /** Answers one call; every error becomes an answer in the caller's protocol. */
+  async serve(exchange: Exchange): Promise<AwsAnswer> {
+    const target = exchange.request.headers['x-amz-target'];
+    const progress: Progress = { kind: typeof target === 'string' ? 'aws-json' : 'aws-query', service: undefined };
+    try {
+      return typeof target === 'string'
+        ? await this.#json(exchange, target, progress)
+        : await this.#query(exchange, progress);
+    } catch (error) {
+      return this.#failed(error, exchange, progress);
+    }
+  }
+
+  async #json(exchange: Exchange, target: string, progress: Progress): Promise<AwsAnswer> {
+    const { request } = exchange;
+    const route = this.#parts.routes.byTarget(target);
+    progress.service = route?.service ?? this.#parts.routes.serviceOfTarget(target);
+    if (progress.service !== undefined) exchange.service = progress.service.definition.name;
+    if (route === undefined)
+      throw new GatewayError('not-found', `The operation ${target.slice(0, 200)} is not supported`);
+    exchange.operation = route.name;
+    const signed = this.#signature(request, exchange, route);
+    const opened = signed && (await this.#open(signed, route.service, exchange));
+    const raw = await readBody(request, route.bodyBytes);
+    this.#finish(opened, signed, raw, exchange);
+    return this.#run(exchange, route, await decodeBody(request, raw, route.bodyBytes), progress);
+  }
+
+  async #query(exchange: Exchange, progress: Progress): Promise<AwsAnswer> {
+    const { request } = exchange;
+    const { routes, limits } = this.#parts;
+    const signed = this.#signature(request, exchange, undefined);
+    progress.service = signed && routes.queryService(signed.claim.scope.service, undefined);
+    if (progress.service !== undefined) exchange.service = progress.service.definition.name;
+    if (signed !== undefined && progress.service === undefined) {
+      throw new SignatureError(
+        'mismatch',
+        'Credential should be scoped to correct service.',
+        `scope service is ${signed.claim.scope.service.slice(0, 64)}`,
+      );
+    }
+    const opened = signed && progress.service && (await this.#open(signed, progress.service, exchange));
+    const raw = await readBody(request, limits.bodyBytes);
+    this.#finish(opened, signed, raw, exchange);
+    const form = await this.#form(request, raw);
+    const route = this.#action(form, progress);
+    exchange.operation = route.name;
+    if (signed === undefined && route.operation.access !== 'anonymous') {
+      throw new SignatureError('missing', 'Request is missing Authentication Token');
+    }
+    return this.#run(exchange, route, form, progress);
+  }
+
+  /** The form of a POST is its body; of a presigned GET, its query. */
+  async #form(request: IncomingMessage, raw: Buffer): Promise<QueryRequest> {
+    if (raw.byteLength > 0)
+      return parseQuery((await decodeBody(request, raw, this.#parts.limits.bodyBytes)).toString('utf8'));
+    const target = request.url ?? '/';
+    const at = target.indexOf('?');
+    return parseQuery(at === -1 ? '' : target.slice(at + 1));
+  }
+
+  #action(form: QueryRequest, progress: Progress): AwsRoute {
+    const { action, version } = form;
+    if (action === undefined) throw new GatewayError('not-found', 'The request holds no Action');
+    const route = version === undefined ? undefined : this.#parts.routes.byAction(version, action);
+    if (route === undefined || (progress.service !== undefined && route.service !== progress.service)) {
+      const shown = (version ?? 'NO_VERSION_SPECIFIED').slice(0, 100);
+      throw new GatewayError('not-found', `Could not find operation ${action.slice(0, 100)} for version ${shown}`);
+    }
+    progress.service = route.service;
+    return route;
+  }
+
+  /** The request's signature; undefined when it has none and the operation needs none (or that is not known yet). */
+  #signature(request: IncomingMessage, exchange: Exchange, route: AwsRoute | undefined): SignedRequest | undefined {
+    try {
+      const signed = readSignature({
+        method: request.method ?? '',
+        target: request.url ?? '/',
+        rawHeaders: request.rawHeaders,
+      });
+      exchange.via = signed.claim.kind === 'presigned' ? 'presigned' : 'sigv4';
+      return signed;
+    } catch (error) {
+      const missing = error instanceof SignatureError && error.problem === 'missing';
+      if (missing && (route === undefined || route.operation.access === 'anonymous')) return undefined;
+      throw error;
+    }
+  }
+
+  async #open(
+    signed: SignedRequest,
+    service: AwsServiceFront,
+    exchange: Exchange,
+  ): ReturnType<SignatureVerifier['open']> {
+    const presigned = service.definition.protocol.kind === 'aws-query';
+    return this.#counted(exchange, signed, () =>
+      this.#parts.verifier.open(signed, { service: service.definition.name, regions: service.regions, presigned }),
+    );
+  }
+
+  #finish(
+    opened: Awaited<ReturnType<SignatureVerifier['open']>> | undefined,
+    signed: SignedRequest | undefined,
+    raw: Buffer,
+    exchange: Exchange,
+  ): void {
+    if (opened !== undefined && signed !== undefined) {
+      try {
+        exchange.principal = opened.finish(raw);
+      } catch (error) {
+        this.#countFailure(exchange, signed, error);
+        throw error;
+      }
+    }
+    this.#parts.throttle.admit(exchange);
+  }
+
+  async #counted<T>(exchange: Exchange, signed: SignedRequest, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      this.#countFailure(exchange, signed, error);
+      if (error instanceof SignatureError) throw error;
+      // The store of credentials failed: nobody may be let in, and nobody be told that their key is wrong.
+      exchange.detail = `credentials could not be read: ${error instanceof Error ? error.message : 'unknown'}`;
+      throw new GatewayError('unavailable', 'The service is unavailable; try again.', 1);
+    }
+  }
+
+  #countFailure(exchange: Exchange, signed: SignedRequest, error: unknown): void {
+    if (!(error instanceof SignatureError)) return;
+    exchange.detail = `${error.detail} (access key ${signed.claim.accessKeyId.slice(0, 32)})`;
+    this.#parts.throttle.failed(exchange, signed.claim.accessKeyId);
+  }
+
+  async #run(exchange: Exchange, route: AwsRoute, wire: Buffer | QueryRequest, progress: Progress): Promise<AwsAnswer> {
+    const { authorizer, clock, region, account, origins, limits } = this.#parts;
+    const { service, operation, model } = route;
+    progress.service = service;
+    exchange.service = service.definition.name;
+    const input = service.codec.decode(model, wire, service.definition.constraints ?? {}) as never;
+    const call: Call = new GatewayCall(exchange, {
+      account,
+      region,
+      endpoint: origins.endpoint(exchange.request, exchange.via !== 'none'),
+      now: clock.now(),
+      milliseconds: limits.callSeconds * 1000,
+    });
+    if (typeof operation.access === 'function') {
+      const denied = await firstDenied(authorizer, exchange, call, await operation.access(input, call));
+      if (denied !== undefined) throw new GatewayError('denied', deniedMessage(exchange.principal, denied));
+    }
+    return service.codec.encode(model, await operation.handle(input, call), exchange.requestId);
+  }
+
+  #failed(error: unknown, exchange: Exchange, { kind, service }: Progress): AwsAnswer {
+    let wire = wireErrorOf(error, kind, service);
+    if (wire === undefined) {
+      this.#parts.log.error(
+        { requestId: exchange.requestId, service: exchange.service, operation: exchange.operation, err: error },
+        'an operation failed',
+      );
+      wire = internalError(kind, service, exchange.requestId);
+    }
+    exchange.errorCode = wire.code;
+    const codec =
+      service?.codec ?? codecFor(kind === 'aws-json' ? awsJson('1.1', '') : awsQuery('', 'http://slipway/'));
+    const answer = codec.error(wire, service?.model, exchange.requestId);
+    const retryAfter = error instanceof GatewayError ? error.retryAfter : undefined;
+    return retryAfter === undefined ? answer : { ...answer, retryAfter };
+  }
+}

@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Decision } from './authorizer.ts';
+import type { AccessRequest, Call, Principal } from './service.ts';
+
+/** Nobody: a caller without credentials. */
+export const anonymous: Principal = { type: 'anonymous', account: '', arn: '*', id: '' };
+
+/** What was decided while a request was served, in order; the audit line's matter. */
+export interface Judged {
+  readonly access: AccessRequest;
+  readonly decision: Decision;
+}
+
+/** One request and all that is learned about it on the way; the log line, the audit line and the metrics come from here. */
+export class Exchange {
+  readonly requestId = randomUUID();
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse | undefined;
+  readonly startedAt: number;
+  readonly sourceIp: string;
+  service = 'gateway';
+  operation = '';
+  principal: Principal = anonymous;
+  /** How the caller proved who it is. */
+  via: 'none' | 'sigv4' | 'presigned' | 'basic' | 'bearer' = 'none';
+  readonly judged: Judged[] = [];
+  status = 0;
+  /** The error's code, and for the audit line only, what callers may not learn about it. */
+  errorCode: string | undefined;
+  detail: string | undefined;
+
+  constructor(request: IncomingMessage, response: ServerResponse | undefined, startedAt: number, sourceIp: string) {
+    this.request = request;
+    this.response = response;
+    this.startedAt = startedAt;
+    this.sourceIp = sourceIp;
+  }
+}
+
+/** The {@link Call} of a request; the abort signal costs something and few handlers ask for it, so it is made on demand. */
+export class GatewayCall implements Call {
+  readonly requestId: string;
+  readonly principal: Principal;
+  readonly account: string;
+  readonly region: string;
+  readonly endpoint: string;
+  readonly sourceIp: string;
+  readonly userAgent: string;
+  readonly time: Date;
+  readonly #exchange: Exchange;
+  readonly #milliseconds: number | undefined;
+  #signal: AbortSignal | undefined;
+
+  constructor(
+    exchange: Exchange,
+    facts: {
+      readonly account: string;
+      readonly region: string;
+      readonly endpoint: string;
+      readonly now: number;
+      readonly milliseconds?: number;
+    },
+  ) {
+    this.requestId = exchange.requestId;
+    this.principal = exchange.principal;
+    this.account = exchange.principal.account === '' ? facts.account : exchange.principal.account;
+    this.region = facts.region;
+    this.endpoint = facts.endpoint;
+    this.sourceIp = exchange.sourceIp;
+    this.userAgent = (exchange.request.headers['user-agent'] ?? '').slice(0, 512);
+    this.time = new Date(facts.now);
+    this.#exchange = exchange;
+    this.#milliseconds = facts.milliseconds;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#signal === undefined) {
+      const controller = new AbortController();
+      const { response, request } = this.#exchange;
+      const gone = (): void => {
+        if (response === undefined || !response.writableFinished) controller.abort(new Error('the client went away'));
+      };
+      if (request.destroyed && response?.destroyed === true) gone();
+      (response ?? request.socket).once('close', gone);
+      this.#signal =
+        this.#milliseconds === undefined
+          ? controller.signal
+          : AbortSignal.any([controller.signal, AbortSignal.timeout(this.#milliseconds)]);
+    }
+    return this.#signal;
+  }
+}

@@ -1,0 +1,266 @@
+import Router from '@koa/router';
+import Koa from 'koa';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
+import type { AuditLine } from '../audit/index.ts';
+import { SignatureVerifier } from '../sigv4/index.ts';
+import { AwsFront } from './aws.ts';
+import { AwsRoutes } from './aws-routes.ts';
+import { challenges } from './docker-auth.ts';
+import { GatewayConfigError } from './errors.ts';
+import { Exchange } from './exchange.ts';
+import { type Listener, type Listening, type ListenOptions, openListener } from './listener.ts';
+import { GatewayMetrics } from './metrics.ts';
+import { defaultLimits, type GatewayOptions, type Limits } from './options.ts';
+import { addressList, Origins } from './origin.ts';
+import { ownRoutes } from './own-routes.ts';
+import { type UpgradeService, type WebService } from './service.ts';
+import { Throttle } from './throttle.ts';
+import { TokenRoute } from './token-route.ts';
+import { UpgradeFront } from './upgrades.ts';
+import { WebFront } from './web.ts';
+
+/** One thing that can be called, for the authorization matrix and for people. */
+export interface GatewayRoute {
+  readonly kind: 'aws' | 'web' | 'upgrade' | 'own';
+  readonly service: string;
+  readonly operation: string;
+  /** `policy`: what the caller's policies say. */
+  readonly access: 'authenticated' | 'anonymous' | 'policy';
+  /** How to call it: method and path of a web route, `X-Amz-Target` or `Action` of an operation. */
+  readonly method?: string;
+  readonly path?: string;
+}
+
+export interface Gateway {
+  readonly app: Koa;
+  /** Everything that can be called. */
+  readonly routes: readonly GatewayRoute[];
+  /** @throws ListenError whose message says what to do */
+  listen(options: ListenOptions): Promise<Listening>;
+  /** Stops accepting, lets requests finish, then closes. @param deadlineMs default 10,000 */
+  close(deadlineMs?: number): Promise<void>;
+}
+
+/**
+ * Puts the front door together. Everything that can be called must declare what its callers need; what does not, does not start.
+ * @throws GatewayConfigError
+ */
+export function createGateway(options: GatewayOptions): Gateway {
+  const limits: Limits = { ...defaultLimits, ...options.limits };
+  const web = options.web ?? [];
+  const upgrades = new Map((options.upgrades ?? []).map((service) => [service.path, service] as const));
+  const routes = new AwsRoutes(
+    options.services,
+    options.region,
+    (name) => limits.bodyBytesOf[name] ?? limits.bodyBytes,
+  );
+  const known = enumerate(routes, web, [...upgrades.values()]);
+  const shared = {
+    ...options,
+    verifier: new SignatureVerifier(options),
+    throttle: new Throttle(limits, options.clock),
+    origins: new Origins(options),
+    limits,
+  };
+  const repository =
+    options.repository ??
+    (async (account: string, name: string) => ({ arn: `arn:aws:ecr:${options.region}:${account}:repository/${name}` }));
+  const awsFront = new AwsFront({ ...shared, routes });
+  const webFront = new WebFront({ ...shared, challenges: challenges(options.dockerChallenge ?? 'basic') });
+  const upgradeFront = new UpgradeFront({ ...shared, services: upgrades });
+  const tokenRoute = new TokenRoute({ ...shared, repository });
+  let listener: Listener | undefined;
+  const metrics = new GatewayMetrics(options.metrics, () => listener?.slowPeers.connections ?? 0);
+  const own = ownRoutes(new Router(), {
+    token: (ctx, exchange) => tokenRoute.serve(ctx, exchange),
+    registry: options.metrics,
+    metricsFrom: addressList(options.metricsFrom ?? ['127.0.0.0/8', '::1']),
+    health: options.health ?? (async () => ({ ok: true })),
+    closing: () => closing,
+  }).routes();
+  let closing = false;
+
+  const begin = (request: IncomingMessage, response: Koa.Response['res'] | undefined): Exchange =>
+    new Exchange(request, response, options.clock.monotonic(), shared.origins.sourceIp(request));
+
+  const finish = (exchange: Exchange): void => {
+    const milliseconds = options.clock.monotonic() - exchange.startedAt;
+    metrics.record(exchange, milliseconds);
+    if (exchange.service !== 'gateway') options.audit?.write(auditLine(exchange, options.clock.now(), milliseconds));
+  };
+
+  const app = new Koa();
+  app.silent = true;
+  app.on('error', (err: unknown) => options.log.warn({ err }, 'an answer could not be written'));
+  // One middleware on purpose: each one costs every manifest request.
+  app.use(async (ctx) => {
+    const { req, res } = ctx;
+    const exchange = begin(req, res);
+    listener?.slowPeers.begin(req, res);
+    res.once('close', () => {
+      exchange.status = res.statusCode;
+      finish(exchange);
+    });
+    res.setHeader('x-amzn-requestid', exchange.requestId);
+    if (closing) res.setHeader('Connection', 'close');
+    const url = req.url ?? '/';
+    if (isAwsCall(req.method, url)) {
+      const answer = await awsFront.serve(exchange);
+      if (!req.complete) await discard(req, limits.bodyBytes, res);
+      ctx.status = answer.status;
+      ctx.set('Content-Type', answer.contentType);
+      if (answer.retryAfter !== undefined) ctx.set('Retry-After', String(answer.retryAfter));
+      ctx.body = answer.body;
+      return;
+    }
+    const service = web.find(({ prefix }) => owns(prefix, url));
+    if (service !== undefined) {
+      await webFront.serve(ctx, exchange, service);
+      return;
+    }
+    ctx.state['exchange'] = exchange;
+    await own(ctx as never, async () => {
+      ctx.status = 404;
+      ctx.body = 'There is nothing at this path.\n';
+    });
+  });
+
+  return {
+    app,
+    routes: known,
+    async listen(where) {
+      if (listener !== undefined) throw new GatewayConfigError('the gateway listens already');
+      const callback = app.callback();
+      listener = await openListener((req, res) => void callback(req, res), where, limits, options.log);
+      const { server, slowPeers } = listener;
+      server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+        slowPeers.release(socket as Socket);
+        const exchange = begin(request, undefined);
+        void upgradeFront.serve(exchange, socket, head).finally(() => finish(exchange));
+      });
+      return listener.listening;
+    },
+    async close(deadlineMs = 10_000) {
+      closing = true;
+      await listener?.close(deadlineMs);
+    },
+  };
+}
+
+/** AWS calls are `POST /`, and `GET /` with an action or a signature in its query. */
+function isAwsCall(method: string | undefined, url: string): boolean {
+  if (method === 'POST') return url === '/' || url.startsWith('/?');
+  return method === 'GET' && url.startsWith('/?') && /[?&](?:Action|X-Amz-Signature)=/.test(url);
+}
+
+/** `/v2/` owns `/v2`, `/v2/…` and `/v2?…`, not `/v2x`. */
+function owns(prefix: string, url: string): boolean {
+  if (url.startsWith(prefix)) return true;
+  const bare = prefix.slice(0, -1);
+  return prefix.endsWith('/') && url.startsWith(bare) && (url.length === bare.length || url[bare.length] === '?');
+}
+
+/**
+ * Takes what is left of a body that will not be used, so that a client still sending reads the answer instead of a reset
+ * connection; a body of unknown or great length is not worth it, and its connection ends with the answer.
+ */
+function discard(
+  request: IncomingMessage,
+  limit: number,
+  response: { setHeader(name: string, value: string): unknown },
+): Promise<void> {
+  const length = Number(request.headers['content-length'] ?? NaN);
+  if (request.destroyed) return Promise.resolve();
+  if (!(length <= limit)) {
+    response.setHeader('Connection', 'close');
+    return Promise.resolve();
+  }
+  return new Promise((resolve) => {
+    request
+      .once('end', resolve)
+      .once('error', () => resolve())
+      .once('close', resolve)
+      .resume();
+  });
+}
+
+function enumerate(
+  aws: AwsRoutes,
+  web: readonly WebService[],
+  upgrades: readonly UpgradeService[],
+): readonly GatewayRoute[] {
+  const accessOf = (access: unknown): GatewayRoute['access'] =>
+    access === 'authenticated' || access === 'anonymous' ? access : 'policy';
+  return [
+    ...aws.all.map(({ service: { definition }, name, operation }) => ({
+      kind: 'aws' as const,
+      service: definition.name,
+      operation: name,
+      access: accessOf(operation.access),
+    })),
+    ...web.flatMap((service) =>
+      (service.samples ?? []).map(({ method, path }) => {
+        const route = service.route(method, path, new URLSearchParams());
+        if (route === undefined)
+          throw new GatewayConfigError(`${service.name}: the sample ${method} ${path} finds no route`);
+        if (route.access === undefined)
+          throw new GatewayConfigError(
+            `${service.name}: ${route.name} does not declare what its callers must be allowed (access)`,
+          );
+        return {
+          kind: 'web' as const,
+          service: service.name,
+          operation: route.name,
+          access: accessOf(route.access),
+          method,
+          path,
+        };
+      }),
+    ),
+    ...upgrades.map((service) => {
+      if (typeof service.access !== 'function')
+        throw new GatewayConfigError(`${service.path} does not declare what its callers must be allowed (access)`);
+      return {
+        kind: 'upgrade' as const,
+        service: service.service,
+        operation: `WS ${service.path}`,
+        access: 'policy' as const,
+        method: 'GET',
+        path: service.path,
+      };
+    }),
+    { kind: 'own', service: 'gateway', operation: 'health', access: 'anonymous', method: 'GET', path: '/healthz' },
+    { kind: 'own', service: 'gateway', operation: 'metrics', access: 'anonymous', method: 'GET', path: '/metrics' },
+    { kind: 'own', service: 'token', operation: 'GET token', access: 'anonymous', method: 'GET', path: '/token' },
+    { kind: 'own', service: 'token', operation: 'POST token', access: 'anonymous', method: 'POST', path: '/token' },
+  ];
+}
+
+function auditLine(exchange: Exchange, now: number, milliseconds: number): AuditLine {
+  const { type, arn, account, accessKeyId } = exchange.principal;
+  return {
+    time: new Date(now).toISOString(),
+    requestId: exchange.requestId,
+    service: exchange.service,
+    operation: exchange.operation,
+    principal: { type, arn, account, ...(accessKeyId === undefined ? {} : { accessKeyId }) },
+    via: exchange.via,
+    sourceIp: exchange.sourceIp,
+    userAgent: (exchange.request.headers['user-agent'] ?? '').slice(0, 256),
+    decisions: exchange.judged.map(({ access, decision }) => ({
+      action: access.action,
+      resources: access.resources.map(({ arn: resource }) => resource),
+      allowed: decision.allowed,
+      reason: decision.reason,
+      ...(decision.statement === undefined
+        ? {}
+        : { statement: { policy: decision.statement.policy, statement: decision.statement.statement } }),
+    })),
+    status: exchange.status,
+    ...(exchange.errorCode === undefined ? {} : { error: exchange.errorCode }),
+    ...(exchange.detail === undefined ? {} : { detail: exchange.detail.slice(0, 512) }),
+    milliseconds: Math.round(milliseconds * 10) / 10,
+  };
+}

@@ -1,0 +1,181 @@
+import { readFile, stat } from 'node:fs/promises';
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { createSecureContext } from 'node:tls';
+import { ListenError } from './errors.ts';
+import type { Log } from './log.ts';
+import type { Limits } from './options.ts';
+import { isLoopback } from './origin.ts';
+import { SlowPeers } from './slow-peers.ts';
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** PEM files; a changed file is read again within 10 seconds. TLS 1.2 and up. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  /** Plain HTTP is only for this machine unless it is asked for. */
+  readonly allowPlainHttp?: boolean;
+}
+
+export interface Listening {
+  readonly host: string;
+  readonly port: number;
+  /** e.g. `http://127.0.0.1:7500` */
+  readonly url: string;
+}
+
+export interface Listener {
+  readonly server: Server | TlsServer;
+  readonly slowPeers: SlowPeers;
+  readonly listening: Listening;
+  /** Stops accepting, lets requests finish for `deadlineMs`, then closes what is left. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+const CERTIFICATE_CHECK_MS = 10_000;
+
+/**
+ * Opens the one port.
+ * @throws ListenError that says what to do: port taken, no permission, no such address, plain HTTP not asked for
+ */
+export async function openListener(
+  handler: RequestListener,
+  options: ListenOptions,
+  limits: Limits,
+  log: Log,
+): Promise<Listener> {
+  if (
+    options.tls === undefined &&
+    options.allowPlainHttp !== true &&
+    !isLoopback(options.host) &&
+    options.host !== 'localhost'
+  ) {
+    throw new ListenError(
+      'insecure',
+      `plain HTTP on ${options.host} would send credentials in the clear: give a certificate and key, or allow plain HTTP explicitly`,
+    );
+  }
+  const serverOptions: ServerOptions = {
+    headersTimeout: limits.headersMs,
+    // A body may take as long as it makes progress; SlowPeers sees to the rest.
+    requestTimeout: 0,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: Math.max(100, Math.min(2000, limits.headersMs / 4)),
+    noDelay: true,
+    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
+  };
+  const certificate = options.tls && (await loadCertificate(options.tls));
+  const server =
+    certificate === undefined
+      ? createServer(serverOptions, handler)
+      : createTlsServer({ ...serverOptions, ...certificate, minVersion: 'TLSv1.2', handshakeTimeout: 10_000 }, handler);
+  server.maxConnections = limits.connections;
+  const slowPeers = new SlowPeers(server as Server, limits.stallMs, limits.bytesPerSecond);
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  await bind(server as Server, options);
+  const reload = options.tls && watchCertificate(server as TlsServer, options.tls, log);
+  return {
+    server,
+    slowPeers,
+    listening: describe(server as Server, options),
+    async close(deadlineMs) {
+      clearInterval(reload);
+      slowPeers.stop();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const deadline = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, deadlineMs);
+      await closed;
+      clearTimeout(deadline);
+    },
+  };
+}
+
+function bind(server: Server, { host, port }: ListenOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException): void => reject(listenError(error, host, port));
+    server.once('error', failed);
+    server.listen({ host, port }, () => {
+      server.off('error', failed);
+      resolve();
+    });
+  });
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new ListenError(
+        'in-use',
+        `port ${port} on ${host} is taken by another program: stop it or choose another port`,
+        { cause: error },
+      );
+    case 'EACCES':
+    case 'EPERM':
+      return new ListenError('no-permission', `no permission to listen on port ${port}: choose a port above 1023`, {
+        cause: error,
+      });
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EINVAL':
+    case 'EAI_AGAIN':
+      return new ListenError('bad-address', `this machine has no address ${host} to listen on`, { cause: error });
+    default:
+      return error;
+  }
+}
+
+function describe(server: Server, options: ListenOptions): Listening {
+  const { address, port, family } = server.address() as AddressInfo;
+  const scheme = options.tls === undefined ? 'http' : 'https';
+  return { host: address, port, url: `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}` };
+}
+
+async function loadCertificate(files: {
+  readonly certFile: string;
+  readonly keyFile: string;
+}): Promise<{ cert: Buffer; key: Buffer }> {
+  try {
+    const [cert, key] = await Promise.all([readFile(files.certFile), readFile(files.keyFile)]);
+    // Throws when the two do not belong together, so that a half-written renewal is never served.
+    createSecureContext({ cert, key });
+    return { cert, key };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : 'unknown';
+    throw new ListenError(
+      'certificate',
+      `the certificate ${files.certFile} with key ${files.keyFile} cannot be used: ${reason}`,
+      { cause },
+    );
+  }
+}
+
+function watchCertificate(
+  server: TlsServer,
+  files: { readonly certFile: string; readonly keyFile: string },
+  log: Log,
+): NodeJS.Timeout {
+  let known: string | undefined;
+  const check = async (): Promise<void> => {
+    try {
+      const [cert, key] = await Promise.all([stat(files.certFile), stat(files.keyFile)]);
+      const version = `${cert.mtimeMs} ${cert.ino} ${key.mtimeMs} ${key.ino}`;
+      if (known !== undefined && version !== known) {
+        server.setSecureContext({ ...(await loadCertificate(files)), minVersion: 'TLSv1.2' });
+        log.info({ certFile: files.certFile }, 'the certificate was read again');
+      }
+      known = version;
+    } catch (err) {
+      log.warn({ certFile: files.certFile, err }, 'the changed certificate cannot be used; the old one stays');
+    }
+  };
+  void check();
+  return setInterval(() => void check(), CERTIFICATE_CHECK_MS).unref();
+}

@@ -1,0 +1,84 @@
+import type { Registry } from '@prometheus-io/client';
+import type { Clock } from '@slipway/storage/clock';
+import type { AuditSink } from '../audit/index.ts';
+import type { Credentials } from '../sigv4/index.ts';
+import type { TokenService } from '../tokens/index.ts';
+import type { Authorizer } from './authorizer.ts';
+import type { Log } from './log.ts';
+import type { OriginOptions } from './origin.ts';
+import type { Rate } from './rate.ts';
+import type { ResourceRef, ServiceDefinition, UpgradeService, WebService } from './service.ts';
+import type { Standing } from './standing.ts';
+
+export interface GatewayOptions extends OriginOptions {
+  readonly services: readonly ServiceDefinition[];
+  readonly web?: readonly WebService[];
+  readonly upgrades?: readonly UpgradeService[];
+  readonly credentials: Credentials;
+  readonly standing: Standing;
+  readonly authorizer: Authorizer;
+  readonly tokens: TokenService;
+  /** What `/token` needs to know of a repository: its ARN, policy and tags; it may not exist yet. */
+  readonly repository?: (account: string, name: string) => Promise<ResourceRef>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly audit?: AuditSink;
+  /** Where the gateway's metrics are registered; served on `/metrics`. */
+  readonly metrics: Registry;
+  /** Addresses or CIDR ranges that may read `/metrics`. Default: this machine only. */
+  readonly metricsFrom?: readonly string[];
+  readonly region: string;
+  /** The account that callers without one (anonymous) work on. */
+  readonly account: string;
+  /** How far a caller's clock may be off, in seconds. Default 900. */
+  readonly maxSkewSeconds?: number;
+  /**
+   * What `/v2/` answers to a docker client without credentials. `basic` (default, as ECR) sends the token itself with each
+   * request; `bearer` sends clients to `/token` first and is what anonymous pulls need.
+   */
+  readonly dockerChallenge?: 'basic' | 'bearer';
+  /** Whether the parts behind the gateway can work; `/healthz` answers 503 when not. Default: they can. */
+  readonly health?: () => Promise<{ readonly ok: boolean; readonly parts?: Readonly<Record<string, string>> }>;
+  readonly limits?: Partial<Limits>;
+}
+
+export interface Limits {
+  /** Largest body of an AWS call, bytes. Default 8 MiB. */
+  readonly bodyBytes: number;
+  /** Larger bodies for operations that carry data, by `service:Operation`. Default: 32 MiB for `ecr:UploadLayerPart` (20 MiB as base64). */
+  readonly bodyBytesOf: Readonly<Record<string, number>>;
+  /** Seconds an AWS call may take before its signal aborts. Default 120. */
+  readonly callSeconds: number;
+  /** Open connections. Default 10,000. */
+  readonly connections: number;
+  /** Milliseconds until a request's head must be there. Default 10,000. */
+  readonly headersMs: number;
+  /** Milliseconds an idle connection is kept; must be longer than a load balancer's. Default 75,000. */
+  readonly keepAliveMs: number;
+  /** Milliseconds of silence, in a body we wait for or an answer the client does not read, until the connection is closed. Default 60,000. */
+  readonly stallMs: number;
+  /** Least rate of a request body, bytes per second over `stallMs / 2`. Default 1024. */
+  readonly bytesPerSecond: number;
+  /** Requests of one principal (of one address, without credentials). Default: no limit. */
+  readonly perPrincipal: Rate | undefined;
+  /** Requests of everybody together. Default: no limit. */
+  readonly global: Rate | undefined;
+  /** Failed authentications from one address for one name; beyond it they are answered as throttled. Default 20/min. */
+  readonly failures: Rate;
+}
+
+const MiB = 1024 * 1024;
+
+export const defaultLimits: Limits = {
+  bodyBytes: 8 * MiB,
+  bodyBytesOf: { 'ecr:UploadLayerPart': 32 * MiB },
+  callSeconds: 120,
+  connections: 10_000,
+  headersMs: 10_000,
+  keepAliveMs: 75_000,
+  stallMs: 60_000,
+  bytesPerSecond: 1024,
+  perPrincipal: undefined,
+  global: undefined,
+  failures: { perSecond: 20 / 60, burst: 20 },
+};

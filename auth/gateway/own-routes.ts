@@ -1,0 +1,48 @@
+import type Router from '@koa/router';
+import type { Registry } from '@prometheus-io/client';
+import type Koa from 'koa';
+import { type BlockList, isIP } from 'node:net';
+import type { Exchange } from './exchange.ts';
+
+export interface OwnRoutesParts {
+  readonly token: (ctx: Koa.Context, exchange: Exchange) => Promise<void>;
+  readonly registry: Registry;
+  readonly metricsFrom: BlockList;
+  readonly health: () => Promise<{ readonly ok: boolean; readonly parts?: Readonly<Record<string, string>> }>;
+  readonly closing: () => boolean;
+}
+
+/** The gateway's own paths: health for load balancers, metrics for Prometheus, tokens for docker clients. */
+export function ownRoutes(router: Router, parts: OwnRoutesParts): Router {
+  const exchangeOf = (ctx: { state: Record<string, unknown> }): Exchange => ctx.state['exchange'] as Exchange;
+
+  router.get('/healthz', async (ctx) => {
+    exchangeOf(ctx).operation = 'health';
+    const { ok, parts: details } = await parts.health().catch(() => ({ ok: false, parts: undefined }));
+    // A server that is about to stop takes no new clients.
+    const well = ok && !parts.closing();
+    ctx.status = well ? 200 : 503;
+    ctx.body = {
+      status: well ? 'ok' : parts.closing() ? 'stopping' : 'unavailable',
+      ...(details === undefined ? {} : { parts: details }),
+    };
+  });
+
+  router.get('/metrics', async (ctx) => {
+    const exchange = exchangeOf(ctx);
+    exchange.operation = 'metrics';
+    const { sourceIp } = exchange;
+    if (isIP(sourceIp) === 0 || !parts.metricsFrom.check(sourceIp, isIP(sourceIp) === 6 ? 'ipv6' : 'ipv4')) {
+      ctx.status = 403;
+      ctx.body = 'Metrics are not open to this address.\n';
+      return;
+    }
+    ctx.set('Content-Type', parts.registry.contentType);
+    ctx.body = await parts.registry.metrics();
+  });
+
+  const token = (ctx: unknown): Promise<void> => parts.token(ctx as Koa.Context, exchangeOf(ctx as Koa.Context));
+  router.get('/token', token);
+  router.post('/token', token);
+  return router;
+}
