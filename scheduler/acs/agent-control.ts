@@ -98,7 +98,7 @@ async function accept(
   head: Buffer,
   call: Call,
 ): Promise<void> {
-  const onError = (error: Error): void => options.log.debug({ error }, 'an agent went away while it connected');
+  const onError = (error: Error): void => options.log.info({ error }, 'an agent went away while it connected');
   socket.on('error', onError);
   try {
     const query = new URL(request.url ?? '/', 'http://agent').searchParams;

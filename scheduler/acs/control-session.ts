@@ -91,7 +91,7 @@ export class ControlSession {
     this.#ws.on('message', (data, isBinary) => {
       if (!isBinary) this.#receive((data as Buffer).toString('utf8'));
     });
-    this.#ws.on('error', (error) => options.log.debug({ instance: ref.id, error }, 'control connection failed'));
+    this.#ws.on('error', (error) => options.log.info({ instance: ref.id, error }, 'control connection failed'));
     const closed = new Promise<void>((resolve) => this.#ws.once('close', () => resolve()));
     void closed.then(() => this.#ended.abort());
     this.#poke();

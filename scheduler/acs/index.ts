@@ -1,6 +1,5 @@
 export { type AgentControl, createAgentControl } from './agent-control.ts';
 export type { AgentControlOptions, TaskCredentials, TaskCredentialsPort } from './context.ts';
-export type { Log } from './log.ts';
 export type { AcsContainer, AcsCredentials, AcsTask } from './messages.ts';
 export { type AgentOperations, agentOperations, controlPath, telemetryPath } from './operations.ts';
 export { registryHostOf, type RenderContext, renderStop, renderTask } from './render.ts';

@@ -1,0 +1,183 @@
+import type { IncomingMessage } from 'node:http';
+
+import aws4 from 'aws4';
+import { WebSocket } from 'ws';
+
+import type { ResolvedOptions } from './options.ts';
+
+/** A connection that hears nothing for this long is given up; servers ping every few seconds. Milliseconds. */
+const silenceLimit = 40_000;
+const firstWait = 250;
+const longestWait = 5_000;
+/** Only an operator can bring a deregistered instance back: do not hurry. Milliseconds. */
+const inactiveWait = 60_000;
+/** A connection that lasted this long was good: the next one is tried at once. Milliseconds. */
+const goodConnection = 30_000;
+
+/** The control plane answered the upgrade with a refusal. */
+export class UpgradeRefused extends Error {
+  override readonly name = 'UpgradeRefused';
+  /** `InactiveInstanceException`, … */
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface ChannelOptions {
+  /** For the log: `control` or `telemetry`. */
+  readonly name: string;
+  readonly options: ResolvedOptions;
+  /** The address with its query, asked for before every connection. */
+  readonly url: () => Promise<URL>;
+  /** Serves one connection; the signal aborts when it is closed. */
+  readonly serve: (ws: WebSocket, signal: AbortSignal) => void;
+}
+
+/** Keeps one signed WebSocket to the control plane open: connects, serves, and connects again with growing, jittered waits. */
+export class Channel {
+  readonly #parts: ChannelOptions;
+  readonly #stopped = new AbortController();
+  #ws: WebSocket | undefined;
+  #failures = 0;
+
+  constructor(parts: ChannelOptions) {
+    this.#parts = parts;
+  }
+
+  /** Sends one message if the connection is open; whoever sends state repeats it. */
+  send(type: string, message: object): void {
+    if (this.#ws?.readyState === WebSocket.OPEN) this.#ws.send(JSON.stringify({ type, message }));
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+    this.#ws?.close(1000, 'the agent is stopping');
+  }
+
+  /** Runs until {@link stop}. */
+  async run(): Promise<void> {
+    const { options, name } = this.#parts;
+    const { clock, log } = options;
+    while (!this.#stopped.signal.aborted) {
+      const began = clock.monotonic();
+      let longest = longestWait;
+      try {
+        await this.#connect();
+        log.info({ channel: name }, 'connection to the control plane closed');
+      } catch (error) {
+        if (this.#stopped.signal.aborted) return;
+        const { message } = error as Error;
+        log.warn({ channel: name, error: message }, 'cannot connect to the control plane; trying again');
+        if (error instanceof UpgradeRefused && error.code === 'InactiveInstanceException') {
+          this.#failures = 20;
+          longest = inactiveWait;
+        }
+      }
+      if (clock.monotonic() - began > goodConnection) this.#failures = 0;
+      const wait = Math.min(firstWait * 1.5 ** this.#failures, longest) * (0.5 + options.random());
+      this.#failures += 1;
+      await clock.sleep(wait, this.#stopped.signal).catch(() => undefined);
+    }
+  }
+
+  async #connect(): Promise<void> {
+    const { options, url, serve } = this.#parts;
+    const address = await url();
+    const ws = new WebSocket(address, {
+      headers: await signedHeaders(address, options),
+      handshakeTimeout: 10_000,
+      maxPayload: 16 * 1024 * 1024,
+      perMessageDeflate: false,
+    });
+    this.#ws = ws;
+    const ended = new AbortController();
+    try {
+      await opened(ws);
+      const closed = new Promise<void>((resolve) => ws.once('close', () => resolve()));
+      void closed.then(() => ended.abort());
+      ws.on('error', () => ws.terminate());
+      serve(ws, ended.signal);
+      await this.#untilSilent(ws, ended.signal);
+      await closed;
+    } finally {
+      ended.abort();
+      if (ws.readyState !== WebSocket.CLOSED) ws.terminate();
+      this.#ws = undefined;
+    }
+  }
+
+  async #untilSilent(ws: WebSocket, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts.options;
+    let heard = clock.monotonic();
+    const hear = (): void => {
+      heard = clock.monotonic();
+    };
+    ws.on('message', hear);
+    ws.on('ping', hear);
+    while (!signal.aborted) {
+      const quiet = clock.monotonic() - heard;
+      if (quiet > silenceLimit || this.#stopped.signal.aborted) {
+        ws.close(1000);
+        await clock.sleep(1_000, signal).catch(() => undefined);
+        ws.terminate();
+        return;
+      }
+      const either = AbortSignal.any([signal, this.#stopped.signal]);
+      await clock.sleep(silenceLimit / 4, either).catch(() => undefined);
+    }
+  }
+}
+
+function opened(ws: WebSocket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    ws.once('open', resolve);
+    ws.once('error', reject);
+    ws.once('unexpected-response', (_request, response) => {
+      readRefusal(response).then(reject, reject);
+    });
+  });
+}
+
+async function readRefusal(response: IncomingMessage): Promise<Error> {
+  let body = '';
+  for await (const chunk of response) {
+    body += String(chunk);
+    if (body.length > 64 * 1024) break;
+  }
+  try {
+    const parsed = JSON.parse(body) as Record<string, unknown>;
+    const type = parsed['__type'];
+    const [code, message] =
+      typeof type === 'string' ? [type, parsed['message']] : (Object.entries(parsed)[0] ?? ['', undefined]);
+    return new UpgradeRefused(code, `${code}: ${String(message)}`);
+  } catch {
+    return new UpgradeRefused('', `the upgrade was answered with status ${response.statusCode ?? 0}`);
+  }
+}
+
+/** The headers of a GET signed with Signature Version 4 for `ecs`, as amazon-ecs-agent signs its upgrades. */
+async function signedHeaders(url: URL, options: ResolvedOptions): Promise<Record<string, string>> {
+  const { accessKeyId, secretAccessKey, sessionToken } = await options.credentials();
+  const signed = aws4.sign(
+    {
+      service: 'ecs',
+      region: options.region,
+      method: 'GET',
+      host: url.host,
+      path: `${url.pathname}${url.search}`,
+      headers: { Host: url.host },
+    },
+    { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) },
+  );
+  return Object.fromEntries(Object.entries(signed.headers ?? {}).map(([name, value]) => [name, String(value)]));
+}
+
+/** The WebSocket address below an endpoint: `http` becomes `ws`, `https` becomes `wss`. */
+export function socketUrl(endpoint: string, query: Readonly<Record<string, string>>): URL {
+  const url = new URL(`${endpoint.replace(/\/$/, '')}/ws`);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  return url;
+}

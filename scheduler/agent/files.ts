@@ -1,0 +1,76 @@
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+/** Writes a JSON file so that after a crash there is the old content or the new: temporary file, fsync, rename, fsync of the folder. Mode 0600. */
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  const temporary = `${path}.new`;
+  {
+    await using file = await open(temporary, 'w', 0o600);
+    await file.writeFile(JSON.stringify(value));
+    await file.sync();
+  }
+  await rename(temporary, path);
+  await syncFolder(dirname(path));
+}
+
+/** The parsed content, or undefined when there is no such file. @throws SyntaxError when it is damaged */
+export async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  await using folder = await open(path, 'r');
+  await folder.sync();
+}
+
+/** A folder of JSON files by name; names are made of letters, digits, `-` and `_`. Writes of one name happen in order. */
+export class JsonFolder {
+  readonly #path: string;
+  readonly #writes = new Map<string, Promise<void>>();
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Creates the folder and returns what is in it; damaged files are left alone and named. */
+  async open(): Promise<{ readonly files: ReadonlyMap<string, unknown>; readonly damaged: readonly string[] }> {
+    await mkdir(this.#path, { recursive: true, mode: 0o700 });
+    const files = new Map<string, unknown>();
+    const damaged: string[] = [];
+    for (const entry of await readdir(this.#path)) {
+      const name = /^([\w-]+)\.json$/.exec(entry)?.[1];
+      if (name === undefined) continue;
+      try {
+        files.set(name, await readJson(join(this.#path, entry)));
+      } catch {
+        damaged.push(join(this.#path, entry));
+      }
+    }
+    return { files, damaged };
+  }
+
+  write(name: string, value: unknown): Promise<void> {
+    // Taken now, written later: what the caller changes afterwards belongs to its next write.
+    const copy = structuredClone(value);
+    return this.#after(name, () => writeJson(join(this.#path, `${name}.json`), copy));
+  }
+
+  remove(name: string): Promise<void> {
+    return this.#after(name, () => rm(join(this.#path, `${name}.json`), { force: true }));
+  }
+
+  #after(name: string, work: () => Promise<void>): Promise<void> {
+    const done = (this.#writes.get(name) ?? Promise.resolve()).catch(() => undefined).then(work);
+    this.#writes.set(name, done);
+    const forget = (): void => {
+      if (this.#writes.get(name) === done) this.#writes.delete(name);
+    };
+    done.then(forget, forget);
+    return done;
+  }
+}

@@ -1,0 +1,105 @@
+import type { Attribute, Resource } from '@aws-sdk/client-ecs';
+import type Docker from 'dockerode';
+
+import { engineCall } from './docker.ts';
+
+/** What a host registers with. */
+export interface Host {
+  /** CPU units: 1024 a processor. */
+  readonly cpu: number;
+  /** MiB that tasks may take. */
+  readonly memory: number;
+  readonly attributes: readonly Attribute[];
+  readonly dockerVersion: string;
+}
+
+export interface HostOptions {
+  /** MiB kept for the system. Default: a sixteenth of the memory, at most 1024. */
+  readonly reservedMemory?: number;
+  /** Custom attributes of this instance. */
+  readonly attributes?: Readonly<Record<string, string>>;
+  readonly availabilityZone?: string;
+  /** Whether privileged containers are allowed here. */
+  readonly privileged?: boolean;
+}
+
+const mebibyte = 1024 * 1024;
+
+/** Ports of the host that tasks cannot have: SSH, Docker, the agents' own (as amazon-ecs-agent registers them). */
+export const reservedTcpPorts: readonly number[] = [22, 2375, 2376, 51678, 51679];
+
+/** Asks the Docker engine what the host is. @throws EngineUnavailable */
+export async function inspectHost(docker: Docker, options: HostOptions): Promise<Host> {
+  const [info, version] = await Promise.all([
+    engineCall(() => docker.info() as Promise<EngineInfo>),
+    engineCall(() => docker.version()),
+  ]);
+  const total = Math.floor(info.MemTotal / mebibyte);
+  const reserved = options.reservedMemory ?? Math.min(1024, Math.floor(total / 16));
+  return {
+    cpu: info.NCPU * 1024,
+    memory: Math.max(1, total - reserved),
+    attributes: attributesOf(info, version.ApiVersion, options),
+    dockerVersion: version.Version,
+  };
+}
+
+/** The part of Docker's `/info` that is used. */
+interface EngineInfo {
+  readonly NCPU: number;
+  readonly MemTotal: number;
+  readonly OSType: string;
+  readonly OperatingSystem: string;
+  readonly Architecture: string;
+  readonly Plugins?: { readonly Log?: readonly string[] | null; readonly Volume?: readonly string[] | null };
+  readonly SecurityOptions?: readonly string[] | null;
+}
+
+/** Capabilities are what this agent really does: a task definition that needs another is not placed here. */
+function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions): Attribute[] {
+  const capability = (name: string): Attribute => ({ name: `com.amazonaws.ecs.capability.${name}` });
+  const security = info.SecurityOptions?.join(' ') ?? '';
+  return [
+    { name: 'ecs.os-type', value: info.OSType },
+    { name: 'ecs.os-family', value: info.OSType.toUpperCase() },
+    { name: 'ecs.cpu-architecture', value: architecture(info.Architecture) },
+    ...(options.availabilityZone === undefined
+      ? []
+      : [{ name: 'ecs.availability-zone', value: options.availabilityZone }]),
+    ...apiVersions(apiVersion).map((version) => capability(`docker-remote-api.${version}`)),
+    ...(info.Plugins?.Log ?? []).map((driver) => capability(`logging-driver.${driver}`)),
+    capability('logging-driver.none'),
+    capability('ecr-auth'),
+    ...(options.privileged === true ? [capability('privileged-container')] : []),
+    ...(security.includes('apparmor') ? [capability('apparmor')] : []),
+    ...(security.includes('selinux') ? [capability('selinux')] : []),
+    ...(info.Plugins?.Volume ?? []).map((driver) => ({ name: `ecs.capability.docker-plugin.${driver}` })),
+    ...[
+      'execution-role-ecr-pull',
+      'container-health-check',
+      'container-ordering',
+      'task-cpu-mem-limit',
+      'full-sync',
+      'container-restart-policy',
+      'external',
+    ].map((name) => ({ name: `ecs.capability.${name}` })),
+    ...Object.entries(options.attributes ?? {}).map(([name, value]) => ({ name, value })),
+  ];
+}
+
+/** The versions of Docker's API that task definitions may ask for, up to the engine's own. */
+function apiVersions(newest: string): string[] {
+  const last = Math.min(32, Number(newest.split('.')[1] ?? 0));
+  return Array.from({ length: Math.max(0, last - 16) }, (_, index) => `1.${index + 17}`);
+}
+
+const architecture = (name: string): string =>
+  ({ amd64: 'x86_64', x86_64: 'x86_64', aarch64: 'arm64', arm64: 'arm64' })[name] ?? name;
+
+/** `totalResources` of a registration. */
+export const totalResources = (cpu: number, memory: number): Resource[] => [
+  { name: 'CPU', type: 'INTEGER', integerValue: cpu },
+  { name: 'MEMORY', type: 'INTEGER', integerValue: memory },
+  { name: 'PORTS', type: 'STRINGSET', stringSetValue: reservedTcpPorts.map(String) },
+  { name: 'PORTS_UDP', type: 'STRINGSET', stringSetValue: [] },
+];

@@ -1,0 +1,161 @@
+import type { Clock } from '@slipway/storage/clock';
+import type Docker from 'dockerode';
+
+import { engineCall, EngineError, engineError, EngineUnavailable } from './docker.ts';
+
+/** User and password for one registry. */
+export interface RegistryLogin {
+  readonly username: string;
+  readonly password: string;
+  readonly serveraddress: string;
+}
+
+/** An image that the engine has. */
+export interface LocalImage {
+  /** What to create containers from: the pinned digest when there is one, otherwise the image's id. */
+  readonly reference: string;
+  /** `sha256:…` of the manifest in its repository; absent for images that never came from a registry. */
+  readonly digest?: string;
+}
+
+export type PullBehavior = 'default' | 'always' | 'once' | 'prefer-cached';
+
+export interface ImagesOptions {
+  readonly docker: Docker;
+  readonly clock: Clock;
+  /** As ECS_IMAGE_PULL_BEHAVIOR: `default` pulls and falls back to what is there; `always` does not; `once` and `prefer-cached` pull only what is absent. */
+  readonly behavior: PullBehavior;
+  /** A pull that makes no progress for this long has failed. Milliseconds. */
+  readonly inactivity: number;
+  /** How often a pull is tried, when the failure may pass. */
+  readonly attempts: number;
+}
+
+/** Failures that the next attempt would meet again. */
+const final =
+  /denied|unauthorized|no basic auth|not found|manifest unknown|invalid reference|no such image|name unknown/i;
+
+/** Brings images to the engine: at most one pull of a reference at a time, none when its digest is already there. */
+export class Images {
+  readonly #options: ImagesOptions;
+  readonly #pulls = new Map<string, Promise<LocalImage>>();
+
+  constructor(options: ImagesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The image, pulled when it must be.
+   * @throws EngineUnavailable; any other error means that the image cannot be had, and its message says why
+   */
+  ensure(image: string, login: () => Promise<RegistryLogin | undefined>): Promise<LocalImage> {
+    const reference = withoutTagOfDigest(image);
+    const underWay = this.#pulls.get(reference);
+    if (underWay !== undefined) return underWay;
+    const pull = this.#ensure(reference, login).finally(() => this.#pulls.delete(reference));
+    this.#pulls.set(reference, pull);
+    return pull;
+  }
+
+  async #ensure(reference: string, login: () => Promise<RegistryLogin | undefined>): Promise<LocalImage> {
+    const { behavior } = this.#options;
+    const present = await this.#find(reference);
+    const pinned = reference.includes('@');
+    if (present !== undefined && (pinned || behavior === 'once' || behavior === 'prefer-cached')) return present;
+    try {
+      await this.#pull(reference, login);
+    } catch (error) {
+      if (error instanceof EngineUnavailable) throw error;
+      if (present !== undefined && behavior === 'default') return present;
+      throw error;
+    }
+    const pulled = await this.#find(reference);
+    if (pulled === undefined) throw new Error(`${reference} was pulled, but the engine does not have it`);
+    return pulled;
+  }
+
+  async #find(reference: string): Promise<LocalImage | undefined> {
+    try {
+      const image = await engineCall(() => this.#options.docker.getImage(reference).inspect());
+      const repository = repositoryOf(reference);
+      const pinned = (image.RepoDigests ?? []).find((name) => repositoryOf(name) === repository);
+      const digest = reference.includes('@') ? reference.split('@')[1] : pinned?.split('@')[1];
+      return {
+        reference: pinned === undefined ? image.Id : `${repository}@${digest}`,
+        ...(digest === undefined ? {} : { digest }),
+      };
+    } catch (error) {
+      if (error instanceof EngineError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  async #pull(reference: string, login: () => Promise<RegistryLogin | undefined>): Promise<void> {
+    const { clock, attempts } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#pullOnce(reference, await login());
+        return;
+      } catch (error) {
+        const failed = engineError(error);
+        if (failed instanceof EngineUnavailable || attempt >= attempts || final.test(failed.message)) throw failed;
+        await clock.sleep(500 * 2 ** attempt);
+      }
+    }
+  }
+
+  async #pullOnce(reference: string, login: RegistryLogin | undefined): Promise<void> {
+    const { docker, clock, inactivity } = this.#options;
+    const [name = '', tag] = reference.includes('@') ? reference.split('@') : splitTag(reference);
+    const stream = (await docker.createImage(login ?? {}, {
+      fromImage: name,
+      tag: tag ?? 'latest',
+    })) as NodeJS.ReadableStream & {
+      destroy(error?: Error): void;
+    };
+    let progressed = clock.monotonic();
+    const done = new AbortController();
+    const watchdog = (async () => {
+      while (!done.signal.aborted) {
+        await clock.sleep(inactivity / 4, done.signal).catch(() => undefined);
+        if (!done.signal.aborted && clock.monotonic() - progressed > inactivity) {
+          stream.destroy(new Error(`the pull made no progress for ${inactivity / 1000} s`));
+          return;
+        }
+      }
+    })();
+    try {
+      let rest = '';
+      for await (const chunk of stream) {
+        progressed = clock.monotonic();
+        const lines = (rest + String(chunk)).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) checkProgress(line);
+      }
+      checkProgress(rest);
+    } finally {
+      done.abort();
+      await watchdog;
+    }
+  }
+}
+
+/** The engine reports a failed pull in the stream of its progress. */
+function checkProgress(line: string): void {
+  if (line.trim() === '') return;
+  const { error } = JSON.parse(line) as { error?: string };
+  if (error !== undefined) throw new Error(error);
+}
+
+/** Docker wants either a tag or a digest; a digest says all. */
+function withoutTagOfDigest(image: string): string {
+  const [name = '', digest] = image.split('@');
+  return digest === undefined ? image : `${splitTag(name)[0]}@${digest}`;
+}
+
+function splitTag(name: string): [string, string | undefined] {
+  const colon = name.lastIndexOf(':');
+  return colon > name.lastIndexOf('/') ? [name.slice(0, colon), name.slice(colon + 1)] : [name, undefined];
+}
+
+const repositoryOf = (reference: string): string => splitTag(reference.split('@')[0] ?? '')[0];

@@ -1,0 +1,5 @@
+export { type Agent, createAgent } from './agent.ts';
+export { Refused } from './control-plane.ts';
+export type { PullBehavior } from './images.ts';
+export type { AgentCredentials, AgentOptions } from './options.ts';
+export type { AllowedEscapes } from './policy.ts';

@@ -1,0 +1,95 @@
+import type Docker from 'dockerode';
+
+import type { ContainerView } from './plan.ts';
+import type { ContainerReport, TaskReport } from './report.ts';
+import type { SavedTask } from './task-runner.ts';
+
+/** What Docker says of a container together with what the agent remembers, in the planner's words. */
+export function viewOf(
+  info: Docker.ContainerInspectInfo | undefined,
+  known: { readonly pulled: boolean; readonly busy: boolean; readonly failure: string | undefined },
+): ContainerView {
+  const failure = known.failure === undefined ? {} : { failure: known.failure };
+  if (info === undefined) return { phase: 'absent', pulled: known.pulled, busy: known.busy, ...failure };
+  const { State: state } = info;
+  // `restarting`, `paused` and `removing` still hold a process or its remains: for a plan they run.
+  const phase =
+    state.Status === 'created'
+      ? 'created'
+      : state.Status === 'exited' || state.Status === 'dead'
+        ? 'stopped'
+        : 'running';
+  const startedAt = timeOf(state.StartedAt);
+  const finishedAt = timeOf(state.FinishedAt);
+  const health = state.Health?.Status;
+  return {
+    phase,
+    pulled: true,
+    busy: known.busy,
+    ...(phase === 'stopped' ? { exitCode: state.ExitCode } : {}),
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(finishedAt === undefined ? {} : { finishedAt }),
+    ...(health === 'starting' || health === 'healthy' || health === 'unhealthy' ? { health } : {}),
+    ...failure,
+  };
+}
+
+/** Docker writes year 1 for what has not happened. */
+function timeOf(text: string): number | undefined {
+  const time = Date.parse(text);
+  return time > 0 ? time : undefined;
+}
+
+/** How a task stands, for the control plane. */
+export function reportOf(
+  saved: SavedTask,
+  status: TaskReport['status'],
+  inspected: ReadonlyMap<string, Docker.ContainerInspectInfo>,
+  views: ReadonlyMap<string, ContainerView>,
+): TaskReport {
+  return {
+    arn: saved.task.arn,
+    status,
+    ...(saved.reason === undefined ? {} : { reason: saved.reason }),
+    containers: saved.task.containers.map(({ name }) =>
+      containerReport(name, status, saved, inspected.get(name), views.get(name)),
+    ),
+    ...(saved.pullStartedAt === undefined ? {} : { pullStartedAt: saved.pullStartedAt }),
+    ...(saved.pullStoppedAt === undefined ? {} : { pullStoppedAt: saved.pullStoppedAt }),
+    ...(saved.stoppedAt === undefined ? {} : { executionStoppedAt: saved.stoppedAt }),
+  };
+}
+
+function containerReport(
+  name: string,
+  task: TaskReport['status'],
+  saved: SavedTask,
+  info: Docker.ContainerInspectInfo | undefined,
+  view: ContainerView | undefined,
+): ContainerReport {
+  const digest = saved.images[name]?.digest;
+  const reason =
+    view?.failure ?? (info?.State.OOMKilled ? 'OutOfMemoryError: Container killed due to memory usage' : undefined);
+  const over = task === 'STOPPED' || view?.failure !== undefined || view?.phase === 'stopped';
+  return {
+    name,
+    status: over ? 'STOPPED' : view?.phase === 'running' ? 'RUNNING' : 'PENDING',
+    ...(digest === undefined ? {} : { imageDigest: digest }),
+    ...(info === undefined ? {} : { runtimeId: info.Id }),
+    ...(view?.exitCode === undefined ? {} : { exitCode: view.exitCode }),
+    ...(reason === undefined ? {} : { reason }),
+    networkBindings: info === undefined ? [] : bindingsOf(info),
+  };
+}
+
+function bindingsOf(info: Docker.ContainerInspectInfo): ContainerReport['networkBindings'] {
+  return Object.entries(info.NetworkSettings.Ports ?? {}).flatMap(([key, bound]) => {
+    const [port, protocol] = key.split('/');
+    return (bound ?? []).map(({ HostIp, HostPort }: { HostIp: string; HostPort: string }) => ({
+      bindIP: HostIp,
+      containerPort: Number(port),
+      hostPort: Number(HostPort),
+      protocol: protocol === 'udp' ? ('udp' as const) : ('tcp' as const),
+    }));
+  });
+}

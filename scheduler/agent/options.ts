@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto';
+
+import { type Clock, systemClock } from '@slipway/storage/clock';
+import type Docker from 'dockerode';
+
+import type { Log } from '@slipway/auth/gateway';
+
+import type { PullBehavior } from './images.ts';
+import type { AllowedEscapes } from './policy.ts';
+
+/** Keys that sign the agent's requests. */
+export interface AgentCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+  /** Asked for again before this time; without it at every connection. */
+  readonly expiration?: Date;
+}
+
+/** How an agent is set up. Times in milliseconds. */
+export interface AgentOptions {
+  /** Where the control plane is, e.g. `http://127.0.0.1:7500`. */
+  readonly endpoint: string;
+  readonly region: string;
+  /** Name or ARN. Default `default`. */
+  readonly cluster?: string;
+  /** Called whenever a connection or request needs to be signed; caches as it likes. */
+  readonly credentials: () => Promise<AgentCredentials>;
+  /** The agent's own state; survives restarts. Mode 0700. */
+  readonly dataDir: string;
+  /** Options of dockerode. Default: `DOCKER_HOST`, or the default socket. */
+  readonly docker?: Docker.DockerOptions;
+  readonly log: Log;
+  readonly clock?: Clock;
+  /** In [0, 1), for back-off. Default Math.random. */
+  readonly random?: () => number;
+  readonly randomBytes?: (size: number) => Uint8Array;
+  /** MiB kept for the system. Default: a sixteenth of the memory, at most 1024. */
+  readonly reservedMemory?: number;
+  /** Custom attributes of the container instance. */
+  readonly attributes?: Readonly<Record<string, string>>;
+  /** Tags of the container instance, given when it registers. */
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly availabilityZone?: string;
+  /** What tasks may have that could let them out of their containers. Default: nothing. */
+  readonly allow?: AllowedEscapes;
+  /** Default `default`: pull, and fall back to the image that is there. Pinned digests are never pulled twice. */
+  readonly pullBehavior?: PullBehavior;
+  /** Address that published ports listen on. Default `0.0.0.0`. */
+  readonly bindAddress?: string;
+  /** Between SIGTERM and SIGKILL for containers that name no stopTimeout. Default 30,000. */
+  readonly stopTimeout?: number;
+  /** How long containers of stopped tasks are kept. Default 3,600,000. */
+  readonly cleanupAfter?: number;
+  /** How often all containers are listed. Default 10,000. */
+  readonly inspectEvery?: number;
+  /** How often health and metrics are published. Default 20,000. */
+  readonly publishEvery?: number;
+  /** A pull that makes no progress for this long has failed. Default 180,000. */
+  readonly pullInactivity?: number;
+}
+
+/** {@link AgentOptions} with every default in place. */
+export type ResolvedOptions = Required<Omit<AgentOptions, 'docker' | 'reservedMemory' | 'availabilityZone'>> &
+  Pick<AgentOptions, 'docker' | 'reservedMemory' | 'availabilityZone'>;
+
+/** Fills in defaults. @throws TypeError on an endpoint that is not an http(s) URL */
+export function resolveOptions(options: AgentOptions): ResolvedOptions {
+  const endpoint = new URL(options.endpoint);
+  if (endpoint.protocol !== 'http:' && endpoint.protocol !== 'https:') {
+    throw new TypeError(`endpoint must be an http or https URL, not ${options.endpoint}`);
+  }
+  return {
+    cluster: 'default',
+    clock: systemClock,
+    random: Math.random,
+    randomBytes,
+    attributes: {},
+    tags: {},
+    allow: {},
+    pullBehavior: 'default',
+    bindAddress: '0.0.0.0',
+    stopTimeout: 30_000,
+    cleanupAfter: 3_600_000,
+    inspectEvery: 10_000,
+    publishEvery: 20_000,
+    pullInactivity: 180_000,
+    ...options,
+    endpoint: endpoint.origin,
+  };
+}

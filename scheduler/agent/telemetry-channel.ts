@@ -1,0 +1,98 @@
+import type { WebSocket } from 'ws';
+
+import { EngineUnavailable } from './docker.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { Sampler } from './sampler.ts';
+import type { TaskEngine } from './task-engine.ts';
+
+/** Tasks in one frame, as amazon-ecs-agent sends them. */
+const tasksPerFrame = 10;
+
+export interface TelemetryParts {
+  readonly options: ResolvedOptions;
+  readonly engine: TaskEngine;
+  readonly sampler: Sampler;
+  readonly containerInstanceArn: string;
+}
+
+/** The agent's end of the TCS connection: health when it changes and regularly, metrics regularly, the state of the Docker engine at once. */
+export class TelemetryHandler {
+  readonly #parts: TelemetryParts;
+  #due = Promise.withResolvers<void>();
+
+  constructor(parts: TelemetryParts) {
+    this.#parts = parts;
+  }
+
+  /** Health or the engine's state changed: publish soon. */
+  changed(): void {
+    this.#due.resolve();
+  }
+
+  serve(ws: WebSocket, signal: AbortSignal): void {
+    void this.#publishLoop(ws, signal);
+  }
+
+  async #publishLoop(ws: WebSocket, signal: AbortSignal): Promise<void> {
+    const { options } = this.#parts;
+    const { clock, publishEvery, log } = options;
+    let nextFull = clock.monotonic();
+    while (!signal.aborted) {
+      this.#due = Promise.withResolvers();
+      try {
+        this.#status(ws);
+        this.#health(ws);
+        if (clock.monotonic() >= nextFull) {
+          nextFull = clock.monotonic() + publishEvery;
+          await this.#metrics(ws);
+        }
+      } catch (error) {
+        if (!(error instanceof EngineUnavailable)) log.warn({ error }, 'could not publish telemetry');
+      }
+      const waited = new AbortController();
+      const timer = clock.sleep(Math.max(0, nextFull - clock.monotonic()), AbortSignal.any([signal, waited.signal]));
+      await Promise.race([this.#due.promise, timer.catch(() => undefined)]);
+      waited.abort();
+      // Several containers often change together.
+      await clock.sleep(100, signal).catch(() => undefined);
+    }
+  }
+
+  #status(ws: WebSocket): void {
+    const status = this.#parts.engine.answers ? 'OK' : 'IMPAIRED';
+    this.#send(ws, 'PublishInstanceStatusRequest', {
+      metadata: this.#metadata(),
+      statuses: [{ type: 'ContainerRuntime', status }],
+    });
+  }
+
+  #health(ws: WebSocket): void {
+    const tasks = this.#parts.engine.health();
+    for (let from = 0; from < tasks.length; from += tasksPerFrame) {
+      this.#send(ws, 'PublishHealthRequest', {
+        metadata: this.#metadata(),
+        tasks: tasks.slice(from, from + tasksPerFrame),
+      });
+    }
+  }
+
+  async #metrics(ws: WebSocket): Promise<void> {
+    const tasks = await this.#parts.sampler.measure(this.#parts.engine);
+    for (let from = 0; from < tasks.length; from += tasksPerFrame) {
+      this.#send(ws, 'PublishMetricsRequest', {
+        metadata: this.#metadata(),
+        taskMetrics: tasks.slice(from, from + tasksPerFrame),
+        timestamp: this.#parts.options.clock.now(),
+      });
+    }
+  }
+
+  #metadata(): object {
+    const { options, containerInstanceArn } = this.#parts;
+    return { cluster: options.cluster, containerInstance: containerInstanceArn };
+  }
+
+  #send(ws: WebSocket, type: string, message: object): void {
+    if (ws.readyState === ws.OPEN) ws.send(JSON.stringify({ type, message }));
+  }
+}
