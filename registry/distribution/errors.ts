@@ -42,6 +42,8 @@ const codes: Readonly<Record<ImagesErrorCode, readonly [status: number, code: st
   UploadRangeInvalid: [416, 'BLOB_UPLOAD_INVALID'],
   UploadSizeInvalid: [400, 'SIZE_INVALID'],
   UploadDigestMismatch: [400, 'DIGEST_INVALID'],
+  UploadEmpty: [400, 'SIZE_INVALID'],
+  UploadPartTooSmall: [400, 'SIZE_INVALID'],
   TooManyUploads: [429, 'TOOMANYREQUESTS'],
   TooManyTags: [403, 'DENIED'],
   PolicyInvalid: [400, 'UNSUPPORTED'],

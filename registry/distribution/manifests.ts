@@ -133,7 +133,14 @@ function deleteManifest(surroundings: Surroundings, name: string, text: string):
       const { manifests, repositories } = surroundings.images;
       await repositories.get(account, parseRepositoryName(name));
       const reference = parseReference(text);
-      if (reference.kind === 'tag') await manifests.removeTag(account, name, reference.tag, call.principal.arn);
+      if (reference.kind === 'tag')
+        await manifests.removeTag({
+          account,
+          repository: name,
+          tag: reference.tag,
+          actor: call.principal.arn,
+          whenLast: 'keep',
+        });
       else await manifests.remove(account, name, reference.digest, call.principal.arn);
       empty(ctx, 202);
     },

@@ -1,5 +1,5 @@
 import type { Digest } from '@slipway/storage/blobs';
-import { transact } from '@slipway/storage/records';
+import { transact, type Transaction } from '@slipway/storage/records';
 import type { Context } from './context.ts';
 import { ImagesError } from './errors.ts';
 import { keys, registryPartition } from './keys.ts';
@@ -31,73 +31,88 @@ export const manifestNotFound = (repository: string, reference: string): ImagesE
  * down for the collector's review.
  * @throws ImagesError `ManifestNotFound`, `ManifestInUse`
  */
-export async function removeManifest(
-  context: Context,
-  { account, repository, digest, actor, evenInUse }: RemoveManifest,
-): Promise<RemovedManifest> {
-  const { records, clock, limits } = context;
-  return transact(records, registryPartition(account), async (tx) => {
+export async function removeManifest(context: Context, request: RemoveManifest): Promise<RemovedManifest> {
+  const { account, repository, digest } = request;
+  return transact(context.records, registryPartition(account), async (tx) => {
     // Its version is the guard: whoever tags or untags the manifest rewrites this row.
     const manifest = await tx.get<ManifestRecord>(keys.manifest(repository, digest));
     if (manifest === undefined) throw manifestNotFound(repository, digest);
-    if (evenInUse !== true) {
-      const prefix = keys.parentsOf(repository, digest);
-      const parents = await tx.list({ prefix, limit: 1 });
-      const parent = parents.records[0]?.key.slice(prefix.length);
-      if (parent !== undefined) {
-        throw new ImagesError('ManifestInUse', `Requested image referenced by manifest list: [${parent}]`, { parent });
-      }
-      tx.require({ prefix, empty: true });
-    }
-    const text = (await tx.peek<string>(keys.content(repository, digest)))?.value ?? '{}';
-    const parsed = parseManifest(Buffer.from(text), manifest.mediaType);
-    const due = clock.now() + limits.grace;
-    for (const descriptor of [...parsed.blobs, ...parsed.foreign, ...parsed.children]) {
-      tx.remove(keys.reference(descriptor.digest, repository, digest));
-      tx.put(keys.review(due, descriptor.digest), {});
-    }
-    for (const child of parsed.children) tx.remove(keys.parent(repository, child.digest, digest));
-    if (parsed.subject) tx.remove(keys.referrer(repository, parsed.subject.digest, digest));
-    const tags = await tagsOf(context, account, repository, digest);
-    for (const tag of tags) {
-      tx.remove(keys.tag(repository, tag));
-      tx.remove(keys.tagged(repository, digest, tag));
-    }
-    tx.remove(keys.manifest(repository, digest));
-    tx.remove(keys.content(repository, digest));
-    tx.remove(keys.pulled(repository, digest));
-    tx.announce({
-      topic: 'registry',
-      type: 'image.deleted',
-      data: { account, repository, digest, tags, actor, mediaType: manifest.mediaType },
-    });
-    return { digest, mediaType: manifest.mediaType, tags };
+    return stageRemoval(context, tx, request, manifest);
   });
+}
+
+async function stageRemoval(
+  context: Context,
+  tx: Transaction,
+  request: RemoveManifest,
+  manifest: ManifestRecord,
+): Promise<RemovedManifest> {
+  const { account, repository, digest, actor } = request;
+  if (request.evenInUse !== true) {
+    const prefix = keys.parentsOf(repository, digest);
+    const parents = await tx.list({ prefix, limit: 1 });
+    const parent = parents.records[0]?.key.slice(prefix.length);
+    if (parent !== undefined) {
+      throw new ImagesError('ManifestInUse', `Requested image referenced by manifest list: [${parent}]`, { parent });
+    }
+    tx.require({ prefix, empty: true });
+  }
+  const text = (await tx.peek<string>(keys.content(repository, digest)))?.value ?? '{}';
+  const parsed = parseManifest(Buffer.from(text), manifest.mediaType);
+  const due = context.clock.now() + context.limits.grace;
+  for (const descriptor of [...parsed.blobs, ...parsed.foreign, ...parsed.children]) {
+    tx.remove(keys.reference(descriptor.digest, repository, digest));
+    tx.put(keys.review(due, descriptor.digest), {});
+  }
+  for (const child of parsed.children) tx.remove(keys.parent(repository, child.digest, digest));
+  if (parsed.subject) tx.remove(keys.referrer(repository, parsed.subject.digest, digest));
+  const tags = await tagsOf(context, account, repository, digest);
+  for (const tag of tags) {
+    tx.remove(keys.tag(repository, tag));
+    tx.remove(keys.tagged(repository, digest, tag));
+  }
+  tx.remove(keys.manifest(repository, digest));
+  tx.remove(keys.content(repository, digest));
+  tx.remove(keys.pulled(repository, digest));
+  const { mediaType } = manifest;
+  tx.announce({
+    topic: 'registry',
+    type: 'image.deleted',
+    data: { account, repository, digest, tags, actor, mediaType },
+  });
+  return { digest, mediaType, tags };
+}
+
+export interface RemoveTag {
+  readonly account: string;
+  readonly repository: string;
+  readonly tag: string;
+  readonly actor: string;
+  /** What becomes of an image that loses its last tag: it stays untagged (the distribution API) or goes as well (the ECR API). */
+  readonly whenLast: 'keep' | 'remove';
 }
 
 /**
  * Removes one tag.
- * @returns the digest it pointed at and whether that image has other tags
- * @throws ImagesError `ManifestNotFound`
+ * @returns the digest it pointed at
+ * @throws ImagesError `ManifestNotFound`; `ManifestInUse` when the image would have to go
  */
-export async function removeTag(
-  context: Context,
-  { account, repository, tag, actor }: { account: string; repository: string; tag: string; actor: string },
-): Promise<{ readonly digest: Digest; readonly tagsLeft: number }> {
+export async function removeTag(context: Context, request: RemoveTag): Promise<Digest> {
+  const { account, repository, tag, actor, whenLast } = request;
   return transact(context.records, registryPartition(account), async (tx) => {
     const current = await tx.get<TagRecord>(keys.tag(repository, tag));
     if (current === undefined) throw manifestNotFound(repository, tag);
-    const manifest = await tx.get<ManifestRecord>(keys.manifest(repository, current.digest));
+    const { digest } = current;
+    const manifest = await tx.get<ManifestRecord>(keys.manifest(repository, digest));
+    if (manifest?.tagCount === 1 && whenLast === 'remove') {
+      await stageRemoval(context, tx, { account, repository, digest, actor }, manifest);
+      return digest;
+    }
     tx.remove(keys.tag(repository, tag));
-    tx.remove(keys.tagged(repository, current.digest, tag));
-    const tagsLeft = (manifest?.tagCount ?? 1) - 1;
-    if (manifest) tx.put(keys.manifest(repository, current.digest), { ...manifest, tagCount: tagsLeft });
-    tx.announce({
-      topic: 'registry',
-      type: 'image.untagged',
-      data: { account, repository, tag, digest: current.digest, actor },
-    });
-    return { digest: current.digest, tagsLeft };
+    tx.remove(keys.tagged(repository, digest, tag));
+    if (manifest) tx.put(keys.manifest(repository, digest), { ...manifest, tagCount: manifest.tagCount - 1 });
+    tx.announce({ topic: 'registry', type: 'image.untagged', data: { account, repository, tag, digest, actor } });
+    return digest;
   });
 }
 

@@ -24,6 +24,8 @@ export type ImagesErrorCode =
   | 'UploadRangeInvalid'
   | 'UploadSizeInvalid'
   | 'UploadDigestMismatch'
+  | 'UploadEmpty'
+  | 'UploadPartTooSmall'
   | 'TooManyUploads'
   | 'TooManyTags'
   | 'PolicyInvalid'

@@ -4,6 +4,7 @@ import { createManifests, type FoundManifest, type Manifests } from './manifests
 import { parseReference } from './names.ts';
 import { createPulls, type Pulls } from './pulls.ts';
 import { createRepositories, type Repositories } from './repositories.ts';
+import { createSigning, type Signing } from './signing.ts';
 import { createUploads, type Uploads } from './uploads.ts';
 
 /** The registry's domain: what every client API works on. */
@@ -13,6 +14,7 @@ export interface Images {
   readonly blobs: Blobs;
   readonly uploads: Uploads;
   readonly pulls: Pulls;
+  readonly signing: Signing;
   /** What a tag or digest is now; undefined when there is no such image, or the reference is not well formed. */
   resolve(account: string, repository: string, reference: string): Promise<FoundManifest | undefined>;
   /** For the rooms beside this one (collector, lifecycle), which work on the same records. */
@@ -29,6 +31,7 @@ export function openImages(options: ImagesOptions): Images {
     blobs: createBlobs(context),
     uploads: createUploads(context),
     pulls: createPulls(context),
+    signing: createSigning(context),
     async resolve(account, repository, reference) {
       const parsed = safely(() => parseReference(reference));
       return parsed && (await manifests.look(account, repository, parsed)).manifest;

@@ -1,9 +1,10 @@
 export type { Blobs, FoundBlob, Mount } from './blobs.ts';
 export { type Context, defaultLimits, type ImagesLimits, type ImagesOptions } from './context.ts';
-export type { RemovedManifest } from './delete-manifest.ts';
+export type { RemovedManifest, RemoveTag } from './delete-manifest.ts';
 export { ImagesError, type ImagesErrorCode } from './errors.ts';
 export { type Images, openImages } from './images.ts';
 export { keys, registryPartition } from './keys.ts';
+export type { ImagePage, ListedImage } from './list-images.ts';
 export { type Descriptor, digestOf, maxManifestBytes, type ParsedManifest, parseManifest } from './manifest.ts';
 export type { FoundManifest, Manifests } from './manifests.ts';
 export { isIndexType, isManifestType, mediaTypes } from './media-types.ts';
@@ -35,5 +36,6 @@ export type {
   UploadRecord,
 } from './records.ts';
 export type { NewRepository, Repositories, RepositoryPage } from './repositories.ts';
+export type { Signing } from './signing.ts';
 export type { AppendRange, UploadAddress } from './upload-address.ts';
 export type { Uploads, UploadState } from './uploads.ts';

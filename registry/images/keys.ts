@@ -10,6 +10,7 @@ import type { Digest } from '@slipway/storage/blobs';
  */
 export const keys = {
   registry: 'registry',
+  signingKey: 'signing-key',
   repositories: 'repository|',
   repository: (name: string): string => `repository|${name}`,
 

@@ -1,7 +1,14 @@
 import type { Digest } from '@slipway/storage/blobs';
 import { LRUCache } from 'lru-cache';
 import type { Context } from './context.ts';
-import { manifestNotFound, type RemovedManifest, removeManifest, removeTag } from './delete-manifest.ts';
+import {
+  manifestNotFound,
+  type RemovedManifest,
+  removeManifest,
+  type RemoveTag,
+  removeTag,
+} from './delete-manifest.ts';
+import { type ImagePage, listImages } from './list-images.ts';
 import { keys, registryPartition } from './keys.ts';
 import type { Reference, RepositoryName, Tag } from './names.ts';
 import { putManifest, type PutManifest, type PutManifestResult } from './put-manifest.ts';
@@ -26,13 +33,14 @@ export interface Manifests {
   content(account: string, repository: string, digest: Digest): Promise<Buffer>;
   /** @throws ImagesError `ManifestNotFound`, `ManifestInUse` */
   remove(account: string, repository: string, digest: Digest, actor: string): Promise<RemovedManifest>;
-  /** @throws ImagesError `ManifestNotFound` */
-  removeTag(
+  /** @throws ImagesError `ManifestNotFound`, `ManifestInUse` */
+  removeTag(request: RemoveTag): Promise<Digest>;
+  /** Images with their tags and last pulls, ordered by digest. */
+  list(
     account: string,
     repository: string,
-    tag: Tag,
-    actor: string,
-  ): Promise<{ readonly digest: Digest; readonly tagsLeft: number }>;
+    page: { readonly after?: string; readonly limit: number },
+  ): Promise<ImagePage>;
   /** Tags in the order of their bytes. */
   tags(
     account: string,
@@ -80,7 +88,8 @@ export function createManifests(context: Context): Manifests {
       return bytes;
     },
     remove: (account, repository, digest, actor) => removeManifest(context, { account, repository, digest, actor }),
-    removeTag: (account, repository, tag, actor) => removeTag(context, { account, repository, tag, actor }),
+    removeTag: (request) => removeTag(context, request),
+    list: (account, repository, page) => listImages(context, account, repository, page),
     async tags(account, repository, { after, limit }) {
       const prefix = keys.tags(repository);
       const page = await records.list(registryPartition(account), {

@@ -90,6 +90,7 @@ export interface UploadRecord {
   readonly writer?: { readonly token: string; readonly beat: number } | undefined;
   /** Whether a writer was taken over while it may still have been alive: the bytes are hashed again before they count. */
   readonly suspect?: boolean;
-  /** Whether a part below the minimum was followed by another (the layer API refuses that at completion). */
-  readonly smallPart?: boolean;
+  /** Bytes of the newest part, and of the smallest part before it. */
+  readonly lastPart?: number;
+  readonly smallestPart?: number;
 }

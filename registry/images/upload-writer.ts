@@ -166,7 +166,17 @@ export function createUploadWriter(context: Context) {
 
   /** Makes the bytes count. */
   const settle = async (account: string, { row, staged, own }: Extended): Promise<void> => {
-    if (await swap(account, row, { ...withoutWriter(row.value), staged, touchedAt: clock.now() })) return;
+    const { value } = row;
+    const smallestPart =
+      value.lastPart === undefined ? undefined : Math.min(value.lastPart, value.smallestPart ?? Infinity);
+    const next: UploadRecord = {
+      ...withoutWriter(value),
+      staged,
+      touchedAt: clock.now(),
+      lastPart: staged.size - (value.staged?.size ?? 0),
+      ...(smallestPart === undefined ? {} : { smallestPart }),
+    };
+    if (await swap(account, row, next)) return;
     if (own) await blobs.abandon(staged);
     throw busy(row);
   };

@@ -40,6 +40,11 @@ export interface Uploads {
     body?: AsyncIterable<Uint8Array>,
     range?: AppendRange,
   ): Promise<UploadState>;
+  /**
+   * Finishes an upload that was sent in parts, of which all but the last must have a minimum size.
+   * @throws ImagesError `UploadEmpty`, `UploadPartTooSmall`, and as `finish`
+   */
+  finishParts(address: UploadAddress, digest: Digest, minimumPart: number): Promise<UploadState>;
   cancel(address: UploadAddress): Promise<void>;
   /** A whole blob in one go, without an upload that anybody could resume. */
   whole(
@@ -140,6 +145,14 @@ export function createUploads(context: Context): Uploads {
         throw error instanceof StagedLost ? uploadNotFound() : error;
       }
       return stateOf(written);
+    },
+    async finishParts(address, digest, minimumPart) {
+      const { value } = await writer.find(address);
+      if (value.staged === undefined) throw new ImagesError('UploadEmpty', 'The upload has no parts.');
+      if ((value.smallestPart ?? minimumPart) < minimumPart) {
+        throw new ImagesError('UploadPartTooSmall', `Every part but the last must have at least ${minimumPart} bytes.`);
+      }
+      return this.finish(address, digest);
     },
     async cancel(address) {
       const row = await writer.find(address);

@@ -1,0 +1,84 @@
+import type { Digest } from '@slipway/storage/blobs';
+import type { Json, Stored } from '@slipway/storage/records';
+import type { Context } from './context.ts';
+import { keys, registryPartition } from './keys.ts';
+import type { ManifestRecord } from './records.ts';
+
+/** An image as lists, lifecycle rules and scanners see it. */
+export interface ListedImage extends ManifestRecord {
+  readonly digest: Digest;
+  /** In order. */
+  readonly tags: readonly string[];
+  /** When it was last pulled, milliseconds since the epoch, as far as that was recorded. */
+  readonly lastPulledAt?: number;
+}
+
+export interface ImagePage {
+  readonly images: readonly ListedImage[];
+  readonly more: boolean;
+}
+
+/**
+ * One page of a repository's images. Manifests, tags and pulls are kept in the same order, so a page is three ranges read side
+ * by side, whatever the repository's size.
+ */
+export async function listImages(
+  context: Context,
+  account: string,
+  repository: string,
+  { after, limit }: { readonly after?: string; readonly limit: number },
+): Promise<ImagePage> {
+  const partition = registryPartition(account);
+  const manifests = keys.manifests(repository);
+  const page = await context.records.list<ManifestRecord>(partition, {
+    prefix: manifests,
+    limit,
+    ...(after === undefined ? {} : { after: manifests + after }),
+  });
+  const digests = page.records.map((record) => record.key.slice(manifests.length));
+  const last = digests.at(-1);
+  if (last === undefined) return { images: [], more: false };
+
+  const tags = new Map<string, string[]>();
+  for await (const { key } of range(context, partition, keys.allTagged(repository), after, last)) {
+    const [digest, tag] = key.slice(keys.allTagged(repository).length).split('|') as [string, string];
+    const known = tags.get(digest);
+    if (known) known.push(tag);
+    else tags.set(digest, [tag]);
+  }
+  const pulls = new Map<string, number>();
+  for await (const { key, value } of range(context, partition, keys.pulls(repository), after, last)) {
+    pulls.set(key.slice(keys.pulls(repository).length), value as number);
+  }
+  const images = page.records.map(({ value }, position): ListedImage => {
+    const digest = digests[position] as Digest;
+    const lastPulledAt = pulls.get(digest);
+    return { ...value, digest, tags: tags.get(digest) ?? [], ...(lastPulledAt === undefined ? {} : { lastPulledAt }) };
+  });
+  return { images, more: page.more };
+}
+
+/** Records under a prefix from the digest after `after` to `last`, inclusive. */
+async function* range(
+  context: Context,
+  partition: string,
+  prefix: string,
+  after: string | undefined,
+  last: string,
+): AsyncGenerator<Stored<Json>> {
+  // `~` sorts behind `|` and all that digests and tags are made of.
+  let from = after === undefined ? undefined : `${prefix}${after}~`;
+  for (;;) {
+    const page = await context.records.list(partition, {
+      prefix,
+      limit: 1000,
+      ...(from === undefined ? {} : { after: from }),
+    });
+    for (const record of page.records) {
+      if (record.key.slice(prefix.length, prefix.length + last.length) > last) return;
+      yield record;
+    }
+    if (!page.more) return;
+    from = page.records.at(-1)?.key;
+  }
+}
