@@ -1,3 +1,4 @@
+export type { Log } from '@slipway/auth/gateway';
 export { type AgentControl, createAgentControl } from './agent-control.ts';
 export type { AgentControlOptions, TaskCredentials, TaskCredentialsPort } from './context.ts';
 export type { AcsContainer, AcsCredentials, AcsTask } from './messages.ts';
