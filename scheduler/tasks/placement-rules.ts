@@ -1,9 +1,16 @@
 import type { PlacementConstraint, PlacementStrategy } from '@aws-sdk/client-ecs';
 
 import { invalidParameter } from '../cluster/index.ts';
-import { ClusterQueryError } from '../placement/index.ts';
-import { parseClusterQuery } from '../placement/index.ts';
-import type { ConstraintSpec, StrategySpec } from '../placement/index.ts';
+import { ClusterQueryError, parseClusterQuery } from '../placement/index.ts';
+
+/** The constraints and strategies that ECS defines; the placement core knows further ones. */
+export type EcsConstraint =
+  | { readonly type: 'distinctInstance' }
+  | { readonly type: 'memberOf'; readonly expression: string };
+export type EcsStrategy =
+  | { readonly type: 'random' }
+  | { readonly type: 'spread'; readonly field: string }
+  | { readonly type: 'binpack'; readonly field: 'cpu' | 'memory' };
 
 const maximumConstraints = 10;
 const maximumStrategies = 5;
@@ -16,13 +23,13 @@ const maximumStrategies = 5;
 export function parseConstraints(
   constraints: readonly PlacementConstraint[] | undefined,
   ofDefinition = 0,
-): ConstraintSpec[] {
+): EcsConstraint[] {
   if ((constraints?.length ?? 0) + ofDefinition > maximumConstraints) {
     throw invalidParameter(
       `There can be at most ${maximumConstraints} placement constraints, those of the task definition included.`,
     );
   }
-  return (constraints ?? []).map(({ type, expression }): ConstraintSpec => {
+  return (constraints ?? []).map(({ type, expression }): EcsConstraint => {
     if (type === 'distinctInstance') {
       if (expression !== undefined && expression !== '') {
         throw invalidParameter('Placement constraint distinctInstance takes no expression.');
@@ -40,11 +47,11 @@ export function parseConstraints(
  * Strategies of a request, in the placement core's form: `host` is `instanceId`, binpack fields are lower case.
  * @throws InvalidParameterException
  */
-export function parseStrategies(strategies: readonly PlacementStrategy[] | undefined): StrategySpec[] {
+export function parseStrategies(strategies: readonly PlacementStrategy[] | undefined): EcsStrategy[] {
   if ((strategies?.length ?? 0) > maximumStrategies) {
     throw invalidParameter(`There can be at most ${maximumStrategies} placement strategies.`);
   }
-  return (strategies ?? []).map(({ type, field = '' }): StrategySpec => {
+  return (strategies ?? []).map(({ type, field = '' }): EcsStrategy => {
     switch (type) {
       case 'random':
         if (field !== '') throw invalidParameter('Placement strategy random takes no field.');

@@ -1,0 +1,86 @@
+import type { Tag } from '@aws-sdk/client-ecs';
+import type { AccessRequest, ConditionContext, ResourceRef } from '@slipway/auth/gateway';
+import { passRole } from '@slipway/auth/identity';
+
+import { type ClusterRef, type EcsContext, findCluster, findInstance, invalidParameter } from '../cluster/index.ts';
+import { findService } from '../services/index.ts';
+import { arns, type TaskDefinitionRecord } from '../state/index.ts';
+import { bodyOf, findTasks } from '../tasks/index.ts';
+
+/** `ecs:cluster` for what happens inside a cluster. */
+export const inCluster = (context: EcsContext, ref: ClusterRef): ConditionContext => ({
+  'ecs:cluster': arns.cluster(context.region, ref.account, ref.cluster),
+});
+
+/** Condition keys of the tags that a request sets. */
+export function requestTags(tags: readonly Tag[] | undefined): ConditionContext {
+  if (tags === undefined || tags.length === 0) return {};
+  return {
+    ...Object.fromEntries(tags.map(({ key = '', value = '' }) => [`aws:RequestTag/${key}`, value])),
+    'aws:TagKeys': tags.map(({ key = '' }) => key),
+  };
+}
+
+/** Tags at creation need ecs:TagResource on what is created (account setting `tagResourceAuthorization`, always on here). */
+export function tagOnCreate(action: string, arn: string, tags: readonly Tag[] | undefined): AccessRequest[] {
+  if (tags === undefined || tags.length === 0) return [];
+  return [
+    {
+      action: 'ecs:TagResource',
+      resources: [{ arn }],
+      context: { 'ecs:CreateAction': action, ...requestTags(tags) },
+    },
+  ];
+}
+
+/** Handing roles to tasks needs iam:PassRole on each. */
+export const passRoles = (roles: readonly (string | undefined)[]): AccessRequest[] =>
+  [...new Set(roles)].flatMap((role) =>
+    role === undefined || role === '' ? [] : [passRole(role, 'ecs-tasks.amazonaws.com')],
+  );
+
+/** The roles that tasks of a revision run with. */
+export const rolesOf = (definition: TaskDefinitionRecord | undefined): (string | undefined)[] =>
+  definition === undefined ? [] : [bodyOf(definition).taskRoleArn, bodyOf(definition).executionRoleArn];
+
+export async function clusterResource(context: EcsContext, ref: ClusterRef): Promise<ResourceRef> {
+  const cluster = await findCluster(context, ref);
+  return resource(arns.cluster(context.region, ref.account, ref.cluster), cluster?.tags);
+}
+
+export async function serviceResource(context: EcsContext, ref: ClusterRef, service: string): Promise<ResourceRef> {
+  const found = await findService(context, { ...ref, service });
+  return resource(arns.service(context.region, ref.account, ref.cluster, service), found?.tags);
+}
+
+export async function instanceResource(context: EcsContext, ref: ClusterRef, id: string): Promise<ResourceRef> {
+  const found = await findInstance(context, ref, id);
+  return resource(arns.containerInstance(context.region, ref.account, ref.cluster, id), found?.tags);
+}
+
+export async function taskResources(
+  context: EcsContext,
+  ref: ClusterRef,
+  ids: readonly string[],
+): Promise<ResourceRef[]> {
+  const tasks = await findTasks(context, ref, ids);
+  return ids.map((id) => resource(arns.task(context.region, ref.account, ref.cluster, id), tasks.get(id)?.tags));
+}
+
+export const definitionResource = (definition: TaskDefinitionRecord): ResourceRef =>
+  resource(definition.arn, definition.tags);
+
+const resource = (arn: string, tags: ResourceRef['tags'] | undefined): ResourceRef => ({
+  arn,
+  ...(tags === undefined ? {} : { tags }),
+});
+
+/**
+ * A list that must name something, and not too much.
+ * @throws InvalidParameterException
+ */
+export function checkList<T>(what: string, items: readonly T[] | undefined, most: number): readonly T[] {
+  if (items === undefined || items.length === 0) throw invalidParameter(`${what} cannot be empty.`);
+  if (items.length > most) throw invalidParameter(`${what} can have at most ${most} items, not ${items.length}.`);
+  return items;
+}

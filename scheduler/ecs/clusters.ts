@@ -1,0 +1,168 @@
+import type { ClusterSetting } from '@aws-sdk/client-ecs';
+
+import {
+  changeCluster,
+  clusterView,
+  createCluster,
+  deleteCluster,
+  findCluster,
+  invalidParameter,
+  notSupported,
+  parseTags,
+  refuseMembers,
+  scan,
+} from '../cluster/index.ts';
+import { accountKeys, accountPartition, arns, type ClusterRecord } from '../state/index.ts';
+import { checkList, clusterResource, requestTags, tagOnCreate } from './access.ts';
+import { clusterOf, type EcsOperations, type EcsOptions } from './options.ts';
+import { pageFrom, pageSize, pageStart } from './paging.ts';
+
+const noProviders = 'There are no capacity providers: tasks run on the container instances that registered.';
+const refusals = {
+  configuration: 'ECS Exec and managed storage are not offered; remove the member.',
+  serviceConnectDefaults: 'There is no Service Connect; remove the member.',
+  capacityProviders: noProviders,
+  defaultCapacityProviderStrategy: noProviders,
+} as const;
+
+/** Create, delete, describe, list and update clusters. */
+export function clusterOperations(options: EcsOptions): EcsOperations {
+  return {
+    CreateCluster: {
+      access: (input, call) => {
+        const ref = clusterOf(options, call, input.clusterName);
+        const arn = arns.cluster(options.region, ref.account, ref.cluster);
+        return [
+          { action: 'ecs:CreateCluster', resources: [{ arn }], context: requestTags(input.tags) },
+          ...tagOnCreate('CreateCluster', arn, input.tags),
+        ];
+      },
+      handle: async (input, call) => {
+        if (input.clusterName?.startsWith('arn:')) throw invalidParameter('clusterName is a name, not an ARN.');
+        refuseMembers(input, refusals);
+        const cluster = await createCluster(options, clusterOf(options, call, input.clusterName), {
+          tags: parseTags(input.tags),
+          settings: parseSettings(input.settings),
+        });
+        return { cluster: await clusterView(options, call.account, cluster, ['SETTINGS', 'TAGS']) };
+      },
+    },
+    DeleteCluster: {
+      access: async (input, call) => [
+        {
+          action: 'ecs:DeleteCluster',
+          resources: [await clusterResource(options, clusterOf(options, call, input.cluster))],
+        },
+      ],
+      handle: async (input, call) => {
+        const deleted = await deleteCluster(options, clusterOf(options, call, input.cluster));
+        return { cluster: await clusterView(options, call.account, deleted) };
+      },
+    },
+    DescribeClusters: {
+      access: async (input, call) => [
+        {
+          action: 'ecs:DescribeClusters',
+          resources: await Promise.all(
+            named(input.clusters).map((name) => clusterResource(options, clusterOf(options, call, name))),
+          ),
+        },
+      ],
+      handle: async (input, call) => {
+        const refs = named(input.clusters).map((name) => clusterOf(options, call, name));
+        const found = await Promise.all(refs.map((ref) => findCluster(options, ref)));
+        const clusters = await Promise.all(
+          found.flatMap((cluster) =>
+            cluster === undefined ? [] : [clusterView(options, call.account, cluster, input.include)],
+          ),
+        );
+        const failures = refs.flatMap((ref, index) =>
+          found[index] === undefined
+            ? [{ arn: arns.cluster(options.region, ref.account, ref.cluster), reason: 'MISSING' }]
+            : [],
+        );
+        return { clusters, failures };
+      },
+    },
+    ListClusters: {
+      access: () => [{ action: 'ecs:ListClusters', resources: [{ arn: '*' }] }],
+      handle: async (input, call) => {
+        const scope = ['ListClusters'];
+        const rows = scan<Pick<ClusterRecord, 'name'>>(
+          options.records,
+          accountPartition(call.account),
+          accountKeys.clusters,
+          pageStart(scope, input),
+        );
+        const { items, ...more } = await pageFrom(rows, scope, pageSize(input), ({ name }) =>
+          arns.cluster(options.region, call.account, name),
+        );
+        return { clusterArns: [...items], ...more };
+      },
+    },
+    UpdateCluster: {
+      access: async (input, call) => [
+        {
+          action: 'ecs:UpdateCluster',
+          resources: [await clusterResource(options, clusterOf(options, call, input.cluster))],
+        },
+      ],
+      handle: async (input, call) => {
+        refuseMembers(input, {
+          configuration: refusals.configuration,
+          serviceConnectDefaults: refusals.serviceConnectDefaults,
+        });
+        const settings = input.settings === undefined ? undefined : parseSettings(input.settings);
+        const cluster = await changeCluster(options, clusterOf(options, call, input.cluster), (current) =>
+          settings === undefined ? current : { ...current, settings },
+        );
+        return { cluster: await clusterView(options, call.account, cluster, ['SETTINGS']) };
+      },
+    },
+    UpdateClusterSettings: {
+      access: async (input, call) => [
+        {
+          action: 'ecs:UpdateClusterSettings',
+          resources: [await clusterResource(options, clusterOf(options, call, input.cluster))],
+        },
+      ],
+      handle: async (input, call) => {
+        const settings = parseSettings(input.settings);
+        const ref = clusterOf(options, call, input.cluster);
+        const cluster = await changeCluster(options, ref, (current) => ({ ...current, settings }));
+        return { cluster: await clusterView(options, call.account, cluster, ['SETTINGS']) };
+      },
+    },
+    PutClusterCapacityProviders: {
+      access: async (input, call) => [
+        {
+          action: 'ecs:PutClusterCapacityProviders',
+          resources: [await clusterResource(options, clusterOf(options, call, input.cluster))],
+        },
+      ],
+      handle: async (input, call) => {
+        refuseMembers(input, { capacityProviders: noProviders, defaultCapacityProviderStrategy: noProviders });
+        const cluster = await changeCluster(options, clusterOf(options, call, input.cluster), (current) => current);
+        return { cluster: await clusterView(options, call.account, cluster) };
+      },
+    },
+  };
+}
+
+const most = 100;
+
+/** Clusters that a request names; none means `default`. */
+const named = (clusters: readonly string[] | undefined): readonly string[] =>
+  clusters === undefined || clusters.length === 0 ? ['default'] : checkList('Clusters', clusters, most);
+
+/** The one setting there is, at the one value this installation can keep. */
+function parseSettings(settings: readonly ClusterSetting[] | undefined): ClusterRecord['settings'] {
+  for (const { name, value } of settings ?? []) {
+    if (name !== 'containerInsights')
+      throw invalidParameter(`Unknown cluster setting '${String(name)}': use containerInsights.`);
+    if (value !== 'disabled') {
+      throw notSupported(`containerInsights '${value ?? ''}'`, "Set it to 'disabled': metrics are served at /metrics.");
+    }
+  }
+  return [{ name: 'containerInsights', value: 'disabled' }];
+}

@@ -1,0 +1,2 @@
+export { createEcs } from './create-ecs.ts';
+export type { EcsOperations, EcsOptions } from './options.ts';

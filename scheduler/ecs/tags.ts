@@ -1,0 +1,161 @@
+import { AwsError, type Call, type ResourceRef } from '@slipway/auth/gateway';
+import { transact } from '@slipway/storage/records';
+
+import {
+  changeCluster,
+  changeInstance,
+  checkTagCount,
+  checkTagKey,
+  clientError,
+  type ClusterRef,
+  findCluster,
+  findInstance,
+  invalidParameter,
+  parseArn,
+  parseTags,
+  tagList,
+} from '../cluster/index.ts';
+import { changeService, findService, withTags } from '../services/index.ts';
+import { accountKeys, accountPartition, type Tags, type TaskDefinitionRecord, toJson } from '../state/index.ts';
+import { changeTask, findDefinition, findTasks, parseDefinition } from '../tasks/index.ts';
+import { requestTags } from './access.ts';
+import { type EcsOperations, type EcsOptions, homeOf } from './options.ts';
+
+/** Something that has tags. */
+interface Tagged {
+  read(): Promise<Tags | undefined>;
+  /** Replaces the tags in one transaction. */
+  change(change: (tags: Tags) => Tags): Promise<void>;
+}
+
+/** TagResource, UntagResource and ListTagsForResource. */
+export function tagOperations(options: EcsOptions): EcsOperations {
+  const resource = async (arn: string | undefined, call: Call): Promise<ResourceRef> => {
+    const tags = await tagged(options, arn ?? '', call).read();
+    return { arn: arn ?? '', ...(tags === undefined ? {} : { tags }) };
+  };
+  const existing = async (arn: string | undefined, call: Call): Promise<Tagged> => {
+    const found = tagged(options, arn ?? '', call);
+    if ((await found.read()) === undefined) {
+      throw new AwsError('ResourceNotFoundException', `The specified resource could not be found: ${arn ?? ''}.`);
+    }
+    return found;
+  };
+  return {
+    TagResource: {
+      access: async (input, call) => [
+        {
+          action: 'ecs:TagResource',
+          resources: [await resource(input.resourceArn, call)],
+          context: requestTags(input.tags),
+        },
+      ],
+      handle: async (input, call) => {
+        const added = parseTags(input.tags);
+        const found = await existing(input.resourceArn, call);
+        await found.change((tags) => {
+          const changed = { ...tags, ...added };
+          checkTagCount(changed);
+          return changed;
+        });
+        return {};
+      },
+    },
+    UntagResource: {
+      access: async (input, call) => [
+        {
+          action: 'ecs:UntagResource',
+          resources: [await resource(input.resourceArn, call)],
+          context: { 'aws:TagKeys': input.tagKeys ?? [] },
+        },
+      ],
+      handle: async (input, call) => {
+        const gone = new Set(input.tagKeys);
+        for (const key of gone) checkTagKey(key);
+        const found = await existing(input.resourceArn, call);
+        await found.change((tags) => Object.fromEntries(Object.entries(tags).filter(([key]) => !gone.has(key))));
+        return {};
+      },
+    },
+    ListTagsForResource: {
+      access: async (input, call) => [
+        { action: 'ecs:ListTagsForResource', resources: [await resource(input.resourceArn, call)] },
+      ],
+      handle: async (input, call) => ({
+        tags: tagList((await (await existing(input.resourceArn, call)).read()) ?? {}),
+      }),
+    },
+  };
+}
+
+/** Finds the kind of thing that an ARN names. @throws InvalidParameterException when it has no tags */
+function tagged(options: EcsOptions, arn: string, call: Call): Tagged {
+  const { type, path } = parseArn(arn, homeOf(options, call));
+  const [first = '', second] = path;
+  if (type === 'cluster') return clusterTags(options, { account: call.account, cluster: first });
+  if (type === 'task-definition') return definitionTags(options, call.account, arn);
+  const ref: ClusterRef = { account: call.account, cluster: first };
+  if (second !== undefined) {
+    if (type === 'service') return serviceTags(options, ref, second);
+    if (type === 'task') return taskTags(options, ref, second);
+    if (type === 'container-instance') return instanceTags(options, ref, second);
+  }
+  throw invalidParameter(
+    `'${arn}' is not the ARN of a cluster, service, task, task definition or container instance in the long format.`,
+  );
+}
+
+const clusterTags = (options: EcsOptions, ref: ClusterRef): Tagged => ({
+  read: async () => {
+    const cluster = await findCluster(options, ref);
+    return cluster?.status === 'ACTIVE' ? cluster.tags : undefined;
+  },
+  change: async (change) => {
+    await changeCluster(options, ref, (cluster) => ({ ...cluster, tags: change(cluster.tags) }));
+  },
+});
+
+const serviceTags = (options: EcsOptions, ref: ClusterRef, service: string): Tagged => ({
+  read: async () => {
+    const found = await findService(options, { ...ref, service });
+    return found === undefined || found.status === 'INACTIVE' ? undefined : found.tags;
+  },
+  change: async (change) => {
+    await changeService(options, { ...ref, service }, (current) => withTags(current, change(current.tags)), [
+      'ACTIVE',
+      'DRAINING',
+    ]);
+  },
+});
+
+const taskTags = (options: EcsOptions, ref: ClusterRef, id: string): Tagged => ({
+  read: async () => (await findTasks(options, ref, [id])).get(id)?.tags,
+  change: async (change) => {
+    await changeTask(options, ref, id, (task) => ({ ...task, tags: change(task.tags), version: task.version + 1 }));
+  },
+});
+
+const instanceTags = (options: EcsOptions, ref: ClusterRef, id: string): Tagged => ({
+  read: async () => {
+    const instance = await findInstance(options, ref, id);
+    return instance === undefined || instance.status === 'INACTIVE' ? undefined : instance.tags;
+  },
+  change: async (change) => {
+    await changeInstance(options, ref, id, (instance) => ({ ...instance, tags: change(instance.tags) }));
+  },
+});
+
+function definitionTags(options: EcsOptions, account: string, arn: string): Tagged {
+  const { family, revision } = parseDefinition(arn, { account, region: options.region });
+  if (revision === undefined) throw clientError(`The revision is missing in '${arn}'.`);
+  return {
+    read: async () => (await findDefinition(options, account, { family, revision }))?.tags,
+    change: (change) =>
+      transact(options.records, accountPartition(account), async (tx) => {
+        const key = accountKeys.taskDefinition(family, revision);
+        const record = await tx.get<TaskDefinitionRecord>(key);
+        if (record === undefined) throw clientError('The specified task definition does not exist.');
+        tx.put(key, toJson({ ...record, tags: change(record.tags) }));
+      }),
+  };
+}

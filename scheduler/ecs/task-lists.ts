@@ -1,0 +1,114 @@
+import { activeCluster, invalidParameter, parseMember, scan } from '../cluster/index.ts';
+import { parseLaunchType } from '../services/index.ts';
+import { arns, clusterKeys, clusterPartition, type TaskRecord } from '../state/index.ts';
+import { getProtection, setProtection } from '../tasks/index.ts';
+import { checkList, inCluster, instanceResource, taskResources } from './access.ts';
+import { clusterOf, type EcsOperations, type EcsOptions, homeOf } from './options.ts';
+import { pageFrom, pageSize, pageStart } from './paging.ts';
+import { taskId } from './tasks.ts';
+
+const family = /\/([^/:]+):\d+$/;
+
+/** ListTasks, GetTaskProtection and UpdateTaskProtection. */
+export function taskListOperations(options: EcsOptions): EcsOperations {
+  return {
+    ListTasks: {
+      access: async (input, call) => {
+        const ref = clusterOf(options, call, input.cluster);
+        const onInstance = input.containerInstance;
+        return [
+          {
+            action: 'ecs:ListTasks',
+            resources: [
+              onInstance === undefined
+                ? { arn: arns.cluster(options.region, ref.account, ref.cluster) }
+                : await instanceResource(
+                    options,
+                    ref,
+                    parseMember('container-instance', onInstance, ref.cluster, homeOf(options, call)),
+                  ),
+            ],
+            context: inCluster(options, ref),
+          },
+        ];
+      },
+      handle: async (input, call) => {
+        const ref = clusterOf(options, call, input.cluster);
+        await activeCluster(options, ref);
+        const { startedBy, serviceName, family: ofFamily, containerInstance, desiredStatus = 'RUNNING' } = input;
+        if (!['RUNNING', 'PENDING', 'STOPPED'].includes(desiredStatus)) {
+          throw invalidParameter(`desiredStatus must be RUNNING, PENDING or STOPPED, not '${desiredStatus}'.`);
+        }
+        if (startedBy !== undefined && (serviceName ?? ofFamily ?? containerInstance) !== undefined) {
+          throw invalidParameter('startedBy cannot be combined with serviceName, family or containerInstance.');
+        }
+        const launchType = input.launchType === undefined ? undefined : parseLaunchType(input.launchType);
+        const home = homeOf(options, call);
+        const instance = containerInstance && parseMember('container-instance', containerInstance, ref.cluster, home);
+        const service = serviceName && parseMember('service', serviceName, ref.cluster, home);
+        const scope = ['ListTasks', ref.cluster, startedBy, service, ofFamily, instance, desiredStatus, launchType];
+        const rows = scan<TaskRecord>(
+          options.records,
+          clusterPartition(ref.account, ref.cluster),
+          clusterKeys.tasks,
+          pageStart(scope, input),
+        );
+        const matches = (task: TaskRecord): boolean =>
+          task.desiredStatus === desiredStatus &&
+          (startedBy === undefined || task.startedBy === startedBy) &&
+          (service === undefined || task.service?.name === service) &&
+          (ofFamily === undefined || family.exec(task.taskDefinition)?.[1] === ofFamily) &&
+          (instance === undefined || task.instanceId === instance) &&
+          (launchType === undefined || task.launchType === launchType);
+        const { items, ...more } = await pageFrom(rows, scope, pageSize(input), (task) =>
+          matches(task) ? task.arn : undefined,
+        );
+        return { taskArns: [...items], ...more };
+      },
+    },
+    GetTaskProtection: {
+      access: async (input, call) => {
+        const ref = clusterOf(options, call, input.cluster);
+        const ids = checkList('Tasks', input.tasks, 100).map((task) => taskId(task, ref, options, call));
+        return [
+          {
+            action: 'ecs:GetTaskProtection',
+            resources: await taskResources(options, ref, ids),
+            context: inCluster(options, ref),
+          },
+        ];
+      },
+      handle: async (input, call) => {
+        const ref = clusterOf(options, call, input.cluster);
+        await activeCluster(options, ref);
+        const ids = (input.tasks ?? []).map((task) => taskId(task, ref, options, call));
+        const { protectedTasks, failures } = await getProtection(options, ref, ids);
+        return { protectedTasks: [...protectedTasks], failures: [...failures] };
+      },
+    },
+    UpdateTaskProtection: {
+      access: async (input, call) => {
+        const ref = clusterOf(options, call, input.cluster);
+        const ids = checkList('Tasks', input.tasks, 10).map((task) => taskId(task, ref, options, call));
+        return [
+          {
+            action: 'ecs:UpdateTaskProtection',
+            resources: await taskResources(options, ref, ids),
+            context: inCluster(options, ref),
+          },
+        ];
+      },
+      handle: async (input, call) => {
+        const ref = clusterOf(options, call, input.cluster);
+        await activeCluster(options, ref);
+        const { protectionEnabled = false, expiresInMinutes: minutes } = input;
+        if (minutes !== undefined && (!Number.isInteger(minutes) || minutes < 1 || minutes > 2880)) {
+          throw invalidParameter(`expiresInMinutes must be a whole number from 1 to 2880, not ${minutes}.`);
+        }
+        const ids = (input.tasks ?? []).map((task) => taskId(task, ref, options, call));
+        const result = await setProtection(options, ref, ids, protectionEnabled, minutes);
+        return { protectedTasks: [...result.protectedTasks], failures: [...result.failures] };
+      },
+    },
+  };
+}

@@ -1,0 +1,277 @@
+import type { PropagateTags, RunTaskRequest, StartTaskRequest } from '@aws-sdk/client-ecs';
+import type { AccessRequest, Call } from '@slipway/auth/gateway';
+
+import {
+  activeCluster,
+  type ClusterRef,
+  findInstance,
+  invalidParameter,
+  parseMember,
+  parseTags,
+  refuseMembers,
+} from '../cluster/index.ts';
+import { parseLaunchType } from '../services/index.ts';
+import {
+  arns,
+  clusterKeys,
+  clusterPartition,
+  type InstanceRecord,
+  type Tags,
+  type TaskDefinitionRecord,
+  type TaskRecord,
+} from '../state/index.ts';
+import {
+  activeDefinition,
+  bodyOf,
+  checkOverrides,
+  findDefinition,
+  findTasks,
+  parseConstraints,
+  parseDefinition,
+  parseStrategies,
+  placementDemand,
+  requestDigest,
+  type RunResult,
+  runTasks,
+  stopTask,
+  taskTags,
+  taskView,
+} from '../tasks/index.ts';
+import {
+  checkList,
+  definitionResource,
+  inCluster,
+  passRoles,
+  requestTags,
+  rolesOf,
+  tagOnCreate,
+  taskResources,
+} from './access.ts';
+import { failureReason } from './failures.ts';
+import { clusterOf, type EcsOperations, type EcsOptions, homeOf } from './options.ts';
+
+const instances = 'Tasks run on container instances with bridge or host networking; remove the member.';
+const refusals = {
+  networkConfiguration: instances,
+  enableExecuteCommand: 'Use docker exec on the instance, and leave the member out or false.',
+  volumeConfigurations: 'Declare volumes in the task definition.',
+} as const;
+
+const mostTasks = 100;
+
+/** RunTask, StartTask, StopTask and DescribeTasks. */
+export function taskOperations(options: EcsOptions): EcsOperations {
+  const view = (ref: ClusterRef, task: TaskRecord, instance: InstanceRecord | undefined, include: 'TAGS'[] = []) =>
+    taskView({ region: options.region, ...ref }, task, instance, include);
+
+  /** Tasks with the instances they are on, in the order given. */
+  async function views(ref: ClusterRef, tasks: readonly TaskRecord[], include: 'TAGS'[] = []) {
+    const ids = new Set(tasks.flatMap(({ instanceId }) => (instanceId === undefined ? [] : [instanceId])));
+    const found = await options.records.getMany<InstanceRecord>(
+      clusterPartition(ref.account, ref.cluster),
+      [...ids].map((id) => clusterKeys.instance(id)),
+    );
+    return tasks.map((task) => view(ref, task, found.get(clusterKeys.instance(task.instanceId ?? ''))?.value, include));
+  }
+
+  async function start(
+    action: string,
+    input: RunTaskRequest | StartTaskRequest,
+    call: Call,
+  ): Promise<[AccessRequest, ...AccessRequest[]]> {
+    const ref = clusterOf(options, call, input.cluster);
+    const parsed = parseDefinition(input.taskDefinition ?? '', homeOf(options, call));
+    const found = await findDefinition(options, call.account, parsed);
+    const { overrides } = input;
+    return [
+      {
+        action: `ecs:${action}`,
+        resources: [
+          found
+            ? definitionResource(found)
+            : { arn: `arn:aws:ecs:${options.region}:${call.account}:task-definition/${parsed.family}:*` },
+        ],
+        context: { ...inCluster(options, ref), ...requestTags(input.tags) },
+      },
+      ...tagOnCreate(action, arns.task(options.region, ref.account, ref.cluster, '*'), input.tags),
+      ...passRoles([...rolesOf(found), overrides?.taskRoleArn, overrides?.executionRoleArn]),
+    ];
+  }
+
+  /** What both ways of starting tasks share. */
+  const common = (input: RunTaskRequest | StartTaskRequest, ref: ClusterRef, definition: TaskDefinitionRecord) => {
+    const overrides = checkOverrides(input.overrides, bodyOf(definition));
+    return {
+      definition,
+      group: checkText('group', input.group, 255) ?? `family:${definition.family}`,
+      ...(input.startedBy === undefined ? {} : { startedBy: checkText('startedBy', input.startedBy, 128) ?? '' }),
+      ...(overrides === undefined ? {} : { overrides }),
+      tags: taskTags({
+        own: parseTags(input.tags),
+        propagated: propagated(input.propagateTags, definition),
+        ...(input.enableECSManagedTags === true ? { managed: { cluster: ref.cluster } } : {}),
+      }),
+    };
+  };
+
+  const answer = async (ref: ClusterRef, result: RunResult) => ({
+    tasks: await views(ref, result.tasks, ['TAGS']),
+    failures: result.failures.map(({ code, message, instanceId }) => ({
+      ...(instanceId === undefined
+        ? {}
+        : { arn: arns.containerInstance(options.region, ref.account, ref.cluster, instanceId) }),
+      reason: failureReason(code),
+      detail: message,
+    })),
+  });
+
+  return {
+    RunTask: {
+      access: (input, call) => start('RunTask', input, call),
+      handle: async (input, call) => {
+        const ref = clusterOf(options, call, input.cluster);
+        await activeCluster(options, ref);
+        refuseMembers(input, {
+          ...refusals,
+          capacityProviderStrategy: "There are no capacity providers: use 'launchType' EC2 or EXTERNAL.",
+          platformVersion: instances,
+        });
+        const launchType = parseLaunchType(input.launchType);
+        const count = input.count ?? 1;
+        if (!Number.isInteger(count) || count < 1 || count > 10) {
+          throw invalidParameter(`count must be a whole number from 1 to 10, not ${count}.`);
+        }
+        const definition = await activeDefinition(options, call.account, input.taskDefinition ?? '');
+        const demand = placementDemand(definition, {
+          kind: 'standalone',
+          launchType,
+          constraints: parseConstraints(input.placementConstraints, bodyOf(definition).placementConstraints?.length),
+          strategies: parseStrategies(input.placementStrategy),
+        });
+        const token = checkText('clientToken', input.clientToken, 64);
+        const result = await runTasks(options, options.placer, ref, {
+          ...common(input, ref, definition),
+          launchType,
+          demands: Array.from({ length: count }, () => demand),
+          ...(token === undefined ? {} : { token: { value: token, request: requestDigest(input) } }),
+        });
+        return answer(ref, result);
+      },
+    },
+    StartTask: {
+      access: (input, call) => start('StartTask', input, call),
+      handle: async (input, call) => {
+        const ref = clusterOf(options, call, input.cluster);
+        await activeCluster(options, ref);
+        refuseMembers(input, refusals);
+        checkText('startedBy', input.startedBy, 36);
+        const definition = await activeDefinition(options, call.account, input.taskDefinition ?? '');
+        const ids = checkList('Container instances', input.containerInstances, 10).map((identifier) =>
+          parseMember('container-instance', identifier, ref.cluster, homeOf(options, call)),
+        );
+        const known = await Promise.all(ids.map((id) => findInstance(options, ref, id)));
+        const missing = ids.filter((_, index) => (known[index]?.status ?? 'INACTIVE') === 'INACTIVE');
+        const result = await runTasks(options, options.placer, ref, {
+          ...common(input, ref, definition),
+          launchType: 'EC2',
+          demands: ids
+            .filter((id) => !missing.includes(id))
+            .map((instanceId) =>
+              placementDemand(definition, {
+                kind: 'standalone',
+                launchType: 'EC2',
+                constraints: [],
+                strategies: [],
+                instanceId,
+              }),
+            ),
+        });
+        const { tasks, failures } = await answer(ref, result);
+        return {
+          tasks,
+          failures: [
+            ...missing.map((id) => ({
+              arn: arns.containerInstance(options.region, ref.account, ref.cluster, id),
+              reason: 'MISSING',
+            })),
+            ...failures,
+          ],
+        };
+      },
+    },
+    StopTask: {
+      access: async (input, call) => {
+        const ref = clusterOf(options, call, input.cluster);
+        const id = taskId(input.task ?? '', ref, options, call);
+        return [
+          {
+            action: 'ecs:StopTask',
+            resources: await taskResources(options, ref, [id]),
+            context: inCluster(options, ref),
+          },
+        ];
+      },
+      handle: async (input, call) => {
+        const ref = clusterOf(options, call, input.cluster);
+        await activeCluster(options, ref);
+        const reason = checkText('reason', input.reason, 1024);
+        const task = await stopTask(options, ref, taskId(input.task ?? '', ref, options, call), reason);
+        return { task: (await views(ref, [task]))[0] };
+      },
+    },
+    DescribeTasks: {
+      access: async (input, call) => {
+        const ref = clusterOf(options, call, input.cluster);
+        const ids = checkList('Tasks', input.tasks, mostTasks).map((task) => taskId(task, ref, options, call));
+        return [
+          {
+            action: 'ecs:DescribeTasks',
+            resources: await taskResources(options, ref, ids),
+            context: inCluster(options, ref),
+          },
+        ];
+      },
+      handle: async (input, call) => {
+        const ref = clusterOf(options, call, input.cluster);
+        await activeCluster(options, ref);
+        const ids = (input.tasks ?? []).map((task) => taskId(task, ref, options, call));
+        const found = await findTasks(options, ref, ids);
+        return {
+          tasks: await views(
+            ref,
+            [...new Set(ids)].flatMap((id) => found.get(id) ?? []),
+            input.include,
+          ),
+          failures: ids
+            .filter((id) => !found.has(id))
+            .map((id) => ({ arn: arns.task(options.region, ref.account, ref.cluster, id), reason: 'MISSING' })),
+        };
+      },
+    },
+  };
+}
+
+/**
+ * The id of a task from an id or an ARN.
+ * @throws InvalidParameterException
+ */
+export function taskId(identifier: string, ref: ClusterRef, options: EcsOptions, call: Call): string {
+  const id = parseMember('task', identifier, ref.cluster, homeOf(options, call));
+  if (!/^[0-9a-f-]+$/i.test(id) || (id.length !== 32 && id.length !== 36)) {
+    throw invalidParameter(
+      `taskId length should be one of [32,36]: '${identifier}' is neither the id nor the ARN of a task.`,
+    );
+  }
+  return id;
+}
+
+function checkText(member: string, text: string | undefined, most: number): string | undefined {
+  if (text !== undefined && text.length > most) throw invalidParameter(`${member} has at most ${most} characters.`);
+  return text;
+}
+
+function propagated(from: PropagateTags | undefined, definition: TaskDefinitionRecord): Tags {
+  if (from === undefined || from === 'NONE') return {};
+  if (from === 'TASK_DEFINITION') return definition.tags;
+  throw invalidParameter(`propagateTags must be TASK_DEFINITION or NONE for a task without a service, not '${from}'.`);
+}

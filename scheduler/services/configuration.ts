@@ -1,0 +1,106 @@
+import type { DeploymentCircuitBreaker, DeploymentConfiguration as Wire } from '@aws-sdk/client-ecs';
+
+import { invalidParameter, notSupported, refuseMembers } from '../cluster/index.ts';
+import type { CircuitBreaker, DeploymentConfiguration, ServiceRecord } from '../state/index.ts';
+
+const onlyRolling = 'Deployments are rolling: use strategy ROLLING.';
+
+/** What ECS assumes when CreateService says nothing (a daemon is replaced by stopping first). */
+export const defaultConfiguration = (strategy: ServiceRecord['schedulingStrategy']): DeploymentConfiguration =>
+  strategy === 'DAEMON'
+    ? { maximumPercent: 100, minimumHealthyPercent: 0 }
+    : { maximumPercent: 200, minimumHealthyPercent: 100 };
+
+/**
+ * The deployment configuration of a request over the one there is; members that are left out stay.
+ * @throws InvalidParameterException
+ */
+export function parseConfiguration(
+  input: Wire | undefined,
+  current: DeploymentConfiguration,
+  strategy: ServiceRecord['schedulingStrategy'],
+): DeploymentConfiguration {
+  if (input === undefined) return current;
+  refuseMembers(
+    input,
+    {
+      lifecycleHooks: 'Remove them.',
+      linearConfiguration: onlyRolling,
+      canaryConfiguration: onlyRolling,
+      earlySuccessCriteria: 'Remove the member: a rollout succeeds when all of its tasks are healthy.',
+    },
+    'deploymentConfiguration.',
+  );
+  if (input.strategy !== undefined && input.strategy !== 'ROLLING') {
+    throw notSupported(`Deployment strategy ${input.strategy}`, onlyRolling);
+  }
+  if (input.bakeTimeInMinutes !== undefined && input.bakeTimeInMinutes !== 0) {
+    throw notSupported('A bake time for rolling deployments', "Set 'bakeTimeInMinutes' to 0 or leave it out.");
+  }
+  if (input.alarms?.enable === true) {
+    throw notSupported(
+      'Failing deployments on CloudWatch alarms',
+      "Use 'deploymentCircuitBreaker', which watches the tasks themselves.",
+    );
+  }
+  const maximumPercent = percent('maximumPercent', input.maximumPercent) ?? current.maximumPercent;
+  const minimumHealthyPercent =
+    percent('minimumHealthyPercent', input.minimumHealthyPercent) ?? current.minimumHealthyPercent;
+  if (strategy === 'DAEMON' && maximumPercent !== 100) {
+    throw invalidParameter(
+      'The daemon scheduling strategy does not support values above 100 for maximumPercent: use 100.',
+    );
+  }
+  if (maximumPercent < 100 && strategy === 'REPLICA') {
+    throw invalidParameter(`maximumPercent must be at least 100, not ${maximumPercent}.`);
+  }
+  if (minimumHealthyPercent > 100 && minimumHealthyPercent >= maximumPercent) {
+    throw invalidParameter('minimumHealthyPercent above 100 must be less than maximumPercent.');
+  }
+  const breaker = input.deploymentCircuitBreaker;
+  const circuitBreaker = breaker === undefined ? current.circuitBreaker : parseBreaker(breaker);
+  return { maximumPercent, minimumHealthyPercent, ...(circuitBreaker === undefined ? {} : { circuitBreaker }) };
+}
+
+function percent(member: string, value: number | undefined): number | undefined {
+  if (value === undefined || (Number.isInteger(value) && value >= 0 && value <= 2_147_483_647)) return value;
+  throw invalidParameter(`${member} must be a whole number that is not negative, not ${value}.`);
+}
+
+function parseBreaker(input: DeploymentCircuitBreaker): CircuitBreaker {
+  const { enable = false, rollback = false, resetOnHealthyTask = true, thresholdConfiguration: threshold } = input;
+  if (rollback && !enable) {
+    throw invalidParameter('deploymentCircuitBreaker.rollback needs deploymentCircuitBreaker.enable.');
+  }
+  const type = threshold?.type ?? 'BOUNDED_PERCENT';
+  const value = threshold?.value ?? 50;
+  if (type !== 'BOUNDED_PERCENT' && type !== 'UNBOUNDED_PERCENT' && type !== 'COUNT') {
+    throw invalidParameter(
+      `thresholdConfiguration.type must be BOUNDED_PERCENT, UNBOUNDED_PERCENT or COUNT, not '${String(type)}'.`,
+    );
+  }
+  if (!Number.isInteger(value) || value < 1) {
+    throw invalidParameter(`thresholdConfiguration.value must be a whole number of at least 1, not ${value}.`);
+  }
+  return { enable, rollback, resetOnHealthyTask, threshold: { type, value } };
+}
+
+/** A deployment configuration as DescribeServices gives it back. */
+export function configurationView(configuration: DeploymentConfiguration): Wire {
+  const { circuitBreaker: breaker } = configuration;
+  return {
+    deploymentCircuitBreaker:
+      breaker?.enable === true
+        ? {
+            enable: true,
+            rollback: breaker.rollback,
+            resetOnHealthyTask: breaker.resetOnHealthyTask,
+            thresholdConfiguration: { ...breaker.threshold },
+          }
+        : { enable: false, rollback: false },
+    maximumPercent: configuration.maximumPercent,
+    minimumHealthyPercent: configuration.minimumHealthyPercent,
+    strategy: 'ROLLING',
+    bakeTimeInMinutes: 0,
+  };
+}

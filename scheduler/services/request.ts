@@ -1,0 +1,177 @@
+import type { CreateServiceRequest, UpdateServiceRequest } from '@aws-sdk/client-ecs';
+
+import { invalidParameter, isName, notSupported, parseTags, type Refusals, refuseMembers } from '../cluster/index.ts';
+import type { ServiceRecord, TaskDefinitionRecord } from '../state/index.ts';
+import { bodyOf, parseConstraints, parseStrategies } from '../tasks/index.ts';
+import { defaultConfiguration, parseConfiguration } from './configuration.ts';
+import { followTag, parseFollow } from './follow.ts';
+import type { ServiceChange, ServiceDraft } from './services.ts';
+
+const instances = 'Tasks run on container instances with bridge or host networking.';
+
+/** Members of both requests that nothing here acts on. */
+const refusals = {
+  loadBalancers: 'Publish container ports on the instances; DescribeTasks shows the host ports.',
+  serviceRegistries: 'There is no service discovery; DescribeTasks shows where tasks listen.',
+  capacityProviderStrategy: "There are no capacity providers: use 'launchType' EC2 or EXTERNAL.",
+  platformVersion: `There is no Fargate. ${instances}`,
+  networkConfiguration: `There is no awsvpc networking. ${instances}`,
+  enableExecuteCommand: 'Use docker exec on the instance, and leave the member out or false.',
+  volumeConfigurations: 'Declare volumes in the task definition.',
+  vpcLatticeConfigurations: 'Remove the member.',
+  gatewayConnectors: 'Remove the member.',
+  monitoring: 'Remove the member.',
+} as const satisfies Refusals<UpdateServiceRequest>;
+
+/**
+ * What CreateService asks for, checked and completed.
+ * @throws InvalidParameterException
+ */
+export function parseCreate(
+  input: CreateServiceRequest,
+  definition: TaskDefinitionRecord,
+  createdBy: string,
+): ServiceDraft {
+  if (!isName(input.serviceName ?? '')) {
+    throw invalidParameter(
+      `Invalid service name '${input.serviceName ?? ''}': use 1 to 255 letters, digits, hyphens and underscores.`,
+    );
+  }
+  refuseMembers(input, { ...refusals, role: 'It is only for load balancers: remove it.' });
+  refuseShared(input);
+  const schedulingStrategy = input.schedulingStrategy ?? 'REPLICA';
+  if (schedulingStrategy !== 'REPLICA' && schedulingStrategy !== 'DAEMON') {
+    throw invalidParameter(`schedulingStrategy must be REPLICA or DAEMON, not '${String(schedulingStrategy)}'.`);
+  }
+  if (schedulingStrategy === 'DAEMON' && (input.desiredCount !== undefined || input.placementStrategy?.length)) {
+    throw invalidParameter(
+      'A daemon service runs one task on every instance: leave out desiredCount and placementStrategy.',
+    );
+  }
+  if (schedulingStrategy === 'REPLICA' && input.desiredCount === undefined) {
+    throw invalidParameter('desiredCount must be specified for a service with the REPLICA scheduling strategy.');
+  }
+  const tags = parseTags(input.tags);
+  const follow = tags[followTag];
+  if (follow !== undefined) parseFollow(follow);
+  const grace = parseGrace(input.healthCheckGracePeriodSeconds);
+  return {
+    schedulingStrategy,
+    desiredCount: parseCount(input.desiredCount) ?? 0,
+    taskDefinition: definition.arn,
+    deploymentConfiguration: parseConfiguration(
+      input.deploymentConfiguration,
+      defaultConfiguration(schedulingStrategy),
+      schedulingStrategy,
+    ),
+    ...placementOf(input, definition),
+    ...(grace === undefined ? {} : { healthCheckGracePeriodSeconds: grace }),
+    launchType: parseLaunchType(input.launchType),
+    createdBy,
+    tags,
+    propagateTags: parsePropagation(input.propagateTags),
+    enableECSManagedTags: input.enableECSManagedTags ?? false,
+    enableExecuteCommand: false,
+    availabilityZoneRebalancing: 'DISABLED',
+  };
+}
+
+/**
+ * What UpdateService changes on a service; members that are left out stay, empty lists remove.
+ * @param definition the revision to run from now on, when the request names one
+ * @throws InvalidParameterException
+ */
+export function parseUpdate(
+  input: UpdateServiceRequest,
+  service: ServiceRecord,
+  definition: TaskDefinitionRecord | undefined,
+): ServiceChange {
+  refuseMembers(input, refusals);
+  refuseShared(input);
+  if (
+    service.schedulingStrategy === 'DAEMON' &&
+    (input.desiredCount !== undefined || input.placementStrategy?.length)
+  ) {
+    throw invalidParameter(
+      'A daemon service runs one task on every instance: leave out desiredCount and placementStrategy.',
+    );
+  }
+  const desiredCount = parseCount(input.desiredCount);
+  const grace = parseGrace(input.healthCheckGracePeriodSeconds);
+  const placement = placementOf(input, definition);
+  return {
+    ...(desiredCount === undefined ? {} : { desiredCount }),
+    ...(definition === undefined ? {} : { taskDefinition: definition.arn }),
+    ...(grace === undefined ? {} : { healthCheckGracePeriodSeconds: grace }),
+    ...(input.placementConstraints === undefined ? {} : { placementConstraints: placement.placementConstraints }),
+    ...(input.placementStrategy === undefined ? {} : { placementStrategy: placement.placementStrategy }),
+    ...(input.propagateTags === undefined ? {} : { propagateTags: parsePropagation(input.propagateTags) }),
+    ...(input.enableECSManagedTags === undefined ? {} : { enableECSManagedTags: input.enableECSManagedTags }),
+    deploymentConfiguration: parseConfiguration(
+      input.deploymentConfiguration,
+      service.deploymentConfiguration,
+      service.schedulingStrategy,
+    ),
+  };
+}
+
+function placementOf(
+  input: Pick<CreateServiceRequest, 'placementConstraints' | 'placementStrategy'>,
+  definition: TaskDefinitionRecord | undefined,
+): Pick<ServiceRecord, 'placementConstraints' | 'placementStrategy'> {
+  const ofDefinition = definition === undefined ? 0 : (bodyOf(definition).placementConstraints ?? []).length;
+  return {
+    placementConstraints: parseConstraints(input.placementConstraints, ofDefinition),
+    placementStrategy: parseStrategies(input.placementStrategy),
+  };
+}
+
+function refuseShared(
+  input: Pick<
+    UpdateServiceRequest,
+    'deploymentController' | 'availabilityZoneRebalancing' | 'serviceConnectConfiguration'
+  >,
+): void {
+  const controller = input.deploymentController?.type ?? 'ECS';
+  if (controller !== 'ECS') {
+    throw notSupported(`Deployment controller ${controller}`, 'Use the controller ECS.');
+  }
+  const rebalancing = input.availabilityZoneRebalancing ?? 'DISABLED';
+  if (rebalancing !== 'DISABLED') {
+    throw notSupported(`availabilityZoneRebalancing ${rebalancing}`, 'Use DISABLED, or leave it out.');
+  }
+  if (input.serviceConnectConfiguration?.enabled === true) {
+    throw notSupported('Service Connect', 'Set enabled to false, or leave it out.');
+  }
+}
+
+/**
+ * Where tasks run: EC2 is every container instance, EXTERNAL those whose agent says it is external.
+ * @throws InvalidParameterException
+ */
+export function parseLaunchType(launchType: string | undefined): 'EC2' | 'EXTERNAL' {
+  if (launchType === undefined || launchType === 'EC2') return 'EC2';
+  if (launchType === 'EXTERNAL') return launchType;
+  if (launchType === 'FARGATE' || launchType === 'MANAGED_INSTANCES') {
+    throw notSupported(`Launch type ${launchType}`, 'Tasks run on your own container instances: use EC2 or EXTERNAL.');
+  }
+  throw invalidParameter(`launchType must be EC2 or EXTERNAL, not '${launchType}'.`);
+}
+
+function parsePropagation(value: string | undefined): ServiceRecord['propagateTags'] {
+  if (value === undefined || value === 'NONE') return 'NONE';
+  if (value === 'SERVICE' || value === 'TASK_DEFINITION') return value;
+  throw invalidParameter(`propagateTags must be SERVICE, TASK_DEFINITION or NONE, not '${value}'.`);
+}
+
+const maximumTasks = 5000;
+
+function parseCount(count: number | undefined): number | undefined {
+  if (count === undefined || (Number.isInteger(count) && count >= 0 && count <= maximumTasks)) return count;
+  throw invalidParameter(`desiredCount must be a whole number from 0 to ${maximumTasks}, not ${count}.`);
+}
+
+function parseGrace(seconds: number | undefined): number | undefined {
+  if (seconds === undefined || (Number.isInteger(seconds) && seconds >= 0 && seconds <= 2_147_483_647)) return seconds;
+  throw invalidParameter(`healthCheckGracePeriodSeconds must be a whole number from 0 to 2147483647, not ${seconds}.`);
+}

@@ -1,0 +1,122 @@
+import type { Deployment, Service, ServiceField } from '@aws-sdk/client-ecs';
+
+import { type ClusterRef, type EcsContext, scan, tagList } from '../cluster/index.ts';
+import {
+  arns,
+  clusterKeys,
+  clusterPartition,
+  type DeploymentRecord,
+  isPending,
+  type ServiceEventRecord,
+  type ServiceRecord,
+  type TaskRecord,
+} from '../state/index.ts';
+import { configurationView } from './configuration.ts';
+
+const newestEvents = 100;
+
+/** Tasks of one deployment, by what they are doing. */
+interface Counts {
+  desired: number;
+  running: number;
+  pending: number;
+}
+
+/** Services as DescribeServices gives them back, in the order given, with counts taken at the time of the call. */
+export async function serviceViews(
+  context: EcsContext,
+  ref: ClusterRef,
+  services: readonly ServiceRecord[],
+  include: readonly ServiceField[] = [],
+): Promise<Service[]> {
+  if (services.length === 0) return [];
+  const partition = clusterPartition(ref.account, ref.cluster);
+  const counts = new Map<string, Counts>();
+  for await (const { value } of scan<TaskRecord>(context.records, partition, clusterKeys.tasks)) {
+    if (value.service !== undefined) tally(counts.getOrInsertComputed(countsKey(value.service), zero), value);
+  }
+  return Promise.all(
+    services.map(async (service) => {
+      const prefix = clusterKeys.serviceEvents(service.name);
+      const events = await context.records.list<ServiceEventRecord>(partition, { prefix, limit: newestEvents });
+      return serviceView(context.region, ref, service, {
+        counts: (deployment) => counts.get(countsKey({ name: service.name, deploymentId: deployment.id })) ?? zero(),
+        events: events.records.map(({ value }) => value),
+        include,
+      });
+    }),
+  );
+}
+
+const zero = (): Counts => ({ desired: 0, running: 0, pending: 0 });
+
+const countsKey = (service: { readonly name: string; readonly deploymentId: string }): string =>
+  `${service.name} ${service.deploymentId}`;
+
+function tally(counts: Counts, task: TaskRecord): void {
+  if (task.desiredStatus === 'RUNNING') counts.desired++;
+  if (task.lastStatus === 'RUNNING') counts.running++;
+  else if (isPending(task)) counts.pending++;
+}
+
+interface ViewParts {
+  readonly counts: (deployment: DeploymentRecord) => Counts;
+  readonly events: readonly ServiceEventRecord[];
+  readonly include: readonly ServiceField[];
+}
+
+function serviceView(region: string, ref: ClusterRef, service: ServiceRecord, parts: ViewParts): Service {
+  const totals = service.deployments.map(parts.counts);
+  return {
+    serviceArn: service.arn,
+    serviceName: service.name,
+    clusterArn: arns.cluster(region, ref.account, ref.cluster),
+    status: service.status,
+    desiredCount: service.desiredCount,
+    runningCount: totals.reduce((sum, { running }) => sum + running, 0),
+    pendingCount: totals.reduce((sum, { pending }) => sum + pending, 0),
+    launchType: service.launchType,
+    taskDefinition: service.taskDefinition,
+    deploymentConfiguration: configurationView(service.deploymentConfiguration),
+    deploymentController: { type: 'ECS' },
+    // Deployments that are over are kept for rollback, but the waiters of every SDK expect to see only live ones.
+    deployments: service.deployments
+      .filter(({ status }) => status !== 'INACTIVE')
+      .map((deployment) => deploymentView(service, deployment, parts.counts(deployment))),
+    events: parts.events.map(({ id, createdAt, message }) => ({ id, createdAt: new Date(createdAt), message })),
+    loadBalancers: [],
+    serviceRegistries: [],
+    ...(service.roleArn === undefined ? {} : { roleArn: service.roleArn }),
+    createdAt: new Date(service.createdAt),
+    ...(service.createdBy === undefined ? {} : { createdBy: service.createdBy }),
+    placementConstraints: service.placementConstraints.map((constraint) => ({ ...constraint })),
+    placementStrategy: service.placementStrategy.map((strategy) => ({ ...strategy })),
+    ...(service.healthCheckGracePeriodSeconds === undefined
+      ? {}
+      : { healthCheckGracePeriodSeconds: service.healthCheckGracePeriodSeconds }),
+    schedulingStrategy: service.schedulingStrategy,
+    tags: parts.include.includes('TAGS') ? tagList(service.tags) : [],
+    enableECSManagedTags: service.enableECSManagedTags,
+    propagateTags: service.propagateTags,
+    enableExecuteCommand: service.enableExecuteCommand,
+    availabilityZoneRebalancing: service.availabilityZoneRebalancing,
+  };
+}
+
+function deploymentView(service: ServiceRecord, deployment: DeploymentRecord, counts: Counts): Deployment {
+  return {
+    id: deployment.id,
+    status: deployment.status,
+    taskDefinition: deployment.taskDefinition,
+    // An older deployment wants what it still has; the rest of its tasks have been told to stop.
+    desiredCount: deployment.status === 'PRIMARY' ? service.desiredCount : counts.desired,
+    pendingCount: counts.pending,
+    runningCount: counts.running,
+    failedTasks: deployment.failedTasks,
+    createdAt: new Date(deployment.createdAt),
+    updatedAt: new Date(deployment.updatedAt),
+    launchType: service.launchType,
+    rolloutState: deployment.rolloutState,
+    rolloutStateReason: deployment.rolloutStateReason,
+  };
+}
