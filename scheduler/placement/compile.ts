@@ -26,7 +26,8 @@ export class Compiler {
   readonly #strategies = new Map<string, Strategy>();
   readonly #plugins: ReadonlySet<Strategy>;
   readonly #constraints = new Map<string, Constraint>();
-  #filters = new Map<string, Filter>();
+  readonly #filters = new Map<string, Filter>();
+  #filterNumber = 0;
 
   constructor(
     cluster: Cluster,
@@ -76,8 +77,9 @@ export class Compiler {
     const constraints = source.constraints.filter((constraint) => constraint.type !== 'distinctInstance');
     if (requires.length === 0 && constraints.length === 0) return undefined;
     const own = constraints.every((constraint) => constraint.type === 'memberOf');
-    const key = JSON.stringify([requires, constraints]);
-    const known = own ? this.#filters.get(key) : undefined;
+    // A plug-in's check may depend on the task and its group as well.
+    const key = JSON.stringify([requires, constraints, own ? undefined : [source.shape, source.group]]);
+    const known = this.#filters.get(key);
     if (known !== undefined) return known;
     const parts: FilterPart[] = requires.map((name) => ({
       code: 'ATTRIBUTE',
@@ -85,8 +87,10 @@ export class Compiler {
       condition: { kind: 'test', subject: { kind: 'attribute', name }, operator: 'exists', values: [] },
     }));
     for (const constraint of constraints) parts.push(this.#part(constraint, source));
-    const filter = new Filter(this.#cluster, parts);
-    if (own) this.#remember(key, filter);
+    const filter = new Filter(this.#cluster, parts, this.#filterNumber++);
+    // More distinct constraints than any cluster has at a time: drop all, those in use come back at once.
+    if (this.#filters.size >= 1024) this.#filters.clear();
+    this.#filters.set(key, filter);
     return filter;
   }
 
@@ -113,12 +117,6 @@ export class Compiler {
     };
     const label = `does not satisfy the placement constraint ${constraint.type}${expression === undefined ? '' : ` ${expression}`}`;
     return { code: constraint.type.toUpperCase(), label, condition: { kind: 'check', reads: check.reads, test } };
-  }
-
-  #remember(key: string, filter: Filter): void {
-    // More distinct constraints than any cluster has at a time: drop all, those in use come back at once.
-    if (this.#filters.size >= 1024) this.#filters = new Map();
-    this.#filters.set(key, filter);
   }
 
   #add<T extends { readonly type: string }>(table: Map<string, T>, plugin: T): void {

@@ -66,7 +66,8 @@ export class PluginLedger {
       reads: scorer.reads,
       score: (candidate) => {
         const score = this.#call(type, () => scorer.score(candidate));
-        if (typeof score === 'number' && !Number.isNaN(score)) return score;
+        // Infinity is the indexes' mark for "cannot take it": a plug-in's counts as the largest number.
+        if (typeof score === 'number' && !Number.isNaN(score)) return Math.min(score, Number.MAX_VALUE);
         throw new PluginFailure(type, `scored ${candidate.id} with ${String(score)}`);
       },
     };

@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { playScenario, strategyChoices } from './testing/scenario.ts';
+import { describe, expect, test } from 'vitest';
+import { playScenario, type ScenarioOptions, strategyChoices } from './testing/scenario.ts';
 import type { StrategySpec } from './types.ts';
 
 /** Decisions to compare, all tests of this file together. */
@@ -12,25 +12,64 @@ const two = one.flatMap((chain) => strategyChoices.map((strategy) => [...chain, 
 const three = two.flatMap((chain) => strategyChoices.map((strategy) => [...chain, strategy]));
 const chains: readonly (readonly StrategySpec[])[] = [[], ...one, ...two, ...three];
 
-test(
-  `the core decides as the oracle on ${decisions} random decisions, every chain of up to three strategies`,
-  { timeout: decisions },
-  () => {
-    let compared = 0;
-    let placed = 0;
-    for (let life = 0; compared < decisions; life++) {
-      const result = playScenario({
-        seed: seed * 1_000_003 + life,
-        steps: 400,
-        instances: 4 + (life % 9),
-        tasks: 10 + (life % 5) * 8,
-        // Every other life draws its chains, so that requests with different ones alternate.
-        ...(life % 2 === 0 ? { strategies: chains[(life / 2) % chains.length]! } : {}),
-      });
-      compared += result.decisions;
-      placed += result.placed;
-    }
-    expect(compared).toBeGreaterThanOrEqual(decisions);
-    expect(placed / compared).toBeGreaterThan(0.5);
-  },
-);
+/** Small blocks and a short log, so that small clusters go through splits, merges, evictions and fresh starts. */
+const tuning = (life: number): object => ({
+  blockSize: 4,
+  logSize: life % 3 === 0 ? 16 : 65_536,
+  scoreBytes: life % 5 === 0 ? 2000 : 2 ** 28,
+});
+
+function compare(many: number, lifeOf: (life: number) => Omit<ScenarioOptions, 'seed'>): void {
+  let compared = 0;
+  let placed = 0;
+  for (let life = 0; compared < many; life++) {
+    const result = playScenario({ seed: seed * 1_000_003 + life, ...lifeOf(life) });
+    compared += result.decisions;
+    placed += result.placed;
+  }
+  expect(compared).toBeGreaterThanOrEqual(many);
+  expect(placed / compared).toBeGreaterThan(0.5);
+}
+
+describe(`the core decides as the oracle (seed ${seed})`, { timeout: decisions }, () => {
+  test(`on ${decisions} random decisions, every chain of up to three strategies`, () => {
+    compare(decisions, (life) => ({
+      steps: 400,
+      instances: 4 + (life % 9),
+      tasks: 10 + (life % 5) * 8,
+      tuning: tuning(life),
+      // Every other life draws its chains, so that requests with different ones alternate.
+      ...(life % 2 === 0 ? { strategies: chains[(life / 2) % chains.length]! } : {}),
+    }));
+  });
+
+  test(`on ${decisions / 10} decisions packing by one resource, tasks of many sizes in turn`, () => {
+    compare(decisions / 10, (life) => ({
+      steps: 600,
+      instances: 10 + (life % 30),
+      tasks: 60 + (life % 3) * 40,
+      plain: true,
+      strategies: [{ type: 'binpack', field: life % 2 === 0 ? 'cpu' : 'memory' }],
+      tuning: tuning(life),
+    }));
+  });
+
+  test(`on ${decisions / 50} decisions in clusters of hundreds of instances`, () => {
+    compare(decisions / 50, (life) => ({
+      steps: 1200,
+      instances: 150 + (life % 3) * 100,
+      tasks: 300,
+      tuning: { logSize: 1024 },
+      ...(life % 2 === 0 ? { strategies: chains[(life * 7) % chains.length]! } : {}),
+    }));
+  });
+
+  test(`on ${decisions / 500} decisions in clusters of more than two thousand instances`, () => {
+    compare(decisions / 500, (life) => ({
+      steps: 400,
+      instances: 3000,
+      tasks: 500,
+      ...(life % 2 === 0 ? { strategies: chains[(life * 11) % chains.length]! } : {}),
+    }));
+  });
+});

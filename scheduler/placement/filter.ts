@@ -33,6 +33,8 @@ export interface PartTest {
 
 export class Filter {
   readonly parts: readonly FilterPart[];
+  /** Distinguishes it from every other filter of the cluster. */
+  readonly number: number;
   readonly #cluster: Cluster;
   readonly #leaves: Leaf[] = [];
   readonly #programs: readonly WordProgram[];
@@ -42,8 +44,9 @@ export class Filter {
   #cursor = 0;
   #generation = -1;
 
-  constructor(cluster: Cluster, parts: readonly FilterPart[]) {
+  constructor(cluster: Cluster, parts: readonly FilterPart[], number: number) {
     this.#cluster = cluster;
+    this.number = number;
     this.parts = parts;
     this.#programs = parts.map((part) => this.#program(part.condition));
   }

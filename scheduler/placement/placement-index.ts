@@ -1,4 +1,5 @@
 /** The placement core: the index of one cluster and the decisions on it. */
+import { Chooser, type Tuning } from './chooser.ts';
 import { Cluster, type TaskEntry } from './cluster.ts';
 import { checkInstance, checkShape, Compiler } from './compile.ts';
 import { PluginFailure, PluginLedger } from './containment.ts';
@@ -6,7 +7,7 @@ import { seededRandom } from './random.ts';
 import { explain, explainOne } from './reasons.ts';
 import type { Request } from './request.ts';
 import { orderForScaleIn } from './scale-in.ts';
-import { chooseByScan } from './scan.ts';
+
 import type {
   InstanceSpec,
   Placed,
@@ -18,24 +19,27 @@ import type {
   Unplaceable,
 } from './types.ts';
 
-/** Changes the logs keep: readers further behind start over. A power of two. */
-const logSize = 65_536;
-
 /** An empty index. The same seed and the same calls give the same decisions on every machine. */
-export function createPlacementIndex(options: PlacementOptions): PlacementIndex {
+export function createPlacementIndex(options: PlacementOptions & Tuning): PlacementIndex {
   return new Index(options);
 }
 
 class Index implements PlacementIndex {
-  readonly #cluster = new Cluster(logSize);
+  readonly #cluster: Cluster;
+  readonly #chooser: Chooser;
   readonly #ledger: PluginLedger;
   readonly #compiler: Compiler;
   readonly #draw: (count: number) => number;
   #requests = new WeakMap<PlacementRequest, Request>();
+  /** Groups from which on the empty ones are forgotten. */
+  #manyGroups = 1024;
 
-  constructor({ seed, strategies = [], constraints = [], stopwatch, pluginBudgetMs = 20 }: PlacementOptions) {
+  constructor(options: PlacementOptions & Tuning) {
+    const { seed, strategies = [], constraints = [], stopwatch, pluginBudgetMs = 20, logSize = 65_536 } = options;
     const random = seededRandom(seed);
     this.#draw = (count) => Math.floor(random() * count);
+    this.#cluster = new Cluster(logSize);
+    this.#chooser = new Chooser(this.#cluster, this.#draw, options);
     this.#ledger = new PluginLedger(stopwatch, pluginBudgetMs);
     this.#compiler = new Compiler(this.#cluster, this.#ledger, { strategies, constraints });
   }
@@ -70,7 +74,7 @@ class Index implements PlacementIndex {
         const request = without.size === 0 ? this.#compiled(source) : this.#compiler.compile(source, without);
         this.#ledger.begin();
         request.filter?.sync();
-        const slot = chooseByScan(this.#cluster, request, this.#draw);
+        const slot = this.#chooser.choose(request);
         if (slot === -1) return { unplaceable: explain(this.#cluster, request) };
         const instanceId = this.#cluster.specs[slot]!.id;
         return warnings.length === 0 ? { instanceId } : { instanceId, warnings };
@@ -118,10 +122,18 @@ class Index implements PlacementIndex {
   #compiled(source: PlacementRequest): Request {
     let request = this.#requests.get(source);
     if (request === undefined) {
+      if (this.#cluster.groups.size > this.#manyGroups) this.#forgetGroups();
       request = this.#compiler.compile(source, new Set());
       this.#requests.set(source, request);
     }
     return request;
+  }
+
+  #forgetGroups(): void {
+    this.#cluster.forgetEmptyGroups();
+    this.#requests = new WeakMap();
+    this.#chooser.clear();
+    this.#manyGroups = Math.max(1024, 2 * this.#cluster.groups.size);
   }
 }
 

@@ -1,5 +1,6 @@
 /** A placement request made ready: validated, its filter and scorers opened. One feasibility function, `causes`, for all. */
 import { SlotCandidate } from './candidate.ts';
+import type { Column } from './attributes.ts';
 import { type Cluster, type Group, placeable, portsOf } from './cluster.ts';
 import type { Scorer } from './extension.ts';
 import type { Filter } from './filter.ts';
@@ -30,6 +31,12 @@ export class Request {
   /** Whether equal candidates are drawn from; otherwise the one added first is taken. */
   readonly draws: boolean;
   readonly candidate: SlotCandidate;
+  /** What keeps the answer: see `Reads`. */
+  readonly index: 'sorted' | 'scored' | 'scan';
+  /** The attributes of the chain's leading spreads. */
+  readonly spreadColumns: readonly Column[];
+  /** The same for requests that any index may treat alike. */
+  readonly key: string;
   readonly #cluster: Cluster;
 
   constructor(
@@ -52,6 +59,36 @@ export class Request {
     this.scorers = deciding.map(({ scorer }) => scorer);
     this.names = deciding.map(({ name }) => name);
     this.candidate = new SlotCandidate(cluster, group);
+    const leading = this.scorers.findIndex(({ reads }) => reads.kind !== 'spread');
+    const spreads = leading === -1 ? this.scorers : this.scorers.slice(0, leading);
+    this.spreadColumns = spreads.flatMap(({ reads }) =>
+      reads.kind === 'spread' ? cluster.column(reads.attribute) : [],
+    );
+    this.index = this.#indexFor(this.scorers.slice(spreads.length));
+    this.key = JSON.stringify([
+      source.shape,
+      source.strategies,
+      source.kind,
+      this.distinct,
+      filter?.number ?? -1,
+      this.#readsGroup() ? group.number : -1,
+      this.names,
+    ]);
+  }
+
+  #indexFor(rest: readonly Scorer[]): 'sorted' | 'scored' | 'scan' {
+    const { shape } = this;
+    if (this.spreadColumns.length > 2) return 'scan';
+    if (rest.some(({ reads }) => reads.kind === 'spread' || reads.kind === 'cluster')) return 'scan';
+    const packs = this.scorers.length === 1 && rest[0]?.reads.kind === 'remaining';
+    // The shared order knows CPU and memory only; what else can rule instances out would make it look at many in vain.
+    const plain = !this.draws && !this.distinct && this.ports.length === 0 && shape.gpus === 0;
+    return packs && plain ? 'sorted' : 'scored';
+  }
+
+  /** Whether requests of different groups may differ in their answers. */
+  #readsGroup(): boolean {
+    return this.distinct || this.scorers.some(({ reads }) => reads.kind !== 'remaining' && reads.kind !== 'instance');
   }
 
   /** The feasibility function: every cause that keeps the slot from taking the request now. Call `filter.sync()` before. */

@@ -51,7 +51,8 @@ export class Oracle {
     let candidates = hosts.filter((host) => this.#feasible(host, request));
     for (const strategy of withDefaults(request)) {
       if (strategy.type === 'random') return this.#drawn(candidates)?.spec.id;
-      const scores = candidates.map((host) => this.#score(strategy, host, request, hosts));
+      const score = scoreOf(strategy, request, hosts);
+      const scores = candidates.map(score);
       const least = Math.min(...scores);
       candidates = candidates.filter((_, index) => scores[index] === least);
     }
@@ -77,13 +78,14 @@ export class Oracle {
           candidates = [this.#drawn(candidates)!];
           break;
         }
+        const score = scoreOf(strategy, candidates[0]!, hosts);
         const scores = candidates.map((task) => {
           const host = hosts.find(({ spec }) => spec.id === task.instanceId)!;
           return strategy.type === 'binpack'
             ? amount(strategy) === 'cpu'
               ? room(host, 'cpu') + task.shape.cpu
               : room(host, 'memory') + task.shape.memory
-            : this.#score(strategy, host, task, hosts);
+            : score(host);
         });
         const most = Math.max(...scores);
         candidates = candidates.filter((_, index) => scores[index] === most);
@@ -126,27 +128,27 @@ export class Oracle {
     return this.#queries.get(expression)!({ ...spec, runningTasksCount: live.length, taskGroups });
   }
 
-  #score(
-    strategy: StrategySpec,
-    host: Host,
-    { shape, group }: Pick<PlacedTask, 'shape' | 'group'>,
-    hosts: readonly Host[],
-  ): number {
-    const mine = (some: readonly Host[]): number =>
-      some.flatMap(({ tasks }) => tasks).filter((task) => task.counts && task.group === group).length;
-    if (strategy.type === 'binpack') return room(host, amount(strategy));
-    if (strategy.type === 'slipway:roomiest') return -room(host, 'memory');
-    if (strategy.type === 'slipway:best-fit') return squares(host, shape);
-    const { field = '' } = strategy as { readonly field?: string };
-    if (field === 'instanceId' || field === 'host') return mine([host]);
-    const name = field.replace('attribute:', '');
-    const value = host.spec.attributes.get(name);
-    return mine(hosts.filter(({ spec }) => spec.attributes.get(name) === value));
-  }
-
   #drawn<T>(candidates: readonly T[]): T | undefined {
     return candidates.length === 0 ? undefined : candidates[Math.floor(this.#random() * candidates.length)];
   }
+}
+
+/** Less is better. */
+function scoreOf(
+  strategy: StrategySpec,
+  { shape, group }: Pick<PlacedTask, 'shape' | 'group'>,
+  hosts: readonly Host[],
+): (host: Host) => number {
+  const mine = ({ tasks }: Host): number => tasks.filter((task) => task.counts && task.group === group).length;
+  if (strategy.type === 'binpack') return (host) => room(host, amount(strategy));
+  if (strategy.type === 'slipway:roomiest') return (host) => -room(host, 'memory');
+  if (strategy.type === 'slipway:best-fit') return (host) => squares(host, shape);
+  const { field = '' } = strategy as { readonly field?: string };
+  if (field === 'instanceId' || field === 'host') return mine;
+  const valueOf = ({ spec }: Host): string | undefined => spec.attributes.get(field.replace('attribute:', ''));
+  const sums = new Map<string | undefined, number>();
+  for (const host of hosts) sums.set(valueOf(host), (sums.get(valueOf(host)) ?? 0) + mine(host));
+  return (host) => sums.get(valueOf(host))!;
 }
 
 const serviceDefault: readonly StrategySpec[] = [

@@ -13,6 +13,8 @@ export interface ScenarioOptions {
   readonly tasks: number;
   /** The chain of strategies to try, otherwise chains are drawn. */
   readonly strategies?: readonly StrategySpec[];
+  /** Requests only of CPU and memory, without constraints: what the sorted index serves. */
+  readonly plain?: boolean;
   readonly tuning?: object;
 }
 
@@ -22,6 +24,7 @@ export interface ScenarioResult {
   readonly placed: number;
 }
 
+/** What chains of ECS are made of. */
 export const strategyChoices: readonly StrategySpec[] = [
   { type: 'random' },
   { type: 'spread', field: 'instanceId' },
@@ -73,7 +76,7 @@ class Scenario {
   }
 
   play(): ScenarioResult {
-    for (let count = this.#below(this.#options.instances); count >= 0; count--) this.#arrive();
+    for (let count = this.#options.instances * (0.5 + this.#random() / 2); count > 0; count--) this.#arrive();
     for (this.#step = 0; this.#step < this.#options.steps; this.#step++) {
       if (this.#requests.length === 0 || this.#chance(0.03)) this.#requests = this.#drawRequests();
       const dice = this.#random();
@@ -157,6 +160,8 @@ class Scenario {
     const group = this.#one(this.#tasks)?.group ?? '';
     const ids = this.#tasks.filter((task) => task.group === group).map((task) => task.id);
     const strategies = this.#one(this.#requests)?.strategies ?? [];
+    // Scores of the core's own are not renewed from task to task: only ECS's strategies have a specification in reverse.
+    if (strategies.some(({ type }) => type.includes(':'))) return;
     const actual = this.#core.scaleInOrder(ids, strategies).join();
     this.#same('scaleInOrder', actual, this.#oracle.scaleInOrder(ids, strategies).join(), strategies);
   }
@@ -193,13 +198,24 @@ class Scenario {
       group: standalone ? 'family:batch' : `service:${this.#below(4)}`,
       shape: this.#drawShape(),
       constraints: this.#drawConstraints(),
-      strategies: this.#options.strategies ?? Array.from({ length: this.#below(4) }, () => this.#one(strategyChoices)!),
+      strategies: this.#options.strategies ?? this.#drawChain(),
       kind: standalone ? 'standalone' : 'service',
     };
   }
 
+  #drawChain(): readonly StrategySpec[] {
+    if (this.#chance(0.05)) return [this.#one(strategyChoices)!, { type: 'slipway:best-fit' }];
+    return Array.from({ length: this.#below(4) }, () => this.#one(strategyChoices)!);
+  }
+
   #drawShape(): TaskShape {
     const odd = this.#chance(0.15);
+    if (this.#options.plain === true) {
+      const [cpu, memory] = odd
+        ? [this.#below(300), this.#below(600)]
+        : [this.#one([64, 128, 256])!, this.#one([64, 128, 512])!];
+      return { cpu, memory, gpus: 0, tcpPorts: [], udpPorts: [], requires: [] };
+    }
     return {
       cpu: odd ? this.#below(300) : this.#one([0, 128, 128, 256, 512])!,
       memory: odd ? this.#below(600) : this.#one([64, 128, 256, 512])!,
@@ -212,6 +228,8 @@ class Scenario {
 
   #drawConstraints(): readonly ConstraintSpec[] {
     const constraints: ConstraintSpec[] = [];
+    if (this.#options.plain === true)
+      return this.#chance(0.2) ? [{ type: 'memberOf', expression: expressions[0]! }] : [];
     if (this.#chance(0.15)) constraints.push({ type: 'distinctInstance' });
     while (this.#chance(0.3)) constraints.push({ type: 'memberOf', expression: this.#one(expressions)! });
     return constraints;

@@ -1,0 +1,275 @@
+/**
+ * The scores of one class of tasks on every instance, renewed where instances changed, with the best of every 32 and of
+ * every 1024 instances. Any strategy that looks at one instance at a time is served, and `spread` over attributes before
+ * it: the instances are then parted by the attributes' values. A change costs a few steps, a decision O(n / 1024).
+ */
+import type { Column } from './attributes.ts';
+import type { Cluster } from './cluster.ts';
+import type { Scorer } from './extension.ts';
+import type { Request } from './request.ts';
+import { pick } from './scan.ts';
+
+/** The instances that share the values of all attributes the class spreads over. */
+interface Part {
+  /** The value numbers, one a column. */
+  readonly values: readonly number[];
+  /** The best slot of each 32 and of each 1024, or -1. */
+  readonly best: Int32Array;
+  readonly bestOfMany: Int32Array;
+}
+
+/** One number made of the scores of one or more strategies. */
+type Plane = readonly { readonly scorer: Scorer; readonly factor: number }[];
+
+/** An attribute with more values than this is not parted by: each part costs a bit of memory for every 32 instances. */
+export const widestSpread = 256;
+
+/** Scores of different strategies share a number as long as it stays exact. */
+const exact = 2 ** 53;
+
+export class ScoreView {
+  readonly #cluster: Cluster;
+  readonly #request: Request;
+  readonly #columns: readonly Column[];
+  readonly #planes: readonly Plane[];
+  #cursor = 0;
+  #generation = -1;
+  /** Scores by slot, a plane an array; Infinity in the first where the instance cannot take the task. */
+  #scores: readonly Float64Array[] = [];
+  #partOf = new Int32Array(0);
+  #parts: Part[] = [];
+  readonly #partNumbers = new Map<number, number>();
+
+  /** `columns` are the attributes of the chain's leading spreads, `scorers` what follows them. */
+  constructor(cluster: Cluster, request: Request, columns: readonly Column[], scorers: readonly Scorer[]) {
+    this.#cluster = cluster;
+    this.#request = request;
+    this.#columns = columns;
+    this.#planes = planesOf(scorers);
+  }
+
+  /** Bytes this view keeps. */
+  get bytes(): number {
+    return this.#cluster.capacity * (8 * Math.max(1, this.#planes.length) + (this.#columns.length === 0 ? 0 : 4));
+  }
+
+  choose(draw: (count: number) => number): number {
+    this.#sync();
+    const counts = this.#columns.map((column) => this.#cluster.countsByValue(this.#request.group, column));
+    let best = -1;
+    let bestParts: number[] = [];
+    for (let number = 0; number < this.#parts.length; number++) {
+      const slot = this.#bestOf(this.#parts[number]!);
+      if (slot === -1) continue;
+      const order = best === -1 ? -1 : this.#compareParts(counts, number, bestParts[0]!);
+      if (order > 0) continue;
+      if (order < 0) bestParts = [number];
+      else bestParts.push(number);
+      if (order < 0 || this.#less(slot, best)) best = slot;
+    }
+    if (best === -1 || !this.#request.draws) return best;
+    return pick(this.#equals(best, bestParts), true, draw);
+  }
+
+  /** All slots of the parts that score as `best` does, in order. */
+  #equals(best: number, parts: readonly number[]): readonly number[] {
+    const equal: number[] = [];
+    for (let slot = 0; slot < this.#cluster.slots; slot++) {
+      if (this.#columns.length > 0 && !parts.includes(this.#partOf[slot]!)) continue;
+      if (this.#scores.every((plane) => plane[slot] === plane[best])) equal.push(slot);
+    }
+    return equal;
+  }
+
+  #compareParts(counts: readonly (readonly number[])[], left: number, right: number): number {
+    for (let column = 0; column < counts.length; column++) {
+      const byValue = counts[column]!;
+      const difference =
+        (byValue[this.#parts[left]!.values[column]!] ?? 0) - (byValue[this.#parts[right]!.values[column]!] ?? 0);
+      if (difference !== 0) return difference;
+    }
+    return 0;
+  }
+
+  #bestOf(part: Part): number {
+    let best = -1;
+    for (let index = 0; index < part.bestOfMany.length; index++) {
+      const slot = part.bestOfMany[index]!;
+      if (slot !== -1 && (best === -1 || this.#less(slot, best))) best = slot;
+    }
+    return best;
+  }
+
+  #sync(): void {
+    const cluster = this.#cluster;
+    const log = cluster.changes;
+    if (
+      this.#generation !== cluster.generation ||
+      this.#scores[0]!.length !== cluster.capacity ||
+      !log.reaches(this.#cursor) ||
+      log.end - this.#cursor > cluster.slots
+    ) {
+      this.#rebuild();
+    } else {
+      // A plug-in may throw half-way: until everything is done the view is void.
+      this.#generation = -1;
+      for (let position = this.#cursor; position < log.end; position++) {
+        const slot = log.at(position);
+        if (slot !== -1) this.#renew(slot);
+      }
+    }
+    this.#cursor = log.end;
+    this.#generation = cluster.generation;
+  }
+
+  #rebuild(): void {
+    const { capacity, slots } = this.#cluster;
+    this.#generation = -1;
+    this.#scores = Array.from({ length: Math.max(1, this.#planes.length) }, () =>
+      new Float64Array(capacity).fill(Infinity),
+    );
+    this.#partOf = new Int32Array(this.#columns.length === 0 ? 0 : capacity);
+    this.#parts = [];
+    this.#partNumbers.clear();
+    if (this.#columns.length === 0) this.#addPart([]);
+    for (let slot = 0; slot < slots; slot++) {
+      const part = this.#partNow(slot);
+      if (this.#columns.length > 0) this.#partOf[slot] = part;
+      if (this.#request.causes(slot) !== 0) continue;
+      this.#write(slot);
+      this.#offer(this.#parts[part]!, slot);
+    }
+  }
+
+  #renew(slot: number): void {
+    const part = this.#partNow(slot);
+    const first = this.#scores[0]!;
+    const before = first[slot]!;
+    if (this.#columns.length > 0 && this.#partOf[slot] !== part) {
+      const left = this.#parts[this.#partOf[slot]!]!;
+      first[slot] = Infinity;
+      this.#withdraw(left, this.#partOf[slot]!, slot);
+      this.#partOf[slot] = part;
+    }
+    const moved = this.#parts[part]!;
+    if (this.#request.causes(slot) !== 0) {
+      first[slot] = Infinity;
+      if (before !== Infinity) this.#withdraw(moved, part, slot);
+      return;
+    }
+    const improved = this.#write(slot);
+    if (improved) this.#offer(moved, slot);
+    else this.#withdraw(moved, part, slot);
+  }
+
+  /** Writes the scores; returns whether the slot is at least as good as before. */
+  #write(slot: number): boolean {
+    const scores = this.#scores;
+    let order = 0;
+    for (let index = 0; index < this.#planes.length; index++) {
+      const score = this.#evaluate(this.#planes[index]!, slot);
+      if (order === 0) order = score - scores[index]![slot]!;
+      scores[index]![slot] = score;
+    }
+    if (this.#planes.length === 0) scores[0]![slot] = 0;
+    return order <= 0;
+  }
+
+  #evaluate(plane: Plane, slot: number): number {
+    const { candidate } = this.#request;
+    candidate.slot = slot;
+    let sum = 0;
+    for (let index = 0; index < plane.length; index++) {
+      const { scorer, factor } = plane[index]!;
+      sum += scorer.score(candidate) * factor;
+    }
+    return sum;
+  }
+
+  /** The slot may have become the best of its block. */
+  #offer(part: Part, slot: number): void {
+    const block = slot >>> 5;
+    const best = part.best[block]!;
+    if (best !== slot) {
+      if (best !== -1 && !this.#less(slot, best)) return;
+      part.best[block] = slot;
+    }
+    const many = slot >>> 10;
+    const bestOfMany = part.bestOfMany[many]!;
+    if (bestOfMany !== slot && (bestOfMany === -1 || this.#less(slot, bestOfMany))) part.bestOfMany[many] = slot;
+  }
+
+  /** The slot may no longer be the best of its block. */
+  #withdraw(part: Part, number: number, slot: number): void {
+    const block = slot >>> 5;
+    if (part.best[block] !== slot) return;
+    const first = this.#scores[0]!;
+    const parted = this.#columns.length > 0;
+    let best = -1;
+    for (let other = block << 5; other < (block + 1) << 5; other++) {
+      if (first[other] === Infinity || (parted && this.#partOf[other] !== number)) continue;
+      if (best === -1 || this.#less(other, best)) best = other;
+    }
+    part.best[block] = best;
+    const many = slot >>> 10;
+    if (part.bestOfMany[many] !== slot) return;
+    best = -1;
+    const end = Math.min((many + 1) << 5, part.best.length);
+    for (let index = many << 5; index < end; index++) {
+      const other = part.best[index]!;
+      if (other !== -1 && (best === -1 || this.#less(other, best))) best = other;
+    }
+    part.bestOfMany[many] = best;
+  }
+
+  #less(left: number, right: number): boolean {
+    const first = this.#scores[0]!;
+    const difference = first[left]! - first[right]!;
+    if (difference !== 0) return difference < 0;
+    for (let plane = 1; plane < this.#scores.length; plane++) {
+      const scores = this.#scores[plane]!;
+      if (scores[left] !== scores[right]) return scores[left]! < scores[right]!;
+    }
+    return left < right;
+  }
+
+  #partNow(slot: number): number {
+    if (this.#columns.length === 0) return 0;
+    // Different for different values: there are at most `widestSpread` values a column, and two columns.
+    let key = 0;
+    for (const column of this.#columns) key = key * widestSpread + column.bySlot[slot]!;
+    const number = this.#partNumbers.get(key);
+    if (number !== undefined) return number;
+    this.#partNumbers.set(key, this.#parts.length);
+    return this.#addPart(this.#columns.map((column) => column.bySlot[slot]!));
+  }
+
+  #addPart(values: readonly number[]): number {
+    const { capacity } = this.#cluster;
+    return (
+      this.#parts.push({
+        values,
+        best: new Int32Array(capacity >>> 5).fill(-1),
+        bestOfMany: new Int32Array(Math.max(1, capacity >>> 10)).fill(-1),
+      }) - 1
+    );
+  }
+}
+
+/** Puts scores with known bounds into one number, as long as it stays exact. */
+function planesOf(scorers: readonly Scorer[]): readonly Plane[] {
+  const planes: { scorer: Scorer; factor: number }[][] = [];
+  let room = 0;
+  for (const scorer of scorers.toReversed()) {
+    const bound = scorer.bound ?? Infinity;
+    const plane = planes[0];
+    if (plane === undefined || bound * room > exact) {
+      planes.unshift([{ scorer, factor: 1 }]);
+      room = bound;
+    } else {
+      plane.unshift({ scorer, factor: room });
+      room *= bound;
+    }
+  }
+  return planes;
+}
