@@ -1,0 +1,275 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import type { Agent } from './index.ts';
+import { engineMissing, server, TestControlPlane, TestEngine, until } from './test-bench.ts';
+
+const missing = await engineMissing();
+
+if (missing !== undefined && process.env['CI']) {
+  test('a Docker engine answers', () => expect.fail(missing));
+}
+
+describe.skipIf(missing !== undefined)(
+  `an agent beside a Docker engine${missing === undefined ? '' : ` (skipped: ${missing})`}`,
+  () => {
+    let plane: TestControlPlane;
+    let engine: TestEngine;
+    let agent: Agent;
+    let dataDir: string;
+    let instance: string;
+
+    beforeAll(async () => {
+      engine = await TestEngine.open();
+      plane = await TestControlPlane.open();
+      dataDir = await engine.folder();
+      agent = plane.agent({ dataDir });
+      instance = (await agent.start()).containerInstanceArn;
+      await plane.untilConnected(instance, true);
+    });
+
+    afterAll(async () => {
+      await agent?.stop();
+      await plane?.[Symbol.asyncDispose]();
+      await engine?.[Symbol.asyncDispose]();
+    });
+
+    const run = async (...containers: Parameters<TestControlPlane['register']>[0]['containerDefinitions'] & object) =>
+      plane.place(await plane.register({ containerDefinitions: containers }), instance);
+
+    test('a registered instance has the capabilities, the resources and the zone of its host', async () => {
+      const record = await plane.instance(instance);
+      expect(record.cpu % 1024).toBe(0);
+      expect(record.memory).toBeGreaterThan(100);
+      expect(record.reservedTcpPorts).toContain(22);
+      expect(record.attributes).toContainEqual({ name: 'ecs.availability-zone', value: 'us-east-1a' });
+      expect(record.attributes).toContainEqual({ name: 'com.amazonaws.ecs.capability.ecr-auth' });
+      expect(record.dockerVersion).toMatch(/^DockerVersion: /);
+    });
+
+    test('a task runs with a dynamic port that serves, and stops when told', async () => {
+      const web = engine.container('web', 'echo -n hello > /tmp/index.html; exec busybox httpd -f -p 8080 -h /tmp', {
+        portMappings: [{ containerPort: 8080, hostPort: 0, protocol: 'tcp' }],
+        stopTimeout: 1,
+      });
+      const { id, arn } = await run(web);
+      const task = await plane.untilTask(id, 'RUNNING');
+      const [binding] = task.containers[0]?.networkBindings ?? [];
+      expect(binding).toMatchObject({ bindIP: '127.0.0.1', containerPort: 8080, protocol: 'tcp' });
+      const text = await until(
+        () =>
+          fetch(`http://127.0.0.1:${binding?.hostPort}/index.html`).then(
+            (answer) => answer.text(),
+            () => undefined,
+          ),
+        'an answer of the container',
+      );
+      expect(text).toBe('hello');
+      expect(task.startedAt).toBeGreaterThanOrEqual(task.createdAt);
+
+      await plane.stopTask(id);
+      const stopped = await plane.untilTask(id, 'STOPPED');
+      expect(stopped).toMatchObject({ stopCode: 'UserInitiated', stoppedReason: 'Task stopped by user' });
+      const [container] = await engine.containersOf(arn);
+      expect(container?.State).toBe('exited');
+    });
+
+    test('an essential container that exits ends the task, and the others are stopped', async () => {
+      const { id } = await run(
+        engine.container('main', 'busybox sleep 1; exit 7'),
+        engine.container('side', server, { essential: false }),
+      );
+      const task = await plane.untilTask(id, 'STOPPED');
+      expect(task).toMatchObject({
+        desiredStatus: 'STOPPED',
+        stopCode: 'EssentialContainerExited',
+        stoppedReason: 'Essential container in task exited',
+      });
+      expect(task.containers.map(({ name, lastStatus, exitCode }) => ({ name, lastStatus, exitCode }))).toEqual([
+        { name: 'main', lastStatus: 'STOPPED', exitCode: 7 },
+        { name: 'side', lastStatus: 'STOPPED', exitCode: 0 },
+      ]);
+    });
+
+    test('an image that cannot be had stops the task with CannotPullContainerError', async () => {
+      const { id } = await run({ ...engine.container('main', server), image: '127.0.0.1:1/nothing:here' });
+      const task = await plane.untilTask(id, 'STOPPED', 30_000);
+      expect(task.stopCode).toBe('TaskFailedToStart');
+      expect(task.stoppedReason).toMatch(/^CannotPullContainerError: /);
+      expect(task.startedAt).toBeUndefined();
+    });
+
+    test('containers start in the order of their dependencies, and a failed one keeps its dependents from starting', async () => {
+      const good = await run(
+        engine.container('init', 'exit 0', { essential: false }),
+        engine.container('main', server, { dependsOn: [{ containerName: 'init', condition: 'SUCCESS' }] }),
+      );
+      const bad = await run(
+        engine.container('init', 'exit 3', { essential: false }),
+        engine.container('main', server, { dependsOn: [{ containerName: 'init', condition: 'SUCCESS' }] }),
+      );
+      const running = await plane.untilTask(good.id, 'RUNNING');
+      expect(running.containers[0]).toMatchObject({ lastStatus: 'STOPPED', exitCode: 0 });
+      const failed = await plane.untilTask(bad.id, 'STOPPED');
+      expect(failed.stopCode).toBe('TaskFailedToStart');
+      expect(failed.stoppedReason).toMatch(/init exited with code 3/);
+      await plane.stopTask(good.id);
+      await plane.untilTask(good.id, 'STOPPED');
+    });
+
+    test('health reaches the records within about a second of its change', async () => {
+      const { id, arn } = await run(
+        engine.container('main', server, {
+          healthCheck: {
+            command: ['CMD', '/bin/busybox', 'test', '!', '-e', '/tmp/sick'],
+            interval: 1,
+            retries: 1,
+            timeout: 2,
+          },
+        }),
+      );
+      const health = (status: string): Promise<true> =>
+        until(async () => ((await plane.task(id)).healthStatus === status ? true : undefined), `health ${status}`);
+      await health('HEALTHY');
+      const [container] = await engine.containersOf(arn);
+      const exec = await engine.docker
+        .getContainer(container?.Id ?? '')
+        .exec({ Cmd: ['/bin/busybox', 'touch', '/tmp/sick'] });
+      await exec.start({ Detach: true });
+      await health('UNHEALTHY');
+      await plane.stopTask(id);
+      await plane.untilTask(id, 'STOPPED');
+    });
+
+    test('a restart policy restarts a container in place', async () => {
+      const { id, arn } = await run(
+        engine.container('main', 'busybox sleep 1; exit 1', {
+          restartPolicy: { enabled: true, restartAttemptPeriod: 0 },
+        }),
+      );
+      await plane.untilTask(id, 'RUNNING');
+      const first = (await engine.containersOf(arn))[0]?.Id ?? '';
+      const started = (await engine.docker.getContainer(first).inspect()).State.StartedAt;
+      await until(async () => {
+        const { State: state } = await engine.docker.getContainer(first).inspect();
+        return state.Running && state.StartedAt !== started ? true : undefined;
+      }, 'the same container running again');
+      expect((await plane.task(id)).lastStatus).toBe('RUNNING');
+      await plane.stopTask(id);
+      await plane.untilTask(id, 'STOPPED');
+    });
+
+    test('volumes are shared between containers, environment and command overrides arrive', async () => {
+      const definition = await plane.register({
+        volumes: [{ name: 'shared', host: {} }],
+        containerDefinitions: [
+          engine.container('writer', 'echo "$GREETING" > /data/note', {
+            essential: false,
+            environment: [{ name: 'GREETING', value: 'of the definition' }],
+            mountPoints: [{ sourceVolume: 'shared', containerPath: '/data' }],
+          }),
+          engine.container('reader', 'exit 9', {
+            dependsOn: [{ containerName: 'writer', condition: 'SUCCESS' }],
+            mountPoints: [{ sourceVolume: 'shared', containerPath: '/data', readOnly: true }],
+          }),
+        ],
+      });
+      const { id } = await plane.place(definition, instance, {
+        overrides: {
+          containerOverrides: [
+            { name: 'writer', environment: [{ name: 'GREETING', value: 'overridden' }] },
+            { name: 'reader', command: ['busybox grep -q overridden /data/note && exit 42'] },
+          ],
+        },
+      });
+      const task = await plane.untilTask(id, 'STOPPED');
+      expect(task.containers.map(({ exitCode }) => exitCode)).toEqual([0, 42]);
+    });
+
+    test('what could let a task out of its container is refused, and the reason names it', async () => {
+      const privileged = await run(engine.container('main', server, { privileged: true }));
+      const mount = await plane.place(
+        await plane.register({
+          volumes: [{ name: 'root', host: { sourcePath: '/' } }],
+          containerDefinitions: [
+            engine.container('main', server, { mountPoints: [{ sourceVolume: 'root', containerPath: '/host' }] }),
+          ],
+        }),
+        instance,
+      );
+      const first = await plane.untilTask(privileged.id, 'STOPPED');
+      expect(first).toMatchObject({ stopCode: 'TaskFailedToStart' });
+      expect(first.stoppedReason).toMatch(/privileged is denied .* allow\.privileged/);
+      expect((await plane.untilTask(mount.id, 'STOPPED')).stoppedReason).toMatch(/host path \/ is denied/);
+      expect(await engine.containersOf(privileged.arn)).toEqual([]);
+    });
+
+    test('a container that is removed by hand ends its task', async () => {
+      const { id, arn } = await run(engine.container('main', server));
+      await plane.untilTask(id, 'RUNNING');
+      const [container] = await engine.containersOf(arn);
+      await engine.docker.getContainer(container?.Id ?? '').remove({ force: true });
+      expect((await plane.untilTask(id, 'STOPPED')).stopCode).toBe('EssentialContainerExited');
+    });
+
+    test('a restarted agent keeps its identity and adopts running containers; a stopped one is reported', async () => {
+      const kept = await run(engine.container('main', server));
+      const died = await run(engine.container('main', server));
+      await plane.untilTask(kept.id, 'RUNNING');
+      await plane.untilTask(died.id, 'RUNNING');
+      const before = await engine.containersOf(kept.arn);
+      await agent.stop();
+      await plane.untilConnected(instance, false);
+      const [victim] = await engine.containersOf(died.arn);
+      await engine.docker.getContainer(victim?.Id ?? '').kill();
+
+      agent = plane.agent({ dataDir });
+      expect((await agent.start()).containerInstanceArn).toBe(instance);
+      await plane.untilConnected(instance, true);
+      const stopped = await plane.untilTask(died.id, 'STOPPED');
+      expect(stopped.containers[0]?.exitCode).toBe(137);
+      const after = await engine.containersOf(kept.arn);
+      expect(after.map(({ Id, State }) => ({ Id, State }))).toEqual(before.map(({ Id }) => ({ Id, State: 'running' })));
+      expect((await plane.task(kept.id)).lastStatus).toBe('RUNNING');
+      await plane.stopTask(kept.id);
+      await plane.untilTask(kept.id, 'STOPPED');
+    });
+
+    test('while the server is away containers run on; what happened is reported when it is back', async () => {
+      const kept = await run(engine.container('main', server));
+      const brief = await run(engine.container('main', 'busybox sleep 1; exit 5'));
+      await plane.untilTask(kept.id, 'RUNNING');
+      await plane.stopServer();
+      const stop = plane.stopTask(kept.id);
+      await until(
+        async () => ((await engine.containersOf(brief.arn))[0]?.State === 'exited' ? true : undefined),
+        'the brief task over',
+      );
+      await stop;
+      expect((await engine.containersOf(kept.arn))[0]?.State).toBe('running');
+      await plane.startServer();
+      expect((await plane.untilTask(brief.id, 'STOPPED')).containers[0]?.exitCode).toBe(5);
+      await plane.untilTask(kept.id, 'STOPPED');
+      expect((await engine.containersOf(kept.arn))[0]?.State).toBe('exited');
+      await plane.untilConnected(instance, true);
+    });
+
+    test('an agent stops what the control plane does not want, and says so about what it lost', async () => {
+      const unwanted = await run(engine.container('main', server));
+      await plane.untilTask(unwanted.id, 'RUNNING');
+      await plane.stopServer();
+      const record = await plane.task(unwanted.id);
+      await plane.records.commit('ecs/000000000000/default', { remove: [`task/${record.id}`] });
+      // Known as running, but no container of it exists.
+      const definition = await plane.register({ containerDefinitions: [engine.container('main', server)] });
+      const lost = await plane.place(definition, instance, { lastStatus: 'RUNNING', startedAt: Date.now() });
+      await plane.startServer();
+      const reported = await plane.untilTask(lost.id, 'STOPPED');
+      expect(reported.stoppedReason).toMatch(/no longer has the containers/);
+      await until(
+        async () => ((await engine.containersOf(unwanted.arn))[0]?.State === 'exited' ? true : undefined),
+        'the unwanted task stopped',
+      );
+      expect(await engine.containersOf(lost.arn)).toEqual([]);
+    });
+  },
+);
