@@ -38,7 +38,11 @@ export interface BlobSource {
   /** The bytes `[start, end]` (inclusive; default all), verified to be complete: a short read throws. */
   stream(range?: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>;
   /** Writes the range to a socket or file with recycled buffers and backpressure; does not end the destination. */
-  pipe(destination: Writable, range?: { readonly start: number; readonly end: number }, signal?: AbortSignal): Promise<void>;
+  pipe(
+    destination: Writable,
+    range?: { readonly start: number; readonly end: number },
+    signal?: AbortSignal,
+  ): Promise<void>;
 }
 
 /** Bytes. Knows nothing of images; what exists is decided by the caller's records, never by listing. */

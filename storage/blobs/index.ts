@@ -13,3 +13,4 @@ export {
   type Staged,
   StagedLost,
 } from './blob-store.ts';
+export { type FilesystemBlobsConfig, openFilesystemBlobs } from './filesystem-blobs.ts';

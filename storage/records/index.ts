@@ -1,3 +1,6 @@
+export type { AnnouncedEvent, AnnouncedStream, EventSource } from './announced.ts';
+export { Bell, settledOrAborted } from './bell.ts';
+export { fenceKey, limits } from './encode.ts';
 export {
   type Batch,
   type Change,
@@ -15,4 +18,5 @@ export {
   type Stored,
   StoreUnavailable,
 } from './record-store.ts';
+export { openSqliteRecords, type SqliteRecordsConfig } from './sqlite-records.ts';
 export { transact, type TransactOptions, type Transaction } from './transact.ts';

@@ -1,0 +1,179 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { isDeepStrictEqual } from 'node:util';
+import { afterPrefix, type EncodedBatch, fenceKey } from './encode.ts';
+import type { Condition } from './record-store.ts';
+
+/** What became of one batch of a group. */
+export type Applied =
+  | { readonly kind: 'committed'; readonly version: number }
+  | { readonly kind: 'conditions'; readonly failed: readonly Condition[] }
+  | { readonly kind: 'stale' };
+
+export interface Retention {
+  /** Removed keys remembered per partition for the change feed. */
+  readonly tombstones: number;
+  /** Events kept per partition and topic. */
+  readonly events: number;
+}
+
+/** Trimming costs a query, so it is looked at only once in so many commits of a partition. */
+const trimEvery = 64;
+
+/** Applies batches inside an open transaction. Holds the prepared statements of one connection. */
+export class Applier {
+  readonly #db: DatabaseSync;
+  readonly #retention: Retention;
+  readonly #statements = new Map<string, StatementSync>();
+  readonly #partitions = new Map<string, number>();
+  readonly #streams = new Map<string, number>();
+
+  constructor(db: DatabaseSync, retention: Retention) {
+    this.#db = db;
+    this.#retention = retention;
+  }
+
+  /** Forgets what was learnt inside a transaction that has been rolled back. */
+  forget(): void {
+    this.#partitions.clear();
+    this.#streams.clear();
+  }
+
+  /** Checks the batch's conditions and writes it, or writes nothing. An exception leaves the transaction to be rolled back. */
+  apply(batch: EncodedBatch): Applied {
+    const partition = this.#partition(batch.partition);
+    const { fence } = batch;
+    if (fence !== undefined && this.#find(partition, fenceKey(fence.name))?.value !== String(fence.epoch)) {
+      return { kind: 'stale' };
+    }
+    const failed = batch.require.filter((condition) => !this.#holds(partition, condition));
+    if (failed.length > 0) return { kind: 'conditions', failed };
+    const version = this.#number(
+      'UPDATE partition SET version = version + 1 WHERE id = ? RETURNING version',
+      partition,
+    );
+    for (const [key, value] of batch.put) {
+      this.#run('DELETE FROM tombstone WHERE partition = ? AND key = ?', partition, key);
+      this.#run(
+        `INSERT INTO record (partition, key, version, value) VALUES (?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET version = excluded.version, value = excluded.value`,
+        partition,
+        key,
+        version,
+        value,
+      );
+    }
+    for (const key of batch.remove) {
+      if (this.#run('DELETE FROM record WHERE partition = ? AND key = ?', partition, key) === 0) continue;
+      this.#run('INSERT INTO tombstone (partition, key, version) VALUES (?, ?, ?)', partition, key, version);
+    }
+    for (const [topic, type, data] of batch.announce) this.#announce(partition, topic, type, data, batch.time);
+    if (version % trimEvery === 0) this.#trimTombstones(partition);
+    return { kind: 'committed', version };
+  }
+
+  #holds(partition: number, condition: Condition): boolean {
+    if ('prefix' in condition) return !this.#anyWithPrefix(partition, condition.prefix);
+    const found = this.#find(partition, condition.key);
+    if ('version' in condition) return found?.version === condition.version;
+    if ('exists' in condition) return (found !== undefined) === condition.exists;
+    // Compared as JSON: the order of members does not count, and undefined members are dropped.
+    return (
+      found !== undefined && isDeepStrictEqual(JSON.parse(found.value), JSON.parse(JSON.stringify(condition.equals)))
+    );
+  }
+
+  #find(partition: number, key: string): { value: string; version: number } | undefined {
+    const row = this.#get('SELECT value, version FROM record WHERE partition = ? AND key = ?', partition, key);
+    return row as { value: string; version: number } | undefined;
+  }
+
+  #anyWithPrefix(partition: number, prefix: string): boolean {
+    const end = afterPrefix(prefix);
+    const found =
+      end === undefined
+        ? this.#get('SELECT 1 FROM record WHERE partition = ? AND key >= ? LIMIT 1', partition, prefix)
+        : this.#get(
+            'SELECT 1 FROM record WHERE partition = ? AND key >= ? AND key < ? LIMIT 1',
+            partition,
+            prefix,
+            end,
+          );
+    return found !== undefined;
+  }
+
+  #partition(name: string): number {
+    let id = this.#partitions.get(name);
+    if (id === undefined) {
+      this.#run('INSERT INTO partition (name, version, floor) VALUES (?, 0, 0) ON CONFLICT DO NOTHING', name);
+      id = this.#number('SELECT id FROM partition WHERE name = ?', name);
+      this.#partitions.set(name, id);
+    }
+    return id;
+  }
+
+  #announce(partition: number, topic: string, type: string, data: string, time: number): void {
+    const name = `${partition}/${topic}`;
+    let stream = this.#streams.get(name);
+    if (stream === undefined) {
+      this.#run(
+        'INSERT INTO stream (topic, partition, first, last, touched) VALUES (?, ?, 1, 0, 0) ON CONFLICT DO NOTHING',
+        topic,
+        partition,
+      );
+      stream = this.#number('SELECT id FROM stream WHERE partition = ? AND topic = ?', partition, topic);
+      this.#streams.set(name, stream);
+    }
+    const position = this.#number(
+      `UPDATE stream SET last = last + 1, touched = (SELECT 1 + max(touched) FROM stream WHERE topic = ?)
+       WHERE id = ? RETURNING last`,
+      topic,
+      stream,
+    );
+    this.#run(
+      'INSERT INTO event (stream, position, type, data, time) VALUES (?, ?, ?, ?, ?)',
+      stream,
+      position,
+      type,
+      data,
+      time,
+    );
+    if (position % trimEvery === 0 && position > this.#retention.events) {
+      const first = position - this.#retention.events + 1;
+      this.#run('DELETE FROM event WHERE stream = ? AND position < ?', stream, first);
+      this.#run('UPDATE stream SET first = ? WHERE id = ?', first, stream);
+    }
+  }
+
+  #trimTombstones(partition: number): void {
+    const oldest = this.#get(
+      'SELECT version FROM tombstone WHERE partition = ? ORDER BY version DESC LIMIT 1 OFFSET ?',
+      partition,
+      this.#retention.tombstones,
+    );
+    if (oldest === undefined) return;
+    const floor = oldest['version'] as number;
+    this.#run('DELETE FROM tombstone WHERE partition = ? AND version <= ?', partition, floor);
+    this.#run('UPDATE partition SET floor = ? WHERE id = ?', floor, partition);
+  }
+
+  #statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #get(sql: string, ...values: (string | number)[]): Record<string, unknown> | undefined {
+    return this.#statement(sql).get(...values);
+  }
+
+  #number(sql: string, ...values: (string | number)[]): number {
+    return Object.values(this.#get(sql, ...values)!)[0] as number;
+  }
+
+  #run(sql: string, ...values: (string | number)[]): number {
+    return Number(this.#statement(sql).run(...values).changes);
+  }
+}

@@ -1,0 +1,187 @@
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { AnnouncedEvent, AnnouncedStream } from './announced.ts';
+import { afterPrefix } from './encode.ts';
+import type { Change, Json, Page, Stored } from './record-store.ts';
+import { StoreUnavailable } from './record-store.ts';
+
+/** Changes handed over in one piece, unless a single commit has more. */
+const feedSize = 1000;
+
+type Row = Record<string, string | number>;
+
+/** Reads on the calling thread: short prepared statements, each one a snapshot of the newest committed state. */
+export class SqliteReader {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  readonly #partitions = new Map<string, number>();
+
+  constructor(file: string) {
+    this.#db = new DatabaseSync(file, { readOnly: true, timeout: 1000 });
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  /** Changes whenever another connection has committed, in whichever process. */
+  dataVersion(): number {
+    return this.#number('PRAGMA data_version');
+  }
+
+  get<T>(partition: string, key: string): Stored<T> | undefined {
+    const id = this.#partition(partition);
+    if (id === undefined) return undefined;
+    const [row] = this.#all('SELECT key, value, version FROM record WHERE partition = ? AND key = ?', id, key);
+    return row && toStored<T>(row);
+  }
+
+  getMany<T>(partition: string, keys: readonly string[]): ReadonlyMap<string, Stored<T>> {
+    const id = this.#partition(partition);
+    if (id === undefined || keys.length === 0) return new Map();
+    const rows = this.#all(
+      'SELECT key, value, version FROM record WHERE partition = ? AND key IN (SELECT value FROM json_each(?))',
+      id,
+      JSON.stringify(keys),
+    );
+    return new Map(rows.map((row) => [row['key'] as string, toStored<T>(row)]));
+  }
+
+  list<T>(partition: string, prefix: string, after: string | undefined, limit: number): Page<T> {
+    const id = this.#partition(partition);
+    if (id === undefined) return { records: [], more: false };
+    const past = after !== undefined && Buffer.compare(Buffer.from(after), Buffer.from(prefix)) >= 0;
+    const end = afterPrefix(prefix);
+    const rows = this.#all(
+      `SELECT key, value, version FROM record WHERE partition = ? AND key ${past ? '>' : '>='} ?
+       ${end === undefined ? '' : 'AND key < ?'} ORDER BY key LIMIT ?`,
+      id,
+      past ? after : prefix,
+      ...(end === undefined ? [] : [end]),
+      limit + 1,
+    );
+    return { records: rows.slice(0, limit).map(toStored<T>), more: rows.length > limit };
+  }
+
+  version(partition: string): number {
+    return (this.#all('SELECT version FROM partition WHERE name = ?', partition)[0]?.['version'] ?? 0) as number;
+  }
+
+  partitions(prefix: string, after: string, limit: number): { names: readonly string[]; more: boolean } {
+    const end = afterPrefix(prefix);
+    const rows = this.#all(
+      `SELECT name FROM partition WHERE name >= ? AND name > ? ${end === undefined ? '' : 'AND name < ?'}
+       AND EXISTS (SELECT 1 FROM record WHERE partition = partition.id) ORDER BY name LIMIT ?`,
+      prefix,
+      after,
+      ...(end === undefined ? [] : [end]),
+      limit + 1,
+    );
+    return { names: rows.slice(0, limit).map((row) => row['name'] as string), more: rows.length > limit };
+  }
+
+  /** Changes after a version, ending at the border of a commit; empty when there are none. */
+  changes(partition: string, after: number): readonly Change[] {
+    const id = this.#partition(partition);
+    if (id === undefined) return after > 0 ? [{ kind: 'reset', version: 0 }] : [];
+    const [state] = this.#all('SELECT version, floor FROM partition WHERE id = ?', id);
+    const { version, floor } = state as { version: number; floor: number };
+    if (version === after) return [];
+    // Behind what is remembered, or ahead of it because the file was put back from an older copy.
+    if (after < floor || after > version) return [{ kind: 'reset', version }];
+    const found = this.#changed(id, after, Number.MAX_SAFE_INTEGER, feedSize);
+    if (found.length < feedSize) return found.map(toChange);
+    const last = found.at(-1)!['version'] as number;
+    const whole = found.filter((row) => row['version'] !== last);
+    return [...whole, ...this.#changed(id, last - 1, last, Number.MAX_SAFE_INTEGER)].map(toChange);
+  }
+
+  announced(partition: string, topic: string, after: number, limit: number): readonly AnnouncedEvent[] {
+    const id = this.#partition(partition);
+    if (id === undefined) return [];
+    const rows = this.#all(
+      `SELECT position, type, data, time FROM event WHERE stream = (SELECT id FROM stream WHERE partition = ? AND topic = ?)
+       AND position > ? ORDER BY position LIMIT ?`,
+      id,
+      topic,
+      after,
+      limit,
+    );
+    return rows.map((row) => ({
+      position: row['position'] as number,
+      partition,
+      topic,
+      type: row['type'] as string,
+      data: JSON.parse(row['data'] as string) as Json,
+      time: row['time'] as number,
+    }));
+  }
+
+  /** Streams of a topic that were appended to after the mark, and the new mark. */
+  streams(topic: string, mark: number): { streams: readonly AnnouncedStream[]; mark: number } {
+    const rows = this.#all(
+      `SELECT name, first, last, touched FROM stream JOIN partition ON partition.id = stream.partition
+       WHERE topic = ? AND touched > ? ORDER BY touched`,
+      topic,
+      mark,
+    );
+    const streams = rows.map((row) => ({
+      partition: row['name'] as string,
+      first: row['first'] as number,
+      last: row['last'] as number,
+    }));
+    return { streams, mark: (rows.at(-1)?.['touched'] ?? mark) as number };
+  }
+
+  #changed(partition: number, after: number, upTo: number, limit: number): Row[] {
+    return this.#all(
+      `SELECT key, value, version FROM record WHERE partition = ?1 AND version > ?2 AND version <= ?3
+       UNION ALL SELECT key, NULL, version FROM tombstone WHERE partition = ?1 AND version > ?2 AND version <= ?3
+       ORDER BY version LIMIT ?4`,
+      partition,
+      after,
+      upTo,
+      limit,
+    );
+  }
+
+  /** A partition's number never changes once it is there. */
+  #partition(name: string): number | undefined {
+    let id = this.#partitions.get(name);
+    if (id === undefined) {
+      id = this.#all('SELECT id FROM partition WHERE name = ?', name)[0]?.['id'] as number | undefined;
+      if (id !== undefined) this.#partitions.set(name, id);
+    }
+    return id;
+  }
+
+  #number(sql: string): number {
+    return Object.values(this.#all(sql)[0]!)[0] as number;
+  }
+
+  #all(sql: string, ...values: (string | number)[]): Row[] {
+    try {
+      let statement = this.#statements.get(sql);
+      if (statement === undefined) {
+        statement = this.#db.prepare(sql);
+        this.#statements.set(sql, statement);
+      }
+      return statement.all(...values) as Row[];
+    } catch (error) {
+      throw new StoreUnavailable(`cannot read: ${(error as Error).message}`, 'not-committed', { cause: error });
+    }
+  }
+}
+
+function toStored<T>(row: Row): Stored<T> {
+  return {
+    key: row['key'] as string,
+    value: JSON.parse(row['value'] as string) as T,
+    version: row['version'] as number,
+  };
+}
+
+function toChange(row: Row): Change {
+  const { key, version, value } = row as { key: string; version: number; value: string | null };
+  if (value === null) return { kind: 'removed', key, version };
+  return { kind: 'put', key, version, value: JSON.parse(value) as Json };
+}

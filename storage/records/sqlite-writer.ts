@@ -1,0 +1,159 @@
+/** The worker thread of the sqlite driver: turns what has gathered into one transaction with one sync of the disk. */
+import { DatabaseSync } from 'node:sqlite';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import type { EncodedBatch } from './encode.ts';
+import { type Applied, Applier, type Retention } from './sqlite-apply.ts';
+import { prepareFile } from './sqlite-schema.ts';
+
+export interface WriterOptions {
+  readonly file: string;
+  /** Milliseconds to wait for another process's commit. */
+  readonly busyTimeout: number;
+  readonly retention: Retention;
+}
+
+/** What became of one batch of a group, as the main thread is told. */
+export type Outcome =
+  | Applied
+  | { readonly kind: 'invalid'; readonly message: string }
+  | { readonly kind: 'unavailable'; readonly message: string; readonly outcome: 'not-committed' | 'unknown' };
+
+/** To the main thread. The first message is `ready` or `unusable`. */
+export type FromWriter =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'unusable'; readonly message: string }
+  | { readonly kind: 'group'; readonly outcomes: readonly Outcome[] }
+  | { readonly kind: 'closed' };
+
+export type ToWriter =
+  | { readonly kind: 'group'; readonly batches: readonly EncodedBatch[] }
+  | { readonly kind: 'close' };
+
+interface Connection {
+  readonly db: DatabaseSync;
+  readonly applier: Applier;
+}
+
+/** Primary result codes of SQLite that matter here (sqlite.org/rescode.html). */
+const sqliteBusy = 5;
+const sqliteFull = 13;
+const sqliteTooBig = 18;
+
+function connect(options: WriterOptions): Connection {
+  const db = new DatabaseSync(options.file, { timeout: options.busyTimeout });
+  try {
+    prepareFile(db);
+    return { db, applier: new Applier(db, options.retention) };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+class Writer {
+  readonly #options: WriterOptions;
+  #connection: Connection | undefined;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+    this.#connection = connect(options);
+  }
+
+  /** Commits the group, each batch atomic on its own: one that fails its conditions does not touch the others. */
+  write(batches: readonly EncodedBatch[]): readonly Outcome[] {
+    let committing = false;
+    try {
+      this.#connection ??= connect(this.#options);
+      const { db } = this.#connection;
+      db.exec('BEGIN IMMEDIATE');
+      const outcomes = batches.map((batch) => this.#one(db, batch));
+      committing = true;
+      db.exec('COMMIT');
+      return outcomes;
+    } catch (error) {
+      const code = primaryCode(error);
+      // A commit record that could not be written whole never counts; after any other failure of COMMIT it might be found again.
+      const outcome = committing && code !== sqliteBusy && code !== sqliteFull ? 'unknown' : 'not-committed';
+      this.#abandon(code);
+      const failed: Outcome = { kind: 'unavailable', message: describe(error), outcome };
+      return batches.map(() => failed);
+    }
+  }
+
+  close(): void {
+    this.#connection?.db.close();
+    this.#connection = undefined;
+  }
+
+  #one(db: DatabaseSync, batch: EncodedBatch): Outcome {
+    const { applier } = this.#connection!;
+    db.exec('SAVEPOINT batch');
+    try {
+      const applied = applier.apply(batch);
+      db.exec('RELEASE batch');
+      return applied;
+    } catch (error) {
+      if (primaryCode(error) !== sqliteTooBig || !db.isTransaction) throw error;
+      db.exec('ROLLBACK TO batch; RELEASE batch');
+      applier.forget();
+      return { kind: 'invalid', message: describe(error) };
+    }
+  }
+
+  /**
+   * Rolls back. After an error of the disk the connection is not trusted any more: a sync that failed once may succeed the next
+   * time with the data lost, so the file is opened anew and recovered from what is really there.
+   */
+  #abandon(code: number | undefined): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    try {
+      if (connection.db.isTransaction) connection.db.exec('ROLLBACK');
+      connection.applier.forget();
+      if (code === sqliteBusy || code === sqliteFull) return;
+    } catch {
+      // Falls through to the new connection.
+    }
+    this.#connection = undefined;
+    try {
+      connection.db.close();
+    } catch {
+      // Nothing is lost by a connection that cannot even be closed.
+    }
+  }
+}
+
+function primaryCode(error: unknown): number | undefined {
+  const code = (error as { errcode?: unknown }).errcode;
+  return typeof code === 'number' ? code & 0xff : undefined;
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function serve(port: MessagePort, options: WriterOptions): void {
+  const tell = (message: FromWriter): void => port.postMessage(message);
+  let writer: Writer;
+  try {
+    writer = new Writer(options);
+  } catch (error) {
+    tell({ kind: 'unusable', message: describe(error) });
+    port.close();
+    return;
+  }
+  port.on('message', (message: ToWriter) => {
+    switch (message.kind) {
+      case 'group':
+        tell({ kind: 'group', outcomes: writer.write(message.batches) });
+        return;
+      case 'close':
+        writer.close();
+        tell({ kind: 'closed' });
+        port.close();
+    }
+  });
+  tell({ kind: 'ready' });
+}
+
+if (parentPort !== null) serve(parentPort, workerData as WriterOptions);
