@@ -29,13 +29,7 @@ export function checkContainer(container: ContainerDefinition, body: TaskDefinit
   checkRange(name, 'cpu', container.cpu, 0, 196_608);
   checkRange(name, 'startTimeout', container.startTimeout, 1, 86_400);
   checkRange(name, 'stopTimeout', container.stopTimeout, 0, 86_400);
-  if (container.versionConsistency === 'enabled') {
-    refuseContainer(
-      name,
-      "versionConsistency 'enabled' is not supported by this installation: name the image by digest, or let the service follow its tags.",
-    );
-  }
-  checkOneOf(name, 'versionConsistency', container.versionConsistency, ['disabled']);
+  checkOneOf(name, 'versionConsistency', container.versionConsistency, ['enabled', 'disabled']);
   for (const variable of container.environment ?? []) {
     if (variable.name === undefined || variable.name === '')
       refuseContainer(name, 'An environment variable needs a name.');

@@ -24,4 +24,4 @@ export { getProtection, type ProtectionResult, setProtection } from './protectio
 export { type RunRequest, type RunResult, runTasks } from './run.ts';
 export { type TaskHome, taskView } from './task-view.ts';
 export { changeTask, findTasks, stopping, stopTask } from './tasks.ts';
-export { requestDigest, stableJson, sweepTokens } from './tokens.ts';
+export { requestDigest, stableJson } from './tokens.ts';

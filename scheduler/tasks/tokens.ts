@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { AwsError } from '@slipway/auth/gateway';
 import { transact } from '@slipway/storage/records';
 
-import { type ClusterRef, type EcsContext, scan } from '../cluster/index.ts';
+import { type ClusterRef, type EcsContext } from '../cluster/index.ts';
 import { arns, clusterKeys, clusterPartition, toJson, type TokenRecord } from '../state/index.ts';
 
 const lifetime = 24 * 60 * 60 * 1000;
@@ -65,15 +65,4 @@ export async function settleToken(
   await context.records.commit(clusterPartition(ref.account, ref.cluster), {
     put: [{ key: clusterKeys.token('RunTask', token), value: toJson({ ...claimed, done: true }) }],
   });
-}
-
-/** Removes the tokens of a cluster that are older than 24 hours; for housekeeping, a few times an hour. */
-export async function sweepTokens(context: Pick<EcsContext, 'records' | 'clock'>, ref: ClusterRef): Promise<number> {
-  const partition = clusterPartition(ref.account, ref.cluster);
-  const expired: string[] = [];
-  for await (const { key, value } of scan<TokenRecord>(context.records, partition, clusterKeys.tokens)) {
-    if (context.clock.now() - value.createdAt >= lifetime) expired.push(key);
-  }
-  if (expired.length > 0) await context.records.commit(partition, { remove: expired });
-  return expired.length;
 }

@@ -1,0 +1,181 @@
+import { Registry } from '@prometheus-io/client';
+import {
+  ECSClient,
+  RegisterContainerInstanceCommand,
+  RegisterTaskDefinitionCommand,
+  type RegisterTaskDefinitionCommandInput,
+  SubmitTaskStateChangeCommand,
+  type TaskDefinition,
+} from '@aws-sdk/client-ecs';
+import { type AccessRequest, type Authorizer, createGateway, type Principal } from '@slipway/auth/gateway';
+import { TokenService } from '@slipway/auth/tokens';
+import { systemClock } from '@slipway/storage/clock';
+import { openStorage } from '@slipway/storage/engine';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { createAgentControl } from '../../acs/index.ts';
+import { createControlPlane } from '../../control/index.ts';
+import { changeInstance, createCluster, type EcsContext } from '../../cluster/index.ts';
+import { idOf } from '../../state/index.ts';
+import { createEcs } from '../create-ecs.ts';
+
+export const account = '000000000000';
+export const region = 'us-east-1';
+
+const principal: Principal = {
+  type: 'user',
+  account,
+  arn: `arn:aws:iam::${account}:user/admin`,
+  id: 'AIDAADMIN',
+  accessKeyId: 'AKIAADMIN',
+};
+const secret = 'the-admin-secret';
+const quiet = { info: () => {}, warn: () => {}, error: () => {} };
+
+/** The ECS API behind the real gateway, with the real stores, placement, reconciler and agent operations; no Docker. */
+export interface TestApi extends AsyncDisposable {
+  readonly url: string;
+  readonly ecs: ECSClient;
+  readonly context: EcsContext;
+  /** What the gateway asked the authorizer, newest last. */
+  readonly asked: AccessRequest[];
+  /** Actions that the authorizer refuses. */
+  readonly denied: Set<string>;
+  /** Registers a container instance and says that its agent is connected. @returns its ARN */
+  addInstance(options?: {
+    cluster?: string;
+    cpu?: number;
+    memory?: number;
+    attributes?: Record<string, string>;
+  }): Promise<string>;
+  /** Registers a task definition with one container of 64 MiB, changed as given. */
+  define(input?: Partial<RegisterTaskDefinitionCommandInput>): Promise<TaskDefinition>;
+  /** Says what an agent would say about a task. */
+  report(taskArn: string, status: 'RUNNING' | 'STOPPED', exitCode?: number): Promise<void>;
+}
+
+export async function openApi(): Promise<TestApi> {
+  await using opened = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'slipway-ecs-'));
+  opened.defer(() => rm(folder, { recursive: true }));
+  const storage = await openStorage(
+    {
+      records: { type: 'sqlite', file: join(folder, 'records.db') },
+      blobs: { type: 'filesystem', root: join(folder, 'blobs') },
+    },
+    systemClock,
+  );
+  opened.defer(() => storage.close());
+  const context: EcsContext = { records: storage.records, clock: systemClock, random: randomBytes, region };
+  const control = createControlPlane({
+    ...context,
+    leases: storage.leases,
+    log: quiet,
+    accounts: [account],
+    images: { resolve: () => Promise.resolve(undefined) },
+    ownHost: () => false,
+    placement: { seed: 1 },
+    reconciler: { healthyAfterRunning: 50 },
+  });
+  const agents = createAgentControl({ ...context, log: quiet, credentialIdKey: randomBytes(32) });
+  opened.defer(() => agents.close());
+  const asked: AccessRequest[] = [];
+  const denied = new Set<string>();
+  const authorizer: Authorizer = {
+    authorize: (_principal, access) => {
+      asked.push(access);
+      return Promise.resolve(
+        denied.has(access.action)
+          ? { allowed: false, reason: `no identity-based policy allows the ${access.action} action` }
+          : { allowed: true, reason: 'the test allows it' },
+      );
+    },
+  };
+  const gateway = createGateway({
+    services: [createEcs({ ...context, placer: control.placer, agentOperations: agents.operations })],
+    credentials: {
+      find: (id) => Promise.resolve(id === principal.accessKeyId ? { secret, principal } : { refused: 'unknown' }),
+    },
+    standing: { standing: () => Promise.resolve(true) },
+    authorizer,
+    tokens: new TokenService({
+      ...context,
+      issuer: `slipway:${account}`,
+      sealer: { seal: (text) => text, open: (text) => text },
+    }),
+    clock: systemClock,
+    log: quiet,
+    metrics: new Registry(),
+    region,
+    account,
+  });
+  await createCluster(context, { account, cluster: 'default' }, { tags: {}, settings: [] });
+  await control.start();
+  opened.defer(() => control.stop());
+  const { url } = await gateway.listen({ host: '127.0.0.1', port: 0 });
+  opened.defer(() => gateway.close(500));
+  const ecs = new ECSClient({
+    endpoint: url,
+    region,
+    credentials: { accessKeyId: 'AKIAADMIN', secretAccessKey: secret },
+    maxAttempts: 1,
+  });
+  opened.defer(() => ecs.destroy());
+  const closing = opened.move();
+  let families = 0;
+  return {
+    url,
+    ecs,
+    context,
+    asked,
+    denied,
+    addInstance: async ({ cluster = 'default', cpu = 1024, memory = 1024, attributes = {} } = {}) => {
+      const { containerInstance } = await ecs.send(
+        new RegisterContainerInstanceCommand({
+          cluster,
+          totalResources: [
+            { name: 'CPU', type: 'INTEGER', integerValue: cpu },
+            { name: 'MEMORY', type: 'INTEGER', integerValue: memory },
+            { name: 'PORTS', type: 'STRINGSET', stringSetValue: ['22', '2375'] },
+            { name: 'PORTS_UDP', type: 'STRINGSET', stringSetValue: [] },
+          ],
+          attributes: Object.entries(attributes).map(([name, value]) => ({ name, ...(value === '' ? {} : { value }) })),
+        }),
+      );
+      const arn = containerInstance?.containerInstanceArn ?? '';
+      await changeInstance(context, { account, cluster }, idOf(arn), (instance) => ({
+        ...instance,
+        agentConnected: true,
+        connectionId: 'test',
+      }));
+      return arn;
+    },
+    define: async (input) => {
+      families++;
+      const { taskDefinition } = await ecs.send(
+        new RegisterTaskDefinitionCommand({
+          family: `family-${families}`,
+          containerDefinitions: [{ name: 'main', image: 'busybox', memory: 64 }],
+          ...input,
+        }),
+      );
+      if (taskDefinition === undefined) throw new Error('no task definition came back');
+      return taskDefinition;
+    },
+    report: async (taskArn, status, exitCode) => {
+      const [cluster = '', id = ''] = taskArn.split(':task/')[1]?.split('/') ?? [];
+      await ecs.send(
+        new SubmitTaskStateChangeCommand({
+          cluster,
+          task: `arn:aws:ecs:${region}:${account}:task/${cluster}/${id}`,
+          status,
+          containers: [{ containerName: 'main', status, ...(exitCode === undefined ? {} : { exitCode }) }],
+        }),
+      );
+    },
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  };
+}
