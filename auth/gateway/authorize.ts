@@ -29,7 +29,7 @@ export async function firstDenied(
       throw new GatewayError('unavailable', 'the permission could not be checked; try again', 1);
     }
     exchange.judged.push({ access, decision });
-    if (decision.allowed !== true) return { access, decision };
+    if (!decision.allowed) return { access, decision };
   }
   return undefined;
 }

@@ -110,26 +110,23 @@ function bind(server: Server, { host, port }: ListenOptions): Promise<void> {
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return new ListenError(
-        'in-use',
-        `port ${port} on ${host} is taken by another program: stop it or choose another port`,
-        { cause: error },
-      );
-    case 'EACCES':
-    case 'EPERM':
-      return new ListenError('no-permission', `no permission to listen on port ${port}: choose a port above 1023`, {
-        cause: error,
-      });
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-    case 'EINVAL':
-    case 'EAI_AGAIN':
-      return new ListenError('bad-address', `this machine has no address ${host} to listen on`, { cause: error });
-    default:
-      return error;
+  const { code = '' } = error;
+  if (code === 'EADDRINUSE') {
+    return new ListenError(
+      'in-use',
+      `port ${port} on ${host} is taken by another program: stop it or choose another port`,
+      { cause: error },
+    );
   }
+  if (code === 'EACCES' || code === 'EPERM') {
+    return new ListenError('no-permission', `no permission to listen on port ${port}: choose a port above 1023`, {
+      cause: error,
+    });
+  }
+  if (['EADDRNOTAVAIL', 'ENOTFOUND', 'EINVAL', 'EAI_AGAIN'].includes(code)) {
+    return new ListenError('bad-address', `this machine has no address ${host} to listen on`, { cause: error });
+  }
+  return error;
 }
 
 function describe(server: Server, options: ListenOptions): Listening {

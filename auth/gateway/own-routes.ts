@@ -1,4 +1,4 @@
-import type Router from '@koa/router';
+import type { Router } from '@koa/router';
 import type { Registry } from '@prometheus-io/client';
 import type Koa from 'koa';
 import { type BlockList, isIP } from 'node:net';

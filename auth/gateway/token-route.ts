@@ -139,7 +139,7 @@ export class TokenRoute {
       const access = { action, resources: [resource] };
       const decision = await this.#parts.authorizer.authorize(exchange.principal, access, call);
       exchange.judged.push({ access, decision });
-      if (decision.allowed !== true) return false;
+      if (!decision.allowed) return false;
     }
     return true;
   }
