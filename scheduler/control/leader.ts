@@ -170,10 +170,8 @@ export class ClusterLeader {
     const { records, view, clock, log, retention, lane } = this.#context;
     if (signal.aborted) return;
     try {
-      const done = await lane.run(() => sweep(records, view, clock.now(), retention, held));
-      if (done.orphans.length > 0)
-        log.warn({ cluster: view.name, tasks: done.orphans }, 'ended tasks whose instance is gone');
-      if (done.removed > 0) log.debug({ cluster: view.name, rows: done.removed }, 'removed what is long over');
+      const orphans = await lane.run(() => sweep(records, view, clock.now(), retention, held));
+      if (orphans.length > 0) log.warn({ cluster: view.name, tasks: orphans }, 'ended tasks whose instance is gone');
     } catch (error) {
       if (!(error instanceof ConditionFailed)) throw error;
     }

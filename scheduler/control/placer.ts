@@ -1,7 +1,7 @@
 import type { Clock } from '@slipway/storage/clock';
 import type { RecordStore } from '@slipway/storage/records';
 
-import type { PlacementRequest } from '../placement/types.ts';
+import type { PlacementRequest } from '../placement/index.ts';
 import { clusterKeys, type TaskRecord, toJson } from '../state/index.ts';
 import type { PlacementDemand, PlacementFailure, TaskDraft } from '../tasks/index.ts';
 

@@ -6,11 +6,11 @@ import {
   type ServicePlan,
   type ServiceState,
 } from '../deployments/index.ts';
-import type { PlacementRequest } from '../placement/types.ts';
+import type { PlacementRequest } from '../placement/index.ts';
 import type { DeploymentRecord, ServiceRecord, TaskDefinitionRecord, TaskRecord } from '../state/index.ts';
 import { taskDraft, type TaskDraft, taskTags } from '../tasks/index.ts';
 
-import { constraintsOf, requestFor } from './requests.ts';
+import { type ServiceRequests, strategiesOf } from './requests.ts';
 import { type ClusterView, placedTask } from './view.ts';
 
 /** What a service pass decided, with instances for its starts. */
@@ -26,6 +26,7 @@ export interface PlannerContext {
   readonly newTaskId: () => string;
   readonly options: ReconcilerOptions;
   readonly hostOf: (task: TaskRecord) => HostCondition;
+  readonly requests: ServiceRequests;
   /** Revisions of the service's deployments, by ARN. */
   readonly definitions: ReadonlyMap<string, TaskDefinitionRecord>;
 }
@@ -64,7 +65,7 @@ function placeStarts(
       blocked.set(start.deploymentId, { ...noDefinition(deployment), relief: [] });
       continue;
     }
-    const request = serviceRequest(plan.service, definition);
+    const request = context.requests.of(plan.service, definition);
     for (let count = 0; count < start.count; count++) {
       const target = start.instances?.[count];
       const draft = draftFor(context, plan.service, deployment, definition);
@@ -168,42 +169,24 @@ const noDefinition = (deployment: DeploymentRecord | undefined): { code: string;
   message: `The task definition ${deployment?.taskDefinition ?? ''} does not exist any more.`,
 });
 
-const strategiesOf = (service: ServiceRecord): PlacementRequest['strategies'] =>
-  service.placementStrategy.map((strategy) =>
-    strategy.type === 'random'
-      ? { type: 'random' }
-      : strategy.type === 'spread'
-        ? { type: 'spread', field: strategy.field ?? '' }
-        : { type: 'binpack', field: strategy.field === 'memory' ? 'memory' : 'cpu' },
-  );
-
-function serviceRequest(service: ServiceRecord, definition: TaskDefinitionRecord): PlacementRequest {
-  return requestFor({
-    group: `service:${service.name}`,
-    definition,
-    constraints: constraintsOf(service.placementConstraints),
-    strategies: strategiesOf(service),
-    kind: 'service',
-  });
-}
-
 /** DAEMON: the instances that should run one task now, and the draining ones that still have other tasks. */
 function daemonHosts(
   context: PlannerContext,
   service: ServiceRecord,
 ): { readonly eligible: readonly string[]; readonly lingering: readonly string[] } {
   const definition = context.definitions.get(service.taskDefinition);
+  const request = definition === undefined ? undefined : bare(context.requests.of(service, definition));
   const mine = new Set(context.view.tasksOfService(service.name).map(({ id }) => id));
   const eligible: string[] = [];
   const lingering: string[] = [];
   for (const { value: instance } of context.view.instances.values()) {
     const others = context.view.liveTasksOn(instance.id).filter(({ id }) => !mine.has(id));
     if (instance.status === 'DRAINING' && others.length > 0) lingering.push(instance.id);
-    if (instance.status !== 'ACTIVE' || definition === undefined) continue;
+    if (instance.status !== 'ACTIVE' || request === undefined) continue;
     const runs = context.view
       .liveTasksOn(instance.id)
       .some(({ id, desiredStatus }) => mine.has(id) && desiredStatus === 'RUNNING');
-    const reason = context.view.index.whyNot(instance.id, bare(serviceRequest(service, definition)));
+    const reason = context.view.index.whyNot(instance.id, request);
     // A daemon that runs keeps its place while its agent is away.
     if (reason === undefined || (runs && reason.code === 'AGENT')) eligible.push(instance.id);
   }

@@ -1,32 +1,54 @@
-import type { ConstraintSpec, PlacementRequest, StrategySpec } from '../placement/types.ts';
+import type { ConstraintSpec, PlacementRequest, StrategySpec } from '../placement/index.ts';
 import type { ServiceRecord, TaskDefinitionRecord } from '../state/index.ts';
-import { bodyOf, reservationOf } from '../tasks/index.ts';
+import { bodyOf, placementDemand, reservationOf } from '../tasks/index.ts';
 
-/** Constraints as records hold them, as the placement core takes them. */
-export const constraintsOf = (constraints: ServiceRecord['placementConstraints']): readonly ConstraintSpec[] =>
-  constraints.map((constraint) =>
-    constraint.type === 'distinctInstance'
-      ? { type: 'distinctInstance' }
-      : { type: 'memberOf', expression: constraint.expression ?? '' },
-  );
+/** Requests kept in memory. */
+const capacity = 5000;
 
-/** What the placement core is asked for one task of a revision: the definition's own constraints come with the caller's. */
-export function requestFor(wish: {
-  readonly group: string;
-  readonly definition: TaskDefinitionRecord;
-  readonly constraints: readonly ConstraintSpec[];
-  readonly strategies: readonly StrategySpec[];
-  readonly kind: 'service' | 'standalone';
-}): PlacementRequest {
-  const body = bodyOf(wish.definition);
-  const own = (body.placementConstraints ?? []).flatMap((constraint): ConstraintSpec[] =>
-    constraint.type === 'memberOf' ? [{ type: 'memberOf', expression: constraint.expression ?? '' }] : [],
-  );
-  return {
-    group: wish.group,
-    shape: { ...reservationOf(body), requires: wish.definition.requiresAttributes },
-    constraints: [...own, ...wish.constraints],
-    strategies: wish.strategies,
-    kind: wish.kind,
-  };
+/** What the placement core is asked for tasks of services. It compiles each request object once, so equal requests must be one object. */
+export class ServiceRequests {
+  readonly #known = new Map<string, PlacementRequest>();
+
+  /** The request for one task of a revision as part of a service. */
+  of(service: ServiceRecord, definition: TaskDefinitionRecord): PlacementRequest {
+    const { placementConstraints, placementStrategy, launchType, name } = service;
+    const key = JSON.stringify([name, definition.arn, placementConstraints, placementStrategy, launchType]);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const demand = placementDemand(definition, {
+      kind: 'service',
+      launchType,
+      constraints: placementConstraints.map(constraintOf),
+      strategies: strategiesOf(service),
+    });
+    const request: PlacementRequest = {
+      group: `service:${name}`,
+      shape: { ...reservationOf(bodyOf(definition)), requires: demand.requires },
+      constraints: demand.constraints,
+      strategies: demand.strategies,
+      kind: 'service',
+    };
+    const [oldest] = this.#known.keys();
+    if (this.#known.size >= capacity && oldest !== undefined) this.#known.delete(oldest);
+    this.#known.set(key, request);
+    return request;
+  }
 }
+
+const constraintOf = (constraint: ServiceRecord['placementConstraints'][number]): ConstraintSpec =>
+  constraint.type === 'distinctInstance'
+    ? { type: 'distinctInstance' }
+    : { type: 'memberOf', expression: constraint.expression ?? '' };
+
+/** A service's strategies as the placement core takes them. */
+export const strategiesOf = (service: ServiceRecord): readonly StrategySpec[] =>
+  service.placementStrategy.map(({ type, field }): StrategySpec => {
+    switch (type) {
+      case 'random':
+        return { type };
+      case 'spread':
+        return { type, field: field ?? '' };
+      case 'binpack':
+        return { type, field: field?.toLowerCase() === 'memory' ? 'memory' : 'cpu' };
+    }
+  });

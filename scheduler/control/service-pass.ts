@@ -17,6 +17,7 @@ import { hostCondition, lostAt } from './hosts.ts';
 import { pinImages } from './images.ts';
 import type { LeaderContext } from './leader.ts';
 import { planService, type PlacedPlan } from './planner.ts';
+import { ServiceRequests } from './requests.ts';
 import { placedTask } from './view.ts';
 
 /** One service's share of a commit. */
@@ -35,6 +36,7 @@ interface Planned {
 export class ServicePass {
   readonly #context: LeaderContext;
   readonly #ledSince: number;
+  readonly #requests = new ServiceRequests();
 
   /** @param ledSince when the leadership began, milliseconds since the epoch */
   constructor(context: LeaderContext, ledSince: number) {
@@ -86,6 +88,7 @@ export class ServicePass {
         now,
         options,
         definitions,
+        requests: this.#requests,
         newTaskId: () => newId(random),
         hostOf: (task) => hostCondition(view, task, now, patience),
       },

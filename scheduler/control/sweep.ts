@@ -30,7 +30,7 @@ const batchSize = 500;
 /**
  * Ends tasks whose instance is no longer in the cluster, and removes what has been over for long enough. Everything it
  * does follows from the records, so running it twice, or never for a day, is the same.
- * @returns what it did, for the log
+ * @returns the tasks it ended, for the log
  */
 export async function sweep(
   records: RecordStore,
@@ -38,7 +38,7 @@ export async function sweep(
   now: number,
   retention: Retention,
   fence: Fence,
-): Promise<{ readonly orphans: readonly string[]; readonly removed: number }> {
+): Promise<readonly string[]> {
   const partition = clusterPartition(view.account, view.name);
   const orphans = orphaned(view, now);
   for (const { task, version } of orphans) {
@@ -61,7 +61,7 @@ export async function sweep(
     const { version } = await records.commit(partition, { remove, fence });
     for (const key of remove) view.remove(key, version);
   }
-  return { orphans: orphans.map(({ task }) => task.id), removed: keys.length };
+  return orphans.map(({ task }) => task.id);
 }
 
 function orphaned(view: ClusterView, now: number): { task: TaskRecord; version: number }[] {

@@ -1,6 +1,6 @@
 import type { Change, Stored } from '@slipway/storage/records';
 
-import type { InstanceSpec, PlacedTask, PlacementIndex } from '../placement/types.ts';
+import type { InstanceSpec, PlacedTask, PlacementIndex } from '../placement/index.ts';
 import {
   type ClusterRecord,
   clusterKeys,

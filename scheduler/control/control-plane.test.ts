@@ -1,0 +1,357 @@
+import { randomBytes } from 'node:crypto';
+
+import { systemClock } from '@slipway/storage/clock';
+import { expect, test } from 'vitest';
+
+import { deregisterInstance } from '../cluster/index.ts';
+import { deleteService, rollService, updateService } from '../services/index.ts';
+import { newId, type TaskRecord } from '../state/index.ts';
+import { placementDemand, taskDraft, type TaskDraft } from '../tasks/index.ts';
+import { ClusterWorld, partition, ref } from './testing/cluster-world.ts';
+
+const web = { ...ref, service: 'web' };
+const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;
+const push = { kind: 'push' } as const;
+
+test('a service gets its tasks, becomes steady, and its tasks run the digest that the tag had', async () => {
+  await using world = await ClusterWorld.open();
+  world.tags.set('web:prod', digest('a'));
+  await world.instance('i1');
+  await world.plane().start();
+  const revision = await world.revision('127.0.0.1:7500/web:prod');
+  await world.service(revision.arn, { desiredCount: 3 });
+  const service = await world.steady();
+  expect(service.deployments).toMatchObject([{ status: 'PRIMARY', rolloutState: 'COMPLETED' }]);
+  const tasks = await world.running();
+  expect(tasks).toHaveLength(3);
+  expect(new Set(tasks.map((task) => task.containers[0]?.image))).toEqual(
+    new Set([`127.0.0.1:7500/web:prod@${digest('a')}`]),
+  );
+  expect(tasks[0]).toMatchObject({ group: 'service:web', startedBy: service.deployments[0]?.id, instanceId: 'i1' });
+  expect((await world.events()).filter((message) => message.includes('steady'))).toHaveLength(1);
+});
+
+test('rolls without ever having fewer than the minimum or more than the maximum', async () => {
+  await using world = await ClusterWorld.open();
+  await world.instance('i1');
+  await world.instance('i2');
+  await world.plane().start();
+  const first = await world.revision('app:1');
+  await world.service(first.arn, { desiredCount: 4 });
+  await world.steady();
+  const second = await world.revision('app:2');
+  await rollService(world.ecs, { ...web, taskDefinition: second.arn, cause: push });
+  let [most, fewest] = [0, Infinity];
+  await world.until(
+    async () => {
+      const tasks = await world.tasks();
+      most = Math.max(most, tasks.filter((task) => task.lastStatus !== 'STOPPED').length);
+      fewest = Math.min(
+        fewest,
+        tasks.filter((task) => task.desiredStatus === 'RUNNING' && task.healthySince !== undefined).length,
+      );
+      return world.read();
+    },
+    (service) => service.steady && service.deployments.length === 1,
+  );
+  expect(most).toBeLessThanOrEqual(8);
+  expect(fewest).toBeGreaterThanOrEqual(4);
+  expect((await world.running()).every((task) => task.taskDefinition === second.arn)).toBe(true);
+});
+
+test('a broken image trips the breaker; the rollback keeps the old tasks and pins what they ran, though the tag has moved', async () => {
+  await using world = await ClusterWorld.open();
+  world.tags.set('web:prod', digest('a'));
+  world.behaviours.set(digest('b'), { startsIn: 1, exitsAfter: 0, stopsIn: 1 });
+  await world.instance('i1');
+  const plane = world.plane();
+  await plane.start();
+  const revision = await world.revision('127.0.0.1:7500/web:prod');
+  await world.service(revision.arn, { desiredCount: 2 });
+  const before = await world.steady();
+  const survivors = (await world.running()).map(({ id }) => id).sort();
+
+  world.tags.set('web:prod', digest('b'));
+  await updateService(world.ecs, web, () => ({}), { force: true });
+  const after = await world.until(
+    () => world.read(),
+    (service) => service.steady && service.deployments[0]?.cause.kind === 'rollback',
+  );
+  expect(after.deployments[0]?.id).toBe(before.deployments[0]?.id);
+  expect((await world.running()).map(({ id }) => id).sort()).toEqual(survivors);
+  expect(after.rejected).toMatchObject([{ container: 'app', digest: digest('b') }]);
+
+  // A task that dies now comes back with the old bytes, whatever the tag says.
+  await world.report(survivors[0]!, () => ({
+    lastStatus: 'STOPPED',
+    desiredStatus: 'STOPPED',
+    stoppedAt: Date.now(),
+    stopCode: 'EssentialContainerExited',
+  }));
+  const [replacement] = await world.until(
+    async () => (await world.running()).filter(({ id }) => !survivors.includes(id)),
+    (found) => found.length === 1,
+  );
+  expect(replacement?.containers[0]?.image).toContain(digest('a'));
+
+  const explained = await plane.explain(ref.account, ref.cluster, 'web');
+  expect(explained?.verdict).toMatchObject({
+    verdict: 'rolled back',
+    evidence: expect.stringContaining('CannotPullContainerError'),
+  });
+  expect(explained?.lastFailures.some(({ reason }) => reason.includes('CannotPullContainerError'))).toBe(true);
+});
+
+test('a task whose container dies is replaced', async () => {
+  await using world = await ClusterWorld.open();
+  await world.instance('i1');
+  await world.plane().start();
+  const revision = await world.revision('app:1');
+  await world.service(revision.arn, { desiredCount: 1 });
+  await world.steady();
+  const [dead] = await world.running();
+  const killedAt = Date.now();
+  await world.report(dead!.id, () => ({
+    lastStatus: 'STOPPED',
+    desiredStatus: 'STOPPED',
+    stoppedAt: Date.now(),
+    stopCode: 'EssentialContainerExited',
+  }));
+  const [fresh] = await world.until(
+    () => world.running(),
+    (tasks) => tasks.length === 1,
+  );
+  expect(fresh?.id).not.toBe(dead?.id);
+  expect(Date.now() - killedAt).toBeLessThan(1_000);
+});
+
+test('a task that fits nowhere is told with the reason, and placed as soon as there is room', async () => {
+  await using world = await ClusterWorld.open();
+  await world.instance('i1', { memory: 128 });
+  const plane = world.plane();
+  await plane.start();
+  const revision = await world.revision('app:1', {}, 512);
+  await world.service(revision.arn);
+  const [event] = await world.until(
+    () => world.events(),
+    (events) => events.length > 0,
+  );
+  expect(event).toMatch(
+    /^\(service web\) was unable to place a task because no container instance met all of its requirements\. .*i1.*memory/,
+  );
+  expect(await plane.explain(ref.account, ref.cluster, 'web')).toMatchObject({
+    verdict: { verdict: 'unplaceable', evidence: expect.stringMatching(/^RESOURCE:MEMORY: /) },
+    waitsFor: expect.arrayContaining([expect.stringMatching(/^No instance has room since/)]),
+  });
+  await world.instance('i2');
+  expect((await world.steady()).deployments[0]).toMatchObject({ rolloutState: 'COMPLETED', failedTasks: 0 });
+});
+
+test('one host and a fixed port: the old task makes room when the minimum allows it', async () => {
+  await using world = await ClusterWorld.open();
+  await world.instance('i1');
+  await world.plane().start();
+  const body = (image: string) => ({
+    containerDefinitions: [
+      { name: 'app', image, essential: true, memory: 64, portMappings: [{ containerPort: 80, hostPort: 8080 }] },
+    ],
+  });
+  const first = await world.revision('', body('app:1'));
+  await world.service(first.arn, { deploymentConfiguration: { maximumPercent: 200, minimumHealthyPercent: 0 } });
+  await world.steady();
+  const second = await world.revision('', body('app:2'));
+  await rollService(world.ecs, { ...web, taskDefinition: second.arn, cause: push });
+  await world.until(
+    () => world.running(),
+    (tasks) => tasks.length === 1 && tasks[0]?.taskDefinition === second.arn,
+  );
+  await world.steady();
+});
+
+test('deleting a service stops its tasks and makes it INACTIVE', async () => {
+  await using world = await ClusterWorld.open();
+  await world.instance('i1');
+  await world.plane().start();
+  const revision = await world.revision('app:1');
+  await world.service(revision.arn, { desiredCount: 2 });
+  await world.steady();
+  await deleteService(world.ecs, web, true);
+  await world.until(
+    () => world.read(),
+    (service) => service.status === 'INACTIVE',
+  );
+  expect(await world.running()).toEqual([]);
+});
+
+test('a drained instance is emptied, a deregistered one loses its tasks at once', async () => {
+  await using world = await ClusterWorld.open();
+  await world.instance('i1');
+  await world.instance('i2', { status: 'DRAINING' });
+  await world.plane().start();
+  const revision = await world.revision('app:1');
+  await world.service(revision.arn, { desiredCount: 2 });
+  await world.steady();
+  expect((await world.running()).map((task) => task.instanceId)).toEqual(['i1', 'i1']);
+  await world.changeInstance('i2', { status: 'ACTIVE' });
+  await world.changeInstance('i1', { status: 'DRAINING' });
+  await world.until(
+    () => world.running(),
+    (tasks) => tasks.length === 2 && tasks.every((task) => task.instanceId === 'i2'),
+  );
+  await world.steady();
+  await world.instance('i3');
+  await deregisterInstance(world.ecs, ref, 'i2', true);
+  await world.until(
+    () => world.running(),
+    (tasks) => tasks.length === 2 && tasks.every((task) => task.instanceId === 'i3'),
+  );
+});
+
+test('tasks of a host that is away stay for a while, are then replaced, and duplicates are resolved when it comes back', async () => {
+  await using world = await ClusterWorld.open();
+  await world.instance('i1');
+  await world.plane({ replaceLostAfter: 400 }).start();
+  const revision = await world.revision('app:1');
+  await world.service(revision.arn, { desiredCount: 1 });
+  await world.steady();
+  const [original] = await world.running();
+  await world.instance('i2');
+  world.cutOff.add('i1');
+  await world.changeInstance('i1', { agentConnected: false });
+  await systemClock.sleep(150);
+  expect(await world.tasks()).toHaveLength(1);
+  await world.until(
+    () => world.running(),
+    (tasks) => tasks.length === 1 && tasks[0]?.instanceId === 'i2',
+  );
+  const given = await world.until(
+    async () => (await world.tasks()).find(({ id }) => id === original!.id),
+    (task) => task?.desiredStatus === 'STOPPED',
+  );
+  expect(given).toMatchObject({ lastStatus: 'RUNNING', stopCode: 'InfrastructureHealth' });
+});
+
+test('RunTask places on every server at once without over-commit, and the same id twice is one task', async () => {
+  await using world = await ClusterWorld.open();
+  await world.instance('i1', { memory: 640 });
+  await world.instance('i2', { memory: 640 });
+  const planes = [world.plane(), world.plane(), world.plane()];
+  await Promise.all(planes.map((plane) => plane.start()));
+  const revision = await world.revision('app:1', {}, 64);
+  const demand = placementDemand(revision, { kind: 'standalone', launchType: 'EC2', constraints: [], strategies: [] });
+  const draft = (): TaskDraft =>
+    taskDraft(revision, {
+      region: 'us-east-1',
+      ...ref,
+      id: newId(randomBytes),
+      now: Date.now(),
+      group: 'family:web',
+      tags: {},
+      launchType: 'EC2',
+    });
+  const where = { account: ref.account, name: ref.cluster };
+  const results = await Promise.all(
+    planes.map((plane) => plane.placer.place(where, Array.from({ length: 10 }, draft), demand)),
+  );
+  const placed = results.flatMap((result) => result.placed);
+  const failures = results.flatMap((result) => result.failures);
+  expect(placed).toHaveLength(20);
+  expect(failures).toHaveLength(10);
+  expect(failures[0]).toMatchObject({ code: 'RESOURCE:MEMORY' });
+  const perHost = (id: string): number => placed.filter((task) => task.instanceId === id).length;
+  expect([perHost('i1'), perHost('i2')]).toEqual([10, 10]);
+
+  const again = await planes[1]!.placer.place(where, [placed[0]!], demand);
+  expect(again.placed.map(({ id }) => id)).toEqual([placed[0]!.id]);
+  const missing = await planes[0]!.placer.place(where, [draft()], { ...demand, instanceId: 'nope' });
+  expect(missing.failures).toMatchObject([{ code: 'MISSING' }]);
+});
+
+test('two servers: the second takes over when the first is gone, without duplicates and within the bounds', async () => {
+  await using world = await ClusterWorld.open();
+  for (const id of ['i1', 'i2', 'i3']) await world.instance(id);
+  const first = world.plane({ leaseTtl: 600 });
+  await first.start();
+  await world.until(
+    () => Promise.resolve(first.leads(ref.account, ref.cluster)),
+    (epoch) => epoch !== undefined,
+  );
+  const second = world.plane({ leaseTtl: 600 });
+  await second.start();
+  const revision = await world.revision('app:1');
+  await world.service(revision.arn, { desiredCount: 6 });
+  await world.steady();
+  const next = await world.revision('app:2');
+  await rollService(world.ecs, { ...web, taskDefinition: next.arn, cause: push });
+  let most = 0;
+  const watching = world.until(
+    async () => {
+      const tasks = await world.tasks();
+      most = Math.max(most, tasks.filter((task) => task.lastStatus !== 'STOPPED').length);
+      return world.read();
+    },
+    (service) => service.steady && service.taskDefinition === next.arn && service.deployments.length === 1,
+    15_000,
+  );
+  await systemClock.sleep(20);
+  await world.stop(first);
+  await watching;
+  expect(most).toBeLessThanOrEqual(12);
+  expect(second.leads(ref.account, ref.cluster)).toBeGreaterThan(0);
+  const running = await world.running();
+  expect(running).toHaveLength(6);
+  expect(running.every((task) => task.taskDefinition === next.arn)).toBe(true);
+});
+
+test('a leader that lost its lease without noticing commits nothing', async () => {
+  await using world = await ClusterWorld.open();
+  await world.instance('i1');
+  const plane = world.plane();
+  await plane.start();
+  await world.until(
+    () => Promise.resolve(plane.leads(ref.account, ref.cluster)),
+    (epoch) => epoch !== undefined,
+  );
+  const epoch = plane.leads(ref.account, ref.cluster)!;
+  await world.storage.leases.observe(partition, 'leader', epoch + 10);
+  const revision = await world.revision('app:1');
+  await world.service(revision.arn);
+  await world.steady();
+  expect(plane.leads(ref.account, ref.cluster)).toBeGreaterThan(epoch + 10);
+  expect(await world.tasks()).toHaveLength(1);
+});
+
+test('images that run or that a rollback needs are in use', async () => {
+  await using world = await ClusterWorld.open();
+  world.tags.set('web:prod', digest('a'));
+  await world.instance('i1');
+  const plane = world.plane();
+  await plane.start();
+  const revision = await world.revision('127.0.0.1:7500/web:prod');
+  await world.service(revision.arn);
+  await world.steady();
+  world.tags.set('web:prod', digest('c'));
+  expect(await plane.imagesInUse(ref.account)).toEqual([
+    { repository: 'web', digest: digest('a'), usedBy: expect.stringMatching(/^task /) as string },
+  ]);
+});
+
+test('the log has a line for every decision, with the reason', async () => {
+  await using world = await ClusterWorld.open();
+  await world.instance('i1');
+  await world.plane().start();
+  const revision = await world.revision('app:1');
+  await world.service(revision.arn);
+  await world.steady();
+  const tasks: TaskRecord[] = await world.running();
+  expect(world.lines).toContainEqual({
+    message: 'start',
+    fields: expect.objectContaining({
+      service: 'web',
+      count: 1,
+      tasks: [`${tasks[0]!.id}@i1`],
+      why: expect.any(String) as string,
+    }) as Record<string, unknown>,
+  });
+  expect(world.lines.some(({ message }) => message === 'deployment-completed')).toBe(true);
+});

@@ -1,0 +1,284 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { systemClock } from '@slipway/storage/clock';
+import { openStorage, type Storage } from '@slipway/storage/engine';
+import { transact } from '@slipway/storage/records';
+
+import { createCluster, type EcsContext } from '../../cluster/index.ts';
+import { createService, type ServiceDraft } from '../../services/index.ts';
+import {
+  arns,
+  clusterKeys,
+  clusterPartition,
+  type ContainerRecord,
+  type InstanceRecord,
+  type ServiceEventRecord,
+  type ServiceRecord,
+  type TaskDefinitionRecord,
+  type TaskRecord,
+  toJson,
+} from '../../state/index.ts';
+import { registerRevision, type TaskDefinitionBody } from '../../tasks/index.ts';
+import { type ControlPlane, type ControlPlaneOptions, createControlPlane } from '../index.ts';
+
+const account = '000000000000';
+const region = 'us-east-1';
+const cluster = 'default';
+export const partition = clusterPartition(account, cluster);
+export const ref = { account, cluster };
+const silent = (): void => {};
+
+/** What a scripted agent does with a task of an image: how long until it runs, and how it ends. */
+export interface Behaviour {
+  /** Milliseconds from PENDING to RUNNING. */
+  readonly startsIn: number;
+  /** Milliseconds after which it exits by itself; 0: instead of running. */
+  readonly exitsAfter?: number;
+  /** Milliseconds from the order to stop to STOPPED. */
+  readonly stopsIn: number;
+}
+
+/** A cluster in a real SQLite store in a folder of its own, with scripted agents. Dispose it. */
+export class ClusterWorld implements AsyncDisposable {
+  readonly storage: Storage;
+  readonly ecs: EcsContext;
+  /** Digests by `repository:tag`. */
+  readonly tags = new Map<string, string>();
+  readonly behaviours = new Map<string, Behaviour>();
+  readonly lines: { readonly fields: Record<string, unknown>; readonly message: string }[] = [];
+  readonly #folder: string;
+  readonly #stop = new AbortController();
+  readonly #planes = new Set<ControlPlane>();
+  readonly #agents: Promise<void>[] = [];
+  readonly #handled = new Set<string>();
+  /** Agents of these instances do nothing: their hosts are cut off. */
+  readonly cutOff = new Set<string>();
+
+  private constructor(folder: string, storage: Storage) {
+    this.#folder = folder;
+    this.storage = storage;
+    this.ecs = { records: storage.records, clock: systemClock, random: randomBytes, region };
+  }
+
+  static async open(): Promise<ClusterWorld> {
+    const folder = await mkdtemp(join(tmpdir(), 'slipway-control-'));
+    const storage = await openStorage(
+      {
+        records: { type: 'sqlite', file: join(folder, 'records.db') },
+        blobs: { type: 'filesystem', root: join(folder, 'blobs') },
+      },
+      systemClock,
+    );
+    const world = new ClusterWorld(folder, storage);
+    await createCluster(world.ecs, ref, { tags: {}, settings: [] });
+    world.#agents.push(world.#runAgents());
+    return world;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const plane of this.#planes) await plane.stop();
+    this.#stop.abort();
+    await Promise.all(this.#agents);
+    await this.storage.close();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  plane(options: Partial<ControlPlaneOptions> = {}): ControlPlane {
+    const note = (fields: object, message: string): void => {
+      this.lines.push({ fields: fields as Record<string, unknown>, message });
+    };
+    const plane = createControlPlane({
+      records: this.storage.records,
+      leases: this.storage.leases,
+      clock: systemClock,
+      random: randomBytes,
+      log: { info: note, warn: note, error: note },
+      region,
+      accounts: [account],
+      images: { resolve: (_account, repository, tag) => Promise.resolve(this.tags.get(`${repository}:${tag}`)) },
+      ownHost: (host) => host === '127.0.0.1:7500',
+      placement: { seed: 1 },
+      reconciler: { healthyAfterRunning: 50 },
+      ...options,
+    });
+    this.#planes.add(plane);
+    return plane;
+  }
+
+  async stop(plane: ControlPlane): Promise<void> {
+    this.#planes.delete(plane);
+    await plane.stop();
+  }
+
+  async instance(id: string, patch: Partial<InstanceRecord> = {}): Promise<void> {
+    const instance: InstanceRecord = {
+      id,
+      arn: arns.containerInstance(region, account, cluster, id),
+      status: 'ACTIVE',
+      agentConnected: true,
+      connectivityChangedAt: Date.now(),
+      registeredAt: Date.now(),
+      cpu: 2048,
+      memory: 2048,
+      reservedTcpPorts: [],
+      reservedUdpPorts: [],
+      gpuIds: [],
+      attributes: [],
+      tags: {},
+      ownerArn: 'arn:aws:iam::000000000000:user/test',
+      version: 1,
+      ...patch,
+    };
+    await this.storage.records.commit(partition, { put: [{ key: clusterKeys.instance(id), value: toJson(instance) }] });
+  }
+
+  async changeInstance(id: string, patch: Partial<InstanceRecord>): Promise<void> {
+    await transact(this.storage.records, partition, async (tx) => {
+      const before = await tx.get<InstanceRecord>(clusterKeys.instance(id));
+      if (before !== undefined)
+        tx.put(
+          clusterKeys.instance(id),
+          toJson({ ...before, connectivityChangedAt: Date.now(), ...patch, version: before.version + 1 }),
+        );
+    });
+  }
+
+  revision(image: string, patch: Partial<TaskDefinitionBody> = {}, memory = 64): Promise<TaskDefinitionRecord> {
+    return registerRevision(this.ecs, account, {
+      family: 'web',
+      body: {
+        family: 'web',
+        networkMode: 'bridge',
+        containerDefinitions: [{ name: 'app', image, essential: true, cpu: 10, memory }],
+        ...patch,
+      },
+      tags: {},
+    });
+  }
+
+  service(taskDefinition: string, patch: Partial<ServiceDraft> = {}, name = 'web'): Promise<ServiceRecord> {
+    const draft: ServiceDraft = {
+      schedulingStrategy: 'REPLICA',
+      desiredCount: 1,
+      taskDefinition,
+      deploymentConfiguration: {
+        maximumPercent: 200,
+        minimumHealthyPercent: 100,
+        circuitBreaker: {
+          enable: true,
+          rollback: true,
+          resetOnHealthyTask: true,
+          threshold: { type: 'BOUNDED_PERCENT', value: 50 },
+        },
+      },
+      placementConstraints: [],
+      placementStrategy: [],
+      launchType: 'EC2',
+      tags: {},
+      propagateTags: 'NONE',
+      enableECSManagedTags: false,
+      enableExecuteCommand: false,
+      availabilityZoneRebalancing: 'DISABLED',
+      ...patch,
+    };
+    return createService(this.ecs, { ...ref, service: name }, draft, {
+      arn: arns.service(region, account, cluster, name),
+    });
+  }
+
+  async read(name = 'web'): Promise<ServiceRecord> {
+    const stored = await this.storage.records.get<ServiceRecord>(partition, clusterKeys.service(name));
+    if (stored === undefined) throw new Error(`no service ${name}`);
+    return stored.value;
+  }
+
+  async tasks(): Promise<TaskRecord[]> {
+    const page = await this.storage.records.list<TaskRecord>(partition, { prefix: clusterKeys.tasks, limit: 10_000 });
+    return page.records.map(({ value }) => value);
+  }
+
+  async running(): Promise<TaskRecord[]> {
+    return (await this.tasks()).filter((task) => task.lastStatus === 'RUNNING' && task.desiredStatus === 'RUNNING');
+  }
+
+  async events(name = 'web'): Promise<string[]> {
+    const page = await this.storage.records.list<ServiceEventRecord>(partition, {
+      prefix: clusterKeys.serviceEvents(name),
+    });
+    return page.records.map(({ value }) => value.message);
+  }
+
+  /** Waits until the condition holds; fails with what it saw last. */
+  async until<T>(read: () => Promise<T>, holds: (value: T) => boolean, ms = 8_000): Promise<T> {
+    const deadline = Date.now() + ms;
+    for (;;) {
+      const value = await read();
+      if (holds(value)) return value;
+      if (Date.now() > deadline) throw new Error(`never became so: ${JSON.stringify(value, null, 1).slice(0, 4000)}`);
+      await systemClock.sleep(5);
+    }
+  }
+
+  steady(name = 'web'): Promise<ServiceRecord> {
+    return this.until(
+      () => this.read(name),
+      (service) => service.steady,
+    );
+  }
+
+  async report(id: string, patch: (task: TaskRecord) => Partial<TaskRecord> | undefined): Promise<void> {
+    await transact(this.storage.records, partition, async (tx) => {
+      const task = await tx.get<TaskRecord>(clusterKeys.task(id));
+      const changed = task === undefined ? undefined : patch(task);
+      if (task === undefined || changed === undefined || task.lastStatus === 'STOPPED') return;
+      tx.put(clusterKeys.task(id), toJson({ ...task, ...changed, version: task.version + 1 }));
+    });
+  }
+
+  async #runAgents(): Promise<void> {
+    const follow = this.storage.records.follow(partition, { after: 0, signal: this.#stop.signal });
+    for await (const changes of follow)
+      for (const change of changes)
+        if (change.kind === 'put' && change.key.startsWith(clusterKeys.tasks))
+          this.#agents.push(this.#handle(change.value as unknown as TaskRecord).catch(silent));
+  }
+
+  async #handle(task: TaskRecord): Promise<void> {
+    if (this.cutOff.has(task.instanceId ?? '') || task.lastStatus === 'STOPPED') return;
+    const image = task.containers[0]?.image ?? '';
+    const found = [...this.behaviours].find(([part]) => image.includes(part));
+    const behaviour: Behaviour = found?.[1] ?? { startsIn: 1, stopsIn: 1 };
+    const step = `${task.id} ${task.desiredStatus} ${task.lastStatus}`;
+    if (this.#handled.has(step)) return;
+    this.#handled.add(step);
+    const wait = (ms: number): Promise<void> => systemClock.sleep(ms, this.#stop.signal);
+    const end = (code: TaskRecord['stopCode'], reason: string) => (current: TaskRecord) => ({
+      lastStatus: 'STOPPED' as const,
+      desiredStatus: 'STOPPED' as const,
+      stoppedAt: Date.now(),
+      executionStoppedAt: Date.now(),
+      stopCode: current.stopCode ?? code ?? 'EssentialContainerExited',
+      stoppedReason: current.stoppedReason ?? reason,
+      containers: current.containers.map((one): ContainerRecord => ({ ...one, lastStatus: 'STOPPED', exitCode: 1 })),
+    });
+    if (task.desiredStatus === 'STOPPED') {
+      await wait(behaviour.stopsIn);
+      await this.report(task.id, end('ServiceSchedulerInitiated', 'stopped'));
+    } else if (task.lastStatus === 'PENDING') {
+      await wait(behaviour.startsIn);
+      if (behaviour.exitsAfter === 0) {
+        await this.report(task.id, end('TaskFailedToStart', 'CannotPullContainerError: no such image'));
+        return;
+      }
+      await this.report(task.id, (current) =>
+        current.desiredStatus === 'STOPPED' ? undefined : { lastStatus: 'RUNNING', startedAt: Date.now() },
+      );
+      if (behaviour.exitsAfter === undefined) return;
+      await wait(behaviour.exitsAfter);
+      await this.report(task.id, end('EssentialContainerExited', 'Essential container in task exited'));
+    }
+  }
+}

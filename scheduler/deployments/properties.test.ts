@@ -1,0 +1,203 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+import { breakerThreshold, isHealthy, lowerBound, upperBound } from './index.ts';
+import { breaker, type Revision, World } from './testing/world.ts';
+
+const runs = { nightly: 3_000, release: 10_000 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 250;
+
+const revision: fc.Arbitrary<Revision> = fc.record({
+  behaviour: fc.constantFrom('good', 'good', 'good', 'fails to start', 'crashes', 'never healthy', 'cannot be placed'),
+  checks: fc.boolean(),
+});
+
+type Deed =
+  | { readonly do: 'pass' }
+  | { readonly do: 'step' | 'kill' | 'sicken' | 'stop by hand'; readonly task: number }
+  | { readonly do: 'deploy'; readonly revision: Revision }
+  | { readonly do: 'scale'; readonly desired: number }
+  | { readonly do: 'host'; readonly host: number; readonly condition: 'ready' | 'draining' | 'lost' }
+  | { readonly do: 'room'; readonly host: number; readonly room: number }
+  | { readonly do: 'wait'; readonly ms: number };
+
+const task = fc.nat(1000);
+const deed: fc.Arbitrary<Deed> = fc.oneof(
+  { weight: 8, arbitrary: fc.constant({ do: 'pass' } as const) },
+  { weight: 12, arbitrary: fc.record({ do: fc.constant('step' as const), task }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constantFrom('kill' as const, 'sicken' as const, 'stop by hand' as const), task }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('deploy' as const), revision }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('scale' as const), desired: fc.nat(6) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('host' as const),
+      host: fc.nat(2),
+      condition: fc.constantFrom('ready' as const, 'draining' as const, 'lost' as const),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('room' as const), host: fc.nat(2), room: fc.nat(6) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(1, 1_000, 40_000, 600_000) }),
+  },
+);
+
+const setting = fc.record({
+  desired: fc.integer({ min: 0, max: 6 }),
+  room: fc.integer({ min: 1, max: 12 }),
+  minimumHealthyPercent: fc.constantFrom(0, 33, 50, 75, 100),
+  maximumPercent: fc.constantFrom(100, 125, 150, 200),
+  rollback: fc.boolean(),
+  first: revision,
+});
+
+const healthyTasks = (world: World): number =>
+  world
+    .wanted()
+    .filter(
+      (one) =>
+        isHealthy(one, world.now, world.options) &&
+        world.hosts.find(({ id }) => id === one.instanceId)?.condition !== 'lost',
+    ).length;
+
+const occupying = (world: World): number =>
+  world.live().filter((one) => world.hosts.find(({ id }) => id === one.instanceId)?.condition !== 'lost').length;
+
+function act(world: World, action: Deed): void {
+  const pick = (index: number) => world.live()[index % Math.max(1, world.live().length)];
+  switch (action.do) {
+    case 'pass':
+      checkedPass(world);
+      return;
+    case 'step':
+      world.step(pick(action.task)?.id ?? '');
+      return;
+    case 'kill': {
+      const victim = pick(action.task);
+      if (victim?.lastStatus === 'RUNNING') world.stopped(victim.id, 'EssentialContainerExited', 'killed');
+      return;
+    }
+    case 'sicken': {
+      const victim = pick(action.task);
+      if (victim?.lastStatus === 'RUNNING') world.check(victim.id, 'UNHEALTHY');
+      return;
+    }
+    case 'stop by hand': {
+      const victim = pick(action.task);
+      if (victim !== undefined)
+        world.report(victim.id, { desiredStatus: 'STOPPED', stopCode: 'UserInitiated', stoppedReason: 'by hand' });
+      return;
+    }
+    case 'deploy':
+      world.deploy(action.revision);
+      return;
+    case 'scale':
+      world.service = { ...world.service, desiredCount: action.desired };
+      return;
+    case 'host':
+      world.hosts[action.host]!.condition = action.condition;
+      return;
+    case 'room':
+      world.hosts[action.host]!.room = action.room;
+      return;
+    case 'wait':
+      world.now += action.ms;
+      return;
+  }
+}
+
+/** One pass, with everything that must hold about it. */
+function checkedPass(world: World): void {
+  const { desiredCount: desired, deploymentConfiguration: configuration } = world.service;
+  const lower = lowerBound(desired, configuration);
+  const upper = upperBound(desired, configuration);
+  const healthyBefore = healthyTasks(world);
+  const tasksBefore = world.tasks.size;
+  const plan = world.pass();
+
+  if (world.tasks.size > tasksBefore) expect(occupying(world)).toBeLessThanOrEqual(upper);
+  expect(healthyTasks(world)).toBeGreaterThanOrEqual(Math.min(lower, healthyBefore));
+
+  const threshold = breakerThreshold(desired, configuration.circuitBreaker!);
+  for (const { what, deploymentId, count } of plan.decisions) {
+    if (what === 'deployment-failed')
+      expect(
+        Math.max(
+          ...plan.decisions
+            .filter((one) => one.what === 'failure' && one.deploymentId === deploymentId)
+            .map((one) => one.count ?? 0),
+        ),
+      ).toBeGreaterThanOrEqual(threshold);
+    if (
+      what === 'failure' &&
+      (count ?? 0) >= threshold &&
+      deploymentId === plan.service.deployments.find(({ status }) => status === 'PRIMARY')?.id
+    )
+      expect(plan.service.deployments.find(({ id }) => id === deploymentId)?.rolloutState).not.toBe('IN_PROGRESS');
+  }
+  for (const deployment of world.service.deployments)
+    if (world.behaviour(deployment.taskDefinition).behaviour === 'cannot be placed')
+      expect(deployment.rolloutState).not.toBe('FAILED');
+  const { status } = world.primary();
+  expect(status).toBe('PRIMARY');
+  expect(world.service.deployments.filter((one) => one.status === 'PRIMARY')).toHaveLength(1);
+  expect(world.service.deployments[0]?.id).toBe(world.primary().id);
+}
+
+test('whatever happens, a pass keeps to the bounds, trips at the threshold and never for lack of room; a calm world converges', () => {
+  fc.assert(
+    fc.property(setting, fc.array(deed, { maxLength: 120 }), (given, deeds) => {
+      const { minimumHealthyPercent, maximumPercent } = given;
+      const world = new World({
+        desired: given.desired,
+        room: given.room,
+        first: given.first,
+        configuration: { minimumHealthyPercent, maximumPercent, circuitBreaker: breaker(given.rollback) },
+      });
+      for (const action of deeds) act(world, action);
+
+      for (const host of world.hosts) {
+        host.condition = 'ready';
+        host.room = 100;
+      }
+      world.deploy({ behaviour: 'good', checks: true });
+      const { desiredCount: desired, deploymentConfiguration: configuration } = world.service;
+      for (let round = 0; round < 400 && !world.service.steady; round++) {
+        checkedPass(world);
+        for (const one of world.live()) world.step(one.id);
+        world.now += 1_000;
+      }
+      const stuck = desired > 0 && lowerBound(desired, configuration) >= upperBound(desired, configuration);
+      if (!stuck) expect(world.service.steady).toBe(true);
+      if (stuck && !world.service.steady) return;
+      expect(world.wanted().map((one) => one.service?.deploymentId)).toEqual(Array(desired).fill(world.primary().id));
+      const quiet = world.pass();
+      expect(quiet.starts).toEqual([]);
+      expect(quiet.stops).toEqual([]);
+      expect(quiet.service).toBe(world.service);
+    }),
+    { numRuns: runs },
+  );
+});
+
+test('planning twice on the same state gives the same plan', () => {
+  fc.assert(
+    fc.property(setting, fc.array(deed, { maxLength: 60 }), (given, deeds) => {
+      const build = (): World => {
+        const world = new World({
+          desired: given.desired,
+          room: given.room,
+          first: given.first,
+          configuration: { circuitBreaker: breaker(true) },
+        });
+        for (const action of deeds) act(world, action);
+        return world;
+      };
+      expect(build().pass()).toEqual(build().pass());
+    }),
+    { numRuns: Math.ceil(runs / 5) },
+  );
+});

@@ -1,0 +1,310 @@
+import {
+  type ContainerRecord,
+  type DeploymentConfiguration,
+  type DeploymentRecord,
+  type ServiceRecord,
+  type StopCode,
+  type TaskRecord,
+} from '../../state/index.ts';
+import {
+  type Blocked,
+  defaultReconcilerOptions,
+  type HostCondition,
+  reconcileService,
+  type ReconcilerOptions,
+  type ServicePlan,
+} from '../index.ts';
+
+/** How tasks of a revision behave in the simulated world. */
+export interface Revision {
+  readonly behaviour: 'good' | 'fails to start' | 'crashes' | 'never healthy' | 'cannot be placed';
+  /** Whether its container has a health check. */
+  readonly checks: boolean;
+}
+
+const arnOf = (revision: number): string => `arn:aws:ecs:us-east-1:000000000000:task-definition/web:${revision}`;
+
+const settings: DeploymentConfiguration = { maximumPercent: 200, minimumHealthyPercent: 100 };
+
+export const breaker = (rollback: boolean): NonNullable<DeploymentConfiguration['circuitBreaker']> => ({
+  enable: true,
+  rollback,
+  resetOnHealthyTask: true,
+  threshold: { type: 'BOUNDED_PERCENT', value: 50 },
+});
+
+/** A host of the simulated world with room for so many tasks. */
+export interface Host {
+  readonly id: string;
+  room: number;
+  condition: HostCondition;
+}
+
+/**
+ * A world of one service without I/O: hosts, tasks, revisions, and the reconciler. Time moves only when told to.
+ * Every pass carries its plan out at once, as the control plane does in one commit.
+ */
+export class World {
+  now = 1_000_000;
+  service: ServiceRecord;
+  readonly tasks = new Map<string, TaskRecord>();
+  readonly hosts: Host[];
+  readonly revisions: Revision[] = [];
+  readonly events: string[] = [];
+  readonly options: ReconcilerOptions;
+  lastPlan: ServicePlan | undefined;
+  #ids = 0;
+
+  constructor(
+    options: {
+      hosts?: number;
+      room?: number;
+      desired?: number;
+      configuration?: Partial<DeploymentConfiguration>;
+      first?: Revision;
+      reconciler?: Partial<ReconcilerOptions>;
+      schedulingStrategy?: ServiceRecord['schedulingStrategy'];
+    } = {},
+  ) {
+    this.options = { ...defaultReconcilerOptions, ...options.reconciler };
+    this.hosts = Array.from({ length: options.hosts ?? 3 }, (_, index) => ({
+      id: `host-${index}`,
+      room: options.room ?? 100,
+      condition: 'ready',
+    }));
+    this.revisions.push(options.first ?? { behaviour: 'good', checks: true });
+    this.service = {
+      name: 'web',
+      arn: 'arn:aws:ecs:us-east-1:000000000000:service/default/web',
+      status: 'ACTIVE',
+      schedulingStrategy: options.schedulingStrategy ?? 'REPLICA',
+      desiredCount: options.desired ?? 2,
+      taskDefinition: arnOf(0),
+      deploymentConfiguration: { ...settings, ...options.configuration },
+      placementConstraints: [],
+      placementStrategy: [],
+      launchType: 'EC2',
+      deployments: [this.#deployment(0)],
+      createdAt: this.now,
+      tags: {},
+      propagateTags: 'NONE',
+      enableECSManagedTags: false,
+      enableExecuteCommand: false,
+      availabilityZoneRebalancing: 'DISABLED',
+      steady: false,
+      version: 1,
+    };
+  }
+
+  #deployment(revision: number): DeploymentRecord {
+    return {
+      id: `ecs-svc/${revision}-${++this.#ids}`,
+      status: 'PRIMARY',
+      taskDefinition: arnOf(revision),
+      rolloutState: 'IN_PROGRESS',
+      rolloutStateReason: 'in progress',
+      failedTasks: 0,
+      everRunning: false,
+      createdAt: this.now,
+      updatedAt: this.now,
+      cause: { kind: 'api' },
+    };
+  }
+
+  /** Starts a deployment of a new revision, as UpdateService does. */
+  deploy(revision: Revision): DeploymentRecord {
+    const number = this.revisions.push(revision) - 1;
+    const deployment = this.#deployment(number);
+    this.service = {
+      ...this.service,
+      taskDefinition: deployment.taskDefinition,
+      deployments: [
+        deployment,
+        ...this.service.deployments.map((old) =>
+          old.status === 'PRIMARY' ? { ...old, status: 'ACTIVE' as const } : old,
+        ),
+      ],
+      steady: false,
+    };
+    return deployment;
+  }
+
+  /** One pass; returns the plan that was carried out. */
+  pass(): ServicePlan {
+    const plan = this.#plan(new Map());
+    const placed = this.#place(plan);
+    const final = placed.blocked.size === 0 ? plan : this.#plan(placed.blocked);
+    this.service = final.service;
+    for (const task of final.tasks) this.tasks.set(task.id, task);
+    for (const task of placed.tasks) this.tasks.set(task.id, task);
+    this.events.push(...final.events);
+    this.lastPlan = final;
+    return final;
+  }
+
+  #plan(blocked: ReadonlyMap<string, Blocked>): ServicePlan {
+    return reconcileService(
+      {
+        service: this.service,
+        tasks: [...this.tasks.values()],
+        hostOf: (task) => this.hosts.find(({ id }) => id === task.instanceId)?.condition ?? 'lost',
+        blocked,
+        scaleInOrder: (ids) => ids,
+        eligible: this.hosts.filter(({ condition }) => condition === 'ready').map(({ id }) => id),
+        lingering: [],
+      },
+      this.now,
+      this.options,
+    );
+  }
+
+  /** Free places of a host; a lost host has none. */
+  free(host: Host): number {
+    return host.condition === 'ready'
+      ? host.room - this.live().filter((task) => task.instanceId === host.id).length
+      : 0;
+  }
+
+  #place(plan: ServicePlan): { tasks: TaskRecord[]; blocked: Map<string, Blocked> } {
+    const tasks: TaskRecord[] = [];
+    const blocked = new Map<string, Blocked>();
+    for (const start of plan.starts) {
+      const deployment = plan.service.deployments.find(({ id }) => id === start.deploymentId);
+      if (deployment === undefined) continue;
+      for (let count = 0; count < start.count; count++) {
+        const taken = (host: Host): number => tasks.filter((task) => task.instanceId === host.id).length;
+        const wanted = start.instances?.[count];
+        const host = this.hosts.find(
+          (one) => this.free(one) - taken(one) > 0 && (wanted === undefined || one.id === wanted),
+        );
+        if (host === undefined || this.behaviour(deployment.taskDefinition).behaviour === 'cannot be placed') {
+          const relief = this.live().find(
+            (task) =>
+              task.desiredStatus === 'RUNNING' &&
+              task.service?.deploymentId !== deployment.id &&
+              this.hosts.find(({ id }) => id === task.instanceId)?.condition === 'ready',
+          );
+          const helps = this.behaviour(deployment.taskDefinition).behaviour !== 'cannot be placed';
+          blocked.set(deployment.id, {
+            code: 'RESOURCE:MEMORY',
+            message: 'The closest matching (container-instance host-0) has insufficient memory available.',
+            relief: relief === undefined || !helps ? [] : [relief.id],
+          });
+          break;
+        }
+        tasks.push(this.task(deployment, host.id));
+      }
+    }
+    return { tasks, blocked };
+  }
+
+  behaviour(taskDefinition: string): Revision {
+    const revision = this.revisions[Number(taskDefinition.split(':').at(-1))];
+    if (revision === undefined) throw new Error(`no revision ${taskDefinition}`);
+    return revision;
+  }
+
+  task(deployment: DeploymentRecord, instanceId: string): TaskRecord {
+    const id = `task-${++this.#ids}`;
+    const container: ContainerRecord = {
+      name: 'app',
+      image: `127.0.0.1:7500/web@sha256:${deployment.taskDefinition.split(':').at(-1)?.padStart(64, '0')}`,
+      essential: true,
+      checksHealth: this.behaviour(deployment.taskDefinition).checks,
+      lastStatus: 'PENDING',
+      healthStatus: 'UNKNOWN',
+      networkBindings: [],
+    };
+    return {
+      id,
+      arn: `arn:aws:ecs:us-east-1:000000000000:task/default/${id}`,
+      taskDefinition: deployment.taskDefinition,
+      group: 'service:web',
+      startedBy: deployment.id,
+      service: { name: 'web', deploymentId: deployment.id },
+      instanceId,
+      reservation: { cpu: 1, memory: 1, tcpPorts: [], udpPorts: [], gpus: 0 },
+      desiredStatus: 'RUNNING',
+      lastStatus: 'PENDING',
+      healthStatus: 'UNKNOWN',
+      containers: [container],
+      launchType: 'EC2',
+      createdAt: this.now,
+      tags: {},
+      enableExecuteCommand: false,
+      version: 1,
+    };
+  }
+
+  live(): TaskRecord[] {
+    return [...this.tasks.values()].filter((task) => task.lastStatus !== 'STOPPED');
+  }
+
+  wanted(): TaskRecord[] {
+    return this.live().filter((task) => task.desiredStatus === 'RUNNING');
+  }
+
+  /** Changes a task as the agent's reports do. */
+  report(id: string, patch: Partial<TaskRecord>): void {
+    const task = this.tasks.get(id);
+    if (task !== undefined) this.tasks.set(id, { ...task, ...patch, version: task.version + 1 });
+  }
+
+  running(id: string): void {
+    this.report(id, { lastStatus: 'RUNNING', startedAt: this.now });
+  }
+
+  check(id: string, healthStatus: 'HEALTHY' | 'UNHEALTHY'): void {
+    const containers = this.tasks.get(id)?.containers.map((container) => ({ ...container, healthStatus })) ?? [];
+    this.report(id, { healthStatus, containers });
+  }
+
+  stopped(id: string, code: StopCode, reason: string): void {
+    const task = this.tasks.get(id);
+    if (task === undefined) return;
+    this.report(id, {
+      lastStatus: 'STOPPED',
+      desiredStatus: 'STOPPED',
+      stoppedAt: this.now,
+      stopCode: task.stopCode ?? code,
+      stoppedReason: task.stoppedReason ?? reason,
+    });
+  }
+
+  /** Lets the agents of connected hosts do one step for one task: what its revision does next. */
+  step(id: string): void {
+    const task = this.tasks.get(id);
+    const host = this.hosts.find((one) => one.id === task?.instanceId);
+    if (task === undefined || task.lastStatus === 'STOPPED' || host === undefined || host.condition === 'lost') return;
+    if (task.desiredStatus === 'STOPPED') return this.stopped(id, 'ServiceSchedulerInitiated', 'stopped');
+    const { behaviour, checks } = this.behaviour(task.taskDefinition);
+    if (task.lastStatus !== 'RUNNING') {
+      if (behaviour === 'fails to start') return this.stopped(id, 'TaskFailedToStart', 'CannotPullContainerError: no');
+      return this.running(id);
+    }
+    if (behaviour === 'crashes')
+      return this.stopped(id, 'EssentialContainerExited', 'Essential container in task exited');
+    if (checks) this.check(id, behaviour === 'never healthy' ? 'UNHEALTHY' : 'HEALTHY');
+  }
+
+  /** Agents do what they should and time passes, until nothing changes any more (at most `rounds`). */
+  calm(rounds = 200): void {
+    for (let round = 0; round < rounds; round++) {
+      const before = JSON.stringify([this.service.deployments, [...this.tasks.values()]]);
+      this.pass();
+      for (const task of this.live()) this.step(task.id);
+      this.pass();
+      if (JSON.stringify([this.service.deployments, [...this.tasks.values()]]) === before) {
+        const wake = this.lastPlan?.wakeAt;
+        if (wake === undefined) return;
+        this.now = wake;
+      } else this.now += 1000;
+    }
+  }
+
+  primary(): DeploymentRecord {
+    const primary = this.service.deployments.find(({ status }) => status === 'PRIMARY');
+    if (primary === undefined) throw new Error('no PRIMARY deployment');
+    return primary;
+  }
+}
