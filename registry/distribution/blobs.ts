@@ -1,5 +1,4 @@
 import type { AccessList, WebRoute } from '@slipway/auth/gateway';
-import type Koa from 'koa';
 import {
   type FoundBlob,
   ImagesError,
@@ -7,10 +6,9 @@ import {
   parseRepositoryName,
   type RepositoryRecord,
 } from '../images/index.ts';
-import { accountOf, begin, empty, may, resourceOf, type Surroundings } from './exchange.ts';
+import { accountOf, begin, empty, may, type Surroundings } from './exchange.ts';
 import { repositoryAccess } from './manifests.ts';
-import { parseRange } from './range.ts';
-import { redirectFor } from './redirects.ts';
+import { headersOf, sendBlob } from './send-blob.ts';
 
 /** Routes of `/v2/<name>/blobs/<digest>`. */
 export function blobRoute(
@@ -39,7 +37,7 @@ function getBlob(surroundings: Surroundings, method: 'GET' | 'HEAD', name: strin
       const account = accountOf(surroundings, call);
       seen = await images.blobs.look(account, parseRepositoryName(name), parseDigest(text));
       const action = method === 'GET' ? 'ecr:GetDownloadUrlForLayer' : 'ecr:BatchCheckLayerAvailability';
-      return [{ action, resources: [resourceOf(surroundings, account, name, seen.repository)] }];
+      return [{ action, resources: [await surroundings.resources.of(account, name, seen.repository, action)] }];
     },
     handle: async (ctx, call) => {
       const account = accountOf(surroundings, call);
@@ -65,57 +63,6 @@ function getBlob(surroundings: Surroundings, method: 'GET' | 'HEAD', name: strin
 
 const notThere = (digest: string, name: string): ImagesError =>
   new ImagesError('BlobNotFound', `The blob ${digest} does not exist in the repository '${name}'`, { digest });
-
-const headersOf = (blob: FoundBlob): Record<string, string> => ({
-  'Docker-Content-Digest': blob.digest,
-  'Accept-Ranges': 'bytes',
-  ETag: `"${blob.digest}"`,
-  'Cache-Control': 'private, max-age=31536000, immutable',
-});
-
-/** Sends a blob or a part of it, as it is stored: whatever the client says it accepts, the bytes are never encoded. */
-async function sendBlob(
-  surroundings: Surroundings,
-  ctx: Koa.Context,
-  signal: AbortSignal,
-  repository: RepositoryRecord,
-  blob: FoundBlob,
-): Promise<void> {
-  const range = parseRange(ctx.req.headers.range, blob.size);
-  if (range === 'unsatisfiable') {
-    empty(ctx, 416, { 'Content-Range': `bytes */${blob.size}`, 'Docker-Content-Digest': blob.digest });
-    return;
-  }
-  const url = await redirectFor(
-    surroundings.images,
-    surroundings.redirects,
-    repository,
-    blob,
-    ctx.req.headers['user-agent'] ?? '',
-  );
-  if (url !== undefined)
-    return empty(ctx, 307, { Location: url, 'Docker-Content-Digest': blob.digest, 'Cache-Control': 'no-store' });
-
-  const source = await surroundings.images.blobs.open(blob);
-  const part = range === 'whole' ? undefined : range;
-  const length = part ? part.end - part.start + 1 : blob.size;
-  begin(ctx, part ? 206 : 200, {
-    ...headersOf(blob),
-    'Content-Type': 'application/octet-stream',
-    'Content-Length': String(length),
-    ...(part ? { 'Content-Range': `bytes ${part.start}-${part.end}/${blob.size}` } : {}),
-  });
-  // The store writes to the socket itself with recycled buffers; a stream through Koa would cost a fifth of the throughput.
-  ctx.respond = false;
-  ctx.res.statusCode = part ? 206 : 200;
-  try {
-    if (length > 0) await source.pipe(ctx.res, part, signal);
-    ctx.res.end();
-  } catch {
-    // The headers are out: only a broken connection can tell the client that this is not the whole.
-    ctx.res.destroy();
-  }
-}
 
 function deleteBlob(surroundings: Surroundings, name: string, text: string): WebRoute {
   return {

@@ -1,5 +1,5 @@
 import { type Authorizer, GatewayError, type WebRoute, type WebService } from '@slipway/auth/gateway';
-import type { Images } from '../images/index.ts';
+import { createResources, type Images } from '../images/index.ts';
 import { blobRoute } from './blobs.ts';
 import { renderError } from './errors.ts';
 import { empty, type Surroundings } from './exchange.ts';
@@ -22,7 +22,8 @@ export interface DistributionOptions {
 
 /** The OCI Distribution API (specification 1.1 and what its main branch adds) under `/v2/`. */
 export function createDistribution(options: DistributionOptions): WebService {
-  const surroundings: Surroundings = { ...options, redirects: options.redirects };
+  const resources = createResources(options.images, options.region);
+  const surroundings: Surroundings = { ...options, resources, redirects: options.redirects };
   return {
     name: 'distribution',
     prefix: '/v2/',

@@ -1,37 +1,28 @@
 import type { Call } from '@slipway/auth/gateway';
 import type Koa from 'koa';
 import { GatewayError, type Authorizer } from '@slipway/auth/gateway';
-import { type Images, parseRepositoryName, type RepositoryName, type RepositoryRecord } from '../images/index.ts';
+import {
+  type Images,
+  parseRepositoryName,
+  type RepositoryName,
+  type RepositoryRecord,
+  type Resources,
+} from '../images/index.ts';
 import type { Redirects } from './redirects.ts';
 
 /** What the routes share. */
 export interface Surroundings {
   readonly images: Images;
   readonly authorizer: Authorizer;
+  readonly resources: Resources;
   /** The account whose repositories callers without an account see. */
   readonly defaultAccount: string;
-  readonly region: string;
   readonly redirects: Redirects | undefined;
 }
 
 /** The account whose registry a call is about: there is one registry per account, and callers work in their own. */
 export const accountOf = (surroundings: Surroundings, call: Call): string =>
   call.account || surroundings.defaultAccount;
-
-export const arnOf = (surroundings: Surroundings, account: string, repository: string): string =>
-  `arn:aws:ecr:${surroundings.region}:${account}:repository/${repository}`;
-
-/** A repository as authorization sees it. */
-export const resourceOf = (
-  surroundings: Surroundings,
-  account: string,
-  name: string,
-  repository: RepositoryRecord | undefined,
-) => ({
-  arn: arnOf(surroundings, account, name),
-  ...(repository?.policy === undefined ? {} : { policy: repository.policy }),
-  ...(repository ? { tags: repository.tags } : {}),
-});
 
 /** Whether the caller may do all of these to a repository. For what a route does beyond the access it declares. */
 export async function may(
@@ -42,8 +33,8 @@ export async function may(
   repository: RepositoryRecord | undefined,
   actions: readonly string[],
 ): Promise<boolean> {
-  const resource = resourceOf(surroundings, account, name, repository);
   for (const action of actions) {
+    const resource = await surroundings.resources.of(account, name, repository, action);
     const decision = await surroundings.authorizer.authorize(call.principal, { action, resources: [resource] }, call);
     if (!decision.allowed) return false;
   }

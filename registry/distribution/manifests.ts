@@ -1,4 +1,4 @@
-import type { AccessList, Call, WebRoute } from '@slipway/auth/gateway';
+import type { AccessList, AccessRequest, Call, WebRoute } from '@slipway/auth/gateway';
 import type Koa from 'koa';
 import {
   type FoundManifest,
@@ -12,7 +12,7 @@ import {
   type Tag,
 } from '../images/index.ts';
 import { DistributionError } from './errors.ts';
-import { accountOf, begin, empty, repositoryForPush, resourceOf, type Surroundings } from './exchange.ts';
+import { accountOf, begin, empty, repositoryForPush, type Surroundings } from './exchange.ts';
 import { readBody } from './read-body.ts';
 
 const maxTagsPerRequest = 100;
@@ -48,9 +48,8 @@ function getManifest(surroundings: Surroundings, name: string, text: string): We
       const account = accountOf(surroundings, call);
       const repository = parseRepositoryName(name);
       seen = await images.manifests.look(account, repository, parseReference(text));
-      return [
-        { action: 'ecr:BatchGetImage', resources: [resourceOf(surroundings, account, repository, seen.repository)] },
-      ];
+      const action = 'ecr:BatchGetImage';
+      return [{ action, resources: [await surroundings.resources.of(account, name, seen.repository, action)] }];
     },
     handle: async (ctx, call) => {
       const account = accountOf(surroundings, call);
@@ -110,7 +109,7 @@ function putManifest(surroundings: Surroundings, name: string, text: string, que
         'Docker-Content-Digest': digest,
         ...(subject === undefined ? {} : { 'OCI-Subject': subject }),
       });
-      if (reference.kind === 'digest' && tags.length > 0) ctx.set('OCI-Tag', tags);
+      if (reference.kind === 'digest' && tags.length > 0) ctx.set('OCI-Tag', [...tags]);
     },
   };
 }
@@ -156,8 +155,11 @@ export function repositoryAccess(
   return async (call) => {
     const account = accountOf(surroundings, call);
     const repository = await surroundings.images.repositories.find(account, parseRepositoryName(name));
-    const resources = [resourceOf(surroundings, account, name, repository)];
+    const requestFor = async (action: string): Promise<AccessRequest> => ({
+      action,
+      resources: [await surroundings.resources.of(account, name, repository, action)],
+    });
     const [first, ...rest] = actions;
-    return [{ action: first, resources }, ...rest.map((action) => ({ action, resources }))];
+    return [await requestFor(first), ...(await Promise.all(rest.map(requestFor)))];
   };
 }

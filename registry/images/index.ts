@@ -36,6 +36,7 @@ export type {
   UploadRecord,
 } from './records.ts';
 export type { NewRepository, Repositories, RepositoryPage } from './repositories.ts';
+export { createResources, type RepositoryResource, type Resources } from './resources.ts';
 export type { Signing } from './signing.ts';
 export type { AppendRange, UploadAddress } from './upload-address.ts';
 export type { Uploads, UploadState } from './uploads.ts';

@@ -1,6 +1,7 @@
 import type { Digest } from '@slipway/storage/blobs';
 import type { Json, Stored } from '@slipway/storage/records';
 import type { Context } from './context.ts';
+import { tagsOf } from './delete-manifest.ts';
 import { keys, registryPartition } from './keys.ts';
 import type { ManifestRecord } from './records.ts';
 
@@ -56,6 +57,24 @@ export async function listImages(
     return { ...value, digest, tags: tags.get(digest) ?? [], ...(lastPulledAt === undefined ? {} : { lastPulledAt }) };
   });
   return { images, more: page.more };
+}
+
+/** One image as lists show it. */
+export async function listOneImage(
+  context: Context,
+  account: string,
+  repository: string,
+  digest: Digest,
+): Promise<ListedImage | undefined> {
+  const found = await context.records.getMany<ManifestRecord | number>(registryPartition(account), [
+    keys.manifest(repository, digest),
+    keys.pulled(repository, digest),
+  ]);
+  const manifest = found.get(keys.manifest(repository, digest))?.value as ManifestRecord | undefined;
+  const lastPulledAt = found.get(keys.pulled(repository, digest))?.value as number | undefined;
+  if (manifest === undefined) return undefined;
+  const tags = await tagsOf(context, account, repository, digest);
+  return { ...manifest, digest, tags, ...(lastPulledAt === undefined ? {} : { lastPulledAt }) };
 }
 
 /** Records under a prefix from the digest after `after` to `last`, inclusive. */

@@ -8,9 +8,9 @@ import {
   type RemoveTag,
   removeTag,
 } from './delete-manifest.ts';
-import { type ImagePage, listImages } from './list-images.ts';
+import { type ImagePage, type ListedImage, listImages, listOneImage } from './list-images.ts';
 import { keys, registryPartition } from './keys.ts';
-import type { Reference, RepositoryName, Tag } from './names.ts';
+import type { Reference, RepositoryName } from './names.ts';
 import { putManifest, type PutManifest, type PutManifestResult } from './put-manifest.ts';
 import type { ManifestRecord, ReferrerRecord, RepositoryRecord, TagRecord } from './records.ts';
 
@@ -41,6 +41,7 @@ export interface Manifests {
     repository: string,
     page: { readonly after?: string; readonly limit: number },
   ): Promise<ImagePage>;
+  listOne(account: string, repository: string, digest: Digest): Promise<ListedImage | undefined>;
   /** Tags in the order of their bytes. */
   tags(
     account: string,
@@ -90,6 +91,7 @@ export function createManifests(context: Context): Manifests {
     remove: (account, repository, digest, actor) => removeManifest(context, { account, repository, digest, actor }),
     removeTag: (request) => removeTag(context, request),
     list: (account, repository, page) => listImages(context, account, repository, page),
+    listOne: (account, repository, digest) => listOneImage(context, account, repository, digest),
     async tags(account, repository, { after, limit }) {
       const prefix = keys.tags(repository);
       const page = await records.list(registryPartition(account), {

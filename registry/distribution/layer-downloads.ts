@@ -1,0 +1,62 @@
+import { GatewayError, type WebRoute, type WebService } from '@slipway/auth/gateway';
+import type { Digest } from '@slipway/storage/blobs';
+import { type Images, ImagesError, parseDigest } from '../images/index.ts';
+import { renderError } from './errors.ts';
+import { sendBlob } from './send-blob.ts';
+
+const prefix = '/layers/';
+const purpose = 'layer download';
+/** Milliseconds for which a URL can be used. */
+const validity = 300_000;
+
+export interface LayerAddress {
+  readonly account: string;
+  readonly repository: string;
+  readonly digest: Digest;
+}
+
+/** A URL from which one layer can be fetched for five minutes by whoever has it, as GetDownloadUrlForLayer promises. */
+export async function layerUrl(
+  images: Images,
+  endpoint: string,
+  { account, repository, digest }: LayerAddress,
+): Promise<string> {
+  const until = String(images.context.clock.now() + validity);
+  const ticket = await images.signing.sign(account, purpose, [repository, digest, until]);
+  return `${endpoint}${prefix}${account}/${ticket}`;
+}
+
+/** Serves what {@link layerUrl} points at. The signature over account, repository, layer and time is the permission. */
+export function createLayerDownloads({ images }: { readonly images: Images }): WebService {
+  return {
+    name: 'layers',
+    prefix,
+    authentication: 'none',
+    route(method, path): WebRoute | undefined {
+      const match = /^\/layers\/(\d{12})\/([A-Za-z0-9_.-]{1,4096})$/.exec(path);
+      if (match === null || (method !== 'GET' && method !== 'HEAD')) return undefined;
+      const [, account, ticket] = match as unknown as [string, string, string];
+      return {
+        name: 'GET layer',
+        access: 'anonymous',
+        handle: async (ctx, call) => {
+          const parts = await images.signing.verify(account, purpose, ticket);
+          const [repository, digest, until] = parts ?? [];
+          if (repository === undefined || digest === undefined || !(Number(until) > images.context.clock.now())) {
+            throw new GatewayError('denied', 'This URL is not valid, or not any more. Ask for a new one.');
+          }
+          const seen = await images.blobs.look(account, repository, parseDigest(digest));
+          if (seen.repository === undefined || seen.blob === undefined) {
+            throw new ImagesError(
+              'BlobNotFound',
+              `The blob ${digest} does not exist in the repository '${repository}'`,
+              { digest },
+            );
+          }
+          await sendBlob({ images, redirects: undefined }, ctx, call.signal, seen.repository, seen.blob);
+        },
+      };
+    },
+    renderError,
+  };
+}

@@ -1,0 +1,56 @@
+import type Koa from 'koa';
+import type { FoundBlob, Images, RepositoryRecord } from '../images/index.ts';
+import { begin, empty } from './exchange.ts';
+import { parseRange } from './range.ts';
+import { redirectFor, type Redirects } from './redirects.ts';
+
+export interface BlobSender {
+  readonly images: Images;
+  readonly redirects: Redirects | undefined;
+}
+
+/** What every answer about a blob says. */
+export const headersOf = (blob: FoundBlob): Record<string, string> => ({
+  'Docker-Content-Digest': blob.digest,
+  'Accept-Ranges': 'bytes',
+  ETag: `"${blob.digest}"`,
+  'Cache-Control': 'private, max-age=31536000, immutable',
+});
+
+/** Sends a blob or a part of it, as it is stored: whatever the client says it accepts, the bytes are never encoded. */
+export async function sendBlob(
+  { images, redirects }: BlobSender,
+  ctx: Koa.Context,
+  signal: AbortSignal,
+  repository: RepositoryRecord,
+  blob: FoundBlob,
+): Promise<void> {
+  const range = parseRange(ctx.req.headers.range, blob.size);
+  if (range === 'unsatisfiable') {
+    empty(ctx, 416, { 'Content-Range': `bytes */${blob.size}`, 'Docker-Content-Digest': blob.digest });
+    return;
+  }
+  const url = await redirectFor(images, redirects, repository, blob, ctx.req.headers['user-agent'] ?? '');
+  if (url !== undefined)
+    return empty(ctx, 307, { Location: url, 'Docker-Content-Digest': blob.digest, 'Cache-Control': 'no-store' });
+
+  const source = await images.blobs.open(blob);
+  const part = range === 'whole' ? undefined : range;
+  const length = part ? part.end - part.start + 1 : blob.size;
+  begin(ctx, part ? 206 : 200, {
+    ...headersOf(blob),
+    'Content-Type': 'application/octet-stream',
+    'Content-Length': String(length),
+    ...(part ? { 'Content-Range': `bytes ${part.start}-${part.end}/${blob.size}` } : {}),
+  });
+  // The store writes to the socket itself with recycled buffers; a stream through Koa would cost a fifth of the throughput.
+  ctx.respond = false;
+  ctx.res.statusCode = part ? 206 : 200;
+  try {
+    if (length > 0) await source.pipe(ctx.res, part, signal);
+    ctx.res.end();
+  } catch {
+    // The headers are out: only a broken connection can tell the client that this is not the whole.
+    ctx.res.destroy();
+  }
+}

@@ -1,0 +1,28 @@
+import * as sdk from '@aws-sdk/client-ecr';
+import { awsJson, defineService, type ServiceDefinition } from '@slipway/auth/gateway';
+import { createResources } from '../images/index.ts';
+import { imageOperations } from './images.ts';
+import { layerOperations } from './layers.ts';
+import { policyOperations } from './policies.ts';
+import { registryOperations } from './registry.ts';
+import { repositoryOperations } from './repositories.ts';
+import type { EcrOptions, Surroundings } from './surroundings.ts';
+import { tagOperations } from './tags.ts';
+
+/** The Amazon ECR API. An operation that is not in one of these tables does not exist here, and the gateway says so. */
+export function createEcr(options: EcrOptions): ServiceDefinition {
+  const surroundings: Surroundings = { ...options, resources: createResources(options.images, options.region) };
+  return defineService({
+    name: 'ecr',
+    protocol: awsJson('1.1', 'AmazonEC2ContainerRegistry_V20150921'),
+    client: sdk,
+    operations: {
+      ...repositoryOperations(surroundings),
+      ...imageOperations(surroundings),
+      ...layerOperations(surroundings),
+      ...policyOperations(surroundings),
+      ...tagOperations(surroundings),
+      ...registryOperations(surroundings),
+    },
+  });
+}

@@ -1,0 +1,137 @@
+import type * as sdk from '@aws-sdk/client-ecr';
+import type { Operations } from '@slipway/auth/gateway';
+import { type ListedImage, parseDigest } from '../images/index.ts';
+import { invalidParameter, operation } from './errors.ts';
+import { type Paged, pageSize, startOf, tokenFor } from './paging.ts';
+import { onRepository, type Surroundings, type Target, targetOf } from './surroundings.ts';
+
+interface Filtered extends Paged {
+  readonly filter?: { readonly tagStatus?: string | undefined; readonly imageStatus?: string | undefined } | undefined;
+}
+
+/** Lists of images and of what refers to them. */
+export function listOfImages(surroundings: Surroundings) {
+  const { images } = surroundings;
+
+  return {
+    ListImages: operation({
+      access: onRepository(surroundings, 'ListImages'),
+      handle: async (input: sdk.ListImagesCommandInput, call) => {
+        const target = targetOf(input, call);
+        await images.repositories.get(target.account, target.name);
+        return listImageIds(surroundings, target, input);
+      },
+    }),
+
+    ListImageReferrers: operation({
+      access: onRepository(surroundings, 'ListImageReferrers'),
+      handle: async (input: sdk.ListImageReferrersCommandInput, call) => {
+        const { account, name } = targetOf(input, call);
+        await images.repositories.get(account, name);
+        const subject = parseDigest(input.subjectId?.imageDigest ?? '');
+        const list = `referrers of ${name} ${subject}`;
+        const limit = pageSize(input, 50, 50);
+        const after = await startOf(images.signing, account, list, input);
+        const { referrers, more } = await images.manifests.referrers(account, name, subject, {
+          limit,
+          ...(after === undefined ? {} : { after }),
+          ...(input.filter?.artifactTypes ? { artifactTypes: input.filter.artifactTypes } : {}),
+        });
+        const wanted = statusOf(input.filter?.artifactStatus);
+        const last = referrers.at(-1);
+        return {
+          referrers: wanted
+            ? referrers.map((referrer) => ({
+                ...referrer,
+                annotations: { ...referrer.annotations },
+                artifactStatus: 'ACTIVE' as const,
+              }))
+            : [],
+          ...(more && last ? { nextToken: await tokenFor(images.signing, account, list, last.digest) } : {}),
+        };
+      },
+    }),
+  } satisfies Operations<typeof sdk>;
+}
+
+export function matchesTagStatus(image: ListedImage, status: string | undefined): boolean {
+  if (status === 'TAGGED') return image.tags.length > 0;
+  if (status === 'UNTAGGED') return image.tags.length === 0;
+  if (status === undefined || status === 'ANY') return true;
+  throw invalidParameter(
+    "Invalid parameter at 'filter.tagStatus' failed to satisfy constraint: 'Member must satisfy enum value set: [TAGGED, UNTAGGED, ANY]'",
+  );
+}
+
+/** Every image here is active: whether the status asked for takes in any. */
+function statusOf(status: string | undefined): boolean {
+  return status === undefined || status === 'ACTIVE' || status === 'ANY';
+}
+
+/** A page of images that match the filter, full unless it is the last. */
+export async function pageOfImages(
+  surroundings: Surroundings,
+  { account, name }: Target,
+  input: Filtered,
+  list: string,
+) {
+  const { manifests, signing } = surroundings.images;
+  const limit = pageSize(input);
+  let after = await startOf(signing, account, list, input);
+  const found: ListedImage[] = [];
+  if (!statusOf(input.filter?.imageStatus)) return { found };
+  for (;;) {
+    const page = await manifests.list(account, name, { limit, ...(after === undefined ? {} : { after }) });
+    for (const image of page.images) {
+      if (!matchesTagStatus(image, input.filter?.tagStatus)) continue;
+      if (found.length === limit)
+        return { found, nextToken: await tokenFor(signing, account, list, found.at(-1)?.digest ?? '') };
+      found.push(image);
+    }
+    if (!page.more) return { found };
+    after = page.images.at(-1)?.digest;
+  }
+}
+
+/** One entry for every tag and for every image without one; a page may end between two tags of an image. */
+async function listImageIds(
+  surroundings: Surroundings,
+  { account, name }: Target,
+  input: Filtered,
+): Promise<{ imageIds: sdk.ImageIdentifier[]; nextToken?: string }> {
+  const { manifests, signing } = surroundings.images;
+  const list = `image ids of ${name}`;
+  const limit = pageSize(input);
+  if (!statusOf(input.filter?.imageStatus)) return { imageIds: [] };
+  const [startDigest, startTag] = (await startOf(signing, account, list, input))?.split('|') ?? [];
+  const imageIds: sdk.ImageIdentifier[] = [];
+  // The image the last page ended in comes again, for the tags that were left.
+  const partial =
+    startDigest !== undefined && startTag !== ''
+      ? await manifests.listOne(account, name, parseDigest(startDigest))
+      : undefined;
+  const rest = partial
+    ? [{ ...partial, tags: partial.tags.filter((tag) => tag > (startTag ?? '')) }].filter(
+        (image) => image.tags.length > 0,
+      )
+    : [];
+  let after = startDigest;
+  let page = { images: rest as readonly ListedImage[], more: true };
+  for (;;) {
+    for (const image of page.images) {
+      if (!matchesTagStatus(image, input.filter?.tagStatus)) continue;
+      for (const imageTag of image.tags.length > 0 ? image.tags : [undefined]) {
+        const last = imageIds.at(-1);
+        if (imageIds.length === limit && last)
+          return {
+            imageIds,
+            nextToken: await tokenFor(signing, account, list, `${last.imageDigest}|${last.imageTag ?? ''}`),
+          };
+        imageIds.push({ imageDigest: image.digest, ...(imageTag === undefined ? {} : { imageTag }) });
+      }
+    }
+    if (!page.more) return { imageIds };
+    page = await manifests.list(account, name, { limit, ...(after === undefined ? {} : { after }) });
+    after = page.images.at(-1)?.digest ?? after;
+  }
+}

@@ -1,0 +1,240 @@
+import type * as sdk from '@aws-sdk/client-ecr';
+import { AwsError, type Call, type Operations } from '@slipway/auth/gateway';
+import type { Digest } from '@slipway/storage/blobs';
+import { digestOf, ImagesError, isDigest, isTag, type ListedImage, parseDigest, parseTag } from '../images/index.ts';
+import { invalidParameter, operation } from './errors.ts';
+import { listOfImages, matchesTagStatus, pageOfImages } from './image-lists.ts';
+import { onRepository, type Surroundings, type Target, targetOf } from './surroundings.ts';
+
+type Failure = sdk.ImageFailure & { readonly failureCode: sdk.ImageFailureCode };
+type FoundImage = { readonly digest: Digest; readonly mediaType: string; readonly failureCode?: never };
+
+/** Operations on images. */
+export function imageOperations(surroundings: Surroundings) {
+  const { images } = surroundings;
+
+  return {
+    ...listOfImages(surroundings),
+
+    DescribeImages: operation({
+      access: onRepository(surroundings, 'DescribeImages'),
+      handle: async (input: sdk.DescribeImagesCommandInput, call) =>
+        describeImages(surroundings, targetOf(input, call), input),
+    }),
+
+    BatchGetImage: operation({
+      access: onRepository(surroundings, 'BatchGetImage'),
+      handle: async (input: sdk.BatchGetImageCommandInput, call) => {
+        const { account, name } = targetOf(input, call);
+        await images.repositories.get(account, name);
+        const failures: Failure[] = [];
+        const found: sdk.Image[] = [];
+        for (const imageId of batchOf(input.imageIds)) {
+          const image = await find(surroundings, { account, name }, imageId);
+          if (image.failureCode !== undefined) {
+            failures.push(image);
+            continue;
+          }
+          const content = await images.manifests.content(account, name, image.digest);
+          images.pulls.note(account, name, image.digest);
+          found.push({
+            registryId: account,
+            repositoryName: name,
+            imageId: {
+              imageDigest: image.digest,
+              ...(imageId.imageTag === undefined ? {} : { imageTag: imageId.imageTag }),
+            },
+            imageManifest: content.toString(),
+            imageManifestMediaType: image.mediaType,
+          });
+        }
+        return { images: found, failures };
+      },
+    }),
+
+    PutImage: operation({
+      access: onRepository(surroundings, 'PutImage'),
+      handle: async (input: sdk.PutImageCommandInput, call) =>
+        putImage(surroundings, targetOf(input, call), input, call),
+    }),
+
+    BatchDeleteImage: operation({
+      access: onRepository(surroundings, 'BatchDeleteImage'),
+      handle: async (input: sdk.BatchDeleteImageCommandInput, call) => {
+        const target = targetOf(input, call);
+        await images.repositories.get(target.account, target.name);
+        const failures: Failure[] = [];
+        const imageIds: sdk.ImageIdentifier[] = [];
+        for (const imageId of batchOf(input.imageIds)) {
+          const outcome = await deleteImage(surroundings, target, imageId, call);
+          if (Array.isArray(outcome)) imageIds.push(...outcome);
+          else failures.push(outcome);
+        }
+        return { imageIds, failures };
+      },
+    }),
+  } satisfies Operations<typeof sdk>;
+}
+
+function batchOf(imageIds: readonly sdk.ImageIdentifier[] | undefined): readonly sdk.ImageIdentifier[] {
+  if (imageIds === undefined || imageIds.length < 1 || imageIds.length > 100)
+    throw invalidParameter("'imageIds' must have 1 to 100 entries");
+  return imageIds;
+}
+
+const failure = (imageId: sdk.ImageIdentifier, failureCode: sdk.ImageFailureCode, failureReason: string): Failure => ({
+  imageId,
+  failureCode,
+  failureReason,
+});
+
+/** What an image id names: digest, tag, or both, which then must agree. */
+async function find(
+  surroundings: Surroundings,
+  { account, name }: Target,
+  imageId: sdk.ImageIdentifier,
+): Promise<FoundImage | Failure> {
+  const { imageDigest, imageTag } = imageId;
+  if (imageDigest === undefined && imageTag === undefined)
+    return failure(imageId, 'MissingDigestAndTag', 'Invalid request parameters: both tag and digest are missing');
+  if (imageDigest !== undefined && !isDigest(imageDigest))
+    return failure(
+      imageId,
+      'InvalidImageDigest',
+      "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'",
+    );
+  if (imageTag !== undefined && !isTag(imageTag))
+    return failure(
+      imageId,
+      'InvalidImageTag',
+      `Invalid request parameters: image tag '${imageTag.slice(0, 128)}' is not valid`,
+    );
+  const { manifests } = surroundings.images;
+  const reference =
+    imageTag === undefined
+      ? ({ kind: 'digest', digest: imageDigest as Digest } as const)
+      : ({ kind: 'tag', tag: parseTag(imageTag) } as const);
+  const { manifest } = await manifests.look(account, name, reference);
+  if (manifest === undefined) return failure(imageId, 'ImageNotFound', 'Requested image not found');
+  if (imageDigest !== undefined && manifest.digest !== imageDigest)
+    return failure(imageId, 'ImageTagDoesNotMatchDigest', 'Image tag does not match the digest');
+  return manifest;
+}
+
+/** By tag the tag goes, and the image with its last one; by digest the image goes with all its tags. */
+async function deleteImage(
+  surroundings: Surroundings,
+  target: Target,
+  imageId: sdk.ImageIdentifier,
+  call: Call,
+): Promise<sdk.ImageIdentifier[] | Failure> {
+  const { account, name } = target;
+  const { manifests } = surroundings.images;
+  const image = await find(surroundings, target, imageId);
+  if (image.failureCode !== undefined) return image;
+  try {
+    if (imageId.imageTag !== undefined) {
+      const digest = await manifests.removeTag({
+        account,
+        repository: name,
+        tag: imageId.imageTag,
+        actor: call.principal.arn,
+        whenLast: 'remove',
+      });
+      return [{ imageDigest: digest, imageTag: imageId.imageTag }];
+    }
+    const { digest, tags } = await manifests.remove(account, name, image.digest, call.principal.arn);
+    return tags.length === 0 ? [{ imageDigest: digest }] : tags.map((imageTag) => ({ imageDigest: digest, imageTag }));
+  } catch (error) {
+    if (!(error instanceof ImagesError)) throw error;
+    if (error.code === 'ManifestInUse') return failure(imageId, 'ImageReferencedByManifestList', error.message);
+    if (error.code === 'ManifestNotFound') return failure(imageId, 'ImageNotFound', 'Requested image not found');
+    throw error;
+  }
+}
+
+async function putImage(
+  surroundings: Surroundings,
+  { account, name }: Target,
+  input: sdk.PutImageCommandInput,
+  call: Call,
+): Promise<{ image: sdk.Image }> {
+  const { images } = surroundings;
+  const imageManifest = input.imageManifest ?? '';
+  const bytes = Buffer.from(imageManifest);
+  const tags = input.imageTag === undefined ? [] : [parseTag(input.imageTag)];
+  const { digest, mediaType, changed } = await images.manifests.put({
+    account,
+    repository: name,
+    bytes,
+    tags,
+    actor: call.principal.arn,
+    ...(input.imageManifestMediaType === undefined ? {} : { contentType: input.imageManifestMediaType }),
+    ...(input.imageDigest === undefined ? {} : { digest: parseDigest(input.imageDigest) }),
+  });
+  if (!changed) {
+    const tagged = input.imageTag === undefined ? '' : ` and tag '${input.imageTag}'`;
+    throw new AwsError(
+      'ImageAlreadyExistsException',
+      `Image with digest '${digestOf(bytes)}'${tagged} already exists in the repository with name '${name}' in registry with id '${account}'`,
+    );
+  }
+  const imageId = { imageDigest: digest, ...(input.imageTag === undefined ? {} : { imageTag: input.imageTag }) };
+  return {
+    image: { registryId: account, repositoryName: name, imageId, imageManifest, imageManifestMediaType: mediaType },
+  };
+}
+
+async function describeImages(
+  surroundings: Surroundings,
+  target: Target,
+  input: sdk.DescribeImagesCommandInput,
+): Promise<{ imageDetails: sdk.ImageDetail[]; nextToken?: string }> {
+  const { account, name } = target;
+  const { images } = surroundings;
+  await images.repositories.get(account, name);
+  const view = (image: ListedImage): sdk.ImageDetail => detailOf(target, image);
+  if (input.imageIds === undefined) return describePage(surroundings, target, input, view);
+  if (input.maxResults !== undefined || input.nextToken !== undefined)
+    throw invalidParameter("'imageIds' cannot be used together with 'maxResults' or 'nextToken'");
+  const details = new Map<Digest, sdk.ImageDetail>();
+  for (const imageId of batchOf(input.imageIds)) {
+    const image = await find(surroundings, target, imageId);
+    if (image.failureCode !== undefined) {
+      if (image.failureCode !== 'ImageNotFound' && image.failureCode !== 'ImageTagDoesNotMatchDigest')
+        throw invalidParameter(image.failureReason ?? '');
+      const { imageDigest, imageTag } = imageId;
+      const id = `{imageDigest:'${imageDigest ?? 'null'}', imageTag:'${imageTag ?? 'null'}'}`;
+      throw new AwsError(
+        'ImageNotFoundException',
+        `The image with imageId ${id} does not exist within the repository with name '${name}' in the registry with id '${account}'`,
+      );
+    }
+    const listed = await images.manifests.listOne(account, name, image.digest);
+    if (listed && matchesTagStatus(listed, input.filter?.tagStatus)) details.set(image.digest, view(listed));
+  }
+  return { imageDetails: [...details.values()] };
+}
+
+async function describePage(
+  surroundings: Surroundings,
+  target: Target,
+  input: sdk.DescribeImagesCommandInput,
+  view: (image: ListedImage) => sdk.ImageDetail,
+) {
+  const { found, nextToken } = await pageOfImages(surroundings, target, input, `images of ${target.name}`);
+  return { imageDetails: found.map(view), ...(nextToken === undefined ? {} : { nextToken }) };
+}
+
+const detailOf = ({ account, name }: Target, image: ListedImage): sdk.ImageDetail => ({
+  registryId: account,
+  repositoryName: name,
+  imageDigest: image.digest,
+  ...(image.tags.length > 0 ? { imageTags: [...image.tags] } : {}),
+  imageSizeInBytes: image.imageSize,
+  imagePushedAt: new Date(image.pushedAt),
+  imageManifestMediaType: image.mediaType,
+  ...(image.artifactType === undefined ? {} : { artifactMediaType: image.artifactType }),
+  ...(image.lastPulledAt === undefined ? {} : { lastRecordedPullTime: new Date(image.lastPulledAt) }),
+  imageStatus: 'ACTIVE',
+});

@@ -1,0 +1,2 @@
+export { createEcr } from './ecr.ts';
+export type { EcrOptions } from './surroundings.ts';

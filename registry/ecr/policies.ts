@@ -1,0 +1,121 @@
+import type * as sdk from '@aws-sdk/client-ecr';
+import { AwsError, type Call, type Operations } from '@slipway/auth/gateway';
+import { parsePolicy, policySize } from '@slipway/auth/policy';
+import { invalidParameter, operation } from './errors.ts';
+import { onRegistry, onRepository, type Surroundings, type Target, targetOf } from './surroundings.ts';
+
+const largestPolicy = 10_240;
+
+/** Operations on the policies of repositories and of the registry. */
+export function policyOperations(surroundings: Surroundings) {
+  const { repositories } = surroundings.images;
+  const show = async (text: string): Promise<string> => (await surroundings.principals?.show(text)) ?? text;
+
+  return {
+    SetRepositoryPolicy: operation({
+      access: onRepository(surroundings, 'SetRepositoryPolicy'),
+      handle: async (input: sdk.SetRepositoryPolicyCommandInput, call) => {
+        const target = targetOf(input, call);
+        const { account, name } = target;
+        await repositories.get(account, name);
+        const policy = await checked(surroundings, input.policyText ?? '');
+        if (input.force !== true) await refuseLockOut(surroundings, target, policy, call);
+        await repositories.update(account, name, (repository) => ({ ...repository, policy }));
+        return { registryId: account, repositoryName: name, policyText: input.policyText };
+      },
+    }),
+
+    GetRepositoryPolicy: operation({
+      access: onRepository(surroundings, 'GetRepositoryPolicy'),
+      handle: async (input: sdk.GetRepositoryPolicyCommandInput, call) => {
+        const { account, name } = targetOf(input, call);
+        const { policy } = await repositories.get(account, name);
+        if (policy === undefined) throw noPolicy({ account, name });
+        return { registryId: account, repositoryName: name, policyText: await show(policy) };
+      },
+    }),
+
+    DeleteRepositoryPolicy: operation({
+      access: onRepository(surroundings, 'DeleteRepositoryPolicy'),
+      handle: async (input: sdk.DeleteRepositoryPolicyCommandInput, call) => {
+        const { account, name } = targetOf(input, call);
+        let removed = '';
+        await repositories.update(account, name, ({ policy, ...repository }) => {
+          if (policy === undefined) throw noPolicy({ account, name });
+          removed = policy;
+          return repository;
+        });
+        return { registryId: account, repositoryName: name, policyText: await show(removed) };
+      },
+    }),
+
+    PutRegistryPolicy: operation({
+      access: onRegistry('PutRegistryPolicy'),
+      handle: async (input: sdk.PutRegistryPolicyCommandInput, call) => {
+        const policy = await checked(surroundings, input.policyText ?? '');
+        await repositories.updateRegistry(call.account, (registry) => ({ ...registry, policy }));
+        return { registryId: call.account, policyText: input.policyText };
+      },
+    }),
+
+    GetRegistryPolicy: operation({
+      access: onRegistry('GetRegistryPolicy'),
+      handle: async (_input: sdk.GetRegistryPolicyCommandInput, call) => {
+        const { policy } = await repositories.registry(call.account);
+        if (policy === undefined) throw noRegistryPolicy(call.account);
+        return { registryId: call.account, policyText: await show(policy) };
+      },
+    }),
+
+    DeleteRegistryPolicy: operation({
+      access: onRegistry('DeleteRegistryPolicy'),
+      handle: async (_input: sdk.DeleteRegistryPolicyCommandInput, call) => {
+        let removed = '';
+        await repositories.updateRegistry(call.account, ({ policy, ...registry }) => {
+          if (policy === undefined) throw noRegistryPolicy(call.account);
+          removed = policy;
+          return registry;
+        });
+        return { registryId: call.account, policyText: await show(removed) };
+      },
+    }),
+  } satisfies Operations<typeof sdk>;
+}
+
+const noPolicy = ({ account, name }: Target): AwsError =>
+  new AwsError(
+    'RepositoryPolicyNotFoundException',
+    `Repository policy does not exist for the repository with name '${name}' in the registry with id '${account}'`,
+  );
+
+const noRegistryPolicy = (account: string): AwsError =>
+  new AwsError(
+    'RegistryPolicyNotFoundException',
+    `Registry policy does not exist in the registry with id '${account}'`,
+  );
+
+/** Refuses what is no policy, with the reason; returns the text to keep. */
+async function checked(surroundings: Surroundings, text: string): Promise<string> {
+  if (text === '')
+    throw invalidParameter("Invalid parameter at 'PolicyText' failed to satisfy constraint: 'must not be empty'");
+  parsePolicy(text, 'resource');
+  if (policySize(text) > largestPolicy) throw invalidParameter(`A policy has at most ${largestPolicy} characters`);
+  return (await surroundings.principals?.bind(text)) ?? text;
+}
+
+/** A policy under which its own author could not change it any more is most likely a mistake. */
+async function refuseLockOut(
+  surroundings: Surroundings,
+  { account, name }: Target,
+  policy: string,
+  call: Call,
+): Promise<void> {
+  const resource = { arn: surroundings.resources.arn(account, name), policy };
+  const decision = await surroundings.authorizer.authorize(
+    call.principal,
+    { action: 'ecr:SetRepositoryPolicy', resources: [resource] },
+    call,
+  );
+  if (decision.allowed) return;
+  throw invalidParameter("This policy would keep you from changing it again. Set 'force' if that is what you want.");
+}

@@ -1,0 +1,63 @@
+import type { AccessList, AccessRequest, Authorizer, Call } from '@slipway/auth/gateway';
+import { type Images, parseRepositoryName, type RepositoryName, type Resources } from '../images/index.ts';
+
+/** What the ECR API needs from elsewhere. */
+export interface EcrOptions {
+  readonly images: Images;
+  readonly region: string;
+  /** The gateway's own; tells whether a policy would lock its author out. */
+  readonly authorizer: Authorizer;
+  /** Makes the token that GetAuthorizationToken answers (base64 of `AWS:<password>`) for the caller. */
+  readonly issueToken: (call: Call) => Promise<{ readonly token: string; readonly expiresAt: number }>;
+  /** Replaces names of users and roles in policies by their unique ids, and back. Default: texts stay as they are. */
+  readonly principals?: { bind(text: string): Promise<string>; show(text: string): Promise<string> };
+}
+
+export interface Surroundings extends EcrOptions {
+  readonly resources: Resources;
+}
+
+/** Members that say which registry an operation is about. */
+interface OfRegistry {
+  readonly registryId?: string | undefined;
+}
+
+/** The account whose registry is meant: the caller's own unless another one is named. */
+export const registryOf = (input: OfRegistry, call: Call): string => input.registryId ?? call.account;
+
+/** The caller must be allowed the operation on the repository it names. */
+export const onRepository =
+  (surroundings: Surroundings, action: string) =>
+  async (input: OfRegistry & { readonly repositoryName?: string | undefined }, call: Call): Promise<AccessList> => [
+    await repositoryRequest(surroundings, action, registryOf(input, call), input.repositoryName ?? ''),
+  ];
+
+export async function repositoryRequest(
+  surroundings: Surroundings,
+  action: string,
+  account: string,
+  text: string,
+): Promise<AccessRequest> {
+  const name = parseRepositoryName(text);
+  const qualified = `ecr:${action}`;
+  return { action: qualified, resources: [await surroundings.resources.find(account, name, qualified)] };
+}
+
+/** The caller must be allowed the operation on the registry as a whole. */
+export const onRegistry = (action: string) => (): AccessList => [
+  { action: `ecr:${action}`, resources: [{ arn: '*' }] },
+];
+
+/** The name as the domain takes it. */
+export const nameOf = (input: { readonly repositoryName?: string | undefined }): RepositoryName =>
+  parseRepositoryName(input.repositoryName ?? '');
+
+export interface Target {
+  readonly account: string;
+  readonly name: RepositoryName;
+}
+
+export const targetOf = (input: OfRegistry & { readonly repositoryName?: string | undefined }, call: Call): Target => ({
+  account: registryOf(input, call),
+  name: nameOf(input),
+});

@@ -1,0 +1,29 @@
+import type { Repository } from '@aws-sdk/client-ecr';
+import type { Call } from '@slipway/auth/gateway';
+import type { RepositoryRecord } from '../images/index.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** A repository as the ECR API shows it. Its URI is where this caller reached us, so that `docker push` to it works. */
+export function repositoryView(
+  surroundings: Surroundings,
+  call: Call,
+  account: string,
+  repository: RepositoryRecord,
+): Repository {
+  return {
+    repositoryArn: surroundings.resources.arn(account, repository.name),
+    registryId: account,
+    repositoryName: repository.name,
+    repositoryUri: `${hostOf(call)}/${repository.name}`,
+    createdAt: new Date(repository.createdAt),
+    imageTagMutability: repository.tagMutability,
+    imageScanningConfiguration: { scanOnPush: repository.scanOnPush },
+    encryptionConfiguration: {
+      encryptionType: repository.encryption.encryptionType as 'AES256',
+      ...(repository.encryption.kmsKey === undefined ? {} : { kmsKey: repository.encryption.kmsKey }),
+    },
+    ...(repository.tagExclusions ? { imageTagMutabilityExclusionFilters: [...repository.tagExclusions] } : {}),
+  };
+}
+
+const hostOf = (call: Call): string => call.endpoint.replace(/^[a-z]+:\/\//, '').replace(/\/.*$/, '');
