@@ -161,7 +161,10 @@ describe('clusters', () => {
     await expect(api.ecs.send(new PutClusterCapacityProvidersCommand(none))).resolves.toBeDefined();
     await expect(
       api.ecs.send(new PutClusterCapacityProvidersCommand({ ...none, capacityProviders: ['FARGATE'] })),
-    ).rejects.toMatchObject({ name: 'InvalidParameterException', message: expect.stringContaining('not supported by this installation') });
+    ).rejects.toMatchObject({
+      name: 'InvalidParameterException',
+      message: expect.stringContaining('not supported by this installation'),
+    });
   });
 
   test('ARNs of another account or region are refused', async () => {

@@ -1,0 +1,350 @@
+import {
+  type ContainerDefinition,
+  DeleteTaskDefinitionsCommand,
+  DeregisterTaskDefinitionCommand,
+  DescribeTaskDefinitionCommand,
+  ListTaskDefinitionFamiliesCommand,
+  ListTaskDefinitionsCommand,
+  RegisterTaskDefinitionCommand,
+  type RegisterTaskDefinitionCommandInput,
+} from '@aws-sdk/client-ecs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { openApi, type TestApi } from './testing/open-api.ts';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await openApi();
+});
+afterAll(() => api[Symbol.asyncDispose]());
+
+const register = (input: Partial<RegisterTaskDefinitionCommandInput>) =>
+  api.ecs.send(
+    new RegisterTaskDefinitionCommand({
+      family: 'refused',
+      containerDefinitions: [{ name: 'main', image: 'busybox', memory: 64 }],
+      ...input,
+    }),
+  );
+
+/** A definition of one container with these members. */
+const container = (members: Partial<ContainerDefinition>): Partial<RegisterTaskDefinitionCommandInput> => ({
+  containerDefinitions: [{ name: 'main', image: 'busybox', memory: 64, ...members }],
+});
+
+describe('task definitions', () => {
+  test('a definition reads back with the defaults that ECS fills in', async () => {
+    await register({
+      family: 'web',
+      containerDefinitions: [
+        {
+          name: 'main',
+          image: '127.0.0.1:7500/web:prod',
+          memoryReservation: 64,
+          portMappings: [{ containerPort: 80 }],
+          healthCheck: { command: ['CMD-SHELL', 'true'] },
+        },
+      ],
+      volumes: [{ name: 'scratch' }],
+      cpu: '.5 vCPU',
+      memory: '1 GB',
+      tags: [{ key: 'team', value: 'a' }],
+    });
+    const { taskDefinition, tags } = await api.ecs.send(
+      new DescribeTaskDefinitionCommand({ taskDefinition: 'web', include: ['TAGS'] }),
+    );
+    expect(taskDefinition).toEqual({
+      taskDefinitionArn: 'arn:aws:ecs:us-east-1:000000000000:task-definition/web:1',
+      family: 'web',
+      revision: 1,
+      status: 'ACTIVE',
+      containerDefinitions: [
+        {
+          name: 'main',
+          image: '127.0.0.1:7500/web:prod',
+          cpu: 0,
+          memoryReservation: 64,
+          portMappings: [{ containerPort: 80, hostPort: 0, protocol: 'tcp' }],
+          essential: true,
+          environment: [],
+          mountPoints: [],
+          volumesFrom: [],
+          systemControls: [],
+          healthCheck: { command: ['CMD-SHELL', 'true'], interval: 30, timeout: 5, retries: 3 },
+        },
+      ],
+      volumes: [{ name: 'scratch', host: {} }],
+      placementConstraints: [],
+      compatibilities: ['EXTERNAL', 'EC2'],
+      cpu: '512',
+      memory: '1024',
+      requiresAttributes: [
+        { name: 'com.amazonaws.ecs.capability.docker-remote-api.1.21' },
+        { name: 'com.amazonaws.ecs.capability.docker-remote-api.1.24' },
+        { name: 'ecs.capability.container-health-check' },
+        { name: 'ecs.capability.task-cpu-mem-limit' },
+      ],
+      registeredAt: expect.any(Date) as Date,
+      registeredBy: 'arn:aws:iam::000000000000:user/admin',
+    });
+    expect(tags).toEqual([{ key: 'team', value: 'a' }]);
+  });
+
+  test('with host networking the host port is the container port', async () => {
+    const { taskDefinition } = await register({
+      family: 'on-host',
+      networkMode: 'host',
+      ...container({ portMappings: [{ containerPort: 8080 }] }),
+    });
+    expect(taskDefinition?.containerDefinitions?.[0]?.portMappings).toEqual([
+      { containerPort: 8080, hostPort: 8080, protocol: 'tcp' },
+    ]);
+  });
+
+  test('a bare family is its newest ACTIVE revision; revisions are never reused', async () => {
+    const revision = async (): Promise<string> =>
+      (await register({ family: 'counted' })).taskDefinition?.taskDefinitionArn?.split('/')[1] ?? '';
+    const describe = (taskDefinition: string) => api.ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition }));
+    const deregister = (taskDefinition: string) =>
+      api.ecs.send(new DeregisterTaskDefinitionCommand({ taskDefinition }));
+    expect([await revision(), await revision(), await revision()]).toEqual(['counted:1', 'counted:2', 'counted:3']);
+    await deregister('counted:2');
+    const inactive = await deregister('counted:3');
+    expect(inactive.taskDefinition).toMatchObject({ status: 'INACTIVE', deregisteredAt: expect.any(Date) as Date });
+    expect((await describe('counted')).taskDefinition?.revision).toBe(1);
+    expect((await describe('counted:3')).taskDefinition?.status).toBe('INACTIVE');
+    await deregister('counted:1');
+    await expect(describe('counted')).rejects.toMatchObject({
+      name: 'ClientException',
+      message: 'Unable to describe task definition.',
+    });
+    expect(await revision()).toBe('counted:4');
+  });
+
+  test('revisions registered at the same time all get their own number', async () => {
+    const all = await Promise.all(Array.from({ length: 12 }, () => register({ family: 'rush' })));
+    const numbers = all.map(({ taskDefinition }) => taskDefinition?.revision ?? 0);
+    expect(numbers.sort((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
+  });
+
+  test('revisions and families are listed by status, in both directions, page by page', async () => {
+    for (let n = 0; n < 3; n++) await register({ family: 'listed' });
+    await register({ family: 'listed-too' });
+    await api.ecs.send(new DeregisterTaskDefinitionCommand({ taskDefinition: 'listed-too:1' }));
+    const list = async (input: ConstructorParameters<typeof ListTaskDefinitionsCommand>[0]): Promise<string[]> => {
+      const names: string[] = [];
+      let nextToken: string | undefined;
+      do {
+        const page = await api.ecs.send(
+          new ListTaskDefinitionsCommand({ ...input, ...(nextToken ? { nextToken } : {}) }),
+        );
+        names.push(...(page.taskDefinitionArns ?? []).map((arn) => arn.split('/')[1] ?? ''));
+        nextToken = page.nextToken;
+      } while (nextToken !== undefined);
+      return names;
+    };
+    expect(await list({ familyPrefix: 'listed', maxResults: 2 })).toEqual(['listed:1', 'listed:2', 'listed:3']);
+    expect(await list({ familyPrefix: 'listed', sort: 'DESC', maxResults: 2 })).toEqual([
+      'listed:3',
+      'listed:2',
+      'listed:1',
+    ]);
+    expect(await list({ status: 'INACTIVE', familyPrefix: 'listed-too' })).toEqual(['listed-too:1']);
+    const families = await api.ecs.send(
+      new ListTaskDefinitionFamiliesCommand({ familyPrefix: 'listed', status: 'ACTIVE' }),
+    );
+    expect(families.families).toEqual(['listed']);
+    const all = await api.ecs.send(new ListTaskDefinitionFamiliesCommand({ familyPrefix: 'listed', status: 'ALL' }));
+    expect(all.families).toEqual(['listed', 'listed-too']);
+  });
+
+  test('only INACTIVE revisions are deleted; the others are failures', async () => {
+    await register({ family: 'doomed' });
+    await register({ family: 'doomed' });
+    await api.ecs.send(new DeregisterTaskDefinitionCommand({ taskDefinition: 'doomed:1' }));
+    const { taskDefinitions, failures } = await api.ecs.send(
+      new DeleteTaskDefinitionsCommand({ taskDefinitions: ['doomed:1', 'doomed:2', 'doomed:9'] }),
+    );
+    expect(taskDefinitions?.map(({ status }) => status)).toEqual(['DELETE_IN_PROGRESS']);
+    expect(failures?.map(({ arn }) => arn?.split('/')[1])).toEqual(['doomed:2', 'doomed:9']);
+  });
+
+  test('handing over roles needs iam:PassRole on each', async () => {
+    const role = 'arn:aws:iam::000000000000:role/task';
+    await register({ family: 'with-role', taskRoleArn: role, executionRoleArn: role });
+    const passed = api.asked.filter(({ action }) => action === 'iam:PassRole');
+    expect(passed).toEqual([
+      {
+        action: 'iam:PassRole',
+        resources: [{ arn: role }],
+        context: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' },
+      },
+    ]);
+    api.denied.add('iam:PassRole');
+    await expect(register({ family: 'not-mine', taskRoleArn: role })).rejects.toMatchObject({
+      name: 'AccessDeniedException',
+    });
+    api.denied.clear();
+  });
+
+  test.each<[string, Partial<RegisterTaskDefinitionCommandInput>, RegExp]>([
+    ['a bad family', { family: 'no spaces' }, /family/],
+    ['no containers', { containerDefinitions: [] }, /cannot be empty/],
+    [
+      'two containers of one name',
+      {
+        containerDefinitions: [
+          { name: 'a', image: 'b', memory: 6 },
+          { name: 'a', image: 'b', memory: 6 },
+        ],
+      },
+      /Duplicate container/,
+    ],
+    [
+      'eleven containers',
+      { containerDefinitions: Array.from({ length: 11 }, (_, n) => ({ name: `c${n}`, image: 'b', memory: 6 })) },
+      /at most 10/,
+    ],
+    ['a bad container name', container({ name: 'a b' }), /container name/],
+    ['no image', container({ image: '' }), /image should not be null/],
+    ['an impossible image', container({ image: 'a b' }), /characters/],
+    [
+      'no memory anywhere',
+      { containerDefinitions: [{ name: 'main', image: 'b' }] },
+      /At least one of 'memory' or 'memoryReservation'/,
+    ],
+    ['too little memory', container({ memory: 3 }), /'memory'/],
+    ['a soft limit above the hard one', container({ memory: 64, memoryReservation: 128 }), /memoryReservation/],
+    ['a container larger than its task', { memory: '32', ...container({}) }, /above the task's/],
+    ['a size that is none', { cpu: 'lots' }, /'cpu'/],
+    ['too little CPU', { cpu: '64' }, /128/],
+    ['no essential container', container({ essential: false }), /essential/],
+    ['Fargate', { requiresCompatibilities: ['FARGATE'] }, /FARGATE/],
+    ['awsvpc', { networkMode: 'awsvpc' }, /awsvpc/],
+    ['an unknown network mode', { networkMode: 'magic' as 'host' }, /networkMode/],
+    [
+      'two host ports alike',
+      container({
+        portMappings: [
+          { containerPort: 80, hostPort: 80 },
+          { containerPort: 81, hostPort: 80 },
+        ],
+      }),
+      /Host port 80/,
+    ],
+    [
+      'one container port twice',
+      container({ portMappings: [{ containerPort: 80 }, { containerPort: 80, protocol: 'udp' }] }),
+      /more than once/,
+    ],
+    ['a port beyond 65535', container({ portMappings: [{ containerPort: 70_000 }] }), /containerPort/],
+    [
+      'unequal ports on the host',
+      { networkMode: 'host', ...container({ portMappings: [{ containerPort: 80, hostPort: 81 }] }) },
+      /networkMode=host/,
+    ],
+    [
+      'ports without a network',
+      { networkMode: 'none', ...container({ portMappings: [{ containerPort: 80 }] }) },
+      /network mode 'none'/,
+    ],
+    ['links on the host', { networkMode: 'host', ...container({ links: ['x'] }) }, /Links/],
+    ['an unknown link', container({ links: ['x'] }), /'x'/],
+    [
+      'an unknown volume',
+      container({ mountPoints: [{ sourceVolume: 'v', containerPath: '/v' }] }),
+      /Unknown volume 'v'/,
+    ],
+    ['a dependency on nothing', container({ dependsOn: [{ containerName: 'x', condition: 'START' }] }), /'x'/],
+    [
+      'waiting for the health of a container without a check',
+      {
+        containerDefinitions: [
+          { name: 'main', image: 'b', memory: 6, dependsOn: [{ containerName: 'db', condition: 'HEALTHY' }] },
+          { name: 'db', image: 'b', memory: 6 },
+        ],
+      },
+      /no health check/,
+    ],
+    [
+      'waiting for the end of an essential container',
+      {
+        containerDefinitions: [
+          { name: 'main', image: 'b', memory: 6, dependsOn: [{ containerName: 'db', condition: 'SUCCESS' }] },
+          { name: 'db', image: 'b', memory: 6 },
+        ],
+      },
+      /essential/,
+    ],
+    [
+      'a circle',
+      {
+        containerDefinitions: [
+          { name: 'a', image: 'b', memory: 6, dependsOn: [{ containerName: 'b', condition: 'START' }] },
+          { name: 'b', image: 'b', memory: 6, volumesFrom: [{ sourceContainer: 'a' }] },
+        ],
+      },
+      /circle: a -> b -> a/,
+    ],
+    ['a health check without a command', container({ healthCheck: { command: [] } }), /command/],
+    ['a health check every second', container({ healthCheck: { command: ['true'], interval: 1 } }), /interval/],
+    ['an unknown log driver', container({ logConfiguration: { logDriver: 'smoke' as 'syslog' } }), /logDriver/],
+    ['awslogs without a group', container({ logConfiguration: { logDriver: 'awslogs' } }), /awslogs-group/],
+    ['an unknown ulimit', container({ ulimits: [{ name: 'love' as 'cpu', softLimit: 1, hardLimit: 1 }] }), /ulimits/],
+    ['an unknown capability', container({ linuxParameters: { capabilities: { add: ['CAP_FLY'] } } }), /CAP_FLY/],
+    [
+      'a system control of the whole host',
+      container({ systemControls: [{ namespace: 'vm.swappiness', value: '1' }] }),
+      /vm.swappiness/,
+    ],
+    [
+      'a restart period of a second',
+      container({ restartPolicy: { enabled: true, restartAttemptPeriod: 1 } }),
+      /restartAttemptPeriod/,
+    ],
+    ['secrets', container({ secrets: [{ name: 'a', valueFrom: 'b' }] }), /secrets.* not supported/],
+    [
+      'environment files',
+      container({ environmentFiles: [{ type: 's3', value: 'arn:aws:s3:::b/x.env' }] }),
+      /environmentFiles/,
+    ],
+    ['GPUs', container({ resourceRequirements: [{ type: 'GPU', value: '1' }] }), /resourceRequirements/],
+    [
+      'EFS volumes',
+      { volumes: [{ name: 'v', efsVolumeConfiguration: { fileSystemId: 'fs-1' } }] },
+      /efsVolumeConfiguration/,
+    ],
+    ['a relative host path', { volumes: [{ name: 'v', host: { sourcePath: 'data' } }] }, /absolute/],
+    ['Windows', { runtimePlatform: { operatingSystemFamily: 'WINDOWS_SERVER_2022_CORE' } }, /WINDOWS/],
+    ['a role that is none', { taskRoleArn: 'root' }, /taskRoleArn/],
+    [
+      'distinctInstance in a definition',
+      { placementConstraints: [{ type: 'distinctInstance' as 'memberOf' }] },
+      /memberOf/,
+    ],
+    [
+      'a constraint that does not parse',
+      { placementConstraints: [{ type: 'memberOf', expression: 'attribute:x ==' }] },
+      /Invalid expression/,
+    ],
+    ['more than 64 KiB', container({ environment: [{ name: 'a', value: 'x'.repeat(70_000) }] }), /65536 bytes/],
+  ])('RegisterTaskDefinition refuses %s', async (_what, input, message) => {
+    const refusal = register(input);
+    await expect(refusal).rejects.toThrow(message);
+    await expect(refusal).rejects.toMatchObject({
+      name: expect.stringMatching(/^(Client|InvalidParameter)Exception$/) as string,
+    });
+    const { taskDefinitionArns } = await api.ecs.send(new ListTaskDefinitionsCommand({ familyPrefix: 'refused' }));
+    expect(taskDefinitionArns).toEqual([]);
+  });
+
+  test.each([
+    ['refused:abc', /revision/],
+    ['refused:0', /revision/],
+    ['nothing', /Unable to describe/],
+    ['a:b:c', /identifier/],
+    ['arn:aws:ecs:us-east-1:000000000000:cluster/default', /not of type/],
+  ])('DescribeTaskDefinition refuses %s', async (taskDefinition, message) => {
+    await expect(api.ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition }))).rejects.toThrow(message);
+  });
+});
