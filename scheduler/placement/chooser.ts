@@ -15,7 +15,8 @@ export interface Tuning {
 }
 
 /** What a class of requests is decided with. A class seen for the first time is decided by looking at every instance. */
-interface Entry {
+export interface Decider {
+  readonly request: Request;
   readonly kind: 'sorted' | 'scored' | 'scan';
   view: SortedView | ScoreView | undefined;
   bytes: number;
@@ -28,8 +29,7 @@ export class Chooser {
   readonly #blockSize: number;
   readonly #scoreBytes: number;
   readonly #sorted = new Map<string, SortedView>();
-  readonly #entries = new Map<string, Entry>();
-  #byRequest = new WeakMap<Request, Entry>();
+  readonly #deciders = new Map<string, Decider>();
   #tick = 0;
   #bytes = 0;
 
@@ -40,40 +40,42 @@ export class Chooser {
     this.#scoreBytes = scoreBytes;
   }
 
-  /** The slot, or -1 when no instance can take the request. Call `request.filter.sync()` before. */
-  choose(request: Request): number {
-    const entry = this.#byRequest.get(request) ?? this.#entryOf(request);
-    const seen = entry.lastUsed > 0;
-    entry.lastUsed = ++this.#tick;
-    if (entry.kind === 'sorted') return (entry.view as SortedView).choose(request);
-    if (entry.kind === 'scan' || !seen || request.spreadColumns.some(({ values }) => values.length > widestSpread)) {
+  /** What decides the request from now on, until `clear`. Requests with the same key share it. */
+  prepare(request: Request): Decider {
+    if (request.index === 'sorted') {
+      return { request, kind: 'sorted', view: this.#openSorted(request), bytes: 0, lastUsed: 0 };
+    }
+    let decider = this.#deciders.get(request.key);
+    if (decider === undefined) {
+      decider = { request, kind: request.index, view: undefined, bytes: 0, lastUsed: 0 };
+      this.#deciders.set(request.key, decider);
+    }
+    return decider;
+  }
+
+  /** The slot, or -1 when no instance can take the request. */
+  choose(decider: Decider): number {
+    const { request, kind } = decider;
+    request.filter?.sync();
+    if (kind === 'sorted') return (decider.view as SortedView).choose(request);
+    const seen = decider.lastUsed > 0;
+    decider.lastUsed = ++this.#tick;
+    if (kind === 'scan' || !seen || request.spreadColumns.some(({ values }) => values.length > widestSpread)) {
       return chooseByScan(this.#cluster, request, this.#draw);
     }
-    entry.view ??= this.#openScored(request, entry);
-    return (entry.view as ScoreView).choose(this.#draw);
+    decider.view ??= this.#openScored(decider);
+    return (decider.view as ScoreView).choose(this.#draw);
+  }
+
+  /** How many classes of requests there are: the caller forgets all when they pile up. */
+  get classes(): number {
+    return this.#deciders.size;
   }
 
   /** Forgets every index: groups have been forgotten, which they name. */
   clear(): void {
-    this.#entries.clear();
-    this.#byRequest = new WeakMap();
+    this.#deciders.clear();
     this.#bytes = 0;
-  }
-
-  #entryOf(request: Request): Entry {
-    let entry: Entry | undefined;
-    if (request.index === 'sorted') {
-      entry = { kind: 'sorted', view: this.#openSorted(request), bytes: 0, lastUsed: 0 };
-    } else {
-      entry = this.#entries.get(request.key);
-      if (entry === undefined) {
-        entry = { kind: request.index, view: undefined, bytes: 0, lastUsed: 0 };
-        if (this.#entries.size >= 16_384) this.clear();
-        this.#entries.set(request.key, entry);
-      }
-    }
-    this.#byRequest.set(request, entry);
-    return entry;
   }
 
   #openSorted(request: Request): SortedView {
@@ -89,7 +91,8 @@ export class Chooser {
     return view;
   }
 
-  #openScored(request: Request, owner: Entry): ScoreView {
+  #openScored(owner: Decider): ScoreView {
+    const { request } = owner;
     const { spreadColumns } = request;
     const view = new ScoreView(this.#cluster, request, spreadColumns, request.scorers.slice(spreadColumns.length));
     owner.bytes = view.bytes;
@@ -100,9 +103,9 @@ export class Chooser {
 
   /** Drops the index unused for longest; returns whether there was one. */
   #evict(): boolean {
-    let oldest: Entry | undefined;
-    for (const entry of this.#entries.values()) {
-      if (entry.view !== undefined && (oldest === undefined || entry.lastUsed < oldest.lastUsed)) oldest = entry;
+    let oldest: Decider | undefined;
+    for (const decider of this.#deciders.values()) {
+      if (decider.view !== undefined && (oldest === undefined || decider.lastUsed < oldest.lastUsed)) oldest = decider;
     }
     if (oldest === undefined) return false;
     this.#bytes -= oldest.bytes;

@@ -143,7 +143,7 @@ export class Cluster {
 
   /** Adds the task, or replaces the one with this id. */
   addTask(task: PlacedTask): void {
-    this.removeTask(task.id);
+    if (this.tasks.has(task.id)) this.removeTask(task.id);
     const group = this.group(task.group);
     const entry: TaskEntry = {
       id: task.id,

@@ -140,9 +140,14 @@ function unknown(what: string, type: string, known: Iterable<string>): Placement
 
 /** Throws `PlacementError` when an amount is not a whole number from 0 to 2^31 - 1, or a port is none. */
 export function checkShape(shape: TaskShape): void {
+  if (checked.has(shape)) return;
   checkAmounts('task', shape);
   for (const port of [...shape.tcpPorts, ...shape.udpPorts]) checkPort(port);
+  checked.add(shape);
 }
+
+/** Shapes are shared by all tasks of a revision: each is looked at once. */
+const checked = new WeakSet<TaskShape>();
 
 /** Throws `PlacementError` as `checkShape` does. */
 export function checkInstance(instance: InstanceSpec): void {

@@ -1,11 +1,10 @@
 /** The placement core: the index of one cluster and the decisions on it. */
-import { Chooser, type Tuning } from './chooser.ts';
+import { Chooser, type Decider, type Tuning } from './chooser.ts';
 import { Cluster, type TaskEntry } from './cluster.ts';
 import { checkInstance, checkShape, Compiler } from './compile.ts';
 import { PluginFailure, PluginLedger } from './containment.ts';
 import { seededRandom } from './random.ts';
 import { explain, explainOne } from './reasons.ts';
-import type { Request } from './request.ts';
 import { orderForScaleIn } from './scale-in.ts';
 
 import type {
@@ -24,13 +23,16 @@ export function createPlacementIndex(options: PlacementOptions & Tuning): Placem
   return new Index(options);
 }
 
+/** Classes of requests from which on all are forgotten; those in use come back at once. */
+const manyClasses = 16_384;
+
 class Index implements PlacementIndex {
   readonly #cluster: Cluster;
   readonly #chooser: Chooser;
   readonly #ledger: PluginLedger;
   readonly #compiler: Compiler;
   readonly #draw: (count: number) => number;
-  #requests = new WeakMap<PlacementRequest, Request>();
+  #deciders = new WeakMap<PlacementRequest, Decider>();
   /** Groups from which on the empty ones are forgotten. */
   #manyGroups = 1024;
 
@@ -67,25 +69,15 @@ class Index implements PlacementIndex {
   }
 
   place(source: PlacementRequest): Placed | { readonly unplaceable: Unplaceable } {
-    const warnings: string[] = [];
-    const without = new Set<string>();
-    for (;;) {
-      try {
-        const request = without.size === 0 ? this.#compiled(source) : this.#compiler.compile(source, without);
-        this.#ledger.begin();
-        request.filter?.sync();
-        const slot = this.#chooser.choose(request);
-        if (slot === -1) return { unplaceable: explain(this.#cluster, request) };
-        const instanceId = this.#cluster.specs[slot]!.id;
-        return warnings.length === 0 ? { instanceId } : { instanceId, warnings };
-      } catch (failure) {
-        if (!(failure instanceof PluginFailure)) throw failure;
-        this.#ledger.failed(failure);
-        if (!isStrategy(source, failure.plugin)) return { unplaceable: refusal(failure) };
-        without.add(failure.plugin);
-        warnings.push(`${failure.message}; placed without it`);
-      }
+    const decider = this.#prepared(source);
+    let slot: number;
+    try {
+      slot = this.#choose(decider);
+    } catch (failure) {
+      return this.#placeWithout(source, failure);
     }
+    if (slot === -1) return { unplaceable: explain(this.#cluster, decider.request) };
+    return { instanceId: this.#cluster.specs[slot]!.id };
   }
 
   whyNot(instanceId: string, source: PlacementRequest): Unplaceable | undefined {
@@ -95,7 +87,7 @@ class Index implements PlacementIndex {
       return { code: 'MISSING', message, ruledOut: { MISSING: 1 } };
     }
     try {
-      const request = this.#compiled(source);
+      const { request } = this.#prepared(source);
       this.#ledger.begin();
       request.filter?.sync();
       return explainOne(this.#cluster, request, slot);
@@ -119,19 +111,45 @@ class Index implements PlacementIndex {
     return [...waiting, ...ordered.map((task) => task.id)].slice(0, limit);
   }
 
-  #compiled(source: PlacementRequest): Request {
-    let request = this.#requests.get(source);
-    if (request === undefined) {
-      if (this.#cluster.groups.size > this.#manyGroups) this.#forgetGroups();
-      request = this.#compiler.compile(source, new Set());
-      this.#requests.set(source, request);
+  /** A plug-in failed: decide without its strategy, or refuse because its constraint cannot be asked. */
+  #placeWithout(source: PlacementRequest, cause: unknown): Placed | { readonly unplaceable: Unplaceable } {
+    const warnings: string[] = [];
+    const without = new Set<string>();
+    for (let failure = cause; ;) {
+      if (!(failure instanceof PluginFailure)) throw failure;
+      this.#ledger.failed(failure);
+      if (!isStrategy(source, failure.plugin)) return { unplaceable: refusal(failure) };
+      without.add(failure.plugin);
+      warnings.push(`${failure.message}; placed without it`);
+      const request = this.#compiler.compile(source, without);
+      try {
+        const slot = this.#choose(this.#chooser.prepare(request));
+        if (slot === -1) return { unplaceable: explain(this.#cluster, request) };
+        return { instanceId: this.#cluster.specs[slot]!.id, warnings };
+      } catch (next) {
+        failure = next;
+      }
     }
-    return request;
   }
 
-  #forgetGroups(): void {
+  #choose(decider: Decider): number {
+    this.#ledger.begin();
+    return this.#chooser.choose(decider);
+  }
+
+  #prepared(source: PlacementRequest): Decider {
+    let decider = this.#deciders.get(source);
+    if (decider === undefined) {
+      if (this.#cluster.groups.size > this.#manyGroups || this.#chooser.classes > manyClasses) this.#forget();
+      decider = this.#chooser.prepare(this.#compiler.compile(source, new Set()));
+      this.#deciders.set(source, decider);
+    }
+    return decider;
+  }
+
+  #forget(): void {
     this.#cluster.forgetEmptyGroups();
-    this.#requests = new WeakMap();
+    this.#deciders = new WeakMap();
     this.#chooser.clear();
     this.#manyGroups = Math.max(1024, 2 * this.#cluster.groups.size);
   }

@@ -33,6 +33,7 @@ export class ScoreView {
   readonly #columns: readonly Column[];
   readonly #planes: readonly Plane[];
   #cursor = 0;
+  #attributeCursor = 0;
   #generation = -1;
   /** Scores by slot, a plane an array; Infinity in the first where the instance cannot take the task. */
   #scores: readonly Float64Array[] = [];
@@ -107,18 +108,27 @@ export class ScoreView {
       this.#generation !== cluster.generation ||
       this.#scores[0]!.length !== cluster.capacity ||
       !log.reaches(this.#cursor) ||
+      !cluster.attributeChanges.reaches(this.#attributeCursor) ||
       log.end - this.#cursor > cluster.slots
     ) {
       this.#rebuild();
     } else {
       // A plug-in may throw half-way: until everything is done the view is void.
       this.#generation = -1;
+      if (this.#columns.length > 0) {
+        const { attributeChanges } = cluster;
+        for (let position = this.#attributeCursor; position < attributeChanges.end; position++) {
+          const slot = attributeChanges.at(position);
+          if (slot !== -1) this.#regroup(slot);
+        }
+      }
       for (let position = this.#cursor; position < log.end; position++) {
         const slot = log.at(position);
         if (slot !== -1) this.#renew(slot);
       }
     }
     this.#cursor = log.end;
+    this.#attributeCursor = cluster.attributeChanges.end;
     this.#generation = cluster.generation;
   }
 
@@ -141,37 +151,44 @@ export class ScoreView {
     }
   }
 
+  /** Arrivals and other values of the attributes move slots from part to part. */
+  #regroup(slot: number): void {
+    const before = this.#partOf[slot]!;
+    const now = this.#partNow(slot);
+    if (before === now) return;
+    this.#scores[0]![slot] = Infinity;
+    this.#withdraw(before, slot);
+    this.#partOf[slot] = now;
+  }
+
   #renew(slot: number): void {
-    const part = this.#partNow(slot);
-    const first = this.#scores[0]!;
-    const before = first[slot]!;
-    if (this.#columns.length > 0 && this.#partOf[slot] !== part) {
-      const left = this.#parts[this.#partOf[slot]!]!;
-      first[slot] = Infinity;
-      this.#withdraw(left, this.#partOf[slot]!, slot);
-      this.#partOf[slot] = part;
+    const part = this.#columns.length === 0 ? 0 : this.#partOf[slot]!;
+    if (this.#request.causes(slot) === 0) {
+      if (this.#write(slot)) this.#offer(this.#parts[part]!, slot);
+      else this.#withdraw(part, slot);
+    } else if (this.#scores[0]![slot] !== Infinity) {
+      this.#scores[0]![slot] = Infinity;
+      this.#withdraw(part, slot);
     }
-    const moved = this.#parts[part]!;
-    if (this.#request.causes(slot) !== 0) {
-      first[slot] = Infinity;
-      if (before !== Infinity) this.#withdraw(moved, part, slot);
-      return;
-    }
-    const improved = this.#write(slot);
-    if (improved) this.#offer(moved, slot);
-    else this.#withdraw(moved, part, slot);
   }
 
   /** Writes the scores; returns whether the slot is at least as good as before. */
   #write(slot: number): boolean {
     const scores = this.#scores;
-    let order = 0;
-    for (let index = 0; index < this.#planes.length; index++) {
-      const score = this.#evaluate(this.#planes[index]!, slot);
+    const planes = this.#planes;
+    if (planes.length === 1) {
+      const score = this.#evaluate(planes[0]!, slot);
+      const before = scores[0]![slot]!;
+      scores[0]![slot] = score;
+      return score <= before;
+    }
+    let order = planes.length === 0 ? -1 : 0;
+    for (let index = 0; index < planes.length; index++) {
+      const score = this.#evaluate(planes[index]!, slot);
       if (order === 0) order = score - scores[index]![slot]!;
       scores[index]![slot] = score;
     }
-    if (this.#planes.length === 0) scores[0]![slot] = 0;
+    if (planes.length === 0) scores[0]![slot] = 0;
     return order <= 0;
   }
 
@@ -200,26 +217,49 @@ export class ScoreView {
   }
 
   /** The slot may no longer be the best of its block. */
-  #withdraw(part: Part, number: number, slot: number): void {
+  #withdraw(number: number, slot: number): void {
+    const { best, bestOfMany } = this.#parts[number]!;
     const block = slot >>> 5;
-    if (part.best[block] !== slot) return;
-    const first = this.#scores[0]!;
-    const parted = this.#columns.length > 0;
-    let best = -1;
-    for (let other = block << 5; other < (block + 1) << 5; other++) {
-      if (first[other] === Infinity || (parted && this.#partOf[other] !== number)) continue;
-      if (best === -1 || this.#less(other, best)) best = other;
-    }
-    part.best[block] = best;
+    if (best[block] !== slot) return;
+    best[block] = this.#bestInBlock(number, block);
     const many = slot >>> 10;
-    if (part.bestOfMany[many] !== slot) return;
-    best = -1;
-    const end = Math.min((many + 1) << 5, part.best.length);
+    if (bestOfMany[many] !== slot) return;
+    const first = this.#scores[0]!;
+    const several = this.#scores.length > 1;
+    let winner = -1;
+    let least = Infinity;
+    const end = Math.min((many + 1) << 5, best.length);
     for (let index = many << 5; index < end; index++) {
-      const other = part.best[index]!;
-      if (other !== -1 && (best === -1 || this.#less(other, best))) best = other;
+      const other = best[index]!;
+      if (other === -1) continue;
+      const score = first[other]!;
+      if (score < least || (several && score === least && this.#less(other, winner))) {
+        winner = other;
+        least = score;
+      }
     }
-    part.bestOfMany[many] = best;
+    bestOfMany[many] = winner;
+  }
+
+  #bestInBlock(number: number, block: number): number {
+    const first = this.#scores[0]!;
+    const several = this.#scores.length > 1;
+    const parted = this.#columns.length > 0;
+    const partOf = this.#partOf;
+    let winner = -1;
+    let least = Infinity;
+    const end = (block + 1) << 5;
+    for (let slot = block << 5; slot < end; slot++) {
+      const score = first[slot]!;
+      if (score > least || score === Infinity) continue;
+      if (parted && partOf[slot] !== number) continue;
+      // In order of slots, so among equals the first stays.
+      if (score < least || (several && this.#less(slot, winner))) {
+        winner = slot;
+        least = score;
+      }
+    }
+    return winner;
   }
 
   #less(left: number, right: number): boolean {
