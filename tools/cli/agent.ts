@@ -1,0 +1,78 @@
+import { resolve } from 'node:path';
+import { type AllowedEscapes, createAgent, Refused } from '@slipway/scheduler/agent';
+import { openLog } from '../server/log.ts';
+import { CliError } from './errors.ts';
+
+/** What `--allow` can name, with the option of the agent it sets. */
+const escapes: Readonly<Record<string, AllowedEscapes>> = {
+  privileged: { privileged: true },
+  'host-network': { hostNetwork: true },
+  'host-pid': { hostPid: true },
+  'host-ipc': { hostIpc: true },
+  'volume-driver-options': { volumeDriverOptions: true },
+};
+
+/** `slipway agent`: joins a cluster with this machine's Docker engine, until SIGTERM or Ctrl-C. Containers keep running after it. */
+export async function agent(options: {
+  readonly cluster: string;
+  readonly data: string;
+  readonly endpoint?: string;
+  readonly allow?: readonly string[];
+}): Promise<void> {
+  const {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_SESSION_TOKEN: sessionToken,
+  } = process.env;
+  if (options.endpoint === undefined) throw new CliError('name the server with --endpoint or AWS_ENDPOINT_URL', 2);
+  if (!accessKeyId || !secretAccessKey)
+    throw new CliError(
+      'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of a principal with the policy AmazonEC2ContainerServiceforEC2Role',
+      2,
+    );
+  const log = openLog(process.env['SLIPWAY_LOG'] ?? 'info');
+  const running = createAgent({
+    endpoint: options.endpoint,
+    region: process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION'] ?? 'us-east-1',
+    cluster: options.cluster,
+    credentials: async () => ({ accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) }),
+    dataDir: resolve(options.data),
+    allow: allowed(options.allow ?? []),
+    log,
+  });
+  const stopped = new Promise<void>((finish) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => finish());
+  });
+  try {
+    const { containerInstanceArn } = await Promise.race([
+      running.start(),
+      stopped.then(() => ({ containerInstanceArn: undefined })),
+    ]);
+    if (containerInstanceArn !== undefined) log.info({ containerInstanceArn, cluster: options.cluster }, 'joined');
+  } catch (error) {
+    if (error instanceof Refused) throw new CliError(error.message);
+    throw error;
+  }
+  await stopped;
+  await running.stop();
+  process.exit(0);
+}
+
+/** `path:/srv` and `device:/dev/fuse` and `capability:NET_ADMIN` besides the names above. */
+function allowed(names: readonly string[]): AllowedEscapes {
+  let all: AllowedEscapes = {};
+  for (const name of names) {
+    const [kind = '', value = ''] = name.split(/:(.*)/s);
+    if (escapes[name]) all = { ...all, ...escapes[name] };
+    else if (kind === 'path' && value.startsWith('/')) all = { ...all, hostPaths: [...(all.hostPaths ?? []), value] };
+    else if (kind === 'device' && value.startsWith('/dev/')) all = { ...all, devices: [...(all.devices ?? []), value] };
+    else if (kind === 'capability' && value !== '')
+      all = { ...all, capabilities: [...(all.capabilities ?? []), value] };
+    else
+      throw new CliError(
+        `--allow ${name}: name one of ${Object.keys(escapes).join(', ')}, path:/…, device:/dev/…, capability:NAME`,
+        2,
+      );
+  }
+  return all;
+}

@@ -1,0 +1,159 @@
+import { existsSync, statSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { styleText } from 'node:util';
+import { systemClock } from '@slipway/storage/clock';
+import { openStorage } from '@slipway/storage/engine';
+import Docker from 'dockerode';
+import { ConfigError, isLoopback, readConfig, type ServerConfig } from '../server/config.ts';
+import { readCredentials, readServerState, type ServerState } from '../server/state-files.ts';
+import { storageConfig } from '../server/storage-config.ts';
+import { parseOutput, print, printJson } from './output.ts';
+
+interface Finding {
+  readonly what: string;
+  readonly state: 'ok' | 'warning' | 'problem';
+  readonly detail: string;
+}
+
+const ok = (what: string, detail: string): Finding => ({ what, state: 'ok', detail });
+const warning = (what: string, detail: string): Finding => ({ what, state: 'warning', detail });
+const problem = (what: string, detail: string): Finding => ({ what, state: 'problem', detail });
+
+/** `slipway doctor`: looks at this machine, the stores and the running server; exit 1 when something does not work. */
+export async function doctor(options: { readonly data: string; readonly output: string }): Promise<void> {
+  const output = parseOutput(options.output);
+  const findings: Finding[] = [];
+  let config: ServerConfig | undefined;
+  try {
+    config = readConfig({ ...process.env, SLIPWAY_DATA: options.data });
+    findings.push(ok('configuration', 'every SLIPWAY_* variable is understood'));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    findings.push(problem('configuration', error.message));
+  }
+  const server = readServerState(options.data);
+  findings.push(
+    await serverFinding(options.data, server),
+    credentialsFinding(server),
+    ...(await diskFindings(options.data)),
+  );
+  if (config) findings.push(...(await storageFindings(config)));
+  findings.push(await dockerFinding(server));
+  if (output === 'json') printJson(findings);
+  else for (const { what, state, detail } of findings) print(`${mark(state)} ${what.padEnd(14)} ${detail}`);
+  if (findings.some(({ state }) => state === 'problem')) process.exitCode = 1;
+}
+
+function mark(state: Finding['state']): string {
+  switch (state) {
+    case 'ok':
+      return styleText('green', 'ok     ');
+    case 'warning':
+      return styleText('yellow', 'warning');
+    case 'problem':
+      return styleText('red', 'problem');
+  }
+}
+
+async function serverFinding(data: string, server: ServerState | undefined): Promise<Finding> {
+  if (!server)
+    return warning(
+      'server',
+      `none has run on ${resolve(data)}, or it was stopped; start it with "npm start", or name its folder with --data`,
+    );
+  try {
+    const answer = await fetch(`${server.endpoint}/healthz`, { signal: AbortSignal.timeout(5000) });
+    if (!answer.ok)
+      return problem('server', `${server.endpoint} answers ${answer.status}: ${(await answer.text()).slice(0, 500)}`);
+    const skew = Math.abs(Date.parse(answer.headers.get('date') ?? '') - Date.now());
+    return skew > 60_000
+      ? warning(
+          'server',
+          `${server.endpoint} serves, but its clock is ${Math.round(skew / 1000)} s off; signatures fail beyond 900 s`,
+        )
+      : ok('server', `${server.endpoint} serves (process ${server.pid})`);
+  } catch (error) {
+    return problem(
+      'server',
+      `${server.endpoint} does not answer (${(error as Error).message}); process ${server.pid} ${alive(server.pid) ? 'is there, see its log' : 'is gone: start it again, nothing acknowledged is lost'}`,
+    );
+  }
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function credentialsFinding(server: ServerState | undefined): Finding {
+  if (!server) return warning('credentials', 'are made when the server starts for the first time');
+  if (!readCredentials(server.credentialsFile))
+    return warning('credentials', `${server.credentialsFile} is not there; "slipway env" needs it`);
+  const mode = statSync(server.credentialsFile).mode & 0o777;
+  return mode === 0o600
+    ? ok('credentials', server.credentialsFile)
+    : problem(
+        'credentials',
+        `${server.credentialsFile} has mode ${mode.toString(8)}: others may read the administrator's key; chmod 600`,
+      );
+}
+
+const enough = 2 * 2 ** 30;
+
+async function diskFindings(data: string): Promise<Finding[]> {
+  const { bavail, bsize } = await statfs(data).catch(() => ({ bavail: undefined, bsize: 1 }));
+  if (bavail === undefined) return [];
+  const free = bavail * bsize;
+  const text = `${(free / 2 ** 30).toFixed(1)} GiB free at ${resolve(data)}`;
+  return [free < enough ? warning('disk', `${text}; pushes are refused when it is full`) : ok('disk', text)];
+}
+
+async function storageFindings(config: ServerConfig): Promise<Finding[]> {
+  // Opening embedded stores would make them; looking must not.
+  if (config.records.type === 'sqlite' && !existsSync(config.data)) return [];
+  try {
+    await using storage = {
+      it: await openStorage(storageConfig(config), systemClock),
+      [Symbol.asyncDispose]: (): Promise<void> => storage.it.close(),
+    };
+    return Object.entries(storage.it.describe()).flatMap(([part, { name, warnings }]) =>
+      warnings.length === 0 ? [ok(part, name)] : warnings.map((text) => warning(part, `${name}: ${text}`)),
+    );
+  } catch (error) {
+    return [problem('storage', (error as Error).message)];
+  }
+}
+
+async function dockerFinding(server: ServerState | undefined): Promise<Finding> {
+  try {
+    const docker = new Docker();
+    const [{ Version }, info] = [
+      await docker.version(),
+      (await docker.info()) as {
+        RegistryConfig?: { InsecureRegistryCIDRs?: string[]; IndexConfigs?: Record<string, { Secure?: boolean }> };
+      },
+    ];
+    const host = server === undefined ? undefined : new URL(server.endpoint);
+    if (
+      host?.protocol === 'http:' &&
+      !isLoopback(host.hostname) &&
+      info.RegistryConfig?.IndexConfigs?.[host.host]?.Secure !== false
+    ) {
+      return warning(
+        'docker',
+        `engine ${Version} will insist on TLS for ${host.host}: add it to "insecure-registries" in /etc/docker/daemon.json, or serve with TLS`,
+      );
+    }
+    return ok('docker', `engine ${Version}`);
+  } catch (error) {
+    return warning(
+      'docker',
+      `no engine answers (${(error as Error).message}); this machine runs no tasks until one does (DOCKER_HOST, or the default socket)`,
+    );
+  }
+}

@@ -1,0 +1,108 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Installation, startInstallation } from '../server/installation.ts';
+import { ConfigError, readConfig, type ServerConfig } from '../server/config.ts';
+import { dockerAnswers, startLocalAgent } from '../server/local-agent.ts';
+import { openLog } from '../server/log.ts';
+import { readCredentials, removeServerState, writeCredentials, writeServerState } from '../server/state-files.ts';
+import { CliError } from './errors.ts';
+import { print } from './output.ts';
+
+/** Errors whose message alone tells the operator what to do. */
+const plain = new Set([
+  'ConfigError',
+  'StorageUnusable',
+  'KeyFileError',
+  'ListenError',
+  'WrongEncryptionKey',
+  'StoreUnavailable',
+]);
+
+/** `slipway serve`: everything in one process, until SIGTERM or Ctrl-C. */
+export async function serve(): Promise<void> {
+  const config = configuration();
+  const log = openLog(config.logLevel);
+  const stopped = Promise.withResolvers<NodeJS.Signals>();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      // The second signal does not wait for anything.
+      process.on(signal, () => process.exit(1));
+      stopped.resolve(signal);
+    });
+  }
+  let installation: Installation;
+  try {
+    installation = await startInstallation(config, log);
+  } catch (error) {
+    if (error instanceof Error && plain.has(error.name)) throw new CliError(error.message);
+    throw error;
+  }
+  const { listening, administrator, identity } = installation;
+  if (administrator) writeCredentials(config.credentialsFile, administrator);
+  writeServerState(config.data, {
+    pid: process.pid,
+    endpoint: listening.url,
+    region: config.region,
+    account: config.account,
+    credentialsFile: config.credentialsFile,
+  });
+  const agent =
+    config.agent === 'auto'
+      ? startLocalAgent({
+          endpoint: listening.url,
+          region: config.region,
+          account: config.account,
+          identity,
+          dataDir: join(config.data, 'agent'),
+          log,
+        })
+      : undefined;
+  await welcome(config, listening.url);
+
+  const signal = await stopped.promise;
+  log.info({ signal }, 'stopping; containers keep running');
+  await agent?.stop();
+  await installation.close();
+  removeServerState(config.data);
+  process.exit(0);
+}
+
+function configuration(): ServerConfig {
+  try {
+    return readConfig(process.env);
+  } catch (error) {
+    if (error instanceof ConfigError) throw new CliError(error.message);
+    throw error;
+  }
+}
+
+async function welcome(config: ServerConfig, url: string): Promise<void> {
+  const registry = new URL(url).host;
+  print(`\nSlipway serves on ${url}, data in ${config.data}\n`);
+  if (!readCredentials(config.credentialsFile))
+    print(`  note: ${config.credentialsFile} is not there; the administrator's key was made at the first start\n`);
+  print('  eval "$(npx slipway env)"                      # AWS CLI, SDKs, Terraform');
+  print(`  aws ecr get-login-password | docker login --username AWS --password-stdin ${registry}`);
+  print('  aws ecr create-repository --repository-name web');
+  print(`  docker tag IMAGE ${registry}/web:prod && docker push ${registry}/web:prod`);
+  print('  aws ecs create-service ...  then  npx slipway follow default/SERVICE   (see README.md)\n');
+  if (config.agent === 'off') print('  SLIPWAY_AGENT=off: this machine runs no tasks.\n');
+  else if (!(await dockerAnswers()))
+    print(
+      `  No Docker engine answers at ${dockerAddress()}: the registry and the control plane work; tasks start as soon as one does.\n`,
+    );
+}
+
+function dockerAddress(): string {
+  const named = process.env['DOCKER_HOST'];
+  if (named !== undefined) return named;
+  const socket = '/var/run/docker.sock';
+  return existsSync(socket)
+    ? `${socket} (${inGroup() ? 'is the service running?' : 'may this user open it? See group docker'})`
+    : `${socket} (there is no such socket; install Docker or set DOCKER_HOST)`;
+}
+
+function inGroup(): boolean {
+  const gid = /^docker:[^:]*:(\d+):/m.exec(readFileSync('/etc/group', 'utf8'))?.[1];
+  return process.getuid?.() === 0 || (gid !== undefined && (process.getgroups?.() ?? []).includes(Number(gid)));
+}

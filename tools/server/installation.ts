@@ -1,0 +1,177 @@
+import { hkdfSync, randomBytes, randomInt } from 'node:crypto';
+import { join } from 'node:path';
+import { Registry } from '@prometheus-io/client';
+import { AuditFile } from '@slipway/auth/audit';
+import { createGateway, type Listening } from '@slipway/auth/gateway';
+import { type FirstAdministrator, type Identity, openIdentity } from '@slipway/auth/identity';
+import { TokenService } from '@slipway/auth/tokens';
+import { createDistribution } from '@slipway/registry/distribution';
+import { createEcr } from '@slipway/registry/ecr';
+import { createResources, openImages } from '@slipway/registry/images';
+import { createAgentControl } from '@slipway/scheduler/acs';
+import { createCluster } from '@slipway/scheduler/cluster';
+import { type ControlPlane, createControlPlane } from '@slipway/scheduler/control';
+import { createEcs } from '@slipway/scheduler/ecs';
+import { createTriggers } from '@slipway/scheduler/triggers';
+import { systemClock } from '@slipway/storage/clock';
+import { openStorage, type Storage } from '@slipway/storage/engine';
+import type { Logger } from 'pino';
+import { isLoopback, type ServerConfig } from './config.ts';
+import { openKeyFile } from './key-file.ts';
+import { storageConfig } from './storage-config.ts';
+
+/** A running installation: every room wired and listening. */
+export interface Installation {
+  readonly listening: Listening;
+  readonly identity: Identity;
+  readonly control: ControlPlane;
+  readonly storage: Storage;
+  /** The administrator's key, when this start was the one that made it. */
+  readonly administrator: FirstAdministrator | undefined;
+  /** Stops accepting, finishes requests, gives up leadership and closes the stores. Containers keep running. */
+  close(): Promise<void>;
+}
+
+/**
+ * The composition root: reads nothing but its configuration, opens the stores, wires the rooms and listens.
+ * What fails on the way closes what was opened before it.
+ * @throws StorageUnusable, KeyFileError, ListenError: each says what to do
+ */
+export async function startInstallation(config: ServerConfig, log: Logger): Promise<Installation> {
+  const clock = systemClock;
+  const random = (size: number): Uint8Array => randomBytes(size);
+  await using opened = new AsyncDisposableStack();
+
+  const storage = opened.adopt(await openStorage(storageConfig(config), clock), (it) => it.close());
+  const { records } = storage;
+  const masterKey = openKeyFile(config.keyFile);
+  const identity = opened.adopt(
+    await openIdentity({ records, clock, random, encryptionKey: subkey(masterKey, 'identity'), region: config.region }),
+    (it) => it.close(),
+  );
+  const administrator = await identity.bootstrap(config.account);
+
+  const tokens = new TokenService({
+    records,
+    clock,
+    sealer: identity.sealer,
+    issuer: `slipway:${config.account}`,
+    region: config.region,
+  });
+  const images = openImages({ records, blobs: storage.blobs, clock, random });
+
+  const listening: { current?: Listening } = {};
+  const ownHost = (host: string): boolean => isOwnHost(host, config, listening.current);
+  const ecsContext = { records, clock, random, region: config.region };
+  const control = createControlPlane({
+    ...ecsContext,
+    leases: storage.leases,
+    log,
+    accounts: [config.account],
+    images: { resolve: async (account, repository, tag) => (await images.resolve(account, repository, tag))?.digest },
+    ownHost,
+    placement: { seed: randomInt(2 ** 31) },
+    reconciler: { healthyAfterRunning: config.healthyAfterSeconds * 1000 },
+  });
+  opened.defer(() => control.stop());
+  const agents = opened.adopt(
+    createAgentControl({
+      ...ecsContext,
+      log,
+      credentialIdKey: subkey(masterKey, 'task-credential-ids'),
+      registryHosts: config.endpoints,
+      taskCredentials: async (roleArn, taskArn) => {
+        const session = await identity.issueSession({
+          roleArn,
+          sessionName: taskArn.split('/').at(-1) ?? 'task',
+          service: 'ecs-tasks.amazonaws.com',
+          sourceArn: taskArn,
+        });
+        return { ...session, expiresAt: session.expiration.getTime() };
+      },
+    }),
+    (it) => it.close(),
+  );
+
+  const resources = createResources(images, config.region);
+  const metrics = new Registry();
+  const gateway = createGateway({
+    services: [
+      createEcr({
+        images,
+        region: config.region,
+        authorizer: identity.authorizer,
+        issueToken: (call) => tokens.issueAuthorization(call.principal),
+        principals: identity.principals,
+      }),
+      createEcs({ ...ecsContext, placer: control.placer, agentOperations: agents.operations }),
+      ...identity.services,
+    ],
+    web: [
+      createDistribution({
+        images,
+        authorizer: identity.authorizer,
+        defaultAccount: config.account,
+        region: config.region,
+      }),
+    ],
+    upgrades: agents.upgrades,
+    credentials: identity.credentials,
+    standing: identity.standing,
+    authorizer: identity.authorizer,
+    tokens,
+    repository: (account, name) => resources.find(account, name),
+    clock,
+    log,
+    audit: opened.adopt(
+      new AuditFile({
+        path: join(config.data, 'audit', 'audit.jsonl'),
+        onError: (error) => log.error({ err: error }, 'the audit file cannot be written'),
+      }),
+      (it) => it.close(),
+    ),
+    metrics,
+    region: config.region,
+    account: config.account,
+    hosts: config.endpoints,
+  });
+  opened.defer(() => gateway.close());
+  listening.current = await gateway.listen({
+    host: config.host,
+    port: config.port,
+    allowPlainHttp: config.allowPlainHttp,
+    ...(config.tls ? { tls: { certFile: config.tls.certificate, keyFile: config.tls.key } } : {}),
+  });
+
+  await createCluster(ecsContext, { account: config.account, cluster: 'default' }, { tags: {}, settings: [] });
+  await control.start();
+  const triggers = createTriggers({ ...ecsContext, events: storage.events, control, images, ownHost, log });
+  opened.defer(() => triggers.stop());
+  triggers.start();
+
+  const closing = opened.move();
+  return {
+    listening: listening.current,
+    identity,
+    control,
+    storage,
+    administrator,
+    close: () => closing.disposeAsync(),
+  };
+}
+
+/** Keys for separate uses, derived from the one in the key file (HKDF, RFC 5869). */
+function subkey(master: Buffer, use: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', master, '', `slipway/${use}`, 32));
+}
+
+/** Whether `host[:port]` of an image reference means this installation: the address it listens on, or one it was told. */
+function isOwnHost(host: string, config: ServerConfig, listening: Listening | undefined): boolean {
+  if (config.endpoints.includes(host)) return true;
+  const [, name = '', port = ''] = /^(.*?)(?::(\d+))?$/.exec(host) ?? [];
+  if (listening === undefined || Number(port) !== listening.port) return false;
+  return (
+    name === listening.host ||
+    (isLoopback(name) && (isLoopback(listening.host) || ['0.0.0.0', '::'].includes(listening.host)))
+  );
+}

@@ -1,0 +1,65 @@
+import { hostname } from 'node:os';
+import type { Identity } from '@slipway/auth/identity';
+import { type AgentCredentials, createAgent } from '@slipway/scheduler/agent';
+import Docker from 'dockerode';
+import type { Logger } from 'pino';
+
+export interface LocalAgentOptions {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly account: string;
+  readonly identity: Identity;
+  readonly dataDir: string;
+  readonly log: Logger;
+}
+
+/** Starts the agent beside the server: an ECS client like any other, with the container-instance role. It waits for a Docker engine itself. */
+export function startLocalAgent(options: LocalAgentOptions): { stop(): Promise<void> } {
+  const agent = createAgent({
+    endpoint: options.endpoint,
+    region: options.region,
+    cluster: 'default',
+    credentials: instanceCredentials(options),
+    dataDir: options.dataDir,
+    log: options.log,
+  });
+  agent
+    .start()
+    .catch((error: unknown) =>
+      options.log.error({ err: error }, 'the local agent was refused; this machine runs no tasks'),
+    );
+  return agent;
+}
+
+/** Whether the engine that `DOCKER_HOST` or the default socket names answers. */
+export async function dockerAnswers(): Promise<boolean> {
+  try {
+    await new Docker().ping();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const sessionSeconds = 3600;
+
+/** Sessions of the container-instance role, a new one when the last has less than a quarter of its time left. */
+function instanceCredentials(options: LocalAgentOptions): () => Promise<AgentCredentials> {
+  let current: AgentCredentials | undefined;
+  return async () => {
+    const left = (current?.expiration?.getTime() ?? 0) - Date.now();
+    if (current !== undefined && left > (sessionSeconds * 1000) / 4) return current;
+    const { accessKeyId, secretAccessKey, sessionToken, expiration } = await options.identity.issueSession({
+      roleArn: `arn:aws:iam::${options.account}:role/slipwayContainerInstanceRole`,
+      // The instance belongs to whoever registered it, so the name must be the same after a restart.
+      sessionName:
+        hostname()
+          .replaceAll(/[^\w+=,.@-]/g, '-')
+          .slice(0, 64) || 'local',
+      service: 'ec2.amazonaws.com',
+      durationSeconds: sessionSeconds,
+    });
+    current = { accessKeyId, secretAccessKey, sessionToken, expiration };
+    return current;
+  };
+}
