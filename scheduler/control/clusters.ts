@@ -3,7 +3,7 @@ import type { RecordStore } from '@slipway/storage/records';
 
 import type { Log } from '../acs/index.ts';
 import { scan } from '../cluster/index.ts';
-import { accountKeys, accountPartition, type ClusterRecord } from '../state/index.ts';
+import { accountKeys, accountPartition } from '../state/index.ts';
 
 /** Milliseconds between looks for accounts that this server has not heard of. */
 const accountInterval = 10_000;
@@ -83,8 +83,7 @@ export class ClusterWatcher {
           for (const change of changes) {
             if (change.kind === 'reset') after = await this.#list(account, partition);
             else if (change.key.startsWith(accountKeys.clusters)) {
-              const active = change.kind === 'put' && isActive(change.value as unknown as ClusterRecord);
-              this.#report(account, change.key.slice(accountKeys.clusters.length), active);
+              this.#report(account, change.key.slice(accountKeys.clusters.length), change.kind === 'put');
             }
           }
         }
@@ -99,10 +98,8 @@ export class ClusterWatcher {
 
   async #list(account: string, partition: string): Promise<number> {
     const version = await this.#records.version(partition);
-    for await (const { key, value } of scan<ClusterRecord>(this.#records, partition, accountKeys.clusters))
-      this.#report(account, key.slice(accountKeys.clusters.length), isActive(value));
+    for await (const { key } of scan(this.#records, partition, accountKeys.clusters))
+      this.#report(account, key.slice(accountKeys.clusters.length), true);
     return version;
   }
 }
-
-const isActive = (cluster: ClusterRecord): boolean => cluster.status === 'ACTIVE';
