@@ -78,6 +78,19 @@ export function afterPrefix(prefix: string): string | undefined {
   return undefined;
 }
 
+/** Orders keys as their UTF-8 bytes do, which is the order of code points and not quite that of JavaScript's `<`. */
+export function compareKeys(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let index = 0; index < length; index++) {
+    const left = a.charCodeAt(index);
+    const right = b.charCodeAt(index);
+    // A surrogate stands for a code point above all others.
+    if (left !== right)
+      return (isSurrogate(left) ? left + 0x10000 : left) - (isSurrogate(right) ? right + 0x10000 : right);
+  }
+  return a.length - b.length;
+}
+
 /** The record of a lease whose epoch a fence is checked against; it lies in the partition that the lease guards. */
 export function fenceKey(name: string): string {
   return `$lease/${name}/epoch`;
@@ -98,6 +111,10 @@ function checkText(text: string, what: string, bytes: number): void {
   if (text.length * 3 > bytes && Buffer.byteLength(text) > bytes) {
     throw new RangeError(`a ${what} may have at most ${bytes} bytes, this one has ${Buffer.byteLength(text)}`);
   }
+}
+
+function isSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdfff;
 }
 
 function encodeValue(value: Json): string {

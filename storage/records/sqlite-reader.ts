@@ -1,6 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { AnnouncedEvent, AnnouncedStream } from './announced.ts';
-import { afterPrefix } from './encode.ts';
+import { afterPrefix, compareKeys } from './encode.ts';
 import type { Change, Json, Page, Stored } from './record-store.ts';
 import { StoreUnavailable } from './record-store.ts';
 
@@ -49,7 +49,7 @@ export class SqliteReader {
   list<T>(partition: string, prefix: string, after: string | undefined, limit: number): Page<T> {
     const id = this.#partition(partition);
     if (id === undefined) return { records: [], more: false };
-    const past = after !== undefined && Buffer.compare(Buffer.from(after), Buffer.from(prefix)) >= 0;
+    const past = after !== undefined && compareKeys(after, prefix) >= 0;
     const end = afterPrefix(prefix);
     const rows = this.#all(
       `SELECT key, value, version FROM record WHERE partition = ? AND key ${past ? '>' : '>='} ?

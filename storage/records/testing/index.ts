@@ -1,0 +1,1 @@
+export { type MemoryData, memoryData, memoryRecords } from './memory-records.ts';

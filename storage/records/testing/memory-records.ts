@@ -1,0 +1,244 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '../../clock/index.ts';
+import type { AnnouncedEvent, AnnouncedStream, EventSource } from '../announced.ts';
+import { Bell, settledOrAborted } from '../bell.ts';
+import { compareKeys, encodeBatch, type EncodedBatch, fenceKey, pageLimit } from '../encode.ts';
+import {
+  type Batch,
+  type Change,
+  type Committed,
+  type Condition,
+  ConditionFailed,
+  type FollowOptions,
+  type Json,
+  type ListOptions,
+  type Page,
+  type RecordStore,
+  StaleEpoch,
+  type Stored,
+  StoreUnavailable,
+} from '../record-store.ts';
+
+interface Row {
+  readonly json: string;
+  readonly version: number;
+}
+
+interface Partition {
+  version: number;
+  readonly rows: Map<string, Row>;
+  /** The keys of `rows` in order; built again when keys came or went. */
+  sorted: string[] | undefined;
+  readonly removed: Map<string, number>;
+  readonly events: Map<string, AnnouncedEvent[]>;
+}
+
+/** What outlives the servers of a simulation: open it anew after a crash, or in several servers at once. */
+export interface MemoryData {
+  readonly partitions: Map<string, Partition>;
+  readonly bell: Bell;
+}
+
+export function memoryData(): MemoryData {
+  return { partitions: new Map(), bell: new Bell() };
+}
+
+/**
+ * A record store in memory for simulations and tests: the contract of the durable drivers without their disk, threads and timers.
+ * Every call settles without the passing of time.
+ */
+export function memoryRecords(clock: Clock, data: MemoryData = memoryData()): RecordStore & EventSource {
+  return new MemoryRecords(clock, data);
+}
+
+class MemoryRecords implements RecordStore, EventSource {
+  readonly #clock: Clock;
+  readonly #partitions: Map<string, Partition>;
+  readonly #bell: Bell;
+  readonly #closing = new AbortController();
+
+  constructor(clock: Clock, data: MemoryData) {
+    this.#clock = clock;
+    this.#partitions = data.partitions;
+    this.#bell = data.bell;
+  }
+
+  async get<T = Json>(partition: string, key: string): Promise<Stored<T> | undefined> {
+    const row = this.#partition(partition).rows.get(key);
+    return row && toStored<T>(key, row);
+  }
+
+  async getMany<T = Json>(partition: string, keys: readonly string[]): Promise<ReadonlyMap<string, Stored<T>>> {
+    const { rows } = this.#partition(partition);
+    return new Map(keys.flatMap((key) => (rows.has(key) ? [[key, toStored<T>(key, rows.get(key)!)]] : [])));
+  }
+
+  async list<T = Json>(partition: string, options: ListOptions = {}): Promise<Page<T>> {
+    const { prefix = '', after } = options;
+    const limit = pageLimit(options.limit);
+    const held = this.#partition(partition);
+    const keys = sortedKeys(held);
+    const found: Stored<T>[] = [];
+    for (let at = Math.max(firstFrom(keys, prefix), after === undefined ? 0 : firstAfter(keys, after)); ; at++) {
+      const key = keys[at];
+      if (key === undefined || !key.startsWith(prefix)) return { records: found, more: false };
+      if (found.length === limit) return { records: found, more: true };
+      found.push(toStored<T>(key, held.rows.get(key)!));
+    }
+  }
+
+  async commit(partition: string, batch: Batch): Promise<Committed> {
+    const encoded = encodeBatch(partition, batch, this.#clock.now());
+    if (this.#closing.signal.aborted) throw new StoreUnavailable('the store is closed', 'not-committed');
+    const held = this.#partition(partition);
+    const { fence } = encoded;
+    if (fence !== undefined && held.rows.get(fenceKey(fence.name))?.json !== String(fence.epoch)) {
+      throw new StaleEpoch(fence);
+    }
+    const failed = encoded.require.filter((condition) => !holds(held, condition));
+    if (failed.length > 0) throw new ConditionFailed(failed);
+    const version = write(held, encoded);
+    this.#bell.ring();
+    return { version };
+  }
+
+  async version(partition: string): Promise<number> {
+    return this.#partition(partition).version;
+  }
+
+  async *follow(partition: string, options: FollowOptions): AsyncIterable<readonly Change[]> {
+    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
+    let after = options.after ?? this.#partition(partition).version;
+    while (!signal.aborted) {
+      const rung = this.#bell.next();
+      const changes = changesAfter(this.#partition(partition), after);
+      if (changes.length > 0) {
+        after = changes.at(-1)!.version;
+        yield changes;
+      } else {
+        await settledOrAborted(rung, signal);
+      }
+    }
+  }
+
+  async partitions(options: ListOptions = {}): Promise<{ readonly names: readonly string[]; readonly more: boolean }> {
+    const { prefix = '', after } = options;
+    const limit = pageLimit(options.limit);
+    const names = Array.from(this.#partitions)
+      .filter(([name, { rows }]) => rows.size > 0 && name.startsWith(prefix))
+      .map(([name]) => name)
+      .filter((name) => after === undefined || compareKeys(name, after) > 0)
+      .sort(compareKeys);
+    return { names: names.slice(0, limit), more: names.length > limit };
+  }
+
+  async announced(partition: string, topic: string, after: number, limit: number): Promise<readonly AnnouncedEvent[]> {
+    const events = this.#partition(partition).events.get(topic) ?? [];
+    return structuredClone(events.slice(after, after + limit));
+  }
+
+  async *streams(topic: string, until: AbortSignal): AsyncIterable<readonly AnnouncedStream[]> {
+    const signal = AbortSignal.any([until, this.#closing.signal]);
+    const told = new Map<string, number>();
+    while (!signal.aborted) {
+      const rung = this.#bell.next();
+      const grown: AnnouncedStream[] = [];
+      for (const [partition, { events }] of this.#partitions) {
+        const last = events.get(topic)?.length ?? 0;
+        if (last === (told.get(partition) ?? 0)) continue;
+        told.set(partition, last);
+        grown.push({ partition, first: 1, last });
+      }
+      if (grown.length > 0) yield grown;
+      else await settledOrAborted(rung, signal);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+  }
+
+  #partition(name: string): Partition {
+    let held = this.#partitions.get(name);
+    if (held === undefined) {
+      held = { version: 0, rows: new Map(), sorted: undefined, removed: new Map(), events: new Map() };
+      this.#partitions.set(name, held);
+    }
+    return held;
+  }
+}
+
+function write(held: Partition, batch: EncodedBatch): number {
+  const version = ++held.version;
+  for (const [key, json] of batch.put) {
+    if (!held.rows.has(key)) held.sorted = undefined;
+    held.rows.set(key, { json, version });
+    held.removed.delete(key);
+  }
+  for (const key of batch.remove) {
+    if (!held.rows.delete(key)) continue;
+    held.sorted = undefined;
+    held.removed.set(key, version);
+  }
+  for (const [topic, type, data] of batch.announce) {
+    const events = held.events.get(topic) ?? [];
+    held.events.set(topic, events);
+    const position = events.length + 1;
+    events.push({
+      position,
+      partition: batch.partition,
+      topic,
+      type,
+      data: JSON.parse(data) as Json,
+      time: batch.time,
+    });
+  }
+  return version;
+}
+
+function holds(held: Partition, condition: Condition): boolean {
+  if ('prefix' in condition) {
+    const keys = sortedKeys(held);
+    return !keys[firstFrom(keys, condition.prefix)]?.startsWith(condition.prefix);
+  }
+  const row = held.rows.get(condition.key);
+  if ('version' in condition) return row?.version === condition.version;
+  if ('exists' in condition) return (row !== undefined) === condition.exists;
+  return row !== undefined && isDeepStrictEqual(JSON.parse(row.json), JSON.parse(JSON.stringify(condition.equals)));
+}
+
+function changesAfter(held: Partition, after: number): readonly Change[] {
+  if (after > held.version) return [{ kind: 'reset', version: held.version }];
+  const changes: Change[] = [];
+  for (const [key, { json, version }] of held.rows) {
+    if (version > after) changes.push({ kind: 'put', key, value: JSON.parse(json) as Json, version });
+  }
+  for (const [key, version] of held.removed) if (version > after) changes.push({ kind: 'removed', key, version });
+  return changes.sort((a, b) => a.version - b.version);
+}
+
+function sortedKeys(held: Partition): string[] {
+  held.sorted ??= Array.from(held.rows.keys()).sort(compareKeys);
+  return held.sorted;
+}
+
+/** The index of the first key that is not below `key`. */
+function firstFrom(keys: readonly string[], key: string): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compareKeys(keys[middle]!, key) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function firstAfter(keys: readonly string[], key: string): number {
+  const at = firstFrom(keys, key);
+  return keys[at] === key ? at + 1 : at;
+}
+
+function toStored<T>(key: string, row: Row): Stored<T> {
+  return { key, value: JSON.parse(row.json) as T, version: row.version };
+}
