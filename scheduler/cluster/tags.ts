@@ -3,6 +3,9 @@ import type { Tag } from '@aws-sdk/client-ecs';
 import type { Tags } from '../state/index.ts';
 import { invalidParameter } from './errors.ts';
 
+/** Tags of this prefix are read by Slipway itself, which checks their values where they are read: globs and ranges need more characters. */
+const ownPrefix = 'slipway:';
+
 const allowed = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
 
 /**
@@ -15,7 +18,7 @@ export function parseTags(tags: readonly Tag[] | undefined): Tags {
   for (const { key, value = '' } of tags ?? []) {
     checkTagKey(key);
     if (value.length > 256) throw invalidParameter(`The value of tag '${key}' is longer than 256 characters.`);
-    if (!allowed.test(value)) {
+    if (!allowed.test(value) && !key.startsWith(ownPrefix)) {
       throw invalidParameter(
         `The value of tag '${key}' has characters that are not allowed: use letters, digits, spaces and _ . : / = + - @.`,
       );

@@ -1,0 +1,491 @@
+import {
+  CreateClusterCommand,
+  CreateServiceCommand,
+  type CreateServiceCommandInput,
+  DeleteServiceCommand,
+  DeregisterTaskDefinitionCommand,
+  DescribeServicesCommand,
+  ListServicesCommand,
+  ListTagsForResourceCommand,
+  ListTasksCommand,
+  type Service,
+  TagResourceCommand,
+  UntagResourceCommand,
+  UpdateServiceCommand,
+  UpdateTaskProtectionCommand,
+  waitUntilServicesInactive,
+  waitUntilServicesStable,
+} from '@aws-sdk/client-ecs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { findService, rollService, setFollow } from '../services/index.ts';
+import { account, openApi, type TestApi } from './testing/open-api.ts';
+
+let api: TestApi;
+let cluster: string;
+let clusters = 0;
+beforeAll(async () => {
+  api = await openApi();
+});
+afterAll(() => api[Symbol.asyncDispose]());
+
+async function newCluster(): Promise<void> {
+  cluster = `services-${++clusters}`;
+  await api.ecs.send(new CreateClusterCommand({ clusterName: cluster }));
+}
+
+const create = (input: Partial<CreateServiceCommandInput>) =>
+  api.ecs.send(new CreateServiceCommand({ cluster, serviceName: 'web', desiredCount: 0, ...input }));
+
+async function described(service = 'web'): Promise<Service> {
+  const { services } = await api.ecs.send(
+    new DescribeServicesCommand({ cluster, services: [service], include: ['TAGS'] }),
+  );
+  if (services?.[0] === undefined) throw new Error(`service ${service} is missing`);
+  return services[0];
+}
+
+const tasksOf = async (desiredStatus: 'RUNNING' | 'STOPPED' = 'RUNNING'): Promise<string[]> =>
+  (await api.ecs.send(new ListTasksCommand({ cluster, serviceName: 'web', desiredStatus }))).taskArns ?? [];
+
+/** Plays the agent until stopped: every wanted task runs, every unwanted one has ended. */
+function playAgent(): Disposable {
+  const stop = new AbortController();
+  const play = async (): Promise<void> => {
+    const done = new Set<string>();
+    while (!stop.signal.aborted) {
+      for (const status of ['RUNNING', 'STOPPED'] as const) {
+        for (const task of await tasksOf(status)) {
+          if (done.has(`${task} ${status}`)) continue;
+          done.add(`${task} ${status}`);
+          await api.report(task, status, status === 'STOPPED' ? 0 : undefined);
+        }
+      }
+      await api.context.clock.sleep(20);
+    }
+  };
+  const playing = play();
+  playing.catch(() => undefined);
+  return { [Symbol.dispose]: () => stop.abort() };
+}
+
+const waiter = () => ({ client: api.ecs, maxWaitTime: 20, minDelay: 1, maxDelay: 1 });
+
+describe('services', () => {
+  test('a service reads back as it was created, with the defaults of ECS', async () => {
+    await newCluster();
+    const { taskDefinitionArn } = await api.define();
+    const { service } = await create({ taskDefinition: taskDefinitionArn });
+    expect(service).toEqual({
+      serviceArn: `arn:aws:ecs:us-east-1:000000000000:service/${cluster}/web`,
+      serviceName: 'web',
+      clusterArn: `arn:aws:ecs:us-east-1:000000000000:cluster/${cluster}`,
+      status: 'ACTIVE',
+      desiredCount: 0,
+      runningCount: 0,
+      pendingCount: 0,
+      launchType: 'EC2',
+      taskDefinition: taskDefinitionArn,
+      deploymentConfiguration: {
+        deploymentCircuitBreaker: { enable: false, rollback: false },
+        maximumPercent: 200,
+        minimumHealthyPercent: 100,
+        strategy: 'ROLLING',
+        bakeTimeInMinutes: 0,
+      },
+      deploymentController: { type: 'ECS' },
+      deployments: [
+        {
+          id: expect.stringMatching(/^ecs-svc\/\d{19}$/) as string,
+          status: 'PRIMARY',
+          taskDefinition: taskDefinitionArn,
+          desiredCount: 0,
+          pendingCount: 0,
+          runningCount: 0,
+          failedTasks: 0,
+          createdAt: expect.any(Date) as Date,
+          updatedAt: expect.any(Date) as Date,
+          launchType: 'EC2',
+          rolloutState: 'IN_PROGRESS',
+          rolloutStateReason: expect.stringMatching(/^ECS deployment ecs-svc\/\d{19} in progress\.$/) as string,
+        },
+      ],
+      events: [],
+      loadBalancers: [],
+      serviceRegistries: [],
+      createdAt: expect.any(Date) as Date,
+      createdBy: 'arn:aws:iam::000000000000:user/admin',
+      placementConstraints: [],
+      placementStrategy: [],
+      schedulingStrategy: 'REPLICA',
+      tags: [],
+      enableECSManagedTags: false,
+      propagateTags: 'NONE',
+      enableExecuteCommand: false,
+      availabilityZoneRebalancing: 'DISABLED',
+    });
+  });
+
+  test("what was given reads back the same, placement in ECS's own spelling", async () => {
+    await newCluster();
+    const { taskDefinitionArn } = await api.define();
+    await create({
+      taskDefinition: taskDefinitionArn,
+      deploymentConfiguration: {
+        maximumPercent: 150,
+        minimumHealthyPercent: 50,
+        deploymentCircuitBreaker: { enable: true, rollback: true },
+      },
+      placementConstraints: [{ type: 'memberOf', expression: 'attribute:zone == a' }, { type: 'distinctInstance' }],
+      placementStrategy: [
+        { type: 'spread', field: 'host' },
+        { type: 'binpack', field: 'MEMORY' },
+      ],
+      healthCheckGracePeriodSeconds: 30,
+      propagateTags: 'SERVICE',
+      enableECSManagedTags: true,
+      tags: [{ key: 'team', value: 'a' }],
+    });
+    expect(await described()).toMatchObject({
+      deploymentConfiguration: {
+        maximumPercent: 150,
+        minimumHealthyPercent: 50,
+        deploymentCircuitBreaker: {
+          enable: true,
+          rollback: true,
+          resetOnHealthyTask: true,
+          thresholdConfiguration: { type: 'BOUNDED_PERCENT', value: 50 },
+        },
+      },
+      placementConstraints: [{ type: 'memberOf', expression: 'attribute:zone == a' }, { type: 'distinctInstance' }],
+      placementStrategy: [
+        { type: 'spread', field: 'instanceId' },
+        { type: 'binpack', field: 'memory' },
+      ],
+      healthCheckGracePeriodSeconds: 30,
+      propagateTags: 'SERVICE',
+      enableECSManagedTags: true,
+      tags: [{ key: 'team', value: 'a' }],
+    });
+  });
+
+  test('the waiter services-stable waits for the roll-out of a first and of a second revision', async () => {
+    await newCluster();
+    await api.addInstance({ cluster });
+    const first = await api.define({ family: 'rolled' });
+    await create({
+      taskDefinition: 'rolled',
+      desiredCount: 2,
+      propagateTags: 'SERVICE',
+      tags: [{ key: 'team', value: 'a' }],
+    });
+    using _ = playAgent();
+    await waitUntilServicesStable(waiter(), { cluster, services: ['web'] });
+    const stable = await described();
+    expect(stable).toMatchObject({ runningCount: 2, pendingCount: 0, taskDefinition: first.taskDefinitionArn });
+    expect(stable.deployments).toHaveLength(1);
+
+    const second = await api.define({ family: 'rolled' });
+    const { service } = await api.ecs.send(
+      new UpdateServiceCommand({ cluster, service: 'web', taskDefinition: 'rolled' }),
+    );
+    expect(service?.deployments?.map(({ status }) => status)).toEqual(['PRIMARY', 'ACTIVE']);
+    expect(service?.taskDefinition).toBe(second.taskDefinitionArn);
+    await waitUntilServicesStable(waiter(), { cluster, services: ['web'] });
+    const rolled = await described();
+    expect(rolled.deployments).toMatchObject([
+      { status: 'PRIMARY', taskDefinition: second.taskDefinitionArn, runningCount: 2, rolloutState: 'COMPLETED' },
+    ]);
+    expect(rolled.events?.some(({ message }) => message === '(service web) has reached a steady state.')).toBe(true);
+
+    const [task = ''] = await tasksOf();
+    const protection = await api.ecs.send(
+      new UpdateTaskProtectionCommand({ cluster, tasks: [task], protectionEnabled: true, expiresInMinutes: 10 }),
+    );
+    expect(protection.protectedTasks).toMatchObject([{ taskArn: task, protectionEnabled: true }]);
+    expect((await api.ecs.send(new ListTagsForResourceCommand({ resourceArn: task }))).tags).toEqual([
+      { key: 'team', value: 'a' },
+    ]);
+
+    await api.ecs.send(new DeleteServiceCommand({ cluster, service: 'web', force: true }));
+    await waitUntilServicesInactive(waiter(), { cluster, services: ['web'] });
+    expect(await tasksOf()).toEqual([]);
+  });
+
+  test('a deployment starts for another definition or by force, and for nothing else', async () => {
+    await newCluster();
+    const first = await api.define();
+    const second = await api.define();
+    await create({ taskDefinition: first.taskDefinitionArn });
+    const update = async (input: object): Promise<string | undefined> => {
+      const { service } = await api.ecs.send(new UpdateServiceCommand({ cluster, service: 'web', ...input }));
+      return service?.deployments?.[0]?.id;
+    };
+    const id = (await described()).deployments?.[0]?.id;
+    for (const same of [
+      { desiredCount: 1 },
+      { taskDefinition: first.taskDefinitionArn },
+      { deploymentConfiguration: { maximumPercent: 150 } },
+      { placementStrategy: [{ type: 'random' }] },
+      { healthCheckGracePeriodSeconds: 5 },
+    ]) {
+      expect(await update(same)).toBe(id);
+    }
+    expect((await described()).deploymentConfiguration).toMatchObject({
+      maximumPercent: 150,
+      minimumHealthyPercent: 100,
+    });
+    const forced = await update({ forceNewDeployment: true });
+    expect(forced).not.toBe(id);
+    expect(await update({ taskDefinition: second.taskDefinitionArn })).not.toBe(forced);
+    await update({ placementStrategy: [] });
+    expect((await described()).placementStrategy).toEqual([]);
+  });
+
+  test('a push rolls a service once, and its repeat changes nothing', async () => {
+    await newCluster();
+    const first = await api.define();
+    const second = await api.define();
+    await create({ taskDefinition: first.taskDefinitionArn });
+    const ref = { account, cluster, service: 'web' };
+    const push = {
+      ...ref,
+      taskDefinition: second.taskDefinitionArn ?? '',
+      cause: { kind: 'push' as const, detail: 'web:prod' },
+    };
+    const started = await rollService(api.context, push);
+    expect(started.started).toBe(true);
+    expect(await rollService(api.context, push)).toEqual({ started: false, deploymentId: started.deploymentId });
+    const record = await findService(api.context, ref);
+    expect(record?.deployments[0]).toMatchObject({ id: started.deploymentId, cause: push.cause });
+  });
+
+  test('creating the same service twice is one service; another one under its name is refused', async () => {
+    await newCluster();
+    const { taskDefinitionArn } = await api.define();
+    const first = await create({ taskDefinition: taskDefinitionArn, tags: [{ key: 'a', value: '1' }] });
+    const second = await create({ taskDefinition: taskDefinitionArn, tags: [{ key: 'a', value: '1' }] });
+    expect(second.service?.deployments?.[0]?.id).toBe(first.service?.deployments?.[0]?.id);
+    await expect(create({ taskDefinition: taskDefinitionArn, desiredCount: 3 })).rejects.toMatchObject({
+      name: 'InvalidParameterException',
+      message: 'Creation of service was not idempotent.',
+    });
+  });
+
+  test('a client token makes a retry return the service, even after it was changed', async () => {
+    await newCluster();
+    const { taskDefinitionArn } = await api.define();
+    const request = { taskDefinition: taskDefinitionArn, clientToken: 'token' };
+    await create(request);
+    await api.ecs.send(new UpdateServiceCommand({ cluster, service: 'web', desiredCount: 4 }));
+    expect((await create(request)).service?.desiredCount).toBe(4);
+    await expect(create({ ...request, serviceName: 'other' })).rejects.toMatchObject({
+      name: 'InvalidParameterException',
+    });
+  });
+
+  test('a service is deleted when nothing is wanted of it, or by force, and its name can be used again', async () => {
+    await newCluster();
+    const { taskDefinitionArn } = await api.define();
+    await create({ taskDefinition: taskDefinitionArn, desiredCount: 1 });
+    const remove = (force?: boolean) =>
+      api.ecs.send(new DeleteServiceCommand({ cluster, service: 'web', ...(force === undefined ? {} : { force }) }));
+    await expect(remove()).rejects.toThrow('The service cannot be stopped while it is scaled above 0.');
+    expect((await remove(true)).service).toMatchObject({ status: 'DRAINING', desiredCount: 0 });
+    await waitUntilServicesInactive(waiter(), { cluster, services: ['web'] });
+    await expect(
+      api.ecs.send(new UpdateServiceCommand({ cluster, service: 'web', desiredCount: 1 })),
+    ).rejects.toMatchObject({ name: 'ServiceNotActiveException' });
+    const again = await create({ taskDefinition: taskDefinitionArn });
+    expect(again.service).toMatchObject({ status: 'ACTIVE', events: [] });
+  });
+
+  test('services are listed by cluster, strategy and launch type; unknown ones are MISSING', async () => {
+    await newCluster();
+    const { taskDefinitionArn } = await api.define();
+    for (const serviceName of ['a', 'b']) await create({ serviceName, taskDefinition: taskDefinitionArn });
+    await api.ecs.send(
+      new CreateServiceCommand({
+        cluster,
+        serviceName: 'd',
+        taskDefinition: taskDefinitionArn,
+        schedulingStrategy: 'DAEMON',
+      }),
+    );
+    const list = async (input: object) =>
+      (await api.ecs.send(new ListServicesCommand({ cluster, ...input }))).serviceArns?.map((arn) =>
+        arn.split('/').at(-1),
+      );
+    expect(await list({})).toEqual(['a', 'b', 'd']);
+    expect(await list({ schedulingStrategy: 'DAEMON' })).toEqual(['d']);
+    expect(await list({ launchType: 'EXTERNAL' })).toEqual([]);
+    expect(await list({ maxResults: 1 })).toEqual(['a']);
+    const arn = `arn:aws:ecs:us-east-1:000000000000:service/${cluster}`;
+    const { services, failures } = await api.ecs.send(
+      new DescribeServicesCommand({ cluster, services: [`${arn}/a`, 'nothing'] }),
+    );
+    expect(services?.map(({ serviceName }) => serviceName)).toEqual(['a']);
+    expect(failures).toEqual([{ arn: `${arn}/nothing`, reason: 'MISSING' }]);
+    expect((await described('d')).deploymentConfiguration).toMatchObject({
+      maximumPercent: 100,
+      minimumHealthyPercent: 0,
+    });
+  });
+});
+
+describe('the tag slipway:follow', () => {
+  const ref = () => ({ account, cluster, service: 'web' });
+  const arn = () => `arn:aws:ecs:us-east-1:000000000000:service/${cluster}/web`;
+  const rule = async () => (await findService(api.context, ref()))?.follow;
+
+  test.each([
+    ['true', { mode: 'tags' }],
+    ['pattern:v*', { mode: 'pattern', pattern: 'v*' }],
+    ['semver:^1.2', { mode: 'semver', range: '^1.2' }],
+    ['semver:>=1.2 <2 || 3.x', { mode: 'semver', range: '>=1.2 <2 || 3.x' }],
+    ['false', undefined],
+  ])('%s at creation', async (value, expected) => {
+    await newCluster();
+    const { taskDefinitionArn } = await api.define();
+    await create({ taskDefinition: taskDefinitionArn, tags: [{ key: 'slipway:follow', value }] });
+    expect(await rule()).toEqual(expected);
+  });
+
+  test('TagResource sets it, UntagResource clears it, and a bad value changes nothing', async () => {
+    await newCluster();
+    const { taskDefinitionArn } = await api.define();
+    await create({ taskDefinition: taskDefinitionArn });
+    const tag = (value: string) =>
+      api.ecs.send(new TagResourceCommand({ resourceArn: arn(), tags: [{ key: 'slipway:follow', value }] }));
+    await tag('true');
+    expect(await rule()).toEqual({ mode: 'tags' });
+    for (const bad of ['yes', 'pattern:', 'pattern:a b', 'semver:', 'semver:one', 'semver:a.b']) {
+      await expect(tag(bad)).rejects.toThrow(/Invalid value .* of tag 'slipway:follow'/);
+    }
+    expect(await rule()).toEqual({ mode: 'tags' });
+    await api.ecs.send(new UntagResourceCommand({ resourceArn: arn(), tagKeys: ['slipway:follow'] }));
+    expect(await rule()).toBeUndefined();
+    expect((await described()).tags).toEqual([]);
+  });
+
+  test('setFollow shows as a tag', async () => {
+    await newCluster();
+    const { taskDefinitionArn } = await api.define();
+    await create({ taskDefinition: taskDefinitionArn });
+    await setFollow(api.context, ref(), { mode: 'pattern', pattern: 'v*' });
+    expect((await described()).tags).toEqual([{ key: 'slipway:follow', value: 'pattern:v*' }]);
+    await setFollow(api.context, ref(), undefined);
+    expect((await described()).tags).toEqual([]);
+  });
+});
+
+describe('CreateService refuses', () => {
+  test.each<[string, Partial<CreateServiceCommandInput>, string, RegExp]>([
+    ['an unknown cluster', { cluster: 'nowhere' }, 'ClusterNotFoundException', /Cluster not found/],
+    ['a bad name', { serviceName: 'a b' }, 'InvalidParameterException', /service name/],
+    ['an unknown definition', { taskDefinition: 'nothing' }, 'ClientException', /TaskDefinition not found/],
+    ['no definition', { taskDefinition: undefined }, 'InvalidParameterException', /TaskDefinition/],
+    ['no count', { desiredCount: undefined }, 'InvalidParameterException', /desiredCount/],
+    ['a negative count', { desiredCount: -1 }, 'InvalidParameterException', /desiredCount/],
+    ['a count for a daemon', { schedulingStrategy: 'DAEMON' }, 'InvalidParameterException', /daemon/],
+    ['Fargate', { launchType: 'FARGATE' }, 'InvalidParameterException', /FARGATE/],
+    [
+      'load balancers',
+      { loadBalancers: [{ containerName: 'main', containerPort: 80 }] },
+      'InvalidParameterException',
+      /loadBalancers/,
+    ],
+    [
+      'service discovery',
+      { serviceRegistries: [{ registryArn: 'x' }] },
+      'InvalidParameterException',
+      /serviceRegistries/,
+    ],
+    [
+      'awsvpc',
+      { networkConfiguration: { awsvpcConfiguration: { subnets: ['s'] } } },
+      'InvalidParameterException',
+      /networkConfiguration/,
+    ],
+    ['blue/green', { deploymentConfiguration: { strategy: 'BLUE_GREEN' } }, 'InvalidParameterException', /BLUE_GREEN/],
+    ['CodeDeploy', { deploymentController: { type: 'CODE_DEPLOY' } }, 'InvalidParameterException', /CODE_DEPLOY/],
+    [
+      'alarms',
+      { deploymentConfiguration: { alarms: { alarmNames: ['a'], enable: true, rollback: true } } },
+      'InvalidParameterException',
+      /alarms/,
+    ],
+    [
+      'hooks',
+      { deploymentConfiguration: { lifecycleHooks: [{ roleArn: 'x' }] } },
+      'InvalidParameterException',
+      /lifecycleHooks/,
+    ],
+    [
+      'a maximum below 100',
+      { deploymentConfiguration: { maximumPercent: 50 } },
+      'InvalidParameterException',
+      /maximumPercent/,
+    ],
+    [
+      'rollback without the breaker',
+      { deploymentConfiguration: { deploymentCircuitBreaker: { enable: false, rollback: true } } },
+      'InvalidParameterException',
+      /rollback/,
+    ],
+    [
+      'Service Connect',
+      { serviceConnectConfiguration: { enabled: true } },
+      'InvalidParameterException',
+      /Service Connect/,
+    ],
+    [
+      'zone rebalancing',
+      { availabilityZoneRebalancing: 'ENABLED' },
+      'InvalidParameterException',
+      /availabilityZoneRebalancing/,
+    ],
+    ['ECS Exec', { enableExecuteCommand: true }, 'InvalidParameterException', /enableExecuteCommand/],
+    [
+      'a bad follow tag',
+      { tags: [{ key: 'slipway:follow', value: 'maybe' }] },
+      'InvalidParameterException',
+      /slipway:follow/,
+    ],
+    [
+      '51 tags',
+      { tags: Array.from({ length: 51 }, (_, n) => ({ key: `k${n}`, value: '' })) },
+      'InvalidParameterException',
+      /50/,
+    ],
+  ])('%s', async (_what, input, name, message) => {
+    await newCluster();
+    const { taskDefinitionArn } = await api.define();
+    const refusal = create({ taskDefinition: taskDefinitionArn, ...input });
+    await expect(refusal).rejects.toThrow(message);
+    await expect(refusal).rejects.toMatchObject({ name });
+    expect((await api.ecs.send(new ListServicesCommand({ cluster }))).serviceArns).toEqual([]);
+  });
+
+  test('an inactive definition', async () => {
+    await newCluster();
+    const { taskDefinitionArn } = await api.define();
+    await api.ecs.send(new DeregisterTaskDefinitionCommand({ taskDefinition: taskDefinitionArn }));
+    await expect(create({ taskDefinition: taskDefinitionArn })).rejects.toMatchObject({ name: 'ClientException' });
+  });
+});
+
+describe('UpdateService and DeleteService refuse', () => {
+  test('unknown services and members that nothing acts on', async () => {
+    await newCluster();
+    const update = (input: object) => api.ecs.send(new UpdateServiceCommand({ cluster, service: 'web', ...input }));
+    await expect(update({})).rejects.toMatchObject({ name: 'ServiceNotFoundException' });
+    await expect(api.ecs.send(new DeleteServiceCommand({ cluster, service: 'web' }))).rejects.toMatchObject({
+      name: 'ServiceNotFoundException',
+    });
+    const { taskDefinitionArn } = await api.define();
+    await create({ taskDefinition: taskDefinitionArn });
+    await expect(update({ loadBalancers: [{ containerPort: 80 }] })).rejects.toThrow(/loadBalancers/);
+    await expect(update({ taskDefinition: 'nothing' })).rejects.toMatchObject({ name: 'ClientException' });
+  });
+});
