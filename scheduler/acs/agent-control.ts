@@ -206,11 +206,12 @@ class Connections {
   async close(): Promise<void> {
     this.#closed.abort();
     for (const ws of this.#sockets) ws.close(1001, 'the server is stopping');
-    const forced = setTimeout(() => {
-      for (const ws of this.#sockets) ws.terminate();
-    }, 1_000);
-    await Promise.allSettled([...this.#serving, this.#sweeping]);
-    clearTimeout(forced);
+    const done = Promise.allSettled([...this.#serving, this.#sweeping]);
+    const patience = new AbortController();
+    await Promise.race([done, this.#options.clock.sleep(1_000, patience.signal).catch(() => undefined)]);
+    patience.abort();
+    for (const ws of this.#sockets) ws.terminate();
+    await done;
   }
 
   async #serve(

@@ -1,5 +1,5 @@
 import type * as ecs from '@aws-sdk/client-ecs';
-import type { AccessList, Call, Operations } from '@slipway/auth/gateway';
+import type { AccessList, AccessRequest, Call, Operations } from '@slipway/auth/gateway';
 
 import { invalidParameter, parseCluster, parseMember } from '../cluster/index.ts';
 import { arns, clusterKeys, clusterPartition, type InstanceRecord } from '../state/index.ts';
@@ -34,7 +34,10 @@ export function agentOperations(options: AgentControlOptions): AgentOperations {
     };
   return {
     RegisterContainerInstance: {
-      access: onCluster('RegisterContainerInstance'),
+      access: (input, call) => [
+        ...onCluster('RegisterContainerInstance')(input, call),
+        ...tagging(options, input, call),
+      ],
       handle: (input, call) => registerContainerInstance(options, input, call),
     },
     DiscoverPollEndpoint: {
@@ -76,6 +79,30 @@ export function agentOperations(options: AgentControlOptions): AgentOperations {
       },
     },
   };
+}
+
+/** Tags at registration need ecs:TagResource as well, which the managed policy of container instances allows for it. */
+function tagging(
+  options: AgentControlOptions,
+  input: {
+    readonly cluster?: string | undefined;
+    readonly tags?: readonly { key?: string | undefined; value?: string | undefined }[] | undefined;
+  },
+  call: Call,
+): AccessRequest[] {
+  if (input.tags === undefined || input.tags.length === 0) return [];
+  const cluster = parseCluster(input.cluster, { account: call.account, region: options.region });
+  return [
+    {
+      action: 'ecs:TagResource',
+      resources: [{ arn: arns.containerInstance(options.region, call.account, cluster, '*') }],
+      context: {
+        'ecs:CreateAction': 'RegisterContainerInstance',
+        'aws:TagKeys': input.tags.map(({ key = '' }) => key),
+        ...Object.fromEntries(input.tags.map(({ key = '', value = '' }) => [`aws:RequestTag/${key}`, value])),
+      },
+    },
+  ];
 }
 
 async function ownedInstance(

@@ -82,6 +82,7 @@ class RunningAgent implements Agent {
     // Containers are looked after from the first moment, whether or not the control plane can be reached.
     await engine.engine.start();
     const { registration, host } = await this.#register(plane);
+    this.#stopped.signal.throwIfAborted();
     this.#connect(plane, registration, host, { reporter, logins, ...engine });
     return { containerInstanceArn: registration.containerInstanceArn };
   }

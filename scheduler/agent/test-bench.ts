@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -335,6 +336,47 @@ export class TestEngine implements AsyncDisposable {
     await Promise.all(left.map((info) => this.docker.getContainer(info.Id).remove({ force: true, v: true })));
     await this.docker.getImage(this.image).remove({ force: true });
     for (const folder of this.#folders) await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A second way to the Docker engine, which can be taken away. */
+export class EngineProxy {
+  readonly path: string;
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  async open(): Promise<void> {
+    this.#server = createServer((near) => {
+      const far = connect('/var/run/docker.sock');
+      for (const [socket, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        this.#sockets.add(socket);
+        socket.on('error', () => socket.destroy());
+        socket.on('close', () => {
+          this.#sockets.delete(socket);
+          other.destroy();
+        });
+        socket.pipe(other);
+      }
+    });
+    const listening = Promise.withResolvers<void>();
+    this.#server.listen(this.path, () => listening.resolve());
+    await listening.promise;
+  }
+
+  async close(): Promise<void> {
+    const closed = Promise.withResolvers<void>();
+    if (this.#server === undefined) return;
+    this.#server.close(() => closed.resolve());
+    this.#server = undefined;
+    for (const socket of this.#sockets) socket.destroy();
+    await closed.promise;
   }
 }
 
