@@ -50,6 +50,7 @@ export class AwsFront {
 
   /** Answers one call; every error becomes an answer in the caller's protocol. */
   async serve(exchange: Exchange): Promise<AwsAnswer> {
+    exchange.service = 'aws';
     const target = exchange.request.headers['x-amz-target'];
     const progress: Progress = { kind: typeof target === 'string' ? 'aws-json' : 'aws-query', service: undefined };
     try {

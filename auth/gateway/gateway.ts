@@ -15,7 +15,8 @@ import { GatewayMetrics } from './metrics.ts';
 import { defaultLimits, type GatewayOptions, type Limits } from './options.ts';
 import { addressList, Origins } from './origin.ts';
 import { ownRoutes } from './own-routes.ts';
-import { type UpgradeService, type WebService } from './service.ts';
+import { printable } from './printable.ts';
+import type { UpgradeService, WebService } from './service.ts';
 import { Throttle } from './throttle.ts';
 import { TokenRoute } from './token-route.ts';
 import { UpgradeFront } from './upgrades.ts';
@@ -248,7 +249,7 @@ function auditLine(exchange: Exchange, now: number, milliseconds: number): Audit
     principal: { type, arn, account, ...(accessKeyId === undefined ? {} : { accessKeyId }) },
     via: exchange.via,
     sourceIp: exchange.sourceIp,
-    userAgent: (exchange.request.headers['user-agent'] ?? '').slice(0, 256),
+    userAgent: printable(exchange.request.headers['user-agent'] ?? '', 256),
     decisions: exchange.judged.map(({ access, decision }) => ({
       action: access.action,
       resources: access.resources.map(({ arn: resource }) => resource),
@@ -260,7 +261,7 @@ function auditLine(exchange: Exchange, now: number, milliseconds: number): Audit
     })),
     status: exchange.status,
     ...(exchange.errorCode === undefined ? {} : { error: exchange.errorCode }),
-    ...(exchange.detail === undefined ? {} : { detail: exchange.detail.slice(0, 512) }),
+    ...(exchange.detail === undefined ? {} : { detail: printable(exchange.detail, 512) }),
     milliseconds: Math.round(milliseconds * 10) / 10,
   };
 }

@@ -28,13 +28,11 @@ export class GatewayMetrics {
       labelNames: ['service'],
       registers,
     });
-    new Gauge({
+    const open: Gauge = new Gauge({
       name: 'slipway_connections',
       help: 'Open client connections',
       registers,
-      collect() {
-        this.set(connections());
-      },
+      collect: () => open.set(connections()),
     });
   }
 

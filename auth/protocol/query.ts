@@ -2,6 +2,7 @@ import type { NormalizedSchema } from '@smithy/core/schema';
 import type { Constraints } from './constraints.ts';
 import { serializationProblem } from './problems.ts';
 import { readInput, type Source } from './walk.ts';
+import { unwritable } from './xml-characters.ts';
 
 /** A dotted key (`Tags.member.1.Key`) as a tree. */
 interface Tree {
@@ -41,9 +42,6 @@ export function parseQuery(text: string): QueryRequest {
   }
   return { action: root.children.get('Action')?.value, version: root.children.get('Version')?.value, tree: root };
 }
-
-// oxlint-disable-next-line no-control-regex -- these are what XML 1.0 leaves out
-const unwritable = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/u;
 
 /**
  * Reads a parsed Query request as an operation's input.

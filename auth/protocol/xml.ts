@@ -1,6 +1,7 @@
 import { XmlShapeSerializer } from '@aws-sdk/core/protocols';
 import type { StaticStructureSchema } from '@smithy/types';
 import type { OperationModel } from './model.ts';
+import { writable } from './xml-characters.ts';
 
 /** `<OpResponse><OpResult>…</OpResult><ResponseMetadata><RequestId>…`, as every Query service answers. */
 export function encodeQuery(operation: OperationModel, output: unknown, namespace: string, requestId: string): Buffer {
@@ -49,10 +50,7 @@ export function encodeQueryError(
 }
 
 const escape = (text: string): string =>
-  // oxlint-disable-next-line no-control-regex -- XML 1.0 cannot carry these at all
-  text
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
-    .replace(/[&<>"'\r\n]/g, (character) => entities[character] ?? character);
+  writable(text).replace(/[&<>"'\r\n]/g, (character) => entities[character] ?? character);
 
 const entities: Readonly<Record<string, string>> = {
   '&': '&amp;',
