@@ -165,7 +165,7 @@ test('one host and a fixed port: the old task makes room when the minimum allows
     () => world.running(),
     (tasks) => tasks.length === 1 && tasks[0]?.taskDefinition === second.arn,
   );
-  await world.steady();
+  expect((await world.steady()).deployments[0]).toMatchObject({ taskDefinition: second.arn, failedTasks: 0 });
 });
 
 test('deleting a service stops its tasks and makes it INACTIVE', async () => {

@@ -4,3 +4,4 @@ export type { ImageInUse } from './images-in-use.ts';
 export type { ImageResolver, OwnHost } from './images.ts';
 export { defaultRetention, type Retention } from './sweep.ts';
 export type { ClusterView } from './view.ts';
+export { Definitions } from './definitions.ts';

@@ -456,12 +456,8 @@ describe('a daemon service', () => {
       configuration: { maximumPercent: 100, minimumHealthyPercent: 50 },
     });
     world.calm();
-    expect(
-      world
-        .wanted()
-        .map((task) => task.instanceId)
-        .sort(),
-    ).toEqual(['host-0', 'host-1', 'host-2']);
+    expect(world.wanted()).toHaveLength(3);
+    expect(new Set(world.wanted().map((task) => task.instanceId))).toEqual(new Set(['host-0', 'host-1', 'host-2']));
     expect(world.service.desiredCount).toBe(3);
     world.deploy(good);
     expect(world.pass().stops).toHaveLength(1);
@@ -469,12 +465,8 @@ describe('a daemon service', () => {
     expect(world.wanted().every((task) => task.taskDefinition.endsWith(':1'))).toBe(true);
     world.hosts[1]!.condition = 'draining';
     world.calm();
-    expect(
-      world
-        .wanted()
-        .map((task) => task.instanceId)
-        .sort(),
-    ).toEqual(['host-0', 'host-2']);
+    expect(world.wanted()).toHaveLength(2);
+    expect(new Set(world.wanted().map((task) => task.instanceId))).toEqual(new Set(['host-0', 'host-2']));
     expect(world.service.steady).toBe(true);
   });
 

@@ -1,0 +1,20 @@
+import { z } from 'zod';
+
+/** The stream of the event log that the registry writes to. */
+export const registryTopic = 'registry';
+
+/** The event that a push commits together with the tag. */
+export const imagePushed = 'image.pushed';
+
+/** Data of an `image.pushed` event, as far as deployments care. Unknown members are left alone: the registry may add some. */
+export const imagePushedData = z.object({
+  account: z.string().regex(/^\d{12}$/),
+  repository: z.string().min(1),
+  /** Absent or null: pushed by digest. */
+  tag: z.string().nullish(),
+  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+  /** ARN of who pushed. */
+  actor: z.string().optional(),
+});
+
+export type ImagePushed = z.infer<typeof imagePushedData>;

@@ -1,0 +1,176 @@
+import { type Log } from '../acs/index.ts';
+import { type EcsContext, scan } from '../cluster/index.ts';
+import { Definitions, type OwnHost } from '../control/index.ts';
+import { changeService, primaryOf, startDeployment } from '../services/index.ts';
+import {
+  accountKeys,
+  accountPartition,
+  clusterKeys,
+  clusterPartition,
+  type DeploymentRecord,
+  newDeploymentId,
+  type ServiceRecord,
+  type TaskDefinitionRecord,
+} from '../state/index.ts';
+import { bodyOf, containersOf, findDefinition, registerRevision, stableJson } from '../tasks/index.ts';
+
+import { type FollowedImages, type WantedImage, wantedImages } from './wanted.ts';
+
+/** How often a service is looked at anew when somebody else changed it in between. */
+const attempts = 5;
+
+export interface RollerContext extends EcsContext {
+  readonly images: FollowedImages;
+  readonly ownHost: OwnHost;
+  readonly log: Log;
+}
+
+/** Why services are compared with the registry now. */
+export interface Occasion {
+  /** An event: the tag that was pushed. Absent: the level-triggered pass. */
+  readonly pushed?: { readonly repository: string; readonly tag: string; readonly actor?: string };
+  /** When it happened, milliseconds since the epoch: images rejected before may be tried again. */
+  readonly at?: number;
+  readonly kind: DeploymentRecord['cause']['kind'];
+}
+
+interface Place {
+  readonly account: string;
+  readonly cluster: string;
+  readonly service: string;
+}
+
+/** Compares services with the images they follow, and rolls those that differ. */
+export class Roller {
+  readonly #context: RollerContext;
+  readonly #definitions: Definitions;
+
+  constructor(context: RollerContext) {
+    this.#context = context;
+    this.#definitions = new Definitions(context.records);
+  }
+
+  /** Every service of the account that follows something. One that cannot be rolled is told in the log and does not stop the others. */
+  async rollAccount(account: string, occasion: Occasion): Promise<void> {
+    let failure: unknown;
+    for (const place of await this.#following(account)) {
+      try {
+        await this.rollOne(place, occasion);
+      } catch (error) {
+        failure = error;
+        this.#context.log.warn({ ...place, err: error }, 'cannot roll the service to its followed image');
+      }
+    }
+    // The event comes again; services that were rolled are left alone then.
+    if (failure !== undefined) throw failure;
+  }
+
+  /** One service. @returns whether a deployment was started */
+  async rollOne(place: Place, occasion: Occasion): Promise<boolean> {
+    const key = clusterKeys.service(place.service);
+    for (let attempt = 1; attempt <= attempts; attempt++) {
+      const stored = await this.#context.records.get<ServiceRecord>(
+        clusterPartition(place.account, place.cluster),
+        key,
+      );
+      const service = stored?.value;
+      const primary = service === undefined ? undefined : primaryOf(service);
+      if (service === undefined || primary === undefined || service.status !== 'ACTIVE') return false;
+      const definition = await this.#definitions.find(place.account, primary.taskDefinition);
+      if (definition === undefined) return false;
+      const origin =
+        definition.pinnedFrom === undefined
+          ? undefined
+          : await this.#definitions.find(place.account, definition.pinnedFrom);
+      const followed = { account: place.account, service, definition, origin };
+      const found = await wantedImages(followed, this.#context, occasion.pushed);
+      const wanted = found.filter((image) => !isRejected(service, image, occasion));
+      if (wanted.length === 0) return false;
+      const revision = await this.#pin(place.account, definition, wanted, occasion);
+      if (await this.#start(place, definition, revision, wanted, occasion)) return true;
+    }
+    throw new Error(`service ${place.cluster}/${place.service} kept changing while it was to be rolled`);
+  }
+
+  async #following(account: string): Promise<Place[]> {
+    const { records } = this.#context;
+    const places: Place[] = [];
+    for await (const { key } of scan(records, accountPartition(account), accountKeys.clusters)) {
+      const cluster = key.slice(accountKeys.clusters.length);
+      const services = scan<ServiceRecord>(records, clusterPartition(account, cluster), clusterKeys.services);
+      for await (const { value } of services)
+        if (value.follow !== undefined && value.status === 'ACTIVE')
+          places.push({ account, cluster, service: value.name });
+    }
+    return places;
+  }
+
+  /** The revision with the wanted images; the family's newest one when that is it already (a crash may have come in between). */
+  async #pin(
+    account: string,
+    base: TaskDefinitionRecord,
+    wanted: readonly WantedImage[],
+    { pushed }: Occasion,
+  ): Promise<TaskDefinitionRecord> {
+    const images = new Map(wanted.map(({ container, image }) => [container, image]));
+    const body = {
+      ...bodyOf(base),
+      containerDefinitions: containersOf(bodyOf(base)).map((container) => {
+        const image = images.get(container.name ?? '');
+        return image === undefined ? container : { ...container, image };
+      }),
+    };
+    const pinnedFrom = base.pinnedFrom ?? base.arn;
+    const newest = await findDefinition(this.#context, account, { family: base.family });
+    if (newest?.pinnedFrom === pinnedFrom && stableJson(newest.definition) === stableJson(body)) return newest;
+    return registerRevision(this.#context, account, {
+      family: base.family,
+      body,
+      tags: base.tags,
+      ...(pushed?.actor === undefined ? {} : { registeredBy: pushed.actor }),
+      pinnedFrom,
+    });
+  }
+
+  /** Starts the deployment in one commit, unless the service has moved on from what was compared. */
+  async #start(
+    place: Place,
+    base: TaskDefinitionRecord,
+    revision: TaskDefinitionRecord,
+    wanted: readonly WantedImage[],
+    { kind, pushed }: Occasion,
+  ): Promise<boolean> {
+    const { clock, random, log } = this.#context;
+    const what = wanted.map(({ repository, tag, digest }) => `${repository}:${tag} ${digest}`).join(', ');
+    const how = pushed === undefined ? 'found by comparison' : `pushed by ${pushed.actor ?? 'unknown'}`;
+    const { before, after } = await changeService(this.#context, place, (current) => {
+      if (primaryOf(current)?.taskDefinition !== base.arn) return current;
+      const rejected = (current.rejected ?? []).filter(
+        (old) => !wanted.some(({ container, digest }) => container === old.container && digest === old.digest),
+      );
+      return startDeployment(
+        { ...current, ...(current.rejected === undefined ? {} : { rejected }) },
+        {
+          id: newDeploymentId(random),
+          taskDefinition: revision.arn,
+          cause: { kind, detail: `${what} (${how})` },
+          now: clock.now(),
+        },
+      );
+    });
+    if (after === before) return false;
+    log.info(
+      { ...place, revision: revision.arn, images: what, deploymentId: primaryOf(after)?.id, why: how },
+      'rolls the service to the image it follows',
+    );
+    return true;
+  }
+}
+
+/** A digest that failed is tried again only when it was pushed after that. */
+function isRejected(service: ServiceRecord, image: WantedImage, occasion: Occasion): boolean {
+  const rejected = service.rejected?.find(
+    ({ container, digest }) => container === image.container && digest === image.digest,
+  );
+  return rejected !== undefined && (occasion.at === undefined || occasion.at <= rejected.at);
+}

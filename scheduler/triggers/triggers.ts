@@ -1,0 +1,124 @@
+import type { Delivery, EventLog } from '@slipway/storage/events';
+import type { Leases } from '@slipway/storage/leases';
+
+import { imagePushed, imagePushedData, registryTopic } from './image-pushed.ts';
+import { Roller, type RollerContext } from './roller.ts';
+
+/** The partition that guards the level-triggered pass of the installation. */
+const guard = 'ecs';
+
+/** Milliseconds before a failed step is tried again. */
+const retryAfter = 1_000;
+
+export interface TriggersOptions extends RollerContext {
+  readonly events: EventLog;
+  readonly leases: Leases;
+  /** Milliseconds between comparisons of all followed tags with what runs. Default 30,000. */
+  readonly levelInterval?: number;
+}
+
+/** Rolls services when the images they follow change. */
+export interface Triggers {
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/**
+ * Push events start deployments at once; a level-triggered pass, on one server at a time, finds the same work when every
+ * event was lost. Nothing runs before `start`.
+ */
+export const createTriggers = (options: TriggersOptions): Triggers => new PushTriggers(options);
+
+class PushTriggers implements Triggers {
+  readonly #options: TriggersOptions;
+  readonly #roller: Roller;
+  readonly #stop = new AbortController();
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(options: TriggersOptions) {
+    this.#options = options;
+    this.#roller = new Roller(options);
+  }
+
+  start(): void {
+    const { signal } = this.#stop;
+    this.#running = Promise.all([
+      this.#again(() => this.#consume(signal), signal),
+      this.#again(() => this.#compare(signal), signal),
+    ]);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  /** Repeats what ends by an error until the signal aborts. */
+  async #again(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await work();
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#options.log.warn({ err: error }, 'following images was interrupted; trying again');
+        await this.#options.clock.sleep(retryAfter, signal).catch(() => {});
+      }
+    }
+  }
+
+  async #consume(signal: AbortSignal): Promise<void> {
+    const group = 'deployments';
+    for await (const delivery of this.#options.events.consume({ group, topic: registryTopic, signal }))
+      await this.#take(delivery);
+  }
+
+  async #take(delivery: Delivery): Promise<void> {
+    if (delivery.type !== imagePushed) return delivery.acknowledge();
+    const parsed = imagePushedData.safeParse(delivery.data);
+    if (!parsed.success) {
+      const reason = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+      this.#options.log.error({ position: delivery.position, reason }, 'a push event cannot be read');
+      return delivery.reject(reason);
+    }
+    const { account, repository, tag, actor } = parsed.data;
+    if (tag === undefined || tag === null) return delivery.acknowledge();
+    const pushed = { repository, tag, ...(actor === undefined ? {} : { actor }) };
+    try {
+      await this.#roller.rollAccount(account, { kind: 'push', pushed, at: delivery.time });
+    } catch (error) {
+      return delivery.reject(error instanceof Error ? error.message : String(error));
+    }
+    return delivery.acknowledge();
+  }
+
+  async #compare(signal: AbortSignal): Promise<void> {
+    const { leases, clock, levelInterval = 30_000 } = this.#options;
+    const held = await leases.acquire(guard, 'triggers', { signal });
+    const over = AbortSignal.any([signal, held.lost]);
+    try {
+      while (!over.aborted) {
+        for (const account of await this.#accounts())
+          await this.#roller.rollAccount(account, { kind: 'push' }).catch(() => {});
+        await clock.sleep(levelInterval, over).catch(() => {});
+      }
+    } finally {
+      if (!held.lost.aborted) await held.release();
+    }
+  }
+
+  async #accounts(): Promise<string[]> {
+    const accounts = new Set<string>();
+    for (let after: string | undefined; ;) {
+      const page = await this.#options.records.partitions({
+        prefix: 'ecs/',
+        ...(after === undefined ? {} : { after }),
+      });
+      for (const name of page.names) {
+        const account = /^ecs\/(\d{12})$/.exec(name)?.[1];
+        if (account !== undefined) accounts.add(account);
+      }
+      after = page.names.at(-1);
+      if (!page.more || after === undefined) return [...accounts];
+    }
+  }
+}
