@@ -28,6 +28,7 @@ export function createDistribution(options: DistributionOptions): WebService {
     name: 'distribution',
     prefix: '/v2/',
     authentication: 'docker',
+    samples,
     route(method, path, query) {
       const target = parsePath(path);
       return target && (routeFor(surroundings, method, target, query) ?? unsupported(method));
@@ -68,3 +69,17 @@ const unsupported = (method: string): WebRoute => ({
   access: 'authenticated',
   handle: () => Promise.reject(new GatewayError('method-not-allowed', `${method} is not possible here.`)),
 });
+
+const someDigest = `sha256:${'0'.repeat(64)}`;
+
+/** One request for each route, for the front door's own check that all of them declare an access. */
+const samples = [
+  { method: 'GET', path: '/v2/' },
+  { method: 'GET', path: '/v2/_catalog' },
+  { method: 'GET', path: '/v2/team/web/tags/list' },
+  { method: 'GET', path: `/v2/team/web/referrers/${someDigest}` },
+  ...['GET', 'HEAD', 'PUT', 'DELETE'].map((method) => ({ method, path: '/v2/team/web/manifests/latest' })),
+  ...['GET', 'HEAD', 'DELETE'].map((method) => ({ method, path: `/v2/team/web/blobs/${someDigest}` })),
+  { method: 'POST', path: '/v2/team/web/blobs/uploads/' },
+  ...['GET', 'PATCH', 'PUT', 'DELETE'].map((method) => ({ method, path: '/v2/team/web/blobs/uploads/00000000-0000' })),
+];

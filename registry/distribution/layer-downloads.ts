@@ -32,6 +32,7 @@ export function createLayerDownloads({ images }: { readonly images: Images }): W
     name: 'layers',
     prefix,
     authentication: 'none',
+    samples: [{ method: 'GET', path: '/layers/000000000000/ticket' }],
     route(method, path): WebRoute | undefined {
       const match = /^\/layers\/(\d{12})\/([A-Za-z0-9_.-]{1,4096})$/.exec(path);
       if (match === null || (method !== 'GET' && method !== 'HEAD')) return undefined;

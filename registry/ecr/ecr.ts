@@ -1,6 +1,7 @@
 import * as sdk from '@aws-sdk/client-ecr';
 import { awsJson, defineService, type ServiceDefinition } from '@slipway/auth/gateway';
 import { createResources } from '../images/index.ts';
+import { constraints } from './constraints.ts';
 import { imageOperations } from './images.ts';
 import { layerOperations } from './layers.ts';
 import { policyOperations } from './policies.ts';
@@ -16,6 +17,7 @@ export function createEcr(options: EcrOptions): ServiceDefinition {
     name: 'ecr',
     protocol: awsJson('1.1', 'AmazonEC2ContainerRegistry_V20150921'),
     client: sdk,
+    constraints,
     operations: {
       ...repositoryOperations(surroundings),
       ...imageOperations(surroundings),

@@ -1,0 +1,22 @@
+/** What the ECR API model limits beyond what its schemas say (API reference, "Data types"). */
+export const constraints = {
+  registryId: { pattern: /^\d{12}$/ },
+  repositoryName: { min: 2, max: 256, pattern: /^[a-z0-9]+(?:[._/-]+[a-z0-9]+)*$/ },
+  imageTag: { min: 1, max: 300 },
+  imageManifest: { min: 1, max: 4_194_304 },
+  imageManifestMediaType: { min: 1 },
+  lifecyclePolicyText: { min: 100, max: 30_720 },
+  policyText: { max: 10_240 },
+  imageIds: { min: 1, max: 100 },
+  layerDigests: { min: 1, max: 100 },
+  layerPartBlob: { max: 20 * 1024 * 1024 },
+  partFirstByte: { min: 0, integer: true },
+  partLastByte: { min: 0, integer: true },
+  uploadId: { pattern: /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/ },
+  maxResults: { min: 1, max: 1000, integer: true },
+  repositoryNames: { min: 1, max: 100 },
+  imageTagMutability: { values: ['MUTABLE', 'IMMUTABLE', 'MUTABLE_WITH_EXCLUSION', 'IMMUTABLE_WITH_EXCLUSION'] },
+  imageTagMutabilityExclusionFilters: { min: 1, max: 5 },
+  'ImageTagMutabilityExclusionFilter.filter': { min: 1, max: 128, pattern: /^[0-9a-zA-Z._*-]{1,128}$/ },
+  tagStatus: { values: ['TAGGED', 'UNTAGGED', 'ANY'] },
+} as const;

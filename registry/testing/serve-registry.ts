@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Registry } from '@prometheus-io/client';
+import { createGateway } from '@slipway/auth/gateway';
+import { openIdentity } from '@slipway/auth/identity';
+import { type Sealer, TokenService } from '@slipway/auth/tokens';
+import { type BlobStore, openFilesystemBlobs } from '@slipway/storage/blobs';
+import { systemClock } from '@slipway/storage/clock';
+import { openSqliteRecords, type RecordStore } from '@slipway/storage/records';
+import { createDistribution, createLayerDownloads } from '../distribution/index.ts';
+import { createEcr } from '../ecr/index.ts';
+import { createResources, type Images, type ImagesOptions, openImages } from '../images/index.ts';
+
+export const account = '000000000000';
+export const region = 'us-east-1';
+
+/** A registry behind the real front door, on a free port of this machine. */
+export interface ServedRegistry extends AsyncDisposable {
+  /** e.g. `http://127.0.0.1:40123` */
+  readonly url: string;
+  /** Host and port, as image references name it. */
+  readonly host: string;
+  readonly images: Images;
+  readonly records: RecordStore;
+  readonly blobs: BlobStore;
+  /** The administrator's key. */
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Errors that the front door logged: failures that are our own. */
+  readonly failures: readonly unknown[];
+  readonly folder: string;
+}
+
+export interface ServeOptions {
+  readonly limits?: ImagesOptions['limits'];
+  /** Serves what an earlier server left in its folder. */
+  readonly folder?: string;
+  readonly keepFolder?: boolean;
+  readonly dockerChallenge?: 'basic' | 'bearer';
+}
+
+export async function serveRegistry(options: ServeOptions = {}): Promise<ServedRegistry> {
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'slipway-registry-')));
+  const records = await openSqliteRecords({ file: join(folder, 'records.sqlite') }, systemClock);
+  const blobs = await openFilesystemBlobs({ root: join(folder, 'blobs') }, systemClock);
+  const identity = openIdentity({
+    records,
+    clock: systemClock,
+    random: randomBytes,
+    encryptionKey: Buffer.alloc(32, 7),
+    region,
+  });
+  const administrator = await identity.bootstrap(account);
+  if (administrator === undefined) throw new Error('the test folder already has an administrator');
+  const tokens = new TokenService({
+    records,
+    clock: systemClock,
+    sealer: unsealed,
+    issuer: `slipway:${account}`,
+    region,
+  });
+  const images = openImages({
+    records,
+    blobs,
+    clock: systemClock,
+    ...(options.limits ? { limits: options.limits } : {}),
+  });
+  const resources = createResources(images, region);
+  const failures: unknown[] = [];
+  const gateway = createGateway({
+    services: [
+      createEcr({
+        images,
+        region,
+        authorizer: identity.authorizer,
+        issueToken: (call) => tokens.issueAuthorization(call.principal),
+      }),
+    ],
+    web: [
+      createDistribution({ images, authorizer: identity.authorizer, defaultAccount: account, region }),
+      createLayerDownloads({ images }),
+    ],
+    credentials: identity.credentials,
+    standing: { standing: () => Promise.resolve(true) },
+    authorizer: identity.authorizer,
+    repository: (of, name) => resources.find(of, name),
+    tokens,
+    clock: systemClock,
+    log: { info: () => {}, warn: () => {}, error: (fields) => void failures.push(fields) },
+    metrics: new Registry(),
+    region,
+    account,
+    ...(options.dockerChallenge === undefined ? {} : { dockerChallenge: options.dockerChallenge }),
+  });
+  const { url } = await gateway.listen({ host: '127.0.0.1', port: 0 });
+  return {
+    url,
+    host: url.replace('http://', ''),
+    images,
+    records,
+    blobs,
+    credentials: { accessKeyId: administrator.accessKeyId, secretAccessKey: administrator.secretAccessKey },
+    failures,
+    folder,
+    async [Symbol.asyncDispose]() {
+      await gateway.close(100);
+      await images.pulls.flush();
+      await identity.close();
+      await blobs.close();
+      await records.close();
+      if (options.keepFolder !== true) await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The token keys of a test need no protection at rest. */
+const unsealed: Sealer = { seal: (plain) => plain, open: (sealed) => sealed };
