@@ -28,6 +28,9 @@ interface KnownCaller {
   readonly decisions: Map<string, PolicyDecision>;
 }
 
+/** A restriction is the text of a policy document, or the document. */
+const textOf = (document: unknown): string => (typeof document === 'string' ? document : JSON.stringify(document));
+
 const wholeAccount: readonly ResourceRef[] = [{ arn: '*' }];
 
 /**
@@ -69,7 +72,7 @@ export class PolicyAuthorizer implements Authorizer {
     const valid =
       found !== undefined && found.principalId === principal.id && found.expires > this.#accounts.base.clock.now();
     const session = valid ? found : undefined;
-    const restrictions = principal.restrictions?.map((document) => JSON.stringify(document)) ?? [];
+    const restrictions = principal.restrictions?.map(textOf) ?? [];
     const key = `${principal.type}\n${principal.account}\n${principal.id}\n${principal.accessKeyId ?? ''}\n${restrictions.join('\n')}`;
     const generation = mirror?.generation ?? 0;
     const before = this.#callers.get(key);
@@ -82,10 +85,10 @@ export class PolicyAuthorizer implements Authorizer {
             ...gathered,
             policies: {
               ...gathered.policies,
-              restrictions: restrictions.map((text) => ({
-                name: 'token scope',
-                policy: compiledPolicy(text, 'identity'),
-              })),
+              restrictions: [
+                ...(gathered.policies.restrictions ?? []),
+                ...restrictions.map((text) => ({ name: 'token scope', policy: compiledPolicy(text, 'identity') })),
+              ],
             },
           };
     const known = {

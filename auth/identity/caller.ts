@@ -31,7 +31,8 @@ function managed(mirror: Mirror, arn: string, name = arn): NamedPolicy | undefin
   return text === undefined ? undefined : { name, policy: compiledPolicy(text, 'identity') };
 }
 
-function policiesOf(mirror: Mirror, entity: UserEntity | GroupEntity | RoleEntity, label = ''): NamedPolicy[] {
+/** Managed and inline policies of one user, group or role. @param label stands before the names of inline policies */
+export function policiesOf(mirror: Mirror, entity: UserEntity | GroupEntity | RoleEntity, label = ''): NamedPolicy[] {
   const attached = entity.attached.flatMap((arn) => managed(mirror, arn) ?? []);
   const inline = Object.entries(entity.inline).map(([name, text]) => ({
     name: `inline:${label}${name}`,
@@ -41,7 +42,7 @@ function policiesOf(mirror: Mirror, entity: UserEntity | GroupEntity | RoleEntit
 }
 
 /** A boundary that names a policy that is gone allows nothing, as an empty one would. */
-function boundaryOf(mirror: Mirror, arn: string | undefined): { boundary: NamedPolicy } | Record<string, never> {
+export function boundaryOf(mirror: Mirror, arn: string | undefined): { boundary: NamedPolicy } | Record<string, never> {
   if (arn === undefined) return {};
   const nothing = compiledPolicy('{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}', 'identity');
   return { boundary: managed(mirror, arn, `boundary:${arn}`) ?? { name: `boundary:${arn}`, policy: nothing } };
@@ -73,6 +74,56 @@ function sessionKeys(session: SessionEntity): [string, string][] {
   ];
 }
 
+const limit = (name: string, statements: readonly object[]): NamedPolicy => ({
+  name,
+  policy: compiledPolicy(
+    JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }, ...statements],
+    }),
+    'identity',
+  ),
+});
+
+/** Every IAM operation; `iam:PassRole` is none. */
+const iamOperations = [
+  'Add',
+  'Attach',
+  'Change',
+  'Create',
+  'Deactivate',
+  'Delete',
+  'Detach',
+  'Enable',
+  'Generate',
+  'Get',
+  'List',
+  'Put',
+  'Remove',
+  'Reset',
+  'Resync',
+  'Set',
+  'Simulate',
+  'Tag',
+  'Untag',
+  'Update',
+  'Upload',
+].map((verb) => `iam:${verb}*`);
+
+/**
+ * What sessions of users cannot do, whatever their policies say (IAM user guide, "Compare AWS STS credentials"): call IAM, and of
+ * STS anything but AssumeRole (GetSessionToken only) and GetCallerIdentity.
+ */
+const userSessionLimits = [
+  limit('GetSessionToken credentials', [
+    { Effect: 'Deny', Action: iamOperations, Resource: '*' },
+    { Effect: 'Deny', Action: ['sts:Get*', 'sts:DecodeAuthorizationMessage'], Resource: '*' },
+  ]),
+];
+const federatedLimits = [
+  limit('GetFederationToken credentials', [{ Effect: 'Deny', Action: [...iamOperations, 'sts:*'], Resource: '*' }]),
+];
+
 function callerOfUser(mirror: Mirror, principal: Principal, session: SessionEntity | undefined): Caller | Disowned {
   const user = mirror.byId<UserEntity>(principal.id);
   if (user?.kind !== 'user') return { disowned: 'the user does not exist any more' };
@@ -84,7 +135,11 @@ function callerOfUser(mirror: Mirror, principal: Principal, session: SessionEnti
   const arn = userArn(principal.account, user);
   return {
     principal: { type: 'user', account: principal.account, arn, id: user.id },
-    policies: { identity: identityOfUser(mirror, user), ...boundaryOf(mirror, user.boundary) },
+    policies: {
+      identity: identityOfUser(mirror, user),
+      ...boundaryOf(mirror, user.boundary),
+      ...(session === undefined ? {} : { restrictions: userSessionLimits }),
+    },
     keys: new Map([
       ...common(principal.account, 'User', arn, user.id),
       ['aws:username', user.name],
@@ -141,6 +196,7 @@ function callerOfFederated(mirror: Mirror, account: string, session: SessionEnti
       identity: identityOfUser(mirror, user),
       ...boundaryOf(mirror, user.boundary),
       ...sessionPolicies(mirror, session),
+      restrictions: federatedLimits,
     },
     keys: new Map([...common(account, 'FederatedUser', session.arn, session.principalId), ...sessionKeys(session)]),
   };
@@ -155,6 +211,17 @@ function common(account: string, type: string, arn: string, userId: string): [st
     ['aws:principalisawsservice', 'false'],
     ['aws:viaawsservice', 'false'],
   ];
+}
+
+/** The condition keys of a caller with tags of its own and nothing else. */
+export function callerKeys(
+  account: string,
+  type: string,
+  arn: string,
+  userId: string,
+  tags: Readonly<Record<string, string>>,
+): ReadonlyMap<string, string> {
+  return new Map([...common(account, type, arn, userId), ...tagKeys(tags)]);
 }
 
 /** The keys of a caller without an identity. */

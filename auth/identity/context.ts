@@ -43,7 +43,9 @@ function fromResource(key: string, action: string, resource: ResourceRef): strin
   const at = key.indexOf(resourceTag);
   if (at === -1 || resource.tags === undefined) return undefined;
   const vendor = key.slice(0, at);
-  if (vendor !== 'aws' && !action.toLowerCase().startsWith(`${vendor}:`)) return undefined;
+  const offered =
+    vendor === 'aws' || action.toLowerCase().startsWith(`${vendor}:`) || resource.arn.split(':', 3)[2] === vendor;
+  if (!offered) return undefined;
   const wanted = key.slice(at + resourceTag.length);
   for (const [name, value] of Object.entries(resource.tags)) if (name.toLowerCase() === wanted) return value;
   return undefined;

@@ -1,4 +1,4 @@
-import type { AccessRequest, Call, Principal } from '../gateway/service.ts';
+import type { AccessRequest, Call } from '../gateway/service.ts';
 import { explain, type StatementFinding } from '../policy/index.ts';
 import { policyRequest } from './authorizer.ts';
 import type { Caller, Disowned } from './caller.ts';
@@ -26,13 +26,13 @@ export interface AccessExplanation {
 /** Explains a request resource by resource. */
 export function explainAccess(
   caller: Caller | Disowned,
-  principal: Principal,
+  principal: string,
   access: AccessRequest,
   call: Call,
 ): AccessExplanation[] {
   const resources = access.resources.length === 0 ? [{ arn: '*' }] : access.resources;
   return resources.map((resource) => {
-    const subject = { principal: principal.arn, action: access.action, resource: resource.arn };
+    const subject = { principal, action: access.action, resource: resource.arn };
     if ('disowned' in caller) {
       return {
         ...subject,

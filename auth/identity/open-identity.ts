@@ -1,17 +1,29 @@
 import type { Clock } from '@slipway/storage/clock';
 import type { RecordStore } from '@slipway/storage/records';
 import type { Authorizer } from '../gateway/authorizer.ts';
-import type { AccessRequest, Call, Principal } from '../gateway/service.ts';
+import type { AccessRequest, Call, Principal, ServiceDefinition } from '../gateway/service.ts';
+import type { Standing } from '../gateway/standing.ts';
 import type { Credentials } from '../sigv4/credentials.ts';
+import type { Sealer } from '../tokens/index.ts';
 import { Accounts, type IdentityBase } from './accounts.ts';
+import { parseIdentityArn } from './arns.ts';
 import { PolicyAuthorizer } from './authorizer.ts';
+import { PrincipalBinding } from './bind-principals.ts';
+import type { Caller, Disowned } from './caller.ts';
+import { callerByArn } from './caller-by-arn.ts';
 import { StoredCredentials } from './credentials.ts';
 import { type FirstAdministrator, prepareAccount } from './default-identities.ts';
 import { type AccessExplanation, explainAccess } from './explain.ts';
+import { Iam } from './iam/iam.ts';
+import { iamService } from './iam/index.ts';
 import type { RandomBytes } from './ids.ts';
 import { type IssuedSession, issueServiceSession, type SessionRequest } from './issue-session.ts';
 import { createSeal } from './seal.ts';
 import { Sessions } from './sessions.ts';
+import { IdentityStanding } from './standing.ts';
+import { stsService } from './sts/index.ts';
+import { Sts } from './sts/sts.ts';
+import { type GuardedFetch, WebIdentities } from './sts/web-identity.ts';
 
 export interface IdentityConfig {
   readonly records: RecordStore;
@@ -20,27 +32,46 @@ export interface IdentityConfig {
   /** 32 bytes that encrypt secrets at rest; keep them apart from the record store. */
   readonly encryptionKey: Uint8Array;
   readonly region: string;
+  /** How OpenID Connect providers are reached. Without it AssumeRoleWithWebIdentity answers that it is not enabled. */
+  readonly fetch?: GuardedFetch;
 }
 
 /** Who there is, and what they may do. */
 export interface Identity {
+  /** IAM and STS. */
+  readonly services: readonly ServiceDefinition[];
   /** Looks up access keys for the signature verifier. */
   readonly credentials: Credentials;
+  /** Whether the principal of a token may still act. */
+  readonly standing: Standing;
   /** Decides for the front door. */
   readonly authorizer: Authorizer;
+  /** Encrypts with the identity encryption key, for other secrets at rest (token signing keys). */
+  readonly sealer: Sealer;
   /**
    * Makes the account's administrator and the built-in roles when they are missing.
    * @returns the administrator's key when it was made by this call, which is the only time it can be had
+   * @throws WrongEncryptionKey
    */
   bootstrap(account: string): Promise<FirstAdministrator | undefined>;
-  /** Takes on a role for a part of Slipway that acts as a service (task roles, the container agent). */
+  /** Takes on a role for a part of Slipway that acts as a service (task roles, the container agent). @throws AwsError */
   issueSession(request: SessionRequest): Promise<IssuedSession>;
   /** Ends a session: at once here, within five seconds everywhere. */
   revokeSession(accessKeyId: string): Promise<void>;
   /** Removes sessions that expired more than an hour ago; call it now and then. @returns how many */
   sweepSessions(account: string): Promise<number>;
-  /** Why the principal may or may not do something, resource by resource. */
-  explain(principal: Principal, access: AccessRequest, call: Call): Promise<readonly AccessExplanation[]>;
+  /**
+   * A resource policy as it is stored: users and roles by unique id instead of ARN, so that it does not mean their namesakes later.
+   * @throws AwsError `MalformedPolicyDocumentException` when a named user or role does not exist
+   */
+  bindPrincipals(policy: string): Promise<string>;
+  /** A stored resource policy as it is shown: unique ids whose owner exists by ARN again. */
+  showPrincipals(policy: string): Promise<string>;
+  /**
+   * Why somebody may or may not do something, resource by resource.
+   * @param who a principal, or the ARN of a user, a role or a session (a role without session policies)
+   */
+  explain(who: Principal | string, access: AccessRequest, call: Call): Promise<readonly AccessExplanation[]>;
   close(): Promise<void>;
 }
 
@@ -56,15 +87,30 @@ export function openIdentity(config: IdentityConfig): Identity {
   const accounts = new Accounts(base);
   const sessions = new Sessions(base);
   const authorizer = new PolicyAuthorizer(accounts, sessions);
+  const binding = new PrincipalBinding(accounts);
+  const webIdentities = new WebIdentities(config.clock, config.fetch);
+  const callerOf = async (who: Principal | string): Promise<Caller | Disowned> => {
+    if (typeof who !== 'string') return authorizer.caller(who);
+    const mirror = await accounts.mirror(parseIdentityArn(who)?.account ?? '');
+    return mirror === undefined ? { disowned: `${who} is not the ARN of a user or role` } : callerByArn(mirror, who);
+  };
   return {
+    services: [
+      iamService(new Iam(accounts, authorizer, binding)),
+      stsService(new Sts(accounts, sessions, webIdentities)),
+    ],
     credentials: new StoredCredentials(accounts, sessions),
+    standing: new IdentityStanding(authorizer),
     authorizer,
+    sealer: base.seal,
     bootstrap: (account) => prepareAccount(accounts, account),
     issueSession: (request) => issueServiceSession(accounts, sessions, request),
     revokeSession: (accessKeyId) => sessions.revoke(accessKeyId),
     sweepSessions: (account) => sessions.sweep(account),
-    explain: async (principal, access, call) =>
-      explainAccess(await authorizer.caller(principal), principal, access, call),
+    bindPrincipals: (policy) => binding.bind(policy),
+    showPrincipals: (policy) => binding.show(policy),
+    explain: async (who, access, call) =>
+      explainAccess(await callerOf(who), typeof who === 'string' ? who : who.arn, access, call),
     close: () => accounts.close(),
   };
 }

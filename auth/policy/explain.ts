@@ -16,6 +16,8 @@ export interface StatementFinding {
   readonly policy: string;
   /** `Sid`, or the place counted from 0. */
   readonly statement: string;
+  /** The place counted from 0. */
+  readonly index: number;
   readonly effect: 'Allow' | 'Deny';
   readonly matched: boolean;
   /** Why it did not match, in words; absent when it did. */
@@ -42,6 +44,7 @@ export function explain(policies: PrincipalPolicies, request: PolicyRequest): Ex
         layer,
         policy: named.name,
         statement: sid === undefined || sid === '' ? String(index) : sid,
+        index,
         effect,
         matched: because === undefined,
         ...(because === undefined ? {} : { because }),

@@ -28,3 +28,4 @@ export { lintPolicy } from './lint.ts';
 export { parsePolicy, policySize } from './parse.ts';
 export type { ContextLookup } from './pattern.ts';
 export type { PolicyPrincipal } from './principal.ts';
+export { rewritePrincipals } from './rewrite.ts';

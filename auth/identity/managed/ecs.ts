@@ -249,4 +249,23 @@ export const ecsPolicies: readonly ManagedPolicyText[] = [
       },
     ],
   },
+  {
+    name: 'AWSApplicationAutoscalingECSServicePolicy',
+    path: '/aws-service-role/',
+    description:
+      'Policy granting permissions to Application Auto Scaling to access EC2 Container Service and CloudWatch.',
+    statements: [
+      {
+        Effect: 'Allow',
+        Action: [
+          'ecs:DescribeServices',
+          'ecs:UpdateService',
+          'cloudwatch:PutMetricAlarm',
+          'cloudwatch:DescribeAlarms',
+          'cloudwatch:DeleteAlarms',
+        ],
+        Resource: ['*'],
+      },
+    ],
+  },
 ];

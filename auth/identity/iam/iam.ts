@@ -1,0 +1,50 @@
+import type { ListOptions, Page, Transaction } from '@slipway/storage/records';
+import type { Operations } from '../../gateway/service.ts';
+import type { Accounts } from '../accounts.ts';
+import type { PolicyAuthorizer } from '../authorizer.ts';
+import type { PrincipalBinding } from '../bind-principals.ts';
+import { partitionOf } from '../entities.ts';
+
+/** The SDK client module whose operations are served. */
+export type IamModule = typeof import('@aws-sdk/client-iam');
+export type IamOperations = Operations<IamModule>;
+
+/** What the IAM operations work with. Administration reads the store itself, so that what was just written is seen on every server. */
+export class Iam {
+  readonly accounts: Accounts;
+  readonly authorizer: PolicyAuthorizer;
+  readonly binding: PrincipalBinding;
+
+  constructor(accounts: Accounts, authorizer: PolicyAuthorizer, binding: PrincipalBinding) {
+    this.accounts = accounts;
+    this.authorizer = authorizer;
+    this.binding = binding;
+  }
+
+  async find<T>(account: string, key: string): Promise<T | undefined> {
+    return (await this.accounts.base.records.get<T>(partitionOf(account), key))?.value;
+  }
+
+  list<T>(account: string, options: ListOptions): Promise<Page<T>> {
+    return this.accounts.base.records.list<T>(partitionOf(account), options);
+  }
+
+  /** All values under a prefix. For relations of one entity, which quotas keep few. */
+  async all<T>(account: string, prefix: string): Promise<{ key: string; value: T }[]> {
+    const found: { key: string; value: T }[] = [];
+    for (let after: string | undefined; ;) {
+      const page = await this.list<T>(account, { prefix, limit: 10_000, ...(after === undefined ? {} : { after }) });
+      for (const { key, value } of page.records) found.push({ key, value });
+      after = page.records.at(-1)?.key;
+      if (!page.more || after === undefined) return found;
+    }
+  }
+
+  transact<T>(account: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.accounts.transact(account, work);
+  }
+
+  now(): number {
+    return this.accounts.base.clock.now();
+  }
+}

@@ -1,0 +1,46 @@
+import * as client from '@aws-sdk/client-iam';
+import { awsQuery, defineService, type ServiceDefinition } from '../../gateway/service.ts';
+import { accessKeyOperations } from './access-keys.ts';
+import { accountOperations } from './account.ts';
+import { attachmentOperations } from './attachments.ts';
+import { boundaryOperations } from './boundaries.ts';
+import { iamConstraints } from './constraints.ts';
+import { groupOperations } from './groups.ts';
+import type { Iam } from './iam.ts';
+import { inlinePolicyOperations } from './inline-policies.ts';
+import { instanceProfileOperations } from './instance-profiles.ts';
+import { oidcProviderOperations } from './oidc-providers.ts';
+import { policyOperations } from './policies.ts';
+import { policyVersionOperations } from './policy-versions.ts';
+import { roleOperations } from './roles.ts';
+import { serviceLinkedRoleOperations } from './service-linked-roles.ts';
+import { simulationOperations } from './simulate.ts';
+import { taggingOperations } from './tagging.ts';
+import { userOperations } from './users.ts';
+
+/** The IAM API (2010-05-08), as far as registries and container services are administered by it. */
+export function iamService(iam: Iam): ServiceDefinition {
+  return defineService<typeof client>({
+    name: 'iam',
+    protocol: awsQuery('2010-05-08', 'https://iam.amazonaws.com/doc/2010-05-08/'),
+    client,
+    constraints: iamConstraints,
+    operations: {
+      ...userOperations(iam),
+      ...groupOperations(iam),
+      ...roleOperations(iam),
+      ...serviceLinkedRoleOperations(iam),
+      ...policyOperations(iam),
+      ...policyVersionOperations(iam),
+      ...inlinePolicyOperations(iam),
+      ...attachmentOperations(iam),
+      ...boundaryOperations(iam),
+      ...accessKeyOperations(iam),
+      ...instanceProfileOperations(iam),
+      ...oidcProviderOperations(iam),
+      ...taggingOperations(iam),
+      ...accountOperations(iam),
+      ...simulationOperations(iam),
+    },
+  });
+}

@@ -1,0 +1,181 @@
+import { type AccessKeyEntity, asJson, keys, type UserEntity } from '../entities.ts';
+import { alreadyExists, deleteConflict, noSuchEntity } from '../errors.ts';
+import { uniqueId } from '../ids.ts';
+import { readTags, tagContext } from '../tags.ts';
+import { need, needAccount, newEntity, resourceOf, userNameOf } from './access.ts';
+import { boundaryContext, checkBoundary } from './boundaries.ts';
+import { put, userIn } from './change.ts';
+import type { Iam, IamOperations } from './iam.ts';
+import { pageOfRecords } from './paging.ts';
+import { showUser, showUserBriefly } from './show.ts';
+
+export function userOperations(iam: Iam): IamOperations {
+  const { random } = iam.accounts.base;
+  return {
+    CreateUser: {
+      access: (input, call) =>
+        need('CreateUser', newEntity(call, 'user', input.UserName, input.Path), {
+          ...tagContext(readTags(input.Tags)),
+          ...boundaryContext(input.PermissionsBoundary),
+        }),
+      async handle(input, call) {
+        const name = input.UserName ?? '';
+        const user: UserEntity = {
+          kind: 'user',
+          name,
+          path: input.Path ?? '/',
+          id: uniqueId('AIDA', random),
+          created: iam.now(),
+          tags: readTags(input.Tags),
+          attached: [],
+          inline: {},
+          groups: [],
+          accessKeys: [],
+          ...(input.PermissionsBoundary === undefined ? {} : { boundary: input.PermissionsBoundary }),
+        };
+        await iam.transact(call.account, async (tx) => {
+          if ((await tx.get(keys.user(name))) !== undefined)
+            throw alreadyExists(`User with name ${name} already exists.`);
+          if (user.boundary !== undefined) {
+            await checkBoundary(tx, call.account, user.boundary);
+            tx.put(keys.boundary(user.boundary, keys.user(name)), true);
+          }
+          put(tx, user);
+        });
+        return { User: showUser(call.account, user) };
+      },
+    },
+
+    GetUser: {
+      access: async (input, call) =>
+        need('GetUser', await resourceOf.user(iam, call, await userNameOf(iam, call, input.UserName))),
+      async handle(input, call) {
+        const name = await userNameOf(iam, call, input.UserName);
+        const user = await iam.find<UserEntity>(call.account, keys.user(name));
+        if (user === undefined) throw noSuchEntity(`The user with name ${name} cannot be found.`);
+        return { User: showUser(call.account, user) };
+      },
+    },
+
+    ListUsers: {
+      access: (input, call) => need('ListUsers', newEntity(call, 'user', '', input.PathPrefix)),
+      async handle(input, call) {
+        const page = await pageOfRecords<UserEntity, ReturnType<typeof showUserBriefly>>(
+          iam,
+          call.account,
+          keys.user(''),
+          input,
+          (user) => (user.path.startsWith(input.PathPrefix ?? '/') ? showUserBriefly(call.account, user) : undefined),
+        );
+        return { Users: page.items, ...page.truncation };
+      },
+    },
+
+    UpdateUser: {
+      access: async (input, call) => [
+        ...need('UpdateUser', await resourceOf.user(iam, call, input.UserName)),
+        ...(input.NewUserName === undefined && input.NewPath === undefined
+          ? []
+          : need('UpdateUser', newEntity(call, 'user', input.NewUserName ?? input.UserName, input.NewPath))),
+      ],
+      async handle(input, call) {
+        const name = input.NewUserName ?? input.UserName ?? '';
+        await iam.transact(call.account, async (tx) => {
+          const user = await userIn(tx, input.UserName ?? '');
+          const renamed: UserEntity = {
+            ...user,
+            name,
+            path: input.NewPath ?? user.path,
+          };
+          const [from, to] = [keys.user(user.name), keys.user(name)];
+          if (from !== to) {
+            if ((await tx.get(to)) !== undefined) throw alreadyExists(`User with name ${name} already exists.`);
+            tx.remove(from);
+            // Everything that refers to the user by name moves along; policies refer to the unique id.
+            for (const group of user.groups) {
+              tx.remove(keys.member(group, user.name));
+              tx.put(keys.member(group, name), true);
+            }
+            for (const arn of user.attached) {
+              tx.remove(keys.attachment(arn, from));
+              tx.put(keys.attachment(arn, to), true);
+            }
+            if (user.boundary !== undefined) {
+              tx.remove(keys.boundary(user.boundary, from));
+              tx.put(keys.boundary(user.boundary, to), true);
+            }
+            for (const id of user.accessKeys) {
+              const key = await tx.get<AccessKeyEntity>(keys.accessKey(id));
+              if (key !== undefined) tx.put(keys.accessKey(id), asJson({ ...key, user: name.toLowerCase() }));
+            }
+          }
+          put(tx, renamed);
+        });
+        return {};
+      },
+    },
+
+    DeleteUser: {
+      access: async (input, call) => need('DeleteUser', await resourceOf.user(iam, call, input.UserName)),
+      async handle(input, call) {
+        await iam.transact(call.account, async (tx) => {
+          const user = await userIn(tx, input.UserName ?? '');
+          if (user.accessKeys.length > 0) throw deleteConflict('Cannot delete entity, must delete access keys first.');
+          if (user.attached.length > 0) throw deleteConflict('Cannot delete entity, must detach all policies first.');
+          if (Object.keys(user.inline).length > 0)
+            throw deleteConflict('Cannot delete entity, must delete policies first.');
+          if (user.groups.length > 0) throw deleteConflict('Cannot delete entity, must remove users from group first.');
+          tx.remove(keys.user(user.name));
+          if (user.boundary !== undefined) tx.remove(keys.boundary(user.boundary, keys.user(user.name)));
+        });
+        return {};
+      },
+    },
+
+    // No console passwords exist, so none is ever found; tools that clean up a user ask.
+    GetLoginProfile: {
+      access: async (input, call) =>
+        need('GetLoginProfile', await resourceOf.user(iam, call, await userNameOf(iam, call, input.UserName))),
+      handle: async (input, call) => {
+        throw noSuchEntity(`Login Profile for User ${await userNameOf(iam, call, input.UserName)} cannot be found.`);
+      },
+    },
+    DeleteLoginProfile: {
+      access: async (input, call) =>
+        need('DeleteLoginProfile', await resourceOf.user(iam, call, await userNameOf(iam, call, input.UserName))),
+      handle: async (input, call) => {
+        throw noSuchEntity(`Login Profile for User ${await userNameOf(iam, call, input.UserName)} cannot be found.`);
+      },
+    },
+    // Likewise devices, certificates and keys of other services.
+    ListMFADevices: {
+      access: async (input, call) =>
+        input.UserName === undefined
+          ? needAccount('ListMFADevices')
+          : need('ListMFADevices', await resourceOf.user(iam, call, input.UserName)),
+      handle: async () => ({ MFADevices: [], IsTruncated: false }),
+    },
+    ListSSHPublicKeys: {
+      access: async (input, call) =>
+        need('ListSSHPublicKeys', await resourceOf.user(iam, call, await userNameOf(iam, call, input.UserName))),
+      handle: async () => ({ SSHPublicKeys: [], IsTruncated: false }),
+    },
+    ListSigningCertificates: {
+      access: async (input, call) =>
+        need('ListSigningCertificates', await resourceOf.user(iam, call, await userNameOf(iam, call, input.UserName))),
+      handle: async () => ({ Certificates: [], IsTruncated: false }),
+    },
+    ListServiceSpecificCredentials: {
+      access: async (input, call) =>
+        need(
+          'ListServiceSpecificCredentials',
+          await resourceOf.user(iam, call, await userNameOf(iam, call, input.UserName)),
+        ),
+      handle: async () => ({ ServiceSpecificCredentials: [], IsTruncated: false }),
+    },
+    ListVirtualMFADevices: {
+      access: () => needAccount('ListVirtualMFADevices'),
+      handle: async () => ({ VirtualMFADevices: [], IsTruncated: false }),
+    },
+  };
+}
