@@ -1,4 +1,5 @@
 import { hkdfSync, randomBytes, randomInt } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Registry } from '@prometheus-io/client';
 import { AuditFile } from '@slipway/auth/audit';
@@ -17,6 +18,7 @@ import { systemClock } from '@slipway/storage/clock';
 import { openStorage, type Storage } from '@slipway/storage/engine';
 import type { Logger } from 'pino';
 import { isLoopback, type ServerConfig } from './config.ts';
+import { imageLookup } from './image-lookup.ts';
 import { openKeyFile } from './key-file.ts';
 import { storageConfig } from './storage-config.ts';
 
@@ -60,6 +62,8 @@ export async function startInstallation(config: ServerConfig, log: Logger): Prom
   });
   const images = openImages({ records, blobs: storage.blobs, clock, random });
 
+  const lookup = imageLookup(images);
+
   const listening: { current?: Listening } = {};
   const ownHost = (host: string): boolean => isOwnHost(host, config, listening.current);
   const ecsContext = { records, clock, random, region: config.region };
@@ -68,7 +72,7 @@ export async function startInstallation(config: ServerConfig, log: Logger): Prom
     leases: storage.leases,
     log,
     accounts: [config.account],
-    images: { resolve: async (account, repository, tag) => (await images.resolve(account, repository, tag))?.digest },
+    images: lookup,
     ownHost,
     placement: { seed: randomInt(2 ** 31) },
     reconciler: { healthyAfterRunning: config.healthyAfterSeconds * 1000 },
@@ -94,6 +98,7 @@ export async function startInstallation(config: ServerConfig, log: Logger): Prom
   );
 
   const resources = createResources(images, config.region);
+  mkdirSync(join(config.data, 'audit'), { recursive: true, mode: 0o700 });
   const metrics = new Registry();
   const gateway = createGateway({
     services: [
@@ -102,7 +107,6 @@ export async function startInstallation(config: ServerConfig, log: Logger): Prom
         region: config.region,
         authorizer: identity.authorizer,
         issueToken: (call) => tokens.issueAuthorization(call.principal),
-        principals: identity.principals,
       }),
       createEcs({ ...ecsContext, placer: control.placer, agentOperations: agents.operations }),
       ...identity.services,
@@ -145,7 +149,14 @@ export async function startInstallation(config: ServerConfig, log: Logger): Prom
 
   await createCluster(ecsContext, { account: config.account, cluster: 'default' }, { tags: {}, settings: [] });
   await control.start();
-  const triggers = createTriggers({ ...ecsContext, events: storage.events, control, images, ownHost, log });
+  const triggers = createTriggers({
+    ...ecsContext,
+    events: storage.events,
+    leases: storage.leases,
+    images: lookup,
+    ownHost,
+    log,
+  });
   opened.defer(() => triggers.stop());
   triggers.start();
 
