@@ -111,7 +111,10 @@ export function taskDefinitionOperations(options: EcsOptions): EcsOperations {
         checkEnum('sort', sort, ['ASC', 'DESC']);
         const scope = ['ListTaskDefinitions', familyPrefix ?? '', status, sort];
         const after = pageStart(scope, input);
-        const prefix = familyPrefix === undefined ? 'taskdef/' : accountKeys.taskDefinitions(checkFamily(familyPrefix));
+        const prefix =
+          familyPrefix === undefined
+            ? accountKeys.allTaskDefinitions
+            : accountKeys.taskDefinitions(checkFamily(familyPrefix));
         const partition = accountPartition(call.account);
         const rows =
           sort === 'ASC'

@@ -13,6 +13,7 @@ export const accountKeys = {
   families: 'family/',
   taskDefinition: (family: string, revision: number): string =>
     `taskdef/${family}/${String(revision).padStart(9, '0')}`,
+  allTaskDefinitions: 'taskdef/',
   taskDefinitions: (family: string): string => `taskdef/${family}/`,
 } as const;
 

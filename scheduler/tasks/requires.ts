@@ -35,8 +35,6 @@ export function requiredAttributes(body: TaskDefinitionBody): string[] {
     required.add('ecs.capability.execution-role-awslogs');
   }
   if (body.cpu !== undefined || body.memory !== undefined) required.add('ecs.capability.task-cpu-mem-limit');
-  if (body.pidMode !== undefined || body.ipcMode !== undefined)
-    required.add('ecs.capability.pid-ipc-namespace-sharing');
   for (const { dockerVolumeConfiguration } of body.volumes ?? []) {
     if (dockerVolumeConfiguration !== undefined) {
       required.add(`ecs.capability.docker-plugin.${dockerVolumeConfiguration.driver ?? 'local'}`);

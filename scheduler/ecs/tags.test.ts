@@ -1,0 +1,138 @@
+import {
+  CreateClusterCommand,
+  CreateServiceCommand,
+  DeleteTaskDefinitionsCommand,
+  DeregisterTaskDefinitionCommand,
+  DescribeTaskDefinitionCommand,
+  ListAccountSettingsCommand,
+  ListClustersCommand,
+  ListTagsForResourceCommand,
+  PutAccountSettingDefaultCommand,
+  RunTaskCommand,
+  StopTaskCommand,
+  TagResourceCommand,
+  UntagResourceCommand,
+} from '@aws-sdk/client-ecs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { sweepDefinitions } from '../tasks/index.ts';
+import { account, openApi, type TestApi } from './testing/open-api.ts';
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await openApi();
+});
+afterAll(() => api[Symbol.asyncDispose]());
+
+const tagsOf = async (resourceArn: string | undefined) =>
+  (await api.ecs.send(new ListTagsForResourceCommand({ resourceArn }))).tags;
+
+describe('tags', () => {
+  test('every kind of resource takes and loses tags, and its tags reach the authorizer', async () => {
+    const instance = await api.addInstance();
+    const { taskDefinitionArn } = await api.define();
+    const { tasks } = await api.ecs.send(new RunTaskCommand({ taskDefinition: taskDefinitionArn }));
+    const { service } = await api.ecs.send(
+      new CreateServiceCommand({ serviceName: 'tagged', taskDefinition: taskDefinitionArn, desiredCount: 0 }),
+    );
+    const arns = [
+      'arn:aws:ecs:us-east-1:000000000000:cluster/default',
+      instance,
+      taskDefinitionArn,
+      tasks?.[0]?.taskArn,
+      service?.serviceArn,
+    ];
+    for (const resourceArn of arns) {
+      await api.ecs.send(
+        new TagResourceCommand({
+          resourceArn,
+          tags: [
+            { key: 'a', value: '1' },
+            { key: 'b', value: '' },
+          ],
+        }),
+      );
+      await api.ecs.send(new TagResourceCommand({ resourceArn, tags: [{ key: 'a', value: '2' }] }));
+      expect(await tagsOf(resourceArn)).toEqual([
+        { key: 'a', value: '2' },
+        { key: 'b', value: '' },
+      ]);
+      expect(api.asked.at(-1)).toEqual({
+        action: 'ecs:ListTagsForResource',
+        resources: [{ arn: resourceArn, tags: { a: '2', b: '' } }],
+      });
+      await api.ecs.send(new UntagResourceCommand({ resourceArn, tagKeys: ['a', 'nothing'] }));
+      expect(await tagsOf(resourceArn)).toEqual([{ key: 'b', value: '' }]);
+    }
+  });
+
+  test('what is not there, has no tags, or would have too many is refused', async () => {
+    const tag = (resourceArn: string, tags: { key: string; value: string }[]) =>
+      api.ecs.send(new TagResourceCommand({ resourceArn, tags }));
+    const cluster = 'arn:aws:ecs:us-east-1:000000000000:cluster';
+    await expect(tag(`${cluster}/nothing`, [])).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+    await expect(tag('arn:aws:ecs:us-east-1:000000000000:capacity-provider/x', [])).rejects.toMatchObject({
+      name: 'InvalidParameterException',
+    });
+    await expect(tag('default', [])).rejects.toThrow(/not an ECS ARN/);
+    const many = Array.from({ length: 51 }, (_, n) => ({ key: `k${n}`, value: '' }));
+    await expect(tag(`${cluster}/default`, many)).rejects.toThrow(/50/);
+    await api.ecs.send(new CreateClusterCommand({ clusterName: 'full', tags: many.slice(0, 50) }));
+    await expect(tag(`${cluster}/full`, [{ key: 'one-more', value: '' }])).rejects.toThrow(/50/);
+  });
+
+  test('tags at creation need ecs:TagResource', async () => {
+    const { taskDefinitionArn } = await api.define();
+    api.denied.add('ecs:TagResource');
+    const create = (tags: { key: string; value: string }[]) =>
+      api.ecs.send(
+        new CreateServiceCommand({ serviceName: 'untagged', taskDefinition: taskDefinitionArn, desiredCount: 0, tags }),
+      );
+    await expect(create([{ key: 'a', value: '1' }])).rejects.toMatchObject({ name: 'AccessDeniedException' });
+    await expect(create([])).resolves.toBeDefined();
+    api.denied.clear();
+  });
+});
+
+describe('account settings', () => {
+  test('they read as what they are, and cannot be put to anything else', async () => {
+    const { settings } = await api.ecs.send(
+      new ListAccountSettingsCommand({ effectiveSettings: true, name: 'taskLongArnFormat' }),
+    );
+    expect(settings).toMatchObject([{ name: 'taskLongArnFormat', value: 'enabled' }]);
+    const put = (value: string) =>
+      api.ecs.send(new PutAccountSettingDefaultCommand({ name: 'containerInsights', value }));
+    expect((await put('disabled')).setting).toMatchObject({ name: 'containerInsights', value: 'disabled' });
+    await expect(put('enabled')).rejects.toMatchObject({ name: 'InvalidParameterException' });
+  });
+});
+
+describe('authorization', () => {
+  test('an operation that is refused says who, what and on which resource', async () => {
+    api.denied.add('ecs:ListClusters');
+    await expect(api.ecs.send(new ListClustersCommand({}))).rejects.toMatchObject({
+      name: 'AccessDeniedException',
+      message: expect.stringContaining('is not authorized to perform: ecs:ListClusters') as string,
+    });
+    api.denied.clear();
+  });
+});
+
+describe('deleted task definitions', () => {
+  test('one goes when no task and no service needs it any more', async () => {
+    await api.addInstance();
+    const used = await api.define();
+    const unused = await api.define();
+    const { tasks } = await api.ecs.send(new RunTaskCommand({ taskDefinition: used.taskDefinitionArn }));
+    for (const { taskDefinitionArn } of [used, unused]) {
+      await api.ecs.send(new DeregisterTaskDefinitionCommand({ taskDefinition: taskDefinitionArn }));
+      await api.ecs.send(new DeleteTaskDefinitionsCommand({ taskDefinitions: [taskDefinitionArn ?? ''] }));
+    }
+    expect(await sweepDefinitions(api.context, account)).toEqual([unused.taskDefinitionArn]);
+    const gone = new DescribeTaskDefinitionCommand({ taskDefinition: unused.taskDefinitionArn });
+    await expect(api.ecs.send(gone)).rejects.toMatchObject({ name: 'ClientException' });
+    await api.ecs.send(new StopTaskCommand({ task: tasks?.[0]?.taskArn }));
+    await api.report(tasks?.[0]?.taskArn ?? '', 'STOPPED', 0);
+    expect(await sweepDefinitions(api.context, account)).toEqual([used.taskDefinitionArn]);
+  });
+});
