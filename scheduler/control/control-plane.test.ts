@@ -15,7 +15,7 @@ const push = { kind: 'push' } as const;
 
 test('a service gets its tasks, becomes steady, and its tasks run the digest that the tag had', async () => {
   await using world = await ClusterWorld.open();
-  world.tags.set('web:prod', digest('a'));
+  await world.tag('web', 'prod', digest('a'));
   await world.instance('i1');
   await world.plane().start();
   const revision = await world.revision('127.0.0.1:7500/web:prod');
@@ -61,7 +61,7 @@ test('rolls without ever having fewer than the minimum or more than the maximum'
 
 test('a broken image trips the breaker; the rollback keeps the old tasks and pins what they ran, though the tag has moved', async () => {
   await using world = await ClusterWorld.open();
-  world.tags.set('web:prod', digest('a'));
+  await world.tag('web', 'prod', digest('a'));
   world.behaviours.set(digest('b'), { startsIn: 1, exitsAfter: 0, stopsIn: 1 });
   await world.instance('i1');
   const plane = world.plane();
@@ -71,7 +71,7 @@ test('a broken image trips the breaker; the rollback keeps the old tasks and pin
   const before = await world.steady();
   const survivors = (await world.running()).map(({ id }) => id).sort();
 
-  world.tags.set('web:prod', digest('b'));
+  await world.tag('web', 'prod', digest('b'));
   await updateService(world.ecs, web, () => ({}), { force: true });
   const after = await world.until(
     () => world.read(),
@@ -323,14 +323,14 @@ test('a leader that lost its lease without noticing commits nothing', async () =
 
 test('images that run or that a rollback needs are in use', async () => {
   await using world = await ClusterWorld.open();
-  world.tags.set('web:prod', digest('a'));
+  await world.tag('web', 'prod', digest('a'));
   await world.instance('i1');
   const plane = world.plane();
   await plane.start();
   const revision = await world.revision('127.0.0.1:7500/web:prod');
   await world.service(revision.arn);
   await world.steady();
-  world.tags.set('web:prod', digest('c'));
+  await world.tag('web', 'prod', digest('c'));
   expect(await plane.imagesInUse(ref.account)).toEqual([
     { repository: 'web', digest: digest('a'), usedBy: expect.stringMatching(/^task /) as string },
   ]);

@@ -5,3 +5,4 @@ export type { ImageResolver, OwnHost } from './images.ts';
 export { defaultRetention, type Retention } from './sweep.ts';
 export type { ClusterView } from './view.ts';
 export { Definitions } from './definitions.ts';
+export { Lane } from './lane.ts';

@@ -1,6 +1,6 @@
 import { type Log } from '../acs/index.ts';
 import { type EcsContext, scan } from '../cluster/index.ts';
-import { Definitions, type OwnHost } from '../control/index.ts';
+import { Definitions, Lane, type OwnHost } from '../control/index.ts';
 import { changeService, primaryOf, startDeployment } from '../services/index.ts';
 import {
   accountKeys,
@@ -44,6 +44,8 @@ interface Place {
 export class Roller {
   readonly #context: RollerContext;
   readonly #definitions: Definitions;
+  /** An event and a comparison at the same time would both register a revision, one of them for nothing. */
+  readonly #lane = new Lane();
 
   constructor(context: RollerContext) {
     this.#context = context;
@@ -55,7 +57,7 @@ export class Roller {
     let failure: unknown;
     for (const place of await this.#following(account)) {
       try {
-        await this.rollOne(place, occasion);
+        await this.#lane.run(() => this.#rollOne(place, occasion));
       } catch (error) {
         failure = error;
         this.#context.log.warn({ ...place, err: error }, 'cannot roll the service to its followed image');
@@ -66,7 +68,7 @@ export class Roller {
   }
 
   /** One service. @returns whether a deployment was started */
-  async rollOne(place: Place, occasion: Occasion): Promise<boolean> {
+  async #rollOne(place: Place, occasion: Occasion): Promise<boolean> {
     const key = clusterKeys.service(place.service);
     for (let attempt = 1; attempt <= attempts; attempt++) {
       const stored = await this.#context.records.get<ServiceRecord>(

@@ -22,11 +22,13 @@ import {
   toJson,
 } from '../../state/index.ts';
 import { registerRevision, type TaskDefinitionBody } from '../../tasks/index.ts';
+import type { TriggersOptions } from '../../triggers/index.ts';
 import { type ControlPlane, type ControlPlaneOptions, createControlPlane } from '../index.ts';
 
 const account = '000000000000';
 const region = 'us-east-1';
 const cluster = 'default';
+const registry = `registry/${account}`;
 export const partition = clusterPartition(account, cluster);
 export const ref = { account, cluster };
 const silent = (): void => {};
@@ -45,8 +47,6 @@ export interface Behaviour {
 export class ClusterWorld implements AsyncDisposable {
   readonly storage: Storage;
   readonly ecs: EcsContext;
-  /** Digests by `repository:tag`. */
-  readonly tags = new Map<string, string>();
   readonly behaviours = new Map<string, Behaviour>();
   readonly lines: { readonly fields: Record<string, unknown>; readonly message: string }[] = [];
   readonly #folder: string;
@@ -86,20 +86,59 @@ export class ClusterWorld implements AsyncDisposable {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  plane(options: Partial<ControlPlaneOptions> = {}): ControlPlane {
+  /** What the control plane and the triggers of this installation have in common. */
+  #ports() {
     const note = (fields: object, message: string): void => {
       this.lines.push({ fields: fields as Record<string, unknown>, message });
     };
-    const plane = createControlPlane({
-      records: this.storage.records,
+    return {
+      ...this.ecs,
       leases: this.storage.leases,
-      clock: systemClock,
-      random: randomBytes,
       log: { info: note, warn: note, error: note },
-      region,
+      images: {
+        resolve: async (_account: string, repository: string, tag: string) =>
+          (await this.storage.records.get<string>(registry, `tag|${repository}|${tag}`))?.value,
+      },
+      ownHost: (host: string) => host === '127.0.0.1:7500',
+    };
+  }
+
+  triggerOptions(options: Partial<TriggersOptions> = {}): TriggersOptions {
+    return { ...this.#ports(), events: this.storage.events, ...options };
+  }
+
+  /** Pushes as the registry does: the tag and the event in one commit. */
+  async push(repository: string, tag: string | undefined, digest: string): Promise<void> {
+    await this.#write(tag === undefined ? [] : [[`tag|${repository}|${tag}`, digest]], { repository, tag, digest });
+  }
+
+  /** Moves a tag, and the event is lost. */
+  async tag(repository: string, tag: string, digest: string): Promise<void> {
+    await this.#write([[`tag|${repository}|${tag}`, digest]]);
+  }
+
+  /** An event that comes late, or again. */
+  async announce(repository: string, tag: string, digest: string): Promise<void> {
+    await this.#write([], { repository, tag, digest });
+  }
+
+  async #write(
+    rows: readonly (readonly [string, string])[],
+    pushed?: { readonly repository: string; readonly tag: string | undefined; readonly digest: string },
+  ): Promise<void> {
+    const actor = 'arn:aws:iam::000000000000:user/dev';
+    const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+    const data = { ...pushed, account, tag: pushed?.tag ?? null, previous: null, mediaType, actor };
+    await this.storage.records.commit(registry, {
+      put: rows.map(([key, value]) => ({ key, value })),
+      announce: pushed === undefined ? [] : [{ topic: 'registry', type: 'image.pushed', data }],
+    });
+  }
+
+  plane(options: Partial<ControlPlaneOptions> = {}): ControlPlane {
+    const plane = createControlPlane({
+      ...this.#ports(),
       accounts: [account],
-      images: { resolve: (_account, repository, tag) => Promise.resolve(this.tags.get(`${repository}:${tag}`)) },
-      ownHost: (host) => host === '127.0.0.1:7500',
       placement: { seed: 1 },
       reconciler: { healthyAfterRunning: 50 },
       ...options,
