@@ -16,6 +16,7 @@ export interface Tuning {
 
 /** What a class of requests is decided with. A class seen for the first time is decided by looking at every instance. */
 export interface Decider {
+  /** The first of the requests that share it: alike in everything that decides, but not always of the same group. */
   readonly request: Request;
   readonly kind: 'sorted' | 'scored' | 'scan';
   view: SortedView | ScoreView | undefined;

@@ -5,7 +5,7 @@
 import { Column } from './attributes.ts';
 import { ChangeLog } from './change-log.ts';
 import { SlotCounts } from './slot-counts.ts';
-import type { InstanceSpec, PlacedTask, TaskShape } from './types.ts';
+import type { InstanceSpec, PlacedTask, Reservation, TaskShape } from './types.ts';
 
 export const removed = 0;
 export const unplaceable = 1;
@@ -32,8 +32,11 @@ export class Group {
 }
 
 /** A task in the index, in a list of its instance's tasks. */
-export interface TaskEntry {
-  readonly id: string;
+export interface TaskEntry extends Reservation {
+  /** Empty while it is a reservation. */
+  id: string;
+  /** Whether it is a reservation, neither confirmed nor released. */
+  held: boolean;
   readonly instanceId: string;
   readonly group: Group;
   readonly shape: TaskShape;
@@ -144,18 +147,9 @@ export class Cluster {
   /** Adds the task, or replaces the one with this id. */
   addTask(task: PlacedTask): void {
     if (this.tasks.has(task.id)) this.removeTask(task.id);
-    const group = this.group(task.group);
-    const entry: TaskEntry = {
-      id: task.id,
-      instanceId: task.instanceId,
-      group,
-      shape: task.shape,
-      counts: true,
-      slot: -1,
-      previous: undefined,
-      next: undefined,
-    };
-    group.tasks++;
+    const entry = entryOf(task.instanceId, this.group(task.group), task.shape);
+    entry.id = task.id;
+    entry.group.tasks++;
     this.tasks.set(task.id, entry);
     const slot = this.slotOf.get(task.instanceId);
     if (slot === undefined) this.#wait(entry);
@@ -166,14 +160,33 @@ export class Cluster {
     const task = this.tasks.get(id);
     if (task === undefined) return;
     this.tasks.delete(id);
-    task.group.tasks--;
-    if (task.slot !== -1) {
-      this.#detach(task);
-      return;
-    }
-    const waiting = this.#waiting.get(task.instanceId);
-    waiting?.delete(task);
-    if (waiting?.size === 0) this.#waiting.delete(task.instanceId);
+    this.#drop(task);
+  }
+
+  /** Takes the room of a task that has no id yet. */
+  reserve(slot: number, group: Group, shape: TaskShape): TaskEntry {
+    const entry = entryOf(this.specs[slot]!.id, group, shape);
+    group.tasks++;
+    entry.held = true;
+    this.#attach(entry, slot);
+    return entry;
+  }
+
+  /** Gives the room back, unless the entry has become a task. */
+  release(entry: TaskEntry): void {
+    if (!entry.held) return;
+    entry.held = false;
+    this.#drop(entry);
+  }
+
+  /** The reserved entry becomes a task; returns false when it was released before. */
+  confirm(entry: TaskEntry, id: string): boolean {
+    if (!entry.held) return false;
+    entry.held = false;
+    if (this.tasks.has(id)) this.removeTask(id);
+    entry.id = id;
+    this.tasks.set(id, entry);
+    return true;
   }
 
   retireTask(id: string): void {
@@ -238,6 +251,17 @@ export class Cluster {
     const taken = this.#taskPorts[slot];
     for (const port of ports) if (system?.has(port) === true || taken?.has(port) === true) return false;
     return true;
+  }
+
+  #drop(task: TaskEntry): void {
+    task.group.tasks--;
+    if (task.slot !== -1) {
+      this.#detach(task);
+      return;
+    }
+    const waiting = this.#waiting.get(task.instanceId);
+    waiting?.delete(task);
+    if (waiting?.size === 0) this.#waiting.delete(task.instanceId);
   }
 
   #attach(task: TaskEntry, slot: number): void {
@@ -368,12 +392,26 @@ export class Cluster {
     for (const list of lists) list.length = kept;
     this.slots = kept;
     for (const group of this.groups.values()) group.perSlot.clear();
-    for (const { group, slot, counts } of this.tasks.values()) {
-      if (counts && slot !== -1) group.perSlot.add(slot, 1, this.capacity);
+    for (let slot = 0; slot < kept; slot++) {
+      for (const { group, counts } of this.tasksOn(slot)) if (counts) group.perSlot.add(slot, 1, this.capacity);
     }
     this.changes.restart();
     this.attributeChanges.restart();
   }
+}
+
+function entryOf(instanceId: string, group: Group, shape: TaskShape): TaskEntry {
+  return {
+    id: '',
+    held: false,
+    instanceId,
+    group,
+    shape,
+    counts: true,
+    slot: -1,
+    previous: undefined,
+    next: undefined,
+  };
 }
 
 function bump(counts: number[], index: number, difference: number): void {

@@ -2,18 +2,26 @@
 export { type ClusterQuery, type Operator, parseClusterQuery, type QueryTest, type Subject } from './query-parser.ts';
 export { compileQuery, type InstanceView } from './query.ts';
 export { ClusterQueryError, PlacementError, placementErrorCodes } from './errors.ts';
-export { createPlacementIndex } from './placement-index.ts';
+export { createPlacementIndex, restorePlacementIndex } from './placement-index.ts';
 export type { Candidate, Check, Constraint, Reads, Scorer, Strategy, Use } from './extension.ts';
+export { serviceDefault } from './compile.ts';
+export type { Tuning } from './chooser.ts';
 export { seededRandom } from './random.ts';
 export type {
   ConstraintSpec,
+  DaemonPlan,
   ExtensionType,
   InstanceSpec,
   Placed,
   PlacedTask,
+  PlacementExplanation,
   PlacementIndex,
   PlacementOptions,
   PlacementRequest,
+  PlacementSnapshot,
+  PlannedTask,
+  PlanOutcome,
+  Reservation,
   StrategySpec,
   TaskShape,
   Unplaceable,

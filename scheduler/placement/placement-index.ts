@@ -3,20 +3,41 @@ import { Chooser, type Decider, type Tuning } from './chooser.ts';
 import { Cluster, type TaskEntry } from './cluster.ts';
 import { checkInstance, checkShape, Compiler } from './compile.ts';
 import { PluginFailure, PluginLedger } from './containment.ts';
+import { planDaemon } from './daemon.ts';
 import { seededRandom } from './random.ts';
-import { explain, explainOne } from './reasons.ts';
+import { causesOf, explain, explainOne } from './reasons.ts';
 import { orderForScaleIn } from './scale-in.ts';
 
 import type {
+  DaemonPlan,
   InstanceSpec,
   Placed,
   PlacedTask,
+  PlacementExplanation,
+  PlacementSnapshot,
+  PlannedTask,
+  PlanOutcome,
+  Reservation,
   PlacementIndex,
   PlacementOptions,
   PlacementRequest,
   StrategySpec,
   Unplaceable,
 } from './types.ts';
+
+/** The index a snapshot describes. */
+export function restorePlacementIndex(
+  { instances, tasks }: PlacementSnapshot,
+  options: PlacementOptions & Tuning,
+): PlacementIndex {
+  const index = createPlacementIndex(options);
+  for (const instance of instances) index.upsertInstance(instance);
+  for (const { retired, ...task } of tasks) {
+    index.addTask(task);
+    if (retired) index.retireTask(task.id);
+  }
+  return index;
+}
 
 /** An empty index. The same seed and the same calls give the same decisions on every machine. */
 export function createPlacementIndex(options: PlacementOptions & Tuning): PlacementIndex {
@@ -80,6 +101,92 @@ class Index implements PlacementIndex {
     return { instanceId: this.#cluster.specs[slot]!.id };
   }
 
+  reserve(source: PlacementRequest): Reservation | undefined {
+    const slot = this.#slotFor(source);
+    return slot === -1 ? undefined : this.#cluster.reserve(slot, this.#cluster.group(source.group), source.shape);
+  }
+
+  release(reservation: Reservation): void {
+    this.#cluster.release(reservation as TaskEntry);
+  }
+
+  confirm(reservation: Reservation, taskId: string): boolean {
+    return this.#cluster.confirm(reservation as TaskEntry, taskId);
+  }
+
+  explain(source: PlacementRequest): PlacementExplanation {
+    const { request } = this.#prepared(source);
+    this.#ledger.begin();
+    request.filter?.sync();
+    let feasible = 0;
+    for (let slot = 0; slot < this.#cluster.slots; slot++) if (request.causes(slot) === 0) feasible++;
+    const strategies = request.draws ? [...request.names, 'random'] : request.names;
+    const causes = causesOf(this.#cluster, request);
+    const common = { feasible, instances: this.#cluster.slotOf.size, strategies, causes };
+    if (feasible === 0) return { ...common, unplaceable: explain(this.#cluster, request) };
+    if (request.draws) return common;
+    const answer = this.place(source);
+    return 'instanceId' in answer ? { ...common, choice: answer.instanceId } : { ...common, ...answer };
+  }
+
+  commit(plan: readonly PlannedTask[]): PlanOutcome {
+    const accepted: PlannedTask[] = [];
+    const rejected: { planned: PlannedTask; unplaceable: Unplaceable }[] = [];
+    for (const planned of plan) {
+      const { id, instanceId, request } = planned;
+      const unplaceable = this.whyNot(instanceId, request);
+      if (unplaceable !== undefined) {
+        rejected.push({ planned, unplaceable });
+        continue;
+      }
+      this.addTask({ id, instanceId, group: request.group, shape: request.shape });
+      accepted.push(planned);
+    }
+    return { accepted, rejected };
+  }
+
+  get version(): string {
+    return `${this.#cluster.generation}.${this.#cluster.changes.end}`;
+  }
+
+  changesSince(version: string): readonly string[] | undefined {
+    const [generation, position = Number.NaN] = version.split('.').map(Number);
+    const { changes, specs } = this.#cluster;
+    if (generation !== this.#cluster.generation || !(changes.end >= position) || !changes.reaches(position)) {
+      return undefined;
+    }
+    const changed: string[] = [];
+    for (let at = position; at < changes.end; at++) {
+      const slot = changes.at(at);
+      // An instance that is gone has no name any more: its tasks are checked against an index that does not know it.
+      const id = slot === -1 ? undefined : specs[slot]?.id;
+      if (id !== undefined) changed.push(id);
+    }
+    return changed;
+  }
+
+  snapshot(): PlacementSnapshot {
+    const instances = this.#cluster.specs.filter((spec) => spec !== undefined);
+    const tasks = Array.from(this.#cluster.tasks.values(), ({ id, instanceId, group, shape, counts }) => ({
+      id,
+      instanceId,
+      group: group.name,
+      shape,
+      retired: !counts,
+    }));
+    return { version: this.version, instances, tasks };
+  }
+
+  daemon(source: PlacementRequest): DaemonPlan {
+    const { request } = this.#prepared(source);
+    this.#ledger.begin();
+    return planDaemon(this.#cluster, request, this.#cluster.group(source.group));
+  }
+
+  pluginFailures(): ReadonlyMap<string, { readonly count: number; readonly last: string }> {
+    return this.#ledger.failures;
+  }
+
   whyNot(instanceId: string, source: PlacementRequest): Unplaceable | undefined {
     const slot = this.#cluster.slotOf.get(instanceId);
     if (slot === undefined) {
@@ -129,6 +236,16 @@ class Index implements PlacementIndex {
       } catch (next) {
         failure = next;
       }
+    }
+  }
+
+  /** As `place`, without the words. */
+  #slotFor(source: PlacementRequest): number {
+    try {
+      return this.#choose(this.#prepared(source));
+    } catch (failure) {
+      const answer = this.#placeWithout(source, failure);
+      return 'instanceId' in answer ? this.#cluster.slotOf.get(answer.instanceId)! : -1;
     }
   }
 

@@ -94,7 +94,7 @@ function findingsOf(cluster: Cluster, request: Request, slot: number): readonly 
 }
 
 /** Each cause by itself, in the order of checking: how many instances it rules out. */
-function causesOf(cluster: Cluster, request: Request): NonNullable<Unplaceable['causes']> {
+export function causesOf(cluster: Cluster, request: Request): NonNullable<Unplaceable['causes']> {
   const counted = new Map<string, { code: string; detail: string; instances: number }>();
   const count = (code: string, detail: string): void => {
     const entry = counted.get(`${code} ${detail}`);

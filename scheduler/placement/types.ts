@@ -73,6 +73,19 @@ export interface Unplaceable {
   readonly causes?: readonly { readonly code: string; readonly detail: string; readonly instances: number }[];
 }
 
+/** The whole picture of one request. */
+export interface PlacementExplanation {
+  /** The instance `place` would choose now; absent when there is none, or when one would be drawn. */
+  readonly choice?: string;
+  /** Instances that could take it. */
+  readonly feasible: number;
+  readonly instances: number;
+  /** Names of the strategies that decide, in order, defaults filled in. */
+  readonly strategies: readonly string[];
+  readonly unplaceable?: Unplaceable;
+  readonly causes: NonNullable<Unplaceable['causes']>;
+}
+
 /** A task as the index counts it: from the moment it is placed until it is STOPPED. */
 export interface PlacedTask {
   readonly id: string;
@@ -87,6 +100,41 @@ export interface Placed {
   readonly warnings?: readonly string[];
 }
 
+/** Room held for a decision until it is confirmed as a task or released. */
+export interface Reservation {
+  readonly instanceId: string;
+}
+
+/** A placement decided elsewhere or earlier, to be checked before it becomes a task. */
+export interface PlannedTask {
+  readonly id: string;
+  readonly instanceId: string;
+  readonly request: PlacementRequest;
+}
+
+/** What of a plan can still be done. */
+export interface PlanOutcome {
+  readonly accepted: readonly PlannedTask[];
+  readonly rejected: readonly { readonly planned: PlannedTask; readonly unplaceable: Unplaceable }[];
+}
+
+/** Everything the index knows, as plain data: for a planner in another thread, for simulation and for `explain`. */
+export interface PlacementSnapshot {
+  readonly version: string;
+  readonly instances: readonly InstanceSpec[];
+  readonly tasks: readonly (PlacedTask & { readonly retired: boolean })[];
+}
+
+/** Where a daemon service has to run. */
+export interface DaemonPlan {
+  /** Instances that meet the constraints, lack its task and have room. */
+  readonly start: readonly string[];
+  /** Instances that meet the constraints and lack its task, with the reason why it cannot start there now. */
+  readonly blocked: readonly { readonly instanceId: string; readonly unplaceable: Unplaceable }[];
+  /** Its tasks on instances that no longer meet the constraints. */
+  readonly violating: readonly string[];
+}
+
 /** One cluster's instances and tasks, kept up to date by small changes; decisions do not change it until the task is added. */
 export interface PlacementIndex {
   upsertInstance(instance: InstanceSpec): void;
@@ -97,6 +145,25 @@ export interface PlacementIndex {
   retireTask(id: string): void;
   /** Decides without changing anything (only `random` moves the generator on). Reuse request objects: they are compiled once. */
   place(request: PlacementRequest): Placed | { readonly unplaceable: Unplaceable };
+  /** Decides and takes the room at once, for batches: undefined when it cannot be placed (`explain` says why). */
+  reserve(request: PlacementRequest): Reservation | undefined;
+  /** Gives the room back. */
+  release(reservation: Reservation): void;
+  /** The reservation becomes the task; false when it was released before. */
+  confirm(reservation: Reservation, taskId: string): boolean;
+  /** Where a request stands: how many instances could take it, and what rules out the others. */
+  explain(request: PlacementRequest): PlacementExplanation;
+  /** Adds what of the plan can still be done, in its order, by the same feasibility function that made it. */
+  commit(plan: readonly PlannedTask[]): PlanOutcome;
+  snapshot(): PlacementSnapshot;
+  /** A mark in the journal; grows with every change. */
+  readonly version: string;
+  /** The instances that changed (themselves or their tasks) since the mark; undefined when that is too long ago. */
+  changesSince(version: string): readonly string[] | undefined;
+  /** One task on every ACTIVE instance that meets the constraints (semantics of schedulingStrategy DAEMON). */
+  daemon(request: PlacementRequest): DaemonPlan;
+  /** Failures of plug-ins so far, by name. */
+  pluginFailures(): ReadonlyMap<string, { readonly count: number; readonly last: string }>;
   /** The one feasibility function, also used when a plan is committed: undefined when the instance can take the request now. */
   whyNot(instanceId: string, request: PlacementRequest): Unplaceable | undefined;
   /** Which of a group's tasks to end first, by the strategies in reverse (reference 2.3); every candidate is returned, in order.

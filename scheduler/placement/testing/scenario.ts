@@ -109,6 +109,33 @@ class Scenario {
     const task = { id: `t${this.#ids++}`, instanceId, group: request.group, shape: request.shape };
     this.#tasks.push(task);
     this.#both((index) => index.addTask(task));
+    if (this.#chance(0.2)) this.#reserve(request);
+  }
+
+  /** Room taken before there is a task: confirmed as one, or given back. */
+  #reserve(request: PlacementRequest): void {
+    const reservation = this.#core.reserve(request);
+    this.#same('reserve', reservation?.instanceId, this.#oracle.place(request), request);
+    this.#decisions++;
+    if (reservation === undefined) return;
+    const task = {
+      id: `t${this.#ids++}`,
+      instanceId: reservation.instanceId,
+      group: request.group,
+      shape: request.shape,
+    };
+    this.#oracle.addTask(task);
+    const next = this.#one(this.#requests)!;
+    const answer = this.#core.place(next);
+    this.#same('place', 'instanceId' in answer ? answer.instanceId : undefined, this.#oracle.place(next), next);
+    if (this.#chance(0.5)) {
+      this.#same('confirm', this.#core.confirm(reservation, task.id), true, task);
+      this.#tasks.push(task);
+      return;
+    }
+    this.#core.release(reservation);
+    this.#oracle.removeTask(task.id);
+    this.#same('confirm', this.#core.confirm(reservation, task.id), false, task);
   }
 
   #endTask(): void {
