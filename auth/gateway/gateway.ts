@@ -94,15 +94,19 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   const app = new Koa();
   app.silent = true;
-  app.on('error', (err: unknown) => options.log.warn({ err }, 'an answer could not be written'));
+  app.on('error', (err: NodeJS.ErrnoException) => {
+    if (!clientGone(err)) options.log.warn({ err }, 'an answer could not be written');
+  });
   // One middleware on purpose: each one costs every manifest request.
   app.use(async (ctx) => {
     const { req, res } = ctx;
     const exchange = begin(req, res);
     listener?.slowPeers.begin(req, res);
     res.once('close', () => {
-      exchange.status = res.statusCode;
+      exchange.status = res.headersSent ? res.statusCode : CLIENT_GONE;
       finish(exchange);
+      // A connection whose last request began before the stop is idle only now.
+      if (closing) setImmediate(() => listener?.server.closeIdleConnections());
     });
     res.setHeader('x-amzn-requestid', exchange.requestId);
     if (closing) res.setHeader('Connection', 'close');
@@ -149,6 +153,13 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
   };
 }
+
+/** The status in the audit line when nobody was left to answer to. */
+const CLIENT_GONE = 499;
+
+/** A connection that the client closed or broke in the middle: its own matter, and in the audit line already. */
+const clientGone = (error: NodeJS.ErrnoException): boolean =>
+  error.code !== undefined && /^(?:HPE_|ECONNRESET$|ECONNABORTED$|EPIPE$|ERR_STREAM_PREMATURE_CLOSE$)/.test(error.code);
 
 /** AWS calls are `POST /`, and `GET /` with an action or a signature in its query. */
 function isAwsCall(method: string | undefined, url: string): boolean {

@@ -1,7 +1,7 @@
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { HttpRequest } from '@smithy/types';
 import aws4 from 'aws4';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { RawRequest } from './canonical.ts';
@@ -379,15 +379,8 @@ describe('the verifier', () => {
     const noise = fc.string({ unit: 'binary', maxLength: 200 });
     fc.assert(
       fc.property(noise, noise, noise, (authorization, query, date) => {
-        try {
-          readSignature({
-            method: 'POST',
-            target: `/?${query}`,
-            rawHeaders: ['Authorization', authorization, 'X-Amz-Date', date],
-          });
-        } catch (error) {
-          if (!(error instanceof SignatureError)) throw error;
-        }
+        const rawHeaders = ['Authorization', authorization, 'X-Amz-Date', date];
+        expect(() => readSignature({ method: 'POST', target: `/?${query}`, rawHeaders })).toThrow(SignatureError);
       }),
       { numRuns: 500 },
     );
