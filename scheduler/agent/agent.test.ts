@@ -1,9 +1,11 @@
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Agent } from './index.ts';
 import { engineMissing, EngineProxy, keysOf, server, TestControlPlane, TestEngine, until } from './test-bench.ts';
+import { TestRegistry } from './test-registry.ts';
 
 const missing = await engineMissing();
 
@@ -14,13 +16,15 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
   () => {
     let plane: TestControlPlane;
     let engine: TestEngine;
+    let registry: TestRegistry;
     let agent: Agent;
     let dataDir: string;
     let instance: string;
 
     beforeAll(async () => {
       engine = await TestEngine.open();
-      plane = await TestControlPlane.open();
+      registry = await TestRegistry.open(engine.image);
+      plane = await TestControlPlane.open(registry);
       dataDir = await engine.folder();
       agent = plane.agent({ dataDir });
       instance = (await agent.start()).containerInstanceArn;
@@ -96,6 +100,28 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       expect(task.stopCode).toBe('TaskFailedToStart');
       expect(task.stoppedReason).toMatch(/^CannotPullContainerError: /);
       expect(task.startedAt).toBeUndefined();
+    });
+
+    test('an image of this installation is pulled with the rights of the agent, once for tasks that start together', async () => {
+      const image = `${new URL(plane.endpoint).host}/team/web@${registry.digest}`;
+      const definition = await plane.register({
+        containerDefinitions: [{ name: 'main', image, essential: true, memory: 32 }],
+      });
+      const tasks = await Promise.all([1, 2, 3].map(() => plane.place(definition, instance)));
+      try {
+        for (const { id } of tasks) {
+          const task = await plane.untilTask(id, 'STOPPED', 30_000);
+          // The image's own entry point and command ran.
+          expect(task.containers[0]).toMatchObject({ exitCode: 21, imageDigest: registry.digest });
+          expect(task.pullStoppedAt).toBeGreaterThanOrEqual(task.pullStartedAt ?? Number.POSITIVE_INFINITY);
+        }
+        expect([...registry.callers]).toEqual(['arn:aws:iam::000000000000:user/one']);
+        expect(registry.manifestReads).toBe(1);
+      } finally {
+        const left = await Promise.all(tasks.map(({ arn }) => engine.containersOf(arn)));
+        await Promise.all(left.flat().map((info) => engine.docker.getContainer(info.Id).remove({ force: true })));
+        await engine.docker.getImage(image).remove({ force: true });
+      }
     });
 
     test('containers start in the order of their dependencies, and a failed one keeps its dependents from starting', async () => {
@@ -188,6 +214,40 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       });
       const task = await plane.untilTask(id, 'STOPPED');
       expect(task.containers.map(({ exitCode }) => exitCode)).toEqual([0, 42]);
+    });
+
+    test('containers, volumes and the file of a stopped task are removed after their time', async () => {
+      const tidyDir = await engine.folder();
+      const tidy = plane.agent({
+        dataDir: tidyDir,
+        cleanupAfter: 0,
+        inspectEvery: 100,
+        credentials: () => Promise.resolve(keysOf('two')),
+      });
+      try {
+        const definition = await plane.register({
+          volumes: [{ name: 'scratch', host: {} }],
+          containerDefinitions: [
+            engine.container('main', 'exit 0', {
+              mountPoints: [{ sourceVolume: 'scratch', containerPath: '/scratch' }],
+            }),
+          ],
+        });
+        const task = await plane.place(definition, (await tidy.start()).containerInstanceArn);
+        await plane.untilTask(task.id, 'STOPPED');
+        const volumes = async (): Promise<string[]> => {
+          const filters = { label: [`com.amazonaws.ecs.task-arn=${task.arn}`] };
+          return (await engine.docker.listVolumes({ filters })).Volumes.map(({ Name }) => Name);
+        };
+        await until(
+          async () => ((await readdir(join(tidyDir, 'tasks'))).length === 0 ? true : undefined),
+          'no task file',
+        );
+        expect(await engine.containersOf(task.arn)).toEqual([]);
+        expect(await volumes()).toEqual([]);
+      } finally {
+        await tidy.stop();
+      }
     });
 
     test('what could let a task out of its container is refused, and the reason names it', async () => {

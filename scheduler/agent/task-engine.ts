@@ -36,6 +36,9 @@ export interface TaskHealth {
   }[];
 }
 
+/** Statuses of a task that once ran, in the control plane's words. */
+const hasRun: ReadonlySet<string> = new Set(['RUNNING', 'DEACTIVATING', 'STOPPING', 'DEPROVISIONING']);
+
 const fileName = (taskArn: string): string => taskArn.slice(taskArn.lastIndexOf('/') + 1).replaceAll(/[^\w-]/g, '_');
 
 /** All tasks of this host. Every command may come any number of times and in any order. */
@@ -100,6 +103,8 @@ export class TaskEngine {
     if (known !== undefined) {
       if (known.stoppedAt !== undefined) known.reportAgain();
       else if (task.desiredStatus === 'STOPPED') await known.stopTask();
+      // A report that was lost or refused for a while: what is known there is behind what is so here.
+      else if (known.status === 'RUNNING' && task.knownStatus === 'PENDING') known.reportAgain();
       return;
     }
     if (task.desiredStatus === 'STOPPED') {
@@ -111,7 +116,7 @@ export class TaskEngine {
         );
       return;
     }
-    if (task.knownStatus !== undefined && task.knownStatus !== 'PENDING' && !(await this.#hasContainers(task.arn))) {
+    if (hasRun.has(task.knownStatus ?? '') && !(await this.#hasContainers(task.arn))) {
       this.#reject(task, 'ContainerRuntimeError: the agent no longer has the containers of this task');
       return;
     }

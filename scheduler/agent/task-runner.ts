@@ -1,7 +1,7 @@
 import type Docker from 'dockerode';
 
 import { containerName, createOptions, volumeName } from './create-options.ts';
-import { engineCall, EngineError, EngineUnavailable } from './docker.ts';
+import { engineCall, EngineError, EngineUnavailable, labels } from './docker.ts';
 import type { RunnerParts } from './engine-parts.ts';
 import type { LocalImage } from './images.ts';
 import type { AgentContainer, AgentTask } from './messages.ts';
@@ -47,6 +47,11 @@ export class TaskRunner {
 
   get desired(): 'RUNNING' | 'STOPPED' {
     return this.#saved.desired;
+  }
+
+  /** How the task stood at the last look. */
+  get status(): 'PENDING' | 'RUNNING' | 'STOPPED' {
+    return this.#status;
   }
 
   /** Since when the task has been over, milliseconds since the epoch. */
@@ -248,7 +253,10 @@ export class TaskRunner {
         Name: dockerName,
         Driver: config?.driver ?? 'local',
         DriverOpts: config?.driverOpts ?? {},
-        Labels: config?.labels ?? {},
+        Labels: {
+          ...config?.labels,
+          ...(config?.scope === 'shared' ? {} : { [labels.agent]: this.#parts.agentId, [labels.task]: this.task.arn }),
+        },
       }),
     );
   }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
+import * as ecr from '@aws-sdk/client-ecr';
 import * as ecs from '@aws-sdk/client-ecs';
 import type { ContainerDefinition, TaskOverride } from '@aws-sdk/client-ecs';
 import { Registry } from '@prometheus-io/client';
@@ -15,7 +16,7 @@ import { systemClock } from '@slipway/storage/clock';
 import { openSqliteRecords, type RecordStore } from '@slipway/storage/records';
 import Docker from 'dockerode';
 
-import { type AgentControl, type AgentControlOptions, createAgentControl } from '../acs/index.ts';
+import { type AgentControl, createAgentControl } from '../acs/index.ts';
 import {
   accountKeys,
   accountPartition,
@@ -32,6 +33,7 @@ import { taskDraft, type TaskDefinitionBody } from '../tasks/index.ts';
 
 import { labels } from './docker.ts';
 import { type Agent, type AgentOptions, createAgent } from './index.ts';
+import type { TestRegistry } from './test-registry.ts';
 
 export const region = 'us-east-1';
 export const account = '000000000000';
@@ -74,15 +76,18 @@ export class TestControlPlane implements AsyncDisposable {
   #gateway: { close(deadlineMs?: number): Promise<void> };
   #port: number;
 
-  private constructor(records: RecordStore, folder: string, started: Started) {
+  readonly #registry: TestRegistry | undefined;
+
+  private constructor(records: RecordStore, folder: string, started: Started, registry: TestRegistry | undefined) {
     this.records = records;
+    this.#registry = registry;
     this.folder = folder;
     this.#control = started.control;
     this.#gateway = started.gateway;
     this.#port = started.port;
   }
 
-  static async open(): Promise<TestControlPlane> {
+  static async open(registry?: TestRegistry): Promise<TestControlPlane> {
     const folder = await mkdtemp(join(tmpdir(), 'slipway-agent-test-'));
     const records = await openSqliteRecords({ file: join(folder, 'records.db') }, systemClock);
     await records.commit(partition, {
@@ -101,7 +106,7 @@ export class TestControlPlane implements AsyncDisposable {
         },
       ],
     });
-    return new TestControlPlane(records, folder, await serve(records, 0));
+    return new TestControlPlane(records, folder, await serve(records, 0, registry), registry);
   }
 
   get endpoint(): string {
@@ -123,7 +128,7 @@ export class TestControlPlane implements AsyncDisposable {
   }
 
   async startServer(): Promise<void> {
-    const started = await serve(this.records, this.#port);
+    const started = await serve(this.records, this.#port, this.#registry);
     this.#control = started.control;
     this.#gateway = started.gateway;
   }
@@ -177,8 +182,12 @@ export class TestControlPlane implements AsyncDisposable {
       ...(more.overrides === undefined ? {} : { overrides: more.overrides }),
     });
     const task: TaskRecord = { ...draft, instanceId: instanceArn.slice(instanceArn.lastIndexOf('/') + 1), ...more };
-    await this.records.commit(partition, { put: [{ key: clusterKeys.task(task.id), value: toJson(task) }] });
+    await this.putTask(task);
     return task;
+  }
+
+  async putTask(task: TaskRecord): Promise<void> {
+    await this.records.commit(partition, { put: [{ key: clusterKeys.task(task.id), value: toJson(task) }] });
   }
 
   /** Wants a task stopped, as StopTask does. */
@@ -191,7 +200,7 @@ export class TestControlPlane implements AsyncDisposable {
       stoppedReason: 'Task stopped by user',
       version: task.version + 1,
     };
-    await this.records.commit(partition, { put: [{ key: clusterKeys.task(id), value: toJson(stopping) }] });
+    await this.putTask(stopping);
   }
 
   async task(id: string): Promise<TaskRecord> {
@@ -246,7 +255,7 @@ interface Started {
   readonly port: number;
 }
 
-async function serve(records: RecordStore, port: number, more: Partial<AgentControlOptions> = {}): Promise<Started> {
+async function serve(records: RecordStore, port: number, registry: TestRegistry | undefined): Promise<Started> {
   const control = createAgentControl({
     records,
     clock: systemClock,
@@ -254,11 +263,27 @@ async function serve(records: RecordStore, port: number, more: Partial<AgentCont
     region,
     log: silent,
     credentialIdKey: Buffer.alloc(32, 7),
-    ...more,
   });
   const plain = { seal: (text: string): string => text, open: (text: string): string => text };
+  const tokens = new TokenService({ records, clock: systemClock, sealer: plain, issuer: 'slipway:test', region });
   const gateway = createGateway({
+    ...(registry === undefined ? {} : { web: [registry] }),
     services: [
+      defineService({
+        name: 'ecr',
+        protocol: awsJson('1.1', 'AmazonEC2ContainerRegistry_V20150921'),
+        client: ecr,
+        operations: {
+          GetAuthorizationToken: {
+            access: 'authenticated',
+            handle: async (_input, call) => {
+              const { token, expiresAt } = await tokens.issueAuthorization(call.principal);
+              const data = { authorizationToken: token, expiresAt: new Date(expiresAt), proxyEndpoint: call.endpoint };
+              return { authorizationData: [data] };
+            },
+          },
+        },
+      }),
       defineService({
         name: 'ecs',
         protocol: awsJson('1.1', 'AmazonEC2ContainerServiceV20141113'),
@@ -277,7 +302,7 @@ async function serve(records: RecordStore, port: number, more: Partial<AgentCont
     },
     standing: { standing: () => Promise.resolve(true) },
     authorizer: { authorize: () => Promise.resolve({ allowed: true, reason: 'the test allows everything' }) },
-    tokens: new TokenService({ records, clock: systemClock, sealer: plain, issuer: 'slipway:test', region }),
+    tokens,
     clock: systemClock,
     log: silent,
     metrics: new Registry(),
@@ -334,6 +359,10 @@ export class TestEngine implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const left = await this.docker.listContainers({ all: true, filters: { ancestor: [this.image] } });
     await Promise.all(left.map((info) => this.docker.getContainer(info.Id).remove({ force: true, v: true })));
+    const volumes = new Set(
+      left.flatMap((info) => info.Mounts.flatMap(({ Name }) => (Name?.startsWith('ecs-') ? [Name] : []))),
+    );
+    await Promise.all([...volumes].map((name) => this.docker.getVolume(name).remove()));
     await this.docker.getImage(this.image).remove({ force: true });
     for (const folder of this.#folders) await rm(folder, { recursive: true, force: true });
   }
