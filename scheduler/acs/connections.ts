@@ -35,11 +35,10 @@ export async function noteConnected(
 ): Promise<InstanceRecord | undefined> {
   return changeInstance(options, ref, ref.id, (instance) => {
     const seen = Math.floor(seenSequence / 2 ** 20);
-    const { runtimeImpaired: _, ...rest } = instance;
     return {
-      ...rest,
+      ...instance,
       ...versions,
-      agentConnected: true,
+      agentConnected: instance.runtimeImpaired !== true,
       connectionId,
       channelGeneration: Math.max(instance.channelGeneration ?? 0, seen) + 1,
       connectivityChangedAt: options.clock.now(),

@@ -105,7 +105,8 @@ function again(record: InstanceRecord | undefined, resources: Resources, call: C
         `now CPU ${resources.cpu} and MEMORY ${resources.memory}. Deregister the container instance and register it anew.`,
     );
   }
-  return record;
+  // An agent that could ask its engine for its resources has one that works.
+  return { ...record, runtimeImpaired: false, agentConnected: record.connectionId !== undefined };
 }
 
 /**

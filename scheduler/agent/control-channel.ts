@@ -10,7 +10,7 @@ import type { TaskEngine } from './task-engine.ts';
 const generationOf = (sequence: number): number => Math.floor(sequence / 2 ** 20);
 
 export interface ControlHandlerParts {
-  readonly engine: TaskEngine;
+  readonly engine: Pick<TaskEngine, 'apply' | 'notIn' | 'stopTask'>;
   readonly log: Log;
   readonly cluster: string;
   readonly containerInstanceArn: string;

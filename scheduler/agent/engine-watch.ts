@@ -16,6 +16,9 @@ export interface EngineWatchOptions {
   readonly answering: (answering: boolean) => void;
 }
 
+/** What can change a plan; health checks alone would cause several events each second. */
+const events = ['create', 'start', 'die', 'oom', 'pause', 'unpause', 'destroy', 'health_status'];
+
 /**
  * Listens to the Docker engine and knows whether it answers. Events are hints: whoever listens looks at everything again
  * after a gap, which shows as `answering(true)`.
@@ -67,7 +70,7 @@ export class EngineWatch {
     const { docker, agentId, changed } = this.#options;
     const stream = (await engineCall(() =>
       docker.getEvents({
-        filters: { type: ['container'], label: [`${labels.agent}=${agentId}`] },
+        filters: { type: ['container'], event: events, label: [`${labels.agent}=${agentId}`] },
         abortSignal: signal,
       }),
     )) as NodeJS.ReadableStream & { destroy(): void };

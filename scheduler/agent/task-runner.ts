@@ -290,6 +290,8 @@ export class TaskRunner {
 
   /** Durable before it takes effect. */
   async #save(change: Partial<SavedTask>): Promise<void> {
+    // What was still under way when the agent stopped belongs to the next one, which looks for itself.
+    if (this.#ended) return;
     this.#saved = { ...this.#saved, ...change };
     await this.#parts.save(this.#saved);
   }
