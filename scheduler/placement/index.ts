@@ -6,6 +6,7 @@ export { createPlacementIndex, restorePlacementIndex } from './placement-index.t
 export type { Candidate, Check, Constraint, Reads, Scorer, Strategy, Use } from './extension.ts';
 export { serviceDefault } from './compile.ts';
 export type { Tuning } from './chooser.ts';
+export { type Move, proposeMoves, type RebalanceOptions, type RebalancePlan } from './rebalance.ts';
 export { seededRandom } from './random.ts';
 export type {
   ConstraintSpec,
