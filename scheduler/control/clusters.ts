@@ -5,6 +5,8 @@ import type { Log } from '../acs/index.ts';
 import { scan } from '../cluster/index.ts';
 import { accountKeys, accountPartition } from '../state/index.ts';
 
+import { listAccounts } from './accounts.ts';
+
 /** Milliseconds between looks for accounts that this server has not heard of. */
 const accountInterval = 10_000;
 
@@ -50,27 +52,13 @@ export class ClusterWatcher {
     void Promise.all(accounts.map(add)).then(() => this.#ready.resolve());
     while (!signal.aborted) {
       try {
-        for (const account of await this.#known()) void add(account);
+        for (const account of await listAccounts(this.#records)) void add(account);
       } catch (error) {
         if (!signal.aborted) this.#log.warn({ err: error }, 'cannot look for accounts; trying again');
       }
       await this.#clock.sleep(accountInterval, signal).catch(() => {});
     }
     await Promise.all(following);
-  }
-
-  /** Accounts that have a partition of their own. */
-  async #known(): Promise<string[]> {
-    const accounts: string[] = [];
-    for (let after: string | undefined; ;) {
-      const page = await this.#records.partitions({ prefix: 'ecs/', ...(after === undefined ? {} : { after }) });
-      for (const name of page.names) {
-        const account = /^ecs\/(\d{12})(?:\/|$)/.exec(name)?.[1];
-        if (account !== undefined && !accounts.includes(account)) accounts.push(account);
-      }
-      after = page.names.at(-1);
-      if (!page.more || after === undefined) return accounts;
-    }
   }
 
   async #follow(account: string, signal: AbortSignal, listed: () => void): Promise<void> {

@@ -229,6 +229,35 @@ test('tasks of a host that is away stay for a while, are then replaced, and dupl
     (task) => task?.desiredStatus === 'STOPPED',
   );
   expect(given).toMatchObject({ lastStatus: 'RUNNING', stopCode: 'InfrastructureHealth' });
+  // Back again, its agent carries the order out; nothing else moves.
+  world.cutOff.delete('i1');
+  await world.changeInstance('i1', { agentConnected: true });
+  await world.report(original!.id, () => ({ lastStatus: 'STOPPED', stoppedAt: Date.now() }));
+  await world.steady();
+  expect((await world.running()).map((task) => task.instanceId)).toEqual(['i2']);
+});
+
+test('a host that comes back before its replacement is up keeps its task', async () => {
+  await using world = await ClusterWorld.open();
+  await world.instance('i1');
+  await world.plane({ replaceLostAfter: 100 }).start();
+  const revision = await world.revision('app:1');
+  await world.service(revision.arn, { desiredCount: 1 });
+  await world.steady();
+  const [original] = await world.running();
+  world.behaviours.set('app:1', { startsIn: 60_000, stopsIn: 1 });
+  await world.changeInstance('i1', { agentConnected: false });
+  await world.instance('i2');
+  await world.until(
+    () => world.tasks(),
+    (tasks) => tasks.length === 2,
+  );
+  await world.changeInstance('i1', { agentConnected: true });
+  await world.until(
+    () => world.tasks(),
+    (tasks) => tasks.some((task) => task.instanceId === 'i2' && task.lastStatus === 'STOPPED'),
+  );
+  expect((await world.running()).map(({ id }) => id)).toEqual([original!.id]);
 });
 
 test('RunTask places on every server at once without over-commit, and the same id twice is one task', async () => {
@@ -298,6 +327,51 @@ test('two servers: the second takes over when the first is gone, without duplica
   await watching;
   expect(most).toBeLessThanOrEqual(12);
   expect(second.leads(ref.account, ref.cluster)).toBeGreaterThan(0);
+  const running = await world.running();
+  expect(running).toHaveLength(6);
+  expect(running.every((task) => task.taskDefinition === next.arn)).toBe(true);
+});
+
+test('a server that dies in the middle of a rollout: another takes over without duplicates and within the bounds', async () => {
+  await using world = await ClusterWorld.open();
+  for (const id of ['i1', 'i2', 'i3']) await world.instance(id);
+  const doomed = world.severable();
+  const first = world.plane({ ...doomed, leaseTtl: 500 });
+  await first.start();
+  await world.until(
+    () => Promise.resolve(first.leads(ref.account, ref.cluster)),
+    (epoch) => epoch !== undefined,
+  );
+  const revision = await world.revision('app:1');
+  await world.service(revision.arn, { desiredCount: 6 });
+  await world.steady();
+  const second = world.plane({ leaseTtl: 500 });
+  await second.start();
+  const next = await world.revision('app:2');
+  await rollService(world.ecs, { ...web, taskDefinition: next.arn, cause: push });
+  let [most, fewest] = [0, Infinity];
+  const look = async (): Promise<void> => {
+    const tasks = await world.tasks();
+    most = Math.max(most, tasks.filter((task) => task.lastStatus !== 'STOPPED').length);
+    fewest = Math.min(
+      fewest,
+      tasks.filter((task) => task.desiredStatus === 'RUNNING' && task.healthySince !== undefined).length,
+    );
+  };
+  // Cut it off when half of the work is done.
+  await world.until(look, () => most > 6);
+  doomed.sever();
+  await world.until(
+    async () => {
+      await look();
+      return world.read();
+    },
+    (service) => service.steady && service.taskDefinition === next.arn && service.deployments.length === 1,
+    15_000,
+  );
+  expect(most).toBeLessThanOrEqual(12);
+  expect(fewest).toBeGreaterThanOrEqual(6);
+  expect(second.leads(ref.account, ref.cluster)).toBeGreaterThan(1);
   const running = await world.running();
   expect(running).toHaveLength(6);
   expect(running.every((task) => task.taskDefinition === next.arn)).toBe(true);

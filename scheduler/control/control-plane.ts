@@ -8,6 +8,7 @@ import type { RandomBytes, ServiceEventRecord } from '../state/index.ts';
 import { clusterKeys, clusterPartition } from '../state/index.ts';
 import type { TaskPlacer } from '../tasks/index.ts';
 
+import { takeCare } from './caretaker.ts';
 import { ClusterWatcher } from './clusters.ts';
 import { Definitions } from './definitions.ts';
 import { explainService, type ServiceExplanation } from './explain.ts';
@@ -73,7 +74,7 @@ class Plane implements ControlPlane {
   readonly #reconciler: ReconcilerOptions;
   readonly #members = new Map<string, ClusterMember>();
   readonly #stop = new AbortController();
-  #watching: Promise<void> = Promise.resolve();
+  #watching: Promise<unknown> = Promise.resolve();
 
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
@@ -101,7 +102,8 @@ class Plane implements ControlPlane {
       if (exists) this.#member(account, name);
       else void this.#leave(account, name);
     });
-    this.#watching = watcher.run(accounts, this.#stop.signal);
+    const { signal } = this.#stop;
+    this.#watching = Promise.all([watcher.run(accounts, signal), takeCare(this.#options, signal)]);
     await watcher.ready;
     await Promise.all([...this.#members.values()].map((member) => member.ready));
   }

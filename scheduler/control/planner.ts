@@ -13,6 +13,9 @@ import { taskDraft, type TaskDraft, taskTags } from '../tasks/index.ts';
 import { type ServiceRequests, strategiesOf } from './requests.ts';
 import { type ClusterView, placedTask } from './view.ts';
 
+/** Tasks started for one service in one pass; the rest follow in the next, at once. Keeps commits small and services fair to each other. */
+const startsPerPass = 500;
+
 /** What a service pass decided, with instances for its starts. */
 export interface PlacedPlan {
   readonly plan: ServicePlan;
@@ -66,7 +69,7 @@ function placeStarts(
       continue;
     }
     const request = context.requests.of(plan.service, definition);
-    for (let count = 0; count < start.count; count++) {
+    for (let count = 0; count < start.count && placed.length < startsPerPass; count++) {
       const target = start.instances?.[count];
       const draft = draftFor(context, plan.service, deployment, definition);
       const found = target === undefined ? view.index.place(request) : placeOn(context, target, request);

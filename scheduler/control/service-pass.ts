@@ -20,6 +20,9 @@ import { planService, type PlacedPlan } from './planner.ts';
 import { ServiceRequests } from './requests.ts';
 import { placedTask } from './view.ts';
 
+/** Writes in one commit, about; the store takes 10,000. */
+const writesPerCommit = 4_000;
+
 /** One service's share of a commit. */
 export interface ServicePart extends Part {
   readonly service: string;
@@ -49,14 +52,19 @@ export class ServicePass {
     const { view, log } = this.#context;
     const parts: ServicePart[] = [];
     const tentative: TaskRecord[] = [];
+    let writes = 0;
     for (const name of names) {
-      const stored = view.services.get(name);
-      if (stored === undefined) continue;
+      if (!view.services.has(name)) continue;
+      if (writes >= writesPerCommit) {
+        wake(name, this.#context.clock.now());
+        continue;
+      }
       try {
         const { placed, part, wakeAt } = await this.#planOne(name);
         if (wakeAt !== undefined) wake(name, wakeAt);
         if (part === undefined) continue;
         parts.push(part);
+        writes += part.put.length;
         // Services of one commit must not count on the same room.
         for (const { task } of placed) {
           view.index.addTask(placedTask(task, task.instanceId ?? ''));

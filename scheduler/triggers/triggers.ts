@@ -1,11 +1,10 @@
 import type { Delivery, EventLog } from '@slipway/storage/events';
 import type { Leases } from '@slipway/storage/leases';
 
+import { installationPartition, listAccounts } from '../control/index.ts';
+
 import { imagePushed, imagePushedData, registryTopic } from './image-pushed.ts';
 import { Roller, type RollerContext } from './roller.ts';
-
-/** The partition that guards the level-triggered pass of the installation. */
-const guard = 'ecs';
 
 /** Milliseconds before a failed step is tried again. */
 const retryAfter = 1_000;
@@ -93,32 +92,16 @@ class PushTriggers implements Triggers {
 
   async #compare(signal: AbortSignal): Promise<void> {
     const { leases, clock, levelInterval = 30_000 } = this.#options;
-    const held = await leases.acquire(guard, 'triggers', { signal });
+    const held = await leases.acquire(installationPartition, 'triggers', { signal });
     const over = AbortSignal.any([signal, held.lost]);
     try {
       while (!over.aborted) {
-        for (const account of await this.#accounts())
+        for (const account of await listAccounts(this.#options.records))
           await this.#roller.rollAccount(account, { kind: 'push' }).catch(() => {});
         await clock.sleep(levelInterval, over).catch(() => {});
       }
     } finally {
       if (!held.lost.aborted) await held.release();
-    }
-  }
-
-  async #accounts(): Promise<string[]> {
-    const accounts = new Set<string>();
-    for (let after: string | undefined; ;) {
-      const page = await this.#options.records.partitions({
-        prefix: 'ecs/',
-        ...(after === undefined ? {} : { after }),
-      });
-      for (const name of page.names) {
-        const account = /^ecs\/(\d{12})$/.exec(name)?.[1];
-        if (account !== undefined) accounts.add(account);
-      }
-      after = page.names.at(-1);
-      if (!page.more || after === undefined) return [...accounts];
     }
   }
 }

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage, type Storage } from '@slipway/storage/engine';
-import { transact } from '@slipway/storage/records';
+import { type Leases, openLeases } from '@slipway/storage/leases';
+import { type RecordStore, StoreUnavailable, transact } from '@slipway/storage/records';
 
 import { createCluster, type EcsContext } from '../../cluster/index.ts';
 import { createService, type ServiceDraft } from '../../services/index.ts';
@@ -145,6 +146,30 @@ export class ClusterWorld implements AsyncDisposable {
     });
     this.#planes.add(plane);
     return plane;
+  }
+
+  /** A store, and leases over it, whose connection can be cut: from then on nothing is read, written or heard through them. */
+  severable(): { readonly records: RecordStore; readonly leases: Leases; readonly sever: () => void } {
+    const { records } = this.storage;
+    const cut = new AbortController();
+    const alive = <T>(work: () => Promise<T>): Promise<T> =>
+      cut.signal.aborted ? Promise.reject(new StoreUnavailable('cut off', 'not-committed')) : work();
+    const severed: RecordStore = {
+      get: (...call) => alive(() => records.get(...call)),
+      getMany: (...call) => alive(() => records.getMany(...call)),
+      list: (...call) => alive(() => records.list(...call)),
+      commit: (...call) => alive(() => records.commit(...call)),
+      version: (...call) => alive(() => records.version(...call)),
+      partitions: (...call) => alive(() => records.partitions(...call)),
+      follow: (partition, options) =>
+        records.follow(partition, { ...options, signal: AbortSignal.any([options.signal, cut.signal]) }),
+      close: () => Promise.resolve(),
+    };
+    return {
+      records: severed,
+      leases: openLeases(severed, systemClock, Math.random),
+      sever: () => cut.abort(),
+    };
   }
 
   async stop(plane: ControlPlane): Promise<void> {
