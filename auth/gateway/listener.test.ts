@@ -99,7 +99,7 @@ describe('the port', () => {
       expect(door.url).toMatch(/^https:/);
       expect(await subject(door)).toBe('one');
       expect(await subject(door, 'TLSv1.2')).toBe('one');
-      await expect(subject(door, 'TLSv1.1')).rejects.toThrow();
+      await expect(subject(door, 'TLSv1.1')).rejects.toMatchObject({ code: expect.stringContaining('VERSION') });
       const next = certificate('next');
       await rename(next.keyFile, tls.keyFile);
       await rename(next.certFile, tls.certFile);
@@ -268,9 +268,10 @@ describe('stopping', () => {
     await sleep(100);
     const closed = door.gateway.close(5000);
     await sleep(50);
-    await expect(fetch(`${door.url}/healthz`)).rejects.toThrow();
+    await expect(fetch(`${door.url}/healthz`)).rejects.toThrow('fetch failed');
+    const ended = once(socket, 'close');
     socket.write('cd');
-    await closed;
+    await Promise.all([closed, ended]);
     expect(socket.answer).toMatch(/^HTTP\/1.1 201 [^]*\r\n4$/);
     await door[Symbol.asyncDispose]();
   });

@@ -1,0 +1,112 @@
+import aws4 from 'aws4';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Call, UpgradeService } from './service.ts';
+import { callers, type FrontDoor, openFrontDoor } from './testing/front-door.ts';
+
+describe('WebSocket upgrades', () => {
+  let door: FrontDoor;
+  const calls: Call[] = [];
+  const channel: UpgradeService = {
+    path: '/ws',
+    service: 'ecs',
+    access: (query) => [
+      {
+        action: query.get('sendCredentials') === 'true' ? 'ecs:Poll' : 'ecs:DescribeNothing',
+        resources: [{ arn: '*' }],
+      },
+    ],
+    accept(_request, socket, _head, call) {
+      calls.push(call);
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+      socket.on('data', (chunk: Buffer) => socket.write(`echo ${chunk.toString()}`));
+      socket.on('end', () => socket.end());
+    },
+  };
+  beforeAll(async () => {
+    door = await openFrontDoor({ upgrades: [channel], limits: { stallMs: 400 } });
+  });
+  afterAll(() => door[Symbol.asyncDispose]());
+  beforeEach(() => {
+    calls.length = 0;
+    door.audit.length = 0;
+  });
+
+  /** What an agent sends: a signed GET, then frames. `DockerVersion%3A+20.10` is how Go writes a colon and a space. */
+  async function upgrade(
+    path: string,
+    options: {
+      caller?: { accessKeyId: string; secretAccessKey: string };
+      sign?: boolean;
+      service?: string;
+      say?: string;
+    } = {},
+  ): Promise<string> {
+    const host = new URL(door.url).host;
+    // Go signs the space as %20 although it sends a plus.
+    const signed = aws4.sign(
+      {
+        method: 'GET',
+        path: path.replaceAll('+', '%20'),
+        service: options.service ?? 'ecs',
+        region: 'us-east-1',
+        headers: { Host: host },
+        body: '',
+      },
+      options.caller ?? callers.admin,
+    );
+    const headers = options.sign === false ? { Host: host } : (signed.headers as Record<string, string>);
+    const lines = Object.entries({ ...headers, Connection: 'Upgrade', Upgrade: 'websocket' }).map(
+      ([name, value]) => `${name}: ${value}\r\n`,
+    );
+    const socket = connect(door.listening.port, '127.0.0.1');
+    let answer = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      answer += chunk;
+      if (answer.includes('echo ')) socket.end();
+    });
+    socket.write(`GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`);
+    if (options.say !== undefined) {
+      await vi.waitFor(() => expect(answer).toContain('101'));
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      socket.write(options.say);
+    }
+    await once(socket, 'close');
+    return answer;
+  }
+
+  test('a signed agent gets its channel, which no HTTP limit touches', async () => {
+    const answer = await upgrade('/ws?dockerVersion=DockerVersion%3A+20.10.24&sendCredentials=true', { say: 'hello' });
+    expect(answer).toMatch(/^HTTP\/1.1 101 [^]*echo hello$/);
+    expect(calls[0]).toMatchObject({ principal: callers.admin.principal, endpoint: door.url });
+    expect(door.audit[0]).toMatchObject({ service: 'ecs', operation: 'WS /ws', status: 101, via: 'sigv4' });
+  });
+
+  test.each([
+    ['S1: without a signature', '/ws', { sign: false }, 401, 'MissingAuthenticationTokenException'],
+    [
+      'S3: with an unknown key',
+      '/ws',
+      { caller: { accessKeyId: 'AKIAX', secretAccessKey: 'x' } },
+      401,
+      'UnrecognizedClientException',
+    ],
+    [
+      'S4: with a wrong secret',
+      '/ws',
+      { caller: { accessKeyId: 'AKIAADMIN', secretAccessKey: 'x' } },
+      401,
+      'InvalidSignatureException',
+    ],
+    ['S7: signed for another service', '/ws', { service: 'ecr' }, 401, 'InvalidSignatureException'],
+    ['without the right', '/ws?sendCredentials=true', { caller: callers.reader }, 403, 'AccessDeniedException'],
+    ['on another path', '/other', {}, 404, 'UnknownOperationException'],
+  ])('an upgrade %s is refused in words the agent reads', async (_name, path, options, status, code) => {
+    const answer = await upgrade(path, options);
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    const body = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) as Record<string, string>;
+    expect([body['__type'], body[code]]).toEqual([code, body['message']]);
+    expect(calls).toEqual([]);
+  });
+});
