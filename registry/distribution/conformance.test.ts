@@ -58,7 +58,8 @@ describe.skipIf(suite.missing !== undefined)('the OCI conformance suite', () => 
 });
 
 test('the OCI conformance suite can run here', ({ skip }) => {
-  if (suite.missing === undefined) return;
-  if (process.env['CI'] !== undefined && suite.fault === 'machine') expect.fail(suite.missing);
-  skip(suite.missing);
+  // A network that does not offer the module is nobody's fault here; a machine without Go is.
+  if (suite.missing !== undefined && (process.env['CI'] === undefined || suite.fault === 'network'))
+    skip(suite.missing);
+  expect(suite.missing).toBeUndefined();
 });

@@ -99,7 +99,7 @@ export function referrersRoute(
       if (page.more) {
         const parameters = new URLSearchParams({ n: String(limit), last: page.referrers.at(-1)?.digest ?? '' });
         for (const type of artifactTypes) parameters.append('artifactType', type);
-        ctx.set('Link', `</v2/${name}/referrers/${digest}?${parameters}>; rel="next"`);
+        ctx.set('Link', `</v2/${name}/referrers/${digest}?${parameters.toString()}>; rel="next"`);
       }
       ctx.body = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: page.referrers });
       ctx.set('Content-Type', mediaTypes.ociIndex);
@@ -124,4 +124,4 @@ function boundedText(text: string): string {
 }
 
 const nextLink = (path: string, parameters: Record<string, string>): string =>
-  `<${path}?${new URLSearchParams(parameters)}>; rel="next"`;
+  `<${path}?${new URLSearchParams(parameters).toString()}>; rel="next"`;

@@ -49,8 +49,9 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   ecr.destroy();
-  expect(registry.failures).toEqual([]);
   await registry[Symbol.asyncDispose]();
+  if (registry.failures.length > 0)
+    throw new Error('the registry failed on its own account', { cause: registry.failures });
 });
 
 const newRepository = async (settings: object = {}): Promise<string> => {
@@ -135,7 +136,7 @@ test('DescribeRepositories pages; a token that was tampered with is refused (C4)
     ({ nextToken } = page);
   } while (nextToken !== undefined);
   expect(names.length).toBeGreaterThanOrEqual(3);
-  expect(names).toEqual([...names].sort());
+  expect(names).toEqual(names.toSorted((a, b) => ((a ?? '') < (b ?? '') ? -1 : 1)));
   const first = await ecr.send(new DescribeRepositoriesCommand({ maxResults: 1 }));
   const forged = `${first.nextToken?.slice(0, -2)}AA`;
   await expect(ecr.send(new DescribeRepositoriesCommand({ maxResults: 1, nextToken: forged }))).rejects.toMatchObject({
@@ -290,7 +291,8 @@ test('ListImages and DescribeImages: every tag once, filters, pages that end bet
     );
     ({ nextToken } = page);
   } while (nextToken !== undefined);
-  expect(ids.sort()).toEqual(['a:one', 'a:three', 'a:two', 'b:']);
+  expect(new Set(ids)).toEqual(new Set(['a:one', 'a:three', 'a:two', 'b:']));
+  expect(ids).toHaveLength(4);
   const tagged = await ecr.send(new ListImagesCommand({ repositoryName, filter: { tagStatus: 'UNTAGGED' } }));
   expect(tagged.imageIds).toEqual([{ imageDigest: b.imageDigest }]);
 

@@ -4,6 +4,7 @@ import { createResources } from '../images/index.ts';
 import { constraints } from './constraints.ts';
 import { imageOperations } from './images.ts';
 import { layerOperations } from './layers.ts';
+import { lifecycleOperations } from './lifecycle.ts';
 import { policyOperations } from './policies.ts';
 import { registryOperations } from './registry.ts';
 import { repositoryOperations } from './repositories.ts';
@@ -23,6 +24,7 @@ export function createEcr(options: EcrOptions): ServiceDefinition {
       ...imageOperations(surroundings),
       ...layerOperations(surroundings),
       ...policyOperations(surroundings),
+      ...lifecycleOperations(surroundings),
       ...tagOperations(surroundings),
       ...registryOperations(surroundings),
     },

@@ -10,6 +10,8 @@ export interface ImagesLimits {
   readonly lease: number;
   /** How long a blob that nothing needs any more is kept before its removal may begin. Default 1 hour. */
   readonly grace: number;
+  /** How long signatures and other referrers outlive their subject. Default 24 hours, as ECR. */
+  readonly referrerGrace: number;
   /** The largest blob. Default 52,000 MiB, as ECR. */
   readonly blobBytes: number;
   /** Default 1,000, as ECR. */
@@ -27,6 +29,7 @@ export interface ImagesLimits {
 export const defaultLimits: ImagesLimits = {
   lease: 24 * 3_600_000,
   grace: 3_600_000,
+  referrerGrace: 24 * 3_600_000,
   blobBytes: 52_000 * 1024 * 1024,
   tagsPerImage: 1000,
   openUploads: 1000,

@@ -13,6 +13,8 @@ export interface RemoveManifest {
   readonly actor: string;
   /** Whether an index that lists the manifest keeps it (the rule) or not (the whole repository goes). */
   readonly evenInUse?: boolean;
+  /** The tags it had when its removal was decided; with others it is not the same image any more, and stays. */
+  readonly onlyWithTags?: readonly string[];
 }
 
 export interface RemovedManifest {
@@ -67,6 +69,9 @@ async function stageRemoval(
   for (const child of parsed.children) tx.remove(keys.parent(repository, child.digest, digest));
   if (parsed.subject) tx.remove(keys.referrer(repository, parsed.subject.digest, digest));
   const tags = await tagsOf(context, account, repository, digest);
+  if (request.onlyWithTags && !sameTags(request.onlyWithTags, tags)) {
+    throw new ImagesError('ManifestInUse', `The tags of ${digest} have changed meanwhile`, { tags });
+  }
   for (const tag of tags) {
     tx.remove(keys.tag(repository, tag));
     tx.remove(keys.tagged(repository, digest, tag));
@@ -74,6 +79,10 @@ async function stageRemoval(
   tx.remove(keys.manifest(repository, digest));
   tx.remove(keys.content(repository, digest));
   tx.remove(keys.pulled(repository, digest));
+  const referrers = await tx.list({ prefix: keys.referrersOf(repository, digest), limit: 1 });
+  if (referrers.records.length > 0) {
+    tx.put(keys.orphan(context.clock.now() + context.limits.referrerGrace, repository, digest), {});
+  }
   const { mediaType } = manifest;
   tx.announce({
     topic: 'registry',
@@ -132,3 +141,6 @@ export async function tagsOf(context: Context, account: string, repository: stri
     after = page.records.at(-1)?.key;
   }
 }
+
+const sameTags = (some: readonly string[], others: readonly string[]): boolean =>
+  some.length === others.length && some.every((tag) => others.includes(tag));

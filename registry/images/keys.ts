@@ -26,12 +26,22 @@ export const keys = {
   tagsOf: (repository: string, digest: Digest): string => `tagged|${repository}|${digest}|`,
   tagged: (repository: string, digest: Digest, tag: string): string => `tagged|${repository}|${digest}|${tag}`,
 
+  allParents: (repository: string): string => `parent|${repository}|`,
   /** Indexes that list a manifest. */
   parentsOf: (repository: string, child: Digest): string => `parent|${repository}|${child}|`,
   parent: (repository: string, child: Digest, index: Digest): string => `parent|${repository}|${child}|${index}`,
   referrersOf: (repository: string, subject: Digest): string => `referrer|${repository}|${subject}|`,
   referrer: (repository: string, subject: Digest, digest: Digest): string =>
     `referrer|${repository}|${subject}|${digest}`,
+  /** Subjects that went away before their referrers, in the order in which those are due to follow. */
+  orphans: 'orphan|',
+  orphan: (due: number, repository: string, subject: Digest): string =>
+    `orphan|${String(due).padStart(15, '0')}|${repository}|${subject}`,
+  /** The newest preview of a lifecycle policy, and its results in parts. */
+  preview: (repository: string): string => `preview|${repository}`,
+  previewParts: (repository: string, id: string): string => `preview-part|${repository}|${id}|`,
+  previewPart: (repository: string, id: string, part: number): string =>
+    `preview-part|${repository}|${id}|${String(part).padStart(6, '0')}`,
   pulls: (repository: string): string => `pulled|${repository}|`,
   pulled: (repository: string, digest: Digest): string => `pulled|${repository}|${digest}`,
 

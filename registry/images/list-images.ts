@@ -1,5 +1,5 @@
 import type { Digest } from '@slipway/storage/blobs';
-import type { Json, Stored } from '@slipway/storage/records';
+import type { Stored } from '@slipway/storage/records';
 import type { Context } from './context.ts';
 import { tagsOf } from './delete-manifest.ts';
 import { keys, registryPartition } from './keys.ts';
@@ -84,7 +84,7 @@ async function* range(
   prefix: string,
   after: string | undefined,
   last: string,
-): AsyncGenerator<Stored<Json>> {
+): AsyncGenerator<Stored> {
   // `~` sorts behind `|` and all that digests and tags are made of.
   let from = after === undefined ? undefined : `${prefix}${after}~`;
   for (;;) {

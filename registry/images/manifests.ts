@@ -4,6 +4,7 @@ import type { Context } from './context.ts';
 import {
   manifestNotFound,
   type RemovedManifest,
+  type RemoveManifest,
   removeManifest,
   type RemoveTag,
   removeTag,
@@ -33,6 +34,8 @@ export interface Manifests {
   content(account: string, repository: string, digest: Digest): Promise<Buffer>;
   /** @throws ImagesError `ManifestNotFound`, `ManifestInUse` */
   remove(account: string, repository: string, digest: Digest, actor: string): Promise<RemovedManifest>;
+  /** As {@link remove}, with conditions. */
+  removeIf(request: RemoveManifest): Promise<RemovedManifest>;
   /** @throws ImagesError `ManifestNotFound`, `ManifestInUse` */
   removeTag(request: RemoveTag): Promise<Digest>;
   /** Images with their tags and last pulls, ordered by digest. */
@@ -89,6 +92,7 @@ export function createManifests(context: Context): Manifests {
       return bytes;
     },
     remove: (account, repository, digest, actor) => removeManifest(context, { account, repository, digest, actor }),
+    removeIf: (request) => removeManifest(context, request),
     removeTag: (request) => removeTag(context, request),
     list: (account, repository, page) => listImages(context, account, repository, page),
     listOne: (account, repository, digest) => listOneImage(context, account, repository, digest),

@@ -117,3 +117,9 @@ export async function pushIndex(
     actor,
   });
 }
+
+export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}

@@ -1,0 +1,166 @@
+import type * as sdk from '@aws-sdk/client-ecr';
+import { AwsError, type Operations } from '@slipway/auth/gateway';
+import { findPreview, makePreview, parseLifecyclePolicy, previewPart, type PreviewResult } from '../lifecycle/index.ts';
+import { invalidParameter, operation } from './errors.ts';
+import { pageSize, startOf, tokenFor } from './paging.ts';
+import { onRepository, type Surroundings, type Target, targetOf } from './surroundings.ts';
+
+/** Operations on lifecycle policies. */
+export function lifecycleOperations(surroundings: Surroundings) {
+  const { images } = surroundings;
+  const { repositories } = images;
+
+  return {
+    PutLifecyclePolicy: operation({
+      access: onRepository(surroundings, 'PutLifecyclePolicy'),
+      handle: async (input: sdk.PutLifecyclePolicyCommandInput, call) => {
+        const { account, name } = targetOf(input, call);
+        await repositories.get(account, name);
+        const lifecyclePolicy = accepted(input.lifecyclePolicyText ?? '');
+        await repositories.update(account, name, ({ lifecycleEvaluatedAt: _evaluated, ...repository }) => ({
+          ...repository,
+          lifecyclePolicy,
+        }));
+        return { registryId: account, repositoryName: name, lifecyclePolicyText: lifecyclePolicy };
+      },
+    }),
+
+    GetLifecyclePolicy: operation({
+      access: onRepository(surroundings, 'GetLifecyclePolicy'),
+      handle: async (input: sdk.GetLifecyclePolicyCommandInput, call) => {
+        const { account, name } = targetOf(input, call);
+        const { lifecyclePolicy, lifecycleEvaluatedAt } = await repositories.get(account, name);
+        if (lifecyclePolicy === undefined) throw noPolicy({ account, name });
+        return {
+          registryId: account,
+          repositoryName: name,
+          lifecyclePolicyText: lifecyclePolicy,
+          lastEvaluatedAt: new Date(lifecycleEvaluatedAt ?? 0),
+        };
+      },
+    }),
+
+    DeleteLifecyclePolicy: operation({
+      access: onRepository(surroundings, 'DeleteLifecyclePolicy'),
+      handle: async (input: sdk.DeleteLifecyclePolicyCommandInput, call) => {
+        const { account, name } = targetOf(input, call);
+        let removed = { text: '', at: 0 };
+        await repositories.update(account, name, ({ lifecyclePolicy, lifecycleEvaluatedAt, ...repository }) => {
+          if (lifecyclePolicy === undefined) throw noPolicy({ account, name });
+          removed = { text: lifecyclePolicy, at: lifecycleEvaluatedAt ?? 0 };
+          return repository;
+        });
+        return {
+          registryId: account,
+          repositoryName: name,
+          lifecyclePolicyText: removed.text,
+          lastEvaluatedAt: new Date(removed.at),
+        };
+      },
+    }),
+
+    StartLifecyclePolicyPreview: operation({
+      access: onRepository(surroundings, 'StartLifecyclePolicyPreview'),
+      handle: async (input: sdk.StartLifecyclePolicyPreviewCommandInput, call) => {
+        const { account, name } = targetOf(input, call);
+        const { lifecyclePolicy } = await repositories.get(account, name);
+        const policy = input.lifecyclePolicyText === undefined ? lifecyclePolicy : accepted(input.lifecyclePolicyText);
+        if (policy === undefined) throw noPolicy({ account, name });
+        await makePreview(images, account, name, policy);
+        return {
+          registryId: account,
+          repositoryName: name,
+          lifecyclePolicyText: policy,
+          status: 'IN_PROGRESS' as const,
+        };
+      },
+    }),
+
+    GetLifecyclePolicyPreview: operation({
+      access: onRepository(surroundings, 'GetLifecyclePolicyPreview'),
+      handle: async (input: sdk.GetLifecyclePolicyPreviewCommandInput, call) =>
+        getPreview(surroundings, targetOf(input, call), input),
+    }),
+  } satisfies Operations<typeof sdk>;
+}
+
+/** A policy that will be acted on as it says. Rules that move images into the archive class have nowhere to move them here. */
+function accepted(text: string): string {
+  const archives = parseLifecyclePolicy(text).find(
+    (rule) => rule.action === 'transition' || rule.storageClass === 'archive',
+  );
+  if (archives)
+    throw invalidParameter(
+      `The rule with rulePriority ${archives.priority} is about the archive storage class, which this installation does not have`,
+    );
+  return text;
+}
+
+const noPolicy = ({ account, name }: Target): AwsError =>
+  new AwsError(
+    'LifecyclePolicyNotFoundException',
+    `Lifecycle policy does not exist for the repository with name '${name}' in the registry with id '${account}'`,
+  );
+
+async function getPreview(
+  surroundings: Surroundings,
+  { account, name }: Target,
+  input: sdk.GetLifecyclePolicyPreviewCommandInput,
+) {
+  const { images } = surroundings;
+  await images.repositories.get(account, name);
+  const preview = await findPreview(images, account, name);
+  if (preview === undefined) {
+    throw new AwsError(
+      'LifecyclePolicyPreviewNotFoundException',
+      `There is no preview of a lifecycle policy for the repository with name '${name}' in the registry with id '${account}'`,
+    );
+  }
+  const list = `preview ${preview.id}`;
+  const limit = pageSize(input, 100, 100);
+  const ids = input.imageIds;
+  const wanted = (result: PreviewResult): boolean =>
+    matches(result, input.filter?.tagStatus) &&
+    (ids === undefined ||
+      ids.some(
+        (id) => id.imageDigest === result.digest || (id.imageTag !== undefined && result.tags.includes(id.imageTag)),
+      ));
+
+  const previewResults: sdk.LifecyclePolicyPreviewResult[] = [];
+  const start = (await startOf(images.signing, account, list, input)) ?? '0:0';
+  const [firstPart, firstOffset] = start.split(':').map(Number) as [number, number];
+  let nextToken: string | undefined;
+  for (let part = firstPart; part < preview.parts && nextToken === undefined; part++) {
+    const results = await previewPart(images, account, name, preview, part);
+    for (let offset = part === firstPart ? firstOffset : 0; offset < results.length; offset++) {
+      const result = results[offset] as PreviewResult;
+      if (!wanted(result)) continue;
+      if (previewResults.length === limit) {
+        nextToken = await tokenFor(images.signing, account, list, `${part}:${offset}`);
+        break;
+      }
+      previewResults.push(viewOf(result));
+    }
+  }
+  return {
+    registryId: account,
+    repositoryName: name,
+    lifecyclePolicyText: preview.policy,
+    status: 'COMPLETE' as const,
+    previewResults,
+    summary: { expiringImageTotalCount: preview.expiring },
+    ...(nextToken === undefined ? {} : { nextToken }),
+  };
+}
+
+const matches = (result: PreviewResult, tagStatus: string | undefined): boolean =>
+  tagStatus === undefined || tagStatus === 'ANY' || (tagStatus === 'TAGGED') === result.tags.length > 0;
+
+const viewOf = (result: PreviewResult): sdk.LifecyclePolicyPreviewResult => ({
+  ...(result.tags.length > 0 ? { imageTags: [...result.tags] } : {}),
+  imageDigest: result.digest,
+  imagePushedAt: new Date(result.pushedAt),
+  action: { type: 'EXPIRE' },
+  appliedRulePriority: result.priority,
+  storageClass: 'STANDARD',
+});
