@@ -5,6 +5,7 @@ import { arns, idOf, newEventId, type TaskRecord } from '../state/index.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import { firstSequence, type InstanceRef } from './connections.ts';
 import type { AgentControlOptions } from './context.ts';
+import { credentialMargin } from './credentials.ts';
 import { type AcsTask, agentMessage, parseFrame } from './messages.ts';
 import { type Destination, type PayloadSource, Unrenderable } from './payloads.ts';
 import { sendMessage, watchLiveness } from './peer.ts';
@@ -26,9 +27,6 @@ export const timing = {
   manifest: 300_000,
   tick: 1_000,
 } as const;
-
-/** Credentials are sent anew when less than this is left of them. Milliseconds. */
-const credentialMargin = 15 * 60_000;
 
 /** Tasks in one payload; keeps frames far below the agents' limit. */
 const tasksPerPayload = 10;

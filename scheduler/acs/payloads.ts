@@ -5,7 +5,7 @@ import { accountKeys, accountPartition, type TaskDefinitionRecord, type TaskReco
 import { applyOverrides, bodyOf } from '../tasks/index.ts';
 
 import type { AgentControlOptions } from './context.ts';
-import { issueCredentials } from './credentials.ts';
+import { RoleCredentialsSource } from './credentials.ts';
 import type { AcsTask } from './messages.ts';
 import { renderTask } from './render.ts';
 
@@ -29,9 +29,11 @@ export class PayloadSource {
   readonly #options: AgentControlOptions;
   readonly #definitions = new Map<string, TaskDefinitionRecord>();
   readonly #registryHosts: ReadonlySet<string>;
+  readonly #roles: RoleCredentialsSource;
 
   constructor(options: AgentControlOptions) {
     this.#options = options;
+    this.#roles = new RoleCredentialsSource(options);
     this.#registryHosts = new Set(options.registryHosts);
   }
 
@@ -65,7 +67,7 @@ export class PayloadSource {
   async #credentials(task: TaskRecord, roleArn: string | undefined, type: 'TaskApplication' | 'TaskExecution') {
     if (roleArn === undefined || roleArn === '') return undefined;
     try {
-      return await issueCredentials(this.#options, task.arn, roleArn, type);
+      return await this.#roles.get(task.arn, roleArn, type);
     } catch (error) {
       if (!(error instanceof AwsError)) throw error;
       throw new Unrenderable(`ResourceInitializationError: unable to assume the role ${roleArn}: ${error.message}`, {

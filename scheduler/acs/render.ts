@@ -138,7 +138,8 @@ function registryAuthentication(
   context: RenderContext,
 ): Pick<AcsContainer, 'registryAuthentication'> | object {
   const host = registryHostOf(image);
-  if (host === undefined || (host !== new URL(context.endpoint).host && !context.registryHosts.has(host))) return {};
+  if (host === undefined || !(context.registryHosts.has(host) || sameHost(host, new URL(context.endpoint).host)))
+    return {};
   return {
     registryAuthentication: {
       type: 'ecr',
@@ -151,6 +152,11 @@ function registryAuthentication(
     },
   };
 }
+
+/** `localhost:7500` and `127.0.0.1:7500` are one place. */
+const sameHost = (one: string, other: string): boolean => unnamed(one) === unnamed(other);
+
+const unnamed = (host: string): string => host.replace(/^(localhost|127(\.\d{1,3}){3}|\[::1\])(?=:|$)/, 'loopback');
 
 function renderVolume(volume: Volume): AcsTask['volumes'][number] {
   const name = volume.name ?? '';

@@ -79,6 +79,8 @@ describe('escape flags', () => {
       containers: [{ name: 'main', image: 'web', secrets: [{ name: 'A', valueFrom: 'b' }] }],
     });
     expect(refusal(secret, {}, [])).toMatch(/secrets are not supported/);
+    const roleCredentials = { credentialsId: 'a', accessKeyId: 'b', secretAccessKey: 'c', expiration: '' };
+    expect(refusal(task({}, { roleCredentials }), {}, [])).toMatch(/task roles are not supported/);
     expect(refusal(task({ NetworkMode: 'awsvpc' }), {}, [])).toMatch(/awsvpc is not supported/);
     expect(refusal(task({ NetworkMode: 'container:other' }), {}, [])).toMatch(/is not supported/);
   });

@@ -87,6 +87,9 @@ export function refusal(task: AgentTask, allow: AllowedEscapes, guarded: readonl
     const why = refuseVolume(volume, allow, guarded);
     if (why !== undefined) return `volume ${volume.name}: ${why}`;
   }
+  if (task.roleCredentials !== undefined) {
+    return 'task roles are not supported: this agent has no credentials endpoint. Use a task definition without taskRoleArn.';
+  }
   if (task.pidMode === 'host' && allow.hostPid !== true) return denied('pidMode host', 'hostPid');
   if (task.ipcMode === 'host' && allow.hostIpc !== true) return denied('ipcMode host', 'hostIpc');
   if (task.pidMode === 'task' || task.ipcMode === 'task') return 'pidMode and ipcMode task are not supported.';
