@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
 
 import { systemClock } from '@slipway/storage/clock';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { deregisterInstance } from '../cluster/index.ts';
 import { deleteService, rollService, updateService } from '../services/index.ts';
 import { newId, type TaskRecord } from '../state/index.ts';
 import { placementDemand, taskDraft, type TaskDraft } from '../tasks/index.ts';
 import { ClusterWorld, partition, ref } from './testing/cluster-world.ts';
+
+vi.setConfig({ testTimeout: 30_000 });
 
 const web = { ...ref, service: 'web' };
 const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;

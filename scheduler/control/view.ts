@@ -158,6 +158,10 @@ export class ClusterView {
   #putTask(id: string, task: TaskRecord, version: number): void {
     const before = this.tasks.get(id)?.value;
     this.tasks.set(id, { key: clusterKeys.task(id), value: task, version });
+    if (before?.instanceId !== undefined && before.instanceId !== task.instanceId) {
+      this.#byInstance.get(before.instanceId)?.delete(id);
+      this.#unindex(id);
+    }
     if (task.service !== undefined) member(this.#byService, task.service.name, id);
     if (task.instanceId !== undefined) member(this.#byInstance, task.instanceId, id);
     this.#indexTask(task);

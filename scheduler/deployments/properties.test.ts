@@ -1,8 +1,10 @@
 import * as fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { breakerThreshold, isHealthy, lowerBound, upperBound } from './index.ts';
 import { breaker, type Revision, World } from './testing/world.ts';
+
+vi.setConfig({ testTimeout: 300_000 });
 
 const runs = { nightly: 3_000, release: 10_000 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 250;
 
@@ -116,6 +118,7 @@ function checkedPass(world: World): void {
   const upper = upperBound(desired, configuration);
   const healthyBefore = healthyTasks(world);
   const tasksBefore = world.tasks.size;
+  const primaryBefore = world.primary().id;
   const plan = world.pass();
 
   const broken: string[] = [];
@@ -136,7 +139,11 @@ function checkedPass(world: World): void {
     );
     must(what !== 'deployment-failed' || Math.max(...counts) >= threshold, 'the breaker tripped too early');
     must(
-      what !== 'failure' || count < threshold || deploymentId !== primary.id || primary.rolloutState !== 'IN_PROGRESS',
+      what !== 'failure' ||
+        count < threshold ||
+        deploymentId !== primary.id ||
+        primaryBefore !== primary.id ||
+        primary.rolloutState !== 'IN_PROGRESS',
       'the breaker tripped too late',
     );
   }
@@ -152,7 +159,7 @@ function checkedPass(world: World): void {
 
 test('whatever happens, a pass keeps to the bounds, trips at the threshold and never for lack of room; a calm world converges', () => {
   fc.assert(
-    fc.property(setting, fc.array(deed, { maxLength: 120 }), (given, deeds) => {
+    fc.property(setting, fc.array(deed, { maxLength: 150, size: 'max' }), (given, deeds) => {
       const { minimumHealthyPercent, maximumPercent } = given;
       const world = new World({
         desired: given.desired,
@@ -188,7 +195,7 @@ test('whatever happens, a pass keeps to the bounds, trips at the threshold and n
 
 test('planning twice on the same state gives the same plan', () => {
   fc.assert(
-    fc.property(setting, fc.array(deed, { maxLength: 60 }), (given, deeds) => {
+    fc.property(setting, fc.array(deed, { maxLength: 60, size: 'max' }), (given, deeds) => {
       const build = (): World => {
         const world = new World({
           desired: given.desired,

@@ -1,5 +1,5 @@
 import { systemClock } from '@slipway/storage/clock';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { ClusterWorld, ref } from '../control/testing/cluster-world.ts';
 import { setFollow, updateService } from '../services/index.ts';
@@ -7,6 +7,8 @@ import type { FollowRule, TaskRecord } from '../state/index.ts';
 import { bodyOf, containersOf, findDefinition } from '../tasks/index.ts';
 import { createTriggers, type Triggers, type TriggersOptions } from './index.ts';
 import { highestVersion, newestMatch } from './wanted.ts';
+
+vi.setConfig({ testTimeout: 30_000 });
 
 const web = { ...ref, service: 'web' };
 const host = '127.0.0.1:7500';

@@ -1,0 +1,123 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+import { createPlacementIndex } from '../placement/index.ts';
+import type { InstanceRecord, TaskRecord } from '../state/index.ts';
+import { clusterKeys, toJson } from '../state/index.ts';
+import { ClusterView } from './view.ts';
+
+const memory = 100;
+
+const instance = (id: string, status: InstanceRecord['status']): InstanceRecord => ({
+  id,
+  arn: id,
+  status,
+  agentConnected: true,
+  connectivityChangedAt: 0,
+  registeredAt: 0,
+  cpu: 1000,
+  memory,
+  reservedTcpPorts: [],
+  reservedUdpPorts: [],
+  gpuIds: [],
+  attributes: [],
+  tags: {},
+  ownerArn: '',
+  version: 1,
+});
+
+const task = (id: string, instanceId: string, desired: 'RUNNING' | 'STOPPED', stopped: boolean): TaskRecord => ({
+  id,
+  arn: id,
+  taskDefinition: '',
+  group: 'service:web',
+  service: { name: 'web', deploymentId: 'd' },
+  instanceId,
+  reservation: { cpu: 0, memory: 10, tcpPorts: [], udpPorts: [], gpus: 0 },
+  desiredStatus: desired,
+  lastStatus: stopped ? 'STOPPED' : 'RUNNING',
+  healthStatus: 'UNKNOWN',
+  containers: [],
+  launchType: 'EC2',
+  createdAt: 0,
+  tags: {},
+  enableExecuteCommand: false,
+  version: 1,
+});
+
+type Row = { readonly key: string; readonly value: object | undefined };
+
+const row: fc.Arbitrary<Row> = fc.oneof(
+  fc
+    .record({ id: fc.constantFrom('i1', 'i2'), status: fc.constantFrom('ACTIVE', 'DRAINING', 'INACTIVE', 'gone') })
+    .map(({ id, status }) => ({
+      key: clusterKeys.instance(id),
+      value: status === 'gone' ? undefined : instance(id, status as InstanceRecord['status']),
+    })),
+  fc
+    .record({
+      id: fc.constantFrom('t1', 't2', 't3', 't4'),
+      on: fc.constantFrom('i1', 'i2'),
+      state: fc.constantFrom('wanted', 'stopping', 'stopped', 'gone'),
+    })
+    .map(({ id, on, state }) => ({
+      key: clusterKeys.task(id),
+      value:
+        state === 'gone' ? undefined : task(id, on, state === 'wanted' ? 'RUNNING' : 'STOPPED', state === 'stopped'),
+    })),
+);
+
+const fresh = (): ClusterView => new ClusterView('a', 'c', createPlacementIndex({ seed: 1 }));
+
+/** How many more tasks of 10 MiB the index says fit on each instance. */
+function room(view: ClusterView): Record<string, number> {
+  return Object.fromEntries(
+    ['i1', 'i2'].map((id) => {
+      const fits = Array.from({ length: memory / 10 }, (_, index) => index + 1).filter(
+        (count) =>
+          view.index.whyNot(id, {
+            group: 'x',
+            shape: { cpu: 0, memory: 10 * count, gpus: 0, tcpPorts: [], udpPorts: [], requires: [] },
+            constraints: [],
+            strategies: [],
+            kind: 'standalone',
+          }) === undefined,
+      );
+      return [id, fits.length];
+    }),
+  );
+}
+
+test('a view that followed every change knows what one that reads the outcome knows, though changes come twice or late', () => {
+  fc.assert(
+    fc.property(
+      fc.array(row, { maxLength: 60, size: 'max' }),
+      fc.array(fc.nat(), { maxLength: 20, size: 'max' }),
+      (rows, again) => {
+        const followed = fresh();
+        const outcome = new Map<string, { value: object | undefined; version: number }>();
+        const apply = (view: ClusterView, { key, value }: Row, version: number): void => {
+          if (value === undefined) view.remove(key, version);
+          else view.put({ key, value: toJson(value), version });
+        };
+        for (const [index, one] of rows.entries()) {
+          apply(followed, one, index + 1);
+          outcome.set(one.key, { value: one.value, version: index + 1 });
+          // An older state of a row that is still there must not come back.
+          const late = again[index];
+          const old = late === undefined ? undefined : rows[late % (index + 1)];
+          if (late !== undefined && old !== undefined && outcome.get(old.key)?.value !== undefined)
+            apply(followed, old, (late % (index + 1)) + 1);
+        }
+        const read = fresh();
+        for (const [key, { value, version }] of outcome) apply(read, { key, value }, version);
+        expect([...followed.tasks.keys()].toSorted()).toEqual([...read.tasks.keys()].toSorted());
+        expect([...followed.instances.keys()].toSorted()).toEqual([...read.instances.keys()].toSorted());
+        expect(new Set(followed.tasksOfService('web').map(({ id }) => id))).toEqual(
+          new Set(read.tasksOfService('web').map(({ id }) => id)),
+        );
+        expect(room(followed)).toEqual(room(read));
+      },
+    ),
+  );
+});
