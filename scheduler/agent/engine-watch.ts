@@ -40,6 +40,7 @@ export class EngineWatch {
 
   /** Resolves once the engine has answered after this call; a caller that met a failure waits here. */
   untilAnswers(): Promise<void> {
+    if (this.#stop.signal.aborted) return Promise.resolve();
     this.#set(false);
     // The event stream may not have noticed yet.
     this.#doubted.abort();
@@ -59,6 +60,8 @@ export class EngineWatch {
       try {
         await this.#follow(AbortSignal.any([this.#stop.signal, this.#doubted.signal]));
       } catch (error) {
+        // Our own end of the stream, not the engine's.
+        if (this.#stop.signal.aborted) return;
         if (this.#answers !== false) log.warn({ error }, 'the Docker engine does not answer');
         this.#set(false);
       }
