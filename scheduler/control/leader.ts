@@ -1,6 +1,6 @@
 import type { Clock } from '@slipway/storage/clock';
 import type { HeldLease, Leases } from '@slipway/storage/leases';
-import { ConditionFailed, type RecordStore, StaleEpoch } from '@slipway/storage/records';
+import { type RecordStore, StaleEpoch } from '@slipway/storage/records';
 
 import type { Log } from '../acs/index.ts';
 import type { Decision, ReconcilerOptions } from '../deployments/index.ts';
@@ -169,12 +169,8 @@ export class ClusterLeader {
   async #sweep(held: HeldLease, signal: AbortSignal): Promise<void> {
     const { records, view, clock, log, retention, lane } = this.#context;
     if (signal.aborted) return;
-    try {
-      const orphans = await lane.run(() => sweep(records, view, clock.now(), retention, held));
-      if (orphans.length > 0) log.warn({ cluster: view.name, tasks: orphans }, 'ended tasks whose instance is gone');
-    } catch (error) {
-      if (!(error instanceof ConditionFailed)) throw error;
-    }
+    const orphans = await lane.run(() => sweep(records, view, clock.now(), retention, held));
+    if (orphans.length > 0) log.warn({ cluster: view.name, tasks: orphans }, 'ended tasks whose instance is gone');
   }
 
   #tell({ service, decisions }: ServicePart): void {

@@ -1,7 +1,8 @@
 import { expect, test, vi } from 'vitest';
 
 import { createPlacementIndex } from '../placement/index.ts';
-import { clusterKeys, type TaskRecord, toJson } from '../state/index.ts';
+import { deleteService } from '../services/index.ts';
+import { clusterKeys, type ServiceRecord, type TaskRecord, toJson } from '../state/index.ts';
 import { defaultRetention, sweep } from './sweep.ts';
 import { ClusterWorld, partition, ref } from './testing/cluster-world.ts';
 import { ClusterView } from './view.ts';
@@ -68,5 +69,19 @@ test('what is over goes after an hour, but for the newest; tasks on hosts that a
   const events = await world.events();
   expect(events).toHaveLength(100);
   expect(events[0]).toBe('129');
+
+  // A deleted service goes with what it said, once its hour is over.
+  await deleteService(world.ecs, { ...ref, service: 'web' }, true);
+  const { value: draining, version } = (await records.get<ServiceRecord>(partition, clusterKeys.service('web')))!;
+  await records.commit(partition, {
+    require: [{ key: clusterKeys.service('web'), version }],
+    put: [{ key: clusterKeys.service('web'), value: toJson({ ...draining, status: 'INACTIVE' }) }],
+  });
+  for (const stored of (await records.list(partition)).records) view.put(stored);
+  await sweep(records, view, now + hour - 60_000, defaultRetention, fence);
+  expect(await world.events()).toHaveLength(100);
+  await sweep(records, view, now + hour + 60_000, defaultRetention, fence);
+  expect(await world.events()).toEqual([]);
+  expect(await records.get(partition, clusterKeys.service('web'))).toBeUndefined();
   await fence.release();
 });

@@ -1,8 +1,9 @@
-import type { Fence, Json, RecordStore } from '@slipway/storage/records';
+import type { Fence, RecordStore, Stored } from '@slipway/storage/records';
 
 import { scan } from '../cluster/index.ts';
 import { clusterKeys, clusterPartition, type TaskRecord, toJson, type TokenRecord } from '../state/index.ts';
 
+import { commitParts, type Part } from './commit.ts';
 import type { ClusterView } from './view.ts';
 
 const hour = 3_600_000;
@@ -39,33 +40,43 @@ export async function sweep(
   retention: Retention,
   fence: Fence,
 ): Promise<readonly string[]> {
-  const partition = clusterPartition(view.account, view.name);
   const orphans = orphaned(view, now);
-  for (const { task, version } of orphans) {
-    const key = clusterKeys.task(task.id);
-    const { version: committed } = await records.commit(partition, {
+  const parts: Part[] = [
+    ...orphans.map(({ task, key, version }) => ({
       require: [{ key, version }],
       put: [{ key, value: toJson(task) }],
-      fence,
-    });
-    view.put({ key, value: toJson(task), version: committed });
-  }
-  const keys = [
-    ...endedTasks(view, now, retention),
-    ...endedInstances(view, now, retention),
-    ...(await oldTokens(records, partition, now)),
-    ...(await oldEvents(records, view, retention)),
+      instances: [],
+    })),
+    ...[
+      ...endedTasks(view, now, retention),
+      ...endedInstances(view, now, retention),
+      ...(await endedServices(records, view, now, retention)),
+      ...(await oldTokens(records, view, now)),
+      ...(await oldEvents(records, view, retention)),
+    ].map(removal),
   ];
-  for (let start = 0; start < keys.length; start += batchSize) {
-    const remove = keys.slice(start, start + batchSize);
-    const { version } = await records.commit(partition, { remove, fence });
-    for (const key of remove) view.remove(key, version);
-  }
+  // What somebody else touches at this moment stays for the next time.
+  for (let start = 0; start < parts.length; start += batchSize)
+    await commitParts(records, view, parts.slice(start, start + batchSize), now, fence);
   return orphans.map(({ task }) => task.id);
 }
 
-function orphaned(view: ClusterView, now: number): { task: TaskRecord; version: number }[] {
-  return [...view.tasks.values()].flatMap(({ value: task, version }) => {
+interface Row {
+  readonly key: string;
+  readonly version: number;
+  /** Rows that go with it. */
+  readonly with?: readonly string[];
+}
+
+const removal = ({ key, version, with: others = [] }: Row): Part => ({
+  require: [{ key, version }],
+  put: [],
+  remove: [key, ...others],
+  instances: [],
+});
+
+function orphaned(view: ClusterView, now: number): (Row & { readonly task: TaskRecord })[] {
+  return [...view.tasks.values()].flatMap(({ key, value: task, version }) => {
     if (task.lastStatus === 'STOPPED' || task.instanceId === undefined) return [];
     const instance = view.instances.get(task.instanceId)?.value;
     if (instance !== undefined && instance.status !== 'INACTIVE') return [];
@@ -80,56 +91,79 @@ function orphaned(view: ClusterView, now: number): { task: TaskRecord; version: 
       stoppedAt: now,
       version: task.version + 1,
     };
-    return [{ task: ended, version }];
+    return [{ task: ended, key, version }];
   });
 }
 
-function endedTasks(view: ClusterView, now: number, retention: Retention): string[] {
-  const byGroup = new Map<string, TaskRecord[]>();
-  for (const { value: task } of view.tasks.values())
-    if (task.lastStatus === 'STOPPED') byGroup.set(task.group, [...(byGroup.get(task.group) ?? []), task]);
+function endedTasks(view: ClusterView, now: number, retention: Retention): Row[] {
+  const byGroup = new Map<string, Stored<TaskRecord>[]>();
+  for (const stored of view.tasks.values()) {
+    if (stored.value.lastStatus !== 'STOPPED') continue;
+    const group = byGroup.get(stored.value.group);
+    if (group === undefined) byGroup.set(stored.value.group, [stored]);
+    else group.push(stored);
+  }
   return [...byGroup.values()].flatMap((tasks) =>
     tasks
-      .sort((a, b) => (b.stoppedAt ?? 0) - (a.stoppedAt ?? 0))
-      .filter((task, place) => {
+      .sort((a, b) => (b.value.stoppedAt ?? 0) - (a.value.stoppedAt ?? 0))
+      .filter(({ value: task }, place) => {
         const age = now - (task.stoppedAt ?? task.createdAt);
         return age >= (place < retention.newestCount ? retention.newestEnded : retention.ended);
-      })
-      .map(({ id }) => clusterKeys.task(id)),
+      }),
   );
 }
 
-function endedInstances(view: ClusterView, now: number, retention: Retention): string[] {
+/** Deregistered instances, and loads that nobody needs any more. */
+function endedInstances(view: ClusterView, now: number, retention: Retention): Row[] {
   const gone = [...view.instances.values()].filter(
     ({ value }) => value.status === 'INACTIVE' && now - value.connectivityChangedAt >= retention.ended,
   );
-  const loads = [...view.loads.keys()].filter((id) => !view.instances.has(id));
-  return [
-    ...gone.flatMap(({ value }) => [
-      clusterKeys.instance(value.id),
-      ...(view.loads.has(value.id) ? [clusterKeys.load(value.id)] : []),
-    ]),
-    ...loads.map(clusterKeys.load),
-  ];
+  const loads = [...view.loads].filter(([id]) => !view.instances.has(id));
+  return [...gone, ...loads.map(([id, version]) => ({ key: clusterKeys.load(id), version }))];
 }
 
-async function oldTokens(records: RecordStore, partition: string, now: number): Promise<string[]> {
-  const keys: string[] = [];
-  for await (const { key, value } of scan<TokenRecord>(records, partition, clusterKeys.tokens))
-    if (now - value.createdAt >= tokenLife) keys.push(key);
-  return keys;
+/** Deleted services, with what they said. */
+async function endedServices(
+  records: RecordStore,
+  view: ClusterView,
+  now: number,
+  retention: Retention,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const { key, value: service, version } of view.services.values()) {
+    const endedAt = Math.max(service.createdAt, ...service.deployments.map(({ updatedAt }) => updatedAt));
+    if (service.status !== 'INACTIVE' || now - endedAt < retention.ended) continue;
+    const events = await keysOf(records, view, clusterKeys.serviceEvents(service.name));
+    rows.push({ key, version, with: events.map((event) => event.key) });
+  }
+  return rows;
+}
+
+async function oldTokens(records: RecordStore, view: ClusterView, now: number): Promise<Row[]> {
+  const partition = clusterPartition(view.account, view.name);
+  const rows: Row[] = [];
+  for await (const stored of scan<TokenRecord>(records, partition, clusterKeys.tokens))
+    if (now - stored.value.createdAt >= tokenLife) rows.push(stored);
+  return rows;
 }
 
 /** Lines beyond the newest hundred; keys sort newest first. */
-async function oldEvents(records: RecordStore, view: ClusterView, retention: Retention): Promise<string[]> {
+async function oldEvents(records: RecordStore, view: ClusterView, retention: Retention): Promise<Row[]> {
   const partition = clusterPartition(view.account, view.name);
-  const keys: string[] = [];
-  for (const name of view.services.keys()) {
-    const prefix = clusterKeys.serviceEvents(name);
+  const rows: Row[] = [];
+  for (const { value: service } of view.services.values()) {
+    if (service.status === 'INACTIVE') continue;
+    const prefix = clusterKeys.serviceEvents(service.name);
     const page = await records.list(partition, { prefix, limit: retention.events });
     const last = page.records.at(-1)?.key;
-    if (!page.more || last === undefined) continue;
-    for await (const { key } of scan<Json>(records, partition, prefix, last)) keys.push(key);
+    if (page.more && last !== undefined) rows.push(...(await keysOf(records, view, prefix, last)));
   }
-  return keys;
+  return rows;
+}
+
+async function keysOf(records: RecordStore, view: ClusterView, prefix: string, after?: string): Promise<Row[]> {
+  const rows: Row[] = [];
+  for await (const { key, version } of scan(records, clusterPartition(view.account, view.name), prefix, after))
+    rows.push({ key, version });
+  return rows;
 }

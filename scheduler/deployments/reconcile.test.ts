@@ -436,6 +436,16 @@ describe('the end of a service', () => {
     expect(world.service.status).toBe('INACTIVE');
   });
 
+  test('does not wait for a host that is lost', () => {
+    const world = new World({ desired: 1 });
+    world.calm();
+    world.hosts[0]!.condition = 'lost';
+    world.service = { ...world.service, status: 'DRAINING', desiredCount: 0 };
+    world.calm();
+    expect(world.service.status).toBe('INACTIVE');
+    expect(world.live()).toMatchObject([{ desiredStatus: 'STOPPED' }]);
+  });
+
   test('also after a failed deployment', () => {
     const world = new World({ desired: 1, configuration: { circuitBreaker: breaker(false) } });
     world.calm();

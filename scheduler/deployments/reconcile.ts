@@ -84,7 +84,9 @@ function settle(pass: Pass): void {
   const census = takeCensus(pass, primary);
   const wanted = pass.service.desiredCount;
   if (pass.service.status === 'DRAINING') {
-    if (census.keep.length + census.outgoing.length + census.stopping.length > 0) return;
+    // Tasks on lost hosts have their order to stop; the service does not wait for hosts that may never come back.
+    const leaving = census.stopping.filter(({ host }) => host !== 'lost').length;
+    if (census.keep.length + census.outgoing.length + leaving > 0) return;
     pass.service = { ...pass.service, status: 'INACTIVE', desiredCount: 0, steady: false };
     for (const deployment of pass.deployments()) pass.change(deployment.id, { status: 'INACTIVE' });
     pass.decisions.push({ what: 'service-inactive', why: 'deleted, and its last task has stopped' });
