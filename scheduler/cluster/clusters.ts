@@ -138,7 +138,7 @@ async function remainsOf(context: EcsContext, partition: string): Promise<string
     if (isLive(value)) throw contains('Tasks', 'Tasks are active');
     remains.push(key);
   }
-  for (const prefix of [clusterKeys.events, clusterKeys.tokens]) {
+  for (const prefix of [clusterKeys.events, clusterKeys.histories, clusterKeys.tokens]) {
     for await (const { key } of scan(context.records, partition, prefix)) remains.push(key);
   }
   return remains;

@@ -6,6 +6,7 @@ import { attributeOperations } from './attributes.ts';
 import { clusterOperations } from './clusters.ts';
 import { containerInstanceOperations } from './container-instances.ts';
 import type { EcsOptions } from './options.ts';
+import { serviceDeploymentOperations } from './service-deployments.ts';
 import { serviceOperations } from './services.ts';
 import { tagOperations } from './tags.ts';
 import { taskDefinitionOperations } from './task-definitions.ts';
@@ -24,6 +25,7 @@ export function createEcs(options: EcsOptions): ServiceDefinition {
       ...taskOperations(options),
       ...taskListOperations(options),
       ...serviceOperations(options),
+      ...serviceDeploymentOperations(options),
       ...containerInstanceOperations(options),
       ...attributeOperations(options),
       ...tagOperations(options),

@@ -16,10 +16,14 @@ import {
   waitUntilServicesInactive,
   waitUntilServicesStable,
 } from '@aws-sdk/client-ecs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { findService, rollService, setFollow } from '../services/index.ts';
 import { account, openApi, type TestApi } from './testing/open-api.ts';
+import { playAgent } from './testing/play-agent.ts';
+
+// Some tests wait for the reconciler and for the SDK's waiters, which poll once a second at best.
+vi.setConfig({ testTimeout: 30_000 });
 
 let api: TestApi;
 let cluster: string;
@@ -47,27 +51,6 @@ async function described(service = 'web'): Promise<Service> {
 
 const tasksOf = async (desiredStatus: 'RUNNING' | 'STOPPED' = 'RUNNING'): Promise<string[]> =>
   (await api.ecs.send(new ListTasksCommand({ cluster, serviceName: 'web', desiredStatus }))).taskArns ?? [];
-
-/** Plays the agent until stopped: every wanted task runs, every unwanted one has ended. */
-function playAgent(): Disposable {
-  const stop = new AbortController();
-  const play = async (): Promise<void> => {
-    const done = new Set<string>();
-    while (!stop.signal.aborted) {
-      for (const status of ['RUNNING', 'STOPPED'] as const) {
-        for (const task of await tasksOf(status)) {
-          if (done.has(`${task} ${status}`)) continue;
-          done.add(`${task} ${status}`);
-          await api.report(task, status, status === 'STOPPED' ? 0 : undefined);
-        }
-      }
-      await api.context.clock.sleep(20);
-    }
-  };
-  const playing = play();
-  playing.catch(() => undefined);
-  return { [Symbol.dispose]: () => stop.abort() };
-}
 
 const waiter = () => ({ client: api.ecs, maxWaitTime: 20, minDelay: 1, maxDelay: 1 });
 
@@ -108,6 +91,17 @@ describe('services', () => {
           launchType: 'EC2',
           rolloutState: 'IN_PROGRESS',
           rolloutStateReason: expect.stringMatching(/^ECS deployment ecs-svc\/\d{19} in progress\.$/) as string,
+        },
+      ],
+      currentServiceDeployment: expect.stringMatching(
+        new RegExp(`:service-deployment/${cluster}/web/[A-Za-z0-9]{21}$`),
+      ) as string,
+      currentServiceRevisions: [
+        {
+          arn: expect.stringMatching(new RegExp(`:service-revision/${cluster}/web/\\d{19}$`)) as string,
+          requestedTaskCount: 0,
+          runningTaskCount: 0,
+          pendingTaskCount: 0,
         },
       ],
       events: [],
@@ -179,7 +173,7 @@ describe('services', () => {
       propagateTags: 'SERVICE',
       tags: [{ key: 'team', value: 'a' }],
     });
-    using _ = playAgent();
+    using _ = playAgent(api, cluster, 'web');
     await waitUntilServicesStable(waiter(), { cluster, services: ['web'] });
     const stable = await described();
     expect(stable).toMatchObject({ runningCount: 2, pendingCount: 0, taskDefinition: first.taskDefinitionArn });

@@ -1,5 +1,5 @@
-import { activeCluster, invalidParameter, parseMember, scan } from '../cluster/index.ts';
-import { parseLaunchType } from '../services/index.ts';
+import { activeCluster, invalidParameter, parseMember, scan, serviceNotFound } from '../cluster/index.ts';
+import { findService, parseLaunchType } from '../services/index.ts';
 import { arns, clusterKeys, clusterPartition, type TaskRecord } from '../state/index.ts';
 import { getProtection, setProtection } from '../tasks/index.ts';
 import { checkList, inCluster, instanceResource, taskResources } from './access.ts';
@@ -46,6 +46,8 @@ export function taskListOperations(options: EcsOptions): EcsOperations {
         const home = homeOf(options, call);
         const instance = containerInstance && parseMember('container-instance', containerInstance, ref.cluster, home);
         const service = serviceName && parseMember('service', serviceName, ref.cluster, home);
+        if (service !== undefined && (await findService(options, { ...ref, service })) === undefined)
+          throw serviceNotFound();
         const scope = ['ListTasks', ref.cluster, startedBy, service, ofFamily, instance, desiredStatus, launchType];
         const rows = scan<TaskRecord>(
           options.records,

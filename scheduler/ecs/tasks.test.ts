@@ -12,10 +12,13 @@ import {
   waitUntilTasksRunning,
   waitUntilTasksStopped,
 } from '@aws-sdk/client-ecs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { clusterKeys, clusterPartition, idOf } from '../state/index.ts';
 import { account, openApi, type TestApi } from './testing/open-api.ts';
+
+// Some tests wait for the reconciler and for the SDK's waiters, which poll once a second at best.
+vi.setConfig({ testTimeout: 30_000 });
 
 let api: TestApi;
 let cluster: string;
@@ -370,6 +373,7 @@ describe('StartTask, StopTask, ListTasks, DescribeTasks', () => {
     expect(await list({})).toEqual([taskA]);
     expect(await list({ desiredStatus: 'STOPPED' })).toEqual([taskB]);
     expect(await list({ desiredStatus: 'PENDING' })).toEqual([]);
+    await expect(list({ serviceName: 'nothing' })).rejects.toMatchObject({ name: 'ServiceNotFoundException' });
     await expect(list({ startedBy: 'x', family: a.family })).rejects.toMatchObject({
       name: 'InvalidParameterException',
     });

@@ -38,7 +38,10 @@ export function startDeployment(service: ServiceRecord, start: DeploymentStart):
     ...service,
     taskDefinition: start.taskDefinition,
     deployments: [
-      newDeployment(start),
+      {
+        ...newDeployment(start),
+        replaces: service.deployments.filter(({ status }) => status !== 'INACTIVE').map(({ id }) => id),
+      },
       ...service.deployments.map((deployment) =>
         deployment.status === 'PRIMARY'
           ? { ...deployment, status: 'ACTIVE' as const, updatedAt: start.now }

@@ -1,6 +1,16 @@
 export { configurationView, defaultConfiguration, parseConfiguration } from './configuration.ts';
+export { countTasks, type DeploymentCounts } from './counts.ts';
 export { type DeploymentStart, newDeployment, primaryOf, startDeployment } from './deployment.ts';
 export { followTag, formatFollow, parseFollow, withTags } from './follow.ts';
+export {
+  briefView,
+  deploymentArn,
+  type Historic,
+  revisionArn,
+  revisionView,
+  serviceDeploymentView,
+  statusOf,
+} from './history-view.ts';
 export { parseCreate, parseLaunchType, parseUpdate } from './request.ts';
 export { serviceViews } from './service-view.ts';
 export {

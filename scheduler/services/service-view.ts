@@ -1,26 +1,20 @@
 import type { Deployment, Service, ServiceField } from '@aws-sdk/client-ecs';
 
-import { type ClusterRef, type EcsContext, scan, tagList } from '../cluster/index.ts';
+import { type ClusterRef, type EcsContext, tagList } from '../cluster/index.ts';
 import {
   arns,
   clusterKeys,
   clusterPartition,
   type DeploymentRecord,
-  isPending,
   type ServiceEventRecord,
   type ServiceRecord,
-  type TaskRecord,
 } from '../state/index.ts';
 import { configurationView } from './configuration.ts';
+import { countTasks, type DeploymentCounts } from './counts.ts';
+import { primaryOf } from './deployment.ts';
+import { deploymentArn, revisionArn } from './history-view.ts';
 
 const newestEvents = 100;
-
-/** Tasks of one deployment, by what they are doing. */
-interface Counts {
-  desired: number;
-  running: number;
-  pending: number;
-}
 
 /** Services as DescribeServices gives them back, in the order given, with counts taken at the time of the call. */
 export async function serviceViews(
@@ -31,16 +25,13 @@ export async function serviceViews(
 ): Promise<Service[]> {
   if (services.length === 0) return [];
   const partition = clusterPartition(ref.account, ref.cluster);
-  const counts = new Map<string, Counts>();
-  for await (const { value } of scan<TaskRecord>(context.records, partition, clusterKeys.tasks)) {
-    if (value.service !== undefined) tally(counts.getOrInsertComputed(countsKey(value.service), zero), value);
-  }
+  const counts = await countTasks(context, ref);
   return Promise.all(
     services.map(async (service) => {
       const prefix = clusterKeys.serviceEvents(service.name);
       const events = await context.records.list<ServiceEventRecord>(partition, { prefix, limit: newestEvents });
-      return serviceView(context.region, ref, service, {
-        counts: (deployment) => counts.get(countsKey({ name: service.name, deploymentId: deployment.id })) ?? zero(),
+      return serviceView(context, ref, service, {
+        counts: ({ id }) => counts(service.name, id),
         events: events.records.map(({ value }) => value),
         include,
       });
@@ -48,29 +39,20 @@ export async function serviceViews(
   );
 }
 
-const zero = (): Counts => ({ desired: 0, running: 0, pending: 0 });
-
-const countsKey = (service: { readonly name: string; readonly deploymentId: string }): string =>
-  `${service.name} ${service.deploymentId}`;
-
-function tally(counts: Counts, task: TaskRecord): void {
-  if (task.desiredStatus === 'RUNNING') counts.desired++;
-  if (task.lastStatus === 'RUNNING') counts.running++;
-  else if (isPending(task)) counts.pending++;
-}
-
 interface ViewParts {
-  readonly counts: (deployment: DeploymentRecord) => Counts;
+  readonly counts: (deployment: DeploymentRecord) => DeploymentCounts;
   readonly events: readonly ServiceEventRecord[];
   readonly include: readonly ServiceField[];
 }
 
-function serviceView(region: string, ref: ClusterRef, service: ServiceRecord, parts: ViewParts): Service {
+function serviceView(context: EcsContext, ref: ClusterRef, service: ServiceRecord, parts: ViewParts): Service {
+  const named = { ...ref, service: service.name };
+  const primary = primaryOf(service);
   const totals = service.deployments.map(parts.counts);
   return {
     serviceArn: service.arn,
     serviceName: service.name,
-    clusterArn: arns.cluster(region, ref.account, ref.cluster),
+    clusterArn: arns.cluster(context.region, ref.account, ref.cluster),
     status: service.status,
     desiredCount: service.desiredCount,
     runningCount: totals.reduce((sum, { running }) => sum + running, 0),
@@ -83,6 +65,17 @@ function serviceView(region: string, ref: ClusterRef, service: ServiceRecord, pa
     deployments: service.deployments
       .filter(({ status }) => status !== 'INACTIVE')
       .map((deployment) => deploymentView(service, deployment, parts.counts(deployment))),
+    ...(primary === undefined || primary.cause.kind === 'rollback' || service.status !== 'ACTIVE'
+      ? {}
+      : { currentServiceDeployment: deploymentArn(context, named, primary.id) }),
+    currentServiceRevisions: service.deployments
+      .filter(({ status }) => status !== 'INACTIVE')
+      .map((deployment) => ({
+        arn: revisionArn(context, named, deployment.id),
+        requestedTaskCount: deployment === primary ? service.desiredCount : parts.counts(deployment).desired,
+        runningTaskCount: parts.counts(deployment).running,
+        pendingTaskCount: parts.counts(deployment).pending,
+      })),
     events: parts.events.map(({ id, createdAt, message }) => ({ id, createdAt: new Date(createdAt), message })),
     loadBalancers: [],
     serviceRegistries: [],
@@ -103,7 +96,7 @@ function serviceView(region: string, ref: ClusterRef, service: ServiceRecord, pa
   };
 }
 
-function deploymentView(service: ServiceRecord, deployment: DeploymentRecord, counts: Counts): Deployment {
+function deploymentView(service: ServiceRecord, deployment: DeploymentRecord, counts: DeploymentCounts): Deployment {
   return {
     id: deployment.id,
     status: deployment.status,

@@ -23,6 +23,7 @@ import {
 import { stableJson } from '../tasks/index.ts';
 import { newDeployment, primaryOf, startDeployment } from './deployment.ts';
 import { followTag, formatFollow, withTags } from './follow.ts';
+import { writeHistory } from './history.ts';
 
 /** Names one service. */
 export interface ServiceRef extends ClusterRef {
@@ -108,6 +109,7 @@ export async function createService(
       draft.tags,
     );
     tx.put(key, toJson(created));
+    await writeHistory(tx, undefined, created, now);
     return created;
   });
 }
@@ -209,7 +211,7 @@ export async function setFollow(
  * @throws ServiceNotFoundException, ServiceNotActiveException when its status is not among `statuses`
  */
 export async function changeService(
-  context: Pick<EcsContext, 'records'>,
+  context: Pick<EcsContext, 'records' | 'clock'>,
   ref: ServiceRef,
   change: (service: ServiceRecord) => ServiceRecord,
   statuses: readonly ServiceRecord['status'][] = ['ACTIVE'],
@@ -221,7 +223,10 @@ export async function changeService(
     if (before === undefined) throw serviceNotFound();
     if (!statuses.includes(before.status)) throw serviceNotActive();
     const after = change(before);
-    if (after !== before) tx.put(key, toJson(after));
+    if (after !== before) {
+      tx.put(key, toJson(after));
+      await writeHistory(tx, before, after, context.clock.now());
+    }
     return { before, after };
   });
 }
@@ -231,10 +236,13 @@ async function requireCluster(tx: Transaction): Promise<void> {
   if (cluster?.status !== 'ACTIVE') throw clusterNotFound();
 }
 
-/** Whether a repeated CreateService asks for what the service already is. */
+/** Whether a repeated CreateService asks for what the service already is. How many daemons there are is not the author's choice. */
 function wantsTheSame(service: ServiceRecord, draft: ServiceDraft): boolean {
-  const { createdBy: _, ...wanted } = draft;
-  return Object.entries(wanted).every(
-    ([member, value]) => stableJson(value) === stableJson(service[member as keyof ServiceRecord]),
+  const { createdBy: _, desiredCount, ...wanted } = draft;
+  return (
+    (draft.schedulingStrategy === 'DAEMON' || desiredCount === service.desiredCount) &&
+    Object.entries(wanted).every(
+      ([member, value]) => stableJson(value) === stableJson(service[member as keyof ServiceRecord]),
+    )
   );
 }

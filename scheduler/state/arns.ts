@@ -10,4 +10,9 @@ export const arns = {
     `arn:aws:ecs:${region}:${account}:container-instance/${cluster}/${id}`,
   taskDefinition: (region: string, account: string, family: string, revision: number): string =>
     `arn:aws:ecs:${region}:${account}:task-definition/${family}:${revision}`,
+  serviceDeployment: (region: string, account: string, cluster: string, service: string, id: string): string =>
+    `arn:aws:ecs:${region}:${account}:service-deployment/${cluster}/${service}/${id}`,
+  /** `number` is that of the deployment: `ecs-svc/<number>`. Terraform finds a service's deployment by it. */
+  serviceRevision: (region: string, account: string, cluster: string, service: string, number: string): string =>
+    `arn:aws:ecs:${region}:${account}:service-revision/${cluster}/${service}/${number}`,
 } as const;

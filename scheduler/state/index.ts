@@ -7,6 +7,7 @@ export type {
   ClusterRecord,
   ContainerRecord,
   DeploymentConfiguration,
+  DeploymentHistoryRecord,
   DeploymentRecord,
   FamilyRecord,
   FollowRule,

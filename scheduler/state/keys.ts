@@ -34,6 +34,11 @@ export const clusterKeys = {
   serviceEvent: (service: string, createdAt: number, id: string): string =>
     `event/${service}/${String(Number.MAX_SAFE_INTEGER - createdAt).padStart(16, '0')}/${id}`,
   serviceEvents: (service: string): string => `event/${service}/`,
+  /** `deploymentId` is `ecs-svc/<digits>`; the key ends in the digits. */
+  deploymentHistory: (service: string, deploymentId: string): string =>
+    `history/${service}/${deploymentId.slice(deploymentId.lastIndexOf('/') + 1)}`,
+  deploymentHistories: (service: string): string => `history/${service}/`,
+  histories: 'history/',
   token: (operation: TokenRecord['operation'], token: string): string => `token/${operation}/${token}`,
   tokens: 'token/',
   /** A server that holds agents' connections of this cluster; renewed while it lives. */

@@ -208,6 +208,24 @@ export interface DeploymentRecord {
   readonly cause: { readonly kind: 'api' | 'push' | 'webhook' | 'rollback'; readonly detail?: string };
   /** Set once it has been COMPLETED; what rollback looks for. */
   readonly completedAt?: number;
+  /** Ids of the deployments that still had tasks when it began. */
+  readonly replaces?: readonly string[];
+}
+
+/** A deployment as it was last seen, kept when its service no longer needs it: what ListServiceDeployments tells. */
+export interface DeploymentHistoryRecord {
+  readonly deployment: DeploymentRecord;
+  /** The service's configuration at that time. */
+  readonly configuration: DeploymentConfiguration;
+  readonly desiredCount: number;
+  /** When the row was written. */
+  readonly seenAt: number;
+  /** Set when its failure was answered by a rollback: to which deployment, and how far that got. */
+  readonly rollback?: {
+    readonly to: string;
+    readonly reason: string;
+    readonly state: DeploymentRecord['rolloutState'];
+  };
 }
 
 /** A service with the deployments that still matter: the PRIMARY first, then ACTIVE ones, then the newest completed for rollback. */

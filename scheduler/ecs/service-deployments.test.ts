@@ -1,0 +1,188 @@
+import {
+  CreateClusterCommand,
+  CreateServiceCommand,
+  DescribeServiceDeploymentsCommand,
+  DescribeServiceRevisionsCommand,
+  DescribeServicesCommand,
+  ListServiceDeploymentsCommand,
+  type ListServiceDeploymentsCommandInput,
+  UpdateServiceCommand,
+} from '@aws-sdk/client-ecs';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+
+import { openApi, type TestApi } from './testing/open-api.ts';
+import { playAgent } from './testing/play-agent.ts';
+
+// Some tests wait for the reconciler and for the SDK's waiters, which poll once a second at best.
+vi.setConfig({ testTimeout: 30_000 });
+
+let api: TestApi;
+let cluster: string;
+let clusters = 0;
+beforeAll(async () => {
+  api = await openApi();
+});
+afterAll(() => api[Symbol.asyncDispose]());
+
+async function newCluster(): Promise<void> {
+  cluster = `history-${++clusters}`;
+  await api.ecs.send(new CreateClusterCommand({ clusterName: cluster }));
+}
+
+const list = async (input: Partial<ListServiceDeploymentsCommandInput> = {}) =>
+  (await api.ecs.send(new ListServiceDeploymentsCommand({ cluster, service: 'web', ...input }))).serviceDeployments ??
+  [];
+
+const describeOne = async (arn: string | undefined) =>
+  (await api.ecs.send(new DescribeServiceDeploymentsCommand({ serviceDeploymentArns: [arn ?? ''] })))
+    .serviceDeployments?.[0];
+
+const update = (input: object) => api.ecs.send(new UpdateServiceCommand({ cluster, service: 'web', ...input }));
+
+describe('service deployments', () => {
+  test('Terraform finds the deployment of an update by the number of its revision, and sees it succeed', async () => {
+    await newCluster();
+    await api.addInstance({ cluster });
+    const first = await api.define();
+    const second = await api.define();
+    await api.ecs.send(
+      new CreateServiceCommand({
+        cluster,
+        serviceName: 'web',
+        taskDefinition: first.taskDefinitionArn,
+        desiredCount: 1,
+      }),
+    );
+    using _ = playAgent(api, cluster, 'web');
+    await expect.poll(async () => (await list())[0]?.status, { timeout: 10_000 }).toBe('SUCCESSFUL');
+
+    const started = new Date();
+    const { service } = await update({ taskDefinition: second.taskDefinitionArn });
+    const number = service?.deployments?.find(({ status }) => status === 'PRIMARY')?.id?.split('/')[1] ?? '';
+    const [newest] = await list({ createdAt: { after: started } });
+    expect(newest?.targetServiceRevisionArn?.endsWith(`/${number}`)).toBe(true);
+    expect(newest?.serviceDeploymentArn).toBe(service?.currentServiceDeployment);
+    await expect
+      .poll(async () => (await describeOne(newest?.serviceDeploymentArn))?.status, { timeout: 10_000 })
+      .toBe('SUCCESSFUL');
+    const done = await describeOne(newest?.serviceDeploymentArn);
+    expect(done).toMatchObject({
+      targetServiceRevision: { requestedTaskCount: 1, runningTaskCount: 1, pendingTaskCount: 0 },
+      sourceServiceRevisions: [{ arn: expect.stringContaining(':service-revision/') as string }],
+      finishedAt: expect.any(Date) as Date,
+      deploymentCircuitBreaker: { status: 'DISABLED' },
+    });
+    expect((await list()).map(({ status }) => status)).toEqual(['SUCCESSFUL', 'SUCCESSFUL']);
+    expect(await list({ status: ['IN_PROGRESS'] })).toEqual([]);
+
+    const { serviceRevisions } = await api.ecs.send(
+      new DescribeServiceRevisionsCommand({ serviceRevisionArns: [done?.targetServiceRevision?.arn ?? ''] }),
+    );
+    expect(serviceRevisions).toMatchObject([{ taskDefinition: second.taskDefinitionArn, launchType: 'EC2' }]);
+  });
+
+  test('a deployment that is superseded has STOPPED', async () => {
+    await newCluster();
+    const first = await api.define();
+    const second = await api.define();
+    await api.ecs.send(
+      new CreateServiceCommand({
+        cluster,
+        serviceName: 'web',
+        taskDefinition: first.taskDefinitionArn,
+        desiredCount: 1,
+      }),
+    );
+    await update({ taskDefinition: second.taskDefinitionArn });
+    expect((await list()).map(({ status }) => status)).toEqual(['IN_PROGRESS', 'STOPPED']);
+  });
+
+  test('a deployment that trips the circuit breaker ends as ROLLBACK_SUCCESSFUL', async () => {
+    await newCluster();
+    await api.addInstance({ cluster });
+    const good = await api.define();
+    const bad = await api.define();
+    await api.ecs.send(
+      new CreateServiceCommand({
+        cluster,
+        serviceName: 'web',
+        taskDefinition: good.taskDefinitionArn,
+        desiredCount: 1,
+        deploymentConfiguration: {
+          deploymentCircuitBreaker: {
+            enable: true,
+            rollback: true,
+            thresholdConfiguration: { type: 'COUNT', value: 1 },
+          },
+        },
+      }),
+    );
+    let breaks = false;
+    using _ = playAgent(api, cluster, 'web', () => breaks);
+    await expect.poll(async () => (await list())[0]?.status, { timeout: 10_000 }).toBe('SUCCESSFUL');
+    breaks = true;
+    const { service } = await update({ taskDefinition: bad.taskDefinitionArn });
+    await expect
+      .poll(async () => (await describeOne(service?.currentServiceDeployment))?.status, { timeout: 10_000 })
+      .toMatch(/^ROLLBACK_/);
+    breaks = false;
+    await expect
+      .poll(async () => (await describeOne(service?.currentServiceDeployment))?.status, { timeout: 10_000 })
+      .toBe('ROLLBACK_SUCCESSFUL');
+    const end = await describeOne(service?.currentServiceDeployment);
+    expect(end).toMatchObject({
+      rollback: { serviceRevisionArn: expect.stringContaining(':service-revision/') as string },
+      deploymentCircuitBreaker: { status: 'TRIGGERED', threshold: 1 },
+    });
+    const { services } = await api.ecs.send(new DescribeServicesCommand({ cluster, services: ['web'] }));
+    expect(services?.[0]?.taskDefinition).toBe(good.taskDefinitionArn);
+
+    // It stays so when the service has moved on and forgotten both.
+    await update({ forceNewDeployment: true });
+    await expect
+      .poll(async () => (await list()).map(({ status }) => status), { timeout: 10_000 })
+      .toEqual(['SUCCESSFUL', 'ROLLBACK_SUCCESSFUL', 'SUCCESSFUL']);
+  });
+
+  test('pages join to the whole list, newest first', async () => {
+    await newCluster();
+    const { taskDefinitionArn } = await api.define();
+    await api.ecs.send(
+      new CreateServiceCommand({ cluster, serviceName: 'web', taskDefinition: taskDefinitionArn, desiredCount: 0 }),
+    );
+    for (let n = 0; n < 3; n++) await update({ forceNewDeployment: true });
+    const whole = (await list()).map(({ serviceDeploymentArn }) => serviceDeploymentArn);
+    expect(whole).toHaveLength(4);
+    const seen: (string | undefined)[] = [];
+    let nextToken: string | undefined;
+    do {
+      const page = await api.ecs.send(
+        new ListServiceDeploymentsCommand({
+          cluster,
+          service: 'web',
+          maxResults: 3,
+          ...(nextToken ? { nextToken } : {}),
+        }),
+      );
+      seen.push(...(page.serviceDeployments ?? []).map(({ serviceDeploymentArn }) => serviceDeploymentArn));
+      nextToken = page.nextToken;
+    } while (nextToken !== undefined);
+    expect(seen).toEqual(whole);
+  });
+
+  test('unknown services, deployments and malformed ARNs are told apart', async () => {
+    await newCluster();
+    await expect(list()).rejects.toMatchObject({ name: 'ServiceNotFoundException' });
+    const missing = `arn:aws:ecs:us-east-1:000000000000:service-deployment/${cluster}/web/nothing`;
+    const { serviceDeployments, failures } = await api.ecs.send(
+      new DescribeServiceDeploymentsCommand({ serviceDeploymentArns: [missing] }),
+    );
+    expect({ serviceDeployments, failures }).toEqual({
+      serviceDeployments: [],
+      failures: [{ arn: missing, reason: 'MISSING' }],
+    });
+    await expect(describeOne('arn:aws:ecs:us-east-1:000000000000:service/x/y')).rejects.toMatchObject({
+      name: 'InvalidParameterException',
+    });
+  });
+});
