@@ -5,6 +5,7 @@ import type { ReferenceCaller, ReferenceInput } from './reference.ts';
 const accounts = ['111111111111', '222222222222'] as const;
 const A = accounts[0];
 const B = accounts[1];
+const nobody = `arn:aws:iam::${A}:user/nobody`;
 const names = ['team-a/web', 'team-a/api', 'team-b/web', 'prod', 'production-x', 'a*b', 'bob'] as const;
 
 const callers: readonly ReferenceCaller[] = [
@@ -99,6 +100,8 @@ const resourcePattern = fc.oneof(
       "arn:aws:ecr:*:*:repository/${aws:PrincipalTag/none, 'prod'}*",
       'arn:aws:ecr:*:*:repository/a${*}b',
       `arn:aws:ecr:*:1*1:repository/*`,
+      'arn:aws:ecs:*:task-definition/web:*',
+      'arn:aws:ecs:us-east-1:*:1',
     ),
   },
 );
@@ -212,17 +215,37 @@ const conditions = fc
   .array(fc.oneof({ weight: 8, arbitrary: condition }, { weight: 1, arbitrary: nullCondition }), { maxLength: 2 })
   .map((blocks) => Object.assign({}, ...blocks) as Record<string, unknown>);
 
-const principalName = fc.constantFrom(
-  '*',
-  A,
-  B,
-  `arn:aws:iam::${A}:root`,
-  ...callers.filter(({ account, type }) => account !== '' && type !== 'root').map(({ arn }) => arn),
-  ...callers.filter(({ id }) => /^A(?:IDA|ROA)/.test(id)).map(({ id }) => id),
-  `arn:aws:iam::${A}:role/path/ci`,
-  'AROACICICICICICICICI22',
-  `arn:aws:iam::${A}:user/nobody`,
+/** Stand-ins for what the caller of the request is, put in by {@link naming}; otherwise policies would seldom name it. */
+const standIns = ['SELF', 'SELF-ID', 'ISSUER', 'ISSUER-ID', 'ACCOUNT', 'ROOT'] as const;
+const principalName = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(...standIns) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(
+      '*',
+      A,
+      B,
+      `arn:aws:iam::${A}:root`,
+      `arn:aws:iam::${A}:role/path/ci`,
+      'AROACICICICICICICICI22',
+      nobody,
+    ),
+  },
 );
+
+function naming(caller: ReferenceCaller, text: string): string {
+  const self = caller.type === 'service' ? nobody : caller.arn;
+  const selfId = /^A(?:IDA|ROA)/.test(caller.id) ? caller.id : nobody;
+  const account = caller.account === '' ? A : caller.account;
+  return text
+    .replaceAll('"SELF"', `"${self}"`)
+    .replaceAll('"SELF-ID"', `"${selfId}"`)
+    .replaceAll('"ISSUER"', `"${caller.issuerArn ?? nobody}"`)
+    .replaceAll('"ISSUER-ID"', `"${caller.issuerId ?? nobody}"`)
+    .replaceAll('"ACCOUNT"', `"${account}"`)
+    .replaceAll('"ROOT"', `"arn:aws:iam::${account}:root"`);
+}
+
 const principal = fc.oneof(
   fc.constant('*' as const),
   oneOrMore(principalName).map((AWS) => ({ AWS })),
@@ -285,6 +308,10 @@ const context: fc.Arbitrary<ReferenceInput['context']> = fc
   )
   .map((entries) => Object.fromEntries(entries));
 
+/** Present `parts` times out of `parts + 2`. */
+const sometimes = <T>(parts: number, arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.oneof({ weight: 2, arbitrary: fc.constant(undefined) }, { weight: parts, arbitrary });
+
 /** A caller with policies, and a request. */
 export const anyInput: fc.Arbitrary<ReferenceInput> = fc
   .record({
@@ -293,22 +320,23 @@ export const anyInput: fc.Arbitrary<ReferenceInput> = fc
     resource,
     owner: fc.constantFrom(...accounts),
     identity: fc.array(policyText('identity'), { maxLength: 3 }),
-    boundary: fc.option(policyText('identity'), { nil: undefined, freq: 3 }),
-    session: fc.option(fc.array(policyText('identity'), { minLength: 1, maxLength: 2 }), { nil: undefined, freq: 3 }),
+    boundary: sometimes(1, policyText('identity')),
+    session: sometimes(1, fc.array(policyText('identity'), { minLength: 1, maxLength: 2 })),
     restrictions: fc.oneof(
       { weight: 5, arbitrary: fc.constant([] as string[]) },
       { weight: 1, arbitrary: fc.array(policyText('identity'), { maxLength: 2 }) },
     ),
-    resourcePolicy: fc.option(policyText('resource'), { nil: undefined, freq: 1 }),
-    trustPolicy: fc.option(policyText('trust'), { nil: undefined, freq: 1 }),
+    resourcePolicy: sometimes(4, policyText('resource')),
+    trustPolicy: sometimes(4, policyText('trust')),
     context,
   })
   .map(({ owner, trustPolicy, resourcePolicy, ...input }) => {
     const trust = input.action === 'sts:AssumeRole';
+    const text = trust ? trustPolicy : resourcePolicy;
     return {
       ...input,
       trust,
-      resourcePolicy: trust ? trustPolicy : resourcePolicy,
+      resourcePolicy: text === undefined ? undefined : naming(input.caller, text),
       resourceAccount: /^arn:[^:]*:[^:]*:[^:]*:(\d{12}):/.exec(input.resource)?.[1] ?? owner,
     };
   });
