@@ -50,6 +50,7 @@ class Rebalancer {
   readonly #tasksOn = new Map<string, Map<string, PlacedTask>>();
   readonly #groupBudget = new Map<string, number>();
   readonly #inUseBefore: number;
+  readonly #requests = new WeakMap<PlacementRequest, PlacementRequest>();
   readonly #moves: Move[] = [];
   readonly #moved = new Set<string>();
   readonly #freed: string[] = [];
@@ -168,16 +169,25 @@ class Rebalancer {
 
   /** Places the task anew among the instances that are open; leaves it where it was when that fails. */
   #moveInThought(task: PlacedTask, strategies?: readonly StrategySpec[]): string | undefined {
-    const request = this.#options.requestOf(task)!;
-    const spreads = strategies ?? request.strategies.filter(({ type }) => type === 'spread');
+    const request = this.#packed(this.#options.requestOf(task)!, strategies);
     this.#work.removeTask(task.id);
-    const answer = this.#work.place({ ...request, strategies: [...spreads, { type: 'slipway:best-fit' }] });
-    if ('unplaceable' in answer) {
+    const reservation = this.#work.reserve(request);
+    if (reservation === undefined) {
       this.#work.addTask(task);
       return undefined;
     }
-    this.#work.addTask({ ...task, instanceId: answer.instanceId });
-    return answer.instanceId;
+    this.#work.confirm(reservation, task.id);
+    return reservation.instanceId;
+  }
+
+  /** The request with its spreads (or other strategies) first, then the tightest fit. The same object each time. */
+  #packed(request: PlacementRequest, strategies: readonly StrategySpec[] | undefined): PlacementRequest {
+    const known = strategies === undefined ? this.#requests.get(request) : undefined;
+    if (known !== undefined) return known;
+    const first = strategies ?? request.strategies.filter(({ type }) => type === 'spread');
+    const packed: PlacementRequest = { ...request, strategies: [...first, { type: 'slipway:best-fit' }] };
+    if (strategies === undefined) this.#requests.set(request, packed);
+    return packed;
   }
 
   #mayMove(tasks: readonly PlacedTask[]): boolean {

@@ -71,9 +71,9 @@ export const bestFit: Strategy = {
 };
 
 /**
- * For mixed instance sizes: the instance on which the task leaves the least that nothing can use. Waste is what is left
- * of one resource beyond what the other can balance, in machine sizes (1 CPU unit weighs as much as 1 MiB times the
- * instance's own ratio); then the smaller machine.
+ * For mixed instance sizes: the instance on which the least is left over, measured in machine size: the larger of the
+ * shares left of CPU and memory, times the size of the instance. Small instances fill first, and a large one is opened
+ * only for what fits nowhere else.
  */
 export const leastWaste: Strategy = {
   type: 'slipway:least-waste',
@@ -82,8 +82,8 @@ export const leastWaste: Strategy = {
     score(candidate) {
       const cpu = share(candidate.freeCpu - shape.cpu, candidate.totalCpu);
       const memory = share(candidate.freeMemory - shape.memory, candidate.totalMemory);
-      const size = candidate.totalCpu / 1024 + candidate.totalMemory / 4096;
-      return (Math.abs(cpu - memory) + 0.25 * (cpu + memory)) * size;
+      // One vCPU weighs as much as 4 GiB, the ratio of general-purpose machines.
+      return Math.max(cpu, memory) * (candidate.totalCpu / 1024 + candidate.totalMemory / 4096);
     },
   }),
 };

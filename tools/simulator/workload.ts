@@ -31,7 +31,10 @@ type Row = ReadonlyMap<string, string>;
  * - Alibaba cluster-trace-gpu-v2023 (`openb_pod_list_*.csv`): thousandths of a CPU, MiB, whole GPUs of those that share one.
  * - Alibaba cluster-trace-gpu-v2025 (`disaggregated_DLRM_trace.csv`): CPUs, GiB; `max_instance_per_node` 1 is `distinct`.
  */
-const formats: readonly { readonly columns: readonly string[]; readonly read: (row: Row, line: number) => WorkloadTask }[] = [
+const formats: readonly {
+  readonly columns: readonly string[];
+  readonly read: (row: Row, line: number) => WorkloadTask;
+}[] = [
   { columns: ['arrival', 'departure', 'cpu', 'memory'], read: readPlain },
   { columns: ['cpu_milli', 'memory_mib', 'num_gpu', 'creation_time', 'deletion_time'], read: readOpenb },
   { columns: ['app_name', 'cpu_request', 'memory_request', 'creation_time', 'deletion_time'], read: readDlrm },
@@ -40,7 +43,10 @@ const formats: readonly { readonly columns: readonly string[]; readonly read: (r
 /** Reads a workload, in order of arrival. Throws `WorkloadError` with the line that is wrong. */
 export function parseWorkload(csv: string): readonly WorkloadTask[] {
   const lines = csv.split(/\r?\n/);
-  const header = (lines[0] ?? '').replace(/^\uFEFF/, '').split(',').map((name) => name.trim());
+  const header = (lines[0] ?? '')
+    .replace(/^\uFEFF/, '')
+    .split(',')
+    .map((name) => name.trim());
   const format = formats.find(({ columns }) => columns.every((column) => header.includes(column)));
   if (format === undefined) {
     const known = formats.map(({ columns }) => columns.join(',')).join(' | ');
@@ -68,7 +74,11 @@ function readPlain(row: Row, line: number): WorkloadTask {
     group: row.get('group') ?? 'tasks',
     arrival,
     departure,
-    shape: shapeOf(amount(row, 'cpu', line), amount(row, 'memory', line), row.has('gpus') ? amount(row, 'gpus', line) : 0),
+    shape: shapeOf(
+      amount(row, 'cpu', line),
+      amount(row, 'memory', line),
+      row.has('gpus') ? amount(row, 'gpus', line) : 0,
+    ),
     distinct: row.get('distinct') === 'true',
   };
 }
