@@ -39,7 +39,7 @@ export const keys = {
     `orphan|${String(due).padStart(15, '0')}|${repository}|${subject}`,
   /** The newest preview of a lifecycle policy, and its results in parts. */
   preview: (repository: string): string => `preview|${repository}`,
-  previewParts: (repository: string, id: string): string => `preview-part|${repository}|${id}|`,
+  previewParts: (repository: string): string => `preview-part|${repository}|`,
   previewPart: (repository: string, id: string, part: number): string =>
     `preview-part|${repository}|${id}|${String(part).padStart(6, '0')}`,
   pulls: (repository: string): string => `pulled|${repository}|`,

@@ -189,6 +189,10 @@ async function removeRow(
     if (held.records.length > 0) return false;
     tx.require({ prefix: keys.manifests(repository.name), empty: true });
     tx.remove(keys.repository(repository.name));
+    // A preview must not outlive what it was made of.
+    const parts = await tx.list({ prefix: keys.previewParts(repository.name), limit: 1000 });
+    for (const { key } of parts.records) tx.remove(key);
+    tx.remove(keys.preview(repository.name));
     tx.announce({
       topic: 'registry',
       type: 'repository.deleted',

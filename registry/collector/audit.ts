@@ -1,0 +1,74 @@
+import type { BlobLocation } from '@slipway/storage/blobs';
+import { type BlobRecord, type Context, keys, registryPartition } from '../images/index.ts';
+
+const day = 86_400_000;
+
+/** Where the audit keeps what it saw, in a partition of its own: bytes without a row belong to no account. */
+const partition = 'registry-audit';
+const seenPrefix = 'unknown|';
+
+export interface AuditReport {
+  readonly looked: number;
+  /** Bytes that no record knows, seen for the first time or not long enough. */
+  readonly unknown: number;
+  readonly removed: number;
+  readonly freedBytes: number;
+}
+
+/**
+ * Finds bytes that no account's records know (an upload that was sealed and never acknowledged), by listing the whole store:
+ * for now and then, never on a request's path. They are removed only when they are a week old and were unknown twice, a day
+ * or more apart; a store that fails while it is listed ends the audit without removing anything more.
+ */
+export async function auditBlobs(context: Context, signal?: AbortSignal): Promise<AuditReport> {
+  const { records, blobs, clock } = context;
+  const accounts = await registryAccounts(context);
+  const report = { looked: 0, unknown: 0, removed: 0, freedBytes: 0 };
+  for await (const blob of blobs.list()) {
+    if (signal?.aborted) return report;
+    report.looked += 1;
+    if (clock.now() - blob.modifiedAt < 7 * day) continue;
+    const key = `${seenPrefix}${blob.digest}|${blob.generation}`;
+    if (await isKnown(context, accounts, blob)) continue;
+    const seen = (await records.get<number>(partition, key))?.value;
+    if (seen === undefined || clock.now() - seen < day) {
+      report.unknown += 1;
+      if (seen === undefined) await records.commit(partition, { put: [{ key, value: clock.now() }] });
+      continue;
+    }
+    await blobs.remove(blob);
+    await records.commit(partition, { remove: [key] });
+    report.removed += 1;
+    report.freedBytes += blob.size;
+  }
+  return report;
+}
+
+async function isKnown(
+  { records }: Context,
+  accounts: readonly string[],
+  { digest, generation }: BlobLocation,
+): Promise<boolean> {
+  for (const account of accounts) {
+    const found = await records.getMany<BlobRecord>(registryPartition(account), [
+      keys.blob(digest),
+      keys.sweep(digest, generation),
+    ]);
+    if (found.get(keys.blob(digest))?.value.generation === generation || found.has(keys.sweep(digest, generation)))
+      return true;
+  }
+  return false;
+}
+
+/** Accounts that have a registry. */
+export async function registryAccounts({ records }: Context): Promise<string[]> {
+  const prefix = registryPartition('');
+  const accounts: string[] = [];
+  let after: string | undefined;
+  for (;;) {
+    const page = await records.partitions({ prefix, ...(after === undefined ? {} : { after }) });
+    for (const name of page.names) if (name.startsWith(prefix)) accounts.push(name.slice(prefix.length));
+    if (!page.more) return accounts;
+    after = page.names.at(-1);
+  }
+}

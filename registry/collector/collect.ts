@@ -1,0 +1,157 @@
+import type { Digest } from '@slipway/storage/blobs';
+import { type BlobRecord, type Context, keys, registryPartition } from '../images/index.ts';
+import { checkInterlock, type Interlock } from './interlock.ts';
+import { lookAtLinks, prune, sweepBegin, sweepEnd } from './steps.ts';
+
+export interface CollectOptions {
+  /** Looks and counts, and changes nothing. */
+  readonly dryRun?: boolean;
+  /** At most this many blobs in one run; more wait for the next. Default 100,000. */
+  readonly maximum?: number;
+  /** Refuses to collect on records that have gone back. Without it there is no such check. */
+  readonly interlock?: Interlock;
+  readonly onProgress?: (progress: CollectReport) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What a run did, or in a dry run would have done, so far. */
+export interface CollectReport {
+  /** Entries of the journal that were looked at. */
+  readonly reviewed: number;
+  /** Blobs that stay because an image needs them, or because a pusher was told that they are here. */
+  readonly referenced: number;
+  readonly leased: number;
+  /** Blobs that nothing needs any more, whose time of grace began. */
+  readonly released: number;
+  readonly removed: number;
+  readonly freedBytes: number;
+  /** Whether the run ended at its maximum with work left. */
+  readonly stoppedAtMaximum: boolean;
+}
+
+type Counts = { -readonly [Name in keyof CollectReport]: CollectReport[Name] };
+
+const pageSize = 1000;
+const parallel = 16;
+
+/**
+ * Frees the blobs of one account that nothing needs, while pushes and pulls go on. Works through the journal of what was let go,
+ * in the order in which entries fall due: its cost is that of the garbage, not of the registry. May run anywhere, also twice at
+ * the same time, and may be broken off anywhere.
+ * @throws RecordsWentBack
+ */
+export async function collect(context: Context, account: string, options: CollectOptions = {}): Promise<CollectReport> {
+  const counts: Counts = {
+    reviewed: 0,
+    referenced: 0,
+    leased: 0,
+    released: 0,
+    removed: 0,
+    freedBytes: 0,
+    stoppedAtMaximum: false,
+  };
+  const partition = registryPartition(account);
+  if (options.interlock) await checkInterlock(context.records, partition, options.interlock);
+  const maximum = options.maximum ?? 100_000;
+  if (options.dryRun !== true) await finishSweeps(context, account, counts);
+
+  const now = context.clock.now();
+  const upTo = keys.review(now, '~' as Digest);
+  let after: string | undefined;
+  for (;;) {
+    const page = await context.records.list(partition, {
+      prefix: keys.reviews,
+      limit: pageSize,
+      ...(after === undefined ? {} : { after }),
+    });
+    const due = page.records.filter((record) => record.key <= upTo);
+    const digests = new Set(due.map((record) => record.key.split('|')[2] as Digest));
+    await inParallel(digests, async (digest) => {
+      if (options.signal?.aborted || counts.removed >= maximum) return;
+      if (options.dryRun) await lookOnly(context, account, digest, counts);
+      else await reviewOne(context, account, digest, counts);
+    });
+    counts.reviewed += due.length;
+    counts.stoppedAtMaximum = counts.removed >= maximum;
+    if (options.signal?.aborted || counts.stoppedAtMaximum) return report(counts, options);
+    // Each step noted what has to be looked at again; what was looked at can go.
+    if (options.dryRun !== true && due.length > 0)
+      await context.records.commit(partition, { remove: due.map((record) => record.key) });
+    report(counts, options);
+    if (!page.more || due.length < page.records.length) break;
+    after = page.records.at(-1)?.key;
+  }
+  if (options.interlock && options.dryRun !== true)
+    await options.interlock.write(await context.records.version(partition));
+  return report(counts, options);
+}
+
+async function reviewOne(context: Context, account: string, digest: Digest, counts: Counts): Promise<void> {
+  const { records, clock } = context;
+  const pruned = await prune(context, account, digest);
+  switch (pruned.state) {
+    case 'held':
+      if (pruned.leasedUntil === undefined) counts.referenced += 1;
+      else {
+        counts.leased += 1;
+        const due = Math.max(pruned.leasedUntil, clock.now() + 1);
+        await records.commit(registryPartition(account), { put: [{ key: keys.review(due, digest), value: {} }] });
+      }
+      return;
+    case 'released':
+      counts.released += 1;
+      return;
+    case 'free': {
+      const blob = await sweepBegin(context, account, digest);
+      if (blob === undefined) return;
+      await sweepEnd(context, account, digest, blob.generation);
+      counts.removed += 1;
+      counts.freedBytes += blob.size;
+    }
+  }
+}
+
+async function lookOnly(context: Context, account: string, digest: Digest, counts: Counts): Promise<void> {
+  const { links, idle, leasedUntil } = await lookAtLinks(context, account, digest);
+  if (links.length > 0) {
+    if (idle.length === links.length) counts.released += 1;
+    else if (leasedUntil === undefined) counts.referenced += 1;
+    else counts.leased += 1;
+    return;
+  }
+  const blob = await context.records.get<BlobRecord>(registryPartition(account), keys.blob(digest));
+  if (blob === undefined) return;
+  counts.removed += 1;
+  counts.freedBytes += blob.value.size;
+}
+
+/** Ends removals that an earlier run began: their rows are gone, their bytes may not be. */
+async function finishSweeps(context: Context, account: string, counts: Counts): Promise<void> {
+  for (;;) {
+    const page = await context.records.list<BlobRecord>(registryPartition(account), {
+      prefix: keys.sweeps,
+      limit: pageSize,
+    });
+    await inParallel(page.records, async ({ key, value }) => {
+      const [, digest] = key.split('|') as [string, Digest];
+      await sweepEnd(context, account, digest, value.generation);
+      counts.removed += 1;
+      counts.freedBytes += value.size;
+    });
+    if (!page.more) return;
+  }
+}
+
+async function inParallel<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
+  const rest = items[Symbol.iterator]();
+  const worker = async (): Promise<void> => {
+    for (let next = rest.next(); next.done !== true; next = rest.next()) await work(next.value);
+  };
+  await Promise.all(Array.from({ length: parallel }, worker));
+}
+
+function report(counts: Counts, { onProgress }: CollectOptions): CollectReport {
+  const copy = { ...counts };
+  onProgress?.(copy);
+  return copy;
+}
