@@ -177,6 +177,13 @@ class Index implements PlacementIndex {
     return { version: this.version, instances, tasks };
   }
 
+  free(instanceId: string): { readonly cpu: number; readonly memory: number; readonly gpus: number } | undefined {
+    const slot = this.#cluster.slotOf.get(instanceId);
+    if (slot === undefined) return undefined;
+    const { freeCpu, freeMemory, freeGpus } = this.#cluster;
+    return { cpu: freeCpu[slot]!, memory: freeMemory[slot]!, gpus: freeGpus[slot]! };
+  }
+
   daemon(source: PlacementRequest): DaemonPlan {
     const { request } = this.#prepared(source);
     this.#ledger.begin();

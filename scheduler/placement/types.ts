@@ -156,6 +156,8 @@ export interface PlacementIndex {
   /** Adds what of the plan can still be done, in its order, by the same feasibility function that made it. */
   commit(plan: readonly PlannedTask[]): PlanOutcome;
   snapshot(): PlacementSnapshot;
+  /** What is left on an instance; undefined when it is not in the index. */
+  free(instanceId: string): { readonly cpu: number; readonly memory: number; readonly gpus: number } | undefined;
   /** A mark in the journal; grows with every change. */
   readonly version: string;
   /** The instances that changed (themselves or their tasks) since the mark; undefined when that is too long ago. */
