@@ -100,7 +100,12 @@ async function checked(surroundings: Surroundings, text: string): Promise<string
     throw invalidParameter("Invalid parameter at 'PolicyText' failed to satisfy constraint: 'must not be empty'");
   parsePolicy(text, 'resource');
   if (policySize(text) > largestPolicy) throw invalidParameter(`A policy has at most ${largestPolicy} characters`);
-  return (await surroundings.principals?.bind(text)) ?? text;
+  try {
+    return (await surroundings.principals?.bind(text)) ?? text;
+  } catch (error) {
+    if (error instanceof AwsError) throw invalidParameter(`Invalid repository policy provided: ${error.message}`);
+    throw error;
+  }
 }
 
 /** A policy under which its own author could not change it any more is most likely a mistake. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Registry } from '@prometheus-io/client';
 import { createGateway } from '@slipway/auth/gateway';
 import { openIdentity } from '@slipway/auth/identity';
-import { type Sealer, TokenService } from '@slipway/auth/tokens';
+import { TokenService } from '@slipway/auth/tokens';
 import { type BlobStore, openFilesystemBlobs } from '@slipway/storage/blobs';
 import { systemClock } from '@slipway/storage/clock';
 import { openSqliteRecords, type RecordStore } from '@slipway/storage/records';
@@ -56,7 +56,7 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
   const tokens = new TokenService({
     records,
     clock: systemClock,
-    sealer: unsealed,
+    sealer: identity.sealer,
     issuer: `slipway:${account}`,
     region,
   });
@@ -70,11 +70,13 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
   const failures: unknown[] = [];
   const gateway = createGateway({
     services: [
+      ...identity.services,
       createEcr({
         images,
         region,
         authorizer: identity.authorizer,
         issueToken: (call) => tokens.issueAuthorization(call.principal),
+        principals: { bind: (text) => identity.bindPrincipals(text), show: (text) => identity.showPrincipals(text) },
       }),
     ],
     web: [
@@ -82,7 +84,7 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
       createLayerDownloads({ images }),
     ],
     credentials: identity.credentials,
-    standing: { standing: () => Promise.resolve(true) },
+    standing: identity.standing,
     authorizer: identity.authorizer,
     repository: (of, name) => resources.find(of, name),
     tokens,
@@ -113,6 +115,3 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
     },
   };
 }
-
-/** The token keys of a test need no protection at rest. */
-const unsealed: Sealer = { seal: (plain) => plain, open: (sealed) => sealed };
