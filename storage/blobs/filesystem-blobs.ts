@@ -169,8 +169,9 @@ class FilesystemBlobs implements BlobStore {
   }
 
   async stat(location: BlobLocation): Promise<{ readonly size: number } | undefined> {
+    const path = this.#path(location);
     try {
-      const { size } = await stat(this.#path(location));
+      const { size } = await stat(path);
       return { size };
     } catch (error) {
       if (isAbsent(error)) return undefined;

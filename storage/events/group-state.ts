@@ -92,13 +92,14 @@ export class GroupRecords {
     }
   }
 
-  /** The streams whose state somebody changes, as it happens, with the version of the change. */
+  /** The streams whose state somebody changes, as it happens, with the version of the change; undefined stands for all. */
   async *changes(
     after: number,
     signal: AbortSignal,
-  ): AsyncIterable<{ readonly partition: string; readonly version: number }> {
+  ): AsyncIterable<{ readonly partition: string | undefined; readonly version: number }> {
     for await (const changes of this.#records.follow(this.partition, { after, signal })) {
       for (const change of changes) {
+        if (change.kind === 'reset') yield { partition: undefined, version: change.version };
         if (change.kind === 'put' && change.key.startsWith(statePrefix)) {
           yield { partition: change.key.slice(statePrefix.length), version: change.version };
         }

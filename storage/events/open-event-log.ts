@@ -132,17 +132,23 @@ class RecordEventLog implements EventLog {
       this.#untilStopped(member, async () => {
         const after = await member.rows.version();
         for await (const { partition, version } of member.rows.changes(after, member.signal)) {
-          workers.get(partition)?.worker.changed(version);
+          if (partition !== undefined) workers.get(partition)?.worker.changed(version);
+          else for (const { worker } of workers.values()) worker.changed(version);
         }
       }),
     ]);
     await Promise.all(Array.from(workers.values(), ({ done }) => done));
   }
 
-  /** Runs a feed again when the store could not answer for a while. */
+  /** Runs a feed to its end (the signal, or the store's being closed), and again when the store could not answer for a while. */
   async #untilStopped(member: Member, run: () => Promise<void>): Promise<void> {
     while (!member.signal.aborted) {
-      await run().catch(() => this.#clock.sleep(1000, member.signal).catch(() => {}));
+      try {
+        await run();
+        return;
+      } catch {
+        await this.#clock.sleep(1000, member.signal).catch(() => {});
+      }
     }
   }
 }

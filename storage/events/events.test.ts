@@ -1,0 +1,4 @@
+import { temporarySqlite } from '../records/testing/temporary-sqlite.ts';
+import { describeEventLog } from './testing/contract.ts';
+
+describeEventLog('sqlite', temporarySqlite);
