@@ -87,10 +87,62 @@ export function resolve(pieces: readonly Piece[], lookup: ContextLookup): readon
   return resolved;
 }
 
-/** Literal text between two `*`, with the positions that any character may take. */
+/** What stands between two `*`: text in which some positions may be any character. */
 interface Chunk {
-  readonly text: string;
-  readonly holes: ReadonlySet<number> | undefined;
+  readonly length: number;
+  isAt(text: string, at: number): boolean;
+  /** The first place at or after `from` where the chunk stands, or -1. */
+  find(text: string, from: number): number;
+}
+
+function literalChunk(literal: string): Chunk {
+  return {
+    length: literal.length,
+    isAt: (text, at) => text.startsWith(literal, at),
+    find: (text, from) => text.indexOf(literal, from),
+  };
+}
+
+/**
+ * A chunk with `?` in it. It is found with one bit per position of the chunk ("shift-and"): a step of the text moves all
+ * bits on, 32 at a time, so no pattern makes the search slow.
+ */
+function chunkWithHoles(literal: string, holes: ReadonlySet<number>): Chunk {
+  const words = Math.ceil(literal.length / 32);
+  const open = new Uint32Array(words);
+  for (const hole of holes) open[hole >>> 5] = (open[hole >>> 5] as number) | (1 << (hole & 31));
+  const masks = new Map<number, Uint32Array>();
+  for (let index = 0; index < literal.length; index++) {
+    if (holes.has(index)) continue;
+    const code = literal.charCodeAt(index);
+    const mask = masks.get(code) ?? Uint32Array.from(open);
+    mask[index >>> 5] = (mask[index >>> 5] as number) | (1 << (index & 31));
+    masks.set(code, mask);
+  }
+  const lastBit = 1 << ((literal.length - 1) & 31);
+  return {
+    length: literal.length,
+    isAt(text, at) {
+      for (let index = 0; index < literal.length; index++) {
+        if (!holes.has(index) && text.charCodeAt(at + index) !== literal.charCodeAt(index)) return false;
+      }
+      return true;
+    },
+    find(text, from) {
+      const state = new Uint32Array(words);
+      for (let at = from; at < text.length; at++) {
+        const mask = masks.get(text.charCodeAt(at)) ?? open;
+        let carry = 1;
+        for (let word = 0; word < words; word++) {
+          const bits = state[word] as number;
+          state[word] = ((bits << 1) | carry) & (mask[word] as number);
+          carry = bits >>> 31;
+        }
+        if (((state[words - 1] as number) & lastBit) !== 0) return at - literal.length + 1;
+      }
+      return -1;
+    },
+  };
 }
 
 /**
@@ -105,23 +157,25 @@ export class Glob {
   constructor(pieces: readonly Piece[]) {
     const chunks: Chunk[] = [];
     let text = '';
-    let holes: Set<number> | undefined;
+    let holes = new Set<number>();
+    const close = (): void => {
+      chunks.push(holes.size === 0 ? literalChunk(text) : chunkWithHoles(text, holes));
+    };
     for (const piece of pieces) {
       if (piece === anyRun) {
-        chunks.push({ text, holes });
+        close();
         text = '';
-        holes = undefined;
+        holes = new Set();
       } else if (piece === anyOne) {
-        holes ??= new Set();
         holes.add(text.length);
         text += '?';
       } else if (typeof piece === 'string') text += piece;
       else throw new TypeError(`variable ${piece.key} is not resolved`);
     }
-    chunks.push({ text, holes });
+    close();
     this.#chunks = chunks;
-    this.#exact = chunks.length === 1 && holes === undefined ? text : undefined;
-    this.#everything = chunks.length > 1 && chunks.every((chunk) => chunk.text === '');
+    this.#exact = chunks.length === 1 && holes.size === 0 ? text : undefined;
+    this.#everything = chunks.length > 1 && chunks.every((chunk) => chunk.length === 0);
   }
 
   matches(text: string): boolean {
@@ -130,35 +184,16 @@ export class Glob {
     const chunks = this.#chunks;
     const first = chunks[0] as Chunk;
     const last = chunks[chunks.length - 1] as Chunk;
-    if (chunks.length === 1) return text.length === first.text.length && isAt(first, text, 0);
-    const end = text.length - last.text.length;
-    if (end < first.text.length || !isAt(first, text, 0) || !isAt(last, text, end)) return false;
-    let at = first.text.length;
+    if (chunks.length === 1) return text.length === first.length && first.isAt(text, 0);
+    const end = text.length - last.length;
+    if (end < first.length || !first.isAt(text, 0) || !last.isAt(text, end)) return false;
+    let at = first.length;
     for (let index = 1; index < chunks.length - 1; index++) {
       const chunk = chunks[index] as Chunk;
-      const found = find(chunk, text, at, end);
-      if (found === -1) return false;
-      at = found + chunk.text.length;
+      const found = chunk.find(text, at);
+      if (found === -1 || found + chunk.length > end) return false;
+      at = found + chunk.length;
     }
-    return at <= end;
+    return true;
   }
-}
-
-function isAt(chunk: Chunk, text: string, at: number): boolean {
-  if (chunk.holes === undefined) return text.startsWith(chunk.text, at);
-  for (let index = 0; index < chunk.text.length; index++) {
-    if (!chunk.holes.has(index) && text.charCodeAt(at + index) !== chunk.text.charCodeAt(index)) return false;
-  }
-  return true;
-}
-
-/** The first place at or after `from` where the chunk stands and ends at or before `end`, or -1. */
-function find(chunk: Chunk, text: string, from: number, end: number): number {
-  const lastStart = end - chunk.text.length;
-  if (chunk.holes === undefined) {
-    const found = text.indexOf(chunk.text, from);
-    return found <= lastStart ? found : -1;
-  }
-  for (let at = from; at <= lastStart; at++) if (isAt(chunk, text, at)) return at;
-  return -1;
 }
