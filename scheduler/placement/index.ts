@@ -7,6 +7,7 @@ export type { Candidate, Check, Constraint, Reads, Scorer, Strategy, Use } from 
 export { serviceDefault } from './compile.ts';
 export type { Tuning } from './chooser.ts';
 export { type Move, proposeMoves, type RebalanceOptions, type RebalancePlan } from './rebalance.ts';
+export { loadPlacementPlugins, type PlacementPlugins } from './plugins.ts';
 export { seededRandom } from './random.ts';
 export type {
   ConstraintSpec,
