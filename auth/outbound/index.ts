@@ -1,0 +1,3 @@
+export { AddressRule } from './addresses.ts';
+export { createOutbound, type Outbound, type OutboundOptions, type OutboundRequest } from './client.ts';
+export { OutboundError } from './errors.ts';
