@@ -106,10 +106,7 @@ test('GC-9: bytes that no record knows go only when they are a week old and were
       yield Buffer.from('{}');
     })(),
   );
-  const stray = await blobs.seal(
-    staged,
-    `sha256:${'44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'}`,
-  );
+  const stray = await blobs.seal(staged, 'sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a');
   const audit = () => auditBlobs(images.context);
   expect(await audit()).toMatchObject({ looked: 3, unknown: 0, removed: 0 });
   clock.advance(8 * 24 * hour);

@@ -75,7 +75,7 @@ function world(gate: Gate, broken: Broken, collectors: number): World {
     version: 0,
   });
   const uploads = createUploads(context);
-  const look = createBlobs(context).look;
+  const links = createBlobs(context);
   /** Manifests whose push was acknowledged and that nobody took away since. */
   const acknowledged = new Set<Digest>();
 
@@ -109,7 +109,7 @@ function world(gate: Gate, broken: Broken, collectors: number): World {
       },
       async () => {
         // A client that skips the upload of a layer it was told is there.
-        const { blob } = await look(account, web, digest);
+        const { blob } = await links.look(account, web, digest);
         if (blob === undefined) await upload();
         await put('second');
       },

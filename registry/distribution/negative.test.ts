@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mediaTypes } from '../images/index.ts';
 import { sha256 } from '../images/testing/index.ts';
-import { ecrClient, type Fetch, loggedIn } from '../testing/docker-client.ts';
+import { ecrClient, type Fetch, loggedIn, passwordOf } from '../testing/docker-client.ts';
 import { type ServedRegistry, serveRegistry } from '../testing/serve-registry.ts';
 import { newUser } from '../testing/users.ts';
 
@@ -573,7 +573,6 @@ async function cutOff(path: string, method: string, start: string, announced: nu
 
 let cachedAuthorization: string | undefined;
 async function authorizationHeader(): Promise<string> {
-  const { passwordOf } = await import('../testing/docker-client.ts');
   cachedAuthorization ??= `Basic ${Buffer.from(`AWS:${await passwordOf(registry)}`).toString('base64')}`;
   return cachedAuthorization;
 }

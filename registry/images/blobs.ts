@@ -48,6 +48,19 @@ export const blobNotFound = (digest: Digest, repository: string): ImagesError =>
 export function createBlobs(context: Context): Blobs {
   const { records, blobs, clock, limits } = context;
 
+  const look: Blobs['look'] = async (account, name, digest) => {
+    const found = await records.getMany<RepositoryRecord | LinkRecord>(registryPartition(account), [
+      keys.repository(name),
+      keys.link(digest, name),
+    ]);
+    const repository = found.get(keys.repository(name))?.value as RepositoryRecord | undefined;
+    const link = usable(found.get(keys.link(digest, name))?.value as LinkRecord | undefined, repository);
+    if (repository === undefined) return {};
+    if (link === undefined) return { repository };
+    const leaseDue = link.leaseUntil - clock.now() < limits.lease / 2;
+    return { repository, blob: { digest, generation: link.generation, size: link.size, leaseDue } };
+  };
+
   const mountFrom = (account: string, source: string, { target, digest }: Mount): Promise<boolean> =>
     transact(records, registryPartition(account), async (tx) => {
       const found = await records.getMany<RepositoryRecord | LinkRecord>(registryPartition(account), [
@@ -67,18 +80,7 @@ export function createBlobs(context: Context): Blobs {
     });
 
   return {
-    async look(account, name, digest) {
-      const found = await records.getMany<RepositoryRecord | LinkRecord>(registryPartition(account), [
-        keys.repository(name),
-        keys.link(digest, name),
-      ]);
-      const repository = found.get(keys.repository(name))?.value as RepositoryRecord | undefined;
-      const link = usable(found.get(keys.link(digest, name))?.value as LinkRecord | undefined, repository);
-      if (repository === undefined) return {};
-      if (link === undefined) return { repository };
-      const leaseDue = link.leaseUntil - clock.now() < limits.lease / 2;
-      return { repository, blob: { digest, generation: link.generation, size: link.size, leaseDue } };
-    },
+    look,
     open: ({ digest, generation }) => blobs.open({ digest, generation }),
     renew: (account, repository, digest) =>
       transact(records, registryPartition(account), async (tx) => {
@@ -90,7 +92,7 @@ export function createBlobs(context: Context): Blobs {
       const partition = registryPartition(account);
       const candidates = mount.from === undefined ? holdersOf(context, partition, mount.digest) : [mount.from];
       for await (const source of candidates) {
-        const { repository, blob } = await this.look(account, source, mount.digest);
+        const { repository, blob } = await look(account, source, mount.digest);
         if (repository === undefined || blob === undefined || !(await mount.mayPull(repository))) continue;
         if (await mountFrom(account, source, mount)) return true;
       }

@@ -111,6 +111,21 @@ export function createUploads(context: Context): Uploads {
     return { row, staged: row.value.staged ?? (await blobs.stage()), own: row.value.staged === undefined };
   };
 
+  const finish: Uploads['finish'] = async (address, digest, body, range) => {
+    const written = body === undefined ? await unextended(address, range) : await writer.extend(address, body, range);
+    if (written.cut !== undefined) {
+      await writer.settle(address.account, written);
+      return stateOf(written);
+    }
+    try {
+      await conclude(address, digest, written);
+    } catch (error) {
+      await writer.undo(address.account, written);
+      throw error instanceof StagedLost ? uploadNotFound() : error;
+    }
+    return stateOf(written);
+  };
+
   return {
     async start(account, repository, principal) {
       await requireRepository(account, repository);
@@ -132,27 +147,14 @@ export function createUploads(context: Context): Uploads {
       await writer.settle(address.account, extended);
       return stateOf(extended);
     },
-    async finish(address, digest, body, range) {
-      const written = body === undefined ? await unextended(address, range) : await writer.extend(address, body, range);
-      if (written.cut !== undefined) {
-        await writer.settle(address.account, written);
-        return stateOf(written);
-      }
-      try {
-        await conclude(address, digest, written);
-      } catch (error) {
-        await writer.undo(address.account, written);
-        throw error instanceof StagedLost ? uploadNotFound() : error;
-      }
-      return stateOf(written);
-    },
+    finish,
     async finishParts(address, digest, minimumPart) {
       const { value } = await writer.find(address);
       if (value.staged === undefined) throw new ImagesError('UploadEmpty', 'The upload has no parts.');
       if ((value.smallestPart ?? minimumPart) < minimumPart) {
         throw new ImagesError('UploadPartTooSmall', `Every part but the last must have at least ${minimumPart} bytes.`);
       }
-      return this.finish(address, digest);
+      return finish(address, digest);
     },
     async cancel(address) {
       const row = await writer.find(address);

@@ -27,7 +27,6 @@ export async function runSchedule(build: (gate: Gate) => World, pick: Pick): Pro
     });
   };
   const { actors, check } = build(gate);
-  const finished = new Set<number>();
   let failure: { readonly error: unknown } | undefined;
   const step = async (actor: number, go: () => void): Promise<void> => {
     moving = actor;
@@ -40,16 +39,11 @@ export async function runSchedule(build: (gate: Gate) => World, pick: Pick): Pro
   };
   for (const [actor, run] of actors.entries()) {
     await step(actor, () => {
-      run().then(
-        () => {
-          finished.add(actor);
-          arrived();
-        },
-        (error: unknown) => {
-          failure = { error };
-          arrived();
-        },
-      );
+      void ending(run, (error) => {
+        if (error === undefined) return arrived();
+        failure = { error };
+        arrived();
+      });
     });
   }
   let current: number | undefined;
@@ -61,6 +55,15 @@ export async function runSchedule(build: (gate: Gate) => World, pick: Pick): Pro
     current = next;
     await step(next, go);
   }
+}
+
+async function ending(run: () => Promise<void>, then: (error: unknown) => void): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    return then(error);
+  }
+  then(undefined);
 }
 
 /** Runs `count` schedules drawn from a seed. */
