@@ -27,13 +27,26 @@ export function readInput<Node>(
 ): Record<string, unknown> {
   if (!schema.isStructSchema()) return {};
   const walk = new Walk(source, constraints);
-  const value = walk.struct(schema, root, '', 0);
+  const value = walk.struct(schema, root, ROOT);
   if (walk.problems.list.length > 0) throw new InputError(walk.problems.list);
   return value;
 }
 
 /** No AWS input nests deeper; what recurses (a policy tree, a document) stops here instead of at the stack's end. */
 const MAX_DEPTH = 64;
+
+/** Where in the input the walk is. */
+interface Place {
+  readonly path: string;
+  readonly depth: number;
+  /** Under a member that the model calls sensitive: no value may be repeated. */
+  readonly hidden: boolean;
+  /** The member that constraints are looked up for. */
+  readonly shape: string;
+  readonly name: string;
+}
+
+const ROOT: Place = { path: '', depth: 0, hidden: false, shape: '', name: '' };
 
 class Walk<Node> {
   readonly problems = new Problems();
@@ -45,9 +58,9 @@ class Walk<Node> {
     this.#constraints = constraints;
   }
 
-  struct(schema: NormalizedSchema, node: Node, path: string, depth: number): Record<string, unknown> {
-    if (depth > MAX_DEPTH) throw serializationProblem(path, 'the input is nested too deeply');
-    this.#source.struct(node, path);
+  struct(schema: NormalizedSchema, node: Node, place: Place): Record<string, unknown> {
+    if (place.depth > MAX_DEPTH) throw serializationProblem(place.path, 'the input is nested too deeply');
+    this.#source.struct(node, place.path);
     const value: Record<string, unknown> = {};
     const shape = schema.getName(false) ?? '';
     let required = requiredCount(schema);
@@ -55,56 +68,41 @@ class Walk<Node> {
     for (const [name, member] of schema.structIterator()) {
       const isRequired = required-- > 0;
       const child = this.#source.member(node, name, member);
-      const here = path === '' ? name : `${path}.${name}`;
+      const path = place.path === '' ? name : `${place.path}.${name}`;
       if (child === undefined) {
-        if (isRequired) this.problems.add(here, 'Member must not be null');
+        if (isRequired) this.problems.add(path, 'Member must not be null');
         continue;
       }
       present++;
-      const read = this.value(
-        member,
-        child,
-        here,
-        depth + 1,
-        constraintOf(this.#constraints, shape, name),
-        name,
-        shape,
-      );
-      value[name] = read;
+      const here = { path, depth: place.depth + 1, hidden: place.hidden || isSensitive(member), shape, name };
+      value[name] = this.#value(member, child, here, constraintOf(this.#constraints, shape, name));
     }
-    if (schema.isUnionSchema() && present > 1) this.problems.add(path, 'Member must have exactly one member set');
+    if (schema.isUnionSchema() && present > 1) this.problems.add(place.path, 'Member must have exactly one member set');
     return value;
   }
 
-  value(
-    schema: NormalizedSchema,
-    node: Node,
-    path: string,
-    depth: number,
-    constraint: Constraint | undefined,
-    name: string,
-    shape: string,
-  ): unknown {
-    const value = this.#read(schema, node, path, depth, name, shape);
+  #value(schema: NormalizedSchema, node: Node, place: Place, constraint: Constraint | undefined): unknown {
+    const value = this.#read(schema, node, place);
     const rule = constraint === undefined ? undefined : brokenRule(constraint, value);
     if (rule !== undefined) {
-      const shown = typeof value === 'string' && !isSensitive(schema) ? value : undefined;
-      this.problems.add(path, rule, typeof value === 'number' ? String(value) : shown);
+      const simple = typeof value === 'string' || typeof value === 'number';
+      this.problems.add(place.path, rule, simple && !place.hidden ? String(value) : undefined);
     }
     return value;
   }
 
-  #read(schema: NormalizedSchema, node: Node, path: string, depth: number, name: string, shape: string): unknown {
-    if (schema.isStructSchema()) return this.struct(schema, node, path, depth);
+  #read(schema: NormalizedSchema, node: Node, place: Place): unknown {
+    const { path, depth } = place;
+    if (schema.isStructSchema()) return this.struct(schema, node, place);
     if (schema.isListSchema()) {
       const element = schema.getValueSchema();
-      const constraint = constraintOf(this.#constraints, shape, `${name}[]`);
+      const constraint = constraintOf(this.#constraints, place.shape, `${place.name}[]`);
       const values: unknown[] = [];
-      let place = 0;
+      let count = 0;
       for (const child of this.#source.list(node, schema, path)) {
-        const here = `${path}.${++place}.member`;
-        if (child === undefined) this.problems.add(here, 'Member must not be null');
-        else values.push(this.value(element, child, here, depth + 1, constraint, name, shape));
+        const here = { ...place, path: `${path}.${++count}.member`, depth: depth + 1 };
+        if (child === undefined) this.problems.add(here.path, 'Member must not be null');
+        else values.push(this.#value(element, child, here, constraint));
       }
       return values;
     }
@@ -114,8 +112,9 @@ class Walk<Node> {
       for (const [key, child] of this.#source.map(node, schema, path)) {
         // An own property of this name would be lost, or worse, at the first careless copy.
         if (key === '__proto__') throw serializationProblem(path, 'the map key __proto__ is not supported');
-        if (child === undefined) this.problems.add(`${path}.${key}.member`, 'Member must not be null');
-        else values[key] = this.value(element, child, `${path}.${key}.member`, depth + 1, undefined, name, shape);
+        const here = { ...place, path: `${path}.${key}.member`, depth: depth + 1 };
+        if (child === undefined) this.problems.add(here.path, 'Member must not be null');
+        else values[key] = this.#value(element, child, here, undefined);
       }
       return values;
     }
@@ -124,6 +123,6 @@ class Walk<Node> {
 }
 
 const requiredCount = (schema: NormalizedSchema): number =>
-  ((schema.getSchema() as unknown as { readonly 6?: number })[6] as number | undefined) ?? 0;
+  (schema.getSchema() as unknown as { readonly 6?: number })[6] ?? 0;
 
 const isSensitive = (schema: NormalizedSchema): boolean => schema.getMergedTraits().sensitive !== undefined;
