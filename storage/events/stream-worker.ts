@@ -96,35 +96,29 @@ export class StreamWorker {
     const work = state.pending.length > 0 || state.cursor < this.#last;
     const foreign = state.owner !== undefined && state.owner !== id && now - this.#seen.since < redeliverAfter;
     if (foreign) {
-      if (this.#settled.length > 0 && !(await this.#store(read, this.#settle(state), []))) return 0;
+      const settled = this.#settled.slice();
+      if (settled.length > 0 && !(await this.#store(read, settle(state, settled), [], settled))) return 0;
       return work ? Math.max(1, this.#seen.since + redeliverAfter - now) : Infinity;
     }
     if (!work) return Infinity;
-    const plan = await this.#plan(state, now);
+    // What is settled while this pass waits for the store belongs to the next one.
+    const settled = this.#settled.slice();
+    const plan = await this.#plan(state, settled, now);
     if (plan === undefined) return this.#untilNext(state, now);
-    if (!(await this.#store(read, plan.change, plan.hand))) return 0;
+    if (!(await this.#store(read, plan.change, plan.hand, settled))) return 0;
     return this.#untilNext(plan.change.state, now);
-  }
-
-  /** The state with what was settled taken out. */
-  #settle(state: StreamState): StateChange {
-    const done = new Set(this.#settled.map(({ position }) => position));
-    const bury = this.#settled.flatMap(({ position, bury }) =>
-      bury && state.pending.some((pending) => pending.position === position) ? [bury] : [],
-    );
-    const pending = state.pending.filter(({ position }) => !done.has(position));
-    return { state: { ...state, pending }, bury };
   }
 
   /** What to hand out and to store next; undefined when nothing changes and no sign of life is due. */
   async #plan(
     before: StreamState,
+    settled: readonly Settled[],
     now: number,
   ): Promise<
     { readonly change: StateChange; readonly hand: readonly { event: LoggedEvent; attempt: number }[] } | undefined
   > {
     const { source, topic, attempts, id, redeliverAfter } = this.#member;
-    const { state, bury = [] } = this.#settle(before);
+    const { state, bury = [] } = settle(before, settled);
     for (const position of this.#out.keys()) {
       // Settled, or taken out of the state by a rewind.
       if (!before.pending.some((pending) => pending.position === position)) this.#out.delete(position);
@@ -154,7 +148,7 @@ export class StreamWorker {
       pending.push({ position: event.position, attempt: 1 });
       hand.push({ event, attempt: 1 });
     }
-    const idle = hand.length === 0 && buried.length === 0 && this.#settled.length === 0;
+    const idle = hand.length === 0 && buried.length === 0 && settled.length === 0;
     const alive = before.owner === id && now - this.#seen.since < redeliverAfter / 3;
     if (idle && pending.length === before.pending.length && alive) return undefined;
     const cursor = fresh.at(-1)?.position ?? (room > 0 ? Math.max(state.cursor, this.#last) : state.cursor);
@@ -170,8 +164,8 @@ export class StreamWorker {
     read: StoredState,
     change: StateChange,
     hand: readonly { event: LoggedEvent; attempt: number }[],
+    settled: readonly Settled[],
   ): Promise<boolean> {
-    const settled = this.#settled;
     const stored = await this.#member.rows.store(this.#partition, read, change);
     if (stored === undefined) return false;
     this.#settled = this.#settled.filter((entry) => !settled.includes(entry));
@@ -221,7 +215,7 @@ export class StreamWorker {
     await rows
       .update(this.#partition, (before) => {
         if (before === undefined || (before.owner !== id && this.#settled.length === 0)) return undefined;
-        const { state, bury = [] } = this.#settle(before);
+        const { state, bury = [] } = settle(before, this.#settled);
         const { owner, ...rest } = state;
         const pending = state.pending.map((entry) =>
           this.#out.get(entry.position) === Infinity ? { ...entry, attempt: entry.attempt - 1 } : entry,
@@ -243,6 +237,16 @@ export class StreamWorker {
     const due = Math.min(...state.pending.map(({ position }) => this.#out.get(position) ?? now));
     return Math.max(1, Math.min(due - now, this.#member.redeliverAfter / 3));
   }
+}
+
+/** The state with what was settled taken out. */
+function settle(state: StreamState, settled: readonly Settled[]): StateChange {
+  const done = new Set(settled.map(({ position }) => position));
+  const bury = settled.flatMap(({ position, bury }) =>
+    bury && state.pending.some((pending) => pending.position === position) ? [bury] : [],
+  );
+  const pending = state.pending.filter(({ position }) => !done.has(position));
+  return { state: { ...state, pending }, bury };
 }
 
 async function waitAtMost(ms: number, rung: Promise<void>, clock: Clock, signal: AbortSignal): Promise<void> {

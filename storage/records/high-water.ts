@@ -1,0 +1,31 @@
+/** Partitions whose newest version is remembered. */
+const remembered = 10_000;
+
+/**
+ * The newest version this process has seen of each partition. A store that answers with an older one has lost data that was
+ * acknowledged, and whatever deletes by "nothing refers to it" must stop.
+ */
+export class HighWater {
+  readonly #versions = new Map<string, number>();
+  #regressed: string | undefined;
+
+  /** What was noticed; it stays until the process ends. */
+  get regressed(): string | undefined {
+    return this.#regressed;
+  }
+
+  partitions(): readonly string[] {
+    return Array.from(this.#versions.keys());
+  }
+
+  /** @param kind `next` for the version a commit has just made: it must be above all seen; commits in flight come back in order */
+  see(partition: string, version: number, kind: 'present' | 'next'): void {
+    const before = this.#versions.get(partition) ?? 0;
+    if (version < before) {
+      this.#regressed ??= `the record store has lost data: partition ${partition} was at version ${before} and is at ${version}${kind === 'next' ? ' after a new commit' : ''}`;
+    }
+    this.#versions.delete(partition);
+    this.#versions.set(partition, Math.max(version, before));
+    if (this.#versions.size > remembered) this.#versions.delete(this.#versions.keys().next().value!);
+  }
+}
