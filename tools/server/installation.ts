@@ -6,7 +6,7 @@ import { AuditFile } from '@slipway/auth/audit';
 import { createGateway, type Listening } from '@slipway/auth/gateway';
 import { type FirstAdministrator, type Identity, openIdentity } from '@slipway/auth/identity';
 import { TokenService } from '@slipway/auth/tokens';
-import { createDistribution } from '@slipway/registry/distribution';
+import { createDistribution, createLayerDownloads } from '@slipway/registry/distribution';
 import { createEcr } from '@slipway/registry/ecr';
 import { createResources, openImages } from '@slipway/registry/images';
 import { createAgentControl } from '@slipway/scheduler/acs';
@@ -19,7 +19,9 @@ import { openStorage, type Storage } from '@slipway/storage/engine';
 import type { Logger } from 'pino';
 import { isLoopback, type ServerConfig } from './config.ts';
 import { imageLookup } from './image-lookup.ts';
+import { startJobs } from './jobs.ts';
 import { openKeyFile } from './key-file.ts';
+import { registryJobs } from './registry-jobs.ts';
 import { storageConfig } from './storage-config.ts';
 
 /** A running installation: every room wired and listening. */
@@ -107,6 +109,7 @@ export async function startInstallation(config: ServerConfig, log: Logger): Prom
         region: config.region,
         authorizer: identity.authorizer,
         issueToken: (call) => tokens.issueAuthorization(call.principal),
+        principals: { bind: (text) => identity.bindPrincipals(text), show: (text) => identity.showPrincipals(text) },
       }),
       createEcs({ ...ecsContext, placer: control.placer, agentOperations: agents.operations }),
       ...identity.services,
@@ -118,6 +121,7 @@ export async function startInstallation(config: ServerConfig, log: Logger): Prom
         defaultAccount: config.account,
         region: config.region,
       }),
+      createLayerDownloads({ images }),
     ],
     upgrades: agents.upgrades,
     credentials: identity.credentials,
@@ -159,6 +163,31 @@ export async function startInstallation(config: ServerConfig, log: Logger): Prom
   });
   opened.defer(() => triggers.stop());
   triggers.start();
+  const flushing = setInterval(
+    () => void images.pulls.flush().catch((error: unknown) => log.warn({ err: error }, 'pull times were not recorded')),
+    60_000,
+  );
+  opened.defer(async () => {
+    clearInterval(flushing);
+    await images.pulls.flush();
+  });
+  const jobs = startJobs({
+    ...storage,
+    clock,
+    log,
+    jobs: [
+      ...registryJobs({ images, control, markFile: (account) => join(config.data, 'collector', account) }),
+      {
+        name: 'expired-sessions',
+        every: 3_600_000,
+        run: async () => {
+          const removed = await identity.sweepSessions(config.account);
+          return removed === 0 ? undefined : { removed };
+        },
+      },
+    ],
+  });
+  opened.defer(() => jobs.stop());
 
   const closing = opened.move();
   return {

@@ -1,0 +1,86 @@
+import type { Clock } from '@slipway/storage/clock';
+import type { Leases } from '@slipway/storage/leases';
+import type { RecordStore } from '@slipway/storage/records';
+import type { Logger } from 'pino';
+
+/** Work that is done now and then. */
+export interface Job {
+  readonly name: string;
+  /** Milliseconds between the end of a run and the start of the next. */
+  readonly every: number;
+  /** Returns what to log about the run; undefined when there is nothing to tell. */
+  readonly run: (signal: AbortSignal) => Promise<object | undefined>;
+}
+
+export interface JobsOptions {
+  readonly records: RecordStore;
+  readonly leases: Leases;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly jobs: readonly Job[];
+  /** Milliseconds between looks for due jobs. Default 15,000. */
+  readonly lookEvery?: number;
+}
+
+/** Where the leader's lease and the times of the last runs lie. */
+const partition = 'jobs';
+const lastRun = (name: string): string => `last/${name}`;
+
+/**
+ * Runs jobs on one server of the installation at a time, whoever holds the lease; a restart or another leader goes on by the
+ * recorded times. A job that fails is logged and comes again at its next time; jobs are written to be interrupted anywhere.
+ */
+export function startJobs(options: JobsOptions): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  const finished = lead(options, stopping.signal);
+  return {
+    stop: async () => {
+      stopping.abort();
+      await finished;
+    },
+  };
+}
+
+async function lead(options: JobsOptions, stop: AbortSignal): Promise<void> {
+  while (!stop.aborted) {
+    try {
+      const lease = await options.leases.acquire(partition, 'maintenance', { signal: stop });
+      try {
+        await work(options, AbortSignal.any([stop, lease.lost]));
+      } finally {
+        await lease.release();
+      }
+    } catch (error) {
+      if (stop.aborted) return;
+      options.log.warn({ err: error }, 'maintenance waits for the store');
+      await pause(options, 5000, stop);
+    }
+  }
+}
+
+async function work(options: JobsOptions, signal: AbortSignal): Promise<void> {
+  const { records, clock, log } = options;
+  while (!signal.aborted) {
+    for (const job of options.jobs) {
+      const last = (await records.get<number>(partition, lastRun(job.name)))?.value;
+      // A clock that was set back must not stop a job for good.
+      const elapsed = last === undefined ? Infinity : Math.abs(clock.now() - last);
+      if (signal.aborted || elapsed < job.every) continue;
+      const started = clock.monotonic();
+      try {
+        const done = await job.run(signal);
+        if (done !== undefined)
+          log.info({ job: job.name, ms: Math.round(clock.monotonic() - started), ...done }, 'maintenance done');
+      } catch (error) {
+        if (signal.aborted) return;
+        log.error({ job: job.name, err: error }, 'maintenance failed; it is tried again at its next time');
+      }
+      await records.commit(partition, { put: [{ key: lastRun(job.name), value: clock.now() }] });
+    }
+    await pause(options, options.lookEvery ?? 15_000, signal);
+  }
+}
+
+async function pause({ clock }: JobsOptions, ms: number, signal: AbortSignal): Promise<void> {
+  await clock.sleep(ms, signal).catch(() => undefined);
+}

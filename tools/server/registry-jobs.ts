@@ -1,0 +1,121 @@
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { auditBlobs, collect, type Interlock, registryAccounts } from '@slipway/registry/collector';
+import { type Images, keys, registryPartition, type UploadRecord } from '@slipway/registry/images';
+import { runLifecycle } from '@slipway/registry/lifecycle';
+import type { ControlPlane } from '@slipway/scheduler/control';
+import type { Job } from './jobs.ts';
+
+const minute = 60_000;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+export interface RegistryJobsOptions {
+  readonly images: Images;
+  readonly control: ControlPlane;
+  /** Where the collector keeps, apart from the records, how far they had come. One file an account. */
+  readonly markFile: (account: string) => string;
+}
+
+/** The registry's upkeep: lifecycle rules, garbage collection, abandoned uploads, and the weekly look for unknown bytes. */
+export function registryJobs({ images, control, markFile }: RegistryJobsOptions): readonly Job[] {
+  const accounts = (): Promise<readonly string[]> => registryAccounts(images.context);
+  return [
+    {
+      name: 'lifecycle',
+      every: hour,
+      run: async (signal) => {
+        const totals = { repositories: 0, expired: 0, keptInUse: 0 };
+        for (const account of await accounts()) {
+          for await (const report of runLifecycle(
+            { images, imagesInUse: () => digestsInUse(control, account) },
+            account,
+            signal,
+          )) {
+            totals.repositories += 1;
+            totals.expired += report.expired.length;
+            totals.keptInUse += report.kept.filter(({ reason }) => reason === 'in-use').length;
+          }
+        }
+        return totals.repositories === 0 ? undefined : totals;
+      },
+    },
+    {
+      name: 'abandoned-uploads',
+      every: hour,
+      run: async () => {
+        let dropped = 0;
+        for (const account of await accounts()) dropped += await images.uploads.sweep(account);
+        // Listed before the sweep looks: an upload that begins later is too young to be swept.
+        const open = await openUploads(images);
+        const swept = await images.context.blobs.sweepStaged(2 * day, async (id) => open.has(id));
+        return dropped + swept === 0 ? undefined : { dropped, swept };
+      },
+    },
+    {
+      name: 'garbage-collection',
+      every: 5 * minute,
+      run: async (signal) => {
+        const totals = { removed: 0, freedBytes: 0 };
+        for (const account of await accounts()) {
+          const report = await collect(images.context, account, {
+            interlock: interlockFile(markFile(account)),
+            signal,
+          });
+          totals.removed += report.removed;
+          totals.freedBytes += report.freedBytes;
+        }
+        return totals.removed === 0 ? undefined : totals;
+      },
+    },
+    {
+      name: 'unknown-blobs',
+      every: 7 * day,
+      run: async (signal) => ({ ...(await auditBlobs(images.context, signal)) }),
+    },
+  ];
+}
+
+/** Digests that tasks run or a rollback may need: lifecycle rules leave them alone. */
+export async function digestsInUse(control: ControlPlane, account: string): Promise<ReadonlySet<string>> {
+  return new Set((await control.imagesInUse(account)).map(({ digest }) => digest));
+}
+
+/** The staged bytes that some account's open uploads claim. */
+async function openUploads(images: Images): Promise<ReadonlySet<string>> {
+  const { records } = images.context;
+  const ids = new Set<string>();
+  for (const account of await registryAccounts(images.context)) {
+    for (let after: string | undefined, more = true; more;) {
+      const page = await records.list<UploadRecord>(registryPartition(account), {
+        prefix: keys.uploads,
+        ...(after === undefined ? {} : { after }),
+      });
+      for (const { value } of page.records) if (value.staged) ids.add(value.staged.id);
+      after = page.records.at(-1)?.key;
+      more = page.more && after !== undefined;
+    }
+  }
+  return ids;
+}
+
+/** The collector's mark in a file, written durably. */
+export function interlockFile(path: string): Interlock {
+  return {
+    read: async () => {
+      const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return undefined;
+        throw error;
+      });
+      return text === undefined ? undefined : Number(text);
+    },
+    write: async (version) => {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      const file = await open(`${path}.new`, 'w', 0o600);
+      await file.writeFile(String(version));
+      await file.sync();
+      await file.close();
+      await rename(`${path}.new`, path);
+    },
+  };
+}
