@@ -53,7 +53,7 @@ export function wireErrorOf(
     return { code: error.code, message: error.message, status: error.status, members: error.members };
   }
   if (error instanceof InputError) {
-    if (service !== undefined) return service.codec.inputError(error, service.model);
+    if (service?.model !== undefined) return service.codec.inputError(error, service.model);
     return { code: names['bad-request'][0], message: error.message };
   }
   if (error instanceof SignatureError) return named(names[error.problem], error.message);
@@ -69,7 +69,7 @@ export function internalError(
   requestId: string,
 ): WireError {
   const code =
-    kind === 'aws-json' && service?.model.errors.has('ServerException') === true
+    kind === 'aws-json' && service?.model?.errors.has('ServerException') === true
       ? 'ServerException'
       : 'InternalFailure';
   return {

@@ -1,4 +1,4 @@
-import { codecFor, modelOf, type Codec, type OperationModel, type ServiceModel } from '../protocol/index.ts';
+import { type Codec, codecFor, modelOf, type ServiceModel } from '../protocol/index.ts';
 import { GatewayConfigError } from './errors.ts';
 import type { Operation, ServiceDefinition } from './service.ts';
 
@@ -6,19 +6,49 @@ import type { Operation, ServiceDefinition } from './service.ts';
 export interface AwsRoute {
   readonly service: AwsServiceFront;
   readonly name: string;
-  readonly model: OperationModel;
   readonly operation: Operation<never, unknown>;
   readonly bodyBytes: number;
 }
 
 /** A service with what it takes to speak to its callers. */
-export interface AwsServiceFront {
+export class AwsServiceFront {
   readonly definition: ServiceDefinition;
-  readonly model: ServiceModel;
   readonly codec: Codec;
   /** Regions that a signature may be scoped to. */
   readonly regions: readonly string[];
+  #model: ServiceModel | undefined;
+
+  constructor(definition: ServiceDefinition, region: string) {
+    this.definition = definition;
+    this.codec = codecFor(definition.protocol);
+    this.regions = GLOBAL.has(definition.name) && region !== 'us-east-1' ? [region, 'us-east-1'] : [region];
+    if (typeof definition.schemas !== 'function') this.#use(modelOf(definition.schemas));
+  }
+
+  /** What the SDK says about the service; undefined until a module that loads late was needed. */
+  get model(): ServiceModel | undefined {
+    return this.#model;
+  }
+
+  /** The model, loaded now if it was not. Two first calls load one module. */
+  async load(): Promise<ServiceModel> {
+    const { schemas } = this.definition;
+    if (this.#model === undefined && typeof schemas === 'function') this.#use(modelOf(await schemas()));
+    return this.#model as ServiceModel;
+  }
+
+  #use(model: ServiceModel): void {
+    for (const name of Object.keys(this.definition.operations)) {
+      if (!model.operations.has(name)) {
+        throw new GatewayConfigError(`${this.definition.name}:${name} is not an operation of the SDK client`);
+      }
+    }
+    this.#model = model;
+  }
 }
+
+/** IAM is one for all regions, and its clients sign for us-east-1 wherever they are; STS has such clients too. */
+const GLOBAL = new Set(['iam', 'sts']);
 
 /** The router of AWS calls: the tables of operations themselves. */
 export class AwsRoutes {
@@ -34,15 +64,13 @@ export class AwsRoutes {
   constructor(definitions: readonly ServiceDefinition[], region: string, bodyBytes: (name: string) => number) {
     const all: AwsRoute[] = [];
     this.services = definitions.map((definition) => {
-      const service = frontOf(definition, region);
+      const service = new AwsServiceFront(definition, region);
       const { protocol } = definition;
       if (protocol.kind === 'aws-json') this.#prefixes.set(protocol.target, service);
       for (const [name, operation] of Object.entries(definition.operations)) {
-        const model = service.model.operations.get(name);
         const label = `${definition.name}:${name}`;
-        if (model === undefined) throw new GatewayConfigError(`${label} is not an operation of the SDK client`);
         checkOperation(label, operation);
-        const route: AwsRoute = { service, name, model, operation, bodyBytes: bodyBytes(label) };
+        const route: AwsRoute = { service, name, operation, bodyBytes: bodyBytes(label) };
         const table = protocol.kind === 'aws-json' ? this.#targets : this.#actions;
         const key = protocol.kind === 'aws-json' ? `${protocol.target}.${name}` : `${protocol.apiVersion}/${name}`;
         if (table.has(key)) throw new GatewayConfigError(`${label} is declared twice`);
@@ -74,14 +102,6 @@ export class AwsRoutes {
       return protocol.kind === 'aws-query' && (own === name || protocol.apiVersion === version);
     });
   }
-}
-
-/** IAM is one for all regions, and its clients sign for us-east-1 wherever they are; STS has such clients too. */
-const GLOBAL = new Set(['iam', 'sts']);
-
-function frontOf(definition: ServiceDefinition, region: string): AwsServiceFront {
-  const regions = GLOBAL.has(definition.name) && region !== 'us-east-1' ? [region, 'us-east-1'] : [region];
-  return { definition, model: modelOf(definition.schemas), codec: codecFor(definition.protocol), regions };
 }
 
 function checkOperation(label: string, operation: Partial<Operation<never, unknown>> | undefined): void {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '@slipway/storage/clock';
-import { codecFor, parseQuery, type QueryRequest, type WireAnswer } from '../protocol/index.ts';
+import { codecFor, type OperationModel, parseQuery, type QueryRequest, type WireAnswer } from '../protocol/index.ts';
 import { readSignature, SignatureError, SignatureVerifier, type SignedRequest } from '../sigv4/index.ts';
 import { deniedMessage, firstDenied } from './authorize.ts';
 import type { Authorizer } from './authorizer.ts';
@@ -188,9 +188,11 @@ export class AwsFront {
 
   async #run(exchange: Exchange, route: AwsRoute, wire: Buffer | QueryRequest, progress: Progress): Promise<AwsAnswer> {
     const { authorizer, clock, region, account, origins, limits } = this.#parts;
-    const { service, operation, model } = route;
+    const { service, operation } = route;
     progress.service = service;
     exchange.service = service.definition.name;
+    const { operations } = service.model ?? (await service.load());
+    const model = operations.get(route.name) as OperationModel;
     const input = service.codec.decode(model, wire, service.definition.constraints ?? {}) as never;
     const call: Call = new GatewayCall(exchange, {
       account,

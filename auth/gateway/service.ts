@@ -107,33 +107,43 @@ export const awsQuery = (apiVersion: string, xmlNamespace: string): WireProtocol
   xmlNamespace,
 });
 
+/** An SDK client module, seen as what it exports. */
+export type SchemaModule = Readonly<Record<string, unknown>>;
+
 /** An AWS service as the gateway serves it: the table of operations is the router. */
 export interface ServiceDefinition {
   /** The signing name: `ecr`, `ecs`, `iam`, `sts`. */
   readonly name: string;
   readonly protocol: WireProtocol;
-  /** The SDK client module, whose runtime schemas decode, validate and encode. */
-  readonly schemas: Readonly<Record<string, unknown>>;
+  /** The SDK client module, whose runtime schemas decode, validate and encode; or how to load it at the first call. */
+  readonly schemas: SchemaModule | (() => Promise<SchemaModule>);
   /** Lengths, ranges, patterns and enumerations, which the schemas do not carry. */
   readonly constraints?: Constraints;
   readonly operations: Readonly<Record<string, Operation<never, unknown>>>;
 }
 
+/** What {@link defineService} takes beside the SDK client module. */
+interface ServiceDeclaration<Client extends object> {
+  readonly name: string;
+  readonly protocol: WireProtocol;
+  readonly constraints?: Constraints;
+  readonly operations: Operations<Client>;
+}
+
 /**
  * Declares an AWS service over an SDK client module:
  * `defineService({ name: 'ecr', protocol: awsJson('1.1', 'AmazonEC2ContainerRegistry_V20150921'), client: ecrClientModule, operations: { … } })`.
+ * A service that is seldom called gives `load: () => import('@aws-sdk/client-…')` instead of `client`: the module, about
+ * 5 MB, is loaded with the first call.
  */
-export function defineService<Client extends object>(definition: {
-  readonly name: string;
-  readonly protocol: WireProtocol;
-  readonly client: Client;
-  readonly constraints?: Constraints;
-  readonly operations: Operations<Client>;
-}): ServiceDefinition {
+export function defineService<Client extends object>(
+  definition: ServiceDeclaration<Client> & ({ readonly client: Client } | { readonly load: () => Promise<Client> }),
+): ServiceDefinition {
+  const schemas = 'load' in definition ? definition.load : definition.client;
   return {
     name: definition.name,
     protocol: definition.protocol,
-    schemas: definition.client as Readonly<Record<string, unknown>>,
+    schemas: schemas as ServiceDefinition['schemas'],
     ...(definition.constraints === undefined ? {} : { constraints: definition.constraints }),
     operations: definition.operations as Readonly<Record<string, Operation<never, unknown>>>,
   };

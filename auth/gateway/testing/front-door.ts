@@ -2,7 +2,6 @@ import { Registry } from '@prometheus-io/client';
 import * as ecr from '@aws-sdk/client-ecr';
 import * as ecs from '@aws-sdk/client-ecs';
 import * as iam from '@aws-sdk/client-iam';
-import * as sts from '@aws-sdk/client-sts';
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -256,7 +255,7 @@ function services(knobs: Knobs, tokens: TokenService): readonly ServiceDefinitio
     defineService({
       name: 'sts',
       protocol: awsQuery('2011-06-15', 'https://sts.amazonaws.com/doc/2011-06-15/'),
-      client: sts,
+      load: () => import('@aws-sdk/client-sts'),
       operations: {
         GetCallerIdentity: {
           access: 'authenticated',
