@@ -65,6 +65,32 @@ program
   .option('--output <format>', 'text or json', 'text')
   .action(async (options: { data: string; output: string }) => (await import('./doctor.ts')).doctor(options));
 
+const auth = program.command('auth').description('ask about permissions');
+auth
+  .command('explain')
+  .description(
+    'say why somebody may or may not do something, with the policies that were looked at (exit 0: may, 3: may not)',
+  )
+  .requiredOption('--principal <user or ARN>', 'name of a user, or ARN of a user, role or session')
+  .requiredOption('--action <service:Action>', 'e.g. ecr:PutImage')
+  .requiredOption('--resource <ARN or repository>', 'what is acted on; the repository policy counts')
+  .option('--context <key=value...>', 'condition keys, e.g. aws:ResourceTag/team=a')
+  .option('--source-ip <address>', 'where the request comes from', '127.0.0.1')
+  .option('--data <folder>', 'data folder of the server', process.env['SLIPWAY_DATA'] ?? 'data')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (options: import('./auth.ts').ExplainOptions) => (await import('./auth.ts')).explainAccess(options));
+
+program
+  .command('gc')
+  .description('remove blobs that no image needs any more, now; servers do it every few minutes by themselves')
+  .option('--dry-run', 'only count')
+  .option('--maximum <blobs>', 'at most this many')
+  .option('--data <folder>', 'data folder of the server', process.env['SLIPWAY_DATA'] ?? 'data')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (options: { data: string; dryRun?: boolean; maximum?: string; output: string }) =>
+    (await import('./gc.ts')).gc(options),
+  );
+
 try {
   await program.parseAsync();
 } catch (error) {

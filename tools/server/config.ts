@@ -32,6 +32,8 @@ export interface ServerConfig {
   /** Seconds after RUNNING at which a task that nothing checks counts as healthy. ECS: 40. */
   readonly healthyAfterSeconds: number;
   readonly tls: { readonly certificate: string; readonly key: string } | undefined;
+  /** CIDR ranges of private addresses that webhooks, OIDC providers, scanners and upstreams may be in. Default: none. */
+  readonly outboundAllow: readonly string[];
   /** Listening beyond loopback without TLS must be asked for. */
   readonly allowPlainHttp: boolean;
 }
@@ -85,6 +87,16 @@ const schema = z.object({
   SLIPWAY_HEALTHY_AFTER_SECONDS: z.coerce.number().min(0).max(3600).default(40),
   SLIPWAY_TLS_CERTIFICATE: z.string().min(1).optional(),
   SLIPWAY_TLS_KEY: z.string().min(1).optional(),
+  SLIPWAY_OUTBOUND_ALLOW: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((range) => range.trim())
+        .filter((range) => range !== ''),
+    )
+    .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()], 'must be CIDR ranges, comma-separated'))),
   SLIPWAY_ALLOW_PLAIN_HTTP: z.enum(['true', 'false']).default('false'),
 });
 
@@ -157,6 +169,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
       env.SLIPWAY_TLS_CERTIFICATE !== undefined && env.SLIPWAY_TLS_KEY !== undefined
         ? { certificate: env.SLIPWAY_TLS_CERTIFICATE, key: env.SLIPWAY_TLS_KEY }
         : undefined,
+    outboundAllow: env.SLIPWAY_OUTBOUND_ALLOW,
     allowPlainHttp: env.SLIPWAY_ALLOW_PLAIN_HTTP === 'true',
   };
 }

@@ -1,10 +1,11 @@
-import { hkdfSync, randomBytes, randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Registry } from '@prometheus-io/client';
 import { AuditFile } from '@slipway/auth/audit';
 import { createGateway, type Listening } from '@slipway/auth/gateway';
 import { type FirstAdministrator, type Identity, openIdentity } from '@slipway/auth/identity';
+import { createOutbound } from '@slipway/auth/outbound';
 import { TokenService } from '@slipway/auth/tokens';
 import { createDistribution, createLayerDownloads } from '@slipway/registry/distribution';
 import { createEcr } from '@slipway/registry/ecr';
@@ -20,7 +21,7 @@ import type { Logger } from 'pino';
 import { isLoopback, type ServerConfig } from './config.ts';
 import { imageLookup } from './image-lookup.ts';
 import { startJobs } from './jobs.ts';
-import { openKeyFile } from './key-file.ts';
+import { identityKey, openKeyFile, subkey } from './key-file.ts';
 import { registryJobs } from './registry-jobs.ts';
 import { storageConfig } from './storage-config.ts';
 
@@ -49,8 +50,16 @@ export async function startInstallation(config: ServerConfig, log: Logger): Prom
   const storage = opened.adopt(await openStorage(storageConfig(config), clock), (it) => it.close());
   const { records } = storage;
   const masterKey = openKeyFile(config.keyFile);
+  const outbound = opened.adopt(createOutbound({ allow: config.outboundAllow }), (it) => it.close());
   const identity = opened.adopt(
-    await openIdentity({ records, clock, random, encryptionKey: subkey(masterKey, 'identity'), region: config.region }),
+    await openIdentity({
+      records,
+      clock,
+      random,
+      encryptionKey: identityKey(masterKey),
+      region: config.region,
+      fetch: outbound.fetch,
+    }),
     (it) => it.close(),
   );
   const administrator = await identity.bootstrap(config.account);
@@ -198,11 +207,6 @@ export async function startInstallation(config: ServerConfig, log: Logger): Prom
     administrator,
     close: () => closing.disposeAsync(),
   };
-}
-
-/** Keys for separate uses, derived from the one in the key file (HKDF, RFC 5869). */
-function subkey(master: Buffer, use: string): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', master, '', `slipway/${use}`, 32));
 }
 
 /** Whether `host[:port]` of an image reference means this installation: the address it listens on, or one it was told. */

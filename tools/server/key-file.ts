@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { hkdfSync, randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
@@ -62,3 +62,11 @@ function create(path: string): Buffer {
   if (!key) throw new KeyFileError(`${path} vanished while it was being made`);
   return key;
 }
+
+/** A key for one use, derived from the one in the key file (HKDF, RFC 5869). */
+export function subkey(master: Buffer, use: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', master, '', `slipway/${use}`, 32));
+}
+
+/** The key of secrets at rest: access keys, token signing keys. */
+export const identityKey = (master: Buffer): Uint8Array => subkey(master, 'identity');
