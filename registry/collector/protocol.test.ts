@@ -15,6 +15,7 @@ import {
 } from '../images/index.ts';
 import { putManifest } from '../images/put-manifest.ts';
 import { sha256 } from '../images/testing/index.ts';
+import { RepositoryReads } from '../images/repository-reads.ts';
 import { Turns } from '../images/turns.ts';
 import { createUploads } from '../images/uploads.ts';
 import { prune, sweepBegin, sweepEnd } from './index.ts';
@@ -59,6 +60,7 @@ function world(gate: Gate, broken: Broken, collectors: number): World {
     random: (size) => new Uint8Array(size),
     limits: { ...defaultLimits, lease: -1, grace: 0 },
     turns: new Turns(),
+    reads: new RepositoryReads(records, () => 0),
   };
   const repository: RepositoryRecord = {
     name: web,

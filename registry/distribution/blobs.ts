@@ -6,7 +6,7 @@ import {
   parseRepositoryName,
   type RepositoryRecord,
 } from '../images/index.ts';
-import { accountOf, begin, empty, may, type Surroundings } from './exchange.ts';
+import { accountOf, answer, empty, may, type Surroundings } from './exchange.ts';
 import { repositoryAccess } from './manifests.ts';
 import { headersOf, sendBlob } from './send-blob.ts';
 
@@ -54,9 +54,7 @@ function getBlob(surroundings: Surroundings, method: 'GET' | 'HEAD', name: strin
       if (blob.leaseDue && (await may(surroundings, call, account, name, repository, ['ecr:InitiateLayerUpload']))) {
         if (!(await images.blobs.renew(account, repository, blob.digest))) throw notThere(text, name);
       }
-      begin(ctx, 200, headersOf(blob));
-      ctx.body = '';
-      ctx.set({ 'Content-Type': 'application/octet-stream', 'Content-Length': String(blob.size) });
+      answer(ctx, { ...headersOf(blob), 'Content-Type': 'application/octet-stream', 'Content-Length': blob.size });
     },
   };
 }

@@ -12,7 +12,7 @@ import {
   type Tag,
 } from '../images/index.ts';
 import { DistributionError } from './errors.ts';
-import { accountOf, begin, empty, repositoryForPush, type Surroundings } from './exchange.ts';
+import { accountOf, answer, empty, repositoryForPush, type Surroundings } from './exchange.ts';
 import { readBody } from './read-body.ts';
 
 const maxTagsPerRequest = 100;
@@ -28,7 +28,7 @@ export function manifestRoute(
   switch (method) {
     case 'GET':
     case 'HEAD':
-      return getManifest(surroundings, name, text);
+      return getManifest(surroundings, method, name, text);
     case 'PUT':
       return putManifest(surroundings, name, text, query);
     case 'DELETE':
@@ -39,11 +39,11 @@ export function manifestRoute(
 }
 
 /** One read finds the repository with its policy and what the reference points at; authorization and answer both use it. */
-function getManifest(surroundings: Surroundings, name: string, text: string): WebRoute {
+function getManifest(surroundings: Surroundings, method: 'GET' | 'HEAD', name: string, text: string): WebRoute {
   const { images } = surroundings;
   let seen: { repository?: RepositoryRecord; manifest?: FoundManifest } = {};
   return {
-    name: 'GET manifest',
+    name: `${method} manifest`,
     access: async (call): Promise<AccessList> => {
       const account = accountOf(surroundings, call);
       const repository = parseRepositoryName(name);
@@ -62,18 +62,16 @@ function getManifest(surroundings: Surroundings, name: string, text: string): We
         );
       if (manifest === undefined)
         throw new ImagesError('ManifestNotFound', `Requested image not found: ${name}, ${text}`, { reference: text });
-      begin(ctx, 200, {
+      const headers: Record<string, string | number> = {
+        'Content-Type': manifest.mediaType,
+        'Content-Length': manifest.size,
         'Docker-Content-Digest': manifest.digest,
         ETag: `"${manifest.digest}"`,
-        'Content-Type': manifest.mediaType,
-      });
-      if (isFresh(ctx, manifest)) return empty(ctx, 304);
-      if (ctx.method === 'HEAD') {
-        ctx.body = '';
-        ctx.set({ 'Content-Type': manifest.mediaType, 'Content-Length': String(manifest.size) });
-        return;
-      }
-      ctx.body = await images.manifests.content(account, name, manifest.digest);
+      };
+      if (isFresh(ctx, manifest))
+        return empty(ctx, 304, { ETag: `"${manifest.digest}"`, 'Docker-Content-Digest': manifest.digest });
+      if (method === 'HEAD') return answer(ctx, headers);
+      answer(ctx, headers, await images.manifests.content(account, name, manifest.digest));
       images.pulls.note(account, name, manifest.digest);
     },
   };

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mediaTypes } from '../images/index.ts';
 import { sha256 } from '../images/testing/index.ts';
 import { ecrClient, type Fetch, loggedIn, passwordOf } from '../testing/docker-client.ts';
-import { type ServedRegistry, serveRegistry } from '../testing/serve-registry.ts';
+import { account, type ServedRegistry, serveRegistry } from '../testing/serve-registry.ts';
 import { newUser } from '../testing/users.ts';
 
 let registry: ServedRegistry;
@@ -486,6 +486,21 @@ describe('lists', () => {
   });
 });
 
+test('with the account setting BLOB_MOUNTING off, a mount starts an upload', async () => {
+  const digest = await push(admin, 'open/mount-source', 'mountable');
+  const mount = async () =>
+    (await admin('POST', `/v2/open/mount-target/blobs/uploads/?mount=${digest}&from=open/mount-source`)).status;
+  const set = (value: string) =>
+    registry.images.repositories.updateRegistry(account, (settings) => ({
+      ...settings,
+      settings: { ...settings.settings, BLOB_MOUNTING: value },
+    }));
+  await set('DISABLED');
+  expect(await mount()).toBe(202);
+  await set('ENABLED');
+  expect(await mount()).toBe(201);
+});
+
 describe('create on push', () => {
   test('who may not create repositories is told so', async () => {
     expect(await codeOf(await guest('POST', '/v2/secret/new/blobs/uploads/'))).toBe('403 DENIED');
@@ -510,12 +525,12 @@ describe('create on push', () => {
   });
 
   test('with the setting off, a push into a repository that is not there is refused', async () => {
-    await registry.images.repositories.updateRegistry('000000000000', (settings) => ({
+    await registry.images.repositories.updateRegistry(account, (settings) => ({
       ...settings,
       createOnPush: false,
     }));
     expect(await codeOf(await admin('POST', '/v2/open/never-made/blobs/uploads/'))).toBe('404 NAME_UNKNOWN');
-    await registry.images.repositories.updateRegistry('000000000000', (settings) => ({
+    await registry.images.repositories.updateRegistry(account, (settings) => ({
       ...settings,
       createOnPush: true,
     }));

@@ -71,6 +71,8 @@ async function mount(
   const from = query.get('from') ?? '';
   const source = from === '' ? undefined : safeName(from);
   if (from !== '' && source === undefined) return false;
+  const { settings } = await surroundings.images.repositories.registry(account);
+  if (settings?.['BLOB_MOUNTING'] === 'DISABLED') return false;
   const target = await repositoryForPush(surroundings, call, account, name);
   const mounted = await surroundings.images.blobs.mount(account, {
     target,

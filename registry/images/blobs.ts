@@ -49,12 +49,8 @@ export function createBlobs(context: Context): Blobs {
   const { records, blobs, clock, limits } = context;
 
   const look: Blobs['look'] = async (account, name, digest) => {
-    const found = await records.getMany<RepositoryRecord | LinkRecord>(registryPartition(account), [
-      keys.repository(name),
-      keys.link(digest, name),
-    ]);
-    const repository = found.get(keys.repository(name))?.value as RepositoryRecord | undefined;
-    const link = usable(found.get(keys.link(digest, name))?.value as LinkRecord | undefined, repository);
+    const { repository, value } = await context.reads.with<LinkRecord>(account, name, keys.link(digest, name));
+    const link = usable(value, repository);
     if (repository === undefined) return {};
     if (link === undefined) return { repository };
     const leaseDue = link.leaseUntil - clock.now() < limits.lease / 2;

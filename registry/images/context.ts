@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { BlobStore } from '@slipway/storage/blobs';
 import { type Clock, systemClock } from '@slipway/storage/clock';
 import type { RecordStore } from '@slipway/storage/records';
+import { RepositoryReads } from './repository-reads.ts';
 import { Turns } from './turns.ts';
 
 /** Times and sizes that a registry keeps to. Times are milliseconds, sizes bytes. */
@@ -56,16 +57,19 @@ export interface Context {
   readonly limits: ImagesLimits;
   /** Writers of one thing in this process go one after the other, so that they do not spoil each other's commits. */
   readonly turns: Turns;
+  readonly reads: RepositoryReads;
 }
 
 export function contextOf(options: ImagesOptions): Context {
+  const clock = options.clock ?? systemClock;
   return {
     records: options.records,
     blobs: options.blobs,
-    clock: options.clock ?? systemClock,
+    clock,
     random: options.random ?? randomBytes,
     limits: { ...defaultLimits, ...options.limits },
     turns: new Turns(),
+    reads: new RepositoryReads(options.records, () => clock.monotonic()),
   };
 }
 

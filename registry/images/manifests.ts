@@ -71,12 +71,7 @@ export function createManifests(context: Context): Manifests {
     put: (request) => putManifest(context, request),
     async look(account, name, reference) {
       const target = reference.kind === 'tag' ? keys.tag(name, reference.tag) : keys.manifest(name, reference.digest);
-      const found = await records.getMany<RepositoryRecord | TagRecord | ManifestRecord>(registryPartition(account), [
-        keys.repository(name),
-        target,
-      ]);
-      const repository = found.get(keys.repository(name))?.value as RepositoryRecord | undefined;
-      const row = found.get(target)?.value as TagRecord | ManifestRecord | undefined;
+      const { repository, value: row } = await context.reads.with<TagRecord | ManifestRecord>(account, name, target);
       if (repository === undefined) return {};
       if (row === undefined) return { repository };
       const digest = reference.kind === 'tag' ? (row as TagRecord).digest : reference.digest;

@@ -138,14 +138,17 @@ export function createRepositories(context: Context): Repositories {
       });
       return { repositories: page.records.map((record) => record.value), more: page.more };
     },
-    update: (account, name, change) =>
-      transact(records, registryPartition(account), async (tx) => {
+    update: async (account, name, change) => {
+      const changed = await transact(records, registryPartition(account), async (tx) => {
         const present = await tx.get<RepositoryRecord>(keys.repository(name));
         if (present === undefined) throw repositoryNotFound(account, name);
         const next = change(present);
         if (next !== present) tx.put(keys.repository(name), next as unknown as Json);
         return next;
-      }),
+      });
+      context.reads.forget(account, name);
+      return changed;
+    },
     async remove(account, name, { force, actor }) {
       const partition = registryPartition(account);
       for (;;) {
@@ -159,7 +162,9 @@ export function createRepositories(context: Context): Repositories {
           );
         }
         if (held.records.length > 0) await empty(account, repository, actor);
-        if (await removeRow(context, account, repository, actor)) return repository;
+        const removed = await removeRow(context, account, repository, actor);
+        context.reads.forget(account, name);
+        if (removed) return repository;
       }
     },
     registry: async (account) =>
