@@ -28,11 +28,12 @@ export class Peer {
 
   /** Every instance, the least memory left. */
   scan({ cpu, memory }: TaskShape): number {
+    const { cpu: freeCpu, memory: freeMemory } = this;
     let best = -1;
-    let least = Infinity;
-    for (let slot = 0; slot < this.memory.length; slot++) {
-      const left = this.memory[slot]!;
-      if (left >= memory && left < least && this.cpu[slot]! >= cpu) {
+    let least = 2 ** 31 - 1;
+    for (let slot = 0; slot < freeMemory.length; slot++) {
+      const left = freeMemory[slot]!;
+      if (left >= memory && left < least && freeCpu[slot]! >= cpu) {
         best = slot;
         least = left;
       }

@@ -96,5 +96,6 @@ try {
 } catch (error) {
   if (error instanceof CliError) fail(error.message, error.exitCode);
   const { message, name } = error as Error;
-  fail(name === 'Error' ? message : `${name}: ${message}`);
+  // Our own errors say everything in their message; the runtime's need their name to be understood.
+  fail(/^(Type|Range|Reference|Syntax)Error$/.test(name) ? `${name}: ${message}` : message);
 }
