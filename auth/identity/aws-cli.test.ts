@@ -1,0 +1,174 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ACCOUNT, type Installation, type Key, openInstallation, REGION } from './testing/installation.ts';
+
+const run = promisify(execFile);
+
+function hasCli(): boolean {
+  try {
+    execFileSync('aws', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+const missing = !hasCli();
+if (missing && process.env['CI'] !== undefined) throw new Error('the AWS command line (aws) is needed for these tests');
+
+const policy = (Action: string, Resource = '*') => ({
+  Version: '2012-10-17',
+  Statement: { Effect: 'Allow', Action, Resource },
+});
+
+/** Commands of the AWS CLI reference's own examples, against this installation. Skipped without the `aws` command. */
+describe.skipIf(missing)('the AWS command line', () => {
+  let installation: Installation;
+  let folder: string;
+
+  beforeAll(async () => {
+    installation = await openInstallation();
+    folder = await mkdtemp(join(tmpdir(), 'slipway-aws-cli-'));
+    const files = {
+      'policy.json': policy('s3:ListAllMyBuckets'),
+      'NewPolicyVersion.json': policy('iam:*'),
+      'Test-Role-Trust-Policy.json': {
+        Version: '2012-10-17',
+        Statement: [
+          {
+            Effect: 'Allow',
+            Principal: { AWS: `arn:aws:iam::${ACCOUNT}:user/Bob`, Service: 'ec2.amazonaws.com' },
+            Action: 'sts:AssumeRole',
+          },
+        ],
+      },
+      'AdminPolicy.json': policy('*'),
+    };
+    for (const [name, content] of Object.entries(files))
+      await writeFile(join(folder, name), JSON.stringify(content, undefined, 2));
+  });
+
+  afterAll(async () => {
+    await installation[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function aws(
+    command: string,
+    key: Key = installation.admin,
+  ): Promise<Record<string, never> & { readonly [member: string]: unknown }> {
+    const { stdout } = await run('aws', [...command.split(' '), '--endpoint-url', installation.url], {
+      cwd: folder,
+      env: {
+        PATH: process.env['PATH'],
+        HOME: folder,
+        AWS_ACCESS_KEY_ID: key.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
+        ...(key.sessionToken === undefined ? {} : { AWS_SESSION_TOKEN: key.sessionToken }),
+        AWS_DEFAULT_REGION: REGION,
+        AWS_DEFAULT_OUTPUT: 'json',
+        AWS_MAX_ATTEMPTS: '1',
+        AWS_EC2_METADATA_DISABLED: 'true',
+      },
+    });
+    return stdout.trim() === '' ? {} : (JSON.parse(stdout) as Record<string, never>);
+  }
+
+  const keyOf = (given: Record<string, string>): Key => ({
+    accessKeyId: given['AccessKeyId'] ?? '',
+    secretAccessKey: given['SecretAccessKey'] ?? '',
+    ...(given['SessionToken'] === undefined ? {} : { sessionToken: given['SessionToken'] }),
+  });
+
+  test('users, groups, policies, roles and sessions as the reference shows them', { timeout: 180_000 }, async () => {
+    await Promise.all([aws('iam create-group --group-name Admins'), aws('iam create-user --user-name Bob')]);
+    await aws('iam add-user-to-group --user-name Bob --group-name Admins');
+    expect(await aws('iam get-group --group-name Admins')).toMatchObject({
+      Group: { GroupName: 'Admins', Arn: `arn:aws:iam::${ACCOUNT}:group/Admins` },
+      Users: [{ UserName: 'Bob' }],
+    });
+
+    const PolicyArn = `arn:aws:iam::${ACCOUNT}:policy/my-policy`;
+    expect(await aws('iam create-policy --policy-name my-policy --policy-document file://policy.json')).toMatchObject({
+      Policy: { PolicyName: 'my-policy', Arn: PolicyArn, DefaultVersionId: 'v1', AttachmentCount: 0 },
+    });
+    await aws(`iam attach-group-policy --policy-arn ${PolicyArn} --group-name Admins`);
+    expect(
+      await aws(
+        `iam create-policy-version --policy-arn ${PolicyArn} --policy-document file://NewPolicyVersion.json --set-as-default`,
+      ),
+    ).toMatchObject({ PolicyVersion: { VersionId: 'v2', IsDefaultVersion: true } });
+    expect(await aws(`iam get-policy-version --policy-arn ${PolicyArn} --version-id v2`)).toMatchObject({
+      PolicyVersion: { Document: policy('iam:*') },
+    });
+
+    const bob = keyOf(
+      (await aws('iam create-access-key --user-name Bob'))['AccessKey'] as unknown as Record<string, string>,
+    );
+    expect(await aws('sts get-caller-identity', bob)).toMatchObject({
+      Account: ACCOUNT,
+      Arn: `arn:aws:iam::${ACCOUNT}:user/Bob`,
+    });
+    expect(await aws('iam list-access-keys --user-name Bob', bob)).toMatchObject({
+      AccessKeyMetadata: [{ UserName: 'Bob', Status: 'Active', AccessKeyId: bob.accessKeyId }],
+    });
+
+    await aws('iam create-role --role-name Test-Role --assume-role-policy-document file://Test-Role-Trust-Policy.json');
+    await Promise.all([
+      aws(
+        'iam put-role-policy --role-name Test-Role --policy-name ExamplePolicy --policy-document file://AdminPolicy.json',
+      ),
+      aws('iam create-instance-profile --instance-profile-name Webserver'),
+    ]);
+    await aws('iam add-role-to-instance-profile --role-name Test-Role --instance-profile-name Webserver');
+    expect(await aws('iam get-role --role-name Test-Role')).toMatchObject({
+      Role: {
+        RoleName: 'Test-Role',
+        AssumeRolePolicyDocument: { Statement: [{ Principal: { AWS: `arn:aws:iam::${ACCOUNT}:user/Bob` } }] },
+      },
+    });
+
+    const assumed = await aws(
+      `sts assume-role --role-arn arn:aws:iam::${ACCOUNT}:role/Test-Role --role-session-name s3-access-example`,
+      bob,
+    );
+    expect(assumed).toMatchObject({
+      AssumedRoleUser: { Arn: `arn:aws:sts::${ACCOUNT}:assumed-role/Test-Role/s3-access-example` },
+    });
+    const session = keyOf(assumed['Credentials'] as unknown as Record<string, string>);
+    expect(await aws('iam list-attached-group-policies --group-name Admins', session)).toMatchObject({
+      AttachedPolicies: [{ PolicyName: 'my-policy', PolicyArn }],
+    });
+
+    expect(
+      await aws(
+        `iam simulate-custom-policy --policy-input-list ${JSON.stringify(policy('s3:ListAllMyBuckets'))} --action-names s3:ListAllMyBuckets s3:PutObject`,
+      ),
+    ).toMatchObject({ EvaluationResults: [{ EvalDecision: 'allowed' }, { EvalDecision: 'implicitDeny' }] });
+  });
+
+  test('refusals are the errors that the command line knows', { timeout: 60_000 }, async () => {
+    const failures = await Promise.all(
+      [
+        aws('iam get-user --user-name Nobody'),
+        aws('iam create-user --user-name a/b'),
+        aws('sts get-caller-identity', { accessKeyId: 'AKIAQAAAAAAAAAAAAAAA', secretAccessKey: 'wrong' }),
+        aws('sts get-caller-identity', { ...installation.admin, secretAccessKey: 'wrong' }),
+      ].map((each) =>
+        each.then(
+          () => 'no error',
+          (error: { stderr: string }) => error.stderr.trim(),
+        ),
+      ),
+    );
+    expect(failures[0]).toBe(
+      'An error occurred (NoSuchEntity) when calling the GetUser operation: The user with name Nobody cannot be found.',
+    );
+    expect(failures[1]).toMatch(/\(ValidationError\) when calling the CreateUser operation/);
+    expect(failures[2]).toMatch(/\(InvalidClientTokenId\)/);
+    expect(failures[3]).toMatch(/\(SignatureDoesNotMatch\)/);
+  });
+});
