@@ -1,4 +1,3 @@
-import * as sdk from '@aws-sdk/client-ecr';
 import { awsJson, defineService, type ServiceDefinition } from '@slipway/auth/gateway';
 import { createResources } from '../images/index.ts';
 import { constraints } from './constraints.ts';
@@ -17,7 +16,7 @@ export function createEcr(options: EcrOptions): ServiceDefinition {
   return defineService({
     name: 'ecr',
     protocol: awsJson('1.1', 'AmazonEC2ContainerRegistry_V20150921'),
-    client: sdk,
+    load: () => import('@aws-sdk/client-ecr'),
     constraints,
     operations: {
       ...repositoryOperations(surroundings),

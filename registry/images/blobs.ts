@@ -49,8 +49,8 @@ export function createBlobs(context: Context): Blobs {
   const { records, blobs, clock, limits } = context;
 
   const look: Blobs['look'] = async (account, name, digest) => {
-    const { repository, value } = await context.reads.with<LinkRecord>(account, name, keys.link(digest, name));
-    const link = usable(value, repository);
+    const { repository, value } = await context.reads.with(account, name, keys.link(digest, name));
+    const link = usable(value as LinkRecord | undefined, repository);
     if (repository === undefined) return {};
     if (link === undefined) return { repository };
     const leaseDue = link.leaseUntil - clock.now() < limits.lease / 2;

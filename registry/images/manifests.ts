@@ -71,7 +71,8 @@ export function createManifests(context: Context): Manifests {
     put: (request) => putManifest(context, request),
     async look(account, name, reference) {
       const target = reference.kind === 'tag' ? keys.tag(name, reference.tag) : keys.manifest(name, reference.digest);
-      const { repository, value: row } = await context.reads.with<TagRecord | ManifestRecord>(account, name, target);
+      const { repository, value } = await context.reads.with(account, name, target);
+      const row = value as TagRecord | ManifestRecord | undefined;
       if (repository === undefined) return {};
       if (row === undefined) return { repository };
       const digest = reference.kind === 'tag' ? (row as TagRecord).digest : reference.digest;

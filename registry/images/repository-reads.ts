@@ -1,10 +1,18 @@
 import type { RecordStore } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
 import { keys, registryPartition } from './keys.ts';
-import type { RepositoryRecord } from './records.ts';
+import type { LinkRecord, ManifestRecord, RepositoryRecord, TagRecord } from './records.ts';
 
 /** How long a change of a repository's settings by another server may go unnoticed by pulls here. Milliseconds. */
 const age = 1000;
+
+type Row = TagRecord | ManifestRecord | LinkRecord;
+
+interface Pair {
+  readonly repository: RepositoryRecord | undefined;
+  /** Whatever lies under the key that was asked for. */
+  readonly value: Row | undefined;
+}
 
 /**
  * Repositories as pulls see them: every pull asks for the same few, so they are remembered for a moment. Changes made by this
@@ -29,18 +37,15 @@ export class RepositoryReads {
   }
 
   /** The repository and one more record, in one read; the repository may be remembered. */
-  async with<T>(
-    account: string,
-    name: string,
-    key: string,
-  ): Promise<{ readonly repository: RepositoryRecord | undefined; readonly value: T | undefined }> {
+  async with(account: string, name: string, key: string): Promise<Pair> {
     const partition = registryPartition(account);
     const recent = this.recent(account, name);
-    if (recent !== undefined) return { repository: recent, value: (await this.#records.get<T>(partition, key))?.value };
-    const found = await this.#records.getMany<RepositoryRecord | T>(partition, [keys.repository(name), key]);
+    if (recent !== undefined)
+      return { repository: recent, value: (await this.#records.get<Row>(partition, key))?.value };
+    const found = await this.#records.getMany<RepositoryRecord | Row>(partition, [keys.repository(name), key]);
     const repository = found.get(keys.repository(name))?.value as RepositoryRecord | undefined;
     if (repository) this.#known.set(`${account}|${name}`, { repository, until: this.#now() + age });
-    return { repository, value: found.get(key)?.value as T | undefined };
+    return { repository, value: found.get(key)?.value as Row | undefined };
   }
 
   forget(account: string, name: string): void {
