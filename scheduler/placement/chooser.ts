@@ -1,8 +1,10 @@
 /** Decides by the index the request's strategies allow, and keeps the indexes that are in use. */
+import type { Column } from './attributes.ts';
 import type { Cluster } from './cluster.ts';
 import type { Request } from './request.ts';
 import { chooseByScan } from './scan.ts';
-import { ScoreView, widestSpread } from './score-view.ts';
+import { Partition, widest } from './partition.ts';
+import { ScoreView } from './score-view.ts';
 import { SortedView } from './sorted-view.ts';
 
 export interface Tuning {
@@ -31,6 +33,7 @@ export class Chooser {
   readonly #scoreBytes: number;
   readonly #sorted = new Map<string, SortedView>();
   readonly #deciders = new Map<string, Decider>();
+  readonly #partitions = new Map<string, Partition>();
   #tick = 0;
   #bytes = 0;
 
@@ -61,7 +64,7 @@ export class Chooser {
     if (kind === 'sorted') return (decider.view as SortedView).choose(request);
     const seen = decider.lastUsed > 0;
     decider.lastUsed = ++this.#tick;
-    if (kind === 'scan' || !seen || request.spreadColumns.some(({ values }) => values.length > widestSpread)) {
+    if (kind === 'scan' || !seen || request.spreadColumns.some(({ values }) => values.length > widest)) {
       return chooseByScan(this.#cluster, request, this.#draw);
     }
     decider.view ??= this.#openScored(decider);
@@ -95,11 +98,28 @@ export class Chooser {
   #openScored(owner: Decider): ScoreView {
     const { request } = owner;
     const { spreadColumns } = request;
-    const view = new ScoreView(this.#cluster, request, spreadColumns, request.scorers.slice(spreadColumns.length));
+    const view = new ScoreView(
+      this.#cluster,
+      request,
+      this.#partitionBy(spreadColumns),
+      request.scorers.slice(spreadColumns.length),
+    );
     owner.bytes = view.bytes;
     this.#bytes += view.bytes;
     while (this.#bytes > this.#scoreBytes && this.#evict()) {}
     return view;
+  }
+
+  /** Shared by all views that spread over the same attributes. */
+  #partitionBy(columns: readonly Column[]): Partition | undefined {
+    if (columns.length === 0) return undefined;
+    const key = columns.map(({ name }) => name).join(' ');
+    let partition = this.#partitions.get(key);
+    if (partition === undefined) {
+      partition = new Partition(this.#cluster, columns);
+      this.#partitions.set(key, partition);
+    }
+    return partition;
   }
 
   /** Drops the index unused for longest; returns whether there was one. */

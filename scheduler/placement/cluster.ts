@@ -61,6 +61,8 @@ export class Cluster {
   generation = 0;
   readonly slotOf = new Map<string, number>();
   readonly specs: (InstanceSpec | undefined)[] = [];
+  /** The names by slot, beside the specifications: the hot paths need nothing else of them. */
+  readonly ids: string[] = [];
   status: Uint8Array;
   freeCpu: Int32Array;
   freeMemory: Int32Array;
@@ -76,9 +78,10 @@ export class Cluster {
   readonly changes: ChangeLog;
   /** Only arrivals, departures, status and attributes. */
   readonly attributeChanges: ChangeLog;
-  #usedCpu: Float64Array;
-  #usedMemory: Float64Array;
-  #usedGpus: Float64Array;
+  /** Totals less what is reserved; negative where an instance is over-committed. */
+  #leftCpu: Float64Array;
+  #leftMemory: Float64Array;
+  #leftGpus: Float64Array;
   readonly #systemPorts: (ReadonlySet<number> | undefined)[] = [];
   readonly #taskPorts: (Map<number, number> | undefined)[] = [];
   readonly #firstTask: (TaskEntry | undefined)[] = [];
@@ -95,9 +98,9 @@ export class Cluster {
     this.freeGpus = new Int32Array(this.capacity);
     this.running = new Int32Array(this.capacity);
     this.versions = new Float64Array(this.capacity);
-    this.#usedCpu = new Float64Array(this.capacity);
-    this.#usedMemory = new Float64Array(this.capacity);
-    this.#usedGpus = new Float64Array(this.capacity);
+    this.#leftCpu = new Float64Array(this.capacity);
+    this.#leftMemory = new Float64Array(this.capacity);
+    this.#leftGpus = new Float64Array(this.capacity);
     this.changes = new ChangeLog(logSize, this.capacity);
     this.attributeChanges = new ChangeLog(logSize, this.capacity);
   }
@@ -113,7 +116,12 @@ export class Cluster {
     // Value by value, so that a caller's later change of its own map cannot reach into the index.
     for (const name of spec.attributes.keys()) this.column(name);
     for (const column of this.columns.values()) this.#setAttribute(column, slot, spec.attributes.get(column.name));
+    const before = this.specs[slot];
+    this.#leftCpu[slot]! += spec.cpu - (before?.cpu ?? 0);
+    this.#leftMemory[slot]! += spec.memory - (before?.memory ?? 0);
+    this.#leftGpus[slot]! += spec.gpus - (before?.gpus ?? 0);
     this.specs[slot] = { ...spec, attributes: new Map(spec.attributes) };
+    this.ids[slot] = spec.id;
     this.status[slot] = spec.placeable ? placeable : unplaceable;
     this.#systemPorts[slot] = this.#portSet(spec);
     this.attributeChanges.append(slot);
@@ -134,6 +142,9 @@ export class Cluster {
     }
     for (const column of this.columns.values()) this.#setAttribute(column, slot, undefined);
     this.slotOf.delete(id);
+    this.#leftCpu[slot] = 0;
+    this.#leftMemory[slot] = 0;
+    this.#leftGpus[slot] = 0;
     this.specs[slot] = undefined;
     this.status[slot] = removed;
     this.#systemPorts[slot] = undefined;
@@ -165,7 +176,7 @@ export class Cluster {
 
   /** Takes the room of a task that has no id yet. */
   reserve(slot: number, group: Group, shape: TaskShape): TaskEntry {
-    const entry = entryOf(this.specs[slot]!.id, group, shape);
+    const entry = entryOf(this.ids[slot]!, group, shape);
     group.tasks++;
     entry.held = true;
     this.#attach(entry, slot);
@@ -242,7 +253,7 @@ export class Cluster {
 
   /** Total less what is reserved; negative when the instance is over-committed. */
   unused(resource: 'cpu' | 'memory', slot: number): number {
-    return this.specs[slot]![resource] - (resource === 'cpu' ? this.#usedCpu : this.#usedMemory)[slot]!;
+    return (resource === 'cpu' ? this.#leftCpu : this.#leftMemory)[slot]!;
   }
 
   /** Whether all of the ports are free on the slot. */
@@ -288,9 +299,9 @@ export class Cluster {
 
   #use(task: TaskEntry, slot: number, sign: 1 | -1): void {
     const { shape } = task;
-    this.#usedCpu[slot]! += sign * shape.cpu;
-    this.#usedMemory[slot]! += sign * shape.memory;
-    this.#usedGpus[slot]! += sign * shape.gpus;
+    this.#leftCpu[slot]! -= sign * shape.cpu;
+    this.#leftMemory[slot]! -= sign * shape.memory;
+    this.#leftGpus[slot]! -= sign * shape.gpus;
     if (shape.tcpPorts.length > 0 || shape.udpPorts.length > 0) {
       const taken = (this.#taskPorts[slot] ??= new Map());
       for (const port of portsOf(shape)) {
@@ -310,10 +321,9 @@ export class Cluster {
 
   /** Free is what is left of the total; never negative, so that an over-committed instance still takes what needs nothing. */
   #refresh(slot: number): void {
-    const spec = this.specs[slot]!;
-    this.freeCpu[slot] = Math.max(0, spec.cpu - this.#usedCpu[slot]!);
-    this.freeMemory[slot] = Math.max(0, spec.memory - this.#usedMemory[slot]!);
-    this.freeGpus[slot] = Math.max(0, spec.gpus - this.#usedGpus[slot]!);
+    this.freeCpu[slot] = Math.max(0, this.#leftCpu[slot]!);
+    this.freeMemory[slot] = Math.max(0, this.#leftMemory[slot]!);
+    this.freeGpus[slot] = Math.max(0, this.#leftGpus[slot]!);
     this.#touch(slot);
   }
 
@@ -363,9 +373,9 @@ export class Cluster {
     this.freeGpus = wider(this.freeGpus, new Int32Array(capacity));
     this.running = wider(this.running, new Int32Array(capacity));
     this.versions = wider(this.versions, new Float64Array(capacity));
-    this.#usedCpu = wider(this.#usedCpu, new Float64Array(capacity));
-    this.#usedMemory = wider(this.#usedMemory, new Float64Array(capacity));
-    this.#usedGpus = wider(this.#usedGpus, new Float64Array(capacity));
+    this.#leftCpu = wider(this.#leftCpu, new Float64Array(capacity));
+    this.#leftMemory = wider(this.#leftMemory, new Float64Array(capacity));
+    this.#leftGpus = wider(this.#leftGpus, new Float64Array(capacity));
     for (const column of this.columns.values()) column.grow(capacity);
     this.changes.grow(capacity);
     this.attributeChanges.grow(capacity);
@@ -376,8 +386,8 @@ export class Cluster {
     this.generation++;
     let kept = 0;
     const arrays = [this.status, this.freeCpu, this.freeMemory, this.freeGpus, this.running, this.versions];
-    const numbers = [...arrays, this.#usedCpu, this.#usedMemory, this.#usedGpus];
-    const lists: unknown[][] = [this.specs, this.#systemPorts, this.#taskPorts, this.#firstTask];
+    const numbers = [...arrays, this.#leftCpu, this.#leftMemory, this.#leftGpus];
+    const lists: unknown[][] = [this.specs, this.ids, this.#systemPorts, this.#taskPorts, this.#firstTask];
     for (const column of this.columns.values()) numbers.push(column.bySlot);
     for (let slot = 0; slot < this.slots; slot++) {
       const spec = this.specs[slot];

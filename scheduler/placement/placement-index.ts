@@ -98,7 +98,7 @@ class Index implements PlacementIndex {
       return this.#placeWithout(source, failure);
     }
     if (slot === -1) return { unplaceable: explain(this.#cluster, decider.request) };
-    return { instanceId: this.#cluster.specs[slot]!.id };
+    return { instanceId: this.#cluster.ids[slot]! };
   }
 
   reserve(source: PlacementRequest): Reservation | undefined {

@@ -3,16 +3,14 @@
  * every 1024 instances. Any strategy that looks at one instance at a time is served, and `spread` over attributes before
  * it: the instances are then parted by the attributes' values. A change costs a few steps, a decision O(n / 1024).
  */
-import type { Column } from './attributes.ts';
 import type { Cluster } from './cluster.ts';
 import type { Scorer } from './extension.ts';
+import type { Partition } from './partition.ts';
 import type { Request } from './request.ts';
 import { pick } from './scan.ts';
 
 /** The instances that share the values of all attributes the class spreads over. */
 interface Part {
-  /** The value numbers, one a column. */
-  readonly values: readonly number[];
   /** The best slot of each 32 and of each 1024, or -1. */
   readonly best: Int32Array;
   readonly bestOfMany: Int32Array;
@@ -21,49 +19,49 @@ interface Part {
 /** One number made of the scores of one or more strategies. */
 type Plane = readonly { readonly scorer: Scorer; readonly factor: number }[];
 
-/** An attribute with more values than this is not parted by: each part costs a bit of memory for every 32 instances. */
-export const widestSpread = 256;
-
 /** Scores of different strategies share a number as long as it stays exact. */
 const exact = 2 ** 53;
 
 export class ScoreView {
   readonly #cluster: Cluster;
   readonly #request: Request;
-  readonly #columns: readonly Column[];
+  readonly #partition: Partition | undefined;
   readonly #planes: readonly Plane[];
   #cursor = 0;
-  #attributeCursor = 0;
+  #partVersion = 0;
   #generation = -1;
   /** Scores by slot, a plane an array; Infinity in the first where the instance cannot take the task. */
   #scores: readonly Float64Array[] = [];
-  #partOf = new Int32Array(0);
   #parts: Part[] = [];
-  readonly #partNumbers = new Map<number, number>();
 
-  /** `columns` are the attributes of the chain's leading spreads, `scorers` what follows them. */
-  constructor(cluster: Cluster, request: Request, columns: readonly Column[], scorers: readonly Scorer[]) {
+  /** `partition` is by the attributes of the chain's leading spreads, `scorers` are what follows them. */
+  constructor(cluster: Cluster, request: Request, partition: Partition | undefined, scorers: readonly Scorer[]) {
     this.#cluster = cluster;
     this.#request = request;
-    this.#columns = columns;
+    this.#partition = partition;
     this.#planes = planesOf(scorers);
   }
 
   /** Bytes this view keeps. */
   get bytes(): number {
-    return this.#cluster.capacity * (8 * Math.max(1, this.#planes.length) + (this.#columns.length === 0 ? 0 : 4));
+    return this.#cluster.capacity * 8 * Math.max(1, this.#planes.length);
   }
 
   choose(draw: (count: number) => number): number {
     this.#sync();
-    const counts = this.#columns.map((column) => this.#cluster.countsByValue(this.#request.group, column));
+    const partition = this.#partition;
+    if (partition === undefined) {
+      const slot = this.#bestOf(this.#parts[0]!);
+      return slot === -1 || !this.#request.draws ? slot : pick(this.#equals(slot, undefined), true, draw);
+    }
+    const counts = partition.columns.map((column) => this.#cluster.countsByValue(this.#request.group, column));
     let best = -1;
     let bestParts: number[] = [];
     for (let number = 0; number < this.#parts.length; number++) {
-      const slot = this.#bestOf(this.#parts[number]!);
-      if (slot === -1) continue;
       const order = best === -1 ? -1 : this.#compareParts(counts, number, bestParts[0]!);
       if (order > 0) continue;
+      const slot = this.#bestOf(this.#parts[number]!);
+      if (slot === -1) continue;
       if (order < 0) bestParts = [number];
       else bestParts.push(number);
       if (order < 0 || this.#less(slot, best)) best = slot;
@@ -72,21 +70,21 @@ export class ScoreView {
     return pick(this.#equals(best, bestParts), true, draw);
   }
 
-  /** All slots of the parts that score as `best` does, in order. */
-  #equals(best: number, parts: readonly number[]): readonly number[] {
+  /** All slots (of the parts) that score as `best` does, in order. */
+  #equals(best: number, parts: readonly number[] | undefined): readonly number[] {
     const equal: number[] = [];
     for (let slot = 0; slot < this.#cluster.slots; slot++) {
-      if (this.#columns.length > 0 && !parts.includes(this.#partOf[slot]!)) continue;
+      if (parts !== undefined && !parts.includes(this.#partition!.partOf[slot]!)) continue;
       if (this.#scores.every((plane) => plane[slot] === plane[best])) equal.push(slot);
     }
     return equal;
   }
 
   #compareParts(counts: readonly (readonly number[])[], left: number, right: number): number {
+    const { values } = this.#partition!;
     for (let column = 0; column < counts.length; column++) {
       const byValue = counts[column]!;
-      const difference =
-        (byValue[this.#parts[left]!.values[column]!] ?? 0) - (byValue[this.#parts[right]!.values[column]!] ?? 0);
+      const difference = (byValue[values[left]![column]!] ?? 0) - (byValue[values[right]![column]!] ?? 0);
       if (difference !== 0) return difference;
     }
     return 0;
@@ -104,31 +102,26 @@ export class ScoreView {
   #sync(): void {
     const cluster = this.#cluster;
     const log = cluster.changes;
+    this.#partition?.sync();
     if (
       this.#generation !== cluster.generation ||
       this.#scores[0]!.length !== cluster.capacity ||
       !log.reaches(this.#cursor) ||
-      !cluster.attributeChanges.reaches(this.#attributeCursor) ||
+      this.#partVersion !== (this.#partition?.version ?? 0) ||
       log.end - this.#cursor > cluster.slots
     ) {
       this.#rebuild();
     } else {
       // A plug-in may throw half-way: until everything is done the view is void.
       this.#generation = -1;
-      if (this.#columns.length > 0) {
-        const { attributeChanges } = cluster;
-        for (let position = this.#attributeCursor; position < attributeChanges.end; position++) {
-          const slot = attributeChanges.at(position);
-          if (slot !== -1) this.#regroup(slot);
-        }
-      }
+      this.#addParts();
       for (let position = this.#cursor; position < log.end; position++) {
         const slot = log.at(position);
         if (slot !== -1) this.#renew(slot);
       }
     }
     this.#cursor = log.end;
-    this.#attributeCursor = cluster.attributeChanges.end;
+    this.#partVersion = this.#partition?.version ?? 0;
     this.#generation = cluster.generation;
   }
 
@@ -138,31 +131,17 @@ export class ScoreView {
     this.#scores = Array.from({ length: Math.max(1, this.#planes.length) }, () =>
       new Float64Array(capacity).fill(Infinity),
     );
-    this.#partOf = new Int32Array(this.#columns.length === 0 ? 0 : capacity);
     this.#parts = [];
-    this.#partNumbers.clear();
-    if (this.#columns.length === 0) this.#addPart([]);
+    this.#addParts();
     for (let slot = 0; slot < slots; slot++) {
-      const part = this.#partNow(slot);
-      if (this.#columns.length > 0) this.#partOf[slot] = part;
       if (this.#request.causes(slot) !== 0) continue;
       this.#write(slot);
-      this.#offer(this.#parts[part]!, slot);
+      this.#offer(this.#parts[this.#partition === undefined ? 0 : this.#partition.partOf[slot]!]!, slot);
     }
   }
 
-  /** Arrivals and other values of the attributes move slots from part to part. */
-  #regroup(slot: number): void {
-    const before = this.#partOf[slot]!;
-    const now = this.#partNow(slot);
-    if (before === now) return;
-    this.#scores[0]![slot] = Infinity;
-    this.#withdraw(before, slot);
-    this.#partOf[slot] = now;
-  }
-
   #renew(slot: number): void {
-    const part = this.#columns.length === 0 ? 0 : this.#partOf[slot]!;
+    const part = this.#partition === undefined ? 0 : this.#partition.partOf[slot]!;
     if (this.#request.causes(slot) === 0) {
       if (this.#write(slot)) this.#offer(this.#parts[part]!, slot);
       else this.#withdraw(part, slot);
@@ -244,15 +223,14 @@ export class ScoreView {
   #bestInBlock(number: number, block: number): number {
     const first = this.#scores[0]!;
     const several = this.#scores.length > 1;
-    const parted = this.#columns.length > 0;
-    const partOf = this.#partOf;
+    const partOf = this.#partition?.partOf;
     let winner = -1;
     let least = Infinity;
     const end = (block + 1) << 5;
     for (let slot = block << 5; slot < end; slot++) {
       const score = first[slot]!;
       if (score > least || score === Infinity) continue;
-      if (parted && partOf[slot] !== number) continue;
+      if (partOf !== undefined && partOf[slot] !== number) continue;
       // In order of slots, so among equals the first stays.
       if (score < least || (several && this.#less(slot, winner))) {
         winner = slot;
@@ -273,26 +251,13 @@ export class ScoreView {
     return left < right;
   }
 
-  #partNow(slot: number): number {
-    if (this.#columns.length === 0) return 0;
-    // Different for different values: there are at most `widestSpread` values a column, and two columns.
-    let key = 0;
-    for (const column of this.#columns) key = key * widestSpread + column.bySlot[slot]!;
-    const number = this.#partNumbers.get(key);
-    if (number !== undefined) return number;
-    this.#partNumbers.set(key, this.#parts.length);
-    return this.#addPart(this.#columns.map((column) => column.bySlot[slot]!));
-  }
-
-  #addPart(values: readonly number[]): number {
+  #addParts(): void {
     const { capacity } = this.#cluster;
-    return (
-      this.#parts.push({
-        values,
-        best: new Int32Array(capacity >>> 5).fill(-1),
-        bestOfMany: new Int32Array(Math.max(1, capacity >>> 10)).fill(-1),
-      }) - 1
-    );
+    const count = this.#partition?.values.length ?? 1;
+    while (this.#parts.length < count) {
+      const best = new Int32Array(capacity >>> 5).fill(-1);
+      this.#parts.push({ best, bestOfMany: new Int32Array(Math.max(1, capacity >>> 10)).fill(-1) });
+    }
   }
 }
 
