@@ -14,3 +14,5 @@ export {
   StagedLost,
 } from './blob-store.ts';
 export { type FilesystemBlobsConfig, openFilesystemBlobs } from './filesystem-blobs.ts';
+export { openS3Blobs, type S3Blobs, type S3BlobsConfig } from './s3-blobs.ts';
+export type { Certificate, Check } from './s3-certify.ts';

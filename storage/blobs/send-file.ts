@@ -83,7 +83,7 @@ function borrow(): Buffer {
 }
 
 /** Resolves when the destination is done with the bytes, rejects when it fails, closes, or the signal aborts. */
-function write(destination: Writable, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+export function write(destination: Writable, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (error?: Error | null): void => {
       destination.off('close', onClose);

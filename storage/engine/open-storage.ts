@@ -1,22 +1,33 @@
 import { constants } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type BlobStore, BlobStoreError, type FilesystemBlobsConfig, openFilesystemBlobs } from '../blobs/index.ts';
+import {
+  type BlobStore,
+  BlobStoreError,
+  type FilesystemBlobsConfig,
+  openFilesystemBlobs,
+  openS3Blobs,
+  type S3BlobsConfig,
+} from '../blobs/index.ts';
 import type { Clock } from '../clock/index.ts';
 import { type EventLog, openEventLog } from '../events/index.ts';
 import { type Leases, openLeases } from '../leases/index.ts';
 import {
   type EventSource,
+  openRedisRecords,
   openSqliteRecords,
   type RecordStore,
+  type RedisRecordsConfig,
   type SqliteRecordsConfig,
   StoreUnavailable,
 } from '../records/index.ts';
 
-/** Which engines to use; a composition root picks by configuration. */
+/** Which engines to use; a composition root picks by configuration. Any two go together. */
 export interface StorageConfig {
-  readonly records: { readonly type: 'sqlite' } & SqliteRecordsConfig;
-  readonly blobs: { readonly type: 'filesystem' } & FilesystemBlobsConfig;
+  readonly records:
+    | ({ readonly type: 'sqlite' } & SqliteRecordsConfig)
+    | ({ readonly type: 'redis' } & RedisRecordsConfig);
+  readonly blobs: ({ readonly type: 'filesystem' } & FilesystemBlobsConfig) | ({ readonly type: 's3' } & S3BlobsConfig);
 }
 
 /** What an engine is and what an operator should know about it, in plain words. */
@@ -31,8 +42,13 @@ export interface Storage {
   readonly events: EventLog;
   readonly leases: Leases;
   readonly blobs: BlobStore;
-  /** For logs and for `slipway doctor`. */
-  describe(): { readonly records: EngineReport; readonly blobs: EngineReport };
+  /** For logs and for `slipway doctor`; asks the servers anew. */
+  describe(): Promise<{ readonly records: EngineReport; readonly blobs: EngineReport }>;
+  /**
+   * Why acknowledged records seem to be gone (a Redis that lost its last writes); undefined while all is well. Whatever deletes
+   * because nothing refers to it must stop then, until `slipway storage audit` has looked.
+   */
+  lossNoticed(): string | undefined;
   /** Flushes and releases everything. Stop what uses the storage first. */
   close(): Promise<void>;
 }
@@ -53,23 +69,51 @@ export async function openStorage(
   random: () => number = Math.random,
 ): Promise<Storage> {
   await using opened = new AsyncDisposableStack();
-  const records = opened.adopt(await openRecords(config.records, clock), (store) => store.close());
-  const blobs = opened.adopt(await openBlobs(config.blobs, clock), (store) => store.close());
+  const facts = await openRecords(config.records, clock);
+  const { store: records } = opened.adopt(facts, ({ store }) => store.close());
+  const bytes = await openBlobs(config.blobs, clock, random);
+  const { store: blobs } = opened.adopt(bytes, ({ store }) => store.close());
   const closing = opened.move();
   return {
     records,
     blobs,
     events: openEventLog(records, clock, random),
     leases: openLeases(records, clock, random),
-    describe: () => ({
-      records: { name: `sqlite ${config.records.file}`, warnings: [] },
-      blobs: { name: `files under ${config.blobs.root}`, warnings: [] },
-    }),
+    describe: async () => ({ records: await facts.report(), blobs: await bytes.report() }),
+    lossNoticed: facts.lossNoticed,
     close: () => closing.disposeAsync(),
   };
 }
 
-async function openRecords(config: StorageConfig['records'], clock: Clock): Promise<RecordStore & EventSource> {
+interface Opened<T> {
+  readonly store: T;
+  readonly report: () => Promise<EngineReport>;
+}
+
+async function openRecords(
+  config: StorageConfig['records'],
+  clock: Clock,
+): Promise<Opened<RecordStore & EventSource> & { readonly lossNoticed: () => string | undefined }> {
+  switch (config.type) {
+    case 'sqlite': {
+      const store = await openSqlite(config, clock);
+      const report = async () => ({ name: `SQLite in ${config.file}`, warnings: [] });
+      return { store, report, lossNoticed: () => undefined };
+    }
+    case 'redis': {
+      const store = await openRedisRecords(config, clock).catch((error: unknown) => {
+        throw new StorageUnusable(`${(error as Error).message}. Check the address, and that Redis runs.`, {
+          cause: error,
+        });
+      });
+      const where = [config.url].flat().map(withoutPassword).join(', ');
+      const report = async () => ({ name: `Redis at ${where}`, warnings: await store.warnings() });
+      return { store, report, lossNoticed: () => store.lossNoticed() };
+    }
+  }
+}
+
+async function openSqlite(config: SqliteRecordsConfig, clock: Clock): Promise<RecordStore & EventSource> {
   const folder = dirname(config.file);
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -81,11 +125,36 @@ async function openRecords(config: StorageConfig['records'], clock: Clock): Prom
   }
 }
 
-async function openBlobs(config: StorageConfig['blobs'], clock: Clock): Promise<BlobStore> {
+async function openBlobs(
+  config: StorageConfig['blobs'],
+  clock: Clock,
+  random: () => number,
+): Promise<Opened<BlobStore>> {
   try {
-    return await openFilesystemBlobs(config, clock);
+    switch (config.type) {
+      case 'filesystem': {
+        const store = await openFilesystemBlobs(config, clock);
+        return { store, report: async () => ({ name: `files under ${config.root}`, warnings: [] }) };
+      }
+      case 's3': {
+        const store = await openS3Blobs(config, clock, random);
+        const failed = store.certificate.checks.filter(({ passed }) => !passed);
+        const warnings = failed.map(({ name, detail }) => `the S3 store does not hold that ${name}: ${detail}`);
+        return { store, report: async () => ({ name: `S3 at ${config.endpoint}, bucket ${config.bucket}`, warnings }) };
+      }
+    }
   } catch (error) {
     if (!(error instanceof BlobStoreError)) throw error;
-    throw new StorageUnusable(`${error.message}. Name a folder that this user may write to.`, { cause: error });
+    const advice =
+      config.type === 's3'
+        ? 'Check the endpoint, the keys and the bucket.'
+        : 'Name a folder that this user may write to.';
+    throw new StorageUnusable(`${error.message}. ${advice}`, { cause: error });
   }
+}
+
+function withoutPassword(address: string): string {
+  const url = new URL(address);
+  url.password = '';
+  return url.toString();
 }
