@@ -1,4 +1,3 @@
-import * as client from '@aws-sdk/client-ecs';
 import { awsJson, defineService, type ServiceDefinition } from '@slipway/auth/gateway';
 
 import { accountSettingOperations } from './account-settings.ts';
@@ -18,7 +17,7 @@ export function createEcs(options: EcsOptions): ServiceDefinition {
   return defineService({
     name: 'ecs',
     protocol: awsJson('1.1', 'AmazonEC2ContainerServiceV20141113'),
-    client,
+    load: () => import('@aws-sdk/client-ecs'),
     operations: {
       ...clusterOperations(options),
       ...taskDefinitionOperations(options),

@@ -1,4 +1,3 @@
-import * as client from '@aws-sdk/client-iam';
 import { awsQuery, defineService, type ServiceDefinition } from '../../gateway/service.ts';
 import { accessKeyOperations } from './access-keys.ts';
 import { accountOperations } from './account.ts';
@@ -6,7 +5,7 @@ import { attachmentOperations } from './attachments.ts';
 import { boundaryOperations } from './boundaries.ts';
 import { iamConstraints } from './constraints.ts';
 import { groupOperations } from './groups.ts';
-import type { Iam } from './iam.ts';
+import type { Iam, IamModule } from './iam.ts';
 import { inlinePolicyOperations } from './inline-policies.ts';
 import { instanceProfileOperations } from './instance-profiles.ts';
 import { oidcProviderOperations } from './oidc-providers.ts';
@@ -20,10 +19,10 @@ import { userOperations } from './users.ts';
 
 /** The IAM API (2010-05-08), as far as registries and container services are administered by it. */
 export function iamService(iam: Iam): ServiceDefinition {
-  return defineService<typeof client>({
+  return defineService<IamModule>({
     name: 'iam',
     protocol: awsQuery('2010-05-08', 'https://iam.amazonaws.com/doc/2010-05-08/'),
-    client,
+    load: () => import('@aws-sdk/client-iam'),
     constraints: iamConstraints,
     operations: {
       ...userOperations(iam),

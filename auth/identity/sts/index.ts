@@ -1,10 +1,9 @@
-import * as client from '@aws-sdk/client-sts';
 import { awsQuery, defineService, type ServiceDefinition } from '../../gateway/service.ts';
 import type { Constraints } from '../../protocol/index.ts';
 import { assumeRoleOperations } from './assume-role.ts';
 import { webIdentityOperations } from './assume-role-with-web-identity.ts';
 import { callerOperations } from './callers.ts';
-import type { Sts } from './sts.ts';
+import type { Sts, StsModule } from './sts.ts';
 import { userSessionOperations } from './user-sessions.ts';
 
 const sessionName = { min: 2, max: 64, pattern: /^[\w+=,.@-]*$/ };
@@ -37,10 +36,10 @@ const constraints: Constraints = {
 
 /** The STS API (2011-06-15). `DecodeAuthorizationMessage` is not there: denials are never encoded, they say plainly why. */
 export function stsService(sts: Sts): ServiceDefinition {
-  return defineService<typeof client>({
+  return defineService<StsModule>({
     name: 'sts',
     protocol: awsQuery('2011-06-15', 'https://sts.amazonaws.com/doc/2011-06-15/'),
-    client,
+    load: () => import('@aws-sdk/client-sts'),
     constraints,
     operations: {
       ...callerOperations(),
