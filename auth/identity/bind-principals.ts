@@ -70,9 +70,9 @@ export class PrincipalBinding {
     for (const partition of names) {
       const account = partition.slice(partitionOf('').length);
       const mirror = await this.#accounts.mirror(account);
-      const owner = mirror?.byId<UserEntity | RoleEntity>(id);
-      if (owner === undefined) continue;
-      if (owner.kind === 'user') return userArn(account, owner);
+      const owner = mirror?.byId(id);
+      if (owner?.kind === 'user') return userArn(account, owner);
+      if (owner?.kind !== 'role') continue;
       return session === undefined ? roleArn(account, owner) : sessionArn(account, owner.name, session);
     }
     return undefined;

@@ -1,6 +1,6 @@
 import { parseIdentityArn, roleArn, sessionArn, userArn } from './arns.ts';
 import { boundaryOf, type Caller, callerKeys, type Disowned, gatherCaller, policiesOf } from './caller.ts';
-import { keys, type RoleEntity, type UserEntity } from './entities.ts';
+import { keys } from './entities.ts';
 import type { Mirror } from './mirror.ts';
 
 /**
@@ -13,13 +13,13 @@ export function callerByArn(mirror: Mirror, arn: string): Caller | Disowned {
   const { account, type } = parsed;
   if (type === 'root') return gatherCaller(mirror, { type: 'root', account, arn, id: account }, undefined);
   if (type === 'user') {
-    const user = mirror.get<UserEntity>(keys.user(parsed.name));
+    const user = mirror.get(keys.user(parsed.name));
     if (user === undefined || userArn(account, user) !== arn) return { disowned: `the user ${arn} does not exist` };
     return gatherCaller(mirror, { type: 'user', account, arn, id: user.id }, undefined);
   }
   if (type === 'role' || type === 'assumed-role') {
     const session = type === 'assumed-role' ? parsed.name : 'session';
-    const role = mirror.get<RoleEntity>(keys.role(type === 'role' ? parsed.name : parsed.path.slice(1, -1)));
+    const role = mirror.get(keys.role(type === 'role' ? parsed.name : parsed.path.slice(1, -1)));
     const own = role === undefined ? '' : roleArn(account, role);
     if (role === undefined || (type === 'role' && own !== arn))
       return { disowned: `the role of ${arn} does not exist` };

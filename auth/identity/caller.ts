@@ -1,14 +1,7 @@
 import type { Principal } from '../gateway/service.ts';
 import { compiledPolicy, type NamedPolicy, type PolicyPrincipal, type PrincipalPolicies } from '../policy/index.ts';
 import { roleArn, userArn } from './arns.ts';
-import {
-  type AccessKeyEntity,
-  type GroupEntity,
-  keys,
-  type RoleEntity,
-  type SessionEntity,
-  type UserEntity,
-} from './entities.ts';
+import { type GroupEntity, keys, type RoleEntity, type SessionEntity, type UserEntity } from './entities.ts';
 import { policyDocument } from './managed-policies.ts';
 import type { Mirror } from './mirror.ts';
 
@@ -125,10 +118,10 @@ const federatedLimits = [
 ];
 
 function callerOfUser(mirror: Mirror, principal: Principal, session: SessionEntity | undefined): Caller | Disowned {
-  const user = mirror.byId<UserEntity>(principal.id);
+  const user = mirror.byId(principal.id);
   if (user?.kind !== 'user') return { disowned: 'the user does not exist any more' };
   if (principal.accessKeyId?.startsWith('AKIA') === true) {
-    const key = mirror.get<AccessKeyEntity>(keys.accessKey(principal.accessKeyId));
+    const key = mirror.get(keys.accessKey(principal.accessKeyId));
     if (key?.status !== 'Active' || key.userId !== user.id)
       return { disowned: 'the access key is not active any more' };
   }
@@ -151,12 +144,12 @@ function callerOfUser(mirror: Mirror, principal: Principal, session: SessionEnti
 
 /** A user's own policies and those of the user's groups. */
 function identityOfUser(mirror: Mirror, user: UserEntity): NamedPolicy[] {
-  const groups = user.groups.flatMap((name) => mirror.get<GroupEntity>(keys.group(name)) ?? []);
+  const groups = user.groups.flatMap((name) => mirror.get(keys.group(name)) ?? []);
   return [...policiesOf(mirror, user), ...groups.flatMap((group) => policiesOf(mirror, group, `${group.name}/`))];
 }
 
 function callerOfRole(mirror: Mirror, account: string, session: SessionEntity): Caller | Disowned {
-  const role = mirror.byId<RoleEntity>(session.issuerId);
+  const role = mirror.byId(session.issuerId);
   if (role?.kind !== 'role') return { disowned: 'the role of this session does not exist any more' };
   const arn = roleArn(account, role);
   return {
@@ -182,7 +175,7 @@ function callerOfRole(mirror: Mirror, account: string, session: SessionEntity): 
 }
 
 function callerOfFederated(mirror: Mirror, account: string, session: SessionEntity): Caller | Disowned {
-  const user = mirror.byId<UserEntity>(session.issuerId);
+  const user = mirror.byId(session.issuerId);
   if (user?.kind !== 'user') return { disowned: 'the user of this session does not exist any more' };
   return {
     principal: {

@@ -2,7 +2,7 @@ import type { Principal } from '../gateway/service.ts';
 import type { Credentials, FoundCredential } from '../sigv4/credentials.ts';
 import type { Accounts } from './accounts.ts';
 import { userArn } from './arns.ts';
-import { type AccessKeyEntity, keys, type SessionEntity, type UserEntity } from './entities.ts';
+import { keys, type SessionEntity } from './entities.ts';
 import { accountOfAccessKey } from './ids.ts';
 import type { Mirror } from './mirror.ts';
 import type { Sessions } from './sessions.ts';
@@ -34,9 +34,9 @@ export class StoredCredentials implements Credentials {
 
   async #longTerm(account: string, mirror: Mirror, id: string, token: string | undefined): Promise<FoundCredential> {
     if (mirror.get(keys.accessKey(id)) === undefined) await mirror.verify(); // It may have been made a moment ago, elsewhere.
-    const key = mirror.get<AccessKeyEntity>(keys.accessKey(id));
+    const key = mirror.get(keys.accessKey(id));
     if (key === undefined) return unknown;
-    const user = mirror.get<UserEntity>(keys.user(key.user));
+    const user = mirror.get(keys.user(key.user));
     if (user === undefined || user.id !== key.userId) return unknown;
     if (key.status !== 'Active') return { refused: 'inactive' };
     if (token !== undefined) return { refused: 'bad-token' };

@@ -155,29 +155,34 @@ export type Entity =
 export const partitionOf = (account: string): string => `iam/${account}`;
 export const sessionPartitionOf = (account: string): string => `iam-sessions/${account}`;
 
+/** Where a record of type `T` is, or the beginning of where several are. */
+export type Key<T> = string & { readonly of?: T };
+
 /** Where records are. Relations have records of their own, so that "not in use any more" is a condition on a prefix. */
 export const keys = {
   account: 'account',
-  user: (name: string) => `user/${name.toLowerCase()}`,
-  group: (name: string) => `group/${name.toLowerCase()}`,
-  role: (name: string) => `role/${name.toLowerCase()}`,
-  policy: (name: string) => `policy/${name.toLowerCase()}`,
-  profile: (name: string) => `profile/${name.toLowerCase()}`,
-  oidcProvider: (url: string) => `oidc/${url.toLowerCase()}`,
-  accessKey: (id: string) => `key/${id}`,
+  user: (name: string): Key<UserEntity> => `user/${name.toLowerCase()}` as Key<UserEntity>,
+  group: (name: string): Key<GroupEntity> => `group/${name.toLowerCase()}` as Key<GroupEntity>,
+  role: (name: string): Key<RoleEntity> => `role/${name.toLowerCase()}` as Key<RoleEntity>,
+  policy: (name: string): Key<PolicyEntity> => `policy/${name.toLowerCase()}` as Key<PolicyEntity>,
+  profile: (name: string): Key<InstanceProfileEntity> => `profile/${name.toLowerCase()}` as Key<InstanceProfileEntity>,
+  oidcProvider: (url: string): Key<OidcProviderEntity> => `oidc/${url.toLowerCase()}` as Key<OidcProviderEntity>,
+  accessKey: (id: string): Key<AccessKeyEntity> => `key/${id}` as Key<AccessKeyEntity>,
   /** Who is in a group. */
-  members: (group: string) => `member/${group.toLowerCase()}/`,
-  member: (group: string, user: string) => `member/${group.toLowerCase()}/${user.toLowerCase()}`,
+  members: (group: string): Key<true> => `member/${group.toLowerCase()}/` as Key<true>,
+  member: (group: string, user: string): Key<true> =>
+    `member/${group.toLowerCase()}/${user.toLowerCase()}` as Key<true>,
   /** Who a managed policy is attached to; entities as `user/<name>`. */
-  attachments: (arn: string) => `attached/${arn} `,
-  attachment: (arn: string, entityKey: string) => `attached/${arn} ${entityKey}`,
+  attachments: (arn: string): Key<true> => `attached/${arn} ` as Key<true>,
+  attachment: (arn: string, entityKey: string): Key<true> => `attached/${arn} ${entityKey}` as Key<true>,
   /** Whose permissions boundary a managed policy is. */
-  boundaries: (arn: string) => `bounds/${arn} `,
-  boundary: (arn: string, entityKey: string) => `bounds/${arn} ${entityKey}`,
+  boundaries: (arn: string): Key<true> => `bounds/${arn} ` as Key<true>,
+  boundary: (arn: string, entityKey: string): Key<true> => `bounds/${arn} ${entityKey}` as Key<true>,
   /** Which instance profiles hold a role. */
-  profilesOf: (role: string) => `role-profile/${role.toLowerCase()}/`,
-  profileOf: (role: string, profile: string) => `role-profile/${role.toLowerCase()}/${profile.toLowerCase()}`,
-  session: (accessKeyId: string) => `session/${accessKeyId}`,
+  profilesOf: (role: string): Key<true> => `role-profile/${role.toLowerCase()}/` as Key<true>,
+  profileOf: (role: string, profile: string): Key<true> =>
+    `role-profile/${role.toLowerCase()}/${profile.toLowerCase()}` as Key<true>,
+  session: (accessKeyId: string): Key<SessionEntity> => `session/${accessKeyId}` as Key<SessionEntity>,
 } as const;
 
 /** Records are JSON; the type system needs to be told that an entity is. */

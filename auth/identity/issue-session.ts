@@ -102,7 +102,7 @@ async function findRole(accounts: Accounts, arn: string): Promise<{ account: str
   const account = parsed?.account ?? '';
   const mirror = parsed?.type === 'role' ? await accounts.mirror(account) : undefined;
   if (mirror !== undefined && mirror.get(keys.role(parsed?.name ?? '')) === undefined) await mirror.verify();
-  const role = mirror?.get<RoleEntity>(keys.role(parsed?.name ?? ''));
+  const role = mirror?.get(keys.role(parsed?.name ?? ''));
   if (role === undefined || roleArn(account, role) !== arn) {
     throw new AwsError('NoSuchEntityException', `The role ${arn} cannot be found.`, { status: 404 });
   }

@@ -1,5 +1,5 @@
 import { parseIdentityArn, policyArn } from './arns.ts';
-import { keys, type PolicyEntity } from './entities.ts';
+import { keys } from './entities.ts';
 import { awsManagedPolicies } from './managed/index.ts';
 import type { Mirror } from './mirror.ts';
 
@@ -9,7 +9,7 @@ export function policyDocument(mirror: Mirror, arn: string): string | undefined 
   if (own !== undefined) return own.document;
   const parsed = parseIdentityArn(arn);
   if (parsed?.type !== 'policy') return undefined;
-  const policy = mirror.get<PolicyEntity>(keys.policy(parsed.name));
+  const policy = mirror.get(keys.policy(parsed.name));
   if (policy === undefined || policyArn(parsed.account, policy) !== arn) return undefined;
   return policy.versions.find((version) => version.id === policy.defaultVersion)?.document;
 }

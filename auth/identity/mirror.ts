@@ -1,6 +1,6 @@
 import type { Clock } from '@slipway/storage/clock';
 import { type Change, type Json, type RecordStore, StoreUnavailable } from '@slipway/storage/records';
-import type { Entity } from './entities.ts';
+import type { Entity, Key } from './entities.ts';
 
 /** A mirror that was not compared with the store for this long is compared again, in the background. Milliseconds. */
 const refreshAfter = 1500;
@@ -52,14 +52,14 @@ export class Mirror {
     return this.#verifying;
   }
 
-  get<T extends Entity>(key: string): T | undefined {
+  get<T>(key: Key<T>): T | undefined {
     return this.#rows.get(key) as T | undefined;
   }
 
   /** The record that carries a unique id. */
-  byId<T extends Entity>(id: string): T | undefined {
+  byId(id: string): Entity | undefined {
     const key = this.#byId.get(id);
-    return key === undefined ? undefined : this.get<T>(key);
+    return key === undefined ? undefined : (this.#rows.get(key) as Entity | undefined);
   }
 
   async close(): Promise<void> {

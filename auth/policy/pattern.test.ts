@@ -32,8 +32,8 @@ test('P9 a chunk with ? is found wherever it stands, also across word boundaries
   for (const length of [1, 31, 32, 33, 64, 100]) {
     const pattern = `*${'ab?'.repeat(length).slice(0, length)}*`;
     const text = `${'x'.repeat(7)}${'abz'.repeat(length).slice(0, length)}${'y'.repeat(5)}`;
-    expect(glob(pattern).matches(text), pattern).toBe(true);
-    expect(glob(pattern).matches(text.replaceAll('a', 'c')), pattern).toBe(false);
+    expect({ pattern, matches: glob(pattern).matches(text) }).toEqual({ pattern, matches: true });
+    expect({ pattern, matches: glob(pattern).matches(text.replaceAll('a', 'c')) }).toEqual({ pattern, matches: false });
   }
 });
 
@@ -54,7 +54,7 @@ test('P9 a thousand stars cost no more than a long comparison', () => {
       return performance.now() - start;
     });
     // The best of five, as other work on the machine only adds.
-    expect(Math.min(...times), pattern.slice(0, 20)).toBeLessThan(5);
+    expect(Math.min(...times)).toBeLessThan(5);
   }
 });
 

@@ -61,9 +61,7 @@ export function accessKeyOperations(iam: Iam): IamOperations {
         need('ListAccessKeys', await resourceOf.user(iam, call, await userNameOf(iam, call, input.UserName))),
       async handle(input, call) {
         const user = await findHolder(iam, call.account, 'user', await userNameOf(iam, call, input.UserName));
-        const found = await Promise.all(
-          user.accessKeys.map((id) => iam.find<AccessKeyEntity>(call.account, keys.accessKey(id))),
-        );
+        const found = await Promise.all(user.accessKeys.map((id) => iam.find(call.account, keys.accessKey(id))));
         const page = pageOfList(
           found.filter((key) => key !== undefined),
           (key) => key.id,

@@ -1,14 +1,6 @@
 import type { AccessList, Call, ConditionContext, ResourceRef } from '../../gateway/service.ts';
 import { groupArn, iamArn, policyArn, profileArn, roleArn, userArn } from '../arns.ts';
-import {
-  type GroupEntity,
-  type InstanceProfileEntity,
-  keys,
-  type PolicyEntity,
-  type RoleEntity,
-  type Tags,
-  type UserEntity,
-} from '../entities.ts';
+import { keys, type Tags } from '../entities.ts';
 import { validationError } from '../errors.ts';
 import { parseIdentityArn } from '../arns.ts';
 import type { Iam } from './iam.ts';
@@ -16,27 +8,26 @@ import type { Iam } from './iam.ts';
 /** What an IAM operation acts on, as policies name it. An entity that does not exist is asked about under the path `/`. */
 export const resourceOf = {
   async user(iam: Iam, call: Call, name: string | undefined): Promise<ResourceRef> {
-    const user = name === undefined ? undefined : await iam.find<UserEntity>(call.account, keys.user(name));
+    const user = name === undefined ? undefined : await iam.find(call.account, keys.user(name));
     return user === undefined ? newEntity(call, 'user', name) : { arn: userArn(call.account, user), tags: user.tags };
   },
   async group(iam: Iam, call: Call, name: string | undefined): Promise<ResourceRef> {
-    const group = name === undefined ? undefined : await iam.find<GroupEntity>(call.account, keys.group(name));
+    const group = name === undefined ? undefined : await iam.find(call.account, keys.group(name));
     return group === undefined ? newEntity(call, 'group', name) : { arn: groupArn(call.account, group) };
   },
   async role(iam: Iam, call: Call, name: string | undefined): Promise<ResourceRef> {
-    const role = name === undefined ? undefined : await iam.find<RoleEntity>(call.account, keys.role(name));
+    const role = name === undefined ? undefined : await iam.find(call.account, keys.role(name));
     return role === undefined ? newEntity(call, 'role', name) : { arn: roleArn(call.account, role), tags: role.tags };
   },
   async profile(iam: Iam, call: Call, name: string | undefined): Promise<ResourceRef> {
-    const profile =
-      name === undefined ? undefined : await iam.find<InstanceProfileEntity>(call.account, keys.profile(name));
+    const profile = name === undefined ? undefined : await iam.find(call.account, keys.profile(name));
     return profile === undefined
       ? newEntity(call, 'instance-profile', name)
       : { arn: profileArn(call.account, profile), tags: profile.tags };
   },
   async policy(iam: Iam, call: Call, arn: string | undefined): Promise<ResourceRef> {
     const name = parseIdentityArn(arn ?? '')?.name;
-    const policy = name === undefined ? undefined : await iam.find<PolicyEntity>(call.account, keys.policy(name));
+    const policy = name === undefined ? undefined : await iam.find(call.account, keys.policy(name));
     const tags: { tags?: Tags } =
       policy !== undefined && policyArn(call.account, policy) === arn ? { tags: policy.tags } : {};
     return { arn: arn ?? '*', ...tags };
@@ -62,8 +53,8 @@ export async function userNameOf(iam: Iam, call: Call, named: string | undefined
   if (named !== undefined) return named;
   if (call.principal.type === 'user') {
     const mirror = await iam.accounts.mirror(call.account);
-    const user = mirror?.byId<UserEntity>(call.principal.id);
-    if (user !== undefined) return user.name;
+    const user = mirror?.byId(call.principal.id);
+    if (user?.kind === 'user') return user.name;
   }
   throw validationError('Must specify userName when calling with non-User credentials');
 }

@@ -1,4 +1,4 @@
-import { keys, type PolicyEntity } from '../entities.ts';
+import { keys } from '../entities.ts';
 import { quotas } from '../limits.ts';
 import { needAccount } from './access.ts';
 import type { Iam, IamOperations } from './iam.ts';
@@ -9,7 +9,7 @@ export function accountOperations(iam: Iam): IamOperations {
       access: () => needAccount('GetAccountSummary'),
       async handle(_input, call) {
         const count = async (prefix: string): Promise<number> => (await iam.all(call.account, prefix)).length;
-        const policies = await iam.all<PolicyEntity>(call.account, keys.policy(''));
+        const policies = await iam.all(call.account, keys.policy(''));
         return {
           SummaryMap: {
             Users: await count(keys.user('')),

@@ -1,6 +1,6 @@
 import type { Transaction } from '@slipway/storage/records';
 import { groupArn } from '../arns.ts';
-import { type GroupEntity, keys, type UserEntity } from '../entities.ts';
+import { type GroupEntity, keys } from '../entities.ts';
 import { alreadyExists, deleteConflict, limitExceeded, noSuchEntity } from '../errors.ts';
 import { uniqueId } from '../ids.ts';
 import { quotas } from '../limits.ts';
@@ -40,7 +40,7 @@ export function groupOperations(iam: Iam): IamOperations {
         const group = await findGroup(iam, call.account, input.GroupName);
         const prefix = keys.members(group.name);
         const page = await pageOfRecords(iam, call.account, prefix, input, (_value, key) => key.slice(prefix.length));
-        const users = await Promise.all(page.items.map((name) => iam.find<UserEntity>(call.account, keys.user(name))));
+        const users = await Promise.all(page.items.map((name) => iam.find(call.account, keys.user(name))));
         return {
           Group: showGroup(call.account, group),
           Users: users.filter((user) => user !== undefined).map((user) => showUserBriefly(call.account, user)),
@@ -146,11 +146,9 @@ export function groupOperations(iam: Iam): IamOperations {
       access: async (input, call) => need('ListGroupsForUser', await resourceOf.user(iam, call, input.UserName)),
       async handle(input, call) {
         const name = input.UserName ?? '';
-        const user = await iam.find<UserEntity>(call.account, keys.user(name));
+        const user = await iam.find(call.account, keys.user(name));
         if (user === undefined) throw noSuchEntity(`The user with name ${name} cannot be found.`);
-        const groups = await Promise.all(
-          user.groups.map((each) => iam.find<GroupEntity>(call.account, keys.group(each))),
-        );
+        const groups = await Promise.all(user.groups.map((each) => iam.find(call.account, keys.group(each))));
         const found = groups.filter((group) => group !== undefined);
         const page = pageOfList(found, (group) => groupArn(call.account, group), input);
         return { Groups: page.items.map((group) => showGroup(call.account, group)), ...page.truncation };
@@ -171,7 +169,7 @@ async function moveMembers(iam: Iam, account: string, tx: Transaction, from: str
 }
 
 async function findGroup(iam: Iam, account: string, name = ''): Promise<GroupEntity> {
-  const group = await iam.find<GroupEntity>(account, keys.group(name));
+  const group = await iam.find(account, keys.group(name));
   if (group === undefined) throw noSuchEntity(`The group with name ${name} cannot be found.`);
   return group;
 }

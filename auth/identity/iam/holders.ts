@@ -1,4 +1,4 @@
-import { type GroupEntity, keys, type RoleEntity, type UserEntity } from '../entities.ts';
+import { type GroupEntity, type Key, keys, type RoleEntity, type UserEntity } from '../entities.ts';
 import { noSuchEntity } from '../errors.ts';
 import type { Iam } from './iam.ts';
 
@@ -15,7 +15,7 @@ export async function findHolder<K extends keyof Holders>(
   kind: K,
   name = '',
 ): Promise<Holders[K]> {
-  const holder = await iam.find<Holders[K]>(account, keys[kind](name));
+  const holder = await iam.find<Holders[K]>(account, keys[kind](name) as Key<Holders[K]>);
   if (holder === undefined) throw noSuchEntity(`The ${kind} with name ${name} cannot be found.`);
   return holder;
 }

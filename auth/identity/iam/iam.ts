@@ -3,7 +3,7 @@ import type { Operations } from '../../gateway/service.ts';
 import type { Accounts } from '../accounts.ts';
 import type { PolicyAuthorizer } from '../authorizer.ts';
 import type { PrincipalBinding } from '../bind-principals.ts';
-import { partitionOf } from '../entities.ts';
+import { type Key, partitionOf } from '../entities.ts';
 
 /** The SDK client module whose operations are served. */
 export type IamModule = typeof import('@aws-sdk/client-iam');
@@ -21,16 +21,16 @@ export class Iam {
     this.binding = binding;
   }
 
-  async find<T>(account: string, key: string): Promise<T | undefined> {
+  async find<T>(account: string, key: Key<T>): Promise<T | undefined> {
     return (await this.accounts.base.records.get<T>(partitionOf(account), key))?.value;
   }
 
-  list<T>(account: string, options: ListOptions): Promise<Page<T>> {
+  list<T>(account: string, options: ListOptions & { readonly prefix: Key<T> }): Promise<Page<T>> {
     return this.accounts.base.records.list<T>(partitionOf(account), options);
   }
 
   /** All values under a prefix. For relations of one entity, which quotas keep few. */
-  async all<T>(account: string, prefix: string): Promise<{ key: string; value: T }[]> {
+  async all<T>(account: string, prefix: Key<T>): Promise<{ key: string; value: T }[]> {
     const found: { key: string; value: T }[] = [];
     for (let after: string | undefined; ;) {
       const page = await this.list<T>(account, { prefix, limit: 10_000, ...(after === undefined ? {} : { after }) });

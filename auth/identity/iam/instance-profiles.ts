@@ -1,5 +1,5 @@
 import { passRole } from '../pass-role.ts';
-import { type InstanceProfileEntity, keys, type RoleEntity } from '../entities.ts';
+import { type InstanceProfileEntity, keys } from '../entities.ts';
 import { alreadyExists, deleteConflict, limitExceeded, noSuchEntity } from '../errors.ts';
 import { uniqueId } from '../ids.ts';
 import { quotas } from '../limits.ts';
@@ -12,7 +12,7 @@ import { pageOfRecords } from './paging.ts';
 import { showProfile, showRoleBriefly } from './show.ts';
 
 async function show(iam: Iam, account: string, profile: InstanceProfileEntity) {
-  const role = profile.role === undefined ? undefined : await iam.find<RoleEntity>(account, keys.role(profile.role));
+  const role = profile.role === undefined ? undefined : await iam.find(account, keys.role(profile.role));
   const roles = role === undefined ? [] : [showRoleBriefly(account, role, await iam.binding.show(role.trust))];
   return showProfile(account, profile, roles);
 }
@@ -50,7 +50,7 @@ export function instanceProfileOperations(iam: Iam): IamOperations {
         need('GetInstanceProfile', await resourceOf.profile(iam, call, input.InstanceProfileName)),
       async handle(input, call) {
         const name = input.InstanceProfileName ?? '';
-        const profile = await iam.find<InstanceProfileEntity>(call.account, keys.profile(name));
+        const profile = await iam.find(call.account, keys.profile(name));
         if (profile === undefined) throw noSuchEntity(`Instance Profile ${name} cannot be found.`);
         return { InstanceProfile: await show(iam, call.account, profile) };
       },
@@ -78,9 +78,7 @@ export function instanceProfileOperations(iam: Iam): IamOperations {
         const role = await findHolder(iam, call.account, 'role', input.RoleName);
         const prefix = keys.profilesOf(role.name);
         const page = await pageOfRecords(iam, call.account, prefix, input, (_value, key) => key.slice(prefix.length));
-        const found = await Promise.all(
-          page.items.map((name) => iam.find<InstanceProfileEntity>(call.account, keys.profile(name))),
-        );
+        const found = await Promise.all(page.items.map((name) => iam.find(call.account, keys.profile(name))));
         const shown = found.filter((each) => each !== undefined).map((profile) => show(iam, call.account, profile));
         return { InstanceProfiles: await Promise.all(shown), ...page.truncation };
       },

@@ -16,7 +16,7 @@ function urlOf(account: string, arn: string): string | undefined {
 
 export async function findProvider(iam: Iam, account: string, arn = ''): Promise<OidcProviderEntity> {
   const url = urlOf(account, arn);
-  const provider = url === undefined ? undefined : await iam.find<OidcProviderEntity>(account, keys.oidcProvider(url));
+  const provider = url === undefined ? undefined : await iam.find(account, keys.oidcProvider(url));
   if (provider === undefined) throw noSuchEntity(`OpenIDConnect Provider not found for arn ${arn}`);
   return provider;
 }
@@ -30,8 +30,7 @@ export async function providerIn(tx: Transaction, account: string, arn: string):
 
 export async function providerResource(iam: Iam, call: Call, arn: string | undefined): Promise<ResourceRef> {
   const url = urlOf(call.account, arn ?? '');
-  const provider =
-    url === undefined ? undefined : await iam.find<OidcProviderEntity>(call.account, keys.oidcProvider(url));
+  const provider = url === undefined ? undefined : await iam.find(call.account, keys.oidcProvider(url));
   return { arn: arn ?? '*', ...(provider === undefined ? {} : { tags: provider.tags }) };
 }
 
@@ -116,7 +115,7 @@ export function oidcProviderOperations(iam: Iam): IamOperations {
     ListOpenIDConnectProviders: {
       access: () => needAccount('ListOpenIDConnectProviders'),
       async handle(_input, call) {
-        const providers = await iam.all<OidcProviderEntity>(call.account, keys.oidcProvider(''));
+        const providers = await iam.all(call.account, keys.oidcProvider(''));
         return {
           OpenIDConnectProviderList: providers.map(({ value }) => ({ Arn: oidcProviderArn(call.account, value.url) })),
         };

@@ -1,3 +1,4 @@
+import type { Key } from '../entities.ts';
 import { validationError } from '../errors.ts';
 import type { Iam } from './iam.ts';
 
@@ -32,7 +33,7 @@ const truncatedAt = (key: string): Paged<never>['truncation'] => ({
 export async function pageOfRecords<T, R>(
   iam: Iam,
   account: string,
-  prefix: string,
+  prefix: Key<T>,
   input: PagingInput,
   show: (value: T, key: string) => R | undefined,
 ): Promise<Paged<R>> {
@@ -41,7 +42,7 @@ export async function pageOfRecords<T, R>(
   let after = readMarker(input.Marker);
   let last: string | undefined;
   for (;;) {
-    const page = await iam.list<T>(account, { prefix, limit: 1000, ...(after === undefined ? {} : { after }) });
+    const page = await iam.list(account, { prefix, limit: 1000, ...(after === undefined ? {} : { after }) });
     for (const { key, value } of page.records) {
       const item = show(value, key);
       if (item === undefined) continue;

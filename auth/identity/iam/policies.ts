@@ -1,7 +1,7 @@
 import type { Policy } from '@aws-sdk/client-iam';
 import { policySize } from '../../policy/index.ts';
 import { policyArn } from '../arns.ts';
-import { asJson, keys, type PolicyEntity } from '../entities.ts';
+import { asJson, type Key, keys, type PolicyEntity } from '../entities.ts';
 import { alreadyExists, deleteConflict, invalidInput, limitExceeded, noSuchEntity, readPolicy } from '../errors.ts';
 import { uniqueId } from '../ids.ts';
 import { quotas } from '../limits.ts';
@@ -118,7 +118,7 @@ export function policyOperations(iam: Iam): IamOperations {
         const prefix = input.PolicyUsageFilter === 'PermissionsBoundary' ? keys.boundaries(arn) : keys.attachments(arn);
         const rows = await iam.all(call.account, prefix);
         const holders = await Promise.all(
-          rows.map(({ key }) => iam.find<HolderRow>(call.account, key.slice(prefix.length))),
+          rows.map(({ key }) => iam.find(call.account, key.slice(prefix.length) as Key<HolderRow>)),
         );
         const wanted = holders.filter(
           (holder) =>
@@ -173,8 +173,7 @@ interface ListPoliciesInput extends PagingInput {
 }
 
 async function listPolicies(iam: Iam, account: string, input: ListPoliciesInput): Promise<Paged<Policy>> {
-  const own =
-    input.Scope === 'AWS' ? [] : (await iam.all<PolicyEntity>(account, keys.policy(''))).map(({ value }) => value);
+  const own = input.Scope === 'AWS' ? [] : (await iam.all(account, keys.policy(''))).map(({ value }) => value);
   const aws = input.Scope === 'Local' ? [] : [...awsManagedPolicies.values()];
   const arnOf = (policy: PolicyEntity | AwsManagedPolicy) =>
     'arn' in policy ? policy.arn : policyArn(account, policy);

@@ -22,7 +22,7 @@ export async function readTrustPolicy(iam: Iam, text: string | undefined): Promi
 }
 
 export async function findRole(iam: Iam, account: string, name = ''): Promise<RoleEntity> {
-  const role = await iam.find<RoleEntity>(account, keys.role(name));
+  const role = await iam.find(account, keys.role(name));
   if (role === undefined) throw noSuchEntity(`The role with name ${name} cannot be found.`);
   return role;
 }

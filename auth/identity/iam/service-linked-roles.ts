@@ -89,7 +89,7 @@ export function serviceLinkedRoleOperations(iam: Iam): IamOperations {
       },
       async handle(input, call) {
         const name = roleOfTask(input.DeletionTaskId);
-        const role = await iam.find<RoleEntity>(call.account, keys.role(name));
+        const role = await iam.find(call.account, keys.role(name));
         if (role !== undefined && role.id === input.DeletionTaskId?.split('/').at(-1)) {
           throw noSuchEntity(`Deletion task ${input.DeletionTaskId} cannot be found.`);
         }

@@ -13,7 +13,7 @@ import type { PolicyKind, PolicyLayer, PolicyPrincipal, PolicyRequest, Principal
 import { parseIdentityArn } from '../arns.ts';
 import { type Caller, policiesOf } from '../caller.ts';
 import { callerByArn } from '../caller-by-arn.ts';
-import { type GroupEntity, keys } from '../entities.ts';
+import { keys } from '../entities.ts';
 import { invalidInput, noSuchEntity, readPolicy } from '../errors.ts';
 import { accountOfResource } from '../resources.ts';
 import { need, needAccount } from './access.ts';
@@ -163,7 +163,7 @@ async function subjectOf(iam: Iam, call: Call, arn: string): Promise<Subject> {
   const mirror = parsed?.account === call.account ? await iam.accounts.mirror(call.account) : undefined;
   if (parsed === undefined || mirror === undefined) throw invalidInput(`Invalid Entity Arn: ${arn}`);
   if (parsed.type === 'group') {
-    const group = mirror.get<GroupEntity>(keys.group(parsed.name));
+    const group = mirror.get(keys.group(parsed.name));
     if (group === undefined) throw noSuchEntity(`The group with name ${parsed.name} cannot be found.`);
     return { ...nobody(call), policies: { identity: policiesOf(mirror, group, `${group.name}/`) } };
   }

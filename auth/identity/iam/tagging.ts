@@ -138,7 +138,7 @@ export function taggingOperations(iam: Iam): IamOperations {
         need('ListInstanceProfileTags', await resourceOf.profile(iam, call, input.InstanceProfileName)),
       async handle(input, call) {
         const name = input.InstanceProfileName ?? '';
-        const profile = await iam.find<Tagged>(call.account, keys.profile(name));
+        const profile = await iam.find(call.account, keys.profile(name));
         if (profile === undefined) throw noSuchEntity(`Instance Profile ${name} cannot be found.`);
         const page = list(profile.tags, input);
         return { Tags: page.items, ...page.truncation };

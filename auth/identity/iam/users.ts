@@ -51,7 +51,7 @@ export function userOperations(iam: Iam): IamOperations {
         need('GetUser', await resourceOf.user(iam, call, await userNameOf(iam, call, input.UserName))),
       async handle(input, call) {
         const name = await userNameOf(iam, call, input.UserName);
-        const user = await iam.find<UserEntity>(call.account, keys.user(name));
+        const user = await iam.find(call.account, keys.user(name));
         if (user === undefined) throw noSuchEntity(`The user with name ${name} cannot be found.`);
         return { User: showUser(call.account, user) };
       },

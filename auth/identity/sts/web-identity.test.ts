@@ -199,5 +199,5 @@ test('a provider that answers nonsense is reported as such', async () => {
 test('a rotated key works after the cooldown, without a restart', async () => {
   const rotated = await newKey('second');
   installation.clock.monotonic = () => performance.now() + 60_000;
-  await assume({ kid: 'second', key: rotated });
+  expect((await assume({ kid: 'second', key: rotated })).SubjectFromWebIdentityToken).toBe(subject);
 });

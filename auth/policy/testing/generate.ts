@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { ReferenceCaller, ReferenceInput } from './reference.ts';
 
 /** A small world in which patterns often hit: two accounts, a few names, each with near misses. */

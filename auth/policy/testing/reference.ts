@@ -32,7 +32,7 @@ type Raw = Record<string, unknown>;
 type OneOrMore = string | readonly string[];
 
 const list = (value: unknown): string[] =>
-  value === undefined ? [] : Array.isArray(value) ? value.map(String) : [String(value)];
+  value === undefined ? [] : Array.isArray(value) ? value.map(String) : [`${value as string | number}`];
 
 /** Whether a text matches a pattern of tokens, by a table of all prefixes. */
 function table(tokens: readonly string[], text: string): boolean {
