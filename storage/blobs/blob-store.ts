@@ -84,6 +84,22 @@ export function hasDirectAccess(store: BlobStore): store is BlobStore & DirectAc
   return 'directUrl' in store;
 }
 
+/**
+ * An optional power: small durable texts beside the blobs, found by name. They outlive the record store, so that whoever deletes
+ * by reachability can see that the records have gone back to an older state.
+ */
+export interface SideNotes {
+  /** @throws TypeError unless the name is 1 to 64 letters, digits, `-` or `_` */
+  readNote(name: string): Promise<string | undefined>;
+  /** Replaces the note as a whole; durable when it resolves. */
+  writeNote(name: string, text: string): Promise<void>;
+}
+
+/** Whether the store keeps notes. */
+export function hasSideNotes(store: BlobStore): store is BlobStore & SideNotes {
+  return 'writeNote' in store;
+}
+
 /** The staged bytes hash to `actual`, not to what the caller said. */
 export class DigestMismatch extends Error {
   override readonly name = 'DigestMismatch';

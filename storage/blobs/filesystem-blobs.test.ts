@@ -38,12 +38,13 @@ test('a hundred uploads under a small ceiling of buffers all come to their end',
   const root = await mkdtemp(join(tmpdir(), 'slipway-blobs-'));
   const store = await openFilesystemBlobs({ root, bufferCeiling: 256 * 1024 }, systemClock);
   const bytes = randomBytes(300_000);
-  await Promise.all(
+  const sealed = await Promise.all(
     Array.from({ length: 100 }, async () => {
       const { staged } = await store.append(await store.stage(), bodyOf(bytes));
-      await store.seal(staged, sha256(bytes));
+      return store.seal(staged, sha256(bytes));
     }),
   );
+  expect(new Set(sealed.map(({ generation }) => generation)).size).toBe(100);
   await rm(root, { recursive: true });
 });
 
@@ -59,6 +60,7 @@ test('a newer request for an upload stops an older one that hangs', async () => 
   const hanging = store.append(first, stuck());
   const newer = await store.append(first, bodyOf(Buffer.from(' and tail')));
   expect((await hanging).cut).toBeInstanceOf(Error);
-  await store.seal(newer.staged, sha256(Buffer.from('head and tail')));
+  const sealed = await store.seal(newer.staged, sha256(Buffer.from('head and tail')));
+  expect(sealed.size).toBe(13);
   await rm(root, { recursive: true });
 });

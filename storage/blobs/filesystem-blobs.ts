@@ -1,5 +1,16 @@
 import { createHash, type Hash, randomUUID } from 'node:crypto';
-import { constants, type FileHandle, open, opendir, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
+import {
+  constants,
+  type FileHandle,
+  open,
+  opendir,
+  readdir,
+  readFile,
+  rename,
+  stat,
+  statfs,
+  unlink,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { Clock } from '../clock/index.ts';
@@ -13,6 +24,7 @@ import {
   type Digest,
   DigestMismatch,
   type SealedBlob,
+  type SideNotes,
   type Staged,
   StagedLost,
 } from './blob-store.ts';
@@ -49,13 +61,13 @@ export async function openFilesystemBlobs(
   config: FilesystemBlobsConfig,
   clock: Clock,
   newId: () => string = randomUUID,
-): Promise<BlobStore> {
+): Promise<BlobStore & SideNotes> {
   const store = new FilesystemBlobs(config, clock, newId);
   await store.prepare();
   return store;
 }
 
-class FilesystemBlobs implements BlobStore {
+class FilesystemBlobs implements BlobStore, SideNotes {
   readonly #root: string;
   readonly #reserve: number;
   readonly #clock: Clock;
@@ -210,6 +222,35 @@ class FilesystemBlobs implements BlobStore {
       swept.add(id);
     }
     return swept.size;
+  }
+
+  async readNote(name: string): Promise<string | undefined> {
+    const path = join(this.#root, 'notes', checkId(name));
+    try {
+      return await readFile(path, 'utf8');
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw diskError(error, 'reading a note');
+    }
+  }
+
+  async writeNote(name: string, text: string): Promise<void> {
+    const path = join(this.#root, 'notes', checkId(name));
+    try {
+      await this.#folder('notes');
+      const written = this.#staging(`${this.#newId()}.note`);
+      const file = await this.#create(written);
+      try {
+        await file.writeFile(text);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(written, path);
+      await syncFolder(join(this.#root, 'notes'));
+    } catch (error) {
+      throw diskError(error, 'writing a note');
+    }
   }
 
   async close(): Promise<void> {

@@ -9,10 +9,12 @@ export {
   DigestMismatch,
   type DirectAccess,
   hasDirectAccess,
+  hasSideNotes,
   type SealedBlob,
+  type SideNotes,
   type Staged,
   StagedLost,
 } from './blob-store.ts';
 export { type FilesystemBlobsConfig, openFilesystemBlobs } from './filesystem-blobs.ts';
-export { openS3Blobs, type S3Blobs, type S3BlobsConfig } from './s3-blobs.ts';
+export type { S3Blobs, S3BlobsConfig } from './s3-blobs.ts';
 export type { Certificate, Check } from './s3-certify.ts';

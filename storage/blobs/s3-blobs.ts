@@ -12,6 +12,7 @@ import {
   DigestMismatch,
   type DirectAccess,
   type SealedBlob,
+  type SideNotes,
   type Staged,
   StagedLost,
 } from './blob-store.ts';
@@ -32,7 +33,7 @@ export interface S3BlobsConfig extends S3Connection {
   readonly partBuffers?: number;
 }
 
-export interface S3Blobs extends BlobStore, DirectAccess {
+export interface S3Blobs extends BlobStore, DirectAccess, SideNotes {
   /** What the store did when it was opened, check by check. */
   readonly certificate: Certificate;
 }
@@ -229,6 +230,16 @@ class S3BlobStore implements S3Blobs {
 
   directUrl(location: BlobLocation, options: { readonly expiresInSeconds: number }): Promise<string> {
     return this.#client.presign(blobKey(checkId(location.generation)), options.expiresInSeconds);
+  }
+
+  async readNote(name: string): Promise<string | undefined> {
+    const key = `notes/${checkId(name)}`;
+    const found = await this.#head(key);
+    return found && (await this.#client.readWhole(key, 0, found.size - 1)).toString();
+  }
+
+  async writeNote(name: string, text: string): Promise<void> {
+    await this.#client.put(`notes/${checkId(name)}`, Buffer.from(text));
   }
 
   async close(): Promise<void> {

@@ -16,13 +16,7 @@ export class Turns {
     const stop = new AbortController();
     const mine = signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]);
     const result = (before?.done ?? Promise.resolve()).then(() => work(mine));
-    const turn: Turn = {
-      stop,
-      done: result.then(
-        () => {},
-        () => {},
-      ),
-    };
+    const turn: Turn = { stop, done: settled(result) };
     this.#current.set(id, turn);
     try {
       return await result;
@@ -36,4 +30,8 @@ export class Turns {
     for (const turn of this.#current.values()) turn.stop.abort(new Error('the store is closing'));
     await Promise.all(Array.from(this.#current.values(), (turn) => turn.done));
   }
+}
+
+async function settled(work: Promise<unknown>): Promise<void> {
+  await work.catch(() => {});
 }

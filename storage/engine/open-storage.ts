@@ -6,7 +6,6 @@ import {
   BlobStoreError,
   type FilesystemBlobsConfig,
   openFilesystemBlobs,
-  openS3Blobs,
   type S3BlobsConfig,
 } from '../blobs/index.ts';
 import type { Clock } from '../clock/index.ts';
@@ -14,7 +13,6 @@ import { type EventLog, openEventLog } from '../events/index.ts';
 import { type Leases, openLeases } from '../leases/index.ts';
 import {
   type EventSource,
-  openRedisRecords,
   openSqliteRecords,
   type RecordStore,
   type RedisRecordsConfig,
@@ -101,6 +99,8 @@ async function openRecords(
       return { store, report, lossNoticed: () => undefined };
     }
     case 'redis': {
+      // Loaded only where it is used: the client takes 26 MB.
+      const { openRedisRecords } = await import('../records/redis-records.ts');
       const store = await openRedisRecords(config, clock).catch((error: unknown) => {
         throw new StorageUnusable(`${(error as Error).message}. Check the address, and that Redis runs.`, {
           cause: error,
@@ -137,6 +137,8 @@ async function openBlobs(
         return { store, report: async () => ({ name: `files under ${config.root}`, warnings: [] }) };
       }
       case 's3': {
+        // Loaded only where it is used: the client takes 31 MB.
+        const { openS3Blobs } = await import('../blobs/s3-blobs.ts');
         const store = await openS3Blobs(config, clock, random);
         const failed = store.certificate.checks.filter(({ passed }) => !passed);
         const warnings = failed.map(({ name, detail }) => `the S3 store does not hold that ${name}: ${detail}`);

@@ -67,6 +67,7 @@ export class GroupCommitter {
     await new Promise<void>((resolve) => {
       worker.ref();
       worker.once('exit', () => resolve());
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, not a window
       worker.postMessage({ kind: 'close' } satisfies ToWriter);
     });
   }
@@ -125,6 +126,7 @@ export class GroupCommitter {
 
   #post(worker: Worker, group: readonly Waiting[]): void {
     worker.ref();
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, not a window
     worker.postMessage({ kind: 'group', batches: group.map(({ batch }) => batch) } satisfies ToWriter);
   }
 

@@ -18,6 +18,6 @@ export {
   type Stored,
   StoreUnavailable,
 } from './record-store.ts';
-export { openRedisRecords, type RedisRecords, type RedisRecordsConfig } from './redis-records.ts';
+export type { RedisRecords, RedisRecordsConfig } from './redis-records.ts';
 export { openSqliteRecords, type SqliteRecordsConfig } from './sqlite-records.ts';
 export { transact, type TransactOptions, type Transaction } from './transact.ts';

@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createServer, request } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   BlobMissing,
@@ -8,6 +10,7 @@ import {
   type Digest,
   DigestMismatch,
   hasDirectAccess,
+  hasSideNotes,
   type Staged,
   StagedLost,
 } from '../index.ts';
@@ -38,8 +41,8 @@ export async function collect(stream: AsyncIterable<Uint8Array>): Promise<Buffer
 }
 
 /** The promises of `BlobStore`, as tests that each driver runs. */
-export function describeBlobStore(name: string, open: () => Promise<OpenedBlobs>): void {
-  describe(`blob store: ${name}`, () => {
+export function describeBlobStore(name: string, open: () => Promise<OpenedBlobs>, missing?: string): void {
+  describe.skipIf(missing !== undefined)(`blob store: ${name}${missing ?? ''}`, () => {
     let opened: OpenedBlobs;
     let store: BlobStore;
     beforeAll(async () => {
@@ -184,21 +187,19 @@ export function describeBlobStore(name: string, open: () => Promise<OpenedBlobs>
       }).listen(0, '127.0.0.1');
       await new Promise((resolve) => server.once('listening', resolve));
       const { port } = server.address() as AddressInfo;
-      const download = (path: string, stopAfter = Infinity): Promise<Buffer> =>
-        new Promise((resolve, reject) => {
-          const call = request({ port, path, host: '127.0.0.1' }, async (response) => {
-            const chunks: Buffer[] = [];
-            let size = 0;
-            for await (const chunk of response) {
-              chunks.push(chunk as Buffer);
-              size += (chunk as Buffer).byteLength;
-              if (size > stopAfter) break;
-              if (chunks.length % 20 === 0) await new Promise((later) => setTimeout(later, 2));
-            }
-            resolve(Buffer.concat(chunks));
-          });
-          call.on('error', reject).end();
-        });
+      const download = async (path: string, stopAfter = Infinity): Promise<Buffer> => {
+        const call = request({ port, path, host: '127.0.0.1' }).end();
+        const [response] = (await once(call, 'response')) as [IncomingMessage];
+        const chunks: Buffer[] = [];
+        let size = 0;
+        for await (const chunk of response) {
+          chunks.push(chunk as Buffer);
+          size += (chunk as Buffer).byteLength;
+          if (size > stopAfter) break;
+          if (chunks.length % 20 === 0) await sleep(2);
+        }
+        return Buffer.concat(chunks);
+      };
       const results = await Promise.all(
         Array.from({ length: 9 }, (_, index) =>
           index % 3 === 0
@@ -258,6 +259,17 @@ export function describeBlobStore(name: string, open: () => Promise<OpenedBlobs>
         blobs.map(async (bytes) => store.seal(await upload(bytes, 10_000), sha256(bytes))),
       );
       for (const [index, bytes] of blobs.entries()) expect(sha256(await read(sealed[index]!))).toBe(sha256(bytes));
+    });
+
+    test('notes are kept beside the blobs, for every server', async () => {
+      if (!hasSideNotes(store)) throw new Error('every driver keeps notes');
+      expect(await store.readNote('mark')).toBeUndefined();
+      await store.writeNote('mark', 'one');
+      await store.writeNote('mark', 'zwölf');
+      const other = await opened.another();
+      expect(hasSideNotes(other) && (await other.readNote('mark'))).toBe('zwölf');
+      await other.close();
+      await expect(store.readNote('../mark')).rejects.toThrow(TypeError);
     });
 
     test('names that are not digests or generations reach no file', async () => {

@@ -8,8 +8,9 @@ import { type ConsumeOptions, type Delivery, openEventLog } from '../index.ts';
 export function describeEventLog(
   name: string,
   open: () => Promise<{ readonly store: RecordStore & EventSource; readonly dispose: () => Promise<void> }>,
+  missing?: string,
 ): void {
-  describe(`event log: ${name}`, () => {
+  describe.skipIf(missing !== undefined)(`event log: ${name}${missing ?? ''}`, () => {
     let opened: Awaited<ReturnType<typeof open>>;
     beforeAll(async () => {
       opened = await open();

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert, asyncProperty, constantFrom, uniqueArray } from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { compareKeys, fenceKey } from '../encode.ts';
 import {
@@ -19,8 +19,8 @@ export interface OpenedRecords {
 }
 
 /** The promises of `RecordStore`, as tests that each driver runs. */
-export function describeRecordStore(name: string, open: () => Promise<OpenedRecords>): void {
-  describe(`record store: ${name}`, () => {
+export function describeRecordStore(name: string, open: () => Promise<OpenedRecords>, missing?: string): void {
+  describe.skipIf(missing !== undefined)(`record store: ${name}${missing ?? ''}`, () => {
     let opened: OpenedRecords;
     let store: RecordStore & EventSource;
     let partition: string;
@@ -102,8 +102,11 @@ export function describeRecordStore(name: string, open: () => Promise<OpenedReco
     ])('condition: %s', async (_title, conditions, holds) => {
       const { version } = await store.commit(partition, { put: [{ key: 'a', value: { x: 1, y: [] } }] });
       const commit = store.commit(partition, { require: conditions(version), put: [{ key: 'done', value: true }] });
-      if (holds) await commit;
-      else await expect(commit).rejects.toThrow(ConditionFailed);
+      const refusal = await commit.then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      expect(refusal instanceof ConditionFailed).toBe(!holds);
       expect((await store.get(partition, 'done')) !== undefined).toBe(holds);
     });
 
@@ -186,7 +189,7 @@ export function describeRecordStore(name: string, open: () => Promise<OpenedReco
     });
 
     test('any set of keys is listed in byte order and found by any prefix', async () => {
-      const character = fc.constantFrom(
+      const character = constantFrom(
         'a',
         'b',
         '/',
@@ -198,17 +201,20 @@ export function describeRecordStore(name: string, open: () => Promise<OpenedReco
         '\ud7ff',
         '\ue000',
       );
-      const key = fc.array(character, { minLength: 1, maxLength: 4 }).map((parts) => parts.join(''));
+      const key = array(character, { minLength: 1, maxLength: 4 }).map((parts) => parts.join(''));
       let round = 0;
-      await fc.assert(
-        fc.asyncProperty(fc.uniqueArray(key, { minLength: 1, maxLength: 12 }), key, async (names, prefix) => {
+      await assert(
+        asyncProperty(uniqueArray(key, { minLength: 1, maxLength: 12 }), key, async (names, prefix) => {
           const fresh = `${partition}/${round++}`;
           await store.commit(fresh, { put: names.map((name) => ({ key: name, value: 0 })) });
           const listed = (await store.list(fresh, { prefix })).records.map((record) => record.key);
           expect(listed).toEqual(names.filter((name) => name.startsWith(prefix)).sort(compareKeys));
           const emptiness = store.commit(fresh, { require: [{ prefix, empty: true }] });
-          if (listed.length > 0) await expect(emptiness).rejects.toThrow(ConditionFailed);
-          else await emptiness;
+          const refused = await emptiness.then(
+            () => false,
+            () => true,
+          );
+          expect(refused).toBe(listed.length > 0);
         }),
         { numRuns: 60 },
       );
