@@ -46,6 +46,8 @@ const codes: Readonly<Record<ImagesErrorCode, readonly [status: number, code: st
   UploadPartTooSmall: [400, 'SIZE_INVALID'],
   TooManyUploads: [429, 'TOOMANYREQUESTS'],
   TooManyTags: [403, 'DENIED'],
+  TooManyImages: [403, 'DENIED'],
+  TooManyRepositories: [403, 'DENIED'],
   PolicyInvalid: [400, 'UNSUPPORTED'],
   LifecyclePolicyInvalid: [400, 'UNSUPPORTED'],
 };
@@ -116,6 +118,8 @@ function answerFor(error: unknown): Answer {
 export function renderError(ctx: Koa.Context, error: unknown): void {
   const answer = answerFor(error);
   ctx.status = answer.status;
+  // What was said of the content before it failed does not hold for the error.
+  for (const name of ['Cache-Control', 'ETag', 'Content-Range', 'Docker-Content-Digest']) ctx.remove(name);
   ctx.set('Docker-Distribution-API-Version', 'registry/2.0');
   if (answer.retryAfter !== undefined) ctx.set('Retry-After', String(answer.retryAfter));
   if (answer.status === 416 && typeof answer.detail?.['size'] === 'number') {

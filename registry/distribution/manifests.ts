@@ -62,6 +62,12 @@ function getManifest(surroundings: Surroundings, method: 'GET' | 'HEAD', name: s
         );
       if (manifest === undefined)
         throw new ImagesError('ManifestNotFound', `Requested image not found: ${name}, ${text}`, { reference: text });
+      if (manifest.archived)
+        throw new ImagesError(
+          'ManifestNotFound',
+          `The image ${name}, ${text} is archived; restore it with UpdateImageStorageClass before it can be pulled`,
+          { reference: text },
+        );
       const headers: Record<string, string | number> = {
         'Content-Type': manifest.mediaType,
         'Content-Length': manifest.size,
@@ -72,7 +78,7 @@ function getManifest(surroundings: Surroundings, method: 'GET' | 'HEAD', name: s
         return empty(ctx, 304, { ETag: `"${manifest.digest}"`, 'Docker-Content-Digest': manifest.digest });
       if (method === 'HEAD') return answer(ctx, headers);
       answer(ctx, headers, await images.manifests.content(account, name, manifest.digest));
-      images.pulls.note(account, name, manifest.digest);
+      images.pulls.note(account, name, manifest.digest, call.principal.arn);
     },
   };
 }

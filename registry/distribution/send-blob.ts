@@ -49,8 +49,8 @@ export async function sendBlob(
   try {
     if (length > 0) await source.pipe(ctx.res, part, signal);
     ctx.res.end();
-  } catch {
-    // The headers are out: only a broken connection can tell the client that this is not the whole.
-    ctx.res.destroy();
+  } catch (error) {
+    // A client that went away needs no answer; for others the front door answers, or breaks the connection off.
+    if (!signal.aborted && !ctx.res.destroyed) throw error;
   }
 }

@@ -34,6 +34,8 @@ const exceptions: Readonly<Record<ImagesErrorCode, string>> = {
   UploadPartTooSmall: 'LayerPartTooSmallException',
   TooManyUploads: 'LimitExceededException',
   TooManyTags: 'LimitExceededException',
+  TooManyImages: 'LimitExceededException',
+  TooManyRepositories: 'LimitExceededException',
   PolicyInvalid: 'InvalidParameterException',
   LifecyclePolicyInvalid: 'InvalidParameterException',
 };

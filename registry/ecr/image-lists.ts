@@ -37,16 +37,20 @@ export function listOfImages(surroundings: Surroundings) {
           ...(after === undefined ? {} : { after }),
           ...(input.filter?.artifactTypes ? { artifactTypes: input.filter.artifactTypes } : {}),
         });
-        const wanted = statusOf(input.filter?.artifactStatus);
         const last = referrers.at(-1);
+        const archived = await images.manifests.archivedAmong(
+          account,
+          name,
+          referrers.map((referrer) => referrer.digest),
+        );
         return {
-          referrers: wanted
-            ? referrers.map((referrer) => ({
-                ...referrer,
-                annotations: { ...referrer.annotations },
-                artifactStatus: 'ACTIVE' as const,
-              }))
-            : [],
+          referrers: referrers
+            .map((referrer) => ({
+              ...referrer,
+              annotations: { ...referrer.annotations },
+              artifactStatus: archived.has(referrer.digest) ? ('ARCHIVED' as const) : ('ACTIVE' as const),
+            }))
+            .filter(({ artifactStatus }) => isWanted(artifactStatus, input.filter?.artifactStatus)),
           ...(more && last ? { nextToken: await tokenFor(images.signing, account, list, last.digest) } : {}),
         };
       },
@@ -63,9 +67,15 @@ export function matchesTagStatus(image: ListedImage, status: string | undefined)
   );
 }
 
-/** Every image here is active: whether the status asked for takes in any. */
-function statusOf(status: string | undefined): boolean {
-  return status === undefined || status === 'ACTIVE' || status === 'ANY';
+const isWanted = (status: string, wanted = 'ACTIVE'): boolean => wanted === 'ANY' || wanted === status;
+
+/** Whether an image is in the state that was asked for; without a wish, only those that can be pulled are shown. */
+function matchesStatus(image: { readonly archivedAt?: number }, status = 'ACTIVE'): boolean {
+  if (!['ACTIVE', 'ARCHIVED', 'ACTIVATING', 'ANY'].includes(status))
+    throw invalidParameter(
+      "Invalid parameter at 'filter.imageStatus' failed to satisfy constraint: 'Member must satisfy enum value set: [ACTIVE, ARCHIVED, ACTIVATING, ANY]'",
+    );
+  return status === 'ANY' || status === (image.archivedAt === undefined ? 'ACTIVE' : 'ARCHIVED');
 }
 
 /** A page of images that match the filter, full unless it is the last. */
@@ -79,11 +89,11 @@ export async function pageOfImages(
   const limit = pageSize(input);
   let after = await startOf(signing, account, list, input);
   const found: ListedImage[] = [];
-  if (!statusOf(input.filter?.imageStatus)) return { found };
   for (;;) {
     const page = await manifests.list(account, name, { limit, ...(after === undefined ? {} : { after }) });
     for (const image of page.images) {
-      if (!matchesTagStatus(image, input.filter?.tagStatus)) continue;
+      if (!matchesTagStatus(image, input.filter?.tagStatus) || !matchesStatus(image, input.filter?.imageStatus))
+        continue;
       if (found.length === limit)
         return { found, nextToken: await tokenFor(signing, account, list, found.at(-1)?.digest ?? '') };
       found.push(image);
@@ -102,7 +112,6 @@ async function listImageIds(
   const { manifests, signing } = surroundings.images;
   const list = `image ids of ${name}`;
   const limit = pageSize(input);
-  if (!statusOf(input.filter?.imageStatus)) return { imageIds: [] };
   const [startDigest, startTag] = (await startOf(signing, account, list, input))?.split('|') ?? [];
   const imageIds: sdk.ImageIdentifier[] = [];
   // The image the last page ended in comes again, for the tags that were left.
@@ -119,7 +128,8 @@ async function listImageIds(
   let page = { images: rest as readonly ListedImage[], more: true };
   for (;;) {
     for (const image of page.images) {
-      if (!matchesTagStatus(image, input.filter?.tagStatus)) continue;
+      if (!matchesTagStatus(image, input.filter?.tagStatus) || !matchesStatus(image, input.filter?.imageStatus))
+        continue;
       for (const imageTag of image.tags.length > 0 ? image.tags : [undefined]) {
         const last = imageIds.at(-1);
         if (imageIds.length === limit && last)

@@ -4,10 +4,16 @@ import type { Digest } from '@slipway/storage/blobs';
 import { digestOf, ImagesError, isDigest, isTag, type ListedImage, parseDigest, parseTag } from '../images/index.ts';
 import { invalidParameter, operation } from './errors.ts';
 import { listOfImages, matchesTagStatus, pageOfImages } from './image-lists.ts';
+import { storageClassOperations } from './storage-class.ts';
 import { onRepository, type Surroundings, type Target, targetOf } from './surroundings.ts';
 
 type Failure = sdk.ImageFailure & { readonly failureCode: sdk.ImageFailureCode };
-type FoundImage = { readonly digest: Digest; readonly mediaType: string; readonly failureCode?: never };
+type FoundImage = {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly archived?: true;
+  readonly failureCode?: never;
+};
 
 /** Operations on images. */
 export function imageOperations(surroundings: Surroundings) {
@@ -15,6 +21,7 @@ export function imageOperations(surroundings: Surroundings) {
 
   return {
     ...listOfImages(surroundings),
+    ...storageClassOperations(surroundings),
 
     DescribeImages: operation({
       access: onRepository(surroundings, 'DescribeImages'),
@@ -35,8 +42,12 @@ export function imageOperations(surroundings: Surroundings) {
             failures.push(image);
             continue;
           }
+          if (image.archived) {
+            failures.push(failure(imageId, 'ImageInaccessible', 'The image is archived; restore it to pull it'));
+            continue;
+          }
           const content = await images.manifests.content(account, name, image.digest);
-          images.pulls.note(account, name, image.digest);
+          images.pulls.note(account, name, image.digest, call.principal.arn);
           found.push({
             registryId: account,
             repositoryName: name,
@@ -89,7 +100,7 @@ const failure = (imageId: sdk.ImageIdentifier, failureCode: sdk.ImageFailureCode
 });
 
 /** What an image id names: digest, tag, or both, which then must agree. */
-async function find(
+export async function find(
   surroundings: Surroundings,
   { account, name }: Target,
   imageId: sdk.ImageIdentifier,
@@ -203,17 +214,34 @@ async function describeImages(
     if (image.failureCode !== undefined) {
       if (image.failureCode !== 'ImageNotFound' && image.failureCode !== 'ImageTagDoesNotMatchDigest')
         throw invalidParameter(image.failureReason ?? '');
-      const { imageDigest, imageTag } = imageId;
-      const id = `{imageDigest:'${imageDigest ?? 'null'}', imageTag:'${imageTag ?? 'null'}'}`;
-      throw new AwsError(
-        'ImageNotFoundException',
-        `The image with imageId ${id} does not exist within the repository with name '${name}' in the registry with id '${account}'`,
-      );
+      throw imageNotFound(target, imageId);
     }
     const listed = await images.manifests.listOne(account, name, image.digest);
     if (listed && matchesTagStatus(listed, input.filter?.tagStatus)) details.set(image.digest, view(listed));
   }
   return { imageDetails: [...details.values()] };
+}
+
+/** The one image an operation is about. @throws AwsError `ImageNotFoundException`, `InvalidParameterException` */
+export async function theImage(
+  surroundings: Surroundings,
+  target: Target,
+  imageId: sdk.ImageIdentifier = {},
+): Promise<FoundImage> {
+  await surroundings.images.repositories.get(target.account, target.name);
+  const image = await find(surroundings, target, imageId);
+  if (image.failureCode === undefined) return image;
+  if (image.failureCode === 'ImageNotFound' || image.failureCode === 'ImageTagDoesNotMatchDigest')
+    throw imageNotFound(target, imageId);
+  throw invalidParameter(image.failureReason ?? '');
+}
+
+function imageNotFound({ account, name }: Target, { imageDigest, imageTag }: sdk.ImageIdentifier): AwsError {
+  const id = `{imageDigest:'${imageDigest ?? 'null'}', imageTag:'${imageTag ?? 'null'}'}`;
+  return new AwsError(
+    'ImageNotFoundException',
+    `The image with imageId ${id} does not exist within the repository with name '${name}' in the registry with id '${account}'`,
+  );
 }
 
 async function describePage(
@@ -236,5 +264,8 @@ const detailOf = ({ account, name }: Target, image: ListedImage): sdk.ImageDetai
   imageManifestMediaType: image.mediaType,
   ...(image.artifactType === undefined ? {} : { artifactMediaType: image.artifactType }),
   ...(image.lastPulledAt === undefined ? {} : { lastRecordedPullTime: new Date(image.lastPulledAt) }),
-  imageStatus: 'ACTIVE',
+  ...(image.subject === undefined ? {} : { subjectManifestDigest: image.subject }),
+  imageStatus: image.archivedAt === undefined ? 'ACTIVE' : 'ARCHIVED',
+  ...(image.lastArchivedAt === undefined ? {} : { lastArchivedAt: new Date(image.lastArchivedAt) }),
+  ...(image.activatedAt === undefined ? {} : { lastActivatedAt: new Date(image.activatedAt) }),
 });

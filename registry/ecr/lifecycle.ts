@@ -84,15 +84,9 @@ export function lifecycleOperations(surroundings: Surroundings) {
   } satisfies Operations<typeof sdk>;
 }
 
-/** A policy that will be acted on as it says. Rules that move images into the archive class have nowhere to move them here. */
+/** A policy that can be acted on; anything else is refused with the rule and the member that are wrong. */
 function accepted(text: string): string {
-  const archives = parseLifecyclePolicy(text).find(
-    (rule) => rule.action === 'transition' || rule.storageClass === 'archive',
-  );
-  if (archives)
-    throw invalidParameter(
-      `The rule with rulePriority ${archives.priority} is about the archive storage class, which this installation does not have`,
-    );
+  parseLifecyclePolicy(text);
   return text;
 }
 
@@ -148,7 +142,16 @@ async function getPreview(
     lifecyclePolicyText: preview.policy,
     status: 'COMPLETE' as const,
     previewResults,
-    summary: { expiringImageTotalCount: preview.expiring },
+    summary: {
+      expiringImageTotalCount: preview.expiring,
+      ...(preview.transitioning > 0
+        ? {
+            transitioningImageTotalCounts: [
+              { targetStorageClass: 'ARCHIVE' as const, imageTotalCount: preview.transitioning },
+            ],
+          }
+        : {}),
+    },
     ...(nextToken === undefined ? {} : { nextToken }),
   };
 }
@@ -160,7 +163,7 @@ const viewOf = (result: PreviewResult): sdk.LifecyclePolicyPreviewResult => ({
   ...(result.tags.length > 0 ? { imageTags: [...result.tags] } : {}),
   imageDigest: result.digest,
   imagePushedAt: new Date(result.pushedAt),
-  action: { type: 'EXPIRE' },
+  action: result.action === 'expire' ? { type: 'EXPIRE' } : { type: 'TRANSITION', targetStorageClass: 'ARCHIVE' },
   appliedRulePriority: result.priority,
-  storageClass: 'STANDARD',
+  storageClass: result.storageClass === 'archive' ? 'ARCHIVE' : 'STANDARD',
 });

@@ -15,6 +15,10 @@ export interface ImagesLimits {
   readonly referrerGrace: number;
   /** The largest blob. Default 52,000 MiB, as ECR. */
   readonly blobBytes: number;
+  /** Default 100,000, as ECR. */
+  readonly imagesPerRepository: number;
+  /** Default 100,000, as ECR. */
+  readonly repositories: number;
   /** Default 1,000, as ECR. */
   readonly tagsPerImage: number;
   /** Uploads one principal may have open in one repository. Default 1,000. */
@@ -32,6 +36,8 @@ export const defaultLimits: ImagesLimits = {
   grace: 3_600_000,
   referrerGrace: 24 * 3_600_000,
   blobBytes: 52_000 * 1024 * 1024,
+  imagesPerRepository: 100_000,
+  repositories: 100_000,
   tagsPerImage: 1000,
   openUploads: 1000,
   uploadIdle: 24 * 3_600_000,

@@ -1,6 +1,7 @@
 import type { Digest } from '@slipway/storage/blobs';
 import { transact, type Transaction } from '@slipway/storage/records';
 import type { Context } from './context.ts';
+import { adjustCount, shardOf } from './counts.ts';
 import { ImagesError } from './errors.ts';
 import { keys, registryPartition } from './keys.ts';
 import { parseManifest } from './manifest.ts';
@@ -76,6 +77,7 @@ async function stageRemoval(
     tx.remove(keys.tag(repository, tag));
     tx.remove(keys.tagged(repository, digest, tag));
   }
+  await adjustCount(tx, repository, shardOf(digest), { images: -1, bytes: -manifest.imageSize });
   tx.remove(keys.manifest(repository, digest));
   tx.remove(keys.content(repository, digest));
   tx.remove(keys.pulled(repository, digest));
@@ -142,5 +144,5 @@ export async function tagsOf(context: Context, account: string, repository: stri
   }
 }
 
-const sameTags = (some: readonly string[], others: readonly string[]): boolean =>
+export const sameTags = (some: readonly string[], others: readonly string[]): boolean =>
   some.length === others.length && some.every((tag) => others.includes(tag));

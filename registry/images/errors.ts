@@ -28,6 +28,8 @@ export type ImagesErrorCode =
   | 'UploadPartTooSmall'
   | 'TooManyUploads'
   | 'TooManyTags'
+  | 'TooManyImages'
+  | 'TooManyRepositories'
   | 'PolicyInvalid'
   | 'LifecyclePolicyInvalid';
 

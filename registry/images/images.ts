@@ -34,7 +34,9 @@ export function openImages(options: ImagesOptions): Images {
     signing: createSigning(context),
     async resolve(account, repository, reference) {
       const parsed = safely(() => parseReference(reference));
-      return parsed && (await manifests.look(account, repository, parsed)).manifest;
+      const manifest = parsed && (await manifests.look(account, repository, parsed)).manifest;
+      // What is archived cannot be pulled, so for whoever deploys images it is not there.
+      return manifest?.archived ? undefined : manifest;
     },
     context,
   };

@@ -1,5 +1,6 @@
 export type { Blobs, FoundBlob, Mount } from './blobs.ts';
 export { type Context, defaultLimits, type ImagesLimits, type ImagesOptions } from './context.ts';
+export type { Count } from './counts.ts';
 export type { RemovedManifest, RemoveTag } from './delete-manifest.ts';
 export { ImagesError, type ImagesErrorCode } from './errors.ts';
 export { type Images, openImages } from './images.ts';
@@ -27,7 +28,9 @@ export type {
   BlobRecord,
   LinkRecord,
   ManifestRecord,
+  PublicCatalog,
   ReferrerRecord,
+  ReplicationRule,
   RegistryRecord,
   RepositoryRecord,
   TagExclusion,
@@ -38,5 +41,6 @@ export type {
 export type { NewRepository, Repositories, RepositoryPage } from './repositories.ts';
 export { createResources, type RepositoryResource, type Resources } from './resources.ts';
 export type { Signing } from './signing.ts';
+export type { ChangeStorageClass } from './storage-class.ts';
 export type { AppendRange, UploadAddress } from './upload-address.ts';
 export type { Uploads, UploadState } from './uploads.ts';

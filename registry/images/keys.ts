@@ -42,6 +42,10 @@ export const keys = {
   previewParts: (repository: string): string => `preview-part|${repository}|`,
   previewPart: (repository: string, id: string, part: number): string =>
     `preview-part|${repository}|${id}|${String(part).padStart(6, '0')}`,
+  /** How much is in a repository (or, for `*`, in the registry), in shards. */
+  counts: (scope: string): string => `count|${scope}|`,
+  count: (scope: string, shard: string): string => `count|${scope}|${shard}`,
+
   pulls: (repository: string): string => `pulled|${repository}|`,
   pulled: (repository: string, digest: Digest): string => `pulled|${repository}|${digest}`,
 

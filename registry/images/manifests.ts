@@ -13,6 +13,7 @@ import { type ImagePage, type ListedImage, listImages, listOneImage } from './li
 import { keys, registryPartition } from './keys.ts';
 import type { Reference, RepositoryName } from './names.ts';
 import { putManifest, type PutManifest, type PutManifestResult } from './put-manifest.ts';
+import { type ChangeStorageClass, changeStorageClass } from './storage-class.ts';
 import type { ManifestRecord, ReferrerRecord, RepositoryRecord, TagRecord } from './records.ts';
 
 /** A manifest that is there, without its bytes. */
@@ -20,6 +21,8 @@ export interface FoundManifest {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly size: number;
+  /** It is in the archive class: it cannot be pulled until it is restored. */
+  readonly archived?: true;
 }
 
 export interface Manifests {
@@ -32,6 +35,10 @@ export interface Manifests {
   ): Promise<{ readonly repository?: RepositoryRecord; readonly manifest?: FoundManifest }>;
   /** The exact bytes; from memory when they were read before, because what a digest names never changes. */
   content(account: string, repository: string, digest: Digest): Promise<Buffer>;
+  /** Which of these manifests are in the archive class. */
+  archivedAmong(account: string, repository: string, digests: readonly Digest[]): Promise<ReadonlySet<Digest>>;
+  /** Archives or restores. @throws ImagesError `ManifestNotFound`, `ManifestInUse` while an active index lists it */
+  changeStorageClass(request: ChangeStorageClass): Promise<ManifestRecord>;
   /** @throws ImagesError `ManifestNotFound`, `ManifestInUse` */
   remove(account: string, repository: string, digest: Digest, actor: string): Promise<RemovedManifest>;
   /** As {@link remove}, with conditions. */
@@ -76,7 +83,16 @@ export function createManifests(context: Context): Manifests {
       if (repository === undefined) return {};
       if (row === undefined) return { repository };
       const digest = reference.kind === 'tag' ? (row as TagRecord).digest : reference.digest;
-      return { repository, manifest: { digest, mediaType: row.mediaType, size: row.size } };
+      const archived = reference.kind === 'tag' ? (row as TagRecord).archived : (row as ManifestRecord).archivedAt;
+      return {
+        repository,
+        manifest: {
+          digest,
+          mediaType: row.mediaType,
+          size: row.size,
+          ...(archived === undefined ? {} : { archived: true }),
+        },
+      };
     },
     async content(account, name, digest) {
       const known = contents.get(digest);
@@ -87,6 +103,16 @@ export function createManifests(context: Context): Manifests {
       contents.set(digest, bytes);
       return bytes;
     },
+    async archivedAmong(account, repository, digests) {
+      const found = await records.getMany<ManifestRecord>(
+        registryPartition(account),
+        digests.map((digest) => keys.manifest(repository, digest)),
+      );
+      return new Set(
+        digests.filter((digest) => found.get(keys.manifest(repository, digest))?.value.archivedAt !== undefined),
+      );
+    },
+    changeStorageClass: (request) => changeStorageClass(context, request),
     remove: (account, repository, digest, actor) => removeManifest(context, { account, repository, digest, actor }),
     removeIf: (request) => removeManifest(context, request),
     removeTag: (request) => removeTag(context, request),

@@ -3,10 +3,12 @@ import { ConditionFailed } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
 import type { Context } from './context.ts';
 import { keys, registryPartition } from './keys.ts';
+import type { RegistryRecord } from './records.ts';
 
 /** When an image was pulled last: a fact nobody waits for, so pulls are noted in memory and written in batches. */
 export interface Pulls {
-  note(account: string, repository: string, digest: Digest): void;
+  /** @param principal ARN of who pulls: pulls of the registry's pull-time exclusions do not count */
+  note(account: string, repository: string, digest: Digest, principal: string): void;
   /** Writes what was noted since the last time. */
   flush(): Promise<void>;
 }
@@ -15,6 +17,7 @@ interface Note {
   readonly account: string;
   readonly repository: string;
   readonly digest: Digest;
+  readonly principal: string;
   readonly at: number;
 }
 
@@ -36,18 +39,42 @@ export function createPulls(context: Context): Pulls {
   };
 
   return {
-    note(account, repository, digest) {
-      const name = `${account}|${repository}|${digest}`;
+    note(account, repository, digest, principal) {
+      // By principal, so that a pull that will not count does not hide one that does.
+      const name = `${account}|${repository}|${digest}|${principal}`;
       const at = clock.now();
       const before = written.get(name);
       if (before !== undefined && at - before < limits.pullInterval) return;
       written.set(name, at);
-      noted.set(name, { account, repository, digest, at });
+      noted.set(name, { account, repository, digest, principal, at });
     },
     async flush() {
       const batch = noted;
       noted = new Map();
-      await Promise.all([...batch.values()].map(write));
+      const excluded = new Map<string, Promise<readonly string[]>>();
+      const exclusions = (account: string): Promise<readonly string[]> => {
+        const known = excluded.get(account) ?? exclusionsOf(context, account);
+        excluded.set(account, known);
+        return known;
+      };
+      await Promise.all(
+        [...batch.values()].map(async (note) => {
+          if (!isExcluded(await exclusions(note.account), note.principal)) await write(note);
+        }),
+      );
     },
   };
+}
+
+async function exclusionsOf({ records }: Context, account: string): Promise<readonly string[]> {
+  const registry = await records.get<RegistryRecord>(registryPartition(account), keys.registry);
+  return Object.keys(registry?.value.pullTimeExclusions ?? {});
+}
+
+/** A role is meant with all its sessions, whose ARNs have the role's name but not its path. */
+function isExcluded(exclusions: readonly string[], principal: string): boolean {
+  const session = /^arn:aws:sts::(\d{12}):assumed-role\/([^/]+)\//.exec(principal);
+  if (session === null) return exclusions.includes(principal);
+  const [, account, role] = session;
+  return exclusions.some((arn) => arn.startsWith(`arn:aws:iam::${account}:role/`) && arn.endsWith(`/${role}`));
 }

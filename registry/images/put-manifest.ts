@@ -9,7 +9,9 @@ import { isManifestType } from './media-types.ts';
 import { isMovable } from './mutability.ts';
 import type { RepositoryName, Tag } from './names.ts';
 import type { LinkRecord, ManifestRecord, ReferrerRecord, RepositoryRecord, TagRecord } from './records.ts';
+import { adjustCount, isOver, shardOf } from './counts.ts';
 import { repositoryNotFound } from './repositories.ts';
+import { markTags } from './storage-class.ts';
 
 export interface PutManifest {
   readonly account: string;
@@ -80,7 +82,8 @@ async function stage(
     );
   }
   const { mediaType, size } = manifest;
-  const changed = present === undefined || moved.length > 0;
+  const archived = present?.archivedAt !== undefined;
+  const changed = present === undefined || moved.length > 0 || archived;
   const result = { digest, mediaType, changed, ...(manifest.subject ? { subject: manifest.subject.digest } : {}) };
   if (!changed) return result;
   const record: ManifestRecord = {
@@ -90,8 +93,12 @@ async function stage(
     imageSize,
     ...(manifest.artifactType === undefined ? {} : { artifactType: manifest.artifactType }),
     ...(manifest.subject ? { subject: manifest.subject.digest } : {}),
+    ...(present?.lastArchivedAt === undefined ? {} : { lastArchivedAt: present.lastArchivedAt }),
+    ...(archived ? { activatedAt: pushedAt } : present?.activatedAt ? { activatedAt: present.activatedAt } : {}),
     tagCount,
   };
+  if (archived) await markTags(context, tx, account, name, digest, 'standard');
+  if (present === undefined) await count(context, tx, account, repository, digest, imageSize);
   tx.put(keys.manifest(name, digest), record as unknown as Json);
   for (const { tag, previous } of moved) {
     const target: TagRecord = { digest, mediaType, size, pushedAt };
@@ -194,6 +201,24 @@ async function stageNew(
   if (manifest.subject)
     tx.put(keys.referrer(name, manifest.subject.digest, digest), referrerOf(manifest, digest) as unknown as Json);
   return manifest.children.length > 0 ? largest : manifest.blobs.reduce((sum, blob) => sum + blob.size, 0);
+}
+
+/** One image more, unless the repository is full. */
+async function count(
+  context: Context,
+  tx: Transaction,
+  account: string,
+  { name }: RepositoryRecord,
+  digest: Digest,
+  imageSize: number,
+): Promise<void> {
+  const limit = context.limits.imagesPerRepository;
+  const shard = shardOf(digest);
+  const after = await adjustCount(tx, name, shard, { images: 1, bytes: imageSize });
+  if (!(await isOver(context, account, name, after.images, limit))) return;
+  throw new ImagesError('TooManyImages', `The repository '${name}' already has ${limit} images, which is its limit`, {
+    limit,
+  });
 }
 
 const referrerOf = (manifest: ParsedManifest, digest: Digest): ReferrerRecord => ({

@@ -24,6 +24,24 @@ export interface RepositoryRecord {
   readonly lifecyclePolicy?: string;
   /** When the lifecycle policy was last acted on, milliseconds since the epoch. */
   readonly lifecycleEvaluatedAt?: number;
+  /** Whether anybody may pull without an account (the ECR Public API), and what its catalog page says. */
+  readonly public?: { readonly catalog: PublicCatalog };
+}
+
+/** What a public repository says about itself. */
+export interface PublicCatalog {
+  readonly description?: string;
+  readonly architectures?: readonly string[];
+  readonly operatingSystems?: readonly string[];
+  readonly aboutText?: string;
+  readonly usageText?: string;
+}
+
+/** Which repositories are copied, and to which registries. */
+export interface ReplicationRule {
+  readonly destinations: readonly { readonly region: string; readonly registryId: string }[];
+  /** Name prefixes; none: every repository. */
+  readonly prefixes: readonly string[];
 }
 
 /** Settings of an account's registry as a whole. */
@@ -32,6 +50,11 @@ export interface RegistryRecord {
   /** Whether a push into a repository that is not there creates it. */
   readonly createOnPush?: boolean;
   readonly settings?: Readonly<Record<string, string>>;
+  /** Users and roles whose pulls do not count as pulls, by ARN, with the time they were registered. */
+  readonly pullTimeExclusions?: Readonly<Record<string, number>>;
+  readonly replication?: readonly ReplicationRule[];
+  /** The name under which the registry shows itself to the ECR Public API. */
+  readonly publicDisplayName?: string;
 }
 
 export interface ManifestRecord {
@@ -43,6 +66,11 @@ export interface ManifestRecord {
   readonly imageSize: number;
   readonly artifactType?: string;
   readonly subject?: Digest;
+  /** When it went into the archive class, milliseconds since the epoch; absent while it can be pulled. */
+  readonly archivedAt?: number;
+  /** When it went into the archive last, and when it came back last. */
+  readonly lastArchivedAt?: number;
+  readonly activatedAt?: number;
   /** Every tag added or taken away rewrites this number, so that a deletion sees tags that come or go meanwhile. */
   readonly tagCount: number;
 }
@@ -52,6 +80,8 @@ export interface TagRecord {
   readonly mediaType: string;
   readonly size: number;
   readonly pushedAt: number;
+  /** Whether the image is in the archive class: a pull by tag must not need a second read to know. */
+  readonly archived?: true;
 }
 
 /** An entry of a referrers list: an OCI descriptor. */

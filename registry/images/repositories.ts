@@ -1,7 +1,9 @@
 import { type Json, transact } from '@slipway/storage/records';
 import { type Context, newId } from './context.ts';
 import { removeManifest } from './delete-manifest.ts';
+import { adjustCount, type Count, isOver, readCount, shardOf } from './counts.ts';
 import { ImagesError } from './errors.ts';
+import { digestOf } from './manifest.ts';
 import { keys, registryPartition } from './keys.ts';
 import type { RepositoryName } from './names.ts';
 import type { ManifestRecord, RegistryRecord, RepositoryRecord } from './records.ts';
@@ -16,6 +18,7 @@ export interface NewRepository {
   readonly tags?: Readonly<Record<string, string>>;
   readonly policy?: string;
   readonly lifecyclePolicy?: string;
+  readonly public?: RepositoryRecord['public'];
 }
 
 export interface RepositoryPage {
@@ -52,9 +55,14 @@ export interface Repositories {
     name: RepositoryName,
     options: { readonly force: boolean; readonly actor: string },
   ): Promise<RepositoryRecord>;
+  /** Images of a repository and their bytes, from its counters. */
+  count(account: string, name: string): Promise<Count>;
   registry(account: string): Promise<RegistryRecord>;
   updateRegistry(account: string, change: (registry: RegistryRecord) => RegistryRecord): Promise<RegistryRecord>;
 }
+
+/** The scope under which repositories themselves are counted; no repository has such a name. */
+const allRepositories = '*';
 
 export const repositoryNotFound = (account: string, name: string): ImagesError =>
   new ImagesError(
@@ -101,8 +109,18 @@ export function createRepositories(context: Context): Repositories {
         encryption: wanted.encryption ?? { encryptionType: 'AES256' },
         tags: wanted.tags ?? {},
         ...(wanted.policy === undefined ? {} : { policy: wanted.policy }),
+        ...(wanted.public === undefined ? {} : { public: wanted.public }),
         ...(wanted.lifecyclePolicy === undefined ? {} : { lifecyclePolicy: wanted.lifecyclePolicy }),
       };
+      const row = await adjustCount(tx, allRepositories, shardOf(digestOf(Buffer.from(wanted.name))), {
+        images: 1,
+        bytes: 0,
+      });
+      if (await isOver(context, account, allRepositories, row.images, context.limits.repositories))
+        throw new ImagesError(
+          'TooManyRepositories',
+          `The registry already has ${context.limits.repositories} repositories, which is its limit`,
+        );
       tx.put(keys.repository(wanted.name), repository as unknown as Json);
       tx.announce({ topic: 'registry', type: 'repository.created', data: { account, repository: wanted.name, actor } });
       return repository;
@@ -167,6 +185,7 @@ export function createRepositories(context: Context): Repositories {
         if (removed) return repository;
       }
     },
+    count: (account, name) => readCount(context, account, name),
     registry: async (account) =>
       (await records.get<RegistryRecord>(registryPartition(account), keys.registry))?.value ?? {},
     updateRegistry: (account, change) =>
@@ -194,6 +213,7 @@ async function removeRow(
     if (held.records.length > 0) return false;
     tx.require({ prefix: keys.manifests(repository.name), empty: true });
     tx.remove(keys.repository(repository.name));
+    await adjustCount(tx, allRepositories, shardOf(digestOf(Buffer.from(repository.name))), { images: -1, bytes: 0 });
     // A preview must not outlive what it was made of.
     const parts = await tx.list({ prefix: keys.previewParts(repository.name), limit: 1000 });
     for (const { key } of parts.records) tx.remove(key);

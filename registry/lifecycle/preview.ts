@@ -10,6 +10,7 @@ export interface PreviewResult {
   readonly tags: readonly string[];
   readonly pushedAt: number;
   readonly action: 'expire' | 'transition';
+  readonly storageClass: 'standard' | 'archive';
   readonly priority: number;
 }
 
@@ -42,6 +43,7 @@ export async function makePreview(
     tags: image.tags,
     pushedAt: image.pushedAt,
     action,
+    storageClass: image.storageClass,
     priority,
   }));
   const before = await findPreview(images, account, repository);

@@ -13,7 +13,8 @@ export async function imagesOf(
   account: string,
   repository: string,
 ): Promise<readonly RepositoryImage[]> {
-  const listed = await listedBy(images, account, repository);
+  const listedIn = await indexesByChild(images, account, repository);
+  const archived = new Set<string>();
   const all: RepositoryImage[] = [];
   const present = new Set<string>();
   let after: string | undefined;
@@ -24,18 +25,30 @@ export async function imagesOf(
     });
     for (const image of page.images) {
       present.add(image.digest);
-      all.push({ ...image, storageClass: 'standard', listed: listed.has(image.digest) });
+      if (image.archivedAt !== undefined) archived.add(image.digest);
+      all.push({ ...image, storageClass: image.archivedAt === undefined ? 'standard' : 'archive', listed: false });
     }
     if (!page.more) break;
     after = page.images.at(-1)?.digest;
   }
-  return all.filter((image) => image.subject === undefined || !present.has(image.subject));
+  return all
+    .filter((image) => image.subject === undefined || !present.has(image.subject))
+    .map((image) => {
+      const indexes = listedIn.get(image.digest) ?? [];
+      // An index in the archive does not keep its children from following it there; it keeps them from being removed.
+      const holding = image.storageClass === 'standard' ? indexes.filter((index) => !archived.has(index)) : indexes;
+      return holding.length === 0 ? image : { ...image, listed: true };
+    });
 }
 
-/** Digests that some index of the repository lists. */
-async function listedBy({ context }: Images, account: string, repository: string): Promise<Set<string>> {
+/** For each digest that some index of the repository lists, those indexes. */
+async function indexesByChild(
+  { context }: Images,
+  account: string,
+  repository: string,
+): Promise<ReadonlyMap<string, readonly string[]>> {
   const prefix = keys.allParents(repository);
-  const listed = new Set<string>();
+  const listed = new Map<string, string[]>();
   let after: string | undefined;
   for (;;) {
     const page = await context.records.list(registryPartition(account), {
@@ -43,7 +56,12 @@ async function listedBy({ context }: Images, account: string, repository: string
       limit: 10_000,
       ...(after === undefined ? {} : { after }),
     });
-    for (const { key } of page.records) listed.add(key.slice(prefix.length, key.indexOf('|', prefix.length)));
+    for (const { key } of page.records) {
+      const [child, index] = key.slice(prefix.length).split('|') as [string, string];
+      const known = listed.get(child);
+      if (known) known.push(index);
+      else listed.set(child, [index]);
+    }
     if (!page.more) return listed;
     after = page.records.at(-1)?.key;
   }

@@ -16,6 +16,12 @@ export interface LifecycleOptions {
 export interface LifecycleReport {
   readonly repository: string;
   readonly expired: readonly { readonly digest: string; readonly tags: readonly string[]; readonly priority: number }[];
+  /** Images that went into the archive class. */
+  readonly archived: readonly {
+    readonly digest: string;
+    readonly tags: readonly string[];
+    readonly priority: number;
+  }[];
   /** Images a rule meant, and why they are still there. */
   readonly kept: readonly {
     readonly digest: string;
@@ -63,29 +69,27 @@ async function applyTo(
   const rules = parseLifecyclePolicy(repository.lifecyclePolicy ?? '');
   const expired: LifecycleReport['expired'][number][] = [];
   const kept: LifecycleReport['kept'][number][] = [];
-  for (const { image, priority } of evaluate(rules, await imagesOf(images, account, repository.name), now)) {
+  const archived: LifecycleReport['archived'][number][] = [];
+  for (const { image, action, priority } of evaluate(rules, await imagesOf(images, account, repository.name), now)) {
     const { digest, tags } = image;
     if (inUse.has(digest)) {
       kept.push({ digest, priority, reason: 'in-use' });
       continue;
     }
     // Tags that came or went since the decision make it another image, which the next run looks at anew.
-    const removed = await attempt(() =>
-      images.manifests.removeIf({
-        account,
-        repository: repository.name,
-        digest,
-        actor: lifecycleActor,
-        onlyWithTags: tags,
-      }),
+    const request = { account, repository: repository.name, digest, actor: lifecycleActor, onlyWithTags: tags };
+    const done = await attempt(() =>
+      action === 'expire'
+        ? images.manifests.removeIf(request)
+        : images.manifests.changeStorageClass({ ...request, target: 'archive' }),
     );
-    if (removed) expired.push({ digest, tags, priority });
+    if (done) (action === 'expire' ? expired : archived).push({ digest, tags, priority });
     else kept.push({ digest, priority, reason: 'changed' });
   }
   await attempt(() =>
     images.repositories.update(account, repository.name, (current) => ({ ...current, lifecycleEvaluatedAt: now })),
   );
-  return { repository: repository.name, expired, kept };
+  return { repository: repository.name, expired, archived, kept };
 }
 
 /** Signatures and other referrers follow a subject that was removed, once their time is over, unless somebody tagged them. */
