@@ -17,6 +17,11 @@ export interface ListenOptions {
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
   /** Plain HTTP is only for this machine unless it is asked for. */
   readonly allowPlainHttp?: boolean;
+  /**
+   * Several processes of one installation on the port, between which the kernel spreads connections (SO_REUSEPORT): the
+   * first takes it, which still fails when another program has it, the others join.
+   */
+  readonly share?: 'first' | 'join';
 }
 
 export interface Listening {
@@ -78,6 +83,7 @@ export async function openListener(
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
+  if (options.share === 'first') await checkFree(options);
   await bind(server as Server, options);
   const reload = options.tls && watchCertificate(server as TlsServer, options.tls, log);
   return {
@@ -98,11 +104,18 @@ export async function openListener(
   };
 }
 
-function bind(server: Server, { host, port }: ListenOptions): Promise<void> {
+/** A port that is shared can be joined by any program that shares it as well, so whether it is free is found out without sharing. */
+async function checkFree({ host, port }: ListenOptions): Promise<void> {
+  const probe = createServer();
+  await bind(probe, { host, port });
+  await new Promise((resolve) => probe.close(resolve));
+}
+
+function bind(server: Server, { host, port, share }: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException): void => reject(listenError(error, host, port));
     server.once('error', failed);
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, reusePort: share !== undefined }, () => {
       server.off('error', failed);
       resolve();
     });

@@ -4,7 +4,9 @@ import { type Installation, startInstallation } from '../server/installation.ts'
 import { ConfigError, readConfig, type ServerConfig } from '../server/config.ts';
 import { dockerAnswers, startLocalAgent } from '../server/local-agent.ts';
 import { openLog } from '../server/log.ts';
+import { joinFirst, SharedMetrics, workerPort, Workers } from '../server/workers.ts';
 import { readCredentials, removeServerState, writeCredentials, writeServerState } from '../server/state-files.ts';
+import type { Logger } from 'pino';
 import { CliError } from './errors.ts';
 import { print } from './output.ts';
 
@@ -30,28 +32,53 @@ export async function serve(): Promise<void> {
       stopped.resolve(signal);
     });
   }
+  const worker = workerPort();
+  const metrics = new SharedMetrics();
   let installation: Installation;
   try {
-    installation = await startInstallation(config, log);
+    installation = await startInstallation(config, log, {
+      port: worker ?? config.port,
+      metrics,
+      ...(worker !== undefined ? { share: 'join' } : config.workers > 1 ? { share: 'first' } : {}),
+    });
   } catch (error) {
     if (error instanceof Error && plain.has(error.name)) throw new CliError(error.message);
     throw error;
   }
+  if (worker === undefined) await serveFirst(config, log, installation, metrics, stopped.promise);
+  else {
+    joinFirst(metrics);
+    await stopped.promise;
+    await installation.close();
+  }
+  process.exit(0);
+}
+
+/** The process that people started: it keeps the files, the workers and the local agent. */
+async function serveFirst(
+  config: ServerConfig,
+  log: Logger,
+  installation: Installation,
+  metrics: SharedMetrics,
+  stopped: Promise<NodeJS.Signals>,
+): Promise<void> {
   const { listening, administrator, identity } = installation;
+  const { region, account } = config;
   if (administrator) writeCredentials(config.credentialsFile, administrator);
   writeServerState(config.data, {
     pid: process.pid,
     endpoint: listening.url,
-    region: config.region,
-    account: config.account,
+    region,
+    account,
     credentialsFile: config.credentialsFile,
   });
+  const workers = new Workers(config.workers - 1, listening.port, metrics, log);
   const agent =
     config.agent === 'auto'
       ? startLocalAgent({
           endpoint: listening.url,
-          region: config.region,
-          account: config.account,
+          region,
+          account,
           identity,
           dataDir: join(config.data, 'agent'),
           log,
@@ -59,12 +86,11 @@ export async function serve(): Promise<void> {
       : undefined;
   await welcome(config, listening.url);
 
-  const signal = await stopped.promise;
-  log.info({ signal }, 'stopping; containers keep running');
+  log.info({ signal: await stopped }, 'stopping; containers keep running');
   await agent?.stop();
+  await workers.stop();
   await installation.close();
   removeServerState(config.data);
-  process.exit(0);
 }
 
 function configuration(): ServerConfig {

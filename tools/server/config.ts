@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 
@@ -28,6 +29,8 @@ export interface ServerConfig {
       };
   /** `auto`: run an agent when a Docker engine answers. */
   readonly agent: 'auto' | 'off';
+  /** Processes that answer requests on the one port. Default: as many as there are cores. */
+  readonly workers: number;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   /** Seconds after RUNNING at which a task that nothing checks counts as healthy. ECS: 40. */
   readonly healthyAfterSeconds: number;
@@ -83,6 +86,7 @@ const schema = z.object({
   SLIPWAY_S3_ACCESS_KEY_ID: z.string().min(1).optional(),
   SLIPWAY_S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
   SLIPWAY_AGENT: z.enum(['auto', 'off']).default('auto'),
+  SLIPWAY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
   SLIPWAY_LOG: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   SLIPWAY_HEALTHY_AFTER_SECONDS: z.coerce.number().min(0).max(3600).default(40),
   SLIPWAY_TLS_CERTIFICATE: z.string().min(1).optional(),
@@ -127,8 +131,8 @@ export function readConfig(env: NodeJS.ProcessEnv): ServerConfig {
   return Object.freeze(toConfig(parsed.data));
 }
 
-/** Variables that other commands of the CLI read. */
-const clientVariables = ['SLIPWAY_ENDPOINT'];
+/** Variables that Slipway sets for its own processes. */
+const clientVariables = ['SLIPWAY_WORKER_PORT'];
 const s3Required = [
   'SLIPWAY_S3_ENDPOINT',
   'SLIPWAY_S3_BUCKET',
@@ -163,6 +167,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
             secretAccessKey: env.SLIPWAY_S3_SECRET_ACCESS_KEY ?? '',
           },
     agent: env.SLIPWAY_AGENT,
+    workers: env.SLIPWAY_WORKERS ?? availableParallelism(),
     logLevel: env.SLIPWAY_LOG,
     healthyAfterSeconds: env.SLIPWAY_HEALTHY_AFTER_SECONDS,
     tls:

@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Registry } from '@prometheus-io/client';
+import type { Registry } from '@prometheus-io/client';
 import { AuditFile } from '@slipway/auth/audit';
 import { createGateway, type Listening } from '@slipway/auth/gateway';
 import { type FirstAdministrator, type Identity, openIdentity } from '@slipway/auth/identity';
@@ -20,7 +20,7 @@ import { openStorage, type Storage } from '@slipway/storage/engine';
 import type { Logger } from 'pino';
 import { isLoopback, type ServerConfig } from './config.ts';
 import { imageLookup } from './image-lookup.ts';
-import { startJobs } from './jobs.ts';
+import { type Job, startJobs } from './jobs.ts';
 import { identityKey, openKeyFile, subkey } from './key-file.ts';
 import { registryJobs } from './registry-jobs.ts';
 import { storageConfig } from './storage-config.ts';
@@ -37,12 +37,20 @@ export interface Installation {
   close(): Promise<void>;
 }
 
+/** How this process takes part: alone or as the first of several on the port, with upkeep and triggers, or as a further worker that only answers. */
+export interface Role {
+  readonly share?: 'first' | 'join';
+  readonly port: number;
+  /** Where metrics are registered. */
+  readonly metrics: Registry;
+}
+
 /**
  * The composition root: reads nothing but its configuration, opens the stores, wires the rooms and listens.
  * What fails on the way closes what was opened before it.
  * @throws StorageUnusable, KeyFileError, ListenError: each says what to do
  */
-export async function startInstallation(config: ServerConfig, log: Logger): Promise<Installation> {
+export async function startInstallation(config: ServerConfig, log: Logger, role: Role): Promise<Installation> {
   const clock = systemClock;
   const random = (size: number): Uint8Array => randomBytes(size);
   await using opened = new AsyncDisposableStack();
@@ -110,7 +118,6 @@ export async function startInstallation(config: ServerConfig, log: Logger): Prom
 
   const resources = createResources(images, config.region);
   mkdirSync(join(config.data, 'audit'), { recursive: true, mode: 0o700 });
-  const metrics = new Registry();
   const gateway = createGateway({
     services: [
       createEcr({
@@ -147,7 +154,7 @@ export async function startInstallation(config: ServerConfig, log: Logger): Prom
       }),
       (it) => it.close(),
     ),
-    metrics,
+    metrics: role.metrics,
     region: config.region,
     account: config.account,
     hosts: config.endpoints,
@@ -155,23 +162,14 @@ export async function startInstallation(config: ServerConfig, log: Logger): Prom
   opened.defer(() => gateway.close());
   listening.current = await gateway.listen({
     host: config.host,
-    port: config.port,
+    port: role.port,
+    ...(role.share === undefined ? {} : { share: role.share }),
     allowPlainHttp: config.allowPlainHttp,
     ...(config.tls ? { tls: { certFile: config.tls.certificate, keyFile: config.tls.key } } : {}),
   });
 
   await createCluster(ecsContext, { account: config.account, cluster: 'default' }, { tags: {}, settings: [] });
   await control.start();
-  const triggers = createTriggers({
-    ...ecsContext,
-    events: storage.events,
-    leases: storage.leases,
-    images: lookup,
-    ownHost,
-    log,
-  });
-  opened.defer(() => triggers.stop());
-  triggers.start();
   const flushing = setInterval(
     () => void images.pulls.flush().catch((error: unknown) => log.warn({ err: error }, 'pull times were not recorded')),
     60_000,
@@ -180,23 +178,28 @@ export async function startInstallation(config: ServerConfig, log: Logger): Prom
     clearInterval(flushing);
     await images.pulls.flush();
   });
-  const jobs = startJobs({
-    ...storage,
-    clock,
-    log,
-    jobs: [
-      ...registryJobs({ images, control, markFile: (account) => join(config.data, 'collector', account) }),
-      {
-        name: 'expired-sessions',
-        every: 3_600_000,
-        run: async () => {
-          const removed = await identity.sweepSessions(config.account);
-          return removed === 0 ? undefined : { removed };
-        },
-      },
-    ],
-  });
-  opened.defer(() => jobs.stop());
+  if (role.share !== 'join') {
+    const triggers = createTriggers({
+      ...ecsContext,
+      events: storage.events,
+      leases: storage.leases,
+      images: lookup,
+      ownHost,
+      log,
+    });
+    opened.defer(() => triggers.stop());
+    triggers.start();
+    const jobs = startJobs({
+      ...storage,
+      clock,
+      log,
+      jobs: [
+        ...registryJobs({ images, control, markFile: (account) => join(config.data, 'collector', account) }),
+        sessionsJob(identity, config.account),
+      ],
+    });
+    opened.defer(() => jobs.stop());
+  }
 
   const closing = opened.move();
   return {
@@ -206,6 +209,18 @@ export async function startInstallation(config: ServerConfig, log: Logger): Prom
     storage,
     administrator,
     close: () => closing.disposeAsync(),
+  };
+}
+
+/** Removes sessions of roles that ended long ago. */
+function sessionsJob(identity: Identity, account: string): Job {
+  return {
+    name: 'expired-sessions',
+    every: 3_600_000,
+    run: async () => {
+      const removed = await identity.sweepSessions(account);
+      return removed === 0 ? undefined : { removed };
+    },
   };
 }
 

@@ -1,0 +1,148 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { AggregatorRegistry, Registry } from '@prometheus-io/client';
+import type { Logger } from 'pino';
+
+/**
+ * Further processes of one server on the same port. The first process runs everything; workers answer requests as well (any
+ * process answers any request) and take over leaderships should the first stop. They end with the first process, however it ends.
+ */
+const main = join(import.meta.dirname, '..', 'cli', 'main.ts');
+
+/** Set in a worker's environment by the process that started it. */
+const marker = 'SLIPWAY_WORKER_PORT';
+
+/** The port a worker joins; undefined in the first process. */
+export function workerPort(): number | undefined {
+  const text = process.env[marker];
+  return text === undefined || process.send === undefined ? undefined : Number(text);
+}
+
+type Message =
+  | { readonly type: 'metrics?'; readonly id: number }
+  | { readonly type: 'metrics'; readonly id: number; readonly json: object[] }
+  | { readonly type: 'all-metrics?'; readonly id: number }
+  | { readonly type: 'all-metrics'; readonly id: number; readonly text: string };
+
+const answerWithin = 2000;
+
+/** Starts `count` workers on a port and keeps them running. */
+export class Workers {
+  readonly #children = new Set<ChildProcess>();
+  readonly #metrics: SharedMetrics;
+  readonly #log: Logger;
+  #stopping = false;
+
+  constructor(count: number, port: number, metrics: SharedMetrics, log: Logger) {
+    this.#metrics = metrics;
+    this.#log = log;
+    metrics.gather = () => this.#gather();
+    for (let i = 0; i < count; i++) this.#start(port, 1000);
+  }
+
+  #start(port: number, delay: number): void {
+    const child = spawn(process.execPath, [...process.execArgv, main, 'serve'], {
+      env: { ...process.env, [marker]: String(port) },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    this.#children.add(child);
+    const begun = performance.now();
+    child.on('message', (message: Message) => {
+      if (message.type === 'all-metrics?')
+        void this.#metrics.metrics().then((text) => send(child, { type: 'all-metrics', id: message.id, text }));
+    });
+    child.on('error', (error) => this.#log.error({ err: error }, 'a worker could not be started'));
+    child.on('exit', (code, signal) => {
+      this.#children.delete(child);
+      if (this.#stopping) return;
+      // A worker that ran for a while is replaced at once; one that cannot start is tried ever more slowly.
+      const next = performance.now() - begun > 60_000 ? 1000 : Math.min(delay * 2, 60_000);
+      this.#log.error({ code, signal, againAfterMs: next }, 'a worker ended; it is started again');
+      setTimeout(() => this.#stopping || this.#start(port, next), next).unref();
+    });
+  }
+
+  async #gather(): Promise<object[][]> {
+    return Promise.all([...this.#children].map((child, id) => ask(child, id)));
+  }
+
+  /** Ends the workers: they finish their requests first. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(
+      [...this.#children].map(async (child) => {
+        const ended = new Promise((resolve) => child.once('exit', resolve));
+        child.kill('SIGTERM');
+        await ended;
+      }),
+    );
+  }
+}
+
+/** In a worker: end when the first process is gone, and let it read our metrics. */
+export function joinFirst(metrics: SharedMetrics): void {
+  process.on('disconnect', () => process.exit(1));
+  process.on('message', (message: Message) => {
+    if (message.type !== 'metrics?') return;
+    void metrics.own().then((json) => process.send?.({ type: 'metrics', id: message.id, json } satisfies Message));
+  });
+}
+
+/** A registry of metrics whose text is that of all processes together, whichever of them is asked. */
+export class SharedMetrics extends Registry {
+  /** In the first process: the workers' metrics. */
+  gather: (() => Promise<object[][]>) | undefined;
+
+  own(): Promise<object[]> {
+    return this.getMetricsAsJSON() as Promise<object[]>;
+  }
+
+  override async metrics(): Promise<string> {
+    if (workerPort() !== undefined) return askFirst();
+    if (this.gather === undefined) return super.metrics();
+    const all = [await this.own(), ...(await this.gather())];
+    return AggregatorRegistry.aggregate(all).metrics();
+  }
+}
+
+/** A worker's metrics; none when it does not answer in time (it is starting or ending). */
+function ask(child: ChildProcess, id: number): Promise<object[]> {
+  return new Promise((resolve) => {
+    const done = (json: object[]): void => {
+      clearTimeout(timer);
+      child.off('message', take);
+      resolve(json);
+    };
+    const take = (message: Message): void => {
+      if (message.type === 'metrics' && message.id === id) done(message.json);
+    };
+    const timer = setTimeout(() => done([]), answerWithin);
+    child.on('message', take);
+    send(child, { type: 'metrics?', id });
+  });
+}
+
+let asked = 0;
+
+function askFirst(): Promise<string> {
+  const id = ++asked;
+  return new Promise((resolve, reject) => {
+    const take = (message: Message): void => {
+      if (message.type !== 'all-metrics' || message.id !== id) return;
+      clearTimeout(timer);
+      process.off('message', take);
+      resolve(message.text);
+    };
+    const timer = setTimeout(() => {
+      process.off('message', take);
+      reject(new Error('the first process did not answer with its metrics'));
+    }, answerWithin * 2);
+    process.on('message', take);
+    process.send?.({ type: 'all-metrics?', id } satisfies Message);
+  });
+}
+
+function send(child: ChildProcess, message: Message): void {
+  // A worker that is just ending closes its channel: there is nobody to tell.
+  if (child.connected) child.send(message, () => undefined);
+}
