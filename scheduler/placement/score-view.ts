@@ -11,9 +11,11 @@ import { pick } from './scan.ts';
 
 /** The instances that share the values of all attributes the class spreads over. */
 interface Part {
-  /** The best slot of each 32 and of each 1024, or -1. */
+  /** The best slot of each 32 and of each 1024, or -1, with its first score (Infinity): read in a row, not slot by slot. */
   readonly best: Int32Array;
+  readonly bestScore: Float64Array;
   readonly bestOfMany: Int32Array;
+  readonly bestOfManyScore: Float64Array;
 }
 
 /** One number made of the scores of one or more strategies. */
@@ -91,12 +93,23 @@ export class ScoreView {
   }
 
   #bestOf(part: Part): number {
-    let best = -1;
-    for (let index = 0; index < part.bestOfMany.length; index++) {
-      const slot = part.bestOfMany[index]!;
-      if (slot !== -1 && (best === -1 || this.#less(slot, best))) best = slot;
+    return this.#least(part.bestOfMany, part.bestOfManyScore, 0, part.bestOfMany.length);
+  }
+
+  /** The best of some slots given with their first scores. */
+  #least(slots: Int32Array, scores: Float64Array, from: number, end: number): number {
+    const several = this.#scores.length > 1;
+    let winner = -1;
+    let least = Infinity;
+    for (let index = from; index < end; index++) {
+      const score = scores[index]!;
+      // In order of slots, so among equals the first stays.
+      if (score < least || (several && score === least && winner !== -1 && this.#less(slots[index]!, winner))) {
+        winner = slots[index]!;
+        least = score;
+      }
     }
-    return best;
+    return winner;
   }
 
   #sync(): void {
@@ -185,39 +198,37 @@ export class ScoreView {
   /** The slot may have become the best of its block. */
   #offer(part: Part, slot: number): void {
     const block = slot >>> 5;
+    const score = this.#scores[0]![slot]!;
     const best = part.best[block]!;
     if (best !== slot) {
       if (best !== -1 && !this.#less(slot, best)) return;
       part.best[block] = slot;
     }
+    part.bestScore[block] = score;
     const many = slot >>> 10;
     const bestOfMany = part.bestOfMany[many]!;
-    if (bestOfMany !== slot && (bestOfMany === -1 || this.#less(slot, bestOfMany))) part.bestOfMany[many] = slot;
+    if (bestOfMany !== slot) {
+      if (bestOfMany !== -1 && !this.#less(slot, bestOfMany)) return;
+      part.bestOfMany[many] = slot;
+    }
+    part.bestOfManyScore[many] = score;
   }
 
   /** The slot may no longer be the best of its block. */
   #withdraw(number: number, slot: number): void {
-    const { best, bestOfMany } = this.#parts[number]!;
+    const part = this.#parts[number]!;
     const block = slot >>> 5;
-    if (best[block] !== slot) return;
-    best[block] = this.#bestInBlock(number, block);
-    const many = slot >>> 10;
-    if (bestOfMany[many] !== slot) return;
+    if (part.best[block] !== slot) return;
     const first = this.#scores[0]!;
-    const several = this.#scores.length > 1;
-    let winner = -1;
-    let least = Infinity;
-    const end = Math.min((many + 1) << 5, best.length);
-    for (let index = many << 5; index < end; index++) {
-      const other = best[index]!;
-      if (other === -1) continue;
-      const score = first[other]!;
-      if (score < least || (several && score === least && this.#less(other, winner))) {
-        winner = other;
-        least = score;
-      }
-    }
-    bestOfMany[many] = winner;
+    const best = this.#bestInBlock(number, block);
+    part.best[block] = best;
+    part.bestScore[block] = best === -1 ? Infinity : first[best]!;
+    const many = slot >>> 10;
+    if (part.bestOfMany[many] !== slot) return;
+    const end = Math.min((many + 1) << 5, part.best.length);
+    const bestOfMany = this.#least(part.best, part.bestScore, many << 5, end);
+    part.bestOfMany[many] = bestOfMany;
+    part.bestOfManyScore[many] = bestOfMany === -1 ? Infinity : first[bestOfMany]!;
   }
 
   #bestInBlock(number: number, block: number): number {
@@ -255,8 +266,13 @@ export class ScoreView {
     const { capacity } = this.#cluster;
     const count = this.#partition?.values.length ?? 1;
     while (this.#parts.length < count) {
-      const best = new Int32Array(capacity >>> 5).fill(-1);
-      this.#parts.push({ best, bestOfMany: new Int32Array(Math.max(1, capacity >>> 10)).fill(-1) });
+      const [blocks, many] = [capacity >>> 5, Math.max(1, capacity >>> 10)];
+      this.#parts.push({
+        best: new Int32Array(blocks).fill(-1),
+        bestScore: new Float64Array(blocks).fill(Infinity),
+        bestOfMany: new Int32Array(many).fill(-1),
+        bestOfManyScore: new Float64Array(many).fill(Infinity),
+      });
     }
   }
 }
