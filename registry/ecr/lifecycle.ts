@@ -1,7 +1,7 @@
 import type * as sdk from '@aws-sdk/client-ecr';
 import { AwsError, type Operations } from '@slipway/auth/gateway';
 import { findPreview, makePreview, parseLifecyclePolicy, previewPart, type PreviewResult } from '../lifecycle/index.ts';
-import { invalidParameter, operation } from './errors.ts';
+import { operation } from './errors.ts';
 import { pageSize, startOf, tokenFor } from './paging.ts';
 import { onRepository, type Surroundings, type Target, targetOf } from './surroundings.ts';
 

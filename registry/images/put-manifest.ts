@@ -11,7 +11,7 @@ import type { RepositoryName, Tag } from './names.ts';
 import type { LinkRecord, ManifestRecord, ReferrerRecord, RepositoryRecord, TagRecord } from './records.ts';
 import { adjustCount, isOver, shardOf } from './counts.ts';
 import { repositoryNotFound } from './repositories.ts';
-import { markTags } from './storage-class.ts';
+import { markTags, stageChildren } from './storage-class.ts';
 
 export interface PutManifest {
   readonly account: string;
@@ -97,7 +97,12 @@ async function stage(
     ...(archived ? { activatedAt: pushedAt } : present?.activatedAt ? { activatedAt: present.activatedAt } : {}),
     tagCount,
   };
-  if (archived) await markTags(context, tx, account, name, digest, 'standard');
+  if (archived) {
+    // A push of what is archived brings it back, as ECR does.
+    await markTags(context, tx, account, name, digest, 'standard');
+    const restored = { account, repository: name, digest, target: 'standard', actor: request.actor } as const;
+    await stageChildren(context, tx, restored, mediaType);
+  }
   if (present === undefined) await count(context, tx, account, repository, digest, imageSize);
   tx.put(keys.manifest(name, digest), record as unknown as Json);
   for (const { tag, previous } of moved) {

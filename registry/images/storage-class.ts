@@ -4,6 +4,8 @@ import type { Context } from './context.ts';
 import { manifestNotFound, sameTags, tagsOf } from './delete-manifest.ts';
 import { ImagesError } from './errors.ts';
 import { keys, registryPartition } from './keys.ts';
+import { parseManifest } from './manifest.ts';
+import { isIndexType } from './media-types.ts';
 import type { ManifestRecord, TagRecord } from './records.ts';
 
 export interface ChangeStorageClass {
@@ -17,46 +19,97 @@ export interface ChangeStorageClass {
 }
 
 /**
- * Moves an image into the archive class, from which nobody can pull it, or back. The bytes stay where they are: what the
- * archive means here is that an image is out of use and can be had again at once. Repeating it changes nothing.
+ * Moves an image into the archive class, from which nobody can pull it, or back; what an index lists goes with it unless an
+ * active index lists it too. The bytes stay where they are: what the archive means here is that an image is out of use and can
+ * be had again at once. Repeating it changes nothing.
  * @throws ImagesError `ManifestNotFound`, `ManifestInUse` while an index that can be pulled lists it
  */
 export async function changeStorageClass(context: Context, request: ChangeStorageClass): Promise<ManifestRecord> {
   const { account, repository, digest, target } = request;
   return transact(context.records, registryPartition(account), async (tx) => {
     // Its version is the guard: whoever tags or untags the manifest rewrites this row.
-    const { archivedAt, ...manifest } = (await tx.get<ManifestRecord>(keys.manifest(repository, digest))) ?? {};
-    if (!isManifest(manifest)) throw manifestNotFound(repository, digest);
-    const before: ManifestRecord = archivedAt === undefined ? manifest : { ...manifest, archivedAt };
-    if ((target === 'archive') === (archivedAt !== undefined)) return before;
+    const manifest = await tx.get<ManifestRecord>(keys.manifest(repository, digest));
+    if (manifest === undefined) throw manifestNotFound(repository, digest);
+    if (isIn(manifest, target)) return manifest;
     if (request.onlyWithTags && !sameTags(request.onlyWithTags, await tagsOf(context, account, repository, digest)))
       throw new ImagesError('ManifestInUse', `The tags of ${digest} have changed meanwhile`);
-    if (target === 'archive') await refuseWhileListed(tx, repository, digest);
-    const now = context.clock.now();
-    const next: ManifestRecord =
-      target === 'archive' ? { ...manifest, archivedAt: now, lastArchivedAt: now } : { ...manifest, activatedAt: now };
-    tx.put(keys.manifest(repository, digest), next as unknown as Json);
-    await markTags(context, tx, account, repository, digest, target);
-    tx.announce({
-      topic: 'registry',
-      type: target === 'archive' ? 'image.archived' : 'image.restored',
-      data: { account, repository, digest, mediaType: manifest.mediaType, actor: request.actor },
-    });
-    return next;
+    if (target === 'archive') {
+      const parent = await activeParent(tx, repository, digest, undefined);
+      if (parent)
+        throw new ImagesError('ManifestInUse', `Requested image referenced by manifest list: [${parent}]`, { parent });
+    }
+    return stage(context, tx, request, manifest);
   });
 }
 
-const isManifest = (row: Partial<ManifestRecord>): row is ManifestRecord => row.mediaType !== undefined;
+/** Within a transaction, moves an image that is in the other class, and what it lists. */
+async function stage(
+  context: Context,
+  tx: Transaction,
+  request: Omit<ChangeStorageClass, 'onlyWithTags'>,
+  manifest: ManifestRecord,
+): Promise<ManifestRecord> {
+  const { account, repository, digest, target, actor } = request;
+  const next = inClass(manifest, target, context.clock.now());
+  tx.put(keys.manifest(repository, digest), next as unknown as Json);
+  await markTags(context, tx, account, repository, digest, target);
+  tx.announce({
+    topic: 'registry',
+    type: target === 'archive' ? 'image.archived' : 'image.restored',
+    data: { account, repository, digest, mediaType: manifest.mediaType, actor },
+  });
+  await stageChildren(context, tx, request, manifest.mediaType);
+  return next;
+}
 
-async function refuseWhileListed(tx: Transaction, repository: string, digest: Digest): Promise<void> {
+/** Within a transaction, moves what an index lists. */
+export async function stageChildren(
+  context: Context,
+  tx: Transaction,
+  request: Omit<ChangeStorageClass, 'onlyWithTags'>,
+  mediaType: string,
+): Promise<void> {
+  const { repository, digest, target } = request;
+  if (!isIndexType(mediaType)) return;
+  const text = (await tx.peek<string>(keys.content(repository, digest)))?.value ?? '{}';
+  for (const { digest: child } of parseManifest(Buffer.from(text), mediaType).children) {
+    const row = await tx.get<ManifestRecord>(keys.manifest(repository, child));
+    if (row === undefined || isIn(row, target)) continue;
+    if (target === 'archive' && (await activeParent(tx, repository, child, digest))) continue;
+    await stage(context, tx, { ...request, digest: child }, row);
+  }
+}
+
+const isIn = (manifest: ManifestRecord, target: 'standard' | 'archive'): boolean =>
+  (target === 'archive') === (manifest.archivedAt !== undefined);
+
+/** The row of an image as it is in a class, from `now` on. */
+function inClass(
+  { archivedAt: _archivedAt, ...manifest }: ManifestRecord,
+  target: 'standard' | 'archive',
+  now: number,
+): ManifestRecord {
+  return target === 'archive'
+    ? { ...manifest, archivedAt: now, lastArchivedAt: now }
+    : { ...manifest, activatedAt: now };
+}
+
+/** An index that lists the image and can be pulled, other than `except`. */
+async function activeParent(
+  tx: Transaction,
+  repository: string,
+  digest: Digest,
+  except: Digest | undefined,
+): Promise<Digest | undefined> {
   const prefix = keys.parentsOf(repository, digest);
   const parents = await tx.list({ prefix, limit: 1000 });
   for (const { key } of parents.records) {
     const parent = key.slice(prefix.length) as Digest;
+    if (parent === except) continue;
     const index = await tx.get<ManifestRecord>(keys.manifest(repository, parent));
-    if (index !== undefined && index.archivedAt === undefined)
-      throw new ImagesError('ManifestInUse', `Requested image referenced by manifest list: [${parent}]`, { parent });
+    if (index !== undefined && index.archivedAt === undefined) return parent;
   }
+  return undefined;
 }
 
 /** Within a transaction, notes an image's class on all its tags. */

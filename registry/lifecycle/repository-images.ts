@@ -13,8 +13,7 @@ export async function imagesOf(
   account: string,
   repository: string,
 ): Promise<readonly RepositoryImage[]> {
-  const listedIn = await indexesByChild(images, account, repository);
-  const archived = new Set<string>();
+  const listed = await listedBy(images, account, repository);
   const all: RepositoryImage[] = [];
   const present = new Set<string>();
   let after: string | undefined;
@@ -25,30 +24,22 @@ export async function imagesOf(
     });
     for (const image of page.images) {
       present.add(image.digest);
-      if (image.archivedAt !== undefined) archived.add(image.digest);
-      all.push({ ...image, storageClass: image.archivedAt === undefined ? 'standard' : 'archive', listed: false });
+      all.push({
+        ...image,
+        storageClass: image.archivedAt === undefined ? 'standard' : 'archive',
+        listed: listed.has(image.digest),
+      });
     }
     if (!page.more) break;
     after = page.images.at(-1)?.digest;
   }
-  return all
-    .filter((image) => image.subject === undefined || !present.has(image.subject))
-    .map((image) => {
-      const indexes = listedIn.get(image.digest) ?? [];
-      // An index in the archive does not keep its children from following it there; it keeps them from being removed.
-      const holding = image.storageClass === 'standard' ? indexes.filter((index) => !archived.has(index)) : indexes;
-      return holding.length === 0 ? image : { ...image, listed: true };
-    });
+  return all.filter((image) => image.subject === undefined || !present.has(image.subject));
 }
 
-/** For each digest that some index of the repository lists, those indexes. */
-async function indexesByChild(
-  { context }: Images,
-  account: string,
-  repository: string,
-): Promise<ReadonlyMap<string, readonly string[]>> {
+/** Digests that some index of the repository lists. */
+async function listedBy({ context }: Images, account: string, repository: string): Promise<Set<string>> {
   const prefix = keys.allParents(repository);
-  const listed = new Map<string, string[]>();
+  const listed = new Set<string>();
   let after: string | undefined;
   for (;;) {
     const page = await context.records.list(registryPartition(account), {
@@ -56,12 +47,7 @@ async function indexesByChild(
       limit: 10_000,
       ...(after === undefined ? {} : { after }),
     });
-    for (const { key } of page.records) {
-      const [child, index] = key.slice(prefix.length).split('|') as [string, string];
-      const known = listed.get(child);
-      if (known) known.push(index);
-      else listed.set(child, [index]);
-    }
+    for (const { key } of page.records) listed.add(key.slice(prefix.length, key.indexOf('|', prefix.length)));
     if (!page.more) return listed;
     after = page.records.at(-1)?.key;
   }

@@ -65,6 +65,7 @@ test('images that tasks use are kept, and the report says so', async () => {
   expect(report).toEqual({
     repository: web,
     expired: [],
+    archived: [],
     kept: [{ digest: used.digest, priority: 1, reason: 'in-use' }],
   });
   expect(await images.resolve(account, web, 'v1')).toBeDefined();
