@@ -1,10 +1,10 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ACCOUNT, type Installation, type Key, openInstallation, REGION } from './testing/installation.ts';
+import { ACCOUNT, callOf, type Installation, type Key, openInstallation, REGION } from './testing/installation.ts';
 
 const run = promisify(execFile);
 
@@ -56,23 +56,25 @@ describe.skipIf(missing)('the AWS command line', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
+  const environment = (key: Key) => ({
+    PATH: process.env['PATH'],
+    HOME: folder,
+    AWS_ACCESS_KEY_ID: key.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
+    ...(key.sessionToken === undefined ? {} : { AWS_SESSION_TOKEN: key.sessionToken }),
+    AWS_DEFAULT_REGION: REGION,
+    AWS_DEFAULT_OUTPUT: 'json',
+    AWS_MAX_ATTEMPTS: '1',
+    AWS_EC2_METADATA_DISABLED: 'true',
+  });
+
   async function aws(
     command: string,
     key: Key = installation.admin,
   ): Promise<Record<string, never> & { readonly [member: string]: unknown }> {
     const { stdout } = await run('aws', [...command.split(' '), '--endpoint-url', installation.url], {
       cwd: folder,
-      env: {
-        PATH: process.env['PATH'],
-        HOME: folder,
-        AWS_ACCESS_KEY_ID: key.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
-        ...(key.sessionToken === undefined ? {} : { AWS_SESSION_TOKEN: key.sessionToken }),
-        AWS_DEFAULT_REGION: REGION,
-        AWS_DEFAULT_OUTPUT: 'json',
-        AWS_MAX_ATTEMPTS: '1',
-        AWS_EC2_METADATA_DISABLED: 'true',
-      },
+      env: environment(key),
     });
     return stdout.trim() === '' ? {} : (JSON.parse(stdout) as Record<string, never>);
   }
@@ -148,6 +150,42 @@ describe.skipIf(missing)('the AWS command line', () => {
         `iam simulate-custom-policy --policy-input-list ${JSON.stringify(policy('s3:ListAllMyBuckets'))} --action-names s3:ListAllMyBuckets s3:PutObject`,
       ),
     ).toMatchObject({ EvaluationResults: [{ EvalDecision: 'allowed' }, { EvalDecision: 'implicitDeny' }] });
+  });
+
+  test("the README's guide works as written", { timeout: 120_000 }, async () => {
+    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+    const guide = readme.slice(readme.indexOf('### Guide: who may do what'), readme.indexOf('**Why was I refused?**'));
+    const blocks = [...guide.matchAll(/```sh\n(.*?)```/gs)].map((match) =>
+      (match[1] as string).replaceAll('ACCOUNT', ACCOUNT),
+    );
+    expect(blocks).toHaveLength(3);
+    for (const block of blocks) {
+      await run('sh', ['-euc', block], {
+        cwd: folder,
+        env: { ...environment(installation.admin), AWS_ENDPOINT_URL: installation.url },
+      });
+    }
+    const repository = (name: string) => `arn:aws:ecr:${REGION}:${ACCOUNT}:repository/${name}`;
+    const may = async (who: string, action: string, arn: string) => {
+      const [told] = await installation.identity.explain(
+        `arn:aws:iam::${ACCOUNT}:${who}`,
+        { action, resources: [{ arn }] },
+        callOf(),
+      );
+      return told?.allowed;
+    };
+    expect(await may('user/pull-a', 'ecr:GetAuthorizationToken', '*')).toBe(true);
+    expect(await may('user/pull-a', 'ecr:BatchGetImage', repository('team-a/web'))).toBe(true);
+    expect(await may('user/pull-a', 'ecr:BatchGetImage', repository('team-b/web'))).toBe(false);
+    expect(await may('user/pull-a', 'ecr:PutImage', repository('team-a/web'))).toBe(false);
+    expect(await may('role/ci-push', 'ecr:PutImage', repository('team-a/web'))).toBe(true);
+    expect(await may('role/ci-push', 'ecr:DeleteRepository', repository('team-a/web'))).toBe(false);
+    const task = {
+      roleArn: `arn:aws:iam::${ACCOUNT}:role/web-task`,
+      sessionName: 'task',
+      service: 'ecs-tasks.amazonaws.com',
+    };
+    expect((await installation.identity.issueSession(task)).principal.arn).toContain(':assumed-role/web-task/task');
   });
 
   test('refusals are the errors that the command line knows', { timeout: 60_000 }, async () => {

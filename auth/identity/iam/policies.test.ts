@@ -196,6 +196,24 @@ test('custom policies are simulated with a boundary and context, and missing key
   });
 });
 
+test('P12 a simulation tells nothing about the users of another account', async () => {
+  const foreign = installation.iam(installation.otherAdmin);
+  const simulate = (CallerArn: string) =>
+    foreign.send(
+      new SimulateCustomPolicyCommand({ PolicyInputList: [document('*')], ActionNames: ['ecr:PutImage'], CallerArn }),
+    );
+  const messages = await Promise.all(
+    ['admin', 'ghost'].map((name) =>
+      simulate(`arn:aws:iam::${ACCOUNT}:user/${name}`).then(
+        () => 'simulated',
+        (error: Error) => error.message.replace(name, 'NAME'),
+      ),
+    ),
+  );
+  expect(messages[0]).toMatch(/is not a user or role of this account/);
+  expect(messages[1]).toBe(messages[0]);
+});
+
 test('the account summary counts', async () => {
   const { SummaryMap } = await installation.iam(installation.otherAdmin).send(new GetAccountSummaryCommand({}));
   expect(SummaryMap).toMatchObject({ Users: 1, Groups: 0, Roles: 2, Policies: 0, AccessKeysPerUserQuota: 2 });

@@ -174,12 +174,12 @@ async function subjectOf(iam: Iam, call: Call, arn: string): Promise<Subject> {
 }
 
 /** `CallerArn` replaces the principal that resource policies see. */
-async function withCaller(iam: Iam, subject: Subject, arn: string | undefined): Promise<Subject> {
+async function withCaller(iam: Iam, call: Call, subject: Subject, arn: string | undefined): Promise<Subject> {
   if (arn === undefined) return subject;
-  const account = parseIdentityArn(arn)?.account ?? '';
-  const mirror = await iam.accounts.mirror(account);
+  // Of other accounts not even the existence of a user may show.
+  const mirror = parseIdentityArn(arn)?.account === call.account ? await iam.accounts.mirror(call.account) : undefined;
   const caller: Caller | undefined = mirror === undefined ? undefined : orNothing(callerByArn(mirror, arn));
-  if (caller === undefined) throw invalidInput(`Invalid CallerArn: ${arn} is not a user or role that exists`);
+  if (caller === undefined) throw invalidInput(`Invalid CallerArn: ${arn} is not a user or role of this account`);
   return { principal: caller.principal, policies: subject.policies, keys: caller.keys };
 }
 
@@ -197,14 +197,14 @@ export function simulationOperations(iam: Iam): IamOperations {
       access: (input) => need('SimulatePrincipalPolicy', { arn: input.PolicySourceArn ?? '*' }),
       async handle(input, call) {
         const subject = await subjectOf(iam, call, input.PolicySourceArn ?? '');
-        const page = simulate(call, await withCaller(iam, subject, input.CallerArn), input);
+        const page = simulate(call, await withCaller(iam, call, subject, input.CallerArn), input);
         return { EvaluationResults: page.items, ...page.truncation };
       },
     },
     SimulateCustomPolicy: {
       access: () => needAccount('SimulateCustomPolicy'),
       async handle(input, call) {
-        const page = simulate(call, await withCaller(iam, nobody(call), input.CallerArn), input);
+        const page = simulate(call, await withCaller(iam, call, nobody(call), input.CallerArn), input);
         return { EvaluationResults: page.items, ...page.truncation };
       },
     },
