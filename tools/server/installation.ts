@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Registry } from '@prometheus-io/client';
 import { AuditFile } from '@slipway/auth/audit';
-import { createGateway, type Listening } from '@slipway/auth/gateway';
+import { createGateway, type GatewayRoute, type Listening } from '@slipway/auth/gateway';
 import { type FirstAdministrator, type Identity, openIdentity } from '@slipway/auth/identity';
 import { createOutbound } from '@slipway/auth/outbound';
 import { TokenService } from '@slipway/auth/tokens';
@@ -28,6 +28,8 @@ import { storageConfig } from './storage-config.ts';
 /** A running installation: every room wired and listening. */
 export interface Installation {
   readonly listening: Listening;
+  /** Everything that can be called, with what its callers need. */
+  readonly routes: readonly GatewayRoute[];
   readonly identity: Identity;
   readonly control: ControlPlane;
   readonly storage: Storage;
@@ -204,6 +206,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
   const closing = opened.move();
   return {
     listening: listening.current,
+    routes: gateway.routes,
     identity,
     control,
     storage,
