@@ -8,6 +8,7 @@ import { policyOperations } from './policies.ts';
 import { registryOperations } from './registry.ts';
 import { repositoryOperations } from './repositories.ts';
 import type { EcrOptions, Surroundings } from './surroundings.ts';
+import { storageClassOperations } from './storage-class.ts';
 import { tagOperations } from './tags.ts';
 
 /** The Amazon ECR API. An operation that is not in one of these tables does not exist here, and the gateway says so. */
@@ -24,6 +25,7 @@ export function createEcr(options: EcrOptions): ServiceDefinition {
       ...layerOperations(surroundings),
       ...policyOperations(surroundings),
       ...lifecycleOperations(surroundings),
+      ...storageClassOperations(surroundings),
       ...tagOperations(surroundings),
       ...registryOperations(surroundings),
     },

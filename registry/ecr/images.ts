@@ -4,7 +4,6 @@ import type { Digest } from '@slipway/storage/blobs';
 import { digestOf, ImagesError, isDigest, isTag, type ListedImage, parseDigest, parseTag } from '../images/index.ts';
 import { invalidParameter, operation } from './errors.ts';
 import { listOfImages, matchesTagStatus, pageOfImages } from './image-lists.ts';
-import { storageClassOperations } from './storage-class.ts';
 import { onRepository, type Surroundings, type Target, targetOf } from './surroundings.ts';
 
 type Failure = sdk.ImageFailure & { readonly failureCode: sdk.ImageFailureCode };
@@ -21,7 +20,6 @@ export function imageOperations(surroundings: Surroundings) {
 
   return {
     ...listOfImages(surroundings),
-    ...storageClassOperations(surroundings),
 
     DescribeImages: operation({
       access: onRepository(surroundings, 'DescribeImages'),
