@@ -33,7 +33,7 @@ export function checkBoundaries(root: string): string[] {
     })) {
       const path = join(root, project, file);
       const where = relative(root, path);
-      for (const match of readFileSync(path, 'utf8').matchAll(importPattern)) {
+      for (const match of withoutComments(readFileSync(path, 'utf8')).matchAll(importPattern)) {
         const specifier = match[1] ?? match[2] ?? match[3] ?? '';
         const problem = checkImport(root, project, path, specifier, targets, declared);
         if (problem) problems.push(`${where}: '${specifier}' ${problem}`);
@@ -47,6 +47,9 @@ interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly devDependencies?: Readonly<Record<string, string>>;
 }
+
+/** Examples in comments import nothing. Only whole comment lines are taken out: `//` and `/*` also stand in strings. */
+const withoutComments = (source: string): string => source.replaceAll(/^\s*(?:\/\*|\*|\/\/).*$/gm, '');
 
 /** Packages that the root manifest provides to every package's tests and tools. */
 const shared = new Set(['vitest', 'fast-check', 'vitest/config', 'aws4']);

@@ -7,6 +7,7 @@ import { CliError } from './errors.ts';
 const escapes: Readonly<Record<string, AllowedEscapes>> = {
   privileged: { privileged: true },
   'host-network': { hostNetwork: true },
+  'instance-metadata': { instanceMetadata: true },
   'host-pid': { hostPid: true },
   'host-ipc': { hostIpc: true },
   'volume-driver-options': { volumeDriverOptions: true },

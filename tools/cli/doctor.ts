@@ -121,7 +121,7 @@ async function storageFindings(config: ServerConfig): Promise<Finding[]> {
       it: await openStorage(storageConfig(config), systemClock),
       [Symbol.asyncDispose]: (): Promise<void> => storage.it.close(),
     };
-    return Object.entries(storage.it.describe()).flatMap(([part, { name, warnings }]) =>
+    return Object.entries(await storage.it.describe()).flatMap(([part, { name, warnings }]) =>
       warnings.length === 0 ? [ok(part, name)] : warnings.map((text) => warning(part, `${name}: ${text}`)),
     );
   } catch (error) {

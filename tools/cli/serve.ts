@@ -81,6 +81,7 @@ async function serveFirst(
           account,
           identity,
           dataDir: join(config.data, 'agent'),
+          taskEndpoint: config.taskEndpoint,
           log,
         })
       : undefined;

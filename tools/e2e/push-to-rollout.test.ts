@@ -6,14 +6,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { AwsCli } from '../testbed/aws-cli.ts';
 import { check, run, until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
+import { type EngineChoice, engineChoices, type Engines } from '../testbed/engines.ts';
 import { freePort, ServerProcess } from '../testbed/server-process.ts';
 
 /**
  * The main job, on real parts: a server process, a Docker engine, the docker and AWS command lines. The tests build on
  * each other, as a user's first hour does.
  */
-const missing = await missingDocker();
-if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
+const noDocker = await missingDocker();
 
 interface Service {
   readonly status: string;
@@ -41,398 +41,395 @@ interface Task {
   }[];
 }
 
-describe.skipIf(missing !== undefined)(
-  `docker push rolls out a service${missing === undefined ? '' : ` (${missing})`}`,
-  () => {
-    const folder = mkdtempSync(join(tmpdir(), 'slipway-e2e-'));
-    const docker = new DockerCli();
-    let server: ServerProcess;
-    let aws: AwsCli;
-    let image: string;
-    let failed = false;
+for (const choice of engineChoices) {
+  const missing = noDocker ?? choice.missing();
+  if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
+  const title = `docker push rolls out a service, on ${choice.name}${missing === undefined ? '' : ` (${missing})`}`;
+  describe.skipIf(missing !== undefined)(title, () => rollsOut(choice));
+}
 
-    beforeAll(async () => {
-      server = new ServerProcess(await freePort(), join(folder, 'data'));
-      await server.start();
-      aws = new AwsCli(server.aws());
-      image = `${server.registry}/web:prod`;
+function rollsOut(choice: EngineChoice): void {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-e2e-'));
+  const docker = new DockerCli();
+  let server: ServerProcess;
+  let aws: AwsCli;
+  let image: string;
+  let failed = false;
+  let agent = 'none';
+  let engines: Engines;
+
+  beforeAll(async () => {
+    engines = await choice.start();
+    server = new ServerProcess(await freePort(), join(folder, 'data'), engines.env);
+    await server.start();
+    aws = new AwsCli(server.aws());
+    image = `${server.registry}/web:prod`;
+  });
+
+  afterEach((context) => {
+    failed ||= context.task.result?.state === 'fail';
+  });
+
+  afterAll(async () => {
+    if (failed) process.stderr.write(`--- server log ---\n${server.log.slice(-20_000)}\n`);
+    await server.stop();
+    const left = await docker.check(['ps', '-aq', '--filter', `label=dev.slipway.agent=${agent}`]);
+    if (left !== '') await docker.run(['rm', '-f', ...left.split('\n')]);
+    const images = await docker.check(['images', '-q', `${server.registry}/*`]);
+    if (images !== '') await docker.run(['rmi', '-f', ...images.split('\n')]);
+    docker.dispose();
+    await engines.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const describeService = async (): Promise<Service> =>
+    (await aws.json<{ services: [Service] }>(['ecs', 'describe-services', '--services', 'web'])).services[0];
+
+  const runningTasks = async (): Promise<readonly Task[]> => {
+    const { taskArns } = await aws.json<{ taskArns: string[] }>(['ecs', 'list-tasks', '--service-name', 'web']);
+    if (taskArns.length === 0) return [];
+    const { tasks } = await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', ...taskArns]);
+    return tasks.filter((task) => task.lastStatus === 'RUNNING');
+  };
+
+  const page = async (task: Task): Promise<string> => {
+    const port = task.containers[0]?.networkBindings?.[0]?.hostPort;
+    return (await fetch(`http://127.0.0.1:${port ?? 0}/`)).text();
+  };
+
+  const served = async (): Promise<readonly string[]> => Promise.all((await runningTasks()).map(page));
+
+  const push = async (version: string): Promise<string> => {
+    await makeImage(docker, webImage(image, version));
+    const printed = await docker.check(['push', image]);
+    return /digest: (sha256:[0-9a-f]{64})/.exec(printed)?.[1] ?? '';
+  };
+
+  const stable = (): Promise<string> =>
+    check('aws', ['--endpoint-url', server.endpoint, 'ecs', 'wait', 'services-stable', '--services', 'web'], {
+      env: server.aws(),
     });
 
-    afterEach((context) => {
-      failed ||= context.task.result?.state === 'fail';
-    });
+  test('the administrator key lies in the data folder, for its owner only', () => {
+    expect(statSync(join(server.data, 'credentials')).mode & 0o777).toBe(0o600);
+  });
 
-    afterAll(async () => {
-      if (failed) process.stderr.write(`--- server log ---\n${server.log.slice(-20_000)}\n`);
-      await server.stop();
-      const left = await docker.check([
-        'ps',
-        '-aq',
-        '--filter',
-        `label=com.amazonaws.ecs.cluster`,
-        '--filter',
-        `label=slipway.endpoint=${server.endpoint}`,
+  test('slipway env points any shell at the server', async () => {
+    const launcher = join(import.meta.dirname, '..', 'bin', 'slipway');
+    const printed = await check('sh', [
+      '-c',
+      `eval "$(${launcher} env --data ${server.data})" && echo "$AWS_ENDPOINT_URL $AWS_REGION"`,
+    ]);
+    expect(printed.trim()).toBe(`${server.endpoint} us-east-1`);
+  });
+
+  test('the cluster default exists and this machine has joined it', async () => {
+    const { clusterArns } = await aws.json<{ clusterArns: string[] }>(['ecs', 'list-clusters']);
+    expect(clusterArns).toEqual(['arn:aws:ecs:us-east-1:000000000000:cluster/default']);
+    const instance = await until('the container instance', 20_000, async () => {
+      const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>([
+        'ecs',
+        'list-container-instances',
       ]);
-      if (left !== '') await docker.run(['rm', '-f', ...left.split('\n')]);
-      const images = await docker.check(['images', '-q', `${server.registry}/*`]);
-      if (images !== '') await docker.run(['rmi', '-f', ...images.split('\n')]);
-      docker.dispose();
-      rmSync(folder, { recursive: true, force: true });
+      if (containerInstanceArns.length !== 1) return undefined;
+      agent = containerInstanceArns[0]?.split('/').at(-1) ?? agent;
+      const { containerInstances } = await aws.json<{
+        containerInstances: {
+          status: string;
+          agentConnected: boolean;
+          registeredResources: { name: string; integerValue: number }[];
+        }[];
+      }>(['ecs', 'describe-container-instances', '--container-instances', ...containerInstanceArns]);
+      return containerInstances[0]?.agentConnected ? containerInstances[0] : undefined;
     });
+    expect(instance.status).toBe('ACTIVE');
+    expect(
+      instance.registeredResources.find((resource) => resource.name === 'CPU')?.integerValue,
+    ).toBeGreaterThanOrEqual(1024);
+  });
 
-    const describeService = async (): Promise<Service> =>
-      (await aws.json<{ services: [Service] }>(['ecs', 'describe-services', '--services', 'web'])).services[0];
+  test('ecr: a repository is created, described, and listed empty', async () => {
+    const { repository } = await aws.json<{ repository: { repositoryUri: string } }>([
+      'ecr',
+      'create-repository',
+      '--repository-name',
+      'web',
+    ]);
+    expect(repository.repositoryUri).toBe(`${server.registry}/web`);
+    const { repositories } = await aws.json<{ repositories: { repositoryName: string }[] }>([
+      'ecr',
+      'describe-repositories',
+    ]);
+    expect(repositories.map((entry) => entry.repositoryName)).toEqual(['web']);
+    expect(await aws.json(['ecr', 'list-images', '--repository-name', 'web'])).toEqual({ imageIds: [] });
+  });
 
-    const runningTasks = async (): Promise<readonly Task[]> => {
-      const { taskArns } = await aws.json<{ taskArns: string[] }>(['ecs', 'list-tasks', '--service-name', 'web']);
-      if (taskArns.length === 0) return [];
-      const { tasks } = await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', ...taskArns]);
-      return tasks.filter((task) => task.lastStatus === 'RUNNING');
-    };
+  test('docker login, push and pull work with the password that the AWS CLI gets', async () => {
+    const password = await aws.run(['ecr', 'get-login-password']);
+    expect(password.code, password.stderr).toBe(0);
+    expect(
+      await docker.check(['login', '--username', 'AWS', '--password-stdin', server.registry], password.stdout.trim()),
+    ).toContain('Login Succeeded');
+    const digest = await push('one');
+    const { imageDetails } = await aws.json<{ imageDetails: { imageDigest: string; imageTags: string[] }[] }>([
+      'ecr',
+      'describe-images',
+      '--repository-name',
+      'web',
+    ]);
+    expect(imageDetails.map(({ imageDigest, imageTags }) => ({ imageDigest, imageTags }))).toEqual([
+      { imageDigest: digest, imageTags: ['prod'] },
+    ]);
+    await docker.check(['rmi', image]);
+    expect(await docker.check(['pull', image])).toContain(digest);
+  });
 
-    const page = async (task: Task): Promise<string> => {
-      const port = task.containers[0]?.networkBindings?.[0]?.hostPort;
-      return (await fetch(`http://127.0.0.1:${port ?? 0}/`)).text();
-    };
+  test('docker without a login is refused', async () => {
+    const stranger = new DockerCli();
+    const result = await stranger.run(['push', image]);
+    stranger.dispose();
+    expect(result.code).not.toBe(0);
+    expect(result.stderr).toMatch(/no basic auth credentials|unauthorized|authentication required/);
+  });
 
-    const served = async (): Promise<readonly string[]> => Promise.all((await runningTasks()).map(page));
+  test('a service starts its tasks on dynamic host ports', async () => {
+    await aws.json(['ecs', 'register-task-definition', '--cli-input-json', JSON.stringify(taskDefinition(image))]);
+    await aws.json([
+      ...['ecs', 'create-service', '--service-name', 'web', '--task-definition', 'web', '--desired-count', '2'],
+      ...[
+        '--deployment-configuration',
+        JSON.stringify({
+          maximumPercent: 200,
+          minimumHealthyPercent: 100,
+          deploymentCircuitBreaker: { enable: true, rollback: true },
+        }),
+      ],
+      ...['--tags', 'key=slipway:follow,value=true'],
+    ]);
+    await stable();
+    const tasks = await runningTasks();
+    expect(tasks).toHaveLength(2);
+    const ports = tasks.map((task) => task.containers[0]?.networkBindings?.[0]?.hostPort);
+    expect(new Set(ports).size).toBe(2);
+    expect(await served()).toEqual(['one', 'one']);
+  });
 
-    const push = async (version: string): Promise<string> => {
-      await makeImage(docker, webImage(image, version));
-      const printed = await docker.check(['push', image]);
-      return /digest: (sha256:[0-9a-f]{64})/.exec(printed)?.[1] ?? '';
-    };
-
-    const stable = (): Promise<string> =>
-      check('aws', ['--endpoint-url', server.endpoint, 'ecs', 'wait', 'services-stable', '--services', 'web'], {
-        env: server.aws(),
-      });
-
-    test('the administrator key lies in the data folder, for its owner only', () => {
-      expect(statSync(join(server.data, 'credentials')).mode & 0o777).toBe(0o600);
+  test('a push to the followed tag rolls the service to a revision pinned by digest', async () => {
+    const digest = await push('two');
+    await until('both tasks to serve the new page', 60_000, async () => {
+      const pages = await served();
+      return pages.length === 2 && pages.every((text) => text === 'two');
     });
-
-    test('slipway env points any shell at the server', async () => {
-      const launcher = join(import.meta.dirname, '..', 'bin', 'slipway');
-      const printed = await check('sh', [
-        '-c',
-        `eval "$(${launcher} env --data ${server.data})" && echo "$AWS_ENDPOINT_URL $AWS_REGION"`,
-      ]);
-      expect(printed.trim()).toBe(`${server.endpoint} us-east-1`);
+    await until('the deployment to complete', 60_000, async () => {
+      const service = await describeService();
+      return service.deployments.length === 1 && service.deployments[0]?.rolloutState === 'COMPLETED';
     });
+    const { taskDefinition: pinned } = await aws.json<{
+      taskDefinition: { revision: number; containerDefinitions: { image: string }[] };
+    }>([...['ecs', 'describe-task-definition', '--task-definition', (await describeService()).taskDefinition]]);
+    expect(pinned.revision).toBe(2);
+    expect(pinned.containerDefinitions[0]?.image).toContain(`@${digest}`);
+    expect((await runningTasks()).map((task) => task.containers[0]?.imageDigest)).toEqual([digest, digest]);
+  });
 
-    test('the cluster default exists and this machine has joined it', async () => {
-      const { clusterArns } = await aws.json<{ clusterArns: string[] }>(['ecs', 'list-clusters']);
-      expect(clusterArns).toEqual(['arn:aws:ecs:us-east-1:000000000000:cluster/default']);
-      const instance = await until('the container instance', 20_000, async () => {
-        const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>([
-          'ecs',
-          'list-container-instances',
-        ]);
-        if (containerInstanceArns.length !== 1) return undefined;
-        const { containerInstances } = await aws.json<{
-          containerInstances: {
-            status: string;
-            agentConnected: boolean;
-            registeredResources: { name: string; integerValue: number }[];
-          }[];
-        }>(['ecs', 'describe-container-instances', '--container-instances', ...containerInstanceArns]);
-        return containerInstances[0]?.agentConnected ? containerInstances[0] : undefined;
-      });
-      expect(instance.status).toBe('ACTIVE');
-      expect(
-        instance.registeredResources.find((resource) => resource.name === 'CPU')?.integerValue,
-      ).toBeGreaterThanOrEqual(1024);
-    });
-
-    test('ecr: a repository is created, described, and listed empty', async () => {
-      const { repository } = await aws.json<{ repository: { repositoryUri: string } }>([
-        'ecr',
-        'create-repository',
-        '--repository-name',
-        'web',
-      ]);
-      expect(repository.repositoryUri).toBe(`${server.registry}/web`);
-      const { repositories } = await aws.json<{ repositories: { repositoryName: string }[] }>([
-        'ecr',
-        'describe-repositories',
-      ]);
-      expect(repositories.map((entry) => entry.repositoryName)).toEqual(['web']);
-      expect(await aws.json(['ecr', 'list-images', '--repository-name', 'web'])).toEqual({ imageIds: [] });
-    });
-
-    test('docker login, push and pull work with the password that the AWS CLI gets', async () => {
-      const password = await aws.run(['ecr', 'get-login-password']);
-      expect(password.code, password.stderr).toBe(0);
-      expect(
-        await docker.check(['login', '--username', 'AWS', '--password-stdin', server.registry], password.stdout.trim()),
-      ).toContain('Login Succeeded');
-      const digest = await push('one');
-      const { imageDetails } = await aws.json<{ imageDetails: { imageDigest: string; imageTags: string[] }[] }>([
-        'ecr',
-        'describe-images',
-        '--repository-name',
-        'web',
-      ]);
-      expect(imageDetails.map(({ imageDigest, imageTags }) => ({ imageDigest, imageTags }))).toEqual([
-        { imageDigest: digest, imageTags: ['prod'] },
-      ]);
-      await docker.check(['rmi', image]);
-      expect(await docker.check(['pull', image])).toContain(digest);
-    });
-
-    test('docker without a login is refused', async () => {
-      const stranger = new DockerCli();
-      const result = await stranger.run(['push', image]);
-      stranger.dispose();
-      expect(result.code).not.toBe(0);
-      expect(result.stderr).toMatch(/no basic auth credentials|unauthorized|authentication required/);
-    });
-
-    test('a service starts its tasks on dynamic host ports', async () => {
-      await aws.json(['ecs', 'register-task-definition', '--cli-input-json', JSON.stringify(taskDefinition(image))]);
-      await aws.json([
-        ...['ecs', 'create-service', '--service-name', 'web', '--task-definition', 'web', '--desired-count', '2'],
-        ...[
-          '--deployment-configuration',
-          JSON.stringify({
-            maximumPercent: 200,
-            minimumHealthyPercent: 100,
-            deploymentCircuitBreaker: { enable: true, rollback: true },
-          }),
-        ],
-        ...['--tags', 'key=slipway:follow,value=true'],
-      ]);
-      await stable();
-      const tasks = await runningTasks();
-      expect(tasks).toHaveLength(2);
-      const ports = tasks.map((task) => task.containers[0]?.networkBindings?.[0]?.hostPort);
-      expect(new Set(ports).size).toBe(2);
-      expect(await served()).toEqual(['one', 'one']);
-    });
-
-    test('a push to the followed tag rolls the service to a revision pinned by digest', async () => {
-      const digest = await push('two');
-      await until('both tasks to serve the new page', 60_000, async () => {
-        const pages = await served();
-        return pages.length === 2 && pages.every((text) => text === 'two');
-      });
-      await until('the deployment to complete', 60_000, async () => {
-        const service = await describeService();
-        return service.deployments.length === 1 && service.deployments[0]?.rolloutState === 'COMPLETED';
-      });
-      const { taskDefinition: pinned } = await aws.json<{
-        taskDefinition: { revision: number; containerDefinitions: { image: string }[] };
-      }>([...['ecs', 'describe-task-definition', '--task-definition', (await describeService()).taskDefinition]]);
-      expect(pinned.revision).toBe(2);
-      expect(pinned.containerDefinitions[0]?.image).toContain(`@${digest}`);
-      expect((await runningTasks()).map((task) => task.containers[0]?.imageDigest)).toEqual([digest, digest]);
-    });
-
-    test('a broken image trips the circuit breaker and the service goes back on its own, serving all the while', async () => {
-      const before = (await describeService()).taskDefinition;
-      let answered = 0;
-      const stop = new AbortController();
-      const ports = (await runningTasks()).map((task) => task.containers[0]?.networkBindings?.[0]?.hostPort ?? 0);
-      const load = (async () => {
-        while (!stop.signal.aborted) {
-          for (const port of ports) {
-            expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('two');
-            answered++;
-          }
-          await new Promise((resolve) => setTimeout(resolve, 100));
+  test('a broken image trips the circuit breaker and the service goes back on its own, serving all the while', async () => {
+    const before = (await describeService()).taskDefinition;
+    let answered = 0;
+    const stop = new AbortController();
+    const ports = (await runningTasks()).map((task) => task.containers[0]?.networkBindings?.[0]?.hostPort ?? 0);
+    const load = (async () => {
+      while (!stop.signal.aborted) {
+        for (const port of ports) {
+          expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('two');
+          answered++;
         }
-      })();
-      await makeImage(docker, { reference: image, command: ['/bin/sh', '-c', 'exit 3'] });
-      await docker.check(['push', image]);
-      await until(
-        'the broken deployment to begin',
-        30_000,
-        async () => (await describeService()).taskDefinition !== before,
-      );
-      await until('the rollback to complete', 90_000, async () => {
-        const service = await describeService();
-        return (
-          service.taskDefinition === before &&
-          service.deployments.length === 1 &&
-          service.deployments[0]?.rolloutState === 'COMPLETED'
-        );
-      });
-      stop.abort();
-      await load;
-      expect(answered).toBeGreaterThan(10);
-      expect(await served()).toEqual(['two', 'two']);
-      const { events } = await describeService();
-      expect(events.map((event) => event.message).join('\n')).toMatch(/deployment failed: tasks failed to start/);
-      expect(events.map((event) => event.message).join('\n')).toMatch(/rolling back to deployment/);
-    });
-
-    test('a container killed by hand is replaced', async () => {
-      const [victim] = await runningTasks();
-      await docker.check(['kill', victim?.containers[0]?.runtimeId ?? '']);
-      await until('two tasks without the killed one', 60_000, async () => {
-        const tasks = await runningTasks();
-        return tasks.length === 2 && tasks.every((task) => task.taskArn !== victim?.taskArn);
-      });
-      await stable();
-    });
-
-    test('kill -9 of the server loses nothing, leaves containers running, and takes them over without duplicates', async () => {
-      const before = (await runningTasks())
-        .map((task) => ({ arn: task.taskArn, runtimeId: task.containers[0]?.runtimeId }))
-        .sort(byArn);
-      const { imageIds } = await aws.json<{ imageIds: unknown[] }>(['ecr', 'list-images', '--repository-name', 'web']);
-      await server.stop('SIGKILL');
-      for (const { runtimeId } of before)
-        expect(await docker.check(['inspect', '-f', '{{.State.Running}}', runtimeId ?? ''])).toBe('true');
-      await server.start();
-      await until('the agent to reconnect', 30_000, async () => {
-        const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>([
-          'ecs',
-          'list-container-instances',
-        ]);
-        expect(containerInstanceArns).toHaveLength(1);
-        const { containerInstances } = await aws.json<{
-          containerInstances: { agentConnected: boolean; runningTasksCount: number }[];
-        }>([...['ecs', 'describe-container-instances', '--container-instances', ...containerInstanceArns]]);
-        return containerInstances[0]?.agentConnected && containerInstances[0].runningTasksCount === 2;
-      });
-      // Long enough for a second set of tasks to have been started, if anything were to.
-      await new Promise((resolve) => setTimeout(resolve, 3000));
-      const after = (await runningTasks())
-        .map((task) => ({ arn: task.taskArn, runtimeId: task.containers[0]?.runtimeId }))
-        .sort(byArn);
-      expect(after).toEqual(before);
-      expect(
-        (await aws.json<{ imageIds: unknown[] }>(['ecr', 'list-images', '--repository-name', 'web'])).imageIds,
-      ).toEqual(imageIds);
-      await stable();
-    });
-
-    test('after the restart a push still rolls the service', async () => {
-      await push('three');
-      await until('the new page', 60_000, async () => {
-        const pages = await served();
-        return pages.length === 2 && pages.every((text) => text === 'three');
-      });
-      await stable();
-    });
-
-    test('slipway follow --off stops following, and explain says what the service does', async () => {
-      const env = { ...server.aws(), SLIPWAY_DATA: server.data };
-      const slipway = join(import.meta.dirname, '..', 'bin', 'slipway');
-      expect(await check(slipway, ['follow', 'default/web', '--off'], { env })).toContain('follows nothing');
-      const report = JSON.parse(await check(slipway, ['explain', 'default/web', '--output', 'json'], { env })) as {
-        verdict: string;
-      };
-      expect(report.verdict).toMatch(/^steady, 2 tasks/);
-      const missingService = await run(slipway, ['explain', 'default/nothing'], { env });
-      expect(missingService).toMatchObject({
-        code: 1,
-        stderr: 'slipway: there is no service nothing in the cluster default\n',
-      });
-    });
-
-    test('run-task starts a standalone task, stop-task stops it', async () => {
-      const { tasks } = await aws.json<{ tasks: Task[] }>([
-        'ecs',
-        'run-task',
-        '--task-definition',
-        'web',
-        '--started-by',
-        'e2e',
-      ]);
-      const arn = tasks[0]?.taskArn ?? '';
-      await until('the task to run', 30_000, async () => {
-        const answer = await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', arn]);
-        return answer.tasks[0]?.lastStatus === 'RUNNING';
-      });
-      await aws.json(['ecs', 'stop-task', '--task', arn, '--reason', 'enough']);
-      const stopped = await until('the task to stop', 30_000, async () => {
-        const answer = await aws.json<{ tasks: (Task & { stopCode: string; stoppedReason: string })[] }>([
-          'ecs',
-          'describe-tasks',
-          '--tasks',
-          arn,
-        ]);
-        return answer.tasks[0]?.lastStatus === 'STOPPED' ? answer.tasks[0] : undefined;
-      });
-      expect(stopped).toMatchObject({ stopCode: 'UserInitiated', stoppedReason: 'enough' });
-    });
-
-    test('a task that fits nowhere says why in the events of its service', async () => {
-      await aws.json([
-        'ecs',
-        'register-task-definition',
-        '--cli-input-json',
-        JSON.stringify({ ...taskDefinition(image), family: 'huge', cpu: '131072', memory: '512' }),
-      ]);
-      await aws.json([
-        'ecs',
-        'create-service',
-        '--service-name',
-        'huge',
-        '--task-definition',
-        'huge',
-        '--desired-count',
-        '1',
-      ]);
-      const message = await until('the event', 20_000, async () => {
-        const { services } = await aws.json<{ services: [Service] }>([
-          'ecs',
-          'describe-services',
-          '--services',
-          'huge',
-        ]);
-        return services[0].events.find((event) => event.message.includes('unable to place'))?.message;
-      });
-      expect(message).toMatch(
-        /^\(service huge\) was unable to place a task because no container instance met all of its requirements\..*CPU/,
-      );
-      await aws.json(['ecs', 'delete-service', '--service', 'huge', '--force']);
-    });
-
-    test('the service is scaled down and deleted, and its containers are gone', async () => {
-      const ids = (await runningTasks()).map((task) => task.containers[0]?.runtimeId ?? '');
-      await aws.json(['ecs', 'update-service', '--service', 'web', '--desired-count', '0']);
-      await stable();
-      await aws.json(['ecs', 'delete-service', '--service', 'web']);
-      await until('the service to be inactive', 30_000, async () => (await describeService()).status === 'INACTIVE');
-      for (const id of ids) {
-        const state = await docker.run(['inspect', '-f', '{{.State.Running}}', id]);
-        expect(state.code === 0 ? state.stdout.trim() : 'false').toBe('false');
+        await new Promise((resolve) => setTimeout(resolve, 100));
       }
+    })();
+    await makeImage(docker, { reference: image, command: ['/bin/sh', '-c', 'exit 3'] });
+    await docker.check(['push', image]);
+    await until(
+      'the broken deployment to begin',
+      30_000,
+      async () => (await describeService()).taskDefinition !== before,
+    );
+    await until('the rollback to complete', 90_000, async () => {
+      const service = await describeService();
+      return (
+        service.taskDefinition === before &&
+        service.deployments.length === 1 &&
+        service.deployments[0]?.rolloutState === 'COMPLETED'
+      );
     });
+    stop.abort();
+    await load;
+    expect(answered).toBeGreaterThan(10);
+    expect(await served()).toEqual(['two', 'two']);
+    const { events } = await describeService();
+    expect(events.map((event) => event.message).join('\n')).toMatch(/deployment failed: tasks failed to start/);
+    expect(events.map((event) => event.message).join('\n')).toMatch(/rolling back to deployment/);
+  });
 
-    test('SIGTERM stops the server cleanly and a second start has everything', async () => {
-      expect(await server.stop('SIGTERM')).toBe(0);
-      await server.start();
-      const { repositories } = await aws.json<{ repositories: unknown[] }>(['ecr', 'describe-repositories']);
-      expect(repositories).toHaveLength(1);
+  test('a container killed by hand is replaced', async () => {
+    const [victim] = await runningTasks();
+    await docker.check(['kill', victim?.containers[0]?.runtimeId ?? '']);
+    await until('two tasks without the killed one', 60_000, async () => {
+      const tasks = await runningTasks();
+      return tasks.length === 2 && tasks.every((task) => task.taskArn !== victim?.taskArn);
     });
+    await stable();
+  });
 
-    test('a taken port is said so, with exit code 1 and no stack trace', async () => {
-      const second = await new Promise<{ code: number | null; stderr: string }>((resolve) => {
-        const child = execFile(
-          process.execPath,
-          [join(import.meta.dirname, '..', 'cli', 'main.ts'), 'serve'],
-          {
-            env: {
-              ...process.env,
-              SLIPWAY_PORT: String(server.port),
-              SLIPWAY_DATA: join(folder, 'second'),
-              SLIPWAY_AGENT: 'off',
-            },
+  test('kill -9 of the server loses nothing, leaves containers running, and takes them over without duplicates', async () => {
+    const before = (await runningTasks())
+      .map((task) => ({ arn: task.taskArn, runtimeId: task.containers[0]?.runtimeId }))
+      .sort(byArn);
+    const { imageIds } = await aws.json<{ imageIds: unknown[] }>(['ecr', 'list-images', '--repository-name', 'web']);
+    await server.stop('SIGKILL');
+    for (const { runtimeId } of before)
+      expect(await docker.check(['inspect', '-f', '{{.State.Running}}', runtimeId ?? ''])).toBe('true');
+    await server.start();
+    await until('the agent to reconnect', 30_000, async () => {
+      const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>([
+        'ecs',
+        'list-container-instances',
+      ]);
+      expect(containerInstanceArns).toHaveLength(1);
+      const { containerInstances } = await aws.json<{
+        containerInstances: { agentConnected: boolean; runningTasksCount: number }[];
+      }>([...['ecs', 'describe-container-instances', '--container-instances', ...containerInstanceArns]]);
+      return containerInstances[0]?.agentConnected && containerInstances[0].runningTasksCount === 2;
+    });
+    // Long enough for a second set of tasks to have been started, if anything were to.
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    const after = (await runningTasks())
+      .map((task) => ({ arn: task.taskArn, runtimeId: task.containers[0]?.runtimeId }))
+      .sort(byArn);
+    expect(after).toEqual(before);
+    expect(
+      (await aws.json<{ imageIds: unknown[] }>(['ecr', 'list-images', '--repository-name', 'web'])).imageIds,
+    ).toEqual(imageIds);
+    await stable();
+  });
+
+  test('after the restart a push still rolls the service', async () => {
+    await push('three');
+    await until('the new page', 60_000, async () => {
+      const pages = await served();
+      return pages.length === 2 && pages.every((text) => text === 'three');
+    });
+    await stable();
+  });
+
+  test('slipway follow --off stops following, and explain says what the service does', async () => {
+    const env = { ...server.aws(), SLIPWAY_DATA: server.data };
+    const slipway = join(import.meta.dirname, '..', 'bin', 'slipway');
+    expect(await check(slipway, ['follow', 'default/web', '--off'], { env })).toContain('follows nothing');
+    const report = JSON.parse(await check(slipway, ['explain', 'default/web', '--output', 'json'], { env })) as {
+      verdict: string;
+    };
+    expect(report.verdict).toMatch(/^steady, 2 tasks/);
+    const missingService = await run(slipway, ['explain', 'default/nothing'], { env });
+    expect(missingService).toMatchObject({
+      code: 1,
+      stderr: 'slipway: there is no service nothing in the cluster default\n',
+    });
+  });
+
+  test('run-task starts a standalone task, stop-task stops it', async () => {
+    const { tasks } = await aws.json<{ tasks: Task[] }>([
+      'ecs',
+      'run-task',
+      '--task-definition',
+      'web',
+      '--started-by',
+      'e2e',
+    ]);
+    const arn = tasks[0]?.taskArn ?? '';
+    await until('the task to run', 30_000, async () => {
+      const answer = await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', arn]);
+      return answer.tasks[0]?.lastStatus === 'RUNNING';
+    });
+    await aws.json(['ecs', 'stop-task', '--task', arn, '--reason', 'enough']);
+    const stopped = await until('the task to stop', 30_000, async () => {
+      const answer = await aws.json<{ tasks: (Task & { stopCode: string; stoppedReason: string })[] }>([
+        'ecs',
+        'describe-tasks',
+        '--tasks',
+        arn,
+      ]);
+      return answer.tasks[0]?.lastStatus === 'STOPPED' ? answer.tasks[0] : undefined;
+    });
+    expect(stopped).toMatchObject({ stopCode: 'UserInitiated', stoppedReason: 'enough' });
+  });
+
+  test('a task that fits nowhere says why in the events of its service', async () => {
+    await aws.json([
+      'ecs',
+      'register-task-definition',
+      '--cli-input-json',
+      JSON.stringify({ ...taskDefinition(image), family: 'huge', cpu: '131072', memory: '512' }),
+    ]);
+    await aws.json([
+      'ecs',
+      'create-service',
+      '--service-name',
+      'huge',
+      '--task-definition',
+      'huge',
+      '--desired-count',
+      '1',
+    ]);
+    const message = await until('the event', 20_000, async () => {
+      const { services } = await aws.json<{ services: [Service] }>(['ecs', 'describe-services', '--services', 'huge']);
+      return services[0].events.find((event) => event.message.includes('unable to place'))?.message;
+    });
+    expect(message).toMatch(
+      /^\(service huge\) was unable to place a task because no container instance met all of its requirements\..*CPU/,
+    );
+    await aws.json(['ecs', 'delete-service', '--service', 'huge', '--force']);
+  });
+
+  test('the service is scaled down and deleted, and its containers are gone', async () => {
+    const ids = (await runningTasks()).map((task) => task.containers[0]?.runtimeId ?? '');
+    await aws.json(['ecs', 'update-service', '--service', 'web', '--desired-count', '0']);
+    await stable();
+    await aws.json(['ecs', 'delete-service', '--service', 'web']);
+    await until('the service to be inactive', 30_000, async () => (await describeService()).status === 'INACTIVE');
+    for (const id of ids) {
+      const state = await docker.run(['inspect', '-f', '{{.State.Running}}', id]);
+      expect(state.code === 0 ? state.stdout.trim() : 'false').toBe('false');
+    }
+  });
+
+  test('SIGTERM stops the server cleanly and a second start has everything', async () => {
+    expect(await server.stop('SIGTERM')).toBe(0);
+    await server.start();
+    const { repositories } = await aws.json<{ repositories: unknown[] }>(['ecr', 'describe-repositories']);
+    expect(repositories).toHaveLength(1);
+  });
+
+  test('a taken port is said so, with exit code 1 and no stack trace', async () => {
+    const second = await new Promise<{ code: number | null; stderr: string }>((resolve) => {
+      const child = execFile(
+        process.execPath,
+        [join(import.meta.dirname, '..', 'cli', 'main.ts'), 'serve'],
+        {
+          env: {
+            ...process.env,
+            SLIPWAY_PORT: String(server.port),
+            SLIPWAY_DATA: join(folder, 'second'),
+            SLIPWAY_AGENT: 'off',
           },
-          (_error, _stdout, stderr) => resolve({ code: child.exitCode, stderr }),
-        );
-      });
-      expect(second.code).toBe(1);
-      expect(second.stderr).toMatch(new RegExp(`port ${server.port} .*(taken|in use)`));
-      expect(second.stderr).not.toMatch(/\n\s+at /);
+        },
+        (_error, _stdout, stderr) => resolve({ code: child.exitCode, stderr }),
+      );
     });
-  },
-);
+    expect(second.code).toBe(1);
+    expect(second.stderr).toMatch(new RegExp(`port ${server.port} .*(taken|in use)`));
+    expect(second.stderr).not.toMatch(/\n\s+at /);
+  });
+}
 
 function byArn(a: { readonly arn: string }, b: { readonly arn: string }): number {
   return a.arn < b.arn ? -1 : 1;

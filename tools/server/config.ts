@@ -29,12 +29,16 @@ export interface ServerConfig {
       };
   /** `auto`: run an agent when a Docker engine answers. */
   readonly agent: 'auto' | 'off';
+  /** Whether that agent serves task roles and metadata to containers where it can. */
+  readonly taskEndpoint: 'auto' | 'off';
   /** Processes that answer requests on the one port. Default: as many as there are cores. */
   readonly workers: number;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   /** Seconds after RUNNING at which a task that nothing checks counts as healthy. ECS: 40. */
   readonly healthyAfterSeconds: number;
   readonly tls: { readonly certificate: string; readonly key: string } | undefined;
+  /** Modules of placement plug-ins, as `import` names them. */
+  readonly placementPlugins: readonly string[];
   /** CIDR ranges of private addresses that webhooks, OIDC providers, scanners and upstreams may be in. Default: none. */
   readonly outboundAllow: readonly string[];
   /** Listening beyond loopback without TLS must be asked for. */
@@ -47,6 +51,17 @@ export class ConfigError extends Error {
 }
 
 const host = z.string().regex(/^[A-Za-z0-9._:-]+$/, 'must be a host name or address');
+
+/** Comma-separated names. */
+const list = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== ''),
+  );
 
 const schema = z.object({
   SLIPWAY_HOST: host.default('127.0.0.1'),
@@ -62,16 +77,7 @@ const schema = z.object({
     .default('us-east-1'),
   SLIPWAY_KEY_FILE: z.string().min(1).optional(),
   SLIPWAY_CREDENTIALS_FILE: z.string().min(1).optional(),
-  SLIPWAY_ENDPOINTS: z
-    .string()
-    .default('')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((name) => name.trim())
-        .filter((name) => name !== ''),
-    )
-    .pipe(z.array(host)),
+  SLIPWAY_ENDPOINTS: list.pipe(z.array(host)),
   SLIPWAY_RECORDS: z
     .string()
     .regex(/^(sqlite|rediss?:\/\/.+)$/, 'must be "sqlite" or a redis:// URL')
@@ -86,21 +92,14 @@ const schema = z.object({
   SLIPWAY_S3_ACCESS_KEY_ID: z.string().min(1).optional(),
   SLIPWAY_S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
   SLIPWAY_AGENT: z.enum(['auto', 'off']).default('auto'),
+  SLIPWAY_TASK_ENDPOINT: z.enum(['auto', 'off']).default('auto'),
   SLIPWAY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
   SLIPWAY_LOG: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   SLIPWAY_HEALTHY_AFTER_SECONDS: z.coerce.number().min(0).max(3600).default(40),
   SLIPWAY_TLS_CERTIFICATE: z.string().min(1).optional(),
   SLIPWAY_TLS_KEY: z.string().min(1).optional(),
-  SLIPWAY_OUTBOUND_ALLOW: z
-    .string()
-    .default('')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((range) => range.trim())
-        .filter((range) => range !== ''),
-    )
-    .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()], 'must be CIDR ranges, comma-separated'))),
+  SLIPWAY_PLACEMENT_PLUGINS: list,
+  SLIPWAY_OUTBOUND_ALLOW: list.pipe(z.array(z.union([z.cidrv4(), z.cidrv6()], 'must be CIDR ranges, comma-separated'))),
   SLIPWAY_ALLOW_PLAIN_HTTP: z.enum(['true', 'false']).default('false'),
 });
 
@@ -167,6 +166,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
             secretAccessKey: env.SLIPWAY_S3_SECRET_ACCESS_KEY ?? '',
           },
     agent: env.SLIPWAY_AGENT,
+    taskEndpoint: env.SLIPWAY_TASK_ENDPOINT,
     workers: env.SLIPWAY_WORKERS ?? availableParallelism(),
     logLevel: env.SLIPWAY_LOG,
     healthyAfterSeconds: env.SLIPWAY_HEALTHY_AFTER_SECONDS,
@@ -174,6 +174,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
       env.SLIPWAY_TLS_CERTIFICATE !== undefined && env.SLIPWAY_TLS_KEY !== undefined
         ? { certificate: env.SLIPWAY_TLS_CERTIFICATE, key: env.SLIPWAY_TLS_KEY }
         : undefined,
+    placementPlugins: env.SLIPWAY_PLACEMENT_PLUGINS,
     outboundAllow: env.SLIPWAY_OUTBOUND_ALLOW,
     allowPlainHttp: env.SLIPWAY_ALLOW_PLAIN_HTTP === 'true',
   };

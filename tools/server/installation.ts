@@ -1,6 +1,8 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Registry } from '@prometheus-io/client';
 import { AuditFile } from '@slipway/auth/audit';
 import { createGateway, type GatewayRoute, type Listening } from '@slipway/auth/gateway';
@@ -14,6 +16,7 @@ import { createAgentControl } from '@slipway/scheduler/acs';
 import { createCluster } from '@slipway/scheduler/cluster';
 import { type ControlPlane, createControlPlane } from '@slipway/scheduler/control';
 import { createEcs } from '@slipway/scheduler/ecs';
+import { loadPlacementPlugins } from '@slipway/scheduler/placement';
 import { createTriggers } from '@slipway/scheduler/triggers';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage, type Storage } from '@slipway/storage/engine';
@@ -84,6 +87,12 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
   const images = openImages({ records, blobs: storage.blobs, clock, random });
 
   const lookup = imageLookup(images);
+  // A plug-in is named as `import` names it from the folder the server is started in.
+  const { resolve } = createRequire(join(process.cwd(), 'package.json'));
+  const plugins = await loadPlacementPlugins(
+    config.placementPlugins,
+    (name) => import(pathToFileURL(resolve(name)).href),
+  );
 
   const listening: { current?: Listening } = {};
   const ownHost = (host: string): boolean => isOwnHost(host, config, listening.current);
@@ -95,7 +104,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     accounts: [config.account],
     images: lookup,
     ownHost,
-    placement: { seed: randomInt(2 ** 31) },
+    placement: { seed: randomInt(2 ** 31), stopwatch: () => performance.now(), ...plugins },
     reconciler: { healthyAfterRunning: config.healthyAfterSeconds * 1000 },
   });
   opened.defer(() => control.stop());
@@ -114,6 +123,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
         });
         return { ...session, expiresAt: session.expiration.getTime() };
       },
+      revokeTaskCredentials: (accessKeyId) => identity.revokeSession(accessKeyId),
     }),
     (it) => it.close(),
   );

@@ -10,6 +10,7 @@ export interface LocalAgentOptions {
   readonly account: string;
   readonly identity: Identity;
   readonly dataDir: string;
+  readonly taskEndpoint: 'auto' | 'off';
   readonly log: Logger;
 }
 
@@ -21,6 +22,7 @@ export function startLocalAgent(options: LocalAgentOptions): { stop(): Promise<v
     cluster: 'default',
     credentials: instanceCredentials(options),
     dataDir: options.dataDir,
+    taskEndpoint: options.taskEndpoint,
     log: options.log,
   });
   agent

@@ -54,7 +54,14 @@ export class ServerProcess {
   /** Starts the process and waits until it serves. */
   async start(timeout = 30_000): Promise<void> {
     const child = spawn(process.execPath, [main, 'serve'], {
-      env: { ...process.env, SLIPWAY_PORT: String(this.port), SLIPWAY_DATA: this.data, ...this.#env },
+      env: {
+        ...process.env,
+        SLIPWAY_PORT: String(this.port),
+        SLIPWAY_DATA: this.data,
+        // One agent of a machine can have it: the test that needs it says so.
+        SLIPWAY_TASK_ENDPOINT: 'off',
+        ...this.#env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
