@@ -1,5 +1,6 @@
 import { type Authorizer, GatewayError, type WebRoute, type WebService } from '@slipway/auth/gateway';
 import { createResources, type Images } from '../images/index.ts';
+import { createTemplates } from '../templates/index.ts';
 import { blobRoute } from './blobs.ts';
 import { renderError } from './errors.ts';
 import { empty, type Surroundings } from './exchange.ts';
@@ -23,7 +24,12 @@ export interface DistributionOptions {
 /** The OCI Distribution API (specification 1.1 and what its main branch adds) under `/v2/`. */
 export function createDistribution(options: DistributionOptions): WebService {
   const resources = createResources(options.images, options.region);
-  const surroundings: Surroundings = { ...options, resources, redirects: options.redirects };
+  const surroundings: Surroundings = {
+    ...options,
+    resources,
+    redirects: options.redirects,
+    templates: createTemplates(options.images),
+  };
   return {
     name: 'distribution',
     prefix: '/v2/',

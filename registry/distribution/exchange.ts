@@ -8,6 +8,7 @@ import {
   type RepositoryRecord,
   type Resources,
 } from '../images/index.ts';
+import type { Templates } from '../templates/index.ts';
 import type { Redirects } from './redirects.ts';
 
 /** What the routes share. */
@@ -18,6 +19,7 @@ export interface Surroundings {
   /** The account whose repositories callers without an account see. */
   readonly defaultAccount: string;
   readonly redirects: Redirects | undefined;
+  readonly templates: Templates;
 }
 
 /** The account whose registry a call is about: there is one registry per account, and callers work in their own. */
@@ -59,7 +61,7 @@ export async function repositoryForPush(
       `The repository '${name}' does not exist, and you are not allowed to create it (ecr:CreateRepository).`,
     );
   }
-  await repositories.ensure(account, { name }, call.principal.arn);
+  await surroundings.templates.ensure(account, name, 'CREATE_ON_PUSH', call.principal.arn);
   return name;
 }
 

@@ -5,11 +5,14 @@ import { imageOperations } from './images.ts';
 import { layerOperations } from './layers.ts';
 import { lifecycleOperations } from './lifecycle.ts';
 import { policyOperations } from './policies.ts';
+import { pullTimeOperations } from './pull-times.ts';
 import { registryOperations } from './registry.ts';
 import { repositoryOperations } from './repositories.ts';
+import { signingOperations } from './signing.ts';
 import type { EcrOptions, Surroundings } from './surroundings.ts';
 import { storageClassOperations } from './storage-class.ts';
 import { tagOperations } from './tags.ts';
+import { templateOperations } from './templates.ts';
 
 /** The Amazon ECR API. An operation that is not in one of these tables does not exist here, and the gateway says so. */
 export function createEcr(options: EcrOptions): ServiceDefinition {
@@ -28,6 +31,9 @@ export function createEcr(options: EcrOptions): ServiceDefinition {
       ...storageClassOperations(surroundings),
       ...tagOperations(surroundings),
       ...registryOperations(surroundings),
+      ...templateOperations(surroundings),
+      ...pullTimeOperations(surroundings),
+      ...signingOperations(surroundings),
     },
   });
 }

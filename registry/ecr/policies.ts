@@ -18,7 +18,7 @@ export function policyOperations(surroundings: Surroundings) {
         const target = targetOf(input, call);
         const { account, name } = target;
         await repositories.get(account, name);
-        const policy = await checked(surroundings, input.policyText ?? '');
+        const policy = await checkedPolicy(surroundings, input.policyText ?? '');
         if (input.force !== true) await refuseLockOut(surroundings, target, policy, call);
         await repositories.update(account, name, (repository) => ({ ...repository, policy }));
         return { registryId: account, repositoryName: name, policyText: input.policyText };
@@ -52,7 +52,7 @@ export function policyOperations(surroundings: Surroundings) {
     PutRegistryPolicy: operation({
       access: onRegistry('PutRegistryPolicy'),
       handle: async (input: sdk.PutRegistryPolicyCommandInput, call) => {
-        const policy = await checked(surroundings, input.policyText ?? '');
+        const policy = await checkedPolicy(surroundings, input.policyText ?? '');
         await repositories.updateRegistry(call.account, (registry) => ({ ...registry, policy }));
         return { registryId: call.account, policyText: input.policyText };
       },
@@ -95,7 +95,7 @@ const noRegistryPolicy = (account: string): AwsError =>
   );
 
 /** Refuses what is no policy, with the reason; returns the text to keep. */
-async function checked(surroundings: Surroundings, text: string): Promise<string> {
+export async function checkedPolicy(surroundings: Surroundings, text: string): Promise<string> {
   if (text === '')
     throw invalidParameter("Invalid parameter at 'PolicyText' failed to satisfy constraint: 'must not be empty'");
   parsePolicy(text, 'resource');

@@ -1,0 +1,7 @@
+export {
+  createTemplates,
+  type CreationReason,
+  type CreationTemplate,
+  longestPrefix,
+  type Templates,
+} from './templates.ts';
