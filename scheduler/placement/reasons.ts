@@ -1,5 +1,6 @@
 /** Why a request cannot be placed, in the words ECS uses and in one sentence. */
 import { type Cluster, removed } from './cluster.ts';
+import { contradiction } from './contradiction.ts';
 import { cause, type Request } from './request.ts';
 import type { Unplaceable } from './types.ts';
 
@@ -143,5 +144,12 @@ function impossibility(cluster: Cluster, request: Request): string | undefined {
     return `It can never fit: the largest instance has ${most('memory')} MiB in total.`;
   }
   if (shape.gpus > most('gpus')) return `It can never fit: the largest instance has ${most('gpus')} GPUs in total.`;
+  const conditions = (request.filter?.parts ?? []).flatMap(({ condition }) =>
+    condition.kind === 'check' ? [] : [condition],
+  );
+  const attribute = contradiction(conditions);
+  if (attribute !== undefined) {
+    return `The constraints contradict each other: attribute:${attribute} cannot be everything they ask.`;
+  }
   return undefined;
 }
