@@ -1,43 +1,62 @@
-/** Which slots changed, in order. Readers keep a cursor and catch up when they are asked; nobody is notified. */
+/**
+ * Which slots changed, the latest change of each: a list of slots in order of their last change. Readers keep a cursor and
+ * catch up when they are asked, visiting each changed slot once, however often it changed; nothing is ever too old.
+ *
+ *     for (let slot = log.newest; slot !== -1 && log.changedAt[slot]! >= cursor; slot = log.older[slot]!) ...
+ */
 export class ChangeLog {
-  /** The position after the newest entry; positions only grow. */
+  /** The position the next change gets; positions only grow. */
   end = 0;
-  readonly #entries: Int32Array;
-  readonly #mask: number;
-  #latest: Float64Array;
+  /** The slot that changed last, or -1. */
+  newest = -1;
+  /** Per slot: the slot that changed before it, or -1. */
+  older: Int32Array;
+  /** Per slot: the position of its last change, or -1. */
+  changedAt: Float64Array;
+  #newer: Int32Array;
 
-  /** `size` is how many entries are kept, a power of two. */
-  constructor(size: number, slots: number) {
-    this.#entries = new Int32Array(size);
-    this.#mask = size - 1;
-    this.#latest = new Float64Array(slots).fill(-1);
+  constructor(slots: number) {
+    this.older = new Int32Array(slots).fill(-1);
+    this.#newer = new Int32Array(slots).fill(-1);
+    this.changedAt = new Float64Array(slots).fill(-1);
   }
 
   append(slot: number): void {
-    this.#entries[this.end & this.#mask] = slot;
-    this.#latest[slot] = this.end++;
-  }
-
-  /** Whether everything after `cursor` is still there. */
-  reaches(cursor: number): boolean {
-    return this.end - cursor <= this.#entries.length;
-  }
-
-  /** The slot changed at a position, or -1 when a later entry names the same slot: each is visited once. */
-  at(position: number): number {
-    const slot = this.#entries[position & this.#mask]!;
-    return this.#latest[slot] === position ? slot : -1;
+    const { newest } = this;
+    const position = this.end++;
+    if (newest !== slot) {
+      if (this.changedAt[slot] !== -1) this.#unlink(slot);
+      this.older[slot] = newest;
+      this.#newer[slot] = -1;
+      if (newest !== -1) this.#newer[newest] = slot;
+      this.newest = slot;
+    }
+    this.changedAt[slot] = position;
   }
 
   grow(slots: number): void {
-    const latest = new Float64Array(slots).fill(-1);
-    latest.set(this.#latest);
-    this.#latest = latest;
+    const wider = <T extends Int32Array | Float64Array>(array: T, fresh: T): T => {
+      fresh.fill(-1).set(array);
+      return fresh;
+    };
+    this.older = wider(this.older, new Int32Array(slots));
+    this.#newer = wider(this.#newer, new Int32Array(slots));
+    this.changedAt = wider(this.changedAt, new Float64Array(slots));
   }
 
-  /** The slots have been renumbered: what is in the log names the wrong ones. Positions go on, so old cursors are too old. */
+  /** The slots have been renumbered: readers start over, by the cluster's `generation`. */
   restart(): void {
-    this.#latest.fill(-1);
-    this.end += this.#entries.length + 1;
+    this.newest = -1;
+    this.older.fill(-1);
+    this.#newer.fill(-1);
+    this.changedAt.fill(-1);
+  }
+
+  /** Takes a slot that is not the newest out of the list. */
+  #unlink(slot: number): void {
+    const older = this.older[slot]!;
+    const newer = this.#newer[slot]!;
+    this.older[newer] = older;
+    if (older !== -1) this.#newer[older] = newer;
   }
 }

@@ -12,8 +12,6 @@ export interface Tuning {
   readonly blockSize?: number;
   /** Bytes all score indexes may keep; the one unused for longest goes first. Default 256 MiB. */
   readonly scoreBytes?: number;
-  /** Changes the logs keep, a power of two. Default 65536. */
-  readonly logSize?: number;
 }
 
 /** What a class of requests is decided with. A class seen for the first time is decided by looking at every instance. */

@@ -90,7 +90,7 @@ export class Cluster {
   readonly #portSets = new Map<string, ReadonlySet<number>>();
   #groupNumber = 0;
 
-  constructor(logSize: number) {
+  constructor() {
     this.capacity = 64;
     this.status = new Uint8Array(this.capacity);
     this.freeCpu = new Int32Array(this.capacity);
@@ -101,8 +101,8 @@ export class Cluster {
     this.#leftCpu = new Float64Array(this.capacity);
     this.#leftMemory = new Float64Array(this.capacity);
     this.#leftGpus = new Float64Array(this.capacity);
-    this.changes = new ChangeLog(logSize, this.capacity);
-    this.attributeChanges = new ChangeLog(logSize, this.capacity);
+    this.changes = new ChangeLog(this.capacity);
+    this.attributeChanges = new ChangeLog(this.capacity);
   }
 
   upsert(spec: InstanceSpec): void {

@@ -12,10 +12,9 @@ const two = one.flatMap((chain) => strategyChoices.map((strategy) => [...chain, 
 const three = two.flatMap((chain) => strategyChoices.map((strategy) => [...chain, strategy]));
 const chains: readonly (readonly StrategySpec[])[] = [[], ...one, ...two, ...three];
 
-/** Small blocks and a short log, so that small clusters go through splits, merges, evictions and fresh starts. */
+/** Small blocks and little memory, so that small clusters go through splits, merges, evictions and fresh starts. */
 const tuning = (life: number): object => ({
   blockSize: 4,
-  logSize: life % 3 === 0 ? 16 : 65_536,
   scoreBytes: life % 5 === 0 ? 2000 : 2 ** 28,
 });
 
@@ -61,7 +60,6 @@ describe(`the core decides as the oracle (seed ${seed})`, { timeout: decisions }
       steps: 1200,
       instances: 150 + (life % 3) * 100,
       tasks: 300,
-      tuning: { logSize: 1024 },
       ...(life % 2 === 0 ? { strategies: chains[(life * 7) % chains.length]! } : {}),
     }));
     expect(placed).toBeGreaterThan(0.5);

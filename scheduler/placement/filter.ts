@@ -56,12 +56,11 @@ export class Filter {
     const log = this.#readsTasks ? this.#cluster.changes : this.#cluster.attributeChanges;
     if (this.#generation === this.#cluster.generation && this.#cursor === log.end) return;
     const words = this.#cluster.capacity >>> 5;
-    if (this.#generation !== this.#cluster.generation || !log.reaches(this.#cursor) || this.#bits.length !== words) {
+    if (this.#generation !== this.#cluster.generation || this.#bits.length !== words) {
       this.#rebuild(words);
     } else {
-      for (let position = this.#cursor; position < log.end; position++) {
-        const slot = log.at(position);
-        if (slot !== -1) this.#renew(slot);
+      for (let slot = log.newest; slot !== -1 && log.changedAt[slot]! >= this.#cursor; slot = log.older[slot]!) {
+        this.#renew(slot);
       }
     }
     this.#generation = this.#cluster.generation;

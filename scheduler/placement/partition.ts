@@ -27,16 +27,15 @@ export class Partition {
   sync(): void {
     const { attributeChanges: log, generation, capacity, slots } = this.#cluster;
     if (this.#generation === generation && this.#cursor === log.end) return;
-    if (this.#generation !== generation || this.partOf.length !== capacity || !log.reaches(this.#cursor)) {
+    if (this.#generation !== generation || this.partOf.length !== capacity) {
       this.version++;
       this.values = [];
       this.#numbers.clear();
       this.partOf = new Uint16Array(capacity);
       for (let slot = 0; slot < slots; slot++) this.partOf[slot] = this.#partNow(slot);
     } else {
-      for (let position = this.#cursor; position < log.end; position++) {
-        const slot = log.at(position);
-        if (slot !== -1 && this.#cluster.status[slot] !== removed) this.#renew(slot);
+      for (let slot = log.newest; slot !== -1 && log.changedAt[slot]! >= this.#cursor; slot = log.older[slot]!) {
+        if (this.#cluster.status[slot] !== removed) this.#renew(slot);
       }
     }
     this.#seen = slots;

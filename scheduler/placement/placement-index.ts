@@ -58,10 +58,10 @@ class Index implements PlacementIndex {
   #manyGroups = 1024;
 
   constructor(options: PlacementOptions & Tuning) {
-    const { seed, strategies = [], constraints = [], stopwatch, pluginBudgetMs = 20, logSize = 65_536 } = options;
+    const { seed, strategies = [], constraints = [], stopwatch, pluginBudgetMs = 20 } = options;
     const random = seededRandom(seed);
     this.#draw = (count) => Math.floor(random() * count);
-    this.#cluster = new Cluster(logSize);
+    this.#cluster = new Cluster();
     this.#chooser = new Chooser(this.#cluster, this.#draw, options);
     this.#ledger = new PluginLedger(stopwatch, pluginBudgetMs);
     this.#compiler = new Compiler(this.#cluster, this.#ledger, { strategies, constraints });
@@ -151,18 +151,13 @@ class Index implements PlacementIndex {
 
   changesSince(version: string): readonly string[] | undefined {
     const [generation, position = Number.NaN] = version.split('.').map(Number);
-    const { changes, specs } = this.#cluster;
-    if (generation !== this.#cluster.generation || !(changes.end >= position) || !changes.reaches(position)) {
-      return undefined;
-    }
+    const { changes, ids } = this.#cluster;
+    if (generation !== this.#cluster.generation || !(changes.end >= position)) return undefined;
     const changed: string[] = [];
-    for (let at = position; at < changes.end; at++) {
-      const slot = changes.at(at);
-      // An instance that is gone has no name any more: its tasks are checked against an index that does not know it.
-      const id = slot === -1 ? undefined : specs[slot]?.id;
-      if (id !== undefined) changed.push(id);
+    for (let slot = changes.newest; slot !== -1 && changes.changedAt[slot]! >= position; slot = changes.older[slot]!) {
+      changed.push(ids[slot]!);
     }
-    return changed;
+    return changed.reverse();
   }
 
   snapshot(): PlacementSnapshot {

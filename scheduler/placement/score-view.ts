@@ -119,18 +119,15 @@ export class ScoreView {
     if (
       this.#generation !== cluster.generation ||
       this.#scores[0]!.length !== cluster.capacity ||
-      !log.reaches(this.#cursor) ||
-      this.#partVersion !== (this.#partition?.version ?? 0) ||
-      log.end - this.#cursor > cluster.slots
+      this.#partVersion !== (this.#partition?.version ?? 0)
     ) {
       this.#rebuild();
     } else {
       // A plug-in may throw half-way: until everything is done the view is void.
       this.#generation = -1;
       this.#addParts();
-      for (let position = this.#cursor; position < log.end; position++) {
-        const slot = log.at(position);
-        if (slot !== -1) this.#renew(slot);
+      for (let slot = log.newest; slot !== -1 && log.changedAt[slot]! >= this.#cursor; slot = log.older[slot]!) {
+        this.#renew(slot);
       }
     }
     this.#cursor = log.end;

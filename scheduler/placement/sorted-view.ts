@@ -66,17 +66,11 @@ export class SortedView {
   #sync(): void {
     const cluster = this.#cluster;
     const log = cluster.changes;
-    if (
-      this.#generation !== cluster.generation ||
-      this.#keyOf.length !== cluster.capacity ||
-      !log.reaches(this.#cursor) ||
-      log.end - this.#cursor > cluster.slots
-    ) {
+    if (this.#generation !== cluster.generation || this.#keyOf.length !== cluster.capacity) {
       this.#rebuild();
     } else {
-      for (let position = this.#cursor; position < log.end; position++) {
-        const slot = log.at(position);
-        if (slot !== -1) this.#renew(slot);
+      for (let slot = log.newest; slot !== -1 && log.changedAt[slot]! >= this.#cursor; slot = log.older[slot]!) {
+        this.#renew(slot);
       }
     }
     this.#cursor = log.end;

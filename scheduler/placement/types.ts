@@ -160,7 +160,7 @@ export interface PlacementIndex {
   free(instanceId: string): { readonly cpu: number; readonly memory: number; readonly gpus: number } | undefined;
   /** A mark in the journal; grows with every change. */
   readonly version: string;
-  /** The instances that changed (themselves or their tasks) since the mark; undefined when that is too long ago. */
+  /** The instances that changed (themselves or their tasks) since the mark; removed ones included. Undefined: all may have, start over. */
   changesSince(version: string): readonly string[] | undefined;
   /** One task on every ACTIVE instance that meets the constraints (semantics of schedulingStrategy DAEMON). */
   daemon(request: PlacementRequest): DaemonPlan;
