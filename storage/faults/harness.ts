@@ -75,17 +75,22 @@ export class Writer {
 /** What is wrong with a storage after a fault: acknowledged and lost, or visible by half. Empty when all is well. */
 export async function damage(storage: Storage, acknowledged: readonly Acknowledged[]): Promise<readonly string[]> {
   const found: string[] = [];
-  for (const { pair, blob } of acknowledged) {
-    if (pair !== undefined) {
-      const rows = await storage.records.getMany('faults', [`a/${pair}`, `b/${pair}`]);
-      if (rows.size < 2) found.push(`acknowledged and lost: pair ${pair}`);
-    }
-    if (blob !== undefined && (await storage.records.get('faults', `blob/${blob.generation}`)) === undefined) {
-      found.push(`acknowledged and lost: the row of blob ${blob.generation}`);
-    }
-    if (blob !== undefined) found.push(...(await blobDamage(storage, blob)));
+  for (let from = 0; from < acknowledged.length; from += 100) {
+    const some = acknowledged.slice(from, from + 100);
+    found.push(...(await Promise.all(some.map((write) => damageOf(storage, write)))).flat());
   }
   return found;
+}
+
+async function damageOf(storage: Storage, { pair, blob }: Acknowledged): Promise<readonly string[]> {
+  if (pair !== undefined) {
+    const rows = await storage.records.getMany('faults', [`a/${pair}`, `b/${pair}`]);
+    return rows.size === 2 ? [] : [`acknowledged and lost: pair ${pair}`];
+  }
+  if (blob === undefined) return [];
+  const row = await storage.records.get('faults', `blob/${blob.generation}`);
+  const lost = row === undefined ? [`acknowledged and lost: the row of blob ${blob.generation}`] : [];
+  return [...lost, ...(await blobDamage(storage, blob))];
 }
 
 /** Looks at everything that is there, acknowledged or not: pairs without their half or event, rows without their blob. */
