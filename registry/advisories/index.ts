@@ -1,8 +1,16 @@
 export { type Advisories, AdvisoriesUnusable, openAdvisories } from './database.ts';
 export { type Match, matchPackages } from './match.ts';
-export { type Advisory, normalEcosystem } from './osv.ts';
+export { type Advisory, normalEcosystem, parseOsv } from './osv.ts';
 export type { Package } from './package.ts';
-export { compareSeverity, type Score, severities, type Severity, severityOfScore, severityOfWord } from './severity.ts';
+export {
+  compareSeverity,
+  type Score,
+  scoreOf,
+  severities,
+  type Severity,
+  severityOfScore,
+  severityOfWord,
+} from './severity.ts';
 export {
   type Fetch,
   updateAdvisories,
