@@ -14,7 +14,7 @@ export interface Tuning {
   readonly scoreBytes?: number;
 }
 
-/** What a class of requests is decided with. A class seen for the first time is decided by looking at every instance. */
+/** What a class of requests is decided with. */
 export interface Decider {
   /** The first of the requests that share it: alike in everything that decides, but not always of the same group. */
   readonly request: Request;
@@ -31,6 +31,8 @@ export class Chooser {
   readonly #scoreBytes: number;
   readonly #sorted = new Map<string, SortedView>();
   readonly #deciders = new Map<string, Decider>();
+  /** Those whose score index is kept. */
+  readonly #opened = new Set<Decider>();
   readonly #partitions = new Map<string, Partition>();
   #tick = 0;
   #bytes = 0;
@@ -60,11 +62,10 @@ export class Chooser {
     const { request, kind } = decider;
     request.filter?.sync();
     if (kind === 'sorted') return (decider.view as SortedView).choose(request);
-    const seen = decider.lastUsed > 0;
-    decider.lastUsed = ++this.#tick;
-    if (kind === 'scan' || !seen || request.spreadColumns.some(({ values }) => values.length > widest)) {
+    if (kind === 'scan' || request.spreadColumns.some(({ values }) => values.length > widest)) {
       return chooseByScan(this.#cluster, request, this.#draw);
     }
+    decider.lastUsed = ++this.#tick;
     decider.view ??= this.#openScored(decider);
     return (decider.view as ScoreView).choose(this.#draw);
   }
@@ -77,6 +78,7 @@ export class Chooser {
   /** Forgets every index: groups have been forgotten, which they name. */
   clear(): void {
     this.#deciders.clear();
+    this.#opened.clear();
     this.#bytes = 0;
   }
 
@@ -105,6 +107,7 @@ export class Chooser {
     owner.bytes = view.bytes;
     this.#bytes += view.bytes;
     while (this.#bytes > this.#scoreBytes && this.#evict()) {}
+    this.#opened.add(owner);
     return view;
   }
 
@@ -123,10 +126,11 @@ export class Chooser {
   /** Drops the index unused for longest; returns whether there was one. */
   #evict(): boolean {
     let oldest: Decider | undefined;
-    for (const decider of this.#deciders.values()) {
-      if (decider.view !== undefined && (oldest === undefined || decider.lastUsed < oldest.lastUsed)) oldest = decider;
+    for (const decider of this.#opened) {
+      if (oldest === undefined || decider.lastUsed < oldest.lastUsed) oldest = decider;
     }
     if (oldest === undefined) return false;
+    this.#opened.delete(oldest);
     this.#bytes -= oldest.bytes;
     oldest.view = undefined;
     return true;

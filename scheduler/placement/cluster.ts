@@ -242,7 +242,7 @@ export class Cluster {
     let counts = group.perValue.get(column);
     if (counts === undefined) {
       counts = [];
-      for (let slot = 0; slot < this.slots; slot++) {
+      for (let slot = 0; group.tasks > 0 && slot < this.slots; slot++) {
         const tasks = this.status[slot] === removed ? 0 : group.perSlot.get(slot);
         if (tasks > 0) bump(counts, column.bySlot[slot]!, tasks);
       }
