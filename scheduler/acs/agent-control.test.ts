@@ -15,6 +15,7 @@ import { keysOf, region, silent, TestControlPlane, until } from '../agent/test-b
 import { clusterKeys } from '../state/index.ts';
 
 import { ConnectionSweeper, serverSilence } from './connections.ts';
+import { credentialMargin } from './credentials.ts';
 import type { AcsTask } from './messages.ts';
 
 interface Frame {
@@ -110,7 +111,7 @@ describe('the control plane, seen by agents', { timeout: 30_000 }, () => {
   };
   const connect = (
     instance: string,
-    more: { who?: 'one' | 'two'; seqNum?: string; kind?: 'acs' | 'tcs' } = {},
+    more: { who?: 'one' | 'two'; seqNum?: string; kind?: 'acs' | 'tcs'; plane?: TestControlPlane } = {},
   ): Peer => {
     const { who = 'one', seqNum = '1', kind = 'acs' } = more;
     const query =
@@ -132,7 +133,7 @@ describe('the control plane, seen by agents', { timeout: 30_000 }, () => {
             containerInstance: instance,
             dockerVersion: 'DockerVersion: 20.10',
           };
-    const peer = new Peer(plane, who, `/agent/${kind}/ws`, query);
+    const peer = new Peer(more.plane ?? plane, who, `/agent/${kind}/ws`, query);
     peers.push(peer);
     return peer;
   };
@@ -452,6 +453,46 @@ describe('the control plane, seen by agents', { timeout: 30_000 }, () => {
     const task = await plane.place(await simple(), instance);
     await peer.payload(task.arn, 'RUNNING');
     expect(peer.closed).toBeUndefined();
+  });
+
+  test('credentials of a task keep their id, are renewed before they end, and end with the task', async () => {
+    let issued = 0;
+    const revoked: string[] = [];
+    await using roles = await TestControlPlane.open({
+      taskCredentials: (roleArn, taskArn) => {
+        issued += 1;
+        return Promise.resolve({
+          accessKeyId: `KEY${issued}`,
+          secretAccessKey: `${roleArn} ${taskArn}`,
+          sessionToken: 'token',
+          // The first ones come near their end a moment after they were sent.
+          expiresAt: Date.now() + credentialMargin + (issued === 1 ? 500 : 3_600_000),
+        });
+      },
+      revokeTaskCredentials: (accessKeyId) => Promise.resolve(void revoked.push(accessKeyId)),
+    });
+    const { containerInstance } = await roles.client('one').send(new RegisterContainerInstanceCommand(resources(2048)));
+    const instance = containerInstance?.containerInstanceArn ?? '';
+    const definition = await roles.register({
+      taskRoleArn: 'arn:aws:iam::000000000000:role/app',
+      containerDefinitions: [{ name: 'main', image: 'web', memory: 32 }],
+    });
+    const task = await roles.place(definition, instance);
+    const peer = connect(instance, { plane: roles });
+    const { frame, task: sent } = await peer.payload(task.arn, 'RUNNING');
+    peer.send('AckRequest', { messageId: frame.message.messageId });
+    expect(sent.roleCredentials).toMatchObject({ accessKeyId: 'KEY1', roleArn: 'arn:aws:iam::000000000000:role/app' });
+    expect(sent.roleCredentials?.credentialsId).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+
+    const renewal = await peer.frame('IAMRoleCredentialsMessage');
+    expect(renewal.message).toMatchObject({
+      taskArn: task.arn,
+      roleType: 'TaskApplication',
+      roleCredentials: { credentialsId: sent.roleCredentials?.credentialsId, accessKeyId: 'KEY2' },
+    });
+    await roles.putTask({ ...task, desiredStatus: 'STOPPED', lastStatus: 'STOPPED', version: task.version + 1 });
+    await until(() => (revoked.length > 0 ? true : undefined), 'the end of the credentials');
+    expect(revoked).toEqual(['KEY2']);
   });
 
   test('connections of a server that died are found by the others', async () => {

@@ -28,6 +28,8 @@ export interface AgentControlOptions extends EcsContext {
   readonly credentialIdKey: Uint8Array;
   /** Without it, tasks whose definition names a task role are stopped with a reason; execution roles fall back to the agent's own rights. */
   readonly taskCredentials?: TaskCredentialsPort;
+  /** Ends credentials that {@link taskCredentials} issued, when their task is over. Ending them twice is not an error. */
+  readonly revokeTaskCredentials?: (accessKeyId: string) => Promise<void>;
   /** Hosts in image references that mean this installation, besides the address an agent connects to. */
   readonly registryHosts?: readonly string[];
   /** `ecs.availability-zone` of instances that name none. Default: the region followed by `a`. */

@@ -6,7 +6,7 @@ import type { ClusterWatch } from './cluster-watch.ts';
 import { firstSequence, type InstanceRef } from './connections.ts';
 import type { AgentControlOptions } from './context.ts';
 import { credentialMargin } from './credentials.ts';
-import { type AcsTask, agentMessage, parseFrame } from './messages.ts';
+import { type AcsCredentials, type AcsTask, agentMessage, parseFrame } from './messages.ts';
 import { type Destination, type PayloadSource, Unrenderable } from './payloads.ts';
 import { sendMessage, watchLiveness } from './peer.ts';
 import { renderStop } from './render.ts';
@@ -36,9 +36,14 @@ interface Sent {
   readonly messageId: string;
   readonly at: number;
   acknowledged: boolean;
-  /** When credentials in the message end, milliseconds since the epoch. */
-  readonly expiresAt?: number;
+  /** When the first of the credentials that were sent ends, milliseconds since the epoch. */
+  expiresAt: number | undefined;
+  /** When they were last renewed, on the monotonic clock. */
+  renewedAt?: number;
 }
+
+const earliest = (credentials: readonly AcsCredentials[]): number | undefined =>
+  credentials.length === 0 ? undefined : Math.min(...credentials.map(({ expiration }) => Date.parse(expiration)));
 
 /** What a session needs besides the socket. */
 export interface SessionParts {
@@ -143,7 +148,7 @@ export class ControlSession {
   }
 
   async #pass(): Promise<void> {
-    const { ref, watch, connectionId, options } = this.#parts;
+    const { ref, watch, connectionId, options, payloads } = this.#parts;
     const instance = watch.instance(ref.id);
     if (instance?.connectionId !== connectionId || instance.status === 'INACTIVE') {
       // The view may be older than this connection; only a newer generation or the end of the instance counts.
@@ -153,8 +158,13 @@ export class ControlSession {
     }
     const tasks = [...watch.tasks(ref.id)];
     const live = new Set(tasks.map((task) => task.id));
-    for (const id of this.#sent.keys()) if (!live.has(id)) this.#sent.delete(id);
+    for (const id of this.#sent.keys()) {
+      if (live.has(id)) continue;
+      this.#sent.delete(id);
+      await payloads.release(arns.task(options.region, ref.account, ref.cluster, id));
+    }
     await this.#send(tasks.filter((task) => this.#due(task)));
+    for (const task of tasks) if (this.#nearItsEnd(task)) await this.#renew(task);
     const now = options.clock.monotonic();
     if (this.#manifestAt === undefined || now - this.#manifestAt >= timing.manifest) {
       this.#manifestAt = now;
@@ -167,16 +177,43 @@ export class ControlSession {
     const sent = this.#sent.get(task.id);
     if (sent?.desired !== task.desiredStatus) return true;
     const age = clock.monotonic() - sent.at;
-    if (
-      sent.expiresAt !== undefined &&
-      sent.expiresAt - clock.now() < credentialMargin &&
-      age >= timing.renewCredentials
-    )
-      return true;
     // What runs as wanted is told once a connection, so that an agent that lost everything says so.
     if (task.desiredStatus === 'RUNNING' && task.lastStatus === 'RUNNING' && sent.acknowledged) return false;
     const wait = sent.acknowledged ? timing.resendAcknowledged : timing.resendUnacknowledged;
     return age >= wait;
+  }
+
+  /** Whether the credentials that the agent was given for a task are to be replaced now. */
+  #nearItsEnd(task: TaskRecord): boolean {
+    const { clock } = this.#parts.options;
+    const { expiresAt, renewedAt } = this.#sent.get(task.id) ?? {};
+    if (expiresAt === undefined || task.desiredStatus === 'STOPPED') return false;
+    if (expiresAt - clock.now() >= credentialMargin) return false;
+    return renewedAt === undefined || clock.monotonic() - renewedAt >= timing.renewCredentials;
+  }
+
+  async #renew(task: TaskRecord): Promise<void> {
+    const { options, payloads, ref } = this.#parts;
+    const sent = this.#sent.get(task.id);
+    if (sent === undefined) return;
+    sent.renewedAt = options.clock.monotonic();
+    try {
+      const all = await payloads.credentials(task, ref.account);
+      for (const { roleType, ...roleCredentials } of all) {
+        sendMessage(this.#ws, 'IAMRoleCredentialsMessage', {
+          messageId: newEventId(options.random),
+          taskArn: task.arn,
+          taskClusterArn: this.#destination.clusterArn,
+          roleType,
+          roleCredentials,
+        });
+      }
+      sent.expiresAt = earliest(all);
+    } catch (error) {
+      if (!(error instanceof Unrenderable)) throw error;
+      // It runs on with what it has; its role may be allowed again before that ends.
+      options.log.warn({ task: task.arn, reason: error.message }, "cannot renew the credentials of a task's roles");
+    }
   }
 
   async #send(tasks: readonly TaskRecord[]): Promise<void> {
@@ -188,15 +225,12 @@ export class ControlSession {
       const payload = rendered.filter((task) => task !== undefined);
       if (payload.length === 0) continue;
       for (const task of payload) {
-        const expirations = [task.roleCredentials, task.executionRoleCredentials].flatMap((credentials) =>
-          credentials === undefined ? [] : [Date.parse(credentials.expiration)],
-        );
         this.#sent.set(idOf(task.arn), {
           desired: task.desiredStatus,
           messageId,
           at: options.clock.monotonic(),
           acknowledged: false,
-          ...(expirations.length === 0 ? {} : { expiresAt: Math.min(...expirations) }),
+          expiresAt: earliest([task.roleCredentials, task.executionRoleCredentials].flatMap((given) => given ?? [])),
         });
       }
       this.#command('PayloadMessage', messageId, {
@@ -218,7 +252,7 @@ export class ControlSession {
         // It runs on; what cannot be rendered any more is only the reminder.
         options.log.warn({ task: task.arn, reason }, 'cannot describe a running task to its agent');
         const at = options.clock.monotonic();
-        this.#sent.set(task.id, { desired: 'RUNNING', messageId: '', at, acknowledged: true });
+        this.#sent.set(task.id, { desired: 'RUNNING', messageId: '', at, acknowledged: true, expiresAt: undefined });
         return undefined;
       }
       await transformTask(options.records, ref, task.id, (current) =>

@@ -31,7 +31,7 @@ export class RoleCredentialsSource {
     for (const [key, { expiration }] of this.#issued) {
       if (Date.parse(expiration) - clock.now() < credentialMargin) this.#issued.delete(key);
     }
-    const key = `${roleType}\n${taskArn}`;
+    const key = keyOf(taskArn, roleType);
     const known = this.#issued.get(key);
     if (known?.roleArn === roleArn) return known;
     const { expiresAt, ...keys } = await taskCredentials(roleArn, taskArn);
@@ -48,4 +48,16 @@ export class RoleCredentialsSource {
     this.#issued.set(key, issued);
     return issued;
   }
+
+  /** Revokes what this server issued for a task that is over. What another server issued ends by its expiry. */
+  async release(taskArn: string): Promise<void> {
+    for (const roleType of ['TaskApplication', 'TaskExecution'] as const) {
+      const key = keyOf(taskArn, roleType);
+      const issued = this.#issued.get(key);
+      this.#issued.delete(key);
+      if (issued !== undefined) await this.#options.revokeTaskCredentials?.(issued.accessKeyId);
+    }
+  }
 }
+
+const keyOf = (taskArn: string, roleType: AcsCredentials['roleType']): string => `${roleType}\n${taskArn}`;

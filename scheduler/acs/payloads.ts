@@ -6,7 +6,7 @@ import { applyOverrides, bodyOf } from '../tasks/index.ts';
 
 import type { AgentControlOptions } from './context.ts';
 import { RoleCredentialsSource } from './credentials.ts';
-import type { AcsTask } from './messages.ts';
+import type { AcsCredentials, AcsTask } from './messages.ts';
 import { renderTask } from './render.ts';
 
 /** Why a task can never be sent; it is stopped with this as its reason. */
@@ -43,6 +43,33 @@ export class PayloadSource {
    */
   async start(task: TaskRecord, to: Destination): Promise<AcsTask> {
     const definition = await this.#definition(task.taskDefinition, to.account);
+    const { role, execution } = await this.#roleCredentials(task, definition);
+    return renderTask(task, definition, {
+      clusterArn: to.clusterArn,
+      region: this.#options.region,
+      account: to.account,
+      endpoint: to.endpoint,
+      registryHosts: this.#registryHosts,
+      ...(role === undefined ? {} : { roleCredentials: role }),
+      ...(execution === undefined ? {} : { executionRoleCredentials: execution }),
+    });
+  }
+
+  /**
+   * The roles' credentials alone, for a task that its agent runs already.
+   * @throws Unrenderable when a role cannot be assumed any more
+   */
+  async credentials(task: TaskRecord, account: string): Promise<AcsCredentials[]> {
+    const { role, execution } = await this.#roleCredentials(task, await this.#definition(task.taskDefinition, account));
+    return [role, execution].flatMap((credentials) => credentials ?? []);
+  }
+
+  /** Ends the credentials of a task that is over. */
+  release(taskArn: string): Promise<void> {
+    return this.#roles.release(taskArn);
+  }
+
+  async #roleCredentials(task: TaskRecord, definition: TaskDefinitionRecord) {
     const body = applyOverrides(bodyOf(definition), task.overrides as TaskOverride | undefined);
     if (body.taskRoleArn !== undefined && this.#options.taskCredentials === undefined) {
       throw new Unrenderable(
@@ -53,15 +80,7 @@ export class PayloadSource {
       this.#credentials(task, body.taskRoleArn, 'TaskApplication'),
       this.#credentials(task, body.executionRoleArn, 'TaskExecution'),
     ]);
-    return renderTask(task, definition, {
-      clusterArn: to.clusterArn,
-      region: this.#options.region,
-      account: to.account,
-      endpoint: to.endpoint,
-      registryHosts: this.#registryHosts,
-      ...(role === undefined ? {} : { roleCredentials: role }),
-      ...(execution === undefined ? {} : { executionRoleCredentials: execution }),
-    });
+    return { role, execution };
   }
 
   async #credentials(task: TaskRecord, roleArn: string | undefined, type: 'TaskApplication' | 'TaskExecution') {

@@ -24,7 +24,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
     beforeAll(async () => {
       engine = await TestEngine.open();
       registry = await TestRegistry.open(engine.image);
-      plane = await TestControlPlane.open(registry);
+      plane = await TestControlPlane.open({ registry });
       dataDir = await engine.folder();
       agent = plane.agent({ dataDir });
       instance = (await agent.start()).containerInstanceArn;

@@ -11,6 +11,7 @@ import { ControlPlane, Refused, type Registration } from './control-plane.ts';
 import { openDocker } from './docker.ts';
 import { JsonFolder, readJson, writeJson } from './files.ts';
 import { type Host, inspectHost } from './host.ts';
+import { RoleKeys, TaskEndpoint } from './endpoint/index.ts';
 import { Images } from './images.ts';
 import { RegistryLogins } from './logins.ts';
 import { type AgentOptions, type ResolvedOptions, resolveOptions } from './options.ts';
@@ -40,9 +41,17 @@ const identity = z.object({
   registration: z.object({ containerInstanceArn: z.string(), cpu: z.number(), memory: z.number() }).optional(),
   /** The first sequence number of the newest connection that was obeyed. */
   seenSequence: z.number().default(0),
+  /** Makes the ids of containers in metadata paths; hexadecimal. */
+  secret: z.string().length(64),
 });
 
 type Identity = z.infer<typeof identity>;
+
+/** Who is told when something of this host changes; set once there is a connection to tell it on. */
+interface Listeners {
+  health: () => void;
+  endpoint: () => void;
+}
 
 /** An agent that runs beside a Docker engine. It owns `dataDir`; two agents must not share one. */
 export function createAgent(options: AgentOptions): Agent {
@@ -67,23 +76,32 @@ class RunningAgent implements Agent {
 
   async start(): Promise<{ readonly containerInstanceArn: string }> {
     const options = this.#options;
+    const { log } = options;
     await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
     this.#identity = await this.#readIdentity();
     const plane = new ControlPlane(options);
     const reporter = new Reporter({
       clock: options.clock,
       random: options.random,
-      log: options.log,
+      log,
       submit: (report) => plane.submit(report),
     });
-    const logins = new RegistryLogins(options);
-    const engine = this.#engine(this.#identity.agentId, reporter, logins);
-    this.#stoppers = [() => reporter.stop(), () => plane.close(), () => engine.engine.stop()];
+    const keys = new RoleKeys();
+    const { engine, endpoint, onChange } = this.#engine(this.#identity, reporter, keys);
+    this.#stoppers = [() => reporter.stop(), () => plane.close(), () => engine.stop(), () => endpoint?.stop()];
     // Containers are looked after from the first moment, whether or not the control plane can be reached.
-    await engine.engine.start();
-    const { registration, host } = await this.#register(plane);
+    await engine.start();
+    await endpoint?.start();
+    const { registration, host } = await this.#register(endpoint, (found) =>
+      plane.register(found, this.#identity?.registration),
+    );
     this.#stopped.signal.throwIfAborted();
-    this.#connect(plane, registration, host, { reporter, logins, ...engine });
+    // What may be placed here depends on the endpoint.
+    onChange.endpoint = () => {
+      const registered = this.#register(endpoint, (found) => plane.registerAgain(found, registration));
+      this.#loops.push(registered.catch((error: unknown) => log.warn({ error }, 'cannot register what has changed')));
+    };
+    this.#connect(plane, registration, host, { reporter, keys, engine, onChange });
     return { containerInstanceArn: registration.containerInstanceArn };
   }
 
@@ -94,13 +112,29 @@ class RunningAgent implements Agent {
   }
 
   #engine(
-    agentId: string,
+    { agentId, secret }: Identity,
     reporter: Reporter,
-    logins: RegistryLogins,
-  ): { engine: TaskEngine; onChange: { changed: () => void } } {
+    keys: RoleKeys,
+  ): { engine: TaskEngine; endpoint: TaskEndpoint | undefined; onChange: Listeners } {
     const options = this.#options;
-    const { clock, log } = options;
-    const onChange = { changed: (): void => undefined };
+    const { clock, log, allow } = options;
+    const onChange: Listeners = { health: () => undefined, endpoint: () => undefined };
+    const endpoint =
+      options.taskEndpoint === 'off'
+        ? undefined
+        : new TaskEndpoint({
+            docker: this.#docker,
+            clock,
+            log,
+            host: options,
+            secret: Buffer.from(secret, 'hex'),
+            keys,
+            tasks: () => engine.live(),
+            hostNetwork: allow.hostNetwork === true,
+            instanceMetadata: allow.instanceMetadata === true,
+            changed: () => onChange.endpoint(),
+          });
+    const logins = new RegistryLogins(options, keys);
     const engine = new TaskEngine({
       options: {
         clock,
@@ -124,25 +158,26 @@ class RunningAgent implements Agent {
       }),
       files: new JsonFolder(join(options.dataDir, 'tasks')),
       log,
+      endpoint: endpoint ?? { reason: "the agent's option taskEndpoint is off", environment: () => ({}) },
       login: (task, container) => logins.login(task, container),
       report: (report) => {
-        if (report.status === 'STOPPED') logins.forget(report.arn);
+        if (report.status === 'STOPPED') keys.forget(report.arn);
         reporter.report(report);
       },
-      healthChanged: () => onChange.changed(),
+      healthChanged: () => onChange.health(),
       answering: (answering) => {
         log.info({ answering }, answering ? 'the Docker engine answers' : 'the Docker engine is gone; waiting for it');
-        onChange.changed();
+        onChange.health();
       },
     });
-    return { engine, onChange };
+    return { engine, endpoint, onChange };
   }
 
   #connect(
     plane: ControlPlane,
     registration: Registration,
     host: Host,
-    parts: { engine: TaskEngine; onChange: { changed: () => void }; reporter: Reporter; logins: RegistryLogins },
+    parts: { engine: TaskEngine; onChange: Listeners; reporter: Reporter; keys: RoleKeys },
   ): void {
     const options = this.#options;
     const { containerInstanceArn } = registration;
@@ -153,7 +188,7 @@ class RunningAgent implements Agent {
       cluster: options.cluster,
       containerInstanceArn,
       report: (report) => parts.reporter.report(report),
-      learn: (task) => parts.logins.learn(task),
+      learn: (taskArn, type, credentials) => parts.keys.learn(taskArn, type, credentials),
       seenSequence: this.#identity?.seenSequence ?? 0,
       sawGeneration: (seenSequence) => this.#remember({ seenSequence }),
     });
@@ -163,7 +198,7 @@ class RunningAgent implements Agent {
       sampler: new Sampler(this.#docker, options.clock),
       containerInstanceArn,
     });
-    parts.onChange.changed = () => telemetry.changed();
+    parts.onChange.health = () => telemetry.changed();
     const control = new Channel({
       name: 'control',
       options,
@@ -196,11 +231,14 @@ class RunningAgent implements Agent {
       () => control.stop(),
       () => measured.stop(),
     );
-    this.#loops = [control.run(), measured.run()];
+    this.#loops.push(control.run(), measured.run());
   }
 
   /** Tries until the Docker engine and the control plane both answer. */
-  async #register(plane: ControlPlane): Promise<{ registration: Registration; host: Host }> {
+  async #register(
+    endpoint: TaskEndpoint | undefined,
+    register: (host: Host) => Promise<Registration>,
+  ): Promise<{ registration: Registration; host: Host }> {
     const { clock, log, random, reservedMemory, attributes, availabilityZone, allow } = this.#options;
     for (let wait = 250; ; wait = Math.min(wait * 2, 5_000)) {
       this.#stopped.signal.throwIfAborted();
@@ -208,10 +246,12 @@ class RunningAgent implements Agent {
         const host = await inspectHost(this.#docker, {
           attributes,
           privileged: allow.privileged === true,
+          taskRoles: endpoint?.available === true,
+          hostNetwork: allow.hostNetwork === true,
           ...(reservedMemory === undefined ? {} : { reservedMemory }),
           ...(availabilityZone === undefined ? {} : { availabilityZone }),
         });
-        const registration = await plane.register(host, this.#identity?.registration);
+        const registration = await register(host);
         await this.#remember({ registration });
         log.info({ containerInstance: registration.containerInstanceArn }, 'registered');
         return { registration, host };
@@ -224,11 +264,15 @@ class RunningAgent implements Agent {
   }
 
   async #readIdentity(): Promise<Identity> {
+    const { randomBytes } = this.#options;
     const stored = await readJson(this.#identityFile);
-    if (stored !== undefined) return identity.parse(stored);
-    const fresh = { agentId: Buffer.from(this.#options.randomBytes(16)).toString('hex'), seenSequence: 0 };
-    await writeJson(this.#identityFile, fresh);
-    return fresh;
+    const known = identity.parse({
+      agentId: Buffer.from(randomBytes(16)).toString('hex'),
+      secret: Buffer.from(randomBytes(32)).toString('hex'),
+      ...(stored as object | undefined),
+    });
+    await writeJson(this.#identityFile, known);
+    return known;
   }
 
   /** Durable when it resolves; one write at a time. */

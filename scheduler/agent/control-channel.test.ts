@@ -17,10 +17,11 @@ describe("the agent's end of the control connection", () => {
   let applied: AgentTask[];
   let stopped: string[];
   let reports: TaskReport[];
+  let learned: unknown[][];
   let generations: number[];
 
   beforeEach(async () => {
-    [received, applied, stopped, reports, generations] = [[], [], [], [], []];
+    [received, applied, stopped, reports, generations, learned] = [[], [], [], [], [], []];
     server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
     await new Promise((resolve) => server.once('listening', resolve));
     const connected = new Promise<WebSocket>((resolve) => server.once('connection', resolve));
@@ -30,6 +31,7 @@ describe("the agent's end of the control connection", () => {
     const handler = new ControlHandler({
       engine: {
         apply: (task) => Promise.resolve(void applied.push(task)),
+        has: (arn) => arn === 'arn:kept',
         notIn: (wanted) => ['arn:kept', 'arn:unwanted'].filter((arn) => !wanted.has(arn)),
         stopTask: (arn) => Promise.resolve(void stopped.push(arn)),
       },
@@ -37,7 +39,7 @@ describe("the agent's end of the control connection", () => {
       cluster: 'default',
       containerInstanceArn: 'arn:instance',
       report: (report) => reports.push(report),
-      learn: () => undefined,
+      learn: (...learnt) => void learned.push(learnt),
       seenSequence: 3 * 2 ** 20 + 7,
       sawGeneration: (sequence) => Promise.resolve(void generations.push(sequence)),
     });
@@ -111,6 +113,28 @@ describe("the agent's end of the control connection", () => {
     send('TaskStopVerificationAck', { messageId: 'm', stopTasks: [{ taskArn: 'arn:unwanted' }] });
     await until(() => (stopped.length > 0 ? true : undefined), 'a stop');
     expect(stopped).toEqual(['arn:unwanted']);
+  });
+
+  test('takes new credentials of tasks that are here, and only of those', async () => {
+    const roleCredentials = { credentialsId: 'id', accessKeyId: 'A', secretAccessKey: 'S', expiration: 'soon' };
+    send('IAMRoleCredentialsMessage', {
+      messageId: 'foreign',
+      taskArn: 'arn:unknown',
+      roleType: 'TaskApplication',
+      roleCredentials,
+    });
+    send('IAMRoleCredentialsMessage', {
+      messageId: 'm',
+      taskArn: 'arn:kept',
+      roleType: 'TaskApplication',
+      roleCredentials,
+    });
+    expect((await reply('IAMRoleCredentialsAckRequest')).message).toEqual({
+      messageId: 'm',
+      credentialsId: 'id',
+      expiration: 'soon',
+    });
+    expect(learned).toEqual([['arn:kept', 'TaskApplication', { roleArn: '', sessionToken: '', ...roleCredentials }]]);
   });
 
   test('answers heartbeats and survives what it does not know', async () => {

@@ -2,7 +2,8 @@ import type { WebSocket } from 'ws';
 
 import type { Log } from '@slipway/auth/gateway';
 
-import { type AgentTask, brokenTask, serverMessage, taskSchema } from './messages.ts';
+import type { RoleType } from './endpoint/index.ts';
+import { brokenTask, type RoleCredentials, serverMessage, taskSchema } from './messages.ts';
 import type { TaskReport } from './report.ts';
 import type { TaskEngine } from './task-engine.ts';
 
@@ -10,12 +11,13 @@ import type { TaskEngine } from './task-engine.ts';
 const generationOf = (sequence: number): number => Math.floor(sequence / 2 ** 20);
 
 export interface ControlHandlerParts {
-  readonly engine: Pick<TaskEngine, 'apply' | 'notIn' | 'stopTask'>;
+  readonly engine: Pick<TaskEngine, 'apply' | 'has' | 'notIn' | 'stopTask'>;
   readonly log: Log;
   readonly cluster: string;
   readonly containerInstanceArn: string;
   readonly report: (report: TaskReport) => void;
-  readonly learn: (task: AgentTask) => void;
+  /** Takes the credentials of a task's role; they may be newer than those it has. */
+  readonly learn: (taskArn: string, type: RoleType, credentials: RoleCredentials) => void;
   /** The highest sequence number seen by an earlier run. */
   readonly seenSequence: number;
   /** Called when a connection of a newer generation speaks for the first time; resolves when that is durable. */
@@ -66,6 +68,14 @@ export class ControlHandler {
         await this.#payload(message.tasks);
         this.#acknowledge(ws, message.messageId);
         return;
+      case 'IAMRoleCredentialsMessage': {
+        const { messageId, taskArn, roleType, roleCredentials } = message;
+        if (!this.#parts.engine.has(taskArn)) return;
+        this.#parts.learn(taskArn, roleType, roleCredentials);
+        const { credentialsId, expiration } = roleCredentials;
+        this.#send(ws, 'IAMRoleCredentialsAckRequest', { messageId, credentialsId, expiration });
+        return;
+      }
       case 'TaskManifestMessage': {
         if (!(await this.#accepts(ws, message.timeline))) return;
         this.#acknowledge(ws, message.messageId);
@@ -112,7 +122,9 @@ export class ControlHandler {
     for (const status of ['STOPPED', 'RUNNING'] as const) {
       for (const task of good) {
         if (task.desiredStatus !== status) continue;
-        this.#parts.learn(task);
+        if (task.roleCredentials !== undefined) this.#parts.learn(task.arn, 'TaskApplication', task.roleCredentials);
+        if (task.executionRoleCredentials !== undefined)
+          this.#parts.learn(task.arn, 'TaskExecution', task.executionRoleCredentials);
         await this.#parts.engine.apply(task);
       }
     }

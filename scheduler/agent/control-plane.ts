@@ -74,6 +74,20 @@ export class ControlPlane {
     }
   }
 
+  /**
+   * Tells what has changed of a host that is registered.
+   * @throws Refused when the instance is not registered any more, or registering is pointless; anything else may pass
+   */
+  async registerAgain(host: Host, known: Registration): Promise<Registration> {
+    try {
+      await this.#register(host, known.cpu, known.memory, known.containerInstanceArn);
+      return known;
+    } catch (error) {
+      if (isTerminal(error)) throw new Refused(error.message, { cause: error });
+      throw error;
+    }
+  }
+
   /** Where the two WebSockets are. */
   async discover(containerInstanceArn: string): Promise<{ readonly control: string; readonly telemetry: string }> {
     const { endpoint, telemetryEndpoint } = await this.#client.send(

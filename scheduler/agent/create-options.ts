@@ -15,6 +15,8 @@ export interface Placement {
   readonly image: string;
   /** Address that published ports listen on. */
   readonly bindAddress: string;
+  /** The agent's own variables; the task definition cannot set them. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly region: string;
 }
 
@@ -58,7 +60,12 @@ export function createOptions(
   const command = overrides.command ?? container.command;
   const network = host.NetworkMode || task.networkMode || 'bridge';
   const ports = network === 'bridge' || network === 'default' ? container.portMappings : [];
-  const environment: Record<string, string> = { AWS_REGION: at.region, ...container.environment };
+  const environment: Record<string, string> = {
+    AWS_REGION: at.region,
+    AWS_EXECUTION_ENV: 'AWS_ECS_EC2',
+    ...container.environment,
+    ...at.environment,
+  };
   return {
     name: containerName(task, container.name),
     Image: at.image,

@@ -37,6 +37,12 @@ export interface RunnerParts {
   readonly log: Log;
   /** The registry login for a container's image, when it needs one. */
   readonly login: (task: AgentTask, container: AgentContainer) => Promise<RegistryLogin | undefined>;
+  /** What the task endpoint adds to a container's environment. */
+  readonly environment: (
+    task: AgentTask,
+    container: string,
+    credentialsId: string | undefined,
+  ) => Readonly<Record<string, string>>;
   readonly save: (saved: SavedTask) => Promise<void>;
   readonly report: (report: TaskReport) => void;
   readonly healthChanged: () => void;

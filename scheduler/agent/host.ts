@@ -2,6 +2,7 @@ import type { Attribute, Resource } from '@aws-sdk/client-ecs';
 import type Docker from 'dockerode';
 
 import { engineCall } from './docker.ts';
+import { endpointPort } from './endpoint/index.ts';
 
 /** What a host registers with. */
 export interface Host {
@@ -21,12 +22,16 @@ export interface HostOptions {
   readonly availabilityZone?: string;
   /** Whether privileged containers are allowed here. */
   readonly privileged?: boolean;
+  /** Whether tasks get the credentials of their role here. */
+  readonly taskRoles: boolean;
+  /** Whether tasks may be on the host's network. */
+  readonly hostNetwork: boolean;
 }
 
 const mebibyte = 1024 * 1024;
 
 /** Ports of the host that tasks cannot have: SSH, Docker, the agents' own (as amazon-ecs-agent registers them). */
-export const reservedTcpPorts: readonly number[] = [22, 2375, 2376, 51678, 51679];
+export const reservedTcpPorts: readonly number[] = [22, 2375, 2376, 51678, endpointPort];
 
 /** Asks the Docker engine what the host is. @throws EngineUnavailable */
 export async function inspectHost(docker: Docker, options: HostOptions): Promise<Host> {
@@ -71,6 +76,8 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
     capability('logging-driver.none'),
     capability('ecr-auth'),
     ...(options.privileged === true ? [capability('privileged-container')] : []),
+    ...(options.taskRoles ? [capability('task-iam-role')] : []),
+    ...(options.taskRoles && options.hostNetwork ? [capability('task-iam-role-network-host')] : []),
     ...(security.includes('apparmor') ? [capability('apparmor')] : []),
     ...(security.includes('selinux') ? [capability('selinux')] : []),
     ...(info.Plugins?.Volume ?? []).map((driver) => ({ name: `ecs.capability.docker-plugin.${driver}` })),

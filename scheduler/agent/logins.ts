@@ -1,5 +1,6 @@
 import { ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 
+import type { RoleKeys } from './endpoint/index.ts';
 import type { RegistryLogin } from './images.ts';
 import type { AgentContainer, AgentTask, RoleCredentials } from './messages.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -16,19 +17,12 @@ interface Kept {
 export class RegistryLogins {
   readonly #options: ResolvedOptions;
   readonly #kept = new Map<string, Kept>();
-  readonly #roles = new Map<string, RoleCredentials>();
+  readonly #keys: RoleKeys;
 
-  constructor(options: ResolvedOptions) {
+  /** `keys`: those of tasks' execution roles, which their images are pulled with. */
+  constructor(options: ResolvedOptions, keys: RoleKeys) {
     this.#options = options;
-  }
-
-  /** Remembers the credentials of a task's execution role, which its images are pulled with. */
-  learn(task: AgentTask): void {
-    if (task.executionRoleCredentials !== undefined) this.#roles.set(task.arn, task.executionRoleCredentials);
-  }
-
-  forget(taskArn: string): void {
-    this.#roles.delete(taskArn);
+    this.#keys = keys;
   }
 
   /** The login for a container's image; undefined when the payload names none. */
@@ -36,7 +30,7 @@ export class RegistryLogins {
     const authentication = container.registryAuthentication;
     if (authentication === undefined) return undefined;
     const data = authentication.ecrAuthData;
-    const role = data?.useExecutionRole === true ? this.#roles.get(task.arn) : undefined;
+    const role = data?.useExecutionRole === true ? this.#keys.of(task.arn, 'TaskExecution') : undefined;
     const endpoint = data?.endpointOverride ?? this.#options.endpoint;
     const key = [endpoint, data?.registryId ?? '', role?.accessKeyId ?? ''].join(' ');
     const now = this.#options.clock.now();

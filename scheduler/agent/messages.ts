@@ -95,6 +95,8 @@ export const taskSchema = z.object({
   desiredStatus: z.enum(['RUNNING', 'STOPPED']),
   knownStatus: z.string().optional(),
   networkMode: z.string().default('bridge'),
+  launchType: z.string().optional(),
+  serviceName: z.string().optional(),
   cpu: z.number().optional(),
   memory: z.number().optional(),
   pidMode: z.string().optional(),
@@ -121,6 +123,15 @@ export const serverMessage = z.discriminatedUnion('type', [
       messageId: z.string(),
       seqNum: z.number().default(0),
       tasks: z.array(z.unknown()).default([]),
+    }),
+  }),
+  z.object({
+    type: z.literal('IAMRoleCredentialsMessage'),
+    message: z.object({
+      messageId: z.string(),
+      taskArn: z.string(),
+      roleType: z.enum(['TaskApplication', 'TaskExecution']),
+      roleCredentials: credentials,
     }),
   }),
   z.object({

@@ -44,6 +44,12 @@ export interface AgentOptions {
   readonly availabilityZone?: string;
   /** What tasks may have that could let them out of their containers. Default: nothing. */
   readonly allow?: AllowedEscapes;
+  /**
+   * The endpoint at 169.254.170.2, where containers get the credentials of their task role and metadata. `auto`: when the
+   * agent can change the packet filter rules of the Docker engine's network namespace (root, `iptables`) and no other
+   * agent of the machine serves it. Default `auto`.
+   */
+  readonly taskEndpoint?: 'auto' | 'off';
   /** Default `default`: pull, and fall back to the image that is there. Pinned digests are never pulled twice. */
   readonly pullBehavior?: PullBehavior;
   /** Address that published ports listen on. Default `0.0.0.0`. */
@@ -78,6 +84,7 @@ export function resolveOptions(options: AgentOptions): ResolvedOptions {
     attributes: {},
     tags: {},
     allow: {},
+    taskEndpoint: 'auto',
     pullBehavior: 'default',
     bindAddress: '0.0.0.0',
     stopTimeout: 30_000,

@@ -79,8 +79,6 @@ describe('escape flags', () => {
       containers: [{ name: 'main', image: 'web', secrets: [{ name: 'A', valueFrom: 'b' }] }],
     });
     expect(refusal(secret, {}, [])).toMatch(/secrets are not supported/);
-    const roleCredentials = { credentialsId: 'a', accessKeyId: 'b', secretAccessKey: 'c', expiration: '' };
-    expect(refusal(task({}, { roleCredentials }), {}, [])).toMatch(/task roles are not supported/);
     expect(refusal(task({ NetworkMode: 'awsvpc' }), {}, [])).toMatch(/awsvpc is not supported/);
     expect(refusal(task({ NetworkMode: 'container:other' }), {}, [])).toMatch(/is not supported/);
   });
@@ -99,7 +97,13 @@ describe('escape flags', () => {
       image: 'web',
       bindAddress: '0.0.0.0',
       region: 'us-east-1',
+      environment: { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/credentials/mine' },
     });
+    expect(options.Env).toEqual([
+      'AWS_REGION=us-east-1',
+      'AWS_EXECUTION_ENV=AWS_ECS_EC2',
+      'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/v2/credentials/mine',
+    ]);
     expect(options.HostConfig).toEqual({
       NetworkMode: 'bridge',
       PortBindings: {},

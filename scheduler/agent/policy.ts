@@ -15,6 +15,8 @@ export interface AllowedEscapes {
   /** Host devices by path, e.g. `/dev/fuse`. */
   readonly devices?: readonly string[];
   readonly hostNetwork?: boolean;
+  /** The instance metadata service of a cloud (169.254.169.254), which hands out the host's own rights. */
+  readonly instanceMetadata?: boolean;
   readonly hostPid?: boolean;
   readonly hostIpc?: boolean;
   /** `dockerSecurityOptions` as they stand in the task definition. `no-new-privileges` is always allowed. */
@@ -86,9 +88,6 @@ export function refusal(task: AgentTask, allow: AllowedEscapes, guarded: readonl
   for (const volume of task.volumes) {
     const why = refuseVolume(volume, allow, guarded);
     if (why !== undefined) return `volume ${volume.name}: ${why}`;
-  }
-  if (task.roleCredentials !== undefined) {
-    return 'task roles are not supported: this agent has no credentials endpoint. Use a task definition without taskRoleArn.';
   }
   if (task.pidMode === 'host' && allow.hostPid !== true) return denied('pidMode host', 'hostPid');
   if (task.ipcMode === 'host' && allow.hostIpc !== true) return denied('ipcMode host', 'hostIpc');

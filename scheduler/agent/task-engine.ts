@@ -6,6 +6,7 @@ import { containerName, volumeName } from './create-options.ts';
 import { engineCall, EngineError, EngineUnavailable, labels } from './docker.ts';
 import type { EngineOptions, RunnerParts } from './engine-parts.ts';
 import { EngineWatch } from './engine-watch.ts';
+import type { LiveTask, TaskEndpoint } from './endpoint/index.ts';
 import type { JsonFolder } from './files.ts';
 import type { Images, RegistryLogin } from './images.ts';
 import { type AgentContainer, type AgentTask, taskSchema } from './messages.ts';
@@ -21,6 +22,7 @@ export interface TaskEngineParts {
   readonly images: Images;
   readonly files: JsonFolder;
   readonly log: Log;
+  readonly endpoint: Pick<TaskEndpoint, 'reason' | 'environment'>;
   readonly login: (task: AgentTask, container: AgentContainer) => Promise<RegistryLogin | undefined>;
   readonly report: (report: TaskReport) => void;
   readonly healthChanged: () => void;
@@ -120,7 +122,7 @@ export class TaskEngine {
       this.#reject(task, 'ContainerRuntimeError: the agent no longer has the containers of this task');
       return;
     }
-    const why = this.#refusalOf(task);
+    const why = this.#refusalOf(task) ?? this.#withoutEndpoint(task);
     if (why !== undefined) {
       this.#reject(task, why);
       return;
@@ -128,8 +130,15 @@ export class TaskEngine {
     // Another payload may have added it while this one looked for containers.
     if (this.#runners.has(task.arn)) return;
     this.#orphans.delete(task.arn);
-    const { roleCredentials: _role, executionRoleCredentials: _execution, ...kept } = task;
-    const saved: SavedTask = { task: kept, desired: 'RUNNING', failures: {}, images: {} };
+    const { roleCredentials, executionRoleCredentials: _execution, ...kept } = task;
+    const credentialsId = roleCredentials?.credentialsId;
+    const saved: SavedTask = {
+      task: kept,
+      desired: 'RUNNING',
+      failures: {},
+      images: {},
+      ...(credentialsId === undefined ? {} : { credentialsId }),
+    };
     await this.#parts.files.write(fileName(task.arn), saved);
     if (!this.#runners.has(task.arn)) this.#add(saved);
   }
@@ -155,7 +164,7 @@ export class TaskEngine {
       const containers = runner.task.containers
         .filter((container) => container.healthCheckType === 'docker')
         .map((container) => {
-          const health = runner.inspected().get(container.name)?.State.Health?.Status;
+          const health = runner.inspected.get(container.name)?.State.Health?.Status;
           const healthStatus = health === 'healthy' ? 'HEALTHY' : health === 'unhealthy' ? 'UNHEALTHY' : 'UNKNOWN';
           return { containerName: container.name, healthStatus } as const;
         });
@@ -166,10 +175,20 @@ export class TaskEngine {
   /** Running containers by task, for measuring. */
   containers(): { readonly task: AgentTask; readonly name: string; readonly id: string }[] {
     return this.#live().flatMap((runner) =>
-      [...runner.inspected()]
+      [...runner.inspected]
         .filter(([, info]) => info.State.Running)
         .map(([name, info]) => ({ task: runner.task, name, id: info.Id })),
     );
+  }
+
+  /** Tasks that are not over. */
+  live(): readonly LiveTask[] {
+    return this.#live();
+  }
+
+  /** Whether a task is here and not over. */
+  has(taskArn: string): boolean {
+    return this.#runners.get(taskArn)?.stoppedAt === undefined && this.#runners.has(taskArn);
   }
 
   #live(): TaskRunner[] {
@@ -177,7 +196,7 @@ export class TaskEngine {
   }
 
   #add(saved: SavedTask): void {
-    const { options, docker, agentId, images, log, login, report, healthChanged } = this.#parts;
+    const { options, docker, agentId, images, log, login, report, healthChanged, endpoint } = this.#parts;
     const parts: RunnerParts = {
       options,
       docker,
@@ -187,6 +206,7 @@ export class TaskEngine {
       login,
       report,
       healthChanged,
+      environment: (task, container, credentialsId) => endpoint.environment(task, container, credentialsId),
       save: (task) => this.#parts.files.write(fileName(task.task.arn), task),
       untilEngineAnswers: () => this.#watch.untilAnswers(),
     };
@@ -204,6 +224,13 @@ export class TaskEngine {
     } catch (error) {
       return `UnrecognizedTaskError: ${(error as Error).message}`;
     }
+  }
+
+  /** A task with a role came although this host does not say, or no longer says, that it serves them. */
+  #withoutEndpoint(task: AgentTask): string | undefined {
+    const { reason } = this.#parts.endpoint;
+    if (task.roleCredentials === undefined || reason === undefined) return undefined;
+    return `ATTRIBUTE: this container instance does not serve task roles: ${reason}`;
   }
 
   #reject(task: AgentTask, reason: string): void {
@@ -244,7 +271,7 @@ export class TaskEngine {
     this.#orphans = orphans;
     const states = new Map(found.map((info) => [info.Id, info.State]));
     for (const runner of this.#live()) {
-      const changed = [...runner.inspected().values()].some((info) => states.get(info.Id) !== info.State.Status);
+      const changed = [...runner.inspected.values()].some((info) => states.get(info.Id) !== info.State.Status);
       if (changed) runner.poke();
     }
   }

@@ -15,6 +15,8 @@ export interface SavedTask {
   /** Why containers will never run, by name. */
   readonly failures: Readonly<Record<string, string>>;
   readonly images: Readonly<Record<string, LocalImage>>;
+  /** The id under which its containers ask for the task role's credentials; the credentials are never on disk. */
+  readonly credentialsId?: string;
   readonly reason?: string;
   readonly pullStartedAt?: number;
   readonly pullStoppedAt?: number;
@@ -45,6 +47,10 @@ export class TaskRunner {
     return this.#saved.task;
   }
 
+  get saved(): SavedTask {
+    return this.#saved;
+  }
+
   get desired(): 'RUNNING' | 'STOPPED' {
     return this.#saved.desired;
   }
@@ -60,7 +66,7 @@ export class TaskRunner {
   }
 
   /** What Docker last said of a container of this task. */
-  inspected(): ReadonlyMap<string, Docker.ContainerInspectInfo> {
+  get inspected(): ReadonlyMap<string, Docker.ContainerInspectInfo> {
     return this.#inspected;
   }
 
@@ -229,6 +235,7 @@ export class TaskRunner {
       cluster: options.cluster,
       region: options.region,
       bindAddress: options.bindAddress,
+      environment: this.#parts.environment(this.task, container.name, this.#saved.credentialsId),
       image,
     });
     try {

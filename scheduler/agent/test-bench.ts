@@ -16,7 +16,7 @@ import { systemClock } from '@slipway/storage/clock';
 import { openSqliteRecords, type RecordStore } from '@slipway/storage/records';
 import Docker from 'dockerode';
 
-import { type AgentControl, createAgentControl } from '../acs/index.ts';
+import { type AgentControl, type AgentControlOptions, createAgentControl } from '../acs/index.ts';
 import {
   accountKeys,
   accountPartition,
@@ -76,18 +76,18 @@ export class TestControlPlane implements AsyncDisposable {
   #gateway: { close(deadlineMs?: number): Promise<void> };
   #port: number;
 
-  readonly #registry: TestRegistry | undefined;
+  readonly #more: BenchOptions;
 
-  private constructor(records: RecordStore, folder: string, started: Started, registry: TestRegistry | undefined) {
+  private constructor(records: RecordStore, folder: string, started: Started, more: BenchOptions) {
     this.records = records;
-    this.#registry = registry;
+    this.#more = more;
     this.folder = folder;
     this.#control = started.control;
     this.#gateway = started.gateway;
     this.#port = started.port;
   }
 
-  static async open(registry?: TestRegistry): Promise<TestControlPlane> {
+  static async open(more: BenchOptions = {}): Promise<TestControlPlane> {
     const folder = await mkdtemp(join(tmpdir(), 'slipway-agent-test-'));
     const records = await openSqliteRecords({ file: join(folder, 'records.db') }, systemClock);
     await records.commit(partition, {
@@ -106,7 +106,7 @@ export class TestControlPlane implements AsyncDisposable {
         },
       ],
     });
-    return new TestControlPlane(records, folder, await serve(records, 0, registry), registry);
+    return new TestControlPlane(records, folder, await serve(records, 0, more), more);
   }
 
   get endpoint(): string {
@@ -128,7 +128,7 @@ export class TestControlPlane implements AsyncDisposable {
   }
 
   async startServer(): Promise<void> {
-    const started = await serve(this.records, this.#port, this.#registry);
+    const started = await serve(this.records, this.#port, this.#more);
     this.#control = started.control;
     this.#gateway = started.gateway;
   }
@@ -142,6 +142,8 @@ export class TestControlPlane implements AsyncDisposable {
       pullBehavior: 'prefer-cached',
       bindAddress: '127.0.0.1',
       stopTimeout: 2_000,
+      // One agent of a machine can have it.
+      taskEndpoint: 'off',
       ...options,
     });
   }
@@ -255,7 +257,12 @@ interface Started {
   readonly port: number;
 }
 
-async function serve(records: RecordStore, port: number, registry: TestRegistry | undefined): Promise<Started> {
+/** What a test adds to its control plane. */
+interface BenchOptions extends Pick<AgentControlOptions, 'taskCredentials' | 'revokeTaskCredentials'> {
+  readonly registry?: TestRegistry;
+}
+
+async function serve(records: RecordStore, port: number, { registry, ...roles }: BenchOptions): Promise<Started> {
   const control = createAgentControl({
     records,
     clock: systemClock,
@@ -263,6 +270,7 @@ async function serve(records: RecordStore, port: number, registry: TestRegistry 
     region,
     log: silent,
     credentialIdKey: Buffer.alloc(32, 7),
+    ...roles,
   });
   const plain = { seal: (text: string): string => text, open: (text: string): string => text };
   const tokens = new TokenService({ records, clock: systemClock, sealer: plain, issuer: 'slipway:test', region });

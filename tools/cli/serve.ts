@@ -54,6 +54,14 @@ export async function serve(): Promise<void> {
   process.exit(0);
 }
 
+/** The address for clients: the first name the installation was given, else where it listens (this machine, when that is everywhere). */
+function clientUrl(config: ServerConfig, listening: string): string {
+  const url = new URL(listening);
+  const [named] = config.endpoints;
+  if (named !== undefined) return `${url.protocol}//${named}`;
+  return ['0.0.0.0', '[::]'].includes(url.hostname) ? `${url.protocol}//127.0.0.1:${url.port}` : listening;
+}
+
 /** The process that people started: it keeps the files, the workers and the local agent. */
 async function serveFirst(
   config: ServerConfig,
@@ -85,7 +93,7 @@ async function serveFirst(
           log,
         })
       : undefined;
-  await welcome(config, listening.url);
+  await welcome(config, clientUrl(config, listening.url));
 
   log.info({ signal: await stopped }, 'stopping; containers keep running');
   await agent?.stop();

@@ -1,0 +1,3 @@
+export type { LiveTask } from './metadata.ts';
+export { RoleKeys, type RoleType } from './role-keys.ts';
+export { endpointPort, TaskEndpoint } from './task-endpoint.ts';
