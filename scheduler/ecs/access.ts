@@ -33,7 +33,10 @@ export function tagOnCreate(action: string, arn: string, tags: readonly Tag[] | 
   ];
 }
 
-/** Handing roles to tasks needs iam:PassRole on each. */
+/**
+ * Handing roles to tasks needs iam:PassRole on each: those that a registration names, those of the revision that tasks or
+ * services are started with, and those of overrides. An UpdateService that names no revision hands over nothing.
+ */
 export const passRoles = (roles: readonly (string | undefined)[]): AccessRequest[] =>
   [...new Set(roles)].flatMap((role) =>
     role === undefined || role === '' ? [] : [passRole(role, 'ecs-tasks.amazonaws.com')],

@@ -13,7 +13,7 @@ import {
 } from '../services/index.ts';
 import { arns, clusterKeys, clusterPartition, type ServiceRecord } from '../state/index.ts';
 import { activeDefinition, requestDigest } from '../tasks/index.ts';
-import { checkList, inCluster, requestTags, serviceResource, tagOnCreate } from './access.ts';
+import { checkList, inCluster, passRoles, requestTags, rolesOf, serviceResource, tagOnCreate } from './access.ts';
 import { clusterOf, type EcsOperations, type EcsOptions, homeOf } from './options.ts';
 import { pageFrom, pageSize, pageStart } from './paging.ts';
 
@@ -53,6 +53,7 @@ export function serviceOperations(options: EcsOptions): EcsOperations {
             },
           },
           ...tagOnCreate('CreateService', arn, input.tags),
+          ...passRoles(rolesOf(definition)),
         ];
       },
       handle: async (input, call) => {
@@ -78,10 +79,10 @@ export function serviceOperations(options: EcsOptions): EcsOperations {
         const [request] = await allow('UpdateService', input, call);
         if (input.taskDefinition === undefined) return [request];
         const definition = await activeDefinition(options, call.account, input.taskDefinition).catch(() => undefined);
+        if (definition === undefined) return [request];
         return [
-          definition === undefined
-            ? request
-            : { ...request, context: { ...request.context, 'ecs:task-definition': definition.arn } },
+          { ...request, context: { ...request.context, 'ecs:task-definition': definition.arn } },
+          ...passRoles(rolesOf(definition)),
         ];
       },
       handle: async (input, call) => {
