@@ -1,0 +1,169 @@
+import type { Digest } from '@slipway/storage/blobs';
+import { type Json, type RecordStore, transact } from '@slipway/storage/records';
+import { LRUCache } from 'lru-cache';
+import { compareSeverity, severities, type Severity } from '../advisories/index.ts';
+import { type Images, isIndexType, parseManifest, registryPartition, type RepositoryRecord } from '../images/index.ts';
+import { scanKeys, type ScanRecord } from './records.ts';
+
+/** What may not be pulled, or rolled out: images with a finding this severe; with `unscanned`, also those nobody has judged. */
+export interface ScanRule {
+  readonly severity: Severity;
+  readonly unscanned: boolean;
+}
+
+/** Rules of a whole registry; a repository's tags of the same meaning go before them. */
+export interface ScanPolicy {
+  readonly blockPulls?: ScanRule;
+  readonly blockRollouts?: ScanRule;
+}
+
+/** Tags of a repository that set its own rules: `HIGH`, `CRITICAL`, `HIGH+unscanned`, or `none`. */
+export const policyTags = { pulls: 'slipway:block-pulls', rollouts: 'slipway:block-rollouts' } as const;
+
+/** Why an image is refused; for people to read. */
+export interface Refusal {
+  readonly reason: string;
+}
+
+export interface PolicyCheck {
+  /**
+   * Whether an image may be pulled. Costs nothing where no rule is set, and one record read where one is.
+   * @param repository its record, which the pull has read already
+   */
+  pull(account: string, repository: RepositoryRecord, digest: Digest): Promise<Refusal | undefined>;
+  /** Whether an image may be rolled out; asked before a service moves to it. For an index, every image in it counts. */
+  rollout(account: string, repository: string, digest: string): Promise<Refusal | undefined>;
+}
+
+/** @returns undefined for a text that is no rule; `none` lifts the registry's rule for one repository */
+export function parseScanRule(text: string): ScanRule | 'none' | undefined {
+  if (text.trim().toLowerCase() === 'none') return 'none';
+  const [, word = '', unscanned] = /^\s*([A-Za-z]+)(\+unscanned)?\s*$/.exec(text) ?? [];
+  const severity = severities.find((known) => known === word.toUpperCase() && known !== 'UNDEFINED');
+  return severity && { severity, unscanned: unscanned !== undefined };
+}
+
+export const readPolicy = async (records: RecordStore, account: string): Promise<ScanPolicy> =>
+  (await records.get<ScanPolicy>(registryPartition(account), scanKeys.policy))?.value ?? {};
+
+export const writePolicy = (records: RecordStore, account: string, policy: ScanPolicy): Promise<void> =>
+  transact(records, registryPartition(account), async (tx) => tx.put(scanKeys.policy, policy as unknown as Json));
+
+/** Milliseconds that a registry's rules may be old on the pull path. */
+const policyAge = 5000;
+
+export function createPolicyCheck(images: Images): PolicyCheck {
+  const { records, clock } = images.context;
+  const cached = new LRUCache<string, { readonly policy: ScanPolicy; readonly at: number }>({ max: 1000 });
+
+  const policyOf = async (account: string): Promise<ScanPolicy> => {
+    const known = cached.get(account);
+    if (known && clock.monotonic() - known.at < policyAge) return known.policy;
+    const policy = await readPolicy(records, account);
+    cached.set(account, { policy, at: clock.monotonic() });
+    return policy;
+  };
+
+  const ruleOf = async (
+    account: string,
+    repository: RepositoryRecord,
+    tag: string,
+    rule: 'blockPulls' | 'blockRollouts',
+  ): Promise<ScanRule | Refusal | undefined> => {
+    const text = Object.hasOwn(repository.tags, tag) ? repository.tags[tag] : undefined;
+    if (text === undefined) return (await policyOf(account))[rule];
+    const own = parseScanRule(text);
+    if (own === 'none') return undefined;
+    // A rule that cannot be read was meant to protect: it must not open what it was to close.
+    return (
+      own ?? {
+        reason: `The tag ${tag} of the repository '${repository.name}' is '${text}'; it must be a severity such as HIGH, HIGH+unscanned, or none.`,
+      }
+    );
+  };
+
+  const judge = async (
+    account: string,
+    repository: string,
+    digest: Digest,
+    rule: ScanRule,
+  ): Promise<Refusal | undefined> => {
+    const stored = await records.get<ScanRecord>(registryPartition(account), scanKeys.scan(repository, digest));
+    return verdict(stored?.value, rule, `${repository}@${digest}`);
+  };
+
+  return {
+    async pull(account, repository, digest) {
+      const rule = await ruleOf(account, repository, policyTags.pulls, 'blockPulls');
+      if (rule === undefined || 'reason' in rule) return rule;
+      const refusal = await judge(account, repository.name, digest, rule);
+      // Only images are judged: an index, a signature or a bill of materials has no packages of its own.
+      return refusal && (await isImage(images, account, repository.name, digest)) ? refusal : undefined;
+    },
+    async rollout(account, name, reference) {
+      const repository = await images.repositories.find(account, name);
+      const found = repository && (await images.resolve(account, name, reference));
+      if (repository === undefined || found === undefined) return undefined;
+      const rule = await ruleOf(account, repository, policyTags.rollouts, 'blockRollouts');
+      if (rule === undefined || 'reason' in rule) return rule;
+      for (const digest of await imagesIn(images, account, name, found)) {
+        const refusal = await judge(account, name, digest, rule);
+        if (refusal) return refusal;
+      }
+      return undefined;
+    },
+  };
+}
+
+function verdict(scan: ScanRecord | undefined, rule: ScanRule, image: string): Refusal | undefined {
+  if (scan?.counts === undefined) {
+    if (!rule.unscanned) return undefined;
+    const state = scan === undefined ? 'it has not been scanned' : `its scan is ${scan.status}: ${scan.description}`;
+    return {
+      reason: `The image ${image} is refused because ${state}, and the rule here refuses images that were not scanned.`,
+    };
+  }
+  const worst = severities.findLast((severity) => (scan.counts?.[severity] ?? 0) > 0);
+  if (worst === undefined || compareSeverity(worst, rule.severity) < 0) return undefined;
+  const counts = severities
+    .toReversed()
+    .filter((severity) => compareSeverity(severity, rule.severity) >= 0 && (scan.counts?.[severity] ?? 0) > 0)
+    .map((severity) => `${scan.counts?.[severity]} ${severity}`);
+  return {
+    reason: `The image ${image} is refused because its scan found ${counts.join(', ')}, and the rule here refuses ${rule.severity} and above. See DescribeImageScanFindings.`,
+  };
+}
+
+/** The image itself, or those of an index that are images. */
+async function imagesIn(
+  images: Images,
+  account: string,
+  repository: string,
+  found: { readonly digest: Digest; readonly mediaType: string },
+): Promise<readonly Digest[]> {
+  if (!isIndexType(found.mediaType)) return [found.digest];
+  const index = parseManifest(await images.manifests.content(account, repository, found.digest), found.mediaType);
+  const children: Digest[] = [];
+  for (const { digest } of index.children)
+    if (await isImage(images, account, repository, digest)) children.push(digest);
+  return children;
+}
+
+const imageConfigs: ReadonlySet<string> = new Set([
+  'application/vnd.oci.image.config.v1+json',
+  'application/vnd.docker.container.image.v1+json',
+]);
+
+/** Whether a manifest is of a container image; its bytes come from memory on repeated pulls. */
+export async function isImage(images: Images, account: string, repository: string, digest: Digest): Promise<boolean> {
+  const found = await images.resolve(account, repository, digest);
+  if (found === undefined || isIndexType(found.mediaType)) return false;
+  const manifest = JSON.parse((await images.manifests.content(account, repository, digest)).toString()) as {
+    artifactType?: unknown;
+    config?: { mediaType?: unknown };
+    layers?: { mediaType?: unknown }[];
+  };
+  // BuildKit's attestations have an image's config and layers that are statements.
+  const attests = manifest.layers?.some((layer) => layer.mediaType === 'application/vnd.in-toto+json') === true;
+  return !attests && typeof manifest.config?.mediaType === 'string' && imageConfigs.has(manifest.config.mediaType);
+}
