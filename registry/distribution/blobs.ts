@@ -8,6 +8,7 @@ import {
 } from '../images/index.ts';
 import { accountOf, answer, empty, may, type Surroundings } from './exchange.ts';
 import { repositoryAccess } from './manifests.ts';
+import { mayImport } from './upstream.ts';
 import { headersOf, sendBlob } from './send-blob.ts';
 
 /** Routes of `/v2/<name>/blobs/<digest>`. */
@@ -41,6 +42,16 @@ function getBlob(surroundings: Surroundings, method: 'GET' | 'HEAD', name: strin
     },
     handle: async (ctx, call) => {
       const account = accountOf(surroundings, call);
+      if (
+        seen.blob === undefined &&
+        (await surroundings.upstreams?.blob(
+          account,
+          parseRepositoryName(name),
+          parseDigest(text),
+          mayImport(surroundings, call, account, name, seen.repository),
+        ))
+      )
+        seen = await images.blobs.look(account, name, parseDigest(text));
       const { repository, blob } = seen;
       if (repository === undefined)
         throw new ImagesError(

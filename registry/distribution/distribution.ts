@@ -1,6 +1,7 @@
 import { type Authorizer, GatewayError, type WebRoute, type WebService } from '@slipway/auth/gateway';
 import { createResources, type Images } from '../images/index.ts';
 import { createTemplates } from '../templates/index.ts';
+import type { Upstreams } from '../upstreams/index.ts';
 import { blobRoute } from './blobs.ts';
 import { renderError } from './errors.ts';
 import { empty, type Surroundings } from './exchange.ts';
@@ -19,6 +20,8 @@ export interface DistributionOptions {
   readonly region: string;
   /** Default: every blob is served through this server. */
   readonly redirects?: Redirects;
+  /** Registries that pull-through cache rules lead to. Default: none. */
+  readonly upstreams?: Upstreams;
 }
 
 /** The OCI Distribution API (specification 1.1 and what its main branch adds) under `/v2/`. */
@@ -29,6 +32,7 @@ export function createDistribution(options: DistributionOptions): WebService {
     resources,
     redirects: options.redirects,
     templates: createTemplates(options.images),
+    upstreams: options.upstreams,
   };
   return {
     name: 'distribution',

@@ -9,6 +9,7 @@ import {
   type Resources,
 } from '../images/index.ts';
 import type { Templates } from '../templates/index.ts';
+import type { Upstreams } from '../upstreams/index.ts';
 import type { Redirects } from './redirects.ts';
 
 /** What the routes share. */
@@ -20,6 +21,8 @@ export interface Surroundings {
   readonly defaultAccount: string;
   readonly redirects: Redirects | undefined;
   readonly templates: Templates;
+  /** Registries that pull-through cache rules lead to. */
+  readonly upstreams: Upstreams | undefined;
 }
 
 /** The account whose registry a call is about: there is one registry per account, and callers work in their own. */

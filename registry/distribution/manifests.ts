@@ -13,6 +13,7 @@ import {
 } from '../images/index.ts';
 import { DistributionError } from './errors.ts';
 import { accountOf, answer, empty, repositoryForPush, type Surroundings } from './exchange.ts';
+import { manifestFromUpstream } from './upstream.ts';
 import { readBody } from './read-body.ts';
 
 const maxTagsPerRequest = 100;
@@ -53,6 +54,18 @@ function getManifest(surroundings: Surroundings, method: 'GET' | 'HEAD', name: s
     },
     handle: async (ctx, call) => {
       const account = accountOf(surroundings, call);
+      const upstream = surroundings.upstreams && (await manifestFromUpstream(surroundings, call, name, text, seen));
+      if (upstream)
+        return answer(
+          ctx,
+          {
+            'Content-Type': upstream.mediaType,
+            'Content-Length': upstream.bytes.length,
+            'Docker-Content-Digest': upstream.digest,
+            ETag: `"${upstream.digest}"`,
+          },
+          upstream.bytes,
+        );
       const { repository, manifest } = seen;
       if (repository === undefined)
         throw new ImagesError(

@@ -1,5 +1,6 @@
 import { awsJson, defineService, type ServiceDefinition } from '@slipway/auth/gateway';
 import { createResources } from '../images/index.ts';
+import { cacheRuleOperations } from './cache-rules.ts';
 import { constraints } from './constraints.ts';
 import { imageOperations } from './images.ts';
 import { layerOperations } from './layers.ts';
@@ -32,6 +33,7 @@ export function createEcr(options: EcrOptions): ServiceDefinition {
       ...tagOperations(surroundings),
       ...registryOperations(surroundings),
       ...templateOperations(surroundings),
+      ...cacheRuleOperations(surroundings),
       ...pullTimeOperations(surroundings),
       ...signingOperations(surroundings),
     },

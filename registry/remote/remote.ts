@@ -1,0 +1,202 @@
+import type { Digest } from '@slipway/storage/blobs';
+import { digestOf, isDigest, maxManifestBytes, mediaTypes } from '../images/index.ts';
+import { authorizationFor, parseChallenge, type RemoteCredentials } from './authorization.ts';
+import { errorOf, RemoteError } from './errors.ts';
+
+export interface RemoteOptions {
+  /** Scheme and authority, e.g. `https://registry-1.docker.io`. */
+  readonly url: string;
+  readonly fetch: typeof fetch;
+  /** Throws for addresses that must not be called; asked for every address the registry sends us to. */
+  readonly check?: (url: string) => void;
+  /** Asked whenever a login is needed, since passwords run out. Default: nobody. */
+  readonly credentials?: () => Promise<RemoteCredentials | undefined>;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Milliseconds until an answer must begin. Default 30,000. */
+  readonly answerWithin?: number;
+}
+
+export interface RemoteManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly bytes: Buffer;
+}
+
+/** Another registry, spoken to by the OCI Distribution API. Everything that came by digest has been verified, or is by its receiver. */
+export interface Remote {
+  /** What a tag is there now. Undefined: there is no such tag. */
+  digestOf(repository: string, tag: string): Promise<Digest | undefined>;
+  /** @throws RemoteError `not-found`, `corrupt` when the bytes are not what was asked for */
+  manifest(repository: string, reference: string): Promise<RemoteManifest>;
+  /** The bytes as they come; whoever reads them hashes them. */
+  blob(repository: string, digest: Digest): Promise<AsyncIterable<Uint8Array>>;
+  hasBlob(repository: string, digest: Digest): Promise<boolean>;
+  putBlob(repository: string, digest: Digest, size: number, bytes: () => AsyncIterable<Uint8Array>): Promise<void>;
+  putManifest(repository: string, reference: string, mediaType: string, bytes: Buffer): Promise<void>;
+}
+
+interface Sent {
+  readonly headers?: Record<string, string>;
+  readonly body?: () => Buffer | AsyncIterable<Uint8Array>;
+  readonly actions?: 'pull' | 'pull,push';
+}
+
+const accepted = [mediaTypes.ociIndex, mediaTypes.ociManifest, mediaTypes.dockerList, mediaTypes.dockerManifest].join(
+  ', ',
+);
+const mostRedirects = 5;
+
+export function createRemote(options: RemoteOptions): Remote {
+  const authorizations = new Map<string, { readonly header: string; readonly until: number }>();
+  const base = options.url.replace(/\/+$/, '');
+
+  /** One request; redirects are followed by hand, so that no secret leaves with them and no address goes unchecked. */
+  const send = async (method: string, url: string, { headers = {}, body }: Sent): Promise<Response> => {
+    let at = url;
+    let secret = headers['authorization'];
+    for (let left = mostRedirects; ; left--) {
+      options.check?.(at);
+      const { authorization: _authorization, ...rest } = headers;
+      const response = await begun(
+        at,
+        {
+          method,
+          redirect: 'manual',
+          headers: { ...rest, ...(secret === undefined ? {} : { authorization: secret }) },
+          ...(body === undefined ? {} : { body: body() as NonNullable<RequestInit['body']>, duplex: 'half' as const }),
+        },
+        options,
+      );
+      const location = response.headers.get('location');
+      if (response.status < 301 || response.status > 308 || location === null || method === 'PUT' || method === 'POST')
+        return response;
+      await response.body?.cancel();
+      if (left === 0) throw new RemoteError('unavailable', 'too many redirects');
+      const next = new URL(location, at);
+      if (next.origin !== new URL(at).origin) secret = undefined;
+      at = next.href;
+    }
+  };
+
+  const call = async (method: string, repository: string, path: string, sent: Sent = {}): Promise<Response> => {
+    const scope = `repository:${repository}:${sent.actions ?? 'pull'}`;
+    const url = path.startsWith('http') ? path : `${base}${path}`;
+    for (let attempt = 1; ; attempt++) {
+      const known = authorizations.get(scope);
+      const authorization = known !== undefined && known.until > Date.now() ? { authorization: known.header } : {};
+      const response = await send(method, url, {
+        ...sent,
+        headers: { ...options.headers, ...sent.headers, ...authorization },
+      });
+      const challenge = response.status === 401 ? parseChallenge(response.headers.get('www-authenticate')) : undefined;
+      if (challenge === undefined || attempt > 1) return response;
+      await response.body?.cancel();
+      const { header, seconds } = await authorizationFor(
+        challenge,
+        scope,
+        await options.credentials?.(),
+        (realm, headers) => send('GET', realm, { headers }),
+      );
+      authorizations.set(scope, { header, until: Date.now() + Math.max(5, seconds * 0.8) * 1000 });
+    }
+  };
+
+  const must = async (response: Response, what: string): Promise<Response> => {
+    if (response.ok) return response;
+    throw errorOf(response.status, what, await response.text().catch(() => ''));
+  };
+
+  return {
+    async digestOf(repository, tag) {
+      const response = await call('HEAD', repository, `/v2/${repository}/manifests/${tag}`, {
+        headers: { accept: accepted },
+      });
+      if (response.status === 404) return undefined;
+      const digest = (await must(response, `HEAD ${repository}:${tag}`)).headers.get('docker-content-digest');
+      if (digest === null || !isDigest(digest))
+        throw new RemoteError('corrupt', 'the registry answers without a digest');
+      return digest;
+    },
+    async manifest(repository, reference) {
+      const what = `GET ${repository}, ${reference}`;
+      const response = await must(
+        await call('GET', repository, `/v2/${repository}/manifests/${reference}`, { headers: { accept: accepted } }),
+        what,
+      );
+      const bytes = await limited(response, what);
+      const claimed = isDigest(reference) ? reference : response.headers.get('docker-content-digest');
+      const digest = digestOf(bytes, claimed?.startsWith('sha512:') ? 'sha512' : 'sha256');
+      if (claimed !== null && claimed !== digest)
+        throw new RemoteError('corrupt', `${what}: the bytes hash to ${digest}, not to ${claimed}`);
+      const mediaType = response.headers.get('content-type')?.replace(/;.*$/, '').trim();
+      return { digest, mediaType: mediaType ?? mediaTypes.ociManifest, bytes };
+    },
+    async blob(repository, digest) {
+      const response = await must(
+        await call('GET', repository, `/v2/${repository}/blobs/${digest}`),
+        `GET blob ${digest}`,
+      );
+      return (response.body ?? new Blob([]).stream()) as unknown as AsyncIterable<Uint8Array>;
+    },
+    async hasBlob(repository, digest) {
+      const response = await call('HEAD', repository, `/v2/${repository}/blobs/${digest}`, { actions: 'pull,push' });
+      if (response.status === 404) return false;
+      await must(response, `HEAD blob ${digest}`);
+      return true;
+    },
+    async putBlob(repository, digest, size, bytes) {
+      const started = await must(
+        await call('POST', repository, `/v2/${repository}/blobs/uploads/`, { actions: 'pull,push' }),
+        'POST upload',
+      );
+      const location = new URL(started.headers.get('location') ?? '', base);
+      location.searchParams.set('digest', digest);
+      await must(
+        await call('PUT', repository, location.href, {
+          actions: 'pull,push',
+          headers: { 'content-type': 'application/octet-stream', 'content-length': String(size) },
+          body: bytes,
+        }),
+        `PUT blob ${digest}`,
+      );
+    },
+    async putManifest(repository, reference, mediaType, bytes) {
+      await must(
+        await call('PUT', repository, `/v2/${repository}/manifests/${reference}`, {
+          actions: 'pull,push',
+          headers: { 'content-type': mediaType },
+          body: () => bytes,
+        }),
+        `PUT ${repository}, ${reference}`,
+      );
+    },
+  };
+}
+
+/** Waits for the answer to begin; its body may take as long as it needs. */
+async function begun(url: string, init: RequestInit & { duplex?: 'half' }, options: RemoteOptions): Promise<Response> {
+  const waiting = new AbortController();
+  // A body of ours takes its time before there can be an answer.
+  const within =
+    init.body === undefined || init.body instanceof Uint8Array ? (options.answerWithin ?? 30_000) : undefined;
+  const timer = within && setTimeout(() => waiting.abort(), within);
+  try {
+    return await options.fetch(url, { ...init, signal: waiting.signal });
+  } catch (error) {
+    throw new RemoteError('unavailable', `${new URL(url).host} cannot be reached`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function limited(response: Response, what: string): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    size += chunk.byteLength;
+    if (size > maxManifestBytes) throw new RemoteError('corrupt', `${what}: more than ${maxManifestBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
