@@ -27,7 +27,7 @@ export interface ListenOptions {
 export interface Listening {
   readonly host: string;
   readonly port: number;
-  /** e.g. `http://127.0.0.1:7500` */
+  /** How this machine reaches it, e.g. `http://127.0.0.1:7500`; loopback when it listens on all addresses. */
   readonly url: string;
 }
 
@@ -145,7 +145,8 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
 function describe(server: Server, options: ListenOptions): Listening {
   const { address, port, family } = server.address() as AddressInfo;
   const scheme = options.tls === undefined ? 'http' : 'https';
-  return { host: address, port, url: `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}` };
+  const reached = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
+  return { host: address, port, url: `${scheme}://${family === 'IPv6' ? `[${reached}]` : reached}:${port}` };
 }
 
 async function loadCertificate(files: {

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { CliError, fail } from './errors.ts';
 
@@ -65,6 +67,17 @@ program
   .option('--output <format>', 'text or json', 'text')
   .action(async (options: { data: string; output: string }) => (await import('./doctor.ts')).doctor(options));
 
+const tls = program.command('tls').description('certificates');
+tls
+  .command('init')
+  .description('make a local certificate authority and a server certificate, and say how clients come to trust them')
+  .option('--host <names...>', 'further names and addresses that clients use, without port')
+  .option('--days <days>', 'how long the server certificate is valid', '397')
+  .option('--port <port>', 'the port in what is printed', process.env['SLIPWAY_PORT'] ?? '7500')
+  .option('--data <folder>', 'data folder of the server', process.env['SLIPWAY_DATA'] ?? 'data')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (options: import('./tls.ts').TlsInitOptions) => (await import('./tls.ts')).initTls(options));
+
 const auth = program.command('auth').description('ask about permissions');
 auth
   .command('explain')
@@ -90,6 +103,12 @@ program
   .action(async (options: { data: string; dryRun?: boolean; maximum?: string; output: string }) =>
     (await import('./gc.ts')).gc(options),
   );
+
+// Whatever a command calls may be this installation itself, with a certificate of its own authority.
+program.hook('preAction', async (_, command) => {
+  const { data = process.env['SLIPWAY_DATA'] ?? 'data' } = command.opts<{ data?: string }>();
+  if (existsSync(join(data, 'tls'))) (await import('./tls.ts')).trustLocalAuthority(data);
+});
 
 try {
   await program.parseAsync();
