@@ -8,6 +8,7 @@ import {
   type RepositoryRecord,
   type Resources,
 } from '../images/index.ts';
+import { replicatedFrom } from '../replication/index.ts';
 import type { Templates } from '../templates/index.ts';
 import type { Upstreams } from '../upstreams/index.ts';
 import type { Redirects } from './redirects.ts';
@@ -52,9 +53,13 @@ export async function repositoryForPush(
   call: Call,
   account: string,
   text: string,
+  ctx: Koa.Context,
 ): Promise<RepositoryName> {
   const { repositories } = surroundings.images;
   const name = parseRepositoryName(text);
+  const replicated = isReplicated(ctx);
+  if (replicated && !(await may(surroundings, call, account, name, undefined, ['ecr:ReplicateImage'])))
+    throw new GatewayError('denied', `You are not allowed to replicate into '${name}' (ecr:ReplicateImage).`);
   if ((await repositories.find(account, name)) !== undefined) return name;
   const { createOnPush } = await repositories.registry(account);
   if (createOnPush === false) return name;
@@ -64,9 +69,12 @@ export async function repositoryForPush(
       `The repository '${name}' does not exist, and you are not allowed to create it (ecr:CreateRepository).`,
     );
   }
-  await surroundings.templates.ensure(account, name, 'CREATE_ON_PUSH', call.principal.arn);
+  await surroundings.templates.ensure(account, name, replicated ? 'REPLICATION' : 'CREATE_ON_PUSH', call.principal.arn);
   return name;
 }
+
+/** Whether another installation sends what was pushed there. */
+export const isReplicated = (ctx: Koa.Context): boolean => ctx.req.headers[replicatedFrom] !== undefined;
 
 /** Headers every answer under `/v2/` carries. */
 export function begin(ctx: Koa.Context, status: number, headers: Readonly<Record<string, string>> = {}): void {

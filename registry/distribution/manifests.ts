@@ -12,7 +12,8 @@ import {
   type Tag,
 } from '../images/index.ts';
 import { DistributionError } from './errors.ts';
-import { accountOf, answer, empty, repositoryForPush, type Surroundings } from './exchange.ts';
+import { replicator } from '../replication/index.ts';
+import { accountOf, answer, empty, isReplicated, repositoryForPush, type Surroundings } from './exchange.ts';
 import { manifestFromUpstream } from './upstream.ts';
 import { readBody } from './read-body.ts';
 
@@ -110,14 +111,14 @@ function putManifest(surroundings: Surroundings, name: string, text: string, que
       const reference = parseReference(text);
       const tags = tagsOf(reference, query);
       const bytes = await readBody(ctx.req, maxManifestBytes);
-      const repository = await repositoryForPush(surroundings, call, account, name);
+      const repository = await repositoryForPush(surroundings, call, account, name, ctx);
       const contentType = ctx.req.headers['content-type'];
       const { digest, subject } = await surroundings.images.manifests.put({
         account,
         repository,
         bytes,
         tags,
-        actor: call.principal.arn,
+        actor: isReplicated(ctx) ? replicator : call.principal.arn,
         ...(contentType === undefined ? {} : { contentType }),
         ...(reference.kind === 'digest' ? { digest: reference.digest } : {}),
       });

@@ -47,11 +47,11 @@ export function uploadsRoute(
       if (whole) {
         const digest = onlyDigest(query);
         const body = bodyOf(ctx.req);
-        const repository = await repositoryForPush(surroundings, call, account, name);
+        const repository = await repositoryForPush(surroundings, call, account, name, ctx);
         finished(await images.uploads.whole(account, repository, digest, body ?? noBytes()));
         return created(ctx, name, digest);
       }
-      const repository = await repositoryForPush(surroundings, call, account, name);
+      const repository = await repositoryForPush(surroundings, call, account, name, ctx);
       const { id } = await images.uploads.start(account, repository, call.principal.id);
       empty(ctx, 202, progress(name, id, 0));
     },
@@ -73,7 +73,7 @@ async function mount(
   if (from !== '' && source === undefined) return false;
   const { settings } = await surroundings.images.repositories.registry(account);
   if (settings?.['BLOB_MOUNTING'] === 'DISABLED') return false;
-  const target = await repositoryForPush(surroundings, call, account, name);
+  const target = await repositoryForPush(surroundings, call, account, name, ctx);
   const mounted = await surroundings.images.blobs.mount(account, {
     target,
     digest,

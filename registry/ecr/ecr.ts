@@ -1,5 +1,6 @@
 import { awsJson, defineService, type ServiceDefinition } from '@slipway/auth/gateway';
 import { createResources } from '../images/index.ts';
+import { scanningConstraints, scanningOperations } from '../scanning/index.ts';
 import { cacheRuleOperations } from './cache-rules.ts';
 import { constraints } from './constraints.ts';
 import { imageOperations } from './images.ts';
@@ -8,6 +9,7 @@ import { lifecycleOperations } from './lifecycle.ts';
 import { policyOperations } from './policies.ts';
 import { pullTimeOperations } from './pull-times.ts';
 import { registryOperations } from './registry.ts';
+import { replicationOperations } from './replication.ts';
 import { repositoryOperations } from './repositories.ts';
 import { signingOperations } from './signing.ts';
 import type { EcrOptions, Surroundings } from './surroundings.ts';
@@ -22,7 +24,7 @@ export function createEcr(options: EcrOptions): ServiceDefinition {
     name: 'ecr',
     protocol: awsJson('1.1', 'AmazonEC2ContainerRegistry_V20150921'),
     load: () => import('@aws-sdk/client-ecr'),
-    constraints,
+    constraints: { ...constraints, ...scanningConstraints },
     operations: {
       ...repositoryOperations(surroundings),
       ...imageOperations(surroundings),
@@ -30,10 +32,12 @@ export function createEcr(options: EcrOptions): ServiceDefinition {
       ...policyOperations(surroundings),
       ...lifecycleOperations(surroundings),
       ...storageClassOperations(surroundings),
+      ...scanningOperations(surroundings),
       ...tagOperations(surroundings),
       ...registryOperations(surroundings),
       ...templateOperations(surroundings),
       ...cacheRuleOperations(surroundings),
+      ...replicationOperations(surroundings),
       ...pullTimeOperations(surroundings),
       ...signingOperations(surroundings),
     },

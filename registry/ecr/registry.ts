@@ -27,12 +27,6 @@ export function registryOperations(surroundings: Surroundings) {
       },
     }),
 
-    DescribeRegistry: operation({
-      access: onRegistry('DescribeRegistry'),
-      handle: (_input: sdk.DescribeRegistryCommandInput, call) =>
-        Promise.resolve({ registryId: call.account, replicationConfiguration: { rules: [] } }),
-    }),
-
     GetAccountSetting: operation({
       access: onRegistry('GetAccountSetting'),
       handle: async (input: sdk.GetAccountSettingCommandInput, call) => {

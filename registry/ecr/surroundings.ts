@@ -1,4 +1,5 @@
 import type { AccessList, AccessRequest, Authorizer, Call } from '@slipway/auth/gateway';
+import type { Targets } from '../replication/index.ts';
 import type { Upstreams } from '../upstreams/index.ts';
 import { type Images, parseRepositoryName, type RepositoryName, type Resources } from '../images/index.ts';
 
@@ -12,6 +13,8 @@ export interface EcrOptions {
   readonly issueToken: (call: Call) => Promise<{ readonly token: string; readonly expiresAt: number }>;
   /** Registries that pull-through cache rules lead to. Default: no such rule can be made. */
   readonly upstreams?: Upstreams;
+  /** The installations that images can be replicated to. Default: none. */
+  readonly replication?: Pick<Targets, 'has'>;
   /** Replaces names of users and roles in policies by their unique ids, and back. Default: texts stay as they are. */
   readonly principals?: { bind(text: string): Promise<string>; show(text: string): Promise<string> };
 }

@@ -81,6 +81,8 @@ async function stageRemoval(
   tx.remove(keys.manifest(repository, digest));
   tx.remove(keys.content(repository, digest));
   tx.remove(keys.pulled(repository, digest));
+  const copies = await tx.list({ prefix: keys.replicatedTo(repository, digest), limit: 100 });
+  for (const { key } of copies.records) tx.remove(key);
   const referrers = await tx.list({ prefix: keys.referrersOf(repository, digest), limit: 1 });
   if (referrers.records.length > 0) {
     tx.put(keys.orphan(context.clock.now() + context.limits.referrerGrace, repository, digest), {});

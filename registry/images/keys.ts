@@ -46,6 +46,11 @@ export const keys = {
   counts: (scope: string): string => `count|${scope}|`,
   count: (scope: string, shard: string): string => `count|${scope}|${shard}`,
 
+  /** How far the copying of an image to other registries is. */
+  replicatedTo: (repository: string, digest: Digest): string => `replicated|${repository}|${digest}|`,
+  replicated: (repository: string, digest: Digest, region: string, registryId: string): string =>
+    `replicated|${repository}|${digest}|${region}|${registryId}`,
+
   pulls: (repository: string): string => `pulled|${repository}|`,
   pulled: (repository: string, digest: Digest): string => `pulled|${repository}|${digest}`,
 

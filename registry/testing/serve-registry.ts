@@ -8,9 +8,13 @@ import { openIdentity } from '@slipway/auth/identity';
 import { TokenService } from '@slipway/auth/tokens';
 import { type BlobStore, openFilesystemBlobs } from '@slipway/storage/blobs';
 import { systemClock } from '@slipway/storage/clock';
+import { openEventLog } from '@slipway/storage/events';
 import { openSqliteRecords, type RecordStore } from '@slipway/storage/records';
 import { createDistribution, createLayerDownloads } from '../distribution/index.ts';
 import { createEcr } from '../ecr/index.ts';
+import { createReplication, type ReplicationTarget } from '../replication/index.ts';
+import { createTemplates } from '../templates/index.ts';
+import { createUpstreams, type UpstreamOptions, type Upstreams } from '../upstreams/index.ts';
 import { createResources, type Images, type ImagesOptions, openImages } from '../images/index.ts';
 
 export const account = '000000000000';
@@ -23,6 +27,7 @@ export interface ServedRegistry extends AsyncDisposable {
   /** Host and port, as image references name it. */
   readonly host: string;
   readonly images: Images;
+  readonly upstreams: Upstreams;
   readonly records: RecordStore;
   readonly blobs: BlobStore;
   /** The administrator's key. */
@@ -38,6 +43,9 @@ export interface ServeOptions {
   readonly folder?: string;
   readonly keepFolder?: boolean;
   readonly dockerChallenge?: 'basic' | 'bearer';
+  readonly upstreams?: Pick<UpstreamOptions, 'hosts' | 'secrets' | 'freshFor'>;
+  /** Replication to these, worked on from the start. */
+  readonly targets?: readonly ReplicationTarget[];
 }
 
 export async function serveRegistry(options: ServeOptions = {}): Promise<ServedRegistry> {
@@ -66,6 +74,24 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
     clock: systemClock,
     ...(options.limits ? { limits: options.limits } : {}),
   });
+  const quiet = { info: () => {}, warn: () => {}, error: () => {} };
+  const upstreams = createUpstreams({
+    images,
+    templates: createTemplates(images),
+    fetch,
+    log: quiet,
+    ...options.upstreams,
+  });
+  const replication = createReplication({
+    images,
+    events: openEventLog(records, systemClock, Math.random),
+    region,
+    targets: options.targets ?? [],
+    fetch,
+    log: quiet,
+    retryAfter: 500,
+  });
+  if (options.targets) replication.start();
   const resources = createResources(images, region);
   const failures: unknown[] = [];
   const gateway = createGateway({
@@ -76,11 +102,13 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
         region,
         authorizer: identity.authorizer,
         issueToken: (call) => tokens.issueAuthorization(call.principal),
+        upstreams,
+        replication: replication.targets,
         principals: { bind: (text) => identity.bindPrincipals(text), show: (text) => identity.showPrincipals(text) },
       }),
     ],
     web: [
-      createDistribution({ images, authorizer: identity.authorizer, defaultAccount: account, region }),
+      createDistribution({ images, authorizer: identity.authorizer, defaultAccount: account, region, upstreams }),
       createLayerDownloads({ images }),
     ],
     credentials: identity.credentials,
@@ -100,6 +128,7 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
     url,
     host: url.replace('http://', ''),
     images,
+    upstreams,
     records,
     blobs,
     credentials: { accessKeyId: administrator.accessKeyId, secretAccessKey: administrator.secretAccessKey },
@@ -107,6 +136,8 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
     folder,
     async [Symbol.asyncDispose]() {
       await gateway.close(100);
+      await replication.stop();
+      await upstreams.settled();
       await images.pulls.flush();
       await identity.close();
       await blobs.close();

@@ -1,0 +1,70 @@
+import type { Digest } from '@slipway/storage/blobs';
+import { type Images, ImagesError, parseManifest } from '../images/index.ts';
+import { type Remote, RemoteError } from '../remote/index.ts';
+
+export interface CopiedImage {
+  readonly account: string;
+  readonly repository: string;
+  readonly digest: Digest;
+  readonly tags: readonly string[];
+}
+
+/**
+ * Copies an image with everything below it to another registry. What is there already is not sent again, so a copy that broke
+ * off goes on where it was, and repeating it changes nothing.
+ * @throws RemoteError; ImagesError `ManifestNotFound` when the image is gone here
+ */
+export async function copyImage(images: Images, remote: Remote, image: CopiedImage): Promise<void> {
+  const { account, repository, digest, tags } = image;
+  const { manifest } = await images.manifests.look(account, repository, { kind: 'digest', digest });
+  if (manifest === undefined || manifest.archived)
+    throw new ImagesError('ManifestNotFound', `The image ${digest} is not in the repository '${repository}' any more`);
+  const bytes = await images.manifests.content(account, repository, digest);
+  const { blobs, children } = parseManifest(bytes, manifest.mediaType);
+  for (const child of children)
+    await copyImage(images, remote, { account, repository, digest: child.digest, tags: [] });
+  for (const blob of blobs) await copyBlob(images, remote, account, repository, blob.digest);
+  let sent = false;
+  for (const tag of tags) {
+    try {
+      await remote.putManifest(repository, tag, manifest.mediaType, bytes);
+      sent = true;
+    } catch (error) {
+      // Where the tag must not move, the image arrives without it, as on ECR.
+      if (!(error instanceof RemoteError && error.code === 'refused' && error.message.includes('immutable')))
+        throw error;
+    }
+  }
+  if (!sent) await remote.putManifest(repository, digest, manifest.mediaType, bytes);
+}
+
+async function copyBlob(
+  images: Images,
+  remote: Remote,
+  account: string,
+  repository: string,
+  digest: Digest,
+): Promise<void> {
+  if (await remote.hasBlob(repository, digest)) return;
+  const { blob } = await images.blobs.look(account, repository, digest);
+  if (blob === undefined)
+    throw new ImagesError('BlobNotFound', `The blob ${digest} is not in the repository '${repository}' any more`);
+  const source = await images.blobs.open(blob);
+  await remote.putBlob(repository, digest, blob.size, () => source.stream());
+}
+
+/** The reason of a failure, short enough to be a code. */
+export function failureCodeOf(error: unknown): string {
+  if (error instanceof ImagesError) return 'ImageNotFound';
+  if (!(error instanceof RemoteError)) return 'InternalFailure';
+  switch (error.code) {
+    case 'denied':
+      return 'AccessDenied';
+    case 'too-many-requests':
+      return 'TooManyRequests';
+    case 'refused':
+      return 'DestinationRefused';
+    default:
+      return 'DestinationUnavailable';
+  }
+}
