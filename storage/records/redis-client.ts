@@ -30,12 +30,19 @@ export class RedisClient {
       lazyConnect: true,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
+      // Without this, calls on their way would never be settled when the connection breaks.
+      maxRetriesPerRequest: 0,
       retryStrategy: (times: number) => Math.min(50 * times, 1000),
     } as const;
     this.#client =
       typeof connection.url === 'string'
         ? new Redis(connection.url, { ...one, enableAutoPipelining: true })
-        : new Cluster([...urls], { lazyConnect: true, enableOfflineQueue: false, redisOptions: one });
+        : new Cluster([...urls], {
+            lazyConnect: true,
+            enableOfflineQueue: false,
+            retryDelayOnFailover: 0,
+            redisOptions: one,
+          });
     this.#subscriber = this.#client instanceof Cluster ? this.#client.duplicate() : this.#client.duplicate();
     this.#clock = clock;
     this.#reconnectWait = connection.reconnectWait ?? 2000;
@@ -102,7 +109,8 @@ export class RedisClient {
     } catch (error) {
       const { message } = error as Error;
       const refused = error instanceof ReplyError || /isn't writeable|offline queue/i.test(message);
-      throw new StoreUnavailable(`Redis: ${message}`, refused ? 'not-committed' : 'unknown', { cause: error });
+      const text = error instanceof ReplyError ? message : 'the connection broke before the answer came';
+      throw new StoreUnavailable(`Redis: ${text}`, refused ? 'not-committed' : 'unknown', { cause: error });
     }
   }
 
