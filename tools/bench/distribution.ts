@@ -6,6 +6,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { run, until } from '../testbed/command.ts';
 import { freePort } from '../testbed/server-process.ts';
 import type { Target } from './load.ts';
+import { startTokenServer } from './token-server.ts';
 
 /** The version that results are compared with. */
 export const distributionVersion = 'v3.1.1';
@@ -43,6 +44,7 @@ export async function startDistribution(program: string, folder: string, reposit
     jwks,
     JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'bench', alg: 'ES256', use: 'sig' }] }),
   );
+  const tokens = await startTokenServer();
   const port = await freePort();
   const config = join(folder, 'config.yml');
   writeFileSync(
@@ -58,7 +60,7 @@ export async function startDistribution(program: string, folder: string, reposit
       http: { addr: `127.0.0.1:${port}` },
       auth: {
         token: {
-          realm: 'http://127.0.0.1/token',
+          realm: tokens.realm,
           service: 'bench',
           issuer: 'bench',
           jwks,
@@ -81,6 +83,7 @@ export async function startDistribution(program: string, folder: string, reposit
     .setExpirationTime('4 hours')
     .setJti('bench')
     .sign(privateKey);
+  tokens.token = token;
   const target = { origin: `http://127.0.0.1:${port}`, headers: { authorization: `Bearer ${token}` } };
   await until(
     'distribution to answer',
@@ -96,6 +99,7 @@ export async function startDistribution(program: string, folder: string, reposit
     stop: () =>
       new Promise((resolve) => {
         child.once('exit', () => resolve());
+        tokens.close();
         child.kill('SIGTERM');
       }),
   };
