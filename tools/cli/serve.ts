@@ -75,7 +75,7 @@ async function serveFirst(
   if (administrator) writeCredentials(config.credentialsFile, administrator);
   writeServerState(config.data, {
     pid: process.pid,
-    endpoint: listening.url,
+    endpoint: clientUrl(config, listening.url),
     region,
     account,
     credentialsFile: config.credentialsFile,

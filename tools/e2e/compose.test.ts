@@ -1,0 +1,146 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { findS3Server, implementations } from '@slipway/storage/blobs/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AwsCli } from '../testbed/aws-cli.ts';
+import { run, until, type CommandResult } from '../testbed/command.ts';
+import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
+import { makeLocalImage } from '../testbed/local-images.ts';
+import { freePort } from '../testbed/server-process.ts';
+
+/**
+ * The compose file as users run it: two servers behind one address, on Redis and an S3 store. The images it names are made
+ * here from packages, so that nothing is pulled.
+ */
+const root = join(import.meta.dirname, '..', '..');
+const compose = [['docker', 'compose'], ['docker-compose']].find(
+  ([command = '', ...args]) => spawnSync(command, [...args, 'version']).status === 0,
+);
+const missing = (await missingDocker()) ?? findMissing();
+if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
+
+function findMissing(): string | undefined {
+  if (compose === undefined) return 'neither "docker compose" nor docker-compose is there';
+  if (findS3Server(implementations.minio) === undefined) return 'no minio';
+  return ['/usr/bin/redis-server', '/usr/sbin/haproxy'].find((path) => !existsSync(path));
+}
+
+describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefined ? '' : ` (${missing})`}`, () => {
+  const docker = new DockerCli();
+  const project = `slipway-compose-${process.pid}`;
+  const images = ['redis:7', 'haproxy:2.8', 'minio/minio', 'slipway:local'];
+  let port: number;
+  let made: string[] = [];
+
+  const up = (...args: string[]): Promise<CommandResult> => {
+    const [command = '', ...first] = compose ?? [];
+    return run(command, [...first, '-p', project, '-f', join(root, 'docker-compose.yml'), ...args], {
+      env: { SLIPWAY_PUBLISHED_PORT: String(port) },
+      timeout: 180_000,
+    });
+  };
+
+  beforeAll(async () => {
+    port = await freePort();
+    const present = (await docker.check(['images', '--format', '{{.Repository}}:{{.Tag}}'])).split('\n');
+    made = images.filter((image) => !present.includes(image.includes(':') ? image : `${image}:latest`));
+    const make: Record<string, () => Promise<void>> = {
+      'redis:7': () =>
+        makeLocalImage(docker, {
+          reference: 'redis:7',
+          programs: ['/usr/bin/redis-server', '/usr/bin/redis-cli'],
+          changes: ['WORKDIR /data', 'CMD ["redis-server"]', 'ENV PATH=/usr/local/bin:/bin'],
+        }),
+      'haproxy:2.8': () =>
+        makeLocalImage(docker, {
+          reference: 'haproxy:2.8',
+          programs: ['/usr/sbin/haproxy'],
+          changes: [
+            'CMD ["haproxy","-W","-db","-f","/usr/local/etc/haproxy/haproxy.cfg"]',
+            'ENV PATH=/usr/local/bin:/bin',
+          ],
+        }),
+      'minio/minio': () =>
+        makeLocalImage(docker, {
+          reference: 'minio/minio',
+          programs: [findS3Server(implementations.minio) ?? ''],
+          changes: ['ENTRYPOINT ["/usr/local/bin/minio"]', 'ENV PATH=/usr/local/bin:/bin'],
+        }),
+      'slipway:local': () =>
+        makeLocalImage(docker, {
+          reference: 'slipway:local',
+          programs: [process.execPath],
+          copies: Object.fromEntries(
+            [
+              'package.json',
+              'package-lock.json',
+              'node_modules',
+              'storage',
+              'auth',
+              'registry',
+              'scheduler',
+              'tools',
+            ].map((name) => [join(root, name), join('slipway', name)]),
+          ),
+          changes: [
+            'WORKDIR /slipway',
+            'ENV PATH=/usr/local/bin:/slipway/tools/bin:/bin',
+            'CMD ["/slipway/tools/bin/slipway","serve"]',
+          ],
+        }),
+    };
+    for (const image of made) await make[image]?.();
+    const started = await up('up', '-d', '--no-build');
+    expect(started.code, started.stderr).toBe(0);
+  }, 300_000);
+
+  afterAll(async () => {
+    await up('down', '-v', '--timeout', '5');
+    if (made.length > 0) await docker.run(['rmi', '-f', ...made]);
+    docker.dispose();
+  }, 120_000);
+
+  const aws = async (): Promise<AwsCli> => {
+    const printed = await until('the administrator', 60_000, async () => {
+      const result = await up('exec', '-T', 'slipway-1', 'slipway', 'env', '--output', 'json');
+      return result.code === 0 && result.stdout;
+    });
+    return new AwsCli(JSON.parse(printed) as Record<string, string>);
+  };
+
+  test('both servers come up behind one address', async () => {
+    await until('the proxy to answer', 90_000, async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok).catch(
+      async (error: unknown) => {
+        throw new Error((await up('logs', '--tail', '40')).stdout, { cause: error });
+      },
+    );
+    expect(await (await aws()).json(['sts', 'get-caller-identity'])).toMatchObject({ Account: '000000000000' });
+  }, 120_000);
+
+  test('an image pushed through the address pulls intact, whichever server answers', async () => {
+    const cli = await aws();
+    const image = `127.0.0.1:${port}/web:prod`;
+    await cli.json(['ecr', 'create-repository', '--repository-name', 'web']);
+    const password = (await cli.run(['ecr', 'get-login-password'])).stdout.trim();
+    await docker.check(['login', '-u', 'AWS', '--password-stdin', `127.0.0.1:${port}`], password);
+    await makeImage(docker, webImage(image, 'compose'));
+    const digest = /digest: (sha256:\w+)/.exec(await docker.check(['push', image]))?.[1];
+    for (let time = 0; time < 3; time++) {
+      await docker.check(['rmi', image]);
+      expect(await docker.check(['pull', image])).toContain(digest);
+    }
+    await docker.check(['rmi', image]);
+  }, 120_000);
+
+  test('one server killed, the other answers with everything', async () => {
+    const cli = await aws();
+    expect((await up('kill', 'slipway-1')).code).toBe(0);
+    const { repositories } = await until('the other server', 30_000, () =>
+      cli.json<{ repositories: { repositoryName: string }[] }>(['ecr', 'describe-repositories']),
+    );
+    expect(repositories.map(({ repositoryName }) => repositoryName)).toEqual(['web']);
+    const { clusterArns } = await cli.json<{ clusterArns: string[] }>(['ecs', 'list-clusters']);
+    expect(clusterArns).toHaveLength(1);
+  }, 60_000);
+});
