@@ -4,7 +4,7 @@ import { systemClock } from '@slipway/storage/clock';
 import { expect, test, vi } from 'vitest';
 
 import { deregisterInstance } from '../cluster/index.ts';
-import { deleteService, rollService, updateService } from '../services/index.ts';
+import { deleteService, updateService } from '../services/index.ts';
 import { newId, type TaskRecord } from '../state/index.ts';
 import { placementDemand, taskDraft, type TaskDraft } from '../tasks/index.ts';
 import { ClusterWorld, partition, ref } from './testing/cluster-world.ts';
@@ -13,7 +13,6 @@ vi.setConfig({ testTimeout: 30_000 });
 
 const web = { ...ref, service: 'web' };
 const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;
-const push = { kind: 'push' } as const;
 
 test('a service gets its tasks, becomes steady, and its tasks run the digest that the tag had', async () => {
   await using world = await ClusterWorld.open();
@@ -42,7 +41,7 @@ test('rolls without ever having fewer than the minimum or more than the maximum'
   await world.service(first.arn, { desiredCount: 4 });
   await world.steady();
   const second = await world.revision('app:2');
-  await rollService(world.ecs, { ...web, taskDefinition: second.arn, cause: push });
+  await updateService(world.ecs, web, () => ({ taskDefinition: second.arn }));
   let [most, fewest] = [0, Infinity];
   await world.until(
     async () => {
@@ -162,7 +161,7 @@ test('one host and a fixed port: the old task makes room when the minimum allows
   await world.service(first.arn, { deploymentConfiguration: { maximumPercent: 200, minimumHealthyPercent: 0 } });
   await world.steady();
   const second = await world.revision('', body('app:2'));
-  await rollService(world.ecs, { ...web, taskDefinition: second.arn, cause: push });
+  await updateService(world.ecs, web, () => ({ taskDefinition: second.arn }));
   await world.until(
     () => world.running(),
     (tasks) => tasks.length === 1 && tasks[0]?.taskDefinition === second.arn,
@@ -313,7 +312,7 @@ test('two servers: the second takes over when the first is gone, without duplica
   await world.service(revision.arn, { desiredCount: 6 });
   await world.steady();
   const next = await world.revision('app:2');
-  await rollService(world.ecs, { ...web, taskDefinition: next.arn, cause: push });
+  await updateService(world.ecs, web, () => ({ taskDefinition: next.arn }));
   let most = 0;
   const watching = world.until(
     async () => {
@@ -350,7 +349,7 @@ test('a server that dies in the middle of a rollout: another takes over without 
   const second = world.plane({ leaseTtl: 500 });
   await second.start();
   const next = await world.revision('app:2');
-  await rollService(world.ecs, { ...web, taskDefinition: next.arn, cause: push });
+  await updateService(world.ecs, web, () => ({ taskDefinition: next.arn }));
   let [most, fewest] = [0, Infinity];
   const look = async (): Promise<void> => {
     const tasks = await world.tasks();

@@ -1,4 +1,4 @@
-import type { DeploymentRecord, RejectedImage } from '../state/index.ts';
+import type { DeploymentRecord, FailedDeployment, RejectedImage } from '../state/index.ts';
 
 import { breakerThreshold } from './bounds.ts';
 import { eventTexts } from './events.ts';
@@ -53,18 +53,22 @@ export interface Failing {
 export function failDeployment(pass: Pass, deploymentId: string, failing: Failing): void {
   const deployment = pass.deployment(deploymentId);
   if (deployment === undefined) return;
-  pass.change(deploymentId, {
+  const { failedTasks } = deployment;
+  const failed: FailedDeployment = {
+    id: deploymentId,
+    failedTasks,
     rolloutState: 'FAILED',
     rolloutStateReason: `ECS deployment circuit breaker: ${failing.reason} ${failing.evidence}`,
-    unplaceable: undefined,
-  });
+    updatedAt: pass.now,
+  };
+  pass.change(deploymentId, { ...failed, unplaceable: undefined });
   reject(pass, deployment, failing.evidence);
   pass.voice.say(eventTexts.failed(deploymentId, failing.event));
   pass.decisions.push({ what: 'deployment-failed', deploymentId, why: failing.evidence });
   if (!failing.rollback) return;
   const target = newestCompleted(pass.deployments().filter(({ id }) => id !== deploymentId));
   if (target === undefined) pass.voice.say(eventTexts.nothingToRollBackTo(deploymentId));
-  else rollBack(pass, deployment, target, failing.evidence);
+  else rollBack(pass, deployment, target, { evidence: failing.evidence, failed });
 }
 
 /** The deployment a rollback would go to. */
@@ -81,7 +85,12 @@ export function newestCompleted(deployments: readonly DeploymentRecord[]): Deplo
  * Makes the target PRIMARY again, under its own id: its tasks that still run are kept, and its images stay pinned as they
  * were. It is in progress until it completes once more, and not a target of another rollback until then.
  */
-function rollBack(pass: Pass, from: DeploymentRecord, target: DeploymentRecord, evidence: string): void {
+function rollBack(
+  pass: Pass,
+  from: DeploymentRecord,
+  target: DeploymentRecord,
+  { evidence, failed }: { readonly evidence: string; readonly failed: FailedDeployment },
+): void {
   pass.change(from.id, { status: 'ACTIVE', keepCount: 0 });
   pass.change(target.id, {
     status: 'PRIMARY',
@@ -93,7 +102,7 @@ function rollBack(pass: Pass, from: DeploymentRecord, target: DeploymentRecord, 
     startNotBefore: undefined,
     keepCount: undefined,
     completedAt: undefined,
-    cause: { kind: 'rollback', detail: `rollback of ${from.id} (${from.taskDefinition}): ${evidence}` },
+    cause: { kind: 'rollback', detail: `rollback of ${from.id} (${from.taskDefinition}): ${evidence}`, failed },
   });
   const rest = pass.deployments().filter(({ id }) => id !== target.id);
   pass.keepDeployments([target.id, ...rest.map(({ id }) => id)]);

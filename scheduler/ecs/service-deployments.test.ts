@@ -132,7 +132,8 @@ describe('service deployments', () => {
     const end = await describeOne(service?.currentServiceDeployment);
     expect(end).toMatchObject({
       rollback: { serviceRevisionArn: expect.stringContaining(':service-revision/') as string },
-      deploymentCircuitBreaker: { status: 'TRIGGERED', threshold: 1 },
+      deploymentCircuitBreaker: { status: 'TRIGGERED', threshold: 1, failureCount: 1 },
+      statusReason: expect.stringContaining('1 of 1 failed tasks') as string,
     });
     const { services } = await api.ecs.send(new DescribeServicesCommand({ cluster, services: ['web'] }));
     expect(services?.[0]?.taskDefinition).toBe(good.taskDefinitionArn);

@@ -18,7 +18,7 @@ import {
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
-import { findService, rollService, setFollow } from '../services/index.ts';
+import { findService, setFollow } from '../services/index.ts';
 import { account, openApi, type TestApi } from './testing/open-api.ts';
 import { playAgent } from './testing/play-agent.ts';
 
@@ -236,22 +236,25 @@ describe('services', () => {
     expect((await described()).placementStrategy).toEqual([]);
   });
 
-  test('a push rolls a service once, and its repeat changes nothing', async () => {
+  test('a service is given a revision with roles only by whoever may pass them', async () => {
     await newCluster();
-    const first = await api.define();
-    const second = await api.define();
-    await create({ taskDefinition: first.taskDefinitionArn });
-    const ref = { account, cluster, service: 'web' };
-    const push = {
-      ...ref,
-      taskDefinition: second.taskDefinitionArn ?? '',
-      cause: { kind: 'push' as const, detail: 'web:prod' },
-    };
-    const started = await rollService(api.context, push);
-    expect(started.started).toBe(true);
-    expect(await rollService(api.context, push)).toEqual({ started: false, deploymentId: started.deploymentId });
-    const record = await findService(api.context, ref);
-    expect(record?.deployments[0]).toMatchObject({ id: started.deploymentId, cause: push.cause });
+    const role = 'arn:aws:iam::000000000000:role/app';
+    const plain = await api.define();
+    const withRole = await api.define({ taskRoleArn: role });
+    await create({ taskDefinition: plain.taskDefinitionArn });
+    const hand = () =>
+      api.ecs.send(new UpdateServiceCommand({ cluster, service: 'web', taskDefinition: withRole.taskDefinitionArn }));
+    api.denied.add('iam:PassRole');
+    const denied = { name: 'AccessDeniedException' };
+    await expect(create({ serviceName: 'other', taskDefinition: withRole.taskDefinitionArn })).rejects.toMatchObject(
+      denied,
+    );
+    await expect(hand()).rejects.toMatchObject(denied);
+    api.denied.clear();
+    await hand();
+    api.denied.add('iam:PassRole');
+    await api.ecs.send(new UpdateServiceCommand({ cluster, service: 'web', desiredCount: 0 }));
+    api.denied.clear();
   });
 
   test('creating the same service twice is one service; another one under its name is refused', async () => {

@@ -2,10 +2,10 @@ import { activeCluster, invalidParameter, parseMember, scan, serviceNotFound } f
 import { findService, parseLaunchType } from '../services/index.ts';
 import { arns, clusterKeys, clusterPartition, type TaskRecord } from '../state/index.ts';
 import { getProtection, setProtection } from '../tasks/index.ts';
-import { checkList, inCluster, instanceResource, taskResources } from './access.ts';
+import { inCluster, instanceResource } from './access.ts';
 import { clusterOf, type EcsOperations, type EcsOptions, homeOf } from './options.ts';
 import { pageFrom, pageSize, pageStart } from './paging.ts';
-import { taskId } from './tasks.ts';
+import { allowOnTasks, taskId } from './tasks.ts';
 
 const family = /\/([^/:]+):\d+$/;
 
@@ -69,17 +69,7 @@ export function taskListOperations(options: EcsOptions): EcsOperations {
       },
     },
     GetTaskProtection: {
-      access: async (input, call) => {
-        const ref = clusterOf(options, call, input.cluster);
-        const ids = checkList('Tasks', input.tasks, 100).map((task) => taskId(task, ref, options, call));
-        return [
-          {
-            action: 'ecs:GetTaskProtection',
-            resources: await taskResources(options, ref, ids),
-            context: inCluster(options, ref),
-          },
-        ];
-      },
+      access: (input, call) => allowOnTasks('ecs:GetTaskProtection', input, 100, options, call),
       handle: async (input, call) => {
         const ref = clusterOf(options, call, input.cluster);
         await activeCluster(options, ref);
@@ -89,17 +79,7 @@ export function taskListOperations(options: EcsOptions): EcsOperations {
       },
     },
     UpdateTaskProtection: {
-      access: async (input, call) => {
-        const ref = clusterOf(options, call, input.cluster);
-        const ids = checkList('Tasks', input.tasks, 10).map((task) => taskId(task, ref, options, call));
-        return [
-          {
-            action: 'ecs:UpdateTaskProtection',
-            resources: await taskResources(options, ref, ids),
-            context: inCluster(options, ref),
-          },
-        ];
-      },
+      access: (input, call) => allowOnTasks('ecs:UpdateTaskProtection', input, 10, options, call),
       handle: async (input, call) => {
         const ref = clusterOf(options, call, input.cluster);
         await activeCluster(options, ref);

@@ -200,17 +200,7 @@ export function taskOperations(options: EcsOptions): EcsOperations {
       },
     },
     StopTask: {
-      access: async (input, call) => {
-        const ref = clusterOf(options, call, input.cluster);
-        const id = taskId(input.task ?? '', ref, options, call);
-        return [
-          {
-            action: 'ecs:StopTask',
-            resources: await taskResources(options, ref, [id]),
-            context: inCluster(options, ref),
-          },
-        ];
-      },
+      access: (input, call) => allowOnTasks('ecs:StopTask', { ...input, tasks: [input.task ?? ''] }, 1, options, call),
       handle: async (input, call) => {
         const ref = clusterOf(options, call, input.cluster);
         await activeCluster(options, ref);
@@ -220,17 +210,7 @@ export function taskOperations(options: EcsOptions): EcsOperations {
       },
     },
     DescribeTasks: {
-      access: async (input, call) => {
-        const ref = clusterOf(options, call, input.cluster);
-        const ids = checkList('Tasks', input.tasks, mostTasks).map((task) => taskId(task, ref, options, call));
-        return [
-          {
-            action: 'ecs:DescribeTasks',
-            resources: await taskResources(options, ref, ids),
-            context: inCluster(options, ref),
-          },
-        ];
-      },
+      access: (input, call) => allowOnTasks('ecs:DescribeTasks', input, mostTasks, options, call),
       handle: async (input, call) => {
         const ref = clusterOf(options, call, input.cluster);
         await activeCluster(options, ref);
@@ -263,6 +243,22 @@ export function taskId(identifier: string, ref: ClusterRef, options: EcsOptions,
     );
   }
   return id;
+}
+
+/**
+ * What an operation on tasks that are named one by one needs: its action on each of them.
+ * @throws InvalidParameterException when `tasks` names none, or more than `most`
+ */
+export async function allowOnTasks(
+  action: string,
+  input: { readonly cluster?: string | undefined; readonly tasks?: readonly string[] | undefined },
+  most: number,
+  options: EcsOptions,
+  call: Call,
+): Promise<[AccessRequest]> {
+  const ref = clusterOf(options, call, input.cluster);
+  const ids = checkList('Tasks', input.tasks, most).map((task) => taskId(task, ref, options, call));
+  return [{ action, resources: await taskResources(options, ref, ids), context: inCluster(options, ref) }];
 }
 
 function checkText(member: string, text: string | undefined, most: number): string | undefined {

@@ -12,7 +12,7 @@ import { breakerThreshold } from '../deployments/index.ts';
 import { arns, type DeploymentHistoryRecord, idOf, type ServiceRecord } from '../state/index.ts';
 import { configurationView } from './configuration.ts';
 import type { DeploymentCounts } from './counts.ts';
-import { rollbackOf, rolledBack } from './history.ts';
+import { rollbackOf } from './history.ts';
 import type { ServiceRef } from './services.ts';
 
 /** One deployment with its service as it is now, if that still exists. */
@@ -24,13 +24,12 @@ export interface Historic {
 /** The history row with what the service's own record knows better, while the deployment is part of it. */
 export function refreshed({ row, service }: Historic): DeploymentHistoryRecord {
   const live = service?.deployments.find(({ id, cause }) => id === row.deployment.id && cause.kind !== 'rollback');
-  const target = service?.deployments.find(
-    (deployment) => deployment.cause.kind === 'rollback' && rolledBack(deployment) === row.deployment.id,
-  );
+  const target = service?.deployments.find(({ cause }) => cause.failed?.id === row.deployment.id);
+  const rollback = rollbackOf(target) ?? row.rollback;
   return {
     ...row,
-    ...(live === undefined ? {} : { deployment: live }),
-    ...(target === undefined ? {} : { rollback: rollbackOf(target) }),
+    deployment: { ...(live ?? row.deployment), ...rollback?.failed },
+    ...(rollback === undefined ? {} : { rollback }),
   };
 }
 

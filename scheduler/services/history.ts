@@ -39,10 +39,6 @@ function rowsOf(
   return rows;
 }
 
-/** The id of the deployment whose failure a rollback answers. */
-export const rolledBack = (rollback: DeploymentRecord): string | undefined =>
-  /^rollback of (ecs-svc\/\d+)/.exec(rollback.cause.detail ?? '')?.[1];
-
 /**
  * Writes the history of a change in the transaction that makes it. The reconciler changes states in between without
  * writing here; what it did shows in the record until the next deployment begins, and is written down then: how the
@@ -57,12 +53,11 @@ export async function writeHistory(
   const rows = rowsOf(before, after, now);
   if (rows.length === 0) return;
   for (const { key, value } of rows) tx.put(key, value);
-  const rollback = before?.deployments.find(({ status, cause }) => status === 'PRIMARY' && cause.kind === 'rollback');
-  const failed = rollback && rolledBack(rollback);
-  if (rollback !== undefined && failed !== undefined) {
-    const key = clusterKeys.deploymentHistory(after.name, failed);
+  const rollback = rollbackOf(before?.deployments.find(({ status }) => status === 'PRIMARY'));
+  if (rollback !== undefined) {
+    const key = clusterKeys.deploymentHistory(after.name, rollback.failed.id);
     const row = await tx.get<DeploymentHistoryRecord>(key);
-    if (row !== undefined) tx.put(key, toJson({ ...row, rollback: rollbackOf(rollback) }));
+    if (row !== undefined) tx.put(key, toJson({ ...row, rollback }));
   }
   const old = await tx.list<DeploymentHistoryRecord>({ prefix: clusterKeys.deploymentHistories(after.name) });
   for (const { key, value } of old.records) {
@@ -70,9 +65,9 @@ export async function writeHistory(
   }
 }
 
-/** What a history row says of the rollback that answered its failure. */
-export const rollbackOf = (target: DeploymentRecord): NonNullable<DeploymentHistoryRecord['rollback']> => ({
-  to: target.id,
-  reason: target.cause.detail ?? '',
-  state: target.rolloutState,
-});
+/** What the history row of a deployment that failed says of the rollback to `target`; undefined when it is none. */
+export function rollbackOf(target: DeploymentRecord | undefined): DeploymentHistoryRecord['rollback'] {
+  const failed = target?.cause.failed;
+  if (target === undefined || failed === undefined) return undefined;
+  return { to: target.id, reason: target.cause.detail ?? '', state: target.rolloutState, failed };
+}

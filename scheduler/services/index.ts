@@ -18,7 +18,6 @@ export {
   createService,
   deleteService,
   findService,
-  rollService,
   type ServiceChange,
   type ServiceContext,
   type ServiceDraft,

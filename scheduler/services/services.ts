@@ -13,7 +13,6 @@ import {
   clusterKeys,
   clusterPartition,
   type ClusterRecord,
-  type DeploymentRecord,
   type FollowRule,
   newDeploymentId,
   type ServiceRecord,
@@ -128,7 +127,7 @@ export async function updateService(
   context: ServiceContext,
   ref: ServiceRef,
   change: (service: ServiceRecord) => ServiceChange,
-  options: { readonly force?: boolean; readonly cause?: DeploymentRecord['cause'] } = {},
+  options: { readonly force?: boolean } = {},
 ): Promise<ServiceRecord> {
   const changed = await changeService(context, ref, (service) => {
     const { taskDefinition = service.taskDefinition, ...rest } = change(service);
@@ -137,36 +136,11 @@ export async function updateService(
     return startDeployment(updated, {
       id: newDeploymentId(context.random),
       taskDefinition,
-      cause: options.cause ?? { kind: 'api' },
+      cause: { kind: 'api' },
       now: context.clock.now(),
     });
   });
   return changed.after;
-}
-
-/**
- * Rolls a service to a revision because an image was pushed (or another trigger fired). A service that is already on
- * that revision, or rolling to it, is left alone: repeats of an event change nothing.
- * @param request `taskDefinition` is the ARN of the revision
- * @throws ServiceNotFoundException, ServiceNotActiveException
- */
-export async function rollService(
-  context: ServiceContext,
-  request: ServiceRef & { readonly taskDefinition: string; readonly cause: DeploymentRecord['cause'] },
-): Promise<{ readonly started: boolean; readonly deploymentId: string }> {
-  const service = await changeService(context, request, (current) => {
-    if (primaryOf(current)?.taskDefinition === request.taskDefinition) return current;
-    const { taskDefinition, cause } = request;
-    return startDeployment(current, {
-      id: newDeploymentId(context.random),
-      taskDefinition,
-      cause,
-      now: context.clock.now(),
-    });
-  });
-  const primary = primaryOf(service.after);
-  if (primary === undefined) throw serviceNotActive();
-  return { started: service.after !== service.before, deploymentId: primary.id };
 }
 
 /**

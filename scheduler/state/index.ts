@@ -9,6 +9,7 @@ export type {
   DeploymentConfiguration,
   DeploymentHistoryRecord,
   DeploymentRecord,
+  FailedDeployment,
   FamilyRecord,
   FollowRule,
   HealthStatus,

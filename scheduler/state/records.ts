@@ -175,6 +175,15 @@ export interface DeploymentConfiguration {
   readonly circuitBreaker?: CircuitBreaker;
 }
 
+/** How a deployment stood when it was given up. */
+export interface FailedDeployment {
+  readonly id: string;
+  readonly failedTasks: number;
+  readonly rolloutState: 'FAILED';
+  readonly rolloutStateReason: string;
+  readonly updatedAt: number;
+}
+
 /** One deployment of a service: the tasks of one revision, with counters. */
 export interface DeploymentRecord {
   /** `ecs-svc/<19 digits>`. */
@@ -205,7 +214,12 @@ export interface DeploymentRecord {
   readonly createdAt: number;
   readonly updatedAt: number;
   /** What caused it: an API call, a push (`image.pushed` web:prod sha256:…), or a rollback of another deployment. */
-  readonly cause: { readonly kind: 'api' | 'push' | 'webhook' | 'rollback'; readonly detail?: string };
+  readonly cause: {
+    readonly kind: 'api' | 'push' | 'webhook' | 'rollback';
+    readonly detail?: string;
+    /** Of a rollback: the deployment that failed, as it was then. Its own record goes with its last task. */
+    readonly failed?: FailedDeployment;
+  };
   /** Set once it has been COMPLETED; what rollback looks for. */
   readonly completedAt?: number;
   /** Ids of the deployments that still had tasks when it began. */
@@ -225,6 +239,7 @@ export interface DeploymentHistoryRecord {
     readonly to: string;
     readonly reason: string;
     readonly state: DeploymentRecord['rolloutState'];
+    readonly failed: FailedDeployment;
   };
 }
 
