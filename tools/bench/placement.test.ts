@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { measure, shortened, toRow } from './placement.ts';
 
-test('the placement benchmark runs, and its figures make sense', { timeout: 120_000 }, () => {
-  const measured = measure(shortened);
-  expect(measured.map((row) => row.what).length).toBe(18);
+test('the placement benchmark runs, and its figures make sense', { timeout: 120_000 }, async () => {
+  const measured = await measure(shortened);
+  expect(measured.length).toBeGreaterThanOrEqual(18);
   expect(measured.filter((row) => !(row.ours > 0))).toEqual([]);
   expect(measured.map(toRow).filter((row) => row.ours.includes('not measured'))).toEqual([]);
   // Ratios do not depend on the machine: exact placement keeps far fewer instances in use than two random choices.
