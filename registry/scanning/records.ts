@@ -24,7 +24,7 @@ export interface ScanRecord {
   readonly distribution?: Distribution;
   /** Parts of the list of packages, where the scanner gave one. */
   readonly packageParts?: number;
-  /** When a finding was seen first, by name and package, so that it keeps its date: only of the newest scan. */
+  /** When the image was scanned first. */
   readonly firstCompletedAt?: number;
   /** The referrer that holds the bill of materials. */
   readonly sbom?: Digest;

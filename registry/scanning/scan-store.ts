@@ -1,5 +1,5 @@
 import type { Digest } from '@slipway/storage/blobs';
-import { type Json, type RecordStore, transact } from '@slipway/storage/records';
+import { type Json, type RecordStore, transact, type Transaction } from '@slipway/storage/records';
 import type { Package, Severity } from '../advisories/index.ts';
 import { keys, registryPartition } from '../images/index.ts';
 import type { Distribution } from './inventory/os-release.ts';
@@ -41,63 +41,83 @@ export async function changeScan(
   });
 }
 
-/** What a scan ended with: the record, and the findings in place of earlier ones. Announces `image.scanned`. */
+/** How a scan ended. */
+export interface ScanOutcome {
+  readonly status: ScanRecord['status'];
+  readonly description: string;
+  readonly scanner: string;
+  readonly completedAt: number;
+  readonly knowledgeFrom?: number;
+  readonly sbom?: Digest;
+  /** Findings under a new id; absent when the scan came to none. */
+  readonly result?: { readonly id: string; readonly findings: readonly Finding[] };
+  readonly inventory?: NonNullable<ScanReport['inventory']>;
+}
+
+/**
+ * Keeps what a scan ended with, new findings in place of earlier ones, and announces `image.scanned`. A scan without findings
+ * leaves the earlier ones: a rule that refuses the image must not be lifted by a scanner that fails.
+ */
 export async function completeScan(
   records: RecordStore,
   image: ImageAddress,
-  outcome: {
-    readonly record: Omit<
-      ScanRecord,
-      'cause' | 'requestedAt' | 'firstCompletedAt' | 'packageParts' | 'counts' | 'parts'
-    >;
-    readonly report?: ScanReport;
-    readonly inventory?: NonNullable<ScanReport['inventory']>;
-  },
+  outcome: ScanOutcome,
 ): Promise<ScanRecord | undefined> {
   const { account, repository, digest } = image;
+  const { status, description, scanner, completedAt, knowledgeFrom, result, inventory } = outcome;
   return transact(records, registryPartition(account), async (tx) => {
     const key = scanKeys.scan(repository, digest);
     const manifest = keys.manifest(repository, digest);
     if ((await tx.peek(manifest)) === undefined) return undefined;
     tx.require({ key: manifest, exists: true });
     const before = await tx.get<ScanRecord>(key);
-    const findings = outcome.report?.findings;
-    const id = outcome.record.id ?? '';
-    const old = await tx.list({ prefix: scanKeys.findings(repository, digest), limit: 1000 });
-    for (const { key: part } of old.records) tx.remove(part);
-    for (let part = 0; findings !== undefined && part * findingsPerPart < findings.length; part++) {
-      const slice = findings.slice(part * findingsPerPart, (part + 1) * findingsPerPart);
-      tx.put(scanKeys.findingPart(repository, digest, id, part), slice as unknown as Json);
-    }
-    const packages = outcome.inventory?.packages;
-    for (let part = 0; packages !== undefined && part * packagesPerPart < packages.length; part++) {
-      const slice = packages.slice(part * packagesPerPart, (part + 1) * packagesPerPart);
-      tx.put(scanKeys.packagePart(repository, digest, part), slice as unknown as Json);
-    }
-    const packageParts = packages === undefined ? before?.packageParts : Math.ceil(packages.length / packagesPerPart);
-    const distribution = outcome.inventory?.distribution ?? before?.distribution;
-    const sbom = outcome.record.sbom ?? before?.sbom;
-    const firstCompletedAt = before?.firstCompletedAt ?? outcome.record.completedAt;
-    const next: ScanRecord = {
+    const base = {
+      ...before,
       cause: before?.cause ?? 'push',
-      requestedAt: before?.requestedAt ?? outcome.record.completedAt ?? 0,
-      ...outcome.record,
-      ...(findings === undefined
-        ? {}
-        : { counts: countsOf(findings), parts: Math.ceil(findings.length / findingsPerPart) }),
-      ...(packageParts === undefined ? {} : { packageParts }),
-      ...(distribution === undefined ? {} : { distribution }),
+      requestedAt: before?.requestedAt ?? completedAt,
+    } as const;
+    const sbom = outcome.sbom ?? before?.sbom;
+    const distribution = inventory?.distribution ?? before?.distribution;
+    const packageParts = inventory
+      ? putParts(tx, inventory.packages, packagesPerPart, (part) => scanKeys.packagePart(repository, digest, part))
+      : before?.packageParts;
+    const next: ScanRecord = {
+      ...base,
+      status,
+      description,
+      scanner,
+      ...(knowledgeFrom === undefined ? {} : { knowledgeFrom }),
       ...(sbom === undefined ? {} : { sbom }),
-      ...(firstCompletedAt === undefined ? {} : { firstCompletedAt }),
+      ...(distribution === undefined ? {} : { distribution }),
+      ...(packageParts === undefined ? {} : { packageParts }),
+      ...(result === undefined ? {} : await replaceFindings(tx, image, result)),
+      ...(result === undefined ? {} : { completedAt, firstCompletedAt: before?.firstCompletedAt ?? completedAt }),
     };
     tx.put(key, next as unknown as Json);
-    tx.announce({
-      topic: 'registry',
-      type: 'image.scanned',
-      data: { ...image, status: next.status, counts: next.counts ?? {}, cause: next.cause },
-    });
+    const counts = result ? (next.counts ?? {}) : {};
+    tx.announce({ topic: 'registry', type: 'image.scanned', data: { ...image, status, counts, cause: next.cause } });
     return next;
   });
+}
+
+async function replaceFindings(
+  tx: Transaction,
+  { repository, digest }: ImageAddress,
+  { id, findings }: { readonly id: string; readonly findings: readonly Finding[] },
+): Promise<Pick<ScanRecord, 'id' | 'counts' | 'parts'>> {
+  const old = await tx.list({ prefix: scanKeys.findings(repository, digest), limit: 1000 });
+  for (const { key } of old.records) tx.remove(key);
+  const parts = putParts(tx, findings, findingsPerPart, (part) => scanKeys.findingPart(repository, digest, id, part));
+  return { id, counts: countsOf(findings), parts };
+}
+
+/** Writes a list as several records; returns how many. */
+function putParts(tx: Transaction, items: readonly unknown[], size: number, keyOf: (part: number) => string): number {
+  const parts = Math.ceil(items.length / size);
+  for (let part = 0; part < parts; part++) {
+    tx.put(keyOf(part), items.slice(part * size, (part + 1) * size) as unknown as Json);
+  }
+  return parts;
 }
 
 /** Forgets what is known about an image that is gone. Does nothing when it has come back. */

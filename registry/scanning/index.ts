@@ -1,0 +1,21 @@
+export { type Frequency, frequencyOf, readConfiguration, type ScanningConfiguration } from './configuration.ts';
+export { defaultInventoryLimits, type InventoryLimits, Unscannable } from './inventory/limits.ts';
+export { inventoryOf } from './inventory/take-inventory.ts';
+export { scanningConstraints, scanningOperations } from './operations.ts';
+export {
+  parseScanRule,
+  type PolicyCheck,
+  policyTags,
+  readPolicy,
+  type Refusal,
+  type ScanPolicy,
+  type ScanRule,
+  writePolicy,
+} from './policy.ts';
+export { sbomType } from './sbom.ts';
+export { createScanning, type Scanning, type ScanningOptions } from './scanning.ts';
+export { type AdapterFetch, type AdapterMetadata, type AdapterOptions, adapterScanner } from './scanners/adapter.ts';
+export { type CommandOptions, commandScanner } from './scanners/command.ts';
+export { embeddedScanner } from './scanners/embedded.ts';
+export { type Finding, type Scanner, ScannerFailed, type ScanReport, type ScanTarget } from './scanners/scanner.ts';
+export { scanSummaries } from './view.ts';
