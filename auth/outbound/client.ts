@@ -1,6 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { lookup as dnsLookup } from 'node:dns/promises';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { callbackify } from 'node:util';
 import { Agent, buildConnector, type Dispatcher, request } from 'undici';
 import { AddressRule } from './addresses.ts';
@@ -27,6 +28,14 @@ export interface OutboundRequest {
   readonly redirects?: number;
 }
 
+export interface OutboundStream {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'HEAD' | 'PATCH' | 'DELETE';
+  readonly headers?: Readonly<Record<string, string>>;
+  /** With parts of unknown number, give `content-length` among the headers where the other side wants it. */
+  readonly body?: Uint8Array | AsyncIterable<Uint8Array>;
+  readonly signal?: AbortSignal;
+}
+
 /** The only way to call an address that a user gave. */
 export interface Outbound {
   /**
@@ -34,6 +43,12 @@ export interface Outbound {
    * @throws OutboundError, with one message for all that could tell what our network looks like
    */
   fetch(url: string, options?: OutboundRequest): Promise<Response>;
+  /**
+   * Calls an address for bytes of any size: they come and go as they are read, only the signal ends the call, and a redirect is
+   * an answer like any other (follow it with another call, which is checked as this one is).
+   * @throws OutboundError
+   */
+  stream(url: string, options?: OutboundStream): Promise<Response>;
   /** Checks an address when it is stored. @throws OutboundError `bad-url` */
   check(url: string): URL;
   close(): Promise<void>;
@@ -56,6 +71,7 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
   return {
     check: (url) => parseOutboundUrl(url, rule),
     fetch: (url, call = {}) => follow(agent, rule, url, call),
+    stream: (url, call = {}) => stream(agent, rule, url, call),
     close: () => agent.destroy(),
   };
 }
@@ -135,6 +151,28 @@ async function follow(agent: Agent, rule: AddressRule, first: string, call: Outb
   }
 }
 
+async function stream(agent: Agent, rule: AddressRule, text: string, call: OutboundStream): Promise<Response> {
+  const { method = 'GET', headers = {}, body, signal } = call;
+  const never = new AbortController().signal;
+  const answer = await send(
+    agent,
+    parseOutboundUrl(text, rule),
+    {
+      method,
+      headers: { 'accept-encoding': 'identity', ...headers },
+      ...(body === undefined ? {} : { body: body instanceof Uint8Array ? body : Readable.from(body) }),
+      ...(signal === undefined ? {} : { signal }),
+    },
+    never,
+  );
+  const none = method === 'HEAD' || [204, 205, 304].includes(answer.statusCode);
+  if (none) answer.body.resume();
+  return new Response(none ? null : (Readable.toWeb(answer.body) as ReadableStream), {
+    status: answer.statusCode,
+    headers: headersOf(answer),
+  });
+}
+
 async function send(
   agent: Agent,
   url: URL,
@@ -160,12 +198,16 @@ async function whole(answer: Dispatcher.ResponseData, limit: number, timeout: Ab
   } catch (error) {
     throw wrapped(error, timeout);
   }
+  const empty = [204, 205, 304].includes(answer.statusCode);
+  return new Response(empty ? null : Buffer.concat(chunks), { status: answer.statusCode, headers: headersOf(answer) });
+}
+
+function headersOf(answer: Dispatcher.ResponseData): Headers {
   const headers = new Headers();
   for (const [name, value] of Object.entries(answer.headers)) {
     for (const each of Array.isArray(value) ? value : [value]) if (each !== undefined) headers.append(name, each);
   }
-  const empty = [204, 205, 304].includes(answer.statusCode);
-  return new Response(empty ? null : Buffer.concat(chunks), { status: answer.statusCode, headers });
+  return headers;
 }
 
 function wrapped(error: unknown, timeout: AbortSignal): Error {

@@ -1,3 +1,9 @@
 export { AddressRule } from './addresses.ts';
-export { createOutbound, type Outbound, type OutboundOptions, type OutboundRequest } from './client.ts';
+export {
+  createOutbound,
+  type Outbound,
+  type OutboundOptions,
+  type OutboundRequest,
+  type OutboundStream,
+} from './client.ts';
 export { OutboundError } from './errors.ts';

@@ -1,3 +1,4 @@
+import type { Outbound, OutboundStream } from '@slipway/auth/outbound';
 import type { Digest } from '@slipway/storage/blobs';
 import { digestOf, isDigest, maxManifestBytes, mediaTypes } from '../images/index.ts';
 import { authorizationFor, parseChallenge, type RemoteCredentials } from './authorization.ts';
@@ -6,9 +7,8 @@ import { errorOf, RemoteError } from './errors.ts';
 export interface RemoteOptions {
   /** Scheme and authority, e.g. `https://registry-1.docker.io`. */
   readonly url: string;
-  readonly fetch: typeof fetch;
-  /** Throws for addresses that must not be called; asked for every address the registry sends us to. */
-  readonly check?: (url: string) => void;
+  /** The guarded client's: every address the registry sends us to is checked by it. */
+  readonly fetch: Outbound['stream'];
   /** Asked whenever a login is needed, since passwords run out. Default: nobody. */
   readonly credentials?: () => Promise<RemoteCredentials | undefined>;
   /** Sent with every request. */
@@ -36,6 +36,8 @@ export interface Remote {
   putManifest(repository: string, reference: string, mediaType: string, bytes: Buffer): Promise<void>;
 }
 
+type Method = NonNullable<OutboundStream['method']>;
+
 interface Sent {
   readonly headers?: Record<string, string>;
   readonly body?: () => Buffer | AsyncIterable<Uint8Array>;
@@ -52,19 +54,17 @@ export function createRemote(options: RemoteOptions): Remote {
   const base = options.url.replace(/\/+$/, '');
 
   /** One request; redirects are followed by hand, so that no secret leaves with them and no address goes unchecked. */
-  const send = async (method: string, url: string, { headers = {}, body }: Sent): Promise<Response> => {
+  const send = async (method: Method, url: string, { headers = {}, body }: Sent): Promise<Response> => {
     let at = url;
     let secret = headers['authorization'];
     for (let left = mostRedirects; ; left--) {
-      options.check?.(at);
       const { authorization: _authorization, ...rest } = headers;
       const response = await begun(
         at,
         {
           method,
-          redirect: 'manual',
           headers: { ...rest, ...(secret === undefined ? {} : { authorization: secret }) },
-          ...(body === undefined ? {} : { body: body() as NonNullable<RequestInit['body']>, duplex: 'half' as const }),
+          ...(body === undefined ? {} : { body: body() }),
         },
         options,
       );
@@ -79,7 +79,7 @@ export function createRemote(options: RemoteOptions): Remote {
     }
   };
 
-  const call = async (method: string, repository: string, path: string, sent: Sent = {}): Promise<Response> => {
+  const call = async (method: Method, repository: string, path: string, sent: Sent = {}): Promise<Response> => {
     const scope = `repository:${repository}:${sent.actions ?? 'pull'}`;
     const url = path.startsWith('http') ? path : `${base}${path}`;
     for (let attempt = 1; ; attempt++) {
@@ -175,14 +175,14 @@ export function createRemote(options: RemoteOptions): Remote {
 }
 
 /** Waits for the answer to begin; its body may take as long as it needs. */
-async function begun(url: string, init: RequestInit & { duplex?: 'half' }, options: RemoteOptions): Promise<Response> {
+async function begun(url: string, call: OutboundStream, options: RemoteOptions): Promise<Response> {
   const waiting = new AbortController();
   // A body of ours takes its time before there can be an answer.
   const within =
-    init.body === undefined || init.body instanceof Uint8Array ? (options.answerWithin ?? 30_000) : undefined;
+    call.body === undefined || call.body instanceof Uint8Array ? (options.answerWithin ?? 30_000) : undefined;
   const timer = within && setTimeout(() => waiting.abort(), within);
   try {
-    return await options.fetch(url, { ...init, signal: waiting.signal });
+    return await options.fetch(url, { ...call, signal: waiting.signal });
   } catch (error) {
     throw new RemoteError('unavailable', `${new URL(url).host} cannot be reached`, { cause: error });
   } finally {

@@ -1,3 +1,4 @@
+import type { Outbound } from '@slipway/auth/outbound';
 import type { Log } from '@slipway/auth/gateway';
 import type { Digest } from '@slipway/storage/blobs';
 import type { Delivery, EventLog } from '@slipway/storage/events';
@@ -16,7 +17,8 @@ export interface ReplicationOptions {
   readonly region: string;
   /** The installations that destinations mean. */
   readonly targets: readonly ReplicationTarget[];
-  readonly fetch: typeof fetch;
+  /** The guarded client's; it must be open to the networks of the targets. */
+  readonly fetch: Outbound['stream'];
   readonly log: Log;
   /** Milliseconds after which an image that could not be copied is tried again. Default 5 minutes. */
   readonly retryAfter?: number;

@@ -1,3 +1,4 @@
+import type { Outbound } from '@slipway/auth/outbound';
 import { createRemote, type Remote } from '../remote/index.ts';
 import { replicatedFrom } from './mark.ts';
 
@@ -21,7 +22,11 @@ export interface Targets {
 /** How long a login is used; it would last 12 hours. Milliseconds. */
 const loginAge = 3_600_000;
 
-export function createTargets(targets: readonly ReplicationTarget[], region: string, call: typeof fetch): Targets {
+export function createTargets(
+  targets: readonly ReplicationTarget[],
+  region: string,
+  call: Outbound['stream'],
+): Targets {
   const remotes = new Map<string, Remote>();
   const find = ({ region: wanted, registryId }: { region: string; registryId: string }) =>
     targets.find((target) => target.region === wanted && target.registryId === registryId);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Registry } from '@prometheus-io/client';
 import { createGateway } from '@slipway/auth/gateway';
 import { openIdentity } from '@slipway/auth/identity';
+import { createOutbound } from '@slipway/auth/outbound';
 import { TokenService } from '@slipway/auth/tokens';
 import { type BlobStore, openFilesystemBlobs } from '@slipway/storage/blobs';
 import { systemClock } from '@slipway/storage/clock';
@@ -74,11 +75,12 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
     clock: systemClock,
     ...(options.limits ? { limits: options.limits } : {}),
   });
+  const outbound = createOutbound({ allow: ['127.0.0.0/8'] });
   const quiet = { info: () => {}, warn: () => {}, error: () => {} };
   const upstreams = createUpstreams({
     images,
     templates: createTemplates(images),
-    fetch,
+    fetch: outbound.stream,
     log: quiet,
     ...options.upstreams,
   });
@@ -87,7 +89,7 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
     events: openEventLog(records, systemClock, Math.random),
     region,
     targets: options.targets ?? [],
-    fetch,
+    fetch: outbound.stream,
     log: quiet,
     retryAfter: 500,
   });
@@ -138,6 +140,7 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
       await gateway.close(100);
       await replication.stop();
       await upstreams.settled();
+      await outbound.close();
       await images.pulls.flush();
       await identity.close();
       await blobs.close();

@@ -1,5 +1,6 @@
 import { GatewayError } from '@slipway/auth/gateway';
 import type { Log } from '@slipway/auth/gateway';
+import type { Outbound } from '@slipway/auth/outbound';
 import type { Digest } from '@slipway/storage/blobs';
 import { LRUCache } from 'lru-cache';
 import {
@@ -29,9 +30,8 @@ export interface UpstreamSecret {
 export interface UpstreamOptions {
   readonly images: Images;
   readonly templates: Templates;
-  readonly fetch: typeof fetch;
-  /** Throws for addresses that must not be called. Hosts that the operator declared are not asked about. */
-  readonly check?: (url: string) => void;
+  /** The guarded client's; it must be open to the networks of declared hosts. */
+  readonly fetch: Outbound['stream'];
   readonly hosts?: UpstreamHosts;
   /** By secret name, `ecr-pullthroughcache/…`: there is no Secrets Manager here. */
   readonly secrets?: Readonly<Record<string, UpstreamSecret>>;
@@ -106,15 +106,9 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
     const known = remotes.get(identity);
     if (known) return known;
     const secret = secretOf(rule.credentialArn);
-    const declared = Object.hasOwn(hosts, rule.upstreamUrl)
-      ? new URL(addressOf(rule.upstreamUrl, hosts)).origin
-      : undefined;
     const made = createRemote({
       url: addressOf(rule.upstreamUrl, hosts),
       fetch: options.fetch,
-      check: (url) => {
-        if (new URL(url).origin !== declared) options.check?.(url);
-      },
       ...(secret
         ? { credentials: () => Promise.resolve({ username: secret.username, password: secret.accessToken }) }
         : {}),
