@@ -20,8 +20,8 @@ export class Group {
   /** Distinguishes a group from an earlier one of the same name that was forgotten. */
   readonly number: number;
   readonly perSlot = new SlotCounts();
-  /** Per attribute that some strategy spreads over: counts by value number. */
-  readonly perValue = new Map<Column, number[]>();
+  /** Per attribute that some strategy spreads over: counts by value number. Few, so a list. */
+  readonly perValue: { readonly column: Column; readonly counts: number[] }[] = [];
   /** Tasks of the group, those that no longer count included. */
   tasks = 0;
 
@@ -69,8 +69,6 @@ export class Cluster {
   freeGpus: Int32Array;
   /** Tasks with desired status RUNNING, a slot. */
   running: Int32Array;
-  /** Grows with every change of the slot; what a plan was based on. */
-  versions: Float64Array;
   readonly columns = new Map<string, Column>();
   readonly groups = new Map<string, Group>();
   readonly tasks = new Map<string, TaskEntry>();
@@ -97,7 +95,6 @@ export class Cluster {
     this.freeMemory = new Int32Array(this.capacity);
     this.freeGpus = new Int32Array(this.capacity);
     this.running = new Int32Array(this.capacity);
-    this.versions = new Float64Array(this.capacity);
     this.#leftCpu = new Float64Array(this.capacity);
     this.#leftMemory = new Float64Array(this.capacity);
     this.#leftGpus = new Float64Array(this.capacity);
@@ -151,7 +148,6 @@ export class Cluster {
     this.#taskPorts[slot] = undefined;
     this.attributeChanges.append(slot);
     this.changes.append(slot);
-    this.versions[slot]!++;
     if (this.slots > 64 && this.slotOf.size * 2 < this.slots) this.#compact();
   }
 
@@ -206,7 +202,7 @@ export class Cluster {
     task.counts = false;
     if (task.slot === -1) return;
     this.#count(task, task.slot, -1);
-    this.#touch(task.slot);
+    this.changes.append(task.slot);
   }
 
   *tasksOn(slot: number): Generator<TaskEntry> {
@@ -239,14 +235,14 @@ export class Cluster {
 
   /** The group's counting tasks by value number of the attribute. */
   countsByValue(group: Group, column: Column): readonly number[] {
-    let counts = group.perValue.get(column);
+    let counts = group.perValue.find((entry) => entry.column === column)?.counts;
     if (counts === undefined) {
       counts = [];
       for (let slot = 0; group.tasks > 0 && slot < this.slots; slot++) {
         const tasks = this.status[slot] === removed ? 0 : group.perSlot.get(slot);
         if (tasks > 0) bump(counts, column.bySlot[slot]!, tasks);
       }
-      group.perValue.set(column, counts);
+      group.perValue.push({ column, counts });
     }
     return counts;
   }
@@ -301,7 +297,7 @@ export class Cluster {
     const { shape } = task;
     this.#leftCpu[slot]! -= sign * shape.cpu;
     this.#leftMemory[slot]! -= sign * shape.memory;
-    this.#leftGpus[slot]! -= sign * shape.gpus;
+    if (shape.gpus > 0) this.#leftGpus[slot]! -= sign * shape.gpus;
     if (shape.tcpPorts.length > 0 || shape.udpPorts.length > 0) {
       const taken = (this.#taskPorts[slot] ??= new Map());
       for (const port of portsOf(shape)) {
@@ -315,7 +311,7 @@ export class Cluster {
 
   #count({ group }: TaskEntry, slot: number, sign: 1 | -1): void {
     group.perSlot.add(slot, sign, this.capacity);
-    for (const [column, counts] of group.perValue) bump(counts, column.bySlot[slot]!, sign);
+    for (const { column, counts } of group.perValue) bump(counts, column.bySlot[slot]!, sign);
     this.running[slot]! += sign;
   }
 
@@ -324,23 +320,17 @@ export class Cluster {
     this.freeCpu[slot] = Math.max(0, this.#leftCpu[slot]!);
     this.freeMemory[slot] = Math.max(0, this.#leftMemory[slot]!);
     this.freeGpus[slot] = Math.max(0, this.#leftGpus[slot]!);
-    this.#touch(slot);
-  }
-
-  #touch(slot: number): void {
-    this.versions[slot]!++;
     this.changes.append(slot);
   }
 
   #setAttribute(column: Column, slot: number, value: string | undefined): void {
     const before = column.bySlot[slot]!;
     if (!column.set(slot, value)) return;
-    for (const group of this.groups.values()) {
-      const counts = group.perValue.get(column);
-      const tasks = counts === undefined ? 0 : group.perSlot.get(slot);
-      if (counts === undefined || tasks === 0) continue;
-      bump(counts, before, -tasks);
-      bump(counts, column.bySlot[slot]!, tasks);
+    for (const { group, counts: live } of this.tasksOn(slot)) {
+      const counts = live ? group.perValue.find((entry) => entry.column === column)?.counts : undefined;
+      if (counts === undefined) continue;
+      bump(counts, before, -1);
+      bump(counts, column.bySlot[slot]!, 1);
     }
   }
 
@@ -372,7 +362,6 @@ export class Cluster {
     this.freeMemory = wider(this.freeMemory, new Int32Array(capacity));
     this.freeGpus = wider(this.freeGpus, new Int32Array(capacity));
     this.running = wider(this.running, new Int32Array(capacity));
-    this.versions = wider(this.versions, new Float64Array(capacity));
     this.#leftCpu = wider(this.#leftCpu, new Float64Array(capacity));
     this.#leftMemory = wider(this.#leftMemory, new Float64Array(capacity));
     this.#leftGpus = wider(this.#leftGpus, new Float64Array(capacity));
@@ -385,7 +374,7 @@ export class Cluster {
   #compact(): void {
     this.generation++;
     let kept = 0;
-    const arrays = [this.status, this.freeCpu, this.freeMemory, this.freeGpus, this.running, this.versions];
+    const arrays = [this.status, this.freeCpu, this.freeMemory, this.freeGpus, this.running];
     const numbers = [...arrays, this.#leftCpu, this.#leftMemory, this.#leftGpus];
     const lists: unknown[][] = [this.specs, this.ids, this.#systemPorts, this.#taskPorts, this.#firstTask];
     for (const column of this.columns.values()) numbers.push(column.bySlot);

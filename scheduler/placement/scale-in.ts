@@ -96,7 +96,7 @@ class Ended {
     this.#bump(`memory ${slot}`, shape.memory);
     if (!counts) return;
     this.#bump(`tasks ${group.number} ${slot}`, 1);
-    for (const column of group.perValue.keys()) {
+    for (const { column } of group.perValue) {
       this.#bump(`${column.name} ${group.number} ${column.bySlot[slot]}`, 1);
     }
   }
