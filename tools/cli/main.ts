@@ -104,6 +104,39 @@ program
     (await import('./gc.ts')).gc(options),
   );
 
+const storage = program
+  .command('storage')
+  .description('look after the stores; run these where the server runs, with its settings');
+storage
+  .command('audit')
+  .description(
+    'compare records with bytes: acknowledged but missing, damaged, present but unreferenced (exit 4: something is lost)',
+  )
+  .option('--repair', 'remove what is unreferenced and older than a day; nothing else is ever changed')
+  .option('--quick', 'compare sizes only, do not read the bytes')
+  .option('--data <folder>', 'data folder of the server', process.env['SLIPWAY_DATA'] ?? 'data')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (options: import('./storage.ts').AuditCommand) => (await import('./storage.ts')).auditStorage(options));
+for (const direction of ['export', 'import'] as const) {
+  storage
+    .command(direction)
+    .description(
+      `copy the whole installation ${direction === 'export' ? 'to' : 'from'} other stores (stop all servers first; an interrupted run goes on)`,
+    )
+    .requiredOption('--settings <file>', 'SLIPWAY_* settings of the other stores, one NAME=value a line')
+    .option('--data <folder>', 'data folder of the server', process.env['SLIPWAY_DATA'] ?? 'data')
+    .option('--output <format>', 'text or json', 'text')
+    .action(async (options: { settings: string; data: string; output: string }) =>
+      (await import('./storage.ts')).transferStorage({ ...options, direction }),
+    );
+}
+
+// These bring their own modules along, which a server must not carry.
+if (!['serve', 'env', 'agent'].includes(process.argv[2] ?? '')) {
+  (await import('../simulator/commands.ts')).register(program);
+  (await import('../simulator/placement-command.ts')).register(program);
+}
+
 // Whatever a command calls may be this installation itself, with a certificate of its own authority.
 program.hook('preAction', async (_, command) => {
   const { data = process.env['SLIPWAY_DATA'] ?? 'data' } = command.opts<{ data?: string }>();

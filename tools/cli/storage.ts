@@ -1,0 +1,203 @@
+import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import { type BlobRecord, keys, registryPartition } from '@slipway/registry/images';
+import { registryAccounts } from '@slipway/registry/collector';
+import {
+  audit,
+  type AuditReport,
+  type Finding,
+  type Reference,
+  transfer,
+  type TransferReport,
+} from '@slipway/storage/audit';
+import type { BlobLocation, Digest } from '@slipway/storage/blobs';
+import { systemClock } from '@slipway/storage/clock';
+import { openStorage, type Storage } from '@slipway/storage/engine';
+import type { Json } from '@slipway/storage/records';
+import { ConfigError, readConfig, type ServerConfig } from '../server/config.ts';
+import { storageConfig } from '../server/storage-config.ts';
+import { CliError } from './errors.ts';
+import { parseOutput, print, printJson } from './output.ts';
+import { Progress } from './progress.ts';
+import { openStores, type Stores } from './stores.ts';
+
+export interface AuditCommand {
+  readonly data: string;
+  readonly repair?: boolean;
+  readonly quick?: boolean;
+  readonly output: string;
+}
+
+/** `slipway storage audit`: compares records with bytes; exit 4 when something acknowledged is missing or damaged. */
+export async function auditStorage(options: AuditCommand): Promise<void> {
+  const output = parseOutput(options.output);
+  await using stores = await openStores(options.data);
+  const progress = new Progress('audit');
+  const findings: Finding[] = [];
+  const steps = audit({
+    blobs: stores.storage.blobs,
+    references: () => references(stores),
+    isReferenced: (blob) => isReferenced(stores, blob),
+    now: () => Date.now(),
+    read: !options.quick,
+    repair: options.repair ?? false,
+    progress: ({ blobs, bytes }) => progress.show(`${blobs} blobs, ${mebibytes(bytes)} looked at`),
+  });
+  let step = await steps.next();
+  for (; !step.done; step = await steps.next()) findings.push(step.value);
+  progress.end();
+  const report: AuditReport = step.value;
+  if (output === 'json') printJson({ ...report, findings });
+  else printAudit(report, findings);
+  if (report.missing + report.damaged > 0) process.exitCode = 4;
+}
+
+function printAudit(report: AuditReport, findings: readonly Finding[]): void {
+  for (const finding of findings) {
+    const by = 'by' in finding.blob ? ` (${finding.blob.by})` : '';
+    const detail =
+      finding.kind === 'damaged'
+        ? `: ${finding.detail}`
+        : finding.kind === 'unreferenced' && finding.removed
+          ? ': removed'
+          : '';
+    print(`${finding.kind.padEnd(12)} ${finding.blob.digest}${by}${detail}`);
+  }
+  print(
+    `${report.blobs} blobs, ${mebibytes(report.bytes)}: ${report.missing} missing, ${report.damaged} damaged, ${report.unreferenced} unreferenced, ${report.removed} removed`,
+  );
+  if (report.missing + report.damaged > 0)
+    print('Missing or damaged blobs were acknowledged: restore them from a copy, or push their images again.');
+  else if (report.unreferenced > report.removed)
+    print('Unreferenced blobs take room only; --repair removes those older than a day.');
+}
+
+/** Every blob that some account's registry has, with the repositories that serve it. */
+async function* references({ images }: Stores): AsyncIterable<Reference> {
+  const { records } = images.context;
+  for (const account of await registryAccounts(images.context)) {
+    const partition = registryPartition(account);
+    for (let after: string | undefined, more = true; more;) {
+      const page = await records.list<BlobRecord>(partition, {
+        prefix: keys.blobs,
+        ...(after === undefined ? {} : { after }),
+      });
+      for (const { key, value } of page.records) {
+        const digest = key.slice(keys.blobs.length) as Digest;
+        const links = await records.list(partition, { prefix: keys.linksOf(digest), limit: 5 });
+        const repositories = links.records.map((link) => link.key.slice(keys.linksOf(digest).length));
+        yield {
+          digest,
+          generation: value.generation,
+          size: value.size,
+          by: `${account}: ${repositories.join(', ') || 'no repository'}`,
+        };
+      }
+      after = page.records.at(-1)?.key;
+      more = page.more && after !== undefined;
+    }
+  }
+}
+
+async function isReferenced({ images }: Stores, { digest, generation }: BlobLocation): Promise<boolean> {
+  const { records } = images.context;
+  for (const account of await registryAccounts(images.context)) {
+    const row = await records.get<BlobRecord>(registryPartition(account), keys.blob(digest));
+    if (row?.value.generation === generation) return true;
+  }
+  return false;
+}
+
+export interface TransferCommand {
+  readonly data: string;
+  /** File of `SLIPWAY_*` settings of the other installation. */
+  readonly settings: string;
+  readonly direction: 'export' | 'import';
+  readonly output: string;
+}
+
+/** `slipway storage export|import`: copies everything between this installation's stores and those that a settings file names. */
+export async function transferStorage(options: TransferCommand): Promise<void> {
+  const output = parseOutput(options.output);
+  const here = await open(settingsOf({ ...process.env, SLIPWAY_DATA: options.data }));
+  const there = await open(settingsOf(settingsFile(options.settings))).catch(async (error: unknown) => {
+    await here.close();
+    throw error;
+  });
+  const progress = new Progress(options.direction);
+  let report: TransferReport;
+  try {
+    report = await transfer({
+      from: options.direction === 'export' ? here : there,
+      to: options.direction === 'export' ? there : here,
+      relocate,
+      progress: ({ phase, done, bytes }) =>
+        progress.show(`${phase}: ${done}${bytes > 0 ? `, ${mebibytes(bytes)}` : ''}`),
+    });
+  } catch (error) {
+    throw new CliError(
+      `${(error as Error).message}. Nothing is lost at the source; run it again with all servers stopped, it goes on where it was.`,
+    );
+  } finally {
+    progress.end();
+    await Promise.all([here.close(), there.close()]);
+  }
+  if (output === 'json') printJson(report);
+  else
+    print(
+      `${options.direction}ed and verified ${report.records} records in ${report.partitions} partitions and ${report.blobs} blobs (${mebibytes(report.bytes)}); ${report.blobsAlreadyThere} blobs were there already`,
+    );
+}
+
+/** A blob's row and the links to it name its generation, which is new in the target. */
+async function relocate(
+  partition: string,
+  key: string,
+  value: Json,
+  where: (blob: BlobLocation) => Promise<BlobLocation | undefined>,
+): Promise<Json> {
+  if (!partition.startsWith(registryPartition(''))) return value;
+  const digest = digestOfRow(key);
+  if (digest === undefined) return value;
+  const row = value as unknown as BlobRecord;
+  const moved = await where({ digest, generation: row.generation });
+  return moved === undefined ? value : { ...row, generation: moved.generation };
+}
+
+/** The digest in the key of a row that holds a generation; undefined for every other row. */
+function digestOfRow(key: string): Digest | undefined {
+  if (key.startsWith(keys.blobs)) return key.slice(keys.blobs.length) as Digest;
+  const [kind, digest] = key.split('|');
+  return digest !== undefined && `${kind}|${digest}|` === keys.linksOf(digest as Digest)
+    ? (digest as Digest)
+    : undefined;
+}
+
+async function open(config: ServerConfig): Promise<Storage> {
+  try {
+    return await openStorage(storageConfig(config), systemClock);
+  } catch (error) {
+    throw new CliError((error as Error).message);
+  }
+}
+
+function settingsFile(path: string): NodeJS.ProcessEnv {
+  try {
+    return parseEnv(readFileSync(path, 'utf8')) as NodeJS.ProcessEnv;
+  } catch (error) {
+    throw new CliError(`cannot read the settings in ${path}: ${(error as Error).message}`, 2);
+  }
+}
+
+function settingsOf(env: NodeJS.ProcessEnv): ServerConfig {
+  try {
+    return readConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) throw new CliError(error.message);
+    throw error;
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toLocaleString('en-US', { maximumFractionDigits: 1 })} MiB`;
+}
