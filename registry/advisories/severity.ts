@@ -17,10 +17,10 @@ export interface Score {
 
 /** The base score of a CVSS vector of version 2, 3.0, 3.1 or 4.0; undefined for anything else. */
 export function scoreOf(vector: string): Score | undefined {
-  if (vector.length > 500) return undefined;
+  const version = versionOf(vector);
+  if (version === undefined) return undefined;
   try {
-    const [version, calculator] = calculatorOf(vector);
-    const { base, overall } = calculator.calculateScores() as { base?: number; overall?: number };
+    const { base, overall } = calculatorOf(version, vector).calculateScores() as { base?: number; overall?: number };
     const score = base ?? overall;
     return score === undefined || !(score >= 0 && score <= 10) ? undefined : { vector, score, version };
   } catch {
@@ -29,11 +29,35 @@ export function scoreOf(vector: string): Score | undefined {
   }
 }
 
-function calculatorOf(vector: string) {
-  if (vector.startsWith('CVSS:4.0/')) return ['4.0', new cvss.Cvss4P0(vector)] as const;
-  if (vector.startsWith('CVSS:3.1/')) return ['3.1', new cvss.Cvss3P1(vector)] as const;
-  if (vector.startsWith('CVSS:3.0/')) return ['3.0', new cvss.Cvss3P0(vector)] as const;
-  return ['2.0', new cvss.Cvss2(vector)] as const;
+/** Metrics without which a vector has no base score; the library would take them for "none". */
+const mandatory = {
+  '2.0': ['AV', 'AC', 'Au', 'C', 'I', 'A'],
+  '3.0': ['AV', 'AC', 'PR', 'UI', 'S', 'C', 'I', 'A'],
+  '3.1': ['AV', 'AC', 'PR', 'UI', 'S', 'C', 'I', 'A'],
+  '4.0': ['AV', 'AC', 'AT', 'PR', 'UI', 'VC', 'VI', 'VA', 'SC', 'SI', 'SA'],
+} as const;
+
+function versionOf(vector: string): keyof typeof mandatory | undefined {
+  if (vector.length > 500) return undefined;
+  const [first = '', ...rest] = vector.split('/');
+  const prefixed = /^CVSS:(3\.0|3\.1|4\.0)$/.exec(first)?.[1] as '3.0' | '3.1' | '4.0' | undefined;
+  if (prefixed === undefined && first.startsWith('CVSS:')) return undefined;
+  const version = prefixed ?? '2.0';
+  const present = new Set((prefixed ? rest : [first, ...rest]).map((metric) => metric.split(':', 1)[0]));
+  return mandatory[version].every((metric) => present.has(metric)) ? version : undefined;
+}
+
+function calculatorOf(version: keyof typeof mandatory, vector: string) {
+  switch (version) {
+    case '4.0':
+      return new cvss.Cvss4P0(vector);
+    case '3.1':
+      return new cvss.Cvss3P1(vector);
+    case '3.0':
+      return new cvss.Cvss3P0(vector);
+    case '2.0':
+      return new cvss.Cvss2(vector);
+  }
 }
 
 /** The rating scale of CVSS 3 and 4 (specification 3.1, section 5) in ECR's words. */
