@@ -31,8 +31,8 @@ import {
 import { BufferBudget } from './buffer-budget.ts';
 import { checkId, splitDigest } from './digest.ts';
 import { diskError, makeFolder, syncFolder, writeAll } from './disk.ts';
+import { fillFile } from './fill-file.ts';
 import { checkRange } from './range.ts';
-import { receive } from './receive.ts';
 import { RunningHashes } from './running-hash.ts';
 import { sendFile, streamFile } from './send-file.ts';
 import { addSegment, type Segment, segmentsOf, withLast } from './segments.ts';
@@ -47,14 +47,7 @@ export interface FilesystemBlobsConfig {
   readonly reserve?: number;
 }
 
-/** Bytes between two looks at the free space. */
-const spaceCheckEvery = 64 * 1024 * 1024;
 const copySize = 1024 * 1024;
-/**
- * Bytes after which the disk is told to begin writing, so that it works while the rest arrives and the sync at the end of an
- * upload finds little left. Measured: 1.5 times the throughput of a single large upload.
- */
-const syncEvery = 8 * 1024 * 1024;
 
 /**
  * Bytes as files: `staging/<upload>.<segment>` while they arrive, then `blobs/<algorithm>/<2 hex>/<hex>.<generation>`. A sealed
@@ -127,7 +120,13 @@ class FilesystemBlobs implements BlobStore, SideNotes {
         if (own) await file.truncate(own.size);
         const hash = this.#hashes.resume(staged.id, staged.size);
         this.#hashes.forget(staged.id);
-        const received = await this.#fill(file, segment.size, hash, body, mine);
+        const received = await fillFile(file, body, {
+          from: segment.size,
+          hash,
+          budget: this.#budget,
+          signal: mine,
+          checkSpace: () => this.#checkSpace(),
+        });
         const size = staged.size + received.size;
         if (hash) this.#hashes.keep(staged.id, size, hash);
         const grown = { ...segment, size: segment.size + received.size };
@@ -260,48 +259,6 @@ class FilesystemBlobs implements BlobStore, SideNotes {
 
   async close(): Promise<void> {
     await this.#turns.all();
-  }
-
-  async #fill(
-    file: FileHandle,
-    from: number,
-    hash: Hash | undefined,
-    body: AsyncIterable<Uint8Array>,
-    signal: AbortSignal,
-  ): Promise<{ readonly size: number; readonly cut?: unknown }> {
-    let position = from;
-    let unchecked = 0;
-    let unsynced = 0;
-    let syncing: Promise<void> | undefined;
-    let failed: { readonly error: unknown } | undefined;
-    const syncEarly = (): void => {
-      unsynced = 0;
-      syncing = file
-        .datasync()
-        // The system reports a failed write to one sync only: it must not be lost.
-        .catch((error: unknown) => void (failed = { error }))
-        .finally(() => (syncing = undefined));
-    };
-    const write = async (chunks: readonly Uint8Array[], size: number): Promise<void> => {
-      const at = position;
-      position += size;
-      unchecked += size;
-      if (unchecked >= spaceCheckEvery) {
-        await this.#checkSpace();
-        unchecked = 0;
-      }
-      if (hash) for (const chunk of chunks) hash.update(chunk);
-      await writeAll(file, chunks, at);
-      unsynced += size;
-      if (!process.env.X_NOSYNC && syncing === undefined && unsynced >= syncEvery) syncEarly();
-      if (failed) throw failed.error;
-    };
-    try {
-      return await receive(body, write, this.#budget, signal);
-    } finally {
-      await syncing;
-      if (failed) throw failed.error;
-    }
   }
 
   /** The staged file of an upload that came in one piece: synced, complete, and hashing to the digest. */

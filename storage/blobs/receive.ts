@@ -10,6 +10,14 @@ export interface Received {
   readonly cut?: unknown;
 }
 
+export interface Receiver {
+  /** Sees each chunk as it comes; what takes time (hashing) is spread that way and does not gather at a batch's end. */
+  readonly seen: (chunk: Uint8Array) => void;
+  readonly write: (chunks: readonly Uint8Array[], size: number) => Promise<void>;
+  readonly budget: BufferBudget;
+  readonly signal: AbortSignal | undefined;
+}
+
 /**
  * Takes a body and hands it on in batches of about 1 MiB with one write under way, so that taking and writing overlap and memory
  * stays bounded. What the body throws, and an abort, end it early but are no errors of the store.
@@ -17,9 +25,7 @@ export interface Received {
  */
 export async function receive(
   body: AsyncIterable<Uint8Array>,
-  write: (chunks: readonly Uint8Array[], size: number) => Promise<void>,
-  budget: BufferBudget,
-  signal: AbortSignal | undefined,
+  { seen, write, budget, signal }: Receiver,
 ): Promise<Received> {
   const iterator = body[Symbol.asyncIterator]();
   let chunks: Uint8Array[] = [];
@@ -51,6 +57,7 @@ export async function receive(
       });
       if (!step || step.done === true) break;
       if (step.value.byteLength === 0) continue;
+      seen(step.value);
       chunks.push(step.value);
       gathered += step.value.byteLength;
       size += step.value.byteLength;

@@ -115,12 +115,14 @@ class S3BlobStore implements S3Blobs {
         const hash = this.#hashes.resume(staged.id, staged.size);
         this.#hashes.forget(staged.id);
         const take = async (chunks: readonly Uint8Array[]): Promise<void> => {
-          for (const chunk of chunks) {
-            hash?.update(chunk);
-            await writer.write(chunk);
-          }
+          for (const chunk of chunks) await writer.write(chunk);
         };
-        const received = await receive(body, take, this.#budget, mine);
+        const received = await receive(body, {
+          seen: (chunk) => hash?.update(chunk),
+          write: take,
+          budget: this.#budget,
+          signal: mine,
+        });
         const size = staged.size + received.size;
         const rest = await writer.finish();
         let tail: string | undefined;

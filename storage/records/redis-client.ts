@@ -53,15 +53,14 @@ export class RedisClient {
   }
 
   /**
-   * @param wake called with what a commit published: the partition and the topics it announced to
+   * @param wake called with the channel that something was published to
    * @param reconnected called when the connection is there again after a loss
    * @throws StoreUnavailable when there is no Redis 7 at the address
    */
   static async open(
     connection: RedisConnection,
     clock: Clock,
-    prefix: string,
-    wake: (partition: string, topics: readonly string[]) => void,
+    wake: (channel: string) => void,
     reconnected: () => void,
   ): Promise<RedisClient> {
     const opened = new RedisClient(connection, clock);
@@ -72,11 +71,7 @@ export class RedisClient {
         throw new Error(`Redis ${oldestMajor} or newer is needed, this one says ${version ?? 'nothing'}`);
       }
       await opened.#load();
-      opened.#subscriber.on('message', (_channel: string, message: string) => {
-        const [partition, ...topics] = message.split('\0');
-        wake(partition!, topics);
-      });
-      await opened.#subscriber.subscribe(`${prefix}:wake`);
+      opened.#subscriber.on('message', (channel: string) => wake(channel));
       opened.#client.on('ready', reconnected);
       return opened;
     } catch (error) {
@@ -112,6 +107,12 @@ export class RedisClient {
       const text = error instanceof ReplyError ? message : 'the connection broke before the answer came';
       throw new StoreUnavailable(`Redis: ${text}`, refused ? 'not-committed' : 'unknown', { cause: error });
     }
+  }
+
+  /** Asks to be woken by a channel; after a lost connection it is asked for again by itself. */
+  async listen(channel: string): Promise<void> {
+    // Without it followers look on their own every now and then.
+    await this.#subscriber.subscribe(channel).catch(() => {});
   }
 
   /** What is unsafe about the server's settings, in plain words. */

@@ -85,7 +85,8 @@ local function commit(keys, args)
     end
     if redis.call('HLEN', base .. 'rec') == 0 then redis.call('ZREM', tag .. ':partitions', partition) end
   end
-  if #put > 0 then redis.call('ZADD', tag .. ':partitions', 0, partition) end
+  -- The first records of a partition, or the first after all were removed.
+  if #put > 0 and redis.call('HLEN', base .. 'rec') <= #put then redis.call('ZADD', tag .. ':partitions', 0, partition) end
 
   local topics = {}
   for _ = 1, tonumber(take()) do
@@ -94,11 +95,11 @@ local function commit(keys, args)
     redis.call('XADD', base .. 'ev:' .. topic, 'MAXLEN', '~', kept_events, int(position) .. '-0', 'type', kind, 'time', time, 'data', data)
     if not topics[topic] then
       topics[topic] = true
-      topics[#topics + 1] = topic
+      redis.call('PUBLISH', string.match(tag, '^(.*):{') .. ':wake:' .. topic, '')
       redis.call('ZADD', tag .. ':topic:' .. topic, redis.call('INCR', tag .. ':touched'), partition)
     end
   end
-  redis.call('PUBLISH', string.match(tag, '^(.*):{') .. ':wake', table.concat({ partition, unpack(topics) }, '\\0'))
+  redis.call('PUBLISH', base .. 'wake', '')
   return { 'committed', stamp }
 end
 

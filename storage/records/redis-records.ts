@@ -51,52 +51,29 @@ const resolveAttempts = 20;
  */
 export async function openRedisRecords(config: RedisRecordsConfig, clock: Clock): Promise<RedisRecords> {
   const prefix = config.prefix ?? 'slipway';
-  const bells = new Bells();
+  const bells = new Map<string, Bell>();
   let store: RedisStore | undefined;
-  const client = await RedisClient.open(
-    config,
-    clock,
-    prefix,
-    (partition, topics) => bells.ring(partition, topics),
-    () => store?.reconnected(),
-  );
+  const wake = (channel: string): void => bells.get(channel)?.ring();
+  const client = await RedisClient.open(config, clock, wake, () => store?.reconnected());
   store = new RedisStore(client, clock, bells, { prefix, ...config });
   return store;
-}
-
-/** Bells by name, so that a commit wakes only those who follow its partition or one of its topics. */
-class Bells {
-  readonly #bells = new Map<string, Bell>();
-
-  of(name: string): Bell {
-    let bell = this.#bells.get(name);
-    if (bell === undefined) this.#bells.set(name, (bell = new Bell()));
-    return bell;
-  }
-
-  ring(partition: string, topics: readonly string[]): void {
-    this.#bells.get(`partition ${partition}`)?.ring();
-    for (const topic of topics) this.#bells.get(`topic ${topic}`)?.ring();
-  }
-
-  ringAll(): void {
-    for (const bell of this.#bells.values()) bell.ring();
-  }
 }
 
 class RedisStore implements RedisRecords {
   readonly #client: RedisClient;
   readonly #clock: Clock;
-  readonly #bells: Bells;
+  /** By channel, so that a commit wakes only those who follow its partition or one of its topics. */
+  readonly #bells: Map<string, Bell>;
   readonly #config: { readonly prefix: string; readonly keptTombstones?: number; readonly keptEvents?: number };
   readonly #closing = new AbortController();
   readonly #highWater = new HighWater();
+  readonly #tags = new Map<string, string>();
   readonly #underWay = new Set<Promise<Committed>>();
 
   constructor(
     client: RedisClient,
     clock: Clock,
-    bells: Bells,
+    bells: Map<string, Bell>,
     config: { readonly prefix: string; readonly keptTombstones?: number; readonly keptEvents?: number },
   ) {
     this.#client = client;
@@ -116,7 +93,7 @@ class RedisStore implements RedisRecords {
 
   /** Looks whether the partitions seen lately are as new as they were. */
   reconnected(): void {
-    this.#bells.ringAll();
+    for (const bell of this.#bells.values()) bell.ring();
     void Promise.all(
       this.#highWater.partitions().map((partition) => this.version(partition)),
       // Not reachable again; the next connection looks again.
@@ -170,8 +147,8 @@ class RedisStore implements RedisRecords {
 
   async *follow(partition: string, options: FollowOptions): AsyncIterable<readonly Change[]> {
     const signal = AbortSignal.any([options.signal, this.#closing.signal]);
-    const bell = this.#bells.of(`partition ${partition}`);
     let after = options.after ?? (await this.version(partition));
+    const bell = await this.#bell(this.#key(partition, 'wake'));
     while (!signal.aborted) {
       const rung = bell.next();
       const changes = await this.#changes(partition, after);
@@ -223,7 +200,7 @@ class RedisStore implements RedisRecords {
 
   async *streams(topic: string, until: AbortSignal): AsyncIterable<readonly AnnouncedStream[]> {
     const signal = AbortSignal.any([until, this.#closing.signal]);
-    const bell = this.#bells.of(`topic ${topic}`);
+    const bell = await this.#bell(`${this.#config.prefix}:wake:${topic}`);
     const marks = Array.from({ length: shardCount }, () => '0');
     while (!signal.aborted) {
       const rung = bell.next();
@@ -327,6 +304,16 @@ class RedisStore implements RedisRecords {
     ];
   }
 
+  async #bell(channel: string): Promise<Bell> {
+    let bell = this.#bells.get(channel);
+    if (bell === undefined) {
+      bell = new Bell();
+      this.#bells.set(channel, bell);
+      await this.#client.listen(channel);
+    }
+    return bell;
+  }
+
   async #wait(rung: Promise<void>, signal: AbortSignal): Promise<void> {
     const called = new AbortController();
     const slept = this.#clock.sleep(lookEvery, AbortSignal.any([signal, called.signal])).catch(() => {});
@@ -340,7 +327,12 @@ class RedisStore implements RedisRecords {
 
   /** The first bytes of a hash spread partitions evenly; the tag decides the slot in a cluster. */
   #tag(partition: string): string {
-    return this.#shardTag(createHash('sha1').update(partition).digest()[0]! % shardCount);
+    let tag = this.#tags.get(partition);
+    if (tag === undefined) {
+      tag = this.#shardTag(createHash('sha1').update(partition).digest()[0]! % shardCount);
+      this.#tags.set(partition, tag);
+    }
+    return tag;
   }
 
   #shardTag(shard: number): string {
