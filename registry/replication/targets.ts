@@ -1,5 +1,5 @@
 import type { Outbound } from '@slipway/auth/outbound';
-import { createRemote, type Remote } from '../remote/index.ts';
+import { createRemote, type Remote, RemoteError } from '../remote/index.ts';
 import { replicatedFrom } from './mark.ts';
 
 /** Another installation, which stands for a region and registry as a destination of replication. */
@@ -11,6 +11,8 @@ export interface ReplicationTarget {
   /** Of a user there that may push, `ecr:CreateRepository` and `ecr:ReplicateImage` included. */
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** The region that installation is configured with, when it is another than the one it stands for here. */
+  readonly signingRegion?: string;
 }
 
 export interface Targets {
@@ -55,13 +57,27 @@ export function createTargets(
   };
 }
 
-async function passwordOf({ url, region, accessKeyId, secretAccessKey }: ReplicationTarget): Promise<string> {
+async function passwordOf({
+  url,
+  region,
+  signingRegion,
+  accessKeyId,
+  secretAccessKey,
+}: ReplicationTarget): Promise<string> {
   const { ECRClient, GetAuthorizationTokenCommand } = await import('@aws-sdk/client-ecr');
-  const client = new ECRClient({ endpoint: url, region, credentials: { accessKeyId, secretAccessKey } });
+  const client = new ECRClient({
+    endpoint: url,
+    region: signingRegion ?? region,
+    credentials: { accessKeyId, secretAccessKey },
+  });
   try {
     const { authorizationData } = await client.send(new GetAuthorizationTokenCommand({}));
     const token = Buffer.from(authorizationData?.[0]?.authorizationToken ?? '', 'base64').toString();
     return token.slice(token.indexOf(':') + 1);
+  } catch (error) {
+    const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+    if (status === undefined) throw new RemoteError('unavailable', `${url} cannot be reached`, { cause: error });
+    throw new RemoteError('denied', `${url} refuses the login: ${(error as Error).message}`, { status, cause: error });
   } finally {
     client.destroy();
   }
