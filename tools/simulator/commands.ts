@@ -61,6 +61,7 @@ export function register(program: Command): void {
 
 async function ofCluster(options: Options): Promise<void> {
   const output = parseOutput(options.output);
+  const asked = options.instanceType?.map(parseInstanceType);
   const snapshot = await readCluster(ecsClient(), options.cluster);
   const { instances, tasks } = snapshot.placement;
   if (instances.length === 0) {
@@ -68,7 +69,7 @@ async function ofCluster(options: Options): Promise<void> {
       `the cluster ${options.cluster} has no container instances; try --mix or --trace for a workload`,
     );
   }
-  const types = options.instanceType?.map(parseInstanceType) ?? typesOf(instances);
+  const types = asked ?? typesOf(instances);
   const zones = zonesOf(instances);
   const report = {
     cluster: options.cluster,
