@@ -36,7 +36,7 @@ export class Writer {
     this.#child.stdout.on('data', (chunk: Buffer) => this.#take(chunk.toString()));
     this.#child.stderr.on('data', (chunk: Buffer) => (this.#complaint += chunk.toString()));
     this.#ended = new Promise((resolve) => this.#child.once('close', resolve));
-    void this.#ended.then(() => {
+    this.#child.once('close', () => {
       for (const { reject } of this.#waiting) reject(new Error(`the writer ended by itself: ${this.#complaint}`));
     });
   }

@@ -29,7 +29,11 @@ test('the checker accepts what a register can show and rejects what it cannot', 
 });
 
 /** Clients of two servers write, read and swap the same few records; each record's history must be that of one register. */
-async function history(stores: readonly RecordStore[], round: number, disturb: () => Promise<void>): Promise<void> {
+async function history(
+  stores: readonly RecordStore[],
+  round: number,
+  disturb: () => Promise<void>,
+): Promise<readonly string[]> {
   const registers = ['x', 'y'];
   const histories = new Map(registers.map((key) => [key, [] as Operation[]]));
   let next = 1;
@@ -72,16 +76,19 @@ async function history(stores: readonly RecordStore[], round: number, disturb: (
     }
   };
   await Promise.all([...Array.from({ length: 8 }, (_, index) => client(stores[index % stores.length]!)), disturb()]);
-  for (const [key, operations] of histories) {
-    expect(isLinearizable(operations, 0), `round ${round}, ${key}: ${JSON.stringify(operations)}`).toBe(true);
-  }
+  // What is no history of one register is returned whole, for whoever has to understand it.
+  return Array.from(histories.values())
+    .filter((operations) => !isLinearizable(operations, 0))
+    .map((operations) => JSON.stringify(operations));
 }
 
 test('two servers on one sqlite file show one register', { timeout: 600_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-linear-'));
   const open = () => openSqliteRecords({ file: join(folder, 'records.db') }, systemClock);
   const stores = [await open(), await open()];
-  for (let round = 0; round < rounds(40, 1000); round++) await history(stores, round, async () => {});
+  for (let round = 0; round < rounds(40, 1000); round++) {
+    expect(await history(stores, round, async () => {})).toEqual([]);
+  }
   for (const store of stores) await store.close();
   await rm(folder, { recursive: true });
 });
@@ -94,12 +101,13 @@ test.skipIf(!hasRedis && !process.env['CI'])(
     const open = () => openRedisRecords({ url: server.url, reconnectWait: 100 }, systemClock);
     const stores = [await open(), await open()];
     for (let round = 0; round < rounds(40, 1000); round++) {
-      await history(stores, round, async () => {
+      const wrong = await history(stores, round, async () => {
         if (round % 4 !== 3) return;
         await systemClock.sleep(Math.random() * 10);
         await server.kill();
         await server.resume();
       });
+      expect(wrong).toEqual([]);
     }
     for (const store of stores) await store.close();
     await server.dispose();

@@ -2,7 +2,9 @@
 import { open } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 
-const exec = DatabaseSync.prototype.exec;
+const { value: exec } = Object.getOwnPropertyDescriptor(DatabaseSync.prototype, 'exec') as {
+  value: (this: DatabaseSync, sql: string) => void;
+};
 DatabaseSync.prototype.exec = function (sql: string) {
   exec.call(this, sql.replace('synchronous = FULL', 'synchronous = OFF'));
 };
