@@ -1,5 +1,6 @@
 export { type Authorizer, type DecidingStatement, type Decision } from './authorizer.ts';
 export { deniedMessage } from './authorize.ts';
+export { readBody } from './body.ts';
 export { GatewayConfigError, ListenError } from './errors.ts';
 export { createGateway, type Gateway, type GatewayRoute } from './gateway.ts';
 export { type Listening, type ListenOptions } from './listener.ts';

@@ -1,6 +1,7 @@
 import { type Log } from '../acs/index.ts';
 import { type EcsContext, scan } from '../cluster/index.ts';
 import { Definitions, Lane, type OwnHost } from '../control/index.ts';
+import { effectiveTag, parseImageReference, pinned } from '../deployments/index.ts';
 import { changeService, primaryOf, startDeployment } from '../services/index.ts';
 import {
   accountKeys,
@@ -14,7 +15,7 @@ import {
 } from '../state/index.ts';
 import { bodyOf, containersOf, findDefinition, registerRevision, stableJson } from '../tasks/index.ts';
 
-import { type FollowedImages, type WantedImage, wantedImages } from './wanted.ts';
+import { type Followed, type FollowedImages, type WantedImage, wantedImages } from './wanted.ts';
 
 /** How often a service is looked at anew when somebody else changed it in between. */
 const attempts = 5;
@@ -32,6 +33,15 @@ export interface Occasion {
   /** When it happened, milliseconds since the epoch: images rejected before may be tried again. */
   readonly at?: number;
   readonly kind: DeploymentRecord['cause']['kind'];
+  /** An image that is asked for by name, whatever the service follows. */
+  readonly image?: string;
+  /** Who says so, when it is no push: words for the deployment's cause. */
+  readonly by?: string;
+}
+
+/** The image that was asked for cannot be put into the service; the message says why. */
+export class ImageNotUsable extends Error {
+  override readonly name = 'ImageNotUsable';
 }
 
 interface Place {
@@ -57,7 +67,7 @@ export class Roller {
     let failure: unknown;
     for (const place of await this.#following(account)) {
       try {
-        await this.#lane.run(() => this.#rollOne(place, occasion));
+        await this.rollService(place, occasion);
       } catch (error) {
         failure = error;
         this.#context.log.warn({ ...place, err: error }, 'cannot roll the service to its followed image');
@@ -67,7 +77,14 @@ export class Roller {
     if (failure !== undefined) throw failure;
   }
 
-  /** One service. @returns whether a deployment was started */
+  /**
+   * One service. @returns whether a deployment was started
+   * @throws ImageNotUsable
+   */
+  rollService(place: Place, occasion: Occasion): Promise<boolean> {
+    return this.#lane.run(() => this.#rollOne(place, occasion));
+  }
+
   async #rollOne(place: Place, occasion: Occasion): Promise<boolean> {
     const key = clusterKeys.service(place.service);
     for (let attempt = 1; attempt <= attempts; attempt++) {
@@ -85,13 +102,46 @@ export class Roller {
           ? undefined
           : await this.#definitions.find(place.account, definition.pinnedFrom);
       const followed = { account: place.account, service, definition, origin };
-      const found = await wantedImages(followed, this.#context, occasion.pushed);
+      const found =
+        occasion.image === undefined
+          ? await wantedImages(followed, this.#context, occasion.pushed)
+          : await this.#named(followed, occasion.image);
       const wanted = found.filter((image) => !isRejected(service, image, occasion));
       if (wanted.length === 0) return false;
       const revision = await this.#pin(place.account, definition, wanted, occasion);
       if (await this.#start(place, definition, revision, wanted, occasion)) return true;
     }
     throw new Error(`service ${place.cluster}/${place.service} kept changing while it was to be rolled`);
+  }
+
+  /** The containers that run an image's repository, with that image; a tag of this installation is pinned. */
+  async #named({ account, definition }: Followed, image: string): Promise<readonly WantedImage[]> {
+    const { images, ownHost } = this.#context;
+    const reference = parseImageReference(image);
+    if (reference === undefined) throw new ImageNotUsable(`'${image}' is not an image reference.`);
+    const { host, repository } = reference;
+    const tag = effectiveTag(reference);
+    const own = host !== undefined && ownHost(host);
+    const digest =
+      reference.digest ?? (own && tag !== undefined ? await images.resolve(account, repository, tag) : undefined);
+    if (own && digest === undefined) throw new ImageNotUsable(`There is no image ${image}.`);
+    const containers = containersOf(bodyOf(definition)).filter((container) => {
+      const runs = parseImageReference(container.image ?? '');
+      return runs?.host === host && runs?.repository === repository;
+    });
+    if (containers.length === 0) {
+      throw new ImageNotUsable(`No container of the service's newest deployment runs ${repository}.`);
+    }
+    const wanted = digest === undefined ? image : pinned(reference, digest, tag);
+    return containers
+      .filter((container) => digest === undefined || container.image !== wanted)
+      .map(({ name = '' }) => ({
+        container: name,
+        repository,
+        tag: tag ?? '',
+        digest: digest ?? '',
+        image: wanted,
+      }));
   }
 
   async #following(account: string): Promise<Place[]> {
@@ -140,11 +190,11 @@ export class Roller {
     base: TaskDefinitionRecord,
     revision: TaskDefinitionRecord,
     wanted: readonly WantedImage[],
-    { kind, pushed }: Occasion,
+    { kind, pushed, by }: Occasion,
   ): Promise<boolean> {
     const { clock, random, log } = this.#context;
-    const what = wanted.map(({ repository, tag, digest }) => `${repository}:${tag} ${digest}`).join(', ');
-    const how = pushed === undefined ? 'found by comparison' : `pushed by ${pushed.actor ?? 'unknown'}`;
+    const what = wanted.map(({ repository, tag, digest }) => `${repository}:${tag} ${digest}`.trimEnd()).join(', ');
+    const how = by ?? (pushed === undefined ? 'found by comparison' : `pushed by ${pushed.actor ?? 'unknown'}`);
     const { before, after } = await changeService(this.#context, place, (current) => {
       if (primaryOf(current)?.taskDefinition !== base.arn) return current;
       const rejected = (current.rejected ?? []).filter(

@@ -1,0 +1,124 @@
+import type { Sealer } from '@slipway/auth/tokens';
+import { transact } from '@slipway/storage/records';
+
+import { type EcsContext, scan } from '../../cluster/index.ts';
+import { installationPartition } from '../../control/index.ts';
+import { findService, type ServiceRef } from '../../services/index.ts';
+import { newId, toJson } from '../../state/index.ts';
+
+import { deliveryWindow } from './signature.ts';
+
+/** An address that whoever knows its secret can call to roll one service. */
+export interface WebhookRecord extends ServiceRef {
+  readonly id: string;
+  /** Opens with the purpose {@link sealedFor}. */
+  readonly sealedSecret: string;
+  /** The service that it was made for; another one under the same name is not it. */
+  readonly serviceCreatedAt: number;
+  readonly createdAt: number;
+  /** ARN. */
+  readonly createdBy: string;
+  readonly lastUsedAt?: number;
+  /** Signatures of the last minutes, each accepted once. */
+  readonly used: readonly { readonly signature: string; readonly at: number }[];
+}
+
+export interface WebhookContext extends EcsContext {
+  readonly sealer: Sealer;
+}
+
+/** Deliveries that one hook accepts within the window in which signatures are remembered. */
+export const mostDeliveries = 300;
+
+const prefix = 'webhooks/';
+const keyOf = (id: string): string => `${prefix}${id}`;
+const sealedFor = (id: string): string => `webhook ${id}`;
+
+/**
+ * Makes a webhook for a service; the secret is shown this once.
+ * @returns undefined when there is no such service
+ */
+export async function createWebhook(
+  context: WebhookContext,
+  ref: ServiceRef,
+  createdBy: string,
+): Promise<{ readonly webhook: WebhookRecord; readonly secret: string } | undefined> {
+  const service = await findService(context, ref);
+  if (service?.status !== 'ACTIVE') return undefined;
+  const id = newId(context.random);
+  const secret = Buffer.from(context.random(32)).toString('base64url');
+  const webhook: WebhookRecord = {
+    account: ref.account,
+    cluster: ref.cluster,
+    service: ref.service,
+    id,
+    sealedSecret: context.sealer.seal(secret, sealedFor(id)),
+    serviceCreatedAt: service.createdAt,
+    createdAt: context.clock.now(),
+    createdBy,
+    used: [],
+  };
+  await context.records.commit(installationPartition, { put: [{ key: keyOf(id), value: toJson(webhook) }] });
+  return { webhook, secret };
+}
+
+/** The webhooks of a service. */
+export async function listWebhooks(context: WebhookContext, ref: ServiceRef): Promise<WebhookRecord[]> {
+  const found: WebhookRecord[] = [];
+  for await (const { value } of scan<WebhookRecord>(context.records, installationPartition, prefix))
+    if (isFor(value, ref)) found.push(value);
+  return found;
+}
+
+/** @returns whether the service had this webhook */
+export async function deleteWebhook(context: WebhookContext, ref: ServiceRef, id: string): Promise<boolean> {
+  return transact(context.records, installationPartition, async (tx) => {
+    const found = await tx.get<WebhookRecord>(keyOf(id));
+    if (found === undefined || !isFor(found, ref)) return false;
+    tx.remove(keyOf(id));
+    return true;
+  });
+}
+
+/** A webhook and its secret. */
+export async function openWebhook(
+  context: WebhookContext,
+  id: string,
+): Promise<{ readonly webhook: WebhookRecord; readonly secret: string } | undefined> {
+  const stored = await context.records.get<WebhookRecord>(installationPartition, keyOf(id));
+  if (stored === undefined) return undefined;
+  return { webhook: stored.value, secret: context.sealer.open(stored.value.sealedSecret, sealedFor(id)) };
+}
+
+/** Uses a signature up; `repeated` when it has been used already, `throttled` when too many were. */
+export async function useSignature(
+  context: WebhookContext,
+  id: string,
+  signature: string,
+): Promise<'fresh' | 'repeated' | 'throttled' | 'gone'> {
+  return transact(context.records, installationPartition, async (tx) => {
+    const webhook = await tx.get<WebhookRecord>(keyOf(id));
+    if (webhook === undefined) return 'gone';
+    const now = context.clock.now();
+    // A signature can be good for one window before its time and one after it.
+    const used = webhook.used.filter(({ at }) => now - at <= 2 * deliveryWindow);
+    if (used.some((one) => one.signature === signature)) return 'repeated';
+    if (used.length >= mostDeliveries) return 'throttled';
+    const next: WebhookRecord = { ...webhook, lastUsedAt: now, used: [...used, { signature, at: now }] };
+    tx.put(keyOf(id), toJson(next));
+    return 'fresh';
+  });
+}
+
+/** A delivery could not be carried out: its sender may repeat it as it is. */
+export async function releaseSignature(context: WebhookContext, id: string, signature: string): Promise<void> {
+  await transact(context.records, installationPartition, async (tx) => {
+    const webhook = await tx.get<WebhookRecord>(keyOf(id));
+    if (webhook === undefined) return;
+    const next: WebhookRecord = { ...webhook, used: webhook.used.filter((one) => one.signature !== signature) };
+    tx.put(keyOf(id), toJson(next));
+  });
+}
+
+const isFor = (webhook: WebhookRecord, ref: ServiceRef): boolean =>
+  webhook.account === ref.account && webhook.cluster === ref.cluster && webhook.service === ref.service;

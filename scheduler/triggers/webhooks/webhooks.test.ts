@@ -1,0 +1,244 @@
+import { Registry } from '@prometheus-io/client';
+import { createGateway, type Log, type Principal } from '@slipway/auth/gateway';
+import { TokenService } from '@slipway/auth/tokens';
+import { systemClock } from '@slipway/storage/clock';
+import { expect, test, vi } from 'vitest';
+
+import { ClusterWorld, ref } from '../../control/testing/cluster-world.ts';
+import { deleteService, setFollow } from '../../services/index.ts';
+import { createWebhookAdministration, createWebhookReceiver, signatureOf } from '../index.ts';
+
+import { deliveryWindow, verify } from './signature.ts';
+
+vi.setConfig({ testTimeout: 30_000 });
+
+const host = '127.0.0.1:7500';
+const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;
+const web = { ...ref, service: 'web' };
+const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const admin: Principal = {
+  type: 'user',
+  account: ref.account,
+  arn: `arn:aws:iam::${ref.account}:user/admin`,
+  id: 'AIDAADMIN',
+};
+
+interface Made {
+  readonly id: string;
+  readonly url: string;
+  readonly secret: string;
+}
+
+/** A service that runs `web:prod`, and a gateway with the webhook routes. */
+class Bench implements AsyncDisposable {
+  readonly world: ClusterWorld;
+  readonly url: string;
+  /** What the authorizer was asked for, and whether it says yes. */
+  readonly asked: string[] = [];
+  allows = true;
+  readonly #password: string;
+  readonly #close: () => Promise<void>;
+
+  private constructor(world: ClusterWorld, started: { url: string; password: string; close: () => Promise<void> }) {
+    this.world = world;
+    this.url = started.url;
+    this.#password = started.password;
+    this.#close = started.close;
+  }
+
+  static async open(image = `${host}/web:prod`): Promise<Bench> {
+    const world = await ClusterWorld.open();
+    await world.tag('web', 'prod', digest('a'));
+    await world.instance('i1');
+    await world.plane().start();
+    const revision = await world.revision(image);
+    await world.service(revision.arn, { desiredCount: 1 });
+    await setFollow(world.ecs, web, { mode: 'tags' });
+    await world.steady();
+    // Reversed, so that a sealed secret does not hold the plain one.
+    const turned = (text: string): string => text.split('').toReversed().join('');
+    const sealer = {
+      seal: (text: string, purpose: string): string => `${purpose}|${turned(text)}`,
+      open: (text: string, purpose: string): string => turned(text.slice(purpose.length + 1)),
+    };
+    const context = { ...world.triggerOptions(), sealer };
+    const tokens = new TokenService({
+      records: context.records,
+      clock: systemClock,
+      sealer,
+      issuer: 'slipway:test',
+      region: context.region,
+    });
+    const holder: { bench?: Bench } = {};
+    const gateway = createGateway({
+      services: [],
+      web: [createWebhookReceiver(context), createWebhookAdministration(context)],
+      credentials: { find: () => Promise.resolve({ refused: 'unknown' }) },
+      standing: { standing: () => Promise.resolve(true) },
+      authorizer: {
+        authorize: (_principal, { action, resources }) => {
+          holder.bench?.asked.push(`${action} ${resources[0]?.arn ?? ''}`);
+          return Promise.resolve({ allowed: holder.bench?.allows === true, reason: 'the test says so' });
+        },
+      },
+      tokens,
+      clock: systemClock,
+      log: silent,
+      metrics: new Registry(),
+      region: context.region,
+      account: ref.account,
+    });
+    const { url } = await gateway.listen({ host: '127.0.0.1', port: 0 });
+    const { token } = await tokens.issueAuthorization(admin);
+    holder.bench = new Bench(world, { url, password: token, close: () => gateway.close(0) });
+    return holder.bench;
+  }
+
+  administer(method: string, path = ''): Promise<Response> {
+    return fetch(`${this.url}/slipway/webhooks/${ref.cluster}/web${path}`, {
+      method,
+      headers: { authorization: `Basic ${this.#password}` },
+    });
+  }
+
+  async make(): Promise<Made> {
+    const answer = await this.administer('POST');
+    expect(answer.status).toBe(201);
+    return (await answer.json()) as Made;
+  }
+
+  async deliver(hook: Made, body = '', header?: string): Promise<{ status: number; text: string }> {
+    const seconds = Math.floor(Date.now() / 1000);
+    const answer = await fetch(`${this.url}/webhooks/${hook.id}`, {
+      method: 'POST',
+      body,
+      headers: { 'slipway-signature': header ?? signatureOf(hook.secret, hook.id, seconds, Buffer.from(body)) },
+    });
+    return { status: answer.status, text: await answer.text() };
+  }
+
+  async runs(image: string): Promise<void> {
+    await this.world.until(
+      () => this.world.running(),
+      (tasks) => tasks.length > 0 && tasks.every((task) => task.containers[0]?.image === image),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close();
+    await this.world[Symbol.asyncDispose]();
+  }
+}
+
+test('a delivery rolls the service to what its tag names now, as a push does', async () => {
+  await using bench = await Bench.open();
+  const hook = await bench.make();
+  expect(hook.url).toBe(`${bench.url}/webhooks/${hook.id}`);
+  expect(await bench.deliver(hook)).toMatchObject({ status: 200, text: expect.stringContaining('nothing to do') });
+  await bench.world.tag('web', 'prod', digest('b'));
+  expect((await bench.deliver(hook, '{"from":"CI"}')).status).toBe(202);
+  await bench.runs(`${host}/web:prod@${digest('b')}`);
+  expect((await bench.world.read()).deployments[0]?.cause).toEqual({
+    kind: 'webhook',
+    detail: `web:prod ${digest('b')} (webhook ${hook.id})`,
+  });
+});
+
+test('a delivery can name the image: a tag of this registry is pinned, and one that is not there changes nothing', async () => {
+  await using bench = await Bench.open();
+  const hook = await bench.make();
+  await bench.world.tag('web', 'v2', digest('c'));
+  expect((await bench.deliver(hook, JSON.stringify({ image: `${host}/web:v2` }))).status).toBe(202);
+  await bench.runs(`${host}/web:v2@${digest('c')}`);
+  const before = await bench.world.read();
+  for (const image of [`${host}/web:v3`, `${host}/other:v2`, 'NOT AN IMAGE']) {
+    expect(await bench.deliver(hook, JSON.stringify({ image }))).toMatchObject({ status: 422 });
+  }
+  expect((await bench.world.read()).deployments[0]?.id).toBe(before.deployments[0]?.id);
+});
+
+test('an image of another registry is deployed as it was named, the same tag anew', async () => {
+  await using bench = await Bench.open('ghcr.io/me/web:1');
+  const hook = await bench.make();
+  expect((await bench.deliver(hook, '{"image":"ghcr.io/me/web:2"}')).status).toBe(202);
+  await bench.runs('ghcr.io/me/web:2');
+  await bench.world.steady();
+  const before = (await bench.world.read()).deployments[0]?.id;
+  expect((await bench.deliver(hook, '{"image": "ghcr.io/me/web:2"}')).status).toBe(202);
+  expect((await bench.world.read()).deployments[0]?.id).not.toBe(before);
+});
+
+test('only a body signed for this webhook at this time is taken, and once', async () => {
+  await using bench = await Bench.open();
+  const hook = await bench.make();
+  const other = await bench.make();
+  const now = Math.floor(Date.now() / 1000);
+  const body = '{"a":1}';
+  const bytes = Buffer.from(body);
+  const good = signatureOf(hook.secret, hook.id, now, bytes);
+  const bad: readonly (readonly [string, string])[] = [
+    ['none', ''],
+    ['of another body', signatureOf(hook.secret, hook.id, now, Buffer.from('{"a":2}'))],
+    ['with another secret', signatureOf(other.secret, hook.id, now, bytes)],
+    ['for another webhook', signatureOf(hook.secret, other.id, now, bytes)],
+    ['of the past', signatureOf(hook.secret, hook.id, now - deliveryWindow / 1000 - 5, bytes)],
+    ['of the future', signatureOf(hook.secret, hook.id, now + deliveryWindow / 1000 + 5, bytes)],
+    ['with another time', good.replace(`t=${now}`, `t=${now + 1}`)],
+    ['cut short', good.slice(0, -1)],
+  ];
+  for (const [what, header] of bad) {
+    const { status } = await bench.deliver(hook, body, header);
+    expect({ what, status }).toEqual({ what, status: 401 });
+  }
+  // The same words for a webhook that does not exist: ids cannot be found by asking.
+  const unknown = { ...hook, id: '0'.repeat(32) };
+  expect(await bench.deliver(unknown, body)).toEqual(await bench.deliver(hook, body, ''));
+
+  await bench.world.tag('web', 'prod', digest('b'));
+  expect((await bench.deliver(hook, body, good)).status).toBe(202);
+  await bench.world.tag('web', 'prod', digest('c'));
+  expect((await bench.deliver(hook, body, good)).status).toBe(200);
+  await bench.runs(`${host}/web:prod@${digest('b')}`);
+  expect((await bench.deliver(hook, 'x'.repeat(70_000))).status).toBe(413);
+  expect((await bench.deliver(hook, '[')).status).toBe(400);
+});
+
+test('webhooks are listed without their secrets, sealed at rest, and gone when removed', async () => {
+  await using bench = await Bench.open();
+  const hook = await bench.make();
+  const text = await (await bench.administer('GET')).text();
+  expect(JSON.parse(text)).toMatchObject({ webhooks: [{ id: hook.id, createdBy: admin.arn }] });
+  expect(text).not.toContain(hook.secret);
+  const stored = await bench.world.storage.records.list('ecs', { prefix: 'webhooks/', limit: 10 });
+  expect(stored.records).toHaveLength(1);
+  expect(JSON.stringify(stored.records)).not.toContain(hook.secret);
+  expect((await bench.administer('DELETE', `/${hook.id}`)).status).toBe(204);
+  expect((await bench.administer('DELETE', `/${hook.id}`)).status).toBe(404);
+  expect((await bench.deliver(hook)).status).toBe(401);
+  const arn = `arn:aws:ecs:us-east-1:${ref.account}:service/${ref.cluster}/web`;
+  expect(new Set(bench.asked)).toEqual(new Set([`ecs:UpdateService ${arn}`, `ecs:DescribeServices ${arn}`]));
+
+  bench.allows = false;
+  expect((await bench.administer('POST')).status).toBe(403);
+  expect((await fetch(`${bench.url}/slipway/webhooks/${ref.cluster}/web`, { method: 'POST' })).status).toBe(401);
+});
+
+test('a webhook does not serve a deleted service', async () => {
+  await using bench = await Bench.open();
+  const hook = await bench.make();
+  await deleteService(bench.world.ecs, web, true);
+  await bench.world.until(
+    () => bench.world.read(),
+    (service) => service.status === 'INACTIVE',
+  );
+  expect((await bench.deliver(hook)).status).toBe(404);
+  expect((await bench.administer('POST')).status).toBe(404);
+});
+
+test('a header is parsed in one way only', () => {
+  const signed = { secret: 's', id: 'i', body: Buffer.from(''), now: 1_000_000 };
+  const header = signatureOf('s', 'i', 1000, Buffer.from(''));
+  expect(verify(header, signed)).toMatch(/^[0-9a-f]{64}$/);
+  for (const wrong of [`${header},v1=00`, ` ${header}`, header.toUpperCase(), header.replace('t=1000', 't=01000')])
+    expect({ wrong, verified: verify(wrong, signed) }).toEqual({ wrong, verified: undefined });
+});
