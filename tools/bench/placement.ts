@@ -99,9 +99,7 @@ function speed(count: number, { runs }: Size, slack: number): readonly Measured[
   const scan = repeat(() => peerRate(pack, some, (peer, shape) => peer.scan(shape)));
   const sampling = {
     'Nomad 2': repeat(() => peerRate(pack, some, (peer, shape) => peer.nomad(shape, 2))),
-    'Nomad log2 n': repeat(() =>
-      peerRate(pack, some, (peer, shape) => peer.nomad(shape, Math.ceil(Math.log2(count)))),
-    ),
+    'Nomad log2 n': repeat(() => peerRate(pack, some, (peer, shape) => peer.nomad(shape, Math.ceil(Math.log2(count))))),
     'Kubernetes %': repeat(() => peerRate(pack, some / 2, (peer, shape) => peer.kubernetes(shape))),
   };
   const rate = { unit: '/s', less: false };

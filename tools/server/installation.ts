@@ -17,7 +17,7 @@ import { createCluster } from '@slipway/scheduler/cluster';
 import { type ControlPlane, createControlPlane } from '@slipway/scheduler/control';
 import { createEcs } from '@slipway/scheduler/ecs';
 import { loadPlacementPlugins } from '@slipway/scheduler/placement';
-import { createTriggers } from '@slipway/scheduler/triggers';
+import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '@slipway/scheduler/triggers';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage, type Storage } from '@slipway/storage/engine';
 import type { Logger } from 'pino';
@@ -128,6 +128,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     (it) => it.close(),
   );
 
+  const webhooks = { ...ecsContext, images: lookup, ownHost, log, sealer: identity.sealer };
   const resources = createResources(images, config.region);
   mkdirSync(join(config.data, 'audit'), { recursive: true, mode: 0o700 });
   const gateway = createGateway({
@@ -150,6 +151,8 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
         region: config.region,
       }),
       createLayerDownloads({ images }),
+      createWebhookReceiver(webhooks),
+      createWebhookAdministration(webhooks),
     ],
     upgrades: agents.upgrades,
     credentials: identity.credentials,
