@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mediaTypes } from '../images/index.ts';
 import { sha256 } from '../images/testing/index.ts';
+import { type LifecycleReport, runLifecycle } from '../lifecycle/index.ts';
 import { ecrClient, loggedIn } from '../testing/docker-client.ts';
 import { pushImage } from '../testing/push-image.ts';
 import { account, region, type ServedRegistry, serveRegistry } from '../testing/serve-registry.ts';
@@ -256,4 +257,46 @@ test('what repositories hold is counted as images come and go, and full ones ref
   expect(await small.images.repositories.count(account, 'full/app')).toEqual({ images: 0, bytes: 0 });
   await client.send(new sdk.CreateRepositoryCommand({ repositoryName: 'second/app' }));
   client.destroy();
+});
+
+test('StartLifecyclePolicyPreview shows what a policy would archive and remove, and a run then does just that', async () => {
+  const repositoryName = 'lifecycle/preview';
+  const digests = [];
+  for (const seed of ['a', 'b', 'c']) digests.push(await pushImage(registry, ecr, repositoryName, seed, `v-${seed}`));
+  const lifecyclePolicyText = JSON.stringify({
+    rules: [
+      {
+        rulePriority: 1,
+        description: 'only the newest can be pulled',
+        selection: { tagStatus: 'tagged', tagPatternList: ['v-*'], countType: 'imageCountMoreThan', countNumber: 1 },
+        action: { type: 'transition', targetStorageClass: 'archive' },
+      },
+    ],
+  });
+  await ecr.send(new sdk.PutLifecyclePolicyCommand({ repositoryName, lifecyclePolicyText }));
+  await ecr.send(new sdk.StartLifecyclePolicyPreviewCommand({ repositoryName }));
+  const preview = await ecr.send(new sdk.GetLifecyclePolicyPreviewCommand({ repositoryName }));
+  expect(preview).toMatchObject({
+    status: 'COMPLETE',
+    lifecyclePolicyText,
+    summary: {
+      expiringImageTotalCount: 0,
+      transitioningImageTotalCounts: [{ targetStorageClass: 'ARCHIVE', imageTotalCount: 2 }],
+    },
+  });
+  expect(preview.previewResults?.map((result) => result.imageDigest).toSorted()).toEqual(
+    digests.slice(0, 2).toSorted(),
+  );
+  expect(preview.previewResults?.[0]).toMatchObject({
+    action: { type: 'TRANSITION', targetStorageClass: 'ARCHIVE' },
+    appliedRulePriority: 1,
+    storageClass: 'STANDARD',
+  });
+  const reports: LifecycleReport[] = [];
+  const options = { images: registry.images, imagesInUse: () => Promise.resolve(new Set<string>()) };
+  for await (const report of runLifecycle(options, account)) reports.push(report);
+  const report = reports.find(({ repository }) => repository === repositoryName);
+  expect(report?.archived.map(({ digest }) => digest).toSorted()).toEqual(digests.slice(0, 2).toSorted());
+  const left = await ecr.send(new sdk.DescribeImagesCommand({ repositoryName }));
+  expect(left.imageDetails?.map((image) => image.imageDigest)).toEqual([digests[2]]);
 });

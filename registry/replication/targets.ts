@@ -12,7 +12,7 @@ export interface ReplicationTarget {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   /** The region that installation is configured with, when it is another than the one it stands for here. */
-  readonly signingRegion?: string;
+  readonly signingRegion?: string | undefined;
 }
 
 export interface Targets {

@@ -26,7 +26,11 @@ export interface ServerConfig {
         readonly region: string;
         readonly accessKeyId: string;
         readonly secretAccessKey: string;
+        /** How clients reach the store, where that is another address. */
+        readonly publicEndpoint?: string;
       };
+  /** Whether pulls of blobs leave by URLs of the S3 store, and which User-Agents never do. */
+  readonly redirects: { readonly byDefault: boolean; readonly exceptAgents: readonly string[] };
   /** `auto`: run an agent when a Docker engine answers. */
   readonly agent: 'auto' | 'off';
   /** Whether that agent serves task roles and metadata to containers where it can. */
@@ -41,6 +45,8 @@ export interface ServerConfig {
   readonly placementPlugins: readonly string[];
   /** CIDR ranges of private addresses that webhooks, OIDC providers, scanners and upstreams may be in. Default: none. */
   readonly outboundAllow: readonly string[];
+  /** File with the other registries this installation may reach, secrets included. */
+  readonly remotesFile: string | undefined;
   /** Listening beyond loopback without TLS must be asked for. */
   readonly allowPlainHttp: boolean;
 }
@@ -87,6 +93,9 @@ const schema = z.object({
     .regex(/^(filesystem|s3)$/, 'must be "filesystem" or "s3"')
     .default('filesystem'),
   SLIPWAY_S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  SLIPWAY_S3_PUBLIC_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  SLIPWAY_REDIRECTS: z.enum(['on', 'off']).default('on'),
+  SLIPWAY_REDIRECTS_EXCEPT: list,
   SLIPWAY_S3_BUCKET: z.string().min(3).max(63).optional(),
   SLIPWAY_S3_REGION: z.string().min(1).default('us-east-1'),
   SLIPWAY_S3_ACCESS_KEY_ID: z.string().min(1).optional(),
@@ -100,6 +109,7 @@ const schema = z.object({
   SLIPWAY_TLS_KEY: z.string().min(1).optional(),
   SLIPWAY_PLACEMENT_PLUGINS: list,
   SLIPWAY_OUTBOUND_ALLOW: list.pipe(z.array(z.union([z.cidrv4(), z.cidrv6()], 'must be CIDR ranges, comma-separated'))),
+  SLIPWAY_REMOTES_FILE: z.string().min(1).optional(),
   SLIPWAY_ALLOW_PLAIN_HTTP: z.enum(['true', 'false']).default('false'),
 });
 
@@ -164,7 +174,9 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
             region: env.SLIPWAY_S3_REGION,
             accessKeyId: env.SLIPWAY_S3_ACCESS_KEY_ID ?? '',
             secretAccessKey: env.SLIPWAY_S3_SECRET_ACCESS_KEY ?? '',
+            ...(env.SLIPWAY_S3_PUBLIC_ENDPOINT === undefined ? {} : { publicEndpoint: env.SLIPWAY_S3_PUBLIC_ENDPOINT }),
           },
+    redirects: { byDefault: env.SLIPWAY_REDIRECTS === 'on', exceptAgents: env.SLIPWAY_REDIRECTS_EXCEPT },
     agent: env.SLIPWAY_AGENT,
     taskEndpoint: env.SLIPWAY_TASK_ENDPOINT,
     workers: env.SLIPWAY_WORKERS ?? availableParallelism(),
@@ -176,6 +188,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
         : undefined,
     placementPlugins: env.SLIPWAY_PLACEMENT_PLUGINS,
     outboundAllow: env.SLIPWAY_OUTBOUND_ALLOW,
+    remotesFile: env.SLIPWAY_REMOTES_FILE === undefined ? undefined : resolve(env.SLIPWAY_REMOTES_FILE),
     allowPlainHttp: env.SLIPWAY_ALLOW_PLAIN_HTTP === 'true',
   };
 }

@@ -9,9 +9,12 @@ import { createGateway, type GatewayRoute, type Listening } from '@slipway/auth/
 import { type FirstAdministrator, type Identity, openIdentity } from '@slipway/auth/identity';
 import { createOutbound } from '@slipway/auth/outbound';
 import { TokenService } from '@slipway/auth/tokens';
-import { createDistribution, createLayerDownloads } from '@slipway/registry/distribution';
+import { createDistribution, createLayerDownloads, createRedirects } from '@slipway/registry/distribution';
 import { createEcr } from '@slipway/registry/ecr';
 import { createResources, openImages } from '@slipway/registry/images';
+import { createReplication } from '@slipway/registry/replication';
+import { createTemplates } from '@slipway/registry/templates';
+import { createUpstreams } from '@slipway/registry/upstreams';
 import { createAgentControl } from '@slipway/scheduler/acs';
 import { createCluster } from '@slipway/scheduler/cluster';
 import { type ControlPlane, createControlPlane } from '@slipway/scheduler/control';
@@ -26,6 +29,8 @@ import { imageLookup } from './image-lookup.ts';
 import { type Job, startJobs } from './jobs.ts';
 import { identityKey, openKeyFile, subkey } from './key-file.ts';
 import { registryJobs } from './registry-jobs.ts';
+import { gaugeOpenUploads, RegistryMetrics } from './registry-metrics.ts';
+import { readRemotes } from './remotes-file.ts';
 import { storageConfig } from './storage-config.ts';
 
 /** A running installation: every room wired and listening. */
@@ -84,7 +89,27 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     issuer: `slipway:${config.account}`,
     region: config.region,
   });
-  const images = openImages({ records, blobs: storage.blobs, clock, random });
+  const registryMetrics = new RegistryMetrics(role.metrics);
+  const images = openImages({ records, blobs: storage.blobs, clock, random, meter: registryMetrics });
+
+  const remotes = readRemotes(config.remotesFile);
+  const upstreams = createUpstreams({
+    images,
+    templates: createTemplates(images),
+    fetch: outbound.stream,
+    hosts: remotes.upstreamHosts,
+    secrets: remotes.upstreamSecrets,
+    log,
+  });
+  opened.defer(() => upstreams.settled());
+  const replication = createReplication({
+    images,
+    events: storage.events,
+    region: config.region,
+    targets: remotes.replicationTargets,
+    fetch: outbound.stream,
+    log,
+  });
 
   const lookup = imageLookup(images);
   // A plug-in is named as `import` names it from the folder the server is started in.
@@ -138,6 +163,8 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
         region: config.region,
         authorizer: identity.authorizer,
         issueToken: (call) => tokens.issueAuthorization(call.principal),
+        upstreams,
+        replication: replication.targets,
         principals: { bind: (text) => identity.bindPrincipals(text), show: (text) => identity.showPrincipals(text) },
       }),
       createEcs({ ...ecsContext, placer: control.placer, agentOperations: agents.operations }),
@@ -149,6 +176,8 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
         authorizer: identity.authorizer,
         defaultAccount: config.account,
         region: config.region,
+        redirects: createRedirects(config.redirects),
+        upstreams,
       }),
       createLayerDownloads({ images }),
       createWebhookReceiver(webhooks),
@@ -194,6 +223,9 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     await images.pulls.flush();
   });
   if (role.share !== 'join') {
+    gaugeOpenUploads(role.metrics, images, config.account);
+    replication.start();
+    opened.defer(() => replication.stop());
     const triggers = createTriggers({
       ...ecsContext,
       events: storage.events,
@@ -209,7 +241,12 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
       clock,
       log,
       jobs: [
-        ...registryJobs({ images, control, markFile: (account) => join(config.data, 'collector', account) }),
+        ...registryJobs({
+          images,
+          control,
+          lossNoticed: () => storage.lossNoticed(),
+          onCollected: (report) => registryMetrics.collected(report),
+        }),
         sessionsJob(identity, config.account),
       ],
     });
