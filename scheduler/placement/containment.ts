@@ -28,8 +28,9 @@ export class PluginLedger {
   readonly #now: Stopwatch | undefined;
   readonly #budgetMs: number;
   #deadline = Infinity;
+  #allowedMs = 0;
 
-  /** `budgetMs` is what the plug-ins of one decision may take together. */
+  /** `budgetMs` is what the plug-ins of one decision may take together on 10,000 instances. */
   constructor(now: Stopwatch | undefined, budgetMs: number) {
     this.#now = now;
     this.#budgetMs = budgetMs;
@@ -39,9 +40,11 @@ export class PluginLedger {
     return this.#failures;
   }
 
-  /** A decision begins. */
-  begin(): void {
-    if (this.#now !== undefined) this.#deadline = this.#now() + this.#budgetMs;
+  /** A decision begins. The budget is for 10,000 instances: on more, an index that is filled for the first time takes longer. */
+  begin(instances: number): void {
+    if (this.#now === undefined) return;
+    this.#allowedMs = this.#budgetMs * Math.max(1, instances / 10_000);
+    this.#deadline = this.#now() + this.#allowedMs;
   }
 
   failed(failure: PluginFailure): void {
@@ -95,7 +98,7 @@ export class PluginLedger {
       throw new PluginFailure(type, `threw: ${messageOf(cause)}`, { cause });
     }
     if (this.#now !== undefined && this.#now() > this.#deadline) {
-      throw new PluginFailure(type, `took longer than ${this.#budgetMs} ms for one decision`);
+      throw new PluginFailure(type, `took longer than ${this.#allowedMs} ms for one decision`);
     }
     return result;
   }

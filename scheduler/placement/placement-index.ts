@@ -116,7 +116,7 @@ class Index implements PlacementIndex {
 
   explain(source: PlacementRequest): PlacementExplanation {
     const { request } = this.#prepared(source);
-    this.#ledger.begin();
+    this.#ledger.begin(this.#cluster.slots);
     request.filter?.sync();
     let feasible = 0;
     for (let slot = 0; slot < this.#cluster.slots; slot++) if (request.causes(slot) === 0) feasible++;
@@ -181,7 +181,7 @@ class Index implements PlacementIndex {
 
   daemon(source: PlacementRequest): DaemonPlan {
     const { request } = this.#prepared(source);
-    this.#ledger.begin();
+    this.#ledger.begin(this.#cluster.slots);
     return planDaemon(this.#cluster, request, this.#cluster.group(source.group));
   }
 
@@ -197,7 +197,7 @@ class Index implements PlacementIndex {
     }
     try {
       const { request } = this.#prepared(source);
-      this.#ledger.begin();
+      this.#ledger.begin(this.#cluster.slots);
       request.filter?.sync();
       return explainOne(this.#cluster, request, slot);
     } catch (failure) {
@@ -228,6 +228,8 @@ class Index implements PlacementIndex {
       if (!(failure instanceof PluginFailure)) throw failure;
       this.#ledger.failed(failure);
       if (!isStrategy(source, failure.plugin)) return { unplaceable: refusal(failure) };
+      // From now on requests are compiled without it, those known already included.
+      if (this.#ledger.isOut(failure.plugin)) this.#forget();
       without.add(failure.plugin);
       warnings.push(`${failure.message}; placed without it`);
       const request = this.#compiler.compile(source, without);
@@ -252,8 +254,10 @@ class Index implements PlacementIndex {
   }
 
   #choose(decider: Decider): number {
-    this.#ledger.begin();
-    return this.#chooser.choose(decider);
+    this.#ledger.begin(this.#cluster.slots);
+    const slot = this.#chooser.choose(decider);
+    if (this.#ledger.failures.size > 0) for (const name of decider.request.names) this.#ledger.worked(name);
+    return slot;
   }
 
   #prepared(source: PlacementRequest): Decider {

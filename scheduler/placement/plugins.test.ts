@@ -106,8 +106,29 @@ describe('a strategy of a plug-in', () => {
       instanceId: 'a',
       warnings: ['acme:slow took longer than 20 ms for one decision; placed without it'],
     });
-    for (let count = 0; count < 30; count++) index.place(request('acme:slow'));
+    const again = request('acme:slow');
+    for (let count = 0; count < 30; count++) index.place(again);
     expect(asked).toBe(10);
+  });
+
+  test('that works in between is asked on', () => {
+    let asked = 0;
+    const flaky = scoring('acme:flaky', (candidate) => {
+      if (++asked % 5 === 0) throw new Error('now and then');
+      return candidate.freeMemory;
+    });
+    const index = cluster({ strategies: [flaky] });
+    const asking = request('acme:flaky');
+    for (let count = 0; count < 60; count++) {
+      index.addTask({ id: 'moving', instanceId: 'abc'[count % 3]!, group: 'g', shape: asking.shape });
+      index.place(asking);
+    }
+    const before = asked;
+    index.place({ ...asking, group: 'service:other' });
+    index.addTask({ id: 'moving', instanceId: 'b', group: 'g', shape: asking.shape });
+    index.place(asking);
+    expect(index.pluginFailures().get('acme:flaky')!.count).toBeGreaterThan(10);
+    expect(asked).toBeGreaterThan(before);
   });
 
   test('that nobody loaded is refused with the names that are known', () => {

@@ -181,6 +181,6 @@ export interface PlacementOptions {
   readonly constraints?: readonly Constraint[];
   /** Measures plug-ins: milliseconds from any start, such as `() => performance.now()`. Without it slow ones go unnoticed. */
   readonly stopwatch?: () => number;
-  /** What the plug-ins may take together for one decision, in milliseconds. Default 20. */
+  /** What the plug-ins may take together for one decision, in milliseconds for each 10,000 instances. Default 20. */
   readonly pluginBudgetMs?: number;
 }
