@@ -59,7 +59,7 @@ const fiveAttributes =
   'attribute:ecs.cpu-architecture == x86_64 and attribute:stack in [stack-0, stack-1, stack-2] and attribute:disk != hdd and attribute:rack =~ r[0-9]+ and attribute:ecs.capability.task-eni exists';
 
 setFlagsFromString('--expose-gc');
-/** Collects garbage, so that no run pays for the one before. */
+/** Collects garbage, to see what is held. */
 const collect = runInNewContext('gc') as () => void;
 
 /** Runs every measurement. */
@@ -76,13 +76,7 @@ export async function measure(size: Size): Promise<readonly Measured[]> {
 function speed(count: number, { runs }: Size, slack: number): readonly Measured[] {
   const instances = makeInstances(count);
   const tasks = count * 16;
-  const repeat = (run: () => number): number => {
-    const rates = Array.from({ length: runs + 1 }, () => {
-      collect();
-      return run();
-    });
-    return median(rates.slice(1));
-  };
+  const repeat = (run: () => number): number => median(Array.from({ length: runs + 1 }, run).slice(1));
   const name = (what: string): string => `${what}, ${count.toLocaleString('en-US')} instances`;
   const pack: Workload = { instances, queue: makeQueue(40, tasks, [memory]) };
   const scored: Workload = {
@@ -98,7 +92,7 @@ function speed(count: number, { runs }: Size, slack: number): readonly Measured[
   const some = Math.max(200, Math.floor(2e8 / count));
   const scan = repeat(() => peerRate(pack, some, (peer, shape) => peer.scan(shape)));
   const sampling = {
-    'Nomad 2': repeat(() => peerRate(pack, some, (peer, shape) => peer.nomad(shape, 2))),
+    'Nomad 2': repeat(() => peerRate(pack, some * 10, (peer, shape) => peer.nomad(shape, 2))),
     'Nomad log2 n': repeat(() => peerRate(pack, some, (peer, shape) => peer.nomad(shape, Math.ceil(Math.log2(count))))),
     'Kubernetes %': repeat(() => peerRate(pack, some / 2, (peer, shape) => peer.kubernetes(shape))),
   };
