@@ -75,9 +75,14 @@ export async function openListener(
   const server =
     certificate === undefined
       ? createServer(serverOptions, handler)
-      : createTlsServer({ ...serverOptions, ...certificate, minVersion: 'TLSv1.2', handshakeTimeout: 10_000 }, handler);
-  server.maxConnections = limits.connections;
-  const slowPeers = new SlowPeers(server as Server, limits.stallMs, limits.bytesPerSecond);
+      : createTlsServer(
+          { ...serverOptions, ...certificate, minVersion: 'TLSv1.2', handshakeTimeout: limits.headersMs },
+          handler,
+        );
+  // Handshakes under way and WebSockets come on top of the connections that are watched.
+  server.maxConnections = limits.connections * 2;
+  const { stallMs, bytesPerSecond, connections } = limits;
+  const slowPeers = new SlowPeers(server as Server, certificate !== undefined, stallMs, bytesPerSecond, connections);
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);

@@ -49,9 +49,9 @@ export interface Limits {
   readonly bodyBytesOf: Readonly<Record<string, number>>;
   /** Seconds an AWS call may take before its signal aborts. Default 120. */
   readonly callSeconds: number;
-  /** Open connections. Default 10,000. */
+  /** Open connections; a further one takes the place of the one that has been idle for longest. Default 10,000. */
   readonly connections: number;
-  /** Milliseconds until a request's head must be there. Default 10,000. */
+  /** Milliseconds until a request's head must be there, and until a TLS handshake must be done. Default 10,000. */
   readonly headersMs: number;
   /** Milliseconds an idle connection is kept; must be longer than a load balancer's. Default 75,000. */
   readonly keepAliveMs: number;

@@ -10,18 +10,24 @@ interface Watched {
 }
 
 /**
- * Closes connections of peers that keep us waiting: a body below a least rate, a body or an answer that stands still.
+ * Closes connections of peers that keep us waiting: a body below a least rate, a body or an answer that stands still, and,
+ * when there are too many, the one that has been idle for longest, so that nobody shuts others out by holding connections.
  * A slow upload that makes progress lives as long as it needs (there is no limit on a request's whole time), and nobody
  * is cut while it is us who are slow.
  */
 export class SlowPeers {
+  /** The connection whose last request began longest ago comes first. */
   readonly #watched = new Map<Socket, Watched>();
+  readonly #most: number;
   readonly #timer: NodeJS.Timeout;
 
-  /** @param stallMs silence until the end; the least rate is taken over half of it */
-  constructor(server: Server, stallMs: number, bytesPerSecond: number) {
-    server.on('connection', (socket: Socket) => this.#watch(socket));
-    server.on('secureConnection', (socket: Socket) => this.#watch(socket));
+  /**
+   * @param stallMs silence until the end; the least rate is taken over half of it
+   * @param most connections; a further one takes the place of an idle one, or is closed when all are at work
+   */
+  constructor(server: Server, secure: boolean, stallMs: number, bytesPerSecond: number, most: number) {
+    this.#most = most;
+    server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => this.#watch(socket));
     server.setTimeout(stallMs, (socket) => this.#silent(socket));
     const interval = stallMs / 2;
     this.#timer = setInterval(() => this.#sweep((bytesPerSecond * interval) / 1000), interval).unref();
@@ -33,6 +39,8 @@ export class SlowPeers {
     if (watched === undefined) return;
     watched.request = request;
     watched.response = response;
+    this.#watched.delete(request.socket);
+    this.#watched.set(request.socket, watched);
   }
 
   /** The connection is no longer HTTP. */
@@ -50,8 +58,24 @@ export class SlowPeers {
   }
 
   #watch(socket: Socket): void {
+    if (this.#watched.size >= this.#most && !this.#closeIdle()) {
+      socket.destroy();
+      return;
+    }
     this.#watched.set(socket, { request: undefined, response: undefined, seen: undefined, bytes: 0 });
     socket.once('close', () => this.#watched.delete(socket));
+  }
+
+  /** @returns false when no connection is idle */
+  #closeIdle(): boolean {
+    for (const [socket, { request, response }] of this.#watched) {
+      if (request === undefined || (response?.writableFinished === true && request.complete)) {
+        this.#watched.delete(socket);
+        socket.destroy();
+        return true;
+      }
+    }
+    return false;
   }
 
   #silent(socket: Socket): void {
