@@ -1,5 +1,6 @@
 import type { BlobLocation } from '@slipway/storage/blobs';
 import { type BlobRecord, type Context, keys, registryPartition } from '../images/index.ts';
+import { checkLoss, type Interlock } from './interlock.ts';
 
 const day = 86_400_000;
 
@@ -15,17 +16,23 @@ export interface AuditReport {
   readonly freedBytes: number;
 }
 
+export interface AuditOptions extends Pick<Interlock, 'lossNoticed'> {
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Finds bytes that no account's records know (an upload that was sealed and never acknowledged), by listing the whole store:
  * for now and then, never on a request's path. They are removed only when they are a week old and were unknown twice, a day
  * or more apart; a store that fails while it is listed ends the audit without removing anything more.
+ * @throws RecordsWentBack when the record store has noticed a loss: what it does not know may only be forgotten
  */
-export async function auditBlobs(context: Context, signal?: AbortSignal): Promise<AuditReport> {
+export async function auditBlobs(context: Context, options: AuditOptions = {}): Promise<AuditReport> {
   const { records, blobs, clock } = context;
   const accounts = await registryAccounts(context);
   const report = { looked: 0, unknown: 0, removed: 0, freedBytes: 0 };
   for await (const blob of blobs.list()) {
-    if (signal?.aborted) return report;
+    checkLoss(options);
+    if (options.signal?.aborted) return report;
     report.looked += 1;
     if (clock.now() - blob.modifiedAt < 7 * day) continue;
     const key = `${seenPrefix}${blob.digest}|${blob.generation}`;

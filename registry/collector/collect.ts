@@ -1,6 +1,6 @@
 import type { Digest } from '@slipway/storage/blobs';
 import { type BlobRecord, type Context, keys, registryPartition } from '../images/index.ts';
-import { checkInterlock, type Interlock } from './interlock.ts';
+import { checkInterlock, checkLoss, type Interlock } from './interlock.ts';
 import { lookAtLinks, prune, sweepBegin, sweepEnd } from './steps.ts';
 
 export interface CollectOptions {
@@ -59,6 +59,7 @@ export async function collect(context: Context, account: string, options: Collec
   const upTo = keys.review(now, '~' as Digest);
   let after: string | undefined;
   for (;;) {
+    if (options.interlock) checkLoss(options.interlock);
     const page = await context.records.list(partition, {
       prefix: keys.reviews,
       limit: pageSize,

@@ -1,4 +1,4 @@
 export { auditBlobs, type AuditReport, registryAccounts } from './audit.ts';
 export { collect, type CollectOptions, type CollectReport } from './collect.ts';
-export { type Interlock, RecordsWentBack } from './interlock.ts';
+export { type Interlock, interlockOf, RecordsWentBack } from './interlock.ts';
 export { lookAtLinks, prune, type Pruned, sweepBegin, sweepEnd } from './steps.ts';

@@ -10,6 +10,7 @@ import {
   ImagesError,
   keys,
   mediaTypes,
+  noMeter,
   parseRepositoryName,
   type RepositoryRecord,
 } from '../images/index.ts';
@@ -61,6 +62,7 @@ function world(gate: Gate, broken: Broken, collectors: number): World {
     limits: { ...defaultLimits, lease: -1, grace: 0 },
     turns: new Turns(),
     reads: new RepositoryReads(records, () => 0),
+    meter: noMeter,
   };
   const repository: RepositoryRecord = {
     name: web,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { engineNames, missingEngine, startEngines } from '../testing/engines.ts';
 import { passwordOf } from '../testing/docker-client.ts';
 import { serveRegistry } from '../testing/serve-registry.ts';
 import { findConformanceSuite } from './testing/conformance-suite.ts';
@@ -15,10 +16,18 @@ const suite = await findConformanceSuite();
 const versions = { '1.1': 862, dev: 986 } as const;
 
 describe.skipIf(suite.missing !== undefined)('the OCI conformance suite', () => {
-  test.each(['1.1', 'dev'] as const)(
-    'passes every check of version %s and skips none',
-    async (version) => {
-      await using registry = await serveRegistry();
+  const cases = engineNames.flatMap((engine) => [
+    { engine, version: '1.1' as const },
+    { engine, version: 'dev' as const },
+  ]);
+  test.for(cases)(
+    'passes every check of version $version and skips none, on $engine',
+    { timeout: 180_000 },
+    async ({ engine, version }, { skip }) => {
+      const missing = missingEngine(engine);
+      if (missing !== undefined) return skip(missing);
+      await using engines = await startEngines(engine);
+      await using registry = await serveRegistry(engines);
       const results = await mkdtemp(join(tmpdir(), 'slipway-conformance-'));
       const environment = {
         PATH: process.env['PATH'],
@@ -53,7 +62,6 @@ describe.skipIf(suite.missing !== undefined)('the OCI conformance suite', () => 
       expect(Number(/<testsuites [^>]*tests="(\d+)"/.exec(report)?.[1])).toBeGreaterThanOrEqual(versions[version]);
       expect(registry.failures).toEqual([]);
     },
-    180_000,
   );
 });
 

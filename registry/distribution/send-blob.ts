@@ -30,7 +30,7 @@ export async function sendBlob(
     empty(ctx, 416, { 'Content-Range': `bytes */${blob.size}`, 'Docker-Content-Digest': blob.digest });
     return;
   }
-  const url = await redirectFor(images, redirects, repository, blob, ctx.req.headers['user-agent'] ?? '');
+  const url = await redirectFor(images, redirects, repository, blob, ctx.req.headers);
   if (url !== undefined)
     return empty(ctx, 307, { Location: url, 'Docker-Content-Digest': blob.digest, 'Cache-Control': 'no-store' });
 
@@ -48,6 +48,7 @@ export async function sendBlob(
   ctx.res.statusCode = part ? 206 : 200;
   try {
     if (length > 0) await source.pipe(ctx.res, part, signal);
+    images.context.meter.sent(length);
     ctx.res.end();
   } catch (error) {
     // A client that went away needs no answer; for others the front door answers, or breaks the connection off.

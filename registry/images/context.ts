@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { BlobStore } from '@slipway/storage/blobs';
 import { type Clock, systemClock } from '@slipway/storage/clock';
 import type { RecordStore } from '@slipway/storage/records';
+import { type Meter, noMeter } from './meter.ts';
 import { RepositoryReads } from './repository-reads.ts';
 import { Turns } from './turns.ts';
 
@@ -52,6 +53,8 @@ export interface ImagesOptions {
   /** Bytes that nobody can guess. Default: the system's. */
   readonly random?: (bytes: number) => Uint8Array;
   readonly limits?: Partial<ImagesLimits>;
+  /** Default: nobody counts. */
+  readonly meter?: Meter;
 }
 
 /** What every part of the domain works with. */
@@ -64,6 +67,7 @@ export interface Context {
   /** Writers of one thing in this process go one after the other, so that they do not spoil each other's commits. */
   readonly turns: Turns;
   readonly reads: RepositoryReads;
+  readonly meter: Meter;
 }
 
 export function contextOf(options: ImagesOptions): Context {
@@ -74,6 +78,7 @@ export function contextOf(options: ImagesOptions): Context {
     clock,
     random: options.random ?? randomBytes,
     limits: { ...defaultLimits, ...options.limits },
+    meter: options.meter ?? noMeter,
     turns: new Turns(),
     reads: new RepositoryReads(options.records, () => clock.monotonic()),
   };

@@ -9,6 +9,7 @@ export type { ImagePage, ListedImage } from './list-images.ts';
 export { type Descriptor, digestOf, maxManifestBytes, type ParsedManifest, parseManifest } from './manifest.ts';
 export type { FoundManifest, Manifests } from './manifests.ts';
 export { isIndexType, isManifestType, mediaTypes } from './media-types.ts';
+export { type Meter, noMeter } from './meter.ts';
 export { compileWildcard, isMovable, matchesWildcard } from './mutability.ts';
 export {
   isDigest,

@@ -96,6 +96,7 @@ export function createManifests(context: Context): Manifests {
     },
     async content(account, name, digest) {
       const known = contents.get(digest);
+      context.meter.looked(known !== undefined);
       if (known !== undefined) return known;
       const text = await records.get<string>(registryPartition(account), keys.content(name, digest));
       if (text === undefined) throw manifestNotFound(name, digest);

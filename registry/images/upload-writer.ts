@@ -113,6 +113,7 @@ export function createUploadWriter(context: Context) {
     try {
       const appended = await blobs.append(staged, limited(body, staged.size), signal);
       const received = appended.staged.size - staged.size;
+      context.meter.received(received);
       if (appended.cut === undefined && range?.end !== undefined && received !== range.end - range.start + 1) {
         throw new ImagesError(
           'UploadSizeInvalid',

@@ -163,6 +163,7 @@ export function createUploads(context: Context): Uploads {
     async whole(account, repository, digest, body) {
       await requireRepository(account, repository);
       const { staged, cut } = await blobs.append(await blobs.stage(), writer.limited(body, 0));
+      context.meter.received(staged.size);
       try {
         if (cut instanceof ImagesError) throw cut;
         if (cut === undefined) await conclude({ account, repository }, digest, { staged, own: true });

@@ -7,11 +7,13 @@ import { createGateway } from '@slipway/auth/gateway';
 import { openIdentity } from '@slipway/auth/identity';
 import { createOutbound } from '@slipway/auth/outbound';
 import { TokenService } from '@slipway/auth/tokens';
-import { type BlobStore, openFilesystemBlobs } from '@slipway/storage/blobs';
+import type { BlobStore } from '@slipway/storage/blobs';
 import { systemClock } from '@slipway/storage/clock';
 import { openEventLog } from '@slipway/storage/events';
-import { openSqliteRecords, type RecordStore } from '@slipway/storage/records';
-import { createDistribution, createLayerDownloads } from '../distribution/index.ts';
+import type { EventLog } from '@slipway/storage/events';
+import { openStorage, type StorageConfig } from '@slipway/storage/engine';
+import type { RecordStore } from '@slipway/storage/records';
+import { createDistribution, createLayerDownloads, type Redirects } from '../distribution/index.ts';
 import { createEcr } from '../ecr/index.ts';
 import { createReplication, type ReplicationTarget } from '../replication/index.ts';
 import { createTemplates } from '../templates/index.ts';
@@ -31,6 +33,7 @@ export interface ServedRegistry extends AsyncDisposable {
   readonly upstreams: Upstreams;
   readonly records: RecordStore;
   readonly blobs: BlobStore;
+  readonly events: EventLog;
   /** The administrator's key. */
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** Errors that the front door logged: failures that are our own. */
@@ -47,12 +50,23 @@ export interface ServeOptions {
   readonly upstreams?: Pick<UpstreamOptions, 'hosts' | 'secrets' | 'freshFor'>;
   /** Replication to these, worked on from the start. */
   readonly targets?: readonly ReplicationTarget[];
+  /** Default: SQLite and files in the folder. */
+  readonly storage?: StorageConfig;
+  /** The administrator that another server on the same store has made. */
+  readonly credentials?: ServedRegistry['credentials'];
+  readonly redirects?: Redirects;
 }
 
 export async function serveRegistry(options: ServeOptions = {}): Promise<ServedRegistry> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'slipway-registry-')));
-  const records = await openSqliteRecords({ file: join(folder, 'records.sqlite') }, systemClock);
-  const blobs = await openFilesystemBlobs({ root: join(folder, 'blobs') }, systemClock);
+  const storage = await openStorage(
+    options.storage ?? {
+      records: { type: 'sqlite', file: join(folder, 'records.sqlite') },
+      blobs: { type: 'filesystem', root: join(folder, 'blobs') },
+    },
+    systemClock,
+  );
+  const { records, blobs } = storage;
   const identity = openIdentity({
     records,
     clock: systemClock,
@@ -60,7 +74,7 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
     encryptionKey: Buffer.alloc(32, 7),
     region,
   });
-  const administrator = await identity.bootstrap(account);
+  const administrator = options.credentials ?? (await identity.bootstrap(account));
   if (administrator === undefined) throw new Error('the test folder already has an administrator');
   const tokens = new TokenService({
     records,
@@ -110,7 +124,14 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
       }),
     ],
     web: [
-      createDistribution({ images, authorizer: identity.authorizer, defaultAccount: account, region, upstreams }),
+      createDistribution({
+        images,
+        authorizer: identity.authorizer,
+        defaultAccount: account,
+        region,
+        upstreams,
+        ...(options.redirects === undefined ? {} : { redirects: options.redirects }),
+      }),
       createLayerDownloads({ images }),
     ],
     credentials: identity.credentials,
@@ -133,6 +154,7 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
     upstreams,
     records,
     blobs,
+    events: storage.events,
     credentials: { accessKeyId: administrator.accessKeyId, secretAccessKey: administrator.secretAccessKey },
     failures,
     folder,
@@ -143,8 +165,7 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
       await outbound.close();
       await images.pulls.flush();
       await identity.close();
-      await blobs.close();
-      await records.close();
+      await storage.close();
       if (options.keepFolder !== true) await rm(folder, { recursive: true, force: true });
     },
   };

@@ -1,6 +1,10 @@
-import { join } from 'node:path';
-import { collect, type CollectReport, RecordsWentBack, registryAccounts } from '@slipway/registry/collector';
-import { interlockFile } from '../server/registry-jobs.ts';
+import {
+  collect,
+  type CollectReport,
+  interlockOf,
+  RecordsWentBack,
+  registryAccounts,
+} from '@slipway/registry/collector';
 import { CliError } from './errors.ts';
 import { parseOutput, print, printJson } from './output.ts';
 import { Progress } from './progress.ts';
@@ -25,7 +29,7 @@ export async function gc(options: {
       reports[account] = await collect(stores.images.context, account, {
         dryRun: options.dryRun ?? false,
         ...(maximum === undefined ? {} : { maximum }),
-        interlock: interlockFile(join(stores.config.data, 'collector', account)),
+        interlock: interlockOf(stores.storage.blobs, account, () => stores.storage.lossNoticed()),
         onProgress: (report) =>
           progress.show(`${report.reviewed} looked at, ${report.removed} removed, ${mebibytes(report.freedBytes)}`),
       });

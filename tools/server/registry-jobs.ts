@@ -1,6 +1,4 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { auditBlobs, collect, type Interlock, registryAccounts } from '@slipway/registry/collector';
+import { auditBlobs, collect, type CollectReport, interlockOf, registryAccounts } from '@slipway/registry/collector';
 import { type Images, keys, registryPartition, type UploadRecord } from '@slipway/registry/images';
 import { runLifecycle } from '@slipway/registry/lifecycle';
 import type { ControlPlane } from '@slipway/scheduler/control';
@@ -13,12 +11,13 @@ const day = 24 * hour;
 export interface RegistryJobsOptions {
   readonly images: Images;
   readonly control: ControlPlane;
-  /** Where the collector keeps, apart from the records, how far they had come. One file an account. */
-  readonly markFile: (account: string) => string;
+  /** Why acknowledged records seem to be gone; whatever deletes because nothing refers to it stops then. */
+  readonly lossNoticed: () => string | undefined;
+  readonly onCollected?: (report: CollectReport) => void;
 }
 
 /** The registry's upkeep: lifecycle rules, garbage collection, abandoned uploads, and the weekly look for unknown bytes. */
-export function registryJobs({ images, control, markFile }: RegistryJobsOptions): readonly Job[] {
+export function registryJobs({ images, control, lossNoticed, onCollected }: RegistryJobsOptions): readonly Job[] {
   const accounts = (): Promise<readonly string[]> => registryAccounts(images.context);
   return [
     {
@@ -46,6 +45,7 @@ export function registryJobs({ images, control, markFile }: RegistryJobsOptions)
       run: async () => {
         let dropped = 0;
         for (const account of await accounts()) dropped += await images.uploads.sweep(account);
+        if (lossNoticed() !== undefined) return dropped === 0 ? undefined : { dropped };
         // Listed before the sweep looks: an upload that begins later is too young to be swept.
         const open = await openUploads(images);
         const swept = await images.context.blobs.sweepStaged(2 * day, async (id) => open.has(id));
@@ -59,9 +59,10 @@ export function registryJobs({ images, control, markFile }: RegistryJobsOptions)
         const totals = { removed: 0, freedBytes: 0 };
         for (const account of await accounts()) {
           const report = await collect(images.context, account, {
-            interlock: interlockFile(markFile(account)),
+            interlock: interlockOf(images.context.blobs, account, lossNoticed),
             signal,
           });
+          onCollected?.(report);
           totals.removed += report.removed;
           totals.freedBytes += report.freedBytes;
         }
@@ -71,7 +72,7 @@ export function registryJobs({ images, control, markFile }: RegistryJobsOptions)
     {
       name: 'unknown-blobs',
       every: 7 * day,
-      run: async (signal) => ({ ...(await auditBlobs(images.context, signal)) }),
+      run: async (signal) => ({ ...(await auditBlobs(images.context, { signal, lossNoticed })) }),
     },
   ];
 }
@@ -97,25 +98,4 @@ async function openUploads(images: Images): Promise<ReadonlySet<string>> {
     }
   }
   return ids;
-}
-
-/** The collector's mark in a file, written durably. */
-export function interlockFile(path: string): Interlock {
-  return {
-    read: async () => {
-      const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return undefined;
-        throw error;
-      });
-      return text === undefined ? undefined : Number(text);
-    },
-    write: async (version) => {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      const file = await open(`${path}.new`, 'w', 0o600);
-      await file.writeFile(String(version));
-      await file.sync();
-      await file.close();
-      await rename(`${path}.new`, path);
-    },
-  };
 }

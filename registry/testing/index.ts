@@ -1,0 +1,1 @@
+export { Traffic, type PushedImage, seeded } from './traffic.ts';

@@ -1,0 +1,73 @@
+import { Counter, Gauge, type Registry } from '@prometheus-io/client';
+import type { CollectReport } from '@slipway/registry/collector';
+import { type Images, keys, type Meter, registryPartition } from '@slipway/registry/images';
+
+/** The registry's own numbers; requests are counted by the gateway. */
+export class RegistryMetrics implements Meter {
+  readonly #received: Counter;
+  readonly #sent: Counter;
+  readonly #lookups: Counter<'result'>;
+  readonly #freed: Counter;
+  readonly #removed: Counter;
+  readonly #kept: Counter<'reason'>;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
+    this.#received = counter('slipway_registry_received_bytes_total', 'Bytes of blobs that uploads brought');
+    this.#sent = counter('slipway_registry_sent_bytes_total', 'Bytes of blobs sent from here, redirects not counted');
+    this.#lookups = new Counter({
+      name: 'slipway_registry_manifest_lookups_total',
+      help: 'Pulls of manifests by whether the bytes were in memory',
+      labelNames: ['result'],
+      registers,
+    });
+    this.#freed = counter('slipway_registry_collector_freed_bytes_total', 'Bytes that the collector freed');
+    this.#removed = counter('slipway_registry_collector_removed_total', 'Blobs that the collector removed');
+    this.#kept = new Counter({
+      name: 'slipway_registry_collector_kept_total',
+      help: 'Blobs that the collector looked at and kept, by reason',
+      labelNames: ['reason'],
+      registers,
+    });
+  }
+
+  received(bytes: number): void {
+    this.#received.inc(bytes);
+  }
+
+  sent(bytes: number): void {
+    this.#sent.inc(bytes);
+  }
+
+  looked(hit: boolean): void {
+    this.#lookups.inc({ result: hit ? 'hit' : 'miss' });
+  }
+
+  collected({ referenced, leased, released, removed, freedBytes }: CollectReport): void {
+    this.#freed.inc(freedBytes);
+    this.#removed.inc(removed);
+    this.#kept.inc({ reason: 'referenced' }, referenced);
+    this.#kept.inc({ reason: 'leased' }, leased);
+    this.#kept.inc({ reason: 'grace' }, released);
+  }
+}
+
+/** How many are counted at most: beyond it the number says "very many". */
+const countedUploads = 10_000;
+
+/** Uploads open in one account, counted in the records when somebody asks: register it in one process of an installation only. */
+export function gaugeOpenUploads(registry: Registry, images: Images, account: string): void {
+  const gauge: Gauge = new Gauge({
+    name: 'slipway_registry_uploads_open',
+    help: `Uploads under way, at most ${countedUploads}`,
+    registers: [registry],
+    collect: async () => {
+      const page = await images.context.records.list(registryPartition(account), {
+        prefix: keys.uploads,
+        limit: countedUploads,
+      });
+      gauge.set(page.records.length);
+    },
+  });
+}
