@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 
 import { systemClock } from '@slipway/storage/clock';
+import { transact } from '@slipway/storage/records';
 import { expect, test, vi } from 'vitest';
 
 import { deregisterInstance } from '../cluster/index.ts';
 import { deleteService, updateService } from '../services/index.ts';
-import { newId, type TaskRecord } from '../state/index.ts';
+import { clusterKeys, newId, type TaskRecord, toJson } from '../state/index.ts';
 import { placementDemand, taskDraft, type TaskDraft } from '../tasks/index.ts';
 import { ClusterWorld, partition, ref } from './testing/cluster-world.ts';
 
@@ -30,6 +31,35 @@ test('a service gets its tasks, becomes steady, and its tasks run the digest tha
   );
   expect(tasks[0]).toMatchObject({ group: 'service:web', startedBy: service.deployments[0]?.id, instanceId: 'i1' });
   expect((await world.events()).filter((message) => message.includes('steady'))).toHaveLength(1);
+});
+
+test('an image of another registry is pinned to what the first task was given, unless the container disables that', async () => {
+  await using world = await ClusterWorld.open();
+  await world.instance('i1');
+  await world.plane().start();
+  const container = { essential: true, memory: 64 };
+  const revision = await world.revision('', {
+    containerDefinitions: [
+      { ...container, name: 'app', image: 'ghcr.io/me/app:1' },
+      { ...container, name: 'side', image: 'side:1', versionConsistency: 'disabled' },
+    ],
+  });
+  await world.service(revision.arn, { desiredCount: 1 });
+  await world.steady();
+  const [first] = await world.running();
+  if (first === undefined) throw new Error('no task');
+  await transact(world.storage.records, partition, async (tx) => {
+    const containers = first.containers.map((one) => ({ ...one, imageDigest: digest('c') }));
+    tx.put(clusterKeys.task(first.id), toJson({ ...first, containers, version: first.version + 1 }));
+  });
+  await updateService(world.ecs, web, () => ({ desiredCount: 2 }));
+  const tasks = await world.until(
+    () => world.running(),
+    (running) => running.length === 2,
+  );
+  const images = tasks.map((task) => task.containers.map(({ image }) => image));
+  expect(images).toContainEqual(['ghcr.io/me/app:1', 'side:1']);
+  expect(images).toContainEqual([`ghcr.io/me/app:1@${digest('c')}`, 'side:1']);
 });
 
 test('rolls without ever having fewer than the minimum or more than the maximum', async () => {

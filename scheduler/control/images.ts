@@ -1,6 +1,6 @@
 import type { Log } from '../acs/index.ts';
 import { effectiveTag, parseImageReference, pinned } from '../deployments/index.ts';
-import type { TaskDefinitionRecord } from '../state/index.ts';
+import type { DeploymentRecord, TaskDefinitionRecord, TaskRecord } from '../state/index.ts';
 import { bodyOf, containersOf } from '../tasks/index.ts';
 
 /** Looks up what a tag of this installation's registry points to now. */
@@ -37,4 +37,35 @@ export async function pinImages(
     if (digest !== undefined) pins[container.name] = pinned(reference, digest);
   }
   return pins;
+}
+
+/**
+ * The same for images of other registries, which are not asked: the digest that the deployment's first task was given
+ * holds for those that come after it, as on ECS.
+ * @returns the deployment's pins with what its tasks have reported; the same object when that is nothing new
+ */
+export function learnPins(
+  definition: TaskDefinitionRecord,
+  deployment: DeploymentRecord,
+  tasks: readonly TaskRecord[],
+): Readonly<Record<string, string>> {
+  const { images: pins = {} } = deployment;
+  const learned: Record<string, string> = {};
+  const own = tasks.filter((task) => task.service?.deploymentId === deployment.id);
+  for (const { name = '', image = '', versionConsistency } of containersOf(bodyOf(definition))) {
+    const reference = parseImageReference(image);
+    if (pins[name] !== undefined || reference === undefined || versionConsistency === 'disabled') continue;
+    if (reference.digest !== undefined) continue;
+    const [first] = own
+      .flatMap(({ createdAt, containers }) =>
+        containers.flatMap((container) =>
+          container.name === name && container.image === image && container.imageDigest !== undefined
+            ? [{ createdAt, digest: container.imageDigest }]
+            : [],
+        ),
+      )
+      .toSorted((one, other) => one.createdAt - other.createdAt);
+    if (first !== undefined) learned[name] = pinned(reference, first.digest);
+  }
+  return Object.keys(learned).length === 0 ? pins : { ...pins, ...learned };
 }

@@ -14,7 +14,7 @@ import {
 
 import type { Part } from './commit.ts';
 import { hostCondition, lostAt } from './hosts.ts';
-import { pinImages } from './images.ts';
+import { learnPins, pinImages } from './images.ts';
 import type { LeaderContext } from './leader.ts';
 import { planService, type PlacedPlan } from './planner.ts';
 import { ServiceRequests } from './requests.ts';
@@ -121,13 +121,20 @@ export class ServicePass {
     return found;
   }
 
-  /** The service with its newest deployment's images resolved, once, before its first task starts. */
+  /**
+   * The service with its newest deployment's images resolved, once, before its first task starts; those of other registries
+   * when a task has reported its digest.
+   */
   async #pin(service: ServiceRecord, definitions: ReadonlyMap<string, TaskDefinitionRecord>): Promise<ServiceRecord> {
     const primary = service.deployments.find(({ status }) => status === 'PRIMARY');
     const definition = definitions.get(primary?.taskDefinition ?? '');
     if (service.status !== 'ACTIVE' || primary === undefined || definition === undefined) return service;
-    if (primary.images !== undefined) return service;
-    const images = await pinImages(this.#context.view.account, definition, this.#context);
+    const { view } = this.#context;
+    const images =
+      primary.images === undefined
+        ? await pinImages(view.account, definition, this.#context)
+        : learnPins(definition, primary, view.tasksOfService(service.name));
+    if (images === primary.images) return service;
     return {
       ...service,
       deployments: service.deployments.map((one) => (one.id === primary.id ? { ...one, images } : one)),
