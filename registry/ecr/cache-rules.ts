@@ -195,7 +195,7 @@ const viewOf = (account: string, rule: CacheRule) => ({
   upstreamRegistry: rule.upstreamRegistry as sdk.UpstreamRegistry,
   registryId: account,
   ...(rule.credentialArn === undefined ? {} : { credentialArn: rule.credentialArn }),
-  upstreamRepositoryPrefix: rule.upstreamPrefix ?? 'ROOT',
+  ...(rule.upstreamPrefix === undefined ? {} : { upstreamRepositoryPrefix: rule.upstreamPrefix }),
   createdAt: new Date(rule.createdAt),
   updatedAt: new Date(rule.updatedAt),
 });

@@ -73,7 +73,6 @@ test('a rule is made, shown, validated, changed and removed', async () => {
     upstreamRegistry: 'docker-hub',
     registryId: account,
     credentialArn,
-    upstreamRepositoryPrefix: 'ROOT',
   });
   const described = await ecr.send(new DescribePullThroughCacheRulesCommand({}));
   expect(described.pullThroughCacheRules).toMatchObject([{ ecrRepositoryPrefix: 'hub', updatedAt: expect.any(Date) }]);
