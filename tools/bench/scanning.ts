@@ -25,11 +25,12 @@ else await scanOnce(options.layer);
 
 async function scanOnce(layer: string): Promise<void> {
   const open = () => Promise.resolve<AsyncIterable<Uint8Array>>(createReadStream(layer, { highWaterMark: 256 * 1024 }));
+  const before = process.memoryUsage.rss() / 2 ** 20;
   const started = performance.now();
   const { packages } = await inventoryOf([open]);
   const seconds = (performance.now() - started) / 1000;
   process.stdout.write(
-    JSON.stringify({ seconds, packages: packages.length, peak: process.resourceUsage().maxRSS / 1024 }),
+    JSON.stringify({ seconds, packages: packages.length, before, peak: process.resourceUsage().maxRSS / 1024 }),
   );
 }
 
@@ -47,7 +48,7 @@ function measure(): void {
       command: 'npm run bench:scanning',
       notes: [
         `The layer is a tar of this machine's own files (${short(statSync(tar).size / 1e6)} MB: programs, libraries, documentation, the dpkg database). Ours finds all packages in it (dpkg, Go, npm, Python, Java, ...) in a process of its own; the peer is the tool with \`-dc\`, its output thrown away. Rounds alternate; megabytes are of the compressed layer.`,
-        'Peak memory is the highest resident size of the whole process, Node itself included.',
+        'Peak memory is the highest resident size of the process, less what it had when the scan began (Node and the loaded rooms); in brackets with that.',
       ],
       rows,
     });
@@ -77,15 +78,20 @@ function compare(tool: string, compress: string, layer: string): Row[] {
   const ours: number[] = [];
   const peers: number[] = [];
   const peaks: number[] = [];
+  const scans: number[] = [];
   let found = 0;
   for (let round = 0; round < Number(options.rounds); round++) {
     const started = performance.now();
     execFileSync('sh', ['-c', `${tool} -dc '${layer}' > /dev/null`]);
     peers.push(megabytes / ((performance.now() - started) / 1000));
     const output = execFileSync(process.execPath, [import.meta.filename, '--layer', layer], { encoding: 'utf8' });
-    const { seconds, packages, peak } = JSON.parse(output) as { seconds: number; packages: number; peak: number };
+    const { seconds, packages, before, peak } = JSON.parse(output) as Record<
+      'seconds' | 'packages' | 'before' | 'peak',
+      number
+    >;
     ours.push(megabytes / seconds);
     peaks.push(peak);
+    scans.push(peak - before);
     found = packages;
   }
   return [
@@ -97,8 +103,8 @@ function compare(tool: string, compress: string, layer: string): Row[] {
       goal: 'at least 0.5',
     },
     {
-      what: `${tool}: peak memory`,
-      ours: spread(peaks, 'MiB'),
+      what: `${tool}: peak memory of the scan (of the whole process)`,
+      ours: `${spread(scans, 'MiB')} (${short(median(peaks))} MiB)`,
       peer: '-',
       ratio: '-',
       goal: 'under 256 MiB',

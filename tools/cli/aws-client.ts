@@ -2,14 +2,22 @@ import { ECSClient } from '@aws-sdk/client-ecs';
 import { awsVariables } from './env.ts';
 import { CliError } from './errors.ts';
 
-/** An ECS client for the commands: AWS_* variables when the shell has them, otherwise the data folder's administrator. */
-export function ecsClient(): ECSClient {
+/** Where commands send their calls and as whom: AWS_* variables when the shell has them, otherwise the data folder's administrator. */
+export function clientSettings(): {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly credentials: {
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+    readonly sessionToken?: string;
+  };
+} {
   const env = process.env;
   const found =
     env['AWS_ENDPOINT_URL'] !== undefined && env['AWS_ACCESS_KEY_ID'] !== undefined
       ? (env as Record<string, string>)
       : awsVariables(env['SLIPWAY_DATA'] ?? 'data');
-  return new ECSClient({
+  return {
     endpoint: found['AWS_ENDPOINT_URL'] ?? '',
     region: found['AWS_REGION'] ?? found['AWS_DEFAULT_REGION'] ?? 'us-east-1',
     credentials: {
@@ -17,7 +25,12 @@ export function ecsClient(): ECSClient {
       secretAccessKey: found['AWS_SECRET_ACCESS_KEY'] ?? '',
       ...(found['AWS_SESSION_TOKEN'] ? { sessionToken: found['AWS_SESSION_TOKEN'] } : {}),
     },
-  });
+  };
+}
+
+/** An ECS client for the commands. */
+export function ecsClient(): ECSClient {
+  return new ECSClient(clientSettings());
 }
 
 /** Splits `<cluster>/<service>`; a bare service is in the cluster `default`. */

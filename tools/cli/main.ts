@@ -131,6 +131,55 @@ for (const direction of ['export', 'import'] as const) {
     );
 }
 
+const scan = program.command('scan').description('vulnerability scans of images');
+scan
+  .command('update')
+  .description("fill the embedded scanner's advisories from OSV data; run it where the server runs")
+  .argument('<sources...>', 'folders, .zip or .json files, or URLs of either, in the OSV format')
+  .option('--replace', 'forget what was imported before')
+  .option('--data <folder>', 'data folder of the server', process.env['SLIPWAY_DATA'] ?? 'data')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (sources: string[], options: { data: string; replace?: boolean; output: string }) =>
+    (await import('./scan.ts')).updateScanner(sources, options),
+  );
+scan
+  .command('start')
+  .description('scan an image now')
+  .argument('<image>', '<repository>:<tag> or <repository>@<digest>')
+  .action(async (image: string) => (await import('./scan.ts')).startScan(image));
+scan
+  .command('findings')
+  .description('show what the newest scan of an image found')
+  .argument('<image>', '<repository>:<tag> or <repository>@<digest>')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (image: string, options: { output: string }) =>
+    (await import('./scan.ts')).scanFindings(image, options),
+  );
+
+const webhooks = program.command('webhook').description('inbound webhooks that roll a service');
+for (const [action, description] of [
+  ['create', 'make a webhook; prints its URL and, this once, its secret'],
+  ['list', 'list the webhooks of a service'],
+] as const) {
+  webhooks
+    .command(action)
+    .description(description)
+    .argument('<cluster/service>', 'the service')
+    .option('--output <format>', 'text or json', 'text')
+    .action(async (service: string, options: { output: string }) =>
+      (await import('./webhook.ts')).webhook(action, service, undefined, options),
+    );
+}
+webhooks
+  .command('delete')
+  .description('remove a webhook')
+  .argument('<cluster/service>', 'the service')
+  .argument('<id>', 'its id')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (service: string, id: string, options: { output: string }) =>
+    (await import('./webhook.ts')).webhook('delete', service, id, options),
+  );
+
 // These bring their own modules along, which a server must not carry.
 if (!['serve', 'env', 'agent'].includes(process.argv[2] ?? '')) {
   (await import('../simulator/commands.ts')).register(program);

@@ -143,8 +143,8 @@ describe.skipIf(missing !== undefined)(
           AWS_CONFIG_FILE: '/dev/null',
           AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
           AWS_EC2_METADATA_DISABLED: 'true',
-        // Where the command line keeps sessions for the next command.
-        HOME: mkdtempSync(join(folder, 'home-')),
+          // Where the command line keeps sessions for the next command.
+          HOME: mkdtempSync(join(folder, 'home-')),
         });
       };
       const refused = await build('repo:team-b/web:ref:refs/heads/main');

@@ -41,6 +41,11 @@ export interface ServerConfig {
   /** Seconds after RUNNING at which a task that nothing checks counts as healthy. ECS: 40. */
   readonly healthyAfterSeconds: number;
   readonly tls: { readonly certificate: string; readonly key: string } | undefined;
+  /** Who scans images. */
+  readonly scanner:
+    | { readonly type: 'embedded' }
+    | { readonly type: 'adapter'; readonly url: string }
+    | { readonly type: 'command'; readonly command: readonly string[] };
   /** Modules of placement plug-ins, as `import` names them. */
   readonly placementPlugins: readonly string[];
   /** CIDR ranges of private addresses that webhooks, OIDC providers, scanners and upstreams may be in. Default: none. */
@@ -107,6 +112,13 @@ const schema = z.object({
   SLIPWAY_HEALTHY_AFTER_SECONDS: z.coerce.number().min(0).max(3600).default(40),
   SLIPWAY_TLS_CERTIFICATE: z.string().min(1).optional(),
   SLIPWAY_TLS_KEY: z.string().min(1).optional(),
+  SLIPWAY_SCANNER: z
+    .string()
+    .regex(
+      /^(embedded|https?:\/\/\S+|command:\s*\S.*)$/,
+      'must be "embedded", the URL of a scanner adapter, or "command: PROGRAM ARGUMENTS"',
+    )
+    .default('embedded'),
   SLIPWAY_PLACEMENT_PLUGINS: list,
   SLIPWAY_OUTBOUND_ALLOW: list.pipe(z.array(z.union([z.cidrv4(), z.cidrv6()], 'must be CIDR ranges, comma-separated'))),
   SLIPWAY_REMOTES_FILE: z.string().min(1).optional(),
@@ -186,11 +198,19 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
       env.SLIPWAY_TLS_CERTIFICATE !== undefined && env.SLIPWAY_TLS_KEY !== undefined
         ? { certificate: env.SLIPWAY_TLS_CERTIFICATE, key: env.SLIPWAY_TLS_KEY }
         : undefined,
+    scanner: scannerOf(env.SLIPWAY_SCANNER),
     placementPlugins: env.SLIPWAY_PLACEMENT_PLUGINS,
     outboundAllow: env.SLIPWAY_OUTBOUND_ALLOW,
     remotesFile: env.SLIPWAY_REMOTES_FILE === undefined ? undefined : resolve(env.SLIPWAY_REMOTES_FILE),
     allowPlainHttp: env.SLIPWAY_ALLOW_PLAIN_HTTP === 'true',
   };
+}
+
+function scannerOf(text: string): ServerConfig['scanner'] {
+  if (text === 'embedded') return { type: 'embedded' };
+  if (text.startsWith('command:'))
+    return { type: 'command', command: text.slice('command:'.length).trim().split(/\s+/) };
+  return { type: 'adapter', url: text };
 }
 
 /** Whether an address only this machine can reach. */

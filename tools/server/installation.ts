@@ -15,6 +15,7 @@ import { createResources, openImages } from '@slipway/registry/images';
 import { createReplication } from '@slipway/registry/replication';
 import { createTemplates } from '@slipway/registry/templates';
 import { createUpstreams } from '@slipway/registry/upstreams';
+import { createScanning } from '@slipway/registry/scanning';
 import { createAgentControl } from '@slipway/scheduler/acs';
 import { createCluster } from '@slipway/scheduler/cluster';
 import { type ControlPlane, createControlPlane } from '@slipway/scheduler/control';
@@ -26,6 +27,7 @@ import { openStorage, type Storage } from '@slipway/storage/engine';
 import type { Logger } from 'pino';
 import { isLoopback, type ServerConfig } from './config.ts';
 import { imageLookup } from './image-lookup.ts';
+import { openScanner } from './scanning.ts';
 import { type Job, startJobs } from './jobs.ts';
 import { identityKey, openKeyFile, subkey } from './key-file.ts';
 import { registryJobs } from './registry-jobs.ts';
@@ -153,6 +155,17 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     (it) => it.close(),
   );
 
+  const scans = opened.adopt(
+    openScanner({ config, identity, tokens, outbound, clock, endpoint: () => listening.current?.url ?? '' }),
+    (it) => it.close(),
+  );
+  const scanning = createScanning({
+    images,
+    events: storage.events,
+    leases: storage.leases,
+    scanner: scans.scanner,
+    log,
+  });
   const webhooks = { ...ecsContext, images: lookup, ownHost, log, sealer: identity.sealer };
   const resources = createResources(images, config.region);
   mkdirSync(join(config.data, 'audit'), { recursive: true, mode: 0o700 });
@@ -178,6 +191,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
         region: config.region,
         redirects: createRedirects(config.redirects),
         upstreams,
+        policy: scanning.policy,
       }),
       createLayerDownloads({ images }),
       createWebhookReceiver(webhooks),
@@ -236,6 +250,8 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     });
     opened.defer(() => triggers.stop());
     triggers.start();
+    opened.defer(() => scanning.stop());
+    scanning.start();
     const jobs = startJobs({
       ...storage,
       clock,

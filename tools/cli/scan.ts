@@ -1,0 +1,103 @@
+import { DescribeImageScanFindingsCommand, ECRClient, StartImageScanCommand } from '@aws-sdk/client-ecr';
+import { createOutbound } from '@slipway/auth/outbound';
+import { updateAdvisories, UpdateFailed } from '@slipway/registry/advisories';
+import { readConfig } from '../server/config.ts';
+import { advisoriesFile } from '../server/scanning.ts';
+import { clientSettings } from './aws-client.ts';
+import { CliError } from './errors.ts';
+import { parseOutput, print, printJson, table } from './output.ts';
+import { Progress } from './progress.ts';
+
+/** `slipway scan update`: fills the embedded scanner's advisories from OSV folders, files or URLs; run it where the server runs. */
+export async function updateScanner(
+  sources: readonly string[],
+  options: { readonly data: string; readonly replace?: boolean; readonly output: string },
+): Promise<void> {
+  const output = parseOutput(options.output);
+  const config = readConfig({ ...process.env, SLIPWAY_DATA: options.data });
+  const outbound = createOutbound({ allow: config.outboundAllow });
+  const progress = new Progress('advisories');
+  try {
+    const result = await updateAdvisories({
+      file: advisoriesFile(config.data),
+      sources,
+      replace: options.replace ?? false,
+      fetch: (url, { signal }) => outbound.stream(url, { method: 'GET', headers: {}, signal }),
+      now: Date.now(),
+      progress: ({ stage, source, done }) =>
+        progress.show(`${stage} ${source}: ${stage === 'downloading' ? `${(done / 2 ** 20).toFixed(1)} MiB` : done}`),
+    });
+    progress.end();
+    if (output === 'json') printJson(result);
+    else {
+      print(
+        `${result.imported} advisories imported, ${result.withdrawn} withdrawn, ${result.skipped} records skipped; ${result.advisories} in all, for ${result.ecosystems.join(', ')}`,
+      );
+      for (const problem of result.problems) print(`  ${problem}`);
+    }
+  } catch (error) {
+    if (error instanceof UpdateFailed) throw new CliError(error.message);
+    throw error;
+  } finally {
+    progress.end();
+    await outbound.close();
+  }
+}
+
+/** Splits `<repository>:<tag>` or `<repository>@<digest>`. */
+function parseImage(text: string): {
+  readonly repositoryName: string;
+  readonly imageId: { imageTag: string } | { imageDigest: string };
+} {
+  const [, repositoryName = '', digest, tag] =
+    /^([^:@]+)(?:@(sha256:[0-9a-f]{64})|:([\w][\w.-]{0,127}))$/.exec(text) ?? [];
+  if (repositoryName === '')
+    throw new CliError(`name the image as <repository>:<tag> or <repository>@<digest>, not '${text}'`, 2);
+  return { repositoryName, imageId: digest === undefined ? { imageTag: tag ?? '' } : { imageDigest: digest } };
+}
+
+/** `slipway scan start`. */
+export async function startScan(image: string): Promise<void> {
+  const { imageScanStatus } = await new ECRClient(clientSettings()).send(new StartImageScanCommand(parseImage(image)));
+  print(`${image}: ${imageScanStatus?.status ?? ''}`);
+}
+
+/** `slipway scan findings`: what the newest scan of an image found, worst first as the server lists it. */
+export async function scanFindings(image: string, options: { readonly output: string }): Promise<void> {
+  const output = parseOutput(options.output);
+  const client = new ECRClient(clientSettings());
+  const first = await client.send(new DescribeImageScanFindingsCommand({ ...parseImage(image), maxResults: 1000 }));
+  const findings = first.imageScanFindings?.findings ?? [];
+  for (let nextToken = first.nextToken; nextToken !== undefined;) {
+    const page = await client.send(
+      new DescribeImageScanFindingsCommand({ ...parseImage(image), maxResults: 1000, nextToken }),
+    );
+    findings.push(...(page.imageScanFindings?.findings ?? []));
+    nextToken = page.nextToken;
+  }
+  if (output === 'json') {
+    printJson({
+      status: first.imageScanStatus,
+      severityCounts: first.imageScanFindings?.findingSeverityCounts ?? {},
+      findings,
+    });
+    return;
+  }
+  print(
+    `${image}: ${first.imageScanStatus?.status ?? ''}${first.imageScanStatus?.description ? `, ${first.imageScanStatus.description}` : ''}`,
+  );
+  if (findings.length === 0) return;
+  const attribute = (finding: (typeof findings)[number], key: string): string =>
+    finding.attributes?.find((it) => it.key === key)?.value ?? '';
+  print(
+    table(
+      ['SEVERITY', 'ID', 'PACKAGE', 'VERSION'],
+      findings.map((it) => [
+        it.severity ?? '',
+        it.name ?? '',
+        attribute(it, 'package_name'),
+        attribute(it, 'package_version'),
+      ]),
+    ),
+  );
+}

@@ -1,0 +1,127 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CreateRepositoryCommand, ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
+import { CreateServiceCommand, ECSClient, RegisterTaskDefinitionCommand } from '@aws-sdk/client-ecs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { pushSmallImage } from '../bench/load.ts';
+import { type CommandResult, run, until } from '../testbed/command.ts';
+import { freePort, ServerProcess } from '../testbed/server-process.ts';
+
+/** The administration commands beside a running server, as an operator calls them. */
+const slipway = join(import.meta.dirname, '..', 'bin', 'slipway');
+const folder = mkdtempSync(join(tmpdir(), 'slipway-commands-'));
+const data = join(folder, 'data');
+let server: ServerProcess;
+
+const command = (...args: string[]): Promise<CommandResult> =>
+  run(slipway, args, { env: { SLIPWAY_DATA: data, AWS_ENDPOINT_URL: undefined } });
+const json = async <T>(...args: string[]): Promise<T> => {
+  const result = await command(...args, '--output', 'json');
+  expect(result.code, result.stderr).toBe(0);
+  return JSON.parse(result.stdout) as T;
+};
+
+beforeAll(async () => {
+  server = new ServerProcess(await freePort(), data, { SLIPWAY_AGENT: 'off', SLIPWAY_WORKERS: '1' });
+  await server.start();
+  const env = server.aws();
+  const settings = {
+    endpoint: server.endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: env['AWS_ACCESS_KEY_ID'] ?? '', secretAccessKey: env['AWS_SECRET_ACCESS_KEY'] ?? '' },
+  };
+  const ecr = new ECRClient(settings);
+  await ecr.send(new CreateRepositoryCommand({ repositoryName: 'web' }));
+  const { authorizationData } = await ecr.send(new GetAuthorizationTokenCommand({}));
+  const target = {
+    origin: server.endpoint,
+    headers: { authorization: `Basic ${authorizationData?.[0]?.authorizationToken ?? ''}` },
+  };
+  await pushSmallImage(target, 'web', 'prod');
+  const ecs = new ECSClient(settings);
+  await ecs.send(
+    new RegisterTaskDefinitionCommand({
+      family: 'web',
+      containerDefinitions: [{ name: 'web', image: `${server.registry}/web:prod`, memory: 32 }],
+    }),
+  );
+  await ecs.send(new CreateServiceCommand({ serviceName: 'web', taskDefinition: 'web', desiredCount: 1 }));
+});
+
+afterAll(async () => {
+  await server.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('doctor finds nothing that does not work', async () => {
+  const findings = await json<{ what: string; state: string }[]>('doctor');
+  expect(findings.filter(({ state }) => state === 'problem')).toEqual([]);
+  expect(findings.map(({ what }) => what)).toEqual(
+    expect.arrayContaining(['server', 'credentials', 'records', 'blobs']),
+  );
+});
+
+test('explain says that the service waits for a host', async () => {
+  const { verdict } = await until('the event', 10_000, async () => {
+    const report = await json<{ verdict: string }>('explain', 'default/web');
+    return report.verdict.includes('unable to place') && report;
+  });
+  expect(verdict).toMatch(/No container instances were found in your cluster/i);
+});
+
+test('webhooks are made, listed and deleted', async () => {
+  const made = await json<{ id: string; url: string; secret: string }>('webhook', 'create', 'default/web');
+  expect(made.url).toBe(`${server.endpoint}/webhooks/${made.id}`);
+  expect(made.secret.length).toBeGreaterThanOrEqual(32);
+  const listed = await json<{ webhooks: { id: string; secret?: string }[] }>('webhook', 'list', 'default/web');
+  expect(listed.webhooks.map(({ id }) => id)).toEqual([made.id]);
+  expect(JSON.stringify(listed)).not.toContain(made.secret);
+  expect((await command('webhook', 'delete', 'default/web', made.id)).code).toBe(0);
+  expect((await json<{ webhooks: unknown[] }>('webhook', 'list', 'default/web')).webhooks).toEqual([]);
+});
+
+test('advisories are imported from a folder, and an image is scanned', async () => {
+  const advisory = {
+    id: 'TEST-1',
+    modified: '2026-01-01T00:00:00Z',
+    summary: 'an example',
+    affected: [
+      {
+        package: { ecosystem: 'npm', name: 'example' },
+        ranges: [{ type: 'SEMVER', events: [{ introduced: '0' }, { fixed: '2.0.0' }] }],
+      },
+    ],
+  };
+  writeFileSync(join(folder, 'TEST-1.json'), JSON.stringify(advisory));
+  expect(await json('scan', 'update', join(folder, 'TEST-1.json'))).toMatchObject({
+    advisories: 1,
+    imported: 1,
+    ecosystems: ['npm'],
+  });
+  expect((await command('scan', 'start', 'web:prod')).code).toBe(0);
+  const done = await until('the end of the scan', 20_000, async () => {
+    const report = await json<{ status: { status: string } }>('scan', 'findings', 'web:prod');
+    return !['IN_PROGRESS', 'PENDING'].includes(report.status.status) && report.status.status;
+  });
+  expect(['COMPLETE', 'ACTIVE', 'UNSUPPORTED_IMAGE', 'FAILED']).toContain(done);
+});
+
+test('gc counts without removing, and placement explain says what is missing', async () => {
+  expect(await json('gc', '--dry-run')).toMatchObject({ '000000000000': { removed: 0 } });
+  const placement = await command('placement', 'explain', '--service', 'web');
+  expect(placement.stdout + placement.stderr).toMatch(/no container instance/i);
+});
+
+test.each([
+  [['explain', 'a/b/c'], /name the service as <cluster>\/<service>/],
+  [['scan', 'findings', 'web'], /name the image as/],
+  [['gc', '--maximum', 'many'], /--maximum is a number of blobs/],
+  [['webhook', 'create', 'default/nothing'], /service|not found/i],
+  [['nonsense'], /unknown command/],
+])('%j is refused in one line', async (args, message) => {
+  const result = await command(...args);
+  expect(result.code).toBeGreaterThan(0);
+  expect(result.stderr).toMatch(message);
+  expect(result.stderr).not.toMatch(/\n\s+at /);
+});

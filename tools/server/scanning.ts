@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import type { Identity } from '@slipway/auth/identity';
+import type { Outbound } from '@slipway/auth/outbound';
+import type { TokenService } from '@slipway/auth/tokens';
+import { openAdvisories } from '@slipway/registry/advisories';
+import { adapterScanner, commandScanner, embeddedScanner, type Scanner } from '@slipway/registry/scanning';
+import type { Clock } from '@slipway/storage/clock';
+import type { ServerConfig } from './config.ts';
+
+/** Where the embedded scanner's advisories lie; `slipway scan update` fills the file. */
+export const advisoriesFile = (data: string): string => join(data, 'advisories.sqlite');
+
+export interface ScannerParts {
+  readonly config: ServerConfig;
+  readonly identity: Identity;
+  readonly tokens: TokenService;
+  readonly outbound: Outbound;
+  readonly clock: Clock;
+  /** Where the registry answers, e.g. `http://127.0.0.1:7500`. */
+  readonly endpoint: () => string;
+}
+
+/** The scanner that the configuration names, and how to close it. */
+export function openScanner(parts: ScannerParts): { readonly scanner: Scanner; close(): void } {
+  const { config, endpoint } = parts;
+  switch (config.scanner.type) {
+    case 'embedded': {
+      const advisories = openAdvisories(advisoriesFile(config.data));
+      return { scanner: embeddedScanner({ advisories }), close: () => advisories.close() };
+    }
+    case 'command': {
+      const [program = '', ...words] = config.scanner.command;
+      const reference = ({ repository, digest }: { repository: string; digest: string }): string =>
+        `${new URL(endpoint()).host}/${repository}@${digest}`;
+      return { scanner: commandScanner({ program, arguments: words, reference }), close: () => undefined };
+    }
+    case 'adapter': {
+      const scanner = adapterScanner({
+        url: config.scanner.url,
+        fetch: (url, options) => parts.outbound.fetch(url, { ...options, maxBytes: 32 * 2 ** 20, timeoutMs: 60_000 }),
+        clock: parts.clock,
+        registry: async () => ({ url: endpoint(), authorization: await pullAuthorization(parts) }),
+      });
+      return { scanner, close: () => undefined };
+    }
+  }
+}
+
+/** A header with which an adapter may pull for a while: a session of the role that container instances pull with. */
+async function pullAuthorization({ config, identity, tokens }: ScannerParts): Promise<string> {
+  const { principal } = await identity.issueSession({
+    roleArn: `arn:aws:iam::${config.account}:role/slipwayContainerInstanceRole`,
+    sessionName: 'scanner',
+    service: 'ec2.amazonaws.com',
+    durationSeconds: 3600,
+  });
+  return `Basic ${(await tokens.issueAuthorization(principal)).token}`;
+}
