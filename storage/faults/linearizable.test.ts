@@ -39,7 +39,7 @@ async function history(
   let next = 1;
   const client = async (store: RecordStore): Promise<void> => {
     const known = new Map<string, { value: number; version: number }>();
-    for (let step = 0; step < 12; step++) {
+    for (let step = 0; step < 10; step++) {
       const key = registers[Math.floor(Math.random() * registers.length)]!;
       const operations = histories.get(key)!;
       const call = performance.now();
@@ -86,7 +86,7 @@ test('two servers on one sqlite file show one register', { timeout: 600_000 }, a
   const folder = await mkdtemp(join(tmpdir(), 'slipway-linear-'));
   const open = () => openSqliteRecords({ file: join(folder, 'records.db') }, systemClock);
   const stores = [await open(), await open()];
-  for (let round = 0; round < rounds(40, 1000); round++) {
+  for (let round = 0; round < rounds(20, 1000); round++) {
     expect(await history(stores, round, async () => {})).toEqual([]);
   }
   for (const store of stores) await store.close();
@@ -100,7 +100,7 @@ test.skipIf(!hasRedis && !process.env['CI'])(
     const server = await RedisServer.start();
     const open = () => openRedisRecords({ url: server.url, reconnectWait: 100 }, systemClock);
     const stores = [await open(), await open()];
-    for (let round = 0; round < rounds(40, 1000); round++) {
+    for (let round = 0; round < rounds(20, 1000); round++) {
       const wrong = await history(stores, round, async () => {
         if (round % 4 !== 3) return;
         await systemClock.sleep(Math.random() * 10);
