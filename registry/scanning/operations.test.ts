@@ -5,7 +5,7 @@ import { systemClock } from '@slipway/storage/clock';
 import { openEventLog } from '@slipway/storage/events';
 import { openLeases } from '@slipway/storage/leases';
 import type { EventSource, RecordStore } from '@slipway/storage/records';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Advisories, openAdvisories, updateAdvisories } from '../advisories/index.ts';
 import { parseRepositoryName } from '../images/index.ts';
 import { sha256 } from '../images/testing/index.ts';
@@ -15,6 +15,9 @@ import { createScanning, type Scanning } from './scanning.ts';
 import { embeddedScanner } from './scanners/embedded.ts';
 import { debianRelease, dpkgStanza, gzip, pieces, tarOf } from './testing/archives.ts';
 import { osv, vectors } from './testing/open-scanning.ts';
+
+// Threads, processes and files: on a busy machine they take their time.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let served: ServedRegistry;
 let ecr: sdk.ECRClient;
@@ -93,7 +96,7 @@ test("StartImageScan and the SDK's own waiter; findings are paged, worst first, 
   );
   expect(started).toMatchObject({ imageId: { ...imageId, imageTag: 'v1' }, imageScanStatus: { status: 'PENDING' } });
   await sdk.waitUntilImageScanComplete(
-    { client: ecr, maxWaitTime: 20, minDelay: 1, maxDelay: 1 },
+    { client: ecr, maxWaitTime: 50, minDelay: 1, maxDelay: 1 },
     { repositoryName: 'api/manual', imageId },
   );
 
@@ -199,7 +202,7 @@ test('the scanning configuration of the registry is read back, decides what a pu
   const imageId = await push('rule/web', 'v1', 'three');
   await expect
     .poll(async () => (await describe('rule/web', imageId).catch(() => undefined))?.imageScanStatus?.status, {
-      timeout: 15_000,
+      timeout: 30_000,
     })
     .toBe('COMPLETE');
 
@@ -227,7 +230,7 @@ test('enhanced scanning: ACTIVE while it is continuous, findings in the enhanced
   const imageId = await push('enhanced/web', 'v1', 'four');
   await expect
     .poll(async () => (await describe('enhanced/web', imageId).catch(() => undefined))?.imageScanStatus?.status, {
-      timeout: 15_000,
+      timeout: 30_000,
     })
     .toBe('ACTIVE');
   const { imageScanFindings } = await describe('enhanced/web', imageId, { maxResults: 1 });

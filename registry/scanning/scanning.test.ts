@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { keys, parseRepositoryName, registryPartition } from '../images/index.ts';
 import { account, actor, all } from '../images/testing/index.ts';
 import { frequencyOf, matchesFilter, readConfiguration, writeConfiguration } from './configuration.ts';
@@ -9,6 +9,9 @@ import type { Scanner } from './scanners/scanner.ts';
 import { createPolicyCheck, policyTags, writePolicy } from './policy.ts';
 import { debianRelease, dpkgStanza, gzip, tarOf } from './testing/archives.ts';
 import { openTestScanning, osv, pushLayers, scanOf, type TestScanning, vectors } from './testing/open-scanning.ts';
+
+// Threads, processes and files: on a busy machine they take their time.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const repository = 'team/web';
 const debian = (...packages: [name: string, version: string][]) =>
@@ -164,12 +167,12 @@ test('D6: a scanner that throws, hangs, or reports too much ends as FAILED, and 
     [fixed(async () => ({ findings: Array.from({ length: 10_001 }, () => finding) })), /reports 10001 findings/],
   ];
   for (const [scanner, reason] of scanners) {
-    await using it = await openTestScanning({ scanner, time: 700 });
+    await using it = await openTestScanning({ scanner, time: 2000 });
     await makeRepository(it);
     const { digest } = await pushLayers(it.images, repository, [debian(['a', '1'])]);
     const started = performance.now();
     await pushLayers(it.images, repository, [debian(['b', '1'])], ['other']);
-    expect(performance.now() - started).toBeLessThan(650);
+    expect(performance.now() - started).toBeLessThan(1900);
     expect(await scanOf(it.images, { repository, digest })).toMatchObject({
       status: 'FAILED',
       description: expect.stringMatching(reason),

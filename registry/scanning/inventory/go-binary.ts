@@ -13,31 +13,51 @@ const most = 2 * 1024 * 1024;
  * aligned to 16, then two strings with their lengths). Programs of other makers cost a search for 14 bytes.
  */
 export async function findGoBuildInfo(content: AsyncIterable<Buffer>): Promise<GoBuildInfo | undefined> {
-  let carried = Buffer.alloc(0);
+  const search = new Search();
   let first = true;
-  let found: Buffer | undefined;
   for await (const part of content) {
-    if (found !== undefined) {
-      found = Buffer.concat([found, part]);
-    } else {
-      if (first && !isElf(part)) return undefined;
-      first = false;
-      const joined = Buffer.concat([carried, part]);
-      const at = joined.indexOf(magic);
-      if (at >= 0) found = Buffer.from(joined.subarray(at));
-      else carried = Buffer.from(joined.subarray(Math.max(0, joined.length - magic.length + 1)));
-    }
-    while (found !== undefined) {
-      const read = readBuildInfo(found);
-      if (read !== 'more' && read !== 'none') return read;
-      if (read === 'more' && found.length < most) break;
-      // The magic by itself is also in programs that look for it.
-      const next: number = found.indexOf(magic, 1);
-      carried = Buffer.from(found.subarray(Math.max(0, found.length - magic.length + 1)));
-      found = next < 0 ? undefined : Buffer.from(found.subarray(next));
-    }
+    if (first && !isElf(part)) return undefined;
+    first = false;
+    const info = search.next(part);
+    if (info) return info;
   }
   return undefined;
+}
+
+/** Looks for the information piece by piece. Nothing is copied but what may be it. */
+class Search {
+  /** The end of the piece before, where the magic may have begun. */
+  #tail: Buffer = Buffer.alloc(0);
+  /** From the magic on, while more is needed to read it. */
+  #found: Buffer | undefined;
+
+  next(part: Buffer): GoBuildInfo | undefined {
+    let rest: Buffer | undefined = this.#found ? Buffer.concat([this.#found, part]) : this.#from(part);
+    this.#found = undefined;
+    while (rest !== undefined) {
+      const info = readBuildInfo(rest);
+      if (info === 'more' && rest.length < most) {
+        this.#found = Buffer.from(rest);
+        return undefined;
+      }
+      if (info !== 'more' && info !== 'none') return info;
+      // The magic by itself is also in programs that look for it.
+      const at: number = rest.indexOf(magic, 1);
+      rest = at < 0 ? undefined : rest.subarray(at);
+    }
+    const end = part.length < magic.length ? Buffer.concat([this.#tail, part]) : part;
+    this.#tail = Buffer.from(end.subarray(Math.max(0, end.length - magic.length + 1)));
+    return undefined;
+  }
+
+  /** What begins with the magic, be it across the edge of two pieces. */
+  #from(part: Buffer): Buffer | undefined {
+    const edge = Buffer.concat([this.#tail, part.subarray(0, magic.length - 1)]);
+    const across = edge.indexOf(magic);
+    if (across >= 0) return Buffer.concat([this.#tail.subarray(across), part]);
+    const at = part.indexOf(magic);
+    return at < 0 ? undefined : part.subarray(at);
+  }
 }
 
 const isElf = (part: Buffer): boolean => part.length >= 4 && part.readUInt32BE(0) === 0x7f45_4c46;

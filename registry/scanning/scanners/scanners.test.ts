@@ -4,10 +4,13 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@slipway/storage/clock';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { adapterScanner } from './adapter.ts';
 import { commandScanner } from './command.ts';
 import type { ScanTarget } from './scanner.ts';
+
+// Threads, processes and files: on a busy machine they take their time.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const target: ScanTarget = {
   account: '123456789012',
@@ -187,7 +190,7 @@ describe('the command', () => {
   };
 
   test('gets the image as arguments, without a shell between, and nothing of the server in its environment', async () => {
-    const secret = `SLIPWAY_${'TEST'}_SECRET`;
+    const secret = 'SLIPWAY_TEST_SECRET';
     process.env[secret] = 'hidden';
     const { findings } = await scan(`printf '{"vulnerabilities":[{"id":"%s|%s|%s|%s"}]}' "$1" "$2" "$3" "$${secret}"`);
     delete process.env[secret];

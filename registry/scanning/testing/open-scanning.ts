@@ -94,7 +94,7 @@ export async function scanOf(
   for (let waited = 0; ; waited += 20) {
     const scan = await readScan(images.context.records, address);
     if (wanted(scan)) return scan;
-    if (waited > 15_000) throw new Error(`the scan stays ${JSON.stringify(scan)}`);
+    if (waited > 40_000) throw new Error(`the scan stays ${JSON.stringify(scan)}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
