@@ -14,6 +14,18 @@ const registryAge = 1000;
 /** Actions that the registry's policy decides on in its narrow scope, `V1` (ECR user guide, "Registry permissions"). */
 const narrowScope = new Set(['ecr:CreateRepository', 'ecr:ReplicateImage', 'ecr:BatchImportUpstreamImage']);
 
+/** What everybody may do with a public repository, unless its own policy or the registry's denies it. */
+const publicPolicy = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [
+    {
+      Effect: 'Allow',
+      Principal: '*',
+      Action: ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchCheckLayerAvailability'],
+    },
+  ],
+});
+
 /** Describes repositories to the authorizer: ARN, tags, and the policies of the repository and of the registry it is in. */
 export interface Resources {
   of(
@@ -60,11 +72,15 @@ export function createResources(images: Images, region: string): Resources {
     async of(account, name, repository, action) {
       const registry = await registryOf(account);
       const applies = registry.settings?.['REGISTRY_POLICY_SCOPE'] !== 'V1' || narrowScope.has(action);
-      const policies = [repository?.policy, applies ? registry.policy : undefined].filter((text) => text !== undefined);
-      const [first, second] = policies;
+      const policies = [
+        repository?.policy,
+        applies ? registry.policy : undefined,
+        repository?.public ? publicPolicy : undefined,
+      ].filter((text) => text !== undefined);
+      const [first, ...rest] = policies;
       return {
         arn: arn(account, name),
-        ...(first === undefined ? {} : { policy: second === undefined ? first : merge(first, second) }),
+        ...(first === undefined ? {} : { policy: rest.reduce(merge, first) }),
         ...(repository ? { tags: repository.tags } : {}),
       };
     },

@@ -14,7 +14,8 @@ import type { EventLog } from '@slipway/storage/events';
 import { openStorage, type StorageConfig } from '@slipway/storage/engine';
 import type { RecordStore } from '@slipway/storage/records';
 import { createDistribution, createLayerDownloads, type Redirects } from '../distribution/index.ts';
-import { createEcr } from '../ecr/index.ts';
+import { createEcr, type EcrOptions } from '../ecr/index.ts';
+import { createEcrPublic } from '../ecr-public/index.ts';
 import { createReplication, type ReplicationTarget } from '../replication/index.ts';
 import { createTemplates } from '../templates/index.ts';
 import { createUpstreams, type UpstreamOptions, type Upstreams } from '../upstreams/index.ts';
@@ -110,19 +111,17 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
   if (options.targets) replication.start();
   const resources = createResources(images, region);
   const failures: unknown[] = [];
+  const ecr: EcrOptions = {
+    images,
+    region,
+    authorizer: identity.authorizer,
+    issueToken: (call) => tokens.issueAuthorization(call.principal),
+    upstreams,
+    replication: replication.targets,
+    principals: { bind: (text) => identity.bindPrincipals(text), show: (text) => identity.showPrincipals(text) },
+  };
   const gateway = createGateway({
-    services: [
-      ...identity.services,
-      createEcr({
-        images,
-        region,
-        authorizer: identity.authorizer,
-        issueToken: (call) => tokens.issueAuthorization(call.principal),
-        upstreams,
-        replication: replication.targets,
-        principals: { bind: (text) => identity.bindPrincipals(text), show: (text) => identity.showPrincipals(text) },
-      }),
-    ],
+    services: [...identity.services, createEcr(ecr), createEcrPublic(ecr)],
     web: [
       createDistribution({
         images,

@@ -10,7 +10,8 @@ import { type FirstAdministrator, type Identity, openIdentity } from '@slipway/a
 import { createOutbound } from '@slipway/auth/outbound';
 import { TokenService } from '@slipway/auth/tokens';
 import { createDistribution, createLayerDownloads, createRedirects } from '@slipway/registry/distribution';
-import { createEcr } from '@slipway/registry/ecr';
+import { createEcr, type EcrOptions } from '@slipway/registry/ecr';
+import { createEcrPublic } from '@slipway/registry/ecr-public';
 import { createResources, openImages } from '@slipway/registry/images';
 import { createReplication } from '@slipway/registry/replication';
 import { createTemplates } from '@slipway/registry/templates';
@@ -169,17 +170,19 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
   const webhooks = { ...ecsContext, images: lookup, ownHost, log, sealer: identity.sealer };
   const resources = createResources(images, config.region);
   mkdirSync(join(config.data, 'audit'), { recursive: true, mode: 0o700 });
+  const ecr: EcrOptions = {
+    images,
+    region: config.region,
+    authorizer: identity.authorizer,
+    issueToken: (call) => tokens.issueAuthorization(call.principal),
+    upstreams,
+    replication: replication.targets,
+    principals: { bind: (text) => identity.bindPrincipals(text), show: (text) => identity.showPrincipals(text) },
+  };
   const gateway = createGateway({
     services: [
-      createEcr({
-        images,
-        region: config.region,
-        authorizer: identity.authorizer,
-        issueToken: (call) => tokens.issueAuthorization(call.principal),
-        upstreams,
-        replication: replication.targets,
-        principals: { bind: (text) => identity.bindPrincipals(text), show: (text) => identity.showPrincipals(text) },
-      }),
+      createEcr(ecr),
+      createEcrPublic(ecr),
       createEcs({ ...ecsContext, placer: control.placer, agentOperations: agents.operations }),
       ...identity.services,
     ],

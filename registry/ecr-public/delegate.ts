@@ -1,0 +1,63 @@
+import type { AccessList, Call, Operation } from '@slipway/auth/gateway';
+import type { Images } from '../images/index.ts';
+import { ImagesError } from '../images/index.ts';
+import { operation } from '../ecr/errors.ts';
+
+export const publicArn = (account: string, name: string): string => `arn:aws:ecr-public::${account}:repository/${name}`;
+
+interface OfRepository {
+  readonly repositoryName?: string | undefined;
+  readonly resourceArn?: string | undefined;
+}
+
+/** What access the ECR API wants, as this API names it. */
+export function asPublic(list: AccessList): AccessList {
+  const [first, ...rest] = list.map((request) => ({
+    ...request,
+    action: request.action.replace(/^ecr:/, 'ecr-public:'),
+    resources: request.resources.map((resource) => ({
+      ...resource,
+      arn: resource.arn.replace(/^arn:aws:ecr:[^:]*:/, 'arn:aws:ecr-public::'),
+    })),
+  }));
+  return [first as AccessList[number], ...rest];
+}
+
+/**
+ * An operation that both APIs have: the ECR API's own, for public repositories alone, asked for by the names of this API. Members
+ * that this API does not have are left out when its answer is encoded.
+ */
+export function delegate<Input extends OfRepository, Output>(
+  images: Images,
+  region: string,
+  served: Operation<never, unknown>,
+): Operation<Input, Output> {
+  const { access, handle } = served as unknown as {
+    access: (input: Input, call: Call) => AccessList | Promise<AccessList>;
+    handle: (input: Input, call: Call) => Promise<Output>;
+  };
+  const own = (input: Input): Input => {
+    if (input.resourceArn === undefined) return input;
+    return { ...input, resourceArn: input.resourceArn.replace(/^arn:aws:ecr-public::/, `arn:aws:ecr:${region}:`) };
+  };
+  return operation<Input, Output>({
+    access: async (input, call) => asPublic(await access(own(input), call)),
+    handle: async (input, call) => {
+      const name = input.repositoryName ?? /:repository\/(.+)$/.exec(input.resourceArn ?? '')?.[1] ?? '';
+      await publicRepository(images, call.account, name);
+      return handle(own(input), call);
+    },
+  });
+}
+
+/** @throws ImagesError `RepositoryNotFound`, also when the repository is not public */
+export async function publicRepository(images: Images, account: string, name: string) {
+  const repository = await images.repositories.get(account, name);
+  if (repository.public === undefined)
+    throw new ImagesError(
+      'RepositoryNotFound',
+      `The public repository with name '${name}' does not exist in the registry with id '${account}'`,
+      { name },
+    );
+  return { ...repository, public: repository.public };
+}

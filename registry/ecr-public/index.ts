@@ -1,0 +1,1 @@
+export { createEcrPublic } from './ecr-public.ts';
