@@ -29,8 +29,9 @@ export interface PolicyCheck {
   /**
    * Whether an image may be pulled. Costs nothing where no rule is set, and one record read where one is.
    * @param repository its record, which the pull has read already
+   * @param caller ARN of who pulls; the scanner itself must be able to read what it is to judge
    */
-  pull(account: string, repository: RepositoryRecord, digest: Digest): Promise<Refusal | undefined>;
+  pull(account: string, repository: RepositoryRecord, digest: Digest, caller?: string): Promise<Refusal | undefined>;
   /** Whether an image may be rolled out; asked before a service moves to it. For an index, every image in it counts. */
   rollout(account: string, repository: string, digest: string): Promise<Refusal | undefined>;
 }
@@ -52,7 +53,8 @@ export const writePolicy = (records: RecordStore, account: string, policy: ScanP
 /** Milliseconds that a registry's rules may be old on the pull path. */
 const policyAge = 5000;
 
-export function createPolicyCheck(images: Images): PolicyCheck {
+/** @param exempt callers whom no rule refuses: the scanner, where it pulls */
+export function createPolicyCheck(images: Images, exempt: (caller: string) => boolean = () => false): PolicyCheck {
   const { records, clock } = images.context;
   const cached = new LRUCache<string, { readonly policy: ScanPolicy; readonly at: number }>({ max: 1000 });
 
@@ -93,9 +95,10 @@ export function createPolicyCheck(images: Images): PolicyCheck {
   };
 
   return {
-    async pull(account, repository, digest) {
+    async pull(account, repository, digest, caller) {
       const rule = await ruleOf(account, repository, policyTags.pulls, 'blockPulls');
-      if (rule === undefined || 'reason' in rule) return rule;
+      if (rule === undefined || (caller !== undefined && exempt(caller))) return undefined;
+      if ('reason' in rule) return rule;
       const refusal = await judge(account, repository.name, digest, rule);
       // Only images are judged: an index, a signature or a bill of materials has no packages of its own.
       return refusal && (await isImage(images, account, repository.name, digest)) ? refusal : undefined;

@@ -221,6 +221,9 @@ test('the policy refuses pulls and rollouts at a severity, by registry or by rep
   expect(await pull(tagged('CRITICAL'))).toBeUndefined();
   expect(await pull(tagged('HIGH'))).toMatchObject({ reason: expect.stringContaining('found 1 HIGH') });
   expect(await pull(tagged('HIGH'), good.digest)).toBeUndefined();
+  const exempting = createPolicyCheck(images, (caller) => caller === 'scanner');
+  expect(await exempting.pull(account, tagged('HIGH'), bad.digest, 'scanner')).toBeUndefined();
+  expect(await exempting.pull(account, tagged('HIGH'), bad.digest, 'somebody')).toBeDefined();
   expect(await pull(tagged('nonsense'))).toMatchObject({ reason: expect.stringContaining('must be a severity') });
 
   await writePolicy(registry.records, account, { blockRollouts: { severity: 'HIGH', unscanned: true } });

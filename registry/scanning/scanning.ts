@@ -24,6 +24,8 @@ export interface ScanningOptions {
   readonly parallel?: number;
   /** Whether bills of materials are stored beside the images. Default true. */
   readonly sbom?: boolean;
+  /** Callers (by ARN) whom the rules about pulls do not refuse: a scanner that pulls what it judges. Default: nobody. */
+  readonly exempt?: (caller: string) => boolean;
   /** Milliseconds between two looks whether the scanner knows more than before. Default 30 seconds. */
   readonly rescanEvery?: number;
 }
@@ -70,7 +72,7 @@ export function createScanning(options: ScanningOptions): Scanning {
   };
 
   return {
-    policy: createPolicyCheck(images),
+    policy: createPolicyCheck(images, options.exempt),
     scanner: options.scanner,
     start() {
       running ??= Promise.all([

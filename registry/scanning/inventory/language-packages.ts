@@ -1,4 +1,5 @@
-import { bytesOf, type Package, readZip } from '../../advisories/index.ts';
+import type { Package } from '../../advisories/index.ts';
+import { bytesOf, readZip } from '../../advisories/zip.ts';
 import { isArchive } from './interest.ts';
 import type { InventoryLimits } from './limits.ts';
 

@@ -84,6 +84,7 @@ class Feeder {
       }
       if (this.#stopped) return;
     }
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, not a window
     this.#worker.postMessage({ kind: 'end' } satisfies ToWorker);
   }
 
