@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createReadStream, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { inventoryOf } from '@slipway/registry/scanning';
@@ -48,6 +48,7 @@ function measure(): void {
       command: 'npm run bench:scanning',
       notes: [
         `The layer is a tar of this machine's own files (${short(statSync(tar).size / 1e6)} MB: programs, libraries, documentation, the dpkg database). Ours finds all packages in it (dpkg, Go, npm, Python, Java, ...) in a process of its own; the peer is the tool with \`-dc\`, its output thrown away. Rounds alternate; megabytes are of the compressed layer.`,
+        `Work waiting for a core when it ended (load average of a minute): ${short(loadavg()[0] ?? 0)}; a scan works in three threads and suffers from more.`,
         'Peak memory is the highest resident size of the process, less what it had when the scan began (Node and the loaded rooms); in brackets with that.',
       ],
       rows,
