@@ -48,7 +48,7 @@ export interface Outbound {
    * an answer like any other (follow it with another call, which is checked as this one is).
    * @throws OutboundError
    */
-  stream(url: string, options?: OutboundStream): Promise<Response>;
+  readonly stream: (url: string, options?: OutboundStream) => Promise<Response>;
   /** Checks an address when it is stored. @throws OutboundError `bad-url` */
   check(url: string): URL;
   close(): Promise<void>;

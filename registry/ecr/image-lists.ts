@@ -99,6 +99,9 @@ export async function pageOfImages(
       found.push(image);
     }
     if (!page.more) return { found };
+    // Whether any that match are left is found out by who asks for the next page.
+    if (found.length === limit)
+      return { found, nextToken: await tokenFor(signing, account, list, found.at(-1)?.digest ?? '') };
     after = page.images.at(-1)?.digest;
   }
 }

@@ -64,7 +64,9 @@ export function failureCodeOf(error: unknown): string {
       return 'TooManyRequests';
     case 'refused':
       return 'DestinationRefused';
-    default:
+    case 'not-found':
+    case 'corrupt':
+    case 'unavailable':
       return 'DestinationUnavailable';
   }
 }

@@ -282,7 +282,9 @@ function refusalOf(error: RemoteError | ImagesError, name: string): Error {
       );
     case 'too-many-requests':
       return new GatewayError('throttled', `${what} does not take more requests now`, 60);
-    default:
+    case 'refused':
+    case 'corrupt':
+    case 'unavailable':
       return new GatewayError('unavailable', `${what} cannot be reached, or does not answer as it should`, 10);
   }
 }

@@ -32,7 +32,7 @@ import { openScanner } from './scanning.ts';
 import { type Job, startJobs } from './jobs.ts';
 import { identityKey, openKeyFile, subkey } from './key-file.ts';
 import { registryJobs } from './registry-jobs.ts';
-import { gaugeOpenUploads, RegistryMetrics } from './registry-metrics.ts';
+import { gaugeOpenUploads, gaugeRepositories, RegistryMetrics } from './registry-metrics.ts';
 import { readRemotes } from './remotes-file.ts';
 import { storageConfig } from './storage-config.ts';
 
@@ -241,6 +241,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
   });
   if (role.share !== 'join') {
     gaugeOpenUploads(role.metrics, images, config.account);
+    gaugeRepositories(role.metrics, images, config.account);
     replication.start();
     opened.defer(() => replication.stop());
     const triggers = createTriggers({

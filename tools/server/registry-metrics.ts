@@ -71,3 +71,31 @@ export function gaugeOpenUploads(registry: Registry, images: Images, account: st
     },
   });
 }
+
+/** How many repositories are shown at most, so that a scrape stays small; beyond it the largest are not looked for. */
+const shownRepositories = 1000;
+
+/** Images and bytes by repository, added up from the counters when somebody asks: register it in one process of an installation only. */
+export function gaugeRepositories(registry: Registry, images: Images, account: string): void {
+  const gauge = (name: string, help: string, of: 'images' | 'bytes'): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['repository'],
+      registers: [registry],
+      async collect() {
+        const { repositories } = await images.repositories.list(account, { limit: shownRepositories });
+        const counts = await Promise.all(
+          repositories.map(async ({ name: repository }) => ({
+            repository,
+            count: await images.repositories.count(account, repository),
+          })),
+        );
+        this.reset();
+        for (const { repository, count } of counts) this.set({ repository }, count[of]);
+      },
+    });
+  };
+  gauge('slipway_registry_repository_images', 'Images in a repository', 'images');
+  gauge('slipway_registry_repository_bytes', 'Compressed bytes of images in a repository, as ECR counts them', 'bytes');
+}
