@@ -1,1 +1,2 @@
-export { Traffic, type PushedImage, seeded } from './traffic.ts';
+export { type EngineName, type Engines, engineNames, missingEngine, startEngines } from './engines.ts';
+export { type PushedImage, seeded, Traffic } from './traffic.ts';

@@ -104,6 +104,12 @@ export class Traffic {
     return undefined;
   }
 
+  /** Deletes an image by its digest; one that is gone is fine. */
+  async remove({ repository, manifest }: PushedImage): Promise<void> {
+    const { status } = await this.#ask('DELETE', `/v2/${repository}/manifests/${digestOf(manifest)}`);
+    this.#expect(status, [202, 404], 'DELETE manifest');
+  }
+
   async #pushBlob(repository: string, bytes: Buffer): Promise<void> {
     const digest = digestOf(bytes);
     const head = await this.#ask('HEAD', `/v2/${repository}/blobs/${digest}`);

@@ -47,6 +47,17 @@ export class ServerProcess {
     return this.#log;
   }
 
+  /** The variables the process gets beside this process' own; commands of its operator need the same. */
+  get environment(): Readonly<Record<string, string>> {
+    return {
+      SLIPWAY_PORT: String(this.port),
+      SLIPWAY_DATA: this.data,
+      // One agent of a machine can have it: the test that needs it says so.
+      SLIPWAY_TASK_ENDPOINT: 'off',
+      ...this.#env,
+    };
+  }
+
   get pid(): number | undefined {
     return this.#child?.pid;
   }
@@ -54,14 +65,7 @@ export class ServerProcess {
   /** Starts the process and waits until it serves. */
   async start(timeout = 30_000): Promise<void> {
     const child = spawn(process.execPath, [main, 'serve'], {
-      env: {
-        ...process.env,
-        SLIPWAY_PORT: String(this.port),
-        SLIPWAY_DATA: this.data,
-        // One agent of a machine can have it: the test that needs it says so.
-        SLIPWAY_TASK_ENDPOINT: 'off',
-        ...this.#env,
-      },
+      env: { ...process.env, ...this.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
