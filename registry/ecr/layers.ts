@@ -14,7 +14,7 @@ const largestPart = 20 * 1024 * 1024;
 /** Operations that move layers. */
 export function layerOperations(surroundings: Surroundings) {
   const { images } = surroundings;
-  const { repositories, blobs, uploads } = images;
+  const { repositories, blobs, uploads, manifests } = images;
 
   return {
     BatchCheckLayerAvailability: operation({
@@ -36,6 +36,10 @@ export function layerOperations(surroundings: Surroundings) {
           // Who asks is about to push: the answer must stay true until the manifest comes.
           const available =
             blob !== undefined && (!blob.leaseDue || (await blobs.renew(account, repository, layerDigest)));
+          if (available && (await manifests.isArchivedBlob(account, name, layerDigest))) {
+            layers.push({ layerDigest, layerAvailability: 'ARCHIVED', layerSize: blob.size });
+            continue;
+          }
           layers.push(
             available
               ? { layerDigest, layerAvailability: 'AVAILABLE', layerSize: blob.size }
@@ -59,6 +63,11 @@ export function layerOperations(surroundings: Surroundings) {
             `The layer with digest '${layerDigest}' could not be found in the repository with name '${name}' in registry with id '${account}'`,
           );
         }
+        if (await manifests.isArchivedBlob(account, name, layerDigest))
+          throw new AwsError(
+            'LayerInaccessibleException',
+            `The layer with digest '${layerDigest}' belongs to archived images only; restore one of them with UpdateImageStorageClass`,
+          );
         const store = images.context.blobs;
         const downloadUrl = hasDirectAccess(store)
           ? await store.directUrl(blob, { expiresInSeconds: 300 })

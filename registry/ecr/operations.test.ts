@@ -93,6 +93,14 @@ test('UpdateImageStorageClass: an archived image cannot be pulled until it is re
   );
   expect(described.imageDetails).toMatchObject([{ imageStatus: 'ARCHIVED', lastArchivedAt: expect.any(Date) }]);
   expect(await registry.images.resolve(account, repositoryName, 'v1')).toBeUndefined();
+  const layerDigest = sha256(JSON.stringify({ seed: 'archived' }));
+  const layer = await ecr.send(
+    new sdk.BatchCheckLayerAvailabilityCommand({ repositoryName, layerDigests: [layerDigest] }),
+  );
+  expect(layer.layers).toMatchObject([{ layerDigest, layerAvailability: 'ARCHIVED' }]);
+  await expect(ecr.send(new sdk.GetDownloadUrlForLayerCommand({ repositoryName, layerDigest }))).rejects.toMatchObject({
+    name: 'LayerInaccessibleException',
+  });
 
   expect(await change('STANDARD')).toMatchObject({ imageStatus: 'ACTIVE' });
   expect([await pull('v1'), await pull(digest)]).toEqual([200, 200]);

@@ -37,6 +37,8 @@ export interface Manifests {
   content(account: string, repository: string, digest: Digest): Promise<Buffer>;
   /** Which of these manifests are in the archive class. */
   archivedAmong(account: string, repository: string, digests: readonly Digest[]): Promise<ReadonlySet<Digest>>;
+  /** Whether a blob belongs to images of the repository, all of which are in the archive class. */
+  isArchivedBlob(account: string, repository: string, digest: Digest): Promise<boolean>;
   /** Archives or restores. @throws ImagesError `ManifestNotFound`, `ManifestInUse` while an active index lists it */
   changeStorageClass(request: ChangeStorageClass): Promise<ManifestRecord>;
   /** @throws ImagesError `ManifestNotFound`, `ManifestInUse` */
@@ -112,6 +114,24 @@ export function createManifests(context: Context): Manifests {
       return new Set(
         digests.filter((digest) => found.get(keys.manifest(repository, digest))?.value.archivedAt !== undefined),
       );
+    },
+    async isArchivedBlob(account, repository, digest) {
+      const prefix = keys.referencesIn(digest, repository);
+      let after: string | undefined;
+      for (;;) {
+        const page = await records.list(registryPartition(account), {
+          prefix,
+          limit: 100,
+          ...(after === undefined ? {} : { after }),
+        });
+        const found = await records.getMany<ManifestRecord>(
+          registryPartition(account),
+          page.records.map(({ key }) => keys.manifest(repository, key.slice(prefix.length) as Digest)),
+        );
+        if (found.values().some(({ value }) => value.archivedAt === undefined)) return false;
+        after = page.records.at(-1)?.key;
+        if (!page.more) return after !== undefined;
+      }
     },
     changeStorageClass: (request) => changeStorageClass(context, request),
     remove: (account, repository, digest, actor) => removeManifest(context, { account, repository, digest, actor }),

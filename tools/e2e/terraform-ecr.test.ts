@@ -157,7 +157,7 @@ test.skipIf(missing !== undefined)(
     const write = (text: string): void => writeFileSync(join(cwd, 'main.tf'), text);
     const text = configuration(server.endpoint, provider?.version ?? '');
     write(text);
-    const options = { cwd, env, timeout: 120_000 };
+    const options = { cwd, env, timeout: 400_000 };
     await check('terraform', ['init', '-input=false', '-no-color'], options);
     const applied = await check('terraform', ['apply', '-auto-approve', '-input=false', '-no-color'], options);
     expect(applied).toContain('Apply complete! Resources: 9 added, 0 changed, 0 destroyed.');
@@ -185,5 +185,5 @@ test.skipIf(missing !== undefined)(
     await ecr.send(new CreateRepositoryCommand({ repositoryName: 'terraform/app' }));
     ecr.destroy();
   },
-  300_000,
+  900_000,
 );
