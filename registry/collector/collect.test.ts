@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type ImagesLimits, parseRepositoryName } from '../images/index.ts';
 import { account, actor, openTestImages, pushBlob, pushImage, pushIndex } from '../images/testing/index.ts';
-import { auditBlobs, collect, type Interlock, prune, sweepBegin } from './index.ts';
+import { auditBlobs, collect, type Interlock, interlockOf, prune, RecordsWentBack, sweepBegin } from './index.ts';
 
 const web = parseRepositoryName('team/web');
 const hour = 3_600_000;
@@ -94,6 +94,33 @@ test('GC-7: nothing is collected on records that have gone back', async () => {
   expect(noted).toBeGreaterThan(0);
   noted = (noted ?? 0) + 1000;
   await expect(collect(images.context, account, { interlock })).rejects.toThrow('nothing is collected');
+});
+
+test('the mark lies beside the blobs, where every server on the store sees it', async () => {
+  await using test = await opened();
+  const { images, clock, blobs } = test;
+  await pushBlob(images, web, 'a');
+  clock.advance(10);
+  await collect(images.context, account, { interlock: interlockOf(blobs, account) });
+  expect(await interlockOf(blobs, account).read()).toBeGreaterThan(0);
+  await interlockOf(blobs, account).write(1_000_000);
+  await expect(collect(images.context, account, { interlock: interlockOf(blobs, account) })).rejects.toThrow(
+    RecordsWentBack,
+  );
+});
+
+test('a loss that the record store notices ends the run that is under way, and the audit', async () => {
+  await using test = await opened();
+  const { images, clock, blobs } = test;
+  const lone = await pushBlob(images, web, 'nobody needs it');
+  clock.advance(2 * 86_400_000);
+  let loss: string | undefined = 'Redis has lost its last writes';
+  const interlock = interlockOf(blobs, account, () => loss);
+  await expect(collect(images.context, account, { interlock })).rejects.toThrow('Redis has lost its last writes');
+  await expect(auditBlobs(images.context, { lossNoticed: () => loss })).rejects.toThrow(RecordsWentBack);
+  expect((await images.blobs.look(account, web, lone.digest)).blob).toBeDefined();
+  loss = undefined;
+  expect((await collect(images.context, account, { interlock })).released).toBe(1);
 });
 
 test('GC-9: bytes that no record knows go only when they are a week old and were unknown twice, a day apart', async () => {
