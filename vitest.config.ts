@@ -15,7 +15,7 @@ export default defineConfig({
     globalSetup: [import.meta.dirname + '/tools/testbed/require-runtime.ts'],
     // Two cores carry the engines, the servers and the clients of the end-to-end tests: more workers only add noise.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
   },
 });

@@ -10,6 +10,8 @@ export interface EcsContext {
   readonly random: RandomBytes;
   /** The region in every ARN of this installation. */
   readonly region: string;
+  /** Placement strategies and constraints beyond ECS's own. Default: those that come with the placement core. */
+  readonly extensions?: { readonly strategies: ReadonlySet<string>; readonly constraints: ReadonlySet<string> };
 }
 
 /** Names one cluster. */

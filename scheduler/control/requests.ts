@@ -35,10 +35,16 @@ export class ServiceRequests {
   }
 }
 
-const constraintOf = (constraint: ServiceRecord['placementConstraints'][number]): ConstraintSpec =>
-  constraint.type === 'distinctInstance'
-    ? { type: 'distinctInstance' }
-    : { type: 'memberOf', expression: constraint.expression ?? '' };
+const constraintOf = ({ type, expression }: ServiceRecord['placementConstraints'][number]): ConstraintSpec => {
+  switch (type) {
+    case 'distinctInstance':
+      return { type };
+    case 'memberOf':
+      return { type, expression: expression ?? '' };
+    default:
+      return expression === undefined ? { type } : { type, expression };
+  }
+};
 
 /** A service's strategies as the placement core takes them. */
 export const strategiesOf = (service: ServiceRecord): readonly StrategySpec[] =>
@@ -50,5 +56,7 @@ export const strategiesOf = (service: ServiceRecord): readonly StrategySpec[] =>
         return { type, field: field ?? '' };
       case 'binpack':
         return { type, field: field?.toLowerCase() === 'memory' ? 'memory' : 'cpu' };
+      default:
+        return field === undefined ? { type } : { type, field };
     }
   });

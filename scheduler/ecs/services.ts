@@ -63,7 +63,7 @@ export function serviceOperations(options: EcsOptions): EcsOperations {
           throw invalidParameter('TaskDefinition can not be blank.');
         }
         const definition = await activeDefinition(options, call.account, input.taskDefinition);
-        const draft = parseCreate(input, definition, call.principal.arn);
+        const draft = parseCreate(input, definition, call.principal.arn, options.extensions);
         const name = input.serviceName ?? '';
         const service = await createService(options, { ...ref, service: name }, draft, {
           arn: arns.service(options.region, ref.account, ref.cluster, name),
@@ -95,7 +95,7 @@ export function serviceOperations(options: EcsOptions): EcsOperations {
         const service = await updateService(
           options,
           { ...ref, service: nameOf(input.service, ref, call) },
-          (current) => parseUpdate(input, current, definition),
+          (current) => parseUpdate(input, current, definition, options.extensions),
           { force: input.forceNewDeployment ?? false },
         );
         return { service: (await serviceViews(options, ref, [service], ['TAGS']))[0] };

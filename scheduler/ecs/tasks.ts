@@ -145,8 +145,12 @@ export function taskOperations(options: EcsOptions): EcsOperations {
         const demand = placementDemand(definition, {
           kind: 'standalone',
           launchType,
-          constraints: parseConstraints(input.placementConstraints, bodyOf(definition).placementConstraints?.length),
-          strategies: parseStrategies(input.placementStrategy),
+          constraints: parseConstraints(
+            input.placementConstraints,
+            bodyOf(definition).placementConstraints?.length,
+            options.extensions,
+          ),
+          strategies: parseStrategies(input.placementStrategy, options.extensions),
         });
         const token = checkText('clientToken', input.clientToken, 64);
         const result = await runTasks(options, options.placer, ref, {

@@ -8,6 +8,7 @@ export { serviceDefault } from './compile.ts';
 export type { Tuning } from './chooser.ts';
 export { type Move, proposeMoves, type RebalanceOptions, type RebalancePlan } from './rebalance.ts';
 export { loadPlacementPlugins, type PlacementPlugins } from './plugins.ts';
+export { builtInExtensions } from './strategies.ts';
 export { seededRandom } from './random.ts';
 export type {
   ConstraintSpec,

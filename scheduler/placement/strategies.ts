@@ -105,3 +105,14 @@ export const imageLocality: Strategy = {
 export const strategies: readonly Strategy[] = [binpack, spread, random, roomiest, bestFit, leastWaste, imageLocality];
 
 const share = (left: number, total: number): number => (total === 0 ? 0 : left / total);
+
+/** The types that come with the placement core beyond ECS's own. */
+export const builtInExtensions: {
+  readonly strategies: ReadonlySet<string>;
+  readonly constraints: ReadonlySet<string>;
+} = {
+  strategies: new Set(
+    strategies.map(({ type }) => type).filter((type) => type.includes(':') && type !== roomiest.type),
+  ),
+  constraints: new Set(),
+};

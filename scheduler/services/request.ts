@@ -2,7 +2,7 @@ import type { CreateServiceRequest, UpdateServiceRequest } from '@aws-sdk/client
 
 import { invalidParameter, isName, notSupported, parseTags, type Refusals, refuseMembers } from '../cluster/index.ts';
 import type { ServiceRecord, TaskDefinitionRecord } from '../state/index.ts';
-import { bodyOf, parseConstraints, parseStrategies } from '../tasks/index.ts';
+import { bodyOf, parseConstraints, parseStrategies, type PlacementExtensions } from '../tasks/index.ts';
 import { defaultConfiguration, parseConfiguration } from './configuration.ts';
 import { followTag, parseFollow } from './follow.ts';
 import type { ServiceChange, ServiceDraft } from './services.ts';
@@ -31,6 +31,7 @@ export function parseCreate(
   input: CreateServiceRequest,
   definition: TaskDefinitionRecord,
   createdBy: string,
+  extensions?: PlacementExtensions,
 ): ServiceDraft {
   if (!isName(input.serviceName ?? '')) {
     throw invalidParameter(
@@ -64,7 +65,7 @@ export function parseCreate(
       defaultConfiguration(schedulingStrategy),
       schedulingStrategy,
     ),
-    ...placementOf(input, definition),
+    ...placementOf(input, definition, extensions),
     ...(grace === undefined ? {} : { healthCheckGracePeriodSeconds: grace }),
     launchType: parseLaunchType(input.launchType),
     createdBy,
@@ -85,6 +86,7 @@ export function parseUpdate(
   input: UpdateServiceRequest,
   service: ServiceRecord,
   definition: TaskDefinitionRecord | undefined,
+  extensions?: PlacementExtensions,
 ): ServiceChange {
   refuseMembers(input, refusals);
   refuseShared(input);
@@ -98,7 +100,7 @@ export function parseUpdate(
   }
   const desiredCount = parseCount(input.desiredCount);
   const grace = parseGrace(input.healthCheckGracePeriodSeconds);
-  const placement = placementOf(input, definition);
+  const placement = placementOf(input, definition, extensions);
   return {
     ...(desiredCount === undefined ? {} : { desiredCount }),
     ...(definition === undefined ? {} : { taskDefinition: definition.arn }),
@@ -118,11 +120,12 @@ export function parseUpdate(
 function placementOf(
   input: Pick<CreateServiceRequest, 'placementConstraints' | 'placementStrategy'>,
   definition: TaskDefinitionRecord | undefined,
+  extensions: PlacementExtensions | undefined,
 ): Pick<ServiceRecord, 'placementConstraints' | 'placementStrategy'> {
   const ofDefinition = definition === undefined ? 0 : (bodyOf(definition).placementConstraints ?? []).length;
   return {
-    placementConstraints: parseConstraints(input.placementConstraints, ofDefinition),
-    placementStrategy: parseStrategies(input.placementStrategy),
+    placementConstraints: parseConstraints(input.placementConstraints, ofDefinition, extensions),
+    placementStrategy: parseStrategies(input.placementStrategy, extensions),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Deployment, Service, ServiceField } from '@aws-sdk/client-ecs';
+import type { Deployment, PlacementConstraint, PlacementStrategy, Service, ServiceField } from '@aws-sdk/client-ecs';
 
 import { type ClusterRef, type EcsContext, tagList } from '../cluster/index.ts';
 import {
@@ -82,8 +82,9 @@ function serviceView(context: EcsContext, ref: ClusterRef, service: ServiceRecor
     ...(service.roleArn === undefined ? {} : { roleArn: service.roleArn }),
     createdAt: new Date(service.createdAt),
     ...(service.createdBy === undefined ? {} : { createdBy: service.createdBy }),
-    placementConstraints: service.placementConstraints.map((constraint) => ({ ...constraint })),
-    placementStrategy: service.placementStrategy.map((strategy) => ({ ...strategy })),
+    // Types of extensions are not in the SDK's enumerations, and are texts on the wire like all others.
+    placementConstraints: service.placementConstraints.map((constraint) => ({ ...constraint }) as PlacementConstraint),
+    placementStrategy: service.placementStrategy.map((strategy) => ({ ...strategy }) as PlacementStrategy),
     ...(service.healthCheckGracePeriodSeconds === undefined
       ? {}
       : { healthCheckGracePeriodSeconds: service.healthCheckGracePeriodSeconds }),

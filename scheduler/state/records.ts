@@ -253,10 +253,14 @@ export interface ServiceRecord {
   readonly taskDefinition: string;
   readonly deploymentConfiguration: DeploymentConfiguration;
   readonly placementConstraints: readonly {
-    readonly type: 'distinctInstance' | 'memberOf';
+    /** ECS's own, or `<vendor>:<name>` of the placement core's extensions. */
+    readonly type: 'distinctInstance' | 'memberOf' | `${string}:${string}`;
     readonly expression?: string;
   }[];
-  readonly placementStrategy: readonly { readonly type: 'random' | 'spread' | 'binpack'; readonly field?: string }[];
+  readonly placementStrategy: readonly {
+    readonly type: 'random' | 'spread' | 'binpack' | `${string}:${string}`;
+    readonly field?: string;
+  }[];
   readonly healthCheckGracePeriodSeconds?: number;
   readonly launchType: 'EC2' | 'EXTERNAL';
   readonly deployments: readonly DeploymentRecord[];

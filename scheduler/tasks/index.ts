@@ -16,7 +16,7 @@ export { type DemandOptions, placementDemand } from './demand.ts';
 export { taskDraft, type TaskDraft, type TaskDraftOptions, taskTags } from './draft.ts';
 export { normalizeDefinition } from './normalize.ts';
 export { applyOverrides } from './overrides.ts';
-export { checkExpression, parseConstraints, parseStrategies } from './placement-rules.ts';
+export { checkExpression, parseConstraints, parseStrategies, type PlacementExtensions } from './placement-rules.ts';
 export type { PlacementDemand, PlacementFailure, TaskPlacer } from './placer.ts';
 export { requiredAttributes } from './requires.ts';
 export { reservationOf } from './reservation.ts';

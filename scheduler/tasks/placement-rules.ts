@@ -1,16 +1,20 @@
 import type { PlacementConstraint, PlacementStrategy } from '@aws-sdk/client-ecs';
 
 import { invalidParameter } from '../cluster/index.ts';
-import { ClusterQueryError, parseClusterQuery } from '../placement/index.ts';
+import {
+  builtInExtensions,
+  ClusterQueryError,
+  type ConstraintSpec,
+  type ExtensionType,
+  parseClusterQuery,
+  type StrategySpec,
+} from '../placement/index.ts';
 
-/** The constraints and strategies that ECS defines; the placement core knows further ones. */
-export type EcsConstraint =
-  | { readonly type: 'distinctInstance' }
-  | { readonly type: 'memberOf'; readonly expression: string };
-export type EcsStrategy =
-  | { readonly type: 'random' }
-  | { readonly type: 'spread'; readonly field: string }
-  | { readonly type: 'binpack'; readonly field: 'cpu' | 'memory' };
+/** Types beyond ECS's own: those that come with the placement core and those of plug-ins, `<vendor>:<name>`. */
+export interface PlacementExtensions {
+  readonly strategies: ReadonlySet<string>;
+  readonly constraints: ReadonlySet<string>;
+}
 
 const maximumConstraints = 10;
 const maximumStrategies = 5;
@@ -23,18 +27,23 @@ const maximumStrategies = 5;
 export function parseConstraints(
   constraints: readonly PlacementConstraint[] | undefined,
   ofDefinition = 0,
-): EcsConstraint[] {
+  extensions: PlacementExtensions = builtInExtensions,
+): ConstraintSpec[] {
   if ((constraints?.length ?? 0) + ofDefinition > maximumConstraints) {
     throw invalidParameter(
       `There can be at most ${maximumConstraints} placement constraints, those of the task definition included.`,
     );
   }
-  return (constraints ?? []).map(({ type, expression }): EcsConstraint => {
+  return (constraints ?? []).map(({ type, expression }): ConstraintSpec => {
     if (type === 'distinctInstance') {
       if (expression !== undefined && expression !== '') {
         throw invalidParameter('Placement constraint distinctInstance takes no expression.');
       }
       return { type };
+    }
+    if (isExtension(type)) {
+      checkKnown('constraint', type, extensions.constraints);
+      return expression === undefined ? { type } : { type, expression };
     }
     if (type !== 'memberOf') {
       throw invalidParameter(`Placement constraint type must be distinctInstance or memberOf, not '${String(type)}'.`);
@@ -47,11 +56,18 @@ export function parseConstraints(
  * Strategies of a request, in the placement core's form: `host` is `instanceId`, binpack fields are lower case.
  * @throws InvalidParameterException
  */
-export function parseStrategies(strategies: readonly PlacementStrategy[] | undefined): EcsStrategy[] {
+export function parseStrategies(
+  strategies: readonly PlacementStrategy[] | undefined,
+  extensions: PlacementExtensions = builtInExtensions,
+): StrategySpec[] {
   if ((strategies?.length ?? 0) > maximumStrategies) {
     throw invalidParameter(`There can be at most ${maximumStrategies} placement strategies.`);
   }
-  return (strategies ?? []).map(({ type, field = '' }): EcsStrategy => {
+  return (strategies ?? []).map(({ type, field = '' }): StrategySpec => {
+    if (isExtension(type)) {
+      checkKnown('strategy', type, extensions.strategies);
+      return field === '' ? { type } : { type, field };
+    }
     switch (type) {
       case 'random':
         if (field !== '') throw invalidParameter('Placement strategy random takes no field.');
@@ -72,6 +88,17 @@ export function parseStrategies(strategies: readonly PlacementStrategy[] | undef
         throw invalidParameter(`Placement strategy type must be random, spread or binpack, not '${String(type)}'.`);
     }
   });
+}
+
+const isExtension = (type: string | undefined): type is ExtensionType =>
+  type !== undefined && /^[a-z][a-z0-9-]*:[a-z][a-z0-9-]*$/.test(type);
+
+function checkKnown(what: string, type: string, known: ReadonlySet<string>): void {
+  if (known.has(type)) return;
+  const names = known.size === 0 ? 'none' : [...known].join(', ');
+  throw invalidParameter(
+    `There is no placement ${what} '${type}'; beyond ECS's own there are: ${names}. Plug-ins are loaded by configuration.`,
+  );
 }
 
 /**

@@ -10,8 +10,11 @@ import {
   clusterPartition,
   type DeploymentRecord,
   newDeploymentId,
+  newEventId,
+  type ServiceEventRecord,
   type ServiceRecord,
   type TaskDefinitionRecord,
+  toJson,
 } from '../state/index.ts';
 import { bodyOf, containersOf, findDefinition, registerRevision, stableJson } from '../tasks/index.ts';
 
@@ -106,12 +109,44 @@ export class Roller {
         occasion.image === undefined
           ? await wantedImages(followed, this.#context, occasion.pushed)
           : await this.#named(followed, occasion.image);
-      const wanted = found.filter((image) => !isRejected(service, image, occasion));
+      const wanted = await this.#admitted(
+        place,
+        found.filter((image) => !isRejected(service, image, occasion)),
+        occasion,
+      );
       if (wanted.length === 0) return false;
       const revision = await this.#pin(place.account, definition, wanted, occasion);
       if (await this.#start(place, definition, revision, wanted, occasion)) return true;
     }
     throw new Error(`service ${place.cluster}/${place.service} kept changing while it was to be rolled`);
+  }
+
+  /** Without the images that a scan policy refuses; the service's events say why, once until they have moved on. */
+  async #admitted(place: Place, wanted: readonly WantedImage[], occasion: Occasion): Promise<readonly WantedImage[]> {
+    const { images, clock, random, records } = this.#context;
+    if (images.refusal === undefined) return wanted;
+    const admitted: WantedImage[] = [];
+    for (const image of wanted) {
+      const refusal =
+        image.digest === '' ? undefined : await images.refusal(place.account, image.repository, image.digest);
+      if (refusal === undefined) {
+        admitted.push(image);
+        continue;
+      }
+      if (occasion.image !== undefined) throw new ImageNotUsable(refusal.reason);
+      const message = `(service ${place.service}) does not roll out ${image.image}: ${refusal.reason}`;
+      const partition = clusterPartition(place.account, place.cluster);
+      const newest = await records.list<ServiceEventRecord>(partition, {
+        prefix: clusterKeys.serviceEvents(place.service),
+        limit: 20,
+      });
+      if (newest.records.some(({ value }) => value.message === message)) continue;
+      const event: ServiceEventRecord = { id: newEventId(random), createdAt: clock.now(), message };
+      const key = clusterKeys.serviceEvent(place.service, event.createdAt, event.id);
+      await records.commit(partition, { put: [{ key, value: toJson(event) }] });
+      this.#context.log.warn({ ...place, image: image.image }, refusal.reason);
+    }
+    return admitted;
   }
 
   /** The containers that run an image's repository, with that image; a tag of this installation is pinned. */

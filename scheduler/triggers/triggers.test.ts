@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 
 import { ClusterWorld, ref } from '../control/testing/cluster-world.ts';
 import { setFollow, updateService } from '../services/index.ts';
-import type { FollowRule, TaskRecord } from '../state/index.ts';
+import { clusterKeys, clusterPartition, type FollowRule, type TaskRecord } from '../state/index.ts';
 import { bodyOf, containersOf, findDefinition } from '../tasks/index.ts';
 import { createTriggers, type Triggers, type TriggersOptions } from './index.ts';
 import { highestVersion, newestMatch } from './wanted.ts';
@@ -13,6 +13,11 @@ vi.setConfig({ testTimeout: 30_000 });
 const web = { ...ref, service: 'web' };
 const host = '127.0.0.1:7500';
 const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;
+
+const withRefusal = (options: TriggersOptions, refusal: TriggersOptions['images']['refusal']): TriggersOptions =>
+  refusal === undefined
+    ? options
+    : { ...options, images: { resolve: (...parts) => options.images.resolve(...parts), refusal } };
 
 /** A following service on a cluster with a leader, its image pushed once, and triggers that run. */
 class Following implements AsyncDisposable {
@@ -25,7 +30,13 @@ class Following implements AsyncDisposable {
   }
 
   static async open(
-    options: { rule?: FollowRule | null; image?: string; desired?: number; triggers?: Partial<TriggersOptions> } = {},
+    options: {
+      rule?: FollowRule | null;
+      image?: string;
+      desired?: number;
+      triggers?: Partial<TriggersOptions>;
+      refusal?: TriggersOptions['images']['refusal'];
+    } = {},
   ): Promise<Following> {
     const world = await ClusterWorld.open();
     await world.tag('web', 'prod', digest('a'));
@@ -35,7 +46,10 @@ class Following implements AsyncDisposable {
     await world.service(revision.arn, { desiredCount: options.desired ?? 1 });
     if (options.rule !== null) await setFollow(world.ecs, web, options.rule ?? { mode: 'tags' });
     await world.steady();
-    const following = new Following(world, createTriggers(world.triggerOptions(options.triggers)));
+    const following = new Following(
+      world,
+      createTriggers(withRefusal(world.triggerOptions(options.triggers), options.refusal)),
+    );
     following.triggers.start();
     // The first comparison is over: from here on, events come first.
     await world.until(
@@ -61,6 +75,31 @@ class Following implements AsyncDisposable {
     return this.world.running();
   }
 }
+
+test('an image that a scan policy refuses is not rolled out, and the events say why, once', async () => {
+  await using following = await Following.open({
+    triggers: { levelInterval: 50 },
+    refusal: async (_account, repository, wanted) =>
+      wanted === digest('b') ? { reason: `${repository} has critical findings` } : undefined,
+  });
+  const { world } = following;
+  await world.push('web', 'prod', digest('b'));
+  const messages = async (): Promise<string[]> => {
+    const page = await world.storage.records.list<{ message: string }>(clusterPartition(ref.account, ref.cluster), {
+      prefix: clusterKeys.serviceEvents('web'),
+    });
+    return page.records.map(({ value }) => value.message).filter((message) => message.includes('does not roll out'));
+  };
+  await world.until(messages, (found) => found.length > 0);
+  // Several level-triggered passes later it has still been said once, and nothing has moved.
+  await systemClock.sleep(300);
+  expect(await messages()).toEqual([
+    `(service web) does not roll out ${host}/web:prod@${digest('b')}: web has critical findings`,
+  ]);
+  expect((await following.reaches('a')).length).toBe(1);
+  await world.push('web', 'prod', digest('c'));
+  await following.reaches('c');
+});
 
 test('a push rolls the service to a revision pinned by digest, with the tag still to be read', async () => {
   await using following = await Following.open();

@@ -17,6 +17,8 @@ export interface KnownTag {
 export interface FollowedImages extends ImageResolver {
   /** All tags of a repository. Without it, services that follow a pattern or a semver range are rolled by push events alone. */
   tags?(account: string, repository: string): AsyncIterable<KnownTag>;
+  /** Why an image must not be rolled out (findings of its scan); asked before a service moves to it. Without it nothing is refused. */
+  refusal?(account: string, repository: string, digest: string): Promise<{ readonly reason: string } | undefined>;
 }
 
 /** A container that should run another image than its service's newest deployment gives it. */

@@ -98,6 +98,7 @@ export async function startDistribution(program: string, folder: string, reposit
     pid: child.pid ?? 0,
     stop: () =>
       new Promise((resolve) => {
+        if (child.exitCode !== null || child.signalCode !== null) return resolve();
         child.once('exit', () => resolve());
         tokens.close();
         child.kill('SIGTERM');

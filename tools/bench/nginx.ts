@@ -22,7 +22,7 @@ export async function startNginx(folder: string, files: string): Promise<Nginx |
     `daemon off; worker_processes auto; pid ${folder}/pid; error_log ${folder}/error.log;
 user root;
 events { worker_connections 1024; }
-http { access_log off; sendfile on; tcp_nopush on; client_body_temp_path ${folder}; proxy_temp_path ${folder};
+http { access_log off; keepalive_requests 1000000000; sendfile on; tcp_nopush on; client_body_temp_path ${folder}; proxy_temp_path ${folder};
 fastcgi_temp_path ${folder}; uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
 server { listen 127.0.0.1:${port}; root ${files}; } }
 `,

@@ -19,22 +19,24 @@ const { values: options } = parseArgs({
   options: {
     json: { type: 'string' },
     quick: { type: 'boolean', default: false },
-    only: { type: 'string', default: 'requests,pushes,pulls,docker,tags,memory,gc' },
+    only: { type: 'string' },
+    rounds: { type: 'string' },
     help: { type: 'boolean' },
   },
 });
+const everything = 'requests,pushes,pulls,docker,tags,memory,gc';
 if (options.help) {
-  process.stdout
-    .write(`npm run bench:registry [-- --quick] [--json FILE] [--only requests,pushes,pulls,docker,tags,memory,gc]
---quick measures everything in small and leaves RESULTS.md alone.\n`);
+  process.stdout.write(`npm run bench:registry [-- --quick] [--json FILE] [--rounds 5] [--only ${everything}]
+--quick measures everything in small. A quick run and one of some parts only leave RESULTS.md alone.\n`);
   process.exit(0);
 }
-const parts = new Set(options.only.split(','));
+const parts = new Set((options.only ?? everything).split(','));
 const quick = options.quick;
 const repository = 'bench/app';
+const rounds = Number(options.rounds ?? (quick ? 1 : 5));
 const seconds = quick ? 1 : 3;
 const folder = mkdtempSync(join(tmpdir(), 'slipway-bench-'));
-const comparison = new Comparison(quick ? 1 : 5, (line) => process.stdout.write(`${line}\n`));
+const comparison = new Comparison(rounds, (line) => process.stdout.write(`${line}\n`));
 const notes: string[] = [];
 const wrk = await hasWrk();
 
@@ -45,7 +47,7 @@ notes.push(
   peer === undefined
     ? 'distribution could not be built (no Go): rates stand alone.'
     : `Peer: distribution ${peer.version}, file system, in-memory descriptor cache, token authentication. Ours: SQLite and files, docker login, a process for each core; it answers pushes after fsync, the peer does not sync; before each measurement of pushes the machine's disks are synced, so that ours does not write what the peer left.`,
-  `Client, servers and disk share the machine. ${quick ? 'One round' : '5 rounds in turns, median (least to most); the ratio is the median of the rounds'}.`,
+  `Client, servers and disk share the machine. ${rounds} rounds in turns, median (least to most); the ratio is the median of the rounds.`,
   wrk
     ? 'GET by wrk with 2 threads. HEAD, pushes and pulls by plain sockets of one Node process (wrk cannot read the answer to a HEAD), whose own ceiling lies near 30,000 requests/s.'
     : 'wrk is not installed: all load comes from plain sockets of one Node process, whose own ceiling lies near 30,000 requests/s.',
@@ -64,14 +66,13 @@ try {
   if (parts.has('pulls')) await measurePulls(targets);
   if (parts.has('docker')) notes.push(...(await measureDocker(comparison, server, peer, repository, quick)));
   if (parts.has('memory')) notes.push(...(await measureMemory(comparison, server, quick)));
-} finally {
   await server.stop();
   await peer?.stop();
-}
-try {
   if (parts.has('tags')) await measureTags(comparison, join(folder, 'tags'), quick);
   if (parts.has('gc')) notes.push(...(await measureCollection(comparison, join(folder, 'gc'), quick)));
 } finally {
+  await server.stop();
+  await peer?.stop();
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -82,7 +83,7 @@ const section: Section = {
   notes,
   rows: comparison.rows,
 };
-if (quick) process.stdout.write(`${render(section)}\n`);
+if (quick || options.only !== undefined) process.stdout.write(`${render(section)}\n`);
 else writeSection(section);
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(comparison.measured, undefined, 2)}\n`);
 

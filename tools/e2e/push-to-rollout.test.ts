@@ -45,7 +45,8 @@ for (const choice of engineChoices) {
   const missing = noDocker ?? choice.missing();
   if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
   const title = `docker push rolls out a service, on ${choice.name}${missing === undefined ? '' : ` (${missing})`}`;
-  describe.skipIf(missing !== undefined)(title, () => rollsOut(choice));
+  // On a busy machine every step takes its time; the waits inside name what they wait for.
+  describe.skipIf(missing !== undefined)(title, { timeout: 240_000 }, () => rollsOut(choice));
 }
 
 function rollsOut(choice: EngineChoice): void {

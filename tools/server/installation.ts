@@ -21,7 +21,7 @@ import { createAgentControl } from '@slipway/scheduler/acs';
 import { createCluster } from '@slipway/scheduler/cluster';
 import { type ControlPlane, createControlPlane } from '@slipway/scheduler/control';
 import { createEcs } from '@slipway/scheduler/ecs';
-import { loadPlacementPlugins } from '@slipway/scheduler/placement';
+import { builtInExtensions, loadPlacementPlugins } from '@slipway/scheduler/placement';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '@slipway/scheduler/triggers';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage, type Storage } from '@slipway/storage/engine';
@@ -114,7 +114,19 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     log,
   });
 
-  const lookup = imageLookup(images);
+  const listening: { current?: Listening } = {};
+  const scans = opened.adopt(
+    openScanner({ config, identity, tokens, outbound, clock, endpoint: () => listening.current?.url ?? '' }),
+    (it) => it.close(),
+  );
+  const scanning = createScanning({
+    images,
+    events: storage.events,
+    leases: storage.leases,
+    scanner: scans.scanner,
+    log,
+  });
+  const lookup = imageLookup(images, () => scanning.policy);
   // A plug-in is named as `import` names it from the folder the server is started in.
   const { resolve } = createRequire(join(process.cwd(), 'package.json'));
   const plugins = await loadPlacementPlugins(
@@ -122,9 +134,17 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     (name) => import(pathToFileURL(resolve(name)).href),
   );
 
-  const listening: { current?: Listening } = {};
   const ownHost = (host: string): boolean => isOwnHost(host, config, listening.current);
-  const ecsContext = { records, clock, random, region: config.region };
+  const ecsContext = {
+    records,
+    clock,
+    random,
+    region: config.region,
+    extensions: {
+      strategies: new Set([...builtInExtensions.strategies, ...plugins.strategies.map(({ type }) => type)]),
+      constraints: new Set([...builtInExtensions.constraints, ...plugins.constraints.map(({ type }) => type)]),
+    },
+  };
   const control = createControlPlane({
     ...ecsContext,
     leases: storage.leases,
@@ -156,17 +176,6 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     (it) => it.close(),
   );
 
-  const scans = opened.adopt(
-    openScanner({ config, identity, tokens, outbound, clock, endpoint: () => listening.current?.url ?? '' }),
-    (it) => it.close(),
-  );
-  const scanning = createScanning({
-    images,
-    events: storage.events,
-    leases: storage.leases,
-    scanner: scans.scanner,
-    log,
-  });
   const webhooks = { ...ecsContext, images: lookup, ownHost, log, sealer: identity.sealer };
   const resources = createResources(images, config.region);
   mkdirSync(join(config.data, 'audit'), { recursive: true, mode: 0o700 });

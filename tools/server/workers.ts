@@ -12,10 +12,13 @@ const main = join(import.meta.dirname, '..', 'cli', 'main.ts');
 /** Set in a worker's environment by the process that started it. */
 const marker = 'SLIPWAY_WORKER_PORT';
 
-/** The port a worker joins; undefined in the first process. */
+/** The port a worker joins; undefined in the first process. A worker that lost its first process while it started ends here. */
 export function workerPort(): number | undefined {
   const text = process.env[marker];
-  return text === undefined || process.send === undefined ? undefined : Number(text);
+  if (text === undefined) return undefined;
+  // Without this it would take itself for a first process, and the port with it.
+  if (!process.connected) process.exit(1);
+  return Number(text);
 }
 
 type Message =
@@ -82,6 +85,7 @@ export class Workers {
 /** In a worker: end when the first process is gone, and let it read our metrics. */
 export function joinFirst(metrics: SharedMetrics): void {
   process.on('disconnect', () => process.exit(1));
+  if (!process.connected) process.exit(1);
   process.on('message', (message: Message) => {
     if (message.type !== 'metrics?') return;
     void metrics.own().then((json) => process.send?.({ type: 'metrics', id: message.id, json } satisfies Message));
