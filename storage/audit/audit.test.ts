@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openFilesystemBlobs, type SealedBlob } from '../blobs/index.ts';
 import { bodyOf, collect, sha256 } from '../blobs/testing/contract.ts';
-import { findS3Server, implementations, S3Server } from '../blobs/testing/s3-servers.ts';
+import { findS3Server, implementations, s3Missing, S3Server } from '../blobs/testing/s3-servers.ts';
 import { systemClock } from '../clock/index.ts';
 import { openStorage, type Storage } from '../engine/index.ts';
+import { needs } from '../faults/needs.ts';
 import type { Json } from '../records/index.ts';
-import { hasRedis, RedisServer } from '../records/testing/redis-server.ts';
+import { redisMissing, RedisServer } from '../records/testing/redis-server.ts';
 import { audit, type Finding, transfer, TransferFailed } from './index.ts';
 
 async function put(storage: Pick<Storage, 'blobs'>, bytes: Uint8Array): Promise<SealedBlob> {
@@ -65,13 +66,14 @@ test('an audit finds what is missing, damaged and unreferenced, and repairs only
 
 const program = findS3Server(implementations.minio);
 
-test.skipIf((!hasRedis || program === undefined) && !process.env['CI'])(
+test(
   'an installation moves from sqlite and files to Redis and S3 and back, also when it is interrupted',
   { timeout: 60_000 },
-  async () => {
+  async (context) => {
+    needs(context, redisMissing, s3Missing(program, implementations.minio));
     const folder = await mkdtemp(join(tmpdir(), 'slipway-transfer-'));
     const redis = await RedisServer.start();
-    const s3 = await S3Server.start(program!, implementations.minio);
+    const s3 = await S3Server.start(program, implementations.minio);
     const local = (name: string) =>
       openStorage(
         {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { systemClock } from '../clock/index.ts';
-import { hasRedis, RedisServer } from '../records/testing/redis-server.ts';
+import { needs } from '../faults/needs.ts';
+import { redisMissing, RedisServer } from '../records/testing/redis-server.ts';
 import { openStorage, StorageUnusable } from './index.ts';
 
 test('a fresh folder becomes a storage, and what was committed is there after a restart', async () => {
@@ -35,7 +36,8 @@ test('a place that cannot be used is refused with what to do', async () => {
   await rm(folder, { recursive: true });
 });
 
-test.skipIf(!hasRedis && !process.env['CI'])('what is unsafe about a Redis is said in plain words', async () => {
+test('what is unsafe about a Redis is said in plain words', async (context) => {
+  needs(context, redisMissing);
   const folder = await mkdtemp(join(tmpdir(), 'slipway-storage-'));
   const server = await RedisServer.start(['--maxmemory-policy', 'allkeys-lru']);
   const records = { type: 'redis', url: server.url } as const;

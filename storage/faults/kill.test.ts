@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { systemClock } from '../clock/index.ts';
 import { openStorage, type StorageConfig } from '../engine/index.ts';
-import { hasRedis, RedisServer } from '../records/testing/redis-server.ts';
+import { redisMissing, RedisServer } from '../records/testing/redis-server.ts';
 import { damage, halves, rounds, Writer } from './harness.ts';
+import { needs } from './needs.ts';
 
 /** Returns all damage found, and how many writes were acknowledged. */
 async function killAgainAndAgain(
@@ -56,28 +57,26 @@ test(
   },
 );
 
-test.skipIf(!hasRedis && !process.env['CI'])(
-  'a server killed at any moment loses nothing acknowledged on Redis',
-  { timeout: 1_800_000 },
-  async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'slipway-kill-'));
-    const server = await RedisServer.start();
-    const records = { type: 'redis', url: server.url } as const;
-    const { found, writes } = await killAgainAndAgain(
-      { records, blobs: { type: 'filesystem', root: join(folder, 'blobs') } },
-      rounds(60, 600),
-    );
-    expect(found).toEqual([]);
-    expect(writes).toBeGreaterThan(60);
-    await server.dispose();
-    await rm(folder, { recursive: true });
-  },
-);
+test('a server killed at any moment loses nothing acknowledged on Redis', { timeout: 1_800_000 }, async (context) => {
+  needs(context, redisMissing);
+  const folder = await mkdtemp(join(tmpdir(), 'slipway-kill-'));
+  const server = await RedisServer.start();
+  const records = { type: 'redis', url: server.url } as const;
+  const { found, writes } = await killAgainAndAgain(
+    { records, blobs: { type: 'filesystem', root: join(folder, 'blobs') } },
+    rounds(60, 600),
+  );
+  expect(found).toEqual([]);
+  expect(writes).toBeGreaterThan(60);
+  await server.dispose();
+  await rm(folder, { recursive: true });
+});
 
-test.skipIf(!hasRedis && !process.env['CI'])(
+test(
   'a Redis killed at any moment loses nothing acknowledged, and the servers go on by themselves',
   { timeout: 600_000 },
-  async () => {
+  async (context) => {
+    needs(context, redisMissing);
     const folder = await mkdtemp(join(tmpdir(), 'slipway-kill-'));
     const server = await RedisServer.start();
     const config = {

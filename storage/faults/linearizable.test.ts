@@ -5,8 +5,9 @@ import { expect, test } from 'vitest';
 import { systemClock } from '../clock/index.ts';
 import { ConditionFailed, openSqliteRecords, type RecordStore } from '../records/index.ts';
 import { openRedisRecords } from '../records/redis-records.ts';
-import { hasRedis, RedisServer } from '../records/testing/redis-server.ts';
+import { redisMissing, RedisServer } from '../records/testing/redis-server.ts';
 import { rounds } from './harness.ts';
+import { needs } from './needs.ts';
 import { isLinearizable, type Operation } from './linearizable.ts';
 
 test('the checker accepts what a register can show and rejects what it cannot', () => {
@@ -93,23 +94,20 @@ test('two servers on one sqlite file show one register', { timeout: 600_000 }, a
   await rm(folder, { recursive: true });
 });
 
-test.skipIf(!hasRedis && !process.env['CI'])(
-  'two servers on one Redis show one register, also while it is killed',
-  { timeout: 600_000 },
-  async () => {
-    const server = await RedisServer.start();
-    const open = () => openRedisRecords({ url: server.url, reconnectWait: 100 }, systemClock);
-    const stores = [await open(), await open()];
-    for (let round = 0; round < rounds(20, 1000); round++) {
-      const wrong = await history(stores, round, async () => {
-        if (round % 4 !== 3) return;
-        await systemClock.sleep(Math.random() * 10);
-        await server.kill();
-        await server.resume();
-      });
-      expect(wrong).toEqual([]);
-    }
-    for (const store of stores) await store.close();
-    await server.dispose();
-  },
-);
+test('two servers on one Redis show one register, also while it is killed', { timeout: 600_000 }, async (context) => {
+  needs(context, redisMissing);
+  const server = await RedisServer.start();
+  const open = () => openRedisRecords({ url: server.url, reconnectWait: 100 }, systemClock);
+  const stores = [await open(), await open()];
+  for (let round = 0; round < rounds(20, 1000); round++) {
+    const wrong = await history(stores, round, async () => {
+      if (round % 4 !== 3) return;
+      await systemClock.sleep(Math.random() * 10);
+      await server.kill();
+      await server.resume();
+    });
+    expect(wrong).toEqual([]);
+  }
+  for (const store of stores) await store.close();
+  await server.dispose();
+});

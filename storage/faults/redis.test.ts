@@ -5,14 +5,14 @@ import { systemClock } from '../clock/index.ts';
 import { openLeases } from '../leases/index.ts';
 import { StoreUnavailable } from '../records/index.ts';
 import { openRedisRecords } from '../records/redis-records.ts';
-import { hasRedis, RedisServer } from '../records/testing/redis-server.ts';
+import { redisMissing, RedisServer } from '../records/testing/redis-server.ts';
+import { needs } from './needs.ts';
 
-const missing = !hasRedis && !process.env['CI'];
-
-test.skipIf(missing)(
+test(
   'a Redis that is gone fails calls soon and clearly, and calls succeed by themselves when it is back',
   { timeout: 60_000 },
-  async () => {
+  async (context) => {
+    needs(context, redisMissing);
     const server = await RedisServer.start();
     const store = await openRedisRecords({ url: server.url, reconnectWait: 300 }, systemClock);
     await store.commit('p', { put: [{ key: 'a', value: 1 }] });
@@ -55,10 +55,11 @@ test.skipIf(missing)(
   },
 );
 
-test.skipIf(missing)(
+test(
   'a commit on its way when Redis dies has an unknown outcome, and is never sent twice',
   { timeout: 60_000 },
-  async () => {
+  async (context) => {
+    needs(context, redisMissing);
     const server = await RedisServer.start();
     const store = await openRedisRecords({ url: server.url }, systemClock);
     await store.commit('p', { put: [{ key: 'a', value: 1 }] });
@@ -77,36 +78,34 @@ test.skipIf(missing)(
   },
 );
 
-test.skipIf(missing)(
-  'data that Redis lost is noticed, and no epoch is handed out twice',
-  { timeout: 60_000 },
-  async () => {
-    const server = await RedisServer.start();
-    const store = await openRedisRecords({ url: server.url }, systemClock);
-    const leases = openLeases(store, systemClock, Math.random);
-    const lease = await leases.acquire('p', 'leader', { ttl: 500, signal: AbortSignal.timeout(5000) });
-    for (let n = 0; n < 20; n++) await store.commit('p', { put: [{ key: `k${n}`, value: n }] });
-    expect(store.lossNoticed()).toBeUndefined();
-    await server.kill();
-    await rm(join(server.folder, 'appendonlydir'), { recursive: true });
-    await server.resume();
-    for (let tries = 0; store.lossNoticed() === undefined && tries < 100; tries++) {
-      await store.version('p').catch(() => undefined);
-      await systemClock.sleep(30);
-    }
-    expect(store.lossNoticed()).toContain('lost data');
-    expect((await store.warnings()).join('\n')).toContain('lost data');
-    // An agent reports what it has seen; the next leader is above it.
-    await leases.observe('p', 'leader', lease.epoch + 6);
-    const next = await leases.acquire('p', 'leader', { ttl: 500, signal: AbortSignal.timeout(5000) });
-    expect(next.epoch).toBeGreaterThan(lease.epoch + 6);
-    await next.release();
-    await store.close();
-    await server.dispose();
-  },
-);
+test('data that Redis lost is noticed, and no epoch is handed out twice', { timeout: 60_000 }, async (context) => {
+  needs(context, redisMissing);
+  const server = await RedisServer.start();
+  const store = await openRedisRecords({ url: server.url }, systemClock);
+  const leases = openLeases(store, systemClock, Math.random);
+  const lease = await leases.acquire('p', 'leader', { ttl: 500, signal: AbortSignal.timeout(5000) });
+  for (let n = 0; n < 20; n++) await store.commit('p', { put: [{ key: `k${n}`, value: n }] });
+  expect(store.lossNoticed()).toBeUndefined();
+  await server.kill();
+  await rm(join(server.folder, 'appendonlydir'), { recursive: true });
+  await server.resume();
+  for (let tries = 0; store.lossNoticed() === undefined && tries < 100; tries++) {
+    await store.version('p').catch(() => undefined);
+    await systemClock.sleep(30);
+  }
+  expect(store.lossNoticed()).toContain('lost data');
+  expect((await store.warnings()).join('\n')).toContain('lost data');
+  // An agent reports what it has seen; the next leader is above it.
+  await leases.observe('p', 'leader', lease.epoch + 6);
+  const next = await leases.acquire('p', 'leader', { ttl: 500, signal: AbortSignal.timeout(5000) });
+  expect(next.epoch).toBeGreaterThan(lease.epoch + 6);
+  await next.release();
+  await store.close();
+  await server.dispose();
+});
 
-test.skipIf(missing)('a Redis that is full refuses commits and still answers reads', { timeout: 60_000 }, async () => {
+test('a Redis that is full refuses commits and still answers reads', { timeout: 60_000 }, async (context) => {
+  needs(context, redisMissing);
   const server = await RedisServer.start([
     '--appendonly',
     'yes',

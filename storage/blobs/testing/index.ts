@@ -1,1 +1,1 @@
-export { findS3Server, implementations, S3Server } from './s3-servers.ts';
+export { findS3Server, implementations, s3Missing, S3Server } from './s3-servers.ts';

@@ -53,6 +53,11 @@ export function findS3Server({ name, module }: Implementation): string | undefin
   return findS3Server({ name, module } as Implementation);
 }
 
+/** What is missing for tests on a real S3 server; undefined when it is there. */
+export function s3Missing(program: string | undefined, implementation: Implementation): string | undefined {
+  return program ? undefined : `${implementation.name} is not on this machine: go install ${implementation.module}`;
+}
+
 /** A real S3 server in a folder of its own, with an empty bucket. */
 export class S3Server {
   readonly connection: S3Connection;
@@ -65,7 +70,9 @@ export class S3Server {
     this.#child = child;
   }
 
-  static async start(program: string, implementation: Implementation): Promise<S3Server> {
+  /** @throws Error when there is no such program, or it does not start */
+  static async start(program: string | undefined, implementation: Implementation): Promise<S3Server> {
+    if (!program) throw new Error(s3Missing(program, implementation));
     const folder = await mkdtemp(join(tmpdir(), `slipway-${implementation.name}-`));
     const data = join(folder, 'data');
     await mkdir(data);
@@ -83,6 +90,8 @@ export class S3Server {
       accessKey: accessKeyId,
       secretKey: secretAccessKey,
       region: 'us-east-1',
+      // Its own retries write to the console.
+      retryOptions: { disableRetry: true },
     });
     for (let tries = 0; ; tries++) {
       try {

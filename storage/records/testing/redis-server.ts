@@ -8,6 +8,11 @@ import { Redis } from 'ioredis';
 /** Whether the real part is on this machine. */
 export const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
 
+/** What is missing for tests on a real Redis; undefined when it is there. */
+export const redisMissing = hasRedis
+  ? undefined
+  : 'redis-server is not on this machine (Debian: apt install redis-server)';
+
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
@@ -31,10 +36,12 @@ export class RedisServer {
     this.url = `redis://127.0.0.1:${port}`;
   }
 
+  /** @throws Error when there is no Redis on this machine */
   static async start(
     settings: readonly string[] = ['--appendonly', 'yes', '--appendfsync', 'always'],
     folder?: string,
   ): Promise<RedisServer> {
+    if (redisMissing !== undefined) throw new Error(redisMissing);
     const server = new RedisServer(
       await freePort(),
       folder ?? (await mkdtemp(join(tmpdir(), 'slipway-redis-'))),
