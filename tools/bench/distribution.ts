@@ -51,7 +51,7 @@ export async function startDistribution(program: string, folder: string, reposit
     config,
     JSON.stringify({
       version: '0.1',
-      log: { level: 'error', accesslog: { disabled: true } },
+      log: { level: 'fatal', accesslog: { disabled: true } },
       storage: {
         filesystem: { rootdirectory: join(folder, 'data') },
         delete: { enabled: true },
