@@ -23,7 +23,7 @@ export interface PatternSyntax {
   readonly variables: boolean;
 }
 
-const variableSyntax = /^([^,'{}$]+?)\s*(?:,\s*'([^']*)'\s*)?$/;
+const variableSyntax = /^([^,'{}$]*[^,'{}$\s])\s*(?:,\s*'([^']*)'\s*)?$/;
 
 /**
  * Splits a policy string into pieces. Under version 2012-10-17 `${*}`, `${?}` and `${$}` are the characters themselves.

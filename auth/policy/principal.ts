@@ -36,7 +36,9 @@ export function readPrincipal(kind: string, text: string): PrincipalEntry | unde
       return match[2] === 'root' ? { type: 'account', account: match[1] as string } : { type: 'arn', arn: text };
     }
     case 'Service':
-      return text === '*' || /^[a-z0-9.-]+\.[a-z0-9.-]+$/.test(text) ? { type: 'service', service: text } : undefined;
+      return text === '*' || (/^[a-z0-9.-]+$/.test(text) && text.slice(1, -1).includes('.'))
+        ? { type: 'service', service: text }
+        : undefined;
     case 'Federated':
       return text === '' || /[*?\s]/.test(text) ? undefined : { type: 'federated', provider: text };
     case 'CanonicalUser':

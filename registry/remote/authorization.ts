@@ -10,7 +10,7 @@ interface Challenge {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-const parameter = /([a-zA-Z_]+)="([^"\\]*)"/g;
+const parameter = /(?<![a-zA-Z_])([a-zA-Z_]+)="([^"\\]*)"/g;
 
 export function parseChallenge(header: string | null): Challenge | undefined {
   const scheme = /^(basic|bearer)\b/i.exec(header ?? '')?.[1]?.toLowerCase();

@@ -11,9 +11,12 @@ export interface ImageReference {
 const grammar =
   /^(?:(?<host>[^/]*[.:][^/]*|localhost|\[[0-9a-f:.]+\](?::\d+)?)\/)?(?<repository>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)(?::(?<tag>\w[\w.-]{0,127}))?(?:@(?<digest>sha256:[0-9a-f]{64}))?$/i;
 
+/** A host, a name of 255, a tag of 128 and a digest fit; the grammar takes its time over longer texts. */
+const longest = 1024;
+
 /** Parses by the rules of the docker reference grammar: the first part is a host when it has a dot or a colon, or is `localhost`. Undefined when it is none. */
 export function parseImageReference(text: string): ImageReference | undefined {
-  const parts = grammar.exec(text)?.groups;
+  const parts = text.length > longest ? undefined : grammar.exec(text)?.groups;
   if (parts?.['repository'] === undefined) return undefined;
   const { host, repository, tag, digest } = parts;
   return {
