@@ -52,7 +52,20 @@ function compiled(body: string, flags: string): RegExp | undefined {
 
 /** Long enough that quadratic time is hundreds of times the linear one. */
 const length = 16_000;
-const units = [...Array.from('aA0 -_./:,=+*%"\\([{<\t\n'), 'a-', 'a.', 'a/', 'a,', 'a=', '0.', 'aA', ' \t', '%4', '\\"', '{}'];
+const units = [
+  ...Array.from('aA0 -_./:,=+*%"\\([{<\t\n'),
+  'a-',
+  'a.',
+  'a/',
+  'a,',
+  'a=',
+  '0.',
+  'aA',
+  ' \t',
+  '%4',
+  '\\"',
+  '{}',
+];
 const texts = units.flatMap((unit) => {
   const text = unit.repeat(length / unit.length);
   return [text, `${text}\0`, `a${text}!`];
