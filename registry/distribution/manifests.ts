@@ -82,7 +82,7 @@ function getManifest(surroundings: Surroundings, method: 'GET' | 'HEAD', name: s
           `The image ${name}, ${text} is archived; restore it with UpdateImageStorageClass before it can be pulled`,
           { reference: text },
         );
-      const refusal = await surroundings.policy?.pull(account, repository, manifest.digest);
+      const refusal = await surroundings.policy?.pull(account, repository, manifest.digest, call.principal.arn);
       if (refusal) throw new DistributionError(403, 'DENIED', refusal.reason);
       const headers: Record<string, string | number> = {
         'Content-Type': manifest.mediaType,

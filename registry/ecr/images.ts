@@ -4,6 +4,7 @@ import type { Digest } from '@slipway/storage/blobs';
 import { digestOf, ImagesError, isDigest, isTag, type ListedImage, parseDigest, parseTag } from '../images/index.ts';
 import { invalidParameter, operation } from './errors.ts';
 import { listOfImages, matchesTagStatus, pageOfImages } from './image-lists.ts';
+import { scanSummaries } from '../scanning/index.ts';
 import { onRepository, type Surroundings, type Target, targetOf } from './surroundings.ts';
 
 type Failure = sdk.ImageFailure & { readonly failureCode: sdk.ImageFailureCode };
@@ -31,7 +32,7 @@ export function imageOperations(surroundings: Surroundings) {
       access: onRepository(surroundings, 'BatchGetImage'),
       handle: async (input: sdk.BatchGetImageCommandInput, call) => {
         const { account, name } = targetOf(input, call);
-        await images.repositories.get(account, name);
+        const repository = await images.repositories.get(account, name);
         const failures: Failure[] = [];
         const found: sdk.Image[] = [];
         for (const imageId of batchOf(input.imageIds)) {
@@ -42,6 +43,11 @@ export function imageOperations(surroundings: Surroundings) {
           }
           if (image.archived) {
             failures.push(failure(imageId, 'ImageInaccessible', 'The image is archived; restore it to pull it'));
+            continue;
+          }
+          const refusal = await surroundings.policy?.pull(account, repository, image.digest, call.principal.arn);
+          if (refusal) {
+            failures.push(failure(imageId, 'ImageInaccessible', refusal.reason));
             continue;
           }
           const content = await images.manifests.content(account, name, image.digest);
@@ -217,7 +223,18 @@ async function describeImages(
     const listed = await images.manifests.listOne(account, name, image.digest);
     if (listed && matchesTagStatus(listed, input.filter?.tagStatus)) details.set(image.digest, view(listed));
   }
-  return { imageDetails: [...details.values()] };
+  return { imageDetails: await withScans(surroundings, target, [...details.values()]) };
+}
+
+/** With the state of each image's newest scan, read for all of them at once. */
+async function withScans(
+  { images }: Surroundings,
+  { account, name }: Target,
+  details: readonly sdk.ImageDetail[],
+): Promise<sdk.ImageDetail[]> {
+  const digests = details.map(({ imageDigest = '' }) => imageDigest);
+  const scans = await scanSummaries(images.context.records, account, name, digests);
+  return details.map((detail) => ({ ...detail, ...scans.get(detail.imageDigest ?? '') }));
 }
 
 /** The one image an operation is about. @throws AwsError `ImageNotFoundException`, `InvalidParameterException` */
@@ -249,7 +266,8 @@ async function describePage(
   view: (image: ListedImage) => sdk.ImageDetail,
 ) {
   const { found, nextToken } = await pageOfImages(surroundings, target, input, `images of ${target.name}`);
-  return { imageDetails: found.map(view), ...(nextToken === undefined ? {} : { nextToken }) };
+  const imageDetails = await withScans(surroundings, target, found.map(view));
+  return { imageDetails, ...(nextToken === undefined ? {} : { nextToken }) };
 }
 
 const detailOf = ({ account, name }: Target, image: ListedImage): sdk.ImageDetail => ({

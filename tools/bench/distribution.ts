@@ -51,7 +51,7 @@ export async function startDistribution(program: string, folder: string, reposit
     config,
     JSON.stringify({
       version: '0.1',
-      log: { level: 'fatal', accesslog: { disabled: true } },
+      log: { level: 'error', accesslog: { disabled: true } },
       storage: {
         filesystem: { rootdirectory: join(folder, 'data') },
         delete: { enabled: true },
@@ -70,7 +70,7 @@ export async function startDistribution(program: string, folder: string, reposit
     }),
   );
   const child: ChildProcess = spawn(program, ['serve', config], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: 'ignore',
     env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
   });
   const token = await new SignJWT({ access: [{ type: 'repository', name: repository, actions: ['pull', 'push'] }] })

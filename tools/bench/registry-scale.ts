@@ -75,12 +75,12 @@ export async function measureTags(comparison: Comparison, data: string, quick: b
     const names = [many, few];
     const seconds = quick ? 1 : 3;
     await comparison.compare(
-      `tag list page of 10 in a repository with ${tags}; peer: ours with 10 tags`,
+      `tag list page of 5 in a repository with ${tags}; peer: ours with 10 tags`,
       'requests/s',
       'at least 0.83x (within 1.2x)',
       names,
       async (name) => {
-        const { perSecond, p99 } = await plainRate(target, 'GET', `/v2/${name}/tags/list?n=10`, 16, seconds);
+        const { perSecond, p99 } = await plainRate(target, 'GET', `/v2/${name}/tags/list?n=5`, 16, seconds);
         return { value: perSecond, p99 };
       },
     );

@@ -1,12 +1,21 @@
 import { DescribeImageScanFindingsCommand, ECRClient, StartImageScanCommand } from '@aws-sdk/client-ecr';
 import { createOutbound } from '@slipway/auth/outbound';
 import { updateAdvisories, UpdateFailed } from '@slipway/registry/advisories';
+import {
+  parseScanRule,
+  policyTags,
+  readPolicy,
+  type ScanPolicy,
+  type ScanRule,
+  writePolicy,
+} from '@slipway/registry/scanning';
 import { readConfig } from '../server/config.ts';
 import { advisoriesFile } from '../server/scanning.ts';
 import { clientSettings } from './aws-client.ts';
 import { CliError } from './errors.ts';
 import { parseOutput, print, printJson, table } from './output.ts';
 import { Progress } from './progress.ts';
+import { openStores } from './stores.ts';
 
 /** `slipway scan update`: fills the embedded scanner's advisories from OSV folders, files or URLs; run it where the server runs. */
 export async function updateScanner(
@@ -100,4 +109,57 @@ export async function scanFindings(image: string, options: { readonly output: st
       ]),
     ),
   );
+}
+
+export interface PolicyOptions {
+  readonly data: string;
+  readonly blockPulls?: string;
+  readonly blockRollouts?: string;
+  readonly output: string;
+}
+
+/** `slipway scan policy`: shows or sets the registry-wide rules; repositories' tags of the same meaning go before them. */
+export async function scanPolicy(options: PolicyOptions): Promise<void> {
+  const output = parseOutput(options.output);
+  const pulls = ruleOf('--block-pulls', options.blockPulls);
+  const rollouts = ruleOf('--block-rollouts', options.blockRollouts);
+  await using stores = await openStores(options.data);
+  const { records } = stores.storage;
+  const { account } = stores.config;
+  const before = await readPolicy(records, account);
+  const policy: ScanPolicy = {
+    ...changed('blockPulls', before.blockPulls, pulls),
+    ...changed('blockRollouts', before.blockRollouts, rollouts),
+  };
+  if (pulls !== undefined || rollouts !== undefined) await writePolicy(records, account, policy);
+  if (output === 'json') printJson(policy);
+  else {
+    print(`pulls      ${told(policy.blockPulls)}`);
+    print(`roll-outs  ${told(policy.blockRollouts)}`);
+    print(
+      `A repository's own tags ${policyTags.pulls} and ${policyTags.rollouts} go before these. Servers follow within seconds.`,
+    );
+  }
+}
+
+function ruleOf(option: string, text: string | undefined): ScanRule | 'none' | undefined {
+  if (text === undefined) return undefined;
+  const rule = parseScanRule(text);
+  if (rule === undefined)
+    throw new CliError(`${option} takes a severity such as HIGH or CRITICAL+unscanned, or none, not '${text}'`, 2);
+  return rule;
+}
+
+function changed(
+  name: keyof ScanPolicy,
+  before: ScanRule | undefined,
+  wanted: ScanRule | 'none' | undefined,
+): ScanPolicy {
+  const rule = wanted === undefined ? before : wanted === 'none' ? undefined : wanted;
+  return rule === undefined ? {} : { [name]: rule };
+}
+
+function told(rule: ScanRule | undefined): string {
+  if (rule === undefined) return 'never refused';
+  return `refused with a finding of ${rule.severity} or worse${rule.unscanned ? ', and when nobody has scanned the image' : ''}`;
 }

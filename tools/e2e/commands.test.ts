@@ -107,6 +107,18 @@ test('advisories are imported from a folder, and an image is scanned', async () 
   expect(['COMPLETE', 'ACTIVE', 'UNSUPPORTED_IMAGE', 'FAILED']).toContain(done);
 });
 
+test('a rule for the whole registry is set, kept, refused when it makes no sense, and taken back', async () => {
+  expect(await json('scan', 'policy', '--block-pulls', 'critical+unscanned')).toEqual({
+    blockPulls: { severity: 'CRITICAL', unscanned: true },
+  });
+  expect(await json('scan', 'policy', '--block-rollouts', 'HIGH')).toMatchObject({
+    blockPulls: { severity: 'CRITICAL' },
+    blockRollouts: { severity: 'HIGH' },
+  });
+  expect((await command('scan', 'policy', '--block-pulls', 'bad')).stderr).toMatch(/takes a severity such as HIGH/);
+  expect(await json('scan', 'policy', '--block-pulls', 'none', '--block-rollouts', 'none')).toEqual({});
+});
+
 test('gc counts without removing, and placement explain says what is missing', async () => {
   expect(await json('gc', '--dry-run')).toMatchObject({ '000000000000': { removed: 0 } });
   const placement = await command('placement', 'explain', '--service', 'web');

@@ -44,9 +44,15 @@ interface Task {
 for (const choice of engineChoices) {
   const missing = noDocker ?? choice.missing();
   if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
-  const title = `docker push rolls out a service, on ${choice.name}${missing === undefined ? '' : ` (${missing})`}`;
+  const note = missing === undefined ? '' : ` (${missing})`;
   // On a busy machine every step takes its time; the waits inside name what they wait for.
-  describe.skipIf(missing !== undefined)(title, { timeout: 240_000 }, () => rollsOut(choice));
+  describe.skipIf(missing !== undefined)(
+    `docker push rolls out a service, on ${choice.name}${note}`,
+    { timeout: 240_000 },
+    () => {
+      rollsOut(choice);
+    },
+  );
 }
 
 function rollsOut(choice: EngineChoice): void {
@@ -196,16 +202,22 @@ function rollsOut(choice: EngineChoice): void {
   test('a service starts its tasks on dynamic host ports', async () => {
     await aws.json(['ecs', 'register-task-definition', '--cli-input-json', JSON.stringify(taskDefinition(image))]);
     await aws.json([
-      ...['ecs', 'create-service', '--service-name', 'web', '--task-definition', 'web', '--desired-count', '2'],
-      ...[
-        '--deployment-configuration',
-        JSON.stringify({
-          maximumPercent: 200,
-          minimumHealthyPercent: 100,
-          deploymentCircuitBreaker: { enable: true, rollback: true },
-        }),
-      ],
-      ...['--tags', 'key=slipway:follow,value=true'],
+      'ecs',
+      'create-service',
+      '--service-name',
+      'web',
+      '--task-definition',
+      'web',
+      '--desired-count',
+      '2',
+      '--deployment-configuration',
+      JSON.stringify({
+        maximumPercent: 200,
+        minimumHealthyPercent: 100,
+        deploymentCircuitBreaker: { enable: true, rollback: true },
+      }),
+      '--tags',
+      'key=slipway:follow,value=true',
     ]);
     await stable();
     const tasks = await runningTasks();
@@ -279,6 +291,7 @@ function rollsOut(choice: EngineChoice): void {
       return tasks.length === 2 && tasks.every((task) => task.taskArn !== victim?.taskArn);
     });
     await stable();
+    expect((await describeService()).runningCount).toBe(2);
   });
 
   test('kill -9 of the server loses nothing, leaves containers running, and takes them over without duplicates', async () => {
@@ -320,6 +333,7 @@ function rollsOut(choice: EngineChoice): void {
       return pages.length === 2 && pages.every((text) => text === 'three');
     });
     await stable();
+    expect(await served()).toEqual(['three', 'three']);
   });
 
   test('slipway follow --off stops following, and explain says what the service does', async () => {

@@ -28,7 +28,7 @@ import { openStorage, type Storage } from '@slipway/storage/engine';
 import type { Logger } from 'pino';
 import { isLoopback, type ServerConfig } from './config.ts';
 import { imageLookup } from './image-lookup.ts';
-import { openScanner } from './scanning.ts';
+import { isScanner, openScanner } from './scanning.ts';
 import { type Job, startJobs } from './jobs.ts';
 import { identityKey, openKeyFile, subkey } from './key-file.ts';
 import { registryJobs } from './registry-jobs.ts';
@@ -73,13 +73,13 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
   const masterKey = openKeyFile(config.keyFile);
   const outbound = opened.adopt(createOutbound({ allow: config.outboundAllow }), (it) => it.close());
   const identity = opened.adopt(
-    await openIdentity({
+    openIdentity({
       records,
       clock,
       random,
       encryptionKey: identityKey(masterKey),
       region: config.region,
-      fetch: outbound.fetch,
+      fetch: (url, init) => outbound.fetch(url, init),
     }),
     (it) => it.close(),
   );
@@ -99,7 +99,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
   const upstreams = createUpstreams({
     images,
     templates: createTemplates(images),
-    fetch: outbound.stream,
+    fetch: (url, init) => outbound.stream(url, init),
     hosts: remotes.upstreamHosts,
     secrets: remotes.upstreamSecrets,
     log,
@@ -110,7 +110,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     events: storage.events,
     region: config.region,
     targets: remotes.replicationTargets,
-    fetch: outbound.stream,
+    fetch: (url, init) => outbound.stream(url, init),
     log,
   });
 
@@ -125,6 +125,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     leases: storage.leases,
     scanner: scans.scanner,
     log,
+    exempt: isScanner(config.account),
   });
   const lookup = imageLookup(images, () => scanning.policy);
   // A plug-in is named as `import` names it from the folder the server is started in.

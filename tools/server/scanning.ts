@@ -46,11 +46,20 @@ export function openScanner(parts: ScannerParts): { readonly scanner: Scanner; c
   }
 }
 
+const role = 'slipwayContainerInstanceRole';
+const sessionName = 'scanner';
+
+/** Whether a caller is the scanner itself, which must be able to pull what nobody has judged yet. */
+export const isScanner =
+  (account: string) =>
+  (caller: string): boolean =>
+    caller === `arn:aws:sts::${account}:assumed-role/${role}/${sessionName}`;
+
 /** A header with which an adapter may pull for a while: a session of the role that container instances pull with. */
 async function pullAuthorization({ config, identity, tokens }: ScannerParts): Promise<string> {
   const { principal } = await identity.issueSession({
-    roleArn: `arn:aws:iam::${config.account}:role/slipwayContainerInstanceRole`,
-    sessionName: 'scanner',
+    roleArn: `arn:aws:iam::${config.account}:role/${role}`,
+    sessionName,
     service: 'ec2.amazonaws.com',
     durationSeconds: 3600,
   });
