@@ -239,7 +239,7 @@ function rollsOut(choice: EngineChoice): void {
     });
     const { taskDefinition: pinned } = await aws.json<{
       taskDefinition: { revision: number; containerDefinitions: { image: string }[] };
-    }>([...['ecs', 'describe-task-definition', '--task-definition', (await describeService()).taskDefinition]]);
+    }>(['ecs', 'describe-task-definition', '--task-definition', (await describeService()).taskDefinition]);
     expect(pinned.revision).toBe(2);
     expect(pinned.containerDefinitions[0]?.image).toContain(`@${digest}`);
     expect((await runningTasks()).map((task) => task.containers[0]?.imageDigest)).toEqual([digest, digest]);
@@ -311,7 +311,7 @@ function rollsOut(choice: EngineChoice): void {
       expect(containerInstanceArns).toHaveLength(1);
       const { containerInstances } = await aws.json<{
         containerInstances: { agentConnected: boolean; runningTasksCount: number }[];
-      }>([...['ecs', 'describe-container-instances', '--container-instances', ...containerInstanceArns]]);
+      }>(['ecs', 'describe-container-instances', '--container-instances', ...containerInstanceArns]);
       return containerInstances[0]?.agentConnected && containerInstances[0].runningTasksCount === 2;
     });
     // Long enough for a second set of tasks to have been started, if anything were to.
