@@ -6,6 +6,8 @@ import { readServerState } from '../server/state-files.ts';
 import { until } from './command.ts';
 
 const main = join(import.meta.dirname, '..', 'cli', 'main.ts');
+/** Where the launcher keeps compiled modules, so that a measured start is a user's start. */
+const compileCache = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'slipway-node');
 
 /** A port that was free a moment ago. */
 export function freePort(): Promise<number> {
@@ -64,8 +66,8 @@ export class ServerProcess {
 
   /** Starts the process and waits until it serves. */
   async start(timeout = 30_000): Promise<void> {
-    const child = spawn(process.execPath, [main, 'serve'], {
-      env: { ...process.env, ...this.environment },
+    const child = spawn(process.execPath, ['--max-semi-space-size=4', main, 'serve'], {
+      env: { NODE_COMPILE_CACHE: compileCache, ...process.env, ...this.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
