@@ -11,6 +11,26 @@ export function diskError(error: unknown, doing: string): BlobStoreError {
   return new BlobStoreError(full ? 'full' : 'unavailable', `${doing} failed: ${message}`, { cause: error });
 }
 
+/**
+ * A file's bytes did not reach the disk. The system reports that once and may forget the bytes: the next sync of the same file can
+ * succeed with them lost. So the file must not be used again, whatever a second sync says.
+ */
+export class SyncFailed extends BlobStoreError {
+  constructor(cause: unknown) {
+    const { message } = cause as Error;
+    super('unavailable', `the disk did not keep the bytes (${message}); send them again from the start`, { cause });
+  }
+}
+
+/** @throws SyncFailed */
+export async function syncFile(file: FileHandle, what: 'all' | 'data' = 'all'): Promise<void> {
+  try {
+    await (what === 'all' ? file.sync() : file.datasync());
+  } catch (error) {
+    throw new SyncFailed(error);
+  }
+}
+
 /** Makes the names in a folder durable: the sync of a file does not cover its directory entry (fsync(2)). */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);

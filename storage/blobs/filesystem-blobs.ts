@@ -11,7 +11,7 @@ import {
   statfs,
   unlink,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { Clock } from '../clock/index.ts';
 import {
@@ -30,7 +30,7 @@ import {
 } from './blob-store.ts';
 import { BufferBudget } from './buffer-budget.ts';
 import { checkId, splitDigest } from './digest.ts';
-import { diskError, makeFolder, syncFolder, writeAll } from './disk.ts';
+import { diskError, makeFolder, SyncFailed, syncFile, syncFolder, writeAll } from './disk.ts';
 import { fillFile } from './fill-file.ts';
 import { checkRange } from './range.ts';
 import { RunningHashes } from './running-hash.ts';
@@ -73,6 +73,8 @@ class FilesystemBlobs implements BlobStore, SideNotes {
   readonly #budget: BufferBudget;
   readonly #hashes = new RunningHashes();
   readonly #turns = new Turns();
+  /** Segments after a failed sync that could not even be removed. */
+  readonly #distrusted = new Set<string>();
   /** Folders whose names this process knows to be durable. */
   readonly #folders = new Map<string, Promise<void>>();
   /**
@@ -136,6 +138,7 @@ class FilesystemBlobs implements BlobStore, SideNotes {
         };
       } catch (error) {
         if (error instanceof StagedLost) throw error;
+        if (error instanceof SyncFailed) await this.#distrust(staged);
         throw diskError(error, 'writing an upload');
       } finally {
         await file?.close();
@@ -157,15 +160,21 @@ class FilesystemBlobs implements BlobStore, SideNotes {
         else source = await this.#join(staged, segments, algorithm, hex);
         await this.#folder('blobs', algorithm, hex.slice(0, 2));
         await rename(source, target);
-        await syncFolder(join(this.#root, 'blobs', algorithm, hex.slice(0, 2)));
+        await syncFolder(dirname(target));
         this.#hashes.forget(staged.id);
         for (const segment of movable ? [] : segments) await this.#drop(this.#staging(segment.file));
         return sealed;
       } catch (error) {
         if (error instanceof DigestMismatch) throw error;
-        // Sealed by an earlier call whose answer was lost.
-        if (error instanceof StagedLost && (await this.stat(sealed))?.size === staged.size) return sealed;
-        if (error instanceof StagedLost) throw error;
+        if (error instanceof StagedLost) {
+          if ((await this.stat(sealed))?.size !== staged.size) throw error;
+          // Renamed into place by an earlier call that was not answered; its name may not be on the disk yet.
+          await syncFolder(dirname(target)).catch((cause: unknown) => {
+            throw diskError(cause, 'sealing a blob');
+          });
+          return sealed;
+        }
+        if (error instanceof SyncFailed) await this.#distrust(staged);
         throw diskError(error, 'sealing a blob');
       }
     });
@@ -246,7 +255,7 @@ class FilesystemBlobs implements BlobStore, SideNotes {
       const file = await this.#create(written);
       try {
         await file.writeFile(text);
-        await file.sync();
+        await syncFile(file);
       } finally {
         await file.close();
       }
@@ -270,7 +279,7 @@ class FilesystemBlobs implements BlobStore, SideNotes {
         (await hashFile(file, segment.size, createHash(algorithm)));
       compare(algorithm, hex, hash.digest('hex'));
       await file.truncate(segment.size);
-      await file.sync();
+      await syncFile(file);
     } finally {
       await file.close();
     }
@@ -301,7 +310,7 @@ class FilesystemBlobs implements BlobStore, SideNotes {
         }
       }
       compare(algorithm, hex, hash.digest('hex'));
-      await file.sync();
+      await syncFile(file);
       return path;
     } catch (error) {
       await this.#drop(path);
@@ -312,6 +321,7 @@ class FilesystemBlobs implements BlobStore, SideNotes {
   }
 
   async #openSegment(segment: Segment): Promise<FileHandle> {
+    if (this.#distrusted.has(segment.file)) throw new StagedLost(`the disk did not keep the upload's bytes`);
     let file: FileHandle;
     try {
       file = await open(this.#staging(segment.file), constants.O_RDWR | constants.O_NOFOLLOW);
@@ -323,6 +333,15 @@ class FilesystemBlobs implements BlobStore, SideNotes {
     if (size >= segment.size) return file;
     await file.close();
     throw new StagedLost(`the upload has ${size} bytes where ${segment.size} were recorded`);
+  }
+
+  /** After a failed sync nobody may go on with what is staged: the next call for it says that the bytes are gone. */
+  async #distrust(staged: Staged): Promise<void> {
+    this.#hashes.forget(staged.id);
+    for (const { file } of segmentsOf(staged)) {
+      // A disk in that state may refuse this too.
+      await this.#drop(this.#staging(file)).catch(() => this.#distrusted.add(file));
+    }
   }
 
   #create(path: string): Promise<FileHandle> {

@@ -1,7 +1,7 @@
 import type { Hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { BufferBudget } from './buffer-budget.ts';
-import { writeAll } from './disk.ts';
+import { syncFile, writeAll } from './disk.ts';
 import { type Received, receive } from './receive.ts';
 
 export interface FillOptions {
@@ -22,7 +22,7 @@ const spaceCheckEvery = 64 * 1024 * 1024;
  */
 const syncEvery = 8 * 1024 * 1024;
 
-/** Writes a body into a file, hashing it in the same pass. @throws what the file system throws, also what an early sync met */
+/** Writes a body into a file, hashing it in the same pass. @throws what the file system throws, SyncFailed when an early sync failed */
 export async function fillFile(
   file: FileHandle,
   body: AsyncIterable<Uint8Array>,
@@ -78,7 +78,7 @@ class EarlySync {
 
   async #sync(): Promise<void> {
     try {
-      await this.#file.datasync();
+      await syncFile(this.#file, 'data');
     } catch (error) {
       this.#failed = { error: error as Error };
     } finally {

@@ -33,17 +33,23 @@ export class LoopDisk {
     this.mounted = join(folder, name);
   }
 
-  /** @param features further options of mkfs.ext4 */
-  async make(megabytes: number, ...features: readonly string[]): Promise<void> {
-    run('truncate', '-s', `${megabytes}M`, this.image);
-    run('mkfs.ext4', '-q', '-F', '-E', 'lazy_itable_init=0,lazy_journal_init=0', ...features, this.image);
+  async make(megabytes: number): Promise<void> {
+    this.#format(megabytes);
     await this.mount();
   }
 
-  async mount(...options: readonly string[]): Promise<void> {
+  /** Where the structures of the file system have their room for ever, and files only while the file system below has some. */
+  async makeThin(megabytes: number): Promise<void> {
+    this.#format(megabytes);
+    run('fallocate', '-l', `${megabytes}M`, this.image);
+    await this.mount();
+    run('fstrim', this.mounted);
+  }
+
+  async mount(): Promise<void> {
     await mkdir(this.mounted, { recursive: true });
-    // Long intervals: nothing reaches the disk but what is synced.
-    run('mount', '-o', ['loop', 'commit=600', ...options].join(','), this.image, this.mounted);
+    // Long intervals: nothing reaches the disk but what is synced. A file system that finds itself damaged turns read-only.
+    run('mount', '-o', 'loop,commit=600,errors=remount-ro', this.image, this.mounted);
   }
 
   unmount(): void {
@@ -61,5 +67,10 @@ export class LoopDisk {
   async dispose(): Promise<void> {
     this.unmount();
     await rm(this.image);
+  }
+
+  #format(megabytes: number): void {
+    run('truncate', '-s', `${megabytes}M`, this.image);
+    run('mkfs.ext4', '-q', '-F', '-b', '4096', '-E', 'lazy_itable_init=0,lazy_journal_init=0', this.image);
   }
 }

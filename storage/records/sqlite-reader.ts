@@ -17,6 +17,9 @@ export class SqliteReader {
 
   constructor(file: string) {
     this.#db = new DatabaseSync(file, { readOnly: true, timeout: 1000 });
+    // The first read takes a lock that is kept: a writer that closes is not the last then and leaves the log alone, which matters
+    // after a failed sync.
+    this.version('');
   }
 
   close(): void {

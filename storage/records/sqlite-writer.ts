@@ -38,6 +38,8 @@ interface Connection {
 const sqliteBusy = 5;
 const sqliteFull = 13;
 const sqliteTooBig = 18;
+/** Extended codes: an fsync of a file, or of its folder, failed. */
+const syncFailures: readonly unknown[] = [1034, 1290];
 
 function connect(options: WriterOptions): Connection {
   const db = new DatabaseSync(options.file, { timeout: options.busyTimeout });
@@ -53,6 +55,12 @@ function connect(options: WriterOptions): Connection {
 class Writer {
   readonly #options: WriterOptions;
   #connection: Connection | undefined;
+  /**
+   * Why nothing is written any more. After a failed fsync the system counts pages as written that are not on the disk; ext4 may even
+   * lose what is written over them and synced (measured with its default `dioread_nolock`). A further commit or a checkpoint would be
+   * acknowledged on top of that, so there is none before the pages in memory are gone.
+   */
+  #fenced: string | undefined;
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -62,6 +70,10 @@ class Writer {
   /** Commits the group, each batch atomic on its own: one that fails its conditions does not touch the others. */
   write(batches: readonly EncodedBatch[]): readonly Outcome[] {
     let committing = false;
+    if (this.#fenced !== undefined) {
+      const refused: Outcome = { kind: 'unavailable', message: this.#fenced, outcome: 'not-committed' };
+      return batches.map(() => refused);
+    }
     try {
       this.#connection ??= connect(this.#options);
       const { db } = this.#connection;
@@ -74,8 +86,12 @@ class Writer {
       const code = primaryCode(error);
       // A commit record that could not be written whole never counts; after any other failure of COMMIT it might be found again.
       const outcome = committing && code !== sqliteBusy && code !== sqliteFull ? 'unknown' : 'not-committed';
-      this.#abandon(code);
-      const failed: Outcome = { kind: 'unavailable', message: describe(error), outcome };
+      if (syncFailures.includes((error as { errcode?: unknown }).errcode)) {
+        this.#fenced = `the disk failed to sync ${this.#options.file} (${describe(error)}): stop the server, check the disk, mount its file system again, then start`;
+      } else {
+        this.#abandon(code);
+      }
+      const failed: Outcome = { kind: 'unavailable', message: this.#fenced ?? describe(error), outcome };
       return batches.map(() => failed);
     }
   }
@@ -100,10 +116,7 @@ class Writer {
     }
   }
 
-  /**
-   * Rolls back. After an error of the disk the connection is not trusted any more: a sync that failed once may succeed the next
-   * time with the data lost, so the file is opened anew and recovered from what is really there.
-   */
+  /** Rolls back. After an error of the disk the file is opened anew and recovered from what is really there. */
   #abandon(code: number | undefined): void {
     const connection = this.#connection;
     if (connection === undefined) return;
