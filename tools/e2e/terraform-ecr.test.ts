@@ -143,6 +143,16 @@ resource "aws_ecr_pull_through_cache_rule" "public" {
   ecr_repository_prefix = "terraform-public"
   upstream_registry_url = "public.ecr.aws"
 }
+resource "aws_ecr_registry_scanning_configuration" "registry" {
+  scan_type = "BASIC"
+  rule {
+    scan_frequency = "SCAN_ON_PUSH"
+    repository_filter {
+      filter      = "terraform/*"
+      filter_type = "WILDCARD"
+    }
+  }
+}
 resource "aws_ecr_account_setting" "scope" {
   name  = "REGISTRY_POLICY_SCOPE"
   value = "V2"
@@ -160,7 +170,7 @@ test.skipIf(missing !== undefined)(
     const options = { cwd, env, timeout: 400_000 };
     await check('terraform', ['init', '-input=false', '-no-color'], options);
     const applied = await check('terraform', ['apply', '-auto-approve', '-input=false', '-no-color'], options);
-    expect(applied).toContain('Apply complete! Resources: 9 added, 0 changed, 0 destroyed.');
+    expect(applied).toContain('Apply complete! Resources: 10 added, 0 changed, 0 destroyed.');
     // Exit code 2 would mean that something read back differs from what was asked for.
     const planned = await run('terraform', ['plan', '-detailed-exitcode', '-input=false', '-no-color'], options);
     expect(planned.stdout + planned.stderr).toContain('No changes.');
@@ -175,7 +185,7 @@ test.skipIf(missing !== undefined)(
     const changed = await check('terraform', ['apply', '-auto-approve', '-input=false', '-no-color'], options);
     expect(changed).toContain('Apply complete! Resources: 0 added, 2 changed, 0 destroyed.');
     const destroyed = await check('terraform', ['destroy', '-auto-approve', '-input=false', '-no-color'], options);
-    expect(destroyed).toContain('Destroy complete! Resources: 9 destroyed.');
+    expect(destroyed).toContain('Destroy complete! Resources: 10 destroyed.');
     const ecr = new ECRClient({
       endpoint: server.endpoint,
       region: 'us-east-1',
