@@ -313,9 +313,9 @@ try {
 const section: Section = {
   name: 'storage',
   title: 'Storage engines',
-  command: 'node tools/bench/storage.ts',
+  command: `npm run bench:storage -- --rounds ${rounds} --uploads ${options.uploads} --upload-size ${options['upload-size']}`,
   notes: [
-    'Peers are bare loops on the same disk in the same run that do the same writes without the checks: on SQLite (WAL, FULL) one transaction with the record, an index of versions and the version itself, one after the other as one connection must; on Redis (appendonly, appendfsync always) MULTI with the record, the two orders and the version; hash, write and fsync for files; createReadStream for egress. In turns, median of the rounds, ratios of each round.',
+    'Peers are bare loops on the same disk in the same run that do the same writes without the checks: on SQLite (WAL, FULL) one transaction with the record, an index of versions and the version itself, one after the other as one connection must; on Redis (appendonly, appendfsync always) MULTI with the record, the order of the keys, the version and the entry in the change feed (no row has conditions, on either side); hash, write and fsync for files; createReadStream for egress. In turns, median of the rounds, ratios of each round.',
     'Event-loop delay: the peer is an idle thread of the same process, which shows what the machine itself adds.',
   ],
   rows,
