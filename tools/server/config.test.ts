@@ -40,6 +40,19 @@ test('an empty variable counts as not set', () => {
   });
 });
 
+test('rates are requests per second, with a burst if one is given, and no limit unless they are set', () => {
+  expect(readConfig({}).rates).toEqual({ perPrincipal: undefined, global: undefined });
+  expect(readConfig({ SLIPWAY_RATE_PER_PRINCIPAL: '0.5', SLIPWAY_RATE_GLOBAL: '100/250' }).rates).toEqual({
+    perPrincipal: { perSecond: 0.5, burst: 1 },
+    global: { perSecond: 100, burst: 250 },
+  });
+  expect(readConfig({ SLIPWAY_RATE_GLOBAL: '30' }).rates.global).toEqual({ perSecond: 30, burst: 30 });
+});
+
+test.each(['0', '0/5', '5/0', '-1', 'many', '1/', '/1', '1/2/3', '1e3', '5/0.5'])('%s is no rate', (text) => {
+  expect(() => readConfig({ SLIPWAY_RATE_GLOBAL: text })).toThrow(/SLIPWAY_RATE_GLOBAL: must be/);
+});
+
 test.each([
   ['127.0.0.1', true],
   ['127.9.9.9', true],

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Rate } from '@slipway/auth/gateway';
 import { z } from 'zod';
 
 /** Everything `slipway serve` can be told, from `SLIPWAY_*` variables; see the table in README.md. */
@@ -52,6 +53,8 @@ export interface ServerConfig {
   readonly outboundAllow: readonly string[];
   /** File with the other registries this installation may reach, secrets included. */
   readonly remotesFile: string | undefined;
+  /** Requests a process answers for one principal (one address, without credentials) and altogether. Default: no limit. */
+  readonly rates: { readonly perPrincipal: Rate | undefined; readonly global: Rate | undefined };
   /** Listening beyond loopback without TLS must be asked for. */
   readonly allowPlainHttp: boolean;
 }
@@ -73,6 +76,20 @@ const list = z
       .map((name) => name.trim())
       .filter((name) => name !== ''),
   );
+
+/** `100` requests a second with as many at once, or `100/200` with 200 at once. */
+const rate = z
+  .string()
+  .regex(
+    /^\d{1,9}(\.\d{1,3})?(\/\d{1,9})?$/,
+    'must be requests per second, such as 100, or with a burst, such as 100/200',
+  )
+  .transform((text): Rate => {
+    const [perSecond = 0, burst] = text.split('/').map(Number);
+    return { perSecond, burst: burst ?? Math.max(1, Math.ceil(perSecond)) };
+  })
+  .refine(({ perSecond, burst }) => perSecond > 0 && burst > 0, 'must be above 0; leave it unset for no limit')
+  .optional();
 
 const schema = z.object({
   SLIPWAY_HOST: host.default('127.0.0.1'),
@@ -122,6 +139,8 @@ const schema = z.object({
   SLIPWAY_PLACEMENT_PLUGINS: list,
   SLIPWAY_OUTBOUND_ALLOW: list.pipe(z.array(z.union([z.cidrv4(), z.cidrv6()], 'must be CIDR ranges, comma-separated'))),
   SLIPWAY_REMOTES_FILE: z.string().min(1).optional(),
+  SLIPWAY_RATE_PER_PRINCIPAL: rate,
+  SLIPWAY_RATE_GLOBAL: rate,
   SLIPWAY_ALLOW_PLAIN_HTTP: z.enum(['true', 'false']).default('false'),
 });
 
@@ -202,6 +221,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     placementPlugins: env.SLIPWAY_PLACEMENT_PLUGINS,
     outboundAllow: env.SLIPWAY_OUTBOUND_ALLOW,
     remotesFile: env.SLIPWAY_REMOTES_FILE === undefined ? undefined : resolve(env.SLIPWAY_REMOTES_FILE),
+    rates: { perPrincipal: env.SLIPWAY_RATE_PER_PRINCIPAL, global: env.SLIPWAY_RATE_GLOBAL },
     allowPlainHttp: env.SLIPWAY_ALLOW_PLAIN_HTTP === 'true',
   };
 }

@@ -229,6 +229,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     region: config.region,
     account: config.account,
     hosts: config.endpoints,
+    limits: config.rates,
   });
   opened.defer(() => gateway.close());
   listening.current = await gateway.listen({
