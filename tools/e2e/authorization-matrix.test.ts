@@ -3,6 +3,7 @@ import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ecr from '@aws-sdk/client-ecr';
+import * as ecrPublic from '@aws-sdk/client-ecr-public';
 import * as ecs from '@aws-sdk/client-ecs';
 import * as iam from '@aws-sdk/client-iam';
 import * as sts from '@aws-sdk/client-sts';
@@ -75,15 +76,23 @@ const values: SampleValues = {
   VersionId: 'v1',
   AccessKeyId: 'AKIA0000000000SAMPLE',
   Status: 'Inactive',
+  registryId: account,
+  principalArn: `arn:aws:iam::${account}:role/short`,
   RoleArn: `arn:aws:iam::${account}:role/short`,
   DeletionTaskId: 'task/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS/00000000-0000-0000-0000-000000000000',
 };
 /** ECR's and ECS's members of the same name want ARNs of their own. */
 const valuesOf: Readonly<Record<string, SampleValues>> = {
   ecr: { ...values, resourceArn: arn('ecr', 'repository/team/web') },
+  'ecr-public': {
+    ...values,
+    resourceArn: `arn:aws:ecr-public::${account}:repository/team/web`,
+    tags: [{ Key: 'team', Value: 'blue' }],
+  },
 };
 const clients = {
   ecr: { module: ecr, client: ecr.ECRClient },
+  'ecr-public': { module: ecrPublic, client: ecrPublic.ECRPUBLICClient },
   ecs: { module: ecs, client: ecs.ECSClient },
   iam: { module: iam, client: iam.IAMClient },
   sts: { module: sts, client: sts.STSClient },
@@ -333,7 +342,17 @@ describe('A10: the authorization matrix of a whole installation', () => {
     const all = routes().map(label);
     expect(all.length).toBeGreaterThan(150);
     expect(new Set(routes().map(({ service }) => service))).toEqual(
-      new Set(['ecr', 'ecs', 'iam', 'sts', 'distribution', 'layers']),
+      new Set([
+        'ecr',
+        'ecr-public',
+        'ecs',
+        'iam',
+        'sts',
+        'distribution',
+        'layers',
+        'webhooks',
+        'webhook-administration',
+      ]),
     );
     expect(all).toContain('distribution:PUT manifest');
     expect(routes().some(({ kind }) => kind === 'upgrade')).toBe(true);
@@ -356,7 +375,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
 
   test('a user who may read changes nothing', async () => {
     const before = await holdings();
-    const reads = /^(?:Get|List|Describe|BatchGet|BatchCheck|Simulate|GET|HEAD)/;
+    const reads = /^(?:Get|List|Describe|BatchGet|BatchCheck|Simulate|Validate|GET|HEAD)/;
     // Tokens for others and half-done uploads look like reading, and are not.
     const not = new Set(['sts:GetFederationToken', 'distribution:GET upload']);
     expect(
@@ -383,7 +402,9 @@ describe('A10: the authorization matrix of a whole installation', () => {
   test('the right one is let in', async () => {
     const seen = await Promise.all(
       routes()
-        .filter(({ operation }) => /^List(?:TagsForResource|Roles)$/.test(operation))
+        .filter(
+          ({ service, operation }) => service !== 'ecr-public' && /^List(?:TagsForResource|Roles)$/.test(operation),
+        )
         .map(async (route) => (await call(route, 'admin')).text),
     );
     expect(seen.map((text) => text.includes(canary))).toEqual([true, true, true]);
