@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import aws4 from 'aws4';
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 /**
  * Arbitrary paths, headers, policy documents, tokens and bodies against a whole installation: every answer is below 500, the server
@@ -18,6 +18,7 @@ const numRuns = { nightly: 3000, release: 15_000 }[process.env['SLIPWAY_TEST_SIZ
 const seed = Number(process.env['SLIPWAY_TEST_SEED'] ?? randomInt(2 ** 31));
 /** Milliseconds. */
 const longestStall = 50;
+vi.setConfig({ testTimeout: 60_000 + numRuns * 100, hookTimeout: 60_000 });
 
 interface Key {
   readonly accessKeyId: string;
