@@ -29,14 +29,16 @@ function findMissing(): string | undefined {
 describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefined ? '' : ` (${missing})`}`, () => {
   const docker = new DockerCli();
   const project = `slipway-compose-${process.pid}`;
-  const images = ['redis:7', 'haproxy:2.8', 'minio/minio', 'slipway:local'];
+  // Always this checkout's own: an image of the usual name may be of another day.
+  const ours = `slipway:test-${process.pid}`;
+  const images = ['redis:7', 'haproxy:2.8', 'minio/minio', ours];
   let port: number;
   let made: string[] = [];
 
   const up = (...args: string[]): Promise<CommandResult> => {
     const [command = '', ...first] = compose ?? [];
     return run(command, [...first, '-p', project, '-f', join(root, 'docker-compose.yml'), ...args], {
-      env: { SLIPWAY_PUBLISHED_PORT: String(port) },
+      env: { SLIPWAY_PUBLISHED_PORT: String(port), SLIPWAY_IMAGE: ours },
       timeout: 180_000,
     });
   };
@@ -67,9 +69,9 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
           programs: [findS3Server(implementations.minio) ?? ''],
           changes: ['ENTRYPOINT ["/usr/local/bin/minio"]', 'ENV PATH=/usr/local/bin:/bin'],
         }),
-      'slipway:local': () =>
+      [ours]: () =>
         makeLocalImage(docker, {
-          reference: 'slipway:local',
+          reference: ours,
           programs: [process.execPath],
           copies: Object.fromEntries(
             [
