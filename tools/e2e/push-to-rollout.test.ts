@@ -259,16 +259,15 @@ function rollsOut(choice: EngineChoice): void {
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     })();
+    // It is awaited at the end; a failure before that must not look like nobody's.
+    load.catch(() => undefined);
     await makeImage(docker, { reference: image, command: ['/bin/sh', '-c', 'exit 3'] });
     await docker.check(['push', image]);
-    await until(
-      'the broken deployment to begin',
-      30_000,
-      async () => (await describeService()).taskDefinition !== before,
-    );
-    await until('the rollback to complete', 90_000, async () => {
+    // The broken deployment may be over before anybody looks: the events tell that there was one.
+    await until('the rollback to complete', 120_000, async () => {
       const service = await describeService();
       return (
+        service.events.some(({ message }) => /deployment failed: tasks failed to start/.test(message)) &&
         service.taskDefinition === before &&
         service.deployments.length === 1 &&
         service.deployments[0]?.rolloutState === 'COMPLETED'
