@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Decision } from './authorizer.ts';
-import type { AccessRequest, Call, Principal } from './service.ts';
+import type { AccessRequest, Call, Principal, ProvenCaller } from './service.ts';
 
 /** Nobody: a caller without credentials. */
 export const anonymous: Principal = { type: 'anonymous', account: '', arn: '*', id: '' };
@@ -23,7 +23,7 @@ export class Exchange {
   operation = '';
   principal: Principal = anonymous;
   /** How the caller proved who it is. */
-  via: 'none' | 'sigv4' | 'presigned' | 'basic' | 'bearer' = 'none';
+  via: 'none' | 'sigv4' | 'presigned' | 'basic' | 'bearer' | ProvenCaller['via'] = 'none';
   readonly judged: Judged[] = [];
   status = 0;
   /** The error's code, and for the audit line only, what callers may not learn about it. */

@@ -27,8 +27,8 @@ export interface GatewayRoute {
   readonly kind: 'aws' | 'web' | 'upgrade' | 'own';
   readonly service: string;
   readonly operation: string;
-  /** `policy`: what the caller's policies say. */
-  readonly access: 'authenticated' | 'anonymous' | 'policy';
+  /** `policy`: what the caller's policies say; `proof`: what those say of whoever the request's own proof is for. */
+  readonly access: 'authenticated' | 'anonymous' | 'policy' | 'proof';
   /** How to call it: method and path of a web route, `X-Amz-Target` or `Action` of an operation. */
   readonly method?: string;
   readonly path?: string;
@@ -225,7 +225,7 @@ function enumerate(
           kind: 'web' as const,
           service: service.name,
           operation: route.name,
-          access: accessOf(route.access),
+          access: route.caller === undefined ? accessOf(route.access) : ('proof' as const),
           method,
           path,
         };

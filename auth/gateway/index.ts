@@ -20,6 +20,7 @@ export {
   type Operation,
   type Operations,
   type Principal,
+  type ProvenCaller,
   type ResourceRef,
   type ServiceDefinition,
   type UpgradeService,

@@ -17,6 +17,11 @@ export interface Principal {
   readonly expiresAt?: number;
   /** A token's restriction (docker Bearer scope, session policy), as policy documents that must all allow as well. */
   readonly restrictions?: readonly unknown[];
+  /**
+   * Nobody's credentials are at hand: something that the principal made acts in its name (a webhook). A session then stands
+   * for its role, without session policies.
+   */
+  readonly delegated?: true;
 }
 
 /** What every handler is told about the request. Handlers never see headers and never check permissions by hand. */
@@ -176,9 +181,21 @@ export class AwsError extends Error {
 export interface WebRoute {
   /** For logs, metrics and the authorization matrix, e.g. `GET manifest`. */
   readonly name: string;
+  /**
+   * For requests that carry their own proof (a signature under a secret of the route's): who acts by them. Runs before `access`,
+   * which is decided for that principal.
+   * @throws GatewayError `unauthenticated` when the proof is not good; counted like any failed login
+   */
+  readonly caller?: (ctx: Koa.Context) => Promise<ProvenCaller>;
   /** What the caller must be allowed; `'authenticated'`: any valid caller; `'anonymous'`: everybody. */
   readonly access: 'authenticated' | 'anonymous' | ((call: Call) => AccessList | Promise<AccessList>);
   readonly handle: (ctx: Koa.Context, call: Call) => Promise<void>;
+}
+
+/** Who acts by a request, as its route found out. */
+export interface ProvenCaller {
+  readonly principal: Principal;
+  readonly via: 'webhook';
 }
 
 /** A web service under one path prefix. */

@@ -38,13 +38,16 @@ export class WebFront {
     exchange.service = service.name;
     let caller: DockerCaller | undefined;
     let list: AccessList | undefined;
+    let proves = false;
     try {
       if (service.authentication === 'docker') caller = await this.#caller(exchange);
       this.#parts.throttle.admit(exchange);
       const route = find(service, ctx, exchange);
+      proves = route.caller !== undefined;
+      if (route.caller !== undefined) await this.#prove(route.caller, ctx, exchange);
       const call = this.#call(exchange);
       if (typeof route.access === 'function') {
-        list = await this.#accessOf(route, call, caller);
+        list = await this.#accessOf(route, call, caller !== undefined || proves);
         await this.#authorize(exchange, call, list);
       } else if (route.access === 'authenticated') {
         if (caller === undefined || caller.verified.principal.type === 'anonymous') throw unauthenticated();
@@ -53,7 +56,8 @@ export class WebFront {
       }
       await route.handle(ctx, call);
     } catch (error) {
-      this.#render(ctx, exchange, service, this.#worded(error, exchange, caller, list));
+      // Who proves itself to a route has no use for docker's challenges.
+      this.#render(ctx, exchange, service, proves ? unavailable(error) : this.#worded(error, exchange, caller, list));
     }
   }
 
@@ -73,6 +77,17 @@ export class WebFront {
     return caller;
   }
 
+  /** Whoever a route's own proof is for acts; one that is not good counts as a failed login for this very path. */
+  async #prove(prove: NonNullable<WebRoute['caller']>, ctx: Koa.Context, exchange: Exchange): Promise<void> {
+    try {
+      ({ principal: exchange.principal, via: exchange.via } = await prove(ctx));
+    } catch (error) {
+      if (error instanceof GatewayError && error.kind === 'unauthenticated')
+        this.#parts.throttle.failed(exchange, ctx.path);
+      throw error;
+    }
+  }
+
   #call(exchange: Exchange): Call {
     const { region, account, origins, clock } = this.#parts;
     return new GatewayCall(exchange, {
@@ -84,12 +99,12 @@ export class WebFront {
   }
 
   /** A caller who has not logged in learns nothing from how its request fails before it was allowed. */
-  async #accessOf(route: WebRoute, call: Call, caller: DockerCaller | undefined): Promise<AccessList> {
+  async #accessOf(route: WebRoute, call: Call, known: boolean): Promise<AccessList> {
     const access = route.access as (call: Call) => AccessList | Promise<AccessList>;
     try {
       return await access(call);
     } catch (error) {
-      if (caller === undefined && !(error instanceof StoreUnavailable)) throw unauthenticated();
+      if (!known && !(error instanceof StoreUnavailable)) throw unauthenticated();
       throw error;
     }
   }
@@ -103,9 +118,7 @@ export class WebFront {
 
   /** Adds the challenge to whatever means "log in (again)". */
   #worded(error: unknown, exchange: Exchange, caller: DockerCaller | undefined, list: AccessList | undefined): unknown {
-    if (error instanceof StoreUnavailable)
-      return new GatewayError('unavailable', 'the service is unavailable; try again', 1);
-    if (!(error instanceof GatewayError)) return error;
+    if (!(error instanceof GatewayError)) return unavailable(error);
     const { challenges, origins } = this.#parts;
     const scopes = list === undefined ? [] : scopesFor(list);
     const endpoint = (): string => origins.endpoint(exchange.request, false);
@@ -153,6 +166,12 @@ export class WebFront {
     if (error.retryAfter !== undefined && !ctx.res.headersSent) ctx.set('Retry-After', String(error.retryAfter));
   }
 }
+
+/** What a store that cannot be asked means to callers; other errors as they are. */
+const unavailable = (error: unknown): unknown =>
+  error instanceof StoreUnavailable
+    ? new GatewayError('unavailable', 'the service is unavailable; try again', 1)
+    : error;
 
 const unauthenticated = (): GatewayError => new GatewayError('unauthenticated', 'authentication required');
 

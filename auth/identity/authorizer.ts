@@ -73,7 +73,7 @@ export class PolicyAuthorizer implements Authorizer {
       found !== undefined && found.principalId === principal.id && found.expires > this.#accounts.base.clock.now();
     const session = valid ? found : undefined;
     const restrictions = principal.restrictions?.map(textOf) ?? [];
-    const key = `${principal.type}\n${principal.account}\n${principal.id}\n${principal.accessKeyId ?? ''}\n${restrictions.join('\n')}`;
+    const key = `${principal.type}${principal.delegated === true ? '*' : ''}\n${principal.account}\n${principal.id}\n${principal.accessKeyId ?? ''}\n${restrictions.join('\n')}`;
     const generation = mirror?.generation ?? 0;
     const before = this.#callers.get(key);
     if (before?.generation === generation && before.session === session) return before;

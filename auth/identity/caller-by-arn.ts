@@ -1,5 +1,5 @@
-import { parseIdentityArn, roleArn, sessionArn, userArn } from './arns.ts';
-import { boundaryOf, type Caller, callerKeys, type Disowned, gatherCaller, policiesOf } from './caller.ts';
+import { parseIdentityArn, roleArn, userArn } from './arns.ts';
+import { type Caller, callerOfRoleAlone, type Disowned, gatherCaller } from './caller.ts';
 import { keys } from './entities.ts';
 import type { Mirror } from './mirror.ts';
 
@@ -23,18 +23,7 @@ export function callerByArn(mirror: Mirror, arn: string): Caller | Disowned {
     const own = role === undefined ? '' : roleArn(account, role);
     if (role === undefined || (type === 'role' && own !== arn))
       return { disowned: `the role of ${arn} does not exist` };
-    const id = `${role.id}:${session}`;
-    return {
-      principal: {
-        type: 'assumed-role',
-        account,
-        arn: sessionArn(account, role.name, session),
-        id,
-        issuer: { arn: own, id: role.id },
-      },
-      policies: { identity: policiesOf(mirror, role), ...boundaryOf(mirror, role.boundary) },
-      keys: callerKeys(account, 'AssumedRole', own, id, role.tags),
-    };
+    return callerOfRoleAlone(mirror, account, role, session);
   }
   return { disowned: `${arn} is not the ARN of a user, a role or a session` };
 }

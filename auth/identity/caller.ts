@@ -1,6 +1,6 @@
 import type { Principal } from '../gateway/service.ts';
 import { compiledPolicy, type NamedPolicy, type PolicyPrincipal, type PrincipalPolicies } from '../policy/index.ts';
-import { roleArn, userArn } from './arns.ts';
+import { roleArn, sessionArn, userArn } from './arns.ts';
 import { type GroupEntity, keys, type RoleEntity, type SessionEntity, type UserEntity } from './entities.ts';
 import { policyDocument } from './managed-policies.ts';
 import type { Mirror } from './mirror.ts';
@@ -174,6 +174,32 @@ function callerOfRole(mirror: Mirror, account: string, session: SessionEntity): 
   };
 }
 
+/** A session of a role without session policies or tags of its own: for what outlives sessions. */
+export function callerOfRoleAlone(mirror: Mirror, account: string, role: RoleEntity, session: string): Caller {
+  const arn = roleArn(account, role);
+  const id = `${role.id}:${session}`;
+  return {
+    principal: {
+      type: 'assumed-role',
+      account,
+      arn: sessionArn(account, role.name, session),
+      id,
+      issuer: { arn, id: role.id },
+    },
+    policies: { identity: policiesOf(mirror, role), ...boundaryOf(mirror, role.boundary) },
+    keys: new Map([...common(account, 'AssumedRole', arn, id), ...tagKeys(role.tags)]),
+  };
+}
+
+/** Whoever made something that acts in the name of a role: what the role may do now. */
+function callerOfDelegate(mirror: Mirror, { account, id }: Principal): Caller | Disowned {
+  const [roleId = '', session = ''] = id.split(':');
+  const role = mirror.byId(roleId);
+  return role?.kind === 'role'
+    ? callerOfRoleAlone(mirror, account, role, session)
+    : { disowned: 'the role does not exist any more' };
+}
+
 function callerOfFederated(mirror: Mirror, account: string, session: SessionEntity): Caller | Disowned {
   const user = mirror.byId(session.issuerId);
   if (user?.kind !== 'user') return { disowned: 'the user of this session does not exist any more' };
@@ -204,17 +230,6 @@ function common(account: string, type: string, arn: string, userId: string): [st
     ['aws:principalisawsservice', 'false'],
     ['aws:viaawsservice', 'false'],
   ];
-}
-
-/** The condition keys of a caller with tags of its own and nothing else. */
-export function callerKeys(
-  account: string,
-  type: string,
-  arn: string,
-  userId: string,
-  tags: Readonly<Record<string, string>>,
-): ReadonlyMap<string, string> {
-  return new Map([...common(account, type, arn, userId), ...tagKeys(tags)]);
 }
 
 /** The keys of a caller without an identity. */
@@ -256,6 +271,7 @@ export function gatherCaller(
       if (principal.accessKeyId?.startsWith('ASIA') === true && session === undefined) return ended;
       return callerOfUser(mirror, principal, session);
     case 'assumed-role':
+      if (principal.delegated === true) return callerOfDelegate(mirror, principal);
       return session?.kind === 'role-session' ? callerOfRole(mirror, account, session) : ended;
     case 'federated-user':
       return session?.kind === 'federated-session' ? callerOfFederated(mirror, account, session) : ended;

@@ -9,6 +9,8 @@ interface Webhook {
   readonly secret?: string;
   readonly createdAt?: string;
   readonly createdBy?: string;
+  readonly state?: string;
+  readonly reason?: string;
 }
 
 /** `slipway webhook create|list|delete <cluster/service>`: inbound webhooks that roll a service, through the server's own administration route. */
@@ -39,8 +41,8 @@ export async function webhook(
         webhooks.length === 0
           ? 'no webhooks'
           : table(
-              ['ID', 'URL', 'CREATED BY'],
-              webhooks.map((it) => [it.id, it.url ?? '', it.createdBy ?? '']),
+              ['ID', 'STATE', 'URL', 'CREATED BY', 'WHY IT STOPPED'],
+              webhooks.map((it) => [it.id, it.state ?? '', it.url ?? '', it.createdBy ?? '', it.reason ?? '']),
             ),
       );
       return;

@@ -3,6 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateRepositoryCommand, ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import { CreateServiceCommand, ECSClient, RegisterTaskDefinitionCommand } from '@aws-sdk/client-ecs';
+import {
+  AttachUserPolicyCommand,
+  CreateAccessKeyCommand,
+  CreateUserCommand,
+  DetachUserPolicyCommand,
+  IAMClient,
+} from '@aws-sdk/client-iam';
+import { signatureHeader, signatureOf } from '@slipway/scheduler/triggers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pushSmallImage } from '../bench/load.ts';
 import { type CommandResult, run, until } from '../testbed/command.ts';
@@ -13,6 +21,12 @@ const slipway = join(import.meta.dirname, '..', 'bin', 'slipway');
 const folder = mkdtempSync(join(tmpdir(), 'slipway-commands-'));
 const data = join(folder, 'data');
 let server: ServerProcess;
+
+let settings: {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+};
 
 const command = (...args: string[]): Promise<CommandResult> =>
   run(slipway, args, { env: { SLIPWAY_DATA: data, AWS_ENDPOINT_URL: undefined } });
@@ -26,7 +40,7 @@ beforeAll(async () => {
   server = new ServerProcess(await freePort(), data, { SLIPWAY_AGENT: 'off', SLIPWAY_WORKERS: '1' });
   await server.start();
   const env = server.aws();
-  const settings = {
+  settings = {
     endpoint: server.endpoint,
     region: 'us-east-1',
     credentials: { accessKeyId: env['AWS_ACCESS_KEY_ID'] ?? '', secretAccessKey: env['AWS_SECRET_ACCESS_KEY'] ?? '' },
@@ -79,6 +93,55 @@ test('webhooks are made, listed and deleted', async () => {
   expect(JSON.stringify(listed)).not.toContain(made.secret);
   expect((await command('webhook', 'delete', 'default/web', made.id)).code).toBe(0);
   expect((await json<{ webhooks: unknown[] }>('webhook', 'list', 'default/web')).webhooks).toEqual([]);
+});
+
+test('F9: a webhook stops within five seconds of its maker losing the right to update the service, and the list says so', async () => {
+  const iam = new IAMClient(settings);
+  const policies = ['AmazonECS_FullAccess', 'AmazonEC2ContainerRegistryReadOnly'].map(
+    (name) => `arn:aws:iam::aws:policy/${name}`,
+  );
+  await iam.send(new CreateUserCommand({ UserName: 'maker' }));
+  for (const PolicyArn of policies) await iam.send(new AttachUserPolicyCommand({ UserName: 'maker', PolicyArn }));
+  const { AccessKey } = await iam.send(new CreateAccessKeyCommand({ UserName: 'maker' }));
+  const made = await run(slipway, ['webhook', 'create', 'default/web', '--output', 'json'], {
+    env: {
+      SLIPWAY_DATA: data,
+      AWS_ENDPOINT_URL: server.endpoint,
+      AWS_ACCESS_KEY_ID: AccessKey?.AccessKeyId,
+      AWS_SECRET_ACCESS_KEY: AccessKey?.SecretAccessKey,
+    },
+  });
+  const hook = JSON.parse(made.stdout) as { id: string; url: string; secret: string; createdBy: string };
+  expect(hook.createdBy).toBe('arn:aws:iam::000000000000:user/maker');
+  const deliver = (body: string): Promise<Response> =>
+    fetch(hook.url, {
+      method: 'POST',
+      body,
+      headers: {
+        [signatureHeader]: signatureOf(hook.secret, hook.id, Math.floor(Date.now() / 1000), Buffer.from(body)),
+      },
+    });
+  expect((await deliver('{"n":0}')).status).toBe(200);
+
+  const [ecsFullAccess] = policies;
+  await iam.send(new DetachUserPolicyCommand({ UserName: 'maker', PolicyArn: ecsFullAccess }));
+  const lost = Date.now();
+  let refused: Response | undefined;
+  for (let n = 1; refused?.status !== 403; n++) {
+    refused = await deliver(JSON.stringify({ n }));
+    expect(Date.now() - lost).toBeLessThan(5000);
+  }
+  expect(await refused.json()).toMatchObject({
+    code: 'denied',
+    message: expect.stringMatching(
+      /whoever made it, who may not do this any more.*user\/maker is not authorized to perform: ecs:UpdateService/,
+    ),
+  });
+  const list = await command('webhook', 'list', 'default/web');
+  expect(list.stdout).toMatch(
+    new RegExp(`${hook.id}  stopped .*user/maker: no identity-based policy allows the ecs:UpdateService action`),
+  );
+  expect((await command('webhook', 'delete', 'default/web', hook.id)).code).toBe(0);
 });
 
 test('advisories are imported from a folder, and an image is scanned', async () => {

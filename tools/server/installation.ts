@@ -177,7 +177,14 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     (it) => it.close(),
   );
 
-  const webhooks = { ...ecsContext, images: lookup, ownHost, log, sealer: identity.sealer };
+  const webhooks = {
+    ...ecsContext,
+    images: lookup,
+    ownHost,
+    log,
+    sealer: identity.sealer,
+    authorizer: identity.authorizer,
+  };
   const resources = createResources(images, config.region);
   mkdirSync(join(config.data, 'audit'), { recursive: true, mode: 0o700 });
   const ecr: EcrOptions = {

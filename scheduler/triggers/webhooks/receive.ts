@@ -1,18 +1,30 @@
-import { readBody, type WebService } from '@slipway/auth/gateway';
+import { GatewayError, readBody, type WebService } from '@slipway/auth/gateway';
 import { z } from 'zod';
 
 import { findService, type ServiceRef } from '../../services/index.ts';
 import { ImageNotUsable, Roller, type RollerContext } from '../roller.ts';
 
+import { updateAccess } from './access.ts';
 import { signatureHeader, verify } from './signature.ts';
-import { openWebhook, releaseSignature, useSignature, type WebhookContext } from './store.ts';
+import { openWebhook, releaseSignature, useSignature, type WebhookContext, type WebhookRecord } from './store.ts';
 import { renderError, WebhookError } from './web.ts';
 
 /** Bytes. */
 const largestBody = 65_536;
 
+/** A delivery whose signature is good. */
+interface Accepted {
+  readonly webhook: WebhookRecord;
+  readonly body: Buffer;
+  readonly signature: string;
+}
+
+const stopped = 'The webhook acts in the name of whoever made it, who may not do this any more; make another one.';
+
+const gone = (): WebhookError => new WebhookError(404, 'not-found', 'The service of this webhook is gone.');
+
 /** What a delivery may say; members of other senders' payloads are left alone. */
-const delivery = z.object({ image: z.string().min(1).max(1024).optional() });
+const deliveryShape = z.object({ image: z.string().min(1).max(1024).optional() });
 
 /** For hooks that do not exist: the answer takes the same steps. */
 const noSecret = 'there is no such webhook';
@@ -20,7 +32,8 @@ const noSecret = 'there is no such webhook';
 /**
  * `POST /webhooks/<id>`: rolls the hook's service as a push does. An empty body, or one without `image`, compares the
  * service with what it follows now; `{ "image": "host/repository:tag" }` puts that image into the containers that run the
- * same repository. The body must be signed ({@link verify}); each signature counts once.
+ * same repository. The body must be signed ({@link verify}); each signature counts once. The delivery acts in the name of
+ * whoever made the hook, and needs what that caller would need: `ecs:UpdateService` on the service, now.
  */
 export function createWebhookReceiver(context: WebhookContext & RollerContext): WebService {
   const roller = new Roller(context);
@@ -32,47 +45,58 @@ export function createWebhookReceiver(context: WebhookContext & RollerContext): 
     route(method, path) {
       const id = /^\/webhooks\/([0-9a-f]{32})$/.exec(path)?.[1];
       if (id === undefined || method !== 'POST') return undefined;
+      let accepted: Accepted;
       return {
         name: 'POST webhook',
-        access: 'anonymous',
+        caller: async (ctx) => {
+          accepted = await accept(id, await readBody(ctx.req, largestBody), ctx.get(signatureHeader));
+          return { principal: { ...accepted.webhook.maker, delegated: true }, via: 'webhook' };
+        },
+        access: async () => {
+          const { serviceCreatedAt } = accepted.webhook;
+          const found = await findService(context, accepted.webhook);
+          if (found?.createdAt !== serviceCreatedAt || found.status !== 'ACTIVE') throw gone();
+          return [updateAccess(context, accepted.webhook, found)];
+        },
         handle: async (ctx) => {
-          const body = await readBody(ctx.req, largestBody);
-          const opened = await openWebhook(context, id);
-          const secret = opened?.secret ?? noSecret;
-          const header = ctx.get(signatureHeader);
-          const signature = verify(header, { secret, id, body, now: context.clock.now() });
-          if (opened === undefined || signature === undefined) {
-            throw new WebhookError(
-              401,
-              'unauthenticated',
-              `There is no such webhook, or ${signatureHeader} does not sign this body at this time.`,
-            );
-          }
+          const { body, signature } = accepted;
+          const { account, cluster, service } = accepted.webhook;
           const { image } = parse(body);
           const use = await useSignature(context, id, signature);
           if (use === 'throttled') throw new WebhookError(429, 'throttled', 'Too many deliveries; try again later.');
-          const { account, cluster, service, serviceCreatedAt } = opened.webhook;
+          if (use === 'gone') throw gone();
           const place = { account, cluster, service };
-          const found = await findService(context, place);
-          if (use === 'gone' || found?.createdAt !== serviceCreatedAt || found.status !== 'ACTIVE') {
-            throw new WebhookError(404, 'not-found', 'The service of this webhook is gone.');
-          }
           const started = use === 'fresh' && (await roll({ place, id, image, signature }));
           ctx.status = started ? 202 : 200;
           ctx.body = { cluster, service, deployment: started ? 'started' : 'nothing to do' };
         },
       };
     },
-    renderError,
+    renderError(ctx, error) {
+      const denied = error instanceof GatewayError && error.kind === 'denied';
+      renderError(ctx, denied ? new WebhookError(403, 'denied', `${stopped} ${error.message}`) : error);
+    },
   };
 
-  async function roll(accepted: {
+  async function accept(id: string, body: Buffer, header: string): Promise<Accepted> {
+    const opened = await openWebhook(context, id);
+    const signature = verify(header, { secret: opened?.secret ?? noSecret, id, body, now: context.clock.now() });
+    if (opened === undefined || signature === undefined) {
+      throw new GatewayError(
+        'unauthenticated',
+        `There is no such webhook, or ${signatureHeader} does not sign this body at this time.`,
+      );
+    }
+    return { webhook: opened.webhook, body, signature };
+  }
+
+  async function roll(delivery: {
     readonly place: ServiceRef;
     readonly id: string;
     readonly image: string | undefined;
     readonly signature: string;
   }): Promise<boolean> {
-    const { place, id, image, signature } = accepted;
+    const { place, id, image, signature } = delivery;
     const occasion = { kind: 'webhook', at: context.clock.now(), by: `webhook ${id}` } as const;
     try {
       return await roller.rollService(place, image === undefined ? occasion : { ...occasion, image });
@@ -84,10 +108,10 @@ export function createWebhookReceiver(context: WebhookContext & RollerContext): 
   }
 }
 
-function parse(body: Buffer): z.infer<typeof delivery> {
+function parse(body: Buffer): z.infer<typeof deliveryShape> {
   if (body.byteLength === 0) return {};
   try {
-    return delivery.parse(JSON.parse(body.toString('utf8')));
+    return deliveryShape.parse(JSON.parse(body.toString('utf8')));
   } catch {
     throw new WebhookError(400, 'bad-request', 'The body must be empty or a JSON object; `image` is a text.');
   }

@@ -1,3 +1,4 @@
+import type { Authorizer, Principal } from '@slipway/auth/gateway';
 import type { Sealer } from '@slipway/auth/tokens';
 import { transact } from '@slipway/storage/records';
 
@@ -16,8 +17,8 @@ export interface WebhookRecord extends ServiceRef {
   /** The service that it was made for; another one under the same name is not it. */
   readonly serviceCreatedAt: number;
   readonly createdAt: number;
-  /** ARN. */
-  readonly createdBy: string;
+  /** Who made it: deliveries act in this name, and do nothing once its bearer may not update the service any more. */
+  readonly maker: Pick<Principal, 'type' | 'account' | 'arn' | 'id'>;
   readonly lastUsedAt?: number;
   /** Signatures of the last minutes, each accepted once. */
   readonly used: readonly { readonly signature: string; readonly at: number }[];
@@ -25,6 +26,8 @@ export interface WebhookRecord extends ServiceRef {
 
 export interface WebhookContext extends EcsContext {
   readonly sealer: Sealer;
+  /** Tells, for a list of webhooks, which of their makers may still do what they do. */
+  readonly authorizer: Authorizer;
 }
 
 /** Deliveries that one hook accepts within the window in which signatures are remembered. */
@@ -41,7 +44,7 @@ const sealedFor = (id: string): string => `webhook ${id}`;
 export async function createWebhook(
   context: WebhookContext,
   ref: ServiceRef,
-  createdBy: string,
+  { type, account, arn, id: makerId }: Principal,
 ): Promise<{ readonly webhook: WebhookRecord; readonly secret: string } | undefined> {
   const service = await findService(context, ref);
   if (service?.status !== 'ACTIVE') return undefined;
@@ -55,7 +58,7 @@ export async function createWebhook(
     sealedSecret: context.sealer.seal(secret, sealedFor(id)),
     serviceCreatedAt: service.createdAt,
     createdAt: context.clock.now(),
-    createdBy,
+    maker: { type, account, arn, id: makerId },
     used: [],
   };
   await context.records.commit(installationPartition, { put: [{ key: keyOf(id), value: toJson(webhook) }] });

@@ -1,5 +1,5 @@
 import { Registry } from '@prometheus-io/client';
-import { createGateway, type Log, type Principal } from '@slipway/auth/gateway';
+import { type Authorizer, createGateway, type Log, type Principal } from '@slipway/auth/gateway';
 import { TokenService } from '@slipway/auth/tokens';
 import { systemClock } from '@slipway/storage/clock';
 import { expect, test, vi } from 'vitest';
@@ -33,9 +33,11 @@ interface Made {
 class Bench implements AsyncDisposable {
   readonly world: ClusterWorld;
   readonly url: string;
-  /** What the authorizer was asked for, and whether it says yes. */
+  /** What the authorizer was asked for, and whether it says yes: to callers, and to what acts in somebody's name. */
   readonly asked: string[] = [];
   allows = true;
+  delegates = true;
+  readonly audit: object[] = [];
   readonly #password: string;
   readonly #close: () => Promise<void>;
 
@@ -61,7 +63,15 @@ class Bench implements AsyncDisposable {
       seal: (text: string, purpose: string): string => `${purpose}|${turned(text)}`,
       open: (text: string, purpose: string): string => turned(text.slice(purpose.length + 1)),
     };
-    const context = { ...world.triggerOptions(), sealer };
+    const holder: { bench?: Bench } = {};
+    const authorizer: Authorizer = {
+      authorize: ({ delegated = false, id }, { action, resources }) => {
+        holder.bench?.asked.push(`${delegated ? `for ${id} ` : ''}${action} ${resources[0]?.arn ?? ''}`);
+        const allowed = (delegated ? holder.bench?.delegates : holder.bench?.allows) === true;
+        return Promise.resolve({ allowed, reason: 'the test says so', explicit: false });
+      },
+    };
+    const context = { ...world.triggerOptions(), sealer, authorizer };
     const tokens = new TokenService({
       records: context.records,
       clock: systemClock,
@@ -69,18 +79,13 @@ class Bench implements AsyncDisposable {
       issuer: 'slipway:test',
       region: context.region,
     });
-    const holder: { bench?: Bench } = {};
     const gateway = createGateway({
       services: [],
       web: [createWebhookReceiver(context), createWebhookAdministration(context)],
       credentials: { find: () => Promise.resolve({ refused: 'unknown' }) },
       standing: { standing: () => Promise.resolve(true) },
-      authorizer: {
-        authorize: (_principal, { action, resources }) => {
-          holder.bench?.asked.push(`${action} ${resources[0]?.arn ?? ''}`);
-          return Promise.resolve({ allowed: holder.bench?.allows === true, reason: 'the test says so' });
-        },
-      },
+      authorizer,
+      audit: { write: (line) => void holder.bench?.audit.push(line) },
       tokens,
       clock: systemClock,
       log: silent,
@@ -207,7 +212,7 @@ test('webhooks are listed without their secrets, sealed at rest, and gone when r
   await using bench = await Bench.open();
   const hook = await bench.make();
   const text = await (await bench.administer('GET')).text();
-  expect(JSON.parse(text)).toMatchObject({ webhooks: [{ id: hook.id, createdBy: admin.arn }] });
+  expect(JSON.parse(text)).toMatchObject({ webhooks: [{ id: hook.id, createdBy: admin.arn, state: 'active' }] });
   expect(text).not.toContain(hook.secret);
   const stored = await bench.world.storage.records.list('ecs', { prefix: 'webhooks/', limit: 10 });
   expect(stored.records).toHaveLength(1);
@@ -216,11 +221,52 @@ test('webhooks are listed without their secrets, sealed at rest, and gone when r
   expect((await bench.administer('DELETE', `/${hook.id}`)).status).toBe(404);
   expect((await bench.deliver(hook)).status).toBe(401);
   const arn = `arn:aws:ecs:us-east-1:${ref.account}:service/${ref.cluster}/web`;
-  expect(new Set(bench.asked)).toEqual(new Set([`ecs:UpdateService ${arn}`, `ecs:DescribeServices ${arn}`]));
+  expect(new Set(bench.asked)).toEqual(
+    new Set([`ecs:UpdateService ${arn}`, `ecs:DescribeServices ${arn}`, `for AIDAADMIN ecs:UpdateService ${arn}`]),
+  );
 
   bench.allows = false;
   expect((await bench.administer('POST')).status).toBe(403);
   expect((await fetch(`${bench.url}/slipway/webhooks/${ref.cluster}/web`, { method: 'POST' })).status).toBe(401);
+});
+
+test('F9: a webhook whose maker may not update the service any more changes nothing, and says why', async () => {
+  await using bench = await Bench.open();
+  const hook = await bench.make();
+  await bench.world.tag('web', 'prod', digest('b'));
+  bench.delegates = false;
+  const refused = await bench.deliver(hook);
+  expect(refused.status).toBe(403);
+  expect(JSON.parse(refused.text)).toEqual({
+    code: 'denied',
+    message: `The webhook acts in the name of whoever made it, who may not do this any more; make another one. User: ${admin.arn} is not authorized to perform: ecs:UpdateService on resource: arn:aws:ecs:us-east-1:${ref.account}:service/${ref.cluster}/web because the test says so`,
+  });
+  await vi.waitFor(() =>
+    expect(bench.audit.at(-1)).toMatchObject({
+      operation: 'POST webhook',
+      via: 'webhook',
+      principal: { arn: admin.arn },
+      decisions: [{ action: 'ecs:UpdateService', allowed: false, reason: 'the test says so' }],
+      status: 403,
+    }),
+  );
+  expect(await (await bench.administer('GET')).json()).toMatchObject({
+    webhooks: [{ id: hook.id, state: 'stopped', reason: `${admin.arn}: the test says so` }],
+  });
+  await bench.runs(`${host}/web:prod@${digest('a')}`);
+
+  bench.delegates = true;
+  expect((await bench.deliver(hook)).status).toBe(202);
+  await bench.runs(`${host}/web:prod@${digest('b')}`);
+});
+
+test('A6: guesses at a webhook are throttled, and its deliveries are not', async () => {
+  await using bench = await Bench.open();
+  const hook = await bench.make();
+  const statuses: number[] = [];
+  for (let i = 0; i < 22; i++) statuses.push((await bench.deliver(hook, '', `t=1,v1=${'0'.repeat(64)}`)).status);
+  expect([statuses.slice(0, 20), statuses.slice(20)]).toEqual([Array.from({ length: 20 }, () => 401), [429, 429]]);
+  expect((await bench.deliver(hook)).status).toBe(200);
 });
 
 test('a webhook does not serve a deleted service', async () => {
