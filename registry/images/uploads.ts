@@ -252,7 +252,8 @@ function createUploadCap({ records, clock, limits }: Context) {
 /** Seals, and puts the store's verdict on the bytes into our words. Bytes that two writers may have touched are hashed again. */
 async function seal(context: Context, staged: Staged, digest: Digest, suspect: boolean): Promise<SealedBlob> {
   try {
-    const sealed = await context.blobs.seal(staged, digest);
+    // The commit that follows requires the record as it was read, without a writer.
+    const sealed = await context.blobs.seal(staged, digest, { quiet: !suspect });
     if (suspect) await verify(context, sealed);
     return sealed;
   } catch (error) {

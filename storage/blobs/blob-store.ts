@@ -45,6 +45,14 @@ export interface BlobSource {
   ): Promise<void>;
 }
 
+export interface SealOptions {
+  /**
+   * The caller's records show that nobody writes to the upload, and its next commit fails if somebody began: bytes that another
+   * process wrote may then be taken as they lie instead of being copied.
+   */
+  readonly quiet?: boolean;
+}
+
 /** Bytes. Knows nothing of images; what exists is decided by the caller's records, never by listing. */
 export interface BlobStore {
   stage(): Promise<Staged>;
@@ -59,7 +67,7 @@ export interface BlobStore {
    * Makes the staged bytes durable under `digest`. When it resolves the bytes are on stable storage. Repeating it is harmless.
    * @throws DigestMismatch when the bytes hash to something else; the staged upload is still there
    */
-  seal(staged: Staged, digest: Digest): Promise<SealedBlob>;
+  seal(staged: Staged, digest: Digest, options?: SealOptions): Promise<SealedBlob>;
   /** Drops a staged upload; harmless when it is gone. */
   abandon(staged: Staged): Promise<void>;
   /** @throws BlobMissing */

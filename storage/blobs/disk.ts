@@ -31,9 +31,14 @@ export async function syncFile(file: FileHandle, what: 'all' | 'data' = 'all'): 
   }
 }
 
+/** A folder, to sync it. */
+export function openFolder(folder: string): Promise<FileHandle> {
+  return open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+}
+
 /** Makes the names in a folder durable: the sync of a file does not cover its directory entry (fsync(2)). */
 export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  const handle = await openFolder(folder);
   try {
     await handle.sync();
   } finally {

@@ -64,3 +64,27 @@ test('a newer request for an upload stops an older one that hangs', async () => 
   expect(sealed.size).toBe(13);
   await rm(root, { recursive: true });
 });
+
+test('bytes that another process wrote are taken as they lie when nobody writes to them, and copied otherwise', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'slipway-blobs-'));
+  const [one, other] = [
+    await openFilesystemBlobs({ root }, systemClock),
+    await openFilesystemBlobs({ root }, systemClock),
+  ];
+  const bytes = randomBytes(100_000);
+  const inodes = async (quiet: boolean): Promise<readonly number[]> => {
+    const { staged } = await one.append(await one.stage(), bodyOf(bytes));
+    const [name] = await readdir(join(root, 'staging'));
+    const { ino } = await stat(join(root, 'staging', name!));
+    const sealed = await other.seal(staged, sha256(bytes), { quiet });
+    const hex = sealed.digest.slice(7);
+    return [ino, (await stat(join(root, 'blobs', 'sha256', hex.slice(0, 2), `${hex}.${sealed.generation}`))).ino];
+  };
+  const [written, sealed] = await inodes(true);
+  expect(sealed).toBe(written);
+  const [left, copied] = await inodes(false);
+  expect(copied).not.toBe(left);
+  expect(await readdir(join(root, 'staging'))).toEqual([]);
+  await Promise.all([one.close(), other.close()]);
+  await rm(root, { recursive: true });
+});

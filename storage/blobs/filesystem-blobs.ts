@@ -1,16 +1,5 @@
-import { createHash, type Hash, randomUUID } from 'node:crypto';
-import {
-  constants,
-  type FileHandle,
-  open,
-  opendir,
-  readdir,
-  readFile,
-  rename,
-  stat,
-  statfs,
-  unlink,
-} from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { constants, type FileHandle, open, opendir, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { Clock } from '../clock/index.ts';
@@ -20,22 +9,25 @@ import {
   BlobMissing,
   type BlobSource,
   type BlobStore,
-  BlobStoreError,
   type Digest,
   DigestMismatch,
   type SealedBlob,
+  type SealOptions,
   type SideNotes,
   type Staged,
   StagedLost,
 } from './blob-store.ts';
 import { BufferBudget } from './buffer-budget.ts';
 import { checkId, splitDigest } from './digest.ts';
-import { diskError, makeFolder, SyncFailed, syncFile, syncFolder, writeAll } from './disk.ts';
+import { diskError, makeFolder, openFolder, SyncFailed, syncFile, syncFolder, writeAll } from './disk.ts';
 import { fillFile } from './fill-file.ts';
+import { FreeSpace } from './free-space.ts';
+import { hashFile } from './hash-file.ts';
 import { checkRange } from './range.ts';
 import { RunningHashes } from './running-hash.ts';
 import { sendFile, streamFile } from './send-file.ts';
 import { addSegment, type Segment, segmentsOf, withLast } from './segments.ts';
+import { isAbsent, removeFile, StagingFiles } from './staging-files.ts';
 import { Turns } from './turns.ts';
 
 export interface FilesystemBlobsConfig {
@@ -47,7 +39,7 @@ export interface FilesystemBlobsConfig {
   readonly reserve?: number;
 }
 
-const copySize = 1024 * 1024;
+type Algorithm = 'sha256' | 'sha512';
 
 /**
  * Bytes as files: `staging/<upload>.<segment>` while they arrive, then `blobs/<algorithm>/<2 hex>/<hex>.<generation>`. A sealed
@@ -67,14 +59,15 @@ export async function openFilesystemBlobs(
 
 class FilesystemBlobs implements BlobStore, SideNotes {
   readonly #root: string;
-  readonly #reserve: number;
+  readonly #space: FreeSpace;
   readonly #clock: Clock;
   readonly #newId: () => string;
   readonly #budget: BufferBudget;
   readonly #hashes = new RunningHashes();
   readonly #turns = new Turns();
-  /** Segments after a failed sync that could not even be removed. */
-  readonly #distrusted = new Set<string>();
+  readonly #staging: StagingFiles;
+  /** Sealed files whose sync failed and that could not even be removed. */
+  readonly #distrustedTargets = new Set<string>();
   /** Folders whose names this process knows to be durable. */
   readonly #folders = new Map<string, Promise<void>>();
   /**
@@ -85,7 +78,8 @@ class FilesystemBlobs implements BlobStore, SideNotes {
 
   constructor(config: FilesystemBlobsConfig, clock: Clock, newId: () => string) {
     this.#root = config.root;
-    this.#reserve = config.reserve ?? 256 * 1024 * 1024;
+    this.#space = new FreeSpace(config.root, config.reserve ?? 256 * 1024 * 1024, clock);
+    this.#staging = new StagingFiles(join(config.root, 'staging'), clock);
     this.#clock = clock;
     this.#newId = newId;
     this.#budget = new BufferBudget(config.bufferCeiling ?? 128 * 1024 * 1024);
@@ -96,9 +90,9 @@ class FilesystemBlobs implements BlobStore, SideNotes {
     try {
       await this.#folder('staging');
       await this.#folder('blobs');
-      const probe = join(this.#root, 'staging', `${this.#maker}.probe`);
-      await (await this.#create(probe)).close();
-      await unlink(probe);
+      const probe = `${this.#maker}.probe`;
+      await (await this.#staging.create(probe)).close();
+      await this.#staging.remove(probe);
     } catch (error) {
       throw diskError(error, `preparing ${this.#root}`);
     }
@@ -112,14 +106,12 @@ class FilesystemBlobs implements BlobStore, SideNotes {
     return this.#turns.take(checkId(staged.id), signal, async (mine) => {
       let file: FileHandle | undefined;
       try {
-        await this.#checkSpace();
+        await this.#space.check();
         const segments = segmentsOf(staged);
         const last = segments.at(-1);
         const own = last?.maker === this.#maker ? last : undefined;
         const segment = own ?? { file: `${staged.id}.${this.#newId()}`, maker: this.#maker, size: 0 };
-        file = own ? await this.#openSegment(own) : await this.#create(this.#staging(segment.file));
-        // What an earlier attempt left behind the recorded bytes goes.
-        if (own) await file.truncate(own.size);
+        file = own ? await this.#staging.open(own) : await this.#staging.create(segment.file);
         const hash = this.#hashes.resume(staged.id, staged.size);
         this.#hashes.forget(staged.id);
         const received = await fillFile(file, body, {
@@ -127,55 +119,53 @@ class FilesystemBlobs implements BlobStore, SideNotes {
           hash,
           budget: this.#budget,
           signal: mine,
-          checkSpace: () => this.#checkSpace(),
+          checkSpace: () => this.#space.look(),
         });
         const size = staged.size + received.size;
         if (hash) this.#hashes.keep(staged.id, size, hash);
         const grown = { ...segment, size: segment.size + received.size };
+        this.#staging.keep(grown, file);
         return {
           staged: { id: staged.id, size, driver: own ? withLast(segments, grown) : addSegment(segments, grown) },
           ...('cut' in received && { cut: received.cut }),
         };
       } catch (error) {
+        if (file) this.#staging.release(file);
         if (error instanceof StagedLost) throw error;
         if (error instanceof SyncFailed) await this.#distrust(staged);
         throw diskError(error, 'writing an upload');
-      } finally {
-        await file?.close();
       }
     });
   }
 
-  seal(staged: Staged, digest: Digest): Promise<SealedBlob> {
+  seal(staged: Staged, digest: Digest, { quiet = false }: SealOptions = {}): Promise<SealedBlob> {
     const { algorithm, hex } = splitDigest(digest);
     const sealed: SealedBlob = { digest, generation: checkId(staged.id), size: staged.size };
     const target = this.#path(sealed);
     return this.#turns.take(staged.id, undefined, async () => {
+      let file: FileHandle | undefined;
+      let joined: Segment | undefined;
       try {
         const segments = segmentsOf(staged);
         const [only] = segments;
-        const movable = segments.length === 1 && only!.maker === this.#maker;
-        let source: string;
-        if (movable) source = await this.#verify(staged, only!, algorithm, hex);
-        else source = await this.#join(staged, segments, algorithm, hex);
+        const movable = segments.length === 1 && (quiet || only!.maker === this.#maker);
+        if (!movable) joined = await this.#join(staged, segments);
+        const source = joined ?? only!;
+        file = await this.#staging.open(source);
+        compare(algorithm, hex, await this.#digestOf(staged, source, file, algorithm));
         await this.#folder('blobs', algorithm, hex.slice(0, 2));
-        await rename(source, target);
-        await syncFolder(dirname(target));
+        await this.#place(file, this.#staging.path(source.file), target);
         this.#hashes.forget(staged.id);
-        for (const segment of movable ? [] : segments) await this.#drop(this.#staging(segment.file));
+        for (const segment of movable ? [] : segments) await this.#staging.remove(segment.file);
         return sealed;
       } catch (error) {
+        if (joined) await this.#staging.remove(joined.file).catch(() => {});
         if (error instanceof DigestMismatch) throw error;
-        if (error instanceof StagedLost) {
-          if ((await this.stat(sealed))?.size !== staged.size) throw error;
-          // Renamed into place by an earlier call that was not answered; its name may not be on the disk yet.
-          await syncFolder(dirname(target)).catch((cause: unknown) => {
-            throw diskError(cause, 'sealing a blob');
-          });
-          return sealed;
-        }
+        if (error instanceof StagedLost) return await this.#sealedEarlier(sealed, target, error);
         if (error instanceof SyncFailed) await this.#distrust(staged);
         throw diskError(error, 'sealing a blob');
+      } finally {
+        if (file) this.#staging.release(file);
       }
     });
   }
@@ -183,7 +173,7 @@ class FilesystemBlobs implements BlobStore, SideNotes {
   async abandon(staged: Staged): Promise<void> {
     await this.#turns.take(checkId(staged.id), undefined, async () => {
       this.#hashes.forget(staged.id);
-      for (const segment of segmentsOf(staged)) await this.#drop(this.#staging(segment.file));
+      for (const segment of segmentsOf(staged)) await this.#staging.remove(segment.file);
     });
   }
 
@@ -205,7 +195,7 @@ class FilesystemBlobs implements BlobStore, SideNotes {
   }
 
   async remove(location: BlobLocation): Promise<void> {
-    await this.#drop(this.#path(location));
+    await removeFile(this.#path(location));
   }
 
   async *list(): AsyncIterable<SealedBlob & { readonly modifiedAt: number }> {
@@ -231,7 +221,7 @@ class FilesystemBlobs implements BlobStore, SideNotes {
       const path = join(this.#root, 'staging', name);
       const found = await stat(path).catch(noneIfAbsent);
       if (Array.isArray(found) || this.#clock.now() - found.mtimeMs < olderThan || (await isLive(id))) continue;
-      await this.#drop(path);
+      await this.#staging.remove(name);
       swept.add(id);
     }
     return swept.size;
@@ -251,15 +241,15 @@ class FilesystemBlobs implements BlobStore, SideNotes {
     const path = join(this.#root, 'notes', checkId(name));
     try {
       await this.#folder('notes');
-      const written = this.#staging(`${this.#newId()}.note`);
-      const file = await this.#create(written);
+      const written = `${this.#newId()}.note`;
+      const file = await this.#staging.create(written);
       try {
         await file.writeFile(text);
         await syncFile(file);
       } finally {
         await file.close();
       }
-      await rename(written, path);
+      await rename(this.#staging.path(written), path);
       await syncFolder(join(this.#root, 'notes'));
     } catch (error) {
       throw diskError(error, 'writing a note');
@@ -268,38 +258,76 @@ class FilesystemBlobs implements BlobStore, SideNotes {
 
   async close(): Promise<void> {
     await this.#turns.all();
+    await this.#staging.close();
   }
 
-  /** The staged file of an upload that came in one piece: synced, complete, and hashing to the digest. */
-  async #verify(staged: Staged, segment: Segment, algorithm: 'sha256' | 'sha512', hex: string): Promise<string> {
-    const file = await this.#openSegment(segment);
+  /**
+   * Moves a whole file to its place. File and folder are synced after the move and at once, which the file system makes one write
+   * of its journal; nothing refers to the place before this has ended. @throws SyncFailed when the bytes may be lost
+   */
+  async #place(file: FileHandle, from: string, target: string): Promise<void> {
+    const folder = await openFolder(dirname(target)).catch((error: unknown) => {
+      throw isAbsent(error) ? new StagedLost("the store's folders are gone", { cause: error }) : error;
+    });
     try {
-      const hash =
-        (algorithm === 'sha256' ? this.#hashes.resume(staged.id, staged.size) : undefined) ??
-        (await hashFile(file, segment.size, createHash(algorithm)));
-      compare(algorithm, hex, hash.digest('hex'));
-      await file.truncate(segment.size);
-      await syncFile(file);
+      await rename(from, target).catch((error: unknown) => {
+        throw isAbsent(error) ? new StagedLost(`the upload's bytes are gone`, { cause: error }) : error;
+      });
+      const [bytes, name] = await Promise.allSettled([syncFile(file), folder.sync()]);
+      if (bytes.status === 'rejected') {
+        await this.#distrustTarget(target);
+        throw bytes.reason;
+      }
+      if (name.status === 'rejected') throw name.reason;
     } finally {
-      await file.close();
+      this.#staging.release(folder);
     }
-    return this.#staging(segment.file);
   }
 
-  /** Joins the segments that several processes wrote, hashing what is written. Also makes the file of an empty upload. */
-  async #join(
-    staged: Staged,
-    segments: readonly Segment[],
-    algorithm: 'sha256' | 'sha512',
-    hex: string,
-  ): Promise<string> {
-    const path = this.#staging(`${staged.id}.${this.#newId()}`);
-    const file = await this.#create(path);
+  /**
+   * What an earlier call moved into place without being answered. It may have ended before its syncs, and the power may have failed
+   * after that: the bytes are hashed again. @throws `lost` when there is no such blob
+   */
+  async #sealedEarlier(sealed: SealedBlob, target: string, lost: StagedLost): Promise<SealedBlob> {
+    if ((await this.stat(sealed))?.size !== sealed.size || this.#distrustedTargets.has(target)) throw lost;
+    const { algorithm, hex } = splitDigest(sealed.digest);
     try {
-      const hash = createHash(algorithm);
+      const file = await open(target, constants.O_RDONLY | constants.O_NOFOLLOW);
+      try {
+        const hash = await hashFile(file, sealed.size, createHash(algorithm));
+        if (hash.digest('hex') !== hex) throw lost;
+        await syncFile(file);
+      } finally {
+        await file.close();
+      }
+      await syncFolder(dirname(target));
+      return sealed;
+    } catch (error) {
+      if (error instanceof SyncFailed) await this.#distrustTarget(target);
+      if (error === lost) throw lost;
+      throw diskError(error, 'sealing a blob');
+    }
+  }
+
+  async #distrustTarget(target: string): Promise<void> {
+    await removeFile(target).catch(() => this.#distrustedTargets.add(target));
+  }
+
+  /** The digest of a staged file: known from writing it, or read again. */
+  async #digestOf(staged: Staged, source: Segment, file: FileHandle, algorithm: Algorithm): Promise<string> {
+    const known = algorithm === 'sha256' ? this.#hashes.resume(staged.id, staged.size) : undefined;
+    return (known ?? (await hashFile(file, source.size, createHash(algorithm)))).digest('hex');
+  }
+
+  /** Joins the segments that several processes wrote. Also makes the file of an empty upload. */
+  async #join(staged: Staged, segments: readonly Segment[]): Promise<Segment> {
+    const joined = { file: `${staged.id}.${this.#newId()}`, maker: this.#maker, size: staged.size };
+    const file = await this.#staging.create(joined.file);
+    const hash = createHash('sha256');
+    try {
       let position = 0;
       for (const segment of segments) {
-        const from = await this.#openSegment(segment);
+        const from = await this.#staging.open(segment);
         try {
           await hashFile(from, segment.size, hash, async (bytes) => {
             await writeAll(file, [bytes], position);
@@ -309,52 +337,20 @@ class FilesystemBlobs implements BlobStore, SideNotes {
           await from.close();
         }
       }
-      compare(algorithm, hex, hash.digest('hex'));
-      await syncFile(file);
-      return path;
     } catch (error) {
-      await this.#drop(path);
-      throw error;
-    } finally {
-      await file.close();
-    }
-  }
-
-  async #openSegment(segment: Segment): Promise<FileHandle> {
-    if (this.#distrusted.has(segment.file)) throw new StagedLost(`the disk did not keep the upload's bytes`);
-    let file: FileHandle;
-    try {
-      file = await open(this.#staging(segment.file), constants.O_RDWR | constants.O_NOFOLLOW);
-    } catch (error) {
-      if (isAbsent(error)) throw new StagedLost(`the upload's bytes are gone`, { cause: error });
+      this.#staging.release(file);
+      await this.#staging.remove(joined.file);
       throw error;
     }
-    const { size } = await file.stat();
-    if (size >= segment.size) return file;
-    await file.close();
-    throw new StagedLost(`the upload has ${size} bytes where ${segment.size} were recorded`);
+    this.#staging.keep(joined, file);
+    this.#hashes.keep(staged.id, staged.size, hash);
+    return joined;
   }
 
   /** After a failed sync nobody may go on with what is staged: the next call for it says that the bytes are gone. */
   async #distrust(staged: Staged): Promise<void> {
     this.#hashes.forget(staged.id);
-    for (const { file } of segmentsOf(staged)) {
-      // A disk in that state may refuse this too.
-      await this.#drop(this.#staging(file)).catch(() => this.#distrusted.add(file));
-    }
-  }
-
-  #create(path: string): Promise<FileHandle> {
-    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-    return open(path, flags, 0o600);
-  }
-
-  async #drop(path: string): Promise<void> {
-    try {
-      await unlink(path);
-    } catch (error) {
-      if (!isAbsent(error)) throw diskError(error, 'removing a file');
-    }
+    for (const { file } of segmentsOf(staged)) await this.#staging.distrust(file);
   }
 
   /** Makes a folder under the root durable, once per process. */
@@ -367,17 +363,6 @@ class FilesystemBlobs implements BlobStore, SideNotes {
       made.catch(() => this.#folders.delete(path));
     }
     return made;
-  }
-
-  async #checkSpace(): Promise<void> {
-    if (this.#reserve === 0) return;
-    const { bavail, bsize } = await statfs(this.#root);
-    if (bavail * bsize >= this.#reserve) return;
-    throw new BlobStoreError('full', `less than ${this.#reserve} bytes are free under ${this.#root}`);
-  }
-
-  #staging(name: string): string {
-    return join(this.#root, 'staging', name);
   }
 
   #path({ digest, generation }: BlobLocation): string {
@@ -410,31 +395,8 @@ class FileSource implements BlobSource {
   }
 }
 
-function compare(algorithm: 'sha256' | 'sha512', expected: string, actual: string): void {
+function compare(algorithm: Algorithm, expected: string, actual: string): void {
   if (actual !== expected) throw new DigestMismatch(`${algorithm}:${expected}`, `${algorithm}:${actual}`);
-}
-
-/** Hashes the first `size` bytes of a file, handing each piece on as well. */
-async function hashFile(
-  file: FileHandle,
-  size: number,
-  hash: Hash,
-  each?: (bytes: Uint8Array) => Promise<void>,
-): Promise<Hash> {
-  const buffer = Buffer.allocUnsafeSlow(Math.min(copySize, Math.max(size, 1)));
-  for (let position = 0; position < size;) {
-    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.byteLength, size - position), position);
-    if (bytesRead === 0) throw new StagedLost(`the upload ends at byte ${position} of ${size}`);
-    const bytes = buffer.subarray(0, bytesRead);
-    hash.update(bytes);
-    await each?.(bytes);
-    position += bytesRead;
-  }
-  return hash;
-}
-
-function isAbsent(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }
 
 function noneIfAbsent(error: unknown): [] {

@@ -11,6 +11,7 @@ export {
   hasDirectAccess,
   hasSideNotes,
   type SealedBlob,
+  type SealOptions,
   type SideNotes,
   type Staged,
   StagedLost,

@@ -1,7 +1,10 @@
 import type { BufferBudget } from './buffer-budget.ts';
 
-/** Bytes gathered before they are written in one call. Measured: a call per 64 KiB chunk costs a fifth of the throughput. */
-const batchSize = 1024 * 1024;
+/**
+ * Bytes gathered before they are written in one call: fewer at first, so that a body of a megabyte is being written while its rest
+ * arrives. Measured: a call per 64 KiB chunk costs a fifth of the throughput of a large body.
+ */
+const batchAfter = (written: number): number => (written < 1024 * 1024 ? 256 * 1024 : 1024 * 1024);
 
 export interface Received {
   /** Bytes that were taken and written. */
@@ -19,7 +22,7 @@ export interface Receiver {
 }
 
 /**
- * Takes a body and hands it on in batches of about 1 MiB with one write under way, so that taking and writing overlap and memory
+ * Takes a body and hands it on in batches of up to 1 MiB with one write under way, so that taking and writing overlap and memory
  * stays bounded. What the body throws, and an abort, end it early but are no errors of the store.
  * @throws what `write` throws
  */
@@ -62,7 +65,7 @@ export async function receive(
       gathered += step.value.byteLength;
       size += step.value.byteLength;
       budget.take(step.value.byteLength);
-      if (gathered >= batchSize) await flush();
+      if (gathered >= batchAfter(size - gathered)) await flush();
     }
     await flush();
     await writing;

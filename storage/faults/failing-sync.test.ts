@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -11,23 +11,28 @@ import { StoreUnavailable } from '../records/index.ts';
 import { cannotLoop, LoopDisk, run } from './loop-disk.ts';
 import { needs } from './needs.ts';
 
-type Sync = 'sync' | 'datasync';
+type Sync = 'file' | 'file data' | 'folder';
 
 /** The system reports a write that failed to one sync only; after it, syncs of the same file succeed again. */
-async function whileOneSyncFails<T>(which: Sync, at: number, work: () => Promise<T>): Promise<T> {
+async function whileOneSyncFails<T>(which: Sync, work: () => Promise<T>): Promise<T> {
   const handle = await open('/dev/null');
-  const prototype = Object.getPrototypeOf(handle) as Record<Sync, () => Promise<void>>;
+  const prototype = Object.getPrototypeOf(handle) as FileHandle;
   await handle.close();
-  const real = prototype[which];
-  let calls = 0;
-  prototype[which] = async function () {
-    if (++calls === at) throw Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO' });
+  const method = which === 'file data' ? 'datasync' : 'sync';
+  const real = prototype[method];
+  let failed = false;
+  prototype[method] = async function (this: FileHandle) {
+    if (!failed && (await this.stat()).isDirectory() === (which === 'folder')) {
+      failed = true;
+      throw Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO' });
+    }
     await real.call(this);
   };
   try {
     return await work();
   } finally {
-    prototype[which] = real;
+    prototype[method] = real;
+    expect(failed).toBe(true);
   }
 }
 
@@ -54,7 +59,7 @@ test('a blob whose sync fails is not sealed, also not when the client tries agai
   await withFiles(async (blobs) => {
     const bytes = randomBytes(300_000);
     const { staged } = await blobs.append(await blobs.stage(), bodyOf(bytes));
-    const refusal = await whileOneSyncFails('sync', 1, () => failure(blobs.seal(staged, sha256(bytes))));
+    const refusal = await whileOneSyncFails('file', () => failure(blobs.seal(staged, sha256(bytes))));
     expect(refusal).toBeInstanceOf(BlobStoreError);
     expect(refusal).toMatchObject({ code: 'unavailable' });
     expect((refusal as Error).message).toMatch(/EIO.*send them again from the start/);
@@ -70,7 +75,7 @@ test('an early sync that fails ends the upload, and what came before it is not t
     const bytes = randomBytes(20 * 1024 * 1024);
     const first = await blobs.append(await blobs.stage(), bodyOf(bytes.subarray(0, 1_000_000)));
     const rest = bytes.subarray(1_000_000);
-    const refusal = await whileOneSyncFails('datasync', 1, () => failure(blobs.append(first.staged, bodyOf(rest))));
+    const refusal = await whileOneSyncFails('file data', () => failure(blobs.append(first.staged, bodyOf(rest))));
     expect(refusal).toMatchObject({ code: 'unavailable' });
     await expect(blobs.append(first.staged, bodyOf(rest))).rejects.toThrow(StagedLost);
   });
@@ -79,16 +84,28 @@ test('an early sync that fails ends the upload, and what came before it is not t
 test('a blob whose folder cannot be synced is not acknowledged until it can', async () => {
   await withFiles(async (blobs) => {
     const bytes = randomBytes(100_000);
-    // The first blob makes the folders; the second one's syncs are its own: the file, then the folder.
+    // The first blob makes the folders; the second one's syncs are its own.
     const warm = await upload(blobs, bytes);
     const { staged } = await blobs.append(await blobs.stage(), bodyOf(bytes));
-    const refusal = await whileOneSyncFails('sync', 2, () => failure(blobs.seal(staged, sha256(bytes))));
+    const refusal = await whileOneSyncFails('folder', () => failure(blobs.seal(staged, sha256(bytes))));
     expect(refusal).toMatchObject({ code: 'unavailable' });
-    const again = await whileOneSyncFails('sync', 1, () => failure(blobs.seal(staged, sha256(bytes))));
+    const again = await whileOneSyncFails('folder', () => failure(blobs.seal(staged, sha256(bytes))));
     expect(again).toMatchObject({ code: 'unavailable' });
     const sealed = await blobs.seal(staged, sha256(bytes));
     expect(sealed.generation).not.toBe(warm.generation);
     expect(await collect((await blobs.open(sealed)).stream())).toEqual(bytes);
+  });
+});
+
+test('a blob found in its place is not acknowledged either when its sync fails', async () => {
+  await withFiles(async (blobs) => {
+    const bytes = randomBytes(100_000);
+    await upload(blobs, bytes);
+    const { staged } = await blobs.append(await blobs.stage(), bodyOf(bytes));
+    await whileOneSyncFails('folder', () => failure(blobs.seal(staged, sha256(bytes))));
+    const refusal = await whileOneSyncFails('file', () => failure(blobs.seal(staged, sha256(bytes))));
+    expect((refusal as Error).message).toMatch(/EIO.*send them again from the start/);
+    await expect(blobs.seal(staged, sha256(bytes))).rejects.toThrow(StagedLost);
   });
 });
 
