@@ -6,7 +6,8 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { type FrontDoor, openFrontDoor } from './testing/front-door.ts';
+import { certificateFiles } from './certificates.ts';
+import { type FrontDoor, openFrontDoor, quiet } from './testing/front-door.ts';
 
 const sockets: Socket[] = [];
 afterEach(() => {
@@ -84,10 +85,8 @@ test('L6: handshakes that are never finished end, and others get through meanwhi
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', keyFile];
   execFileSync('openssl', ['req', '-x509', ...key, ...subject, '-out', certFile], { stdio: 'ignore' });
-  await using door = await openFrontDoor(
-    { limits: { connections: 20, headersMs: 1000 } },
-    { tls: { certFile, keyFile } },
-  );
+  const tls = await certificateFiles({ certFile, keyFile }, quiet);
+  await using door = await openFrontDoor({ limits: { connections: 20, headersMs: 1000 } }, { tls });
   const flood: Socket[] = [];
   for (let i = 0; i < 30; i++) flood.push(await open(door));
   const ended = flood.map((socket) => once(socket, 'close'));
@@ -100,5 +99,6 @@ test('L6: handshakes that are never finished end, and others get through meanwhi
   });
   expect(status).toBe(200);
   await Promise.all(ended);
+  tls.close();
   rmSync(folder, { recursive: true });
 });

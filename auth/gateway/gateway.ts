@@ -138,7 +138,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     async listen(where) {
       if (listener !== undefined) throw new GatewayConfigError('the gateway listens already');
       const callback = app.callback();
-      listener = await openListener((req, res) => void callback(req, res), where, limits, options.log);
+      listener = await openListener((req, res) => void callback(req, res), where, limits);
       const { server, slowPeers } = listener;
       server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
         slowPeers.release(socket as Socket);

@@ -1,5 +1,12 @@
 export { type Authorizer, type DecidingStatement, type Decision } from './authorizer.ts';
 export { deniedMessage } from './authorize.ts';
+export {
+  certificateFiles,
+  type CertificateFiles,
+  type CertificateSource,
+  gaugeCertificate,
+  type KeyPair,
+} from './certificates.ts';
 export { readBody } from './body.ts';
 export { GatewayConfigError, ListenError } from './errors.ts';
 export { createGateway, type Gateway, type GatewayRoute } from './gateway.ts';

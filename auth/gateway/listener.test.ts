@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, test, vi } from 'vitest';
-import { callers, type FrontDoor, openFrontDoor } from './testing/front-door.ts';
+import { certificateFiles } from './certificates.ts';
+import { callers, type FrontDoor, openFrontDoor, quiet } from './testing/front-door.ts';
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -91,22 +92,23 @@ describe('the port', () => {
       });
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     try {
-      const tls = certificate('one');
-      await expect(openFrontDoor({}, { tls: { ...tls, keyFile: certificate('two').keyFile } })).rejects.toMatchObject({
-        kind: 'certificate',
-      });
+      const files = certificate('one');
+      const mixed = { ...files, keyFile: certificate('two').keyFile };
+      await expect(certificateFiles(mixed, quiet)).rejects.toMatchObject({ kind: 'certificate' });
+      const tls = await certificateFiles(files, quiet);
       await using door = await openFrontDoor({}, { tls });
       expect(door.url).toMatch(/^https:/);
       expect(await subject(door)).toBe('one');
       expect(await subject(door, 'TLSv1.2')).toBe('one');
       await expect(subject(door, 'TLSv1.1')).rejects.toMatchObject({ code: expect.stringContaining('VERSION') });
       const next = certificate('next');
-      await rename(next.keyFile, tls.keyFile);
-      await rename(next.certFile, tls.certFile);
+      await rename(next.keyFile, files.keyFile);
+      await rename(next.certFile, files.certFile);
       await vi.waitFor(async () => {
         vi.advanceTimersByTime(10_000);
         expect(await subject(door)).toBe('next');
       });
+      tls.close();
     } finally {
       vi.useRealTimers();
       await rm(folder, { recursive: true, force: true });

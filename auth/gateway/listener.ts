@@ -1,10 +1,13 @@
-import { readFile, stat } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import {
+  createServer as createTlsServer,
+  type Server as TlsServer,
+  type ServerOptions as TlsServerOptions,
+} from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import { createSecureContext } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
+import type { CertificateSource } from './certificates.ts';
 import { ListenError } from './errors.ts';
-import type { Log } from './log.ts';
 import type { Limits } from './options.ts';
 import { isLoopback } from './origin.ts';
 import { SlowPeers } from './slow-peers.ts';
@@ -13,8 +16,8 @@ export interface ListenOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
-  /** PEM files; a changed file is read again within 10 seconds. TLS 1.2 and up. */
-  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  /** TLS 1.2 and up with this certificate; the source stays the caller's to close. */
+  readonly tls?: CertificateSource;
   /** Plain HTTP is only for this machine unless it is asked for. */
   readonly allowPlainHttp?: boolean;
   /**
@@ -39,8 +42,6 @@ export interface Listener {
   close(deadlineMs: number): Promise<void>;
 }
 
-const CERTIFICATE_CHECK_MS = 10_000;
-
 /**
  * Opens the one port.
  * @throws ListenError that says what to do: port taken, no permission, no such address, plain HTTP not asked for
@@ -49,7 +50,6 @@ export async function openListener(
   handler: RequestListener,
   options: ListenOptions,
   limits: Limits,
-  log: Log,
 ): Promise<Listener> {
   if (
     options.tls === undefined &&
@@ -71,32 +71,38 @@ export async function openListener(
     noDelay: true,
     shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
   };
-  const certificate = options.tls && (await loadCertificate(options.tls));
+  const { tls } = options;
   const server =
-    certificate === undefined
+    tls === undefined
       ? createServer(serverOptions, handler)
       : createTlsServer(
-          { ...serverOptions, ...certificate, minVersion: 'TLSv1.2', handshakeTimeout: limits.headersMs },
+          {
+            ...serverOptions,
+            ...tls.current,
+            ...challengeOptions(tls),
+            minVersion: 'TLSv1.2',
+            handshakeTimeout: limits.headersMs,
+          },
           handler,
         );
   // Handshakes under way and WebSockets come on top of the connections that are watched.
   server.maxConnections = limits.connections * 2;
   const { stallMs, bytesPerSecond, connections } = limits;
-  const slowPeers = new SlowPeers(server as Server, certificate !== undefined, stallMs, bytesPerSecond, connections);
+  const slowPeers = new SlowPeers(server as Server, tls !== undefined, stallMs, bytesPerSecond, connections);
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
+  const forget = tls?.onChange((pair) => (server as TlsServer).setSecureContext({ ...pair, minVersion: 'TLSv1.2' }));
   if (options.share === 'first') await checkFree(options);
   await bind(server as Server, options);
-  const reload = options.tls && watchCertificate(server as TlsServer, options.tls, log);
   return {
     server,
     slowPeers,
     listening: describe(server as Server, options),
     async close(deadlineMs) {
-      clearInterval(reload);
+      forget?.();
       slowPeers.stop();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
@@ -154,44 +160,23 @@ function describe(server: Server, options: ListenOptions): Listening {
   return { host: address, port, url: `${scheme}://${family === 'IPv6' ? `[${reached}]` : reached}:${port}` };
 }
 
-async function loadCertificate(files: {
-  readonly certFile: string;
-  readonly keyFile: string;
-}): Promise<{ cert: Buffer; key: Buffer }> {
-  try {
-    const [cert, key] = await Promise.all([readFile(files.certFile), readFile(files.keyFile)]);
-    // Throws when the two do not belong together, so that a half-written renewal is never served.
-    createSecureContext({ cert, key });
-    return { cert, key };
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : 'unknown';
-    throw new ListenError(
-      'certificate',
-      `the certificate ${files.certFile} with key ${files.keyFile} cannot be used: ${reason}`,
-      { cause },
-    );
-  }
+/**
+ * Lets the port answer TLS-ALPN-01 beside HTTP: whoever asks for `acme-tls/1` gets the certificate of the challenge, and
+ * nothing further. Other clients are served as without it.
+ */
+function challengeOptions(source: CertificateSource): TlsServerOptions {
+  const { challenge } = source;
+  if (challenge === undefined) return {};
+  return {
+    ALPNCallback(this: TLSSocket, { servername, protocols }: { servername: string; protocols: string[] }) {
+      if (!protocols.includes(acmeProtocol)) return protocols.find((protocol) => protocol === 'http/1.1');
+      const context = challenge(servername);
+      if (context === undefined) return undefined;
+      this.setKeyCert(context);
+      this.once('secure', () => this.end());
+      return acmeProtocol;
+    },
+  };
 }
 
-function watchCertificate(
-  server: TlsServer,
-  files: { readonly certFile: string; readonly keyFile: string },
-  log: Log,
-): NodeJS.Timeout {
-  let known: string | undefined;
-  const check = async (): Promise<void> => {
-    try {
-      const [cert, key] = await Promise.all([stat(files.certFile), stat(files.keyFile)]);
-      const version = `${cert.mtimeMs} ${cert.ino} ${key.mtimeMs} ${key.ino}`;
-      if (known !== undefined && version !== known) {
-        server.setSecureContext({ ...(await loadCertificate(files)), minVersion: 'TLSv1.2' });
-        log.info({ certFile: files.certFile }, 'the certificate was read again');
-      }
-      known = version;
-    } catch (err) {
-      log.warn({ certFile: files.certFile, err }, 'the changed certificate cannot be used; the old one stays');
-    }
-  };
-  void check();
-  return setInterval(() => void check(), CERTIFICATE_CHECK_MS).unref();
-}
+const acmeProtocol = 'acme-tls/1';

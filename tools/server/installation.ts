@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Registry } from '@prometheus-io/client';
 import { AuditFile } from '@slipway/auth/audit';
-import { createGateway, type GatewayRoute, type Listening } from '@slipway/auth/gateway';
+import {
+  certificateFiles,
+  createGateway,
+  gaugeCertificate,
+  type GatewayRoute,
+  type Listening,
+} from '@slipway/auth/gateway';
 import { type FirstAdministrator, type Identity, openIdentity } from '@slipway/auth/identity';
 import { createOutbound } from '@slipway/auth/outbound';
 import { TokenService } from '@slipway/auth/tokens';
@@ -238,13 +244,18 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     hosts: config.endpoints,
     limits: config.rates,
   });
+  const { tls } = config;
+  const certificates =
+    tls &&
+    opened.adopt(await certificateFiles({ certFile: tls.certificate, keyFile: tls.key }, log), (it) => it.close());
+  if (certificates !== undefined) gaugeCertificate(role.metrics, certificates);
   opened.defer(() => gateway.close());
   listening.current = await gateway.listen({
     host: config.host,
     port: role.port,
     ...(role.share === undefined ? {} : { share: role.share }),
     allowPlainHttp: config.allowPlainHttp,
-    ...(config.tls ? { tls: { certFile: config.tls.certificate, keyFile: config.tls.key } } : {}),
+    ...(certificates === undefined ? {} : { tls: certificates }),
   });
 
   await createCluster(ecsContext, { account: config.account, cluster: 'default' }, { tags: {}, settings: [] });

@@ -27,6 +27,9 @@ import {
   type WebService,
 } from '../service.ts';
 
+/** For parts whose log no test reads. */
+export const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
 export const ACCOUNT = '000000000000';
 export const REGION = 'us-east-1';
 
