@@ -42,6 +42,8 @@ export function createUploadWriter(context: Context) {
       const { version } = await records.commit(registryPartition(account), {
         require: [{ key: row.key, version: row.version }],
         put: [{ key: row.key, value: value as unknown as Json }],
+        // The bytes themselves are not synced before the upload is whole: a power failure may take it back to an earlier state.
+        lazy: true,
       });
       return { key: row.key, value, version };
     } catch (error) {

@@ -135,6 +135,7 @@ export function createUploads(context: Context): Uploads {
       const record: UploadRecord = { id, principal, startedAt: now, touchedAt: now };
       await records.commit(registryPartition(account), {
         put: [{ key: keys.upload(repository, id), value: record as unknown as Json }],
+        lazy: true,
       });
       return { id };
     },

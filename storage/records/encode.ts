@@ -24,6 +24,7 @@ export interface EncodedBatch {
   /** Triples of topic, type and JSON. */
   readonly announce: readonly (readonly [string, string, string])[];
   readonly fence: Fence | undefined;
+  readonly lazy: boolean;
   /** Milliseconds since the epoch, by the committing server's clock; events carry it. */
   readonly time: number;
 }
@@ -54,7 +55,7 @@ export function encodeBatch(partition: string, batch: Batch, time: number): Enco
     checkName(type, 'event type');
     return [topic, type, encodeValue(data)] as const;
   });
-  return { partition, require, put, remove, announce, fence: batch.fence, time };
+  return { partition, require, put, remove, announce, fence: batch.fence, lazy: batch.lazy ?? false, time };
 }
 
 /** A page's size within the limits. */

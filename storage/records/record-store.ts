@@ -60,6 +60,11 @@ export interface Batch {
   readonly remove?: readonly string[];
   readonly announce?: readonly EventDraft[];
   readonly fence?: Fence;
+  /**
+   * The answer need not wait for the disk: every reader sees the commit at once and a crash of the process does not lose it, but a
+   * power failure may, until a later commit of the store is durable. For progress that a client can make again.
+   */
+  readonly lazy?: boolean;
 }
 
 export interface Committed {
@@ -87,7 +92,7 @@ export interface RecordStore {
   getMany<T = Json>(partition: string, keys: readonly string[]): Promise<ReadonlyMap<string, Stored<T>>>;
   list<T = Json>(partition: string, options?: ListOptions): Promise<Page<T>>;
   /**
-   * All of the batch or nothing. Resolves only when the commit is durable.
+   * All of the batch or nothing. Resolves only when the commit is durable (unless it is `lazy`).
    * @throws ConditionFailed when a condition does not hold (nothing was written)
    * @throws StaleEpoch when the fence's lease has moved on (nothing was written)
    * @throws StoreUnavailable when the store cannot be reached or refuses writes; the outcome may be unknown when `.outcome` says so

@@ -32,6 +32,8 @@ export type ToWriter =
 interface Connection {
   readonly db: DatabaseSync;
   readonly applier: Applier;
+  /** Whether its commits are synced to the disk at present. */
+  syncs: boolean;
 }
 
 /** Primary result codes of SQLite that matter here (sqlite.org/rescode.html). */
@@ -45,7 +47,7 @@ function connect(options: WriterOptions): Connection {
   const db = new DatabaseSync(options.file, { timeout: options.busyTimeout });
   try {
     prepareFile(db);
-    return { db, applier: new Applier(db, options.retention) };
+    return { db, applier: new Applier(db, options.retention), syncs: true };
   } catch (error) {
     db.close();
     throw error;
@@ -77,6 +79,7 @@ class Writer {
     try {
       this.#connection ??= connect(this.#options);
       const { db } = this.#connection;
+      setSync(this.#connection, !batches.every(({ lazy }) => lazy));
       db.exec('BEGIN IMMEDIATE');
       const outcomes = batches.map((batch) => this.#one(db, batch));
       committing = true;
@@ -134,6 +137,13 @@ class Writer {
       // Nothing is lost by a connection that cannot even be closed.
     }
   }
+}
+
+/** Without the sync of each commit the log is still synced before a checkpoint (sqlite.org/pragma.html#pragma_synchronous). */
+function setSync(connection: Connection, wanted: boolean): void {
+  if (connection.syncs === wanted) return;
+  connection.db.exec(`PRAGMA synchronous = ${wanted ? 'FULL' : 'NORMAL'}`);
+  connection.syncs = wanted;
 }
 
 function primaryCode(error: unknown): number | undefined {

@@ -110,6 +110,17 @@ export function describeRecordStore(name: string, open: () => Promise<OpenedReco
       expect((await store.get(partition, 'done')) !== undefined).toBe(holds);
     });
 
+    test('a lazy commit counts at once, for every process, and keeps its conditions', async () => {
+      const other = await opened.another();
+      const first = await store.commit(partition, { put: [{ key: 'a', value: 1 }], lazy: true });
+      expect(await other.get(partition, 'a')).toEqual({ key: 'a', value: 1, version: first.version });
+      await put('b', 1);
+      const batch = { require: [{ key: 'a', version: first.version }], put: [{ key: 'a', value: 2 }], lazy: true };
+      const outcomes = await Promise.allSettled([store.commit(partition, batch), other.commit(partition, batch)]);
+      expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+      await other.close();
+    });
+
     test('a failed condition names itself and nothing else', async () => {
       const commit = store.commit(partition, {
         require: [
