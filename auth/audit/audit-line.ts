@@ -6,6 +6,8 @@ export interface AuditLine {
   /** ISO 8601, UTC. */
   readonly time: string;
   readonly requestId: string;
+  /** Where there are traces. */
+  readonly traceId?: string;
   readonly service: string;
   readonly operation: string;
   readonly principal: {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Span } from '@slipway/storage/telemetry';
 import type { Decision } from './authorizer.ts';
 import type { AccessRequest, Call, Principal, ProvenCaller } from './service.ts';
 
@@ -29,6 +30,8 @@ export class Exchange {
   /** The error's code, and for the audit line only, what callers may not learn about it. */
   errorCode: string | undefined;
   detail: string | undefined;
+  /** The request's span, where there are traces. */
+  span: Span | undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse | undefined, startedAt: number, sourceIp: string) {
     this.request = request;

@@ -16,6 +16,7 @@ import { defaultLimits, type GatewayOptions, type Limits } from './options.ts';
 import { addressList, Origins } from './origin.ts';
 import { ownRoutes } from './own-routes.ts';
 import { printable } from './printable.ts';
+import { beginSpan, endSpan } from './request-span.ts';
 import type { UpgradeService, WebService } from './service.ts';
 import { Throttle } from './throttle.ts';
 import { TokenRoute } from './token-route.ts';
@@ -83,33 +84,28 @@ export function createGateway(options: GatewayOptions): Gateway {
   }).routes();
   let closing = false;
 
-  const begin = (request: IncomingMessage, response: Koa.Response['res'] | undefined): Exchange =>
-    new Exchange(request, response, options.clock.monotonic(), shared.origins.sourceIp(request));
+  const { tracing } = options;
+  const begin = (request: IncomingMessage, response: Koa.Response['res'] | undefined): Exchange => {
+    const exchange = new Exchange(request, response, options.clock.monotonic(), shared.origins.sourceIp(request));
+    if (tracing !== undefined) exchange.span = beginSpan(tracing, exchange);
+    return exchange;
+  };
 
   const finish = (exchange: Exchange): void => {
     const milliseconds = options.clock.monotonic() - exchange.startedAt;
     metrics.record(exchange, milliseconds);
+    if (exchange.span !== undefined) endSpan(exchange.span, exchange);
     if (exchange.service !== 'gateway') options.audit?.write(auditLine(exchange, options.clock.now(), milliseconds));
   };
 
   const app = new Koa();
   app.silent = true;
-  app.on('error', (err: NodeJS.ErrnoException) => {
-    if (!clientGone(err)) options.log.warn({ err }, 'an answer could not be written');
+  app.on('error', (err: NodeJS.ErrnoException, ctx: Koa.Context) => {
+    const requestId = ctx.res.getHeader('x-amzn-requestid');
+    if (!clientGone(err)) options.log.warn({ requestId, err }, 'an answer could not be written');
   });
-  // One middleware on purpose: each one costs every manifest request.
-  app.use(async (ctx) => {
+  const dispatch = async (ctx: Koa.Context, exchange: Exchange): Promise<void> => {
     const { req, res } = ctx;
-    const exchange = begin(req, res);
-    listener?.slowPeers.begin(req, res);
-    res.once('close', () => {
-      exchange.status = res.headersSent ? res.statusCode : CLIENT_GONE;
-      finish(exchange);
-      // A connection whose last request began before the stop is idle only now.
-      if (closing) setImmediate(() => listener?.server.closeIdleConnections());
-    });
-    res.setHeader('x-amzn-requestid', exchange.requestId);
-    if (closing) res.setHeader('Connection', 'close');
     const url = req.url ?? '/';
     if (isAwsCall(req.method, url)) {
       const answer = await awsFront.serve(exchange);
@@ -130,6 +126,23 @@ export function createGateway(options: GatewayOptions): Gateway {
       ctx.status = 404;
       ctx.body = 'There is nothing at this path.\n';
     });
+  };
+  // One middleware on purpose: each one costs every manifest request.
+  app.use((ctx) => {
+    const { req, res } = ctx;
+    const exchange = begin(req, res);
+    listener?.slowPeers.begin(req, res);
+    res.once('close', () => {
+      exchange.status = res.headersSent ? res.statusCode : CLIENT_GONE;
+      finish(exchange);
+      // A connection whose last request began before the stop is idle only now.
+      if (closing) setImmediate(() => listener?.server.closeIdleConnections());
+    });
+    res.setHeader('x-amzn-requestid', exchange.requestId);
+    if (closing) res.setHeader('Connection', 'close');
+    const { span } = exchange;
+    if (tracing === undefined || span === undefined) return dispatch(ctx, exchange);
+    return tracing.within(span, () => dispatch(ctx, exchange));
   });
 
   return {
@@ -143,7 +156,10 @@ export function createGateway(options: GatewayOptions): Gateway {
       server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
         slowPeers.release(socket as Socket);
         const exchange = begin(request, undefined);
-        void upgradeFront.serve(exchange, socket, head).finally(() => finish(exchange));
+        const serve = (): Promise<void> => upgradeFront.serve(exchange, socket, head);
+        const { span } = exchange;
+        const served = tracing === undefined || span === undefined ? serve() : tracing.within(span, serve);
+        void served.finally(() => finish(exchange));
       });
       return listener.listening;
     },
@@ -255,6 +271,7 @@ function auditLine(exchange: Exchange, now: number, milliseconds: number): Audit
   return {
     time: new Date(now).toISOString(),
     requestId: exchange.requestId,
+    ...(exchange.span === undefined ? {} : { traceId: exchange.span.traceId }),
     service: exchange.service,
     operation: exchange.operation,
     principal: { type, arn, account, ...(accessKeyId === undefined ? {} : { accessKeyId }) },

@@ -1,5 +1,6 @@
 import type { Registry } from '@prometheus-io/client';
 import type { Clock } from '@slipway/storage/clock';
+import type { Tracing } from '@slipway/storage/telemetry';
 import type { AuditSink } from '../audit/index.ts';
 import type { Credentials } from '../sigv4/index.ts';
 import type { TokenService } from '../tokens/index.ts';
@@ -25,6 +26,8 @@ export interface GatewayOptions extends OriginOptions {
   readonly audit?: AuditSink;
   /** Where the gateway's metrics are registered; served on `/metrics`. */
   readonly metrics: Registry;
+  /** Default: no traces. */
+  readonly tracing?: Tracing | undefined;
   /** Addresses or CIDR ranges that may read `/metrics`. Default: this machine only. */
   readonly metricsFrom?: readonly string[];
   readonly region: string;
