@@ -17,8 +17,7 @@ export interface CertificateSource {
   /** @param listener hears of each further certificate. @returns what ends that */
   onChange(listener: (pair: KeyPair) => void): () => void;
   /** Answers an authority that asks for proof of a name by TLS-ALPN-01 (RFC 8737); undefined when none is asked for. */
-  readonly challenge?: (name: string) => SecureContext | undefined;
-  close(): void;
+  readonly challenge?: ((name: string) => SecureContext | undefined) | undefined;
 }
 
 export interface CertificateFiles {
@@ -33,7 +32,10 @@ const checkEveryMs = 10_000;
  * the two copies of a renewal, is not taken.
  * @throws ListenError when the files cannot be used now
  */
-export async function certificateFiles(files: CertificateFiles, log: Log): Promise<CertificateSource> {
+export async function certificateFiles(
+  files: CertificateFiles,
+  log: Log,
+): Promise<CertificateSource & { close(): void }> {
   const listeners = new Set<(pair: KeyPair) => void>();
   let known = await version(files);
   let current = await load(files);

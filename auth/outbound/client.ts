@@ -13,6 +13,8 @@ export interface OutboundOptions {
   readonly allow?: readonly string[];
   /** How names become addresses. Default: the machine's resolver. */
   readonly resolve?: (host: string) => Promise<readonly string[]>;
+  /** PEM of the authorities whose certificates count. Default: those that Node trusts. */
+  readonly ca?: string;
 }
 
 export interface OutboundRequest {
@@ -63,7 +65,7 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
   const resolve =
     options.resolve ?? (async (host: string) => (await dnsLookup(host, { all: true })).map(({ address }) => address));
   const agent = new Agent({
-    connect: guardedConnector(rule, resolve),
+    connect: guardedConnector(rule, resolve, options.ca),
     pipelining: 0,
     keepAliveTimeout: 1000,
     maxHeaderSize: 16 * 1024,
@@ -80,6 +82,7 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
 function guardedConnector(
   rule: AddressRule,
   resolve: (host: string) => Promise<readonly string[]>,
+  ca: string | undefined,
 ): buildConnector.connector {
   const lookup = callbackify(async (host: string): Promise<LookupAddress[]> => {
     const addresses = await resolve(host);
@@ -91,6 +94,7 @@ function guardedConnector(
   });
   const connect = buildConnector({
     timeout: 5000,
+    ...(ca === undefined ? {} : { ca }),
     // Asks for all addresses of a name at once, which is the only way this lookup answers.
     autoSelectFamily: true,
     lookup: ((host, _options, callback) => lookup(host, callback as never)) satisfies LookupFunction,

@@ -1,0 +1,72 @@
+import type { Fence } from '@slipway/storage/records';
+import { exportJWK, FlattenedSign, generateKeyPair, importJWK, type CryptoKey, type JWK } from 'jose';
+import { AuthorityUnavailable } from './problem.ts';
+import { accountAlgorithm, type AcmeSession, type Signer } from './session.ts';
+import type { AcmeSettings } from './settings.ts';
+import type { AcmeStore } from './store.ts';
+
+export interface AccountParts {
+  readonly session: AcmeSession;
+  readonly store: AcmeStore;
+  readonly settings: AcmeSettings;
+  /** The key with which the account is bound to an external one. */
+  readonly externalKey: Uint8Array | undefined;
+  readonly fence: Fence;
+}
+
+/**
+ * The account at the authority of the settings, made at the first time (RFC 8555, section 7.3). The key is stored before the
+ * authority hears of it, so that a crash in between leaves no account behind that nobody can use.
+ * @throws AcmeProblem, AuthorityUnavailable
+ */
+export async function openAccount(parts: AccountParts): Promise<Signer> {
+  const { session, store, settings, fence } = parts;
+  const email = settings.email ?? null;
+  const known = await store.account(settings);
+  const jwk = known === undefined ? await newKey() : (JSON.parse(known.key) as JWK);
+  const key = JSON.stringify(jwk);
+  const { d: _, ...publicJwk } = jwk;
+  const signer = { key: (await importJWK(jwk, accountAlgorithm)) as CryptoKey, publicJwk, url: undefined };
+  if (known !== undefined && known.url !== null) {
+    const account = { ...signer, url: known.url };
+    if (known.email !== email) {
+      await session.post(known.url, { contact: contactOf(settings) }, account);
+      await store.putAccount(fence, settings, { key, url: known.url, email });
+    }
+    return account;
+  }
+  await store.putAccount(fence, settings, { key, url: null, email });
+  const { newAccount } = await session.directory();
+  const binding = await externalBinding(parts, newAccount, publicJwk);
+  const { location: url } = await session.post(
+    newAccount,
+    {
+      termsOfServiceAgreed: true,
+      ...(email !== null && { contact: contactOf(settings) }),
+      ...(binding && { externalAccountBinding: binding }),
+    },
+    signer,
+  );
+  if (url === undefined) throw new AuthorityUnavailable(`${newAccount} does not say where the new account is`);
+  await store.putAccount(fence, settings, { key, url, email });
+  return { ...signer, url };
+}
+
+async function newKey(): Promise<JWK> {
+  const { privateKey } = await generateKeyPair(accountAlgorithm, { extractable: true });
+  return exportJWK(privateKey);
+}
+
+const contactOf = ({ email }: AcmeSettings): string[] => (email === undefined ? [] : [`mailto:${email}`]);
+
+/** The account key, signed with the key that the authority gave out (RFC 8555, section 7.3.4). */
+async function externalBinding(
+  { settings: { externalAccount }, externalKey }: AccountParts,
+  url: string,
+  publicJwk: JWK,
+): Promise<object | undefined> {
+  if (externalAccount === undefined || externalKey === undefined) return undefined;
+  return new FlattenedSign(new TextEncoder().encode(JSON.stringify(publicJwk)))
+    .setProtectedHeader({ alg: 'HS256', kid: externalAccount.keyId, url })
+    .sign(externalKey);
+}
