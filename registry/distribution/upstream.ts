@@ -19,6 +19,7 @@ export async function manifestFromUpstream(
     repository: seen.repository,
     manifest: seen.manifest,
     actor: call.principal.arn,
+    requestId: call.requestId,
     mayImport: mayImport(surroundings, call, account, name, seen.repository),
   });
 }

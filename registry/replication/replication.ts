@@ -2,6 +2,7 @@ import type { Outbound } from '@slipway/auth/outbound';
 import type { Log } from '@slipway/auth/gateway';
 import type { Digest } from '@slipway/storage/blobs';
 import type { Delivery, EventLog } from '@slipway/storage/events';
+import type { Tracing } from '@slipway/storage/telemetry';
 import { type Images, ImagesError } from '../images/index.ts';
 import { type Backfills, createBackfills, type Destination } from './backfills.ts';
 import { copyImage, failureCodeOf } from './copy.ts';
@@ -22,6 +23,8 @@ export interface ReplicationOptions {
   readonly log: Log;
   /** Milliseconds after which an image that could not be copied is tried again. Default 5 minutes. */
   readonly retryAfter?: number;
+  /** Each copy is a trace of its own, which its target goes on with. Default: no traces. */
+  readonly tracing?: Tracing | undefined;
 }
 
 export interface Replication {
@@ -71,7 +74,15 @@ export function createReplication(options: ReplicationOptions): Replication {
     if (remote === undefined) return note('FAILED', 'DestinationNotConfigured');
     await note('IN_PROGRESS');
     try {
-      await copyImage(images, remote, { account, repository, digest, tags });
+      const attributes = {
+        'slipway.repository': repository,
+        'slipway.digest': digest,
+        'slipway.destination': `${destination.registryId}/${destination.region}`,
+      };
+      const send = (): Promise<void> => copyImage(images, remote, { account, repository, digest, tags });
+      await (options.tracing === undefined
+        ? send()
+        : options.tracing.run('replicate image', { kind: 'consumer', attributes }, send));
     } catch (error) {
       // Gone before it was its turn: there is nothing to copy any more.
       if (error instanceof ImagesError && error.code === 'ManifestNotFound') return;

@@ -1,5 +1,6 @@
 import type { Log } from '@slipway/auth/gateway';
 import type { Clock } from '@slipway/storage/clock';
+import type { Tracing } from '@slipway/storage/telemetry';
 import { type Images, ImagesError, type ParsedManifest, parseManifest } from '../images/index.ts';
 import { newScanId } from './scan-id.ts';
 import { Unscannable } from './inventory/limits.ts';
@@ -25,6 +26,7 @@ export interface ScanContext {
   readonly time: number;
   /** Whether bills of materials are stored. */
   readonly sbom: boolean;
+  readonly tracing?: Tracing | undefined;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Digest } from '@slipway/storage/blobs';
 import type { Delivery, EventLog } from '@slipway/storage/events';
 import type { HeldLease, Leases } from '@slipway/storage/leases';
 import type { RecordStore } from '@slipway/storage/records';
+import type { Tracing } from '@slipway/storage/telemetry';
 import { type Images, ImagesError, registryPartition } from '../images/index.ts';
 import { frequencyOf, readConfiguration } from './configuration.ts';
 import { runContinuousPass } from './continuous.ts';
@@ -28,6 +29,8 @@ export interface ScanningOptions {
   readonly exempt?: (caller: string) => boolean;
   /** Milliseconds between two looks whether the scanner knows more than before. Default 30 seconds. */
   readonly rescanEvery?: number;
+  /** Each scan is a trace of its own. Default: no traces. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Scanning in one server: consumes pushes and requests, and answers what the APIs and pulls ask. */
@@ -49,6 +52,7 @@ export function createScanning(options: ScanningOptions): Scanning {
     log,
     time: options.time ?? 15 * 60_000,
     sbom: options.sbom ?? true,
+    tracing: options.tracing,
   };
   const stopping = new AbortController();
   let running: Promise<unknown> | undefined;
@@ -143,7 +147,16 @@ async function scanOrGiveUp(
   attempt: number,
   stop: AbortSignal,
 ): Promise<void> {
-  if (attempt <= maxAttempts) return runScan(context, image, cause, stop);
+  const scan = (): Promise<void> => runScan(context, image, cause, stop);
+  if (attempt <= maxAttempts) {
+    if (context.tracing === undefined) return scan();
+    const attributes = {
+      'slipway.repository': image.repository,
+      'slipway.digest': image.digest,
+      'slipway.cause': cause,
+    };
+    return context.tracing.run('scan image', { kind: 'consumer', attributes }, scan);
+  }
   await changeScan(context.images.context.records, image, (before) => ({
     next: {
       ...before,

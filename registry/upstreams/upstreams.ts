@@ -49,6 +49,8 @@ export interface UpstreamPull {
   readonly manifest: FoundManifest | undefined;
   /** ARN of who pulls. */
   readonly actor: string;
+  /** Of the pull, for log lines. */
+  readonly requestId: string;
   /** Whether the caller may have images imported (`ecr:BatchImportUpstreamImage`, and `ecr:CreateRepository` when it is new). */
   readonly mayImport: () => Promise<boolean>;
 }
@@ -188,7 +190,7 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
     const tag = reference.kind === 'tag' ? reference.tag : undefined;
     importImage(source, account, name, manifest, tag).catch((error: unknown) => {
       log.warn(
-        { err: error, repository: name, digest: manifest.digest },
+        { requestId: pull.requestId, err: error, repository: name, digest: manifest.digest },
         'an image could not be imported from upstream',
       );
     });
@@ -234,7 +236,10 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
       } catch (error) {
         if (!(error instanceof RemoteError || error instanceof ImagesError)) throw error;
         if (pull.manifest) {
-          log.warn({ err: error, repository: name, reference: text }, 'upstream cannot be asked: serving what is here');
+          log.warn(
+            { requestId: pull.requestId, err: error, repository: name, reference: text },
+            'upstream cannot be asked: serving what is here',
+          );
           return undefined;
         }
         throw refusalOf(error, name);

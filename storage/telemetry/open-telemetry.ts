@@ -129,7 +129,7 @@ class RunningSpan implements Span {
   }
 
   fail(error: unknown): void {
-    const type = error instanceof Error ? error.name : 'Error';
+    const type = typeof error === 'string' ? error : error instanceof Error ? error.name : 'Error';
     this.#span.setAttribute('error.type', type).setStatus({ code: SpanStatusCode.ERROR, message: type });
   }
 

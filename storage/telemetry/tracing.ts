@@ -8,7 +8,7 @@ export interface Span {
   readonly spanId: string;
   rename(name: string): void;
   set(attributes: Attributes): void;
-  /** Marks the span as failed with the error's name; its message may hold what is nobody's business, and stays in the log. */
+  /** Marks the span as failed, with the error's name or a code; its message may hold what is nobody's business, and stays in the log. */
   fail(error: unknown): void;
   end(): void;
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { version } from '../server/version.ts';
 import { CliError, fail } from './errors.ts';
 
 /** The `slipway` command. Each subcommand is loaded when it is called, so that short ones start fast. */
@@ -10,7 +11,7 @@ if (!process.versions.node.startsWith('26.')) {
 
 const program = new Command('slipway')
   .description('ECR and ECS on your own machines: a container registry and a scheduler behind the AWS APIs.')
-  .version('0.1.0')
+  .version(version)
   .showHelpAfterError('(run with --help for the options)')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 

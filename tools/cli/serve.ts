@@ -6,6 +6,8 @@ import { dockerAnswers, startLocalAgent } from '../server/local-agent.ts';
 import { openLog } from '../server/log.ts';
 import { joinFirst, SharedMetrics, workerPort, Workers } from '../server/workers.ts';
 import { readCredentials, removeServerState, writeCredentials, writeServerState } from '../server/state-files.ts';
+import { version } from '../server/version.ts';
+import { openTracing, readTracingConfig, type Tracing, TracingConfigError } from '@slipway/storage/telemetry';
 import type { Logger } from 'pino';
 import { CliError } from './errors.ts';
 import { print } from './output.ts';
@@ -23,7 +25,8 @@ const plain = new Set([
 /** `slipway serve`: everything in one process, until SIGTERM or Ctrl-C. */
 export async function serve(): Promise<void> {
   const config = configuration();
-  const log = openLog(config.logLevel);
+  const tracing = await traces((reason) => log.warn({ reason }, 'traces cannot be sent'));
+  const log = openLog(config.logLevel, tracing);
   const stopped = Promise.withResolvers<NodeJS.Signals>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
@@ -39,6 +42,7 @@ export async function serve(): Promise<void> {
     installation = await startInstallation(config, log, {
       port: worker ?? config.port,
       metrics,
+      tracing,
       ...(worker !== undefined ? { share: 'join' } : config.workers > 1 ? { share: 'first' } : {}),
     });
   } catch (error) {
@@ -51,6 +55,7 @@ export async function serve(): Promise<void> {
     await stopped.promise;
     await installation.close();
   }
+  await tracing?.close();
   process.exit(0);
 }
 
@@ -119,6 +124,17 @@ async function welcome(config: ServerConfig, url: string): Promise<void> {
   print('  eval "$(npx slipway env)"                      # AWS CLI, SDKs, Terraform');
   print(`  aws ecr get-login-password | docker login --username AWS --password-stdin ${registry}`);
   print('  aws ecr create-repository --repository-name web');
+/** Traces, where the standard `OTEL_*` variables ask for them. */
+async function traces(onTrouble: (what: string) => void): Promise<Tracing | undefined> {
+  try {
+    const config = readTracingConfig(process.env);
+    return config && (await openTracing(config, { version, onTrouble }));
+  } catch (error) {
+    if (error instanceof TracingConfigError) throw new CliError(error.message);
+    throw error;
+  }
+}
+
   print(`  docker tag IMAGE ${registry}/web:prod && docker push ${registry}/web:prod`);
   print('  aws ecs create-service ...  then  npx slipway follow default/SERVICE   (see README.md)\n');
   if (config.agent === 'off') print('  SLIPWAY_AGENT=off: this machine runs no tasks.\n');

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startReceiver, type TraceReceiver } from '@slipway/storage/telemetry/testing';
 import aws4 from 'aws4';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AwsCli } from '../testbed/aws-cli.ts';
@@ -11,22 +12,27 @@ import { freePort, ServerProcess } from '../testbed/server-process.ts';
 
 /**
  * K1, K3, K4, K6: secrets of every kind go through a whole server at its most talkative level, in good requests and bad ones;
- * afterwards none is in a log, metric, audit line or error, and those that are kept are sealed.
+ * afterwards none is in a log, metric, trace, audit line or error, and those that are kept are sealed.
  */
 const missing = (await run('aws', ['--version']).catch(() => ({ code: 1 }))).code === 0 ? undefined : 'no AWS CLI';
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
 const hasDocker = (await missingDocker()) === undefined;
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-canary-'));
+const collectorKey = 'canary-key-of-the-collector';
 let server: ServerProcess;
+let receiver: TraceReceiver;
 let aws: AwsCli;
 
 beforeAll(async () => {
   if (missing !== undefined) return;
+  receiver = await startReceiver();
   server = new ServerProcess(await freePort(), join(folder, 'data'), {
     SLIPWAY_LOG: 'trace',
     SLIPWAY_WORKERS: '1',
     SLIPWAY_AGENT: hasDocker ? 'auto' : 'off',
+    ...receiver.environment,
+    OTEL_EXPORTER_OTLP_HEADERS: `authorization=${collectorKey}`,
   });
   await server.start();
   aws = new AwsCli(server.aws());
@@ -34,6 +40,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await server?.stop();
+  await receiver?.[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -66,6 +73,8 @@ test.skipIf(missing !== undefined)(
     const send = async (path: string, init: RequestInit): Promise<void> => {
       errors.push(await (await fetch(`${server.endpoint}${path}`, init)).text());
     };
+
+    keep('key of the collector of traces', collectorKey);
 
     // Long-term and temporary keys.
     await aws.json(['iam', 'create-user', '--user-name', 'canary']);
@@ -197,7 +206,9 @@ test.skipIf(missing !== undefined)(
     expect(metrics).toContain('slipway_requests_total{service="ecs"');
     expect(audit).toContain('"operation":"RegisterTaskDefinition"');
     expect(audit).toContain('"service":"token"');
-    const places = { log: server.log, audit, metrics, errors: errors.join('\n'), described };
+    const traces = receiver.bodies.join('\n');
+    expect(traces).toContain('ecs RegisterTaskDefinition');
+    const places = { log: server.log, audit, metrics, traces, errors: errors.join('\n'), described };
     const found = secrets.flatMap(({ what, value }) =>
       Object.entries(places).flatMap(([place, text]) =>
         text.includes(value) || text.includes(encodeURIComponent(value)) ? [`${what} in ${place}`] : [],

@@ -32,6 +32,7 @@ import { createTriggers, createWebhookAdministration, createWebhookReceiver } fr
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage, type Storage } from '@slipway/storage/engine';
 import type { Logger } from 'pino';
+import { type Tracing, traceStorage } from '@slipway/storage/telemetry';
 import { isLoopback, type ServerConfig } from './config.ts';
 import { imageLookup } from './image-lookup.ts';
 import { isScanner, openScanner } from './scanning.ts';
@@ -42,6 +43,7 @@ import { gaugeOpenUploads, gaugeRepositories, RegistryMetrics } from './registry
 import { readRemotes } from './remotes-file.ts';
 import { storageConfig } from './storage-config.ts';
 
+import { traceOutbound } from './trace-outbound.ts';
 /** A running installation: every room wired and listening. */
 export interface Installation {
   readonly listening: Listening;
@@ -63,6 +65,8 @@ export interface Role {
   /** Where metrics are registered. */
   readonly metrics: Registry;
 }
+  /** Default: no traces. */
+  readonly tracing?: Tracing | undefined;
 
 /**
  * The composition root: reads nothing but its configuration, opens the stores, wires the rooms and listens.
@@ -74,10 +78,15 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
   const random = (size: number): Uint8Array => randomBytes(size);
   await using opened = new AsyncDisposableStack();
 
-  const storage = opened.adopt(await openStorage(storageConfig(config), clock), (it) => it.close());
+  const { tracing } = role;
+  const engines = storageConfig(config);
+  const untraced = opened.adopt(await openStorage(engines, clock), (it) => it.close());
+  const storage = tracing === undefined ? untraced : traceStorage(untraced, engines, tracing);
   const { records } = storage;
   const masterKey = openKeyFile(config.keyFile);
-  const outbound = opened.adopt(createOutbound({ allow: config.outboundAllow }), (it) => it.close());
+  const guarded = opened.adopt(createOutbound({ allow: config.outboundAllow }), (it) => it.close());
+  const outbound = traceOutbound(guarded, tracing, 'strangers');
+  const toOurs = traceOutbound(guarded, tracing, 'ours');
   const identity = opened.adopt(
     openIdentity({
       records,
@@ -116,13 +125,14 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     events: storage.events,
     region: config.region,
     targets: remotes.replicationTargets,
-    fetch: (url, init) => outbound.stream(url, init),
+    fetch: (url, init) => toOurs.stream(url, init),
     log,
   });
+    tracing,
 
   const listening: { current?: Listening } = {};
   const scans = opened.adopt(
-    openScanner({ config, identity, tokens, outbound, clock, endpoint: () => listening.current?.url ?? '' }),
+    openScanner({ config, identity, tokens, outbound: toOurs, clock, endpoint: () => listening.current?.url ?? '' }),
     (it) => it.close(),
   );
   const scanning = createScanning({
@@ -133,6 +143,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     log,
     exempt: isScanner(config.account),
   });
+    tracing,
   const lookup = imageLookup(images, () => scanning.policy);
   // A plug-in is named as `import` names it from the folder the server is started in.
   const { resolve } = createRequire(join(process.cwd(), 'package.json'));
@@ -241,6 +252,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     metrics: role.metrics,
     region: config.region,
     account: config.account,
+    tracing,
     hosts: config.endpoints,
     limits: config.rates,
   });
@@ -291,6 +303,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
       log,
       jobs: [
         ...registryJobs({
+      tracing,
           images,
           control,
           lossNoticed: () => storage.lossNoticed(),

@@ -1,6 +1,7 @@
 import type { Clock } from '@slipway/storage/clock';
 import type { Leases } from '@slipway/storage/leases';
 import type { RecordStore } from '@slipway/storage/records';
+import type { Tracing } from '@slipway/storage/telemetry';
 import type { Logger } from 'pino';
 
 /** Work that is done now and then. */
@@ -18,6 +19,8 @@ export interface JobsOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly jobs: readonly Job[];
+  /** Each run is a trace of its own. Default: no traces. */
+  readonly tracing?: Tracing | undefined;
   /** Milliseconds between looks for due jobs. Default 15,000. */
   readonly lookEvery?: number;
 }
@@ -68,7 +71,7 @@ async function work(options: JobsOptions, signal: AbortSignal): Promise<void> {
       if (signal.aborted || elapsed < job.every) continue;
       const started = clock.monotonic();
       try {
-        const done = await job.run(signal);
+        const done = await run(job, signal, options.tracing);
         if (done !== undefined)
           log.info({ job: job.name, ms: Math.round(clock.monotonic() - started), ...done }, 'maintenance done');
       } catch (error) {
@@ -79,6 +82,17 @@ async function work(options: JobsOptions, signal: AbortSignal): Promise<void> {
     }
     await pause(options, options.lookEvery ?? 15_000, signal);
   }
+}
+
+function run(job: Job, signal: AbortSignal, tracing: Tracing | undefined): ReturnType<Job['run']> {
+  if (tracing === undefined) return job.run(signal);
+  return tracing.run(`job ${job.name}`, {}, async (span) => {
+    const done = await job.run(signal);
+    for (const [name, value] of Object.entries(done ?? {})) {
+      if (typeof value === 'number') span.set({ [`slipway.${name}`]: value });
+    }
+    return done;
+  });
 }
 
 async function pause({ clock }: JobsOptions, ms: number, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import type { Tracing } from '@slipway/storage/telemetry';
 import { type Logger, pino } from 'pino';
 
 /** Members whose values never reach a log line, whoever logs them. */
@@ -14,12 +15,24 @@ const redact = [
   'authorization',
 ];
 
-/** The server's logger: JSON lines, or short coloured ones when a person looks at a terminal. */
-export function openLog(level: string): Logger {
-  const options = { level, base: null, redact, timestamp: pino.stdTimeFunctions.isoTime };
+/** The server's logger: JSON lines, or short coloured ones when a person looks at a terminal. Where there are traces, a line names its own. */
+export function openLog(level: string, tracing?: Tracing): Logger {
+  const options = {
+    level,
+    base: null,
+    redact,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    ...(tracing === undefined ? {} : { mixin: () => traceOf(tracing) }),
+  };
   return process.stdout.isTTY
     ? pino(options, { write: (line: string) => process.stdout.write(forPeople(line)) })
     : pino(options);
+}
+
+/** The names under which collectors look for a line's trace. */
+function traceOf(tracing: Tracing): object {
+  const span = tracing.current();
+  return span === undefined ? {} : { trace_id: span.traceId, span_id: span.spanId };
 }
 
 const levels: Readonly<Record<number, string>> = {
