@@ -26,6 +26,6 @@ export { type Explanation, explain, type StatementFinding } from './explain.ts';
 export { placeOf } from './json.ts';
 export { lintPolicy } from './lint.ts';
 export { parsePolicy, policySize } from './parse.ts';
-export type { ContextLookup } from './pattern.ts';
+export { type ContextLookup, textGlob } from './pattern.ts';
 export type { PolicyPrincipal } from './principal.ts';
 export { rewritePrincipals } from './rewrite.ts';

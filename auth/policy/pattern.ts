@@ -197,3 +197,9 @@ export class Glob {
     return true;
   }
 }
+
+/** A text in which `*` is any run of characters and `?` one, compiled; matching takes linear time whatever is in it. */
+export function textGlob(pattern: string): (text: string) => boolean {
+  const glob = new Glob(readPattern(pattern, { wildcards: true, variables: false }) ?? []);
+  return (text) => glob.matches(text);
+}

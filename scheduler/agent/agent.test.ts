@@ -26,7 +26,11 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       registry = await TestRegistry.open(engine.image);
       plane = await TestControlPlane.open({ registry });
       dataDir = await engine.folder();
-      agent = plane.agent({ dataDir });
+      agent = plane.agent({
+        dataDir,
+        allow: { logAddresses: ['127.0.0.2/32'] },
+        resolve: (host) => Promise.resolve([host === 'logs.example' ? '127.0.0.2' : '127.0.0.3']),
+      });
       instance = (await agent.start()).containerInstanceArn;
       await plane.untilConnected(instance, true);
     }, 60_000);
@@ -248,6 +252,29 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       } finally {
         await tidy.stop();
       }
+    });
+
+    test('F11: the engine sends logs to the address that was checked, and to no private one that is not open', async () => {
+      const logging = (address: string) =>
+        engine.container('main', server, {
+          logConfiguration: { logDriver: 'gelf', options: { 'gelf-address': `udp://${address}:12201` } },
+        });
+      const { id, arn } = await run(logging('logs.example'));
+      await plane.untilTask(id, 'RUNNING');
+      const [container] = await engine.containersOf(arn);
+      const { HostConfig } = await engine.docker.getContainer(container?.Id ?? '').inspect();
+      expect(HostConfig.LogConfig).toEqual({ Type: 'gelf', Config: { 'gelf-address': 'udp://127.0.0.2:12201' } });
+      await plane.stopTask(id);
+      await plane.untilTask(id, 'STOPPED');
+
+      const elsewhere = await plane.untilTask((await run(logging('elsewhere.example'))).id, 'STOPPED');
+      expect(elsewhere.stoppedReason).toBe(
+        "CannotCreateContainerError: The host 'elsewhere.example' of the log option 'gelf-address' resolves to 127.0.0.3, which is private. The operator can open its range with the agent's option allow.logAddresses.",
+      );
+      const literal = await plane.untilTask((await run(logging('10.1.2.3'))).id, 'STOPPED');
+      expect(literal.stoppedReason).toMatch(
+        /container main: The log option 'gelf-address' names 10.1.2.3, which is private/,
+      );
     });
 
     test('what could let a task out of its container is refused, and the reason names it', async () => {

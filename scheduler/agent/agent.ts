@@ -15,6 +15,7 @@ import { RoleKeys, TaskEndpoint } from './endpoint/index.ts';
 import { Images } from './images.ts';
 import { RegistryLogins } from './logins.ts';
 import { type AgentOptions, type ResolvedOptions, resolveOptions } from './options.ts';
+import { agentReach } from './policy.ts';
 import { Reporter } from './report.ts';
 import { Sampler } from './sampler.ts';
 import { TaskEngine } from './task-engine.ts';
@@ -145,6 +146,7 @@ class RunningAgent implements Agent {
         cleanupAfter: options.cleanupAfter,
         inspectEvery: options.inspectEvery,
         allow: options.allow,
+        reach: agentReach(options),
         guarded: [options.docker?.socketPath ?? '/var/run/docker.sock', '/run/containerd', options.dataDir],
       },
       docker: this.#docker,

@@ -5,7 +5,7 @@ import type { Log } from '@slipway/auth/gateway';
 
 import type { Images, RegistryLogin } from './images.ts';
 import type { AgentContainer, AgentTask } from './messages.ts';
-import type { AllowedEscapes } from './policy.ts';
+import type { AgentReach, AllowedEscapes } from './policy.ts';
 import type { TaskReport } from './report.ts';
 import type { SavedTask } from './task-runner.ts';
 
@@ -24,6 +24,7 @@ export interface EngineOptions {
   /** How often everything is looked at without being told to. */
   readonly inspectEvery: number;
   readonly allow: AllowedEscapes;
+  readonly reach: AgentReach;
   /** Host paths no task gets unless they are allowed by name: the Docker socket, the agent's data. */
   readonly guarded: readonly string[];
 }

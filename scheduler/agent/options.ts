@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
 
 import { type Clock, systemClock } from '@slipway/storage/clock';
 import type Docker from 'dockerode';
@@ -44,6 +45,10 @@ export interface AgentOptions {
   readonly availabilityZone?: string;
   /** What tasks may have that could let them out of their containers. Default: nothing. */
   readonly allow?: AllowedEscapes;
+  /** Registries (`host[:port]`, `*.example.com`, `docker.io`) that images may come from, beside the control plane's own. Default: any. */
+  readonly registries?: readonly string[] | undefined;
+  /** How names in log options become addresses. Default: the machine's resolver. */
+  readonly resolve?: (host: string) => Promise<readonly string[]>;
   /**
    * The endpoint at 169.254.170.2, where containers get the credentials of their task role and metadata. `auto`: when the
    * agent can change the packet filter rules of the Docker engine's network namespace (root, `iptables`) and no other
@@ -67,8 +72,10 @@ export interface AgentOptions {
 }
 
 /** {@link AgentOptions} with every default in place. */
-export type ResolvedOptions = Required<Omit<AgentOptions, 'docker' | 'reservedMemory' | 'availabilityZone'>> &
-  Pick<AgentOptions, 'docker' | 'reservedMemory' | 'availabilityZone'>;
+export type ResolvedOptions = Required<
+  Omit<AgentOptions, 'docker' | 'reservedMemory' | 'availabilityZone' | 'registries'>
+> &
+  Pick<AgentOptions, 'docker' | 'reservedMemory' | 'availabilityZone' | 'registries'>;
 
 /** Fills in defaults. @throws TypeError on an endpoint that is not an http(s) URL */
 export function resolveOptions(options: AgentOptions): ResolvedOptions {
@@ -84,6 +91,7 @@ export function resolveOptions(options: AgentOptions): ResolvedOptions {
     attributes: {},
     tags: {},
     allow: {},
+    resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
     taskEndpoint: 'auto',
     pullBehavior: 'default',
     bindAddress: '0.0.0.0',

@@ -5,10 +5,23 @@ import { afterAll, describe, expect, test } from 'vitest';
 
 import { createOptions } from './create-options.ts';
 import { type AgentTask, taskSchema } from './messages.ts';
-import { type AllowedEscapes, hostPathAllowed, refusal } from './policy.ts';
+import { agentReach, type AllowedEscapes, hostPathAllowed, refusal as refusalFor } from './policy.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-policy-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const refusal = (
+  task: AgentTask,
+  allow: AllowedEscapes,
+  guarded: readonly string[],
+  registries?: readonly string[],
+): string | undefined =>
+  refusalFor(
+    task,
+    allow,
+    guarded,
+    agentReach({ allow, registries, endpoint: 'http://127.0.0.1:7500', resolve: () => Promise.resolve([]) }),
+  );
 
 function task(hostConfig: object, more: object = {}, config: object = {}): AgentTask {
   return taskSchema.parse({
@@ -70,6 +83,27 @@ describe('escape flags', () => {
   ])('%s is denied unless the operator allows it', (what, hostConfig, allow, more = {}) => {
     expect(refusal(task(hostConfig, more), {}, [])).toContain(`${what} is denied`);
     expect(refusal(task(hostConfig, more), allow, [])).toBeUndefined();
+  });
+
+  test('F11: log drivers send to private addresses only where the operator opens them', () => {
+    const to = (address: string) => task({ LogConfig: { Type: 'syslog', Config: { 'syslog-address': address } } });
+    expect(refusal(to('udp://10.0.0.5:514'), {}, [])).toMatch(
+      /^container main: The log option 'syslog-address' names 10.0.0.5, which is private. .* allow.logAddresses/,
+    );
+    expect(refusal(to('udp://10.0.0.5:514'), { logAddresses: ['10.0.0.0/24'] }, [])).toBeUndefined();
+    expect(refusal(to('unix:///var/run/docker.sock'), { logAddresses: ['0.0.0.0/0'] }, [])).toMatch(/names a socket/);
+    expect(refusal(task({ LogConfig: { Type: 'evil-plugin', Config: {} } }), {}, [])).toMatch(/is not one of/);
+  });
+
+  test('F11: images come from the registries that the operator names, and from the control plane’s own', () => {
+    const of = (image: string) => {
+      const { containers, ...rest } = task({});
+      return { ...rest, containers: containers.map((container) => ({ ...container, image })) };
+    };
+    expect(refusal(of('quay.io/x'), {}, [])).toBeUndefined();
+    expect(refusal(of('quay.io/x'), {}, [], ['ghcr.io'])).toMatch(/may not pull from. .* option registries/);
+    expect(refusal(of('127.0.0.1:7500/web'), {}, [], ['ghcr.io'])).toBeUndefined();
+    expect(refusal(of('169.254.169.254/latest'), {}, [])).toMatch(/no registry/);
   });
 
   test('what the agent cannot do is refused instead of left out', () => {

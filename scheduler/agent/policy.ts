@@ -3,6 +3,10 @@ import { dirname, join, normalize, sep } from 'node:path';
 
 import { z } from 'zod';
 
+import { AddressRule } from '@slipway/auth/outbound';
+
+import { type LogRule, refuseLogOptions, RegistryRule } from '../reach/index.ts';
+
 import type { AgentTask } from './messages.ts';
 
 /** What tasks may have on this host that could let them out of their container. Everything is denied unless named. */
@@ -23,7 +27,34 @@ export interface AllowedEscapes {
   readonly securityOptions?: readonly string[];
   /** Options of Docker volume drivers: with the local driver they can mount anything of the host. */
   readonly volumeDriverOptions?: boolean;
+  /** Private addresses and CIDR ranges that log drivers may send to; the engine dials them from the host. */
+  readonly logAddresses?: readonly string[];
 }
+
+/** What this host's engine may be told to connect to for tasks. */
+export interface AgentReach {
+  readonly logs: LogRule;
+  readonly registries: RegistryRule;
+  /** Whether a registry is the control plane itself, or the one it gives logins for. */
+  readonly ownHost: (host: string) => boolean;
+  readonly resolve: (host: string) => Promise<readonly string[]>;
+}
+
+/** What an agent's options open. */
+export const agentReach = (options: {
+  readonly allow: AllowedEscapes;
+  readonly registries?: readonly string[] | undefined;
+  readonly endpoint: string;
+  readonly resolve: AgentReach['resolve'];
+}): AgentReach => ({
+  logs: {
+    addresses: new AddressRule(options.allow.logAddresses ?? []),
+    remedy: "The operator can open its range with the agent's option allow.logAddresses.",
+  },
+  registries: new RegistryRule(options.registries, "The operator can name it in the agent's option registries."),
+  ownHost: (host) => host === new URL(options.endpoint).host,
+  resolve: options.resolve,
+});
 
 const text = z.string();
 const texts = z.array(z.string()).nullish();
@@ -80,9 +111,14 @@ export type DockerHostConfig = z.infer<typeof dockerHostConfig>;
  * Why this host must not run a task, or undefined. Names the field and what the operator can do; checks independently of
  * the control plane. Also refuses what this agent cannot do, so that nothing is silently left out.
  */
-export function refusal(task: AgentTask, allow: AllowedEscapes, guarded: readonly string[]): string | undefined {
+export function refusal(
+  task: AgentTask,
+  allow: AllowedEscapes,
+  guarded: readonly string[],
+  reach: AgentReach,
+): string | undefined {
   for (const container of task.containers) {
-    const why = refuseContainer(task, container, allow);
+    const why = refuseContainer(task, container, allow) ?? refuseReach(container, reach);
     if (why !== undefined) return `container ${container.name}: ${why}`;
   }
   for (const volume of task.volumes) {
@@ -128,6 +164,14 @@ function refuseContainer(
   const type = container.registryAuthentication?.type;
   if (type !== undefined && type !== 'ecr') return `registry authentication of type ${type} is not supported.`;
   return undefined;
+}
+
+/** Log addresses that are names are resolved when the container is created. */
+function refuseReach(container: AgentTask['containers'][number], reach: AgentReach): string | undefined {
+  const image = reach.registries.refuse(container.image, reach.ownHost);
+  if (image !== undefined) return image;
+  const log = dockerHostConfig.parse(JSON.parse(container.dockerConfig.hostConfig)).LogConfig;
+  return log ? refuseLogOptions(log.Type, log.Config ?? {}, reach.logs) : undefined;
 }
 
 const covers = (allowed: readonly string[] | undefined, name: string): boolean =>

@@ -219,7 +219,8 @@ export class TaskEngine {
 
   #refusalOf(task: AgentTask): string | undefined {
     try {
-      const why = refusal(task, this.#parts.options.allow, this.#parts.options.guarded);
+      const { allow, guarded, reach } = this.#parts.options;
+      const why = refusal(task, allow, guarded, reach);
       return why === undefined ? undefined : `CannotCreateContainerError: ${why}`;
     } catch (error) {
       return `UnrecognizedTaskError: ${(error as Error).message}`;

@@ -1,5 +1,6 @@
 import type Docker from 'dockerode';
 
+import { settleLogOptions } from '../reach/index.ts';
 import { containerName, createOptions, volumeName } from './create-options.ts';
 import { engineCall, EngineError, EngineUnavailable, labels } from './docker.ts';
 import type { RunnerParts } from './engine-parts.ts';
@@ -238,6 +239,12 @@ export class TaskRunner {
       environment: this.#parts.environment(this.task, container.name, this.#saved.credentialsId),
       image,
     });
+    const log = request.HostConfig?.LogConfig;
+    if (log) {
+      const { reach } = options;
+      const Config = await settleLogOptions(log.Type, (log.Config ?? {}) as Record<string, string>, reach);
+      request.HostConfig = { ...request.HostConfig, LogConfig: { ...log, Config } };
+    }
     try {
       await engineCall(() => docker.createContainer(request));
     } catch (error) {

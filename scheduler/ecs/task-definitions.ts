@@ -7,6 +7,7 @@ import { accountKeys, accountPartition, arns, type FamilyRecord, type TaskDefini
 import {
   checkDefinition,
   checkDefinitionRequest,
+  checkReach,
   definitionView,
   deleteDefinition,
   deregisterDefinition,
@@ -37,6 +38,7 @@ export function taskDefinitionOperations(options: EcsOptions): EcsOperations {
         checkDefinitionRequest(input);
         const body = normalizeDefinition(input);
         checkDefinition(body);
+        checkReach(options, body);
         const record = await registerRevision(options, call.account, {
           family: input.family ?? '',
           body,

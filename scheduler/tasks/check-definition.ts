@@ -1,11 +1,12 @@
 import type { RegisterTaskDefinitionRequest, Volume } from '@aws-sdk/client-ecs';
 
-import { isName, refuseMembers } from '../cluster/index.ts';
+import { type EcsContext, isName, refuseMembers } from '../cluster/index.ts';
+import { refuseReach } from '../reach/index.ts';
 import { checkContainer } from './check-container.ts';
 import { checkContainerOrder } from './check-order.ts';
 import { checkPorts } from './check-ports.ts';
 import { containersOf, type TaskDefinitionBody } from './definition.ts';
-import { checkOneOf, refuse } from './definition-error.ts';
+import { checkOneOf, refuse, refuseContainer } from './definition-error.ts';
 import { checkExpression } from './placement-rules.ts';
 
 const maximumBytes = 64 * 1024;
@@ -67,6 +68,18 @@ export function checkDefinition(body: TaskDefinitionBody): void {
     ['executionRoleArn', body.executionRoleArn],
   ] as const) {
     if (arn !== undefined && !isRoleArn(arn)) refuse(`'${member}' must be the ARN of an IAM role, not '${arn}'.`);
+  }
+}
+
+/**
+ * Checks where engines would have to connect to for a definition: for images and for logs. Settings can change after a
+ * definition was registered, so it is checked again when something new is to run it.
+ * @throws ClientException
+ */
+export function checkReach(context: Pick<EcsContext, 'reach'>, body: TaskDefinitionBody): void {
+  for (const container of containersOf(body)) {
+    const why = refuseReach(container, context.reach);
+    if (why !== undefined) refuseContainer(container.name, why);
   }
 }
 

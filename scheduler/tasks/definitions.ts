@@ -10,7 +10,8 @@ import {
   type TaskDefinitionRecord,
   toJson,
 } from '../state/index.ts';
-import type { TaskDefinitionBody } from './definition.ts';
+import { checkReach } from './check-definition.ts';
+import { bodyOf, type TaskDefinitionBody } from './definition.ts';
 import { requiredAttributes } from './requires.ts';
 
 /** Names a revision, or with a bare family its newest ACTIVE one. */
@@ -57,11 +58,11 @@ export async function findDefinition(
 }
 
 /**
- * The revision that is named, for something new to run it: it must be ACTIVE.
+ * The revision that is named, for something new to run it: it must be ACTIVE, and engines may connect to what it names.
  * @throws ClientException
  */
 export async function activeDefinition(
-  context: Pick<EcsContext, 'records' | 'region'>,
+  context: Pick<EcsContext, 'records' | 'region' | 'reach'>,
   account: string,
   identifier: string,
 ): Promise<TaskDefinitionRecord> {
@@ -72,6 +73,7 @@ export async function activeDefinition(
   );
   if (found === undefined) throw clientError('TaskDefinition not found.');
   if (found.status !== 'ACTIVE') throw clientError('TaskDefinition is inactive');
+  checkReach(context, bodyOf(found));
   return found;
 }
 

@@ -1,4 +1,4 @@
-export { checkDefinition, checkDefinitionRequest, isRoleArn } from './check-definition.ts';
+export { checkDefinition, checkDefinitionRequest, checkReach, isRoleArn } from './check-definition.ts';
 export { checkOverrides } from './check-overrides.ts';
 export { bodyOf, containersOf, type TaskDefinitionBody } from './definition.ts';
 export { definitionView } from './definition-view.ts';

@@ -2,6 +2,7 @@ import { type Log } from '../acs/index.ts';
 import { type EcsContext, scan } from '../cluster/index.ts';
 import { Definitions, Lane, type OwnHost } from '../control/index.ts';
 import { effectiveTag, parseImageReference, pinned } from '../deployments/index.ts';
+import { refuseReach } from '../reach/index.ts';
 import { changeService, primaryOf, startDeployment } from '../services/index.ts';
 import {
   accountKeys,
@@ -207,6 +208,10 @@ export class Roller {
         return image === undefined ? container : { ...container, image };
       }),
     };
+    for (const container of body.containerDefinitions) {
+      const why = refuseReach(container, this.#context.reach);
+      if (why !== undefined) throw new ImageNotUsable(`Container ${container.name ?? ''}: ${why}`);
+    }
     const pinnedFrom = base.pinnedFrom ?? base.arn;
     const newest = await findDefinition(this.#context, account, { family: base.family });
     if (newest?.pinnedFrom === pinnedFrom && stableJson(newest.definition) === stableJson(body)) return newest;

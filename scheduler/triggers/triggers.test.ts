@@ -282,6 +282,13 @@ describe('choosing tags', () => {
     expect(newestMatch(at('prod'), 'v*')).toBeUndefined();
   });
 
+  test('L7: a pattern of many stars takes no longer than one', () => {
+    const begun = performance.now();
+    expect(newestMatch(at('a'.repeat(128)), `${'a*'.repeat(63)}b`)).toBeUndefined();
+    expect(newestMatch(at(`${'a'.repeat(127)}b`), `${'a*'.repeat(63)}b`)).toBe(`${'a'.repeat(127)}b`);
+    expect(performance.now() - begun).toBeLessThan(50);
+  });
+
   test('a version is chosen by precedence, not by text; prereleases only when the range names one', () => {
     expect(highestVersion(at('1.10.0', '1.9.0', 'latest'), '^1')).toBe('1.10.0');
     expect(highestVersion(at('1.2.0', '1.3.0-rc.1'), '^1')).toBe('1.2.0');

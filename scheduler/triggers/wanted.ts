@@ -1,3 +1,4 @@
+import { textGlob } from '@slipway/auth/policy';
 import semver from 'semver';
 
 import type { ImageResolver, OwnHost } from '../control/index.ts';
@@ -128,14 +129,9 @@ async function candidates(
 
 /** Of the tags that match a glob the one pushed last. */
 export function newestMatch(tags: readonly KnownTag[], pattern: string): string | undefined {
-  // A pattern holds characters of tags, `*` and `?` only; of the first kind just the dot means something to a RegExp.
-  const source = pattern
-    .replaceAll('.', String.raw`\.`)
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  const expression = new RegExp(`^${source}$`);
+  const matches = textGlob(pattern);
   return tags
-    .filter(({ tag }) => expression.test(tag))
+    .filter(({ tag }) => matches(tag))
     .reduce<KnownTag | undefined>(
       (best, one) => (best === undefined || one.pushedAt >= best.pushedAt ? one : best),
       undefined,

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { type AllowedEscapes, createAgent, Refused } from '@slipway/scheduler/agent';
+import { z } from 'zod';
 import { openLog } from '../server/log.ts';
 import { CliError } from './errors.ts';
 
@@ -19,6 +20,7 @@ export async function agent(options: {
   readonly data: string;
   readonly endpoint?: string;
   readonly allow?: readonly string[];
+  readonly registries?: readonly string[];
 }): Promise<void> {
   const {
     AWS_ACCESS_KEY_ID: accessKeyId,
@@ -39,6 +41,7 @@ export async function agent(options: {
     credentials: async () => ({ accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) }),
     dataDir: resolve(options.data),
     allow: allowed(options.allow ?? []),
+    registries: options.registries,
     log,
   });
   const stopped = new Promise<void>((finish) => {
@@ -59,7 +62,7 @@ export async function agent(options: {
   process.exit(0);
 }
 
-/** `path:/srv` and `device:/dev/fuse` and `capability:NET_ADMIN` besides the names above. */
+/** `path:/srv`, `device:/dev/fuse`, `capability:NET_ADMIN` and `log-address:10.0.0.0/8` besides the names above. */
 function allowed(names: readonly string[]): AllowedEscapes {
   let all: AllowedEscapes = {};
   for (const name of names) {
@@ -69,11 +72,16 @@ function allowed(names: readonly string[]): AllowedEscapes {
     else if (kind === 'device' && value.startsWith('/dev/')) all = { ...all, devices: [...(all.devices ?? []), value] };
     else if (kind === 'capability' && value !== '')
       all = { ...all, capabilities: [...(all.capabilities ?? []), value] };
+    else if (kind === 'log-address' && isRange(value))
+      all = { ...all, logAddresses: [...(all.logAddresses ?? []), value] };
     else
       throw new CliError(
-        `--allow ${name}: name one of ${Object.keys(escapes).join(', ')}, path:/…, device:/dev/…, capability:NAME`,
+        `--allow ${name}: name one of ${Object.keys(escapes).join(', ')}, path:/…, device:/dev/…, capability:NAME, log-address:CIDR`,
         2,
       );
   }
   return all;
 }
+
+const isRange = (text: string): boolean =>
+  z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]).safeParse(text).success;

@@ -36,8 +36,10 @@ program
   .option('--data <folder>', "the agent's own state", 'data/agent')
   .option('--endpoint <url>', 'where Slipway answers', process.env['AWS_ENDPOINT_URL'])
   .option('--allow <what...>', 'allow tasks what is denied by default (see scheduler/README.md)')
-  .action(async (options: { cluster: string; data: string; endpoint?: string; allow?: string[] }) =>
-    (await import('./agent.ts')).agent(options),
+  .option('--registries <names...>', 'registries that tasks may pull from beside the server (default: any)')
+  .action(
+    async (options: { cluster: string; data: string; endpoint?: string; allow?: string[]; registries?: string[] }) =>
+      (await import('./agent.ts')).agent(options),
   );
 
 program
@@ -67,6 +69,26 @@ program
   .option('--data <folder>', 'data folder of the server', process.env['SLIPWAY_DATA'] ?? 'data')
   .option('--output <format>', 'text or json', 'text')
   .action(async (options: { data: string; output: string }) => (await import('./doctor.ts')).doctor(options));
+
+program
+  .command('conformance')
+  .description(
+    'ask a registry everything that the OCI Distribution Specification demands, e.g. your own behind its proxy (exit 1: something failed)',
+  )
+  .argument('<registry>', '<host>[:<port>] or its URL')
+  .option('--spec <version>', 'stable (1.1), or dev: what the specification adds after it', 'stable')
+  .option('--upload-cancel', 'uploads must be cancellable in the stable version too')
+  .option('--username <name>', 'whom to log in as; with Slipway AWS, and the password from aws ecr get-login-password')
+  .option('--password-stdin', 'read the password from standard input')
+  .option('--repositories <names...>', 'two repositories that are for this alone; they are written to and emptied', [
+    'conformance/one',
+    'conformance/two',
+  ])
+  .option('--group <names...>', 'run these groups of cases alone, e.g. image')
+  .option('--output <format>', 'text, json or junit', 'text')
+  .action(async (registry: string, options: import('./conformance.ts').ConformanceCommand) =>
+    (await import('./conformance.ts')).conformance(registry, options),
+  );
 
 const tls = program.command('tls').description('certificates');
 tls

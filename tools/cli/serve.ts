@@ -95,6 +95,14 @@ async function serveFirst(
           identity,
           dataDir: join(config.data, 'agent'),
           taskEndpoint: config.taskEndpoint,
+          logAddresses: config.taskLogAllow,
+          // What the server takes for itself: its configured names, and every name of loopback.
+          registries: config.taskRegistries && [
+            ...config.taskRegistries,
+            ...config.endpoints,
+            `localhost:${listening.port}`,
+            `127.0.0.1:${listening.port}`,
+          ],
           log,
         })
       : undefined;
@@ -116,14 +124,6 @@ function configuration(): ServerConfig {
   }
 }
 
-async function welcome(config: ServerConfig, url: string): Promise<void> {
-  const registry = new URL(url).host;
-  print(`\nSlipway serves on ${url}, data in ${config.data}\n`);
-  if (!readCredentials(config.credentialsFile))
-    print(`  note: ${config.credentialsFile} is not there; the administrator's key was made at the first start\n`);
-  print('  eval "$(npx slipway env)"                      # AWS CLI, SDKs, Terraform');
-  print(`  aws ecr get-login-password | docker login --username AWS --password-stdin ${registry}`);
-  print('  aws ecr create-repository --repository-name web');
 /** Traces, where the standard `OTEL_*` variables ask for them. */
 async function traces(onTrouble: (what: string) => void): Promise<Tracing | undefined> {
   try {
@@ -135,6 +135,14 @@ async function traces(onTrouble: (what: string) => void): Promise<Tracing | unde
   }
 }
 
+async function welcome(config: ServerConfig, url: string): Promise<void> {
+  const registry = new URL(url).host;
+  print(`\nSlipway serves on ${url}, data in ${config.data}\n`);
+  if (!readCredentials(config.credentialsFile))
+    print(`  note: ${config.credentialsFile} is not there; the administrator's key was made at the first start\n`);
+  print('  eval "$(npx slipway env)"                      # AWS CLI, SDKs, Terraform');
+  print(`  aws ecr get-login-password | docker login --username AWS --password-stdin ${registry}`);
+  print('  aws ecr create-repository --repository-name web');
   print(`  docker tag IMAGE ${registry}/web:prod && docker push ${registry}/web:prod`);
   print('  aws ecs create-service ...  then  npx slipway follow default/SERVICE   (see README.md)\n');
   if (config.agent === 'off') print('  SLIPWAY_AGENT=off: this machine runs no tasks.\n');

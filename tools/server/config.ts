@@ -51,6 +51,10 @@ export interface ServerConfig {
   readonly placementPlugins: readonly string[];
   /** CIDR ranges of private addresses that webhooks, OIDC providers, scanners and upstreams may be in. Default: none. */
   readonly outboundAllow: readonly string[];
+  /** CIDR ranges of private addresses that log drivers of tasks may send to; engines dial them from their hosts. Default: none. */
+  readonly taskLogAllow: readonly string[];
+  /** Registries that tasks may pull from beside this one: `host[:port]`, `*.example.com`, `docker.io`. Default: any. */
+  readonly taskRegistries: readonly string[] | undefined;
   /** File with the other registries this installation may reach, secrets included. */
   readonly remotesFile: string | undefined;
   /** Requests a process answers for one principal (one address, without credentials) and altogether. Default: no limit. */
@@ -76,6 +80,8 @@ const list = z
       .map((name) => name.trim())
       .filter((name) => name !== ''),
   );
+
+const ranges = list.pipe(z.array(z.union([z.cidrv4(), z.cidrv6()], 'must be CIDR ranges, comma-separated')));
 
 /** `100` requests a second with as many at once, or `100/200` with 200 at once. */
 const rate = z
@@ -137,7 +143,15 @@ const schema = z.object({
     )
     .default('embedded'),
   SLIPWAY_PLACEMENT_PLUGINS: list,
-  SLIPWAY_OUTBOUND_ALLOW: list.pipe(z.array(z.union([z.cidrv4(), z.cidrv6()], 'must be CIDR ranges, comma-separated'))),
+  SLIPWAY_OUTBOUND_ALLOW: ranges,
+  SLIPWAY_TASK_LOG_ALLOW: ranges,
+  SLIPWAY_TASK_REGISTRIES: list.pipe(
+    z.array(
+      z
+        .string()
+        .regex(/^(?:\*\.)?[A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,5})?$/, 'must be host[:port] or *.domain, comma-separated'),
+    ),
+  ),
   SLIPWAY_REMOTES_FILE: z.string().min(1).optional(),
   SLIPWAY_RATE_PER_PRINCIPAL: rate,
   SLIPWAY_RATE_GLOBAL: rate,
@@ -220,6 +234,8 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     scanner: scannerOf(env.SLIPWAY_SCANNER),
     placementPlugins: env.SLIPWAY_PLACEMENT_PLUGINS,
     outboundAllow: env.SLIPWAY_OUTBOUND_ALLOW,
+    taskLogAllow: env.SLIPWAY_TASK_LOG_ALLOW,
+    taskRegistries: env.SLIPWAY_TASK_REGISTRIES.length === 0 ? undefined : env.SLIPWAY_TASK_REGISTRIES,
     remotesFile: env.SLIPWAY_REMOTES_FILE === undefined ? undefined : resolve(env.SLIPWAY_REMOTES_FILE),
     rates: { perPrincipal: env.SLIPWAY_RATE_PER_PRINCIPAL, global: env.SLIPWAY_RATE_GLOBAL },
     allowPlainHttp: env.SLIPWAY_ALLOW_PLAIN_HTTP === 'true',

@@ -28,11 +28,12 @@ import { createCluster } from '@slipway/scheduler/cluster';
 import { type ControlPlane, createControlPlane } from '@slipway/scheduler/control';
 import { createEcs } from '@slipway/scheduler/ecs';
 import { builtInExtensions, loadPlacementPlugins } from '@slipway/scheduler/placement';
+import { serverReach } from '@slipway/scheduler/reach';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '@slipway/scheduler/triggers';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage, type Storage } from '@slipway/storage/engine';
-import type { Logger } from 'pino';
 import { type Tracing, traceStorage } from '@slipway/storage/telemetry';
+import type { Logger } from 'pino';
 import { isLoopback, type ServerConfig } from './config.ts';
 import { imageLookup } from './image-lookup.ts';
 import { isScanner, openScanner } from './scanning.ts';
@@ -42,8 +43,8 @@ import { registryJobs } from './registry-jobs.ts';
 import { gaugeOpenUploads, gaugeRepositories, RegistryMetrics } from './registry-metrics.ts';
 import { readRemotes } from './remotes-file.ts';
 import { storageConfig } from './storage-config.ts';
-
 import { traceOutbound } from './trace-outbound.ts';
+
 /** A running installation: every room wired and listening. */
 export interface Installation {
   readonly listening: Listening;
@@ -64,9 +65,9 @@ export interface Role {
   readonly port: number;
   /** Where metrics are registered. */
   readonly metrics: Registry;
-}
   /** Default: no traces. */
   readonly tracing?: Tracing | undefined;
+}
 
 /**
  * The composition root: reads nothing but its configuration, opens the stores, wires the rooms and listens.
@@ -127,8 +128,8 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     targets: remotes.replicationTargets,
     fetch: (url, init) => toOurs.stream(url, init),
     log,
-  });
     tracing,
+  });
 
   const listening: { current?: Listening } = {};
   const scans = opened.adopt(
@@ -142,8 +143,8 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     scanner: scans.scanner,
     log,
     exempt: isScanner(config.account),
-  });
     tracing,
+  });
   const lookup = imageLookup(images, () => scanning.policy);
   // A plug-in is named as `import` names it from the folder the server is started in.
   const { resolve } = createRequire(join(process.cwd(), 'package.json'));
@@ -158,6 +159,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     clock,
     random,
     region: config.region,
+    reach: serverReach({ logAllow: config.taskLogAllow, registries: config.taskRegistries, ownHost }),
     extensions: {
       strategies: new Set([...builtInExtensions.strategies, ...plugins.strategies.map(({ type }) => type)]),
       constraints: new Set([...builtInExtensions.constraints, ...plugins.constraints.map(({ type }) => type)]),
@@ -250,9 +252,9 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
       (it) => it.close(),
     ),
     metrics: role.metrics,
+    tracing,
     region: config.region,
     account: config.account,
-    tracing,
     hosts: config.endpoints,
     limits: config.rates,
   });
@@ -301,9 +303,9 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
       ...storage,
       clock,
       log,
+      tracing,
       jobs: [
         ...registryJobs({
-      tracing,
           images,
           control,
           lossNoticed: () => storage.lossNoticed(),

@@ -11,6 +11,9 @@ export interface LocalAgentOptions {
   readonly identity: Identity;
   readonly dataDir: string;
   readonly taskEndpoint: 'auto' | 'off';
+  /** Private ranges that log drivers may send to, and the registries that images may come from (undefined: any). */
+  readonly logAddresses: readonly string[];
+  readonly registries: readonly string[] | undefined;
   readonly log: Logger;
 }
 
@@ -23,6 +26,8 @@ export function startLocalAgent(options: LocalAgentOptions): { stop(): Promise<v
     credentials: instanceCredentials(options),
     dataDir: options.dataDir,
     taskEndpoint: options.taskEndpoint,
+    allow: { logAddresses: options.logAddresses },
+    registries: options.registries,
     log: options.log,
   });
   agent

@@ -57,7 +57,7 @@ export interface TestApi extends AsyncDisposable {
   report(taskArn: string, status: 'RUNNING' | 'STOPPED', exitCode?: number): Promise<void>;
 }
 
-export async function openApi(): Promise<TestApi> {
+export async function openApi(more: Pick<EcsContext, 'reach'> = {}): Promise<TestApi> {
   await using opened = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'slipway-ecs-'));
   opened.defer(() => rm(folder, { recursive: true }));
@@ -69,7 +69,7 @@ export async function openApi(): Promise<TestApi> {
     systemClock,
   );
   opened.defer(() => storage.close());
-  const context: EcsContext = { records: storage.records, clock: systemClock, random: randomBytes, region };
+  const context: EcsContext = { records: storage.records, clock: systemClock, random: randomBytes, region, ...more };
   const control = createControlPlane({
     ...context,
     leases: storage.leases,
