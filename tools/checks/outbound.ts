@@ -7,6 +7,7 @@ import { join, relative, sep } from 'node:path';
  */
 const exempt: Readonly<Record<string, string>> = {
   'auth/outbound/': 'is the guarded client',
+  'registry/conformance/': 'is a client that commands and tests run against the registry they name, and no server',
   'scheduler/agent/': 'runs on a host of its own and calls the addresses of its configuration',
   'storage/blobs/s3-client.ts': 'calls the store of the configuration',
 };
@@ -22,6 +23,10 @@ const rules: readonly { readonly pattern: RegExp; readonly what: string }[] = [
   { pattern: /\b(?:globalThis|global|window)\s*\.\s*fetch\b/, what: 'the global fetch' },
   { pattern: /\bnew\s+(?:WebSocket|EventSource|XMLHttpRequest)\b/, what: 'a client of its own' },
   { pattern: /^import\s+(?!type\b)[^;]*?\bfrom\s*['"]undici['"]/m, what: 'undici' },
+  {
+    pattern: /\bfrom\s*['"](?:@slipway\/registry|\.\.?)\/(?:\.\.\/)*conformance['"/]/,
+    what: 'the conformance client, which is not for servers',
+  },
   {
     pattern: /\b(?:import|require)\(\s*['"](?:undici|(?:node:)?(?:https?|http2|net|tls|dgram))['"]/,
     what: 'a client loaded late',
