@@ -37,7 +37,14 @@ export function openScanner(parts: ScannerParts): { readonly scanner: Scanner; c
     case 'adapter': {
       const scanner = adapterScanner({
         url: config.scanner.url,
-        fetch: (url, options) => parts.outbound.fetch(url, { ...options, maxBytes: 32 * 2 ** 20, timeoutMs: 60_000 }),
+        // Read as it comes, within the scanner's own limits of size, shape and time; a redirect ("not yet") is an answer.
+        fetch: (url, { method, headers, body, signal }) =>
+          parts.outbound.stream(url, {
+            method,
+            headers,
+            signal,
+            ...(body === undefined ? {} : { body: Buffer.from(body) }),
+          }),
         clock: parts.clock,
         registry: async () => ({ url: endpoint(), authorization: await pullAuthorization(parts) }),
       });

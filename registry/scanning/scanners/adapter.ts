@@ -1,6 +1,7 @@
 import type { Clock } from '@slipway/storage/clock';
 import * as z from 'zod';
 import { scoreOf, severityOfWord } from '../../advisories/index.ts';
+import { BoundedJson } from './bounded-json.ts';
 import { type Finding, type Scanner, ScannerFailed, type ScanReport, type ScanTarget } from './scanner.ts';
 
 /** The one way out; give it the guarded client. Redirects must be left to the caller (`redirect: 'manual'`). */
@@ -90,7 +91,7 @@ export function adapterScanner(
     accept: string,
     signal: AbortSignal,
     body?: unknown,
-  ): Promise<{ status: number; headers: Headers; text: string }> => {
+  ): Promise<{ status: number; headers: Headers; body: BoundedJson }> => {
     const timeout = AbortSignal.any([signal, AbortSignal.timeout(options.requestTime ?? 30_000)]);
     try {
       const response = await options.fetch(`${base}/api/v1/${path}`, {
@@ -107,7 +108,7 @@ export function adapterScanner(
       return {
         status: response.status,
         headers: response.headers,
-        text: await bounded(response.body, options.reportBytes ?? 32 * 1024 * 1024),
+        body: await bounded(response.body, options.reportBytes ?? 32 * 1024 * 1024),
       };
     } catch (cause) {
       if (cause instanceof ScannerFailed) throw cause;
@@ -118,8 +119,8 @@ export function adapterScanner(
 
   const report = async (id: string, digest: string, signal: AbortSignal): Promise<ScanReport> => {
     for (;;) {
-      const { status, headers, text } = await call(`scan/${encodeURIComponent(id)}/report`, types.report, signal);
-      if (status === 200) return reportOf(parsed(reportShape, text, 'report'), digest);
+      const { status, headers, body } = await call(`scan/${encodeURIComponent(id)}/report`, types.report, signal);
+      if (status === 200) return reportOf(parsed(reportShape, body, 'report'), digest);
       // 302 says "not yet", and how many seconds to wait.
       if (status !== 302) throw new ScannerFailed(`The scanner adapter answered ${status} for the report.`);
       const seconds = Number(headers.get('refresh-after') ?? Number.NaN);
@@ -131,7 +132,7 @@ export function adapterScanner(
   return {
     name: 'adapter',
     async scan(target, signal) {
-      const { status, text } = await call('scan', types.scan, signal, {
+      const { status, body } = await call('scan', types.scan, signal, {
         registry: await options.registry(target),
         artifact: {
           repository: target.repository,
@@ -142,12 +143,12 @@ export function adapterScanner(
       });
       if (status !== 202 && status !== 200)
         throw new ScannerFailed(`The scanner adapter answered ${status} for the scan.`);
-      return report(parsed(scanShape, text, 'answer').id, target.digest, signal);
+      return report(parsed(scanShape, body, 'answer').id, target.digest, signal);
     },
     async metadata(signal) {
-      const { status, text } = await call('metadata', types.metadata, signal);
+      const { status, body } = await call('metadata', types.metadata, signal);
       if (status !== 200) throw new ScannerFailed(`The scanner adapter answered ${status} for its metadata.`);
-      return parsed(metadataShape, text, 'metadata');
+      return parsed(metadataShape, body, 'metadata');
     },
   };
 }
@@ -167,25 +168,14 @@ function authorizationOf(authorization: AdapterOptions['authorization']): Record
   }
 }
 
-async function bounded(body: ReadableStream<Uint8Array> | null, most: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of body ?? []) {
-    bytes += chunk.length;
-    if (bytes > most) throw new ScannerFailed(`The scanner adapter's answer is larger than ${most} bytes.`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
+async function bounded(body: ReadableStream<Uint8Array> | null, most: number): Promise<BoundedJson> {
+  const answer = new BoundedJson("The scanner adapter's answer", most);
+  for await (const chunk of body ?? []) answer.take(chunk);
+  return answer;
 }
 
-function parsed<T>(shape: z.ZodType<T>, text: string, what: string): T {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new ScannerFailed(`The scanner adapter's ${what} is not JSON.`, { cause });
-  }
-  const result = shape.safeParse(value);
+function parsed<T>(shape: z.ZodType<T>, body: BoundedJson, what: string): T {
+  const result = shape.safeParse(body.read());
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new ScannerFailed(

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import * as z from 'zod';
 import { parseOsv, severityOfScore, severityOfWord } from '../../advisories/index.ts';
+import { BoundedJson } from './bounded-json.ts';
 import { type Finding, type Scanner, ScannerFailed, type ScanReport, type ScanTarget } from './scanner.ts';
 
 export interface CommandOptions {
@@ -40,7 +41,7 @@ export function commandScanner(options: CommandOptions): Scanner {
   };
 }
 
-function run(options: CommandOptions, args: readonly string[], signal: AbortSignal): Promise<string> {
+function run(options: CommandOptions, args: readonly string[], signal: AbortSignal): Promise<unknown> {
   signal.throwIfAborted();
   const most = options.outputBytes ?? 32 * 1024 * 1024;
   const { PATH = '/usr/bin:/bin', HOME = '/' } = process.env;
@@ -51,8 +52,7 @@ function run(options: CommandOptions, args: readonly string[], signal: AbortSign
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH, HOME, ...options.environment },
     });
-    const output: Buffer[] = [];
-    let bytes = 0;
+    const output = new BoundedJson('The output of the scan command', most);
     let complaint = '';
     const kill = (): void => {
       try {
@@ -70,9 +70,11 @@ function run(options: CommandOptions, args: readonly string[], signal: AbortSign
     const abort = (): void => fail(signal.reason as Error);
     signal.addEventListener('abort', abort, { once: true });
     child.stdout.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > most) fail(new ScannerFailed(`The scan command wrote more than ${most} bytes.`));
-      else output.push(chunk);
+      try {
+        output.take(chunk);
+      } catch (error) {
+        fail(error as Error);
+      }
     });
     child.stderr.on('data', (chunk: Buffer) => {
       complaint = (complaint + chunk.toString()).slice(-300);
@@ -83,13 +85,15 @@ function run(options: CommandOptions, args: readonly string[], signal: AbortSign
     child.on('close', (code, killed) => {
       signal.removeEventListener('abort', abort);
       kill();
-      if (code === 0 || code === 1) resolve(Buffer.concat(output).toString());
-      else
-        reject(
-          new ScannerFailed(
-            `The scan command ended with ${killed ?? `code ${code}`}${complaint === '' ? '' : `: ${complaint.trim()}`}`,
-          ),
-        );
+      try {
+        if (code === 0 || code === 1) resolve(output.read());
+        else {
+          const how = `${killed ?? `code ${code}`}${complaint === '' ? '' : `: ${complaint.trim()}`}`;
+          throw new ScannerFailed(`The scan command ended with ${how}`);
+        }
+      } catch (error) {
+        reject(error as Error);
+      }
     });
   });
 }
@@ -147,13 +151,7 @@ const sarifShape = z.object({
   ),
 });
 
-function reportOf(output: string): ScanReport {
-  let value: unknown;
-  try {
-    value = JSON.parse(output);
-  } catch (cause) {
-    throw new ScannerFailed('The output of the scan command is not JSON.', { cause });
-  }
+function reportOf(value: unknown): ScanReport {
   const sarif = sarifShape.safeParse(value);
   if (sarif.success) return { findings: sarif.data.runs.flatMap(findingsOfRun) };
   const grouped = osvShape.safeParse(value);

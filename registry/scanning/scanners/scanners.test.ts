@@ -151,9 +151,32 @@ describe('the adapter', () => {
       /another image/,
     ],
     ['reports too much', answer(JSON.stringify({ x: 'y'.repeat(20_000) })), /larger than 10000/],
+    ['F6: nests its report', answer(`{"x":${'['.repeat(40)}${']'.repeat(40)}}`), /nested more than 32 levels deep/],
     ['closes the connection', (_request, response) => void response.destroy(), /cannot be reached/],
   ])('fails when the scanner %s', async (_what, handler, reason) => {
     await expect(scan(handler, { reportBytes: 10_000 })).rejects.toThrow(reason);
+  });
+
+  test('F6: a report that stands for gigabytes is cut off while it comes, and none of it is built', async () => {
+    for (const [part, reason] of [
+      ['[', /nested more than 32 levels deep/],
+      ['[],', /more than 1000000 values/],
+      ['0,', /more than 1000000 values/],
+    ] as const) {
+      const before = process.memoryUsage().heapUsed;
+      const bomb: Handler = (request, response) =>
+        request.method === 'POST'
+          ? accepted(response)
+          : void response.end(`{"vulnerabilities":[${part.repeat(Math.floor(24_000_000 / part.length))}`);
+      await expect(scan(bomb, { time: 20_000 })).rejects.toThrow(reason);
+      expect(process.memoryUsage().heapUsed - before).toBeLessThan(120_000_000);
+    }
+  });
+
+  test('F6: brackets and commas within texts count as text', async () => {
+    const description = '[{,"'.repeat(5000);
+    const { report } = await scan(answer({ vulnerabilities: [{ id: 'CVE-1', package: 'x', description }] }));
+    expect(report.findings).toMatchObject([{ name: 'CVE-1', description }]);
   });
 
   test('gives up a scanner that never answers, and one that is never done', async () => {
@@ -239,7 +262,7 @@ describe('the command', () => {
     [
       'never stops writing',
       'while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done',
-      /wrote more than 100000 bytes/,
+      /larger than 100000 bytes/,
     ],
   ])('fails when the program %s', async (_what, script, reason) => {
     await expect(scan(script)).rejects.toThrow(reason);
