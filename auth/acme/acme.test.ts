@@ -25,6 +25,14 @@ if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(mi
 
 const until = <T>(look: () => T | Promise<T>): Promise<T> => vi.waitFor(look, { timeout: 20_000, interval: 50 });
 
+/** What is there at last. */
+const present = <T>(look: () => Promise<T | undefined>): Promise<T> =>
+  until(async () => {
+    const found = await look();
+    if (found === undefined) throw new Error('it is not there yet');
+    return found;
+  });
+
 const issuerOf = (server: AcmeServer): string => new X509Certificate(server.certificates.current.cert).issuer;
 const issued = (server: AcmeServer): Promise<void> => until(() => expect(issuerOf(server)).toContain('Pebble'));
 const peer = (socket: TLSSocket): X509Certificate => socket.getPeerX509Certificate() as X509Certificate;
@@ -59,7 +67,7 @@ describe.skipIf(missing !== undefined)(`with a real authority${missing === undef
   };
   const start = (change: Partial<AcmeSettings> = {}): Promise<AcmeServer> =>
     startServer({ records, settings: settingsFor(pebble, change) });
-  const trouble = () => until(async () => (await readTrouble(records)) ?? expect.unreachable());
+  const trouble = () => present(() => readTrouble(records));
 
   test('a certificate is ordered and served; what was connected stays; secrets are sealed', async () => {
     await using _ = await open();
@@ -124,7 +132,7 @@ describe.skipIf(missing !== undefined)(`with a real authority${missing === undef
     const { cert } = server.certificates.current;
     const past = (ms: number): Date => new Date(Date.now() - ms);
     await pebble.suggest(cert, { start: past(60_000), end: past(30_000) });
-    const stored = await until(async () => (await records.get(partition, 'suggestion')) ?? expect.unreachable());
+    const stored = await present(() => records.get(partition, 'suggestion'));
     // It is asked every few seconds: now.
     await records.commit(partition, {
       put: [{ key: 'suggestion', value: { ...(stored.value as object), lookAgainAt: 0 } }],
@@ -320,7 +328,7 @@ describe.skipIf(missing !== undefined)(`with a real authority${missing === undef
         startServer({ records: of, settings: settingsFor(pebble, { httpPort }) });
       await using first = await start(one.it.records, 0);
       // Until the first has tried in vain, and so holds the lease.
-      await until(async () => (await readTrouble(one.it.records)) ?? expect.unreachable());
+      await present(() => readTrouble(one.it.records));
       await using second = await start(two.it.records, pebble.httpPort);
       await requestRenewal(two.it.records, { at: Date.now(), newAccount: false });
       await Promise.all([issued(first), issued(second)]);

@@ -32,7 +32,7 @@ export interface AcmeCertificates extends CertificateSource {
    * @param where answers HTTP-01 there and sends others to the endpoints (`host[:port]`)
    * @throws ListenError that says what to do
    */
-  renew(where: { readonly host: string; readonly endpoints: () => readonly string[] }): Promise<void>;
+  renew(where: { readonly host: string; readonly endpoints: readonly string[] }): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -96,7 +96,7 @@ class Certificates implements AcmeCertificates {
     this.#work.push(() => following);
   }
 
-  async renew({ host, endpoints }: { host: string; endpoints: () => readonly string[] }): Promise<void> {
+  async renew({ host, endpoints }: { host: string; endpoints: readonly string[] }): Promise<void> {
     const { settings, leases, clock, random, log } = this.#options;
     if (settings.challenge === 'http-01') {
       const answer = (token: string): Promise<string | undefined> => this.#store.httpAnswer(token);

@@ -7,7 +7,7 @@ export interface HttpResponderOptions {
   /** The answer to a challenge's token; undefined when there is no such challenge. */
   readonly answer: (token: string) => Promise<string | undefined>;
   /** `host[:port]` under which the installation is reached by TLS, the usual one first. */
-  readonly endpoints: () => readonly string[];
+  readonly endpoints: readonly string[];
 }
 
 const challengePath = /^\/\.well-known\/acme-challenge\/([\w-]{1,256})$/;
@@ -60,7 +60,7 @@ async function respond(
     else plain(200, answer);
   } else if (request.method !== 'GET' && request.method !== 'HEAD') plain(403, 'Use https.\n');
   else {
-    const location = `https://${endpointFor(request.headers.host, options.endpoints())}${pathname}${search}`;
+    const location = `https://${endpointFor(request.headers.host, options.endpoints)}${pathname}${search}`;
     response.writeHead(308, { location, connection: 'close' }).end();
   }
 }

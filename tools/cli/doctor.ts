@@ -2,23 +2,16 @@ import { existsSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { styleText } from 'node:util';
+import type { Trouble } from '@slipway/auth/acme';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage } from '@slipway/storage/engine';
 import Docker from 'dockerode';
 import { ConfigError, isLoopback, readConfig, type ServerConfig } from '../server/config.ts';
 import { readCredentials, readServerState, type ServerState } from '../server/state-files.ts';
 import { storageConfig } from '../server/storage-config.ts';
+import { certificateFinding } from './doctor-tls.ts';
+import { type Finding, ok, problem, warning } from './finding.ts';
 import { parseOutput, print, printJson } from './output.ts';
-
-interface Finding {
-  readonly what: string;
-  readonly state: 'ok' | 'warning' | 'problem';
-  readonly detail: string;
-}
-
-const ok = (what: string, detail: string): Finding => ({ what, state: 'ok', detail });
-const warning = (what: string, detail: string): Finding => ({ what, state: 'warning', detail });
-const problem = (what: string, detail: string): Finding => ({ what, state: 'problem', detail });
 
 /** `slipway doctor`: looks at this machine, the stores and the running server; exit 1 when something does not work. */
 export async function doctor(options: { readonly data: string; readonly output: string }): Promise<void> {
@@ -38,7 +31,8 @@ export async function doctor(options: { readonly data: string; readonly output: 
     credentialsFinding(server),
     ...(await diskFindings(options.data)),
   );
-  if (config) findings.push(...(await storageFindings(config)));
+  if (config) findings.push(...(await storageFindings(config, server)));
+  else if (server) findings.push(...(await tlsFindings(server)));
   findings.push(await dockerFinding(server));
   if (output === 'json') printJson(findings);
   else for (const { what, state, detail } of findings) print(`${mark(state)} ${what.padEnd(14)} ${detail}`);
@@ -113,7 +107,7 @@ async function diskFindings(data: string): Promise<Finding[]> {
   return [free < enough ? warning('disk', `${text}; pushes are refused when it is full`) : ok('disk', text)];
 }
 
-async function storageFindings(config: ServerConfig): Promise<Finding[]> {
+async function storageFindings(config: ServerConfig, server: ServerState | undefined): Promise<Finding[]> {
   // Opening embedded stores would make them; looking must not.
   if (config.records.type === 'sqlite' && !existsSync(config.data)) return [];
   try {
@@ -121,12 +115,20 @@ async function storageFindings(config: ServerConfig): Promise<Finding[]> {
       it: await openStorage(storageConfig(config), systemClock),
       [Symbol.asyncDispose]: (): Promise<void> => storage.it.close(),
     };
-    return Object.entries(await storage.it.describe()).flatMap(([part, { name, warnings }]) =>
+    const stores = Object.entries(await storage.it.describe()).flatMap(([part, { name, warnings }]) =>
       warnings.length === 0 ? [ok(part, name)] : warnings.map((text) => warning(part, `${name}: ${text}`)),
     );
+    const { acme } = config;
+    const trouble = acme && (await (await import('@slipway/auth/acme')).readTrouble(storage.it.records));
+    return [...stores, ...(server === undefined ? [] : await tlsFindings(server, trouble))];
   } catch (error) {
-    return [problem('storage', (error as Error).message)];
+    return [problem('storage', (error as Error).message), ...(server === undefined ? [] : await tlsFindings(server))];
   }
+}
+
+async function tlsFindings(server: ServerState, trouble?: Trouble): Promise<Finding[]> {
+  const finding = await certificateFinding(server.endpoint, trouble);
+  return finding === undefined ? [] : [finding];
 }
 
 async function dockerFinding(server: ServerState | undefined): Promise<Finding> {

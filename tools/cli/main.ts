@@ -90,7 +90,9 @@ program
     (await import('./conformance.ts')).conformance(registry, options),
   );
 
-const tls = program.command('tls').description('certificates');
+const tls = program
+  .command('tls')
+  .description('certificates: of a local authority, or by ACME (SLIPWAY_ACME_DOMAINS; see auth/README.md)');
 tls
   .command('init')
   .description('make a local certificate authority and a server certificate, and say how clients come to trust them')
@@ -100,6 +102,15 @@ tls
   .option('--data <folder>', 'data folder of the server', process.env['SLIPWAY_DATA'] ?? 'data')
   .option('--output <format>', 'text or json', 'text')
   .action(async (options: import('./tls.ts').TlsInitOptions) => (await import('./tls.ts')).initTls(options));
+
+tls
+  .command('renew')
+  .description('order a new certificate by ACME now; run it where the server runs, with its settings')
+  .option('--new-account', 'with a new account at the authority')
+  .option('--data <folder>', 'data folder of the server', process.env['SLIPWAY_DATA'] ?? 'data')
+  .action(async (options: { data: string; newAccount?: boolean }) =>
+    (await import('./tls-renew.ts')).renewTls(options),
+  );
 
 const auth = program.command('auth').description('ask about permissions');
 auth
@@ -218,10 +229,11 @@ if (!['serve', 'env', 'agent'].includes(process.argv[2] ?? '')) {
   (await import('../simulator/placement-command.ts')).register(program);
 }
 
-// Whatever a command calls may be this installation itself, with a certificate of its own authority.
+// Whatever a command calls may be this installation itself, with a certificate of its own or a private authority.
 program.hook('preAction', async (_, command) => {
   const { data = process.env['SLIPWAY_DATA'] ?? 'data' } = command.opts<{ data?: string }>();
-  if (existsSync(join(data, 'tls'))) (await import('./tls.ts')).trustLocalAuthority(data);
+  if (existsSync(join(data, 'tls')) || process.env['SLIPWAY_ACME_CA_FILE'])
+    (await import('./tls.ts')).trustLocalAuthority(data);
 });
 
 try {

@@ -18,6 +18,7 @@ const plain = new Set([
   'StorageUnusable',
   'KeyFileError',
   'ListenError',
+  'AcmeSettingsError',
   'WrongEncryptionKey',
   'StoreUnavailable',
 ]);

@@ -62,11 +62,15 @@ export function initTls(options: TlsInitOptions): void {
     );
 }
 
-/** Lets everything this process calls be signed by the installation's own authority as well, when there is one. */
+/**
+ * Lets everything this process calls be signed as well by the installation's own authority, when there is one, and by the
+ * private one that certificates come from by ACME.
+ */
 export function trustLocalAuthority(data: string): void {
-  const { authority } = tlsFiles(data);
-  if (existsSync(authority))
-    setDefaultCACertificates([...getCACertificates('default'), readFileSync(authority, 'utf8')]);
+  const files = [tlsFiles(data).authority, process.env['SLIPWAY_ACME_CA_FILE'] ?? ''];
+  const texts = files.filter((file) => existsSync(file)).map((file) => readFileSync(file, 'utf8'));
+  const found = texts.filter((text) => text.includes('BEGIN CERTIFICATE'));
+  if (found.length > 0) setDefaultCACertificates([...getCACertificates('default'), ...found]);
 }
 
 /** The names and addresses under which this machine is reached. */

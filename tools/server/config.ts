@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { AcmeSettings } from '@slipway/auth/acme';
 import type { Rate } from '@slipway/auth/gateway';
 import { z } from 'zod';
+import { acmeProblems, acmeSettings, acmeShape } from './acme-config.ts';
 
 /** Everything `slipway serve` can be told, from `SLIPWAY_*` variables; see the table in README.md. */
 export interface ServerConfig {
@@ -42,6 +44,8 @@ export interface ServerConfig {
   /** Seconds after RUNNING at which a task that nothing checks counts as healthy. ECS: 40. */
   readonly healthyAfterSeconds: number;
   readonly tls: { readonly certificate: string; readonly key: string } | undefined;
+  /** Certificates from an authority; never together with `tls`. */
+  readonly acme: AcmeSettings | undefined;
   /** Who scans images. */
   readonly scanner:
     | { readonly type: 'embedded' }
@@ -135,6 +139,7 @@ const schema = z.object({
   SLIPWAY_HEALTHY_AFTER_SECONDS: z.coerce.number().min(0).max(3600).default(40),
   SLIPWAY_TLS_CERTIFICATE: z.string().min(1).optional(),
   SLIPWAY_TLS_KEY: z.string().min(1).optional(),
+  ...acmeShape,
   SLIPWAY_SCANNER: z
     .string()
     .regex(
@@ -170,7 +175,8 @@ export function readConfig(env: NodeJS.ProcessEnv): ServerConfig {
       problems.push(`${name}: no such setting`);
     }
   }
-  const parsed = schema.safeParse(withoutEmpty(env));
+  const given = withoutEmpty(env);
+  const parsed = schema.safeParse(given);
   if (!parsed.success) {
     for (const issue of parsed.error.issues) problems.push(`${issue.path.join('.')}: ${issue.message}`);
   }
@@ -181,6 +187,7 @@ export function readConfig(env: NodeJS.ProcessEnv): ServerConfig {
   if ((parsed.data?.SLIPWAY_TLS_CERTIFICATE === undefined) !== (parsed.data?.SLIPWAY_TLS_KEY === undefined)) {
     problems.push('SLIPWAY_TLS_CERTIFICATE and SLIPWAY_TLS_KEY: set both or neither');
   }
+  if (parsed.success) problems.push(...acmeProblems(parsed.data, new Set(Object.keys(given))));
   if (problems.length > 0 || !parsed.success) throw new ConfigError(`bad configuration\n  ${problems.join('\n  ')}`);
   return Object.freeze(toConfig(parsed.data));
 }
@@ -207,7 +214,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     region: env.SLIPWAY_REGION,
     keyFile: resolve(env.SLIPWAY_KEY_FILE ?? join(env.SLIPWAY_DATA, 'keys', 'master.key')),
     credentialsFile: resolve(env.SLIPWAY_CREDENTIALS_FILE ?? join(env.SLIPWAY_DATA, 'credentials')),
-    endpoints: env.SLIPWAY_ENDPOINTS,
+    endpoints: env.SLIPWAY_ENDPOINTS.length > 0 ? env.SLIPWAY_ENDPOINTS : certified(env),
     records: env.SLIPWAY_RECORDS === 'sqlite' ? { type: 'sqlite' } : { type: 'redis', url: env.SLIPWAY_RECORDS },
     blobs:
       env.SLIPWAY_BLOBS === 'filesystem'
@@ -231,6 +238,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
       env.SLIPWAY_TLS_CERTIFICATE !== undefined && env.SLIPWAY_TLS_KEY !== undefined
         ? { certificate: env.SLIPWAY_TLS_CERTIFICATE, key: env.SLIPWAY_TLS_KEY }
         : undefined,
+    acme: acmeSettings(env),
     scanner: scannerOf(env.SLIPWAY_SCANNER),
     placementPlugins: env.SLIPWAY_PLACEMENT_PLUGINS,
     outboundAllow: env.SLIPWAY_OUTBOUND_ALLOW,
@@ -240,6 +248,12 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     rates: { perPrincipal: env.SLIPWAY_RATE_PER_PRINCIPAL, global: env.SLIPWAY_RATE_GLOBAL },
     allowPlainHttp: env.SLIPWAY_ALLOW_PLAIN_HTTP === 'true',
   };
+}
+
+/** Where clients find the names that a certificate is ordered for. */
+function certified({ SLIPWAY_ACME_DOMAINS: names, SLIPWAY_PORT: port }: z.output<typeof schema>): readonly string[] {
+  const bracketed = names.map((name) => (name.includes(':') ? `[${name}]` : name));
+  return port === 443 ? bracketed : bracketed.map((name) => `${name}:${port}`);
 }
 
 function scannerOf(text: string): ServerConfig['scanner'] {

@@ -5,13 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Registry } from '@prometheus-io/client';
 import { AuditFile } from '@slipway/auth/audit';
-import {
-  certificateFiles,
-  createGateway,
-  gaugeCertificate,
-  type GatewayRoute,
-  type Listening,
-} from '@slipway/auth/gateway';
+import { createGateway, type GatewayRoute, type Listening } from '@slipway/auth/gateway';
 import { type FirstAdministrator, type Identity, openIdentity } from '@slipway/auth/identity';
 import { createOutbound } from '@slipway/auth/outbound';
 import { TokenService } from '@slipway/auth/tokens';
@@ -34,6 +28,7 @@ import { systemClock } from '@slipway/storage/clock';
 import { openStorage, type Storage } from '@slipway/storage/engine';
 import { type Tracing, traceStorage } from '@slipway/storage/telemetry';
 import type { Logger } from 'pino';
+import { openCertificates } from './certificates.ts';
 import { isLoopback, type ServerConfig } from './config.ts';
 import { imageLookup } from './image-lookup.ts';
 import { isScanner, openScanner } from './scanning.ts';
@@ -41,6 +36,7 @@ import { type Job, startJobs } from './jobs.ts';
 import { identityKey, openKeyFile, subkey } from './key-file.ts';
 import { registryJobs } from './registry-jobs.ts';
 import { gaugeOpenUploads, gaugeRepositories, RegistryMetrics } from './registry-metrics.ts';
+import { reachedUrl } from './reached-url.ts';
 import { readRemotes } from './remotes-file.ts';
 import { storageConfig } from './storage-config.ts';
 import { traceOutbound } from './trace-outbound.ts';
@@ -258,19 +254,21 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     hosts: config.endpoints,
     limits: config.rates,
   });
-  const { tls } = config;
-  const certificates =
-    tls &&
-    opened.adopt(await certificateFiles({ certFile: tls.certificate, keyFile: tls.key }, log), (it) => it.close());
-  if (certificates !== undefined) gaugeCertificate(role.metrics, certificates);
+  const certificates = opened.adopt(
+    await openCertificates(config, { storage, identity, clock, log, metrics: role.metrics }),
+    (it) => it.close(),
+  );
+  const { source } = certificates;
   opened.defer(() => gateway.close());
-  listening.current = await gateway.listen({
+  const listened = await gateway.listen({
     host: config.host,
     port: role.port,
     ...(role.share === undefined ? {} : { share: role.share }),
     allowPlainHttp: config.allowPlainHttp,
-    ...(certificates === undefined ? {} : { tls: certificates }),
+    ...(source === undefined ? {} : { tls: source }),
   });
+  listening.current = { ...listened, url: reachedUrl(listened.url, source?.current.cert, config.endpoints) };
+  if (role.share !== 'join') await certificates.renew();
 
   await createCluster(ecsContext, { account: config.account, cluster: 'default' }, { tags: {}, settings: [] });
   await control.start();

@@ -68,7 +68,7 @@ export async function startServer({ records, settings, renews = true, port = 0 }
     defaultLimits,
   );
   const endpoint = `${settings.names[0]}:${listener.listening.port}`;
-  if (renews) await certificates.renew({ host: '127.0.0.1', endpoints: () => [endpoint] });
+  if (renews) await certificates.renew({ host: '127.0.0.1', endpoints: [endpoint] });
   const sockets = new Set<TLSSocket>();
   return {
     certificates,
