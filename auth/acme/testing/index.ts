@@ -1,0 +1,1 @@
+export { Pebble, pebbleMissing, type PebbleSettings } from './pebble.ts';

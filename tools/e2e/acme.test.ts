@@ -1,0 +1,174 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { X509Certificate } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { get } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { connect } from 'node:tls';
+import { Pebble, pebbleMissing } from '@slipway/auth/acme/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readServerState } from '../server/state-files.ts';
+import { run, until } from '../testbed/command.ts';
+import { freePort } from '../testbed/server-process.ts';
+
+if (pebbleMissing !== undefined && process.env['CI'] !== undefined) throw new Error(pebbleMissing);
+
+const main = join(import.meta.dirname, '..', 'cli', 'main.ts');
+
+describe.skipIf(pebbleMissing !== undefined)(
+  `a server with workers and certificates by ACME${pebbleMissing === undefined ? '' : ` (${pebbleMissing})`}`,
+  () => {
+    const data = mkdtempSync(join(tmpdir(), 'slipway-acme-server-'));
+    let pebble: Pebble;
+    let port: number;
+    let env: Record<string, string>;
+    let child: ChildProcess;
+    let log = '';
+
+    beforeAll(async () => {
+      pebble = await Pebble.start();
+      port = await freePort();
+      const authorities = join(data, 'authorities.pem');
+      writeFileSync(authorities, readFileSync(pebble.caFile, 'utf8') + (await pebble.root()));
+      env = {
+        SLIPWAY_DATA: data,
+        SLIPWAY_PORT: String(port),
+        SLIPWAY_WORKERS: '2',
+        SLIPWAY_AGENT: 'off',
+        SLIPWAY_ACME_DOMAINS: '127.0.0.1,registry.example.com',
+        SLIPWAY_ACME_AGREE_TO_TERMS: 'true',
+        SLIPWAY_ACME_DIRECTORY: pebble.directory,
+        SLIPWAY_ACME_CA_FILE: authorities,
+        SLIPWAY_ACME_HTTP_PORT: String(pebble.httpPort),
+      };
+      child = spawn(process.execPath, [main, 'serve'], {
+        env: { ...process.env, ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (log += chunk));
+      await until('the server to serve', 30_000, async () => {
+        if (child.exitCode !== null) throw new Error(log);
+        return readServerState(data)?.pid === child.pid;
+      });
+    });
+
+    afterAll(async () => {
+      if (child.exitCode === null) {
+        const ended = new Promise((done) => child.once('exit', done));
+        child.kill('SIGTERM');
+        await ended;
+      }
+      await pebble.dispose();
+      rmSync(data, { recursive: true, force: true });
+    });
+
+    const slipway = (...args: string[]) => run(process.execPath, [main, ...args], { env });
+
+    const handshake = (): Promise<X509Certificate> =>
+      new Promise((resolve, reject) => {
+        const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
+          resolve(socket.getPeerX509Certificate() as X509Certificate);
+          socket.destroy();
+        });
+        socket.on('error', reject);
+      });
+
+    /** The kernel spreads connections over the processes: of thirty, each gets some. */
+    const served = async (): Promise<X509Certificate[]> => Promise.all(Array.from({ length: 30 }, handshake));
+
+    const plain = (
+      path: string,
+      method = 'GET',
+    ): Promise<{ status: number | undefined; location: string | undefined }> =>
+      new Promise((resolve, reject) => {
+        const host = `registry.example.com:${pebble.httpPort}`;
+        const to = { host: '127.0.0.1', port: pebble.httpPort, path, method, headers: { host }, agent: false };
+        request(to, (response) => {
+          response.resume();
+          resolve({ status: response.statusCode, location: response.headers.location });
+        })
+          .on('error', reject)
+          .end();
+      });
+
+    const metrics = (): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const ca = readFileSync(env['SLIPWAY_ACME_CA_FILE'] ?? '');
+        get({ host: '127.0.0.1', port, path: '/metrics', ca, agent: false }, (response) => {
+          text(response).then(resolve, reject);
+        }).on('error', reject);
+      });
+
+    test('every process serves the certificate, and each further one, without a restart', async () => {
+      const issued = () =>
+        until('every process to have the certificate', 20_000, async () => {
+          const all = await served();
+          const same = new Set(all.map(({ serialNumber }) => serialNumber)).size === 1;
+          return same && all[0]?.issuer.includes('Pebble') && all[0];
+        });
+      const first = await issued();
+      expect([first.checkIP('127.0.0.1'), first.checkHost('registry.example.com')]).toEqual([
+        '127.0.0.1',
+        'registry.example.com',
+      ]);
+      const asked = await slipway('tls', 'renew');
+      expect(asked.stdout).toContain('registry.example.com is ordered now from');
+      await until('another certificate', 20_000, async () => (await issued()).serialNumber !== first.serialNumber);
+      expect(readServerState(data)?.endpoint).toBe(`https://127.0.0.1:${port}`);
+    });
+
+    test('plain HTTP answers challenges and sends the rest to https', async () => {
+      expect(await plain('/.well-known/acme-challenge/unknown')).toEqual({ status: 404, location: undefined });
+      expect(await plain('/console/?a=b')).toEqual({
+        status: 308,
+        location: `https://registry.example.com:${port}/console/?a=b`,
+      });
+      expect((await plain('http://elsewhere.example/x')).location).toBe(`https://registry.example.com:${port}/`);
+      expect((await plain('/v2/', 'POST')).status).toBe(403);
+    });
+
+    test('metrics say how orders went and when the certificate ends', async () => {
+      const { validToDate } = await handshake();
+      const shown = await metrics();
+      expect(shown).toContain(`slipway_tls_certificate_expiry_timestamp_seconds ${validToDate.getTime() / 1000}`);
+      expect(shown).toContain('slipway_acme_orders_total{result="issued"} 2');
+      expect(shown).toContain('slipway_acme_orders_total{result="failed"} 0');
+    });
+
+    test('doctor shows issuer and end, and what the last order failed at', async () => {
+      const certificate = async () => {
+        const found = JSON.parse((await slipway('doctor', '--output', 'json')).stdout) as Record<string, string>[];
+        return found.find(({ what }) => what === 'certificate');
+      };
+      expect(await certificate()).toEqual({
+        what: 'certificate',
+        state: 'ok',
+        detail: expect.stringMatching(/^by .*Pebble.*, until .* GMT \(89 days\)$/),
+      });
+      pebble.names.absent.add('registry.example.com');
+      await slipway('tls', 'renew');
+      const failed = await until('the order to fail', 20_000, async () => {
+        const found = await certificate();
+        return found?.['state'] === 'warning' && found['detail'];
+      });
+      expect(failed).toMatch(/the last order failed: registry\.example\.com: .*; .*see DNS/);
+      expect(log).toContain('no new certificate: registry.example.com');
+    });
+
+    test('settings of another installation are not mistaken for a request', async () => {
+      const refused = await run(process.execPath, [main, 'tls', 'renew'], { env: { SLIPWAY_DATA: data } });
+      expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('SLIPWAY_ACME_DOMAINS')]);
+    });
+
+    test('a port for challenges that is taken ends the start with what to do', async () => {
+      const elsewhere = join(data, 'second');
+      const refused = await run(process.execPath, [main, 'serve'], {
+        env: { ...env, SLIPWAY_DATA: elsewhere, SLIPWAY_PORT: String(await freePort()) },
+      });
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toMatch(/cannot answer ACME challenges at port \d+ .*another program has it.*HTTP_PORT/);
+    });
+  },
+);
