@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sha256 } from '../images/testing/index.ts';
+import type { Fetch } from '../testing/docker-client.ts';
+import { openPlayground, type Playground, push } from '../testing/playground.ts';
+
+let playground: Playground;
+let admin: Fetch;
+beforeAll(async () => {
+  playground = await openPlayground();
+  ({ admin } = playground);
+});
+afterAll(() => playground[Symbol.asyncDispose]());
+
+describe('ranges and encodings', () => {
+  test('H4: one range is served, several are the whole, those that do not fit are 416', async () => {
+    const digest = await push(admin, 'open/app', '0123456789');
+    const get = async (range: string) => {
+      const response = await admin('GET', `/v2/open/app/blobs/${digest}`, { headers: { range } });
+      return [
+        response.status,
+        response.headers.get('content-range'),
+        response.status === 416 ? '' : await response.text(),
+      ];
+    };
+    expect(await get('bytes=2-4')).toEqual([206, 'bytes 2-4/10', '234']);
+    expect(await get('bytes=7-')).toEqual([206, 'bytes 7-9/10', '789']);
+    expect(await get('bytes=-3')).toEqual([206, 'bytes 7-9/10', '789']);
+    expect(await get('bytes=8-100')).toEqual([206, 'bytes 8-9/10', '89']);
+    expect(await get('bytes=5-0')).toEqual([416, 'bytes */10', '']);
+    expect(await get('bytes=10-12')).toEqual([416, 'bytes */10', '']);
+    expect(await get('bytes=-0')).toEqual([416, 'bytes */10', '']);
+    expect(await get(`bytes=${Array.from({ length: 1000 }, () => '0-1').join(',')}`)).toEqual([
+      200,
+      null,
+      '0123456789',
+    ]);
+  });
+
+  test('H7: encoded bodies are refused; blobs are never encoded, whatever the client accepts', async () => {
+    const response = await admin('POST', `/v2/open/app/blobs/uploads/?digest=${sha256('x')}`, {
+      body: 'x',
+      headers: { 'content-encoding': 'gzip' },
+    });
+    expect(response.status).toBe(415);
+    const digest = await push(admin, 'open/app', 'plain bytes');
+    const plain = await admin('GET', `/v2/open/app/blobs/${digest}`, {
+      headers: { 'accept-encoding': 'zstd;q=1.0, gzip' },
+    });
+    expect([plain.headers.get('content-encoding'), plain.headers.get('accept-ranges')]).toEqual([null, 'bytes']);
+  });
+});

@@ -1,0 +1,112 @@
+import { connect } from 'node:net';
+import { mediaTypes } from '../images/index.ts';
+import { sha256 } from '../images/testing/index.ts';
+import { type Fetch, loggedIn, passwordOf } from './docker-client.ts';
+import { type ServedRegistry, type ServeOptions, serveRegistry } from './serve-registry.ts';
+import { newUser } from './users.ts';
+
+/** A registry to try bad requests on, and two who try them. */
+export interface Playground extends AsyncDisposable {
+  readonly registry: ServedRegistry;
+  /** May do everything. */
+  readonly admin: Fetch;
+  /** May do everything in `open/…`, and nothing elsewhere. */
+  readonly guest: Fetch;
+}
+
+export async function openPlayground(options: ServeOptions = {}): Promise<Playground> {
+  const registry = await serveRegistry(options);
+  const key = await newUser(registry, 'guest', [
+    { Effect: 'Allow', Action: 'ecr:GetAuthorizationToken', Resource: '*' },
+    { Effect: 'Allow', Action: 'ecr:*', Resource: 'arn:aws:ecr:*:*:repository/open/*' },
+  ]);
+  return {
+    registry,
+    admin: await loggedIn(registry),
+    guest: await loggedIn(registry, key),
+    async [Symbol.asyncDispose]() {
+      await registry[Symbol.asyncDispose]();
+      // However bad a request: that we fail over it is never the answer.
+      if (registry.failures.length > 0)
+        throw new Error('the registry failed on its own account', { cause: registry.failures });
+    },
+  };
+}
+
+/** Status and error code of a refusal, as `404 BLOB_UNKNOWN`. */
+export async function codeOf(response: Response): Promise<string> {
+  const { errors } = (await response.json()) as { errors: { code: string }[] };
+  return `${response.status} ${errors[0]?.code}`;
+}
+
+/** Puts a blob into a repository and returns its digest. */
+export async function push(client: Fetch, repository: string, text: string): Promise<string> {
+  const digest = sha256(text);
+  const response = await client('POST', `/v2/${repository}/blobs/uploads/?digest=${digest}`, { body: text });
+  if (response.status !== 201) throw new Error(`the blob was not taken: ${response.status} ${await response.text()}`);
+  return digest;
+}
+
+/** Begins an upload and returns where it goes on. */
+export async function begin(client: Fetch, repository: string): Promise<string> {
+  const response = await client('POST', `/v2/${repository}/blobs/uploads/`);
+  if (response.status !== 202) throw new Error(`no upload began: ${response.status} ${await response.text()}`);
+  return response.headers.get('location') as string;
+}
+
+export const patch = (client: Fetch, location: string, body: string, range?: string): Promise<Response> =>
+  client('PATCH', location, {
+    body,
+    headers: { 'content-type': 'application/octet-stream', ...(range === undefined ? {} : { 'content-range': range }) },
+  });
+
+/** The text of an image manifest whose only blob is its config. */
+export const imageOf = (digest: string, size: number, extra: object = {}): string =>
+  JSON.stringify({
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest, size },
+    layers: [],
+    ...extra,
+  });
+
+export const putManifest = (
+  client: Fetch,
+  repository: string,
+  reference: string,
+  body: string,
+  type: string = mediaTypes.ociManifest,
+): Promise<Response> =>
+  client('PUT', `/v2/${repository}/manifests/${reference}`, { body, headers: { 'content-type': type } });
+
+/** Status of a GET whose path no client library touched, as the administrator. */
+export async function rawStatus(registry: ServedRegistry, path: string): Promise<number> {
+  const { hostname, port } = new URL(registry.url);
+  const socket = connect(Number(port), hostname);
+  socket.write(
+    `GET ${path} HTTP/1.1\r\nHost: ${registry.host}\r\nAuthorization: ${await basic(registry)}\r\nConnection: close\r\n\r\n`,
+  );
+  let answer = '';
+  for await (const chunk of socket) answer += String(chunk);
+  return Number(answer.slice(9, 12));
+}
+
+/** Sends the head of a request and the start of its body, and breaks the connection. */
+export async function cutOff(
+  registry: ServedRegistry,
+  method: string,
+  path: string,
+  start: string,
+  announced: number,
+): Promise<void> {
+  const { hostname, port } = new URL(registry.url);
+  const socket = connect(Number(port), hostname);
+  socket.write(
+    `${method} ${path} HTTP/1.1\r\nHost: ${registry.host}\r\nAuthorization: ${await basic(registry)}\r\nContent-Length: ${announced}\r\n\r\n${start}`,
+  );
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  socket.destroy();
+}
+
+const basic = async (registry: ServedRegistry): Promise<string> =>
+  `Basic ${Buffer.from(`AWS:${await passwordOf(registry)}`).toString('base64')}`;
