@@ -73,7 +73,7 @@ export class AwsFront {
     const signed = this.#signature(request, exchange, route);
     const opened = signed && (await this.#open(signed, route.service, exchange));
     const raw = await readBody(request, route.bodyBytes);
-    this.#finish(opened, signed, raw, exchange);
+    await this.#finish(opened, signed, raw, exchange);
     return this.#run(exchange, route, await decodeBody(request, raw, route.bodyBytes), progress);
   }
 
@@ -92,7 +92,7 @@ export class AwsFront {
     }
     const opened = signed && progress.service && (await this.#open(signed, progress.service, exchange));
     const raw = await readBody(request, limits.bodyBytes);
-    this.#finish(opened, signed, raw, exchange);
+    await this.#finish(opened, signed, raw, exchange);
     const form = await this.#form(request, raw);
     const route = this.#action(form, progress);
     exchange.operation = route.name;
@@ -151,28 +151,29 @@ export class AwsFront {
     );
   }
 
-  #finish(
+  async #finish(
     opened: Awaited<ReturnType<SignatureVerifier['open']>> | undefined,
     signed: SignedRequest | undefined,
     raw: Buffer,
     exchange: Exchange,
-  ): void {
+  ): Promise<void> {
     if (opened !== undefined && signed !== undefined) {
       try {
         exchange.principal = opened.finish(raw);
       } catch (error) {
-        this.#countFailure(exchange, signed, error);
+        await this.#countFailure(exchange, signed, error);
         throw error;
       }
     }
-    this.#parts.throttle.admit(exchange);
+    const admitted = this.#parts.throttle.admit(exchange);
+    if (admitted !== undefined) await admitted;
   }
 
   async #counted<T>(exchange: Exchange, signed: SignedRequest, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      this.#countFailure(exchange, signed, error);
+      await this.#countFailure(exchange, signed, error);
       if (error instanceof SignatureError) throw error;
       // The store of credentials failed: nobody may be let in, and nobody be told that their key is wrong.
       exchange.detail = `credentials could not be read: ${error instanceof Error ? error.message : 'unknown'}`;
@@ -180,10 +181,10 @@ export class AwsFront {
     }
   }
 
-  #countFailure(exchange: Exchange, signed: SignedRequest, error: unknown): void {
+  async #countFailure(exchange: Exchange, signed: SignedRequest, error: unknown): Promise<void> {
     if (!(error instanceof SignatureError)) return;
     exchange.detail = `${error.detail} (access key ${signed.claim.accessKeyId.slice(0, 32)})`;
-    this.#parts.throttle.failed(exchange, signed.claim.accessKeyId);
+    await this.#parts.throttle.failed(exchange, signed.claim.accessKeyId);
   }
 
   async #run(exchange: Exchange, route: AwsRoute, wire: Buffer | QueryRequest, progress: Progress): Promise<AwsAnswer> {

@@ -12,7 +12,8 @@ import { GatewayConfigError } from './errors.ts';
 import { Exchange } from './exchange.ts';
 import { type Listener, type Listening, type ListenOptions, openListener } from './listener.ts';
 import { GatewayMetrics } from './metrics.ts';
-import { defaultLimits, type GatewayOptions, type Limits } from './options.ts';
+import { LocalRates } from '../rates/index.ts';
+import { defaultLimits, type GatewayOptions, type Limits, rateTable } from './options.ts';
 import { addressList, Origins } from './origin.ts';
 import { ownRoutes } from './own-routes.ts';
 import { printable } from './printable.ts';
@@ -62,7 +63,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const shared = {
     ...options,
     verifier: new SignatureVerifier(options),
-    throttle: new Throttle(limits, options.clock),
+    throttle: new Throttle(options.rates ?? new LocalRates(rateTable(options.limits), options.clock)),
     origins: new Origins(options),
     limits,
   };

@@ -12,8 +12,7 @@ export { GatewayConfigError, ListenError } from './errors.ts';
 export { createGateway, type Gateway, type GatewayRoute } from './gateway.ts';
 export { type Listening, type ListenOptions } from './listener.ts';
 export { type Log } from './log.ts';
-export { defaultLimits, type GatewayOptions, type Limits } from './options.ts';
-export { type Rate } from './rate.ts';
+export { defaultLimits, type GatewayOptions, type Limits, rateTable } from './options.ts';
 export {
   type AccessList,
   type AccessRequest,

@@ -7,7 +7,7 @@ import type { TokenService } from '../tokens/index.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { Log } from './log.ts';
 import type { OriginOptions } from './origin.ts';
-import type { Rate } from './rate.ts';
+import type { Rate, Rates, RateTable } from '../rates/index.ts';
 import type { ResourceRef, ServiceDefinition, UpgradeService, WebService } from './service.ts';
 import type { Standing } from './standing.ts';
 
@@ -43,6 +43,8 @@ export interface GatewayOptions extends OriginOptions {
   /** Whether the parts behind the gateway can work; `/healthz` answers 503 when not. Default: they can. */
   readonly health?: () => Promise<{ readonly ok: boolean; readonly parts?: Readonly<Record<string, string>> }>;
   readonly limits?: Partial<Limits>;
+  /** What counts requests, where several processes count together. Default: this process alone, by the rates in `limits`. */
+  readonly rates?: Rates;
 }
 
 export interface Limits {
@@ -85,3 +87,10 @@ export const defaultLimits: Limits = {
   global: undefined,
   failures: { perSecond: 20 / 60, burst: 20 },
 };
+
+/** The rates among the limits, defaults in place. */
+export const rateTable = (limits: Partial<Limits> = {}): RateTable => ({
+  principal: limits.perPrincipal ?? defaultLimits.perPrincipal,
+  global: limits.global ?? defaultLimits.global,
+  failures: limits.failures ?? defaultLimits.failures,
+});

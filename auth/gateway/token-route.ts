@@ -51,7 +51,7 @@ export class TokenRoute {
       const post = ctx.method === 'POST';
       const form = new URLSearchParams(post ? (await readBody(ctx.req, FORM_BYTES)).toString('utf8') : ctx.querystring);
       exchange.principal = post ? await this.#fromForm(form, exchange) : await this.#fromHeader(exchange);
-      this.#parts.throttle.admit(exchange);
+      await this.#parts.throttle.admit(exchange);
       const granted = await this.#grant(parseScopes(form.getAll('scope')), exchange);
       const { token, issuedAt, expiresAt } = await this.#parts.tokens.issueAccess(exchange.principal, granted);
       ctx.body = {
@@ -78,7 +78,7 @@ export class TokenRoute {
       exchange.via = 'basic';
       return caller.verified.principal;
     } catch (error) {
-      if (error instanceof GatewayError && error.kind === 'unauthenticated') throttle.failed(exchange, 'docker');
+      if (error instanceof GatewayError && error.kind === 'unauthenticated') await throttle.failed(exchange, 'docker');
       throw error;
     }
   }
@@ -97,7 +97,7 @@ export class TokenRoute {
       exchange.via = 'basic';
       return principal;
     } catch (error) {
-      if (error instanceof GatewayError && error.kind === 'unauthenticated') throttle.failed(exchange, 'docker');
+      if (error instanceof GatewayError && error.kind === 'unauthenticated') await throttle.failed(exchange, 'docker');
       throw error;
     }
   }

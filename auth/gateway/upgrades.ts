@@ -68,10 +68,10 @@ export class UpgradeFront {
       if (!(error instanceof SignatureError))
         throw new GatewayError('unavailable', 'the credentials could not be checked', 1);
       exchange.detail = error.detail;
-      throttle.failed(exchange, signed.claim.accessKeyId);
+      await throttle.failed(exchange, signed.claim.accessKeyId);
       throw error;
     }
-    throttle.admit(exchange);
+    await throttle.admit(exchange);
     const call = new GatewayCall(exchange, {
       account,
       region,

@@ -41,7 +41,8 @@ export class WebFront {
     let proves = false;
     try {
       if (service.authentication === 'docker') caller = await this.#caller(exchange);
-      this.#parts.throttle.admit(exchange);
+      const admitted = this.#parts.throttle.admit(exchange);
+      if (admitted !== undefined) await admitted;
       const route = find(service, ctx, exchange);
       proves = route.caller !== undefined;
       if (route.caller !== undefined) await this.#prove(route.caller, ctx, exchange);
@@ -67,7 +68,7 @@ export class WebFront {
     try {
       caller = await dockerCaller(exchange.request, tokens, standing, exchange);
     } catch (error) {
-      if (error instanceof GatewayError && error.kind === 'unauthenticated') throttle.failed(exchange, 'docker');
+      if (error instanceof GatewayError && error.kind === 'unauthenticated') await throttle.failed(exchange, 'docker');
       throw error;
     }
     if (caller !== undefined) {
@@ -83,7 +84,7 @@ export class WebFront {
       ({ principal: exchange.principal, via: exchange.via } = await prove(ctx));
     } catch (error) {
       if (error instanceof GatewayError && error.kind === 'unauthenticated')
-        this.#parts.throttle.failed(exchange, ctx.path);
+        await this.#parts.throttle.failed(exchange, ctx.path);
       throw error;
     }
   }

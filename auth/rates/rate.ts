@@ -23,16 +23,48 @@ export class RateLimiter {
     this.#clock = clock;
   }
 
+  /** The most that one process may keep in hand for others: a quarter of a second's worth, or of the burst. */
+  get leaseSize(): number {
+    const { perSecond, burst } = this.#rate;
+    return Math.max(1, Math.floor(Math.min(perSecond, burst) / 4));
+  }
+
   /** Takes one token. Returns 0 when there was one, otherwise the whole seconds until there will be. */
   take(key: string): number {
+    return this.lease(key, 1).wait;
+  }
+
+  /** Takes as many whole tokens as there are, at most `most`; when there is none, `wait` is the whole seconds until there will be. */
+  lease(key: string, most: number): Lease {
+    const bucket = this.#bucket(key);
+    const granted = Math.max(0, Math.min(most, Math.floor(bucket.tokens)));
+    bucket.tokens -= granted;
+    return granted > 0
+      ? { granted, wait: 0 }
+      : { granted, wait: Math.max(1, Math.ceil((1 - bucket.tokens) / this.#rate.perSecond)) };
+  }
+
+  /** Puts tokens back that were taken and not used; negative: takes what was used elsewhere, so that it is paid for later. */
+  give(key: string, count: number): void {
+    const bucket = this.#bucket(key);
+    const { burst } = this.#rate;
+    bucket.tokens = Math.max(-10 * burst, Math.min(burst, bucket.tokens + count));
+  }
+
+  #bucket(key: string): Bucket {
     const now = this.#clock.monotonic();
     const { perSecond, burst } = this.#rate;
     let bucket = this.#buckets.get(key);
     if (bucket === undefined) this.#buckets.set(key, (bucket = { tokens: burst, at: now }));
     bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * perSecond);
     bucket.at = now;
-    if (bucket.tokens < 1) return Math.max(1, Math.ceil((1 - bucket.tokens) / perSecond));
-    bucket.tokens -= 1;
-    return 0;
+    return bucket;
   }
+}
+
+/** Tokens that were handed out. */
+export interface Lease {
+  readonly granted: number;
+  /** Whole seconds until there will be a token; 0 when some were granted. */
+  readonly wait: number;
 }

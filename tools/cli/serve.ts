@@ -4,9 +4,12 @@ import { type Installation, startInstallation } from '../server/installation.ts'
 import { ConfigError, readConfig, type ServerConfig } from '../server/config.ts';
 import { dockerAnswers, startLocalAgent } from '../server/local-agent.ts';
 import { openLog } from '../server/log.ts';
-import { joinFirst, SharedMetrics, workerPort, Workers } from '../server/workers.ts';
+import { joinFirst, ratesOfFirst, type Shared, SharedMetrics, workerPort, Workers } from '../server/workers.ts';
 import { readCredentials, removeServerState, writeCredentials, writeServerState } from '../server/state-files.ts';
 import { version } from '../server/version.ts';
+import { rateTable } from '@slipway/auth/gateway';
+import { LocalRates } from '@slipway/auth/rates';
+import { systemClock } from '@slipway/storage/clock';
 import { openTracing, readTracingConfig, type Tracing, TracingConfigError } from '@slipway/storage/telemetry';
 import type { Logger } from 'pino';
 import { CliError } from './errors.ts';
@@ -38,11 +41,14 @@ export async function serve(): Promise<void> {
   }
   const worker = workerPort();
   const metrics = new SharedMetrics();
+  const table = rateTable(config.rates);
+  const shared: Shared = { metrics, rates: new LocalRates(table, systemClock) };
   let installation: Installation;
   try {
     installation = await startInstallation(config, log, {
       port: worker ?? config.port,
       metrics,
+      rates: worker === undefined ? shared.rates : ratesOfFirst(table),
       tracing,
       ...(worker !== undefined ? { share: 'join' } : config.workers > 1 ? { share: 'first' } : {}),
     });
@@ -50,7 +56,7 @@ export async function serve(): Promise<void> {
     if (error instanceof Error && plain.has(error.name)) throw new CliError(error.message);
     throw error;
   }
-  if (worker === undefined) await serveFirst(config, log, installation, metrics, stopped.promise);
+  if (worker === undefined) await serveFirst(config, log, installation, shared, stopped.promise);
   else {
     joinFirst(metrics);
     await stopped.promise;
@@ -73,7 +79,7 @@ async function serveFirst(
   config: ServerConfig,
   log: Logger,
   installation: Installation,
-  metrics: SharedMetrics,
+  shared: Shared,
   stopped: Promise<NodeJS.Signals>,
 ): Promise<void> {
   const { listening, administrator, identity } = installation;
@@ -86,7 +92,7 @@ async function serveFirst(
     account,
     credentialsFile: config.credentialsFile,
   });
-  const workers = new Workers(config.workers - 1, listening.port, metrics, log);
+  const workers = new Workers(config.workers - 1, listening.port, shared, log);
   const agent =
     config.agent === 'auto'
       ? startLocalAgent({

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { AcmeSettings } from '@slipway/auth/acme';
-import type { Rate } from '@slipway/auth/gateway';
+import type { Rate } from '@slipway/auth/rates';
 import { z } from 'zod';
 import { acmeProblems, acmeSettings, acmeShape } from './acme-config.ts';
 
@@ -61,7 +61,7 @@ export interface ServerConfig {
   readonly taskRegistries: readonly string[] | undefined;
   /** File with the other registries this installation may reach, secrets included. */
   readonly remotesFile: string | undefined;
-  /** Requests a process answers for one principal (one address, without credentials) and altogether. Default: no limit. */
+  /** Requests answered for one principal (one address, without credentials) and altogether, by all processes. Default: no limit. */
   readonly rates: { readonly perPrincipal: Rate | undefined; readonly global: Rate | undefined };
   /** Listening beyond loopback without TLS must be asked for. */
   readonly allowPlainHttp: boolean;

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Registry } from '@prometheus-io/client';
 import { AuditFile } from '@slipway/auth/audit';
-import { createGateway, type GatewayRoute, type Listening } from '@slipway/auth/gateway';
+import { createGateway, type GatewayRoute, type Listening, rateTable } from '@slipway/auth/gateway';
 import { type FirstAdministrator, type Identity, openIdentity } from '@slipway/auth/identity';
 import { createOutbound } from '@slipway/auth/outbound';
+import { LocalRates, type Rates, SharedUsage } from '@slipway/auth/rates';
 import { TokenService } from '@slipway/auth/tokens';
 import { createDistribution, createLayerDownloads, createRedirects } from '@slipway/registry/distribution';
 import { createEcr, type EcrOptions } from '@slipway/registry/ecr';
@@ -61,6 +62,8 @@ export interface Role {
   readonly port: number;
   /** Where metrics are registered. */
   readonly metrics: Registry;
+  /** What counts requests; default: this process alone. */
+  readonly rates?: Rates;
   /** Default: no traces. */
   readonly tracing?: Tracing | undefined;
 }
@@ -211,6 +214,19 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     replication: replication.targets,
     principals: { bind: (text) => identity.bindPrincipals(text), show: (text) => identity.showPrincipals(text) },
   };
+  const rates = role.rates ?? new LocalRates(rateTable(config.rates), clock);
+  // Further processes of this machine count with this one already.
+  if (config.records.type === 'redis' && rates instanceof LocalRates) {
+    const usage = new SharedUsage({
+      rates,
+      records,
+      clock,
+      server: randomBytes(8).toString('hex'),
+      onError: (err) => log.warn({ err }, 'what callers used could not be exchanged with other servers'),
+    });
+    usage.start();
+    opened.defer(() => usage.stop());
+  }
   const gateway = createGateway({
     services: [
       createEcr(ecr),
@@ -253,6 +269,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     account: config.account,
     hosts: config.endpoints,
     limits: config.rates,
+    rates,
   });
   const certificates = opened.adopt(
     await openCertificates(config, { storage, identity, clock, log, metrics: role.metrics }),

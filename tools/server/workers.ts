@@ -1,6 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { AggregatorRegistry, Registry } from '@prometheus-io/client';
+import {
+  type Lease,
+  LeasedRates,
+  type LimitName,
+  type LocalRates,
+  type Rates,
+  type RateTable,
+} from '@slipway/auth/rates';
+import { systemClock } from '@slipway/storage/clock';
 import type { Logger } from 'pino';
 
 /**
@@ -25,21 +34,36 @@ type Message =
   | { readonly type: 'metrics?'; readonly id: number }
   | { readonly type: 'metrics'; readonly id: number; readonly json: object[] }
   | { readonly type: 'all-metrics?'; readonly id: number }
-  | { readonly type: 'all-metrics'; readonly id: number; readonly text: string };
+  | { readonly type: 'all-metrics'; readonly id: number; readonly text: string }
+  | {
+      readonly type: 'lease?';
+      readonly id: number;
+      readonly limit: LimitName;
+      readonly key: string;
+      readonly most: number;
+    }
+  | ({ readonly type: 'lease'; readonly id: number } & Lease)
+  | { readonly type: 'unused'; readonly limit: LimitName; readonly key: string; readonly count: number };
 
 const answerWithin = 2000;
+
+/** What the first process has of what its workers share. */
+export interface Shared {
+  readonly metrics: SharedMetrics;
+  readonly rates: LocalRates;
+}
 
 /** Starts `count` workers on a port and keeps them running. */
 export class Workers {
   readonly #children = new Set<ChildProcess>();
-  readonly #metrics: SharedMetrics;
+  readonly #shared: Shared;
   readonly #log: Logger;
   #stopping = false;
 
-  constructor(count: number, port: number, metrics: SharedMetrics, log: Logger) {
-    this.#metrics = metrics;
+  constructor(count: number, port: number, shared: Shared, log: Logger) {
+    this.#shared = shared;
     this.#log = log;
-    metrics.gather = () => this.#gather();
+    shared.metrics.gather = () => this.#gather();
     for (let i = 0; i < count; i++) this.#start(port, 1000);
   }
 
@@ -50,10 +74,7 @@ export class Workers {
     });
     this.#children.add(child);
     const begun = performance.now();
-    child.on('message', (message: Message) => {
-      if (message.type === 'all-metrics?')
-        void this.#metrics.metrics().then((text) => send(child, { type: 'all-metrics', id: message.id, text }));
-    });
+    child.on('message', (message: Message) => this.#answer(child, message));
     child.on('error', (error) => this.#log.error({ err: error }, 'a worker could not be started'));
     child.on('exit', (code, signal) => {
       this.#children.delete(child);
@@ -63,6 +84,16 @@ export class Workers {
       this.#log.error({ code, signal, againAfterMs: next }, 'a worker ended; it is started again');
       setTimeout(() => this.#stopping || this.#start(port, next), next).unref();
     });
+  }
+
+  #answer(child: ChildProcess, message: Message): void {
+    const { metrics, rates } = this.#shared;
+    const { type } = message;
+    if (type === 'all-metrics?')
+      void metrics.metrics().then((text) => send(child, { type: 'all-metrics', id: message.id, text }));
+    else if (type === 'lease?')
+      send(child, { type: 'lease', id: message.id, ...rates.lease(message.limit, message.key, message.most) });
+    else if (type === 'unused') rates.giveBack(message.limit, message.key, message.count);
   }
 
   async #gather(): Promise<object[][]> {
@@ -90,6 +121,28 @@ export function joinFirst(metrics: SharedMetrics): void {
     if (message.type !== 'metrics?') return;
     void metrics.own().then((json) => process.send?.({ type: 'metrics', id: message.id, json } satisfies Message));
   });
+}
+
+/** In a worker: rates whose buckets the first process has. */
+export function ratesOfFirst(table: RateTable): Rates {
+  const asked = new Map<number, (lease: Lease) => void>();
+  process.on('message', (message: Message) => {
+    if (message.type !== 'lease') return;
+    asked.get(message.id)?.(message);
+    asked.delete(message.id);
+  });
+  let ids = 0;
+  const source = {
+    lease: (limit: LimitName, key: string, most: number): Promise<Lease> =>
+      new Promise((resolve) => {
+        const id = ++ids;
+        asked.set(id, resolve);
+        process.send?.({ type: 'lease?', id, limit, key, most } satisfies Message);
+      }),
+    giveBack: (limit: LimitName, key: string, count: number): void =>
+      void process.send?.({ type: 'unused', limit, key, count } satisfies Message),
+  };
+  return new LeasedRates(source, table, systemClock);
 }
 
 /** A registry of metrics whose text is that of all processes together, whichever of them is asked. */
