@@ -34,10 +34,22 @@ export function refuseEncoding(request: IncomingMessage): void {
   }
 }
 
-/** The body as a stream, or undefined when the request says it has none. */
+/**
+ * The body as a stream, or undefined when the request says it has none. A chunk is valid until the next one is asked for; then its
+ * memory is given back at once. Left to the garbage collector, which weighs a chunk by its object and not by its bytes, the chunks of
+ * a hundred uploads would take 100 MiB that nobody uses.
+ */
 export function bodyOf(request: IncomingMessage): AsyncIterable<Uint8Array> | undefined {
   refuseEncoding(request);
   const hasNone =
     request.headers['transfer-encoding'] === undefined && Number(request.headers['content-length'] ?? 0) === 0;
-  return hasNone ? undefined : (request as AsyncIterable<Buffer>);
+  return hasNone ? undefined : releasing(request as AsyncIterable<Buffer>);
+}
+
+async function* releasing(body: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of body) {
+    yield chunk;
+    // Not a slice of the pool that small buffers share.
+    if (chunk.byteLength === chunk.buffer.byteLength) (chunk.buffer as ArrayBuffer).transfer(0);
+  }
 }

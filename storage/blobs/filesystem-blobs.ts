@@ -17,7 +17,6 @@ import {
   type Staged,
   StagedLost,
 } from './blob-store.ts';
-import { BufferBudget } from './buffer-budget.ts';
 import { checkId, splitDigest } from './digest.ts';
 import { diskError, makeFolder, openFolder, SyncFailed, syncFile, syncFolder, writeAll } from './disk.ts';
 import { fillFile } from './fill-file.ts';
@@ -28,12 +27,13 @@ import { RunningHashes } from './running-hash.ts';
 import { sendFile, streamFile } from './send-file.ts';
 import { addSegment, type Segment, segmentsOf, withLast } from './segments.ts';
 import { isAbsent, removeFile, StagingFiles } from './staging-files.ts';
+import { TransferBuffers } from './transfer-buffers.ts';
 import { Turns } from './turns.ts';
 
 export interface FilesystemBlobsConfig {
   /** The folder that holds everything; made when it is absent. A local file system (ext4, xfs): not NFS, not an overlay. */
   readonly root: string;
-  /** Bytes that all uploads together may hold in memory. Default 128 MiB. */
+  /** Bytes that all uploads together may hold in memory. Default 32 MiB. */
   readonly bufferCeiling?: number;
   /** Free bytes that uploads leave alone, so that records can be written and the collector can work. Default 256 MiB. */
   readonly reserve?: number;
@@ -62,7 +62,7 @@ class FilesystemBlobs implements BlobStore, SideNotes {
   readonly #space: FreeSpace;
   readonly #clock: Clock;
   readonly #newId: () => string;
-  readonly #budget: BufferBudget;
+  readonly #buffers: TransferBuffers;
   readonly #hashes = new RunningHashes();
   readonly #turns = new Turns();
   readonly #staging: StagingFiles;
@@ -82,7 +82,7 @@ class FilesystemBlobs implements BlobStore, SideNotes {
     this.#staging = new StagingFiles(join(config.root, 'staging'), clock);
     this.#clock = clock;
     this.#newId = newId;
-    this.#budget = new BufferBudget(config.bufferCeiling ?? 128 * 1024 * 1024);
+    this.#buffers = new TransferBuffers(config.bufferCeiling ?? 32 * 1024 * 1024, 1024 * 1024);
     this.#maker = newId();
   }
 
@@ -117,7 +117,7 @@ class FilesystemBlobs implements BlobStore, SideNotes {
         const received = await fillFile(file, body, {
           from: segment.size,
           hash,
-          budget: this.#budget,
+          buffers: this.#buffers,
           signal: mine,
           checkSpace: () => this.#space.look(),
         });

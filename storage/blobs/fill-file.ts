@@ -1,14 +1,14 @@
 import type { Hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import type { BufferBudget } from './buffer-budget.ts';
 import { syncFile, writeAll } from './disk.ts';
 import { type Received, receive } from './receive.ts';
+import type { TransferBuffers } from './transfer-buffers.ts';
 
 export interface FillOptions {
   /** Where the body's first byte goes. */
   readonly from: number;
   readonly hash: Hash | undefined;
-  readonly budget: BufferBudget;
+  readonly buffers: TransferBuffers;
   readonly signal: AbortSignal;
   /** Throws when the disk is nearly full. */
   readonly checkSpace: () => Promise<void>;
@@ -28,23 +28,24 @@ export async function fillFile(
   body: AsyncIterable<Uint8Array>,
   options: FillOptions,
 ): Promise<Received> {
-  const { hash, budget, signal, checkSpace } = options;
+  const { hash, buffers, signal, checkSpace } = options;
   const early = new EarlySync(file);
   let position = options.from;
   let unchecked = 0;
-  const write = async (chunks: readonly Uint8Array[], size: number): Promise<void> => {
+  const write = async (bytes: Uint8Array): Promise<void> => {
     const at = position;
+    const size = bytes.byteLength;
     position += size;
     unchecked += size;
     if (unchecked >= spaceCheckEvery) {
       await checkSpace();
       unchecked = 0;
     }
-    await writeAll(file, chunks, at);
+    await writeAll(file, [bytes], at);
     early.written(size);
   };
   try {
-    return await receive(body, { seen: (chunk) => hash?.update(chunk), write, budget, signal });
+    return await receive(body, { seen: (chunk) => hash?.update(chunk), write, buffers, signal });
   } finally {
     await early.end();
   }

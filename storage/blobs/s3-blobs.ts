@@ -16,7 +16,6 @@ import {
   type Staged,
   StagedLost,
 } from './blob-store.ts';
-import { BufferBudget } from './buffer-budget.ts';
 import { checkId, splitDigest } from './digest.ts';
 import { PartBuffers, PartWriter } from './part-writer.ts';
 import { checkRange } from './range.ts';
@@ -26,6 +25,7 @@ import { type Certificate, certify } from './s3-certify.ts';
 import { S3Client, type S3Connection } from './s3-client.ts';
 import { bytesInParts, readState, type S3State, writeState } from './s3-state.ts';
 import { write } from './send-file.ts';
+import { TransferBuffers } from './transfer-buffers.ts';
 import { Turns } from './turns.ts';
 
 export interface S3BlobsConfig extends S3Connection {
@@ -78,7 +78,7 @@ class S3BlobStore implements S3Blobs {
   readonly #clock: Clock;
   readonly #newId: () => string;
   readonly #buffers: PartBuffers;
-  readonly #budget = new BufferBudget(64 * 1024 * 1024);
+  readonly #received = new TransferBuffers(16 * 1024 * 1024, 256 * 1024);
   readonly #hashes = new RunningHashes();
   readonly #turns = new Turns();
 
@@ -114,13 +114,10 @@ class S3BlobStore implements S3Blobs {
         if (before.tail !== undefined) await this.#readTail(staged.size, before, (bytes) => writer.write(bytes));
         const hash = this.#hashes.resume(staged.id, staged.size);
         this.#hashes.forget(staged.id);
-        const take = async (chunks: readonly Uint8Array[]): Promise<void> => {
-          for (const chunk of chunks) await writer.write(chunk);
-        };
         const received = await receive(body, {
           seen: (chunk) => hash?.update(chunk),
-          write: take,
-          budget: this.#budget,
+          write: (bytes) => writer.write(bytes),
+          buffers: this.#received,
           signal: mine,
         });
         const size = staged.size + received.size;
