@@ -2,20 +2,24 @@ import { type Answer, type AskOptions, Connections, NoAnswer } from './exchange.
 import { type Credentials, Login } from './login.ts';
 
 const maxRedirects = 5;
-/** So many requests in a row without an answer are enough: nothing more is sent. */
-const maxSilence = 8;
+/** When so many times the time for one answer was waited in vain, nothing more is sent. */
+const patience = 3;
 
 /** A client for one registry: logs in when it is asked to, follows redirects and takes its credentials to no other host. */
 export class RegistryClient {
   readonly registry: URL;
   /** Called with every answer that a check sees. */
   watch: (answer: Answer) => void = () => {};
-  readonly #connections = new Connections();
+  readonly #connections: Connections;
   readonly #login: Login;
-  #silence = 0;
+  readonly #timeout: number;
+  #waited = 0;
 
-  constructor(registry: URL, credentials: Credentials | undefined) {
+  /** @param timeout milliseconds that one answer may take */
+  constructor(registry: URL, credentials: Credentials | undefined, timeout: number) {
     this.registry = registry;
+    this.#timeout = timeout;
+    this.#connections = new Connections(timeout);
     this.#login = new Login(registry, credentials, (url, headers) =>
       this.#connections.exchange('GET', url, { headers }),
     );
@@ -24,13 +28,17 @@ export class RegistryClient {
   /** @throws NoAnswer */
   async ask(method: string, target: string | URL, options: AskOptions = {}): Promise<Answer> {
     const url = new URL(target, this.registry);
-    if (this.#silence >= maxSilence)
-      throw new NoAnswer(`${method} ${url.pathname}: not sent, the last ${maxSilence} requests got no answer`);
-    this.#silence += 1;
-    const answer = await this.#loggedIn(method, url, options);
-    this.#silence = 0;
-    this.watch(answer);
-    return answer;
+    if (this.#waited >= patience * this.#timeout)
+      throw new NoAnswer(`${method} ${url.pathname}: not sent, too many requests got no answer in time`);
+    const began = performance.now();
+    try {
+      const answer = await this.#loggedIn(method, url, options);
+      this.watch(answer);
+      return answer;
+    } catch (error) {
+      this.#waited += performance.now() - began;
+      throw error;
+    }
   }
 
   close(): void {

@@ -7,7 +7,7 @@ export interface AskOptions {
   readonly body?: Buffer;
   /** Sends the body in pieces, without a Content-Length. */
   readonly streamed?: boolean;
-  /** Waits for an answer after the first piece, for a second: the registry may not want to read the rest. */
+  /** Waits for an answer after the first piece, for five seconds: the registry may not want to read the rest. */
   readonly hesitant?: boolean;
 }
 
@@ -28,17 +28,22 @@ export class NoAnswer extends Error {
 }
 
 const maxBody = 64 * 2 ** 20;
-const timeout = 60_000;
 const piece = 64 * 1024;
-const hesitation = 1000;
+const hesitation = 5000;
 
 /** Connections to web servers, kept open between requests. */
 export class Connections {
+  readonly #timeout: number;
   readonly #agents = { 'http:': new PlainAgent({ keepAlive: true }), 'https:': new Agent({ keepAlive: true }) };
+
+  /** @param timeout milliseconds that an answer may take, with its body */
+  constructor(timeout: number) {
+    this.#timeout = timeout;
+  }
 
   /**
    * Sends one request and reads the whole answer.
-   * @throws NoAnswer when there is none within a minute, or one of more than 64 MiB
+   * @throws NoAnswer when there is none in time, or one of more than 64 MiB
    */
   async exchange(method: string, url: URL, options: AskOptions): Promise<Answer> {
     const query = url.search.length > 200 ? `${url.search.slice(0, 200)}…` : url.search;
@@ -73,7 +78,7 @@ export class Connections {
       method,
       headers: { ...headers, ...length },
       agent: this.#agents[protocol],
-      signal: AbortSignal.timeout(timeout),
+      signal: AbortSignal.timeout(this.#timeout),
     });
   }
 }

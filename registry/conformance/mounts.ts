@@ -8,9 +8,9 @@ export async function mount(suite: Suite, check: Check, blob: BlobPush, from?: s
   const query = new URLSearchParams({ mount: blob.digest, ...(from === undefined ? {} : { from }) });
   const answer = await suite.ask('POST', `${uploadsPath(blob.repository)}?${query.toString()}`);
   if (!check.status(answer, 201, 202)) return;
-  if (answer.status === 201) return finished(suite, check, answer, blob);
+  if (answer.status === 201) return finished(suite, check, answer, blob, false);
   const pushed = await fallBack(suite, check, answer, blob);
-  if (pushed?.status === 201) await finished(suite, check, pushed, blob);
+  if (pushed?.status === 201) await finished(suite, check, pushed, blob, false);
   check.unsupported(`${answer.what}: answered 202, nothing was mounted`);
 }
 

@@ -23,6 +23,8 @@ export interface ConformanceOptions {
   readonly uploadCancel?: boolean;
   /** Run these groups alone, e.g. `image`; see `groupNames`. */
   readonly groups?: readonly string[];
+  /** Milliseconds that an answer may take. Default 60,000; when three times this was waited in vain, nothing more is sent. */
+  readonly timeout?: number;
   /** Called when a case is done. */
   readonly onCase?: (result: Result) => void;
 }
@@ -70,7 +72,7 @@ export async function runConformance(options: ConformanceOptions): Promise<Confo
   const unknown = chosen.find((name) => !all.has(name));
   if (unknown !== undefined)
     throw new RangeError(`there is no group '${unknown}'; there are: ${[...all.keys()].join(', ')}`);
-  const client = new RegistryClient(new URL('/', options.registry), options.credentials);
+  const client = new RegistryClient(new URL('/', options.registry), options.credentials, options.timeout ?? 60_000);
   const suite = new Suite(client, { version, repositories, uploadCancel }, onCase);
   const root = new Result('');
   const began = performance.now();

@@ -39,6 +39,7 @@ describe.for(engineNames)('the OCI distribution specification, on %s', (engine) 
 
   test.for(['stable', 'dev'] as const)(
     'every check of version %s passes, and none is skipped',
+    { timeout: 180_000 },
     async (version, { skip }) => {
       if (missing !== undefined) return skip(missing);
       const report = await ownReport(version);

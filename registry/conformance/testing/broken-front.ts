@@ -17,9 +17,12 @@ export interface Told {
   body: Buffer;
 }
 
+/** Like most fronts, this one has a limit of its own, in bytes. */
+const maxBody = 16 * 2 ** 20;
+
 /** One thing that a front does wrong. */
 export interface Fault {
-  readonly asked?: (asked: Asked) => void;
+  readonly asked?: (asked: Asked) => void | Promise<void>;
   readonly told?: (told: Told, asked: Asked) => void;
 }
 
@@ -29,13 +32,14 @@ export interface Front extends AsyncDisposable {
 
 /** A front before a registry that hands everything through, but for its fault. */
 export async function startFront(registry: string, fault: Fault): Promise<Front> {
-  const connections = new Connections();
+  const connections = new Connections(60_000);
   const server = createServer((request, response) => {
     pass(request, response).catch((error: unknown) => response.destroy(error as Error));
   });
   const pass = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (Number(request.headers['content-length'] ?? 0) > maxBody) return void response.writeHead(413).end();
     const asked = await readRequest(request, registry);
-    fault.asked?.(asked);
+    await fault.asked?.(asked);
     const { method, url, headers, body } = asked;
     const answer = await connections.exchange(method, url, { headers, ...(body.length > 0 ? { body } : {}) });
     const told = copyOf(answer);
