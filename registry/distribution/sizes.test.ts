@@ -10,6 +10,7 @@ import {
   patch,
   type Playground,
   push,
+  pushDiamond,
   putManifest,
 } from '../testing/playground.ts';
 
@@ -51,23 +52,9 @@ describe('sizes', () => {
     ).toBe(414);
   });
 
-  test('B3: thirty levels of indexes that each list the two below are taken level by level', async () => {
-    const digest = await push(admin, 'open/deep', '{"b":3}');
-    let below = [imageOf(digest, 7, { annotations: { n: '1' } }), imageOf(digest, 7, { annotations: { n: '2' } })];
-    for (const body of below) expect((await putManifest(admin, 'open/deep', sha256(body), body)).status).toBe(201);
-    let mediaType: string = mediaTypes.ociManifest;
-    for (let level = 0; level < 30; level++) {
-      const manifests = below.map((body) => ({ mediaType, digest: sha256(body), size: body.length }));
-      below = ['a', 'b'].map((name) =>
-        JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests, annotations: { name } }),
-      );
-      mediaType = mediaTypes.ociIndex;
-      for (const body of below) {
-        const started = performance.now();
-        expect((await putManifest(admin, 'open/deep', sha256(body), body, mediaTypes.ociIndex)).status).toBe(201);
-        expect(performance.now() - started).toBeLessThan(2000);
-      }
-    }
+  test('B3: thirty levels of indexes that each list the two below are taken, each as fast as any other', async () => {
+    const { slowest } = await pushDiamond(admin, 'open/deep', 30);
+    expect(slowest).toBeLessThan(2000);
   });
 
   test('B5: a blob over the limit is refused at the byte, and its upload is gone', async () => {

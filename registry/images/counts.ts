@@ -15,7 +15,9 @@ const shards = 64;
 
 /** The row that counts a digest: the same when it comes and when it goes, so that no row ever falls below zero. */
 export const shardOf = (digest: Digest): string =>
-  String(Number.parseInt(digest.slice(digest.indexOf(':') + 1, digest.indexOf(':') + 3), 16) % shards).padStart(2, '0');
+  shardName(Number.parseInt(digest.slice(digest.indexOf(':') + 1, digest.indexOf(':') + 3), 16) % shards);
+
+const shardName = (index: number): string => String(index).padStart(2, '0');
 
 /** Within a transaction, adds to one row of a count. Returns the row's new value. */
 export async function adjustCount(tx: Transaction, scope: string, shard: string, change: Count): Promise<Count> {
@@ -39,17 +41,37 @@ export async function readCount(context: Context, account: string, scope: string
   );
 }
 
+/** So far from a limit, pushes that are under way at once could reach it together. */
+const near = 256;
+
 /**
- * Whether a count is at its limit before one more is added. Digests spread evenly, so one row tells how full the whole is, and
- * all rows are added up only near the limit.
+ * Within a transaction, whether a count is at its limit before one more is added. Digests spread evenly, so one row tells how full
+ * the whole is, and all rows are added up only near the limit. Very near, the commit requires that none of them has changed: of many
+ * that take the last place at once, one gets it.
  */
 export async function isOver(
-  context: Context,
+  { records }: Context,
+  tx: Transaction,
   account: string,
   scope: string,
+  shard: string,
   rowAfter: number,
   limit: number,
 ): Promise<boolean> {
   if (limit > shards && rowAfter * shards < limit / 2) return false;
-  return (await readCount(context, account, scope)).images >= limit;
+  const prefix = keys.counts(scope);
+  const page = await records.list<Count>(registryPartition(account), { prefix, limit: shards });
+  const images = page.records.reduce((sum, { value }) => sum + value.images, 0);
+  if (images >= limit) return true;
+  if (limit - images > near) return false;
+  const versions = new Map(page.records.map(({ key, version }) => [key, version]));
+  for (let index = 0; index < shards; index++) {
+    const other = shardName(index);
+    // The transaction's own row has its condition already.
+    if (other === shard) continue;
+    const key = keys.count(scope, other);
+    const version = versions.get(key);
+    tx.require(version === undefined ? { key, exists: false } : { key, version });
+  }
+  return false;
 }

@@ -220,7 +220,7 @@ async function count(
   const limit = context.limits.imagesPerRepository;
   const shard = shardOf(digest);
   const after = await adjustCount(tx, name, shard, { images: 1, bytes: imageSize });
-  if (!(await isOver(context, account, name, after.images, limit))) return;
+  if (!(await isOver(context, tx, account, name, shard, after.images, limit))) return;
   throw new ImagesError('TooManyImages', `The repository '${name}' already has ${limit} images, which is its limit`, {
     limit,
   });

@@ -71,6 +71,9 @@ export const repositoryNotFound = (account: string, name: string): ImagesError =
     { name },
   );
 
+/** Near the registry's limit everybody who makes a repository writes under the same conditions. */
+const manyAttempts = { attempts: 200 };
+
 export function createRepositories(context: Context): Repositories {
   const { records } = context;
 
@@ -89,42 +92,49 @@ export function createRepositories(context: Context): Repositories {
     actor: string,
     whenThere: 'refuse' | 'use',
   ): Promise<RepositoryRecord> =>
-    transact(records, registryPartition(account), async (tx) => {
-      const present = await tx.get<RepositoryRecord>(keys.repository(wanted.name));
-      if (present !== undefined) {
-        if (whenThere === 'use') return present;
-        throw new ImagesError(
-          'RepositoryAlreadyExists',
-          `The repository with name '${wanted.name}' already exists in the registry with id '${account}'`,
-          { name: wanted.name },
-        );
-      }
-      const repository: RepositoryRecord = {
-        name: wanted.name,
-        id: newId(context),
-        createdAt: context.clock.now(),
-        tagMutability: wanted.tagMutability ?? 'MUTABLE',
-        ...(wanted.tagExclusions ? { tagExclusions: wanted.tagExclusions } : {}),
-        scanOnPush: wanted.scanOnPush ?? false,
-        encryption: wanted.encryption ?? { encryptionType: 'AES256' },
-        tags: wanted.tags ?? {},
-        ...(wanted.policy === undefined ? {} : { policy: wanted.policy }),
-        ...(wanted.public === undefined ? {} : { public: wanted.public }),
-        ...(wanted.lifecyclePolicy === undefined ? {} : { lifecyclePolicy: wanted.lifecyclePolicy }),
-      };
-      const row = await adjustCount(tx, allRepositories, shardOf(digestOf(Buffer.from(wanted.name))), {
-        images: 1,
-        bytes: 0,
-      });
-      if (await isOver(context, account, allRepositories, row.images, context.limits.repositories))
-        throw new ImagesError(
-          'TooManyRepositories',
-          `The registry already has ${context.limits.repositories} repositories, which is its limit`,
-        );
-      tx.put(keys.repository(wanted.name), repository as unknown as Json);
-      tx.announce({ topic: 'registry', type: 'repository.created', data: { account, repository: wanted.name, actor } });
-      return repository;
-    });
+    transact(
+      records,
+      registryPartition(account),
+      async (tx) => {
+        const present = await tx.get<RepositoryRecord>(keys.repository(wanted.name));
+        if (present !== undefined) {
+          if (whenThere === 'use') return present;
+          throw new ImagesError(
+            'RepositoryAlreadyExists',
+            `The repository with name '${wanted.name}' already exists in the registry with id '${account}'`,
+            { name: wanted.name },
+          );
+        }
+        const repository: RepositoryRecord = {
+          name: wanted.name,
+          id: newId(context),
+          createdAt: context.clock.now(),
+          tagMutability: wanted.tagMutability ?? 'MUTABLE',
+          ...(wanted.tagExclusions ? { tagExclusions: wanted.tagExclusions } : {}),
+          scanOnPush: wanted.scanOnPush ?? false,
+          encryption: wanted.encryption ?? { encryptionType: 'AES256' },
+          tags: wanted.tags ?? {},
+          ...(wanted.policy === undefined ? {} : { policy: wanted.policy }),
+          ...(wanted.public === undefined ? {} : { public: wanted.public }),
+          ...(wanted.lifecyclePolicy === undefined ? {} : { lifecyclePolicy: wanted.lifecyclePolicy }),
+        };
+        const shard = shardOf(digestOf(Buffer.from(wanted.name)));
+        const row = await adjustCount(tx, allRepositories, shard, { images: 1, bytes: 0 });
+        if (await isOver(context, tx, account, allRepositories, shard, row.images, context.limits.repositories))
+          throw new ImagesError(
+            'TooManyRepositories',
+            `The registry already has ${context.limits.repositories} repositories, which is its limit`,
+          );
+        tx.put(keys.repository(wanted.name), repository as unknown as Json);
+        tx.announce({
+          topic: 'registry',
+          type: 'repository.created',
+          data: { account, repository: wanted.name, actor },
+        });
+        return repository;
+      },
+      manyAttempts,
+    );
 
   /** Removes the images one commit each; leaves none that was there at the start. */
   const empty = async (account: string, repository: RepositoryRecord, actor: string): Promise<void> => {

@@ -14,15 +14,23 @@ export interface CopiedImage {
  * off goes on where it was, and repeating it changes nothing.
  * @throws RemoteError; ImagesError `ManifestNotFound` when the image is gone here
  */
-export async function copyImage(images: Images, remote: Remote, image: CopiedImage): Promise<void> {
+export function copyImage(images: Images, remote: Remote, image: CopiedImage): Promise<void> {
+  return copyBelow(images, remote, image, new Set());
+}
+
+/** @param copied what this copy has sent: indexes may list the same image a million times over */
+async function copyBelow(images: Images, remote: Remote, image: CopiedImage, copied: Set<Digest>): Promise<void> {
   const { account, repository, digest, tags } = image;
   const { manifest } = await images.manifests.look(account, repository, { kind: 'digest', digest });
   if (manifest === undefined || manifest.archived)
     throw new ImagesError('ManifestNotFound', `The image ${digest} is not in the repository '${repository}' any more`);
   const bytes = await images.manifests.content(account, repository, digest);
   const { blobs, children } = parseManifest(bytes, manifest.mediaType);
-  for (const child of children)
-    await copyImage(images, remote, { account, repository, digest: child.digest, tags: [] });
+  for (const child of children) {
+    if (copied.has(child.digest)) continue;
+    copied.add(child.digest);
+    await copyBelow(images, remote, { account, repository, digest: child.digest, tags: [] }, copied);
+  }
   for (const blob of blobs) await copyBlob(images, remote, account, repository, blob.digest);
   let sent = false;
   for (const tag of tags) {

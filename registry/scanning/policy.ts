@@ -137,7 +137,7 @@ function verdict(scan: ScanRecord | undefined, rule: ScanRule, image: string): R
   };
 }
 
-/** The image itself, or those of an index that are images. */
+/** The image itself, or those that an index and the indexes in it list and that are images. */
 async function imagesIn(
   images: Images,
   account: string,
@@ -145,11 +145,19 @@ async function imagesIn(
   found: { readonly digest: Digest; readonly mediaType: string },
 ): Promise<readonly Digest[]> {
   if (!isIndexType(found.mediaType)) return [found.digest];
-  const index = parseManifest(await images.manifests.content(account, repository, found.digest), found.mediaType);
-  const children: Digest[] = [];
-  for (const { digest } of index.children)
-    if (await isImage(images, account, repository, digest)) children.push(digest);
-  return children;
+  const listed: Digest[] = [];
+  const seen = new Set([found.digest]);
+  const waiting = [found];
+  for (let index = waiting.pop(); index !== undefined; index = waiting.pop()) {
+    const bytes = await images.manifests.content(account, repository, index.digest);
+    for (const child of parseManifest(bytes, index.mediaType).children) {
+      if (seen.has(child.digest)) continue;
+      seen.add(child.digest);
+      if (isIndexType(child.mediaType)) waiting.push(child);
+      else if (await isImage(images, account, repository, child.digest)) listed.push(child.digest);
+    }
+  }
+  return listed;
 }
 
 const imageConfigs: ReadonlySet<string> = new Set([

@@ -79,6 +79,38 @@ export const putManifest = (
 ): Promise<Response> =>
   client('PUT', `/v2/${repository}/manifests/${reference}`, { body, headers: { 'content-type': type } });
 
+/**
+ * Pushes levels of two indexes that each list both of the level below, down to two images: 2^levels ways lead to the bottom.
+ * Returns the digest of an index over all of it, tagged `deep`, and how long the slowest push took, in milliseconds.
+ */
+export async function pushDiamond(
+  client: Fetch,
+  repository: string,
+  levels: number,
+): Promise<{ readonly digest: string; readonly slowest: number }> {
+  const config = '{"diamond":true}';
+  const digest = await push(client, repository, config);
+  let slowest = 0;
+  const put = async (reference: string, body: string, type: string): Promise<void> => {
+    const started = performance.now();
+    const { status } = await putManifest(client, repository, reference, body, type);
+    if (status !== 201) throw new Error(`the manifest was not taken: ${status}`);
+    slowest = Math.max(slowest, performance.now() - started);
+  };
+  let mediaType: string = mediaTypes.ociManifest;
+  let below = ['a', 'b'].map((name) => imageOf(digest, config.length, { annotations: { name } }));
+  for (let level = 0; level <= levels; level++) {
+    for (const body of below) await put(sha256(body), body, mediaType);
+    const manifests = below.map((body) => ({ mediaType, digest: sha256(body), size: body.length }));
+    const names = level === levels ? ['top'] : ['a', 'b'];
+    mediaType = mediaTypes.ociIndex;
+    below = names.map((name) => JSON.stringify({ schemaVersion: 2, mediaType, manifests, annotations: { name } }));
+  }
+  const [top = ''] = below;
+  await put('deep', top, mediaType);
+  return { digest: sha256(top), slowest };
+}
+
 /** Status of a GET whose path no client library touched, as the administrator. */
 export async function rawStatus(registry: ServedRegistry, path: string): Promise<number> {
   const { hostname, port } = new URL(registry.url);
