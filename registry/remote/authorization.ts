@@ -24,8 +24,29 @@ export function parseChallenge(header: string | null): Challenge | undefined {
 const basic = ({ username, password }: RemoteCredentials): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 
-/** Answers a registry's challenge: Basic, or a token from the realm it names (distribution specification, "Token authentication"). */
+/**
+ * Whether a registry's login may be sent to a realm that the registry names: to its own address, and by https to other hosts of its
+ * domain (`auth.docker.io` for `registry-1.docker.io`, `gitlab.com` for `registry.gitlab.com`). A registry that was taken over, or
+ * somebody on the way to one without https, could otherwise collect the login wherever they like.
+ */
+export function mayLogInAt(registry: URL, realm: URL): boolean {
+  if (realm.username !== '' || realm.password !== '') return false;
+  if (realm.origin === registry.origin) return true;
+  const parent = registry.hostname.slice(registry.hostname.indexOf('.') + 1);
+  const isDomain = parent.includes('.') && !/^[\d.]+$/.test(parent) && !publicSuffix.test(parent);
+  if (realm.protocol !== 'https:' || registry.protocol !== 'https:' || realm.port !== '' || !isDomain) return false;
+  return realm.hostname === parent || realm.hostname.endsWith(`.${parent}`);
+}
+
+/** `co.uk`, `com.au`, …: not a domain of anybody's. Some short names of countries that are are taken for one, which only refuses more. */
+const publicSuffix = /^[a-z0-9-]{1,3}\.[a-z]{2}$/;
+
+/**
+ * Answers a registry's challenge: Basic, or a token from the realm it names (distribution specification, "Token authentication").
+ * @throws RemoteError `denied`, also for a realm that the login must not go to
+ */
 export async function authorizationFor(
+  registry: URL,
   challenge: Challenge,
   scope: string,
   credentials: RemoteCredentials | undefined,
@@ -39,6 +60,11 @@ export async function authorizationFor(
   if (realm === undefined || !URL.canParse(realm))
     throw new RemoteError('denied', 'the registry asks for a token without saying where to get it');
   const url = new URL(realm);
+  if (credentials !== undefined && !mayLogInAt(registry, url))
+    throw new RemoteError(
+      'denied',
+      `${registry.host} wants its login sent to ${url.host}, which is not its own: not sent`,
+    );
   if (service !== undefined) url.searchParams.set('service', service);
   url.searchParams.set('scope', scope);
   const response = await get(url.href, credentials === undefined ? {} : { authorization: basic(credentials) });

@@ -52,6 +52,7 @@ const mostRedirects = 5;
 export function createRemote(options: RemoteOptions): Remote {
   const authorizations = new Map<string, { readonly header: string; readonly until: number }>();
   const base = options.url.replace(/\/+$/, '');
+  const registry = new URL(base);
 
   /** One request; redirects are followed by hand, so that no secret leaves with them and no address goes unchecked. */
   const send = async (method: Method, url: string, { headers = {}, body }: Sent): Promise<Response> => {
@@ -82,17 +83,21 @@ export function createRemote(options: RemoteOptions): Remote {
   const call = async (method: Method, repository: string, path: string, sent: Sent = {}): Promise<Response> => {
     const scope = `repository:${repository}:${sent.actions ?? 'pull'}`;
     const url = path.startsWith('http') ? path : `${base}${path}`;
+    // An upload may go on at another address; what lets us in here is none of its business.
+    const isOwn = new URL(url).origin === registry.origin;
     for (let attempt = 1; ; attempt++) {
       const known = authorizations.get(scope);
-      const authorization = known !== undefined && known.until > Date.now() ? { authorization: known.header } : {};
+      const usable = isOwn && known !== undefined && known.until > Date.now();
+      const authorization = usable ? { authorization: known.header } : {};
       const response = await send(method, url, {
         ...sent,
         headers: { ...options.headers, ...sent.headers, ...authorization },
       });
       const challenge = response.status === 401 ? parseChallenge(response.headers.get('www-authenticate')) : undefined;
-      if (challenge === undefined || attempt > 1) return response;
+      if (challenge === undefined || attempt > 1 || !isOwn) return response;
       await response.body?.cancel();
       const { header, seconds } = await authorizationFor(
+        registry,
         challenge,
         scope,
         await options.credentials?.(),
