@@ -104,7 +104,7 @@ function summary(counts: ConformanceReport['counts']): string {
   const parts = Object.entries(counts).filter(([status, count]) => count > 0 && status !== 'passed');
   return [
     `${counts.passed} of ${totalOf(counts)} checks passed`,
-    ...parts.map(([status, count]) => `${count} ${status}`),
+    ...parts.map(([status, count]) => `${count} ${status === 'disabled' ? 'not asked for' : status}`),
   ].join(', ');
 }
 
