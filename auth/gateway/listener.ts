@@ -122,11 +122,14 @@ async function checkFree({ host, port }: ListenOptions): Promise<void> {
   await new Promise((resolve) => probe.close(resolve));
 }
 
+/** Connections that may wait to be accepted when many come at once, such as all agents after a restart; the kernel has a limit as well. */
+const BACKLOG = 4096;
+
 function bind(server: Server, { host, port, share }: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException): void => reject(listenError(error, host, port));
     server.once('error', failed);
-    server.listen({ host, port, reusePort: share !== undefined }, () => {
+    server.listen({ host, port, backlog: BACKLOG, reusePort: share !== undefined }, () => {
       server.off('error', failed);
       resolve();
     });
