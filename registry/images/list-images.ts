@@ -41,14 +41,22 @@ export async function listImages(
   if (last === undefined) return { images: [], more: false };
 
   const tags = new Map<string, string[]>();
-  for await (const { key } of range(context, partition, keys.allTagged(repository), after, last)) {
+  for await (const { key } of range(context, partition, keys.allTagged(repository), {
+    after,
+    last,
+    likely: 2 * digests.length,
+  })) {
     const [digest, tag] = key.slice(keys.allTagged(repository).length).split('|') as [string, string];
     const known = tags.get(digest);
     if (known) known.push(tag);
     else tags.set(digest, [tag]);
   }
   const pulls = new Map<string, number>();
-  for await (const { key, value } of range(context, partition, keys.pulls(repository), after, last)) {
+  for await (const { key, value } of range(context, partition, keys.pulls(repository), {
+    after,
+    last,
+    likely: digests.length,
+  })) {
     pulls.set(key.slice(keys.pulls(repository).length), value as number);
   }
   const images = page.records.map(({ value }, position): ListedImage => {
@@ -77,20 +85,20 @@ export async function listOneImage(
   return { ...manifest, digest, tags, ...(lastPulledAt === undefined ? {} : { lastPulledAt }) };
 }
 
-/** Records under a prefix from the digest after `after` to `last`, inclusive. */
+/** Records under a prefix from the digest after `after` to `last`, inclusive, of which `likely` are expected. */
 async function* range(
   context: Context,
   partition: string,
   prefix: string,
-  after: string | undefined,
-  last: string,
+  { after, last, likely }: { readonly after: string | undefined; readonly last: string; readonly likely: number },
 ): AsyncGenerator<Stored> {
   // `~` sorts behind `|` and all that digests and tags are made of.
   let from = after === undefined ? undefined : `${prefix}${after}~`;
   for (;;) {
     const page = await context.records.list(partition, {
       prefix,
-      limit: 1000,
+      // One more shows that the range has ended; reading on into other images would cost more than it tells.
+      limit: likely + 1,
       ...(from === undefined ? {} : { after: from }),
     });
     for (const record of page.records) {
