@@ -87,7 +87,10 @@ export class Pebble {
       profiles: Object.fromEntries(profiles) as object,
     };
     await writeFile(join(folder, 'config.json'), JSON.stringify({ pebble: config }));
-    await pebble.resume();
+    await pebble.resume().catch(async (error: unknown) => {
+      await pebble.dispose();
+      throw error;
+    });
     return pebble;
   }
 
