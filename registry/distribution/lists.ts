@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Call, WebRoute } from '@slipway/auth/gateway';
 import { ImagesError, mediaTypes, parseDigest, parseRepositoryName } from '../images/index.ts';
 import { DistributionError } from './errors.ts';
@@ -70,6 +71,9 @@ async function visible(
     }
     after = page.repositories.at(-1)?.name ?? '';
     if (!page.more) return { names, more: false };
+    // Who may see little has much looked at for them: others get their turn meanwhile, and nobody goes on for a client that left.
+    await nextTurn();
+    call.signal.throwIfAborted();
   }
 }
 
