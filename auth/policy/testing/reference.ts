@@ -43,6 +43,8 @@ function table(tokens: readonly string[], text: string): boolean {
       if (token === '*') next.push((row[index] ?? false) || (index > 0 && (next[index - 1] ?? false)));
       else next.push(index > 0 && (row[index - 1] ?? false) && (token === '?' || token === `=${text[index - 1]}`));
     }
+    // No beginning of the text matches so far, so the whole never will.
+    if (!next.includes(true)) return false;
     row = next;
   }
   return row[text.length] ?? false;
