@@ -1,7 +1,9 @@
+import { DescribeRepositoriesCommand, ListImagesCommand } from '@aws-sdk/client-ecr';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Fetch } from '../testing/docker-client.ts';
+import { sha256 } from '../images/testing/index.ts';
+import { ecrClient, type Fetch } from '../testing/docker-client.ts';
 import { openPlayground, type Playground, push } from '../testing/playground.ts';
-import { type ServedRegistry } from '../testing/serve-registry.ts';
+import { account, type ServedRegistry } from '../testing/serve-registry.ts';
 
 let playground: Playground;
 let registry: ServedRegistry;
@@ -37,5 +39,69 @@ describe('lists', () => {
       const response = await admin('GET', `${path}?n=${n}`);
       expect([response.status, response.headers.get('link')]).toEqual([status, null]);
     }
+  });
+
+  test("C4: a place in a list that was made up, is another account's, or is a megabyte long is refused", async () => {
+    const ecr = ecrClient(registry);
+    for (let count = 0; count < 3; count++) await push(admin, `open/page-${count}`, 'x');
+    const { nextToken = '' } = await ecr.send(new DescribeRepositoriesCommand({ maxResults: 1 }));
+    const foreign = await registry.images.signing.sign('999999999999', 'page of repositories', ['open/page-0']);
+    const other = await registry.images.signing.sign(account, 'layer download', ['open/page-0']);
+    for (const forged of [
+      `${nextToken}A`,
+      nextToken.slice(0, -3),
+      foreign,
+      other,
+      'x'.repeat(2 ** 20),
+      "' OR 1=1 --",
+    ]) {
+      await expect(
+        ecr.send(new DescribeRepositoriesCommand({ maxResults: 1, nextToken: forged })),
+      ).rejects.toMatchObject({ name: 'InvalidParameterException' });
+      await expect(
+        ecr.send(new ListImagesCommand({ repositoryName: 'open/page-0', maxResults: 1, nextToken })),
+      ).rejects.toMatchObject({ name: 'InvalidParameterException' });
+    }
+    ecr.destroy();
+    for (const path of ['/v2/_catalog', '/v2/open/page-0/tags/list']) {
+      expect((await admin('GET', `${path}?last=${'x'.repeat(301)}`)).status).toBe(400);
+      expect((await admin('GET', `${path}?last=a%0d%0aSet-Cookie:x`)).status).toBe(400);
+      expect((await admin('GET', `${path}?last=a%7cb`)).status).toBe(400);
+    }
+  });
+
+  test.each([
+    "' OR 1=1 --",
+    '*',
+    '%',
+    '[a-z]*',
+    'redis.call("FLUSHALL")',
+    '../',
+    '\\x00',
+    '$ne',
+    '{"$gt":""}',
+    '__proto__',
+  ])('C5: %s is text and nothing else, as a place, a filter or a member', async (text) => {
+    await push(admin, 'open/injected', 'x');
+    const before = await (await admin('GET', '/v2/_catalog?n=1000')).text();
+    const encoded = encodeURIComponent(text);
+    for (const path of [
+      `/v2/_catalog?last=${encoded}`,
+      `/v2/_catalog?n=${encoded}`,
+      `/v2/_catalog?filter=${encoded}&sort=policy&${encoded}=1`,
+      `/v2/open/injected/tags/list?last=${encoded}`,
+      `/v2/open/injected/referrers/${sha256('x')}?artifactType=${encoded}`,
+    ])
+      expect([200, 400]).toContain((await admin('GET', path)).status);
+    const ecr = ecrClient(registry);
+    for (const tagStatus of [text, undefined])
+      await ecr
+        .send(new ListImagesCommand({ repositoryName: 'open/injected', filter: { tagStatus } as never }))
+        .catch((error: Error) => expect(error.name).toMatch(/^(InvalidParameter|Validation)Exception$/));
+    await expect(ecr.send(new DescribeRepositoriesCommand({ repositoryNames: [text] }))).rejects.toMatchObject({
+      name: expect.stringMatching(/^(InvalidParameter|RepositoryNotFound|Validation)Exception$/),
+    });
+    ecr.destroy();
+    expect(await (await admin('GET', '/v2/_catalog?n=1000')).text()).toBe(before);
   });
 });

@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => playground[Symbol.asyncDispose]());
 
 describe('names, paths and digests', () => {
-  test.each(['UPPER/case', '-a/b', 'a-/b', 'a..b/c', 'a//b', 'x'.repeat(257), 'ünï/code', 'a', '_x/y'])(
+  test.each(['UPPER/case', '-a/b', 'a-/b', 'a..b/c', 'a//b', 'x'.repeat(257), 'ünï/code', 'a', '_x/y', 'a/\u0430b'])(
     'N1: the name %s is refused',
     async (name) => {
       const response = await admin('GET', `/v2/${encodeURI(name)}/tags/list`);

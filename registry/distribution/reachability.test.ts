@@ -1,9 +1,16 @@
+import {
+  BatchCheckLayerAvailabilityCommand,
+  BatchGetImageCommand,
+  GetDownloadUrlForLayerCommand,
+  PutImageCommand,
+} from '@aws-sdk/client-ecr';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mediaTypes } from '../images/index.ts';
 import { sha256 } from '../images/testing/index.ts';
-import type { Fetch } from '../testing/docker-client.ts';
+import { ecrClient, type Fetch } from '../testing/docker-client.ts';
 import { codeOf, imageOf, openPlayground, type Playground, push, putManifest } from '../testing/playground.ts';
 import { account, type ServedRegistry } from '../testing/serve-registry.ts';
+import { newUser } from '../testing/users.ts';
 
 let playground: Playground;
 let registry: ServedRegistry;
@@ -57,6 +64,42 @@ describe('mounts and what a repository may serve', () => {
       mediaTypes.ociIndex,
       { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] },
     ]);
+  });
+
+  test('M5: whatever names a foreign digest finds nothing: children, subjects, layers and images', async () => {
+    const layer = await push(admin, 'secret/app', '{"m":5}');
+    const image = imageOf(layer, 7);
+    expect((await putManifest(admin, 'secret/app', 'v1', image)).status).toBe(201);
+    await push(guest, 'open/app', 'something');
+    const child = { mediaType: mediaTypes.ociManifest, digest: sha256(image), size: image.length };
+    const index = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [child] });
+    expect(await codeOf(await putManifest(guest, 'open/app', 'steal', index, mediaTypes.ociIndex))).toBe(
+      '400 MANIFEST_BLOB_UNKNOWN',
+    );
+    const own = await push(guest, 'open/app', '{"own":5}');
+    const known = await putManifest(guest, 'open/app', 'a', imageOf(own, 9, { subject: child }));
+    const unknown = { ...child, digest: sha256('there is no such image') };
+    const unknowing = await putManifest(guest, 'open/app', 'b', imageOf(own, 9, { subject: unknown }));
+    // A subject elsewhere is answered like one that is nowhere.
+    expect([known.status, unknowing.status]).toEqual([201, 201]);
+    expect((await guest('GET', `/v2/open/app/manifests/${child.digest}`)).status).toBe(404);
+
+    const key = await newUser(registry, 'ecr-guest', [
+      { Effect: 'Allow', Action: 'ecr:*', Resource: 'arn:aws:ecr:*:*:repository/open/*' },
+    ]);
+    const ecr = ecrClient(registry, key);
+    const repositoryName = 'open/app';
+    const layers = await ecr.send(new BatchCheckLayerAvailabilityCommand({ repositoryName, layerDigests: [layer] }));
+    expect(layers.layers).toEqual([{ layerDigest: layer, layerAvailability: 'UNAVAILABLE' }]);
+    await expect(
+      ecr.send(new GetDownloadUrlForLayerCommand({ repositoryName, layerDigest: layer })),
+    ).rejects.toMatchObject({ name: 'LayersNotFoundException' });
+    const got = await ecr.send(new BatchGetImageCommand({ repositoryName, imageIds: [{ imageDigest: child.digest }] }));
+    expect([got.images, got.failures?.[0]?.failureCode]).toEqual([[], 'ImageNotFound']);
+    await expect(
+      ecr.send(new PutImageCommand({ repositoryName, imageManifest: image, imageTag: 'steal' })),
+    ).rejects.toMatchObject({ name: 'LayersNotFoundException' });
+    ecr.destroy();
   });
 
   test('M6: a blob deleted in one repository stays gone there while another has it', async () => {

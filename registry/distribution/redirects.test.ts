@@ -1,3 +1,4 @@
+import { GetDownloadUrlForLayerCommand } from '@aws-sdk/client-ecr';
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -7,7 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseRepositoryName } from '../images/index.ts';
-import { type Fetch, loggedIn, passwordOf } from '../testing/docker-client.ts';
+import { ecrClient, type Fetch, loggedIn, passwordOf } from '../testing/docker-client.ts';
 import { type Engines, missingEngine, startEngines } from '../testing/engines.ts';
 import { account, type ServedRegistry, serveRegistry } from '../testing/serve-registry.ts';
 import { newUser } from '../testing/users.ts';
@@ -144,6 +145,29 @@ describe.skipIf(missing !== undefined)('pulls of blobs on a real S3 store', () =
     }
     const push = await request('POST', '/v2/team/web/blobs/uploads/');
     expect(push.headers.get('location')).toMatch(/^\/v2\//);
+  });
+
+  test("R6: the URL of a redirect, its signature and a layer's ticket are in no log, audit line or metric", async () => {
+    const direct = (await request('GET', path('team/web'))).headers.get('location') ?? '';
+    const ecr = ecrClient(registry);
+    const { downloadUrl = '' } = await ecr.send(
+      new GetDownloadUrlForLayerCommand({ repositoryName: 'team/web', layerDigest: digest }),
+    );
+    ecr.destroy();
+    expect((await (await fetch(downloadUrl)).arrayBuffer()).byteLength).toBe(layer.length);
+    // A ticket that is not good, and a client that says where it comes from.
+    expect((await fetch(`${downloadUrl}x`, { headers: { referer: direct } })).status).toBe(403);
+    await expect.poll(() => registry.told()).toMatch(/"operation":"GET layer".*"status":403/);
+    const told = await registry.told();
+    expect(told).toContain('"operation":"GET blob"');
+    const { searchParams, pathname } = new URL(direct);
+    for (const secret of [
+      searchParams.get('X-Amz-Signature'),
+      pathname,
+      new URL(downloadUrl).pathname.split('/').at(-1),
+    ])
+      expect(told).not.toContain(secret);
+    expect(told).not.toContain('X-Amz-');
   });
 
   test.skipIf(!hasSkopeo)(

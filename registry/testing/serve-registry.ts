@@ -39,6 +39,8 @@ export interface ServedRegistry extends AsyncDisposable {
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** Errors that the front door logged: failures that are our own. */
   readonly failures: readonly unknown[];
+  /** All that the front door logged and audited since the start, and its metrics: whatever an operator gets to read. */
+  readonly told: () => Promise<string>;
   readonly folder: string;
 }
 
@@ -111,6 +113,9 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
   if (options.targets) replication.start();
   const resources = createResources(images, region);
   const failures: unknown[] = [];
+  const lines: string[] = [];
+  const metrics = new Registry();
+  const tell = (line: object): void => void lines.push(JSON.stringify(line));
   const ecr: EcrOptions = {
     images,
     region,
@@ -139,8 +144,16 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
     repository: (of, name) => resources.find(of, name),
     tokens,
     clock: systemClock,
-    log: { info: () => {}, warn: () => {}, error: (fields) => void failures.push(fields) },
-    metrics: new Registry(),
+    log: {
+      info: tell,
+      warn: tell,
+      error: (fields) => {
+        tell(fields);
+        failures.push(fields);
+      },
+    },
+    audit: { write: tell },
+    metrics,
     region,
     account,
     ...(options.dockerChallenge === undefined ? {} : { dockerChallenge: options.dockerChallenge }),
@@ -156,6 +169,7 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
     events: storage.events,
     credentials: { accessKeyId: administrator.accessKeyId, secretAccessKey: administrator.secretAccessKey },
     failures,
+    told: async () => [...lines, await metrics.metrics()].join('\n'),
     folder,
     async [Symbol.asyncDispose]() {
       await gateway.close(100);
