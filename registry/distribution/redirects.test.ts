@@ -147,27 +147,23 @@ describe.skipIf(missing !== undefined)('pulls of blobs on a real S3 store', () =
     expect(push.headers.get('location')).toMatch(/^\/v2\//);
   });
 
-  test("R6: the URL of a redirect, its signature and a layer's ticket are in no log, audit line or metric", async () => {
+  test('R6: the URLs that let anybody fetch bytes are in no log, audit line or metric', async () => {
     const direct = (await request('GET', path('team/web'))).headers.get('location') ?? '';
     const ecr = ecrClient(registry);
     const { downloadUrl = '' } = await ecr.send(
       new GetDownloadUrlForLayerCommand({ repositoryName: 'team/web', layerDigest: digest }),
     );
     ecr.destroy();
-    expect((await (await fetch(downloadUrl)).arrayBuffer()).byteLength).toBe(layer.length);
-    // A ticket that is not good, and a client that says where it comes from.
-    expect((await fetch(`${downloadUrl}x`, { headers: { referer: direct } })).status).toBe(403);
-    await expect.poll(() => registry.told()).toMatch(/"operation":"GET layer".*"status":403/);
+    // A client that says where it comes from tells us the URL again.
+    expect((await request('GET', path('team/none'), { headers: { referer: direct } })).status).toBe(404);
+    await expect.poll(() => registry.told()).toContain('"operation":"GetDownloadUrlForLayer"');
     const told = await registry.told();
     expect(told).toContain('"operation":"GET blob"');
-    const { searchParams, pathname } = new URL(direct);
-    for (const secret of [
-      searchParams.get('X-Amz-Signature'),
-      pathname,
-      new URL(downloadUrl).pathname.split('/').at(-1),
-    ])
-      expect(told).not.toContain(secret);
-    expect(told).not.toContain('X-Amz-');
+    for (const url of [direct, downloadUrl]) {
+      const { searchParams, pathname } = new URL(url);
+      expect(told).not.toContain(searchParams.get('X-Amz-Signature'));
+      expect(told).not.toContain(pathname);
+    }
   });
 
   test.skipIf(!hasSkopeo)(

@@ -108,6 +108,9 @@ test('BatchCheckLayerAvailability and GetDownloadUrlForLayer: the URL gives the 
   const { downloadUrl } = await ecr.send(new GetDownloadUrlForLayerCommand({ repositoryName, layerDigest }));
   expect(await (await fetch(downloadUrl as string)).text()).toBe('downloadable');
   expect((await fetch((downloadUrl as string).replace(/..$/, 'AA'))).status).toBe(403);
+  // R6: nor does anybody get it from what the server writes down.
+  await expect.poll(() => registry.told()).toMatch(/"operation":"GET layer".*"status":403/);
+  expect(await registry.told()).not.toContain(new URL(downloadUrl as string).pathname.slice(-40));
   await expect(
     ecr.send(new GetDownloadUrlForLayerCommand({ repositoryName, layerDigest: sha256('absent') })),
   ).rejects.toMatchObject({ name: 'LayersNotFoundException' });
