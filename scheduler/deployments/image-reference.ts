@@ -4,12 +4,12 @@ export interface ImageReference {
   readonly host?: string;
   readonly repository: string;
   readonly tag?: string;
-  /** `sha256:…` */
+  /** `sha256:…`, or `sha512:…` */
   readonly digest?: string;
 }
 
 const grammar =
-  /^(?:(?<host>[^/]*[.:][^/]*|localhost|\[[0-9a-f:.]+\](?::\d+)?)\/)?(?<repository>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)(?::(?<tag>\w[\w.-]{0,127}))?(?:@(?<digest>sha256:[0-9a-f]{64}))?$/i;
+  /^(?:(?<host>[^/]*[.:][^/]*|localhost|\[[0-9a-f:.]+\](?::\d+)?)\/)?(?<repository>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)(?::(?<tag>\w[\w.-]{0,127}))?(?:@(?<digest>sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?$/i;
 
 /** A host, a name of 255, a tag of 128 and a digest fit; the grammar takes its time over longer texts. */
 const longest = 1024;

@@ -12,7 +12,7 @@ export const imagePushedData = z.object({
   repository: z.string().min(1),
   /** Absent or null: pushed by digest. */
   tag: z.string().nullish(),
-  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+  digest: z.string().regex(/^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/),
   /** ARN of who pushed. */
   actor: z.string().optional(),
 });

@@ -240,6 +240,18 @@ test('a task definition that its author changes meanwhile is what the next push 
   expect(revision?.pinnedFrom).toBe(other.arn);
 });
 
+test('an image that its pusher named by sha512 is rolled out under that name', async () => {
+  await using following = await Following.open();
+  const { world } = following;
+  const pushed = `sha512:${'b'.repeat(128)}`;
+  await world.push('web', 'prod', pushed);
+  await world.until(
+    async () => ({ tasks: await world.running(), service: await world.read() }),
+    ({ tasks, service }) => service.steady && tasks[0]?.containers[0]?.image === `${host}/web:prod@${pushed}`,
+  );
+  expect(world.lines.some(({ message }) => message === 'a push event cannot be read')).toBe(false);
+});
+
 test('an event that cannot be read goes to the dead letters and stops nobody', async () => {
   await using following = await Following.open();
   const { world } = following;

@@ -59,7 +59,7 @@ function parseImage(text: string): {
   readonly imageId: { imageTag: string } | { imageDigest: string };
 } {
   const [, repositoryName = '', digest, tag] =
-    /^([^:@]+)(?:@(sha256:[0-9a-f]{64})|:([\w][\w.-]{0,127}))$/.exec(text) ?? [];
+    /^([^:@]+)(?:@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})|:([\w][\w.-]{0,127}))$/.exec(text) ?? [];
   if (repositoryName === '')
     throw new CliError(`name the image as <repository>:<tag> or <repository>@<digest>, not '${text}'`, 2);
   return { repositoryName, imageId: digest === undefined ? { imageTag: tag ?? '' } : { imageDigest: digest } };
