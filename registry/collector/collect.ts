@@ -6,7 +6,7 @@ import { lookAtLinks, prune, sweepBegin, sweepEnd } from './steps.ts';
 export interface CollectOptions {
   /** Looks and counts, and changes nothing. */
   readonly dryRun?: boolean;
-  /** At most this many blobs in one run; more wait for the next. Default 100,000. */
+  /** About so many blobs in one run (those under way are ended); more wait for the next. Default 100,000. */
   readonly maximum?: number;
   /** Refuses to collect on records that have gone back. Without it there is no such check. */
   readonly interlock?: Interlock;
@@ -32,7 +32,8 @@ export interface CollectReport {
 type Counts = { -readonly [Name in keyof CollectReport]: CollectReport[Name] };
 
 const pageSize = 1000;
-const parallel = 16;
+/** So many blobs at once: their commits share the syncs of the disk. */
+const parallel = 64;
 
 /**
  * Frees the blobs of one account that nothing needs, while pushes and pulls go on. Works through the journal of what was let go,
@@ -67,7 +68,7 @@ export async function collect(context: Context, account: string, options: Collec
     });
     const due = page.records.filter((record) => record.key <= upTo);
     const digests = new Set(due.map((record) => record.key.split('|')[2] as Digest));
-    await inParallel(digests, async (digest) => {
+    await inParallel(Math.min(parallel, maximum - counts.removed), digests, async (digest) => {
       if (options.signal?.aborted || counts.removed >= maximum) return;
       if (options.dryRun) await lookOnly(context, account, digest, counts);
       else await reviewOne(context, account, digest, counts);
@@ -133,7 +134,7 @@ async function finishSweeps(context: Context, account: string, counts: Counts): 
       prefix: keys.sweeps,
       limit: pageSize,
     });
-    await inParallel(page.records, async ({ key, value }) => {
+    await inParallel(parallel, page.records, async ({ key, value }) => {
       const [, digest] = key.split('|') as [string, Digest];
       await sweepEnd(context, account, digest, value.generation);
       counts.removed += 1;
@@ -143,12 +144,12 @@ async function finishSweeps(context: Context, account: string, counts: Counts): 
   }
 }
 
-async function inParallel<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
+async function inParallel<T>(count: number, items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
   const rest = items[Symbol.iterator]();
   const worker = async (): Promise<void> => {
     for (let next = rest.next(); next.done !== true; next = rest.next()) await work(next.value);
   };
-  await Promise.all(Array.from({ length: parallel }, worker));
+  await Promise.all(Array.from({ length: count }, worker));
 }
 
 function report(counts: Counts, { onProgress }: CollectOptions): CollectReport {

@@ -120,5 +120,6 @@ export async function sweepEnd(
   generation: string,
 ): Promise<void> {
   await blobs.remove({ digest, generation });
-  await records.commit(registryPartition(account), { remove: [keys.sweep(digest, generation)] });
+  // Should this be lost, the removal is done again, which is harmless.
+  await records.commit(registryPartition(account), { remove: [keys.sweep(digest, generation)], lazy: true });
 }
