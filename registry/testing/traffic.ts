@@ -19,6 +19,8 @@ export interface TrafficOptions {
   readonly cutShare?: number;
   /** The longest blob, in bytes. Default 256 KiB. */
   readonly blobBytes?: number;
+  /** How many layers images have in common, one of them in each. Default 4. */
+  readonly sharedLayers?: number;
 }
 
 const manifestType = 'application/vnd.oci.image.manifest.v1+json';
@@ -39,7 +41,7 @@ export class Traffic {
 
   constructor(options: TrafficOptions) {
     this.#options = options;
-    this.#shared = Array.from({ length: 4 }, () => this.#bytes());
+    this.#shared = Array.from({ length: options.sharedLayers ?? 4 }, () => this.#bytes());
   }
 
   /** Pushes an image of a layer of its own and one that other images have too. Returns when the push is acknowledged. */
@@ -189,6 +191,9 @@ export class Traffic {
     return bytes;
   }
 }
+
+/** What a test draws its random numbers from: named in the test's title, and given back in `SLIPWAY_TEST_SEED` to run it again. */
+export const testSeed = Number(process.env['SLIPWAY_TEST_SEED'] ?? Date.now() % 1_000_000);
 
 /** Numbers in [0, 1) from a seed (mulberry32). */
 export function seeded(seed: number): () => number {
