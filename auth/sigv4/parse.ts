@@ -12,7 +12,7 @@ export interface Claim {
   readonly datetime: string;
   readonly time: number;
   readonly sessionToken: string | undefined;
-  /** Seconds a presigned request stays valid. */
+  /** Seconds a presigned request stays valid; undefined: as long as one that is signed in its header. */
   readonly expires: number | undefined;
 }
 
@@ -80,8 +80,12 @@ function fromQuery(parameters: URLSearchParams, headers: HeaderValues): Claim {
   if (headers.has('x-amz-security-token') || headers.has('x-amz-date')) {
     throw incomplete('Signing values must be in the query or in headers, not in both');
   }
-  const expires = one('X-Amz-Expires');
-  if (!/^[0-9]{1,6}$/.test(expires) || Number(expires) > MAX_EXPIRES || Number(expires) < 1) {
+  // Only S3 insists on it; the SDK for Go leaves it out elsewhere.
+  const expires = parameters.has('X-Amz-Expires') ? one('X-Amz-Expires') : undefined;
+  if (
+    expires !== undefined &&
+    !(/^[0-9]{1,6}$/.test(expires) && Number(expires) <= MAX_EXPIRES && Number(expires) >= 1)
+  ) {
     throw incomplete(`X-Amz-Expires must be between 1 and ${MAX_EXPIRES} seconds`);
   }
   return {
@@ -91,7 +95,7 @@ function fromQuery(parameters: URLSearchParams, headers: HeaderValues): Claim {
     signature: parseSignature(one('X-Amz-Signature')),
     ...parseDate(one('X-Amz-Date')),
     sessionToken: parameters.has('X-Amz-Security-Token') ? one('X-Amz-Security-Token') : undefined,
-    expires: Number(expires),
+    expires: expires === undefined ? undefined : Number(expires),
   };
 }
 

@@ -355,6 +355,33 @@ describe('the verifier', () => {
     expect(await verify({ ...fine, target: `${fine.target}&Extra=1` }, { presigned: true })).toBe('mismatch');
   });
 
+  test('S14: a presigned request that names no end ends as one does that is signed in its header', async () => {
+    const presign = (at: number): Signed => {
+      const date = new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '');
+      const { path = '' } = aws4.sign(
+        {
+          service: 'ecs',
+          region: 'us-east-1',
+          method: 'GET',
+          path: `/?Action=GetCallerIdentity&X-Amz-Date=${date}`,
+          headers: { Host: '127.0.0.1:7500' },
+          signQuery: true,
+        },
+        KEY,
+      );
+      expect(path).not.toContain('X-Amz-Expires');
+      return { method: 'GET', target: path, rawHeaders: ['Host', '127.0.0.1:7500'], body: Buffer.alloc(0) };
+    };
+    const minute = 60_000;
+    expect(await verify(presign(now), { presigned: true })).toBe('ok');
+    expect(await verify(presign(now - 14 * minute), { presigned: true })).toBe('ok');
+    expect(await verify(presign(now - 16 * minute), { presigned: true })).toBe('mismatch');
+    expect(await verify(presign(now + 16 * minute), { presigned: true })).toBe('mismatch');
+    const { target, ...rest } = presign(now);
+    expect(await verify({ ...rest, target: `${target}&X-Amz-Expires=60` }, { presigned: true })).toBe('mismatch');
+    expect(await verify({ ...rest, target: `${target}&X-Amz-Expires=` }, { presigned: true })).toBe('incomplete');
+  });
+
   test('S15: session tokens belong to their key and end', async () => {
     expect(await verify(sign({ key: { accessKeyId: 'ASIATEMP', sessionToken: 'token' } }))).toBe('ok');
     expect(await verify(sign({ key: { accessKeyId: 'ASIATEMP' } }))).toBe('unknown-key');
