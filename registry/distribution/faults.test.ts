@@ -53,6 +53,8 @@ describe.each(engineNames)(`on %s, seed ${testSeed}`, (engine) => {
       expect(traffic.pushCuts).toBeGreaterThan(cutsOn(engine) / 10);
       expect(traffic.pullCuts).toBeGreaterThan(cutsOn(engine) / 10);
       expect(await field.stopCollecting(), 'blobs that the collector removed meanwhile').toBeGreaterThan(0);
+      // A client that goes away in the middle is its own matter, not an error to log.
+      expect([...field.first.failures, ...field.second.failures]).toEqual([]);
     },
   );
 

@@ -1,13 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sha256 } from '../images/testing/index.ts';
 import type { Fetch } from '../testing/docker-client.ts';
-import { openPlayground, type Playground, push } from '../testing/playground.ts';
+import { breakOff, openPlayground, type Playground, push } from '../testing/playground.ts';
+import type { ServedRegistry } from '../testing/serve-registry.ts';
 
 let playground: Playground;
+let registry: ServedRegistry;
 let admin: Fetch;
 beforeAll(async () => {
   playground = await openPlayground();
-  ({ admin } = playground);
+  ({ registry, admin } = playground);
 });
 afterAll(() => playground[Symbol.asyncDispose]());
 
@@ -47,5 +49,14 @@ describe('ranges and encodings', () => {
       headers: { 'accept-encoding': 'zstd;q=1.0, gzip' },
     });
     expect([plain.headers.get('content-encoding'), plain.headers.get('accept-ranges')]).toEqual([null, 'bytes']);
+  });
+
+  test('a client that breaks the connection in the middle of a blob leaves no error behind', async () => {
+    const large = 'x'.repeat(8_000_000);
+    const digest = await push(admin, 'open/large', large);
+    await Promise.all(Array.from({ length: 20 }, () => breakOff(registry, `/v2/open/large/blobs/${digest}`)));
+    await expect.poll(async () => (await registry.told()).match(/"operation":"GET blob"/g)?.length).toBeGreaterThan(20);
+    expect(registry.failures).toEqual([]);
+    expect(await (await admin('GET', `/v2/open/large/blobs/${digest}`)).text()).toBe(large);
   });
 });

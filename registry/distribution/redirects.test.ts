@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseRepositoryName } from '../images/index.ts';
 import { ecrClient, type Fetch, loggedIn, passwordOf } from '../testing/docker-client.ts';
 import { type Engines, missingEngine, startEngines } from '../testing/engines.ts';
+import { breakOff } from '../testing/playground.ts';
 import { account, type ServedRegistry, serveRegistry } from '../testing/serve-registry.ts';
 import { newUser } from '../testing/users.ts';
 import { createRedirects, redirectsTag } from './index.ts';
@@ -118,6 +119,16 @@ describe.skipIf(missing !== undefined)('pulls of blobs on a real S3 store', () =
     const answer = await request('GET', path(repository), { headers });
     expect(answer.status).toBe(200);
     expect(Buffer.from(await answer.arrayBuffer()).equals(layer)).toBe(true);
+  });
+
+  test('a client that breaks the connection in the middle of what is served from here leaves no error behind', async () => {
+    const large = randomBytes(8_000_000);
+    const named = `sha256:${createHash('sha256').update(large).digest('hex')}`;
+    expect((await request('POST', `/v2/team/direct/blobs/uploads/?digest=${named}`, { body: large })).status).toBe(201);
+    await Promise.all(Array.from({ length: 20 }, () => breakOff(registry, `/v2/team/direct/blobs/${named}`)));
+    const breaks = async () => (await registry.told()).match(/"operation":"GET blob".*"status":200/g)?.length;
+    await expect.poll(breaks).toBeGreaterThanOrEqual(20);
+    expect(registry.failures).toEqual([]);
   });
 
   test("a client's own wish counts before the repository's tag", async () => {

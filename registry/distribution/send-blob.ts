@@ -52,6 +52,10 @@ export async function sendBlob(
     ctx.res.end();
   } catch (error) {
     // A client that went away needs no answer; for others the front door answers, or breaks the connection off.
-    if (!signal.aborted && !ctx.res.destroyed) throw error;
+    if (!signal.aborted && !hasLeft(ctx.res)) throw error;
   }
 }
+
+/** Whether the client is gone: its connection was closed, or broke under what was written to it just now. */
+const hasLeft = ({ destroyed, socket }: Koa.Context['res']): boolean =>
+  destroyed || socket === null || socket.destroyed || socket.errored !== null;

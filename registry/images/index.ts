@@ -23,6 +23,7 @@ export {
   type RepositoryName,
   type Tag,
 } from './names.ts';
+export { inOwnMemory } from './own-memory.ts';
 export type { Pulls } from './pulls.ts';
 export type { PutManifest, PutManifestResult } from './put-manifest.ts';
 export type {

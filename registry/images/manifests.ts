@@ -12,6 +12,7 @@ import {
 import { type ImagePage, type ListedImage, listImages, listOneImage } from './list-images.ts';
 import { keys, registryPartition } from './keys.ts';
 import type { Reference, RepositoryName } from './names.ts';
+import { inOwnMemory } from './own-memory.ts';
 import { putManifest, type PutManifest, type PutManifestResult } from './put-manifest.ts';
 import { type ChangeStorageClass, changeStorageClass } from './storage-class.ts';
 import type { ManifestRecord, ReferrerRecord, RepositoryRecord, TagRecord } from './records.ts';
@@ -102,7 +103,7 @@ export function createManifests(context: Context): Manifests {
       if (known !== undefined) return known;
       const text = await records.get<string>(registryPartition(account), keys.content(name, digest));
       if (text === undefined) throw manifestNotFound(name, digest);
-      const bytes = Buffer.from(text.value);
+      const bytes = inOwnMemory(text.value);
       contents.set(digest, bytes);
       return bytes;
     },

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { account, actor, openTestImages, pushBlob, pushImage, pushIndex, sha256 } from './testing/index.ts';
-import { mediaTypes, parseRepositoryName, parseTag, registryPartition } from './index.ts';
+import { inOwnMemory, mediaTypes, parseRepositoryName, parseTag, registryPartition } from './index.ts';
 
 const web = parseRepositoryName('team/web');
 
@@ -64,6 +64,16 @@ test('a manifest is kept byte for byte, white space and unknown members included
   );
   const { digest } = await images.manifests.put({ account, repository: web, bytes, tags: [], actor });
   expect(await images.manifests.content(account, web, digest)).toEqual(bytes);
+});
+
+test('a manifest that is kept in memory keeps no more than itself', async () => {
+  await using opened = await openWithRepository();
+  const { images } = opened;
+  const { digest, bytes } = await pushImage(images, web, 'a', []);
+  const content = await images.manifests.content(account, web, digest);
+  expect(content).toEqual(bytes);
+  expect(content.buffer.byteLength).toBe(bytes.length);
+  expect(inOwnMemory(Buffer.from('ü')).buffer.byteLength).toBe(2);
 });
 
 test('20 writers moving one tag leave one order: every event names the digest before it', async () => {

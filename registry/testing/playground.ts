@@ -140,5 +140,15 @@ export async function cutOff(
   socket.destroy();
 }
 
+/** Begins to read an answer, and resets the connection after its first bytes. */
+export async function breakOff(registry: ServedRegistry, path: string): Promise<void> {
+  const { hostname, port } = new URL(registry.url);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => undefined);
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: ${registry.host}\r\nAuthorization: ${await basic(registry)}\r\n\r\n`);
+  await new Promise((resolve) => socket.once('data', resolve));
+  socket.resetAndDestroy();
+}
+
 const basic = async (registry: ServedRegistry): Promise<string> =>
   `Basic ${Buffer.from(`AWS:${await passwordOf(registry)}`).toString('base64')}`;

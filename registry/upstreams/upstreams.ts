@@ -7,6 +7,7 @@ import {
   type FoundManifest,
   type Images,
   ImagesError,
+  inOwnMemory,
   isMovable,
   parseManifest,
   parseTag,
@@ -211,7 +212,7 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
     const manifest = await source.remote.manifest(source.repository, text);
     parseManifest(manifest.bytes, manifest.mediaType);
     await templates.ensure(account, name, 'PULL_THROUGH_CACHE', pull.actor);
-    recent.set(`${account} ${name} ${manifest.digest}`, manifest);
+    recent.set(`${account} ${name} ${manifest.digest}`, { ...manifest, bytes: inOwnMemory(manifest.bytes) });
     importDetached(source, pull, manifest);
     return manifest;
   };
