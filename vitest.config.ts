@@ -1,4 +1,14 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Tests with registry clients come last: their programs are still being built when the run begins. */
+class ClientsLast extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const late = ({ moduleId }: TestSpecification): boolean => moduleId.includes('/e2e/clients/');
+    return [...sorted.filter((file) => !late(file)), ...sorted.filter(late)];
+  }
+}
 
 // One run covers every package; a single package is `npx vitest run --project @slipway/<name>`.
 export default defineConfig({
@@ -13,6 +23,7 @@ export default defineConfig({
       },
     })),
     globalSetup: [import.meta.dirname + '/tools/testbed/require-runtime.ts'],
+    sequence: { sequencer: ClientsLast },
     // Two cores carry the engines, the servers and the clients of the end-to-end tests: more workers only add noise.
     maxWorkers: 2,
     testTimeout: 60_000,

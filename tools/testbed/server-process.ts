@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { get } from 'node:https';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { awsVariables } from '../cli/env.ts';
 import { readServerState } from '../server/state-files.ts';
 import { until } from './command.ts';
@@ -36,7 +38,7 @@ export class ServerProcess {
   }
 
   get endpoint(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `${this.#certificate === undefined ? 'http' : 'https'}://127.0.0.1:${this.port}`;
   }
 
   /** `host:port`, as image references name this registry. */
@@ -86,12 +88,26 @@ export class ServerProcess {
       async () => {
         if (exited !== undefined) throw new Error(`the server ended (${exited}):\n${this.#log}`);
         if (readServerState(this.data)?.pid !== child.pid) return undefined;
-        return (await fetch(`${this.endpoint}/healthz`)).ok;
+        return this.#healthy();
       },
       50,
     ).catch((error: unknown) => {
       child.kill('SIGKILL');
       throw new Error(`the server did not start:\n${this.#log}`, { cause: error });
+    });
+  }
+
+  get #certificate(): string | undefined {
+    return this.#env['SLIPWAY_TLS_CERTIFICATE'];
+  }
+
+  /** A certificate is trusted by the authority that `slipway tls init` has put beside it. */
+  async #healthy(): Promise<boolean> {
+    const url = `${this.endpoint}/healthz`;
+    if (this.#certificate === undefined) return (await fetch(url)).ok;
+    const ca = readFileSync(join(dirname(this.#certificate), 'ca.crt'));
+    return new Promise((resolve, reject) => {
+      get(url, { ca }, (response) => resolve(response.resume().statusCode === 200)).on('error', reject);
     });
   }
 
