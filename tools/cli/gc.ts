@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os';
 import {
   collect,
   type CollectReport,
@@ -21,6 +22,8 @@ export async function gc(options: {
   const maximum = options.maximum === undefined ? undefined : Number(options.maximum);
   if (maximum !== undefined && !(Number.isInteger(maximum) && maximum > 0))
     throw new CliError(`--maximum is a number of blobs, not '${options.maximum ?? ''}'`, 2);
+  // Pulls and pushes of the servers on this machine go first. Before the stores open: their threads inherit it.
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   await using stores = await openStores(options.data);
   const reports: Record<string, CollectReport> = {};
   for (const account of await registryAccounts(stores.images.context)) {
