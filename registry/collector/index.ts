@@ -1,4 +1,5 @@
 export { auditBlobs, type AuditReport, registryAccounts } from './audit.ts';
 export { collect, type CollectOptions, type CollectReport } from './collect.ts';
 export { type Interlock, interlockOf, RecordsWentBack } from './interlock.ts';
+export { type Journal, readJournal } from './journal.ts';
 export { lookAtLinks, prune, type Pruned, sweepBegin, sweepEnd } from './steps.ts';

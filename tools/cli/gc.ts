@@ -3,6 +3,8 @@ import {
   collect,
   type CollectReport,
   interlockOf,
+  type Journal,
+  readJournal,
   RecordsWentBack,
   registryAccounts,
 } from '@slipway/registry/collector';
@@ -24,18 +26,23 @@ export async function gc(options: {
     throw new CliError(`--maximum is a number of blobs, not '${options.maximum ?? ''}'`, 2);
   // Pulls and pushes of the servers on this machine go first. Before the stores open: their threads inherit it.
   setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  const verb = options.dryRun ? 'would remove' : 'removed';
   await using stores = await openStores(options.data);
-  const reports: Record<string, CollectReport> = {};
+  const reports: Record<string, CollectReport & Pick<Journal, 'waiting' | 'nextDueAt'>> = {};
   for (const account of await registryAccounts(stores.images.context)) {
+    const { context } = stores.images;
     const progress = new Progress(`account ${account}`);
     try {
-      reports[account] = await collect(stores.images.context, account, {
+      const { due } = await readJournal(context, account);
+      const report = await collect(context, account, {
         dryRun: options.dryRun ?? false,
         ...(maximum === undefined ? {} : { maximum }),
         interlock: interlockOf(stores.storage.blobs, account, () => stores.storage.lossNoticed()),
-        onProgress: (report) =>
-          progress.show(`${report.reviewed} looked at, ${report.removed} removed, ${mebibytes(report.freedBytes)}`),
+        onProgress: ({ reviewed, removed, freedBytes }) =>
+          progress.bar(reviewed, due, `${verb} ${removed} blobs, ${mebibytes(freedBytes)}`),
       });
+      const { waiting, nextDueAt } = await readJournal(context, account);
+      reports[account] = { ...report, waiting, ...(nextDueAt === undefined ? {} : { nextDueAt }) };
     } catch (error) {
       if (error instanceof RecordsWentBack) throw new CliError(error.message);
       throw error;
@@ -47,13 +54,16 @@ export async function gc(options: {
     printJson(reports);
     return;
   }
-  const verb = options.dryRun ? 'would remove' : 'removed';
   for (const [account, report] of Object.entries(reports)) {
-    print(
-      `account ${account}: ${verb} ${report.removed} blobs, ${mebibytes(report.freedBytes)}; kept ${report.referenced} that images need, ${report.leased} that a push may need`,
-    );
+    print(`account ${account}: ${verb} ${report.removed} blobs, ${mebibytes(report.freedBytes)}`);
+    if (report.referenced > 0) print(`  kept ${report.referenced} that images need`);
+    if (report.leased > 0) print(`  kept ${report.leased} that a push may need: somebody was told that they are here`);
     if (report.released > 0)
-      print(`  ${report.released} are not needed any more and go when their time of grace is over`);
+      print(`  kept ${report.released} that nothing needs any more, until their time of grace is over (an hour)`);
+    if (report.nextDueAt !== undefined)
+      print(
+        `  ${report.waiting} looks are not due yet, the next at ${new Date(report.nextDueAt).toISOString()}: a day after a push, an hour after a removal`,
+      );
     if (report.stoppedAtMaximum) print('  stopped at the maximum; run it again for the rest');
   }
   if (Object.keys(reports).length === 0) print('no registry yet, nothing to collect');

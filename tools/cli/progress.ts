@@ -18,13 +18,13 @@ export class Progress {
     this.#shown = line.length;
   }
 
-  /** Shows `done` of `total` as a bar. */
-  bar(done: number, total: number): void {
+  /** Shows `done` of `total` as a bar, and a few words behind it. */
+  bar(done: number, total: number, words = ''): void {
     const width = 30;
     const share = total === 0 ? 1 : Math.min(1, done / total);
     const filled = Math.round(width * share);
     this.show(
-      `[${'#'.repeat(filled)}${'-'.repeat(width - filled)}] ${(share * 100).toFixed(0).padStart(3)} %  ${done} of ${total}`,
+      `[${'#'.repeat(filled)}${'-'.repeat(width - filled)}] ${(share * 100).toFixed(0).padStart(3)} %  ${done} of ${total}${words === '' ? '' : `, ${words}`}`,
     );
   }
 
