@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Client, ownStorage } from '../../testbed/clients/client.ts';
@@ -151,13 +151,58 @@ describe.each(programs)('$age', ({ age, skopeo: skopeoProgram, podman: podmanPro
   );
 });
 
+const { podman: newerPodman } = programs.find(({ age }) => age === 'newer') as (typeof programs)[number];
+test.skipIf(newerPodman.missing)(
+  'podman fetches of a zstd:chunked layer only what it has not got',
+  async () => {
+    const podman = new Client(newerPodman, join(registry.folder, 'chunked'));
+    const options = 'pull_options = { enable_partial_images = "true" }';
+    const places = ['root', 'run'].map((name) => join(podman.folder, name));
+    const settings = `[storage]\ndriver = "overlay"\ngraphroot = "${places[0]}"\nrunroot = "${places[1]}"\n[storage.options]\n${options}\n`;
+    writeFileSync(join(podman.folder, 'storage.conf'), settings);
+    const env = { CONTAINERS_STORAGE_CONF: join(podman.folder, 'storage.conf') };
+    const name = `${registry.host}/chunked/podman`;
+    const must = async (...args: string[]): Promise<void> =>
+      expect(await podman.try(args, { env })).toMatchObject({ code: 0 });
+    await must('login', '--tls-verify=false', '-u', 'AWS', '-p', registry.password, registry.host);
+    const files = Array.from({ length: 40 }, () => randomBytes(50_000));
+    const versions = ['one', 'two'];
+    for (const version of versions) {
+      mkdirSync(join(podman.folder, version));
+      files.forEach((bytes, index) => writeFileSync(join(podman.folder, version, `file-${index}`), bytes));
+      await check('tar', ['-cf', `${version}.tar`, '-C', version, '.'], { cwd: podman.folder });
+      await must('import', `${version}.tar`, `${name}:${version}`);
+      await must('push', '--tls-verify=false', '--compression-format', 'zstd:chunked', `${name}:${version}`);
+      for (const index of [7, 21, 33]) files[index] = randomBytes(50_000);
+    }
+    await must('rmi', '--all', '--force');
+    await must('pull', '--tls-verify=false', `${name}:one`);
+    const before = await sentBytes();
+    await registry.requests();
+    await must('pull', '--tls-verify=false', `${name}:two`);
+    // Three files of 50,000 bytes and the lists of what there is, of 2,000,000.
+    expect((await sentBytes()) - before).toBeLessThan(250_000);
+    expect(count(await registry.requests(), 'GET blob', 206)).toBe(2);
+    await must('save', '--output', 'saved.tar', `${name}:two`);
+    await check('tar', ['-xf', 'saved.tar'], { cwd: podman.folder });
+    expect(await filesOfLayers(podman.folder, 'file-7')).toEqual([readFileSync(join(podman.folder, 'two', 'file-7'))]);
+    expect(await filesOfLayers(podman.folder, 'file-8')).toEqual([readFileSync(join(podman.folder, 'two', 'file-8'))]);
+  },
+  120_000,
+);
+
+async function sentBytes(): Promise<number> {
+  const text = await (await fetch(`http://${registry.host}/metrics`)).text();
+  return Number(/^slipway_registry_sent_bytes_total (\d+)/m.exec(text)?.[1]);
+}
+
 /** The file of this name in every layer of an unpacked `podman save`. */
 async function filesOfLayers(folder: string, name: string): Promise<Buffer[]> {
   const [entry] = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as [{ Layers: string[] }];
   return Promise.all(
     entry.Layers.map(async (layer, index) => {
       const into = join(folder, `layer-${index}`);
-      await check('sh', ['-c', 'mkdir "$0" && tar -xf "$1" -C "$0"', into, layer], { cwd: folder });
+      await check('sh', ['-c', 'mkdir -p "$0" && tar -xf "$1" -C "$0"', into, layer], { cwd: folder });
       return readFileSync(join(into, name));
     }),
   );
