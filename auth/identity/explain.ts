@@ -1,5 +1,5 @@
 import type { AccessRequest, Call } from '../gateway/service.ts';
-import { explain, type StatementFinding } from '../policy/index.ts';
+import { explain, type PolicyLayer, type StatementFinding } from '../policy/index.ts';
 import { policyRequest } from './authorizer.ts';
 import type { Caller, Disowned } from './caller.ts';
 
@@ -13,13 +13,15 @@ export interface AccessExplanation {
   readonly outcome: 'allowed' | 'explicitDeny' | 'implicitDeny';
   /** Why, finishing "… because" (or "… with" for an explicit deny). */
   readonly reason: string;
+  /** Whose word it was; absent when no policy was asked. */
+  readonly layer?: PolicyLayer;
   /** The statement that decided, e.g. `ReadTeamA of inline:pull`. */
   readonly decidedBy?: { readonly policy: string; readonly statement: string };
   /** Every policy that was looked at, and what it is to the request. */
   readonly considered: readonly { readonly layer: string; readonly policy: string }[];
   /** Every statement, whether it matched, and if not why. */
   readonly statements: readonly StatementFinding[];
-  /** Condition keys that policies ask for and the request does not have. */
+  /** Condition keys that statements about this action and resource ask for and the request does not have. */
   readonly missingKeys: readonly string[];
 }
 
@@ -50,6 +52,7 @@ export function explainAccess(
       allowed: decision.allowed,
       outcome: decision.outcome,
       reason: decision.reason,
+      ...(decision.layer === undefined ? {} : { layer: decision.layer }),
       ...(decision.statement === undefined
         ? {}
         : { decidedBy: { policy: decision.statement.name, statement: decision.statement.statement } }),

@@ -424,6 +424,7 @@ test('an explanation says who, what, on what, which policies were looked at, and
     allowed: false,
     outcome: 'implicitDeny',
     reason: 'no identity-based policy allows the ecr:PutImage action',
+    layer: 'identity',
     considered: [{ layer: 'identity', policy: 'inline:own' }],
     statements: [
       {
@@ -434,6 +435,7 @@ test('an explanation says who, what, on what, which policies were looked at, and
         effect: 'Allow',
         matched: false,
         because: 'it is not about the action ecr:PutImage',
+        missed: 'action',
       },
     ],
     missingKeys: [],

@@ -1,23 +1,26 @@
 import type { Clock } from '@slipway/storage/clock';
 import type { RecordStore } from '@slipway/storage/records';
 import type { Authorizer } from '../gateway/authorizer.ts';
-import type { AccessRequest, Call, Principal, ServiceDefinition } from '../gateway/service.ts';
+import type { AccessRequest, Call, Principal, ResourceRef, ServiceDefinition } from '../gateway/service.ts';
 import type { Standing } from '../gateway/standing.ts';
 import type { Credentials } from '../sigv4/credentials.ts';
 import type { Sealer } from '../tokens/index.ts';
 import { Accounts, type IdentityBase } from './accounts.ts';
-import { parseIdentityArn } from './arns.ts';
+import { parseIdentityArn, roleArn } from './arns.ts';
 import { PolicyAuthorizer } from './authorizer.ts';
 import { PrincipalBinding } from './bind-principals.ts';
 import type { Caller, Disowned } from './caller.ts';
 import { callerByArn } from './caller-by-arn.ts';
+import { callerByKey } from './caller-by-key.ts';
 import { StoredCredentials } from './credentials.ts';
 import { type FirstAdministrator, prepareAccount } from './default-identities.ts';
+import { keys } from './entities.ts';
 import { type AccessExplanation, explainAccess } from './explain.ts';
 import { Iam } from './iam/iam.ts';
 import { iamService } from './iam/index.ts';
 import type { RandomBytes } from './ids.ts';
 import { type IssuedSession, issueServiceSession, type SessionRequest } from './issue-session.ts';
+import { isTrustAction } from './resources.ts';
 import { createSeal } from './seal.ts';
 import { Sessions } from './sessions.ts';
 import { IdentityStanding } from './standing.ts';
@@ -67,9 +70,12 @@ export interface Identity {
   bindPrincipals(policy: string): Promise<string>;
   /** A stored resource policy as it is shown: unique ids whose owner exists by ARN again. */
   showPrincipals(policy: string): Promise<string>;
+  /** A resource with what of it counts: of a role, its tags, and its trust policy for whoever would take it on. */
+  resource(arn: string, action: string): Promise<ResourceRef>;
   /**
    * Why somebody may or may not do something, resource by resource.
-   * @param who a principal, or the ARN of a user, a role or a session (a role without session policies)
+   * @param who a principal, the ARN of a user, a role or a session (a role without session policies), or an access key id: of a
+   * temporary one the very session, with its policies
    */
   explain(who: Principal | string, access: AccessRequest, call: Call): Promise<readonly AccessExplanation[]>;
   close(): Promise<void>;
@@ -91,6 +97,7 @@ export function openIdentity(config: IdentityConfig): Identity {
   const webIdentities = new WebIdentities(config.clock, config.fetch);
   const callerOf = async (who: Principal | string): Promise<Caller | Disowned> => {
     if (typeof who !== 'string') return authorizer.caller(who);
+    if (/^A(?:KIA|SIA)\w+$/.test(who)) return callerByKey(accounts, sessions, authorizer, who);
     const mirror = await accounts.mirror(parseIdentityArn(who)?.account ?? '');
     return mirror === undefined ? { disowned: `${who} is not the ARN of a user or role` } : callerByArn(mirror, who);
   };
@@ -109,8 +116,18 @@ export function openIdentity(config: IdentityConfig): Identity {
     sweepSessions: (account) => sessions.sweep(account),
     bindPrincipals: (policy) => binding.bind(policy),
     showPrincipals: (policy) => binding.show(policy),
-    explain: async (who, access, call) =>
-      explainAccess(await callerOf(who), typeof who === 'string' ? who : who.arn, access, call),
+    async resource(arn, action) {
+      const parsed = parseIdentityArn(arn);
+      const mirror = parsed?.type === 'role' ? await accounts.mirror(parsed.account) : undefined;
+      const role = mirror?.get(keys.role(parsed?.name ?? ''));
+      if (role === undefined || roleArn(parsed?.account ?? '', role) !== arn) return { arn };
+      return { arn, tags: role.tags, ...(isTrustAction(action) ? { policy: role.trust } : {}) };
+    },
+    async explain(who, access, call) {
+      const caller = await callerOf(who);
+      const named = typeof who === 'string' ? who : who.arn;
+      return explainAccess(caller, 'disowned' in caller ? named : caller.principal.arn, access, call);
+    },
     close: () => accounts.close(),
   };
 }

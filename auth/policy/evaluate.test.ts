@@ -386,7 +386,8 @@ test('an explanation says of every statement whether it matched and why not', ()
   expect(findings.map(({ statement, because }) => `${statement}: ${because}`)).toEqual([
     'Reads: it is not about the action ecr:PutImage',
     `Api: it is not about the resource ${repository('web')}`,
-    'Team: its condition on aws:PrincipalTag/team does not hold: the key is not in the request',
+    'Team: its condition on aws:PrincipalTag/team does not hold: the key is not in the request, the policy says StringEquals "a"',
   ]);
+  expect(findings.map(({ missed }) => missed)).toEqual(['action', 'resource', 'condition']);
   expect(missingKeys).toEqual(['aws:PrincipalTag/team']);
 });

@@ -44,6 +44,8 @@ export interface Decision {
   readonly outcome: 'allowed' | 'explicitDeny' | 'implicitDeny';
   /** Finishes `… is not authorized to perform … because`, `… with` for an explicit deny, `… is allowed because` otherwise. */
   readonly reason: string;
+  /** Whose word it was: the layer with the statement that decided, or that has none that allows. Absent for the root user. */
+  readonly layer?: PolicyLayer;
   /** The statement that decided; absent when nothing matched. */
   readonly statement?: DecidingStatement;
   /** Every policy that was looked at. */
@@ -62,7 +64,7 @@ export interface DecidingStatement extends ConsideredPolicy {
 }
 
 /** What a layer is called in AWS's own denials (IAM user guide, "Troubleshoot access denied error messages"). */
-const layerNames: Readonly<Record<PolicyLayer, string>> = {
+export const layerNames: Readonly<Record<PolicyLayer, string>> = {
   identity: 'identity-based policy',
   boundary: 'permissions boundary',
   session: 'session policy',
@@ -181,6 +183,7 @@ class Evaluation {
       allowed: false,
       outcome: 'explicitDeny',
       reason: `an explicit deny in ${article(name)} ${name}`,
+      layer,
       statement: deciding(layer, found),
       considered: this.#considered(),
     };
@@ -191,6 +194,7 @@ class Evaluation {
       allowed: false,
       outcome: 'implicitDeny',
       reason: `no ${layerNames[layer]} allows the ${this.#request.action} action`,
+      layer,
       considered: this.#considered(),
     };
   }
@@ -201,6 +205,7 @@ class Evaluation {
       allowed: true,
       outcome: 'allowed',
       reason: `statement ${statement.statement} of ${statement.name} allows the ${this.#request.action} action`,
+      layer,
       statement,
       considered: this.#considered(),
     };

@@ -1,5 +1,6 @@
 import { arnText } from './arn.ts';
 import type { CompiledStatement } from './compile.ts';
+import type { ConditionElement } from './document.ts';
 import {
   type Decision,
   evaluate,
@@ -8,6 +9,7 @@ import {
   type PolicyRequest,
   type PrincipalPolicies,
 } from './evaluate.ts';
+import { operators } from './operators.ts';
 import { matchPrincipal } from './principal.ts';
 
 /** What one statement had to say about a request. */
@@ -22,12 +24,14 @@ export interface StatementFinding {
   readonly matched: boolean;
   /** Why it did not match, in words; absent when it did. */
   readonly because?: string;
+  /** The first thing about it that did not match. What misses by its condition, or by its resource, is what people look for. */
+  readonly missed?: 'action' | 'principal' | 'resource' | 'condition';
 }
 
 export interface Explanation {
   readonly decision: Decision;
   readonly findings: readonly StatementFinding[];
-  /** Condition keys that statements ask for and the request does not have. */
+  /** Condition keys that statements about this action and resource ask for and the request does not have. */
   readonly missingKeys: readonly string[];
 }
 
@@ -36,9 +40,11 @@ export function explain(policies: PrincipalPolicies, request: PolicyRequest): Ex
   const missing = new Set<string>();
   const findings = layersOf(policies, request).flatMap(({ layer, named }) =>
     named.policy.statements.map((statement): StatementFinding => {
-      for (const { element, key } of statement.conditions)
-        if (request.context(key) === undefined) missing.add(element.key);
-      const because = mismatch(statement, request);
+      const miss = mismatch(statement, request);
+      if (miss === undefined || miss.missed === 'condition') {
+        for (const { element, key } of statement.conditions)
+          if (request.context(key) === undefined) missing.add(element.key);
+      }
       const { sid, index, effect } = statement.source;
       return {
         layer,
@@ -46,26 +52,39 @@ export function explain(policies: PrincipalPolicies, request: PolicyRequest): Ex
         statement: sid === undefined || sid === '' ? String(index) : sid,
         index,
         effect,
-        matched: because === undefined,
-        ...(because === undefined ? {} : { because }),
+        matched: miss === undefined,
+        ...miss,
       };
     }),
   );
   return { decision: evaluate(policies, request), findings, missingKeys: [...missing].toSorted() };
 }
 
-function mismatch(statement: CompiledStatement, request: PolicyRequest): string | undefined {
-  if (!statement.matchesAction(request.action.toLowerCase())) return `it is not about the action ${request.action}`;
+function mismatch(
+  statement: CompiledStatement,
+  request: PolicyRequest,
+): Required<Pick<StatementFinding, 'missed' | 'because'>> | undefined {
+  if (!statement.matchesAction(request.action.toLowerCase()))
+    return { missed: 'action', because: `it is not about the action ${request.action}` };
   const element = statement.source.principal;
   if (element !== undefined && matchPrincipal(element, request.principal) === 'none') {
-    return `its principal is not ${request.principal.arn}`;
+    return { missed: 'principal', because: `its principal is not ${request.principal.arn}` };
   }
   if (!statement.matchesResource(arnText(request.resource), request.context)) {
-    return `it is not about the resource ${request.resource}`;
+    return { missed: 'resource', because: `it is not about the resource ${request.resource}` };
   }
   const failed = statement.conditions.find((condition) => !condition.holds(request.context));
   if (failed === undefined) return undefined;
   const value = request.context(failed.key);
   const shown = value === undefined ? 'is not in the request' : `is ${JSON.stringify(value)}`;
-  return `its condition on ${failed.element.key} does not hold: the key ${shown}`;
+  return {
+    missed: 'condition',
+    because: `its condition on ${failed.element.key} does not hold: the key ${shown}, ${wanted(failed.element)}`,
+  };
+}
+
+/** What a condition asks for, as its author wrote it. */
+function wanted({ operator, quantifier, ifExists, values }: ConditionElement): string {
+  const name = `${quantifier === undefined ? '' : `${quantifier}:`}${operators.get(operator)?.name ?? 'Null'}${ifExists ? 'IfExists' : ''}`;
+  return `the policy says ${name} ${values.map((value) => JSON.stringify(value)).join(', ')}`;
 }

@@ -17,6 +17,7 @@ export {
   type DecidingStatement,
   type Decision,
   evaluate,
+  layerNames,
   type NamedPolicy,
   type PolicyLayer,
   type PolicyRequest,

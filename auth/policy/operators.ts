@@ -6,6 +6,8 @@ import { anyRun, type ContextLookup, Glob, hasVariables, type Piece, readPattern
 export type ValueTest = (value: string, lookup: ContextLookup) => boolean;
 
 export interface Operator {
+  /** As people write it. */
+  readonly name: string;
   /** A negated operator is true when none of the policy's values match. */
   readonly negated: boolean;
   /**
@@ -122,12 +124,12 @@ const ipAddress: Compile = (value) => {
   };
 };
 
-const both = (positive: string, negative: string, compile: Compile): readonly (readonly [string, Operator])[] => [
-  [positive, { negated: false, compile }],
-  [negative, { negated: true, compile }],
+const both = (positive: string, negative: string, compile: Compile): readonly Operator[] => [
+  { name: positive, negated: false, compile },
+  { name: negative, negated: true, compile },
 ];
 
-const one = (name: string, compile: Compile): readonly [string, Operator] => [name, { negated: false, compile }];
+const one = (name: string, compile: Compile): Operator => ({ name, negated: false, compile });
 
 /**
  * Every condition operator but `Null`, which asks about the key and not its values (IAM user guide, "Condition
@@ -153,5 +155,5 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     ...both('IpAddress', 'NotIpAddress', ipAddress),
     ...both('ArnEquals', 'ArnNotEquals', arnLike),
     ...both('ArnLike', 'ArnNotLike', arnLike),
-  ].map(([name, operator]) => [name.toLowerCase(), operator]),
+  ].map((each) => [each.name.toLowerCase(), each]),
 );

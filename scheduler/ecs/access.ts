@@ -5,7 +5,7 @@ import { passRole } from '@slipway/auth/identity';
 import { type ClusterRef, type EcsContext, findCluster, findInstance, invalidParameter } from '../cluster/index.ts';
 import { findService } from '../services/index.ts';
 import { arns, type TaskDefinitionRecord } from '../state/index.ts';
-import { bodyOf, findTasks } from '../tasks/index.ts';
+import { bodyOf, findDefinition, findTasks } from '../tasks/index.ts';
 
 /** `ecs:cluster` for what happens inside a cluster. */
 export const inCluster = (context: EcsContext, ref: ClusterRef): ConditionContext => ({
@@ -72,6 +72,40 @@ export async function taskResources(
 
 export const definitionResource = (definition: TaskDefinitionRecord): ResourceRef =>
   resource(definition.arn, definition.tags);
+
+/**
+ * What requests about a resource of the ECS API are judged by, from its ARN alone: its tags, where it is there, and the cluster it
+ * is in. For explanations.
+ */
+export async function accessByArn(
+  context: EcsContext,
+  arn: string,
+): Promise<Pick<AccessRequest, 'resources' | 'context'>> {
+  const [, account = '', type = '', rest = ''] = /^arn:[^:]*:ecs:[^:]*:(\d{12}):([a-z-]+)\/(.+)$/.exec(arn) ?? [];
+  const [cluster = '', member = ''] = rest.split('/');
+  const ref = { account, cluster };
+  const inside = { context: inCluster(context, ref) };
+  switch (member === '' ? type : `${type}/`) {
+    case 'cluster':
+      return { resources: [await clusterResource(context, ref)], ...inside };
+    case 'service/':
+      return { resources: [await serviceResource(context, ref, member)], ...inside };
+    case 'container-instance/':
+      return { resources: [await instanceResource(context, ref, member)], ...inside };
+    case 'task/':
+      return { resources: await taskResources(context, ref, [member]), ...inside };
+    case 'task-definition': {
+      const [family = '', revision = ''] = rest.split(':');
+      const found = await findDefinition(context, account, {
+        family,
+        ...(/^\d+$/.test(revision) ? { revision: Number(revision) } : {}),
+      });
+      return { resources: [found === undefined ? { arn } : definitionResource(found)] };
+    }
+    default:
+      return { resources: [{ arn }] };
+  }
+}
 
 const resource = (arn: string, tags: ResourceRef['tags'] | undefined): ResourceRef => ({
   arn,

@@ -1,2 +1,3 @@
+export { accessByArn } from './access.ts';
 export { createEcs } from './create-ecs.ts';
 export type { EcsOperations, EcsOptions } from './options.ts';

@@ -118,11 +118,15 @@ auth
   .description(
     'say why somebody may or may not do something, with the policies that were looked at (exit 0: may, 3: may not)',
   )
-  .requiredOption('--principal <user or ARN>', 'name of a user, or ARN of a user, role or session')
-  .requiredOption('--action <service:Action>', 'e.g. ecr:PutImage')
-  .requiredOption('--resource <ARN or repository>', 'what is acted on; the repository policy counts')
+  .option(
+    '--request <id>',
+    'a request that was made, by the id in its answer: what was decided then, and what would be now',
+  )
+  .option('--principal <who>', 'name of a user, ARN of a user, role or session, or an access key id')
+  .option('--action <service:Action>', 'e.g. ecr:PutImage')
+  .option('--resource <ARN or repository>', 'what is acted on, with its own policy and tags')
   .option('--context <key=value...>', 'condition keys, e.g. aws:ResourceTag/team=a')
-  .option('--source-ip <address>', 'where the request comes from', '127.0.0.1')
+  .option('--source-ip <address>', 'where the request comes from (default: this machine)')
   .option('--data <folder>', 'data folder of the server', process.env['SLIPWAY_DATA'] ?? 'data')
   .option('--output <format>', 'text or json', 'text')
   .action(async (options: import('./auth.ts').ExplainOptions) => (await import('./auth.ts')).explainAccess(options));
