@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { inOwnMemory } from '@slipway/registry/images';
 import { missingEngine, type PushedImage, seeded, Traffic } from '@slipway/registry/testing';
 import { killAndRestart, startRegistryFleet } from './registry-fleet.ts';
 import { type Held, heldBy, growthOf, quantile } from './soak-processes.ts';
@@ -99,7 +100,7 @@ async function mover(): Promise<void> {
 
 /** Without the blobs, which half an hour of pushes would not fit into memory. */
 function note({ tag, manifest }: PushedImage): void {
-  acknowledged.push({ tag, manifest });
+  acknowledged.push({ tag, manifest: inOwnMemory(manifest) });
 }
 
 async function verify(image: PushedImage): Promise<void> {

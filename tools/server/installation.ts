@@ -33,14 +33,17 @@ import { openCertificates } from './certificates.ts';
 import { isLoopback, type ServerConfig } from './config.ts';
 import { imageLookup } from './image-lookup.ts';
 import { isScanner, openScanner } from './scanning.ts';
+import { JobMetrics } from './job-metrics.ts';
 import { type Job, startJobs } from './jobs.ts';
 import { identityKey, openKeyFile, subkey } from './key-file.ts';
 import { registryJobs } from './registry-jobs.ts';
 import { gaugeOpenUploads, gaugeRepositories, RegistryMetrics } from './registry-metrics.ts';
 import { reachedUrl } from './reached-url.ts';
+import { registerProcessMetrics } from './process-metrics.ts';
 import { readRemotes } from './remotes-file.ts';
 import { storageConfig } from './storage-config.ts';
 import { traceOutbound } from './trace-outbound.ts';
+import { version } from './version.ts';
 
 /** A running installation: every room wired and listening. */
 export interface Installation {
@@ -108,6 +111,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     region: config.region,
   });
   const registryMetrics = new RegistryMetrics(role.metrics);
+  registerProcessMetrics(role.metrics, version);
   const images = openImages({ records, blobs: storage.blobs, clock, random, meter: registryMetrics });
 
   const remotes = readRemotes(config.remotesFile);
@@ -314,21 +318,20 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     triggers.start();
     opened.defer(() => scanning.stop());
     scanning.start();
-    const jobs = startJobs({
-      ...storage,
-      clock,
-      log,
-      tracing,
-      jobs: [
-        ...registryJobs({
-          images,
-          control,
-          lossNoticed: () => storage.lossNoticed(),
-          onCollected: (report) => registryMetrics.collected(report),
-        }),
-        sessionsJob(identity, config.account),
-      ],
-    });
+    const upkeep = [
+      ...registryJobs({
+        images,
+        control,
+        lossNoticed: () => storage.lossNoticed(),
+        onCollected: (report) => registryMetrics.collected(report),
+      }),
+      sessionsJob(identity, config.account),
+    ];
+    const metrics = new JobMetrics(
+      role.metrics,
+      upkeep.map(({ name }) => name),
+    );
+    const jobs = startJobs({ ...storage, clock, log, tracing, metrics, jobs: upkeep });
     opened.defer(() => jobs.stop());
   }
 

@@ -3,6 +3,7 @@ import type { Leases } from '@slipway/storage/leases';
 import type { RecordStore } from '@slipway/storage/records';
 import type { Tracing } from '@slipway/storage/telemetry';
 import type { Logger } from 'pino';
+import type { JobMetrics } from './job-metrics.ts';
 
 /** Work that is done now and then. */
 export interface Job {
@@ -19,6 +20,8 @@ export interface JobsOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly jobs: readonly Job[];
+  /** Told of each run. */
+  readonly metrics?: Pick<JobMetrics, 'ran'>;
   /** Each run is a trace of its own. Default: no traces. */
   readonly tracing?: Tracing | undefined;
   /** Milliseconds between looks for due jobs. Default 15,000. */
@@ -70,14 +73,17 @@ async function work(options: JobsOptions, signal: AbortSignal): Promise<void> {
       const elapsed = last === undefined ? Infinity : Math.abs(clock.now() - last);
       if (signal.aborted || elapsed < job.every) continue;
       const started = clock.monotonic();
+      let failed = false;
       try {
         const done = await run(job, signal, options.tracing);
         if (done !== undefined)
           log.info({ job: job.name, ms: Math.round(clock.monotonic() - started), ...done }, 'maintenance done');
       } catch (error) {
         if (signal.aborted) return;
+        failed = true;
         log.error({ job: job.name, err: error }, 'maintenance failed; it is tried again at its next time');
       }
+      options.metrics?.ran(job.name, clock.monotonic() - started, failed, clock.now());
       await records.commit(partition, { put: [{ key: lastRun(job.name), value: clock.now() }] });
     }
     await pause(options, options.lookEvery ?? 15_000, signal);

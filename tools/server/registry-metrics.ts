@@ -30,6 +30,9 @@ export class RegistryMetrics implements Meter {
       labelNames: ['reason'],
       registers,
     });
+    // There from the start, so that a first one is an increase.
+    for (const result of ['hit', 'miss']) this.#lookups.inc({ result }, 0);
+    for (const reason of ['referenced', 'leased', 'grace']) this.#kept.inc({ reason }, 0);
   }
 
   received(bytes: number): void {

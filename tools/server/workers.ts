@@ -56,6 +56,10 @@ export interface Shared {
 /** Starts `count` workers on a port and keeps them running. */
 export class Workers {
   readonly #children = new Set<ChildProcess>();
+  /** What each worker answered last: it stands for one that does not answer just now, so that no counter ever falls. */
+  readonly #answered = new Map<ChildProcess, readonly object[]>();
+  /** What workers that are gone had counted. */
+  #past: Promise<readonly object[]> = Promise.resolve([]);
   readonly #shared: Shared;
   readonly #log: Logger;
   #stopping = false;
@@ -78,6 +82,7 @@ export class Workers {
     child.on('error', (error) => this.#log.error({ err: error }, 'a worker could not be started'));
     child.on('exit', (code, signal) => {
       this.#children.delete(child);
+      this.#bury(child);
       if (this.#stopping) return;
       // A worker that ran for a while is replaced at once; one that cannot start is tried ever more slowly.
       const next = performance.now() - begun > 60_000 ? 1000 : Math.min(delay * 2, 60_000);
@@ -96,8 +101,22 @@ export class Workers {
     else if (type === 'unused') rates.giveBack(message.limit, message.key, message.count);
   }
 
-  async #gather(): Promise<object[][]> {
-    return Promise.all([...this.#children].map((child, id) => ask(child, id)));
+  async #gather(): Promise<readonly (readonly object[])[]> {
+    const answers = [...this.#children].map(async (child, id) => {
+      const json = await ask(child, id);
+      if (json !== undefined) this.#answered.set(child, json);
+    });
+    await Promise.all(answers);
+    return [await this.#past, ...this.#answered.values()];
+  }
+
+  /** Keeps what a worker counted up to the last time it was asked. */
+  #bury(child: ChildProcess): void {
+    const counted = (this.#answered.get(child) ?? []).filter(
+      (metric) => !('type' in metric && metric.type === 'gauge'),
+    );
+    this.#answered.delete(child);
+    this.#past = this.#past.then(async (past) => (await sumOf([past, counted]).getMetricsAsJSON()) as object[]);
   }
 
   /** Ends the workers: they finish their requests first. */
@@ -148,7 +167,7 @@ export function ratesOfFirst(table: RateTable): Rates {
 /** A registry of metrics whose text is that of all processes together, whichever of them is asked. */
 export class SharedMetrics extends Registry {
   /** In the first process: the workers' metrics. */
-  gather: (() => Promise<object[][]>) | undefined;
+  gather: (() => Promise<readonly (readonly object[])[]>) | undefined;
 
   own(): Promise<object[]> {
     return this.getMetricsAsJSON() as Promise<object[]>;
@@ -157,15 +176,16 @@ export class SharedMetrics extends Registry {
   override async metrics(): Promise<string> {
     if (workerPort() !== undefined) return askFirst();
     if (this.gather === undefined) return super.metrics();
-    const all = [await this.own(), ...(await this.gather())];
-    return AggregatorRegistry.aggregate(all).metrics();
+    return sumOf([await this.own(), ...(await this.gather())]).metrics();
   }
 }
 
-/** A worker's metrics; none when it does not answer in time (it is starting or ending). */
-function ask(child: ChildProcess, id: number): Promise<object[]> {
+const sumOf = (all: readonly (readonly object[])[]): Registry => AggregatorRegistry.aggregate([...all]);
+
+/** A worker's metrics; undefined when it does not answer in time (it is starting, ending or very busy). */
+function ask(child: ChildProcess, id: number): Promise<object[] | undefined> {
   return new Promise((resolve) => {
-    const done = (json: object[]): void => {
+    const done = (json: object[] | undefined): void => {
       clearTimeout(timer);
       child.off('message', take);
       resolve(json);
@@ -173,7 +193,7 @@ function ask(child: ChildProcess, id: number): Promise<object[]> {
     const take = (message: Message): void => {
       if (message.type === 'metrics' && message.id === id) done(message.json);
     };
-    const timer = setTimeout(() => done([]), answerWithin);
+    const timer = setTimeout(() => done(undefined), answerWithin);
     child.on('message', take);
     send(child, { type: 'metrics?', id });
   });
