@@ -64,6 +64,8 @@ export interface Limits {
   readonly stallMs: number;
   /** Least rate of a request body, bytes per second over `stallMs / 2`. Default 1024. */
   readonly bytesPerSecond: number;
+  /** Milliseconds between looks at who has a WebSocket open: whose right to it is gone is cut off. Default 5000. */
+  readonly channelCheckMs: number;
   /** Requests of one principal (of one address, without credentials). Default: no limit. */
   readonly perPrincipal: Rate | undefined;
   /** Requests of everybody together. Default: no limit. */
@@ -83,6 +85,7 @@ export const defaultLimits: Limits = {
   keepAliveMs: 75_000,
   stallMs: 60_000,
   bytesPerSecond: 1024,
+  channelCheckMs: 5000,
   perPrincipal: undefined,
   global: undefined,
   failures: { perSecond: 20 / 60, burst: 20 },

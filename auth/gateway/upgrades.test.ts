@@ -1,7 +1,7 @@
 import aws4 from 'aws4';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Call, UpgradeService } from './service.ts';
 import { callers, type FrontDoor, openFrontDoor } from './testing/front-door.ts';
 
@@ -25,7 +25,7 @@ describe('WebSocket upgrades', () => {
     },
   };
   beforeAll(async () => {
-    door = await openFrontDoor({ upgrades: [channel], limits: { stallMs: 400 } });
+    door = await openFrontDoor({ upgrades: [channel], limits: { stallMs: 400, channelCheckMs: 100 } });
   });
   afterAll(() => door[Symbol.asyncDispose]());
   beforeEach(() => {
@@ -77,6 +77,40 @@ describe('WebSocket upgrades', () => {
     expect(answer).toMatch(/^HTTP\/1.1 101 [^]*echo hello$/);
     expect(calls[0]).toMatchObject({ principal: callers.admin.principal, endpoint: door.url });
     expect(door.audit[0]).toMatchObject({ service: 'ecs', operation: 'WS /ws', status: 101, via: 'sigv4' });
+  });
+
+  test('J11: a channel is cut off when its opener may no longer act, and one whose opener may is not', async () => {
+    const ended = upgrade('/ws?sendCredentials=true');
+    await vi.waitFor(() => expect(calls).toHaveLength(1));
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(door.audit.map(({ operation }) => operation)).toEqual(['WS /ws']);
+    door.knobs.revoked.add('AIDAADMIN');
+    expect(await ended).toMatch(/^HTTP\/1.1 101 /);
+    door.knobs.revoked.clear();
+    expect(door.audit.at(-1)).toMatchObject({
+      service: 'ecs',
+      operation: 'WS /ws open',
+      principal: { arn: callers.admin.principal.arn },
+      status: 403,
+      error: 'AccessDeniedException',
+      detail: 'the credentials that opened the connection are no longer good',
+    });
+  });
+
+  test('J11: a channel is cut off when the right to it is gone, and stays while nobody can tell', async () => {
+    const ended = upgrade('/ws?sendCredentials=true');
+    await vi.waitFor(() => expect(calls).toHaveLength(1));
+    door.knobs.authorizerFails = true;
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    door.knobs.authorizerFails = false;
+    expect(door.audit).toHaveLength(1);
+    door.knobs.refused = 'ecs:Poll';
+    await ended;
+    door.knobs.refused = undefined;
+    expect(door.audit.at(-1)).toMatchObject({
+      operation: 'WS /ws open',
+      decisions: [{ action: 'ecs:Poll', allowed: false }],
+    });
   });
 
   test.each([

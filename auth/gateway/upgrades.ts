@@ -6,13 +6,19 @@ import { readSignature, SignatureError, type SignatureVerifier } from '../sigv4/
 import { deniedMessage, firstDenied } from './authorize.ts';
 import type { Authorizer } from './authorizer.ts';
 import { wireErrorOf } from './aws-errors.ts';
-import { type Exchange, GatewayCall } from './exchange.ts';
+import { Exchange, GatewayCall } from './exchange.ts';
 import type { Log } from './log.ts';
+import type { Limits } from './options.ts';
 import type { Origins } from './origin.ts';
-import { type Call, GatewayError, type UpgradeService } from './service.ts';
+import { type AccessList, type Call, GatewayError, type UpgradeService } from './service.ts';
+import type { Standing } from './standing.ts';
 import type { Throttle } from './throttle.ts';
 
 export interface UpgradeFrontParts {
+  readonly standing: Standing;
+  readonly limits: Pick<Limits, 'channelCheckMs'>;
+  /** Told of every connection that was cut off, with the reason in its detail. */
+  readonly cutOff: (exchange: Exchange) => void;
   readonly services: ReadonlyMap<string, UpgradeService>;
   readonly verifier: SignatureVerifier;
   readonly authorizer: Authorizer;
@@ -24,9 +30,22 @@ export interface UpgradeFrontParts {
   readonly account: string;
 }
 
-/** Serves WebSocket upgrades: signed like any AWS call, with an empty body, and authorized before the service sees them. */
+/** A connection that was let through, and by what right. */
+interface Channel {
+  readonly socket: Duplex;
+  readonly exchange: Exchange;
+  readonly call: Call;
+  readonly list: AccessList;
+}
+
+/**
+ * Serves WebSocket upgrades: signed like any AWS call, with an empty body, and authorized before the service sees them. A
+ * connection outlives its request, so whether its opener may still have it is asked again and again.
+ */
 export class UpgradeFront {
   readonly #parts: UpgradeFrontParts;
+  readonly #channels = new Set<Channel>();
+  #checking: NodeJS.Timeout | undefined;
 
   constructor(parts: UpgradeFrontParts) {
     this.#parts = parts;
@@ -36,8 +55,9 @@ export class UpgradeFront {
     const { request } = exchange;
     socket.on('error', () => socket.destroy());
     try {
-      const [service, call] = await this.#admit(request, exchange);
+      const [service, call, list] = await this.#admit(request, exchange);
       exchange.status = 101;
+      this.#watch({ socket, exchange, call, list });
       service.accept(request, socket, head, call);
     } catch (error) {
       const wire = wireErrorOf(error, 'aws-json');
@@ -51,7 +71,7 @@ export class UpgradeFront {
     }
   }
 
-  async #admit(request: IncomingMessage, exchange: Exchange): Promise<readonly [UpgradeService, Call]> {
+  async #admit(request: IncomingMessage, exchange: Exchange): Promise<readonly [UpgradeService, Call, AccessList]> {
     const { services, verifier, authorizer, throttle, origins, clock, region, account } = this.#parts;
     const target = request.url ?? '/';
     const at = target.indexOf('?');
@@ -81,7 +101,41 @@ export class UpgradeFront {
     const list = await service.access(new URLSearchParams(at === -1 ? '' : target.slice(at + 1)), call);
     const denied = await firstDenied(authorizer, exchange, call, list);
     if (denied !== undefined) throw new GatewayError('denied', deniedMessage(exchange.principal, denied));
-    return [service, call];
+    return [service, call, list];
+  }
+
+  #watch(channel: Channel): void {
+    this.#channels.add(channel);
+    channel.socket.once('close', () => {
+      this.#channels.delete(channel);
+      if (this.#channels.size > 0) return;
+      clearInterval(this.#checking);
+      this.#checking = undefined;
+    });
+    this.#checking ??= setInterval(() => {
+      for (const each of this.#channels) void this.#check(each);
+    }, this.#parts.limits.channelCheckMs).unref();
+  }
+
+  /** Cuts a connection off whose opener is not who it was any more, or may not have it. */
+  async #check({ socket, exchange, call, list }: Channel): Promise<void> {
+    const { standing, authorizer, clock } = this.#parts;
+    const { request, principal, service, operation, via, sourceIp } = exchange;
+    const now = new Exchange(request, undefined, exchange.startedAt, sourceIp);
+    Object.assign(now, { principal, service, operation: `${operation} open`, via, status: 403 });
+    try {
+      if (!(await standing.standing(principal)))
+        now.detail = 'the credentials that opened the connection are no longer good';
+      else if ((await firstDenied(authorizer, now, { ...call, time: new Date(clock.now()) }, list)) === undefined)
+        return;
+    } catch {
+      // Nobody knows just now; the next look will.
+      return;
+    }
+    if (socket.destroyed) return;
+    now.errorCode = 'AccessDeniedException';
+    socket.destroy();
+    this.#parts.cutOff(now);
   }
 }
 

@@ -96,7 +96,7 @@ const life: readonly TaskChange[] = [
 ];
 
 describe('reports about a task', () => {
-  test('never move a status back, whatever their order and content', () => {
+  test('G7: never move a status back, whatever their order and content', () => {
     fc.assert(
       fc.property(fc.array(anyChange, { maxLength: 12 }), (changes) => {
         let task = pending();

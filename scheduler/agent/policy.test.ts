@@ -40,7 +40,7 @@ function task(hostConfig: object, more: object = {}, config: object = {}): Agent
   });
 }
 
-describe('escape flags', () => {
+describe('E1–E5, E7–E9: escape flags', () => {
   test.each<[string, object, AllowedEscapes, object?]>([
     ['privileged', { Privileged: true }, { privileged: true }],
     ['capability SYS_ADMIN', { CapAdd: ['SYS_ADMIN'] }, { capabilities: ['SYS_ADMIN'] }],
@@ -117,7 +117,7 @@ describe('escape flags', () => {
     expect(refusal(task({ NetworkMode: 'container:other' }), {}, [])).toMatch(/is not supported/);
   });
 
-  test('Docker gets what is known and nothing else', () => {
+  test('E10, E11: Docker gets what is known and nothing else', () => {
     const crafted = task(
       { Binds: ['/:/host'], Mounts: [{}], UsernsMode: 'host', CgroupParent: '/x', Runtime: 'evil', VolumesFrom: ['x'] },
       {},
@@ -153,7 +153,7 @@ describe('escape flags', () => {
   });
 });
 
-describe('host paths', () => {
+describe('E4, E6: host paths', () => {
   const inside = join(folder, 'allowed');
   mkdirSync(inside);
   symlinkSync('/etc', join(inside, 'link'));

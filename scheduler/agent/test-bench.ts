@@ -258,7 +258,7 @@ interface Started {
 }
 
 /** What a test adds to its control plane. */
-interface BenchOptions extends Pick<AgentControlOptions, 'taskCredentials' | 'revokeTaskCredentials'> {
+export interface BenchOptions extends Pick<AgentControlOptions, 'taskCredentials' | 'revokeTaskCredentials'> {
   readonly registry?: TestRegistry;
 }
 

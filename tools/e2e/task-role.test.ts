@@ -289,7 +289,7 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
     expect(found).toBe(handed.AccessKeyId);
   });
 
-  test('another task, an unknown id and this host get nothing', async () => {
+  test('T1, T2, T5: another task, an unknown id and this host get nothing', async () => {
     expect(await wget(idle, credentialsUrl(reader))).toContain('403');
     expect(await wget(reader, 'http://169.254.170.2/v2/credentials/00000000-0000-0000-0000-000000000000')).toContain(
       '400',
@@ -301,7 +301,7 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
     expect(await wget(reader, direct)).toContain('403');
   });
 
-  test('a burst of guesses is throttled', async () => {
+  test('T2: a burst of guesses is throttled', async () => {
     const guess = 'http://169.254.170.2/v2/credentials/guess';
     const { stdout, stderr } = await docker.run([
       'exec',
@@ -313,7 +313,7 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
     expect(stdout + stderr).toContain('429');
   });
 
-  test('the metadata endpoint describes the container and its task, to that task only', async () => {
+  test('T6: the metadata endpoint describes the container and its task, to that task only', async () => {
     const base = reader.environment['ECS_CONTAINER_METADATA_URI_V4'] ?? '';
     expect(JSON.parse(await wget(reader, base))).toMatchObject({
       DockerId: reader.container,
@@ -343,7 +343,7 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
     expect(await wget(reader, `${base}x`)).toContain('404');
   });
 
-  test('secrets are in no file, log or container description', async () => {
+  test('T8: secrets are in no file, log or container description', async () => {
     const inspected = await docker.check(['inspect', reader.container]);
     const agentFiles = files(join(server.data, 'agent'));
     expect(agentFiles.length).toBeGreaterThan(1);
@@ -359,7 +359,7 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
     expect(agentFiles.map((path) => statSync(path).mode & 0o077)).toEqual(agentFiles.map(() => 0));
   });
 
-  test('containers reach neither the control channel nor the metadata service of a cloud', async () => {
+  test('G1, T4: containers reach neither the control channel nor the metadata service of a cloud', async () => {
     expect(await wget(reader, `http://${bridge.gateway}:${server.port}/agent/acs/ws`)).toMatch(/refused|timed out/);
     const drop = `-w 5 -C DOCKER-USER -i ${bridge.name} -d 169.254.169.254/32 -m comment --comment slipway-agent -j DROP`;
     await check('iptables', drop.split(' '));
@@ -373,7 +373,7 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
     ).toBe(401);
   });
 
-  test('rules that somebody removed come back', async () => {
+  test('T4, T7: rules that somebody removed come back', async () => {
     const rule =
       `PREROUTING -i ${bridge.name} -d 169.254.170.2/32 -p tcp --dport 80 -m comment --comment slipway-agent ` +
       `-j DNAT --to-destination ${bridge.gateway}:51679`;
@@ -385,7 +385,7 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
     expect(rules.split('\n').filter((line) => line.includes('slipway-agent'))).toHaveLength(1);
   });
 
-  test('credentials of a stopped task end, and its id is served no more', async () => {
+  test('T3: credentials of a stopped task end, and its id is served no more', async () => {
     await admin.ecs.send(new StopTaskCommand({ task: reader.arn }));
     await until('the stop', 40_000, async () => (await describeTask(reader.arn)).lastStatus === 'STOPPED');
     const sts = new STSClient(asReader());
@@ -410,7 +410,7 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
     ).toMatchObject({ TaskARN: idle.arn });
   });
 
-  test('whoever starts tasks with a role needs iam:PassRole on it', async () => {
+  test('P16: whoever starts tasks with a role needs iam:PassRole on it', async () => {
     await admin.iam.send(new CreateUserCommand({ UserName: 'starter' }));
     const allow = (...more: object[]) =>
       admin.iam.send(

@@ -107,6 +107,8 @@ export interface Knobs {
   authorizerFails: boolean;
   /** Unique ids of principals that may no longer act. */
   readonly revoked: Set<string>;
+  /** An action that nobody may any more, whatever was granted. */
+  refused: string | undefined;
   /** How often a handler ran. */
   handled: number;
 }
@@ -381,7 +383,13 @@ export async function openFrontDoor(
   const clock = { ...systemClock, offset: 0, now: () => Date.now() + clock.offset };
   const records = await openSqliteRecords({ file: join(folder, 'records.sqlite') }, systemClock);
   const tokens = new TokenService({ records, clock, sealer: testSealer(), issuer: 'slipway:test', region: REGION });
-  const knobs: Knobs = { credentialsFail: false, authorizerFails: false, revoked: new Set(), handled: 0 };
+  const knobs: Knobs = {
+    credentialsFail: false,
+    authorizerFails: false,
+    revoked: new Set(),
+    refused: undefined,
+    handled: 0,
+  };
   const audit: AuditLine[] = [];
   const logged: { fields: object; message: string }[] = [];
   const keep = (fields: object, message: string): void => void logged.push({ fields, message });
@@ -404,6 +412,11 @@ export async function openFrontDoor(
     authorizer: {
       authorize: (principal, access, call) => {
         if (knobs.authorizerFails) throw new Error('the policies are gone');
+        if (access.action === knobs.refused)
+          return Promise.resolve({
+            allowed: false,
+            reason: `no identity-based policy allows the ${access.action} action`,
+          });
         return grants.authorize(principal, access, call);
       },
     },
