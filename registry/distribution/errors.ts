@@ -16,7 +16,10 @@ export class DistributionError extends Error {
   }
 }
 
-/** The domain's refusals in the specification's words. */
+/**
+ * The domain's refusals in the codes that the specification has. `TAG_INVALID` is not one of them: it is what ECR answers to a push of a tag
+ * that must not move, and what docker shows with the reason behind it.
+ */
 const codes: Readonly<Record<ImagesErrorCode, readonly [status: number, code: string]>> = {
   RepositoryNameInvalid: [400, 'NAME_INVALID'],
   RepositoryNotFound: [404, 'NAME_UNKNOWN'],
@@ -25,7 +28,7 @@ const codes: Readonly<Record<ImagesErrorCode, readonly [status: number, code: st
   RepositoryPolicyNotFound: [404, 'NAME_UNKNOWN'],
   LifecyclePolicyNotFound: [404, 'NAME_UNKNOWN'],
   RegistryPolicyNotFound: [404, 'NAME_UNKNOWN'],
-  TagInvalid: [400, 'TAG_INVALID'],
+  TagInvalid: [400, 'MANIFEST_INVALID'],
   DigestInvalid: [400, 'DIGEST_INVALID'],
   ManifestInvalid: [400, 'MANIFEST_INVALID'],
   ManifestTooLarge: [413, 'SIZE_INVALID'],

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Call, WebRoute } from '@slipway/auth/gateway';
-import { ImagesError, mediaTypes, parseDigest, parseRepositoryName } from '../images/index.ts';
+import { mediaTypes, parseDigest, parseRepositoryName } from '../images/index.ts';
 import { DistributionError } from './errors.ts';
 import { accountOf, begin, may, type Surroundings } from './exchange.ts';
 import { repositoryAccess } from './manifests.ts';
@@ -115,15 +115,14 @@ export function referrersRoute(
 function pageSize(query: URLSearchParams): number {
   const text = query.get('n');
   if (text === null || text === '') return maxPage;
-  if (!/^\d{1,16}$/.test(text))
-    throw new DistributionError(400, 'PAGINATION_NUMBER_INVALID', 'n must be a number from 0 on.');
+  if (!/^\d{1,16}$/.test(text)) throw new DistributionError(400, 'UNSUPPORTED', 'n must be a number from 0 on.');
   return Math.min(Number(text), maxPage);
 }
 
 /** `last` need not exist, but nothing that is listed is longer than this or holds such characters. */
 function boundedText(text: string): string {
   if (text.length > 300 || !/^[\x21-\x7b\x7d-\x7e]*$/.test(text))
-    throw new ImagesError('TagInvalid', 'last must be the last entry of a page.');
+    throw new DistributionError(400, 'UNSUPPORTED', 'last must be the last entry of a page.');
   return text;
 }
 

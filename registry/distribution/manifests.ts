@@ -139,7 +139,7 @@ function tagsOf(reference: Reference, query: URLSearchParams): readonly Tag[] {
   const asked = query.getAll('tag');
   if (reference.kind === 'tag') return [reference.tag];
   if (asked.length > maxTagsPerRequest)
-    throw new DistributionError(414, 'TAG_INVALID', `At most ${maxTagsPerRequest} tags can be given in one request.`);
+    throw new DistributionError(414, 'UNSUPPORTED', `At most ${maxTagsPerRequest} tags can be given in one request.`);
   return asked.map(parseTag);
 }
 

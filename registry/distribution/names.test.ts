@@ -32,9 +32,9 @@ describe('names, paths and digests', () => {
   );
 
   test.each([
-    ['x'.repeat(129), '400 TAG_INVALID'],
-    ['-a', '400 TAG_INVALID'],
-    ['.a', '400 TAG_INVALID'],
+    ['x'.repeat(129), '400 MANIFEST_INVALID'],
+    ['-a', '400 MANIFEST_INVALID'],
+    ['.a', '400 MANIFEST_INVALID'],
     ['a:b', '400 DIGEST_INVALID'],
   ])('N2: the tag %s is refused', async (tag, expected) => {
     expect(await codeOf(await putManifest(admin, 'open/app', tag, '{}'))).toBe(expected);

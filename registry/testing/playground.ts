@@ -22,14 +22,49 @@ export async function openPlayground(options: ServeOptions = {}): Promise<Playgr
   ]);
   return {
     registry,
-    admin: await loggedIn(registry),
-    guest: await loggedIn(registry, key),
+    admin: wellRefused(await loggedIn(registry)),
+    guest: wellRefused(await loggedIn(registry, key)),
     async [Symbol.asyncDispose]() {
+      const told = await registry.told();
       await registry[Symbol.asyncDispose]();
+      // Whoever reads the audit file learns why a request was refused; a range that cannot be says it by its status.
+      const silent = told
+        .split('\n')
+        .filter((line) => /"status":4(?!16|99)\d\d/.test(line) && !line.includes('"error":"'));
+      if (silent.length > 0) throw new Error(`refused without a reason in the audit line:\n${silent.join('\n')}`);
       // However bad a request: that we fail over it is never the answer.
       if (registry.failures.length > 0)
         throw new Error('the registry failed on its own account', { cause: registry.failures });
     },
+  };
+}
+
+/** The codes that the specification has, and the one that ECR answers to a push of a tag that must not move. */
+const codes: ReadonlySet<string> = new Set(
+  `BLOB_UNKNOWN BLOB_UPLOAD_INVALID BLOB_UPLOAD_UNKNOWN DIGEST_INVALID MANIFEST_BLOB_UNKNOWN MANIFEST_INVALID MANIFEST_UNKNOWN
+   NAME_INVALID NAME_UNKNOWN SIZE_INVALID UNAUTHORIZED DENIED UNSUPPORTED TOOMANYREQUESTS TAG_INVALID`.split(/\s+/),
+);
+
+/**
+ * The same client, which looks at every refusal it gets: it must be ours to give (4xx), in the specification's form and codes, with a
+ * message and a request id, and without a stack trace or a path of this machine.
+ */
+function wellRefused(client: Fetch): Fetch {
+  return async (method, path, init) => {
+    const response = await client(method, path, init);
+    if (response.status < 400) return response;
+    const text = await response.clone().text();
+    const wrong = (what: string): Error => new Error(`${method} ${path}: ${response.status} ${what}: ${text}`);
+    if (response.status >= 500) throw wrong('is a failure of our own');
+    if (/\n\s+at |node:|\.ts:\d|\/tmp\/|node_modules/.test(text)) throw wrong('shows what is inside');
+    if (!/^[0-9a-f-]{36}$/.test(response.headers.get('x-amzn-requestid') ?? '')) throw wrong('has no request id');
+    if (response.status === 429 && response.headers.get('retry-after') === null) throw wrong('does not say when');
+    // An answer to HEAD has no body, and a range that cannot be is told by its headers.
+    if (method === 'HEAD' || (response.status === 416 && response.headers.has('content-range'))) return response;
+    const [first] = (JSON.parse(text) as { errors: { code: string; message: string }[] }).errors;
+    if (first === undefined || !codes.has(first.code) || first.message === '')
+      throw wrong('is not in the specified form');
+    return response;
   };
 }
 

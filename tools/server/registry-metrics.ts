@@ -81,12 +81,12 @@ const shownRepositories = 1000;
 /** Images and bytes by repository, added up from the counters when somebody asks: register it in one process of an installation only. */
 export function gaugeRepositories(registry: Registry, images: Images, account: string): void {
   const gauge = (name: string, help: string, of: 'images' | 'bytes'): void => {
-    new Gauge({
+    const made: Gauge<'repository'> = new Gauge({
       name,
       help,
       labelNames: ['repository'],
       registers: [registry],
-      async collect() {
+      collect: async () => {
         const { repositories } = await images.repositories.list(account, { limit: shownRepositories });
         const counts = await Promise.all(
           repositories.map(async ({ name: repository }) => ({
@@ -94,8 +94,8 @@ export function gaugeRepositories(registry: Registry, images: Images, account: s
             count: await images.repositories.count(account, repository),
           })),
         );
-        this.reset();
-        for (const { repository, count } of counts) this.set({ repository }, count[of]);
+        made.reset();
+        for (const { repository, count } of counts) made.set({ repository }, count[of]);
       },
     });
   };
