@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,7 +14,7 @@ import { measureDocker } from './registry-docker.ts';
 import { hasWrk, plainRate, pullRate, pushImage, pushMany, type Rate, wrkRate } from './registry-load.ts';
 import { measureCollection, measureMemory, measureTags } from './registry-scale.ts';
 import { makeRepositories, targetOf } from './registry-target.ts';
-import { render, type Section, writeSection } from './results.ts';
+import { render, type Section, spread, writeSection } from './results.ts';
 
 /** `npm run bench:registry`: the registry beside distribution, in turns on the same machine, disk and client. */
 const { values: options } = parseArgs({
@@ -146,6 +148,31 @@ async function measurePushes(targets: readonly Target[]): Promise<void> {
       );
     }
   }
+  if (quick) return;
+  const [one, four] = [await diskRate(1), await diskRate(4)];
+  notes.push(
+    `What the disk takes in the same run, written and synced by a bare loop without network and hashing: one file of 100 MiB ${spread(one, 'MiB/s')}, four at once ${spread(four, 'MiB/s')}. Ours cannot push faster than that; the peer leaves the writing to the kernel.`,
+  );
+}
+
+/** What the disk itself takes: so many files of 100 MiB written at once, each synced. @returns MiB/s of each round */
+async function diskRate(parallel: number): Promise<number[]> {
+  const rates: number[] = [];
+  const bytes = randomBytes(1 << 20);
+  for (let round = 0; round < rounds; round++) {
+    await check('sync', []);
+    const started = performance.now();
+    await Promise.all(
+      Array.from({ length: parallel }, async (_, index) => {
+        const file = await open(join(folder, `disk-${index}`), 'w');
+        for (let part = 0; part < 100; part++) await file.write(bytes);
+        await file.sync();
+        await file.close();
+      }),
+    );
+    rates.push((parallel * 100_000) / (performance.now() - started));
+  }
+  return rates;
 }
 
 async function measurePulls(targets: readonly Target[]): Promise<void> {
