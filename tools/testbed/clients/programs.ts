@@ -15,6 +15,10 @@ export interface ClientProgram {
   readonly command: (folder: string) => readonly [string, ...string[]];
 }
 
+/** Engines and builders mount things, in folders of their own or in a tree that is not this machine's. */
+const onlyRoot = (name: string): string | undefined =>
+  process.getuid?.() === 0 ? undefined : `${name} is run by root only`;
+
 /** A client of this machine's own packages. @throws Error under CI when it is not there */
 export function installedClient(name: string): ClientProgram {
   const path = (process.env['PATH'] ?? '')
@@ -22,7 +26,9 @@ export function installedClient(name: string): ClientProgram {
     .concat('/usr/sbin', '/usr/local/sbin')
     .map((place) => join(place, name))
     .find((place) => existsSync(place));
-  return program(name, path === undefined ? `${name} is not installed` : undefined, () => [path ?? name]);
+  const missing = path === undefined ? `${name} is not installed` : undefined;
+  const mounts = ['podman', 'buildah', 'containerd', 'ctr'].includes(name);
+  return program(name, missing ?? (mounts ? onlyRoot(name) : undefined), () => [path ?? name]);
 }
 
 /** A client that `ensure-clients` builds by `go install`: waits for the build, which may take minutes. @throws Error under CI when there is none */
@@ -36,7 +42,7 @@ export async function builtClient(name: string): Promise<ClientProgram> {
  * own, where it sees this machine's /proc, /sys and /dev, the folder it works in, and nothing else. @throws Error under CI when it is not there
  */
 export async function newerClient(name: string): Promise<ClientProgram> {
-  const { path, missing } = await bring('debian');
+  const { path, missing = onlyRoot(name) } = await bring('debian');
   const there = ['usr/bin', 'usr/sbin'].some((place) => existsSync(join(path, place, name)));
   return program(name, missing ?? (there ? undefined : `no ${name} in ${path}`), (folder) =>
     inTree(path, folder, name),
@@ -46,7 +52,7 @@ export async function newerClient(name: string): Promise<ClientProgram> {
 /** As {@link newerClient}, of a program of this machine at `path`, which must need no libraries. */
 export async function inNewerTree({ name, missing, command }: ClientProgram): Promise<ClientProgram> {
   const tree = await bring('debian');
-  return program(name, missing ?? tree.missing, (folder) => {
+  return program(name, missing ?? tree.missing ?? onlyRoot(name), (folder) => {
     const [path] = command(folder);
     return inTree(tree.path, folder, '/mnt/program', path);
   });
@@ -54,6 +60,7 @@ export async function inNewerTree({ name, missing, command }: ClientProgram): Pr
 
 function program(name: string, missing: string | undefined, command: ClientProgram['command']): ClientProgram {
   if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
+  if (missing !== undefined) process.stderr.write(`Tests with ${name} are skipped: ${missing}\n`);
   return { name, missing, command };
 }
 
