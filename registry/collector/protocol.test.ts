@@ -165,7 +165,7 @@ describe('GC-1, GC-4, GC-5, GC-6: an image whose push was acknowledged keeps its
 /** Each takes one part of the protocol away. That they are caught shows that the test can see the mistake, and that the part is needed. */
 const variants: Record<string, Broken> = {
   'the same place for every copy of a digest': { generations: false },
-  'a manifest that does not require its blobs to be there (also: existence answered from a cache)': {
+  'a manifest that does not require its blobs to be there (GC-8: also existence answered from a cache)': {
     ignores: (condition) => 'exists' in condition && condition.key.startsWith('link|'),
   },
   'check, then remove: links taken away without looking at references again': {

@@ -1,8 +1,9 @@
 import { DescribeRepositoriesCommand, ListImagesCommand } from '@aws-sdk/client-ecr';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mediaTypes } from '../images/index.ts';
 import { sha256 } from '../images/testing/index.ts';
 import { ecrClient, type Fetch } from '../testing/docker-client.ts';
-import { openPlayground, type Playground, push } from '../testing/playground.ts';
+import { imageOf, openPlayground, type Playground, push, putManifest } from '../testing/playground.ts';
 import { account, type ServedRegistry } from '../testing/serve-registry.ts';
 
 let playground: Playground;
@@ -39,6 +40,25 @@ describe('lists', () => {
       const response = await admin('GET', `${path}?n=${n}`);
       expect([response.status, response.headers.get('link')]).toEqual([status, null]);
     }
+  });
+
+  test('the index that clients without the referrers API keep under a tag is an image like any other', async () => {
+    const config = await push(admin, 'open/fallback', '{"fallback":1}');
+    const subject = imageOf(config, 14);
+    await putManifest(admin, 'open/fallback', 'v1', subject);
+    const descriptor = { mediaType: mediaTypes.ociManifest, digest: sha256(subject), size: subject.length };
+    const signature = imageOf(config, 14, { subject: descriptor, artifactType: 'application/x.signature' });
+    await putManifest(admin, 'open/fallback', sha256(signature), signature);
+    const tag = sha256(subject).replace(':', '-');
+    expect((await admin('GET', `/v2/open/fallback/manifests/${tag}`)).status).toBe(404);
+    const listed = { ...descriptor, digest: sha256(signature), size: signature.length };
+    const index = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [listed] });
+    expect((await putManifest(admin, 'open/fallback', tag, index, mediaTypes.ociIndex)).status).toBe(201);
+    expect(await (await admin('GET', `/v2/open/fallback/manifests/${tag}`)).text()).toBe(index);
+    // The API knows the signature itself: once, and not the index.
+    const referrers = await admin('GET', `/v2/open/fallback/referrers/${sha256(subject)}`);
+    expect(await referrers.json()).toMatchObject({ manifests: [{ digest: sha256(signature) }] });
+    expect((await admin('DELETE', `/v2/open/fallback/manifests/${tag}`)).status).toBe(202);
   });
 
   test("C4: a place in a list that was made up, is another account's, or is a megabyte long is refused", async () => {

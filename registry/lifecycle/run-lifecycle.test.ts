@@ -51,7 +51,7 @@ test('a run does exactly what the preview said, and notes when it looked', async
   expect(await run()).toEqual([]);
 });
 
-test('images that tasks use are kept, and the report says so', async () => {
+test('GC-12: images that tasks use are kept, and the report says so', async () => {
   const test = await openTestImages();
   await using _ = test;
   const { images, clock } = test;
