@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Digest, hasDirectAccess, hasSideNotes } from '../blobs/index.ts';
+import { BlobMissing, type Digest, hasDirectAccess, hasSideNotes } from '../blobs/index.ts';
 import { systemClock } from '../clock/index.ts';
 import { openStorage, type StorageConfig } from '../engine/index.ts';
 import { ConditionFailed } from '../records/index.ts';
@@ -225,6 +225,36 @@ test('storage that is traced has a span for each commit and each use of a blob, 
     ['blobs.open', { 'slipway.blobs.engine': 'filesystem', 'slipway.digest': digest }, 0],
     ['blobs.send', { 'slipway.blobs.engine': 'filesystem', 'slipway.digest': digest, 'slipway.bytes': 3 }, 0],
   ]);
+});
+
+test('reads that cross the network have spans as well', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'slipway-telemetry-'));
+  const config: StorageConfig = {
+    records: { type: 'sqlite', file: join(folder, 'records.sqlite') },
+    blobs: { type: 'filesystem', root: join(folder, 'blobs') },
+  };
+  const plain = await openStorage(config, systemClock);
+  // What is behind it does not matter here, only that it is said to be Redis and S3.
+  const far = { records: { type: 'redis', url: 'redis://nowhere' }, blobs: { type: 's3' } } as unknown as StorageConfig;
+  const spans = await traced({}, async (tracing) => {
+    const { records, blobs } = traceStorage(plain, far, tracing);
+    await tracing.run('pull', {}, async () => {
+      await records.get('p', 'a');
+      await records.getMany('p', ['a']);
+      await records.list('p');
+      await expect(blobs.open({ digest: `sha256:${'0'.repeat(64)}`, generation: 'none' })).rejects.toThrow(BlobMissing);
+    });
+  });
+  await plain.close();
+  await rm(folder, { recursive: true });
+  expect(spans.map(({ name, kind, status }) => [name, kind, status.code ?? 0])).toEqual([
+    ['records.get', 3, 0],
+    ['records.getMany', 3, 0],
+    ['records.list', 3, 0],
+    ['blobs.open', 3, 2],
+    ['pull', 1, 0],
+  ]);
+  expect(named(spans, 'blobs.open').attributes).toMatchObject({ 'error.type': 'BlobMissing' });
 });
 
 const database = { 'db.system.name': 'sqlite', 'db.operation.name': 'commit', 'db.namespace': 'p' };

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EngineName, startEngines } from '@slipway/registry/testing';
+import { type EngineName, type Engines, startEngines } from '@slipway/registry/testing';
 import { makeRepositories, passwordOf } from '../bench/registry-target.ts';
 import { until } from '../testbed/command.ts';
 import { freePort, ServerProcess } from '../testbed/server-process.ts';
@@ -29,25 +29,28 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
+/** The variables that name these engines to a server. */
+export function settingsOf({ storage }: Pick<Engines, 'storage'>): Record<string, string> {
+  const { records, blobs } = storage ?? {};
+  if (records?.type !== 'redis' || blobs?.type !== 's3') return {};
+  return {
+    SLIPWAY_RECORDS: String(records.url),
+    SLIPWAY_BLOBS: 's3',
+    SLIPWAY_S3_ENDPOINT: blobs.endpoint,
+    SLIPWAY_S3_BUCKET: blobs.bucket,
+    SLIPWAY_S3_ACCESS_KEY_ID: blobs.accessKeyId,
+    SLIPWAY_S3_SECRET_ACCESS_KEY: blobs.secretAccessKey,
+    SLIPWAY_REDIRECTS: 'off',
+  };
+}
+
 /** Two servers on Redis and S3; on SQLite and files one, which has to come back before its clients can go on. */
 export async function startRegistryFleet(engine: EngineName, repositories: readonly string[]): Promise<RegistryFleet> {
   await using opened = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'slipway-fleet-'));
   opened.defer(() => rmSync(folder, { recursive: true, force: true }));
   const engines = opened.use(await startEngines(engine));
-  const { records, blobs } = engines.storage ?? {};
-  const shared: Record<string, string> =
-    records?.type === 'redis' && blobs?.type === 's3'
-      ? {
-          SLIPWAY_RECORDS: String(records.url),
-          SLIPWAY_BLOBS: 's3',
-          SLIPWAY_S3_ENDPOINT: blobs.endpoint,
-          SLIPWAY_S3_BUCKET: blobs.bucket,
-          SLIPWAY_S3_ACCESS_KEY_ID: blobs.accessKeyId,
-          SLIPWAY_S3_SECRET_ACCESS_KEY: blobs.secretAccessKey,
-          SLIPWAY_REDIRECTS: 'off',
-        }
-      : {};
+  const shared = settingsOf(engines);
   const servers: ServerProcess[] = [];
   for (let index = 0; index < (engines.storage === undefined ? 1 : 2); index++) {
     const server = new ServerProcess(await freePort(), join(folder, `server-${index}`), {

@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { engineNames, missingEngine, startEngines } from '@slipway/registry/testing';
 import { type ReceivedSpan, startReceiver } from '@slipway/storage/telemetry/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { targetOf } from '../bench/registry-target.ts';
 import { run, until } from '../testbed/command.ts';
 import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { settingsOf } from './registry-fleet.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -61,71 +63,84 @@ async function push(server: ServerProcess): Promise<void> {
   await (await send('GET', `/v2/traced/app/blobs/${digest}`)).text();
 }
 
-test('a push is one tree of spans: requests of the client, and under them what each did to records and blobs', async () => {
-  await using receiver = await startReceiver();
-  const server = await startServer({ ...receiver.environment, SLIPWAY_WORKERS: '2', SLIPWAY_LOG: 'info' });
-  const pushed = (): readonly ReceivedSpan[] =>
-    receiver.spans.filter(({ traceId }) => traceId === '0af7651916cd43dd8448eb211c80319c');
-  try {
-    await push(server);
-    await until('the spans of the push and a pull', 10_000, async () =>
-      pushed().some(({ name }) => name === 'distribution GET blob'),
+test.for(engineNames)(
+  'on %s a push is one tree of spans: requests, and under them what each did to records and blobs',
+  async (engine, { skip }) => {
+    const missing = missingEngine(engine);
+    if (missing !== undefined) return skip(missing);
+    await using engines = await startEngines(engine);
+    await using receiver = await startReceiver();
+    const server = await startServer({
+      ...receiver.environment,
+      ...settingsOf(engines),
+      SLIPWAY_WORKERS: '2',
+      SLIPWAY_LOG: 'info',
+    });
+    const pushed = (): readonly ReceivedSpan[] =>
+      receiver.spans.filter(({ traceId }) => traceId === '0af7651916cd43dd8448eb211c80319c');
+    try {
+      await push(server);
+      await until('the spans of the push and a pull', 10_000, async () =>
+        pushed().some(({ name }) => name === 'distribution GET blob'),
+      );
+      await until('a job to be done', 30_000, async () => receiver.spans.some(({ name }) => name.startsWith('job ')));
+    } finally {
+      await server.stop();
+    }
+
+    const requests = pushed().filter(({ parentSpanId }) => parentSpanId === 'b7ad6b7169203331');
+    expect(requests.map(({ name, kind, attributes }) => [name, kind, attributes['http.response.status_code']])).toEqual(
+      expect.arrayContaining([
+        ['distribution HEAD blob', 2, 404],
+        ['distribution POST upload', 2, 202],
+        ['distribution PATCH upload', 2, 202],
+        ['distribution PUT upload', 2, 201],
+        ['distribution PUT manifest', 2, 201],
+        ['distribution GET blob', 2, 200],
+      ]),
     );
-    await until('a job to be done', 30_000, async () => receiver.spans.some(({ name }) => name.startsWith('job ')));
-  } finally {
-    await server.stop();
-  }
+    const under = (name: string): string[] => {
+      const root = requests.find((span) => span.name === name);
+      return pushed()
+        .filter(({ parentSpanId }) => parentSpanId === root?.spanId)
+        .map((span) => span.name);
+    };
+    expect(under('distribution PATCH upload')).toEqual(expect.arrayContaining(['blobs.append', 'records.commit']));
+    expect(under('distribution PUT upload')).toEqual(expect.arrayContaining(['blobs.seal', 'records.commit']));
+    expect(under('distribution PUT manifest')).toContain('records.commit');
+    expect(under('distribution GET blob')).toEqual(expect.arrayContaining(['blobs.open', 'blobs.send']));
+    // Reads have spans where they cross the network.
+    expect(under('distribution GET blob').includes('records.getMany')).toBe(engine === 'Redis and S3');
+    // Nothing of the push hangs in the air.
+    const known = new Set([...pushed().map(({ spanId }) => spanId), 'b7ad6b7169203331']);
+    expect(pushed().filter(({ parentSpanId }) => !known.has(parentSpanId ?? ''))).toEqual([]);
 
-  const requests = pushed().filter(({ parentSpanId }) => parentSpanId === 'b7ad6b7169203331');
-  expect(requests.map(({ name, kind, attributes }) => [name, kind, attributes['http.response.status_code']])).toEqual(
-    expect.arrayContaining([
-      ['distribution HEAD blob', 2, 404],
-      ['distribution POST upload', 2, 202],
-      ['distribution PATCH upload', 2, 202],
-      ['distribution PUT upload', 2, 201],
-      ['distribution PUT manifest', 2, 201],
-      ['distribution GET blob', 2, 200],
-    ]),
-  );
-  const under = (name: string): string[] => {
-    const root = requests.find((span) => span.name === name);
-    return pushed()
-      .filter(({ parentSpanId }) => parentSpanId === root?.spanId)
-      .map((span) => span.name);
-  };
-  expect(under('distribution PATCH upload')).toEqual(expect.arrayContaining(['blobs.append', 'records.commit']));
-  expect(under('distribution PUT upload')).toEqual(expect.arrayContaining(['blobs.seal', 'records.commit']));
-  expect(under('distribution PUT manifest')).toContain('records.commit');
-  expect(under('distribution GET blob')).toEqual(['blobs.open', 'blobs.send']);
-  // Nothing of the push hangs in the air.
-  const known = new Set([...pushed().map(({ spanId }) => spanId), 'b7ad6b7169203331']);
-  expect(pushed().filter(({ parentSpanId }) => !known.has(parentSpanId ?? ''))).toEqual([]);
+    const manifest = requests.find(({ name }) => name === 'distribution PUT manifest');
+    expect(manifest?.attributes).toMatchObject({
+      'http.request.method': 'PUT',
+      'url.path': '/v2/traced/app/manifests/v1',
+      'slipway.account': '000000000000',
+      'slipway.action': 'ecr:PutImage',
+      'slipway.resource': expect.stringMatching(/:repository\/traced\/app$/),
+      'slipway.decision': 'allowed',
+      'slipway.request_id': expect.stringMatching(/^[0-9a-f-]{36}$/),
+    });
+    expect(manifest?.resource['service.name']).toBe('slipway');
+    // Calls to the AWS APIs are traced the same way; what load balancers ask is not.
+    expect(receiver.spans.map(({ name }) => name)).toContain('ecr GetAuthorizationToken');
+    expect(receiver.spans.map(({ name }) => name).filter((name) => /health|metrics/.test(name))).toEqual([]);
 
-  const manifest = requests.find(({ name }) => name === 'distribution PUT manifest');
-  expect(manifest?.attributes).toMatchObject({
-    'http.request.method': 'PUT',
-    'url.path': '/v2/traced/app/manifests/v1',
-    'slipway.account': '000000000000',
-    'slipway.action': 'ecr:PutImage',
-    'slipway.resource': expect.stringMatching(/:repository\/traced\/app$/),
-    'slipway.decision': 'allowed',
-    'slipway.request_id': expect.stringMatching(/^[0-9a-f-]{36}$/),
-  });
-  expect(manifest?.resource['service.name']).toBe('slipway');
-  // Calls to the AWS APIs are traced the same way; what load balancers ask is not.
-  expect(receiver.spans.map(({ name }) => name)).toContain('ecr GetAuthorizationToken');
-  expect(receiver.spans.map(({ name }) => name).filter((name) => /health|metrics/.test(name))).toEqual([]);
-
-  const audited = readFileSync(join(server.data, 'audit', 'audit.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { requestId: string; traceId?: string; operation: string });
-  expect(audited.find(({ operation }) => operation === 'PUT manifest')).toMatchObject({
-    requestId: manifest?.attributes['slipway.request_id'],
-    traceId: manifest?.traceId,
-  });
-  expect(loadedTraces().length).toBeGreaterThan(5);
-});
+    const audited = readFileSync(join(server.data, 'audit', 'audit.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { requestId: string; traceId?: string; operation: string });
+    expect(audited.find(({ operation }) => operation === 'PUT manifest')).toMatchObject({
+      requestId: manifest?.attributes['slipway.request_id'],
+      traceId: manifest?.traceId,
+    });
+    expect(loadedTraces().length).toBeGreaterThan(5);
+  },
+);
 
 test('a server without traces never loads a module of them', async () => {
   const server = await startServer({ OTEL_SERVICE_NAME: 'slipway', OTEL_TRACES_SAMPLER: 'always_on' });
