@@ -1,4 +1,6 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -67,4 +69,76 @@ test('a disk that refuses is reported, and requests go on', async () => {
   file.write(line('lost'));
   await file.close();
   expect(errors).toHaveLength(1);
+});
+
+test('lines that a full disk refused are counted in the file once it takes lines again', async () => {
+  const path = join(folder, 'audit.log');
+  const errors: unknown[] = [];
+  await symlink('/dev/full', path);
+  const file = new AuditFile({ path, onError: (error) => errors.push(error) });
+  for (const id of ['lost', 'lost too']) file.write(line(id));
+  await file.flush();
+  expect(errors).toEqual([expect.objectContaining({ code: 'ENOSPC' })]);
+  await rm(path);
+  file.write(line('kept'));
+  await file.close();
+  const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
+  expect(lines.map((text) => JSON.parse(text) as object)).toEqual([line('kept'), { dropped: 2 }]);
+});
+
+test('a file that something else has put aside is not written to any more', async () => {
+  const path = join(folder, 'audit.log');
+  const file = new AuditFile({ path });
+  file.write(line('one'));
+  await file.flush();
+  await rename(path, `${path}.aside`);
+  file.write(line('two'));
+  await file.close();
+  expect(await readFile(path, 'utf8')).toContain('"two"');
+  expect(await readFile(`${path}.aside`, 'utf8')).not.toContain('"two"');
+});
+
+test('many processes write to one file, which is put aside again and again, and no line is lost, torn or written twice', async () => {
+  const path = join(folder, 'audit.log');
+  const names = ['a', 'b', 'c', 'd'];
+  const count = 2000;
+  const maxBytes = 50_000;
+  const writer = join(import.meta.dirname, 'testing', 'write-lines.ts');
+  const codes = names.map(async (name) => {
+    const child = fork(writer, [path, name, String(count), String(maxBytes)]);
+    const [code] = (await once(child, 'exit')) as [number];
+    return code;
+  });
+  expect(await Promise.all(codes)).toEqual(names.map(() => 0));
+  const seen: string[] = [];
+  const files = await readdir(folder);
+  for (const name of files) {
+    const text = await readFile(join(folder, name), 'utf8');
+    for (const each of text.trimEnd().split('\n')) seen.push((JSON.parse(each) as AuditLine).requestId);
+    // While one process puts a file aside, the others go on writing to it.
+    expect(text.length, name).toBeLessThan(4 * maxBytes);
+  }
+  expect(files.length).toBeGreaterThan(8);
+  expect(files).not.toContain('audit.log.rotating');
+  expect(seen.length).toBe(names.length * count);
+  expect(new Set(seen).size).toBe(names.length * count);
+});
+
+test('a process that died while it put the file aside keeps nobody from doing so', async () => {
+  const path = join(folder, 'audit.log');
+  await mkdir(`${path}.rotating`);
+  const file = new AuditFile({ path, maxBytes: 1000, keep: 2 });
+  const fill = async (id: string): Promise<void> => {
+    for (let i = 0; i < 5; i++) {
+      file.write(line(id));
+      await file.flush();
+    }
+  };
+  await fill('meanwhile');
+  expect((await readdir(folder)).sort()).toEqual(['audit.log', 'audit.log.rotating']);
+  const before = new Date(Date.now() - 60_000);
+  await utimes(`${path}.rotating`, before, before);
+  await fill('later');
+  await file.close();
+  expect((await readdir(folder)).sort()).toEqual(['audit.log', 'audit.log.1', 'audit.log.2']);
 });

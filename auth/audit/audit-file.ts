@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import type { AuditLine, AuditSink } from './audit-line.ts';
 
 export interface AuditFileOptions {
@@ -17,7 +17,13 @@ const FLUSH_BYTES = 256 * 1024;
 /** When the disk does not keep up, lines beyond this are dropped and counted rather than filling the memory. */
 const MAX_PENDING_BYTES = 32 * 1024 * 1024;
 
-/** Audit lines as JSON, one a line, in a file that is rotated by size. Mode 0600. */
+/** Who wants to put the file aside makes `<path>.rotating` first; one this old was left by a process that died. */
+const STALE_ROTATION_MS = 10_000;
+
+/**
+ * Audit lines as JSON, one a line, in a file that is rotated by size. Mode 0600. Any number of processes may write to the
+ * same one: each batch is one appending write, and who finds the file put aside opens the new one.
+ */
 export class AuditFile implements AuditSink {
   readonly #path: string;
   readonly #maxBytes: number;
@@ -27,7 +33,7 @@ export class AuditFile implements AuditSink {
   #pendingBytes = 0;
   #dropped = 0;
   #file: FileHandle | undefined;
-  #size = 0;
+  #inode = 0n;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 
@@ -71,28 +77,76 @@ export class AuditFile implements AuditSink {
       this.#pending.push(`${JSON.stringify({ dropped: this.#dropped })}\n`);
       this.#dropped = 0;
     }
-    const bytes = Buffer.from(this.#pending.join(''));
+    const lines = this.#pending;
     this.#pending = [];
     this.#pendingBytes = 0;
-    if (this.#file !== undefined && this.#size + bytes.byteLength > this.#maxBytes) await this.#rotate();
-    if (this.#file === undefined) {
-      this.#file = await open(this.#path, 'a', 0o600);
-      this.#size = (await this.#file.stat()).size;
+    for (let start = 0, end = 0; start < lines.length; start = end) {
+      for (let length = 0; end < lines.length && (end === start || length < FLUSH_BYTES); end++)
+        length += (lines[end] as string).length;
+      try {
+        await this.#append(Buffer.from(lines.slice(start, end).join('')));
+      } catch (error) {
+        this.#dropped += lines.length - start;
+        throw error;
+      }
     }
-    await this.#file.appendFile(bytes);
-    this.#size += bytes.byteLength;
   }
 
-  /** `audit.log` becomes `audit.log.1`, `.1` becomes `.2`, and the oldest goes. */
-  async #rotate(): Promise<void> {
-    await this.#file?.close();
-    this.#file = undefined;
-    await rm(`${this.#path}.${this.#keep}`, { force: true });
-    for (let i = this.#keep - 1; i >= 0; i--) {
-      const from = i === 0 ? this.#path : `${this.#path}.${i}`;
-      await rename(from, `${this.#path}.${i + 1}`).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error;
-      });
+  /** In one write, so that no other process's lines come between. */
+  async #append(bytes: Buffer): Promise<void> {
+    const file = await this.#current(bytes.byteLength);
+    const { bytesWritten } = await file.write(bytes);
+    if (bytesWritten === bytes.byteLength) return;
+    await file.write('\n');
+    throw new Error(`only ${bytesWritten} of ${bytes.byteLength} bytes fit into ${this.#path}`);
+  }
+
+  /** The file that is to take as many bytes more. */
+  async #current(bytes: number): Promise<FileHandle> {
+    const found = await stat(this.#path, { bigint: true }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+      return undefined;
+    });
+    const full = found !== undefined && found.size > 0n && found.size + BigInt(bytes) > BigInt(this.#maxBytes);
+    const rotated = full && (await this.#rotate(found.ino));
+    if (this.#file === undefined || rotated || found?.ino !== this.#inode) {
+      await this.#file?.close();
+      this.#file = undefined;
+      const file = await open(this.#path, 'a', 0o600);
+      this.#inode = (await file.stat({ bigint: true })).ino;
+      this.#file = file;
+    }
+    return this.#file;
+  }
+
+  /**
+   * `audit.log` becomes `audit.log.1`, `.1` becomes `.2`, and the oldest goes.
+   * @returns false when another process is doing it, or has done it to the file with this inode
+   */
+  async #rotate(inode: bigint): Promise<boolean> {
+    const lock = `${this.#path}.rotating`;
+    try {
+      await mkdir(lock);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const since = await stat(lock).catch(() => undefined);
+      if (since !== undefined && Date.now() - since.mtimeMs > STALE_ROTATION_MS)
+        await rm(lock, { recursive: true, force: true });
+      return false;
+    }
+    try {
+      const found = await stat(this.#path, { bigint: true });
+      if (found.ino !== inode) return true;
+      await rm(`${this.#path}.${this.#keep}`, { force: true });
+      for (let i = this.#keep - 1; i >= 0; i--) {
+        const from = i === 0 ? this.#path : `${this.#path}.${i}`;
+        await rename(from, `${this.#path}.${i + 1}`).catch((error: NodeJS.ErrnoException) => {
+          if (error.code !== 'ENOENT') throw error;
+        });
+      }
+      return true;
+    } finally {
+      await rm(lock, { recursive: true, force: true });
     }
   }
 }
