@@ -33,6 +33,15 @@ async function value(name: string): Promise<number | undefined> {
   return line === undefined ? undefined : Number(line.slice(name.length + 1));
 }
 
+/** Also true of a process that its parent has not yet asked about. */
+function hasEnded(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
+  } catch {
+    return true;
+  }
+}
+
 const pings = 'slipway_requests_total{service="distribution",operation="GET ping",status="200"}';
 
 test('a scrape is the sum of all processes, whichever answers it', async () => {
@@ -81,6 +90,8 @@ test('no counter falls when a process is killed and another takes its place', as
   const before = (await value(pings)) ?? 0;
   const [worker] = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8').split(' ');
   process.kill(Number(worker), 'SIGKILL');
+  // Until it is gone, connections may still be given to it, and are reset with it.
+  await until('the worker to end', 10_000, () => Promise.resolve(hasEnded(Number(worker))));
   const { headers } = await targetOf(server);
   for (let count = 0; count < 10; count++) {
     const now = await value(pings);
