@@ -1,6 +1,6 @@
 import { Router } from '@koa/router';
 import Koa from 'koa';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import type { AuditLine } from '../audit/index.ts';
@@ -22,7 +22,7 @@ import type { UpgradeService, WebService } from './service.ts';
 import { Throttle } from './throttle.ts';
 import { TokenRoute } from './token-route.ts';
 import { UpgradeFront } from './upgrades.ts';
-import { WebFront } from './web.ts';
+import { WebFront, type WithinKoa } from './web.ts';
 
 /** One thing that can be called, for the authorization matrix and for people. */
 export interface GatewayRoute {
@@ -37,7 +37,6 @@ export interface GatewayRoute {
 }
 
 export interface Gateway {
-  readonly app: Koa;
   /** Everything that can be called. */
   readonly routes: readonly GatewayRoute[];
   /** @throws ListenError whose message says what to do */
@@ -105,54 +104,60 @@ export function createGateway(options: GatewayOptions): Gateway {
     const requestId = ctx.res.getHeader('x-amzn-requestid');
     if (!clientGone(err)) options.log.warn({ requestId, err }, 'an answer could not be written');
   });
-  const dispatch = async (ctx: Koa.Context, exchange: Exchange): Promise<void> => {
-    const { req, res } = ctx;
-    const url = req.url ?? '/';
-    if (isAwsCall(req.method, url)) {
-      const answer = await awsFront.serve(exchange);
-      if (!req.complete) await discard(req, limits.bodyBytes, res);
-      ctx.status = answer.status;
-      ctx.set('Content-Type', answer.contentType);
-      if (answer.retryAfter !== undefined) ctx.set('Retry-After', String(answer.retryAfter));
-      ctx.body = answer.body;
-      return;
-    }
-    const service = web.find(({ prefix }) => owns(prefix, url));
-    if (service !== undefined) {
-      await webFront.serve(ctx, exchange, service);
-      return;
-    }
+  const aws = async (ctx: Koa.Context, exchange: Exchange): Promise<void> => {
+    const answer = await awsFront.serve(exchange);
+    if (!ctx.req.complete) await discard(ctx.req, limits.bodyBytes, ctx.res);
+    ctx.status = answer.status;
+    ctx.set('Content-Type', answer.contentType);
+    if (answer.retryAfter !== undefined) ctx.set('Retry-After', String(answer.retryAfter));
+    ctx.body = answer.body;
+  };
+  const rest = async (ctx: Koa.Context, exchange: Exchange): Promise<void> => {
     ctx.state['exchange'] = exchange;
     await own(ctx as never, async () => {
       ctx.status = 404;
       ctx.body = 'There is nothing at this path.\n';
     });
   };
-  // One middleware on purpose: each one costs every manifest request.
-  app.use((ctx) => {
-    const { req, res } = ctx;
-    const exchange = begin(req, res);
-    listener?.slowPeers.begin(req, res);
-    res.once('close', () => {
-      exchange.status = res.headersSent ? res.statusCode : CLIENT_GONE;
+  // One middleware: what is to be done within Koa was decided before.
+  const works = new WeakMap<IncomingMessage, (ctx: Koa.Context) => Promise<void>>();
+  app.use((ctx) => works.get(ctx.req)?.(ctx));
+  const koa = app.callback();
+
+  const dispatch = (exchange: Exchange, response: ServerResponse): Promise<void> => {
+    const { request } = exchange;
+    const withinKoa: WithinKoa = async (work) => {
+      works.set(request, work);
+      if (!response.headersSent) response.setHeader('x-amzn-requestid', exchange.requestId);
+      await koa(request, response);
+    };
+    const url = request.url ?? '/';
+    if (isAwsCall(request.method, url)) return withinKoa((ctx) => aws(ctx, exchange));
+    const service = web.find(({ prefix }) => owns(prefix, url));
+    if (service !== undefined) return webFront.serve(exchange, service, withinKoa);
+    return withinKoa((ctx) => rest(ctx, exchange));
+  };
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    const exchange = begin(request, response);
+    listener?.slowPeers.begin(request, response);
+    response.on('close', () => {
+      exchange.status = response.headersSent ? response.statusCode : CLIENT_GONE;
       finish(exchange);
       // A connection whose last request began before the stop is idle only now.
       if (closing) setImmediate(() => listener?.server.closeIdleConnections());
     });
-    res.setHeader('x-amzn-requestid', exchange.requestId);
-    if (closing) res.setHeader('Connection', 'close');
+    if (closing) response.setHeader('Connection', 'close');
     const { span } = exchange;
-    if (tracing === undefined || span === undefined) return dispatch(ctx, exchange);
-    return tracing.within(span, () => dispatch(ctx, exchange));
-  });
+    void (tracing === undefined || span === undefined
+      ? dispatch(exchange, response)
+      : tracing.within(span, () => dispatch(exchange, response)));
+  };
 
   return {
-    app,
     routes: known,
     async listen(where) {
       if (listener !== undefined) throw new GatewayConfigError('the gateway listens already');
-      const callback = app.callback();
-      listener = await openListener((req, res) => void callback(req, res), where, limits);
+      listener = await openListener(serve, where, limits);
       const { server, slowPeers } = listener;
       server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
         slowPeers.release(socket as Socket);

@@ -16,6 +16,7 @@ export { defaultLimits, type GatewayOptions, type Limits, rateTable } from './op
 export {
   type AccessList,
   type AccessRequest,
+  type Answer,
   AwsError,
   awsJson,
   awsQuery,

@@ -22,6 +22,11 @@ export interface GatewayOptions extends OriginOptions {
   /** What `/token` needs to know of a repository: its ARN, policy and tags; it may not exist yet. */
   readonly repository?: (account: string, name: string) => Promise<ResourceRef>;
   readonly clock: Clock;
+  /**
+   * The record store's, where it has one; identities, policies and whatever routes answer from must all be in that store. Lets
+   * reads that repeat themselves be answered from memory.
+   */
+  readonly stamp?: (() => number) | undefined;
   readonly log: Log;
   readonly audit?: AuditSink;
   /** Where the gateway's metrics are registered; served on `/metrics`. */

@@ -177,8 +177,7 @@ export class AwsError extends Error {
   }
 }
 
-/** A route of a service that is not an AWS API (the registry's `/v2/`): found by path, authorized like everything else. */
-export interface WebRoute {
+interface RouteDeclaration {
   /** For logs, metrics and the authorization matrix, e.g. `GET manifest`. */
   readonly name: string;
   /**
@@ -189,8 +188,34 @@ export interface WebRoute {
   readonly caller?: (ctx: Koa.Context) => Promise<ProvenCaller>;
   /** What the caller must be allowed; `'authenticated'`: any valid caller; `'anonymous'`: everybody. */
   readonly access: 'authenticated' | 'anonymous' | ((call: Call) => AccessList | Promise<AccessList>);
-  readonly handle: (ctx: Koa.Context, call: Call) => Promise<void>;
 }
+
+/**
+ * A route of a service that is not an AWS API (the registry's `/v2/`): found by path, authorized like everything else. Then one
+ * of two answers: `handle` within Koa, or `respond` on node's own objects, for reads so frequent that Koa's context and its
+ * bookkeeping (about a fifth of such a request) are felt. What either throws is rendered by the service.
+ */
+export type WebRoute = RouteDeclaration &
+  (
+    | { readonly handle: (ctx: Koa.Context, call: Call) => Promise<void>; readonly respond?: never }
+    | {
+        readonly respond: (request: IncomingMessage, answer: Answer, call: Call) => void | Promise<void>;
+        readonly handle?: never;
+      }
+  );
+
+/**
+ * Writes the whole answer.
+ * @param headers names and values in turn
+ * @param repeatable that the answer depends on nothing but the request, who calls, the record store, and the time to within a
+ *   second, so that it may be given again to the same request; `also` then happens with each further one
+ */
+export type Answer = (
+  status: number,
+  headers: readonly string[],
+  body?: Buffer,
+  repeatable?: { readonly also?: () => void },
+) => void;
 
 /** Who acts by a request, as its route found out. */
 export interface ProvenCaller {

@@ -8,7 +8,8 @@ import { type Challenges, type DockerCaller, dockerCaller, scopesFor } from './d
 import { type Exchange, GatewayCall } from './exchange.ts';
 import type { Log } from './log.ts';
 import type { Origins } from './origin.ts';
-import { type AccessList, type Call, GatewayError, type WebRoute, type WebService } from './service.ts';
+import { oneByteText, type Remember, type Repeatable, Repeats, send } from './repeats.ts';
+import { type AccessList, type Answer, type Call, GatewayError, type WebRoute, type WebService } from './service.ts';
 import type { Standing } from './standing.ts';
 import type { Throttle } from './throttle.ts';
 
@@ -19,46 +20,111 @@ export interface WebFrontParts {
   readonly throttle: Throttle;
   readonly origins: Origins;
   readonly challenges: Challenges;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>;
+  readonly stamp?: (() => number) | undefined;
   readonly log: Log;
   readonly region: string;
   readonly account: string;
 }
 
+/** Lets a piece of work answer within Koa. */
+export type WithinKoa = (work: (ctx: Koa.Context) => Promise<void>) => Promise<void>;
+
+/** What was found out about a request before it was refused or let in. */
+interface Seen {
+  caller: DockerCaller | undefined;
+  list: AccessList | undefined;
+}
+
 /** Serves the services that are not AWS APIs: find the route, find out who calls, authorize, run. */
 export class WebFront {
   readonly #parts: WebFrontParts;
+  readonly #repeats: Repeats | undefined;
 
   constructor(parts: WebFrontParts) {
     this.#parts = parts;
+    this.#repeats = parts.stamp && new Repeats(parts.stamp, parts.clock);
   }
 
-  /** Answers one request; every error is rendered by the service in its own format. */
-  async serve(ctx: Koa.Context, exchange: Exchange, service: WebService): Promise<void> {
+  /**
+   * Answers one request; every error is rendered by the service in its own format.
+   * @param koa goes on within Koa, for whatever is not answered without it
+   */
+  async serve(exchange: Exchange, service: WebService, koa: WithinKoa): Promise<void> {
     exchange.service = service.name;
-    let caller: DockerCaller | undefined;
-    let list: AccessList | undefined;
-    let proves = false;
+    const seen: Seen = { caller: undefined, list: undefined };
+    let route: WebRoute;
+    let call: Call;
     try {
-      if (service.authentication === 'docker') caller = await this.#caller(exchange);
+      const before = reads(exchange) ? this.#repeats?.find(exchange) : undefined;
+      if (before !== undefined && 'status' in before) return await this.#again(exchange, before);
+      if (service.authentication === 'docker') seen.caller = await this.#caller(exchange);
       const admitted = this.#parts.throttle.admit(exchange);
       if (admitted !== undefined) await admitted;
-      const route = find(service, ctx, exchange);
-      proves = route.caller !== undefined;
-      if (route.caller !== undefined) await this.#prove(route.caller, ctx, exchange);
-      const call = this.#call(exchange);
-      if (typeof route.access === 'function') {
-        list = await this.#accessOf(route, call, caller !== undefined || proves);
-        await this.#authorize(exchange, call, list);
-      } else if (route.access === 'authenticated') {
-        if (caller === undefined || caller.verified.principal.type === 'anonymous') throw unauthenticated();
-      } else if (route.access !== 'anonymous') {
-        throw new Error(`route ${route.name} declares no access`);
+      route = find(service, exchange);
+      const { caller: prove } = route;
+      if (prove !== undefined) return await koa((ctx) => this.#serveProven(ctx, exchange, service, route, prove));
+      call = this.#call(exchange);
+      await this.#admit(exchange, route, call, seen);
+      if (route.respond !== undefined) {
+        const answered = route.respond(exchange.request, answerTo(exchange, seen, before), call);
+        if (answered !== undefined) await answered;
+        return;
       }
+    } catch (error) {
+      return koa(async (ctx) => this.#render(ctx, exchange, service, this.#worded(error, exchange, seen)));
+    }
+    const { handle } = route;
+    await koa(async (ctx) => {
+      try {
+        await handle(ctx, call);
+      } catch (error) {
+        this.#render(ctx, exchange, service, this.#worded(error, exchange, seen));
+      }
+    });
+  }
+
+  async #again(exchange: Exchange, answer: Repeatable): Promise<void> {
+    exchange.principal = answer.principal;
+    exchange.via = answer.via;
+    const admitted = this.#parts.throttle.admit(exchange);
+    if (admitted !== undefined) await admitted;
+    exchange.operation = answer.operation;
+    exchange.judged.push(...answer.judged);
+    if (exchange.response !== undefined) send(exchange.response, exchange.requestId, answer);
+    answer.also?.();
+  }
+
+  /** A route whose requests carry their own proof; who sends them has no use for docker's challenges. */
+  async #serveProven(
+    ctx: Koa.Context,
+    exchange: Exchange,
+    service: WebService,
+    route: WebRoute,
+    prove: NonNullable<WebRoute['caller']>,
+  ): Promise<void> {
+    try {
+      await this.#prove(prove, ctx, exchange);
+      const call = this.#call(exchange);
+      await this.#admit(exchange, route, call, { caller: undefined, list: undefined }, true);
+      if (route.handle === undefined) throw new Error(`route ${route.name} proves its callers, which needs Koa`);
       await route.handle(ctx, call);
     } catch (error) {
-      // Who proves itself to a route has no use for docker's challenges.
-      this.#render(ctx, exchange, service, proves ? unavailable(error) : this.#worded(error, exchange, caller, list));
+      this.#render(ctx, exchange, service, unavailable(error));
+    }
+  }
+
+  /** @throws GatewayError when the caller is not allowed what the route declares */
+  async #admit(exchange: Exchange, route: WebRoute, call: Call, seen: Seen, proven = false): Promise<void> {
+    const { access } = route;
+    const { caller } = seen;
+    if (typeof access === 'function') {
+      seen.list = await this.#accessOf(access, call, caller !== undefined || proven);
+      await this.#authorize(exchange, call, seen.list);
+    } else if (access === 'authenticated') {
+      if (caller === undefined || caller.verified.principal.type === 'anonymous') throw unauthenticated();
+    } else if (access !== 'anonymous') {
+      throw new Error(`route ${route.name} declares no access`);
     }
   }
 
@@ -100,8 +166,11 @@ export class WebFront {
   }
 
   /** A caller who has not logged in learns nothing from how its request fails before it was allowed. */
-  async #accessOf(route: WebRoute, call: Call, known: boolean): Promise<AccessList> {
-    const access = route.access as (call: Call) => AccessList | Promise<AccessList>;
+  async #accessOf(
+    access: (call: Call) => AccessList | Promise<AccessList>,
+    call: Call,
+    known: boolean,
+  ): Promise<AccessList> {
     try {
       return await access(call);
     } catch (error) {
@@ -118,7 +187,7 @@ export class WebFront {
   }
 
   /** Adds the challenge to whatever means "log in (again)". */
-  #worded(error: unknown, exchange: Exchange, caller: DockerCaller | undefined, list: AccessList | undefined): unknown {
+  #worded(error: unknown, exchange: Exchange, { caller, list }: Seen): unknown {
     if (!(error instanceof GatewayError)) return unavailable(error);
     const { challenges, origins } = this.#parts;
     const scopes = list === undefined ? [] : scopesFor(list);
@@ -168,6 +237,22 @@ export class WebFront {
   }
 }
 
+const reads = ({ request: { method } }: Exchange): boolean => method === 'GET' || method === 'HEAD';
+
+const answerTo =
+  (exchange: Exchange, { caller }: Seen, remember: Remember | undefined): Answer =>
+  (status, headers, bytes, repeatable) => {
+    const { request, response, requestId, principal, via, operation, judged } = exchange;
+    if (response === undefined) throw new Error('there is nobody to answer to');
+    const body = bytes === undefined || request.method === 'HEAD' ? undefined : oneByteText(bytes);
+    send(response, requestId, { status, headers, body });
+    if (remember === undefined || repeatable === undefined) return;
+    remember(
+      { principal, via, operation, judged: [...judged], status, headers, body, also: repeatable.also },
+      caller?.verified.expiresAt,
+    );
+  };
+
 /** What a store that cannot be asked means to callers; other errors as they are. */
 const unavailable = (error: unknown): unknown =>
   error instanceof StoreUnavailable
@@ -177,15 +262,11 @@ const unavailable = (error: unknown): unknown =>
 const unauthenticated = (): GatewayError => new GatewayError('unauthenticated', 'authentication required');
 
 /** Finds the route; the path stays raw, so that nobody decodes it a second time. */
-function find(service: WebService, ctx: Koa.Context, exchange: Exchange): WebRoute {
-  const target = ctx.req.url ?? '/';
+function find(service: WebService, exchange: Exchange): WebRoute {
+  const { url: target = '/', method = 'GET' } = exchange.request;
   const at = target.indexOf('?');
   const path = at === -1 ? target : target.slice(0, at);
-  const route = service.route(
-    ctx.req.method ?? 'GET',
-    path,
-    new URLSearchParams(at === -1 ? '' : target.slice(at + 1)),
-  );
+  const route = service.route(method, path, new URLSearchParams(at === -1 ? '' : target.slice(at + 1)));
   if (route === undefined) throw new GatewayError('not-found', 'there is nothing at this path');
   exchange.operation = route.name;
   return route;

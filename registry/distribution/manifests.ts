@@ -1,5 +1,5 @@
 import type { AccessList, AccessRequest, Call, WebRoute } from '@slipway/auth/gateway';
-import type Koa from 'koa';
+import type { IncomingMessage } from 'node:http';
 import {
   type FoundManifest,
   ImagesError,
@@ -13,7 +13,7 @@ import {
 } from '../images/index.ts';
 import { DistributionError } from './errors.ts';
 import { replicator } from '../replication/index.ts';
-import { accountOf, answer, empty, isReplicated, repositoryForPush, type Surroundings } from './exchange.ts';
+import { accountOf, answerHeaders, empty, isReplicated, repositoryForPush, type Surroundings } from './exchange.ts';
 import { manifestFromUpstream } from './upstream.ts';
 import { readBody } from './read-body.ts';
 
@@ -53,20 +53,11 @@ function getManifest(surroundings: Surroundings, method: 'GET' | 'HEAD', name: s
       const action = 'ecr:BatchGetImage';
       return [{ action, resources: [await surroundings.resources.of(account, name, seen.repository, action)] }];
     },
-    handle: async (ctx, call) => {
+    respond: async (request, answer, call) => {
       const account = accountOf(surroundings, call);
       const upstream = surroundings.upstreams && (await manifestFromUpstream(surroundings, call, name, text, seen));
       if (upstream)
-        return answer(
-          ctx,
-          {
-            'Content-Type': upstream.mediaType,
-            'Content-Length': upstream.bytes.length,
-            'Docker-Content-Digest': upstream.digest,
-            ETag: `"${upstream.digest}"`,
-          },
-          upstream.bytes,
-        );
+        return answer(200, headersOf(upstream.mediaType, upstream.bytes.length, upstream.digest), upstream.bytes);
       const { repository, manifest } = seen;
       if (repository === undefined)
         throw new ImagesError(
@@ -84,23 +75,33 @@ function getManifest(surroundings: Surroundings, method: 'GET' | 'HEAD', name: s
         );
       const refusal = await surroundings.policy?.pull(account, repository, manifest.digest, call.principal.arn);
       if (refusal) throw new DistributionError(403, 'DENIED', refusal.reason);
-      const headers: Record<string, string | number> = {
-        'Content-Type': manifest.mediaType,
-        'Content-Length': manifest.size,
-        'Docker-Content-Digest': manifest.digest,
-        ETag: `"${manifest.digest}"`,
-      };
-      if (isFresh(ctx, manifest))
-        return empty(ctx, 304, { ETag: `"${manifest.digest}"`, 'Docker-Content-Digest': manifest.digest });
-      if (method === 'HEAD') return answer(ctx, headers);
-      answer(ctx, headers, await images.manifests.content(account, name, manifest.digest));
-      images.pulls.note(account, name, manifest.digest, call.principal.arn);
+      if (isFresh(request, manifest)) return answer(304, taggedBy(manifest.digest));
+      const headers = headersOf(manifest.mediaType, manifest.size, manifest.digest);
+      if (method === 'HEAD') return answer(200, headers, undefined, {});
+      const body = await images.manifests.content(account, name, manifest.digest);
+      const noted = (): void => images.pulls.note(account, name, manifest.digest, call.principal.arn);
+      noted();
+      answer(200, headers, body, { also: noted });
     },
   };
 }
 
-const isFresh = (ctx: Koa.Context, manifest: FoundManifest): boolean => {
-  const known = ctx.req.headers['if-none-match'];
+const taggedBy = (digest: string): string[] => answerHeaders('Docker-Content-Digest', digest, 'ETag', `"${digest}"`);
+
+const headersOf = (mediaType: string, size: number, digest: string): string[] =>
+  answerHeaders(
+    'Content-Type',
+    mediaType,
+    'Content-Length',
+    String(size),
+    'Docker-Content-Digest',
+    digest,
+    'ETag',
+    `"${digest}"`,
+  );
+
+const isFresh = ({ headers }: IncomingMessage, manifest: FoundManifest): boolean => {
+  const known = headers['if-none-match'];
   return known !== undefined && known.length < 4096 && (known === '*' || known.includes(`"${manifest.digest}"`));
 };
 

@@ -143,6 +143,7 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
     authorizer: identity.authorizer,
     repository: (of, name) => resources.find(of, name),
     tokens,
+    stamp: records.stamp,
     clock: systemClock,
     log: {
       info: tell,

@@ -104,6 +104,11 @@ export interface RecordStore {
   follow(partition: string, options: FollowOptions): AsyncIterable<readonly Change[]>;
   /** Names of partitions that hold at least one record, ascending, for administration and sweepers. */
   partitions(options?: ListOptions): Promise<{ readonly names: readonly string[]; readonly more: boolean }>;
+  /**
+   * Another number than before whenever anything in the store may have changed in between, in any partition and by any process.
+   * There only where it costs next to nothing (no wait, no round trip): for what is worked out from records and asked for again.
+   */
+  readonly stamp?: () => number;
   /** Flushes what is under way and releases everything held. */
   close(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import type { AnnouncedEvent, AnnouncedStream } from './announced.ts';
 import { afterPrefix, compareKeys } from './encode.ts';
 import type { Change, Json, Page, Stored } from './record-store.ts';
 import { StoreUnavailable } from './record-store.ts';
+import { SqliteStamp } from './sqlite-stamp.ts';
 
 /** Changes handed over in one piece, unless a single commit has more. */
 const feedSize = 1000;
@@ -14,15 +15,24 @@ export class SqliteReader {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   readonly #partitions = new Map<string, number>();
+  readonly #stamp: SqliteStamp | undefined;
 
   constructor(file: string) {
     this.#db = new DatabaseSync(file, { readOnly: true, timeout: 1000 });
     // The first read takes a lock that is kept: a writer that closes is not the last then and leaves the log alone, which matters
     // after a failed sync.
     this.version('');
+    this.#stamp = SqliteStamp.open(file);
+  }
+
+  /** Another number whenever another connection has committed, in whichever process; absent where that cannot be told cheaply. */
+  get stamp(): (() => number) | undefined {
+    const stamp = this.#stamp;
+    return stamp && (() => stamp.now());
   }
 
   close(): void {
+    this.#stamp?.close();
     this.#db.close();
   }
 

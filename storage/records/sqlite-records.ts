@@ -55,6 +55,7 @@ class SqliteRecords implements RecordStore, EventSource {
   readonly #clock: Clock;
   readonly #closing = new AbortController();
   #polling = false;
+  declare readonly stamp?: () => number;
 
   constructor(reader: SqliteReader, committer: GroupCommitter, bell: Bell, pollInterval: number, clock: Clock) {
     this.#reader = reader;
@@ -62,6 +63,7 @@ class SqliteRecords implements RecordStore, EventSource {
     this.#bell = bell;
     this.#pollInterval = pollInterval;
     this.#clock = clock;
+    if (reader.stamp !== undefined) this.stamp = reader.stamp;
   }
 
   async get<T = Json>(partition: string, key: string): Promise<Stored<T> | undefined> {

@@ -258,6 +258,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     authorizer: identity.authorizer,
     tokens,
     repository: (account, name) => resources.find(account, name),
+    stamp: records.stamp,
     clock,
     log,
     audit: opened.adopt(
