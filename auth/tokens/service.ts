@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { decodeProtectedHeader, errors, jwtVerify, SignJWT, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '@slipway/storage/clock';
@@ -99,7 +99,7 @@ export class TokenService {
    */
   async verify(use: TokenUse, token: string): Promise<Verified> {
     if (token.length > MAX_TOKEN_LENGTH) throw new TokenError('the token is too long');
-    const digest = `${use}:${createHash('sha256').update(token).digest('base64')}`;
+    const digest = `${use}:${hash('sha256', token, 'base64')}`;
     const known = this.#verified.get(digest);
     if (known !== undefined) {
       if (known.expiresAt > this.#clock.now()) return known;

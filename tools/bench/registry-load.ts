@@ -45,21 +45,15 @@ export async function wrkRate(target: Target, path: string, connections: number,
   }
 }
 
-/** One request again and again over plain connections. @throws when an answer is not 200 */
-export async function plainRate(
-  target: Target,
-  method: 'GET' | 'HEAD',
-  path: string,
-  connections: number,
-  seconds: number,
-): Promise<Rate> {
+/** GET again and again over plain connections. @throws when an answer is not 200 */
+export async function plainRate(target: Target, path: string, connections: number, seconds: number): Promise<Rate> {
   const times: number[] = [];
   const headers = { ...target.headers, accept: manifestType };
   const { elapsed } = await onConnections(target, connections, async (connection) => {
     const until = performance.now() + seconds * 1000;
     for (let now = performance.now(); now < until;) {
-      const { status } = await connection.request(method, path, headers);
-      if (status !== 200) throw new Error(`${method} ${target.origin}${path}: ${status}`);
+      const { status } = await connection.request('GET', path, headers);
+      if (status !== 200) throw new Error(`GET ${target.origin}${path}: ${status}`);
       const after = performance.now();
       times.push(after - now);
       now = after;

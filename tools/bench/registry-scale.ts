@@ -80,7 +80,7 @@ export async function measureTags(comparison: Comparison, data: string, quick: b
       'at least 0.83x (within 1.2x)',
       names,
       async (name) => {
-        const { perSecond, p99 } = await plainRate(target, 'GET', `/v2/${name}/tags/list?n=5`, 16, seconds);
+        const { perSecond, p99 } = await plainRate(target, `/v2/${name}/tags/list?n=5`, 16, seconds);
         return { value: perSecond, p99 };
       },
     );
