@@ -3,7 +3,7 @@ import type { StorageConfig } from '@slipway/storage/engine';
 import type { ServerConfig } from './config.ts';
 
 /** Bytes that all uploads of this server together may hold in memory, its workers included. */
-const uploadBuffers = 32 * 1024 * 1024;
+const uploadBuffers = 24 * 1024 * 1024;
 
 /** Which engines the configuration names, and where the embedded ones keep their files. */
 export function storageConfig(config: ServerConfig): StorageConfig {
