@@ -10,7 +10,8 @@ export interface CollectOptions {
   readonly maximum?: number;
   /** Refuses to collect on records that have gone back. Without it there is no such check. */
   readonly interlock?: Interlock;
-  readonly onProgress?: (progress: CollectReport) => void;
+  /** Called after each thousand or so; the run goes on when it resolves. */
+  readonly onProgress?: (progress: CollectReport) => void | Promise<void>;
   readonly signal?: AbortSignal;
 }
 
@@ -79,7 +80,7 @@ export async function collect(context: Context, account: string, options: Collec
     // Each step noted what has to be looked at again; what was looked at can go.
     if (options.dryRun !== true && due.length > 0)
       await context.records.commit(partition, { remove: due.map((record) => record.key) });
-    report(counts, options);
+    await report(counts, options);
     if (!page.more || due.length < page.records.length) break;
     after = page.records.at(-1)?.key;
   }
@@ -152,8 +153,8 @@ async function inParallel<T>(count: number, items: Iterable<T>, work: (item: T) 
   await Promise.all(Array.from({ length: count }, worker));
 }
 
-function report(counts: Counts, { onProgress }: CollectOptions): CollectReport {
+async function report(counts: Counts, { onProgress }: CollectOptions): Promise<CollectReport> {
   const copy = { ...counts };
-  onProgress?.(copy);
+  await onProgress?.(copy);
   return copy;
 }

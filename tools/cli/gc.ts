@@ -1,4 +1,3 @@
-import { constants, setPriority } from 'node:os';
 import {
   collect,
   type CollectReport,
@@ -8,6 +7,7 @@ import {
   RecordsWentBack,
   registryAccounts,
 } from '@slipway/registry/collector';
+import { Rests } from './background.ts';
 import { CliError } from './errors.ts';
 import { parseOutput, print, printJson } from './output.ts';
 import { Progress } from './progress.ts';
@@ -24,11 +24,10 @@ export async function gc(options: {
   const maximum = options.maximum === undefined ? undefined : Number(options.maximum);
   if (maximum !== undefined && !(Number.isInteger(maximum) && maximum > 0))
     throw new CliError(`--maximum is a number of blobs, not '${options.maximum ?? ''}'`, 2);
-  // Pulls and pushes of the servers on this machine go first. Before the stores open: their threads inherit it.
-  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   const verb = options.dryRun ? 'would remove' : 'removed';
   await using stores = await openStores(options.data);
   const reports: Record<string, CollectReport & Pick<Journal, 'waiting' | 'nextDueAt'>> = {};
+  const rests = new Rests();
   for (const account of await registryAccounts(stores.images.context)) {
     const { context } = stores.images;
     const progress = new Progress(`account ${account}`);
@@ -38,8 +37,10 @@ export async function gc(options: {
         dryRun: options.dryRun ?? false,
         ...(maximum === undefined ? {} : { maximum }),
         interlock: interlockOf(stores.storage.blobs, account, () => stores.storage.lossNoticed()),
-        onProgress: ({ reviewed, removed, freedBytes }) =>
-          progress.bar(reviewed, due, `${verb} ${removed} blobs, ${mebibytes(freedBytes)}`),
+        onProgress: ({ reviewed, removed, freedBytes }) => {
+          progress.bar(reviewed, due, `${verb} ${removed} blobs, ${mebibytes(freedBytes)}`);
+          return rests.rest();
+        },
       });
       const { waiting, nextDueAt } = await readJournal(context, account);
       reports[account] = { ...report, waiting, ...(nextDueAt === undefined ? {} : { nextDueAt }) };

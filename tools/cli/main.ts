@@ -138,9 +138,11 @@ program
   .option('--maximum <blobs>', 'at most this many')
   .option('--data <folder>', 'data folder of the server', process.env['SLIPWAY_DATA'] ?? 'data')
   .option('--output <format>', 'text or json', 'text')
-  .action(async (options: { data: string; dryRun?: boolean; maximum?: string; output: string }) =>
-    (await import('./gc.ts')).gc(options),
-  );
+  .action(async (options: { data: string; dryRun?: boolean; maximum?: string; output: string }) => {
+    // Servers on this machine go first; even before the rest is loaded, which is half a second of work on several threads.
+    await (await import('./background.ts')).yieldProcessor();
+    await (await import('./gc.ts')).gc(options);
+  });
 
 const storage = program
   .command('storage')
