@@ -6,6 +6,7 @@ import { manifestType, type Rate } from './registry-load.ts';
 /**
  * HEAD again and again on keep-alive connections. Its answers are heads only, so that their ends are all there is to look for,
  * and one recycled buffer takes them: a client that reads more of them costs as much as the servers it measures.
+ * @param unlike whether each request differs from all before it, by a header
  * @throws when an answer is not 200
  */
 export async function headRate(target: Target, path: string, connections: number, seconds: number): Promise<Rate> {
@@ -13,7 +14,9 @@ export async function headRate(target: Target, path: string, connections: number
   const lines = Object.entries({ ...target.headers, accept: manifestType }).map(
     ([name, value]) => `${name}: ${value}\r\n`,
   );
-  const request = Buffer.from(`HEAD ${path} HTTP/1.1\r\nhost: ${host}\r\n${lines.join('')}\r\n`, 'latin1');
+  const head = `HEAD ${path} HTTP/1.1\r\nhost: ${host}\r\n${lines.join('')}`;
+  const request = Buffer.from(`${head}\r\n`, 'latin1');
+  let count = 0;
   const times: number[] = [];
   const buffer = Buffer.allocUnsafeSlow(64 * 1024);
   const text = (start: number, end: number): string => buffer.toString('latin1', start, end);
@@ -26,7 +29,7 @@ export async function headRate(target: Target, path: string, connections: number
       let within = false;
       const next = (): void => {
         sent = performance.now();
-        socket.write(request);
+        socket.write(unlike ? `${head}x-count: ${count++}\r\n\r\n` : request, 'latin1');
       };
       const take = (size: number): boolean => {
         if (!within && text(9, 12) !== '200') {

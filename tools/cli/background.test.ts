@@ -4,22 +4,33 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Rests } from './background.ts';
 
-test('what the committing thread has waited is answered with ten times as long a rest, at most half a minute', async () => {
+test('it rests as long as it worked, and ten times as long as its commits had to wait, at most half a minute', async () => {
+  let now = 5000;
   let waited = 1000;
   const slept: number[] = [];
   const rests = new Rests(
+    () => now,
     () => waited,
     async (milliseconds) => {
       slept.push(milliseconds);
       // Whatever happens to the thread meanwhile has nothing to do with our commits.
       waited += 500;
+      now += milliseconds;
     },
   );
-  for (const more of [0, 49, 60, 10, 200, 60_000, 0]) {
+  for (const [worked, more] of [
+    [80, 0],
+    [80, 49],
+    [80, 60],
+    [900, 60],
+    [60_000, 0],
+    [60_000, 60_000],
+  ] as const) {
+    now += worked;
     waited += more;
     await rests.rest();
   }
-  expect(slept).toEqual([600, 2000, 30_000]);
+  expect(slept).toEqual([80, 80, 600, 900, 30_000, 30_000]);
 });
 
 test.runIf(process.platform === 'linux')('slipway gc gives way to everything else from its first moment', async () => {

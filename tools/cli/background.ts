@@ -22,29 +22,37 @@ export async function yieldProcessor(): Promise<void> {
 }
 
 /**
- * The other side of it: on a machine without any time to spare, a commit may stand still while it holds the lock that servers'
- * pushes wait for. So the time that the committing thread has waited for a processor is answered with a rest ten times as long.
+ * Work and rest in turns, half and half: what work that gives way still costs others (caches, the disk, what the kernel does for it)
+ * then falls into half of the time. On a machine without any time to spare a commit may stand still while it holds the lock that
+ * servers' pushes wait for: the time that the committing thread has waited for a processor is answered with a rest ten times as long.
  */
 export class Rests {
+  readonly #now: () => number;
   readonly #waited: () => number;
   readonly #sleep: (milliseconds: number) => Promise<void>;
-  #before: number;
+  #since: number;
+  #waitedBefore: number;
 
   /** @param waited milliseconds that the committing thread has waited for a processor, in all */
   constructor(
+    now = () => performance.now(),
     waited = writerWaited,
-    sleep = (milliseconds: number) => new Promise<void>((r) => setTimeout(r, milliseconds)),
+    sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds)),
   ) {
+    this.#now = now;
     this.#waited = waited;
     this.#sleep = sleep;
-    this.#before = waited();
+    this.#since = now();
+    this.#waitedBefore = waited();
   }
 
   /** Call it where no commit is under way. */
   async rest(): Promise<void> {
-    const wait = this.#waited() - this.#before;
-    if (wait >= leastWait) await this.#sleep(Math.min(longestRest, wait * restFactor));
-    this.#before = this.#waited();
+    const wait = this.#waited() - this.#waitedBefore;
+    const worked = this.#now() - this.#since;
+    await this.#sleep(Math.min(longestRest, wait < leastWait ? worked : Math.max(worked, wait * restFactor)));
+    this.#since = this.#now();
+    this.#waitedBefore = this.#waited();
   }
 }
 

@@ -39,7 +39,7 @@ export async function gc(options: {
         interlock: interlockOf(stores.storage.blobs, account, () => stores.storage.lossNoticed()),
         onProgress: ({ reviewed, removed, freedBytes }) => {
           progress.bar(reviewed, due, `${verb} ${removed} blobs, ${mebibytes(freedBytes)}`);
-          return rests.rest();
+          return options.dryRun ? undefined : rests.rest();
         },
       });
       const { waiting, nextDueAt } = await readJournal(context, account);

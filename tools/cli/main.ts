@@ -133,7 +133,9 @@ auth
 
 program
   .command('gc')
-  .description('remove blobs that no image needs any more, now; servers do it every few minutes by themselves')
+  .description(
+    'remove blobs that no image needs any more, now, giving way to all else; servers do it every few minutes by themselves',
+  )
   .option('--dry-run', 'only count')
   .option('--maximum <blobs>', 'at most this many')
   .option('--data <folder>', 'data folder of the server', process.env['SLIPWAY_DATA'] ?? 'data')
