@@ -9,7 +9,13 @@ import { manifestType, type Rate } from './registry-load.ts';
  * @param unlike whether each request differs from all before it, by a header
  * @throws when an answer is not 200
  */
-export async function headRate(target: Target, path: string, connections: number, seconds: number): Promise<Rate> {
+export async function headRate(
+  target: Target,
+  path: string,
+  connections: number,
+  seconds: number,
+  unlike = false,
+): Promise<Rate> {
   const { hostname, port, host } = new URL(target.origin);
   const lines = Object.entries({ ...target.headers, accept: manifestType }).map(
     ([name, value]) => `${name}: ${value}\r\n`,
