@@ -9,33 +9,6 @@ export interface Target {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Requests per second of one request repeated over `connections` for `seconds`. @throws on any answer but 200 */
-export async function requestRate(
-  target: Target,
-  method: 'GET' | 'HEAD',
-  path: string,
-  connections: number,
-  seconds: number,
-): Promise<number> {
-  const pool = new Pool(target.origin, { connections, pipelining: 1 });
-  const until = performance.now() + seconds * 1000;
-  let done = 0;
-  const headers = { ...target.headers, accept: 'application/vnd.oci.image.manifest.v1+json' };
-  const worker = async (): Promise<void> => {
-    while (performance.now() < until) {
-      const answer = await pool.request({ method, path, headers });
-      await answer.body.dump();
-      if (answer.statusCode !== 200) throw new Error(`${method} ${target.origin}${path}: ${answer.statusCode}`);
-      done++;
-    }
-  };
-  const started = performance.now();
-  await Promise.all(Array.from({ length: connections }, worker));
-  const rate = done / ((performance.now() - started) / 1000);
-  await pool.close();
-  return rate;
-}
-
 /** Pushes blobs of `size` random bytes, `parallel` at a time (POST, then one PUT). @returns blobs a second and their digests */
 export async function pushBlobs(
   target: Target,
@@ -83,37 +56,6 @@ export async function pushBlobs(
   const rate = count / ((performance.now() - started) / 1000);
   await pool.close();
   return { rate, digests: bodies.map(({ digest }) => digest) };
-}
-
-/** Pulls blobs again and again for `seconds`. @returns bytes a second */
-export async function pullBlobs(
-  target: Target,
-  repository: string,
-  digests: readonly string[],
-  parallel: number,
-  seconds: number,
-): Promise<number> {
-  const pool = new Pool(target.origin, { connections: parallel });
-  const until = performance.now() + seconds * 1000;
-  let bytes = 0;
-  let turn = 0;
-  const worker = async (): Promise<void> => {
-    while (performance.now() < until) {
-      const digest = digests[turn++ % digests.length] ?? '';
-      const answer = await pool.request({
-        method: 'GET',
-        path: `/v2/${repository}/blobs/${digest}`,
-        headers: target.headers,
-      });
-      if (answer.statusCode !== 200) throw new Error(`GET blob: ${answer.statusCode}`);
-      for await (const chunk of answer.body) bytes += (chunk as Buffer).length;
-    }
-  };
-  const started = performance.now();
-  await Promise.all(Array.from({ length: parallel }, worker));
-  const rate = bytes / ((performance.now() - started) / 1000);
-  await pool.close();
-  return rate;
 }
 
 /** Pushes a small image (empty config, one small layer). */

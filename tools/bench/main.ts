@@ -15,8 +15,12 @@ import {
 import { until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { Comparison } from './comparison.ts';
 import { findDistribution, startDistribution } from './distribution.ts';
-import { pullBlobs, pushBlobs, pushSmallImage, requestRate, type Target } from './load.ts';
+import { headRate } from './head-load.ts';
+import type { Target } from './load.ts';
+import { pullRate, pushImage, pushMany } from './registry-load.ts';
+import { makeRepositories, targetOf } from './registry-target.ts';
 import { median, quantile, render, type Row, type Section, short, spread, writeSection } from './results.ts';
 
 /**
@@ -169,83 +173,51 @@ async function measureRollouts(pushes: number): Promise<void> {
   }
 }
 
-/** Manifest reads and blob transfers, ours and distribution in turns. */
+/** A few of `npm run bench:registry`'s rows, ours and distribution in turns. */
 async function measureRegistry(): Promise<void> {
   const program = await findDistribution();
   const server = new ServerProcess(await freePort(), join(folder, 'registry'), { SLIPWAY_AGENT: 'off' });
   await server.start();
-  const { ecr } = clients(server);
-  await ecr.send(new CreateRepositoryCommand({ repositoryName: repository }));
-  const basic = Buffer.from(`AWS:${await password(ecr)}`).toString('base64');
-  const ours: Target = { origin: server.endpoint, headers: { authorization: `Basic ${basic}` } };
+  await makeRepositories(server, [repository]);
+  const ours = await targetOf(server);
   const peer =
     program === undefined ? undefined : await startDistribution(program, join(folder, 'distribution'), repository);
   notes.push(
     peer === undefined
       ? 'distribution could not be built (no Go): rates stand alone.'
-      : `Peer: distribution ${peer.version}, file system, in-memory descriptor cache, token authentication; ours answers pushes after fsync, it does not. Client, server and disk share the machine; ${rounds} rounds in turns, median (least to most).`,
+      : `Peer: distribution ${peer.version}, file system, in-memory descriptor cache, token authentication; ours answers pushes after fsync, it does not. Client, server and disk share the machine; ${rounds} rounds in turns, median (least to most). More, and how it is measured, under "Registry".`,
   );
   const targets = peer === undefined ? [ours] : [ours, peer.target];
-  for (const target of targets) await pushSmallImage(target, repository, 'v1');
-  const path = `/v2/${repository}/manifests/v1`;
-  await compare('manifest GET by tag, 32 connections', 'requests/s', 'at least 5x', targets, (target) =>
-    requestRate(target, 'GET', path, 32, 3),
-  );
-  await compare('manifest HEAD by tag, 32 connections', 'requests/s', 'at least 5x', targets, (target) =>
-    requestRate(target, 'HEAD', path, 32, 3),
-  );
-  await compare(
-    'push 1 KiB blobs, 4 at a time',
-    'blobs/s',
-    '',
-    targets,
-    async (target) => (await pushBlobs(target, repository, 200, 1024, 4)).rate,
-  );
-  await compare(
-    'push 16 MiB blobs, 4 at a time',
-    'MiB/s',
-    'at least 1.5x',
-    targets,
-    async (target) => (await pushBlobs(target, repository, 24, 16 << 20, 4)).rate * 16,
-  );
+  const comparison = new Comparison(rounds, (line) => process.stdout.write(`${line}\n`));
+  const size = 16 << 20;
   const pulled = new Map<Target, readonly string[]>();
-  for (const target of targets) pulled.set(target, (await pushBlobs(target, repository, 8, 16 << 20, 2)).digests);
-  await compare(
-    'pull 16 MiB blobs, 4 at a time',
-    'MiB/s',
-    'at least 1.5x',
-    targets,
-    async (target) => (await pullBlobs(target, repository, pulled.get(target) ?? [], 4, 3)) / 2 ** 20,
-  );
+  for (const target of targets) {
+    await pushImage(target, repository, ['v1']);
+    await pushMany(target, repository, 500, 1024, 4);
+    const { blobs } = await pushMany(target, repository, 8, size, 2);
+    pulled.set(
+      target,
+      blobs.map(({ digest }) => `/v2/${repository}/blobs/${digest}`),
+    );
+  }
+  const path = `/v2/${repository}/manifests/v1`;
+  const reads = async (target: Target) => {
+    const { perSecond, p99 } = await headRate(target, path, 32, 3);
+    return { value: perSecond, p99 };
+  };
+  const pushes = (count: number, bytes: number, per: number) => async (target: Target) => ({
+    value: (await pushMany(target, repository, count, bytes, 4)).perSecond * per,
+  });
+  await comparison.compare('manifest HEAD by tag, 32 connections', 'requests/s', 'at least 5x', targets, reads);
+  await comparison.compare('push 1 KiB blobs, 4 at a time', 'blobs/s', 'at least 2x', targets, pushes(400, 1024, 1));
+  await comparison.compare('push 16 MiB blobs, 4 at a time', 'MiB/s', '', targets, pushes(24, size, 16));
+  await comparison.compare('pull 16 MiB blobs, 4 at a time', 'MiB/s', '', targets, async (target) => ({
+    value: (await pullRate(target, pulled.get(target) ?? [], 4, 3)) / 2 ** 20,
+  }));
+  rows.push(...comparison.rows);
+  Object.assign(measured, comparison.measured);
   await peer?.stop();
   await server.stop();
-}
-
-/** Measures every target in turns, so that noise hits both alike, and adds the row. */
-async function compare(
-  what: string,
-  unit: string,
-  goal: string,
-  targets: readonly Target[],
-  measure: (target: Target) => Promise<number>,
-): Promise<void> {
-  const samples = targets.map((): number[] => []);
-  for (let round = 0; round < rounds; round++) {
-    for (const [index, target] of targets.entries()) samples[index]?.push(await measure(target));
-  }
-  const [ours = [], peers = []] = samples;
-  const ratios = ours.map((value, index) => value / (peers[index] ?? Number.NaN));
-  measured[what] = { ours, peer: peers };
-  rows.push({
-    what,
-    ours: spread(ours, unit),
-    peer: peers.length === 0 ? '' : spread(peers, unit),
-    ratio:
-      peers.length === 0
-        ? ''
-        : `${short(median(ratios))}x (${short(Math.min(...ratios))} to ${short(Math.max(...ratios))})`,
-    goal,
-  });
 }
 
 function clients(server: ServerProcess): { readonly ecs: ECSClient; readonly ecr: ECRClient } {
