@@ -8,6 +8,10 @@ import { SqliteStamp } from './sqlite-stamp.ts';
 /** Changes handed over in one piece, unless a single commit has more. */
 const feedSize = 1000;
 
+/** Rows that are remembered at most, and the length of the longest. */
+const mostRows = 1000;
+const longestRow = 4096;
+
 type Row = Record<string, string | number>;
 
 /** Reads on the calling thread: short prepared statements, each one a snapshot of the newest committed state. */
@@ -16,6 +20,9 @@ export class SqliteReader {
   readonly #statements = new Map<string, StatementSync>();
   readonly #partitions = new Map<string, number>();
   readonly #stamp: SqliteStamp | undefined;
+  /** Rows as they are at a stamp. */
+  readonly #rows = new Map<string, Row>();
+  #rowsAt: number | undefined;
 
   constructor(file: string) {
     this.#db = new DatabaseSync(file, { readOnly: true, timeout: 1000 });
@@ -44,8 +51,23 @@ export class SqliteReader {
   get<T>(partition: string, key: string): Stored<T> | undefined {
     const id = this.#partition(partition);
     if (id === undefined) return undefined;
-    const [row] = this.#all('SELECT key, value, version FROM record WHERE partition = ? AND key = ?', id, key);
+    const row = this.#row(id, key);
     return row && toStored<T>(row);
+  }
+
+  /** One row; from memory when it was read before and nothing was committed since. */
+  #row(id: number, key: string): Row | undefined {
+    const stamp = this.#stamp?.now();
+    if (stamp !== this.#rowsAt) this.#rows.clear();
+    this.#rowsAt = stamp;
+    const name = `${id} ${key}`;
+    const known = this.#rows.get(name);
+    if (known !== undefined) return known;
+    const [row] = this.#all('SELECT key, value, version FROM record WHERE partition = ? AND key = ?', id, key);
+    if (row === undefined || stamp === undefined || (row['value'] as string).length > longestRow) return row;
+    if (this.#rows.size >= mostRows) this.#rows.clear();
+    this.#rows.set(name, row);
+    return row;
   }
 
   getMany<T>(partition: string, keys: readonly string[]): ReadonlyMap<string, Stored<T>> {

@@ -47,6 +47,8 @@ function connect(options: WriterOptions): Connection {
   const db = new DatabaseSync(options.file, { timeout: options.busyTimeout });
   try {
     prepareFile(db);
+    // From here on the lock is waited for by begin().
+    db.exec('PRAGMA busy_timeout = 0');
     return { db, applier: new Applier(db, options.retention), syncs: true };
   } catch (error) {
     db.close();
@@ -80,7 +82,7 @@ class Writer {
       this.#connection ??= connect(this.#options);
       const { db } = this.#connection;
       setSync(this.#connection, !batches.every(({ lazy }) => lazy));
-      db.exec('BEGIN IMMEDIATE');
+      begin(db, this.#options.busyTimeout);
       const outcomes = batches.map((batch) => this.#one(db, batch));
       committing = true;
       db.exec('COMMIT');
@@ -138,6 +140,28 @@ class Writer {
     }
   }
 }
+
+/**
+ * Takes the lock that processes share. SQLite itself would look for it again after 1 ms, then 2, 5, 10, and so on, while a commit of
+ * another process takes a fraction of one. @throws as SQLite does, when the lock was not free in time
+ */
+function begin(db: DatabaseSync, timeout: number): void {
+  const started = performance.now();
+  for (let pause = firstPause; ; pause = Math.min(pause * 1.5, longestPause)) {
+    try {
+      db.exec('BEGIN IMMEDIATE');
+      return;
+    } catch (error) {
+      if (primaryCode(error) !== sqliteBusy || performance.now() - started > timeout) throw error;
+    }
+    Atomics.wait(never, 0, 0, pause);
+  }
+}
+
+/** Milliseconds between looks at the lock. */
+const firstPause = 0.05;
+const longestPause = 2;
+const never = new Int32Array(new SharedArrayBuffer(4));
 
 /** Without the sync of each commit the log is still synced before a checkpoint (sqlite.org/pragma.html#pragma_synchronous). */
 function setSync(connection: Connection, wanted: boolean): void {
