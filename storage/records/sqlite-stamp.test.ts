@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../clock/index.ts';
+import { StoreUnavailable } from './record-store.ts';
 import { openSqliteRecords } from './sqlite-records.ts';
 import { SqliteStamp } from './sqlite-stamp.ts';
 
@@ -40,6 +41,10 @@ test('every commit changes the stamp of every store on the file, before it is ac
     await first.close();
     await second.close();
   }
+  // Closed, it holds for nothing, and what is read says so as ever.
+  const last = first.stamp?.();
+  expect(first.stamp?.()).not.toBe(last);
+  await expect(first.get('p', 'k1')).rejects.toThrow(StoreUnavailable);
 });
 
 test('there is none for a database that is not in WAL mode, or whose shared memory has another format', () => {

@@ -15,6 +15,7 @@ export class SqliteStamp {
   #seen = Buffer.alloc(headerBytes);
   #next = Buffer.alloc(headerBytes);
   #count = 0;
+  #closed = false;
 
   private constructor(shared: number) {
     this.#shared = shared;
@@ -40,15 +41,23 @@ export class SqliteStamp {
 
   /** Another number than before whenever something has been committed in between. */
   now(): number {
-    const length = readSync(this.#shared, this.#next, 0, headerBytes, 0);
-    if (length !== headerBytes || !this.#next.equals(this.#seen)) {
-      [this.#seen, this.#next] = [this.#next, this.#seen];
-      this.#count++;
-    }
+    if (this.#closed || !this.#isAsSeen()) this.#count++;
     return this.#count;
   }
 
   close(): void {
+    this.#closed = true;
     closeSync(this.#shared);
+  }
+
+  #isAsSeen(): boolean {
+    try {
+      const length = readSync(this.#shared, this.#next, 0, headerBytes, 0);
+      if (length === headerBytes && this.#next.equals(this.#seen)) return true;
+      [this.#seen, this.#next] = [this.#next, this.#seen];
+    } catch {
+      // What cannot be told counts as a change.
+    }
+    return false;
   }
 }
