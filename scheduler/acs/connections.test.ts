@@ -26,6 +26,7 @@ test('connections of a server that died are found by the others', async () => {
     random: randomBytes,
     region,
     log: silent,
+    ownHost: () => false,
     credentialIdKey: Buffer.alloc(16),
   });
   await sweeper.sweep('000000000000', 'default');

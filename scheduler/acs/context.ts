@@ -30,8 +30,8 @@ export interface AgentControlOptions extends EcsContext {
   readonly taskCredentials?: TaskCredentialsPort;
   /** Ends credentials that {@link taskCredentials} issued, when their task is over. Ending them twice is not an error. */
   readonly revokeTaskCredentials?: (accessKeyId: string) => Promise<void>;
-  /** Hosts in image references that mean this installation, besides the address an agent connects to. */
-  readonly registryHosts?: readonly string[];
+  /** Whether a host in an image reference means this installation: its images are pulled with its passwords. */
+  readonly ownHost: (host: string) => boolean;
   /** `ecs.availability-zone` of instances that name none. Default: the region followed by `a`. */
   readonly availabilityZone?: string;
 }

@@ -28,13 +28,11 @@ const keptDefinitions = 500;
 export class PayloadSource {
   readonly #options: AgentControlOptions;
   readonly #definitions = new Map<string, TaskDefinitionRecord>();
-  readonly #registryHosts: ReadonlySet<string>;
   readonly #roles: RoleCredentialsSource;
 
   constructor(options: AgentControlOptions) {
     this.#options = options;
     this.#roles = new RoleCredentialsSource(options);
-    this.#registryHosts = new Set(options.registryHosts);
   }
 
   /**
@@ -49,7 +47,7 @@ export class PayloadSource {
       region: this.#options.region,
       account: to.account,
       endpoint: to.endpoint,
-      registryHosts: this.#registryHosts,
+      ownHost: this.#options.ownHost,
       ...(role === undefined ? {} : { roleCredentials: role }),
       ...(execution === undefined ? {} : { executionRoleCredentials: execution }),
     });

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { region, type TestControlPlane } from '../agent/test-bench.ts';
+import type { TaskDefinitionRecord, TaskRecord } from '../state/index.ts';
 
+import { renderTask } from './render.ts';
 import { AgentBench } from './testing/agent-peer.ts';
 
 describe('what agents are sent', { timeout: 30_000 }, () => {
@@ -93,5 +95,37 @@ describe('what agents are sent', { timeout: 30_000 }, () => {
       stopCode: 'TaskFailedToStart',
       stoppedReason: /no task role credentials/,
     });
+  });
+});
+
+describe('whose image is pulled with a password of this installation', () => {
+  const own = new Set(['127.0.0.1:7500', 'localhost:7500', 'registry.lan:7500', '10.0.0.5:7500']);
+  const passwordFor = (image: string, endpoint: string): boolean => {
+    const definition = { family: 'app', revision: 1, definition: { containerDefinitions: [{ name: 'main', image }] } };
+    const { containers } = renderTask(
+      { arn: 'arn:aws:ecs:us-east-1:000000000000:task/default/1', containers: [] } as unknown as TaskRecord,
+      definition as unknown as TaskDefinitionRecord,
+      { clusterArn: '', region, account: '000000000000', endpoint, ownHost: (host) => own.has(host) },
+    );
+    return containers[0]?.registryAuthentication !== undefined;
+  };
+
+  test.each([
+    ['127.0.0.1:7500/web:p', 'http://127.0.0.1:7500', true],
+    ['localhost:7500/web:p', 'http://127.0.0.1:7500', true],
+    ['registry.lan:7500/web:p', 'http://127.0.0.1:7500', true],
+    ['127.0.0.2:7500/web:p', 'http://127.0.0.1:7500', false],
+    ['127.0.0.1:7501/web:p', 'http://127.0.0.1:7500', false],
+    ['[::1]:7500/web:p', 'http://127.0.0.1:7500', false],
+    ['docker.io/web:p', 'http://127.0.0.1:7500', false],
+    ['web:p', 'http://127.0.0.1:7500', false],
+    ['10.0.0.5:7500/web:p', 'http://10.0.0.5:7500', true],
+    ['unlisted.lan:7500/web:p', 'http://unlisted.lan:7500', true],
+    ['unlisted.lan:7500/web:p', 'http://10.0.0.5:7500', false],
+    // Loopback of another host is not ours.
+    ['127.0.0.1:7500/web:p', 'http://10.0.0.5:7500', false],
+    ['localhost:7500/web:p', 'http://registry.lan:7500', false],
+  ])('%s, of an agent at %s: %s', (image, endpoint, given) => {
+    expect(passwordFor(image, endpoint)).toBe(given);
   });
 });

@@ -12,8 +12,8 @@ export interface RenderContext {
   readonly account: string;
   /** Where the agent reached this installation, e.g. `http://127.0.0.1:7500`. */
   readonly endpoint: string;
-  /** Registry hosts of this installation besides the endpoint's own, as they stand in image references. */
-  readonly registryHosts: ReadonlySet<string>;
+  /** Whether a host in an image reference means this installation. */
+  readonly ownHost: (host: string) => boolean;
   readonly roleCredentials?: AcsCredentials;
   readonly executionRoleCredentials?: AcsCredentials;
 }
@@ -138,8 +138,7 @@ function registryAuthentication(
   context: RenderContext,
 ): Pick<AcsContainer, 'registryAuthentication'> | object {
   const host = registryHostOf(image);
-  if (host === undefined || !(context.registryHosts.has(host) || sameHost(host, new URL(context.endpoint).host)))
-    return {};
+  if (host === undefined || !isReachedAt(host, context)) return {};
   return {
     registryAuthentication: {
       type: 'ecr',
@@ -153,10 +152,17 @@ function registryAuthentication(
   };
 }
 
-/** `localhost:7500` and `127.0.0.1:7500` are one place. */
-const sameHost = (one: string, other: string): boolean => unnamed(one) === unnamed(other);
+/**
+ * Whether the agent finds this installation's registry at a host: where it connects to itself, or under another of the
+ * installation's names. One of loopback is its own machine's: only an agent beside the server finds the server there, and any
+ * other would send the password to whatever listens, a task's published port for one.
+ */
+function isReachedAt(host: string, { endpoint, ownHost }: RenderContext): boolean {
+  const at = new URL(endpoint).host;
+  return host === at || (ownHost(host) && (!loopback.test(host) || loopback.test(at)));
+}
 
-const unnamed = (host: string): string => host.replace(/^(localhost|127(\.\d{1,3}){3}|\[::1\])(?=:|$)/, 'loopback');
+const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
 
 function renderVolume(volume: Volume): AcsTask['volumes'][number] {
   const name = volume.name ?? '';

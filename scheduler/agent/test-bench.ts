@@ -269,6 +269,7 @@ async function serve(records: RecordStore, port: number, { registry, ...roles }:
     random: randomBytes,
     region,
     log: silent,
+    ownHost: () => false,
     credentialIdKey: Buffer.alloc(32, 7),
     ...roles,
   });

@@ -30,12 +30,13 @@ import { openStorage, type Storage } from '@slipway/storage/engine';
 import { type Tracing, traceStorage } from '@slipway/storage/telemetry';
 import type { Logger } from 'pino';
 import { openCertificates } from './certificates.ts';
-import { isLoopback, type ServerConfig } from './config.ts';
+import type { ServerConfig } from './config.ts';
 import { imageLookup } from './image-lookup.ts';
 import { isScanner, openScanner } from './scanning.ts';
 import { JobMetrics } from './job-metrics.ts';
 import { type Job, startJobs } from './jobs.ts';
 import { identityKey, openKeyFile, subkey } from './key-file.ts';
+import { isOwnHost, machineAddresses } from './own-hosts.ts';
 import { registryJobs } from './registry-jobs.ts';
 import { gaugeOpenUploads, gaugeRepositories, RegistryMetrics } from './registry-metrics.ts';
 import { reachedUrl } from './reached-url.ts';
@@ -156,7 +157,8 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     (name) => import(pathToFileURL(resolve(name)).href),
   );
 
-  const ownHost = (host: string): boolean => isOwnHost(host, config, listening.current);
+  const ownHost = (host: string): boolean =>
+    isOwnHost(host, { endpoints: config.endpoints, listening: listening.current, addresses: machineAddresses });
   const ecsContext = {
     records,
     clock,
@@ -184,7 +186,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
       ...ecsContext,
       log,
       credentialIdKey: subkey(masterKey, 'task-credential-ids'),
-      registryHosts: config.endpoints,
+      ownHost,
       taskCredentials: async (roleArn, taskArn) => {
         const session = await identity.issueSession({
           roleArn,
@@ -358,15 +360,4 @@ function sessionsJob(identity: Identity, account: string): Job {
       return removed === 0 ? undefined : { removed };
     },
   };
-}
-
-/** Whether `host[:port]` of an image reference means this installation: the address it listens on, or one it was told. */
-function isOwnHost(host: string, config: ServerConfig, listening: Listening | undefined): boolean {
-  if (config.endpoints.includes(host)) return true;
-  const [, name = '', port = ''] = /^(.*?)(?::(\d+))?$/.exec(host) ?? [];
-  if (listening === undefined || Number(port) !== listening.port) return false;
-  return (
-    name === listening.host ||
-    (isLoopback(name) && (isLoopback(listening.host) || ['0.0.0.0', '::'].includes(listening.host)))
-  );
 }

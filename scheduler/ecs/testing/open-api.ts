@@ -80,7 +80,7 @@ export async function openApi(more: Pick<EcsContext, 'reach'> = {}): Promise<Tes
     placement: { seed: 1 },
     reconciler: { healthyAfterRunning: 50 },
   });
-  const agents = createAgentControl({ ...context, log: quiet, credentialIdKey: randomBytes(32) });
+  const agents = createAgentControl({ ...context, log: quiet, ownHost: () => false, credentialIdKey: randomBytes(32) });
   opened.defer(() => agents.close());
   const asked: AccessRequest[] = [];
   const denied = new Set<string>();
