@@ -17,6 +17,7 @@ import { defaultLimits, type GatewayOptions, type Limits, rateTable } from './op
 import { addressList, Origins } from './origin.ts';
 import { ownRoutes } from './own-routes.ts';
 import { printable } from './printable.ts';
+import { noSniffing } from './repeats.ts';
 import { beginSpan, endSpan } from './request-span.ts';
 import type { UpgradeService, WebService } from './service.ts';
 import { Throttle } from './throttle.ts';
@@ -128,7 +129,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     const { request } = exchange;
     const withinKoa: WithinKoa = async (work) => {
       works.set(request, work);
-      if (!response.headersSent) response.setHeader('x-amzn-requestid', exchange.requestId);
+      if (!response.headersSent) {
+        response.setHeader('x-amzn-requestid', exchange.requestId);
+        response.setHeader(...noSniffing);
+      }
       await koa(request, response);
     };
     const url = request.url ?? '/';

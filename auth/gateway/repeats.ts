@@ -73,13 +73,16 @@ function nameOf({ method, url, rawHeaders }: IncomingMessage, sourceIp: string):
   return name;
 }
 
+/** In every answer: what people store here is never taken for another type than it is said to be, such as a page or a script. */
+export const noSniffing = ['X-Content-Type-Options', 'nosniff'] as const;
+
 /** Head and body leave in one piece: node takes a head that is a list as it is, and a text along with it. */
 export function send(
   response: ServerResponse,
   requestId: string,
   { status, headers, body }: Pick<Repeatable, 'status' | 'headers' | 'body'>,
 ): void {
-  response.writeHead(status, [...headers, 'x-amzn-requestid', requestId]);
+  response.writeHead(status, [...headers, ...noSniffing, 'x-amzn-requestid', requestId]);
   if (body === undefined) response.end();
   else response.end(body, 'latin1');
 }

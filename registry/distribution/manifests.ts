@@ -9,6 +9,7 @@ import {
   parseTag,
   type Reference,
   type RepositoryRecord,
+  servedAs,
   type Tag,
 } from '../images/index.ts';
 import { DistributionError } from './errors.ts';
@@ -91,7 +92,7 @@ const taggedBy = (digest: string): string[] => answerHeaders('Docker-Content-Dig
 const headersOf = (mediaType: string, size: number, digest: string): string[] =>
   answerHeaders(
     'Content-Type',
-    mediaType,
+    servedAs(mediaType),
     'Content-Length',
     String(size),
     'Docker-Content-Digest',

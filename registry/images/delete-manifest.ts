@@ -4,7 +4,7 @@ import type { Context } from './context.ts';
 import { adjustCount, shardOf } from './counts.ts';
 import { ImagesError } from './errors.ts';
 import { keys, registryPartition } from './keys.ts';
-import { parseManifest } from './manifest.ts';
+import { readManifest } from './manifest.ts';
 import type { ManifestRecord, TagRecord } from './records.ts';
 
 export interface RemoveManifest {
@@ -61,7 +61,7 @@ async function stageRemoval(
     tx.require({ prefix, empty: true });
   }
   const text = (await tx.peek<string>(keys.content(repository, digest)))?.value ?? '{}';
-  const parsed = parseManifest(Buffer.from(text), manifest.mediaType);
+  const parsed = readManifest(Buffer.from(text), manifest.mediaType);
   const due = context.clock.now() + context.limits.grace;
   for (const descriptor of [...parsed.blobs, ...parsed.foreign, ...parsed.children]) {
     tx.remove(keys.reference(descriptor.digest, repository, digest));

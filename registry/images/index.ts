@@ -6,9 +6,16 @@ export { ImagesError, type ImagesErrorCode } from './errors.ts';
 export { type Images, openImages } from './images.ts';
 export { keys, registryPartition } from './keys.ts';
 export type { ImagePage, ListedImage } from './list-images.ts';
-export { type Descriptor, digestOf, maxManifestBytes, type ParsedManifest, parseManifest } from './manifest.ts';
+export {
+  type Descriptor,
+  digestOf,
+  maxManifestBytes,
+  type ParsedManifest,
+  parseManifest,
+  readManifest,
+} from './manifest.ts';
 export type { FoundManifest, Manifests } from './manifests.ts';
-export { isIndexType, isManifestType, mediaTypes } from './media-types.ts';
+export { isIndexType, isManifestType, mediaTypes, servedAs } from './media-types.ts';
 export { type Meter, noMeter } from './meter.ts';
 export { compileWildcard, isMovable, matchesWildcard } from './mutability.ts';
 export {

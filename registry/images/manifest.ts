@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { Digest } from '@slipway/storage/blobs';
 import { ImagesError } from './errors.ts';
-import { isIndexType, isManifestType, isNotDistributable, isSchema1Type, mediaTypes } from './media-types.ts';
+import {
+  isDocumentType,
+  isIndexType,
+  isManifestType,
+  isMediaType,
+  isNotDistributable,
+  isSchema1Type,
+  mediaTypes,
+} from './media-types.ts';
 import { isDigest, printable } from './names.ts';
 import { parseStrictJson } from './strict-json.ts';
 
@@ -9,9 +17,12 @@ import { parseStrictJson } from './strict-json.ts';
 export const maxManifestBytes = 4 * 1024 * 1024;
 const maxEntries = 1000;
 const maxAnnotationLength = 1024 * 1024;
+/** All annotations of a manifest with a subject: every list of the subject's referrers repeats them. As Kubernetes has it for objects. */
+const maxReferrerAnnotations = 256 * 1024;
 
 export interface Descriptor {
   readonly mediaType: string;
+  readonly artifactType?: string;
   readonly digest: Digest;
   readonly size: number;
 }
@@ -39,19 +50,57 @@ export function digestOf(bytes: Uint8Array, algorithm: 'sha256' | 'sha512' = 'sh
 }
 
 /**
- * Reads a manifest or index of any kind but schema 1.
+ * Reads a manifest or index of any kind but schema 1 on its way in: what it says of itself must hold wherever it is shown or sent.
  * @param contentType the media type the client declared, if any; it must agree with the manifest's own `mediaType`
  * @throws ImagesError `ManifestInvalid` or `ManifestTooLarge`
  */
 export function parseManifest(bytes: Uint8Array, contentType: string | undefined): ParsedManifest {
+  const manifest = readManifest(bytes, contentType);
+  if (!isDocumentType(manifest.mediaType))
+    throw invalid(`${printable(manifest.mediaType)} is not the media type of a manifest: ${typeRule}`);
+  const types = [
+    manifest.artifactType,
+    ...descriptorsOf(manifest).flatMap((entry) => [entry.mediaType, entry.artifactType]),
+  ];
+  const wrong = types.find((type) => type !== undefined && !isMediaType(type));
+  if (wrong !== undefined) throw invalid(`${printable(wrong)} is not a media type (RFC 6838, at most 255 characters)`);
+  const length = annotationsLength(manifest.annotations);
+  if (manifest.subject && length > maxReferrerAnnotations)
+    throw invalid(
+      `its annotations have ${length} characters; with a subject at most ${maxReferrerAnnotations} are allowed, put what is longer into a layer`,
+    );
+  return manifest;
+}
+
+const typeRule = "it must be JSON (application/json, application/….+json) or a vendor's own (application/vnd.…)";
+
+const descriptorsOf = ({ blobs, foreign, children, subject }: ParsedManifest): readonly Descriptor[] => [
+  ...blobs,
+  ...foreign,
+  ...children,
+  ...(subject ? [subject] : []),
+];
+
+/** Characters of the names and values, and of what JSON puts around each. */
+export const annotationsLength = (annotations: ParsedManifest['annotations']): number =>
+  Object.entries(annotations ?? {}).reduce((sum, [name, text]) => sum + name.length + text.length + 6, 0);
+
+/**
+ * Reads what is here already, whatever the rules were when it came.
+ * @param contentType the type it is kept under
+ * @throws ImagesError `ManifestInvalid` or `ManifestTooLarge`
+ */
+export function readManifest(bytes: Uint8Array, contentType: string | undefined): ParsedManifest {
   if (bytes.length > maxManifestBytes) {
     throw new ImagesError(
       'ManifestTooLarge',
       `The manifest has ${bytes.length} bytes; at most ${maxManifestBytes} are allowed.`,
     );
   }
-  const { text, value } = parseStrictJson(bytes);
-  if (!isObject(value)) throw invalid('it is not a JSON object');
+  const { text, value: parsed } = parseStrictJson(bytes);
+  if (!isObject(parsed)) throw invalid('it is not a JSON object');
+  // As Go's decoders do, which take `null` for a member that is not there.
+  const value = Object.fromEntries(Object.entries(parsed).filter(([, member]) => member !== null));
   const mediaType = mediaTypeOf(value, contentType);
   if (value['layers'] !== undefined && value['manifests'] !== undefined)
     throw invalid('it has both layers and manifests');
@@ -67,8 +116,7 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
   }
   const config = value['config'] === undefined ? undefined : descriptor(value['config'], 'config');
   const layers = [...descriptors(value['layers'], 'layers'), ...descriptors(value['blobs'], 'blobs')];
-  const subject =
-    value['subject'] === undefined || value['subject'] === null ? undefined : descriptor(value['subject'], 'subject');
+  const subject = value['subject'] === undefined ? undefined : descriptor(value['subject'], 'subject');
   const artifactType = optionalString(value['artifactType'], 'artifactType') ?? config?.mediaType;
   const annotations = annotationsOf(value['annotations']);
   return {
@@ -106,7 +154,7 @@ function mediaTypeOf(value: Record<string, unknown>, contentType: string | undef
 }
 
 function descriptors(value: unknown, where: string): Descriptor[] {
-  if (value === undefined || value === null) return [];
+  if (value === undefined) return [];
   if (!Array.isArray(value)) throw invalid(`${where} is not a list`);
   if (value.length > maxEntries)
     throw invalid(`${where} has ${value.length} entries; at most ${maxEntries} are allowed`);
@@ -120,8 +168,9 @@ function descriptor(value: unknown, where: string): Descriptor {
   if (typeof digest !== 'string' || !isDigest(digest)) throw invalid(`${where} has no valid digest`);
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) throw invalid(`${where} has no valid size`);
   annotationsOf(value['annotations']);
-  if (data !== undefined) checkData(data, digest, size, where);
-  return { mediaType, digest, size };
+  if (data !== undefined && data !== null) checkData(data, digest, size, where);
+  const artifactType = optionalString(value['artifactType'], `${where}.artifactType`);
+  return { mediaType, digest, size, ...(artifactType === undefined ? {} : { artifactType }) };
 }
 
 /** `data` is a copy of the content; one that differs would show different clients different things. */
@@ -136,12 +185,16 @@ function checkData(data: unknown, digest: Digest, size: number, where: string): 
 function annotationsOf(value: unknown): Record<string, string> | undefined {
   if (value === undefined || value === null) return undefined;
   if (!isObject(value)) throw invalid('annotations is not an object');
-  for (const [name, text] of Object.entries(value)) {
+  const annotations: Record<string, string> = {};
+  for (const [name, given] of Object.entries(value)) {
+    // Go's decoders read `null` as the empty string.
+    const text = given ?? '';
     if (typeof text !== 'string') throw invalid(`the annotation ${printable(name)} is not a string`);
     if (text.length >= maxAnnotationLength || name.length >= maxAnnotationLength)
       throw invalid(`the annotation ${printable(name)} is too long`);
+    annotations[name] = text;
   }
-  return value as Record<string, string>;
+  return annotations;
 }
 
 function optionalString(value: unknown, where: string): string | undefined {

@@ -11,6 +11,7 @@ import {
 } from './delete-manifest.ts';
 import { type ImagePage, type ListedImage, listImages, listOneImage } from './list-images.ts';
 import { keys, registryPartition } from './keys.ts';
+import { annotationsLength } from './manifest.ts';
 import type { Reference, RepositoryName } from './names.ts';
 import { inOwnMemory } from './own-memory.ts';
 import { putManifest, type PutManifest, type PutManifestResult } from './put-manifest.ts';
@@ -165,7 +166,7 @@ export function createManifests(context: Context): Manifests {
           // Annotations are copied into the list: a page ends by size as well as by count.
           if (referrers.length >= limit || bytes > maxReferrersBytes) return { referrers, more: true };
           referrers.push(value);
-          bytes += 300 + sizeOf(value.annotations);
+          bytes += 300 + annotationsLength(value.annotations);
         }
         if (!page.more) return { referrers, more: false };
         last = page.records.at(-1)?.key;
@@ -175,6 +176,3 @@ export function createManifests(context: Context): Manifests {
 }
 
 const maxReferrersBytes = 4 * 1024 * 1024;
-
-const sizeOf = (annotations: ReferrerRecord['annotations']): number =>
-  Object.entries(annotations ?? {}).reduce((sum, [name, text]) => sum + name.length + text.length + 6, 0);

@@ -4,7 +4,7 @@ import type { Context } from './context.ts';
 import { manifestNotFound, sameTags, tagsOf } from './delete-manifest.ts';
 import { ImagesError } from './errors.ts';
 import { keys, registryPartition } from './keys.ts';
-import { parseManifest } from './manifest.ts';
+import { readManifest } from './manifest.ts';
 import { isIndexType } from './media-types.ts';
 import type { ManifestRecord, TagRecord } from './records.ts';
 
@@ -72,7 +72,7 @@ export async function stageChildren(
   const { repository, digest, target } = request;
   if (!isIndexType(mediaType)) return;
   const text = (await tx.peek<string>(keys.content(repository, digest)))?.value ?? '{}';
-  for (const { digest: child } of parseManifest(Buffer.from(text), mediaType).children) {
+  for (const { digest: child } of readManifest(Buffer.from(text), mediaType).children) {
     const row = await tx.get<ManifestRecord>(keys.manifest(repository, child));
     if (row === undefined || isIn(row, target)) continue;
     if (target === 'archive' && (await activeParent(tx, repository, child, digest))) continue;

@@ -1,5 +1,5 @@
 import type { Digest } from '@slipway/storage/blobs';
-import { type Images, ImagesError, parseManifest } from '../images/index.ts';
+import { type Images, ImagesError, readManifest, servedAs } from '../images/index.ts';
 import { type Remote, RemoteError } from '../remote/index.ts';
 
 export interface CopiedImage {
@@ -25,7 +25,8 @@ async function copyBelow(images: Images, remote: Remote, image: CopiedImage, cop
   if (manifest === undefined || manifest.archived)
     throw new ImagesError('ManifestNotFound', `The image ${digest} is not in the repository '${repository}' any more`);
   const bytes = await images.manifests.content(account, repository, digest);
-  const { blobs, children } = parseManifest(bytes, manifest.mediaType);
+  const { blobs, children } = readManifest(bytes, manifest.mediaType);
+  const mediaType = servedAs(manifest.mediaType);
   for (const child of children) {
     if (copied.has(child.digest)) continue;
     copied.add(child.digest);
@@ -35,7 +36,7 @@ async function copyBelow(images: Images, remote: Remote, image: CopiedImage, cop
   let sent = false;
   for (const tag of tags) {
     try {
-      await remote.putManifest(repository, tag, manifest.mediaType, bytes);
+      await remote.putManifest(repository, tag, mediaType, bytes);
       sent = true;
     } catch (error) {
       // Where the tag must not move, the image arrives without it, as on ECR.
@@ -43,7 +44,7 @@ async function copyBelow(images: Images, remote: Remote, image: CopiedImage, cop
         throw error;
     }
   }
-  if (!sent) await remote.putManifest(repository, digest, manifest.mediaType, bytes);
+  if (!sent) await remote.putManifest(repository, digest, mediaType, bytes);
 }
 
 async function copyBlob(

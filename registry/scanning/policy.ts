@@ -2,7 +2,7 @@ import type { Digest } from '@slipway/storage/blobs';
 import { type Json, type RecordStore, transact } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
 import { compareSeverity, severities, type Severity } from '../advisories/index.ts';
-import { type Images, isIndexType, parseManifest, registryPartition, type RepositoryRecord } from '../images/index.ts';
+import { type Images, isIndexType, readManifest, registryPartition, type RepositoryRecord } from '../images/index.ts';
 import { scanKeys, type ScanRecord } from './records.ts';
 
 /** What may not be pulled, or rolled out: images with a finding this severe; with `unscanned`, also those nobody has judged. */
@@ -150,7 +150,7 @@ async function imagesIn(
   const waiting = [found];
   for (let index = waiting.pop(); index !== undefined; index = waiting.pop()) {
     const bytes = await images.manifests.content(account, repository, index.digest);
-    for (const child of parseManifest(bytes, index.mediaType).children) {
+    for (const child of readManifest(bytes, index.mediaType).children) {
       if (seen.has(child.digest)) continue;
       seen.add(child.digest);
       if (isIndexType(child.mediaType)) waiting.push(child);

@@ -1,7 +1,7 @@
 import type { Log } from '@slipway/auth/gateway';
 import type { Clock } from '@slipway/storage/clock';
 import type { Tracing } from '@slipway/storage/telemetry';
-import { type Images, ImagesError, type ParsedManifest, parseManifest } from '../images/index.ts';
+import { type Images, ImagesError, type ParsedManifest, readManifest } from '../images/index.ts';
 import { newScanId } from './scan-id.ts';
 import { Unscannable } from './inventory/limits.ts';
 import type { ScanCause, ScanRecord } from './records.ts';
@@ -170,7 +170,7 @@ async function targetOf(
 
 async function manifestOf(images: Images, image: ImageAddress, mediaType: string): Promise<ParsedManifest | undefined> {
   try {
-    return parseManifest(await images.manifests.content(image.account, image.repository, image.digest), mediaType);
+    return readManifest(await images.manifests.content(image.account, image.repository, image.digest), mediaType);
   } catch (error) {
     if (error instanceof ImagesError) return undefined;
     throw error;
