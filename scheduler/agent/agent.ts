@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { type Format, stampFolder } from '@slipway/storage/format';
 import type Docker from 'dockerode';
 import { z } from 'zod';
 
@@ -25,12 +25,15 @@ import { TelemetryHandler } from './telemetry-channel.ts';
 const agentVersion = '0.1.0';
 const agentHash = createHash('sha256').update(`slipway-agent ${agentVersion}`).digest('hex').slice(0, 8);
 
+/** Raised when the files of the data folder change in a way that an older agent would misread. */
+const dataFormat: Format = { holds: 'the files of an agent', version: 1 };
+
 /** The container agent of one host. */
 export interface Agent {
   /**
    * Starts working in the background: registers (again and again until the Docker engine and the control plane answer),
    * takes up the tasks of an earlier run, and keeps the connections. Resolves when the first registration succeeded.
-   * @throws Refused when the control plane refuses this host for good
+   * @throws Refused when the control plane refuses this host for good; FormatRefused when the data folder is a newer agent's or not one
    */
   start(): Promise<{ readonly containerInstanceArn: string }>;
   /** Ends the agent's work; its containers keep running. */
@@ -78,7 +81,7 @@ class RunningAgent implements Agent {
   async start(): Promise<{ readonly containerInstanceArn: string }> {
     const options = this.#options;
     const { log } = options;
-    await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
+    await stampFolder(options.dataDir, dataFormat);
     this.#identity = await this.#readIdentity();
     const plane = new ControlPlane(options);
     const reporter = new Reporter({

@@ -17,6 +17,7 @@ import {
   type Staged,
   StagedLost,
 } from './blob-store.ts';
+import { type Format, FormatRefused, stampFolder } from '../format/index.ts';
 import { checkId, splitDigest } from './digest.ts';
 import { diskError, makeFolder, openFolder, SyncFailed, syncFile, syncFolder, writeAll } from './disk.ts';
 import { fillFile } from './fill-file.ts';
@@ -39,6 +40,9 @@ export interface FilesystemBlobsConfig {
   readonly reserve?: number;
 }
 
+/** Raised when folders or names change in a way that older servers would misread. */
+const format: Format = { holds: 'blobs', version: 1 };
+
 type Algorithm = 'sha256' | 'sha512';
 
 /**
@@ -46,6 +50,7 @@ type Algorithm = 'sha256' | 'sha512';
  * blob is synced, and so is the folder with its name. Several processes may use one folder.
  * @param newId unique names of uploads, at most 64 letters, digits, `-` or `_`
  * @throws BlobStoreError when the folder cannot be made or written
+ * @throws FormatRefused when it has a newer format, or is not ours
  */
 export async function openFilesystemBlobs(
   config: FilesystemBlobsConfig,
@@ -88,12 +93,15 @@ class FilesystemBlobs implements BlobStore, SideNotes {
 
   async prepare(): Promise<void> {
     try {
+      await makeFolder(this.#root);
+      await stampFolder(this.#root, format);
       await this.#folder('staging');
       await this.#folder('blobs');
       const probe = `${this.#maker}.probe`;
       await (await this.#staging.create(probe)).close();
       await this.#staging.remove(probe);
     } catch (error) {
+      if (error instanceof FormatRefused) throw error;
       throw diskError(error, `preparing ${this.#root}`);
     }
   }

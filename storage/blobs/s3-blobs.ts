@@ -16,6 +16,7 @@ import {
   type Staged,
   StagedLost,
 } from './blob-store.ts';
+import { checkStamp, type Format, stampOf } from '../format/index.ts';
 import { checkId, splitDigest } from './digest.ts';
 import { PartBuffers, PartWriter } from './part-writer.ts';
 import { checkRange } from './range.ts';
@@ -38,6 +39,10 @@ export interface S3Blobs extends BlobStore, DirectAccess, SideNotes {
   readonly certificate: Certificate;
 }
 
+/** Raised when the objects' names or what is in them change in a way that older servers would misread. */
+const format: Format = { holds: 'blobs', version: 1 };
+const formatKey = 'format';
+
 /** Letters after the upload's id in the name of an object: `-` and 8 hexadecimal digits, new for every attempt to write one. */
 const suffixLength = 9;
 
@@ -46,6 +51,7 @@ const suffixLength = 9;
  * sealing completes it and writes a marker, `sealed/<generation>.<algorithm>.<hex>`, which only lists and sweeps read. No object that
  * was sealed is ever written again: each attempt to write has a name of its own.
  * @throws BlobStoreError when the bucket cannot be used, or fails a check without which nothing is safe
+ * @throws FormatRefused when what lies there has a newer format, or is not ours
  */
 export async function openS3Blobs(
   config: S3BlobsConfig,
@@ -57,6 +63,7 @@ export async function openS3Blobs(
   try {
     if (!(await client.bucketExists()))
       throw new BlobStoreError('unavailable', `there is no bucket ${config.bucket}: make it first`);
+    await checkFormat(client, `bucket ${config.bucket}`);
     const certificate = await certify(client, checkId(newId()));
     const broken = certificate.checks.filter(({ passed, essential }) => essential && !passed);
     if (broken.length > 0) {
@@ -68,6 +75,23 @@ export async function openS3Blobs(
     return new S3BlobStore(client, certificate, config.partBuffers ?? 24, clock, newId);
   } catch (error) {
     client.close();
+    throw error;
+  }
+}
+
+/** Compares the stamp, and leaves one where there is none yet. Servers that start at once write the same. */
+async function checkFormat(client: S3Client, where: string): Promise<void> {
+  const found = await readText(client, formatKey);
+  if (found === undefined) await client.put(formatKey, Buffer.from(stampOf(format)));
+  else checkStamp(found, format, where);
+}
+
+async function readText(client: S3Client, key: string): Promise<string | undefined> {
+  try {
+    const { size } = await client.head(key);
+    return size === 0 ? '' : (await client.readWhole(key, 0, size - 1)).toString();
+  } catch (error) {
+    if (error instanceof BlobMissing) return undefined;
     throw error;
   }
 }
@@ -232,9 +256,7 @@ class S3BlobStore implements S3Blobs {
   }
 
   async readNote(name: string): Promise<string | undefined> {
-    const key = `notes/${checkId(name)}`;
-    const found = await this.#head(key);
-    return found && (await this.#client.readWhole(key, 0, found.size - 1)).toString();
+    return readText(this.#client, `notes/${checkId(name)}`);
   }
 
   async writeNote(name: string, text: string): Promise<void> {

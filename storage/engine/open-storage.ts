@@ -11,6 +11,7 @@ import {
 import type { Clock } from '../clock/index.ts';
 import { type EventLog, openEventLog } from '../events/index.ts';
 import { type Leases, openLeases } from '../leases/index.ts';
+import { FormatRefused } from '../format/index.ts';
 import {
   type EventSource,
   openSqliteRecords,
@@ -102,9 +103,7 @@ async function openRecords(
       // Loaded only where it is used: the client takes 26 MB.
       const { openRedisRecords } = await import('../records/redis-records.ts');
       const store = await openRedisRecords(config, clock).catch((error: unknown) => {
-        throw new StorageUnusable(`${(error as Error).message}. Check the address, and that Redis runs.`, {
-          cause: error,
-        });
+        throw unusable(error, (error as Error).message, 'Check the address, and that Redis runs.');
       });
       const where = [config.url].flat().map(withoutPassword).join(', ');
       const report = async () => ({ name: `Redis at ${where}`, warnings: await store.warnings() });
@@ -121,7 +120,7 @@ async function openSqlite(config: SqliteRecordsConfig, clock: Clock): Promise<Re
     return await openSqliteRecords(config, clock);
   } catch (error) {
     const why = error instanceof StoreUnavailable ? error.message : `cannot use ${folder}: ${(error as Error).message}`;
-    throw new StorageUnusable(`${why}. Name a folder that this user may write to.`, { cause: error });
+    throw unusable(error, why, 'Name a folder that this user may write to.');
   }
 }
 
@@ -146,13 +145,19 @@ async function openBlobs(
       }
     }
   } catch (error) {
-    if (!(error instanceof BlobStoreError)) throw error;
+    if (!(error instanceof BlobStoreError || error instanceof FormatRefused)) throw error;
     const advice =
       config.type === 's3'
         ? 'Check the endpoint, the keys and the bucket.'
         : 'Name a folder that this user may write to.';
-    throw new StorageUnusable(`${error.message}. ${advice}`, { cause: error });
+    throw unusable(error, error.message, advice);
   }
+}
+
+/** A format that is refused says itself what to do. */
+function unusable(error: unknown, why: string, advice: string): StorageUnusable {
+  const message = error instanceof FormatRefused ? error.message : `${why}. ${advice}`;
+  return new StorageUnusable(message, { cause: error });
 }
 
 function withoutPassword(address: string): string {

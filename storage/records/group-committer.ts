@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { FormatRefused } from '../format/index.ts';
 import type { EncodedBatch } from './encode.ts';
 import { type Committed, ConditionFailed, StaleEpoch, StoreUnavailable } from './record-store.ts';
 import type { FromWriter, Outcome, ToWriter, WriterOptions } from './sqlite-writer.ts';
@@ -30,10 +31,15 @@ export class GroupCommitter {
     this.#committed = committed;
   }
 
-  /** @throws StoreUnavailable when the file cannot be opened for writing */
+  /**
+   * @throws StoreUnavailable when the file cannot be opened for writing
+   * @throws FormatRefused when it is newer, or not ours
+   */
   static async open(options: WriterOptions, committed: () => void): Promise<GroupCommitter> {
     const committer = new GroupCommitter(options, committed);
-    await committer.#start();
+    await committer.#start().catch((error: StoreUnavailable) => {
+      throw error.cause instanceof FormatRefused ? error.cause : error;
+    });
     return committer;
   }
 
@@ -88,7 +94,7 @@ export class GroupCommitter {
             resolve();
             return;
           case 'unusable':
-            cause = new Error(message.message);
+            cause = message.refused ? new FormatRefused(message.message) : new Error(message.message);
             return;
           case 'group':
             this.#settle(message.outcomes);

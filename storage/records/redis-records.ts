@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock/index.ts';
+import { checkStamp, type Format, foreign, stampOf } from '../format/index.ts';
 import type { AnnouncedEvent, AnnouncedStream, EventSource } from './announced.ts';
 import { Bell, settledOrAborted } from './bell.ts';
 import { afterPrefix, compareKeys, encodeBatch, type EncodedBatch, fenceKey, pageLimit } from './encode.ts';
@@ -39,6 +40,9 @@ export interface RedisRecords extends RecordStore, EventSource {
   lossNoticed(): string | undefined;
 }
 
+/** Raised when the keys or what lies under them change in a way that older servers would misread. */
+const format: Format = { holds: 'records', version: 1 };
+
 /** Wake-ups by publish and subscribe may get lost; so often followers look without one. */
 const lookEvery = 1000;
 /** A condition on a value is turned into one on the version it was seen at; this often when the row keeps changing. */
@@ -48,6 +52,7 @@ const resolveAttempts = 20;
  * Facts in Redis 7 or newer, alone or as a cluster. A resolved commit is as durable as the server's settings make it: with
  * `appendonly yes` and `appendfsync always` it is on the disk; `warnings()` says when they are otherwise.
  * @throws StoreUnavailable when no such Redis answers
+ * @throws FormatRefused when what lies under the prefix has a newer format, or is not ours
  */
 export async function openRedisRecords(config: RedisRecordsConfig, clock: Clock): Promise<RedisRecords> {
   const prefix = config.prefix ?? 'slipway';
@@ -55,8 +60,28 @@ export async function openRedisRecords(config: RedisRecordsConfig, clock: Clock)
   let store: RedisStore | undefined;
   const wake = (channel: string): void => bells.get(channel)?.ring();
   const client = await RedisClient.open(config, clock, wake, () => store?.reconnected());
+  try {
+    await checkFormat(client, prefix);
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
   store = new RedisStore(client, clock, bells, { prefix, ...config });
   return store;
+}
+
+/** Compares the stamp, and leaves one where there is none yet. Not written again: a Redis that is full can still be read. */
+async function checkFormat(client: RedisClient, prefix: string): Promise<void> {
+  const key = `${prefix}:{${prefix}-0}:format`;
+  const where = `Redis under the prefix "${prefix}"`;
+  const type = await client.run((redis) => redis.type(key));
+  if (type !== 'none' && type !== 'string') throw foreign(where, format.holds, `${key} is a ${type}`);
+  let found = await client.run((redis) => redis.get(key));
+  if (found === null) {
+    await client.run((redis) => redis.set(key, stampOf(format), 'NX'));
+    found = (await client.run((redis) => redis.get(key))) ?? '';
+  }
+  checkStamp(found, format, where);
 }
 
 class RedisStore implements RedisRecords {

@@ -32,7 +32,8 @@ export interface SqliteRecordsConfig {
 /**
  * Facts in one SQLite file (WAL, `synchronous=FULL`): a resolved commit is on the disk. Several processes on one machine may open
  * the same file. Reads run on the calling thread, commits in a worker thread.
- * @throws StoreUnavailable when the file cannot be opened for writing or has a newer format
+ * @throws StoreUnavailable when the file cannot be opened for writing
+ * @throws FormatRefused when it has a newer format, or is not one of ours
  */
 export async function openSqliteRecords(config: SqliteRecordsConfig, clock: Clock): Promise<RecordStore & EventSource> {
   const bell = new Bell();

@@ -1,6 +1,7 @@
 /** The worker thread of the sqlite driver: turns what has gathered into one transaction with one sync of the disk. */
 import { DatabaseSync } from 'node:sqlite';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { foreign, FormatRefused } from '../format/index.ts';
 import type { EncodedBatch } from './encode.ts';
 import { type Applied, Applier, type Retention } from './sqlite-apply.ts';
 import { prepareFile } from './sqlite-schema.ts';
@@ -21,7 +22,12 @@ export type Outcome =
 /** To the main thread. The first message is `ready` or `unusable`. */
 export type FromWriter =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'unusable'; readonly message: string }
+  | {
+      readonly kind: 'unusable';
+      readonly message: string;
+      /** Whether the file itself is refused, not only out of reach: its format is newer, or it is not ours. */
+      readonly refused: boolean;
+    }
   | { readonly kind: 'group'; readonly outcomes: readonly Outcome[] }
   | { readonly kind: 'closed' };
 
@@ -40,18 +46,20 @@ interface Connection {
 const sqliteBusy = 5;
 const sqliteFull = 13;
 const sqliteTooBig = 18;
+const sqliteNotADatabase = 26;
 /** Extended codes: an fsync of a file, or of its folder, failed. */
 const syncFailures: readonly unknown[] = [1034, 1290];
 
 function connect(options: WriterOptions): Connection {
   const db = new DatabaseSync(options.file, { timeout: options.busyTimeout });
   try {
-    prepareFile(db);
+    prepareFile(db, options.file);
     // From here on the lock is waited for by begin().
     db.exec('PRAGMA busy_timeout = 0');
     return { db, applier: new Applier(db, options.retention), syncs: true };
   } catch (error) {
     db.close();
+    if (primaryCode(error) === sqliteNotADatabase) throw foreign(options.file, 'records', 'it is no SQLite database');
     throw error;
   }
 }
@@ -185,7 +193,7 @@ function serve(port: MessagePort, options: WriterOptions): void {
   try {
     writer = new Writer(options);
   } catch (error) {
-    tell({ kind: 'unusable', message: describe(error) });
+    tell({ kind: 'unusable', message: describe(error), refused: error instanceof FormatRefused });
     port.close();
     return;
   }

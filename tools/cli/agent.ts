@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { type AllowedEscapes, createAgent, Refused } from '@slipway/scheduler/agent';
+import { FormatRefused } from '@slipway/storage/format';
 import { z } from 'zod';
 import { openLog } from '../server/log.ts';
 import { CliError } from './errors.ts';
@@ -54,7 +55,7 @@ export async function agent(options: {
     ]);
     if (containerInstanceArn !== undefined) log.info({ containerInstanceArn, cluster: options.cluster }, 'joined');
   } catch (error) {
-    if (error instanceof Refused) throw new CliError(error.message);
+    if (error instanceof Refused || error instanceof FormatRefused) throw new CliError(error.message);
     throw error;
   }
   await stopped;

@@ -7,6 +7,7 @@ import { systemClock } from '@slipway/storage/clock';
 import { openStorage } from '@slipway/storage/engine';
 import Docker from 'dockerode';
 import { ConfigError, isLoopback, readConfig, type ServerConfig } from '../server/config.ts';
+import { checkDataFolder } from '../server/data-folder.ts';
 import { readCredentials, readServerState, type ServerState } from '../server/state-files.ts';
 import { storageConfig } from '../server/storage-config.ts';
 import { certificateFinding } from './doctor-tls.ts';
@@ -111,6 +112,7 @@ async function storageFindings(config: ServerConfig, server: ServerState | undef
   // Opening embedded stores would make them; looking must not.
   if (config.records.type === 'sqlite' && !existsSync(config.data)) return [];
   try {
+    await checkDataFolder(config.data);
     await using storage = {
       it: await openStorage(storageConfig(config), systemClock),
       [Symbol.asyncDispose]: (): Promise<void> => storage.it.close(),

@@ -19,6 +19,7 @@ import { print } from './output.ts';
 const plain = new Set([
   'ConfigError',
   'StorageUnusable',
+  'FormatRefused',
   'KeyFileError',
   'ListenError',
   'AcmeSettingsError',

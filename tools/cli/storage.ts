@@ -15,6 +15,7 @@ import { systemClock } from '@slipway/storage/clock';
 import { openStorage, type Storage } from '@slipway/storage/engine';
 import type { Json } from '@slipway/storage/records';
 import { ConfigError, readConfig, type ServerConfig } from '../server/config.ts';
+import { checkDataFolder } from '../server/data-folder.ts';
 import { storageConfig } from '../server/storage-config.ts';
 import { CliError } from './errors.ts';
 import { parseOutput, print, printJson } from './output.ts';
@@ -175,6 +176,7 @@ function digestOfRow(key: string): Digest | undefined {
 
 async function open(config: ServerConfig): Promise<Storage> {
   try {
+    await checkDataFolder(config.data);
     return await openStorage(storageConfig(config), systemClock);
   } catch (error) {
     throw new CliError((error as Error).message);

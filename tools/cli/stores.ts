@@ -5,6 +5,7 @@ import { type Images, openImages } from '@slipway/registry/images';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage, type Storage } from '@slipway/storage/engine';
 import { ConfigError, readConfig, type ServerConfig } from '../server/config.ts';
+import { checkDataFolder } from '../server/data-folder.ts';
 import { identityKey, openKeyFile } from '../server/key-file.ts';
 import { storageConfig } from '../server/storage-config.ts';
 import { CliError } from './errors.ts';
@@ -27,6 +28,7 @@ export async function openStores(data: string): Promise<Stores> {
     throw new CliError(`there is no installation in ${config.data}; name its data folder with --data`);
   }
   try {
+    await checkDataFolder(config.data);
     const storage = await openStorage(storageConfig(config), systemClock);
     const identity = openIdentity({
       records: storage.records,

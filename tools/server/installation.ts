@@ -31,6 +31,7 @@ import { type Tracing, traceStorage } from '@slipway/storage/telemetry';
 import type { Logger } from 'pino';
 import { openCertificates } from './certificates.ts';
 import type { ServerConfig } from './config.ts';
+import { openDataFolder } from './data-folder.ts';
 import { imageLookup } from './image-lookup.ts';
 import { isScanner, openScanner } from './scanning.ts';
 import { JobMetrics } from './job-metrics.ts';
@@ -75,13 +76,14 @@ export interface Role {
 /**
  * The composition root: reads nothing but its configuration, opens the stores, wires the rooms and listens.
  * What fails on the way closes what was opened before it.
- * @throws StorageUnusable, KeyFileError, ListenError: each says what to do
+ * @throws FormatRefused, StorageUnusable, KeyFileError, ListenError: each says what to do
  */
 export async function startInstallation(config: ServerConfig, log: Logger, role: Role): Promise<Installation> {
   const clock = systemClock;
   const random = (size: number): Uint8Array => randomBytes(size);
   await using opened = new AsyncDisposableStack();
 
+  await openDataFolder(config.data);
   const { tracing } = role;
   const engines = storageConfig(config);
   const untraced = opened.adopt(await openStorage(engines, clock), (it) => it.close());
