@@ -8,7 +8,7 @@ import { join, relative, sep } from 'node:path';
 const exempt: Readonly<Record<string, string>> = {
   'auth/outbound/': 'is the guarded client',
   'registry/conformance/': 'is a client that commands and tests run against the registry they name, and no server',
-  'scheduler/agent/': 'runs on a host of its own and calls the addresses of its configuration',
+  'scheduler/hosts/agent/': 'runs on a host of its own and calls the addresses of its configuration',
   'storage/blobs/s3-client.ts': 'calls the store of the configuration',
 };
 

@@ -12,8 +12,8 @@ const literal =
 
 /** Expressions that could take long, and why they do not: how long a text they see at most. */
 const bounded: Readonly<Record<string, { readonly most: number; readonly why: string }>> = {
-  'scheduler/agent/policy.ts': { most: 1, why: 'sees normalized paths, which have no two slashes in a row' },
-  'scheduler/acs/render.ts': { most: 512, why: 'sees ARNs of task definitions that were registered' },
+  'scheduler/hosts/agent/policy.ts': { most: 1, why: 'sees normalized paths, which have no two slashes in a row' },
+  'scheduler/hosts/control/render.ts': { most: 512, why: 'sees ARNs of task definitions that were registered' },
   'registry/scanning/scanners/adapter.ts': { most: 2048, why: 'sees the address in the configuration' },
   'registry/images/strict-json.ts': { most: 1, why: 'sees texts that were read as JSON, so every string in them ends' },
   'scheduler/deployments/image-reference.ts': { most: 1024, why: 'sees no longer text' },

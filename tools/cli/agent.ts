@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type AllowedEscapes, createAgent, Refused } from '@slipway/scheduler/agent';
+import { type AllowedEscapes, createAgent, Refused } from '@slipway/scheduler/hosts/agent';
 import { FormatRefused } from '@slipway/storage/format';
 import { z } from 'zod';
 import { openLog } from '../server/log.ts';

@@ -18,7 +18,7 @@ import { createReplication } from '@slipway/registry/replication';
 import { createTemplates } from '@slipway/registry/templates';
 import { createUpstreams } from '@slipway/registry/upstreams';
 import { createScanning } from '@slipway/registry/scanning';
-import { createAgentControl } from '@slipway/scheduler/acs';
+import { createAgentControl } from '@slipway/scheduler/hosts/control';
 import { createCluster } from '@slipway/scheduler/cluster';
 import { type ControlPlane, createControlPlane } from '@slipway/scheduler/control';
 import { createEcs } from '@slipway/scheduler/ecs';

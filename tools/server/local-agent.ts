@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import type { Identity } from '@slipway/auth/identity';
-import { type AgentCredentials, createAgent } from '@slipway/scheduler/agent';
+import { type AgentCredentials, createAgent } from '@slipway/scheduler/hosts/agent';
 import Docker from 'dockerode';
 import type { Logger } from 'pino';
 

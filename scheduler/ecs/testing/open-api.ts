@@ -16,7 +16,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { createAgentControl } from '../../acs/index.ts';
+import { createAgentControl } from '../../hosts/control/index.ts';
 import { createControlPlane } from '../../control/index.ts';
 import { changeInstance, createCluster, type EcsContext } from '../../cluster/index.ts';
 import { idOf } from '../../state/index.ts';

@@ -1,8 +1,0 @@
-export type { Log } from '@slipway/auth/gateway';
-export { type AgentControl, createAgentControl } from './agent-control.ts';
-export type { AgentControlOptions, TaskCredentials, TaskCredentialsPort } from './context.ts';
-export type { AcsContainer, AcsCredentials, AcsTask } from './messages.ts';
-export { type AgentOperations, agentOperations, controlPath, telemetryPath } from './operations.ts';
-export { registryHostOf, type RenderContext, renderStop, renderTask } from './render.ts';
-export type { ContainerMetrics, TaskMetrics } from './telemetry-session.ts';
-export { applyHealth, applyTaskChange, type ContainerChange, type TaskChange } from './transitions.ts';

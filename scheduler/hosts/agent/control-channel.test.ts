@@ -1,0 +1,146 @@
+import type { AddressInfo } from 'node:net';
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
+
+import { ControlHandler } from './control-channel.ts';
+import type { AgentTask } from '../wire/server-messages.ts';
+import type { TaskReport } from './report.ts';
+import { silent, until } from '../testing/bench.ts';
+
+/** A connection over a real socket: the server's end for the test, the agent's end for the handler. */
+describe("the agent's end of the control connection", () => {
+  let server: WebSocketServer;
+  let near: WebSocket;
+  let far: WebSocket;
+  let received: { type: string; message: Record<string, unknown> }[];
+  let applied: AgentTask[];
+  let stopped: string[];
+  let reports: TaskReport[];
+  let learned: unknown[][];
+  let generations: number[];
+
+  beforeEach(async () => {
+    [received, applied, stopped, reports, generations, learned] = [[], [], [], [], [], []];
+    server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    await new Promise((resolve) => server.once('listening', resolve));
+    const connected = new Promise<WebSocket>((resolve) => server.once('connection', resolve));
+    near = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    far = await connected;
+    far.on('message', (data) => received.push(JSON.parse((data as Buffer).toString()) as (typeof received)[number]));
+    const handler = new ControlHandler({
+      engine: {
+        apply: (task) => Promise.resolve(void applied.push(task)),
+        has: (arn) => arn === 'arn:kept',
+        notIn: (wanted) => ['arn:kept', 'arn:unwanted'].filter((arn) => !wanted.has(arn)),
+        stopTask: (arn) => Promise.resolve(void stopped.push(arn)),
+      },
+      log: silent,
+      cluster: 'default',
+      containerInstanceArn: 'arn:instance',
+      report: (report) => reports.push(report),
+      learn: (...learnt) => void learned.push(learnt),
+      seenSequence: 3 * 2 ** 20 + 7,
+      sawGeneration: (sequence) => Promise.resolve(void generations.push(sequence)),
+    });
+    handler.serve(near);
+  });
+
+  afterEach(() => {
+    near.terminate();
+    server.close();
+  });
+
+  const send = (type: string, message: object): void => far.send(JSON.stringify({ type, message }));
+  const reply = (type: string) => until(() => received.find((frame) => frame.type === type), `a ${type}`);
+
+  test('carries out stops before starts and acknowledges', async () => {
+    const container = { name: 'main', image: 'web' };
+    send('PayloadMessage', {
+      messageId: 'm',
+      seqNum: 4 * 2 ** 20,
+      tasks: [
+        { arn: 'arn:start', desiredStatus: 'RUNNING', containers: [container] },
+        { arn: 'arn:stop', desiredStatus: 'STOPPED' },
+      ],
+    });
+    expect((await reply('AckRequest')).message).toEqual({
+      cluster: 'default',
+      containerInstance: 'arn:instance',
+      messageId: 'm',
+    });
+    expect(applied.map(({ arn }) => arn)).toEqual(['arn:stop', 'arn:start']);
+    expect(generations).toEqual([4 * 2 ** 20]);
+  });
+
+  test('obeys no server that was replaced', async () => {
+    const closed = new Promise((resolve) => far.once('close', resolve));
+    send('PayloadMessage', {
+      messageId: 'm',
+      seqNum: 2 * 2 ** 20 + 99,
+      tasks: [{ arn: 'a', desiredStatus: 'STOPPED' }],
+    });
+    await closed;
+    expect(applied).toEqual([]);
+    expect(received).toEqual([]);
+  });
+
+  test('reports a task it cannot read and carries out the others', async () => {
+    send('PayloadMessage', {
+      messageId: 'm',
+      seqNum: 4 * 2 ** 20,
+      tasks: [{ arn: 'arn:bad', desiredStatus: 'DANCING' }, 7, { arn: 'arn:good', desiredStatus: 'STOPPED' }],
+    });
+    await reply('AckRequest');
+    expect(reports).toEqual([
+      {
+        arn: 'arn:bad',
+        status: 'STOPPED',
+        reason: 'UnrecognizedTaskError: the agent cannot read this task',
+        containers: [],
+      },
+    ]);
+    expect(applied.map(({ arn }) => arn)).toEqual(['arn:good']);
+  });
+
+  test('asks before it stops what a manifest does not name', async () => {
+    send('TaskManifestMessage', { messageId: 'm', timeline: 4 * 2 ** 20, tasks: [{ taskArn: 'arn:kept' }] });
+    expect((await reply('TaskStopVerificationMessage')).message).toEqual({
+      messageId: 'm',
+      stopCandidates: [{ taskArn: 'arn:unwanted' }],
+    });
+    expect(stopped).toEqual([]);
+    send('TaskStopVerificationAck', { messageId: 'm', stopTasks: [{ taskArn: 'arn:unwanted' }] });
+    await until(() => (stopped.length > 0 ? true : undefined), 'a stop');
+    expect(stopped).toEqual(['arn:unwanted']);
+  });
+
+  test('takes new credentials of tasks that are here, and only of those', async () => {
+    const roleCredentials = { credentialsId: 'id', accessKeyId: 'A', secretAccessKey: 'S', expiration: 'soon' };
+    send('IAMRoleCredentialsMessage', {
+      messageId: 'foreign',
+      taskArn: 'arn:unknown',
+      roleType: 'TaskApplication',
+      roleCredentials,
+    });
+    send('IAMRoleCredentialsMessage', {
+      messageId: 'm',
+      taskArn: 'arn:kept',
+      roleType: 'TaskApplication',
+      roleCredentials,
+    });
+    expect((await reply('IAMRoleCredentialsAckRequest')).message).toEqual({
+      messageId: 'm',
+      credentialsId: 'id',
+      expiration: 'soon',
+    });
+    expect(learned).toEqual([['arn:kept', 'TaskApplication', { roleArn: '', sessionToken: '', ...roleCredentials }]]);
+  });
+
+  test('answers heartbeats and survives what it does not know', async () => {
+    far.send('not json');
+    send('SomethingNew', { a: 1 });
+    send('HeartbeatMessage', { messageId: 'h', healthy: true });
+    expect((await reply('HeartbeatAckRequest')).message).toEqual({ messageId: 'h' });
+  });
+});

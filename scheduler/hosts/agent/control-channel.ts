@@ -1,0 +1,141 @@
+import type { WebSocket } from 'ws';
+
+import type { Log } from '@slipway/auth/gateway';
+
+import type { RoleType } from './endpoint/index.ts';
+import { brokenTask, type RoleCredentials, serverMessage, taskSchema } from '../wire/server-messages.ts';
+import type { TaskReport } from './report.ts';
+import type { TaskEngine } from './task-engine.ts';
+
+/** Sequence numbers of one connection share their high part; a lower one comes from a server that was replaced. */
+const generationOf = (sequence: number): number => Math.floor(sequence / 2 ** 20);
+
+export interface ControlHandlerParts {
+  readonly engine: Pick<TaskEngine, 'apply' | 'has' | 'notIn' | 'stopTask'>;
+  readonly log: Log;
+  readonly cluster: string;
+  readonly containerInstanceArn: string;
+  readonly report: (report: TaskReport) => void;
+  /** Takes the credentials of a task's role; they may be newer than those it has. */
+  readonly learn: (taskArn: string, type: RoleType, credentials: RoleCredentials) => void;
+  /** The highest sequence number seen by an earlier run. */
+  readonly seenSequence: number;
+  /** Called when a connection of a newer generation speaks for the first time; resolves when that is durable. */
+  readonly sawGeneration: (firstSequence: number) => Promise<void>;
+}
+
+/** The agent's end of the ACS connection: carries out what the control plane says, in the order it says it. */
+export class ControlHandler {
+  readonly #parts: ControlHandlerParts;
+  #seen: number;
+
+  constructor(parts: ControlHandlerParts) {
+    this.#parts = parts;
+    this.#seen = parts.seenSequence;
+  }
+
+  get seenSequence(): number {
+    return this.#seen;
+  }
+
+  serve(ws: WebSocket): void {
+    let queue = Promise.resolve();
+    ws.on('message', (data, isBinary) => {
+      if (isBinary) return;
+      const text = (data as Buffer).toString('utf8');
+      queue = queue
+        .then(() => this.#receive(ws, text))
+        .catch((error: unknown) => {
+          // Without an acknowledgement the control plane says it again.
+          this.#parts.log.warn({ error }, 'could not carry out a message of the control plane');
+        });
+    });
+  }
+
+  async #receive(ws: WebSocket, text: string): Promise<void> {
+    const parsed = serverMessage.safeParse(JSON.parse(text));
+    if (!parsed.success) {
+      this.#parts.log.info({ issues: parsed.error.issues.length }, 'ignored a message of the control plane');
+      return;
+    }
+    const { type, message } = parsed.data;
+    switch (type) {
+      case 'HeartbeatMessage':
+        this.#send(ws, 'HeartbeatAckRequest', { messageId: message.messageId ?? '' });
+        return;
+      case 'PayloadMessage':
+        if (!(await this.#accepts(ws, message.seqNum))) return;
+        await this.#payload(message.tasks);
+        this.#acknowledge(ws, message.messageId);
+        return;
+      case 'IAMRoleCredentialsMessage': {
+        const { messageId, taskArn, roleType, roleCredentials } = message;
+        if (!this.#parts.engine.has(taskArn)) return;
+        this.#parts.learn(taskArn, roleType, roleCredentials);
+        const { credentialsId, expiration } = roleCredentials;
+        this.#send(ws, 'IAMRoleCredentialsAckRequest', { messageId, credentialsId, expiration });
+        return;
+      }
+      case 'TaskManifestMessage': {
+        if (!(await this.#accepts(ws, message.timeline))) return;
+        this.#acknowledge(ws, message.messageId);
+        const unwanted = this.#parts.engine.notIn(new Set(message.tasks.map((task) => task.taskArn)));
+        if (unwanted.length === 0) return;
+        this.#send(ws, 'TaskStopVerificationMessage', {
+          messageId: message.messageId,
+          stopCandidates: unwanted.map((taskArn) => ({ taskArn })),
+        });
+        return;
+      }
+      case 'TaskStopVerificationAck':
+        for (const { taskArn } of message.stopTasks) {
+          this.#parts.log.info({ task: taskArn }, 'the control plane does not want this task; stopping it');
+          await this.#parts.engine.stopTask(taskArn);
+        }
+        return;
+    }
+  }
+
+  /** Whether a command is newer than every server this agent has obeyed; otherwise the connection is given up. */
+  async #accepts(ws: WebSocket, sequence: number): Promise<boolean> {
+    if (generationOf(sequence) < generationOf(this.#seen)) {
+      this.#parts.log.warn({ sequence, seen: this.#seen }, 'ignored a command of a server that was replaced');
+      ws.close(1000, 'stale sequence number');
+      return false;
+    }
+    const newGeneration = generationOf(sequence) > generationOf(this.#seen);
+    this.#seen = Math.max(this.#seen, sequence);
+    if (newGeneration) await this.#parts.sawGeneration(sequence);
+    return true;
+  }
+
+  async #payload(tasks: readonly unknown[]): Promise<void> {
+    const parsed = tasks.map((task) => ({ given: task, result: taskSchema.safeParse(task) }));
+    for (const { given, result } of parsed) {
+      const broken = result.success ? undefined : brokenTask.safeParse(given).data;
+      if (broken === undefined) continue;
+      const reason = 'UnrecognizedTaskError: the agent cannot read this task';
+      this.#parts.report({ arn: broken.arn, status: 'STOPPED', reason, containers: [] });
+    }
+    const good = parsed.flatMap(({ result }) => (result.success ? [result.data] : []));
+    // What stops makes room for what starts.
+    for (const status of ['STOPPED', 'RUNNING'] as const) {
+      for (const task of good) {
+        if (task.desiredStatus !== status) continue;
+        if (task.roleCredentials !== undefined) this.#parts.learn(task.arn, 'TaskApplication', task.roleCredentials);
+        if (task.executionRoleCredentials !== undefined)
+          this.#parts.learn(task.arn, 'TaskExecution', task.executionRoleCredentials);
+        await this.#parts.engine.apply(task);
+      }
+    }
+  }
+
+  #acknowledge(ws: WebSocket, messageId: string): void {
+    const { cluster, containerInstanceArn } = this.#parts;
+    this.#send(ws, 'AckRequest', { cluster, containerInstance: containerInstanceArn, messageId });
+  }
+
+  #send(ws: WebSocket, type: string, message: object): void {
+    if (ws.readyState === ws.OPEN) ws.send(JSON.stringify({ type, message }));
+  }
+}

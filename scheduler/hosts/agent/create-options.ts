@@ -1,0 +1,183 @@
+import { createHash } from 'node:crypto';
+
+import type Docker from 'dockerode';
+
+import { labels } from './docker.ts';
+import type { AgentContainer, AgentTask, AgentVolume } from '../wire/server-messages.ts';
+import { dockerConfig, dockerHostConfig } from './policy.ts';
+
+/** What a container needs besides its task's payload. */
+export interface Placement {
+  readonly agentId: string;
+  /** Cluster name or ARN as the label shows it. */
+  readonly cluster: string;
+  /** What to run: a reference or id that Docker has. */
+  readonly image: string;
+  /** Address that published ports listen on. */
+  readonly bindAddress: string;
+  /** The agent's own variables; the task definition cannot set them. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly region: string;
+}
+
+const taskId = (task: AgentTask): string => task.arn.slice(task.arn.lastIndexOf('/') + 1);
+
+/** The name of a task's container: the same every time, so that creating it twice cannot make two. */
+export function containerName(task: AgentTask, name: string): string {
+  return `ecs-${dockerName(task.family)}-${dockerName(task.version)}-${dockerName(name)}-${dockerName(taskId(task))}`;
+}
+
+/** Docker's names allow fewer characters than ECS's and the file system limits their length. */
+const dockerName = (text: string): string => {
+  const clean = text.replaceAll(/[^a-zA-Z0-9_.-]/g, '-');
+  return clean.length <= 48
+    ? clean
+    : `${clean.slice(0, 39)}-${createHash('sha256').update(clean).digest('hex').slice(0, 8)}`;
+};
+
+/** The name of the Docker volume behind a volume of a task; undefined for a path of the host. */
+export function volumeName(task: AgentTask, volume: AgentVolume): string | undefined {
+  if (volume.host?.sourcePath !== undefined && volume.host.sourcePath !== '') return undefined;
+  if (volume.dockerVolumeConfiguration?.scope === 'shared') return volume.name;
+  return `ecs-${dockerName(task.family)}-${dockerName(task.version)}-${dockerName(volume.name)}-${dockerName(taskId(task))}`;
+}
+
+/**
+ * The request that creates a container, built member by member from what is known and checked; nothing of a payload
+ * reaches Docker because it happened to be there.
+ */
+export function createOptions(
+  task: AgentTask,
+  container: AgentContainer,
+  at: Placement,
+): Docker.ContainerCreateOptions {
+  const config = dockerConfig.parse(JSON.parse(container.dockerConfig.config));
+  const host = dockerHostConfig.parse(JSON.parse(container.dockerConfig.hostConfig));
+  const overrides =
+    commandOverride.exec(container.overrides) === null
+      ? {}
+      : (JSON.parse(container.overrides) as { command?: string[] });
+  const command = overrides.command ?? container.command;
+  const network = host.NetworkMode || task.networkMode || 'bridge';
+  const ports = network === 'bridge' || network === 'default' ? container.portMappings : [];
+  const environment: Record<string, string> = {
+    AWS_REGION: at.region,
+    AWS_EXECUTION_ENV: 'AWS_ECS_EC2',
+    ...container.environment,
+    ...at.environment,
+  };
+  return {
+    name: containerName(task, container.name),
+    Image: at.image,
+    Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+    ...(command === undefined || command.length === 0 ? {} : { Cmd: [...command] }),
+    ...(container.entryPoint === undefined ? {} : { Entrypoint: [...container.entryPoint] }),
+    Labels: {
+      ...config.Labels,
+      [labels.agent]: at.agentId,
+      [labels.task]: task.arn,
+      [labels.name]: container.name,
+      [labels.cluster]: at.cluster,
+      [labels.family]: task.family,
+      [labels.version]: task.version,
+    },
+    ...given('User', config.User),
+    ...given('WorkingDir', config.WorkingDir),
+    ...given('Hostname', config.Hostname),
+    ...given('Tty', config.Tty),
+    ...given('OpenStdin', config.OpenStdin),
+    ...given('NetworkDisabled', config.NetworkDisabled),
+    // ECS ignores the image's own health check: only the task definition's counts.
+    Healthcheck: container.healthCheckType === 'docker' ? healthcheckOf(config.Healthcheck) : { Test: ['NONE'] },
+    ExposedPorts: Object.fromEntries(ports.map((port) => [portKey(port), {}])),
+    HostConfig: {
+      NetworkMode: network,
+      PortBindings: bindingsOf(ports, at.bindAddress),
+      Binds: bindsOf(task, container),
+      VolumesFrom: container.volumesFrom.map(
+        (from) => `${containerName(task, from.sourceContainer)}${from.readOnly ? ':ro' : ''}`,
+      ),
+      Links: container.links.map((link) => {
+        const [name = '', alias = name] = link.split(':');
+        return `${containerName(task, name)}:${alias}`;
+      }),
+      ...limitsOf(task, container),
+      RestartPolicy: { Name: '' },
+      ...given('PidMode', host.PidMode ?? (task.pidMode === 'host' ? 'host' : undefined)),
+      ...given('IpcMode', host.IpcMode ?? (task.ipcMode === 'host' ? 'host' : undefined)),
+      ...given('MemoryReservation', host.MemoryReservation),
+      ...given('MemorySwap', host.MemorySwap),
+      ...given('MemorySwappiness', host.MemorySwappiness),
+      ...given('Privileged', host.Privileged),
+      ...given('ReadonlyRootfs', host.ReadonlyRootfs),
+      ...given('Init', host.Init),
+      ...given('ShmSize', host.ShmSize),
+      ...given('Dns', host.Dns),
+      ...given('DnsSearch', host.DnsSearch),
+      ...given('ExtraHosts', host.ExtraHosts),
+      ...given('SecurityOpt', host.SecurityOpt),
+      ...given('CapAdd', host.CapAdd),
+      ...given('CapDrop', host.CapDrop),
+      ...given('Tmpfs', host.Tmpfs),
+      ...given('Sysctls', host.Sysctls),
+      ...given('Ulimits', host.Ulimits),
+      ...given('Devices', host.Devices),
+      ...(host.LogConfig ? { LogConfig: { Type: host.LogConfig.Type, Config: host.LogConfig.Config ?? {} } } : {}),
+    },
+  };
+}
+
+const commandOverride = /"command"/;
+
+type Port = AgentContainer['portMappings'][number];
+
+const portKey = (port: Port): string => `${port.containerPort}/${port.protocol === 'udp' ? 'udp' : 'tcp'}`;
+
+function bindingsOf(ports: readonly Port[], address: string): Record<string, { HostIp: string; HostPort: string }[]> {
+  const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {};
+  for (const port of ports) {
+    // An empty host port lets Docker pick a free one.
+    const binding = { HostIp: address, HostPort: port.hostPort > 0 ? String(port.hostPort) : '' };
+    (bindings[portKey(port)] ??= []).push(binding);
+  }
+  return bindings;
+}
+
+function bindsOf(task: AgentTask, container: AgentContainer): string[] {
+  const volumes = new Map(task.volumes.map((volume) => [volume.name, volume]));
+  return container.mountPoints.map((mount) => {
+    const volume = volumes.get(mount.sourceVolume);
+    if (volume === undefined)
+      throw new Error(`mount point names volume ${mount.sourceVolume}, which the task does not have`);
+    const source = volumeName(task, volume) ?? volume.host?.sourcePath ?? '';
+    return `${source}:${mount.containerPath}${mount.readOnly ? ':ro' : ''}`;
+  });
+}
+
+const mebibyte = 1024 * 1024;
+
+/** Docker refuses less than 6 MiB; ECS counts CPU in 1024ths of a vCPU and gives at least 2 shares. */
+function limitsOf(task: AgentTask, container: AgentContainer): Docker.HostConfig {
+  const memory = container.memory > 0 ? container.memory : (task.memory ?? 0);
+  return {
+    CpuShares: Math.max(2, Math.round(container.cpu)),
+    ...(memory > 0 ? { Memory: Math.max(6, memory) * mebibyte } : {}),
+    ...(task.cpu !== undefined && task.cpu > 0 ? { NanoCpus: Math.round(task.cpu * 1e9) } : {}),
+  };
+}
+
+function healthcheckOf(
+  check: ReturnType<typeof dockerConfig.parse>['Healthcheck'],
+): NonNullable<Docker.ContainerCreateOptions['Healthcheck']> {
+  if (!check) return { Test: ['NONE'] };
+  return {
+    Test: check.Test,
+    ...given('Interval', check.Interval),
+    ...given('Timeout', check.Timeout),
+    ...given('Retries', check.Retries),
+    ...given('StartPeriod', check.StartPeriod),
+  };
+}
+
+const given = <Name extends string, T>(name: Name, value: T | null | undefined): { [N in Name]?: T } =>
+  value === undefined || value === null ? {} : ({ [name]: value } as { [N in Name]?: T });

@@ -1,0 +1,161 @@
+import { createServer, type Server } from 'node:http';
+
+import type Docker from 'dockerode';
+
+import { engineCall } from '../docker.ts';
+import type { AgentTask } from '../../wire/server-messages.ts';
+
+import { ensureRules, FirewallError, type Redirection, removeRules } from './firewall.ts';
+import { EndpointRequests, type RequestParts } from './requests.ts';
+
+/** The port of amazon-ecs-agent's endpoint, which no task gets. Whoever listens on it serves this host's containers. */
+export const endpointPort = 51679;
+
+/** How often the listener and the rules are looked after. Milliseconds. */
+const lookAfter = 10_000;
+
+export interface TaskEndpointParts extends RequestParts {
+  /** Whether tasks may be on the host's network. */
+  readonly hostNetwork: boolean;
+  /** Whether containers may reach the cloud's instance metadata service. */
+  readonly instanceMetadata: boolean;
+  /** Called when the endpoint has come or gone. */
+  readonly changed: () => void;
+}
+
+/** This host cannot serve the endpoint; the message says why. */
+class Unavailable extends Error {
+  override readonly name = 'Unavailable';
+}
+
+/**
+ * The endpoint at 169.254.170.2 for the containers of this host: a listener on the address of Docker's default bridge, and
+ * packet filter rules that lead there. It needs the right to change those rules in the Docker engine's network namespace;
+ * where it does not work, {@link available} is false and tasks with a role are not placed here.
+ */
+export class TaskEndpoint {
+  readonly #parts: TaskEndpointParts;
+  readonly #requests: EndpointRequests;
+  readonly #stopped = new AbortController();
+  #server: Server | undefined;
+  #redirection: Redirection | undefined;
+  #reason: string | undefined = 'it has not been tried yet';
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(parts: TaskEndpointParts) {
+    this.#parts = parts;
+    this.#requests = new EndpointRequests(parts);
+  }
+
+  /** Whether containers of this host get answers. */
+  get available(): boolean {
+    return this.#reason === undefined;
+  }
+
+  /** Why there is no endpoint; undefined while there is one. */
+  get reason(): string | undefined {
+    return this.#reason;
+  }
+
+  /** Tries once, and goes on trying and looking after the rules in the background. Never throws. */
+  async start(): Promise<void> {
+    await this.#check();
+    this.#loop = this.#lookAfter();
+  }
+
+  /**
+   * Closes the listener. The rules stay while tasks of this agent run: without them a container's request for credentials
+   * would leave this host. The next agent takes them up.
+   */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#loop;
+    await this.#close();
+    if (this.#redirection === undefined || this.#parts.tasks().length > 0) return;
+    await removeRules(this.#redirection).catch((error: unknown) =>
+      this.#parts.log.warn({ error }, 'cannot remove the rules of the task endpoint'),
+    );
+  }
+
+  /** What a container's environment says of the endpoint; nothing when there is none. */
+  environment(task: AgentTask, container: string, credentialsId: string | undefined): Record<string, string> {
+    return this.available ? this.#requests.environment(task, container, credentialsId) : {};
+  }
+
+  async #lookAfter(): Promise<void> {
+    const { clock } = this.#parts;
+    while (!this.#stopped.signal.aborted) {
+      await clock.sleep(lookAfter, this.#stopped.signal).catch(() => undefined);
+      if (!this.#stopped.signal.aborted) await this.#check();
+    }
+  }
+
+  async #check(): Promise<void> {
+    const before = this.#reason;
+    try {
+      const redirection = this.#redirection ?? (await this.#bridge());
+      if (this.#server === undefined) await this.#listen(redirection.address);
+      await ensureRules(redirection);
+      this.#redirection = redirection;
+      this.#reason = undefined;
+    } catch (error) {
+      this.#reason = (error as Error).message;
+      if (!(error instanceof Unavailable || error instanceof FirewallError)) {
+        this.#parts.log.info({ error }, 'cannot look after the task endpoint; trying again');
+      }
+    }
+    if (before === this.#reason) return;
+    if (this.#reason === undefined) this.#parts.log.info({}, 'tasks get credentials and metadata at 169.254.170.2');
+    else this.#parts.log.warn({ reason: this.#reason }, 'tasks with a task role cannot run on this host');
+    if ((before === undefined) !== (this.#reason === undefined)) this.#parts.changed();
+  }
+
+  /** Where Docker's default bridge network is. */
+  async #bridge(): Promise<Redirection> {
+    const { docker, hostNetwork, instanceMetadata } = this.#parts;
+    const { socketPath } = docker.modem as { socketPath?: unknown };
+    if (process.platform !== 'linux' || socketPath === undefined) {
+      throw new Unavailable('the Docker engine is not on this machine: the agent reaches it over the network');
+    }
+    const network = (await engineCall(() => docker.getNetwork('bridge').inspect())) as Docker.NetworkInspectInfo;
+    const bridge = network.Options?.['com.docker.network.bridge.name'] ?? 'docker0';
+    const address = network.IPAM?.Config?.map(({ Gateway }) => Gateway).find((gateway) => gateway?.includes('.'));
+    if (address === undefined) throw new Unavailable("Docker's default bridge network has no IPv4 gateway");
+    return { bridge, address, port: endpointPort, hostNetwork, instanceMetadata };
+  }
+
+  async #listen(address: string): Promise<void> {
+    const server = createServer(
+      { requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000, maxHeaderSize: 8_192 },
+      (request, response) => void this.#requests.serve(request, response),
+    );
+    server.maxConnections = 512;
+    const listening = Promise.withResolvers<void>();
+    server.once('error', listening.reject).listen(endpointPort, address, () => listening.resolve());
+    try {
+      await listening.promise;
+    } catch (cause) {
+      const { code, message } = cause as NodeJS.ErrnoException;
+      throw new Unavailable(
+        code === 'EADDRINUSE'
+          ? `another agent serves the containers of this machine (${address}:${endpointPort} is taken)`
+          : code === 'EADDRNOTAVAIL'
+            ? `the Docker engine's bridge ${address} is not in the agent's network namespace`
+            : message,
+        { cause },
+      );
+    }
+    server.on('error', (error) => this.#parts.log.warn({ error }, 'the task endpoint failed'));
+    this.#server = server;
+  }
+
+  async #close(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    if (server === undefined) return;
+    const closed = Promise.withResolvers<void>();
+    server.close(() => closed.resolve());
+    server.closeAllConnections();
+    await closed.promise;
+  }
+}

@@ -1,0 +1,52 @@
+import type { Clock } from '@slipway/storage/clock';
+import type Docker from 'dockerode';
+
+import type { Log } from '@slipway/auth/gateway';
+
+import type { Images, RegistryLogin } from './images.ts';
+import type { AgentContainer, AgentTask } from '../wire/server-messages.ts';
+import type { AgentReach, AllowedEscapes } from './policy.ts';
+import type { TaskReport } from './report.ts';
+import type { SavedTask } from './task-runner.ts';
+
+/** How tasks are run on this host. Times in milliseconds. */
+export interface EngineOptions {
+  readonly clock: Clock;
+  /** Cluster as containers' labels show it. */
+  readonly cluster: string;
+  readonly region: string;
+  /** Address that published ports listen on. */
+  readonly bindAddress: string;
+  /** Between SIGTERM and SIGKILL, for containers that name no stopTimeout. */
+  readonly stopTimeout: number;
+  /** How long the containers of a stopped task are kept. */
+  readonly cleanupAfter: number;
+  /** How often everything is looked at without being told to. */
+  readonly inspectEvery: number;
+  readonly allow: AllowedEscapes;
+  readonly reach: AgentReach;
+  /** Host paths no task gets unless they are allowed by name: the Docker socket, the agent's data. */
+  readonly guarded: readonly string[];
+}
+
+/** What a task's runner is given by the engine. */
+export interface RunnerParts {
+  readonly options: EngineOptions;
+  readonly docker: Docker;
+  readonly agentId: string;
+  readonly images: Images;
+  readonly log: Log;
+  /** The registry login for a container's image, when it needs one. */
+  readonly login: (task: AgentTask, container: AgentContainer) => Promise<RegistryLogin | undefined>;
+  /** What the task endpoint adds to a container's environment. */
+  readonly environment: (
+    task: AgentTask,
+    container: string,
+    credentialsId: string | undefined,
+  ) => Readonly<Record<string, string>>;
+  readonly save: (saved: SavedTask) => Promise<void>;
+  readonly report: (report: TaskReport) => void;
+  readonly healthChanged: () => void;
+  /** Resolves when the Docker engine answers again. */
+  readonly untilEngineAnswers: () => Promise<void>;
+}

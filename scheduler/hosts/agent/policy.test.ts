@@ -1,0 +1,181 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+
+import { createOptions } from './create-options.ts';
+import { type AgentTask, taskSchema } from '../wire/server-messages.ts';
+import { agentReach, type AllowedEscapes, hostPathAllowed, refusal as refusalFor } from './policy.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-policy-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const refusal = (
+  task: AgentTask,
+  allow: AllowedEscapes,
+  guarded: readonly string[],
+  registries?: readonly string[],
+): string | undefined =>
+  refusalFor(
+    task,
+    allow,
+    guarded,
+    agentReach({ allow, registries, endpoint: 'http://127.0.0.1:7500', resolve: () => Promise.resolve([]) }),
+  );
+
+function task(hostConfig: object, more: object = {}, config: object = {}): AgentTask {
+  return taskSchema.parse({
+    arn: 'arn:aws:ecs:us-east-1:000000000000:task/default/abc',
+    family: 'web',
+    version: '3',
+    desiredStatus: 'RUNNING',
+    containers: [
+      {
+        name: 'main',
+        image: 'web',
+        dockerConfig: { config: JSON.stringify(config), hostConfig: JSON.stringify(hostConfig) },
+      },
+    ],
+    ...more,
+  });
+}
+
+describe('E1–E5, E7–E9: escape flags', () => {
+  test.each<[string, object, AllowedEscapes, object?]>([
+    ['privileged', { Privileged: true }, { privileged: true }],
+    ['capability SYS_ADMIN', { CapAdd: ['SYS_ADMIN'] }, { capabilities: ['SYS_ADMIN'] }],
+    ['capability CAP_BPF', { CapAdd: ['CAP_BPF'] }, { capabilities: ['ALL'] }],
+    [
+      'device /dev/sda',
+      { Devices: [{ PathOnHost: '/dev/sda', PathInContainer: '/dev/sda', CgroupPermissions: 'rwm' }] },
+      { devices: ['/dev/sda'] },
+    ],
+    ['networkMode host', { NetworkMode: 'host' }, { hostNetwork: true }],
+    ['pidMode', { PidMode: 'host' }, { hostPid: true }],
+    ['pidMode', { PidMode: 'container:abc' }, { hostPid: true }],
+    ['ipcMode', { IpcMode: 'host' }, { hostIpc: true }],
+    ['pidMode host', {}, { hostPid: true }, { pidMode: 'host' }],
+    [
+      'security option seccomp=unconfined',
+      { SecurityOpt: ['seccomp=unconfined'] },
+      { securityOptions: ['seccomp=unconfined'] },
+    ],
+    [
+      'host path /etc',
+      {},
+      { hostPaths: ['/etc'] },
+      { volumes: [{ name: 'v', type: 'host', host: { sourcePath: '/etc' } }] },
+    ],
+    [
+      'driverOpts',
+      {},
+      { volumeDriverOptions: true },
+      {
+        volumes: [
+          {
+            name: 'v',
+            type: 'docker',
+            dockerVolumeConfiguration: { driverOpts: { type: 'none', o: 'bind', device: '/' } },
+          },
+        ],
+      },
+    ],
+  ])('%s is denied unless the operator allows it', (what, hostConfig, allow, more = {}) => {
+    expect(refusal(task(hostConfig, more), {}, [])).toContain(`${what} is denied`);
+    expect(refusal(task(hostConfig, more), allow, [])).toBeUndefined();
+  });
+
+  test('F11: log drivers send to private addresses only where the operator opens them', () => {
+    const to = (address: string) => task({ LogConfig: { Type: 'syslog', Config: { 'syslog-address': address } } });
+    expect(refusal(to('udp://10.0.0.5:514'), {}, [])).toMatch(
+      /^container main: The log option 'syslog-address' names 10.0.0.5, which is private. .* allow.logAddresses/,
+    );
+    expect(refusal(to('udp://10.0.0.5:514'), { logAddresses: ['10.0.0.0/24'] }, [])).toBeUndefined();
+    expect(refusal(to('unix:///var/run/docker.sock'), { logAddresses: ['0.0.0.0/0'] }, [])).toMatch(/names a socket/);
+    expect(refusal(task({ LogConfig: { Type: 'evil-plugin', Config: {} } }), {}, [])).toMatch(/is not one of/);
+  });
+
+  test('F11: images come from the registries that the operator names, and from the control plane’s own', () => {
+    const of = (image: string) => {
+      const { containers, ...rest } = task({});
+      return { ...rest, containers: containers.map((container) => ({ ...container, image })) };
+    };
+    expect(refusal(of('quay.io/x'), {}, [])).toBeUndefined();
+    expect(refusal(of('quay.io/x'), {}, [], ['ghcr.io'])).toMatch(/may not pull from. .* option registries/);
+    expect(refusal(of('127.0.0.1:7500/web'), {}, [], ['ghcr.io'])).toBeUndefined();
+    expect(refusal(of('169.254.169.254/latest'), {}, [])).toMatch(/no registry/);
+  });
+
+  test('what the agent cannot do is refused instead of left out', () => {
+    const secret = taskSchema.parse({
+      arn: 'a',
+      desiredStatus: 'RUNNING',
+      containers: [{ name: 'main', image: 'web', secrets: [{ name: 'A', valueFrom: 'b' }] }],
+    });
+    expect(refusal(secret, {}, [])).toMatch(/secrets are not supported/);
+    expect(refusal(task({ NetworkMode: 'awsvpc' }), {}, [])).toMatch(/awsvpc is not supported/);
+    expect(refusal(task({ NetworkMode: 'container:other' }), {}, [])).toMatch(/is not supported/);
+  });
+
+  test('E10, E11: Docker gets what is known and nothing else', () => {
+    const crafted = task(
+      { Binds: ['/:/host'], Mounts: [{}], UsernsMode: 'host', CgroupParent: '/x', Runtime: 'evil', VolumesFrom: ['x'] },
+      {},
+      { Volumes: { '/a': {} }, Labels: { 'com.amazonaws.ecs.task-arn': 'forged', mine: 'kept' }, MacAddress: 'x' },
+    );
+    const [container] = crafted.containers;
+    if (container === undefined) throw new Error('no container');
+    const options = createOptions(crafted, container, {
+      agentId: 'me',
+      cluster: 'default',
+      image: 'web',
+      bindAddress: '0.0.0.0',
+      region: 'us-east-1',
+      environment: { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/credentials/mine' },
+    });
+    expect(options.Env).toEqual([
+      'AWS_REGION=us-east-1',
+      'AWS_EXECUTION_ENV=AWS_ECS_EC2',
+      'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/v2/credentials/mine',
+    ]);
+    expect(options.HostConfig).toEqual({
+      NetworkMode: 'bridge',
+      PortBindings: {},
+      Binds: [],
+      VolumesFrom: [],
+      Links: [],
+      CpuShares: 2,
+      RestartPolicy: { Name: '' },
+    });
+    expect(options.Labels).toMatchObject({ 'com.amazonaws.ecs.task-arn': crafted.arn, mine: 'kept' });
+    expect(options).not.toHaveProperty('Volumes');
+    expect(options.Healthcheck).toEqual({ Test: ['NONE'] });
+  });
+});
+
+describe('E4, E6: host paths', () => {
+  const inside = join(folder, 'allowed');
+  mkdirSync(inside);
+  symlinkSync('/etc', join(inside, 'link'));
+
+  test.each([
+    [inside, true],
+    [join(inside, 'not', 'there', 'yet'), true],
+    [`${inside}/`, true],
+    [`${inside}/../other`, false],
+    [`${inside}-sibling`, false],
+    [join(inside, 'link'), false],
+    [join(inside, 'link', 'passwd'), false],
+    ['relative', false],
+  ])('%s: %s', (path, expected) => {
+    expect(hostPathAllowed(path, [inside], [])).toBe(expected);
+  });
+
+  test('a guarded path needs its own permission, and so does every folder that holds it', () => {
+    const secret = join(folder, 'docker.sock');
+    expect(hostPathAllowed(secret, [folder], [secret])).toBe(false);
+    expect(hostPathAllowed(folder, [folder], [secret])).toBe(false);
+    expect(hostPathAllowed(inside, [folder], [secret])).toBe(true);
+    expect(hostPathAllowed(secret, [secret], [secret])).toBe(true);
+  });
+});

@@ -1,0 +1,225 @@
+import { realpathSync } from 'node:fs';
+import { dirname, join, normalize, sep } from 'node:path';
+
+import { z } from 'zod';
+
+import { AddressRule } from '@slipway/auth/outbound';
+
+import { type LogRule, refuseLogOptions, RegistryRule } from '../../reach/index.ts';
+
+import type { AgentTask } from '../wire/server-messages.ts';
+
+/** What tasks may have on this host that could let them out of their container. Everything is denied unless named. */
+export interface AllowedEscapes {
+  readonly privileged?: boolean;
+  /** Linux capabilities that may be added, e.g. `NET_BIND_SERVICE`; `ALL` allows every one. */
+  readonly capabilities?: readonly string[];
+  /** Host directories or files that may be mounted, with everything below them. */
+  readonly hostPaths?: readonly string[];
+  /** Host devices by path, e.g. `/dev/fuse`. */
+  readonly devices?: readonly string[];
+  readonly hostNetwork?: boolean;
+  /** The instance metadata service of a cloud (169.254.169.254), which hands out the host's own rights. */
+  readonly instanceMetadata?: boolean;
+  readonly hostPid?: boolean;
+  readonly hostIpc?: boolean;
+  /** `dockerSecurityOptions` as they stand in the task definition. `no-new-privileges` is always allowed. */
+  readonly securityOptions?: readonly string[];
+  /** Options of Docker volume drivers: with the local driver they can mount anything of the host. */
+  readonly volumeDriverOptions?: boolean;
+  /** Private addresses and CIDR ranges that log drivers may send to; the engine dials them from the host. */
+  readonly logAddresses?: readonly string[];
+}
+
+/** What this host's engine may be told to connect to for tasks. */
+export interface AgentReach {
+  readonly logs: LogRule;
+  readonly registries: RegistryRule;
+  /** Whether a registry is the control plane itself, or the one it gives logins for. */
+  readonly ownHost: (host: string) => boolean;
+  readonly resolve: (host: string) => Promise<readonly string[]>;
+}
+
+/** What an agent's options open. */
+export const agentReach = (options: {
+  readonly allow: AllowedEscapes;
+  readonly registries?: readonly string[] | undefined;
+  readonly endpoint: string;
+  readonly resolve: AgentReach['resolve'];
+}): AgentReach => ({
+  logs: {
+    addresses: new AddressRule(options.allow.logAddresses ?? []),
+    remedy: "The operator can open its range with the agent's option allow.logAddresses.",
+  },
+  registries: new RegistryRule(options.registries, "The operator can name it in the agent's option registries."),
+  ownHost: (host) => host === new URL(options.endpoint).host,
+  resolve: options.resolve,
+});
+
+const text = z.string();
+const texts = z.array(z.string()).nullish();
+
+/** The members of Docker's Config that a payload may set; everything else in it is dropped. */
+export const dockerConfig = z.object({
+  Labels: z.record(text, text).nullish(),
+  User: text.nullish(),
+  WorkingDir: text.nullish(),
+  Hostname: text.nullish(),
+  Tty: z.boolean().nullish(),
+  OpenStdin: z.boolean().nullish(),
+  NetworkDisabled: z.boolean().nullish(),
+  Healthcheck: z
+    .object({
+      Test: z.array(z.string()),
+      Interval: z.number().nullish(),
+      Timeout: z.number().nullish(),
+      Retries: z.number().nullish(),
+      StartPeriod: z.number().nullish(),
+    })
+    .nullish(),
+});
+
+/** The members of Docker's HostConfig that a payload may set; everything else in it is dropped. */
+export const dockerHostConfig = z.object({
+  NetworkMode: text.nullish(),
+  PidMode: text.nullish(),
+  IpcMode: text.nullish(),
+  MemoryReservation: z.number().nullish(),
+  MemorySwap: z.number().nullish(),
+  MemorySwappiness: z.number().nullish(),
+  Privileged: z.boolean().nullish(),
+  ReadonlyRootfs: z.boolean().nullish(),
+  Init: z.boolean().nullish(),
+  ShmSize: z.number().nullish(),
+  Dns: texts,
+  DnsSearch: texts,
+  ExtraHosts: texts,
+  SecurityOpt: texts,
+  CapAdd: texts,
+  CapDrop: texts,
+  Tmpfs: z.record(text, text).nullish(),
+  Sysctls: z.record(text, text).nullish(),
+  Ulimits: z.array(z.object({ Name: text, Soft: z.number(), Hard: z.number() })).nullish(),
+  Devices: z.array(z.object({ PathOnHost: text, PathInContainer: text, CgroupPermissions: text })).nullish(),
+  LogConfig: z.object({ Type: text, Config: z.record(text, text).nullish() }).nullish(),
+});
+
+export type DockerConfig = z.infer<typeof dockerConfig>;
+export type DockerHostConfig = z.infer<typeof dockerHostConfig>;
+
+/**
+ * Why this host must not run a task, or undefined. Names the field and what the operator can do; checks independently of
+ * the control plane. Also refuses what this agent cannot do, so that nothing is silently left out.
+ */
+export function refusal(
+  task: AgentTask,
+  allow: AllowedEscapes,
+  guarded: readonly string[],
+  reach: AgentReach,
+): string | undefined {
+  for (const container of task.containers) {
+    const why = refuseContainer(task, container, allow) ?? refuseReach(container, reach);
+    if (why !== undefined) return `container ${container.name}: ${why}`;
+  }
+  for (const volume of task.volumes) {
+    const why = refuseVolume(volume, allow, guarded);
+    if (why !== undefined) return `volume ${volume.name}: ${why}`;
+  }
+  if (task.pidMode === 'host' && allow.hostPid !== true) return denied('pidMode host', 'hostPid');
+  if (task.ipcMode === 'host' && allow.hostIpc !== true) return denied('ipcMode host', 'hostIpc');
+  if (task.pidMode === 'task' || task.ipcMode === 'task') return 'pidMode and ipcMode task are not supported.';
+  return undefined;
+}
+
+const denied = (what: string, option: string): string =>
+  `${what} is denied on this container instance; its operator can allow it with the agent's option allow.${option}.`;
+
+function refuseContainer(
+  task: AgentTask,
+  container: AgentTask['containers'][number],
+  allow: AllowedEscapes,
+): string | undefined {
+  const host = dockerHostConfig.parse(JSON.parse(container.dockerConfig.hostConfig));
+  const network = host.NetworkMode ?? task.networkMode;
+  if (network === 'host' && allow.hostNetwork !== true) return denied('networkMode host', 'hostNetwork');
+  if (!['bridge', 'default', 'host', 'none', ''].includes(network)) return `networkMode ${network} is not supported.`;
+  if (host.Privileged === true && allow.privileged !== true) return denied('privileged', 'privileged');
+  if ((host.PidMode ?? '') !== '' && allow.hostPid !== true) return denied('pidMode', 'hostPid');
+  if (!['', 'none'].includes(host.IpcMode ?? '') && allow.hostIpc !== true) return denied('ipcMode', 'hostIpc');
+  const capability = host.CapAdd?.find(
+    (name) => !covers(allow.capabilities, name) && !covers(allow.capabilities, 'ALL'),
+  );
+  if (capability !== undefined) return denied(`capability ${capability}`, 'capabilities');
+  const device = host.Devices?.find(({ PathOnHost }) => !covers(allow.devices, PathOnHost));
+  if (device !== undefined) return denied(`device ${device.PathOnHost}`, 'devices');
+  const option = host.SecurityOpt?.find(
+    (name) => !name.startsWith('no-new-privileges') && !covers(allow.securityOptions, name),
+  );
+  if (option !== undefined) return denied(`security option ${option}`, 'securityOptions');
+  if (container.secrets.length > 0) return 'secrets are not supported by this agent.';
+  if (container.environmentFiles.length > 0) return 'environmentFiles are not supported by this agent.';
+  if (container.portMappings.some((port) => port.containerPort === undefined)) {
+    return 'containerPortRange is not supported by this agent.';
+  }
+  const type = container.registryAuthentication?.type;
+  if (type !== undefined && type !== 'ecr') return `registry authentication of type ${type} is not supported.`;
+  return undefined;
+}
+
+/** Log addresses that are names are resolved when the container is created. */
+function refuseReach(container: AgentTask['containers'][number], reach: AgentReach): string | undefined {
+  const image = reach.registries.refuse(container.image, reach.ownHost);
+  if (image !== undefined) return image;
+  const log = dockerHostConfig.parse(JSON.parse(container.dockerConfig.hostConfig)).LogConfig;
+  return log ? refuseLogOptions(log.Type, log.Config ?? {}, reach.logs) : undefined;
+}
+
+const covers = (allowed: readonly string[] | undefined, name: string): boolean =>
+  allowed?.some((entry) => entry.replace(/^CAP_/, '') === name.replace(/^CAP_/, '')) ?? false;
+
+function refuseVolume(
+  volume: AgentTask['volumes'][number],
+  allow: AllowedEscapes,
+  guarded: readonly string[],
+): string | undefined {
+  const source = volume.host?.sourcePath;
+  if (source !== undefined && source !== '') {
+    return hostPathAllowed(source, allow.hostPaths ?? [], guarded)
+      ? undefined
+      : denied(`host path ${source}`, 'hostPaths');
+  }
+  const docker = volume.dockerVolumeConfiguration;
+  if (docker !== undefined && Object.keys(docker.driverOpts).length > 0 && allow.volumeDriverOptions !== true) {
+    return denied('driverOpts', 'volumeDriverOptions');
+  }
+  if (!['host', 'docker', undefined].includes(volume.type)) return `volumes of type ${volume.type} are not supported.`;
+  return undefined;
+}
+
+/**
+ * Whether a host path lies at or below an allowed one, with symbolic links resolved. A guarded path (the Docker socket,
+ * the agent's own data) must be allowed by its own name: allowing a directory above it does not reach it.
+ */
+export function hostPathAllowed(source: string, allowed: readonly string[], guarded: readonly string[]): boolean {
+  if (!source.startsWith('/')) return false;
+  const real = resolved(source);
+  if (!allowed.some((entry) => contains(resolved(entry), real))) return false;
+  const listed = new Set(allowed.map(resolved));
+  return guarded
+    .map(resolved)
+    .every((secret) => listed.has(secret) || !(contains(real, secret) || contains(secret, real)));
+}
+
+const contains = (outer: string, inner: string): boolean =>
+  outer === inner || inner.startsWith(outer.endsWith(sep) ? outer : outer + sep);
+
+/** The real path; of what does not exist yet, the real path of its nearest existing parent and the rest. */
+function resolved(path: string): string {
+  const clean = normalize(path).replace(/(?<=.)\/+$/, '');
+  try {
+    return realpathSync(clean);
+  } catch {
+    const parent = dirname(clean);
+    return parent === clean ? clean : join(resolved(parent), clean.slice(parent === sep ? 1 : parent.length + 1));
+  }
+}

@@ -1,0 +1,333 @@
+import type Docker from 'dockerode';
+
+import type { Log } from '@slipway/auth/gateway';
+
+import { containerName, volumeName } from './create-options.ts';
+import { engineCall, EngineError, EngineUnavailable, labels } from './docker.ts';
+import type { EngineOptions, RunnerParts } from './engine-parts.ts';
+import { EngineWatch } from './engine-watch.ts';
+import type { LiveTask, TaskEndpoint } from './endpoint/index.ts';
+import type { JsonFolder } from './files.ts';
+import type { Images, RegistryLogin } from './images.ts';
+import { type AgentContainer, type AgentTask, taskSchema } from '../wire/server-messages.ts';
+import { refusal } from './policy.ts';
+import type { TaskReport } from './report.ts';
+import { type SavedTask, TaskRunner } from './task-runner.ts';
+
+export interface TaskEngineParts {
+  readonly options: EngineOptions;
+  readonly docker: Docker;
+  /** Names this agent on its containers, so that agents sharing a Docker engine leave each other's alone. */
+  readonly agentId: string;
+  readonly images: Images;
+  readonly files: JsonFolder;
+  readonly log: Log;
+  readonly endpoint: Pick<TaskEndpoint, 'reason' | 'environment'>;
+  readonly login: (task: AgentTask, container: AgentContainer) => Promise<RegistryLogin | undefined>;
+  readonly report: (report: TaskReport) => void;
+  readonly healthChanged: () => void;
+  readonly answering: (answering: boolean) => void;
+}
+
+/** One container's health, as telemetry publishes it. */
+export interface TaskHealth {
+  readonly taskArn: string;
+  readonly containers: readonly {
+    readonly containerName: string;
+    readonly healthStatus: 'HEALTHY' | 'UNHEALTHY' | 'UNKNOWN';
+  }[];
+}
+
+/** Statuses of a task that once ran, in the control plane's words. */
+const hasRun: ReadonlySet<string> = new Set(['RUNNING', 'DEACTIVATING', 'STOPPING', 'DEPROVISIONING']);
+
+const fileName = (taskArn: string): string => taskArn.slice(taskArn.lastIndexOf('/') + 1).replaceAll(/[^\w-]/g, '_');
+
+/** All tasks of this host. Every command may come any number of times and in any order. */
+export class TaskEngine {
+  readonly #parts: TaskEngineParts;
+  readonly #runners = new Map<string, TaskRunner>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #watch: EngineWatch;
+  readonly #stopped = new AbortController();
+  /** Tasks known only by the labels of their containers. */
+  #orphans = new Set<string>();
+  #loops: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: TaskEngineParts) {
+    this.#parts = parts;
+    this.#watch = new EngineWatch({
+      docker: parts.docker,
+      agentId: parts.agentId,
+      clock: parts.options.clock,
+      log: parts.log,
+      changed: (arn) => this.#runners.get(arn)?.poke(),
+      answering: (answering) => {
+        parts.answering(answering);
+        if (answering) for (const runner of this.#runners.values()) runner.poke();
+      },
+    });
+  }
+
+  /** Whether the Docker engine answers. */
+  get answers(): boolean {
+    return this.#watch.answers;
+  }
+
+  /** Takes up the tasks of an earlier run from their files; their containers are found by name and go on as they are. */
+  async start(): Promise<void> {
+    const { files, damaged } = await this.#parts.files.open();
+    for (const path of damaged) this.#parts.log.error({ path }, 'a task file is damaged and was left alone');
+    for (const [name, value] of files) {
+      const saved = value as SavedTask;
+      const task = taskSchema.safeParse(saved.task);
+      if (task.success) this.#add({ ...saved, task: task.data });
+      else this.#parts.log.error({ name }, 'a task file cannot be read and was left alone');
+    }
+    this.#loops = Promise.all([this.#watch.run(), this.#inspectLoop()]);
+  }
+
+  /** Lets go of every task; their containers keep running. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.#watch.stop();
+    for (const runner of this.#runners.values()) runner.detach();
+    await this.#loops;
+    await Promise.allSettled(this.#running);
+  }
+
+  /**
+   * A task of a payload. Known ones only learn a new desired status. An unknown one that the control plane knows as
+   * RUNNING, and whose containers are gone, is reported as stopped instead of being started a second time.
+   */
+  async apply(task: AgentTask): Promise<void> {
+    const known = this.#runners.get(task.arn);
+    if (known !== undefined) {
+      if (known.stoppedAt !== undefined) known.reportAgain();
+      else if (task.desiredStatus === 'STOPPED') await known.stopTask();
+      // A report that was lost or refused for a while: what is known there is behind what is so here.
+      else if (known.status === 'RUNNING' && task.knownStatus === 'PENDING') known.reportAgain();
+      return;
+    }
+    if (task.desiredStatus === 'STOPPED') {
+      // Stopping takes its time; other messages need not wait for it.
+      void this.#removeOrphan(task.arn)
+        .then(() => this.#parts.report({ arn: task.arn, status: 'STOPPED', containers: [] }))
+        .catch((error: unknown) =>
+          this.#parts.log.warn({ task: task.arn, error }, 'could not remove containers of a task'),
+        );
+      return;
+    }
+    if (hasRun.has(task.knownStatus ?? '') && !(await this.#hasContainers(task.arn))) {
+      this.#reject(task, 'ContainerRuntimeError: the agent no longer has the containers of this task');
+      return;
+    }
+    const why = this.#refusalOf(task) ?? this.#withoutEndpoint(task);
+    if (why !== undefined) {
+      this.#reject(task, why);
+      return;
+    }
+    // Another payload may have added it while this one looked for containers.
+    if (this.#runners.has(task.arn)) return;
+    this.#orphans.delete(task.arn);
+    const { roleCredentials, executionRoleCredentials: _execution, ...kept } = task;
+    const credentialsId = roleCredentials?.credentialsId;
+    const saved: SavedTask = {
+      task: kept,
+      desired: 'RUNNING',
+      failures: {},
+      images: {},
+      ...(credentialsId === undefined ? {} : { credentialsId }),
+    };
+    await this.#parts.files.write(fileName(task.arn), saved);
+    if (!this.#runners.has(task.arn)) this.#add(saved);
+  }
+
+  /** ARNs of tasks that have, or may have, containers, and that the control plane does not name. */
+  notIn(wanted: ReadonlySet<string>): string[] {
+    const live = [...this.#runners.values()]
+      .filter((runner) => runner.stoppedAt === undefined)
+      .map((runner) => runner.task.arn);
+    return [...live, ...this.#orphans].filter((arn) => !wanted.has(arn));
+  }
+
+  /** Stops a task that the control plane confirmed is not to run. */
+  async stopTask(arn: string): Promise<void> {
+    const runner = this.#runners.get(arn);
+    if (runner !== undefined) await runner.stopTask();
+    else if (this.#orphans.has(arn)) await this.#removeOrphan(arn);
+  }
+
+  /** The health of every container that has a check. */
+  health(): TaskHealth[] {
+    return this.#live().flatMap((runner) => {
+      const containers = runner.task.containers
+        .filter((container) => container.healthCheckType === 'docker')
+        .map((container) => {
+          const health = runner.inspected.get(container.name)?.State.Health?.Status;
+          const healthStatus = health === 'healthy' ? 'HEALTHY' : health === 'unhealthy' ? 'UNHEALTHY' : 'UNKNOWN';
+          return { containerName: container.name, healthStatus } as const;
+        });
+      return containers.length === 0 ? [] : [{ taskArn: runner.task.arn, containers }];
+    });
+  }
+
+  /** Running containers by task, for measuring. */
+  containers(): { readonly task: AgentTask; readonly name: string; readonly id: string }[] {
+    return this.#live().flatMap((runner) =>
+      [...runner.inspected]
+        .filter(([, info]) => info.State.Running)
+        .map(([name, info]) => ({ task: runner.task, name, id: info.Id })),
+    );
+  }
+
+  /** Tasks that are not over. */
+  live(): readonly LiveTask[] {
+    return this.#live();
+  }
+
+  /** Whether a task is here and not over. */
+  has(taskArn: string): boolean {
+    return this.#runners.get(taskArn)?.stoppedAt === undefined && this.#runners.has(taskArn);
+  }
+
+  #live(): TaskRunner[] {
+    return [...this.#runners.values()].filter((runner) => runner.stoppedAt === undefined);
+  }
+
+  #add(saved: SavedTask): void {
+    const { options, docker, agentId, images, log, login, report, healthChanged, endpoint } = this.#parts;
+    const parts: RunnerParts = {
+      options,
+      docker,
+      agentId,
+      images,
+      log,
+      login,
+      report,
+      healthChanged,
+      environment: (task, container, credentialsId) => endpoint.environment(task, container, credentialsId),
+      save: (task) => this.#parts.files.write(fileName(task.task.arn), task),
+      untilEngineAnswers: () => this.#watch.untilAnswers(),
+    };
+    const runner = new TaskRunner(parts, saved);
+    this.#runners.set(saved.task.arn, runner);
+    if (saved.stoppedAt !== undefined) runner.reportAgain();
+    const run = runner.run().finally(() => this.#running.delete(run));
+    this.#running.add(run);
+  }
+
+  #refusalOf(task: AgentTask): string | undefined {
+    try {
+      const { allow, guarded, reach } = this.#parts.options;
+      const why = refusal(task, allow, guarded, reach);
+      return why === undefined ? undefined : `CannotCreateContainerError: ${why}`;
+    } catch (error) {
+      return `UnrecognizedTaskError: ${(error as Error).message}`;
+    }
+  }
+
+  /** A task with a role came although this host does not say, or no longer says, that it serves them. */
+  #withoutEndpoint(task: AgentTask): string | undefined {
+    const { reason } = this.#parts.endpoint;
+    if (task.roleCredentials === undefined || reason === undefined) return undefined;
+    return `ATTRIBUTE: this container instance does not serve task roles: ${reason}`;
+  }
+
+  #reject(task: AgentTask, reason: string): void {
+    this.#parts.log.warn({ task: task.arn, reason }, 'refused a task');
+    this.#parts.report({
+      arn: task.arn,
+      status: 'STOPPED',
+      reason,
+      containers: task.containers.map(({ name }) => ({ name, status: 'STOPPED', reason, networkBindings: [] })),
+    });
+  }
+
+  /** The backstop of the event stream: compares what Docker lists with what the runners saw. */
+  async #inspectLoop(): Promise<void> {
+    const { options, log } = this.#parts;
+    while (!this.#stopped.signal.aborted) {
+      try {
+        if (this.#watch.answers) {
+          await this.#inspectAll();
+          await this.#cleanUp();
+        }
+      } catch (error) {
+        if (!(error instanceof EngineUnavailable))
+          log.warn({ error }, 'could not look at the containers; trying again');
+      }
+      const wait = this.#watch.answers ? options.inspectEvery : 1_000;
+      await options.clock.sleep(wait, this.#stopped.signal).catch(() => undefined);
+    }
+  }
+
+  async #inspectAll(): Promise<void> {
+    const found = await this.#list();
+    const orphans = new Set<string>();
+    for (const info of found) {
+      const arn = info.Labels[labels.task];
+      if (arn !== undefined && !this.#runners.has(arn)) orphans.add(arn);
+    }
+    this.#orphans = orphans;
+    const states = new Map(found.map((info) => [info.Id, info.State]));
+    for (const runner of this.#live()) {
+      const changed = [...runner.inspected.values()].some((info) => states.get(info.Id) !== info.State.Status);
+      if (changed) runner.poke();
+    }
+  }
+
+  /** Containers, volumes and file of a task that stopped long enough ago. */
+  async #cleanUp(): Promise<void> {
+    const { clock, cleanupAfter } = this.#parts.options;
+    for (const [arn, runner] of this.#runners) {
+      if (runner.stoppedAt === undefined || clock.now() - runner.stoppedAt < cleanupAfter) continue;
+      for (const { name } of runner.task.containers) await this.#removeContainer(containerName(runner.task, name));
+      for (const volume of runner.task.volumes) {
+        const name = volumeName(runner.task, volume);
+        if (name !== undefined && volume.dockerVolumeConfiguration?.scope !== 'shared') await this.#removeVolume(name);
+      }
+      await this.#parts.files.remove(fileName(arn));
+      this.#runners.delete(arn);
+    }
+  }
+
+  async #removeOrphan(arn: string): Promise<void> {
+    const t = Math.round(this.#parts.options.stopTimeout / 1000);
+    await Promise.all(
+      (await this.#list(arn)).map(async ({ Id: id, State: state }) => {
+        if (state === 'running') await ignoreAbsent(() => this.#parts.docker.getContainer(id).stop({ t }));
+        await this.#removeContainer(id);
+      }),
+    );
+    this.#orphans.delete(arn);
+  }
+
+  async #removeContainer(idOrName: string): Promise<void> {
+    await ignoreAbsent(() => this.#parts.docker.getContainer(idOrName).remove({ force: true, v: true }));
+  }
+
+  async #removeVolume(name: string): Promise<void> {
+    await ignoreAbsent(() => this.#parts.docker.getVolume(name).remove());
+  }
+
+  async #hasContainers(arn: string): Promise<boolean> {
+    return (await this.#list(arn)).length > 0;
+  }
+
+  #list(taskArn?: string): Promise<Docker.ContainerInfo[]> {
+    const wanted = [
+      `${labels.agent}=${this.#parts.agentId}`,
+      ...(taskArn === undefined ? [] : [`${labels.task}=${taskArn}`]),
+    ];
+    return engineCall(() => this.#parts.docker.listContainers({ all: true, filters: { label: wanted } }));
+  }
+}
+
+async function ignoreAbsent(work: () => Promise<unknown>): Promise<void> {
+  try {
+    await engineCall(work);
+  } catch (error) {
+    if (!(error instanceof EngineError && (error.status === 404 || error.status === 304))) throw error;
+  }
+}

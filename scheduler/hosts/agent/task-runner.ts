@@ -1,0 +1,328 @@
+import type Docker from 'dockerode';
+
+import { settleLogOptions } from '../../reach/index.ts';
+import { containerName, createOptions, volumeName } from './create-options.ts';
+import { engineCall, EngineError, EngineUnavailable, labels } from './docker.ts';
+import type { RunnerParts } from './engine-parts.ts';
+import type { LocalImage } from './images.ts';
+import type { AgentContainer, AgentTask } from '../wire/server-messages.ts';
+import { type ContainerView, type Action, plan } from './plan.ts';
+import { reportOf, viewOf } from './observe.ts';
+
+/** What survives a restart of the agent. */
+export interface SavedTask {
+  readonly task: AgentTask;
+  readonly desired: 'RUNNING' | 'STOPPED';
+  /** Why containers will never run, by name. */
+  readonly failures: Readonly<Record<string, string>>;
+  readonly images: Readonly<Record<string, LocalImage>>;
+  /** The id under which its containers ask for the task role's credentials; the credentials are never on disk. */
+  readonly credentialsId?: string;
+  readonly reason?: string;
+  readonly pullStartedAt?: number;
+  readonly pullStoppedAt?: number;
+  readonly stoppedAt?: number;
+}
+
+/**
+ * Runs one task: looks at its containers, plans, acts, and looks again, until what is desired is so. It holds no truth
+ * of its own that Docker has: after a restart of the agent it finds its containers by name and goes on.
+ */
+export class TaskRunner {
+  readonly #parts: RunnerParts;
+  #saved: SavedTask;
+  readonly #inspected = new Map<string, Docker.ContainerInspectInfo>();
+  readonly #busy = new Map<string, Action['kind']>();
+  #status: 'PENDING' | 'RUNNING' | 'STOPPED' = 'PENDING';
+  #reported = '';
+  #health = '';
+  #poked = Promise.withResolvers<void>();
+  #ended = false;
+
+  constructor(parts: RunnerParts, saved: SavedTask) {
+    this.#parts = parts;
+    this.#saved = saved;
+  }
+
+  get task(): AgentTask {
+    return this.#saved.task;
+  }
+
+  get saved(): SavedTask {
+    return this.#saved;
+  }
+
+  get desired(): 'RUNNING' | 'STOPPED' {
+    return this.#saved.desired;
+  }
+
+  /** How the task stood at the last look. */
+  get status(): 'PENDING' | 'RUNNING' | 'STOPPED' {
+    return this.#status;
+  }
+
+  /** Since when the task has been over, milliseconds since the epoch. */
+  get stoppedAt(): number | undefined {
+    return this.#saved.stoppedAt;
+  }
+
+  /** What Docker last said of a container of this task. */
+  get inspected(): ReadonlyMap<string, Docker.ContainerInspectInfo> {
+    return this.#inspected;
+  }
+
+  /** Something may have changed: look again. */
+  poke(): void {
+    this.#poked.resolve();
+  }
+
+  /** Reports the present state again: the control plane may not know it. */
+  reportAgain(): void {
+    this.#reported = '';
+    if (this.#saved.stoppedAt !== undefined) this.#report();
+    else this.poke();
+  }
+
+  /** Stops the task; it stays stopped. */
+  async stopTask(): Promise<void> {
+    if (this.#saved.desired === 'RUNNING') await this.#save({ desired: 'STOPPED' });
+    this.poke();
+  }
+
+  /** Ends this object without touching the containers. */
+  detach(): void {
+    this.#ended = true;
+    this.poke();
+  }
+
+  /** Works until the task is over or the runner is detached. */
+  async run(): Promise<void> {
+    const { options, log } = this.#parts;
+    while (!this.#ended && this.#saved.stoppedAt === undefined) {
+      let wakeAt: number | undefined;
+      this.#poked = Promise.withResolvers();
+      try {
+        await this.#observe();
+        wakeAt = await this.#step();
+      } catch (error) {
+        if (error instanceof EngineUnavailable) await this.#parts.untilEngineAnswers();
+        else log.error({ task: this.task.arn, error }, 'a step of a task failed; trying again');
+        wakeAt = options.clock.now() + 1_000;
+      }
+      if (!this.#ended && this.#saved.stoppedAt === undefined) await this.#wait(wakeAt);
+    }
+  }
+
+  async #wait(wakeAt: number | undefined): Promise<void> {
+    if (wakeAt === undefined) return this.#poked.promise;
+    const { clock } = this.#parts.options;
+    const woken = new AbortController();
+    const sleep = clock.sleep(Math.max(0, wakeAt - clock.now()), woken.signal).catch(() => undefined);
+    await Promise.race([this.#poked.promise, sleep]);
+    woken.abort();
+    await sleep;
+  }
+
+  async #observe(): Promise<void> {
+    await Promise.all(
+      this.task.containers.map(async ({ name }) => {
+        const before = this.#inspected.get(name);
+        try {
+          const container = this.#parts.docker.getContainer(before?.Id ?? containerName(this.task, name));
+          this.#inspected.set(name, await engineCall(() => container.inspect()));
+        } catch (error) {
+          if (!(error instanceof EngineError && error.status === 404)) throw error;
+          if (before === undefined) return;
+          this.#inspected.delete(name);
+          if (this.desired === 'RUNNING') {
+            await this.#fail(name, 'ContainerRuntimeError: the container was removed from the Docker engine');
+          }
+        }
+      }),
+    );
+  }
+
+  /** One plan, and its actions started. Returns when to look again at the latest. */
+  async #step(): Promise<number | undefined> {
+    const { clock } = this.#parts.options;
+    const planned = plan(this.task.containers, this.#views(), this.desired, clock.now());
+    for (const { container, reason } of planned.failures) await this.#fail(container, reason);
+    if (planned.failures.length > 0) return clock.now();
+    this.#status = planned.status;
+    if (planned.status === 'STOPPED') {
+      await this.#save({
+        stoppedAt: clock.now(),
+        desired: 'STOPPED',
+        ...(planned.reason === undefined ? {} : { reason: planned.reason }),
+      });
+    }
+    this.#report();
+    for (const action of planned.actions) void this.#act(action);
+    return planned.wakeAt;
+  }
+
+  #views(): Map<string, ContainerView> {
+    return new Map(
+      this.task.containers.map(({ name }) => [
+        name,
+        viewOf(this.#inspected.get(name), {
+          pulled: this.#saved.images[name] !== undefined,
+          busy: this.#busy.has(name),
+          failure: this.#saved.failures[name],
+        }),
+      ]),
+    );
+  }
+
+  async #act(action: Action): Promise<void> {
+    const container = this.task.containers.find(({ name }) => name === action.container);
+    if (container === undefined) return;
+    this.#busy.set(container.name, action.kind);
+    try {
+      await this.#perform(action.kind, container);
+    } catch (error) {
+      if (error instanceof EngineUnavailable) await this.#parts.untilEngineAnswers();
+      else await this.#failAction(action.kind, container, error as Error);
+    } finally {
+      this.#busy.delete(container.name);
+      this.poke();
+    }
+  }
+
+  async #perform(kind: Action['kind'], container: AgentContainer): Promise<void> {
+    switch (kind) {
+      case 'pull':
+        return this.#pull(container);
+      case 'create':
+        return this.#create(container);
+      case 'start':
+      case 'restart':
+        return this.#start(container);
+      case 'stop':
+        return this.#stop(container);
+    }
+  }
+
+  async #failAction(kind: Action['kind'], container: AgentContainer, error: Error): Promise<void> {
+    const category = {
+      pull: 'CannotPullContainerError',
+      create: 'CannotCreateContainerError',
+      start: 'CannotStartContainerError',
+      restart: 'CannotStartContainerError',
+      stop: 'CannotStopContainerError',
+    }[kind];
+    const reason = `${category}: ${error.message}`;
+    this.#parts.log.warn({ task: this.task.arn, container: container.name, reason }, 'an action on a container failed');
+    // A container that does not stop is tried again; everything else is final.
+    if (kind === 'stop') await this.#parts.options.clock.sleep(1_000);
+    else await this.#fail(container.name, reason);
+  }
+
+  async #pull(container: AgentContainer): Promise<void> {
+    const { clock } = this.#parts.options;
+    if (this.#saved.pullStartedAt === undefined) await this.#save({ pullStartedAt: clock.now() });
+    const image = await this.#parts.images.ensure(container.image, () => this.#parts.login(this.task, container));
+    const images = { ...this.#saved.images, [container.name]: image };
+    const complete = this.task.containers.every(({ name }) => images[name] !== undefined);
+    await this.#save({ images, ...(complete ? { pullStoppedAt: clock.now() } : {}) });
+  }
+
+  async #create(container: AgentContainer): Promise<void> {
+    const { docker, options } = this.#parts;
+    const image = this.#saved.images[container.name]?.reference ?? container.image;
+    for (const mount of container.mountPoints) await this.#ensureVolume(mount.sourceVolume);
+    const request = createOptions(this.task, container, {
+      agentId: this.#parts.agentId,
+      cluster: options.cluster,
+      region: options.region,
+      bindAddress: options.bindAddress,
+      environment: this.#parts.environment(this.task, container.name, this.#saved.credentialsId),
+      image,
+    });
+    const log = request.HostConfig?.LogConfig;
+    if (log) {
+      const { reach } = options;
+      const Config = await settleLogOptions(log.Type, (log.Config ?? {}) as Record<string, string>, reach);
+      request.HostConfig = { ...request.HostConfig, LogConfig: { ...log, Config } };
+    }
+    try {
+      await engineCall(() => docker.createContainer(request));
+    } catch (error) {
+      // The name is taken: an earlier attempt whose answer was lost. The next look finds the container.
+      if (!(error instanceof EngineError && error.status === 409)) throw error;
+    }
+  }
+
+  async #ensureVolume(name: string): Promise<void> {
+    const volume = this.task.volumes.find((candidate) => candidate.name === name);
+    const dockerName = volume === undefined ? undefined : volumeName(this.task, volume);
+    if (volume === undefined || dockerName === undefined) return;
+    const config = volume.dockerVolumeConfiguration;
+    if (config?.scope === 'shared' && !config.autoprovision) {
+      await engineCall(() => this.#parts.docker.getVolume(dockerName).inspect());
+      return;
+    }
+    await engineCall(() =>
+      this.#parts.docker.createVolume({
+        Name: dockerName,
+        Driver: config?.driver ?? 'local',
+        DriverOpts: config?.driverOpts ?? {},
+        Labels: {
+          ...config?.labels,
+          ...(config?.scope === 'shared' ? {} : { [labels.agent]: this.#parts.agentId, [labels.task]: this.task.arn }),
+        },
+      }),
+    );
+  }
+
+  async #start(container: AgentContainer): Promise<void> {
+    const found = this.#parts.docker.getContainer(containerName(this.task, container.name));
+    try {
+      await engineCall(() => found.start());
+    } catch (error) {
+      if (!(error instanceof EngineError && error.status === 304)) throw error;
+    }
+  }
+
+  async #stop(container: AgentContainer): Promise<void> {
+    const found = this.#parts.docker.getContainer(containerName(this.task, container.name));
+    const seconds = container.stopTimeout ?? this.#parts.options.stopTimeout / 1000;
+    try {
+      // The image's STOPSIGNAL or SIGTERM, then SIGKILL.
+      await engineCall(() => found.stop({ t: Math.max(0, Math.round(seconds)) }));
+    } catch (error) {
+      if (!(error instanceof EngineError && (error.status === 304 || error.status === 404))) throw error;
+    }
+  }
+
+  async #fail(name: string, reason: string): Promise<void> {
+    if (this.#saved.failures[name] === undefined) {
+      await this.#save({ failures: { ...this.#saved.failures, [name]: reason } });
+    }
+    this.poke();
+  }
+
+  /** Durable before it takes effect. */
+  async #save(change: Partial<SavedTask>): Promise<void> {
+    // What was still under way when the agent stopped belongs to the next one, which looks for itself.
+    if (this.#ended) return;
+    this.#saved = { ...this.#saved, ...change };
+    await this.#parts.save(this.#saved);
+  }
+
+  #report(): void {
+    const report = reportOf(this.#saved, this.#status, this.#inspected, this.#views());
+    const text = JSON.stringify(report);
+    // PENDING says something once the images are resolved, as amazon-ecs-agent reports it.
+    const worthIt = report.status !== 'PENDING' || this.#saved.pullStoppedAt !== undefined;
+    if (worthIt && text !== this.#reported) {
+      this.#reported = text;
+      this.#parts.report(report);
+    }
+    const health = JSON.stringify([...this.#inspected.values()].map((info) => info.State.Health?.Status));
+    if (health !== this.#health) {
+      this.#health = health;
+      this.#parts.healthChanged();
+    }
+  }
+}

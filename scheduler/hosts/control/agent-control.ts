@@ -1,0 +1,326 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+import type { AccessList, Call, UpgradeService } from '@slipway/auth/gateway';
+import { type WebSocket, WebSocketServer } from 'ws';
+
+import { findInstance, parseArn, parseCluster } from '../../cluster/index.ts';
+import { arns, clusterKeys, clusterPartition, newId } from '../../state/index.ts';
+
+import { ClusterWatch } from './cluster-watch.ts';
+import { ConnectionSweeper, type InstanceRef, noteConnected, noteDisconnected, serverSilence } from './connections.ts';
+import type { AgentControlOptions } from './context.ts';
+import { ControlSession } from './control-session.ts';
+import { agentOperations, type AgentOperations, controlPath, telemetryPath } from './operations.ts';
+import { PayloadSource } from './payloads.ts';
+import { refuseUpgrade } from './peer.ts';
+import { type TaskMetrics, TelemetrySession } from './telemetry-session.ts';
+
+/** The control plane's side of the agent protocol, as the composition root wires it. */
+export interface AgentControl {
+  /** Operations that agents call; spread into the table of the ECS service. */
+  readonly operations: AgentOperations;
+  /** The WebSocket endpoints, for the gateway. */
+  readonly upgrades: readonly UpgradeService[];
+  /** The newest metrics of tasks whose agents are connected to this server. */
+  metrics(): readonly TaskMetrics[];
+  /** Closes every connection, notes it in the records, and stops. */
+  close(): Promise<void>;
+}
+
+interface Shared {
+  readonly watch: ClusterWatch;
+  readonly stop: AbortController;
+  readonly ready: Promise<void>;
+  users: number;
+}
+
+/** Starts the control plane's side of the agent protocol: operations, connections, and the search for lost connections. */
+export function createAgentControl(options: AgentControlOptions): AgentControl {
+  const connections = new Connections(options);
+  return {
+    operations: agentOperations(options),
+    upgrades: [
+      upgrade(options, `${controlPath}/ws`, 'ecs:Poll', 'containerInstanceArn', (...parts) =>
+        connections.control(...parts),
+      ),
+      upgrade(options, `${telemetryPath}/ws`, 'ecs:StartTelemetrySession', 'containerInstance', (...parts) =>
+        connections.telemetry(...parts),
+      ),
+    ],
+    metrics: () => [...connections.metrics.values()],
+    close: () => connections.close(),
+  };
+}
+
+type Accept = (
+  ref: InstanceRef,
+  query: URLSearchParams,
+  upgraded: () => Promise<WebSocket>,
+  call: Call,
+) => Promise<void>;
+
+function upgrade(
+  options: AgentControlOptions,
+  path: string,
+  action: string,
+  parameter: string,
+  serve: Accept,
+): UpgradeService {
+  const server = new WebSocketServer({ noServer: true, maxPayload: 1024 * 1024, perMessageDeflate: false });
+  return {
+    path,
+    service: 'ecs',
+    access: (query, call): AccessList => {
+      const arn = query.get(parameter) ?? '';
+      const cluster = /:container-instance\/([^/]+)\//.exec(arn)?.[1] ?? 'default';
+      return [
+        {
+          action,
+          resources: [{ arn: arn.startsWith('arn:') ? arn : '*' }],
+          context: { 'ecs:cluster': arns.cluster(options.region, call.account, cluster) },
+        },
+      ];
+    },
+    accept: (request, socket, head, call) => {
+      void accept(server, options, parameter, serve, request, socket, head, call);
+    },
+  };
+}
+
+async function accept(
+  server: WebSocketServer,
+  options: AgentControlOptions,
+  parameter: string,
+  serve: Accept,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  call: Call,
+): Promise<void> {
+  const onError = (error: Error): void => options.log.info({ error }, 'an agent went away while it connected');
+  socket.on('error', onError);
+  try {
+    const query = new URL(request.url ?? '/', 'http://agent').searchParams;
+    const ref = instanceRef(query.get(parameter) ?? '', { account: call.account, region: options.region });
+    if (ref === undefined) {
+      refuseUpgrade(
+        socket,
+        400,
+        'InvalidInstanceException',
+        `${parameter} must be the ARN of a container instance of your account.`,
+      );
+      return;
+    }
+    const instance = await findInstance(options, ref, ref.id);
+    if (instance === undefined || instance.status === 'INACTIVE') {
+      refuseUpgrade(socket, 400, 'InactiveInstanceException', `The container instance ${ref.id} is not registered.`);
+      return;
+    }
+    if (instance.ownerArn !== call.principal.arn) {
+      refuseUpgrade(
+        socket,
+        403,
+        'AccessDeniedException',
+        `Another principal registered the container instance ${ref.id}.`,
+      );
+      return;
+    }
+    const upgraded = (): Promise<WebSocket> =>
+      new Promise((resolve, reject) => {
+        socket.once('close', () => reject(new Error('the connection closed during the upgrade')));
+        server.handleUpgrade(request, socket, head, resolve);
+      });
+    await serve(ref, query, upgraded, call);
+  } catch (error) {
+    options.log.warn({ error }, 'an agent connection ended with an error');
+    if (socket.writable) socket.destroy();
+  } finally {
+    socket.off('error', onError);
+  }
+}
+
+function instanceRef(arn: string, home: { account: string; region: string }): InstanceRef | undefined {
+  try {
+    const { type, path } = parseArn(arn, home);
+    const [cluster = '', id, ...rest] = path;
+    if (type !== 'container-instance' || id === undefined || rest.length > 0) return undefined;
+    return { account: home.account, cluster: parseCluster(cluster, home), id };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The connections that this server holds, and what they share per cluster. */
+class Connections {
+  readonly metrics = new Map<string, TaskMetrics>();
+  readonly #options: AgentControlOptions;
+  readonly #payloads: PayloadSource;
+  readonly #serverId: string;
+  readonly #shared = new Map<string, Shared>();
+  readonly #sockets = new Set<WebSocket>();
+  readonly #serving = new Set<Promise<void>>();
+  readonly #closed = new AbortController();
+  readonly #sweeping: Promise<void>;
+  #beat = 0;
+
+  constructor(options: AgentControlOptions) {
+    this.#options = options;
+    this.#payloads = new PayloadSource(options);
+    this.#serverId = newId(options.random);
+    this.#sweeping = this.#sweep();
+  }
+
+  control: Accept = async (ref, query, upgraded, call) => {
+    await this.#serve(ref, upgraded, async (ws, watch) => {
+      const connectionId = `${this.#serverId}.${newId(this.#options.random)}`;
+      const instance = await noteConnected(this.#options, ref, connectionId, sequenceOf(query), versionsOf(query));
+      if (instance?.channelGeneration === undefined) {
+        ws.close(1000, 'the container instance is not registered');
+        return;
+      }
+      this.#options.log.info({ instance: ref.id, cluster: ref.cluster }, 'agent connected');
+      try {
+        await new ControlSession(ws, {
+          options: this.#options,
+          ref,
+          connectionId,
+          generation: instance.channelGeneration,
+          endpoint: call.endpoint,
+          watch,
+          payloads: this.#payloads,
+        }).run();
+      } finally {
+        await noteDisconnected(this.#options, ref, connectionId);
+        this.#options.log.info({ instance: ref.id, cluster: ref.cluster }, 'agent disconnected');
+      }
+    });
+  };
+
+  telemetry: Accept = async (ref, _query, upgraded) => {
+    await this.#serve(ref, upgraded, (ws, watch) =>
+      new TelemetrySession(ws, { options: this.#options, ref, watch, metrics: this.metrics }).run(),
+    );
+  };
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+    for (const ws of this.#sockets) ws.close(1001, 'the server is stopping');
+    const done = Promise.allSettled([...this.#serving, this.#sweeping]);
+    const patience = new AbortController();
+    await Promise.race([done, this.#options.clock.sleep(1_000, patience.signal).catch(() => undefined)]);
+    patience.abort();
+    for (const ws of this.#sockets) ws.terminate();
+    await done;
+  }
+
+  async #serve(
+    ref: InstanceRef,
+    upgraded: () => Promise<WebSocket>,
+    run: (ws: WebSocket, watch: ClusterWatch) => Promise<void>,
+  ): Promise<void> {
+    const serving = Promise.withResolvers<void>();
+    this.#serving.add(serving.promise);
+    const partition = clusterPartition(ref.account, ref.cluster);
+    const shared = this.#take(partition);
+    let ws: WebSocket | undefined;
+    try {
+      await shared.ready;
+      ws = await upgraded();
+      this.#sockets.add(ws);
+      if (this.#closed.signal.aborted) ws.close(1001, 'the server is stopping');
+      await run(ws, shared.watch);
+    } finally {
+      if (ws !== undefined) {
+        this.#sockets.delete(ws);
+        ws.terminate();
+      }
+      this.#give(partition, shared);
+      this.#serving.delete(serving.promise);
+      serving.resolve();
+    }
+  }
+
+  #take(partition: string): Shared {
+    const existing = this.#shared.get(partition);
+    if (existing !== undefined) {
+      existing.users += 1;
+      return existing;
+    }
+    const watch = new ClusterWatch(this.#options.records, partition);
+    const stop = new AbortController();
+    const shared: Shared = { watch, stop, ready: this.#announce(partition), users: 1 };
+    shared.ready.catch(() => undefined);
+    this.#shared.set(partition, shared);
+    void this.#follow(watch, stop.signal);
+    return shared;
+  }
+
+  #give(partition: string, shared: Shared): void {
+    shared.users -= 1;
+    if (shared.users > 0) return;
+    shared.stop.abort();
+    this.#shared.delete(partition);
+  }
+
+  /** Follows the cluster for as long as it has connections, across failures of the store. */
+  async #follow(watch: ClusterWatch, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await watch.run(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#options.log.warn({ error }, 'cannot follow the cluster; trying again');
+      }
+      await this.#options.clock.sleep(1_000, signal).catch(() => undefined);
+    }
+  }
+
+  /** Writes the row that tells other servers that this one lives and holds connections of the cluster. */
+  async #announce(partition: string): Promise<void> {
+    this.#beat += 1;
+    await this.#options.records.commit(partition, {
+      put: [{ key: clusterKeys.connectionServer(this.#serverId), value: { beat: this.#beat } }],
+    });
+  }
+
+  async #sweep(): Promise<void> {
+    const { clock, log, records } = this.#options;
+    const sweeper = new ConnectionSweeper(this.#options);
+    while (!this.#closed.signal.aborted) {
+      try {
+        for (const partition of this.#shared.keys()) await this.#announce(partition);
+        for (let after: string | undefined; ;) {
+          const page = await records.partitions({ prefix: 'ecs/', ...(after === undefined ? {} : { after }) });
+          for (const name of page.names) {
+            const [, account, cluster] = name.split('/');
+            if (account !== undefined && cluster !== undefined) await sweeper.sweep(account, cluster);
+          }
+          after = page.names.at(-1);
+          if (!page.more) break;
+        }
+      } catch (error) {
+        if (!this.#closed.signal.aborted) log.warn({ error }, 'cannot look for lost agent connections; trying again');
+      }
+      await clock.sleep(serverSilence / 4, this.#closed.signal).catch(() => undefined);
+    }
+  }
+}
+
+/** The highest sequence number the agent has seen; amazon-ecs-agent always says 1. */
+function sequenceOf(query: URLSearchParams): number {
+  const sequence = Number(query.get('seqNum') ?? '0');
+  return Number.isSafeInteger(sequence) && sequence > 0 && sequence < 2 ** 52 ? sequence : 0;
+}
+
+function versionsOf(query: URLSearchParams): { agentVersion?: string; agentHash?: string; dockerVersion?: string } {
+  const said = (name: string): string | undefined => query.get(name)?.slice(0, 255) || undefined;
+  const agentVersion = said('agentVersion');
+  const agentHash = said('agentHash');
+  const dockerVersion = said('dockerVersion');
+  return {
+    ...(agentVersion === undefined ? {} : { agentVersion }),
+    ...(agentHash === undefined ? {} : { agentHash }),
+    ...(dockerVersion === undefined ? {} : { dockerVersion }),
+  };
+}

@@ -1,0 +1,110 @@
+import type { Change, Json, RecordStore } from '@slipway/storage/records';
+
+import { scan } from '../../cluster/index.ts';
+import { clusterKeys, type InstanceRecord, type TaskRecord } from '../../state/index.ts';
+
+/** What one connection wants to know of its instance. */
+export interface Watcher {
+  /** The instance or one of its tasks may have changed. */
+  changed(): void;
+}
+
+/**
+ * A live view of one cluster's instances and tasks, by instance, for the connections that this server holds. It is a
+ * cache of the records, rebuilt from them whenever the feed has a gap; nothing is decided from it that the records do
+ * not say.
+ */
+export class ClusterWatch {
+  readonly #records: RecordStore;
+  readonly #partition: string;
+  readonly #instances = new Map<string, InstanceRecord>();
+  readonly #tasks = new Map<string, Map<string, TaskRecord>>();
+  readonly #placeOf = new Map<string, string>();
+  readonly #watchers = new Map<string, Set<Watcher>>();
+
+  constructor(records: RecordStore, partition: string) {
+    this.#records = records;
+    this.#partition = partition;
+  }
+
+  /** Follows the records until the signal aborts; throws what the store throws. */
+  async run(signal: AbortSignal): Promise<void> {
+    let after = await this.#load();
+    for await (const changes of this.#records.follow(this.#partition, { after, signal })) {
+      for (const change of changes) {
+        if (change.kind === 'reset') after = await this.#load();
+        else if (change.version > after) this.#apply(change);
+      }
+    }
+  }
+
+  instance(id: string): InstanceRecord | undefined {
+    return this.#instances.get(id);
+  }
+
+  tasks(instanceId: string): Iterable<TaskRecord> {
+    return this.#tasks.get(instanceId)?.values() ?? [];
+  }
+
+  /** Calls `watcher` on every change of the instance or its tasks, until the returned function is called. */
+  watch(instanceId: string, watcher: Watcher): () => void {
+    const watchers = this.#watchers.get(instanceId) ?? new Set();
+    this.#watchers.set(instanceId, watchers.add(watcher));
+    return () => {
+      watchers.delete(watcher);
+      if (watchers.size === 0 && this.#watchers.get(instanceId) === watchers) this.#watchers.delete(instanceId);
+    };
+  }
+
+  async #load(): Promise<number> {
+    const version = await this.#records.version(this.#partition);
+    this.#instances.clear();
+    this.#tasks.clear();
+    this.#placeOf.clear();
+    for await (const { key, value } of scan<Json>(this.#records, this.#partition, clusterKeys.instances)) {
+      this.#set(key, value);
+    }
+    for await (const { key, value } of scan<Json>(this.#records, this.#partition, clusterKeys.tasks)) {
+      this.#set(key, value);
+    }
+    for (const watchers of this.#watchers.values()) for (const watcher of watchers) watcher.changed();
+    return version;
+  }
+
+  #apply(change: Exclude<Change, { kind: 'reset' }>): void {
+    const instanceIds = change.kind === 'put' ? this.#set(change.key, change.value) : this.#remove(change.key);
+    for (const id of instanceIds) for (const watcher of this.#watchers.get(id) ?? []) watcher.changed();
+  }
+
+  #set(key: string, value: Json): readonly string[] {
+    if (key.startsWith(clusterKeys.instances)) {
+      const instance = value as unknown as InstanceRecord;
+      this.#instances.set(instance.id, instance);
+      return [instance.id];
+    }
+    if (!key.startsWith(clusterKeys.tasks)) return [];
+    const task = value as unknown as TaskRecord;
+    if (task.instanceId === undefined) return [];
+    // A stopped task has nothing to send; forgetting it keeps the view as small as what runs.
+    if (task.lastStatus === 'STOPPED') return this.#remove(key);
+    const tasks = this.#tasks.get(task.instanceId) ?? new Map<string, TaskRecord>();
+    this.#tasks.set(task.instanceId, tasks.set(task.id, task));
+    this.#placeOf.set(key, task.instanceId);
+    return [task.instanceId];
+  }
+
+  #remove(key: string): readonly string[] {
+    if (key.startsWith(clusterKeys.instances)) {
+      const id = key.slice(clusterKeys.instances.length);
+      this.#instances.delete(id);
+      return [id];
+    }
+    const instanceId = this.#placeOf.get(key);
+    if (instanceId === undefined) return [];
+    this.#placeOf.delete(key);
+    const tasks = this.#tasks.get(instanceId);
+    tasks?.delete(key.slice(clusterKeys.tasks.length));
+    if (tasks?.size === 0) this.#tasks.delete(instanceId);
+    return [instanceId];
+  }
+}

@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto';
+
+import { systemClock } from '@slipway/storage/clock';
+import { expect, test } from 'vitest';
+
+import { region, silent } from '../testing/bench.ts';
+import { clusterKeys } from '../../state/index.ts';
+
+import { ConnectionSweeper, serverSilence } from './connections.ts';
+import { AgentBench } from '../testing/agent-peer.ts';
+
+test('connections of a server that died are found by the others', async () => {
+  await using bench = await AgentBench.open();
+  const { plane } = bench;
+  const instance = await bench.register();
+  const record = await plane.instance(instance);
+  await plane.putInstance({ ...record, agentConnected: true, connectionId: 'dead.1', channelGeneration: 4 });
+  await plane.records.commit('ecs/000000000000/default', {
+    put: [{ key: clusterKeys.connectionServer('dead'), value: { beat: 9 } }],
+  });
+  let now = 0;
+  const clock = { ...systemClock, monotonic: () => now };
+  const sweeper = new ConnectionSweeper({
+    records: plane.records,
+    clock,
+    random: randomBytes,
+    region,
+    log: silent,
+    ownHost: () => false,
+    credentialIdKey: Buffer.alloc(16),
+  });
+  await sweeper.sweep('000000000000', 'default');
+  now = serverSilence - 1;
+  await sweeper.sweep('000000000000', 'default');
+  expect((await plane.instance(instance)).agentConnected).toBe(true);
+  now = serverSilence + 1;
+  await sweeper.sweep('000000000000', 'default');
+  expect(await plane.instance(instance)).toMatchObject({ agentConnected: false, channelGeneration: 4 });
+  expect((await plane.instance(instance)).connectionId).toBeUndefined();
+});

@@ -1,0 +1,37 @@
+import type { RandomBytes } from '../../state/index.ts';
+import type { EcsContext } from '../../cluster/index.ts';
+import type { Log } from '@slipway/auth/gateway';
+
+/** Temporary credentials of a role, for one task. */
+export interface TaskCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/**
+ * Assumes a role for a task; the session's name is the task's id.
+ * @throws AwsError when the role does not exist or its trust policy does not let ECS tasks assume it
+ */
+export type TaskCredentialsPort = (roleArn: string, taskArn: string) => Promise<TaskCredentials>;
+
+/** What the control plane's side of the agent protocol works with. */
+export interface AgentControlOptions extends EcsContext {
+  readonly random: RandomBytes;
+  readonly log: Log;
+  /**
+   * Secret of this installation (at least 16 bytes, the same on every server and after every restart) from which the
+   * unguessable ids of task credentials are derived; containers keep them in their environment for life.
+   */
+  readonly credentialIdKey: Uint8Array;
+  /** Without it, tasks whose definition names a task role are stopped with a reason; execution roles fall back to the agent's own rights. */
+  readonly taskCredentials?: TaskCredentialsPort;
+  /** Ends credentials that {@link taskCredentials} issued, when their task is over. Ending them twice is not an error. */
+  readonly revokeTaskCredentials?: (accessKeyId: string) => Promise<void>;
+  /** Whether a host in an image reference means this installation: its images are pulled with its passwords. */
+  readonly ownHost: (host: string) => boolean;
+  /** `ecs.availability-zone` of instances that name none. Default: the region followed by `a`. */
+  readonly availabilityZone?: string;
+}

@@ -1,0 +1,95 @@
+import { SubmitTaskStateChangeCommand } from '@aws-sdk/client-ecs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { type TestControlPlane, until } from '../testing/bench.ts';
+
+import { AgentBench } from '../testing/agent-peer.ts';
+
+describe('the control connection', { timeout: 30_000 }, () => {
+  let bench: AgentBench;
+  let plane: TestControlPlane;
+  beforeAll(async () => {
+    bench = await AgentBench.open();
+    ({ plane } = bench);
+  });
+  afterAll(() => bench[Symbol.asyncDispose]());
+
+  test('connection and disconnection show in the record, with what the agent says of itself', async () => {
+    const instance = await bench.register();
+    const peer = bench.connect(instance);
+    expect(await plane.untilConnected(instance, true)).toMatchObject({ agentVersion: '1.2.3', agentHash: 'abc' });
+    peer.ws.close();
+    expect((await plane.untilConnected(instance, false)).connectionId).toBeUndefined();
+  });
+
+  test('tasks are sent until their state change arrives, and stops as well', async () => {
+    const instance = await bench.register();
+    const task = await plane.place(await bench.simple(), instance);
+    const peer = bench.connect(instance);
+    const first = await peer.payload(task.arn, 'RUNNING');
+    // Not acknowledged: it comes again.
+    const again = await peer.frame(
+      'PayloadMessage',
+      (frame) =>
+        frame.message.seqNum > first.frame.message.seqNum && frame.message.tasks.some(({ arn }) => arn === task.arn),
+    );
+    expect(again.message.messageId).not.toBe(first.frame.message.messageId);
+    peer.send('AckRequest', { messageId: again.message.messageId });
+    await plane.stopTask(task.id);
+    await peer.payload(task.arn, 'STOPPED');
+    await plane
+      .client('one')
+      .send(new SubmitTaskStateChangeCommand({ cluster: 'default', task: task.arn, status: 'STOPPED' }));
+    expect(await plane.task(task.id)).toMatchObject({ lastStatus: 'STOPPED', stopCode: 'UserInitiated' });
+  });
+
+  test('G4, G8: a new connection supersedes the old one and speaks with higher sequence numbers than anything seen', async () => {
+    const instance = await bench.register();
+    const task = await plane.place(await bench.simple(), instance);
+    const old = bench.connect(instance);
+    const first = await old.payload(task.arn, 'RUNNING');
+    const seen = first.frame.message.seqNum + 5 * 2 ** 20;
+    const fresh = bench.connect(instance, { seqNum: String(seen) });
+    expect((await fresh.payload(task.arn, 'RUNNING')).frame.message.seqNum).toBeGreaterThan(seen);
+    expect(await until(() => old.closed, 'the old connection closed')).toMatchObject({
+      code: 1000,
+      reason: 'superseded',
+    });
+    expect((await plane.instance(instance)).agentConnected).toBe(true);
+  });
+
+  test('the manifest names the tasks, and only unwanted ones are confirmed to be stopped', async () => {
+    const instance = await bench.register();
+    const wanted = await plane.place(await bench.simple(), instance);
+    const peer = bench.connect(instance);
+    const manifest = await peer.frame('TaskManifestMessage');
+    expect(manifest.message['tasks']).toMatchObject([{ taskArn: wanted.arn, desiredStatus: 'RUNNING' }]);
+    expect(manifest.message['timeline']).toBe(manifest.message.seqNum);
+    const placedSince = await plane.place(await bench.simple(), instance);
+    await peer.payload(placedSince.arn, 'RUNNING');
+    const stopCandidates = [wanted.arn, placedSince.arn, 'arn:of:nobody'].map((taskArn) => ({ taskArn }));
+    peer.send('TaskStopVerificationMessage', { messageId: manifest.message.messageId, stopCandidates });
+    const ack = await peer.frame('TaskStopVerificationAck');
+    expect(ack.message['stopTasks']).toMatchObject([{ taskArn: 'arn:of:nobody' }]);
+    expect(ack.message.messageId).toBe(manifest.message.messageId);
+  });
+
+  test('G7: garbage on a connection harms nobody', async () => {
+    const instance = await bench.register();
+    const peer = bench.connect(instance);
+    await peer.frame('HeartbeatMessage');
+    for (const text of [
+      '',
+      '{',
+      '[]',
+      '{"type":"AckRequest"}',
+      '{"type":"Nonsense","message":{}}',
+      '{"type":"TaskStopVerificationMessage","message":{"messageId":"x","stopCandidates":7}}',
+    ]) {
+      peer.ws.send(text);
+    }
+    const task = await plane.place(await bench.simple(), instance);
+    await peer.payload(task.arn, 'RUNNING');
+    expect(peer.closed).toBeUndefined();
+  });
+});

@@ -1,0 +1,333 @@
+import type { WebSocket } from 'ws';
+
+import { arns, idOf, newEventId, type TaskRecord } from '../../state/index.ts';
+
+import type { ClusterWatch } from './cluster-watch.ts';
+import { firstSequence, type InstanceRef } from './connections.ts';
+import type { AgentControlOptions } from './context.ts';
+import { credentialMargin } from './credentials.ts';
+import { type AcsCredentials, type AcsTask, agentMessage, parseFrame } from '../wire/agent-messages.ts';
+import { type Destination, type PayloadSource, Unrenderable } from './payloads.ts';
+import { sendMessage, watchLiveness } from './peer.ts';
+import { renderStop } from './render.ts';
+import { transformTask } from './submit.ts';
+import { applyTaskChange } from './transitions.ts';
+
+/** Milliseconds. */
+export const timing = {
+  /** Agents give a silent server up after a minute. */
+  heartbeat: 30_000,
+  /** A task that was sent, but whose message was not acknowledged, is sent again after this. */
+  resendUnacknowledged: 5_000,
+  /** A task that was acknowledged, but has not moved, is sent again after this. */
+  resendAcknowledged: 30_000,
+  /** Credentials near their end are sent anew, but not more often than this. */
+  renewCredentials: 60_000,
+  /** The whole list of tasks is sent this often, so that an agent finds what it should not run. */
+  manifest: 300_000,
+  tick: 1_000,
+} as const;
+
+/** Tasks in one payload; keeps frames far below the agents' limit. */
+const tasksPerPayload = 10;
+
+interface Sent {
+  readonly desired: TaskRecord['desiredStatus'];
+  readonly messageId: string;
+  readonly at: number;
+  acknowledged: boolean;
+  /** When the first of the credentials that were sent ends, milliseconds since the epoch. */
+  expiresAt: number | undefined;
+  /** When they were last renewed, on the monotonic clock. */
+  renewedAt?: number;
+}
+
+const earliest = (credentials: readonly AcsCredentials[]): number | undefined =>
+  credentials.length === 0 ? undefined : Math.min(...credentials.map(({ expiration }) => Date.parse(expiration)));
+
+/** What a session needs besides the socket. */
+export interface SessionParts {
+  readonly options: AgentControlOptions;
+  readonly ref: InstanceRef;
+  readonly connectionId: string;
+  readonly generation: number;
+  readonly endpoint: string;
+  readonly watch: ClusterWatch;
+  readonly payloads: PayloadSource;
+}
+
+/**
+ * The control plane's end of one ACS connection. Level-triggered: at every change and every tick it compares what the
+ * records want of the instance with what it has told the agent, and tells the difference again until the records show
+ * that it happened. Losing any message, the connection or this process costs time, never correctness.
+ */
+export class ControlSession {
+  readonly #parts: SessionParts;
+  readonly #ws: WebSocket;
+  readonly #destination: Destination;
+  readonly #instanceArn: string;
+  readonly #sent = new Map<string, Sent>();
+  readonly #manifests = new Map<string, ReadonlySet<string>>();
+  readonly #ended = new AbortController();
+  #sequence: number;
+  #manifestAt: number | undefined;
+  #working = false;
+  #again = false;
+
+  constructor(ws: WebSocket, parts: SessionParts) {
+    const { options, ref } = parts;
+    this.#parts = parts;
+    this.#ws = ws;
+    this.#sequence = firstSequence(parts.generation);
+    this.#instanceArn = arns.containerInstance(options.region, ref.account, ref.cluster, ref.id);
+    this.#destination = {
+      account: ref.account,
+      clusterArn: arns.cluster(options.region, ref.account, ref.cluster),
+      endpoint: parts.endpoint,
+    };
+  }
+
+  /** Serves the connection until it closes. */
+  async run(): Promise<void> {
+    const { options, ref, watch } = this.#parts;
+    const unwatch = watch.watch(ref.id, { changed: () => this.#poke() });
+    this.#ws.on('message', (data, isBinary) => {
+      if (!isBinary) this.#receive((data as Buffer).toString('utf8'));
+    });
+    this.#ws.on('error', (error) => options.log.info({ instance: ref.id, error }, 'control connection failed'));
+    const closed = new Promise<void>((resolve) => this.#ws.once('close', () => resolve()));
+    void closed.then(() => this.#ended.abort());
+    this.#poke();
+    await Promise.all([
+      closed,
+      watchLiveness(this.#ws, options.clock, this.#ended.signal),
+      this.#every(timing.heartbeat, () => this.#heartbeat()),
+      this.#every(timing.tick, () => this.#poke()),
+    ]);
+    unwatch();
+  }
+
+  /** Ends the connection; the agent connects again at once unless its instance is gone. */
+  close(reason: string): void {
+    this.#ws.close(1000, reason);
+  }
+
+  async #every(interval: number, work: () => void): Promise<void> {
+    const { clock } = this.#parts.options;
+    while (!this.#ended.signal.aborted) {
+      work();
+      await clock.sleep(interval, this.#ended.signal).catch(() => undefined);
+    }
+  }
+
+  #heartbeat(): void {
+    sendMessage(this.#ws, 'HeartbeatMessage', { healthy: true, messageId: newEventId(this.#parts.options.random) });
+  }
+
+  /** One pass at a time; a change during a pass causes another. */
+  #poke(): void {
+    this.#again = true;
+    if (this.#working) return;
+    this.#working = true;
+    void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    const { options, ref } = this.#parts;
+    try {
+      while (this.#again && !this.#ended.signal.aborted) {
+        this.#again = false;
+        await this.#pass();
+      }
+    } catch (error) {
+      // The tick tries again; the records say what is left to do.
+      options.log.warn({ instance: ref.id, error }, 'could not send tasks to the agent');
+    } finally {
+      this.#working = false;
+    }
+  }
+
+  async #pass(): Promise<void> {
+    const { ref, watch, connectionId, options, payloads } = this.#parts;
+    const instance = watch.instance(ref.id);
+    if (instance?.connectionId !== connectionId || instance.status === 'INACTIVE') {
+      // The view may be older than this connection; only a newer generation or the end of the instance counts.
+      if (instance === undefined || (instance.channelGeneration ?? 0) < this.#parts.generation) return;
+      this.close('superseded');
+      return;
+    }
+    const tasks = [...watch.tasks(ref.id)];
+    const live = new Set(tasks.map((task) => task.id));
+    for (const id of this.#sent.keys()) {
+      if (live.has(id)) continue;
+      this.#sent.delete(id);
+      await payloads.release(arns.task(options.region, ref.account, ref.cluster, id));
+    }
+    await this.#send(tasks.filter((task) => this.#due(task)));
+    for (const task of tasks) if (this.#nearItsEnd(task)) await this.#renew(task);
+    const now = options.clock.monotonic();
+    if (this.#manifestAt === undefined || now - this.#manifestAt >= timing.manifest) {
+      this.#manifestAt = now;
+      this.#sendManifest(tasks);
+    }
+  }
+
+  #due(task: TaskRecord): boolean {
+    const { clock } = this.#parts.options;
+    const sent = this.#sent.get(task.id);
+    if (sent?.desired !== task.desiredStatus) return true;
+    const age = clock.monotonic() - sent.at;
+    // What runs as wanted is told once a connection, so that an agent that lost everything says so.
+    if (task.desiredStatus === 'RUNNING' && task.lastStatus === 'RUNNING' && sent.acknowledged) return false;
+    const wait = sent.acknowledged ? timing.resendAcknowledged : timing.resendUnacknowledged;
+    return age >= wait;
+  }
+
+  /** Whether the credentials that the agent was given for a task are to be replaced now. */
+  #nearItsEnd(task: TaskRecord): boolean {
+    const { clock } = this.#parts.options;
+    const { expiresAt, renewedAt } = this.#sent.get(task.id) ?? {};
+    if (expiresAt === undefined || task.desiredStatus === 'STOPPED') return false;
+    if (expiresAt - clock.now() >= credentialMargin) return false;
+    return renewedAt === undefined || clock.monotonic() - renewedAt >= timing.renewCredentials;
+  }
+
+  async #renew(task: TaskRecord): Promise<void> {
+    const { options, payloads, ref } = this.#parts;
+    const sent = this.#sent.get(task.id);
+    if (sent === undefined) return;
+    sent.renewedAt = options.clock.monotonic();
+    try {
+      const all = await payloads.credentials(task, ref.account);
+      for (const { roleType, ...roleCredentials } of all) {
+        sendMessage(this.#ws, 'IAMRoleCredentialsMessage', {
+          messageId: newEventId(options.random),
+          taskArn: task.arn,
+          taskClusterArn: this.#destination.clusterArn,
+          roleType,
+          roleCredentials,
+        });
+      }
+      sent.expiresAt = earliest(all);
+    } catch (error) {
+      if (!(error instanceof Unrenderable)) throw error;
+      // It runs on with what it has; its role may be allowed again before that ends.
+      options.log.warn({ task: task.arn, reason: error.message }, "cannot renew the credentials of a task's roles");
+    }
+  }
+
+  async #send(tasks: readonly TaskRecord[]): Promise<void> {
+    const { options } = this.#parts;
+    for (let from = 0; from < tasks.length; from += tasksPerPayload) {
+      const batch = tasks.slice(from, from + tasksPerPayload);
+      const rendered = await Promise.all(batch.map((task) => this.#render(task)));
+      const messageId = newEventId(options.random);
+      const payload = rendered.filter((task) => task !== undefined);
+      if (payload.length === 0) continue;
+      for (const task of payload) {
+        this.#sent.set(idOf(task.arn), {
+          desired: task.desiredStatus,
+          messageId,
+          at: options.clock.monotonic(),
+          acknowledged: false,
+          expiresAt: earliest([task.roleCredentials, task.executionRoleCredentials].flatMap((given) => given ?? [])),
+        });
+      }
+      this.#command('PayloadMessage', messageId, {
+        tasks: payload,
+        generatedAt: options.clock.now(),
+      });
+    }
+  }
+
+  async #render(task: TaskRecord): Promise<AcsTask | undefined> {
+    const { options, ref, payloads } = this.#parts;
+    if (task.desiredStatus === 'STOPPED') return renderStop(task, this.#destination.clusterArn);
+    try {
+      return await payloads.start(task, this.#destination);
+    } catch (error) {
+      if (!(error instanceof Unrenderable)) throw error;
+      const reason = error.message;
+      if (task.lastStatus === 'RUNNING') {
+        // It runs on; what cannot be rendered any more is only the reminder.
+        options.log.warn({ task: task.arn, reason }, 'cannot describe a running task to its agent');
+        const at = options.clock.monotonic();
+        this.#sent.set(task.id, { desired: 'RUNNING', messageId: '', at, acknowledged: true, expiresAt: undefined });
+        return undefined;
+      }
+      await transformTask(options.records, ref, task.id, (current) =>
+        applyTaskChange(current, { status: 'STOPPED', reason, containers: [] }, options.clock.now()),
+      );
+      return undefined;
+    }
+  }
+
+  #sendManifest(tasks: readonly TaskRecord[]): void {
+    const messageId = newEventId(this.#parts.options.random);
+    const wanted = tasks.filter((task) => task.desiredStatus === 'RUNNING').map((task) => task.arn);
+    this.#manifests.clear();
+    this.#manifests.set(messageId, new Set(wanted));
+    this.#command('TaskManifestMessage', messageId, {
+      tasks: tasks.map((task) => ({
+        taskArn: task.arn,
+        taskClusterArn: this.#destination.clusterArn,
+        desiredStatus: task.desiredStatus,
+      })),
+      generatedAt: this.#parts.options.clock.now(),
+    });
+  }
+
+  #command(type: string, messageId: string, message: object): void {
+    this.#sequence += 1;
+    sendMessage(this.#ws, type, {
+      messageId,
+      clusterArn: this.#destination.clusterArn,
+      containerInstanceArn: this.#instanceArn,
+      seqNum: this.#sequence,
+      timeline: this.#sequence,
+      ...message,
+    });
+  }
+
+  #receive(text: string): void {
+    const { options, ref } = this.#parts;
+    let message;
+    try {
+      message = parseFrame(agentMessage, text);
+    } catch {
+      options.log.warn({ instance: ref.id }, 'the agent sent text that is not JSON');
+      return;
+    }
+    if (message?.type === 'AckRequest') this.#acknowledged(message.message.messageId);
+    else if (message?.type === 'NackRequest') {
+      options.log.warn({ instance: ref.id, reason: message.message.reason }, 'the agent refused a message');
+    } else if (message?.type === 'TaskStopVerificationMessage') this.#verifyStops(message.message);
+  }
+
+  #acknowledged(messageId: string): void {
+    for (const sent of this.#sent.values()) if (sent.messageId === messageId) sent.acknowledged = true;
+  }
+
+  /** Confirms only what neither the manifest nor the newest view wants: a task placed since the manifest stays. */
+  #verifyStops(message: { messageId: string; stopCandidates: readonly { taskArn: string }[] }): void {
+    const { options, ref, watch } = this.#parts;
+    const wanted = this.#manifests.get(message.messageId);
+    if (wanted === undefined) return;
+    this.#manifests.delete(message.messageId);
+    const live = new Set(
+      [...watch.tasks(ref.id)].filter((task) => task.desiredStatus === 'RUNNING').map((task) => task.arn),
+    );
+    const stopTasks = message.stopCandidates
+      .filter(({ taskArn }) => !wanted.has(taskArn) && !live.has(taskArn))
+      .map(({ taskArn }) => ({
+        taskArn,
+        taskClusterArn: this.#destination.clusterArn,
+        desiredStatus: 'STOPPED',
+      }));
+    sendMessage(this.#ws, 'TaskStopVerificationAck', {
+      messageId: message.messageId,
+      generatedAt: options.clock.now(),
+      stopTasks,
+    });
+  }
+}

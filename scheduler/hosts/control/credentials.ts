@@ -1,0 +1,63 @@
+import { createHmac } from 'node:crypto';
+
+import type { AgentControlOptions } from './context.ts';
+import type { AcsCredentials } from '../wire/agent-messages.ts';
+
+/** Credentials are issued anew when less than this is left of them. Milliseconds. */
+export const credentialMargin = 15 * 60_000;
+
+/** Credentials of tasks' roles, issued once and given again until they are near their end: a payload may be sent many times. */
+export class RoleCredentialsSource {
+  readonly #options: AgentControlOptions;
+  readonly #issued = new Map<string, AcsCredentials>();
+
+  constructor(options: AgentControlOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Credentials with an id that is the same for the life of the task on every server: containers keep it in their
+   * environment. The id is an HMAC, so it says nothing about other tasks' ids (and is the only secret there is).
+   * @returns undefined when this server hands out no credentials
+   * @throws what the port throws
+   */
+  async get(
+    taskArn: string,
+    roleArn: string,
+    roleType: AcsCredentials['roleType'],
+  ): Promise<AcsCredentials | undefined> {
+    const { clock, taskCredentials, credentialIdKey } = this.#options;
+    if (taskCredentials === undefined) return undefined;
+    for (const [key, { expiration }] of this.#issued) {
+      if (Date.parse(expiration) - clock.now() < credentialMargin) this.#issued.delete(key);
+    }
+    const key = keyOf(taskArn, roleType);
+    const known = this.#issued.get(key);
+    if (known?.roleArn === roleArn) return known;
+    const { expiresAt, ...keys } = await taskCredentials(roleArn, taskArn);
+    const hex = createHmac('sha256', credentialIdKey).update(key).digest('hex');
+    const issued: AcsCredentials = {
+      credentialsId: hex.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
+      roleArn,
+      roleType,
+      accessKeyId: keys.accessKeyId,
+      secretAccessKey: keys.secretAccessKey,
+      sessionToken: keys.sessionToken,
+      expiration: new Date(expiresAt).toISOString(),
+    };
+    this.#issued.set(key, issued);
+    return issued;
+  }
+
+  /** Revokes what this server issued for a task that is over. What another server issued ends by its expiry. */
+  async release(taskArn: string): Promise<void> {
+    for (const roleType of ['TaskApplication', 'TaskExecution'] as const) {
+      const key = keyOf(taskArn, roleType);
+      const issued = this.#issued.get(key);
+      this.#issued.delete(key);
+      if (issued !== undefined) await this.#options.revokeTaskCredentials?.(issued.accessKeyId);
+    }
+  }
+}
+
+const keyOf = (taskArn: string, roleType: AcsCredentials['roleType']): string => `${roleType}\n${taskArn}`;

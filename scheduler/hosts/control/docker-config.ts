@@ -1,0 +1,105 @@
+import type { ContainerDefinition, LinuxParameters } from '@aws-sdk/client-ecs';
+import type { TaskDefinitionBody } from '../../tasks/index.ts';
+
+/**
+ * The parts of a container definition that travel as Docker Engine API JSON (`dockerConfig.config` and `.hostConfig`
+ * of the ACS task). CPU, memory, environment, ports and binds are not among them: the agent adds those itself.
+ */
+export function dockerConfigOf(
+  container: ContainerDefinition,
+  body: TaskDefinitionBody,
+): { version: string; config: string; hostConfig: string } {
+  return {
+    version: '1.18',
+    config: JSON.stringify(configOf(container)),
+    hostConfig: JSON.stringify(hostConfigOf(container, body)),
+  };
+}
+
+const nanoseconds = (seconds: number | undefined): number | undefined =>
+  seconds === undefined ? undefined : seconds * 1_000_000_000;
+
+function configOf(container: ContainerDefinition): object {
+  const check = container.healthCheck;
+  return {
+    Labels: container.dockerLabels,
+    User: container.user,
+    WorkingDir: container.workingDirectory,
+    Hostname: container.hostname,
+    Tty: container.pseudoTerminal,
+    OpenStdin: container.interactive,
+    NetworkDisabled: container.disableNetworking,
+    ...(check === undefined
+      ? {}
+      : {
+          Healthcheck: {
+            // A command without its kind is exec form, as ECS reads it.
+            Test: ['CMD', 'CMD-SHELL', 'NONE'].includes(check.command?.[0] ?? '')
+              ? check.command
+              : ['CMD', ...(check.command ?? [])],
+            Interval: nanoseconds(check.interval ?? 30),
+            Timeout: nanoseconds(check.timeout ?? 5),
+            Retries: check.retries ?? 3,
+            StartPeriod: nanoseconds(check.startPeriod),
+          },
+        }),
+  };
+}
+
+function hostConfigOf(container: ContainerDefinition, body: TaskDefinitionBody): object {
+  return {
+    NetworkMode: body.networkMode ?? 'bridge',
+    PidMode: body.pidMode === 'host' ? 'host' : undefined,
+    IpcMode: body.ipcMode === 'host' || body.ipcMode === 'none' ? body.ipcMode : undefined,
+    MemoryReservation: mebibytes(container.memoryReservation),
+    Privileged: container.privileged,
+    ReadonlyRootfs: container.readonlyRootFilesystem,
+    Dns: container.dnsServers,
+    DnsSearch: container.dnsSearchDomains,
+    ExtraHosts: container.extraHosts?.map((host) => `${host.hostname}:${host.ipAddress}`),
+    SecurityOpt: container.dockerSecurityOptions,
+    Ulimits: container.ulimits?.map((limit) => ({ Name: limit.name, Soft: limit.softLimit, Hard: limit.hardLimit })),
+    Sysctls:
+      container.systemControls === undefined
+        ? undefined
+        : Object.fromEntries(container.systemControls.map(({ namespace, value }) => [namespace, value])),
+    LogConfig:
+      container.logConfiguration === undefined
+        ? undefined
+        : { Type: container.logConfiguration.logDriver, Config: container.logConfiguration.options ?? {} },
+    ...linuxOf(container.linuxParameters, container.memory),
+  };
+}
+
+function linuxOf(linux: LinuxParameters | undefined, memory: number | undefined): object {
+  if (linux === undefined) return {};
+  return {
+    CapAdd: linux.capabilities?.add,
+    CapDrop: linux.capabilities?.drop,
+    Init: linux.initProcessEnabled,
+    ShmSize: mebibytes(linux.sharedMemorySize),
+    Tmpfs:
+      linux.tmpfs === undefined
+        ? undefined
+        : Object.fromEntries(
+            linux.tmpfs.map((mount) => [
+              mount.containerPath,
+              [`size=${mount.size}m`, ...(mount.mountOptions ?? [])].join(','),
+            ]),
+          ),
+    // Docker counts memory and swap together; ECS's maxSwap is swap alone.
+    MemorySwap: linux.maxSwap === undefined ? undefined : mebibytes((memory ?? 0) + linux.maxSwap),
+    MemorySwappiness: linux.swappiness,
+    Devices: linux.devices?.map((device) => ({
+      PathOnHost: device.hostPath,
+      PathInContainer: device.containerPath ?? device.hostPath,
+      CgroupPermissions: permissions(device.permissions),
+    })),
+  };
+}
+
+const permissions = (given: readonly string[] | undefined): string =>
+  (given ?? ['read', 'write', 'mknod']).map((word) => word.charAt(0)).join('');
+
+const mebibytes = (count: number | undefined): number | undefined =>
+  count === undefined ? undefined : count * 1024 * 1024;

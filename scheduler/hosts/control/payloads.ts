@@ -1,0 +1,110 @@
+import type { TaskOverride } from '@aws-sdk/client-ecs';
+import { AwsError } from '@slipway/auth/gateway';
+
+import { accountKeys, accountPartition, type TaskDefinitionRecord, type TaskRecord } from '../../state/index.ts';
+import { applyOverrides, bodyOf } from '../../tasks/index.ts';
+
+import type { AgentControlOptions } from './context.ts';
+import { RoleCredentialsSource } from './credentials.ts';
+import type { AcsCredentials, AcsTask } from '../wire/agent-messages.ts';
+import { renderTask } from './render.ts';
+
+/** Why a task can never be sent; it is stopped with this as its reason. */
+export class Unrenderable extends Error {
+  override readonly name = 'Unrenderable';
+}
+
+/** Where a payload goes. */
+export interface Destination {
+  readonly account: string;
+  readonly clusterArn: string;
+  readonly endpoint: string;
+}
+
+/** Revisions never change once registered, so they are read once; at most this many are kept. */
+const keptDefinitions = 500;
+
+/** Turns task records into payloads: reads the definition, obtains the roles' credentials, renders. */
+export class PayloadSource {
+  readonly #options: AgentControlOptions;
+  readonly #definitions = new Map<string, TaskDefinitionRecord>();
+  readonly #roles: RoleCredentialsSource;
+
+  constructor(options: AgentControlOptions) {
+    this.#options = options;
+    this.#roles = new RoleCredentialsSource(options);
+  }
+
+  /**
+   * The task as the agent needs it to start.
+   * @throws Unrenderable when it can never be rendered; anything else (the store is away) may pass
+   */
+  async start(task: TaskRecord, to: Destination): Promise<AcsTask> {
+    const definition = await this.#definition(task.taskDefinition, to.account);
+    const { role, execution } = await this.#roleCredentials(task, definition);
+    return renderTask(task, definition, {
+      clusterArn: to.clusterArn,
+      region: this.#options.region,
+      account: to.account,
+      endpoint: to.endpoint,
+      ownHost: this.#options.ownHost,
+      ...(role === undefined ? {} : { roleCredentials: role }),
+      ...(execution === undefined ? {} : { executionRoleCredentials: execution }),
+    });
+  }
+
+  /**
+   * The roles' credentials alone, for a task that its agent runs already.
+   * @throws Unrenderable when a role cannot be assumed any more
+   */
+  async credentials(task: TaskRecord, account: string): Promise<AcsCredentials[]> {
+    const { role, execution } = await this.#roleCredentials(task, await this.#definition(task.taskDefinition, account));
+    return [role, execution].flatMap((credentials) => credentials ?? []);
+  }
+
+  /** Ends the credentials of a task that is over. */
+  release(taskArn: string): Promise<void> {
+    return this.#roles.release(taskArn);
+  }
+
+  async #roleCredentials(task: TaskRecord, definition: TaskDefinitionRecord) {
+    const body = applyOverrides(bodyOf(definition), task.overrides as TaskOverride | undefined);
+    if (body.taskRoleArn !== undefined && this.#options.taskCredentials === undefined) {
+      throw new Unrenderable(
+        `ResourceInitializationError: the task definition names the task role ${body.taskRoleArn}, and this server hands out no task role credentials.`,
+      );
+    }
+    const [role, execution] = await Promise.all([
+      this.#credentials(task, body.taskRoleArn, 'TaskApplication'),
+      this.#credentials(task, body.executionRoleArn, 'TaskExecution'),
+    ]);
+    return { role, execution };
+  }
+
+  async #credentials(task: TaskRecord, roleArn: string | undefined, type: 'TaskApplication' | 'TaskExecution') {
+    if (roleArn === undefined || roleArn === '') return undefined;
+    try {
+      return await this.#roles.get(task.arn, roleArn, type);
+    } catch (error) {
+      if (!(error instanceof AwsError)) throw error;
+      throw new Unrenderable(`ResourceInitializationError: unable to assume the role ${roleArn}: ${error.message}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async #definition(arn: string, account: string): Promise<TaskDefinitionRecord> {
+    const known = this.#definitions.get(arn);
+    if (known !== undefined) return known;
+    const [, family = '', revision = ''] = /task-definition\/([^:]+):(\d+)$/.exec(arn) ?? [];
+    const stored = await this.#options.records.get<TaskDefinitionRecord>(
+      accountPartition(account),
+      accountKeys.taskDefinition(family, Number(revision)),
+    );
+    if (stored === undefined) throw new Unrenderable(`ResourceNotFoundException: the task definition ${arn} is gone.`);
+    const oldest = this.#definitions.keys().next().value;
+    if (this.#definitions.size >= keptDefinitions && oldest !== undefined) this.#definitions.delete(oldest);
+    this.#definitions.set(arn, stored.value);
+    return stored.value;
+  }
+}

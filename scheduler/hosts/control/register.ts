@@ -1,0 +1,163 @@
+import type {
+  RegisterContainerInstanceCommandInput,
+  RegisterContainerInstanceCommandOutput,
+} from '@aws-sdk/client-ecs';
+import { AwsError, type Call } from '@slipway/auth/gateway';
+import { transact } from '@slipway/storage/records';
+
+import {
+  clientError,
+  clusterNotFound,
+  instanceView,
+  invalidParameter,
+  parseCluster,
+  parseMember,
+  parseTags,
+  tasksByInstance,
+} from '../../cluster/index.ts';
+import {
+  arns,
+  type AttributeRecord,
+  clusterKeys,
+  clusterPartition,
+  type ClusterRecord,
+  type InstanceRecord,
+  newId,
+  toJson,
+} from '../../state/index.ts';
+
+import type { AgentControlOptions } from './context.ts';
+
+type Input = RegisterContainerInstanceCommandInput;
+type Resources = Pick<InstanceRecord, 'cpu' | 'memory' | 'reservedTcpPorts' | 'reservedUdpPorts' | 'gpuIds'>;
+
+/** `ecs.availability-zone`, which the control plane adds when the agent does not say. */
+const zoneAttribute = 'ecs.availability-zone';
+
+/**
+ * RegisterContainerInstance: a new instance, or the same one again after its agent restarted (`containerInstanceArn`).
+ * Every attribute comes back with an equal value, without which amazon-ecs-agent refuses to go on.
+ * @throws ClusterNotFoundException, InvalidParameterException, ClientException, AccessDeniedException
+ */
+export async function registerContainerInstance(
+  options: AgentControlOptions,
+  input: Input,
+  call: Call,
+): Promise<Omit<RegisterContainerInstanceCommandOutput, '$metadata'>> {
+  const home = { account: call.account, region: options.region };
+  const cluster = parseCluster(input.cluster, home);
+  const resources = resourcesOf(input.totalResources);
+  const attributes = attributesOf(input, options.availabilityZone ?? `${options.region}a`);
+  const knownId =
+    input.containerInstanceArn === undefined
+      ? undefined
+      : parseMember('container-instance', input.containerInstanceArn, cluster, home);
+  const newInstanceId = newId(options.random);
+  const instance = await transact(options.records, clusterPartition(call.account, cluster), async (tx) => {
+    const found = await tx.get<ClusterRecord>(clusterKeys.cluster);
+    if (found?.status !== 'ACTIVE') throw clusterNotFound();
+    const now = options.clock.now();
+    const registered =
+      knownId === undefined
+        ? fresh(newInstanceId, arns.containerInstance(options.region, call.account, cluster, newInstanceId), call, now)
+        : again(await tx.get<InstanceRecord>(clusterKeys.instance(knownId)), resources, call, knownId);
+    const record: InstanceRecord = {
+      ...registered,
+      ...resources,
+      attributes: [...attributes, ...customAttributes(registered.attributes, attributes)],
+      tags: { ...registered.tags, ...parseTags(input.tags) },
+      ...(input.versionInfo?.agentVersion === undefined ? {} : { agentVersion: input.versionInfo.agentVersion }),
+      ...(input.versionInfo?.agentHash === undefined ? {} : { agentHash: input.versionInfo.agentHash }),
+      ...(input.versionInfo?.dockerVersion === undefined ? {} : { dockerVersion: input.versionInfo.dockerVersion }),
+      version: registered.version + 1,
+    };
+    tx.put(clusterKeys.instance(record.id), toJson(record));
+    return record;
+  });
+  const ref = { account: call.account, cluster };
+  const tasks = knownId === undefined ? [] : ((await tasksByInstance(options, ref)).get(knownId) ?? []);
+  return { containerInstance: instanceView(instance, tasks, ['TAGS']) };
+}
+
+function fresh(id: string, arn: string, call: Call, now: number): Omit<InstanceRecord, keyof Resources> {
+  return {
+    id,
+    arn,
+    status: 'ACTIVE',
+    agentConnected: false,
+    connectivityChangedAt: now,
+    registeredAt: now,
+    attributes: [],
+    tags: {},
+    ownerArn: call.principal.arn,
+    version: 0,
+  };
+}
+
+function again(record: InstanceRecord | undefined, resources: Resources, call: Call, id: string): InstanceRecord {
+  if (record === undefined || record.status === 'INACTIVE') {
+    throw invalidParameter(`The container instance ${id} is not registered. Register without containerInstanceArn.`);
+  }
+  requireOwner(record, call);
+  if (record.cpu !== resources.cpu || record.memory !== resources.memory) {
+    throw clientError(
+      `Container instance resource changes are not supported: registered with CPU ${record.cpu} and MEMORY ${record.memory}, ` +
+        `now CPU ${resources.cpu} and MEMORY ${resources.memory}. Deregister the container instance and register it anew.`,
+    );
+  }
+  // An agent that could ask its engine for its resources has one that works.
+  return { ...record, runtimeImpaired: false, agentConnected: record.connectionId !== undefined };
+}
+
+/**
+ * Refuses every caller but the principal that registered the instance.
+ * @throws AccessDeniedException
+ */
+export function requireOwner(instance: InstanceRecord, call: Call): void {
+  if (instance.ownerArn === call.principal.arn) return;
+  throw new AwsError(
+    'AccessDeniedException',
+    `User: ${call.principal.arn} is not authorized to act for container instance ${instance.arn}: another principal registered it.`,
+    { status: 403 },
+  );
+}
+
+function resourcesOf(given: Input['totalResources']): Resources {
+  const byName = new Map((given ?? []).map((resource) => [resource.name, resource]));
+  const integer = (name: string): number => {
+    const value = byName.get(name)?.integerValue;
+    if (value === undefined || !Number.isInteger(value) || value <= 0) {
+      throw invalidParameter(`totalResources must hold ${name} as a positive integer.`);
+    }
+    return value;
+  };
+  const ports = (name: string): number[] =>
+    (byName.get(name)?.stringSetValue ?? []).map((text) => {
+      const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+      if (port < 1 || port > 65_535) throw invalidParameter(`totalResources ${name}: '${text}' is not a port.`);
+      return port;
+    });
+  return {
+    cpu: integer('CPU'),
+    memory: integer('MEMORY'),
+    reservedTcpPorts: ports('PORTS'),
+    reservedUdpPorts: ports('PORTS_UDP'),
+    gpuIds: byName.get('GPU')?.stringSetValue ?? [],
+  };
+}
+
+function attributesOf(input: Input, zone: string): AttributeRecord[] {
+  const attributes = new Map<string, AttributeRecord>();
+  for (const { name, value } of input.attributes ?? []) {
+    if (name === undefined || name === '') throw invalidParameter('Every attribute needs a name.');
+    attributes.set(name, value === undefined ? { name } : { name, value });
+  }
+  if (!attributes.has(zoneAttribute)) attributes.set(zoneAttribute, { name: zoneAttribute, value: zone });
+  return [...attributes.values()];
+}
+
+/** What PutAttributes wrote stays; what earlier agents said of themselves does not. */
+function customAttributes(had: readonly AttributeRecord[], now: readonly AttributeRecord[]): AttributeRecord[] {
+  const names = new Set(now.map((attribute) => attribute.name));
+  return had.filter(({ name }) => !names.has(name) && !/^(ecs\.|com\.amazonaws\.ecs\.)/.test(name));
+}

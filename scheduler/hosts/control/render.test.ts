@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { region, type TestControlPlane } from '../testing/bench.ts';
+import type { TaskDefinitionRecord, TaskRecord } from '../../state/index.ts';
+
+import { renderTask } from './render.ts';
+import { AgentBench } from '../testing/agent-peer.ts';
+
+describe('what agents are sent', { timeout: 30_000 }, () => {
+  let bench: AgentBench;
+  let plane: TestControlPlane;
+  beforeAll(async () => {
+    bench = await AgentBench.open();
+    ({ plane } = bench);
+  });
+  afterAll(() => bench[Symbol.asyncDispose]());
+
+  test('a task is rendered as amazon-ecs-agent reads it', async () => {
+    const instance = await bench.register();
+    const definition = await plane.register({
+      networkMode: 'bridge',
+      containerDefinitions: [
+        {
+          name: 'main',
+          image: `${plane.endpoint.slice('http://'.length)}/web@sha256:${'0'.repeat(64)}`,
+          essential: true,
+          cpu: 10,
+          memory: 64,
+          memoryReservation: 32,
+          environment: [{ name: 'A', value: '1' }],
+          portMappings: [{ containerPort: 8080 }],
+          healthCheck: { command: ['CMD-SHELL', 'true'], interval: 5 },
+          user: 'nobody',
+          ulimits: [{ name: 'nofile', softLimit: 1024, hardLimit: 2048 }],
+          linuxParameters: { initProcessEnabled: true, capabilities: { drop: ['ALL'] } },
+          logConfiguration: { logDriver: 'json-file', options: { 'max-size': '1m' } },
+        },
+      ],
+    });
+    const task = await plane.place(definition, instance, {
+      overrides: {
+        containerOverrides: [{ name: 'main', command: ['serve'], environment: [{ name: 'A', value: '2' }] }],
+      },
+    });
+    const { task: rendered } = await bench.connect(instance).payload(task.arn, 'RUNNING');
+    expect(rendered).toMatchObject({
+      taskClusterArn: 'arn:aws:ecs:us-east-1:000000000000:cluster/default',
+      family: definition.family,
+      version: '1',
+      networkMode: 'bridge',
+      overrides: '{"containerOverrides":[]}',
+    });
+    const [container] = rendered.containers;
+    expect(container).toMatchObject({
+      cpu: 10,
+      memory: 64,
+      command: ['serve'],
+      environment: { A: '2' },
+      overrides: '{}',
+      portMappings: [{ containerPort: 8080, hostPort: 0, protocol: 'tcp' }],
+      healthCheckType: 'docker',
+      registryAuthentication: {
+        type: 'ecr',
+        ecrAuthData: { registryId: '000000000000', region, endpointOverride: plane.endpoint, useExecutionRole: false },
+      },
+    });
+    expect(container).not.toHaveProperty('entryPoint');
+    expect(JSON.parse(container?.dockerConfig.config ?? '')).toEqual({
+      User: 'nobody',
+      Healthcheck: { Test: ['CMD-SHELL', 'true'], Interval: 5e9, Timeout: 5e9, Retries: 3 },
+    });
+    expect(JSON.parse(container?.dockerConfig.hostConfig ?? '')).toEqual({
+      NetworkMode: 'bridge',
+      MemoryReservation: 32 * 1024 * 1024,
+      CapDrop: ['ALL'],
+      Init: true,
+      Ulimits: [{ Name: 'nofile', Soft: 1024, Hard: 2048 }],
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '1m' } },
+    });
+  });
+
+  test('a task that cannot be rendered is stopped, and says why', async () => {
+    const instance = await bench.register();
+    const gone = await plane.place(await bench.simple(), instance, {
+      taskDefinition: 'arn:aws:ecs:us-east-1:000000000000:task-definition/never:7',
+    });
+    const role = await plane.register({
+      taskRoleArn: 'arn:aws:iam::000000000000:role/app',
+      containerDefinitions: [{ name: 'main', image: 'web', memory: 32 }],
+    });
+    const roleless = await plane.place(role, instance);
+    bench.connect(instance);
+    expect((await plane.untilTask(gone.id, 'STOPPED')).stoppedReason).toMatch(/never:7 is gone/);
+    expect(await plane.untilTask(roleless.id, 'STOPPED')).toMatchObject({
+      stopCode: 'TaskFailedToStart',
+      stoppedReason: /no task role credentials/,
+    });
+  });
+});
+
+describe('whose image is pulled with a password of this installation', () => {
+  const own = new Set(['127.0.0.1:7500', 'localhost:7500', 'registry.lan:7500', '10.0.0.5:7500']);
+  const passwordFor = (image: string, endpoint: string): boolean => {
+    const definition = { family: 'app', revision: 1, definition: { containerDefinitions: [{ name: 'main', image }] } };
+    const { containers } = renderTask(
+      { arn: 'arn:aws:ecs:us-east-1:000000000000:task/default/1', containers: [] } as unknown as TaskRecord,
+      definition as unknown as TaskDefinitionRecord,
+      { clusterArn: '', region, account: '000000000000', endpoint, ownHost: (host) => own.has(host) },
+    );
+    return containers[0]?.registryAuthentication !== undefined;
+  };
+
+  test.each([
+    ['127.0.0.1:7500/web:p', 'http://127.0.0.1:7500', true],
+    ['localhost:7500/web:p', 'http://127.0.0.1:7500', true],
+    ['registry.lan:7500/web:p', 'http://127.0.0.1:7500', true],
+    ['127.0.0.2:7500/web:p', 'http://127.0.0.1:7500', false],
+    ['127.0.0.1:7501/web:p', 'http://127.0.0.1:7500', false],
+    ['[::1]:7500/web:p', 'http://127.0.0.1:7500', false],
+    ['docker.io/web:p', 'http://127.0.0.1:7500', false],
+    ['web:p', 'http://127.0.0.1:7500', false],
+    ['10.0.0.5:7500/web:p', 'http://10.0.0.5:7500', true],
+    ['unlisted.lan:7500/web:p', 'http://unlisted.lan:7500', true],
+    ['unlisted.lan:7500/web:p', 'http://10.0.0.5:7500', false],
+    // Loopback of another host is not ours.
+    ['127.0.0.1:7500/web:p', 'http://10.0.0.5:7500', false],
+    ['localhost:7500/web:p', 'http://registry.lan:7500', false],
+  ])('%s, of an agent at %s: %s', (image, endpoint, given) => {
+    expect(passwordFor(image, endpoint)).toBe(given);
+  });
+});

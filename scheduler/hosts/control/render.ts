@@ -1,0 +1,190 @@
+import type { ContainerDefinition, TaskOverride, Volume } from '@aws-sdk/client-ecs';
+import type { TaskDefinitionRecord, TaskRecord } from '../../state/index.ts';
+import { applyOverrides, bodyOf, containersOf, type TaskDefinitionBody } from '../../tasks/index.ts';
+
+import { dockerConfigOf } from './docker-config.ts';
+import type { AcsContainer, AcsCredentials, AcsTask } from '../wire/agent-messages.ts';
+
+/** What a payload says besides the definition: where the task runs, and with whose rights. */
+export interface RenderContext {
+  readonly clusterArn: string;
+  readonly region: string;
+  readonly account: string;
+  /** Where the agent reached this installation, e.g. `http://127.0.0.1:7500`. */
+  readonly endpoint: string;
+  /** Whether a host in an image reference means this installation. */
+  readonly ownHost: (host: string) => boolean;
+  readonly roleCredentials?: AcsCredentials;
+  readonly executionRoleCredentials?: AcsCredentials;
+}
+
+/**
+ * A task as the agent protocol carries it (`PayloadMessage.tasks[]`), for the real amazon-ecs-agent as well as ours:
+ * the definition with the task's overrides applied, and Docker Engine API JSON for what only Docker understands.
+ */
+export function renderTask(task: TaskRecord, definition: TaskDefinitionRecord, context: RenderContext): AcsTask {
+  const body = applyOverrides(bodyOf(definition), task.overrides as TaskOverride | undefined);
+  return {
+    arn: task.arn,
+    taskClusterArn: context.clusterArn,
+    family: definition.family,
+    version: String(definition.revision),
+    desiredStatus: task.desiredStatus,
+    knownStatus: task.lastStatus,
+    networkMode: body.networkMode ?? 'bridge',
+    launchType: task.launchType,
+    group: task.group,
+    ...(task.service === undefined ? {} : { serviceName: task.service.name }),
+    overrides: '{"containerOverrides":[]}',
+    // Vcpus and MiB of the task as a whole; the agent turns them into limits of the task's control group.
+    ...(body.cpu === undefined ? {} : { cpu: Number(body.cpu) / 1024 }),
+    ...(body.memory === undefined ? {} : { memory: Number(body.memory) }),
+    ...(body.pidMode === undefined ? {} : { pidMode: body.pidMode }),
+    ...(body.ipcMode === undefined ? {} : { ipcMode: body.ipcMode }),
+    volumes: (body.volumes ?? []).map(renderVolume),
+    containers: containersOf(body).map((container) => renderContainer(container, body, context)),
+    ...(context.roleCredentials === undefined ? {} : { roleCredentials: context.roleCredentials }),
+    ...(context.executionRoleCredentials === undefined
+      ? {}
+      : { executionRoleCredentials: context.executionRoleCredentials }),
+  };
+}
+
+/** What stops a task: the identity is enough, so it works even when the definition is gone. */
+export function renderStop(task: TaskRecord, clusterArn: string): AcsTask {
+  const [, family = '', version = '0'] = /([^/:]+):(\d+)$/.exec(task.taskDefinition) ?? [];
+  return {
+    arn: task.arn,
+    taskClusterArn: clusterArn,
+    family,
+    version,
+    desiredStatus: 'STOPPED',
+    knownStatus: task.lastStatus,
+    volumes: [],
+    containers: [],
+  };
+}
+
+/** The registry host of an image reference; undefined for Docker Hub's short names. */
+export function registryHostOf(image: string): string | undefined {
+  const slash = image.indexOf('/');
+  const first = slash < 0 ? '' : image.slice(0, slash);
+  return first.includes('.') || first.includes(':') || first === 'localhost' ? first : undefined;
+}
+
+function renderContainer(
+  container: ContainerDefinition,
+  body: TaskDefinitionBody,
+  context: RenderContext,
+): AcsContainer {
+  return {
+    name: container.name ?? '',
+    image: container.image ?? '',
+    essential: container.essential ?? true,
+    cpu: container.cpu ?? 0,
+    memory: container.memory ?? 0,
+    // Present but empty would take the image's own entry point away.
+    ...(container.entryPoint === undefined ? {} : { entryPoint: container.entryPoint }),
+    ...(container.command === undefined ? {} : { command: container.command }),
+    environment: Object.fromEntries((container.environment ?? []).map(({ name = '', value = '' }) => [name, value])),
+    environmentFiles: container.environmentFiles ?? [],
+    secrets: (container.secrets ?? []).map((secret) => ({
+      name: secret.name,
+      valueFrom: secret.valueFrom,
+      provider: /:secretsmanager:/.test(secret.valueFrom ?? '') ? 'asm' : 'ssm',
+      region: context.region,
+      type: 'ENVIRONMENT_VARIABLE',
+    })),
+    portMappings: (container.portMappings ?? []).map((port) => ({
+      ...(port.containerPort === undefined ? {} : { containerPort: port.containerPort }),
+      ...(port.containerPortRange === undefined ? {} : { containerPortRange: port.containerPortRange }),
+      hostPort: port.hostPort ?? 0,
+      protocol: port.protocol ?? 'tcp',
+    })),
+    overrides: '{}',
+    mountPoints: (container.mountPoints ?? []).map((mount) => ({
+      sourceVolume: mount.sourceVolume ?? '',
+      containerPath: mount.containerPath ?? '',
+      readOnly: mount.readOnly ?? false,
+    })),
+    volumesFrom: (container.volumesFrom ?? []).map((from) => ({
+      sourceContainer: from.sourceContainer ?? '',
+      readOnly: from.readOnly ?? false,
+    })),
+    links: container.links ?? [],
+    dependsOn: (container.dependsOn ?? []).map((dependency) => ({
+      containerName: dependency.containerName ?? '',
+      condition: dependency.condition ?? 'START',
+    })),
+    ...(container.startTimeout === undefined ? {} : { startTimeout: container.startTimeout }),
+    ...(container.stopTimeout === undefined ? {} : { stopTimeout: container.stopTimeout }),
+    ...(container.restartPolicy === undefined
+      ? {}
+      : {
+          restartPolicy: {
+            enabled: container.restartPolicy.enabled ?? false,
+            ignoredExitCodes: container.restartPolicy.ignoredExitCodes ?? [],
+            restartAttemptPeriod: container.restartPolicy.restartAttemptPeriod ?? 300,
+          },
+        }),
+    ...(container.healthCheck === undefined ? {} : { healthCheckType: 'docker' as const }),
+    ...registryAuthentication(container.image ?? '', context),
+    dockerConfig: dockerConfigOf(container, body),
+  };
+}
+
+function registryAuthentication(
+  image: string,
+  context: RenderContext,
+): Pick<AcsContainer, 'registryAuthentication'> | object {
+  const host = registryHostOf(image);
+  if (host === undefined || !isReachedAt(host, context)) return {};
+  return {
+    registryAuthentication: {
+      type: 'ecr',
+      ecrAuthData: {
+        registryId: context.account,
+        region: context.region,
+        endpointOverride: context.endpoint,
+        useExecutionRole: context.executionRoleCredentials !== undefined,
+      },
+    },
+  };
+}
+
+/**
+ * Whether the agent finds this installation's registry at a host: where it connects to itself, or under another of the
+ * installation's names. One of loopback is its own machine's: only an agent beside the server finds the server there, and any
+ * other would send the password to whatever listens, a task's published port for one.
+ */
+function isReachedAt(host: string, { endpoint, ownHost }: RenderContext): boolean {
+  const at = new URL(endpoint).host;
+  return host === at || (ownHost(host) && (!loopback.test(host) || loopback.test(at)));
+}
+
+const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
+
+function renderVolume(volume: Volume): AcsTask['volumes'][number] {
+  const name = volume.name ?? '';
+  if (volume.dockerVolumeConfiguration !== undefined) {
+    const {
+      scope = 'task',
+      autoprovision = false,
+      driver,
+      driverOpts = {},
+      labels = {},
+    } = volume.dockerVolumeConfiguration;
+    return {
+      name,
+      type: 'docker',
+      dockerVolumeConfiguration: { scope, autoprovision, driver: driver ?? 'local', driverOpts, labels },
+    };
+  }
+  if (volume.efsVolumeConfiguration !== undefined || volume.fsxWindowsFileServerVolumeConfiguration !== undefined)
+    return { name, type: volume.efsVolumeConfiguration === undefined ? 'fsxWindowsFileServer' : 'efs' };
+  return {
+    name,
+    type: 'host',
+    host: volume.host?.sourcePath === undefined ? {} : { sourcePath: volume.host.sourcePath },
+  };
+}

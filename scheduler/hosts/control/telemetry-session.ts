@@ -1,0 +1,141 @@
+import type { WebSocket } from 'ws';
+
+import { type HealthStatus, idOf, newEventId } from '../../state/index.ts';
+
+import type { ClusterWatch } from './cluster-watch.ts';
+import { type InstanceRef, noteRuntime } from './connections.ts';
+import type { AgentControlOptions } from './context.ts';
+import { timing } from './control-session.ts';
+import { parseFrame, telemetryBody, telemetryMessage, type TelemetryMessage } from '../wire/agent-messages.ts';
+import { sendMessage, watchLiveness } from './peer.ts';
+import { transformTask } from './submit.ts';
+import { applyHealth } from './transitions.ts';
+
+/** The newest measurement of one container. */
+export interface ContainerMetrics {
+  readonly containerName: string;
+  /** Percent of one vCPU. */
+  readonly cpuPercent?: number;
+  /** MiB. */
+  readonly memoryMiB?: number;
+}
+
+/** The newest measurements of one task. */
+export interface TaskMetrics {
+  readonly taskArn: string;
+  /** When they arrived, milliseconds since the epoch. */
+  readonly receivedAt: number;
+  readonly containers: readonly ContainerMetrics[];
+}
+
+/** What a telemetry connection needs besides the socket. */
+export interface TelemetryParts {
+  readonly options: AgentControlOptions;
+  readonly ref: InstanceRef;
+  readonly watch: ClusterWatch;
+  /** By task ARN. */
+  readonly metrics: Map<string, TaskMetrics>;
+}
+
+/** The control plane's end of one TCS connection: health and runtime status go into the records when they change, metrics stay in memory. */
+export class TelemetrySession {
+  readonly #parts: TelemetryParts;
+  readonly #ws: WebSocket;
+  #queue: Promise<void> = Promise.resolve();
+
+  constructor(ws: WebSocket, parts: TelemetryParts) {
+    this.#ws = ws;
+    this.#parts = parts;
+  }
+
+  /** Serves the connection until it closes. */
+  async run(): Promise<void> {
+    const { options, ref } = this.#parts;
+    const ended = new AbortController();
+    this.#ws.on('message', (data, isBinary) => {
+      if (isBinary) return;
+      // In order: an older health report must not overwrite a newer one.
+      this.#queue = this.#queue.then(() => this.#receive((data as Buffer).toString('utf8')));
+    });
+    this.#ws.on('error', (error) => options.log.info({ instance: ref.id, error }, 'telemetry connection failed'));
+    this.#ws.once('close', () => ended.abort());
+    if (this.#ws.readyState !== this.#ws.OPEN) return;
+    const live = watchLiveness(this.#ws, options.clock, ended.signal);
+    while (!ended.signal.aborted) {
+      sendMessage(this.#ws, 'HeartbeatMessage', { healthy: true, messageId: newEventId(options.random) });
+      await options.clock.sleep(timing.heartbeat, ended.signal).catch(() => undefined);
+    }
+    await live;
+    await this.#queue;
+  }
+
+  async #receive(frame: string): Promise<void> {
+    const { options, ref } = this.#parts;
+    try {
+      const message = parseFrame(telemetryMessage, telemetryBody(frame));
+      if (message !== undefined) await this.#apply(message);
+    } catch (error) {
+      // The agent publishes the same again soon.
+      options.log.warn({ instance: ref.id, error }, 'could not take in telemetry');
+    }
+  }
+
+  async #apply(message: TelemetryMessage): Promise<void> {
+    const { options, ref } = this.#parts;
+    switch (message.type) {
+      case 'PublishHealthRequest':
+        for (const task of message.message.tasks) {
+          await this.#health(
+            idOf(task.taskArn),
+            new Map(task.containers.map((container) => [container.containerName, container.healthStatus])),
+          );
+        }
+        sendMessage(this.#ws, 'AckPublishHealth', { message: 'OK' });
+        return;
+      case 'PublishMetricsRequest':
+        this.#metrics(message.message);
+        sendMessage(this.#ws, 'AckPublishMetric', { message: 'OK' });
+        return;
+      case 'PublishInstanceStatusRequest': {
+        const runtime = message.message.statuses.find((status) => status.type === 'ContainerRuntime');
+        if (runtime !== undefined) await noteRuntime(options, ref, runtime.status === 'IMPAIRED');
+        sendMessage(this.#ws, 'AckPublishInstanceStatus', { message: 'OK' });
+        return;
+      }
+    }
+  }
+
+  async #health(taskId: string, health: ReadonlyMap<string, HealthStatus>): Promise<void> {
+    const { options, ref, watch } = this.#parts;
+    const seen = [...watch.tasks(ref.id)].find((task) => task.id === taskId);
+    // A view that lags skips at most one report; the agent repeats it.
+    if (seen !== undefined && applyHealth(seen, health) === undefined) return;
+    await transformTask(options.records, ref, taskId, (task) =>
+      task.instanceId === ref.id ? applyHealth(task, health) : undefined,
+    );
+  }
+
+  #metrics(message: Extract<TelemetryMessage, { type: 'PublishMetricsRequest' }>['message']): void {
+    const { metrics, options, ref, watch } = this.#parts;
+    const ours = new Set([...watch.tasks(ref.id)].map((task) => task.arn));
+    for (const task of message.taskMetrics) {
+      if (!ours.has(task.taskArn)) continue;
+      const containers = task.containerMetrics.map((container) => ({
+        containerName: container.containerName ?? '',
+        ...average('cpuPercent', container.cpuStatsSet),
+        ...average('memoryMiB', container.memoryStatsSet),
+      }));
+      metrics.set(task.taskArn, { taskArn: task.taskArn, receivedAt: options.clock.now(), containers });
+    }
+    const stale = options.clock.now() - 5 * timing.heartbeat;
+    for (const [arn, metric] of metrics) if (metric.receivedAt < stale) metrics.delete(arn);
+  }
+}
+
+function average<Name extends string>(
+  name: Name,
+  set: { sum?: number | undefined; sampleCount?: number | undefined } | undefined,
+): { [N in Name]?: number } {
+  if (set?.sum === undefined || set.sampleCount === undefined || set.sampleCount <= 0) return {};
+  return { [name]: set.sum / set.sampleCount } as { [N in Name]?: number };
+}

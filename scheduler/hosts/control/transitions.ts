@@ -1,0 +1,160 @@
+import type { ContainerRecord, HealthStatus, NetworkBinding, TaskRecord, TaskStatus } from '../../state/index.ts';
+
+/** What an agent says about one container. */
+export interface ContainerChange {
+  readonly name: string;
+  readonly status: ContainerRecord['lastStatus'];
+  readonly imageDigest?: string;
+  readonly runtimeId?: string;
+  readonly exitCode?: number;
+  readonly reason?: string;
+  readonly networkBindings?: readonly NetworkBinding[];
+}
+
+/** What an agent says about a task (SubmitTaskStateChange), times in milliseconds since the epoch. */
+export interface TaskChange {
+  readonly status: 'PENDING' | 'RUNNING' | 'STOPPED';
+  readonly reason?: string;
+  readonly containers: readonly ContainerChange[];
+  readonly pullStartedAt?: number;
+  readonly pullStoppedAt?: number;
+  readonly executionStoppedAt?: number;
+}
+
+const order: readonly TaskStatus[] = [
+  'PROVISIONING',
+  'PENDING',
+  'ACTIVATING',
+  'RUNNING',
+  'DEACTIVATING',
+  'STOPPING',
+  'DEPROVISIONING',
+  'STOPPED',
+];
+const rank = (status: TaskStatus): number => order.indexOf(status);
+
+/** Longest reason that is kept; the protocol's own limit. */
+const reasonLimit = 1024;
+
+/**
+ * The record after an agent's report, or undefined when the report says nothing new: duplicates and late messages
+ * change nothing. A status never moves back, and STOPPED is final. Times that no honest agent can mean (before the
+ * task was created, after `now`) are moved into that span. Stop codes follow the ECS developer guide, "stopped task
+ * error codes": what the control plane wrote first (UserInitiated, …) stays.
+ */
+export function applyTaskChange(task: TaskRecord, change: TaskChange, now: number): TaskRecord | undefined {
+  if (task.lastStatus === 'STOPPED') return undefined;
+  const status = rank(change.status) > rank(task.lastStatus) ? change.status : task.lastStatus;
+  const reports = new Map(change.containers.map((container) => [container.name, container]));
+  const containers = task.containers.map((container) =>
+    applyContainerChange(container, reports.get(container.name), change.status === 'STOPPED'),
+  );
+  const within = (time: number): number => Math.min(Math.max(time, task.createdAt), now);
+  const next: TaskRecord = {
+    ...task,
+    lastStatus: status,
+    containers,
+    ...firstTime('pullStartedAt', task.pullStartedAt, change.pullStartedAt, within),
+    ...firstTime('pullStoppedAt', task.pullStoppedAt, change.pullStoppedAt, within),
+    ...firstTime('executionStoppedAt', task.executionStoppedAt, change.executionStoppedAt, within),
+    ...(change.status === 'RUNNING' && task.startedAt === undefined ? { startedAt: now } : {}),
+    ...(status === 'STOPPED' ? stopped(task, change, containers, now, within) : {}),
+  };
+  return revised(task, next);
+}
+
+/** The record after a report about one container alone (SubmitContainerStateChange), or undefined when nothing is new. */
+export function applyOneContainer(task: TaskRecord, change: ContainerChange): TaskRecord | undefined {
+  if (task.lastStatus === 'STOPPED') return undefined;
+  const containers = task.containers.map((container) =>
+    container.name === change.name ? applyContainerChange(container, change, false) : container,
+  );
+  return revised(task, { ...task, containers });
+}
+
+/**
+ * The record after health reports, or undefined when nothing changed. The task's health follows its essential
+ * containers that have a check: one UNHEALTHY decides, then one UNKNOWN, otherwise HEALTHY.
+ */
+export function applyHealth(task: TaskRecord, health: ReadonlyMap<string, HealthStatus>): TaskRecord | undefined {
+  if (task.lastStatus === 'STOPPED') return undefined;
+  const containers = task.containers.map((container) => {
+    const status = container.checksHealth ? health.get(container.name) : undefined;
+    return status === undefined ? container : { ...container, healthStatus: status };
+  });
+  const deciding = containers.filter((container) => container.essential && container.checksHealth);
+  const healthStatus: HealthStatus =
+    deciding.length === 0
+      ? 'UNKNOWN'
+      : ((['UNHEALTHY', 'UNKNOWN'] as const).find((status) =>
+          deciding.some((container) => container.healthStatus === status),
+        ) ?? 'HEALTHY');
+  return revised(task, { ...task, containers, healthStatus });
+}
+
+function applyContainerChange(
+  container: ContainerRecord,
+  change: ContainerChange | undefined,
+  taskStopped: boolean,
+): ContainerRecord {
+  if (container.lastStatus === 'STOPPED') return container;
+  if (change === undefined) return taskStopped ? { ...container, lastStatus: 'STOPPED' } : container;
+  const reported = taskStopped ? 'STOPPED' : change.status;
+  const late = rank(reported) < rank(container.lastStatus);
+  return {
+    ...container,
+    lastStatus: late ? container.lastStatus : reported,
+    ...known('imageDigest', change.imageDigest),
+    ...known('runtimeId', change.runtimeId),
+    ...known('exitCode', reported === 'STOPPED' ? change.exitCode : undefined),
+    ...known('reason', change.reason?.slice(0, reasonLimit)),
+    // A report that arrives late must not bring back ports the container no longer has.
+    ...(late || change.networkBindings === undefined || change.networkBindings.length === 0
+      ? {}
+      : { networkBindings: change.networkBindings }),
+  };
+}
+
+function stopped(
+  task: TaskRecord,
+  change: TaskChange,
+  containers: readonly ContainerRecord[],
+  now: number,
+  within: (time: number) => number,
+): Partial<TaskRecord> {
+  const ran =
+    task.startedAt !== undefined ||
+    containers.some((container) => container.essential && container.exitCode !== undefined);
+  const stopCode = task.stopCode ?? (ran ? 'EssentialContainerExited' : 'TaskFailedToStart');
+  const said = change.reason?.slice(0, reasonLimit) || undefined;
+  const fallback = ran
+    ? 'Essential container in task exited'
+    : (containers.find((container) => container.reason !== undefined)?.reason ?? 'Task failed to start');
+  return {
+    desiredStatus: 'STOPPED',
+    stopCode,
+    stoppedReason: task.stoppedReason ?? said ?? fallback,
+    stoppingAt: task.stoppingAt ?? now,
+    executionStoppedAt: task.executionStoppedAt ?? within(change.executionStoppedAt ?? now),
+    stoppedAt: now,
+  };
+}
+
+function firstTime<Name extends string>(
+  name: Name,
+  have: number | undefined,
+  said: number | undefined,
+  within: (time: number) => number,
+): { [N in Name]?: number } {
+  if (have !== undefined || said === undefined || !Number.isFinite(said)) return {};
+  return { [name]: within(said) } as { [N in Name]?: number };
+}
+
+const known = <Name extends string, T>(name: Name, value: T | undefined): { [N in Name]?: T } =>
+  value === undefined ? {} : ({ [name]: value } as { [N in Name]?: T });
+
+/** `next` with the version after `task`'s, or undefined when they say the same. */
+function revised(task: TaskRecord, next: TaskRecord): TaskRecord | undefined {
+  if (JSON.stringify(next) === JSON.stringify(task)) return undefined;
+  return { ...next, version: task.version + 1 };
+}

@@ -1,0 +1,141 @@
+import {
+  type ContainerInstance,
+  RegisterContainerInstanceCommand,
+  type RegisterContainerInstanceCommandInput,
+} from '@aws-sdk/client-ecs';
+import aws4 from 'aws4';
+import { WebSocket } from 'ws';
+
+import { type BenchOptions, keysOf, region, TestControlPlane, until } from './bench.ts';
+import type { TaskDefinitionRecord } from '../../state/index.ts';
+import type { AcsTask } from '../wire/agent-messages.ts';
+
+export interface Frame {
+  readonly type: string;
+  readonly message: {
+    readonly messageId: string;
+    readonly seqNum: number;
+    readonly tasks: readonly AcsTask[];
+  } & Record<string, unknown>;
+}
+
+/** A bare client of the two WebSockets: what it received, and how it ended. */
+export class Peer {
+  readonly frames: Frame[] = [];
+  readonly ws: WebSocket;
+  closed: { code: number; reason: string } | undefined;
+  refused: { status: number; body: string } | undefined;
+
+  constructor(plane: TestControlPlane, who: 'one' | 'two', path: string, query: Record<string, string>) {
+    const url = new URL(`${plane.endpoint}${path}`);
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    const signed = aws4.sign(
+      {
+        service: 'ecs',
+        region,
+        method: 'GET',
+        host: url.host,
+        path: `${url.pathname}${url.search}`,
+        headers: { Host: url.host },
+      },
+      keysOf(who),
+    );
+    this.ws = new WebSocket(url.href.replace('http', 'ws'), { headers: signed.headers as Record<string, string> });
+    this.ws.on('message', (data) => this.frames.push(JSON.parse((data as Buffer).toString()) as Frame));
+    this.ws.on('close', (code, reason) => {
+      this.closed = { code, reason: String(reason) };
+    });
+    this.ws.on('error', () => undefined);
+    this.ws.on('unexpected-response', (_request, response) => {
+      let body = '';
+      response.on('data', (chunk) => {
+        body += String(chunk);
+      });
+      response.on('end', () => {
+        this.refused = { status: response.statusCode ?? 0, body };
+      });
+    });
+  }
+
+  send(type: string, message: object): void {
+    this.ws.send(JSON.stringify({ type, message }));
+  }
+
+  frame(type: string, matches: (frame: Frame) => boolean = () => true): Promise<Frame> {
+    return until(() => this.frames.find((frame) => frame.type === type && matches(frame)), `a ${type}`);
+  }
+
+  /** The first payload that names a task with a desired status. */
+  async payload(taskArn: string, desired: string): Promise<{ frame: Frame; task: AcsTask }> {
+    const names = (frame: Frame): AcsTask | undefined =>
+      frame.message.tasks.find((task) => task.arn === taskArn && task.desiredStatus === desired);
+    const frame = await this.frame('PayloadMessage', (candidate) => names(candidate) !== undefined);
+    return { frame, task: names(frame) as AcsTask };
+  }
+}
+
+/** What an agent says of its host when it registers. */
+export const resources = (cpu: number): RegisterContainerInstanceCommandInput => ({
+  cluster: 'default',
+  totalResources: [
+    { name: 'CPU', type: 'INTEGER', integerValue: cpu },
+    { name: 'MEMORY', type: 'INTEGER', integerValue: 4096 },
+    { name: 'PORTS', type: 'STRINGSET', stringSetValue: ['22', '2375'] },
+    { name: 'PORTS_UDP', type: 'STRINGSET', stringSetValue: [] },
+  ],
+  attributes: [{ name: 'ecs.os-type', value: 'linux' }, { name: 'com.amazonaws.ecs.capability.ecr-auth' }],
+});
+
+/** A control plane, and the agents that a test plays by hand. */
+export class AgentBench implements AsyncDisposable {
+  readonly plane: TestControlPlane;
+  readonly #peers: Peer[] = [];
+
+  private constructor(plane: TestControlPlane) {
+    this.plane = plane;
+  }
+
+  static async open(options: BenchOptions = {}): Promise<AgentBench> {
+    return new AgentBench(await TestControlPlane.open(options));
+  }
+
+  /** Registers an instance. @returns its ARN */
+  async register(who: 'one' | 'two' = 'one'): Promise<string> {
+    const answer: { containerInstance?: ContainerInstance | undefined } = await this.plane
+      .client(who)
+      .send(new RegisterContainerInstanceCommand(resources(2048)));
+    return answer.containerInstance?.containerInstanceArn ?? '';
+  }
+
+  /** Opens the control connection of an instance, or its telemetry. */
+  connect(instance: string, more: { who?: 'one' | 'two'; seqNum?: string; kind?: 'acs' | 'tcs' } = {}): Peer {
+    const { who = 'one', seqNum = '1', kind = 'acs' } = more;
+    const versions = { agentHash: 'abc', agentVersion: '1.2.3', dockerVersion: 'DockerVersion: 20.10' };
+    const query =
+      kind === 'acs'
+        ? {
+            ...versions,
+            clusterArn: 'default',
+            containerInstanceArn: instance,
+            protocolVersion: '2',
+            sendCredentials: 'true',
+            seqNum,
+          }
+        : { ...versions, cluster: 'default', containerInstance: instance };
+    const peer = new Peer(this.plane, who, `/agent/${kind}/ws`, query);
+    this.#peers.push(peer);
+    return peer;
+  }
+
+  /** A task definition of one small container. */
+  simple(): Promise<TaskDefinitionRecord> {
+    return this.plane.register({
+      containerDefinitions: [{ name: 'main', image: 'web', essential: true, memory: 32 }],
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const peer of this.#peers) peer.ws.terminate();
+    await this.plane[Symbol.asyncDispose]();
+  }
+}
