@@ -50,6 +50,11 @@ export interface ResourceRef {
   readonly policy?: string;
   /** The resource's tags, offered as `aws:ResourceTag/<key>`. */
   readonly tags?: Readonly<Record<string, string>>;
+  /**
+   * Actions that everybody may do with it, also without a login, while no policy denies them (pulls of a public repository). Nothing
+   * else opens a resource to strangers: `Principal: "*"` in its policy means everybody who has logged in.
+   */
+  readonly open?: readonly string[];
 }
 
 /** One thing that must be allowed before a handler runs. */

@@ -126,7 +126,7 @@ export class PolicyAuthorizer implements Authorizer {
     const keys = policy === undefined ? known.ownKeys : [...new Set([...known.ownKeys, ...policy.keys])];
     if (keys.some((key) => fleeting.includes(key))) return evaluate(caller.policies, request);
     // Lengths keep the parts apart, whatever characters are in them.
-    let key = `${access.action}\n${resource.arn.length}:${resource.arn}${resource.policy?.length ?? '-'}:${resource.policy ?? ''}`;
+    let key = `${request.open === true ? '+' : '-'}${access.action}\n${resource.arn.length}:${resource.arn}${resource.policy?.length ?? '-'}:${resource.policy ?? ''}`;
     for (const name of keys) {
       const value = request.context(name);
       if (value === undefined) key += '-';
@@ -162,6 +162,7 @@ export function policyRequest(caller: Caller, access: AccessRequest, resource: R
         ? []
         : [{ name: `resource:${resource.arn}`, policy: compiledPolicy(resource.policy, trust ? 'trust' : 'resource') }],
     trust,
+    open: resource.open?.includes(access.action) === true,
     context: requestContext(caller, access, resource, call),
   };
 }

@@ -1,5 +1,11 @@
 import { AwsError } from '../gateway/service.ts';
-import { MalformedPolicy, parsePolicy, type PolicyDocument, type PolicyKind } from '../policy/index.ts';
+import {
+  checkTrustActions,
+  MalformedPolicy,
+  parsePolicy,
+  type PolicyDocument,
+  type PolicyKind,
+} from '../policy/index.ts';
 
 /** The errors of IAM and STS, by their names and statuses in the service models. */
 export const noSuchEntity = (message: string): AwsError =>
@@ -16,10 +22,12 @@ export const validationError = (message: string): AwsError => new AwsError('Vali
 export const malformedPolicy = (message: string): AwsError => new AwsError('MalformedPolicyDocumentException', message);
 export const accessDenied = (message: string): AwsError => new AwsError('AccessDenied', message, { status: 403 });
 
-/** Parses a policy for an API call. @throws AwsError `MalformedPolicyDocumentException` */
+/** Parses a policy that an API call puts, a trust policy's actions included. @throws AwsError `MalformedPolicyDocumentException` */
 export function readPolicy(text: string, kind: PolicyKind): PolicyDocument {
   try {
-    return parsePolicy(text, kind);
+    const document = parsePolicy(text, kind);
+    if (kind === 'trust') checkTrustActions(document);
+    return document;
   } catch (error) {
     if (!(error instanceof MalformedPolicy)) throw error;
     throw new AwsError('MalformedPolicyDocumentException', error.message, { cause: error });

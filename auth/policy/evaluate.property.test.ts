@@ -55,6 +55,7 @@ function decide(input: ReferenceInput) {
         input.trust ? 'trust' : 'resource',
       ),
       trust: input.trust,
+      open: input.open,
       context: contextOf(input.context),
     },
   );

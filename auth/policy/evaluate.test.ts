@@ -170,11 +170,23 @@ describe('P4: accounts', () => {
     ).toBe(false);
   });
 
-  test('anonymous callers are allowed by a resource policy for everyone only', () => {
+  test('no policy allows strangers anything: `*` means whoever is logged in; what a resource opens it opens to everybody', () => {
     const principal: PolicyPrincipal = { type: 'anonymous', account: '', arn: '*', id: '' };
-    expect(ask({ identity: [] }, { principal, resourcePolicies: [shared('*')] }).allowed).toBe(true);
-    expect(ask({ identity: [] }, { principal, resourcePolicies: [shared({ AWS: A })] }).allowed).toBe(false);
+    for (const named of ['*', { AWS: '*' }, { AWS: [A, '*'] }, { AWS: A }]) {
+      const refused = ask({ identity: [] }, { principal, resourcePolicies: [shared(named)] });
+      expect([named, refused.allowed]).toEqual([named, false]);
+    }
     expect(ask({ identity: [] }, { principal }).allowed).toBe(false);
+    expect(ask({ identity: [] }, { resourcePolicies: [shared('*')] }).allowed).toBe(true);
+
+    expect(ask({ identity: [] }, { principal, open: true }).allowed).toBe(true);
+    expect(ask({ identity: [] }, { open: true, resource: theirs }).allowed).toBe(true);
+    for (const named of ['*', { AWS: '*' }]) {
+      const denied = policy('r', 'resource', { Effect: 'Deny', Principal: named, Action: 'ecr:*' });
+      expect(ask({ identity: [] }, { principal, open: true, resourcePolicies: [denied] }).outcome).toBe('explicitDeny');
+    }
+    const scope = policy('token scope', 'identity', allow('ecr:GetAuthorizationToken'));
+    expect(ask({ identity: [], restrictions: [scope] }, { principal, open: true }).allowed).toBe(false);
   });
 
   test('the root user may do everything in its account that no policy denies', () => {

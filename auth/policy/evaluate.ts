@@ -35,6 +35,8 @@ export interface PolicyRequest {
   readonly resourcePolicies: readonly NamedPolicy[];
   /** The resource's policy is a role's trust policy, which must allow by itself; identity policies alone do not suffice. */
   readonly trust?: boolean;
+  /** The resource lets everybody do this, strangers included, unless a policy denies it. */
+  readonly open?: boolean;
   readonly context: ContextLookup;
 }
 
@@ -44,7 +46,7 @@ export interface Decision {
   readonly outcome: 'allowed' | 'explicitDeny' | 'implicitDeny';
   /** Finishes `… is not authorized to perform … because`, `… with` for an explicit deny, `… is allowed because` otherwise. */
   readonly reason: string;
-  /** Whose word it was: the layer with the statement that decided, or that has none that allows. Absent for the root user. */
+  /** Whose word it was: the layer with the statement that decided, or that has none that allows. Absent for the root user and for what is open to everybody. */
   readonly layer?: PolicyLayer;
   /** The statement that decided; absent when nothing matched. */
   readonly statement?: DecidingStatement;
@@ -78,7 +80,8 @@ const article = (name: string): string => (/^[aeiou]/.test(name) ? 'an' : 'a');
 /**
  * Decides one request, in IAM's order (IAM user guide, "Policy evaluation logic"): any matching Deny ends it; then, within
  * one account, identity and resource policies add up, limited by boundary and session policies unless the resource's
- * policy names the caller itself; across accounts both sides must allow. Nothing that matches means denied.
+ * policy names the caller itself; across accounts both sides must allow. Nothing that matches means denied. Strangers, who have no
+ * account, may do what the resource is open to and no policy denies, and nothing else.
  */
 export function evaluate(policies: PrincipalPolicies, request: PolicyRequest): Decision {
   return new Evaluation(policies, request).decide();
@@ -120,6 +123,8 @@ class Evaluation {
       if (this.#find([restriction], false) === undefined) return this.#refused('restriction');
     }
 
+    if (this.#request.open === true) return this.#opened();
+
     const granted = this.#find(this.#request.resourcePolicies, false);
     if (principal.account === '')
       return granted === undefined ? this.#refused(resourceLayer) : this.#allowed(resourceLayer, granted);
@@ -137,6 +142,15 @@ class Evaluation {
     const needsSession = session !== undefined || principal.type === 'federated-user';
     if (needsSession && this.#find(session ?? [], false) === undefined) return this.#refused('session');
     return own === undefined ? this.#allowed(resourceLayer, granted as Found) : this.#allowed('identity', own);
+  }
+
+  #opened(): Decision {
+    return {
+      allowed: true,
+      outcome: 'allowed',
+      reason: `${this.#request.resource} is public`,
+      considered: this.#considered(),
+    };
   }
 
   /** The account's root user may do everything in its account that no policy denies. */
@@ -169,7 +183,8 @@ class Evaluation {
   #match(statement: CompiledStatement): PrincipalMatch {
     const { principal, context } = this.#request;
     const element = statement.source.principal;
-    const match = element === undefined ? 'self' : matchPrincipal(element, principal);
+    const match =
+      element === undefined ? 'self' : matchPrincipal(element, principal, statement.deny ? 'Deny' : 'Allow');
     if (match === 'none' || !statement.matchesResource(this.#resource, context)) return 'none';
     for (const condition of statement.conditions) if (!condition.holds(context)) return 'none';
     return match;

@@ -67,8 +67,10 @@ function mismatch(
   if (!statement.matchesAction(request.action.toLowerCase()))
     return { missed: 'action', because: `it is not about the action ${request.action}` };
   const element = statement.source.principal;
-  if (element !== undefined && matchPrincipal(element, request.principal) === 'none') {
-    return { missed: 'principal', because: `its principal is not ${request.principal.arn}` };
+  const { principal } = request;
+  if (element !== undefined && matchPrincipal(element, principal, statement.source.effect) === 'none') {
+    const who = principal.type === 'anonymous' ? 'a caller without a login' : principal.arn;
+    return { missed: 'principal', because: `its principal is not ${who}` };
   }
   if (!statement.matchesResource(arnText(request.resource), request.context)) {
     return { missed: 'resource', because: `it is not about the resource ${request.resource}` };

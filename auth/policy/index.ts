@@ -30,3 +30,4 @@ export { parsePolicy, policySize } from './parse.ts';
 export { type ContextLookup, textGlob } from './pattern.ts';
 export type { PolicyPrincipal } from './principal.ts';
 export { rewritePrincipals } from './rewrite.ts';
+export { checkTrustActions } from './trust.ts';

@@ -75,16 +75,19 @@ describe('P6 what is not a policy is refused with the place', () => {
     expect(problem(document)).toMatch(message);
   });
 
-  test('two statements may not have one Sid', () => {
+  test('two statements may not have one Sid, except in a resource policy, where ECR takes it', () => {
     const [statement] = allow().Statement;
-    expect(
-      problem({
-        Statement: [
-          { ...statement, Sid: 'a' },
-          { ...statement, Sid: 'a' },
-        ],
-      }),
-    ).toMatch(/unique: "a"/);
+    const twice = (more: object) => ({
+      Statement: [
+        { ...statement, ...more, Sid: 'a' },
+        { ...statement, ...more, Sid: 'a' },
+      ],
+    });
+    expect(problem(twice({}))).toMatch(/unique: "a"/);
+    expect(problem(twice({ Principal: '*', Resource: undefined, Action: 'sts:AssumeRole' }), 'trust')).toMatch(
+      /unique: "a"/,
+    );
+    expect(problem(twice({ Principal: '*' }), 'resource')).toBe('no problem');
   });
 });
 
@@ -102,6 +105,8 @@ describe('resource and trust policies', () => {
     { AWS: 'arn:aws:sts::111122223333:assumed-role/role/session' },
     { Service: 'ecs-tasks.amazonaws.com' },
     { Federated: 'arn:aws:iam::111122223333:oidc-provider/ci.example' },
+    { AWS: 'arn:aws:iam::111122223333:root', Service: [] },
+    { AWS: [], Service: ['ecs-tasks.amazonaws.com'], Federated: [] },
   ])('%j is a principal', (principal) => {
     expect(problem(grant(principal), 'resource')).toBe('no problem');
   });
@@ -110,6 +115,8 @@ describe('resource and trust policies', () => {
     'arn:aws:iam::111122223333:user/bob',
     {},
     { AWS: [] },
+    { AWS: [], Service: [] },
+    { AWS: '111122223333', Group: [] },
     { AWS: 'arn:aws:iam::111122223333:user/*' },
     { AWS: 'arn:aws:iam::111122223333:group/devs' },
     { AWS: '11112222333' },

@@ -29,6 +29,8 @@ const statementMembers = new Set([
   'Condition',
 ]);
 
+const principalKinds = new Set(['AWS', 'Service', 'Federated', 'CanonicalUser']);
+
 /**
  * Reads a policy document and checks all of its grammar, so that nothing in it can be misunderstood or skipped later:
  * unknown members, operators, versions and value forms are errors, never ignored (IAM user guide, "Grammar of the IAM
@@ -151,11 +153,11 @@ class Parser {
   #sid(member: JsonMember | undefined, path: string): string | undefined {
     if (member === undefined) return undefined;
     const sid = this.#string(member.value, `${path}.Sid`);
-    // ECR and other resource policies allow spaces and more in a Sid; IAM's own are strict.
+    // ECR and other resource policies allow spaces and more in a Sid, and one Sid for several statements; IAM's own are strict.
     if (this.#kind === 'identity' && !/^[A-Za-z0-9]*$/.test(sid)) {
       this.#fail('Statement IDs (SID) must be alpha-numeric', member.value, `${path}.Sid`);
     }
-    if (sid !== '' && this.#sids.has(sid)) {
+    if (this.#kind !== 'resource' && sid !== '' && this.#sids.has(sid)) {
       this.#fail(`Statement IDs (SID) in a single policy must be unique: "${sid}"`, member.value, `${path}.Sid`);
     }
     this.#sids.add(sid);
@@ -207,9 +209,10 @@ class Parser {
       return { negated, entries: [this.#principalEntry('AWS', member.value, at, true)] };
     const object = this.#object(member.value, at, 'Invalid principal in policy: "*" or an object is expected');
     const entries = object.members.flatMap((kind) => {
+      if (!principalKinds.has(kind.key))
+        this.#fail(`Invalid principal in policy: "${kind.key}" is not a kind of principal`, kind, `${at}.${kind.key}`);
+      // A module sends every kind it knows, empty where nobody is named; an element that names nobody at all is refused below.
       const nodes = kind.value.kind === 'array' ? kind.value.items : [kind.value];
-      if (nodes.length === 0)
-        this.#fail('Invalid principal in policy: the list is empty', kind.value, `${at}.${kind.key}`);
       return nodes.map((node) => this.#principalEntry(kind.key, node, `${at}.${kind.key}`, false));
     });
     if (entries.length === 0) this.#fail('Invalid principal in policy: it names nobody', object, at);

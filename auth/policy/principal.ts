@@ -51,7 +51,7 @@ export function readPrincipal(kind: string, text: string): PrincipalEntry | unde
 function matchEntry(entry: PrincipalEntry, caller: PolicyPrincipal): PrincipalMatch {
   switch (entry.type) {
     case 'everyone':
-      return 'self';
+      return 'self'; // Strangers are denied by it and allowed nothing: see matchPrincipal.
     case 'account':
       if (entry.account !== caller.account || caller.account === '') return 'none';
       return caller.type === 'root' ? 'self' : 'account';
@@ -73,10 +73,16 @@ function matchEntry(entry: PrincipalEntry, caller: PolicyPrincipal): PrincipalMa
 const closeness: Readonly<Record<PrincipalMatch, number>> = { none: 0, account: 1, issuer: 2, self: 3 };
 
 /**
- * How the element names the caller. `NotPrincipal` (Deny only) spares a caller whose every identity is listed: the
+ * How the element names the caller. `*` allows everybody who is logged in, and denies strangers too: what is open to those is said
+ * by its resource, never by a policy, as a private repository's policy cannot make it public. `NotPrincipal` (Deny only) spares a caller whose every identity is listed: the
  * account, the role and the session, or the account and the user (IAM user guide, "NotPrincipal").
  */
-export function matchPrincipal(element: PrincipalElement, caller: PolicyPrincipal): PrincipalMatch {
+export function matchPrincipal(
+  element: PrincipalElement,
+  caller: PolicyPrincipal,
+  effect: 'Allow' | 'Deny',
+): PrincipalMatch {
+  if (caller.type === 'anonymous' && effect === 'Allow') return 'none';
   if (element.negated) return isSpared(element.entries, caller) ? 'none' : 'self';
   let closest: PrincipalMatch = 'none';
   for (const entry of element.entries) {

@@ -189,7 +189,7 @@ test('CreateRepositoryCreationTemplate and its kin: a push into a new repository
         encryptionConfiguration: { encryptionType: 'KMS' },
       }),
     ),
-  ).rejects.toMatchObject({ name: 'KmsException' });
+  ).rejects.toMatchObject({ name: 'KmsException', message: expect.stringMatching(/set encryptionType to AES256/) });
   for (const prefix of ['made/here', 'ROOT'])
     await ecr.send(new sdk.DeleteRepositoryCreationTemplateCommand({ prefix }));
   await expect(ecr.send(new sdk.DeleteRepositoryCreationTemplateCommand({ prefix: 'ROOT' }))).rejects.toMatchObject({

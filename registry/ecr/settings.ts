@@ -51,7 +51,11 @@ function exclusionFrom(
 export function encryptionFrom(value: EncryptionConfiguration | undefined): RepositoryRecord['encryption'] {
   const encryptionType = value?.encryptionType ?? 'AES256';
   if (encryptionType !== 'AES256' || value?.kmsKey !== undefined) {
-    throw new AwsError('KmsException', 'This installation has no key service: encryptionType can only be AES256.');
+    throw new AwsError(
+      'KmsException',
+      'There is no key management service here yet, so images cannot be encrypted under a key of it. Leave out ' +
+        'encryptionConfiguration, or set encryptionType to AES256 (in Terraform encryption_type = "AES256").',
+    );
   }
   return { encryptionType };
 }

@@ -6,6 +6,8 @@ export interface RepositoryResource {
   readonly arn: string;
   readonly policy?: string;
   readonly tags?: Readonly<Record<string, string>>;
+  /** What strangers may do, where the repository is public. */
+  readonly open?: readonly string[];
 }
 
 /** How long another server's change of the registry's own policy may go unnoticed here. Milliseconds. */
@@ -15,16 +17,11 @@ const registryAge = 1000;
 const narrowScope = new Set(['ecr:CreateRepository', 'ecr:ReplicateImage', 'ecr:BatchImportUpstreamImage']);
 
 /** What everybody may do with a public repository, unless its own policy or the registry's denies it. */
-const publicPolicy = JSON.stringify({
-  Version: '2012-10-17',
-  Statement: [
-    {
-      Effect: 'Allow',
-      Principal: '*',
-      Action: ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchCheckLayerAvailability'],
-    },
-  ],
-});
+const publicActions: readonly string[] = [
+  'ecr:BatchGetImage',
+  'ecr:GetDownloadUrlForLayer',
+  'ecr:BatchCheckLayerAvailability',
+];
 
 /** Describes repositories to the authorizer: ARN, tags, and the policies of the repository and of the registry it is in. */
 export interface Resources {
@@ -72,16 +69,13 @@ export function createResources(images: Images, region: string): Resources {
     async of(account, name, repository, action) {
       const registry = await registryOf(account);
       const applies = registry.settings?.['REGISTRY_POLICY_SCOPE'] !== 'V1' || narrowScope.has(action);
-      const policies = [
-        repository?.policy,
-        applies ? registry.policy : undefined,
-        repository?.public ? publicPolicy : undefined,
-      ].filter((text) => text !== undefined);
-      const [first, ...rest] = policies;
+      const policies = [repository?.policy, applies ? registry.policy : undefined];
+      const [first, ...rest] = policies.filter((text) => text !== undefined);
       return {
         arn: arn(account, name),
         ...(first === undefined ? {} : { policy: rest.reduce(merge, first) }),
         ...(repository ? { tags: repository.tags } : {}),
+        ...(repository?.public ? { open: publicActions } : {}),
       };
     },
     find: async (account, name, action = '') =>

@@ -53,6 +53,48 @@ test('a role keeps its trust policy, description and session length', async () =
   expect(got.Role).toMatchObject({ Description: 'changed', MaxSessionDuration: 7200, RoleId: Role?.RoleId });
 });
 
+test('a trust policy is about taking the role on, and names somebody; lists that are empty beside others do not count', async () => {
+  const iam = installation.iam();
+  const put = (change: object, RoleName = 'narrow') =>
+    iam.send(
+      new CreateRoleCommand({
+        RoleName,
+        AssumeRolePolicyDocument: JSON.stringify({
+          Version: '2012-10-17',
+          Statement: [
+            { Effect: 'Allow', Principal: { AWS: ACCOUNT }, Action: 'sts:AssumeRole' },
+            { Effect: 'Allow', Principal: { AWS: ACCOUNT }, Action: 'sts:AssumeRole', ...change },
+          ],
+        }),
+      }),
+    );
+  const actions = ['s3:GetObject', '*', 'iam:*', ['sts:AssumeRole', 's3:GetObject'], 'sts:GetCallerIdentity'];
+  for (const Action of actions) {
+    await expect(put({ Action })).rejects.toMatchObject({
+      name: 'MalformedPolicyDocumentException',
+      message: expect.stringMatching(/^AssumeRole policy may only specify STS AssumeRole actions\. \(Statement\[1\]/),
+    });
+  }
+  await expect(put({ Action: undefined, NotAction: 's3:*' })).rejects.toThrow(/STS AssumeRole actions/);
+  for (const Principal of [{}, { AWS: [], Service: [] }, undefined]) {
+    await expect(put({ Principal })).rejects.toMatchObject({ name: 'MalformedPolicyDocumentException' });
+  }
+  await put({ Action: ['sts:AssumeRoleWithWebIdentity', 'sts:TagSession', 'sts:SetSourceIdentity', 'STS:assume*'] });
+  await expect(
+    iam.send(
+      new UpdateAssumeRolePolicyCommand({
+        RoleName: 'narrow',
+        PolicyDocument: tasks.replace('sts:AssumeRole', 's3:GetObject'),
+      }),
+    ),
+  ).rejects.toThrow(/STS AssumeRole actions/);
+  await put({ Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root`, Service: [] } }, 'module');
+  const { Role } = await iam.send(new GetRoleCommand({ RoleName: 'module' }));
+  expect(JSON.parse(decodeURIComponent(Role?.AssumeRolePolicyDocument ?? '')).Statement[1].Principal.Service).toEqual(
+    [],
+  );
+});
+
 test('trust policies name users and roles that exist, by unique id: a re-created namesake is somebody else', async () => {
   const iam = installation.iam();
   const { User } = await iam.send(new CreateUserCommand({ UserName: 'trusted' }));

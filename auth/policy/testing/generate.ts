@@ -216,6 +216,7 @@ export class Generator {
       action,
       resource,
       trust,
+      open: this.#chance(1 / 20),
       resourceAccount: /^arn:[^:]*:[^:]*:[^:]*:(\d{12}):/.exec(resource)?.[1] ?? this.#pick(accounts),
       identity: policies(0, 3),
       boundary: this.#chance(1 / 3) ? this.#again('identity') : undefined,

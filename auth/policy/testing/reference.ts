@@ -24,6 +24,7 @@ export interface ReferenceInput {
   readonly resourcePolicy: string | undefined;
   readonly restrictions: readonly string[];
   readonly trust: boolean;
+  readonly open: boolean;
   readonly context: Readonly<Record<string, string | readonly string[]>>;
 }
 
@@ -271,6 +272,7 @@ function concerns(statement: Raw, version: string, input: ReferenceInput): Grade
       if (!conditionHolds(operator, key, wanted as OneOrMore, variables, context)) return 'none';
     }
   }
+  if ('Principal' in statement && caller.type === 'anonymous' && statement['Effect'] === 'Allow') return 'none';
   if ('Principal' in statement) return principalGrade(statement['Principal'], caller);
   if ('NotPrincipal' in statement) return isSpared(statement['NotPrincipal'], caller) ? 'none' : 'self';
   return 'self';
@@ -298,6 +300,7 @@ export function referenceDecision(input: ReferenceInput): Outcome {
   if (every.some((text) => grades(text, 'Deny', input).length > 0)) return 'explicitDeny';
   const allows = (text: string): boolean => grades(text, 'Allow', input).length > 0;
   if (!input.restrictions.every(allows)) return 'implicitDeny';
+  if (input.open) return 'allowed';
   const byResource = input.resourcePolicy === undefined ? [] : grades(input.resourcePolicy, 'Allow', input);
   const sameAccount = caller.account !== '' && caller.account === input.resourceAccount;
 
