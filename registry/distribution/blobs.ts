@@ -68,7 +68,10 @@ function getBlob(surroundings: Surroundings, method: 'GET' | 'HEAD', name: strin
     return {
       ...declared,
       handle: async (ctx, call) => {
-        const { repository, blob } = await find(call);
+        const { account, repository, blob } = await find(call);
+        const pulled = { account, repository, digest: blob.digest, caller: call.principal.arn };
+        const refusal = await surroundings.policy.blob(pulled);
+        if (refusal) throw new ImagesError('PullRefused', refusal.reason);
         await sendBlob(surroundings, ctx, call.signal, repository, blob);
       },
     };

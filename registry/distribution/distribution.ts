@@ -8,7 +8,7 @@ import { empty, type Surroundings } from './exchange.ts';
 import { catalogRoute, referrersRoute, tagsRoute } from './lists.ts';
 import { manifestRoute } from './manifests.ts';
 import { parsePath, type Target } from './path.ts';
-import type { PolicyCheck } from '../scanning/index.ts';
+import type { PullPolicy } from '../scanning/index.ts';
 import type { Redirects } from './redirects.ts';
 import { uploadRoute, uploadsRoute } from './uploads.ts';
 
@@ -21,8 +21,8 @@ export interface DistributionOptions {
   readonly region: string;
   /** Default: every blob is served through this server. */
   readonly redirects?: Redirects;
-  /** Whether findings of a scan forbid a pull. Default: they never do. */
-  readonly policy?: Pick<PolicyCheck, 'pull'>;
+  /** Whether findings of a scan forbid a pull. */
+  readonly policy: PullPolicy;
   /** Registries that pull-through cache rules lead to. Default: none. */
   readonly upstreams?: Upstreams;
 }
@@ -34,7 +34,6 @@ export function createDistribution(options: DistributionOptions): WebService {
     ...options,
     resources,
     redirects: options.redirects,
-    policy: options.policy,
     templates: createTemplates(options.images),
     upstreams: options.upstreams,
   };

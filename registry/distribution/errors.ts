@@ -34,6 +34,7 @@ const codes: Readonly<Record<ImagesErrorCode, readonly [status: number, code: st
   ManifestTooLarge: [413, 'SIZE_INVALID'],
   ManifestNotFound: [404, 'MANIFEST_UNKNOWN'],
   ManifestInUse: [403, 'DENIED'],
+  PullRefused: [403, 'DENIED'],
   LayersNotFound: [400, 'MANIFEST_BLOB_UNKNOWN'],
   ReferencedImagesNotFound: [400, 'MANIFEST_BLOB_UNKNOWN'],
   ImageTagAlreadyExists: [400, 'TAG_INVALID'],

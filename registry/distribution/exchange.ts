@@ -9,7 +9,7 @@ import {
   type Resources,
 } from '../images/index.ts';
 import { replicatedFrom } from '../replication/index.ts';
-import type { PolicyCheck } from '../scanning/index.ts';
+import type { PullPolicy } from '../scanning/index.ts';
 import type { Templates } from '../templates/index.ts';
 import type { Upstreams } from '../upstreams/index.ts';
 import type { Redirects } from './redirects.ts';
@@ -24,7 +24,7 @@ export interface Surroundings {
   readonly redirects: Redirects | undefined;
   readonly templates: Templates;
   /** Whether findings of a scan forbid pulls. */
-  readonly policy: Pick<PolicyCheck, 'pull'> | undefined;
+  readonly policy: PullPolicy;
   /** Registries that pull-through cache rules lead to. */
   readonly upstreams: Upstreams | undefined;
 }

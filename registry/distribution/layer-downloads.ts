@@ -1,6 +1,7 @@
 import { GatewayError, type WebRoute, type WebService } from '@slipway/auth/gateway';
 import type { Digest } from '@slipway/storage/blobs';
 import { type Images, ImagesError, parseDigest } from '../images/index.ts';
+import type { PullPolicy } from '../scanning/index.ts';
 import { renderError } from './errors.ts';
 import { sendBlob } from './send-blob.ts';
 
@@ -13,21 +14,29 @@ export interface LayerAddress {
   readonly account: string;
   readonly repository: string;
   readonly digest: Digest;
+  /** ARN of whoever asked for the URL: the rules about pulls are about them. */
+  readonly caller: string;
 }
 
 /** A URL from which one layer can be fetched for five minutes by whoever has it, as GetDownloadUrlForLayer promises. */
 export async function layerUrl(
   images: Images,
   endpoint: string,
-  { account, repository, digest }: LayerAddress,
+  { account, repository, digest, caller }: LayerAddress,
 ): Promise<string> {
   const until = String(images.context.clock.now() + validity);
-  const ticket = await images.signing.sign(account, purpose, [repository, digest, until]);
+  const ticket = await images.signing.sign(account, purpose, [repository, digest, until, caller]);
   return `${endpoint}${prefix}${account}/${ticket}`;
 }
 
+export interface LayerDownloadOptions {
+  readonly images: Images;
+  /** Whether findings of a scan forbid a pull. */
+  readonly policy: PullPolicy;
+}
+
 /** Serves what {@link layerUrl} points at. The signature over account, repository, layer and time is the permission. */
-export function createLayerDownloads({ images }: { readonly images: Images }): WebService {
+export function createLayerDownloads({ images, policy }: LayerDownloadOptions): WebService {
   return {
     name: 'layers',
     prefix,
@@ -42,8 +51,13 @@ export function createLayerDownloads({ images }: { readonly images: Images }): W
         access: 'anonymous',
         handle: async (ctx, call) => {
           const parts = await images.signing.verify(account, purpose, ticket);
-          const [repository, digest, until] = parts ?? [];
-          if (repository === undefined || digest === undefined || !(Number(until) > images.context.clock.now())) {
+          const [repository, digest, until, caller] = parts ?? [];
+          if (
+            repository === undefined ||
+            digest === undefined ||
+            caller === undefined ||
+            !(Number(until) > images.context.clock.now())
+          ) {
             throw new GatewayError('denied', 'This URL is not valid, or not any more. Ask for a new one.');
           }
           const seen = await images.blobs.look(account, repository, parseDigest(digest));
@@ -54,6 +68,8 @@ export function createLayerDownloads({ images }: { readonly images: Images }): W
               { digest },
             );
           }
+          const refusal = await policy.blob({ account, repository: seen.repository, digest: seen.blob.digest, caller });
+          if (refusal) throw new ImagesError('PullRefused', refusal.reason);
           await sendBlob({ images, redirects: undefined }, ctx, call.signal, seen.repository, seen.blob);
         },
       };

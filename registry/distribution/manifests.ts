@@ -16,6 +16,7 @@ import { DistributionError } from './errors.ts';
 import { replicator } from '../replication/index.ts';
 import { accountOf, answerHeaders, empty, isReplicated, repositoryForPush, type Surroundings } from './exchange.ts';
 import { manifestFromUpstream } from './upstream.ts';
+import type { PullPolicy } from '../scanning/index.ts';
 import { readBody } from './read-body.ts';
 
 const maxTagsPerRequest = 100;
@@ -57,8 +58,16 @@ function getManifest(surroundings: Surroundings, method: 'GET' | 'HEAD', name: s
     respond: async (request, answer, call) => {
       const account = accountOf(surroundings, call);
       const upstream = surroundings.upstreams && (await manifestFromUpstream(surroundings, call, name, text, seen));
-      if (upstream)
+      if (upstream) {
+        // What is pulled for the first time is imported, and scanned, beside this: until then nobody has judged it.
+        const repository = await images.repositories.get(account, parseRepositoryName(name));
+        await refuse(
+          surroundings,
+          { account, repository, digest: upstream.digest, caller: call.principal.arn },
+          upstream,
+        );
         return answer(200, headersOf(upstream.mediaType, upstream.bytes.length, upstream.digest), upstream.bytes);
+      }
       const { repository, manifest } = seen;
       if (repository === undefined)
         throw new ImagesError(
@@ -74,8 +83,7 @@ function getManifest(surroundings: Surroundings, method: 'GET' | 'HEAD', name: s
           `The image ${name}, ${text} is archived; restore it with UpdateImageStorageClass before it can be pulled`,
           { reference: text },
         );
-      const refusal = await surroundings.policy?.pull(account, repository, manifest.digest, call.principal.arn);
-      if (refusal) throw new DistributionError(403, 'DENIED', refusal.reason);
+      await refuse(surroundings, { account, repository, digest: manifest.digest, caller: call.principal.arn });
       if (isFresh(request, manifest)) return answer(304, taggedBy(manifest.digest));
       const headers = headersOf(manifest.mediaType, manifest.size, manifest.digest);
       if (method === 'HEAD') return answer(200, headers, undefined, {});
@@ -85,6 +93,12 @@ function getManifest(surroundings: Surroundings, method: 'GET' | 'HEAD', name: s
       answer(200, headers, body, { also: noted });
     },
   };
+}
+
+/** @throws ImagesError `PullRefused` where a rule about findings refuses the manifest */
+async function refuse({ policy }: Surroundings, ...pulled: Parameters<PullPolicy['manifest']>): Promise<void> {
+  const refusal = await policy.manifest(...pulled);
+  if (refusal) throw new ImagesError('PullRefused', refusal.reason);
 }
 
 const taggedBy = (digest: string): string[] => answerHeaders('Docker-Content-Digest', digest, 'ETag', `"${digest}"`);

@@ -78,7 +78,9 @@ async function mount(
     target,
     digest,
     ...(source === undefined ? {} : { from: source }),
-    mayPull: (repository) => may(surroundings, call, account, repository.name, repository, pullActions),
+    mayPull: async (repository) =>
+      (await may(surroundings, call, account, repository.name, repository, pullActions)) &&
+      (await surroundings.policy.blob({ account, repository, digest, caller: call.principal.arn })) === undefined,
   });
   if (mounted) created(ctx, name, digest);
   return mounted;

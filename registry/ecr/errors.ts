@@ -19,6 +19,7 @@ const exceptions: Readonly<Record<ImagesErrorCode, string>> = {
   ManifestTooLarge: 'InvalidParameterException',
   ManifestNotFound: 'ImageNotFoundException',
   ManifestInUse: 'InvalidParameterException',
+  PullRefused: 'LayerInaccessibleException',
   LayersNotFound: 'LayersNotFoundException',
   ReferencedImagesNotFound: 'ReferencedImagesNotFoundException',
   ImageTagAlreadyExists: 'ImageTagAlreadyExistsException',

@@ -45,13 +45,14 @@ export function imageOperations(surroundings: Surroundings) {
             failures.push(failure(imageId, 'ImageInaccessible', 'The image is archived; restore it to pull it'));
             continue;
           }
-          const refusal = await surroundings.policy?.pull(account, repository, image.digest, call.principal.arn);
+          const { arn: caller } = call.principal;
+          const refusal = await surroundings.policy.manifest({ account, repository, digest: image.digest, caller });
           if (refusal) {
             failures.push(failure(imageId, 'ImageInaccessible', refusal.reason));
             continue;
           }
           const content = await images.manifests.content(account, name, image.digest);
-          images.pulls.note(account, name, image.digest, call.principal.arn);
+          images.pulls.note(account, name, image.digest, caller);
           found.push({
             registryId: account,
             repositoryName: name,

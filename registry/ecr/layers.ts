@@ -54,7 +54,7 @@ export function layerOperations(surroundings: Surroundings) {
       access: onRepository(surroundings, 'GetDownloadUrlForLayer'),
       handle: async (input: sdk.GetDownloadUrlForLayerCommandInput, call) => {
         const { account, name } = targetOf(input, call);
-        await repositories.get(account, name);
+        const repository = await repositories.get(account, name);
         const layerDigest = parseDigest(input.layerDigest ?? '');
         const { blob } = await blobs.look(account, name, layerDigest);
         if (blob === undefined) {
@@ -68,10 +68,13 @@ export function layerOperations(surroundings: Surroundings) {
             'LayerInaccessibleException',
             `The layer with digest '${layerDigest}' belongs to archived images only; restore one of them with UpdateImageStorageClass`,
           );
+        const { arn: caller } = call.principal;
+        const refusal = await surroundings.policy.blob({ account, repository, digest: layerDigest, caller });
+        if (refusal) throw new AwsError('LayerInaccessibleException', refusal.reason);
         const store = images.context.blobs;
         const downloadUrl = hasDirectAccess(store)
           ? await store.directUrl(blob, { expiresInSeconds: 300 })
-          : await layerUrl(images, call.endpoint, { account, repository: name, digest: layerDigest });
+          : await layerUrl(images, call.endpoint, { account, repository: name, digest: layerDigest, caller });
         return { downloadUrl, layerDigest };
       },
     }),

@@ -8,6 +8,7 @@ import { ecrClient, loggedIn } from '../testing/docker-client.ts';
 import { pushImage } from '../testing/push-image.ts';
 import { account, region, type ServedRegistry, serveRegistry } from '../testing/serve-registry.ts';
 import { newUser } from '../testing/users.ts';
+import { createPolicyCheck } from '../scanning/index.ts';
 import { createEcr } from './index.ts';
 
 let registry: ServedRegistry;
@@ -34,6 +35,7 @@ test('every operation of the API model is in the table of operations, and in the
   const served = createEcr({
     images,
     region,
+    policy: createPolicyCheck(images, () => false),
     authorizer: { authorize: () => Promise.reject(new Error('nobody asks')) },
     issueToken: () => Promise.reject(new Error('nobody asks')),
   });

@@ -1,7 +1,7 @@
 import type { AccessList, AccessRequest, Authorizer, Call } from '@slipway/auth/gateway';
 import type { Targets } from '../replication/index.ts';
 import type { Upstreams } from '../upstreams/index.ts';
-import type { PolicyCheck } from '../scanning/index.ts';
+import type { PullPolicy } from '../scanning/index.ts';
 import { type Images, parseRepositoryName, type RepositoryName, type Resources } from '../images/index.ts';
 
 /** What the ECR API needs from elsewhere. */
@@ -10,8 +10,8 @@ export interface EcrOptions {
   readonly region: string;
   /** The gateway's own; tells whether a policy would lock its author out. */
   readonly authorizer: Authorizer;
-  /** Whether findings of a scan forbid pulls. Default: they never do. */
-  readonly policy?: Pick<PolicyCheck, 'pull'>;
+  /** Whether findings of a scan forbid pulls. */
+  readonly policy: PullPolicy;
   /** Makes the token that GetAuthorizationToken answers (base64 of `AWS:<password>`) for the caller. */
   readonly issueToken: (call: Call) => Promise<{ readonly token: string; readonly expiresAt: number }>;
   /** Registries that pull-through cache rules lead to. Default: no such rule can be made. */

@@ -13,6 +13,7 @@ export type ImagesErrorCode =
   | 'ManifestTooLarge'
   | 'ManifestNotFound'
   | 'ManifestInUse'
+  | 'PullRefused'
   | 'LayersNotFound'
   | 'ReferencedImagesNotFound'
   | 'ImageTagAlreadyExists'

@@ -1,6 +1,13 @@
 import type { Digest } from '@slipway/storage/blobs';
 import { type Images, ImagesError, readManifest, servedAs } from '../images/index.ts';
+import type { PullPolicy } from '../scanning/index.ts';
 import { type Remote, RemoteError } from '../remote/index.ts';
+
+/** Where images are copied from, and the rules about what may leave it. */
+export interface CopySource {
+  readonly images: Images;
+  readonly policy: PullPolicy;
+}
 
 export interface CopiedImage {
   readonly account: string;
@@ -12,25 +19,33 @@ export interface CopiedImage {
 /**
  * Copies an image with everything below it to another registry. What is there already is not sent again, so a copy that broke
  * off goes on where it was, and repeating it changes nothing.
- * @throws RemoteError; ImagesError `ManifestNotFound` when the image is gone here
+ * @throws RemoteError; ImagesError `ManifestNotFound` when the image is gone here, `PullRefused` when its findings forbid it
  */
-export function copyImage(images: Images, remote: Remote, image: CopiedImage): Promise<void> {
-  return copyBelow(images, remote, image, new Set());
+export function copyImage({ images, policy }: CopySource, remote: Remote, image: CopiedImage): Promise<void> {
+  return copyBelow({ images, policy }, remote, image, new Set());
 }
 
 /** @param copied what this copy has sent: indexes may list the same image a million times over */
-async function copyBelow(images: Images, remote: Remote, image: CopiedImage, copied: Set<Digest>): Promise<void> {
+async function copyBelow(
+  { images, policy }: CopySource,
+  remote: Remote,
+  image: CopiedImage,
+  copied: Set<Digest>,
+): Promise<void> {
   const { account, repository, digest, tags } = image;
-  const { manifest } = await images.manifests.look(account, repository, { kind: 'digest', digest });
-  if (manifest === undefined || manifest.archived)
+  const found = await images.manifests.look(account, repository, { kind: 'digest', digest });
+  const { manifest } = found;
+  if (found.repository === undefined || manifest === undefined || manifest.archived)
     throw new ImagesError('ManifestNotFound', `The image ${digest} is not in the repository '${repository}' any more`);
+  const refusal = await policy.manifest({ account, repository: found.repository, digest, caller: undefined });
+  if (refusal) throw new ImagesError('PullRefused', refusal.reason);
   const bytes = await images.manifests.content(account, repository, digest);
   const { blobs, children } = readManifest(bytes, manifest.mediaType);
   const mediaType = servedAs(manifest.mediaType);
   for (const child of children) {
     if (copied.has(child.digest)) continue;
     copied.add(child.digest);
-    await copyBelow(images, remote, { account, repository, digest: child.digest, tags: [] }, copied);
+    await copyBelow({ images, policy }, remote, { account, repository, digest: child.digest, tags: [] }, copied);
   }
   for (const blob of blobs) await copyBlob(images, remote, account, repository, blob.digest);
   let sent = false;
@@ -64,7 +79,7 @@ async function copyBlob(
 
 /** The reason of a failure, short enough to be a code. */
 export function failureCodeOf(error: unknown): string {
-  if (error instanceof ImagesError) return 'ImageNotFound';
+  if (error instanceof ImagesError) return error.code === 'PullRefused' ? 'ImageRefused' : 'ImageNotFound';
   if (!(error instanceof RemoteError)) return 'InternalFailure';
   switch (error.code) {
     case 'denied':

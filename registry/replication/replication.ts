@@ -4,6 +4,7 @@ import type { Digest } from '@slipway/storage/blobs';
 import type { Delivery, EventLog } from '@slipway/storage/events';
 import type { Tracing } from '@slipway/storage/telemetry';
 import { type Images, ImagesError } from '../images/index.ts';
+import type { PullPolicy } from '../scanning/index.ts';
 import { type Backfills, createBackfills, type Destination } from './backfills.ts';
 import { copyImage, failureCodeOf } from './copy.ts';
 import { replicator } from './mark.ts';
@@ -14,6 +15,8 @@ import { createTargets, type ReplicationTarget, type Targets } from './targets.t
 export interface ReplicationOptions {
   readonly images: Images;
   readonly events: EventLog;
+  /** Whether findings of a scan forbid that an image leaves; such a copy is tried again later, as any that failed. */
+  readonly policy: PullPolicy;
   /** This installation's own region. */
   readonly region: string;
   /** The installations that destinations mean. */
@@ -79,7 +82,7 @@ export function createReplication(options: ReplicationOptions): Replication {
         'slipway.digest': digest,
         'slipway.destination': `${destination.registryId}/${destination.region}`,
       };
-      const send = (): Promise<void> => copyImage(images, remote, { account, repository, digest, tags });
+      const send = (): Promise<void> => copyImage(options, remote, { account, repository, digest, tags });
       await (options.tracing === undefined
         ? send()
         : options.tracing.run('replicate image', { kind: 'consumer', attributes }, send));

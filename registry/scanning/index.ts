@@ -3,9 +3,11 @@ export { defaultInventoryLimits, type InventoryLimits, Unscannable } from './inv
 export { inventoryOf } from './inventory/take-inventory.ts';
 export { scanningConstraints, scanningOperations } from './operations.ts';
 export {
+  createPolicyCheck,
   parseScanRule,
   type PolicyCheck,
   policyTags,
+  type PullPolicy,
   readPolicy,
   type Refusal,
   type ScanPolicy,

@@ -11,9 +11,9 @@ import {
   type Target,
   targetOf,
 } from '../ecr/surroundings.ts';
-import { type FoundManifest, parseDigest, parseReference, parseTag } from '../images/index.ts';
+import { type FoundManifest, isIndexType, parseDigest, parseReference, parseTag } from '../images/index.ts';
 import { frequencyOf, readConfiguration, type ScanningConfiguration, writeConfiguration } from './configuration.ts';
-import { isImage } from './policy.ts';
+import { isImage } from './image-kind.ts';
 import { changeScan, readFindings, readScan } from './scan-store.ts';
 import { enhancedFindingOf, findingOf, findingsSummaryOf, statusOf } from './view.ts';
 
@@ -50,17 +50,18 @@ export function scanningOperations(surroundings: Surroundings) {
             'This feature is disabled: with enhanced scanning, rules decide when images are scanned.',
           );
         }
-        if (!(await isImage(images, account, name, image.digest))) {
-          throw new AwsError(
-            'UnsupportedImageTypeException',
-            `The image with digest '${image.digest}' is of the type '${image.mediaType}', which cannot be scanned; scan the images in it.`,
-          );
-        }
         const listed = await images.manifests.listOne(account, name, image.digest);
         if (listed?.archivedAt !== undefined) {
           throw new AwsError(
             'ImageArchivedException',
             `The image with digest '${image.digest}' is archived; restore it before it is scanned.`,
+          );
+        }
+        if (!(await isImage(images, account, name, image.digest))) {
+          const index = isIndexType(image.mediaType);
+          throw new AwsError(
+            'UnsupportedImageTypeException',
+            `The image with digest '${image.digest}' is of the type '${index ? image.mediaType : (listed?.artifactType ?? image.mediaType)}', which cannot be scanned${index ? '; scan the images in it' : ''}.`,
           );
         }
         const now = clock.now();

@@ -2,12 +2,23 @@ import type { Digest } from '@slipway/storage/blobs';
 import { type Json, type RecordStore, transact } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
 import { compareSeverity, severities, type Severity } from '../advisories/index.ts';
-import { type Images, isIndexType, readManifest, registryPartition, type RepositoryRecord } from '../images/index.ts';
+import {
+  type Images,
+  isIndexType,
+  keys,
+  readManifest,
+  registryPartition,
+  type RepositoryRecord,
+} from '../images/index.ts';
+import { isImage, type ManifestContent } from './image-kind.ts';
 import { scanKeys, type ScanRecord } from './records.ts';
 
-/** What may not be pulled, or rolled out: images with a finding this severe; with `unscanned`, also those nobody has judged. */
+/** What may not be pulled, or rolled out: images with a finding this severe. */
 export interface ScanRule {
   readonly severity: Severity;
+  /** Also those whose scan ended without a verdict: without this, whoever makes an image that cannot be scanned passes the rule. */
+  readonly unscannable?: boolean;
+  /** Also those nobody has judged yet, and so those that cannot be. */
   readonly unscanned: boolean;
 }
 
@@ -25,23 +36,46 @@ export interface Refusal {
   readonly reason: string;
 }
 
-export interface PolicyCheck {
+/** What is about to leave the registry. */
+export interface Pulled {
+  readonly account: string;
+  /** Its record, which the pull has read already. */
+  readonly repository: RepositoryRecord;
+  readonly digest: Digest;
+  /** ARN of who pulls: the scanner itself must be able to read what it is to judge. Undefined where nobody does, as for copies. */
+  readonly caller: string | undefined;
+}
+
+/** Asked on every way by which bytes of images leave: whichever API, copies to other registries included. */
+export interface PullPolicy {
   /**
-   * Whether an image may be pulled. Costs nothing where no rule is set, and one record read where one is.
-   * @param repository its record, which the pull has read already
-   * @param caller ARN of who pulls; the scanner itself must be able to read what it is to judge
+   * Whether a manifest may be pulled. Costs nothing where no rule is set, and one record read where one is.
+   * @param content the manifest, where it is not in the repository yet
    */
-  pull(account: string, repository: RepositoryRecord, digest: Digest, caller?: string): Promise<Refusal | undefined>;
+  manifest(pulled: Pulled, content?: ManifestContent): Promise<Refusal | undefined>;
+  /**
+   * Whether a layer or config may be pulled: not when all images that need it are refused. One that belongs to none yet has not been
+   * scanned.
+   */
+  blob(pulled: Pulled): Promise<Refusal | undefined>;
+}
+
+export interface PolicyCheck extends PullPolicy {
   /** Whether an image may be rolled out; asked before a service moves to it. For an index, every image in it counts. */
   rollout(account: string, repository: string, digest: string): Promise<Refusal | undefined>;
 }
 
-/** @returns undefined for a text that is no rule; `none` lifts the registry's rule for one repository */
+/**
+ * A severity, alone or with `+unscannable` or `+unscanned`.
+ * @returns undefined for a text that is no rule; `none` lifts the registry's rule for one repository
+ */
 export function parseScanRule(text: string): ScanRule | 'none' | undefined {
   if (text.trim().toLowerCase() === 'none') return 'none';
-  const [, word = '', unscanned] = /^\s*([A-Za-z]+)(\+unscanned)?\s*$/.exec(text) ?? [];
+  const [, word = '', also] = /^\s*([A-Za-z]+)(?:\+(unscanned|unscannable))?\s*$/.exec(text) ?? [];
   const severity = severities.find((known) => known === word.toUpperCase() && known !== 'UNDEFINED');
-  return severity && { severity, unscanned: unscanned !== undefined };
+  return (
+    severity && { severity, unscanned: also === 'unscanned', ...(also === 'unscannable' ? { unscannable: true } : {}) }
+  );
 }
 
 export const readPolicy = async (records: RecordStore, account: string): Promise<ScanPolicy> =>
@@ -54,7 +88,7 @@ export const writePolicy = (records: RecordStore, account: string, policy: ScanP
 const policyAge = 5000;
 
 /** @param exempt callers whom no rule refuses: the scanner, where it pulls */
-export function createPolicyCheck(images: Images, exempt: (caller: string) => boolean = () => false): PolicyCheck {
+export function createPolicyCheck(images: Images, exempt: (caller: string) => boolean): PolicyCheck {
   const { records, clock } = images.context;
   const cached = new LRUCache<string, { readonly policy: ScanPolicy; readonly at: number }>({ max: 1000 });
 
@@ -79,7 +113,7 @@ export function createPolicyCheck(images: Images, exempt: (caller: string) => bo
     // A rule that cannot be read was meant to protect: it must not open what it was to close.
     return (
       own ?? {
-        reason: `The tag ${tag} of the repository '${repository.name}' is '${text}'; it must be a severity such as HIGH, HIGH+unscanned, or none.`,
+        reason: `The tag ${tag} of the repository '${repository.name}' is '${text}'; it must be a severity such as HIGH, HIGH+unscannable, HIGH+unscanned, or none.`,
       }
     );
   };
@@ -94,14 +128,39 @@ export function createPolicyCheck(images: Images, exempt: (caller: string) => bo
     return verdict(stored?.value, rule, `${repository}@${digest}`);
   };
 
+  /** The rule that a pull is under; undefined when there is none. */
+  const pullRule = async ({ account, repository, caller }: Pulled): Promise<ScanRule | Refusal | undefined> => {
+    const rule = await ruleOf(account, repository, policyTags.pulls, 'blockPulls');
+    return rule === undefined || (caller !== undefined && exempt(caller)) ? undefined : rule;
+  };
+
+  /** Only images are judged: an index, a signature or a bill of materials has no packages of its own. */
+  const judgeImage = async (
+    { account, repository }: Pulled,
+    digest: Digest,
+    rule: ScanRule,
+    content?: ManifestContent,
+  ): Promise<Refusal | undefined> => {
+    const refusal = await judge(account, repository.name, digest, rule);
+    return refusal && (await isImage(images, account, repository.name, digest, content)) ? refusal : undefined;
+  };
+
   return {
-    async pull(account, repository, digest, caller) {
-      const rule = await ruleOf(account, repository, policyTags.pulls, 'blockPulls');
-      if (rule === undefined || (caller !== undefined && exempt(caller))) return undefined;
-      if ('reason' in rule) return rule;
-      const refusal = await judge(account, repository.name, digest, rule);
-      // Only images are judged: an index, a signature or a bill of materials has no packages of its own.
-      return refusal && (await isImage(images, account, repository.name, digest)) ? refusal : undefined;
+    async manifest(pulled, content) {
+      const rule = await pullRule(pulled);
+      if (rule === undefined || 'reason' in rule) return rule;
+      return judgeImage(pulled, pulled.digest, rule, content);
+    },
+    async blob(pulled) {
+      const rule = await pullRule(pulled);
+      if (rule === undefined || 'reason' in rule) return rule;
+      let refusal: Refusal | undefined;
+      for await (const digest of needing(images, pulled)) {
+        refusal = await judgeImage(pulled, digest, rule);
+        if (refusal === undefined) return undefined;
+      }
+      if (refusal) return { reason: `The layer ${pulled.digest} belongs to refused images only. ${refusal.reason}` };
+      return verdict(undefined, rule, `that needs ${pulled.digest}`);
     },
     async rollout(account, name, reference) {
       const repository = await images.repositories.find(account, name);
@@ -120,7 +179,8 @@ export function createPolicyCheck(images: Images, exempt: (caller: string) => bo
 
 function verdict(scan: ScanRecord | undefined, rule: ScanRule, image: string): Refusal | undefined {
   if (scan?.counts === undefined) {
-    if (!rule.unscanned) return undefined;
+    const ended = scan?.status === 'FAILED' || scan?.status === 'UNSUPPORTED_IMAGE';
+    if (!rule.unscanned && !(rule.unscannable === true && ended)) return undefined;
     const state = scan === undefined ? 'it has not been scanned' : `its scan is ${scan.status}: ${scan.description}`;
     return {
       reason: `The image ${image} is refused because ${state}, and the rule here refuses images that were not scanned.`,
@@ -137,6 +197,21 @@ function verdict(scan: ScanRecord | undefined, rule: ScanRule, image: string): R
   };
 }
 
+/** Manifests of the repository that need a blob. */
+async function* needing(images: Images, { account, repository, digest }: Pulled): AsyncGenerator<Digest> {
+  const prefix = keys.referencesIn(digest, repository.name);
+  for (let after: string | undefined, more = true; more;) {
+    const page = await images.context.records.list(registryPartition(account), {
+      prefix,
+      limit: 100,
+      ...(after === undefined ? {} : { after }),
+    });
+    for (const { key } of page.records) yield key.slice(prefix.length) as Digest;
+    after = page.records.at(-1)?.key;
+    more = page.more;
+  }
+}
+
 /** The image itself, or those that an index and the indexes in it list and that are images. */
 async function imagesIn(
   images: Images,
@@ -149,6 +224,8 @@ async function imagesIn(
   const seen = new Set([found.digest]);
   const waiting = [found];
   for (let index = waiting.pop(); index !== undefined; index = waiting.pop()) {
+    // An index from upstream may list what is not here; whoever pulls that is asked again.
+    if ((await images.resolve(account, repository, index.digest)) === undefined) continue;
     const bytes = await images.manifests.content(account, repository, index.digest);
     for (const child of readManifest(bytes, index.mediaType).children) {
       if (seen.has(child.digest)) continue;
@@ -158,23 +235,4 @@ async function imagesIn(
     }
   }
   return listed;
-}
-
-const imageConfigs: ReadonlySet<string> = new Set([
-  'application/vnd.oci.image.config.v1+json',
-  'application/vnd.docker.container.image.v1+json',
-]);
-
-/** Whether a manifest is of a container image; its bytes come from memory on repeated pulls. */
-export async function isImage(images: Images, account: string, repository: string, digest: Digest): Promise<boolean> {
-  const found = await images.resolve(account, repository, digest);
-  if (found === undefined || isIndexType(found.mediaType)) return false;
-  const manifest = JSON.parse((await images.manifests.content(account, repository, digest)).toString()) as {
-    artifactType?: unknown;
-    config?: { mediaType?: unknown };
-    layers?: { mediaType?: unknown }[];
-  };
-  // BuildKit's attestations have an image's config and layers that are statements.
-  const attests = manifest.layers?.some((layer) => layer.mediaType === 'application/vnd.in-toto+json') === true;
-  return !attests && typeof manifest.config?.mediaType === 'string' && imageConfigs.has(manifest.config.mediaType);
 }

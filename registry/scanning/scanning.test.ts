@@ -31,6 +31,8 @@ const findingsOf = async ({ images }: TestScanning, digest: string) => {
   return (scan && (await readFindings(images.context.records, image, scan, 0, 1000))) ?? [];
 };
 
+const policyOf = ({ images }: TestScanning) => createPolicyCheck(images, () => false);
+
 const fixed = (report: () => ReturnType<Scanner['scan']>): Scanner => ({ name: 'fixed', scan: report });
 
 test('a push is scanned, the findings and the bill of materials lie beside the image, and both go with it', async () => {
@@ -200,14 +202,14 @@ test('a scan that fails leaves the verdict of the one before it, so that a rule 
     request: true,
   }));
   await scanOf(it.images, { repository, digest }, (scan) => scan?.status === 'FAILED');
-  expect(await it.scanning.policy.pull(account, record, digest)).toMatchObject({
+  expect(await policyOf(it).manifest({ account, repository: record, digest, caller: undefined })).toMatchObject({
     reason: expect.stringContaining('1 CRITICAL'),
   });
 });
 
 test('the policy refuses pulls and rollouts at a severity, by registry or by repository, and lets the rest through', async () => {
   await using it = await openTestScanning();
-  const { images, registry, scanning } = it;
+  const { images, registry } = it;
   await it.advise(osv('CVE-2024-9999', 'Debian:12', 'zlib', '1.3-1', vectors.high));
   const record = await makeRepository(it);
   const bad = await pushLayers(images, repository, [debian(['zlib', '1.2-1'])]);
@@ -215,15 +217,18 @@ test('the policy refuses pulls and rollouts at a severity, by registry or by rep
   await scanOf(images, { repository, digest: good.digest });
   await scanOf(images, { repository, digest: bad.digest });
   const tagged = (value: string) => ({ ...record, tags: { [policyTags.pulls]: value } });
-  const pull = (of: typeof record, digest = bad.digest) => scanning.policy.pull(account, of, digest);
+  const remembering = policyOf(it);
+  const pull = (of: typeof record, digest = bad.digest) =>
+    remembering.manifest({ account, repository: of, digest, caller: undefined });
 
   expect(await pull(record)).toBeUndefined();
   expect(await pull(tagged('CRITICAL'))).toBeUndefined();
   expect(await pull(tagged('HIGH'))).toMatchObject({ reason: expect.stringContaining('found 1 HIGH') });
   expect(await pull(tagged('HIGH'), good.digest)).toBeUndefined();
   const exempting = createPolicyCheck(images, (caller) => caller === 'scanner');
-  expect(await exempting.pull(account, tagged('HIGH'), bad.digest, 'scanner')).toBeUndefined();
-  expect(await exempting.pull(account, tagged('HIGH'), bad.digest, 'somebody')).toBeDefined();
+  const pulled = { account, repository: tagged('HIGH'), digest: bad.digest };
+  expect(await exempting.manifest({ ...pulled, caller: 'scanner' })).toBeUndefined();
+  expect(await exempting.manifest({ ...pulled, caller: 'somebody' })).toBeDefined();
   expect(await pull(tagged('nonsense'))).toMatchObject({ reason: expect.stringContaining('must be a severity') });
 
   await writePolicy(registry.records, account, { blockRollouts: { severity: 'HIGH', unscanned: true } });
@@ -249,7 +254,7 @@ test('the policy refuses pulls and rollouts at a severity, by registry or by rep
     actor,
   });
   // The other one still remembers that there was no rule, for some seconds.
-  const policy = createPolicyCheck(images);
+  const policy = policyOf(it);
   expect(await policy.rollout(account, repository, 'good')).toBeUndefined();
   expect(await policy.rollout(account, repository, index.digest)).toMatchObject({
     reason: expect.stringContaining('HIGH'),
@@ -270,7 +275,8 @@ test('signatures and bills of materials are not scanned, and not refused for not
   const record = await makeRepository(it, true, { [policyTags.pulls]: 'HIGH+unscanned' });
   const { digest } = await pushLayers(it.images, repository, [debian(['a', '1'])]);
   const scan = await scanOf(it.images, { repository, digest });
-  expect(await it.scanning.policy.pull(account, record, scan?.sbom ?? digest)).toBeUndefined();
+  const pulled = { account, repository: record, digest: scan?.sbom ?? digest, caller: undefined };
+  expect(await policyOf(it).manifest(pulled)).toBeUndefined();
   expect(await scanOf(it.images, { repository, digest: scan?.sbom ?? '' }, () => true)).toBeUndefined();
 });
 

@@ -7,7 +7,7 @@ import type { Tracing } from '@slipway/storage/telemetry';
 import { type Images, ImagesError, registryPartition } from '../images/index.ts';
 import { frequencyOf, readConfiguration } from './configuration.ts';
 import { runContinuousPass } from './continuous.ts';
-import { createPolicyCheck, isImage, type PolicyCheck } from './policy.ts';
+import { isImage } from './image-kind.ts';
 import { runScan, type ScanContext } from './run-scan.ts';
 import { scanActor } from './sbom.ts';
 import { changeScan, forgetScan, type ImageAddress, readScan } from './scan-store.ts';
@@ -25,17 +25,14 @@ export interface ScanningOptions {
   readonly parallel?: number;
   /** Whether bills of materials are stored beside the images. Default true. */
   readonly sbom?: boolean;
-  /** Callers (by ARN) whom the rules about pulls do not refuse: a scanner that pulls what it judges. Default: nobody. */
-  readonly exempt?: (caller: string) => boolean;
   /** Milliseconds between two looks whether the scanner knows more than before. Default 30 seconds. */
   readonly rescanEvery?: number;
   /** Each scan is a trace of its own. Default: no traces. */
   readonly tracing?: Tracing | undefined;
 }
 
-/** Scanning in one server: consumes pushes and requests, and answers what the APIs and pulls ask. */
+/** Scanning in one server: consumes pushes and requests. */
 export interface Scanning {
-  readonly policy: PolicyCheck;
   readonly scanner: Scanner;
   start(): void;
   /** Ends scans that are under way; another server, or the next start, begins them again. */
@@ -76,7 +73,6 @@ export function createScanning(options: ScanningOptions): Scanning {
   };
 
   return {
-    policy: createPolicyCheck(images, options.exempt),
     scanner: options.scanner,
     start() {
       running ??= Promise.all([

@@ -17,6 +17,7 @@ import { createDistribution, createLayerDownloads, type Redirects } from '../dis
 import { createEcr, type EcrOptions } from '../ecr/index.ts';
 import { createEcrPublic } from '../ecr-public/index.ts';
 import { createReplication, type ReplicationTarget } from '../replication/index.ts';
+import { createPolicyCheck } from '../scanning/index.ts';
 import { createTemplates } from '../templates/index.ts';
 import { createUpstreams, type UpstreamOptions, type Upstreams } from '../upstreams/index.ts';
 import { createResources, type Images, type ImagesOptions, openImages } from '../images/index.ts';
@@ -101,8 +102,10 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
     log: quiet,
     ...options.upstreams,
   });
+  const policy = createPolicyCheck(images, () => false);
   const replication = createReplication({
     images,
+    policy,
     events: openEventLog(records, systemClock, Math.random),
     region,
     targets: options.targets ?? [],
@@ -118,6 +121,7 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
   const tell = (line: object): void => void lines.push(JSON.stringify(line));
   const ecr: EcrOptions = {
     images,
+    policy,
     region,
     authorizer: identity.authorizer,
     issueToken: (call) => tokens.issueAuthorization(call.principal),
@@ -130,13 +134,14 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
     web: [
       createDistribution({
         images,
+        policy,
         authorizer: identity.authorizer,
         defaultAccount: account,
         region,
         upstreams,
         ...(options.redirects === undefined ? {} : { redirects: options.redirects }),
       }),
-      createLayerDownloads({ images }),
+      createLayerDownloads({ images, policy }),
     ],
     credentials: identity.credentials,
     standing: identity.standing,

@@ -201,8 +201,8 @@ scan
 scan
   .command('policy')
   .description('show or set which findings forbid pulls and roll-outs; run it where the server runs')
-  .option('--block-pulls <rule>', 'a severity, e.g. CRITICAL or HIGH+unscanned, or none')
-  .option('--block-rollouts <rule>', 'a severity, e.g. CRITICAL or HIGH+unscanned, or none')
+  .option('--block-pulls <rule>', 'a severity, e.g. CRITICAL, HIGH+unscannable or HIGH+unscanned, or none')
+  .option('--block-rollouts <rule>', 'a severity, e.g. CRITICAL, HIGH+unscannable or HIGH+unscanned, or none')
   .option('--data <folder>', 'data folder of the server', process.env['SLIPWAY_DATA'] ?? 'data')
   .option('--output <format>', 'text or json', 'text')
   .action(async (options: import('./scan.ts').PolicyOptions) => (await import('./scan.ts')).scanPolicy(options));

@@ -146,7 +146,10 @@ function ruleOf(option: string, text: string | undefined): ScanRule | 'none' | u
   if (text === undefined) return undefined;
   const rule = parseScanRule(text);
   if (rule === undefined)
-    throw new CliError(`${option} takes a severity such as HIGH or CRITICAL+unscanned, or none, not '${text}'`, 2);
+    throw new CliError(
+      `${option} takes a severity such as HIGH, HIGH+unscannable or CRITICAL+unscanned, or none, not '${text}'`,
+      2,
+    );
   return rule;
 }
 
@@ -161,5 +164,5 @@ function changed(
 
 function told(rule: ScanRule | undefined): string {
   if (rule === undefined) return 'never refused';
-  return `refused with a finding of ${rule.severity} or worse${rule.unscanned ? ', and when nobody has scanned the image' : ''}`;
+  return `refused with a finding of ${rule.severity} or worse${rule.unscanned ? ', and when nobody has scanned the image' : rule.unscannable === true ? ', and when its scan came to no verdict' : ''}`;
 }

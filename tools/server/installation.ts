@@ -17,7 +17,7 @@ import { createResources, openImages } from '@slipway/registry/images';
 import { createReplication } from '@slipway/registry/replication';
 import { createTemplates } from '@slipway/registry/templates';
 import { createUpstreams } from '@slipway/registry/upstreams';
-import { createScanning } from '@slipway/registry/scanning';
+import { createPolicyCheck, createScanning } from '@slipway/registry/scanning';
 import { createAgentControl } from '@slipway/scheduler/hosts/control';
 import { createCluster } from '@slipway/scheduler/cluster';
 import { type ControlPlane, createControlPlane } from '@slipway/scheduler/control';
@@ -127,8 +127,10 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     log,
   });
   opened.defer(() => upstreams.settled());
+  const policy = createPolicyCheck(images, isScanner(config.account));
   const replication = createReplication({
     images,
+    policy,
     events: storage.events,
     region: config.region,
     targets: remotes.replicationTargets,
@@ -148,10 +150,9 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     leases: storage.leases,
     scanner: scans.scanner,
     log,
-    exempt: isScanner(config.account),
     tracing,
   });
-  const lookup = imageLookup(images, () => scanning.policy);
+  const lookup = imageLookup(images, policy);
   // A plug-in is named as `import` names it from the folder the server is started in.
   const { resolve } = createRequire(join(process.cwd(), 'package.json'));
   const plugins = await loadPlacementPlugins(
@@ -215,6 +216,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
   mkdirSync(join(config.data, 'audit'), { recursive: true, mode: 0o700 });
   const ecr: EcrOptions = {
     images,
+    policy,
     region: config.region,
     authorizer: identity.authorizer,
     issueToken: (call) => tokens.issueAuthorization(call.principal),
@@ -250,9 +252,9 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
         region: config.region,
         redirects: createRedirects(config.redirects),
         upstreams,
-        policy: scanning.policy,
+        policy,
       }),
-      createLayerDownloads({ images }),
+      createLayerDownloads({ images, policy }),
       createWebhookReceiver(webhooks),
       createWebhookAdministration(webhooks),
     ],
