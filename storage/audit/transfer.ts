@@ -1,5 +1,5 @@
 import type { BlobLocation, BlobStore, SealedBlob } from '../blobs/index.ts';
-import { type EventSource, type Json, limits, type RecordStore } from '../records/index.ts';
+import { type EventSource, type Json, limits, type RecordStore, scan, scanPartitions } from '../records/index.ts';
 
 export interface Installation {
   readonly records: RecordStore & EventSource;
@@ -61,7 +61,7 @@ export async function transfer(options: TransferOptions): Promise<TransferReport
   const counts = await copyRecords(options, where);
   await verify(options, where);
   // The notes have served; the installation looks as if it had always been here.
-  for await (const { key } of recordsOf(options.to.records, notePartition)) {
+  for await (const { key } of scan(options.to.records, notePartition)) {
     await options.to.records.commit(notePartition, { remove: [key] });
   }
   return { ...counts, ...blobs };
@@ -120,7 +120,7 @@ async function copyRecords(
       length = 0;
       progress?.({ phase: 'records', done: totals.records, bytes: 0 });
     };
-    for await (const { key, value } of recordsOf(from.records, partition)) {
+    for await (const { key, value } of scan(from.records, partition)) {
       signal?.throwIfAborted();
       batch.push({ key, value: await relocate(partition, key, value, where) });
       length += JSON.stringify(value).length;
@@ -138,8 +138,8 @@ async function verify(
 ): Promise<void> {
   let done = 0;
   for await (const partition of partitionsOf(from.records)) {
-    const target = recordsOf(to.records, partition);
-    for await (const { key, value } of recordsOf(from.records, partition)) {
+    const target = scan(to.records, partition);
+    for await (const { key, value } of scan(from.records, partition)) {
       signal?.throwIfAborted();
       const expected = JSON.stringify(await relocate(partition, key, value, where));
       const found = await target.next();
@@ -158,22 +158,7 @@ async function verify(
 }
 
 async function* partitionsOf(records: RecordStore): AsyncGenerator<string> {
-  for (let after: string | undefined; ;) {
-    const page = await records.partitions(after === undefined ? {} : { after });
-    for (const name of page.names) if (name !== notePartition && !name.startsWith('$consumers/')) yield name;
-    after = page.names.at(-1);
-    if (!page.more) return;
-  }
-}
-
-async function* recordsOf(
-  records: RecordStore,
-  partition: string,
-): AsyncGenerator<{ readonly key: string; readonly value: Json }> {
-  for (let after: string | undefined; ;) {
-    const page = await records.list(partition, after === undefined ? {} : { after });
-    yield* page.records;
-    after = page.records.at(-1)?.key;
-    if (!page.more) return;
+  for await (const name of scanPartitions(records)) {
+    if (name !== notePartition && !name.startsWith('$consumers/')) yield name;
   }
 }

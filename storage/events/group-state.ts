@@ -1,4 +1,4 @@
-import { ConditionFailed, type Json, type RecordStore } from '../records/index.ts';
+import { ConditionFailed, type Json, type RecordStore, scanAll } from '../records/index.ts';
 import type { DeadLetter, LoggedEvent } from './event-log.ts';
 
 /** An event handed out and not yet done with. */
@@ -83,13 +83,8 @@ export class GroupRecords {
   }
 
   async deadLetters(): Promise<readonly DeadLetter[]> {
-    const found: DeadLetter[] = [];
-    for (let after: string | undefined; ;) {
-      const page = await this.#records.list(this.partition, { prefix: 'dead/', ...(after !== undefined && { after }) });
-      found.push(...page.records.map(({ value }) => value as unknown as DeadLetter));
-      after = page.records.at(-1)?.key;
-      if (!page.more) return found;
-    }
+    const rows = await scanAll<DeadLetter>(this.#records, this.partition, { prefix: 'dead/' });
+    return rows.map(({ value }) => value);
   }
 
   /** The streams whose state somebody changes, as it happens, with the version of the change; undefined stands for all. */

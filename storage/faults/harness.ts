@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Storage, StorageConfig } from '../engine/index.ts';
+import { scan } from '../records/index.ts';
 import type { Acknowledged } from './writer.ts';
 
 /** How often a fault is provoked: on every submission, nightly, before a release. */
@@ -98,7 +99,7 @@ export async function halves(storage: Storage): Promise<readonly string[]> {
   const found: string[] = [];
   const pairs = new Map<string, number>();
   for (const prefix of ['a/', 'b/']) {
-    for await (const { key } of everything(storage, prefix)) {
+    for await (const { key } of scan(storage.records, 'faults', { prefix })) {
       pairs.set(key.slice(2), (pairs.get(key.slice(2)) ?? 0) + 1);
     }
   }
@@ -113,22 +114,10 @@ export async function halves(storage: Storage): Promise<readonly string[]> {
   }
   for (const [pair, parts] of pairs)
     if (parts !== 3) found.push(`visible by half: pair ${pair} has ${parts} of 3 parts`);
-  for await (const { value } of everything(storage, 'blob/')) {
+  for await (const { value } of scan(storage.records, 'faults', { prefix: 'blob/' })) {
     found.push(...(await blobDamage(storage, value as unknown as NonNullable<Acknowledged['blob']>)));
   }
   return found;
-}
-
-async function* everything(
-  storage: Storage,
-  prefix: string,
-): AsyncGenerator<{ readonly key: string; readonly value: unknown }> {
-  for (let after: string | undefined; ;) {
-    const page = await storage.records.list('faults', { prefix, ...(after !== undefined && { after }) });
-    yield* page.records;
-    after = page.records.at(-1)?.key;
-    if (!page.more) return;
-  }
 }
 
 async function blobDamage(storage: Storage, blob: NonNullable<Acknowledged['blob']>): Promise<readonly string[]> {

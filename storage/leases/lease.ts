@@ -11,7 +11,7 @@ export interface HeldLease extends Fence {
 
 export interface LeaseOptions {
   /** Milliseconds without renewal after which others may take it; the holder renews every third and stops acting earlier. Default 5,000. */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
   /** Gives up waiting. */
   readonly signal: AbortSignal;
 }

@@ -1,6 +1,7 @@
 export type { AnnouncedEvent, AnnouncedStream, EventSource } from './announced.ts';
 export { Bell, settledOrAborted } from './bell.ts';
 export { fenceKey, limits } from './encode.ts';
+export { project, type Projection, type RecordChange } from './projection.ts';
 export {
   type Batch,
   type Change,
@@ -19,5 +20,6 @@ export {
   StoreUnavailable,
 } from './record-store.ts';
 export type { RedisRecords, RedisRecordsConfig } from './redis-records.ts';
+export { pagesOf, scan, scanAll, scanPages, scanPartitions } from './scan.ts';
 export { openSqliteRecords, type SqliteRecordsConfig } from './sqlite-records.ts';
 export { transact, type TransactOptions, type Transaction } from './transact.ts';

@@ -15,11 +15,11 @@ export interface Stored<T = Json> {
 
 export interface ListOptions {
   /** Only keys that start with this. */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /** Only keys strictly greater than this (resume a page with the last key seen). */
-  readonly after?: string;
+  readonly after?: string | undefined;
   /** At most this many records. Default 1000, at most 10,000. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
 }
 
 export interface Page<T = Json> {
