@@ -94,15 +94,17 @@ function countAuthorization(rawHeaders: readonly string[]): number {
 
 /** The `WWW-Authenticate` values we send. */
 export interface Challenges {
-  /** For a caller without accepted credentials. */
-  login(endpoint: string, scopes: readonly Scope[]): string;
+  /** For a caller without accepted credentials. An endpoint that is not reachable for it cannot be where it gets its tokens. */
+  login(endpoint: string, scopes: readonly Scope[], reachable: boolean): string;
   /** For a Bearer token whose scopes do not cover what was asked. */
   insufficientScope(endpoint: string, scopes: readonly Scope[]): string;
 }
 
 export const challenges = (kind: 'basic' | 'bearer'): Challenges => ({
-  login: (endpoint, scopes) =>
-    kind === 'basic' ? `Basic realm="${endpoint}/",service="ecr.amazonaws.com"` : bearer(endpoint, scopes),
+  login: (endpoint, scopes, reachable) =>
+    kind === 'basic' || !reachable
+      ? `Basic realm="${endpoint}/",service="ecr.amazonaws.com"`
+      : bearer(endpoint, scopes),
   insufficientScope: (endpoint, scopes) => `${bearer(endpoint, scopes)},error="insufficient_scope"`,
 });
 

@@ -85,6 +85,20 @@ describe('docker clients', () => {
     );
   });
 
+  test('a client at an address nobody told us of is asked for Basic, since it could not follow to our /token', async () => {
+    await using other = await openFrontDoor({ dockerChallenge: 'bearer', hosts: ['registry.local'] });
+    const { port } = other.listening;
+    const asked = async (...lines: string[]): Promise<string | undefined> =>
+      /www-authenticate: (\S+)/i.exec(
+        await raw(other, ['GET /v2/ HTTP/1.1', ...lines, 'Connection: close', '', ''].join('\r\n')),
+      )?.[1];
+    expect(await asked(`Host: 127.0.0.1:${port}`)).toBe('Bearer');
+    expect(await asked(`Host: registry.local:${port}`)).toBe('Bearer');
+    expect(await asked(`Host: 127.0.0.1:${port + 1}`)).toBe('Basic');
+    expect(await asked('Host: registry.example.com')).toBe('Basic');
+    expect(await asked(`Host: registry.local:${port}`, 'X-Forwarded-Proto: https')).toBe('Basic');
+  });
+
   test('Basic AWS:<authorization token> works on every route', async () => {
     const authorization = basic('AWS', await password());
     expect((await get('/v2/', authorization)).status).toBe(200);

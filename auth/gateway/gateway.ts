@@ -71,7 +71,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     options.repository ??
     (async (account: string, name: string) => ({ arn: `arn:aws:ecr:${options.region}:${account}:repository/${name}` }));
   const awsFront = new AwsFront({ ...shared, routes });
-  const webFront = new WebFront({ ...shared, challenges: challenges(options.dockerChallenge ?? 'basic') });
+  const webFront = new WebFront({ ...shared, challenges: challenges(options.dockerChallenge ?? 'bearer') });
   const upgradeFront = new UpgradeFront({ ...shared, services: upgrades, cutOff: (exchange) => finish(exchange) });
   const tokenRoute = new TokenRoute({ ...shared, repository });
   let listener: Listener | undefined;

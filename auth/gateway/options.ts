@@ -41,8 +41,8 @@ export interface GatewayOptions extends OriginOptions {
   /** How far a caller's clock may be off, in seconds. Default 900. */
   readonly maxSkewSeconds?: number;
   /**
-   * What `/v2/` answers to a docker client without credentials. `basic` (default, as ECR) sends the token itself with each
-   * request; `bearer` sends clients to `/token` first and is what anonymous pulls need.
+   * What `/v2/` answers to a docker client without credentials. `bearer` (default) sends clients to `/token` first, with their login or
+   * without one: clients that are asked for Basic, as by ECR, and have no login give up, also on what anybody may pull.
    */
   readonly dockerChallenge?: 'basic' | 'bearer';
   /** Whether the parts behind the gateway can work; `/healthz` answers 503 when not. Default: they can. */

@@ -50,6 +50,17 @@ export class Origins {
     return this.#publicUrl ?? `${scheme}://${localAuthority(request)}`;
   }
 
+  /**
+   * Whether {@link endpoint} of an unsigned request is an address that its client can use: not when a forwarded port or a proxy
+   * lies between that nobody told us of.
+   */
+  isReachable(request: IncomingMessage): boolean {
+    const host = request.headers.host?.toLowerCase();
+    if (host === undefined || !this.#isOurs(request, host)) return this.#publicUrl !== undefined;
+    const { socket, headers } = request;
+    return headers['x-forwarded-proto'] === undefined || this.#trusts(plain(socket.remoteAddress ?? ''));
+  }
+
   #scheme(request: IncomingMessage): string {
     if ((request.socket as TLSSocket).encrypted) return 'https';
     if (this.#proxies !== undefined && request.headers['x-forwarded-proto'] === 'https') {

@@ -2,6 +2,7 @@ import type Koa from 'koa';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Constraints } from '../protocol/constraints.ts';
+import type { Scope } from '../tokens/scopes.ts';
 
 /** Who is calling, as authentication established it. */
 export interface Principal {
@@ -193,6 +194,8 @@ interface RouteDeclaration {
   readonly caller?: (ctx: Koa.Context) => Promise<ProvenCaller>;
   /** What the caller must be allowed; `'authenticated'`: any valid caller; `'anonymous'`: everybody. */
   readonly access: 'authenticated' | 'anonymous' | ((call: Call) => AccessList | Promise<AccessList>);
+  /** With `'authenticated'`: what a docker client's Bearer token must be for. Other routes say it by their access list. */
+  readonly scopes?: readonly Scope[];
 }
 
 /**

@@ -1,7 +1,7 @@
 import type Koa from 'koa';
 import { StoreUnavailable } from '@slipway/storage/records';
 import type { Clock } from '@slipway/storage/clock';
-import type { TokenService } from '../tokens/index.ts';
+import { formatScopes, type Scope, type TokenService } from '../tokens/index.ts';
 import { deniedMessage, firstDenied } from './authorize.ts';
 import type { Authorizer } from './authorizer.ts';
 import { type Challenges, type DockerCaller, dockerCaller, scopesFor } from './docker-auth.ts';
@@ -34,6 +34,7 @@ export type WithinKoa = (work: (ctx: Koa.Context) => Promise<void>) => Promise<v
 interface Seen {
   caller: DockerCaller | undefined;
   list: AccessList | undefined;
+  route: WebRoute | undefined;
 }
 
 /** Serves the services that are not AWS APIs: find the route, find out who calls, authorize, run. */
@@ -52,7 +53,7 @@ export class WebFront {
    */
   async serve(exchange: Exchange, service: WebService, koa: WithinKoa): Promise<void> {
     exchange.service = service.name;
-    const seen: Seen = { caller: undefined, list: undefined };
+    const seen: Seen = { caller: undefined, list: undefined, route: undefined };
     let route: WebRoute;
     let call: Call;
     try {
@@ -61,7 +62,7 @@ export class WebFront {
       if (service.authentication === 'docker') seen.caller = await this.#caller(exchange);
       const admitted = this.#parts.throttle.admit(exchange);
       if (admitted !== undefined) await admitted;
-      route = find(service, exchange);
+      seen.route = route = find(service, exchange);
       const { caller: prove } = route;
       if (prove !== undefined) return await koa((ctx) => this.#serveProven(ctx, exchange, service, route, prove));
       call = this.#call(exchange);
@@ -106,7 +107,7 @@ export class WebFront {
     try {
       await this.#prove(prove, ctx, exchange);
       const call = this.#call(exchange);
-      await this.#admit(exchange, route, call, { caller: undefined, list: undefined }, true);
+      await this.#admit(exchange, route, call, { caller: undefined, list: undefined, route }, true);
       if (route.handle === undefined) throw new Error(`route ${route.name} proves its callers, which needs Koa`);
       await route.handle(ctx, call);
     } catch (error) {
@@ -123,6 +124,11 @@ export class WebFront {
       await this.#authorize(exchange, call, seen.list);
     } else if (access === 'authenticated') {
       if (caller === undefined || caller.verified.principal.type === 'anonymous') throw unauthenticated();
+      if (caller.via === 'bearer' && !holds(caller, route.scopes ?? []))
+        throw new GatewayError(
+          'denied',
+          `the token is not for this; it takes one for ${formatScopes(route.scopes ?? [])}`,
+        );
     } else if (access !== 'anonymous') {
       throw new Error(`route ${route.name} declares no access`);
     }
@@ -187,22 +193,20 @@ export class WebFront {
   }
 
   /** Adds the challenge to whatever means "log in (again)". */
-  #worded(error: unknown, exchange: Exchange, { caller, list }: Seen): unknown {
+  #worded(error: unknown, exchange: Exchange, { caller, list, route }: Seen): unknown {
     if (!(error instanceof GatewayError)) return unavailable(error);
     const { challenges, origins } = this.#parts;
-    const scopes = list === undefined ? [] : scopesFor(list);
+    const scopes = list === undefined ? (route?.scopes ?? []) : scopesFor(list);
     const endpoint = (): string => origins.endpoint(exchange.request, false);
     if (error.kind === 'unauthenticated') {
-      return new GatewayError('unauthenticated', error.message, undefined, challenges.login(endpoint(), scopes));
+      return new GatewayError(
+        'unauthenticated',
+        error.message,
+        undefined,
+        challenges.login(endpoint(), scopes, origins.isReachable(exchange.request)),
+      );
     }
-    const narrow =
-      error.kind === 'denied' &&
-      caller?.via === 'bearer' &&
-      scopes.some(({ name, actions }) => {
-        const held = caller.verified.scopes.find((scope) => scope.name === name)?.actions ?? [];
-        return actions.some((action) => !held.includes(action) && !held.includes('*'));
-      });
-    if (!narrow) return error;
+    if (error.kind !== 'denied' || caller?.via !== 'bearer' || holds(caller, scopes)) return error;
     return new GatewayError(
       'unauthenticated',
       error.message,
@@ -236,6 +240,13 @@ export class WebFront {
     if (error.retryAfter !== undefined && !ctx.res.headersSent) ctx.set('Retry-After', String(error.retryAfter));
   }
 }
+
+/** Whether a token is for all of these scopes. */
+const holds = ({ verified }: DockerCaller, scopes: readonly Scope[]): boolean =>
+  scopes.every(({ type, name, actions }) => {
+    const held = verified.scopes.find((scope) => scope.type === type && scope.name === name)?.actions ?? [];
+    return held.includes('*') || actions.every((action) => held.includes(action));
+  });
 
 const reads = ({ request: { method } }: Exchange): boolean => method === 'GET' || method === 'HEAD';
 

@@ -2,7 +2,7 @@ import { DescribeRepositoriesCommand, ListImagesCommand } from '@aws-sdk/client-
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mediaTypes } from '../images/index.ts';
 import { sha256 } from '../images/testing/index.ts';
-import { ecrClient, type Fetch } from '../testing/docker-client.ts';
+import { ecrClient, type Fetch, passwordOf } from '../testing/docker-client.ts';
 import { imageOf, openPlayground, type Playground, push, putManifest } from '../testing/playground.ts';
 import { account, type ServedRegistry } from '../testing/serve-registry.ts';
 
@@ -17,6 +17,23 @@ beforeAll(async () => {
 afterAll(() => playground[Symbol.asyncDispose]());
 
 describe('lists', () => {
+  test('the catalog asks for a token of its own, and shows by it what it shows by Basic', async () => {
+    const token = async (scope: string): Promise<string> => {
+      const login = { headers: { authorization: `Basic ${btoa(`AWS:${await passwordOf(registry)}`)}` } };
+      const answer = await fetch(`${registry.url}/token?scope=${scope}`, login);
+      return ((await answer.json()) as { token: string }).token;
+    };
+    const list = async (bearer: string): Promise<Response> =>
+      fetch(`${registry.url}/v2/_catalog?n=1000`, { headers: { authorization: `Bearer ${bearer}` } });
+    const other = await list(await token('repository:open/paged:pull'));
+    expect([other.status, other.headers.get('www-authenticate')]).toEqual([
+      401,
+      expect.stringContaining('scope="registry:catalog:*",error="insufficient_scope"'),
+    ]);
+    const byBasic = await (await admin('GET', '/v2/_catalog?n=1000')).json();
+    expect(await (await list(await token('registry:catalog:*'))).json()).toEqual(byBasic);
+  });
+
   test('C1: the catalog shows what the caller may see, and nothing to strangers', async () => {
     await push(admin, 'secret/hidden', 'x');
     await push(guest, 'open/visible', 'x');

@@ -36,6 +36,7 @@ export function catalogRoute(surroundings: Surroundings, query: URLSearchParams)
   return {
     name: 'GET catalog',
     access: 'authenticated',
+    scopes: [{ type: 'registry', name: 'catalog', actions: ['*'] }],
     handle: async (ctx, call) => {
       const limit = pageSize(query);
       const { names, more } =

@@ -162,7 +162,7 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
     metrics,
     region,
     account,
-    ...(options.dockerChallenge === undefined ? {} : { dockerChallenge: options.dockerChallenge }),
+    dockerChallenge: options.dockerChallenge ?? 'basic',
   });
   const { url } = await gateway.listen({ host: '127.0.0.1', port: 0 });
   return {

@@ -34,6 +34,8 @@ export interface ServerConfig {
       };
   /** Whether pulls of blobs leave by URLs of the S3 store, and which User-Agents never do. */
   readonly redirects: { readonly byDefault: boolean; readonly exceptAgents: readonly string[] };
+  /** What docker clients without a login are asked for; `basic` shuts those out that have none. */
+  readonly dockerChallenge: 'bearer' | 'basic';
   /** `auto`: run an agent when a Docker engine answers. */
   readonly agent: 'auto' | 'off';
   /** Whether that agent serves task roles and metadata to containers where it can. */
@@ -126,6 +128,7 @@ const schema = z.object({
     .default('filesystem'),
   SLIPWAY_S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   SLIPWAY_S3_PUBLIC_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  SLIPWAY_DOCKER_CHALLENGE: z.enum(['bearer', 'basic']).default('bearer'),
   SLIPWAY_REDIRECTS: z.enum(['on', 'off']).default('on'),
   SLIPWAY_REDIRECTS_EXCEPT: list,
   SLIPWAY_S3_BUCKET: z.string().min(3).max(63).optional(),
@@ -229,6 +232,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
             ...(env.SLIPWAY_S3_PUBLIC_ENDPOINT === undefined ? {} : { publicEndpoint: env.SLIPWAY_S3_PUBLIC_ENDPOINT }),
           },
     redirects: { byDefault: env.SLIPWAY_REDIRECTS === 'on', exceptAgents: env.SLIPWAY_REDIRECTS_EXCEPT },
+    dockerChallenge: env.SLIPWAY_DOCKER_CHALLENGE,
     agent: env.SLIPWAY_AGENT,
     taskEndpoint: env.SLIPWAY_TASK_ENDPOINT,
     workers: env.SLIPWAY_WORKERS ?? availableParallelism(),

@@ -279,6 +279,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
     region: config.region,
     account: config.account,
     hosts: config.endpoints,
+    dockerChallenge: config.dockerChallenge,
     limits: config.rates,
     rates,
   });

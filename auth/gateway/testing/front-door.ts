@@ -405,6 +405,7 @@ export async function openFrontDoor(
     },
   };
   const gateway = createGateway({
+    dockerChallenge: 'basic',
     services: services(knobs, tokens),
     web: [registry(knobs)],
     credentials,

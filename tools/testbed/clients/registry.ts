@@ -21,6 +21,8 @@ export interface ClientRegistry extends AsyncDisposable {
   readonly password: string;
   /** The certificate authority to trust, of a server on TLS. */
   readonly authority: string;
+  /** The AWS CLI with the administrator's key. */
+  readonly aws: AwsCli;
   /** A folder for the clients, gone with the server. */
   readonly folder: string;
   /** Requests that were answered since the last call. Waits until the audit file rests. */
@@ -66,6 +68,7 @@ export async function startClientRegistry(options: { readonly tls?: boolean } = 
     host: server.registry,
     password: login.stdout.trim(),
     authority,
+    aws,
     folder,
     async requests() {
       await rest(audit);
