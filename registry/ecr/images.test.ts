@@ -135,6 +135,21 @@ test('ListImages and DescribeImages: every tag once, filters, pages that end bet
   });
 });
 
+test('PutImage wants the media type, in the manifest or beside it', async () => {
+  const repositoryName = await newRepository();
+  const { imageManifest } = await putImage(ecr, repositoryName, 'typed', 'typed');
+  const { mediaType, ...untyped } = JSON.parse(imageManifest) as { mediaType: string };
+  const put = (imageManifestMediaType?: string) =>
+    ecr.send(new PutImageCommand({ repositoryName, imageManifest: JSON.stringify(untyped), imageManifestMediaType }));
+  for (const type of [undefined, 'application/json'])
+    await expect(put(type)).rejects.toMatchObject({
+      name: 'InvalidParameterException',
+      message: expect.stringContaining('no mediaType'),
+    });
+  const { image } = await put(mediaType);
+  expect(image?.imageManifestMediaType).toBe(mediaType);
+});
+
 test('BatchDeleteImage: by tag the image goes with its last tag, by digest at once, and what an index lists stays', async () => {
   const repositoryName = await newRepository();
   const child = await putImage(ecr, repositoryName, 'child', 'amd64');

@@ -185,6 +185,8 @@ async function putImage(
     bytes,
     tags,
     actor: call.principal.arn,
+    // The API model: "If you push an image manifest that does not contain the mediaType field, you must specify" it.
+    typed: true,
     ...(input.imageManifestMediaType === undefined ? {} : { contentType: input.imageManifestMediaType }),
     ...(input.imageDigest === undefined ? {} : { digest: parseDigest(input.imageDigest) }),
   });

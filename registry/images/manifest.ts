@@ -52,10 +52,12 @@ export function digestOf(bytes: Uint8Array, algorithm: 'sha256' | 'sha512' = 'sh
 /**
  * Reads a manifest or index of any kind but schema 1 on its way in: what it says of itself must hold wherever it is shown or sent.
  * @param contentType the media type the client declared, if any; it must agree with the manifest's own `mediaType`
+ * @param typed whether one of the two must be there
  * @throws ImagesError `ManifestInvalid` or `ManifestTooLarge`
  */
-export function parseManifest(bytes: Uint8Array, contentType: string | undefined): ParsedManifest {
-  const manifest = readManifest(bytes, contentType);
+export function parseManifest(bytes: Uint8Array, contentType: string | undefined, typed = false): ParsedManifest {
+  const { stated, ...manifest } = read(bytes, contentType);
+  if (typed && !stated) throw invalid('it has no mediaType, and no media type was given with it');
   if (!isDocumentType(manifest.mediaType))
     throw invalid(`${printable(manifest.mediaType)} is not the media type of a manifest: ${typeRule}`);
   const types = [
@@ -91,6 +93,12 @@ export const annotationsLength = (annotations: ParsedManifest['annotations']): n
  * @throws ImagesError `ManifestInvalid` or `ManifestTooLarge`
  */
 export function readManifest(bytes: Uint8Array, contentType: string | undefined): ParsedManifest {
+  const { stated: _stated, ...manifest } = read(bytes, contentType);
+  return manifest;
+}
+
+/** `stated`: whether the type was said, by the manifest or with it, and not worked out from what is in it. */
+function read(bytes: Uint8Array, contentType: string | undefined): ParsedManifest & { readonly stated: boolean } {
   if (bytes.length > maxManifestBytes) {
     throw new ImagesError(
       'ManifestTooLarge',
@@ -101,7 +109,8 @@ export function readManifest(bytes: Uint8Array, contentType: string | undefined)
   if (!isObject(parsed)) throw invalid('it is not a JSON object');
   // As Go's decoders do, which take `null` for a member that is not there.
   const value = Object.fromEntries(Object.entries(parsed).filter(([, member]) => member !== null));
-  const mediaType = mediaTypeOf(value, contentType);
+  const said = statedType(value, contentType);
+  const mediaType = said ?? (value['manifests'] === undefined ? mediaTypes.ociManifest : mediaTypes.ociIndex);
   if (value['layers'] !== undefined && value['manifests'] !== undefined)
     throw invalid('it has both layers and manifests');
   const index = isIndexType(mediaType);
@@ -123,6 +132,7 @@ export function readManifest(bytes: Uint8Array, contentType: string | undefined)
     text,
     size: bytes.length,
     mediaType,
+    stated: said !== undefined,
     blobs: [...(config ? [config] : []), ...layers.filter((layer) => !isNotDistributable(layer.mediaType))],
     foreign: layers.filter((layer) => isNotDistributable(layer.mediaType)),
     children: descriptors(value['manifests'], 'manifests'),
@@ -132,7 +142,7 @@ export function readManifest(bytes: Uint8Array, contentType: string | undefined)
   };
 }
 
-function mediaTypeOf(value: Record<string, unknown>, contentType: string | undefined): string {
+function statedType(value: Record<string, unknown>, contentType: string | undefined): string | undefined {
   const own = optionalString(value['mediaType'], 'mediaType');
   const declared = contentType?.split(';')[0]?.trim().toLowerCase();
   if (value['schemaVersion'] === 1 || (declared !== undefined && isSchema1Type(declared))) {
@@ -150,7 +160,7 @@ function mediaTypeOf(value: Record<string, unknown>, contentType: string | undef
   if (own !== undefined) return own;
   if (declared !== undefined && declared !== 'application/json' && declared !== 'application/octet-stream')
     return declared;
-  return value['manifests'] === undefined ? mediaTypes.ociManifest : mediaTypes.ociIndex;
+  return undefined;
 }
 
 function descriptors(value: unknown, where: string): Descriptor[] {

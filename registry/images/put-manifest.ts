@@ -19,6 +19,8 @@ export interface PutManifest {
   /** Exactly what the client sent; kept and served byte for byte. */
   readonly bytes: Uint8Array;
   readonly contentType?: string;
+  /** Whether the type must be stated, by `contentType` or in the manifest: it is not guessed from what is in it. */
+  readonly typed?: boolean;
   /** None: the image stays untagged. */
   readonly tags: readonly Tag[];
   /** What the client says the digest is; its algorithm is the one used. */
@@ -43,7 +45,7 @@ export interface PutManifestResult {
  *   `ReferencedImagesNotFound`, `ImageTagAlreadyExists`, `TooManyTags`
  */
 export async function putManifest(context: Context, request: PutManifest): Promise<PutManifestResult> {
-  const manifest = parseManifest(request.bytes, request.contentType);
+  const manifest = parseManifest(request.bytes, request.contentType, request.typed);
   const digest = digestOf(request.bytes, request.digest?.startsWith('sha512:') ? 'sha512' : 'sha256');
   if (request.digest !== undefined && request.digest !== digest) {
     throw new ImagesError('ImageDigestDoesNotMatch', `The manifest's digest is ${digest}, not ${request.digest}`, {

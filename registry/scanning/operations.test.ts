@@ -132,6 +132,14 @@ test("StartImageScan and the SDK's own waiter; findings are paged, worst first, 
   ).rejects.toMatchObject({ name: 'LimitExceededException' });
 });
 
+/** A blob that is the config of something. */
+async function configOf(repositoryName: string) {
+  const bytes = Buffer.from('{"name":"chart"}');
+  const digest = sha256(bytes);
+  await served.images.uploads.whole(account, parseRepositoryName(repositoryName), digest, pieces(bytes));
+  return { digest, size: bytes.length };
+}
+
 test('refusals have the names of the API model', async () => {
   await makeRepository('api/refused');
   const imageId = await push('api/refused', 'v1', 'two');
@@ -164,6 +172,20 @@ test('refusals have the names of the API model', async () => {
   );
   await expect(start({ imageId: { imageDigest: image?.imageId?.imageDigest } })).rejects.toMatchObject({
     name: 'UnsupportedImageTypeException',
+    message: expect.stringContaining("'application/vnd.oci.image.index.v1+json', which cannot be scanned; scan"),
+  });
+  const chart = {
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    config: { ...manifest, mediaType: 'application/vnd.cncf.helm.config.v1+json', ...(await configOf('api/refused')) },
+    layers: [],
+  };
+  const { image: put } = await ecr.send(
+    new sdk.PutImageCommand({ repositoryName: 'api/refused', imageManifest: JSON.stringify(chart), imageTag: 'chart' }),
+  );
+  await expect(start({ imageId: { imageDigest: put?.imageId?.imageDigest } })).rejects.toMatchObject({
+    name: 'UnsupportedImageTypeException',
+    message: expect.stringContaining("of the type 'application/vnd.cncf.helm.config.v1+json', which cannot be scanned"),
   });
 });
 

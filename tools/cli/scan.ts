@@ -53,34 +53,53 @@ export async function updateScanner(
   }
 }
 
-/** Splits `<repository>:<tag>` or `<repository>@<digest>`. */
-function parseImage(text: string): {
+/**
+ * Splits `<repository>:<tag>` or `<repository>@<digest>`; before the repository may stand a host of this installation, as in
+ * what `repositoryUri` says and docker pulls.
+ * @param ownHost the host of this installation, with its port as image names have it
+ * @throws CliError for another host's image, and for what is no image
+ */
+export function parseImage(
+  text: string,
+  ownHost: string,
+): {
   readonly repositoryName: string;
   readonly imageId: { imageTag: string } | { imageDigest: string };
 } {
+  const isOwn = text.startsWith(`${ownHost}/`);
   const [, repositoryName = '', digest, tag] =
-    /^([^:@]+)(?:@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})|:([\w][\w.-]{0,127}))$/.exec(text) ?? [];
+    /^([^:@]+)(?:@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})|:([\w][\w.-]{0,127}))$/.exec(
+      isOwn ? text.slice(ownHost.length + 1) : text,
+    ) ?? [];
+  const [, other] = /^([^/@]+:\d+)\//.exec(text) ?? [];
+  if (!isOwn && other !== undefined)
+    throw new CliError(`${other} is not the installation that AWS_ENDPOINT_URL names, ${ownHost}`, 2);
   if (repositoryName === '')
     throw new CliError(`name the image as <repository>:<tag> or <repository>@<digest>, not '${text}'`, 2);
   return { repositoryName, imageId: digest === undefined ? { imageTag: tag ?? '' } : { imageDigest: digest } };
 }
 
+/** Where a command calls, and the image it is about. */
+function about(image: string): { readonly client: ECRClient; readonly named: ReturnType<typeof parseImage> } {
+  const settings = clientSettings();
+  return { client: new ECRClient(settings), named: parseImage(image, new URL(settings.endpoint).host) };
+}
+
 /** `slipway scan start`. */
 export async function startScan(image: string): Promise<void> {
-  const { imageScanStatus } = await new ECRClient(clientSettings()).send(new StartImageScanCommand(parseImage(image)));
+  const { client, named } = about(image);
+  const { imageScanStatus } = await client.send(new StartImageScanCommand(named));
   print(`${image}: ${imageScanStatus?.status ?? ''}`);
 }
 
 /** `slipway scan findings`: what the newest scan of an image found, worst first as the server lists it. */
 export async function scanFindings(image: string, options: { readonly output: string }): Promise<void> {
   const output = parseOutput(options.output);
-  const client = new ECRClient(clientSettings());
-  const first = await client.send(new DescribeImageScanFindingsCommand({ ...parseImage(image), maxResults: 1000 }));
+  const { client, named } = about(image);
+  const first = await client.send(new DescribeImageScanFindingsCommand({ ...named, maxResults: 1000 }));
   const findings = first.imageScanFindings?.findings ?? [];
   for (let nextToken = first.nextToken; nextToken !== undefined;) {
-    const page = await client.send(
-      new DescribeImageScanFindingsCommand({ ...parseImage(image), maxResults: 1000, nextToken }),
-    );
+    const page = await client.send(new DescribeImageScanFindingsCommand({ ...named, maxResults: 1000, nextToken }));
     findings.push(...(page.imageScanFindings?.findings ?? []));
     nextToken = page.nextToken;
   }

@@ -52,14 +52,7 @@ export function initTls(options: TlsInitOptions): void {
   const authority = new X509Certificate(readFileSync(files.authority));
   const shown = options.host?.[0] ?? hosts.find((host) => host !== 'localhost' && isIP(host) === 0) ?? 'localhost';
   if (output === 'json') printJson({ ...files, hosts, authorityFingerprint: authority.fingerprint256, made });
-  else
-    explain(
-      files,
-      hosts,
-      `${isIP(shown) === 6 ? `[${shown}]` : shown}:${options.port}`,
-      authority.fingerprint256,
-      made,
-    );
+  else explain(files, hosts, addressOf(shown, options.port), authority.fingerprint256, made);
 }
 
 /**
@@ -81,6 +74,12 @@ function ownNames(): string[] {
     hostname(),
     ...addresses.filter(({ scopeid }) => scopeid === undefined || scopeid === 0).map(({ address }) => address),
   ];
+}
+
+/** What image names begin with, and docker reads a folder of `certs.d` for: the port that https has anyway is in neither. */
+function addressOf(host: string, port: string): string {
+  const name = isIP(host) === 6 ? `[${host}]` : host;
+  return port === '443' ? name : `${name}:${port}`;
 }
 
 type Files = ReturnType<typeof tlsFiles>;

@@ -31,6 +31,8 @@ describe('slipway tls init', () => {
     const printed = await init('--host', 'registry.example.com', '--port', '7700');
     expect(printed.stdout).toContain('/etc/docker/certs.d/registry.example.com:7700/ca.crt');
     expect(printed.stdout).toContain('AWS_CA_BUNDLE=');
+    const usual = await init('--host', 'registry.example.com', '--port', '443');
+    expect(usual.stdout).toContain('/etc/docker/certs.d/registry.example.com/ca.crt');
     const authority = new X509Certificate(read('ca.crt'));
     const certificate = new X509Certificate(read('server.crt'));
     expect(authority.ca && !certificate.ca && certificate.verify(authority.publicKey)).toBe(true);
