@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
-import { type Format, stampFolder } from '@slipway/storage/format';
 import type Docker from 'dockerode';
 import { z } from 'zod';
 
-import { Channel, socketUrl } from './channel.ts';
+import { Channel, type Dial, signedDial, socketUrl } from './channel.ts';
 import { ControlHandler } from './control-channel.ts';
-import { ControlPlane, Refused, type Registration } from './control-plane.ts';
+import { ControlPlane, type EcsSender, ecsClient, Refused, type Registration } from './control-plane.ts';
 import { openDocker } from './docker.ts';
-import { JsonFolder, readJson, writeJson } from './files.ts';
+import { type Disk, JsonFolder, systemDisk } from './files.ts';
 import { type Host, inspectHost } from './host.ts';
 import { RoleKeys, TaskEndpoint } from './endpoint/index.ts';
 import { Images } from './images.ts';
@@ -24,9 +23,6 @@ import { TelemetryHandler } from './telemetry-channel.ts';
 /** What the agent calls itself. */
 const agentVersion = '0.1.0';
 const agentHash = createHash('sha256').update(`slipway-agent ${agentVersion}`).digest('hex').slice(0, 8);
-
-/** Raised when the files of the data folder change in a way that an older agent would misread. */
-const dataFormat: Format = { holds: 'the files of an agent', version: 1 };
 
 /** The container agent of one host. */
 export interface Agent {
@@ -57,14 +53,32 @@ interface Listeners {
   endpoint: () => void;
 }
 
+/** What an agent reaches outside its own code; a simulation brings its own. */
+export interface AgentSurroundings {
+  readonly docker: Docker;
+  readonly disk: Disk;
+  readonly api: EcsSender;
+  /** Opens the connections of the agent protocol. */
+  readonly dial: Dial;
+}
+
+const machine = (options: ResolvedOptions): AgentSurroundings => ({
+  docker: openDocker(options.docker),
+  disk: systemDisk,
+  api: ecsClient(options),
+  dial: signedDial(options),
+});
+
 /** An agent that runs beside a Docker engine. It owns `dataDir`; two agents must not share one. */
-export function createAgent(options: AgentOptions): Agent {
-  return new RunningAgent(resolveOptions(options));
+export function createAgent(options: AgentOptions, surroundings?: AgentSurroundings): Agent {
+  const resolved = resolveOptions(options);
+  return new RunningAgent(resolved, surroundings ?? machine(resolved));
 }
 
 class RunningAgent implements Agent {
   readonly #options: ResolvedOptions;
   readonly #docker: Docker;
+  readonly #surroundings: AgentSurroundings;
   readonly #stopped = new AbortController();
   readonly #identityFile: string;
   #identity: Identity | undefined;
@@ -72,18 +86,19 @@ class RunningAgent implements Agent {
   #stoppers: (() => Promise<void> | void)[] = [];
   #loops: Promise<unknown>[] = [];
 
-  constructor(options: ResolvedOptions) {
+  constructor(options: ResolvedOptions, surroundings: AgentSurroundings) {
     this.#options = options;
-    this.#docker = openDocker(options.docker);
+    this.#surroundings = surroundings;
+    this.#docker = surroundings.docker;
     this.#identityFile = join(options.dataDir, 'agent.json');
   }
 
   async start(): Promise<{ readonly containerInstanceArn: string }> {
     const options = this.#options;
     const { log } = options;
-    await stampFolder(options.dataDir, dataFormat);
+    await this.#surroundings.disk.claim(options.dataDir);
     this.#identity = await this.#readIdentity();
-    const plane = new ControlPlane(options);
+    const plane = new ControlPlane(options, this.#surroundings.api);
     const reporter = new Reporter({
       clock: options.clock,
       random: options.random,
@@ -161,7 +176,7 @@ class RunningAgent implements Agent {
         inactivity: options.pullInactivity,
         attempts: 3,
       }),
-      files: new JsonFolder(join(options.dataDir, 'tasks')),
+      files: new JsonFolder(this.#surroundings.disk, join(options.dataDir, 'tasks')),
       log,
       endpoint: endpoint ?? { reason: "the agent's option taskEndpoint is off", environment: () => ({}) },
       login: (task, container) => logins.login(task, container),
@@ -207,6 +222,7 @@ class RunningAgent implements Agent {
     const control = new Channel({
       name: 'control',
       options,
+      dial: this.#surroundings.dial,
       url: async () =>
         socketUrl((await plane.discover(containerInstanceArn)).control, {
           ...versions,
@@ -224,6 +240,7 @@ class RunningAgent implements Agent {
     const measured = new Channel({
       name: 'telemetry',
       options,
+      dial: this.#surroundings.dial,
       url: async () =>
         socketUrl((await plane.discover(containerInstanceArn)).telemetry, {
           ...versions,
@@ -270,13 +287,13 @@ class RunningAgent implements Agent {
 
   async #readIdentity(): Promise<Identity> {
     const { randomBytes } = this.#options;
-    const stored = await readJson(this.#identityFile);
+    const stored = await this.#surroundings.disk.read(this.#identityFile);
     const known = identity.parse({
       agentId: Buffer.from(randomBytes(16)).toString('hex'),
       secret: Buffer.from(randomBytes(32)).toString('hex'),
       ...(stored as object | undefined),
     });
-    await writeJson(this.#identityFile, known);
+    await this.#surroundings.disk.write(this.#identityFile, known);
     return known;
   }
 
@@ -291,6 +308,6 @@ class RunningAgent implements Agent {
     await before;
     if (this.#identity === undefined) return;
     this.#identity = { ...this.#identity, ...change };
-    await writeJson(this.#identityFile, this.#identity);
+    await this.#surroundings.disk.write(this.#identityFile, this.#identity);
   }
 }

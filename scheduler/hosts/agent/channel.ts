@@ -25,12 +25,16 @@ export class UpgradeRefused extends Error {
   }
 }
 
+/** Opens a connection; resolves when it stands, gives up when the signal aborts. @throws UpgradeRefused, or what the way there failed with */
+export type Dial = (address: URL, signal: AbortSignal) => Promise<WebSocket>;
+
 export interface ChannelOptions {
   /** For the log: `control` or `telemetry`. */
   readonly name: string;
   readonly options: ResolvedOptions;
   /** The address with its query, asked for before every connection. */
   readonly url: () => Promise<URL>;
+  readonly dial: Dial;
   /** Serves one connection; the signal aborts when it is closed. */
   readonly serve: (ws: WebSocket, signal: AbortSignal) => void;
 }
@@ -83,18 +87,11 @@ export class Channel {
   }
 
   async #connect(): Promise<void> {
-    const { options, url, serve } = this.#parts;
-    const address = await url();
-    const ws = new WebSocket(address, {
-      headers: await signedHeaders(address, options),
-      handshakeTimeout: 10_000,
-      maxPayload: 16 * 1024 * 1024,
-      perMessageDeflate: false,
-    });
+    const { url, dial, serve } = this.#parts;
+    const ws = await dial(await url(), this.#stopped.signal);
     this.#ws = ws;
     const ended = new AbortController();
     try {
-      await opened(ws);
       const closed = new Promise<void>((resolve) => ws.once('close', () => resolve()));
       void closed.then(() => ended.abort());
       ws.on('error', () => ws.terminate());
@@ -129,6 +126,31 @@ export class Channel {
     }
   }
 }
+
+/** Dials with a GET that is signed as amazon-ecs-agent signs its upgrades. */
+export const signedDial =
+  (options: ResolvedOptions): Dial =>
+  async (address, signal) => {
+    const ws = new WebSocket(address, {
+      headers: await signedHeaders(address, options),
+      handshakeTimeout: 10_000,
+      maxPayload: 16 * 1024 * 1024,
+      perMessageDeflate: false,
+    });
+    const giveUp = (): void => ws.terminate();
+    signal.addEventListener('abort', giveUp, { once: true });
+    try {
+      await opened(ws);
+      return ws;
+    } catch (error) {
+      // Ending what is not open yet is one more error, which says nothing new.
+      ws.on('error', () => {});
+      ws.terminate();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+    }
+  };
 
 function opened(ws: WebSocket): Promise<void> {
   return new Promise((resolve, reject) => {

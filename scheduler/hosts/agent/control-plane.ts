@@ -27,20 +27,27 @@ const terminal = new Set(['AccessDeniedException', 'ClientException', 'InvalidPa
 
 const isTerminal = (error: unknown): error is ECSServiceException => error instanceof Error && terminal.has(error.name);
 
+/** What sends the commands of the ECS API. */
+export type EcsSender = Pick<ECSClient, 'send' | 'destroy'>;
+
+/** The SDK's client at the agent's endpoint, with its keys. */
+export const ecsClient = (options: ResolvedOptions): EcsSender =>
+  new ECSClient({
+    endpoint: options.endpoint,
+    region: options.region,
+    credentials: options.credentials,
+    maxAttempts: 1,
+    requestHandler: { requestTimeout: 15_000, connectionTimeout: 5_000 },
+  });
+
 /** The ECS API as an agent uses it. */
 export class ControlPlane {
   readonly #options: ResolvedOptions;
-  readonly #client: ECSClient;
+  readonly #client: EcsSender;
 
-  constructor(options: ResolvedOptions) {
+  constructor(options: ResolvedOptions, client: EcsSender) {
     this.#options = options;
-    this.#client = new ECSClient({
-      endpoint: options.endpoint,
-      region: options.region,
-      credentials: options.credentials,
-      maxAttempts: 1,
-      requestHandler: { requestTimeout: 15_000, connectionTimeout: 5_000 },
-    });
+    this.#client = client;
   }
 
   /**

@@ -22,6 +22,16 @@ export interface AgentControl {
   readonly operations: AgentOperations;
   /** The WebSocket endpoints, for the gateway. */
   readonly upgrades: readonly UpgradeService[];
+  /**
+   * Serves one connection of an agent, however it was accepted; resolves when it is over. `open` is called once its instance is
+   * known, and gives the socket.
+   */
+  connect(
+    kind: 'control' | 'telemetry',
+    query: URLSearchParams,
+    call: Call,
+    open: () => Promise<WebSocket>,
+  ): Promise<void>;
   /** The newest metrics of tasks whose agents are connected to this server. */
   metrics(): readonly TaskMetrics[];
   /** Closes every connection, notes it in the records, and stops. */
@@ -41,13 +51,13 @@ export function createAgentControl(options: AgentControlOptions): AgentControl {
   return {
     operations: agentOperations(options),
     upgrades: [
-      upgrade(options, `${controlPath}/ws`, 'ecs:Poll', 'containerInstanceArn', (...parts) =>
-        connections.control(...parts),
-      ),
-      upgrade(options, `${telemetryPath}/ws`, 'ecs:StartTelemetrySession', 'containerInstance', (...parts) =>
-        connections.telemetry(...parts),
-      ),
+      upgrade(options, `${controlPath}/ws`, 'ecs:Poll', 'control', connections),
+      upgrade(options, `${telemetryPath}/ws`, 'ecs:StartTelemetrySession', 'telemetry', connections),
     ],
+    connect: async (kind, query, call, open) => {
+      const ref = await admit(options, instanceOf[kind], query, call);
+      await connections[kind](ref, query, open, call);
+    },
     metrics: () => [...connections.metrics.values()],
     close: () => connections.close(),
   };
@@ -60,13 +70,19 @@ type Accept = (
   call: Call,
 ) => Promise<void>;
 
+/** The query parameter that names the container instance, by kind of connection. */
+const instanceOf = { control: 'containerInstanceArn', telemetry: 'containerInstance' } as const;
+
+type Kind = keyof typeof instanceOf;
+
 function upgrade(
   options: AgentControlOptions,
   path: string,
   action: string,
-  parameter: string,
-  serve: Accept,
+  kind: Kind,
+  connections: Connections,
 ): UpgradeService {
+  const parameter = instanceOf[kind];
   const server = new WebSocketServer({ noServer: true, maxPayload: 1024 * 1024, perMessageDeflate: false });
   return {
     path,
@@ -83,16 +99,53 @@ function upgrade(
       ];
     },
     accept: (request, socket, head, call) => {
-      void accept(server, options, parameter, serve, request, socket, head, call);
+      void accept(server, options, kind, connections, request, socket, head, call);
     },
   };
+}
+
+/** Why a connection is refused, as agents expect it on this one. */
+class ConnectionRefused extends Error {
+  override readonly name = 'ConnectionRefused';
+  readonly status: 400 | 403;
+  /** `InactiveInstanceException`, … */
+  readonly exception: string;
+  constructor(status: 400 | 403, exception: string, message: string) {
+    super(message);
+    this.status = status;
+    this.exception = exception;
+  }
+}
+
+/** The instance that a connection is for. @throws ConnectionRefused */
+async function admit(
+  options: AgentControlOptions,
+  parameter: string,
+  query: URLSearchParams,
+  call: Call,
+): Promise<InstanceRef> {
+  const ref = instanceRef(query.get(parameter) ?? '', { account: call.account, region: options.region });
+  if (ref === undefined) {
+    const message = `${parameter} must be the ARN of a container instance of your account.`;
+    throw new ConnectionRefused(400, 'InvalidInstanceException', message);
+  }
+  const instance = await findInstance(options, ref, ref.id);
+  if (instance === undefined || instance.status === 'INACTIVE') {
+    const message = `The container instance ${ref.id} is not registered.`;
+    throw new ConnectionRefused(400, 'InactiveInstanceException', message);
+  }
+  if (instance.ownerArn !== call.principal.arn) {
+    const message = `Another principal registered the container instance ${ref.id}.`;
+    throw new ConnectionRefused(403, 'AccessDeniedException', message);
+  }
+  return ref;
 }
 
 async function accept(
   server: WebSocketServer,
   options: AgentControlOptions,
-  parameter: string,
-  serve: Accept,
+  kind: Kind,
+  connections: Connections,
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
@@ -102,37 +155,18 @@ async function accept(
   socket.on('error', onError);
   try {
     const query = new URL(request.url ?? '/', 'http://agent').searchParams;
-    const ref = instanceRef(query.get(parameter) ?? '', { account: call.account, region: options.region });
-    if (ref === undefined) {
-      refuseUpgrade(
-        socket,
-        400,
-        'InvalidInstanceException',
-        `${parameter} must be the ARN of a container instance of your account.`,
-      );
-      return;
-    }
-    const instance = await findInstance(options, ref, ref.id);
-    if (instance === undefined || instance.status === 'INACTIVE') {
-      refuseUpgrade(socket, 400, 'InactiveInstanceException', `The container instance ${ref.id} is not registered.`);
-      return;
-    }
-    if (instance.ownerArn !== call.principal.arn) {
-      refuseUpgrade(
-        socket,
-        403,
-        'AccessDeniedException',
-        `Another principal registered the container instance ${ref.id}.`,
-      );
-      return;
-    }
+    const ref = await admit(options, instanceOf[kind], query, call);
     const upgraded = (): Promise<WebSocket> =>
       new Promise((resolve, reject) => {
         socket.once('close', () => reject(new Error('the connection closed during the upgrade')));
         server.handleUpgrade(request, socket, head, resolve);
       });
-    await serve(ref, query, upgraded, call);
+    await connections[kind](ref, query, upgraded, call);
   } catch (error) {
+    if (error instanceof ConnectionRefused) {
+      refuseUpgrade(socket, error.status, error.exception, error.message);
+      return;
+    }
     options.log.warn({ error }, 'an agent connection ended with an error');
     if (socket.writable) socket.destroy();
   } finally {
