@@ -3,7 +3,8 @@ import type { Clock } from '@slipway/storage/clock';
 interface Event {
   readonly at: number;
   readonly order: number;
-  readonly run: () => void;
+  /** Undefined once it was called off. */
+  run: (() => void) | undefined;
 }
 
 /** Time that moves only when it is told to: events run in order of time, then in the order in which they were scheduled. */
@@ -28,9 +29,9 @@ export class VirtualClock implements Clock {
     return this.#now - this.#start;
   }
 
-  /** Runs `run` at a time, or now when that is past. */
-  at(time: number, run: () => void): void {
-    const event = { at: Math.max(time, this.#now), order: this.#order++, run };
+  /** Runs `run` at a time, or now when that is past. @returns calls it off */
+  at(time: number, run: () => void): () => void {
+    const event: Event = { at: Math.max(time, this.#now), order: this.#order++, run };
     let index = this.#events.push(event) - 1;
     while (index > 0) {
       const parent = (index - 1) >>> 1;
@@ -39,6 +40,9 @@ export class VirtualClock implements Clock {
       index = parent;
     }
     this.#events[index] = event;
+    return () => {
+      event.run = undefined;
+    };
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -47,30 +51,53 @@ export class VirtualClock implements Clock {
         reject(signal.reason as Error);
         return;
       }
-      const onAbort = (): void => reject(signal?.reason as Error);
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.at(this.#now + ms, () => {
+      const onAbort = (): void => {
+        callOff();
+        reject(signal?.reason as Error);
+      };
+      const callOff = this.at(this.#now + ms, () => {
         signal?.removeEventListener('abort', onAbort);
         resolve();
       });
+      signal?.addEventListener('abort', onAbort, { once: true });
     });
+  }
+
+  /** When the next event is due; undefined when there is none. */
+  get next(): number | undefined {
+    while (this.#events.length > 0 && this.#events[0]!.run === undefined) this.#take();
+    return this.#events[0]?.at;
   }
 
   /** Runs the next event; returns false when there is none. */
   step(): boolean {
-    const [first] = this.#events;
-    const last = this.#events.pop();
-    if (first === undefined || last === undefined) return false;
-    if (this.#events.length > 0) this.#sink(last);
-    this.#now = first.at;
-    first.run();
+    if (this.next === undefined) return false;
+    const { at, run } = this.#take();
+    this.#now = at;
+    run!();
     return true;
   }
 
   /** Runs everything up to a time, which is then now. */
   runUntil(time: number): void {
-    while ((this.#events[0]?.at ?? Infinity) <= time) this.step();
+    while ((this.next ?? Infinity) <= time) this.step();
     this.#now = Math.max(this.#now, time);
+  }
+
+  /** Like {@link runUntil}, for code with promises: after the events of each moment everything that waited for them goes on first. */
+  async playUntil(time: number, settle: () => Promise<void>): Promise<void> {
+    for (let moment = this.next; moment !== undefined && moment <= time; moment = this.next) {
+      while (this.next === moment) this.step();
+      await settle();
+    }
+    this.#now = Math.max(this.#now, time);
+  }
+
+  #take(): Event {
+    const first = this.#events[0]!;
+    const last = this.#events.pop()!;
+    if (this.#events.length > 0) this.#sink(last);
+    return first;
   }
 
   #sink(event: Event): void {

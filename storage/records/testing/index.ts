@@ -1,2 +1,2 @@
-export { type MemoryData, memoryData, memoryRecords } from './memory-records.ts';
+export { checkpoint, type MemoryData, memoryData, memoryRecords } from './memory-records.ts';
 export { freePort, hasRedis, redisMissing, RedisServer } from './redis-server.ts';

@@ -18,6 +18,7 @@ import {
   type Stored,
   StoreUnavailable,
 } from '../record-store.ts';
+import { SortedKeys } from './sorted-keys.ts';
 
 interface Row {
   readonly json: string;
@@ -27,9 +28,11 @@ interface Row {
 interface Partition {
   version: number;
   readonly rows: Map<string, Row>;
-  /** The keys of `rows` in order; built again when keys came or went. */
-  sorted: string[] | undefined;
+  /** The keys of `rows`. */
+  readonly sorted: SortedKeys;
   readonly removed: Map<string, number>;
+  /** Which key was written or removed by which version, oldest first; entries that a later one made void are dropped now and then. */
+  log: { readonly version: number; readonly key: string }[];
   readonly events: Map<string, AnnouncedEvent[]>;
 }
 
@@ -37,10 +40,34 @@ interface Partition {
 export interface MemoryData {
   readonly partitions: Map<string, Partition>;
   readonly bell: Bell;
+  /** How often it was put back to an earlier state. */
+  losses: number;
 }
 
 export function memoryData(): MemoryData {
-  return { partitions: new Map(), bell: new Bell() };
+  return { partitions: new Map(), bell: new Bell(), losses: 0 };
+}
+
+/** Remembers the data as it is now. @returns puts it back: what was committed since is lost, as in a failover to a replica that lagged */
+export function checkpoint(data: MemoryData): () => void {
+  const kept = Array.from(data.partitions, ([name, held]): [string, Partition] => [name, copyOf(held)]);
+  return () => {
+    data.partitions.clear();
+    for (const [name, held] of kept) data.partitions.set(name, copyOf(held));
+    data.losses += 1;
+    data.bell.ring();
+  };
+}
+
+function copyOf({ version, rows, sorted, removed, log, events }: Partition): Partition {
+  return {
+    version,
+    rows: new Map(rows),
+    sorted: sorted.copy(),
+    removed: new Map(removed),
+    log: [...log],
+    events: new Map(Array.from(events, ([topic, list]) => [topic, [...list]])),
+  };
 }
 
 /**
@@ -53,12 +80,14 @@ export function memoryRecords(clock: Clock, data: MemoryData = memoryData()): Re
 
 class MemoryRecords implements RecordStore, EventSource {
   readonly #clock: Clock;
+  readonly #data: MemoryData;
   readonly #partitions: Map<string, Partition>;
   readonly #bell: Bell;
   readonly #closing = new AbortController();
 
   constructor(clock: Clock, data: MemoryData) {
     this.#clock = clock;
+    this.#data = data;
     this.#partitions = data.partitions;
     this.#bell = data.bell;
   }
@@ -76,15 +105,16 @@ class MemoryRecords implements RecordStore, EventSource {
   async list<T = Json>(partition: string, options: ListOptions = {}): Promise<Page<T>> {
     const { prefix = '', after } = options;
     const limit = pageLimit(options.limit);
-    const held = this.#partition(partition);
-    const keys = sortedKeys(held);
+    const { rows, sorted } = this.#partition(partition);
     const found: Stored<T>[] = [];
-    for (let at = Math.max(firstFrom(keys, prefix), after === undefined ? 0 : firstAfter(keys, after)); ; at++) {
-      const key = keys[at];
-      if (key === undefined || !key.startsWith(prefix)) return { records: found, more: false };
+    const start = after !== undefined && compareKeys(after, prefix) > 0 ? after : prefix;
+    for (const key of sorted.from(start)) {
+      if (key === after) continue;
+      if (!key.startsWith(prefix)) break;
       if (found.length === limit) return { records: found, more: true };
-      found.push(toStored<T>(key, held.rows.get(key)!));
+      found.push(toStored<T>(key, rows.get(key)!));
     }
+    return { records: found, more: false };
   }
 
   async commit(partition: string, batch: Batch): Promise<Committed> {
@@ -109,9 +139,13 @@ class MemoryRecords implements RecordStore, EventSource {
   async *follow(partition: string, options: FollowOptions): AsyncIterable<readonly Change[]> {
     const signal = AbortSignal.any([options.signal, this.#closing.signal]);
     let after = options.after ?? this.#partition(partition).version;
+    let { losses } = this.#data;
     while (!signal.aborted) {
       const rung = this.#bell.next();
-      const changes = changesAfter(this.#partition(partition), after);
+      const lost = losses < this.#data.losses;
+      losses = this.#data.losses;
+      const held = this.#partition(partition);
+      const changes: readonly Change[] = lost ? [{ kind: 'reset', version: held.version }] : changesAfter(held, after);
       if (changes.length > 0) {
         after = changes.at(-1)!.version;
         yield changes;
@@ -161,7 +195,14 @@ class MemoryRecords implements RecordStore, EventSource {
   #partition(name: string): Partition {
     let held = this.#partitions.get(name);
     if (held === undefined) {
-      held = { version: 0, rows: new Map(), sorted: undefined, removed: new Map(), events: new Map() };
+      held = {
+        version: 0,
+        rows: new Map(),
+        sorted: new SortedKeys(),
+        removed: new Map(),
+        log: [],
+        events: new Map(),
+      };
       this.#partitions.set(name, held);
     }
     return held;
@@ -171,14 +212,19 @@ class MemoryRecords implements RecordStore, EventSource {
 function write(held: Partition, batch: EncodedBatch): number {
   const version = ++held.version;
   for (const [key, json] of batch.put) {
-    if (!held.rows.has(key)) held.sorted = undefined;
+    if (!held.rows.has(key)) held.sorted.add(key);
     held.rows.set(key, { json, version });
     held.removed.delete(key);
+    held.log.push({ version, key });
   }
   for (const key of batch.remove) {
     if (!held.rows.delete(key)) continue;
-    held.sorted = undefined;
+    held.sorted.remove(key);
     held.removed.set(key, version);
+    held.log.push({ version, key });
+  }
+  if (held.log.length > 2 * (held.rows.size + held.removed.size) + 1000) {
+    held.log = held.log.filter((entry) => isNewest(held, entry));
   }
   for (const [topic, type, data] of batch.announce) {
     const events = held.events.get(topic) ?? [];
@@ -198,8 +244,8 @@ function write(held: Partition, batch: EncodedBatch): number {
 
 function holds(held: Partition, condition: Condition): boolean {
   if ('prefix' in condition) {
-    const keys = sortedKeys(held);
-    return !keys[firstFrom(keys, condition.prefix)]?.startsWith(condition.prefix);
+    const { value } = held.sorted.from(condition.prefix).next();
+    return value?.startsWith(condition.prefix) !== true;
   }
   const row = held.rows.get(condition.key);
   if ('version' in condition) return row?.version === condition.version;
@@ -207,36 +253,22 @@ function holds(held: Partition, condition: Condition): boolean {
   return row !== undefined && isDeepStrictEqual(JSON.parse(row.json), JSON.parse(JSON.stringify(condition.equals)));
 }
 
+const isNewest = (held: Partition, { version, key }: { readonly version: number; readonly key: string }): boolean =>
+  (held.rows.get(key)?.version ?? held.removed.get(key)) === version;
+
 function changesAfter(held: Partition, after: number): readonly Change[] {
   if (after > held.version) return [{ kind: 'reset', version: held.version }];
+  let from = held.log.length;
+  while (from > 0 && held.log[from - 1]!.version > after) from--;
   const changes: Change[] = [];
-  for (const [key, { json, version }] of held.rows) {
-    if (version > after) changes.push({ kind: 'put', key, value: JSON.parse(json) as Json, version });
+  for (const entry of held.log.slice(from)) {
+    if (!isNewest(held, entry)) continue;
+    const { key, version } = entry;
+    const row = held.rows.get(key);
+    if (row === undefined) changes.push({ kind: 'removed', key, version });
+    else changes.push({ kind: 'put', key, value: JSON.parse(row.json) as Json, version });
   }
-  for (const [key, version] of held.removed) if (version > after) changes.push({ kind: 'removed', key, version });
-  return changes.sort((a, b) => a.version - b.version);
-}
-
-function sortedKeys(held: Partition): string[] {
-  held.sorted ??= Array.from(held.rows.keys()).sort(compareKeys);
-  return held.sorted;
-}
-
-/** The index of the first key that is not below `key`. */
-function firstFrom(keys: readonly string[], key: string): number {
-  let low = 0;
-  let high = keys.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (compareKeys(keys[middle]!, key) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function firstAfter(keys: readonly string[], key: string): number {
-  const at = firstFrom(keys, key);
-  return keys[at] === key ? at + 1 : at;
+  return changes;
 }
 
 function toStored<T>(key: string, row: Row): Stored<T> {
