@@ -3,7 +3,7 @@ import type { Counter } from '@prometheus-io/client';
 import type { Clock } from '@slipway/storage/clock';
 import type { HeldLease, Leases } from '@slipway/storage/leases';
 import { z } from 'zod';
-import type { Log } from '../gateway/index.ts';
+import type { Log } from '../contract/index.ts';
 import type { Outbound } from '../outbound/index.ts';
 import { openAccount } from './account.ts';
 import { serverNameOf } from './names.ts';

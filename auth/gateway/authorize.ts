@@ -1,6 +1,13 @@
-import type { Authorizer, Decision } from './authorizer.ts';
+import {
+  type AccessList,
+  type AccessRequest,
+  type Authorizer,
+  type Call,
+  type Decision,
+  GatewayError,
+  type Principal,
+} from '../contract/index.ts';
 import type { Exchange } from './exchange.ts';
-import { type AccessList, type AccessRequest, type Call, GatewayError, type Principal } from './service.ts';
 
 /** The first thing on an operation's list that was refused. */
 export interface Denied {

@@ -2,7 +2,7 @@ import { StoreUnavailable } from '@slipway/storage/records';
 import { InputError, type WireError } from '../protocol/index.ts';
 import { SignatureError, type SignatureProblem } from '../sigv4/index.ts';
 import type { AwsServiceFront } from './aws-routes.ts';
-import { AwsError, GatewayError } from './service.ts';
+import { AwsError, GatewayError } from '../contract/index.ts';
 
 type Names = Readonly<Record<SignatureProblem | GatewayError['kind'], readonly [code: string, status: number]>>;
 

@@ -1,6 +1,6 @@
 import { type Codec, codecFor, modelOf, type ServiceModel } from '../protocol/index.ts';
 import { GatewayConfigError } from './errors.ts';
-import type { Operation, ServiceDefinition } from './service.ts';
+import type { Operation, ServiceDefinition } from '../contract/index.ts';
 
 /** One operation as it is dispatched to. */
 export interface AwsRoute {

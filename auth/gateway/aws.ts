@@ -3,15 +3,13 @@ import type { Clock } from '@slipway/storage/clock';
 import { codecFor, type OperationModel, parseQuery, type QueryRequest, type WireAnswer } from '../protocol/index.ts';
 import { readSignature, SignatureError, SignatureVerifier, type SignedRequest } from '../sigv4/index.ts';
 import { deniedMessage, firstDenied } from './authorize.ts';
-import type { Authorizer } from './authorizer.ts';
+import { type Authorizer, awsJson, awsQuery, type Call, GatewayError, type Log } from '../contract/index.ts';
 import { internalError, wireErrorOf } from './aws-errors.ts';
 import type { AwsRoute, AwsRoutes, AwsServiceFront } from './aws-routes.ts';
 import { decodeBody, readBody } from './body.ts';
 import { type Exchange, GatewayCall } from './exchange.ts';
-import type { Log } from './log.ts';
 import type { Limits } from './options.ts';
 import type { Origins } from './origin.ts';
-import { awsJson, awsQuery, type Call, GatewayError } from './service.ts';
 import type { Throttle } from './throttle.ts';
 
 export interface AwsFrontParts {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { GatewayError } from './service.ts';
+import { GatewayError } from '../contract/index.ts';
 
 const unzip = promisify(gunzip);
 

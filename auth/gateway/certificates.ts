@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { Gauge, type Registry } from '@prometheus-io/client';
 import { ListenError } from './errors.ts';
-import type { Log } from './log.ts';
+import type { Log } from '../contract/index.ts';
 
 /** A certificate with its chain, and its key; PEM. */
 export interface KeyPair {

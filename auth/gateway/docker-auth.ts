@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { formatScopes, type Scope, TokenError, type TokenService, type Verified } from '../tokens/index.ts';
+import { type AccessList, GatewayError, type Scope, type Standing } from '../contract/index.ts';
+import { formatScopes, TokenError, type TokenService, type Verified } from '../tokens/index.ts';
 import type { Exchange } from './exchange.ts';
-import { type AccessList, GatewayError } from './service.ts';
-import type { Standing } from './standing.ts';
 
 /** A docker client's credentials, verified. */
 export interface DockerCaller {

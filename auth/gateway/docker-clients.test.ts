@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Principal } from './service.ts';
+import type { Principal } from '../contract/index.ts';
 import { callers, type FrontDoor, openFrontDoor } from './testing/front-door.ts';
 
 const basic = (user: string, password: string): string =>

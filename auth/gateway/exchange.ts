@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Span } from '@slipway/storage/telemetry';
-import type { Decision } from './authorizer.ts';
-import type { AccessRequest, Call, Principal, ProvenCaller } from './service.ts';
+import type { AccessRequest, Call, Decision, Principal, ProvenCaller } from '../contract/index.ts';
 
 /** Nobody: a caller without credentials. */
 export const anonymous: Principal = { type: 'anonymous', account: '', arn: '*', id: '' };

@@ -19,7 +19,7 @@ import { ownRoutes } from './own-routes.ts';
 import { printable } from './printable.ts';
 import { noSniffing } from './repeats.ts';
 import { beginSpan, endSpan } from './request-span.ts';
-import type { UpgradeService, WebService } from './service.ts';
+import type { UpgradeService, WebService } from '../contract/index.ts';
 import { Throttle } from './throttle.ts';
 import { TokenRoute } from './token-route.ts';
 import { UpgradeFront } from './upgrades.ts';

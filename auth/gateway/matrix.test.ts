@@ -3,7 +3,7 @@ import aws4 from 'aws4';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Registry } from '@prometheus-io/client';
 import { createGateway } from './gateway.ts';
-import { awsJson, type ServiceDefinition, type WebService } from './service.ts';
+import { awsJson, type ServiceDefinition, type WebService } from '../contract/index.ts';
 import type { GatewayOptions } from './options.ts';
 import type { GatewayRoute } from './index.ts';
 import { callers, type FrontDoor, openFrontDoor } from './testing/front-door.ts';

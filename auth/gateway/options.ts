@@ -4,12 +4,17 @@ import type { Tracing } from '@slipway/storage/telemetry';
 import type { AuditSink } from '../audit/index.ts';
 import type { Credentials } from '../sigv4/index.ts';
 import type { TokenService } from '../tokens/index.ts';
-import type { Authorizer } from './authorizer.ts';
-import type { Log } from './log.ts';
+import type {
+  Authorizer,
+  Log,
+  ResourceRef,
+  ServiceDefinition,
+  Standing,
+  UpgradeService,
+  WebService,
+} from '../contract/index.ts';
 import type { OriginOptions } from './origin.ts';
 import type { Rate, Rates, RateTable } from '../rates/index.ts';
-import type { ResourceRef, ServiceDefinition, UpgradeService, WebService } from './service.ts';
-import type { Standing } from './standing.ts';
 
 export interface GatewayOptions extends OriginOptions {
   readonly services: readonly ServiceDefinition[];

@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { callers, type FrontDoor, openFrontDoor } from './testing/front-door.ts';
-import { GatewayError, type WebService } from './service.ts';
+import { GatewayError, type WebService } from '../contract/index.ts';
 
 /** A service whose one route counts how often it was asked. */
 let asked = 0;

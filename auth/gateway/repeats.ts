@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '@slipway/storage/clock';
 import type { Exchange, Judged } from './exchange.ts';
-import type { Principal } from './service.ts';
+import type { Principal } from '../contract/index.ts';
 
 /** How long an answer may be given again, whatever else: parts of it may be remembered elsewhere for about as long. Milliseconds. */
 const longest = 1000;

@@ -1,6 +1,6 @@
 import type { Rates } from '../rates/index.ts';
 import type { Exchange } from './exchange.ts';
-import { GatewayError } from './service.ts';
+import { GatewayError } from '../contract/index.ts';
 
 /** The rate limits of the front door. */
 export class Throttle {

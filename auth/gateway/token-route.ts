@@ -1,21 +1,26 @@
 import type Koa from 'koa';
 import type { Clock } from '@slipway/storage/clock';
 import {
+  type Authorizer,
+  type Call,
+  GatewayError,
+  type Principal,
+  type ResourceRef,
+  type Scope,
+  type Standing,
+} from '../contract/index.ts';
+import {
   dockerActions,
   expandActions,
   formatScopes,
   parseScopes,
-  type Scope,
   ScopeError,
   type TokenService,
 } from '../tokens/index.ts';
-import type { Authorizer } from './authorizer.ts';
 import { readBody } from './body.ts';
 import { dockerCaller, verifyToken } from './docker-auth.ts';
 import { anonymous, type Exchange, GatewayCall } from './exchange.ts';
 import type { Origins } from './origin.ts';
-import { type Call, GatewayError, type Principal, type ResourceRef } from './service.ts';
-import type { Standing } from './standing.ts';
 import type { Throttle } from './throttle.ts';
 
 export interface TokenRouteParts {

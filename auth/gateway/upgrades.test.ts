@@ -2,7 +2,7 @@ import aws4 from 'aws4';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Call, UpgradeService } from './service.ts';
+import type { Call, UpgradeService } from '../contract/index.ts';
 import { callers, type FrontDoor, openFrontDoor } from './testing/front-door.ts';
 
 describe('WebSocket upgrades', () => {

@@ -4,14 +4,19 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '@slipway/storage/clock';
 import { readSignature, SignatureError, type SignatureVerifier } from '../sigv4/index.ts';
 import { deniedMessage, firstDenied } from './authorize.ts';
-import type { Authorizer } from './authorizer.ts';
+import {
+  type AccessList,
+  type Authorizer,
+  type Call,
+  GatewayError,
+  type Log,
+  type Standing,
+  type UpgradeService,
+} from '../contract/index.ts';
 import { wireErrorOf } from './aws-errors.ts';
 import { Exchange, GatewayCall } from './exchange.ts';
-import type { Log } from './log.ts';
 import type { Limits } from './options.ts';
 import type { Origins } from './origin.ts';
-import { type AccessList, type Call, GatewayError, type UpgradeService } from './service.ts';
-import type { Standing } from './standing.ts';
 import type { Throttle } from './throttle.ts';
 
 export interface UpgradeFrontParts {

@@ -1,16 +1,24 @@
 import type Koa from 'koa';
 import { StoreUnavailable } from '@slipway/storage/records';
 import type { Clock } from '@slipway/storage/clock';
-import { formatScopes, type Scope, type TokenService } from '../tokens/index.ts';
+import {
+  type AccessList,
+  type Answer,
+  type Authorizer,
+  type Call,
+  GatewayError,
+  type Log,
+  type Scope,
+  type Standing,
+  type WebRoute,
+  type WebService,
+} from '../contract/index.ts';
+import { formatScopes, type TokenService } from '../tokens/index.ts';
 import { deniedMessage, firstDenied } from './authorize.ts';
-import type { Authorizer } from './authorizer.ts';
 import { type Challenges, type DockerCaller, dockerCaller, scopesFor } from './docker-auth.ts';
 import { type Exchange, GatewayCall } from './exchange.ts';
-import type { Log } from './log.ts';
 import type { Origins } from './origin.ts';
 import { oneByteText, type Remember, type Repeatable, Repeats, send } from './repeats.ts';
-import { type AccessList, type Answer, type Call, GatewayError, type WebRoute, type WebService } from './service.ts';
-import type { Standing } from './standing.ts';
 import type { Throttle } from './throttle.ts';
 
 export interface WebFrontParts {

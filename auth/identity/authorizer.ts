@@ -1,6 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Authorizer, Decision } from '../gateway/authorizer.ts';
-import type { AccessRequest, Call, Principal, ResourceRef } from '../gateway/service.ts';
+import type { AccessRequest, Authorizer, Call, Decision, Principal, ResourceRef } from '../contract/index.ts';
 import {
   type Decision as PolicyDecision,
   compiledPolicy,

@@ -1,4 +1,4 @@
-import type { Principal } from '../gateway/service.ts';
+import type { Principal } from '../contract/index.ts';
 import { compiledPolicy, type NamedPolicy, type PolicyPrincipal, type PrincipalPolicies } from '../policy/index.ts';
 import { roleArn, sessionArn, userArn } from './arns.ts';
 import { type GroupEntity, keys, type RoleEntity, type SessionEntity, type UserEntity } from './entities.ts';

@@ -1,4 +1,4 @@
-import type { AccessRequest, Call, ResourceRef } from '../gateway/service.ts';
+import type { AccessRequest, Call, ResourceRef } from '../contract/index.ts';
 import type { ContextLookup } from '../policy/index.ts';
 import type { Caller } from './caller.ts';
 import { accountOfResource } from './resources.ts';

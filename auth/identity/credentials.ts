@@ -1,4 +1,4 @@
-import type { Principal } from '../gateway/service.ts';
+import type { Principal } from '../contract/index.ts';
 import type { Credentials, FoundCredential } from '../sigv4/credentials.ts';
 import type { Accounts } from './accounts.ts';
 import { userArn } from './arns.ts';

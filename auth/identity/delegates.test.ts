@@ -12,7 +12,7 @@ import {
 import { AssumeRoleCommand } from '@aws-sdk/client-sts';
 import { systemClock } from '@slipway/storage/clock';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { AccessRequest, Principal } from '../gateway/service.ts';
+import type { AccessRequest, Principal } from '../contract/index.ts';
 import { TokenService } from '../tokens/index.ts';
 import { ACCOUNT, callOf, type Installation, type Key, openInstallation } from './testing/installation.ts';
 

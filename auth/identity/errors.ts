@@ -1,4 +1,4 @@
-import { AwsError } from '../gateway/service.ts';
+import { AwsError } from '../contract/index.ts';
 import {
   checkTrustActions,
   MalformedPolicy,

@@ -1,4 +1,4 @@
-import type { AccessRequest, Call } from '../gateway/service.ts';
+import type { AccessRequest, Call } from '../contract/index.ts';
 import { explain, type PolicyLayer, type StatementFinding } from '../policy/index.ts';
 import { policyRequest } from './authorizer.ts';
 import type { Caller, Disowned } from './caller.ts';

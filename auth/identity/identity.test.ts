@@ -13,7 +13,7 @@ import { systemClock } from '@slipway/storage/clock';
 import { type RecordStore, StoreUnavailable } from '@slipway/storage/records';
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { AccessRequest, Call, Principal } from '../gateway/service.ts';
+import type { AccessRequest, Call, Principal } from '../contract/index.ts';
 import { WrongEncryptionKey } from './default-identities.ts';
 import { accountOfAccessKey, newAccessKeyId } from './ids.ts';
 import { type Identity, openIdentity } from './open-identity.ts';

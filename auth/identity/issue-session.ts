@@ -1,4 +1,4 @@
-import { AwsError, type Principal } from '../gateway/service.ts';
+import { AwsError, type Principal } from '../contract/index.ts';
 import {
   compiledPolicy,
   contextOf,

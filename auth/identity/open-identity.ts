@@ -1,8 +1,14 @@
 import type { Clock } from '@slipway/storage/clock';
 import type { RecordStore } from '@slipway/storage/records';
-import type { Authorizer } from '../gateway/authorizer.ts';
-import type { AccessRequest, Call, Principal, ResourceRef, ServiceDefinition } from '../gateway/service.ts';
-import type { Standing } from '../gateway/standing.ts';
+import type {
+  AccessRequest,
+  Authorizer,
+  Call,
+  Principal,
+  ResourceRef,
+  ServiceDefinition,
+  Standing,
+} from '../contract/index.ts';
 import type { Credentials } from '../sigv4/credentials.ts';
 import type { Sealer } from '../tokens/index.ts';
 import { Accounts, type IdentityBase } from './accounts.ts';

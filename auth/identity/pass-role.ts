@@ -1,4 +1,4 @@
-import type { AccessRequest } from '../gateway/service.ts';
+import type { AccessRequest } from '../contract/index.ts';
 
 /**
  * What a caller needs to hand a role to a service (IAM user guide, "Grant a user permissions to pass a role to an AWS service").

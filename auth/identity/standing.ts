@@ -1,5 +1,4 @@
-import type { Principal } from '../gateway/service.ts';
-import type { Standing } from '../gateway/standing.ts';
+import type { Principal, Standing } from '../contract/index.ts';
 import type { PolicyAuthorizer } from './authorizer.ts';
 
 /** Whether a principal still is who it was: asked for tokens, which outlive the request they were made by. */

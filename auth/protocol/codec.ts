@@ -1,5 +1,4 @@
-import type { WireProtocol } from '../gateway/service.ts';
-import type { Constraints } from './constraints.ts';
+import type { Constraints, WireProtocol } from '../contract/index.ts';
 import { decodeJson, encodeJson } from './json.ts';
 import type { OperationModel, ServiceModel } from './model.ts';
 import { InputError, type Problem } from './problems.ts';

@@ -3,8 +3,8 @@ import * as ecs from '@aws-sdk/client-ecs';
 import * as iam from '@aws-sdk/client-iam';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { awsJson, awsQuery } from '../gateway/service.ts';
-import { codecFor, type Constraints, InputError, modelOf, type OperationModel, parseQuery } from './index.ts';
+import { awsJson, awsQuery, type Constraints } from '../contract/index.ts';
+import { codecFor, InputError, modelOf, type OperationModel, parseQuery } from './index.ts';
 
 const json = codecFor(awsJson('1.1', 'T'));
 const query = codecFor(awsQuery('2010-05-08', 'https://iam.amazonaws.com/doc/2010-05-08/'));

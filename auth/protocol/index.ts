@@ -1,5 +1,4 @@
 export { codecFor, type Codec, type WireAnswer, type WireError } from './codec.ts';
-export { type Constraint, type Constraints } from './constraints.ts';
 export { type ErrorModel, modelOf, type OperationModel, type ServiceModel } from './model.ts';
 export { InputError, type Problem } from './problems.ts';
 export { parseQuery, type QueryRequest } from './query.ts';

@@ -1,6 +1,6 @@
 import { JsonCodec2 } from '@smithy/core/protocols';
 import type { NormalizedSchema } from '@smithy/core/schema';
-import type { Constraints } from './constraints.ts';
+import type { Constraints } from '../contract/index.ts';
 import { serializationProblem } from './problems.ts';
 import { readInput, type Source } from './walk.ts';
 

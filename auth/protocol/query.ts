@@ -1,5 +1,5 @@
 import type { NormalizedSchema } from '@smithy/core/schema';
-import type { Constraints } from './constraints.ts';
+import type { Constraints } from '../contract/index.ts';
 import { serializationProblem } from './problems.ts';
 import { readInput, type Source } from './walk.ts';
 import { unwritable } from './xml-characters.ts';

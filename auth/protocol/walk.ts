@@ -1,5 +1,6 @@
 import type { NormalizedSchema } from '@smithy/core/schema';
-import { brokenRule, type Constraint, constraintOf, type Constraints, Problems } from './constraints.ts';
+import type { Constraint, Constraints } from '../contract/index.ts';
+import { brokenRule, constraintOf, Problems } from './constraints.ts';
 import { InputError, serializationProblem } from './problems.ts';
 
 /**

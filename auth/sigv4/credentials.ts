@@ -1,4 +1,4 @@
-import type { Principal } from '../gateway/service.ts';
+import type { Principal } from '../contract/index.ts';
 
 /** What is known about an access key: its secret and whom it stands for, or why it may not be used. */
 export type FoundCredential =

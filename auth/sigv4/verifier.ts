@@ -1,7 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '@slipway/storage/clock';
-import type { Principal } from '../gateway/service.ts';
+import type { Principal } from '../contract/index.ts';
 import { canonicalRequest, type HeaderValues, headerValues, type RawRequest, stringToSign } from './canonical.ts';
 import type { Credentials } from './credentials.ts';
 import { MISMATCH, SignatureError } from './errors.ts';

@@ -1,11 +1,5 @@
+import type { Scope } from '../contract/index.ts';
 import { ScopeError } from './errors.ts';
-
-/** What a docker client asks for or a token allows: `repository:team/web:pull,push`. */
-export interface Scope {
-  readonly type: 'repository' | 'registry';
-  readonly name: string;
-  readonly actions: readonly string[];
-}
 
 const MAX_SCOPES = 100;
 const repositoryName = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '@slipway/storage/clock';
 import { openSqliteRecords, type RecordStore, StoreUnavailable } from '@slipway/storage/records';
 import { testSealer } from '../gateway/testing/front-door.ts';
-import type { Principal } from '../gateway/service.ts';
+import type { Principal } from '../contract/index.ts';
 import { TokenService } from './index.ts';
 
 const principal: Principal = {

@@ -2,10 +2,10 @@ import { hash, randomUUID } from 'node:crypto';
 import { decodeProtectedHeader, errors, jwtVerify, SignJWT, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '@slipway/storage/clock';
-import type { Principal } from '../gateway/service.ts';
+import type { Principal, Scope } from '../contract/index.ts';
 import { TokenError } from './errors.ts';
 import { SigningKeys, type SigningKeysOptions } from './keys.ts';
-import { restrictionOf, type Scope } from './scopes.ts';
+import { restrictionOf } from './scopes.ts';
 import { ALGORITHM, MAX_TOKEN_LENGTH, tokenUses, type TokenUse } from './uses.ts';
 
 export interface TokenServiceOptions extends SigningKeysOptions {

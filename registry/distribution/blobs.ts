@@ -1,4 +1,4 @@
-import type { AccessList, Call, WebRoute } from '@slipway/auth/gateway';
+import type { AccessList, Call, WebRoute } from '@slipway/auth/contract';
 import {
   type FoundBlob,
   ImagesError,

@@ -1,4 +1,4 @@
-import { type Authorizer, GatewayError, type WebRoute, type WebService } from '@slipway/auth/gateway';
+import { type Authorizer, GatewayError, type WebRoute, type WebService } from '@slipway/auth/contract';
 import { createResources, type Images } from '../images/index.ts';
 import { createTemplates } from '../templates/index.ts';
 import type { Upstreams } from '../upstreams/index.ts';

@@ -1,4 +1,4 @@
-import { GatewayError } from '@slipway/auth/gateway';
+import { GatewayError } from '@slipway/auth/contract';
 import { BlobStoreError } from '@slipway/storage/blobs';
 import { StoreUnavailable } from '@slipway/storage/records';
 import type Koa from 'koa';

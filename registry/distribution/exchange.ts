@@ -1,6 +1,5 @@
-import type { Call } from '@slipway/auth/gateway';
+import { type Authorizer, type Call, GatewayError } from '@slipway/auth/contract';
 import type Koa from 'koa';
-import { GatewayError, type Authorizer } from '@slipway/auth/gateway';
 import {
   type Images,
   parseRepositoryName,

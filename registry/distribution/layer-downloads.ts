@@ -1,4 +1,4 @@
-import { GatewayError, type WebRoute, type WebService } from '@slipway/auth/gateway';
+import { GatewayError, type WebRoute, type WebService } from '@slipway/auth/contract';
 import type { Digest } from '@slipway/storage/blobs';
 import { type Images, ImagesError, parseDigest } from '../images/index.ts';
 import type { PullPolicy } from '../scanning/index.ts';

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Call, WebRoute } from '@slipway/auth/gateway';
+import type { Call, WebRoute } from '@slipway/auth/contract';
 import { mediaTypes, parseDigest, parseRepositoryName } from '../images/index.ts';
 import { DistributionError } from './errors.ts';
 import { accountOf, begin, may, type Surroundings } from './exchange.ts';

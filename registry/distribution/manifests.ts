@@ -1,4 +1,4 @@
-import type { AccessList, AccessRequest, Call, WebRoute } from '@slipway/auth/gateway';
+import type { AccessList, AccessRequest, Call, WebRoute } from '@slipway/auth/contract';
 import type { IncomingMessage } from 'node:http';
 import {
   type FoundManifest,

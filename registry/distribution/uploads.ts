@@ -1,4 +1,4 @@
-import type { Call, WebRoute } from '@slipway/auth/gateway';
+import type { Call, WebRoute } from '@slipway/auth/contract';
 import type Koa from 'koa';
 import {
   type AppendRange,

@@ -1,4 +1,4 @@
-import type { Call } from '@slipway/auth/gateway';
+import type { Call } from '@slipway/auth/contract';
 import { type FoundManifest, parseReference, parseRepositoryName, type RepositoryRecord } from '../images/index.ts';
 import type { RemoteManifest } from '../remote/index.ts';
 import { accountOf, may, type Surroundings } from './exchange.ts';

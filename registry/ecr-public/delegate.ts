@@ -1,4 +1,4 @@
-import type { AccessList, Call, Operation } from '@slipway/auth/gateway';
+import type { AccessList, Call, Operation } from '@slipway/auth/contract';
 import type { Images } from '../images/index.ts';
 import { ImagesError } from '../images/index.ts';
 import { operation } from '../ecr/errors.ts';

@@ -5,7 +5,7 @@ import {
   defineService,
   type Operations,
   type ServiceDefinition,
-} from '@slipway/auth/gateway';
+} from '@slipway/auth/contract';
 import { constraints } from '../ecr/constraints.ts';
 import { operation } from '../ecr/errors.ts';
 import { createEcr, type EcrOptions } from '../ecr/index.ts';

@@ -1,5 +1,5 @@
 import type * as sdk from '@aws-sdk/client-ecr';
-import { type AccessList, AwsError, type Operations } from '@slipway/auth/gateway';
+import { type AccessList, AwsError, type Operations } from '@slipway/auth/contract';
 import { type CacheRule, knownUpstreams, type Upstreams, upstreamOf } from '../upstreams/index.ts';
 import { RemoteError } from '../remote/index.ts';
 import { invalidParameter, operation } from './errors.ts';

@@ -1,4 +1,4 @@
-import { awsJson, defineService, type ServiceDefinition } from '@slipway/auth/gateway';
+import { awsJson, defineService, type ServiceDefinition } from '@slipway/auth/contract';
 import { createResources } from '../images/index.ts';
 import { scanningConstraints, scanningOperations } from '../scanning/index.ts';
 import { cacheRuleOperations } from './cache-rules.ts';

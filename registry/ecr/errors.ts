@@ -1,4 +1,4 @@
-import { AwsError, type Call, type Operation } from '@slipway/auth/gateway';
+import { AwsError, type Call, type Operation } from '@slipway/auth/contract';
 import { MalformedPolicy } from '@slipway/auth/policy';
 import { BlobStoreError } from '@slipway/storage/blobs';
 import { StoreUnavailable } from '@slipway/storage/records';

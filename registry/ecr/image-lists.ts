@@ -1,5 +1,5 @@
 import type * as sdk from '@aws-sdk/client-ecr';
-import type { Operations } from '@slipway/auth/gateway';
+import type { Operations } from '@slipway/auth/contract';
 import { type ListedImage, parseDigest } from '../images/index.ts';
 import { invalidParameter, operation } from './errors.ts';
 import { type Paged, pageSize, startOf, tokenFor } from './paging.ts';

@@ -1,5 +1,5 @@
 import type * as sdk from '@aws-sdk/client-ecr';
-import { AwsError, type Call, type Operations } from '@slipway/auth/gateway';
+import { AwsError, type Call, type Operations } from '@slipway/auth/contract';
 import type { Digest } from '@slipway/storage/blobs';
 import { digestOf, ImagesError, isDigest, isTag, type ListedImage, parseDigest, parseTag } from '../images/index.ts';
 import { invalidParameter, operation } from './errors.ts';

@@ -1,5 +1,5 @@
 import type * as sdk from '@aws-sdk/client-ecr';
-import { AwsError, type Call, type Operations } from '@slipway/auth/gateway';
+import { AwsError, type Call, type Operations } from '@slipway/auth/contract';
 import { hasDirectAccess } from '@slipway/storage/blobs';
 import { layerUrl } from '../distribution/index.ts';
 import { ImagesError, isDigest, parseDigest, type UploadAddress } from '../images/index.ts';

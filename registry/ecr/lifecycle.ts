@@ -1,5 +1,5 @@
 import type * as sdk from '@aws-sdk/client-ecr';
-import { AwsError, type Operations } from '@slipway/auth/gateway';
+import { AwsError, type Operations } from '@slipway/auth/contract';
 import { findPreview, makePreview, parseLifecyclePolicy, previewPart, type PreviewResult } from '../lifecycle/index.ts';
 import { operation } from './errors.ts';
 import { pageSize, startOf, tokenFor } from './paging.ts';

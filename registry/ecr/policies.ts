@@ -1,5 +1,5 @@
 import type * as sdk from '@aws-sdk/client-ecr';
-import { AwsError, type Call, type Operations } from '@slipway/auth/gateway';
+import { AwsError, type Call, type Operations } from '@slipway/auth/contract';
 import { parsePolicy, policySize } from '@slipway/auth/policy';
 import { invalidParameter, operation } from './errors.ts';
 import { onRegistry, onRepository, type Surroundings, type Target, targetOf } from './surroundings.ts';

@@ -1,5 +1,5 @@
 import type * as sdk from '@aws-sdk/client-ecr';
-import { AwsError, type Operations } from '@slipway/auth/gateway';
+import { AwsError, type Operations } from '@slipway/auth/contract';
 import { operation } from './errors.ts';
 import { onRegistry, type Surroundings } from './surroundings.ts';
 

@@ -1,5 +1,5 @@
 import type * as sdk from '@aws-sdk/client-ecr';
-import { type AccessList, AwsError, type Call, type Operations } from '@slipway/auth/gateway';
+import { type AccessList, AwsError, type Call, type Operations } from '@slipway/auth/contract';
 import type { ReplicationRule } from '../images/index.ts';
 import { type Backfill, type Backfills, createBackfills, readStatuses } from '../replication/index.ts';
 import { invalidParameter, operation } from './errors.ts';

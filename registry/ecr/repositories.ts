@@ -1,5 +1,5 @@
 import type * as sdk from '@aws-sdk/client-ecr';
-import type { AccessList, AccessRequest, Call, Operations } from '@slipway/auth/gateway';
+import type { AccessList, AccessRequest, Call, Operations } from '@slipway/auth/contract';
 import type { RepositoryRecord } from '../images/index.ts';
 import { invalidParameter, operation } from './errors.ts';
 import { pageSize, startOf, tokenFor } from './paging.ts';

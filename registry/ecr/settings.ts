@@ -1,5 +1,5 @@
 import type { EncryptionConfiguration, ImageTagMutabilityExclusionFilter, Tag } from '@aws-sdk/client-ecr';
-import { AwsError } from '@slipway/auth/gateway';
+import { AwsError } from '@slipway/auth/contract';
 import type { RepositoryRecord, TagExclusion, TagMutability } from '../images/index.ts';
 import { invalidParameter } from './errors.ts';
 

@@ -1,5 +1,5 @@
 import type * as sdk from '@aws-sdk/client-ecr';
-import { AwsError, type Operations } from '@slipway/auth/gateway';
+import { AwsError, type Operations } from '@slipway/auth/contract';
 import { ImagesError } from '../images/index.ts';
 import { invalidParameter, operation } from './errors.ts';
 import { theImage } from './images.ts';

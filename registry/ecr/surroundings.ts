@@ -1,4 +1,4 @@
-import type { AccessList, AccessRequest, Authorizer, Call } from '@slipway/auth/gateway';
+import type { AccessList, AccessRequest, Authorizer, Call } from '@slipway/auth/contract';
 import type { Targets } from '../replication/index.ts';
 import type { Upstreams } from '../upstreams/index.ts';
 import type { PullPolicy } from '../scanning/index.ts';

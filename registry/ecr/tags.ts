@@ -1,5 +1,5 @@
 import type * as sdk from '@aws-sdk/client-ecr';
-import type { AccessList, Call, Operations } from '@slipway/auth/gateway';
+import type { AccessList, Call, Operations } from '@slipway/auth/contract';
 import { parseRepositoryName } from '../images/index.ts';
 import { invalidParameter, operation } from './errors.ts';
 import { limited, tagsFrom } from './settings.ts';

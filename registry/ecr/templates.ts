@@ -1,5 +1,5 @@
 import type * as sdk from '@aws-sdk/client-ecr';
-import { type AccessList, AwsError, type Operations } from '@slipway/auth/gateway';
+import { type AccessList, AwsError, type Operations } from '@slipway/auth/contract';
 import { passRole } from '@slipway/auth/identity';
 import { parseLifecyclePolicy } from '../lifecycle/index.ts';
 import { createTemplates, type CreationReason, type CreationTemplate } from '../templates/index.ts';

@@ -1,5 +1,5 @@
 import type { Repository } from '@aws-sdk/client-ecr';
-import type { Call } from '@slipway/auth/gateway';
+import type { Call } from '@slipway/auth/contract';
 import type { RepositoryRecord } from '../images/index.ts';
 import type { Surroundings } from './surroundings.ts';
 

@@ -1,5 +1,5 @@
 import { type Json, transact } from '@slipway/storage/records';
-import { AwsError } from '@slipway/auth/gateway';
+import { AwsError } from '@slipway/auth/contract';
 import { type Images, registryPartition } from '../images/index.ts';
 
 export interface Destination {

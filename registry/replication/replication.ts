@@ -1,5 +1,5 @@
 import type { Outbound } from '@slipway/auth/outbound';
-import type { Log } from '@slipway/auth/gateway';
+import type { Log } from '@slipway/auth/contract';
 import type { Digest } from '@slipway/storage/blobs';
 import type { Delivery, EventLog } from '@slipway/storage/events';
 import type { Tracing } from '@slipway/storage/telemetry';

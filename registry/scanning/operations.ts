@@ -1,5 +1,5 @@
 import type * as sdk from '@aws-sdk/client-ecr';
-import { type AccessList, AwsError, type Call, type Operations } from '@slipway/auth/gateway';
+import { type AccessList, AwsError, type Call, type Operations } from '@slipway/auth/contract';
 import { invalidParameter, operation } from '../ecr/errors.ts';
 import { pageSize, startOf, tokenFor } from '../ecr/paging.ts';
 import {

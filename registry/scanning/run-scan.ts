@@ -1,4 +1,4 @@
-import type { Log } from '@slipway/auth/gateway';
+import type { Log } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
 import type { Tracing } from '@slipway/storage/telemetry';
 import { type Images, ImagesError, type ParsedManifest, readManifest } from '../images/index.ts';

@@ -1,4 +1,4 @@
-import type { Log } from '@slipway/auth/gateway';
+import type { Log } from '@slipway/auth/contract';
 import type { Digest } from '@slipway/storage/blobs';
 import type { Delivery, EventLog } from '@slipway/storage/events';
 import type { HeldLease, Leases } from '@slipway/storage/leases';

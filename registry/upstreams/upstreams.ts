@@ -1,5 +1,4 @@
-import { GatewayError } from '@slipway/auth/gateway';
-import type { Log } from '@slipway/auth/gateway';
+import { GatewayError, type Log } from '@slipway/auth/contract';
 import type { Outbound } from '@slipway/auth/outbound';
 import type { Digest } from '@slipway/storage/blobs';
 import { LRUCache } from 'lru-cache';

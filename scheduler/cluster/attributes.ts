@@ -1,6 +1,6 @@
 import type { Attribute } from '@aws-sdk/client-ecs';
 
-import { AwsError } from '@slipway/auth/gateway';
+import { AwsError } from '@slipway/auth/contract';
 
 import { arns, type AttributeRecord, type InstanceRecord } from '../state/index.ts';
 import type { ClusterRef, EcsContext } from './context.ts';

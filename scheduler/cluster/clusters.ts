@@ -1,6 +1,6 @@
 import { ConditionFailed, transact } from '@slipway/storage/records';
 
-import { AwsError } from '@slipway/auth/gateway';
+import { AwsError } from '@slipway/auth/contract';
 
 import {
   accountKeys,

@@ -1,4 +1,4 @@
-import { AwsError } from '@slipway/auth/gateway';
+import { AwsError } from '@slipway/auth/contract';
 
 /** A parameter's value is not acceptable; the message says which and what would be. */
 export const invalidParameter = (message: string): AwsError => new AwsError('InvalidParameterException', message);

@@ -1,7 +1,7 @@
 import type { Clock } from '@slipway/storage/clock';
 import type { RecordStore } from '@slipway/storage/records';
 
-import type { Log } from '../hosts/control/index.ts';
+import type { Log } from '@slipway/auth/contract';
 import { scan } from '../cluster/index.ts';
 import { accountKeys, accountPartition } from '../state/index.ts';
 

@@ -2,7 +2,7 @@ import type { Clock } from '@slipway/storage/clock';
 import type { Leases } from '@slipway/storage/leases';
 import type { RecordStore } from '@slipway/storage/records';
 
-import type { Log } from '../hosts/control/index.ts';
+import type { Log } from '@slipway/auth/contract';
 import { defaultReconcilerOptions, type ReconcilerOptions } from '../deployments/index.ts';
 import type { RandomBytes, ServiceEventRecord } from '../state/index.ts';
 import { clusterKeys, clusterPartition } from '../state/index.ts';

@@ -1,4 +1,4 @@
-import type { Log } from '../hosts/control/index.ts';
+import type { Log } from '@slipway/auth/contract';
 import { effectiveTag, parseImageReference, pinned } from '../deployments/index.ts';
 import type { DeploymentRecord, TaskDefinitionRecord, TaskRecord } from '../state/index.ts';
 import { bodyOf, containersOf } from '../tasks/index.ts';

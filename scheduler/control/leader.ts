@@ -2,7 +2,7 @@ import type { Clock } from '@slipway/storage/clock';
 import type { HeldLease, Leases } from '@slipway/storage/leases';
 import { type RecordStore, StaleEpoch } from '@slipway/storage/records';
 
-import type { Log } from '../hosts/control/index.ts';
+import type { Log } from '@slipway/auth/contract';
 import type { Decision, ReconcilerOptions } from '../deployments/index.ts';
 import { clusterPartition, leaderLease, type RandomBytes } from '../state/index.ts';
 

@@ -1,5 +1,5 @@
 import type { Tag } from '@aws-sdk/client-ecs';
-import type { AccessRequest, ConditionContext, ResourceRef } from '@slipway/auth/gateway';
+import type { AccessRequest, ConditionContext, ResourceRef } from '@slipway/auth/contract';
 import { passRole } from '@slipway/auth/identity';
 
 import { type ClusterRef, type EcsContext, findCluster, findInstance, invalidParameter } from '../cluster/index.ts';

@@ -1,5 +1,5 @@
 import type { Setting, SettingName } from '@aws-sdk/client-ecs';
-import type { Call } from '@slipway/auth/gateway';
+import type { Call } from '@slipway/auth/contract';
 
 import { invalidParameter, notSupported } from '../cluster/index.ts';
 import type { EcsOperations } from './options.ts';

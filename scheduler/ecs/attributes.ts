@@ -1,5 +1,5 @@
 import type { Attribute } from '@aws-sdk/client-ecs';
-import type { AccessList, Call } from '@slipway/auth/gateway';
+import type { AccessList, Call } from '@slipway/auth/contract';
 
 import {
   activeCluster,

@@ -1,4 +1,4 @@
-import type { AccessRequest, Call } from '@slipway/auth/gateway';
+import type { AccessRequest, Call } from '@slipway/auth/contract';
 
 import {
   activeCluster,

@@ -1,4 +1,4 @@
-import { awsJson, defineService, type ServiceDefinition } from '@slipway/auth/gateway';
+import { awsJson, defineService, type ServiceDefinition } from '@slipway/auth/contract';
 
 import { accountSettingOperations } from './account-settings.ts';
 import { attributeOperations } from './attributes.ts';

@@ -1,5 +1,5 @@
 import type * as ecs from '@aws-sdk/client-ecs';
-import type { Call, Operations } from '@slipway/auth/gateway';
+import type { Call, Operations } from '@slipway/auth/contract';
 
 import { type ClusterRef, type EcsContext, type Home, parseCluster } from '../cluster/index.ts';
 import type { TaskPlacer } from '../tasks/index.ts';

@@ -1,4 +1,4 @@
-import type { Call } from '@slipway/auth/gateway';
+import type { Call } from '@slipway/auth/contract';
 
 import {
   activeCluster,

@@ -1,4 +1,4 @@
-import { AwsError, type Call, type ResourceRef } from '@slipway/auth/gateway';
+import { AwsError, type Call, type ResourceRef } from '@slipway/auth/contract';
 import { transact } from '@slipway/storage/records';
 
 import {

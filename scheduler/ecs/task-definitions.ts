@@ -1,6 +1,6 @@
 import type { Stored } from '@slipway/storage/records';
 
-import { AwsError, type Call } from '@slipway/auth/gateway';
+import { AwsError, type Call } from '@slipway/auth/contract';
 
 import { clientError, invalidParameter, isName, parseTags, scan, tagList } from '../cluster/index.ts';
 import { accountKeys, accountPartition, arns, type FamilyRecord, type TaskDefinitionRecord } from '../state/index.ts';

@@ -1,5 +1,5 @@
 import type { PropagateTags, RunTaskRequest, StartTaskRequest } from '@aws-sdk/client-ecs';
-import type { AccessRequest, Call } from '@slipway/auth/gateway';
+import type { AccessRequest, Call } from '@slipway/auth/contract';
 
 import {
   activeCluster,

@@ -1,5 +1,5 @@
 import type { ContainerDefinition, RegisterTaskDefinitionRequest } from '@aws-sdk/client-ecs';
-import { AwsError } from '@slipway/auth/gateway';
+import { AwsError } from '@slipway/auth/contract';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 

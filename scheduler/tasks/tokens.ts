@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import { AwsError } from '@slipway/auth/gateway';
+import { AwsError } from '@slipway/auth/contract';
 import { transact } from '@slipway/storage/records';
 
 import { type ClusterRef, type EcsContext } from '../cluster/index.ts';

@@ -1,4 +1,4 @@
-import { type Log } from '../hosts/control/index.ts';
+import type { Log } from '@slipway/auth/contract';
 import { type EcsContext, scan } from '../cluster/index.ts';
 import { Definitions, Lane, type OwnHost } from '../control/index.ts';
 import { effectiveTag, parseImageReference, pinned } from '../deployments/index.ts';

@@ -11,15 +11,8 @@ import * as ecs from '@aws-sdk/client-ecs';
 import { AttachUserPolicyCommand, CreatePolicyCommand, CreateUserCommand, IAMClient } from '@aws-sdk/client-iam';
 import { Registry } from '@prometheus-io/client';
 import { AuditFile } from '@slipway/auth/audit';
-import {
-  awsJson,
-  type Call,
-  createGateway,
-  defineService,
-  type Gateway,
-  type Operation,
-  type Principal,
-} from '@slipway/auth/gateway';
+import { awsJson, type Call, defineService, type Operation, type Principal } from '@slipway/auth/contract';
+import { createGateway, type Gateway } from '@slipway/auth/gateway';
 import { type FirstAdministrator, type Identity, openIdentity } from '@slipway/auth/identity';
 import { compilePolicy, contextOf, evaluate, parsePolicy } from '@slipway/auth/policy';
 import { readSignature, SignatureVerifier } from '@slipway/auth/sigv4';

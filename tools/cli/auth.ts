@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { AuditLine } from '@slipway/auth/audit';
-import type { AccessRequest, ResourceRef } from '@slipway/auth/gateway';
+import type { AccessRequest, ResourceRef } from '@slipway/auth/contract';
 import type { AccessExplanation } from '@slipway/auth/identity';
 import { createResources, ImagesError, parseRepositoryName } from '@slipway/registry/images';
 import { accessByArn } from '@slipway/scheduler/ecs';

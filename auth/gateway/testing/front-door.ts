@@ -11,11 +11,8 @@ import { openSqliteRecords } from '@slipway/storage/records';
 import type { AuditLine } from '../../audit/index.ts';
 import type { Credentials } from '../../sigv4/index.ts';
 import { type Sealer, TokenService } from '../../tokens/index.ts';
-import type { Authorizer } from '../authorizer.ts';
-import { createGateway } from '../gateway.ts';
-import type { GatewayOptions } from '../options.ts';
-import type { Listening, ListenOptions } from '../listener.ts';
 import {
+  type Authorizer,
   AwsError,
   awsJson,
   awsQuery,
@@ -25,7 +22,10 @@ import {
   type ServiceDefinition,
   type WebRoute,
   type WebService,
-} from '../service.ts';
+} from '../../contract/index.ts';
+import { createGateway } from '../gateway.ts';
+import type { GatewayOptions } from '../options.ts';
+import type { Listening, ListenOptions } from '../listener.ts';
 
 /** For parts whose log no test reads. */
 export const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };

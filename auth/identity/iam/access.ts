@@ -1,4 +1,4 @@
-import type { AccessList, Call, ConditionContext, ResourceRef } from '../../gateway/service.ts';
+import type { AccessList, Call, ConditionContext, ResourceRef } from '../../contract/index.ts';
 import { groupArn, iamArn, policyArn, profileArn, roleArn, userArn } from '../arns.ts';
 import { keys, type Tags } from '../entities.ts';
 import { validationError } from '../errors.ts';

@@ -1,6 +1,6 @@
 import type { AttachedPolicy } from '@aws-sdk/client-iam';
 import type { Transaction } from '@slipway/storage/records';
-import type { AccessList, Call, ResourceRef } from '../../gateway/service.ts';
+import type { AccessList, Call, ResourceRef } from '../../contract/index.ts';
 import { parseIdentityArn } from '../arns.ts';
 import { type GroupEntity, keys, type RoleEntity, type UserEntity } from '../entities.ts';
 import { invalidInput, limitExceeded, noSuchEntity } from '../errors.ts';

@@ -1,4 +1,4 @@
-import type { Constraints } from '../../protocol/index.ts';
+import type { Constraints } from '../../contract/index.ts';
 
 const name = (max: number) => ({ min: 1, max, pattern: /^[\w+=,.@-]+$/ });
 const path = { min: 1, max: 512, pattern: /^(?:\/|\/[!-~]+\/)$/ };

@@ -1,5 +1,5 @@
 import type { ListOptions, Page, Transaction } from '@slipway/storage/records';
-import type { Operations } from '../../gateway/service.ts';
+import type { Operations } from '../../contract/index.ts';
 import type { Accounts } from '../accounts.ts';
 import type { PolicyAuthorizer } from '../authorizer.ts';
 import type { PrincipalBinding } from '../bind-principals.ts';

@@ -1,4 +1,4 @@
-import { awsQuery, defineService, type ServiceDefinition } from '../../gateway/service.ts';
+import { awsQuery, defineService, type ServiceDefinition } from '../../contract/index.ts';
 import { accessKeyOperations } from './access-keys.ts';
 import { accountOperations } from './account.ts';
 import { attachmentOperations } from './attachments.ts';

@@ -1,5 +1,5 @@
 import type { Transaction } from '@slipway/storage/records';
-import type { Call } from '../../gateway/service.ts';
+import type { Call } from '../../contract/index.ts';
 import { policySize } from '../../policy/index.ts';
 import type { GroupEntity, RoleEntity, UserEntity } from '../entities.ts';
 import { limitExceeded, noSuchEntity, readPolicy } from '../errors.ts';

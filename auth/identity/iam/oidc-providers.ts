@@ -1,5 +1,5 @@
 import type { Transaction } from '@slipway/storage/records';
-import type { Call, ResourceRef } from '../../gateway/service.ts';
+import type { Call, ResourceRef } from '../../contract/index.ts';
 import { oidcProviderArn } from '../arns.ts';
 import { asJson, keys, type OidcProviderEntity } from '../entities.ts';
 import { alreadyExists, limitExceeded, noSuchEntity, validationError } from '../errors.ts';

@@ -1,5 +1,5 @@
 import type { ContextEntry, EvaluationResult, PolicySourceType, Statement } from '@aws-sdk/client-iam';
-import type { Call } from '../../gateway/service.ts';
+import type { Call } from '../../contract/index.ts';
 import {
   compiledPolicy,
   contextOf,

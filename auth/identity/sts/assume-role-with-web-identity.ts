@@ -1,5 +1,5 @@
 import type { JWTPayload } from 'jose';
-import { AwsError, type Call } from '../../gateway/service.ts';
+import { AwsError, type Call } from '../../contract/index.ts';
 import { compiledPolicy, contextOf, evaluate } from '../../policy/index.ts';
 import { oidcProviderArn, roleArn, sessionArn } from '../arns.ts';
 import { keys, type OidcProviderEntity, partitionOf, type RoleEntity } from '../entities.ts';

@@ -1,5 +1,5 @@
 import type { AssumeRoleRequest } from '@aws-sdk/client-sts';
-import type { AccessList, AccessRequest } from '../../gateway/service.ts';
+import type { AccessList, AccessRequest } from '../../contract/index.ts';
 import { sessionArn } from '../arns.ts';
 import type { SessionEntity, Tags } from '../entities.ts';
 import { accessDenied, validationError } from '../errors.ts';

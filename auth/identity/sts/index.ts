@@ -1,5 +1,4 @@
-import { awsQuery, defineService, type ServiceDefinition } from '../../gateway/service.ts';
-import type { Constraints } from '../../protocol/index.ts';
+import { awsQuery, type Constraints, defineService, type ServiceDefinition } from '../../contract/index.ts';
 import { assumeRoleOperations } from './assume-role.ts';
 import { webIdentityOperations } from './assume-role-with-web-identity.ts';
 import { callerOperations } from './callers.ts';

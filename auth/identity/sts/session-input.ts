@@ -1,5 +1,5 @@
 import type { PolicyDescriptorType, Tag } from '@aws-sdk/client-sts';
-import { AwsError } from '../../gateway/service.ts';
+import { AwsError } from '../../contract/index.ts';
 import { policySize } from '../../policy/index.ts';
 import type { Accounts } from '../accounts.ts';
 import type { SessionEntity, Tags } from '../entities.ts';

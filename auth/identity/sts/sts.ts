@@ -1,4 +1,4 @@
-import type { Call, Operations } from '../../gateway/service.ts';
+import type { Call, Operations } from '../../contract/index.ts';
 import type { Accounts } from '../accounts.ts';
 import { parseIdentityArn, roleArn } from '../arns.ts';
 import { keys, partitionOf, type RoleEntity, type SessionEntity } from '../entities.ts';

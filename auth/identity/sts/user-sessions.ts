@@ -1,4 +1,4 @@
-import type { Call } from '../../gateway/service.ts';
+import type { Call } from '../../contract/index.ts';
 import { federatedUserArn } from '../arns.ts';
 import { accessDenied } from '../errors.ts';
 import { readTags, tagContext } from '../tags.ts';

@@ -9,7 +9,7 @@ import {
 } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '@slipway/storage/clock';
-import { AwsError } from '../../gateway/service.ts';
+import { AwsError } from '../../contract/index.ts';
 
 /** Fetches from an address somebody configured; refuses private ranges and follows no redirect it has not checked. */
 export type GuardedFetch = (

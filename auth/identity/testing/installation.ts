@@ -8,7 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createGateway } from '../../gateway/index.ts';
-import type { Call, ServiceDefinition } from '../../gateway/service.ts';
+import type { Call, ServiceDefinition } from '../../contract/index.ts';
 import { TokenService } from '../../tokens/index.ts';
 import type { FirstAdministrator } from '../default-identities.ts';
 import { type Identity, type IdentityConfig, openIdentity } from '../open-identity.ts';

@@ -7,7 +7,8 @@ import {
   SubmitTaskStateChangeCommand,
   type TaskDefinition,
 } from '@aws-sdk/client-ecs';
-import { type AccessRequest, type Authorizer, createGateway, type Principal } from '@slipway/auth/gateway';
+import type { AccessRequest, Authorizer, Principal } from '@slipway/auth/contract';
+import { createGateway } from '@slipway/auth/gateway';
 import { TokenService } from '@slipway/auth/tokens';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage } from '@slipway/storage/engine';

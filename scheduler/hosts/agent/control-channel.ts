@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws';
 
-import type { Log } from '@slipway/auth/gateway';
+import type { Log } from '@slipway/auth/contract';
 
 import type { RoleType } from './endpoint/index.ts';
 import { brokenTask, type RoleCredentials, serverMessage, taskSchema } from '../wire/server-messages.ts';

@@ -1,7 +1,7 @@
 import type { Clock } from '@slipway/storage/clock';
 import type Docker from 'dockerode';
 
-import type { Log } from '@slipway/auth/gateway';
+import type { Log } from '@slipway/auth/contract';
 
 import type { Images, RegistryLogin } from './images.ts';
 import type { AgentContainer, AgentTask } from '../wire/server-messages.ts';

@@ -4,7 +4,7 @@ import { lookup } from 'node:dns/promises';
 import { type Clock, systemClock } from '@slipway/storage/clock';
 import type Docker from 'dockerode';
 
-import type { Log } from '@slipway/auth/gateway';
+import type { Log } from '@slipway/auth/contract';
 
 import type { PullBehavior } from './images.ts';
 import type { AllowedEscapes } from './policy.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '@slipway/storage/clock';
 
-import type { Log } from '@slipway/auth/gateway';
+import type { Log } from '@slipway/auth/contract';
 
 /** A container in a {@link TaskReport}. */
 export interface ContainerReport {

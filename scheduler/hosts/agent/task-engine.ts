@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
 
-import type { Log } from '@slipway/auth/gateway';
+import type { Log } from '@slipway/auth/contract';
 
 import { containerName, volumeName } from './create-options.ts';
 import { engineCall, EngineError, EngineUnavailable, labels } from './docker.ts';

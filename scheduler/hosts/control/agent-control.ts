@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-import type { AccessList, Call, UpgradeService } from '@slipway/auth/gateway';
+import type { AccessList, Call, UpgradeService } from '@slipway/auth/contract';
 import { type WebSocket, WebSocketServer } from 'ws';
 
 import { findInstance, parseArn, parseCluster } from '../../cluster/index.ts';

@@ -1,6 +1,6 @@
 import type { RandomBytes } from '../../state/index.ts';
 import type { EcsContext } from '../../cluster/index.ts';
-import type { Log } from '@slipway/auth/gateway';
+import type { Log } from '@slipway/auth/contract';
 
 /** Temporary credentials of a role, for one task. */
 export interface TaskCredentials {

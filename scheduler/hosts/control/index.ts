@@ -1,4 +1,3 @@
-export type { Log } from '@slipway/auth/gateway';
 export { type AgentControl, createAgentControl } from './agent-control.ts';
 export type { AgentControlOptions, TaskCredentials, TaskCredentialsPort } from './context.ts';
 export type { AcsContainer, AcsCredentials, AcsTask } from '../wire/agent-messages.ts';

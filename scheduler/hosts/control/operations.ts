@@ -1,5 +1,5 @@
 import type * as ecs from '@aws-sdk/client-ecs';
-import type { AccessList, AccessRequest, Call, Operations } from '@slipway/auth/gateway';
+import type { AccessList, AccessRequest, Call, Operations } from '@slipway/auth/contract';
 
 import { invalidParameter, parseCluster, parseMember } from '../../cluster/index.ts';
 import { arns, clusterKeys, clusterPartition, type InstanceRecord } from '../../state/index.ts';

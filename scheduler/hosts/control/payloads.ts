@@ -1,5 +1,5 @@
 import type { TaskOverride } from '@aws-sdk/client-ecs';
-import { AwsError } from '@slipway/auth/gateway';
+import { AwsError } from '@slipway/auth/contract';
 
 import { accountKeys, accountPartition, type TaskDefinitionRecord, type TaskRecord } from '../../state/index.ts';
 import { applyOverrides, bodyOf } from '../../tasks/index.ts';

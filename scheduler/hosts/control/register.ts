@@ -2,7 +2,7 @@ import type {
   RegisterContainerInstanceCommandInput,
   RegisterContainerInstanceCommandOutput,
 } from '@aws-sdk/client-ecs';
-import { AwsError, type Call } from '@slipway/auth/gateway';
+import { AwsError, type Call } from '@slipway/auth/contract';
 import { transact } from '@slipway/storage/records';
 
 import {

@@ -4,7 +4,7 @@ import type {
   SubmitContainerStateChangeCommandInput,
   SubmitTaskStateChangeCommandInput,
 } from '@aws-sdk/client-ecs';
-import type { Call } from '@slipway/auth/gateway';
+import type { Call } from '@slipway/auth/contract';
 import { type RecordStore, transact } from '@slipway/storage/records';
 
 import { invalidParameter, parseCluster, parseMember } from '../../cluster/index.ts';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 
-import { GatewayError, type WebRoute, type WebService } from '@slipway/auth/gateway';
+import { GatewayError, type WebRoute, type WebService } from '@slipway/auth/contract';
 
 const manifestType = 'application/vnd.docker.distribution.manifest.v2+json';
 const digestOf = (body: Uint8Array): string => `sha256:${createHash('sha256').update(body).digest('hex')}`;

@@ -1,4 +1,4 @@
-import type { AccessRequest } from '@slipway/auth/gateway';
+import type { AccessRequest } from '@slipway/auth/contract';
 
 import type { EcsContext } from '../../cluster/index.ts';
 import type { ServiceRef } from '../../services/index.ts';

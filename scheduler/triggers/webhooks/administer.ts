@@ -1,4 +1,4 @@
-import type { Call, WebRoute, WebService } from '@slipway/auth/gateway';
+import type { Call, WebRoute, WebService } from '@slipway/auth/contract';
 
 import { findService, type ServiceRef } from '../../services/index.ts';
 

@@ -1,4 +1,5 @@
-import { GatewayError, readBody, type WebService } from '@slipway/auth/gateway';
+import { GatewayError, type WebService } from '@slipway/auth/contract';
+import { readBody } from '@slipway/auth/gateway';
 import { z } from 'zod';
 
 import { findService, type ServiceRef } from '../../services/index.ts';

@@ -1,4 +1,4 @@
-import type { Authorizer, Principal } from '@slipway/auth/gateway';
+import type { Authorizer, Principal } from '@slipway/auth/contract';
 import type { Sealer } from '@slipway/auth/tokens';
 import { transact } from '@slipway/storage/records';
 

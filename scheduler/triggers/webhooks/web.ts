@@ -1,4 +1,4 @@
-import { GatewayError, type WebService } from '@slipway/auth/gateway';
+import { GatewayError, type WebService } from '@slipway/auth/contract';
 
 /** An error that the caller of a webhook route is to see. */
 export class WebhookError extends Error {

@@ -1,5 +1,6 @@
 import { Registry } from '@prometheus-io/client';
-import { type Authorizer, createGateway, type Log, type Principal } from '@slipway/auth/gateway';
+import type { Authorizer, Log, Principal } from '@slipway/auth/contract';
+import { createGateway } from '@slipway/auth/gateway';
 import { TokenService } from '@slipway/auth/tokens';
 import { systemClock } from '@slipway/storage/clock';
 import { expect, test, vi } from 'vitest';

@@ -2,7 +2,7 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { networkInterfaces } from 'node:os';
 
-import type { Log } from '@slipway/auth/gateway';
+import type { Log } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
 import type Docker from 'dockerode';
 

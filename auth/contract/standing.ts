@@ -1,4 +1,4 @@
-import type { Principal } from './service.ts';
+import type { Principal } from './principal.ts';
 
 /** Whether a principal that a token speaks for may still act. */
 export interface Standing {

@@ -1,4 +1,4 @@
-/** What the gateway logs with; pino's loggers are one. */
+/** What every room logs with; pino's loggers are one. */
 export interface Log {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

@@ -1,4 +1,6 @@
-import type { AccessRequest, Call, Principal } from './service.ts';
+import type { AccessRequest } from './access.ts';
+import type { Call } from './call.ts';
+import type { Principal } from './principal.ts';
 
 /** What was decided about one {@link AccessRequest}, and why. */
 export interface Decision {

@@ -1,0 +1,16 @@
+/** What the SDK schemas do not carry: enumerations, lengths, ranges and patterns, from the service's API reference. */
+export interface Constraint {
+  /** Least length of a string, blob or list, or least value of a number. */
+  readonly min?: number;
+  readonly max?: number;
+  /** Must match the whole string; has to run in linear time. */
+  readonly pattern?: RegExp;
+  readonly values?: readonly string[];
+  readonly integer?: true;
+}
+
+/**
+ * Constraints of a service by member: `Shape.member` (`CreateRepositoryRequest.repositoryName`) for one structure, or
+ * `member` alone for every structure that has it; the longer key wins. On a list, `member[]` constrains the elements.
+ */
+export type Constraints = Readonly<Record<string, Constraint>>;

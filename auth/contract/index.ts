@@ -1,0 +1,25 @@
+/**
+ * What services are declared with, and the ports that identity fills: every room imports this one, and it imports none.
+ */
+export type { AccessList, AccessRequest, ConditionContext, ResourceRef } from './access.ts';
+export type { Authorizer, DecidingStatement, Decision } from './authorizer.ts';
+export { AwsError } from './aws-error.ts';
+export type { Call } from './call.ts';
+export type { Constraint, Constraints } from './constraints.ts';
+export { GatewayError } from './gateway-error.ts';
+export type { Log } from './log.ts';
+export type { Principal } from './principal.ts';
+export type { Scope } from './scope.ts';
+export {
+  awsJson,
+  awsQuery,
+  defineService,
+  type Operation,
+  type Operations,
+  type SchemaModule,
+  type ServiceDefinition,
+  type WireProtocol,
+} from './service.ts';
+export type { Standing } from './standing.ts';
+export type { UpgradeService } from './upgrade.ts';
+export type { Answer, ProvenCaller, WebRoute, WebService } from './web.ts';

@@ -1,0 +1,20 @@
+/** Who is calling, as authentication established it. */
+export interface Principal {
+  readonly type: 'root' | 'user' | 'assumed-role' | 'federated-user' | 'anonymous';
+  /** 12 digits; the account whose identity policies apply. Empty for `anonymous`. */
+  readonly account: string;
+  /** `arn:aws:iam::…:user/…`, `arn:aws:sts::…:assumed-role/…/…`, …; `*` for `anonymous`. */
+  readonly arn: string;
+  /** The unique id (`AIDA…`, `AROA…:session`); what policies bind to when a name is reused. */
+  readonly id: string;
+  readonly accessKeyId?: string;
+  /** When temporary credentials end, milliseconds since the epoch. */
+  readonly expiresAt?: number;
+  /** A token's restriction (docker Bearer scope, session policy), as policy documents that must all allow as well. */
+  readonly restrictions?: readonly unknown[];
+  /**
+   * Nobody's credentials are at hand: something that the principal made acts in its name (a webhook). A session then stands
+   * for its role, without session policies.
+   */
+  readonly delegated?: true;
+}

@@ -1,0 +1,72 @@
+import type Koa from 'koa';
+import type { IncomingMessage } from 'node:http';
+import type { AccessList } from './access.ts';
+import type { Call } from './call.ts';
+import type { Principal } from './principal.ts';
+import type { Scope } from './scope.ts';
+
+interface RouteDeclaration {
+  /** For logs, metrics and the authorization matrix, e.g. `GET manifest`. */
+  readonly name: string;
+  /**
+   * For requests that carry their own proof (a signature under a secret of the route's): who acts by them. Runs before `access`,
+   * which is decided for that principal.
+   * @throws GatewayError `unauthenticated` when the proof is not good; counted like any failed login
+   */
+  readonly caller?: (ctx: Koa.Context) => Promise<ProvenCaller>;
+  /** What the caller must be allowed; `'authenticated'`: any valid caller; `'anonymous'`: everybody. */
+  readonly access: 'authenticated' | 'anonymous' | ((call: Call) => AccessList | Promise<AccessList>);
+  /** With `'authenticated'`: what a docker client's Bearer token must be for. Other routes say it by their access list. */
+  readonly scopes?: readonly Scope[];
+}
+
+/**
+ * A route of a service that is not an AWS API (the registry's `/v2/`): found by path, authorized like everything else. Then one
+ * of two answers: `handle` within Koa, or `respond` on node's own objects, for reads so frequent that Koa's context and its
+ * bookkeeping (about a fifth of such a request) are felt. What either throws is rendered by the service.
+ */
+export type WebRoute = RouteDeclaration &
+  (
+    | { readonly handle: (ctx: Koa.Context, call: Call) => Promise<void>; readonly respond?: never }
+    | {
+        readonly respond: (request: IncomingMessage, answer: Answer, call: Call) => void | Promise<void>;
+        readonly handle?: never;
+      }
+  );
+
+/**
+ * Writes the whole answer.
+ * @param headers names and values in turn
+ * @param repeatable that the answer depends on nothing but the request, who calls, the record store, and the time to within a
+ *   second, so that it may be given again to the same request; `also` then happens with each further one
+ */
+export type Answer = (
+  status: number,
+  headers: readonly string[],
+  body?: Buffer,
+  repeatable?: { readonly also?: () => void },
+) => void;
+
+/** Who acts by a request, as its route found out. */
+export interface ProvenCaller {
+  readonly principal: Principal;
+  readonly via: 'webhook';
+}
+
+/** A web service under one path prefix. */
+export interface WebService {
+  readonly name: string;
+  /** The paths it owns, e.g. `/v2/`; also the prefix without its last slash. */
+  readonly prefix: string;
+  /** How callers prove who they are: `docker` is Basic `AWS:<token>` or a Bearer token of ours; `none` leaves it to the route. */
+  readonly authentication: 'docker' | 'none';
+  /**
+   * One request for each route it has, with made-up names: checked when the gateway starts (each must find a route that
+   * declares its access), and called by the authorization matrix test.
+   */
+  readonly samples?: readonly { readonly method: string; readonly path: string }[];
+  /** Parses method and raw path once; undefined is answered as not found. */
+  route(method: string, path: string, query: URLSearchParams): WebRoute | undefined;
+  /** Writes any error, those of the gateway included (401, 403, 404, 429, 500), in the service's own format. */
+  renderError(ctx: Koa.Context, error: unknown): void;
+}
