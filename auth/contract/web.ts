@@ -58,8 +58,11 @@ export interface WebService {
   readonly name: string;
   /** The paths it owns, e.g. `/v2/`; also the prefix without its last slash. */
   readonly prefix: string;
-  /** How callers prove who they are: `docker` is Basic `AWS:<token>` or a Bearer token of ours; `none` leaves it to the route. */
-  readonly authentication: 'docker' | 'none';
+  /**
+   * How callers prove who they are: `docker` is Basic `AWS:<token>` or a Bearer token of ours; `sigv4` is Signature Version 4 for
+   * that signing name, of requests without a body; `none` leaves it to the route.
+   */
+  readonly authentication: 'docker' | 'none' | { readonly sigv4: string };
   /**
    * One request for each route it has, with made-up names: checked when the gateway starts (each must find a route that
    * declares its access), and called by the authorization matrix test.

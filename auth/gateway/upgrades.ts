@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '@slipway/storage/clock';
-import { readSignature, SignatureError, type SignatureVerifier } from '../sigv4/index.ts';
+import { SignatureError, type SignatureVerifier } from '../sigv4/index.ts';
 import { deniedMessage, firstDenied } from './authorize.ts';
 import {
   type AccessList,
@@ -17,6 +17,7 @@ import { wireErrorOf } from './aws-errors.ts';
 import { Exchange, GatewayCall } from './exchange.ts';
 import type { Limits } from './options.ts';
 import type { Origins } from './origin.ts';
+import { identifySigner } from './signed-caller.ts';
 import type { Throttle } from './throttle.ts';
 
 export interface UpgradeFrontParts {
@@ -84,18 +85,7 @@ export class UpgradeFront {
     if (service === undefined) throw new GatewayError('not-found', 'there is nothing at this path');
     exchange.service = service.service;
     exchange.operation = `WS ${service.path}`;
-    const signed = readSignature({ method: request.method ?? '', target, rawHeaders: request.rawHeaders });
-    exchange.via = 'sigv4';
-    try {
-      const opened = await verifier.open(signed, { service: service.service, regions: [region], presigned: false });
-      exchange.principal = opened.finish(new Uint8Array(0));
-    } catch (error) {
-      if (!(error instanceof SignatureError))
-        throw new GatewayError('unavailable', 'the credentials could not be checked', 1);
-      exchange.detail = error.detail;
-      await throttle.failed(exchange, signed.claim.accessKeyId);
-      throw error;
-    }
+    await identifySigner(exchange, service.service, { verifier, throttle, region });
     await throttle.admit(exchange);
     const call = new GatewayCall(exchange, {
       account,

@@ -13,16 +13,19 @@ import {
   type WebRoute,
   type WebService,
 } from '../contract/index.ts';
+import { SignatureError, type SignatureVerifier } from '../sigv4/index.ts';
 import { formatScopes, type TokenService } from '../tokens/index.ts';
 import { deniedMessage, firstDenied } from './authorize.ts';
 import { type Challenges, type DockerCaller, dockerCaller, scopesFor } from './docker-auth.ts';
 import { type Exchange, GatewayCall } from './exchange.ts';
 import type { Origins } from './origin.ts';
 import { oneByteText, type Remember, type Repeatable, Repeats, send } from './repeats.ts';
+import { identifySigner } from './signed-caller.ts';
 import type { Throttle } from './throttle.ts';
 
 export interface WebFrontParts {
   readonly tokens: TokenService;
+  readonly verifier: SignatureVerifier;
   readonly standing: Standing;
   readonly authorizer: Authorizer;
   readonly throttle: Throttle;
@@ -68,6 +71,7 @@ export class WebFront {
       const before = reads(exchange) ? this.#repeats?.find(exchange) : undefined;
       if (before !== undefined && 'status' in before) return await this.#again(exchange, before);
       if (service.authentication === 'docker') seen.caller = await this.#caller(exchange);
+      else if (service.authentication !== 'none') await this.#signer(exchange, service.authentication.sigv4);
       const admitted = this.#parts.throttle.admit(exchange);
       if (admitted !== undefined) await admitted;
       seen.route = route = find(service, exchange);
@@ -81,14 +85,14 @@ export class WebFront {
         return;
       }
     } catch (error) {
-      return koa(async (ctx) => this.#render(ctx, exchange, service, this.#worded(error, exchange, seen)));
+      return koa(async (ctx) => this.#render(ctx, exchange, service, this.#worded(error, exchange, service, seen)));
     }
     const { handle } = route;
     await koa(async (ctx) => {
       try {
         await handle(ctx, call);
       } catch (error) {
-        this.#render(ctx, exchange, service, this.#worded(error, exchange, seen));
+        this.#render(ctx, exchange, service, this.#worded(error, exchange, service, seen));
       }
     });
   }
@@ -128,11 +132,15 @@ export class WebFront {
     const { access } = route;
     const { caller } = seen;
     if (typeof access === 'function') {
-      seen.list = await this.#accessOf(access, call, caller !== undefined || proven);
+      seen.list = await this.#accessOf(
+        access,
+        call,
+        exchange.principal.type !== 'anonymous' || caller !== undefined || proven,
+      );
       await this.#authorize(exchange, call, seen.list);
     } else if (access === 'authenticated') {
-      if (caller === undefined || caller.verified.principal.type === 'anonymous') throw unauthenticated();
-      if (caller.via === 'bearer' && !holds(caller, route.scopes ?? []))
+      if (exchange.principal.type === 'anonymous') throw unauthenticated();
+      if (caller?.via === 'bearer' && !holds(caller, route.scopes ?? []))
         throw new GatewayError(
           'denied',
           `the token is not for this; it takes one for ${formatScopes(route.scopes ?? [])}`,
@@ -156,6 +164,15 @@ export class WebFront {
       exchange.principal = caller.verified.principal;
     }
     return caller;
+  }
+
+  /** @throws GatewayError `unauthenticated` in the words of AWS */
+  async #signer(exchange: Exchange, signingName: string): Promise<void> {
+    try {
+      await identifySigner(exchange, signingName, this.#parts);
+    } catch (error) {
+      throw error instanceof SignatureError ? new GatewayError('unauthenticated', error.message) : error;
+    }
   }
 
   /** Whoever a route's own proof is for acts; one that is not good counts as a failed login for this very path. */
@@ -200,9 +217,10 @@ export class WebFront {
     throw new GatewayError('denied', deniedMessage(exchange.principal, denied));
   }
 
-  /** Adds the challenge to whatever means "log in (again)". */
-  #worded(error: unknown, exchange: Exchange, { caller, list, route }: Seen): unknown {
+  /** Adds docker's challenge to whatever means "log in (again)" to docker. */
+  #worded(error: unknown, exchange: Exchange, { authentication }: WebService, { caller, list, route }: Seen): unknown {
     if (!(error instanceof GatewayError)) return unavailable(error);
+    if (typeof authentication === 'object') return error;
     const { challenges, origins } = this.#parts;
     const scopes = list === undefined ? (route?.scopes ?? []) : scopesFor(list);
     const endpoint = (): string => origins.endpoint(exchange.request, false);

@@ -1,11 +1,10 @@
 import type { Tag } from '@aws-sdk/client-ecs';
 import type { AccessRequest, ConditionContext, ResourceRef } from '@slipway/auth/contract';
-import { passRole } from '@slipway/auth/identity';
 
 import { type ClusterRef, type EcsContext, findCluster, findInstance, invalidParameter } from '../cluster/index.ts';
 import { findService } from '../services/index.ts';
 import { arns, type TaskDefinitionRecord } from '../state/index.ts';
-import { bodyOf, findDefinition, findTasks } from '../tasks/index.ts';
+import { findDefinition, findTasks } from '../tasks/index.ts';
 
 /** `ecs:cluster` for what happens inside a cluster. */
 export const inCluster = (context: EcsContext, ref: ClusterRef): ConditionContext => ({
@@ -32,19 +31,6 @@ export function tagOnCreate(action: string, arn: string, tags: readonly Tag[] | 
     },
   ];
 }
-
-/**
- * Handing roles to tasks needs iam:PassRole on each: those that a registration names, those of the revision that tasks or
- * services are started with, and those of overrides. An UpdateService that names no revision hands over nothing.
- */
-export const passRoles = (roles: readonly (string | undefined)[]): AccessRequest[] =>
-  [...new Set(roles)].flatMap((role) =>
-    role === undefined || role === '' ? [] : [passRole(role, 'ecs-tasks.amazonaws.com')],
-  );
-
-/** The roles that tasks of a revision run with. */
-export const rolesOf = (definition: TaskDefinitionRecord | undefined): (string | undefined)[] =>
-  definition === undefined ? [] : [bodyOf(definition).taskRoleArn, bodyOf(definition).executionRoleArn];
 
 export async function clusterResource(context: EcsContext, ref: ClusterRef): Promise<ResourceRef> {
   const cluster = await findCluster(context, ref);

@@ -365,13 +365,55 @@ describe('the tag slipway:follow', () => {
     expect((await described()).tags).toEqual([]);
   });
 
+  test('setting it needs what an UpdateService to the running revision needs, removing it what one without a revision does', async () => {
+    await newCluster();
+    const role = `arn:aws:iam::${account}:role/web-task`;
+    const { taskDefinitionArn } = await api.define({ taskRoleArn: role });
+    const rights = async (work: () => Promise<unknown>): Promise<string[]> => {
+      api.asked.length = 0;
+      await work();
+      return api.asked.map(({ action, resources }) => `${action} ${resources[0]?.arn.split(':').at(-1)}`);
+    };
+    const update = `ecs:UpdateService service/${cluster}/web`;
+    const pass = 'iam:PassRole role/web-task';
+    const tag = { key: 'slipway:follow', value: 'true' };
+    expect(await rights(() => create({ taskDefinition: taskDefinitionArn, tags: [tag] }))).toEqual(
+      expect.arrayContaining([update, pass]),
+    );
+    const follower = (await findService(api.context, ref()))?.followedBy;
+    expect(follower).toMatchObject({ type: 'user', arn: `arn:aws:iam::${account}:user/admin` });
+    expect(
+      await rights(() => api.ecs.send(new UntagResourceCommand({ resourceArn: arn(), tagKeys: [tag.key] }))),
+    ).toEqual([`ecs:UntagResource service/${cluster}/web`, update]);
+    expect((await findService(api.context, ref()))?.followedBy).toBeUndefined();
+    const set = () => api.ecs.send(new TagResourceCommand({ resourceArn: arn(), tags: [tag] }));
+    expect(await rights(set)).toEqual([`ecs:TagResource service/${cluster}/web`, update, pass]);
+    const other = () => api.ecs.send(new TagResourceCommand({ resourceArn: arn(), tags: [{ key: 'a', value: 'b' }] }));
+    expect(await rights(other)).toEqual([`ecs:TagResource service/${cluster}/web`]);
+    expect((await findService(api.context, ref()))?.followedBy).toEqual(follower);
+    for (const action of ['ecs:UpdateService', 'iam:PassRole']) {
+      api.denied.add(action);
+      await expect(set()).rejects.toMatchObject({ name: 'AccessDeniedException' });
+      const name = `denied-${action.split(':')[0]}`;
+      const made = create({ serviceName: name, taskDefinition: taskDefinitionArn, tags: [tag] });
+      await expect(made).rejects.toMatchObject({ name: 'AccessDeniedException' });
+      api.denied.delete(action);
+    }
+    api.denied.add('ecs:UpdateService');
+    const untag = api.ecs.send(new UntagResourceCommand({ resourceArn: arn(), tagKeys: [tag.key] }));
+    await expect(untag).rejects.toMatchObject({ name: 'AccessDeniedException' });
+    api.denied.clear();
+    expect(await rule()).toEqual({ mode: 'tags' });
+  });
+
   test('setFollow shows as a tag', async () => {
     await newCluster();
     const { taskDefinitionArn } = await api.define();
     await create({ taskDefinition: taskDefinitionArn });
-    await setFollow(api.context, ref(), { mode: 'pattern', pattern: 'v*' });
+    const setter = { type: 'user', account, arn: `arn:aws:iam::${account}:user/setter`, id: 'AIDASETTER' } as const;
+    await setFollow(api.context, ref(), { mode: 'pattern', pattern: 'v*' }, setter);
     expect((await described()).tags).toEqual([{ key: 'slipway:follow', value: 'pattern:v*' }]);
-    await setFollow(api.context, ref(), undefined);
+    await setFollow(api.context, ref(), undefined, setter);
     expect((await described()).tags).toEqual([]);
   });
 });

@@ -5,15 +5,17 @@ import {
   createService,
   deleteService,
   findService,
+  followTag,
   parseCreate,
   parseLaunchType,
   parseUpdate,
   serviceViews,
+  updateAccess,
   updateService,
 } from '../services/index.ts';
 import { arns, clusterKeys, clusterPartition, type ServiceRecord } from '../state/index.ts';
-import { activeDefinition, requestDigest } from '../tasks/index.ts';
-import { checkList, inCluster, passRoles, requestTags, rolesOf, serviceResource, tagOnCreate } from './access.ts';
+import { activeDefinition, passRoles, requestDigest, rolesOf } from '../tasks/index.ts';
+import { checkList, inCluster, requestTags, serviceResource, tagOnCreate } from './access.ts';
 import { clusterOf, type EcsOperations, type EcsOptions, homeOf } from './options.ts';
 import { pageFrom, pageSize, pageStart } from './paging.ts';
 
@@ -54,6 +56,9 @@ export function serviceOperations(options: EcsOptions): EcsOperations {
           },
           ...tagOnCreate('CreateService', arn, input.tags),
           ...passRoles(rolesOf(definition)),
+          ...(input.tags?.some(({ key }) => key === followTag) === true
+            ? updateAccess(options, { ...ref, service: input.serviceName ?? '' }, undefined, definition)
+            : []),
         ];
       },
       handle: async (input, call) => {
@@ -63,7 +68,7 @@ export function serviceOperations(options: EcsOptions): EcsOperations {
           throw invalidParameter('TaskDefinition can not be blank.');
         }
         const definition = await activeDefinition(options, call.account, input.taskDefinition);
-        const draft = parseCreate(input, definition, call.principal.arn, options.extensions);
+        const draft = parseCreate(input, definition, call.principal, options.extensions);
         const name = input.serviceName ?? '';
         const service = await createService(options, { ...ref, service: name }, draft, {
           arn: arns.service(options.region, ref.account, ref.cluster, name),
@@ -76,14 +81,13 @@ export function serviceOperations(options: EcsOptions): EcsOperations {
     },
     UpdateService: {
       access: async (input, call) => {
-        const [request] = await allow('UpdateService', input, call);
-        if (input.taskDefinition === undefined) return [request];
-        const definition = await activeDefinition(options, call.account, input.taskDefinition).catch(() => undefined);
-        if (definition === undefined) return [request];
-        return [
-          { ...request, context: { ...request.context, 'ecs:task-definition': definition.arn } },
-          ...passRoles(rolesOf(definition)),
-        ];
+        const ref = clusterOf(options, call, input.cluster);
+        const place = { ...ref, service: nameOf(input.service, ref, call) };
+        const definition =
+          input.taskDefinition === undefined
+            ? undefined
+            : await activeDefinition(options, call.account, input.taskDefinition).catch(() => undefined);
+        return updateAccess(options, place, await findService(options, place), definition);
       },
       handle: async (input, call) => {
         const ref = clusterOf(options, call, input.cluster);

@@ -1,4 +1,4 @@
-import { AwsError, type Call, type ResourceRef } from '@slipway/auth/contract';
+import { type AccessList, AwsError, type Call, type ResourceRef } from '@slipway/auth/contract';
 import { transact } from '@slipway/storage/records';
 
 import {
@@ -15,8 +15,23 @@ import {
   parseTags,
   tagList,
 } from '../cluster/index.ts';
-import { changeService, findService, withTags } from '../services/index.ts';
-import { accountKeys, accountPartition, type Tags, type TaskDefinitionRecord, toJson } from '../state/index.ts';
+import {
+  changeService,
+  delegateOf,
+  findService,
+  followTag,
+  primaryOf,
+  updateAccess,
+  withTags,
+} from '../services/index.ts';
+import {
+  accountKeys,
+  accountPartition,
+  type Delegate,
+  type Tags,
+  type TaskDefinitionRecord,
+  toJson,
+} from '../state/index.ts';
 import { changeTask, findDefinition, findTasks, parseDefinition } from '../tasks/index.ts';
 import { requestTags } from './access.ts';
 import { type EcsOperations, type EcsOptions, homeOf } from './options.ts';
@@ -24,8 +39,10 @@ import { type EcsOperations, type EcsOptions, homeOf } from './options.ts';
 /** Something that has tags. */
 interface Tagged {
   read(): Promise<Tags | undefined>;
-  /** Replaces the tags in one transaction. */
-  change(change: (tags: Tags) => Tags): Promise<void>;
+  /** Replaces the tags in one transaction. @param by who changes what the service follows; undefined when the change is not about that */
+  change(change: (tags: Tags) => Tags, by: Delegate | undefined): Promise<void>;
+  /** What setting or removing `slipway:follow` needs beside the right to tag: it says what the service runs. */
+  readonly followAccess?: (sets: boolean) => Promise<AccessList>;
 }
 
 /** TagResource, UntagResource and ListTagsForResource. */
@@ -41,6 +58,8 @@ export function tagOperations(options: EcsOptions): EcsOperations {
     }
     return found;
   };
+  const follows = async (arn: string | undefined, call: Call, keys: readonly string[] | undefined, sets: boolean) =>
+    keys?.includes(followTag) === true ? ((await tagged(options, arn ?? '', call).followAccess?.(sets)) ?? []) : [];
   return {
     TagResource: {
       access: async (input, call) => [
@@ -49,15 +68,24 @@ export function tagOperations(options: EcsOptions): EcsOperations {
           resources: [await resource(input.resourceArn, call)],
           context: requestTags(input.tags),
         },
+        ...(await follows(
+          input.resourceArn,
+          call,
+          input.tags?.map(({ key = '' }) => key),
+          true,
+        )),
       ],
       handle: async (input, call) => {
         const added = parseTags(input.tags);
         const found = await existing(input.resourceArn, call);
-        await found.change((tags) => {
-          const changed = { ...tags, ...added };
-          checkTagCount(changed);
-          return changed;
-        });
+        await found.change(
+          (tags) => {
+            const changed = { ...tags, ...added };
+            checkTagCount(changed);
+            return changed;
+          },
+          changerOf(call, Object.keys(added)),
+        );
         return {};
       },
     },
@@ -68,12 +96,16 @@ export function tagOperations(options: EcsOptions): EcsOperations {
           resources: [await resource(input.resourceArn, call)],
           context: { 'aws:TagKeys': input.tagKeys ?? [] },
         },
+        ...(await follows(input.resourceArn, call, input.tagKeys, false)),
       ],
       handle: async (input, call) => {
         const gone = new Set(input.tagKeys);
         for (const key of gone) checkTagKey(key);
         const found = await existing(input.resourceArn, call);
-        await found.change((tags) => Object.fromEntries(Object.entries(tags).filter(([key]) => !gone.has(key))));
+        await found.change(
+          (tags) => Object.fromEntries(Object.entries(tags).filter(([key]) => !gone.has(key))),
+          changerOf(call, [...gone]),
+        );
         return {};
       },
     },
@@ -87,6 +119,9 @@ export function tagOperations(options: EcsOptions): EcsOperations {
     },
   };
 }
+
+const changerOf = (call: Call, keys: readonly string[]): Delegate | undefined =>
+  keys.includes(followTag) ? delegateOf(call.principal) : undefined;
 
 /** Finds the kind of thing that an ARN names. @throws InvalidParameterException when it has no tags */
 function tagged(options: EcsOptions, arn: string, call: Call): Tagged {
@@ -120,11 +155,21 @@ const serviceTags = (options: EcsOptions, ref: ClusterRef, service: string): Tag
     const found = await findService(options, { ...ref, service });
     return found === undefined || found.status === 'INACTIVE' ? undefined : found.tags;
   },
-  change: async (change) => {
-    await changeService(options, { ...ref, service }, (current) => withTags(current, change(current.tags)), [
+  change: async (change, by) => {
+    await changeService(options, { ...ref, service }, (current) => withTags(current, change(current.tags), by), [
       'ACTIVE',
       'DRAINING',
     ]);
+  },
+  followAccess: async (sets) => {
+    const found = await findService(options, { ...ref, service });
+    const revision =
+      sets && found !== undefined ? (primaryOf(found)?.taskDefinition ?? found.taskDefinition) : undefined;
+    const definition =
+      revision === undefined
+        ? undefined
+        : await findDefinition(options, ref.account, parseDefinition(revision, { ...ref, region: options.region }));
+    return updateAccess(options, { ...ref, service }, found, definition);
   },
 });
 

@@ -14,9 +14,10 @@ import {
   findDefinition,
   normalizeDefinition,
   parseDefinition,
+  passRoles,
   registerRevision,
 } from '../tasks/index.ts';
-import { checkList, definitionResource, passRoles, requestTags, tagOnCreate } from './access.ts';
+import { checkList, definitionResource, requestTags, tagOnCreate } from './access.ts';
 import { type EcsOperations, type EcsOptions, homeOf } from './options.ts';
 import { pageFrom, pageSize, pageStart } from './paging.ts';
 

@@ -33,20 +33,13 @@ import {
   requestDigest,
   type RunResult,
   runTasks,
+  passRoles,
+  rolesOf,
   stopTask,
   taskTags,
   taskView,
 } from '../tasks/index.ts';
-import {
-  checkList,
-  definitionResource,
-  inCluster,
-  passRoles,
-  requestTags,
-  rolesOf,
-  tagOnCreate,
-  taskResources,
-} from './access.ts';
+import { checkList, definitionResource, inCluster, requestTags, tagOnCreate, taskResources } from './access.ts';
 import { failureReason } from './failures.ts';
 import { clusterOf, type EcsOperations, type EcsOptions, homeOf } from './options.ts';
 

@@ -1,7 +1,7 @@
 import semver from 'semver';
 
 import { invalidParameter } from '../cluster/index.ts';
-import type { FollowRule, ServiceRecord, Tags } from '../state/index.ts';
+import type { Delegate, FollowRule, ServiceRecord, Tags } from '../state/index.ts';
 
 /** The tag on a service that says which pushes roll it, so that every client of the API can set it. */
 export const followTag = 'slipway:follow';
@@ -41,11 +41,18 @@ export function formatFollow(rule: FollowRule): string {
 
 /**
  * The service with other tags, and what it follows as they say.
+ * @param by who set or removed `slipway:follow`, and whose rights the rule has from now on; undefined when the change is not about it
  * @throws InvalidParameterException when `slipway:follow` has no valid value
  */
-export function withTags(service: ServiceRecord, tags: Tags): ServiceRecord {
+export function withTags(service: ServiceRecord, tags: Tags, by: Delegate | undefined): ServiceRecord {
   const value = tags[followTag];
   const follow = value === undefined ? undefined : parseFollow(value);
-  const { follow: _, ...rest } = service;
-  return { ...rest, tags, ...(follow === undefined ? {} : { follow }), version: service.version + 1 };
+  const { follow: _, followedBy: before, ...rest } = service;
+  const followedBy = by ?? before;
+  return {
+    ...rest,
+    tags,
+    ...(follow === undefined ? {} : { follow, ...(followedBy === undefined ? {} : { followedBy }) }),
+    version: service.version + 1,
+  };
 }

@@ -1,6 +1,8 @@
+export { serviceAccess, updateAccess } from './access.ts';
 export { configurationView, defaultConfiguration, parseConfiguration } from './configuration.ts';
 export { countTasks, type DeploymentCounts } from './counts.ts';
 export { type DeploymentStart, newDeployment, primaryOf, startDeployment } from './deployment.ts';
+export { actingFor, delegateOf } from './delegate.ts';
 export { followTag, formatFollow, parseFollow, withTags } from './follow.ts';
 export {
   briefView,

@@ -1,9 +1,11 @@
 import type { CreateServiceRequest, UpdateServiceRequest } from '@aws-sdk/client-ecs';
+import type { Principal } from '@slipway/auth/contract';
 
 import { invalidParameter, isName, notSupported, parseTags, type Refusals, refuseMembers } from '../cluster/index.ts';
 import type { ServiceRecord, TaskDefinitionRecord } from '../state/index.ts';
 import { bodyOf, parseConstraints, parseStrategies, type PlacementExtensions } from '../tasks/index.ts';
 import { defaultConfiguration, parseConfiguration } from './configuration.ts';
+import { delegateOf } from './delegate.ts';
 import { followTag, parseFollow } from './follow.ts';
 import type { ServiceChange, ServiceDraft } from './services.ts';
 
@@ -30,7 +32,7 @@ const refusals = {
 export function parseCreate(
   input: CreateServiceRequest,
   definition: TaskDefinitionRecord,
-  createdBy: string,
+  caller: Principal,
   extensions?: PlacementExtensions,
 ): ServiceDraft {
   if (!isName(input.serviceName ?? '')) {
@@ -68,8 +70,9 @@ export function parseCreate(
     ...placementOf(input, definition, extensions),
     ...(grace === undefined ? {} : { healthCheckGracePeriodSeconds: grace }),
     launchType: parseLaunchType(input.launchType),
-    createdBy,
+    createdBy: caller.arn,
     tags,
+    ...(follow === undefined ? {} : { followedBy: delegateOf(caller) }),
     propagateTags: parsePropagation(input.propagateTags),
     enableECSManagedTags: input.enableECSManagedTags ?? false,
     enableExecuteCommand: false,

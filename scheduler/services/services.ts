@@ -13,6 +13,7 @@ import {
   clusterKeys,
   clusterPartition,
   type ClusterRecord,
+  type Delegate,
   type FollowRule,
   newDeploymentId,
   type ServiceRecord,
@@ -106,6 +107,7 @@ export async function createService(
         version: existing?.version ?? 0,
       },
       draft.tags,
+      draft.followedBy,
     );
     tx.put(key, toJson(created));
     await writeHistory(tx, undefined, created, now);
@@ -166,16 +168,18 @@ export async function deleteService(context: ServiceContext, ref: ServiceRef, fo
 
 /**
  * Sets, or with undefined clears, what a service follows; the tag `slipway:follow` says the same afterwards.
+ * @param by whose rights the rule has
  * @throws ServiceNotFoundException, ServiceNotActiveException
  */
 export async function setFollow(
   context: ServiceContext,
   ref: ServiceRef,
   rule: FollowRule | undefined,
+  by: Delegate,
 ): Promise<ServiceRecord> {
   const changed = await changeService(context, ref, (service) => {
     const { [followTag]: _, ...others } = service.tags;
-    return withTags(service, rule === undefined ? others : { ...others, [followTag]: formatFollow(rule) });
+    return withTags(service, rule === undefined ? others : { ...others, [followTag]: formatFollow(rule) }, by);
   });
   return changed.after;
 }
@@ -212,7 +216,7 @@ async function requireCluster(tx: Transaction): Promise<void> {
 
 /** Whether a repeated CreateService asks for what the service already is. How many daemons there are is not the author's choice. */
 function wantsTheSame(service: ServiceRecord, draft: ServiceDraft): boolean {
-  const { createdBy: _, desiredCount, ...wanted } = draft;
+  const { createdBy: _, followedBy: __, desiredCount, ...wanted } = draft;
   return (
     (draft.schedulingStrategy === 'DAEMON' || desiredCount === service.desiredCount) &&
     Object.entries(wanted).every(

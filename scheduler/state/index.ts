@@ -6,6 +6,7 @@ export type {
   CircuitBreaker,
   ClusterRecord,
   ContainerRecord,
+  Delegate,
   DeploymentConfiguration,
   DeploymentHistoryRecord,
   DeploymentRecord,

@@ -4,6 +4,8 @@
  * Times are milliseconds since the epoch.
  */
 
+import type { Principal } from '@slipway/auth/contract';
+
 export type Tags = Readonly<Record<string, string>>;
 
 /** A cluster. Its own partition holds the truth under `cluster`; the account's partition holds an index row. */
@@ -273,6 +275,8 @@ export interface ServiceRecord {
   readonly availabilityZoneRebalancing: 'ENABLED' | 'DISABLED';
   /** What the service follows. Absent: nothing. The ECS tag `slipway:follow=true` means `{ mode: 'tags' }`. */
   readonly follow?: FollowRule;
+  /** Who set that: the rule acts with what this one may do when an image comes, and not at all without it. */
+  readonly followedBy?: Delegate;
   /** Role, and what else CreateService accepts and DescribeServices gives back, in the SDK's shape. */
   readonly roleArn?: string;
   readonly steady: boolean;
@@ -282,6 +286,9 @@ export interface ServiceRecord {
   readonly rejected?: readonly RejectedImage[];
   readonly version: number;
 }
+
+/** Somebody in whose name something goes on acting. */
+export type Delegate = Pick<Principal, 'type' | 'account' | 'arn' | 'id'>;
 
 /** One container's image of a deployment that failed. */
 export interface RejectedImage {

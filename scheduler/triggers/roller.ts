@@ -1,9 +1,10 @@
-import type { Log } from '@slipway/auth/contract';
+import type { AccessRequest, Authorizer, Call, Log } from '@slipway/auth/contract';
+
 import { type EcsContext, scan } from '../cluster/index.ts';
 import { Definitions, Lane, type OwnHost } from '../control/index.ts';
 import { effectiveTag, parseImageReference, pinned } from '../deployments/index.ts';
 import { refuseReach } from '../reach/index.ts';
-import { changeService, primaryOf, startDeployment } from '../services/index.ts';
+import { actingFor, changeService, primaryOf, startDeployment, updateAccess } from '../services/index.ts';
 import {
   accountKeys,
   accountPartition,
@@ -12,6 +13,7 @@ import {
   type DeploymentRecord,
   newDeploymentId,
   newEventId,
+  newId,
   type ServiceEventRecord,
   type ServiceRecord,
   type TaskDefinitionRecord,
@@ -28,6 +30,8 @@ export interface RollerContext extends EcsContext {
   readonly images: FollowedImages;
   readonly ownHost: OwnHost;
   readonly log: Log;
+  /** Tells whether whoever set a rule or made a webhook may still do what it does. */
+  readonly authorizer: Authorizer;
 }
 
 /** Why services are compared with the registry now. */
@@ -41,6 +45,8 @@ export interface Occasion {
   readonly image?: string;
   /** Who says so, when it is no push: words for the deployment's cause. */
   readonly by?: string;
+  /** The caller was found to be allowed this. Otherwise whoever set what the service follows must be. */
+  readonly authorized?: true;
 }
 
 /** The image that was asked for cannot be put into the service; the message says why. */
@@ -116,6 +122,13 @@ export class Roller {
         occasion,
       );
       if (wanted.length === 0) return false;
+      if (occasion.authorized !== true) {
+        const refused = await this.#refused(place, service, definition);
+        if (refused !== undefined) {
+          await this.#say(place, `(service ${place.service}) does not follow ${wanted[0]?.repository}: ${refused}`);
+          return false;
+        }
+      }
       const revision = await this.#pin(place.account, definition, wanted, occasion);
       if (await this.#start(place, definition, revision, wanted, occasion)) return true;
     }
@@ -124,7 +137,7 @@ export class Roller {
 
   /** Without the images that a scan policy refuses; the service's events say why, once until they have moved on. */
   async #admitted(place: Place, wanted: readonly WantedImage[], occasion: Occasion): Promise<readonly WantedImage[]> {
-    const { images, clock, random, records } = this.#context;
+    const { images } = this.#context;
     if (images.refusal === undefined) return wanted;
     const admitted: WantedImage[] = [];
     for (const image of wanted) {
@@ -135,19 +148,52 @@ export class Roller {
         continue;
       }
       if (occasion.image !== undefined) throw new ImageNotUsable(refusal.reason);
-      const message = `(service ${place.service}) does not roll out ${image.image}: ${refusal.reason}`;
-      const partition = clusterPartition(place.account, place.cluster);
-      const newest = await records.list<ServiceEventRecord>(partition, {
-        prefix: clusterKeys.serviceEvents(place.service),
-        limit: 20,
-      });
-      if (newest.records.some(({ value }) => value.message === message)) continue;
-      const event: ServiceEventRecord = { id: newEventId(random), createdAt: clock.now(), message };
-      const key = clusterKeys.serviceEvent(place.service, event.createdAt, event.id);
-      await records.commit(partition, { put: [{ key, value: toJson(event) }] });
-      this.#context.log.warn({ ...place, image: image.image }, refusal.reason);
+      await this.#say(place, `(service ${place.service}) does not roll out ${image.image}: ${refusal.reason}`);
     }
     return admitted;
+  }
+
+  /** Why the one who set what the service follows may not bring an image into it, now; undefined when that one may. */
+  async #refused(place: Place, service: ServiceRecord, definition: TaskDefinitionRecord): Promise<string | undefined> {
+    const { authorizer } = this.#context;
+    const { followedBy } = service;
+    if (followedBy === undefined) return "it is not known who set the tag 'slipway:follow'; set it again.";
+    const principal = actingFor(followedBy);
+    const call = this.#callOf(principal);
+    for (const access of updateAccess(this.#context, place, service, definition)) {
+      const { allowed, reason } = await authorizer.authorize(principal, access, call);
+      if (!allowed) return refusal(followedBy.arn, access, reason);
+    }
+    return undefined;
+  }
+
+  /** A call that nobody made: it comes from no address and over no connection. */
+  #callOf(principal: Call['principal']): Call {
+    const { clock, random, region } = this.#context;
+    return {
+      requestId: newId(random),
+      principal,
+      account: principal.account,
+      region,
+      endpoint: '',
+      sourceIp: '',
+      userAgent: 'slipway.internal',
+      time: new Date(clock.now()),
+      signal: new AbortController().signal,
+    };
+  }
+
+  /** Puts a message among the service's events, once until they have moved on. */
+  async #say(place: Place, message: string): Promise<void> {
+    const { clock, random, records, log } = this.#context;
+    const partition = clusterPartition(place.account, place.cluster);
+    const prefix = clusterKeys.serviceEvents(place.service);
+    const newest = await records.list<ServiceEventRecord>(partition, { prefix, limit: 20 });
+    if (newest.records.some(({ value }) => value.message === message)) return;
+    const event: ServiceEventRecord = { id: newEventId(random), createdAt: clock.now(), message };
+    const key = clusterKeys.serviceEvent(place.service, event.createdAt, event.id);
+    await records.commit(partition, { put: [{ key, value: toJson(event) }] });
+    log.warn({ ...place }, message);
   }
 
   /** The containers that run an image's repository, with that image; a tag of this installation is pinned. */
@@ -258,6 +304,10 @@ export class Roller {
     return true;
   }
 }
+
+const refusal = (arn: string, { action, resources }: AccessRequest, reason: string): string =>
+  `${arn}, who set the tag 'slipway:follow', may not do this any more (${action} on ${resources[0]?.arn ?? '*'}: ${reason}). ` +
+  'Give the right back, or have somebody with it set the tag again.';
 
 /** A digest that failed is tried again only when it was pushed after that. */
 function isRejected(service: ServiceRecord, image: WantedImage, occasion: Occasion): boolean {

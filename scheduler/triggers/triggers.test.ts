@@ -1,9 +1,16 @@
 import { systemClock } from '@slipway/storage/clock';
 import { describe, expect, test, vi } from 'vitest';
 
-import { ClusterWorld, ref } from '../control/testing/cluster-world.ts';
+import { ClusterWorld, ref, setter } from '../control/testing/cluster-world.ts';
 import { setFollow, updateService } from '../services/index.ts';
-import { clusterKeys, clusterPartition, type FollowRule, type TaskRecord } from '../state/index.ts';
+import {
+  clusterKeys,
+  clusterPartition,
+  type FollowRule,
+  type InstanceRecord,
+  type TaskRecord,
+  toJson,
+} from '../state/index.ts';
 import { bodyOf, containersOf, findDefinition } from '../tasks/index.ts';
 import { createTriggers, type Triggers, type TriggersOptions } from './index.ts';
 import { highestVersion, newestMatch } from './wanted.ts';
@@ -33,6 +40,8 @@ class Following implements AsyncDisposable {
     options: {
       rule?: FollowRule | null;
       image?: string;
+      attributes?: InstanceRecord['attributes'];
+      definition?: Parameters<ClusterWorld['revision']>[1];
       desired?: number;
       triggers?: Partial<TriggersOptions>;
       refusal?: TriggersOptions['images']['refusal'];
@@ -40,11 +49,11 @@ class Following implements AsyncDisposable {
   ): Promise<Following> {
     const world = await ClusterWorld.open();
     await world.tag('web', 'prod', digest('a'));
-    await world.instance('i1');
+    await world.instance('i1', { attributes: options.attributes ?? [] });
     await world.plane().start();
-    const revision = await world.revision(options.image ?? `${host}/web:prod`);
+    const revision = await world.revision(options.image ?? `${host}/web:prod`, options.definition);
     await world.service(revision.arn, { desiredCount: options.desired ?? 1 });
-    if (options.rule !== null) await setFollow(world.ecs, web, options.rule ?? { mode: 'tags' });
+    if (options.rule !== null) await setFollow(world.ecs, web, options.rule ?? { mode: 'tags' }, setter);
     await world.steady();
     const following = new Following(
       world,
@@ -99,6 +108,78 @@ test('an image that a scan policy refuses is not rolled out, and the events say 
   expect((await following.reaches('a')).length).toBe(1);
   await world.push('web', 'prod', digest('c'));
   await following.reaches('c');
+});
+
+test('F9: a rule acts with the rights of who set it: UpdateService, and PassRole on the roles of what it starts', async () => {
+  const taskRoleArn = `arn:aws:iam::${ref.account}:role/task`;
+  await using following = await Following.open({
+    triggers: { levelInterval: 50 },
+    definition: { taskRoleArn },
+    attributes: [{ name: 'com.amazonaws.ecs.capability.task-iam-role' }],
+  });
+  const { world } = following;
+  const service = `arn:aws:ecs:us-east-1:${ref.account}:service/default/web`;
+  const told = async (): Promise<string[]> => {
+    const page = await world.storage.records.list<{ message: string }>(clusterPartition(ref.account, ref.cluster), {
+      prefix: clusterKeys.serviceEvents('web'),
+    });
+    return page.records.map(({ value }) => value.message).filter((message) => message.includes('does not follow'));
+  };
+  await world.push('web', 'prod', digest('b'));
+  await following.reaches('b');
+  expect(new Set(world.asked)).toEqual(
+    new Set([`${setter.arn} ecs:UpdateService ${service}`, `${setter.arn} iam:PassRole ${taskRoleArn}`]),
+  );
+  for (const [action, letter, resource] of [
+    ['iam:PassRole', 'c', taskRoleArn],
+    ['ecs:UpdateService', 'd', service],
+  ] as const) {
+    world.refusals.set(action, `no policy allows ${action}`);
+    const before = (await told()).length;
+    await world.push('web', 'prod', digest(letter));
+    const messages = await world.until(told, (found) => found.length > before);
+    expect(messages.some((message) => message.includes(`(${action} on ${resource}: no policy allows ${action})`))).toBe(
+      true,
+    );
+    expect(messages.every((message) => message.includes(`${setter.arn}, who set the tag 'slipway:follow'`))).toBe(true);
+    await following.reaches('b');
+    world.refusals.clear();
+    // With the right back, the comparison finds the work that was left.
+    await following.reaches(letter);
+    await world.push('web', 'prod', digest('b'));
+    await following.reaches('b');
+  }
+});
+
+test('a rule of whom nobody knows who set it does nothing, and the events say what to do', async () => {
+  await using following = await Following.open();
+  const { world } = following;
+  const partition = clusterPartition(ref.account, ref.cluster);
+  await world.until(
+    async () => {
+      const { followedBy: _, ...service } = await world.read();
+      const [stored] = (await world.storage.records.list(partition, { prefix: clusterKeys.service('web') })).records;
+      return world.storage.records
+        .commit(partition, {
+          require: [{ key: clusterKeys.service('web'), version: stored?.version ?? 0 }],
+          put: [{ key: clusterKeys.service('web'), value: toJson(service) }],
+        })
+        .then(
+          () => true,
+          () => false,
+        );
+    },
+    (done) => done,
+  );
+  await world.push('web', 'prod', digest('b'));
+  await world.until(
+    async () => world.lines.map(({ message }) => message),
+    (lines) =>
+      lines.includes(
+        "(service web) does not follow web: it is not known who set the tag 'slipway:follow'; set it again.",
+      ),
+  );
+  expect((await world.running())[0]?.containers[0]?.image).toContain(digest('a'));
 });
 
 test('a push rolls the service to a revision pinned by digest, with the tag still to be read', async () => {

@@ -22,8 +22,10 @@ export async function explain(name: string, options: { readonly output: string }
   if (!service) throw new CliError(`there is no service ${serviceName} in the cluster ${cluster}`);
   const running = await tasksOf(client, cluster, serviceName, 'RUNNING');
   const stopped = await tasksOf(client, cluster, serviceName, 'STOPPED');
+  const unfollowed = followStopped(service);
   const report = {
     verdict: verdict(service),
+    ...(unfollowed === undefined ? {} : { followStopped: unfollowed }),
     service: summary(service),
     tasks: running.map(taskLine),
     stopped: stopped.slice(0, 10).map(taskLine),
@@ -33,6 +35,7 @@ export async function explain(name: string, options: { readonly output: string }
     return;
   }
   print(`${cluster}/${serviceName}: ${report.verdict}`);
+  if (report.followStopped !== undefined) print(`does not follow its images: ${report.followStopped}`);
   print();
   print(
     table(
@@ -88,6 +91,17 @@ function verdict(service: Service): string {
   }
   if (primary.rolloutState === 'FAILED') return `the deployment failed: ${primary.rolloutStateReason ?? lastWord}`;
   return `rolling out ${shortArn(primary.taskDefinition)}, ${primary.runningCount ?? 0} of ${primary.desiredCount ?? 0} running: ${lastWord}`;
+}
+
+/** Why the newest image that the service follows was not taken, when its rule is not allowed that; undefined when a later deployment was. */
+export function followStopped(service: Service): string | undefined {
+  const since = service.deployments?.find(({ status }) => status === 'PRIMARY')?.createdAt?.getTime() ?? 0;
+  const sentence = `(service ${service.serviceName ?? ''}) does not follow `;
+  const event = service.events?.find(
+    ({ message = '', createdAt }) => message.startsWith(sentence) && (createdAt?.getTime() ?? 0) > since,
+  );
+  const follows = service.tags?.some(({ key }) => key === 'slipway:follow') === true;
+  return follows ? event?.message?.slice(sentence.length) : undefined;
 }
 
 function summary(service: Service): object {

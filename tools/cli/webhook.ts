@@ -1,4 +1,4 @@
-import { ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
+import aws4 from 'aws4';
 import { clientSettings, parseService } from './aws-client.ts';
 import { CliError } from './errors.ts';
 import { parseOutput, print, printJson, table } from './output.ts';
@@ -53,13 +53,11 @@ export async function webhook(
 }
 
 async function ask(action: 'create' | 'list' | 'delete', path: string): Promise<unknown> {
-  const settings = clientSettings();
-  const { authorizationData } = await new ECRClient(settings).send(new GetAuthorizationTokenCommand({}));
+  const { endpoint, region, credentials } = clientSettings();
+  const url = new URL(path, endpoint);
   const method = { create: 'POST', list: 'GET', delete: 'DELETE' }[action];
-  const answer = await fetch(new URL(path, settings.endpoint), {
-    method,
-    headers: { authorization: `Basic ${authorizationData?.[0]?.authorizationToken ?? ''}` },
-  });
+  const { headers } = aws4.sign({ method, host: url.host, path: url.pathname, service: 'ecs', region }, credentials);
+  const answer = await fetch(url, { method, headers: headers as Record<string, string> });
   const text = await answer.text();
   if (!answer.ok) throw new CliError(messageOf(text) ?? `the server answers ${answer.status}`);
   return text === '' ? undefined : JSON.parse(text);

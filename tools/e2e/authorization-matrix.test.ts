@@ -237,16 +237,25 @@ describe('A10: the authorization matrix of a whole installation', () => {
   async function call(route: Route, who: Who): Promise<Answer> {
     if (route.kind === 'aws') return callAws(route, who);
     if (route.kind === 'upgrade') return callUpgrade(route, who);
-    const password = passwords.get(who);
     const response = await fetch(`${installation.listening.url}${route.path ?? ''}`, {
       method: route.method ?? 'GET',
-      headers: password === undefined ? {} : { authorization: `Basic ${password}` },
+      headers: webHeaders(route, who),
     });
     const text = await response.text();
     const first = /"code":"([A-Z_]+)"/.exec(text)?.[1];
     // The answer to HEAD has no body to name the error.
     const byStatus = response.status === 401 ? 'UNAUTHORIZED' : response.status === 403 ? 'DENIED' : '';
     return { status: response.status, code: first ?? byStatus, text };
+  }
+
+  /** What `who` sends to a route that is not an AWS API: docker's password, or a signature where the route asks for one. */
+  function webHeaders({ service, method = 'GET', path = '/' }: Route, who: Who): Record<string, string> {
+    if (service === 'webhook-administration' && who !== 'anonymous') {
+      const { host } = new URL(installation.listening.url);
+      return aws4.sign({ method, host, path, service: 'ecs', region }, keyOf(who)).headers as Record<string, string>;
+    }
+    const password = passwords.get(who);
+    return password === undefined ? {} : { authorization: `Basic ${password}` };
   }
 
   const senders = new Map<string, Sender>();

@@ -321,6 +321,7 @@ export async function startInstallation(config: ServerConfig, log: Logger, role:
       images: lookup,
       ownHost,
       log,
+      authorizer: identity.authorizer,
     });
     opened.defer(() => triggers.stop());
     triggers.start();

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import type { AccessRequest, Principal } from '@slipway/auth/contract';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage, type Storage } from '@slipway/storage/engine';
 import { type Leases, openLeases } from '@slipway/storage/leases';
@@ -15,6 +16,7 @@ import {
   clusterKeys,
   clusterPartition,
   type ContainerRecord,
+  type Delegate,
   type InstanceRecord,
   type ServiceEventRecord,
   type ServiceRecord,
@@ -32,6 +34,8 @@ const cluster = 'default';
 const registry = `registry/${account}`;
 export const partition = clusterPartition(account, cluster);
 export const ref = { account, cluster };
+/** Who sets rules in these tests. */
+export const setter: Delegate = { type: 'user', account, arn: `arn:aws:iam::${account}:user/setter`, id: 'AIDASETTER' };
 const silent = (): void => {};
 
 /** What a scripted agent does with a task of an image: how long until it runs, and how it ends. */
@@ -55,6 +59,9 @@ export class ClusterWorld implements AsyncDisposable {
   readonly #planes = new Set<ControlPlane>();
   readonly #agents: Promise<void>[] = [];
   readonly #handled = new Set<string>();
+  /** What the authorizer was asked, e.g. `arn:…:user/dev ecs:UpdateService arn:…`, and why it refuses an action, when it does. */
+  readonly asked: string[] = [];
+  readonly refusals = new Map<string, string>();
   /** Agents of these instances do nothing: their hosts are cut off. */
   readonly cutOff = new Set<string>();
 
@@ -101,6 +108,13 @@ export class ClusterWorld implements AsyncDisposable {
           (await this.storage.records.get<string>(registry, `tag|${repository}|${tag}`))?.value,
       },
       ownHost: (host: string) => host === '127.0.0.1:7500',
+      authorizer: {
+        authorize: async (principal: Principal, { action, resources }: AccessRequest) => {
+          this.asked.push(`${principal.arn} ${action} ${resources[0]?.arn ?? '*'}`);
+          const reason = this.refusals.get(action);
+          return reason === undefined ? { allowed: true, reason: 'the test allows it' } : { allowed: false, reason };
+        },
+      },
     };
   }
 

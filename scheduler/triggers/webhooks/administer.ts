@@ -1,21 +1,28 @@
 import type { Call, WebRoute, WebService } from '@slipway/auth/contract';
 
-import { findService, type ServiceRef } from '../../services/index.ts';
+import { findService, serviceAccess, type ServiceRef, updateAccess } from '../../services/index.ts';
 
-import { serviceAccess, updateAccess } from './access.ts';
-import { createWebhook, deleteWebhook, listWebhooks, type WebhookContext, type WebhookRecord } from './store.ts';
+import {
+  actsAs,
+  createWebhook,
+  definitionOf,
+  deleteWebhook,
+  listWebhooks,
+  type WebhookContext,
+  type WebhookRecord,
+} from './store.ts';
 import { renderError, WebhookError } from './web.ts';
 
 /**
- * `/slipway/webhooks/<cluster>/<service>`: POST makes a webhook (`ecs:UpdateService` on the service), GET lists them
+ * `/slipway/webhooks/<cluster>/<service>`: POST makes a webhook (what an UpdateService to the service's newest revision needs), GET lists them
  * (`ecs:DescribeServices`) and says which still work, DELETE with the id behind it removes one (`ecs:UpdateService`).
- * Callers send the password of GetAuthorizationToken as docker does.
+ * Requests are signed by SigV4 for `ecs`, without a body: docker's passwords outlive the sessions that they were given to.
  */
 export function createWebhookAdministration(context: WebhookContext): WebService {
   return {
     name: 'webhook-administration',
     prefix: '/slipway/webhooks/',
-    authentication: 'docker',
+    authentication: { sigv4: 'ecs' },
     samples: [
       { method: 'GET', path: '/slipway/webhooks/default/web' },
       { method: 'POST', path: '/slipway/webhooks/default/web' },
@@ -30,12 +37,15 @@ export function createWebhookAdministration(context: WebhookContext): WebService
         const ref = refOf(call);
         return [serviceAccess(context, action, ref, await findService(context, ref))] as const;
       };
+      const accessToMake = async (call: Call) => {
+        const service = await findService(context, refOf(call));
+        return updateAccess(context, refOf(call), service, await definitionOf(context, call.account, service));
+      };
       if (method === 'POST' && id === undefined) {
         return {
           name: 'POST webhook of a service',
-          access: access('ecs:UpdateService'),
+          access: accessToMake,
           handle: async (ctx, call) => {
-            if (call.principal.type === 'federated-user') throw new WebhookError(400, 'bad-request', noFederatedUser);
             const made = await createWebhook(context, refOf(call), call.principal);
             if (made === undefined) throw missing('service');
             ctx.status = 201;
@@ -75,9 +85,6 @@ export function createWebhookAdministration(context: WebhookContext): WebService
 
 const missing = (what: string): WebhookError => new WebhookError(404, 'not-found', `There is no such ${what}.`);
 
-const noFederatedUser =
-  'A webhook goes on acting for whoever made it: make it as a user or a role, not with GetFederationToken credentials.';
-
 /** Whether deliveries to a webhook would be taken, seen from the address that asks. */
 async function stateOf(
   context: WebhookContext,
@@ -87,9 +94,12 @@ async function stateOf(
   const service = await findService(context, webhook);
   if (service?.createdAt !== webhook.serviceCreatedAt || service.status !== 'ACTIVE')
     return { state: 'stopped', reason: 'The service that it was made for is gone.' };
-  const access = updateAccess(context, webhook, service);
-  const { allowed, reason } = await context.authorizer.authorize({ ...webhook.maker, delegated: true }, access, call);
-  return allowed ? { state: 'active' } : { state: 'stopped', reason: `${webhook.maker.arn}: ${reason}` };
+  const definition = await definitionOf(context, webhook.account, service);
+  for (const access of updateAccess(context, webhook, service, definition)) {
+    const { allowed, reason } = await context.authorizer.authorize(actsAs(webhook), access, call);
+    if (!allowed) return { state: 'stopped', reason: `${webhook.maker.arn}: ${reason}` };
+  }
+  return { state: 'active' };
 }
 
 const view = (webhook: WebhookRecord, call: Call): object => ({

@@ -2,12 +2,19 @@ import { GatewayError, type WebService } from '@slipway/auth/contract';
 import { readBody } from '@slipway/auth/gateway';
 import { z } from 'zod';
 
-import { findService, type ServiceRef } from '../../services/index.ts';
+import { findService, type ServiceRef, updateAccess } from '../../services/index.ts';
 import { ImageNotUsable, Roller, type RollerContext } from '../roller.ts';
 
-import { updateAccess } from './access.ts';
 import { signatureHeader, verify } from './signature.ts';
-import { openWebhook, releaseSignature, useSignature, type WebhookContext, type WebhookRecord } from './store.ts';
+import {
+  actsAs,
+  definitionOf,
+  openWebhook,
+  releaseSignature,
+  useSignature,
+  type WebhookContext,
+  type WebhookRecord,
+} from './store.ts';
 import { renderError, WebhookError } from './web.ts';
 
 /** Bytes. */
@@ -34,7 +41,7 @@ const noSecret = 'there is no such webhook';
  * `POST /webhooks/<id>`: rolls the hook's service as a push does. An empty body, or one without `image`, compares the
  * service with what it follows now; `{ "image": "host/repository:tag" }` puts that image into the containers that run the
  * same repository. The body must be signed ({@link verify}); each signature counts once. The delivery acts in the name of
- * whoever made the hook, and needs what that caller would need: `ecs:UpdateService` on the service, now.
+ * whoever made the hook, user or session, and needs what that caller would need for an UpdateService, now.
  */
 export function createWebhookReceiver(context: WebhookContext & RollerContext): WebService {
   const roller = new Roller(context);
@@ -51,13 +58,14 @@ export function createWebhookReceiver(context: WebhookContext & RollerContext): 
         name: 'POST webhook',
         caller: async (ctx) => {
           accepted = await accept(id, await readBody(ctx.req, largestBody), ctx.get(signatureHeader));
-          return { principal: { ...accepted.webhook.maker, delegated: true }, via: 'webhook' };
+          return { principal: actsAs(accepted.webhook), via: 'webhook' };
         },
         access: async () => {
           const { serviceCreatedAt } = accepted.webhook;
           const found = await findService(context, accepted.webhook);
           if (found?.createdAt !== serviceCreatedAt || found.status !== 'ACTIVE') throw gone();
-          return [updateAccess(context, accepted.webhook, found)];
+          const definition = await definitionOf(context, accepted.webhook.account, found);
+          return updateAccess(context, accepted.webhook, found, definition);
         },
         handle: async (ctx) => {
           const { body, signature } = accepted;
@@ -98,7 +106,7 @@ export function createWebhookReceiver(context: WebhookContext & RollerContext): 
     readonly signature: string;
   }): Promise<boolean> {
     const { place, id, image, signature } = delivery;
-    const occasion = { kind: 'webhook', at: context.clock.now(), by: `webhook ${id}` } as const;
+    const occasion = { kind: 'webhook', at: context.clock.now(), by: `webhook ${id}`, authorized: true } as const;
     try {
       return await roller.rollService(place, image === undefined ? occasion : { ...occasion, image });
     } catch (error) {

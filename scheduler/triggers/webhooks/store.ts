@@ -4,8 +4,9 @@ import { transact } from '@slipway/storage/records';
 
 import { type EcsContext, scan } from '../../cluster/index.ts';
 import { installationPartition } from '../../control/index.ts';
-import { findService, type ServiceRef } from '../../services/index.ts';
-import { newId, toJson } from '../../state/index.ts';
+import { actingFor, findService, primaryOf, type ServiceRef } from '../../services/index.ts';
+import { type Delegate, newId, type ServiceRecord, type TaskDefinitionRecord, toJson } from '../../state/index.ts';
+import { findDefinition, parseDefinition } from '../../tasks/index.ts';
 
 import { deliveryWindow } from './signature.ts';
 
@@ -18,10 +19,22 @@ export interface WebhookRecord extends ServiceRef {
   readonly serviceCreatedAt: number;
   readonly createdAt: number;
   /** Who made it: deliveries act in this name, and do nothing once its bearer may not update the service any more. */
-  readonly maker: Pick<Principal, 'type' | 'account' | 'arn' | 'id'>;
+  readonly maker: Maker;
   readonly lastUsedAt?: number;
   /** Signatures of the last minutes, each accepted once. */
   readonly used: readonly { readonly signature: string; readonly at: number }[];
+}
+
+/** A user, or a session with its key: whatever a session made ends with it, and is narrowed by its policies. */
+type Maker = Delegate & Pick<Principal, 'accessKeyId' | 'expiresAt'>;
+
+/** The principal that a webhook's deliveries act as. One of a session whose key was not kept stands for nobody any more. */
+export const actsAs = ({ maker }: WebhookRecord): Principal =>
+  maker.accessKeyId === undefined && maker.type !== 'assumed-role' ? actingFor(maker) : maker;
+
+function makerOf({ type, account, arn, id, accessKeyId, expiresAt }: Principal): Maker {
+  const session = expiresAt === undefined || accessKeyId === undefined ? {} : { accessKeyId, expiresAt };
+  return { type, account, arn, id, ...session };
 }
 
 export interface WebhookContext extends EcsContext {
@@ -44,7 +57,7 @@ const sealedFor = (id: string): string => `webhook ${id}`;
 export async function createWebhook(
   context: WebhookContext,
   ref: ServiceRef,
-  { type, account, arn, id: makerId }: Principal,
+  principal: Principal,
 ): Promise<{ readonly webhook: WebhookRecord; readonly secret: string } | undefined> {
   const service = await findService(context, ref);
   if (service?.status !== 'ACTIVE') return undefined;
@@ -58,11 +71,22 @@ export async function createWebhook(
     sealedSecret: context.sealer.seal(secret, sealedFor(id)),
     serviceCreatedAt: service.createdAt,
     createdAt: context.clock.now(),
-    maker: { type, account, arn, id: makerId },
+    maker: makerOf(principal),
     used: [],
   };
   await context.records.commit(installationPartition, { put: [{ key: keyOf(id), value: toJson(webhook) }] });
   return { webhook, secret };
+}
+
+/** The revision that a delivery builds on: the one of the service's newest deployment. */
+export async function definitionOf(
+  context: EcsContext,
+  account: string,
+  service: ServiceRecord | undefined,
+): Promise<TaskDefinitionRecord | undefined> {
+  const arn = service === undefined ? undefined : primaryOf(service)?.taskDefinition;
+  if (arn === undefined) return undefined;
+  return findDefinition(context, account, parseDefinition(arn, { account, region: context.region }));
 }
 
 /** The webhooks of a service. */

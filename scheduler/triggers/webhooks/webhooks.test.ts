@@ -1,11 +1,12 @@
 import { Registry } from '@prometheus-io/client';
 import type { Authorizer, Log, Principal } from '@slipway/auth/contract';
 import { createGateway } from '@slipway/auth/gateway';
+import aws4 from 'aws4';
 import { TokenService } from '@slipway/auth/tokens';
 import { systemClock } from '@slipway/storage/clock';
 import { expect, test, vi } from 'vitest';
 
-import { ClusterWorld, ref } from '../../control/testing/cluster-world.ts';
+import { ClusterWorld, ref, setter } from '../../control/testing/cluster-world.ts';
 import { deleteService, setFollow } from '../../services/index.ts';
 import { createWebhookAdministration, createWebhookReceiver, signatureOf } from '../index.ts';
 
@@ -24,6 +25,17 @@ const admin: Principal = {
   id: 'AIDAADMIN',
 };
 
+const deployer = {
+  type: 'assumed-role',
+  account: ref.account,
+  arn: `arn:aws:sts::${ref.account}:assumed-role/ci/build`,
+  id: 'AROACI:build',
+  accessKeyId: 'ASIACI',
+  expiresAt: Date.now() + 900_000,
+} as const satisfies Principal;
+const secret = 'the-secret';
+const callers = { AKIAADMIN: { ...admin, accessKeyId: 'AKIAADMIN' }, ASIACI: deployer };
+
 interface Made {
   readonly id: string;
   readonly url: string;
@@ -36,16 +48,20 @@ class Bench implements AsyncDisposable {
   readonly url: string;
   /** What the authorizer was asked for, and whether it says yes: to callers, and to what acts in somebody's name. */
   readonly asked: string[] = [];
+  readonly principals: Principal[] = [];
+  /** What `docker login` would send. */
+  readonly password: string;
+  /** Keys of sessions that are over. */
+  readonly ended = new Set<string>();
   allows = true;
   delegates = true;
   readonly audit: object[] = [];
-  readonly #password: string;
   readonly #close: () => Promise<void>;
 
   private constructor(world: ClusterWorld, started: { url: string; password: string; close: () => Promise<void> }) {
     this.world = world;
     this.url = started.url;
-    this.#password = started.password;
+    this.password = started.password;
     this.#close = started.close;
   }
 
@@ -56,7 +72,7 @@ class Bench implements AsyncDisposable {
     await world.plane().start();
     const revision = await world.revision(image);
     await world.service(revision.arn, { desiredCount: 1 });
-    await setFollow(world.ecs, web, { mode: 'tags' });
+    await setFollow(world.ecs, web, { mode: 'tags' }, setter);
     await world.steady();
     // Reversed, so that a sealed secret does not hold the plain one.
     const turned = (text: string): string => text.split('').toReversed().join('');
@@ -66,8 +82,13 @@ class Bench implements AsyncDisposable {
     };
     const holder: { bench?: Bench } = {};
     const authorizer: Authorizer = {
-      authorize: ({ delegated = false, id }, { action, resources }) => {
+      authorize: (principal, { action, resources }) => {
+        const { delegated = false, id, accessKeyId } = principal;
         holder.bench?.asked.push(`${delegated ? `for ${id} ` : ''}${action} ${resources[0]?.arn ?? ''}`);
+        holder.bench?.principals.push(principal);
+        const over = accessKeyId !== undefined && holder.bench?.ended.has(accessKeyId) === true;
+        if (over)
+          return Promise.resolve({ allowed: false, reason: 'the session has ended or was revoked', explicit: false });
         const allowed = (delegated ? holder.bench?.delegates : holder.bench?.allows) === true;
         return Promise.resolve({ allowed, reason: 'the test says so', explicit: false });
       },
@@ -83,7 +104,10 @@ class Bench implements AsyncDisposable {
     const gateway = createGateway({
       services: [],
       web: [createWebhookReceiver(context), createWebhookAdministration(context)],
-      credentials: { find: () => Promise.resolve({ refused: 'unknown' }) },
+      credentials: {
+        find: async (id) =>
+          id in callers ? { secret, principal: callers[id as keyof typeof callers] } : { refused: 'unknown' },
+      },
       standing: { standing: () => Promise.resolve(true) },
       authorizer,
       audit: { write: (line) => void holder.bench?.audit.push(line) },
@@ -100,15 +124,18 @@ class Bench implements AsyncDisposable {
     return holder.bench;
   }
 
-  administer(method: string, path = ''): Promise<Response> {
-    return fetch(`${this.url}/slipway/webhooks/${ref.cluster}/web${path}`, {
-      method,
-      headers: { authorization: `Basic ${this.#password}` },
-    });
+  administer(method: string, path = '', as: keyof typeof callers = 'AKIAADMIN', service = 'ecs'): Promise<Response> {
+    const target = `/slipway/webhooks/${ref.cluster}/web${path}`;
+    const { host } = new URL(this.url);
+    const signed = aws4.sign(
+      { method, host, path: target, service, region: 'us-east-1' },
+      { accessKeyId: as, secretAccessKey: secret },
+    );
+    return fetch(this.url + target, { method, headers: signed.headers as Record<string, string> });
   }
 
-  async make(): Promise<Made> {
-    const answer = await this.administer('POST');
+  async make(as?: keyof typeof callers): Promise<Made> {
+    const answer = await this.administer('POST', '', as);
     if (answer.status !== 201) throw new Error(await answer.text());
     return (await answer.json()) as Made;
   }
@@ -259,6 +286,41 @@ test('F9: a webhook whose maker may not update the service any more changes noth
   bench.delegates = true;
   expect((await bench.deliver(hook)).status).toBe(202);
   await bench.runs(`${host}/web:prod@${digest('b')}`);
+});
+
+test('administration is signed for ecs: no docker password, no key of another service, no stranger', async () => {
+  await using bench = await Bench.open();
+  const target = `${bench.url}/slipway/webhooks/${ref.cluster}/web`;
+  for (const headers of [
+    {},
+    { authorization: `Basic ${bench.password}` },
+    { authorization: `Bearer ${bench.password}` },
+  ]) {
+    const answer = await fetch(target, { method: 'POST', headers });
+    expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, null]);
+  }
+  expect((await bench.administer('POST', '', 'AKIAADMIN', 'ecr')).status).toBe(401);
+  expect(await (await bench.administer('GET')).json()).toEqual({ webhooks: [] });
+});
+
+test('a webhook that a session made ends with the session, and is narrowed as it is', async () => {
+  await using bench = await Bench.open();
+  const hook = await bench.make('ASIACI');
+  bench.principals.length = 0;
+  expect((await bench.deliver(hook)).status).toBe(200);
+  // The very session acts, with its policies, and not the role it is of.
+  expect(bench.principals.at(-1)).toEqual(deployer);
+  bench.ended.add('ASIACI');
+  await bench.world.tag('web', 'prod', digest('b'));
+  const refused = await bench.deliver(hook);
+  expect([refused.status, refused.text]).toEqual([
+    403,
+    expect.stringContaining('the session has ended or was revoked'),
+  ]);
+  expect(await (await bench.administer('GET')).json()).toMatchObject({
+    webhooks: [{ id: hook.id, state: 'stopped', reason: `${deployer.arn}: the session has ended or was revoked` }],
+  });
+  await bench.runs(`${host}/web:prod@${digest('a')}`);
 });
 
 test('A6: guesses at a webhook are throttled, and its deliveries are not', async () => {
