@@ -3,9 +3,9 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 import { Counter, type Registry } from '@prometheus-io/client';
 import type { Clock } from '@slipway/storage/clock';
 import type { Leases } from '@slipway/storage/leases';
-import { Bell, type Change, type RecordStore, settledOrAborted } from '@slipway/storage/records';
-import type { Log } from '../contract/index.ts';
+import { Bell, project, type RecordChange, type RecordStore, settledOrAborted } from '@slipway/storage/records';
 import type { CertificateSource, KeyPair } from '../gateway/index.ts';
+import type { Log } from '../contract/index.ts';
 import { createOutbound } from '../outbound/index.ts';
 import type { Sealer } from '../tokens/index.ts';
 import { openHttpResponder } from './http-responder.ts';
@@ -90,10 +90,9 @@ class Certificates implements AcmeCertificates {
   }
 
   async open(): Promise<void> {
-    const { records } = this.#options;
-    const version = await records.version(partition);
+    // What cannot be read at the start ends it.
     await this.#load();
-    const following = this.#follow(version);
+    const following = this.#follow();
     this.#work.push(() => following);
   }
 
@@ -132,23 +131,19 @@ class Certificates implements AcmeCertificates {
     await Promise.all(this.#work.splice(0).map((end) => end()));
   }
 
-  async #follow(from: number): Promise<void> {
+  #follow(): Promise<void> {
     const { records, clock, log } = this.#options;
-    const { signal } = this.#closing;
-    for (let after = from; !signal.aborted;) {
-      try {
-        for await (const changes of records.follow(partition, { after, signal })) {
-          after = changes.at(-1)?.version ?? after;
-          if (!changes.some(isOurs)) continue;
-          await this.#load();
-          this.#bell.ring();
-        }
-      } catch (err) {
-        if (signal.aborted) return;
-        log.warn({ err }, 'new certificates cannot be read; what is served stays');
-        await clock.sleep(5000, signal).catch(() => undefined);
-      }
-    }
+    const take = async (): Promise<void> => {
+      await this.#load();
+      this.#bell.ring();
+    };
+    const projection = {
+      load: take,
+      apply: (changes: readonly RecordChange[]) => (changes.some(isOurs) ? take() : undefined),
+      interrupted: (err: unknown) => log.warn({ err }, 'new certificates cannot be read; what is served stays'),
+      retryAfter: 5000,
+    };
+    return project(records, partition, projection, { clock, signal: this.#closing.signal });
   }
 
   /** Takes over what the records hold. */
@@ -166,7 +161,7 @@ class Certificates implements AcmeCertificates {
 }
 
 /** Renewals of the lease lie in the same partition and say nothing. */
-const isOurs = (change: Change): boolean => change.kind === 'reset' || !change.key.startsWith('$');
+const isOurs = ({ key }: RecordChange): boolean => !key.startsWith('$');
 
 function readExternalKey(file: string): Uint8Array {
   const text = read(file, 'SLIPWAY_ACME_EAB_KEY_FILE').trim();

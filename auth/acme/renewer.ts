@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { Counter } from '@prometheus-io/client';
 import type { Clock } from '@slipway/storage/clock';
-import type { HeldLease, Leases } from '@slipway/storage/leases';
+import { type HeldLease, lead, type Leases } from '@slipway/storage/leases';
 import { z } from 'zod';
 import type { Log } from '../contract/index.ts';
 import type { Outbound } from '../outbound/index.ts';
@@ -42,24 +42,23 @@ const spreadMs = 1000;
 type Facts = Awaited<ReturnType<AcmeStore['facts']>>;
 
 /** Orders and renews on one server of the installation at a time, whoever holds the lease, until the signal aborts. */
-export async function keepRenewed(parts: RenewerParts, stop: AbortSignal): Promise<void> {
-  for (let wait = 5000; !stop.aborted; wait = Math.min(wait * 2, 10 * 60_000)) {
-    const begun = parts.clock.monotonic();
-    try {
-      const lease = await parts.leases.acquire(partition, 'orders', { signal: stop, ttl: 15_000 });
-      try {
-        await new Renewer(parts, lease, AbortSignal.any([stop, lease.lost])).run();
-      } finally {
-        await lease.release();
-      }
-    } catch (err) {
-      if (stop.aborted) return;
-      parts.log.warn({ err }, 'certificates wait for the store');
+export function keepRenewed(parts: RenewerParts, signal: AbortSignal): Promise<void> {
+  const { leases, clock, log } = parts;
+  return lead(
+    leases,
+    {
+      partition,
+      name: 'orders',
+      ttl: 15_000,
+      clock,
+      signal,
+      interrupted: (err) => log.warn({ err }, 'certificates wait for the store'),
       // An order may have been begun whose end could not be written: its authority is not to suffer from our store.
-      if (parts.clock.monotonic() - begun > 2 * wait) wait = 5000;
-      await parts.clock.sleep(wait, stop).catch(() => undefined);
-    }
-  }
+      retryAfter: 5000,
+      retryAtMost: 10 * 60_000,
+    },
+    (lease, until) => new Renewer(parts, lease, until).run(),
+  );
 }
 
 class Renewer {

@@ -1,5 +1,5 @@
 import type { Clock } from '@slipway/storage/clock';
-import { type Change, type Json, type RecordStore, StoreUnavailable } from '@slipway/storage/records';
+import { type Change, type Json, type RecordStore, scanPages, StoreUnavailable } from '@slipway/storage/records';
 import type { Entity, Key } from './entities.ts';
 
 /** A mirror that was not compared with the store for this long is compared again, in the background. Milliseconds. */
@@ -80,14 +80,8 @@ export class Mirror {
   async #load(): Promise<void> {
     const version = await this.#records.version(this.#partition);
     const rows = new Map<string, Json>();
-    for (let after: string | undefined; ;) {
-      const page = await this.#records.list(this.#partition, {
-        limit: 10_000,
-        ...(after === undefined ? {} : { after }),
-      });
+    for await (const page of scanPages(this.#records, this.#partition, { limit: 10_000 })) {
       for (const record of page.records) rows.set(record.key, record.value);
-      after = page.records.at(-1)?.key;
-      if (!page.more || after === undefined) break;
     }
     this.#feed.abort();
     this.#feed = new AbortController();

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { RecordStore } from '@slipway/storage/records';
+import { type RecordStore, scanPages } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
 import type { IdentityBase } from './accounts.ts';
 import { asJson, keys, type SessionEntity, sessionPartitionOf } from './entities.ts';
@@ -97,17 +97,12 @@ export class Sessions {
     const partition = sessionPartitionOf(account);
     const limit = this.#base.clock.now() - 3_600_000;
     let removed = 0;
-    for (let after: string | undefined; ;) {
-      const page = await this.#records.list<SessionEntity>(partition, {
-        prefix: keys.session(''),
-        limit: sweepPage,
-        ...(after === undefined ? {} : { after }),
-      });
+    const sessions = { prefix: keys.session(''), limit: sweepPage };
+    for await (const page of scanPages<SessionEntity>(this.#records, partition, sessions)) {
       const over = page.records.filter((record) => record.value.expires < limit).map((record) => record.key);
       if (over.length > 0) await this.#records.commit(partition, { remove: over });
       removed += over.length;
-      after = page.records.at(-1)?.key;
-      if (!page.more || after === undefined) return removed;
     }
+    return removed;
   }
 }

@@ -1,5 +1,5 @@
 import type { BlobLocation } from '@slipway/storage/blobs';
-import { type BlobRecord, type Context, keys, registryPartition } from '../images/index.ts';
+import { type BlobRecord, type Context, keys, registryAccounts, registryPartition } from '../images/index.ts';
 import { checkLoss, type Interlock } from './interlock.ts';
 
 const day = 86_400_000;
@@ -65,17 +65,4 @@ async function isKnown(
       return true;
   }
   return false;
-}
-
-/** Accounts that have a registry. */
-export async function registryAccounts({ records }: Context): Promise<string[]> {
-  const prefix = registryPartition('');
-  const accounts: string[] = [];
-  let after: string | undefined;
-  for (;;) {
-    const page = await records.partitions({ prefix, ...(after === undefined ? {} : { after }) });
-    for (const name of page.names) if (name.startsWith(prefix)) accounts.push(name.slice(prefix.length));
-    if (!page.more) return accounts;
-    after = page.names.at(-1);
-  }
 }

@@ -1,4 +1,5 @@
 import type { Digest } from '@slipway/storage/blobs';
+import { scanPages } from '@slipway/storage/records';
 import { type BlobRecord, type Context, keys, registryPartition } from '../images/index.ts';
 import { checkInterlock, checkLoss, type Interlock } from './interlock.ts';
 import { lookAtLinks, prune, sweepBegin, sweepEnd } from './steps.ts';
@@ -59,14 +60,9 @@ export async function collect(context: Context, account: string, options: Collec
 
   const now = context.clock.now();
   const upTo = keys.review(now, '~' as Digest);
-  let after: string | undefined;
-  for (;;) {
+  const reviews = { prefix: keys.reviews, limit: pageSize };
+  for await (const page of scanPages(context.records, partition, reviews)) {
     if (options.interlock) checkLoss(options.interlock);
-    const page = await context.records.list(partition, {
-      prefix: keys.reviews,
-      limit: pageSize,
-      ...(after === undefined ? {} : { after }),
-    });
     const due = page.records.filter((record) => record.key <= upTo);
     const digests = new Set(due.map((record) => record.key.split('|')[2] as Digest));
     await inParallel(Math.min(parallel, maximum - counts.removed), digests, async (digest) => {
@@ -81,8 +77,7 @@ export async function collect(context: Context, account: string, options: Collec
     if (options.dryRun !== true && due.length > 0)
       await context.records.commit(partition, { remove: due.map((record) => record.key) });
     await report(counts, options);
-    if (!page.more || due.length < page.records.length) break;
-    after = page.records.at(-1)?.key;
+    if (due.length < page.records.length) break;
   }
   if (options.interlock && options.dryRun !== true)
     await options.interlock.write(await context.records.version(partition));

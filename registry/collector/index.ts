@@ -1,4 +1,4 @@
-export { auditBlobs, type AuditReport, registryAccounts } from './audit.ts';
+export { auditBlobs, type AuditReport } from './audit.ts';
 export { collect, type CollectOptions, type CollectReport } from './collect.ts';
 export { type Interlock, interlockOf, RecordsWentBack } from './interlock.ts';
 export { type Journal, readJournal } from './journal.ts';

@@ -1,4 +1,5 @@
 import type { Digest } from '@slipway/storage/blobs';
+import { scan } from '@slipway/storage/records';
 import { type Context, keys, registryPartition } from '../images/index.ts';
 
 /** What the collector has to look at: each entry names a blob that was let go, or that a push was told is here. */
@@ -16,21 +17,13 @@ export async function readJournal({ records, clock }: Context, account: string):
   let due = 0;
   let waiting = 0;
   let first: string | undefined;
-  for (let after: string | undefined; ;) {
-    const page = await records.list(registryPartition(account), {
-      prefix: keys.reviews,
-      limit: 10_000,
-      ...(after === undefined ? {} : { after }),
-    });
-    for (const { key } of page.records) {
-      if (key <= upTo) due += 1;
-      else {
-        waiting += 1;
-        first ??= key;
-      }
+  const reviews = { prefix: keys.reviews, limit: 10_000 };
+  for await (const { key } of scan(records, registryPartition(account), reviews)) {
+    if (key <= upTo) due += 1;
+    else {
+      waiting += 1;
+      first ??= key;
     }
-    if (!page.more) break;
-    after = page.records.at(-1)?.key;
   }
   return { due, waiting, ...(first === undefined ? {} : { nextDueAt: Number(first.split('|')[1]) }) };
 }

@@ -37,7 +37,7 @@ const image = (name: string): Buffer =>
     JSON.stringify({
       schemaVersion: 2,
       mediaType: mediaTypes.ociManifest,
-      config: { mediaType: name, digest, size: layer.length },
+      config: { mediaType: `application/vnd.test.${name}`, digest, size: layer.length },
       layers: [],
     }),
   );

@@ -1,5 +1,5 @@
 import type { Digest } from '@slipway/storage/blobs';
-import { type Json, type Stored, transact } from '@slipway/storage/records';
+import { type Json, scan, type Stored, transact } from '@slipway/storage/records';
 import {
   type BlobRecord,
   type Context,
@@ -44,22 +44,17 @@ export async function lookAtLinks({ records, clock }: Context, account: string, 
   const idle: Stored<LinkRecord>[] = [];
   const links: Stored<LinkRecord>[] = [];
   let leasedUntil: number | undefined;
-  let after: string | undefined;
-  for (;;) {
-    const page = await records.list<LinkRecord>(partition, { prefix, ...(after === undefined ? {} : { after }) });
-    for (const link of page.records) {
-      links.push(link);
-      const repository = link.key.slice(prefix.length);
-      const references = await records.list(partition, { prefix: keys.referencesIn(digest, repository), limit: 1 });
-      if (references.records.length > 0) continue;
-      const owner = await records.get<RepositoryRecord>(partition, keys.repository(repository));
-      const leased = link.value.leaseUntil > clock.now() && owner?.value.id === link.value.repositoryId;
-      if (leased) leasedUntil = Math.min(leasedUntil ?? Infinity, link.value.leaseUntil);
-      else idle.push(link);
-    }
-    if (!page.more) return { links, idle, leasedUntil };
-    after = page.records.at(-1)?.key;
+  for await (const link of scan<LinkRecord>(records, partition, { prefix })) {
+    links.push(link);
+    const repository = link.key.slice(prefix.length);
+    const references = await records.list(partition, { prefix: keys.referencesIn(digest, repository), limit: 1 });
+    if (references.records.length > 0) continue;
+    const owner = await records.get<RepositoryRecord>(partition, keys.repository(repository));
+    const leased = link.value.leaseUntil > clock.now() && owner?.value.id === link.value.repositoryId;
+    if (leased) leasedUntil = Math.min(leasedUntil ?? Infinity, link.value.leaseUntil);
+    else idle.push(link);
   }
+  return { links, idle, leasedUntil };
 }
 
 /** Takes away the links of a blob that nothing needs any more. */

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { mediaTypes, parseDigest, parseRepositoryName, repositoryPages } from '../images/index.ts';
 import type { Call, WebRoute } from '@slipway/auth/contract';
-import { mediaTypes, parseDigest, parseRepositoryName } from '../images/index.ts';
 import { DistributionError } from './errors.ts';
 import { accountOf, begin, may, type Surroundings } from './exchange.ts';
 import { repositoryAccess } from './manifests.ts';
@@ -58,24 +58,19 @@ async function visible(
 ): Promise<{ names: string[]; more: boolean }> {
   const account = accountOf(surroundings, call);
   const names: string[] = [];
-  let after = last;
-  for (;;) {
-    const page = await surroundings.images.repositories.list(account, {
-      limit: maxPage,
-      ...(after === '' ? {} : { after }),
-    });
+  const from = { after: last === '' ? undefined : last, limit: maxPage };
+  for await (const page of repositoryPages(surroundings.images, account, from)) {
     for (const repository of page.repositories) {
       if (!(await may(surroundings, call, account, repository.name, repository, ['ecr:DescribeRepositories'])))
         continue;
       if (names.length === limit) return { names, more: true };
       names.push(repository.name);
     }
-    after = page.repositories.at(-1)?.name ?? '';
-    if (!page.more) return { names, more: false };
     // Who may see little has much looked at for them: others get their turn meanwhile, and nobody goes on for a client that left.
     await nextTurn();
     call.signal.throwIfAborted();
   }
+  return { names, more: false };
 }
 
 /** Route of `/v2/<name>/referrers/<digest>`. What nothing refers to, or is not known at all, has an empty list. */

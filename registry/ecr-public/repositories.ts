@@ -5,7 +5,7 @@ import { pageSize, startOf, tokenFor } from '../ecr/paging.ts';
 import { tagsFrom } from '../ecr/settings.ts';
 import { nameOf } from '../ecr/surroundings.ts';
 import type { EcrOptions } from '../ecr/surroundings.ts';
-import type { PublicCatalog, RepositoryRecord } from '../images/index.ts';
+import { type PublicCatalog, repositoryPages, type RepositoryRecord } from '../images/index.ts';
 import { publicArn, publicRepository } from './delegate.ts';
 
 /** Operations on public repositories and what they say about themselves. */
@@ -48,13 +48,9 @@ export function publicRepositoryOperations({ images }: EcrOptions) {
           return { repositories: found.map((repository) => viewOf(call, repository)) };
         }
         const limit = pageSize(input);
-        let after = await startOf(signing, call.account, 'public repositories', input);
+        const after = await startOf(signing, call.account, 'public repositories', input);
         const shown: sdk.Repository[] = [];
-        for (;;) {
-          const page = await repositories.list(call.account, {
-            limit: 1000,
-            ...(after === undefined ? {} : { after }),
-          });
+        for await (const page of repositoryPages({ repositories }, call.account, { after, limit: 1000 })) {
           for (const repository of page.repositories.filter((one) => one.public !== undefined)) {
             if (shown.length === limit) {
               const last = shown.at(-1)?.repositoryName ?? '';
@@ -65,9 +61,8 @@ export function publicRepositoryOperations({ images }: EcrOptions) {
             }
             shown.push(viewOf(call, repository));
           }
-          if (!page.more) return { repositories: shown };
-          after = page.repositories.at(-1)?.name;
         }
+        return { repositories: shown };
       },
     }),
 

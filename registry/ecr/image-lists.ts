@@ -1,6 +1,6 @@
 import type * as sdk from '@aws-sdk/client-ecr';
+import { type ImagePage, imagePages, type ListedImage, parseDigest } from '../images/index.ts';
 import type { Operations } from '@slipway/auth/contract';
-import { type ListedImage, parseDigest } from '../images/index.ts';
 import { invalidParameter, operation } from './errors.ts';
 import { type Paged, pageSize, startOf, tokenFor } from './paging.ts';
 import { onRepository, type Surroundings, type Target, targetOf } from './surroundings.ts';
@@ -87,10 +87,9 @@ export async function pageOfImages(
 ) {
   const { manifests, signing } = surroundings.images;
   const limit = pageSize(input);
-  let after = await startOf(signing, account, list, input);
+  const after = await startOf(signing, account, list, input);
   const found: ListedImage[] = [];
-  for (;;) {
-    const page = await manifests.list(account, name, { limit, ...(after === undefined ? {} : { after }) });
+  for await (const page of imagePages({ manifests }, account, name, { after, limit })) {
     for (const image of page.images) {
       if (!matchesTagStatus(image, input.filter?.tagStatus) || !matchesStatus(image, input.filter?.imageStatus))
         continue;
@@ -98,12 +97,11 @@ export async function pageOfImages(
         return { found, nextToken: await tokenFor(signing, account, list, found.at(-1)?.digest ?? '') };
       found.push(image);
     }
-    if (!page.more) return { found };
     // Whether any that match are left is found out by who asks for the next page.
-    if (found.length === limit)
+    if (page.more && found.length === limit)
       return { found, nextToken: await tokenFor(signing, account, list, found.at(-1)?.digest ?? '') };
-    after = page.images.at(-1)?.digest;
   }
+  return { found };
 }
 
 /** One entry for every tag and for every image without one; a page may end between two tags of an image. */
@@ -127,10 +125,11 @@ async function listImageIds(
         (image) => image.tags.length > 0,
       )
     : [];
-  let after = startDigest;
-  let page = { images: rest as readonly ListedImage[], more: true };
-  for (;;) {
-    for (const image of page.images) {
+  for await (const images of pagesAfter(
+    rest,
+    imagePages({ manifests }, account, name, { after: startDigest, limit }),
+  )) {
+    for (const image of images) {
       if (!matchesTagStatus(image, input.filter?.tagStatus) || !matchesStatus(image, input.filter?.imageStatus))
         continue;
       for (const imageTag of image.tags.length > 0 ? image.tags : [undefined]) {
@@ -143,8 +142,14 @@ async function listImageIds(
         imageIds.push({ imageDigest: image.digest, ...(imageTag === undefined ? {} : { imageTag }) });
       }
     }
-    if (!page.more) return { imageIds };
-    page = await manifests.list(account, name, { limit, ...(after === undefined ? {} : { after }) });
-    after = page.images.at(-1)?.digest ?? after;
   }
+  return { imageIds };
+}
+
+async function* pagesAfter(
+  first: readonly ListedImage[],
+  pages: AsyncIterable<ImagePage>,
+): AsyncGenerator<readonly ListedImage[]> {
+  yield first;
+  for await (const { images } of pages) yield images;
 }

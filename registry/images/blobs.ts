@@ -1,5 +1,5 @@
 import type { BlobSource, Digest, SealedBlob } from '@slipway/storage/blobs';
-import { type Json, transact, type Transaction } from '@slipway/storage/records';
+import { type Json, scan, transact, type Transaction } from '@slipway/storage/records';
 import type { Context } from './context.ts';
 import { ImagesError } from './errors.ts';
 import { keys, registryPartition } from './keys.ts';
@@ -173,15 +173,5 @@ function putLink(
 /** Names of the repositories that have a blob, oldest names first. */
 async function* holdersOf(context: Context, partition: string, digest: Digest): AsyncGenerator<string> {
   const prefix = keys.linksOf(digest);
-  let after: string | undefined;
-  for (;;) {
-    const page = await context.records.list(partition, {
-      prefix,
-      limit: 100,
-      ...(after === undefined ? {} : { after }),
-    });
-    for (const record of page.records) yield record.key.slice(prefix.length);
-    if (!page.more) return;
-    after = page.records.at(-1)?.key;
-  }
+  for await (const { key } of scan(context.records, partition, { prefix, limit: 100 })) yield key.slice(prefix.length);
 }

@@ -1,5 +1,5 @@
 import type { Digest } from '@slipway/storage/blobs';
-import { transact, type Transaction } from '@slipway/storage/records';
+import { scanAll, transact, type Transaction } from '@slipway/storage/records';
 import type { Context } from './context.ts';
 import { adjustCount, shardOf } from './counts.ts';
 import { ImagesError } from './errors.ts';
@@ -132,18 +132,8 @@ export async function removeTag(context: Context, request: RemoveTag): Promise<D
 /** All tags that point at a digest, in order. */
 export async function tagsOf(context: Context, account: string, repository: string, digest: Digest): Promise<string[]> {
   const prefix = keys.tagsOf(repository, digest);
-  const tags: string[] = [];
-  let after: string | undefined;
-  for (;;) {
-    const page = await context.records.list(registryPartition(account), {
-      prefix,
-      limit: 1000,
-      ...(after === undefined ? {} : { after }),
-    });
-    for (const record of page.records) tags.push(record.key.slice(prefix.length));
-    if (!page.more) return tags;
-    after = page.records.at(-1)?.key;
-  }
+  const rows = await scanAll(context.records, registryPartition(account), { prefix });
+  return rows.map(({ key }) => key.slice(prefix.length));
 }
 
 export const sameTags = (some: readonly string[], others: readonly string[]): boolean =>

@@ -53,3 +53,4 @@ export type { Signing } from './signing.ts';
 export type { ChangeStorageClass } from './storage-class.ts';
 export type { AppendRange, UploadAddress } from './upload-address.ts';
 export type { Uploads, UploadState } from './uploads.ts';
+export { everyImage, everyRepository, imagePages, registryAccounts, repositoryPages } from './walk.ts';

@@ -1,5 +1,5 @@
 import type { Digest } from '@slipway/storage/blobs';
-import type { Stored } from '@slipway/storage/records';
+import { scan, type Stored } from '@slipway/storage/records';
 import type { Context } from './context.ts';
 import { tagsOf } from './delete-manifest.ts';
 import { keys, registryPartition } from './keys.ts';
@@ -93,19 +93,10 @@ async function* range(
   { after, last, likely }: { readonly after: string | undefined; readonly last: string; readonly likely: number },
 ): AsyncGenerator<Stored> {
   // `~` sorts behind `|` and all that digests and tags are made of.
-  let from = after === undefined ? undefined : `${prefix}${after}~`;
-  for (;;) {
-    const page = await context.records.list(partition, {
-      prefix,
-      // One more shows that the range has ended; reading on into other images would cost more than it tells.
-      limit: likely + 1,
-      ...(from === undefined ? {} : { after: from }),
-    });
-    for (const record of page.records) {
-      if (record.key.slice(prefix.length, prefix.length + last.length) > last) return;
-      yield record;
-    }
-    if (!page.more) return;
-    from = page.records.at(-1)?.key;
+  const from = after === undefined ? undefined : `${prefix}${after}~`;
+  // One more shows that the range has ended; reading on into other images would cost more than it tells.
+  for await (const record of scan(context.records, partition, { prefix, after: from, limit: likely + 1 })) {
+    if (record.key.slice(prefix.length, prefix.length + last.length) > last) return;
+    yield record;
   }
 }

@@ -1,4 +1,5 @@
 import type { Digest } from '@slipway/storage/blobs';
+import { scan, scanPages } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
 import type { Context } from './context.ts';
 import {
@@ -119,21 +120,16 @@ export function createManifests(context: Context): Manifests {
     },
     async isArchivedBlob(account, repository, digest) {
       const prefix = keys.referencesIn(digest, repository);
-      let after: string | undefined;
-      for (;;) {
-        const page = await records.list(registryPartition(account), {
-          prefix,
-          limit: 100,
-          ...(after === undefined ? {} : { after }),
-        });
+      let any = false;
+      for await (const page of scanPages(records, registryPartition(account), { prefix, limit: 100 })) {
         const found = await records.getMany<ManifestRecord>(
           registryPartition(account),
           page.records.map(({ key }) => keys.manifest(repository, key.slice(prefix.length) as Digest)),
         );
         if (found.values().some(({ value }) => value.archivedAt === undefined)) return false;
-        after = page.records.at(-1)?.key;
-        if (!page.more) return after !== undefined;
+        any ||= page.records.length > 0;
       }
+      return any;
     },
     changeStorageClass: (request) => changeStorageClass(context, request),
     remove: (account, repository, digest, actor) => removeManifest(context, { account, repository, digest, actor }),
@@ -154,23 +150,15 @@ export function createManifests(context: Context): Manifests {
       const prefix = keys.referrersOf(repository, subject);
       const referrers: ReferrerRecord[] = [];
       let bytes = 0;
-      let last = after === undefined ? undefined : prefix + after;
-      for (;;) {
-        const page = await records.list<ReferrerRecord>(registryPartition(account), {
-          prefix,
-          limit: 1000,
-          ...(last === undefined ? {} : { after: last }),
-        });
-        for (const { value } of page.records) {
-          if (artifactTypes && !artifactTypes.includes(value.artifactType ?? '')) continue;
-          // Annotations are copied into the list: a page ends by size as well as by count.
-          if (referrers.length >= limit || bytes > maxReferrersBytes) return { referrers, more: true };
-          referrers.push(value);
-          bytes += 300 + annotationsLength(value.annotations);
-        }
-        if (!page.more) return { referrers, more: false };
-        last = page.records.at(-1)?.key;
+      const from = { prefix, after: after === undefined ? undefined : prefix + after };
+      for await (const { value } of scan<ReferrerRecord>(records, registryPartition(account), from)) {
+        if (artifactTypes && !artifactTypes.includes(value.artifactType ?? '')) continue;
+        // Annotations are copied into the list: a page ends by size as well as by count.
+        if (referrers.length >= limit || bytes > maxReferrersBytes) return { referrers, more: true };
+        referrers.push(value);
+        bytes += 300 + annotationsLength(value.annotations);
       }
+      return { referrers, more: false };
     },
   };
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Digest, DigestMismatch, type SealedBlob, type Staged, StagedLost } from '@slipway/storage/blobs';
-import { type Json, transact } from '@slipway/storage/records';
+import { type Json, scan, transact } from '@slipway/storage/records';
 import { linkSealed } from './blobs.ts';
 import { type Context, newId } from './context.ts';
 import { ImagesError } from './errors.ts';
@@ -188,28 +188,20 @@ async function sweepUploads(context: Context, account: string, before: number): 
   const { records, blobs } = context;
   const partition = registryPartition(account);
   let dropped = 0;
-  let after: string | undefined;
-  for (;;) {
-    const page = await records.list<UploadRecord>(partition, {
-      prefix: keys.uploads,
-      ...(after === undefined ? {} : { after }),
+  for await (const { key, value, version } of scan<UploadRecord>(records, partition, { prefix: keys.uploads })) {
+    if (value.touchedAt > before) continue;
+    const removed = await transact(records, partition, async (tx) => {
+      const row = await tx.peek<UploadRecord>(key);
+      if (row?.version !== version) return false;
+      tx.require({ key, version });
+      tx.remove(key);
+      return true;
     });
-    for (const { key, value, version } of page.records) {
-      if (value.touchedAt > before) continue;
-      const removed = await transact(records, partition, async (tx) => {
-        const row = await tx.peek<UploadRecord>(key);
-        if (row?.version !== version) return false;
-        tx.require({ key, version });
-        tx.remove(key);
-        return true;
-      });
-      if (!removed) continue;
-      if (value.staged) await blobs.abandon(value.staged);
-      dropped += 1;
-    }
-    if (!page.more) return dropped;
-    after = page.records.at(-1)?.key;
+    if (!removed) continue;
+    if (value.staged) await blobs.abandon(value.staged);
+    dropped += 1;
   }
+  return dropped;
 }
 
 /** Bounds how many uploads one principal has open in a repository. Counted every few seconds rather than at every start. */

@@ -1,5 +1,5 @@
-import type { Images, ListedImage } from '../images/index.ts';
-import { keys, registryPartition } from '../images/index.ts';
+import { scan } from '@slipway/storage/records';
+import { everyImage, type Images, keys, type ListedImage, registryPartition } from '../images/index.ts';
 import type { LifecycleImage } from './evaluate.ts';
 
 export type RepositoryImage = LifecycleImage & ListedImage;
@@ -16,22 +16,13 @@ export async function imagesOf(
   const listed = await listedBy(images, account, repository);
   const all: RepositoryImage[] = [];
   const present = new Set<string>();
-  let after: string | undefined;
-  for (;;) {
-    const page = await images.manifests.list(account, repository, {
-      limit: 1000,
-      ...(after === undefined ? {} : { after }),
+  for await (const image of everyImage(images, account, repository)) {
+    present.add(image.digest);
+    all.push({
+      ...image,
+      storageClass: image.archivedAt === undefined ? 'standard' : 'archive',
+      listed: listed.has(image.digest),
     });
-    for (const image of page.images) {
-      present.add(image.digest);
-      all.push({
-        ...image,
-        storageClass: image.archivedAt === undefined ? 'standard' : 'archive',
-        listed: listed.has(image.digest),
-      });
-    }
-    if (!page.more) break;
-    after = page.images.at(-1)?.digest;
   }
   return all.filter((image) => image.subject === undefined || !present.has(image.subject));
 }
@@ -40,15 +31,8 @@ export async function imagesOf(
 async function listedBy({ context }: Images, account: string, repository: string): Promise<Set<string>> {
   const prefix = keys.allParents(repository);
   const listed = new Set<string>();
-  let after: string | undefined;
-  for (;;) {
-    const page = await context.records.list(registryPartition(account), {
-      prefix,
-      limit: 10_000,
-      ...(after === undefined ? {} : { after }),
-    });
-    for (const { key } of page.records) listed.add(key.slice(prefix.length, key.indexOf('|', prefix.length)));
-    if (!page.more) return listed;
-    after = page.records.at(-1)?.key;
+  for await (const { key } of scan(context.records, registryPartition(account), { prefix, limit: 10_000 })) {
+    listed.add(key.slice(prefix.length, key.indexOf('|', prefix.length)));
   }
+  return listed;
 }

@@ -1,5 +1,13 @@
 import type { Digest } from '@slipway/storage/blobs';
-import { type Images, ImagesError, keys, registryPartition, type RepositoryRecord } from '../images/index.ts';
+import { scan } from '@slipway/storage/records';
+import {
+  everyRepository,
+  type Images,
+  ImagesError,
+  keys,
+  registryPartition,
+  type RepositoryRecord,
+} from '../images/index.ts';
 import { evaluate } from './evaluate.ts';
 import { parseLifecyclePolicy } from './policy.ts';
 import { imagesOf } from './repository-images.ts';
@@ -46,16 +54,10 @@ export async function* runLifecycle(
   const inUse = await options.imagesInUse();
   await removeOrphans(images, account, inUse);
   const due = images.context.clock.now() - (options.every ?? 3_600_000);
-  let after: string | undefined;
-  for (;;) {
-    const page = await images.repositories.list(account, { limit: 100, ...(after === undefined ? {} : { after }) });
-    for (const repository of page.repositories) {
-      if (signal?.aborted) return;
-      if (repository.lifecyclePolicy === undefined || (repository.lifecycleEvaluatedAt ?? 0) > due) continue;
-      yield await applyTo(images, account, repository, inUse);
-    }
-    if (!page.more) return;
-    after = page.repositories.at(-1)?.name;
+  for await (const repository of everyRepository(images, account)) {
+    if (signal?.aborted) return;
+    if (repository.lifecyclePolicy === undefined || (repository.lifecycleEvaluatedAt ?? 0) > due) continue;
+    yield await applyTo(images, account, repository, inUse);
   }
 }
 
@@ -117,22 +119,12 @@ async function removeReferrers(
   inUse: ReadonlySet<string>,
 ): Promise<void> {
   const prefix = keys.referrersOf(repository, subject);
-  let after: string | undefined;
-  for (;;) {
-    const page = await images.context.records.list(registryPartition(account), {
-      prefix,
-      limit: 100,
-      ...(after === undefined ? {} : { after }),
-    });
-    for (const { key } of page.records) {
-      const digest = key.slice(prefix.length) as Digest;
-      if (inUse.has(digest)) continue;
-      await attempt(() =>
-        images.manifests.removeIf({ account, repository, digest, actor: lifecycleActor, onlyWithTags: [] }),
-      );
-    }
-    if (!page.more) return;
-    after = page.records.at(-1)?.key;
+  for await (const { key } of scan(images.context.records, registryPartition(account), { prefix, limit: 100 })) {
+    const digest = key.slice(prefix.length) as Digest;
+    if (inUse.has(digest)) continue;
+    await attempt(() =>
+      images.manifests.removeIf({ account, repository, digest, actor: lifecycleActor, onlyWithTags: [] }),
+    );
   }
 }
 

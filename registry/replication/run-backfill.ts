@@ -1,5 +1,4 @@
-import type { Digest } from '@slipway/storage/blobs';
-import type { Images, ListedImage, ReplicationRule } from '../images/index.ts';
+import { everyImage, everyRepository, type Images, type ListedImage, type ReplicationRule } from '../images/index.ts';
 import { type Backfill, type BackfillResult, type Backfills, isOver } from './backfills.ts';
 import { failureCodeOf } from './copy.ts';
 
@@ -82,28 +81,13 @@ async function* imagesFor(
   { images, account, rules }: BackfillRun,
   { destination, cursor }: Backfill,
 ): AsyncGenerator<{ readonly repository: string; readonly image: ListedImage }> {
-  let repositoryAfter: string | undefined;
-  for (;;) {
-    const page = await images.repositories.list(account, {
-      limit: 100,
-      ...(repositoryAfter === undefined ? {} : { after: repositoryAfter }),
-    });
-    for (const { name } of page.repositories) {
-      if (cursor !== undefined && name < cursor.repository) continue;
-      if (!destinationsOf(rules, name).some((one) => sameDestination(one, destination))) continue;
-      let after: string | undefined = cursor?.repository === name ? cursor.digest : undefined;
-      for (;;) {
-        const found = await images.manifests.list(account, name, {
-          limit: 200,
-          ...(after === undefined ? {} : { after }),
-        });
-        for (const image of found.images) if (image.archivedAt === undefined) yield { repository: name, image };
-        if (!found.more) break;
-        after = found.images.at(-1)?.digest as Digest;
-      }
+  for await (const { name } of everyRepository(images, account)) {
+    if (cursor !== undefined && name < cursor.repository) continue;
+    if (!destinationsOf(rules, name).some((one) => sameDestination(one, destination))) continue;
+    const after = cursor?.repository === name ? cursor.digest : undefined;
+    for await (const image of everyImage(images, account, name, after)) {
+      if (image.archivedAt === undefined) yield { repository: name, image };
     }
-    if (!page.more) return;
-    repositoryAfter = page.repositories.at(-1)?.name;
   }
 }
 

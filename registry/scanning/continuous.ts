@@ -1,6 +1,6 @@
 import type { Digest } from '@slipway/storage/blobs';
 import type { HeldLease } from '@slipway/storage/leases';
-import { type Json, transact } from '@slipway/storage/records';
+import { type Json, scanPages, transact } from '@slipway/storage/records';
 import { registryPartition } from '../images/index.ts';
 import { frequencyOf, readConfiguration } from './configuration.ts';
 import { scanKeys, type ScanRecord } from './records.ts';
@@ -42,12 +42,11 @@ export async function runContinuousPass(
     transact(records, partition, async (tx) => tx.put(scanKeys.pass, pass as unknown as Json), {
       fence: { name: lease.name, epoch: lease.epoch },
     });
-  for (;;) {
-    const page = await records.list<ScanRecord>(partition, {
-      prefix: scanKeys.scans,
-      limit: pageSize,
-      ...(after === undefined ? {} : { after }),
-    });
+  for await (const page of scanPages<ScanRecord>(records, partition, {
+    prefix: scanKeys.scans,
+    limit: pageSize,
+    after,
+  })) {
     for (const { key, value } of page.records) {
       lease.lost.throwIfAborted();
       const [repository = '', digest = ''] = key.slice(scanKeys.scans.length).split('|');
@@ -61,8 +60,8 @@ export async function runContinuousPass(
     }
     after = page.records.at(-1)?.key ?? after;
     await save({ knowledgeFrom, finished: !page.more, ...(after === undefined ? {} : { after }) });
-    if (!page.more) return judged;
   }
+  return judged;
 }
 
 async function judge(context: ScanContext, image: ImageAddress, scan: ScanRecord): Promise<boolean> {

@@ -1,10 +1,9 @@
 import type { Log } from '@slipway/auth/contract';
 import type { Digest } from '@slipway/storage/blobs';
 import type { Delivery, EventLog } from '@slipway/storage/events';
-import type { HeldLease, Leases } from '@slipway/storage/leases';
-import type { RecordStore } from '@slipway/storage/records';
+import { lead, type Leases } from '@slipway/storage/leases';
 import type { Tracing } from '@slipway/storage/telemetry';
-import { type Images, ImagesError, registryPartition } from '../images/index.ts';
+import { type Images, ImagesError, registryAccounts, registryPartition } from '../images/index.ts';
 import { frequencyOf, readConfiguration } from './configuration.ts';
 import { runContinuousPass } from './continuous.ts';
 import { isImage } from './image-kind.ts';
@@ -189,7 +188,7 @@ function addressOf(data: Delivery['data']): ImageAddress | undefined {
 async function keepRescanning(context: ScanContext, leases: Leases, every: number, stop: AbortSignal): Promise<void> {
   const kept = new Map<string, Promise<void>>();
   while (!stop.aborted) {
-    for (const account of await accountsOf(context.images.context.records).catch(() => [])) {
+    for (const account of await registryAccounts(context.images.context).catch(() => [])) {
       if (!kept.has(account)) kept.set(account, keepAccount(context, leases, account, every, stop));
     }
     await context.clock.sleep(every, stop).catch(() => {});
@@ -197,35 +196,30 @@ async function keepRescanning(context: ScanContext, leases: Leases, every: numbe
   await Promise.all(kept.values());
 }
 
-async function keepAccount(
+function keepAccount(
   context: ScanContext,
   leases: Leases,
   account: string,
   every: number,
   stop: AbortSignal,
 ): Promise<void> {
-  while (!stop.aborted) {
-    let lease: HeldLease | undefined;
-    try {
-      lease = await leases.acquire(registryPartition(account), 'scanning', { signal: stop });
-      const until = AbortSignal.any([stop, lease.lost]);
-      while (!until.aborted) {
-        const judged = await runContinuousPass(context, account, { ...lease, lost: until });
-        if (judged > 0) context.log.info({ account, images: judged }, 'images were judged by new advisories');
-        await context.clock.sleep(every, until);
+  const { clock, log } = context;
+  return lead(
+    leases,
+    {
+      partition: registryPartition(account),
+      name: 'scanning',
+      clock,
+      signal: stop,
+      interrupted: (err) => log.warn({ err, account }, 'the continuous scan was interrupted; it goes on'),
+      retryAfter: Math.min(every, 5000),
+    },
+    async ({ name, epoch }, lost) => {
+      while (!lost.aborted) {
+        const judged = await runContinuousPass(context, account, { name, epoch, lost });
+        if (judged > 0) log.info({ account, images: judged }, 'images were judged by new advisories');
+        await clock.sleep(every, lost);
       }
-    } catch (error) {
-      if (stop.aborted) break;
-      context.log.warn({ err: error, account }, 'the continuous scan was interrupted; it goes on');
-      await context.clock.sleep(Math.min(every, 5000), stop).catch(() => {});
-    } finally {
-      await lease?.release().catch(() => {});
-    }
-  }
-}
-
-async function accountsOf(records: RecordStore): Promise<string[]> {
-  const prefix = registryPartition('');
-  const { names } = await records.partitions({ prefix, limit: 10_000 });
-  return names.map((name) => name.slice(prefix.length));
+    },
+  );
 }

@@ -171,9 +171,9 @@ test.for(Object.values(implementations))(
       const blobs = { type: 's3', ...server.connection } as const;
       await openOnce({ blobs });
       await openOnce({ blobs });
-      await client.putObject(bucket, 'format', '{"slipway":"blobs","format":99}');
+      await client.putObject(bucket, 'slipway/format', '{"slipway":"blobs","format":99}');
       expect(await refusal({ blobs })).toMatch(newer);
-      await client.putObject(bucket, 'format', '');
+      await client.putObject(bucket, 'slipway/format', '');
       expect(await refusal({ blobs })).toMatch(foreign);
     } finally {
       await server.dispose();

@@ -5,8 +5,8 @@ import {
   type Journal,
   readJournal,
   RecordsWentBack,
-  registryAccounts,
 } from '@slipway/registry/collector';
+import { registryAccounts } from '@slipway/registry/images';
 import { Rests } from './background.ts';
 import { CliError } from './errors.ts';
 import { parseOutput, print, printJson } from './output.ts';

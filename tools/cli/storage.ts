@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
-import { type BlobRecord, keys, registryPartition } from '@slipway/registry/images';
-import { registryAccounts } from '@slipway/registry/collector';
+import { type BlobRecord, keys, registryAccounts, registryPartition } from '@slipway/registry/images';
 import {
   audit,
   type AuditReport,
@@ -13,7 +12,7 @@ import {
 import type { BlobLocation, Digest } from '@slipway/storage/blobs';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage, type Storage } from '@slipway/storage/engine';
-import type { Json } from '@slipway/storage/records';
+import { type Json, scan } from '@slipway/storage/records';
 import { ConfigError, readConfig, type ServerConfig } from '../server/config.ts';
 import { checkDataFolder } from '../server/data-folder.ts';
 import { storageConfig } from '../server/storage-config.ts';
@@ -78,24 +77,16 @@ async function* references({ images }: Stores): AsyncIterable<Reference> {
   const { records } = images.context;
   for (const account of await registryAccounts(images.context)) {
     const partition = registryPartition(account);
-    for (let after: string | undefined, more = true; more;) {
-      const page = await records.list<BlobRecord>(partition, {
-        prefix: keys.blobs,
-        ...(after === undefined ? {} : { after }),
-      });
-      for (const { key, value } of page.records) {
-        const digest = key.slice(keys.blobs.length) as Digest;
-        const links = await records.list(partition, { prefix: keys.linksOf(digest), limit: 5 });
-        const repositories = links.records.map((link) => link.key.slice(keys.linksOf(digest).length));
-        yield {
-          digest,
-          generation: value.generation,
-          size: value.size,
-          by: `${account}: ${repositories.join(', ') || 'no repository'}`,
-        };
-      }
-      after = page.records.at(-1)?.key;
-      more = page.more && after !== undefined;
+    for await (const { key, value } of scan<BlobRecord>(records, partition, { prefix: keys.blobs })) {
+      const digest = key.slice(keys.blobs.length) as Digest;
+      const links = await records.list(partition, { prefix: keys.linksOf(digest), limit: 5 });
+      const repositories = links.records.map((link) => link.key.slice(keys.linksOf(digest).length));
+      yield {
+        digest,
+        generation: value.generation,
+        size: value.size,
+        by: `${account}: ${repositories.join(', ') || 'no repository'}`,
+      };
     }
   }
 }

@@ -3,6 +3,7 @@ import { collect, type CollectReport, interlockOf } from '@slipway/registry/coll
 import { type Images, keys, openImages, registryPartition, type UploadRecord } from '@slipway/registry/images';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage, type Storage } from '@slipway/storage/engine';
+import { scan } from '@slipway/storage/records';
 import { readConfig } from '../server/config.ts';
 import { storageConfig } from '../server/storage-config.ts';
 
@@ -120,15 +121,7 @@ export class SoakStores implements AsyncDisposable {
     }
   }
 
-  async *#all<T>(prefix: string) {
-    for (let after: string | undefined; ;) {
-      const page = await this.#storage.records.list<T>(partition, {
-        prefix,
-        ...(after === undefined ? {} : { after }),
-      });
-      yield* page.records;
-      if (!page.more) return;
-      after = page.records.at(-1)?.key;
-    }
+  #all<T>(prefix: string) {
+    return scan<T>(this.#storage.records, partition, { prefix });
   }
 }

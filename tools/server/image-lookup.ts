@@ -1,4 +1,4 @@
-import type { Images } from '@slipway/registry/images';
+import { everyImage, type Images } from '@slipway/registry/images';
 import type { PolicyCheck } from '@slipway/registry/scanning';
 import type { createTriggers } from '@slipway/scheduler/triggers';
 
@@ -13,14 +13,8 @@ export function imageLookup(images: Images, policy: Pick<PolicyCheck, 'rollout'>
     resolve: async (account, repository, tag) => (await images.resolve(account, repository, tag))?.digest,
     refusal: (account, repository, digest) => policy.rollout(account, repository, digest),
     async *tags(account, repository) {
-      for (let after: string | undefined, more = true; more;) {
-        const page = await images.manifests.list(account, repository, {
-          limit: 1000,
-          ...(after === undefined ? {} : { after }),
-        });
-        for (const image of page.images) for (const tag of image.tags) yield { tag, pushedAt: image.pushedAt };
-        after = page.images.at(-1)?.digest;
-        more = page.more && after !== undefined;
+      for await (const { tags, pushedAt } of everyImage(images, account, repository)) {
+        for (const tag of tags) yield { tag, pushedAt };
       }
     },
   };

@@ -1,5 +1,5 @@
 import type { Clock } from '@slipway/storage/clock';
-import type { Leases } from '@slipway/storage/leases';
+import { lead, type Leases } from '@slipway/storage/leases';
 import type { RecordStore } from '@slipway/storage/records';
 import type { Tracing } from '@slipway/storage/telemetry';
 import type { Logger } from 'pino';
@@ -38,30 +38,25 @@ const lastRun = (name: string): string => `last/${name}`;
  */
 export function startJobs(options: JobsOptions): { stop(): Promise<void> } {
   const stopping = new AbortController();
-  const finished = lead(options, stopping.signal);
+  const { leases, clock, log } = options;
+  const finished = lead(
+    leases,
+    {
+      partition,
+      name: 'maintenance',
+      clock,
+      signal: stopping.signal,
+      interrupted: (err) => log.warn({ err }, 'maintenance waits for the store'),
+      retryAfter: 5000,
+    },
+    (_, signal) => work(options, signal),
+  );
   return {
     stop: async () => {
       stopping.abort();
       await finished;
     },
   };
-}
-
-async function lead(options: JobsOptions, stop: AbortSignal): Promise<void> {
-  while (!stop.aborted) {
-    try {
-      const lease = await options.leases.acquire(partition, 'maintenance', { signal: stop });
-      try {
-        await work(options, AbortSignal.any([stop, lease.lost]));
-      } finally {
-        await lease.release();
-      }
-    } catch (error) {
-      if (stop.aborted) return;
-      options.log.warn({ err: error }, 'maintenance waits for the store');
-      await pause(options, 5000, stop);
-    }
-  }
 }
 
 async function work(options: JobsOptions, signal: AbortSignal): Promise<void> {
@@ -86,7 +81,7 @@ async function work(options: JobsOptions, signal: AbortSignal): Promise<void> {
       options.metrics?.ran(job.name, clock.monotonic() - started, failed, clock.now());
       await records.commit(partition, { put: [{ key: lastRun(job.name), value: clock.now() }] });
     }
-    await pause(options, options.lookEvery ?? 15_000, signal);
+    await clock.sleep(options.lookEvery ?? 15_000, signal).catch(() => undefined);
   }
 }
 
@@ -99,8 +94,4 @@ function run(job: Job, signal: AbortSignal, tracing: Tracing | undefined): Retur
     }
     return done;
   });
-}
-
-async function pause({ clock }: JobsOptions, ms: number, signal: AbortSignal): Promise<void> {
-  await clock.sleep(ms, signal).catch(() => undefined);
 }

@@ -1,6 +1,7 @@
-import { auditBlobs, collect, type CollectReport, interlockOf, registryAccounts } from '@slipway/registry/collector';
-import { type Images, keys, registryPartition, type UploadRecord } from '@slipway/registry/images';
+import { auditBlobs, collect, type CollectReport, interlockOf } from '@slipway/registry/collector';
+import { type Images, keys, registryAccounts, registryPartition, type UploadRecord } from '@slipway/registry/images';
 import { runLifecycle } from '@slipway/registry/lifecycle';
+import { scan } from '@slipway/storage/records';
 import type { ControlPlane } from '@slipway/scheduler/control';
 import type { Job } from './jobs.ts';
 
@@ -87,15 +88,8 @@ async function openUploads(images: Images): Promise<ReadonlySet<string>> {
   const { records } = images.context;
   const ids = new Set<string>();
   for (const account of await registryAccounts(images.context)) {
-    for (let after: string | undefined, more = true; more;) {
-      const page = await records.list<UploadRecord>(registryPartition(account), {
-        prefix: keys.uploads,
-        ...(after === undefined ? {} : { after }),
-      });
-      for (const { value } of page.records) if (value.staged) ids.add(value.staged.id);
-      after = page.records.at(-1)?.key;
-      more = page.more && after !== undefined;
-    }
+    const uploads = scan<UploadRecord>(records, registryPartition(account), { prefix: keys.uploads });
+    for await (const { value } of uploads) if (value.staged) ids.add(value.staged.id);
   }
   return ids;
 }

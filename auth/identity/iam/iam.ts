@@ -1,4 +1,4 @@
-import type { ListOptions, Page, Transaction } from '@slipway/storage/records';
+import { type ListOptions, scan, scanAll, type Stored, type Transaction } from '@slipway/storage/records';
 import type { Operations } from '../../contract/index.ts';
 import type { Accounts } from '../accounts.ts';
 import type { PolicyAuthorizer } from '../authorizer.ts';
@@ -25,19 +25,14 @@ export class Iam {
     return (await this.accounts.base.records.get<T>(partitionOf(account), key))?.value;
   }
 
-  list<T>(account: string, options: ListOptions & { readonly prefix: Key<T> }): Promise<Page<T>> {
-    return this.accounts.base.records.list<T>(partitionOf(account), options);
+  /** The records under a prefix, in order. */
+  scan<T>(account: string, options: ListOptions & { readonly prefix: Key<T> }): AsyncIterable<Stored<T>> {
+    return scan<T>(this.accounts.base.records, partitionOf(account), options);
   }
 
   /** All values under a prefix. For relations of one entity, which quotas keep few. */
-  async all<T>(account: string, prefix: Key<T>): Promise<{ key: string; value: T }[]> {
-    const found: { key: string; value: T }[] = [];
-    for (let after: string | undefined; ;) {
-      const page = await this.list<T>(account, { prefix, limit: 10_000, ...(after === undefined ? {} : { after }) });
-      for (const { key, value } of page.records) found.push({ key, value });
-      after = page.records.at(-1)?.key;
-      if (!page.more || after === undefined) return found;
-    }
+  all<T>(account: string, prefix: Key<T>): Promise<{ key: string; value: T }[]> {
+    return scanAll<T>(this.accounts.base.records, partitionOf(account), { prefix });
   }
 
   transact<T>(account: string, work: (tx: Transaction) => Promise<T>): Promise<T> {

@@ -39,21 +39,16 @@ export async function pageOfRecords<T, R>(
 ): Promise<Paged<R>> {
   const limit = pageSize(input);
   const items: R[] = [];
-  let after = readMarker(input.Marker);
-  let last: string | undefined;
-  for (;;) {
-    const page = await iam.list(account, { prefix, limit: 1000, ...(after === undefined ? {} : { after }) });
-    for (const { key, value } of page.records) {
-      const item = show(value, key);
-      if (item === undefined) continue;
-      // The page is full and there is at least one more that fits.
-      if (items.length === limit) return { items, truncation: truncatedAt(last as string) };
-      items.push(item);
-      last = key;
-    }
-    after = page.records.at(-1)?.key;
-    if (!page.more || after === undefined) return { items, truncation: { IsTruncated: false } };
+  let last = '';
+  for await (const { key, value } of iam.scan(account, { prefix, after: readMarker(input.Marker) })) {
+    const item = show(value, key);
+    if (item === undefined) continue;
+    // The page is full and there is at least one more that fits.
+    if (items.length === limit) return { items, truncation: truncatedAt(last) };
+    items.push(item);
+    last = key;
   }
+  return { items, truncation: { IsTruncated: false } };
 }
 
 /** A page of a list that is at hand, each item under a key by which the list is ordered and continued. */
