@@ -7,7 +7,7 @@ export { AwsError } from './aws-error.ts';
 export type { Call } from './call.ts';
 export type { Constraint, Constraints } from './constraints.ts';
 export { GatewayError } from './gateway-error.ts';
-export type { Log } from './log.ts';
+export type { Log, LogFields } from './log.ts';
 export type { Principal } from './principal.ts';
 export type { Scope } from './scope.ts';
 export {

@@ -11,7 +11,7 @@ import { rateTable } from '@slipway/auth/gateway';
 import { LocalRates } from '@slipway/auth/rates';
 import { systemClock } from '@slipway/storage/clock';
 import { openTracing, readTracingConfig, type Tracing, TracingConfigError } from '@slipway/storage/telemetry';
-import type { Logger } from 'pino';
+import type { Log } from '@slipway/auth/contract';
 import { CliError } from './errors.ts';
 import { print } from './output.ts';
 
@@ -78,7 +78,7 @@ function clientUrl(config: ServerConfig, listening: string): string {
 /** The process that people started: it keeps the files, the workers and the local agent. */
 async function serveFirst(
   config: ServerConfig,
-  log: Logger,
+  log: Log,
   installation: Installation,
   shared: Shared,
   stopped: Promise<NodeJS.Signals>,

@@ -3,14 +3,14 @@ import { certificateFiles, type CertificateSource, gaugeCertificate } from '@sli
 import type { Identity } from '@slipway/auth/identity';
 import type { Clock } from '@slipway/storage/clock';
 import type { Storage } from '@slipway/storage/engine';
-import type { Logger } from 'pino';
+import type { Log } from '@slipway/auth/contract';
 import type { ServerConfig } from './config.ts';
 
 export interface CertificateParts {
   readonly storage: Pick<Storage, 'records' | 'leases'>;
   readonly identity: Pick<Identity, 'sealer'>;
   readonly clock: Clock;
-  readonly log: Logger;
+  readonly log: Log;
   readonly metrics: Registry;
 }
 

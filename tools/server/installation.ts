@@ -28,7 +28,7 @@ import { createTriggers, createWebhookAdministration, createWebhookReceiver } fr
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage, type Storage } from '@slipway/storage/engine';
 import { type Tracing, traceStorage } from '@slipway/storage/telemetry';
-import type { Logger } from 'pino';
+import type { Log } from '@slipway/auth/contract';
 import { openCertificates } from './certificates.ts';
 import type { ServerConfig } from './config.ts';
 import { openDataFolder } from './data-folder.ts';
@@ -78,7 +78,7 @@ export interface Role {
  * What fails on the way closes what was opened before it.
  * @throws FormatRefused, StorageUnusable, KeyFileError, ListenError: each says what to do
  */
-export async function startInstallation(config: ServerConfig, log: Logger, role: Role): Promise<Installation> {
+export async function startInstallation(config: ServerConfig, log: Log, role: Role): Promise<Installation> {
   const clock = systemClock;
   const random = (size: number): Uint8Array => randomBytes(size);
   await using opened = new AsyncDisposableStack();

@@ -2,7 +2,7 @@ import type { Clock } from '@slipway/storage/clock';
 import { lead, type Leases } from '@slipway/storage/leases';
 import type { RecordStore } from '@slipway/storage/records';
 import type { Tracing } from '@slipway/storage/telemetry';
-import type { Logger } from 'pino';
+import type { Log } from '@slipway/auth/contract';
 import type { JobMetrics } from './job-metrics.ts';
 
 /** Work that is done now and then. */
@@ -18,7 +18,7 @@ export interface JobsOptions {
   readonly records: RecordStore;
   readonly leases: Leases;
   readonly clock: Clock;
-  readonly log: Logger;
+  readonly log: Log;
   readonly jobs: readonly Job[];
   /** Told of each run. */
   readonly metrics?: Pick<JobMetrics, 'ran'>;

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { Identity } from '@slipway/auth/identity';
 import { type AgentCredentials, createAgent } from '@slipway/scheduler/hosts/agent';
 import Docker from 'dockerode';
-import type { Logger } from 'pino';
+import type { Log } from '@slipway/auth/contract';
 
 export interface LocalAgentOptions {
   readonly endpoint: string;
@@ -14,7 +14,7 @@ export interface LocalAgentOptions {
   /** Private ranges that log drivers may send to, and the registries that images may come from (undefined: any). */
   readonly logAddresses: readonly string[];
   readonly registries: readonly string[] | undefined;
-  readonly log: Logger;
+  readonly log: Log;
 }
 
 /** Starts the agent beside the server: an ECS client like any other, with the container-instance role. It waits for a Docker engine itself. */

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
+import type { Log } from '@slipway/auth/contract';
 import type { Tracing } from '@slipway/storage/telemetry';
-import { type Logger, pino } from 'pino';
+import { pino } from 'pino';
 
 /** Members whose values never reach a log line, whoever logs them. */
 const redact = [
@@ -16,7 +17,7 @@ const redact = [
 ];
 
 /** The server's logger: JSON lines, or short coloured ones when a person looks at a terminal. Where there are traces, a line names its own. */
-export function openLog(level: string, tracing?: Tracing): Logger {
+export function openLog(level: string, tracing?: Tracing): Log {
   const options = {
     level,
     base: null,

@@ -10,7 +10,7 @@ import {
   type RateTable,
 } from '@slipway/auth/rates';
 import { systemClock } from '@slipway/storage/clock';
-import type { Logger } from 'pino';
+import type { Log } from '@slipway/auth/contract';
 
 /**
  * Further processes of one server on the same port. The first process runs everything; workers answer requests as well (any
@@ -61,10 +61,10 @@ export class Workers {
   /** What workers that are gone had counted. */
   #past: Promise<readonly object[]> = Promise.resolve([]);
   readonly #shared: Shared;
-  readonly #log: Logger;
+  readonly #log: Log;
   #stopping = false;
 
-  constructor(count: number, port: number, shared: Shared, log: Logger) {
+  constructor(count: number, port: number, shared: Shared, log: Log) {
     this.#shared = shared;
     this.#log = log;
     shared.metrics.gather = () => this.#gather();

@@ -118,7 +118,9 @@ class RunningAgent implements Agent {
     // What may be placed here depends on the endpoint.
     onChange.endpoint = () => {
       const registered = this.#register(endpoint, (found) => plane.registerAgain(found, registration));
-      this.#loops.push(registered.catch((error: unknown) => log.warn({ error }, 'cannot register what has changed')));
+      this.#loops.push(
+        registered.catch((error: unknown) => log.warn({ err: error }, 'cannot register what has changed')),
+      );
     };
     this.#connect(plane, registration, host, { reporter, keys, engine, onChange });
     return { containerInstanceArn: registration.containerInstanceArn };
@@ -279,7 +281,7 @@ class RunningAgent implements Agent {
         return { registration, host };
       } catch (error) {
         if (error instanceof Refused) throw error;
-        log.warn({ error: (error as Error).message }, 'cannot register yet; trying again');
+        log.warn({ err: error }, 'cannot register yet; trying again');
         await clock.sleep(wait * (0.5 + random()), this.#stopped.signal);
       }
     }

@@ -72,8 +72,7 @@ export class Channel {
         log.info({ channel: name }, 'connection to the control plane closed');
       } catch (error) {
         if (this.#stopped.signal.aborted) return;
-        const { message } = error as Error;
-        log.warn({ channel: name, error: message }, 'cannot connect to the control plane; trying again');
+        log.warn({ channel: name, err: error }, 'cannot connect to the control plane; trying again');
         if (error instanceof UpgradeRefused && error.code === 'InactiveInstanceException') {
           this.#failures = 20;
           longest = inactiveWait;

@@ -47,7 +47,7 @@ export class ControlHandler {
         .then(() => this.#receive(ws, text))
         .catch((error: unknown) => {
           // Without an acknowledgement the control plane says it again.
-          this.#parts.log.warn({ error }, 'could not carry out a message of the control plane');
+          this.#parts.log.warn({ err: error }, 'could not carry out a message of the control plane');
         });
     });
   }

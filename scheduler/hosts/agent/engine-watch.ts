@@ -62,7 +62,7 @@ export class EngineWatch {
       } catch (error) {
         // Our own end of the stream, not the engine's.
         if (this.#stop.signal.aborted) return;
-        if (this.#answers !== false) log.warn({ error }, 'the Docker engine does not answer');
+        if (this.#answers !== false) log.warn({ err: error }, 'the Docker engine does not answer');
         this.#set(false);
       }
       await clock.sleep(1_000, this.#stop.signal).catch(() => undefined);

@@ -92,7 +92,7 @@ export class Reporter {
         queue.shift();
         wait = firstWait;
       } catch (error) {
-        log.warn({ task: arn, status: report.status, error }, 'could not report a state change; trying again');
+        log.warn({ task: arn, status: report.status, err: error }, 'could not report a state change; trying again');
         const signal = AbortSignal.any([this.#stopped.signal, this.#wake.signal]);
         await clock.sleep(wait * (0.5 + random()), signal).catch(() => undefined);
         wait = Math.min(wait * 2, longestWait);

@@ -114,7 +114,7 @@ export class TaskEngine {
       void this.#removeOrphan(task.arn)
         .then(() => this.#parts.report({ arn: task.arn, status: 'STOPPED', containers: [] }))
         .catch((error: unknown) =>
-          this.#parts.log.warn({ task: task.arn, error }, 'could not remove containers of a task'),
+          this.#parts.log.warn({ task: task.arn, err: error }, 'could not remove containers of a task'),
         );
       return;
     }
@@ -255,7 +255,7 @@ export class TaskEngine {
         }
       } catch (error) {
         if (!(error instanceof EngineUnavailable))
-          log.warn({ error }, 'could not look at the containers; trying again');
+          log.warn({ err: error }, 'could not look at the containers; trying again');
       }
       const wait = this.#watch.answers ? options.inspectEvery : 1_000;
       await options.clock.sleep(wait, this.#stopped.signal).catch(() => undefined);

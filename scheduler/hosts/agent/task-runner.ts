@@ -106,7 +106,7 @@ export class TaskRunner {
         wakeAt = await this.#step();
       } catch (error) {
         if (error instanceof EngineUnavailable) await this.#parts.untilEngineAnswers();
-        else log.error({ task: this.task.arn, error }, 'a step of a task failed; trying again');
+        else log.error({ task: this.task.arn, err: error }, 'a step of a task failed; trying again');
         wakeAt = options.clock.now() + 1_000;
       }
       if (!this.#ended && this.#saved.stoppedAt === undefined) await this.#wait(wakeAt);

@@ -47,7 +47,7 @@ export class TelemetryHandler {
           await this.#metrics(ws);
         }
       } catch (error) {
-        if (!(error instanceof EngineUnavailable)) log.warn({ error }, 'could not publish telemetry');
+        if (!(error instanceof EngineUnavailable)) log.warn({ err: error }, 'could not publish telemetry');
       }
       const waited = new AbortController();
       const timer = clock.sleep(Math.max(0, nextFull - clock.monotonic()), AbortSignal.any([signal, waited.signal]));

@@ -151,7 +151,7 @@ async function accept(
   head: Buffer,
   call: Call,
 ): Promise<void> {
-  const onError = (error: Error): void => options.log.info({ error }, 'an agent went away while it connected');
+  const onError = (error: Error): void => options.log.info({ err: error }, 'an agent went away while it connected');
   socket.on('error', onError);
   try {
     const query = new URL(request.url ?? '/', 'http://agent').searchParams;
@@ -167,7 +167,7 @@ async function accept(
       refuseUpgrade(socket, error.status, error.exception, error.message);
       return;
     }
-    options.log.warn({ error }, 'an agent connection ended with an error');
+    options.log.warn({ err: error }, 'an agent connection ended with an error');
     if (socket.writable) socket.destroy();
   } finally {
     socket.off('error', onError);
@@ -304,7 +304,7 @@ class Connections {
         await watch.run(signal);
       } catch (error) {
         if (signal.aborted) return;
-        this.#options.log.warn({ error }, 'cannot follow the cluster; trying again');
+        this.#options.log.warn({ err: error }, 'cannot follow the cluster; trying again');
       }
       await this.#options.clock.sleep(1_000, signal).catch(() => undefined);
     }
@@ -334,7 +334,8 @@ class Connections {
           if (!page.more) break;
         }
       } catch (error) {
-        if (!this.#closed.signal.aborted) log.warn({ error }, 'cannot look for lost agent connections; trying again');
+        if (!this.#closed.signal.aborted)
+          log.warn({ err: error }, 'cannot look for lost agent connections; trying again');
       }
       await clock.sleep(serverSilence / 4, this.#closed.signal).catch(() => undefined);
     }

@@ -94,7 +94,7 @@ export class ControlSession {
     this.#ws.on('message', (data, isBinary) => {
       if (!isBinary) this.#receive((data as Buffer).toString('utf8'));
     });
-    this.#ws.on('error', (error) => options.log.info({ instance: ref.id, error }, 'control connection failed'));
+    this.#ws.on('error', (error) => options.log.info({ instance: ref.id, err: error }, 'control connection failed'));
     const closed = new Promise<void>((resolve) => this.#ws.once('close', () => resolve()));
     void closed.then(() => this.#ended.abort());
     this.#poke();
@@ -141,7 +141,7 @@ export class ControlSession {
       }
     } catch (error) {
       // The tick tries again; the records say what is left to do.
-      options.log.warn({ instance: ref.id, error }, 'could not send tasks to the agent');
+      options.log.warn({ instance: ref.id, err: error }, 'could not send tasks to the agent');
     } finally {
       this.#working = false;
     }

@@ -57,7 +57,7 @@ export class TelemetrySession {
       // In order: an older health report must not overwrite a newer one.
       this.#queue = this.#queue.then(() => this.#receive((data as Buffer).toString('utf8')));
     });
-    this.#ws.on('error', (error) => options.log.info({ instance: ref.id, error }, 'telemetry connection failed'));
+    this.#ws.on('error', (error) => options.log.info({ instance: ref.id, err: error }, 'telemetry connection failed'));
     this.#ws.once('close', () => ended.abort());
     if (this.#ws.readyState !== this.#ws.OPEN) return;
     const live = watchLiveness(this.#ws, options.clock, ended.signal);
@@ -76,7 +76,7 @@ export class TelemetrySession {
       if (message !== undefined) await this.#apply(message);
     } catch (error) {
       // The agent publishes the same again soon.
-      options.log.warn({ instance: ref.id, error }, 'could not take in telemetry');
+      options.log.warn({ instance: ref.id, err: error }, 'could not take in telemetry');
     }
   }
 

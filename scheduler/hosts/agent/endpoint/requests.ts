@@ -66,7 +66,7 @@ export class EndpointRequests {
   /** Answers one request; never throws. */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const answer = await this.#answer(request).catch((error: unknown) => {
-      this.#parts.log.warn({ error }, 'could not answer a container');
+      this.#parts.log.warn({ err: error }, 'could not answer a container');
       return failure(500, 'InternalServerError', 'The agent could not answer.');
     });
     response.writeHead(answer.status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });

@@ -73,7 +73,7 @@ export class TaskEndpoint {
     await this.#close();
     if (this.#redirection === undefined || this.#parts.tasks().length > 0) return;
     await removeRules(this.#redirection).catch((error: unknown) =>
-      this.#parts.log.warn({ error }, 'cannot remove the rules of the task endpoint'),
+      this.#parts.log.warn({ err: error }, 'cannot remove the rules of the task endpoint'),
     );
   }
 
@@ -101,7 +101,7 @@ export class TaskEndpoint {
     } catch (error) {
       this.#reason = (error as Error).message;
       if (!(error instanceof Unavailable || error instanceof FirewallError)) {
-        this.#parts.log.info({ error }, 'cannot look after the task endpoint; trying again');
+        this.#parts.log.info({ err: error }, 'cannot look after the task endpoint; trying again');
       }
     }
     if (before === this.#reason) return;
@@ -145,7 +145,7 @@ export class TaskEndpoint {
         { cause },
       );
     }
-    server.on('error', (error) => this.#parts.log.warn({ error }, 'the task endpoint failed'));
+    server.on('error', (error) => this.#parts.log.warn({ err: error }, 'the task endpoint failed'));
     this.#server = server;
   }
 
