@@ -10,6 +10,7 @@ import { AwsRoutes } from './aws-routes.ts';
 import { challenges } from './docker-auth.ts';
 import { GatewayConfigError } from './errors.ts';
 import { Exchange } from './exchange.ts';
+import { answerRaw, badHead } from './heads.ts';
 import { type Listener, type Listening, type ListenOptions, openListener } from './listener.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { LocalRates } from '../rates/index.ts';
@@ -141,35 +142,73 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (service !== undefined) return webFront.serve(exchange, service, withinKoa);
     return withinKoa((ctx) => rest(ctx, exchange));
   };
-  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+  /** Whatever one connection brings about ends that connection at most. */
+  const contain = async (connection: Pick<Duplex, 'destroy'>, work: () => void | Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (err) {
+      options.log.error({ err }, 'a connection was ended by an error of the server');
+      connection.destroy();
+    }
+  };
+  const serve = (request: IncomingMessage, response: ServerResponse): void =>
+    void contain(request.socket, () => respond(request, response));
+  const respond = (request: IncomingMessage, response: ServerResponse): void | Promise<void> => {
+    const bad =
+      listener?.refusedUpgrade(request) === true
+        ? { status: 400, message: 'A WebSocket is asked for without a body, once everything before is answered.' }
+        : badHead(request);
+    if (bad !== undefined) {
+      listener?.slowPeers.begin(request, response);
+      response.writeHead(bad.status, { Connection: 'close', 'Content-Type': 'text/plain; charset=utf-8' });
+      response.end(`${bad.message}\n`);
+      return;
+    }
     const exchange = begin(request, response);
     listener?.slowPeers.begin(request, response);
     response.on('close', () => {
       exchange.status = response.headersSent ? response.statusCode : CLIENT_GONE;
-      finish(exchange);
+      void contain(request.socket, () => finish(exchange));
       // A connection whose last request began before the stop is idle only now.
       if (closing) setImmediate(() => listener?.server.closeIdleConnections());
     });
     if (closing) response.setHeader('Connection', 'close');
     const { span } = exchange;
-    void (tracing === undefined || span === undefined
+    return tracing === undefined || span === undefined
       ? dispatch(exchange, response)
-      : tracing.within(span, () => dispatch(exchange, response)));
+      : tracing.within(span, () => dispatch(exchange, response));
+  };
+  const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+    listener?.slowPeers.release(socket as Socket);
+    const exchange = begin(request, undefined);
+    const { span } = exchange;
+    const serve = (): Promise<void> => upgradeFront.serve(exchange, socket, head);
+    try {
+      await (tracing === undefined || span === undefined ? serve() : tracing.within(span, serve));
+    } finally {
+      finish(exchange);
+    }
   };
 
   return {
     routes: known,
     async listen(where) {
       if (listener !== undefined) throw new GatewayConfigError('the gateway listens already');
-      listener = await openListener(serve, where, limits);
-      const { server, slowPeers } = listener;
-      server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-        slowPeers.release(socket as Socket);
-        const exchange = begin(request, undefined);
-        const serve = (): Promise<void> => upgradeFront.serve(exchange, socket, head);
-        const { span } = exchange;
-        const served = tracing === undefined || span === undefined ? serve() : tracing.within(span, serve);
-        void served.finally(() => finish(exchange));
+      const onError = (err: Error): void => options.log.error({ err }, 'the port could not take a connection');
+      listener = await openListener(serve, where, limits, onError);
+      listener.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+        socket.on('error', () => socket.destroy());
+        void contain(socket, async () => {
+          const bad = badHead(request);
+          if (bad === undefined) await upgrade(request, socket, head);
+          else
+            answerRaw(
+              socket,
+              `${bad.status} Bad Request`,
+              ['Content-Type: text/plain; charset=utf-8'],
+              `${bad.message}\n`,
+            );
+        });
       });
       return listener.listening;
     },

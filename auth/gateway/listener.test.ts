@@ -231,6 +231,12 @@ describe('slow and hostile clients', () => {
       'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n',
       /^HTTP\/1.1 400/,
     ],
+    ['H3: two Host headers', 'GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nhost: x\r\n\r\n', /^HTTP\/1.1 400/],
+    [
+      'H3: chunks in HTTP/1.0',
+      'POST /token HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      /^HTTP\/1.1 400/,
+    ],
     ['no Host', 'GET /healthz HTTP/1.1\r\n\r\n', /^HTTP\/1.1 400/],
     ['a head of 20 KiB', `GET /healthz HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(20_000)}\r\n\r\n`, /^HTTP\/1.1 431/],
   ])('%s', async (_name, text, expected) => {
@@ -239,6 +245,66 @@ describe('slow and hostile clients', () => {
     socket.end(text);
     await once(socket, 'close');
     expect(socket.answer).toMatch(expected);
+  });
+
+  const websocket = 'Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
+  test.each([
+    ['one byte that is there', `GET / HTTP/1.1\r\n${websocket}Content-Length: 1\r\n\r\nx`],
+    ['one byte that never comes', `GET /ws HTTP/1.1\r\n${websocket}Content-Length: 1\r\n\r\n`],
+    ['chunks', `GET /v2/ HTTP/1.1\r\n${websocket}Transfer-Encoding: chunked\r\n\r\n`],
+    ['a body in a POST', `POST / HTTP/1.1\r\n${websocket}Content-Length: 3\r\n\r\na=b`],
+  ])('H5: an upgrade with %s is refused, and ends nothing but its connection', async (_name, text) => {
+    await using door = await openFrontDoor();
+    const socket = open(door);
+    socket.write(text);
+    await once(socket, 'close');
+    expect(socket.answer).toMatch(/^HTTP\/1.1 400 /);
+    expect((await fetch(`${door.url}/healthz`)).status).toBe(200);
+    expect(door.logged).toEqual([]);
+  });
+
+  test('H5: an upgrade behind a request that is not answered yet is refused', async () => {
+    await using door = await openFrontDoor();
+    const socket = open(door);
+    socket.write(`GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /ws HTTP/1.1\r\n${websocket}\r\n`);
+    await once(socket, 'close');
+    expect(socket.answer.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 400']);
+  });
+
+  test('an upgrade to a protocol that is not offered is served as if it had not been asked for', async () => {
+    await using door = await openFrontDoor();
+    const socket = open(door);
+    socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n');
+    await once(socket, 'close');
+    expect(socket.answer).toMatch(/^HTTP\/1.1 200 /);
+  });
+
+  test('an error of the server itself ends one connection, is logged, and others are served', async () => {
+    let broken = true;
+    const accept = (): void => undefined;
+    await using door = await openFrontDoor({
+      upgrades: [
+        { path: '/ws', service: 'ecs', access: () => [{ action: 'ecs:Poll', resources: [{ arn: '*' }] }], accept },
+      ],
+      audit: {
+        write: () => {
+          if (broken) throw new Error('the audit sink is broken');
+        },
+      },
+    });
+    await expect(fetch(`${door.url}/v2/`)).resolves.toMatchObject({ status: 401 });
+    await expect
+      .poll(() => door.logged.map(({ message }) => message))
+      .toEqual(['a connection was ended by an error of the server']);
+    const socket = open(door);
+    socket.write(`GET /ws HTTP/1.1\r\n${websocket}\r\n`);
+    await once(socket, 'close');
+    broken = false;
+    expect((await fetch(`${door.url}/v2/`)).status).toBe(401);
+    expect(door.logged.map(({ fields }) => fields)).toMatchObject([
+      { err: { message: 'the audit sink is broken' } },
+      { err: { message: 'the audit sink is broken' } },
+    ]);
   });
 
   test('L8: one caller over its rate is told when to come back, and others are not held up', async () => {

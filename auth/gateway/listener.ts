@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import {
   createServer as createTlsServer,
   type Server as TlsServer,
@@ -9,6 +9,7 @@ import type { TLSSocket } from 'node:tls';
 import type { CertificateSource } from './certificates.ts';
 import { ListenError } from './errors.ts';
 import type { Limits } from './options.ts';
+import { asksForWebSocket, hasBody } from './heads.ts';
 import { isLoopback } from './origin.ts';
 import { SlowPeers } from './slow-peers.ts';
 
@@ -38,18 +39,22 @@ export interface Listener {
   readonly server: Server | TlsServer;
   readonly slowPeers: SlowPeers;
   readonly listening: Listening;
+  /** Whether a request asked for a WebSocket in a way that none can be given: with a body, or behind requests that are still under way. */
+  refusedUpgrade(request: IncomingMessage): boolean;
   /** Stops accepting, lets requests finish for `deadlineMs`, then closes what is left. */
   close(deadlineMs: number): Promise<void>;
 }
 
 /**
  * Opens the one port.
+ * @param onError told what the port itself ran into, such as no file descriptors for a connection; it goes on listening
  * @throws ListenError that says what to do: port taken, no permission, no such address, plain HTTP not asked for
  */
 export async function openListener(
   handler: RequestListener,
   options: ListenOptions,
   limits: Limits,
+  onError: (error: Error) => void,
 ): Promise<Listener> {
   if (
     options.tls === undefined &&
@@ -62,6 +67,7 @@ export async function openListener(
       `plain HTTP on ${options.host} would send credentials in the clear: give a certificate and key, or allow plain HTTP explicitly`,
     );
   }
+  const refused = new WeakSet<IncomingMessage>();
   const serverOptions: ServerOptions = {
     headersTimeout: limits.headersMs,
     // A body may take as long as it makes progress; SlowPeers sees to the rest.
@@ -69,7 +75,12 @@ export async function openListener(
     keepAliveTimeout: limits.keepAliveMs,
     connectionsCheckingInterval: Math.max(100, Math.min(2000, limits.headersMs / 4)),
     noDelay: true,
-    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
+    shouldUpgradeCallback: (request) => {
+      if (!asksForWebSocket(request)) return false;
+      if (!hasBody(request) && !slowPeers.isBusy(request.socket)) return true;
+      refused.add(request);
+      return false;
+    },
   };
   const { tls } = options;
   const server =
@@ -97,8 +108,10 @@ export async function openListener(
   const forget = tls?.onChange((pair) => (server as TlsServer).setSecureContext({ ...pair, minVersion: 'TLSv1.2' }));
   if (options.share === 'first') await checkFree(options);
   await bind(server as Server, options);
+  server.on('error', onError);
   return {
     server,
+    refusedUpgrade: (request) => refused.has(request),
     slowPeers,
     listening: describe(server as Server, options),
     async close(deadlineMs) {

@@ -49,6 +49,12 @@ export class SlowPeers {
     socket.setTimeout(0);
   }
 
+  /** Whether a request of this connection is not answered yet. */
+  isBusy(socket: Socket): boolean {
+    const { response } = this.#watched.get(socket) ?? {};
+    return response !== undefined && !response.writableFinished;
+  }
+
   get connections(): number {
     return this.#watched.size;
   }

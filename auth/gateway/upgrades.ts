@@ -15,6 +15,7 @@ import {
 } from '../contract/index.ts';
 import { wireErrorOf } from './aws-errors.ts';
 import { Exchange, GatewayCall } from './exchange.ts';
+import { answerRaw } from './heads.ts';
 import type { Limits } from './options.ts';
 import type { Origins } from './origin.ts';
 import { identifySigner } from './signed-caller.ts';
@@ -57,9 +58,9 @@ export class UpgradeFront {
     this.#parts = parts;
   }
 
+  /** @param socket has a listener for errors already */
   async serve(exchange: Exchange, socket: Duplex, head: Buffer): Promise<void> {
     const { request } = exchange;
-    socket.on('error', () => socket.destroy());
     try {
       const [service, call, list] = await this.#admit(request, exchange);
       exchange.status = 101;
@@ -142,12 +143,7 @@ function statusOf(error: unknown): number {
   return wire === undefined ? 500 : (wire.status ?? 400);
 }
 
-function refuse(socket: Duplex, exchange: Exchange, body: string): void {
-  if (!socket.writable) return;
-  const { status, requestId } = exchange;
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
-      `x-amzn-requestid: ${requestId}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    () => socket.destroy(),
-  );
+function refuse(socket: Duplex, { status, requestId }: Exchange, body: string): void {
+  const headers = ['Content-Type: application/json', `x-amzn-requestid: ${requestId}`];
+  answerRaw(socket, `${status} ${STATUS_CODES[status] ?? ''}`, headers, body);
 }

@@ -159,7 +159,12 @@ async function accept(
     const upgraded = (): Promise<WebSocket> =>
       new Promise((resolve, reject) => {
         socket.once('close', () => reject(new Error('the connection closed during the upgrade')));
-        server.handleUpgrade(request, socket, head, resolve);
+        server.handleUpgrade(request, socket, head, (ws) => {
+          // What came right behind the head waits until its session listens; what is wrong with it may be found before that.
+          ws.on('error', onError);
+          ws.pause();
+          resolve(ws);
+        });
       });
     await connections[kind](ref, query, upgraded, call);
   } catch (error) {

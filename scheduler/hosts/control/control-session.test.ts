@@ -92,4 +92,15 @@ describe('the control connection', { timeout: 30_000 }, () => {
     await peer.payload(task.arn, 'RUNNING');
     expect(peer.closed).toBeUndefined();
   });
+  test.each(['acs', 'tcs'] as const)(
+    'a frame that is none, right behind the head (%s), ends its connection only',
+    async (kind) => {
+      const instance = await bench.register();
+      const answer = await bench.upgradeThen(kind, instance, Buffer.from([0xff, 0xff, 0xff, 0xff]));
+      expect(answer).toMatch(/^HTTP\/1.1 101 /);
+      const peer = bench.connect(instance);
+      await peer.frame('HeartbeatMessage');
+      expect(peer.closed).toBeUndefined();
+    },
+  );
 });

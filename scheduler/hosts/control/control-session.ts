@@ -97,6 +97,11 @@ export class ControlSession {
     this.#ws.on('error', (error) => options.log.info({ instance: ref.id, err: error }, 'control connection failed'));
     const closed = new Promise<void>((resolve) => this.#ws.once('close', () => resolve()));
     void closed.then(() => this.#ended.abort());
+    if (this.#ws.readyState !== this.#ws.OPEN) {
+      unwatch();
+      return;
+    }
+    this.#ws.resume();
     this.#poke();
     await Promise.all([
       closed,

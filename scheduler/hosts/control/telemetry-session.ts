@@ -60,6 +60,7 @@ export class TelemetrySession {
     this.#ws.on('error', (error) => options.log.info({ instance: ref.id, err: error }, 'telemetry connection failed'));
     this.#ws.once('close', () => ended.abort());
     if (this.#ws.readyState !== this.#ws.OPEN) return;
+    this.#ws.resume();
     const live = watchLiveness(this.#ws, options.clock, ended.signal);
     while (!ended.signal.aborted) {
       sendMessage(this.#ws, 'HeartbeatMessage', { healthy: true, messageId: newEventId(options.random) });

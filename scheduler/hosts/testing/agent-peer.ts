@@ -4,6 +4,8 @@ import {
   type RegisterContainerInstanceCommandInput,
 } from '@aws-sdk/client-ecs';
 import aws4 from 'aws4';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { WebSocket } from 'ws';
 
 import { type BenchOptions, keysOf, region, TestControlPlane, until } from './bench.ts';
@@ -27,20 +29,8 @@ export class Peer {
   refused: { status: number; body: string } | undefined;
 
   constructor(plane: TestControlPlane, who: 'one' | 'two', path: string, query: Record<string, string>) {
-    const url = new URL(`${plane.endpoint}${path}`);
-    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-    const signed = aws4.sign(
-      {
-        service: 'ecs',
-        region,
-        method: 'GET',
-        host: url.host,
-        path: `${url.pathname}${url.search}`,
-        headers: { Host: url.host },
-      },
-      keysOf(who),
-    );
-    this.ws = new WebSocket(url.href.replace('http', 'ws'), { headers: signed.headers as Record<string, string> });
+    const { url, headers } = signedUpgrade(plane, who, path, query);
+    this.ws = new WebSocket(url.href.replace('http', 'ws'), { headers });
     this.ws.on('message', (data) => this.frames.push(JSON.parse((data as Buffer).toString()) as Frame));
     this.ws.on('close', (code, reason) => {
       this.closed = { code, reason: String(reason) };
@@ -72,6 +62,19 @@ export class Peer {
     const frame = await this.frame('PayloadMessage', (candidate) => names(candidate) !== undefined);
     return { frame, task: names(frame) as AcsTask };
   }
+}
+
+function signedUpgrade(
+  plane: TestControlPlane,
+  who: 'one' | 'two',
+  path: string,
+  query: Record<string, string>,
+): { readonly url: URL; readonly headers: Record<string, string> } {
+  const url = new URL(`${plane.endpoint}${path}`);
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  const target = `${url.pathname}${url.search}`;
+  const request = { service: 'ecs', region, method: 'GET', host: url.host, path: target, headers: { Host: url.host } };
+  return { url, headers: aws4.sign(request, keysOf(who)).headers as Record<string, string> };
 }
 
 /** What an agent says of its host when it registers. */
@@ -110,21 +113,38 @@ export class AgentBench implements AsyncDisposable {
   /** Opens the control connection of an instance, or its telemetry. */
   connect(instance: string, more: { who?: 'one' | 'two'; seqNum?: string; kind?: 'acs' | 'tcs' } = {}): Peer {
     const { who = 'one', seqNum = '1', kind = 'acs' } = more;
-    const versions = { agentHash: 'abc', agentVersion: '1.2.3', dockerVersion: 'DockerVersion: 20.10' };
-    const query =
-      kind === 'acs'
-        ? {
-            ...versions,
-            clusterArn: 'default',
-            containerInstanceArn: instance,
-            protocolVersion: '2',
-            sendCredentials: 'true',
-            seqNum,
-          }
-        : { ...versions, cluster: 'default', containerInstance: instance };
-    const peer = new Peer(this.plane, who, `/agent/${kind}/ws`, query);
+    const peer = new Peer(this.plane, who, `/agent/${kind}/ws`, this.#query(instance, kind, seqNum));
     this.#peers.push(peer);
     return peer;
+  }
+
+  /** Says bytes right behind the head of a signed upgrade, in one packet. @returns what came until the connection ended */
+  async upgradeThen(kind: 'acs' | 'tcs', instance: string, bytes: Buffer): Promise<string> {
+    const { url, headers } = signedUpgrade(this.plane, 'one', `/agent/${kind}/ws`, this.#query(instance, kind, '1'));
+    const upgrade = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' };
+    const key = { 'Sec-WebSocket-Key': Buffer.alloc(16).toString('base64') };
+    const lines = Object.entries({ ...headers, ...upgrade, ...key }).map(([name, value]) => `${name}: ${value}\r\n`);
+    const socket = connect(Number(url.port), url.hostname);
+    let answer = '';
+    socket.setEncoding('latin1').on('data', (chunk: string) => (answer += chunk));
+    const head = `GET ${url.pathname}${url.search} HTTP/1.1\r\n${lines.join('')}\r\n`;
+    socket.write(Buffer.concat([Buffer.from(head, 'latin1'), bytes]));
+    await once(socket, 'close');
+    return answer;
+  }
+
+  #query(instance: string, kind: 'acs' | 'tcs', seqNum: string): Record<string, string> {
+    const versions = { agentHash: 'abc', agentVersion: '1.2.3', dockerVersion: 'DockerVersion: 20.10' };
+    return kind === 'acs'
+      ? {
+          ...versions,
+          clusterArn: 'default',
+          containerInstanceArn: instance,
+          protocolVersion: '2',
+          sendCredentials: 'true',
+          seqNum,
+        }
+      : { ...versions, cluster: 'default', containerInstance: instance };
   }
 
   /** A task definition of one small container. */
