@@ -12,6 +12,8 @@ export const limits = {
   batchEntries: 10_000,
   pageDefault: 1000,
   pageMax: 10_000,
+  /** Characters of values after which a page, or a batch of changes, ends. */
+  pageCharacters: 16 * 1024 * 1024,
 } as const;
 
 /** A batch checked and turned into strings, ready for any driver. */
@@ -63,6 +65,13 @@ export function pageLimit(limit: number | undefined): number {
   if (limit === undefined) return limits.pageDefault;
   if (!Number.isInteger(limit) || limit < 1) throw new RangeError(`a page holds at least one record, not ${limit}`);
   return Math.min(limit, limits.pageMax);
+}
+
+/** Characters of values after which a page ends, within the limits. */
+export function pageCharacters(characters: number | undefined): number {
+  if (characters === undefined) return limits.pageCharacters;
+  if (!(characters >= 0)) throw new RangeError(`a page cannot end after ${characters} characters`);
+  return Math.min(characters, limits.pageCharacters);
 }
 
 /**

@@ -20,12 +20,17 @@ export interface ListOptions {
   readonly after?: string | undefined;
   /** At most this many records. Default 1000, at most 10,000. */
   readonly limit?: number | undefined;
+  /**
+   * The page ends with the record whose value takes it past so many characters of JSON, so that a page of large values is a short
+   * one; every page but an empty one has a record. Default and at most 16 Mi.
+   */
+  readonly characters?: number | undefined;
 }
 
 export interface Page<T = Json> {
   /** In ascending order of the key's UTF-8 bytes. */
   readonly records: readonly Stored<T>[];
-  /** Whether a further page exists. */
+  /** Whether a further page exists, which does not mean that this one has as many records as were asked for. */
   readonly more: boolean;
 }
 

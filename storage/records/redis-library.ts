@@ -1,5 +1,5 @@
 /** The name changes with the code, so that servers of two versions can share a Redis while one replaces the other. */
-export const libraryName = 'slipway_records_1';
+export const libraryName = 'slipway_records_2';
 
 /** Partitions are spread over so many hash slots. Part of the data's layout: never change it for existing data. */
 export const shardCount = 16;
@@ -16,6 +16,8 @@ export const shardCount = 16;
  */
 export const library = `#!lua name=${libraryName}
 local chunk = 1000
+-- Rows that are read before it is looked whether they are enough: any of them may be as long as a value may be.
+local few = 16
 
 local function int(n) return string.format('%.0f', n) end
 
@@ -30,10 +32,14 @@ local function holds(base, kind, key, argument)
     local upper = argument == '' and '+' or '(' .. argument
     return #redis.call('ZRANGE', base .. 'keys', '[' .. key, upper, 'BYLEX', 'LIMIT', 0, 1) == 0
   end
+  -- Of a row that may be long only what is asked for: the feed knows its version.
+  if kind == 'present' then return redis.call('HEXISTS', base .. 'rec', key) == 1 end
+  if kind == 'absent' then return redis.call('HEXISTS', base .. 'rec', key) == 0 end
+  if kind == 'version' then
+    local version = redis.call('ZSCORE', base .. 'live', key)
+    return version and int(tonumber(version)) == argument
+  end
   local row = redis.call('HGET', base .. 'rec', key)
-  if kind == 'present' then return row ~= false end
-  if kind == 'absent' then return row == false end
-  if kind == 'version' then return row ~= false and string.match(row, '^%d+') == argument end
   if kind == 'json' then return row ~= false and string.sub(row, string.find(row, ':', 1, true) + 1) == argument end
   error('unknown condition ' .. kind)
 end
@@ -106,10 +112,14 @@ end
 local function list(keys, args)
   local base = keys[1] .. ':' .. args[1] .. ':'
   local names = redis.call('ZRANGE', base .. 'keys', args[2], args[3], 'BYLEX', 'LIMIT', 0, args[4])
-  local rows = {}
-  for from = 1, #names, chunk do
-    local found = redis.call('HMGET', base .. 'rec', unpack(names, from, math.min(from + chunk - 1, #names)))
-    for _, row in ipairs(found) do rows[#rows + 1] = row end
+  local most, held, rows = tonumber(args[5]), 0, {}
+  for from = 1, #names, few do
+    local found = redis.call('HMGET', base .. 'rec', unpack(names, from, math.min(from + few - 1, #names)))
+    for _, row in ipairs(found) do
+      if held > most then return { names, rows } end
+      rows[#rows + 1] = row
+      held = held + #row
+    end
   end
   return { names, rows }
 end
@@ -140,10 +150,16 @@ local function changes(keys, args)
     gather('dead', int(last), int(last), -1)
   end
   local versions, names, rows = {}, {}, {}
+  local most, held, before = tonumber(args[4]), 0, nil
   for _, change in ipairs(found) do
+    -- Whole commits only.
+    if held > most and change[1] ~= before then break end
+    before = change[1]
     versions[#versions + 1] = int(change[1])
     names[#names + 1] = change[2]
-    rows[#rows + 1] = redis.call('HGET', base .. 'rec', change[2])
+    local row = redis.call('HGET', base .. 'rec', change[2])
+    rows[#rows + 1] = row
+    if row then held = held + #row end
   end
   return { 'changes', versions, names, rows }
 end

@@ -4,7 +4,16 @@ import type { Clock } from '../clock/index.ts';
 import { checkStamp, type Format, foreign, stampOf } from '../format/index.ts';
 import type { AnnouncedEvent, AnnouncedStream, EventSource } from './announced.ts';
 import { Bell, settledOrAborted } from './bell.ts';
-import { afterPrefix, compareKeys, encodeBatch, type EncodedBatch, fenceKey, pageLimit } from './encode.ts';
+import {
+  afterPrefix,
+  compareKeys,
+  encodeBatch,
+  type EncodedBatch,
+  fenceKey,
+  limits,
+  pageCharacters,
+  pageLimit,
+} from './encode.ts';
 import { HighWater } from './high-water.ts';
 import {
   type Batch,
@@ -147,11 +156,13 @@ class RedisStore implements RedisRecords {
     const end = afterPrefix(prefix);
     const from = after !== undefined && compareKeys(after, prefix) >= 0 ? `(${after}` : `[${prefix}`;
     const upTo = end === undefined ? '+' : `(${end}`;
-    const reply = await this.#client.call('list', this.#tag(partition), [partition, from, upTo, limit + 1]);
+    const most = pageCharacters(options.characters);
+    const reply = await this.#client.call('list', this.#tag(partition), [partition, from, upTo, limit + 1, most]);
     const [names, rows] = reply as [string[], string[]];
+    const listed = rows.slice(0, limit);
     return {
-      records: names.slice(0, limit).map((key, index) => toStored<T>(key, rows[index]!)),
-      more: names.length > limit,
+      records: listed.map((row, index) => toStored<T>(names[index]!, row)),
+      more: names.length > listed.length,
     };
   }
 
@@ -273,7 +284,12 @@ class RedisStore implements RedisRecords {
   }
 
   async #changes(partition: string, after: number): Promise<readonly Change[]> {
-    const reply = await this.#client.call('changes', this.#tag(partition), [partition, after, 1000]);
+    const reply = await this.#client.call('changes', this.#tag(partition), [
+      partition,
+      after,
+      1000,
+      limits.pageCharacters,
+    ]);
     const [kind, ...rest] = reply as ['none'] | ['reset', string] | ['changes', string[], string[], (string | null)[]];
     if (kind === 'none') return [];
     if (kind === 'reset') {

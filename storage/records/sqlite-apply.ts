@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { isDeepStrictEqual } from 'node:util';
 import { afterPrefix, type EncodedBatch, fenceKey } from './encode.ts';
 import type { Condition } from './record-store.ts';
+import { longestInline, valueOf } from './sqlite-schema.ts';
 
 /** What became of one batch of a group. */
 export type Applied =
@@ -42,7 +43,7 @@ export class Applier {
   apply(batch: EncodedBatch): Applied {
     const partition = this.#partition(batch.partition);
     const { fence } = batch;
-    if (fence !== undefined && this.#find(partition, fenceKey(fence.name))?.value !== String(fence.epoch)) {
+    if (fence !== undefined && this.#find(partition, fenceKey(fence.name)) !== String(fence.epoch)) {
       return { kind: 'stale' };
     }
     const failed = batch.require.filter((condition) => !this.#holds(partition, condition));
@@ -54,12 +55,12 @@ export class Applier {
     for (const [key, value] of batch.put) {
       this.#run('DELETE FROM tombstone WHERE partition = ? AND key = ?', partition, key);
       this.#run(
-        `INSERT INTO record (partition, key, version, value) VALUES (?, ?, ?, ?)
-         ON CONFLICT DO UPDATE SET version = excluded.version, value = excluded.value`,
+        `INSERT INTO record (partition, key, version, value, large) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET version = excluded.version, value = excluded.value, large = excluded.large`,
         partition,
         key,
         version,
-        value,
+        ...this.#placed(value),
       );
     }
     for (const key of batch.remove) {
@@ -73,18 +74,28 @@ export class Applier {
 
   #holds(partition: number, condition: Condition): boolean {
     if ('prefix' in condition) return !this.#anyWithPrefix(partition, condition.prefix);
+    if ('version' in condition) return this.#version(partition, condition.key) === condition.version;
+    if ('exists' in condition) return (this.#version(partition, condition.key) !== undefined) === condition.exists;
     const found = this.#find(partition, condition.key);
-    if ('version' in condition) return found?.version === condition.version;
-    if ('exists' in condition) return (found !== undefined) === condition.exists;
     // Compared as JSON: the order of members does not count, and undefined members are dropped.
-    return (
-      found !== undefined && isDeepStrictEqual(JSON.parse(found.value), JSON.parse(JSON.stringify(condition.equals)))
-    );
+    return found !== undefined && isDeepStrictEqual(JSON.parse(found), JSON.parse(JSON.stringify(condition.equals)));
   }
 
-  #find(partition: number, key: string): { value: string; version: number } | undefined {
-    const row = this.#get('SELECT value, version FROM record WHERE partition = ? AND key = ?', partition, key);
-    return row as { value: string; version: number } | undefined;
+  /** A value's JSON. */
+  #find(partition: number, key: string): string | undefined {
+    const row = this.#get(`SELECT ${valueOf} FROM record WHERE partition = ? AND key = ?`, partition, key);
+    return row?.['value'] as string | undefined;
+  }
+
+  #version(partition: number, key: string): number | undefined {
+    const row = this.#get('SELECT version FROM record WHERE partition = ? AND key = ?', partition, key);
+    return row?.['version'] as number | undefined;
+  }
+
+  /** What lies beside the key, and where the rest is: a long text is put away first. */
+  #placed(text: string): [inline: string, large: number | null] {
+    if (text.length <= longestInline) return [text, null];
+    return ['', Number(this.#statement('INSERT INTO large (value) VALUES (?)').run(text).lastInsertRowid)];
   }
 
   #anyWithPrefix(partition: number, prefix: string): boolean {
@@ -130,12 +141,12 @@ export class Applier {
       stream,
     );
     this.#run(
-      'INSERT INTO event (stream, position, type, data, time) VALUES (?, ?, ?, ?, ?)',
+      'INSERT INTO event (stream, position, type, time, data, large) VALUES (?, ?, ?, ?, ?, ?)',
       stream,
       position,
       type,
-      data,
       time,
+      ...this.#placed(data),
     );
     if (position % trimEvery === 0 && position > this.#retention.events) {
       const first = position - this.#retention.events + 1;
@@ -173,7 +184,7 @@ export class Applier {
     return Object.values(this.#get(sql, ...values)!)[0] as number;
   }
 
-  #run(sql: string, ...values: (string | number)[]): number {
+  #run(sql: string, ...values: (string | number | null)[]): number {
     return Number(this.#statement(sql).run(...values).changes);
   }
 }

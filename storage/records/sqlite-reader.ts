@@ -1,8 +1,9 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { AnnouncedEvent, AnnouncedStream } from './announced.ts';
-import { afterPrefix, compareKeys } from './encode.ts';
+import { afterPrefix, compareKeys, limits } from './encode.ts';
 import type { Change, Json, Page, Stored } from './record-store.ts';
 import { StoreUnavailable } from './record-store.ts';
+import { dataOf, valueOf } from './sqlite-schema.ts';
 import { SqliteStamp } from './sqlite-stamp.ts';
 
 /** Changes handed over in one piece, unless a single commit has more. */
@@ -63,7 +64,7 @@ export class SqliteReader {
     const name = `${id} ${key}`;
     const known = this.#rows.get(name);
     if (known !== undefined) return known;
-    const [row] = this.#all('SELECT key, value, version FROM record WHERE partition = ? AND key = ?', id, key);
+    const [row] = this.#all(`SELECT key, ${valueOf}, version FROM record WHERE partition = ? AND key = ?`, id, key);
     if (row === undefined || stamp === undefined || (row['value'] as string).length > longestRow) return row;
     if (this.#rows.size >= mostRows) this.#rows.clear();
     this.#rows.set(name, row);
@@ -74,27 +75,29 @@ export class SqliteReader {
     const id = this.#partition(partition);
     if (id === undefined || keys.length === 0) return new Map();
     const rows = this.#all(
-      'SELECT key, value, version FROM record WHERE partition = ? AND key IN (SELECT value FROM json_each(?))',
+      `SELECT key, ${valueOf}, version FROM record WHERE partition = ? AND key IN (SELECT value FROM json_each(?))`,
       id,
       JSON.stringify(keys),
     );
     return new Map(rows.map((row) => [row['key'] as string, toStored<T>(row)]));
   }
 
-  list<T>(partition: string, prefix: string, after: string | undefined, limit: number): Page<T> {
+  list<T>(partition: string, prefix: string, after: string | undefined, limit: number, characters: number): Page<T> {
     const id = this.#partition(partition);
     if (id === undefined) return { records: [], more: false };
     const past = after !== undefined && compareKeys(after, prefix) >= 0;
     const end = afterPrefix(prefix);
-    const rows = this.#all(
-      `SELECT key, value, version FROM record WHERE partition = ? AND key ${past ? '>' : '>='} ?
+    const { rows, more } = this.#some(
+      characters,
+      limit,
+      `SELECT key, ${valueOf}, version FROM record WHERE partition = ? AND key ${past ? '>' : '>='} ?
        ${end === undefined ? '' : 'AND key < ?'} ORDER BY key LIMIT ?`,
       id,
       past ? after : prefix,
       ...(end === undefined ? [] : [end]),
       limit + 1,
     );
-    return { records: rows.slice(0, limit).map(toStored<T>), more: rows.length > limit };
+    return { records: rows.map(toStored<T>), more };
   }
 
   version(partition: string): number {
@@ -123,18 +126,19 @@ export class SqliteReader {
     if (version === after) return [];
     // Behind what is remembered, or ahead of it because the file was put back from an older copy.
     if (after < floor || after > version) return [{ kind: 'reset', version }];
-    const found = this.#changed(id, after, Number.MAX_SAFE_INTEGER, feedSize);
-    if (found.length < feedSize) return found.map(toChange);
-    const last = found.at(-1)!['version'] as number;
-    const whole = found.filter((row) => row['version'] !== last);
-    return [...whole, ...this.#changed(id, last - 1, last, Number.MAX_SAFE_INTEGER)].map(toChange);
+    const { rows, more } = this.#changed(id, after, Number.MAX_SAFE_INTEGER, feedSize, limits.pageCharacters);
+    if (!more) return rows.map(toChange);
+    const last = rows.at(-1)!['version'] as number;
+    const whole = rows.filter((row) => row['version'] !== last);
+    const border = this.#changed(id, last - 1, last, Infinity, Infinity);
+    return [...whole, ...border.rows].map(toChange);
   }
 
   announced(partition: string, topic: string, after: number, limit: number): readonly AnnouncedEvent[] {
     const id = this.#partition(partition);
     if (id === undefined) return [];
     const rows = this.#all(
-      `SELECT position, type, data, time FROM event WHERE stream = (SELECT id FROM stream WHERE partition = ? AND topic = ?)
+      `SELECT position, type, ${dataOf}, time FROM event WHERE stream = (SELECT id FROM stream WHERE partition = ? AND topic = ?)
        AND position > ? ORDER BY position LIMIT ?`,
       id,
       topic,
@@ -167,15 +171,16 @@ export class SqliteReader {
     return { streams, mark: (rows.at(-1)?.['touched'] ?? mark) as number };
   }
 
-  #changed(partition: number, after: number, upTo: number, limit: number): Row[] {
-    return this.#all(
-      `SELECT key, value, version FROM record WHERE partition = ?1 AND version > ?2 AND version <= ?3
+  #changed(partition: number, after: number, upTo: number, limit: number, characters: number) {
+    return this.#some(
+      characters,
+      limit,
+      `SELECT key, ${valueOf}, version FROM record WHERE partition = ?1 AND version > ?2 AND version <= ?3
        UNION ALL SELECT key, NULL, version FROM tombstone WHERE partition = ?1 AND version > ?2 AND version <= ?3
-       ORDER BY version LIMIT ?4`,
+       ORDER BY version`,
       partition,
       after,
       upTo,
-      limit,
     );
   }
 
@@ -194,16 +199,43 @@ export class SqliteReader {
   }
 
   #all(sql: string, ...values: (string | number)[]): Row[] {
-    try {
-      let statement = this.#statements.get(sql);
-      if (statement === undefined) {
-        statement = this.#db.prepare(sql);
-        this.#statements.set(sql, statement);
+    return reading(() => this.#statement(sql).all(...values) as Row[]);
+  }
+
+  /** Rows up to a number and up to the one whose value takes them past so many characters, and whether the query has more. */
+  #some(
+    characters: number,
+    limit: number,
+    sql: string,
+    ...values: (string | number)[]
+  ): { rows: Row[]; more: boolean } {
+    return reading(() => {
+      const rows: Row[] = [];
+      let held = 0;
+      for (const row of this.#statement(sql).iterate(...values) as Iterable<Row>) {
+        if (rows.length >= limit || held > characters) return { rows, more: true };
+        rows.push(row);
+        held += (row['value'] as string | null)?.length ?? 0;
       }
-      return statement.all(...values) as Row[];
-    } catch (error) {
-      throw new StoreUnavailable(`cannot read: ${(error as Error).message}`, 'not-committed', { cause: error });
+      return { rows, more: false };
+    });
+  }
+
+  #statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
     }
+    return statement;
+  }
+}
+
+function reading<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new StoreUnavailable(`cannot read: ${(error as Error).message}`, 'not-committed', { cause: error });
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/index.ts';
 import type { AnnouncedEvent, AnnouncedStream, EventSource } from './announced.ts';
 import { Bell, settledOrAborted } from './bell.ts';
-import { encodeBatch, pageLimit } from './encode.ts';
+import { encodeBatch, pageCharacters, pageLimit } from './encode.ts';
 import { GroupCommitter } from './group-committer.ts';
 import type {
   Batch,
@@ -76,7 +76,13 @@ class SqliteRecords implements RecordStore, EventSource {
   }
 
   async list<T = Json>(partition: string, options: ListOptions = {}): Promise<Page<T>> {
-    return this.#reader.list(partition, options.prefix ?? '', options.after, pageLimit(options.limit));
+    return this.#reader.list(
+      partition,
+      options.prefix ?? '',
+      options.after,
+      pageLimit(options.limit),
+      pageCharacters(options.characters),
+    );
   }
 
   async commit(partition: string, batch: Batch): Promise<Committed> {

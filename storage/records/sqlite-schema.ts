@@ -6,6 +6,7 @@ const applicationId = 0x534c4950;
 
 /**
  * - `record` and `tombstone` hold the newest state of each key; both are ordered by version too, for the change feed.
+ * - A value that is `large` lies in the table of that name, and beside the key is an empty text.
  * - `partition.floor`: tombstones up to this version have been trimmed, so a feed cannot start below it.
  * - `stream.touched` is a number of the whole file that grows with every commit that announces: a watcher asks for larger ones.
  */
@@ -32,8 +33,48 @@ const schema = `
   ) STRICT, WITHOUT ROWID;
 `;
 
+/** Characters of a value (or of an event's data) that lie beside its key at most; what is longer lies in `large`. */
+export const longestInline = 900;
+
+/**
+ * SQLite reads whole rows of a table WITHOUT ROWID to compare their keys, and a row that is too long for its page (a quarter of one,
+ * https://sqlite.org/fileformat2.html, "Cell Payload Overflow Pages") comes from a chain of further pages: one value of 4 MB made every
+ * look-up that passed it slow. So a long value lies in a table by number, and triggers take it away with its row.
+ */
+const largeValues = `
+  CREATE TABLE large (id INTEGER PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  ALTER TABLE record ADD COLUMN large INTEGER;
+  ALTER TABLE event ADD COLUMN large INTEGER;
+  CREATE TRIGGER record_rewritten AFTER UPDATE OF large ON record WHEN old.large IS NOT NULL
+    BEGIN DELETE FROM large WHERE id = old.large; END;
+  CREATE TRIGGER record_removed AFTER DELETE ON record WHEN old.large IS NOT NULL
+    BEGIN DELETE FROM large WHERE id = old.large; END;
+  CREATE TRIGGER event_removed AFTER DELETE ON event WHEN old.large IS NOT NULL
+    BEGIN DELETE FROM large WHERE id = old.large; END;
+
+  CREATE TEMP TABLE moved (
+    id INTEGER PRIMARY KEY, partition INTEGER, key TEXT, stream INTEGER, position INTEGER,
+    UNIQUE (partition, key), UNIQUE (stream, position)
+  );
+  INSERT INTO moved (partition, key) SELECT partition, key FROM record WHERE octet_length(value) > ${longestInline};
+  INSERT INTO moved (stream, position) SELECT stream, position FROM event WHERE octet_length(data) > ${longestInline};
+  INSERT INTO large (id, value) SELECT id, value FROM moved JOIN record USING (partition, key);
+  INSERT INTO large (id, value) SELECT id, data FROM moved JOIN event USING (stream, position);
+  UPDATE record SET value = '', large = moved.id FROM moved
+    WHERE record.partition = moved.partition AND record.key = moved.key;
+  UPDATE event SET data = '', large = moved.id FROM moved
+    WHERE event.stream = moved.stream AND event.position = moved.position;
+  DROP TABLE moved;
+`;
+
+/** Columns with a text as it was written, wherever it lies. */
+const textOf = (table: string, column: string): string =>
+  `CASE WHEN ${table}.large IS NULL THEN ${table}.${column} ELSE (SELECT large.value FROM large WHERE id = ${table}.large) END AS ${column}`;
+export const valueOf = textOf('record', 'value');
+export const dataOf = textOf('event', 'data');
+
 /** What takes a file from each format to the next, the first one from nothing; a file's `user_version` tells how many it has had. */
-const steps: readonly string[] = [schema];
+export const steps: readonly string[] = [schema, largeValues];
 const format: Format = { holds: 'records', version: steps.length };
 
 /**

@@ -199,6 +199,50 @@ export function describeRecordStore(name: string, open: () => Promise<OpenedReco
       expect(walked).toEqual(sorted);
     });
 
+    test('pages of large values end by their size, and miss none', async () => {
+      const large = 'x'.repeat(100_000);
+      for (let at = 0; at < 5; at++)
+        await store.commit(partition, {
+          put: Array.from({ length: 5 }, (_, index) => ({ key: `l${at}${index}`, value: large })),
+        });
+      await put('m', 'small');
+      const sizes: number[] = [];
+      const walked: string[] = [];
+      for (let after: string | undefined, more = true; more;) {
+        const page = await store.list<string>(partition, { after, characters: 250_000 });
+        for (const { key, value } of page.records) {
+          expect(value.length).toBe(key === 'm' ? 5 : large.length);
+          walked.push(key);
+        }
+        sizes.push(page.records.length);
+        after = walked.at(-1);
+        ({ more } = page);
+      }
+      expect(walked).toEqual((await keys()).toSorted());
+      expect(sizes).toEqual([3, 3, 3, 3, 3, 3, 3, 3, 2]);
+      // However little is wanted, a page has a record.
+      expect(await keys({ characters: 0 })).toEqual(['l00']);
+      await expect(store.list(partition, { characters: -1 })).rejects.toThrow(RangeError);
+    });
+
+    test('large values are read, compared, rewritten and removed like others', async () => {
+      const text = (letter: string): string => letter.repeat(300_000);
+      await store.commit(partition, { put: [{ key: 'a', value: { text: text('x') } }], announce: [] });
+      await store.commit(partition, {
+        require: [{ key: 'a', equals: { text: text('x') } }],
+        put: [{ key: 'a', value: text('ü') }],
+        announce: [{ topic: 'large', type: 'happened', data: text('ä') }],
+      });
+      expect((await store.getMany(partition, ['a'])).get('a')?.value).toBe(text('ü'));
+      expect((await store.announced(partition, 'large', 0, 10))[0]?.data).toBe(text('ä'));
+      const wrong = { require: [{ key: 'a', equals: text('x') }], put: [{ key: 'b', value: 1 }] };
+      await expect(store.commit(partition, wrong)).rejects.toThrow(ConditionFailed);
+      await put('a', 'short');
+      expect((await store.get(partition, 'a'))?.value).toBe('short');
+      await store.commit(partition, { put: [{ key: 'b', value: text('y') }], remove: ['a'] });
+      expect(await keys()).toEqual(['b']);
+    });
+
     test('any set of keys is listed in byte order and found by any prefix', async () => {
       const character = constantFrom(
         'a',
@@ -355,6 +399,23 @@ export function describeRecordStore(name: string, open: () => Promise<OpenedReco
         changes.some((change) => change.kind === 'put' && change.key.startsWith('w')),
       );
       expect(holding).toHaveLength(1);
+    });
+
+    test('a batch of large changes ends by its size, and still never within a commit', async () => {
+      const large = 'x'.repeat(3 * 1024 * 1024);
+      for (let at = 0; at < 4; at++)
+        await store.commit(partition, { put: [1, 2, 3].map((part) => ({ key: `l${at}/${part}`, value: large })) });
+      const stop = new AbortController();
+      const batches: string[][] = [];
+      for await (const changes of store.follow(partition, { after: 0, signal: stop.signal })) {
+        batches.push(changes.map((change) => ('key' in change ? change.key : change.kind)).toSorted());
+        if (batches.flat().length === 12) stop.abort();
+      }
+      const commit = (at: number): string[] => [1, 2, 3].map((part) => `l${at}/${part}`);
+      expect(batches).toEqual([
+        [...commit(0), ...commit(1)],
+        [...commit(2), ...commit(3)],
+      ]);
     });
 
     test('a follower ahead of the store is told to start anew', async () => {

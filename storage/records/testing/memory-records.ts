@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../clock/index.ts';
 import type { AnnouncedEvent, AnnouncedStream, EventSource } from '../announced.ts';
 import { Bell, settledOrAborted } from '../bell.ts';
-import { compareKeys, encodeBatch, type EncodedBatch, fenceKey, pageLimit } from '../encode.ts';
+import { compareKeys, encodeBatch, type EncodedBatch, fenceKey, limits, pageCharacters, pageLimit } from '../encode.ts';
 import {
   type Batch,
   type Change,
@@ -105,14 +105,18 @@ class MemoryRecords implements RecordStore, EventSource {
   async list<T = Json>(partition: string, options: ListOptions = {}): Promise<Page<T>> {
     const { prefix = '', after } = options;
     const limit = pageLimit(options.limit);
+    const most = pageCharacters(options.characters);
     const { rows, sorted } = this.#partition(partition);
     const found: Stored<T>[] = [];
+    let characters = 0;
     const start = after !== undefined && compareKeys(after, prefix) > 0 ? after : prefix;
     for (const key of sorted.from(start)) {
       if (key === after) continue;
       if (!key.startsWith(prefix)) break;
-      if (found.length === limit) return { records: found, more: true };
-      found.push(toStored<T>(key, rows.get(key)!));
+      if (found.length === limit || characters > most) return { records: found, more: true };
+      const row = rows.get(key)!;
+      found.push(toStored<T>(key, row));
+      characters += row.json.length;
     }
     return { records: found, more: false };
   }
@@ -261,10 +265,13 @@ function changesAfter(held: Partition, after: number): readonly Change[] {
   let from = held.log.length;
   while (from > 0 && held.log[from - 1]!.version > after) from--;
   const changes: Change[] = [];
+  let characters = 0;
   for (const entry of held.log.slice(from)) {
     if (!isNewest(held, entry)) continue;
     const { key, version } = entry;
+    if (characters > limits.pageCharacters && version !== changes.at(-1)?.version) break;
     const row = held.rows.get(key);
+    characters += row?.json.length ?? 0;
     if (row === undefined) changes.push({ kind: 'removed', key, version });
     else changes.push({ kind: 'put', key, value: JSON.parse(row.json) as Json, version });
   }
