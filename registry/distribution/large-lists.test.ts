@@ -121,3 +121,48 @@ test('B8: referrers of one subject come in pages of at most 1,000, however many 
     expect(rows).toBeLessThanOrEqual(4000);
   }
 });
+
+test('B8: one referrer that is asked for is one that is read', async () => {
+  const rows = await rowsReadBy(async () => {
+    const response = await admin('GET', `/v2/open/many/referrers/${subject}?n=1`);
+    expect(((await response.json()) as { manifests: unknown[] }).manifests).toHaveLength(1);
+    expect(response.headers.get('link')).toContain('rel="next"');
+  });
+  expect(rows).toBe(1);
+});
+
+test('B8: a filter that nothing matches looks through so much at a time, and the pages lead to the end', async () => {
+  let path: string | undefined = `/v2/open/many/referrers/${subject}?n=10&artifactType=application/x.none`;
+  let pages = 0;
+  for (; path !== undefined; pages++) {
+    const asked: string = path;
+    const rows = await rowsReadBy(async () => {
+      const response = await admin('GET', asked);
+      expect(((await response.json()) as { manifests: unknown[] }).manifests).toEqual([]);
+      path = /^<([^>]+)>/.exec(response.headers.get('link') ?? '')?.[1];
+    });
+    expect(rows).toBeLessThanOrEqual(10_000);
+  }
+  expect(pages).toBeGreaterThanOrEqual(many / 10_000);
+});
+
+test('B9: referrers with long annotations come in pages of a few megabytes, and all of them come', async () => {
+  const digest = await push(admin, 'open/long', '{"b":9}');
+  const about = { mediaType: mediaTypes.ociManifest, digest: sha256('a subject of long referrers'), size: 7 };
+  for (let number = 0; number < 20; number++) {
+    const annotations = { number: String(number), text: 'x'.repeat(250_000) };
+    const body = imageOf(digest, 7, { subject: about, annotations });
+    expect((await putManifest(admin, 'open/long', sha256(body), body)).status).toBe(201);
+  }
+  const seen = new Set<string>();
+  let path: string | undefined = `/v2/open/long/referrers/${about.digest}`;
+  let pages = 0;
+  for (; path !== undefined; pages++) {
+    const response: Response = await admin('GET', path);
+    const text = await response.text();
+    expect(text.length).toBeLessThan(5_000_000);
+    for (const entry of (JSON.parse(text) as { manifests: { digest: string }[] }).manifests) seen.add(entry.digest);
+    path = /^<([^>]+)>/.exec(response.headers.get('link') ?? '')?.[1];
+  }
+  expect([seen.size, pages]).toEqual([20, 2]);
+});

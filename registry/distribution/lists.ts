@@ -96,8 +96,8 @@ export function referrersRoute(
       });
       begin(ctx, 200);
       if (artifactTypes.length > 0) ctx.set('OCI-Filters-Applied', 'artifactType');
-      if (page.more) {
-        const parameters = new URLSearchParams({ n: String(limit), last: page.referrers.at(-1)?.digest ?? '' });
+      if (page.next !== undefined) {
+        const parameters = new URLSearchParams({ n: String(limit), last: page.next });
         for (const type of artifactTypes) parameters.append('artifactType', type);
         ctx.set('Link', `</v2/${name}/referrers/${digest}?${parameters.toString()}>; rel="next"`);
       }

@@ -32,12 +32,11 @@ export function listOfImages(surroundings: Surroundings) {
         const list = `referrers of ${name} ${subject}`;
         const limit = pageSize(input, 50, 50);
         const after = await startOf(images.signing, account, list, input);
-        const { referrers, more } = await images.manifests.referrers(account, name, subject, {
+        const { referrers, next } = await images.manifests.referrers(account, name, subject, {
           limit,
           ...(after === undefined ? {} : { after }),
           ...(input.filter?.artifactTypes ? { artifactTypes: input.filter.artifactTypes } : {}),
         });
-        const last = referrers.at(-1);
         const archived = await images.manifests.archivedAmong(
           account,
           name,
@@ -51,7 +50,7 @@ export function listOfImages(surroundings: Surroundings) {
               artifactStatus: archived.has(referrer.digest) ? ('ARCHIVED' as const) : ('ACTIVE' as const),
             }))
             .filter(({ artifactStatus }) => isWanted(artifactStatus, input.filter?.artifactStatus)),
-          ...(more && last ? { nextToken: await tokenFor(images.signing, account, list, last.digest) } : {}),
+          ...(next === undefined ? {} : { nextToken: await tokenFor(images.signing, account, list, next) }),
         };
       },
     }),

@@ -1,6 +1,7 @@
 import type { Digest } from '@slipway/storage/blobs';
-import { scan, scanPages } from '@slipway/storage/records';
+import { scanPages } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Context } from './context.ts';
 import {
   manifestNotFound,
@@ -63,13 +64,16 @@ export interface Manifests {
     repository: RepositoryName,
     page: { readonly after?: string; readonly limit: number },
   ): Promise<{ readonly tags: readonly string[]; readonly more: boolean }>;
-  /** Manifests that name a subject, ordered by digest. The subject itself need not be there. */
+  /**
+   * Manifests that name a subject, ordered by digest. The subject itself need not be there. `next` is where to go on, and absent at the
+   * end of the list; a page before that may have fewer than were asked for, or none that the filter wants.
+   */
   referrers(
     account: string,
     repository: RepositoryName,
     subject: Digest,
     page: { readonly after?: string; readonly limit: number; readonly artifactTypes?: readonly string[] },
-  ): Promise<{ readonly referrers: readonly ReferrerRecord[]; readonly more: boolean }>;
+  ): Promise<{ readonly referrers: readonly ReferrerRecord[]; readonly next?: string }>;
 }
 
 export function createManifests(context: Context): Manifests {
@@ -149,18 +153,36 @@ export function createManifests(context: Context): Manifests {
     async referrers(account, repository, subject, { after, limit, artifactTypes }) {
       const prefix = keys.referrersOf(repository, subject);
       const referrers: ReferrerRecord[] = [];
-      let bytes = 0;
-      const from = { prefix, after: after === undefined ? undefined : prefix + after };
-      for await (const { value } of scan<ReferrerRecord>(records, registryPartition(account), from)) {
-        if (artifactTypes && !artifactTypes.includes(value.artifactType ?? '')) continue;
-        // Annotations are copied into the list: a page ends by size as well as by count.
-        if (referrers.length >= limit || bytes > maxReferrersBytes) return { referrers, more: true };
-        referrers.push(value);
-        bytes += 300 + annotationsLength(value.annotations);
+      const pages = scanPages<ReferrerRecord>(records, registryPartition(account), {
+        prefix,
+        // Without a filter every record that is read is one that is wanted.
+        limit: artifactTypes ? 1000 : limit,
+        characters: referrersCharacters,
+        ...(after === undefined ? {} : { after: prefix + after }),
+      });
+      let looked = 0;
+      let characters = 0;
+      for await (const page of pages) {
+        for (const [position, { key, value }] of page.records.entries()) {
+          if (artifactTypes && !artifactTypes.includes(value.artifactType ?? '')) continue;
+          referrers.push(value);
+          characters += 300 + annotationsLength(value.annotations);
+          const more = page.more || position + 1 < page.records.length;
+          if (referrers.length < limit && characters <= referrersCharacters) continue;
+          return { referrers, ...(more ? { next: key.slice(prefix.length) } : {}) };
+        }
+        const last = page.records.at(-1)?.key;
+        // Annotations are copied into the list, so a page ends by size as well as by count; and what a filter leaves out is work, too.
+        if (page.more && last !== undefined && (++looked === mostReferrerPages || artifactTypes === undefined))
+          return { referrers, next: last.slice(prefix.length) };
+        await nextTurn();
       }
-      return { referrers, more: false };
+      return { referrers };
     },
   };
 }
 
-const maxReferrersBytes = 4 * 1024 * 1024;
+/** Characters of entries after which a list of referrers ends. */
+const referrersCharacters = 4 * 1024 * 1024;
+/** Pages of records that one list looks through for those that its filter wants. */
+const mostReferrerPages = 10;

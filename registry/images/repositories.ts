@@ -1,4 +1,4 @@
-import { type Json, transact } from '@slipway/storage/records';
+import { type Json, removePrefix, transact } from '@slipway/storage/records';
 import { type Context, newId } from './context.ts';
 import { removeManifest } from './delete-manifest.ts';
 import { adjustCount, type Count, isOver, readCount, shardOf } from './counts.ts';
@@ -225,8 +225,7 @@ async function removeRow(
     tx.remove(keys.repository(repository.name));
     await adjustCount(tx, allRepositories, shardOf(digestOf(Buffer.from(repository.name))), { images: -1, bytes: 0 });
     // A preview must not outlive what it was made of.
-    const parts = await tx.list({ prefix: keys.previewParts(repository.name), limit: 1000 });
-    for (const { key } of parts.records) tx.remove(key);
+    await removePrefix(tx, keys.previewParts(repository.name));
     tx.remove(keys.preview(repository.name));
     tx.announce({
       topic: 'registry',

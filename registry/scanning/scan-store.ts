@@ -1,5 +1,5 @@
 import type { Digest } from '@slipway/storage/blobs';
-import { type Json, type RecordStore, transact, type Transaction } from '@slipway/storage/records';
+import { type Json, type RecordStore, removePrefix, transact, type Transaction } from '@slipway/storage/records';
 import type { Package, Severity } from '../advisories/index.ts';
 import { keys, registryPartition } from '../images/index.ts';
 import type { Distribution } from './inventory/os-release.ts';
@@ -105,8 +105,7 @@ async function replaceFindings(
   { repository, digest }: ImageAddress,
   { id, findings }: { readonly id: string; readonly findings: readonly Finding[] },
 ): Promise<Pick<ScanRecord, 'id' | 'counts' | 'parts'>> {
-  const old = await tx.list({ prefix: scanKeys.findings(repository, digest), limit: 1000 });
-  for (const { key } of old.records) tx.remove(key);
+  await removePrefix(tx, scanKeys.findings(repository, digest));
   const parts = putParts(tx, findings, findingsPerPart, (part) => scanKeys.findingPart(repository, digest, id, part));
   return { id, counts: countsOf(findings), parts };
 }
@@ -129,10 +128,8 @@ export async function forgetScan(records: RecordStore, image: ImageAddress): Pro
     tx.require({ key: manifest, exists: false });
     const record = await tx.get<ScanRecord>(scanKeys.scan(repository, digest));
     if (record === undefined) return undefined;
-    for (const prefix of [scanKeys.findings(repository, digest), scanKeys.packages(repository, digest)]) {
-      const parts = await tx.list({ prefix, limit: 1000 });
-      for (const { key } of parts.records) tx.remove(key);
-    }
+    for (const prefix of [scanKeys.findings(repository, digest), scanKeys.packages(repository, digest)])
+      await removePrefix(tx, prefix);
     tx.remove(scanKeys.scan(repository, digest));
     return record;
   });

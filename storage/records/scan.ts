@@ -1,4 +1,5 @@
 import type { Json, ListOptions, Page, RecordStore, Stored } from './record-store.ts';
+import type { Transaction } from './transact.ts';
 
 /**
  * The pages of any list that is read page by page, up to the last: `pagesOf((after) => repositories.list(account, { after }), …)`.
@@ -56,6 +57,15 @@ export async function scanAll<T = Json>(
     for (const record of page.records) found.push(record);
   }
   return found;
+}
+
+/** Within a transaction, removes every record of a prefix that is there when it is looked. */
+export async function removePrefix(tx: Pick<Transaction, 'list' | 'remove'>, prefix: string): Promise<void> {
+  const pages = pagesOf(
+    (after: string | undefined) => tx.list({ prefix, after }),
+    (page) => page.records.at(-1)?.key,
+  );
+  for await (const page of pages) for (const { key } of page.records) tx.remove(key);
 }
 
 /** The names of every partition that begins with a prefix and holds a record. */
