@@ -47,6 +47,9 @@ export async function clusterView(
     settings: include.includes('SETTINGS')
       ? cluster.settings.map(({ value }) => ({ name: 'containerInsights', value }))
       : [],
+    ...(include.includes('CONFIGURATIONS') && cluster.configuration !== undefined
+      ? { configuration: cluster.configuration }
+      : {}),
     capacityProviders: [...cluster.capacityProviders],
     defaultCapacityProviderStrategy: [...cluster.defaultCapacityProviderStrategy],
   };

@@ -45,7 +45,11 @@ export async function activeCluster(context: EcsContext, ref: ClusterRef): Promi
 export async function createCluster(
   context: EcsContext,
   ref: ClusterRef,
-  options: { readonly tags: Tags; readonly settings: ClusterRecord['settings'] },
+  options: {
+    readonly tags: Tags;
+    readonly settings: ClusterRecord['settings'];
+    readonly configuration?: ClusterRecord['configuration'];
+  },
 ): Promise<ClusterRecord> {
   const cluster = await transact(context.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
     const existing = await tx.get<ClusterRecord>(clusterKeys.cluster);
@@ -56,6 +60,7 @@ export async function createCluster(
       createdAt: context.clock.now(),
       tags: options.tags,
       settings: options.settings,
+      ...(options.configuration === undefined ? {} : { configuration: options.configuration }),
       capacityProviders: [],
       defaultCapacityProviderStrategy: [],
     };

@@ -6,6 +6,7 @@ import {
   ListClustersCommand,
   PutClusterCapacityProvidersCommand,
   RunTaskCommand,
+  UpdateClusterCommand,
   UpdateClusterSettingsCommand,
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -147,6 +148,40 @@ describe('clusters', () => {
     });
     const { failures } = await api.ecs.send(new DescribeClustersCommand({ clusters: ['x'] }));
     expect(failures).toHaveLength(1);
+  });
+
+  test('how ECS Exec would be logged is kept where it changes nothing, and refused otherwise', async () => {
+    const clusterName = 'exec';
+    const made = await api.ecs.send(
+      new CreateClusterCommand({ clusterName, configuration: { executeCommandConfiguration: { logging: 'DEFAULT' } } }),
+    );
+    const configuration = { executeCommandConfiguration: { logging: 'DEFAULT' } };
+    expect(made.cluster?.configuration).toEqual(configuration);
+    const described = async (include: 'CONFIGURATIONS'[]) =>
+      (await api.ecs.send(new DescribeClustersCommand({ clusters: [clusterName], include }))).clusters?.[0];
+    expect((await described(['CONFIGURATIONS']))?.configuration).toEqual(configuration);
+    expect((await described([]))?.configuration).toBeUndefined();
+    const updated = await api.ecs.send(
+      new UpdateClusterCommand({
+        cluster: clusterName,
+        configuration: { executeCommandConfiguration: { logging: 'NONE' } },
+      }),
+    );
+    expect(updated.cluster?.configuration?.executeCommandConfiguration?.logging).toBe('NONE');
+    for (const refused of [
+      { executeCommandConfiguration: { logging: 'OVERRIDE' as const } },
+      { executeCommandConfiguration: { kmsKeyId: 'k' } },
+      { executeCommandConfiguration: { logConfiguration: { cloudWatchLogGroupName: 'g' } } },
+      { managedStorageConfiguration: { kmsKeyId: 'k' } },
+    ]) {
+      await expect(
+        api.ecs.send(new UpdateClusterCommand({ cluster: clusterName, configuration: refused })),
+      ).rejects.toMatchObject({
+        name: 'InvalidParameterException',
+        message: expect.stringContaining('not supported by this installation'),
+      });
+    }
+    expect((await described(['CONFIGURATIONS']))?.configuration?.executeCommandConfiguration?.logging).toBe('NONE');
   });
 
   test('settings can be put to what they are; capacity providers only to none', async () => {

@@ -1,4 +1,4 @@
-import type { ClusterSetting } from '@aws-sdk/client-ecs';
+import type { ClusterConfiguration, ClusterSetting } from '@aws-sdk/client-ecs';
 
 import {
   changeCluster,
@@ -19,7 +19,6 @@ import { pageFrom, pageSize, pageStart } from './paging.ts';
 
 const noProviders = 'There are no capacity providers: tasks run on the container instances that registered.';
 const refusals = {
-  configuration: 'ECS Exec and managed storage are not offered; remove the member.',
   serviceConnectDefaults: 'There is no Service Connect; remove the member.',
   capacityProviders: noProviders,
   defaultCapacityProviderStrategy: noProviders,
@@ -43,8 +42,10 @@ export function clusterOperations(options: EcsOptions): EcsOperations {
         const cluster = await createCluster(options, clusterOf(options, call, input.clusterName), {
           tags: parseTags(input.tags),
           settings: parseSettings(input.settings),
+          configuration: parseConfiguration(input.configuration),
         });
-        return { cluster: await clusterView(options, call.account, cluster, ['SETTINGS', 'TAGS']) };
+        const include = ['SETTINGS', 'TAGS', 'CONFIGURATIONS'] as const;
+        return { cluster: await clusterView(options, call.account, cluster, include) };
       },
     },
     DeleteCluster: {
@@ -108,15 +109,15 @@ export function clusterOperations(options: EcsOptions): EcsOperations {
         },
       ],
       handle: async (input, call) => {
-        refuseMembers(input, {
-          configuration: refusals.configuration,
-          serviceConnectDefaults: refusals.serviceConnectDefaults,
-        });
+        refuseMembers(input, { serviceConnectDefaults: refusals.serviceConnectDefaults });
         const settings = input.settings === undefined ? undefined : parseSettings(input.settings);
-        const cluster = await changeCluster(options, clusterOf(options, call, input.cluster), (current) =>
-          settings === undefined ? current : { ...current, settings },
-        );
-        return { cluster: await clusterView(options, call.account, cluster, ['SETTINGS']) };
+        const configuration = parseConfiguration(input.configuration);
+        const cluster = await changeCluster(options, clusterOf(options, call, input.cluster), (current) => ({
+          ...current,
+          ...(settings === undefined ? {} : { settings }),
+          ...(configuration === undefined ? {} : { configuration }),
+        }));
+        return { cluster: await clusterView(options, call.account, cluster, ['SETTINGS', 'CONFIGURATIONS']) };
       },
     },
     UpdateClusterSettings: {
@@ -161,8 +162,32 @@ function parseSettings(settings: readonly ClusterSetting[] | undefined): Cluster
     if (name !== 'containerInsights')
       throw invalidParameter(`Unknown cluster setting '${String(name)}': use containerInsights.`);
     if (value !== 'disabled') {
-      throw notSupported(`containerInsights '${value ?? ''}'`, "Set it to 'disabled': metrics are served at /metrics.");
+      throw notSupported(
+        `containerInsights '${value ?? ''}'`,
+        "Set it to 'disabled': there are no Container Insights.",
+      );
     }
   }
   return [{ name: 'containerInsights', value: 'disabled' }];
+}
+
+const noExec =
+  "There is no ECS Exec, so nothing would act on it: leave the member out, or set logging to 'DEFAULT' or 'NONE'.";
+
+/**
+ * How sessions of ECS Exec would be logged and encrypted. There are none, so that only what changes nothing can be kept.
+ * @throws InvalidParameterException
+ */
+function parseConfiguration(given: ClusterConfiguration | undefined): ClusterRecord['configuration'] {
+  const { executeCommandConfiguration: exec, managedStorageConfiguration: storage } = given ?? {};
+  refuseMembers(storage ?? {}, {
+    kmsKeyId: 'Managed storage is not offered; remove the member.',
+    fargateEphemeralStorageKmsKeyId: 'There is no Fargate; remove the member.',
+  });
+  if (exec === undefined) return undefined;
+  const { logging = 'DEFAULT', ...others } = exec;
+  refuseMembers(others, { kmsKeyId: noExec, logConfiguration: noExec }, 'executeCommandConfiguration.');
+  if (logging !== 'DEFAULT' && logging !== 'NONE')
+    throw notSupported(`executeCommandConfiguration.logging '${String(logging)}'`, noExec);
+  return { executeCommandConfiguration: { logging } };
 }

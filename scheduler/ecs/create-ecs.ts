@@ -28,7 +28,7 @@ export function createEcs(options: EcsOptions): ServiceDefinition {
       ...containerInstanceOperations(options),
       ...attributeOperations(options),
       ...tagOperations(options),
-      ...accountSettingOperations(),
+      ...accountSettingOperations(options),
       ...options.agentOperations,
     },
   });

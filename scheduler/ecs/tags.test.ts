@@ -4,9 +4,11 @@ import {
   DeleteTaskDefinitionsCommand,
   DeregisterTaskDefinitionCommand,
   DescribeTaskDefinitionCommand,
+  DeleteAccountSettingCommand,
   ListAccountSettingsCommand,
   ListClustersCommand,
   ListTagsForResourceCommand,
+  PutAccountSettingCommand,
   PutAccountSettingDefaultCommand,
   RunTaskCommand,
   StopTaskCommand,
@@ -104,6 +106,30 @@ describe('account settings', () => {
       api.ecs.send(new PutAccountSettingDefaultCommand({ name: 'containerInsights', value }));
     expect((await put('disabled')).setting).toMatchObject({ name: 'containerInsights', value: 'disabled' });
     await expect(put('enabled')).rejects.toMatchObject({ name: 'InvalidParameterException' });
+  });
+
+  test('what was put is listed for whom it was put, until it is deleted; effective settings are all of them', async () => {
+    const list = async (input: object = {}) =>
+      (await api.ecs.send(new ListAccountSettingsCommand(input))).settings?.map(({ name }) => name);
+    expect(await list()).toEqual([]);
+    const name = 'taskLongArnFormat';
+    const { setting } = await api.ecs.send(new PutAccountSettingCommand({ name, value: 'enabled' }));
+    expect(setting).toMatchObject({ name, value: 'enabled', principalArn: `arn:aws:iam::${account}:user/admin` });
+    const principalArn = `arn:aws:iam::${account}:role/ci`;
+    await api.ecs.send(new PutAccountSettingCommand({ name: 'awsvpcTrunking', value: 'disabled', principalArn }));
+    expect(await list()).toEqual([name]);
+    expect(await list({ name, value: 'enabled' })).toEqual([name]);
+    expect(await list({ name, value: 'disabled' })).toEqual([]);
+    expect(await list({ principalArn })).toEqual(['awsvpcTrunking']);
+    expect((await list({ effectiveSettings: true }))?.length).toBeGreaterThan(8);
+    await api.ecs.send(new PutAccountSettingDefaultCommand({ name: 'containerInsights', value: 'disabled' }));
+    expect(await list({ principalArn: `arn:aws:iam::${account}:root` })).toContain('containerInsights');
+    await api.ecs.send(new DeleteAccountSettingCommand({ name }));
+    expect(await list()).toEqual([]);
+    for (const other of ['arn:aws:iam::111111111111:role/ci', `arn:aws:iam::${account}:group/x`, 'me'])
+      await expect(
+        api.ecs.send(new PutAccountSettingCommand({ name, value: 'enabled', principalArn: other })),
+      ).rejects.toMatchObject({ name: 'InvalidParameterException' });
   });
 });
 

@@ -169,7 +169,23 @@ describe('task definitions', () => {
     expect(failures?.map(({ arn }) => arn?.split('/')[1])).toEqual(['doomed:2', 'doomed:9']);
   });
 
+  test('a role can be named shortly, and is kept and passed by its ARN', async () => {
+    api.asked.length = 0;
+    const { taskDefinition } = await register({
+      family: 'short-role',
+      taskRoleArn: 'myTaskRole',
+      executionRoleArn: 'exec',
+    });
+    const arn = (name: string) => `arn:aws:iam::000000000000:role/${name}`;
+    expect(taskDefinition).toMatchObject({ taskRoleArn: arn('myTaskRole'), executionRoleArn: arn('exec') });
+    const passed = api.asked
+      .filter(({ action }) => action === 'iam:PassRole')
+      .map(({ resources }) => resources[0]?.arn);
+    expect(passed).toEqual([arn('myTaskRole'), arn('exec')]);
+  });
+
   test('handing over roles needs iam:PassRole on each', async () => {
+    api.asked.length = 0;
     const role = 'arn:aws:iam::000000000000:role/task';
     await register({ family: 'with-role', taskRoleArn: role, executionRoleArn: role });
     const passed = api.asked.filter(({ action }) => action === 'iam:PassRole');
@@ -316,7 +332,8 @@ describe('task definitions', () => {
     ],
     ['a relative host path', { volumes: [{ name: 'v', host: { sourcePath: 'data' } }] }, /absolute/],
     ['Windows', { runtimePlatform: { operatingSystemFamily: 'WINDOWS_SERVER_2022_CORE' } }, /WINDOWS/],
-    ['a role that is none', { taskRoleArn: 'root' }, /taskRoleArn/],
+    ['a role that is none', { taskRoleArn: 'a role' }, /taskRoleArn/],
+    ['the path of a role', { executionRoleArn: 'team/role' }, /executionRoleArn/],
     [
       'distinctInstance in a definition',
       { placementConstraints: [{ type: 'distinctInstance' as 'memberOf' }] },

@@ -12,10 +12,12 @@ import {
   deleteDefinition,
   deregisterDefinition,
   findDefinition,
+  fullRoleArn,
   normalizeDefinition,
   parseDefinition,
   passRoles,
   registerRevision,
+  withFullRoles,
 } from '../tasks/index.ts';
 import { checkList, definitionResource, requestTags, tagOnCreate } from './access.ts';
 import { type EcsOperations, type EcsOptions, homeOf } from './options.ts';
@@ -32,12 +34,12 @@ export function taskDefinitionOperations(options: EcsOptions): EcsOperations {
         return [
           { action: 'ecs:RegisterTaskDefinition', resources: [{ arn }], context: requestTags(input.tags) },
           ...tagOnCreate('RegisterTaskDefinition', arn, input.tags),
-          ...passRoles([input.taskRoleArn, input.executionRoleArn]),
+          ...passRoles([input.taskRoleArn, input.executionRoleArn].map((role) => fullRoleArn(call.account, role))),
         ];
       },
       handle: async (input, call) => {
         checkDefinitionRequest(input);
-        const body = normalizeDefinition(input);
+        const body = withFullRoles(call.account, normalizeDefinition(input));
         checkDefinition(body);
         checkReach(options, body);
         const record = await registerRevision(options, call.account, {

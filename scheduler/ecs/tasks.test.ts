@@ -259,7 +259,7 @@ describe('RunTask', () => {
     const other = 'arn:aws:iam::000000000000:role/other';
     const definition = await api.define({ taskRoleArn: role });
     api.asked.length = 0;
-    await run({ taskDefinition: definition.family, overrides: { taskRoleArn: other } }).catch(() => undefined);
+    await run({ taskDefinition: definition.family, overrides: { taskRoleArn: 'other' } }).catch(() => undefined);
     expect(api.asked).toEqual([
       {
         action: 'ecs:RunTask',

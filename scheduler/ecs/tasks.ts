@@ -33,11 +33,13 @@ import {
   requestDigest,
   type RunResult,
   runTasks,
+  fullRoleArn,
   passRoles,
   rolesOf,
   stopTask,
   taskTags,
   taskView,
+  withFullRoles,
 } from '../tasks/index.ts';
 import { checkList, definitionResource, inCluster, requestTags, tagOnCreate, taskResources } from './access.ts';
 import { failureReason } from './failures.ts';
@@ -87,13 +89,18 @@ export function taskOperations(options: EcsOptions): EcsOperations {
         context: { ...inCluster(options, ref), ...requestTags(input.tags) },
       },
       ...tagOnCreate(action, arns.task(options.region, ref.account, ref.cluster, '*'), input.tags),
-      ...passRoles([...rolesOf(found), overrides?.taskRoleArn, overrides?.executionRoleArn]),
+      ...passRoles([
+        ...rolesOf(found),
+        fullRoleArn(call.account, overrides?.taskRoleArn),
+        fullRoleArn(call.account, overrides?.executionRoleArn),
+      ]),
     ];
   }
 
   /** What both ways of starting tasks share. */
   const common = (input: RunTaskRequest | StartTaskRequest, ref: ClusterRef, definition: TaskDefinitionRecord) => {
-    const overrides = checkOverrides(input.overrides, bodyOf(definition));
+    const given = input.overrides && withFullRoles(ref.account, input.overrides);
+    const overrides = checkOverrides(given, bodyOf(definition));
     return {
       definition,
       group: checkText('group', input.group, 255) ?? `family:${definition.family}`,

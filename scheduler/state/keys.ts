@@ -15,6 +15,9 @@ export const accountKeys = {
     `taskdef/${family}/${String(revision).padStart(9, '0')}`,
   allTaskDefinitions: 'taskdef/',
   taskDefinitions: (family: string): string => `taskdef/${family}/`,
+  /** What was put for a user, a role or (the root's) for everybody in the account. */
+  accountSetting: (principalArn: string, name: string): string => `setting/${principalArn}/${name}`,
+  accountSettings: 'setting/',
 } as const;
 
 /** In a cluster's partition. */

@@ -16,6 +16,8 @@ export interface ClusterRecord {
   readonly tags: Tags;
   /** `settings`, `configuration`, capacity providers: kept as given, in the SDK's shape. */
   readonly settings: readonly { readonly name: string; readonly value: string }[];
+  /** Kept only where it says what happens here anyway. */
+  readonly configuration?: { readonly executeCommandConfiguration: { readonly logging: 'NONE' | 'DEFAULT' } };
   readonly capacityProviders: readonly string[];
   readonly defaultCapacityProviderStrategy: readonly {
     readonly capacityProvider: string;

@@ -67,7 +67,8 @@ export function checkDefinition(body: TaskDefinitionBody): void {
     ['taskRoleArn', body.taskRoleArn],
     ['executionRoleArn', body.executionRoleArn],
   ] as const) {
-    if (arn !== undefined && !isRoleArn(arn)) refuse(`'${member}' must be the ARN of an IAM role, not '${arn}'.`);
+    if (arn !== undefined && !isRoleArn(arn))
+      refuse(`'${member}' must be the name or the ARN of an IAM role, not '${arn}'.`);
   }
 }
 

@@ -32,7 +32,7 @@ export function checkOverrides(
   for (const override of overrides.containerOverrides ?? []) checkContainer(override, body, seen);
   for (const role of [overrides.taskRoleArn, overrides.executionRoleArn]) {
     if (role !== undefined && !isRoleArn(role))
-      throw invalidParameter(`Role is not valid: '${role}' is not the ARN of an IAM role.`);
+      throw invalidParameter(`Role is not valid: '${role}' is not the name or the ARN of an IAM role.`);
   }
   const { cpu, memory, ...rest } = overrides;
   const checked: TaskOverride = {

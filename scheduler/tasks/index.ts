@@ -19,7 +19,7 @@ export { applyOverrides } from './overrides.ts';
 export { checkExpression, parseConstraints, parseStrategies, type PlacementExtensions } from './placement-rules.ts';
 export type { PlacementDemand, PlacementFailure, TaskPlacer } from './placer.ts';
 export { requiredAttributes } from './requires.ts';
-export { passRoles, rolesOf } from './roles.ts';
+export { fullRoleArn, passRoles, rolesOf, withFullRoles } from './roles.ts';
 export { reservationOf } from './reservation.ts';
 export { getProtection, type ProtectionResult, setProtection } from './protection.ts';
 export { type RunRequest, type RunResult, runTasks } from './run.ts';
