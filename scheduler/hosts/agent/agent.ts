@@ -181,7 +181,7 @@ class RunningAgent implements Agent {
       files: new JsonFolder(this.#surroundings.disk, join(options.dataDir, 'tasks')),
       log,
       endpoint: endpoint ?? { reason: "the agent's option taskEndpoint is off", environment: () => ({}) },
-      login: (task, container) => logins.login(task, container),
+      rights: (task, container) => logins.rights(task, container),
       report: (report) => {
         if (report.status === 'STOPPED') keys.forget(report.arn);
         reporter.report(report);
@@ -308,7 +308,8 @@ class RunningAgent implements Agent {
 
   async #write(before: Promise<void>, change: Partial<Identity>): Promise<void> {
     await before;
-    if (this.#identity === undefined) return;
+    // What a message still under way would note after the end belongs to the next agent of this folder.
+    if (this.#identity === undefined || this.#stopped.signal.aborted) return;
     this.#identity = { ...this.#identity, ...change };
     await this.#surroundings.disk.write(this.#identityFile, this.#identity);
   }

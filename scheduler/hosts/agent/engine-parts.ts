@@ -3,7 +3,8 @@ import type Docker from 'dockerode';
 
 import type { Log } from '@slipway/auth/contract';
 
-import type { Images, RegistryLogin } from './images.ts';
+import type { Images } from './images.ts';
+import type { PullRights } from './logins.ts';
 import type { AgentContainer, AgentTask } from '../wire/server-messages.ts';
 import type { AgentReach, AllowedEscapes } from './policy.ts';
 import type { TaskReport } from './report.ts';
@@ -36,8 +37,8 @@ export interface RunnerParts {
   readonly agentId: string;
   readonly images: Images;
   readonly log: Log;
-  /** The registry login for a container's image, when it needs one. */
-  readonly login: (task: AgentTask, container: AgentContainer) => Promise<RegistryLogin | undefined>;
+  /** What a container's image is pulled with. */
+  readonly rights: (task: AgentTask, container: AgentContainer) => PullRights;
   /** What the task endpoint adds to a container's environment. */
   readonly environment: (
     task: AgentTask,

@@ -2,13 +2,7 @@ import type { Clock } from '@slipway/storage/clock';
 import type Docker from 'dockerode';
 
 import { engineCall, EngineError, engineError, EngineUnavailable } from './docker.ts';
-
-/** User and password for one registry. */
-export interface RegistryLogin {
-  readonly username: string;
-  readonly password: string;
-  readonly serveraddress: string;
-}
+import { LoginRefused, type PullRights, type RegistryLogin } from './logins.ts';
 
 /** An image that the engine has. */
 export interface LocalImage {
@@ -35,7 +29,15 @@ export interface ImagesOptions {
 const final =
   /denied|unauthorized|no basic auth|not found|manifest unknown|invalid reference|no such image|name unknown/i;
 
-/** Brings images to the engine: at most one pull of a reference at a time, none when its digest is already there. */
+/** What a registry says to a login that may not have an image. */
+const refused = /denied|unauthorized|forbidden/i;
+
+/** Whoever the image is pulled for may not have it; that the engine has a copy from another time changes nothing. */
+class PullRefused extends Error {
+  override readonly name = 'PullRefused';
+}
+
+/** Brings images to the engine: at most one pull of a reference at a time with the same rights, none when its digest is already there. */
 export class Images {
   readonly #options: ImagesOptions;
   readonly #pulls = new Map<string, Promise<LocalImage>>();
@@ -48,13 +50,19 @@ export class Images {
    * The image, pulled when it must be.
    * @throws EngineUnavailable; any other error means that the image cannot be had, and its message says why
    */
-  ensure(image: string, login: () => Promise<RegistryLogin | undefined>): Promise<LocalImage> {
+  async ensure(image: string, rights: PullRights): Promise<LocalImage> {
     const reference = withoutTagOfDigest(image);
-    const underWay = this.#pulls.get(reference);
+    // One task's refusal is not another's.
+    const key = `${reference} ${rights.of}`;
+    const underWay = this.#pulls.get(key);
     if (underWay !== undefined) return underWay;
-    const pull = this.#ensure(reference, login).finally(() => this.#pulls.delete(reference));
-    this.#pulls.set(reference, pull);
-    return pull;
+    const pull = this.#ensure(reference, rights.login);
+    this.#pulls.set(key, pull);
+    try {
+      return await pull;
+    } finally {
+      this.#pulls.delete(key);
+    }
   }
 
   async #ensure(reference: string, login: () => Promise<RegistryLogin | undefined>): Promise<LocalImage> {
@@ -66,7 +74,7 @@ export class Images {
       await this.#pull(reference, login);
     } catch (error) {
       if (error instanceof EngineUnavailable) throw error;
-      if (present !== undefined && behavior === 'default') return present;
+      if (present !== undefined && behavior === 'default' && !(error instanceof PullRefused)) return present;
       throw error;
     }
     const pulled = await this.#find(reference);
@@ -93,11 +101,16 @@ export class Images {
   async #pull(reference: string, login: () => Promise<RegistryLogin | undefined>): Promise<void> {
     const { clock, attempts } = this.#options;
     for (let attempt = 1; ; attempt++) {
+      let used: RegistryLogin | undefined;
       try {
-        await this.#pullOnce(reference, await login());
+        used = await login();
+        await this.#pullOnce(reference, used);
         return;
       } catch (error) {
         const failed = engineError(error);
+        if (failed instanceof LoginRefused || (used !== undefined && refused.test(failed.message))) {
+          throw new PullRefused(failed.message, { cause: failed });
+        }
         if (failed instanceof EngineUnavailable || attempt >= attempts || final.test(failed.message)) throw failed;
         await clock.sleep(500 * 2 ** attempt);
       }

@@ -1,22 +1,46 @@
-import { ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
+import { ECRClient, ECRServiceException, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 
 import type { RoleKeys } from './endpoint/index.ts';
-import type { RegistryLogin } from './images.ts';
 import type { AgentContainer, AgentTask, RoleCredentials } from '../wire/server-messages.ts';
 import type { ResolvedOptions } from './options.ts';
 
 /** A token is asked for again when less than this is left of it. Milliseconds. */
 const margin = 300_000;
 
-interface Kept {
-  readonly login: Promise<RegistryLogin>;
-  expiresAt: number;
+/** User and password for one registry. */
+export interface RegistryLogin {
+  readonly username: string;
+  readonly password: string;
+  readonly serveraddress: string;
+}
+
+interface Login {
+  readonly login: RegistryLogin;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** What an image is pulled with. */
+export interface PullRights {
+  /** Whose rights they are: pulls of one image share an answer only when it is the same one's. */
+  readonly of: string;
+  /**
+   * The registry's login; undefined when the image needs none.
+   * @throws LoginRefused when asking again is pointless, and whatever else GetAuthorizationToken fails with
+   */
+  readonly login: () => Promise<RegistryLogin | undefined>;
+}
+
+/** GetAuthorizationToken was refused, and will be refused again until a person changes something. */
+export class LoginRefused extends Error {
+  override readonly name = 'LoginRefused';
 }
 
 /** Registry logins from GetAuthorizationToken, kept until shortly before they end. */
 export class RegistryLogins {
   readonly #options: ResolvedOptions;
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new Map<string, Login>();
+  readonly #asked = new Map<string, Promise<Login>>();
   readonly #keys: RoleKeys;
 
   /** `keys`: those of tasks' execution roles, which their images are pulled with. */
@@ -25,35 +49,44 @@ export class RegistryLogins {
     this.#keys = keys;
   }
 
-  /** The login for a container's image; undefined when the payload names none. */
-  async login(task: AgentTask, container: AgentContainer): Promise<RegistryLogin | undefined> {
-    const authentication = container.registryAuthentication;
-    if (authentication === undefined) return undefined;
-    const data = authentication.ecrAuthData;
-    const role = data?.useExecutionRole === true ? this.#keys.of(task.arn, 'TaskExecution') : undefined;
+  /**
+   * What a container's image is pulled with. A task with an execution role never gets the agent's own rights: after a
+   * restart its pull waits until the control plane has sent the role's credentials again.
+   */
+  rights(task: AgentTask, container: AgentContainer): PullRights {
+    const data = container.registryAuthentication?.ecrAuthData;
+    const byRole = data?.useExecutionRole === true;
+    return {
+      of: byRole ? (this.#keys.of(task.arn, 'TaskExecution')?.roleArn ?? task.arn) : '',
+      login: async () => {
+        if (container.registryAuthentication === undefined) return undefined;
+        return this.#login(data, byRole ? await this.#keys.wait(task.arn, 'TaskExecution') : undefined);
+      },
+    };
+  }
+
+  async #login(data: EcrAuthData, role: RoleCredentials | undefined): Promise<RegistryLogin> {
     const endpoint = data?.endpointOverride ?? this.#options.endpoint;
     const key = [endpoint, data?.registryId ?? '', role?.accessKeyId ?? ''].join(' ');
     const now = this.#options.clock.now();
     for (const [name, kept] of this.#kept) if (kept.expiresAt - margin <= now) this.#kept.delete(name);
     const known = this.#kept.get(key);
     if (known !== undefined) return known.login;
-    const asked = this.#ask(endpoint, data, role);
-    const kept: Kept = { login: asked.then(({ login }) => login), expiresAt: Number.POSITIVE_INFINITY };
-    this.#kept.set(key, kept);
-    try {
-      kept.expiresAt = (await asked).expiresAt;
-    } catch (error) {
-      this.#kept.delete(key);
-      throw error;
+    let asked = this.#asked.get(key);
+    if (asked === undefined) {
+      asked = this.#ask(endpoint, data, role);
+      this.#asked.set(key, asked);
     }
-    return kept.login;
+    try {
+      const answer = await asked;
+      this.#kept.set(key, answer);
+      return answer.login;
+    } finally {
+      if (this.#asked.get(key) === asked) this.#asked.delete(key);
+    }
   }
 
-  async #ask(
-    endpoint: string,
-    data: NonNullable<AgentContainer['registryAuthentication']>['ecrAuthData'],
-    role: RoleCredentials | undefined,
-  ): Promise<{ login: RegistryLogin; expiresAt: number }> {
+  async #ask(endpoint: string, data: EcrAuthData, role: RoleCredentials | undefined): Promise<Login> {
     const client = new ECRClient({
       endpoint,
       region: data?.region ?? this.#options.region,
@@ -83,8 +116,17 @@ export class RegistryLogins {
         login: { username, password, serveraddress: first.proxyEndpoint },
         expiresAt: first.expiresAt?.getTime() ?? this.#options.clock.now() + margin * 2,
       };
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      throw new LoginRefused(`${error.name}: ${error.message}`, { cause: error });
     } finally {
       client.destroy();
     }
   }
 }
+
+type EcrAuthData = NonNullable<AgentContainer['registryAuthentication']>['ecrAuthData'];
+
+/** The caller is at fault, and not because it asked too often. */
+const isRefusal = (error: unknown): error is ECRServiceException =>
+  error instanceof ECRServiceException && error.$fault === 'client' && error.$retryable === undefined;

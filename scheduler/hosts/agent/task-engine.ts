@@ -8,7 +8,8 @@ import type { EngineOptions, RunnerParts } from './engine-parts.ts';
 import { EngineWatch } from './engine-watch.ts';
 import type { LiveTask, TaskEndpoint } from './endpoint/index.ts';
 import type { JsonFolder } from './files.ts';
-import type { Images, RegistryLogin } from './images.ts';
+import type { Images } from './images.ts';
+import type { PullRights } from './logins.ts';
 import { type AgentContainer, type AgentTask, taskSchema } from '../wire/server-messages.ts';
 import { refusal } from './policy.ts';
 import type { TaskReport } from './report.ts';
@@ -23,7 +24,7 @@ export interface TaskEngineParts {
   readonly files: JsonFolder;
   readonly log: Log;
   readonly endpoint: Pick<TaskEndpoint, 'reason' | 'environment'>;
-  readonly login: (task: AgentTask, container: AgentContainer) => Promise<RegistryLogin | undefined>;
+  readonly rights: (task: AgentTask, container: AgentContainer) => PullRights;
   readonly report: (report: TaskReport) => void;
   readonly healthChanged: () => void;
   readonly answering: (answering: boolean) => void;
@@ -101,6 +102,7 @@ export class TaskEngine {
    * RUNNING, and whose containers are gone, is reported as stopped instead of being started a second time.
    */
   async apply(task: AgentTask): Promise<void> {
+    if (this.#stopped.signal.aborted) return;
     const known = this.#runners.get(task.arn);
     if (known !== undefined) {
       if (known.stoppedAt !== undefined) known.reportAgain();
@@ -196,14 +198,14 @@ export class TaskEngine {
   }
 
   #add(saved: SavedTask): void {
-    const { options, docker, agentId, images, log, login, report, healthChanged, endpoint } = this.#parts;
+    const { options, docker, agentId, images, log, rights, report, healthChanged, endpoint } = this.#parts;
     const parts: RunnerParts = {
       options,
       docker,
       agentId,
       images,
       log,
-      login,
+      rights,
       report,
       healthChanged,
       environment: (task, container, credentialsId) => endpoint.environment(task, container, credentialsId),

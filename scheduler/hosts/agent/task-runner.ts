@@ -174,18 +174,29 @@ export class TaskRunner {
     );
   }
 
+  /** Carries out one action; never throws. */
   async #act(action: Action): Promise<void> {
     const container = this.task.containers.find(({ name }) => name === action.container);
     if (container === undefined) return;
     this.#busy.set(container.name, action.kind);
     try {
-      await this.#perform(action.kind, container);
-    } catch (error) {
-      if (error instanceof EngineUnavailable) await this.#parts.untilEngineAnswers();
-      else await this.#failAction(action.kind, container, error as Error);
+      await this.#attempt(action.kind, container);
+    } catch (err) {
+      // What failed could not even be written down (a full disk): the action is planned again.
+      this.#parts.log.error({ task: this.task.arn, err }, 'could not note what became of an action; trying again');
+      await this.#parts.options.clock.sleep(1_000);
     } finally {
       this.#busy.delete(container.name);
       this.poke();
+    }
+  }
+
+  async #attempt(kind: Action['kind'], container: AgentContainer): Promise<void> {
+    try {
+      await this.#perform(kind, container);
+    } catch (error) {
+      if (error instanceof EngineUnavailable) await this.#parts.untilEngineAnswers();
+      else await this.#failAction(kind, container, error as Error);
     }
   }
 
@@ -204,6 +215,8 @@ export class TaskRunner {
   }
 
   async #failAction(kind: Action['kind'], container: AgentContainer, error: Error): Promise<void> {
+    // A pull of a task that was stopped meanwhile: nobody asks for it any more.
+    if (this.#saved.stoppedAt !== undefined) return;
     const category = {
       pull: 'CannotPullContainerError',
       create: 'CannotCreateContainerError',
@@ -221,7 +234,7 @@ export class TaskRunner {
   async #pull(container: AgentContainer): Promise<void> {
     const { clock } = this.#parts.options;
     if (this.#saved.pullStartedAt === undefined) await this.#save({ pullStartedAt: clock.now() });
-    const image = await this.#parts.images.ensure(container.image, () => this.#parts.login(this.task, container));
+    const image = await this.#parts.images.ensure(container.image, this.#parts.rights(this.task, container));
     const images = { ...this.#saved.images, [container.name]: image };
     const complete = this.task.containers.every(({ name }) => images[name] !== undefined);
     await this.#save({ images, ...(complete ? { pullStoppedAt: clock.now() } : {}) });

@@ -261,9 +261,15 @@ interface Started {
 /** What a test adds to its control plane. */
 export interface BenchOptions extends Pick<AgentControlOptions, 'taskCredentials' | 'revokeTaskCredentials'> {
   readonly registry?: TestRegistry;
+  /** Asked before GetAuthorizationToken is answered; what it throws is the answer. */
+  readonly authorize?: (principal: Principal) => Promise<void>;
 }
 
-async function serve(records: RecordStore, port: number, { registry, ...roles }: BenchOptions): Promise<Started> {
+async function serve(
+  records: RecordStore,
+  port: number,
+  { registry, authorize, ...roles }: BenchOptions,
+): Promise<Started> {
   const control = createAgentControl({
     records,
     clock: systemClock,
@@ -287,6 +293,7 @@ async function serve(records: RecordStore, port: number, { registry, ...roles }:
           GetAuthorizationToken: {
             access: 'authenticated',
             handle: async (_input, call) => {
+              await authorize?.(call.principal);
               const { token, expiresAt } = await tokens.issueAuthorization(call.principal);
               const data = { authorizationToken: token, expiresAt: new Date(expiresAt), proxyEndpoint: call.endpoint };
               return { authorizationData: [data] };
