@@ -8,18 +8,6 @@ import { type ClientRegistry, count, startClientRegistry } from '../../testbed/c
 import { check } from '../../testbed/command.ts';
 import { DockerCli, missingDocker } from '../../testbed/docker.ts';
 
-/** Everybody may pull from `open`, and nobody without a login from `shut`. */
-const everybody = {
-  Version: '2012-10-17',
-  Statement: [
-    {
-      Effect: 'Allow',
-      Principal: '*',
-      Action: ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchCheckLayerAvailability'],
-    },
-  ],
-};
-
 const noEngine = await missingDocker();
 const skopeos = [installedClient('skopeo'), await newerClient('skopeo')];
 const podmans = [installedClient('podman'), await newerClient('podman')];
@@ -36,13 +24,13 @@ beforeAll(async () => {
   const pusher = new Client(skopeo, join(registry.folder, 'pusher'), ['--insecure-policy']);
   const { folder } = makeSampleImage(join(pusher.folder, 'sample'));
   await pusher.do('login', '--tls-verify=false', '--username', 'AWS', '--password', registry.password, registry.host);
+  // Everybody may pull from a public repository, and nobody without a login from another.
+  await registry.aws.json(['ecr-public', 'create-repository', '--repository-name', 'open']);
+  await registry.aws.json(['ecr', 'create-repository', '--repository-name', 'shut']);
   for (const name of ['open', 'shut']) {
-    await registry.aws.json(['ecr', 'create-repository', '--repository-name', name]);
     const at = `docker://${registry.host}/${name}:v1`;
     await pusher.do('copy', '--all', '--dest-tls-verify=false', `oci:${folder}:latest`, at);
   }
-  const open = ['--repository-name', 'open', '--policy-text', JSON.stringify(everybody)];
-  await registry.aws.json(['ecr', 'set-repository-policy', ...open]);
 });
 afterAll(async () => registry[Symbol.asyncDispose]());
 
@@ -74,7 +62,7 @@ const strangers: readonly Stranger[] = [
 ];
 
 test.each(strangers.filter(({ program }) => program.missing === undefined))(
-  '$title pulls what is open to everybody without a login, and nothing else',
+  '$title pulls from a public repository without a login, and nothing else',
   async ({ title, program, before, pull }) => {
     // Podman takes no long paths.
     const home = mkdtempSync(join(registry.folder, 'c-'));
@@ -94,7 +82,7 @@ test.each(strangers.filter(({ program }) => program.missing === undefined))(
 );
 
 test.skipIf(noEngine)(
-  'the docker engine pulls what is open to everybody without a login; a login is asked for and taken for the rest',
+  'the docker engine pulls from a public repository without a login; a login is asked for and taken for the rest',
   async () => {
     const docker = new DockerCli();
     try {
