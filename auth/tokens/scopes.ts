@@ -75,7 +75,10 @@ export const dockerActions: Readonly<
       'ecr:ListImages',
       'ecr:DescribeImages',
       'ecr:ListImageReferrers',
+      // What a pull through a cache does besides.
       'ecr:BatchImportUpstreamImage',
+      'ecr:CreateRepository',
+      'ecr:DescribePullThroughCacheRules',
     ],
   },
   push: {

@@ -8,8 +8,9 @@ import {
 } from '../images/index.ts';
 import { accountOf, answerHeaders, empty, may, type Surroundings } from './exchange.ts';
 import { repositoryAccess } from './manifests.ts';
-import { mayImport } from './upstream.ts';
-import { headersOf, sendBlob } from './send-blob.ts';
+import { upstreamCall } from './upstream.ts';
+import { headersOf, sendBlob, sendIncoming } from './send-blob.ts';
+import type { IncomingBlob } from '../upstreams/index.ts';
 
 /** Routes of `/v2/<name>/blobs/<digest>`. */
 export function blobRoute(
@@ -29,22 +30,27 @@ export function blobRoute(
   }
 }
 
+/** A blob that is here, or one that is on its way. */
+type Found = { readonly account: string; readonly repository: RepositoryRecord } & (
+  | { readonly blob: FoundBlob; readonly incoming?: undefined }
+  | { readonly blob: Pick<FoundBlob, 'digest'>; readonly incoming: IncomingBlob }
+);
+
 function getBlob(surroundings: Surroundings, method: 'GET' | 'HEAD', name: string, text: string): WebRoute {
   const { images } = surroundings;
   let seen: { repository?: RepositoryRecord; blob?: FoundBlob } = {};
-  /** The blob, also when an upstream has to be asked for it. */
-  const find = async (call: Call): Promise<{ account: string; repository: RepositoryRecord; blob: FoundBlob }> => {
+  /** The blob, or as it comes when an upstream has to be asked for it. */
+  const find = async (call: Call): Promise<Found> => {
     const account = accountOf(surroundings, call);
-    if (
-      seen.blob === undefined &&
-      (await surroundings.upstreams?.blob(
-        account,
-        parseRepositoryName(name),
-        parseDigest(text),
-        mayImport(surroundings, call, account, name, seen.repository),
-      ))
-    )
-      seen = await images.blobs.look(account, name, parseDigest(text));
+    if (seen.blob === undefined && surroundings.upstreams !== undefined) {
+      const digest = parseDigest(text);
+      const incoming = await surroundings.upstreams.blob(
+        upstreamCall(surroundings, call, name, seen.repository),
+        digest,
+      );
+      if (incoming && seen.repository) return { account, repository: seen.repository, blob: { digest }, incoming };
+      seen = await images.blobs.look(account, name, digest);
+    }
     const { repository, blob } = seen;
     if (repository === undefined)
       throw new ImagesError(
@@ -68,28 +74,39 @@ function getBlob(surroundings: Surroundings, method: 'GET' | 'HEAD', name: strin
     return {
       ...declared,
       handle: async (ctx, call) => {
-        const { account, repository, blob } = await find(call);
+        const { account, repository, blob, incoming } = await find(call);
         const pulled = { account, repository, digest: blob.digest, caller: call.principal.arn };
         const refusal = await surroundings.policy.blob(pulled);
         if (refusal) throw new ImagesError('PullRefused', refusal.reason);
-        await sendBlob(surroundings, ctx, call.signal, repository, blob);
+        if (incoming) await sendIncoming(surroundings, ctx, call.signal, blob, incoming);
+        else await sendBlob(surroundings, ctx, call.signal, repository, blob);
       },
     };
   return {
     ...declared,
     respond: async (_request, answer, call) => {
-      const { account, repository, blob } = await find(call);
+      let found = await find(call);
+      const headers = Object.entries(headersOf(found.blob)).flat();
+      if (found.incoming?.size !== undefined)
+        return answer(200, answerHeaders(...headers, ...bodyOf(found.incoming.size)));
+      if (found.incoming) {
+        // How large it is shows when all of it is here.
+        await found.incoming.stored;
+        found = await find(call);
+      }
+      if (found.incoming) throw notThere(text, name);
+      const { account, repository, blob } = found;
       // Who may push relies on the answer: it must stay true until the manifest comes.
       if (blob.leaseDue && (await may(surroundings, call, account, name, repository, ['ecr:InitiateLayerUpload']))) {
         if (!(await images.blobs.renew(account, repository, blob.digest))) throw notThere(text, name);
       }
-      const headers = Object.entries(headersOf(blob)).flat();
-      const body = ['Content-Type', 'application/octet-stream', 'Content-Length', String(blob.size)];
       // A blob whose lease has to be looked after is looked at each time.
-      answer(200, answerHeaders(...headers, ...body), undefined, blob.leaseDue ? undefined : {});
+      answer(200, answerHeaders(...headers, ...bodyOf(blob.size)), undefined, blob.leaseDue ? undefined : {});
     },
   };
 }
+
+const bodyOf = (size: number): string[] => ['Content-Type', 'application/octet-stream', 'Content-Length', String(size)];
 
 const notThere = (digest: string, name: string): ImagesError =>
   new ImagesError('BlobNotFound', `The blob ${digest} does not exist in the repository '${name}'`, { digest });

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { ByteRange } from './range.ts';
 
-/** The body of an answer about a blob: what goes before, between and behind its parts as text, the parts as ranges. */
+/** The body of an answer about a blob: what goes before, between and behind its parts as text, the parts as ranges, undefined for all of it. */
 export interface BlobBody {
   readonly status: 200 | 206;
   readonly headers: Readonly<Record<string, string>>;
-  readonly pieces: readonly (string | ByteRange)[];
+  readonly pieces: readonly (string | ByteRange | undefined)[];
 }
 
 /** The whole, one part (206 with Content-Range), or several as `multipart/byteranges` (RFC 9110, section 14.6). */
@@ -26,7 +26,7 @@ export function blobBody(ranges: readonly ByteRange[] | 'whole', size: number): 
     return { status: 206, headers, pieces: [first] };
   }
   const boundary = randomBytes(16).toString('hex');
-  const pieces = ranges.flatMap((range, index) => [
+  const pieces: (string | ByteRange)[] = ranges.flatMap((range, index) => [
     `${index === 0 ? '' : '\r\n'}--${boundary}\r\nContent-Type: ${type}\r\nContent-Range: ${placeOf(range)}\r\n\r\n`,
     range,
   ]);

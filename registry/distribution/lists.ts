@@ -4,6 +4,7 @@ import type { Call, WebRoute } from '@slipway/auth/contract';
 import { DistributionError } from './errors.ts';
 import { accountOf, begin, may, type Surroundings } from './exchange.ts';
 import { repositoryAccess } from './manifests.ts';
+import { referrersUpstream, withUpstream } from './upstream-referrers.ts';
 
 const maxPage = 1000;
 
@@ -89,11 +90,13 @@ export function referrersRoute(
       const artifactTypes = query.getAll('artifactType').filter((type) => type !== '');
       const limit = pageSize(query) || maxPage;
       const last = query.get('last');
-      const page = await surroundings.images.manifests.referrers(account, parseRepositoryName(name), subject, {
+      const asked = {
         limit,
         ...(last === null ? {} : { after: boundedText(last) }),
         ...(artifactTypes.length > 0 ? { artifactTypes } : {}),
-      });
+      };
+      const here = await surroundings.images.manifests.referrers(account, parseRepositoryName(name), subject, asked);
+      const page = withUpstream(here, await referrersUpstream(surroundings, call, name, subject), asked);
       begin(ctx, 200);
       if (artifactTypes.length > 0) ctx.set('OCI-Filters-Applied', 'artifactType');
       if (page.next !== undefined) {

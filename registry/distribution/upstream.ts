@@ -1,4 +1,5 @@
 import type { Call } from '@slipway/auth/contract';
+import type { UpstreamCall } from '../upstreams/index.ts';
 import { type FoundManifest, parseReference, parseRepositoryName, type RepositoryRecord } from '../images/index.ts';
 import type { RemoteManifest } from '../remote/index.ts';
 import { accountOf, may, type Surroundings } from './exchange.ts';
@@ -11,29 +12,31 @@ export async function manifestFromUpstream(
   reference: string,
   seen: { readonly repository?: RepositoryRecord; readonly manifest?: FoundManifest },
 ): Promise<RemoteManifest | undefined> {
-  const account = accountOf(surroundings, call);
   return surroundings.upstreams?.manifest({
-    account,
-    name: parseRepositoryName(name),
+    ...upstreamCall(surroundings, call, name, seen.repository),
     reference: parseReference(reference),
-    repository: seen.repository,
     manifest: seen.manifest,
-    actor: call.principal.arn,
-    requestId: call.requestId,
-    mayImport: mayImport(surroundings, call, account, name, seen.repository),
   });
 }
 
-export const mayImport =
-  (
-    surroundings: Surroundings,
-    call: Call,
-    account: string,
-    name: string,
-    repository: RepositoryRecord | undefined,
-  ): (() => Promise<boolean>) =>
-  () =>
-    may(surroundings, call, account, name, repository, [
-      'ecr:BatchImportUpstreamImage',
-      ...(repository === undefined ? ['ecr:CreateRepository'] : []),
-    ]);
+/** What upstreams need to know of a caller. */
+export function upstreamCall(
+  surroundings: Surroundings,
+  call: Call,
+  name: string,
+  repository: RepositoryRecord | undefined,
+): UpstreamCall {
+  const account = accountOf(surroundings, call);
+  const mayAll = (...actions: readonly string[]): Promise<boolean> =>
+    may(surroundings, call, account, name, repository, actions);
+  return {
+    account,
+    name: parseRepositoryName(name),
+    repository,
+    actor: call.principal.arn,
+    requestId: call.requestId,
+    mayImport: () =>
+      mayAll('ecr:BatchImportUpstreamImage', ...(repository === undefined ? ['ecr:CreateRepository'] : [])),
+    mayKnow: () => mayAll('ecr:DescribePullThroughCacheRules'),
+  };
+}

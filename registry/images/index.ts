@@ -1,4 +1,4 @@
-export type { Blobs, FoundBlob, Mount } from './blobs.ts';
+export { blobNotFound, type Blobs, type FoundBlob, type Mount } from './blobs.ts';
 export { type Context, defaultLimits, type ImagesLimits, type ImagesOptions } from './context.ts';
 export type { Count } from './counts.ts';
 export type { RemovedManifest, RemoveTag } from './delete-manifest.ts';

@@ -6,6 +6,8 @@ export interface Meter {
   sent(bytes: number): void;
   /** Whether a manifest's bytes were in memory. */
   looked(hit: boolean): void;
+  /** Another registry did not give what it was asked for. @param cause a word of few */
+  upstreamFailed(upstream: string, cause: string): void;
 }
 
-export const noMeter: Meter = { received: () => {}, sent: () => {}, looked: () => {} };
+export const noMeter: Meter = { received: () => {}, sent: () => {}, looked: () => {}, upstreamFailed: () => {} };

@@ -27,6 +27,8 @@ export interface PutManifest {
   readonly digest?: Digest;
   /** ARN of the caller, for the event. */
   readonly actor: string;
+  /** An index may list what is not here: it was taken from where that is missing as well. */
+  readonly sparse?: boolean;
 }
 
 export interface PutManifestResult {
@@ -74,7 +76,7 @@ async function stage(
   const pushedAt = context.clock.now();
   const present = await tx.get<ManifestRecord>(keys.manifest(name, digest));
   const moved = await movedTags(tx, repository, request.tags, digest);
-  const imageSize = present?.imageSize ?? (await stageNew(context, tx, account, repository, manifest, digest));
+  const imageSize = present?.imageSize ?? (await stageNew(context, tx, request, repository, manifest, digest));
   const tagCount = (present?.tagCount ?? 0) + moved.length;
   if (tagCount > context.limits.tagsPerImage) {
     throw new ImagesError(
@@ -146,7 +148,7 @@ async function untag(tx: Transaction, repository: string, digest: Digest, tag: T
 async function stageNew(
   context: Context,
   tx: Transaction,
-  account: string,
+  { account, sparse = false }: PutManifest,
   repository: RepositoryRecord,
   manifest: ParsedManifest,
   digest: Digest,
@@ -194,6 +196,9 @@ async function stageNew(
       // BuildKit's older cache exports are indexes whose entries are layers.
       hold(child);
       largest = Math.max(largest, child.size);
+    } else if (sparse) {
+      // Holds the image from when it comes, as for one that is here.
+      tx.put(keys.parent(name, child.digest, digest), {});
     } else absent.push(child.digest);
   }
   if (absent.length > 0) {

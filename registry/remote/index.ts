@@ -1,2 +1,2 @@
-export { createRemote, type Remote, type RemoteManifest, type RemoteOptions } from './remote.ts';
+export { createRemote, type Remote, type RemoteBlob, type RemoteManifest, type RemoteOptions } from './remote.ts';
 export { RemoteError, type RemoteErrorCode } from './errors.ts';

@@ -74,7 +74,8 @@ test('R3: a redirect to another address is followed without the login', async ()
     else response.writeHead(307, { location: `${store.url}/bytes` }).end();
   });
   const pulled: Buffer[] = [];
-  for await (const chunk of await remoteAt(registry.url).blob('app', sha256(bytes))) pulled.push(Buffer.from(chunk));
+  for await (const chunk of (await remoteAt(registry.url).blob('app', sha256(bytes))).bytes)
+    pulled.push(Buffer.from(chunk));
   expect(Buffer.concat(pulled)).toEqual(bytes);
   expect([registry.seen.at(-1), store.seen]).toEqual([basic, [undefined]]);
 });

@@ -1,8 +1,10 @@
 import type { Outbound, OutboundStream } from '@slipway/auth/outbound';
 import type { Digest } from '@slipway/storage/blobs';
-import { digestOf, isDigest, maxManifestBytes, mediaTypes } from '../images/index.ts';
+import { digestOf, isDigest, maxManifestBytes, mediaTypes, type ReferrerRecord } from '../images/index.ts';
 import { authorizationFor, parseChallenge, type RemoteCredentials } from './authorization.ts';
 import { errorOf, RemoteError } from './errors.ts';
+import { referrersOf } from './referrers.ts';
+import { typeOf } from './type-of.ts';
 
 export interface RemoteOptions {
   /** Scheme and authority, e.g. `https://registry-1.docker.io`. */
@@ -23,14 +25,30 @@ export interface RemoteManifest {
   readonly bytes: Buffer;
 }
 
+/** Bytes of a blob that are being sent. */
+export interface RemoteBlob {
+  /** Of the whole blob, where the registry says so. */
+  readonly size: number | undefined;
+  /** Where in the blob the bytes begin. */
+  readonly from: number;
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Ends it without reading; harmless once it is read. */
+  cancel(): Promise<void>;
+}
+
 /** Another registry, spoken to by the OCI Distribution API. Everything that came by digest has been verified, or is by its receiver. */
 export interface Remote {
   /** What a tag is there now. Undefined: there is no such tag. */
   digestOf(repository: string, tag: string): Promise<Digest | undefined>;
   /** @throws RemoteError `not-found`, `corrupt` when the bytes are not what was asked for */
   manifest(repository: string, reference: string): Promise<RemoteManifest>;
-  /** The bytes as they come; whoever reads them hashes them. */
-  blob(repository: string, digest: Digest): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * The bytes as they come; whoever reads them hashes them.
+   * @param from where to begin; a registry that knows no ranges begins at 0 all the same
+   */
+  blob(repository: string, digest: Digest, from?: number): Promise<RemoteBlob>;
+  /** What refers to a manifest there, by the referrers API or, without it, by its fallback tag. At most 1000. */
+  referrers(repository: string, subject: Digest): Promise<readonly ReferrerRecord[]>;
   hasBlob(repository: string, digest: Digest): Promise<boolean>;
   putBlob(repository: string, digest: Digest, size: number, bytes: () => AsyncIterable<Uint8Array>): Promise<void>;
   putManifest(repository: string, reference: string, mediaType: string, bytes: Buffer): Promise<void>;
@@ -109,7 +127,21 @@ export function createRemote(options: RemoteOptions): Remote {
 
   const must = async (response: Response, what: string): Promise<Response> => {
     if (response.ok) return response;
-    throw errorOf(response.status, what, await response.text().catch(() => ''));
+    throw errorOf(response.status, what, await beginningOf(response));
+  };
+
+  const manifest: Remote['manifest'] = async (repository, reference) => {
+    const what = `GET ${repository}, ${reference}`;
+    const response = await must(
+      await call('GET', repository, `/v2/${repository}/manifests/${reference}`, { headers: { accept: accepted } }),
+      what,
+    );
+    const bytes = await limited(response, what);
+    const claimed = isDigest(reference) ? reference : response.headers.get('docker-content-digest');
+    const digest = digestOf(bytes, claimed?.startsWith('sha512:') ? 'sha512' : 'sha256');
+    if (claimed !== null && claimed !== digest)
+      throw new RemoteError('corrupt', `${what}: the bytes hash to ${digest}, not to ${claimed}`);
+    return { digest, mediaType: typeOf(bytes, response.headers.get('content-type')), bytes };
   };
 
   return {
@@ -118,32 +150,43 @@ export function createRemote(options: RemoteOptions): Remote {
         headers: { accept: accepted },
       });
       if (response.status === 404) return undefined;
-      const digest = (await must(response, `HEAD ${repository}:${tag}`)).headers.get('docker-content-digest');
-      if (digest === null || !isDigest(digest))
-        throw new RemoteError('corrupt', 'the registry answers without a digest');
-      return digest;
+      const digest = response.headers.get('docker-content-digest');
+      // Some know no HEAD, and some do not say the digest: what GET answers with has one.
+      const unsaid = response.ok && (digest === null || !isDigest(digest));
+      if (unsaid || response.status === 405 || response.status === 501)
+        return (await manifest(repository, tag).catch(unlessAbsent))?.digest;
+      await must(response, `HEAD ${repository}:${tag}`);
+      return digest as Digest;
     },
-    async manifest(repository, reference) {
-      const what = `GET ${repository}, ${reference}`;
+    manifest,
+    async blob(repository, digest, from = 0) {
       const response = await must(
-        await call('GET', repository, `/v2/${repository}/manifests/${reference}`, { headers: { accept: accepted } }),
-        what,
-      );
-      const bytes = await limited(response, what);
-      const claimed = isDigest(reference) ? reference : response.headers.get('docker-content-digest');
-      const digest = digestOf(bytes, claimed?.startsWith('sha512:') ? 'sha512' : 'sha256');
-      if (claimed !== null && claimed !== digest)
-        throw new RemoteError('corrupt', `${what}: the bytes hash to ${digest}, not to ${claimed}`);
-      const mediaType = response.headers.get('content-type')?.replace(/;.*$/, '').trim();
-      return { digest, mediaType: mediaType ?? mediaTypes.ociManifest, bytes };
-    },
-    async blob(repository, digest) {
-      const response = await must(
-        await call('GET', repository, `/v2/${repository}/blobs/${digest}`),
+        await call(
+          'GET',
+          repository,
+          `/v2/${repository}/blobs/${digest}`,
+          from === 0 ? {} : { headers: { range: `bytes=${from}-` } },
+        ),
         `GET blob ${digest}`,
       );
-      return (response.body ?? new Blob([]).stream()) as unknown as AsyncIterable<Uint8Array>;
+      const { body } = response;
+      const { start, size } = await extentOf(response);
+      return {
+        size,
+        from: start,
+        bytes: (body ?? new Blob([]).stream()) as unknown as AsyncIterable<Uint8Array>,
+        cancel: async () => {
+          // One that broke off has nothing left to cancel.
+          if (body?.locked === false) await body.cancel().catch(() => undefined);
+        },
+      };
     },
+    referrers: (repository, subject) =>
+      referrersOf(subject, {
+        get: (path) =>
+          call('GET', repository, `/v2/${repository}${path}`, { headers: { accept: mediaTypes.ociIndex } }),
+        read: limited,
+      }),
     async hasBlob(repository, digest) {
       const response = await call('HEAD', repository, `/v2/${repository}/blobs/${digest}`, { actions: 'pull,push' });
       if (response.status === 404) return false;
@@ -193,6 +236,38 @@ async function begun(url: string, call: OutboundStream, options: RemoteOptions):
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Which part of how much an answer holds; a part must be one that was asked for: from some byte to the end. */
+async function extentOf(response: Response): Promise<{ readonly start: number; readonly size: number | undefined }> {
+  const { status, headers } = response;
+  if (status !== 206) {
+    const length = headers.get('content-length');
+    return { start: 0, size: length !== null && /^\d{1,15}$/.test(length) ? Number(length) : undefined };
+  }
+  const [, start, end, size] =
+    /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/.exec(headers.get('content-range') ?? '') ?? [];
+  if (start !== undefined && Number(end) === Number(size) - 1) return { start: Number(start), size: Number(size) };
+  await response.body?.cancel();
+  throw new RemoteError('corrupt', 'the registry sends another part of the blob than it was asked for');
+}
+
+function unlessAbsent(error: unknown): undefined {
+  if (!(error instanceof RemoteError) || error.code !== 'not-found') throw error;
+}
+
+/** What an error says first; however much it says. */
+async function beginningOf({ body }: Response): Promise<string> {
+  let text = '';
+  try {
+    for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+      text += Buffer.from(chunk).toString('latin1');
+      if (text.length > 1000) break;
+    }
+  } catch {
+    // The status has said what there is to say.
+  }
+  return text;
 }
 
 async function limited(response: Response, what: string): Promise<Buffer> {

@@ -20,7 +20,7 @@ import { createReplication, type ReplicationTarget } from '../replication/index.
 import { createPolicyCheck } from '../scanning/index.ts';
 import { createTemplates } from '../templates/index.ts';
 import { createUpstreams, type UpstreamOptions, type Upstreams } from '../upstreams/index.ts';
-import { createResources, type Images, type ImagesOptions, openImages } from '../images/index.ts';
+import { createResources, type Images, type ImagesOptions, type Meter, openImages } from '../images/index.ts';
 
 export const account = '000000000000';
 export const region = 'us-east-1';
@@ -47,11 +47,12 @@ export interface ServedRegistry extends AsyncDisposable {
 
 export interface ServeOptions {
   readonly limits?: ImagesOptions['limits'];
+  readonly meter?: Meter;
   /** Serves what an earlier server left in its folder. */
   readonly folder?: string;
   readonly keepFolder?: boolean;
   readonly dockerChallenge?: 'basic' | 'bearer';
-  readonly upstreams?: Pick<UpstreamOptions, 'hosts' | 'secrets' | 'freshFor'>;
+  readonly upstreams?: Pick<UpstreamOptions, 'hosts' | 'secrets' | 'freshFor' | 'mostParts'>;
   /** Replication to these, worked on from the start. */
   readonly targets?: readonly ReplicationTarget[];
   /** Default: SQLite and files in the folder. */
@@ -60,6 +61,10 @@ export interface ServeOptions {
   readonly credentials?: ServedRegistry['credentials'];
   readonly redirects?: Redirects;
 }
+
+/** Errors as an operator's log shows them: with what led to them. */
+const withErrors = (_name: string, value: unknown): unknown =>
+  value instanceof Error ? { message: value.message, cause: value.cause } : value;
 
 export async function serveRegistry(options: ServeOptions = {}): Promise<ServedRegistry> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'slipway-registry-')));
@@ -92,14 +97,18 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
     blobs,
     clock: systemClock,
     ...(options.limits ? { limits: options.limits } : {}),
+    ...(options.meter ? { meter: options.meter } : {}),
   });
   const outbound = createOutbound({ allow: ['127.0.0.0/8'] });
   const quiet = { info: () => {}, warn: () => {}, error: () => {} };
+  const lines: string[] = [];
+  const tell = (line: object): void => void lines.push(JSON.stringify(line, withErrors));
   const upstreams = createUpstreams({
     images,
     templates: createTemplates(images),
     fetch: outbound.stream,
-    log: quiet,
+    log: { info: tell, warn: tell, error: tell },
+    folder: join(folder, 'incoming'),
     ...options.upstreams,
   });
   const policy = createPolicyCheck(images, () => false);
@@ -116,9 +125,7 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
   if (options.targets) replication.start();
   const resources = createResources(images, region);
   const failures: unknown[] = [];
-  const lines: string[] = [];
   const metrics = new Registry();
-  const tell = (line: object): void => void lines.push(JSON.stringify(line));
   const ecr: EcrOptions = {
     images,
     policy,

@@ -5,21 +5,23 @@ import { LRUCache } from 'lru-cache';
 import {
   type FoundManifest,
   type Images,
-  ImagesError,
-  inOwnMemory,
   isMovable,
   parseManifest,
-  parseTag,
   type Reference,
+  type ReferrerRecord,
   registryPartition,
   type RepositoryName,
   type RepositoryRecord,
 } from '../images/index.ts';
 import { createRemote, type Remote, RemoteError, type RemoteManifest } from '../remote/index.ts';
 import type { Templates } from '../templates/index.ts';
+import { type Asked, isUpstreams, note, refusalOf } from './failures.ts';
 import { Flights } from './flights.ts';
 import { addressOf, type UpstreamHosts } from './hosts.ts';
+import { Importer } from './importer.ts';
 import { type CacheRule, type CacheRules, createCacheRules, secretNames } from './rules.ts';
+import type { IncomingBlob } from './transfer.ts';
+import { type Source, Transfers } from './transfers.ts';
 
 /** Credentials for an upstream registry, with the members that ECR wants of the secret it reads. */
 export interface UpstreamSecret {
@@ -37,22 +39,32 @@ export interface UpstreamOptions {
   readonly secrets?: Readonly<Record<string, UpstreamSecret>>;
   /** Milliseconds for which a tag is served without asking upstream again. Default 24 hours, as ECR. */
   readonly freshFor?: number;
+  /** Manifests that one import may take: an upstream could list indexes of indexes without end. Default 5000. */
+  readonly mostParts?: number;
   readonly log: Log;
+  /** Where bytes that are not stored yet are kept: a folder of this process' machine, on the disk of the blobs or another. */
+  readonly folder: string;
 }
 
-/** A pull that upstream may have the answer to. */
-export interface UpstreamPull {
+/** What a caller asks for, and what it may have. */
+export interface UpstreamCall {
   readonly account: string;
   readonly name: RepositoryName;
-  readonly reference: Reference;
   readonly repository: RepositoryRecord | undefined;
-  readonly manifest: FoundManifest | undefined;
   /** ARN of who pulls. */
   readonly actor: string;
   /** Of the pull, for log lines. */
   readonly requestId: string;
   /** Whether the caller may have images imported (`ecr:BatchImportUpstreamImage`, and `ecr:CreateRepository` when it is new). */
   readonly mayImport: () => Promise<boolean>;
+  /** Whether the caller may read what upstreams answer (`ecr:DescribePullThroughCacheRules`). */
+  readonly mayKnow: () => Promise<boolean>;
+}
+
+/** A pull that upstream may have the answer to. */
+export interface UpstreamPull extends UpstreamCall {
+  readonly reference: Reference;
+  readonly manifest: FoundManifest | undefined;
 }
 
 export interface Upstreams {
@@ -61,11 +73,16 @@ export interface Upstreams {
   /**
    * What upstream has, when it has to be asked: nothing is here yet, or a tag has not been looked at for long. The image is then
    * imported whole, whether or not the caller waits for it. Undefined: what is here is the answer.
-   * @throws GatewayError when nothing is here and upstream cannot be asked
+   * @throws GatewayError when upstream refuses it, or when nothing is here and upstream cannot be asked
    */
   manifest(pull: UpstreamPull): Promise<RemoteManifest | undefined>;
-  /** Brings a blob of a repository that a rule is for. False: there is no such rule or no such blob. */
-  blob(account: string, name: RepositoryName, digest: Digest, mayImport: () => Promise<boolean>): Promise<boolean>;
+  /**
+   * A blob of a repository that a rule is for, as it comes. Undefined: there is no such rule or no such blob, or it is here by now.
+   * @throws GatewayError when upstream refuses it or cannot be asked
+   */
+  blob(call: UpstreamCall, digest: Digest): Promise<IncomingBlob | undefined>;
+  /** What refers to a manifest upstream; nothing when there is no rule, the caller may not import, or upstream cannot be asked. */
+  referrers(call: UpstreamCall, subject: Digest): Promise<readonly ReferrerRecord[]>;
   /** Whether the secret that an ARN names is configured. */
   hasSecret(arn: string): boolean;
   /** Asks the registry of a rule whether it answers us. @throws RemoteError */
@@ -74,28 +91,24 @@ export interface Upstreams {
   settled(): Promise<void>;
 }
 
-interface Source {
-  readonly remote: Remote;
-  readonly repository: string;
-}
-
-/** Who imports images, as events name it. */
-const importer = 'ecr.pull-through-cache';
 const checkedKey = (name: string, tag: string): string => `upstream-tag|${name}|${tag}`;
+const textOf = (reference: Reference): string => (reference.kind === 'tag' ? reference.tag : reference.digest);
+/** How long what refers to a manifest is not asked for again. Milliseconds. */
+const referrersFor = 60_000;
 
 export function createUpstreams(options: UpstreamOptions): Upstreams {
   const { images, templates, log } = options;
-  const { records, clock } = images.context;
+  const { records, clock, meter } = images.context;
   const hosts = options.hosts ?? {};
   const rules = createCacheRules(images);
   const flights = new Flights();
+  const transfers = new Transfers(images, options.folder);
+  /** Those whose failure is noted, once however many share them. */
+  const watched = new WeakSet<IncomingBlob>();
+  const pending = new Set<Promise<void>>();
+  const importer = new Importer(images, transfers, options.mostParts ?? 5000);
   const remotes = new Map<string, Remote>();
-  // A client that asked for a tag asks for its digest next, before the import can be done.
-  const recent = new LRUCache<string, RemoteManifest>({
-    maxSize: 16 * 1024 * 1024,
-    sizeCalculation: ({ bytes }) => bytes.length + 200,
-    ttl: 60_000,
-  });
+  const knownReferrers = new LRUCache<string, readonly ReferrerRecord[]>({ max: 1000, ttl: referrersFor });
 
   const secretOf = (arn: string | undefined): UpstreamSecret | undefined => {
     const names = arn === undefined ? [] : secretNames(arn);
@@ -121,7 +134,7 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
 
   const sourceOf = async (account: string, name: string): Promise<Source | undefined> => {
     const match = await rules.match(account, name);
-    return match && { remote: remoteOf(match.rule), repository: match.repository };
+    return match && { host: match.rule.upstreamUrl, remote: remoteOf(match.rule), repository: match.repository };
   };
 
   const noteChecked = async (account: string, name: string, tag: string): Promise<void> => {
@@ -136,83 +149,48 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
     return checked !== undefined && clock.now() - checked.value < (options.freshFor ?? 86_400_000);
   };
 
-  const blob = async (source: Source, account: string, name: RepositoryName, digest: Digest): Promise<void> => {
-    if ((await images.blobs.look(account, name, digest)).blob) return;
-    await flights.share(`blob ${account} ${name} ${digest}`, async () => {
-      for (let attempt = 1; ; attempt++) {
-        const { cut } = await images.uploads.whole(
-          account,
-          name,
-          digest,
-          await source.remote.blob(source.repository, digest),
-        );
-        if (cut === undefined) return;
-        if (attempt === 3) throw new RemoteError('unavailable', `the blob ${digest} breaks off`, { cause: cut });
-      }
+  const failed =
+    (source: Source, asked: Asked, what: string) =>
+    async (error: unknown): Promise<never> => {
+      if (!isUpstreams(error)) throw error;
+      note({ log, meter }, source, asked, error, what);
+      throw await refusalOf(error, asked);
+    };
+
+  /** Work that nobody waits for. */
+  const beside = (work: Promise<void>, source: Source, asked: Asked, what: string): void => {
+    const noted = work.catch((error: unknown) => {
+      if (isUpstreams(error)) note({ log, meter }, source, asked, error, what);
+      else
+        log.error({ requestId: asked.requestId, repository: asked.name, reference: asked.reference, err: error }, what);
     });
+    pending.add(noted);
+    void noted.then(() => pending.delete(noted));
   };
 
-  /** Everything below a manifest first, then the manifest in one commit: what is here is always whole. */
-  const importImage = (
-    source: Source,
-    account: string,
-    name: RepositoryName,
-    manifest: RemoteManifest,
-    tag?: string,
-  ): Promise<void> =>
-    flights.share(`image ${account} ${name} ${manifest.digest} ${tag ?? ''}`, async () => {
-      const { blobs, children } = parseManifest(manifest.bytes, manifest.mediaType);
-      for (const child of children) {
-        if ((await images.manifests.look(account, name, { kind: 'digest', digest: child.digest })).manifest) continue;
-        const found = recent.get(`${account} ${name} ${child.digest}`);
-        await importImage(
-          source,
-          account,
-          name,
-          found ?? (await source.remote.manifest(source.repository, child.digest)),
-        );
-      }
-      for (const { digest } of blobs) await blob(source, account, name, digest);
-      await images.manifests.put({
-        account,
-        repository: name,
-        bytes: manifest.bytes,
-        contentType: manifest.mediaType,
-        digest: manifest.digest,
-        tags: tag === undefined ? [] : [parseTag(tag)],
-        actor: importer,
-      });
-      if (tag !== undefined) await noteChecked(account, name, tag);
-    });
-
-  const importDetached = (source: Source, pull: UpstreamPull, manifest: RemoteManifest): void => {
-    const { account, name, reference } = pull;
-    const tag = reference.kind === 'tag' ? reference.tag : undefined;
-    importImage(source, account, name, manifest, tag).catch((error: unknown) => {
-      log.warn(
-        { requestId: pull.requestId, err: error, repository: name, digest: manifest.digest },
-        'an image could not be imported from upstream',
-      );
-    });
-  };
-
-  const ask = async (source: Source, pull: UpstreamPull): Promise<RemoteManifest | undefined> => {
+  const ask = async (source: Source, pull: UpstreamPull, asked: Asked): Promise<RemoteManifest | undefined> => {
     const { account, name, reference, manifest: present } = pull;
-    const text = reference.kind === 'tag' ? reference.tag : reference.digest;
-    const known = recent.get(`${account} ${name} ${text}`);
-    if (known && reference.kind === 'digest') return known;
-    if (present && reference.kind === 'tag') {
+    const to = { source, account, name };
+    if (reference.kind === 'digest') {
+      const known = importer.recent(account, name, reference.digest);
+      if (known) return known;
+    } else if (present) {
       const digest = await source.remote.digestOf(source.repository, reference.tag);
       if (digest === present.digest || digest === undefined) {
         await noteChecked(account, name, reference.tag);
+        beside(importer.complete(to, present), source, asked, 'an image could not be completed from upstream');
         return undefined;
       }
     }
-    const manifest = await source.remote.manifest(source.repository, text);
+    const manifest = await source.remote.manifest(source.repository, textOf(reference));
     parseManifest(manifest.bytes, manifest.mediaType);
     await templates.ensure(account, name, 'PULL_THROUGH_CACHE', pull.actor);
-    recent.set(`${account} ${name} ${manifest.digest}`, { ...manifest, bytes: inOwnMemory(manifest.bytes) });
-    importDetached(source, pull, manifest);
+    importer.remember(account, name, manifest);
+    const imported = async (): Promise<void> => {
+      await importer.image(to, manifest, reference.kind === 'tag' ? reference.tag : undefined);
+      if (reference.kind === 'tag') await noteChecked(account, name, reference.tag);
+    };
+    beside(imported(), source, asked, 'an image could not be imported from upstream');
     return manifest;
   };
 
@@ -230,31 +208,53 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
           `${name} is not here yet, and you are not allowed to import it (ecr:BatchImportUpstreamImage, ecr:CreateRepository)`,
         );
       }
-      const text = reference.kind === 'tag' ? reference.tag : reference.digest;
+      const asked = { ...pull, reference: textOf(reference) };
       try {
-        return await flights.share(`manifest ${account} ${name} ${text}`, () => ask(source, pull));
+        return await flights.share(`manifest ${account} ${name} ${asked.reference}`, () => ask(source, pull, asked));
       } catch (error) {
-        if (!(error instanceof RemoteError || error instanceof ImagesError)) throw error;
-        if (pull.manifest) {
-          log.warn(
-            { requestId: pull.requestId, err: error, repository: name, reference: text },
-            'upstream cannot be asked: serving what is here',
-          );
-          return undefined;
-        }
-        throw refusalOf(error, name);
+        if (pull.manifest === undefined || !isUpstreams(error) || isRefusal(error))
+          return failed(source, asked, 'an image could not be had from upstream')(error);
+        note({ log, meter }, source, asked, error, 'upstream cannot be asked: serving what is here');
+        return undefined;
       }
     },
-    async blob(account, name, digest, mayImport) {
+    async blob(call, digest) {
+      const { account, name } = call;
       const source = await sourceOf(account, name);
-      if (source === undefined || !(await mayImport())) return false;
+      if (source === undefined || !(await call.mayImport())) return undefined;
+      if ((await images.blobs.look(account, name, digest)).blob) return undefined;
+      const asked = { ...call, reference: digest };
+      const what = 'a blob could not be had from upstream';
       try {
-        await blob(source, account, name, digest);
-        return true;
+        const incoming = await transfers.bring(source, account, name, digest);
+        if (!watched.has(incoming)) beside(incoming.stored, source, asked, what);
+        watched.add(incoming);
+        return incoming;
       } catch (error) {
-        if (error instanceof RemoteError && error.code === 'not-found') return false;
-        if (error instanceof RemoteError || error instanceof ImagesError) throw refusalOf(error, name);
-        throw error;
+        if (!(error instanceof RemoteError && error.code === 'not-found')) return failed(source, asked, what)(error);
+        note({ log, meter }, source, asked, error, what);
+        return undefined;
+      }
+    },
+    async referrers(call, subject) {
+      const { account, name } = call;
+      const source = await sourceOf(account, name);
+      if (source === undefined || !(await call.mayImport())) return [];
+      const key = `${account} ${name} ${subject}`;
+      const known = knownReferrers.get(key);
+      if (known) return known;
+      const asked = { ...call, reference: subject };
+      const what = 'what refers to an image could not be had from upstream';
+      try {
+        const found = await flights.share(`referrers ${key}`, () =>
+          source.remote.referrers(source.repository, subject),
+        );
+        knownReferrers.set(key, found);
+        return found;
+      } catch (error) {
+        if (!isUpstreams(error) || isRefusal(error)) return failed(source, asked, what)(error);
+        note({ log, meter }, source, asked, error, `${what}: showing what is here`);
+        return [];
       }
     },
     hasSecret: (arn) => secretOf(arn) !== undefined,
@@ -269,27 +269,14 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
           throw error;
         });
     },
-    settled: () => flights.settled(),
+    async settled() {
+      await flights.settled();
+      while (pending.size > 0) await Promise.all(pending);
+      await transfers.settled();
+    },
   };
 }
 
-/** The failure as the client of the pull sees it. */
-function refusalOf(error: RemoteError | ImagesError, name: string): Error {
-  const what = `The upstream registry of ${name}`;
-  if (error instanceof ImagesError) return error;
-  switch (error.code) {
-    case 'not-found':
-      return new ImagesError('ManifestNotFound', `${what} does not have this image`, { reference: name });
-    case 'denied':
-      return new GatewayError(
-        'denied',
-        `${what} refuses the credentials of the pull-through cache rule, or the image is not there`,
-      );
-    case 'too-many-requests':
-      return new GatewayError('throttled', `${what} does not take more requests now`, 60);
-    case 'refused':
-    case 'corrupt':
-    case 'unavailable':
-      return new GatewayError('unavailable', `${what} cannot be reached, or does not answer as it should`, 10);
-  }
-}
+/** Upstream is there and does not give it: what was had before is not given in its place. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof RemoteError && (error.code === 'denied' || error.code === 'refused');

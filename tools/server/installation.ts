@@ -125,6 +125,7 @@ export async function startInstallation(config: ServerConfig, log: Log, role: Ro
     hosts: remotes.upstreamHosts,
     secrets: remotes.upstreamSecrets,
     log,
+    folder: join(config.data, 'incoming'),
   });
   opened.defer(() => upstreams.settled());
   const policy = createPolicyCheck(images, isScanner(config.account));

@@ -10,6 +10,7 @@ export class RegistryMetrics implements Meter {
   readonly #freed: Counter;
   readonly #removed: Counter;
   readonly #kept: Counter<'reason'>;
+  readonly #upstream: Counter<'upstream' | 'cause'>;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -30,6 +31,12 @@ export class RegistryMetrics implements Meter {
       labelNames: ['reason'],
       registers,
     });
+    this.#upstream = new Counter({
+      name: 'slipway_registry_upstream_failures_total',
+      help: 'Times that the registry of a pull-through cache rule did not give what it was asked for, by cause',
+      labelNames: ['upstream', 'cause'],
+      registers,
+    });
     // There from the start, so that a first one is an increase.
     for (const result of ['hit', 'miss']) this.#lookups.inc({ result }, 0);
     for (const reason of ['referenced', 'leased', 'grace']) this.#kept.inc({ reason }, 0);
@@ -45,6 +52,10 @@ export class RegistryMetrics implements Meter {
 
   looked(hit: boolean): void {
     this.#lookups.inc({ result: hit ? 'hit' : 'miss' });
+  }
+
+  upstreamFailed(upstream: string, cause: string): void {
+    this.#upstream.inc({ upstream, cause });
   }
 
   collected({ referenced, leased, released, removed, freedBytes }: CollectReport): void {
