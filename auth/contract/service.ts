@@ -10,6 +10,8 @@ export interface Operation<Input, Output> {
   /** Everything the caller must be allowed; an empty list is not possible, `'authenticated'` means any valid caller (GetCallerIdentity). */
   readonly access: 'authenticated' | 'anonymous' | ((input: Input, call: Call) => AccessList | Promise<AccessList>);
   readonly handle: (input: Input, call: Call) => Promise<Output>;
+  /** Largest body, bytes, for what carries more than names and settings. Default: the gateway's `bodyBytes`. */
+  readonly bodyBytes?: number;
 }
 
 type OperationName<Client> = keyof { [K in keyof Client as K extends `${infer Name}Command` ? Name : never]: true };

@@ -11,9 +11,10 @@ interface RouteDeclaration {
   /**
    * For requests that carry their own proof (a signature under a secret of the route's): who acts by them. Runs before `access`,
    * which is decided for that principal.
+   * @param readBody reads the whole body, at most `limit` bytes, which counts among what strangers may have the process hold
    * @throws GatewayError `unauthenticated` when the proof is not good; counted like any failed login
    */
-  readonly caller?: (ctx: Koa.Context) => Promise<ProvenCaller>;
+  readonly caller?: (ctx: Koa.Context, readBody: (limit: number) => Promise<Buffer>) => Promise<ProvenCaller>;
   /** What the caller must be allowed; `'authenticated'`: any valid caller; `'anonymous'`: everybody. */
   readonly access: 'authenticated' | 'anonymous' | ((call: Call) => AccessList | Promise<AccessList>);
   /** With `'authenticated'`: what a docker client's Bearer token must be for. Other routes say it by their access list. */

@@ -269,6 +269,40 @@ describe('AWS calls', () => {
     expect(code).toBe('UnrecognizedClientException');
   });
 
+  test.each([
+    [
+      'a large form',
+      `Action=AssumeRoleWithWebIdentity&Version=2011-06-15&A=${'a'.repeat(70_000)}`,
+      {},
+      413,
+      'RequestEntityTooLarge',
+    ],
+    ['many parameters', 'a&'.repeat(30_000), {}, 400, 'MalformedInput'],
+    ['gzip', gzipSync('Action=AssumeRoleWithWebIdentity'), { 'Content-Encoding': 'gzip' }, 400, 'MalformedInput'],
+  ])('S17: without a signature, %s is refused before it is read', async (_name, body, headers, status, code) => {
+    const answer = await post({ body, headers: { 'Content-Type': FORM, ...headers } }, false);
+    expect([answer.status, answer.code]).toEqual([status, code]);
+  });
+
+  test('S17: gzip holds at most 64 times what came, whatever the limit', async () => {
+    const zipped = (times: number): Buffer => gzipSync(`{"serviceName":"${'a'.repeat(times)}"}`);
+    const create = (body: Buffer): ReturnType<typeof post> =>
+      post({ target: `${ECS}.CreateService`, body, headers: { 'Content-Encoding': 'gzip' } });
+    expect((await create(zipped(10_000))).status).toBe(200);
+    expect((await create(zipped(500_000))).code).toBe('RequestEntityTooLarge');
+  });
+
+  test('S17: an operation that carries data takes more than others do', async () => {
+    const layerPartBlob = Buffer.alloc(3 * 1024 * 1024).toString('base64');
+    const part = { repositoryName: 'aa', uploadId: 'u', partFirstByte: 0, partLastByte: 1, layerPartBlob };
+    const service = 'ecr';
+    const target = 'AmazonEC2ContainerRegistry_V20150921.UploadLayerPart';
+    expect((await post({ service, target, body: JSON.stringify(part) })).status).toBe(200);
+    const repositoryName = 'a'.repeat(2 * 1024 * 1024);
+    const create = 'AmazonEC2ContainerRegistry_V20150921.CreateRepository';
+    expect((await post({ service, target: create, body: JSON.stringify({ repositoryName }) })).status).toBe(413);
+  });
+
   test('the answer to a gzip body is that to the plain one, and the signature covers what was sent', async () => {
     const body = gzipSync('{"serviceName":"zipped"}');
     const { status, text } = await post({

@@ -61,7 +61,7 @@ export class AwsRoutes {
   readonly services: readonly AwsServiceFront[];
 
   /** @throws GatewayConfigError for an operation without `access`, or one that the SDK's model does not know */
-  constructor(definitions: readonly ServiceDefinition[], region: string, bodyBytes: (name: string) => number) {
+  constructor(definitions: readonly ServiceDefinition[], region: string, bodyBytes: number) {
     const all: AwsRoute[] = [];
     this.services = definitions.map((definition) => {
       const service = new AwsServiceFront(definition, region);
@@ -70,7 +70,7 @@ export class AwsRoutes {
       for (const [name, operation] of Object.entries(definition.operations)) {
         const label = `${definition.name}:${name}`;
         checkOperation(label, operation);
-        const route: AwsRoute = { service, name, operation, bodyBytes: bodyBytes(label) };
+        const route: AwsRoute = { service, name, operation, bodyBytes: operation.bodyBytes ?? bodyBytes };
         const table = protocol.kind === 'aws-json' ? this.#targets : this.#actions;
         const key = protocol.kind === 'aws-json' ? `${protocol.target}.${name}` : `${protocol.apiVersion}/${name}`;
         if (table.has(key)) throw new GatewayConfigError(`${label} is declared twice`);

@@ -6,7 +6,7 @@ import { deniedMessage, firstDenied } from './authorize.ts';
 import { type Authorizer, awsJson, awsQuery, type Call, GatewayError, type Log } from '../contract/index.ts';
 import { internalError, wireErrorOf } from './aws-errors.ts';
 import type { AwsRoute, AwsRoutes, AwsServiceFront } from './aws-routes.ts';
-import { decodeBody, readBody } from './body.ts';
+import { type Bodies, isEncoded } from './body.ts';
 import { type Exchange, GatewayCall } from './exchange.ts';
 import type { Limits } from './options.ts';
 import type { Origins } from './origin.ts';
@@ -17,6 +17,7 @@ export interface AwsFrontParts {
   readonly verifier: SignatureVerifier;
   readonly authorizer: Authorizer;
   readonly throttle: Throttle;
+  readonly bodies: Bodies;
   readonly origins: Origins;
   readonly clock: Pick<Clock, 'now'>;
   readonly log: Log;
@@ -30,6 +31,7 @@ export interface AwsAnswer extends WireAnswer {
   readonly retryAfter?: number;
 }
 
+type Opened = Awaited<ReturnType<SignatureVerifier['open']>>;
 type Kind = 'aws-json' | 'aws-query';
 
 /** What is known of a request so far; an error is worded with it. */
@@ -70,9 +72,9 @@ export class AwsFront {
     exchange.operation = route.name;
     const signed = this.#signature(request, exchange, route);
     const opened = signed && (await this.#open(signed, route.service, exchange));
-    const raw = await readBody(request, route.bodyBytes);
-    await this.#finish(opened, signed, raw, exchange);
-    return this.#run(exchange, route, await decodeBody(request, raw, route.bodyBytes), progress);
+    const limit = signed === undefined ? this.#parts.limits.unsignedBytes : route.bodyBytes;
+    const body = await this.#body(exchange, opened, signed, limit);
+    return this.#run(exchange, route, body, progress);
   }
 
   async #query(exchange: Exchange, progress: Progress): Promise<AwsAnswer> {
@@ -89,9 +91,8 @@ export class AwsFront {
       );
     }
     const opened = signed && progress.service && (await this.#open(signed, progress.service, exchange));
-    const raw = await readBody(request, limits.bodyBytes);
-    await this.#finish(opened, signed, raw, exchange);
-    const form = await this.#form(request, raw);
+    const limit = signed === undefined ? limits.unsignedBytes : limits.bodyBytes;
+    const form = formOf(request, await this.#body(exchange, opened, signed, limit));
     const route = this.#action(form, progress);
     exchange.operation = route.name;
     if (signed === undefined && route.operation.access !== 'anonymous') {
@@ -100,13 +101,19 @@ export class AwsFront {
     return this.#run(exchange, route, form, progress);
   }
 
-  /** The form of a POST is its body; of a presigned GET, its query. */
-  async #form(request: IncomingMessage, raw: Buffer): Promise<QueryRequest> {
-    if (raw.byteLength > 0)
-      return parseQuery((await decodeBody(request, raw, this.#parts.limits.bodyBytes)).toString('utf8'));
-    const target = request.url ?? '/';
-    const at = target.indexOf('?');
-    return parseQuery(at === -1 ? '' : target.slice(at + 1));
+  /** The whole body of a call whose signature stands, or that has none. @param limit bytes, as received and decoded */
+  async #body(
+    exchange: Exchange,
+    opened: Opened | undefined,
+    signed: SignedRequest | undefined,
+    limit: number,
+  ): Promise<Buffer> {
+    const { bodies } = this.#parts;
+    if (signed === undefined && isEncoded(exchange.request))
+      throw new GatewayError('bad-request', 'A body without a signature must come without a Content-Encoding');
+    const raw = await bodies.read(exchange, limit);
+    await this.#finish(opened, signed, raw, exchange);
+    return bodies.decode(exchange, raw, limit);
   }
 
   #action(form: QueryRequest, progress: Progress): AwsRoute {
@@ -138,11 +145,7 @@ export class AwsFront {
     }
   }
 
-  async #open(
-    signed: SignedRequest,
-    service: AwsServiceFront,
-    exchange: Exchange,
-  ): ReturnType<SignatureVerifier['open']> {
+  async #open(signed: SignedRequest, service: AwsServiceFront, exchange: Exchange): Promise<Opened> {
     const presigned = service.definition.protocol.kind === 'aws-query';
     return this.#counted(exchange, signed, () =>
       this.#parts.verifier.open(signed, { service: service.definition.name, regions: service.regions, presigned }),
@@ -150,7 +153,7 @@ export class AwsFront {
   }
 
   async #finish(
-    opened: Awaited<ReturnType<SignatureVerifier['open']>> | undefined,
+    opened: Opened | undefined,
     signed: SignedRequest | undefined,
     raw: Buffer,
     exchange: Exchange,
@@ -223,4 +226,11 @@ export class AwsFront {
     const retryAfter = error instanceof GatewayError ? error.retryAfter : undefined;
     return retryAfter === undefined ? answer : { ...answer, retryAfter };
   }
+}
+
+/** The form of a POST is its body; of a presigned GET, its query. */
+function formOf({ url: target = '/' }: IncomingMessage, body: Buffer): QueryRequest {
+  if (body.byteLength > 0) return parseQuery(body.toString('utf8'));
+  const at = target.indexOf('?');
+  return parseQuery(at === -1 ? '' : target.slice(at + 1));
 }

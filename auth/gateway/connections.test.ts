@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { certificateFiles } from './certificates.ts';
-import { type FrontDoor, openFrontDoor, quiet } from './testing/front-door.ts';
+import { callers, type FrontDoor, openFrontDoor, quiet } from './testing/front-door.ts';
 
 const sockets: Socket[] = [];
 afterEach(() => {
@@ -46,6 +46,69 @@ test('L5: whoever holds many idle connections shuts nobody out; the longest idle
   expect(await ask(first)).toBe('200');
   for (let i = 0; i < 200; i++) await open(door);
   expect(await ask(await open(door))).toBe('200');
+});
+
+test('L5: one address has its own share; its longest idle connection goes first, and those of a trusted proxy do not count', async () => {
+  const limits = { connections: 20, connectionsPerAddress: 3 };
+  await using door = await openFrontDoor({ limits });
+  const [first, second, third] = [await open(door), await open(door), await open(door)];
+  for (const socket of [first, second, third, first]) expect(await ask(socket)).toBe('200');
+  const other = connect({ port: door.listening.port, host: '127.0.0.1', localAddress: '127.0.0.2' });
+  sockets.push(other);
+  await once(other, 'connect');
+  expect(await ask(other)).toBe('200');
+  const closed = once(second, 'close');
+  expect(await ask(await open(door))).toBe('200');
+  await closed;
+  for (const socket of [first, third, other]) expect(socket.destroyed).toBe(false);
+  await using proxied = await openFrontDoor({ limits, trustedProxies: ['127.0.0.1'] });
+  const many = await Promise.all(Array.from({ length: 10 }, () => open(proxied)));
+  for (const socket of many) expect(await ask(socket)).toBe('200');
+});
+
+test('L4: bodies that are held in memory have one limit together, of which an address may have half', async () => {
+  const heldBytes = 400_000;
+  await using door = await openFrontDoor({ limits: { heldBytes } });
+  // Nobody knows whether a signature is right before the whole body is there.
+  const signature = `AWS4-HMAC-SHA256 Credential=${callers.admin.accessKeyId}/${new Date().toISOString().slice(0, 10).replaceAll('-', '')}/us-east-1/ecr/aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, Signature=${'0'.repeat(64)}`;
+  const hold = async (localAddress: string, bytes: number): Promise<Socket & { answer: string }> => {
+    const socket = Object.assign(connect({ port: door.listening.port, host: '127.0.0.1', localAddress }), {
+      answer: '',
+    });
+    socket.on('error', () => undefined).on('data', (chunk: Buffer) => (socket.answer += chunk.toString('latin1')));
+    sockets.push(socket);
+    const date = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
+    const target = 'AmazonEC2ContainerRegistry_V20150921.UploadLayerPart';
+    socket.write(
+      `POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Date: ${date}\r\nX-Amz-Target: ${target}\r\nAuthorization: ${signature}\r\n` +
+        `Content-Length: 2000000\r\n\r\n${'x'.repeat(bytes)}`,
+    );
+    return socket;
+  };
+  const refused = /^HTTP\/1.1 503 [^]*retry-after: 1[^]*ServiceUnavailable/i;
+  const [one, two] = [await hold('127.0.0.1', 190_000), await hold('127.0.0.1', 190_000)];
+  await expect.poll(() => two.answer + one.answer).toMatch(refused);
+  await hold('127.0.0.2', 190_000);
+  const last = await hold('127.0.0.3', 190_000);
+  await expect.poll(() => last.answer).toMatch(refused);
+  // What is small is served all the same.
+  const form =
+    'Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn:aws:iam::000000000000:role/a&RoleSessionName=b1';
+  const small = (): Promise<Response> =>
+    fetch(`${door.url}/`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+      body: `${form}&WebIdentityToken=token`,
+    });
+  expect((await small()).status).toBe(200);
+  for (const socket of sockets.splice(0)) socket.destroy();
+  const again = async (): Promise<string> => {
+    const socket = await hold('127.0.0.1', 190_000);
+    socket.write('x'.repeat(9000));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    return socket.answer;
+  };
+  await expect.poll(again).toBe('');
 });
 
 test('L5: a connection at work is not idle: when all are, a further one is closed', async () => {

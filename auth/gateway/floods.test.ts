@@ -40,7 +40,7 @@ function expectUnharmed(before: readonly number[], during: readonly number[]): v
 
 describe(`${many} connections`, () => {
   test('L1: that send a byte of their heads now and then are cut in time, and others are served meanwhile', async () => {
-    await using door = await openFrontDoor({ limits: { headersMs: 3000 } });
+    await using door = await openFrontDoor({ limits: { headersMs: 3000, connectionsPerAddress: 2 * many } });
     const before = await healthy(door, 50);
     const begun = performance.now();
     await using slow = await flood({
@@ -59,7 +59,9 @@ describe(`${many} connections`, () => {
   });
 
   test('L2: that send their bodies by the byte are cut, and no handler ever runs', async () => {
-    await using door = await openFrontDoor({ limits: { stallMs: 2000, bytesPerSecond: 1000 } });
+    await using door = await openFrontDoor({
+      limits: { stallMs: 2000, bytesPerSecond: 1000, connectionsPerAddress: 2 * many },
+    });
     const before = await healthy(door, 50);
     const { token } = await door.tokens.issueAuthorization(callers.admin.principal);
     await using slow = await flood({
@@ -77,7 +79,7 @@ describe(`${many} connections`, () => {
 
   test('L5: that idle make room for new ones, the longest idle first', async () => {
     const room = Math.floor(many * 0.8);
-    await using door = await openFrontDoor({ limits: { connections: room } });
+    await using door = await openFrontDoor({ limits: { connections: room, connectionsPerAddress: 2 * many } });
     const before = await healthy(door, 50);
     await using idle = await flood({
       port: door.listening.port,
@@ -103,7 +105,10 @@ describe(`${many} connections`, () => {
     const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', keyFile];
     execFileSync('openssl', ['req', '-x509', ...key, ...subject, '-out', certFile], { stdio: 'ignore' });
     const tls = await certificateFiles({ certFile, keyFile }, quiet);
-    await using door = await openFrontDoor({ limits: { connections: many, headersMs: 3000 } }, { tls });
+    await using door = await openFrontDoor(
+      { limits: { connections: many, headersMs: 3000, connectionsPerAddress: 2 * many } },
+      { tls },
+    );
     const ca = readFileSync(certFile);
     const before = await healthy(door, 30, ca);
     await using silent = await flood({ port: door.listening.port, count: many, say: '\x16\x03\x01' });

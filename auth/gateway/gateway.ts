@@ -7,6 +7,7 @@ import type { AuditLine } from '../audit/index.ts';
 import { SignatureVerifier } from '../sigv4/index.ts';
 import { AwsFront } from './aws.ts';
 import { AwsRoutes } from './aws-routes.ts';
+import { Bodies } from './body.ts';
 import { challenges } from './docker-auth.ts';
 import { GatewayConfigError } from './errors.ts';
 import { Exchange } from './exchange.ts';
@@ -55,17 +56,14 @@ export function createGateway(options: GatewayOptions): Gateway {
   const limits: Limits = { ...defaultLimits, ...options.limits };
   const web = options.web ?? [];
   const upgrades = new Map((options.upgrades ?? []).map((service) => [service.path, service] as const));
-  const routes = new AwsRoutes(
-    options.services,
-    options.region,
-    (name) => limits.bodyBytesOf[name] ?? limits.bodyBytes,
-  );
+  const routes = new AwsRoutes(options.services, options.region, limits.bodyBytes);
   const known = enumerate(routes, web, [...upgrades.values()]);
   const shared = {
     ...options,
     verifier: new SignatureVerifier(options),
     throttle: new Throttle(options.rates ?? new LocalRates(rateTable(options.limits), options.clock)),
     origins: new Origins(options),
+    bodies: new Bodies(limits.heldBytes),
     limits,
   };
   const repository =
@@ -195,7 +193,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     async listen(where) {
       if (listener !== undefined) throw new GatewayConfigError('the gateway listens already');
       const onError = (err: Error): void => options.log.error({ err }, 'the port could not take a connection');
-      listener = await openListener(serve, where, limits, onError);
+      listener = await openListener(serve, where, limits, (address) => shared.origins.isProxy(address), onError);
       listener.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
         socket.on('error', () => socket.destroy());
         void contain(socket, async () => {

@@ -6,7 +6,6 @@ export {
   gaugeCertificate,
   type KeyPair,
 } from './certificates.ts';
-export { readBody } from './body.ts';
 export { GatewayConfigError, ListenError } from './errors.ts';
 export { createGateway, type Gateway, type GatewayRoute } from './gateway.ts';
 export { type Listening, type ListenOptions } from './listener.ts';

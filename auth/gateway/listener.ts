@@ -47,6 +47,7 @@ export interface Listener {
 
 /**
  * Opens the one port.
+ * @param isShared whether an address stands for many clients, as a proxy's does
  * @param onError told what the port itself ran into, such as no file descriptors for a connection; it goes on listening
  * @throws ListenError that says what to do: port taken, no permission, no such address, plain HTTP not asked for
  */
@@ -54,6 +55,7 @@ export async function openListener(
   handler: RequestListener,
   options: ListenOptions,
   limits: Limits,
+  isShared: (address: string) => boolean,
   onError: (error: Error) => void,
 ): Promise<Listener> {
   if (
@@ -98,8 +100,9 @@ export async function openListener(
         );
   // Handshakes under way and WebSockets come on top of the connections that are watched.
   server.maxConnections = limits.connections * 2;
-  const { stallMs, bytesPerSecond, connections } = limits;
-  const slowPeers = new SlowPeers(server as Server, tls !== undefined, stallMs, bytesPerSecond, connections);
+  const { stallMs, bytesPerSecond } = limits;
+  const peers = { ...limits, isShared };
+  const slowPeers = new SlowPeers(server as Server, tls !== undefined, stallMs, bytesPerSecond, peers);
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);

@@ -58,14 +58,18 @@ export interface GatewayOptions extends OriginOptions {
 }
 
 export interface Limits {
-  /** Largest body of an AWS call, bytes. Default 8 MiB. */
+  /** Largest body of an AWS call whose operation declares no other, bytes. Default 1 MiB. */
   readonly bodyBytes: number;
-  /** Larger bodies for operations that carry data, by `service:Operation`. Default: 32 MiB for `ecr:UploadLayerPart` (20 MiB as base64). */
-  readonly bodyBytesOf: Readonly<Record<string, number>>;
+  /** Largest body of a call without a signature, bytes. Default 64 KiB. */
+  readonly unsignedBytes: number;
+  /** Bytes of bodies that are held in memory at once; calls beyond it are told to try again. Default 128 MiB. */
+  readonly heldBytes: number;
   /** Seconds an AWS call may take before its signal aborts. Default 120. */
   readonly callSeconds: number;
   /** Open connections; a further one takes the place of the one that has been idle for longest. Default 10,000. */
   readonly connections: number;
+  /** Open connections of one address, in the same way; not of trusted proxies. Default 2,000. */
+  readonly connectionsPerAddress: number;
   /** Milliseconds until a request's head must be there, and until a TLS handshake must be done. Default 10,000. */
   readonly headersMs: number;
   /** Milliseconds an idle connection is kept; must be longer than a load balancer's. Default 75,000. */
@@ -87,10 +91,12 @@ export interface Limits {
 const MiB = 1024 * 1024;
 
 export const defaultLimits: Limits = {
-  bodyBytes: 8 * MiB,
-  bodyBytesOf: { 'ecr:UploadLayerPart': 32 * MiB },
+  bodyBytes: MiB,
+  unsignedBytes: 64 * 1024,
+  heldBytes: 128 * MiB,
   callSeconds: 120,
   connections: 10_000,
+  connectionsPerAddress: 2000,
   headersMs: 10_000,
   keepAliveMs: 75_000,
   stallMs: 60_000,

@@ -38,6 +38,11 @@ export class Origins {
     return peer;
   }
 
+  /** Whether an address is that of a proxy, behind which are many clients. */
+  isProxy(address: string): boolean {
+    return this.#trusts(plain(address));
+  }
+
   /**
    * Scheme and authority for addresses that are handed back. The `Host` header counts when it was signed, when it is the
    * very address of the connection, or when it was configured; otherwise it is the configured URL, or the connection's address.

@@ -7,6 +7,17 @@ interface Watched {
   /** The request that was under way, and what had come, at the last look. */
   seen: IncomingMessage | undefined;
   bytes: number;
+  readonly address: string;
+}
+
+/** How many connections there may be. */
+export interface ConnectionLimits {
+  /** Altogether; a further one takes the place of an idle one, or is closed when all are at work. */
+  readonly connections: number;
+  /** Of one address, in the same way. */
+  readonly connectionsPerAddress: number;
+  /** Whether an address stands for many clients, as a proxy's does. */
+  readonly isShared: (address: string) => boolean;
 }
 
 /**
@@ -18,15 +29,16 @@ interface Watched {
 export class SlowPeers {
   /** The connection whose last request began longest ago comes first. */
   readonly #watched = new Map<Socket, Watched>();
-  readonly #most: number;
+  /** The same by address, in the same order. */
+  readonly #ofAddress = new Map<string, Set<Socket>>();
+  readonly #limits: ConnectionLimits;
   readonly #timer: NodeJS.Timeout;
 
   /**
    * @param stallMs silence until the end; the least rate is taken over half of it
-   * @param most connections; a further one takes the place of an idle one, or is closed when all are at work
    */
-  constructor(server: Server, secure: boolean, stallMs: number, bytesPerSecond: number, most: number) {
-    this.#most = most;
+  constructor(server: Server, secure: boolean, stallMs: number, bytesPerSecond: number, limits: ConnectionLimits) {
+    this.#limits = limits;
     server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => this.#watch(socket));
     server.setTimeout(stallMs, (socket) => this.#silent(socket));
     const interval = stallMs / 2;
@@ -39,13 +51,13 @@ export class SlowPeers {
     if (watched === undefined) return;
     watched.request = request;
     watched.response = response;
-    this.#watched.delete(request.socket);
-    this.#watched.set(request.socket, watched);
+    this.#forget(request.socket);
+    this.#remember(request.socket, watched);
   }
 
   /** The connection is no longer HTTP. */
   release(socket: Socket): void {
-    this.#watched.delete(socket);
+    this.#forget(socket);
     socket.setTimeout(0);
   }
 
@@ -64,19 +76,43 @@ export class SlowPeers {
   }
 
   #watch(socket: Socket): void {
-    if (this.#watched.size >= this.#most && !this.#closeIdle()) {
+    const { connections, connectionsPerAddress, isShared } = this.#limits;
+    const address = socket.remoteAddress ?? '';
+    const ofAddress = this.#ofAddress.get(address);
+    const tooMany = ofAddress !== undefined && ofAddress.size >= connectionsPerAddress && !isShared(address);
+    if (
+      (tooMany && !this.#closeIdle(ofAddress)) ||
+      (this.#watched.size >= connections && !this.#closeIdle(this.#watched.keys()))
+    ) {
       socket.destroy();
       return;
     }
-    this.#watched.set(socket, { request: undefined, response: undefined, seen: undefined, bytes: 0 });
-    socket.once('close', () => this.#watched.delete(socket));
+    this.#remember(socket, { request: undefined, response: undefined, seen: undefined, bytes: 0, address });
+    socket.once('close', () => this.#forget(socket));
   }
 
-  /** @returns false when no connection is idle */
-  #closeIdle(): boolean {
-    for (const [socket, { request, response }] of this.#watched) {
+  #remember(socket: Socket, watched: Watched): void {
+    this.#watched.set(socket, watched);
+    const ofAddress = this.#ofAddress.get(watched.address);
+    if (ofAddress === undefined) this.#ofAddress.set(watched.address, new Set([socket]));
+    else ofAddress.add(socket);
+  }
+
+  #forget(socket: Socket): void {
+    const watched = this.#watched.get(socket);
+    if (watched === undefined) return;
+    this.#watched.delete(socket);
+    const ofAddress = this.#ofAddress.get(watched.address);
+    ofAddress?.delete(socket);
+    if (ofAddress?.size === 0) this.#ofAddress.delete(watched.address);
+  }
+
+  /** Closes the one that has been idle for longest. @returns false when none is idle */
+  #closeIdle(among: Iterable<Socket>): boolean {
+    for (const socket of among) {
+      const { request, response } = this.#watched.get(socket) ?? {};
       if (request === undefined || (response?.writableFinished === true && request.complete)) {
-        this.#watched.delete(socket);
+        this.#forget(socket);
         socket.destroy();
         return true;
       }

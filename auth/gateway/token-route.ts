@@ -17,9 +17,11 @@ import {
   ScopeError,
   type TokenService,
 } from '../tokens/index.ts';
-import { readBody } from './body.ts';
+import { InputError, readForm } from '../protocol/index.ts';
+import type { Bodies } from './body.ts';
 import { dockerCaller, verifyToken } from './docker-auth.ts';
 import { anonymous, type Exchange, GatewayCall } from './exchange.ts';
+import type { Limits } from './options.ts';
 import type { Origins } from './origin.ts';
 import type { Throttle } from './throttle.ts';
 
@@ -29,13 +31,16 @@ export interface TokenRouteParts {
   readonly authorizer: Authorizer;
   readonly repository: (account: string, name: string) => Promise<ResourceRef>;
   readonly throttle: Throttle;
+  readonly bodies: Bodies;
+  readonly limits: Pick<Limits, 'unsignedBytes'>;
   readonly origins: Origins;
   readonly clock: Pick<Clock, 'now'>;
   readonly region: string;
   readonly account: string;
 }
 
-const FORM_BYTES = 64 * 1024;
+/** Those of the specification are ten, of which `scope` may come often. */
+const MAX_PARAMETERS = 200;
 
 /**
  * The docker token endpoint (distribution's token and OAuth2 specifications), GET and POST. Scopes are cut to what the
@@ -51,10 +56,14 @@ export class TokenRoute {
   async serve(ctx: Koa.Context, exchange: Exchange): Promise<void> {
     exchange.service = 'token';
     exchange.operation = `${ctx.method} token`;
+    const { bodies, limits } = this.#parts;
     ctx.set('Cache-Control', 'no-store');
     try {
       const post = ctx.method === 'POST';
-      const form = new URLSearchParams(post ? (await readBody(ctx.req, FORM_BYTES)).toString('utf8') : ctx.querystring);
+      const form = readForm(
+        post ? (await bodies.read(exchange, limits.unsignedBytes)).toString('utf8') : ctx.querystring,
+        MAX_PARAMETERS,
+      );
       exchange.principal = post ? await this.#fromForm(form, exchange) : await this.#fromHeader(exchange);
       await this.#parts.throttle.admit(exchange);
       const granted = await this.#grant(parseScopes(form.getAll('scope')), exchange);
@@ -158,7 +167,8 @@ export class TokenRoute {
 }
 
 function refusal(error: unknown): { status: number; code: string; message: string } {
-  if (error instanceof ScopeError) return { status: 400, code: 'UNSUPPORTED', message: error.message };
+  if (error instanceof ScopeError || error instanceof InputError)
+    return { status: 400, code: 'UNSUPPORTED', message: error.message };
   if (error instanceof GatewayError) {
     const [status, code] = kinds[error.kind];
     return { status, code, message: error.message };

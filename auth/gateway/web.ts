@@ -16,6 +16,7 @@ import {
 import { SignatureError, type SignatureVerifier } from '../sigv4/index.ts';
 import { formatScopes, type TokenService } from '../tokens/index.ts';
 import { deniedMessage, firstDenied } from './authorize.ts';
+import type { Bodies } from './body.ts';
 import { type Challenges, type DockerCaller, dockerCaller, scopesFor } from './docker-auth.ts';
 import { type Exchange, GatewayCall } from './exchange.ts';
 import type { Origins } from './origin.ts';
@@ -29,6 +30,7 @@ export interface WebFrontParts {
   readonly standing: Standing;
   readonly authorizer: Authorizer;
   readonly throttle: Throttle;
+  readonly bodies: Bodies;
   readonly origins: Origins;
   readonly challenges: Challenges;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
@@ -178,7 +180,9 @@ export class WebFront {
   /** Whoever a route's own proof is for acts; one that is not good counts as a failed login for this very path. */
   async #prove(prove: NonNullable<WebRoute['caller']>, ctx: Koa.Context, exchange: Exchange): Promise<void> {
     try {
-      ({ principal: exchange.principal, via: exchange.via } = await prove(ctx));
+      ({ principal: exchange.principal, via: exchange.via } = await prove(ctx, (limit) =>
+        this.#parts.bodies.read(exchange, limit),
+      ));
     } catch (error) {
       if (error instanceof GatewayError && error.kind === 'unauthenticated')
         await this.#parts.throttle.failed(exchange, ctx.path);

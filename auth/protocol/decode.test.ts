@@ -4,7 +4,7 @@ import * as iam from '@aws-sdk/client-iam';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { awsJson, awsQuery, type Constraints } from '../contract/index.ts';
-import { codecFor, InputError, modelOf, type OperationModel, parseQuery } from './index.ts';
+import { codecFor, InputError, modelOf, type OperationModel, parseQuery, readForm } from './index.ts';
 
 const json = codecFor(awsJson('1.1', 'T'));
 const query = codecFor(awsQuery('2010-05-08', 'https://iam.amazonaws.com/doc/2010-05-08/'));
@@ -54,6 +54,26 @@ describe('JSON', () => {
     expect(
       outcome(() => json.decode(operation(ecr, 'UploadLayerPart'), Buffer.from('{"layerPartBlob":"A*=="}'), {})),
     ).toMatchObject({ message: 'layerPartBlob: not a base64 text' });
+  });
+
+  test('what an input may cost is bounded: too many values, and lists that are too long, are not read', () => {
+    const containerDefinitions = Array.from({ length: 50_000 }, () => ({}));
+    const task = { family: 'a', containerDefinitions };
+    expect(outcome(() => decode('RegisterTaskDefinition', task))).toMatchObject({
+      message: 'the input: the input holds too many values',
+    });
+    const longer = outcome(() => decode('RegisterTaskDefinition', task, { containerDefinitions: { max: 10 } }));
+    expect(longer).toMatchObject({
+      problems: [{ path: 'containerDefinitions', rule: 'Member must have length less than or equal to 10' }],
+    });
+    const settings = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`k${i}`, 7]));
+    const container = { logConfiguration: { logDriver: 'none', options: settings } };
+    const mapped = outcome(() =>
+      decode('RegisterTaskDefinition', { family: 'a', containerDefinitions: [container] }, { options: { max: 10 } }),
+    );
+    expect(mapped).toMatchObject({
+      problems: [{ path: 'containerDefinitions.1.member.logConfiguration.options', rule: /less than or equal to 10/ }],
+    });
   });
 
   test('names every member that is missing, with its place counted from 1', () => {
@@ -208,4 +228,15 @@ describe('any input at all', () => {
       }),
     );
   });
+});
+
+test('the parameters of a form are counted before they are read, which costs the square of their number', () => {
+  const flood = 'a&'.repeat(4_000_000);
+  expect(outcome(() => parseQuery(flood))).toMatchObject({ message: 'the input: more than 10000 parameters' });
+  expect(outcome(() => readForm(flood, 100))).toMatchObject({ message: 'the input: more than 100 parameters' });
+  expect([...readForm('a=1&b=2&a=3', 3)]).toEqual([
+    ['a', '1'],
+    ['b', '2'],
+    ['a', '3'],
+  ]);
 });

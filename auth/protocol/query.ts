@@ -1,5 +1,6 @@
 import type { NormalizedSchema } from '@smithy/core/schema';
 import type { Constraints } from '../contract/index.ts';
+import { readForm } from './form.ts';
 import { serializationProblem } from './problems.ts';
 import { readInput, type Source } from './walk.ts';
 import { unwritable } from './xml-characters.ts';
@@ -17,7 +18,7 @@ export interface QueryRequest {
   readonly tree: Tree;
 }
 
-/** More parameters than any AWS call has; the body limit alone would allow a million. */
+/** More parameters than any AWS call has. */
 const MAX_PARAMETERS = 10_000;
 
 /**
@@ -26,9 +27,7 @@ const MAX_PARAMETERS = 10_000;
  */
 export function parseQuery(text: string): QueryRequest {
   const root: Tree = { value: undefined, children: new Map() };
-  let count = 0;
-  for (const [key, value] of new URLSearchParams(text)) {
-    if (++count > MAX_PARAMETERS) throw serializationProblem('', `more than ${MAX_PARAMETERS} parameters`);
+  for (const [key, value] of readForm(text, MAX_PARAMETERS)) {
     if (key.startsWith('X-Amz-')) continue;
     if (unwritable.test(value)) throw serializationProblem(key.slice(0, 100), 'a character that XML cannot carry');
     let node = root;

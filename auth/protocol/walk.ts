@@ -33,6 +33,12 @@ export function readInput<Node>(
   return value;
 }
 
+/**
+ * Members looked for and elements read in one input. The largest that mean something, task definitions of 64 KB, take a few thousand;
+ * this many take a few hundredths of a second, also when every one of them is wrong.
+ */
+const MAX_VISITS = 200_000;
+
 /** No AWS input nests deeper; what recurses (a policy tree, a document) stops here instead of at the stack's end. */
 const MAX_DEPTH = 64;
 
@@ -53,6 +59,7 @@ class Walk<Node> {
   readonly problems = new Problems();
   readonly #source: Source<Node>;
   readonly #constraints: Constraints;
+  #visits = 0;
 
   constructor(source: Source<Node>, constraints: Constraints) {
     this.#source = source;
@@ -67,6 +74,7 @@ class Walk<Node> {
     let required = requiredCount(schema);
     let present = 0;
     for (const [name, member] of schema.structIterator()) {
+      this.#visit();
       const isRequired = required-- > 0;
       const child = this.#source.member(node, name, member);
       const path = place.path === '' ? name : `${place.path}.${name}`;
@@ -82,7 +90,16 @@ class Walk<Node> {
     return value;
   }
 
+  /** Everything that is looked at counts, so that the work is bounded whatever the input is like. */
+  #visit(): void {
+    if (++this.#visits > MAX_VISITS) throw serializationProblem('', 'the input holds too many values');
+  }
+
   #value(schema: NormalizedSchema, node: Node, place: Place, constraint: Constraint | undefined): unknown {
+    if (constraint?.max !== undefined && this.#isLonger(schema, node, place.path, constraint.max)) {
+      this.problems.add(place.path, `Member must have length less than or equal to ${constraint.max}`);
+      return [];
+    }
     const value = this.#read(schema, node, place);
     const rule = constraint === undefined ? undefined : brokenRule(constraint, value);
     if (rule !== undefined) {
@@ -90,6 +107,12 @@ class Walk<Node> {
       this.problems.add(place.path, rule, simple && !place.hidden ? String(value) : undefined);
     }
     return value;
+  }
+
+  /** Whether a list or map holds more than it may, found out before any of it is read. */
+  #isLonger(schema: NormalizedSchema, node: Node, path: string, max: number): boolean {
+    if (schema.isListSchema()) return this.#source.list(node, schema, path).length > max;
+    return schema.isMapSchema() && this.#source.map(node, schema, path).length > max;
   }
 
   #read(schema: NormalizedSchema, node: Node, place: Place): unknown {
@@ -101,6 +124,7 @@ class Walk<Node> {
       const values: unknown[] = [];
       let count = 0;
       for (const child of this.#source.list(node, schema, path)) {
+        this.#visit();
         const here = { ...place, path: `${path}.${++count}.member`, depth: depth + 1 };
         if (child === undefined) this.problems.add(here.path, 'Member must not be null');
         else values.push(this.#value(element, child, here, constraint));
@@ -111,6 +135,7 @@ class Walk<Node> {
       const element = schema.getValueSchema();
       const values: Record<string, unknown> = {};
       for (const [key, child] of this.#source.map(node, schema, path)) {
+        this.#visit();
         // An own property of this name would be lost, or worse, at the first careless copy.
         if (key === '__proto__') throw serializationProblem(path, 'the map key __proto__ is not supported');
         const here = { ...place, path: `${path}.${key}.member`, depth: depth + 1 };

@@ -41,6 +41,7 @@ export function delegate<Input extends OfRepository, Output>(
     return { ...input, resourceArn: input.resourceArn.replace(/^arn:aws:ecr-public::/, `arn:aws:ecr:${region}:`) };
   };
   return operation<Input, Output>({
+    ...(served.bodyBytes === undefined ? {} : { bodyBytes: served.bodyBytes }),
     access: async (input, call) => asPublic(await access(own(input), call)),
     handle: async (input, call) => {
       const name = input.repositoryName ?? /:repository\/(.+)$/.exec(input.resourceArn ?? '')?.[1] ?? '';

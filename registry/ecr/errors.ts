@@ -63,6 +63,7 @@ export function toAwsError(error: unknown): unknown {
 export function operation<Input, Output>(definition: Operation<Input, Output>): Operation<Input, Output> {
   const { access, handle } = definition;
   return {
+    ...definition,
     access: typeof access === 'function' ? (input, call) => translated(async () => access(input, call)) : access,
     handle: (input: Input, call: Call) => translated(() => handle(input, call)),
   };

@@ -70,6 +70,8 @@ export function imageOperations(surroundings: Surroundings) {
 
     PutImage: operation({
       access: onRepository(surroundings, 'PutImage'),
+      // 4 MiB of manifest, whose quotes and line ends are two characters each within JSON.
+      bodyBytes: 10 * 1024 * 1024,
       handle: async (input: sdk.PutImageCommandInput, call) =>
         putImage(surroundings, targetOf(input, call), input, call),
     }),

@@ -90,6 +90,8 @@ export function layerOperations(surroundings: Surroundings) {
 
     UploadLayerPart: operation({
       access: onRepository(surroundings, 'UploadLayerPart'),
+      // 20 MiB as base64.
+      bodyBytes: 32 * 1024 * 1024,
       handle: async (input: sdk.UploadLayerPartCommandInput, call) => {
         const address = addressOf(input, call);
         const { account: registryId, repository: repositoryName, id: uploadId } = address;

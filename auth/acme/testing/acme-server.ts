@@ -66,6 +66,7 @@ export async function startServer({ records, settings, renews = true, port = 0 }
     (_request, response) => response.end('served'),
     { host: '127.0.0.1', port, tls: certificates },
     defaultLimits,
+    () => false,
     (err) => logged.push({ message: err.message, fields: { err } }),
   );
   const endpoint = `${settings.names[0]}:${listener.listening.port}`;

@@ -193,6 +193,7 @@ function services(knobs: Knobs, tokens: TokenService): readonly ServiceDefinitio
             }),
         },
         UploadLayerPart: {
+          bodyBytes: 32 * 1024 * 1024,
           access: () => [
             { action: 'ecr:UploadLayerPart', resources: [{ arn: `arn:aws:ecr:${REGION}:${ACCOUNT}:repository/a` }] },
           ],

@@ -1,5 +1,4 @@
 import { GatewayError, type WebService } from '@slipway/auth/contract';
-import { readBody } from '@slipway/auth/gateway';
 import { z } from 'zod';
 
 import { findService, type ServiceRef, updateAccess } from '../../services/index.ts';
@@ -56,8 +55,8 @@ export function createWebhookReceiver(context: WebhookContext & RollerContext): 
       let accepted: Accepted;
       return {
         name: 'POST webhook',
-        caller: async (ctx) => {
-          accepted = await accept(id, await readBody(ctx.req, largestBody), ctx.get(signatureHeader));
+        caller: async (ctx, readBody) => {
+          accepted = await accept(id, await readBody(largestBody), ctx.get(signatureHeader));
           return { principal: actsAs(accepted.webhook), via: 'webhook' };
         },
         access: async () => {
