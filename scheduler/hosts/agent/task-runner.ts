@@ -42,6 +42,8 @@ export class TaskRunner {
   constructor(parts: RunnerParts, saved: SavedTask) {
     this.#parts = parts;
     this.#saved = saved;
+    // A task that was over before the agent was started again has no next look that would say so.
+    if (saved.stoppedAt !== undefined) this.#status = 'STOPPED';
   }
 
   get task(): AgentTask {
