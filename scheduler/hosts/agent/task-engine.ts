@@ -272,9 +272,13 @@ export class TaskEngine {
       if (arn !== undefined && !this.#runners.has(arn)) orphans.add(arn);
     }
     this.#orphans = orphans;
-    const states = new Map(found.map((info) => [info.Id, info.State]));
+    const listed = new Map(found.map((info) => [info.Id, info]));
     for (const runner of this.#live()) {
-      const changed = [...runner.inspected.values()].some((info) => states.get(info.Id) !== info.State.Status);
+      const changed = [...runner.inspected.values()].some(({ Id, State }) => {
+        const now = listed.get(Id);
+        if (now?.State !== State.Status) return true;
+        return State.Status === 'running' && healthIn(now.Status) !== (State.Health?.Status ?? 'none');
+      });
       if (changed) runner.poke();
     }
   }
@@ -324,6 +328,11 @@ export class TaskEngine {
     ];
     return engineCall(() => this.#parts.docker.listContainers({ all: true, filters: { label: wanted } }));
   }
+}
+
+/** The health that Docker's list tells in words: `Up 5 seconds (healthy)`, `Up 1 second (health: starting)`; `none` without a check. */
+function healthIn(status: string): string {
+  return /\((?:health: )?(starting|healthy|unhealthy)\)$/.exec(status)?.[1] ?? 'none';
 }
 
 async function ignoreAbsent(work: () => Promise<unknown>): Promise<void> {
