@@ -1,8 +1,8 @@
-import { splitArn } from '../policy/index.ts';
+import { arnOf, parseArn } from '../kit/index.ts';
 
 /** IAM's ARNs (IAM user guide, "IAM identifiers"). Paths begin and end with `/`. */
 export const iamArn = (account: string, type: string, path: string, name: string): string =>
-  `arn:aws:iam::${account}:${type}${path}${name}`;
+  arnOf({ service: 'iam', region: '', account, resource: `${type}${path}${name}` });
 
 export const userArn = (account: string, user: { path: string; name: string }): string =>
   iamArn(account, 'user', user.path, user.name);
@@ -14,12 +14,12 @@ export const policyArn = (account: string, policy: { path: string; name: string 
   iamArn(account, 'policy', policy.path, policy.name);
 export const profileArn = (account: string, profile: { path: string; name: string }): string =>
   iamArn(account, 'instance-profile', profile.path, profile.name);
-export const oidcProviderArn = (account: string, url: string): string => `arn:aws:iam::${account}:oidc-provider/${url}`;
+export const oidcProviderArn = (account: string, url: string): string => iamArn(account, 'oidc-provider', '/', url);
 /** A role's path does not appear in the ARN of its sessions. */
 export const sessionArn = (account: string, roleName: string, session: string): string =>
-  `arn:aws:sts::${account}:assumed-role/${roleName}/${session}`;
+  arnOf({ service: 'sts', region: '', account, resource: `assumed-role/${roleName}/${session}` });
 export const federatedUserArn = (account: string, name: string): string =>
-  `arn:aws:sts::${account}:federated-user/${name}`;
+  arnOf({ service: 'sts', region: '', account, resource: `federated-user/${name}` });
 
 /** The parts of an IAM or STS ARN. */
 export interface IdentityArn {
@@ -35,9 +35,9 @@ export interface IdentityArn {
 
 /** Takes an ARN of an identity apart, or undefined when it is not one. */
 export function parseIdentityArn(arn: string): IdentityArn | undefined {
-  const parts = splitArn(arn);
-  if (parts === undefined || parts[0] !== 'arn') return undefined;
-  const [, , service, , account, rest] = parts;
+  const parts = parseArn(arn);
+  if (parts === undefined) return undefined;
+  const { service, account, resource: rest } = parts;
   if (service !== 'iam' && service !== 'sts') return undefined;
   const first = rest.indexOf('/');
   if (first === -1) return { service, account, type: rest, path: '/', name: rest };

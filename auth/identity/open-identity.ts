@@ -22,8 +22,10 @@ import { StoredCredentials } from './credentials.ts';
 import { type FirstAdministrator, prepareAccount } from './default-identities.ts';
 import { keys } from './entities.ts';
 import { type AccessExplanation, explainAccess } from './explain.ts';
+import { createSigning } from '../kit/index.ts';
 import { Iam } from './iam/iam.ts';
 import { iamService } from './iam/index.ts';
+import { iamPages } from './iam/paging.ts';
 import type { RandomBytes } from './ids.ts';
 import { type IssuedSession, issueServiceSession, type SessionRequest } from './issue-session.ts';
 import { isTrustAction } from './resources.ts';
@@ -109,7 +111,9 @@ export function openIdentity(config: IdentityConfig): Identity {
   };
   return {
     services: [
-      iamService(new Iam(accounts, authorizer, binding)),
+      iamService(
+        new Iam(accounts, authorizer, binding, iamPages(createSigning(() => base.seal.keyFor('page tokens')))),
+      ),
       stsService(new Sts(accounts, sessions, webIdentities)),
     ],
     credentials: new StoredCredentials(accounts, sessions),

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, hkdfSync } from 'node:crypto';
 import type { RandomBytes } from './ids.ts';
 
 /** Encrypts secrets at rest with AES-256-GCM. The key is kept apart from the records. */
@@ -7,6 +7,8 @@ export interface Seal {
   seal(secret: string, subject: string): string;
   /** @throws SealBroken when the text was sealed with another key, for another subject, or was changed */
   open(sealed: string, subject: string): string;
+  /** A key for another purpose, 32 bytes, which tells nothing about this one (HKDF, RFC 5869). */
+  keyFor(purpose: string): Uint8Array;
   /** Tells keys apart without revealing them. */
   readonly fingerprint: string;
 }
@@ -21,6 +23,7 @@ export function createSeal(key: Uint8Array, random: RandomBytes): Seal {
     throw new RangeError(`the identity encryption key has ${key.length} bytes, it needs 32`);
   }
   return {
+    keyFor: (purpose) => new Uint8Array(hkdfSync('sha256', key, '', `slipway ${purpose}`, 32)),
     fingerprint: createHash('sha256').update('slipway identity key\0').update(key).digest('hex').slice(0, 16),
     seal(secret, subject) {
       const nonce = random(12);

@@ -1,24 +1,5 @@
+import { type ArnParts, splitArn } from '../kit/index.ts';
 import { anyRun, type ContextLookup, Glob, hasVariables, type Piece, resolve } from './pattern.ts';
-
-/** The six parts of an ARN; the last is the whole rest, with its own `/` and `:`. */
-export type ArnParts = readonly [string, string, string, string, string, string];
-
-/**
- * Splits an ARN at its first five colons.
- * @returns undefined when there are fewer
- */
-export function splitArn(arn: string): ArnParts | undefined {
-  const parts: string[] = [];
-  let from = 0;
-  for (let count = 0; count < 5; count++) {
-    const colon = arn.indexOf(':', from);
-    if (colon === -1) return undefined;
-    parts.push(arn.slice(from, colon));
-    from = colon + 1;
-  }
-  parts.push(arn.slice(from));
-  return parts as unknown as ArnParts;
-}
 
 /** A request's ARN, split once for the many patterns it is compared with. */
 export interface ArnText {

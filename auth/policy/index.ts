@@ -1,4 +1,3 @@
-export { type ArnParts, splitArn } from './arn.ts';
 export { type CompiledPolicy, type CompiledStatement, compiledPolicy, compilePolicy } from './compile.ts';
 export { contextOf } from './context.ts';
 export type {

@@ -2,7 +2,7 @@ import type * as sdk from '@aws-sdk/client-ecr-public';
 import { type AccessList, AwsError, type Call, type Operations } from '@slipway/auth/contract';
 import { invalidParameter, operation } from '../ecr/errors.ts';
 import { pageSize, startOf, tokenFor } from '../ecr/paging.ts';
-import { tagsFrom } from '../ecr/settings.ts';
+import { ecrTags } from '../ecr/settings.ts';
 import { nameOf } from '../ecr/surroundings.ts';
 import type { EcrOptions } from '../ecr/surroundings.ts';
 import { type PublicCatalog, repositoryPages, type RepositoryRecord } from '../images/index.ts';
@@ -24,7 +24,7 @@ export function publicRepositoryOperations({ images }: EcrOptions) {
         const catalog = catalogFrom(input.catalogData);
         const repository = await repositories.create(
           call.account,
-          { name: nameOf(input), tags: tagsFrom(input.tags as never), public: { catalog } },
+          { name: nameOf(input), tags: ecrTags.parse(input.tags), public: { catalog } },
           call.principal.arn,
         );
         return { repository: viewOf(call, repository), catalogData: catalogView(catalog) };

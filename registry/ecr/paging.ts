@@ -1,36 +1,30 @@
-import type { Signing } from '../images/index.ts';
+import { type PageRequest, type PageRules, Pages, pageSize as sizeOf, type Signing } from '@slipway/auth/kit';
 import { invalidParameter } from './errors.ts';
 
-/** Members of a paged request. */
-export interface Paged {
-  readonly nextToken?: string | undefined;
-  readonly maxResults?: number | undefined;
-}
+export type { PageRequest as Paged } from '@slipway/auth/kit';
+
+/** ECR's pages: 100 results where the caller does not say, at most 1000 (ECR API reference, `maxResults`). */
+const rules: PageRules = {
+  usual: 100,
+  most: 1000,
+  badSize: (_asked, most) =>
+    invalidParameter(
+      `Invalid parameter at 'maxResults' failed to satisfy constraint: 'Member must have value between 1 and ${most}'`,
+    ),
+  badToken: () => invalidParameter("Invalid parameter at 'nextToken': the token is not one that this list gave out"),
+};
 
 /** @throws AwsError `InvalidParameterException` outside 1 to `most` */
-export function pageSize({ maxResults }: Paged, otherwise = 100, most = 1000): number {
-  if (maxResults === undefined) return otherwise;
-  if (!Number.isInteger(maxResults) || maxResults < 1 || maxResults > most) {
-    throw invalidParameter(
-      `Invalid parameter at 'maxResults' failed to satisfy constraint: 'Member must have value between 1 and ${most}'`,
-    );
-  }
-  return maxResults;
-}
+export const pageSize = (request: PageRequest, usual = rules.usual, most = rules.most): number =>
+  sizeOf({ ...rules, usual, most }, request);
 
-/** Page tokens: signed, so that one that was made up, or belongs to another list, is refused rather than understood somehow. */
-export async function startOf(
+/** What the token of the page before was made for. @throws AwsError `InvalidParameterException` for a token of another list */
+export const startOf = (
   signing: Signing,
   account: string,
   list: string,
-  { nextToken }: Paged,
-): Promise<string | undefined> {
-  if (nextToken === undefined) return undefined;
-  const parts = await signing.verify(account, `page of ${list}`, nextToken);
-  if (parts?.[0] === undefined)
-    throw invalidParameter("Invalid parameter at 'nextToken': the token is not one that this list gave out");
-  return parts[0];
-}
+  request: PageRequest,
+): Promise<string | undefined> => new Pages(signing, rules).start(account, list, request);
 
 export const tokenFor = (signing: Signing, account: string, list: string, last: string): Promise<string> =>
-  signing.sign(account, `page of ${list}`, [last]);
+  new Pages(signing, rules).token(account, list, last);

@@ -1,9 +1,10 @@
 import type * as sdk from '@aws-sdk/client-ecr';
 import type { AccessList, AccessRequest, Call, Operations } from '@slipway/auth/contract';
+import { requestTags } from '@slipway/auth/kit';
 import type { RepositoryRecord } from '../images/index.ts';
 import { invalidParameter, operation } from './errors.ts';
 import { pageSize, startOf, tokenFor } from './paging.ts';
-import { encryptionFrom, mutabilityFrom, tagsFrom } from './settings.ts';
+import { encryptionFrom, mutabilityFrom, ecrTags } from './settings.ts';
 import { nameOf, onRepository, registryOf, repositoryRequest, type Surroundings, targetOf } from './surroundings.ts';
 import { repositoryView } from './view.ts';
 
@@ -25,7 +26,7 @@ export function repositoryOperations(surroundings: Surroundings) {
             ...mutabilityFrom(input.imageTagMutability, input.imageTagMutabilityExclusionFilters),
             scanOnPush: input.imageScanningConfiguration?.scanOnPush ?? false,
             encryption: encryptionFrom(input.encryptionConfiguration),
-            tags: tagsFrom(input.tags),
+            tags: ecrTags.parse(input.tags),
           },
           call.principal.arn,
         );
@@ -109,14 +110,10 @@ async function createAccess(
   call: Call,
 ): Promise<AccessList> {
   const account = registryOf(input, call);
-  const tags = tagsFrom(input.tags);
-  const context = {
-    'aws:TagKeys': Object.keys(tags),
-    ...Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:RequestTag/${key}`, value])),
-  };
+  const tags = ecrTags.parse(input.tags);
   const request = async (action: string): Promise<AccessRequest> => ({
     ...(await repositoryRequest(surroundings, action, account, input.repositoryName ?? '')),
-    ...(Object.keys(tags).length > 0 ? { context } : {}),
+    context: requestTags(tags),
   });
   const create = await request('CreateRepository');
   return Object.keys(tags).length > 0 ? [create, await request('TagResource')] : [create];

@@ -1,5 +1,6 @@
-import type { EncryptionConfiguration, ImageTagMutabilityExclusionFilter, Tag } from '@aws-sdk/client-ecr';
+import type { EncryptionConfiguration, ImageTagMutabilityExclusionFilter } from '@aws-sdk/client-ecr';
 import { AwsError } from '@slipway/auth/contract';
+import { TagSet } from '@slipway/auth/kit';
 import type { RepositoryRecord, TagExclusion, TagMutability } from '../images/index.ts';
 import { invalidParameter } from './errors.ts';
 
@@ -60,25 +61,16 @@ export function encryptionFrom(value: EncryptionConfiguration | undefined): Repo
   return { encryptionType };
 }
 
-/** Reads resource tags within ECR's limits. */
-export function tagsFrom(tags: readonly Tag[] | undefined): Record<string, string> {
-  const result: Record<string, string> = {};
-  for (const { Key: key, Value: value } of tags ?? []) {
-    if (key === undefined || key.length < 1 || key.length > 128 || (value ?? '').length > 256 || /^aws:/i.test(key)) {
-      throw new AwsError(
-        'InvalidTagParameterException',
-        "A tag's key has 1 to 128 characters and does not begin with 'aws:'; its value has at most 256 characters",
-      );
-    }
-    if (Object.hasOwn(result, key))
-      throw new AwsError('InvalidTagParameterException', `The tag key '${key}' is given twice`);
-    Object.defineProperty(result, key, { value: value ?? '', enumerable: true, configurable: true, writable: true });
-  }
-  return limited(result);
-}
-
-export function limited(tags: Record<string, string>): Record<string, string> {
-  if (Object.keys(tags).length > 50)
-    throw new AwsError('TooManyTagsException', 'A repository can have at most 50 tags');
-  return tags;
-}
+/** Tags as ECR takes them (ECR API reference, `Tag`). */
+export const ecrTags: TagSet = new TagSet({
+  most: 50,
+  refuse({ kind, key }) {
+    if (kind === 'too-many') return new AwsError('TooManyTagsException', 'A repository can have at most 50 tags');
+    if (kind === 'duplicate')
+      return new AwsError('InvalidTagParameterException', `The tag key '${key}' is given twice`);
+    return new AwsError(
+      'InvalidTagParameterException',
+      "A tag's key has 1 to 128 characters and does not begin with 'aws:'; its value has at most 256 characters",
+    );
+  },
+});

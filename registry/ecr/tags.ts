@@ -1,58 +1,44 @@
 import type * as sdk from '@aws-sdk/client-ecr';
-import type { AccessList, Call, Operations } from '@slipway/auth/contract';
+import type { AccessList, ConditionContext, Operations } from '@slipway/auth/contract';
+import { parseArn, requestTagKeys, requestTags, tagList } from '@slipway/auth/kit';
 import { parseRepositoryName } from '../images/index.ts';
 import { invalidParameter, operation } from './errors.ts';
-import { limited, tagsFrom } from './settings.ts';
+import { ecrTags } from './settings.ts';
 import { repositoryRequest, type Surroundings, type Target } from './surroundings.ts';
 
 /** Operations on the tags of repositories. */
 export function tagOperations(surroundings: Surroundings) {
   const { repositories } = surroundings.images;
   const access =
-    (action: string, tags: (input: never) => Record<string, string | undefined> = () => ({})) =>
-    async (input: { resourceArn?: string | undefined }, call: Call): Promise<AccessList> => {
+    (action: string, tags: (input: never) => ConditionContext = () => ({})) =>
+    async (input: { resourceArn?: string | undefined }): Promise<AccessList> => {
       const { account, name } = ofArn(surroundings, input.resourceArn);
-      const asked = Object.entries(tags(input as never));
+      const context = tags(input as never);
       const request = await repositoryRequest(surroundings, action, account, name);
-      if (asked.length === 0 || call.account === '') return [request];
-      const requestTags = asked
-        .filter(([, value]) => value !== undefined)
-        .map(([key, value]) => [`aws:RequestTag/${key}`, value]);
-      return [
-        {
-          ...request,
-          context: {
-            'aws:TagKeys': asked.map(([key]) => key),
-            ...(Object.fromEntries(requestTags) as Record<string, string>),
-          },
-        },
-      ];
+      return [{ ...request, context }];
     };
 
   return {
     TagResource: operation({
-      access: access('TagResource', (input: sdk.TagResourceCommandInput) => tagsFrom(input.tags)),
+      access: access('TagResource', (input: sdk.TagResourceCommandInput) => requestTags(ecrTags.parse(input.tags))),
       handle: async (input: sdk.TagResourceCommandInput) => {
         const { account, name } = ofArn(surroundings, input.resourceArn);
-        const tags = tagsFrom(input.tags);
+        const tags = ecrTags.parse(input.tags);
         await repositories.update(account, name, (repository) => ({
           ...repository,
-          tags: limited({ ...repository.tags, ...tags }),
+          tags: ecrTags.merge(repository.tags, tags),
         }));
         return {};
       },
     }),
 
     UntagResource: operation({
-      access: access('UntagResource', (input: sdk.UntagResourceCommandInput) =>
-        Object.fromEntries((input.tagKeys ?? []).map((key) => [key, undefined])),
-      ),
+      access: access('UntagResource', (input: sdk.UntagResourceCommandInput) => requestTagKeys(input.tagKeys)),
       handle: async (input: sdk.UntagResourceCommandInput) => {
         const { account, name } = ofArn(surroundings, input.resourceArn);
-        const gone = new Set(input.tagKeys);
         await repositories.update(account, name, (repository) => ({
           ...repository,
-          tags: Object.fromEntries(Object.entries(repository.tags).filter(([key]) => !gone.has(key))),
+          tags: ecrTags.without(repository.tags, input.tagKeys ?? []),
         }));
         return {};
       },
@@ -63,7 +49,7 @@ export function tagOperations(surroundings: Surroundings) {
       handle: async (input: sdk.ListTagsForResourceCommandInput) => {
         const { account, name } = ofArn(surroundings, input.resourceArn);
         const { tags } = await repositories.get(account, name);
-        return { tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })) };
+        return { tags: tagList(tags) };
       },
     }),
   } satisfies Operations<typeof sdk>;
@@ -71,11 +57,12 @@ export function tagOperations(surroundings: Surroundings) {
 
 /** The repository an ARN names; one of another region or service is none of ours. */
 function ofArn(surroundings: Surroundings, arn = ''): Target {
-  const match = /^arn:aws:ecr:([a-z0-9-]+):(\d{12}):repository\/(.+)$/.exec(arn);
-  if (match === null || match[1] !== surroundings.region) {
+  const { service, region, account = '', resource = '' } = parseArn(arn) ?? {};
+  const name = /^repository\/(.+)$/.exec(resource)?.[1];
+  if (service !== 'ecr' || region !== surroundings.region || !/^\d{12}$/.test(account) || name === undefined) {
     throw invalidParameter(
       `Invalid parameter at 'resourceArn' failed to satisfy constraint: 'Invalid ARN': want arn:aws:ecr:${surroundings.region}:<account>:repository/<name>`,
     );
   }
-  return { account: match[2] as string, name: parseRepositoryName(match[3] as string) };
+  return { account, name: parseRepositoryName(name) };
 }

@@ -6,7 +6,7 @@ import { createTemplates, type CreationReason, type CreationTemplate } from '../
 import { invalidParameter, operation } from './errors.ts';
 import { pageSize, startOf, tokenFor } from './paging.ts';
 import { checkedPolicy } from './policies.ts';
-import { encryptionFrom, mutabilityFrom, tagsFrom } from './settings.ts';
+import { encryptionFrom, mutabilityFrom, ecrTags } from './settings.ts';
 import { onRegistry, type Surroundings } from './surroundings.ts';
 
 const reasons: readonly string[] = ['CREATE_ON_PUSH', 'PULL_THROUGH_CACHE', 'REPLICATION'] satisfies CreationReason[];
@@ -157,7 +157,7 @@ async function settingsFrom(surroundings: Surroundings, input: Change): Promise<
   return {
     ...(input.description === undefined ? {} : { description: input.description }),
     ...mutability,
-    ...(input.resourceTags === undefined ? {} : { tags: tagsFrom(input.resourceTags) }),
+    ...(input.resourceTags === undefined ? {} : { tags: ecrTags.parse(input.resourceTags) }),
     ...(policy === undefined ? {} : { policy }),
     ...(input.lifecyclePolicy === undefined ? {} : { lifecyclePolicy: input.lifecyclePolicy }),
     ...(input.customRoleArn === undefined ? {} : { customRoleArn: input.customRoleArn }),

@@ -1,10 +1,11 @@
+import { createSigning, type Signing, storedKeys } from '@slipway/auth/kit';
 import { type Blobs, createBlobs } from './blobs.ts';
 import { type Context, contextOf, type ImagesOptions } from './context.ts';
+import { keys, registryPartition } from './keys.ts';
 import { createManifests, type FoundManifest, type Manifests } from './manifests.ts';
 import { parseReference } from './names.ts';
 import { createPulls, type Pulls } from './pulls.ts';
 import { createRepositories, type Repositories } from './repositories.ts';
-import { createSigning, type Signing } from './signing.ts';
 import { createUploads, type Uploads } from './uploads.ts';
 
 /** The registry's domain: what every client API works on. */
@@ -31,7 +32,9 @@ export function openImages(options: ImagesOptions): Images {
     blobs: createBlobs(context),
     uploads: createUploads(context),
     pulls: createPulls(context),
-    signing: createSigning(context),
+    signing: createSigning(
+      storedKeys(context.records, context.random, { partition: registryPartition, key: keys.signingKey }),
+    ),
     async resolve(account, repository, reference) {
       const parsed = safely(() => parseReference(reference));
       const manifest = parsed && (await manifests.look(account, repository, parsed)).manifest;

@@ -49,7 +49,6 @@ export type {
 } from './records.ts';
 export type { NewRepository, Repositories, RepositoryPage } from './repositories.ts';
 export { createResources, type RepositoryResource, type Resources } from './resources.ts';
-export type { Signing } from './signing.ts';
 export type { ChangeStorageClass } from './storage-class.ts';
 export type { AppendRange, UploadAddress } from './upload-address.ts';
 export type { Uploads, UploadState } from './uploads.ts';

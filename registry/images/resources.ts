@@ -1,3 +1,4 @@
+import { arnOf } from '@slipway/auth/kit';
 import type { Images } from './images.ts';
 import type { RegistryRecord, RepositoryRecord } from './records.ts';
 
@@ -63,7 +64,8 @@ export function createResources(images: Images, region: string): Resources {
     return policy;
   };
 
-  const arn = (account: string, name: string): string => `arn:aws:ecr:${region}:${account}:repository/${name}`;
+  const arn = (account: string, name: string): string =>
+    arnOf({ service: 'ecr', region, account, resource: `repository/${name}` });
   const resources: Resources = {
     arn,
     async of(account, name, repository, action) {

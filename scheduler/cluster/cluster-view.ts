@@ -1,4 +1,5 @@
 import type { Cluster, ClusterField, KeyValuePair } from '@aws-sdk/client-ecs';
+import { smallTagList } from '@slipway/auth/kit';
 
 import {
   arns,
@@ -12,7 +13,6 @@ import {
 } from '../state/index.ts';
 import type { EcsContext } from './context.ts';
 import { scan } from './scan.ts';
-import { tagList } from './tags.ts';
 
 const launchTypes = { EC2: 'EC2', FARGATE: 'Fargate', EXTERNAL: 'External' } as const;
 type LaunchType = keyof typeof launchTypes;
@@ -43,7 +43,7 @@ export async function clusterView(
     pendingTasksCount: total(counts.pending),
     activeServicesCount: total(counts.activeServices),
     statistics: include.includes('STATISTICS') ? statistics(counts) : [],
-    tags: include.includes('TAGS') ? tagList(cluster.tags) : [],
+    tags: include.includes('TAGS') ? smallTagList(cluster.tags) : [],
     settings: include.includes('SETTINGS')
       ? cluster.settings.map(({ value }) => ({ name: 'containerInsights', value }))
       : [],

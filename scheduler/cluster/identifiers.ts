@@ -1,3 +1,5 @@
+import { parseArn as parseAnyArn } from '@slipway/auth/kit';
+
 import { invalidParameter } from './errors.ts';
 
 /** The cluster that is meant when a request names none. */
@@ -26,9 +28,9 @@ export interface ParsedArn {
  * @throws InvalidParameterException when it is malformed or belongs elsewhere
  */
 export function parseArn(arn: string, home: Home): ParsedArn {
-  const match = /^arn:(aws[a-z-]*):ecs:([^:]*):([^:]*):([a-z-]+)\/(.+)$/.exec(arn);
-  const [, , region, account, type, path] = match ?? [];
-  if (type === undefined || path === undefined)
+  const { service, region, account, resource = '' } = parseAnyArn(arn) ?? {};
+  const [, type, path] = /^([a-z-]+)\/(.+)$/.exec(resource) ?? [];
+  if (service !== 'ecs' || type === undefined || path === undefined)
     throw invalidParameter(`Invalid identifier: '${arn}' is not an ECS ARN.`);
   if (region !== home.region) {
     throw invalidParameter(`Invalid region in ARN '${arn}': this installation is ${home.region}.`);

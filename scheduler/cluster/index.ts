@@ -23,4 +23,4 @@ export { instanceView } from './instance-view.ts';
 export { changeInstance, deregisterInstance, findInstance, listInstances, tasksByInstance } from './instances.ts';
 export { type Refusals, refuseMembers } from './refuse.ts';
 export { scan, scanAll } from './scan.ts';
-export { checkTagCount, checkTagKey, parseTags, tagList } from './tags.ts';
+export { ecsTags } from './tags.ts';

@@ -1,7 +1,7 @@
 import type { ContainerInstance, ContainerInstanceField, Resource } from '@aws-sdk/client-ecs';
+import { smallTagList } from '@slipway/auth/kit';
 
 import { type InstanceRecord, isPending, type TaskRecord } from '../state/index.ts';
-import { tagList } from './tags.ts';
 
 /**
  * A container instance as DescribeContainerInstances gives it back.
@@ -29,7 +29,7 @@ export function instanceView(
     attributes: instance.attributes.map(({ name, value }) => ({ name, ...(value === undefined ? {} : { value }) })),
     registeredAt: new Date(instance.registeredAt),
     attachments: [],
-    tags: include.includes('TAGS') ? tagList(instance.tags) : [],
+    tags: include.includes('TAGS') ? smallTagList(instance.tags) : [],
   };
 }
 

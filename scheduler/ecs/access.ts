@@ -1,7 +1,16 @@
 import type { Tag } from '@aws-sdk/client-ecs';
 import type { AccessRequest, ConditionContext, ResourceRef } from '@slipway/auth/contract';
 
-import { type ClusterRef, type EcsContext, findCluster, findInstance, invalidParameter } from '../cluster/index.ts';
+import { parseArn, requestTags as ofTags } from '@slipway/auth/kit';
+
+import {
+  type ClusterRef,
+  ecsTags,
+  type EcsContext,
+  findCluster,
+  findInstance,
+  invalidParameter,
+} from '../cluster/index.ts';
 import { findService } from '../services/index.ts';
 import { arns, type TaskDefinitionRecord } from '../state/index.ts';
 import { findDefinition, findTasks } from '../tasks/index.ts';
@@ -11,13 +20,9 @@ export const inCluster = (context: EcsContext, ref: ClusterRef): ConditionContex
   'ecs:cluster': arns.cluster(context.region, ref.account, ref.cluster),
 });
 
-/** Condition keys of the tags that a request sets. */
+/** Condition keys of the tags that a request sets. @throws InvalidParameterException */
 export function requestTags(tags: readonly Tag[] | undefined): ConditionContext {
-  if (tags === undefined || tags.length === 0) return {};
-  return {
-    ...Object.fromEntries(tags.map(({ key = '', value = '' }) => [`aws:RequestTag/${key}`, value])),
-    'aws:TagKeys': tags.map(({ key = '' }) => key),
-  };
+  return ofTags(ecsTags.parse(tags));
 }
 
 /** Tags at creation need ecs:TagResource on what is created (account setting `tagResourceAuthorization`, always on here). */
@@ -67,7 +72,8 @@ export async function accessByArn(
   context: EcsContext,
   arn: string,
 ): Promise<Pick<AccessRequest, 'resources' | 'context'>> {
-  const [, account = '', type = '', rest = ''] = /^arn:[^:]*:ecs:[^:]*:(\d{12}):([a-z-]+)\/(.+)$/.exec(arn) ?? [];
+  const { service, account = '', resource: named = '' } = parseArn(arn) ?? {};
+  const [, type = '', rest = ''] = service === 'ecs' ? (/^([a-z-]+)\/(.+)$/.exec(named) ?? []) : [];
   const [cluster = '', member = ''] = rest.split('/');
   const ref = { account, cluster };
   const inside = { context: inCluster(context, ref) };

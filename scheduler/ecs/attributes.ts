@@ -12,11 +12,10 @@ import {
 } from '../cluster/index.ts';
 import { arns } from '../state/index.ts';
 import { checkList, inCluster, instanceResource } from './access.ts';
-import { clusterOf, type EcsOperations, type EcsOptions, homeOf } from './options.ts';
-import { pageFrom, pageSize, pageStart } from './paging.ts';
+import { clusterOf, type EcsApi, type EcsOperations, homeOf } from './options.ts';
 
 /** PutAttributes, DeleteAttributes and ListAttributes. */
-export function attributeOperations(options: EcsOptions): EcsOperations {
+export function attributeOperations(options: EcsApi): EcsOperations {
   const allow = async (
     action: string,
     input: { readonly cluster?: string | undefined; readonly attributes?: readonly Attribute[] | undefined },
@@ -69,20 +68,25 @@ export function attributeOperations(options: EcsOptions): EcsOperations {
         }
         const { attributeName, attributeValue } = input;
         const scope = ['ListAttributes', ref.cluster, attributeName, attributeValue];
-        const after = pageStart(scope, input) ?? '';
+        const after = (await options.pages.start(call.account, scope, input)) ?? '';
         const rows = (await listInstances(options, ref))
           .filter(({ status }) => status !== 'INACTIVE')
           .flatMap((instance) => instance.attributes.map((attribute) => ({ instance, ...attribute })))
-          .map((value) => ({ key: `${value.instance.id} ${value.name}`, value, version: 0 }))
+          .map((value) => ({ key: `${value.instance.id} ${value.name}`, value }))
           .sort((a, b) => (a.key < b.key ? -1 : 1))
           .filter(({ key }) => key > after);
-        const { items, ...more } = await pageFrom(rows, scope, pageSize(input), ({ instance, name, value }) =>
-          (attributeName === undefined || name === attributeName) &&
-          (attributeValue === undefined || value === attributeValue)
-            ? { name, targetId: instance.arn, ...(value === undefined ? {} : { value }) }
-            : undefined,
+        const { items, ...more } = await options.pages.page(
+          call.account,
+          scope,
+          input,
+          rows,
+          ({ instance, name, value }) =>
+            (attributeName === undefined || name === attributeName) &&
+            (attributeValue === undefined || value === attributeValue)
+              ? { name, targetId: instance.arn, ...(value === undefined ? {} : { value }) }
+              : undefined,
         );
-        return { attributes: [...items], ...more };
+        return { attributes: items, ...more };
       },
     },
   };

@@ -8,14 +8,13 @@ import {
   findCluster,
   invalidParameter,
   notSupported,
-  parseTags,
+  ecsTags,
   refuseMembers,
   scan,
 } from '../cluster/index.ts';
 import { accountKeys, accountPartition, arns, type ClusterRecord } from '../state/index.ts';
 import { checkList, clusterResource, requestTags, tagOnCreate } from './access.ts';
-import { clusterOf, type EcsOperations, type EcsOptions } from './options.ts';
-import { pageFrom, pageSize, pageStart } from './paging.ts';
+import { clusterOf, type EcsApi, type EcsOperations } from './options.ts';
 
 const noProviders = 'There are no capacity providers: tasks run on the container instances that registered.';
 const refusals = {
@@ -25,7 +24,7 @@ const refusals = {
 } as const;
 
 /** Create, delete, describe, list and update clusters. */
-export function clusterOperations(options: EcsOptions): EcsOperations {
+export function clusterOperations(options: EcsApi): EcsOperations {
   return {
     CreateCluster: {
       access: (input, call) => {
@@ -40,7 +39,7 @@ export function clusterOperations(options: EcsOptions): EcsOperations {
         if (input.clusterName?.startsWith('arn:')) throw invalidParameter('clusterName is a name, not an ARN.');
         refuseMembers(input, refusals);
         const cluster = await createCluster(options, clusterOf(options, call, input.clusterName), {
-          tags: parseTags(input.tags),
+          tags: ecsTags.parse(input.tags),
           settings: parseSettings(input.settings),
           configuration: parseConfiguration(input.configuration),
         });
@@ -93,12 +92,12 @@ export function clusterOperations(options: EcsOptions): EcsOperations {
           options.records,
           accountPartition(call.account),
           accountKeys.clusters,
-          pageStart(scope, input),
+          await options.pages.start(call.account, scope, input),
         );
-        const { items, ...more } = await pageFrom(rows, scope, pageSize(input), ({ name }) =>
+        const { items, ...more } = await options.pages.page(call.account, scope, input, rows, ({ name }) =>
           arns.cluster(options.region, call.account, name),
         );
-        return { clusterArns: [...items], ...more };
+        return { clusterArns: items, ...more };
       },
     },
     UpdateCluster: {

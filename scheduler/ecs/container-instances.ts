@@ -15,11 +15,10 @@ import {
 import { ClusterQueryError, compileQuery } from '../placement/index.ts';
 import { arns, type InstanceRecord, type TaskRecord } from '../state/index.ts';
 import { checkList, inCluster, instanceResource } from './access.ts';
-import { clusterOf, type EcsOperations, type EcsOptions, homeOf } from './options.ts';
-import { pageFrom, pageSize, pageStart } from './paging.ts';
+import { clusterOf, type EcsApi, type EcsOperations, homeOf } from './options.ts';
 
 /** List, describe, drain and deregister container instances. */
-export function containerInstanceOperations(options: EcsOptions): EcsOperations {
+export function containerInstanceOperations(options: EcsApi): EcsOperations {
   const idOf = (identifier: string | undefined, ref: ClusterRef, call: Call): string =>
     parseMember('container-instance', identifier ?? '', ref.cluster, homeOf(options, call));
 
@@ -65,20 +64,20 @@ export function containerInstanceOperations(options: EcsOptions): EcsOperations 
         const ref = clusterOf(options, call, input.cluster);
         await activeCluster(options, ref);
         const scope = ['ListContainerInstances', ref.cluster, input.status, input.filter];
-        const after = pageStart(scope, input) ?? '';
+        const after = (await options.pages.start(call.account, scope, input)) ?? '';
         const matches = filterOf(input.filter);
         const tasks =
           input.filter === undefined ? new Map<string, readonly TaskRecord[]>() : await tasksByInstance(options, ref);
         const rows = (await listInstances(options, ref))
           .filter(({ id }) => id > after)
-          .map((value) => ({ key: value.id, value, version: 0 }));
-        const { items, ...more } = await pageFrom(rows, scope, pageSize(input), (instance) =>
+          .map((value) => ({ key: value.id, value }));
+        const { items, ...more } = await options.pages.page(call.account, scope, input, rows, (instance) =>
           (input.status === undefined ? instance.status !== 'INACTIVE' : instance.status === input.status) &&
           matches(instance, tasks.get(instance.id) ?? [])
             ? instance.arn
             : undefined,
         );
-        return { containerInstanceArns: [...items], ...more };
+        return { containerInstanceArns: items, ...more };
       },
     },
     DescribeContainerInstances: {

@@ -4,7 +4,8 @@ import { accountSettingOperations } from './account-settings.ts';
 import { attributeOperations } from './attributes.ts';
 import { clusterOperations } from './clusters.ts';
 import { containerInstanceOperations } from './container-instances.ts';
-import type { EcsOptions } from './options.ts';
+import type { EcsApi, EcsOptions } from './options.ts';
+import { ecsPages } from './paging.ts';
 import { serviceDeploymentOperations } from './service-deployments.ts';
 import { serviceOperations } from './services.ts';
 import { tagOperations } from './tags.ts';
@@ -14,21 +15,22 @@ import { taskOperations } from './tasks.ts';
 
 /** The ECS API as the gateway serves it: one table of operations per noun, and those that agents call. */
 export function createEcs(options: EcsOptions): ServiceDefinition {
+  const api: EcsApi = { ...options, pages: ecsPages(options) };
   return defineService({
     name: 'ecs',
     protocol: awsJson('1.1', 'AmazonEC2ContainerServiceV20141113'),
     load: () => import('@aws-sdk/client-ecs'),
     operations: {
-      ...clusterOperations(options),
-      ...taskDefinitionOperations(options),
-      ...taskOperations(options),
-      ...taskListOperations(options),
-      ...serviceOperations(options),
-      ...serviceDeploymentOperations(options),
-      ...containerInstanceOperations(options),
-      ...attributeOperations(options),
-      ...tagOperations(options),
-      ...accountSettingOperations(options),
+      ...clusterOperations(api),
+      ...taskDefinitionOperations(api),
+      ...taskOperations(api),
+      ...taskListOperations(api),
+      ...serviceOperations(api),
+      ...serviceDeploymentOperations(api),
+      ...containerInstanceOperations(api),
+      ...attributeOperations(api),
+      ...tagOperations(api),
+      ...accountSettingOperations(api),
       ...options.agentOperations,
     },
   });

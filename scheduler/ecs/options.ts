@@ -1,5 +1,6 @@
 import type * as ecs from '@aws-sdk/client-ecs';
 import type { Call, Operations } from '@slipway/auth/contract';
+import type { Pages } from '@slipway/auth/kit';
 
 import { type ClusterRef, type EcsContext, type Home, parseCluster } from '../cluster/index.ts';
 import type { TaskPlacer } from '../tasks/index.ts';
@@ -13,6 +14,11 @@ export interface EcsOptions extends EcsContext {
   readonly placer: TaskPlacer;
   /** The operations that agents call. */
   readonly agentOperations: EcsOperations;
+}
+
+/** What the operations work with. */
+export interface EcsApi extends EcsOptions {
+  readonly pages: Pages;
 }
 
 /** Where identifiers of a call must live. */

@@ -25,8 +25,7 @@ import {
 } from '../services/index.ts';
 import { clusterKeys, clusterPartition, type DeploymentHistoryRecord } from '../state/index.ts';
 import { checkList, inCluster, serviceResource } from './access.ts';
-import { clusterOf, type EcsOperations, type EcsOptions, homeOf } from './options.ts';
-import { pageFrom, pageSize, pageStart } from './paging.ts';
+import { clusterOf, type EcsApi, type EcsOperations, homeOf } from './options.ts';
 
 const statuses = [
   'PENDING',
@@ -41,7 +40,7 @@ const statuses = [
 ];
 
 /** The history of a service's deployments: ListServiceDeployments, DescribeServiceDeployments, DescribeServiceRevisions. */
-export function serviceDeploymentOperations(options: EcsOptions): EcsOperations {
+export function serviceDeploymentOperations(options: EcsApi): EcsOperations {
   /** Every deployment of a service that is remembered, newest first. */
   async function history(ref: ServiceRef): Promise<Historic[]> {
     const partition = clusterPartition(ref.account, ref.cluster);
@@ -126,24 +125,29 @@ export function serviceDeploymentOperations(options: EcsOptions): EcsOperations 
           before?.getTime(),
           after?.getTime(),
         ];
-        const start = pageStart(scope, input);
+        const start = await options.pages.start(call.account, scope, input);
         const rows = (await history({ ...ref, service })).map((value) => ({
           key: value.row.deployment.id,
           value,
-          version: 0,
         }));
         const from = start === undefined ? 0 : rows.findIndex(({ key }) => key === start) + 1;
         if (start !== undefined && from === 0)
           throw clientError('The list has changed: begin again without nextToken.');
-        const { items, ...more } = await pageFrom(rows.slice(from), scope, pageSize(input), (historic) => {
-          const { createdAt } = historic.row.deployment;
-          const matches =
-            (input.status === undefined || input.status.length === 0 || input.status.includes(statusOf(historic))) &&
-            (before === undefined || createdAt <= before.getTime()) &&
-            (after === undefined || createdAt >= after.getTime());
-          return matches ? briefView(options, { ...ref, service }, historic) : undefined;
-        });
-        return { serviceDeployments: [...items], ...more };
+        const { items, ...more } = await options.pages.page(
+          call.account,
+          scope,
+          input,
+          rows.slice(from),
+          (historic) => {
+            const { createdAt } = historic.row.deployment;
+            const matches =
+              (input.status === undefined || input.status.length === 0 || input.status.includes(statusOf(historic))) &&
+              (before === undefined || createdAt <= before.getTime()) &&
+              (after === undefined || createdAt >= after.getTime());
+            return matches ? briefView(options, { ...ref, service }, historic) : undefined;
+          },
+        );
+        return { serviceDeployments: items, ...more };
       },
     },
     DescribeServiceDeployments: {

@@ -16,13 +16,12 @@ import {
 import { arns, clusterKeys, clusterPartition, type ServiceRecord } from '../state/index.ts';
 import { activeDefinition, passRoles, requestDigest, rolesOf } from '../tasks/index.ts';
 import { checkList, inCluster, requestTags, serviceResource, tagOnCreate } from './access.ts';
-import { clusterOf, type EcsOperations, type EcsOptions, homeOf } from './options.ts';
-import { pageFrom, pageSize, pageStart } from './paging.ts';
+import { clusterOf, type EcsApi, type EcsOperations, homeOf } from './options.ts';
 
 const mostServices = 10;
 
 /** Create, update, delete, describe and list services. */
-export function serviceOperations(options: EcsOptions): EcsOperations {
+export function serviceOperations(options: EcsApi): EcsOperations {
   const nameOf = (identifier: string | undefined, ref: ClusterRef, call: Call): string =>
     parseMember('service', identifier ?? '', ref.cluster, homeOf(options, call));
 
@@ -163,16 +162,22 @@ export function serviceOperations(options: EcsOptions): EcsOperations {
           options.records,
           clusterPartition(ref.account, ref.cluster),
           clusterKeys.services,
-          pageStart(scope, input),
+          await options.pages.start(call.account, scope, input),
         );
-        const { items, ...more } = await pageFrom(rows, scope, pageSize(input, 10), (service) =>
-          service.status !== 'INACTIVE' &&
-          (launchType === undefined || service.launchType === launchType) &&
-          (schedulingStrategy === undefined || service.schedulingStrategy === schedulingStrategy)
-            ? service.arn
-            : undefined,
+        const { items, ...more } = await options.pages.page(
+          call.account,
+          scope,
+          input,
+          rows,
+          (service) =>
+            service.status !== 'INACTIVE' &&
+            (launchType === undefined || service.launchType === launchType) &&
+            (schedulingStrategy === undefined || service.schedulingStrategy === schedulingStrategy)
+              ? service.arn
+              : undefined,
+          { usual: 10 },
         );
-        return { serviceArns: [...items], ...more };
+        return { serviceArns: items, ...more };
       },
     },
   };

@@ -1,19 +1,17 @@
 import { type AccessList, AwsError, type Call, type ResourceRef } from '@slipway/auth/contract';
+import { requestTagKeys, smallTagList } from '@slipway/auth/kit';
 import { transact } from '@slipway/storage/records';
 
 import {
   changeCluster,
   changeInstance,
-  checkTagCount,
-  checkTagKey,
   clientError,
   type ClusterRef,
   findCluster,
   findInstance,
   invalidParameter,
   parseArn,
-  parseTags,
-  tagList,
+  ecsTags,
 } from '../cluster/index.ts';
 import {
   changeService,
@@ -76,16 +74,9 @@ export function tagOperations(options: EcsOptions): EcsOperations {
         )),
       ],
       handle: async (input, call) => {
-        const added = parseTags(input.tags);
+        const added = ecsTags.parse(input.tags);
         const found = await existing(input.resourceArn, call);
-        await found.change(
-          (tags) => {
-            const changed = { ...tags, ...added };
-            checkTagCount(changed);
-            return changed;
-          },
-          changerOf(call, Object.keys(added)),
-        );
+        await found.change((tags) => ecsTags.merge(tags, added), changerOf(call, Object.keys(added)));
         return {};
       },
     },
@@ -94,18 +85,15 @@ export function tagOperations(options: EcsOptions): EcsOperations {
         {
           action: 'ecs:UntagResource',
           resources: [await resource(input.resourceArn, call)],
-          context: { 'aws:TagKeys': input.tagKeys ?? [] },
+          context: requestTagKeys(input.tagKeys),
         },
         ...(await follows(input.resourceArn, call, input.tagKeys, false)),
       ],
       handle: async (input, call) => {
-        const gone = new Set(input.tagKeys);
-        for (const key of gone) checkTagKey(key);
+        const gone = input.tagKeys ?? [];
+        for (const key of gone) ecsTags.checkKey(key);
         const found = await existing(input.resourceArn, call);
-        await found.change(
-          (tags) => Object.fromEntries(Object.entries(tags).filter(([key]) => !gone.has(key))),
-          changerOf(call, [...gone]),
-        );
+        await found.change((tags) => ecsTags.without(tags, gone), changerOf(call, gone));
         return {};
       },
     },
@@ -114,7 +102,7 @@ export function tagOperations(options: EcsOptions): EcsOperations {
         { action: 'ecs:ListTagsForResource', resources: [await resource(input.resourceArn, call)] },
       ],
       handle: async (input, call) => ({
-        tags: tagList((await (await existing(input.resourceArn, call)).read()) ?? {}),
+        tags: smallTagList((await (await existing(input.resourceArn, call)).read()) ?? {}),
       }),
     },
   };

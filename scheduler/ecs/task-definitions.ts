@@ -1,8 +1,9 @@
 import type { Stored } from '@slipway/storage/records';
 
 import { AwsError, type Call } from '@slipway/auth/contract';
+import { smallTagList } from '@slipway/auth/kit';
 
-import { clientError, invalidParameter, isName, parseTags, scan, tagList } from '../cluster/index.ts';
+import { clientError, invalidParameter, isName, ecsTags, scan } from '../cluster/index.ts';
 import { accountKeys, accountPartition, arns, type FamilyRecord, type TaskDefinitionRecord } from '../state/index.ts';
 import {
   checkDefinition,
@@ -20,11 +21,10 @@ import {
   withFullRoles,
 } from '../tasks/index.ts';
 import { checkList, definitionResource, requestTags, tagOnCreate } from './access.ts';
-import { type EcsOperations, type EcsOptions, homeOf } from './options.ts';
-import { pageFrom, pageSize, pageStart } from './paging.ts';
+import { type EcsApi, type EcsOperations, homeOf } from './options.ts';
 
 /** Register, describe, list, deregister and delete task definitions. */
-export function taskDefinitionOperations(options: EcsOptions): EcsOperations {
+export function taskDefinitionOperations(options: EcsApi): EcsOperations {
   const find = (identifier: string | undefined, call: Call): Promise<TaskDefinitionRecord | undefined> =>
     findDefinition(options, call.account, parseDefinition(identifier ?? '', homeOf(options, call)));
   return {
@@ -45,10 +45,10 @@ export function taskDefinitionOperations(options: EcsOptions): EcsOperations {
         const record = await registerRevision(options, call.account, {
           family: input.family ?? '',
           body,
-          tags: parseTags(input.tags),
+          tags: ecsTags.parse(input.tags),
           registeredBy: call.principal.arn,
         });
-        return { taskDefinition: definitionView(record), tags: tagList(record.tags) };
+        return { taskDefinition: definitionView(record), tags: smallTagList(record.tags) };
       },
     },
     DescribeTaskDefinition: {
@@ -64,7 +64,7 @@ export function taskDefinitionOperations(options: EcsOptions): EcsOperations {
         if (found === undefined) throw clientError('Unable to describe task definition.');
         return {
           taskDefinition: definitionView(found),
-          tags: input.include?.includes('TAGS') ? tagList(found.tags) : [],
+          tags: input.include?.includes('TAGS') ? smallTagList(found.tags) : [],
         };
       },
     },
@@ -115,7 +115,7 @@ export function taskDefinitionOperations(options: EcsOptions): EcsOperations {
         checkEnum('status', status, ['ACTIVE', 'INACTIVE', 'DELETE_IN_PROGRESS']);
         checkEnum('sort', sort, ['ASC', 'DESC']);
         const scope = ['ListTaskDefinitions', familyPrefix ?? '', status, sort];
-        const after = pageStart(scope, input);
+        const after = await options.pages.start(call.account, scope, input);
         const prefix =
           familyPrefix === undefined
             ? accountKeys.allTaskDefinitions
@@ -125,10 +125,10 @@ export function taskDefinitionOperations(options: EcsOptions): EcsOperations {
           sort === 'ASC'
             ? scan<TaskDefinitionRecord>(options.records, partition, prefix, after)
             : await backwards(scan<TaskDefinitionRecord>(options.records, partition, prefix), after);
-        const { items, ...more } = await pageFrom(rows, scope, pageSize(input), (record) =>
+        const { items, ...more } = await options.pages.page(call.account, scope, input, rows, (record) =>
           record.status === status ? record.arn : undefined,
         );
-        return { taskDefinitionArns: [...items], ...more };
+        return { taskDefinitionArns: items, ...more };
       },
     },
     ListTaskDefinitionFamilies: {
@@ -142,12 +142,17 @@ export function taskDefinitionOperations(options: EcsOptions): EcsOperations {
           options.records,
           accountPartition(call.account),
           accountKeys.family(familyPrefix),
-          pageStart(scope, input),
+          await options.pages.start(call.account, scope, input),
         );
-        const { items, ...more } = await pageFrom(rows, scope, pageSize(input), ({ family, latestActive }) =>
-          status === 'ALL' || (latestActive !== undefined) === (status === 'ACTIVE') ? family : undefined,
+        const { items, ...more } = await options.pages.page(
+          call.account,
+          scope,
+          input,
+          rows,
+          ({ family, latestActive }) =>
+            status === 'ALL' || (latestActive !== undefined) === (status === 'ACTIVE') ? family : undefined,
         );
-        return { families: [...items], ...more };
+        return { families: items, ...more };
       },
     },
   };

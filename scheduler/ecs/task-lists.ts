@@ -3,14 +3,13 @@ import { findService, parseLaunchType } from '../services/index.ts';
 import { arns, clusterKeys, clusterPartition, type TaskRecord } from '../state/index.ts';
 import { getProtection, setProtection } from '../tasks/index.ts';
 import { inCluster, instanceResource } from './access.ts';
-import { clusterOf, type EcsOperations, type EcsOptions, homeOf } from './options.ts';
-import { pageFrom, pageSize, pageStart } from './paging.ts';
+import { clusterOf, type EcsApi, type EcsOperations, homeOf } from './options.ts';
 import { allowOnTasks, taskId } from './tasks.ts';
 
 const family = /\/([^/:]+):\d+$/;
 
 /** ListTasks, GetTaskProtection and UpdateTaskProtection. */
-export function taskListOperations(options: EcsOptions): EcsOperations {
+export function taskListOperations(options: EcsApi): EcsOperations {
   return {
     ListTasks: {
       access: async (input, call) => {
@@ -53,7 +52,7 @@ export function taskListOperations(options: EcsOptions): EcsOperations {
           options.records,
           clusterPartition(ref.account, ref.cluster),
           clusterKeys.tasks,
-          pageStart(scope, input),
+          await options.pages.start(call.account, scope, input),
         );
         const matches = (task: TaskRecord): boolean =>
           task.desiredStatus === desiredStatus &&
@@ -62,10 +61,10 @@ export function taskListOperations(options: EcsOptions): EcsOperations {
           (ofFamily === undefined || family.exec(task.taskDefinition)?.[1] === ofFamily) &&
           (instance === undefined || task.instanceId === instance) &&
           (launchType === undefined || task.launchType === launchType);
-        const { items, ...more } = await pageFrom(rows, scope, pageSize(input), (task) =>
+        const { items, ...more } = await options.pages.page(call.account, scope, input, rows, (task) =>
           matches(task) ? task.arn : undefined,
         );
-        return { taskArns: [...items], ...more };
+        return { taskArns: items, ...more };
       },
     },
     GetTaskProtection: {

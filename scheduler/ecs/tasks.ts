@@ -7,7 +7,7 @@ import {
   findInstance,
   invalidParameter,
   parseMember,
-  parseTags,
+  ecsTags,
   refuseMembers,
 } from '../cluster/index.ts';
 import { parseLaunchType } from '../services/index.ts';
@@ -107,7 +107,7 @@ export function taskOperations(options: EcsOptions): EcsOperations {
       ...(input.startedBy === undefined ? {} : { startedBy: checkText('startedBy', input.startedBy, 128) ?? '' }),
       ...(overrides === undefined ? {} : { overrides }),
       tags: taskTags({
-        own: parseTags(input.tags),
+        own: ecsTags.parse(input.tags),
         propagated: propagated(input.propagateTags, definition),
         ...(input.enableECSManagedTags === true ? { managed: { cluster: ref.cluster } } : {}),
       }),

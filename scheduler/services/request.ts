@@ -1,7 +1,7 @@
 import type { CreateServiceRequest, UpdateServiceRequest } from '@aws-sdk/client-ecs';
 import type { Principal } from '@slipway/auth/contract';
 
-import { invalidParameter, isName, notSupported, parseTags, type Refusals, refuseMembers } from '../cluster/index.ts';
+import { invalidParameter, isName, notSupported, ecsTags, type Refusals, refuseMembers } from '../cluster/index.ts';
 import type { ServiceRecord, TaskDefinitionRecord } from '../state/index.ts';
 import { bodyOf, parseConstraints, parseStrategies, type PlacementExtensions } from '../tasks/index.ts';
 import { defaultConfiguration, parseConfiguration } from './configuration.ts';
@@ -54,7 +54,7 @@ export function parseCreate(
   if (schedulingStrategy === 'REPLICA' && input.desiredCount === undefined) {
     throw invalidParameter('desiredCount must be specified for a service with the REPLICA scheduling strategy.');
   }
-  const tags = parseTags(input.tags);
+  const tags = ecsTags.parse(input.tags);
   const follow = tags[followTag];
   if (follow !== undefined) parseFollow(follow);
   const grace = parseGrace(input.healthCheckGracePeriodSeconds);

@@ -1,6 +1,7 @@
 import type { Deployment, PlacementConstraint, PlacementStrategy, Service, ServiceField } from '@aws-sdk/client-ecs';
+import { smallTagList } from '@slipway/auth/kit';
 
-import { type ClusterRef, type EcsContext, tagList } from '../cluster/index.ts';
+import { type ClusterRef, type EcsContext } from '../cluster/index.ts';
 import {
   arns,
   clusterKeys,
@@ -89,7 +90,7 @@ function serviceView(context: EcsContext, ref: ClusterRef, service: ServiceRecor
       ? {}
       : { healthCheckGracePeriodSeconds: service.healthCheckGracePeriodSeconds }),
     schedulingStrategy: service.schedulingStrategy,
-    tags: parts.include.includes('TAGS') ? tagList(service.tags) : [],
+    tags: parts.include.includes('TAGS') ? smallTagList(service.tags) : [],
     enableECSManagedTags: service.enableECSManagedTags,
     propagateTags: service.propagateTags,
     enableExecuteCommand: service.enableExecuteCommand,

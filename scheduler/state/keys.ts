@@ -18,6 +18,8 @@ export const accountKeys = {
   /** What was put for a user, a role or (the root's) for everybody in the account. */
   accountSetting: (principalArn: string, name: string): string => `setting/${principalArn}/${name}`,
   accountSettings: 'setting/',
+  /** Signs the page tokens of the account's lists. */
+  signingKey: 'signing-key',
 } as const;
 
 /** In a cluster's partition. */

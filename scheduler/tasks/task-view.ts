@@ -1,7 +1,7 @@
 import type { Container, Task, TaskField, TaskOverride } from '@aws-sdk/client-ecs';
+import { smallTagList } from '@slipway/auth/kit';
 import { createHash } from 'node:crypto';
 
-import { tagList } from '../cluster/index.ts';
 import { arns, type ContainerRecord, type InstanceRecord, type TaskRecord } from '../state/index.ts';
 
 const zone = 'ecs.availability-zone';
@@ -59,7 +59,7 @@ export function taskView(
     overrides: overridesView(task),
     stopCode: task.stopCode,
     stoppedReason: task.stoppedReason,
-    tags: include.includes('TAGS') ? tagList(task.tags) : [],
+    tags: include.includes('TAGS') ? smallTagList(task.tags) : [],
     version: task.version,
   });
 }

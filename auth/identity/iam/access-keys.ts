@@ -62,7 +62,10 @@ export function accessKeyOperations(iam: Iam): IamOperations {
       async handle(input, call) {
         const user = await findHolder(iam, call.account, 'user', await userNameOf(iam, call, input.UserName));
         const found = await Promise.all(user.accessKeys.map((id) => iam.find(call.account, keys.accessKey(id))));
-        const page = pageOfList(
+        const page = await pageOfList(
+          iam,
+          call.account,
+          ['ListAccessKeys', user.name],
           found.filter((key) => key !== undefined),
           (key) => key.id,
           input,

@@ -42,10 +42,16 @@ async function detach(iam: Iam, account: string, read: ReadHolder, arn: string):
   });
 }
 
-function listAttached(holder: Holder, input: PagingInput & { PathPrefix?: string | undefined }): Paged<AttachedPolicy> {
+async function listAttached(
+  iam: Iam,
+  account: string,
+  holder: Holder,
+  input: PagingInput & { PathPrefix?: string | undefined },
+): Promise<Paged<AttachedPolicy>> {
   const policies = holder.attached.map((arn) => ({ arn, parsed: parseIdentityArn(arn) }));
   const wanted = policies.filter(({ parsed }) => parsed?.path.startsWith(input.PathPrefix ?? '/'));
-  const page = pageOfList(wanted, ({ arn }) => arn, input);
+  const list = ['attached policies', holder.kind, holder.name, input.PathPrefix];
+  const page = await pageOfList(iam, account, list, wanted, ({ arn }) => arn, input);
   const shown = page.items.map(({ arn, parsed }) => ({
     PolicyName: awsManagedPolicies.get(arn)?.name ?? parsed?.name,
     PolicyArn: arn,
@@ -79,7 +85,12 @@ export function attachmentOperations(iam: Iam): IamOperations {
     ListAttachedUserPolicies: {
       access: async (input, call) => access('ListAttachedUserPolicies', await user(call, input.UserName), undefined),
       async handle(input, call) {
-        const page = listAttached(await findHolder(iam, call.account, 'user', input.UserName), input);
+        const page = await listAttached(
+          iam,
+          call.account,
+          await findHolder(iam, call.account, 'user', input.UserName),
+          input,
+        );
         return { AttachedPolicies: page.items, ...page.truncation };
       },
     },
@@ -100,7 +111,12 @@ export function attachmentOperations(iam: Iam): IamOperations {
     ListAttachedGroupPolicies: {
       access: async (input, call) => access('ListAttachedGroupPolicies', await group(call, input.GroupName), undefined),
       async handle(input, call) {
-        const page = listAttached(await findHolder(iam, call.account, 'group', input.GroupName), input);
+        const page = await listAttached(
+          iam,
+          call.account,
+          await findHolder(iam, call.account, 'group', input.GroupName),
+          input,
+        );
         return { AttachedPolicies: page.items, ...page.truncation };
       },
     },
@@ -121,7 +137,12 @@ export function attachmentOperations(iam: Iam): IamOperations {
     ListAttachedRolePolicies: {
       access: async (input, call) => access('ListAttachedRolePolicies', await role(call, input.RoleName), undefined),
       async handle(input, call) {
-        const page = listAttached(await findHolder(iam, call.account, 'role', input.RoleName), input);
+        const page = await listAttached(
+          iam,
+          call.account,
+          await findHolder(iam, call.account, 'role', input.RoleName),
+          input,
+        );
         return { AttachedPolicies: page.items, ...page.truncation };
       },
     },

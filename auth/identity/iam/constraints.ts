@@ -19,7 +19,8 @@ export const iamConstraints: Constraints = {
   Path: path,
   NewPath: path,
   PathPrefix: { min: 1, max: 512, pattern: /^\/[!-~]*$/ },
-  Marker: { min: 1, max: 320 },
+  // Longer than IAM's own: markers are signed here, and hold a key that may be an ARN.
+  Marker: { min: 1, max: 4096 },
   MaxItems: { min: 1, max: 1000, integer: true },
   MaxSessionDuration: { min: 3600, max: 43_200, integer: true },
   Description: { min: 0, max: 1000, pattern: /^[\t\n\r\u0020-\u007e\u00a1-\u00ff]*$/ },

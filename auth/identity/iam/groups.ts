@@ -150,7 +150,8 @@ export function groupOperations(iam: Iam): IamOperations {
         if (user === undefined) throw noSuchEntity(`The user with name ${name} cannot be found.`);
         const groups = await Promise.all(user.groups.map((each) => iam.find(call.account, keys.group(each))));
         const found = groups.filter((group) => group !== undefined);
-        const page = pageOfList(found, (group) => groupArn(call.account, group), input);
+        const list = ['ListGroupsForUser', name];
+        const page = await pageOfList(iam, call.account, list, found, (group) => groupArn(call.account, group), input);
         return { Groups: page.items.map((group) => showGroup(call.account, group)), ...page.truncation };
       },
     },

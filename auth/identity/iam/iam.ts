@@ -3,6 +3,7 @@ import type { Operations } from '../../contract/index.ts';
 import type { Accounts } from '../accounts.ts';
 import type { PolicyAuthorizer } from '../authorizer.ts';
 import type { PrincipalBinding } from '../bind-principals.ts';
+import type { Pages } from '../../kit/index.ts';
 import { type Key, partitionOf } from '../entities.ts';
 
 /** The SDK client module whose operations are served. */
@@ -14,11 +15,13 @@ export class Iam {
   readonly accounts: Accounts;
   readonly authorizer: PolicyAuthorizer;
   readonly binding: PrincipalBinding;
+  readonly pages: Pages;
 
-  constructor(accounts: Accounts, authorizer: PolicyAuthorizer, binding: PrincipalBinding) {
+  constructor(accounts: Accounts, authorizer: PolicyAuthorizer, binding: PrincipalBinding, pages: Pages) {
     this.accounts = accounts;
     this.authorizer = authorizer;
     this.binding = binding;
+    this.pages = pages;
   }
 
   async find<T>(account: string, key: Key<T>): Promise<T | undefined> {

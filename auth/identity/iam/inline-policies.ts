@@ -53,8 +53,9 @@ function documentOf(holder: Holder, name: string): string {
   return text;
 }
 
-function listInline(holder: Holder, input: PagingInput): Paged<string> {
-  return pageOfList(Object.keys(holder.inline), (name) => name, input);
+function listInline(iam: Iam, account: string, holder: Holder, input: PagingInput): Promise<Paged<string>> {
+  const list = ['inline policies', holder.kind, holder.name];
+  return pageOfList(iam, account, list, Object.keys(holder.inline), (name) => name, input);
 }
 
 export function inlinePolicyOperations(iam: Iam): IamOperations {
@@ -86,7 +87,12 @@ export function inlinePolicyOperations(iam: Iam): IamOperations {
     ListUserPolicies: {
       access: async (input, call) => need('ListUserPolicies', await user(call, input.UserName)),
       async handle(input, call) {
-        const page = listInline(await findHolder(iam, call.account, 'user', input.UserName), input);
+        const page = await listInline(
+          iam,
+          call.account,
+          await findHolder(iam, call.account, 'user', input.UserName),
+          input,
+        );
         return { PolicyNames: page.items, ...page.truncation };
       },
     },
@@ -121,7 +127,12 @@ export function inlinePolicyOperations(iam: Iam): IamOperations {
     ListGroupPolicies: {
       access: async (input, call) => need('ListGroupPolicies', await group(call, input.GroupName)),
       async handle(input, call) {
-        const page = listInline(await findHolder(iam, call.account, 'group', input.GroupName), input);
+        const page = await listInline(
+          iam,
+          call.account,
+          await findHolder(iam, call.account, 'group', input.GroupName),
+          input,
+        );
         return { PolicyNames: page.items, ...page.truncation };
       },
     },
@@ -156,7 +167,12 @@ export function inlinePolicyOperations(iam: Iam): IamOperations {
     ListRolePolicies: {
       access: async (input, call) => need('ListRolePolicies', await role(call, input.RoleName)),
       async handle(input, call) {
-        const page = listInline(await findHolder(iam, call.account, 'role', input.RoleName), input);
+        const page = await listInline(
+          iam,
+          call.account,
+          await findHolder(iam, call.account, 'role', input.RoleName),
+          input,
+        );
         return { PolicyNames: page.items, ...page.truncation };
       },
     },

@@ -3,7 +3,8 @@ import { type InstanceProfileEntity, keys } from '../entities.ts';
 import { alreadyExists, deleteConflict, limitExceeded, noSuchEntity } from '../errors.ts';
 import { uniqueId } from '../ids.ts';
 import { quotas } from '../limits.ts';
-import { readTags, tagContext } from '../tags.ts';
+import { requestTags } from '../../kit/index.ts';
+import { iamTags } from '../tags.ts';
 import { need, newEntity, resourceOf } from './access.ts';
 import { profileIn, put, roleIn } from './change.ts';
 import { findHolder } from './holders.ts';
@@ -24,7 +25,7 @@ export function instanceProfileOperations(iam: Iam): IamOperations {
         need(
           'CreateInstanceProfile',
           newEntity(call, 'instance-profile', input.InstanceProfileName, input.Path),
-          tagContext(readTags(input.Tags)),
+          requestTags(iamTags.parse(input.Tags)),
         ),
       async handle(input, call) {
         const profile: InstanceProfileEntity = {
@@ -33,7 +34,7 @@ export function instanceProfileOperations(iam: Iam): IamOperations {
           path: input.Path ?? '/',
           id: uniqueId('AIPA', iam.accounts.base.random),
           created: iam.now(),
-          tags: readTags(input.Tags),
+          tags: iamTags.parse(input.Tags),
         };
         await iam.transact(call.account, async (tx) => {
           if ((await tx.get(keys.profile(profile.name))) !== undefined) {

@@ -4,7 +4,8 @@ import { oidcProviderArn } from '../arns.ts';
 import { asJson, keys, type OidcProviderEntity } from '../entities.ts';
 import { alreadyExists, limitExceeded, noSuchEntity, validationError } from '../errors.ts';
 import { quotas } from '../limits.ts';
-import { readTags, showTags, tagContext } from '../tags.ts';
+import { requestTags, tagList } from '../../kit/index.ts';
+import { iamTags } from '../tags.ts';
 import { need, needAccount } from './access.ts';
 import type { Iam, IamOperations } from './iam.ts';
 
@@ -72,7 +73,7 @@ export function oidcProviderOperations(iam: Iam): IamOperations {
         need(
           'CreateOpenIDConnectProvider',
           { arn: oidcProviderArn(call.account, readUrl(input.Url)) },
-          tagContext(readTags(input.Tags)),
+          requestTags(iamTags.parse(input.Tags)),
         ),
       async handle(input, call) {
         const provider: OidcProviderEntity = {
@@ -81,7 +82,7 @@ export function oidcProviderOperations(iam: Iam): IamOperations {
           created: iam.now(),
           clientIds: readClientIds(input.ClientIDList),
           thumbprints: input.ThumbprintList ?? [],
-          tags: readTags(input.Tags),
+          tags: iamTags.parse(input.Tags),
         };
         await iam.transact(call.account, async (tx) => {
           const key = keys.oidcProvider(provider.url);
@@ -92,7 +93,7 @@ export function oidcProviderOperations(iam: Iam): IamOperations {
         });
         return {
           OpenIDConnectProviderArn: oidcProviderArn(call.account, provider.url),
-          ...(Object.keys(provider.tags).length === 0 ? {} : { Tags: showTags(provider.tags) }),
+          ...(Object.keys(provider.tags).length === 0 ? {} : { Tags: tagList(provider.tags) }),
         };
       },
     },
@@ -107,7 +108,7 @@ export function oidcProviderOperations(iam: Iam): IamOperations {
           ClientIDList: [...provider.clientIds],
           ThumbprintList: [...provider.thumbprints],
           CreateDate: new Date(provider.created),
-          Tags: showTags(provider.tags),
+          Tags: tagList(provider.tags),
         };
       },
     },

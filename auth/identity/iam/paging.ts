@@ -1,3 +1,4 @@
+import { type ListName, Pages, type Rows, rowsOf, type Signing } from '../../kit/index.ts';
 import type { Key } from '../entities.ts';
 import { validationError } from '../errors.ts';
 import type { Iam } from './iam.ts';
@@ -12,58 +13,58 @@ export interface Paged<T> {
   readonly truncation: { readonly IsTruncated: boolean; readonly Marker?: string };
 }
 
-/** IAM's default; the service's constraints allow 1 to 1000. */
-const pageSize = (input: PagingInput): number => input.MaxItems ?? 100;
+/** IAM's pages: 100 items where the caller does not say, at most 1000 (IAM API reference, `MaxItems`). */
+export const iamPages = (signing: Signing): Pages =>
+  new Pages(signing, {
+    usual: 100,
+    most: 1000,
+    badSize: (asked, most) => validationError(`MaxItems is a whole number from 1 to ${most}, not ${asked}`),
+    badToken: () => validationError('Invalid Marker: pass the Marker of the page before, unchanged'),
+  });
 
-function readMarker(marker: string | undefined): string | undefined {
-  if (marker === undefined) return undefined;
-  const text = Buffer.from(marker, 'base64url').toString('utf8');
-  if (text === '' || Buffer.from(text).toString('base64url') !== marker) {
-    throw validationError('Invalid Marker: pass the Marker of the page before, unchanged');
-  }
-  return text;
+async function read<T, R>(
+  iam: Iam,
+  account: string,
+  list: ListName,
+  { Marker, MaxItems }: PagingInput,
+  from: (after: string | undefined) => Rows<T>,
+  show: (value: T, key: string) => R | undefined,
+): Promise<Paged<R>> {
+  const request = { nextToken: Marker, maxResults: MaxItems };
+  const rows = from(await iam.pages.start(account, list, request));
+  const { items, nextToken } = await iam.pages.page(account, list, request, rows, show);
+  return {
+    items,
+    truncation: nextToken === undefined ? { IsTruncated: false } : { IsTruncated: true, Marker: nextToken },
+  };
 }
 
-const truncatedAt = (key: string): Paged<never>['truncation'] => ({
-  IsTruncated: true,
-  Marker: Buffer.from(key).toString('base64url'),
-});
-
 /** A page of an account's records under a prefix. `show` answers undefined for records that the caller did not ask for. */
-export async function pageOfRecords<T, R>(
+export const pageOfRecords = <T, R>(
   iam: Iam,
   account: string,
   prefix: Key<T>,
   input: PagingInput,
   show: (value: T, key: string) => R | undefined,
-): Promise<Paged<R>> {
-  const limit = pageSize(input);
-  const items: R[] = [];
-  let last = '';
-  for await (const { key, value } of iam.scan(account, { prefix, after: readMarker(input.Marker) })) {
-    const item = show(value, key);
-    if (item === undefined) continue;
-    // The page is full and there is at least one more that fits.
-    if (items.length === limit) return { items, truncation: truncatedAt(last) };
-    items.push(item);
-    last = key;
-  }
-  return { items, truncation: { IsTruncated: false } };
-}
+): Promise<Paged<R>> => read(iam, account, prefix, input, (after) => iam.scan(account, { prefix, after }), show);
 
-/** A page of a list that is at hand, each item under a key by which the list is ordered and continued. */
-export function pageOfList<T>(list: readonly T[], keyOf: (item: T) => string, input: PagingInput): Paged<T> {
-  const limit = pageSize(input);
-  const after = readMarker(input.Marker);
-  const rest = list
-    .map((item) => ({ item, key: keyOf(item) }))
-    .filter(({ key }) => after === undefined || key > after)
-    .toSorted((a, b) => (a.key < b.key ? -1 : 1));
-  const page = rest.slice(0, limit);
-  const items = page.map(({ item }) => item);
-  const end = page.at(-1);
-  return {
-    items,
-    truncation: rest.length > limit && end !== undefined ? truncatedAt(end.key) : { IsTruncated: false },
-  };
-}
+/**
+ * A page of a list that is at hand, each item under a key by which the list is ordered and continued.
+ * @param list what is listed: `['ListUserTags', 'ada']`
+ */
+export const pageOfList = <T>(
+  iam: Iam,
+  account: string,
+  list: ListName,
+  items: readonly T[],
+  keyOf: (item: T) => string,
+  input: PagingInput,
+): Promise<Paged<T>> =>
+  read(
+    iam,
+    account,
+    list,
+    input,
+    (after) => rowsOf(items, keyOf, after),
+    (item) => item,
+  );

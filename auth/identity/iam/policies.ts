@@ -6,7 +6,8 @@ import { alreadyExists, deleteConflict, invalidInput, limitExceeded, noSuchEntit
 import { uniqueId } from '../ids.ts';
 import { quotas } from '../limits.ts';
 import { type AwsManagedPolicy, awsManagedPolicies } from '../managed/index.ts';
-import { readTags, tagContext } from '../tags.ts';
+import { requestTags } from '../../kit/index.ts';
+import { iamTags } from '../tags.ts';
 import { need, newEntity, resourceOf } from './access.ts';
 import type { Iam, IamOperations } from './iam.ts';
 import { type Paged, pageOfList, type PagingInput } from './paging.ts';
@@ -42,7 +43,11 @@ export function policyOperations(iam: Iam): IamOperations {
   return {
     CreatePolicy: {
       access: (input, call) =>
-        need('CreatePolicy', newEntity(call, 'policy', input.PolicyName, input.Path), tagContext(readTags(input.Tags))),
+        need(
+          'CreatePolicy',
+          newEntity(call, 'policy', input.PolicyName, input.Path),
+          requestTags(iamTags.parse(input.Tags)),
+        ),
       async handle(input, call) {
         const now = iam.now();
         const policy: PolicyEntity = {
@@ -52,7 +57,7 @@ export function policyOperations(iam: Iam): IamOperations {
           id: uniqueId('ANPA', iam.accounts.base.random),
           created: now,
           updated: now,
-          tags: readTags(input.Tags),
+          tags: iamTags.parse(input.Tags),
           defaultVersion: 'v1',
           lastVersion: 1,
           versions: [{ id: 'v1', created: now, document: readManagedDocument(input.PolicyDocument) }],
@@ -126,7 +131,9 @@ export function policyOperations(iam: Iam): IamOperations {
             holder.path.startsWith(input.PathPrefix ?? '/') &&
             (input.EntityFilter === undefined || input.EntityFilter === filters[holder.kind]),
         ) as HolderRow[];
-        const page = pageOfList(wanted, (holder) => `${holder.kind}/${holder.name}`, input);
+        const list = ['ListEntitiesForPolicy', arn, input.PolicyUsageFilter, input.EntityFilter, input.PathPrefix];
+        const keyOf = (holder: HolderRow): string => `${holder.kind}/${holder.name}`;
+        const page = await pageOfList(iam, call.account, list, wanted, keyOf, input);
         const of = (kind: HolderRow['kind']) => page.items.filter((holder) => holder.kind === kind);
         return {
           PolicyUsers: of('user').map(({ name, id }) => ({ UserName: name, UserId: id })),
@@ -184,7 +191,9 @@ async function listPolicies(iam: Iam, account: string, input: ListPoliciesInput)
     if (input.PolicyUsageFilter === 'PermissionsBoundary') return use.boundaries > 0;
     return input.OnlyAttached !== true || use.attachments > 0;
   });
-  const page = pageOfList(wanted, ({ policy }) => arnOf(policy), input);
+  const { Scope, OnlyAttached, PathPrefix, PolicyUsageFilter } = input;
+  const list = ['ListPolicies', Scope, OnlyAttached, PathPrefix, PolicyUsageFilter];
+  const page = await pageOfList(iam, account, list, wanted, ({ policy }) => arnOf(policy), input);
   const shown = page.items.map(({ policy, use }) => {
     if (!('arn' in policy)) return showPolicyBriefly(account, policy, use);
     const { Description: _, ...brief } = showAwsPolicy(policy, use);

@@ -73,7 +73,8 @@ export function policyVersionOperations(iam: Iam): IamOperations {
       async handle(input, call) {
         const versions = versionsOf(await findPolicy(iam, call.account, input.PolicyArn));
         // The newest first: by how far its number is from a large one.
-        const page = pageOfList(versions, (version) => String(1e9 - Number(version.id.slice(1))), input);
+        const keyOf = (version: { readonly id: string }): string => String(1e9 - Number(version.id.slice(1)));
+        const page = await pageOfList(iam, call.account, ['versions', input.PolicyArn], versions, keyOf, input);
         return { Versions: page.items.map((version) => show(version, version.isDefault)), ...page.truncation };
       },
     },

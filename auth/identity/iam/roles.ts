@@ -3,7 +3,8 @@ import { alreadyExists, deleteConflict, limitExceeded, noSuchEntity, readPolicy 
 import { uniqueId } from '../ids.ts';
 import { quotas } from '../limits.ts';
 import { policySize } from '../../policy/index.ts';
-import { readTags, tagContext } from '../tags.ts';
+import { requestTags } from '../../kit/index.ts';
+import { iamTags } from '../tags.ts';
 import { need, newEntity, resourceOf } from './access.ts';
 import { boundaryContext, checkBoundary } from './boundaries.ts';
 import { ownRoleIn, put, roleIn } from './change.ts';
@@ -32,7 +33,7 @@ export function roleOperations(iam: Iam): IamOperations {
     CreateRole: {
       access: (input, call) =>
         need('CreateRole', newEntity(call, 'role', input.RoleName, input.Path), {
-          ...tagContext(readTags(input.Tags)),
+          ...requestTags(iamTags.parse(input.Tags)),
           ...boundaryContext(input.PermissionsBoundary),
         }),
       async handle(input, call) {
@@ -46,7 +47,7 @@ export function roleOperations(iam: Iam): IamOperations {
           description: input.Description ?? '',
           maxSession: input.MaxSessionDuration ?? 3600,
           trust: await readTrustPolicy(iam, input.AssumeRolePolicyDocument),
-          tags: readTags(input.Tags),
+          tags: iamTags.parse(input.Tags),
           attached: [],
           inline: {},
           ...(input.PermissionsBoundary === undefined ? {} : { boundary: input.PermissionsBoundary }),

@@ -1,7 +1,7 @@
 import type { AttachedPermissionsBoundary, Group, InstanceProfile, Policy, Role, User } from '@aws-sdk/client-iam';
 import { groupArn, policyArn, profileArn, roleArn, userArn } from '../arns.ts';
 import type { GroupEntity, InstanceProfileEntity, PolicyEntity, RoleEntity, UserEntity } from '../entities.ts';
-import { showTags } from '../tags.ts';
+import { tagList } from '../../kit/index.ts';
 import type { AwsManagedPolicy } from '../managed/index.ts';
 
 /** Policy documents travel URL-encoded (RFC 3986) in IAM's answers. */
@@ -29,7 +29,7 @@ export function showUser(account: string, user: UserEntity): User {
   return {
     ...showUserBriefly(account, user),
     ...boundary(user.boundary),
-    ...(Object.keys(user.tags).length === 0 ? {} : { Tags: showTags(user.tags) }),
+    ...(Object.keys(user.tags).length === 0 ? {} : { Tags: tagList(user.tags) }),
   };
 }
 
@@ -61,7 +61,7 @@ export function showRole(account: string, role: RoleEntity, trust: string): Role
   return {
     ...showRoleBriefly(account, role, trust),
     ...boundary(role.boundary),
-    ...(Object.keys(role.tags).length === 0 ? {} : { Tags: showTags(role.tags) }),
+    ...(Object.keys(role.tags).length === 0 ? {} : { Tags: tagList(role.tags) }),
   };
 }
 
@@ -73,7 +73,7 @@ export function showProfile(account: string, profile: InstanceProfileEntity, rol
     Arn: profileArn(account, profile),
     CreateDate: new Date(profile.created),
     Roles: roles,
-    ...(Object.keys(profile.tags).length === 0 ? {} : { Tags: showTags(profile.tags) }),
+    ...(Object.keys(profile.tags).length === 0 ? {} : { Tags: tagList(profile.tags) }),
   };
 }
 
@@ -102,7 +102,7 @@ export function showPolicy(account: string, policy: PolicyEntity, use: PolicyUse
   return {
     ...showPolicyBriefly(account, policy, use),
     ...(policy.description === undefined ? {} : { Description: policy.description }),
-    ...(Object.keys(policy.tags).length === 0 ? {} : { Tags: showTags(policy.tags) }),
+    ...(Object.keys(policy.tags).length === 0 ? {} : { Tags: tagList(policy.tags) }),
   };
 }
 

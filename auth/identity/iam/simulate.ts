@@ -45,7 +45,12 @@ function given(texts: readonly string[] | undefined, name: string, kind: PolicyK
 }
 
 /** Every action with every resource, in the order they were given. */
-function simulate(call: Call, subject: Subject, input: SimulationInput): Paged<EvaluationResult> {
+async function simulate(
+  iam: Iam,
+  call: Call,
+  subject: Subject,
+  input: SimulationInput,
+): Promise<Paged<EvaluationResult>> {
   const boundaries = given(input.PermissionsBoundaryPolicyInputList, 'PermissionsBoundaryPolicyInputList', 'identity');
   if (boundaries.length > 1) throw invalidInput('At most one permissions boundary can be simulated');
   const policies: PrincipalPolicies = {
@@ -62,7 +67,8 @@ function simulate(call: Call, subject: Subject, input: SimulationInput): Paged<E
   const resources = (input.ResourceArns?.length ?? 0) === 0 ? ['*'] : (input.ResourceArns as readonly string[]);
   const pairs = (input.ActionNames ?? []).flatMap((action) => resources.map((resource) => ({ action, resource })));
   const numbered = pairs.map((pair, index) => ({ ...pair, key: String(index).padStart(8, '0') }));
-  const page = pageOfList(numbered, ({ key }) => key, input);
+  const list = ['simulation', subject.principal.arn, input.ActionNames, resources];
+  const page = await pageOfList(iam, call.account, list, numbered, ({ key }) => key, input);
   const items = page.items.map(({ action, resource }) => {
     if (!/^[A-Za-z0-9-]+:[A-Za-z0-9]+$/.test(action))
       throw invalidInput(`Invalid Entity Name: ${action} is not service:Action`);
@@ -197,14 +203,14 @@ export function simulationOperations(iam: Iam): IamOperations {
       access: (input) => need('SimulatePrincipalPolicy', { arn: input.PolicySourceArn ?? '*' }),
       async handle(input, call) {
         const subject = await subjectOf(iam, call, input.PolicySourceArn ?? '');
-        const page = simulate(call, await withCaller(iam, call, subject, input.CallerArn), input);
+        const page = await simulate(iam, call, await withCaller(iam, call, subject, input.CallerArn), input);
         return { EvaluationResults: page.items, ...page.truncation };
       },
     },
     SimulateCustomPolicy: {
       access: () => needAccount('SimulateCustomPolicy'),
       async handle(input, call) {
-        const page = simulate(call, await withCaller(iam, call, nobody(call), input.CallerArn), input);
+        const page = await simulate(iam, call, await withCaller(iam, call, nobody(call), input.CallerArn), input);
         return { EvaluationResults: page.items, ...page.truncation };
       },
     },

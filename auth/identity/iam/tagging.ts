@@ -1,8 +1,9 @@
 import type { Tag } from '@aws-sdk/client-iam';
 import type { Transaction } from '@slipway/storage/records';
+import { requestTagKeys, requestTags, tagList } from '../../kit/index.ts';
 import { asJson, type Entity, keys, type Tags } from '../entities.ts';
 import { invalidInput, noSuchEntity } from '../errors.ts';
-import { mergeTags, readTags, showTags, tagContext, withoutTags } from '../tags.ts';
+import { iamTags } from '../tags.ts';
 import { need, resourceOf } from './access.ts';
 import { ownRoleIn, profileIn, userIn } from './change.ts';
 import type { Iam, IamOperations } from './iam.ts';
@@ -24,14 +25,15 @@ async function retag(iam: Iam, account: string, read: ReadTagged, change: (befor
 }
 
 const add = (iam: Iam, account: string, read: ReadTagged, tags: readonly Tag[] | undefined): Promise<void> => {
-  const added = readTags(tags);
-  return retag(iam, account, read, (before) => mergeTags(before, added));
+  const added = iamTags.parse(tags);
+  return retag(iam, account, read, (before) => iamTags.merge(before, added));
 };
 
 const drop = (iam: Iam, account: string, read: ReadTagged, names: readonly string[] | undefined): Promise<void> =>
-  retag(iam, account, read, (before) => withoutTags(before, names ?? []));
+  retag(iam, account, read, (before) => iamTags.without(before, names ?? []));
 
-const list = (tags: Tags, input: PagingInput): Paged<Tag> => pageOfList(showTags(tags), (tag) => tag.Key ?? '', input);
+const list = (iam: Iam, account: string, of: readonly unknown[], tags: Tags, input: PagingInput): Promise<Paged<Tag>> =>
+  pageOfList<Tag>(iam, account, ['tags', ...of], tagList(tags), (tag) => tag.Key ?? '', input);
 
 const readUser =
   (name = ''): ReadTagged =>
@@ -61,47 +63,59 @@ export function taggingOperations(iam: Iam): IamOperations {
   return {
     TagUser: {
       access: async (input, call) =>
-        need('TagUser', await resourceOf.user(iam, call, input.UserName), tagContext(readTags(input.Tags))),
+        need('TagUser', await resourceOf.user(iam, call, input.UserName), requestTags(iamTags.parse(input.Tags))),
       handle: async (input, call) => add(iam, call.account, readUser(input.UserName), input.Tags).then(() => ({})),
     },
     UntagUser: {
       access: async (input, call) =>
-        need('UntagUser', await resourceOf.user(iam, call, input.UserName), tagContext(input.TagKeys ?? [])),
+        need('UntagUser', await resourceOf.user(iam, call, input.UserName), requestTagKeys(input.TagKeys)),
       handle: async (input, call) => drop(iam, call.account, readUser(input.UserName), input.TagKeys).then(() => ({})),
     },
     ListUserTags: {
       access: async (input, call) => need('ListUserTags', await resourceOf.user(iam, call, input.UserName)),
       async handle(input, call) {
-        const page = list((await findHolder(iam, call.account, 'user', input.UserName)).tags, input);
+        const page = await list(
+          iam,
+          call.account,
+          ['user', input.UserName],
+          (await findHolder(iam, call.account, 'user', input.UserName)).tags,
+          input,
+        );
         return { Tags: page.items, ...page.truncation };
       },
     },
     TagRole: {
       access: async (input, call) =>
-        need('TagRole', await resourceOf.role(iam, call, input.RoleName), tagContext(readTags(input.Tags))),
+        need('TagRole', await resourceOf.role(iam, call, input.RoleName), requestTags(iamTags.parse(input.Tags))),
       handle: async (input, call) => add(iam, call.account, readRole(input.RoleName), input.Tags).then(() => ({})),
     },
     UntagRole: {
       access: async (input, call) =>
-        need('UntagRole', await resourceOf.role(iam, call, input.RoleName), tagContext(input.TagKeys ?? [])),
+        need('UntagRole', await resourceOf.role(iam, call, input.RoleName), requestTagKeys(input.TagKeys)),
       handle: async (input, call) => drop(iam, call.account, readRole(input.RoleName), input.TagKeys).then(() => ({})),
     },
     ListRoleTags: {
       access: async (input, call) => need('ListRoleTags', await resourceOf.role(iam, call, input.RoleName)),
       async handle(input, call) {
-        const page = list((await findHolder(iam, call.account, 'role', input.RoleName)).tags, input);
+        const page = await list(
+          iam,
+          call.account,
+          ['role', input.RoleName],
+          (await findHolder(iam, call.account, 'role', input.RoleName)).tags,
+          input,
+        );
         return { Tags: page.items, ...page.truncation };
       },
     },
     TagPolicy: {
       access: async (input, call) =>
-        need('TagPolicy', await resourceOf.policy(iam, call, input.PolicyArn), tagContext(readTags(input.Tags))),
+        need('TagPolicy', await resourceOf.policy(iam, call, input.PolicyArn), requestTags(iamTags.parse(input.Tags))),
       handle: async (input, call) =>
         add(iam, call.account, readPolicyOf(call.account, input.PolicyArn), input.Tags).then(() => ({})),
     },
     UntagPolicy: {
       access: async (input, call) =>
-        need('UntagPolicy', await resourceOf.policy(iam, call, input.PolicyArn), tagContext(input.TagKeys ?? [])),
+        need('UntagPolicy', await resourceOf.policy(iam, call, input.PolicyArn), requestTagKeys(input.TagKeys)),
       handle: async (input, call) =>
         drop(iam, call.account, readPolicyOf(call.account, input.PolicyArn), input.TagKeys).then(() => ({})),
     },
@@ -109,7 +123,13 @@ export function taggingOperations(iam: Iam): IamOperations {
       access: async (input, call) => need('ListPolicyTags', await resourceOf.policy(iam, call, input.PolicyArn)),
       async handle(input, call) {
         const found = await findPolicy(iam, call.account, input.PolicyArn);
-        const page = list('aws' in found ? {} : found.own.tags, input);
+        const page = await list(
+          iam,
+          call.account,
+          ['policy', input.PolicyArn],
+          'aws' in found ? {} : found.own.tags,
+          input,
+        );
         return { Tags: page.items, ...page.truncation };
       },
     },
@@ -118,7 +138,7 @@ export function taggingOperations(iam: Iam): IamOperations {
         need(
           'TagInstanceProfile',
           await resourceOf.profile(iam, call, input.InstanceProfileName),
-          tagContext(readTags(input.Tags)),
+          requestTags(iamTags.parse(input.Tags)),
         ),
       handle: async (input, call) =>
         add(iam, call.account, readProfile(input.InstanceProfileName), input.Tags).then(() => ({})),
@@ -128,7 +148,7 @@ export function taggingOperations(iam: Iam): IamOperations {
         need(
           'UntagInstanceProfile',
           await resourceOf.profile(iam, call, input.InstanceProfileName),
-          tagContext(input.TagKeys ?? []),
+          requestTagKeys(input.TagKeys),
         ),
       handle: async (input, call) =>
         drop(iam, call.account, readProfile(input.InstanceProfileName), input.TagKeys).then(() => ({})),
@@ -140,7 +160,7 @@ export function taggingOperations(iam: Iam): IamOperations {
         const name = input.InstanceProfileName ?? '';
         const profile = await iam.find(call.account, keys.profile(name));
         if (profile === undefined) throw noSuchEntity(`Instance Profile ${name} cannot be found.`);
-        const page = list(profile.tags, input);
+        const page = await list(iam, call.account, ['instance-profile', name], profile.tags, input);
         return { Tags: page.items, ...page.truncation };
       },
     },
@@ -149,7 +169,7 @@ export function taggingOperations(iam: Iam): IamOperations {
         need(
           'TagOpenIDConnectProvider',
           await providerResource(iam, call, input.OpenIDConnectProviderArn),
-          tagContext(readTags(input.Tags)),
+          requestTags(iamTags.parse(input.Tags)),
         ),
       handle: async (input, call) =>
         add(iam, call.account, readProvider(call.account, input.OpenIDConnectProviderArn), input.Tags).then(() => ({})),
@@ -159,7 +179,7 @@ export function taggingOperations(iam: Iam): IamOperations {
         need(
           'UntagOpenIDConnectProvider',
           await providerResource(iam, call, input.OpenIDConnectProviderArn),
-          tagContext(input.TagKeys ?? []),
+          requestTagKeys(input.TagKeys),
         ),
       handle: async (input, call) =>
         drop(iam, call.account, readProvider(call.account, input.OpenIDConnectProviderArn), input.TagKeys).then(
@@ -170,7 +190,13 @@ export function taggingOperations(iam: Iam): IamOperations {
       access: async (input, call) =>
         need('ListOpenIDConnectProviderTags', await providerResource(iam, call, input.OpenIDConnectProviderArn)),
       async handle(input, call) {
-        const page = list((await findProvider(iam, call.account, input.OpenIDConnectProviderArn)).tags, input);
+        const page = await list(
+          iam,
+          call.account,
+          ['oidc-provider', input.OpenIDConnectProviderArn],
+          (await findProvider(iam, call.account, input.OpenIDConnectProviderArn)).tags,
+          input,
+        );
         return { Tags: page.items, ...page.truncation };
       },
     },

@@ -1,7 +1,8 @@
 import { type AccessKeyEntity, asJson, keys, type UserEntity } from '../entities.ts';
 import { alreadyExists, deleteConflict, noSuchEntity } from '../errors.ts';
 import { uniqueId } from '../ids.ts';
-import { readTags, tagContext } from '../tags.ts';
+import { requestTags } from '../../kit/index.ts';
+import { iamTags } from '../tags.ts';
 import { need, needAccount, newEntity, resourceOf, userNameOf } from './access.ts';
 import { boundaryContext, checkBoundary } from './boundaries.ts';
 import { put, userIn } from './change.ts';
@@ -15,7 +16,7 @@ export function userOperations(iam: Iam): IamOperations {
     CreateUser: {
       access: (input, call) =>
         need('CreateUser', newEntity(call, 'user', input.UserName, input.Path), {
-          ...tagContext(readTags(input.Tags)),
+          ...requestTags(iamTags.parse(input.Tags)),
           ...boundaryContext(input.PermissionsBoundary),
         }),
       async handle(input, call) {
@@ -26,7 +27,7 @@ export function userOperations(iam: Iam): IamOperations {
           path: input.Path ?? '/',
           id: uniqueId('AIDA', random),
           created: iam.now(),
-          tags: readTags(input.Tags),
+          tags: iamTags.parse(input.Tags),
           attached: [],
           inline: {},
           groups: [],

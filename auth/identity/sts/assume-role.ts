@@ -3,7 +3,8 @@ import type { AccessList, AccessRequest } from '../../contract/index.ts';
 import { sessionArn } from '../arns.ts';
 import type { SessionEntity, Tags } from '../entities.ts';
 import { accessDenied, validationError } from '../errors.ts';
-import { readTags, tagContext } from '../tags.ts';
+import { requestTags } from '../../kit/index.ts';
+import { iamTags } from '../tags.ts';
 import { showAssumedRole, showCredentials, showPacked } from './answer.ts';
 import { readSessionPolicies } from './session-input.ts';
 import type { Sts, StsOperations } from './sts.ts';
@@ -14,10 +15,10 @@ async function assumeRoleAccess(sts: Sts, input: AssumeRoleRequest): Promise<Acc
   const resources = [
     { arn: input.RoleArn ?? '', ...(found === undefined ? {} : { policy: found.role.trust, tags: found.role.tags }) },
   ];
-  const tags = readTags(input.Tags);
+  const tags = iamTags.parse(input.Tags);
   const transitive = input.TransitiveTagKeys ?? [];
   const context = {
-    ...tagContext(tags),
+    ...requestTags(tags),
     'sts:RoleSessionName': input.RoleSessionName,
     'sts:ExternalId': input.ExternalId,
     'sts:SourceIdentity': input.SourceIdentity,

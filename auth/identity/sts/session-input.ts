@@ -5,7 +5,7 @@ import type { Accounts } from '../accounts.ts';
 import type { SessionEntity, Tags } from '../entities.ts';
 import { invalidInput, noSuchEntity, readPolicy } from '../errors.ts';
 import { policyDocument } from '../managed-policies.ts';
-import { readTags } from '../tags.ts';
+import { iamTags } from '../tags.ts';
 
 /** Session policies and tags together fill this many characters (AWS packs them into a binary form of about that capacity). */
 const packedLimit = 4096;
@@ -41,7 +41,7 @@ export async function readSessionPolicies(
     if (mirror === undefined || policyDocument(mirror, arn) === undefined)
       throw noSuchEntity(`Policy ${arn} does not exist.`);
   }
-  const tags = readTags(input.Tags);
+  const tags = iamTags.parse(input.Tags);
   const hasPolicies = input.Policy !== undefined || arns.length > 0;
   const size =
     policySize(input.Policy ?? '') +

@@ -1,7 +1,8 @@
 import type { Call } from '../../contract/index.ts';
 import { federatedUserArn } from '../arns.ts';
 import { accessDenied } from '../errors.ts';
-import { readTags, tagContext } from '../tags.ts';
+import { requestTags } from '../../kit/index.ts';
+import { iamTags } from '../tags.ts';
 import { showCredentials, showPacked } from './answer.ts';
 import { readSessionPolicies } from './session-input.ts';
 import type { Sts, StsOperations } from './sts.ts';
@@ -40,8 +41,8 @@ export function userSessionOperations(sts: Sts): StsOperations {
     GetFederationToken: {
       access: (input, call) => {
         const resources = [{ arn: federatedUserArn(call.account, input.Name ?? '') }];
-        const tags = readTags(input.Tags);
-        const context = tagContext(tags);
+        const tags = iamTags.parse(input.Tags);
+        const context = requestTags(tags);
         return [
           { action: 'sts:GetFederationToken', resources, context },
           ...(Object.keys(tags).length === 0 ? [] : [{ action: 'sts:TagSession', resources, context }]),

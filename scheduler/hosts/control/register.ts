@@ -12,7 +12,7 @@ import {
   invalidParameter,
   parseCluster,
   parseMember,
-  parseTags,
+  ecsTags,
   tasksByInstance,
 } from '../../cluster/index.ts';
 import {
@@ -65,7 +65,7 @@ export async function registerContainerInstance(
       ...registered,
       ...resources,
       attributes: [...attributes, ...customAttributes(registered.attributes, attributes)],
-      tags: { ...registered.tags, ...parseTags(input.tags) },
+      tags: { ...registered.tags, ...ecsTags.parse(input.tags) },
       ...(input.versionInfo?.agentVersion === undefined ? {} : { agentVersion: input.versionInfo.agentVersion }),
       ...(input.versionInfo?.agentHash === undefined ? {} : { agentHash: input.versionInfo.agentHash }),
       ...(input.versionInfo?.dockerVersion === undefined ? {} : { dockerVersion: input.versionInfo.dockerVersion }),

@@ -1,0 +1,25 @@
+/** What every AWS service needs once: pages, tags, ARNs, and texts that are recognized when they come back. */
+export { type Arn, arnOf, type ArnParts, parseArn, splitArn } from './arns.ts';
+export {
+  type ListName,
+  type PageLimits,
+  type PageOf,
+  type PageRequest,
+  type PageRules,
+  Pages,
+  pageSize,
+  type Rows,
+  rowsOf,
+} from './pages.ts';
+export { createSigning, type Signing, storedKeys } from './signing.ts';
+export {
+  requestTagKeys,
+  requestTags,
+  smallTagList,
+  tagList,
+  type TagProblem,
+  type TagRules,
+  type Tags,
+  TagSet,
+  type WireTag,
+} from './tags.ts';
