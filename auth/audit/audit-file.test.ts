@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { AuditFile, type AuditLine } from './index.ts';
+import { AuditFile, AuditFiles, type AuditLine } from './index.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -143,4 +143,25 @@ test('a process that died while it put the file aside keeps nobody from doing so
   await fill('later');
   await file.close();
   expect((await readdir(folder)).sort()).toEqual(['audit.log', 'audit.log.1', 'audit.log.2']);
+});
+
+test('what strangers do puts no line of known callers aside, however much it is', async () => {
+  const files = new AuditFiles({ folder, onError: () => undefined });
+  files.write(line('known'));
+  const stranger = { ...line('stranger'), userAgent: 'x'.repeat(60_000) };
+  const principal = { type: 'anonymous', arn: '*', account: '' };
+  for (let i = 0; i < 2000; i++) {
+    files.write({ ...stranger, principal });
+    if (i % 100 === 0) await files.flush();
+  }
+  await files.close();
+  const names = await readdir(folder);
+  expect(names.sort()).toEqual([
+    'anonymous.jsonl',
+    'anonymous.jsonl.1',
+    'anonymous.jsonl.2',
+    'anonymous.jsonl.3',
+    'audit.jsonl',
+  ]);
+  expect(await readFile(join(folder, 'audit.jsonl'), 'utf8')).toBe(`${JSON.stringify(line('known'))}\n`);
 });

@@ -1,3 +1,4 @@
+import type { BigIntStats } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import type { AuditLine, AuditSink } from './audit-line.ts';
 
@@ -101,12 +102,16 @@ export class AuditFile implements AuditSink {
     throw new Error(`only ${bytesWritten} of ${bytes.byteLength} bytes fit into ${this.#path}`);
   }
 
-  /** The file that is to take as many bytes more. */
-  async #current(bytes: number): Promise<FileHandle> {
-    const found = await stat(this.#path, { bigint: true }).catch((error: NodeJS.ErrnoException) => {
+  #found(): Promise<BigIntStats | undefined> {
+    return stat(this.#path, { bigint: true }).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
       return undefined;
     });
+  }
+
+  /** The file that is to take as many bytes more. */
+  async #current(bytes: number): Promise<FileHandle> {
+    const found = await this.#found();
     const full = found !== undefined && found.size > 0n && found.size + BigInt(bytes) > BigInt(this.#maxBytes);
     const rotated = full && (await this.#rotate(found.ino));
     if (this.#file === undefined || rotated || found?.ino !== this.#inode) {
@@ -135,8 +140,8 @@ export class AuditFile implements AuditSink {
       return false;
     }
     try {
-      const found = await stat(this.#path, { bigint: true });
-      if (found.ino !== inode) return true;
+      // Between our look at it and the lock, another process may have put it aside, and nobody made the next one yet.
+      if ((await this.#found())?.ino !== inode) return true;
       await rm(`${this.#path}.${this.#keep}`, { force: true });
       for (let i = this.#keep - 1; i >= 0; i--) {
         const from = i === 0 ? this.#path : `${this.#path}.${i}`;

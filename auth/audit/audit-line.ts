@@ -24,10 +24,14 @@ export interface AuditLine {
   readonly decisions: readonly {
     readonly action: string;
     readonly resources: readonly string[];
+    /** How many more there were. */
+    readonly resourcesLeftOut?: number;
     readonly allowed: boolean;
     readonly reason: string;
     readonly statement?: { readonly policy: string; readonly statement: string };
   }[];
+  /** How many more there were, before the last. */
+  readonly decisionsLeftOut?: number;
   readonly status: number;
   readonly error?: string;
   /** What the caller was not told, e.g. which part of a signature's scope was wrong. */

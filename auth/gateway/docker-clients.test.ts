@@ -296,6 +296,22 @@ describe('docker clients', () => {
     expect(JSON.stringify([door.audit, door.logged])).not.toContain(secret.slice(-20));
   });
 
+  test('strangers ask for a few scopes at most, for pulls alone, and their line is short', async () => {
+    const asked = (count: number, verbs: string): string =>
+      new URLSearchParams({
+        scope: Array.from({ length: count }, (_, i) => `repository:r${i}:${verbs}`).join(' '),
+      }).toString();
+    expect((await get(`/token?${asked(11, 'pull')}`)).status).toBe(400);
+    door.audit.length = 0;
+    expect((await get(`/token?${asked(10, 'pull,push,delete')}`)).status).toBe(200);
+    expect((await get(`/token?${asked(100, '*')}`, basic('AWS', await password()))).status).toBe(200);
+    const lines = door.audit.filter(({ service }) => service === 'token');
+    expect(new Set(lines[0]?.decisions.map(({ action }) => action))).toEqual(new Set(['ecr:BatchGetImage']));
+    expect(lines[1]?.decisions).toHaveLength(20);
+    expect(lines[1]?.decisionsLeftOut).toBeGreaterThan(500);
+    for (const line of lines) expect(JSON.stringify(line).length).toBeLessThan(8000);
+  });
+
   test('J15: scopes outside the grammar are refused, whatever they hold', async () => {
     const login = basic('AWS', await password());
     const many = Array.from({ length: 101 }, (_, i) => `repository:r${i}:pull`).join(' ');

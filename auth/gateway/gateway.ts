@@ -3,11 +3,11 @@ import Koa from 'koa';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
-import type { AuditLine } from '../audit/index.ts';
 import { SignatureVerifier } from '../sigv4/index.ts';
 import { AwsFront } from './aws.ts';
 import { AwsRoutes } from './aws-routes.ts';
 import { Bodies } from './body.ts';
+import { auditLine } from './audited.ts';
 import { challenges } from './docker-auth.ts';
 import { GatewayConfigError } from './errors.ts';
 import { Exchange } from './exchange.ts';
@@ -18,7 +18,6 @@ import { LocalRates } from '../rates/index.ts';
 import { defaultLimits, type GatewayOptions, type Limits, rateTable } from './options.ts';
 import { addressList, Origins } from './origin.ts';
 import { ownRoutes } from './own-routes.ts';
-import { printable } from './printable.ts';
 import { noSniffing } from './repeats.ts';
 import { beginSpan, endSpan } from './request-span.ts';
 import type { UpgradeService, WebService } from '../contract/index.ts';
@@ -311,32 +310,4 @@ function enumerate(
     { kind: 'own', service: 'token', operation: 'GET token', access: 'anonymous', method: 'GET', path: '/token' },
     { kind: 'own', service: 'token', operation: 'POST token', access: 'anonymous', method: 'POST', path: '/token' },
   ];
-}
-
-function auditLine(exchange: Exchange, now: number, milliseconds: number): AuditLine {
-  const { type, arn, account, accessKeyId } = exchange.principal;
-  return {
-    time: new Date(now).toISOString(),
-    requestId: exchange.requestId,
-    ...(exchange.span === undefined ? {} : { traceId: exchange.span.traceId }),
-    service: exchange.service,
-    operation: exchange.operation,
-    principal: { type, arn, account, ...(accessKeyId === undefined ? {} : { accessKeyId }) },
-    via: exchange.via,
-    sourceIp: exchange.sourceIp,
-    userAgent: printable(exchange.request.headers['user-agent'] ?? '', 256),
-    decisions: exchange.judged.map(({ access, decision }) => ({
-      action: access.action,
-      resources: access.resources.map(({ arn: resource }) => resource),
-      allowed: decision.allowed,
-      reason: decision.reason,
-      ...(decision.statement === undefined
-        ? {}
-        : { statement: { policy: decision.statement.policy, statement: decision.statement.statement } }),
-    })),
-    status: exchange.status,
-    ...(exchange.errorCode === undefined ? {} : { error: exchange.errorCode }),
-    ...(exchange.detail === undefined ? {} : { detail: printable(exchange.detail, 512) }),
-    milliseconds: Math.round(milliseconds * 10) / 10,
-  };
 }

@@ -39,6 +39,10 @@ export interface TokenRouteParts {
   readonly account: string;
 }
 
+/** Scopes of one token; a client without a login asks for the one image that it pulls. */
+const MAX_SCOPES = 100;
+const MAX_ANONYMOUS_SCOPES = 10;
+
 /** Those of the specification are ten, of which `scope` may come often. */
 const MAX_PARAMETERS = 200;
 
@@ -66,7 +70,8 @@ export class TokenRoute {
       );
       exchange.principal = post ? await this.#fromForm(form, exchange) : await this.#fromHeader(exchange);
       await this.#parts.throttle.admit(exchange);
-      const granted = await this.#grant(parseScopes(form.getAll('scope')), exchange);
+      const most = exchange.principal.type === 'anonymous' ? MAX_ANONYMOUS_SCOPES : MAX_SCOPES;
+      const granted = await this.#grant(parseScopes(form.getAll('scope'), most), exchange);
       const { token, issuedAt, expiresAt } = await this.#parts.tokens.issueAccess(exchange.principal, granted);
       ctx.body = {
         token,
@@ -137,6 +142,8 @@ export class TokenRoute {
     const resource = await this.#parts.repository(call.account, scope.name);
     const allowed: string[] = [];
     for (const action of expandActions(scope.actions)) {
+      // Strangers may pull what is public, and nothing else.
+      if (exchange.principal.type === 'anonymous' && action !== 'pull') continue;
       const needs = dockerActions[action]?.needs ?? [];
       if (needs.length > 0 && (await this.#all(needs, resource, exchange, call))) allowed.push(action);
     }

@@ -1,23 +1,23 @@
 import type { Scope } from '../contract/index.ts';
 import { ScopeError } from './errors.ts';
 
-const MAX_SCOPES = 100;
 const repositoryName = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const actionName = /^(?:[a-z]{1,20}|\*)$/;
 
 /**
  * Reads the `scope` values of a token request (distribution's token specification); one value may hold several scopes
  * separated by spaces. Scopes of one repository are joined, unknown types are left out, as nothing is granted for them.
- * @throws ScopeError for a text outside the grammar or more than 100 scopes
+ * @param most scopes that the caller may ask for at once
+ * @throws ScopeError for a text outside the grammar or more scopes
  */
-export function parseScopes(values: readonly string[]): readonly Scope[] {
+export function parseScopes(values: readonly string[], most: number): readonly Scope[] {
   const scopes = new Map<string, Scope>();
   let count = 0;
   for (const value of values) {
     if (value.length > 32 * 1024) throw new ScopeError('the scope is too long');
     for (const text of value.split(' ')) {
       if (text === '') continue;
-      if (++count > MAX_SCOPES) throw new ScopeError(`more than ${MAX_SCOPES} scopes`);
+      if (++count > most) throw new ScopeError(`more than ${most} scopes`);
       const scope = parseScope(text);
       if (scope === undefined) continue;
       const key = `${scope.type}:${scope.name}`;

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Registry } from '@prometheus-io/client';
-import { AuditFile } from '@slipway/auth/audit';
+import { AuditFiles } from '@slipway/auth/audit';
 import { createGateway, type GatewayRoute, type Listening, rateTable } from '@slipway/auth/gateway';
 import { type FirstAdministrator, type Identity, openIdentity } from '@slipway/auth/identity';
 import { createOutbound } from '@slipway/auth/outbound';
@@ -269,8 +269,8 @@ export async function startInstallation(config: ServerConfig, log: Log, role: Ro
     clock,
     log,
     audit: opened.adopt(
-      new AuditFile({
-        path: join(config.data, 'audit', 'audit.jsonl'),
+      new AuditFiles({
+        folder: join(config.data, 'audit'),
         onError: (error) => log.error({ err: error }, 'the audit file cannot be written'),
       }),
       (it) => it.close(),

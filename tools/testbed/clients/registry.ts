@@ -1,13 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { anonymousName, knownName } from '@slipway/auth/audit';
 import { AwsCli } from '../aws-cli.ts';
 import { check } from '../command.ts';
 import { freePort, ServerProcess } from '../server-process.ts';
 
-/** One request as the audit file tells of it. */
+/** One request as the audit files tell of it. */
 export interface AuditedRequest {
+  readonly time: string;
+  readonly requestId: string;
   readonly operation: string;
   readonly status: number;
   readonly userAgent: string;
@@ -61,8 +64,8 @@ export async function startClientRegistry(options: { readonly tls?: boolean } = 
   const aws = new AwsCli({ ...server.aws(), ...(options.tls ? { AWS_CA_BUNDLE: authority } : {}) });
   const login = await aws.run(['ecr', 'get-login-password']);
   if (login.code !== 0) throw new Error(login.stderr);
-  const audit = join(data, 'audit', 'audit.jsonl');
-  let seen = 0;
+  const audits = [knownName, anonymousName].map((name) => join(data, 'audit', name));
+  const seen = new Set<string>();
   const closing = opened.move();
   return {
     host: server.registry,
@@ -71,11 +74,15 @@ export async function startClientRegistry(options: { readonly tls?: boolean } = 
     aws,
     folder,
     async requests() {
-      await rest(audit);
-      const lines = readFileSync(audit, 'utf8').trimEnd().split('\n');
-      const fresh = lines.slice(seen).map((line) => JSON.parse(line) as AuditedRequest);
-      seen = lines.length;
-      return fresh;
+      await Promise.all(audits.map(rest));
+      const lines = audits.flatMap((audit) =>
+        existsSync(audit) ? readFileSync(audit, 'utf8').trimEnd().split('\n') : [],
+      );
+      const fresh = lines
+        .map((line) => JSON.parse(line) as AuditedRequest)
+        .filter(({ requestId }) => !seen.has(requestId));
+      for (const { requestId } of fresh) seen.add(requestId);
+      return fresh.sort((a, b) => a.time.localeCompare(b.time));
     },
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };

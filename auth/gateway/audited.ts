@@ -1,0 +1,50 @@
+import type { AuditLine } from '../audit/index.ts';
+import type { Exchange, Judged } from './exchange.ts';
+import { printable } from './printable.ts';
+
+/** Decisions of one request that its line holds, and resources of one decision: a request may ask for hundreds. */
+const MOST_DECISIONS = 20;
+const MOST_RESOURCES = 20;
+/** Characters of a resource's name; an ARN of AWS has at most 2048. */
+const MOST_OF_NAME = 2048;
+
+/**
+ * The audit line of a request. What it may hold is bounded, so that nobody writes much by asking for much.
+ * @param now milliseconds since the epoch
+ */
+export function auditLine(exchange: Exchange, now: number, milliseconds: number): AuditLine {
+  const { type, arn, account, accessKeyId } = exchange.principal;
+  const { judged } = exchange;
+  // The last one is what a refused request failed on.
+  const kept = judged.length <= MOST_DECISIONS ? judged : [...judged.slice(0, MOST_DECISIONS - 1), ...judged.slice(-1)];
+  return {
+    time: new Date(now).toISOString(),
+    requestId: exchange.requestId,
+    ...(exchange.span === undefined ? {} : { traceId: exchange.span.traceId }),
+    service: exchange.service,
+    operation: exchange.operation,
+    principal: { type, arn, account, ...(accessKeyId === undefined ? {} : { accessKeyId }) },
+    via: exchange.via,
+    sourceIp: exchange.sourceIp,
+    userAgent: printable(exchange.request.headers['user-agent'] ?? '', 256),
+    decisions: kept.map(decided),
+    ...(kept.length === judged.length ? {} : { decisionsLeftOut: judged.length - kept.length }),
+    status: exchange.status,
+    ...(exchange.errorCode === undefined ? {} : { error: exchange.errorCode }),
+    ...(exchange.detail === undefined ? {} : { detail: printable(exchange.detail, 512) }),
+    milliseconds: Math.round(milliseconds * 10) / 10,
+  };
+}
+
+function decided({ access, decision }: Judged): AuditLine['decisions'][number] {
+  const { action, resources } = access;
+  const { allowed, reason, statement } = decision;
+  return {
+    action,
+    resources: resources.slice(0, MOST_RESOURCES).map(({ arn }) => arn.slice(0, MOST_OF_NAME)),
+    ...(resources.length <= MOST_RESOURCES ? {} : { resourcesLeftOut: resources.length - MOST_RESOURCES }),
+    allowed,
+    reason: reason.slice(0, MOST_OF_NAME),
+    ...(statement === undefined ? {} : { statement: { policy: statement.policy, statement: statement.statement } }),
+  };
+}
