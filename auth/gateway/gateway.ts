@@ -77,6 +77,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const own = ownRoutes(new Router(), {
     token: (ctx, exchange) => tokenRoute.serve(ctx, exchange),
     registry: options.metrics,
+    origins: shared.origins,
     metricsFrom: addressList(options.metricsFrom ?? ['127.0.0.0/8', '::1']),
     health: options.health ?? (async () => ({ ok: true })),
     closing: () => closing,
@@ -136,6 +137,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     const url = request.url ?? '/';
     if (isAwsCall(request.method, url)) return withinKoa((ctx) => aws(ctx, exchange));
     const service = web.find(({ prefix }) => owns(prefix, url));
+    if (isOpen(url, request, service) && !shared.origins.isKnownHost(request)) return misdirected(exchange, response);
     if (service !== undefined) return webFront.serve(exchange, service, withinKoa);
     return withinKoa((ctx) => rest(ctx, exchange));
   };
@@ -227,6 +229,24 @@ const clientGone = (error: NodeJS.ErrnoException): boolean =>
 function isAwsCall(method: string | undefined, url: string): boolean {
   if (method === 'POST') return url === '/' || url.startsWith('/?');
   return method === 'GET' && url.startsWith('/?') && /[?&](?:Action|X-Amz-Signature)=/.test(url);
+}
+
+/**
+ * Whether a request may be answered with something although nothing proves who sends it. Health is open to whatever asks for it,
+ * under any name: it says nothing else. A service's bare prefix is how clients find out that they must log in.
+ */
+function isOpen(url: string, { headers }: IncomingMessage, service: WebService | undefined): boolean {
+  if (service === undefined) return !/^\/healthz(?:$|\?)/.test(url);
+  return service.authentication !== 'none' && headers.authorization === undefined && url !== service.prefix;
+}
+
+/** Answers a request that names a host which this installation does not know itself by. */
+async function misdirected(exchange: Exchange, response: ServerResponse): Promise<void> {
+  exchange.errorCode = 'Misdirected';
+  response.writeHead(421, { 'Content-Type': 'text/plain; charset=utf-8', 'x-amzn-requestid': exchange.requestId });
+  response.end(
+    'This server does not know itself by the host name of this request. If the name is right, add it to SLIPWAY_ENDPOINTS.\n',
+  );
 }
 
 /** `/v2/` owns `/v2`, `/v2/…` and `/v2?…`, not `/v2x`. */

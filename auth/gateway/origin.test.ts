@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { hostname } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { Origins, type OriginOptions } from './origin.ts';
 
@@ -109,5 +110,24 @@ describe('A1: under which address the client reached us', () => {
     const origins = new Origins({});
     expect(origins.endpoint(request({ headers: { host: 'any.name:1' } }), true)).toBe('http://any.name:1');
     expect(origins.endpoint(request({ headers: { host: 'a"b<c>' } }), true)).toBe('http://192.168.1.2:7500');
+  });
+});
+
+describe('X6: under which names it answers strangers', () => {
+  const origins = new Origins({ hosts: ['Registry.local:7500'], publicUrl: 'https://r.example.com' });
+  test.each([
+    ['an address', '192.0.2.7:7500', true],
+    ['an IPv6 address', '[::1]:7500', true],
+    ['localhost', 'localhost:7500', true],
+    ['a name below localhost', 'slipway.localhost', true],
+    ['a configured name, on whatever port', 'registry.LOCAL', true],
+    ['the public name', 'r.example.com', true],
+    ["the machine's own name", `${hostname()}:7500`, true],
+    ['a name that anybody may give this address', 'rebinding.example', false],
+    ['one that begins like ours', 'registry.local.example', false],
+    ['one that looks like an address', '127.0.0.1.example', false],
+    ['nothing at all', '', false],
+  ])('%s', (_name, host, known) => {
+    expect(origins.isKnownHost(request({ headers: { host } }))).toBe(known);
   });
 });

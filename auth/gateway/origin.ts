@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { hostname } from 'node:os';
 import { BlockList, isIP } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 
@@ -16,10 +17,15 @@ export class Origins {
   readonly #publicUrl: string | undefined;
   readonly #hosts: ReadonlySet<string>;
   readonly #proxies: BlockList | undefined;
+  /** Names without ports under which this installation knows itself. */
+  readonly #names: ReadonlySet<string>;
 
   constructor(options: OriginOptions) {
     this.#publicUrl = options.publicUrl?.replace(/\/+$/, '');
     this.#hosts = new Set(options.hosts?.map((host) => host.toLowerCase()));
+    const own = hostname().toLowerCase();
+    const publicHost = this.#publicUrl === undefined ? [] : [new URL(this.#publicUrl).host];
+    this.#names = new Set([own, `${own}.local`, ...[...this.#hosts, ...publicHost].map(withoutPort)]);
     this.#proxies = options.trustedProxies === undefined ? undefined : addressList(options.trustedProxies);
   }
 
@@ -36,6 +42,23 @@ export class Origins {
       if (i === 0 || !this.#trusts(hop)) return hop;
     }
     return peer;
+  }
+
+  /**
+   * Whether a request names this installation by an address or a name of its own. A page of somebody else's can lead a browser
+   * here under that page's name (DNS rebinding) and then read every answer; it cannot do so under an address or under our names.
+   */
+  isKnownHost({ headers }: IncomingMessage): boolean {
+    // Only HTTP/1.0 knows requests without it, and no browser sends them.
+    if (headers.host === undefined) return true;
+    const name = withoutPort(headers.host.toLowerCase());
+    return isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost') || this.#names.has(name);
+  }
+
+  /** Whether a proxy that nobody told us of says that it asks for somebody else: whose request it is, is not known then. */
+  isForwardedByStranger({ headers, socket }: IncomingMessage): boolean {
+    const forwarded = headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined;
+    return forwarded && !this.#trusts(plain(socket.remoteAddress ?? ''));
   }
 
   /** Whether an address is that of a proxy, behind which are many clients. */
@@ -78,7 +101,7 @@ export class Origins {
     if (this.#hosts.has(host) || host === this.#publicUrl?.replace(/^https?:\/\//, '')) return true;
     const { localAddress = '', localPort } = request.socket;
     const local = plain(localAddress);
-    const name = host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+    const name = withoutPort(host);
     if (this.#hosts.has(name)) return true;
     if (host !== name && !host.endsWith(`:${localPort}`)) return false;
     if (name === local) return true;
@@ -93,6 +116,8 @@ export class Origins {
     );
   }
 }
+
+const withoutPort = (host: string): string => host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
 
 /** A host name, IPv4 address or bracketed IPv6 address, with or without a port. */
 const HOST = /^(?:[a-z0-9](?:[a-z0-9.-]{0,252})|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/;

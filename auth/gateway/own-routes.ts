@@ -3,11 +3,13 @@ import type { Registry } from '@prometheus-io/client';
 import type Koa from 'koa';
 import { type BlockList, isIP } from 'node:net';
 import type { Exchange } from './exchange.ts';
+import type { Origins } from './origin.ts';
 
 export interface OwnRoutesParts {
   readonly token: (ctx: Koa.Context, exchange: Exchange) => Promise<void>;
   readonly registry: Registry;
   readonly metricsFrom: BlockList;
+  readonly origins: Origins;
   readonly health: () => Promise<{ readonly ok: boolean; readonly parts?: Readonly<Record<string, string>> }>;
   readonly closing: () => boolean;
 }
@@ -32,7 +34,8 @@ export function ownRoutes(router: Router, parts: OwnRoutesParts): Router {
     const exchange = exchangeOf(ctx);
     exchange.operation = 'metrics';
     const { sourceIp } = exchange;
-    if (isIP(sourceIp) === 0 || !parts.metricsFrom.check(sourceIp, isIP(sourceIp) === 6 ? 'ipv6' : 'ipv4')) {
+    const hidden = parts.origins.isForwardedByStranger(ctx.req);
+    if (hidden || isIP(sourceIp) === 0 || !parts.metricsFrom.check(sourceIp, isIP(sourceIp) === 6 ? 'ipv6' : 'ipv4')) {
       ctx.status = 403;
       ctx.body = 'Metrics are not open to this address.\n';
       return;

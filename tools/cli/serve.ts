@@ -29,6 +29,8 @@ const plain = new Set([
 
 /** `slipway serve`: everything in one process, until SIGTERM or Ctrl-C. */
 export async function serve(): Promise<void> {
+  // Whatever is written is for this user alone: images, keys, what callers did.
+  process.umask(0o077);
   const config = configuration();
   const tracing = await traces((reason) => log.warn({ reason }, 'traces cannot be sent'));
   const log = openLog(config.logLevel, tracing);

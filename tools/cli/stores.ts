@@ -23,6 +23,7 @@ export interface Stores extends AsyncDisposable {
  * @throws CliError when there is no installation, or its stores cannot be opened
  */
 export async function openStores(data: string): Promise<Stores> {
+  process.umask(0o077);
   const config = readSettings(data);
   if (config.records.type === 'sqlite' && !existsSync(config.data)) {
     throw new CliError(`there is no installation in ${config.data}; name its data folder with --data`);

@@ -40,6 +40,32 @@ test('an empty variable counts as not set', () => {
   });
 });
 
+test('what proxies say counts from those that are named, and the public name is one of ours', () => {
+  expect(readConfig({})).toMatchObject({ publicUrl: undefined, trustedProxies: [], metricsFrom: undefined });
+  const behind = {
+    SLIPWAY_PUBLIC_URL: 'https://registry.example.com/',
+    SLIPWAY_TRUSTED_PROXIES: '10.0.0.7, fd00::/8',
+    SLIPWAY_METRICS_FROM: '10.1.0.0/16',
+    SLIPWAY_ENDPOINTS: 'a:7500',
+  };
+  expect(readConfig(behind)).toMatchObject({
+    publicUrl: 'https://registry.example.com',
+    trustedProxies: ['10.0.0.7', 'fd00::/8'],
+    metricsFrom: ['10.1.0.0/16'],
+    endpoints: ['a:7500', 'registry.example.com'],
+  });
+});
+
+test.each([
+  ['SLIPWAY_PUBLIC_URL', 'https://a/path'],
+  ['SLIPWAY_PUBLIC_URL', 'https://user:password@a'],
+  ['SLIPWAY_PUBLIC_URL', 'ftp://a'],
+  ['SLIPWAY_TRUSTED_PROXIES', 'proxy'],
+  ['SLIPWAY_METRICS_FROM', '10.0.0.0/40'],
+])('%s cannot be %s', (name, value) => {
+  expect(() => readConfig({ [name]: value })).toThrow(name);
+});
+
 test('rates are requests per second, with a burst if one is given, and no limit unless they are set', () => {
   expect(readConfig({}).rates).toEqual({ perPrincipal: undefined, global: undefined });
   expect(readConfig({ SLIPWAY_RATE_PER_PRINCIPAL: '0.5', SLIPWAY_RATE_GLOBAL: '100/250' }).rates).toEqual({

@@ -32,6 +32,12 @@ export interface ServerConfig {
         /** How clients reach the store, where that is another address. */
         readonly publicEndpoint?: string;
       };
+  /** Where clients reach this installation, behind a proxy that changes the address; without a path. */
+  readonly publicUrl: string | undefined;
+  /** Addresses and CIDR ranges of proxies whose `X-Forwarded-For` and `-Proto` count. */
+  readonly trustedProxies: readonly string[];
+  /** Addresses and CIDR ranges that may read `/metrics`; undefined: this machine. */
+  readonly metricsFrom: readonly string[] | undefined;
   /** Whether pulls of blobs leave by URLs of the S3 store, and which User-Agents never do. */
   readonly redirects: { readonly byDefault: boolean; readonly exceptAgents: readonly string[] };
   /** What docker clients without a login are asked for; `basic` shuts those out that have none. */
@@ -89,6 +95,10 @@ const list = z
 
 const ranges = list.pipe(z.array(z.union([z.cidrv4(), z.cidrv6()], 'must be CIDR ranges, comma-separated')));
 
+const addresses = list.pipe(
+  z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'must be addresses or CIDR ranges, comma-separated')),
+);
+
 /** `100` requests a second with as many at once, or `100/200` with 200 at once. */
 const rate = z
   .string()
@@ -118,6 +128,15 @@ const schema = z.object({
   SLIPWAY_KEY_FILE: z.string().min(1).optional(),
   SLIPWAY_CREDENTIALS_FILE: z.string().min(1).optional(),
   SLIPWAY_ENDPOINTS: list.pipe(z.array(host)),
+  SLIPWAY_PUBLIC_URL: z
+    .url({ protocol: /^https?$/ })
+    .refine(
+      (url) => /^https?:\/\/[^/?#@]+\/?$/.test(url),
+      'must be scheme and host, such as https://registry.example.com',
+    )
+    .optional(),
+  SLIPWAY_TRUSTED_PROXIES: addresses,
+  SLIPWAY_METRICS_FROM: addresses,
   SLIPWAY_RECORDS: z
     .string()
     .regex(/^(sqlite|rediss?:\/\/.+)$/, 'must be "sqlite" or a redis:// URL')
@@ -217,7 +236,10 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     region: env.SLIPWAY_REGION,
     keyFile: resolve(env.SLIPWAY_KEY_FILE ?? join(env.SLIPWAY_DATA, 'keys', 'master.key')),
     credentialsFile: resolve(env.SLIPWAY_CREDENTIALS_FILE ?? join(env.SLIPWAY_DATA, 'credentials')),
-    endpoints: env.SLIPWAY_ENDPOINTS.length > 0 ? env.SLIPWAY_ENDPOINTS : certified(env),
+    endpoints: endpointsOf(env),
+    publicUrl: env.SLIPWAY_PUBLIC_URL?.replace(/\/$/, ''),
+    trustedProxies: env.SLIPWAY_TRUSTED_PROXIES,
+    metricsFrom: env.SLIPWAY_METRICS_FROM.length === 0 ? undefined : env.SLIPWAY_METRICS_FROM,
     records: env.SLIPWAY_RECORDS === 'sqlite' ? { type: 'sqlite' } : { type: 'redis', url: env.SLIPWAY_RECORDS },
     blobs:
       env.SLIPWAY_BLOBS === 'filesystem'
@@ -252,6 +274,13 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     rates: { perPrincipal: env.SLIPWAY_RATE_PER_PRINCIPAL, global: env.SLIPWAY_RATE_GLOBAL },
     allowPlainHttp: env.SLIPWAY_ALLOW_PLAIN_HTTP === 'true',
   };
+}
+
+/** The names under which clients find this installation. */
+function endpointsOf(env: z.output<typeof schema>): readonly string[] {
+  const { SLIPWAY_ENDPOINTS: given, SLIPWAY_PUBLIC_URL: url } = env;
+  const named = given.length > 0 ? given : certified(env);
+  return url === undefined ? named : [...new Set([...named, new URL(url).host])];
 }
 
 /** Where clients find the names that a certificate is ordered for. */

@@ -1,4 +1,14 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FormatRefused } from '@slipway/storage/format';
@@ -21,6 +31,23 @@ test('a new folder is made for its owner alone and stamped, and opens again', as
   await checkDataFolder(folder);
   expect(readdirSync(folder)).toEqual(['format.json']);
   expect(statSync(folder).mode & 0o777).toBe(0o700);
+});
+
+test('a folder that was there, open to others, is closed to them', async () => {
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o755);
+  await openDataFolder(folder);
+  expect(statSync(folder).mode & 0o777).toBe(0o700);
+});
+
+test.runIf(process.getuid?.() === 0)("another user's folder is used only if strangers cannot read it", async () => {
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o775);
+  chownSync(folder, 65_534, 0);
+  await expect(openDataFolder(folder)).rejects.toThrow(`chmod o-rwx ${folder}`);
+  chmodSync(folder, 0o770);
+  await openDataFolder(folder);
+  expect(statSync(folder).mode & 0o777).toBe(0o770);
 });
 
 test('a command looks without making anything', async () => {

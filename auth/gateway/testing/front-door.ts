@@ -407,6 +407,7 @@ export async function openFrontDoor(
   };
   const gateway = createGateway({
     dockerChallenge: 'basic',
+    hosts: ['x'],
     services: services(knobs, tokens),
     web: [registry(knobs)],
     credentials,
