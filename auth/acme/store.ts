@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { Fence, Json, RecordStore } from '@slipway/storage/records';
+import { definePartition, type Fence, type Json, type OwnedRows, type RecordStore } from '@slipway/storage/records';
 import type { KeyPair } from '../gateway/index.ts';
 import type { Sealer } from '../tokens/index.ts';
 import type { AcmeSettings } from './settings.ts';
 
 /** Everything about certificates by ACME lies here, the same for all servers of an installation. */
-export const partition = 'acme';
+const kind = definePartition('acme', 'the certificates of the installation');
+export const partition = kind.name();
 
 /** The certificate that is served. The key is sealed. */
 export interface StoredCertificate {
@@ -65,6 +66,12 @@ interface Facts {
 
 const factNames = ['certificate', 'suggestion', 'trouble', 'request'] as const;
 const challengePrefix = 'challenge/';
+const accountPrefix = 'account/';
+export const acmeRows: OwnedRows = {
+  partition: kind,
+  owner: 'auth/acme',
+  keys: [...factNames, challengePrefix, accountPrefix],
+};
 
 /** Changes of one commit: a value, or `null` to remove. */
 export type FactChanges = { readonly [K in keyof Facts]?: Facts[K] | null };
@@ -154,7 +161,7 @@ export class AcmeStore {
 
 /** Accounts differ by authority and by what they are bound to. */
 function accountKey({ directory, externalAccount }: AcmeSettings): string {
-  return `account/${digest([directory, externalAccount?.keyId])}`;
+  return `${accountPrefix}${digest([directory, externalAccount?.keyId])}`;
 }
 
 /** Tells settings apart: what failed with some may work with others. */

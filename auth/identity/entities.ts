@@ -1,4 +1,4 @@
-import type { Json } from '@slipway/storage/records';
+import { definePartition, type Json, type OwnedRows } from '@slipway/storage/records';
 
 /**
  * What the account's partition `iam/<account>` holds. Names are unique without regard to case, so keys carry the lower-case name
@@ -152,8 +152,10 @@ export type Entity =
   | OidcProviderEntity
   | AccessKeyEntity;
 
-export const partitionOf = (account: string): string => `iam/${account}`;
-export const sessionPartitionOf = (account: string): string => `iam-sessions/${account}`;
+const accounts = definePartition('iam/<account>', 'the identities of one account');
+const sessions = definePartition('iam-sessions/<account>', 'the sessions of one account');
+export const partitionOf = accounts.name;
+export const sessionPartitionOf = sessions.name;
 
 /** Where a record of type `T` is, or the beginning of where several are. */
 export type Key<T> = string & { readonly of?: T };
@@ -184,6 +186,28 @@ export const keys = {
     `role-profile/${role.toLowerCase()}/${profile.toLowerCase()}` as Key<true>,
   session: (accessKeyId: string): Key<SessionEntity> => `session/${accessKeyId}` as Key<SessionEntity>,
 } as const;
+
+export const identityRows: readonly OwnedRows[] = [
+  {
+    partition: accounts,
+    owner: 'auth/identity',
+    keys: [
+      keys.account,
+      'user/',
+      'group/',
+      'role/',
+      'policy/',
+      'profile/',
+      'oidc/',
+      'key/',
+      'member/',
+      'attached/',
+      'bounds/',
+      'role-profile/',
+    ],
+  },
+  { partition: sessions, owner: 'auth/identity', keys: [keys.session('')] },
+];
 
 /** Records are JSON; the type system needs to be told that an entity is. */
 export const asJson = (entity: Entity | SessionEntity): Json => entity as unknown as Json;

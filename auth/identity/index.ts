@@ -1,4 +1,5 @@
 export { type FirstAdministrator, WrongEncryptionKey } from './default-identities.ts';
+export { identityRows } from './entities.ts';
 export type { AccessExplanation } from './explain.ts';
 export { accountOfAccessKey, type RandomBytes } from './ids.ts';
 export type { IssuedSession, SessionRequest } from './issue-session.ts';

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '@slipway/storage/clock';
-import type { Json, RecordStore } from '@slipway/storage/records';
+import { definePartition, type Json, type OwnedRows, type RecordStore } from '@slipway/storage/records';
 import type { LimitName, LocalRates } from './rates.ts';
 
 export interface SharedUsageOptions {
@@ -19,8 +19,10 @@ interface UsageRecord {
   readonly used: Readonly<Record<string, number>>;
 }
 
-const partition = 'rates';
+const kind = definePartition('rates', 'what servers say of the requests they answered');
+const partition = kind.name();
 const prefix = 'used/';
+export const usageRows: OwnedRows = { partition: kind, owner: 'auth/rates', keys: [prefix] };
 /** Keys in one record: those that were used last. */
 const mostKeys = 2000;
 /** A server that wrote nothing for this long is gone or idle; either way its record is of no use. Milliseconds. */

@@ -1,6 +1,12 @@
 import { exportJWK, generateKeyPair, importJWK, type CryptoKey, type JWK } from 'jose';
 import type { Clock } from '@slipway/storage/clock';
-import { ConditionFailed, type Json, type RecordStore } from '@slipway/storage/records';
+import {
+  ConditionFailed,
+  definePartition,
+  type Json,
+  type OwnedRows,
+  type RecordStore,
+} from '@slipway/storage/records';
 import { ALGORITHM, tokenUses } from './uses.ts';
 
 /** Encrypts what must not be readable in the record store, with a key that is kept elsewhere. */
@@ -35,8 +41,10 @@ interface LoadedKey {
   readonly privateKey: CryptoKey;
 }
 
-const PARTITION = 'tokens';
 const PREFIX = 'key/';
+const partition = definePartition('tokens', 'the keys that sign tokens of docker logins');
+export const tokenRows: OwnedRows = { partition, owner: 'auth/tokens', keys: [PREFIX] };
+const PARTITION = partition.name();
 /** A new key waits this long before it signs, so that every server has read it by then. */
 const SETTLE_MS = 60_000;
 /** Unknown key ids are looked up in the store at most this often, however many arrive. */

@@ -3,12 +3,10 @@ import type { Leases } from '@slipway/storage/leases';
 import type { RecordStore } from '@slipway/storage/records';
 
 import type { Log } from '@slipway/auth/contract';
+import { installationPartition } from '../state/index.ts';
 import { sweepDefinitions } from '../tasks/index.ts';
 
 import { listAccounts } from './accounts.ts';
-
-/** The partition that guards work of which the installation needs one. */
-export const installationPartition = 'ecs';
 
 /** Milliseconds between rounds. */
 const interval = 3_600_000;

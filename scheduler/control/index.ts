@@ -1,5 +1,4 @@
 export { listAccounts } from './accounts.ts';
-export { installationPartition } from './caretaker.ts';
 export { type ControlPlane, type ControlPlaneOptions, createControlPlane } from './control-plane.ts';
 export type { ServiceExplanation } from './explain.ts';
 export type { ImageInUse } from './images-in-use.ts';

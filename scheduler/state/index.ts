@@ -1,6 +1,16 @@
 export { arns } from './arns.ts';
 export { idOf, newDeploymentId, newEventId, newId, newNumber, type RandomBytes } from './ids.ts';
-export { accountKeys, accountPartition, clusterKeys, clusterPartition, leaderLease } from './keys.ts';
+export {
+  accountKeys,
+  accountPartition,
+  clusterKeys,
+  clusterPartition,
+  clusters,
+  installationPartition,
+  installations,
+  leaderLease,
+  stateRows,
+} from './keys.ts';
 export type {
   AttributeRecord,
   CircuitBreaker,

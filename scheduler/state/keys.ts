@@ -1,9 +1,20 @@
+import { definePartition, type OwnedRows } from '@slipway/storage/records';
+
 import type { TokenRecord } from './records.ts';
 
-/** Where each record lies. Partition = one account's ECS index, or one cluster (everything that must commit together). */
+/** Where each record of ECS itself lies. Partition = one account's ECS index, or one cluster (everything that must commit together). */
 
-export const accountPartition = (account: string): string => `ecs/${account}`;
-export const clusterPartition = (account: string, cluster: string): string => `ecs/${account}/${cluster}`;
+export const installations = definePartition('ecs', 'what belongs to no account');
+export const accounts = definePartition(
+  'ecs/<account>',
+  'the task definitions of one account, and which clusters it has',
+);
+export const clusters = definePartition('ecs/<account>/<cluster>', 'one cluster');
+
+/** What the installation has one of: leases of work that goes over all accounts, and what is found before its account is known. */
+export const installationPartition = installations.name();
+export const accountPartition = accounts.name;
+export const clusterPartition = clusters.name;
 
 /** In the account's partition. */
 export const accountKeys = {
@@ -46,10 +57,29 @@ export const clusterKeys = {
   histories: 'history/',
   token: (operation: TokenRecord['operation'], token: string): string => `token/${operation}/${token}`,
   tokens: 'token/',
-  /** A server that holds agents' connections of this cluster; renewed while it lives. */
-  connectionServer: (serverId: string): string => `connections/${serverId}`,
-  connectionServers: 'connections/',
 } as const;
 
 /** The lease of a cluster's leader, in the cluster's partition. */
 export const leaderLease = 'leader';
+
+export const stateRows: readonly OwnedRows[] = [
+  {
+    partition: accounts,
+    owner: 'scheduler/state',
+    keys: [accountKeys.clusters, accountKeys.families, accountKeys.allTaskDefinitions],
+  },
+  {
+    partition: clusters,
+    owner: 'scheduler/state',
+    keys: [
+      clusterKeys.cluster,
+      clusterKeys.instances,
+      clusterKeys.loads,
+      clusterKeys.tasks,
+      clusterKeys.services,
+      clusterKeys.events,
+      clusterKeys.histories,
+      clusterKeys.tokens,
+    ],
+  },
+];

@@ -5,4 +5,4 @@ export type { FollowedImages, KnownTag } from './wanted.ts';
 export { createWebhookAdministration } from './webhooks/administer.ts';
 export { createWebhookReceiver } from './webhooks/receive.ts';
 export { signatureHeader, signatureOf } from './webhooks/signature.ts';
-export type { WebhookContext } from './webhooks/store.ts';
+export { type WebhookContext, webhookRows } from './webhooks/store.ts';

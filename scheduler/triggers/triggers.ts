@@ -1,7 +1,8 @@
 import type { Delivery, EventLog } from '@slipway/storage/events';
 import type { Leases } from '@slipway/storage/leases';
 
-import { installationPartition, listAccounts } from '../control/index.ts';
+import { listAccounts } from '../control/index.ts';
+import { installationPartition } from '../state/index.ts';
 
 import { imagePushed, imagePushedData, registryTopic } from './image-pushed.ts';
 import { Roller, type RollerContext } from './roller.ts';

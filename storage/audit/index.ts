@@ -6,4 +6,5 @@ export {
   type TransferOptions,
   type TransferProgress,
   type TransferReport,
+  transferRows,
 } from './transfer.ts';

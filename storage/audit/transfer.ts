@@ -1,5 +1,14 @@
 import type { BlobLocation, BlobStore, SealedBlob } from '../blobs/index.ts';
-import { type EventSource, type Json, limits, type RecordStore, scan, scanPartitions } from '../records/index.ts';
+import {
+  definePartition,
+  type EventSource,
+  type Json,
+  limits,
+  type OwnedRows,
+  type RecordStore,
+  scan,
+  scanPartitions,
+} from '../records/index.ts';
 
 export interface Installation {
   readonly records: RecordStore & EventSource;
@@ -41,8 +50,10 @@ export class TransferFailed extends Error {
 }
 
 /** Where the transfer notes, in the target, which generation a blob got; it makes the transfer resumable. */
-const notePartition = '$transfer';
-const noteKey = ({ digest, generation }: BlobLocation): string => `${digest}/${generation}`;
+const notes = definePartition('$transfer', 'one transfer');
+const notePartition = notes.name();
+export const transferRows: OwnedRows = { partition: notes, owner: 'storage/audit', keys: ['blob/'] };
+const noteKey = ({ digest, generation }: BlobLocation): string => `blob/${digest}/${generation}`;
 /** Records written in one commit, and how many characters of JSON. */
 const batchRecords = 500;
 const batchLength = 4 * 1024 * 1024;

@@ -1,4 +1,11 @@
-import { ConditionFailed, type Json, type RecordStore, scanAll } from '../records/index.ts';
+import {
+  ConditionFailed,
+  definePartition,
+  type Json,
+  type OwnedRows,
+  type RecordStore,
+  scanAll,
+} from '../records/index.ts';
 import type { DeadLetter, LoggedEvent } from './event-log.ts';
 
 /** An event handed out and not yet done with. */
@@ -34,9 +41,16 @@ export interface StoredState {
   readonly version: number;
 }
 
+const consumers = definePartition('$consumers/<topic>/<group>', 'one group of consumers on one topic');
 const statePrefix = 'state/';
+const deadPrefix = 'dead/';
+export const consumerRows: OwnedRows = {
+  partition: consumers,
+  owner: 'storage/events',
+  keys: [statePrefix, deadPrefix],
+};
 const deadKey = (partition: string, position: number): string =>
-  `dead/${partition}/${String(position).padStart(16, '0')}`;
+  `${deadPrefix}${partition}/${String(position).padStart(16, '0')}`;
 
 /** A group's rows, in a partition of their own: the partitions of the events are busy enough. */
 export class GroupRecords {
@@ -45,7 +59,7 @@ export class GroupRecords {
 
   constructor(records: RecordStore, group: string, topic: string) {
     this.#records = records;
-    this.partition = `$consumers/${topic}/${group}`;
+    this.partition = consumers.name(topic, group);
   }
 
   async read(partition: string): Promise<StoredState> {
@@ -83,7 +97,7 @@ export class GroupRecords {
   }
 
   async deadLetters(): Promise<readonly DeadLetter[]> {
-    const rows = await scanAll<DeadLetter>(this.#records, this.partition, { prefix: 'dead/' });
+    const rows = await scanAll<DeadLetter>(this.#records, this.partition, { prefix: deadPrefix });
     return rows.map(({ value }) => value);
   }
 

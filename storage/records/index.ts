@@ -1,6 +1,7 @@
 export type { AnnouncedEvent, AnnouncedStream, EventSource } from './announced.ts';
 export { Bell, settledOrAborted } from './bell.ts';
 export { fenceKey, limits } from './encode.ts';
+export { checkLayout, definePartition, type OwnedRows, ownerOf, type PartitionKind } from './layout.ts';
 export { project, type Projection, type RecordChange } from './projection.ts';
 export {
   type Batch,

@@ -1,6 +1,6 @@
 import type { Clock } from '@slipway/storage/clock';
 import { lead, type Leases } from '@slipway/storage/leases';
-import type { RecordStore } from '@slipway/storage/records';
+import { definePartition, type OwnedRows, type RecordStore } from '@slipway/storage/records';
 import type { Tracing } from '@slipway/storage/telemetry';
 import type { Log } from '@slipway/auth/contract';
 import type { JobMetrics } from './job-metrics.ts';
@@ -29,8 +29,10 @@ export interface JobsOptions {
 }
 
 /** Where the leader's lease and the times of the last runs lie. */
-const partition = 'jobs';
+const kind = definePartition('jobs', 'the times of the last runs of upkeep');
+const partition = kind.name();
 const lastRun = (name: string): string => `last/${name}`;
+export const jobRows: OwnedRows = { partition: kind, owner: 'tools/server', keys: [lastRun('')] };
 
 /**
  * Runs jobs on one server of the installation at a time, whoever holds the lease; a restart or another leader goes on by the

@@ -5,12 +5,13 @@ import type { AccessList, Call, UpgradeService } from '@slipway/auth/contract';
 import { type WebSocket, WebSocketServer } from 'ws';
 
 import { findInstance, parseArn, parseCluster } from '../../cluster/index.ts';
-import { arns, clusterKeys, clusterPartition, newId } from '../../state/index.ts';
+import { arns, clusterPartition, newId } from '../../state/index.ts';
 
 import { ClusterWatch } from './cluster-watch.ts';
 import { ConnectionSweeper, type InstanceRef, noteConnected, noteDisconnected, serverSilence } from './connections.ts';
 import type { AgentControlOptions } from './context.ts';
 import { ControlSession } from './control-session.ts';
+import { connectionKeys } from './keys.ts';
 import { agentOperations, type AgentOperations, controlPath, telemetryPath } from './operations.ts';
 import { PayloadSource } from './payloads.ts';
 import { refuseUpgrade } from './peer.ts';
@@ -319,7 +320,7 @@ class Connections {
   async #announce(partition: string): Promise<void> {
     this.#beat += 1;
     await this.#options.records.commit(partition, {
-      put: [{ key: clusterKeys.connectionServer(this.#serverId), value: { beat: this.#beat } }],
+      put: [{ key: connectionKeys.server(this.#serverId), value: { beat: this.#beat } }],
     });
   }
 

@@ -4,7 +4,7 @@ import { systemClock } from '@slipway/storage/clock';
 import { expect, test } from 'vitest';
 
 import { region, silent } from '../testing/bench.ts';
-import { clusterKeys } from '../../state/index.ts';
+import { connectionKeys } from './keys.ts';
 
 import { ConnectionSweeper, serverSilence } from './connections.ts';
 import { AgentBench } from '../testing/agent-peer.ts';
@@ -16,7 +16,7 @@ test('connections of a server that died are found by the others', async () => {
   const record = await plane.instance(instance);
   await plane.putInstance({ ...record, agentConnected: true, connectionId: 'dead.1', channelGeneration: 4 });
   await plane.records.commit('ecs/000000000000/default', {
-    put: [{ key: clusterKeys.connectionServer('dead'), value: { beat: 9 } }],
+    put: [{ key: connectionKeys.server('dead'), value: { beat: 9 } }],
   });
   let now = 0;
   const clock = { ...systemClock, monotonic: () => now };

@@ -2,6 +2,7 @@ import { clusterKeys, clusterPartition, type InstanceRecord } from '../../state/
 import { changeInstance, scanAll } from '../../cluster/index.ts';
 
 import type { AgentControlOptions } from './context.ts';
+import { connectionKeys } from './keys.ts';
 
 /** Names one container instance. */
 export interface InstanceRef {
@@ -91,13 +92,13 @@ export class ConnectionSweeper {
   async sweep(account: string, cluster: string): Promise<void> {
     const partition = clusterPartition(account, cluster);
     const { records, clock } = this.#options;
-    const page = await records.list<{ beat: number }>(partition, { prefix: clusterKeys.connectionServers });
+    const page = await records.list<{ beat: number }>(partition, { prefix: connectionKeys.servers });
     const dead = new Set<string>();
     for (const { key, value } of page.records) {
       const place = `${partition} ${key}`;
       const known = this.#seen.get(place);
       if (known?.beat !== value.beat) this.#seen.set(place, { beat: value.beat, at: clock.monotonic() });
-      else if (clock.monotonic() - known.at > serverSilence) dead.add(key.slice(clusterKeys.connectionServers.length));
+      else if (clock.monotonic() - known.at > serverSilence) dead.add(key.slice(connectionKeys.servers.length));
     }
     if (dead.size === 0) return;
     for (const instance of await scanAll<InstanceRecord>(records, partition, clusterKeys.instances)) {
@@ -106,7 +107,7 @@ export class ConnectionSweeper {
         await noteDisconnected(this.#options, { account, cluster, id: instance.id }, instance.connectionId);
       }
     }
-    await records.commit(partition, { remove: [...dead].map((id) => clusterKeys.connectionServer(id)) });
-    for (const id of dead) this.#seen.delete(`${partition} ${clusterKeys.connectionServer(id)}`);
+    await records.commit(partition, { remove: [...dead].map((id) => connectionKeys.server(id)) });
+    for (const id of dead) this.#seen.delete(`${partition} ${connectionKeys.server(id)}`);
   }
 }

@@ -1,11 +1,18 @@
 import type { Authorizer, Principal } from '@slipway/auth/contract';
 import type { Sealer } from '@slipway/auth/tokens';
-import { transact } from '@slipway/storage/records';
+import { type OwnedRows, transact } from '@slipway/storage/records';
 
 import { type EcsContext, scan } from '../../cluster/index.ts';
-import { installationPartition } from '../../control/index.ts';
 import { actingFor, findService, primaryOf, type ServiceRef } from '../../services/index.ts';
-import { type Delegate, newId, type ServiceRecord, type TaskDefinitionRecord, toJson } from '../../state/index.ts';
+import {
+  type Delegate,
+  installationPartition,
+  installations,
+  newId,
+  type ServiceRecord,
+  type TaskDefinitionRecord,
+  toJson,
+} from '../../state/index.ts';
 import { findDefinition, parseDefinition } from '../../tasks/index.ts';
 
 import { deliveryWindow } from './signature.ts';
@@ -47,6 +54,7 @@ export interface WebhookContext extends EcsContext {
 export const mostDeliveries = 300;
 
 const prefix = 'webhooks/';
+export const webhookRows: OwnedRows = { partition: installations, owner: 'scheduler/triggers', keys: [prefix] };
 const keyOf = (id: string): string => `${prefix}${id}`;
 const sealedFor = (id: string): string => `webhook ${id}`;
 

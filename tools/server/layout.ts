@@ -1,0 +1,25 @@
+import { acmeRows } from '@slipway/auth/acme';
+import { identityRows } from '@slipway/auth/identity';
+import { usageRows } from '@slipway/auth/rates';
+import { tokenRows } from '@slipway/auth/tokens';
+import { connectionRows } from '@slipway/scheduler/hosts/control';
+import { stateRows } from '@slipway/scheduler/state';
+import { webhookRows } from '@slipway/scheduler/triggers';
+import { transferRows } from '@slipway/storage/audit';
+import { consumerRows } from '@slipway/storage/events';
+import type { OwnedRows } from '@slipway/storage/records';
+import { jobRows } from './jobs.ts';
+
+/** Every record of an installation: in which partition it lies, what commits together with it, and which room owns it. */
+export const layout: readonly OwnedRows[] = [
+  ...identityRows,
+  tokenRows,
+  acmeRows,
+  usageRows,
+  ...stateRows,
+  connectionRows,
+  webhookRows,
+  consumerRows,
+  transferRows,
+  jobRows,
+];
