@@ -1,5 +1,5 @@
 import type { Clock } from '@slipway/storage/clock';
-import type { Leases } from '@slipway/storage/leases';
+import { lead, type Leases } from '@slipway/storage/leases';
 import type { RecordStore } from '@slipway/storage/records';
 
 import type { Log } from '@slipway/auth/contract';
@@ -20,22 +20,21 @@ export async function takeCare(
   signal: AbortSignal,
 ): Promise<void> {
   const { records, leases, clock, log } = parts;
-  while (!signal.aborted) {
-    try {
-      const held = await leases.acquire(installationPartition, 'caretaker', { signal });
-      const over = AbortSignal.any([signal, held.lost]);
-      try {
-        while (!over.aborted) {
-          for (const account of await listAccounts(records)) await sweepDefinitions({ records }, account);
-          await clock.sleep(interval, over).catch(() => {});
-        }
-      } finally {
-        if (!held.lost.aborted) await held.release();
+  await lead(
+    leases,
+    {
+      partition: installationPartition,
+      name: 'caretaker',
+      clock,
+      signal,
+      interrupted: (err) => log.warn({ err }, 'cannot remove deleted task definitions now; trying again'),
+      retryAfter,
+    },
+    async (_, over) => {
+      while (!over.aborted) {
+        for (const account of await listAccounts(records)) await sweepDefinitions({ records }, account);
+        await clock.sleep(interval, over);
       }
-    } catch (error) {
-      if (signal.aborted) return;
-      log.warn({ err: error }, 'cannot remove deleted task definitions now; trying again');
-      await clock.sleep(retryAfter, signal).catch(() => {});
-    }
-  }
+    },
+  );
 }

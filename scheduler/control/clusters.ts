@@ -1,5 +1,5 @@
 import type { Clock } from '@slipway/storage/clock';
-import type { RecordStore } from '@slipway/storage/records';
+import { project, type Projection, type RecordStore } from '@slipway/storage/records';
 
 import type { Log } from '@slipway/auth/contract';
 import { scan } from '../cluster/index.ts';
@@ -63,31 +63,20 @@ export class ClusterWatcher {
 
   async #follow(account: string, signal: AbortSignal, listed: () => void): Promise<void> {
     const partition = accountPartition(account);
-    while (!signal.aborted) {
-      try {
-        let after = await this.#list(account, partition);
+    const report = (key: string, exists: boolean): void =>
+      this.#report(account, key.slice(accountKeys.clusters.length), exists);
+    const projection: Projection = {
+      load: async () => {
+        for await (const { key } of scan(this.#records, partition, accountKeys.clusters)) report(key, true);
         listed();
-        for await (const changes of this.#records.follow(partition, { after, signal })) {
-          for (const change of changes) {
-            if (change.kind === 'reset') after = await this.#list(account, partition);
-            else if (change.key.startsWith(accountKeys.clusters)) {
-              this.#report(account, change.key.slice(accountKeys.clusters.length), change.kind === 'put');
-            }
-          }
-        }
-      } catch (error) {
-        if (signal.aborted) break;
-        this.#log.warn({ account, err: error }, 'cannot follow the account; trying again');
-        await this.#clock.sleep(retryAfter, signal).catch(() => {});
-      }
-    }
+      },
+      apply: (changes) => {
+        for (const { key, kind } of changes) if (key.startsWith(accountKeys.clusters)) report(key, kind === 'put');
+      },
+      interrupted: (err) => this.#log.warn({ account, err }, 'cannot follow the account; trying again'),
+      retryAfter,
+    };
+    await project(this.#records, partition, projection, { clock: this.#clock, signal });
     listed();
-  }
-
-  async #list(account: string, partition: string): Promise<number> {
-    const version = await this.#records.version(partition);
-    for await (const { key } of scan(this.#records, partition, accountKeys.clusters))
-      this.#report(account, key.slice(accountKeys.clusters.length), true);
-    return version;
   }
 }

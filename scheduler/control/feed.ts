@@ -1,5 +1,5 @@
 import type { Clock } from '@slipway/storage/clock';
-import type { RecordStore } from '@slipway/storage/records';
+import { project, type Projection, type RecordStore } from '@slipway/storage/records';
 
 import type { Log } from '@slipway/auth/contract';
 import { scan } from '../cluster/index.ts';
@@ -40,28 +40,26 @@ export class ClusterFeed {
 
   /** Follows until the signal aborts. A store that fails is tried again; the view stays as it is meanwhile. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        await this.read();
-        for await (const changes of this.#records.follow(this.#partition, { after: this.#seen, signal })) {
-          for (const change of changes) {
-            if (change.kind === 'reset') await this.read();
-            else this.#view.apply(change);
-          }
-          this.#advance(changes.at(-1)?.version ?? this.#seen);
-        }
-      } catch (error) {
-        if (signal.aborted) break;
-        this.#log.warn({ cluster: this.#view.name, err: error }, 'cannot follow the cluster; trying again');
-        await this.#clock.sleep(retryAfter, signal).catch(() => {});
-      }
-    }
+    const projection: Projection = {
+      load: (version) => this.#take(version),
+      apply: (changes, version) => {
+        for (const change of changes) this.#view.apply(change);
+        this.#advance(version);
+      },
+      interrupted: (err) =>
+        this.#log.warn({ cluster: this.#view.name, err }, 'cannot follow the cluster; trying again'),
+      retryAfter,
+    };
+    await project(this.#records, this.#partition, projection, { clock: this.#clock, signal });
     this.#first.resolve();
   }
 
   /** Reads every row of the cluster: the truth, whatever the feed said. */
   async read(): Promise<void> {
-    const version = await this.#records.version(this.#partition);
+    await this.#take(await this.#records.version(this.#partition));
+  }
+
+  async #take(version: number): Promise<void> {
     const keys = new Set<string>();
     for await (const stored of scan(this.#records, this.#partition, '')) {
       keys.add(stored.key);

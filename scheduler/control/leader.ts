@@ -1,5 +1,5 @@
 import type { Clock } from '@slipway/storage/clock';
-import type { HeldLease, Leases } from '@slipway/storage/leases';
+import { type HeldLease, lead, type Leases } from '@slipway/storage/leases';
 import { type RecordStore, StaleEpoch } from '@slipway/storage/records';
 
 import type { Log } from '@slipway/auth/contract';
@@ -70,25 +70,28 @@ export class ClusterLeader {
   /** Competes for the lease and leads, again and again, until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { leases, clock, log, view, leaseTtl } = this.#context;
-    const partition = clusterPartition(view.account, view.name);
-    while (!signal.aborted) {
-      try {
-        const held = await leases.acquire(partition, leaderLease, { ttl: leaseTtl, signal });
+    await lead(
+      leases,
+      {
+        partition: clusterPartition(view.account, view.name),
+        name: leaderLease,
+        ttl: leaseTtl,
+        clock,
+        signal,
+        interrupted: (err) => log.warn({ cluster: view.name, err }, 'cannot lead the cluster now; trying again'),
+        retryAfter,
+      },
+      async (held, over) => {
         this.#leading = held;
         log.info({ cluster: view.name, account: view.account, epoch: held.epoch }, 'leads the cluster');
         try {
-          await this.#lead(held, AbortSignal.any([signal, held.lost]));
+          await this.#lead(held, over);
         } finally {
           this.#leading = undefined;
           log.info({ cluster: view.name, account: view.account, epoch: held.epoch }, 'no longer leads the cluster');
-          if (!held.lost.aborted) await held.release();
         }
-      } catch (error) {
-        if (signal.aborted) return;
-        log.warn({ cluster: view.name, err: error }, 'cannot lead the cluster now; trying again');
-        await clock.sleep(retryAfter, signal).catch(() => {});
-      }
-    }
+      },
+    );
   }
 
   async #lead(held: HeldLease, signal: AbortSignal): Promise<void> {
@@ -112,8 +115,6 @@ export class ClusterLeader {
         if (this.#dirty.size === 0) await this.#rest(level, signal);
         else await this.#context.lane.run(() => this.#reconcile(pass, held, signal));
       }
-    } catch (error) {
-      if (!(error instanceof StaleEpoch)) throw error;
     } finally {
       unlisten();
     }

@@ -1,4 +1,4 @@
-import { type Transaction, transact } from '@slipway/storage/records';
+import { pagesOf, type Transaction, transact } from '@slipway/storage/records';
 
 import { clientError, type EcsContext, type Home, invalidParameter, isName, parseArn } from '../cluster/index.ts';
 import {
@@ -153,17 +153,17 @@ export async function deregisterDefinition(
 /** The newest ACTIVE revision below one. Every change of a status also writes the family's row, which the commit depends on. */
 async function newestActive(tx: Transaction, family: string, below: number): Promise<number | undefined> {
   let newest: number | undefined;
-  for (let after: string | undefined; ;) {
-    const page = await tx.list<TaskDefinitionRecord>({
-      prefix: accountKeys.taskDefinitions(family),
-      ...(after === undefined ? {} : { after }),
-    });
-    for (const { value } of page.records) {
+  const prefix = accountKeys.taskDefinitions(family);
+  const pages = pagesOf(
+    (after: string | undefined) => tx.list<TaskDefinitionRecord>({ prefix, after }),
+    ({ records }) => records.at(-1)?.key,
+  );
+  for await (const { records } of pages) {
+    for (const { value } of records) {
       if (value.status === 'ACTIVE' && value.revision < below) newest = value.revision;
     }
-    after = page.records.at(-1)?.key;
-    if (!page.more) return newest;
   }
+  return newest;
 }
 
 /**

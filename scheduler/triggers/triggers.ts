@@ -1,5 +1,6 @@
+import type { Log } from '@slipway/auth/contract';
 import type { Delivery, EventLog } from '@slipway/storage/events';
-import type { Leases } from '@slipway/storage/leases';
+import { lead, type Leases } from '@slipway/storage/leases';
 
 import { listAccounts } from '../control/index.ts';
 import { installationPartition } from '../state/index.ts';
@@ -42,10 +43,7 @@ class PushTriggers implements Triggers {
 
   start(): void {
     const { signal } = this.#stop;
-    this.#running = Promise.all([
-      this.#again(() => this.#consume(signal), signal),
-      this.#again(() => this.#compare(signal), signal),
-    ]);
+    this.#running = Promise.all([this.#consume(signal), this.#compare(signal)]);
   }
 
   async stop(): Promise<void> {
@@ -53,23 +51,19 @@ class PushTriggers implements Triggers {
     await this.#running;
   }
 
-  /** Repeats what ends by an error until the signal aborts. */
-  async #again(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  async #consume(signal: AbortSignal): Promise<void> {
+    const { events, clock, log } = this.#options;
+    const group = 'deployments';
     while (!signal.aborted) {
       try {
-        await work();
+        for await (const delivery of events.consume({ group, topic: registryTopic, signal }))
+          await this.#take(delivery);
       } catch (error) {
         if (signal.aborted) return;
-        this.#options.log.warn({ err: error }, 'following images was interrupted; trying again');
-        await this.#options.clock.sleep(retryAfter, signal).catch(() => {});
+        interrupted(log)(error);
+        await clock.sleep(retryAfter, signal).catch(() => {});
       }
     }
-  }
-
-  async #consume(signal: AbortSignal): Promise<void> {
-    const group = 'deployments';
-    for await (const delivery of this.#options.events.consume({ group, topic: registryTopic, signal }))
-      await this.#take(delivery);
   }
 
   async #take(delivery: Delivery): Promise<void> {
@@ -91,18 +85,24 @@ class PushTriggers implements Triggers {
     return delivery.acknowledge();
   }
 
-  async #compare(signal: AbortSignal): Promise<void> {
-    const { leases, clock, levelInterval = 30_000 } = this.#options;
-    const held = await leases.acquire(installationPartition, 'triggers', { signal });
-    const over = AbortSignal.any([signal, held.lost]);
-    try {
-      while (!over.aborted) {
-        for (const account of await listAccounts(this.#options.records))
-          await this.#roller.rollAccount(account, { kind: 'push' }).catch(() => {});
-        await clock.sleep(levelInterval, over).catch(() => {});
-      }
-    } finally {
-      if (!held.lost.aborted) await held.release();
-    }
+  /** The level-triggered pass, on one server at a time. */
+  #compare(signal: AbortSignal): Promise<void> {
+    const { leases, clock, log, records, levelInterval = 30_000 } = this.#options;
+    return lead(
+      leases,
+      { partition: installationPartition, name: 'triggers', clock, signal, interrupted: interrupted(log), retryAfter },
+      async (_, over) => {
+        while (!over.aborted) {
+          for (const account of await listAccounts(records))
+            await this.#roller.rollAccount(account, { kind: 'push' }).catch(() => {});
+          await clock.sleep(levelInterval, over);
+        }
+      },
+    );
   }
 }
+
+const interrupted =
+  (log: Log) =>
+  (err: unknown): void =>
+    log.warn({ err }, 'following images was interrupted; trying again');

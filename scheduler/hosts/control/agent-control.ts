@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 import type { AccessList, Call, UpgradeService } from '@slipway/auth/contract';
+import { scanPartitions } from '@slipway/storage/records';
 import { type WebSocket, WebSocketServer } from 'ws';
 
 import { findInstance, parseArn, parseCluster } from '../../cluster/index.ts';
@@ -287,12 +288,12 @@ class Connections {
       existing.users += 1;
       return existing;
     }
-    const watch = new ClusterWatch(this.#options.records, partition);
+    const watch = new ClusterWatch(this.#options, partition);
     const stop = new AbortController();
     const shared: Shared = { watch, stop, ready: this.#announce(partition), users: 1 };
     shared.ready.catch(() => undefined);
     this.#shared.set(partition, shared);
-    void this.#follow(watch, stop.signal);
+    void watch.run(stop.signal);
     return shared;
   }
 
@@ -301,19 +302,6 @@ class Connections {
     if (shared.users > 0) return;
     shared.stop.abort();
     this.#shared.delete(partition);
-  }
-
-  /** Follows the cluster for as long as it has connections, across failures of the store. */
-  async #follow(watch: ClusterWatch, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        await watch.run(signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#options.log.warn({ err: error }, 'cannot follow the cluster; trying again');
-      }
-      await this.#options.clock.sleep(1_000, signal).catch(() => undefined);
-    }
   }
 
   /** Writes the row that tells other servers that this one lives and holds connections of the cluster. */
@@ -330,14 +318,9 @@ class Connections {
     while (!this.#closed.signal.aborted) {
       try {
         for (const partition of this.#shared.keys()) await this.#announce(partition);
-        for (let after: string | undefined; ;) {
-          const page = await records.partitions({ prefix: 'ecs/', ...(after === undefined ? {} : { after }) });
-          for (const name of page.names) {
-            const [, account, cluster] = name.split('/');
-            if (account !== undefined && cluster !== undefined) await sweeper.sweep(account, cluster);
-          }
-          after = page.names.at(-1);
-          if (!page.more) break;
+        for await (const name of scanPartitions(records, 'ecs/')) {
+          const [, account, cluster] = name.split('/');
+          if (account !== undefined && cluster !== undefined) await sweeper.sweep(account, cluster);
         }
       } catch (error) {
         if (!this.#closed.signal.aborted)

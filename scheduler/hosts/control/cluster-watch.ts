@@ -1,4 +1,6 @@
-import type { Change, Json, RecordStore } from '@slipway/storage/records';
+import type { Log } from '@slipway/auth/contract';
+import type { Clock } from '@slipway/storage/clock';
+import { type Json, project, type RecordChange, type RecordStore } from '@slipway/storage/records';
 
 import { scan } from '../../cluster/index.ts';
 import { clusterKeys, type InstanceRecord, type TaskRecord } from '../../state/index.ts';
@@ -15,6 +17,7 @@ export interface Watcher {
  * not say.
  */
 export class ClusterWatch {
+  readonly #parts: { readonly records: RecordStore; readonly clock: Clock; readonly log: Log };
   readonly #records: RecordStore;
   readonly #partition: string;
   readonly #instances = new Map<string, InstanceRecord>();
@@ -22,20 +25,22 @@ export class ClusterWatch {
   readonly #placeOf = new Map<string, string>();
   readonly #watchers = new Map<string, Set<Watcher>>();
 
-  constructor(records: RecordStore, partition: string) {
-    this.#records = records;
+  constructor(parts: { readonly records: RecordStore; readonly clock: Clock; readonly log: Log }, partition: string) {
+    this.#parts = parts;
+    this.#records = parts.records;
     this.#partition = partition;
   }
 
-  /** Follows the records until the signal aborts; throws what the store throws. */
-  async run(signal: AbortSignal): Promise<void> {
-    let after = await this.#load();
-    for await (const changes of this.#records.follow(this.#partition, { after, signal })) {
-      for (const change of changes) {
-        if (change.kind === 'reset') after = await this.#load();
-        else if (change.version > after) this.#apply(change);
-      }
-    }
+  /** Follows the records until the signal aborts, across failures of the store. */
+  run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#parts;
+    const projection = {
+      load: () => this.#load(),
+      apply: (changes: readonly RecordChange[]) => changes.forEach((change) => this.#apply(change)),
+      interrupted: (err: unknown) => log.warn({ err }, 'cannot follow the cluster; trying again'),
+      retryAfter: 1000,
+    };
+    return project(this.#records, this.#partition, projection, { clock, signal });
   }
 
   instance(id: string): InstanceRecord | undefined {
@@ -56,8 +61,7 @@ export class ClusterWatch {
     };
   }
 
-  async #load(): Promise<number> {
-    const version = await this.#records.version(this.#partition);
+  async #load(): Promise<void> {
     this.#instances.clear();
     this.#tasks.clear();
     this.#placeOf.clear();
@@ -68,10 +72,9 @@ export class ClusterWatch {
       this.#set(key, value);
     }
     for (const watchers of this.#watchers.values()) for (const watcher of watchers) watcher.changed();
-    return version;
   }
 
-  #apply(change: Exclude<Change, { kind: 'reset' }>): void {
+  #apply(change: RecordChange): void {
     const instanceIds = change.kind === 'put' ? this.#set(change.key, change.value) : this.#remove(change.key);
     for (const id of instanceIds) for (const watcher of this.#watchers.get(id) ?? []) watcher.changed();
   }
