@@ -109,7 +109,7 @@ export class UpgradeFront {
       this.#checking = undefined;
     });
     this.#checking ??= setInterval(() => {
-      for (const each of this.#channels) void this.#check(each);
+      for (const each of this.#channels) void this.#check(each).catch(() => each.socket.destroy());
     }, this.#parts.limits.channelCheckMs).unref();
   }
 

@@ -100,7 +100,11 @@ class Plane implements ControlPlane {
     const { records, clock, log, accounts } = this.#options;
     const watcher = new ClusterWatcher(records, clock, log, (account, name, exists) => {
       if (exists) this.#member(account, name);
-      else void this.#leave(account, name);
+      else {
+        void this.#leave(account, name).catch((err: unknown) =>
+          log.error({ account, cluster: name, err }, 'what led a deleted cluster did not end well'),
+        );
+      }
     });
     const { signal } = this.#stop;
     this.#watching = Promise.all([watcher.run(accounts, signal), takeCare(this.#options, signal)]);

@@ -3,13 +3,15 @@ import { join } from 'node:path';
 import { checkBoundaries } from './boundaries.ts';
 import { checkLock } from './lock.ts';
 import { checkOutbound } from './outbound.ts';
+import { checkPromises } from './promises.ts';
 
-/** `npm run check`: format, lint, types, import boundaries, outbound requests and the lock file, one line each; exit 1 when any fails. */
+/** `npm run check`: format, lint, types, import boundaries, outbound requests, promises and the lock file, one line each; exit 1 when any fails. */
 const root = join(import.meta.dirname, '..', '..');
 
 const steps: readonly (readonly [string, () => readonly string[]])[] = [
   ['boundaries', () => checkBoundaries(root)],
   ['outbound requests', () => checkOutbound(root)],
+  ['promises', () => checkPromises(root)],
   ['lock file', () => checkLock(join(root, 'package-lock.json'))],
   ['format', () => run('oxfmt', ['--check', '.'])],
   ['lint', () => run('oxlint', ['--quiet'])],

@@ -95,7 +95,10 @@ export class Workers {
     const { metrics, rates } = this.#shared;
     const { type } = message;
     if (type === 'all-metrics?')
-      void metrics.metrics().then((text) => send(child, { type: 'all-metrics', id: message.id, text }));
+      void metrics
+        .metrics()
+        .then((text) => send(child, { type: 'all-metrics', id: message.id, text }))
+        .catch((err: unknown) => this.#log.warn({ err }, 'metrics of all processes cannot be told to a worker'));
     else if (type === 'lease?')
       send(child, { type: 'lease', id: message.id, ...rates.lease(message.limit, message.key, message.most) });
     else if (type === 'unused') rates.giveBack(message.limit, message.key, message.count);
@@ -116,7 +119,14 @@ export class Workers {
       (metric) => !('type' in metric && metric.type === 'gauge'),
     );
     this.#answered.delete(child);
-    this.#past = this.#past.then(async (past) => (await sumOf([past, counted]).getMetricsAsJSON()) as object[]);
+    this.#past = this.#past.then(async (past) => {
+      try {
+        return (await sumOf([past, counted]).getMetricsAsJSON()) as object[];
+      } catch (err) {
+        this.#log.warn({ err }, 'what a worker counted is lost');
+        return past;
+      }
+    });
   }
 
   /** Ends the workers: they finish their requests first. */
@@ -138,7 +148,11 @@ export function joinFirst(metrics: SharedMetrics): void {
   if (!process.connected) process.exit(1);
   process.on('message', (message: Message) => {
     if (message.type !== 'metrics?') return;
-    void metrics.own().then((json) => process.send?.({ type: 'metrics', id: message.id, json } satisfies Message));
+    void metrics
+      .own()
+      .then((json) => process.send?.({ type: 'metrics', id: message.id, json } satisfies Message))
+      // Whoever asked goes on without them after a while.
+      .catch(() => undefined);
   });
 }
 

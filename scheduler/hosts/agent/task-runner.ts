@@ -159,7 +159,11 @@ export class TaskRunner {
       });
     }
     this.#report();
-    for (const action of planned.actions) void this.#act(action);
+    for (const action of planned.actions) {
+      void this.#act(action).catch((err: unknown) =>
+        this.#parts.log.error({ task: this.task.arn, err }, 'an action ended with an error'),
+      );
+    }
     return planned.wakeAt;
   }
 

@@ -127,7 +127,7 @@ export class TaskEndpoint {
   async #listen(address: string): Promise<void> {
     const server = createServer(
       { requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000, maxHeaderSize: 8_192 },
-      (request, response) => void this.#requests.serve(request, response),
+      (request, response) => void this.#requests.serve(request, response).catch(() => response.destroy()),
     );
     server.maxConnections = 512;
     const listening = Promise.withResolvers<void>();
