@@ -1,2 +1,4 @@
+export { passwordOf } from './docker-client.ts';
 export { type EngineName, type Engines, engineNames, missingEngine, startEngines } from './engines.ts';
+export { type ServedRegistry, serveRegistry } from './serve-registry.ts';
 export { type PushedImage, seeded, testSeed, Traffic } from './traffic.ts';

@@ -7,7 +7,6 @@ import { join, relative, sep } from 'node:path';
  */
 const exempt: Readonly<Record<string, string>> = {
   'auth/outbound/': 'is the guarded client',
-  'registry/conformance/': 'is a client that commands and tests run against the registry they name, and no server',
   'scheduler/hosts/agent/': 'runs on a host of its own and calls the addresses of its configuration',
   'storage/blobs/s3-client.ts': 'calls the store of the configuration',
 };
@@ -24,7 +23,7 @@ const rules: readonly { readonly pattern: RegExp; readonly what: string }[] = [
   { pattern: /\bnew\s+(?:WebSocket|EventSource|XMLHttpRequest)\b/, what: 'a client of its own' },
   { pattern: /^import\s+(?!type\b)[^;]*?\bfrom\s*['"]undici['"]/m, what: 'undici' },
   {
-    pattern: /\bfrom\s*['"](?:@slipway\/registry|\.\.?)\/(?:\.\.\/)*conformance['"/]/,
+    pattern: /\bfrom\s*['"]\.\.?\/(?:\.\.\/)*conformance['"/]/,
     what: 'the conformance client, which is not for servers',
   },
   {

@@ -8,7 +8,7 @@ import {
   type Status,
   toJunit,
   totalOf,
-} from '@slipway/registry/conformance';
+} from '../conformance/index.ts';
 import { CliError } from './errors.ts';
 import { parseOutput, print, printJson, table } from './output.ts';
 import { Progress } from './progress.ts';

@@ -1,8 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ConformanceReport, runConformance, totalOf } from '../conformance/index.ts';
-import { passwordOf } from '../testing/docker-client.ts';
-import { type Engines, engineNames, missingEngine, startEngines } from '../testing/engines.ts';
-import { type ServedRegistry, serveRegistry } from '../testing/serve-registry.ts';
+import {
+  type Engines,
+  engineNames,
+  missingEngine,
+  passwordOf,
+  type ServedRegistry,
+  serveRegistry,
+  startEngines,
+} from '@slipway/registry/testing';
+import { type ConformanceReport, runConformance, totalOf } from './index.ts';
 import { findConformanceSuite, runConformanceSuite } from './testing/conformance-suite.ts';
 
 /** How many checks there are for a registry that leaves nothing out: fewer means that something was not asked. */

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { passwordOf } from '../testing/docker-client.ts';
-import { type ServedRegistry, serveRegistry } from '../testing/serve-registry.ts';
+import { passwordOf, type ServedRegistry, serveRegistry } from '@slipway/registry/testing';
 import { type ConformanceReport, groupNames, runConformance, toJunit } from './index.ts';
 import { parseChallenges } from './login.ts';
 import { type Fault, startFront } from './testing/broken-front.ts';
