@@ -4,7 +4,7 @@ import { userArn } from './arns.ts';
 import { type AccessKeyEntity, asJson, keys, type RoleEntity, type UserEntity } from './entities.ts';
 import { newAccessKeyId, newSecret, uniqueId } from './ids.ts';
 
-/** The administrator of a new account. Its secret exists only here and sealed in the store. */
+/** The administrator of an account. Its secret exists only here and sealed in the store. */
 export interface FirstAdministrator {
   readonly userArn: string;
   readonly accessKeyId: string;
@@ -16,6 +16,8 @@ interface AccountRow {
   readonly created: number;
   /** Tells whether the configured encryption key is the one that the account's secrets were sealed with. */
   readonly keyFingerprint: string;
+  /** The administrator's access key, until somebody has confirmed to have kept it. */
+  readonly unconfirmed?: string;
 }
 
 /** The encryption key in the configuration is not the one the account's secrets are sealed with. */
@@ -55,7 +57,8 @@ const builtInRoles: readonly (Pick<RoleEntity, 'name' | 'path' | 'description' |
 /**
  * Makes a new account usable: its administrator (user `admin`, AdministratorAccess, one access key) and the built-in roles. Roles
  * that are missing later, because a newer version needs them, are added; nothing else of an existing account is touched.
- * @returns the administrator's key on the first call for the account, undefined on later ones
+ * @returns the administrator's key until {@link confirmAdministrator}, however often that takes: whoever started first may have ended
+ *   before it could keep the key; undefined afterwards
  * @throws WrongEncryptionKey
  */
 export async function prepareAccount(accounts: Accounts, account: string): Promise<FirstAdministrator | undefined> {
@@ -69,10 +72,49 @@ export async function prepareAccount(accounts: Accounts, account: string): Promi
       );
     }
     for (const role of builtInRoles) await addRole(tx, accounts, role);
-    if (row !== undefined) return undefined;
-    tx.put(keys.account, { created: clock.now(), keyFingerprint: seal.fingerprint });
-    return addAdministrator(tx, accounts, account);
+    if (row !== undefined)
+      return row.unconfirmed === undefined ? undefined : keyOf(tx, accounts, account, row.unconfirmed);
+    const made = addAdministrator(tx, accounts, account);
+    const unconfirmed = made.accessKeyId;
+    tx.put(keys.account, { created: clock.now(), keyFingerprint: seal.fingerprint, unconfirmed });
+    return made;
   });
+}
+
+/** The administrator's key lies where its owner finds it, durably: it is not handed out again. */
+export async function confirmAdministrator(accounts: Accounts, account: string): Promise<void> {
+  await accounts.transact(account, async (tx) => {
+    const row = await tx.get<AccountRow>(keys.account);
+    if (row?.unconfirmed === undefined) return;
+    const { unconfirmed: _unconfirmed, ...confirmed } = row;
+    tx.put(keys.account, confirmed);
+  });
+}
+
+/** The first active key of the administrator; undefined when there is none any more. */
+export async function administratorKey(accounts: Accounts, account: string): Promise<FirstAdministrator | undefined> {
+  return accounts.transact(account, async (tx) => {
+    const user = await tx.get<UserEntity>(keys.user('admin'));
+    for (const id of user?.accessKeys ?? []) {
+      const key = await keyOf(tx, accounts, account, id);
+      if (key !== undefined) return key;
+    }
+    return undefined;
+  });
+}
+
+/** An active key of the administrator with its secret. @throws SealBroken */
+async function keyOf(
+  tx: Transaction,
+  accounts: Accounts,
+  account: string,
+  id: string,
+): Promise<FirstAdministrator | undefined> {
+  const user = await tx.get<UserEntity>(keys.user('admin'));
+  const key = await tx.get<AccessKeyEntity>(keys.accessKey(id));
+  if (user === undefined || key?.userId !== user.id || key.status !== 'Active') return undefined;
+  const secretAccessKey = accounts.base.seal.open(key.sealed, id);
+  return { userArn: userArn(account, user), accessKeyId: id, secretAccessKey };
 }
 
 async function addRole(tx: Transaction, accounts: Accounts, role: (typeof builtInRoles)[number]): Promise<void> {

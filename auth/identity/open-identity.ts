@@ -19,7 +19,12 @@ import type { Caller, Disowned } from './caller.ts';
 import { callerByArn } from './caller-by-arn.ts';
 import { callerByKey } from './caller-by-key.ts';
 import { StoredCredentials } from './credentials.ts';
-import { type FirstAdministrator, prepareAccount } from './default-identities.ts';
+import {
+  administratorKey,
+  confirmAdministrator,
+  type FirstAdministrator,
+  prepareAccount,
+} from './default-identities.ts';
 import { keys } from './entities.ts';
 import { type AccessExplanation, explainAccess } from './explain.ts';
 import { createSigning } from '../kit/index.ts';
@@ -61,10 +66,14 @@ export interface Identity {
   readonly sealer: Sealer;
   /**
    * Makes the account's administrator and the built-in roles when they are missing.
-   * @returns the administrator's key when it was made by this call, which is the only time it can be had
+   * @returns the administrator's key, until it is confirmed to be kept
    * @throws WrongEncryptionKey
    */
   bootstrap(account: string): Promise<FirstAdministrator | undefined>;
+  /** The key that `bootstrap` returned is kept, durably: it does not return it again. */
+  confirmAdministrator(account: string): Promise<void>;
+  /** The administrator's key, for whoever has the encryption key and the records in hand; undefined when none is active. @throws SealBroken */
+  administratorKey(account: string): Promise<FirstAdministrator | undefined>;
   /** Takes on a role for a part of Slipway that acts as a service (task roles, the container agent). @throws AwsError */
   issueSession(request: SessionRequest): Promise<IssuedSession>;
   /** Ends a session: at once here, within five seconds everywhere. */
@@ -121,6 +130,8 @@ export function openIdentity(config: IdentityConfig): Identity {
     authorizer,
     sealer: base.seal,
     bootstrap: (account) => prepareAccount(accounts, account),
+    confirmAdministrator: (account) => confirmAdministrator(accounts, account),
+    administratorKey: (account) => administratorKey(accounts, account),
     issueSession: (request) => issueServiceSession(accounts, sessions, request),
     revokeSession: (accessKeyId) => sessions.revoke(accessKeyId),
     sweepSessions: (account) => sessions.sweep(account),

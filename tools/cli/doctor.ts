@@ -88,7 +88,7 @@ function alive(pid: number): boolean {
 function credentialsFinding(server: ServerState | undefined): Finding {
   if (!server) return warning('credentials', 'are made when the server starts for the first time');
   if (!readCredentials(server.credentialsFile))
-    return warning('credentials', `${server.credentialsFile} is not there; "slipway env" needs it`);
+    return warning('credentials', `${server.credentialsFile} is not there; "slipway env --recover" writes it again`);
   const mode = statSync(server.credentialsFile).mode & 0o777;
   return mode === 0o600
     ? ok('credentials', server.credentialsFile)

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { readCredentials, readServerState } from '../server/state-files.ts';
+import { readCredentials, readServerState, writeCredentials } from '../server/state-files.ts';
 import { CliError } from './errors.ts';
 import { parseOutput, print, printJson } from './output.ts';
 
@@ -15,6 +15,22 @@ export function printEnv(options: { readonly data: string; readonly output: stri
   }
 }
 
+/**
+ * `slipway env --recover`: writes the administrator's key to its file again, out of the server's own stores. Whoever may read these
+ * and the key file is the operator.
+ * @throws CliError when there is no installation, or its administrator has no active key any more
+ */
+export async function recoverCredentials(data: string): Promise<void> {
+  const { openStores } = await import('./stores.ts');
+  await using stores = await openStores(data);
+  const { config, identity } = stores;
+  const key = await identity.administratorKey(config.account);
+  if (key === undefined)
+    throw new CliError(`the user admin of the account ${config.account} is gone or has no active access key`);
+  writeCredentials(config.credentialsFile, key);
+  await identity.confirmAdministrator(config.account);
+}
+
 /** @throws CliError when no server has ever run on this data folder */
 export function awsVariables(data: string): Record<string, string> {
   const server = readServerState(data);
@@ -25,7 +41,7 @@ export function awsVariables(data: string): Record<string, string> {
   const credentials = readCredentials(server.credentialsFile);
   if (!credentials)
     throw new CliError(
-      `no credentials in ${server.credentialsFile}; were they moved? A user can get new ones with "aws iam create-access-key"`,
+      `no credentials in ${server.credentialsFile}; "slipway env --recover", with the server's own SLIPWAY_* variables, writes the administrator's key there again`,
     );
   return {
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,

@@ -27,7 +27,15 @@ program
   .description('print AWS_* variables for the shell: eval "$(npx slipway env)"')
   .option('--data <folder>', 'data folder of the server', process.env['SLIPWAY_DATA'] ?? 'data')
   .option('--output <format>', 'text or json', 'text')
-  .action(async (options: { data: string; output: string }) => (await import('./env.ts')).printEnv(options));
+  .option(
+    '--recover',
+    "first write the administrator's key to its file again, with the server's own SLIPWAY_* variables",
+  )
+  .action(async (options: { data: string; output: string; recover?: true }) => {
+    const env = await import('./env.ts');
+    if (options.recover) await env.recoverCredentials(options.data);
+    env.printEnv(options);
+  });
 
 program
   .command('agent')

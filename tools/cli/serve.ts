@@ -87,7 +87,10 @@ async function serveFirst(
 ): Promise<void> {
   const { listening, administrator, identity } = installation;
   const { region, account } = config;
-  if (administrator) writeCredentials(config.credentialsFile, administrator);
+  if (administrator) {
+    writeCredentials(config.credentialsFile, administrator);
+    await identity.confirmAdministrator(account);
+  }
   writeServerState(config.data, {
     pid: process.pid,
     endpoint: clientUrl(config, listening.url),
@@ -149,7 +152,9 @@ async function welcome(config: ServerConfig, url: string): Promise<void> {
   const registry = new URL(url).host;
   print(`\nSlipway serves on ${url}, data in ${config.data}\n`);
   if (!readCredentials(config.credentialsFile))
-    print(`  note: ${config.credentialsFile} is not there; the administrator's key was made at the first start\n`);
+    print(
+      `  note: ${config.credentialsFile} is not there, where the first start wrote the administrator's key: "slipway env --recover" writes it again\n`,
+    );
   print('  eval "$(npx slipway env)"                      # AWS CLI, SDKs, Terraform');
   print(`  aws ecr get-login-password | docker login --username AWS --password-stdin ${registry}`);
   print('  aws ecr create-repository --repository-name web');

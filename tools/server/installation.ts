@@ -55,7 +55,7 @@ export interface Installation {
   readonly identity: Identity;
   readonly control: ControlPlane;
   readonly storage: Storage;
-  /** The administrator's key, when this start was the one that made it. */
+  /** The administrator's key, until it is confirmed to be kept. */
   readonly administrator: FirstAdministrator | undefined;
   /** Stops accepting, finishes requests, gives up leadership and closes the stores. Containers keep running. */
   close(): Promise<void>;

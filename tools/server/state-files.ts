@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 /** The small files in the data folder that people and commands read: credentials, and where the server answers. */
 
@@ -20,7 +20,7 @@ export interface ServerState {
 
 const stateFile = (data: string): string => join(data, 'server.json');
 
-/** Writes the administrator's key in the AWS shared-credentials format, readable by the owner only. */
+/** Writes the administrator's key in the AWS shared-credentials format, readable by the owner only; it is on the disk afterwards. */
 export function writeCredentials(file: string, credentials: Credentials): void {
   const text = `[default]\naws_access_key_id = ${credentials.accessKeyId}\naws_secret_access_key = ${credentials.secretAccessKey}\n`;
   writeAtomically(file, text, 0o600);
@@ -55,10 +55,19 @@ export function removeServerState(data: string): void {
 }
 
 function writeAtomically(path: string, text: string, mode: number): void {
-  mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
-  const temporary = `${path}.new`;
-  writeFileSync(temporary, text, { mode });
+  const folder = dirname(path);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // Servers that share the folder may write at the same time.
+  const temporary = `${path}.${process.pid}.new`;
+  rmSync(temporary, { force: true });
+  writeFileSync(temporary, text, { mode, flag: 'wx', flush: true });
   renameSync(temporary, path);
+  const opened = openSync(folder, 'r');
+  try {
+    fsyncSync(opened);
+  } finally {
+    closeSync(opened);
+  }
 }
 
 function readIfThere(path: string): string | undefined {

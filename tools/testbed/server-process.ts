@@ -82,19 +82,20 @@ export class ServerProcess {
     child.on('exit', (code, signal) => {
       exited = signal ?? `code ${code ?? 0}`;
     });
-    await until(
+    const outcome = await until(
       'the server to serve',
       timeout,
       async () => {
-        if (exited !== undefined) throw new Error(`the server ended (${exited}):\n${this.#log}`);
+        if (exited !== undefined) return 'ended';
         if (readServerState(this.data)?.pid !== child.pid) return undefined;
-        return this.#healthy();
+        return (await this.#healthy()) && 'serves';
       },
       50,
     ).catch((error: unknown) => {
       child.kill('SIGKILL');
       throw new Error(`the server did not start:\n${this.#log}`, { cause: error });
     });
+    if (outcome === 'ended') throw new Error(`the server did not start, it ended (${exited}):\n${this.#log}`);
   }
 
   get #certificate(): string | undefined {
