@@ -9,4 +9,6 @@ export interface UpgradeService {
   readonly service: string;
   readonly access: (query: URLSearchParams, call: Call) => AccessList | Promise<AccessList>;
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, call: Call): void;
+  /** Ends its connections, which would not end by themselves: the gateway stops. */
+  close(): Promise<void>;
 }

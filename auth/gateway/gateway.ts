@@ -213,7 +213,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     async close(deadlineMs = 10_000) {
       closing = true;
-      await listener?.close(deadlineMs);
+      // First, nobody gets in any more; then, what would keep a connection open ends.
+      const closed = listener?.close(deadlineMs);
+      await Promise.all([...upgrades.values()].map((service) => service.close()));
+      await closed;
     },
   };
 }

@@ -284,7 +284,13 @@ describe('slow and hostile clients', () => {
     const accept = (): void => undefined;
     await using door = await openFrontDoor({
       upgrades: [
-        { path: '/ws', service: 'ecs', access: () => [{ action: 'ecs:Poll', resources: [{ arn: '*' }] }], accept },
+        {
+          path: '/ws',
+          service: 'ecs',
+          access: () => [{ action: 'ecs:Poll', resources: [{ arn: '*' }] }],
+          accept,
+          close: async () => undefined,
+        },
       ],
       audit: {
         write: () => {

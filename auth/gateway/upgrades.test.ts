@@ -1,4 +1,5 @@
 import aws4 from 'aws4';
+import type { Duplex } from 'node:stream';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -8,6 +9,7 @@ import { callers, type FrontDoor, openFrontDoor } from './testing/front-door.ts'
 describe('WebSocket upgrades', () => {
   let door: FrontDoor;
   const calls: Call[] = [];
+  const open = new Set<Duplex>();
   const channel: UpgradeService = {
     path: '/ws',
     service: 'ecs',
@@ -21,7 +23,10 @@ describe('WebSocket upgrades', () => {
       calls.push(call);
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
       socket.on('data', (chunk: Buffer) => socket.write(`echo ${chunk.toString()}`));
-      socket.on('end', () => socket.end());
+      open.add(socket.on('end', () => socket.end()).on('close', () => open.delete(socket)));
+    },
+    close: async () => {
+      for (const socket of open) socket.end('bye');
     },
   };
   beforeAll(async () => {
@@ -138,5 +143,33 @@ describe('WebSocket upgrades', () => {
     const body = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) as Record<string, string>;
     expect([body['__type'], body[code]]).toEqual([code, body['message']]);
     expect(calls).toEqual([]);
+  });
+
+  test('a gateway that stops has its services end their connections, however long requests may take', async () => {
+    const other = await openFrontDoor({ upgrades: [channel] });
+    const host = new URL(other.url).host;
+    const { headers } = aws4.sign(
+      {
+        method: 'GET',
+        path: '/ws?sendCredentials=true',
+        service: 'ecs',
+        region: 'us-east-1',
+        headers: { Host: host },
+        body: '',
+      },
+      callers.admin,
+    );
+    const lines = Object.entries({ ...headers, Connection: 'Upgrade', Upgrade: 'websocket' }).map((line) =>
+      line.join(': '),
+    );
+    const socket = connect(other.listening.port, '127.0.0.1');
+    let said = '';
+    socket.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    socket.write(`GET /ws?sendCredentials=true HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
+    await vi.waitFor(() => expect(said).toContain('101 Switching'));
+    // Nobody waits for this long: the test ends only if the connection is ended.
+    await other.gateway.close(3_600_000);
+    await vi.waitFor(() => expect(said).toMatch(/bye$/));
+    await other[Symbol.asyncDispose]();
   });
 });

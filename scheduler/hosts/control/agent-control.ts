@@ -103,6 +103,7 @@ function upgrade(
     accept: (request, socket, head, call) => {
       void accept(server, options, kind, connections, request, socket, head, call);
     },
+    close: () => connections.close(),
   };
 }
 
