@@ -175,7 +175,7 @@ describe('AWS calls', () => {
       403,
     ],
     ['S7 region', { region: 'mars-1' }, true, 'InvalidSignatureException', 'SignatureDoesNotMatch', 403],
-    ['S7 service', { service: 's3' }, true, 'InvalidSignatureException', 'SignatureDoesNotMatch', 403],
+    ['S7 service', { service: 'ecr' }, true, 'InvalidSignatureException', 'SignatureDoesNotMatch', 403],
     [
       'S15 expired',
       { caller: { accessKeyId: 'ASIAEXPIRED', secretAccessKey: 'x', sessionToken: 't' } },
@@ -267,6 +267,19 @@ describe('AWS calls', () => {
       body: Buffer.alloc(4 * 1024 * 1024),
     });
     expect(code).toBe('UnrecognizedClientException');
+  });
+
+  test.each([
+    ['autoscaling', {}, '<ErrorResponse xmlns="http://slipway/"><Error><Type>Sender</Type><Code>InvalidAction</Code>'],
+    ['ec2', {}, '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>InvalidAction</Code>'],
+    ['dynamodb', { target: 'DynamoDB_20120810.ListTables' }, '{"__type":"UnknownOperationException"'],
+  ])('%s is not served, and says so in its own form, whatever its signature', async (service, more, form) => {
+    const caller = { accessKeyId: 'AKIAUNKNOWN', secretAccessKey: 'x' };
+    const body = 'Action=DescribeThings&Version=2011-01-01';
+    const { status, text } = await post({ service, caller, body, headers: { 'Content-Type': FORM }, ...more });
+    expect(status).toBe(400);
+    expect(text).toContain('is not served here. This endpoint serves ecr, ecs, iam, sts');
+    expect(text.startsWith(form)).toBe(true);
   });
 
   test.each([

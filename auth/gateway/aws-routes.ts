@@ -82,6 +82,11 @@ export class AwsRoutes {
     this.all = all;
   }
 
+  /** The signing names of the services. */
+  get names(): readonly string[] {
+    return [...new Set(this.services.map(({ definition }) => definition.name))].sort();
+  }
+
   byTarget(target: string): AwsRoute | undefined {
     return this.#targets.get(target);
   }

@@ -8,6 +8,7 @@ import { internalError, wireErrorOf } from './aws-errors.ts';
 import type { AwsRoute, AwsRoutes, AwsServiceFront } from './aws-routes.ts';
 import { type Bodies, isEncoded } from './body.ts';
 import { type Exchange, GatewayCall } from './exchange.ts';
+import { ec2Answer, notServed, speaksEc2 } from './not-served.ts';
 import type { Limits } from './options.ts';
 import type { Origins } from './origin.ts';
 import type { Throttle } from './throttle.ts';
@@ -38,6 +39,8 @@ type Kind = 'aws-json' | 'aws-query';
 interface Progress {
   readonly kind: Kind;
   service: AwsServiceFront | undefined;
+  /** Whether it is a call of EC2, which has its own form of errors. */
+  ec2?: boolean;
 }
 
 /** Serves `POST /` (and presigned `GET /`): verify, decode, validate, authorize, run, encode. The same for every operation. */
@@ -67,6 +70,7 @@ export class AwsFront {
     const route = this.#parts.routes.byTarget(target);
     progress.service = route?.service ?? this.#parts.routes.serviceOfTarget(target);
     if (progress.service !== undefined) exchange.service = progress.service.definition.name;
+    if (progress.service === undefined) throw notServed(target.split('.', 1)[0] ?? '', this.#parts.routes.names);
     if (route === undefined)
       throw new GatewayError('not-found', `The operation ${target.slice(0, 200)} is not supported`);
     exchange.operation = route.name;
@@ -84,6 +88,9 @@ export class AwsFront {
     progress.service = signed && routes.queryService(signed.claim.scope.service, undefined);
     if (progress.service !== undefined) exchange.service = progress.service.definition.name;
     if (signed !== undefined && progress.service === undefined) {
+      const { service } = signed.claim.scope;
+      if (speaksEc2(service)) progress.ec2 = true;
+      if (!routes.names.includes(service)) throw notServed(service, routes.names);
       throw new SignatureError(
         'mismatch',
         'Credential should be scoped to correct service.',
@@ -210,7 +217,7 @@ export class AwsFront {
     return service.codec.encode(model, await operation.handle(input, call), exchange.requestId);
   }
 
-  #failed(error: unknown, exchange: Exchange, { kind, service }: Progress): AwsAnswer {
+  #failed(error: unknown, exchange: Exchange, { kind, service, ec2 }: Progress): AwsAnswer {
     let wire = wireErrorOf(error, kind, service);
     if (wire === undefined) {
       this.#parts.log.error(
@@ -220,6 +227,7 @@ export class AwsFront {
       wire = internalError(kind, service, exchange.requestId);
     }
     exchange.errorCode = wire.code;
+    if (ec2 === true) return ec2Answer(wire, exchange.requestId);
     const codec =
       service?.codec ?? codecFor(kind === 'aws-json' ? awsJson('1.1', '') : awsQuery('', 'http://slipway/'));
     const answer = codec.error(wire, service?.model, exchange.requestId);

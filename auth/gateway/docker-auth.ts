@@ -44,7 +44,7 @@ export async function dockerCaller(
 
 /**
  * Verifies a docker token and that its principal may still act.
- * @throws GatewayError `unauthenticated`, or `unavailable` when it cannot be found out
+ * @throws GatewayError `unauthenticated`; `denied` for a login that has ended; `unavailable` when it cannot be found out
  */
 export async function verifyToken(
   use: 'authorization' | 'access',
@@ -60,7 +60,7 @@ export async function verifyToken(
     stands = verified.principal.type === 'anonymous' || (await standing.standing(verified.principal));
   } catch (cause) {
     exchange.detail = cause instanceof Error ? cause.message : 'the token could not be checked';
-    if (cause instanceof TokenError) throw rejected();
+    if (cause instanceof TokenError) throw use === 'authorization' && cause.expired ? expired() : rejected();
     throw new GatewayError('unavailable', 'the credentials could not be checked; try again', 1);
   }
   if (!stands) {
@@ -70,7 +70,11 @@ export async function verifyToken(
   return verified;
 }
 
-/** One answer to every credential that is not accepted, whatever was wrong with it. */
+/** ECR's own words, which docker shows. Only who has once logged in gets here: the signature of an expired token is right. */
+const expired = (): GatewayError =>
+  new GatewayError('denied', 'Your authorization token has expired. Reauthenticate and try again.');
+
+/** One answer to every other credential that is not accepted, whatever was wrong with it. */
 const rejected = (): GatewayError =>
   new GatewayError(
     'unauthenticated',

@@ -193,9 +193,30 @@ describe('docker clients', () => {
     const short = basic('AWS', await password({ ...callers.session.principal, expiresAt: ends }));
     expect((await get('/v2/', short)).status).toBe(200);
     door.clock.offset = 11 * 60_000;
-    expect([(await get('/v2/', short)).status, (await get('/v2/', long)).status]).toEqual([401, 200]);
+    expect([(await get('/v2/', short)).status, (await get('/v2/', long)).status]).toEqual([403, 200]);
     door.clock.offset = 12 * 3_600_000 + 10_000;
-    expect((await get('/v2/', long)).status).toBe(401);
+    expect((await get('/v2/', long)).status).toBe(403);
+  });
+
+  test('an expired login is told so in the words of ECR, and is no wrong password', async () => {
+    await using other = await openFrontDoor({ limits: { failures: { perSecond: 0.001, burst: 1 } } });
+    const { password: login } = await other.tokens.issueAuthorization(callers.reader.principal);
+    const [head, , signature] = login.split('.') as [string, string, string];
+    const form = { grant_type: 'password', username: 'AWS', password: login, service: 'x' };
+    other.clock.offset = 13 * 3_600_000;
+    const said = {
+      errors: [{ code: 'DENIED', message: 'Your authorization token has expired. Reauthenticate and try again.' }],
+    };
+    for (const path of ['/v2/', '/v2/a/manifests/latest', '/token?scope=repository:a:pull']) {
+      const answer = await fetch(`${other.url}${path}`, { headers: { authorization: basic('AWS', login) } });
+      expect([path, answer.status, await answer.json()]).toEqual([path, 403, said]);
+    }
+    const posted = await fetch(`${other.url}/token`, { method: 'POST', body: new URLSearchParams(form) });
+    expect([posted.status, await posted.json()]).toEqual([403, said]);
+    // Somebody else's claims that have ended are as good as none.
+    const ended = Buffer.from(JSON.stringify({ exp: 1, iat: 0, jti: 'a', sub: 'b' })).toString('base64url');
+    const forged = basic('AWS', `${head}.${ended}.${signature}`);
+    expect((await fetch(`${other.url}/v2/`, { headers: { authorization: forged } })).status).toBe(401);
   });
 
   test('/token gives a Bearer token that the routes take', async () => {

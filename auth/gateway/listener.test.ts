@@ -74,14 +74,18 @@ describe('the port', () => {
       );
       return files;
     };
-    const subject = (door: FrontDoor, maxVersion?: 'TLSv1.1' | 'TLSv1.2'): Promise<string> =>
+    const subject = (
+      door: FrontDoor,
+      maxVersion?: 'TLSv1.1' | 'TLSv1.2',
+      ciphers = 'DEFAULT@SECLEVEL=0',
+    ): Promise<string> =>
       new Promise((resolve, reject) => {
         const socket = connectTls(
           {
             port: door.listening.port,
             host: '127.0.0.1',
             rejectUnauthorized: false,
-            ...(maxVersion === undefined ? {} : { maxVersion, minVersion: maxVersion, ciphers: 'DEFAULT@SECLEVEL=0' }),
+            ...(maxVersion === undefined ? {} : { maxVersion, minVersion: maxVersion, ciphers }),
           },
           () => {
             resolve(String(socket.getPeerCertificate().subject.CN));
@@ -101,6 +105,12 @@ describe('the port', () => {
       expect(await subject(door)).toBe('one');
       expect(await subject(door, 'TLSv1.2')).toBe('one');
       await expect(subject(door, 'TLSv1.1')).rejects.toMatchObject({ code: expect.stringContaining('VERSION') });
+      const noCbc = async (): Promise<void> => {
+        for (const suite of ['ECDHE-ECDSA-AES256-SHA', 'ECDHE-ECDSA-AES128-SHA256'])
+          await expect(subject(door, 'TLSv1.2', `${suite}:@SECLEVEL=0`)).rejects.toThrow('handshake failure');
+        expect(await subject(door, 'TLSv1.2', 'ECDHE-ECDSA-AES128-GCM-SHA256')).not.toBe('');
+      };
+      await noCbc();
       const next = certificate('next');
       await rename(next.keyFile, files.keyFile);
       await rename(next.certFile, files.certFile);
@@ -108,6 +118,7 @@ describe('the port', () => {
         vi.advanceTimersByTime(10_000);
         expect(await subject(door)).toBe('next');
       });
+      await noCbc();
       tls.close();
     } finally {
       vi.useRealTimers();

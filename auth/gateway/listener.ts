@@ -93,7 +93,7 @@ export async function openListener(
             ...serverOptions,
             ...tls.current,
             ...challengeOptions(tls),
-            minVersion: 'TLSv1.2',
+            ...tlsRules,
             handshakeTimeout: limits.headersMs,
           },
           handler,
@@ -108,7 +108,7 @@ export async function openListener(
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  const forget = tls?.onChange((pair) => (server as TlsServer).setSecureContext({ ...pair, minVersion: 'TLSv1.2' }));
+  const forget = tls?.onChange((pair) => (server as TlsServer).setSecureContext({ ...pair, ...tlsRules }));
   if (options.share === 'first') await checkFree(options);
   await bind(server as Server, options);
   server.on('error', onError);
@@ -130,6 +130,22 @@ export async function openListener(
     },
   };
 }
+
+/** TLS 1.2 and up, with suites that authenticate what they encrypt and keep no key for later: no CBC, no static RSA. */
+const tlsRules = {
+  minVersion: 'TLSv1.2',
+  ciphers: [
+    'TLS_AES_256_GCM_SHA384',
+    'TLS_CHACHA20_POLY1305_SHA256',
+    'TLS_AES_128_GCM_SHA256',
+    'ECDHE-ECDSA-AES256-GCM-SHA384',
+    'ECDHE-RSA-AES256-GCM-SHA384',
+    'ECDHE-ECDSA-CHACHA20-POLY1305',
+    'ECDHE-RSA-CHACHA20-POLY1305',
+    'ECDHE-ECDSA-AES128-GCM-SHA256',
+    'ECDHE-RSA-AES128-GCM-SHA256',
+  ].join(':'),
+} as const;
 
 /** A port that is shared can be joined by any program that shares it as well, so whether it is free is found out without sharing. */
 async function checkFree({ host, port }: ListenOptions): Promise<void> {

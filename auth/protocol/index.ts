@@ -1,4 +1,5 @@
 export { codecFor, type Codec, type WireAnswer, type WireError } from './codec.ts';
+export { encodeEc2Error } from './xml.ts';
 export { readForm } from './form.ts';
 export { type ErrorModel, modelOf, type OperationModel, type ServiceModel } from './model.ts';
 export { InputError, type Problem } from './problems.ts';

@@ -49,6 +49,14 @@ export function encodeQueryError(
   );
 }
 
+/** An error as EC2 words it; its clients read no other form. */
+export function encodeEc2Error(error: { readonly code: string; readonly message: string }, requestId: string): Buffer {
+  return Buffer.from(
+    `<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>${escape(error.code)}</Code>` +
+      `<Message>${escape(error.message)}</Message></Error></Errors><RequestID>${escape(requestId)}</RequestID></Response>`,
+  );
+}
+
 const escape = (text: string): string =>
   writable(text).replace(/[&<>"'\r\n]/g, (character) => entities[character] ?? character);
 

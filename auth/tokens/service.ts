@@ -104,7 +104,7 @@ export class TokenService {
     if (known !== undefined) {
       if (known.expiresAt > this.#clock.now()) return known;
       this.#verified.delete(digest);
-      throw new TokenError('the token has expired');
+      throw new TokenError('the token has expired', { expired: true });
     }
     const verified = await this.#verify(use, token);
     this.#verified.set(digest, verified);
@@ -130,7 +130,7 @@ export class TokenService {
       }));
     } catch (error) {
       if (error instanceof errors.JOSEError || error instanceof TypeError)
-        throw new TokenError(error.message, { cause: error });
+        throw new TokenError(error.message, { cause: error, expired: error instanceof errors.JWTExpired });
       throw error;
     }
     const { principal, scopes, exp, iat, jti, aud } = payload;
