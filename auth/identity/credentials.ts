@@ -1,5 +1,5 @@
 import type { Principal } from '../contract/index.ts';
-import type { Credentials, FoundCredential } from '../sigv4/credentials.ts';
+import type { Credentials, FoundCredential } from '../sigv4/index.ts';
 import type { Accounts } from './accounts.ts';
 import { userArn } from './arns.ts';
 import { keys, type SessionEntity } from './entities.ts';

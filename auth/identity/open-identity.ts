@@ -9,7 +9,7 @@ import type {
   ServiceDefinition,
   Standing,
 } from '../contract/index.ts';
-import type { Credentials } from '../sigv4/credentials.ts';
+import type { Credentials } from '../sigv4/index.ts';
 import type { Sealer } from '../tokens/index.ts';
 import { Accounts, type IdentityBase } from './accounts.ts';
 import { parseIdentityArn, roleArn } from './arns.ts';

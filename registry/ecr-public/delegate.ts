@@ -2,7 +2,7 @@ import type { AccessList, Call, Operation } from '@slipway/auth/contract';
 import { arnOf } from '@slipway/auth/kit';
 import type { Images } from '../images/index.ts';
 import { ImagesError } from '../images/index.ts';
-import { operation } from '../ecr/errors.ts';
+import { operation } from '../ecr/index.ts';
 
 export const publicArn = (account: string, name: string): string =>
   arnOf({ service: 'ecr-public', region: '', account, resource: `repository/${name}` });

@@ -6,9 +6,7 @@ import {
   type Operations,
   type ServiceDefinition,
 } from '@slipway/auth/contract';
-import { constraints } from '../ecr/constraints.ts';
-import { operation } from '../ecr/errors.ts';
-import { createEcr, type EcrOptions } from '../ecr/index.ts';
+import { constraints, createEcr, type EcrOptions, operation } from '../ecr/index.ts';
 import { delegate } from './delegate.ts';
 import { publicRepositoryOperations } from './repositories.ts';
 

@@ -1,10 +1,15 @@
 import type * as sdk from '@aws-sdk/client-ecr-public';
 import { type AccessList, AwsError, type Call, type Operations } from '@slipway/auth/contract';
-import { invalidParameter, operation } from '../ecr/errors.ts';
-import { pageSize, startOf, tokenFor } from '../ecr/paging.ts';
-import { ecrTags } from '../ecr/settings.ts';
-import { nameOf } from '../ecr/surroundings.ts';
-import type { EcrOptions } from '../ecr/surroundings.ts';
+import {
+  type EcrOptions,
+  ecrTags,
+  invalidParameter,
+  nameOf,
+  operation,
+  pageSize,
+  startOf,
+  tokenFor,
+} from '../ecr/index.ts';
 import { type PublicCatalog, repositoryPages, type RepositoryRecord } from '../images/index.ts';
 import { publicArn, publicRepository } from './delegate.ts';
 

@@ -3,8 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { run, until } from '../testbed/command.ts';
-import { freePort } from '../testbed/server-process.ts';
+import { freePort, run, until } from '../testbed/index.ts';
 import type { Target } from './load.ts';
 import { startTokenServer } from './token-server.ts';
 

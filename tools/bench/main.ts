@@ -12,9 +12,7 @@ import {
   ListTasksCommand,
   RegisterTaskDefinitionCommand,
 } from '@aws-sdk/client-ecs';
-import { until } from '../testbed/command.ts';
-import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { DockerCli, freePort, makeImage, missingDocker, ServerProcess, until, webImage } from '../testbed/index.ts';
 import { Comparison } from './comparison.ts';
 import { findDistribution, startDistribution } from './distribution.ts';
 import { headRate } from './head-load.ts';

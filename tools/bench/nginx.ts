@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run, until } from '../testbed/command.ts';
-import { freePort } from '../testbed/server-process.ts';
+import { freePort, run, until } from '../testbed/index.ts';
 
 /** nginx with sendfile over one folder: what the machine can send at all. */
 export interface Nginx {

@@ -1,6 +1,5 @@
 /** The measurements of the placement benchmark. Each builds its own cluster, so that none profits from another. */
-import { simulate, type SimulationResult } from '../simulator/simulation.ts';
-import { generateMix } from '../simulator/workload.ts';
+import { generateMix, simulate, type SimulationResult } from '../simulator/index.ts';
 import {
   createPlacementIndex,
   type InstanceSpec,

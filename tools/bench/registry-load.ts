@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run } from '../testbed/command.ts';
+import { run } from '../testbed/index.ts';
 import type { Target } from './load.ts';
 import { PlainConnection } from './plain-connection.ts';
 import { quantile } from './results.ts';

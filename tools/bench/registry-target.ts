@@ -1,5 +1,5 @@
 import { CreateRepositoryCommand, ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
-import type { ServerProcess } from '../testbed/server-process.ts';
+import type { ServerProcess } from '../testbed/index.ts';
 import type { Target } from './load.ts';
 
 function ecrOf(server: ServerProcess): ECRClient {

@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EngineName, type Engines, startEngines } from '@slipway/registry/testing';
 import { makeRepositories, passwordOf } from '../bench/registry-target.ts';
-import { until } from '../testbed/command.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { freePort, ServerProcess, until } from '../testbed/index.ts';
 
 /** Server processes on one store, to be killed one at a time. */
 export interface RegistryFleet extends AsyncDisposable {

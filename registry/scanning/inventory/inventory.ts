@@ -1,6 +1,6 @@
 import type { Package } from '../../advisories/index.ts';
 // Past the index: each scan's thread loads this anew, and needs nothing of the database.
-import { ZipError } from '../../advisories/zip.ts';
+import { ZipError } from '../../advisories/index.ts';
 import { type Budget, decompressed } from './decompress.ts';
 import { findGoBuildInfo } from './go-binary.ts';
 import { type Interest, interestOf, oldRpmDatabases } from './interest.ts';

@@ -1,5 +1,5 @@
 import type { Package } from '../../advisories/index.ts';
-import { bytesOf, readZip } from '../../advisories/zip.ts';
+import { bytesOf, readZip } from '../../advisories/index.ts';
 import { isArchive } from './interest.ts';
 import type { InventoryLimits } from './limits.ts';
 

@@ -1,0 +1,87 @@
+/**
+ * The rooms of each package, lowest first: a room imports rooms of lower layers only, never one beside or above it. A room that is not
+ * listed is refused, so that whoever adds one decides where it stands.
+ */
+export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  storage: [
+    ['clock', 'format'],
+    ['records', 'blobs'],
+    ['leases', 'events', 'audit'],
+    ['engine'],
+    ['telemetry', 'faults'],
+  ],
+  auth: [
+    // What services are declared with: everybody imports it, so it imports nobody.
+    ['contract'],
+    ['kit', 'protocol', 'sigv4', 'tokens', 'audit', 'outbound', 'rates'],
+    ['policy'],
+    ['identity', 'gateway'],
+    ['acme'],
+  ],
+  registry: [
+    ['images', 'advisories'],
+    ['remote', 'templates', 'lifecycle', 'collector'],
+    ['scanning', 'upstreams'],
+    ['replication'],
+    ['distribution'],
+    ['ecr'],
+    ['ecr-public'],
+  ],
+  scheduler: [
+    ['state', 'placement', 'reach', 'hosts/wire'],
+    ['cluster', 'deployments', 'hosts/agent'],
+    ['tasks'],
+    ['services', 'control', 'hosts/control'],
+    ['ecs', 'triggers'],
+  ],
+};
+
+/** Rooms that decide and do nothing else: no clock, no network, no disk of their own. */
+export const pure: readonly string[] = ['auth/policy', 'scheduler/placement', 'scheduler/deployments'];
+
+/** What pure rooms may have of node all the same: addresses as text (`isIP`, `BlockList`). */
+export const pureModules: Readonly<Record<string, readonly string[]>> = { 'auth/policy': ['node:net'] };
+
+/** Files that still look up, until they lie where they belong. */
+export const misplaced: readonly string[] = ['registry/scanning/operations.ts', 'registry/scanning/view.ts'];
+
+/** Rooms of rooms: each part has its own index. */
+export const nested: readonly string[] = ['scheduler/hosts'];
+
+/**
+ * Files that other rooms may import beside a room's `index.ts`, and why there is more than one door. A room may also look into
+ * another's `testing/` from its tests.
+ */
+export const doors: Readonly<Record<string, { readonly files: readonly string[]; readonly why: string }>> = {
+  'storage/blobs': { files: ['s3-blobs.ts'], why: 'loaded only where it is used: its client takes 31 MB' },
+  'storage/records': { files: ['redis-records.ts'], why: 'loaded only where it is used: its client takes 26 MB' },
+  'scheduler/hosts/wire': {
+    files: ['agent-messages.ts', 'server-messages.ts'],
+    why: 'one file for each direction of the protocol',
+  },
+  'tools/server': {
+    files: [
+      'config.ts',
+      'data-folder.ts',
+      'installation.ts',
+      'key-file.ts',
+      'local-agent.ts',
+      'log.ts',
+      'scanning.ts',
+      'state-files.ts',
+      'storage-config.ts',
+      'version.ts',
+      'workers.ts',
+    ],
+    why: 'commands load what they need, so that `slipway env` does not load a server',
+  },
+  'tools/bench': { files: ['registry-target.ts'], why: 'what measures and what soaks push and pull alike' },
+  'tools/cli': {
+    files: ['aws-client.ts', 'env.ts', 'errors.ts', 'output.ts'],
+    why: 'what the commands of other rooms, and the testbed, say and print as the others do',
+  },
+  'tools/simulator': {
+    files: ['commands.ts', 'placement-command.ts'],
+    why: 'commands, each loaded only when it is called',
+  },
+};

@@ -1,0 +1,2 @@
+export { simulate, type SimulationOptions, type SimulationResult } from './simulation.ts';
+export { generateMix, type MixOptions } from './workload.ts';
