@@ -4,6 +4,7 @@ import type { Accounts } from './accounts.ts';
 import { userArn } from './arns.ts';
 import { keys, type SessionEntity } from './entities.ts';
 import { accountOfAccessKey } from './ids.ts';
+import type { LastUses } from './last-uses.ts';
 import type { Mirror } from './mirror.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -16,9 +17,12 @@ export class StoredCredentials implements Credentials {
   /** Opened secrets, so that the cipher runs once a key; bound by what is in the mirrors. */
   readonly #secrets = new Map<string, { readonly sealed: string; readonly secret: string }>();
 
-  constructor(accounts: Accounts, sessions: Sessions) {
+  readonly #uses: LastUses;
+
+  constructor(accounts: Accounts, sessions: Sessions, uses: LastUses) {
     this.#accounts = accounts;
     this.#sessions = sessions;
+    this.#uses = uses;
   }
 
   /** @throws StoreUnavailable */
@@ -41,7 +45,11 @@ export class StoredCredentials implements Credentials {
     if (key.status !== 'Active') return { refused: 'inactive' };
     if (token !== undefined) return { refused: 'bad-token' };
     const principal: Principal = { type: 'user', account, arn: userArn(account, user), id: user.id, accessKeyId: id };
-    return { secret: this.#open(key.sealed, id), principal };
+    return {
+      secret: this.#open(key.sealed, id),
+      principal,
+      used: (service, region) => this.#uses.note(account, id, service, region),
+    };
   }
 
   async #temporary(account: string, mirror: Mirror, id: string, token: string | undefined): Promise<FoundCredential> {
@@ -51,7 +59,15 @@ export class StoredCredentials implements Credentials {
     if (session.expires <= this.#accounts.base.clock.now()) return { refused: 'expired' };
     if (mirror.byId(session.issuerId) === undefined) await mirror.verify();
     if (mirror.byId(session.issuerId) === undefined) return unknown;
-    return { secret: this.#open(session.sealed, id), principal: sessionPrincipal(account, session) };
+    const { kind, issuerId } = session;
+    return {
+      secret: this.#open(session.sealed, id),
+      principal: sessionPrincipal(account, session),
+      // What a role's sessions do is the role's use; those of users use no access key.
+      ...(kind === 'role-session'
+        ? { used: (service: string, region: string) => this.#uses.note(account, issuerId, service, region) }
+        : {}),
+    };
   }
 
   #open(sealed: string, id: string): string {

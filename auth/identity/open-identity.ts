@@ -33,6 +33,7 @@ import { iamService } from './iam/index.ts';
 import { iamPages } from './iam/paging.ts';
 import type { RandomBytes } from './ids.ts';
 import { type IssuedSession, issueServiceSession, type SessionRequest } from './issue-session.ts';
+import { LastUses } from './last-uses.ts';
 import { isTrustAction } from './resources.ts';
 import { createSeal } from './seal.ts';
 import { Sessions } from './sessions.ts';
@@ -78,7 +79,7 @@ export interface Identity {
   issueSession(request: SessionRequest): Promise<IssuedSession>;
   /** Ends a session: at once here, within five seconds everywhere. */
   revokeSession(accessKeyId: string): Promise<void>;
-  /** Removes sessions that expired more than an hour ago; call it now and then. @returns how many */
+  /** Removes sessions that expired more than an hour ago, and last uses that nobody asks for any more; call it now and then. @returns how many sessions */
   sweepSessions(account: string): Promise<number>;
   /**
    * A resource policy as it is stored: users and roles by unique id instead of ARN, so that it does not mean their namesakes later.
@@ -109,6 +110,7 @@ export function openIdentity(config: IdentityConfig): Identity {
   };
   const accounts = new Accounts(base);
   const sessions = new Sessions(base);
+  const uses = new LastUses(base);
   const authorizer = new PolicyAuthorizer(accounts, sessions);
   const binding = new PrincipalBinding(accounts);
   const webIdentities = new WebIdentities(config.clock, config.fetch);
@@ -121,11 +123,11 @@ export function openIdentity(config: IdentityConfig): Identity {
   return {
     services: [
       iamService(
-        new Iam(accounts, authorizer, binding, iamPages(createSigning(() => base.seal.keyFor('page tokens')))),
+        new Iam(accounts, authorizer, binding, iamPages(createSigning(() => base.seal.keyFor('page tokens'))), uses),
       ),
       stsService(new Sts(accounts, sessions, webIdentities)),
     ],
-    credentials: new StoredCredentials(accounts, sessions),
+    credentials: new StoredCredentials(accounts, sessions, uses),
     standing: new IdentityStanding(authorizer),
     authorizer,
     sealer: base.seal,
@@ -134,7 +136,11 @@ export function openIdentity(config: IdentityConfig): Identity {
     administratorKey: (account) => administratorKey(accounts, account),
     issueSession: (request) => issueServiceSession(accounts, sessions, request),
     revokeSession: (accessKeyId) => sessions.revoke(accessKeyId),
-    sweepSessions: (account) => sessions.sweep(account),
+    async sweepSessions(account) {
+      const mirror = await accounts.mirror(account);
+      await uses.sweep(account, (id) => mirror?.byId(id) !== undefined);
+      return sessions.sweep(account);
+    },
     bindPrincipals: (policy) => binding.bind(policy),
     showPrincipals: (policy) => binding.show(policy),
     async resource(arn, action) {
@@ -149,6 +155,9 @@ export function openIdentity(config: IdentityConfig): Identity {
       const named = typeof who === 'string' ? who : who.arn;
       return explainAccess(caller, 'disowned' in caller ? named : caller.principal.arn, access, call);
     },
-    close: () => accounts.close(),
+    async close() {
+      await uses.close();
+      await accounts.close();
+    },
   };
 }

@@ -84,7 +84,7 @@ export class SignatureVerifier {
     const declaredHash = payloadHashOf(claim, headers);
     const found = await this.#credentials.find(claim.accessKeyId, claim.sessionToken);
     if ('refused' in found) throw refusal(found.refused, claim.accessKeyId);
-    const { secret, principal } = found;
+    const { secret, principal, used } = found;
     const check = (payloadHash: string): void => {
       const canonical = canonicalRequest(method, path, query, headers, claim.signedHeaders, payloadHash);
       if (canonical === undefined) throw mismatch(claim, 'a signed header is missing');
@@ -102,6 +102,7 @@ export class SignatureVerifier {
         const hash = body.byteLength === 0 ? EMPTY_SHA256 : createHash('sha256').update(body).digest('hex');
         if (declaredHash === undefined) check(hash);
         else if (hash !== declaredHash) throw mismatch(claim, 'the body differs from its signed hash');
+        used?.(claim.scope.service, claim.scope.region);
         return principal;
       },
     };

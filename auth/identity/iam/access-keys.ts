@@ -82,6 +82,29 @@ export function accessKeyOperations(iam: Iam): IamOperations {
       },
     },
 
+    GetAccessKeyLastUsed: {
+      access: async (input, call) => {
+        const key = await iam.find(call.account, keys.accessKey(input.AccessKeyId ?? ''));
+        return need('GetAccessKeyLastUsed', await resourceOf.user(iam, call, key?.user ?? '*'));
+      },
+      async handle(input, call) {
+        const id = input.AccessKeyId ?? '';
+        const key = await iam.find(call.account, keys.accessKey(id));
+        const user = key === undefined ? undefined : await iam.find(call.account, keys.user(key.user));
+        if (user === undefined) throw noSuchEntity(`The Access Key with id ${id} cannot be found.`);
+        const used = await iam.uses.find(call.account, id);
+        return {
+          UserName: user.name,
+          // "N/A" is what IAM says of a key that was never used.
+          AccessKeyLastUsed: {
+            ...(used === undefined ? {} : { LastUsedDate: new Date(used.at) }),
+            ServiceName: used?.service ?? 'N/A',
+            Region: used?.region ?? 'N/A',
+          },
+        };
+      },
+    },
+
     UpdateAccessKey: {
       access: async (input, call) =>
         need('UpdateAccessKey', await resourceOf.user(iam, call, await userNameOf(iam, call, input.UserName))),

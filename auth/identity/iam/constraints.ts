@@ -32,6 +32,8 @@ export const iamConstraints: Constraints = {
   VersionId: { min: 1, max: 32, pattern: /^v[1-9][0-9]*$/ },
   AccessKeyId: { min: 16, max: 128, pattern: /^\w+$/ },
   'UpdateAccessKeyRequest.Status': { values: ['Active', 'Inactive'] },
+  Tags: { min: 0, max: 50 },
+  TagKeys: { min: 0, max: 50 },
   'Tag.Key': { min: 1, max: 128, pattern: /^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$/u },
   'Tag.Value': { min: 0, max: 256, pattern: /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u },
   'TagKeys[]': { min: 1, max: 128 },

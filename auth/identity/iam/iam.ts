@@ -5,6 +5,7 @@ import type { PolicyAuthorizer } from '../authorizer.ts';
 import type { PrincipalBinding } from '../bind-principals.ts';
 import type { Pages } from '../../kit/index.ts';
 import { type Key, partitionOf } from '../entities.ts';
+import type { LastUses } from '../last-uses.ts';
 
 /** The SDK client module whose operations are served. */
 export type IamModule = typeof import('@aws-sdk/client-iam');
@@ -16,12 +17,20 @@ export class Iam {
   readonly authorizer: PolicyAuthorizer;
   readonly binding: PrincipalBinding;
   readonly pages: Pages;
+  readonly uses: LastUses;
 
-  constructor(accounts: Accounts, authorizer: PolicyAuthorizer, binding: PrincipalBinding, pages: Pages) {
+  constructor(
+    accounts: Accounts,
+    authorizer: PolicyAuthorizer,
+    binding: PrincipalBinding,
+    pages: Pages,
+    uses: LastUses,
+  ) {
     this.accounts = accounts;
     this.authorizer = authorizer;
     this.binding = binding;
     this.pages = pages;
+    this.uses = uses;
   }
 
   async find<T>(account: string, key: Key<T>): Promise<T | undefined> {

@@ -127,10 +127,11 @@ export function oidcProviderOperations(iam: Iam): IamOperations {
       access: async (input, call) =>
         need('DeleteOpenIDConnectProvider', await providerResource(iam, call, input.OpenIDConnectProviderArn)),
       async handle(input, call) {
-        await iam.transact(call.account, async (tx) => {
-          const provider = await providerIn(tx, call.account, input.OpenIDConnectProviderArn ?? '');
-          tx.remove(keys.oidcProvider(provider.url));
-        });
+        // "This operation is idempotent; it does not fail or return an error if you call it for a provider that does not exist."
+        const url = urlOf(call.account, input.OpenIDConnectProviderArn ?? '');
+        if (url === undefined || url === '')
+          throw validationError(`${input.OpenIDConnectProviderArn} is not the ARN of a provider of this account`);
+        await iam.transact(call.account, async (tx) => tx.remove(keys.oidcProvider(url)));
         return {};
       },
     },

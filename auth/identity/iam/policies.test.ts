@@ -16,6 +16,7 @@ import {
   SimulateCustomPolicyCommand,
   SimulatePrincipalPolicyCommand,
 } from '@aws-sdk/client-iam';
+import { CreateRoleCommand, TagPolicyCommand, TagUserCommand, UntagUserCommand } from '@aws-sdk/client-iam';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ACCOUNT, type Installation, openInstallation } from '../testing/installation.ts';
 
@@ -217,4 +218,52 @@ test('P12 a simulation tells nothing about the users of another account', async 
 test('the account summary counts', async () => {
   const { SummaryMap } = await installation.iam(installation.otherAdmin).send(new GetAccountSummaryCommand({}));
   expect(SummaryMap).toMatchObject({ Users: 1, Groups: 0, Roles: 2, Policies: 0, AccessKeysPerUserQuota: 2 });
+});
+
+test('GetPolicy tells description and tags, also when there are none', async () => {
+  const iam = installation.iam();
+  const PolicyDocument = JSON.stringify({
+    Version: '2012-10-17',
+    Statement: { Effect: 'Allow', Action: 'ecr:*', Resource: '*' },
+  });
+  const { Policy } = await iam.send(
+    new CreatePolicyCommand({ PolicyName: 'described', PolicyDocument, Description: 'what for' }),
+  );
+  const read = await iam.send(new GetPolicyCommand({ PolicyArn: Policy?.Arn }));
+  expect(read.Policy).toMatchObject({ Description: 'what for', Tags: [] });
+  const aws = await iam.send(new GetPolicyCommand({ PolicyArn: 'arn:aws:iam::aws:policy/AdministratorAccess' }));
+  expect(aws.Policy).toMatchObject({ Description: expect.any(String), Tags: [] });
+  const listed = await iam.send(new ListPoliciesCommand({ Scope: 'Local' }));
+  const brief = listed.Policies?.find(({ PolicyName }) => PolicyName === 'described');
+  expect([brief?.Description, brief?.Tags]).toEqual([undefined, undefined]);
+});
+
+test('a request names at most 50 tags, and an entity has at most 50', async () => {
+  const iam = installation.iam();
+  const tags = (count: number, from = 0) =>
+    Array.from({ length: count }, (_, index) => ({ Key: `key-${from + index}`, Value: 'v' }));
+  const tooMany = {
+    name: 'ValidationError',
+    message: expect.stringMatching(/1 validation error detected: .*at '[Tt]ags' .*length less than or equal to 50/),
+  };
+  await expect(iam.send(new CreateUserCommand({ UserName: 'tagged', Tags: tags(51) }))).rejects.toMatchObject(tooMany);
+  const trust = JSON.stringify({
+    Version: '2012-10-17',
+    Statement: { Effect: 'Allow', Principal: { AWS: ACCOUNT }, Action: 'sts:AssumeRole' },
+  });
+  await expect(
+    iam.send(new CreateRoleCommand({ RoleName: 'tagged', AssumeRolePolicyDocument: trust, Tags: tags(51) })),
+  ).rejects.toMatchObject(tooMany);
+  await iam.send(new CreateUserCommand({ UserName: 'tagged', Tags: tags(50) }));
+  await expect(iam.send(new TagUserCommand({ UserName: 'tagged', Tags: tags(51) }))).rejects.toMatchObject(tooMany);
+  await expect(iam.send(new TagUserCommand({ UserName: 'tagged', Tags: tags(1, 50) }))).rejects.toMatchObject({
+    name: 'LimitExceededException',
+  });
+  await iam.send(new TagUserCommand({ UserName: 'tagged', Tags: tags(50) }));
+  const TagKeys = tags(51).map(({ Key }) => Key);
+  await expect(iam.send(new UntagUserCommand({ UserName: 'tagged', TagKeys }))).rejects.toMatchObject({
+    name: 'ValidationError',
+  });
+  const PolicyArn = `arn:aws:iam::${ACCOUNT}:policy/described`;
+  await expect(iam.send(new TagPolicyCommand({ PolicyArn, Tags: tags(51) }))).rejects.toMatchObject(tooMany);
 });

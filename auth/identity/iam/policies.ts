@@ -196,7 +196,7 @@ async function listPolicies(iam: Iam, account: string, input: ListPoliciesInput)
   const page = await pageOfList(iam, account, list, wanted, ({ policy }) => arnOf(policy), input);
   const shown = page.items.map(({ policy, use }) => {
     if (!('arn' in policy)) return showPolicyBriefly(account, policy, use);
-    const { Description: _, ...brief } = showAwsPolicy(policy, use);
+    const { Description: _, Tags: __, ...brief } = showAwsPolicy(policy, use);
     return brief;
   });
   return { items: shown as Policy[], truncation: page.truncation };

@@ -69,7 +69,9 @@ export function roleOperations(iam: Iam): IamOperations {
       access: async (input, call) => need('GetRole', await resourceOf.role(iam, call, input.RoleName)),
       async handle(input, call) {
         const role = await findRole(iam, call.account, input.RoleName);
-        return { Role: showRole(call.account, role, await iam.binding.show(role.trust)) };
+        const used = await iam.uses.find(call.account, role.id);
+        const RoleLastUsed = used === undefined ? {} : { LastUsedDate: new Date(used.at), Region: used.region };
+        return { Role: { ...showRole(call.account, role, await iam.binding.show(role.trust)), RoleLastUsed } };
       },
     },
 

@@ -102,7 +102,7 @@ export function showPolicy(account: string, policy: PolicyEntity, use: PolicyUse
   return {
     ...showPolicyBriefly(account, policy, use),
     ...(policy.description === undefined ? {} : { Description: policy.description }),
-    ...(Object.keys(policy.tags).length === 0 ? {} : { Tags: tagList(policy.tags) }),
+    Tags: tagList(policy.tags),
   };
 }
 
@@ -117,6 +117,7 @@ export function showAwsPolicy(policy: AwsManagedPolicy, use: PolicyUse): Policy 
     PermissionsBoundaryUsageCount: use.boundaries,
     IsAttachable: true,
     Description: policy.description,
+    Tags: [],
     CreateDate: new Date(policy.created),
     UpdateDate: new Date(policy.created),
   };
