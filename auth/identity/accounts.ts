@@ -1,6 +1,6 @@
 import type { Clock } from '@slipway/storage/clock';
 import { type RecordStore, StoreUnavailable, transact, type Transaction } from '@slipway/storage/records';
-import { partitionOf } from './entities.ts';
+import { keys, partitionOf } from './entities.ts';
 import type { RandomBytes } from './ids.ts';
 import { Mirror } from './mirror.ts';
 import type { Seal } from './seal.ts';
@@ -24,18 +24,30 @@ export class Accounts {
     this.base = base;
   }
 
-  /** The account's mirror, current to within five seconds. Undefined for what cannot be an account. @throws StoreUnavailable */
-  mirror(account: string): Mirror | Promise<Mirror> | undefined {
+  /**
+   * The account's mirror, current to within five seconds. Undefined when there is no such account: anybody can invent the access keys of
+   * a million million accounts, and none of them may cost more than a look.
+   * @throws StoreUnavailable
+   */
+  mirror(account: string): Mirror | Promise<Mirror | undefined> | undefined {
     if (this.#closed) throw new StoreUnavailable('the identity store is closed', 'not-committed');
-    let mirror = this.#mirrors.get(account);
-    if (mirror === undefined) {
-      if (!/^\d{12}$/.test(account)) return undefined;
-      mirror = new Mirror(this.base.records, this.base.clock, partitionOf(account));
-      this.#mirrors.set(account, mirror);
-    }
-    const known = mirror;
+    const known = this.#mirrors.get(account);
+    if (known === undefined) return /^\d{12}$/.test(account) ? this.#open(account) : undefined;
     const wait = known.ready();
     return wait === undefined ? known : wait.then(() => known);
+  }
+
+  async #open(account: string): Promise<Mirror | undefined> {
+    const partition = partitionOf(account);
+    if ((await this.base.records.get(partition, keys.account)) === undefined) return undefined;
+    let mirror = this.#mirrors.get(account);
+    if (mirror === undefined) {
+      if (this.#closed) throw new StoreUnavailable('the identity store is closed', 'not-committed');
+      mirror = new Mirror(this.base.records, this.base.clock, partition);
+      this.#mirrors.set(account, mirror);
+    }
+    await mirror.ready();
+    return mirror;
   }
 
   /** Changes the account; when it resolves, this process decides by the new state. */

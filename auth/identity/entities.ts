@@ -118,6 +118,41 @@ export interface AccessKeyEntity {
   readonly sealed: string;
 }
 
+/** The account's name beside its number. */
+export interface AliasEntity {
+  readonly kind: 'alias';
+  readonly alias: string;
+}
+
+/** What passwords of users must be; without it IAM's default holds. */
+export interface PasswordPolicyEntity {
+  readonly kind: 'password-policy';
+  readonly minimumLength: number;
+  readonly requireSymbols: boolean;
+  readonly requireNumbers: boolean;
+  readonly requireUppercase: boolean;
+  readonly requireLowercase: boolean;
+  readonly usersMayChange: boolean;
+  readonly maxAgeDays?: number;
+  /** How many passwords, the present one included, a new one must differ from. */
+  readonly reusePrevention?: number;
+  /** What has run out can be set by an administrator only. */
+  readonly hardExpiry: boolean;
+}
+
+/** A user's password for the console. */
+export interface LoginProfileEntity {
+  readonly kind: 'login-profile';
+  readonly userId: string;
+  readonly created: number;
+  /** When the password was set. */
+  readonly changed: number;
+  /** The user must set another one first. */
+  readonly resetRequired: boolean;
+  /** Salt and hashes as JSON, sealed for this user. */
+  readonly sealed: string;
+}
+
 /** What an access key of a session stands for; lives in `iam-sessions/<account>`, which nothing mirrors. */
 export interface SessionEntity {
   readonly kind: 'role-session' | 'user-session' | 'federated-session';
@@ -150,7 +185,10 @@ export type Entity =
   | PolicyEntity
   | InstanceProfileEntity
   | OidcProviderEntity
-  | AccessKeyEntity;
+  | AccessKeyEntity
+  | AliasEntity
+  | PasswordPolicyEntity
+  | LoginProfileEntity;
 
 const accounts = definePartition('iam/<account>', 'the identities of one account');
 const sessions = definePartition('iam-sessions/<account>', 'the sessions of one account');
@@ -184,6 +222,10 @@ export const keys = {
   profilesOf: (role: string): Key<true> => `role-profile/${role.toLowerCase()}/` as Key<true>,
   profileOf: (role: string, profile: string): Key<true> =>
     `role-profile/${role.toLowerCase()}/${profile.toLowerCase()}` as Key<true>,
+  alias: 'alias' as Key<AliasEntity>,
+  passwordPolicy: 'password-policy' as Key<PasswordPolicyEntity>,
+  /** By unique id, as all that belongs to one user alone: it stays where it is when the user is renamed. */
+  loginProfile: (userId: string): Key<LoginProfileEntity> => `login/${userId}` as Key<LoginProfileEntity>,
   session: (accessKeyId: string): Key<SessionEntity> => `session/${accessKeyId}` as Key<SessionEntity>,
 } as const;
 

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Json } from '@slipway/storage/records';
+import { type Json, scanPages } from '@slipway/storage/records';
 import type { IdentityBase } from './accounts.ts';
 
 /** When an access key or a role last made a request that was signed well, and to what. */
@@ -60,17 +60,12 @@ export class LastUses {
   async sweep(account: string, stands: (id: string) => boolean): Promise<number> {
     const { records, clock } = this.#base;
     let removed = 0;
-    for (let after: string | undefined; ;) {
-      const page = await records.list<LastUse>(partitionOf(account), {
-        limit: 1000,
-        ...(after === undefined ? {} : { after }),
-      });
+    for await (const page of scanPages<LastUse>(records, partitionOf(account))) {
       const over = page.records.filter(({ key, value }) => !stands(key) || clock.now() - value.at > trackedFor);
       if (over.length > 0) await records.commit(partitionOf(account), { remove: over.map(({ key }) => key) });
       removed += over.length;
-      after = page.records.at(-1)?.key;
-      if (!page.more || after === undefined) return removed;
     }
+    return removed;
   }
 
   /** Writes what is left. */

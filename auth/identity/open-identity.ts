@@ -34,6 +34,7 @@ import { iamPages } from './iam/paging.ts';
 import type { RandomBytes } from './ids.ts';
 import { type IssuedSession, issueServiceSession, type SessionRequest } from './issue-session.ts';
 import { LastUses } from './last-uses.ts';
+import { Attempts, signIn, type SignInAttempt, type SignInVerdict } from './passwords/index.ts';
 import { isTrustAction } from './resources.ts';
 import { createSeal } from './seal.ts';
 import { Sessions } from './sessions.ts';
@@ -77,6 +78,11 @@ export interface Identity {
   administratorKey(account: string): Promise<FirstAdministrator | undefined>;
   /** Takes on a role for a part of Slipway that acts as a service (task roles, the container agent). @throws AwsError */
   issueSession(request: SessionRequest): Promise<IssuedSession>;
+  /**
+   * Verifies a user's password, for the console: by account number or alias. Wrong ones are counted, for the user and for the address.
+   * @throws StoreUnavailable, AwsError `Throttling`
+   */
+  signIn(attempt: SignInAttempt): Promise<SignInVerdict>;
   /** Ends a session: at once here, within five seconds everywhere. */
   revokeSession(accessKeyId: string): Promise<void>;
   /** Removes sessions that expired more than an hour ago, and last uses that nobody asks for any more; call it now and then. @returns how many sessions */
@@ -110,7 +116,9 @@ export function openIdentity(config: IdentityConfig): Identity {
   };
   const accounts = new Accounts(base);
   const sessions = new Sessions(base);
+  const pages = iamPages(createSigning(() => base.seal.keyFor('page tokens')));
   const uses = new LastUses(base);
+  const attempts = new Attempts(base);
   const authorizer = new PolicyAuthorizer(accounts, sessions);
   const binding = new PrincipalBinding(accounts);
   const webIdentities = new WebIdentities(config.clock, config.fetch);
@@ -122,9 +130,7 @@ export function openIdentity(config: IdentityConfig): Identity {
   };
   return {
     services: [
-      iamService(
-        new Iam(accounts, authorizer, binding, iamPages(createSigning(() => base.seal.keyFor('page tokens'))), uses),
-      ),
+      iamService(new Iam(accounts, authorizer, binding, pages, uses, attempts)),
       stsService(new Sts(accounts, sessions, webIdentities)),
     ],
     credentials: new StoredCredentials(accounts, sessions, uses),
@@ -135,6 +141,7 @@ export function openIdentity(config: IdentityConfig): Identity {
     confirmAdministrator: (account) => confirmAdministrator(accounts, account),
     administratorKey: (account) => administratorKey(accounts, account),
     issueSession: (request) => issueServiceSession(accounts, sessions, request),
+    signIn: (attempt) => signIn(accounts, attempts, attempt),
     revokeSession: (accessKeyId) => sessions.revoke(accessKeyId),
     async sweepSessions(account) {
       const mirror = await accounts.mirror(account);

@@ -3,6 +3,7 @@ import type { Constraints } from '../../contract/index.ts';
 const name = (max: number) => ({ min: 1, max, pattern: /^[\w+=,.@-]+$/ });
 const path = { min: 1, max: 512, pattern: /^(?:\/|\/[!-~]+\/)$/ };
 const arn = { min: 20, max: 2048 };
+const password = { min: 1, max: 128, pattern: /^[\t\n\r\u0020-\u00ff]+$/ };
 const document = { min: 1, max: 131_072, pattern: /^[\t\n\r\u0020-\u00ff]+$/ };
 
 /** IAM API reference: lengths and patterns of names, paths, documents and tags, for every operation that has the member. */
@@ -48,6 +49,13 @@ export const iamConstraints: Constraints = {
   Scope: { values: ['All', 'AWS', 'Local'] },
   PolicyUsageFilter: { values: ['PermissionsPolicy', 'PermissionsBoundary'] },
   EntityFilter: { values: ['User', 'Role', 'Group', 'LocalManagedPolicy', 'AWSManagedPolicy'] },
+  AccountAlias: { min: 3, max: 63, pattern: /^(?!\d{12}$)[a-z0-9](?:[a-z0-9]|-(?!-))*[a-z0-9]$/ },
+  Password: password,
+  OldPassword: password,
+  NewPassword: password,
+  MinimumPasswordLength: { min: 6, max: 128, integer: true },
+  MaxPasswordAge: { min: 1, max: 1095, integer: true },
+  PasswordReusePrevention: { min: 1, max: 24, integer: true },
   ActionNames: { min: 1, max: 1000 },
   'ActionNames[]': { min: 3, max: 128 },
   ResourceArns: { min: 0, max: 1000 },

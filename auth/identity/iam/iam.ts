@@ -6,6 +6,7 @@ import type { PrincipalBinding } from '../bind-principals.ts';
 import type { Pages } from '../../kit/index.ts';
 import { type Key, partitionOf } from '../entities.ts';
 import type { LastUses } from '../last-uses.ts';
+import type { Attempts } from '../passwords/index.ts';
 
 /** The SDK client module whose operations are served. */
 export type IamModule = typeof import('@aws-sdk/client-iam');
@@ -18,6 +19,7 @@ export class Iam {
   readonly binding: PrincipalBinding;
   readonly pages: Pages;
   readonly uses: LastUses;
+  readonly attempts: Attempts;
 
   constructor(
     accounts: Accounts,
@@ -25,12 +27,14 @@ export class Iam {
     binding: PrincipalBinding,
     pages: Pages,
     uses: LastUses,
+    attempts: Attempts,
   ) {
     this.accounts = accounts;
     this.authorizer = authorizer;
     this.binding = binding;
     this.pages = pages;
     this.uses = uses;
+    this.attempts = attempts;
   }
 
   async find<T>(account: string, key: Key<T>): Promise<T | undefined> {

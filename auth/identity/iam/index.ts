@@ -1,5 +1,6 @@
 import { awsQuery, defineService, type ServiceDefinition } from '../../contract/index.ts';
 import { accessKeyOperations } from './access-keys.ts';
+import { accountAliasOperations } from './account-aliases.ts';
 import { accountOperations } from './account.ts';
 import { attachmentOperations } from './attachments.ts';
 import { boundaryOperations } from './boundaries.ts';
@@ -8,7 +9,9 @@ import { groupOperations } from './groups.ts';
 import type { Iam, IamModule } from './iam.ts';
 import { inlinePolicyOperations } from './inline-policies.ts';
 import { instanceProfileOperations } from './instance-profiles.ts';
+import { loginProfileOperations } from './login-profiles.ts';
 import { oidcProviderOperations } from './oidc-providers.ts';
+import { passwordPolicyOperations } from './password-policy.ts';
 import { policyOperations } from './policies.ts';
 import { policyVersionOperations } from './policy-versions.ts';
 import { roleOperations } from './roles.ts';
@@ -39,6 +42,9 @@ export function iamService(iam: Iam): ServiceDefinition {
       ...oidcProviderOperations(iam),
       ...taggingOperations(iam),
       ...accountOperations(iam),
+      ...accountAliasOperations(iam),
+      ...passwordPolicyOperations(iam),
+      ...loginProfileOperations(iam),
       ...simulationOperations(iam),
     },
   });

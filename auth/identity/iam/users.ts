@@ -1,3 +1,4 @@
+import type { Transaction } from '@slipway/storage/records';
 import { type AccessKeyEntity, asJson, keys, type UserEntity } from '../entities.ts';
 import { alreadyExists, deleteConflict, noSuchEntity } from '../errors.ts';
 import { uniqueId } from '../ids.ts';
@@ -126,6 +127,7 @@ export function userOperations(iam: Iam): IamOperations {
           if (Object.keys(user.inline).length > 0)
             throw deleteConflict('Cannot delete entity, must delete policies first.');
           if (user.groups.length > 0) throw deleteConflict('Cannot delete entity, must remove users from group first.');
+          await requireNothing(tx, keys.loginProfile(user.id), 'must delete login profile first.');
           tx.remove(keys.user(user.name));
           if (user.boundary !== undefined) tx.remove(keys.boundary(user.boundary, keys.user(user.name)));
         });
@@ -133,22 +135,7 @@ export function userOperations(iam: Iam): IamOperations {
       },
     },
 
-    // No console passwords exist, so none is ever found; tools that clean up a user ask.
-    GetLoginProfile: {
-      access: async (input, call) =>
-        need('GetLoginProfile', await resourceOf.user(iam, call, await userNameOf(iam, call, input.UserName))),
-      handle: async (input, call) => {
-        throw noSuchEntity(`Login Profile for User ${await userNameOf(iam, call, input.UserName)} cannot be found.`);
-      },
-    },
-    DeleteLoginProfile: {
-      access: async (input, call) =>
-        need('DeleteLoginProfile', await resourceOf.user(iam, call, await userNameOf(iam, call, input.UserName))),
-      handle: async (input, call) => {
-        throw noSuchEntity(`Login Profile for User ${await userNameOf(iam, call, input.UserName)} cannot be found.`);
-      },
-    },
-    // Likewise devices, certificates and keys of other services.
+    // Devices and keys of other services do not exist; tools that clean up a user ask for them.
     ListMFADevices: {
       access: async (input, call) =>
         input.UserName === undefined
@@ -179,4 +166,10 @@ export function userOperations(iam: Iam): IamOperations {
       handle: async () => ({ VirtualMFADevices: [], IsTruncated: false }),
     },
   };
+}
+
+/** What belongs to a user is deleted before the user is, also when it is made at the same time. */
+async function requireNothing(tx: Transaction, prefix: string, first: string): Promise<void> {
+  if ((await tx.list({ prefix, limit: 1 })).records.length > 0) throw deleteConflict(`Cannot delete entity, ${first}`);
+  tx.require({ prefix, empty: true });
 }
