@@ -98,6 +98,29 @@ describe('what agents are sent', { timeout: 30_000 }, () => {
   });
 });
 
+test('a container runs the image that its task was given, not what its definition names', () => {
+  const definition = {
+    family: 'app',
+    revision: 1,
+    definition: {
+      containerDefinitions: [
+        { name: 'main', image: 'example.com/web:prod' },
+        { name: 'other', image: 'busybox' },
+      ],
+    },
+  } as unknown as TaskDefinitionRecord;
+  const pinned = `example.com/web:prod@sha256:${'a'.repeat(64)}`;
+  const task = { arn: 'arn', containers: [{ name: 'main', image: pinned }] } as unknown as TaskRecord;
+  const rendered = renderTask(task, definition, {
+    clusterArn: 'cluster',
+    region,
+    account: '000000000000',
+    endpoint: 'http://127.0.0.1:7500',
+    ownHost: () => false,
+  });
+  expect(rendered.containers.map(({ image }) => image)).toEqual([pinned, 'busybox']);
+});
+
 describe('whose image is pulled with a password of this installation', () => {
   const own = new Set(['127.0.0.1:7500', 'localhost:7500', 'registry.lan:7500', '10.0.0.5:7500']);
   const passwordFor = (image: string, endpoint: string): boolean => {

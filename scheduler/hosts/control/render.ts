@@ -42,7 +42,9 @@ export function renderTask(task: TaskRecord, definition: TaskDefinitionRecord, c
     ...(body.pidMode === undefined ? {} : { pidMode: body.pidMode }),
     ...(body.ipcMode === undefined ? {} : { ipcMode: body.ipcMode }),
     volumes: (body.volumes ?? []).map(renderVolume),
-    containers: containersOf(body).map((container) => renderContainer(container, body, context)),
+    containers: containersOf(body).map((container) =>
+      renderContainer(container, imageOf(task, container), body, context),
+    ),
     ...(context.roleCredentials === undefined ? {} : { roleCredentials: context.roleCredentials }),
     ...(context.executionRoleCredentials === undefined
       ? {}
@@ -72,14 +74,19 @@ export function registryHostOf(image: string): string | undefined {
   return first.includes('.') || first.includes(':') || first === 'localhost' ? first : undefined;
 }
 
+/** What the container runs: the digest that its deployment pinned when it has one, not what a tag points to by now (versionConsistency). */
+const imageOf = (task: TaskRecord, { name, image = '' }: ContainerDefinition): string =>
+  task.containers.find((container) => container.name === name)?.image ?? image;
+
 function renderContainer(
   container: ContainerDefinition,
+  image: string,
   body: TaskDefinitionBody,
   context: RenderContext,
 ): AcsContainer {
   return {
     name: container.name ?? '',
-    image: container.image ?? '',
+    image,
     essential: container.essential ?? true,
     cpu: container.cpu ?? 0,
     memory: container.memory ?? 0,
@@ -128,7 +135,7 @@ function renderContainer(
           },
         }),
     ...(container.healthCheck === undefined ? {} : { healthCheckType: 'docker' as const }),
-    ...registryAuthentication(container.image ?? '', context),
+    ...registryAuthentication(image, context),
     dockerConfig: dockerConfigOf(container, body),
   };
 }
