@@ -34,6 +34,7 @@ export class TaskRunner {
   readonly #inspected = new Map<string, Docker.ContainerInspectInfo>();
   readonly #busy = new Map<string, Action['kind']>();
   #status: 'PENDING' | 'RUNNING' | 'STOPPED' = 'PENDING';
+  #saving: Promise<void> = Promise.resolve();
   #reported = '';
   #health = '';
   #poked = Promise.withResolvers<void>();
@@ -87,7 +88,7 @@ export class TaskRunner {
 
   /** Stops the task; it stays stopped. */
   async stopTask(): Promise<void> {
-    if (this.#saved.desired === 'RUNNING') await this.#save({ desired: 'STOPPED' });
+    if (this.#saved.desired === 'RUNNING') await this.#save(() => ({ desired: 'STOPPED' }));
     this.poke();
   }
 
@@ -135,10 +136,11 @@ export class TaskRunner {
         } catch (error) {
           if (!(error instanceof EngineError && error.status === 404)) throw error;
           if (before === undefined) return;
-          this.#inspected.delete(name);
+          // Only once that is written down: a container that nobody remembers would be made again.
           if (this.desired === 'RUNNING') {
             await this.#fail(name, 'ContainerRuntimeError: the container was removed from the Docker engine');
           }
+          this.#inspected.delete(name);
         }
       }),
     );
@@ -152,11 +154,11 @@ export class TaskRunner {
     if (planned.failures.length > 0) return clock.now();
     this.#status = planned.status;
     if (planned.status === 'STOPPED') {
-      await this.#save({
+      await this.#save(() => ({
         stoppedAt: clock.now(),
         desired: 'STOPPED',
         ...(planned.reason === undefined ? {} : { reason: planned.reason }),
-      });
+      }));
     }
     this.#report();
     for (const action of planned.actions) {
@@ -239,11 +241,13 @@ export class TaskRunner {
 
   async #pull(container: AgentContainer): Promise<void> {
     const { clock } = this.#parts.options;
-    if (this.#saved.pullStartedAt === undefined) await this.#save({ pullStartedAt: clock.now() });
+    if (this.#saved.pullStartedAt === undefined) await this.#save(() => ({ pullStartedAt: clock.now() }));
     const image = await this.#parts.images.ensure(container.image, this.#parts.rights(this.task, container));
-    const images = { ...this.#saved.images, [container.name]: image };
-    const complete = this.task.containers.every(({ name }) => images[name] !== undefined);
-    await this.#save({ images, ...(complete ? { pullStoppedAt: clock.now() } : {}) });
+    await this.#save((saved) => {
+      const images = { ...saved.images, [container.name]: image };
+      const complete = this.task.containers.every(({ name }) => images[name] !== undefined);
+      return { images, ...(complete ? { pullStoppedAt: clock.now() } : {}) };
+    });
   }
 
   async #create(container: AgentContainer): Promise<void> {
@@ -316,17 +320,22 @@ export class TaskRunner {
 
   async #fail(name: string, reason: string): Promise<void> {
     if (this.#saved.failures[name] === undefined) {
-      await this.#save({ failures: { ...this.#saved.failures, [name]: reason } });
+      await this.#save(({ failures }) => ({ failures: { ...failures, [name]: reason } }));
     }
     this.poke();
   }
 
-  /** Durable before it takes effect. */
-  async #save(change: Partial<SavedTask>): Promise<void> {
-    // What was still under way when the agent stopped belongs to the next one, which looks for itself.
-    if (this.#ended) return;
-    this.#saved = { ...this.#saved, ...change };
-    await this.#parts.save(this.#saved);
+  /** Durable before it takes effect, one change after the other; what cannot be written has not happened, and is decided again. */
+  async #save(change: (saved: SavedTask) => Partial<SavedTask>): Promise<void> {
+    const written = this.#saving.then(async () => {
+      // What was still under way when the agent stopped belongs to the next one, which looks for itself.
+      if (this.#ended) return;
+      const changed = { ...this.#saved, ...change(this.#saved) };
+      await this.#parts.save(changed);
+      this.#saved = changed;
+    });
+    this.#saving = written.catch(() => undefined);
+    await written;
   }
 
   #report(): void {
