@@ -1,12 +1,11 @@
 import type { BlobLocation } from '@slipway/storage/blobs';
 import { type BlobRecord, type Context, keys, registryAccounts, registryPartition } from '../images/index.ts';
 import { checkLoss, type Interlock } from './interlock.ts';
+import { auditKeys, audits } from './keys.ts';
 
 const day = 86_400_000;
 
-/** Where the audit keeps what it saw, in a partition of its own: bytes without a row belong to no account. */
-const partition = 'registry-audit';
-const seenPrefix = 'unknown|';
+const partition = audits.name();
 
 export interface AuditReport {
   readonly looked: number;
@@ -35,7 +34,7 @@ export async function auditBlobs(context: Context, options: AuditOptions = {}): 
     if (options.signal?.aborted) return report;
     report.looked += 1;
     if (clock.now() - blob.modifiedAt < 7 * day) continue;
-    const key = `${seenPrefix}${blob.digest}|${blob.generation}`;
+    const key = auditKeys.unknown(blob.digest, blob.generation);
     if (await isKnown(context, accounts, blob)) continue;
     const seen = (await records.get<number>(partition, key))?.value;
     if (seen === undefined || clock.now() - seen < day) {

@@ -1,3 +1,4 @@
+export { auditRows } from './keys.ts';
 export { auditBlobs, type AuditReport } from './audit.ts';
 export { collect, type CollectOptions, type CollectReport } from './collect.ts';
 export { type Interlock, interlockOf, RecordsWentBack } from './interlock.ts';

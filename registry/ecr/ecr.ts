@@ -1,6 +1,5 @@
 import { awsJson, defineService, type ServiceDefinition } from '@slipway/auth/contract';
 import { createResources } from '../images/index.ts';
-import { scanningConstraints, scanningOperations } from '../scanning/index.ts';
 import { cacheRuleOperations } from './cache-rules.ts';
 import { constraints } from './constraints.ts';
 import { imageOperations } from './images.ts';
@@ -11,6 +10,7 @@ import { pullTimeOperations } from './pull-times.ts';
 import { registryOperations } from './registry.ts';
 import { replicationOperations } from './replication.ts';
 import { repositoryOperations } from './repositories.ts';
+import { scanningConstraints, scanningOperations } from './scans.ts';
 import { signingOperations } from './signing.ts';
 import type { EcrOptions, Surroundings } from './surroundings.ts';
 import { storageClassOperations } from './storage-class.ts';

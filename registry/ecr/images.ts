@@ -4,7 +4,7 @@ import type { Digest } from '@slipway/storage/blobs';
 import { digestOf, ImagesError, isDigest, isTag, type ListedImage, parseDigest, parseTag } from '../images/index.ts';
 import { invalidParameter, operation } from './errors.ts';
 import { listOfImages, matchesTagStatus, pageOfImages } from './image-lists.ts';
-import { scanSummaries } from '../scanning/index.ts';
+import { scanSummaries } from './scan-view.ts';
 import { onRepository, type Surroundings, type Target, targetOf } from './surroundings.ts';
 
 type Failure = sdk.ImageFailure & { readonly failureCode: sdk.ImageFailureCode };

@@ -4,7 +4,7 @@ export type { Count } from './counts.ts';
 export type { RemovedManifest, RemoveTag } from './delete-manifest.ts';
 export { ImagesError, type ImagesErrorCode } from './errors.ts';
 export { type Images, openImages } from './images.ts';
-export { keys, registryPartition } from './keys.ts';
+export { imageRows, keys, registries, registryPartition } from './keys.ts';
 export type { ImagePage, ListedImage } from './list-images.ts';
 export {
   type Descriptor,

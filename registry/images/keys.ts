@@ -1,4 +1,5 @@
 import type { Digest } from '@slipway/storage/blobs';
+import { definePartition, type OwnedRows } from '@slipway/storage/records';
 
 /**
  * Where each record lies in an account's partition. `|` separates the parts because no name, tag or digest can hold it; so a
@@ -76,4 +77,34 @@ export const keys = {
 } as const;
 
 /** The partition of one account's registry: the unit of atomicity. */
-export const registryPartition = (account: string): string => `registry/${account}`;
+export const registries = definePartition('registry/<account>', "one account's registry");
+export const registryPartition = registries.name;
+
+/** What a commit about an image or a repository changes; other rooms put theirs beside it. */
+export const imageRows: OwnedRows = {
+  partition: registries,
+  owner: 'registry/images',
+  keys: [
+    keys.registry,
+    keys.signingKey,
+    keys.repositories,
+    'manifest|',
+    'content|',
+    'tag|',
+    'tagged|',
+    'parent|',
+    'referrer|',
+    keys.orphans,
+    'preview|',
+    'preview-part|',
+    'count|',
+    'replicated|',
+    'pulled|',
+    keys.blobs,
+    'link|',
+    'reference|',
+    keys.reviews,
+    keys.sweeps,
+    keys.uploads,
+  ],
+};

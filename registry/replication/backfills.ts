@@ -1,6 +1,7 @@
 import { type Json, transact } from '@slipway/storage/records';
 import { AwsError } from '@slipway/auth/contract';
 import { type Images, registryPartition } from '../images/index.ts';
+import { backfillKeys } from './keys.ts';
 
 export interface Destination {
   readonly region: string;
@@ -56,8 +57,6 @@ export interface Backfills {
 
 /** Finished ones that are remembered. */
 const remembered = 50;
-const key = (id: string): string => `backfill|${id}`;
-const resultsOf = (id: string): string => `backfill-result|${id}|`;
 export const resultKey = ({ repository, digest }: Pick<BackfillResult, 'repository' | 'digest'>): string =>
   `${repository}|${digest}`;
 
@@ -67,26 +66,26 @@ export function createBackfills(images: Images): Backfills {
   const { records, clock, random } = images.context;
 
   const list: Backfills['list'] = async (account) =>
-    (await records.list<Backfill>(registryPartition(account), { prefix: 'backfill|' })).records
+    (await records.list<Backfill>(registryPartition(account), { prefix: backfillKeys.all })).records
       .map(({ value }) => value)
       .toSorted((a, b) => b.startedAt - a.startedAt);
 
   const change: Backfills['change'] = (account, id, next, result) =>
     transact(records, registryPartition(account), async (tx) => {
-      const present = await tx.get<Backfill>(key(id));
+      const present = await tx.get<Backfill>(backfillKeys.backfill(id));
       if (present === undefined) throw notFound(account, id);
       const changed = next(present);
       if (changed === undefined) return present;
-      tx.put(key(id), changed as unknown as Json);
-      if (result) tx.put(resultsOf(id) + resultKey(result), result as unknown as Json);
+      tx.put(backfillKeys.backfill(id), changed as unknown as Json);
+      if (result) tx.put(backfillKeys.results(id) + resultKey(result), result as unknown as Json);
       return changed;
     });
 
   const forget = async (account: string, id: string): Promise<void> => {
     for (;;) {
-      const page = await records.list(registryPartition(account), { prefix: resultsOf(id) });
+      const page = await records.list(registryPartition(account), { prefix: backfillKeys.results(id) });
       await records.commit(registryPartition(account), {
-        remove: [...page.records.map((record) => record.key), ...(page.more ? [] : [key(id)])],
+        remove: [...page.records.map((record) => record.key), ...(page.more ? [] : [backfillKeys.backfill(id)])],
       });
       if (!page.more) return;
     }
@@ -107,17 +106,17 @@ export function createBackfills(images: Images): Backfills {
         failed: 0,
         failureCodes: [],
       };
-      const running = `backfill-to|${destination.region}|${destination.registryId}`;
+      const running = backfillKeys.running(destination.region, destination.registryId);
       await transact(records, registryPartition(account), async (tx) => {
         const other = await tx.get<string>(running);
-        const row = other === undefined ? undefined : await tx.get<Backfill>(key(other));
+        const row = other === undefined ? undefined : await tx.get<Backfill>(backfillKeys.backfill(other));
         if (row !== undefined && !isOver(row))
           throw new AwsError(
             'ReplicationBackfillInProgressException',
             `The replication backfill ${row.id} to ${destination.region}, ${destination.registryId} is still in progress`,
           );
         tx.put(running, id);
-        tx.put(key(id), backfill as unknown as Json);
+        tx.put(backfillKeys.backfill(id), backfill as unknown as Json);
         tx.announce({ topic: 'replication', type: 'backfill.started', data: { account, id } });
       });
       return backfill;
@@ -132,13 +131,13 @@ export function createBackfills(images: Images): Backfills {
         return { ...backfill, status: 'STOPPING' };
       }),
     async get(account, id) {
-      const found = await records.get<Backfill>(registryPartition(account), key(id));
+      const found = await records.get<Backfill>(registryPartition(account), backfillKeys.backfill(id));
       if (found === undefined) throw notFound(account, id);
       return found.value;
     },
     list,
     async results(account, id, { after, limit }) {
-      const prefix = resultsOf(id);
+      const prefix = backfillKeys.results(id);
       const page = await records.list<BackfillResult>(registryPartition(account), {
         prefix,
         limit,

@@ -1,6 +1,6 @@
 import { type Json, type RecordStore, transact } from '@slipway/storage/records';
 import { registryPartition, type RepositoryRecord } from '../images/index.ts';
-import { scanKeys } from './records.ts';
+import { scanKeys } from './keys.ts';
 
 export type ScanFrequency = 'MANUAL' | 'SCAN_ON_PUSH' | 'CONTINUOUS_SCAN';
 

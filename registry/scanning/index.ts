@@ -1,7 +1,13 @@
-export { type Frequency, frequencyOf, readConfiguration, type ScanningConfiguration } from './configuration.ts';
+export {
+  type Frequency,
+  frequencyOf,
+  readConfiguration,
+  type ScanningConfiguration,
+  writeConfiguration,
+} from './configuration.ts';
+export { isImage } from './image-kind.ts';
 export { defaultInventoryLimits, type InventoryLimits, Unscannable } from './inventory/limits.ts';
 export { inventoryOf } from './inventory/take-inventory.ts';
-export { scanningConstraints, scanningOperations } from './operations.ts';
 export {
   createPolicyCheck,
   parseScanRule,
@@ -14,10 +20,12 @@ export {
   type ScanRule,
   writePolicy,
 } from './policy.ts';
+export { scanRows } from './keys.ts';
+export type { ScanRecord } from './records.ts';
+export { changeScan, completeScan, type ImageAddress, readFindings, readScan, readScans } from './scan-store.ts';
 export { sbomType } from './sbom.ts';
 export { createScanning, type Scanning, type ScanningOptions } from './scanning.ts';
 export { type AdapterFetch, type AdapterMetadata, type AdapterOptions, adapterScanner } from './scanners/adapter.ts';
 export { type CommandOptions, commandScanner } from './scanners/command.ts';
 export { embeddedScanner } from './scanners/embedded.ts';
 export { type Finding, type Scanner, ScannerFailed, type ScanReport, type ScanTarget } from './scanners/scanner.ts';
-export { scanSummaries } from './view.ts';

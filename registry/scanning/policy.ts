@@ -11,7 +11,8 @@ import {
   type RepositoryRecord,
 } from '../images/index.ts';
 import { isImage, type ManifestContent } from './image-kind.ts';
-import { scanKeys, type ScanRecord } from './records.ts';
+import { scanKeys } from './keys.ts';
+import type { ScanRecord } from './records.ts';
 
 /** What may not be pulled, or rolled out: images with a finding this severe. */
 export interface ScanRule {

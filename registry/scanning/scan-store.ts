@@ -3,7 +3,8 @@ import { type Json, type RecordStore, removePrefix, transact, type Transaction }
 import type { Package, Severity } from '../advisories/index.ts';
 import { keys, registryPartition } from '../images/index.ts';
 import type { Distribution } from './inventory/os-release.ts';
-import { findingsPerPart, packagesPerPart, scanKeys, type ScanRecord } from './records.ts';
+import { scanKeys } from './keys.ts';
+import { findingsPerPart, packagesPerPart, type ScanRecord } from './records.ts';
 import type { Finding, ScanReport } from './scanners/scanner.ts';
 
 /** The image that a scan is of. */
@@ -16,6 +17,23 @@ export interface ImageAddress {
 export const readScan = async (records: RecordStore, image: ImageAddress): Promise<ScanRecord | undefined> =>
   (await records.get<ScanRecord>(registryPartition(image.account), scanKeys.scan(image.repository, image.digest)))
     ?.value;
+
+/** The scans of some images of a repository, by digest, in one read; images without a scan are not in the map. */
+export async function readScans(
+  records: RecordStore,
+  account: string,
+  repository: string,
+  digests: readonly string[],
+): Promise<ReadonlyMap<string, ScanRecord>> {
+  const keyOf = (digest: string): string => scanKeys.scan(repository, digest);
+  const found = await records.getMany<ScanRecord>(registryPartition(account), digests.map(keyOf));
+  return new Map(
+    digests.flatMap((digest) => {
+      const scan = found.get(keyOf(digest))?.value;
+      return scan === undefined ? [] : [[digest, scan] as const];
+    }),
+  );
+}
 
 /**
  * Changes the state of a scan, as long as the image is there. `change` returns undefined to leave it as it is.

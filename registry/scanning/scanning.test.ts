@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { keys, parseRepositoryName, registryPartition } from '../images/index.ts';
 import { account, actor, all } from '../images/testing/index.ts';
 import { frequencyOf, matchesFilter, readConfiguration, writeConfiguration } from './configuration.ts';
-import { scanKeys } from './records.ts';
+import { scanKeys } from './keys.ts';
 import { sbomType } from './sbom.ts';
 import { changeScan, readFindings, readInventory } from './scan-store.ts';
 import type { Scanner } from './scanners/scanner.ts';

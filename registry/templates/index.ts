@@ -1,3 +1,4 @@
+export { templateRows } from './keys.ts';
 export {
   createTemplates,
   type CreationReason,

@@ -6,6 +6,7 @@ import {
   type RepositoryName,
   type RepositoryRecord,
 } from '../images/index.ts';
+import { templateKeys } from './keys.ts';
 
 /** Why a repository is made without anybody asking for it by name. */
 export type CreationReason = 'CREATE_ON_PUSH' | 'PULL_THROUGH_CACHE' | 'REPLICATION';
@@ -46,26 +47,24 @@ interface TemplatePage {
   readonly more: boolean;
 }
 
-const prefixOfKeys = 'template|';
-
 export function createTemplates(images: Images): Templates {
   const { records } = images.context;
   const templates: Templates = {
     find: async (account, prefix) =>
-      (await records.get<CreationTemplate>(registryPartition(account), prefixOfKeys + prefix))?.value,
+      (await records.get<CreationTemplate>(registryPartition(account), templateKeys.template(prefix)))?.value,
     async list(account, { after, limit }) {
       const page = await records.list<CreationTemplate>(registryPartition(account), {
-        prefix: prefixOfKeys,
+        prefix: templateKeys.all,
         limit,
-        ...(after === undefined ? {} : { after: prefixOfKeys + after }),
+        ...(after === undefined ? {} : { after: templateKeys.template(after) }),
       });
       return { templates: page.records.map(({ value }) => value), more: page.more };
     },
     change: (account, prefix, change) =>
       transact(records, registryPartition(account), async (tx) => {
-        const next = change(await tx.get<CreationTemplate>(prefixOfKeys + prefix));
-        if (next === undefined) tx.remove(prefixOfKeys + prefix);
-        else tx.put(prefixOfKeys + prefix, next as unknown as Json);
+        const next = change(await tx.get<CreationTemplate>(templateKeys.template(prefix)));
+        if (next === undefined) tx.remove(templateKeys.template(prefix));
+        else tx.put(templateKeys.template(prefix), next as unknown as Json);
       }),
     async ensure(account, name, reason, actor) {
       const template = await templateFor(account, name, reason);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { collect } from '../collector/index.ts';
 import { parseRepositoryName } from '../images/index.ts';
 import { runLifecycle } from '../lifecycle/index.ts';
-import { createPolicyCheck, policyTags } from '../scanning/policy.ts';
+import { createPolicyCheck, policyTags } from '../scanning/index.ts';
 import { ecrClient, type Fetch, loggedIn, passwordOf } from './docker-client.ts';
 import { pushDiamond } from './playground.ts';
 import { eventually } from './push-image.ts';

@@ -12,8 +12,7 @@ import {
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mediaTypes } from '../images/index.ts';
 import { sha256 } from '../images/testing/index.ts';
-import { policyTags } from '../scanning/index.ts';
-import { changeScan, completeScan } from '../scanning/scan-store.ts';
+import { changeScan, completeScan, policyTags } from '../scanning/index.ts';
 import { ecrClient, type Fetch, loggedIn, passwordOf } from './docker-client.ts';
 import { push, putManifest } from './playground.ts';
 import { eventually } from './push-image.ts';

@@ -1,3 +1,4 @@
+export { upstreamRows } from './keys.ts';
 export { type CacheRule, type CacheRules } from './rules.ts';
 export { knownUpstreams, type UpstreamHosts, upstreamOf } from './hosts.ts';
 export type { IncomingBlob } from './transfer.ts';

@@ -1,6 +1,7 @@
 import { type Json, transact } from '@slipway/storage/records';
 import { type Images, registryPartition } from '../images/index.ts';
 import { longestPrefix } from '../templates/index.ts';
+import { upstreamKeys } from './keys.ts';
 
 /** Repositories under a prefix are filled from another registry (ECR user guide, "Pull through cache"). */
 export interface CacheRule {
@@ -30,7 +31,6 @@ export interface CacheRules {
   ): Promise<void>;
 }
 
-const keyPrefix = 'cache-rule|';
 /** How long another server's change of the rules may go unnoticed by pulls here. Milliseconds. */
 const age = 1000;
 
@@ -38,12 +38,12 @@ export function createCacheRules(images: Images): CacheRules {
   const { records, clock } = images.context;
   const known = new Map<string, { readonly until: number; readonly rules: readonly CacheRule[] }>();
   const list = async (account: string): Promise<readonly CacheRule[]> =>
-    (await records.list<CacheRule>(registryPartition(account), { prefix: keyPrefix })).records.map(
+    (await records.list<CacheRule>(registryPartition(account), { prefix: upstreamKeys.rules })).records.map(
       ({ value }) => value,
     );
   return {
     find: async (account, prefix) =>
-      (await records.get<CacheRule>(registryPartition(account), keyPrefix + prefix))?.value,
+      (await records.get<CacheRule>(registryPartition(account), upstreamKeys.rule(prefix)))?.value,
     list,
     async match(account, repository) {
       let recent = known.get(account);
@@ -58,9 +58,9 @@ export function createCacheRules(images: Images): CacheRules {
     },
     async change(account, prefix, change) {
       await transact(records, registryPartition(account), async (tx) => {
-        const next = change(await tx.get<CacheRule>(keyPrefix + prefix));
-        if (next === undefined) tx.remove(keyPrefix + prefix);
-        else tx.put(keyPrefix + prefix, next as unknown as Json);
+        const next = change(await tx.get<CacheRule>(upstreamKeys.rule(prefix)));
+        if (next === undefined) tx.remove(upstreamKeys.rule(prefix));
+        else tx.put(upstreamKeys.rule(prefix), next as unknown as Json);
       });
       known.delete(account);
     },

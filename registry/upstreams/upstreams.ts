@@ -19,6 +19,7 @@ import { type Asked, isUpstreams, note, refusalOf } from './failures.ts';
 import { Flights } from './flights.ts';
 import { addressOf, type UpstreamHosts } from './hosts.ts';
 import { Importer } from './importer.ts';
+import { upstreamKeys } from './keys.ts';
 import { type CacheRule, type CacheRules, createCacheRules, secretNames } from './rules.ts';
 import type { IncomingBlob } from './transfer.ts';
 import { type Source, Transfers } from './transfers.ts';
@@ -91,7 +92,6 @@ export interface Upstreams {
   settled(): Promise<void>;
 }
 
-const checkedKey = (name: string, tag: string): string => `upstream-tag|${name}|${tag}`;
 const textOf = (reference: Reference): string => (reference.kind === 'tag' ? reference.tag : reference.digest);
 /** How long what refers to a manifest is not asked for again. Milliseconds. */
 const referrersFor = 60_000;
@@ -138,14 +138,16 @@ export function createUpstreams(options: UpstreamOptions): Upstreams {
   };
 
   const noteChecked = async (account: string, name: string, tag: string): Promise<void> => {
-    await records.commit(registryPartition(account), { put: [{ key: checkedKey(name, tag), value: clock.now() }] });
+    await records.commit(registryPartition(account), {
+      put: [{ key: upstreamKeys.checked(name, tag), value: clock.now() }],
+    });
   };
 
   /** Whether what is here needs no look upstream. */
   const isCurrent = async ({ account, name, reference, repository, manifest }: UpstreamPull): Promise<boolean> => {
     if (manifest === undefined || repository === undefined) return false;
     if (reference.kind === 'digest' || manifest.archived || !isMovable(repository, reference.tag)) return true;
-    const checked = await records.get<number>(registryPartition(account), checkedKey(name, reference.tag));
+    const checked = await records.get<number>(registryPartition(account), upstreamKeys.checked(name, reference.tag));
     return checked !== undefined && clock.now() - checked.value < (options.freshFor ?? 86_400_000);
   };
 

@@ -2,6 +2,12 @@ import { acmeRows } from '@slipway/auth/acme';
 import { identityRows } from '@slipway/auth/identity';
 import { usageRows } from '@slipway/auth/rates';
 import { tokenRows } from '@slipway/auth/tokens';
+import { auditRows } from '@slipway/registry/collector';
+import { imageRows } from '@slipway/registry/images';
+import { replicationRows } from '@slipway/registry/replication';
+import { scanRows } from '@slipway/registry/scanning';
+import { templateRows } from '@slipway/registry/templates';
+import { upstreamRows } from '@slipway/registry/upstreams';
 import { connectionRows } from '@slipway/scheduler/hosts/control';
 import { stateRows } from '@slipway/scheduler/state';
 import { webhookRows } from '@slipway/scheduler/triggers';
@@ -17,6 +23,12 @@ export const layout: readonly OwnedRows[] = [
   acmeRows,
   usageRows,
   ...stateRows,
+  imageRows,
+  scanRows,
+  templateRows,
+  upstreamRows,
+  replicationRows,
+  auditRows,
   connectionRows,
   webhookRows,
   consumerRows,

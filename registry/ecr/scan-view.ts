@@ -2,11 +2,9 @@ import type * as sdk from '@aws-sdk/client-ecr';
 import { createHash } from 'node:crypto';
 import type { RecordStore } from '@slipway/storage/records';
 import { severities } from '../advisories/index.ts';
-import type { Surroundings } from '../ecr/surroundings.ts';
-import { type ListedImage, registryPartition } from '../images/index.ts';
-import { scanKeys, type ScanRecord } from './records.ts';
-import type { ImageAddress } from './scan-store.ts';
-import type { Finding } from './scanners/scanner.ts';
+import type { ListedImage } from '../images/index.ts';
+import { type Finding, type ImageAddress, readScans, type ScanRecord } from '../scanning/index.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** The state of a scan as the ECR API shows it; an image that is scanned continuously is `ACTIVE`. */
 export function statusOf(scan: ScanRecord, continuous = false): sdk.ImageScanStatus {
@@ -148,11 +146,10 @@ export async function scanSummaries(
   repository: string,
   digests: readonly string[],
 ): Promise<ReadonlyMap<string, Pick<sdk.ImageDetail, 'imageScanStatus' | 'imageScanFindingsSummary'>>> {
-  const keys = digests.map((digest) => scanKeys.scan(repository, digest));
-  const found = await records.getMany<ScanRecord>(registryPartition(account), keys);
+  const found = await readScans(records, account, repository, digests);
   const summaries = new Map<string, Pick<sdk.ImageDetail, 'imageScanStatus' | 'imageScanFindingsSummary'>>();
   for (const digest of digests) {
-    const scan = found.get(scanKeys.scan(repository, digest))?.value;
+    const scan = found.get(digest);
     if (scan === undefined) continue;
     summaries.set(digest, {
       imageScanStatus: statusOf(scan),

@@ -1,7 +1,19 @@
 import type * as sdk from '@aws-sdk/client-ecr';
 import { type AccessList, AwsError, type Call, type Operations } from '@slipway/auth/contract';
-import { invalidParameter, operation } from '../ecr/errors.ts';
-import { pageSize, startOf, tokenFor } from '../ecr/paging.ts';
+import { type FoundManifest, isIndexType, parseDigest, parseReference, parseTag } from '../images/index.ts';
+import {
+  changeScan,
+  frequencyOf,
+  isImage,
+  readConfiguration,
+  readFindings,
+  readScan,
+  type ScanningConfiguration,
+  writeConfiguration,
+} from '../scanning/index.ts';
+import { invalidParameter, operation } from './errors.ts';
+import { pageSize, startOf, tokenFor } from './paging.ts';
+import { enhancedFindingOf, findingOf, findingsSummaryOf, statusOf } from './scan-view.ts';
 import {
   nameOf,
   onRegistry,
@@ -10,12 +22,7 @@ import {
   type Surroundings,
   type Target,
   targetOf,
-} from '../ecr/surroundings.ts';
-import { type FoundManifest, isIndexType, parseDigest, parseReference, parseTag } from '../images/index.ts';
-import { frequencyOf, readConfiguration, type ScanningConfiguration, writeConfiguration } from './configuration.ts';
-import { isImage } from './image-kind.ts';
-import { changeScan, readFindings, readScan } from './scan-store.ts';
-import { enhancedFindingOf, findingOf, findingsSummaryOf, statusOf } from './view.ts';
+} from './surroundings.ts';
 
 /** What the ECR API model limits beyond its schemas. */
 export const scanningConstraints = {

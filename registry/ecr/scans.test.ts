@@ -11,10 +11,9 @@ import { parseRepositoryName } from '../images/index.ts';
 import { sha256 } from '../images/testing/index.ts';
 import { ecrClient } from '../testing/docker-client.ts';
 import { account, type ServedRegistry, serveRegistry } from '../testing/serve-registry.ts';
-import { createScanning, type Scanning } from './scanning.ts';
-import { embeddedScanner } from './scanners/embedded.ts';
-import { debianRelease, dpkgStanza, gzip, pieces, tarOf } from './testing/archives.ts';
-import { osv, vectors } from './testing/open-scanning.ts';
+import { createScanning, embeddedScanner, type Scanning } from '../scanning/index.ts';
+import { debianRelease, dpkgStanza, gzip, pieces, tarOf } from '../scanning/testing/archives.ts';
+import { osv, vectors } from '../scanning/testing/open-scanning.ts';
 
 // Threads, processes and files: on a busy machine they take their time.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
