@@ -79,7 +79,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     registry: options.metrics,
     origins: shared.origins,
     metricsFrom: addressList(options.metricsFrom ?? ['127.0.0.0/8', '::1']),
-    health: options.health ?? (async () => ({ ok: true })),
+    ready: options.ready ?? (async () => ({ ok: true })),
     closing: () => closing,
   }).routes();
   let closing = false;
@@ -239,7 +239,7 @@ function isAwsCall(method: string | undefined, url: string): boolean {
  * under any name: it says nothing else. A service's bare prefix is how clients find out that they must log in.
  */
 function isOpen(url: string, { headers }: IncomingMessage, service: WebService | undefined): boolean {
-  if (service === undefined) return !/^\/healthz(?:$|\?)/.test(url);
+  if (service === undefined) return !/^\/(?:healthz|readyz)(?:$|\?)/.test(url);
   return service.authentication !== 'none' && headers.authorization === undefined && url !== service.prefix;
 }
 
@@ -329,6 +329,7 @@ function enumerate(
       };
     }),
     { kind: 'own', service: 'gateway', operation: 'health', access: 'anonymous', method: 'GET', path: '/healthz' },
+    { kind: 'own', service: 'gateway', operation: 'ready', access: 'anonymous', method: 'GET', path: '/readyz' },
     { kind: 'own', service: 'gateway', operation: 'metrics', access: 'anonymous', method: 'GET', path: '/metrics' },
     { kind: 'own', service: 'token', operation: 'GET token', access: 'anonymous', method: 'GET', path: '/token' },
     { kind: 'own', service: 'token', operation: 'POST token', access: 'anonymous', method: 'POST', path: '/token' },

@@ -116,6 +116,7 @@ describe('A10: every route and operation', () => {
   test('lists the gateway itself too', () => {
     expect(routes.filter(({ kind }) => kind === 'own').map(({ path }) => path)).toEqual([
       '/healthz',
+      '/readyz',
       '/metrics',
       '/token',
       '/token',

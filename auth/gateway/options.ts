@@ -50,8 +50,8 @@ export interface GatewayOptions extends OriginOptions {
    * without one: clients that are asked for Basic, as by ECR, and have no login give up, also on what anybody may pull.
    */
   readonly dockerChallenge?: 'basic' | 'bearer';
-  /** Whether the parts behind the gateway can work; `/healthz` answers 503 when not. Default: they can. */
-  readonly health?: () => Promise<{ readonly ok: boolean; readonly parts?: Readonly<Record<string, string>> }>;
+  /** Whether the parts behind the gateway can work; `/readyz` answers 503 when not. Default: they can. */
+  readonly ready?: () => Promise<{ readonly ok: boolean; readonly parts?: Readonly<Record<string, string>> }>;
   readonly limits?: Partial<Limits>;
   /** What counts requests, where several processes count together. Default: this process alone, by the rates in `limits`. */
   readonly rates?: Rates;

@@ -3,23 +3,25 @@ import { get, type IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
 import { callers, type FrontDoor, openFrontDoor } from './testing/front-door.ts';
 
-test('/healthz follows the parts behind the gateway', async () => {
+test('/readyz follows the parts behind the gateway', async () => {
   let ok = true;
   await using door = await openFrontDoor({
-    health: async () => ({ ok, parts: { records: ok ? 'ok' : 'unreachable' } }),
+    ready: async () => ({ ok, parts: { records: ok ? 'ok' : 'unreachable' } }),
   });
-  const health = async (): Promise<unknown> => {
-    const answer = await fetch(`${door.url}/healthz`);
+  const health = async (path = '/readyz'): Promise<unknown> => {
+    const answer = await fetch(`${door.url}${path}`);
     return [answer.status, await answer.json()];
   };
   expect(await health()).toEqual([200, { status: 'ok', parts: { records: 'ok' } }]);
   ok = false;
   expect(await health()).toEqual([503, { status: 'unavailable', parts: { records: 'unreachable' } }]);
+  // Alive it is all the same.
+  expect(await health('/healthz')).toEqual([200, { status: 'ok' }]);
 });
 
-test('a health check that fails itself is bad health', async () => {
-  await using door = await openFrontDoor({ health: () => Promise.reject(new Error('gone')) });
-  expect((await fetch(`${door.url}/healthz`)).status).toBe(503);
+test('a look at the parts that fails itself is not ready', async () => {
+  await using door = await openFrontDoor({ ready: () => Promise.reject(new Error('gone')) });
+  expect((await fetch(`${door.url}/readyz`)).status).toBe(503);
 });
 
 test('/metrics counts requests, and is open to the addresses that may read it', async () => {
@@ -57,6 +59,7 @@ test('X6: a page that gave its name to our address reads nothing', async () => {
   expect(await statusFor(door, '/v2/', rebound)).toBe(401);
   expect(await statusFor(door, '/v2/a/manifests/latest', { ...rebound, Authorization: `Basic ${token}` })).toBe(200);
   expect(await statusFor(door, '/healthz', rebound)).toBe(200);
+  expect(await statusFor(door, '/readyz', rebound)).toBe(200);
   expect(await statusFor(door, '/metrics', { Host: `localhost:${door.listening.port}` })).toBe(200);
 });
 

@@ -10,7 +10,7 @@ export interface OwnRoutesParts {
   readonly registry: Registry;
   readonly metricsFrom: BlockList;
   readonly origins: Origins;
-  readonly health: () => Promise<{ readonly ok: boolean; readonly parts?: Readonly<Record<string, string>> }>;
+  readonly ready: () => Promise<{ readonly ok: boolean; readonly parts?: Readonly<Record<string, string>> }>;
   readonly closing: () => boolean;
 }
 
@@ -18,9 +18,17 @@ export interface OwnRoutesParts {
 export function ownRoutes(router: Router, parts: OwnRoutesParts): Router {
   const exchangeOf = (ctx: { state: Record<string, unknown> }): Exchange => ctx.state['exchange'] as Exchange;
 
-  router.get('/healthz', async (ctx) => {
+  // Whoever restarts what is not alive asks this: a process that answers is, whatever it waits for.
+  router.get('/healthz', (ctx) => {
     exchangeOf(ctx).operation = 'health';
-    const { ok, parts: details } = await parts.health().catch(() => ({ ok: false, parts: undefined }));
+    ctx.status = parts.closing() ? 503 : 200;
+    ctx.body = { status: parts.closing() ? 'stopping' : 'ok' };
+  });
+
+  // Whoever shares requests out asks this.
+  router.get('/readyz', async (ctx) => {
+    exchangeOf(ctx).operation = 'ready';
+    const { ok, parts: details } = await parts.ready().catch(() => ({ ok: false, parts: undefined }));
     // A server that is about to stop takes no new clients.
     const well = ok && !parts.closing();
     ctx.status = well ? 200 : 503;

@@ -4,7 +4,7 @@ import type { Exchange } from './exchange.ts';
 import { printable } from './printable.ts';
 
 /** What load balancers and Prometheus ask all day is not worth a trace. */
-const untraced = /^\/(?:healthz|metrics)(?:\?|$)/;
+const untraced = /^\/(?:healthz|readyz|metrics)(?:\?|$)/;
 
 /**
  * Begins the span of a request. Neither its query nor, before its service is known, its path is told: both can carry what lets

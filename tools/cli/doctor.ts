@@ -58,7 +58,7 @@ async function serverFinding(data: string, server: ServerState | undefined): Pro
       `none has run on ${resolve(data)}, or it was stopped; start it with "npm start", or name its folder with --data`,
     );
   try {
-    const answer = await fetch(`${server.endpoint}/healthz`, { signal: AbortSignal.timeout(5000) });
+    const answer = await fetch(`${server.endpoint}/readyz`, { signal: AbortSignal.timeout(5000) });
     if (!answer.ok)
       return problem('server', `${server.endpoint} answers ${answer.status}: ${(await answer.text()).slice(0, 500)}`);
     const skew = Math.abs(Date.parse(answer.headers.get('date') ?? '') - Date.now());

@@ -43,6 +43,7 @@ import { gaugeOpenUploads, gaugeRepositories, RegistryMetrics } from './registry
 import { reachedUrl } from './reached-url.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
 import { readRemotes } from './remotes-file.ts';
+import { StoreWatch } from './store-watch.ts';
 import { storageConfig } from './storage-config.ts';
 import { traceOutbound } from './trace-outbound.ts';
 import { version } from './version.ts';
@@ -205,6 +206,18 @@ export async function startInstallation(config: ServerConfig, log: Log, role: Ro
     (it) => it.close(),
   );
 
+  const watch = new StoreWatch({
+    ask: () => records.version(`iam/${config.account}`),
+    clock,
+    log,
+    onAway: () => agents.disconnect(),
+  });
+  const watching = watch.run();
+  opened.defer(() => {
+    watch.stop();
+    return watching;
+  });
+
   const webhooks = {
     ...ecsContext,
     images: lookup,
@@ -284,6 +297,7 @@ export async function startInstallation(config: ServerConfig, log: Log, role: Ro
     trustedProxies: config.trustedProxies,
     ...(config.metricsFrom === undefined ? {} : { metricsFrom: config.metricsFrom }),
     dockerChallenge: config.dockerChallenge,
+    ready: async () => ({ ok: watch.answers, parts: { records: watch.answers ? 'ok' : 'no answer' } }),
     limits: config.rates,
     rates,
   });

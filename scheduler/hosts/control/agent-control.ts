@@ -36,6 +36,8 @@ export interface AgentControl {
   ): Promise<void>;
   /** The newest metrics of tasks whose agents are connected to this server. */
   metrics(): readonly TaskMetrics[];
+  /** Closes every connection that stands now: this server cannot serve its agents, which go to another. */
+  disconnect(): void;
   /** Closes every connection, notes it in the records, and stops. */
   close(): Promise<void>;
 }
@@ -61,6 +63,7 @@ export function createAgentControl(options: AgentControlOptions): AgentControl {
       await connections[kind](ref, query, open, call);
     },
     metrics: () => [...connections.metrics.values()],
+    disconnect: () => connections.disconnect(),
     close: () => connections.close(),
   };
 }
@@ -244,6 +247,11 @@ class Connections {
       new TelemetrySession(ws, { options: this.#options, ref, watch, metrics: this.metrics }).run(),
     );
   };
+
+  disconnect(): void {
+    // Those that do not answer the close are cut off by the library's own patience.
+    for (const ws of this.#sockets) ws.close(1013, 'the server cannot reach its store');
+  }
 
   async close(): Promise<void> {
     this.#closed.abort();

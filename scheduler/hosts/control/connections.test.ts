@@ -38,3 +38,20 @@ test('connections of a server that died are found by the others', async () => {
   expect(await plane.instance(instance)).toMatchObject({ agentConnected: false, channelGeneration: 4 });
   expect((await plane.instance(instance)).connectionId).toBeUndefined();
 });
+
+test('a server that cannot serve its agents closes their connections, and takes new ones', async () => {
+  await using bench = await AgentBench.open();
+  const { plane } = bench;
+  const instance = await bench.register();
+  const peers = [bench.connect(instance), bench.connect(instance, { kind: 'tcs' })];
+  await plane.untilConnected(instance, true);
+  await expect
+    .poll(() => {
+      plane.control.disconnect();
+      return peers.map(({ closed }) => closed?.code);
+    })
+    .toEqual([1013, 1013]);
+  await plane.untilConnected(instance, false);
+  bench.connect(instance);
+  await plane.untilConnected(instance, true);
+});
