@@ -13,6 +13,7 @@ import { storageConfig } from '../server/storage-config.ts';
 import { certificateFinding } from './doctor-tls.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
 import { parseOutput, print, printJson } from './output.ts';
+import { isOwnHostOf } from './own-host.ts';
 
 /** `slipway doctor`: looks at this machine, the stores and the running server; exit 1 when something does not work. */
 export async function doctor(options: { readonly data: string; readonly output: string }): Promise<void> {
@@ -30,6 +31,7 @@ export async function doctor(options: { readonly data: string; readonly output: 
   findings.push(
     await serverFinding(options.data, server),
     credentialsFinding(server),
+    ...(await addressFindings(server)),
     ...(await diskFindings(options.data)),
   );
   if (config) findings.push(...(await storageFindings(config, server)));
@@ -74,6 +76,26 @@ async function serverFinding(data: string, server: ServerState | undefined): Pro
       `${server.endpoint} does not answer (${(error as Error).message}); process ${server.pid} ${alive(server.pid) ? 'is there, see its log' : 'is gone: start it again, nothing acknowledged is lost'}`,
     );
   }
+}
+
+/** The addresses that clients are given: images named by one that the server does not count as its own are not pinned and roll nothing. */
+async function addressFindings(server: ServerState | undefined): Promise<Finding[]> {
+  if (!server) return [];
+  const given = process.env['AWS_ENDPOINT_URL'];
+  const hosts = [server.endpoint, ...(given !== undefined && URL.canParse(given) ? [given] : [])].map(
+    (url) => new URL(url).host,
+  );
+  const findings = [...new Set(hosts)].map(async (host): Promise<Finding> => {
+    // A server that does not answer has a finding of its own.
+    const own = await isOwnHostOf(server.endpoint, host).catch(() => undefined);
+    return own === false
+      ? problem(
+          'address',
+          `the server does not count ${host} as its own: images named ${host}/… are not pinned and pushes to them roll nothing; add it to SLIPWAY_ENDPOINTS`,
+        )
+      : ok('address', `images are named ${host}/…`);
+  });
+  return Promise.all(findings);
 }
 
 function alive(pid: number): boolean {

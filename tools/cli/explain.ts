@@ -6,9 +6,10 @@ import {
   type Service,
   type Task,
 } from '@aws-sdk/client-ecs';
-import { ecsClient, parseService } from './aws-client.ts';
+import { clientSettings, ecsClient, parseService } from './aws-client.ts';
 import { CliError } from './errors.ts';
 import { parseOutput, print, printJson, table } from './output.ts';
+import { elsewhereNote, imagesElsewhere } from './own-host.ts';
 
 /** `slipway explain`: what a service is doing, what it waits for and what failed last, from the ECS API alone. */
 export async function explain(name: string, options: { readonly output: string }): Promise<void> {
@@ -23,8 +24,14 @@ export async function explain(name: string, options: { readonly output: string }
   const running = await tasksOf(client, cluster, serviceName, 'RUNNING');
   const stopped = await tasksOf(client, cluster, serviceName, 'STOPPED');
   const unfollowed = followStopped(service);
+  // Only who follows cares: other services run whatever they name.
+  const elsewhere =
+    isFollowing(service) && service.taskDefinition !== undefined
+      ? await imagesElsewhere(client, clientSettings().endpoint, service.taskDefinition)
+      : [];
   const report = {
     verdict: verdict(service),
+    elsewhere,
     ...(unfollowed === undefined ? {} : { followStopped: unfollowed }),
     service: summary(service),
     tasks: running.map(taskLine),
@@ -35,6 +42,7 @@ export async function explain(name: string, options: { readonly output: string }
     return;
   }
   print(`${cluster}/${serviceName}: ${report.verdict}`);
+  if (elsewhere.length > 0) print(`  note: ${elsewhereNote(elsewhere)}`);
   if (report.followStopped !== undefined) print(`does not follow its images: ${report.followStopped}`);
   print();
   print(
@@ -76,6 +84,9 @@ function printTasks(title: string, tasks: readonly TaskLine[]): void {
   print(table(['TASK', 'REVISION', 'STATUS', 'HEALTH', 'REASON'], rows).replaceAll(/^/gm, '  '));
   print();
 }
+
+const isFollowing = ({ tags = [] }: Service): boolean =>
+  tags.some(({ key, value }) => key === 'slipway:follow' && value !== 'false');
 
 /** One sentence: the state of the newest deployment, and what stands in its way. */
 function verdict(service: Service): string {

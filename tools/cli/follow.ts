@@ -1,7 +1,8 @@
 import { DescribeServicesCommand, TagResourceCommand, UntagResourceCommand } from '@aws-sdk/client-ecs';
-import { ecsClient, parseService } from './aws-client.ts';
+import { clientSettings, ecsClient, parseService } from './aws-client.ts';
 import { CliError } from './errors.ts';
 import { parseOutput, print, printJson } from './output.ts';
+import { elsewhereNote, imagesElsewhere } from './own-host.ts';
 
 /** The ECS tag that makes a service follow images; the same from Terraform or the AWS CLI. */
 const followTag = 'slipway:follow';
@@ -32,7 +33,14 @@ export async function follow(
           : 'true';
     await client.send(new TagResourceCommand({ resourceArn: found.serviceArn, tags: [{ key: followTag, value }] }));
   }
+  const elsewhere =
+    options.off || found.taskDefinition === undefined
+      ? []
+      : await imagesElsewhere(client, clientSettings().endpoint, found.taskDefinition);
   const what = options.off ? 'nothing' : (options.pattern ?? options.semver ?? 'the tags its task definition names');
-  if (output === 'json') printJson({ serviceArn: found.serviceArn, follows: options.off ? null : what });
-  else print(`${cluster}/${service} follows ${what}`);
+  if (output === 'json') printJson({ serviceArn: found.serviceArn, follows: options.off ? null : what, elsewhere });
+  else {
+    print(`${cluster}/${service} follows ${what}`);
+    if (elsewhere.length > 0) print(`  note: ${elsewhereNote(elsewhere)}`);
+  }
 }

@@ -84,6 +84,37 @@ test('explain says that the service waits for a host', async () => {
   expect(verdict).toMatch(/No container instances were found in your cluster/i);
 });
 
+test('follow, explain and doctor say when an image is not of this installation', async () => {
+  const { port } = new URL(server.endpoint);
+  const ecs = new ECSClient(settings);
+  const images = [`elsewhere.test:${port}/web:prod`, `${server.registry}/web:prod`, 'busybox'];
+  await ecs.send(
+    new RegisterTaskDefinitionCommand({
+      family: 'mixed',
+      containerDefinitions: images.map((image, i) => ({ name: `c${i}`, image, memory: 32 })),
+    }),
+  );
+  await ecs.send(new CreateServiceCommand({ serviceName: 'mixed', taskDefinition: 'mixed', desiredCount: 0 }));
+  const elsewhere = [images[0], images[2]];
+  expect(await json('follow', 'default/mixed')).toMatchObject({ elsewhere });
+  expect((await command('follow', 'default/mixed')).stdout).toContain(
+    `pushes here do not move ${elsewhere.join(', ')}`,
+  );
+  expect(await json('explain', 'default/mixed')).toMatchObject({ elsewhere });
+  expect((await command('explain', 'default/mixed')).stdout).toContain('SLIPWAY_ENDPOINTS');
+  expect(await json('follow', 'default/mixed', '--off')).toMatchObject({ elsewhere: [] });
+  expect(await json('explain', 'default/mixed')).toMatchObject({ elsewhere: [] });
+
+  const doctor = await run(slipway, ['doctor', '--output', 'json'], {
+    env: { SLIPWAY_DATA: data, AWS_ENDPOINT_URL: `http://elsewhere.test:${port}` },
+  });
+  const addresses = (JSON.parse(doctor.stdout) as { what: string; state: string; detail: string }[]).filter(
+    ({ what }) => what === 'address',
+  );
+  expect(addresses.map(({ state }) => state)).toEqual(['ok', 'problem']);
+  expect(addresses[1]?.detail).toContain(`add it to SLIPWAY_ENDPOINTS`);
+});
+
 test('webhooks are made, listed and deleted', async () => {
   const made = await json<{ id: string; url: string; secret: string }>('webhook', 'create', 'default/web');
   expect(made.url).toBe(`${server.endpoint}/webhooks/${made.id}`);

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findS3Server, implementations } from '@slipway/storage/blobs/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AwsCli } from '../testbed/aws-cli.ts';
-import { run, until, type CommandResult } from '../testbed/command.ts';
+import { check, run, until, type CommandResult } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { makeLocalImage } from '../testbed/local-images.ts';
 import { freePort } from '../testbed/server-process.ts';
@@ -31,26 +32,32 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
   const project = `slipway-compose-${process.pid}`;
   // Always this checkout's own: an image of the usual name may be of another day.
   const ours = `slipway:test-${process.pid}`;
-  const images = ['redis:7', 'haproxy:2.8', 'minio/minio', ours];
+  const images = ['redis:7.4.2', 'haproxy:2.8', 'minio/minio:RELEASE.2025-04-22T22-12-26Z', ours];
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-compose-'));
+  const secrets = join(folder, 'env');
   let port: number;
   let made: string[] = [];
 
   const up = (...args: string[]): Promise<CommandResult> => {
     const [command = '', ...first] = compose ?? [];
-    return run(command, [...first, '-p', project, '-f', join(root, 'docker-compose.yml'), ...args], {
-      env: { SLIPWAY_PUBLISHED_PORT: String(port), SLIPWAY_IMAGE: ours },
-      timeout: 180_000,
-    });
+    return run(
+      command,
+      [...first, '--env-file', secrets, '-p', project, '-f', join(root, 'docker-compose.yml'), ...args],
+      {
+        env: { SLIPWAY_PUBLISHED_PORT: String(port), SLIPWAY_IMAGE: ours },
+        timeout: 180_000,
+      },
+    );
   };
 
   beforeAll(async () => {
     port = await freePort();
     const present = (await docker.check(['images', '--format', '{{.Repository}}:{{.Tag}}'])).split('\n');
-    made = images.filter((image) => !present.includes(image.includes(':') ? image : `${image}:latest`));
+    made = images.filter((image) => !present.includes(image));
     const make: Record<string, () => Promise<void>> = {
-      'redis:7': () =>
+      'redis:7.4.2': () =>
         makeLocalImage(docker, {
-          reference: 'redis:7',
+          reference: 'redis:7.4.2',
           programs: ['/usr/bin/redis-server', '/usr/bin/redis-cli'],
           changes: ['WORKDIR /data', 'CMD ["redis-server"]', 'ENV PATH=/usr/local/bin:/bin'],
         }),
@@ -63,9 +70,9 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
             'ENV PATH=/usr/local/bin:/bin',
           ],
         }),
-      'minio/minio': () =>
+      'minio/minio:RELEASE.2025-04-22T22-12-26Z': () =>
         makeLocalImage(docker, {
-          reference: 'minio/minio',
+          reference: 'minio/minio:RELEASE.2025-04-22T22-12-26Z',
           programs: [findS3Server(implementations.minio) ?? ''],
           changes: ['ENTRYPOINT ["/usr/local/bin/minio"]', 'ENV PATH=/usr/local/bin:/bin'],
         }),
@@ -89,9 +96,13 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
             'WORKDIR /slipway',
             'ENV PATH=/usr/local/bin:/slipway/tools/bin:/bin',
             'CMD ["/slipway/tools/bin/slipway","serve"]',
+            'ENV NODE_COMPILE_CACHE=/tmp/slipway-node',
+            'USER 1000:1000',
           ],
+          owned: { folders: ['data', 'secrets'], id: 1000 },
         }),
     };
+    await check('sh', [join(root, 'tools', 'compose', 'init'), '', secrets]);
     for (const image of made) await make[image]?.();
     const started = await up('up', '-d', '--no-build');
     if (started.code !== 0) throw new Error(started.stderr);
@@ -101,6 +112,7 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
     await up('down', '-v', '--timeout', '5');
     if (made.length > 0) await docker.run(['rmi', '-f', ...made]);
     docker.dispose();
+    rmSync(folder, { recursive: true, force: true });
   }, 120_000);
 
   const aws = async (): Promise<AwsCli> => {
@@ -110,6 +122,12 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
     });
     return new AwsCli(JSON.parse(printed) as Record<string, string>);
   };
+
+  test('nothing is served as root, and no process has a password that somebody else could know', async () => {
+    const user = await up('exec', '-T', 'slipway-1', 'id', '-u');
+    expect(user.stdout.trim()).toBe('1000');
+    expect(readFileSync(secrets, 'utf8')).toMatch(/^REDIS_PASSWORD=[0-9a-f]{48}$/m);
+  });
 
   test('both servers come up behind one address', async () => {
     await until('the proxy to answer', 90_000, async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok).catch(
@@ -145,4 +163,47 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
     const { clusterArns } = await cli.json<{ clusterArns: string[] }>(['ecs', 'list-clusters']);
     expect(clusterArns).toHaveLength(1);
   }, 60_000);
+});
+
+describe('tools/compose/init', () => {
+  const init = (...args: readonly string[]): Promise<CommandResult> =>
+    run('sh', [join(root, 'tools', 'compose', 'init'), ...args]);
+
+  test('makes passwords once, for this user alone; an address opens the port and is handed out first', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-init-'));
+    const file = join(folder, 'env');
+    const valuesOf = (): Record<string, string> =>
+      Object.fromEntries(
+        readFileSync(file, 'utf8')
+          .trim()
+          .split('\n')
+          .map((line) => line.split('=') as [string, string]),
+      );
+    writeFileSync(file, 'SLIPWAY_PUBLISHED_PORT=7600\n');
+    expect((await init('', file)).code).toBe(0);
+    const made = valuesOf();
+    expect(made).toMatchObject({
+      SLIPWAY_PUBLISHED_PORT: '7600',
+      REDIS_PASSWORD: expect.stringMatching(/^[0-9a-f]{48}$/),
+    });
+    expect(new Set(Object.values(made)).size).toBe(4);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect((await init('192.168.7.5', file)).code).toBe(0);
+    expect((await init('registry.lan', file)).code).toBe(0);
+    expect(valuesOf()).toEqual({ ...made, SLIPWAY_ADDRESS: 'registry.lan', SLIPWAY_BIND: '0.0.0.0' });
+    expect((await init('http://registry.lan:7500', file)).code).toBe(2);
+    expect(valuesOf()['SLIPWAY_ADDRESS']).toBe('registry.lan');
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test.skipIf(compose === undefined)('without it docker compose says what to do', async () => {
+    const [command = '', ...first] = compose ?? [];
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-init-'));
+    writeFileSync(join(folder, 'env'), '');
+    const args = [...first, '--env-file', join(folder, 'env'), '-f', join(root, 'docker-compose.yml'), 'config'];
+    const refused = await run(command, args, { env: { REDIS_PASSWORD: undefined } });
+    rmSync(folder, { recursive: true, force: true });
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain('run sh tools/compose/init first');
+  });
 });

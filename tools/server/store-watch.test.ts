@@ -17,7 +17,7 @@ function watched() {
     watch,
     told,
     answerWith: (next: () => Promise<unknown>) => void (ask = next),
-    async seconds(count: number): Promise<void> {
+    seconds: async (count: number): Promise<void> => {
       for (let i = 0; i < count; i++) {
         wake();
         await new Promise((resolve) => setImmediate(resolve));

@@ -1,4 +1,15 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { check } from './command.ts';
@@ -10,6 +21,8 @@ export interface LocalImage {
   readonly programs: readonly string[];
   /** Further files and folders: path on this machine -> path in the image. */
   readonly copies?: Readonly<Record<string, string>>;
+  /** Folders of the image that belong to a user. */
+  readonly owned?: { readonly folders: readonly string[]; readonly id: number };
   /** `docker import --change` lines. */
   readonly changes: readonly string[];
 }
@@ -30,6 +43,11 @@ export async function makeLocalImage(docker: DockerCli, image: LocalImage): Prom
     for (const program of image.programs) await copyProgram(root, program);
     for (const [from, to] of Object.entries(image.copies ?? {}))
       cpSync(from, join(root, to), { recursive: true, verbatimSymlinks: true });
+    for (const name of image.owned?.folders ?? []) {
+      mkdirSync(join(root, name), { recursive: true, mode: 0o700 });
+      chownSync(join(root, name), image.owned?.id ?? 0, image.owned?.id ?? 0);
+    }
+    chmodSync(join(root, 'tmp'), 0o1777);
     const archive = `${root}.tar`;
     await check('tar', ['-cf', archive, '-C', root, '.']);
     try {
