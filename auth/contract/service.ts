@@ -41,27 +41,45 @@ export type Operations<Client> = {
 /** How a service is spoken to on the wire. */
 export type WireProtocol =
   | { readonly kind: 'aws-json'; readonly version: '1.0' | '1.1'; readonly target: string }
-  | { readonly kind: 'aws-query'; readonly apiVersion: string; readonly xmlNamespace: string };
+  | { readonly kind: 'aws-query' | 'ec2-query'; readonly apiVersion: string; readonly xmlNamespace: string }
+  | { readonly kind: 'rest-json'; readonly prefix: string }
+  | { readonly kind: 'rpc-v2-cbor'; readonly target: string };
 
+/** Operations by `X-Amz-Target: <target>.<Operation>`. */
 export const awsJson = (version: '1.0' | '1.1', target: string): WireProtocol => ({
   kind: 'aws-json',
   version,
   target,
 });
+/** Operations by the parameters `Version` and `Action` of a form, lists as `Names.member.1`. */
 export const awsQuery = (apiVersion: string, xmlNamespace: string): WireProtocol => ({
   kind: 'aws-query',
   apiVersion,
   xmlNamespace,
 });
+/** As {@link awsQuery}, with EC2's own names, flat lists (`Filter.1.Value.1`) and answers. */
+export const ec2Query = (apiVersion: string, xmlNamespace: string): WireProtocol => ({
+  kind: 'ec2-query',
+  apiVersion,
+  xmlNamespace,
+});
+/** Operations by method and path, which the SDK's schemas have. @param prefix of all of its paths: `/2015-02-01/` */
+export const restJson1 = (prefix: string): WireProtocol => ({ kind: 'rest-json', prefix });
+/** Operations by `POST /service/<target>/operation/<Operation>`. */
+export const rpcV2Cbor = (target: string): WireProtocol => ({ kind: 'rpc-v2-cbor', target });
 
 /** An SDK client module, seen as what it exports. */
 export type SchemaModule = Readonly<Record<string, unknown>>;
 
 /** An AWS service as the gateway serves it: the table of operations is the router. */
 export interface ServiceDefinition {
-  /** The signing name: `ecr`, `ecs`, `iam`, `sts`. */
+  /**
+   * The signing name: `ecr`, `ecs`, `iam`, `sts`. Services may share one: it is compared with a request's signature, and a request is
+   * routed by its target, its path, or its version and action.
+   */
   readonly name: string;
-  readonly protocol: WireProtocol;
+  /** Every protocol that callers may speak; one of each kind. */
+  readonly protocols: readonly WireProtocol[];
   /** The SDK client module, whose runtime schemas decode, validate and encode; or how to load it at the first call. */
   readonly schemas: SchemaModule | (() => Promise<SchemaModule>);
   /** Lengths, ranges, patterns and enumerations, which the schemas do not carry. */
@@ -72,7 +90,7 @@ export interface ServiceDefinition {
 /** What {@link defineService} takes beside the SDK client module. */
 interface ServiceDeclaration<Client extends object> {
   readonly name: string;
-  readonly protocol: WireProtocol;
+  readonly protocol: WireProtocol | readonly WireProtocol[];
   readonly constraints?: Constraints;
   readonly operations: Operations<Client>;
 }
@@ -89,7 +107,7 @@ export function defineService<Client extends object>(
   const schemas = 'load' in definition ? definition.load : definition.client;
   return {
     name: definition.name,
-    protocol: definition.protocol,
+    protocols: [definition.protocol].flat(),
     schemas: schemas as ServiceDefinition['schemas'],
     ...(definition.constraints === undefined ? {} : { constraints: definition.constraints }),
     operations: definition.operations as Readonly<Record<string, Operation<never, unknown>>>,

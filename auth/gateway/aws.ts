@@ -1,14 +1,25 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '@slipway/storage/clock';
-import { codecFor, type OperationModel, parseQuery, type QueryRequest, type WireAnswer } from '../protocol/index.ts';
+import {
+  type Codec,
+  codecFor,
+  encodeException,
+  type OperationModel,
+  parseQuery,
+  type QueryRequest,
+  streamOf,
+  type WireAnswer,
+  type WireError,
+  type WireRequest,
+} from '../protocol/index.ts';
 import { readSignature, SignatureError, SignatureVerifier, type SignedRequest } from '../sigv4/index.ts';
 import { deniedMessage, firstDenied } from './authorize.ts';
-import { type Authorizer, awsJson, awsQuery, type Call, GatewayError, type Log } from '../contract/index.ts';
+import { type Authorizer, type Call, GatewayError, type Log, type WireProtocol } from '../contract/index.ts';
 import { internalError, wireErrorOf } from './aws-errors.ts';
-import type { AwsRoute, AwsRoutes, AwsServiceFront } from './aws-routes.ts';
+import type { AwsRoute, AwsRoutes, AwsServiceFront, ProtocolKind } from './aws-routes.ts';
 import { type Bodies, isEncoded } from './body.ts';
 import { type Exchange, GatewayCall } from './exchange.ts';
-import { ec2Answer, notServed, speaksEc2 } from './not-served.ts';
+import { notServed, speaksEc2 } from './not-served.ts';
 import type { Limits } from './options.ts';
 import type { Origins } from './origin.ts';
 import type { Throttle } from './throttle.ts';
@@ -33,17 +44,15 @@ export interface AwsAnswer extends WireAnswer {
 }
 
 type Opened = Awaited<ReturnType<SignatureVerifier['open']>>;
-type Kind = 'aws-json' | 'aws-query';
 
 /** What is known of a request so far; an error is worded with it. */
 interface Progress {
-  readonly kind: Kind;
+  kind: ProtocolKind;
   service: AwsServiceFront | undefined;
-  /** Whether it is a call of EC2, which has its own form of errors. */
-  ec2?: boolean;
+  codec: Codec | undefined;
 }
 
-/** Serves `POST /` (and presigned `GET /`): verify, decode, validate, authorize, run, encode. The same for every operation. */
+/** Serves AWS calls of every protocol: verify, decode, validate, authorize, run, encode. The same for every operation. */
 export class AwsFront {
   readonly #parts: AwsFrontParts;
 
@@ -54,42 +63,64 @@ export class AwsFront {
   /** Answers one call; every error becomes an answer in the caller's protocol. */
   async serve(exchange: Exchange): Promise<AwsAnswer> {
     exchange.service = 'aws';
-    const target = exchange.request.headers['x-amz-target'];
-    const progress: Progress = { kind: typeof target === 'string' ? 'aws-json' : 'aws-query', service: undefined };
+    const { url = '/', headers } = exchange.request;
+    const [path = '/'] = url.split('?', 1);
+    const target = headers['x-amz-target'];
+    const progress: Progress = { kind: 'aws-query', service: undefined, codec: undefined };
     try {
-      return typeof target === 'string'
-        ? await this.#json(exchange, target, progress)
-        : await this.#query(exchange, progress);
+      if (path !== '/') {
+        progress.kind = isRpc(exchange.request) ? 'rpc-v2-cbor' : 'rest-json';
+        return await (progress.kind === 'rest-json'
+          ? this.#rest(exchange, path, progress)
+          : this.#rpc(exchange, this.#parts.routes.byRpcPath(path), path, progress));
+      }
+      if (typeof target !== 'string') return await this.#query(exchange, progress);
+      progress.kind = 'aws-json';
+      note(progress, this.#parts.routes.serviceOfTarget(target), exchange);
+      if (progress.service === undefined) throw notServed(target.split('.', 1)[0] ?? '', this.#parts.routes.names);
+      return await this.#rpc(exchange, this.#parts.routes.byTarget(target), target, progress);
     } catch (error) {
       return this.#failed(error, exchange, progress);
     }
   }
 
-  async #json(exchange: Exchange, target: string, progress: Progress): Promise<AwsAnswer> {
-    const { request } = exchange;
-    const route = this.#parts.routes.byTarget(target);
-    progress.service = route?.service ?? this.#parts.routes.serviceOfTarget(target);
-    if (progress.service !== undefined) exchange.service = progress.service.definition.name;
-    if (progress.service === undefined) throw notServed(target.split('.', 1)[0] ?? '', this.#parts.routes.names);
+  /** An operation that the request's head names. @param named what it names, for who asks for something that is not there */
+  async #rpc(exchange: Exchange, route: AwsRoute | undefined, named: string, progress: Progress): Promise<AwsAnswer> {
     if (route === undefined)
-      throw new GatewayError('not-found', `The operation ${target.slice(0, 200)} is not supported`);
+      throw new GatewayError('not-found', `The operation ${named.slice(0, 200)} is not supported`);
+    return this.#run(exchange, route, await this.#proven(exchange, route, progress), progress);
+  }
+
+  async #rest(exchange: Exchange, path: string, progress: Progress): Promise<AwsAnswer> {
+    const { method = '', url = '', headers } = exchange.request;
+    const owner = await this.#parts.routes.byPath(method, path);
+    note(progress, owner?.speaker, exchange);
+    if (owner?.found === undefined)
+      throw new GatewayError('not-found', `There is no operation ${method} ${path.slice(0, 200)}`);
+    const { route, labels } = owner.found;
+    const body = await this.#proven(exchange, route, progress);
+    return this.#run(exchange, route, { labels, query: url.slice(path.length + 1), headers, body }, progress);
+  }
+
+  /** The body of a call whose operation is known, after its signature, where it must have one, was verified. */
+  async #proven(exchange: Exchange, route: AwsRoute, progress: Progress): Promise<Buffer> {
+    note(progress, route, exchange);
     exchange.operation = route.name;
-    const signed = this.#signature(request, exchange, route);
-    const opened = signed && (await this.#open(signed, route.service, exchange));
+    const signed = this.#signature(exchange.request, exchange, route);
+    const opened = signed && (await this.#open(signed, route.service, false, exchange));
     const limit = signed === undefined ? this.#parts.limits.unsignedBytes : route.bodyBytes;
-    const body = await this.#body(exchange, opened, signed, limit);
-    return this.#run(exchange, route, body, progress);
+    return this.#body(exchange, opened, signed, limit);
   }
 
   async #query(exchange: Exchange, progress: Progress): Promise<AwsAnswer> {
     const { request } = exchange;
     const { routes, limits } = this.#parts;
     const signed = this.#signature(request, exchange, undefined);
-    progress.service = signed && routes.queryService(signed.claim.scope.service, undefined);
-    if (progress.service !== undefined) exchange.service = progress.service.definition.name;
-    if (signed !== undefined && progress.service === undefined) {
+    const speaker = signed && routes.queryService(signed.claim.scope.service);
+    note(progress, speaker, exchange);
+    if (signed !== undefined && speaker === undefined) {
       const { service } = signed.claim.scope;
-      if (speaksEc2(service)) progress.ec2 = true;
+      if (speaksEc2(service)) progress.kind = 'ec2-query';
       if (!routes.names.includes(service)) throw notServed(service, routes.names);
       throw new SignatureError(
         'mismatch',
@@ -97,11 +128,11 @@ export class AwsFront {
         `scope service is ${signed.claim.scope.service.slice(0, 64)}`,
       );
     }
-    const opened = signed && progress.service && (await this.#open(signed, progress.service, exchange));
+    if (speaker !== undefined) progress.kind = speaker.kind;
+    const opened = signed && speaker && (await this.#open(signed, speaker.service, true, exchange));
     const limit = signed === undefined ? limits.unsignedBytes : limits.bodyBytes;
     const form = formOf(request, await this.#body(exchange, opened, signed, limit));
-    const route = this.#action(form, progress);
-    exchange.operation = route.name;
+    const route = this.#action(form, signed?.claim.scope.service, exchange, progress);
     if (signed === undefined && route.operation.access !== 'anonymous') {
       throw new SignatureError('missing', 'Request is missing Authentication Token');
     }
@@ -123,15 +154,17 @@ export class AwsFront {
     return bodies.decode(exchange, raw, limit);
   }
 
-  #action(form: QueryRequest, progress: Progress): AwsRoute {
+  /** What version and action mean; the signature must be for the service they are of. @param signedFor undefined: it has none */
+  #action(form: QueryRequest, signedFor: string | undefined, exchange: Exchange, progress: Progress): AwsRoute {
     const { action, version } = form;
     if (action === undefined) throw new GatewayError('not-found', 'The request holds no Action');
     const route = version === undefined ? undefined : this.#parts.routes.byAction(version, action);
-    if (route === undefined || (progress.service !== undefined && route.service !== progress.service)) {
+    if (route === undefined || (signedFor !== undefined && route.service.definition.name !== signedFor)) {
       const shown = (version ?? 'NO_VERSION_SPECIFIED').slice(0, 100);
       throw new GatewayError('not-found', `Could not find operation ${action.slice(0, 100)} for version ${shown}`);
     }
-    progress.service = route.service;
+    note(progress, route, exchange);
+    exchange.operation = route.name;
     return route;
   }
 
@@ -152,8 +185,12 @@ export class AwsFront {
     }
   }
 
-  async #open(signed: SignedRequest, service: AwsServiceFront, exchange: Exchange): Promise<Opened> {
-    const presigned = service.definition.protocol.kind === 'aws-query';
+  async #open(
+    signed: SignedRequest,
+    service: AwsServiceFront,
+    presigned: boolean,
+    exchange: Exchange,
+  ): Promise<Opened> {
     return this.#counted(exchange, signed, () =>
       this.#parts.verifier.open(signed, { service: service.definition.name, regions: service.regions, presigned }),
     );
@@ -195,30 +232,38 @@ export class AwsFront {
     await this.#parts.throttle.failed(exchange, signed.claim.accessKeyId);
   }
 
-  async #run(exchange: Exchange, route: AwsRoute, wire: Buffer | QueryRequest, progress: Progress): Promise<AwsAnswer> {
+  async #run(exchange: Exchange, route: AwsRoute, wire: WireRequest, progress: Progress): Promise<AwsAnswer> {
     const { authorizer, clock, region, account, origins, limits } = this.#parts;
-    const { service, operation } = route;
-    progress.service = service;
-    exchange.service = service.definition.name;
+    const { service, codec, operation } = route;
     const { operations } = service.model ?? (await service.load());
     const model = operations.get(route.name) as OperationModel;
-    const input = service.codec.decode(model, wire, service.definition.constraints ?? {}) as never;
+    const input = codec.decode(model, wire, service.definition.constraints ?? {}) as never;
     const call: Call = new GatewayCall(exchange, {
       account,
       region,
       endpoint: origins.endpoint(exchange.request, exchange.via !== 'none'),
       now: clock.now(),
-      milliseconds: limits.callSeconds * 1000,
+      // A stream of events lasts as long as its caller listens, or its operation says.
+      ...(streamOf(model) === undefined ? { milliseconds: limits.callSeconds * 1000 } : {}),
     });
     if (typeof operation.access === 'function') {
       const denied = await firstDenied(authorizer, exchange, call, await operation.access(input, call));
       if (denied !== undefined) throw new GatewayError('denied', deniedMessage(exchange.principal, denied));
     }
-    return service.codec.encode(model, await operation.handle(input, call), exchange.requestId);
+    const answer = codec.encode(model, await operation.handle(input, call), exchange.requestId);
+    return Buffer.isBuffer(answer.body) ? answer : { ...answer, body: this.#whole(answer.body, exchange, progress) };
   }
 
-  #failed(error: unknown, exchange: Exchange, { kind, service, ec2 }: Progress): AwsAnswer {
-    let wire = wireErrorOf(error, kind, service);
+  #failed(error: unknown, exchange: Exchange, progress: Progress): AwsAnswer {
+    const { codec = codecFor(unknown[progress.kind]), service } = progress;
+    const answer = codec.error(this.#wireError(error, exchange, progress), service?.model, exchange.requestId);
+    const retryAfter = error instanceof GatewayError ? error.retryAfter : undefined;
+    return retryAfter === undefined ? answer : { ...answer, retryAfter };
+  }
+
+  /** Words an error for the caller; what is ours to know is logged. */
+  #wireError(error: unknown, exchange: Exchange, { kind, service, codec }: Progress): WireError {
+    let wire = wireErrorOf(error, kind, service, codec);
     if (wire === undefined) {
       this.#parts.log.error(
         { requestId: exchange.requestId, service: exchange.service, operation: exchange.operation, err: error },
@@ -227,12 +272,17 @@ export class AwsFront {
       wire = internalError(kind, service, exchange.requestId);
     }
     exchange.errorCode = wire.code;
-    if (ec2 === true) return ec2Answer(wire, exchange.requestId);
-    const codec =
-      service?.codec ?? codecFor(kind === 'aws-json' ? awsJson('1.1', '') : awsQuery('', 'http://slipway/'));
-    const answer = codec.error(wire, service?.model, exchange.requestId);
-    const retryAfter = error instanceof GatewayError ? error.retryAfter : undefined;
-    return retryAfter === undefined ? answer : { ...answer, retryAfter };
+    return wire;
+  }
+
+  /** The frames of a stream; an error on the way becomes its last one. */
+  async *#whole(frames: AsyncIterable<Buffer>, exchange: Exchange, progress: Progress): AsyncGenerator<Buffer> {
+    try {
+      yield* frames;
+    } catch (error) {
+      const { code, message } = this.#wireError(error, exchange, progress);
+      yield encodeException(code, { message });
+    }
   }
 }
 
@@ -242,3 +292,28 @@ function formOf({ url: target = '/' }: IncomingMessage, body: Buffer): QueryRequ
   const at = target.indexOf('?');
   return parseQuery(at === -1 ? '' : target.slice(at + 1));
 }
+
+/** Whether a request is Smithy's RPC v2 CBOR, which its header says whatever its path. */
+export const isRpc = ({ method, headers }: IncomingMessage): boolean =>
+  method === 'POST' && headers['smithy-protocol'] === 'rpc-v2-cbor';
+
+/** Takes down who answers, for what goes wrong from here on. */
+function note(
+  progress: Progress,
+  speaker: { readonly service: AwsServiceFront; readonly codec: Codec } | undefined,
+  exchange: Exchange,
+): void {
+  if (speaker === undefined) return;
+  progress.service = speaker.service;
+  progress.codec = speaker.codec;
+  exchange.service = speaker.service.definition.name;
+}
+
+/** The protocols as they are spoken to whoever asks for a service that is not known. */
+const unknown: Readonly<Record<ProtocolKind, WireProtocol>> = {
+  'aws-json': { kind: 'aws-json', version: '1.1', target: '' },
+  'aws-query': { kind: 'aws-query', apiVersion: '', xmlNamespace: 'http://slipway/' },
+  'ec2-query': { kind: 'ec2-query', apiVersion: '', xmlNamespace: 'http://slipway/' },
+  'rest-json': { kind: 'rest-json', prefix: '' },
+  'rpc-v2-cbor': { kind: 'rpc-v2-cbor', target: '' },
+};

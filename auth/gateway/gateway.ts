@@ -1,10 +1,10 @@
 import { Router } from '@koa/router';
 import Koa from 'koa';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import type { Socket } from 'node:net';
 import { SignatureVerifier } from '../sigv4/index.ts';
-import { AwsFront } from './aws.ts';
+import { AwsFront, isRpc } from './aws.ts';
 import { AwsRoutes } from './aws-routes.ts';
 import { Bodies } from './body.ts';
 import { auditLine } from './audited.ts';
@@ -109,8 +109,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (!ctx.req.complete) await discard(ctx.req, limits.bodyBytes, ctx.res);
     ctx.status = answer.status;
     ctx.set('Content-Type', answer.contentType);
+    for (const [name, value] of Object.entries(answer.headers ?? {})) ctx.set(name, value);
     if (answer.retryAfter !== undefined) ctx.set('Retry-After', String(answer.retryAfter));
-    ctx.body = answer.body;
+    ctx.body = Buffer.isBuffer(answer.body) ? answer.body : Readable.from(answer.body);
   };
   const rest = async (ctx: Koa.Context, exchange: Exchange): Promise<void> => {
     ctx.state['exchange'] = exchange;
@@ -135,7 +136,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       await koa(request, response);
     };
     const url = request.url ?? '/';
-    if (isAwsCall(request.method, url)) return withinKoa((ctx) => aws(ctx, exchange));
+    if (isAwsCall(request, url, routes)) return withinKoa((ctx) => aws(ctx, exchange));
     const service = web.find(({ prefix }) => owns(prefix, url));
     if (isOpen(url, request, service) && !shared.origins.isKnownHost(request)) return misdirected(exchange, response);
     if (service !== undefined) return webFront.serve(exchange, service, withinKoa);
@@ -228,8 +229,13 @@ const CLIENT_GONE = 499;
 const clientGone = (error: NodeJS.ErrnoException): boolean =>
   error.code !== undefined && /^(?:HPE_|ECONNRESET$|ECONNABORTED$|EPIPE$|ERR_STREAM_PREMATURE_CLOSE$)/.test(error.code);
 
-/** AWS calls are `POST /`, and `GET /` with an action or a signature in its query. */
-function isAwsCall(method: string | undefined, url: string): boolean {
+/**
+ * AWS calls are `POST /`, and `GET /` with an action or a signature in its query; those of the RPC protocols by their header, those of
+ * the REST protocols by their path.
+ */
+function isAwsCall(request: IncomingMessage, url: string, routes: AwsRoutes): boolean {
+  const { method } = request;
+  if (isRpc(request) ? url.startsWith('/service/') : routes.ownsPath(url)) return true;
   if (method === 'POST') return url === '/' || url.startsWith('/?');
   return method === 'GET' && url.startsWith('/?') && /[?&](?:Action|X-Amz-Signature)=/.test(url);
 }

@@ -128,7 +128,7 @@ describe('what does not declare its access does not start', () => {
   const base = { region: 'us-east-1', account: '000000000000', metrics: new Registry() } as unknown as GatewayOptions;
   const service = (operations: object): ServiceDefinition => ({
     name: 'ecs',
-    protocol: awsJson('1.1', 'T'),
+    protocols: [awsJson('1.1', 'T')],
     schemas: ecs as never,
     operations: operations as never,
   });

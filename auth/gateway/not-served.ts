@@ -1,5 +1,4 @@
 import { GatewayError } from '../contract/index.ts';
-import { encodeEc2Error, type WireAnswer, type WireError } from '../protocol/index.ts';
 
 /**
  * A call of a service that does not exist here. Its signature is not checked: told that it is wrong, people would look for a fault
@@ -14,10 +13,3 @@ export const notServed = (name: string, served: readonly string[]): GatewayError
 
 /** Signing names of the services that word their errors as EC2 does. */
 export const speaksEc2 = (name: string): boolean => name === 'ec2';
-
-/** An error in EC2's form. */
-export const ec2Answer = (error: WireError, requestId: string): WireAnswer => ({
-  status: error.status ?? 400,
-  contentType: 'text/xml;charset=UTF-8',
-  body: encodeEc2Error(error, requestId),
-});

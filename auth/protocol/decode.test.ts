@@ -217,7 +217,7 @@ describe('any input at all', () => {
           CreateDate: new Date(0),
           Description: description,
         };
-        const xml = query.encode(output, { Role: role }, 'id').body.toString('utf8');
+        const xml = (query.encode(output, { Role: role }, 'id').body as Buffer).toString('utf8');
         const inner = /<Description>([^]*?)<\/Description>/.exec(xml)?.[1] ?? '';
         const back = inner.replace(/&(?:#x([0-9A-Fa-f]+)|(\w+));/g, (_, hex: string | undefined, name: string) =>
           hex === undefined

@@ -19,6 +19,8 @@ export interface OperationModel {
   readonly output: NormalizedSchema | undefined;
   /** The reference that a wrapper schema can point at. */
   readonly outputSchema: StaticOperationSchema[5];
+  /** Method, path template and status of services that are spoken to by paths. */
+  readonly http: readonly [method: string, path: string, status: number] | undefined;
 }
 
 export interface ErrorModel {
@@ -70,6 +72,7 @@ function lazyOperation(schema: StaticOperationSchema): OperationModel {
   return {
     name: schema[2],
     outputSchema: schema[5],
+    http: httpOf(schema),
     get input() {
       return (input ??= NormalizedSchema.of(schema[4]));
     },
@@ -79,6 +82,11 @@ function lazyOperation(schema: StaticOperationSchema): OperationModel {
     },
   };
 }
+
+const httpOf = (schema: StaticOperationSchema): OperationModel['http'] =>
+  (schema[3] as unknown as { readonly http?: OperationModel['http'] } | 0 | undefined) === 0
+    ? undefined
+    : (schema[3] as unknown as { readonly http?: OperationModel['http'] }).http;
 
 interface ErrorTraits {
   readonly error?: 'client' | 'server';

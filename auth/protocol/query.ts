@@ -6,7 +6,7 @@ import { readInput, type Source } from './walk.ts';
 import { unwritable } from './xml-characters.ts';
 
 /** A dotted key (`Tags.member.1.Key`) as a tree. */
-interface Tree {
+export interface Tree {
   value: string | undefined;
   readonly children: Map<string, Tree>;
 }
@@ -73,14 +73,42 @@ const query: Source<Tree> = {
       return [key, entry.children.get(valueName)] as const;
     });
   },
-  scalar: (node, schema, path) => {
-    const text = node.value;
-    if (text === undefined) throw serializationProblem(path, 'a structure can not be converted to a simple value');
-    if (schema.isStringSchema()) return text;
-    if (schema.isBooleanSchema()) return boolean(text, path);
-    if (schema.isNumericSchema()) return number(text, path);
-    if (schema.isTimestampSchema()) return timestamp(text, path);
-    if (schema.isBlobSchema()) return Buffer.from(text, 'base64');
+  scalar: (node, schema, path) => textScalar(node.value, schema, path),
+};
+
+/** A value written as text, as forms and paths hold it. @throws InputError */
+export function textScalar(text: string | undefined, schema: NormalizedSchema, path: string): unknown {
+  if (text === undefined) throw serializationProblem(path, 'a structure can not be converted to a simple value');
+  if (schema.isStringSchema()) return text;
+  if (schema.isBooleanSchema()) return boolean(text, path);
+  if (schema.isNumericSchema()) return number(text, path);
+  if (schema.isTimestampSchema()) return timestamp(text, path);
+  if (schema.isBlobSchema()) return Buffer.from(text, 'base64');
+  throw serializationProblem(path, 'not a supported type');
+}
+
+/**
+ * Reads a parsed request of EC2's protocol: members by `ec2QueryName`, or their wire name with a capital; lists are always flat.
+ * @throws InputError
+ */
+export function decodeEc2Query(
+  schema: NormalizedSchema,
+  request: QueryRequest,
+  constraints: Constraints,
+): Record<string, unknown> {
+  return readInput(ec2, schema, request.tree, constraints);
+}
+
+const ec2: Source<Tree> = {
+  ...query,
+  member: (node, name, schema) => {
+    const traits = schema.getMergedTraits() as { readonly ec2QueryName?: string; readonly xmlName?: string };
+    const wire = traits.xmlName ?? name;
+    return node.children.get(traits.ec2QueryName ?? wire.charAt(0).toUpperCase() + wire.slice(1));
+  },
+  list: (node, _schema, path) => (node.children.size === 0 ? emptyOr(node, path) : numbered(node)),
+  // The protocol has no maps (Smithy, "AWS EC2 query protocol").
+  map: (_node, _schema, path) => {
     throw serializationProblem(path, 'not a supported type');
   },
 };

@@ -34,6 +34,33 @@ export function encodeQuery(operation: OperationModel, output: unknown, namespac
   return Buffer.from(serializer.flush());
 }
 
+/** `<OpResponse><requestId>…</requestId>…`, as EC2 answers. */
+export function encodeEc2(operation: OperationModel, output: unknown, namespace: string, requestId: string): Buffer {
+  let wrapper = ec2Wrappers.get(operation);
+  if (wrapper === undefined) {
+    const schema = operation.output?.getSchema() as StaticStructureSchema | undefined;
+    wrapper = [
+      3,
+      '',
+      `${operation.name}Response`,
+      0,
+      ['requestId', ...(schema?.[4] ?? [])],
+      [0, ...(schema?.[5] ?? [])],
+    ];
+    ec2Wrappers.set(operation, wrapper);
+  }
+  const serializer = new XmlShapeSerializer({
+    timestampFormat: { useTrait: true, default: 5 },
+    httpBindings: false,
+    xmlNamespace: namespace,
+    serviceNamespace: '',
+  });
+  serializer.write(wrapper, { ...(output as object), requestId });
+  return Buffer.from(serializer.flush());
+}
+
+const ec2Wrappers = new WeakMap<OperationModel, StaticStructureSchema>();
+
 const METADATA: StaticStructureSchema = [3, '', 'ResponseMetadata', 0, ['RequestId'], [0]];
 const wrappers = new WeakMap<OperationModel, StaticStructureSchema>();
 
