@@ -42,7 +42,7 @@ test('every operation of the API model is in the table of operations, and in the
   const missing = modelled.filter((name) => !Object.hasOwn(served.operations, name));
   expect(modelled.length).toBe(62);
   expect(missing).toEqual([]);
-  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+  const readme = readFileSync(new URL('./README.md', import.meta.url), 'utf8');
   const rows = new Map(
     [...readme.matchAll(/^\| `(\w+)` \| `([\w./-]+)` \|/gm)].map(([, name, file]) => [name as string, file as string]),
   );
