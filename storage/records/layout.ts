@@ -27,7 +27,7 @@ export interface OwnedRows {
  * clusters.name('000000000000', 'default'); // ecs/000000000000/default
  */
 export function definePartition<const Pattern extends string>(pattern: Pattern, unit: string): PartitionKind<Pattern> {
-  const [first = '', ...rest] = pattern.split(/<[^>]*>/);
+  const [first = '', ...rest] = pattern.split(/<[^<>]*>/);
   return {
     pattern,
     unit,

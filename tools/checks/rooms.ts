@@ -26,6 +26,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['distribution'],
     ['ecr'],
     ['ecr-public'],
+    ['part'],
   ],
   scheduler: [
     ['state', 'placement', 'reach', 'hosts/wire'],
@@ -33,6 +34,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['tasks'],
     ['services', 'control', 'hosts/control'],
     ['ecs', 'triggers'],
+    ['part'],
   ],
 };
 

@@ -1,12 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Job } from '@slipway/auth/contract';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage, type Storage } from '@slipway/storage/engine';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../testbed/command.ts';
-import { type Job, startJobs } from './jobs.ts';
+import { startJobs } from './jobs.ts';
 
 let folder: string;
 let storage: Storage;

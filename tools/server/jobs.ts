@@ -2,17 +2,8 @@ import type { Clock } from '@slipway/storage/clock';
 import { lead, type Leases } from '@slipway/storage/leases';
 import { definePartition, type OwnedRows, type RecordStore } from '@slipway/storage/records';
 import type { Tracing } from '@slipway/storage/telemetry';
-import type { Log } from '@slipway/auth/contract';
+import type { Job, Log } from '@slipway/auth/contract';
 import type { JobMetrics } from './job-metrics.ts';
-
-/** Work that is done now and then. */
-export interface Job {
-  readonly name: string;
-  /** Milliseconds between the end of a run and the start of the next. */
-  readonly every: number;
-  /** Returns what to log about the run; undefined when there is nothing to tell. */
-  readonly run: (signal: AbortSignal) => Promise<object | undefined>;
-}
 
 export interface JobsOptions {
   readonly records: RecordStore;

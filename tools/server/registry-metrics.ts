@@ -1,9 +1,9 @@
-import { Counter, Gauge, type Registry } from '@prometheus-io/client';
+import { Counter, type Registry } from '@prometheus-io/client';
 import type { CollectReport } from '@slipway/registry/collector';
-import { type Images, keys, type Meter, registryPartition } from '@slipway/registry/images';
+import type { RegistryMeter } from '@slipway/registry/part';
 
 /** The registry's own numbers; requests are counted by the gateway. */
-export class RegistryMetrics implements Meter {
+export class RegistryMetrics implements RegistryMeter {
   readonly #received: Counter;
   readonly #sent: Counter;
   readonly #lookups: Counter<'result'>;
@@ -65,51 +65,4 @@ export class RegistryMetrics implements Meter {
     this.#kept.inc({ reason: 'leased' }, leased);
     this.#kept.inc({ reason: 'grace' }, released);
   }
-}
-
-/** How many are counted at most: beyond it the number says "very many". */
-const countedUploads = 10_000;
-
-/** Uploads open in one account, counted in the records when somebody asks: register it in one process of an installation only. */
-export function gaugeOpenUploads(registry: Registry, images: Images, account: string): void {
-  const gauge: Gauge = new Gauge({
-    name: 'slipway_registry_uploads_open',
-    help: `Uploads under way, at most ${countedUploads}`,
-    registers: [registry],
-    collect: async () => {
-      const page = await images.context.records.list(registryPartition(account), {
-        prefix: keys.uploads,
-        limit: countedUploads,
-      });
-      gauge.set(page.records.length);
-    },
-  });
-}
-
-/** How many repositories are shown at most, so that a scrape stays small; beyond it the largest are not looked for. */
-const shownRepositories = 1000;
-
-/** Images and bytes by repository, added up from the counters when somebody asks: register it in one process of an installation only. */
-export function gaugeRepositories(registry: Registry, images: Images, account: string): void {
-  const gauge = (name: string, help: string, of: 'images' | 'bytes'): void => {
-    const made: Gauge<'repository'> = new Gauge({
-      name,
-      help,
-      labelNames: ['repository'],
-      registers: [registry],
-      collect: async () => {
-        const { repositories } = await images.repositories.list(account, { limit: shownRepositories });
-        const counts = await Promise.all(
-          repositories.map(async ({ name: repository }) => ({
-            repository,
-            count: await images.repositories.count(account, repository),
-          })),
-        );
-        made.reset();
-        for (const { repository, count } of counts) made.set({ repository }, count[of]);
-      },
-    });
-  };
-  gauge('slipway_registry_repository_images', 'Images in a repository', 'images');
-  gauge('slipway_registry_repository_bytes', 'Compressed bytes of images in a repository, as ECR counts them', 'bytes');
 }

@@ -1,9 +1,8 @@
-import { auditBlobs, collect, type CollectReport, interlockOf } from '@slipway/registry/collector';
-import { type Images, keys, registryAccounts, registryPartition, type UploadRecord } from '@slipway/registry/images';
-import { runLifecycle } from '@slipway/registry/lifecycle';
+import type { Job } from '@slipway/auth/contract';
 import { scan } from '@slipway/storage/records';
-import type { ControlPlane } from '@slipway/scheduler/control';
-import type { Job } from './jobs.ts';
+import { auditBlobs, collect, type CollectReport, interlockOf } from '../collector/index.ts';
+import { type Images, keys, registryAccounts, registryPartition, type UploadRecord } from '../images/index.ts';
+import { runLifecycle } from '../lifecycle/index.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -11,14 +10,15 @@ const day = 24 * hour;
 
 export interface RegistryJobsOptions {
   readonly images: Images;
-  readonly control: ControlPlane;
+  /** Digests that tasks run or a rollback may need: lifecycle rules leave them alone. */
+  readonly imagesInUse: (account: string) => Promise<ReadonlySet<string>>;
   /** Why acknowledged records seem to be gone; whatever deletes because nothing refers to it stops then. */
   readonly lossNoticed: () => string | undefined;
-  readonly onCollected?: (report: CollectReport) => void;
+  readonly onCollected: (report: CollectReport) => void;
 }
 
 /** The registry's upkeep: lifecycle rules, garbage collection, abandoned uploads, and the weekly look for unknown bytes. */
-export function registryJobs({ images, control, lossNoticed, onCollected }: RegistryJobsOptions): readonly Job[] {
+export function registryJobs({ images, imagesInUse, lossNoticed, onCollected }: RegistryJobsOptions): readonly Job[] {
   const accounts = (): Promise<readonly string[]> => registryAccounts(images.context);
   return [
     {
@@ -28,7 +28,7 @@ export function registryJobs({ images, control, lossNoticed, onCollected }: Regi
         const totals = { repositories: 0, expired: 0, keptInUse: 0 };
         for (const account of await accounts()) {
           for await (const report of runLifecycle(
-            { images, imagesInUse: () => digestsInUse(control, account) },
+            { images, imagesInUse: () => imagesInUse(account) },
             account,
             signal,
           )) {
@@ -63,7 +63,7 @@ export function registryJobs({ images, control, lossNoticed, onCollected }: Regi
             interlock: interlockOf(images.context.blobs, account, lossNoticed),
             signal,
           });
-          onCollected?.(report);
+          onCollected(report);
           totals.removed += report.removed;
           totals.freedBytes += report.freedBytes;
         }
@@ -76,11 +76,6 @@ export function registryJobs({ images, control, lossNoticed, onCollected }: Regi
       run: async (signal) => ({ ...(await auditBlobs(images.context, { signal, lossNoticed })) }),
     },
   ];
-}
-
-/** Digests that tasks run or a rollback may need: lifecycle rules leave them alone. */
-export async function digestsInUse(control: ControlPlane, account: string): Promise<ReadonlySet<string>> {
-  return new Set((await control.imagesInUse(account)).map(({ digest }) => digest));
 }
 
 /** The staged bytes that some account's open uploads claim. */

@@ -1,0 +1,44 @@
+import type { ServiceDefinition } from './service.ts';
+import type { UpgradeService } from './upgrade.ts';
+import type { WebService } from './web.ts';
+
+/** Work that one server of the installation does now and then. */
+export interface Job {
+  readonly name: string;
+  /** Milliseconds between the end of a run and the start of the next. */
+  readonly every: number;
+  /** Returns what to log about the run; undefined when there is nothing to tell. */
+  readonly run: (signal: AbortSignal) => Promise<object | undefined>;
+}
+
+/** A number that is worked out from the records when somebody asks for metrics. */
+export interface PartGauge {
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly read: () => Promise<
+    readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[]
+  >;
+}
+
+/** What a package adds to an installation; the composition root puts the parts behind one gateway. */
+export interface Part {
+  /** APIs of AWS. */
+  readonly services: readonly ServiceDefinition[];
+  /** Everything else that is spoken over HTTP. */
+  readonly web: readonly WebService[];
+  /** Connections that are kept open. */
+  readonly upgrades: readonly UpgradeService[];
+  readonly jobs: readonly Job[];
+  /** Registered in one process of a machine. */
+  readonly gauges: readonly PartGauge[];
+  /**
+   * Begins what goes on by itself, once the server listens. Resolves when the part is of use.
+   * @param role `upkeep`: with what one process of a machine does for all of them
+   */
+  start(role: { readonly upkeep: boolean }): Promise<void>;
+  /** Ends what goes on by itself and connections that are kept open, while requests are still answered. Harmless when never started. */
+  stop(): Promise<void>;
+  /** Gives up what is held; no request is under way any more. */
+  close(): Promise<void>;
+}

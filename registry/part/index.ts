@@ -1,0 +1,2 @@
+export type { RegistryMeter, RegistryPorts } from './ports.ts';
+export { openRegistry, type RegistryPart } from './open-registry.ts';

@@ -1,0 +1,2 @@
+export { openScheduler, type SchedulerPart } from './open-scheduler.ts';
+export type { SchedulerPorts } from './ports.ts';

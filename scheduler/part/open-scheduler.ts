@@ -1,0 +1,78 @@
+import type { Part } from '@slipway/auth/contract';
+
+import { createCluster } from '../cluster/index.ts';
+import { type ControlPlane, createControlPlane } from '../control/index.ts';
+import { createEcs } from '../ecs/index.ts';
+import { createAgentControl } from '../hosts/control/index.ts';
+import { builtInExtensions } from '../placement/index.ts';
+import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
+
+import type { SchedulerPorts } from './ports.ts';
+
+/** The scheduler, and what those beside it may ask of it. */
+export interface SchedulerPart extends Part {
+  readonly control: ControlPlane;
+  /** Closes the connections of agents, which then go to another server. */
+  disconnectAgents(): void;
+  /** Digests that tasks of an account run or a rollback may need. */
+  imagesInUse(account: string): Promise<ReadonlySet<string>>;
+}
+
+/** Wires the scheduler's rooms. Nothing runs before `start`. */
+export function openScheduler(ports: SchedulerPorts): SchedulerPart {
+  const { storage, clock, random, log, region, account, images, ownHost, reach, authorizer, plugins } = ports;
+  const { records, leases, events } = storage;
+  const context = {
+    records,
+    clock,
+    random,
+    region,
+    reach,
+    extensions: {
+      strategies: new Set([...builtInExtensions.strategies, ...plugins.strategies.map(({ type }) => type)]),
+      constraints: new Set([...builtInExtensions.constraints, ...plugins.constraints.map(({ type }) => type)]),
+    },
+  };
+  const control = createControlPlane({
+    ...context,
+    leases,
+    log,
+    accounts: [account],
+    images,
+    ownHost,
+    placement: { seed: ports.seed, stopwatch: ports.stopwatch, ...plugins },
+    reconciler: ports.reconciler,
+  });
+  const { taskCredentials, revokeTaskCredentials, credentialIdKey, sealer } = ports;
+  const agents = createAgentControl({
+    ...context,
+    log,
+    credentialIdKey,
+    ownHost,
+    taskCredentials,
+    revokeTaskCredentials,
+  });
+  const following = { ...context, images, ownHost, log, authorizer };
+  const webhooks = { ...following, sealer };
+  const triggers = createTriggers({ ...following, events, leases });
+  return {
+    control,
+    disconnectAgents: () => agents.disconnect(),
+    imagesInUse: async (of) => new Set((await control.imagesInUse(of)).map(({ digest }) => digest)),
+    services: [createEcs({ ...context, placer: control.placer, agentOperations: agents.operations })],
+    web: [createWebhookReceiver(webhooks), createWebhookAdministration(webhooks)],
+    upgrades: agents.upgrades,
+    jobs: [],
+    gauges: [],
+    async start({ upkeep }) {
+      await createCluster(context, { account, cluster: 'default' }, { tags: {}, settings: [] });
+      await control.start();
+      if (upkeep) triggers.start();
+    },
+    async stop() {
+      await triggers.stop();
+      await agents.close();
+    },
+    close: () => control.stop(),
+  };
+}

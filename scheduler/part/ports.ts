@@ -1,0 +1,42 @@
+import type { Authorizer, Log } from '@slipway/auth/contract';
+import type { Sealer } from '@slipway/auth/tokens';
+import type { Clock } from '@slipway/storage/clock';
+import type { Storage } from '@slipway/storage/engine';
+
+import type { ControlPlaneOptions } from '../control/index.ts';
+import type { TaskCredentialsPort } from '../hosts/control/index.ts';
+import type { PlacementPlugins } from '../placement/index.ts';
+import type { TaskReach } from '../reach/index.ts';
+import type { RandomBytes } from '../state/index.ts';
+import type { FollowedImages } from '../triggers/index.ts';
+
+/** What a scheduler needs from around it. Nothing that decides who may do or reach what is optional. */
+export interface SchedulerPorts {
+  readonly storage: Pick<Storage, 'records' | 'events' | 'leases'>;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Log;
+  readonly region: string;
+  /** The account whose clusters are watched from the start; it has the cluster `default`. */
+  readonly account: string;
+  /** The registry of this installation. */
+  readonly images: FollowedImages & ControlPlaneOptions['images'];
+  /** Whether a host in an image reference means this installation: its images are resolved, pinned, and pulled with its passwords. */
+  readonly ownHost: (host: string) => boolean;
+  /** What container engines may be told to connect to for tasks. */
+  readonly reach: TaskReach;
+  readonly authorizer: Authorizer;
+  /** Keeps the secrets of webhooks. */
+  readonly sealer: Sealer;
+  /** Makes and ends the credentials of tasks' roles. */
+  readonly taskCredentials: TaskCredentialsPort;
+  readonly revokeTaskCredentials: (accessKeyId: string) => Promise<void>;
+  /** See `AgentControlOptions.credentialIdKey`. */
+  readonly credentialIdKey: Uint8Array;
+  readonly plugins: PlacementPlugins;
+  /** Breaks ties of `random`. */
+  readonly seed: number;
+  /** Milliseconds, for how long decisions take. */
+  readonly stopwatch: () => number;
+  readonly reconciler: NonNullable<ControlPlaneOptions['reconciler']>;
+}

@@ -1,0 +1,114 @@
+import { randomInt } from 'node:crypto';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Listening } from '@slipway/auth/gateway';
+import type { Identity } from '@slipway/auth/identity';
+import { openRegistry, type RegistryPart } from '@slipway/registry/part';
+import { openScheduler, type SchedulerPart, type SchedulerPorts } from '@slipway/scheduler/part';
+import { loadPlacementPlugins } from '@slipway/scheduler/placement';
+import { serverReach } from '@slipway/scheduler/reach';
+import type { ServerConfig } from './config.ts';
+import type { Foundations } from './foundations.ts';
+import type { Role } from './installation.ts';
+import { subkey } from './key-file.ts';
+import { isOwnHost, machineAddresses } from './own-hosts.ts';
+import { RegistryMetrics } from './registry-metrics.ts';
+import { readRemotes } from './remotes-file.ts';
+import { isScanner, openScanner } from './scanning.ts';
+
+/**
+ * The registry and the scheduler. The two packages never import each other; beside the event log, this is where they meet: the
+ * scheduler asks what a tag points to, the registry asks which images are in use.
+ * @param listening filled in when the server listens: where this installation is reached
+ */
+export async function openParts(
+  config: ServerConfig,
+  role: Role,
+  foundations: Foundations,
+  listening: { readonly current?: Listening },
+  opened: AsyncDisposableStack,
+): Promise<{ readonly registry: RegistryPart; readonly scheduler: SchedulerPart }> {
+  const { clock, random, log, storage, identity, tokens, outbound, masterKey } = foundations;
+  const { region, account } = config;
+  const remotes = readRemotes(config.remotesFile);
+  const scans = opened.adopt(
+    openScanner({
+      config,
+      identity,
+      tokens,
+      outbound: outbound.ours,
+      clock,
+      endpoint: () => listening.current?.url ?? '',
+    }),
+    (it) => it.close(),
+  );
+  // A plug-in is named as `import` names it from the folder the server is started in.
+  const { resolve } = createRequire(join(process.cwd(), 'package.json'));
+  const plugins = await loadPlacementPlugins(
+    config.placementPlugins,
+    (name) => import(pathToFileURL(resolve(name)).href),
+  );
+  const ownHost = (host: string): boolean =>
+    isOwnHost(host, { endpoints: config.endpoints, listening: listening.current, addresses: machineAddresses });
+  const registry = openRegistry({
+    storage,
+    clock,
+    random,
+    log,
+    tracing: role.tracing,
+    meter: new RegistryMetrics(role.metrics),
+    region,
+    account,
+    authorizer: identity.authorizer,
+    issueToken: (call) => tokens.issueAuthorization(call.principal),
+    principals: { bind: (text) => identity.bindPrincipals(text), show: (text) => identity.showPrincipals(text) },
+    outbound: {
+      strangers: (url, init) => outbound.strangers.stream(url, init),
+      ours: (url, init) => outbound.ours.stream(url, init),
+    },
+    upstreams: { hosts: remotes.upstreamHosts, secrets: remotes.upstreamSecrets },
+    replicationTargets: remotes.replicationTargets,
+    redirects: config.redirects,
+    incoming: join(config.data, 'incoming'),
+    scanner: scans.scanner,
+    isScanner: isScanner(account),
+    imagesInUse: (of) => scheduler.imagesInUse(of),
+  });
+  const scheduler: SchedulerPart = openScheduler({
+    storage,
+    clock,
+    random,
+    log,
+    region,
+    account,
+    images: registry.images,
+    ownHost,
+    reach: serverReach({ logAllow: config.taskLogAllow, registries: config.taskRegistries, ownHost }),
+    authorizer: identity.authorizer,
+    sealer: identity.sealer,
+    ...taskCredentials(identity),
+    credentialIdKey: subkey(masterKey, 'task-credential-ids'),
+    plugins,
+    seed: randomInt(2 ** 31),
+    stopwatch: () => performance.now(),
+    reconciler: { healthyAfterRunning: config.healthyAfterSeconds * 1000 },
+  });
+  return { registry, scheduler };
+}
+
+/** Sessions of tasks' roles. */
+function taskCredentials(identity: Identity): Pick<SchedulerPorts, 'taskCredentials' | 'revokeTaskCredentials'> {
+  return {
+    taskCredentials: async (roleArn, taskArn) => {
+      const session = await identity.issueSession({
+        roleArn,
+        sessionName: taskArn.split('/').at(-1) ?? 'task',
+        service: 'ecs-tasks.amazonaws.com',
+        sourceArn: taskArn,
+      });
+      return { ...session, expiresAt: session.expiration.getTime() };
+    },
+    revokeTaskCredentials: (accessKeyId) => identity.revokeSession(accessKeyId),
+  };
+}
