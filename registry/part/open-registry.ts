@@ -17,11 +17,7 @@ export interface RegistryPart extends Part {
     /** What a tag or digest is now. */
     resolve(account: string, repository: string, tag: string): Promise<string | undefined>;
     /** Why a scan forbids that an image is rolled out; undefined when nothing does. */
-    refusal(
-      account: string,
-      repository: string,
-      digest: string,
-    ): Promise<{ readonly reason: string } | undefined>;
+    refusal(account: string, repository: string, digest: string): Promise<{ readonly reason: string } | undefined>;
     /** Every tag, with the time of its push. */
     tags(account: string, repository: string): AsyncIterable<{ readonly tag: string; readonly pushedAt: number }>;
   };

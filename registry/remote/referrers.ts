@@ -77,4 +77,4 @@ async function parsed(response: Response, what: string, { read }: ReferrersSourc
 
 /** The query of the next page; where it is said to lie does not matter, since it can only be of the same list. */
 const nextOf = (link: string | null): string | undefined =>
-  /<[^>?]{0,2000}\?([^>]{1,4000})>\s*;\s*rel="?next"?/.exec(link ?? '')?.[1];
+  /<[^<>?]{0,2000}\?([^<>]{1,4000})>\s*;\s*rel="?next"?/.exec(link ?? '')?.[1];

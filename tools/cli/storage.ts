@@ -15,6 +15,7 @@ import { openStorage, type Storage } from '@slipway/storage/engine';
 import { type Json, scan } from '@slipway/storage/records';
 import { ConfigError, readConfig, type ServerConfig } from '../server/config.ts';
 import { checkDataFolder } from '../server/data-folder.ts';
+import { readServerState } from '../server/state-files.ts';
 import { storageConfig } from '../server/storage-config.ts';
 import { CliError } from './errors.ts';
 import { parseOutput, print, printJson } from './output.ts';
@@ -117,6 +118,7 @@ export async function transferStorage(options: TransferCommand): Promise<void> {
     throw error;
   });
   const progress = new Progress(options.direction);
+  const running = runningServer(options.data);
   let report: TransferReport;
   try {
     report = await transfer({
@@ -134,11 +136,47 @@ export async function transferStorage(options: TransferCommand): Promise<void> {
     progress.end();
     await Promise.all([here.close(), there.close()]);
   }
-  if (output === 'json') printJson(report);
-  else
-    print(
-      `${options.direction}ed and verified ${report.records} records in ${report.partitions} partitions and ${report.blobs} blobs (${mebibytes(report.bytes)}); ${report.blobsAlreadyThere} blobs were there already`,
-    );
+  const notes = notesOf(options, running);
+  if (output === 'json') {
+    printJson({ ...report, notes });
+    return;
+  }
+  print(
+    `${options.direction}ed and verified ${report.records} records in ${report.partitions} partitions and ${report.blobs} blobs (${mebibytes(report.bytes)}); ${report.blobsAlreadyThere} blobs were there already`,
+  );
+  for (const note of notes) print(note);
+}
+
+/** What the copy is not: people take it for the whole installation. */
+function notesOf({ direction, data }: TransferCommand, running: number | undefined): readonly string[] {
+  const { keyFile } = settingsOf({ ...process.env, SLIPWAY_DATA: data });
+  const key =
+    direction === 'export'
+      ? `The key file ${keyFile} is needed with it: without that very key nobody can read its secrets, and no access key works. Copy it apart, and name it with SLIPWAY_KEY_FILE.`
+      : `The key file of the other installation must lie at ${keyFile} before a server starts here: without that very key nobody can read the secrets, and no access key works.`;
+  return [
+    ...(running === undefined
+      ? [
+          'What servers write from now on is not in it. Servers on other machines are not seen from here: see that all are stopped.',
+        ]
+      : [
+          `A server is running on this data (process ${running}): what it wrote while the copy was made, or writes from now on, is not in it. Stop all servers, and run this again: it goes on where it was.`,
+        ]),
+    key,
+    "Not in it either: events and how far they were read (level-triggered passes find the same work), audit lines, certificates in files, the administrator's credentials file, and the data folders of agents.",
+  ];
+}
+
+/** The process that serves the data folder; undefined when none is known to live. */
+function runningServer(data: string): number | undefined {
+  const pid = readServerState(data)?.pid;
+  if (pid === undefined) return undefined;
+  try {
+    process.kill(pid, 0);
+    return pid;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM' ? pid : undefined;
+  }
 }
 
 /** A blob's row and the links to it name its generation, which is new in the target. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { CreateRepositoryCommand, ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pushBlobs, pushSmallImage, type Target } from '../bench/load.ts';
-import { run, type CommandResult } from '../testbed/command.ts';
+import { run, type CommandResult, until } from '../testbed/command.ts';
 import { engineChoices } from '../testbed/engines.ts';
 import { freePort, ServerProcess } from '../testbed/server-process.ts';
 
@@ -55,6 +55,23 @@ describe('slipway storage', () => {
     expect(result.stderr).toBe('');
     expect(JSON.parse(result.stdout)).toMatchObject({ blobs: 7, missing: 0, damaged: 0 });
     expect(result.code).toBe(0);
+  });
+
+  test('an export beside a running server says what it cannot see, and that the key file is needed', async () => {
+    const settings = join(folder, 'beside.env');
+    writeFileSync(settings, `SLIPWAY_DATA=${join(folder, 'beside')}\n`);
+    // Where a lease was renewed meanwhile, the copies differ, and it is refused with the same advice.
+    const done = await until('an export without a lease between', 60_000, async () => {
+      const result = await run(slipway, ['storage', 'export', '--settings', settings, '--data', data], {
+        env: { SLIPWAY_AGENT: 'off' },
+      });
+      if (result.code === 0) return result.stdout;
+      expect(result.stderr).toMatch(/is not the same in both; is a server still running\?/);
+      return undefined;
+    });
+    expect(done).toMatch(/^exported and verified/);
+    expect(done).toMatch(/A server is running on this data \(process \d+\): .* is not in it\. Stop all servers/);
+    expect(done).toContain(`The key file ${join(data, 'keys', 'master.key')} is needed with it`);
   });
 
   test.skipIf(missing !== undefined)(
