@@ -44,9 +44,6 @@ export const pure: readonly string[] = ['auth/policy', 'scheduler/placement', 's
 /** What pure rooms may have of node all the same: addresses as text (`isIP`, `BlockList`). */
 export const pureModules: Readonly<Record<string, readonly string[]>> = { 'auth/policy': ['node:net'] };
 
-/** Files that still look up, until they lie where they belong. */
-export const misplaced: readonly string[] = ['registry/scanning/operations.ts', 'registry/scanning/view.ts'];
-
 /** Rooms of rooms: each part has its own index. */
 export const nested: readonly string[] = ['scheduler/hosts'];
 

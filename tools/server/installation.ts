@@ -1,6 +1,6 @@
 import type { Registry } from '@prometheus-io/client';
 import type { Job, Log } from '@slipway/auth/contract';
-import { createGateway, type GatewayRoute, type Listening } from '@slipway/auth/gateway';
+import { createGateway, type GatewayOptions, type GatewayRoute, type Listening } from '@slipway/auth/gateway';
 import type { FirstAdministrator, Identity } from '@slipway/auth/identity';
 import type { Rates } from '@slipway/auth/rates';
 import type { ControlPlane } from '@slipway/scheduler/control';
@@ -124,7 +124,7 @@ function watchStore(
   { storage, clock, log }: Foundations,
   onAway: () => void,
   opened: AsyncDisposableStack,
-): () => Promise<Readiness> {
+): NonNullable<GatewayOptions['ready']> {
   const watch = new StoreWatch({ ask: () => storage.records.version(`iam/${config.account}`), clock, log, onAway });
   const watching = watch.run();
   opened.defer(() => {
