@@ -100,7 +100,7 @@ program
 
 const tls = program
   .command('tls')
-  .description('certificates: of a local authority, or by ACME (SLIPWAY_ACME_DOMAINS; see auth/README.md)');
+  .description('certificates: of a local authority, or by ACME (SLIPWAY_ACME_DOMAINS; see auth/acme/README.md)');
 tls
   .command('init')
   .description('make a local certificate authority and a server certificate, and say how clients come to trust them')

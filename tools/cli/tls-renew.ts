@@ -12,7 +12,7 @@ export async function renewTls(options: { readonly data: string; readonly newAcc
   const { config, storage } = stores;
   if (config.acme === undefined)
     throw new CliError(
-      'this installation has no certificate by ACME: set SLIPWAY_ACME_DOMAINS as for the server (see auth/README.md), or use "slipway tls init"',
+      'this installation has no certificate by ACME: set SLIPWAY_ACME_DOMAINS as for the server (see auth/acme/README.md), or use "slipway tls init"',
     );
   const failed = await readTrouble(storage.records);
   await requestRenewal(storage.records, { at: Date.now(), newAccount: options.newAccount ?? false });

@@ -9,8 +9,8 @@ import { check, type CommandResult, run } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { freePort, ServerProcess } from '../testbed/server-process.ts';
 
-/** Does what auth/README.md's guide says, command by command, as a newcomer would. */
-const readme = readFileSync(join(import.meta.dirname, '..', '..', 'auth', 'README.md'), 'utf8');
+/** Does what auth/identity/README.md's guide says, command by command, as a newcomer would. */
+const readme = readFileSync(join(import.meta.dirname, '..', '..', 'auth', 'identity', 'README.md'), 'utf8');
 const guide = readme
   .slice(readme.indexOf('### Guide:'))
   .split(/\n###? /, 2)

@@ -30,7 +30,7 @@ const names = z
   )
   .refine((all) => all.length <= 100, 'authorities put at most 100 names into a certificate');
 
-/** The variables about certificates by ACME; see auth/README.md. */
+/** The variables about certificates by ACME; see auth/acme/README.md. */
 export const acmeShape = {
   SLIPWAY_ACME_DOMAINS: names,
   SLIPWAY_ACME_AGREE_TO_TERMS: z.enum(['true', 'false']).default('false'),
