@@ -9,11 +9,13 @@ import * as iam from '@aws-sdk/client-iam';
 import * as sts from '@aws-sdk/client-sts';
 import { Registry } from '@prometheus-io/client';
 import { modelOf } from '@slipway/auth/protocol';
+import { ownerOf, scan, scanPartitions } from '@slipway/storage/records';
 import aws4 from 'aws4';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readConfig } from '../server/config.ts';
 import { type Installation, startInstallation } from '../server/installation.ts';
+import { layout } from '../server/layout.ts';
 import { sampleInput, type SampleValues } from '../testbed/sample-input.ts';
 
 /**
@@ -419,6 +421,17 @@ describe('A10: the authorization matrix of a whole installation', () => {
     expect(seen.map((text) => text.includes(canary))).toEqual([true, true, true]);
     // Nobody's credentials are the secret that a webhook's deliveries are signed with.
     expect(await wrong('admin', ({ access }) => (access === 'anonymous' ? undefined : access === 'proof'))).toEqual([]);
+  });
+
+  test('every record that was written has a room that owns it', async () => {
+    const { records } = installation.storage;
+    const strays: string[] = [];
+    for await (const partition of scanPartitions(records)) {
+      for await (const { key } of scan(records, partition)) {
+        if (ownerOf(layout, partition, key) === undefined) strays.push(`${partition}: ${key}`);
+      }
+    }
+    expect(strays).toEqual([]);
   });
 
   test('credentials that have expired open nothing', async () => {

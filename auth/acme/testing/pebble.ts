@@ -1,26 +1,17 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { createServer } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findGoProgram } from '@slipway/storage/testing';
 import { placeholder } from '../x509.ts';
 import { NamesServer } from './names-server.ts';
 
 /** The module that `go install` builds: the test authority of Let's Encrypt's makers. */
 const module = 'github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1';
 
-/** Its program: from the path, from Go's folders, or, in CI, built now. */
-function findPebble(): string | undefined {
-  const places = [...(process.env['PATH'] ?? '').split(':'), process.env['GOBIN'] ?? join(homedir(), 'go', 'bin')];
-  const found = places.map((place) => join(place, 'pebble')).find((path) => existsSync(path));
-  if (found !== undefined || !process.env['CI'] || spawnSync('go', ['version']).status !== 0) return found;
-  execFileSync('go', ['install', module], { stdio: 'ignore', timeout: 600_000 });
-  return findPebble();
-}
-
-const program = findPebble();
+const program = findGoProgram('pebble', module);
 
 /** What is missing for tests with a real authority; undefined when it is there. */
 export const pebbleMissing = program ? undefined : `pebble is not on this machine: go install ${module}`;

@@ -1,10 +1,10 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'minio';
 import { freePort } from '../../records/testing/redis-server.ts';
+import { findGoProgram } from '../../testing/index.ts';
 import type { S3Connection } from '../s3-client.ts';
 
 const accessKeyId = 'slipway-test';
@@ -46,11 +46,7 @@ export const implementations = {
 
 /** The server's program: from the path, from Go's folders, or, in CI, built now (minutes). Undefined when there is none. */
 export function findS3Server({ name, module }: Implementation): string | undefined {
-  const places = [...(process.env['PATH'] ?? '').split(':'), process.env['GOBIN'] ?? join(homedir(), 'go', 'bin')];
-  const found = places.map((place) => join(place, name)).find((path) => existsSync(path));
-  if (found !== undefined || !process.env['CI'] || spawnSync('go', ['version']).status !== 0) return found;
-  execFileSync('go', ['install', module], { stdio: 'ignore', timeout: 900_000 });
-  return findS3Server({ name, module } as Implementation);
+  return findGoProgram(name, module);
 }
 
 /** What is missing for tests on a real S3 server; undefined when it is there. */

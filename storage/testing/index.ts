@@ -1,0 +1,1 @@
+export { findGoProgram } from './go-program.ts';
