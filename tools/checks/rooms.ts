@@ -70,6 +70,7 @@ export const doors: Readonly<Record<string, { readonly files: readonly string[];
       'state-files.ts',
       'storage-config.ts',
       'version.ts',
+      'watchdog.ts',
       'workers.ts',
     ],
     why: 'commands load what they need, so that `slipway env` does not load a server',

@@ -7,6 +7,7 @@ import { openLog } from '../server/log.ts';
 import { joinFirst, ratesOfFirst, type Shared, SharedMetrics, workerPort, Workers } from '../server/workers.ts';
 import { readCredentials, removeServerState, writeCredentials, writeServerState } from '../server/state-files.ts';
 import { version } from '../server/version.ts';
+import { startWatchdog } from '../server/watchdog.ts';
 import { rateTable } from '@slipway/auth/gateway';
 import { LocalRates } from '@slipway/auth/rates';
 import { systemClock } from '@slipway/storage/clock';
@@ -59,12 +60,14 @@ export async function serve(): Promise<void> {
     if (error instanceof Error && plain.has(error.name)) throw new CliError(error.message);
     throw error;
   }
+  const watched = startWatchdog({ log, metrics });
   if (worker === undefined) await serveFirst(config, log, installation, shared, stopped.promise);
   else {
     joinFirst(metrics);
     await stopped.promise;
     await installation.close();
   }
+  await watched();
   await tracing?.close();
   process.exit(0);
 }

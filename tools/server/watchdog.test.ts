@@ -1,0 +1,37 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+interface Told {
+  readonly said: { readonly message: string; readonly milliseconds: number; readonly stack: readonly string[] };
+  readonly metrics: string;
+}
+
+/** Only the main thread of a process can be asked, which tests are not sure to be. */
+async function standStill(milliseconds: number): Promise<Told & { readonly stderr: string }> {
+  const child = fork(join(import.meta.dirname, 'testing', 'stalling-process.ts'), [String(milliseconds)], {
+    silent: true,
+  });
+  let stderr = '';
+  child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const [[told], [code]] = (await Promise.all([once(child, 'message'), once(child, 'exit')])) as [[Told], [number]];
+  expect([code, stderr.includes('Error')]).toEqual([0, false]);
+  return { ...told, stderr };
+}
+
+test('a process that stood still says for how long, and what ran', async () => {
+  const { said, metrics } = await standStill(900);
+  expect(said.message).toBe('the process stood still; what ran is in the stack');
+  expect(said.milliseconds).toBeGreaterThanOrEqual(700);
+  expect(said.stack).toContainEqual(expect.stringMatching(/^standStill .*stalling-process\.ts:\d+$/));
+  expect(metrics).toMatch(/^slipway_event_loop_stalls_total 1$/m);
+});
+
+test('a stall that lasts is told while it does', async () => {
+  const { stderr, said } = await standStill(2500);
+  const line = JSON.parse(stderr.split('\n').find((text) => text.startsWith('{')) ?? '{}') as Told['said'];
+  expect(line).toMatchObject({ msg: 'the process stands still; what runs is in the stack' });
+  expect(line.stack).toContainEqual(expect.stringContaining('standStill'));
+  expect(line.milliseconds).toBeLessThan(said.milliseconds);
+});
