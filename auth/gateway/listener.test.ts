@@ -19,6 +19,10 @@ function open(door: FrontDoor): Socket & { answer: string } {
   return socket;
 }
 
+/** However it ends: what was still under way may be answered with a reset. */
+const untilClosed = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => (socket.closed ? resolve() : socket.once('close', () => resolve())));
+
 const authorization = async (door: FrontDoor): Promise<string> =>
   `Authorization: Basic ${(await door.tokens.issueAuthorization(callers.admin.principal)).token}\r\n`;
 
@@ -136,7 +140,7 @@ describe('slow and hostile clients', () => {
     const started = Date.now();
     socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\nA: ');
     const drip = setInterval(() => socket.write('a'), 50);
-    const closed = once(socket, 'close');
+    const closed = untilClosed(socket);
     expect((await fetch(`${door.url}/healthz`)).status).toBe(200);
     await closed;
     clearInterval(drip);
@@ -152,7 +156,7 @@ describe('slow and hostile clients', () => {
       `PUT /v2/a/manifests/b HTTP/1.1\r\nHost: x\r\n${await authorization(door)}Content-Length: 100000\r\n\r\n`,
     );
     const drip = setInterval(() => socket.write('x'), 50);
-    await once(socket, 'close');
+    await untilClosed(socket);
     clearInterval(drip);
     expect(door.knobs.handled).toBe(0);
   });
@@ -163,7 +167,7 @@ describe('slow and hostile clients', () => {
     socket.write(
       `PUT /v2/a/manifests/b HTTP/1.1\r\nHost: x\r\n${await authorization(door)}Content-Length: 20000\r\nConnection: close\r\n\r\n`,
     );
-    const closed = once(socket, 'close');
+    const closed = untilClosed(socket);
     for (let i = 0; i < 20; i++) {
       await sleep(100);
       socket.write('x'.repeat(1000));
@@ -254,7 +258,7 @@ describe('slow and hostile clients', () => {
     await using door = await openFrontDoor();
     const socket = open(door);
     socket.end(text);
-    await once(socket, 'close');
+    await untilClosed(socket);
     expect(socket.answer).toMatch(expected);
   });
 
@@ -268,7 +272,7 @@ describe('slow and hostile clients', () => {
     await using door = await openFrontDoor();
     const socket = open(door);
     socket.write(text);
-    await once(socket, 'close');
+    await untilClosed(socket);
     expect(socket.answer).toMatch(/^HTTP\/1.1 400 /);
     expect((await fetch(`${door.url}/healthz`)).status).toBe(200);
     expect(door.logged).toEqual([]);
@@ -278,7 +282,7 @@ describe('slow and hostile clients', () => {
     await using door = await openFrontDoor();
     const socket = open(door);
     socket.write(`GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /ws HTTP/1.1\r\n${websocket}\r\n`);
-    await once(socket, 'close');
+    await untilClosed(socket);
     expect(socket.answer.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 400']);
   });
 
@@ -286,7 +290,7 @@ describe('slow and hostile clients', () => {
     await using door = await openFrontDoor();
     const socket = open(door);
     socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n');
-    await once(socket, 'close');
+    await untilClosed(socket);
     expect(socket.answer).toMatch(/^HTTP\/1.1 200 /);
   });
 
@@ -315,7 +319,7 @@ describe('slow and hostile clients', () => {
       .toEqual(['a connection was ended by an error of the server']);
     const socket = open(door);
     socket.write(`GET /ws HTTP/1.1\r\n${websocket}\r\n`);
-    await once(socket, 'close');
+    await untilClosed(socket);
     broken = false;
     expect((await fetch(`${door.url}/v2/`)).status).toBe(401);
     expect(door.logged.map(({ fields }) => fields)).toMatchObject([

@@ -29,7 +29,7 @@ const counting: WebService = {
     },
   }),
   renderError(ctx, error) {
-    ctx.status = error instanceof GatewayError && error.kind === 'throttled' ? 429 : 404;
+    ctx.status = (error instanceof GatewayError && { throttled: 429, denied: 403 }[error.kind as string]) || 404;
     if (error instanceof GatewayError && error.kind === 'unauthenticated') ctx.status = 401;
     ctx.body = 'no';
   },
@@ -160,7 +160,7 @@ test('credentials that end are not outlived', async () => {
   door.clock.offset = expiresAt - 300 - Date.now();
   expect((await get(undefined, own)).status).toBe(200);
   await new Promise((resolve) => setTimeout(resolve, 400));
-  expect((await get(undefined, own)).status).toBe(401);
+  expect((await get(undefined, own)).status).toBe(403);
 });
 
 test('repeated requests count against the rates', async () => {
