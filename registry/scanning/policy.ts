@@ -1,5 +1,5 @@
 import type { Digest } from '@slipway/storage/blobs';
-import { type Json, type RecordStore, transact } from '@slipway/storage/records';
+import { type Json, type RecordStore, scan, transact } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
 import { compareSeverity, severities, type Severity } from '../advisories/index.ts';
 import {
@@ -201,16 +201,8 @@ function verdict(scan: ScanRecord | undefined, rule: ScanRule, image: string): R
 /** Manifests of the repository that need a blob. */
 async function* needing(images: Images, { account, repository, digest }: Pulled): AsyncGenerator<Digest> {
   const prefix = keys.referencesIn(digest, repository.name);
-  for (let after: string | undefined, more = true; more;) {
-    const page = await images.context.records.list(registryPartition(account), {
-      prefix,
-      limit: 100,
-      ...(after === undefined ? {} : { after }),
-    });
-    for (const { key } of page.records) yield key.slice(prefix.length) as Digest;
-    after = page.records.at(-1)?.key;
-    more = page.more;
-  }
+  for await (const { key } of scan(images.context.records, registryPartition(account), { prefix, limit: 100 }))
+    yield key.slice(prefix.length) as Digest;
 }
 
 /** The image itself, or those that an index and the indexes in it list and that are images. */
