@@ -3,14 +3,7 @@ import type { AccessRequest, ConditionContext, ResourceRef } from '@slipway/auth
 
 import { parseArn, requestTags as ofTags } from '@slipway/auth/kit';
 
-import {
-  type ClusterRef,
-  ecsTags,
-  type EcsContext,
-  findCluster,
-  findInstance,
-  invalidParameter,
-} from '../cluster/index.ts';
+import { type ClusterRef, type EcsContext, findCluster, findInstance, invalidParameter } from '../cluster/index.ts';
 import { findService } from '../services/index.ts';
 import { arns, type TaskDefinitionRecord } from '../state/index.ts';
 import { findDefinition, findTasks } from '../tasks/index.ts';
@@ -22,7 +15,8 @@ export const inCluster = (context: EcsContext, ref: ClusterRef): ConditionContex
 
 /** Condition keys of the tags that a request sets. @throws InvalidParameterException */
 export function requestTags(tags: readonly Tag[] | undefined): ConditionContext {
-  return ofTags(ecsTags.parse(tags));
+  // As they were sent: whether the caller may comes before whether they are well formed.
+  return ofTags(Object.fromEntries((tags ?? []).map(({ key = '', value = '' }) => [key, value])));
 }
 
 /** Tags at creation need ecs:TagResource on what is created (account setting `tagResourceAuthorization`, always on here). */
