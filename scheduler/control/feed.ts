@@ -1,5 +1,5 @@
 import type { Clock } from '@slipway/storage/clock';
-import { project, type Projection, type RecordStore } from '@slipway/storage/records';
+import { type Json, project, type Projection, type RecordStore, type Stored } from '@slipway/storage/records';
 
 import type { Log } from '@slipway/auth/contract';
 import { scan } from '../cluster/index.ts';
@@ -12,6 +12,8 @@ const patience = 200;
 
 /** Milliseconds between tries to follow again after the store failed. */
 const retryAfter = 500;
+
+const storeLost = 'the store has lost commits that this server had seen; going on from what it has';
 
 /** Keeps a {@link ClusterView} up to date from the change feed, and reads it anew whenever the feed has a gap. */
 export class ClusterFeed {
@@ -60,12 +62,14 @@ export class ClusterFeed {
   }
 
   async #take(version: number): Promise<void> {
-    const keys = new Set<string>();
-    for await (const stored of scan(this.#records, this.#partition, '')) {
-      keys.add(stored.key);
-      this.#view.put(stored as Parameters<ClusterView['put']>[0]);
-    }
-    this.#view.keepOnly(keys, version);
+    const rows = new Map<string, Stored>();
+    for await (const stored of scan<Json>(this.#records, this.#partition, '')) rows.set(stored.key, stored);
+    const after = await this.#records.version(this.#partition);
+    // A failover to a replica that lagged: versions are given out again, and what was seen may never have been.
+    const lost = after < Math.max(this.#seen, this.#view.newest);
+    if (lost) this.#log.warn({ cluster: this.#view.name, seen: this.#seen, version: after }, storeLost);
+    this.#view.replace(rows, version, lost);
+    if (lost) this.#seen = version;
     this.#advance(version);
     this.#first.resolve();
   }

@@ -121,3 +121,39 @@ test('a view that followed every change knows what one that reads the outcome kn
     ),
   );
 });
+
+const listOf = (...rows: readonly (readonly [TaskRecord, number])[]) =>
+  new Map(
+    rows.map(([value, version]) => {
+      const key = clusterKeys.task(value.id);
+      return [key, { key, value: toJson(value), version }];
+    }),
+  );
+
+test('a fresh list takes nothing back that was committed while it was read', () => {
+  const view = fresh();
+  view.put({ key: clusterKeys.task('t1'), value: toJson(task('t1', 'i1', 'STOPPED', false)), version: 12 });
+  view.put({ key: clusterKeys.task('t2'), value: toJson(task('t2', 'i1', 'RUNNING', false)), version: 12 });
+  // The list began at version 10: it shows t1 as it was, and not yet t2.
+  view.replace(listOf([task('t1', 'i1', 'RUNNING', false), 9]), 10, false);
+  expect(view.tasks.get('t1')?.value.desiredStatus).toBe('STOPPED');
+  expect(view.tasks.has('t2')).toBe(true);
+});
+
+test('rows that a failover took away go, and those that it set back count as they are now', () => {
+  const view = fresh();
+  for (const id of ['t1', 't2'])
+    view.put({ key: clusterKeys.task(id), value: toJson(task(id, 'i1', 'STOPPED', true)), version: 20 });
+  expect(view.newest).toBe(20);
+  view.replace(listOf([task('t1', 'i1', 'RUNNING', false), 15]), 16, true);
+  expect(view.tasks.get('t1')).toMatchObject({ version: 15, value: { desiredStatus: 'RUNNING' } });
+  expect(view.tasks.has('t2')).toBe(false);
+  expect(view.newest).toBe(15);
+});
+
+test('a row that a list shows in an older version than it must was set back, also when nobody said so', () => {
+  const view = fresh();
+  view.put({ key: clusterKeys.task('t1'), value: toJson(task('t1', 'i1', 'STOPPED', true)), version: 20 });
+  view.replace(listOf([task('t1', 'i1', 'RUNNING', false), 15]), 30, false);
+  expect(view.tasks.get('t1')?.value.desiredStatus).toBe('RUNNING');
+});

@@ -111,14 +111,37 @@ export class ClusterView {
     }
   }
 
-  /** Forgets every row that a fresh list at `version` did not show. */
-  keepOnly(keys: ReadonlySet<string>, version: number): void {
-    const rows = [
-      ...[...this.instances.values(), ...this.tasks.values(), ...this.services.values()].map(({ key }) => key),
-      ...[...this.loads.keys()].map(clusterKeys.load),
-    ];
-    for (const key of rows) if (!keys.has(key)) this.remove(key, version);
-    if (!keys.has(clusterKeys.cluster)) this.cluster = undefined;
+  /** The newest version of any row that is here; a store whose partition is behind it has lost commits. */
+  get newest(): number {
+    let newest = -1;
+    for (const { version } of this.#stored()) newest = Math.max(newest, version);
+    return newest;
+  }
+
+  /**
+   * Takes over a fresh list of every row, in one step. What is here in a newer version stays as it is, since the list may be older
+   * than our own last commits.
+   * @param version the partition's before it was listed
+   * @param lost the store has lost commits that were seen here: then only the list counts
+   */
+  replace(rows: ReadonlyMap<string, Stored>, version: number, lost: boolean): void {
+    for (const { key, version: held } of this.#stored()) {
+      const listed = rows.get(key);
+      // A version that the list must have shown, and did not: it was committed before a loss, and is no more.
+      const gone = lost || (held <= version && listed !== undefined && listed.version < held);
+      if (listed === undefined ? lost || held <= version : gone) this.#forget(key);
+    }
+    for (const row of rows.values()) this.put(row);
+    if (!rows.has(clusterKeys.cluster)) this.cluster = undefined;
+  }
+
+  *#stored(): Generator<{ readonly key: string; readonly version: number }> {
+    for (const rows of [this.instances, this.tasks, this.services]) yield* rows.values();
+    for (const [id, version] of this.loads) yield { key: clusterKeys.load(id), version };
+  }
+
+  #forget(key: string): void {
+    this.remove(key, Infinity);
   }
 
   #putInstance(id: string, instance: InstanceRecord, version: number): void {

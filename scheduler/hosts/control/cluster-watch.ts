@@ -62,15 +62,15 @@ export class ClusterWatch {
   }
 
   async #load(): Promise<void> {
+    const rows: (readonly [string, Json])[] = [];
+    for (const prefix of [clusterKeys.instances, clusterKeys.tasks]) {
+      for await (const { key, value } of scan<Json>(this.#records, this.#partition, prefix)) rows.push([key, value]);
+    }
+    // In one step: a session that looked at half a list would take the other half for tasks that are over.
     this.#instances.clear();
     this.#tasks.clear();
     this.#placeOf.clear();
-    for await (const { key, value } of scan<Json>(this.#records, this.#partition, clusterKeys.instances)) {
-      this.#set(key, value);
-    }
-    for await (const { key, value } of scan<Json>(this.#records, this.#partition, clusterKeys.tasks)) {
-      this.#set(key, value);
-    }
+    for (const [key, value] of rows) this.#set(key, value);
     for (const watchers of this.#watchers.values()) for (const watcher of watchers) watcher.changed();
   }
 
