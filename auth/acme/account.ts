@@ -5,7 +5,7 @@ import { accountAlgorithm, type AcmeSession, type Signer } from './session.ts';
 import type { AcmeSettings } from './settings.ts';
 import type { AcmeStore } from './store.ts';
 
-export interface AccountParts {
+export interface AccountPorts {
   readonly session: AcmeSession;
   readonly store: AcmeStore;
   readonly settings: AcmeSettings;
@@ -19,8 +19,8 @@ export interface AccountParts {
  * authority hears of it, so that a crash in between leaves no account behind that nobody can use.
  * @throws AcmeProblem, AuthorityUnavailable
  */
-export async function openAccount(parts: AccountParts): Promise<Signer> {
-  const { session, store, settings, fence } = parts;
+export async function openAccount(ports: AccountPorts): Promise<Signer> {
+  const { session, store, settings, fence } = ports;
   const email = settings.email ?? null;
   const known = await store.account(settings);
   const jwk = known === undefined ? await newKey() : (JSON.parse(known.key) as JWK);
@@ -37,7 +37,7 @@ export async function openAccount(parts: AccountParts): Promise<Signer> {
   }
   await store.putAccount(fence, settings, { key, url: null, email });
   const { newAccount } = await session.directory();
-  const binding = await externalBinding(parts, newAccount, publicJwk);
+  const binding = await externalBinding(ports, newAccount, publicJwk);
   const { location: url } = await session.post(
     newAccount,
     {
@@ -61,7 +61,7 @@ const contactOf = ({ email }: AcmeSettings): string[] => (email === undefined ? 
 
 /** The account key, signed with the key that the authority gave out (RFC 8555, section 7.3.4). */
 async function externalBinding(
-  { settings: { externalAccount }, externalKey }: AccountParts,
+  { settings: { externalAccount }, externalKey }: AccountPorts,
   url: string,
   publicJwk: JWK,
 ): Promise<object | undefined> {

@@ -36,7 +36,7 @@ export interface Challenge {
   readonly keyAuthorization: string;
 }
 
-export interface OrderParts {
+export interface OrderPorts {
   readonly session: AcmeSession;
   readonly account: Signer;
   readonly names: readonly string[];
@@ -59,23 +59,23 @@ const patienceMs = 10 * 60_000;
  * @returns the chain, PEM
  * @throws AcmeProblem when the authority refuses or a name is not proved, AuthorityUnavailable
  */
-export async function placeOrder(parts: OrderParts): Promise<string> {
-  const { session, account } = parts;
-  const { location, text } = await create(parts);
+export async function placeOrder(ports: OrderPorts): Promise<string> {
+  const { session, account } = ports;
+  const { location, text } = await create(ports);
   if (location === undefined) throw new AuthorityUnavailable('the authority does not say where the order is');
-  await prove(parts, parsed(orderDocument, text).authorizations);
-  const ready = await settled(parts, location, orderDocument, ['pending']);
+  await prove(ports, parsed(orderDocument, text).authorizations);
+  const ready = await settled(ports, location, orderDocument, ['pending']);
   refuseInvalid(ready);
   if (ready.status === 'ready')
-    await session.post(ready.finalize, { csr: Buffer.from(parts.request).toString('base64url') }, account);
-  const done = await settled(parts, location, orderDocument, ['pending', 'ready', 'processing']);
+    await session.post(ready.finalize, { csr: Buffer.from(ports.request).toString('base64url') }, account);
+  const done = await settled(ports, location, orderDocument, ['pending', 'ready', 'processing']);
   refuseInvalid(done);
   if (done.certificate === undefined) throw new AuthorityUnavailable('the order is done, but there is no certificate');
   return (await session.read(done.certificate, account)).text;
 }
 
 /** An authority to which this replaces nothing (it forgot, another account had it, it is replaced already) gets an order that replaces nothing. */
-async function create({ session, account, names, profile, replaces }: OrderParts): ReturnType<AcmeSession['post']> {
+async function create({ session, account, names, profile, replaces }: OrderPorts): ReturnType<AcmeSession['post']> {
   const { newOrder } = await session.directory();
   const order = { identifiers: names.map(identifierOf), ...(profile !== undefined && { profile }) };
   if (replaces === undefined) return session.post(newOrder, order, account);
@@ -87,27 +87,27 @@ async function create({ session, account, names, profile, replaces }: OrderParts
   }
 }
 
-async function prove(parts: OrderParts, urls: readonly string[]): Promise<void> {
-  const { session, account } = parts;
+async function prove(ports: OrderPorts, urls: readonly string[]): Promise<void> {
+  const { session, account } = ports;
   const thumbprint = await calculateJwkThumbprint(account.publicJwk);
   const pending: { readonly url: string; readonly answerAt: string; readonly challenge: Challenge }[] = [];
   for (const url of urls) {
     const found = parsed(authorizationDocument, (await session.read(url, account)).text);
     if (found.status === 'valid') continue;
     const name = found.identifier.value;
-    const { token, url: answerAt } = found.challenges.find(({ type }) => type === parts.challenge) ?? {};
+    const { token, url: answerAt } = found.challenges.find(({ type }) => type === ports.challenge) ?? {};
     if (token === undefined || answerAt === undefined) {
       const offered = found.challenges.map(({ type }) => type).join(', ');
-      const detail = `${name}: the authority takes ${offered || 'no proof'}, not ${parts.challenge}`;
+      const detail = `${name}: the authority takes ${offered || 'no proof'}, not ${ports.challenge}`;
       throw new AcmeProblem({ type: 'unsupportedChallenge', detail }, 0);
     }
     pending.push({ url, answerAt, challenge: { name, token, keyAuthorization: `${token}.${thumbprint}` } });
   }
   if (pending.length === 0) return;
-  await parts.publish(pending.map(({ challenge }) => challenge));
+  await ports.publish(pending.map(({ challenge }) => challenge));
   for (const { answerAt } of pending) await session.post(answerAt, {}, account);
   for (const { url, challenge } of pending) {
-    const { status, challenges } = await settled(parts, url, authorizationDocument, ['pending']);
+    const { status, challenges } = await settled(ports, url, authorizationDocument, ['pending']);
     if (status === 'valid') continue;
     const { type = status, detail = `the authorization is ${status}` } =
       challenges.find(({ error }) => error !== undefined)?.error ?? {};
@@ -122,7 +122,7 @@ function refuseInvalid({ status, error }: z.output<typeof orderDocument>): void 
 
 /** Asks until the status is another one, as often as the authority wants. */
 async function settled<T extends z.ZodType<{ status: string }>>(
-  { session, account, clock, signal }: OrderParts,
+  { session, account, clock, signal }: OrderPorts,
   url: string,
   shape: T,
   pending: readonly string[],

@@ -15,7 +15,7 @@ import type { AcmeSettings } from './settings.ts';
 import { type AcmeStore, partition, settingsDigest, type StoredCertificate, type StoredChallenge } from './store.ts';
 import { challengeCertificate, renewalIdentifier, requestCertificate } from './x509.ts';
 
-export interface RenewerParts {
+export interface RenewerPorts {
   readonly settings: AcmeSettings;
   readonly externalKey: Uint8Array | undefined;
   readonly store: AcmeStore;
@@ -42,8 +42,8 @@ const spreadMs = 1000;
 type Facts = Awaited<ReturnType<AcmeStore['facts']>>;
 
 /** Orders and renews on one server of the installation at a time, whoever holds the lease, until the signal aborts. */
-export function keepRenewed(parts: RenewerParts, signal: AbortSignal): Promise<void> {
-  const { leases, clock, log } = parts;
+export function keepRenewed(ports: RenewerPorts, signal: AbortSignal): Promise<void> {
+  const { leases, clock, log } = ports;
   return lead(
     leases,
     {
@@ -57,26 +57,26 @@ export function keepRenewed(parts: RenewerParts, signal: AbortSignal): Promise<v
       retryAfter: 5000,
       retryAtMost: 10 * 60_000,
     },
-    (lease, until) => new Renewer(parts, lease, until).run(),
+    (lease, until) => new Renewer(ports, lease, until).run(),
   );
 }
 
 class Renewer {
-  readonly #parts: RenewerParts;
+  readonly #ports: RenewerPorts;
   readonly #lease: HeldLease;
   readonly #signal: AbortSignal;
 
-  constructor(parts: RenewerParts, lease: HeldLease, signal: AbortSignal) {
-    this.#parts = parts;
+  constructor(ports: RenewerPorts, lease: HeldLease, signal: AbortSignal) {
+    this.#ports = ports;
     this.#lease = lease;
     this.#signal = signal;
   }
 
   async run(): Promise<void> {
-    const { store, clock } = this.#parts;
+    const { store, clock } = this.#ports;
     while (!this.#signal.aborted) {
       const wake = new AbortController();
-      const changed = this.#parts.changed(AbortSignal.any([this.#signal, wake.signal]));
+      const changed = this.#ports.changed(AbortSignal.any([this.#signal, wake.signal]));
       const facts = await store.facts();
       const look = this.#lookAt(facts);
       const order = this.#orderAt(facts);
@@ -95,7 +95,7 @@ class Renewer {
   }
 
   #fits({ directory, names, profile }: StoredCertificate): boolean {
-    const { settings } = this.#parts;
+    const { settings } = this.#ports;
     return (
       directory === settings.directory &&
       profile === (settings.profile ?? null) &&
@@ -111,7 +111,7 @@ class Renewer {
     return orderTime({
       certificate: certificate && { fits: this.#fits(certificate), renewAt: certificate.renewAt },
       suggestedAt: suggested ?? undefined,
-      notBefore: trouble?.settings === settingsDigest(this.#parts.settings) ? trouble.again : undefined,
+      notBefore: trouble?.settings === settingsDigest(this.#ports.settings) ? trouble.again : undefined,
       requested: request !== undefined,
     });
   }
@@ -124,7 +124,7 @@ class Renewer {
   /** Asks when the authority wants the certificate renewed (RFC 9773); what goes wrong leaves the time as it was. */
   async #look({ certificate, suggestion }: Facts): Promise<void> {
     if (certificate === undefined) return;
-    const { store, clock, random, log } = this.#parts;
+    const { store, clock, random, log } = this.#ports;
     const validity = validityOf(certificate.chain);
     const fingerprint = fingerprintOf(certificate);
     let renewAt = suggestion?.certificate === fingerprint ? suggestion.renewAt : null;
@@ -152,7 +152,7 @@ class Renewer {
   }
 
   async #attempt(facts: Facts): Promise<void> {
-    const { store, settings, clock, random, log, orders } = this.#parts;
+    const { store, settings, clock, random, log, orders } = this.#ports;
     const { certificate, trouble, request } = facts;
     const meanwhile = certificate === undefined ? '; until it is there, clients find one that nobody trusts' : '';
     log.info({ names: settings.names, directory: settings.directory }, `ordering a certificate${meanwhile}`);
@@ -204,7 +204,7 @@ class Renewer {
 
   /** An account that the authority no longer knows is made anew, once. */
   async #order(previous: StoredCertificate | undefined): Promise<{ cert: string; key: string }> {
-    const { store, settings, externalKey } = this.#parts;
+    const { store, settings, externalKey } = this.#ports;
     const session = this.#session();
     const open = (): Promise<Signer> => openAccount({ session, store, settings, externalKey, fence: this.#lease });
     try {
@@ -221,7 +221,7 @@ class Renewer {
     account: Signer,
     previous: StoredCertificate | undefined,
   ): Promise<{ cert: string; key: string }> {
-    const { settings, clock } = this.#parts;
+    const { settings, clock } = this.#ports;
     const { names, challenge, profile, directory } = settings;
     const replaceable =
       previous?.directory === directory && (await session.directory()).renewalInfo !== undefined
@@ -245,7 +245,7 @@ class Renewer {
   }
 
   async #publish(challenges: readonly Challenge[]): Promise<void> {
-    const { settings, store, clock } = this.#parts;
+    const { settings, store, clock } = this.#ports;
     const answers = challenges.map(async ({ name, token, keyAuthorization }): Promise<[string, StoredChallenge]> => {
       if (settings.challenge === 'http-01') return [token, { type: 'http-01', answer: keyAuthorization }];
       const proof = await challengeCertificate(name, keyAuthorization, clock.now());
@@ -257,7 +257,7 @@ class Renewer {
   }
 
   #session(): AcmeSession {
-    const { settings, outbound, clock } = this.#parts;
+    const { settings, outbound, clock } = this.#ports;
     return new AcmeSession({ directory: settings.directory, outbound, clock, signal: this.#signal });
   }
 }

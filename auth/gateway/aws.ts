@@ -24,7 +24,7 @@ import type { Limits } from './options.ts';
 import type { Origins } from './origin.ts';
 import type { Throttle } from './throttle.ts';
 
-export interface AwsFrontParts {
+export interface AwsFrontPorts {
   readonly routes: AwsRoutes;
   readonly verifier: SignatureVerifier;
   readonly authorizer: Authorizer;
@@ -54,10 +54,10 @@ interface Progress {
 
 /** Serves AWS calls of every protocol: verify, decode, validate, authorize, run, encode. The same for every operation. */
 export class AwsFront {
-  readonly #parts: AwsFrontParts;
+  readonly #ports: AwsFrontPorts;
 
-  constructor(parts: AwsFrontParts) {
-    this.#parts = parts;
+  constructor(ports: AwsFrontPorts) {
+    this.#ports = ports;
   }
 
   /** Answers one call; every error becomes an answer in the caller's protocol. */
@@ -72,13 +72,13 @@ export class AwsFront {
         progress.kind = isRpc(exchange.request) ? 'rpc-v2-cbor' : 'rest-json';
         return await (progress.kind === 'rest-json'
           ? this.#rest(exchange, path, progress)
-          : this.#rpc(exchange, this.#parts.routes.byRpcPath(path), path, progress));
+          : this.#rpc(exchange, this.#ports.routes.byRpcPath(path), path, progress));
       }
       if (typeof target !== 'string') return await this.#query(exchange, progress);
       progress.kind = 'aws-json';
-      note(progress, this.#parts.routes.serviceOfTarget(target), exchange);
-      if (progress.service === undefined) throw notServed(target.split('.', 1)[0] ?? '', this.#parts.routes.names);
-      return await this.#rpc(exchange, this.#parts.routes.byTarget(target), target, progress);
+      note(progress, this.#ports.routes.serviceOfTarget(target), exchange);
+      if (progress.service === undefined) throw notServed(target.split('.', 1)[0] ?? '', this.#ports.routes.names);
+      return await this.#rpc(exchange, this.#ports.routes.byTarget(target), target, progress);
     } catch (error) {
       return this.#failed(error, exchange, progress);
     }
@@ -93,7 +93,7 @@ export class AwsFront {
 
   async #rest(exchange: Exchange, path: string, progress: Progress): Promise<AwsAnswer> {
     const { method = '', url = '', headers } = exchange.request;
-    const owner = await this.#parts.routes.byPath(method, path);
+    const owner = await this.#ports.routes.byPath(method, path);
     note(progress, owner?.speaker, exchange);
     if (owner?.found === undefined)
       throw new GatewayError('not-found', `There is no operation ${method} ${path.slice(0, 200)}`);
@@ -108,13 +108,13 @@ export class AwsFront {
     exchange.operation = route.name;
     const signed = this.#signature(exchange.request, exchange, route);
     const opened = signed && (await this.#open(signed, route.service, false, exchange));
-    const limit = signed === undefined ? this.#parts.limits.unsignedBytes : route.bodyBytes;
+    const limit = signed === undefined ? this.#ports.limits.unsignedBytes : route.bodyBytes;
     return this.#body(exchange, opened, signed, limit);
   }
 
   async #query(exchange: Exchange, progress: Progress): Promise<AwsAnswer> {
     const { request } = exchange;
-    const { routes, limits } = this.#parts;
+    const { routes, limits } = this.#ports;
     const signed = this.#signature(request, exchange, undefined);
     const speaker = signed && routes.queryService(signed.claim.scope.service);
     note(progress, speaker, exchange);
@@ -146,7 +146,7 @@ export class AwsFront {
     signed: SignedRequest | undefined,
     limit: number,
   ): Promise<Buffer> {
-    const { bodies } = this.#parts;
+    const { bodies } = this.#ports;
     if (signed === undefined && isEncoded(exchange.request))
       throw new GatewayError('bad-request', 'A body without a signature must come without a Content-Encoding');
     const raw = await bodies.read(exchange, limit);
@@ -158,7 +158,7 @@ export class AwsFront {
   #action(form: QueryRequest, signedFor: string | undefined, exchange: Exchange, progress: Progress): AwsRoute {
     const { action, version } = form;
     if (action === undefined) throw new GatewayError('not-found', 'The request holds no Action');
-    const route = version === undefined ? undefined : this.#parts.routes.byAction(version, action);
+    const route = version === undefined ? undefined : this.#ports.routes.byAction(version, action);
     if (route === undefined || (signedFor !== undefined && route.service.definition.name !== signedFor)) {
       const shown = (version ?? 'NO_VERSION_SPECIFIED').slice(0, 100);
       throw new GatewayError('not-found', `Could not find operation ${action.slice(0, 100)} for version ${shown}`);
@@ -192,7 +192,7 @@ export class AwsFront {
     exchange: Exchange,
   ): Promise<Opened> {
     return this.#counted(exchange, signed, () =>
-      this.#parts.verifier.open(signed, { service: service.definition.name, regions: service.regions, presigned }),
+      this.#ports.verifier.open(signed, { service: service.definition.name, regions: service.regions, presigned }),
     );
   }
 
@@ -210,7 +210,7 @@ export class AwsFront {
         throw error;
       }
     }
-    const admitted = this.#parts.throttle.admit(exchange);
+    const admitted = this.#ports.throttle.admit(exchange);
     if (admitted !== undefined) await admitted;
   }
 
@@ -229,11 +229,11 @@ export class AwsFront {
   async #countFailure(exchange: Exchange, signed: SignedRequest, error: unknown): Promise<void> {
     if (!(error instanceof SignatureError)) return;
     exchange.detail = `${error.detail} (access key ${signed.claim.accessKeyId.slice(0, 32)})`;
-    await this.#parts.throttle.failed(exchange, signed.claim.accessKeyId);
+    await this.#ports.throttle.failed(exchange, signed.claim.accessKeyId);
   }
 
   async #run(exchange: Exchange, route: AwsRoute, wire: WireRequest, progress: Progress): Promise<AwsAnswer> {
-    const { authorizer, clock, region, account, origins, limits } = this.#parts;
+    const { authorizer, clock, region, account, origins, limits } = this.#ports;
     const { service, codec, operation } = route;
     const { operations } = service.model ?? (await service.load());
     const model = operations.get(route.name) as OperationModel;
@@ -265,7 +265,7 @@ export class AwsFront {
   #wireError(error: unknown, exchange: Exchange, { kind, service, codec }: Progress): WireError {
     let wire = wireErrorOf(error, kind, service, codec);
     if (wire === undefined) {
-      this.#parts.log.error(
+      this.#ports.log.error(
         { requestId: exchange.requestId, service: exchange.service, operation: exchange.operation, err: error },
         'an operation failed',
       );

@@ -25,7 +25,7 @@ import type { Limits } from './options.ts';
 import type { Origins } from './origin.ts';
 import type { Throttle } from './throttle.ts';
 
-export interface TokenRouteParts {
+export interface TokenRoutePorts {
   readonly tokens: TokenService;
   readonly standing: Standing;
   readonly authorizer: Authorizer;
@@ -51,16 +51,16 @@ const MAX_PARAMETERS = 200;
  * caller's policies allow now; asking for more is not an error, and no answer tells whether a repository exists.
  */
 export class TokenRoute {
-  readonly #parts: TokenRouteParts;
+  readonly #ports: TokenRoutePorts;
 
-  constructor(parts: TokenRouteParts) {
-    this.#parts = parts;
+  constructor(ports: TokenRoutePorts) {
+    this.#ports = ports;
   }
 
   async serve(ctx: Koa.Context, exchange: Exchange): Promise<void> {
     exchange.service = 'token';
     exchange.operation = `${ctx.method} token`;
-    const { bodies, limits } = this.#parts;
+    const { bodies, limits } = this.#ports;
     ctx.set('Cache-Control', 'no-store');
     try {
       const post = ctx.method === 'POST';
@@ -69,10 +69,10 @@ export class TokenRoute {
         MAX_PARAMETERS,
       );
       exchange.principal = post ? await this.#fromForm(form, exchange) : await this.#fromHeader(exchange);
-      await this.#parts.throttle.admit(exchange);
+      await this.#ports.throttle.admit(exchange);
       const most = exchange.principal.type === 'anonymous' ? MAX_ANONYMOUS_SCOPES : MAX_SCOPES;
       const granted = await this.#grant(parseScopes(form.getAll('scope'), most), exchange);
-      const { token, issuedAt, expiresAt } = await this.#parts.tokens.issueAccess(exchange.principal, granted);
+      const { token, issuedAt, expiresAt } = await this.#ports.tokens.issueAccess(exchange.principal, granted);
       ctx.body = {
         token,
         access_token: token,
@@ -87,7 +87,7 @@ export class TokenRoute {
   }
 
   async #fromHeader(exchange: Exchange): Promise<Principal> {
-    const { tokens, standing, throttle } = this.#parts;
+    const { tokens, standing, throttle } = this.#ports;
     try {
       const caller = await dockerCaller(exchange.request, tokens, standing, exchange);
       if (caller === undefined) return anonymous;
@@ -104,7 +104,7 @@ export class TokenRoute {
 
   /** The OAuth2 form of containerd and BuildKit: `grant_type=password`. There are no refresh tokens to trade. */
   async #fromForm(form: URLSearchParams, exchange: Exchange): Promise<Principal> {
-    const { tokens, standing, throttle } = this.#parts;
+    const { tokens, standing, throttle } = this.#ports;
     const username = form.get('username');
     const password = form.get('password');
     // Clients take "not found" as "no OAuth2 here" and fall back to GET.
@@ -122,7 +122,7 @@ export class TokenRoute {
   }
 
   async #grant(scopes: readonly Scope[], exchange: Exchange): Promise<readonly Scope[]> {
-    const { region, account, origins, clock } = this.#parts;
+    const { region, account, origins, clock } = this.#ports;
     const call = new GatewayCall(exchange, {
       account,
       region,
@@ -139,7 +139,7 @@ export class TokenRoute {
   }
 
   async #actions(scope: Scope, exchange: Exchange, call: Call): Promise<readonly string[]> {
-    const resource = await this.#parts.repository(call.account, scope.name);
+    const resource = await this.#ports.repository(call.account, scope.name);
     const allowed: string[] = [];
     for (const action of expandActions(scope.actions)) {
       // Strangers may pull what is public, and nothing else.
@@ -153,7 +153,7 @@ export class TokenRoute {
   async #all(needs: readonly string[], resource: ResourceRef, exchange: Exchange, call: Call): Promise<boolean> {
     for (const action of needs) {
       const access = { action, resources: [resource] };
-      const decision = await this.#parts.authorizer.authorize(exchange.principal, access, call);
+      const decision = await this.#ports.authorizer.authorize(exchange.principal, access, call);
       exchange.judged.push({ access, decision });
       if (!decision.allowed) return false;
     }
@@ -165,7 +165,7 @@ export class TokenRoute {
     if (error instanceof GatewayError && error.retryAfter !== undefined)
       ctx.set('Retry-After', String(error.retryAfter));
     if (status === 401)
-      ctx.set('WWW-Authenticate', `Basic realm="${this.#parts.origins.endpoint(exchange.request, false)}/token"`);
+      ctx.set('WWW-Authenticate', `Basic realm="${this.#ports.origins.endpoint(exchange.request, false)}/token"`);
     exchange.errorCode = code;
     if (exchange.detail === undefined && error instanceof Error) exchange.detail = error.message;
     ctx.status = status;

@@ -21,7 +21,7 @@ import type { Origins } from './origin.ts';
 import { identifySigner } from './signed-caller.ts';
 import type { Throttle } from './throttle.ts';
 
-export interface UpgradeFrontParts {
+export interface UpgradeFrontPorts {
   readonly standing: Standing;
   readonly limits: Pick<Limits, 'channelCheckMs'>;
   /** Told of every connection that was cut off, with the reason in its detail. */
@@ -50,12 +50,12 @@ interface Channel {
  * connection outlives its request, so whether its opener may still have it is asked again and again.
  */
 export class UpgradeFront {
-  readonly #parts: UpgradeFrontParts;
+  readonly #ports: UpgradeFrontPorts;
   readonly #channels = new Set<Channel>();
   #checking: NodeJS.Timeout | undefined;
 
-  constructor(parts: UpgradeFrontParts) {
-    this.#parts = parts;
+  constructor(ports: UpgradeFrontPorts) {
+    this.#ports = ports;
   }
 
   /** @param socket has a listener for errors already */
@@ -68,7 +68,7 @@ export class UpgradeFront {
       service.accept(request, socket, head, call);
     } catch (error) {
       const wire = wireErrorOf(error, 'aws-json');
-      if (wire === undefined) this.#parts.log.error({ requestId: exchange.requestId, err: error }, 'an upgrade failed');
+      if (wire === undefined) this.#ports.log.error({ requestId: exchange.requestId, err: error }, 'an upgrade failed');
       const code = wire?.code ?? 'ServerException';
       exchange.errorCode = code;
       exchange.status = statusOf(error);
@@ -79,7 +79,7 @@ export class UpgradeFront {
   }
 
   async #admit(request: IncomingMessage, exchange: Exchange): Promise<readonly [UpgradeService, Call, AccessList]> {
-    const { services, verifier, authorizer, throttle, origins, clock, region, account } = this.#parts;
+    const { services, verifier, authorizer, throttle, origins, clock, region, account } = this.#ports;
     const target = request.url ?? '/';
     const at = target.indexOf('?');
     const service = services.get(at === -1 ? target : target.slice(0, at));
@@ -110,12 +110,12 @@ export class UpgradeFront {
     });
     this.#checking ??= setInterval(() => {
       for (const each of this.#channels) void this.#check(each).catch(() => each.socket.destroy());
-    }, this.#parts.limits.channelCheckMs).unref();
+    }, this.#ports.limits.channelCheckMs).unref();
   }
 
   /** Cuts a connection off whose opener is not who it was any more, or may not have it. */
   async #check({ socket, exchange, call, list }: Channel): Promise<void> {
-    const { standing, authorizer, clock } = this.#parts;
+    const { standing, authorizer, clock } = this.#ports;
     const { request, principal, service, operation, via, sourceIp } = exchange;
     const now = new Exchange(request, undefined, exchange.startedAt, sourceIp);
     Object.assign(now, { principal, service, operation: `${operation} open`, via, status: 403 });
@@ -131,7 +131,7 @@ export class UpgradeFront {
     if (socket.destroyed) return;
     now.errorCode = 'AccessDeniedException';
     socket.destroy();
-    this.#parts.cutOff(now);
+    this.#ports.cutOff(now);
   }
 }
 

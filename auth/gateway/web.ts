@@ -24,7 +24,7 @@ import { oneByteText, type Remember, type Repeatable, Repeats, send } from './re
 import { identifySigner } from './signed-caller.ts';
 import type { Throttle } from './throttle.ts';
 
-export interface WebFrontParts {
+export interface WebFrontPorts {
   readonly tokens: TokenService;
   readonly verifier: SignatureVerifier;
   readonly standing: Standing;
@@ -52,12 +52,12 @@ interface Seen {
 
 /** Serves the services that are not AWS APIs: find the route, find out who calls, authorize, run. */
 export class WebFront {
-  readonly #parts: WebFrontParts;
+  readonly #ports: WebFrontPorts;
   readonly #repeats: Repeats | undefined;
 
-  constructor(parts: WebFrontParts) {
-    this.#parts = parts;
-    this.#repeats = parts.stamp && new Repeats(parts.stamp, parts.clock);
+  constructor(ports: WebFrontPorts) {
+    this.#ports = ports;
+    this.#repeats = ports.stamp && new Repeats(ports.stamp, ports.clock);
   }
 
   /**
@@ -74,7 +74,7 @@ export class WebFront {
       if (before !== undefined && 'status' in before) return await this.#again(exchange, before);
       if (service.authentication === 'docker') seen.caller = await this.#caller(exchange);
       else if (service.authentication !== 'none') await this.#signer(exchange, service.authentication.sigv4);
-      const admitted = this.#parts.throttle.admit(exchange);
+      const admitted = this.#ports.throttle.admit(exchange);
       if (admitted !== undefined) await admitted;
       seen.route = route = find(service, exchange);
       const { caller: prove } = route;
@@ -102,7 +102,7 @@ export class WebFront {
   async #again(exchange: Exchange, answer: Repeatable): Promise<void> {
     exchange.principal = answer.principal;
     exchange.via = answer.via;
-    const admitted = this.#parts.throttle.admit(exchange);
+    const admitted = this.#ports.throttle.admit(exchange);
     if (admitted !== undefined) await admitted;
     exchange.operation = answer.operation;
     exchange.judged.push(...answer.judged);
@@ -153,7 +153,7 @@ export class WebFront {
   }
 
   async #caller(exchange: Exchange): Promise<DockerCaller | undefined> {
-    const { tokens, standing, throttle } = this.#parts;
+    const { tokens, standing, throttle } = this.#ports;
     let caller: DockerCaller | undefined;
     try {
       caller = await dockerCaller(exchange.request, tokens, standing, exchange);
@@ -171,7 +171,7 @@ export class WebFront {
   /** @throws GatewayError `unauthenticated` in the words of AWS */
   async #signer(exchange: Exchange, signingName: string): Promise<void> {
     try {
-      await identifySigner(exchange, signingName, this.#parts);
+      await identifySigner(exchange, signingName, this.#ports);
     } catch (error) {
       throw error instanceof SignatureError ? new GatewayError('unauthenticated', error.message) : error;
     }
@@ -181,17 +181,17 @@ export class WebFront {
   async #prove(prove: NonNullable<WebRoute['caller']>, ctx: Koa.Context, exchange: Exchange): Promise<void> {
     try {
       ({ principal: exchange.principal, via: exchange.via } = await prove(ctx, (limit) =>
-        this.#parts.bodies.read(exchange, limit),
+        this.#ports.bodies.read(exchange, limit),
       ));
     } catch (error) {
       if (error instanceof GatewayError && error.kind === 'unauthenticated')
-        await this.#parts.throttle.failed(exchange, ctx.path);
+        await this.#ports.throttle.failed(exchange, ctx.path);
       throw error;
     }
   }
 
   #call(exchange: Exchange): Call {
-    const { region, account, origins, clock } = this.#parts;
+    const { region, account, origins, clock } = this.#ports;
     return new GatewayCall(exchange, {
       account,
       region,
@@ -215,7 +215,7 @@ export class WebFront {
   }
 
   async #authorize(exchange: Exchange, call: Call, list: AccessList): Promise<void> {
-    const denied = await firstDenied(this.#parts.authorizer, exchange, call, list);
+    const denied = await firstDenied(this.#ports.authorizer, exchange, call, list);
     if (denied === undefined) return;
     if (exchange.principal.type === 'anonymous') throw unauthenticated();
     throw new GatewayError('denied', deniedMessage(exchange.principal, denied));
@@ -225,7 +225,7 @@ export class WebFront {
   #worded(error: unknown, exchange: Exchange, { authentication }: WebService, { caller, list, route }: Seen): unknown {
     if (!(error instanceof GatewayError)) return unavailable(error);
     if (typeof authentication === 'object') return error;
-    const { challenges, origins } = this.#parts;
+    const { challenges, origins } = this.#ports;
     const scopes = list === undefined ? (route?.scopes ?? []) : scopesFor(list);
     const endpoint = (): string => origins.endpoint(exchange.request, false);
     if (error.kind === 'unauthenticated') {
@@ -248,7 +248,7 @@ export class WebFront {
   #render(ctx: Koa.Context, exchange: Exchange, service: WebService, error: unknown): void {
     if (ctx.res.headersSent) {
       // Half an answer is out: all that is left is to let the client see that it is not whole.
-      this.#parts.log.error(
+      this.#ports.log.error(
         { requestId: exchange.requestId, service: service.name, operation: exchange.operation, err: error },
         'a response was cut',
       );
@@ -260,7 +260,7 @@ export class WebFront {
     service.renderError(ctx, error);
     exchange.errorCode = error instanceof GatewayError ? error.kind : error instanceof Error ? error.name : 'Error';
     if (ctx.status >= 500 && !(error instanceof GatewayError)) {
-      this.#parts.log.error(
+      this.#ports.log.error(
         { requestId: exchange.requestId, service: service.name, operation: exchange.operation, err: error },
         'a request failed',
       );

@@ -6,7 +6,7 @@ import { Mirror } from './mirror.ts';
 import type { Seal } from './seal.ts';
 
 /** What everything in this room works with. */
-export interface IdentityBase {
+export interface IdentityPorts {
   readonly records: RecordStore;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -16,12 +16,12 @@ export interface IdentityBase {
 
 /** The accounts' records: read from memory for decisions, from the store for administration, written by transactions. */
 export class Accounts {
-  readonly base: IdentityBase;
+  readonly ports: IdentityPorts;
   readonly #mirrors = new Map<string, Mirror>();
   #closed = false;
 
-  constructor(base: IdentityBase) {
-    this.base = base;
+  constructor(ports: IdentityPorts) {
+    this.ports = ports;
   }
 
   /**
@@ -39,11 +39,11 @@ export class Accounts {
 
   async #open(account: string): Promise<Mirror | undefined> {
     const partition = partitionOf(account);
-    if ((await this.base.records.get(partition, keys.account)) === undefined) return undefined;
+    if ((await this.ports.records.get(partition, keys.account)) === undefined) return undefined;
     let mirror = this.#mirrors.get(account);
     if (mirror === undefined) {
       if (this.#closed) throw new StoreUnavailable('the identity store is closed', 'not-committed');
-      mirror = new Mirror(this.base.records, this.base.clock, partition);
+      mirror = new Mirror(this.ports.records, this.ports.clock, partition);
       this.#mirrors.set(account, mirror);
     }
     await mirror.ready();
@@ -52,7 +52,7 @@ export class Accounts {
 
   /** Changes the account; when it resolves, this process decides by the new state. */
   async transact<T>(account: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
-    const result = await transact(this.base.records, partitionOf(account), work);
+    const result = await transact(this.ports.records, partitionOf(account), work);
     await this.#mirrors.get(account)?.verify();
     return result;
   }

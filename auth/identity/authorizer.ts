@@ -69,7 +69,7 @@ export class PolicyAuthorizer implements Authorizer {
 
   #gather(principal: Principal, mirror: Mirror | undefined, found: SessionEntity | undefined): KnownCaller {
     const valid =
-      found !== undefined && found.principalId === principal.id && found.expires > this.#accounts.base.clock.now();
+      found !== undefined && found.principalId === principal.id && found.expires > this.#accounts.ports.clock.now();
     const session = valid ? found : undefined;
     const restrictions = principal.restrictions?.map(textOf) ?? [];
     const key = `${principal.type}${principal.delegated === true ? '*' : ''}\n${principal.account}\n${principal.id}\n${principal.accessKeyId ?? ''}\n${restrictions.join('\n')}`;

@@ -48,7 +48,7 @@ export class PrincipalBinding {
     if (parsed === undefined || parsed.type === 'root' || parsed.type === 'federated-user') return undefined;
     const { account, type, name, path } = parsed;
     const get = async <T>(key: string): Promise<T | undefined> =>
-      (await this.#accounts.base.records.get<T>(partitionOf(account), key))?.value;
+      (await this.#accounts.ports.records.get<T>(partitionOf(account), key))?.value;
     if (type === 'user') {
       const user = await get<UserEntity>(keys.user(name));
       if (user !== undefined && userArn(account, user) === entry) return user.id;
@@ -66,7 +66,7 @@ export class PrincipalBinding {
     const match = /^((?:AIDA|AROA)[A-Z0-9]+)(?::(.+))?$/.exec(entry);
     if (match === null) return undefined;
     const [, id = '', session] = match;
-    const { names } = await this.#accounts.base.records.partitions({ prefix: partitionOf(''), limit: 10_000 });
+    const { names } = await this.#accounts.ports.records.partitions({ prefix: partitionOf(''), limit: 10_000 });
     for (const partition of names) {
       const account = partition.slice(partitionOf('').length);
       const mirror = await this.#accounts.mirror(account);

@@ -56,7 +56,7 @@ export class StoredCredentials implements Credentials {
     const session = await this.#sessions.find(id);
     if (session === undefined) return unknown;
     if (token === undefined || !this.#sessions.hasToken(session, token)) return { refused: 'bad-token' };
-    if (session.expires <= this.#accounts.base.clock.now()) return { refused: 'expired' };
+    if (session.expires <= this.#accounts.ports.clock.now()) return { refused: 'expired' };
     if (mirror.byId(session.issuerId) === undefined) await mirror.verify();
     if (mirror.byId(session.issuerId) === undefined) return unknown;
     const { kind, issuerId } = session;
@@ -73,7 +73,7 @@ export class StoredCredentials implements Credentials {
   #open(sealed: string, id: string): string {
     const known = this.#secrets.get(id);
     if (known?.sealed === sealed) return known.secret;
-    const secret = this.#accounts.base.seal.open(sealed, id);
+    const secret = this.#accounts.ports.seal.open(sealed, id);
     if (this.#secrets.size >= 20_000) this.#secrets.clear();
     this.#secrets.set(id, { sealed, secret });
     return secret;

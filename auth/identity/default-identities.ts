@@ -63,7 +63,7 @@ const builtInRoles: readonly (Pick<RoleEntity, 'name' | 'path' | 'description' |
  */
 export async function prepareAccount(accounts: Accounts, account: string): Promise<FirstAdministrator | undefined> {
   if (!/^\d{12}$/.test(account)) throw new RangeError(`an account is 12 digits: ${account}`);
-  const { seal, clock } = accounts.base;
+  const { seal, clock } = accounts.ports;
   return accounts.transact(account, async (tx) => {
     const row = await tx.get<AccountRow>(keys.account);
     if (row !== undefined && row.keyFingerprint !== seal.fingerprint) {
@@ -113,12 +113,12 @@ async function keyOf(
   const user = await tx.get<UserEntity>(keys.user('admin'));
   const key = await tx.get<AccessKeyEntity>(keys.accessKey(id));
   if (user === undefined || key?.userId !== user.id || key.status !== 'Active') return undefined;
-  const secretAccessKey = accounts.base.seal.open(key.sealed, id);
+  const secretAccessKey = accounts.ports.seal.open(key.sealed, id);
   return { userArn: userArn(account, user), accessKeyId: id, secretAccessKey };
 }
 
 async function addRole(tx: Transaction, accounts: Accounts, role: (typeof builtInRoles)[number]): Promise<void> {
-  const { clock, random } = accounts.base;
+  const { clock, random } = accounts.ports;
   const key = keys.role(role.name);
   if ((await tx.get(key)) !== undefined) return;
   const entity: RoleEntity = {
@@ -135,7 +135,7 @@ async function addRole(tx: Transaction, accounts: Accounts, role: (typeof builtI
 }
 
 function addAdministrator(tx: Transaction, accounts: Accounts, account: string): FirstAdministrator {
-  const { clock, random, seal } = accounts.base;
+  const { clock, random, seal } = accounts.ports;
   const accessKeyId = newAccessKeyId('AKIA', account, random);
   const secretAccessKey = newSecret(random);
   const user: UserEntity = {

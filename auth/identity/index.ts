@@ -3,7 +3,7 @@ export { identityRows } from './entities.ts';
 export type { AccessExplanation } from './explain.ts';
 export { accountOfAccessKey, type RandomBytes } from './ids.ts';
 export type { IssuedSession, SessionRequest } from './issue-session.ts';
-export { type Identity, type IdentityConfig, openIdentity } from './open-identity.ts';
+export { type Identity, type IdentityOptions, openIdentity } from './open-identity.ts';
 export type { SignInAttempt, SignInVerdict } from './passwords/index.ts';
 export { passRole } from './pass-role.ts';
 export { type PolicyLayer, type StatementFinding } from '../policy/index.ts';

@@ -80,7 +80,7 @@ export async function issueServiceSession(
     arn: sessionArn(account, role.name, sessionName),
     principalId: `${role.id}:${sessionName}`,
     issuerId: role.id,
-    expires: accounts.base.clock.now() + duration * 1000,
+    expires: accounts.ports.clock.now() + duration * 1000,
     tags: {},
     transitiveTags: [],
     ...(policy === undefined ? {} : { policies: { inline: policy, managed: [] } }),

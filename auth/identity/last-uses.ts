@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { type Json, scanPages } from '@slipway/storage/records';
-import type { IdentityBase } from './accounts.ts';
+import type { IdentityPorts } from './accounts.ts';
 
 /** When an access key or a role last made a request that was signed well, and to what. */
 export interface LastUse {
@@ -27,14 +27,14 @@ const partitionOf = (account: string): string => `iam-uses/${account}`;
  * what was killed in between see uses up to a quarter of an hour late.
  */
 export class LastUses {
-  readonly #base: IdentityBase;
+  readonly #base: IdentityPorts;
   readonly #noted = new LRUCache<string, LastUse & { readonly account: string }>({ max: remembered });
   readonly #written = new LRUCache<string, number>({ max: remembered });
   readonly #unwritten = new Set<string>();
   readonly #closing = new AbortController();
   #writing: Promise<void> | undefined;
 
-  constructor(base: IdentityBase) {
+  constructor(base: IdentityPorts) {
     this.#base = base;
   }
 

@@ -11,7 +11,7 @@ import type {
 } from '../contract/index.ts';
 import type { Credentials } from '../sigv4/index.ts';
 import type { Sealer } from '../tokens/index.ts';
-import { Accounts, type IdentityBase } from './accounts.ts';
+import { Accounts, type IdentityPorts } from './accounts.ts';
 import { parseIdentityArn, roleArn } from './arns.ts';
 import { PolicyAuthorizer } from './authorizer.ts';
 import { PrincipalBinding } from './bind-principals.ts';
@@ -43,7 +43,7 @@ import { stsService } from './sts/index.ts';
 import { Sts } from './sts/sts.ts';
 import { type GuardedFetch, WebIdentities } from './sts/web-identity.ts';
 
-export interface IdentityConfig {
+export interface IdentityOptions {
   readonly records: RecordStore;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -106,8 +106,8 @@ export interface Identity {
 }
 
 /** @throws RangeError when the encryption key is not 32 bytes */
-export function openIdentity(config: IdentityConfig): Identity {
-  const base: IdentityBase = {
+export function openIdentity(config: IdentityOptions): Identity {
+  const base: IdentityPorts = {
     records: config.records,
     clock: config.clock,
     random: config.random,

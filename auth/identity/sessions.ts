@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type RecordStore, scanPages } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
-import type { IdentityBase } from './accounts.ts';
+import type { IdentityPorts } from './accounts.ts';
 import { asJson, keys, type SessionEntity, sessionPartitionOf } from './entities.ts';
 import { accountOfAccessKey, hashToken, newAccessKeyId, newSecret, newSessionToken } from './ids.ts';
 
@@ -21,11 +21,11 @@ const sweepPage = 500;
 
 /** Temporary credentials: issue, look up, revoke, sweep. One record a session. */
 export class Sessions {
-  readonly #base: IdentityBase;
+  readonly #base: IdentityPorts;
   readonly #cache = new LRUCache<string, { session: SessionEntity | undefined; readAt: number }>({ max: 20_000 });
   readonly #reading = new Map<string, Promise<SessionEntity | undefined>>();
 
-  constructor(base: IdentityBase) {
+  constructor(base: IdentityPorts) {
     this.#base = base;
   }
 

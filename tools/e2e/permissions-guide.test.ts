@@ -12,7 +12,7 @@ import { freePort, ServerProcess } from '../testbed/server-process.ts';
 /** Does what auth/identity/README.md's guide says, command by command, as a newcomer would. */
 const readme = readFileSync(join(import.meta.dirname, '..', '..', 'auth', 'identity', 'README.md'), 'utf8');
 const guide = readme
-  .slice(readme.indexOf('### Guide:'))
+  .slice(readme.indexOf('## Guide:'))
   .split(/\n###? /, 2)
   .join('\n');
 const blocks = [...guide.matchAll(/```sh\n([\s\S]*?)```/g)].map((match) => match[1] as string);

@@ -16,7 +16,7 @@ async function keyIn(tx: Transaction, user: UserEntity, id: string): Promise<Acc
 }
 
 export function accessKeyOperations(iam: Iam): IamOperations {
-  const { random, seal } = iam.accounts.base;
+  const { random, seal } = iam.accounts.ports;
   return {
     CreateAccessKey: {
       access: async (input, call) =>

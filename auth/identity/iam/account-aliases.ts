@@ -7,7 +7,7 @@ import type { Iam, IamOperations } from './iam.ts';
 
 /** The account's alias: at most one, and no two accounts have the same. */
 export function accountAliasOperations(iam: Iam): IamOperations {
-  const { records } = iam.accounts.base;
+  const { records } = iam.accounts.ports;
 
   /** Takes an alias for an account; one that it has is its own already. @throws AwsError `EntityAlreadyExistsException` */
   async function claim(account: string, alias: string): Promise<void> {

@@ -19,7 +19,7 @@ export function groupOperations(iam: Iam): IamOperations {
           kind: 'group',
           name: input.GroupName ?? '',
           path: input.Path ?? '/',
-          id: uniqueId('AGPA', iam.accounts.base.random),
+          id: uniqueId('AGPA', iam.accounts.ports.random),
           created: iam.now(),
           attached: [],
           inline: {},

@@ -38,17 +38,17 @@ export class Iam {
   }
 
   async find<T>(account: string, key: Key<T>): Promise<T | undefined> {
-    return (await this.accounts.base.records.get<T>(partitionOf(account), key))?.value;
+    return (await this.accounts.ports.records.get<T>(partitionOf(account), key))?.value;
   }
 
   /** The records under a prefix, in order. */
   scan<T>(account: string, options: ListOptions & { readonly prefix: Key<T> }): AsyncIterable<Stored<T>> {
-    return scan<T>(this.accounts.base.records, partitionOf(account), options);
+    return scan<T>(this.accounts.ports.records, partitionOf(account), options);
   }
 
   /** All values under a prefix. For relations of one entity, which quotas keep few. */
   all<T>(account: string, prefix: Key<T>): Promise<{ key: string; value: T }[]> {
-    return scanAll<T>(this.accounts.base.records, partitionOf(account), { prefix });
+    return scanAll<T>(this.accounts.ports.records, partitionOf(account), { prefix });
   }
 
   transact<T>(account: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
@@ -56,6 +56,6 @@ export class Iam {
   }
 
   now(): number {
-    return this.accounts.base.clock.now();
+    return this.accounts.ports.clock.now();
   }
 }

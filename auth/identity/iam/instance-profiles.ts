@@ -32,7 +32,7 @@ export function instanceProfileOperations(iam: Iam): IamOperations {
           kind: 'instance-profile',
           name: input.InstanceProfileName ?? '',
           path: input.Path ?? '/',
-          id: uniqueId('AIPA', iam.accounts.base.random),
+          id: uniqueId('AIPA', iam.accounts.ports.random),
           created: iam.now(),
           tags: iamTags.parse(input.Tags),
         };

@@ -12,7 +12,7 @@ const unknown = (user: string): AwsError => noSuchEntity(`Login Profile for User
 
 /** Passwords of users for the console. Only hashes of them are kept, sealed. */
 export function loginProfileOperations(iam: Iam): IamOperations {
-  const { seal, random } = iam.accounts.base;
+  const { seal, random } = iam.accounts.ports;
 
   const subject = async (call: Call, named: string | undefined): Promise<UserEntity> =>
     findHolder(iam, call.account, 'user', await userNameOf(iam, call, named));

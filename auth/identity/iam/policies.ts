@@ -54,7 +54,7 @@ export function policyOperations(iam: Iam): IamOperations {
           kind: 'policy',
           name: input.PolicyName ?? '',
           path: input.Path ?? '/',
-          id: uniqueId('ANPA', iam.accounts.base.random),
+          id: uniqueId('ANPA', iam.accounts.ports.random),
           created: now,
           updated: now,
           tags: iamTags.parse(input.Tags),

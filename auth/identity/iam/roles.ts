@@ -42,7 +42,7 @@ export function roleOperations(iam: Iam): IamOperations {
           kind: 'role',
           name,
           path: input.Path ?? '/',
-          id: uniqueId('AROA', iam.accounts.base.random),
+          id: uniqueId('AROA', iam.accounts.ports.random),
           created: iam.now(),
           description: input.Description ?? '',
           maxSession: input.MaxSessionDuration ?? 3600,

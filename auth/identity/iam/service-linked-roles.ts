@@ -40,7 +40,7 @@ export function serviceLinkedRoleOperations(iam: Iam): IamOperations {
           kind: 'role',
           name: known.role,
           path: pathOf(service),
-          id: uniqueId('AROA', iam.accounts.base.random),
+          id: uniqueId('AROA', iam.accounts.ports.random),
           created: iam.now(),
           description: input.Description ?? '',
           maxSession: 3600,

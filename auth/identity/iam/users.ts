@@ -12,7 +12,7 @@ import { pageOfRecords } from './paging.ts';
 import { showUser, showUserBriefly } from './show.ts';
 
 export function userOperations(iam: Iam): IamOperations {
-  const { random } = iam.accounts.base;
+  const { random } = iam.accounts.ports;
   return {
     CreateUser: {
       access: (input, call) =>

@@ -13,7 +13,7 @@ export interface AliasRow {
 export async function accountOfAlias(accounts: Accounts, text: string): Promise<string | undefined> {
   if (/^\d{12}$/.test(text)) return text;
   if (text === '' || text.length > 63) return undefined;
-  const row = await accounts.base.records.get<AliasRow>(aliasPartition, text);
+  const row = await accounts.ports.records.get<AliasRow>(aliasPartition, text);
   const mirror = row === undefined ? undefined : await accounts.mirror(row.value.account);
   return mirror?.get(keys.alias)?.alias === text ? row?.value.account : undefined;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { transact } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
-import type { IdentityBase } from '../accounts.ts';
+import type { IdentityPorts } from '../accounts.ts';
 
 /** Wrong passwords that a user may give in a row before waiting begins. */
 const freely = 5;
@@ -30,11 +30,11 @@ const partitionOf = (account: string): string => `iam-signins/${account}`;
  * Nobody is locked out for good: access keys are not concerned, and the wait ends by itself after fifteen minutes.
  */
 export class Attempts {
-  readonly #base: IdentityBase;
+  readonly #base: IdentityPorts;
   readonly #unknown = new LRUCache<string, Failures>({ max: 20_000 });
   readonly #addresses = new LRUCache<string, { readonly left: number; readonly at: number }>({ max: 50_000 });
 
-  constructor(base: IdentityBase) {
+  constructor(base: IdentityPorts) {
     this.#base = base;
   }
 

@@ -57,10 +57,10 @@ export async function signIn(accounts: Accounts, attempts: Attempts, attempt: Si
   }
   const wait = await attempts.begin(account, user.id);
   if (wait > 0) return { outcome: 'wait', milliseconds: wait };
-  if (!(await isPassword(openHashes(accounts.base.seal, profile), password))) return { outcome: 'refused' };
+  if (!(await isPassword(openHashes(accounts.ports.seal, profile), password))) return { outcome: 'refused' };
   await attempts.succeeded(account, user.id);
   const policy = mirror?.get(keys.passwordPolicy);
-  const expired = hasExpired(profile.changed, policy, accounts.base.clock.now());
+  const expired = hasExpired(profile.changed, policy, accounts.ports.clock.now());
   if (expired && policy?.hardExpiry === true) return { outcome: 'expired' };
   return {
     outcome: 'accepted',

@@ -13,7 +13,7 @@ const notAuthorized = (): AwsError => accessDenied('Not authorized to perform st
 
 async function providerOf(sts: Sts, account: string, issuer: string): Promise<OidcProviderEntity> {
   const url = issuer.replace(/^https:\/\//, '').replace(/\/$/, '');
-  const stored = await sts.accounts.base.records.get<OidcProviderEntity>(partitionOf(account), keys.oidcProvider(url));
+  const stored = await sts.accounts.ports.records.get<OidcProviderEntity>(partitionOf(account), keys.oidcProvider(url));
   if (!issuer.startsWith('https://') || stored === undefined) {
     throw new AwsError(
       'InvalidIdentityTokenException',

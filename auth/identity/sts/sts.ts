@@ -26,7 +26,7 @@ export class Sts {
     const parsed = parseIdentityArn(arn ?? '');
     if (parsed?.type !== 'role' || !/^\d{12}$/.test(parsed.account)) return undefined;
     const { account, name } = parsed;
-    const role = (await this.accounts.base.records.get<RoleEntity>(partitionOf(account), keys.role(name)))?.value;
+    const role = (await this.accounts.ports.records.get<RoleEntity>(partitionOf(account), keys.role(name)))?.value;
     return role !== undefined && roleArn(account, role) === arn ? { account, role } : undefined;
   }
 
@@ -37,6 +37,6 @@ export class Sts {
   }
 
   now(): number {
-    return this.accounts.base.clock.now();
+    return this.accounts.ports.clock.now();
   }
 }

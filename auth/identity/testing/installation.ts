@@ -11,7 +11,7 @@ import { createGateway } from '../../gateway/index.ts';
 import type { Call, ServiceDefinition } from '../../contract/index.ts';
 import { TokenService } from '../../tokens/index.ts';
 import type { FirstAdministrator } from '../default-identities.ts';
-import { type Identity, type IdentityConfig, openIdentity } from '../open-identity.ts';
+import { type Identity, type IdentityOptions, openIdentity } from '../open-identity.ts';
 
 export const ACCOUNT = '111122223333';
 export const OTHER_ACCOUNT = '444455556666';
@@ -41,7 +41,7 @@ export interface Installation extends AsyncDisposable {
 }
 
 export async function openInstallation(
-  config: Partial<IdentityConfig> = {},
+  config: Partial<IdentityOptions> = {},
   further: (identity: Identity) => readonly ServiceDefinition[] = () => [],
 ): Promise<Installation> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-identity-'));
