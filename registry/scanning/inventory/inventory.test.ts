@@ -1,3 +1,4 @@
+import { growth } from '@slipway/storage/testing';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -338,18 +339,19 @@ describe('what is unscannable', () => {
   });
 
   test('D5: texts made to be slow are read in linear time', async () => {
-    const started = performance.now();
-    const spaces = ' '.repeat(900_000);
-    await names([
-      [
-        { path: 'var/lib/dpkg/status', content: `Package: a\nVersion: 1\nSource:${spaces}(\n` },
-        { path: 'x/specifications/a.gemspec', content: `s.name${spaces}` },
-        { path: 'x/a.dist-info/METADATA', content: `Name:${spaces}` },
-        { path: 'node_modules/a/package.json', content: '['.repeat(900_000) },
-        { path: 'etc/os-release', content: `ID=${'"'.repeat(60_000)}` },
-      ],
-    ]);
-    expect(performance.now() - started).toBeLessThan(20_000);
+    const work = (size: number): Promise<unknown> => {
+      const spaces = ' '.repeat(size);
+      return names([
+        [
+          { path: 'var/lib/dpkg/status', content: `Package: a\nVersion: 1\nSource:${spaces}(\n` },
+          { path: 'x/specifications/a.gemspec', content: `s.name${spaces}` },
+          { path: 'x/a.dist-info/METADATA', content: `Name:${spaces}` },
+          { path: 'node_modules/a/package.json', content: '['.repeat(size) },
+          { path: 'etc/os-release', content: `ID=${'"'.repeat(size / 15)}` },
+        ],
+      ]);
+    };
+    expect(await growth(work, 225_000)).toBeLessThan(12);
   });
 
   test('too many packages', () =>
@@ -411,9 +413,7 @@ describe('in a thread of its own', () => {
           yield tarOf([{ path: 'x', content: 'y' }], false);
         }
       })();
-    const started = performance.now();
     await expect(inventoryOf([endless], { limits: { time: 400 } })).rejects.toThrow(/takes longer than 400 ms/);
-    expect(performance.now() - started).toBeLessThan(15_000);
   });
 
   test('stops when the caller does, and says so when a layer cannot be read', async () => {
