@@ -38,6 +38,7 @@ test('every operation of the API model is in the table of operations, and in the
     policy: createPolicyCheck(images, () => false),
     authorizer: { authorize: () => Promise.reject(new Error('nobody asks')) },
     issueToken: () => Promise.reject(new Error('nobody asks')),
+    principals: { bind: async (text) => text, show: async (text) => text },
   });
   const missing = modelled.filter((name) => !Object.hasOwn(served.operations, name));
   expect(modelled.length).toBe(62);

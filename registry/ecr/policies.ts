@@ -9,7 +9,7 @@ const largestPolicy = 10_240;
 /** Operations on the policies of repositories and of the registry. */
 export function policyOperations(surroundings: Surroundings) {
   const { repositories } = surroundings.images;
-  const show = async (text: string): Promise<string> => (await surroundings.principals?.show(text)) ?? text;
+  const show = (text: string): Promise<string> => surroundings.principals.show(text);
 
   return {
     SetRepositoryPolicy: operation({
@@ -101,7 +101,7 @@ export async function checkedPolicy(surroundings: Surroundings, text: string): P
   parsePolicy(text, 'resource');
   if (policySize(text) > largestPolicy) throw invalidParameter(`A policy has at most ${largestPolicy} characters`);
   try {
-    return (await surroundings.principals?.bind(text)) ?? text;
+    return await surroundings.principals.bind(text);
   } catch (error) {
     if (error instanceof AwsError) throw invalidParameter(`Invalid repository policy provided: ${error.message}`);
     throw error;

@@ -18,8 +18,8 @@ export interface EcrOptions {
   readonly upstreams?: Upstreams;
   /** The installations that images can be replicated to. Default: none. */
   readonly replication?: Pick<Targets, 'has'>;
-  /** Replaces names of users and roles in policies by their unique ids, and back. Default: texts stay as they are. */
-  readonly principals?: { bind(text: string): Promise<string>; show(text: string): Promise<string> };
+  /** Replaces names of users and roles in policies by their unique ids, and back. */
+  readonly principals: { bind(text: string): Promise<string>; show(text: string): Promise<string> };
 }
 
 export interface Surroundings extends EcrOptions {

@@ -19,7 +19,7 @@ export function templateOperations(surroundings: Surroundings) {
   const templates = createTemplates(surroundings.images);
   const { clock } = surroundings.images.context;
   const view = async (template: CreationTemplate): Promise<sdk.RepositoryCreationTemplate> =>
-    viewOf(template, template.policy && ((await surroundings.principals?.show(template.policy)) ?? template.policy));
+    viewOf(template, template.policy && (await surroundings.principals.show(template.policy)));
 
   return {
     CreateRepositoryCreationTemplate: operation({

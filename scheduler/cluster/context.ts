@@ -11,8 +11,8 @@ export interface EcsContext {
   readonly random: RandomBytes;
   /** The region in every ARN of this installation. */
   readonly region: string;
-  /** What container engines may be told to connect to for tasks. Default: any registry, and no private address for logs. */
-  readonly reach?: TaskReach;
+  /** What container engines may be told to connect to for tasks. */
+  readonly reach: TaskReach;
   /** Placement strategies and constraints beyond ECS's own. Default: those that come with the placement core. */
   readonly extensions?: { readonly strategies: ReadonlySet<string>; readonly constraints: ReadonlySet<string> };
 }

@@ -32,10 +32,8 @@ export function serverReach(settings: {
   };
 }
 
-const unset = serverReach({});
-
 /** Why no task may run with this container definition, or undefined. */
-export function refuseReach(container: ContainerDefinition, reach: TaskReach = unset): string | undefined {
+export function refuseReach(container: ContainerDefinition, reach: TaskReach): string | undefined {
   const { image = '', logConfiguration: log } = container;
   const refused = reach.registries.refuse(image, reach.ownHost);
   if (refused !== undefined || log?.logDriver === undefined) return refused;

@@ -4,6 +4,7 @@ import type { AccessRequest, ResourceRef } from '@slipway/auth/contract';
 import type { AccessExplanation } from '@slipway/auth/identity';
 import { createResources, ImagesError, parseRepositoryName } from '@slipway/registry/images';
 import { accessByArn } from '@slipway/scheduler/ecs';
+import { serverReach } from '@slipway/scheduler/reach';
 import { systemClock } from '@slipway/storage/clock';
 import { accessReport } from './access-report.ts';
 import { findAuditLine } from './audit-lines.ts';
@@ -137,7 +138,11 @@ async function accessTo(
   const { config, identity, storage } = stores;
   const { region } = config;
   if (/^arn:[^:]*:ecs:/.test(text))
-    return accessByArn({ records: storage.records, clock: systemClock, random: randomBytes, region }, text);
+    return accessByArn(
+      // Nothing is run here, so nothing is reached.
+      { records: storage.records, clock: systemClock, random: randomBytes, region, reach: serverReach({}) },
+      text,
+    );
   if (/^arn:[^:]*:iam:/.test(text)) return { resources: [await identity.resource(text, action)] };
   const name = /^arn:aws:ecr:[^:]*:(\d{12}):repository\/(.+)$/.exec(text);
   if (name === null && (text.startsWith('arn:') || text === '*')) return { resources: [{ arn: text }] };

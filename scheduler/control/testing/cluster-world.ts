@@ -1,3 +1,4 @@
+import { serverReach } from '../../reach/index.ts';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -68,7 +69,7 @@ export class ClusterWorld implements AsyncDisposable {
   private constructor(folder: string, storage: Storage) {
     this.#folder = folder;
     this.storage = storage;
-    this.ecs = { records: storage.records, clock: systemClock, random: randomBytes, region };
+    this.ecs = { records: storage.records, clock: systemClock, random: randomBytes, region, reach: serverReach({}) };
   }
 
   static async open(): Promise<ClusterWorld> {

@@ -1,3 +1,4 @@
+import { serverReach } from '../../reach/index.ts';
 import { Registry } from '@prometheus-io/client';
 import {
   ECSClient,
@@ -58,7 +59,7 @@ export interface TestApi extends AsyncDisposable {
   report(taskArn: string, status: 'RUNNING' | 'STOPPED', exitCode?: number): Promise<void>;
 }
 
-export async function openApi(more: Pick<EcsContext, 'reach'> = {}): Promise<TestApi> {
+export async function openApi(more: Pick<EcsContext, 'reach'> = { reach: serverReach({}) }): Promise<TestApi> {
   await using opened = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'slipway-ecs-'));
   opened.defer(() => rm(folder, { recursive: true }));

@@ -1,3 +1,4 @@
+import { serverReach } from '../../reach/index.ts';
 import { randomBytes } from 'node:crypto';
 
 import { systemClock } from '@slipway/storage/clock';
@@ -25,6 +26,7 @@ test('connections of a server that died are found by the others', async () => {
     clock,
     random: randomBytes,
     region,
+    reach: serverReach({}),
     log: silent,
     ownHost: () => false,
     credentialIdKey: Buffer.alloc(16),

@@ -1,3 +1,4 @@
+import { serverReach } from '../../reach/index.ts';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -275,6 +276,7 @@ async function serve(
     clock: systemClock,
     random: randomBytes,
     region,
+    reach: serverReach({}),
     log: silent,
     ownHost: () => false,
     credentialIdKey: Buffer.alloc(32, 7),
