@@ -5,7 +5,7 @@ import { transact } from '@slipway/storage/records';
 import { expect, test, vi } from 'vitest';
 
 import { deregisterInstance } from '../cluster/index.ts';
-import { deleteService, updateService } from '../services/index.ts';
+import { deleteService, serviceViews, updateService } from '../services/index.ts';
 import { clusterKeys, newId, type TaskRecord, toJson } from '../state/index.ts';
 import { placementDemand, taskDraft, type TaskDraft } from '../tasks/index.ts';
 import { ClusterWorld, partition, ref } from './testing/cluster-world.ts';
@@ -258,12 +258,47 @@ test('tasks of a host that is away stay for a while, are then replaced, and dupl
     (task) => task?.desiredStatus === 'STOPPED',
   );
   expect(given).toMatchObject({ lastStatus: 'RUNNING', stopCode: 'InfrastructureHealth' });
+  // Nobody can carry the order out: "services stable" does not wait for that.
+  const [described] = await serviceViews(world.ecs, ref, [await world.read()]);
+  expect(described).toMatchObject({ desiredCount: 1, runningCount: 1 });
   // Back again, its agent carries the order out; nothing else moves.
   world.cutOff.delete('i1');
   await world.changeInstance('i1', { agentConnected: true });
   await world.report(original!.id, () => ({ lastStatus: 'STOPPED', stoppedAt: Date.now() }));
   await world.steady();
   expect((await world.running()).map((task) => task.instanceId)).toEqual(['i2']);
+});
+
+test('a task that a vanished host has said nothing of is replaced before what ran there is', async () => {
+  await using world = await ClusterWorld.open();
+  await world.instance('i1', { memory: 128 });
+  await world.plane({ replaceUnseenAfter: 100 }).start();
+  const revision = await world.revision('app:1');
+  await world.service(revision.arn, { desiredCount: 1 });
+  await world.steady();
+  const [original] = await world.running();
+  world.cutOff.add('i1');
+  const next = await world.revision('app:2');
+  await updateService(world.ecs, web, () => ({ taskDefinition: next.arn }));
+  const unseen = await world.until(
+    async () => (await world.tasks()).find(({ id }) => id !== original!.id),
+    (task) => task !== undefined,
+  );
+  expect(unseen).toMatchObject({ instanceId: 'i1', lastStatus: 'PENDING' });
+  await world.instance('i2', { memory: 64 });
+  // Long enough ago for what it has not seen, not for what runs there.
+  await world.changeInstance('i1', { agentConnected: false, connectivityChangedAt: Date.now() - 10_000 });
+  await world.until(
+    () => world.tasks(),
+    (tasks) => tasks.some(({ instanceId, lastStatus }) => instanceId === 'i2' && lastStatus === 'RUNNING'),
+    15_000,
+  );
+  const given = await world.until(
+    async () => (await world.tasks()).find(({ id }) => id === unseen!.id),
+    (task) => task?.desiredStatus === 'STOPPED',
+  );
+  expect(given).toMatchObject({ stopCode: 'InfrastructureHealth' });
+  expect((await world.read()).deployments[0]).toMatchObject({ failedTasks: 0, taskDefinition: next.arn });
 });
 
 test('a host that comes back before its replacement is up keeps its task', async () => {
@@ -446,6 +481,11 @@ test('the log has a line for every decision, with the reason', async () => {
   const revision = await world.revision('app:1');
   await world.service(revision.arn);
   await world.steady();
+  // The lines follow the commits that others see.
+  await world.until(
+    () => Promise.resolve(world.lines),
+    (lines) => lines.some(({ message }) => message === 'deployment-completed'),
+  );
   const tasks: TaskRecord[] = await world.running();
   expect(world.lines).toContainEqual({
     message: 'start',
@@ -456,5 +496,4 @@ test('the log has a line for every decision, with the reason', async () => {
       why: expect.any(String) as string,
     }) as Record<string, unknown>,
   });
-  expect(world.lines.some(({ message }) => message === 'deployment-completed')).toBe(true);
 });

@@ -41,6 +41,11 @@ export interface ControlPlaneOptions {
    * they were: a partition is not a failure. When the host comes back, surplus tasks are ended. Default 5 minutes.
    */
   readonly replaceLostAfter?: number;
+  /**
+   * The same for a task that its host has never said anything of: nothing is known to run that waiting could save. Agents that only
+   * lost their server are back before that. Default 5,000.
+   */
+  readonly replaceUnseenAfter?: number;
   readonly retention?: Partial<Retention>;
   /** Milliseconds of silence after which another server may take over a cluster. Default 5,000. */
   readonly leaseTtl?: number;
@@ -84,6 +89,7 @@ class Plane implements ControlPlane {
       definitions: new Definitions(options.records),
       options: this.#reconciler,
       replaceLostAfter: options.replaceLostAfter ?? 5 * 60_000,
+      replaceUnseenAfter: options.replaceUnseenAfter ?? 5_000,
       retention: { ...defaultRetention, ...options.retention },
       leaseTtl: options.leaseTtl ?? 5_000,
     };

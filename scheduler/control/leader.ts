@@ -43,6 +43,8 @@ export interface LeaderContext {
   readonly options: ReconcilerOptions;
   /** Milliseconds after which tasks on a disconnected host are replaced. */
   readonly replaceLostAfter: number;
+  /** The same for tasks that their host has never said anything of. */
+  readonly replaceUnseenAfter: number;
   readonly retention: Retention;
   readonly leaseTtl: number;
 }

@@ -13,7 +13,7 @@ import {
 } from '../state/index.ts';
 
 import type { Part } from './commit.ts';
-import { hostCondition, lostAt } from './hosts.ts';
+import { hostCondition, lostAt, type Patience } from './hosts.ts';
 import { learnPins, pinImages } from './images.ts';
 import type { LeaderContext } from './leader.ts';
 import { planService, type PlacedPlan } from './planner.ts';
@@ -38,13 +38,13 @@ interface Planned {
 /** Plans services against the view and turns the plans into writes. Commits nothing itself. */
 export class ServicePass {
   readonly #context: LeaderContext;
-  readonly #ledSince: number;
+  readonly #patience: Patience;
   readonly #requests = new ServiceRequests();
 
   /** @param ledSince when the leadership began, milliseconds since the epoch */
   constructor(context: LeaderContext, ledSince: number) {
     this.#context = context;
-    this.#ledSince = ledSince;
+    this.#patience = { ...context, ledSince };
   }
 
   /** The writes that the services need now; none for those that need nothing. Calls `wake` for those that asked to be looked at later. */
@@ -88,7 +88,6 @@ export class ServicePass {
     const stored = view.services.get(name);
     if (stored === undefined || stored.version !== found.version) return { placed: [], wakeAt: clock.now() };
     const now = clock.now();
-    const patience = { ledSince: this.#ledSince, replaceLostAfter: this.#context.replaceLostAfter };
     const result = planService(
       {
         view,
@@ -98,7 +97,7 @@ export class ServicePass {
         definitions,
         requests: this.#requests,
         newTaskId: () => newId(random),
-        hostOf: (task) => hostCondition(view, task, now, patience),
+        hostOf: (task) => hostCondition(view, task, now, this.#patience),
       },
       pinnedService,
     );
@@ -143,11 +142,11 @@ export class ServicePass {
 
   /** When hosts of the service's tasks that are disconnected now will count as lost. */
   #losses(name: string, now: number): number[] {
-    const { view, replaceLostAfter } = this.#context;
+    const { view } = this.#context;
     return view.tasksOfService(name).flatMap((task) => {
       const instance = view.instances.get(task.instanceId ?? '')?.value;
       if (task.lastStatus === 'STOPPED' || instance === undefined) return [];
-      const at = lostAt(instance, this.#ledSince, replaceLostAfter);
+      const at = lostAt(instance, task, this.#patience);
       return at === undefined || at <= now ? [] : [at];
     });
   }

@@ -23,15 +23,24 @@ export function isHealthy(task: TaskRecord, now: number, options: ReconcilerOpti
   return at !== undefined && at <= now;
 }
 
-/** Until when failed checks of the task are not held against it (`healthCheckGracePeriodSeconds`, from its first start). */
+/**
+ * Until when failed checks of the task are not held against it: `healthCheckGracePeriodSeconds` from its first start, and for a
+ * task whose later containers still wait, from when its images were there.
+ */
 const graceEnds = (task: TaskRecord, service: ServiceRecord): number =>
-  (task.startedAt ?? 0) + (service.healthCheckGracePeriodSeconds ?? 0) * 1000;
+  (task.startedAt ?? task.pullStoppedAt ?? task.createdAt) + (service.healthCheckGracePeriodSeconds ?? 0) * 1000;
 
-/** Whether an essential container's check says UNHEALTHY, and the grace period is over. */
+/** Whether an essential container is UNHEALTHY. The task itself may be PENDING: others wait for that container (`dependsOn`). */
+const failsChecks = (task: TaskRecord): boolean =>
+  task.lastStatus !== 'STOPPED' &&
+  checked(task).some((container) => container.lastStatus !== 'STOPPED' && container.healthStatus === 'UNHEALTHY');
+
+/**
+ * Whether an essential container's check says UNHEALTHY, and the grace period is over. A task that never gets to RUNNING because a
+ * container of it waits for that check (condition HEALTHY) counts like one that runs: it would wait for ever.
+ */
 export function isUnhealthy(task: TaskRecord, service: ServiceRecord, now: number): boolean {
-  if (task.lastStatus !== 'RUNNING') return false;
-  if (!checked(task).some((container) => container.healthStatus === 'UNHEALTHY')) return false;
-  return now >= graceEnds(task, service);
+  return failsChecks(task) && now >= graceEnds(task, service);
 }
 
 /** When the reconciler must look at the task again although nothing changed: it becomes healthy, or its grace ends. */
@@ -44,7 +53,7 @@ export function healthDue(
   const due = [healthyAt(task, now, options), graceEnds(task, service)].filter(
     (time): time is number => time !== undefined && time > now,
   );
-  return due.length === 0 || task.lastStatus !== 'RUNNING' ? undefined : Math.min(...due);
+  return due.length === 0 || (task.lastStatus !== 'RUNNING' && !failsChecks(task)) ? undefined : Math.min(...due);
 }
 
 /** Whether the ended task had counted as healthy at some time of its life. */

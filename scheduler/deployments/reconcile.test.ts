@@ -133,6 +133,28 @@ describe('a rolling update', () => {
     expect(world.pass().stops).toEqual([sick!.id]);
   });
 
+  test('a container that others wait for and that turns UNHEALTHY fails the task, though it never gets to RUNNING', () => {
+    const world = new World({ desired: 1, configuration: { circuitBreaker: breaker(false) } });
+    world.service = { ...world.service, healthCheckGracePeriodSeconds: 10 };
+    world.pass();
+    const [waiting] = world.live();
+    world.check(waiting!.id, 'UNHEALTHY');
+    expect(world.pass()).toMatchObject({ stops: [], wakeAt: world.now + 10_000 });
+    world.now += 10_000;
+    expect(world.pass().stops).toEqual([waiting!.id]);
+    expect(world.primary()).toMatchObject({
+      failedTasks: 1,
+      lastFailure: `task ${waiting!.id}: Task failed container health checks`,
+    });
+    for (let round = 0; round < 10 && world.primary().rolloutState === 'IN_PROGRESS'; round++) {
+      for (const task of world.wanted()) world.check(task.id, 'UNHEALTHY');
+      for (const task of world.live()) if (task.desiredStatus === 'STOPPED') world.step(task.id);
+      world.now += 60_000;
+      world.pass();
+    }
+    expect(world.primary().rolloutState).toBe('FAILED');
+  });
+
   test('when the maximum forbids a spare, unhealthy tasks are stopped one at a time', () => {
     const world = new World({ desired: 3, configuration: { maximumPercent: 100, minimumHealthyPercent: 0 } });
     world.calm();
