@@ -63,7 +63,7 @@ export async function agent(options: {
   process.exit(0);
 }
 
-/** `path:/srv`, `device:/dev/fuse`, `capability:NET_ADMIN` and `log-address:10.0.0.0/8` besides the names above. */
+/** `path:/srv`, `device:/dev/fuse`, `capability:NET_ADMIN`, `volume:NAME` and `log-address:10.0.0.0/8` besides the names above. */
 function allowed(names: readonly string[]): AllowedEscapes {
   let all: AllowedEscapes = {};
   for (const name of names) {
@@ -73,11 +73,12 @@ function allowed(names: readonly string[]): AllowedEscapes {
     else if (kind === 'device' && value.startsWith('/dev/')) all = { ...all, devices: [...(all.devices ?? []), value] };
     else if (kind === 'capability' && value !== '')
       all = { ...all, capabilities: [...(all.capabilities ?? []), value] };
+    else if (kind === 'volume' && value !== '') all = { ...all, volumes: [...(all.volumes ?? []), value] };
     else if (kind === 'log-address' && isRange(value))
       all = { ...all, logAddresses: [...(all.logAddresses ?? []), value] };
     else
       throw new CliError(
-        `--allow ${name}: name one of ${Object.keys(escapes).join(', ')}, path:/…, device:/dev/…, capability:NAME, log-address:CIDR`,
+        `--allow ${name}: name one of ${Object.keys(escapes).join(', ')}, path:/…, device:/dev/…, capability:NAME, volume:NAME, log-address:CIDR`,
         2,
       );
   }

@@ -59,7 +59,7 @@ export function engineError(cause: unknown): Error {
 /** A client for the engine at `options`, or at `DOCKER_HOST`, or at the default socket. */
 export const openDocker = (options: Docker.DockerOptions | undefined): Docker => new Docker(options);
 
-/** What a label says about who owns a container: the agent, the task and the container's name in it. */
+/** What labels say about whose a container or volume is: the agent, the task, the container's name in it; the cluster whose tasks share a volume. */
 export const labels = {
   agent: 'dev.slipway.agent',
   task: 'com.amazonaws.ecs.task-arn',
@@ -67,4 +67,5 @@ export const labels = {
   cluster: 'com.amazonaws.ecs.cluster',
   family: 'com.amazonaws.ecs.task-definition-family',
   version: 'com.amazonaws.ecs.task-definition-version',
+  sharedVolume: 'dev.slipway.shared-volume',
 } as const;

@@ -106,6 +106,11 @@ describe('E1–E5, E7–E9: escape flags', () => {
     expect(refusal(of('169.254.169.254/latest'), {}, [])).toMatch(/no registry/);
   });
 
+  test.each(['/etc', '../x', 'a:b', ''])('a Docker volume is not called %j, which would be a path or more', (name) => {
+    const volumes = [{ name, type: 'docker', dockerVolumeConfiguration: { scope: 'shared' } }];
+    expect(refusal(task({}, { volumes }), {}, [])).toMatch(/^volume .*: a name consists of/);
+  });
+
   test('what the agent cannot do is refused instead of left out', () => {
     const secret = taskSchema.parse({
       arn: 'a',

@@ -27,6 +27,8 @@ export interface AllowedEscapes {
   readonly securityOptions?: readonly string[];
   /** Options of Docker volume drivers: with the local driver they can mount anything of the host. */
   readonly volumeDriverOptions?: boolean;
+  /** Docker volumes by name that tasks may share although they were not made for tasks of this cluster. */
+  readonly volumes?: readonly string[];
   /** Private addresses and CIDR ranges that log drivers may send to; the engine dials them from the host. */
   readonly logAddresses?: readonly string[];
 }
@@ -189,12 +191,17 @@ function refuseVolume(
       : denied(`host path ${source}`, 'hostPaths');
   }
   const docker = volume.dockerVolumeConfiguration;
+  // Docker takes a name that begins with a slash for a path of the host.
+  if (!volumeNames.test(volume.name)) return 'a name consists of letters, digits, hyphens and underscores.';
   if (docker !== undefined && Object.keys(docker.driverOpts).length > 0 && allow.volumeDriverOptions !== true) {
     return denied('driverOpts', 'volumeDriverOptions');
   }
   if (!['host', 'docker', undefined].includes(volume.type)) return `volumes of type ${volume.type} are not supported.`;
   return undefined;
 }
+
+/** As ECS has them. */
+const volumeNames = /^[A-Za-z0-9_-]{1,255}$/;
 
 /**
  * Whether a host path lies at or below an allowed one, with symbolic links resolved. A guarded path (the Docker socket,

@@ -1,13 +1,14 @@
 import type Docker from 'dockerode';
 
 import { settleLogOptions } from '../../reach/index.ts';
-import { containerName, createOptions, volumeName } from './create-options.ts';
-import { engineCall, EngineError, EngineUnavailable, labels } from './docker.ts';
+import { containerName, createOptions } from './create-options.ts';
+import { engineCall, EngineError, EngineUnavailable } from './docker.ts';
 import type { RunnerParts } from './engine-parts.ts';
 import type { LocalImage } from './images.ts';
 import type { AgentContainer, AgentTask } from '../wire/server-messages.ts';
 import { type ContainerView, type Action, plan } from './plan.ts';
 import { reportOf, viewOf } from './observe.ts';
+import { ensureVolume } from './volumes.ts';
 
 /** What survives a restart of the agent. */
 export interface SavedTask {
@@ -251,11 +252,12 @@ export class TaskRunner {
   }
 
   async #create(container: AgentContainer): Promise<void> {
-    const { docker, options } = this.#parts;
+    const { docker, options, agentId } = this.#parts;
     const image = this.#saved.images[container.name]?.reference ?? container.image;
-    for (const mount of container.mountPoints) await this.#ensureVolume(mount.sourceVolume);
+    const rights = { docker, agentId, cluster: options.cluster, allow: options.allow };
+    for (const { sourceVolume } of container.mountPoints) await ensureVolume(this.task, sourceVolume, rights);
     const request = createOptions(this.task, container, {
-      agentId: this.#parts.agentId,
+      agentId,
       cluster: options.cluster,
       region: options.region,
       bindAddress: options.bindAddress,
@@ -274,28 +276,6 @@ export class TaskRunner {
       // The name is taken: an earlier attempt whose answer was lost. The next look finds the container.
       if (!(error instanceof EngineError && error.status === 409)) throw error;
     }
-  }
-
-  async #ensureVolume(name: string): Promise<void> {
-    const volume = this.task.volumes.find((candidate) => candidate.name === name);
-    const dockerName = volume === undefined ? undefined : volumeName(this.task, volume);
-    if (volume === undefined || dockerName === undefined) return;
-    const config = volume.dockerVolumeConfiguration;
-    if (config?.scope === 'shared' && !config.autoprovision) {
-      await engineCall(() => this.#parts.docker.getVolume(dockerName).inspect());
-      return;
-    }
-    await engineCall(() =>
-      this.#parts.docker.createVolume({
-        Name: dockerName,
-        Driver: config?.driver ?? 'local',
-        DriverOpts: config?.driverOpts ?? {},
-        Labels: {
-          ...config?.labels,
-          ...(config?.scope === 'shared' ? {} : { [labels.agent]: this.#parts.agentId, [labels.task]: this.task.arn }),
-        },
-      }),
-    );
   }
 
   async #start(container: AgentContainer): Promise<void> {
