@@ -152,8 +152,8 @@ describe.each(found)('$name', ({ path, current }) => {
   });
 
   test.runIf(current)("the README's guide works as written", { timeout: 120_000 }, async () => {
-    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
-    const guide = readme.slice(readme.indexOf('### Guide: who may do what'), readme.indexOf('**Why was I refused?**'));
+    const readme = await readFile(new URL('./README.md', import.meta.url), 'utf8');
+    const guide = readme.slice(readme.indexOf('## Guide: who may do what'), readme.indexOf('**Why was I refused?**'));
     const blocks = [...guide.matchAll(/```sh\n(.*?)```/gs)].map((match) =>
       (match[1] as string).replaceAll('ACCOUNT', ACCOUNT),
     );
