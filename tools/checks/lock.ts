@@ -2,13 +2,22 @@ import { readFileSync } from 'node:fs';
 
 interface Lock {
   readonly packages: Readonly<
-    Record<string, { readonly optionalDependencies?: Readonly<Record<string, string>>; readonly resolved?: string }>
+    Record<
+      string,
+      {
+        readonly dependencies?: Readonly<Record<string, string>>;
+        readonly devDependencies?: Readonly<Record<string, string>>;
+        readonly optionalDependencies?: Readonly<Record<string, string>>;
+        readonly resolved?: string;
+      }
+    >
   >;
 }
 
 /**
  * Checks that the lock file installs everywhere: every optional platform package that it names is in it (npm 11 refuses
- * `npm ci` otherwise), and it carries no download addresses.
+ * `npm ci` otherwise), it carries no download addresses, and every package of the workspace wants the same exact version of what
+ * several of them use.
  * @returns one line per problem; empty when all is well
  */
 export function checkLock(path: string): string[] {
@@ -25,6 +34,18 @@ export function checkLock(path: string): string[] {
     }
     if (entry.resolved?.startsWith('http'))
       problems.push(`${from} carries a download address: run npm install with the project's .npmrc`);
+  }
+  const wanted = new Map<string, { readonly version: string; readonly by: string }>();
+  for (const [by, entry] of Object.entries(packages)) {
+    if (by.includes('node_modules/')) continue;
+    for (const [name, version] of Object.entries({ ...entry.dependencies, ...entry.devDependencies })) {
+      const first = wanted.get(name);
+      if (first === undefined) wanted.set(name, { version, by });
+      else if (first.version !== version)
+        problems.push(`${by || 'the root'} wants ${name} ${version}, and ${first.by || 'the root'} ${first.version}`);
+      if (!/^(?:npm:.*@)?\d+\.\d+\.\d+/.test(version))
+        problems.push(`${by || 'the root'} wants ${name} ${version}: name an exact version`);
+    }
   }
   return problems;
 }
