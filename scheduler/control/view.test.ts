@@ -157,3 +157,10 @@ test('a row that a list shows in an older version than it must was set back, als
   view.replace(listOf([task('t1', 'i1', 'RUNNING', false), 15]), 30, false);
   expect(view.tasks.get('t1')?.value.desiredStatus).toBe('RUNNING');
 });
+
+test('a version that was given out again stands for what the list says', () => {
+  const view = fresh();
+  view.put({ key: clusterKeys.task('t1'), value: toJson(task('t1', 'i1', 'STOPPED', true)), version: 20 });
+  view.replace(listOf([task('t1', 'i1', 'RUNNING', false), 20]), 25, false);
+  expect(view.tasks.get('t1')?.value.desiredStatus).toBe('RUNNING');
+});

@@ -125,17 +125,19 @@ export class ClusterView {
    * @param lost the store has lost commits that were seen here: then only the list counts
    */
   replace(rows: ReadonlyMap<string, Stored>, version: number, lost: boolean): void {
-    for (const { key, version: held } of this.#stored()) {
+    for (const { key, version: held, value } of this.#stored()) {
       const listed = rows.get(key);
-      // A version that the list must have shown, and did not: it was committed before a loss, and is no more.
-      const gone = lost || (held <= version && listed !== undefined && listed.version < held);
-      if (listed === undefined ? lost || held <= version : gone) this.#forget(key);
+      if (held > version && !lost) continue;
+      // Versions are given out again after a loss: one that is equal may stand for something else.
+      const same = listed?.version === held && (value === undefined || stable(value) === stable(listed.value));
+      const older = listed !== undefined && listed.version < held;
+      if (listed === undefined || older || (listed.version === held && !same)) this.#forget(key);
     }
     for (const row of rows.values()) this.put(row);
     if (!rows.has(clusterKeys.cluster)) this.cluster = undefined;
   }
 
-  *#stored(): Generator<{ readonly key: string; readonly version: number }> {
+  *#stored(): Generator<{ readonly key: string; readonly version: number; readonly value?: unknown }> {
     for (const rows of [this.instances, this.tasks, this.services]) yield* rows.values();
     for (const [id, version] of this.loads) yield { key: clusterKeys.load(id), version };
   }
@@ -231,6 +233,8 @@ function split(key: string): readonly [string, string] {
   const slash = key.indexOf('/');
   return slash < 0 ? [key, ''] : [key.slice(0, slash), key.slice(slash + 1)];
 }
+
+const stable = (value: unknown): string => JSON.stringify(value);
 
 const newer = (rows: ReadonlyMap<string, Stored<unknown>>, id: string, version: number): boolean =>
   (rows.get(id)?.version ?? -1) < version;
