@@ -25,6 +25,8 @@ export const timing = {
   renewCredentials: 60_000,
   /** The whole list of tasks is sent this often, so that an agent finds what it should not run. */
   manifest: 300_000,
+  /** A connection that the records do not show for so long is given up: the store has lost it, and the agent's next one is noted anew. */
+  unknown: 15_000,
   tick: 1_000,
 } as const;
 
@@ -71,6 +73,8 @@ export class ControlSession {
   readonly #ended = new AbortController();
   #sequence: number;
   #manifestAt: number | undefined;
+  /** Since when the records have not shown this connection, on the monotonic clock. */
+  #unknownSince: number | undefined;
   #working = false;
   #again = false;
 
@@ -156,11 +160,14 @@ export class ControlSession {
     const { ref, watch, connectionId, options, payloads } = this.#parts;
     const instance = watch.instance(ref.id);
     if (instance?.connectionId !== connectionId || instance.status === 'INACTIVE') {
-      // The view may be older than this connection; only a newer generation or the end of the instance counts.
-      if (instance === undefined || (instance.channelGeneration ?? 0) < this.#parts.generation) return;
-      this.close('superseded');
+      // The view may be older than this connection; only a newer generation or the end of the instance counts at once.
+      const older = instance === undefined || (instance.channelGeneration ?? 0) < this.#parts.generation;
+      this.#unknownSince ??= options.clock.monotonic();
+      if (older && options.clock.monotonic() - this.#unknownSince < timing.unknown) return;
+      this.close(older ? 'the store does not know this connection' : 'superseded');
       return;
     }
+    this.#unknownSince = undefined;
     const tasks = [...watch.tasks(ref.id)];
     const live = new Set(tasks.map((task) => task.id));
     for (const id of this.#sent.keys()) {
