@@ -30,6 +30,7 @@ export function keepDaemons(pass: Pass): void {
     );
 
   let allowance = Math.max(0, census.healthy - lowerBound(eligible.size, pass.service.deploymentConfiguration));
+  let held = 0;
   const misplaced: Counted[] = [];
   const replaced: Counted[] = [];
   const hosts = new Set<string>();
@@ -43,8 +44,13 @@ export function keepDaemons(pass: Pass): void {
     else if (!counted.healthy || allowance > 0) {
       if (counted.healthy) allowance--;
       replaced.push(counted);
-    }
+    } else held++;
   }
+  const quiet = replaced.length + misplaced.length + census.stopping.length + vacant.length === 0;
+  const settled = [...census.keep, ...census.outgoing].every(({ healthy }) => healthy);
+  // One task on each instance and a minimum that forbids to stop any: on few instances a half is already all of them.
+  if (held > 0 && quiet && settled) pass.voice.sayStanding('deadlock', eventTexts.deadlock);
+  else pass.voice.resolve('deadlock');
   const id = primary?.id ?? '';
   pass.stop(
     misplaced.map(({ task }) => task),

@@ -502,6 +502,27 @@ describe('a daemon service', () => {
     expect(world.service.steady).toBe(true);
   });
 
+  test('one whose minimum forbids to stop its only task says so', () => {
+    const world = new World({
+      hosts: 1,
+      schedulingStrategy: 'DAEMON',
+      configuration: { maximumPercent: 100, minimumHealthyPercent: 50 },
+    });
+    world.calm();
+    world.deploy(good);
+    const { events } = world.pass();
+    expect(events.join()).toMatch(
+      /unable to stop or start tasks during a deployment because of the service deployment/,
+    );
+    world.service = {
+      ...world.service,
+      deploymentConfiguration: { ...world.service.deploymentConfiguration, minimumHealthyPercent: 0 },
+    };
+    world.calm();
+    expect(world.service.steady).toBe(true);
+    expect(world.service.said ?? {}).not.toHaveProperty('deadlock');
+  });
+
   test('two tasks of a daemon never share a host', () => {
     const world = new World({
       hosts: 2,
