@@ -45,7 +45,7 @@ export function planService(context: PlannerContext, service: ServiceRecord): Pl
     tasks,
     hostOf: context.hostOf,
     blocked,
-    scaleInOrder: (ids) => context.view.index.scaleInOrder(ids, strategiesOf(service)),
+    scaleInOrder: (ids, limit, gone) => context.view.index.scaleInOrder(ids, strategiesOf(service), limit, gone),
     ...(service.schedulingStrategy === 'DAEMON' ? daemonHosts(context, service) : {}),
   });
   const first = reconcileService(state(new Map()), context.now, context.options);

@@ -53,6 +53,24 @@ describe('a new service', () => {
 });
 
 describe('a rolling update', () => {
+  test('asks for the order of the strategies only where something goes, and for no more than that', () => {
+    const world = new World({ hosts: 1, room: 10_000, desired: 500, configuration: { maximumPercent: 110 } });
+    world.calm();
+    world.pass();
+    expect(world.ordered).toBe(0);
+    const old = world.wanted().map(({ id }) => id);
+    world.deploy(good);
+    world.pass();
+    expect(world.ordered).toBe(0);
+    world.calm();
+    expect(old.every((id) => world.tasks.get(id)?.lastStatus === 'STOPPED')).toBe(true);
+    expect(world.ordered).toBeLessThanOrEqual(500);
+    world.service = { ...world.service, desiredCount: 450 };
+    const before = world.ordered;
+    expect(world.pass().stops).toHaveLength(50);
+    expect(world.ordered - before).toBe(50);
+  });
+
   test('100/200: starts all new tasks first, stops an old one only when a new one is healthy', () => {
     const world = new World({ desired: 4 });
     world.calm();

@@ -113,21 +113,13 @@ class Step {
   #stopSurplus(): void {
     const { keep, outgoing } = this.#census;
     const needed = Math.max(0, this.#desired - keep.filter(({ healthy }) => healthy).length);
-    let surplus = outgoing.length - needed;
-    for (const counted of this.#goingOrder(outgoing)) {
-      if (surplus <= 0) return;
-      if (this.#victims.has(counted) || this.#take(counted)) surplus--;
-    }
+    this.#end(outgoing, outgoing.length - needed - this.#victims.size);
   }
 
   /** A FAILED deployment without rollback: what runs keeps running; only a lower desired count ends tasks, down to the maximum. */
   #shrinkStalled(): void {
-    const all = [...this.#census.outgoing, ...this.#census.keep];
-    let surplus = all.filter(({ host }) => host !== 'lost').length - this.#upper;
-    for (const counted of this.#goingOrder(all)) {
-      if (surplus <= 0) return;
-      if (counted.host !== 'lost' && this.#take(counted)) surplus--;
-    }
+    const reachable = [...this.#census.outgoing, ...this.#census.keep].filter(({ host }) => host !== 'lost');
+    this.#end(reachable, reachable.length - this.#upper);
   }
 
   /**
@@ -137,17 +129,12 @@ class Step {
   #makeRoom(missing: number): void {
     const { outgoing, stopping } = this.#census;
     const leaving = stopping.filter(({ host }) => host !== 'lost').length + this.#victims.size;
-    let lacking = missing - leaving;
     let unhealthyTaken = leaving > 0;
-    for (const counted of this.#goingOrder(outgoing)) {
-      if (lacking <= 0) break;
-      if (this.#victims.has(counted) || counted.host === 'lost') continue;
-      // Unhealthy tasks go one at a time: their cause may pass, and a restart of all of them is a storm.
-      if (counted.unhealthy && unhealthyTaken) continue;
-      if (!this.#take(counted)) continue;
-      lacking--;
-      unhealthyTaken ||= counted.unhealthy;
-    }
+    // Unhealthy tasks go one at a time: their cause may pass, and a restart of all of them is a storm.
+    const mayGo = ({ host, unhealthy }: Counted): boolean => host !== 'lost' && !(unhealthy && unhealthyTaken);
+    this.#end(outgoing, missing - leaving, mayGo, ({ unhealthy }) => {
+      unhealthyTaken ||= unhealthy;
+    });
     const relief = this.#pass.state.blocked.get(this.#primary?.id ?? '')?.relief ?? [];
     if (relief.length === 0 || stopping.length + this.#victims.size > 0) return;
     const going = outgoing.filter(({ task }) => relief.includes(task.id));
@@ -159,45 +146,75 @@ class Step {
   /** More tasks of the PRIMARY than wanted: those that are not up yet first, then in the order of the placement strategies. */
   #scaleIn(): void {
     const { keep } = this.#census;
-    let surplus = keep.length - this.#desired;
+    const surplus = keep.length - this.#desired;
     if (surplus <= 0) return;
-    for (const counted of this.#goingOrder(keep)) {
-      if (surplus <= 0) return;
-      if (this.#take(counted)) surplus--;
-    }
-    if (surplus > 0 && keep.some((counted) => counted.protected))
-      this.#pass.voice.sayStanding('protected', eventTexts.protectedTasks);
+    const left = surplus - this.#end(keep, surplus);
+    if (left === 0) return;
+    if (keep.some((counted) => counted.protected)) this.#pass.voice.sayStanding('protected', eventTexts.protectedTasks);
     else this.#pass.voice.resolve('protected');
   }
 
   /** Marks a task to be stopped, if protection and the minimum allow it. */
   #take(counted: Counted): boolean {
-    const deleting = this.#pass.service.status !== 'ACTIVE';
-    if (this.#victims.has(counted)) return false;
-    if (counted.protected && !counted.unhealthy && !deleting) return false;
-    if (counted.healthy) {
-      if (this.#allowance <= 0) return false;
-      this.#allowance--;
-    }
+    if (!this.#mayTake(counted)) return false;
+    if (counted.healthy) this.#allowance--;
     this.#victims.add(counted);
     return true;
   }
 
-  /** Who goes first: lost, failing, not yet healthy, of deployments that never completed, draining, then by strategy. */
-  #goingOrder(candidates: readonly Counted[]): readonly Counted[] {
-    const rank = ({ host, unhealthy, healthy, task, deployment }: Counted): number => {
-      if (host === 'lost') return 0;
-      if (unhealthy) return 1;
-      if (task.lastStatus !== 'RUNNING') return 2;
-      if (!healthy) return 3;
-      if (deployment !== this.#primary && deployment?.completedAt === undefined) return 4;
-      return host === 'draining' ? 5 : 6;
-    };
-    const order = this.#pass.state.scaleInOrder(candidates.map(({ task }) => task.id));
-    const place = new Map(order.map((id, index) => [id, index]));
-    return [...candidates].sort(
-      (a, b) => rank(a) - rank(b) || (place.get(a.task.id) ?? 0) - (place.get(b.task.id) ?? 0),
-    );
+  #mayTake(counted: Counted): boolean {
+    const deleting = this.#pass.service.status !== 'ACTIVE';
+    if (this.#victims.has(counted)) return false;
+    if (counted.protected && !counted.unhealthy && !deleting) return false;
+    return !counted.healthy || this.#allowance > 0;
+  }
+
+  /**
+   * Marks up to `wanted` of the candidates to be stopped: lost, failing, not yet healthy, of deployments that never completed,
+   * draining, then by strategy. The order by strategy is the dear part of a pass: it is asked for only where something goes, of what
+   * may go, and no longer than needed.
+   * @returns how many it marked
+   */
+  #end(
+    candidates: readonly Counted[],
+    wanted: number,
+    mayGo: (counted: Counted) => boolean = () => true,
+    took: (counted: Counted) => void = () => {},
+  ): number {
+    if (wanted <= 0) return 0;
+    let ended = 0;
+    const ranks = Map.groupBy(candidates, (counted) => this.#rank(counted));
+    for (const rank of [...ranks.keys()].sort((a, b) => a - b)) {
+      let open = ranks.get(rank) ?? [];
+      while (ended < wanted) {
+        open = open.filter((counted) => mayGo(counted) && this.#mayTake(counted));
+        if (open.length === 0) break;
+        for (const counted of this.#ordered(open, wanted - ended)) {
+          if (!mayGo(counted) || !this.#take(counted)) continue;
+          took(counted);
+          ended++;
+        }
+      }
+    }
+    return ended;
+  }
+
+  /** Who goes first, before the strategies are asked; less is earlier. */
+  #rank({ host, unhealthy, healthy, task, deployment }: Counted): number {
+    if (host === 'lost') return 0;
+    if (unhealthy) return 1;
+    if (task.lastStatus !== 'RUNNING') return 2;
+    if (!healthy) return 3;
+    if (deployment !== this.#primary && deployment?.completedAt === undefined) return 4;
+    return host === 'draining' ? 5 : 6;
+  }
+
+  /** The first so many in the order of the strategies, given that those marked already are gone. */
+  #ordered(candidates: readonly Counted[], limit: number): readonly Counted[] {
+    if (candidates.length <= 1) return candidates;
+    const byId = new Map(candidates.map((counted) => [counted.task.id, counted]));
+    const gone = [...this.#victims].map(({ task }) => task.id);
+    return this.#pass.state.scaleInOrder([...byId.keys()], limit, gone).flatMap((id) => byId.get(id) ?? []);
   }
 
   #stopVictims(): void {

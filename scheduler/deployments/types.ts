@@ -24,8 +24,8 @@ export interface ServiceState {
   readonly hostOf: (task: TaskRecord) => HostCondition;
   /** Deployment id -> why its next task cannot be placed, as found by this pass's attempt to place. */
   readonly blocked: ReadonlyMap<string, Blocked>;
-  /** Orders candidates for scale-in: which to end first. The placement core's. */
-  readonly scaleInOrder: (ids: readonly string[]) => readonly string[];
+  /** Which of the candidates to end first, at most `limit`, given that those of `gone` have ended. The placement core's. */
+  readonly scaleInOrder: (ids: readonly string[], limit: number, gone: readonly string[]) => readonly string[];
   /** DAEMON: ids of the instances that should run one task. */
   readonly eligible?: readonly string[];
   /** DAEMON: ids of DRAINING instances that still run other tasks: daemons are the last to go. */

@@ -207,7 +207,12 @@ class Index implements PlacementIndex {
     }
   }
 
-  scaleInOrder(candidates: readonly string[], strategies: readonly StrategySpec[], limit?: number): readonly string[] {
+  scaleInOrder(
+    candidates: readonly string[],
+    strategies: readonly StrategySpec[],
+    limit?: number,
+    gone: readonly string[] = [],
+  ): readonly string[] {
     const waiting: string[] = [];
     const placed: TaskEntry[] = [];
     for (const id of candidates) {
@@ -216,7 +221,8 @@ class Index implements PlacementIndex {
       else placed.push(task);
     }
     const enough = Math.max(0, (limit ?? candidates.length) - waiting.length);
-    const ordered = orderForScaleIn(this.#cluster, this.#compiler, placed, strategies, this.#draw, enough);
+    const before = gone.flatMap((id) => this.#cluster.tasks.get(id) ?? []).filter(({ slot }) => slot !== -1);
+    const ordered = orderForScaleIn(this.#cluster, this.#compiler, placed, strategies, this.#draw, { enough, before });
     return [...waiting, ...ordered.map((task) => task.id)].slice(0, limit);
   }
 

@@ -16,8 +16,8 @@ interface Bundle {
 /**
  * Ends one task after the other in thought: each time the one that is worst placed by the first strategy, ties by the
  * next. `spread` ends where the group has the most tasks, `binpack` where the most of the resource is left afterwards,
- * `random` draws. What is still equal keeps the order given, so the caller can put old revisions first.
- * Cost: `enough` times the number of instances the tasks are on.
+ * `random` draws. What is still equal keeps the order given, so the caller can put old revisions first. Tasks of `before` have
+ * ended already in thought. Cost: `enough` times the number of instances the tasks are on.
  */
 export function orderForScaleIn(
   cluster: Cluster,
@@ -25,7 +25,7 @@ export function orderForScaleIn(
   tasks: readonly TaskEntry[],
   strategies: readonly StrategySpec[],
   draw: (count: number) => number,
-  enough: number,
+  { enough, before }: { readonly enough: number; readonly before: readonly TaskEntry[] },
 ): readonly TaskEntry[] {
   const specs = strategies.length === 0 ? serviceDefault : strategies;
   const end = specs.findIndex((spec) => spec.type === 'random');
@@ -38,6 +38,7 @@ export function orderForScaleIn(
     levels: chain.map(({ open }) => levelOf(cluster, task, open({ shape: task.shape, group: task.group.name }), ended)),
   });
   const bundles = bundled(tasks, bundleOf);
+  for (const task of before) ended.add(task);
   const ordered: TaskEntry[] = [];
   while (ordered.length < Math.min(enough, tasks.length)) {
     const worst = worstOf(bundles);

@@ -169,8 +169,14 @@ export interface PlacementIndex {
   /** The one feasibility function, also used when a plan is committed: undefined when the instance can take the request now. */
   whyNot(instanceId: string, request: PlacementRequest): Unplaceable | undefined;
   /** Which of a group's tasks to end first, by the strategies in reverse (reference 2.3); every candidate is returned, in order.
-   * Ties keep the order given. Candidates that are on no instance come first. `limit`: only the first so many are needed. */
-  scaleInOrder(candidates: readonly string[], strategies: readonly StrategySpec[], limit?: number): readonly string[];
+   * Ties keep the order given. Candidates that are on no instance come first. `limit`: only the first so many are needed.
+   * `gone`: other tasks that have been chosen already and count as ended. */
+  scaleInOrder(
+    candidates: readonly string[],
+    strategies: readonly StrategySpec[],
+    limit?: number,
+    gone?: readonly string[],
+  ): readonly string[];
 }
 
 export interface PlacementOptions {

@@ -53,6 +53,8 @@ export class World {
   readonly events: string[] = [];
   readonly options: ReconcilerOptions;
   lastPlan: ServicePlan | undefined;
+  /** How many tasks were put into the order of the strategies so far. */
+  ordered = 0;
   #ids = 0;
 
   constructor(
@@ -149,7 +151,10 @@ export class World {
         tasks: [...this.tasks.values()],
         hostOf: (task) => this.hosts.find(({ id }) => id === task.instanceId)?.condition ?? 'lost',
         blocked,
-        scaleInOrder: (ids) => ids,
+        scaleInOrder: (ids, limit) => {
+          this.ordered += Math.min(limit, ids.length);
+          return ids.slice(0, limit);
+        },
         eligible: this.hosts.filter(({ condition }) => condition === 'ready').map(({ id }) => id),
         lingering: [],
       },

@@ -65,12 +65,17 @@ export class Oracle {
   }
 
   /** Ends one task after the other: the most crowded value, the most that will be left; otherwise the order given. */
-  scaleInOrder(ids: readonly string[], strategies: readonly StrategySpec[]): readonly string[] {
+  scaleInOrder(
+    ids: readonly string[],
+    strategies: readonly StrategySpec[],
+    limit: number,
+    gone: readonly string[],
+  ): readonly string[] {
     const placed = ids.filter((id) => this.#instances.has(this.#tasks.get(id)?.instanceId ?? ''));
     const order = ids.filter((id) => !placed.includes(id));
     const chain = strategies.length === 0 ? serviceDefault : strategies;
-    const ended = new Set<string>();
-    for (let left = placed; left.length > 0; left = placed.filter((id) => !ended.has(id))) {
+    const ended = new Set(gone);
+    for (let left = placed; left.length > 0 && order.length < limit; left = placed.filter((id) => !ended.has(id))) {
       const hosts = this.#hosts().map(({ spec, tasks }) => ({ spec, tasks: tasks.filter(({ id }) => !ended.has(id)) }));
       let candidates = left.map((id) => this.#tasks.get(id)!);
       for (const strategy of chain) {
@@ -93,7 +98,7 @@ export class Oracle {
       ended.add(candidates[0]!.id);
       order.push(candidates[0]!.id);
     }
-    return order;
+    return order.slice(0, limit);
   }
 
   #hosts(): readonly Host[] {

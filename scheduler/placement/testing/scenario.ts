@@ -189,8 +189,10 @@ class Scenario {
     const strategies = this.#one(this.#requests)?.strategies ?? [];
     // Scores of the core's own are not renewed from task to task: only ECS's strategies have a specification in reverse.
     if (strategies.some(({ type }) => type.includes(':'))) return;
-    const actual = this.#core.scaleInOrder(ids, strategies).join();
-    this.#same('scaleInOrder', actual, this.#oracle.scaleInOrder(ids, strategies).join(), strategies);
+    const gone = ids.splice(0, this.#below(4));
+    const limit = this.#chance(0.5) ? this.#below(ids.length + 1) : ids.length;
+    const actual = this.#core.scaleInOrder(ids, strategies, limit, gone).join();
+    this.#same('scaleInOrder', actual, this.#oracle.scaleInOrder(ids, strategies, limit, gone).join(), strategies);
   }
 
   #drawInstance(id: string): InstanceSpec {
