@@ -3,3 +3,4 @@ export { Refused } from './control-plane.ts';
 export type { PullBehavior } from './images.ts';
 export type { AgentCredentials, AgentOptions } from './options.ts';
 export type { AllowedEscapes } from './policy.ts';
+export { UpgradeRefused } from './channel.ts';

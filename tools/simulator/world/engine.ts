@@ -1,0 +1,414 @@
+import type Docker from 'dockerode';
+import type { VirtualClock } from '../virtual-clock.ts';
+import type { Chance } from './chance.ts';
+import type { Behaviour, SimulatedImages } from './images.ts';
+import type { Machine, Process } from './machine.ts';
+
+/** How an engine behaves; probabilities are per call, times in milliseconds. */
+export interface EngineWeather {
+  latency: readonly [number, number];
+  /** A request that the engine refuses with an error of its own. */
+  error: number;
+  /** A request that took place, and whose answer never came. */
+  answerLost: number;
+  /** An event that nobody is told of. */
+  eventLost: number;
+  /** Pulls fail: there is no room on the disk. */
+  diskFull: boolean;
+}
+
+/** A container of the engine; `starts` counts how often it was started. */
+export interface EngineContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly digest: string;
+  readonly checked: boolean;
+  readonly behaviour: Behaviour;
+  status: 'created' | 'running' | 'exited';
+  starts: number;
+  startedAt: number;
+  finishedAt: number;
+  exitCode: number;
+  outOfMemory: boolean;
+  /** Calls off what is to happen to it by itself. */
+  callOff: () => void;
+}
+
+const never = '0001-01-01T00:00:00Z';
+
+/** An error as the Docker client throws it. */
+const refused = (statusCode: number, message: string): Error =>
+  Object.assign(new Error(`(HTTP code ${statusCode}) ${message}`), { statusCode, json: { message } });
+
+const unreachable = (): Error => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+
+/** Text that an engine streams: the progress of a pull, events. */
+class Stream {
+  readonly #lines: string[] = [];
+  #waiting: ((result: IteratorResult<string>) => void) | undefined;
+  #ended = false;
+
+  push(line: string): void {
+    if (this.#waiting === undefined) this.#lines.push(line);
+    else this.#give({ done: false, value: line });
+  }
+
+  destroy(): void {
+    this.#ended = true;
+    if (this.#waiting !== undefined) this.#give({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<string> {
+    return {
+      next: () =>
+        new Promise((resolve) => {
+          const line = this.#lines.shift();
+          if (line !== undefined) resolve({ done: false, value: line });
+          else if (this.#ended) resolve({ done: true, value: undefined });
+          else this.#waiting = resolve;
+        }),
+      return: () => {
+        this.destroy();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+  }
+
+  #give(result: IteratorResult<string>): void {
+    const give = this.#waiting;
+    this.#waiting = undefined;
+    give?.(result);
+  }
+}
+
+/** A Docker engine in virtual time, with as much of its API as the agent calls. Containers outlive agents, not the machine. */
+export class SimulatedEngine {
+  readonly weather: EngineWeather;
+  /** Told of every start of a container. */
+  started: (container: EngineContainer) => void = () => {};
+  readonly containers = new Map<string, EngineContainer>();
+  readonly cpus: number;
+  /** MiB. */
+  readonly memory: number;
+  readonly #machine: Machine;
+  readonly #time: VirtualClock;
+  readonly #chance: Chance;
+  readonly #images: SimulatedImages;
+  readonly #local = new Map<string, string>();
+  readonly #volumes = new Set<string>();
+  readonly #listeners = new Set<{ readonly process: Process; readonly stream: Stream; readonly label: string }>();
+  #up = true;
+  #ids = 0;
+
+  constructor(parts: {
+    readonly machine: Machine;
+    readonly time: VirtualClock;
+    readonly chance: Chance;
+    readonly images: SimulatedImages;
+    readonly weather: EngineWeather;
+    readonly cpus: number;
+    readonly memory: number;
+  }) {
+    this.#machine = parts.machine;
+    this.#time = parts.time;
+    this.#chance = parts.chance;
+    this.#images = parts.images;
+    this.weather = parts.weather;
+    this.cpus = parts.cpus;
+    this.memory = parts.memory;
+  }
+
+  /** The engine is gone: requests are refused, streams end. Its containers end too unless they are kept alive, as with live-restore. */
+  stop(keepContainers: boolean): void {
+    this.#up = false;
+    for (const { stream } of this.#listeners) stream.destroy();
+    this.#listeners.clear();
+    if (keepContainers) return;
+    for (const container of this.containers.values()) if (container.status === 'running') this.#end(container, 137);
+  }
+
+  start(): void {
+    this.#up = true;
+  }
+
+  /** Somebody runs `docker rm` or `docker container prune`. */
+  forget(id: string): void {
+    const container = this.containers.get(id);
+    if (container === undefined) return;
+    if (container.status === 'running') this.#end(container, 137);
+    this.containers.delete(id);
+    this.#tell('destroy', container);
+  }
+
+  /** A client of the engine in one process on its machine. */
+  client(process: Process): Docker {
+    const call = <T>(work: () => T, ms = 0): Promise<T> => this.#call(process, work, ms);
+    const client = {
+      modem: { socketPath: '/var/run/docker.sock' },
+      ping: () => call(() => 'OK'),
+      info: () => call(() => this.#info()),
+      version: () => call(() => ({ Version: '29.0.0', ApiVersion: '1.51' })),
+      listContainers: ({ filters }: { filters: { label: readonly string[] } }) => call(() => this.#list(filters.label)),
+      getContainer: (idOrName: string) => ({
+        inspect: () => call(() => this.#inspect(this.#find(idOrName))),
+        start: () => this.#startContainer(process, idOrName),
+        stop: ({ t }: { t: number }) => this.#stopContainer(process, idOrName, t * 1000),
+        remove: () => call(() => this.forget(this.#find(idOrName).id)),
+        stats: () =>
+          call(() => ({
+            cpu_stats: { cpu_usage: { total_usage: this.#time.now() } },
+            memory_stats: { usage: 2 ** 24 },
+          })),
+      }),
+      createContainer: (options: Docker.ContainerCreateOptions) => call(() => ({ id: this.#create(options) })),
+      getImage: (reference: string) => ({ inspect: () => call(() => this.#image(reference)) }),
+      createImage: (_login: object, { fromImage, tag }: { fromImage: string; tag: string }) =>
+        call(() => this.#pull(process, tag.startsWith('sha256:') ? `${fromImage}@${tag}` : `${fromImage}:${tag}`)),
+      getEvents: ({ filters }: { filters: { label: readonly string[] } }) =>
+        call(() => {
+          const stream = new Stream();
+          const listener = { process, stream, label: filters.label[0] ?? '' };
+          this.#listeners.add(listener);
+          process.whenDead(() => this.#listeners.delete(listener));
+          return stream;
+        }),
+      createVolume: ({ Name }: { Name: string }) => call(() => this.#volumes.add(Name)),
+      getVolume: (name: string) => ({
+        inspect: () =>
+          call(() => {
+            if (!this.#volumes.has(name)) throw refused(404, `get ${name}: no such volume`);
+            return { Name: name };
+          }),
+        remove: () => call(() => this.#volumes.delete(name)),
+      }),
+    };
+    return client as unknown as Docker;
+  }
+
+  #call<T>(process: Process, work: () => T, ms: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const { latency, error, answerLost } = this.weather;
+      process.after(this.#chance.between(...latency) + ms, () => {
+        if (!this.#up) {
+          reject(unreachable());
+          return;
+        }
+        if (this.#chance.happens(error)) {
+          reject(refused(500, 'the engine has had an accident'));
+          return;
+        }
+        let result: T;
+        try {
+          result = work();
+        } catch (thrown) {
+          reject(thrown as Error);
+          return;
+        }
+        if (this.#chance.happens(answerLost)) process.after(1_000, () => reject(unreachable()));
+        else resolve(result);
+      });
+    });
+  }
+
+  #info(): object {
+    return {
+      NCPU: this.cpus,
+      MemTotal: this.memory * 1024 * 1024,
+      OSType: 'linux',
+      OperatingSystem: 'Simulated Linux',
+      Architecture: 'x86_64',
+      Plugins: { Log: ['json-file'], Volume: ['local'] },
+      SecurityOptions: [],
+    };
+  }
+
+  #find(idOrName: string): EngineContainer {
+    const found = this.containers.get(idOrName) ?? [...this.containers.values()].find(({ name }) => name === idOrName);
+    if (found === undefined) throw refused(404, `No such container: ${idOrName}`);
+    return found;
+  }
+
+  #list(wanted: readonly string[]): object[] {
+    return [...this.containers.values()]
+      .filter(({ labels }) => wanted.every((label) => hasLabel(labels, label)))
+      .map((container) => ({
+        Id: container.id,
+        Names: [`/${container.name}`],
+        Labels: container.labels,
+        State: container.status,
+        Status: this.#words(container),
+      }));
+  }
+
+  /** The state as `docker ps` words it. */
+  #words(container: EngineContainer): string {
+    if (container.status === 'exited') return `Exited (${container.exitCode}) 1 second ago`;
+    if (container.status === 'created') return 'Created';
+    if (!container.checked) return 'Up 1 second';
+    const health = this.#health(container);
+    return `Up 1 second (${health === 'starting' ? 'health: starting' : health})`;
+  }
+
+  #inspect(container: EngineContainer): object {
+    const { id, name, labels, status, startedAt, finishedAt, exitCode, outOfMemory } = container;
+    const time = (at: number): string => (at === 0 ? never : new Date(at).toISOString());
+    return {
+      Id: id,
+      Name: `/${name}`,
+      Config: { Labels: labels },
+      State: {
+        Status: status,
+        Running: status === 'running',
+        ExitCode: exitCode,
+        OOMKilled: outOfMemory,
+        StartedAt: time(startedAt),
+        FinishedAt: time(finishedAt),
+        ...(container.checked ? { Health: { Status: this.#health(container) } } : {}),
+      },
+      RestartCount: 0,
+      NetworkSettings: { Ports: {}, Networks: {} },
+      Mounts: [],
+    };
+  }
+
+  #health({ behaviour, status, startedAt }: EngineContainer): 'starting' | 'healthy' | 'unhealthy' {
+    const age = this.#machine.wall() - startedAt;
+    if (status !== 'running') return status === 'created' ? 'starting' : 'unhealthy';
+    if (behaviour.healthy === 'never') return age < 5_000 ? 'starting' : 'unhealthy';
+    return age < behaviour.healthy ? 'starting' : 'healthy';
+  }
+
+  #create(options: Docker.ContainerCreateOptions): string {
+    const { name = '', Image = '', Labels = {}, Healthcheck } = options;
+    if ([...this.containers.values()].some((one) => one.name === name)) {
+      throw refused(409, `Conflict. The container name "/${name}" is already in use`);
+    }
+    const digest = this.#local.get(Image) ?? (Image.startsWith('sha256:') ? Image : undefined);
+    const behaviour = digest === undefined ? undefined : this.#images.behaviour(digest);
+    if (digest === undefined || behaviour === undefined) throw refused(404, `No such image: ${Image}`);
+    if (behaviour.fails === 'create') throw refused(400, 'invalid mount config');
+    this.#ids += 1;
+    const id = `${this.#machine.name}-${String(this.#ids).padStart(56, '0')}`;
+    const checked = Healthcheck?.Test !== undefined && Healthcheck.Test[0] !== 'NONE';
+    const container: EngineContainer = {
+      id,
+      name,
+      labels: Labels,
+      digest,
+      checked,
+      behaviour,
+      status: 'created',
+      starts: 0,
+      startedAt: 0,
+      finishedAt: 0,
+      exitCode: 0,
+      outOfMemory: false,
+      callOff: () => {},
+    };
+    this.containers.set(id, container);
+    this.#tell('create', container);
+    return id;
+  }
+
+  #startContainer(process: Process, idOrName: string): Promise<void> {
+    const { behaviour } = this.containers.get(idOrName) ?? { behaviour: undefined };
+    return this.#call(
+      process,
+      () => {
+        const container = this.#find(idOrName);
+        if (container.status === 'running') throw refused(304, 'container already started');
+        if (container.behaviour.fails === 'start') throw refused(400, 'exec format error');
+        container.status = 'running';
+        container.starts += 1;
+        container.startedAt = this.#machine.wall();
+        this.#tell('start', container);
+        this.started(container);
+        const { ends, healthy } = container.behaviour;
+        const offs: (() => void)[] = [];
+        if (ends !== undefined) {
+          offs.push(
+            this.#machine.at(this.#time.now() + ends.after, () => this.#end(container, ends.code, ends.outOfMemory)),
+          );
+        }
+        if (container.checked) {
+          const at = healthy === 'never' ? 5_000 : healthy;
+          offs.push(this.#machine.at(this.#time.now() + at + 1, () => this.#tell('health_status', container)));
+        }
+        container.callOff = () => {
+          for (const off of offs) off();
+        };
+      },
+      behaviour?.start ?? 50,
+    );
+  }
+
+  async #stopContainer(process: Process, idOrName: string, timeout: number): Promise<void> {
+    const stopping = await this.#call(
+      process,
+      () => {
+        const container = this.#find(idOrName);
+        if (container.status !== 'running') throw refused(304, 'container already stopped');
+        const { stop } = container.behaviour;
+        this.#machine.at(this.#time.now() + Math.min(stop, timeout), () => {
+          if (container.status === 'running') this.#end(container, stop > timeout ? 137 : 143);
+        });
+        return Math.min(stop, timeout);
+      },
+      0,
+    );
+    await this.#call(process, () => undefined, stopping);
+  }
+
+  #end(container: EngineContainer, code: number, outOfMemory = false): void {
+    if (container.status !== 'running') return;
+    container.callOff();
+    container.status = 'exited';
+    container.exitCode = code;
+    container.outOfMemory = outOfMemory;
+    container.finishedAt = this.#machine.wall();
+    this.#tell('die', container);
+  }
+
+  #image(reference: string): object {
+    const digest = this.#local.get(reference);
+    if (digest === undefined) throw refused(404, `No such image: ${reference}`);
+    const repository = (reference.split('@')[0] ?? '').replace(/:[^/:]*$/, '');
+    return { Id: digest, RepoDigests: [`${repository}@${digest}`] };
+  }
+
+  #pull(process: Process, reference: string): Stream {
+    const stream = new Stream();
+    const digest = this.#images.resolve(reference);
+    const behaviour = digest === undefined ? undefined : this.#images.behaviour(digest);
+    const problem = this.weather.diskFull
+      ? 'write: no space left on device'
+      : digest === undefined || behaviour === undefined || behaviour.fails === 'pull'
+        ? `manifest for ${reference} not found: manifest unknown`
+        : undefined;
+    const known = digest !== undefined && [...this.#local.values()].includes(digest);
+    process.after(known ? 20 : (behaviour?.pull ?? 50), () => {
+      if (problem !== undefined || digest === undefined) stream.push(`${JSON.stringify({ error: problem })}\n`);
+      else {
+        this.#local.set(reference, digest);
+        this.#local.set(`${(reference.split('@')[0] ?? '').replace(/:[^/:]*$/, '')}@${digest}`, digest);
+      }
+      stream.destroy();
+    });
+    return stream;
+  }
+
+  #tell(action: string, { id, labels }: EngineContainer): void {
+    if (!this.#up) return;
+    const line = `${JSON.stringify({ Type: 'container', Action: action, id, Actor: { ID: id, Attributes: labels } })}\n`;
+    for (const { process, stream, label } of this.#listeners) {
+      if (!hasLabel(labels, label) || this.#chance.happens(this.weather.eventLost)) continue;
+      process.after(this.#chance.between(...this.weather.latency), () => stream.push(line));
+    }
+  }
+}
+
+function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
+  const [name = '', value] = wanted.split('=');
+  return value === undefined ? name in labels : labels[name] === value;
+}

@@ -1,0 +1,161 @@
+import { Chance } from './chance.ts';
+import type { SimulatedHost } from './host.ts';
+import type { Fault } from './plan.ts';
+import type { SimulatedServer } from './server.ts';
+import type { World } from './world.ts';
+
+/** Carries out the faults of a plan and mends each after its time. */
+export class FaultPlayer {
+  readonly #world: World;
+  readonly #pending = new Set<() => void>();
+  #over = false;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  play(fault: Fault): void {
+    if (this.#over) return;
+    const { history, counts, time } = this.#world;
+    const mend = this.#begin(fault);
+    if (mend === undefined) return;
+    counts.faults += 1;
+    history.note('fault', () => `${fault.kind} of ${this.#target(fault)} for ${(fault.lasts / 1000).toFixed(1)} s`);
+    const end = (): void => {
+      if (!this.#pending.delete(end)) return;
+      history.note('fault', () => `${fault.kind} of ${this.#target(fault)} is over`);
+      mend();
+    };
+    this.#pending.add(end);
+    time.at(time.now() + fault.lasts, end);
+  }
+
+  /** Mends everything: from now on nothing goes wrong. */
+  endAll(): void {
+    this.#over = true;
+    for (const end of this.#pending) end();
+    const { servers, hosts, storeWeather, networkWeather } = this.#world;
+    Object.assign(storeWeather, { unknownOutcome: 0, crash: 0, eventsLost: false });
+    Object.assign(networkWeather, { lost: 0, slow: 0 });
+    for (const host of hosts)
+      Object.assign(host.engine.weather, { error: 0, answerLost: 0, eventLost: 0, diskFull: false });
+    for (const server of servers) server.start();
+    for (const host of hosts) host.on();
+  }
+
+  #server({ target }: Fault): SimulatedServer {
+    const { servers } = this.#world;
+    return servers[target % servers.length]!;
+  }
+
+  #host({ target }: Fault): SimulatedHost {
+    const { hosts } = this.#world;
+    return hosts[target % hosts.length]!;
+  }
+
+  #target(fault: Fault): string {
+    return `${this.#server(fault).name} or ${this.#host(fault).name}`;
+  }
+
+  /** @returns what mends it; undefined when there is nothing to do */
+  #begin(fault: Fault): (() => void) | undefined {
+    const world = this.#world;
+    const server = this.#server(fault);
+    const host = this.#host(fault);
+    const chance = new Chance(fault.seed);
+    const machines = world.servers.map(({ machine }) => machine);
+    switch (fault.kind) {
+      case 'server-crash':
+      case 'server-restart':
+        server.kill();
+        return () => server.start();
+      case 'agent-crash':
+        host.killAgent();
+        return () => host.startAgent();
+      case 'host-off':
+      case 'host-reboot':
+        host.off();
+        return () => host.on();
+      case 'pause-server':
+        server.machine.pause(fault.lasts);
+        return () => {};
+      case 'pause-host':
+        host.machine.pause(fault.lasts);
+        return () => {};
+      case 'clock-jump-server':
+        return this.#jump(server.machine, chance);
+      case 'clock-jump-host':
+        return this.#jump(host.machine, chance);
+      case 'partition':
+        world.network.cut(server.machine, host.machine);
+        world.network.cut(host.machine, server.machine);
+        return () => {
+          world.network.join(server.machine, host.machine);
+          world.network.join(host.machine, server.machine);
+        };
+      case 'partition-one-way': {
+        const [from, to] = chance.happens(0.5) ? [server.machine, host.machine] : [host.machine, server.machine];
+        world.network.cut(from, to);
+        return () => world.network.join(from, to);
+      }
+      case 'store-cut':
+        world.store.cut(server.machine);
+        return () => world.store.join(server.machine);
+      case 'store-down':
+        world.store.stop(machines);
+        return () => world.store.start(machines);
+      case 'store-rewind': {
+        const restore = world.store.checkpoint();
+        world.time.at(world.time.now() + Math.min(fault.lasts, 1_500), () => {
+          world.rewound = true;
+          restore();
+          void world.mirror.reload(world.store.truth);
+        });
+        return () => {};
+      }
+      case 'feed-lag': {
+        const before = world.storeWeather.feedLag;
+        world.storeWeather.feedLag = [chance.between(50, 500), chance.between(500, 8_000)];
+        world.lagUntil(world.time.now() + fault.lasts);
+        return () => {
+          world.storeWeather.feedLag = before;
+        };
+      }
+      case 'slow-network': {
+        const before = world.networkWeather.latency;
+        world.networkWeather.latency = [chance.between(5, 50), chance.between(50, 1_500)];
+        return () => {
+          world.networkWeather.latency = before;
+        };
+      }
+      case 'engine-down':
+      case 'engine-restart':
+        host.engine.stop(fault.kind === 'engine-down');
+        return () => host.engine.start();
+      case 'engine-errors': {
+        const { weather } = host.engine;
+        Object.assign(weather, { error: chance.between(0.01, 0.3), answerLost: chance.between(0, 0.2) });
+        return () => Object.assign(weather, { error: 0, answerLost: 0 });
+      }
+      case 'engine-forgets': {
+        const ids = [...host.engine.containers.keys()];
+        if (ids.length === 0) return undefined;
+        host.engine.forget(chance.pick(ids));
+        return () => {};
+      }
+      case 'disk-full':
+        host.disk.full = true;
+        host.engine.weather.diskFull = true;
+        return () => {
+          host.disk.full = false;
+          host.engine.weather.diskFull = false;
+        };
+    }
+  }
+
+  #jump(machine: { jump(ms: number): void }, chance: Chance): () => void {
+    const ms = chance.between(-120_000, 120_000);
+    machine.jump(ms);
+    return () => machine.jump(-ms);
+  }
+}

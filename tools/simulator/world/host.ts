@@ -1,0 +1,191 @@
+import type { Log } from '@slipway/auth/contract';
+import { type AgentSurroundings, createAgent, UpgradeRefused } from '@slipway/scheduler/hosts/agent';
+import type { VirtualClock } from '../virtual-clock.ts';
+import type { Chance } from './chance.ts';
+import type { History } from './history.ts';
+import { SimulatedDisk } from './disk.ts';
+import { type EngineWeather, SimulatedEngine } from './engine.ts';
+import type { SimulatedImages } from './images.ts';
+import type { Machine, Process } from './machine.ts';
+import { NoAnswer, type SimulatedNetwork } from './network.ts';
+import { region, type SimulatedServer } from './server.ts';
+
+export interface HostPorts {
+  readonly machine: Machine;
+  readonly time: VirtualClock;
+  readonly chance: Chance;
+  readonly images: SimulatedImages;
+  readonly network: SimulatedNetwork;
+  readonly servers: readonly SimulatedServer[];
+  readonly weather: EngineWeather;
+  readonly log: (host: string) => Log;
+  readonly history: History;
+  readonly zone: string;
+}
+
+/** A Docker host: an engine, a disk, and the real agent in a process that can die. */
+export class SimulatedHost {
+  readonly machine: Machine;
+  readonly engine: SimulatedEngine;
+  readonly disk = new SimulatedDisk();
+  readonly #ports: HostPorts;
+  readonly #chance: Chance;
+  #process: Process | undefined;
+  #on = true;
+
+  constructor(ports: HostPorts) {
+    this.machine = ports.machine;
+    this.#ports = ports;
+    this.#chance = ports.chance;
+    this.engine = new SimulatedEngine({ ...ports, cpus: 2, memory: 2048 });
+  }
+
+  get name(): string {
+    return this.machine.name;
+  }
+
+  /** Whether the machine has power and its agent runs. */
+  get running(): boolean {
+    return this.#on && this.#process?.alive === true;
+  }
+
+  startAgent(): void {
+    if (this.running || !this.#on) return;
+    const { machine, log, zone } = this.#ports;
+    const process = machine.boot();
+    this.#process = process;
+    const own = this.#chance.fork();
+    const agentLog = log(this.name);
+    const agent = createAgent(
+      {
+        endpoint: 'http://slipway.test:7500',
+        region,
+        credentials: () => Promise.resolve({ accessKeyId: 'AKIA', secretAccessKey: 'simulated' }),
+        dataDir: '/var/lib/slipway',
+        log: agentLog,
+        clock: process.clock,
+        random: () => own.number(),
+        randomBytes: (size) => own.bytes(size),
+        availabilityZone: zone,
+        taskEndpoint: 'off',
+        resolve: () => Promise.resolve([]),
+      },
+      this.#surroundings(process),
+    );
+    const begin = async (): Promise<void> => {
+      for (;;) {
+        try {
+          await agent.start();
+          return;
+        } catch (err) {
+          // As under an init system: what ends is started again.
+          agentLog.warn({ err }, 'the agent ended');
+          await process.clock.sleep(5_000);
+          process.kill();
+          machine.at(this.#ports.time.now(), () => this.startAgent());
+          await process.clock.sleep(1);
+        }
+      }
+    };
+    begin().catch((error: unknown) => agentLog.error({ err: error }, 'the agent cannot start'));
+  }
+
+  /** SIGKILL of the agent; containers run on. */
+  killAgent(): void {
+    this.#process?.kill();
+  }
+
+  /** The power goes: the agent and every container are gone, the disk stays. */
+  off(): void {
+    this.#on = false;
+    this.killAgent();
+    this.engine.stop(false);
+  }
+
+  on(): void {
+    this.#on = true;
+    this.engine.start();
+    this.startAgent();
+  }
+
+  #surroundings(process: Process): AgentSurroundings {
+    const { network, time, history } = this.#ports;
+    const onDisk = <T>(work: () => T): Promise<T> =>
+      new Promise((resolve, reject) => {
+        process.at(time.now() + this.#chance.between(0.1, 3), () => {
+          try {
+            resolve(work());
+          } catch (error) {
+            reject(error as Error);
+          }
+        });
+      });
+    return {
+      docker: this.engine.client(process),
+      disk: {
+        claim: () => Promise.resolve(),
+        makeFolder: () => Promise.resolve(),
+        names: (folder) => onDisk(() => this.disk.below(folder).map((path) => path.slice(folder.length + 1))),
+        read: (path) => onDisk(() => this.disk.read(path)),
+        write: (path, value) => onDisk(() => this.disk.write(path, value)),
+        remove: (path) => onDisk(() => this.disk.remove(path)),
+      },
+      api: {
+        send: (async (command: { constructor: { name: string }; input: object }) => {
+          const operation = command.constructor.name.replace(/Command$/, '');
+          const server = this.#server();
+          const { task, status } = command.input as { task?: string; status?: string };
+          history.note(
+            process.name,
+            () => `${operation} ${task?.slice(-32, -24) ?? ''} ${status ?? ''} to ${server.name}`,
+          );
+          try {
+            return await network.call(process, listening(server), () =>
+              server.call(operation, command.input, this.name),
+            );
+          } catch (error) {
+            // As the SDK throws what the API answers: the code is the error's name.
+            const { code } = error as { code?: string };
+            if (typeof code === 'string') throw Object.assign(new Error((error as Error).message), { name: code });
+            throw error;
+          }
+        }) as AgentSurroundings['api']['send'],
+        destroy: () => {},
+      },
+      dial: async (address, signal) => {
+        const kind = address.pathname.includes('acs') ? 'control' : 'telemetry';
+        const server = this.#server();
+        const ends = await network.call(process, listening(server), (there) =>
+          Promise.resolve(network.sockets(process, there)),
+        );
+        const [mine, theirs] = ends;
+        const open = Promise.withResolvers<void>();
+        const serving = server.connect(kind, address.searchParams, this.name, theirs, open.resolve);
+        serving.then(
+          () => theirs.terminate(),
+          (error: unknown) => {
+            theirs.terminate();
+            const { exception, message } = error as { exception?: string; message: string };
+            open.reject(exception === undefined ? (error as Error) : new UpgradeRefused(exception, message));
+          },
+        );
+        signal.addEventListener('abort', () => mine.terminate(), { once: true });
+        mine.once('close', () => open.reject(new NoAnswer('the connection was closed')));
+        await open.promise;
+        return mine as never;
+      },
+    };
+  }
+
+  /** Whichever server the balancer in front of them picks; it knows which ones are ready, most of the time. */
+  #server(): SimulatedServer {
+    const { servers } = this.#ports;
+    const ready = servers.filter((server) => server.process !== undefined);
+    return this.#chance.pick(ready.length > 0 && this.#chance.happens(0.95) ? ready : servers);
+  }
+}
+
+export const listening = (server: SimulatedServer): { machine: Machine; now: () => Process | undefined } => ({
+  machine: server.machine,
+  now: () => server.process,
+});

@@ -1,0 +1,134 @@
+import type { Clock } from '@slipway/storage/clock';
+import type { VirtualClock } from '../virtual-clock.ts';
+
+/** A machine of the simulated installation: its own clocks, and processes that come and go on it. */
+export class Machine {
+  readonly name: string;
+  readonly #time: VirtualClock;
+  readonly #rate: number;
+  #offset: number;
+  #resumesAt = 0;
+  #booted = 0;
+
+  /**
+   * @param offset milliseconds by which its wall clock is ahead of true time
+   * @param rate how fast its monotonic clock goes, about 1
+   */
+  constructor(name: string, time: VirtualClock, offset: number, rate: number) {
+    this.name = name;
+    this.#time = time;
+    this.#offset = offset;
+    this.#rate = rate;
+  }
+
+  /** Moves the wall clock, as an administrator or a time server does. */
+  jump(ms: number): void {
+    this.#offset += ms;
+  }
+
+  /** Nothing on this machine runs for a while: a stopped virtual machine, a swap storm, a long garbage collection. */
+  pause(ms: number): void {
+    this.#resumesAt = Math.max(this.#resumesAt, this.#time.now() + ms);
+  }
+
+  boot(): Process {
+    this.#booted += 1;
+    return new Process(this, `${this.name}#${this.#booted}`, this.#time);
+  }
+
+  /** In whole milliseconds, as `Date.now()`. */
+  wall(): number {
+    return Math.floor(this.#time.now() + this.#offset);
+  }
+
+  monotonic(): number {
+    return this.#time.monotonic() * this.#rate;
+  }
+
+  /** True milliseconds for what this machine believes to be `ms`; no timer is shorter than one, as in Node. */
+  trueMs(ms: number): number {
+    return Math.max(1, ms) / this.#rate;
+  }
+
+  /** Runs something here at a true time, or as soon as the machine goes on after that. @returns calls it off */
+  at(time: number, run: () => void): () => void {
+    let callOff = (): void => {};
+    const due = (): void => {
+      if (this.#time.now() < this.#resumesAt) callOff = this.#time.at(this.#resumesAt, due);
+      else run();
+    };
+    callOff = this.#time.at(time, due);
+    return () => callOff();
+  }
+}
+
+/**
+ * One run of a program on a machine. Everything that reaches it from outside comes through {@link at}: once it is killed, nothing
+ * does any more, and what it waits for never comes. So a crash happens exactly between two steps of its code.
+ */
+export class Process {
+  readonly name: string;
+  readonly machine: Machine;
+  readonly clock: Clock;
+  readonly #time: VirtualClock;
+  #alive = true;
+  readonly #onDeath: (() => void)[] = [];
+
+  constructor(machine: Machine, name: string, time: VirtualClock) {
+    this.machine = machine;
+    this.name = name;
+    this.#time = time;
+    this.clock = {
+      now: () => machine.wall(),
+      monotonic: () => machine.monotonic(),
+      sleep: (ms, signal) => this.#sleep(ms, signal),
+    };
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  /** Ends it as SIGKILL does. */
+  kill(): void {
+    if (!this.#alive) return;
+    this.#alive = false;
+    for (const tell of this.#onDeath.splice(0)) tell();
+  }
+
+  /** What the world outside does when this process is gone: close its connections. */
+  whenDead(tell: () => void): void {
+    if (this.#alive) this.#onDeath.push(tell);
+    else tell();
+  }
+
+  /** Runs something in this process at a true time, unless it is dead by then. @returns calls it off */
+  at(time: number, run: () => void): () => void {
+    return this.machine.at(time, () => {
+      if (this.#alive) run();
+    });
+  }
+
+  /** Runs something in this process after true milliseconds. */
+  after(ms: number, run: () => void): () => void {
+    return this.at(this.#time.now() + ms, run);
+  }
+
+  #sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(signal.reason as Error);
+        return;
+      }
+      const onAbort = (): void => {
+        callOff();
+        reject(signal?.reason as Error);
+      };
+      const callOff = this.after(this.machine.trueMs(ms), () => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      });
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+}

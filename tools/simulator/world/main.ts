@@ -1,0 +1,69 @@
+/**
+ * `npm run simulate`: plays the control plane through bad days, from seeds.
+ *
+ *     npm run simulate -- --seeds 1..200          one line for each seed that breaks something, and a sum
+ *     npm run simulate -- --seed 17 --trace       the whole history of one seed
+ *     npm run simulate -- --seed 17 --shrink      the shortest plan found that breaks the same
+ */
+import { writeSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { drawPlan } from './plan.ts';
+import { seal } from './seal.ts';
+import { shrink } from './shrink.ts';
+import { type Outcome, World } from './world.ts';
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    seeds: { type: 'string' },
+    trace: { type: 'boolean', default: false },
+    shrink: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    /** Stops at the first seed that breaks something. */
+    first: { type: 'boolean', default: false },
+  },
+});
+
+const tell = (text: string): void => void writeSync(1, `${text}\n`);
+const [from, to] = range(values.seeds ?? values.seed ?? '1');
+seal();
+
+let broken = 0;
+for (let seed = from; seed <= to; seed++) {
+  let outcome = await new World(drawPlan(seed), values.trace).play();
+  if (outcome.violation !== undefined && values.shrink) {
+    outcome = await shrink(outcome, 300);
+    outcome = await new World(outcome.plan, values.trace).play();
+  }
+  if (values.trace) for (const line of outcome.history.lines()) tell(line);
+  if (outcome.violation !== undefined) broken += 1;
+  if (values.json) tell(JSON.stringify(summary(outcome)));
+  else if (outcome.violation !== undefined || from === to) tell(words(outcome));
+  if (broken > 0 && values.first) break;
+}
+if (!values.json) tell(`${to - from + 1} seeds, ${broken} broke something`);
+process.exit(broken > 0 ? 1 : 0);
+
+function range(text: string): [number, number] {
+  const [, first = '', last = first] = /^(\d+)(?:\.\.(\d+))?$/.exec(text) ?? [];
+  if (first === '') {
+    tell(`--seeds takes FROM..TO, --seed a number; not ${text}`);
+    process.exit(2);
+  }
+  return [Number(first), Number(last)];
+}
+
+function summary({ plan, violation, checksum, played, counts }: Outcome): object {
+  return { seed: plan.seed, checksum, played, counts, ...(violation === undefined ? {} : { violation }) };
+}
+
+function words({ plan, violation, played, counts }: Outcome): string {
+  const { servers, hosts, faults, users } = plan;
+  const size = `${servers} servers, ${hosts} hosts, ${faults.length} faults, ${users.length} actions`;
+  const did = `${counts.containersStarted} containers, ${counts.commits} commits in ${Math.round(played / 1000)} s`;
+  const end =
+    violation === undefined
+      ? 'all held'
+      : `${violation.message}\n    play it again: npm run simulate -- --seed ${plan.seed} --trace`;
+  return `seed ${plan.seed} (${size}; ${did}): ${end}`;
+}

@@ -1,0 +1,136 @@
+import {
+  clusterKeys,
+  clusterPartition,
+  type InstanceRecord,
+  isLive,
+  leaderLease,
+  type ServiceRecord,
+  type TaskRecord,
+} from '@slipway/scheduler/state';
+import { connectionKeys } from '@slipway/scheduler/hosts/control';
+import { fenceKey, type Json, type RecordStore } from '@slipway/storage/records';
+import type { SeenCommit } from './store.ts';
+
+/** A value of a record and the true time since which it holds. */
+interface Moment<T> {
+  readonly since: number;
+  readonly value: T | undefined;
+}
+
+/** The cluster's records as they truly are at each moment, and as they were: what the invariants are checked against. */
+export class Mirror {
+  readonly tasks = new Map<string, TaskRecord>();
+  readonly services = new Map<string, ServiceRecord>();
+  readonly instances = new Map<string, InstanceRecord>();
+  /** Servers that say they hold agents' connections. */
+  readonly connections = new Set<string>();
+  /** Live tasks by instance. */
+  readonly placed = new Map<string, Set<string>>();
+  /** When an instance was last seen disconnected, or gone: true time. */
+  readonly awayAt = new Map<string, number>();
+  epoch = 0;
+  readonly #partition: string;
+  readonly #now: () => number;
+  readonly #past = new Map<string, Moment<ServiceRecord>[]>();
+
+  constructor(account: string, cluster: string, now: () => number) {
+    this.#partition = clusterPartition(account, cluster);
+    this.#now = now;
+  }
+
+  /** Takes a commit in. @returns what it changed, before and after; undefined when it is not of this cluster */
+  apply({ partition, batch }: SeenCommit): readonly Changed[] | undefined {
+    if (partition !== this.#partition) return undefined;
+    const changed: Changed[] = [];
+    for (const { key, value } of batch.put ?? []) this.#set(key, value, changed);
+    for (const key of batch.remove ?? []) this.#set(key, undefined, changed);
+    return changed;
+  }
+
+  /** Reads everything anew: the store lost commits. */
+  async reload(records: RecordStore): Promise<void> {
+    for (const map of [this.tasks, this.services, this.instances, this.placed]) map.clear();
+    this.connections.clear();
+    this.epoch = 0;
+    for (let after: string | undefined; ;) {
+      const page = await records.list(this.#partition, { limit: 10_000, ...(after === undefined ? {} : { after }) });
+      for (const { key, value } of page.records) this.#set(key, value, []);
+      after = page.records.at(-1)?.key;
+      if (!page.more) return;
+    }
+  }
+
+  /** Every state in which a service was at some moment of a time, the present one included. */
+  during(service: string, from: number): readonly (ServiceRecord | undefined)[] {
+    const past = this.#past.get(service) ?? [];
+    const first = past.findLastIndex(({ since }) => since <= from);
+    const states = past.slice(Math.max(0, first)).map(({ value }) => value);
+    return first < 0 ? [undefined, ...states] : states;
+  }
+
+  tasksOf(service: string): TaskRecord[] {
+    return [...this.tasks.values()].filter((task) => task.service?.name === service);
+  }
+
+  #set(key: string, value: Json | undefined, changed: Changed[]): void {
+    const now = this.#now();
+    if (key.startsWith(clusterKeys.tasks)) {
+      const id = key.slice(clusterKeys.tasks.length);
+      const before = this.tasks.get(id);
+      const after = value as unknown as TaskRecord | undefined;
+      if (before?.instanceId !== undefined) this.placed.get(before.instanceId)?.delete(id);
+      if (after === undefined) this.tasks.delete(id);
+      else {
+        this.tasks.set(id, after);
+        if (after.instanceId !== undefined && isLive(after)) {
+          let there = this.placed.get(after.instanceId);
+          if (there === undefined) this.placed.set(after.instanceId, (there = new Set()));
+          there.add(id);
+        }
+      }
+      changed.push({ kind: 'task', id, before, after });
+    } else if (key.startsWith(clusterKeys.services)) {
+      const id = key.slice(clusterKeys.services.length);
+      const before = this.services.get(id);
+      const after = value as unknown as ServiceRecord | undefined;
+      if (after === undefined) this.services.delete(id);
+      else this.services.set(id, after);
+      const past = this.#past.get(id) ?? [];
+      past.push({ since: now, value: after });
+      this.#past.set(id, past.length > 400 ? past.slice(-200) : past);
+      changed.push({ kind: 'service', id, before, after });
+    } else if (key.startsWith(clusterKeys.instances)) {
+      const id = key.slice(clusterKeys.instances.length);
+      const before = this.instances.get(id);
+      const after = value as unknown as InstanceRecord | undefined;
+      if (before !== undefined && !before.agentConnected) this.awayAt.set(id, now);
+      if (after === undefined || !after.agentConnected) this.awayAt.set(id, now);
+      if (after === undefined) this.instances.delete(id);
+      else this.instances.set(id, after);
+      changed.push({ kind: 'instance', id, before, after });
+    } else if (key.startsWith(connectionKeys.servers)) {
+      if (value === undefined) this.connections.delete(key);
+      else this.connections.add(key);
+    } else if (key === fenceKey(leaderLease)) this.epoch = Number(value ?? 0);
+  }
+}
+
+export type Changed =
+  | {
+      readonly kind: 'task';
+      readonly id: string;
+      readonly before: TaskRecord | undefined;
+      readonly after: TaskRecord | undefined;
+    }
+  | {
+      readonly kind: 'service';
+      readonly id: string;
+      readonly before: ServiceRecord | undefined;
+      readonly after: ServiceRecord | undefined;
+    }
+  | {
+      readonly kind: 'instance';
+      readonly id: string;
+      readonly before: InstanceRecord | undefined;
+      readonly after: InstanceRecord | undefined;
+    };

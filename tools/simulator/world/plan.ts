@@ -1,0 +1,210 @@
+import { Chance } from './chance.ts';
+
+/** One thing that a user of the installation does. `seed` decides its details, so that leaving others out does not change it. */
+export interface UserAction {
+  /** Milliseconds after the start. */
+  readonly at: number;
+  readonly kind: UserActionKind;
+  readonly seed: number;
+}
+
+export type UserActionKind =
+  | 'create-service'
+  | 'update-service'
+  | 'scale-service'
+  | 'delete-service'
+  | 'push'
+  | 'run-task'
+  | 'stop-task'
+  | 'drain'
+  | 'activate'
+  | 'attribute'
+  | 'protect'
+  | 'describe';
+
+/** One thing that goes wrong, and for how long. */
+export interface Fault {
+  /** Milliseconds after the start. */
+  readonly at: number;
+  /** Milliseconds until it is mended. */
+  readonly lasts: number;
+  readonly kind: FaultKind;
+  /** Which server or host, taken modulo their number. */
+  readonly target: number;
+  readonly seed: number;
+}
+
+export type FaultKind =
+  | 'server-crash'
+  | 'server-restart'
+  | 'agent-crash'
+  | 'host-off'
+  | 'host-reboot'
+  | 'pause-server'
+  | 'pause-host'
+  | 'clock-jump-server'
+  | 'clock-jump-host'
+  | 'partition'
+  | 'partition-one-way'
+  | 'store-cut'
+  | 'store-down'
+  | 'store-rewind'
+  | 'feed-lag'
+  | 'slow-network'
+  | 'engine-down'
+  | 'engine-restart'
+  | 'engine-errors'
+  | 'engine-forgets'
+  | 'disk-full';
+
+/** Probabilities that hold for the whole of the troubled time. */
+export interface Troubles {
+  /** A commit whose outcome nobody learns. */
+  readonly unknownOutcome: number;
+  /** A server dies right before or right after a commit. */
+  readonly crashAtCommit: number;
+  /** A call between machines whose request or answer gets lost. */
+  readonly lostCalls: number;
+  /** A call that takes seconds. */
+  readonly slowCalls: number;
+  /** No server ever hears that an event was announced. */
+  readonly eventsLost: boolean;
+  /** An engine's event that its agent is not told of. */
+  readonly engineEventsLost: number;
+}
+
+/** All that a run is decided by: the same plan gives the same history. */
+export interface Plan {
+  readonly seed: number;
+  readonly servers: number;
+  readonly hosts: number;
+  /** Milliseconds in which users act and things go wrong; afterwards everything must become quiet. */
+  readonly duration: number;
+  readonly users: readonly UserAction[];
+  readonly faults: readonly Fault[];
+  readonly troubles: Troubles;
+}
+
+/** How large and how bad plans are. */
+export interface PlanOptions {
+  /** Milliseconds; default 4 minutes. */
+  readonly duration?: number;
+  readonly servers?: number;
+  readonly hosts?: number;
+  /** Actions of users a minute; default 10. */
+  readonly actions?: number;
+  /** Faults a minute; default 3. */
+  readonly faults?: number;
+}
+
+const userKinds: readonly (readonly [UserActionKind, number])[] = [
+  ['create-service', 4],
+  ['update-service', 4],
+  ['scale-service', 4],
+  ['delete-service', 1],
+  ['push', 5],
+  ['run-task', 3],
+  ['stop-task', 2],
+  ['drain', 1.5],
+  ['activate', 1.5],
+  ['attribute', 1],
+  ['protect', 1],
+  ['describe', 5],
+];
+
+const faultKinds: readonly (readonly [FaultKind, number])[] = [
+  ['server-crash', 3],
+  ['server-restart', 1],
+  ['agent-crash', 3],
+  ['host-off', 2],
+  ['host-reboot', 1],
+  ['pause-server', 2],
+  ['pause-host', 1],
+  ['clock-jump-server', 1],
+  ['clock-jump-host', 1],
+  ['partition', 3],
+  ['partition-one-way', 2],
+  ['store-cut', 2],
+  ['store-down', 1],
+  ['store-rewind', 0.3],
+  ['feed-lag', 2],
+  ['slow-network', 1],
+  ['engine-down', 1],
+  ['engine-restart', 1],
+  ['engine-errors', 1],
+  ['engine-forgets', 1],
+  ['disk-full', 1],
+];
+
+/**
+ * Draws a plan. Each seed knows only some kinds of faults and of actions, as swarm testing has it: a run in which everything may
+ * happen rarely gets deep into anything.
+ */
+export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
+  const chance = new Chance(seed);
+  const duration = options.duration ?? 240_000;
+  const minutes = duration / 60_000;
+  const servers = options.servers ?? chance.whole(1, 3);
+  const hosts = options.hosts ?? chance.whole(2, 6);
+  const quiet = chance.happens(0.15);
+  const faults = quiet ? [] : drawFaults(chance, duration, Math.round(minutes * (options.faults ?? 3)));
+  const users = drawUsers(chance, duration, Math.round(minutes * (options.actions ?? 10)));
+  const sometimes = (probability: number, low: number, high: number): number =>
+    !quiet && chance.happens(probability) ? chance.between(low, high) : 0;
+  return {
+    seed,
+    servers,
+    hosts,
+    duration,
+    users,
+    faults,
+    troubles: {
+      unknownOutcome: sometimes(0.3, 0.001, 0.02),
+      crashAtCommit: sometimes(0.3, 0.001, 0.01),
+      lostCalls: sometimes(0.4, 0.005, 0.1),
+      slowCalls: sometimes(0.3, 0.005, 0.05),
+      eventsLost: !quiet && chance.happens(0.1),
+      engineEventsLost: sometimes(0.3, 0.05, 0.5),
+    },
+  };
+}
+
+function drawUsers(chance: Chance, duration: number, count: number): UserAction[] {
+  const kinds = subset(chance, userKinds, 0.75);
+  const first: UserAction[] = Array.from({ length: chance.whole(1, 3) }, (_, index) => ({
+    at: 500 + index * 200,
+    kind: 'create-service',
+    seed: chance.whole(0, 2 ** 31),
+  }));
+  const rest = Array.from({ length: count }, () => ({
+    at: Math.round(chance.between(5_000, duration)),
+    kind: weighted(chance, kinds),
+    seed: chance.whole(0, 2 ** 31),
+  }));
+  return [...first, ...rest.sort((a, b) => a.at - b.at)];
+}
+
+function drawFaults(chance: Chance, duration: number, count: number): Fault[] {
+  const kinds = subset(chance, faultKinds, 0.35);
+  return Array.from({ length: count }, () => ({
+    at: Math.round(chance.between(2_000, duration)),
+    lasts: Math.round(chance.happens(0.7) ? chance.between(200, 20_000) : chance.between(20_000, 120_000)),
+    kind: weighted(chance, kinds),
+    target: chance.whole(0, 1_000),
+    seed: chance.whole(0, 2 ** 31),
+  })).sort((a, b) => a.at - b.at);
+}
+
+function subset<T>(chance: Chance, all: readonly T[], share: number): readonly T[] {
+  const chosen = all.filter(() => chance.happens(share));
+  return chosen.length === 0 ? all : chosen;
+}
+
+function weighted<T>(chance: Chance, from: readonly (readonly [T, number])[]): T {
+  let left = chance.number() * from.reduce((sum, [, weight]) => sum + weight, 0);
+  for (const [kind, weight] of from) {
+    left -= weight;
+    if (left < 0) return kind;
+  }
+  return from.at(-1)![0];
+}

@@ -1,0 +1,176 @@
+import { type Authorizer, AwsError, type Call, type Log, type ServiceDefinition } from '@slipway/auth/contract';
+import { type AgentControl, createAgentControl } from '@slipway/scheduler/hosts/control';
+import { createCluster } from '@slipway/scheduler/cluster';
+import { type ControlPlane, createControlPlane } from '@slipway/scheduler/control';
+import { createEcs } from '@slipway/scheduler/ecs';
+import { serverReach } from '@slipway/scheduler/reach';
+import { createTriggers } from '@slipway/scheduler/triggers';
+import { openEventLog } from '@slipway/storage/events';
+import { openLeases } from '@slipway/storage/leases';
+import { type Chance } from './chance.ts';
+import type { SimulatedImages } from './images.ts';
+import type { Machine, Process } from './machine.ts';
+import type { SimulatedSocket } from './network.ts';
+import type { SimulatedStore } from './store.ts';
+
+export const account = '000000000000';
+export const region = 'us-east-1';
+export const cluster = 'default';
+
+/** Times of the control plane in the simulation, milliseconds; shorter than the defaults, so that a bad day fits into minutes. */
+export const tuning = { healthyAfterRunning: 8_000, replaceLostAfter: 60_000 } as const;
+
+export interface ServerPorts {
+  readonly machine: Machine;
+  readonly store: SimulatedStore;
+  readonly images: SimulatedImages;
+  readonly chance: Chance;
+  readonly log: (server: string) => Log;
+}
+
+/** An operation, whatever its types: users' calls are objects here. */
+interface Handler {
+  readonly handle: (input: object, call: Call) => Promise<unknown>;
+}
+
+/** Everything of the scheduler that a server runs, in one process that can die. */
+interface Running {
+  readonly process: Process;
+  readonly control: ControlPlane;
+  readonly agents: AgentControl;
+  readonly ecs: ServiceDefinition;
+  ready: boolean;
+}
+
+/** One server of the installation: the real control plane, triggers, API and agents' side, on simulated surroundings. */
+export class SimulatedServer {
+  readonly machine: Machine;
+  readonly #ports: ServerPorts;
+  #running: Running | undefined;
+
+  constructor(ports: ServerPorts) {
+    this.machine = ports.machine;
+    this.#ports = ports;
+  }
+
+  get name(): string {
+    return this.machine.name;
+  }
+
+  /** The process, when it serves requests. */
+  get process(): Process | undefined {
+    return this.#running?.ready === true && this.#running.process.alive ? this.#running.process : undefined;
+  }
+
+  get running(): boolean {
+    return this.#running?.process.alive === true;
+  }
+
+  /** The epoch under which this server believes that it leads the cluster. */
+  get leads(): number | undefined {
+    return this.process === undefined ? undefined : this.#running?.control.leads(account, cluster);
+  }
+
+  /** Starts the process; it serves once it has read the store. */
+  start(): void {
+    if (this.running) return;
+    const { machine, store, images, chance } = this.#ports;
+    const process = machine.boot();
+    const log = this.#ports.log(this.name);
+    const { clock } = process;
+    const records = store.of(process);
+    const own = chance.fork();
+    const random = (size: number): Uint8Array => own.bytes(size);
+    const leases = openLeases(records, clock, () => own.number());
+    const events = openEventLog(records, clock, () => own.number());
+    const ownHost = (host: string): boolean => host === images.host;
+    const context = { records, clock, random, region, reach: serverReach({ ownHost }) };
+    const lookup = {
+      resolve: (_account: string, repository: string, tag: string) => Promise.resolve(images.digestOf(repository, tag)),
+    };
+    const control = createControlPlane({
+      ...context,
+      leases,
+      log,
+      accounts: [account],
+      images: lookup,
+      ownHost,
+      placement: { seed: own.whole(0, 2 ** 31) },
+      reconciler: { healthyAfterRunning: tuning.healthyAfterRunning },
+      replaceLostAfter: tuning.replaceLostAfter,
+    });
+    const agents = createAgentControl({ ...context, log, credentialIdKey: new Uint8Array(32), ownHost: () => false });
+    const ecs = createEcs({ ...context, placer: control.placer, agentOperations: agents.operations });
+    const authorizer: Authorizer = {
+      authorize: () => Promise.resolve({ allowed: true, reason: 'everybody may do everything in the simulation' }),
+    };
+    const triggers = createTriggers({ ...context, leases, log, events, images: lookup, ownHost, authorizer });
+    const running: Running = { process, control, agents, ecs, ready: false };
+    this.#running = running;
+    const begin = async (): Promise<void> => {
+      for (;;) {
+        try {
+          await createCluster(context, { account, cluster }, { tags: {}, settings: [] });
+          break;
+        } catch (err) {
+          // As under an init system: what cannot start yet is started again.
+          log.warn({ err }, 'cannot start yet');
+          await clock.sleep(1_000);
+        }
+      }
+      await control.start();
+      triggers.start();
+      running.ready = true;
+    };
+    begin().catch((error: unknown) => log.error({ err: error }, 'the server cannot start'));
+  }
+
+  /** SIGKILL, or the power. */
+  kill(): void {
+    this.#running?.process.kill();
+    this.#running = undefined;
+  }
+
+  /**
+   * One call of the ECS API in the process, as the gateway makes it once the caller is known and allowed.
+   * @throws AwsError, or what an operation throws by mistake
+   */
+  call(operation: string, input: object, caller: string): Promise<unknown> {
+    const running = this.#running;
+    if (running === undefined) throw new AwsError('ServerException', 'the server is gone');
+    const operations = running.ecs.operations as unknown as Readonly<Record<string, Handler | undefined>>;
+    const found = operations[operation];
+    if (found === undefined) throw new AwsError('UnknownOperationException', operation);
+    return found.handle(structuredClone(input), this.#callBy(caller, running.process));
+  }
+
+  /** An agent's socket that the gateway let through. */
+  connect(
+    kind: 'control' | 'telemetry',
+    query: URLSearchParams,
+    caller: string,
+    socket: SimulatedSocket,
+    opened: () => void,
+  ): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return Promise.resolve();
+    return running.agents.connect(kind, query, this.#callBy(caller, running.process), () => {
+      opened();
+      return Promise.resolve(socket as never);
+    });
+  }
+
+  #callBy(caller: string, process: Process): Call {
+    return {
+      requestId: 'simulated',
+      principal: { type: 'user', account, arn: `arn:aws:iam::${account}:user/${caller}`, id: caller },
+      account,
+      region,
+      endpoint: `http://${this.name}.test:7500`,
+      sourceIp: '192.0.2.1',
+      userAgent: 'simulation',
+      time: new Date(process.clock.now()),
+      signal: new AbortController().signal,
+    };
+  }
+}

@@ -1,0 +1,250 @@
+import type { ContainerDefinition, CreateServiceCommandInput, UpdateServiceCommandInput } from '@aws-sdk/client-ecs';
+import { Chance } from './chance.ts';
+import { type Behaviour, good } from './images.ts';
+import type { UserAction } from './plan.ts';
+
+/** How a call of the API ended, as its caller sees it. */
+export type Answer<T> =
+  | { readonly kind: 'done'; readonly value: T }
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string }
+  /** No answer: it may have happened. */
+  | { readonly kind: 'unknown'; readonly why: string };
+
+/** What users reach of the world. */
+export interface UserPorts {
+  /** One call of the ECS API, at whichever server answers. */
+  api<T = unknown>(operation: string, input: object): Promise<Answer<T>>;
+  /** Builds and pushes an image, as the registry commits it. @returns its digest */
+  push(repository: string, tag: string, behaviour: Behaviour, announced: boolean): Promise<string>;
+  note(what: string): void;
+  readonly imageHost: string;
+}
+
+/** Repositories that users push to; every one has a good image from the start. */
+export const repositories = ['web', 'api', 'job'] as const;
+
+/** Names that services get: few, so that actions meet. */
+export const serviceNames = ['alpha', 'beta', 'gamma', 'delta'] as const;
+
+/** An image as a team might push it: mostly good, sometimes broken in one of the ways in which images break. */
+export function drawBehaviour(chance: Chance): Behaviour {
+  const base: Behaviour = {
+    pull: chance.between(50, 4_000),
+    start: chance.between(20, 800),
+    healthy: chance.between(500, 12_000),
+    stop: chance.happens(0.1) ? 60_000 : chance.between(20, 3_000),
+  };
+  if (chance.happens(0.6)) return base;
+  return chance.pick<Behaviour>([
+    { ...base, fails: 'pull' },
+    { ...base, fails: 'create' },
+    { ...base, fails: 'start' },
+    { ...base, ends: { after: chance.between(10, 2_000), code: 1 } },
+    { ...base, ends: { after: chance.between(20_000, 90_000), code: 137, outOfMemory: true } },
+    { ...base, ends: { after: chance.between(30_000, 200_000), code: 0 } },
+    { ...base, healthy: 'never' },
+    { ...base, healthy: chance.between(20_000, 60_000) },
+    { ...base, pull: chance.between(20_000, 60_000) },
+  ]);
+}
+
+/** The people and programs that use the installation: what each action of a plan means. */
+export class Users {
+  readonly #ports: UserPorts;
+  /** Task ARNs that RunTask returned. */
+  readonly ran: string[] = [];
+
+  constructor(ports: UserPorts) {
+    this.#ports = ports;
+  }
+
+  async act({ kind, seed }: UserAction): Promise<void> {
+    const chance = new Chance(seed);
+    const name = chance.pick(serviceNames);
+    switch (kind) {
+      case 'create-service':
+        return this.#createService(name, chance);
+      case 'update-service':
+        return this.#updateService(name, chance);
+      case 'scale-service':
+        await this.#call('UpdateService', { service: name, desiredCount: chance.whole(0, 6) });
+        return undefined;
+      case 'delete-service':
+        await this.#call('DeleteService', { service: name, force: true });
+        return undefined;
+      case 'push':
+        await this.#ports.push(
+          chance.pick(repositories),
+          chance.happens(0.8) ? 'prod' : 'next',
+          drawBehaviour(chance),
+          chance.happens(0.9),
+        );
+        return undefined;
+      case 'run-task':
+        return this.#runTask(chance);
+      case 'stop-task':
+        return this.#stopTask(chance);
+      case 'drain':
+      case 'activate':
+        return this.#changeInstance(kind === 'drain' ? 'DRAINING' : 'ACTIVE', chance);
+      case 'attribute':
+        return this.#attribute(chance);
+      case 'protect':
+        return this.#protect(chance);
+      case 'describe':
+        await this.#call('DescribeServices', { services: [name] });
+        return undefined;
+    }
+  }
+
+  async #call<T>(operation: string, input: object): Promise<T | undefined> {
+    const answer = await this.#ports.api<T>(operation, input);
+    return answer.kind === 'done' ? answer.value : undefined;
+  }
+
+  /** Registers a revision. @returns `family:revision`, or undefined */
+  async define(family: string, chance: Chance, repository: string, tag: string): Promise<string | undefined> {
+    const container: ContainerDefinition = {
+      name: 'app',
+      image: `${this.#ports.imageHost}/${repository}:${tag}`,
+      essential: true,
+      cpu: chance.pick([0, 64, 128, 256]),
+      memory: chance.pick([64, 128, 256, 512]),
+      ...(chance.happens(0.5) ? { healthCheck: { command: ['CMD', 'check'], interval: 5, retries: 2 } } : {}),
+    };
+    const sidecar: ContainerDefinition = {
+      name: 'log',
+      image: `${this.#ports.imageHost}/web:base`,
+      essential: false,
+      memory: 32,
+      dependsOn: [{ containerName: 'app', condition: container.healthCheck === undefined ? 'START' : 'HEALTHY' }],
+    };
+    const definition = await this.#call<{ taskDefinition?: { family?: string; revision?: number } }>(
+      'RegisterTaskDefinition',
+      { family, containerDefinitions: chance.happens(0.2) ? [container, sidecar] : [container] },
+    );
+    const { taskDefinition } = definition ?? {};
+    return taskDefinition === undefined ? undefined : `${taskDefinition.family}:${taskDefinition.revision}`;
+  }
+
+  async #createService(serviceName: string, chance: Chance): Promise<void> {
+    const taskDefinition = await this.define(serviceName, chance, chance.pick(repositories), 'prod');
+    if (taskDefinition === undefined) return;
+    const daemon = chance.happens(0.1);
+    const input: CreateServiceCommandInput = {
+      serviceName,
+      taskDefinition,
+      ...(daemon ? { schedulingStrategy: 'DAEMON' as const } : { desiredCount: chance.whole(1, 6) }),
+      deploymentConfiguration: {
+        ...bounds(chance, daemon),
+        deploymentCircuitBreaker: chance.pick([
+          { enable: true, rollback: true },
+          { enable: true, rollback: true },
+          { enable: true, rollback: false },
+          { enable: false, rollback: false },
+        ]),
+      },
+      ...(chance.happens(0.3) && !daemon
+        ? { placementStrategy: [{ type: 'spread' as const, field: 'attribute:ecs.availability-zone' }] }
+        : {}),
+      ...(chance.happens(0.15) && !daemon ? { placementConstraints: [{ type: 'distinctInstance' as const }] } : {}),
+      ...(chance.happens(0.5) ? { tags: [{ key: 'slipway:follow', value: 'true' }] } : {}),
+    };
+    await this.#call('CreateService', input);
+  }
+
+  async #updateService(service: string, chance: Chance): Promise<void> {
+    const taskDefinition = chance.happens(0.7)
+      ? await this.define(service, chance, chance.pick(repositories), chance.pick(['prod', 'next']))
+      : undefined;
+    const input: UpdateServiceCommandInput = {
+      service,
+      ...(taskDefinition === undefined ? { forceNewDeployment: chance.happens(0.5) } : { taskDefinition }),
+      ...(chance.happens(0.3) ? { desiredCount: chance.whole(0, 6) } : {}),
+      ...(chance.happens(0.2) ? { deploymentConfiguration: bounds(chance, false) } : {}),
+    };
+    await this.#call('UpdateService', input);
+  }
+
+  async #runTask(chance: Chance): Promise<void> {
+    const taskDefinition = await this.define('once', chance, 'job', 'once');
+    if (taskDefinition === undefined) return;
+    const token = `token-${chance.whole(0, 1_000_000)}`;
+    const input = { taskDefinition, count: chance.whole(1, 10), clientToken: token };
+    // A client that gets no answer asks again with its token, and must not get more tasks for it.
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const answer = await this.#ports.api<{ tasks?: { taskArn?: string }[] }>('RunTask', input);
+      if (answer.kind === 'unknown') continue;
+      if (answer.kind === 'done') this.ran.push(...(answer.value.tasks ?? []).flatMap(({ taskArn }) => taskArn ?? []));
+      return;
+    }
+  }
+
+  async #stopTask(chance: Chance): Promise<void> {
+    const listed = await this.#call<{ taskArns?: string[] }>('ListTasks', {});
+    const arns = listed?.taskArns ?? [];
+    if (arns.length > 0) await this.#call('StopTask', { task: chance.pick(arns), reason: 'a user said so' });
+  }
+
+  async #instances(): Promise<string[]> {
+    const listed = await this.#call<{ containerInstanceArns?: string[] }>('ListContainerInstances', {});
+    return listed?.containerInstanceArns ?? [];
+  }
+
+  async #changeInstance(status: 'ACTIVE' | 'DRAINING', chance: Chance): Promise<void> {
+    const arns = await this.#instances();
+    if (arns.length === 0) return;
+    await this.#call('UpdateContainerInstancesState', { containerInstances: [chance.pick(arns)], status });
+  }
+
+  async #attribute(chance: Chance): Promise<void> {
+    const arns = await this.#instances();
+    if (arns.length === 0) return;
+    const attributes = [{ name: 'tier', value: chance.pick(['a', 'b']), targetId: chance.pick(arns) }];
+    await this.#call('PutAttributes', { attributes });
+  }
+
+  async #protect(chance: Chance): Promise<void> {
+    const listed = await this.#call<{ taskArns?: string[] }>('ListTasks', { serviceName: chance.pick(serviceNames) });
+    const arns = listed?.taskArns ?? [];
+    if (arns.length === 0) return;
+    await this.#call('UpdateTaskProtection', {
+      tasks: [chance.pick(arns)],
+      protectionEnabled: chance.happens(0.7),
+      expiresInMinutes: chance.whole(1, 5),
+    });
+  }
+
+  /** What an operator does when everything is repaired: every service gets an image that runs and bounds that leave a step. */
+  async repair(
+    chance: Chance,
+    services: readonly { readonly name: string; readonly daemon: boolean }[],
+  ): Promise<void> {
+    for (const repository of repositories) await this.#ports.push(repository, 'prod', good, true);
+    for (const arn of await this.#instances())
+      await this.#call('UpdateContainerInstancesState', { containerInstances: [arn], status: 'ACTIVE' });
+    for (const { name, daemon } of services) {
+      const taskDefinition = await this.define(name, chance, 'web', 'base');
+      await this.#call('UpdateService', {
+        service: name,
+        taskDefinition,
+        ...(daemon ? {} : { desiredCount: chance.whole(1, 3) }),
+        deploymentConfiguration: { maximumPercent: daemon ? 100 : 200, minimumHealthyPercent: 0 },
+        placementConstraints: [],
+      });
+    }
+  }
+}
+
+function bounds(chance: Chance, daemon: boolean): { maximumPercent: number; minimumHealthyPercent: number } {
+  if (daemon) return { maximumPercent: 100, minimumHealthyPercent: chance.pick([0, 50]) };
+  const [minimumHealthyPercent, maximumPercent] = chance.pick([
+    [100, 200],
+    [50, 200],
+    [50, 100],
+    [0, 100],
+    [100, 150],
+    [66, 133],
+  ] as const);
+  return { maximumPercent, minimumHealthyPercent };
+}

@@ -1,0 +1,521 @@
+import type { Log } from '@slipway/auth/contract';
+import { isLive, isPending, type ServiceRecord, type TaskRecord } from '@slipway/scheduler/state';
+import { VirtualClock } from '../virtual-clock.ts';
+import { Chance } from './chance.ts';
+import type { EngineContainer, EngineWeather } from './engine.ts';
+import { FaultPlayer } from './faults.ts';
+import { History } from './history.ts';
+import { listening, SimulatedHost } from './host.ts';
+import { good, SimulatedImages } from './images.ts';
+import { CommitChecks, type Invariant, Violation } from './invariants.ts';
+import { Machine } from './machine.ts';
+import { Mirror } from './mirror.ts';
+import { type NetworkWeather, NoAnswer, SimulatedNetwork } from './network.ts';
+import type { Plan } from './plan.ts';
+import { account, cluster, SimulatedServer } from './server.ts';
+import { type SeenCommit, SimulatedStore, type StoreWeather } from './store.ts';
+import { type Answer, repositories, Users } from './users.ts';
+
+/** How a run ended. */
+export interface Outcome {
+  readonly plan: Plan;
+  readonly violation?: { readonly invariant: Invariant; readonly message: string; readonly at: number };
+  /** The same for every run of the same plan. */
+  readonly checksum: string;
+  /** True milliseconds that were played. */
+  readonly played: number;
+  readonly counts: Counts;
+  readonly history: History;
+  readonly samples: readonly Sample[];
+}
+
+/** What a run did, so that nobody mistakes a run in which nothing happened for a good one. */
+export interface Counts {
+  commits: number;
+  tasksStarted: number;
+  containersStarted: number;
+  faults: number;
+  calls: number;
+  refused: number;
+  unanswered: number;
+}
+
+/** How the cluster stood at a moment, for pictures. */
+export interface Sample {
+  readonly at: number;
+  readonly tasks: Readonly<Record<string, number>>;
+  /** Running tasks and desired count by service. */
+  readonly services: Readonly<Record<string, { readonly running: number; readonly desired: number }>>;
+  readonly hosts: number;
+}
+
+/** Milliseconds within which everything must be quiet once nothing goes wrong any more. */
+const settleWithin = 25 * 60_000;
+const repairWithin = 10 * 60_000;
+/** Monday, 1 January 2024: any time will do, as long as it is always the same. */
+const epoch = Date.UTC(2024, 0, 1);
+
+const macrotask = setImmediate;
+/** Lets every promise that can go on do so. */
+const settle = (): Promise<void> => new Promise((resolve) => void macrotask(resolve));
+
+/** One installation in one process: servers, hosts, users and faults, from a plan and nothing else. */
+export class World {
+  readonly plan: Plan;
+  readonly time = new VirtualClock(epoch);
+  readonly chance: Chance;
+  readonly history: History;
+  readonly store: SimulatedStore;
+  readonly network: SimulatedNetwork;
+  readonly images = new SimulatedImages(account);
+  readonly servers: readonly SimulatedServer[];
+  readonly hosts: readonly SimulatedHost[];
+  readonly mirror: Mirror;
+  readonly storeWeather: StoreWeather;
+  readonly networkWeather: NetworkWeather;
+  readonly counts: Counts = {
+    commits: 0,
+    tasksStarted: 0,
+    containersStarted: 0,
+    faults: 0,
+    calls: 0,
+    refused: 0,
+    unanswered: 0,
+  };
+  /** Whether the store ever lost commits: then nothing acknowledged need be there. */
+  rewound = false;
+  readonly #checks: CommitChecks;
+  readonly #users: Users;
+  readonly #samples: Sample[] = [];
+  /** How often a container of a task was started, by task ARN and name. */
+  readonly #starts = new Map<string, number>();
+  #violation: { invariant: Invariant; message: string; at: number } | undefined;
+  #laggedUntil = 0;
+
+  constructor(plan: Plan, keepHistory: boolean) {
+    this.plan = plan;
+    this.chance = new Chance(plan.seed ^ 0x5eed);
+    const now = (): number => this.time.now();
+    this.history = new History(now, keepHistory);
+    const { troubles } = plan;
+    this.storeWeather = {
+      latency: [0.2, 4],
+      feedLag: [0.2, 8],
+      unknownOutcome: troubles.unknownOutcome,
+      crash: troubles.crashAtCommit,
+      eventsLost: troubles.eventsLost,
+    };
+    this.networkWeather = { latency: [0.2, 4], lost: troubles.lostCalls, slow: troubles.slowCalls };
+    this.store = new SimulatedStore(this.time, this.chance.fork(), this.storeWeather, (commit) => this.#seen(commit));
+    this.network = new SimulatedNetwork(this.time, this.chance.fork(), this.networkWeather);
+    this.mirror = new Mirror(account, cluster, now);
+    this.#checks = new CommitChecks({
+      mirror: this.mirror,
+      now,
+      lag: () => (now() < this.#laggedUntil ? 40_000 : 3_000),
+    });
+    const log = (who: string): Log => this.#log(who);
+    this.servers = Array.from({ length: plan.servers }, (_, index) => {
+      const machine = this.#machine(`server-${index + 1}`);
+      const { store, images } = this;
+      return new SimulatedServer({ machine, store, images, chance: this.chance.fork(), log });
+    });
+    this.hosts = Array.from({ length: plan.hosts }, (_, index) => {
+      const { time, images, network, servers } = this;
+      const weather: EngineWeather = {
+        latency: [0.5, 15],
+        error: 0,
+        answerLost: 0,
+        eventLost: troubles.engineEventsLost,
+        diskFull: false,
+      };
+      const host = new SimulatedHost({
+        machine: this.#machine(`host-${index + 1}`),
+        time,
+        chance: this.chance.fork(),
+        images,
+        network,
+        servers,
+        weather,
+        log,
+        history: this.history,
+        zone: `zone-${(index % 3) + 1}`,
+      });
+      host.engine.started = (container) => this.#started(host, container);
+      return host;
+    });
+    const internet = this.#machine('user');
+    const process = internet.boot();
+    this.#users = new Users({
+      imageHost: this.images.host,
+      api: (operation, input) => this.#api(process, operation, input),
+      push: (repository, tag, behaviour, announced) =>
+        this.#push(repository, tag, this.images.build(behaviour), announced),
+      note: (what) => this.history.note('user', what),
+    });
+  }
+
+  /** Plays the plan to its end, or to the first violation. */
+  async play(): Promise<Outcome> {
+    const onRejection = (reason: unknown): void => {
+      this.violated(new Violation('no-accident', `a promise was rejected and nobody handled it: ${describe(reason)}`));
+    };
+    process.on('unhandledRejection', onRejection);
+    try {
+      await this.#days();
+    } finally {
+      process.off('unhandledRejection', onRejection);
+      for (const server of this.servers) server.kill();
+      for (const host of this.hosts) host.killAgent();
+      await settle();
+    }
+    const { plan, history, counts } = this;
+    const played = this.time.now() - epoch;
+    const samples = this.#samples;
+    const outcome = { plan, checksum: history.checksum, played, counts, history, samples };
+    return this.#violation === undefined ? outcome : { ...outcome, violation: this.#violation };
+  }
+
+  /** Something that must hold did not; the first one ends the run. */
+  violated(violation: Violation): void {
+    if (this.#violation !== undefined) return;
+    const { invariant, message } = violation;
+    this.#violation = { invariant, message, at: this.time.now() - epoch };
+    this.history.note('check', message);
+  }
+
+  /** Servers hear of changes late for a while. */
+  lagUntil(time: number): void {
+    this.#laggedUntil = Math.max(this.#laggedUntil, time + 10_000);
+  }
+
+  async #days(): Promise<void> {
+    for (const repository of repositories) {
+      await this.#push(repository, 'prod', this.images.build(good), false);
+      this.images.tag(repository, 'next', this.images.build(good));
+    }
+    this.images.tag('web', 'base', this.images.build(good));
+    this.images.tag('job', 'once', this.images.build({ ...good, ends: { after: 5_000, code: 0 } }));
+    for (const server of this.servers) server.start();
+    for (const host of this.hosts)
+      this.time.at(this.time.now() + this.chance.between(0, 2_000), () => host.startAgent());
+    const faults = new FaultPlayer(this);
+    for (const fault of this.plan.faults) this.time.at(epoch + fault.at, () => faults.play(fault));
+    for (const action of this.plan.users) {
+      this.time.at(epoch + action.at, () => {
+        this.#users
+          .act(action)
+          .catch((error: unknown) =>
+            this.violated(new Violation('no-accident', `a user's action: ${describe(error)}`)),
+          );
+      });
+    }
+    if (!(await this.#until(epoch + this.plan.duration, () => false))) faults.endAll();
+    if (this.#violation !== undefined) return;
+    this.history.note('check', 'nothing goes wrong any more');
+    await this.#becomes('settled', settleWithin, () => this.unsettled());
+    if (this.#violation !== undefined) return;
+    this.history.note('check', 'what users broke is repaired');
+    const services = [...this.mirror.services.values()].filter(({ status }) => status === 'ACTIVE');
+    const names = services.map(({ name, schedulingStrategy }) => ({ name, daemon: schedulingStrategy === 'DAEMON' }));
+    this.#users
+      .repair(this.chance.fork(), names)
+      .catch((error: unknown) => this.violated(new Violation('no-accident', describe(error))));
+    await this.#until(this.time.now() + 20_000, () => false);
+    await this.#becomes('repaired', repairWithin, () => this.unsettled() ?? this.#unrepaired() ?? this.#leftOver());
+  }
+
+  /** Plays until something is so, or a time has come. @returns whether it became so, or something was violated */
+  async #until(time: number, so: () => boolean): Promise<boolean> {
+    while (this.time.now() < time && this.#violation === undefined) {
+      if (so()) return true;
+      this.#samples.push(this.#sample());
+      await this.time.playUntil(Math.min(time, this.time.now() + 2_000), settle);
+    }
+    return this.#violation !== undefined || so();
+  }
+
+  async #becomes(invariant: Invariant, within: number, why: () => string | undefined): Promise<void> {
+    const done = await this.#until(this.time.now() + within, () => why() === undefined);
+    if (!done) this.violated(new Violation(invariant, `${why() ?? ''} (after ${within / 60_000} quiet minutes)`));
+  }
+
+  /** Why the installation is not at rest though nothing disturbs it; undefined when it is. */
+  unsettled(): string | undefined {
+    if (this.servers.filter(({ leads }) => leads === this.mirror.epoch).length !== 1) return 'nobody leads the cluster';
+    for (const service of this.mirror.services.values()) {
+      const why = this.#unsettledService(service);
+      if (why !== undefined) return why;
+    }
+    for (const task of this.mirror.tasks.values()) {
+      if (task.desiredStatus === 'STOPPED' && isLive(task)) return `task ${task.id} was told to stop and has not`;
+      if (task.service === undefined && isPending(task))
+        return `task ${task.id} of RunTask is still ${task.lastStatus}`;
+    }
+    return this.#orphan();
+  }
+
+  #unsettledService(service: ServiceRecord): string | undefined {
+    const { name, status, desiredCount } = service;
+    const live = this.mirror.tasksOf(name).filter((task) => isLive(task));
+    if (status !== 'ACTIVE') return live.length === 0 ? undefined : `${name} is ${status} and has ${live.length} tasks`;
+    const primary = service.deployments.find((one) => one.status === 'PRIMARY');
+    if (primary === undefined) return `${name} has no PRIMARY deployment`;
+    if (primary.rolloutState === 'FAILED') return undefined;
+    if (service.deployments.some(({ unplaceable }) => unplaceable !== undefined)) return undefined;
+    // An image that keeps failing without a circuit breaker is tried for ever; the record says why.
+    if (primary.lastFailure !== undefined && (primary.failedTasks > 0 || (primary.crashes ?? 0) > 0)) return undefined;
+    // A daemon is the last to leave an instance that is drained, in whatever revision it runs there.
+    const lingers = live.some(({ instanceId = '' }) => this.mirror.instances.get(instanceId)?.status === 'DRAINING');
+    if (service.schedulingStrategy === 'DAEMON' && lingers) return undefined;
+    const running = live.filter((task) => task.lastStatus === 'RUNNING' && task.service?.deploymentId === primary.id);
+    const whole = running.length === desiredCount && live.length === desiredCount;
+    if (primary.rolloutState === 'COMPLETED' && whole) return undefined;
+    if (service.said !== undefined && 'deadlock' in service.said) return undefined;
+    return `${name} is ${primary.rolloutState} with ${running.length} of ${desiredCount} tasks and says nothing of a failure`;
+  }
+
+  #unrepaired(): string | undefined {
+    for (const service of this.mirror.services.values()) {
+      if (service.status !== 'ACTIVE') continue;
+      const primary = service.deployments.find((one) => one.status === 'PRIMARY');
+      const running = this.mirror.tasksOf(service.name).filter((task) => isLive(task) && task.lastStatus === 'RUNNING');
+      if (primary?.rolloutState !== 'COMPLETED' || running.length !== service.desiredCount) {
+        const state = `${primary?.rolloutState ?? 'nothing'}, ${running.length} of ${service.desiredCount}`;
+        return `${service.name} is not steady: ${state}; ${primary?.unplaceable?.message ?? primary?.lastFailure ?? ''}`;
+      }
+    }
+    return undefined;
+  }
+
+  /** Rows that nobody needs any more, of those that go by themselves soon. */
+  #leftOver(): string | undefined {
+    const servers = this.servers.filter(({ process }) => process !== undefined).length;
+    const { size } = this.mirror.connections;
+    return size > servers ? `${size} servers say that they hold connections, ${servers} run` : undefined;
+  }
+
+  /** A container without a task, or a task without its containers. */
+  #orphan(): string | undefined {
+    const running = new Set<string>();
+    for (const { name, engine } of this.hosts) {
+      for (const container of engine.containers.values()) {
+        const arn = container.labels['com.amazonaws.ecs.task-arn'] ?? '';
+        const task = this.mirror.tasks.get(arn.slice(arn.lastIndexOf('/') + 1));
+        if (container.status !== 'running') continue;
+        if (task === undefined || !isLive(task)) return `${name} runs ${container.name} of a task that is over`;
+        running.add(task.id);
+      }
+    }
+    for (const task of this.mirror.tasks.values()) {
+      if (task.lastStatus === 'RUNNING' && task.desiredStatus === 'RUNNING' && !running.has(task.id)) {
+        return `task ${task.id} is RUNNING and no container of it is`;
+      }
+    }
+    return undefined;
+  }
+
+  #seen(commit: SeenCommit): void {
+    this.counts.commits += 1;
+    const changed = this.mirror.apply(commit);
+    if (changed === undefined) return;
+    for (const change of changed) {
+      if (change.kind === 'task' && change.before === undefined) this.counts.tasksStarted += 1;
+      this.history.note(commit.process.name, () => describeChange(change));
+    }
+    try {
+      this.#checks.check(commit, changed);
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      this.violated(error);
+    }
+  }
+
+  #started(host: SimulatedHost, container: EngineContainer): void {
+    this.counts.containersStarted += 1;
+    const arn = container.labels['com.amazonaws.ecs.task-arn'] ?? '';
+    const name = container.labels['com.amazonaws.ecs.container-name'] ?? '';
+    const key = `${arn} ${name}`;
+    const starts = (this.#starts.get(key) ?? 0) + 1;
+    this.#starts.set(key, starts);
+    this.history.note(host.name, () => `started ${container.name} (${container.digest.slice(-4)})`);
+    if (starts > 1) this.violated(new Violation('started-once', `${name} of ${arn} was started ${starts} times`));
+    this.#pinned(arn, name, container.digest);
+  }
+
+  #pinned(arn: string, name: string, digest: string): void {
+    const task: TaskRecord | undefined = this.mirror.tasks.get(arn.slice(arn.lastIndexOf('/') + 1));
+    const service = this.mirror.services.get(task?.service?.name ?? '');
+    const deployment = service?.deployments.find(({ id }) => id === task?.service?.deploymentId);
+    const pin = deployment?.images?.[name]?.split('@')[1];
+    if (pin === undefined || pin === digest) return;
+    this.violated(
+      new Violation('pinned', `${name} of ${arn} runs ${digest.slice(-6)}, its deployment pinned ${pin.slice(-6)}`),
+    );
+  }
+
+  async #push(repository: string, tag: string, digest: string, announced: boolean): Promise<string> {
+    this.images.tag(repository, tag, digest);
+    this.history.note(
+      'user',
+      () => `pushed ${repository}:${tag} ${digest.slice(-4)} ${JSON.stringify(this.images.behaviour(digest))}`,
+    );
+    const data = {
+      account,
+      repository,
+      tag,
+      digest,
+      previous: null,
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      actor: `arn:aws:iam::${account}:user/dev`,
+    };
+    await this.store.truth.commit(`registry/${account}`, {
+      put: [{ key: `tag|${repository}|${tag}`, value: digest }],
+      announce: announced ? [{ topic: 'registry', type: 'image.pushed', data }] : [],
+    });
+    return digest;
+  }
+
+  async #api<T>(from: ReturnType<Machine['boot']>, operation: string, input: object): Promise<Answer<T>> {
+    this.counts.calls += 1;
+    const asked = this.time.now();
+    const ready = this.servers.filter((server) => server.process !== undefined);
+    const server = this.chance.pick(ready.length > 0 ? ready : this.servers);
+    const answer = await this.network
+      .call(from, listening(server), () => server.call(operation, input, 'admin'))
+      .then(
+        (value): Answer<T> => ({ kind: 'done', value: value as T }),
+        (error: unknown): Answer<T> => this.#notDone(operation, error),
+      );
+    this.history.note('user', () => `${operation} ${JSON.stringify(input).slice(0, 300)} ${describeAnswer(answer)}`);
+    if (answer.kind === 'done') this.#acknowledged(operation, input, answer.value, asked);
+    if (answer.kind === 'refused') this.counts.refused += 1;
+    if (answer.kind === 'unknown') this.counts.unanswered += 1;
+    return answer;
+  }
+
+  #notDone(operation: string, error: unknown): Answer<never> {
+    const { name, message, code } = error as { name: string; message: string; code?: string };
+    if (error instanceof NoAnswer || name === 'StoreUnavailable' || name === 'ConditionFailed') {
+      return { kind: 'unknown', why: message };
+    }
+    if (typeof code === 'string') return { kind: 'refused', code, message };
+    this.violated(new Violation('no-accident', `${operation} failed with ${describe(error)}`));
+    return { kind: 'unknown', why: message };
+  }
+
+  /** What a client was told must have been so at a moment between its question and the answer. */
+  #acknowledged(operation: string, input: object, value: unknown, asked: number): void {
+    if (this.rewound) return;
+    const told = (value as { service?: Described; services?: Described[] }) ?? {};
+    const services = told.services ?? (told.service === undefined ? [] : [told.service]);
+    for (const { serviceName = '', desiredCount, taskDefinition, status } of services) {
+      const states = this.mirror.during(serviceName, asked);
+      const found = states.some(
+        (state) =>
+          state !== undefined &&
+          state.desiredCount === desiredCount &&
+          state.taskDefinition === taskDefinition &&
+          state.status === status,
+      );
+      if (!found) {
+        const seen = states.map(
+          (state) => `${state?.status} ${state?.desiredCount} ${state?.taskDefinition.split('/')[1]}`,
+        );
+        const said = `${status} ${desiredCount} ${taskDefinition?.split('/')[1]}`;
+        this.violated(
+          new Violation(
+            'acknowledged',
+            `${operation} ${JSON.stringify(input).slice(0, 120)} said ${said}, it was ${seen.join(' | ')}`,
+          ),
+        );
+      }
+    }
+    for (const { taskArn = '' } of (value as { tasks?: { taskArn?: string }[] }).tasks ?? []) {
+      const id = taskArn.slice(taskArn.lastIndexOf('/') + 1);
+      if (!this.mirror.tasks.has(id))
+        this.violated(new Violation('acknowledged', `${operation} told of task ${id}, which there is not`));
+    }
+  }
+
+  #sample(): Sample {
+    const tasks: Record<string, number> = {};
+    for (const { lastStatus } of this.mirror.tasks.values()) tasks[lastStatus] = (tasks[lastStatus] ?? 0) + 1;
+    const services = Object.fromEntries(
+      Array.from(this.mirror.services.values(), ({ name, desiredCount }) => [
+        name,
+        {
+          running: this.mirror.tasksOf(name).filter(({ lastStatus }) => lastStatus === 'RUNNING').length,
+          desired: desiredCount,
+        },
+      ]),
+    );
+    const hosts = [...this.mirror.instances.values()].filter(({ agentConnected }) => agentConnected).length;
+    return { at: this.time.now() - epoch, tasks, services, hosts };
+  }
+
+  #machine(name: string): Machine {
+    return new Machine(name, this.time, this.chance.between(-500, 500), 1 + this.chance.between(-1e-4, 1e-4));
+  }
+
+  #log(who: string): Log {
+    const note = (level: string) => (fields: object, message: string) => {
+      this.history.note(who, () => `${level} ${message} ${describeFields(fields)}`);
+      const mistake = Object.values(fields).find((value) => isMistake(value));
+      if (mistake !== undefined)
+        this.violated(new Violation('no-accident', `${who} says: ${message}: ${describe(mistake)}`));
+    };
+    return { info: note('info'), warn: note('warn'), error: note('error') } as Log;
+  }
+}
+
+/** Whether an error is the program's own fault, and not a thing that happens to programs. */
+const isMistake = (value: unknown): boolean =>
+  value instanceof TypeError ||
+  value instanceof RangeError ||
+  value instanceof ReferenceError ||
+  value instanceof SyntaxError;
+
+interface Described {
+  readonly serviceName?: string;
+  readonly desiredCount?: number;
+  readonly taskDefinition?: string;
+  readonly status?: string;
+}
+
+const describe = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
+
+function describeFields(fields: object): string {
+  return Object.entries(fields)
+    .map(
+      ([name, value]) =>
+        `${name}=${value instanceof Error ? `${value.name}: ${value.message}` : JSON.stringify(value)}`,
+    )
+    .join(' ');
+}
+
+function describeAnswer(answer: Answer<unknown>): string {
+  if (answer.kind === 'done') return '-> done';
+  return answer.kind === 'refused' ? `-> ${answer.code}: ${answer.message}` : `-> no answer: ${answer.why}`;
+}
+
+function describeChange(change: import('./mirror.ts').Changed): string {
+  const { kind, id, before, after } = change;
+  if (after === undefined) return `${kind} ${id} removed`;
+  if (kind === 'task') {
+    const task = after as TaskRecord;
+    const why = task.stoppedReason === undefined ? '' : ` (${task.stopCode}: ${task.stoppedReason})`;
+    const of = task.service === undefined ? task.group : `${task.service.name} ${task.service.deploymentId.slice(-4)}`;
+    return `task ${id.slice(0, 8)} of ${of} on ${task.instanceId?.slice(0, 4)}: ${(before as TaskRecord | undefined)?.lastStatus ?? 'new'} -> ${task.lastStatus}, wanted ${task.desiredStatus} ${task.healthStatus}${why}`;
+  }
+  if (kind === 'service') {
+    const service = after as ServiceRecord;
+    const deployments = service.deployments.map(
+      (one) =>
+        `${one.id.slice(-4)} ${one.status} ${one.rolloutState} failed=${one.failedTasks}${one.unplaceable === undefined ? '' : ' unplaceable'}${one.lastFailure === undefined ? '' : ` [${one.lastFailure.slice(0, 60)}]`}`,
+    );
+    return `service ${id} ${service.status} desired=${service.desiredCount} ${service.steady ? 'steady' : ''} {${deployments.join('; ')}}`;
+  }
+  const instance = after as { status: string; agentConnected: boolean };
+  return `instance ${id.slice(0, 4)} ${instance.status} ${instance.agentConnected ? 'connected' : 'away'}`;
+}
