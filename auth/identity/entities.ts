@@ -153,6 +153,43 @@ export interface LoginProfileEntity {
   readonly sealed: string;
 }
 
+export interface SshKeyEntity {
+  readonly kind: 'ssh-key';
+  /** `APKA…`. */
+  readonly keyId: string;
+  /** `ssh-rsa …` without a comment. */
+  readonly body: string;
+  readonly status: 'Active' | 'Inactive';
+  readonly uploaded: number;
+}
+
+export interface SigningCertificateEntity {
+  readonly kind: 'signing-certificate';
+  readonly certificateId: string;
+  /** PEM, as it was uploaded. */
+  readonly body: string;
+  /** SHA-256. */
+  readonly fingerprint: string;
+  readonly status: 'Active' | 'Inactive';
+  readonly uploaded: number;
+}
+
+export interface ServerCertificateEntity {
+  readonly kind: 'server-certificate';
+  readonly name: string;
+  readonly path: string;
+  /** `ASCA…`. */
+  readonly id: string;
+  readonly uploaded: number;
+  readonly expires: number;
+  /** PEM, as they were uploaded. */
+  readonly body: string;
+  readonly chain?: string;
+  /** The private key, sealed for the id. */
+  readonly sealed: string;
+  readonly tags: Tags;
+}
+
 /** What an access key of a session stands for; lives in `iam-sessions/<account>`, which nothing mirrors. */
 export interface SessionEntity {
   readonly kind: 'role-session' | 'user-session' | 'federated-session';
@@ -188,7 +225,10 @@ export type Entity =
   | AccessKeyEntity
   | AliasEntity
   | PasswordPolicyEntity
-  | LoginProfileEntity;
+  | LoginProfileEntity
+  | SshKeyEntity
+  | SigningCertificateEntity
+  | ServerCertificateEntity;
 
 const accounts = definePartition('iam/<account>', 'the identities of one account');
 const sessions = definePartition('iam-sessions/<account>', 'the sessions of one account');
@@ -226,6 +266,14 @@ export const keys = {
   passwordPolicy: 'password-policy' as Key<PasswordPolicyEntity>,
   /** By unique id, as all that belongs to one user alone: it stays where it is when the user is renamed. */
   loginProfile: (userId: string): Key<LoginProfileEntity> => `login/${userId}` as Key<LoginProfileEntity>,
+  sshKeys: (userId: string): Key<SshKeyEntity> => `ssh/${userId}/` as Key<SshKeyEntity>,
+  sshKey: (userId: string, id: string): Key<SshKeyEntity> => `ssh/${userId}/${id}` as Key<SshKeyEntity>,
+  signingCertificates: (userId: string): Key<SigningCertificateEntity> =>
+    `signing/${userId}/` as Key<SigningCertificateEntity>,
+  signingCertificate: (userId: string, id: string): Key<SigningCertificateEntity> =>
+    `signing/${userId}/${id}` as Key<SigningCertificateEntity>,
+  serverCertificate: (name: string): Key<ServerCertificateEntity> =>
+    `server-certificate/${name.toLowerCase()}` as Key<ServerCertificateEntity>,
   session: (accessKeyId: string): Key<SessionEntity> => `session/${accessKeyId}` as Key<SessionEntity>,
 } as const;
 

@@ -22,9 +22,15 @@ function toBase32(bytes: Uint8Array): string {
 }
 
 /** A unique id: the prefix and 17 characters, 21 in all, as IAM's are (IAM user guide, "Unique identifiers"). */
-export function uniqueId(prefix: 'AIDA' | 'AROA' | 'AGPA' | 'ANPA' | 'AIPA', random: RandomBytes): string {
+export function uniqueId(
+  prefix: 'AIDA' | 'AROA' | 'AGPA' | 'ANPA' | 'AIPA' | 'APKA' | 'ASCA',
+  random: RandomBytes,
+): string {
   return prefix + toBase32(random(11)).slice(0, 17);
 }
+
+/** The id of a signing certificate: 32 characters. */
+export const certificateId = (random: RandomBytes): string => toBase32(random(20));
 
 /**
  * An access key id. Like AWS's own, its 80 bits carry the account (after the first bit, in 40 bits), so that the account of a key

@@ -12,4 +12,7 @@ export const quotas = {
   inlineGroupSize: 5120,
   trustPolicySize: 4096,
   clientIdsPerProvider: 100,
+  sshKeysPerUser: 5,
+  signingCertificatesPerUser: 2,
+  serverCertificates: 20,
 } as const;

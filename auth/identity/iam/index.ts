@@ -15,6 +15,10 @@ import { passwordPolicyOperations } from './password-policy.ts';
 import { policyOperations } from './policies.ts';
 import { policyVersionOperations } from './policy-versions.ts';
 import { roleOperations } from './roles.ts';
+import { notServedOperations } from './not-served.ts';
+import { serverCertificateOperations } from './server-certificates.ts';
+import { signingCertificateOperations } from './signing-certificates.ts';
+import { sshKeyOperations } from './ssh-keys.ts';
 import { serviceLinkedRoleOperations } from './service-linked-roles.ts';
 import { simulationOperations } from './simulate.ts';
 import { taggingOperations } from './tagging.ts';
@@ -45,7 +49,11 @@ export function iamService(iam: Iam): ServiceDefinition {
       ...accountAliasOperations(iam),
       ...passwordPolicyOperations(iam),
       ...loginProfileOperations(iam),
+      ...sshKeyOperations(iam),
+      ...signingCertificateOperations(iam),
+      ...serverCertificateOperations(iam),
       ...simulationOperations(iam),
+      ...notServedOperations(),
     },
   });
 }

@@ -128,6 +128,8 @@ export function userOperations(iam: Iam): IamOperations {
             throw deleteConflict('Cannot delete entity, must delete policies first.');
           if (user.groups.length > 0) throw deleteConflict('Cannot delete entity, must remove users from group first.');
           await requireNothing(tx, keys.loginProfile(user.id), 'must delete login profile first.');
+          await requireNothing(tx, keys.sshKeys(user.id), 'must delete SSH public keys first.');
+          await requireNothing(tx, keys.signingCertificates(user.id), 'must delete signing certificates first.');
           tx.remove(keys.user(user.name));
           if (user.boundary !== undefined) tx.remove(keys.boundary(user.boundary, keys.user(user.name)));
         });
@@ -142,16 +144,6 @@ export function userOperations(iam: Iam): IamOperations {
           ? needAccount('ListMFADevices')
           : need('ListMFADevices', await resourceOf.user(iam, call, input.UserName)),
       handle: async () => ({ MFADevices: [], IsTruncated: false }),
-    },
-    ListSSHPublicKeys: {
-      access: async (input, call) =>
-        need('ListSSHPublicKeys', await resourceOf.user(iam, call, await userNameOf(iam, call, input.UserName))),
-      handle: async () => ({ SSHPublicKeys: [], IsTruncated: false }),
-    },
-    ListSigningCertificates: {
-      access: async (input, call) =>
-        need('ListSigningCertificates', await resourceOf.user(iam, call, await userNameOf(iam, call, input.UserName))),
-      handle: async () => ({ Certificates: [], IsTruncated: false }),
     },
     ListServiceSpecificCredentials: {
       access: async (input, call) =>
