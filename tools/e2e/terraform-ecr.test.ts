@@ -1,74 +1,32 @@
-import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateRepositoryCommand, ECRClient } from '@aws-sdk/client-ecr';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { check, run } from '../testbed/command.ts';
 import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { missingTerraform, Terraform } from '../testbed/terraform.ts';
 
-/** Folders in which Terraform providers usually lie unpacked; `SLIPWAY_TEST_TERRAFORM_PLUGINS` names another. */
-function findProvider(): { readonly mirror: string; readonly version: string } | undefined {
-  const places = [
-    process.env['SLIPWAY_TEST_TERRAFORM_PLUGINS'],
-    process.env['TF_PLUGIN_CACHE_DIR'],
-    join(homedir(), '.terraform.d', 'plugins'),
-    join(homedir(), '.local', 'share', 'terraform', 'plugins'),
-    '/usr/local/share/terraform/plugins',
-    '/usr/share/terraform/plugins',
-    ...globSync('/opt/*'),
-  ];
-  for (const mirror of places.filter((place) => place !== undefined)) {
-    const [found] = globSync('registry.terraform.io/hashicorp/aws/*/*/terraform-provider-aws*', { cwd: mirror });
-    if (found) return { mirror, version: found.split('/')[3] as string };
-  }
-  return undefined;
-}
-
-const provider = findProvider();
-const terraform = (await run('terraform', ['version']).catch(() => undefined))?.code === 0;
-const missing = terraform ? (provider ? undefined : 'no unpacked Terraform AWS provider') : 'no terraform binary';
-if (missing !== undefined && process.env['CI']) throw new Error(`${missing} on this machine`);
+if (missingTerraform !== undefined && process.env['CI']) throw new Error(`${missingTerraform} on this machine`);
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-terraform-'));
 let server: ServerProcess;
-let env: Record<string, string>;
+let env: Readonly<Record<string, string>>;
+let terraform: Terraform;
 
 beforeAll(async () => {
-  if (missing !== undefined) return;
+  if (missingTerraform !== undefined) return;
   server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_AGENT: 'off', SLIPWAY_WORKERS: '1' });
   await server.start();
-  env = {
-    ...server.aws(),
-    TF_CLI_CONFIG_FILE: join(folder, 'terraform.rc'),
-    TF_IN_AUTOMATION: '1',
-    CHECKPOINT_DISABLE: '1',
-  };
-  writeFileSync(
-    join(folder, 'terraform.rc'),
-    `provider_installation { filesystem_mirror { path = ${JSON.stringify(provider?.mirror)} } }\n`,
-  );
+  env = server.aws();
+  terraform = new Terraform(folder, env, server.endpoint, ['ecr', 'sts', 'iam']);
 });
 
 afterAll(async () => {
-  if (missing === undefined) await server.stop();
+  if (missingTerraform === undefined) await server.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
-const configuration = (endpoint: string, version: string): string => `
-terraform {
-  required_providers {
-    aws = { source = "hashicorp/aws", version = "${version}" }
-  }
-}
-provider "aws" {
-  skip_metadata_api_check = true
-  skip_region_validation  = true
-  endpoints {
-    ecr = "${endpoint}"
-    sts = "${endpoint}"
-    iam = "${endpoint}"
-  }
-}
+const configuration = `
 data "aws_caller_identity" "me" {}
 resource "aws_iam_user" "deployer" {
   name = "terraform-deployer"
@@ -159,33 +117,24 @@ resource "aws_ecr_account_setting" "scope" {
 }
 `;
 
-test.skipIf(missing !== undefined)(
-  `Terraform applies everything of a registry, sees no difference afterwards, and destroys it${missing ? ` (${missing})` : ''}`,
+test.skipIf(missingTerraform !== undefined)(
+  `Terraform applies everything of a registry, sees no difference afterwards, and destroys it${missingTerraform ? ` (${missingTerraform})` : ''}`,
   async () => {
-    const cwd = join(folder, 'work');
-    mkdirSync(cwd);
-    const write = (text: string): void => writeFileSync(join(cwd, 'main.tf'), text);
-    const text = configuration(server.endpoint, provider?.version ?? '');
-    write(text);
-    const options = { cwd, env, timeout: 400_000 };
-    await check('terraform', ['init', '-input=false', '-no-color'], options);
-    const applied = await check('terraform', ['apply', '-auto-approve', '-input=false', '-no-color'], options);
-    expect(applied).toContain('Apply complete! Resources: 10 added, 0 changed, 0 destroyed.');
-    // Exit code 2 would mean that something read back differs from what was asked for.
-    const planned = await run('terraform', ['plan', '-detailed-exitcode', '-input=false', '-no-color'], options);
+    terraform.write(configuration);
+    await terraform.init();
+    expect(await terraform.apply()).toContain('Apply complete! Resources: 10 added, 0 changed, 0 destroyed.');
+    const planned = await terraform.plan();
     expect(planned.stdout + planned.stderr).toContain('No changes.');
     expect(planned.code).toBe(0);
 
-    write(
-      text
+    terraform.write(
+      configuration
         .replace('image_tag_mutability = "IMMUTABLE"\n  force', 'image_tag_mutability = "MUTABLE"\n  force')
         .replace('team = "blue"', 'team = "red"')
         .replace('as Terraform says', 'as changed'),
     );
-    const changed = await check('terraform', ['apply', '-auto-approve', '-input=false', '-no-color'], options);
-    expect(changed).toContain('Apply complete! Resources: 0 added, 2 changed, 0 destroyed.');
-    const destroyed = await check('terraform', ['destroy', '-auto-approve', '-input=false', '-no-color'], options);
-    expect(destroyed).toContain('Destroy complete! Resources: 10 destroyed.');
+    expect(await terraform.apply()).toContain('Apply complete! Resources: 0 added, 2 changed, 0 destroyed.');
+    expect(await terraform.destroy()).toContain('Destroy complete! Resources: 10 destroyed.');
     const ecr = new ECRClient({
       endpoint: server.endpoint,
       region: 'us-east-1',

@@ -67,8 +67,9 @@ export function serverCertificateOperations(iam: Iam): IamOperations {
           id,
           uploaded: iam.now(),
           expires: Date.parse(certificate.validTo),
-          body: input.CertificateBody ?? '',
-          ...(input.CertificateChain === undefined ? {} : { chain: input.CertificateChain }),
+          // Without the white space around them, as IAM gives them back and Terraform expects them.
+          body: (input.CertificateBody ?? '').trim(),
+          ...(input.CertificateChain === undefined ? {} : { chain: input.CertificateChain.trim() }),
           sealed: seal.seal(input.PrivateKey ?? '', id),
           tags: iamTags.parse(input.Tags),
         };
