@@ -234,6 +234,13 @@ const accounts = definePartition('iam/<account>', 'the identities of one account
 const sessions = definePartition('iam-sessions/<account>', 'the sessions of one account');
 export const partitionOf = accounts.name;
 export const sessionPartitionOf = sessions.name;
+/** Last uses lie apart, so that writing them disturbs nobody who follows the identities. */
+const uses = definePartition('iam-uses/<account>', 'the last uses of one account');
+const attempts = definePartition('iam-signins/<account>', 'the wrong passwords of one account');
+const aliases = definePartition('iam-aliases', 'the aliases of all accounts');
+export const usesPartitionOf = uses.name;
+export const attemptsPartitionOf = attempts.name;
+export const aliasPartition = aliases.name();
 
 /** Where a record of type `T` is, or the beginning of where several are. */
 export type Key<T> = string & { readonly of?: T };
@@ -274,6 +281,9 @@ export const keys = {
     `signing/${userId}/${id}` as Key<SigningCertificateEntity>,
   serverCertificate: (name: string): Key<ServerCertificateEntity> =>
     `server-certificate/${name.toLowerCase()}` as Key<ServerCertificateEntity>,
+  use: (id: string): string => `use/${id}`,
+  failures: (userId: string): string => `failures/${userId}`,
+  aliasOf: (alias: string): string => `alias/${alias}`,
   session: (accessKeyId: string): Key<SessionEntity> => `session/${accessKeyId}` as Key<SessionEntity>,
 } as const;
 
@@ -294,9 +304,18 @@ export const identityRows: readonly OwnedRows[] = [
       'attached/',
       'bounds/',
       'role-profile/',
+      keys.alias,
+      keys.passwordPolicy,
+      'login/',
+      'ssh/',
+      'signing/',
+      'server-certificate/',
     ],
   },
   { partition: sessions, owner: 'auth/identity', keys: [keys.session('')] },
+  { partition: uses, owner: 'auth/identity', keys: [keys.use('')] },
+  { partition: attempts, owner: 'auth/identity', keys: [keys.failures('')] },
+  { partition: aliases, owner: 'auth/identity', keys: [keys.aliasOf('')] },
 ];
 
 /** Records are JSON; the type system needs to be told that an entity is. */

@@ -94,17 +94,17 @@ test('requests write nothing: uses are written together, later, and what is gone
   const other = installation.otherServer();
   await identity.close();
   const rows = await installation.records.list<{ service: string }>(`iam-uses/${ACCOUNT}`, { limit: 100 });
-  expect(rows.records.find(({ key }) => key === admin.accessKeyId)?.value).toMatchObject({ service: 'iam' });
-  expect(rows.records.some(({ key }) => key === otherAdmin.accessKeyId)).toBe(false);
+  expect(rows.records.find(({ key }) => key === `use/${admin.accessKeyId}`)?.value).toMatchObject({ service: 'iam' });
+  expect(rows.records.some(({ key }) => key === `use/${otherAdmin.accessKeyId}`)).toBe(false);
   expect((await installation.records.list(`iam-uses/${OTHER_ACCOUNT}`, { limit: 9 })).records).toHaveLength(1);
 
   const standing = rows.records.length;
   await installation.records.commit(`iam-uses/${ACCOUNT}`, {
-    put: [{ key: 'AKIAGONEGONEGONEGONE', value: { at: Date.now(), service: 'sts', region: REGION } }],
+    put: [{ key: 'use/AKIAGONEGONEGONEGONE', value: { at: Date.now(), service: 'sts', region: REGION } }],
   });
   await other.sweepSessions(ACCOUNT);
   const kept = await installation.records.list(`iam-uses/${ACCOUNT}`, { limit: 100 });
-  expect(kept.records.map(({ key }) => key)).not.toContain('AKIAGONEGONEGONEGONE');
+  expect(kept.records.map(({ key }) => key)).not.toContain('use/AKIAGONEGONEGONEGONE');
   expect(kept.records.length).toBeLessThanOrEqual(standing);
   installation.clock.offset = 401 * 86_400_000;
   await other.sweepSessions(ACCOUNT);

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Json, scanPages } from '@slipway/storage/records';
 import type { IdentityPorts } from './accounts.ts';
+import { keys, usesPartitionOf } from './entities.ts';
 
 /** When an access key or a role last made a request that was signed well, and to what. */
 export interface LastUse {
@@ -18,8 +19,6 @@ const rewriteAfter = 900_000;
 /** Uses older than this are forgotten, as IAM does (user guide, "IAM access advisor"). Milliseconds. */
 const trackedFor = 400 * 86_400_000;
 const remembered = 20_000;
-
-const partitionOf = (account: string): string => `iam-uses/${account}`;
 
 /**
  * The last use of access keys (by key id) and of roles (by unique id). Noting one costs a map's entry; what was noted is written now and
@@ -50,7 +49,7 @@ export class LastUses {
   /** Undefined when it was never used, or longer ago than is tracked. @throws StoreUnavailable */
   async find(account: string, id: string): Promise<LastUse | undefined> {
     const noted = this.#noted.get(id);
-    const stored = (await this.#base.records.get<LastUse>(partitionOf(account), id))?.value;
+    const stored = (await this.#base.records.get<LastUse>(usesPartitionOf(account), keys.use(id)))?.value;
     const newest = noted !== undefined && noted.at >= (stored?.at ?? 0) ? noted : stored;
     if (newest === undefined || this.#base.clock.now() - newest.at > trackedFor) return undefined;
     return { at: newest.at, service: newest.service, region: newest.region };
@@ -60,9 +59,11 @@ export class LastUses {
   async sweep(account: string, stands: (id: string) => boolean): Promise<number> {
     const { records, clock } = this.#base;
     let removed = 0;
-    for await (const page of scanPages<LastUse>(records, partitionOf(account))) {
-      const over = page.records.filter(({ key, value }) => !stands(key) || clock.now() - value.at > trackedFor);
-      if (over.length > 0) await records.commit(partitionOf(account), { remove: over.map(({ key }) => key) });
+    for await (const page of scanPages<LastUse>(records, usesPartitionOf(account))) {
+      const over = page.records.filter(
+        ({ key, value }) => !stands(key.slice(keys.use('').length)) || clock.now() - value.at > trackedFor,
+      );
+      if (over.length > 0) await records.commit(usesPartitionOf(account), { remove: over.map(({ key }) => key) });
       removed += over.length;
     }
     return removed;
@@ -93,12 +94,14 @@ export class LastUses {
         const noted = this.#noted.get(id);
         if (noted === undefined) return [];
         const value: LastUse = { at: noted.at, service: noted.service, region: noted.region };
-        return [{ key: id, value: value as unknown as Json }];
+        return [{ id, key: keys.use(id), value: value as unknown as Json }];
       });
       if (rows.length === 0) continue;
       try {
-        await this.#base.records.commit(partitionOf(account), { put: rows });
-        for (const { key, value } of rows) this.#written.set(key, (value as unknown as LastUse).at);
+        await this.#base.records.commit(usesPartitionOf(account), {
+          put: rows.map(({ key, value }) => ({ key, value })),
+        });
+        for (const { id, value } of rows) this.#written.set(id, (value as unknown as LastUse).at);
       } catch {
         continue;
       }

@@ -78,6 +78,10 @@ const values: SampleValues = {
   VersionId: 'v1',
   AccessKeyId: 'AKIA0000000000SAMPLE',
   Status: 'Inactive',
+  SSHPublicKeyId: 'APKA0000000000000SAMPLE',
+  Encoding: 'SSH',
+  CertificateId: '0'.repeat(32),
+  'CreateDelegationRequest.Permissions': { PolicyTemplateArn: `arn:aws:iam::${account}:policy/sample` },
   registryId: account,
   principalArn: `arn:aws:iam::${account}:role/short`,
   RoleArn: `arn:aws:iam::${account}:role/short`,
@@ -86,6 +90,7 @@ const values: SampleValues = {
 /** ECR's and ECS's members of the same name want ARNs of their own. */
 const valuesOf: Readonly<Record<string, SampleValues>> = {
   ecr: { ...values, resourceArn: arn('ecr', 'repository/team/web') },
+  ecs: { ...values, 'TagResource.tags': [{ key: 'team', value: 'blue' }] },
   'ecr-public': {
     ...values,
     resourceArn: `arn:aws:ecr-public::${account}:repository/team/web`,
@@ -162,7 +167,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
     );
     // Sessions of fifteen minutes, made ten minutes ago.
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 600_000 });
-    for (let i = 0; i < 15; i++) expiring.push(await session());
+    for (let i = 0; i < 25; i++) expiring.push(await session());
     vi.useRealTimers();
     // Nobody may log in to the registry, and then nothing.
     await as('admin', 'iam').send(
@@ -386,7 +391,8 @@ describe('A10: the authorization matrix of a whole installation', () => {
 
   test('a user who may read changes nothing', async () => {
     const before = await holdings();
-    const reads = /^(?:Get|List|Describe|BatchGet|BatchCheck|Simulate|Validate|GET|HEAD)/;
+    // Reports that IAM generates are read (ReadOnlyAccess has iam:Generate*).
+    const reads = /^(?:Generate|Get|List|Describe|BatchGet|BatchCheck|Simulate|Validate|GET|HEAD)/;
     // Tokens for others and half-done uploads look like reading, and are not.
     const not = new Set(['sts:GetFederationToken', 'distribution:GET upload']);
     expect(

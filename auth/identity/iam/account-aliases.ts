@@ -1,7 +1,7 @@
 import { ConditionFailed } from '@slipway/storage/records';
-import { asJson, keys } from '../entities.ts';
+import { aliasPartition, asJson, keys } from '../entities.ts';
 import { alreadyExists, noSuchEntity } from '../errors.ts';
-import { aliasPartition, type AliasRow } from '../passwords/index.ts';
+import type { AliasRow } from '../passwords/index.ts';
 import { needAccount } from './access.ts';
 import type { Iam, IamOperations } from './iam.ts';
 
@@ -14,12 +14,12 @@ export function accountAliasOperations(iam: Iam): IamOperations {
     const row: AliasRow = { account };
     try {
       await records.commit(aliasPartition, {
-        require: [{ key: alias, exists: false }],
-        put: [{ key: alias, value: { ...row } }],
+        require: [{ key: keys.aliasOf(alias), exists: false }],
+        put: [{ key: keys.aliasOf(alias), value: { ...row } }],
       });
     } catch (error) {
       if (!(error instanceof ConditionFailed)) throw error;
-      const holder = await records.get<AliasRow>(aliasPartition, alias);
+      const holder = await records.get<AliasRow>(aliasPartition, keys.aliasOf(alias));
       if (holder?.value.account !== account) throw alreadyExists(`The account alias ${alias} already exists.`);
     }
   }
@@ -35,7 +35,8 @@ export function accountAliasOperations(iam: Iam): IamOperations {
           tx.put(keys.alias, asJson({ kind: 'alias', alias }));
           return (old as { alias?: string } | undefined)?.alias;
         });
-        if (before !== undefined && before !== alias) await records.commit(aliasPartition, { remove: [before] });
+        if (before !== undefined && before !== alias)
+          await records.commit(aliasPartition, { remove: [keys.aliasOf(before)] });
         return {};
       },
     },
@@ -49,7 +50,7 @@ export function accountAliasOperations(iam: Iam): IamOperations {
             throw noSuchEntity(`The account alias ${alias} does not exist.`);
           tx.remove(keys.alias);
         });
-        await records.commit(aliasPartition, { remove: [alias] });
+        await records.commit(aliasPartition, { remove: [keys.aliasOf(alias)] });
         return {};
       },
     },

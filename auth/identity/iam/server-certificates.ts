@@ -19,7 +19,7 @@ const unknown = (name: string | undefined): AwsError =>
 
 /** Certificates with their private keys, which are sealed and never shown again. */
 export function serverCertificateOperations(iam: Iam): IamOperations {
-  const { random, seal } = iam.accounts.base;
+  const { random, seal } = iam.accounts.ports;
   const resource = async (call: Call, name: string | undefined): Promise<ResourceRef> => {
     const found = name === undefined ? undefined : await iam.find(call.account, keys.serverCertificate(name));
     return found === undefined
@@ -185,7 +185,7 @@ export function serverCertificateOperations(iam: Iam): IamOperations {
       async handle(input, call) {
         const { name, tags } = await find(call, input.ServerCertificateName);
         const of = ['tags', 'server-certificate', name];
-        const page = await pageOfList(iam, call.account, of, tagList(tags), ({ Key = '' }) => Key, input);
+        const page = await pageOfList(iam, call.account, of, tagList(tags), ({ Key }) => Key, input);
         return { Tags: page.items, ...page.truncation };
       },
     },

@@ -55,7 +55,7 @@ export function signingCertificateOperations(iam: Iam): IamOperations {
             throw limitExceeded(`Cannot exceed quota for CertificatesPerUser: ${quotas.signingCertificatesPerUser}`);
           const made: SigningCertificateEntity = {
             kind: 'signing-certificate',
-            certificateId: certificateId(iam.accounts.base.random),
+            certificateId: certificateId(iam.accounts.ports.random),
             body,
             fingerprint: fingerprint256,
             status: 'Active',

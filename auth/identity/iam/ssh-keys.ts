@@ -48,7 +48,7 @@ export function sshKeyOperations(iam: Iam): IamOperations {
             throw limitExceeded(`Cannot exceed quota for SSHPublicKeysPerUser: ${quotas.sshKeysPerUser}`);
           const made: SshKeyEntity = {
             kind: 'ssh-key',
-            keyId: uniqueId('APKA', iam.accounts.base.random),
+            keyId: uniqueId('APKA', iam.accounts.ports.random),
             body,
             status: 'Active',
             uploaded: iam.now(),

@@ -1,10 +1,7 @@
 import type { Accounts } from '../accounts.ts';
-import { keys } from '../entities.ts';
+import { aliasPartition, keys } from '../entities.ts';
 
-/** Which account has an alias; aliases are one space for all accounts. */
-export const aliasPartition = 'iam-aliases';
-
-/** What an alias's row holds. The account's own record has the last word: a row that it does not know is left over from a failure. */
+/** What an alias's row holds; aliases are one space for all accounts. The account's own record has the last word: a row that it does not know is left over from a failure. */
 export interface AliasRow {
   readonly account: string;
 }
@@ -13,7 +10,7 @@ export interface AliasRow {
 export async function accountOfAlias(accounts: Accounts, text: string): Promise<string | undefined> {
   if (/^\d{12}$/.test(text)) return text;
   if (text === '' || text.length > 63) return undefined;
-  const row = await accounts.ports.records.get<AliasRow>(aliasPartition, text);
+  const row = await accounts.ports.records.get<AliasRow>(aliasPartition, keys.aliasOf(text));
   const mirror = row === undefined ? undefined : await accounts.mirror(row.value.account);
   return mirror?.get(keys.alias)?.alias === text ? row?.value.account : undefined;
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { transact } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
 import type { IdentityPorts } from '../accounts.ts';
+import { attemptsPartitionOf, keys } from '../entities.ts';
 
 /** Wrong passwords that a user may give in a row before waiting begins. */
 const freely = 5;
@@ -20,8 +21,6 @@ interface Failures {
 
 /** The wait after so many failures: none for the first five, then 2 s, 4 s, … to 15 minutes. */
 const waitAfter = (count: number): number => (count < freely ? 0 : Math.min(longest, 2 ** (count - freely + 1) * 1000));
-
-const partitionOf = (account: string): string => `iam-signins/${account}`;
 
 /**
  * Counts wrong passwords. Each attempt is counted before the password is looked at, so that many at the same time are as many attempts;
@@ -50,9 +49,9 @@ export class Attempts {
 
   /** Counts an attempt as failed, unless the user has to wait. @returns milliseconds to wait, 0 to go on */
   begin(account: string, userId: string): Promise<number> {
-    return transact(this.#base.records, partitionOf(account), async (tx) => {
-      const { wait, next } = this.#count(await tx.get<Failures>(userId));
-      if (wait === 0) tx.put(userId, { ...next });
+    return transact(this.#base.records, attemptsPartitionOf(account), async (tx) => {
+      const { wait, next } = this.#count(await tx.get<Failures>(keys.failures(userId)));
+      if (wait === 0) tx.put(keys.failures(userId), { ...next });
       return wait;
     });
   }
@@ -67,7 +66,7 @@ export class Attempts {
 
   /** The password was right, or is gone. */
   async succeeded(account: string, userId: string): Promise<void> {
-    await this.#base.records.commit(partitionOf(account), { remove: [userId] });
+    await this.#base.records.commit(attemptsPartitionOf(account), { remove: [keys.failures(userId)] });
   }
 
   #count(before: Failures | undefined): { readonly wait: number; readonly next: Failures } {

@@ -1,4 +1,4 @@
-export { accountOfAlias, aliasPartition, type AliasRow } from './aliases.ts';
+export { accountOfAlias, type AliasRow } from './aliases.ts';
 export { Attempts } from './attempts.ts';
 export { isPassword, wasPassword, withPassword } from './hash.ts';
 export { openHashes, sealHashes } from './profile.ts';
