@@ -90,6 +90,31 @@ test('rolls without ever having fewer than the minimum or more than the maximum'
   expect((await world.running()).every((task) => task.taskDefinition === second.arn)).toBe(true);
 });
 
+test('a rollout spreads its own tasks evenly, however the outgoing ones lie after a drain', async () => {
+  await using world = await ClusterWorld.open();
+  const hosts = ['i1', 'i2', 'i3'];
+  for (const id of hosts) await world.instance(id);
+  await world.plane().start();
+  const first = await world.revision('app:1');
+  await world.service(first.arn, { desiredCount: 6 });
+  await world.steady();
+  const load = async (): Promise<number[]> => {
+    const tasks = await world.running();
+    return hosts.map((host) => tasks.filter(({ instanceId }) => instanceId === host).length);
+  };
+  await world.changeInstance('i2', { status: 'DRAINING' });
+  await world.until(load, (counts) => counts.join() === '3,0,3');
+  await world.changeInstance('i2', { status: 'ACTIVE' });
+  await world.steady();
+  const second = await world.revision('app:2');
+  await updateService(world.ecs, web, () => ({ taskDefinition: second.arn }));
+  await world.until(
+    () => world.read(),
+    (service) => service.steady && service.deployments.length === 1,
+  );
+  expect(await load()).toEqual([2, 2, 2]);
+});
+
 test('a broken image trips the breaker; the rollback keeps the old tasks and pins what they ran, though the tag has moved', async () => {
   await using world = await ClusterWorld.open();
   await world.tag('web', 'prod', digest('a'));

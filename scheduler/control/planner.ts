@@ -61,6 +61,8 @@ function placeStarts(
   const { view } = context;
   const placed: { deploymentId: string; task: TaskRecord }[] = [];
   const blocked = new Map<string, Blocked>();
+  const leaving = plan.starts.length === 0 ? [] : plan.leaving;
+  for (const id of leaving) view.index.setLeaving(id, true);
   for (const start of plan.starts) {
     const deployment = plan.service.deployments.find(({ id }) => id === start.deploymentId);
     const definition = context.definitions.get(deployment?.taskDefinition ?? '');
@@ -85,6 +87,7 @@ function placeStarts(
     }
   }
   for (const { task } of placed) view.index.removeTask(task.id);
+  for (const id of leaving) view.index.setLeaving(id, false);
   return { placed, blocked };
 }
 
@@ -108,6 +111,7 @@ function findRelief(
   request: PlacementRequest,
 ): readonly string[] {
   const byHost = new Map<string, TaskRecord[]>();
+  const leaving = new Set(plan.leaving);
   for (const task of view.tasksOfService(plan.service.name)) {
     if (task.lastStatus === 'STOPPED' || task.desiredStatus === 'STOPPED' || task.instanceId === undefined) continue;
     if (task.service?.deploymentId === deployment.id) continue;
@@ -124,7 +128,10 @@ function findRelief(
       best = removed.map(({ id }) => id);
       break;
     }
-    for (const task of removed) view.index.addTask(placedTask(task, host));
+    for (const task of removed) {
+      view.index.addTask(placedTask(task, host));
+      view.index.setLeaving(task.id, leaving.has(task.id));
+    }
     if (best.length === 1) break;
   }
   return best;

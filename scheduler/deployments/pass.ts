@@ -12,6 +12,7 @@ export class Pass {
   readonly voice: Voice;
   readonly decisions: Decision[] = [];
   readonly starts: Start[] = [];
+  leaving: readonly string[] = [];
   service: ServiceRecord;
   readonly #deployments: Map<string, DeploymentRecord>;
   readonly #tasks: Map<string, TaskRecord>;
@@ -104,6 +105,7 @@ export class Pass {
       tasks: [...this.#changed].flatMap((id) => this.#tasks.get(id) ?? []),
       starts: this.starts,
       stops: this.#stops,
+      leaving: this.leaving,
       events: this.voice.messages,
       ...(this.#wakeAt === undefined ? {} : { wakeAt: this.#wakeAt }),
       decisions: this.decisions,

@@ -14,6 +14,7 @@ import type { Pass } from './pass.ts';
 export function roll(pass: Pass): void {
   const primary = pass.primary();
   const census = takeCensus(pass, primary);
+  pass.leaving = census.outgoing.map(({ task }) => task.id);
   new Step(pass, primary, census).run();
 }
 

@@ -49,6 +49,8 @@ export interface ServicePlan {
   readonly starts: readonly Start[];
   /** Ids of the tasks of `tasks` that are told to stop. */
   readonly stops: readonly string[];
+  /** Ids of tasks that go when their successors are there: spread looks past them when the starts are placed. */
+  readonly leaving: readonly string[];
   /** Lines for the service's `events`, complete. */
   readonly events: readonly string[];
   /** When to look again although nothing changed; milliseconds since the epoch. */

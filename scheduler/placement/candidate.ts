@@ -45,7 +45,7 @@ export class SlotCandidate implements Candidate {
   }
 
   get groupTasks(): number {
-    return this.#group.perSlot.get(this.slot);
+    return this.#group.staying(this.slot);
   }
 
   groupTasksWithSame(attribute: string): number {

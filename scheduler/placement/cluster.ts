@@ -14,13 +14,15 @@ export const placeable = 2;
 /** Where UDP ports begin in the one number space of ports. */
 const udp = 65_536;
 
-/** A task group: the tasks that count for `spread` and `distinctInstance`, per slot and per attribute value. */
+/** A task group: the tasks that count for `distinctInstance` and `spread`, per slot and per attribute value. */
 export class Group {
   readonly name: string;
   /** Distinguishes a group from an earlier one of the same name that was forgotten. */
   readonly number: number;
   readonly perSlot = new SlotCounts();
-  /** Per attribute that some strategy spreads over: counts by value number. Few, so a list. */
+  /** Those of `perSlot` that are about to go: `spread` looks past them. */
+  readonly leaving = new SlotCounts();
+  /** Per attribute that some strategy spreads over: counts by value number, without those that leave. Few, so a list. */
   readonly perValue: { readonly column: Column; readonly counts: number[] }[] = [];
   /** Tasks of the group, those that no longer count included. */
   tasks = 0;
@@ -28,6 +30,11 @@ export class Group {
   constructor(name: string, number: number) {
     this.name = name;
     this.number = number;
+  }
+
+  /** The tasks of the slot that `spread` counts. */
+  staying(slot: number): number {
+    return this.perSlot.get(slot) - this.leaving.get(slot);
   }
 }
 
@@ -42,6 +49,8 @@ export interface TaskEntry extends Reservation {
   readonly shape: TaskShape;
   /** False once its desired status is STOPPED. */
   counts: boolean;
+  /** True while it only waits for its successor. */
+  leaving: boolean;
   /** -1 while its instance is not in the index. */
   slot: number;
   previous: TaskEntry | undefined;
@@ -205,6 +214,17 @@ export class Cluster {
     this.changes.append(task.slot);
   }
 
+  setLeaving(id: string, leaving: boolean): void {
+    const task = this.tasks.get(id);
+    if (task === undefined || task.leaving === leaving) return;
+    const counted = task.counts && task.slot !== -1;
+    if (counted) this.#count(task, task.slot, -1);
+    task.leaving = leaving;
+    if (!counted) return;
+    this.#count(task, task.slot, 1);
+    this.changes.append(task.slot);
+  }
+
   *tasksOn(slot: number): Generator<TaskEntry> {
     for (let task = this.#firstTask[slot]; task !== undefined; task = task.next) yield task;
   }
@@ -233,13 +253,13 @@ export class Cluster {
     for (const [name, group] of this.groups) if (group.tasks === 0) this.groups.delete(name);
   }
 
-  /** The group's counting tasks by value number of the attribute. */
+  /** The group's tasks that `spread` counts, by value number of the attribute. */
   countsByValue(group: Group, column: Column): readonly number[] {
     let counts = group.perValue.find((entry) => entry.column === column)?.counts;
     if (counts === undefined) {
       counts = [];
       for (let slot = 0; group.tasks > 0 && slot < this.slots; slot++) {
-        const tasks = this.status[slot] === removed ? 0 : group.perSlot.get(slot);
+        const tasks = this.status[slot] === removed ? 0 : group.staying(slot);
         if (tasks > 0) bump(counts, column.bySlot[slot]!, tasks);
       }
       group.perValue.push({ column, counts });
@@ -309,10 +329,11 @@ export class Cluster {
     this.#refresh(slot);
   }
 
-  #count({ group }: TaskEntry, slot: number, sign: 1 | -1): void {
+  #count({ group, leaving }: TaskEntry, slot: number, sign: 1 | -1): void {
     group.perSlot.add(slot, sign, this.capacity);
-    for (const { column, counts } of group.perValue) bump(counts, column.bySlot[slot]!, sign);
     this.running[slot]! += sign;
+    if (leaving) group.leaving.add(slot, sign, this.capacity);
+    else for (const { column, counts } of group.perValue) bump(counts, column.bySlot[slot]!, sign);
   }
 
   /** Free is what is left of the total; never negative, so that an over-committed instance still takes what needs nothing. */
@@ -326,8 +347,8 @@ export class Cluster {
   #setAttribute(column: Column, slot: number, value: string | undefined): void {
     const before = column.bySlot[slot]!;
     if (!column.set(slot, value)) return;
-    for (const { group, counts: live } of this.tasksOn(slot)) {
-      const counts = live ? group.perValue.find((entry) => entry.column === column)?.counts : undefined;
+    for (const { group, counts: live, leaving } of this.tasksOn(slot)) {
+      const counts = live && !leaving ? group.perValue.find((entry) => entry.column === column)?.counts : undefined;
       if (counts === undefined) continue;
       bump(counts, before, -1);
       bump(counts, column.bySlot[slot]!, 1);
@@ -390,9 +411,15 @@ export class Cluster {
     for (const array of numbers) array.fill(0, kept, this.slots);
     for (const list of lists) list.length = kept;
     this.slots = kept;
-    for (const group of this.groups.values()) group.perSlot.clear();
+    for (const group of this.groups.values()) {
+      group.perSlot.clear();
+      group.leaving.clear();
+    }
     for (let slot = 0; slot < kept; slot++) {
-      for (const { group, counts } of this.tasksOn(slot)) if (counts) group.perSlot.add(slot, 1, this.capacity);
+      for (const { group, counts, leaving } of this.tasksOn(slot)) {
+        if (counts) group.perSlot.add(slot, 1, this.capacity);
+        if (counts && leaving) group.leaving.add(slot, 1, this.capacity);
+      }
     }
     this.changes.restart();
     this.attributeChanges.restart();
@@ -407,6 +434,7 @@ function entryOf(instanceId: string, group: Group, shape: TaskShape): TaskEntry 
     group,
     shape,
     counts: true,
+    leaving: false,
     slot: -1,
     previous: undefined,
     next: undefined,

@@ -16,9 +16,9 @@ export interface Candidate {
   readonly freeGpus: number;
   /** Tasks on it with desired status RUNNING. */
   readonly runningTasks: number;
-  /** Those of them that belong to the request's group. */
+  /** Those of them that belong to the request's group, without those that leave (`PlacementIndex.setLeaving`). */
   readonly groupTasks: number;
-  /** The group's tasks on all instances with the same value of the attribute as this one. */
+  /** The group's tasks, counted in the same way, on all instances with the same value of the attribute as this one. */
   groupTasksWithSame(attribute: string): number;
   /** Undefined when the instance does not have the attribute. */
   attribute(name: string): string | undefined;

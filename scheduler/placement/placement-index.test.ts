@@ -150,6 +150,33 @@ describe('tasks', () => {
     expect(index.whyNot('a', distinct)).toBeUndefined();
   });
 
+  test('that leave no longer count for spread, but for all else, until they stay', () => {
+    const index = indexOf(instance('a'), instance('b'), instance('c'));
+    const spread = request({ memory: 64 }, { strategies: [{ type: 'spread', field: 'instanceId' }] });
+    const distinct = request({ memory: 64 }, { constraints: [{ type: 'distinctInstance' }] });
+    for (const [id, on] of Object.entries({ 1: 'a', 2: 'a', 3: 'a', 4: 'b', 5: 'c', 6: 'c' })) add(index, id, on, spread);
+    const choice = (): unknown => index.place(spread);
+    expect(choice()).toEqual({ instanceId: 'b' });
+    for (const id of ['1', '2', '3']) index.setLeaving(id, true);
+    expect(choice()).toEqual({ instanceId: 'a' });
+    expect(index.place(request({ memory: 64 }))).toEqual({ instanceId: 'a' });
+    expect(index.whyNot('a', distinct)?.code).toBe('DISTINCTINSTANCE');
+    expect(index.free('a')?.memory).toBe(2048 - 3 * 64);
+    const copy = restorePlacementIndex(index.snapshot(), { seed: 1 });
+    expect(copy.place(spread)).toEqual({ instanceId: 'a' });
+    index.retireTask('1');
+    index.setLeaving('1', false);
+    expect(choice()).toEqual({ instanceId: 'a' });
+    index.setLeaving('2', false);
+    index.setLeaving('3', false);
+    index.setLeaving('unknown', true);
+    expect(choice()).toEqual({ instanceId: 'b' });
+    index.removeInstance('a');
+    index.upsertInstance(instance('a'));
+    index.setLeaving('4', true);
+    expect(choice()).toEqual({ instanceId: 'b' });
+  });
+
   test('may be known before their instance, and outlive it', () => {
     const index = indexOf();
     add(index, '1', 'a', request({ memory: 2000 }));

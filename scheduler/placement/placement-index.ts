@@ -32,9 +32,10 @@ export function restorePlacementIndex(
 ): PlacementIndex {
   const index = createPlacementIndex(options);
   for (const instance of instances) index.upsertInstance(instance);
-  for (const { retired, ...task } of tasks) {
+  for (const { retired, leaving = false, ...task } of tasks) {
     index.addTask(task);
     if (retired) index.retireTask(task.id);
+    index.setLeaving(task.id, leaving);
   }
   return index;
 }
@@ -87,6 +88,10 @@ class Index implements PlacementIndex {
 
   retireTask(id: string): void {
     this.#cluster.retireTask(id);
+  }
+
+  setLeaving(id: string, leaving: boolean): void {
+    this.#cluster.setLeaving(id, leaving);
   }
 
   place(source: PlacementRequest): Placed | { readonly unplaceable: Unplaceable } {
@@ -162,12 +167,13 @@ class Index implements PlacementIndex {
 
   snapshot(): PlacementSnapshot {
     const instances = this.#cluster.specs.filter((spec) => spec !== undefined);
-    const tasks = Array.from(this.#cluster.tasks.values(), ({ id, instanceId, group, shape, counts }) => ({
+    const tasks = Array.from(this.#cluster.tasks.values(), ({ id, instanceId, group, shape, counts, leaving }) => ({
       id,
       instanceId,
       group: group.name,
       shape,
       retired: !counts,
+      ...(leaving ? { leaving } : {}),
     }));
     return { version: this.version, instances, tasks };
   }

@@ -55,7 +55,7 @@ function bundled(tasks: readonly TaskEntry[], make: (task: TaskEntry) => Bundle)
   const bundles = new Map<string, Bundle>();
   for (let position = tasks.length - 1; position >= 0; position--) {
     const task = tasks[position]!;
-    const key = `${task.slot} ${task.group.number} ${task.shape.cpu} ${task.shape.memory} ${task.counts}`;
+    const key = `${task.slot} ${task.group.number} ${task.shape.cpu} ${task.shape.memory} ${task.counts} ${task.leaving}`;
     let bundle = bundles.get(key);
     if (bundle === undefined) bundles.set(key, (bundle = make(task)));
     bundle.positions.push(position);
@@ -92,10 +92,10 @@ class Ended {
     return this.#amounts.get(key) ?? 0;
   }
 
-  add({ slot, shape, group, counts }: TaskEntry): void {
+  add({ slot, shape, group, counts, leaving }: TaskEntry): void {
     this.#bump(`cpu ${slot}`, shape.cpu);
     this.#bump(`memory ${slot}`, shape.memory);
-    if (!counts) return;
+    if (!counts || leaving) return;
     this.#bump(`tasks ${group.number} ${slot}`, 1);
     for (const { column } of group.perValue) {
       this.#bump(`${column.name} ${group.number} ${column.bySlot[slot]}`, 1);

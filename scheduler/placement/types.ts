@@ -122,7 +122,7 @@ export interface PlanOutcome {
 export interface PlacementSnapshot {
   readonly version: string;
   readonly instances: readonly InstanceSpec[];
-  readonly tasks: readonly (PlacedTask & { readonly retired: boolean })[];
+  readonly tasks: readonly (PlacedTask & { readonly retired: boolean; readonly leaving?: boolean })[];
 }
 
 /** Where a daemon service has to run. */
@@ -143,6 +143,11 @@ export interface PlacementIndex {
   removeTask(id: string): void;
   /** The task no longer counts for `distinctInstance` and spread (its desired status is STOPPED) but still holds its resources. */
   retireTask(id: string): void;
+  /**
+   * Whether the task goes as soon as others have taken its place (of a superseded revision, on a draining or lost instance): it then no
+   * longer counts for spread, so that what stays is spread evenly, but still for `distinctInstance` and its resources.
+   */
+  setLeaving(id: string, leaving: boolean): void;
   /** Decides without changing anything (only `random` moves the generator on). Reuse request objects: they are compiled once. */
   place(request: PlacementRequest): Placed | { readonly unplaceable: Unplaceable };
   /** Decides and takes the room at once, for batches: undefined when it cannot be placed (`explain` says why). */

@@ -6,7 +6,7 @@ import { compileQuery, type InstanceView } from '../query.ts';
 import { seededRandom } from '../random.ts';
 import type { ConstraintSpec, InstanceSpec, PlacedTask, PlacementRequest, StrategySpec, TaskShape } from '../types.ts';
 
-type Counted = PlacedTask & { readonly counts: boolean };
+type Counted = PlacedTask & { readonly counts: boolean; readonly leaves: boolean };
 /** One instance with what the index knows of it. */
 interface Host {
   readonly spec: InstanceSpec;
@@ -33,7 +33,7 @@ export class Oracle {
   }
 
   addTask(task: PlacedTask): void {
-    this.#tasks.set(task.id, { ...task, counts: true });
+    this.#tasks.set(task.id, { ...task, counts: true, leaves: false });
   }
 
   removeTask(id: string): void {
@@ -43,6 +43,11 @@ export class Oracle {
   retireTask(id: string): void {
     const task = this.#tasks.get(id);
     if (task !== undefined) this.#tasks.set(id, { ...task, counts: false });
+  }
+
+  setLeaving(id: string, leaves: boolean): void {
+    const task = this.#tasks.get(id);
+    if (task !== undefined) this.#tasks.set(id, { ...task, leaves });
   }
 
   /** Filter by resources, then by constraints; narrow by one strategy after the other; then the one added first. */
@@ -144,7 +149,7 @@ function scoreOf(
   { shape, group }: Pick<PlacedTask, 'shape' | 'group'>,
   hosts: readonly Host[],
 ): (host: Host) => number {
-  const mine = ({ tasks }: Host): number => tasks.filter((task) => task.counts && task.group === group).length;
+  const mine = ({ tasks }: Host): number => tasks.filter((task) => task.counts && !task.leaves && task.group === group).length;
   if (strategy.type === 'binpack') return (host) => room(host, amount(strategy));
   if (strategy.type === 'slipway:roomiest') return (host) => -room(host, 'memory');
   if (strategy.type === 'slipway:best-fit') return (host) => squares(host, shape);

@@ -82,7 +82,7 @@ class Scenario {
       const dice = this.#random();
       if (dice < 0.62) this.#place(this.#one(this.#requests)!);
       else if (dice < 0.84) this.#endTask();
-      else if (dice < 0.88) this.#retire();
+      else if (dice < 0.88) this.#retireOrLeave();
       else if (dice < 0.91) this.#arrive();
       else if (dice < 0.93) this.#leave();
       else if (dice < 0.98) this.#change();
@@ -143,9 +143,12 @@ class Scenario {
     this.#both((index) => index.removeTask(task?.id ?? 'unknown'));
   }
 
-  #retire(): void {
+  #retireOrLeave(): void {
     const task = this.#one(this.#tasks);
-    if (task !== undefined) this.#both((index) => index.retireTask(task.id));
+    if (task === undefined) return;
+    const leaving = this.#chance(0.7);
+    if (this.#chance(0.5)) this.#both((index) => index.retireTask(task.id));
+    else this.#both((index) => index.setLeaving(task.id, leaving));
   }
 
   #arrive(): void {
@@ -265,7 +268,9 @@ class Scenario {
   }
 
   #both(
-    act: (index: Pick<Oracle, 'upsertInstance' | 'removeInstance' | 'addTask' | 'removeTask' | 'retireTask'>) => void,
+    act: (
+      index: Pick<Oracle, 'upsertInstance' | 'removeInstance' | 'addTask' | 'removeTask' | 'retireTask' | 'setLeaving'>,
+    ) => void,
   ): void {
     act(this.#core);
     act(this.#oracle);
