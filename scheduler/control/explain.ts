@@ -114,6 +114,7 @@ function* waits(
   const own = live.filter((task) => task.service?.deploymentId === primary.id && task.desiredStatus === 'RUNNING');
   const pending = own.filter(isPending);
   if (pending.length > 0) yield `${pending.length} tasks are on their way to RUNNING: ${ids(pending)}.`;
+  for (const task of pending) yield* containersWaitedFor(task);
   const unproven = own.filter((task) => task.lastStatus === 'RUNNING' && !isHealthy(task, now, options));
   if (unproven.length > 0)
     yield `${unproven.length} tasks run but do not count as healthy yet (checks, or ${options.healthyAfterRunning / 1000} s without any): ${ids(unproven)}.`;
@@ -122,6 +123,18 @@ function* waits(
   if (others.length > 0) yield `${others.length} tasks of older deployments are still there: ${ids(others)}.`;
   for (const [cause, { message, at }] of Object.entries(service.said ?? {}))
     if (cause === 'deadlock' || cause === 'protected' || cause === 'unreachable') yield `${iso(at)}: ${message}`;
+}
+
+/** Of a task that has begun to start: which containers do not run yet, and how those stand that they can wait for. */
+function* containersWaitedFor({ id, containers }: TaskRecord): Generator<string> {
+  const waiting = containers.filter(({ lastStatus }) => lastStatus === 'PENDING').map(({ name }) => name);
+  const begun = containers.filter(({ lastStatus }) => lastStatus !== 'PENDING');
+  if (waiting.length === 0 || begun.length === 0) return;
+  const stand = begun.map(
+    ({ name, lastStatus, checksHealth, healthStatus }) =>
+      `${name} is ${lastStatus}${checksHealth && lastStatus === 'RUNNING' ? ` and ${healthStatus}` : ''}`,
+  );
+  yield `Task ${id}: ${waiting.join(', ')} not started yet; ${stand.join(', ')}.`;
 }
 
 const ids = (tasks: readonly TaskRecord[]): string => tasks.map((task) => task.id).join(', ');

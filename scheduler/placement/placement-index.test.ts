@@ -154,7 +154,8 @@ describe('tasks', () => {
     const index = indexOf(instance('a'), instance('b'), instance('c'));
     const spread = request({ memory: 64 }, { strategies: [{ type: 'spread', field: 'instanceId' }] });
     const distinct = request({ memory: 64 }, { constraints: [{ type: 'distinctInstance' }] });
-    for (const [id, on] of Object.entries({ 1: 'a', 2: 'a', 3: 'a', 4: 'b', 5: 'c', 6: 'c' })) add(index, id, on, spread);
+    for (const [id, on] of Object.entries({ 1: 'a', 2: 'a', 3: 'a', 4: 'b', 5: 'c', 6: 'c' }))
+      add(index, id, on, spread);
     const choice = (): unknown => index.place(spread);
     expect(choice()).toEqual({ instanceId: 'b' });
     for (const id of ['1', '2', '3']) index.setLeaving(id, true);

@@ -139,6 +139,18 @@ async function tasksOf(
   return tasks.sort((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0));
 }
 
+/** Of a task that has begun to start: which containers do not run yet, and how those stand that they can wait for. */
+export function waitsFor({ lastStatus, containers = [] }: Pick<Task, 'lastStatus' | 'containers'>): string | undefined {
+  const pending = containers.filter((container) => container.lastStatus === 'PENDING').map(({ name = '' }) => name);
+  const begun = containers.filter((container) => container.lastStatus !== 'PENDING');
+  if (lastStatus !== 'PENDING' || pending.length === 0 || begun.length === 0) return undefined;
+  const stand = begun.map((container) => {
+    const health = container.healthStatus === undefined ? '' : `, health ${container.healthStatus}`;
+    return `${container.name ?? ''} is ${container.lastStatus ?? ''}${health}`;
+  });
+  return `${pending.join(', ')} not started yet: ${stand.join('; ')}`;
+}
+
 function taskLine(task: Task): TaskLine {
   const reasons = (task.containers ?? [])
     .filter(
@@ -151,7 +163,7 @@ function taskLine(task: Task): TaskLine {
     revision: shortArn(task.taskDefinitionArn),
     status: task.lastStatus ?? '',
     health: task.healthStatus ?? '',
-    reason: [task.stoppedReason, ...reasons].filter((reason) => reason !== undefined).join('; '),
+    reason: [task.stoppedReason, waitsFor(task), ...reasons].filter((reason) => reason !== undefined).join('; '),
   };
 }
 

@@ -149,7 +149,8 @@ function scoreOf(
   { shape, group }: Pick<PlacedTask, 'shape' | 'group'>,
   hosts: readonly Host[],
 ): (host: Host) => number {
-  const mine = ({ tasks }: Host): number => tasks.filter((task) => task.counts && !task.leaves && task.group === group).length;
+  const mine = ({ tasks }: Host): number =>
+    tasks.filter((task) => task.counts && !task.leaves && task.group === group).length;
   if (strategy.type === 'binpack') return (host) => room(host, amount(strategy));
   if (strategy.type === 'slipway:roomiest') return (host) => -room(host, 'memory');
   if (strategy.type === 'slipway:best-fit') return (host) => squares(host, shape);
