@@ -169,7 +169,7 @@ const paths: Readonly<Record<string, Path>> = {
     },
   },
   'a pull through a cache whose upstream moved the tag': {
-    file: 'upstreams/upstreams.ts',
+    file: 'upstreams/importer.ts',
     repository: 'hub/',
     move: async (tag) => {
       await pushElsewhere(repository.slice('hub/'.length), tag);
