@@ -156,10 +156,14 @@ function bindsOf(task: AgentTask, container: AgentContainer): string[] {
 
 const mebibyte = 1024 * 1024;
 
+/** Processes and threads of a container at most: no container takes the host's last one. */
+const pidsLimit = 4_096;
+
 /** Docker refuses less than 6 MiB; ECS counts CPU in 1024ths of a vCPU and gives at least 2 shares. */
 function limitsOf(task: AgentTask, container: AgentContainer): Docker.HostConfig {
   const memory = container.memory > 0 ? container.memory : (task.memory ?? 0);
   return {
+    PidsLimit: pidsLimit,
     CpuShares: Math.max(2, Math.round(container.cpu)),
     ...(memory > 0 ? { Memory: Math.max(6, memory) * mebibyte } : {}),
     ...(task.cpu !== undefined && task.cpu > 0 ? { NanoCpus: Math.round(task.cpu * 1e9) } : {}),

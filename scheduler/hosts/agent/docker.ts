@@ -48,7 +48,9 @@ export function engineError(cause: unknown): Error {
     json?: { message?: string };
   };
   if (statusCode !== undefined) {
-    return new EngineError(statusCode, json?.message ?? cause.message, { cause });
+    // Without a parsed body the client says `(HTTP code 404) no such image - …` around what the engine said.
+    const said = json?.message ?? cause.message.replace(/^\(HTTP code \d+\) [^-]*- /, '');
+    return new EngineError(statusCode, said.trim(), { cause });
   }
   if ((code !== undefined && unreachable.has(code)) || cause.message === 'socket hang up') {
     return new EngineUnavailable(`the Docker engine does not answer: ${cause.message}`, { cause });

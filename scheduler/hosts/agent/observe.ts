@@ -1,6 +1,8 @@
 import type Docker from 'dockerode';
 
-import type { ContainerView } from './plan.ts';
+import type { AgentContainer } from '../wire/server-messages.ts';
+
+import { type ContainerView, mayRestart } from './plan.ts';
 import type { ContainerReport, TaskReport } from './report.ts';
 import type { SavedTask } from './task-runner.ts';
 
@@ -51,8 +53,8 @@ export function reportOf(
     arn: saved.task.arn,
     status,
     ...(saved.reason === undefined ? {} : { reason: saved.reason }),
-    containers: saved.task.containers.map(({ name }) =>
-      containerReport(name, status, saved, inspected.get(name), views.get(name)),
+    containers: saved.task.containers.map((container) =>
+      containerReport(container, status, saved, inspected.get(container.name), views.get(container.name)),
     ),
     ...(saved.pullStartedAt === undefined ? {} : { pullStartedAt: saved.pullStartedAt }),
     ...(saved.pullStoppedAt === undefined ? {} : { pullStoppedAt: saved.pullStoppedAt }),
@@ -61,25 +63,43 @@ export function reportOf(
 }
 
 function containerReport(
-  name: string,
+  definition: AgentContainer,
   task: TaskReport['status'],
   saved: SavedTask,
   info: Docker.ContainerInspectInfo | undefined,
   view: ContainerView | undefined,
 ): ContainerReport {
+  const { name } = definition;
   const digest = saved.images[name]?.digest;
-  const reason =
-    view?.failure ?? (info?.State.OOMKilled ? 'OutOfMemoryError: Container killed due to memory usage' : undefined);
-  const over = task === 'STOPPED' || view?.failure !== undefined || view?.phase === 'stopped';
+  const reason = view?.failure ?? (diedOfMemory(info, view, saved) ? outOfMemory : undefined);
+  const restarts = saved.restarts?.[name];
+  const comesBack = view?.phase === 'stopped' && mayRestart(definition, view);
+  const over = task === 'STOPPED' || view?.failure !== undefined || (view?.phase === 'stopped' && !comesBack);
+  const exitCode = view?.exitCode ?? restarts?.exitCode;
   return {
     name,
-    status: over ? 'STOPPED' : view?.phase === 'running' ? 'RUNNING' : 'PENDING',
+    status: over ? 'STOPPED' : view?.phase === 'running' || comesBack ? 'RUNNING' : 'PENDING',
     ...(digest === undefined ? {} : { imageDigest: digest }),
     ...(info === undefined ? {} : { runtimeId: info.Id }),
-    ...(view?.exitCode === undefined ? {} : { exitCode: view.exitCode }),
+    ...(exitCode === undefined ? {} : { exitCode }),
     ...(reason === undefined ? {} : { reason }),
     networkBindings: info === undefined ? [] : bindingsOf(info),
   };
+}
+
+const outOfMemory = 'OutOfMemoryError: Container killed due to memory usage';
+
+/**
+ * Whether its memory limit is what ended a container. Docker's flag alone says that some process in it was killed, from
+ * which the container may have recovered; and what was told to stop ended for that.
+ */
+function diedOfMemory(
+  info: Docker.ContainerInspectInfo | undefined,
+  view: ContainerView | undefined,
+  { stopOrderedAt = Number.POSITIVE_INFINITY }: SavedTask,
+): boolean {
+  if (info?.State.OOMKilled !== true || view?.phase !== 'stopped' || view.exitCode !== 137) return false;
+  return (view.finishedAt ?? 0) < stopOrderedAt;
 }
 
 function bindingsOf(info: Docker.ContainerInspectInfo): ContainerReport['networkBindings'] {

@@ -118,7 +118,8 @@ function isOver(container: AgentContainer, view: ContainerView): boolean {
   return view.phase === 'stopped' && !view.busy && !mayRestart(container, view);
 }
 
-function mayRestart(container: AgentContainer, view: ContainerView): boolean {
+/** Whether its restart policy starts a container that has ended again (ECS developer guide, container restart policies). */
+export function mayRestart(container: AgentContainer, view: ContainerView): boolean {
   const policy = container.restartPolicy;
   if (policy?.enabled !== true || view.exitCode === undefined || view.failure !== undefined) return false;
   if (policy.ignoredExitCodes.includes(view.exitCode)) return false;

@@ -145,6 +145,7 @@ describe('E1–E5, E7–E9: escape flags', () => {
     ]);
     expect(options.HostConfig).toEqual({
       NetworkMode: 'bridge',
+      PidsLimit: 4096,
       PortBindings: {},
       Binds: [],
       VolumesFrom: [],

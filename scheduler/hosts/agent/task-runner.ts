@@ -23,6 +23,12 @@ export interface SavedTask {
   readonly pullStartedAt?: number;
   readonly pullStoppedAt?: number;
   readonly stoppedAt?: number;
+  /** When the task was told to stop. */
+  readonly stopOrderedAt?: number;
+  /** Names of containers that were started, or were about to be: none of them is made a second time. */
+  readonly started?: readonly string[];
+  /** How often containers were started again by their restart policy, and what they last exited with before. */
+  readonly restarts?: Readonly<Record<string, { readonly count: number; readonly exitCode: number }>>;
 }
 
 /**
@@ -89,7 +95,8 @@ export class TaskRunner {
 
   /** Stops the task; it stays stopped. */
   async stopTask(): Promise<void> {
-    if (this.#saved.desired === 'RUNNING') await this.#save(() => ({ desired: 'STOPPED' }));
+    const stopOrderedAt = this.#parts.options.clock.now();
+    if (this.#saved.desired === 'RUNNING') await this.#save(() => ({ desired: 'STOPPED', stopOrderedAt }));
     this.poke();
   }
 
@@ -136,7 +143,8 @@ export class TaskRunner {
           this.#inspected.set(name, await engineCall(() => container.inspect()));
         } catch (error) {
           if (!(error instanceof EngineError && error.status === 404)) throw error;
-          if (before === undefined) return;
+          // One of an earlier run of the agent that was started and is gone: it has run, and does not run again.
+          if (before === undefined && !this.#saved.started?.includes(name)) return;
           // Only once that is written down: a container that nobody remembers would be made again.
           if (this.desired === 'RUNNING') {
             await this.#fail(name, 'ContainerRuntimeError: the container was removed from the Docker engine');
@@ -216,7 +224,9 @@ export class TaskRunner {
       case 'create':
         return this.#create(container);
       case 'start':
+        return this.#start(container);
       case 'restart':
+        await this.#noteRestart(container.name);
         return this.#start(container);
       case 'stop':
         return this.#stop(container);
@@ -278,7 +288,17 @@ export class TaskRunner {
     }
   }
 
+  async #noteRestart(name: string): Promise<void> {
+    const exitCode = this.#inspected.get(name)?.State.ExitCode ?? 0;
+    await this.#save(({ restarts = {} }) => ({
+      restarts: { ...restarts, [name]: { count: (restarts[name]?.count ?? 0) + 1, exitCode } },
+    }));
+  }
+
   async #start(container: AgentContainer): Promise<void> {
+    if (!this.#saved.started?.includes(container.name)) {
+      await this.#save(({ started = [] }) => ({ started: [...started, container.name] }));
+    }
     const found = this.#parts.docker.getContainer(containerName(this.task, container.name));
     try {
       await engineCall(() => found.start());

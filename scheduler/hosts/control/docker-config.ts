@@ -8,11 +8,12 @@ import type { TaskDefinitionBody } from '../../tasks/index.ts';
 export function dockerConfigOf(
   container: ContainerDefinition,
   body: TaskDefinitionBody,
+  taskId: string,
 ): { version: string; config: string; hostConfig: string } {
   return {
     version: '1.18',
     config: JSON.stringify(configOf(container)),
-    hostConfig: JSON.stringify(hostConfigOf(container, body)),
+    hostConfig: JSON.stringify(hostConfigOf(container, body, taskId)),
   };
 }
 
@@ -46,7 +47,7 @@ function configOf(container: ContainerDefinition): object {
   };
 }
 
-function hostConfigOf(container: ContainerDefinition, body: TaskDefinitionBody): object {
+function hostConfigOf(container: ContainerDefinition, body: TaskDefinitionBody, taskId: string): object {
   return {
     NetworkMode: body.networkMode ?? 'bridge',
     PidMode: body.pidMode === 'host' ? 'host' : undefined,
@@ -66,9 +67,19 @@ function hostConfigOf(container: ContainerDefinition, body: TaskDefinitionBody):
     LogConfig:
       container.logConfiguration === undefined
         ? undefined
-        : { Type: container.logConfiguration.logDriver, Config: container.logConfiguration.options ?? {} },
+        : { Type: container.logConfiguration.logDriver, Config: logOptionsOf(container, taskId) },
     ...linuxOf(container.linuxParameters, container.memory),
   };
+}
+
+/**
+ * Docker's options of the log driver. `awslogs-stream-prefix` is ECS's own and no option of Docker's driver: it names the
+ * stream `prefix/container/task`.
+ */
+function logOptionsOf({ name, logConfiguration }: ContainerDefinition, taskId: string): Record<string, string> {
+  const { 'awslogs-stream-prefix': prefix, ...options } = logConfiguration?.options ?? {};
+  if (logConfiguration?.logDriver !== 'awslogs' || prefix === undefined) return logConfiguration?.options ?? {};
+  return { ...options, 'awslogs-stream': `${prefix}/${name ?? ''}/${taskId}` };
 }
 
 function linuxOf(linux: LinuxParameters | undefined, memory: number | undefined): object {
@@ -84,7 +95,8 @@ function linuxOf(linux: LinuxParameters | undefined, memory: number | undefined)
         : Object.fromEntries(
             linux.tmpfs.map((mount) => [
               mount.containerPath,
-              [`size=${mount.size}m`, ...(mount.mountOptions ?? [])].join(','),
+              // The last one counts: an option that says a size of its own must not.
+              [...(mount.mountOptions ?? []), `size=${mount.size}m`].join(','),
             ]),
           ),
     // Docker counts memory and swap together; ECS's maxSwap is swap alone.

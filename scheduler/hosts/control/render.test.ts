@@ -79,6 +79,47 @@ describe('what agents are sent', { timeout: 30_000 }, () => {
     });
   });
 
+  test("ECS's own words become Docker's: the stream of awslogs, and a size of tmpfs that no option overrides", async () => {
+    const instance = await bench.register();
+    const awslogs = (options: Record<string, string>) => ({ logDriver: 'awslogs' as const, options });
+    const group = { 'awslogs-group': 'g', 'awslogs-region': region };
+    const definition = await plane.register({
+      containerDefinitions: [
+        {
+          name: 'web',
+          image: 'busybox',
+          memory: 64,
+          logConfiguration: awslogs({ ...group, 'awslogs-stream-prefix': 'app' }),
+          linuxParameters: {
+            tmpfs: [{ containerPath: '/t', size: 16, mountOptions: ['rw', 'size=8g', 'nr_blocks=9999999'] }],
+          },
+        },
+        { name: 'side', image: 'busybox', memory: 64, logConfiguration: awslogs(group) },
+        {
+          name: 'other',
+          image: 'busybox',
+          memory: 64,
+          logConfiguration: {
+            logDriver: 'json-file',
+            options: { 'awslogs-stream-prefix': 'kept for the engine to refuse' },
+          },
+        },
+      ],
+    });
+    const task = await plane.place(definition, instance);
+    const { task: rendered } = await bench.connect(instance).payload(task.arn, 'RUNNING');
+    const hosts = rendered.containers.map(
+      ({ dockerConfig }) =>
+        JSON.parse(dockerConfig.hostConfig) as { Tmpfs?: Record<string, string>; LogConfig: { Config: object } },
+    );
+    expect(hosts.map(({ LogConfig }) => LogConfig.Config)).toEqual([
+      { ...group, 'awslogs-stream': `app/web/${task.id}` },
+      group,
+      { 'awslogs-stream-prefix': 'kept for the engine to refuse' },
+    ]);
+    expect(hosts[0]?.Tmpfs).toEqual({ '/t': 'rw,size=8g,nr_blocks=9999999,size=16m' });
+  });
+
   test('a task that cannot be rendered is stopped, and says why', async () => {
     const instance = await bench.register();
     const gone = await plane.place(await bench.simple(), instance, {

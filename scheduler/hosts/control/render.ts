@@ -1,5 +1,5 @@
 import type { ContainerDefinition, TaskOverride, Volume } from '@aws-sdk/client-ecs';
-import type { TaskDefinitionRecord, TaskRecord } from '../../state/index.ts';
+import { idOf, type TaskDefinitionRecord, type TaskRecord } from '../../state/index.ts';
 import { applyOverrides, bodyOf, containersOf, type TaskDefinitionBody } from '../../tasks/index.ts';
 
 import { dockerConfigOf } from './docker-config.ts';
@@ -42,9 +42,7 @@ export function renderTask(task: TaskRecord, definition: TaskDefinitionRecord, c
     ...(body.pidMode === undefined ? {} : { pidMode: body.pidMode }),
     ...(body.ipcMode === undefined ? {} : { ipcMode: body.ipcMode }),
     volumes: (body.volumes ?? []).map(renderVolume),
-    containers: containersOf(body).map((container) =>
-      renderContainer(container, imageOf(task, container), body, context),
-    ),
+    containers: containersOf(body).map((container) => renderContainer(task, container, body, context)),
     ...(context.roleCredentials === undefined ? {} : { roleCredentials: context.roleCredentials }),
     ...(context.executionRoleCredentials === undefined
       ? {}
@@ -79,11 +77,12 @@ const imageOf = (task: TaskRecord, { name, image = '' }: ContainerDefinition): s
   task.containers.find((container) => container.name === name)?.image ?? image;
 
 function renderContainer(
+  task: TaskRecord,
   container: ContainerDefinition,
-  image: string,
   body: TaskDefinitionBody,
   context: RenderContext,
 ): AcsContainer {
+  const image = imageOf(task, container);
   return {
     name: container.name ?? '',
     image,
@@ -136,7 +135,7 @@ function renderContainer(
         }),
     ...(container.healthCheck === undefined ? {} : { healthCheckType: 'docker' as const }),
     ...registryAuthentication(image, context),
-    dockerConfig: dockerConfigOf(container, body),
+    dockerConfig: dockerConfigOf(container, body, idOf(task.arn)),
   };
 }
 

@@ -106,7 +106,8 @@ function applyContainerChange(
     lastStatus: late ? container.lastStatus : reported,
     ...known('imageDigest', change.imageDigest),
     ...known('runtimeId', change.runtimeId),
-    ...known('exitCode', reported === 'STOPPED' ? change.exitCode : undefined),
+    // Of one that runs it is what it exited with before its restart policy started it again.
+    ...known('exitCode', late ? undefined : change.exitCode),
     ...known('reason', change.reason?.slice(0, reasonLimit)),
     // A report that arrives late must not bring back ports the container no longer has.
     ...(late || change.networkBindings === undefined || change.networkBindings.length === 0

@@ -71,7 +71,9 @@ export function containerMetadata(
     ...given('FinishedAt', realTime(info.State.FinishedAt)),
     Type: 'NORMAL',
     ...(info.State.Health === undefined ? {} : { Health: { status: info.State.Health.Status.toUpperCase() } }),
-    ...(version === 'v4' ? { LogDriver: info.HostConfig.LogConfig?.Type, RestartCount: info.RestartCount } : {}),
+    ...(version === 'v4'
+      ? { LogDriver: info.HostConfig.LogConfig?.Type, RestartCount: task.saved.restarts?.[container.name]?.count ?? 0 }
+      : {}),
     Networks: Object.entries(info.NetworkSettings.Networks).map(([mode, network]) => ({
       NetworkMode: mode,
       IPv4Addresses: network.IPAddress === '' ? [] : [network.IPAddress],

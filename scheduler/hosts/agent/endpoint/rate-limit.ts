@@ -1,3 +1,5 @@
+import type { Server } from 'node:net';
+
 import type { Clock } from '@slipway/storage/clock';
 
 /** As amazon-ecs-agent limits its task metadata endpoint by default; here each address has its own share. */
@@ -26,4 +28,23 @@ export class RateLimit {
     if (this.#buckets.size > mostAddresses && oldest !== undefined) this.#buckets.delete(oldest);
     return tokens >= 1;
   }
+}
+
+/** Ends connections of an address beyond the `most` that it may hold at a time, so that one peer never starves the others. */
+export function limitPerAddress(server: Server, most: number): void {
+  const held = new Map<string, number>();
+  server.on('connection', (socket) => {
+    const from = socket.remoteAddress ?? '';
+    const count = held.get(from) ?? 0;
+    if (count >= most) {
+      socket.destroy();
+      return;
+    }
+    held.set(from, count + 1);
+    socket.once('close', () => {
+      const left = (held.get(from) ?? 1) - 1;
+      if (left > 0) held.set(from, left);
+      else held.delete(from);
+    });
+  });
 }

@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 
 import type Docker from 'dockerode';
 
@@ -6,10 +7,14 @@ import { engineCall } from '../docker.ts';
 import type { AgentTask } from '../../wire/server-messages.ts';
 
 import { ensureRules, FirewallError, type Redirection, removeRules } from './firewall.ts';
+import { limitPerAddress } from './rate-limit.ts';
 import { EndpointRequests, type RequestParts } from './requests.ts';
 
 /** The port of amazon-ecs-agent's endpoint, which no task gets. Whoever listens on it serves this host's containers. */
 export const endpointPort = 51679;
+
+/** Connections of one container at a time: enough for every SDK in it, and no other one waits for its idle ones. */
+const connectionsPerAddress = 64;
 
 /** How often the listener and the rules are looked after. Milliseconds. */
 const lookAfter = 10_000;
@@ -26,6 +31,18 @@ export interface TaskEndpointParts extends RequestParts {
 /** This host cannot serve the endpoint; the message says why. */
 class Unavailable extends Error {
   override readonly name = 'Unavailable';
+}
+
+/**
+ * The IPv4 address of the host on Docker's default bridge: the gateway that its network names, or on an engine that has not
+ * written one down yet (no container was ever started) that of the interface itself.
+ */
+export function addressOfBridge(
+  network: Pick<Docker.NetworkInspectInfo, 'IPAM'>,
+  addresses: readonly Pick<NetworkInterfaceInfo, 'family' | 'address'>[] = [],
+): string | undefined {
+  const gateway = network.IPAM?.Config?.map(({ Gateway }) => Gateway).find((found) => found?.includes('.'));
+  return gateway ?? addresses.find(({ family }) => family === 'IPv4')?.address;
 }
 
 /**
@@ -119,17 +136,24 @@ export class TaskEndpoint {
     }
     const network = (await engineCall(() => docker.getNetwork('bridge').inspect())) as Docker.NetworkInspectInfo;
     const bridge = network.Options?.['com.docker.network.bridge.name'] ?? 'docker0';
-    const address = network.IPAM?.Config?.map(({ Gateway }) => Gateway).find((gateway) => gateway?.includes('.'));
-    if (address === undefined) throw new Unavailable("Docker's default bridge network has no IPv4 gateway");
+    const address = addressOfBridge(network, networkInterfaces()[bridge]);
+    if (address === undefined) throw new Unavailable(`Docker's default bridge ${bridge} has no IPv4 address`);
     return { bridge, address, port: endpointPort, hostNetwork, instanceMetadata };
   }
 
   async #listen(address: string): Promise<void> {
     const server = createServer(
-      { requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000, maxHeaderSize: 8_192 },
+      {
+        requestTimeout: 10_000,
+        headersTimeout: 5_000,
+        keepAliveTimeout: 5_000,
+        connectionsCheckingInterval: 2_000,
+        maxHeaderSize: 8_192,
+      },
       (request, response) => void this.#requests.serve(request, response).catch(() => response.destroy()),
     );
-    server.maxConnections = 512;
+    server.maxConnections = 4_096;
+    limitPerAddress(server, connectionsPerAddress);
     const listening = Promise.withResolvers<void>();
     server.once('error', listening.reject).listen(endpointPort, address, () => listening.resolve());
     try {
