@@ -73,8 +73,11 @@ async function missingEndpoint(): Promise<string | undefined> {
 async function bridgeOf(): Promise<{ readonly name: string; readonly gateway: string }> {
   const format = '{{index .Options "com.docker.network.bridge.name"}} {{range .IPAM.Config}}{{.Gateway}}{{end}}';
   const printed = await check('docker', ['network', 'inspect', 'bridge', '--format', format]);
-  const [name = '', gateway = ''] = printed.trim().split(' ');
-  return { name, gateway };
+  const [name = '', written = ''] = printed.trim().split(' ');
+  // An engine that has not written its gateway down has it all the same.
+  const shown = await check('ip', ['-4', '-o', 'address', 'show', 'dev', name]);
+  const own = / inet (\d+\.\d+\.\d+\.\d+)\//.exec(shown)?.[1] ?? '';
+  return { name, gateway: written === '' ? own : written };
 }
 
 /** The status of an answer to a request with headers that fetch would not send. */

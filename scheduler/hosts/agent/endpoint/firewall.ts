@@ -78,6 +78,19 @@ export async function removeRules(redirection: Redirection): Promise<void> {
 
 const execute = promisify(execFile);
 
+/**
+ * The IPv4 addresses of a network interface, also of one that nothing is connected to: Node's `networkInterfaces` leaves out a
+ * bridge without a running container. None when there is no such interface, or no `ip`.
+ */
+export async function addressesOf(name: string): Promise<readonly string[]> {
+  try {
+    const { stdout } = await execute('ip', ['-4', '-o', 'address', 'show', 'dev', name], { timeout: 10_000 });
+    return Array.from(stdout.matchAll(/ inet (\d+\.\d+\.\d+\.\d+)\//g), ([, address = '']) => address);
+  } catch {
+    return [];
+  }
+}
+
 /** @returns whether iptables did it; false when it answers that there is no such rule */
 async function iptables(table: string, command: string, chain: string, words: readonly string[]): Promise<boolean> {
   try {

@@ -3,22 +3,25 @@ import { connect, createServer, type Socket } from 'node:net';
 
 import { expect, test } from 'vitest';
 
+import { addressesOf } from './firewall.ts';
 import { limitPerAddress } from './rate-limit.ts';
 import { addressOfBridge } from './task-endpoint.ts';
 
-const own = [
-  { family: 'IPv6', address: 'fe80::1' },
-  { family: 'IPv4', address: '172.17.0.1' },
-] as const;
+const own = ['172.17.0.1'];
 
 test.each([
   ['the gateway that the network names', { IPAM: { Config: [{ Gateway: '10.9.0.1' }] } }, own, '10.9.0.1'],
   ['an IPv4 one only', { IPAM: { Config: [{ Gateway: 'fd00::1' }, { Gateway: '10.9.0.1' }] } }, own, '10.9.0.1'],
   ["a fresh engine's interface itself", { IPAM: { Config: [{ Subnet: '172.17.0.0/16' }] } }, own, '172.17.0.1'],
   ['an engine without addresses of its own', { IPAM: {} }, own, '172.17.0.1'],
-  ['none where neither says one', { IPAM: { Config: null } }, undefined, undefined],
+  ['none where neither says one', { IPAM: { Config: null } }, [], undefined],
 ])('the address of the bridge: %s', (_what, network, addresses, address) => {
   expect(addressOfBridge(network as Parameters<typeof addressOfBridge>[0], addresses)).toBe(address);
+});
+
+test('an interface tells its addresses; one that is not there has none', async () => {
+  expect(await addressesOf('lo')).toContain('127.0.0.1');
+  expect(await addressesOf('no-such-one')).toEqual([]);
 });
 
 test('idle connections of one address leave room for those of others', async () => {

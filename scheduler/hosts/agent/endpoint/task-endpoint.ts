@@ -1,12 +1,11 @@
 import { createServer, type Server } from 'node:http';
-import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 
 import type Docker from 'dockerode';
 
 import { engineCall } from '../docker.ts';
 import type { AgentTask } from '../../wire/server-messages.ts';
 
-import { ensureRules, FirewallError, type Redirection, removeRules } from './firewall.ts';
+import { addressesOf, ensureRules, FirewallError, type Redirection, removeRules } from './firewall.ts';
 import { limitPerAddress } from './rate-limit.ts';
 import { EndpointRequests, type RequestParts } from './requests.ts';
 
@@ -35,14 +34,14 @@ class Unavailable extends Error {
 
 /**
  * The IPv4 address of the host on Docker's default bridge: the gateway that its network names, or on an engine that has not
- * written one down yet (no container was ever started) that of the interface itself.
+ * written one down yet (no container was ever started) that of the interface itself (`addresses`, IPv4).
  */
 export function addressOfBridge(
   network: Pick<Docker.NetworkInspectInfo, 'IPAM'>,
-  addresses: readonly Pick<NetworkInterfaceInfo, 'family' | 'address'>[] = [],
+  addresses: readonly string[],
 ): string | undefined {
   const gateway = network.IPAM?.Config?.map(({ Gateway }) => Gateway).find((found) => found?.includes('.'));
-  return gateway ?? addresses.find(({ family }) => family === 'IPv4')?.address;
+  return gateway ?? addresses[0];
 }
 
 /**
@@ -136,7 +135,7 @@ export class TaskEndpoint {
     }
     const network = (await engineCall(() => docker.getNetwork('bridge').inspect())) as Docker.NetworkInspectInfo;
     const bridge = network.Options?.['com.docker.network.bridge.name'] ?? 'docker0';
-    const address = addressOfBridge(network, networkInterfaces()[bridge]);
+    const address = addressOfBridge(network, await addressesOf(bridge));
     if (address === undefined) throw new Unavailable(`Docker's default bridge ${bridge} has no IPv4 address`);
     return { bridge, address, port: endpointPort, hostNetwork, instanceMetadata };
   }
