@@ -12,7 +12,12 @@ let server: ServerProcess;
 let password: string;
 
 beforeAll(async () => {
-  server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_AGENT: 'off', SLIPWAY_WORKERS: '1' });
+  server = new ServerProcess(await freePort(), join(folder, 'data'), {
+    SLIPWAY_AGENT: 'off',
+    SLIPWAY_WORKERS: '1',
+    // A Bearer token is for the repositories it names: a mount from anywhere is not to be had with one.
+    SLIPWAY_DOCKER_CHALLENGE: 'basic',
+  });
   await server.start();
   const env = server.aws();
   const credentials = {
