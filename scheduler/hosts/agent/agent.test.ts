@@ -387,6 +387,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       await until(
         async () => ((await engine.containersOf(unwanted.arn))[0]?.State === 'exited' ? true : undefined),
         'the unwanted task stopped',
+        40_000,
       );
       expect(await engine.containersOf(lost.arn)).toEqual([]);
     });
