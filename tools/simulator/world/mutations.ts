@@ -47,8 +47,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'healthy tasks are stopped without counting them',
     file: 'scheduler/deployments/rolling.ts',
-    find: 'if (this.#allowance <= 0) return false;',
-    replace: '',
+    find: 'return !counted.healthy || this.#allowance > 0;',
+    replace: 'return true;',
     caughtBy: ['minimum'],
   },
   {
