@@ -47,6 +47,11 @@ export class EngineWatch {
     return this.#waiting.promise;
   }
 
+  /** Resolves when the engine answers, or at {@link stop}; at once where it answers already. */
+  whenAnswers(): Promise<void> {
+    return this.answers || this.#stop.signal.aborted ? Promise.resolve() : this.#waiting.promise;
+  }
+
   stop(): void {
     this.#stop.abort();
     this.#waiting.resolve();

@@ -250,17 +250,17 @@ export class TaskEngine {
   async #inspectLoop(): Promise<void> {
     const { options, log } = this.#parts;
     while (!this.#stopped.signal.aborted) {
+      // Waiting for its return, not for a time: an engine that comes and goes would else be away each time this looks.
+      await this.#watch.whenAnswers();
+      if (this.#stopped.signal.aborted) return;
       try {
-        if (this.#watch.answers) {
-          await this.#inspectAll();
-          await this.#cleanUp();
-        }
+        await this.#inspectAll();
+        await this.#cleanUp();
       } catch (error) {
         if (!(error instanceof EngineUnavailable))
           log.warn({ err: error }, 'could not look at the containers; trying again');
       }
-      const wait = this.#watch.answers ? options.inspectEvery : 1_000;
-      await options.clock.sleep(wait, this.#stopped.signal).catch(() => undefined);
+      await options.clock.sleep(options.inspectEvery, this.#stopped.signal).catch(() => undefined);
     }
   }
 
