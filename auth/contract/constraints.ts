@@ -7,10 +7,13 @@ export interface Constraint {
   readonly pattern?: RegExp;
   readonly values?: readonly string[];
   readonly integer?: true;
+  /** Of an optional text: given but empty, it counts as left out, as ECS reads its inputs. */
+  readonly emptyIsAbsent?: true;
 }
 
 /**
  * Constraints of a service by member: `Shape.member` (`CreateRepositoryRequest.repositoryName`) for one structure, or
- * `member` alone for every structure that has it; the longer key wins. On a list, `member[]` constrains the elements.
+ * `member` alone for every structure that has it, or `*` for every member; the most particular key wins, alone. On a list, `member[]`
+ * constrains the elements.
  */
 export type Constraints = Readonly<Record<string, Constraint>>;

@@ -33,9 +33,9 @@ function lengthOf(value: unknown): number | undefined {
   return undefined;
 }
 
-/** Finds the constraint of a member, the structure's own first. */
+/** Finds the constraint of a member, the structure's own first and that of all members last. */
 export function constraintOf(constraints: Constraints, shape: string, member: string): Constraint | undefined {
-  return constraints[`${shape}.${member}`] ?? constraints[member];
+  return constraints[`${shape}.${member}`] ?? constraints[member] ?? constraints['*'];
 }
 
 /** Collects problems, at most a handful: a hostile input cannot make the answer long. */

@@ -127,6 +127,22 @@ describe('JSON', () => {
     ).not.toBeInstanceOf(InputError);
   });
 
+  test('an empty text is left out where a constraint says so, but never a required one nor one of a list or a map', () => {
+    const constraints: Constraints = { '*': { emptyIsAbsent: true }, 'KeyValuePair.value': {} };
+    const body = {
+      family: '',
+      taskRoleArn: '',
+      containerDefinitions: [
+        { name: '', command: [''], dockerLabels: { a: '' }, environment: [{ name: 'A', value: '' }] },
+      ],
+    };
+    expect(decode('RegisterTaskDefinition', body, constraints)).toEqual({
+      family: '',
+      containerDefinitions: [{ command: [''], dockerLabels: { a: '' }, environment: [{ name: 'A', value: '' }] }],
+    });
+    expect(decode('RegisterTaskDefinition', body)).toEqual(body);
+  });
+
   test('what nests too deeply is refused instead of overflowing the stack', () => {
     const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
     const body = `{"serviceName":"a","deploymentConfiguration":{"lifecycleHooks":[{"hookDetails":${deep}}]}}`;

@@ -82,9 +82,12 @@ class Walk<Node> {
         if (isRequired) this.problems.add(path, 'Member must not be null');
         continue;
       }
-      present++;
       const here = { path, depth: place.depth + 1, hidden: place.hidden || isSensitive(member), shape, name };
-      value[name] = this.#value(member, child, here, constraintOf(this.#constraints, shape, name));
+      const constraint = constraintOf(this.#constraints, shape, name);
+      const read = this.#value(member, child, here, constraint);
+      if (read === '' && !isRequired && constraint?.emptyIsAbsent === true) continue;
+      present++;
+      value[name] = read;
     }
     if (schema.isUnionSchema() && present > 1) this.problems.add(place.path, 'Member must have exactly one member set');
     return value;

@@ -3,6 +3,7 @@ import { awsJson, defineService, type ServiceDefinition } from '@slipway/auth/co
 import { accountSettingOperations } from './account-settings.ts';
 import { attributeOperations } from './attributes.ts';
 import { clusterOperations } from './clusters.ts';
+import { ecsConstraints } from './constraints.ts';
 import { containerInstanceOperations } from './container-instances.ts';
 import type { EcsApi, EcsOptions } from './options.ts';
 import { ecsPages } from './paging.ts';
@@ -20,6 +21,7 @@ export function createEcs(options: EcsOptions): ServiceDefinition {
     name: 'ecs',
     protocol: awsJson('1.1', 'AmazonEC2ContainerServiceV20141113'),
     load: () => import('@aws-sdk/client-ecs'),
+    constraints: ecsConstraints,
     operations: {
       ...clusterOperations(api),
       ...taskDefinitionOperations(api),

@@ -184,6 +184,84 @@ describe('task definitions', () => {
     expect(passed).toEqual([arn('myTaskRole'), arn('exec')]);
   });
 
+  test('one container port is open for TCP and for UDP, and on several ports of the host', async () => {
+    const portMappings = [
+      { containerPort: 53, hostPort: 53, protocol: 'tcp' as const },
+      { containerPort: 53, hostPort: 53, protocol: 'udp' as const },
+      { containerPort: 80, hostPort: 8080, protocol: 'tcp' as const },
+      { containerPort: 80, hostPort: 8081, protocol: 'tcp' as const },
+      { containerPort: 80, hostPort: 0, protocol: 'tcp' as const },
+    ];
+    const { taskDefinition } = await register({ family: 'ports', ...container({ portMappings }) });
+    expect(taskDefinition?.containerDefinitions?.[0]?.portMappings).toEqual(portMappings);
+    const both = await register({
+      family: 'dns',
+      networkMode: 'host',
+      ...container({ portMappings: [{ containerPort: 53 }, { containerPort: 53, protocol: 'udp' }] }),
+    });
+    expect(both.taskDefinition?.revision).toBe(1);
+  });
+
+  test('limits may be equal: soft and hard, and what containers reserve and their task has', async () => {
+    const { taskDefinition } = await register({
+      family: 'equal',
+      cpu: '256',
+      memory: '128',
+      containerDefinitions: [
+        { name: 'a', image: 'b', memory: 64, memoryReservation: 64, cpu: 128 },
+        { name: 'b', image: 'b', memory: 128, memoryReservation: 64, cpu: 128 },
+      ],
+    });
+    expect(taskDefinition).toMatchObject({ cpu: '256', memory: '128' });
+  });
+
+  test("a task's own volume may say autoprovision, which is only used with scope shared", async () => {
+    const volumes = [{ name: 'v', dockerVolumeConfiguration: { scope: 'task' as const, autoprovision: true } }];
+    const { taskDefinition } = await register({ family: 'own-volume', volumes });
+    expect(taskDefinition?.volumes).toEqual(volumes);
+  });
+
+  test('an empty text of an optional member counts as left out, where it is no value of its own', async () => {
+    api.asked.length = 0;
+    const { taskDefinition } = await register({
+      family: 'empty-texts',
+      taskRoleArn: '',
+      executionRoleArn: '',
+      networkMode: '' as 'bridge',
+      pidMode: '' as 'host',
+      ipcMode: '' as 'host',
+      cpu: '',
+      memory: '',
+      runtimePlatform: { cpuArchitecture: '' as 'ARM64', operatingSystemFamily: '' as 'LINUX' },
+      volumes: [{ name: 'data', host: { sourcePath: '' } }],
+      tags: [{ key: 'team', value: '' }],
+      ...container({
+        user: '',
+        hostname: '',
+        portMappings: [{ name: '', containerPort: 80, protocol: '' as 'tcp', appProtocol: '' as 'http' }],
+        environment: [{ name: 'EMPTY', value: '' }],
+        dockerLabels: { empty: '' },
+        command: ['echo', ''],
+      }),
+    });
+    expect(api.asked.map(({ action }) => action)).not.toContain('iam:PassRole');
+    const { taskRoleArn, executionRoleArn, networkMode, pidMode, ipcMode, cpu, memory } = taskDefinition ?? {};
+    expect({ taskRoleArn, executionRoleArn, networkMode, pidMode, ipcMode, cpu, memory }).toEqual({});
+    expect(taskDefinition?.volumes).toEqual([{ name: 'data', host: {} }]);
+    const main = taskDefinition?.containerDefinitions?.[0];
+    expect(main).toMatchObject({
+      portMappings: [{ containerPort: 80, hostPort: 0, protocol: 'tcp' }],
+      environment: [{ name: 'EMPTY', value: '' }],
+      dockerLabels: { empty: '' },
+      command: ['echo', ''],
+    });
+    expect([main?.user, main?.hostname, main?.portMappings?.[0]?.name]).toEqual([undefined, undefined, undefined]);
+    const described = await api.ecs.send(
+      new DescribeTaskDefinitionCommand({ taskDefinition: 'empty-texts', include: ['TAGS'] }),
+    );
+    expect(described.tags).toEqual([{ key: 'team', value: '' }]);
+  });
+
   test('handing over roles needs iam:PassRole on each', async () => {
     api.asked.length = 0;
     const role = 'arn:aws:iam::000000000000:role/task';
@@ -249,10 +327,46 @@ describe('task definitions', () => {
       /Host port 80/,
     ],
     [
-      'one container port twice',
-      container({ portMappings: [{ containerPort: 80 }, { containerPort: 80, protocol: 'udp' }] }),
-      /more than once/,
+      'one container port twice on ports that the engine picks',
+      container({ portMappings: [{ containerPort: 80 }, { containerPort: 80, protocol: 'tcp', hostPort: 0 }] }),
+      /80\/tcp is mapped more than once/,
     ],
+    [
+      'a port that a range of the same protocol has',
+      container({ portMappings: [{ containerPortRange: '80-90' }, { containerPort: 85, hostPort: 8085 }] }),
+      /mapped more than once/,
+    ],
+    [
+      'one container port twice on the host',
+      {
+        networkMode: 'host',
+        ...container({ portMappings: [{ containerPort: 53 }, { containerPort: 53, hostPort: 53 }] }),
+      },
+      /mapped more than once/,
+    ],
+    [
+      'containers that reserve more memory than their task has',
+      {
+        memory: '128',
+        containerDefinitions: [
+          { name: 'a', image: 'b', memoryReservation: 64 },
+          { name: 'b', image: 'b', memory: 65 },
+        ],
+      },
+      /reserve 129 of memory, which is above the task's memory \(128\)/,
+    ],
+    [
+      'containers that reserve more CPU than their task has',
+      {
+        cpu: '256',
+        containerDefinitions: [
+          { name: 'a', image: 'b', memory: 6, cpu: 128 },
+          { name: 'b', image: 'b', memory: 6, cpu: 129 },
+        ],
+      },
+      /reserve 257 of cpu/,
+    ],
+    ['an empty text where one is required', { family: '' }, /family name ''/],
     ['a port beyond 65535', container({ portMappings: [{ containerPort: 70_000 }] }), /containerPort/],
     [
       'unequal ports on the host',

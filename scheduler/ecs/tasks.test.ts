@@ -232,6 +232,38 @@ describe('RunTask', () => {
     expect(tasks?.[0]?.containers?.[0]?.memory).toBe('100');
   });
 
+  test('sizes of overrides are held against those of the task; a soft limit may be the hard one', async () => {
+    await newCluster();
+    await api.addInstance({ cluster, attributes: { 'ecs.capability.task-cpu-mem-limit': '' } });
+    const { taskDefinitionArn: taskDefinition } = await api.define({ memory: '128' });
+    const main = (members: object) => ({ containerOverrides: [{ name: 'main', ...members }] });
+    await expect(run({ taskDefinition, overrides: main({ memory: 129 }) })).rejects.toMatchObject({
+      name: 'InvalidParameterException',
+      message: expect.stringContaining("its memory (129) is above the task's (128)") as string,
+    });
+    await expect(run({ taskDefinition, overrides: { memory: '32', ...main({}) } })).rejects.toThrow(/above the task's/);
+    const { tasks } = await run({ taskDefinition, overrides: main({ memory: 128, memoryReservation: 128 }) });
+    expect(tasks).toHaveLength(1);
+  });
+
+  test('empty texts of optional members ask for nothing', async () => {
+    await newCluster();
+    await api.addInstance({ cluster });
+    const { taskDefinitionArn: taskDefinition } = await api.define();
+    const { tasks } = await run({
+      taskDefinition,
+      group: '',
+      startedBy: '',
+      clientToken: '',
+      launchType: '' as 'EC2',
+      platformVersion: '',
+      propagateTags: '' as 'NONE',
+      overrides: { taskRoleArn: '', executionRoleArn: '', cpu: '', memory: '' },
+    });
+    expect(tasks?.[0]).toMatchObject({ group: expect.stringMatching(/^family:/) as string, launchType: 'EC2' });
+    expect([tasks?.[0]?.startedBy, tasks?.[0]?.overrides?.taskRoleArn]).toEqual([undefined, undefined]);
+  });
+
   test('propagated tags come from the definition, and its own tags win', async () => {
     await newCluster();
     await api.addInstance({ cluster });

@@ -55,7 +55,7 @@ function checkImage({ name, image }: ContainerDefinition): void {
     refuseContainer(name, 'The image reference is longer than 255 characters.');
 }
 
-/** Memory: at least one limit somewhere, soft below hard, nothing above the task's own. */
+/** Memory: at least one limit somewhere. How the limits go together is `sizeConflict`'s. */
 function checkMemory(container: ContainerDefinition, body: TaskDefinitionBody): void {
   const { name, memory, memoryReservation } = container;
   if (memory === undefined && memoryReservation === undefined && body.memory === undefined) {
@@ -63,13 +63,6 @@ function checkMemory(container: ContainerDefinition, body: TaskDefinitionBody): 
   }
   checkRange(name, 'memory', memory, minimumMemory, 2 ** 31 - 1);
   checkRange(name, 'memoryReservation', memoryReservation, minimumMemory, 2 ** 31 - 1);
-  if (memory !== undefined && memoryReservation !== undefined && memoryReservation >= memory) {
-    refuseContainer(name, `'memoryReservation' (${memoryReservation}) must be less than 'memory' (${memory}).`);
-  }
-  const most = Math.max(memory ?? 0, memoryReservation ?? 0);
-  if (body.memory !== undefined && most > Number(body.memory)) {
-    refuseContainer(name, `Its memory (${most}) is above the task's (${body.memory}).`);
-  }
 }
 
 function checkNetworking(container: ContainerDefinition, body: TaskDefinitionBody): void {

@@ -8,6 +8,7 @@ import { checkPorts } from './check-ports.ts';
 import { containersOf, type TaskDefinitionBody } from './definition.ts';
 import { checkOneOf, refuse, refuseContainer } from './definition-error.ts';
 import { checkExpression } from './placement-rules.ts';
+import { sizeConflict } from './size-conflict.ts';
 
 const maximumBytes = 64 * 1024;
 const maximumContainers = 10;
@@ -59,6 +60,8 @@ export function checkDefinition(body: TaskDefinitionBody): void {
   if (!containers.some((container) => container.essential)) refuse('At least one container must be essential.');
   checkVolumes(body.volumes ?? []);
   for (const container of containers) checkContainer(container, body);
+  const conflict = sizeConflict(body);
+  if (conflict !== undefined) refuse(conflict);
   checkPorts(body);
   checkContainerOrder(containers);
   checkNamespaces(body);
@@ -118,9 +121,6 @@ function checkVolumes(volumes: readonly Volume[]): void {
     }
     if (docker === undefined) continue;
     checkOneOf(undefined, `${where}scope`, docker.scope, ['task', 'shared']);
-    if (docker.autoprovision !== undefined && docker.scope !== 'shared') {
-      refuse(`Volume '${name}': 'autoprovision' can only be used with scope 'shared'.`);
-    }
   }
 }
 

@@ -3,6 +3,8 @@ import type { ContainerOverride, TaskOverride } from '@aws-sdk/client-ecs';
 import { invalidParameter, refuseMembers } from '../cluster/index.ts';
 import { isRoleArn } from './check-definition.ts';
 import { containersOf, type TaskDefinitionBody } from './definition.ts';
+import { applyOverrides } from './overrides.ts';
+import { sizeConflict } from './size-conflict.ts';
 import { parseTaskCpu, parseTaskMemory } from './sizes.ts';
 
 const maximumCharacters = 8192;
@@ -40,7 +42,11 @@ export function checkOverrides(
     ...(cpu === undefined ? {} : { cpu: parseTaskCpu(cpu) }),
     ...(memory === undefined ? {} : { memory: parseTaskMemory(memory) }),
   };
-  return Object.values(checked).some((value) => value !== undefined) ? checked : undefined;
+  if (Object.values(checked).every((value) => value === undefined)) return undefined;
+  const conflict = sizeConflict(applyOverrides(body, checked));
+  // Revisions registered before sizes were held against each other run as they are.
+  if (conflict !== undefined && conflict !== sizeConflict(body)) throw invalidParameter(conflict);
+  return checked;
 }
 
 function checkContainer(override: ContainerOverride, body: TaskDefinitionBody, seen: Set<string>): void {
@@ -70,12 +76,5 @@ function checkContainer(override: ContainerOverride, body: TaskDefinitionBody, s
         `The ${member} override of container ${name} must be a whole number of at least ${least}.`,
       );
     }
-  }
-  const memory = override.memory ?? container.memory;
-  const soft = override.memoryReservation ?? container.memoryReservation;
-  if (memory !== undefined && soft !== undefined && soft >= memory) {
-    throw invalidParameter(
-      `The memoryReservation of container ${name} (${soft}) must be less than its memory (${memory}).`,
-    );
   }
 }

@@ -3,13 +3,18 @@ import type { PortMapping } from '@aws-sdk/client-ecs';
 import { containersOf, type TaskDefinitionBody } from './definition.ts';
 import { checkOneOf, checkRange, refuse, refuseContainer } from './definition-error.ts';
 
+/** What a mapping opens: container ports of one protocol, and the port of the host when it names one. */
 interface Range {
   readonly first: number;
   readonly last: number;
+  readonly protocol: string;
+  /** 0 for one that the engine picks. */
+  readonly host: number;
 }
 
 /**
- * Port mappings of all containers, after the "Port mappings" section of the task definition parameters.
+ * Port mappings of all containers, after the "Port mappings" section of the task definition parameters. As ECS does, whatever that
+ * section says: one port may be open for TCP and for UDP (DNS servers), and on several ports of the host.
  * @throws ClientException
  */
 export function checkPorts(body: TaskDefinitionBody): void {
@@ -20,8 +25,9 @@ export function checkPorts(body: TaskDefinitionBody): void {
     }
     const ranges = portMappings.map((mapping) => checkMapping(name, mapping, body.networkMode));
     ranges.forEach((range, index) => {
-      const clash = ranges.findIndex((other) => other.first <= range.last && range.first <= other.last);
-      if (clash < index) refuseContainer(name, `Container port ${range.first} is mapped more than once.`);
+      if (ranges.findIndex((other) => mapsAgain(other, range)) < index) {
+        refuseContainer(name, `Container port ${range.first}/${range.protocol} is mapped more than once.`);
+      }
     });
     for (const { hostPort, protocol = 'tcp' } of portMappings) {
       if (hostPort === undefined || hostPort === 0) continue;
@@ -32,6 +38,13 @@ export function checkPorts(body: TaskDefinitionBody): void {
     }
   }
 }
+
+/** Whether two mappings open the same: a single port opens another port of the host each time that it names another. */
+const mapsAgain = (one: Range, other: Range): boolean =>
+  one.protocol === other.protocol &&
+  one.first <= other.last &&
+  other.first <= one.last &&
+  (one.first !== one.last || other.first !== other.last || one.host === other.host);
 
 function checkMapping(
   name: string | undefined,
@@ -55,7 +68,8 @@ function checkMapping(
   if (networkMode === 'host' && mapping.hostPort !== mapping.containerPort) {
     refuse('When networkMode=host, the host ports and container ports in port mappings must match.');
   }
-  return { first: mapping.containerPort, last: mapping.containerPort };
+  const { containerPort: port, protocol = 'tcp', hostPort: host = 0 } = mapping;
+  return { first: port, last: port, protocol, host };
 }
 
 function checkPortRange(
@@ -69,7 +83,7 @@ function checkPortRange(
     refuseContainer(name, "'containerPortRange' excludes 'hostPort' and 'containerPort'.");
   }
   const [, first = '', last = ''] = /^(\d{1,5})-(\d{1,5})$/.exec(text) ?? [];
-  const range = { first: Number(first), last: Number(last) };
+  const range = { first: Number(first), last: Number(last), protocol: mapping.protocol ?? 'tcp', host: 0 };
   if (first === '' || range.first < 1 || range.last > 65_535 || range.first > range.last) {
     refuseContainer(name, `'containerPortRange' must be 'first-last' within 1 to 65535, not '${text}'.`);
   }

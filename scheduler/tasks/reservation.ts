@@ -24,7 +24,9 @@ export function reservationOf(body: TaskDefinitionBody): Reservation {
   };
 }
 
-const softMemory = (container: ContainerDefinition): number => container.memoryReservation || container.memory || 0;
+/** MiB that a container counts for. */
+export const softMemory = (container: ContainerDefinition): number =>
+  container.memoryReservation || container.memory || 0;
 
 const gpus = (container: ContainerDefinition): number =>
   sum(container.resourceRequirements ?? [], (requirement) =>

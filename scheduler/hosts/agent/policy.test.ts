@@ -157,6 +157,44 @@ describe('E1–E5, E7–E9: escape flags', () => {
     expect(options).not.toHaveProperty('Volumes');
     expect(options.Healthcheck).toEqual({ Test: ['NONE'] });
   });
+
+  test('a port is open for both protocols, and on every port of the host that it is mapped to', () => {
+    const dns = taskSchema.parse({
+      arn: 'arn:aws:ecs:us-east-1:000000000000:task/default/abc',
+      desiredStatus: 'RUNNING',
+      containers: [
+        {
+          name: 'main',
+          image: 'dns',
+          portMappings: [
+            { containerPort: 53, hostPort: 53 },
+            { containerPort: 53, hostPort: 53, protocol: 'udp' },
+            { containerPort: 80, hostPort: 8080 },
+            { containerPort: 80, hostPort: 8081 },
+            { containerPort: 80 },
+          ],
+        },
+      ],
+    });
+    const [container] = dns.containers;
+    if (container === undefined) throw new Error('no container');
+    const at = {
+      agentId: 'me',
+      cluster: 'default',
+      image: 'dns',
+      bindAddress: '0.0.0.0',
+      region: 'r',
+      environment: {},
+    };
+    const options = createOptions(dns, container, at);
+    const on = (HostPort: string) => ({ HostIp: '0.0.0.0', HostPort });
+    expect(options.HostConfig?.PortBindings).toEqual({
+      '53/tcp': [on('53')],
+      '53/udp': [on('53')],
+      '80/tcp': [on('8080'), on('8081'), on('')],
+    });
+    expect(Object.keys(options.ExposedPorts ?? {})).toEqual(['53/tcp', '53/udp', '80/tcp']);
+  });
 });
 
 describe('E4, E6: host paths', () => {
