@@ -140,7 +140,7 @@ export function containerInstanceOperations(options: EcsApi): EcsOperations {
 
 /** A filter of the cluster query language as a predicate; without one, everything matches. */
 function filterOf(expression: string | undefined): (instance: InstanceRecord, tasks: readonly TaskRecord[]) => boolean {
-  if (expression === undefined || expression === '') return () => true;
+  if (expression === undefined) return () => true;
   try {
     const matches = compileQuery(expression);
     return (instance, tasks) => {

@@ -5,6 +5,7 @@ import { attributeOperations } from './attributes.ts';
 import { clusterOperations } from './clusters.ts';
 import { ecsConstraints } from './constraints.ts';
 import { containerInstanceOperations } from './container-instances.ts';
+import { notServedOperations } from './not-served.ts';
 import type { EcsApi, EcsOptions } from './options.ts';
 import { ecsPages } from './paging.ts';
 import { serviceDeploymentOperations } from './service-deployments.ts';
@@ -14,7 +15,7 @@ import { taskDefinitionOperations } from './task-definitions.ts';
 import { taskListOperations } from './task-lists.ts';
 import { taskOperations } from './tasks.ts';
 
-/** The ECS API as the gateway serves it: one table of operations per noun, and those that agents call. */
+/** The ECS API as the gateway serves it: one table of operations per noun, those that agents call, and those that are refused by name. */
 export function createEcs(options: EcsOptions): ServiceDefinition {
   const api: EcsApi = { ...options, pages: ecsPages(options) };
   return defineService({
@@ -34,6 +35,7 @@ export function createEcs(options: EcsOptions): ServiceDefinition {
       ...tagOperations(api),
       ...accountSettingOperations(api),
       ...options.agentOperations,
+      ...notServedOperations(),
     },
   });
 }

@@ -63,7 +63,7 @@ export function serviceOperations(options: EcsApi): EcsOperations {
       handle: async (input, call) => {
         const ref = clusterOf(options, call, input.cluster);
         await activeCluster(options, ref);
-        if (input.taskDefinition === undefined || input.taskDefinition === '') {
+        if (input.taskDefinition === undefined) {
           throw invalidParameter('TaskDefinition can not be blank.');
         }
         const definition = await activeDefinition(options, call.account, input.taskDefinition);

@@ -8,7 +8,7 @@ import {
   SubmitTaskStateChangeCommand,
   type TaskDefinition,
 } from '@aws-sdk/client-ecs';
-import type { AccessRequest, Authorizer, Principal } from '@slipway/auth/contract';
+import type { AccessRequest, Authorizer, Principal, ServiceDefinition } from '@slipway/auth/contract';
 import { createGateway } from '@slipway/auth/gateway';
 import { TokenService } from '@slipway/auth/tokens';
 import { systemClock } from '@slipway/storage/clock';
@@ -40,6 +40,8 @@ const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 /** The ECS API behind the real gateway, with the real stores, placement, reconciler and agent operations; no Docker. */
 export interface TestApi extends AsyncDisposable {
   readonly url: string;
+  /** What the gateway serves. */
+  readonly service: ServiceDefinition;
   readonly ecs: ECSClient;
   readonly context: EcsContext;
   /** What the gateway asked the authorizer, newest last. */
@@ -96,8 +98,9 @@ export async function openApi(more: Pick<EcsContext, 'reach'> = { reach: serverR
       );
     },
   };
+  const service = createEcs({ ...context, placer: control.placer, agentOperations: agents.operations });
   const gateway = createGateway({
-    services: [createEcs({ ...context, placer: control.placer, agentOperations: agents.operations })],
+    services: [service],
     credentials: {
       find: (id) => Promise.resolve(id === principal.accessKeyId ? { secret, principal } : { refused: 'unknown' }),
     },
@@ -130,6 +133,7 @@ export async function openApi(more: Pick<EcsContext, 'reach'> = { reach: serverR
   let families = 0;
   return {
     url,
+    service,
     ecs,
     context,
     asked,

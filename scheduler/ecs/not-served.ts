@@ -1,0 +1,71 @@
+import { AwsError } from '@slipway/auth/contract';
+
+import type { EcsOperations } from './options.ts';
+
+const capacity = 'There are no capacity providers: hosts join by their agents, and services name a launch type.';
+const daemons = "Use a service with the scheduling strategy 'DAEMON': it runs one task on every container instance.";
+const gateways = 'There are no gateways: put a proxy in front of the ports that tasks have on their hosts.';
+const express = 'There are no Express services: use RegisterTaskDefinition and CreateService.';
+const taskSets = 'Services are deployed by the controller ECS: use UpdateService, and the deployment circuit breaker.';
+const deployments = 'Start another deployment with UpdateService; the circuit breaker rolls back what fails.';
+
+/** Every operation of the ECS API that is not served, and what to do instead; so that none is answered as if it did not exist. */
+const notServed = {
+  AssociateGatewayWithCluster: gateways,
+  ContinueServiceDeployment: 'Deployments here never wait for somebody to go on.',
+  CreateCapacityProvider: capacity,
+  CreateDaemon: daemons,
+  CreateExpressGatewayService: express,
+  CreateGateway: gateways,
+  CreateTaskSet: taskSets,
+  DeleteCapacityProvider: capacity,
+  DeleteDaemon: daemons,
+  DeleteDaemonTaskDefinition: daemons,
+  DeleteExpressGatewayService: express,
+  DeleteGateway: gateways,
+  DeleteTaskSet: taskSets,
+  DescribeCapacityProviders: capacity,
+  DescribeDaemon: daemons,
+  DescribeDaemonDeployments: daemons,
+  DescribeDaemonRevisions: daemons,
+  DescribeDaemonTaskDefinition: daemons,
+  DescribeExpressGatewayService: express,
+  DescribeGateway: gateways,
+  DescribeGatewayResources: gateways,
+  DescribeGatewayRoute: gateways,
+  DescribeTaskSets: taskSets,
+  DisassociateGatewayFromCluster: gateways,
+  ExecuteCommand: "Use 'docker exec' on the container instance; DescribeTasks names the container's runtimeId.",
+  ListDaemonDeployments: daemons,
+  ListDaemonTaskDefinitions: daemons,
+  ListDaemons: daemons,
+  ListGatewayClusterAssociations: gateways,
+  ListGatewayRoutes: gateways,
+  ListGateways: gateways,
+  ListServicesByNamespace: 'There is no service discovery, and so no namespaces: use ListServices.',
+  RegisterDaemonTaskDefinition: daemons,
+  StopServiceDeployment: deployments,
+  UpdateCapacityProvider: capacity,
+  UpdateContainerAgent: 'Update the agent on its host and start it again; tasks run on meanwhile.',
+  UpdateDaemon: daemons,
+  UpdateExpressGatewayService: express,
+  UpdateGateway: gateways,
+  UpdateServicePrimaryTaskSet: taskSets,
+  UpdateTaskSet: taskSets,
+} as const satisfies Partial<Record<keyof EcsOperations, string>>;
+
+/** Whoever may call them is told why that does nothing here; others are denied as ever. */
+export function notServedOperations(): EcsOperations {
+  return Object.fromEntries(
+    Object.entries(notServed).map(([name, instead]) => [
+      name,
+      {
+        access: () => [{ action: `ecs:${name}`, resources: [{ arn: '*' }] }],
+        handle: () =>
+          Promise.reject(
+            new AwsError('UnsupportedFeatureException', `${name} is not supported by this installation. ${instead}`),
+          ),
+      },
+    ]),
+  );
+}
