@@ -1,4 +1,4 @@
-import { effectiveTag, parseImageReference } from '../deployments/index.ts';
+import { effectiveTag, parseImageReference, withoutTag } from '../references/index.ts';
 import { bodyOf, containersOf } from '../tasks/index.ts';
 
 import type { Definitions } from './definitions.ts';
@@ -42,7 +42,7 @@ export async function imagesInUse(
         // The agent's word on what runs, for images that were started by tag.
         const reference = parseImageReference(image);
         if (imageDigest !== undefined && reference?.host !== undefined && ports.ownHost(reference.host))
-          await note(view.account, `${reference.host}/${reference.repository}@${imageDigest}`, `task ${task.id}`);
+          await note(view.account, `${withoutTag(reference)}@${imageDigest}`, `task ${task.id}`);
       }
     }
     for (const { value: service } of view.services.values()) {

@@ -1,5 +1,5 @@
 import type { Log } from '@slipway/auth/contract';
-import { effectiveTag, parseImageReference, pinned } from '../deployments/index.ts';
+import { effectiveTag, parseImageReference, pinned } from '../references/index.ts';
 import type { DeploymentRecord, TaskDefinitionRecord, TaskRecord } from '../state/index.ts';
 import { bodyOf, containersOf } from '../tasks/index.ts';
 

@@ -1,14 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 
-import {
-  breakerThreshold,
-  crashDelay,
-  lowerBound,
-  parseImageReference,
-  pinned,
-  startDelay,
-  upperBound,
-} from './index.ts';
+import { breakerThreshold, crashDelay, lowerBound, startDelay, upperBound } from './index.ts';
 
 test.each([
   [4, 50, 100, 2, 4],
@@ -48,31 +40,4 @@ test('start delays: none for two attempts, then 10 s doubling to 27 minutes; as 
 
 test('crash delays stay short: at most 10 s', () => {
   expect([1, 3, 4, 5, 100].map((crashes) => crashDelay(crashes, 1))).toEqual([0, 0, 1_000, 2_000, 10_000]);
-});
-
-describe('image references', () => {
-  const digest = `sha256:${'0'.repeat(64)}`;
-
-  test.each([
-    ['127.0.0.1:7500/web:prod', { host: '127.0.0.1:7500', repository: 'web', tag: 'prod' }],
-    [`localhost/team/web@${digest}`, { host: 'localhost', repository: 'team/web', digest }],
-    [`a.b/web:v1@${digest}`, { host: 'a.b', repository: 'web', tag: 'v1', digest }],
-    ['[::1]:7500/web', { host: '[::1]:7500', repository: 'web' }],
-    ['library/nginx', { repository: 'library/nginx' }],
-    ['nginx:1', { repository: 'nginx', tag: '1' }],
-  ])('%s', (text, parts) => {
-    expect(parseImageReference(text)).toEqual(parts);
-  });
-
-  test.each(['', 'a b', 'web@sha256:12', 'web:', 'HOST/..', '/web'])('%j is none', (text) => {
-    expect(parseImageReference(text)).toBeUndefined();
-  });
-
-  test('a pin keeps the tag to be read', () => {
-    expect(pinned({ host: 'a.b', repository: 'web' }, digest)).toBe(`a.b/web:latest@${digest}`);
-    expect(pinned({ host: 'a.b', repository: 'web', tag: 'v1', digest: 'sha256:old' }, digest)).toBe(
-      `a.b/web:v1@${digest}`,
-    );
-    expect(pinned({ repository: 'web', digest: 'sha256:old' }, digest)).toBe(`web@${digest}`);
-  });
 });

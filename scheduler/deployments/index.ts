@@ -7,4 +7,3 @@ export { defaultReconcilerOptions, type ReconcilerOptions } from './options.ts';
 export { reconcileService } from './reconcile.ts';
 export type { Blocked, Decision, HostCondition, ServicePlan, ServiceState, Start } from './types.ts';
 export { type DeploymentVerdict, verdictOf } from './verdict.ts';
-export { effectiveTag, type ImageReference, parseImageReference, pinned } from './image-reference.ts';

@@ -1,7 +1,7 @@
 import { AddressRule } from '@slipway/auth/outbound';
 import { describe, expect, test } from 'vitest';
 
-import { type LogRule, refuseLogOptions, registryOf, RegistryRule, settleLogOptions } from './index.ts';
+import { type LogRule, refuseLogOptions, RegistryRule, settleLogOptions } from './index.ts';
 
 const rule = (...allow: string[]): LogRule => ({ addresses: new AddressRule(allow), remedy: 'Open it.' });
 const none = rule();
@@ -102,20 +102,6 @@ describe('F11: where log drivers are told to send to', () => {
 });
 
 describe('F11: which registries images come from', () => {
-  test.each([
-    ['busybox', 'docker.io'],
-    ['library/busybox:1', 'docker.io'],
-    ['index.docker.io/library/busybox', 'docker.io'],
-    ['ghcr.io/me/web@sha256:00', 'ghcr.io'],
-    ['localhost/web', 'localhost'],
-    ['registry:5000/web', 'registry:5000'],
-    ['Registry/web', 'registry'],
-    ['[::1]:5000/web', '[::1]:5000'],
-    ['team/ghcr.io/web', 'docker.io'],
-  ])('%s is of %s', (image, registry) => {
-    expect(registryOf(image)).toBe(registry);
-  });
-
   test('any registry, unless some are named', () => {
     const open = new RegistryRule(undefined, 'Name it.');
     for (const image of ['busybox', 'ghcr.io/me/web', '192.168.1.5:5000/web', 'localhost:5000/web'])

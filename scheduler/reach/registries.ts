@@ -2,17 +2,7 @@ import { isIP } from 'node:net';
 
 import { AddressRule } from '@slipway/auth/outbound';
 
-/** Docker Hub's names for itself; references without a host mean it. */
-const hub = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
-
-/** The registry of an image reference, as Docker splits it: the first part when it can be a host, else Docker Hub. */
-export function registryOf(image: string): string {
-  const slash = image.indexOf('/');
-  const first = slash === -1 ? '' : image.slice(0, slash);
-  const isHost = /[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase();
-  const host = isHost ? first.toLowerCase() : 'docker.io';
-  return hub.has(host) ? 'docker.io' : host;
-}
+import { registryOf, splitRegistry } from '../references/index.ts';
 
 /** Every address but those where clouds and tasks' credential endpoints hand out secrets. */
 const anything = new AddressRule(['0.0.0.0/0', '::/0']);
@@ -29,7 +19,7 @@ export class RegistryRule {
    */
   constructor(registries: readonly string[] | undefined, remedy: string) {
     this.#remedy = remedy;
-    const names = registries?.map((name) => (hub.has(name.toLowerCase()) ? 'docker.io' : name.toLowerCase()));
+    const names = registries?.map((name) => (name.startsWith('*.') ? name.toLowerCase() : registryOf(`${name}/`)));
     this.#exact = names === undefined ? undefined : new Set(names);
     this.#below = names?.filter((name) => name.startsWith('*.')).map((name) => name.slice(1)) ?? [];
   }
@@ -37,7 +27,7 @@ export class RegistryRule {
   /** Why an image may not be pulled, or undefined. @param own whether a registry is this installation's, which is always open */
   refuse(image: string, own: (registry: string) => boolean = () => false): string | undefined {
     const registry = registryOf(image);
-    const host = registry.replace(/:\d*$/, '').replace(/^\[|\]$/g, '');
+    const { host } = splitRegistry(registry);
     const numeric = isIP(host) === 0 && /(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$/i.test(host);
     if (numeric || (isIP(host) !== 0 && !anything.allows(host)))
       return `The image '${image}' is on ${registry}, which is no registry.`;

@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 
 import type { EcsContext } from '../cluster/index.ts';
 import { breakerThreshold } from '../deployments/index.ts';
+import { parseImageReference } from '../references/index.ts';
 import { arns, type DeploymentHistoryRecord, idOf, type ServiceRecord } from '../state/index.ts';
 import { configurationView } from './configuration.ts';
 import type { DeploymentCounts } from './counts.ts';
@@ -129,11 +130,10 @@ export function revisionView(context: EcsContext, ref: ServiceRef, historic: His
     clusterArn: arns.cluster(context.region, ref.account, ref.cluster),
     taskDefinition: deployment.taskDefinition,
     launchType: historic.service?.launchType ?? 'EC2',
-    containerImages: Object.entries(deployment.images ?? {}).map(([containerName, image]) => ({
-      containerName,
-      image,
-      ...(image.includes('@') ? { imageDigest: image.slice(image.indexOf('@') + 1) } : {}),
-    })),
+    containerImages: Object.entries(deployment.images ?? {}).map(([containerName, image]) => {
+      const imageDigest = parseImageReference(image)?.digest;
+      return { containerName, image, ...(imageDigest === undefined ? {} : { imageDigest }) };
+    }),
     guardDutyEnabled: false,
     createdAt: new Date(deployment.createdAt),
   };

@@ -2,8 +2,8 @@ import type { AccessRequest, Authorizer, Call, Log } from '@slipway/auth/contrac
 
 import { type EcsContext, scan } from '../cluster/index.ts';
 import { Definitions, Lane, type OwnHost } from '../control/index.ts';
-import { effectiveTag, parseImageReference, pinned } from '../deployments/index.ts';
 import { refuseReach } from '../reach/index.ts';
+import { effectiveTag, parseImageReference, pinned, sameRepository } from '../references/index.ts';
 import { actingFor, changeService, primaryOf, startDeployment, updateAccess } from '../services/index.ts';
 import {
   accountKeys,
@@ -209,7 +209,7 @@ export class Roller {
     if (own && digest === undefined) throw new ImageNotUsable(`There is no image ${image}.`);
     const containers = containersOf(bodyOf(definition)).filter((container) => {
       const runs = parseImageReference(container.image ?? '');
-      return runs?.host === host && runs?.repository === repository;
+      return runs !== undefined && sameRepository(runs, reference);
     });
     if (containers.length === 0) {
       throw new ImageNotUsable(`No container of the service's newest deployment runs ${repository}.`);

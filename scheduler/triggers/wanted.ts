@@ -2,7 +2,7 @@ import { textGlob } from '@slipway/auth/policy';
 import semver from 'semver';
 
 import type { ImageResolver, OwnHost } from '../control/index.ts';
-import { effectiveTag, type ImageReference, parseImageReference, pinned } from '../deployments/index.ts';
+import { effectiveTag, type ImageReference, parseImageReference, pinned, sameRepository } from '../references/index.ts';
 import { primaryOf } from '../services/index.ts';
 import type { FollowRule, ServiceRecord, TaskDefinitionRecord } from '../state/index.ts';
 import { bodyOf, containersOf } from '../tasks/index.ts';
@@ -86,7 +86,7 @@ function followedReference({ origin }: Followed, name: string, image: string): I
   if (reference === undefined || effectiveTag(reference) !== undefined || origin === undefined) return reference;
   const source = containersOf(bodyOf(origin)).find((container) => container.name === name)?.image;
   const before = parseImageReference(source ?? '');
-  const tag = before?.repository === reference.repository ? effectiveTag(before) : undefined;
+  const tag = before !== undefined && sameRepository(before, reference) ? effectiveTag(before) : undefined;
   return tag === undefined ? reference : { ...reference, tag };
 }
 

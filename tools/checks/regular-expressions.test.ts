@@ -16,7 +16,6 @@ const bounded: Readonly<Record<string, { readonly most: number; readonly why: st
   'scheduler/hosts/control/render.ts': { most: 512, why: 'sees ARNs of task definitions that were registered' },
   'registry/scanning/scanners/adapter.ts': { most: 2048, why: 'sees the address in the configuration' },
   'registry/images/strict-json.ts': { most: 1, why: 'sees texts that were read as JSON, so every string in them ends' },
-  'scheduler/deployments/image-reference.ts': { most: 1024, why: 'sees no longer text' },
 };
 
 interface Found {

@@ -29,7 +29,8 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['part'],
   ],
   scheduler: [
-    ['state', 'placement', 'reach', 'hosts/wire'],
+    ['state', 'placement', 'references', 'hosts/wire'],
+    ['reach'],
     ['cluster', 'deployments', 'hosts/agent'],
     ['tasks'],
     ['services', 'control', 'hosts/control'],

@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { type ECSClient, DescribeTaskDefinitionCommand } from '@aws-sdk/client-ecs';
-import { registryOf } from '@slipway/scheduler/reach';
+import { registryOf } from '@slipway/scheduler/references';
 
 /**
  * Whether a server takes a registry's name for its own, which decides whether images of that name are pinned and follow pushes. The

@@ -1,6 +1,13 @@
 import type { Clock } from '@slipway/storage/clock';
 import type Docker from 'dockerode';
 
+import {
+  effectiveTag,
+  type ImageReference,
+  parseImageReference,
+  sameRepository,
+  withoutTag,
+} from '../../references/index.ts';
 import { engineCall, EngineError, engineError, EngineUnavailable } from './docker.ts';
 import { LoginRefused, type PullRights, type RegistryLogin } from './logins.ts';
 
@@ -51,9 +58,10 @@ export class Images {
    * @throws EngineUnavailable; any other error means that the image cannot be had, and its message says why
    */
   async ensure(image: string, rights: PullRights): Promise<LocalImage> {
-    const reference = withoutTagOfDigest(image);
+    const reference = parseImageReference(image);
+    if (reference === undefined) throw new Error(`invalid reference format: '${image}'`);
     // One task's refusal is not another's.
-    const key = `${reference} ${rights.of}`;
+    const key = `${asked(reference)} ${rights.of}`;
     const underWay = this.#pulls.get(key);
     if (underWay !== undefined) return underWay;
     const pull = this.#ensure(reference, rights.login);
@@ -65,10 +73,10 @@ export class Images {
     }
   }
 
-  async #ensure(reference: string, login: () => Promise<RegistryLogin | undefined>): Promise<LocalImage> {
+  async #ensure(reference: ImageReference, login: () => Promise<RegistryLogin | undefined>): Promise<LocalImage> {
     const { behavior } = this.#options;
     const present = await this.#find(reference);
-    const pinned = reference.includes('@');
+    const pinned = reference.digest !== undefined;
     if (present !== undefined && (pinned || behavior === 'once' || behavior === 'prefer-cached')) return present;
     try {
       await this.#pull(reference, login);
@@ -78,18 +86,18 @@ export class Images {
       throw error;
     }
     const pulled = await this.#find(reference);
-    if (pulled === undefined) throw new Error(`${reference} was pulled, but the engine does not have it`);
+    if (pulled === undefined) throw new Error(`${asked(reference)} was pulled, but the engine does not have it`);
     return pulled;
   }
 
-  async #find(reference: string): Promise<LocalImage | undefined> {
+  async #find(reference: ImageReference): Promise<LocalImage | undefined> {
     try {
-      const image = await engineCall(() => this.#options.docker.getImage(reference).inspect());
-      const repository = repositoryOf(reference);
-      const pinned = (image.RepoDigests ?? []).find((name) => repositoryOf(name) === repository);
-      const digest = reference.includes('@') ? reference.split('@')[1] : pinned?.split('@')[1];
+      const image = await engineCall(() => this.#options.docker.getImage(asked(reference)).inspect());
+      const listed = (image.RepoDigests ?? []).map(parseImageReference);
+      const pinned = listed.find((name) => name !== undefined && sameRepository(name, reference));
+      const digest = reference.digest ?? pinned?.digest;
       return {
-        reference: pinned === undefined ? image.Id : `${repository}@${digest}`,
+        reference: pinned === undefined ? image.Id : `${withoutTag(reference)}@${digest}`,
         ...(digest === undefined ? {} : { digest }),
       };
     } catch (error) {
@@ -98,7 +106,7 @@ export class Images {
     }
   }
 
-  async #pull(reference: string, login: () => Promise<RegistryLogin | undefined>): Promise<void> {
+  async #pull(reference: ImageReference, login: () => Promise<RegistryLogin | undefined>): Promise<void> {
     const { clock, attempts } = this.#options;
     for (let attempt = 1; ; attempt++) {
       let used: RegistryLogin | undefined;
@@ -117,12 +125,11 @@ export class Images {
     }
   }
 
-  async #pullOnce(reference: string, login: RegistryLogin | undefined): Promise<void> {
+  async #pullOnce(reference: ImageReference, login: RegistryLogin | undefined): Promise<void> {
     const { docker, clock, inactivity } = this.#options;
-    const [name = '', tag] = reference.includes('@') ? reference.split('@') : splitTag(reference);
     const stream = (await docker.createImage(login ?? {}, {
-      fromImage: name,
-      tag: tag ?? 'latest',
+      fromImage: withoutTag(reference),
+      tag: reference.digest ?? effectiveTag(reference),
     })) as NodeJS.ReadableStream & {
       destroy(error?: Error): void;
     };
@@ -160,15 +167,8 @@ function checkProgress(line: string): void {
   if (error !== undefined) throw new Error(error);
 }
 
-/** Docker wants either a tag or a digest; a digest says all. */
-function withoutTagOfDigest(image: string): string {
-  const [name = '', digest] = image.split('@');
-  return digest === undefined ? image : `${splitTag(name)[0]}@${digest}`;
-}
-
-function splitTag(name: string): [string, string | undefined] {
-  const colon = name.lastIndexOf(':');
-  return colon > name.lastIndexOf('/') ? [name.slice(0, colon), name.slice(colon + 1)] : [name, undefined];
-}
-
-const repositoryOf = (reference: string): string => splitTag(reference.split('@')[0] ?? '')[0];
+/** As Docker is asked for it: by a tag or by a digest, which says all. */
+const asked = (reference: ImageReference): string => {
+  const { tag, digest } = reference;
+  return `${withoutTag(reference)}${digest === undefined ? (tag === undefined ? '' : `:${tag}`) : `@${digest}`}`;
+};

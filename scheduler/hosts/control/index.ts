@@ -3,6 +3,6 @@ export type { AgentControlOptions, TaskCredentials, TaskCredentialsPort } from '
 export type { AcsContainer, AcsCredentials, AcsTask } from '../wire/agent-messages.ts';
 export { connectionKeys, connectionRows } from './keys.ts';
 export { type AgentOperations, agentOperations, controlPath, telemetryPath } from './operations.ts';
-export { registryHostOf, type RenderContext, renderStop, renderTask } from './render.ts';
+export { type RenderContext, renderStop, renderTask } from './render.ts';
 export type { ContainerMetrics, TaskMetrics } from './telemetry-session.ts';
 export { applyHealth, applyTaskChange, type ContainerChange, type TaskChange } from './transitions.ts';

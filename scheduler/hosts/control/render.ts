@@ -1,4 +1,5 @@
 import type { ContainerDefinition, TaskOverride, Volume } from '@aws-sdk/client-ecs';
+import { registryOf } from '../../references/index.ts';
 import { idOf, type TaskDefinitionRecord, type TaskRecord } from '../../state/index.ts';
 import { applyOverrides, bodyOf, containersOf, type TaskDefinitionBody } from '../../tasks/index.ts';
 
@@ -63,13 +64,6 @@ export function renderStop(task: TaskRecord, clusterArn: string): AcsTask {
     volumes: [],
     containers: [],
   };
-}
-
-/** The registry host of an image reference; undefined for Docker Hub's short names. */
-export function registryHostOf(image: string): string | undefined {
-  const slash = image.indexOf('/');
-  const first = slash < 0 ? '' : image.slice(0, slash);
-  return first.includes('.') || first.includes(':') || first === 'localhost' ? first : undefined;
 }
 
 /** What the container runs: the digest that its deployment pinned when it has one, not what a tag points to by now (versionConsistency). */
@@ -143,8 +137,7 @@ function registryAuthentication(
   image: string,
   context: RenderContext,
 ): Pick<AcsContainer, 'registryAuthentication'> | object {
-  const host = registryHostOf(image);
-  if (host === undefined || !isReachedAt(host, context)) return {};
+  if (!isReachedAt(registryOf(image), context)) return {};
   return {
     registryAuthentication: {
       type: 'ecr',
@@ -159,7 +152,7 @@ function registryAuthentication(
 }
 
 /**
- * Whether the agent finds this installation's registry at a host: where it connects to itself, or under another of the
+ * Whether the agent finds this installation's registry at a host, in lower case: where it connects to itself, or under another of the
  * installation's names. One of loopback is its own machine's: only an agent beside the server finds the server there, and any
  * other would send the password to whatever listens, a task's published port for one.
  */
@@ -168,7 +161,7 @@ function isReachedAt(host: string, { endpoint, ownHost }: RenderContext): boolea
   return host === at || (ownHost(host) && (!loopback.test(host) || loopback.test(at)));
 }
 
-const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
+const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/;
 
 function renderVolume(volume: Volume): AcsTask['volumes'][number] {
   const name = volume.name ?? '';

@@ -1,0 +1,10 @@
+export {
+  effectiveTag,
+  type ImageReference,
+  parseImageReference,
+  pinned,
+  registryOf,
+  sameRepository,
+  splitRegistry,
+  withoutTag,
+} from './image-reference.ts';
