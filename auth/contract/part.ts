@@ -11,11 +11,16 @@ export interface Job {
   readonly run: (signal: AbortSignal) => Promise<object | undefined>;
 }
 
-/** A number that is worked out from the records when somebody asks for metrics. */
+/** A number that is worked out when somebody asks for metrics. */
 export interface PartGauge {
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
+  /**
+   * How the processes of a machine make one number of it: `one` of them says it, since all would say the same; or each says its own,
+   * and they are added up (`sum`), or the greatest counts (`max`).
+   */
+  readonly across: 'one' | 'sum' | 'max';
   readonly read: () => Promise<
     readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[]
   >;
@@ -30,7 +35,6 @@ export interface Part {
   /** Connections that are kept open. */
   readonly upgrades: readonly UpgradeService[];
   readonly jobs: readonly Job[];
-  /** Registered in one process of a machine. */
   readonly gauges: readonly PartGauge[];
   /**
    * Begins what goes on by itself, once the server listens. Resolves when the part is of use.

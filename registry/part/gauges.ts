@@ -12,6 +12,7 @@ export function registryGauges(images: Images, account: string): readonly PartGa
     name,
     help,
     labels: ['repository'],
+    across: 'one',
     read: async () => {
       const { repositories } = await images.repositories.list(account, { limit: shownRepositories });
       return Promise.all(
@@ -27,6 +28,7 @@ export function registryGauges(images: Images, account: string): readonly PartGa
       name: 'slipway_registry_uploads_open',
       help: `Uploads under way, at most ${countedUploads}`,
       labels: [],
+      across: 'one',
       read: async () => {
         const uploads = { prefix: keys.uploads, limit: countedUploads };
         const page = await images.context.records.list(registryPartition(account), uploads);

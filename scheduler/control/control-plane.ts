@@ -15,6 +15,7 @@ import { explainService, type ServiceExplanation } from './explain.ts';
 import { type ImageInUse, imagesInUse } from './images-in-use.ts';
 import type { ImageResolver, OwnHost } from './images.ts';
 import { ClusterMember, type MemberContext } from './member.ts';
+import { type ControlMeter, noMeter } from './meter.ts';
 import { defaultRetention, type Retention } from './sweep.ts';
 import type { ClusterView } from './view.ts';
 
@@ -47,8 +48,21 @@ export interface ControlPlaneOptions {
    */
   readonly replaceUnseenAfter?: number;
   readonly retention?: Partial<Retention>;
+  /** Default: nothing is counted. */
+  readonly meter?: ControlMeter;
   /** Milliseconds of silence after which another server may take over a cluster. Default 5,000. */
   readonly leaseTtl?: number;
+}
+
+/** A cluster as this process knows it at this moment. */
+export interface WatchedCluster {
+  readonly view: ClusterView;
+  /** Epoch of the lease, while this process leads the cluster. */
+  readonly epoch: number | undefined;
+  /** Services that this process, as the leader, has yet to look at. */
+  readonly servicesWaiting: number;
+  /** Tasks of RunTask and StartTask that wait for their turn to be placed. */
+  readonly placementsWaiting: number;
 }
 
 /** The scheduler's brain on one server: follows every cluster, places tasks, and leads the clusters whose lease it gets. */
@@ -61,6 +75,8 @@ export interface ControlPlane {
   readonly placer: TaskPlacer;
   /** The view of one cluster as it is now, with everything committed before the call; undefined when there is no such cluster. */
   view(account: string, cluster: string): Promise<ClusterView | undefined>;
+  /** Every cluster that is followed, as it is known now: for numbers, which nobody should wait for. */
+  clusters(): readonly WatchedCluster[];
   /** Why a service is as it is; undefined when there is no such service. */
   explain(account: string, cluster: string, service: string): Promise<ServiceExplanation | undefined>;
   /** Images of the account's repositories that tasks run or a rollback may need. */
@@ -92,6 +108,7 @@ class Plane implements ControlPlane {
       replaceUnseenAfter: options.replaceUnseenAfter ?? 5_000,
       retention: { ...defaultRetention, ...options.retention },
       leaseTtl: options.leaseTtl ?? 5_000,
+      meter: options.meter ?? noMeter,
     };
     this.placer = {
       place: async (cluster, drafts, demand) => {
@@ -131,6 +148,15 @@ class Plane implements ControlPlane {
     await member.ready;
     await member.feed.catchUp();
     return member.view;
+  }
+
+  clusters(): readonly WatchedCluster[] {
+    return [...this.#members.values()].map(({ view, leader, placer }) => ({
+      view,
+      epoch: leader.epoch,
+      servicesWaiting: leader.waiting,
+      placementsWaiting: placer.waiting,
+    }));
   }
 
   async explain(account: string, cluster: string, service: string): Promise<ServiceExplanation | undefined> {

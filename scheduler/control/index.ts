@@ -1,9 +1,16 @@
 export { listAccounts } from './accounts.ts';
-export { type ControlPlane, type ControlPlaneOptions, createControlPlane } from './control-plane.ts';
+export type { Census } from './census.ts';
+export {
+  type ControlPlane,
+  type ControlPlaneOptions,
+  createControlPlane,
+  type WatchedCluster,
+} from './control-plane.ts';
 export type { ServiceExplanation } from './explain.ts';
 export type { ImageInUse } from './images-in-use.ts';
 export type { ImageResolver, OwnHost } from './images.ts';
+export type { ControlMeter } from './meter.ts';
 export { defaultRetention, type Retention } from './sweep.ts';
-export type { ClusterView } from './view.ts';
+export { ClusterView } from './view.ts';
 export { Definitions } from './definitions.ts';
 export { Lane } from './lane.ts';

@@ -11,6 +11,7 @@ import type { Definitions } from './definitions.ts';
 import type { ClusterFeed } from './feed.ts';
 import type { ImageResolver, OwnHost } from './images.ts';
 import type { Lane } from './lane.ts';
+import type { ControlMeter } from './meter.ts';
 import { ServicePass, type ServicePart } from './service-pass.ts';
 import { type Retention, sweep } from './sweep.ts';
 import type { ClusterView } from './view.ts';
@@ -47,6 +48,7 @@ export interface LeaderContext {
   readonly replaceUnseenAfter: number;
   readonly retention: Retention;
   readonly leaseTtl: number;
+  readonly meter: ControlMeter;
 }
 
 /**
@@ -67,6 +69,11 @@ export class ClusterLeader {
   /** The epoch while this server leads the cluster. */
   get epoch(): number | undefined {
     return this.#leading?.epoch;
+  }
+
+  /** Services that something happened to and that the leader has yet to look at; 0 on a server that does not lead. */
+  get waiting(): number {
+    return this.#leading === undefined ? 0 : this.#dirty.size;
   }
 
   /** Competes for the lease and leads, again and again, until the signal aborts. */
@@ -146,6 +153,16 @@ export class ClusterLeader {
   }
 
   async #reconcile(pass: ServicePass, held: HeldLease, signal: AbortSignal): Promise<void> {
+    const { clock, meter } = this.#context;
+    const began = clock.monotonic();
+    try {
+      await this.#decide(pass, held, signal);
+    } finally {
+      meter.passed(clock.monotonic() - began);
+    }
+  }
+
+  async #decide(pass: ServicePass, held: HeldLease, signal: AbortSignal): Promise<void> {
     const { records, view, feed, clock, log } = this.#context;
     const names = [...this.#dirty].slice(0, batchSize);
     for (const name of names) {
@@ -177,9 +194,11 @@ export class ClusterLeader {
   }
 
   #tell({ service, decisions }: ServicePart): void {
-    const { log, view } = this.#context;
-    for (const { what, ...fields } of decisions)
+    const { log, view, meter } = this.#context;
+    for (const { what, ...fields } of decisions) {
+      meter.decided(what);
       log[grave.has(what) ? 'warn' : 'info']({ cluster: view.name, service, ...fields }, what);
+    }
   }
 }
 

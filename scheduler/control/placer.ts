@@ -54,6 +54,11 @@ export class ClusterPlacer {
     this.#lane = parts.lane;
   }
 
+  /** Tasks that wait for their turn; those of a commit that is under way do not. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
   /** See `TaskPlacer.place`. */
   async place(drafts: readonly TaskDraft[], demand: PlacementDemand): Promise<Placement> {
     const outcomes = await Promise.all(

@@ -8,11 +8,11 @@ import { ClusterView } from './view.ts';
 
 const memory = 100;
 
-const instance = (id: string, status: InstanceRecord['status']): InstanceRecord => ({
+const instance = (id: string, status: InstanceRecord['status'], agentConnected = true): InstanceRecord => ({
   id,
   arn: id,
   status,
-  agentConnected: true,
+  agentConnected,
   connectivityChangedAt: 0,
   registeredAt: 0,
   cpu: 1000,
@@ -45,14 +45,38 @@ const task = (id: string, instanceId: string, desired: 'RUNNING' | 'STOPPED', st
   version: 1,
 });
 
+/** What a view reads of a service. */
+const service = (name: string, rolloutState: string, unplaceable: boolean): object => ({
+  name,
+  status: rolloutState === 'deleted' ? 'DRAINING' : 'ACTIVE',
+  deployments: [
+    { id: 'new', status: 'PRIMARY', rolloutState, ...(unplaceable ? { unplaceable: { code: 'RESOURCE:CPU' } } : {}) },
+    { id: 'old', status: 'ACTIVE', rolloutState: 'COMPLETED' },
+  ],
+});
+
 type Row = { readonly key: string; readonly value: object | undefined };
 
 const row: fc.Arbitrary<Row> = fc.oneof(
   fc
-    .record({ id: fc.constantFrom('i1', 'i2'), status: fc.constantFrom('ACTIVE', 'DRAINING', 'INACTIVE', 'gone') })
-    .map(({ id, status }) => ({
+    .record({
+      id: fc.constantFrom('i1', 'i2'),
+      status: fc.constantFrom('ACTIVE', 'DRAINING', 'INACTIVE', 'gone'),
+      connected: fc.boolean(),
+    })
+    .map(({ id, status, connected }) => ({
       key: clusterKeys.instance(id),
-      value: status === 'gone' ? undefined : instance(id, status as InstanceRecord['status']),
+      value: status === 'gone' ? undefined : instance(id, status as InstanceRecord['status'], connected),
+    })),
+  fc
+    .record({
+      id: fc.constantFrom('web', 'api'),
+      rollout: fc.constantFrom('IN_PROGRESS', 'COMPLETED', 'FAILED', 'deleted', 'gone'),
+      unplaceable: fc.boolean(),
+    })
+    .map(({ id, rollout, unplaceable }) => ({
+      key: clusterKeys.service(id),
+      value: rollout === 'gone' ? undefined : service(id, rollout, unplaceable),
     })),
   fc
     .record({
@@ -88,6 +112,38 @@ function room(view: ClusterView): Record<string, number> {
   );
 }
 
+/** The numbers that a view keeps. */
+const counted = ({ census }: ClusterView): object => ({
+  tasks: ['RUNNING', 'STOPPED'].map((status) => census.tasks.of(status as 'RUNNING')),
+  agents: [census.agents.of('connected'), census.agents.of('disconnected')],
+  rollouts: ['IN_PROGRESS', 'COMPLETED', 'FAILED'].map((state) => census.rollouts.of(state as 'FAILED')),
+  unplaceable: census.unplaceable.of('service'),
+});
+
+/** The same, from every row. */
+function recounted(view: ClusterView): object {
+  const tasks = [...view.tasks.values()].map(({ value }) => value.lastStatus);
+  const agents = [...view.instances.values()].flatMap(({ value }) =>
+    value.status === 'INACTIVE' ? [] : [value.agentConnected],
+  );
+  const services = [...view.services.values()].map(({ value }) => value);
+  const newest = services.flatMap(
+    ({ status, deployments }) => (status === 'ACTIVE' ? deployments[0] : undefined) ?? [],
+  );
+  const count = <T>(items: readonly T[], wanted: T): number => items.filter((item) => item === wanted).length;
+  return {
+    tasks: [count(tasks, 'RUNNING'), count(tasks, 'STOPPED')],
+    agents: [count(agents, true), count(agents, false)],
+    rollouts: (['IN_PROGRESS', 'COMPLETED', 'FAILED'] as const).map((state) =>
+      count(
+        newest.map(({ rolloutState }) => rolloutState),
+        state,
+      ),
+    ),
+    unplaceable: services.filter(({ deployments }) => deployments.some((one) => one.unplaceable !== undefined)).length,
+  };
+}
+
 test('a view that followed every change knows what one that reads the outcome knows, though changes come twice or late', () => {
   fc.assert(
     fc.property(
@@ -117,6 +173,8 @@ test('a view that followed every change knows what one that reads the outcome kn
           new Set(read.tasksOfService('web').map(({ id }) => id)),
         );
         expect(room(followed)).toEqual(room(read));
+        expect(counted(followed)).toEqual(recounted(followed));
+        expect(counted(read)).toEqual(recounted(read));
       },
     ),
   );
@@ -149,6 +207,7 @@ test('rows that a failover took away go, and those that it set back count as the
   expect(view.tasks.get('t1')).toMatchObject({ version: 15, value: { desiredStatus: 'RUNNING' } });
   expect(view.tasks.has('t2')).toBe(false);
   expect(view.newest).toBe(15);
+  expect(counted(view)).toEqual(recounted(view));
 });
 
 test('a row that a list shows in an older version than it must was set back, also when nobody said so', () => {

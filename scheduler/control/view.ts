@@ -8,6 +8,7 @@ import {
   type ServiceRecord,
   type TaskRecord,
 } from '../state/index.ts';
+import { Census } from './census.ts';
 
 /** What a change of the view may make worth another look. */
 export interface ViewListener {
@@ -28,6 +29,8 @@ export class ClusterView {
   readonly instances = new Map<string, Stored<InstanceRecord>>();
   readonly tasks = new Map<string, Stored<TaskRecord>>();
   readonly services = new Map<string, Stored<ServiceRecord>>();
+  /** How those three stand, in numbers. */
+  readonly census = new Census();
   /** Version of `load/<instance>`; absent: no row. */
   readonly loads = new Map<string, number>();
   readonly #byService = new Map<string, Set<string>>();
@@ -74,9 +77,7 @@ export class ClusterView {
         if (newer(this.tasks, id, version)) this.#putTask(id, value as unknown as TaskRecord, version);
         return;
       case 'service':
-        if (!newer(this.services, id, version)) return;
-        this.services.set(id, { key, value: value as unknown as ServiceRecord, version });
-        for (const listener of this.#listeners) listener.serviceChanged(id);
+        if (newer(this.services, id, version)) this.#putService(id, value as unknown as ServiceRecord, version);
         return;
       case 'load':
         if ((this.loads.get(id) ?? -1) < version) this.loads.set(id, version);
@@ -99,7 +100,7 @@ export class ClusterView {
         if (newer(this.tasks, id, version)) this.#removeTask(id);
         return;
       case 'service':
-        if (newer(this.services, id, version)) this.services.delete(id);
+        if (newer(this.services, id, version)) this.#removeService(id);
         return;
       case 'load':
         if ((this.loads.get(id) ?? -1) < version) this.loads.delete(id);
@@ -149,6 +150,7 @@ export class ClusterView {
   #putInstance(id: string, instance: InstanceRecord, version: number): void {
     const before = this.instances.get(id)?.value;
     this.instances.set(id, { key: clusterKeys.instance(id), value: instance, version });
+    this.census.instance(before, instance);
     if (instance.status === 'INACTIVE') {
       if (before !== undefined && before.status !== 'INACTIVE') this.#dropFromIndex(id);
     } else {
@@ -163,6 +165,7 @@ export class ClusterView {
     const before = this.instances.get(id)?.value;
     if (before === undefined) return;
     this.instances.delete(id);
+    this.census.instance(before, undefined);
     if (before.status !== 'INACTIVE') this.#dropFromIndex(id);
     this.#touchInstance(id);
   }
@@ -183,6 +186,7 @@ export class ClusterView {
   #putTask(id: string, task: TaskRecord, version: number): void {
     const before = this.tasks.get(id)?.value;
     this.tasks.set(id, { key: clusterKeys.task(id), value: task, version });
+    this.census.task(before, task);
     if (before?.instanceId !== undefined && before.instanceId !== task.instanceId) {
       this.#byInstance.get(before.instanceId)?.delete(id);
       this.#unindex(id);
@@ -197,6 +201,7 @@ export class ClusterView {
     const before = this.tasks.get(id)?.value;
     if (before === undefined) return;
     this.tasks.delete(id);
+    this.census.task(before, undefined);
     this.#unindex(id);
     if (before.service !== undefined) this.#byService.get(before.service.name)?.delete(id);
     if (before.instanceId !== undefined) this.#byInstance.get(before.instanceId)?.delete(id);
@@ -208,6 +213,17 @@ export class ClusterView {
       if (task.service !== undefined) listener.serviceChanged(task.service.name);
       if (frees) listener.capacityChanged();
     }
+  }
+
+  #putService(id: string, service: ServiceRecord, version: number): void {
+    this.census.service(this.services.get(id)?.value, service);
+    this.services.set(id, { key: clusterKeys.service(id), value: service, version });
+    for (const listener of this.#listeners) listener.serviceChanged(id);
+  }
+
+  #removeService(id: string): void {
+    this.census.service(this.services.get(id)?.value, undefined);
+    this.services.delete(id);
   }
 
   #indexTask(task: TaskRecord): void {

@@ -5,5 +5,13 @@ export { eventTexts } from './events.ts';
 export { isHealthy } from './health.ts';
 export { defaultReconcilerOptions, type ReconcilerOptions } from './options.ts';
 export { reconcileService } from './reconcile.ts';
-export type { Blocked, Decision, HostCondition, ServicePlan, ServiceState, Start } from './types.ts';
+export {
+  type Blocked,
+  type Decision,
+  decisionKinds,
+  type HostCondition,
+  type ServicePlan,
+  type ServiceState,
+  type Start,
+} from './types.ts';
 export { type DeploymentVerdict, verdictOf } from './verdict.ts';

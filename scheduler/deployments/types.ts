@@ -59,18 +59,22 @@ export interface ServicePlan {
   readonly decisions: readonly Decision[];
 }
 
+/** Every kind of decision about a service. */
+export const decisionKinds = [
+  'start',
+  'stop',
+  'failure',
+  'back-off',
+  'deployment-completed',
+  'deployment-failed',
+  'rollback',
+  'unplaceable',
+  'deadlock',
+  'service-inactive',
+] as const;
+
 export interface Decision {
-  readonly what:
-    | 'start'
-    | 'stop'
-    | 'failure'
-    | 'back-off'
-    | 'deployment-completed'
-    | 'deployment-failed'
-    | 'rollback'
-    | 'unplaceable'
-    | 'deadlock'
-    | 'service-inactive';
+  readonly what: (typeof decisionKinds)[number];
   readonly deploymentId?: string;
   readonly tasks?: readonly string[];
   readonly count?: number;

@@ -150,6 +150,13 @@ describe('clusters', () => {
     expect(failures).toHaveLength(1);
   });
 
+  test('who asks for Container Insights is sent to nothing that does not have them', async () => {
+    const settings = [{ name: 'containerInsights' as const, value: 'enabled' }];
+    await expect(api.ecs.send(new CreateClusterCommand({ clusterName: 'seen', settings }))).rejects.toThrow(
+      "containerInsights 'enabled' is not supported by this installation. Set it to 'disabled': there are no Container Insights.",
+    );
+  });
+
   test('how ECS Exec would be logged is kept where it changes nothing, and refused otherwise', async () => {
     const clusterName = 'exec';
     const made = await api.ecs.send(

@@ -7,6 +7,7 @@ import { createAgentControl } from '../hosts/control/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 
+import { schedulerGauges } from './gauges.ts';
 import type { SchedulerPorts } from './ports.ts';
 
 /** The scheduler, and what those beside it may ask of it. */
@@ -42,6 +43,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     ownHost,
     placement: { seed: ports.seed, stopwatch: ports.stopwatch, ...plugins },
     reconciler: ports.reconciler,
+    meter: ports.meter,
   });
   const { taskCredentials, revokeTaskCredentials, credentialIdKey, sealer } = ports;
   const agents = createAgentControl({
@@ -63,7 +65,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     web: [createWebhookReceiver(webhooks), createWebhookAdministration(webhooks)],
     upgrades: agents.upgrades,
     jobs: [],
-    gauges: [],
+    gauges: schedulerGauges(control),
     async start({ upkeep }) {
       await createCluster(context, { account, cluster: 'default' }, { tags: {}, settings: [] });
       await control.start();

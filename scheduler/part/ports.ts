@@ -3,7 +3,7 @@ import type { Sealer } from '@slipway/auth/tokens';
 import type { Clock } from '@slipway/storage/clock';
 import type { Storage } from '@slipway/storage/engine';
 
-import type { ControlPlaneOptions } from '../control/index.ts';
+import type { ControlMeter, ControlPlaneOptions } from '../control/index.ts';
 import type { TaskCredentialsPort } from '../hosts/control/index.ts';
 import type { PlacementPlugins } from '../placement/index.ts';
 import type { TaskReach } from '../reach/index.ts';
@@ -16,6 +16,7 @@ export interface SchedulerPorts {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Log;
+  readonly meter: ControlMeter;
   readonly region: string;
   /** The account whose clusters are watched from the start; it has the cluster `default`. */
   readonly account: string;

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CreateServiceCommand, ECSClient, RegisterTaskDefinitionCommand } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { targetOf } from '../bench/registry-target.ts';
 import { pushSmallImage } from '../bench/load.ts';
@@ -84,6 +85,38 @@ test('requests, bytes, uploads, collections, cache hits, upkeep and processes ar
   const age = Date.now() / 1000 - ((await value('process_start_time_seconds')) ?? 0);
   expect(age).toBeGreaterThan(0);
   expect(age).toBeLessThan(600);
+});
+
+test('the scheduler is there too: one leader, whichever process it is in, and no number counted once a process', async () => {
+  const at = 'account="000000000000",cluster="default"';
+  await until(
+    'the cluster to be led',
+    30_000,
+    async () => ((await value(`slipway_scheduler_leader_epoch{${at}}`)) ?? 0) > 0,
+  );
+  const { AWS_ACCESS_KEY_ID: accessKeyId = '', AWS_SECRET_ACCESS_KEY: secretAccessKey = '' } = server.aws();
+  const credentials = { accessKeyId, secretAccessKey };
+  const ecs = new ECSClient({ endpoint: server.endpoint, region: 'us-east-1', credentials });
+  const containerDefinitions = [{ name: 'main', image: 'busybox', memory: 64 }];
+  await ecs.send(new RegisterTaskDefinitionCommand({ family: 'web', containerDefinitions }));
+  await ecs.send(new CreateServiceCommand({ serviceName: 'web', taskDefinition: 'web', desiredCount: 1 }));
+  ecs.destroy();
+  await until(
+    'the service to be looked at',
+    30_000,
+    async () => (await value(`slipway_scheduler_unplaceable_services{${at}}`)) === 1,
+  );
+  const text = await scrape();
+  for (const expected of [
+    `slipway_scheduler_agents{${at},state="connected"} 0`,
+    `slipway_scheduler_tasks{${at},status="RUNNING"} 0`,
+    `slipway_scheduler_rollouts{${at},state="IN_PROGRESS"} 1`,
+    'slipway_scheduler_placements_waiting 0',
+    'slipway_scheduler_decisions_total{what="rollback"} 0',
+  ])
+    expect(text.split('\n')).toContain(expected);
+  expect(text).toMatch(/^slipway_scheduler_decisions_total\{what="unplaceable"\} [1-9]/m);
+  expect(text).toMatch(/^slipway_scheduler_pass_seconds_count [1-9]/m);
 });
 
 test('no counter falls when a process is killed and another takes its place', async () => {

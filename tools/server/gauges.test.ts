@@ -1,4 +1,5 @@
-import { Registry } from '@prometheus-io/client';
+import { AggregatorRegistry, Registry } from '@prometheus-io/client';
+import type { PartGauge } from '@slipway/auth/contract';
 import { expect, test } from 'vitest';
 import { registerGauges } from './gauges.ts';
 
@@ -8,14 +9,35 @@ test('a gauge is read when somebody asks, and forgets what is gone', async () =>
     { labels: { repository: 'a' }, value: 1 },
     { labels: { repository: 'b' }, value: 2 },
   ];
-  registerGauges(registry, [
-    { name: 'images', help: 'Images', labels: ['repository'], read: async () => found },
-    { name: 'uploads', help: 'Uploads', labels: [], read: async () => [{ labels: {}, value: 7 }] },
-  ]);
+  const gauges: PartGauge[] = [
+    { name: 'images', help: 'Images', labels: ['repository'], across: 'one', read: async () => found },
+    { name: 'uploads', help: 'Uploads', labels: [], across: 'one', read: async () => [{ labels: {}, value: 7 }] },
+  ];
+  registerGauges(registry, gauges, true);
   expect(await registry.metrics()).toContain('images{repository="b"} 2');
   found = [{ labels: { repository: 'a' }, value: 3 }];
   const text = await registry.metrics();
   expect(text).toContain('images{repository="a"} 3');
   expect(text).not.toContain('repository="b"');
   expect(text).toMatch(/^uploads 7$/m);
+});
+
+test('processes make one number: what one says for all, the sum, or the greatest', async () => {
+  const process = (value: number, first: boolean): Registry => {
+    const registry = new Registry();
+    const gauge = (across: PartGauge['across']): PartGauge => ({
+      name: `of_${across}`,
+      help: 'x',
+      labels: [],
+      across,
+      read: async () => [{ labels: {}, value }],
+    });
+    registerGauges(registry, [gauge('one'), gauge('sum'), gauge('max')], first);
+    return registry;
+  };
+  const all = await Promise.all([process(3, true), process(5, false)].map((one) => one.getMetricsAsJSON()));
+  const text = await AggregatorRegistry.aggregate(all as unknown as object[][]).metrics();
+  expect(text).toMatch(/^of_one 3$/m);
+  expect(text).toMatch(/^of_sum 8$/m);
+  expect(text).toMatch(/^of_max 5$/m);
 });

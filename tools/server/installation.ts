@@ -104,8 +104,8 @@ export async function startInstallation(config: ServerConfig, log: Log, role: Ro
     );
     const running = startJobs({ ...storage, clock, log, tracing: role.tracing, metrics, jobs });
     opened.defer(() => running.stop());
-    registerGauges(role.metrics, [...registry.gauges, ...scheduler.gauges]);
   }
+  registerGauges(role.metrics, [...registry.gauges, ...scheduler.gauges], upkeep);
   const closing = opened.move();
   return {
     listening: listening.current,

@@ -16,6 +16,7 @@ import { isOwnHost, machineAddresses } from './own-hosts.ts';
 import { RegistryMetrics } from './registry-metrics.ts';
 import { readRemotes } from './remotes-file.ts';
 import { isScanner, openScanner } from './scanning.ts';
+import { SchedulerMetrics } from './scheduler-metrics.ts';
 
 /**
  * The registry and the scheduler. The two packages never import each other; beside the event log, this is where they meet: the
@@ -80,6 +81,7 @@ export async function openParts(
     clock,
     random,
     log,
+    meter: new SchedulerMetrics(role.metrics),
     region,
     account,
     images: registry.images,
