@@ -1,5 +1,8 @@
 import type { Principal } from './principal.ts';
 
+/** A secret of one host among several with the same keys. AWS has no such header: clients that know of it send it with every request. */
+export const hostSecretHeader = 'x-slipway-host-secret';
+
 /** What every handler is told about the request. Handlers never see headers and never check permissions by hand. */
 export interface Call {
   readonly requestId: string;
@@ -11,6 +14,8 @@ export interface Call {
   readonly endpoint: string;
   readonly sourceIp: string;
   readonly userAgent: string;
+  /** What the caller adds to its keys to show which of a principal's hosts it is ({@link hostSecretHeader}); never logged. */
+  readonly hostSecret?: string | undefined;
   readonly time: Date;
   /** Aborts when the client goes away or the time limit of the request is over. */
   readonly signal: AbortSignal;

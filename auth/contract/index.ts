@@ -4,7 +4,7 @@
 export type { AccessList, AccessRequest, ConditionContext, ResourceRef } from './access.ts';
 export type { Authorizer, DecidingStatement, Decision } from './authorizer.ts';
 export { AwsError } from './aws-error.ts';
-export type { Call } from './call.ts';
+export { type Call, hostSecretHeader } from './call.ts';
 export type { Constraint, Constraints } from './constraints.ts';
 export { GatewayError } from './gateway-error.ts';
 export type { Log, LogFields } from './log.ts';

@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Span } from '@slipway/storage/telemetry';
-import type { AccessRequest, Call, Decision, Principal, ProvenCaller } from '../contract/index.ts';
+import {
+  type AccessRequest,
+  type Call,
+  type Decision,
+  hostSecretHeader,
+  type Principal,
+  type ProvenCaller,
+} from '../contract/index.ts';
 
 /** Nobody: a caller without credentials. */
 export const anonymous: Principal = { type: 'anonymous', account: '', arn: '*', id: '' };
@@ -49,6 +56,7 @@ export class GatewayCall implements Call {
   readonly endpoint: string;
   readonly sourceIp: string;
   readonly userAgent: string;
+  readonly hostSecret: string | undefined;
   readonly time: Date;
   readonly #exchange: Exchange;
   readonly #milliseconds: number | undefined;
@@ -71,6 +79,8 @@ export class GatewayCall implements Call {
     this.endpoint = facts.endpoint;
     this.sourceIp = exchange.sourceIp;
     this.userAgent = (exchange.request.headers['user-agent'] ?? '').slice(0, 512);
+    const hostSecret = exchange.request.headers[hostSecretHeader];
+    this.hostSecret = typeof hostSecret === 'string' && hostSecret !== '' ? hostSecret : undefined;
     this.time = new Date(facts.now);
     this.#exchange = exchange;
     this.#milliseconds = facts.milliseconds;

@@ -72,6 +72,8 @@ export interface InstanceRecord {
   readonly tags: Tags;
   /** The IAM principal that registered it; only the same may act for it. */
   readonly ownerArn: string;
+  /** SHA-256, base64url, of its host's secret; who does not say that secret may not act for it. Absent: its agent knows of none. */
+  readonly secretHash?: string;
   /** Increments whenever the record changes. */
   readonly version: number;
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { join } from 'node:path';
 
 import type Docker from 'dockerode';
@@ -41,7 +41,7 @@ const identity = z.object({
   registration: z.object({ containerInstanceArn: z.string(), cpu: z.number(), memory: z.number() }).optional(),
   /** The first sequence number of the newest connection that was obeyed. */
   seenSequence: z.number().default(0),
-  /** Makes the ids of containers in metadata paths; hexadecimal. */
+  /** Makes the ids of containers in metadata paths, and what this host shows the control plane; hexadecimal. */
   secret: z.string().length(64),
 });
 
@@ -53,7 +53,7 @@ interface Listeners {
   endpoint: () => void;
 }
 
-/** What an agent reaches outside its own code; a simulation brings its own. */
+/** What an agent reaches outside its own code. */
 export interface AgentSurroundings {
   readonly docker: Docker;
   readonly disk: Disk;
@@ -62,17 +62,19 @@ export interface AgentSurroundings {
   readonly dial: Dial;
 }
 
-const machine = (options: ResolvedOptions): AgentSurroundings => ({
+/** Makes the surroundings of an agent; what calls the control plane shows `hostSecret` each time. A simulation brings its own. */
+export type MakeSurroundings = (options: ResolvedOptions, hostSecret: () => string) => AgentSurroundings;
+
+const machine: MakeSurroundings = (options, hostSecret) => ({
   docker: openDocker(options.docker),
   disk: systemDisk,
-  api: ecsClient(options),
-  dial: signedDial(options),
+  api: ecsClient(options, hostSecret),
+  dial: signedDial(options, hostSecret),
 });
 
 /** An agent that runs beside a Docker engine. It owns `dataDir`; two agents must not share one. */
-export function createAgent(options: AgentOptions, surroundings?: AgentSurroundings): Agent {
-  const resolved = resolveOptions(options);
-  return new RunningAgent(resolved, surroundings ?? machine(resolved));
+export function createAgent(options: AgentOptions, surroundings: MakeSurroundings = machine): Agent {
+  return new RunningAgent(resolveOptions(options), surroundings);
 }
 
 class RunningAgent implements Agent {
@@ -86,10 +88,10 @@ class RunningAgent implements Agent {
   #stoppers: (() => Promise<void> | void)[] = [];
   #loops: Promise<unknown>[] = [];
 
-  constructor(options: ResolvedOptions, surroundings: AgentSurroundings) {
+  constructor(options: ResolvedOptions, surroundings: MakeSurroundings) {
     this.#options = options;
-    this.#surroundings = surroundings;
-    this.#docker = surroundings.docker;
+    this.#surroundings = surroundings(options, () => this.#hostSecret());
+    this.#docker = this.#surroundings.docker;
     this.#identityFile = join(options.dataDir, 'agent.json');
   }
 
@@ -130,6 +132,12 @@ class RunningAgent implements Agent {
     this.#stopped.abort();
     for (const stop of this.#stoppers) await stop();
     await Promise.allSettled([...this.#loops, this.#writes]);
+  }
+
+  /** What tells this host from others with the same keys; the control plane holds its instance to it. */
+  #hostSecret(): string {
+    if (this.#identity === undefined) throw new Error('the agent calls the control plane before it knows who it is');
+    return createHmac('sha256', Buffer.from(this.#identity.secret, 'hex')).update('host').digest('base64url');
   }
 
   #engine(

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
+import { hostSecretHeader } from '@slipway/auth/contract';
 import aws4 from 'aws4';
 import { WebSocket } from 'ws';
 
@@ -126,12 +127,12 @@ export class Channel {
   }
 }
 
-/** Dials with a GET that is signed as amazon-ecs-agent signs its upgrades. */
+/** Dials with a GET that is signed as amazon-ecs-agent signs its upgrades, and that says the secret of this host. */
 export const signedDial =
-  (options: ResolvedOptions): Dial =>
+  (options: ResolvedOptions, hostSecret: () => string): Dial =>
   async (address, signal) => {
     const ws = new WebSocket(address, {
-      headers: await signedHeaders(address, options),
+      headers: await signedHeaders(address, options, hostSecret()),
       handshakeTimeout: 10_000,
       maxPayload: 16 * 1024 * 1024,
       perMessageDeflate: false,
@@ -179,7 +180,7 @@ async function readRefusal(response: IncomingMessage): Promise<Error> {
 }
 
 /** The headers of a GET signed with Signature Version 4 for `ecs`, as amazon-ecs-agent signs its upgrades. */
-async function signedHeaders(url: URL, options: ResolvedOptions): Promise<Record<string, string>> {
+async function signedHeaders(url: URL, options: ResolvedOptions, hostSecret: string): Promise<Record<string, string>> {
   const { accessKeyId, secretAccessKey, sessionToken } = await options.credentials();
   const signed = aws4.sign(
     {
@@ -188,7 +189,7 @@ async function signedHeaders(url: URL, options: ResolvedOptions): Promise<Record
       method: 'GET',
       host: url.host,
       path: `${url.pathname}${url.search}`,
-      headers: { Host: url.host },
+      headers: { Host: url.host, [hostSecretHeader]: hostSecret },
     },
     { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) },
   );

@@ -6,6 +6,8 @@ import {
   SubmitTaskStateChangeCommand,
 } from '@aws-sdk/client-ecs';
 
+import { hostSecretHeader } from '@slipway/auth/contract';
+
 import { type Host, totalResources } from './host.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Submission, TaskReport } from './report.ts';
@@ -30,15 +32,31 @@ const isTerminal = (error: unknown): error is ECSServiceException => error insta
 /** What sends the commands of the ECS API. */
 export type EcsSender = Pick<ECSClient, 'send' | 'destroy'>;
 
-/** The SDK's client at the agent's endpoint, with its keys. */
-export const ecsClient = (options: ResolvedOptions): EcsSender =>
-  new ECSClient({
-    endpoint: options.endpoint,
-    region: options.region,
-    credentials: options.credentials,
-    maxAttempts: 1,
-    requestHandler: { requestTimeout: 15_000, connectionTimeout: 5_000 },
-  });
+/** The SDK's client at the agent's endpoint, with its keys and the secret of its host. */
+export const ecsClient = (options: ResolvedOptions, hostSecret: () => string): EcsSender =>
+  showingSecret(
+    new ECSClient({
+      endpoint: options.endpoint,
+      region: options.region,
+      credentials: options.credentials,
+      maxAttempts: 1,
+      requestHandler: { requestTimeout: 15_000, connectionTimeout: 5_000 },
+    }),
+    hostSecret,
+  );
+
+/** Makes a client show the secret of its host with every request; the signature covers it. @returns the client */
+export function showingSecret(client: ECSClient, hostSecret: () => string): ECSClient {
+  client.middlewareStack.add(
+    (next) => (args) => {
+      const { headers } = args.request as { headers: Record<string, string> };
+      headers[hostSecretHeader] = hostSecret();
+      return next(args);
+    },
+    { step: 'build', name: 'hostSecret' },
+  );
+  return client;
+}
 
 /** The ECS API as an agent uses it. */
 export class ControlPlane {

@@ -1,4 +1,4 @@
-export { type Agent, type AgentSurroundings, createAgent } from './agent.ts';
+export { type Agent, type AgentSurroundings, createAgent, type MakeSurroundings } from './agent.ts';
 export { Refused } from './control-plane.ts';
 export type { PullBehavior } from './images.ts';
 export type { AgentCredentials, AgentOptions } from './options.ts';

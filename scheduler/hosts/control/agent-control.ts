@@ -13,6 +13,7 @@ import { ConnectionSweeper, type InstanceRef, noteConnected, noteDisconnected, s
 import type { AgentControlOptions } from './context.ts';
 import { ControlSession } from './control-session.ts';
 import { connectionKeys } from './keys.ts';
+import { notOwner } from './owner.ts';
 import { agentOperations, type AgentOperations, controlPath, telemetryPath } from './operations.ts';
 import { PayloadSource } from './payloads.ts';
 import { refuseUpgrade } from './peer.ts';
@@ -140,8 +141,9 @@ async function admit(
     const message = `The container instance ${ref.id} is not registered.`;
     throw new ConnectionRefused(400, 'InactiveInstanceException', message);
   }
-  if (instance.ownerArn !== call.principal.arn) {
-    const message = `Another principal registered the container instance ${ref.id}.`;
+  const why = notOwner(instance, call);
+  if (why !== undefined) {
+    const message = `The container instance ${ref.id} is not the caller's: ${why}.`;
     throw new ConnectionRefused(403, 'AccessDeniedException', message);
   }
   return ref;

@@ -5,7 +5,8 @@ import { invalidParameter, parseCluster, parseMember } from '../../cluster/index
 import { arns, clusterKeys, clusterPartition, type InstanceRecord } from '../../state/index.ts';
 
 import type { AgentControlOptions } from './context.ts';
-import { registerContainerInstance, requireOwner } from './register.ts';
+import { requireOwner } from './owner.ts';
+import { registerContainerInstance } from './register.ts';
 import { submitContainerStateChange, submitTaskStateChange } from './submit.ts';
 
 /** Where the two WebSockets live below the endpoint; agents add `/ws`. */

@@ -2,7 +2,7 @@ import type {
   RegisterContainerInstanceCommandInput,
   RegisterContainerInstanceCommandOutput,
 } from '@aws-sdk/client-ecs';
-import { AwsError, type Call } from '@slipway/auth/contract';
+import type { Call } from '@slipway/auth/contract';
 import { transact } from '@slipway/storage/records';
 
 import {
@@ -27,6 +27,7 @@ import {
 } from '../../state/index.ts';
 
 import type { AgentControlOptions } from './context.ts';
+import { ownedBy, requireOwner } from './owner.ts';
 
 type Input = RegisterContainerInstanceCommandInput;
 type Resources = Pick<InstanceRecord, 'cpu' | 'memory' | 'reservedTcpPorts' | 'reservedUdpPorts' | 'gpuIds'>;
@@ -64,6 +65,7 @@ export async function registerContainerInstance(
     const record: InstanceRecord = {
       ...registered,
       ...resources,
+      ...ownedBy(call),
       attributes: [...attributes, ...customAttributes(registered.attributes, attributes)],
       tags: { ...registered.tags, ...ecsTags.parse(input.tags) },
       ...(input.versionInfo?.agentVersion === undefined ? {} : { agentVersion: input.versionInfo.agentVersion }),
@@ -107,19 +109,6 @@ function again(record: InstanceRecord | undefined, resources: Resources, call: C
   }
   // An agent that could ask its engine for its resources has one that works.
   return { ...record, runtimeImpaired: false, agentConnected: record.connectionId !== undefined };
-}
-
-/**
- * Refuses every caller but the principal that registered the instance.
- * @throws AccessDeniedException
- */
-export function requireOwner(instance: InstanceRecord, call: Call): void {
-  if (instance.ownerArn === call.principal.arn) return;
-  throw new AwsError(
-    'AccessDeniedException',
-    `User: ${call.principal.arn} is not authorized to act for container instance ${instance.arn}: another principal registered it.`,
-    { status: 403 },
-  );
 }
 
 function resourcesOf(given: Input['totalResources']): Resources {

@@ -1,6 +1,7 @@
 import {
   DiscoverPollEndpointCommand,
   RegisterContainerInstanceCommand,
+  SubmitContainerStateChangeCommand,
   SubmitTaskStateChangeCommand,
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -67,7 +68,7 @@ describe('who registers and connects', { timeout: 30_000 }, () => {
   });
 
   test('G2, G3: only the principal that registered an instance may act for it', async () => {
-    const instance = await bench.register('one');
+    const instance = await bench.register();
     const task = await plane.place(await bench.simple(), instance);
     const two = plane.client('two');
     const denied = { name: 'AccessDeniedException' };
@@ -88,6 +89,90 @@ describe('who registers and connects', { timeout: 30_000 }, () => {
         body: /AccessDeniedException/,
       });
     }
+  });
+
+  describe('two hosts with the keys of one principal', () => {
+    const [mine, theirs] = ['m'.repeat(43), 't'.repeat(43)];
+    const denied = { name: 'AccessDeniedException', message: /another host registered it, with a secret of its own/ };
+    const registerAgain = (arn: string, secret?: string) =>
+      plane
+        .client('one', secret)
+        .send(new RegisterContainerInstanceCommand({ ...resources(2048), containerInstanceArn: arn }));
+
+    test.each([
+      ['with another secret', theirs],
+      ['with no secret', undefined],
+    ])('the second one, %s, may do nothing for the instance of the first', async (_how, secret) => {
+      const instance = await bench.register({ secret: mine });
+      const task = await plane.place(await bench.simple(), instance);
+      const second = plane.client('one', secret);
+      const change = { cluster: 'default', task: task.arn };
+      await expect(registerAgain(instance, secret)).rejects.toMatchObject(denied);
+      for (const command of [
+        new DiscoverPollEndpointCommand({ cluster: 'default', containerInstance: instance }),
+        new SubmitTaskStateChangeCommand({ ...change, status: 'STOPPED' }),
+        new SubmitContainerStateChangeCommand({ ...change, containerName: 'main', status: 'STOPPED' }),
+      ]) {
+        await expect(second.send(command as SubmitTaskStateChangeCommand)).rejects.toMatchObject(denied);
+      }
+      for (const kind of ['acs', 'tcs'] as const) {
+        const peer = bench.connect(instance, { kind, ...(secret === undefined ? {} : { secret }) });
+        const refused = await until(() => peer.refused, 'a refusal');
+        expect(refused).toMatchObject({ status: 403, body: /AccessDeniedException.*another host registered it/ });
+      }
+      expect(await plane.task(task.id)).toMatchObject({ lastStatus: 'PENDING', version: task.version });
+      expect(await plane.instance(instance)).toMatchObject({ agentConnected: false });
+
+      const first = plane.client('one', mine);
+      await first.send(new DiscoverPollEndpointCommand({ cluster: 'default', containerInstance: instance }));
+      await first.send(new SubmitTaskStateChangeCommand({ ...change, status: 'RUNNING' }));
+      await registerAgain(instance, mine);
+      const peer = bench.connect(instance, { secret: mine });
+      await peer.frame('HeartbeatMessage');
+    });
+
+    test('only the first one is sent the credentials of its tasks', async () => {
+      const keys = { accessKeyId: 'KEY', secretAccessKey: 'key', sessionToken: 'token' };
+      await using roles = await AgentBench.open({
+        taskCredentials: () => Promise.resolve({ ...keys, expiresAt: Date.now() + 3_600_000 }),
+      });
+      const instance = await roles.register({ secret: mine });
+      const definition = await roles.plane.register({
+        taskRoleArn: 'arn:aws:iam::000000000000:role/app',
+        containerDefinitions: [{ name: 'main', image: 'web', memory: 32 }],
+      });
+      const task = await roles.plane.place(definition, instance);
+      const second = roles.connect(instance, { secret: theirs });
+      await until(() => second.refused, 'a refusal');
+      const first = roles.connect(instance, { secret: mine });
+      const { task: sent } = await first.payload(task.arn, 'RUNNING');
+      expect(sent.roleCredentials).toMatchObject(keys);
+      expect(second.frames).toEqual([]);
+    });
+
+    test('an agent that knows of no secret (amazon-ecs-agent) works, until its host shows one', async () => {
+      const instance = await bench.register();
+      await registerAgain(instance);
+      const before = bench.connect(instance);
+      await before.frame('HeartbeatMessage');
+      before.ws.terminate();
+      expect(await plane.instance(instance)).not.toHaveProperty('secretHash');
+
+      await registerAgain(instance, mine);
+      await expect(registerAgain(instance)).rejects.toMatchObject(denied);
+      await expect(registerAgain(instance, theirs)).rejects.toMatchObject(denied);
+      await bench.connect(instance, { secret: mine }).frame('HeartbeatMessage');
+    });
+
+    test('keeps no secret, and refuses one that could be guessed', async () => {
+      const record = await plane.instance(await bench.register({ secret: mine }));
+      expect(record.secretHash).toMatch(/^[\w-]{43}$/);
+      expect(JSON.stringify(record)).not.toContain(mine);
+      await expect(bench.register({ secret: 'short' })).rejects.toMatchObject({
+        name: 'InvalidParameterException',
+        message: 'The header x-slipway-host-secret must hold at least 22 random characters.',
+      });
+    });
   });
 
   test('G7: a state change of an unknown task is refused for good', async () => {

@@ -18,7 +18,7 @@ import {
 } from '../../state/index.ts';
 
 import type { AgentControlOptions } from './context.ts';
-import { requireOwner } from './register.ts';
+import { requireOwner } from './owner.ts';
 import { applyOneContainer, applyTaskChange, type ContainerChange, type TaskChange } from './transitions.ts';
 
 /**
@@ -84,7 +84,7 @@ async function changeTask(
   const id = parseMember('task', input.task, cluster, home);
   await transact(options.records, clusterPartition(call.account, cluster), async (tx) => {
     const task = await tx.get<TaskRecord>(clusterKeys.task(id));
-    // Its version need not stay: who registered an instance never changes.
+    // Its version need not stay: who registered an instance never changes, and a secret that was said stays.
     const instance =
       task?.instanceId === undefined
         ? undefined

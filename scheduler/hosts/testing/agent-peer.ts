@@ -3,6 +3,7 @@ import {
   RegisterContainerInstanceCommand,
   type RegisterContainerInstanceCommandInput,
 } from '@aws-sdk/client-ecs';
+import { hostSecretHeader } from '@slipway/auth/contract';
 import aws4 from 'aws4';
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -28,7 +29,7 @@ export class Peer {
   closed: { code: number; reason: string } | undefined;
   refused: { status: number; body: string } | undefined;
 
-  constructor(plane: TestControlPlane, who: 'one' | 'two', path: string, query: Record<string, string>) {
+  constructor(plane: TestControlPlane, who: Who, path: string, query: Record<string, string>) {
     const { url, headers } = signedUpgrade(plane, who, path, query);
     this.ws = new WebSocket(url.href.replace('http', 'ws'), { headers });
     this.ws.on('message', (data) => this.frames.push(JSON.parse((data as Buffer).toString()) as Frame));
@@ -64,16 +65,23 @@ export class Peer {
   }
 }
 
+/** Which of the two principals plays an agent, and what its host shows beside the keys. */
+interface Who {
+  readonly who?: 'one' | 'two';
+  readonly secret?: string;
+}
+
 function signedUpgrade(
   plane: TestControlPlane,
-  who: 'one' | 'two',
+  { who = 'one', secret }: Who,
   path: string,
   query: Record<string, string>,
 ): { readonly url: URL; readonly headers: Record<string, string> } {
   const url = new URL(`${plane.endpoint}${path}`);
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   const target = `${url.pathname}${url.search}`;
-  const request = { service: 'ecs', region, method: 'GET', host: url.host, path: target, headers: { Host: url.host } };
+  const shown = { Host: url.host, ...(secret === undefined ? {} : { [hostSecretHeader]: secret }) };
+  const request = { service: 'ecs', region, method: 'GET', host: url.host, path: target, headers: shown };
   return { url, headers: aws4.sign(request, keysOf(who)).headers as Record<string, string> };
 }
 
@@ -103,24 +111,24 @@ export class AgentBench implements AsyncDisposable {
   }
 
   /** Registers an instance. @returns its ARN */
-  async register(who: 'one' | 'two' = 'one'): Promise<string> {
+  async register({ who = 'one', secret }: Who = {}): Promise<string> {
     const answer: { containerInstance?: ContainerInstance | undefined } = await this.plane
-      .client(who)
+      .client(who, secret)
       .send(new RegisterContainerInstanceCommand(resources(2048)));
     return answer.containerInstance?.containerInstanceArn ?? '';
   }
 
   /** Opens the control connection of an instance, or its telemetry. */
-  connect(instance: string, more: { who?: 'one' | 'two'; seqNum?: string; kind?: 'acs' | 'tcs' } = {}): Peer {
-    const { who = 'one', seqNum = '1', kind = 'acs' } = more;
-    const peer = new Peer(this.plane, who, `/agent/${kind}/ws`, this.#query(instance, kind, seqNum));
+  connect(instance: string, more: Who & { seqNum?: string; kind?: 'acs' | 'tcs' } = {}): Peer {
+    const { seqNum = '1', kind = 'acs' } = more;
+    const peer = new Peer(this.plane, more, `/agent/${kind}/ws`, this.#query(instance, kind, seqNum));
     this.#peers.push(peer);
     return peer;
   }
 
   /** Says bytes right behind the head of a signed upgrade, in one packet. @returns what came until the connection ended */
   async upgradeThen(kind: 'acs' | 'tcs', instance: string, bytes: Buffer): Promise<string> {
-    const { url, headers } = signedUpgrade(this.plane, 'one', `/agent/${kind}/ws`, this.#query(instance, kind, '1'));
+    const { url, headers } = signedUpgrade(this.plane, {}, `/agent/${kind}/ws`, this.#query(instance, kind, '1'));
     const upgrade = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' };
     const key = { 'Sec-WebSocket-Key': Buffer.alloc(16).toString('base64') };
     const lines = Object.entries({ ...headers, ...upgrade, ...key }).map(([name, value]) => `${name}: ${value}\r\n`);

@@ -33,6 +33,7 @@ import {
 } from '../../state/index.ts';
 import { taskDraft, type TaskDefinitionBody } from '../../tasks/index.ts';
 
+import { showingSecret } from '../agent/control-plane.ts';
 import { labels } from '../agent/docker.ts';
 import { type Agent, type AgentOptions, createAgent } from '../agent/index.ts';
 import type { TestRegistry } from './registry.ts';
@@ -119,8 +120,10 @@ export class TestControlPlane implements AsyncDisposable {
     return this.#control;
   }
 
-  client(name: 'one' | 'two'): ecs.ECSClient {
-    return new ecs.ECSClient({ endpoint: this.endpoint, region, credentials: keysOf(name), maxAttempts: 1 });
+  /** A client with the keys of a principal, on a host with a secret of its own or without one. */
+  client(name: 'one' | 'two', secret?: string): ecs.ECSClient {
+    const client = new ecs.ECSClient({ endpoint: this.endpoint, region, credentials: keysOf(name), maxAttempts: 1 });
+    return secret === undefined ? client : showingSecret(client, () => secret);
   }
 
   /** The server goes away, without a word when `abruptly`, and comes back on the same port. */

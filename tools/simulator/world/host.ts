@@ -23,6 +23,9 @@ export interface HostPorts {
   readonly zone: string;
 }
 
+/** All hosts have one principal: only their secrets tell them apart. */
+const hosts = 'hosts';
+
 /** A Docker host: an engine, a disk, and the real agent in a process that can die. */
 export class SimulatedHost {
   readonly machine: Machine;
@@ -70,7 +73,7 @@ export class SimulatedHost {
         taskEndpoint: 'off',
         resolve: () => Promise.resolve([]),
       },
-      this.#surroundings(process),
+      (_options, hostSecret) => this.#surroundings(process, hostSecret),
     );
     const begin = async (): Promise<void> => {
       for (;;) {
@@ -108,7 +111,7 @@ export class SimulatedHost {
     this.startAgent();
   }
 
-  #surroundings(process: Process): AgentSurroundings {
+  #surroundings(process: Process, hostSecret: () => string): AgentSurroundings {
     const { network, time, history } = this.#ports;
     const onDisk = <T>(work: () => T): Promise<T> =>
       new Promise((resolve, reject) => {
@@ -141,7 +144,7 @@ export class SimulatedHost {
           );
           try {
             return await network.call(process, listening(server), () =>
-              server.call(operation, command.input, this.name),
+              server.call(operation, command.input, hosts, hostSecret()),
             );
           } catch (error) {
             // As the SDK throws what the API answers: the code is the error's name.
@@ -160,7 +163,7 @@ export class SimulatedHost {
         );
         const [mine, theirs] = ends;
         const open = Promise.withResolvers<void>();
-        const serving = server.connect(kind, address.searchParams, this.name, theirs, open.resolve);
+        const serving = server.connect(kind, address.searchParams, hosts, hostSecret(), theirs, open.resolve);
         serving.then(
           () => theirs.terminate(),
           (error: unknown) => {

@@ -135,13 +135,13 @@ export class SimulatedServer {
    * One call of the ECS API in the process, as the gateway makes it once the caller is known and allowed.
    * @throws AwsError, or what an operation throws by mistake
    */
-  call(operation: string, input: object, caller: string): Promise<unknown> {
+  call(operation: string, input: object, caller: string, hostSecret?: string): Promise<unknown> {
     const running = this.#running;
     if (running === undefined) throw new AwsError('ServerException', 'the server is gone');
     const operations = running.ecs.operations as unknown as Readonly<Record<string, Handler | undefined>>;
     const found = operations[operation];
     if (found === undefined) throw new AwsError('UnknownOperationException', operation);
-    return found.handle(structuredClone(input), this.#callBy(caller, running.process));
+    return found.handle(structuredClone(input), this.#callBy(caller, hostSecret, running.process));
   }
 
   /** An agent's socket that the gateway let through. */
@@ -149,18 +149,19 @@ export class SimulatedServer {
     kind: 'control' | 'telemetry',
     query: URLSearchParams,
     caller: string,
+    hostSecret: string,
     socket: SimulatedSocket,
     opened: () => void,
   ): Promise<void> {
     const running = this.#running;
     if (running === undefined) return Promise.resolve();
-    return running.agents.connect(kind, query, this.#callBy(caller, running.process), () => {
+    return running.agents.connect(kind, query, this.#callBy(caller, hostSecret, running.process), () => {
       opened();
       return Promise.resolve(socket as never);
     });
   }
 
-  #callBy(caller: string, process: Process): Call {
+  #callBy(caller: string, hostSecret: string | undefined, process: Process): Call {
     return {
       requestId: 'simulated',
       principal: { type: 'user', account, arn: `arn:aws:iam::${account}:user/${caller}`, id: caller },
@@ -169,6 +170,7 @@ export class SimulatedServer {
       endpoint: `http://${this.name}.test:7500`,
       sourceIp: '192.0.2.1',
       userAgent: 'simulation',
+      hostSecret,
       time: new Date(process.clock.now()),
       signal: new AbortController().signal,
     };
