@@ -21,3 +21,15 @@ export class GatewayError extends Error {
     if (challenge !== undefined) this.challenge = challenge;
   }
 }
+
+/** The HTTP status of each kind, for services without a protocol that says another. */
+export const statusOf: Readonly<Record<GatewayError['kind'], number>> = {
+  unauthenticated: 401,
+  denied: 403,
+  'not-found': 404,
+  'method-not-allowed': 405,
+  throttled: 429,
+  'too-large': 413,
+  'bad-request': 400,
+  unavailable: 503,
+};

@@ -6,7 +6,7 @@ export type { Authorizer, DecidingStatement, Decision } from './authorizer.ts';
 export { AwsError } from './aws-error.ts';
 export { type Call, hostSecretHeader } from './call.ts';
 export type { Constraint, Constraints } from './constraints.ts';
-export { GatewayError } from './gateway-error.ts';
+export { GatewayError, statusOf } from './gateway-error.ts';
 export type { Log, LogFields } from './log.ts';
 export type { Job, Part, PartGauge } from './part.ts';
 export type { Principal } from './principal.ts';

@@ -61,6 +61,7 @@ export const doors: Readonly<Record<string, { readonly files: readonly string[];
   },
   'tools/server': {
     files: [
+      'agent-program.ts',
       'config.ts',
       'data-folder.ts',
       'installation.ts',

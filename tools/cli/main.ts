@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { version } from '../server/version.ts';
-import { CliError, fail } from './errors.ts';
+import { describeAgent, programName } from './agent-command.ts';
+import { fail, run } from './errors.ts';
 
 /** The `slipway` command. Each subcommand is loaded when it is called, so that short ones start fast. */
 if (!process.versions.node.startsWith('26.')) {
@@ -37,18 +38,12 @@ program
     env.printEnv(options);
   });
 
-program
-  .command('agent')
-  .description("run a container agent for this machine's Docker engine (credentials and endpoint: AWS_* variables)")
-  .option('--cluster <name>', 'cluster to join', 'default')
-  .option('--data <folder>', "the agent's own state", 'data/agent')
-  .option('--endpoint <url>', 'where Slipway answers', process.env['AWS_ENDPOINT_URL'])
-  .option('--allow <what...>', 'allow tasks what is denied by default (see scheduler/README.md)')
-  .option('--registries <names...>', 'registries that tasks may pull from beside the server (default: any)')
-  .action(
-    async (options: { cluster: string; data: string; endpoint?: string; allow?: string[]; registries?: string[] }) =>
-      (await import('./agent.ts')).agent(options),
-  );
+const agent = describeAgent(program.command('agent'));
+agent
+  .command('bundle')
+  .description('write the agent as one file that a host runs with Node 26 alone, without this checkout')
+  .option('-o, --out <file>', 'where to', programName)
+  .action(async (options: { out: string }) => (await import('./agent-bundle.ts')).bundleAgent(options.out));
 
 program
   .command('follow')
@@ -252,11 +247,4 @@ program.hook('preAction', async (_, command) => {
     (await import('./tls.ts')).trustLocalAuthority(data);
 });
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (error instanceof CliError) fail(error.message, error.exitCode);
-  const { message, name } = error as Error;
-  // Our own errors say everything in their message; the runtime's need their name to be understood.
-  fail(/^(Type|Range|Reference|Syntax)Error$/.test(name) ? `${name}: ${message}` : message);
-}
+await run(program);

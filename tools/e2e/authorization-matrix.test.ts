@@ -255,9 +255,12 @@ describe('A10: the authorization matrix of a whole installation', () => {
     return { status: response.status, code: first ?? byStatus, text };
   }
 
+  /** Whose routes outside the AWS APIs want a signature. */
+  const signed = new Set(['webhook-administration', 'agent-program']);
+
   /** What `who` sends to a route that is not an AWS API: docker's password, or a signature where the route asks for one. */
   function webHeaders({ service, method = 'GET', path = '/' }: Route, who: Who): Record<string, string> {
-    if (service === 'webhook-administration' && who !== 'anonymous') {
+    if (signed.has(service) && who !== 'anonymous') {
       const { host } = new URL(installation.listening.url);
       return aws4.sign({ method, host, path, service: 'ecs', region }, keyOf(who)).headers as Record<string, string>;
     }
@@ -368,6 +371,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'layers',
         'webhooks',
         'webhook-administration',
+        'agent-program',
       ]),
     );
     expect(all).toContain('distribution:PUT manifest');
@@ -393,8 +397,8 @@ describe('A10: the authorization matrix of a whole installation', () => {
     const before = await holdings();
     // Reports that IAM generates are read (ReadOnlyAccess has iam:Generate*).
     const reads = /^(?:Generate|Get|List|Describe|BatchGet|BatchCheck|Simulate|Validate|GET|HEAD)/;
-    // Tokens for others and half-done uploads look like reading, and are not.
-    const not = new Set(['sts:GetFederationToken', 'distribution:GET upload']);
+    // Tokens for others, half-done uploads and what hosts are given look like reading, and are not.
+    const not = new Set(['sts:GetFederationToken', 'distribution:GET upload', 'agent-program:GET agent program']);
     expect(
       await wrong('reader', (route) =>
         route.access === 'policy' && !not.has(label(route)) && route.kind !== 'upgrade'

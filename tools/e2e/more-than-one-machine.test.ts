@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AwsCli } from '../testbed/aws-cli.ts';
 import { run, until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { missingHosts, startHosts, type TestHosts } from '../testbed/hosts.ts';
+import { shellBlocks } from '../testbed/readme.ts';
 import { freePort, ServerProcess } from '../testbed/server-process.ts';
 
 /** Hosts that join by the address that is handed out, each with an engine and a network of its own. */
@@ -79,24 +80,21 @@ test.skipIf(missing)(
   'hosts join with the policy that is named, pull by the address that is handed out, and a push rolls them all',
   async () => {
     expect(server.aws()['AWS_ENDPOINT_URL']).toBe(`http://${address}`);
-    await aws.json(['iam', 'create-user', '--user-name', 'hosts']);
-    const policy = 'arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role';
-    await aws.json(['iam', 'attach-user-policy', '--user-name', 'hosts', '--policy-arn', policy]);
-    const { AccessKey } = await aws.json<{ AccessKey: { AccessKeyId: string; SecretAccessKey: string } }>([
-      'iam',
-      'create-access-key',
-      '--user-name',
-      'hosts',
-    ]);
+    const [make = '', joining = ''] = shellBlocks('README.md', 'Another host joins');
+    const { stdout, stderr } = await run('sh', ['-ec', make], { env: { ...server.aws(), AWS_PAGER: '' } });
+    const key = /"AccessKey": \{[^}]*\}/.exec(stdout)?.[0] ?? stderr;
+    const { AccessKey } = JSON.parse(`{${key}}`) as { AccessKey: { AccessKeyId: string; SecretAccessKey: string } };
     for (const host of made.hosts) {
+      const state = join(folder, host.name);
+      mkdirSync(state);
       const env = {
+        PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
+        AWS_ENDPOINT_URL: `http://${address}`,
         AWS_ACCESS_KEY_ID: AccessKey.AccessKeyId,
         AWS_SECRET_ACCESS_KEY: AccessKey.SecretAccessKey,
-        AWS_REGION: 'us-east-1',
         DOCKER_HOST: host.dockerHost,
       };
-      const state = join(folder, host.name);
-      host.start(slipway, ['agent', '--endpoint', `http://${address}`, '--data', state], env, `${state}.log`);
+      host.start('sh', ['-euc', `cd ${state}\n${joining}`], env, `${state}.log`);
     }
     await until('all hosts', 60_000, async () => {
       const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>([

@@ -6,6 +6,7 @@ import type { Rates } from '@slipway/auth/rates';
 import type { ControlPlane } from '@slipway/scheduler/control';
 import type { Storage } from '@slipway/storage/engine';
 import type { Tracing } from '@slipway/storage/telemetry';
+import { agentProgramService } from './agent-program.ts';
 import { openCertificates } from './certificates.ts';
 import type { ServerConfig } from './config.ts';
 import { type Foundations, openFoundations } from './foundations.ts';
@@ -59,7 +60,7 @@ export async function startInstallation(config: ServerConfig, log: Log, role: Ro
 
   const gateway = createGateway({
     services: [...registry.services, ...scheduler.services, ...identity.services],
-    web: [...registry.web, ...scheduler.web],
+    web: [...registry.web, ...scheduler.web, agentProgramService()],
     upgrades: [...registry.upgrades, ...scheduler.upgrades],
     repository: registry.repository,
     credentials: identity.credentials,

@@ -1,4 +1,4 @@
-import { GatewayError, type WebService } from '@slipway/auth/contract';
+import { GatewayError, statusOf, type WebService } from '@slipway/auth/contract';
 
 /** An error that the caller of a webhook route is to see. */
 export class WebhookError extends Error {
@@ -12,24 +12,13 @@ export class WebhookError extends Error {
   }
 }
 
-const statuses: Readonly<Record<GatewayError['kind'], number>> = {
-  unauthenticated: 401,
-  denied: 403,
-  'not-found': 404,
-  'method-not-allowed': 405,
-  throttled: 429,
-  'too-large': 413,
-  'bad-request': 400,
-  unavailable: 503,
-};
-
 /** Errors as `{ code, message }`; nothing else is said of what was not foreseen. */
 export const renderError: WebService['renderError'] = (ctx, error) => {
   if (error instanceof WebhookError) {
     ctx.status = error.status;
     ctx.body = { code: error.code, message: error.message };
   } else if (error instanceof GatewayError) {
-    ctx.status = statuses[error.kind];
+    ctx.status = statusOf[error.kind];
     if (error.retryAfter !== undefined) ctx.set('Retry-After', String(error.retryAfter));
     ctx.body = { code: error.kind, message: error.message };
   } else {
