@@ -55,10 +55,6 @@ export const nested: readonly string[] = ['scheduler/hosts'];
 export const doors: Readonly<Record<string, { readonly files: readonly string[]; readonly why: string }>> = {
   'storage/blobs': { files: ['s3-blobs.ts'], why: 'loaded only where it is used: its client takes 31 MB' },
   'storage/records': { files: ['redis-records.ts'], why: 'loaded only where it is used: its client takes 26 MB' },
-  'scheduler/hosts/wire': {
-    files: ['agent-messages.ts', 'server-messages.ts'],
-    why: 'one file for each direction of the protocol',
-  },
   'tools/server': {
     files: [
       'agent-program.ts',

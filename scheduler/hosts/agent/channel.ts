@@ -51,11 +51,6 @@ export class Channel {
     this.#parts = parts;
   }
 
-  /** Sends one message if the connection is open; whoever sends state repeats it. */
-  send(type: string, message: object): void {
-    if (this.#ws?.readyState === WebSocket.OPEN) this.#ws.send(JSON.stringify({ type, message }));
-  }
-
   stop(): void {
     this.#stopped.abort();
     this.#ws?.close(1000, 'the agent is stopping');

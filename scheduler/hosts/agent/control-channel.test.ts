@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 
 import { ControlHandler } from './control-channel.ts';
-import type { AgentTask } from '../wire/server-messages.ts';
+import type { AgentTask } from '../wire/index.ts';
 import type { TaskReport } from './report.ts';
 import { silent, until } from '../testing/bench.ts';
 

@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws';
 import type { Log } from '@slipway/auth/contract';
 
 import type { RoleType } from './endpoint/index.ts';
-import { brokenTask, type RoleCredentials, serverMessage, taskSchema } from '../wire/server-messages.ts';
+import { brokenTask, type RoleCredentials, sendMessage, serverMessage, taskSchema } from '../wire/index.ts';
 import type { TaskReport } from './report.ts';
 import type { TaskEngine } from './task-engine.ts';
 
@@ -61,7 +61,7 @@ export class ControlHandler {
     const { type, message } = parsed.data;
     switch (type) {
       case 'HeartbeatMessage':
-        this.#send(ws, 'HeartbeatAckRequest', { messageId: message.messageId ?? '' });
+        sendMessage(ws, 'HeartbeatAckRequest', { messageId: message.messageId ?? '' });
         return;
       case 'PayloadMessage':
         if (!(await this.#accepts(ws, message.seqNum))) return;
@@ -73,7 +73,7 @@ export class ControlHandler {
         if (!this.#parts.engine.has(taskArn)) return;
         this.#parts.learn(taskArn, roleType, roleCredentials);
         const { credentialsId, expiration } = roleCredentials;
-        this.#send(ws, 'IAMRoleCredentialsAckRequest', { messageId, credentialsId, expiration });
+        sendMessage(ws, 'IAMRoleCredentialsAckRequest', { messageId, credentialsId, expiration });
         return;
       }
       case 'TaskManifestMessage': {
@@ -81,7 +81,7 @@ export class ControlHandler {
         this.#acknowledge(ws, message.messageId);
         const unwanted = this.#parts.engine.notIn(new Set(message.tasks.map((task) => task.taskArn)));
         if (unwanted.length === 0) return;
-        this.#send(ws, 'TaskStopVerificationMessage', {
+        sendMessage(ws, 'TaskStopVerificationMessage', {
           messageId: message.messageId,
           stopCandidates: unwanted.map((taskArn) => ({ taskArn })),
         });
@@ -132,10 +132,6 @@ export class ControlHandler {
 
   #acknowledge(ws: WebSocket, messageId: string): void {
     const { cluster, containerInstanceArn } = this.#parts;
-    this.#send(ws, 'AckRequest', { cluster, containerInstance: containerInstanceArn, messageId });
-  }
-
-  #send(ws: WebSocket, type: string, message: object): void {
-    if (ws.readyState === ws.OPEN) ws.send(JSON.stringify({ type, message }));
+    sendMessage(ws, 'AckRequest', { cluster, containerInstance: containerInstanceArn, messageId });
   }
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type Docker from 'dockerode';
 
 import { labels } from './docker.ts';
-import type { AgentContainer, AgentTask, AgentVolume } from '../wire/server-messages.ts';
+import type { AgentContainer, AgentTask, AgentVolume } from '../wire/index.ts';
 import { dockerConfig, dockerHostConfig } from './policy.ts';
 
 /** What a container needs besides its task's payload. */

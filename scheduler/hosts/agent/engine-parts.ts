@@ -5,7 +5,7 @@ import type { Log } from '@slipway/auth/contract';
 
 import type { Images } from './images.ts';
 import type { PullRights } from './logins.ts';
-import type { AgentContainer, AgentTask } from '../wire/server-messages.ts';
+import type { AgentContainer, AgentTask } from '../wire/index.ts';
 import type { AgentReach, AllowedEscapes } from './policy.ts';
 import type { TaskReport } from './report.ts';
 import type { SavedTask } from './task-runner.ts';

@@ -1,7 +1,7 @@
 import { ECRClient, ECRServiceException, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 
 import type { RoleKeys } from './endpoint/index.ts';
-import type { AgentContainer, AgentTask, RoleCredentials } from '../wire/server-messages.ts';
+import type { AgentContainer, AgentTask, RoleCredentials } from '../wire/index.ts';
 import type { ResolvedOptions } from './options.ts';
 
 /** A token is asked for again when less than this is left of it. Milliseconds. */

@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
 
-import type { AgentContainer } from '../wire/server-messages.ts';
+import type { AgentContainer } from '../wire/index.ts';
 
 import { type ContainerView, mayRestart } from './plan.ts';
 import type { ContainerReport, TaskReport } from './report.ts';

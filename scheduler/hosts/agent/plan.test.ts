@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { type AgentContainer, taskSchema } from '../wire/server-messages.ts';
+import { type AgentContainer, taskSchema } from '../wire/index.ts';
 import { type ContainerView, plan } from './plan.ts';
 
 function containers(...given: (Partial<AgentContainer> & { name: string })[]): AgentContainer[] {

@@ -1,4 +1,4 @@
-import type { AgentContainer } from '../wire/server-messages.ts';
+import type { AgentContainer } from '../wire/index.ts';
 
 /** What is known of one container: what Docker says, and what the agent remembers. */
 export interface ContainerView {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 
 import { createOptions } from './create-options.ts';
-import { type AgentTask, taskSchema } from '../wire/server-messages.ts';
+import { type AgentTask, taskSchema } from '../wire/index.ts';
 import { agentReach, type AllowedEscapes, hostPathAllowed, refusal as refusalFor } from './policy.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-policy-'));

@@ -7,7 +7,7 @@ import { AddressRule } from '@slipway/auth/outbound';
 
 import { type LogRule, refuseLogOptions, RegistryRule } from '../../reach/index.ts';
 
-import type { AgentTask } from '../wire/server-messages.ts';
+import type { AgentTask } from '../wire/index.ts';
 
 /** What tasks may have on this host that could let them out of their container. Everything is denied unless named. */
 export interface AllowedEscapes {

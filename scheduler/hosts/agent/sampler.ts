@@ -1,6 +1,7 @@
 import type { Clock } from '@slipway/storage/clock';
 import type Docker from 'dockerode';
 
+import type { MessageOf } from '../wire/index.ts';
 import { engineCall, EngineError } from './docker.ts';
 import type { TaskEngine } from './task-engine.ts';
 
@@ -16,7 +17,11 @@ interface Stats {
   readonly memory_stats?: { readonly usage?: number; readonly stats?: Readonly<Record<string, number>> };
 }
 
-const statistics = (value: number): object => ({ min: value, max: value, sum: value, sampleCount: 1 });
+/** `taskMetrics` of a PublishMetricsRequest. */
+export type TaskMetrics = NonNullable<MessageOf<'PublishMetricsRequest'>['taskMetrics']>;
+type ContainerMetrics = NonNullable<TaskMetrics[number]['containerMetrics']>[number];
+
+const statistics = (value: number) => ({ min: value, max: value, sum: value, sampleCount: 1 });
 
 /** Measures CPU and memory of running containers between one call and the next. */
 export class Sampler {
@@ -29,10 +34,13 @@ export class Sampler {
     this.#clock = clock;
   }
 
-  /** `taskMetrics` of a PublishMetricsRequest: CPU in percent of one vCPU since the last call, memory in MiB without the page cache. */
-  async measure(engine: TaskEngine): Promise<object[]> {
+  /** CPU in percent of one vCPU since the last call, memory in MiB without the page cache. */
+  async measure(engine: TaskEngine): Promise<TaskMetrics> {
     const containers = engine.containers();
-    const tasks = new Map<string, { task: (typeof containers)[number]['task']; containerMetrics: object[] }>();
+    const tasks = new Map<
+      string,
+      { task: (typeof containers)[number]['task']; containerMetrics: ContainerMetrics[] }
+    >();
     for (const { task, name, id } of containers) {
       const metrics = await this.#container(id);
       if (metrics === undefined) continue;
@@ -50,7 +58,7 @@ export class Sampler {
     }));
   }
 
-  async #container(id: string): Promise<object | undefined> {
+  async #container(id: string): Promise<Omit<ContainerMetrics, 'containerName'> | undefined> {
     try {
       const container = this.#docker.getContainer(id);
       const stats = (await engineCall(() => container.stats({ stream: false, 'one-shot': true }))) as Stats;

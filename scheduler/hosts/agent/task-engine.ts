@@ -10,7 +10,7 @@ import type { LiveTask, TaskEndpoint } from './endpoint/index.ts';
 import type { JsonFolder } from './files.ts';
 import type { Images } from './images.ts';
 import type { PullRights } from './logins.ts';
-import { type AgentContainer, type AgentTask, taskSchema } from '../wire/server-messages.ts';
+import { type AgentContainer, type AgentTask, type MessageOf, taskSchema } from '../wire/index.ts';
 import { refusal } from './policy.ts';
 import type { TaskReport } from './report.ts';
 import { type SavedTask, TaskRunner } from './task-runner.ts';
@@ -31,13 +31,7 @@ export interface TaskEngineParts {
 }
 
 /** One container's health, as telemetry publishes it. */
-export interface TaskHealth {
-  readonly taskArn: string;
-  readonly containers: readonly {
-    readonly containerName: string;
-    readonly healthStatus: 'HEALTHY' | 'UNHEALTHY' | 'UNKNOWN';
-  }[];
-}
+export type TaskHealth = NonNullable<MessageOf<'PublishHealthRequest'>['tasks']>[number];
 
 /** Statuses of a task that once ran, in the control plane's words. */
 const hasRun: ReadonlySet<string> = new Set(['RUNNING', 'DEACTIVATING', 'STOPPING', 'DEPROVISIONING']);

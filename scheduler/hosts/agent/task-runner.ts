@@ -5,7 +5,7 @@ import { containerName, createOptions } from './create-options.ts';
 import { engineCall, EngineError, EngineUnavailable } from './docker.ts';
 import type { RunnerParts } from './engine-parts.ts';
 import type { LocalImage } from './images.ts';
-import type { AgentContainer, AgentTask } from '../wire/server-messages.ts';
+import type { AgentContainer, AgentTask } from '../wire/index.ts';
 import { type ContainerView, type Action, plan } from './plan.ts';
 import { reportOf, viewOf } from './observe.ts';
 import { ensureVolume } from './volumes.ts';

@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws';
 
+import { sendMessage } from '../wire/index.ts';
 import { EngineUnavailable } from './docker.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Sampler } from './sampler.ts';
@@ -60,7 +61,7 @@ export class TelemetryHandler {
 
   #status(ws: WebSocket): void {
     const status = this.#parts.engine.answers ? 'OK' : 'IMPAIRED';
-    this.#send(ws, 'PublishInstanceStatusRequest', {
+    sendMessage(ws, 'PublishInstanceStatusRequest', {
       metadata: this.#metadata(),
       statuses: [{ type: 'ContainerRuntime', status }],
     });
@@ -69,7 +70,7 @@ export class TelemetryHandler {
   #health(ws: WebSocket): void {
     const tasks = this.#parts.engine.health();
     for (let from = 0; from < tasks.length; from += tasksPerFrame) {
-      this.#send(ws, 'PublishHealthRequest', {
+      sendMessage(ws, 'PublishHealthRequest', {
         metadata: this.#metadata(),
         tasks: tasks.slice(from, from + tasksPerFrame),
       });
@@ -79,7 +80,7 @@ export class TelemetryHandler {
   async #metrics(ws: WebSocket): Promise<void> {
     const tasks = await this.#parts.sampler.measure(this.#parts.engine);
     for (let from = 0; from < tasks.length; from += tasksPerFrame) {
-      this.#send(ws, 'PublishMetricsRequest', {
+      sendMessage(ws, 'PublishMetricsRequest', {
         metadata: this.#metadata(),
         taskMetrics: tasks.slice(from, from + tasksPerFrame),
         timestamp: this.#parts.options.clock.now(),
@@ -87,12 +88,8 @@ export class TelemetryHandler {
     }
   }
 
-  #metadata(): object {
+  #metadata(): { readonly cluster: string; readonly containerInstance: string } {
     const { options, containerInstanceArn } = this.#parts;
     return { cluster: options.cluster, containerInstance: containerInstanceArn };
-  }
-
-  #send(ws: WebSocket, type: string, message: object): void {
-    if (ws.readyState === ws.OPEN) ws.send(JSON.stringify({ type, message }));
   }
 }

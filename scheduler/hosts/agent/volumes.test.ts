@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { TestControlPlane } from '../testing/bench.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
-import { taskSchema } from '../wire/server-messages.ts';
+import { taskSchema } from '../wire/index.ts';
 import type { AllowedEscapes } from './policy.ts';
 import { ensureVolume } from './volumes.ts';
 

@@ -3,7 +3,7 @@ import type Docker from 'dockerode';
 import { volumeName } from './create-options.ts';
 import { engineCall, EngineError, labels } from './docker.ts';
 import type { AllowedEscapes } from './policy.ts';
-import type { AgentTask, AgentVolume } from '../wire/server-messages.ts';
+import type { AgentTask, AgentVolume } from '../wire/index.ts';
 
 /** Whose volumes they are, and which of others tasks may share. */
 export interface VolumeRights {

@@ -6,9 +6,9 @@ import type { ClusterWatch } from './cluster-watch.ts';
 import { firstSequence, type InstanceRef } from './connections.ts';
 import type { AgentControlOptions } from './context.ts';
 import { credentialMargin } from './credentials.ts';
-import { type AcsCredentials, type AcsTask, agentMessage, parseFrame } from '../wire/agent-messages.ts';
+import { agentMessage, parseFrame, sendMessage, type SentTask } from '../wire/index.ts';
 import { type Destination, type PayloadSource, Unrenderable } from './payloads.ts';
-import { sendMessage, watchLiveness } from './peer.ts';
+import { watchLiveness } from './peer.ts';
 import { renderStop } from './render.ts';
 import { transformTask } from './submit.ts';
 import { applyTaskChange } from './transitions.ts';
@@ -44,7 +44,7 @@ interface Sent {
   renewedAt?: number;
 }
 
-const earliest = (credentials: readonly AcsCredentials[]): number | undefined =>
+const earliest = (credentials: readonly { readonly expiration: string }[]): number | undefined =>
   credentials.length === 0 ? undefined : Math.min(...credentials.map(({ expiration }) => Date.parse(expiration)));
 
 /** What a session needs besides the socket. */
@@ -245,14 +245,15 @@ export class ControlSession {
           expiresAt: earliest([task.roleCredentials, task.executionRoleCredentials].flatMap((given) => given ?? [])),
         });
       }
-      this.#command('PayloadMessage', messageId, {
+      sendMessage(this.#ws, 'PayloadMessage', {
+        ...this.#command(messageId),
         tasks: payload,
         generatedAt: options.clock.now(),
       });
     }
   }
 
-  async #render(task: TaskRecord): Promise<AcsTask | undefined> {
+  async #render(task: TaskRecord): Promise<SentTask | undefined> {
     const { options, ref, payloads } = this.#parts;
     if (task.desiredStatus === 'STOPPED') return renderStop(task, this.#destination.clusterArn);
     try {
@@ -279,7 +280,8 @@ export class ControlSession {
     const wanted = tasks.filter((task) => task.desiredStatus === 'RUNNING').map((task) => task.arn);
     this.#manifests.clear();
     this.#manifests.set(messageId, new Set(wanted));
-    this.#command('TaskManifestMessage', messageId, {
+    sendMessage(this.#ws, 'TaskManifestMessage', {
+      ...this.#command(messageId),
       tasks: tasks.map((task) => ({
         taskArn: task.arn,
         taskClusterArn: this.#destination.clusterArn,
@@ -289,16 +291,16 @@ export class ControlSession {
     });
   }
 
-  #command(type: string, messageId: string, message: object): void {
+  /** What stands in every command, each newer than the one before. */
+  #command(messageId: string) {
     this.#sequence += 1;
-    sendMessage(this.#ws, type, {
+    return {
       messageId,
       clusterArn: this.#destination.clusterArn,
       containerInstanceArn: this.#instanceArn,
       seqNum: this.#sequence,
       timeline: this.#sequence,
-      ...message,
-    });
+    };
   }
 
   #receive(text: string): void {
@@ -334,7 +336,7 @@ export class ControlSession {
       .map(({ taskArn }) => ({
         taskArn,
         taskClusterArn: this.#destination.clusterArn,
-        desiredStatus: 'STOPPED',
+        desiredStatus: 'STOPPED' as const,
       }));
     sendMessage(this.#ws, 'TaskStopVerificationAck', {
       messageId: message.messageId,

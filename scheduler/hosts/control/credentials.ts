@@ -1,7 +1,10 @@
 import { createHmac } from 'node:crypto';
 
 import type { AgentControlOptions } from './context.ts';
-import type { AcsCredentials } from '../wire/agent-messages.ts';
+import type { RoleCredentials } from '../wire/index.ts';
+
+/** Credentials that say which of a task's roles they are of. */
+export type IssuedCredentials = RoleCredentials & { readonly roleType: 'TaskApplication' | 'TaskExecution' };
 
 /** Credentials are issued anew when less than this is left of them. Milliseconds. */
 export const credentialMargin = 15 * 60_000;
@@ -9,7 +12,7 @@ export const credentialMargin = 15 * 60_000;
 /** Credentials of tasks' roles, issued once and given again until they are near their end: a payload may be sent many times. */
 export class RoleCredentialsSource {
   readonly #options: AgentControlOptions;
-  readonly #issued = new Map<string, AcsCredentials>();
+  readonly #issued = new Map<string, IssuedCredentials>();
 
   constructor(options: AgentControlOptions) {
     this.#options = options;
@@ -24,8 +27,8 @@ export class RoleCredentialsSource {
   async get(
     taskArn: string,
     roleArn: string,
-    roleType: AcsCredentials['roleType'],
-  ): Promise<AcsCredentials | undefined> {
+    roleType: IssuedCredentials['roleType'],
+  ): Promise<IssuedCredentials | undefined> {
     const { clock, taskCredentials, credentialIdKey } = this.#options;
     if (taskCredentials === undefined) return undefined;
     for (const [key, { expiration }] of this.#issued) {
@@ -36,7 +39,7 @@ export class RoleCredentialsSource {
     if (known?.roleArn === roleArn) return known;
     const { expiresAt, ...keys } = await taskCredentials(roleArn, taskArn);
     const hex = createHmac('sha256', credentialIdKey).update(key).digest('hex');
-    const issued: AcsCredentials = {
+    const issued: IssuedCredentials = {
       credentialsId: hex.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
       roleArn,
       roleType,
@@ -60,4 +63,4 @@ export class RoleCredentialsSource {
   }
 }
 
-const keyOf = (taskArn: string, roleType: AcsCredentials['roleType']): string => `${roleType}\n${taskArn}`;
+const keyOf = (taskArn: string, roleType: IssuedCredentials['roleType']): string => `${roleType}\n${taskArn}`;

@@ -5,8 +5,8 @@ import { accountKeys, accountPartition, type TaskDefinitionRecord, type TaskReco
 import { applyOverrides, bodyOf } from '../../tasks/index.ts';
 
 import type { AgentControlOptions } from './context.ts';
-import { RoleCredentialsSource } from './credentials.ts';
-import type { AcsCredentials, AcsTask } from '../wire/agent-messages.ts';
+import { type IssuedCredentials, RoleCredentialsSource } from './credentials.ts';
+import type { AgentTask } from '../wire/index.ts';
 import { renderTask } from './render.ts';
 
 /** Why a task can never be sent; it is stopped with this as its reason. */
@@ -39,7 +39,7 @@ export class PayloadSource {
    * The task as the agent needs it to start.
    * @throws Unrenderable when it can never be rendered; anything else (the store is away) may pass
    */
-  async start(task: TaskRecord, to: Destination): Promise<AcsTask> {
+  async start(task: TaskRecord, to: Destination): Promise<AgentTask> {
     const definition = await this.#definition(task.taskDefinition, to.account);
     const { role, execution } = await this.#roleCredentials(task, definition);
     return renderTask(task, definition, {
@@ -57,7 +57,7 @@ export class PayloadSource {
    * The roles' credentials alone, for a task that its agent runs already.
    * @throws Unrenderable when a role cannot be assumed any more
    */
-  async credentials(task: TaskRecord, account: string): Promise<AcsCredentials[]> {
+  async credentials(task: TaskRecord, account: string): Promise<IssuedCredentials[]> {
     const { role, execution } = await this.#roleCredentials(task, await this.#definition(task.taskDefinition, account));
     return [role, execution].flatMap((credentials) => credentials ?? []);
   }

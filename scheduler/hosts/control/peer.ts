@@ -13,11 +13,6 @@ export function refuseUpgrade(socket: Duplex, status: 400 | 403 | 503, exception
   );
 }
 
-/** Sends one message; nothing when the connection is on its way down (the far end's next connection starts anew). */
-export function sendMessage(ws: WebSocket, type: string, message: object): void {
-  if (ws.readyState === ws.OPEN) ws.send(JSON.stringify({ type, message }));
-}
-
 /** A peer that answers nothing for this long is gone. Milliseconds. */
 const silenceLimit = 25_000;
 

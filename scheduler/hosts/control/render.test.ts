@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { region, type TestControlPlane } from '../testing/bench.ts';
 import type { TaskDefinitionRecord, TaskRecord } from '../../state/index.ts';
 
+import { taskSchema } from '../wire/index.ts';
 import { renderTask } from './render.ts';
 import { AgentBench } from '../testing/agent-peer.ts';
 
@@ -50,6 +51,8 @@ describe('what agents are sent', { timeout: 30_000 }, () => {
       networkMode: 'bridge',
       overrides: '{"containerOverrides":[]}',
     });
+    // Nothing that is sent is unknown to the one description of it, or means something else to whoever reads by that.
+    expect(taskSchema.parse(rendered)).toEqual(rendered);
     const [container] = rendered.containers;
     expect(container).toMatchObject({
       cpu: 10,

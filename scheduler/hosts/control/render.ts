@@ -4,7 +4,7 @@ import { idOf, type TaskDefinitionRecord, type TaskRecord } from '../../state/in
 import { applyOverrides, bodyOf, containersOf, type TaskDefinitionBody } from '../../tasks/index.ts';
 
 import { dockerConfigOf } from './docker-config.ts';
-import type { AcsContainer, AcsCredentials, AcsTask } from '../wire/agent-messages.ts';
+import type { AgentContainer, AgentTask, RoleCredentials, SentTask } from '../wire/index.ts';
 
 /** What a payload says besides the definition: where the task runs, and with whose rights. */
 export interface RenderContext {
@@ -15,15 +15,15 @@ export interface RenderContext {
   readonly endpoint: string;
   /** Whether a host in an image reference means this installation. */
   readonly ownHost: (host: string) => boolean;
-  readonly roleCredentials?: AcsCredentials;
-  readonly executionRoleCredentials?: AcsCredentials;
+  readonly roleCredentials?: RoleCredentials;
+  readonly executionRoleCredentials?: RoleCredentials;
 }
 
 /**
  * A task as the agent protocol carries it (`PayloadMessage.tasks[]`), for the real amazon-ecs-agent as well as ours:
  * the definition with the task's overrides applied, and Docker Engine API JSON for what only Docker understands.
  */
-export function renderTask(task: TaskRecord, definition: TaskDefinitionRecord, context: RenderContext): AcsTask {
+export function renderTask(task: TaskRecord, definition: TaskDefinitionRecord, context: RenderContext): AgentTask {
   const body = applyOverrides(bodyOf(definition), task.overrides as TaskOverride | undefined);
   return {
     arn: task.arn,
@@ -52,7 +52,7 @@ export function renderTask(task: TaskRecord, definition: TaskDefinitionRecord, c
 }
 
 /** What stops a task: the identity is enough, so it works even when the definition is gone. */
-export function renderStop(task: TaskRecord, clusterArn: string): AcsTask {
+export function renderStop(task: TaskRecord, clusterArn: string): SentTask {
   const [, family = '', version = '0'] = /([^/:]+):(\d+)$/.exec(task.taskDefinition) ?? [];
   return {
     arn: task.arn,
@@ -75,7 +75,7 @@ function renderContainer(
   container: ContainerDefinition,
   body: TaskDefinitionBody,
   context: RenderContext,
-): AcsContainer {
+): AgentContainer {
   const image = imageOf(task, container);
   return {
     name: container.name ?? '',
@@ -136,7 +136,7 @@ function renderContainer(
 function registryAuthentication(
   image: string,
   context: RenderContext,
-): Pick<AcsContainer, 'registryAuthentication'> | object {
+): Pick<AgentContainer, 'registryAuthentication'> | object {
   if (!isReachedAt(registryOf(image), context)) return {};
   return {
     registryAuthentication: {
@@ -163,7 +163,7 @@ function isReachedAt(host: string, { endpoint, ownHost }: RenderContext): boolea
 
 const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/;
 
-function renderVolume(volume: Volume): AcsTask['volumes'][number] {
+function renderVolume(volume: Volume): AgentTask['volumes'][number] {
   const name = volume.name ?? '';
   if (volume.dockerVolumeConfiguration !== undefined) {
     const {

@@ -6,8 +6,8 @@ import type { ClusterWatch } from './cluster-watch.ts';
 import { type InstanceRef, noteRuntime } from './connections.ts';
 import type { AgentControlOptions } from './context.ts';
 import { timing } from './control-session.ts';
-import { parseFrame, telemetryBody, telemetryMessage, type TelemetryMessage } from '../wire/agent-messages.ts';
-import { sendMessage, watchLiveness } from './peer.ts';
+import { parseFrame, sendMessage, telemetryBody, telemetryMessage, type TelemetryMessage } from '../wire/index.ts';
+import { watchLiveness } from './peer.ts';
 import { transformTask } from './submit.ts';
 import { applyHealth } from './transitions.ts';
 

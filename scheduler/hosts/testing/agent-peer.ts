@@ -11,14 +11,14 @@ import { WebSocket } from 'ws';
 
 import { type BenchOptions, keysOf, region, TestControlPlane, until } from './bench.ts';
 import type { TaskDefinitionRecord } from '../../state/index.ts';
-import type { AcsTask } from '../wire/agent-messages.ts';
+import type { AgentTask } from '../wire/index.ts';
 
 export interface Frame {
   readonly type: string;
   readonly message: {
     readonly messageId: string;
     readonly seqNum: number;
-    readonly tasks: readonly AcsTask[];
+    readonly tasks: readonly AgentTask[];
   } & Record<string, unknown>;
 }
 
@@ -57,11 +57,11 @@ export class Peer {
   }
 
   /** The first payload that names a task with a desired status. */
-  async payload(taskArn: string, desired: string): Promise<{ frame: Frame; task: AcsTask }> {
-    const names = (frame: Frame): AcsTask | undefined =>
+  async payload(taskArn: string, desired: string): Promise<{ frame: Frame; task: AgentTask }> {
+    const names = (frame: Frame): AgentTask | undefined =>
       frame.message.tasks.find((task) => task.arn === taskArn && task.desiredStatus === desired);
     const frame = await this.frame('PayloadMessage', (candidate) => names(candidate) !== undefined);
-    return { frame, task: names(frame) as AcsTask };
+    return { frame, task: names(frame) as AgentTask };
   }
 }
 

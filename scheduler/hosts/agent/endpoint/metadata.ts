@@ -2,7 +2,7 @@ import type Docker from 'dockerode';
 
 import { containerName } from '../create-options.ts';
 import { labels } from '../docker.ts';
-import type { AgentContainer } from '../../wire/server-messages.ts';
+import type { AgentContainer } from '../../wire/index.ts';
 import type { SavedTask } from '../task-runner.ts';
 
 /** A task of this host as the metadata endpoint sees it. */

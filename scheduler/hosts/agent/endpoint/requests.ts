@@ -8,7 +8,7 @@ import type Docker from 'dockerode';
 
 import { containerName } from '../create-options.ts';
 import { engineCall, EngineError } from '../docker.ts';
-import type { AgentContainer, AgentTask } from '../../wire/server-messages.ts';
+import type { AgentContainer, AgentTask } from '../../wire/index.ts';
 
 import { endpointAddress } from './firewall.ts';
 import { containerMetadata, type HostFacts, type LiveTask, type MetadataVersion, taskMetadata } from './metadata.ts';

@@ -1,4 +1,4 @@
-import type { RoleCredentials } from '../../wire/server-messages.ts';
+import type { RoleCredentials } from '../../wire/index.ts';
 
 /** `TaskApplication`: what containers may do. `TaskExecution`: what the agent does for the task. */
 export type RoleType = 'TaskApplication' | 'TaskExecution';

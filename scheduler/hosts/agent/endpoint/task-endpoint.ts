@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type Docker from 'dockerode';
 
 import { engineCall } from '../docker.ts';
-import type { AgentTask } from '../../wire/server-messages.ts';
+import type { AgentTask } from '../../wire/index.ts';
 
 import { addressesOf, ensureRules, FirewallError, type Redirection, removeRules } from './firewall.ts';
 import { limitPerAddress } from './rate-limit.ts';

@@ -1,0 +1,12 @@
+export { agentMessage, telemetryMessage, type TelemetryMessage } from './agent-messages.ts';
+export { type MessageOf, parseFrame, sendMessage, telemetryBody } from './frame.ts';
+export { serverMessage } from './server-messages.ts';
+export {
+  type AgentContainer,
+  type AgentTask,
+  type AgentVolume,
+  brokenTask,
+  type RoleCredentials,
+  type SentTask,
+  taskSchema,
+} from './task.ts';

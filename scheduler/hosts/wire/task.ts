@@ -1,0 +1,136 @@
+import { z } from 'zod';
+
+const strings = z.record(z.string(), z.string());
+
+/** Temporary credentials of a task's role. */
+export const credentials = z.object({
+  credentialsId: z.string(),
+  roleArn: z.string().default(''),
+  accessKeyId: z.string(),
+  secretAccessKey: z.string(),
+  sessionToken: z.string().default(''),
+  /** ISO 8601. */
+  expiration: z.string(),
+  roleType: z.enum(['TaskApplication', 'TaskExecution']).optional(),
+});
+
+const container = z.object({
+  name: z.string().min(1),
+  image: z.string().min(1),
+  essential: z.boolean().default(true),
+  cpu: z.number().default(0),
+  /** MiB; 0 means no hard limit. */
+  memory: z.number().default(0),
+  entryPoint: z.array(z.string()).optional(),
+  command: z.array(z.string()).optional(),
+  environment: strings.default({}),
+  environmentFiles: z.array(z.unknown()).default([]),
+  secrets: z.array(z.unknown()).default([]),
+  portMappings: z
+    .array(
+      z.object({
+        containerPort: z.number().optional(),
+        containerPortRange: z.string().optional(),
+        hostPort: z.number().default(0),
+        protocol: z.string().default('tcp'),
+      }),
+    )
+    .default([]),
+  /** A JSON string; only `command` may stand in it. */
+  overrides: z.string().default('{}'),
+  mountPoints: z
+    .array(
+      z.object({ sourceVolume: z.string(), containerPath: z.string().min(1), readOnly: z.boolean().default(false) }),
+    )
+    .default([]),
+  volumesFrom: z.array(z.object({ sourceContainer: z.string(), readOnly: z.boolean().default(false) })).default([]),
+  links: z.array(z.string()).default([]),
+  dependsOn: z
+    .array(z.object({ containerName: z.string(), condition: z.enum(['START', 'COMPLETE', 'SUCCESS', 'HEALTHY']) }))
+    .default([]),
+  startTimeout: z.number().optional(),
+  stopTimeout: z.number().optional(),
+  restartPolicy: z
+    .object({
+      enabled: z.boolean().default(false),
+      ignoredExitCodes: z.array(z.number()).default([]),
+      restartAttemptPeriod: z.number().default(300),
+    })
+    .optional(),
+  healthCheckType: z.string().optional(),
+  registryAuthentication: z
+    .object({
+      type: z.string(),
+      ecrAuthData: z
+        .object({
+          registryId: z.string().optional(),
+          region: z.string().optional(),
+          endpointOverride: z.string().optional(),
+          useExecutionRole: z.boolean().default(false),
+        })
+        .optional(),
+    })
+    .optional(),
+  /** Docker Engine API JSON, as strings. */
+  dockerConfig: z
+    .object({
+      version: z.string().optional(),
+      config: z.string().default('{}'),
+      hostConfig: z.string().default('{}'),
+    })
+    .default({ config: '{}', hostConfig: '{}' }),
+});
+
+const volume = z.object({
+  name: z.string(),
+  type: z.string().optional(),
+  host: z.object({ sourcePath: z.string().optional() }).optional(),
+  dockerVolumeConfiguration: z
+    .object({
+      scope: z.string().default('task'),
+      autoprovision: z.boolean().default(false),
+      driver: z.string().default('local'),
+      driverOpts: strings.default({}),
+      labels: strings.default({}),
+    })
+    .optional(),
+});
+
+/** A task as a payload carries it, in the shape of the ACS model of amazon-ecs-agent. */
+export const taskSchema = z.object({
+  arn: z.string().min(1),
+  taskClusterArn: z.string().default(''),
+  family: z.string().default(''),
+  version: z.string().default('0'),
+  desiredStatus: z.enum(['RUNNING', 'STOPPED']),
+  /**
+   * The status the control plane knows; not in the ACS model, so amazon-ecs-agent ignores it. Ours does not start a
+   * task again that is known as RUNNING and has no containers any more: it reports it as stopped.
+   */
+  knownStatus: z.string().optional(),
+  networkMode: z.string().default('bridge'),
+  launchType: z.string().optional(),
+  group: z.string().optional(),
+  serviceName: z.string().optional(),
+  overrides: z.string().optional(),
+  /** Vcpus and MiB of the task as a whole. */
+  cpu: z.number().optional(),
+  memory: z.number().optional(),
+  pidMode: z.string().optional(),
+  ipcMode: z.string().optional(),
+  volumes: z.array(volume).default([]),
+  containers: z.array(container).default([]),
+  roleCredentials: credentials.optional(),
+  executionRoleCredentials: credentials.optional(),
+});
+
+/** A task as whoever has read it sees it. */
+export type AgentTask = z.output<typeof taskSchema>;
+/** A task as it may be sent: what the reader has a default for can be left out. */
+export type SentTask = z.input<typeof taskSchema>;
+export type AgentContainer = z.output<typeof container>;
+export type AgentVolume = z.output<typeof volume>;
+export type RoleCredentials = z.output<typeof credentials>;
+
+/** The identity of a task that could not be parsed, when that much is there. */
+export const brokenTask = z.object({ arn: z.string().min(1) });
