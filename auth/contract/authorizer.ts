@@ -36,3 +36,12 @@ export interface DecidingStatement {
 export interface Authorizer {
   authorize(principal: Principal, access: AccessRequest, call: Call): Promise<Decision>;
 }
+
+/** An authorizer that can also tell, before a request is read, that it will refuse it. */
+export interface FrontAuthorizer extends Authorizer {
+  /**
+   * The refusal that an action meets whatever it is done to and whatever the condition keys are, as long as no policy of a resource
+   * allows it; undefined when that depends on them.
+   */
+  foresee(principal: Principal, action: string): Promise<Decision | undefined>;
+}

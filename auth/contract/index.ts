@@ -2,7 +2,7 @@
  * What services are declared with, and the ports that identity fills: every room imports this one, and it imports none.
  */
 export type { AccessList, AccessRequest, ConditionContext, ResourceRef } from './access.ts';
-export type { Authorizer, DecidingStatement, Decision } from './authorizer.ts';
+export type { Authorizer, DecidingStatement, Decision, FrontAuthorizer } from './authorizer.ts';
 export { AwsError } from './aws-error.ts';
 export { type Call, hostSecretHeader } from './call.ts';
 export type { Constraint, Constraints } from './constraints.ts';
@@ -22,6 +22,7 @@ export {
   rpcV2Cbor,
   type SchemaModule,
   type ServiceDefinition,
+  type ServiceLimits,
   type WireProtocol,
 } from './service.ts';
 export type { Standing } from './standing.ts';

@@ -84,7 +84,20 @@ export interface ServiceDefinition {
   readonly schemas: SchemaModule | (() => Promise<SchemaModule>);
   /** Lengths, ranges, patterns and enumerations, which the schemas do not carry. */
   readonly constraints?: Constraints;
+  /** See {@link ServiceLimits}. */
+  readonly limits?: ServiceLimits;
   readonly operations: Readonly<Record<string, Operation<never, unknown>>>;
+}
+
+/** What keeps requests to a service small before they are known to be allowed. */
+export interface ServiceLimits {
+  /** Largest body of an operation that declares none, bytes. Default: the gateway's `bodyBytes`. */
+  readonly bodyBytes?: number;
+  /**
+   * The action that is on an operation's access list whatever its input says, for something that has no policy of its own; undefined
+   * where there is none. A caller who can never do it is refused before a large body is parsed.
+   */
+  readonly needs?: (operation: string) => string | undefined;
 }
 
 /** What {@link defineService} takes beside the SDK client module. */
@@ -92,6 +105,7 @@ interface ServiceDeclaration<Client extends object> {
   readonly name: string;
   readonly protocol: WireProtocol | readonly WireProtocol[];
   readonly constraints?: Constraints;
+  readonly limits?: ServiceLimits;
   readonly operations: Operations<Client>;
 }
 
@@ -110,6 +124,7 @@ export function defineService<Client extends object>(
     protocols: [definition.protocol].flat(),
     schemas: schemas as ServiceDefinition['schemas'],
     ...(definition.constraints === undefined ? {} : { constraints: definition.constraints }),
+    ...(definition.limits === undefined ? {} : { limits: definition.limits }),
     operations: definition.operations as Readonly<Record<string, Operation<never, unknown>>>,
   };
 }

@@ -4,6 +4,7 @@ import {
   type Authorizer,
   type Call,
   type Decision,
+  type FrontAuthorizer,
   GatewayError,
   type Principal,
 } from '../contract/index.ts';
@@ -28,17 +29,32 @@ export async function firstDenied(
   list: AccessList,
 ): Promise<Denied | undefined> {
   for (const access of list) {
-    let decision: Decision;
-    try {
-      decision = await authorizer.authorize(exchange.principal, access, call);
-    } catch (cause) {
-      exchange.detail = `authorization failed: ${cause instanceof Error ? cause.message : 'unknown'}`;
-      throw new GatewayError('unavailable', 'the permission could not be checked; try again', 1);
-    }
+    const decision = await asked(exchange, () => authorizer.authorize(exchange.principal, access, call));
     exchange.judged.push({ access, decision });
     if (!decision.allowed) return { access, decision };
   }
   return undefined;
+}
+
+/**
+ * Asks whether the caller can ever do something, before it is known to what. A refusal is kept for the audit line.
+ * @throws GatewayError `denied`, `unavailable`
+ */
+export async function refuseForeseen(authorizer: FrontAuthorizer, exchange: Exchange, action: string): Promise<void> {
+  const decision = await asked(exchange, () => authorizer.foresee(exchange.principal, action));
+  if (decision === undefined) return;
+  const denied: Denied = { access: { action, resources: [{ arn: '*' }] }, decision };
+  exchange.judged.push(denied);
+  throw new GatewayError('denied', deniedMessage(exchange.principal, denied));
+}
+
+async function asked<T>(exchange: Exchange, question: () => Promise<T>): Promise<T> {
+  try {
+    return await question();
+  } catch (cause) {
+    exchange.detail = `authorization failed: ${cause instanceof Error ? cause.message : 'unknown'}`;
+    throw new GatewayError('unavailable', 'the permission could not be checked; try again', 1);
+  }
 }
 
 /** The sentence AWS answers to a refusal (IAM User Guide, "Troubleshoot access denied error messages"). */

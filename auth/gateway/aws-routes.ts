@@ -16,6 +16,8 @@ export interface AwsRoute extends AwsSpeaker {
   readonly name: string;
   readonly operation: Operation<never, unknown>;
   readonly bodyBytes: number;
+  /** The action that is needed whatever the input says, where there is one. */
+  readonly needs: string | undefined;
 }
 
 /** A service with what it takes to speak to its callers. */
@@ -102,7 +104,8 @@ export class AwsRoutes {
       ...speaker,
       name,
       operation,
-      bodyBytes: operation.bodyBytes ?? bodyBytes,
+      bodyBytes: operation.bodyBytes ?? definition.limits?.bodyBytes ?? bodyBytes,
+      needs: typeof operation.access === 'function' ? definition.limits?.needs?.(name) : undefined,
     }));
     const enter = (table: Map<string, AwsRoute>, keyOf: (name: string) => string): void => {
       for (const route of routes) {

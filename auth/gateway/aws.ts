@@ -13,8 +13,15 @@ import {
   type WireRequest,
 } from '../protocol/index.ts';
 import { readSignature, SignatureError, SignatureVerifier, type SignedRequest } from '../sigv4/index.ts';
-import { deniedMessage, firstDenied } from './authorize.ts';
-import { type Authorizer, type Call, GatewayError, type Log, type WireProtocol } from '../contract/index.ts';
+import { deniedMessage, firstDenied, refuseForeseen } from './authorize.ts';
+import {
+  type AccessList,
+  type Call,
+  type FrontAuthorizer,
+  GatewayError,
+  type Log,
+  type WireProtocol,
+} from '../contract/index.ts';
 import { internalError, wireErrorOf } from './aws-errors.ts';
 import type { AwsRoute, AwsRoutes, AwsServiceFront, ProtocolKind } from './aws-routes.ts';
 import { type Bodies, isEncoded } from './body.ts';
@@ -27,7 +34,7 @@ import type { Throttle } from './throttle.ts';
 export interface AwsFrontPorts {
   readonly routes: AwsRoutes;
   readonly verifier: SignatureVerifier;
-  readonly authorizer: Authorizer;
+  readonly authorizer: FrontAuthorizer;
   readonly throttle: Throttle;
   readonly bodies: Bodies;
   readonly origins: Origins;
@@ -109,7 +116,7 @@ export class AwsFront {
     const signed = this.#signature(exchange.request, exchange, route);
     const opened = signed && (await this.#open(signed, route.service, false, exchange));
     const limit = signed === undefined ? this.#ports.limits.unsignedBytes : route.bodyBytes;
-    return this.#body(exchange, opened, signed, limit);
+    return this.#body(exchange, opened, signed, limit, route.needs);
   }
 
   async #query(exchange: Exchange, progress: Progress): Promise<AwsAnswer> {
@@ -131,27 +138,40 @@ export class AwsFront {
     if (speaker !== undefined) progress.kind = speaker.kind;
     const opened = signed && speaker && (await this.#open(signed, speaker.service, true, exchange));
     const limit = signed === undefined ? limits.unsignedBytes : limits.bodyBytes;
-    const form = formOf(request, await this.#body(exchange, opened, signed, limit));
+    const body = await this.#body(exchange, opened, signed, limit);
+    const form = formOf(request, body);
     const route = this.#action(form, signed?.claim.scope.service, exchange, progress);
     if (signed === undefined && route.operation.access !== 'anonymous') {
       throw new SignatureError('missing', 'Request is missing Authentication Token');
     }
+    if (body.byteLength > cheapBytes) await this.#foresee(exchange, route.needs);
     return this.#run(exchange, route, form, progress);
   }
 
-  /** The whole body of a call whose signature stands, or that has none. @param limit bytes, as received and decoded */
+  /**
+   * The whole body of a call whose signature stands, or that has none.
+   * @param limit bytes, as received and decoded
+   * @param needs what the caller must be allowed whatever is in it, where the head says that
+   */
   async #body(
     exchange: Exchange,
     opened: Opened | undefined,
     signed: SignedRequest | undefined,
     limit: number,
+    needs?: string,
   ): Promise<Buffer> {
     const { bodies } = this.#ports;
     if (signed === undefined && isEncoded(exchange.request))
       throw new GatewayError('bad-request', 'A body without a signature must come without a Content-Encoding');
     const raw = await bodies.read(exchange, limit);
     await this.#finish(opened, signed, raw, exchange);
+    if (isEncoded(exchange.request) || raw.byteLength > cheapBytes) await this.#foresee(exchange, needs);
     return bodies.decode(exchange, raw, limit);
+  }
+
+  /** Refuses who can never do what a call is for, before more is made of its body. */
+  async #foresee(exchange: Exchange, needs: string | undefined): Promise<void> {
+    if (needs !== undefined) await refuseForeseen(this.#ports.authorizer, exchange, needs);
   }
 
   /** What version and action mean; the signature must be for the service they are of. @param signedFor undefined: it has none */
@@ -247,7 +267,10 @@ export class AwsFront {
       ...(streamOf(model) === undefined ? { milliseconds: limits.callSeconds * 1000 } : {}),
     });
     if (typeof operation.access === 'function') {
-      const denied = await firstDenied(authorizer, exchange, call, await operation.access(input, call));
+      const list: AccessList = await operation.access(input, call);
+      if (route.needs !== undefined && list.every(({ action }) => action !== route.needs))
+        throw new Error(`${route.name} was thought to need ${route.needs}: mend the 'needs' of its service`);
+      const denied = await firstDenied(authorizer, exchange, call, list);
       if (denied !== undefined) throw new GatewayError('denied', deniedMessage(exchange.principal, denied));
     }
     const answer = codec.encode(model, await operation.handle(input, call), exchange.requestId);
@@ -285,6 +308,12 @@ export class AwsFront {
     }
   }
 }
+
+/**
+ * Bytes of a body that are parsed before anybody asks whether its sender may: they cost less than the question, and the refusal then
+ * names the resource, as AWS's does.
+ */
+const cheapBytes = 16 * 1024;
 
 /** The form of a POST is its body; of a presigned GET, its query. */
 function formOf({ url: target = '/' }: IncomingMessage, body: Buffer): QueryRequest {

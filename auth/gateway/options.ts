@@ -5,7 +5,7 @@ import type { AuditSink } from '../audit/index.ts';
 import type { Credentials } from '../sigv4/index.ts';
 import type { TokenService } from '../tokens/index.ts';
 import type {
-  Authorizer,
+  FrontAuthorizer,
   Log,
   ResourceRef,
   ServiceDefinition,
@@ -22,7 +22,7 @@ export interface GatewayOptions extends OriginOptions {
   readonly upgrades?: readonly UpgradeService[];
   readonly credentials: Credentials;
   readonly standing: Standing;
-  readonly authorizer: Authorizer;
+  readonly authorizer: FrontAuthorizer;
   readonly tokens: TokenService;
   /** What `/token` needs to know of a repository: its ARN, policy and tags; it may not exist yet. */
   readonly repository?: (account: string, name: string) => Promise<ResourceRef>;

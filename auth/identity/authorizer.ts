@@ -1,9 +1,10 @@
 import { LRUCache } from 'lru-cache';
-import type { AccessRequest, Authorizer, Call, Decision, Principal, ResourceRef } from '../contract/index.ts';
+import type { AccessRequest, Call, Decision, FrontAuthorizer, Principal, ResourceRef } from '../contract/index.ts';
 import {
   type Decision as PolicyDecision,
   compiledPolicy,
   evaluate,
+  foresee,
   type NamedPolicy,
   type PolicyRequest,
 } from '../policy/index.ts';
@@ -36,7 +37,7 @@ const wholeAccount: readonly ResourceRef[] = [{ arn: '*' }];
  * The front door's authorizer over stored identities. What a caller may do is gathered once and kept while the account's
  * records stand still; decisions are remembered by action, resource, and the values of the condition keys that the policies look at.
  */
-export class PolicyAuthorizer implements Authorizer {
+export class PolicyAuthorizer implements FrontAuthorizer {
   readonly #accounts: Accounts;
   readonly #sessions: Sessions;
   readonly #callers = new LRUCache<string, KnownCaller>({ max: 5000 });
@@ -50,6 +51,14 @@ export class PolicyAuthorizer implements Authorizer {
   async authorize(principal: Principal, access: AccessRequest, call: Call): Promise<Decision> {
     const known = await this.#known(principal);
     return this.#decide(known, access, call);
+  }
+
+  /** @throws StoreUnavailable when the caller's policies are not known to be current */
+  async foresee(principal: Principal, action: string): Promise<Decision | undefined> {
+    const { caller } = await this.#known(principal);
+    if ('disowned' in caller) return { allowed: false, reason: caller.disowned, explicit: false };
+    const refusal = foresee(caller.policies, caller.principal, action);
+    return refusal && answer(refusal, undefined);
   }
 
   /** What is known about a principal, for explanations and simulation. */

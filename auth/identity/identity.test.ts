@@ -230,6 +230,17 @@ describe('changes made by another server', () => {
 });
 
 describe('what decisions are made of', () => {
+  test('that an action is refused whatever it is done to is known before', async () => {
+    const foresee = async (key: Key, action: string) =>
+      (await installation.identity.authorizer.foresee(await principalOf(key), action))?.reason;
+    const key = await user('foreseen', policy(statement('ecr:*', 'arn:aws:ecr:us-east-1:000000000000:repository/a')));
+    expect(await foresee(key, 'ecs:RegisterTaskDefinition')).toBe(
+      'no identity-based policy allows the ecs:RegisterTaskDefinition action',
+    );
+    expect(await foresee(key, 'ecr:PutImage')).toBeUndefined();
+    expect(await foresee(installation.admin, 'ecs:RegisterTaskDefinition')).toBeUndefined();
+  });
+
   test('the caller, the request and the resource are condition keys', async () => {
     const key = await user(
       'keys',

@@ -2,7 +2,7 @@ import type { Clock } from '@slipway/storage/clock';
 import type { RecordStore } from '@slipway/storage/records';
 import type {
   AccessRequest,
-  Authorizer,
+  FrontAuthorizer,
   Call,
   Principal,
   ResourceRef,
@@ -63,7 +63,7 @@ export interface Identity {
   /** Whether the principal of a token may still act. */
   readonly standing: Standing;
   /** Decides for the front door. */
-  readonly authorizer: Authorizer;
+  readonly authorizer: FrontAuthorizer;
   /** Encrypts with the identity encryption key, for other secrets at rest (token signing keys). */
   readonly sealer: Sealer;
   /**

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { type CompiledPolicy, compilePolicy } from './compile.ts';
 import { contextOf } from './context.ts';
-import { evaluate, type NamedPolicy } from './evaluate.ts';
+import { evaluate, foresee, type NamedPolicy, type PrincipalPolicies } from './evaluate.ts';
 import { parsePolicy } from './parse.ts';
 import type { PolicyPrincipal } from './principal.ts';
 import { Generator, smallest } from './testing/generate.ts';
@@ -36,29 +36,30 @@ function principalOf(caller: ReferenceCaller): PolicyPrincipal {
     : { type, account, arn, id, issuer: { arn: issuerArn, id: issuerId } };
 }
 
-function decide(input: ReferenceInput) {
+function policiesOf(input: ReferenceInput): PrincipalPolicies {
   const [boundary] = named(input.boundary === undefined ? [] : [input.boundary], 'identity');
-  return evaluate(
-    {
-      identity: named(input.identity, 'identity'),
-      restrictions: named(input.restrictions, 'identity'),
-      ...(boundary === undefined ? {} : { boundary }),
-      ...(input.session === undefined ? {} : { session: named(input.session, 'identity') }),
-    },
-    {
-      principal: principalOf(input.caller),
-      action: input.action,
-      resource: input.resource,
-      resourceAccount: input.resourceAccount,
-      resourcePolicies: named(
-        input.resourcePolicy === undefined ? [] : [input.resourcePolicy],
-        input.trust ? 'trust' : 'resource',
-      ),
-      trust: input.trust,
-      open: input.open,
-      context: contextOf(input.context),
-    },
-  );
+  return {
+    identity: named(input.identity, 'identity'),
+    restrictions: named(input.restrictions, 'identity'),
+    ...(boundary === undefined ? {} : { boundary }),
+    ...(input.session === undefined ? {} : { session: named(input.session, 'identity') }),
+  };
+}
+
+function decide(input: ReferenceInput) {
+  return evaluate(policiesOf(input), {
+    principal: principalOf(input.caller),
+    action: input.action,
+    resource: input.resource,
+    resourceAccount: input.resourceAccount,
+    resourcePolicies: named(
+      input.resourcePolicy === undefined ? [] : [input.resourcePolicy],
+      input.trust ? 'trust' : 'resource',
+    ),
+    trust: input.trust,
+    open: input.open,
+    context: contextOf(input.context),
+  });
 }
 
 test(
@@ -87,6 +88,23 @@ test(
   },
   runs * 3,
 );
+
+test(`P2 what is refused before the resource is known is refused whatever the resource (SLIPWAY_TEST_SEED=${seed})`, () => {
+  const generator = new Generator(seed);
+  const seen = { foreseen: 0, allowed: 0, wrong: [] as string[] };
+  for (let run = 0; run < runs / 10; run++) {
+    const input: ReferenceInput = { ...generator.input(), resourcePolicy: undefined, open: false, trust: false };
+    const { allowed } = decide(input);
+    const refusal = foresee(policiesOf(input), principalOf(input.caller), input.action);
+    if (allowed) seen.allowed++;
+    if (refusal === undefined) continue;
+    seen.foreseen++;
+    if (allowed || refusal.allowed) seen.wrong.push(JSON.stringify(input, null, 2));
+  }
+  expect(seen.wrong[0]).toBeUndefined();
+  // Enough of both, so that neither is always so.
+  expect(Math.min(seen.foreseen, seen.allowed)).toBeGreaterThan(runs / 1000);
+});
 
 test('P2 a difference is told with the least that makes it', () => {
   const generator = new Generator(1);

@@ -87,6 +87,33 @@ export function evaluate(policies: PrincipalPolicies, request: PolicyRequest): D
   return new Evaluation(policies, request).decide();
 }
 
+/**
+ * The refusal that a principal meets whatever resource of its account it asks for and whatever the condition keys are, as long as no
+ * policy of the resource grants it: some layer that must allow has no statement for the action at all. Undefined when it depends.
+ */
+export function foresee(policies: PrincipalPolicies, principal: PolicyPrincipal, action: string): Decision | undefined {
+  const { identity, boundary, session, restrictions = [] } = policies;
+  const lowered = action.toLowerCase();
+  const allowsSome = (layer: readonly NamedPolicy[]): boolean =>
+    layer.some(({ policy }) => policy.statementsFor(lowered).some((statement) => !statement.deny));
+  const refused = (layer: PolicyLayer): Decision => ({
+    allowed: false,
+    outcome: 'implicitDeny',
+    reason: `no ${layerNames[layer]} allows the ${action} action`,
+    layer,
+    considered: layersOf(policies, { resourcePolicies: [] }).map(({ layer: of, named }) => ({
+      layer: of,
+      name: named.name,
+    })),
+  });
+  if (restrictions.some((restriction) => !allowsSome([restriction]))) return refused('restriction');
+  if (principal.type === 'root') return undefined;
+  if (!allowsSome(identity)) return refused('identity');
+  if (boundary !== undefined && !allowsSome([boundary])) return refused('boundary');
+  const needsSession = session !== undefined || principal.type === 'federated-user';
+  return needsSession && !allowsSome(session ?? []) ? refused('session') : undefined;
+}
+
 interface Found {
   readonly policy: NamedPolicy;
   readonly statement: CompiledStatement;
@@ -244,7 +271,7 @@ function deciding(layer: PolicyLayer, found: Found): DecidingStatement {
 /** Every policy that bears on a request, with what it is to it, in the order of evaluation. */
 export function layersOf(
   policies: PrincipalPolicies,
-  request: PolicyRequest,
+  request: Pick<PolicyRequest, 'resourcePolicies' | 'trust'>,
 ): readonly { readonly layer: PolicyLayer; readonly named: NamedPolicy }[] {
   const tag = (layer: PolicyLayer, list: readonly NamedPolicy[]) => list.map((named) => ({ layer, named }));
   return [

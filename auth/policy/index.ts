@@ -16,6 +16,7 @@ export {
   type DecidingStatement,
   type Decision,
   evaluate,
+  foresee,
   layerNames,
   type NamedPolicy,
   type PolicyLayer,

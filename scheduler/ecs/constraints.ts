@@ -1,4 +1,4 @@
-import type { Constraints } from '@slipway/auth/contract';
+import type { Constraints, ServiceLimits } from '@slipway/auth/contract';
 
 /**
  * ECS takes an optional text that is empty as one that was left out, and tools count on it: ecs-deploy sends `taskRoleArn: ""`, others
@@ -9,4 +9,12 @@ export const ecsConstraints: Constraints = {
   'KeyValuePair.value': {},
   'SystemControl.value': {},
   'Tag.value': {},
+  // "A task definition can have at most 10 containers" (Service quotas): counted before the first of them is read.
+  'RegisterTaskDefinitionRequest.containerDefinitions': { max: 10 },
 };
+
+/**
+ * The largest input is a task definition: 64 KiB and tags, of which a client may write every character as `\uXXXX`. Nothing of ECS has a
+ * policy of its own, and every operation needs the action of its name.
+ */
+export const ecsLimits: ServiceLimits = { bodyBytes: 512 * 1024, needs: (operation) => `ecs:${operation}` };

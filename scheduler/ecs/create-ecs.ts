@@ -3,7 +3,7 @@ import { awsJson, defineService, type ServiceDefinition } from '@slipway/auth/co
 import { accountSettingOperations } from './account-settings.ts';
 import { attributeOperations } from './attributes.ts';
 import { clusterOperations } from './clusters.ts';
-import { ecsConstraints } from './constraints.ts';
+import { ecsConstraints, ecsLimits } from './constraints.ts';
 import { containerInstanceOperations } from './container-instances.ts';
 import { notServedOperations } from './not-served.ts';
 import type { EcsApi, EcsOptions } from './options.ts';
@@ -23,6 +23,7 @@ export function createEcs(options: EcsOptions): ServiceDefinition {
     protocol: awsJson('1.1', 'AmazonEC2ContainerServiceV20141113'),
     load: () => import('@aws-sdk/client-ecs'),
     constraints: ecsConstraints,
+    limits: ecsLimits,
     operations: {
       ...clusterOperations(api),
       ...taskDefinitionOperations(api),

@@ -297,7 +297,7 @@ describe('task definitions', () => {
     [
       'eleven containers',
       { containerDefinitions: Array.from({ length: 11 }, (_, n) => ({ name: `c${n}`, image: 'b', memory: 6 })) },
-      /at most 10/,
+      /'containerDefinitions' failed to satisfy constraint: Member must have length less than or equal to 10/,
     ],
     ['a bad container name', container({ name: 'a b' }), /container name/],
     ['no image', container({ image: '' }), /image should not be null/],

@@ -11,7 +11,6 @@ import { checkExpression } from './placement-rules.ts';
 import { sizeConflict } from './size-conflict.ts';
 
 const maximumBytes = 64 * 1024;
-const maximumContainers = 10;
 
 const noFargate = 'Tasks run on container instances: use launch type EC2 or EXTERNAL.';
 
@@ -52,7 +51,6 @@ export function checkDefinitionRequest(input: RegisterTaskDefinitionRequest): vo
 export function checkDefinition(body: TaskDefinitionBody): void {
   const containers = containersOf(body);
   if (containers.length === 0) refuse('Container list cannot be empty.');
-  if (containers.length > maximumContainers) refuse(`A task definition has at most ${maximumContainers} containers.`);
   checkUnique(
     'container',
     containers.map((container) => container.name),

@@ -12,7 +12,7 @@ import type { AuditLine } from '../../audit/index.ts';
 import type { Credentials } from '../../sigv4/index.ts';
 import { type Sealer, TokenService } from '../../tokens/index.ts';
 import {
-  type Authorizer,
+  type FrontAuthorizer,
   AwsError,
   awsJson,
   awsQuery,
@@ -66,7 +66,7 @@ export const callers = {
 const readOnly = /:(?:Get|List|Describe|BatchGet|BatchCheck)/;
 
 /** Grants by caller: all, reads only, nothing; the token restriction (a policy text) must allow as well. */
-export const grants: Authorizer = {
+export const grants: FrontAuthorizer = {
   async authorize(principal, access) {
     const allowed =
       principal.id === 'AIDAADMIN' ||
@@ -85,6 +85,10 @@ export const grants: Authorizer = {
     return allowed && within
       ? { allowed: true, reason: `the test's grants allow it`, statement: { policy: 'inline:test', statement: '0' } }
       : { allowed: false, reason: `no identity-based policy allows the ${access.action} action` };
+  },
+  async foresee({ id }, action) {
+    const may = ['AIDAADMIN', 'AIDASESSION'].includes(id) || (id === 'AIDAREADER' && readOnly.test(action));
+    return may ? undefined : { allowed: false, reason: `no identity-based policy allows the ${action} action` };
   },
 };
 
@@ -421,6 +425,10 @@ export async function openFrontDoor(
             reason: `no identity-based policy allows the ${access.action} action`,
           });
         return grants.authorize(principal, access, call);
+      },
+      foresee: (principal, action) => {
+        if (knobs.authorizerFails) throw new Error('the policies are gone');
+        return grants.foresee(principal, action);
       },
     },
     tokens,

@@ -24,6 +24,9 @@ import { simulationOperations } from './simulate.ts';
 import { taggingOperations } from './tagging.ts';
 import { userOperations } from './users.ts';
 
+/** What users may do to themselves where the password policy lets them, whatever policies of theirs say. */
+const openToItsUser = new Set(['ChangePassword', 'GetAccountPasswordPolicy']);
+
 /** The IAM API (2010-05-08), as far as registries and container services are administered by it. */
 export function iamService(iam: Iam): ServiceDefinition {
   return defineService<IamModule>({
@@ -31,6 +34,7 @@ export function iamService(iam: Iam): ServiceDefinition {
     protocol: awsQuery('2010-05-08', 'https://iam.amazonaws.com/doc/2010-05-08/'),
     load: () => import('@aws-sdk/client-iam'),
     constraints: iamConstraints,
+    limits: { needs: (operation) => (openToItsUser.has(operation) ? undefined : `iam:${operation}`) },
     operations: {
       ...userOperations(iam),
       ...groupOperations(iam),

@@ -8,7 +8,7 @@ import {
   SubmitTaskStateChangeCommand,
   type TaskDefinition,
 } from '@aws-sdk/client-ecs';
-import type { AccessRequest, Authorizer, Principal, ServiceDefinition } from '@slipway/auth/contract';
+import type { AccessRequest, Decision, FrontAuthorizer, Principal, ServiceDefinition } from '@slipway/auth/contract';
 import { createGateway } from '@slipway/auth/gateway';
 import { TokenService } from '@slipway/auth/tokens';
 import { systemClock } from '@slipway/storage/clock';
@@ -88,15 +88,14 @@ export async function openApi(more: Pick<EcsContext, 'reach'> = { reach: serverR
   opened.defer(() => agents.close());
   const asked: AccessRequest[] = [];
   const denied = new Set<string>();
-  const authorizer: Authorizer = {
+  const refusal = (action: string): Decision | undefined =>
+    denied.has(action) ? { allowed: false, reason: `no identity-based policy allows the ${action} action` } : undefined;
+  const authorizer: FrontAuthorizer = {
     authorize: (_principal, access) => {
       asked.push(access);
-      return Promise.resolve(
-        denied.has(access.action)
-          ? { allowed: false, reason: `no identity-based policy allows the ${access.action} action` }
-          : { allowed: true, reason: 'the test allows it' },
-      );
+      return Promise.resolve(refusal(access.action) ?? { allowed: true, reason: 'the test allows it' });
     },
+    foresee: (_principal, action) => Promise.resolve(refusal(action)),
   };
   const service = createEcs({ ...context, placer: control.placer, agentOperations: agents.operations });
   const gateway = createGateway({

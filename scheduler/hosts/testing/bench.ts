@@ -323,7 +323,10 @@ async function serve(
       },
     },
     standing: { standing: () => Promise.resolve(true) },
-    authorizer: { authorize: () => Promise.resolve({ allowed: true, reason: 'the test allows everything' }) },
+    authorizer: {
+      authorize: () => Promise.resolve({ allowed: true, reason: 'the test allows everything' }),
+      foresee: () => Promise.resolve(undefined),
+    },
     tokens,
     clock: systemClock,
     log: silent,

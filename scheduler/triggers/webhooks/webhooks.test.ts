@@ -1,5 +1,5 @@
 import { Registry } from '@prometheus-io/client';
-import type { Authorizer, Log, Principal } from '@slipway/auth/contract';
+import type { FrontAuthorizer, Log, Principal } from '@slipway/auth/contract';
 import { createGateway } from '@slipway/auth/gateway';
 import aws4 from 'aws4';
 import { TokenService } from '@slipway/auth/tokens';
@@ -81,7 +81,8 @@ class Bench implements AsyncDisposable {
       open: (text: string, purpose: string): string => turned(text.slice(purpose.length + 1)),
     };
     const holder: { bench?: Bench } = {};
-    const authorizer: Authorizer = {
+    const authorizer: FrontAuthorizer = {
+      foresee: () => Promise.resolve(undefined),
       authorize: (principal, { action, resources }) => {
         const { delegated = false, id, accessKeyId } = principal;
         holder.bench?.asked.push(`${delegated ? `for ${id} ` : ''}${action} ${resources[0]?.arn ?? ''}`);
