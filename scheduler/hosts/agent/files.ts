@@ -89,7 +89,7 @@ export class JsonFolder {
 
   write(name: string, value: unknown): Promise<void> {
     // Taken now, written later: what the caller changes afterwards belongs to its next write.
-    const copy = structuredClone(value);
+    const copy: unknown = JSON.parse(JSON.stringify(value));
     return this.#after(name, () => this.#disk.write(join(this.#path, `${name}.json`), copy));
   }
 

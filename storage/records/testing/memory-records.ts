@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../clock/index.ts';
 import type { AnnouncedEvent, AnnouncedStream, EventSource } from '../announced.ts';
-import { Bell, settledOrAborted } from '../bell.ts';
+import { Bell } from '../bell.ts';
 import { compareKeys, encodeBatch, type EncodedBatch, fenceKey, limits, pageCharacters, pageLimit } from '../encode.ts';
 import {
   type Batch,
@@ -23,6 +23,8 @@ import { SortedKeys } from './sorted-keys.ts';
 interface Row {
   readonly json: string;
   readonly version: number;
+  /** What `json` says, frozen in depth, once somebody has asked: all readers of a version share it, and none can change it. */
+  value: Json | undefined;
 }
 
 interface Partition {
@@ -34,28 +36,33 @@ interface Partition {
   /** Which key was written or removed by which version, oldest first; entries that a later one made void are dropped now and then. */
   log: { readonly version: number; readonly key: string }[];
   readonly events: Map<string, AnnouncedEvent[]>;
+  /** Rings at each change of the partition. */
+  readonly bell: Bell;
 }
 
 /** What outlives the servers of a simulation: open it anew after a crash, or in several servers at once. */
 export interface MemoryData {
   readonly partitions: Map<string, Partition>;
-  readonly bell: Bell;
+  /** Rings when events were announced, in whichever partition. */
+  readonly announced: Bell;
   /** How often it was put back to an earlier state. */
   losses: number;
 }
 
 export function memoryData(): MemoryData {
-  return { partitions: new Map(), bell: new Bell(), losses: 0 };
+  return { partitions: new Map(), announced: new Bell(), losses: 0 };
 }
 
 /** Remembers the data as it is now. @returns puts it back: what was committed since is lost, as in a failover to a replica that lagged */
 export function checkpoint(data: MemoryData): () => void {
   const kept = Array.from(data.partitions, ([name, held]): [string, Partition] => [name, copyOf(held)]);
   return () => {
+    const lost = [...data.partitions.values()];
     data.partitions.clear();
     for (const [name, held] of kept) data.partitions.set(name, copyOf(held));
     data.losses += 1;
-    data.bell.ring();
+    for (const { bell } of lost) bell.ring();
+    data.announced.ring();
   };
 }
 
@@ -67,6 +74,7 @@ function copyOf({ version, rows, sorted, removed, log, events }: Partition): Par
     removed: new Map(removed),
     log: [...log],
     events: new Map(Array.from(events, ([topic, list]) => [topic, [...list]])),
+    bell: new Bell(),
   };
 }
 
@@ -82,14 +90,12 @@ class MemoryRecords implements RecordStore, EventSource {
   readonly #clock: Clock;
   readonly #data: MemoryData;
   readonly #partitions: Map<string, Partition>;
-  readonly #bell: Bell;
   readonly #closing = new AbortController();
 
   constructor(clock: Clock, data: MemoryData) {
     this.#clock = clock;
     this.#data = data;
     this.#partitions = data.partitions;
-    this.#bell = data.bell;
   }
 
   async get<T = Json>(partition: string, key: string): Promise<Stored<T> | undefined> {
@@ -132,7 +138,8 @@ class MemoryRecords implements RecordStore, EventSource {
     const failed = encoded.require.filter((condition) => !holds(held, condition));
     if (failed.length > 0) throw new ConditionFailed(failed);
     const version = write(held, encoded);
-    this.#bell.ring();
+    held.bell.ring();
+    if (encoded.announce.length > 0) this.#data.announced.ring();
     return { version };
   }
 
@@ -141,21 +148,28 @@ class MemoryRecords implements RecordStore, EventSource {
   }
 
   async *follow(partition: string, options: FollowOptions): AsyncIterable<readonly Change[]> {
-    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
+    const ring = (): void => this.#partition(partition).bell.ring();
+    const over = this.#whenOver(options.signal, ring);
     let after = options.after ?? this.#partition(partition).version;
     let { losses } = this.#data;
-    while (!signal.aborted) {
-      const rung = this.#bell.next();
-      const lost = losses < this.#data.losses;
-      losses = this.#data.losses;
-      const held = this.#partition(partition);
-      const changes: readonly Change[] = lost ? [{ kind: 'reset', version: held.version }] : changesAfter(held, after);
-      if (changes.length > 0) {
-        after = changes.at(-1)!.version;
-        yield changes;
-      } else {
-        await settledOrAborted(rung, signal);
+    try {
+      while (!over.is()) {
+        const held = this.#partition(partition);
+        const rung = held.bell.next();
+        const lost = losses < this.#data.losses;
+        losses = this.#data.losses;
+        const changes: readonly Change[] = lost
+          ? [{ kind: 'reset', version: held.version }]
+          : changesAfter(held, after);
+        if (changes.length > 0) {
+          after = changes.at(-1)!.version;
+          yield changes;
+        } else {
+          await rung;
+        }
       }
+    } finally {
+      over.forget();
     }
   }
 
@@ -176,20 +190,36 @@ class MemoryRecords implements RecordStore, EventSource {
   }
 
   async *streams(topic: string, until: AbortSignal): AsyncIterable<readonly AnnouncedStream[]> {
-    const signal = AbortSignal.any([until, this.#closing.signal]);
+    const over = this.#whenOver(until, () => this.#data.announced.ring());
     const told = new Map<string, number>();
-    while (!signal.aborted) {
-      const rung = this.#bell.next();
-      const grown: AnnouncedStream[] = [];
-      for (const [partition, { events }] of this.#partitions) {
-        const last = events.get(topic)?.length ?? 0;
-        if (last === (told.get(partition) ?? 0)) continue;
-        told.set(partition, last);
-        grown.push({ partition, first: 1, last });
+    try {
+      while (!over.is()) {
+        const rung = this.#data.announced.next();
+        const grown: AnnouncedStream[] = [];
+        for (const [partition, { events }] of this.#partitions) {
+          const last = events.get(topic)?.length ?? 0;
+          if (last === (told.get(partition) ?? 0)) continue;
+          told.set(partition, last);
+          grown.push({ partition, first: 1, last });
+        }
+        if (grown.length > 0) yield grown;
+        else await rung;
       }
-      if (grown.length > 0) yield grown;
-      else await settledOrAborted(rung, signal);
+    } finally {
+      over.forget();
     }
+  }
+
+  /** Rings for one that follows when it is to end: one listener for all its waiting. */
+  #whenOver(signal: AbortSignal, ring: () => void): { is(): boolean; forget(): void } {
+    const signals = [signal, this.#closing.signal];
+    for (const one of signals) one.addEventListener('abort', ring, { once: true });
+    return {
+      is: () => signals.some(({ aborted }) => aborted),
+      forget: () => {
+        for (const one of signals) one.removeEventListener('abort', ring);
+      },
+    };
   }
 
   async close(): Promise<void> {
@@ -206,6 +236,7 @@ class MemoryRecords implements RecordStore, EventSource {
         removed: new Map(),
         log: [],
         events: new Map(),
+        bell: new Bell(),
       };
       this.#partitions.set(name, held);
     }
@@ -217,7 +248,7 @@ function write(held: Partition, batch: EncodedBatch): number {
   const version = ++held.version;
   for (const [key, json] of batch.put) {
     if (!held.rows.has(key)) held.sorted.add(key);
-    held.rows.set(key, { json, version });
+    held.rows.set(key, { json, version, value: undefined });
     held.removed.delete(key);
     held.log.push({ version, key });
   }
@@ -254,7 +285,7 @@ function holds(held: Partition, condition: Condition): boolean {
   const row = held.rows.get(condition.key);
   if ('version' in condition) return row?.version === condition.version;
   if ('exists' in condition) return (row !== undefined) === condition.exists;
-  return row !== undefined && isDeepStrictEqual(JSON.parse(row.json), JSON.parse(JSON.stringify(condition.equals)));
+  return row !== undefined && isDeepStrictEqual(valueOf(row), JSON.parse(JSON.stringify(condition.equals)));
 }
 
 const isNewest = (held: Partition, { version, key }: { readonly version: number; readonly key: string }): boolean =>
@@ -273,11 +304,19 @@ function changesAfter(held: Partition, after: number): readonly Change[] {
     const row = held.rows.get(key);
     characters += row?.json.length ?? 0;
     if (row === undefined) changes.push({ kind: 'removed', key, version });
-    else changes.push({ kind: 'put', key, value: JSON.parse(row.json) as Json, version });
+    else changes.push({ kind: 'put', key, value: valueOf(row), version });
   }
   return changes;
 }
 
 function toStored<T>(key: string, row: Row): Stored<T> {
-  return { key, value: JSON.parse(row.json) as T, version: row.version };
+  return { key, value: valueOf(row) as T, version: row.version };
+}
+
+const valueOf = (row: Row): Json => (row.value ??= frozen(JSON.parse(row.json) as Json));
+
+function frozen(value: Json): Json {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const part of Object.values(value)) frozen(part as Json);
+  return Object.freeze(value);
 }

@@ -50,11 +50,16 @@ export class Machine {
     return Math.max(1, ms) / this.#rate;
   }
 
+  /** Whether what arrives now must wait until the machine goes on. */
+  get paused(): boolean {
+    return this.#time.now() < this.#resumesAt;
+  }
+
   /** Runs something here at a true time, or as soon as the machine goes on after that. @returns calls it off */
   at(time: number, run: () => void): () => void {
     let callOff = (): void => {};
     const due = (): void => {
-      if (this.#time.now() < this.#resumesAt) callOff = this.#time.at(this.#resumesAt, due);
+      if (this.paused) callOff = this.#time.at(this.#resumesAt, due);
       else run();
     };
     callOff = this.#time.at(time, due);
@@ -107,6 +112,12 @@ export class Process {
     return this.machine.at(time, () => {
       if (this.#alive) run();
     });
+  }
+
+  /** Runs something in this process as soon as the machine goes on, which mostly is now. */
+  soon(run: () => void): void {
+    if (this.machine.paused) this.after(0, run);
+    else if (this.#alive) run();
   }
 
   /** Runs something in this process after true milliseconds. */

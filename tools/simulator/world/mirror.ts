@@ -32,6 +32,8 @@ export class Mirror {
   readonly #partition: string;
   readonly #now: () => number;
   readonly #past = new Map<string, Moment<ServiceRecord>[]>();
+  /** Tasks by service. */
+  readonly #ofService = new Map<string, Map<string, TaskRecord>>();
 
   constructor(account: string, cluster: string, now: () => number) {
     this.#partition = clusterPartition(account, cluster);
@@ -49,7 +51,7 @@ export class Mirror {
 
   /** Reads everything anew: the store lost commits. */
   async reload(records: RecordStore): Promise<void> {
-    for (const map of [this.tasks, this.services, this.instances, this.placed]) map.clear();
+    for (const map of [this.tasks, this.services, this.instances, this.placed, this.#ofService]) map.clear();
     this.connections.clear();
     this.epoch = 0;
     for (let after: string | undefined; ;) {
@@ -69,7 +71,16 @@ export class Mirror {
   }
 
   tasksOf(service: string): TaskRecord[] {
-    return [...this.tasks.values()].filter((task) => task.service?.name === service);
+    return [...(this.#ofService.get(service)?.values() ?? [])];
+  }
+
+  #member(id: string, before: TaskRecord | undefined, after: TaskRecord | undefined): void {
+    const { name } = after?.service ?? before?.service ?? {};
+    if (name === undefined) return;
+    let tasks = this.#ofService.get(name);
+    if (tasks === undefined) this.#ofService.set(name, (tasks = new Map()));
+    if (after === undefined) tasks.delete(id);
+    else tasks.set(id, after);
   }
 
   #set(key: string, value: Json | undefined, changed: Changed[]): void {
@@ -80,8 +91,9 @@ export class Mirror {
       const after = value as unknown as TaskRecord | undefined;
       if (before?.instanceId !== undefined) this.placed.get(before.instanceId)?.delete(id);
       if (after === undefined) this.tasks.delete(id);
-      else {
-        this.tasks.set(id, after);
+      else this.tasks.set(id, after);
+      this.#member(id, before, after);
+      if (after !== undefined) {
         if (after.instanceId !== undefined && isLive(after)) {
           let there = this.placed.get(after.instanceId);
           if (there === undefined) this.placed.set(after.instanceId, (there = new Set()));

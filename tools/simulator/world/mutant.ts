@@ -26,6 +26,7 @@ registerHooks({
 const { drawPlan } = await import('./plan.ts');
 const { World } = await import('./world.ts');
 seal();
+Error.stackTraceLimit = 0;
 
 let caught: object | undefined;
 let seed = Number(from);

@@ -195,7 +195,7 @@ export class SimulatedSocket extends EventEmitter {
 
   #take(event: 'message' | 'ping' | 'pong', ...given: unknown[]): boolean {
     if (!this.#process.alive || this.readyState === 3) return false;
-    this.#process.after(0, () => this.#tell(event, ...given));
+    this.#process.soon(() => this.#tell(event, ...given));
     return true;
   }
 
@@ -208,6 +208,6 @@ export class SimulatedSocket extends EventEmitter {
   #closed(code: number): void {
     if (this.readyState === 3) return;
     this.readyState = 3;
-    this.#process.after(0, () => void this.emit('close', code, Buffer.alloc(0)));
+    this.#process.soon(() => void this.emit('close', code, Buffer.alloc(0)));
   }
 }

@@ -141,7 +141,7 @@ export class SimulatedServer {
     const operations = running.ecs.operations as unknown as Readonly<Record<string, Handler | undefined>>;
     const found = operations[operation];
     if (found === undefined) throw new AwsError('UnknownOperationException', operation);
-    return found.handle(structuredClone(input), this.#callBy(caller, hostSecret, running.process));
+    return found.handle(copyOf(input), this.#callBy(caller, hostSecret, running.process));
   }
 
   /** An agent's socket that the gateway let through. */
@@ -175,4 +175,11 @@ export class SimulatedServer {
       signal: new AbortController().signal,
     };
   }
+}
+
+/** What arrives of an input: other objects of the same content. Inputs hold what AWS's JSON can say, and times. */
+function copyOf<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
+  if (Array.isArray(value)) return value.map(copyOf) as T;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, copyOf(member as unknown)])) as T;
 }

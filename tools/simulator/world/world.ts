@@ -13,6 +13,7 @@ import { Mirror } from './mirror.ts';
 import { type NetworkWeather, NoAnswer, SimulatedNetwork } from './network.ts';
 import type { Plan } from './plan.ts';
 import { account, cluster, SimulatedServer } from './server.ts';
+import { settle } from './settle.ts';
 import { type SeenCommit, SimulatedStore, type StoreWeather } from './store.ts';
 import { type Answer, repositories, Users } from './users.ts';
 
@@ -54,10 +55,6 @@ const settleWithin = 25 * 60_000;
 const repairWithin = 10 * 60_000;
 /** Monday, 1 January 2024: any time will do, as long as it is always the same. */
 const epoch = Date.UTC(2024, 0, 1);
-
-const macrotask = setImmediate;
-/** Lets every promise that can go on do so. */
-const settle = (): Promise<void> => new Promise((resolve) => void macrotask(resolve));
 
 /** One installation in one process: servers, hosts, users and faults, from a plan and nothing else. */
 export class World {
