@@ -1,3 +1,3 @@
 export { type LogRule, refuseLogOptions, settleLogOptions } from './log-options.ts';
-export { RegistryRule } from './registries.ts';
+export { ImageRefused, RegistryRule, RegistryUnresolved } from './registries.ts';
 export { refuseReach, serverReach, type TaskReach } from './task-reach.ts';

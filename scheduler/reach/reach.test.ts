@@ -1,7 +1,14 @@
 import { AddressRule } from '@slipway/auth/outbound';
 import { describe, expect, test } from 'vitest';
 
-import { type LogRule, refuseLogOptions, RegistryRule, settleLogOptions } from './index.ts';
+import {
+  ImageRefused,
+  type LogRule,
+  refuseLogOptions,
+  RegistryRule,
+  RegistryUnresolved,
+  settleLogOptions,
+} from './index.ts';
 
 const rule = (...allow: string[]): LogRule => ({ addresses: new AddressRule(allow), remedy: 'Open it.' });
 const none = rule();
@@ -102,12 +109,52 @@ describe('F11: where log drivers are told to send to', () => {
 });
 
 describe('F11: which registries images come from', () => {
-  test('any registry, unless some are named', () => {
-    const open = new RegistryRule(undefined, 'Name it.');
-    for (const image of ['busybox', 'ghcr.io/me/web', '192.168.1.5:5000/web', 'localhost:5000/web'])
-      expect(open.refuse(image)).toBeUndefined();
-    const some = new RegistryRule(['ghcr.io', '*.example.com', 'registry-1.docker.io', '192.168.1.5:5000'], 'Name it.');
-    const own = (registry: string): boolean => registry === '127.0.0.1:7500';
+  const registries = (settings: { names?: readonly string[]; allow?: readonly string[] } = {}): RegistryRule =>
+    new RegistryRule({
+      registries: settings.names,
+      addresses: new AddressRule(settings.allow ?? []),
+      remedies: { unnamed: 'Name it.', closed: 'Open it.' },
+    });
+  const own = (registry: string): boolean => ['127.0.0.1:7500', 'registry.lan:7500'].includes(registry);
+
+  test.each([
+    'busybox',
+    'library/busybox:1',
+    'docker.io/library/busybox',
+    'quay.io/x/y@sha256:00',
+    'GHCR.io/me/web',
+    '93.184.215.14:5000/web',
+    '[2606:4700::1111]/web',
+    'registry:5000/web',
+    '127.0.0.1:7500/web',
+    'registry.lan:7500/web',
+  ])('%s is open', (image) => {
+    expect(registries().refuse(image, own)).toBeUndefined();
+  });
+
+  test.each([
+    '127.0.0.1:9991/x/y',
+    '127.0.0.1:7501/w',
+    '127.0.0.2:7500/w',
+    'localhost/web',
+    'localhost:7500/web',
+    'LocalHost:5000/web',
+    'web.localhost:5000/x',
+    '10.0.0.1/web',
+    '192.168.1.5:5000/web',
+    '100.64.0.1/web',
+    '0.0.0.0:80/web',
+    '[::1]:5000/web',
+    '[::ffff:127.0.0.1]:5000/web',
+    '[fd00::1]/web',
+    '[64:ff9b::a00:1]/web',
+  ])('%s is private, and closed unless its range is opened', (image) => {
+    expect(registries().refuse(image, own)).toMatch(/^The image '.*' is on .*, which is private. Open it.$/);
+    expect(registries({ allow: ['0.0.0.0/0', '::/0'] }).refuse(image, own)).toBeUndefined();
+  });
+
+  test('no others than those that are named, and these wherever they are', () => {
+    const some = registries({ names: ['ghcr.io', '*.Example.com', 'registry-1.docker.io', '192.168.1.5:5000'] });
     for (const image of [
       'busybox',
       'GHCR.io/me/web',
@@ -124,10 +171,11 @@ describe('F11: which registries images come from', () => {
       '192.168.1.5/x',
       '127.0.0.1:7501/w',
     ])
-      expect(some.refuse(image, own)).toMatch(/a registry that tasks may not pull from/);
+      expect(some.refuse(image, own)).toMatch(/a registry that tasks may not pull from. Name it.$/);
   });
 
   test('metadata addresses and disguised numbers are no registries, whatever is set', () => {
+    const all = registries({ allow: ['0.0.0.0/0', '::/0'], names: ['169.254.169.254'] });
     for (const host of [
       '169.254.169.254',
       '169.254.170.2:80',
@@ -135,6 +183,36 @@ describe('F11: which registries images come from', () => {
       '2852039166:80',
       '0251.0376.0251.0376',
     ])
-      expect(new RegistryRule(undefined, 'Name it.').refuse(`${host}/x`)).toMatch(/which is no registry/);
+      expect(all.refuse(`${host}/x`, () => true)).toMatch(/which is no registry/);
+  });
+
+  test('names are resolved before a pull, and every answer is checked', async () => {
+    const asked: string[] = [];
+    const settle = (image: string, answers: readonly string[], rule = registries()): Promise<void> =>
+      rule.settle(image, {
+        own,
+        resolve: async (host) => {
+          asked.push(host);
+          return answers;
+        },
+      });
+    await settle('Registry:5000/web', ['93.184.215.14', '2606:4700::1111']);
+    expect(asked).toEqual(['registry']);
+    for (const answer of ['127.0.0.1', '10.0.0.1', '::1', '::ffff:10.0.0.1', '169.254.169.254', 'nonsense']) {
+      const closed = settle('a.b/web', ['93.184.215.14', answer]);
+      await expect(closed).rejects.toThrow(ImageRefused);
+      await expect(closed).rejects.toThrow(
+        "The image 'a.b/web' is on a.b, which resolves to a private address. Open it.",
+      );
+    }
+    await expect(settle('a.b/web', [])).rejects.toThrow(RegistryUnresolved);
+    await settle('a.b/web', ['10.0.0.1'], registries({ allow: ['10.0.0.0/8'] }));
+    await expect(settle('127.0.0.1:1/web', [])).rejects.toThrow(ImageRefused);
+    asked.length = 0;
+    await settle('busybox', ['10.0.0.1']);
+    await settle('93.184.215.14/web', []);
+    await settle('registry.lan:7500/web', ['10.0.0.1']);
+    await settle('r.example.com/web', ['10.0.0.1'], registries({ names: ['*.example.com'] }));
+    expect(asked).toEqual([]);
   });
 });

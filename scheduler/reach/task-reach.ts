@@ -16,9 +16,11 @@ export interface TaskReach {
 
 /** What a server's settings open. */
 export function serverReach(settings: {
-  /** CIDR ranges of private addresses. */
+  /** CIDR ranges of private addresses that log drivers may send to. */
   readonly logAllow?: readonly string[];
-  /** Undefined: any registry. */
+  /** CIDR ranges of private addresses that registries may be at. */
+  readonly registryAllow?: readonly string[];
+  /** The only registries beside this installation's, wherever they are. Undefined: any. */
   readonly registries?: readonly string[] | undefined;
   readonly ownHost?: (host: string) => boolean;
 }): TaskReach {
@@ -27,7 +29,14 @@ export function serverReach(settings: {
       addresses: new AddressRule(settings.logAllow ?? []),
       remedy: 'An operator can open its range with SLIPWAY_TASK_LOG_ALLOW.',
     },
-    registries: new RegistryRule(settings.registries, 'An operator can name it in SLIPWAY_TASK_REGISTRIES.'),
+    registries: new RegistryRule({
+      registries: settings.registries,
+      addresses: new AddressRule(settings.registryAllow ?? []),
+      remedies: {
+        unnamed: 'An operator can name it in SLIPWAY_TASK_REGISTRIES.',
+        closed: 'An operator can open its range with SLIPWAY_TASK_REGISTRY_ALLOW.',
+      },
+    }),
     ownHost: settings.ownHost ?? (() => false),
   };
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import {
+  dockerName,
   effectiveTag,
   parseImageReference,
   pinned,
@@ -128,6 +129,12 @@ test('one repository, however it is written', () => {
   expect(same('me/web', 'ghcr.io/me/web')).toBe(false);
   expect(same('ghcr.io/web', 'ghcr.io/library/web')).toBe(false);
   expect(same('a.b/web', 'a.b:443/web')).toBe(false);
+});
+
+test('Docker is asked by tag or by digest', () => {
+  expect(dockerName({ repository: 'web' })).toBe('web');
+  expect(dockerName({ host: 'a.b', repository: 'web', tag: '1' })).toBe('a.b/web:1');
+  expect(dockerName({ host: 'a.b', repository: 'web', tag: '1', digest })).toBe(`a.b/web@${digest}`);
 });
 
 test('a pin keeps the tag to be read', () => {

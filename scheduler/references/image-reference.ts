@@ -58,7 +58,12 @@ function hostOf(name: string): string | undefined {
  * reference it is what Docker would take for the host, so that no spelling hides one.
  */
 export function registryOf(image: string): string {
-  const host = hostOf(image)?.toLowerCase() ?? 'docker.io';
+  return registryNamed(hostOf(image) ?? 'docker.io');
+}
+
+/** A registry by the name that {@link registryOf} gives it: `Docker.IO` and `index.docker.io` are `docker.io`. */
+export function registryNamed(name: string): string {
+  const host = name.toLowerCase();
   return hub.has(host) ? 'docker.io' : host;
 }
 
@@ -75,7 +80,7 @@ export const sameRepository = (one: ImageReference, other: ImageReference): bool
   fullName(one) === fullName(other);
 
 function fullName({ host, repository }: ImageReference): string {
-  const registry = host === undefined ? 'docker.io' : registryOf(`${host}/`);
+  const registry = registryNamed(host ?? 'docker.io');
   const short = registry === 'docker.io' && !repository.includes('/');
   return `${registry}/${short ? 'library/' : ''}${repository}`;
 }
@@ -83,6 +88,13 @@ function fullName({ host, repository }: ImageReference): string {
 /** Host and repository as written, with neither tag nor digest: what engines list an image's digests under. */
 export const withoutTag = ({ host, repository }: ImageReference): string =>
   host === undefined ? repository : `${host}/${repository}`;
+
+/** As Docker is asked for an image: by a tag or by a digest, which says all. */
+export function dockerName(reference: ImageReference): string {
+  const { tag, digest } = reference;
+  if (digest !== undefined) return `${withoutTag(reference)}@${digest}`;
+  return tag === undefined ? withoutTag(reference) : `${withoutTag(reference)}:${tag}`;
+}
 
 /** The tag a reference stands for: its own, or `latest` when it names neither tag nor digest. */
 export const effectiveTag = ({ tag, digest }: ImageReference): string | undefined =>

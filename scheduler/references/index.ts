@@ -1,8 +1,10 @@
 export {
+  dockerName,
   effectiveTag,
   type ImageReference,
   parseImageReference,
   pinned,
+  registryNamed,
   registryOf,
   sameRepository,
   splitRegistry,

@@ -11,7 +11,10 @@ export function describeAgent(command: Command): Command {
     .option('--data <folder>', "the agent's own state", 'data/agent')
     .option('--endpoint <url>', 'where Slipway answers', process.env['AWS_ENDPOINT_URL'])
     .option('--allow <what...>', 'allow tasks what is denied by default (see scheduler/README.md)')
-    .option('--registries <names...>', 'registries that tasks may pull from beside the server (default: any)')
+    .option(
+      '--registries <names...>',
+      'registries that tasks may pull from beside the server (default: any at a public address)',
+    )
     .action(
       async (options: { cluster: string; data: string; endpoint?: string; allow?: string[]; registries?: string[] }) =>
         (await import('./agent.ts')).agent(options),

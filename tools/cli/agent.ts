@@ -63,7 +63,7 @@ export async function agent(options: {
   process.exit(0);
 }
 
-/** `path:/srv`, `device:/dev/fuse`, `capability:NET_ADMIN`, `volume:NAME` and `log-address:10.0.0.0/8` besides the names above. */
+/** `path:/srv`, `device:/dev/fuse`, `capability:NET_ADMIN`, `volume:NAME`, `log-address:10.0.0.0/8` and `registry-address:10.0.0.0/8` besides the names above. */
 function allowed(names: readonly string[]): AllowedEscapes {
   let all: AllowedEscapes = {};
   for (const name of names) {
@@ -76,9 +76,11 @@ function allowed(names: readonly string[]): AllowedEscapes {
     else if (kind === 'volume' && value !== '') all = { ...all, volumes: [...(all.volumes ?? []), value] };
     else if (kind === 'log-address' && isRange(value))
       all = { ...all, logAddresses: [...(all.logAddresses ?? []), value] };
+    else if (kind === 'registry-address' && isRange(value))
+      all = { ...all, registryAddresses: [...(all.registryAddresses ?? []), value] };
     else
       throw new CliError(
-        `--allow ${name}: name one of ${Object.keys(escapes).join(', ')}, path:/…, device:/dev/…, capability:NAME, volume:NAME, log-address:CIDR`,
+        `--allow ${name}: name one of ${Object.keys(escapes).join(', ')}, path:/…, device:/dev/…, capability:NAME, volume:NAME, log-address:CIDR, registry-address:CIDR`,
         2,
       );
   }

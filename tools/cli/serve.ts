@@ -112,10 +112,11 @@ async function serveFirst(
           dataDir: join(config.data, 'agent'),
           taskEndpoint: config.taskEndpoint,
           logAddresses: config.taskLogAllow,
+          registryAddresses: config.taskRegistryAllow,
+          registries: config.taskRegistries,
           // What the server takes for itself: its configured names, and every name of loopback.
-          registries: config.taskRegistries && [
-            ...config.taskRegistries,
-            ...config.endpoints,
+          ownRegistries: [
+            ...config.endpoints.map((endpoint) => endpoint.toLowerCase()),
             `localhost:${listening.port}`,
             `127.0.0.1:${listening.port}`,
           ],

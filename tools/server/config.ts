@@ -65,7 +65,9 @@ export interface ServerConfig {
   readonly outboundAllow: readonly string[];
   /** CIDR ranges of private addresses that log drivers of tasks may send to; engines dial them from their hosts. Default: none. */
   readonly taskLogAllow: readonly string[];
-  /** Registries that tasks may pull from beside this one: `host[:port]`, `*.example.com`, `docker.io`. Default: any. */
+  /** CIDR ranges of private addresses that registries of tasks' images may be at, beside this one. Default: none. */
+  readonly taskRegistryAllow: readonly string[];
+  /** Registries that tasks may pull from beside this one: `host[:port]`, `*.example.com`, `docker.io`. Default: any at a public address. */
   readonly taskRegistries: readonly string[] | undefined;
   /** File with the other registries this installation may reach, secrets included. */
   readonly remotesFile: string | undefined;
@@ -172,6 +174,7 @@ const schema = z.object({
   SLIPWAY_PLACEMENT_PLUGINS: list,
   SLIPWAY_OUTBOUND_ALLOW: ranges,
   SLIPWAY_TASK_LOG_ALLOW: ranges,
+  SLIPWAY_TASK_REGISTRY_ALLOW: ranges,
   SLIPWAY_TASK_REGISTRIES: list.pipe(
     z.array(
       z
@@ -269,6 +272,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     placementPlugins: env.SLIPWAY_PLACEMENT_PLUGINS,
     outboundAllow: env.SLIPWAY_OUTBOUND_ALLOW,
     taskLogAllow: env.SLIPWAY_TASK_LOG_ALLOW,
+    taskRegistryAllow: env.SLIPWAY_TASK_REGISTRY_ALLOW,
     taskRegistries: env.SLIPWAY_TASK_REGISTRIES.length === 0 ? undefined : env.SLIPWAY_TASK_REGISTRIES,
     remotesFile: env.SLIPWAY_REMOTES_FILE === undefined ? undefined : resolve(env.SLIPWAY_REMOTES_FILE),
     rates: { perPrincipal: env.SLIPWAY_RATE_PER_PRINCIPAL, global: env.SLIPWAY_RATE_GLOBAL },

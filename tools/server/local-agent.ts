@@ -11,9 +11,12 @@ export interface LocalAgentOptions {
   readonly identity: Identity;
   readonly dataDir: string;
   readonly taskEndpoint: 'auto' | 'off';
-  /** Private ranges that log drivers may send to, and the registries that images may come from (undefined: any). */
+  /** Private ranges that log drivers may send to, and that registries may be in. */
   readonly logAddresses: readonly string[];
+  readonly registryAddresses: readonly string[];
+  /** The registries that images may come from (undefined: any at a public address), and names of this installation's own. */
   readonly registries: readonly string[] | undefined;
+  readonly ownRegistries: readonly string[];
   readonly log: Log;
 }
 
@@ -26,8 +29,9 @@ export function startLocalAgent(options: LocalAgentOptions): { stop(): Promise<v
     credentials: instanceCredentials(options),
     dataDir: options.dataDir,
     taskEndpoint: options.taskEndpoint,
-    allow: { logAddresses: options.logAddresses },
+    allow: { logAddresses: options.logAddresses, registryAddresses: options.registryAddresses },
     registries: options.registries,
+    ownRegistries: options.ownRegistries,
     log: options.log,
   });
   agent

@@ -86,7 +86,12 @@ export async function openParts(
     account,
     images: registry.images,
     ownHost,
-    reach: serverReach({ logAllow: config.taskLogAllow, registries: config.taskRegistries, ownHost }),
+    reach: serverReach({
+      logAllow: config.taskLogAllow,
+      registryAllow: config.taskRegistryAllow,
+      registries: config.taskRegistries,
+      ownHost,
+    }),
     authorizer: identity.authorizer,
     sealer: identity.sealer,
     ...taskCredentials(identity),

@@ -1,4 +1,6 @@
 import { readdir } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -28,7 +30,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       dataDir = await engine.folder();
       agent = plane.agent({
         dataDir,
-        allow: { logAddresses: ['127.0.0.2/32'] },
+        allow: { logAddresses: ['127.0.0.2/32'], registryAddresses: ['127.0.0.1/32'] },
         resolve: (host) => Promise.resolve([host === 'logs.example' ? '127.0.0.2' : '127.0.0.3']),
       });
       instance = (await agent.start()).containerInstanceArn;
@@ -102,8 +104,32 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       const { id } = await run({ ...engine.container('main', server), image: '127.0.0.1:1/nothing:here' });
       const task = await plane.untilTask(id, 'STOPPED', 30_000);
       expect(task.stopCode).toBe('TaskFailedToStart');
-      expect(task.stoppedReason).toMatch(/^CannotPullContainerError: /);
+      expect(task.stoppedReason).toMatch(
+        /^CannotPullContainerError: the registry 127.0.0.1:1 could not be reached, or did not answer as a registry does/,
+      );
       expect(task.startedAt).toBeUndefined();
+    });
+
+    test('F11: what a registry and its realm answered is not in the reason', async () => {
+      const asked: string[] = [];
+      const page = createServer((request, response) => {
+        asked.push(request.url ?? '');
+        const at = `http://${request.headers.host}`;
+        if (request.url === '/v2/') response.setHeader('WWW-Authenticate', `Bearer realm="${at}/inner",service="x"`);
+        response.writeHead(request.url === '/v2/' ? 401 : 403, { 'Content-Type': 'text/html' }).end('<b>SECRET</b>');
+      });
+      await new Promise<void>((listening) => page.listen(0, '127.0.0.1', listening));
+      const { port } = page.address() as AddressInfo;
+      try {
+        const { id } = await run({ ...engine.container('main', server), image: `127.0.0.1:${port}/web:1` });
+        const task = await plane.untilTask(id, 'STOPPED', 30_000);
+        expect(task.stoppedReason).toMatch(/^CannotPullContainerError: /);
+        expect(JSON.stringify(task)).not.toMatch(/SECRET|inner/);
+        expect(asked.some((path) => path.startsWith('/inner'))).toBe(true);
+      } finally {
+        page.closeAllConnections();
+        page.close();
+      }
     });
 
     test('an image of this installation is pulled with the rights of the agent, once for tasks that start together', async () => {

@@ -163,7 +163,8 @@ class RunningAgent implements Agent {
             instanceMetadata: allow.instanceMetadata === true,
             changed: () => onChange.endpoint(),
           });
-    const logins = new RegistryLogins(options, keys);
+    const reach = agentReach(options);
+    const logins = new RegistryLogins(options, keys, reach);
     const engine = new TaskEngine({
       options: {
         clock,
@@ -174,7 +175,7 @@ class RunningAgent implements Agent {
         cleanupAfter: options.cleanupAfter,
         inspectEvery: options.inspectEvery,
         allow: options.allow,
-        reach: agentReach(options),
+        reach,
         guarded: [options.docker?.socketPath ?? '/var/run/docker.sock', '/run/containerd', options.dataDir],
       },
       docker: this.#docker,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { AwsError, type Principal } from '@slipway/auth/contract';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import type { Agent } from './index.ts';
+import type { Agent, AgentOptions } from './index.ts';
 import { type BenchOptions, keysOf, TestControlPlane, until } from '../testing/bench.ts';
 import { type Failure, FakeEngine } from '../testing/fake-engine.ts';
 
@@ -51,8 +51,14 @@ afterEach(async () => {
   if (unhandled.length > 0) throw new AggregateError(unhandled, 'rejections that nobody handled');
 });
 
-async function start(): Promise<void> {
-  agent = plane.agent({ dataDir, docker: engine.docker, inspectEvery: 100 });
+async function start(more: Partial<AgentOptions> = {}): Promise<void> {
+  agent = plane.agent({
+    dataDir,
+    docker: engine.docker,
+    inspectEvery: 100,
+    resolve: (host) => Promise.resolve([host === 'inner.example' ? '10.0.0.1' : '93.184.215.14']),
+    ...more,
+  });
   instance = (await agent.start()).containerInstanceArn;
 }
 
@@ -120,6 +126,60 @@ test('a registry that refuses a login is believed, although the engine has the i
   await agent.start();
   const task = await plane.untilTask((await place(ours())).id, 'STOPPED');
   expect(task.stoppedReason).toMatch(/^CannotPullContainerError: /);
+});
+
+describe('a pull that fails', () => {
+  const reasonOf = async (image: string, said: string): Promise<string | undefined> => {
+    engine.pullError = said;
+    const definition = await plane.register({
+      containerDefinitions: [{ name: 'main', image, essential: true, memory: 32 }],
+    });
+    const { id } = await plane.place(definition, instance);
+    return (await plane.untilTask(id, 'STOPPED', 30_000)).stoppedReason;
+  };
+  const pulls = (): number => engine.asked.filter((request) => request === 'POST /images/create').length;
+
+  test("of this installation's registry says what the registry said", async () => {
+    expect(await reasonOf(ours(), 'manifest unknown: words of ours')).toBe(
+      'CannotPullContainerError: manifest unknown: words of ours',
+    );
+  });
+
+  test('of another registry says what failed, and nothing of what was read', async () => {
+    expect(await reasonOf('nothing.example/web:1', 'manifest unknown: SECRET')).toBe(
+      'CannotPullContainerError: manifest for nothing.example/web:1 not found',
+    );
+    expect(pulls()).toBe(1);
+  });
+
+  test('F11: is not begun where the name of the registry leads to a private address', async () => {
+    expect(await reasonOf('inner.example/web:1', 'manifest unknown')).toBe(
+      "CannotPullContainerError: The image 'inner.example/web:1' is on inner.example, which resolves to a private address. The operator can open its range with the agent's option allow.registryAddresses.",
+    );
+    expect(await reasonOf('127.0.0.1:9991/x/y', 'manifest unknown')).toMatch(
+      /^CannotPullContainerError: container main: .* is private/,
+    );
+    expect(pulls()).toBe(0);
+  });
+
+  test('F11: is refused also where the engine has the image from another time', async () => {
+    await agent?.stop();
+    engine.images.add('inner.example/web:1');
+    await start({ pullBehavior: 'default' });
+    expect(await reasonOf('inner.example/web:1', '')).toMatch(/resolves to a private address/);
+  });
+
+  test('of a text that is no reference is not tried', async () => {
+    expect(await reasonOf('nothing.example/Web', '')).toBe(
+      "CannotPullContainerError: invalid reference format: 'nothing.example/Web'",
+    );
+    expect(pulls()).toBe(0);
+  });
+
+  test("has the engine's words without those of its client", async () => {
+    engine.fail = (request) => (request === 'POST /images/create' ? 'text' : undefined);
+    expect(await reasonOf(ours(), '')).toBe('CannotPullContainerError: manifest for it not found: manifest unknown');
+  });
 });
 
 /** What is asked of an engine, by kind. */

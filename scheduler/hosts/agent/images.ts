@@ -2,14 +2,17 @@ import type { Clock } from '@slipway/storage/clock';
 import type Docker from 'dockerode';
 
 import {
+  dockerName,
   effectiveTag,
   type ImageReference,
   parseImageReference,
   sameRepository,
   withoutTag,
 } from '../../references/index.ts';
+import { ImageRefused, RegistryUnresolved } from '../../reach/index.ts';
 import { engineCall, EngineError, engineError, EngineUnavailable } from './docker.ts';
 import { LoginRefused, type PullRights, type RegistryLogin } from './logins.ts';
+import { foreignReason } from './pull-reasons.ts';
 
 /** An image that the engine has. */
 export interface LocalImage {
@@ -44,6 +47,11 @@ class PullRefused extends Error {
   override readonly name = 'PullRefused';
 }
 
+/** The engine gave no sign of a pull for too long. */
+class PullStalled extends Error {
+  override readonly name = 'PullStalled';
+}
+
 /** Brings images to the engine: at most one pull of a reference at a time with the same rights, none when its digest is already there. */
 export class Images {
   readonly #options: ImagesOptions;
@@ -61,10 +69,10 @@ export class Images {
     const reference = parseImageReference(image);
     if (reference === undefined) throw new Error(`invalid reference format: '${image}'`);
     // One task's refusal is not another's.
-    const key = `${asked(reference)} ${rights.of}`;
+    const key = `${dockerName(reference)} ${rights.of}`;
     const underWay = this.#pulls.get(key);
     if (underWay !== undefined) return underWay;
-    const pull = this.#ensure(reference, rights.login);
+    const pull = this.#ensure(reference, rights);
     this.#pulls.set(key, pull);
     try {
       return await pull;
@@ -73,26 +81,26 @@ export class Images {
     }
   }
 
-  async #ensure(reference: ImageReference, login: () => Promise<RegistryLogin | undefined>): Promise<LocalImage> {
+  async #ensure(reference: ImageReference, rights: PullRights): Promise<LocalImage> {
     const { behavior } = this.#options;
     const present = await this.#find(reference);
     const pinned = reference.digest !== undefined;
     if (present !== undefined && (pinned || behavior === 'once' || behavior === 'prefer-cached')) return present;
     try {
-      await this.#pull(reference, login);
+      await this.#pull(reference, rights);
     } catch (error) {
       if (error instanceof EngineUnavailable) throw error;
       if (present !== undefined && behavior === 'default' && !(error instanceof PullRefused)) return present;
       throw error;
     }
     const pulled = await this.#find(reference);
-    if (pulled === undefined) throw new Error(`${asked(reference)} was pulled, but the engine does not have it`);
+    if (pulled === undefined) throw new Error(`${dockerName(reference)} was pulled, but the engine does not have it`);
     return pulled;
   }
 
   async #find(reference: ImageReference): Promise<LocalImage | undefined> {
     try {
-      const image = await engineCall(() => this.#options.docker.getImage(asked(reference)).inspect());
+      const image = await engineCall(() => this.#options.docker.getImage(dockerName(reference)).inspect());
       const listed = (image.RepoDigests ?? []).map(parseImageReference);
       const pinned = listed.find((name) => name !== undefined && sameRepository(name, reference));
       const digest = reference.digest ?? pinned?.digest;
@@ -106,20 +114,25 @@ export class Images {
     }
   }
 
-  async #pull(reference: ImageReference, login: () => Promise<RegistryLogin | undefined>): Promise<void> {
+  async #pull(reference: ImageReference, { check, login, own }: PullRights): Promise<void> {
     const { clock, attempts } = this.#options;
     for (let attempt = 1; ; attempt++) {
       let used: RegistryLogin | undefined;
       try {
+        await check();
         used = await login();
         await this.#pullOnce(reference, used);
         return;
       } catch (error) {
         const failed = engineError(error);
-        if (failed instanceof LoginRefused || (used !== undefined && refused.test(failed.message))) {
+        const denied = used !== undefined && refused.test(failed.message);
+        if (failed instanceof LoginRefused || failed instanceof ImageRefused || denied)
           throw new PullRefused(failed.message, { cause: failed });
+        if (failed instanceof EngineUnavailable) throw failed;
+        if (attempt >= attempts || final.test(failed.message)) {
+          if (own || failed instanceof PullStalled || failed instanceof RegistryUnresolved) throw failed;
+          throw new Error(foreignReason(reference, failed.message), { cause: failed });
         }
-        if (failed instanceof EngineUnavailable || attempt >= attempts || final.test(failed.message)) throw failed;
         await clock.sleep(500 * 2 ** attempt);
       }
     }
@@ -139,7 +152,7 @@ export class Images {
       while (!done.signal.aborted) {
         await clock.sleep(inactivity / 4, done.signal).catch(() => undefined);
         if (!done.signal.aborted && clock.monotonic() - progressed > inactivity) {
-          stream.destroy(new Error(`the pull made no progress for ${inactivity / 1000} s`));
+          stream.destroy(new PullStalled(`the pull made no progress for ${inactivity / 1000} s`));
           return;
         }
       }
@@ -166,9 +179,3 @@ function checkProgress(line: string): void {
   const { error } = JSON.parse(line) as { error?: string };
   if (error !== undefined) throw new Error(error);
 }
-
-/** As Docker is asked for it: by a tag or by a digest, which says all. */
-const asked = (reference: ImageReference): string => {
-  const { tag, digest } = reference;
-  return `${withoutTag(reference)}${digest === undefined ? (tag === undefined ? '' : `:${tag}`) : `@${digest}`}`;
-};

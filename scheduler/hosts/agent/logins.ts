@@ -1,8 +1,11 @@
 import { ECRClient, ECRServiceException, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 
+import { registryOf } from '../../references/index.ts';
+
 import type { RoleKeys } from './endpoint/index.ts';
 import type { AgentContainer, AgentTask, RoleCredentials } from '../wire/index.ts';
 import type { ResolvedOptions } from './options.ts';
+import { type AgentReach, isOwn } from './policy.ts';
 
 /** A token is asked for again when less than this is left of it. Milliseconds. */
 const margin = 300_000;
@@ -29,6 +32,13 @@ export interface PullRights {
    * @throws LoginRefused when asking again is pointless, and whatever else GetAuthorizationToken fails with
    */
   readonly login: () => Promise<RegistryLogin | undefined>;
+  /** Whether the registry is the control plane's own, so that its words may be told to who may see the task. */
+  readonly own: boolean;
+  /**
+   * Whether the engine may be sent to the registry now.
+   * @throws ImageRefused, RegistryUnresolved
+   */
+  readonly check: () => Promise<void>;
 }
 
 /** GetAuthorizationToken was refused, and will be refused again until a person changes something. */
@@ -42,11 +52,13 @@ export class RegistryLogins {
   readonly #kept = new Map<string, Login>();
   readonly #asked = new Map<string, Promise<Login>>();
   readonly #keys: RoleKeys;
+  readonly #reach: AgentReach;
 
   /** `keys`: those of tasks' execution roles, which their images are pulled with. */
-  constructor(options: ResolvedOptions, keys: RoleKeys) {
+  constructor(options: ResolvedOptions, keys: RoleKeys, reach: AgentReach) {
     this.#options = options;
     this.#keys = keys;
+    this.#reach = reach;
   }
 
   /**
@@ -56,7 +68,11 @@ export class RegistryLogins {
   rights(task: AgentTask, container: AgentContainer): PullRights {
     const data = container.registryAuthentication?.ecrAuthData;
     const byRole = data?.useExecutionRole === true;
+    const { registries, resolve } = this.#reach;
+    const own = isOwn(container, this.#reach);
     return {
+      own: own(registryOf(container.image)),
+      check: () => registries.settle(container.image, { own, resolve }),
       of: byRole ? (this.#keys.of(task.arn, 'TaskExecution')?.roleArn ?? task.arn) : '',
       login: async () => {
         if (container.registryAuthentication === undefined) return undefined;

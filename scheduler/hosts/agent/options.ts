@@ -45,9 +45,11 @@ export interface AgentOptions {
   readonly availabilityZone?: string;
   /** What tasks may have that could let them out of their containers. Default: nothing. */
   readonly allow?: AllowedEscapes;
-  /** Registries (`host[:port]`, `*.example.com`, `docker.io`) that images may come from, beside the control plane's own. Default: any. */
+  /** Registries (`host[:port]`, `*.example.com`, `docker.io`) that images may come from, beside the control plane's own. Default: any at a public address. */
   readonly registries?: readonly string[] | undefined;
-  /** How names in log options become addresses. Default: the machine's resolver. */
+  /** Names (`host[:port]`, in lower case) under which the control plane's registry is reached, beside the endpoint's. Default: none. */
+  readonly ownRegistries?: readonly string[];
+  /** How names of log addresses and registries become addresses. Default: the machine's resolver. */
   readonly resolve?: (host: string) => Promise<readonly string[]>;
   /**
    * The endpoint at 169.254.170.2, where containers get the credentials of their task role and metadata. `auto`: when the
@@ -91,6 +93,7 @@ export function resolveOptions(options: AgentOptions): ResolvedOptions {
     attributes: {},
     tags: {},
     allow: {},
+    ownRegistries: [],
     resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
     taskEndpoint: 'auto',
     pullBehavior: 'default',

@@ -5,23 +5,22 @@ import { afterAll, describe, expect, test } from 'vitest';
 
 import { createOptions } from './create-options.ts';
 import { type AgentTask, taskSchema } from '../wire/index.ts';
-import { agentReach, type AllowedEscapes, hostPathAllowed, refusal as refusalFor } from './policy.ts';
+import { agentReach, type AllowedEscapes, hostPathAllowed, imageRefusal, refusal as refusalFor } from './policy.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-policy-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const refusal = (
-  task: AgentTask,
-  allow: AllowedEscapes,
-  guarded: readonly string[],
-  registries?: readonly string[],
-): string | undefined =>
-  refusalFor(
-    task,
-    allow,
-    guarded,
-    agentReach({ allow, registries, endpoint: 'http://127.0.0.1:7500', resolve: () => Promise.resolve([]) }),
-  );
+const refusal = (task: AgentTask, allow: AllowedEscapes, guarded: readonly string[]): string | undefined =>
+  refusalFor(task, allow, guarded, reach({ allow }));
+
+const reach = (more: { allow?: AllowedEscapes; registries?: readonly string[] }) =>
+  agentReach({
+    allow: {},
+    ownRegistries: ['registry.lan'],
+    endpoint: 'http://127.0.0.1:7500',
+    resolve: () => Promise.resolve([]),
+    ...more,
+  });
 
 function task(hostConfig: object, more: object = {}, config: object = {}): AgentTask {
   return taskSchema.parse({
@@ -95,15 +94,26 @@ describe('E1–E5, E7–E9: escape flags', () => {
     expect(refusal(task({ LogConfig: { Type: 'evil-plugin', Config: {} } }), {}, [])).toMatch(/is not one of/);
   });
 
-  test('F11: images come from the registries that the operator names, and from the control plane’s own', () => {
-    const of = (image: string) => {
+  test('F11: images come from public registries, from those that the operator opens or names, and from the control plane’s own', () => {
+    const refused = (image: string, more: Parameters<typeof reach>[0] = {}, registryAuthentication?: object) => {
       const { containers, ...rest } = task({});
-      return { ...rest, containers: containers.map((container) => ({ ...container, image })) };
+      const named = containers.map((container) => ({ ...container, image, registryAuthentication }));
+      return imageRefusal(taskSchema.parse({ ...rest, containers: named }), reach(more));
     };
-    expect(refusal(of('quay.io/x'), {}, [])).toBeUndefined();
-    expect(refusal(of('quay.io/x'), {}, [], ['ghcr.io'])).toMatch(/may not pull from. .* option registries/);
-    expect(refusal(of('127.0.0.1:7500/web'), {}, [], ['ghcr.io'])).toBeUndefined();
-    expect(refusal(of('169.254.169.254/latest'), {}, [])).toMatch(/no registry/);
+    expect(refused('quay.io/x')).toBeUndefined();
+    expect(refused('quay.io/x', { registries: ['ghcr.io'] })).toMatch(/may not pull from. .* option registries/);
+    expect(refused('127.0.0.1:9991/x/y')).toMatch(
+      /^container main: The image '127.0.0.1:9991\/x\/y' is on 127.0.0.1:9991, which is private. .* allow.registryAddresses/,
+    );
+    expect(refused('127.0.0.1:9991/x', { allow: { registryAddresses: ['127.0.0.0/8'] } })).toBeUndefined();
+    for (const own of ['127.0.0.1:7500/web', 'Registry.lan/web']) {
+      expect(refused(own)).toBeUndefined();
+      expect(refused(own, { registries: ['ghcr.io'] })).toBeUndefined();
+    }
+    // The control plane gives logins for its own registry only.
+    expect(refused('10.0.0.5:7500/web')).toMatch(/is private/);
+    expect(refused('10.0.0.5:7500/web', {}, { type: 'ecr' })).toBeUndefined();
+    expect(refused('169.254.169.254/latest', {}, { type: 'ecr' })).toMatch(/no registry/);
   });
 
   test.each(['/etc', '../x', 'a:b', ''])('a Docker volume is not called %j, which would be a path or more', (name) => {

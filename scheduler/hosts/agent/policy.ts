@@ -31,13 +31,15 @@ export interface AllowedEscapes {
   readonly volumes?: readonly string[];
   /** Private addresses and CIDR ranges that log drivers may send to; the engine dials them from the host. */
   readonly logAddresses?: readonly string[];
+  /** Private addresses and CIDR ranges that registries may be at, beside the control plane's own. */
+  readonly registryAddresses?: readonly string[];
 }
 
 /** What this host's engine may be told to connect to for tasks. */
 export interface AgentReach {
   readonly logs: LogRule;
   readonly registries: RegistryRule;
-  /** Whether a registry is the control plane itself, or the one it gives logins for. */
+  /** Whether a registry (`host[:port]`, in lower case) is the control plane's own, under a name that this agent was given. */
   readonly ownHost: (host: string) => boolean;
   readonly resolve: (host: string) => Promise<readonly string[]>;
 }
@@ -46,6 +48,7 @@ export interface AgentReach {
 export const agentReach = (options: {
   readonly allow: AllowedEscapes;
   readonly registries?: readonly string[] | undefined;
+  readonly ownRegistries: readonly string[];
   readonly endpoint: string;
   readonly resolve: AgentReach['resolve'];
 }): AgentReach => ({
@@ -53,8 +56,15 @@ export const agentReach = (options: {
     addresses: new AddressRule(options.allow.logAddresses ?? []),
     remedy: "The operator can open its range with the agent's option allow.logAddresses.",
   },
-  registries: new RegistryRule(options.registries, "The operator can name it in the agent's option registries."),
-  ownHost: (host) => host === new URL(options.endpoint).host,
+  registries: new RegistryRule({
+    registries: options.registries,
+    addresses: new AddressRule(options.allow.registryAddresses ?? []),
+    remedies: {
+      unnamed: "The operator can name it in the agent's option registries.",
+      closed: "The operator can open its range with the agent's option allow.registryAddresses.",
+    },
+  }),
+  ownHost: (host) => host === new URL(options.endpoint).host || options.ownRegistries.includes(host),
   resolve: options.resolve,
 });
 
@@ -168,10 +178,23 @@ function refuseContainer(
   return undefined;
 }
 
+/** Why an image of the task may not be pulled, or undefined. Names are resolved when it is pulled. */
+export function imageRefusal(task: AgentTask, reach: AgentReach): string | undefined {
+  for (const container of task.containers) {
+    const why = reach.registries.refuse(container.image, isOwn(container, reach));
+    if (why !== undefined) return `container ${container.name}: ${why}`;
+  }
+  return undefined;
+}
+
+/** Whether a registry is the control plane's own, for the container: that of an image that it gives a login for is. */
+export const isOwn =
+  ({ registryAuthentication }: AgentTask['containers'][number], { ownHost }: AgentReach) =>
+  (registry: string): boolean =>
+    registryAuthentication !== undefined || ownHost(registry);
+
 /** Log addresses that are names are resolved when the container is created. */
 function refuseReach(container: AgentTask['containers'][number], reach: AgentReach): string | undefined {
-  const image = reach.registries.refuse(container.image, reach.ownHost);
-  if (image !== undefined) return image;
   const log = dockerHostConfig.parse(JSON.parse(container.dockerConfig.hostConfig)).LogConfig;
   return log ? refuseLogOptions(log.Type, log.Config ?? {}, reach.logs) : undefined;
 }

@@ -11,7 +11,7 @@ import type { JsonFolder } from './files.ts';
 import type { Images } from './images.ts';
 import type { PullRights } from './logins.ts';
 import { type AgentContainer, type AgentTask, type MessageOf, taskSchema } from '../wire/index.ts';
-import { refusal } from './policy.ts';
+import { imageRefusal, refusal } from './policy.ts';
 import type { TaskReport } from './report.ts';
 import { type SavedTask, TaskRunner } from './task-runner.ts';
 
@@ -216,6 +216,8 @@ export class TaskEngine {
   #refusalOf(task: AgentTask): string | undefined {
     try {
       const { allow, guarded, reach } = this.#parts.options;
+      const image = imageRefusal(task, reach);
+      if (image !== undefined) return `CannotPullContainerError: ${image}`;
       const why = refusal(task, allow, guarded, reach);
       return why === undefined ? undefined : `CannotCreateContainerError: ${why}`;
     } catch (error) {

@@ -244,7 +244,10 @@ export class TaskRunner {
       stop: 'CannotStopContainerError',
     }[kind];
     const reason = `${category}: ${error.message}`;
-    this.#parts.log.warn({ task: this.task.arn, container: container.name, reason }, 'an action on a container failed');
+    this.#parts.log.warn(
+      { task: this.task.arn, container: container.name, reason, err: error },
+      'an action on a container failed',
+    );
     // A container that does not stop is tried again; everything else is final.
     if (kind === 'stop') await this.#parts.options.clock.sleep(1_000);
     else await this.#fail(container.name, reason);

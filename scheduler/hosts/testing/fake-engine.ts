@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import Docker from 'dockerode';
 
 /** How a request of the agent fails: the engine's refusal, an answer that is none, or a connection that ends. */
-export type Failure = 'refuse' | 'garbage' | 'drop';
+export type Failure = 'refuse' | 'garbage' | 'drop' | 'text';
 
 /** A container of a {@link FakeEngine}, in the words of Docker's inspection. */
 export interface FakeContainer {
@@ -100,6 +100,9 @@ export class FakeEngine implements AsyncDisposable {
     if (failure === 'drop') response.destroy();
     else if (failure === 'refuse') send(response, [500, { message: 'injected failure' }]);
     else if (failure === 'garbage') response.end('<html>not JSON');
+    // What the Docker client wraps in words of its own.
+    else if (failure === 'text')
+      response.writeHead(404, { 'Content-Type': 'text/plain' }).end('manifest for it not found: manifest unknown');
     else if (asked === 'GET /events') this.#follow(response);
     else send(response, this.#answer(asked, url, text, request));
   }
