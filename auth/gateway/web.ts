@@ -300,7 +300,9 @@ const unavailable = (error: unknown): unknown =>
     ? new GatewayError('unavailable', 'the service is unavailable; try again', 1)
     : error;
 
-const unauthenticated = (): GatewayError => new GatewayError('unauthenticated', 'authentication required');
+/** More than the specification's own two words: docker takes those alone, without a detail, for a failure to try again for 50 seconds. */
+const unauthenticated = (): GatewayError =>
+  new GatewayError('unauthenticated', 'authentication required; log in first');
 
 /** Finds the route; the path stays raw, so that nobody decodes it a second time. */
 function find(service: WebService, exchange: Exchange): WebRoute {

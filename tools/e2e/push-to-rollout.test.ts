@@ -197,6 +197,8 @@ function rollsOut(choice: EngineChoice): void {
     stranger.dispose();
     expect(result.code).not.toBe(0);
     expect(result.stderr).toMatch(/no basic auth credentials|unauthorized|authentication required/);
+    // Where it can hope for a better answer, it waits for 50 seconds.
+    expect(result.stdout).not.toContain('Retrying');
   });
 
   test('a service starts its tasks on dynamic host ports', async () => {
