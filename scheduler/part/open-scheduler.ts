@@ -3,7 +3,7 @@ import type { Part } from '@slipway/auth/contract';
 import { createCluster } from '../cluster/index.ts';
 import { type ControlPlane, createControlPlane } from '../control/index.ts';
 import { createEcs } from '../ecs/index.ts';
-import { createAgentControl } from '../hosts/control/index.ts';
+import { createAgentControl, noHostNetworks } from '../hosts/control/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 
@@ -47,6 +47,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   });
   const { taskCredentials, revokeTaskCredentials, credentialIdKey, sealer } = ports;
   const agents = createAgentControl({
+    networks: noHostNetworks,
     ...context,
     log,
     credentialIdKey,

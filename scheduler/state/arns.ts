@@ -12,6 +12,7 @@ export const arns = {
     ecsArn(region, account, `task/${cluster}/${id}`),
   containerInstance: (region: string, account: string, cluster: string, id: string): string =>
     ecsArn(region, account, `container-instance/${cluster}/${id}`),
+  attachment: (region: string, account: string, id: string): string => ecsArn(region, account, `attachment/${id}`),
   taskDefinition: (region: string, account: string, family: string, revision: number): string =>
     ecsArn(region, account, `task-definition/${family}:${revision}`),
   serviceDeployment: (region: string, account: string, cluster: string, service: string, id: string): string =>

@@ -12,6 +12,7 @@ export {
   stateRows,
 } from './keys.ts';
 export type {
+  AttachmentRecord,
   AttributeRecord,
   CircuitBreaker,
   ClusterRecord,
@@ -26,6 +27,7 @@ export type {
   HealthStatus,
   InstanceRecord,
   NetworkBinding,
+  NetworkConfiguration,
   RejectedImage,
   Reservation,
   ServiceEventRecord,

@@ -125,6 +125,30 @@ export type StopCode =
   | 'TerminationNotice'
   | 'InfrastructureHealth';
 
+/** Where a task with an interface of its own may have it (ECS: `awsvpcConfiguration`). */
+export interface NetworkConfiguration {
+  readonly subnets: readonly string[];
+  readonly securityGroups: readonly string[];
+  readonly assignPublicIp: 'ENABLED' | 'DISABLED';
+}
+
+/** The network interface that a task was handed; its own row is the network's. */
+export interface AttachmentRecord {
+  /** The attachment's, a UUID. */
+  readonly id: string;
+  /** `eni-…` */
+  readonly networkInterface: string;
+  readonly subnet: string;
+  readonly vpc: string;
+  /** IPv4. */
+  readonly address: string;
+  readonly mac: string;
+  readonly privateDnsName: string;
+  readonly securityGroups: readonly string[];
+  /** Whether its subnet has a way out of the VPC. */
+  readonly outside: boolean;
+}
+
 /** One task. Desired status is the control plane's, last status the agent's word. */
 export interface TaskRecord {
   readonly id: string;
@@ -146,6 +170,9 @@ export interface TaskRecord {
   readonly cpu?: string;
   readonly memory?: string;
   readonly launchType: 'EC2' | 'EXTERNAL';
+  /** Of a task with an interface of its own: what it asked for, and what it got. */
+  readonly network?: NetworkConfiguration;
+  readonly attachment?: AttachmentRecord;
   readonly createdAt: number;
   readonly pullStartedAt?: number;
   readonly pullStoppedAt?: number;

@@ -111,6 +111,7 @@ async function serveFirst(
           identity,
           dataDir: join(config.data, 'agent'),
           taskEndpoint: config.taskEndpoint,
+          taskNetwork: config.taskNetwork,
           logAddresses: config.taskLogAllow,
           registryAddresses: config.taskRegistryAllow,
           registries: config.taskRegistries,

@@ -46,6 +46,7 @@ export interface ServerConfig {
   readonly agent: 'auto' | 'off';
   /** Whether that agent serves task roles and metadata to containers where it can. */
   readonly taskEndpoint: 'auto' | 'off';
+  readonly taskNetwork: 'auto' | 'off';
   /** Processes that answer requests on the one port. Default: as many as there are cores. */
   readonly workers: number;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
@@ -158,6 +159,7 @@ const schema = z.object({
   SLIPWAY_S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
   SLIPWAY_AGENT: z.enum(['auto', 'off']).default('auto'),
   SLIPWAY_TASK_ENDPOINT: z.enum(['auto', 'off']).default('auto'),
+  SLIPWAY_TASK_NETWORK: z.enum(['auto', 'off']).default('auto'),
   SLIPWAY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
   SLIPWAY_LOG: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   SLIPWAY_HEALTHY_AFTER_SECONDS: z.coerce.number().min(0).max(3600).default(40),
@@ -260,6 +262,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     dockerChallenge: env.SLIPWAY_DOCKER_CHALLENGE,
     agent: env.SLIPWAY_AGENT,
     taskEndpoint: env.SLIPWAY_TASK_ENDPOINT,
+    taskNetwork: env.SLIPWAY_TASK_NETWORK,
     workers: env.SLIPWAY_WORKERS ?? availableParallelism(),
     logLevel: env.SLIPWAY_LOG,
     healthyAfterSeconds: env.SLIPWAY_HEALTHY_AFTER_SECONDS,

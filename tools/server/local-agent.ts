@@ -11,6 +11,7 @@ export interface LocalAgentOptions {
   readonly identity: Identity;
   readonly dataDir: string;
   readonly taskEndpoint: 'auto' | 'off';
+  readonly taskNetwork: 'auto' | 'off';
   /** Private ranges that log drivers may send to, and that registries may be in. */
   readonly logAddresses: readonly string[];
   readonly registryAddresses: readonly string[];
@@ -29,6 +30,7 @@ export function startLocalAgent(options: LocalAgentOptions): { stop(): Promise<v
     credentials: instanceCredentials(options),
     dataDir: options.dataDir,
     taskEndpoint: options.taskEndpoint,
+    taskNetwork: options.taskNetwork,
     allow: { logAddresses: options.logAddresses, registryAddresses: options.registryAddresses },
     registries: options.registries,
     ownRegistries: options.ownRegistries,

@@ -18,7 +18,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { createAgentControl } from '../../hosts/control/index.ts';
+import { createAgentControl, noHostNetworks } from '../../hosts/control/index.ts';
 import { createControlPlane } from '../../control/index.ts';
 import { changeInstance, createCluster, type EcsContext } from '../../cluster/index.ts';
 import { idOf } from '../../state/index.ts';
@@ -84,7 +84,13 @@ export async function openApi(more: Pick<EcsContext, 'reach'> = { reach: serverR
     placement: { seed: 1 },
     reconciler: { healthyAfterRunning: 50 },
   });
-  const agents = createAgentControl({ ...context, log: quiet, ownHost: () => false, credentialIdKey: randomBytes(32) });
+  const agents = createAgentControl({
+    ...context,
+    networks: noHostNetworks,
+    log: quiet,
+    ownHost: () => false,
+    credentialIdKey: randomBytes(32),
+  });
   opened.defer(() => agents.close());
   const asked: AccessRequest[] = [];
   const denied = new Set<string>();

@@ -10,9 +10,11 @@ import { ControlPlane, type EcsSender, ecsClient, Refused, type Registration } f
 import { openDocker } from './docker.ts';
 import { type Disk, JsonFolder, systemDisk } from './files.ts';
 import { type Host, inspectHost } from './host.ts';
-import { RoleKeys, TaskEndpoint } from './endpoint/index.ts';
+import { endpointPort, RoleKeys, TaskEndpoint } from './endpoint/index.ts';
 import { Images } from './images.ts';
 import { RegistryLogins } from './logins.ts';
+import { hostNameServers, noNetwork, TaskNetwork, type TaskNetworkPort } from './network/index.ts';
+import { NetworkWatch } from './network-watch.ts';
 import { type AgentOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { agentReach } from './policy.ts';
 import { Reporter } from './report.ts';
@@ -60,6 +62,10 @@ export interface AgentSurroundings {
   readonly api: EcsSender;
   /** Opens the connections of the agent protocol. */
   readonly dial: Dial;
+  /** The host's network for tasks with addresses of their own; `agentId` tells this agent's part of it from others'. */
+  readonly network: (agentId: string) => TaskNetworkPort;
+  /** Servers of names that the host asks and that are reached from elsewhere than the host itself. */
+  readonly dns: () => Promise<readonly string[]>;
 }
 
 /** Makes the surroundings of an agent; what calls the control plane shows `hostSecret` each time. A simulation brings its own. */
@@ -70,6 +76,11 @@ const machine: MakeSurroundings = (options, hostSecret) => ({
   disk: systemDisk,
   api: ecsClient(options, hostSecret),
   dial: signedDial(options, hostSecret),
+  network: (agentId) =>
+    options.taskNetwork === 'off'
+      ? noNetwork(agentId, "the agent's option taskNetwork is off")
+      : new TaskNetwork({ agentId, endpointPort }),
+  dns: hostNameServers,
 });
 
 /** An agent that runs beside a Docker engine. It owns `dataDir`; two agents must not share one. */
@@ -108,23 +119,32 @@ class RunningAgent implements Agent {
       submit: (report) => plane.submit(report),
     });
     const keys = new RoleKeys();
-    const { engine, endpoint, onChange } = this.#engine(this.#identity, reporter, keys);
-    this.#stoppers = [() => reporter.stop(), () => plane.close(), () => engine.stop(), () => endpoint?.stop()];
+    const network = new NetworkWatch(this.#surroundings.network(this.#identity.agentId), options);
+    const { engine, endpoint, onChange } = this.#engine(this.#identity, reporter, keys, network);
+    network.changed = () => onChange.endpoint();
+    this.#stoppers = [
+      () => reporter.stop(),
+      () => plane.close(),
+      () => engine.stop(),
+      () => endpoint?.stop(),
+      () => network.stop(engine.live().length === 0),
+    ];
+    await network.start();
     // Containers are looked after from the first moment, whether or not the control plane can be reached.
     await engine.start();
     await endpoint?.start();
-    const { registration, host } = await this.#register(endpoint, (found) =>
+    const { registration, host } = await this.#register(endpoint, network, (found) =>
       plane.register(found, this.#identity?.registration),
     );
     this.#stopped.signal.throwIfAborted();
     // What may be placed here depends on the endpoint.
     onChange.endpoint = () => {
-      const registered = this.#register(endpoint, (found) => plane.registerAgain(found, registration));
+      const registered = this.#register(endpoint, network, (found) => plane.registerAgain(found, registration));
       this.#loops.push(
         registered.catch((error: unknown) => log.warn({ err: error }, 'cannot register what has changed')),
       );
     };
-    this.#connect(plane, registration, host, { reporter, keys, engine, onChange });
+    this.#connect(plane, registration, host, { reporter, keys, engine, network, onChange });
     return { containerInstanceArn: registration.containerInstanceArn };
   }
 
@@ -144,6 +164,7 @@ class RunningAgent implements Agent {
     { agentId, secret }: Identity,
     reporter: Reporter,
     keys: RoleKeys,
+    network: NetworkWatch,
   ): { engine: TaskEngine; endpoint: TaskEndpoint | undefined; onChange: Listeners } {
     const options = this.#options;
     const { clock, log, allow } = options;
@@ -161,6 +182,7 @@ class RunningAgent implements Agent {
             tasks: () => engine.live(),
             hostNetwork: allow.hostNetwork === true,
             instanceMetadata: allow.instanceMetadata === true,
+            links: network.port.linkPrefix,
             changed: () => onChange.endpoint(),
           });
     const reach = agentReach(options);
@@ -176,6 +198,7 @@ class RunningAgent implements Agent {
         inspectEvery: options.inspectEvery,
         allow: options.allow,
         reach,
+        dns: this.#surroundings.dns,
         guarded: [options.docker?.socketPath ?? '/var/run/docker.sock', '/run/containerd', options.dataDir],
       },
       docker: this.#docker,
@@ -187,6 +210,8 @@ class RunningAgent implements Agent {
         inactivity: options.pullInactivity,
         attempts: 3,
       }),
+      network: network.port,
+      withoutNetwork: () => network.reason,
       files: new JsonFolder(this.#surroundings.disk, join(options.dataDir, 'tasks')),
       log,
       endpoint: endpoint ?? { reason: "the agent's option taskEndpoint is off", environment: () => ({}) },
@@ -208,13 +233,14 @@ class RunningAgent implements Agent {
     plane: ControlPlane,
     registration: Registration,
     host: Host,
-    parts: { engine: TaskEngine; onChange: Listeners; reporter: Reporter; keys: RoleKeys },
+    parts: { engine: TaskEngine; onChange: Listeners; reporter: Reporter; keys: RoleKeys; network: NetworkWatch },
   ): void {
     const options = this.#options;
     const { containerInstanceArn } = registration;
     const versions = { agentHash, agentVersion, dockerVersion: `DockerVersion: ${host.dockerVersion}` };
     const handler = new ControlHandler({
       engine: parts.engine,
+      network: parts.network.port,
       log: options.log,
       cluster: options.cluster,
       containerInstanceArn,
@@ -270,6 +296,7 @@ class RunningAgent implements Agent {
   /** Tries until the Docker engine and the control plane both answer. */
   async #register(
     endpoint: TaskEndpoint | undefined,
+    network: NetworkWatch,
     register: (host: Host) => Promise<Registration>,
   ): Promise<{ registration: Registration; host: Host }> {
     const { clock, log, random, reservedMemory, attributes, availabilityZone, allow } = this.#options;
@@ -281,6 +308,7 @@ class RunningAgent implements Agent {
           privileged: allow.privileged === true,
           taskRoles: endpoint?.available === true,
           hostNetwork: allow.hostNetwork === true,
+          taskNetwork: network.reason === undefined,
           ...(reservedMemory === undefined ? {} : { reservedMemory }),
           ...(availabilityZone === undefined ? {} : { availabilityZone }),
         });

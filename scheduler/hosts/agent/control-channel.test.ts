@@ -29,6 +29,7 @@ describe("the agent's end of the control connection", () => {
     far = await connected;
     far.on('message', (data) => received.push(JSON.parse((data as Buffer).toString()) as (typeof received)[number]));
     const handler = new ControlHandler({
+      network: { apply: async () => undefined },
       engine: {
         apply: (task) => Promise.resolve(void applied.push(task)),
         has: (arn) => arn === 'arn:kept',

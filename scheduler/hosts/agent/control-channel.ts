@@ -4,6 +4,7 @@ import type { Log } from '@slipway/auth/contract';
 
 import type { RoleType } from './endpoint/index.ts';
 import { brokenTask, type RoleCredentials, sendMessage, serverMessage, taskSchema } from '../wire/index.ts';
+import type { TaskNetworkPort } from './network/index.ts';
 import type { TaskReport } from './report.ts';
 import type { TaskEngine } from './task-engine.ts';
 
@@ -12,6 +13,7 @@ const generationOf = (sequence: number): number => Math.floor(sequence / 2 ** 20
 
 export interface ControlHandlerParts {
   readonly engine: Pick<TaskEngine, 'apply' | 'has' | 'notIn' | 'stopTask'>;
+  readonly network: Pick<TaskNetworkPort, 'apply'>;
   readonly log: Log;
   readonly cluster: string;
   readonly containerInstanceArn: string;
@@ -68,6 +70,13 @@ export class ControlHandler {
         await this.#payload(message.tasks);
         this.#acknowledge(ws, message.messageId);
         return;
+      case 'NetworkStateMessage': {
+        const { messageId, seqNum, address, blocks, groups, members, peers } = message;
+        if (!(await this.#accepts(ws, seqNum))) return;
+        await this.#parts.network.apply({ address, blocks, groups, members, peers });
+        this.#acknowledge(ws, messageId);
+        return;
+      }
       case 'IAMRoleCredentialsMessage': {
         const { messageId, taskArn, roleType, roleCredentials } = message;
         if (!this.#parts.engine.has(taskArn)) return;

@@ -4,6 +4,7 @@ import type Docker from 'dockerode';
 
 import { labels } from './docker.ts';
 import type { AgentContainer, AgentTask, AgentVolume } from '../wire/index.ts';
+import { isInternal, ownContainers, pauseName } from './pause.ts';
 import { dockerConfig, dockerHostConfig } from './policy.ts';
 
 /** What a container needs besides its task's payload. */
@@ -18,6 +19,8 @@ export interface Placement {
   /** The agent's own variables; the task definition cannot set them. */
   readonly environment: Readonly<Record<string, string>>;
   readonly region: string;
+  /** Servers of names that a task with an address of its own asks, unless its definition names others. */
+  readonly dns: readonly string[];
 }
 
 const taskId = (task: AgentTask): string => task.arn.slice(task.arn.lastIndexOf('/') + 1);
@@ -58,11 +61,14 @@ export function createOptions(
       ? {}
       : (JSON.parse(container.overrides) as { command?: string[] });
   const command = overrides.command ?? container.command;
-  const network = host.NetworkMode || task.networkMode || 'bridge';
+  const network = networkOf(task, container, host.NetworkMode);
+  // What belongs to the network namespace is the holder's: the engine takes it from nobody else.
+  const joins = network.startsWith('container:');
+  const names = isInternal(container) ? namesOf(task, at.dns) : {};
   const ports = network === 'bridge' || network === 'default' ? container.portMappings : [];
   const environment: Record<string, string> = {
     AWS_REGION: at.region,
-    AWS_EXECUTION_ENV: 'AWS_ECS_EC2',
+    AWS_EXECUTION_ENV: task.launchType === 'FARGATE' ? 'AWS_ECS_FARGATE' : 'AWS_ECS_EC2',
     ...container.environment,
     ...at.environment,
   };
@@ -83,7 +89,7 @@ export function createOptions(
     },
     ...given('User', config.User),
     ...given('WorkingDir', config.WorkingDir),
-    ...given('Hostname', config.Hostname),
+    ...given('Hostname', joins ? undefined : (names.Hostname ?? config.Hostname)),
     ...given('Tty', config.Tty),
     ...given('OpenStdin', config.OpenStdin),
     ...given('NetworkDisabled', config.NetworkDisabled),
@@ -112,9 +118,9 @@ export function createOptions(
       ...given('ReadonlyRootfs', host.ReadonlyRootfs),
       ...given('Init', host.Init),
       ...given('ShmSize', host.ShmSize),
-      ...given('Dns', host.Dns),
-      ...given('DnsSearch', host.DnsSearch),
-      ...given('ExtraHosts', host.ExtraHosts),
+      ...given('Dns', joins ? undefined : (names.Dns ?? host.Dns)),
+      ...given('DnsSearch', joins ? undefined : (names.DnsSearch ?? host.DnsSearch)),
+      ...given('ExtraHosts', joins ? undefined : (names.ExtraHosts ?? host.ExtraHosts)),
       ...given('SecurityOpt', host.SecurityOpt),
       ...given('CapAdd', host.CapAdd),
       ...given('CapDrop', host.CapDrop),
@@ -124,6 +130,32 @@ export function createOptions(
       ...given('Devices', host.Devices),
       ...(host.LogConfig ? { LogConfig: { Type: host.LogConfig.Type, Config: host.LogConfig.Config ?? {} } } : {}),
     },
+  };
+}
+
+/** Docker's network mode of a container: those of a task with an interface of its own share the namespace that holds it. */
+function networkOf(task: AgentTask, container: AgentContainer, given: string | null | undefined): string {
+  if (task.networkMode !== 'awsvpc') return given || task.networkMode || 'bridge';
+  return isInternal(container) ? 'none' : `container:${containerName(task, pauseName)}`;
+}
+
+/** What the namespace's holder is called and asks for names: what the task's containers ask for, together. */
+function namesOf(
+  task: AgentTask,
+  dns: readonly string[],
+): Pick<Docker.HostConfig, 'Dns' | 'DnsSearch' | 'ExtraHosts'> & { Hostname?: string } {
+  const asked = ownContainers(task).map(({ dockerConfig: { hostConfig } }) =>
+    dockerHostConfig.parse(JSON.parse(hostConfig)),
+  );
+  const all = (texts: (string[] | null | undefined)[]): string[] => [...new Set(texts.flatMap((list) => list ?? []))];
+  const servers = all(asked.map((host) => host.Dns));
+  const [own] = task.elasticNetworkInterfaces;
+  const address = own?.ipv4Addresses[0]?.privateAddress;
+  return {
+    ...(address === undefined ? {} : { Hostname: `ip-${address.replaceAll('.', '-')}` }),
+    Dns: servers.length > 0 ? servers : [...dns],
+    DnsSearch: all(asked.map((host) => host.DnsSearch)),
+    ExtraHosts: all(asked.map((host) => host.ExtraHosts)),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Log } from '@slipway/auth/contract';
 import type { Images } from './images.ts';
 import type { PullRights } from './logins.ts';
 import type { AgentContainer, AgentTask } from '../wire/index.ts';
+import type { TaskNetworkPort } from './network/index.ts';
 import type { AgentReach, AllowedEscapes } from './policy.ts';
 import type { TaskReport } from './report.ts';
 import type { SavedTask } from './task-runner.ts';
@@ -26,6 +27,8 @@ export interface EngineOptions {
   readonly inspectEvery: number;
   readonly allow: AllowedEscapes;
   readonly reach: AgentReach;
+  /** Servers of names for tasks with addresses of their own. */
+  readonly dns: () => Promise<readonly string[]>;
   /** Host paths no task gets unless they are allowed by name: the Docker socket, the agent's data. */
   readonly guarded: readonly string[];
 }
@@ -36,6 +39,7 @@ export interface RunnerParts {
   readonly docker: Docker;
   readonly agentId: string;
   readonly images: Images;
+  readonly network: Pick<TaskNetworkPort, 'attach' | 'detach'>;
   readonly log: Log;
   /** What a container's image is pulled with. */
   readonly rights: (task: AgentTask, container: AgentContainer) => PullRights;

@@ -26,6 +26,8 @@ export interface HostOptions {
   readonly taskRoles: boolean;
   /** Whether tasks may be on the host's network. */
   readonly hostNetwork: boolean;
+  /** Whether tasks get network interfaces of their own here. */
+  readonly taskNetwork: boolean;
 }
 
 const mebibyte = 1024 * 1024;
@@ -78,6 +80,7 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
     ...(options.privileged === true ? [capability('privileged-container')] : []),
     ...(options.taskRoles ? [capability('task-iam-role')] : []),
     ...(options.taskRoles && options.hostNetwork ? [capability('task-iam-role-network-host')] : []),
+    ...(options.taskNetwork ? [{ name: 'ecs.capability.task-eni' }, { name: 'slipway.capability.task-network' }] : []),
     ...(security.includes('apparmor') ? [capability('apparmor')] : []),
     ...(security.includes('selinux') ? [capability('selinux')] : []),
     ...(info.Plugins?.Volume ?? []).map((driver) => ({ name: `ecs.capability.docker-plugin.${driver}` })),

@@ -1,5 +1,6 @@
 export { type Agent, type AgentSurroundings, createAgent, type MakeSurroundings } from './agent.ts';
 export { Refused } from './control-plane.ts';
+export { noNetwork, type TaskNetworkPort } from './network/index.ts';
 export type { PullBehavior } from './images.ts';
 export type { AgentCredentials, AgentOptions } from './options.ts';
 export type { AllowedEscapes } from './policy.ts';

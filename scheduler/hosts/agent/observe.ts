@@ -2,6 +2,7 @@ import type Docker from 'dockerode';
 
 import type { AgentContainer } from '../wire/index.ts';
 
+import { ownContainers } from './pause.ts';
 import { type ContainerView, mayRestart } from './plan.ts';
 import type { ContainerReport, TaskReport } from './report.ts';
 import type { SavedTask } from './task-runner.ts';
@@ -9,7 +10,12 @@ import type { SavedTask } from './task-runner.ts';
 /** What Docker says of a container together with what the agent remembers, in the planner's words. */
 export function viewOf(
   info: Docker.ContainerInspectInfo | undefined,
-  known: { readonly pulled: boolean; readonly busy: boolean; readonly failure: string | undefined },
+  known: {
+    readonly pulled: boolean;
+    readonly busy: boolean;
+    readonly failure: string | undefined;
+    readonly unfinished?: boolean;
+  },
 ): ContainerView {
   const failure = known.failure === undefined ? {} : { failure: known.failure };
   if (info === undefined) return { phase: 'absent', pulled: known.pulled, busy: known.busy, ...failure };
@@ -28,6 +34,7 @@ export function viewOf(
     phase,
     pulled: true,
     busy: known.busy,
+    ...(known.unfinished === true ? { unfinished: true } : {}),
     ...(phase === 'stopped' ? { exitCode: state.ExitCode } : {}),
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(finishedAt === undefined ? {} : { finishedAt }),
@@ -53,7 +60,7 @@ export function reportOf(
     arn: saved.task.arn,
     status,
     ...(saved.reason === undefined ? {} : { reason: saved.reason }),
-    containers: saved.task.containers.map((container) =>
+    containers: ownContainers(saved.task).map((container) =>
       containerReport(container, status, saved, inspected.get(container.name), views.get(container.name)),
     ),
     ...(saved.pullStartedAt === undefined ? {} : { pullStartedAt: saved.pullStartedAt }),

@@ -57,6 +57,11 @@ export interface AgentOptions {
    * agent of the machine serves it. Default `auto`.
    */
   readonly taskEndpoint?: 'auto' | 'off';
+  /**
+   * Network interfaces of their own for tasks with `awsvpc` networking. `auto`: when the agent can change links, routes and the
+   * packet filter of the Docker engine's network namespace (root, `ip`, `nft`, `iptables`). Default `auto`.
+   */
+  readonly taskNetwork?: 'auto' | 'off';
   /** Default `default`: pull, and fall back to the image that is there. Pinned digests are never pulled twice. */
   readonly pullBehavior?: PullBehavior;
   /** Address that published ports listen on. Default `0.0.0.0`. */
@@ -96,6 +101,7 @@ export function resolveOptions(options: AgentOptions): ResolvedOptions {
     ownRegistries: [],
     resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
     taskEndpoint: 'auto',
+    taskNetwork: 'auto',
     pullBehavior: 'default',
     bindAddress: '0.0.0.0',
     stopTimeout: 30_000,

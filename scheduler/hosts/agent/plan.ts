@@ -5,6 +5,8 @@ export interface ContainerView {
   readonly phase: 'absent' | 'created' | 'running' | 'stopped';
   /** The image is there. */
   readonly pulled: boolean;
+  /** Whether what belongs to its start is still missing although it runs: nothing may rely on it, and it is started again. */
+  readonly unfinished?: boolean;
   /** An action on it is under way: nothing else is to be done with it now. */
   readonly busy: boolean;
   readonly exitCode?: number;
@@ -67,7 +69,7 @@ function stopAll(seen: readonly Seen[], over: Seen | undefined): Plan {
   return {
     actions,
     failures: [],
-    status: alive.size === 0 ? 'STOPPED' : seen.every(hasStarted) ? 'RUNNING' : 'PENDING',
+    status: alive.size === 0 ? 'STOPPED' : seen.every(hasRun) ? 'RUNNING' : 'PENDING',
     ...(over?.view.failure === undefined ? {} : { reason: over.view.failure }),
   };
 }
@@ -80,7 +82,10 @@ function goOn(seen: readonly Seen[], views: ReadonlyMap<string, ContainerView>, 
   for (const { container, view } of seen) {
     if (view.busy || view.failure !== undefined) continue;
     const act = (kind: Action['kind']): void => void actions.push({ kind, container: container.name });
-    if (view.phase === 'running') continue;
+    if (view.phase === 'running') {
+      if (view.unfinished === true) act('start');
+      continue;
+    }
     if (view.phase === 'stopped') {
       if (mayRestart(container, view)) act('restart');
       continue;
@@ -111,6 +116,9 @@ const isAlive = (view: ContainerView): boolean =>
 
 const hasStarted = ({ view }: Seen): boolean =>
   view.failure !== undefined || view.phase === 'running' || view.phase === 'stopped';
+
+/** What ends because an essential container could not be made or started never ran, however many others did. */
+const hasRun = (one: Seen): boolean => hasStarted(one) && !(one.container.essential && one.view.failure !== undefined);
 
 /** Whether it has ended for good. */
 function isOver(container: AgentContainer, view: ContainerView): boolean {
@@ -158,7 +166,8 @@ function readiness(
   if (definition === undefined) return never('is not a container of the task');
   if (view.failure !== undefined) return never(`failed: ${view.failure}`);
   const stopped = view.phase === 'stopped' && !view.busy && !mayRestart(definition, view);
-  if (condition === 'START' && (view.phase === 'running' || view.phase === 'stopped')) return { kind: 'ready' };
+  const begun = view.phase === 'stopped' || (view.phase === 'running' && view.unfinished !== true);
+  if (condition === 'START' && begun) return { kind: 'ready' };
   if (condition === 'COMPLETE' && stopped) return { kind: 'ready' };
   if (condition === 'SUCCESS' && stopped) {
     return view.exitCode === 0 ? { kind: 'ready' } : never(`exited with code ${view.exitCode ?? 'unknown'}`);

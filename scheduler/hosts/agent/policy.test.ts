@@ -146,6 +146,7 @@ describe('E1–E5, E7–E9: escape flags', () => {
       image: 'web',
       bindAddress: '0.0.0.0',
       region: 'us-east-1',
+      dns: [],
       environment: { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/credentials/mine' },
     });
     expect(options.Env).toEqual([
@@ -195,6 +196,7 @@ describe('E1–E5, E7–E9: escape flags', () => {
       bindAddress: '0.0.0.0',
       region: 'r',
       environment: {},
+      dns: [],
     };
     const options = createOptions(dns, container, at);
     const on = (HostPort: string) => ({ HostIp: '0.0.0.0', HostPort });

@@ -154,7 +154,9 @@ function refuseContainer(
   const host = dockerHostConfig.parse(JSON.parse(container.dockerConfig.hostConfig));
   const network = host.NetworkMode ?? task.networkMode;
   if (network === 'host' && allow.hostNetwork !== true) return denied('networkMode host', 'hostNetwork');
-  if (!['bridge', 'default', 'host', 'none', ''].includes(network)) return `networkMode ${network} is not supported.`;
+  const own = task.networkMode === 'awsvpc' && (host.NetworkMode ?? 'awsvpc') === 'awsvpc';
+  if (!own && !['bridge', 'default', 'host', 'none', ''].includes(network))
+    return `networkMode ${network} is not supported.`;
   if (host.Privileged === true && allow.privileged !== true) return denied('privileged', 'privileged');
   if ((host.PidMode ?? '') !== '' && allow.hostPid !== true) return denied('pidMode', 'hostPid');
   if (!['', 'none'].includes(host.IpcMode ?? '') && allow.hostIpc !== true) return denied('ipcMode', 'hostIpc');

@@ -11,6 +11,8 @@ import type { JsonFolder } from './files.ts';
 import type { Images } from './images.ts';
 import type { PullRights } from './logins.ts';
 import { type AgentContainer, type AgentTask, type MessageOf, taskSchema } from '../wire/index.ts';
+import { attachmentsOf, type TaskNetworkPort } from './network/index.ts';
+import { isInternal, withPause } from './pause.ts';
 import { imageRefusal, refusal } from './policy.ts';
 import type { TaskReport } from './report.ts';
 import { type SavedTask, TaskRunner } from './task-runner.ts';
@@ -21,6 +23,9 @@ export interface TaskEngineParts {
   /** Names this agent on its containers, so that agents sharing a Docker engine leave each other's alone. */
   readonly agentId: string;
   readonly images: Images;
+  readonly network: TaskNetworkPort;
+  /** Why this host has no network for tasks with addresses of their own; undefined while it has. */
+  readonly withoutNetwork: () => string | undefined;
   readonly files: JsonFolder;
   readonly log: Log;
   readonly endpoint: Pick<TaskEndpoint, 'reason' | 'environment'>;
@@ -76,9 +81,10 @@ export class TaskEngine {
     for (const [name, value] of files) {
       const saved = value as SavedTask;
       const task = taskSchema.safeParse(saved.task);
-      if (task.success) this.#add({ ...saved, task: task.data });
+      if (task.success) this.#adopt({ ...saved, task: task.data });
       else this.#parts.log.error({ name }, 'a task file cannot be read and was left alone');
     }
+    await this.#sweepNetwork();
     this.#loops = Promise.all([this.#watch.run(), this.#inspectLoop()]);
   }
 
@@ -118,7 +124,7 @@ export class TaskEngine {
       this.#reject(task, 'ContainerRuntimeError: the agent no longer has the containers of this task');
       return;
     }
-    const why = this.#refusalOf(task) ?? this.#withoutEndpoint(task);
+    const why = this.#refusalOf(task) ?? this.#withoutEndpoint(task) ?? this.#withoutNetwork(task);
     if (why !== undefined) {
       this.#reject(task, why);
       return;
@@ -126,7 +132,7 @@ export class TaskEngine {
     // Another payload may have added it while this one looked for containers.
     if (this.#runners.has(task.arn)) return;
     this.#orphans.delete(task.arn);
-    const { roleCredentials, executionRoleCredentials: _execution, ...kept } = task;
+    const { roleCredentials, executionRoleCredentials: _execution, ...kept } = withPause(task);
     const credentialsId = roleCredentials?.credentialsId;
     const saved: SavedTask = {
       task: kept,
@@ -172,7 +178,7 @@ export class TaskEngine {
   containers(): { readonly task: AgentTask; readonly name: string; readonly id: string }[] {
     return this.#live().flatMap((runner) =>
       [...runner.inspected]
-        .filter(([, info]) => info.State.Running)
+        .filter(([name, info]) => info.State.Running && !isInternal({ name }))
         .map(([name, info]) => ({ task: runner.task, name, id: info.Id })),
     );
   }
@@ -191,13 +197,33 @@ export class TaskEngine {
     return [...this.#runners.values()].filter((runner) => runner.stoppedAt === undefined);
   }
 
+  /** Takes up a task of an earlier run, whose interface may stand. */
+  #adopt(saved: SavedTask): void {
+    if (saved.stoppedAt === undefined) {
+      for (const attachment of attachmentsOf(saved.task)) this.#parts.network.adopt(attachment);
+    }
+    this.#add(saved);
+  }
+
+  /** What no task that is known here owns was left by a run that was killed. */
+  async #sweepNetwork(): Promise<void> {
+    if (this.#parts.withoutNetwork() !== undefined) return;
+    try {
+      const count = await this.#parts.network.sweep();
+      if (count > 0) this.#parts.log.info({ count }, 'removed network interfaces of tasks that are gone');
+    } catch (error) {
+      this.#parts.log.warn({ err: error }, 'cannot look for network interfaces of tasks that are gone');
+    }
+  }
+
   #add(saved: SavedTask): void {
-    const { options, docker, agentId, images, log, rights, report, healthChanged, endpoint } = this.#parts;
+    const { options, docker, agentId, images, network, log, rights, report, healthChanged, endpoint } = this.#parts;
     const parts: RunnerParts = {
       options,
       docker,
       agentId,
       images,
+      network,
       log,
       rights,
       report,
@@ -230,6 +256,16 @@ export class TaskEngine {
     const { reason } = this.#parts.endpoint;
     if (task.roleCredentials === undefined || reason === undefined) return undefined;
     return `ATTRIBUTE: this container instance does not serve task roles: ${reason}`;
+  }
+
+  #withoutNetwork(task: AgentTask): string | undefined {
+    if (task.networkMode !== 'awsvpc') return undefined;
+    if (task.elasticNetworkInterfaces.length === 0)
+      return 'ResourceInitializationError: the task came without a network interface';
+    const reason = this.#parts.withoutNetwork();
+    return reason === undefined
+      ? undefined
+      : `ATTRIBUTE: this container instance gives tasks no network interfaces: ${reason}`;
   }
 
   #reject(task: AgentTask, reason: string): void {

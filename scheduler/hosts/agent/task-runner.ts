@@ -6,6 +6,8 @@ import { engineCall, EngineError, EngineUnavailable } from './docker.ts';
 import type { RunnerParts } from './engine-parts.ts';
 import type { LocalImage } from './images.ts';
 import type { AgentContainer, AgentTask } from '../wire/index.ts';
+import { attachmentsOf, ensurePauseImage, NetworkError } from './network/index.ts';
+import { isInternal, pauseName } from './pause.ts';
 import { type ContainerView, type Action, plan } from './plan.ts';
 import { reportOf, viewOf } from './observe.ts';
 import { ensureVolume } from './volumes.ts';
@@ -25,6 +27,8 @@ export interface SavedTask {
   readonly stoppedAt?: number;
   /** When the task was told to stop. */
   readonly stopOrderedAt?: number;
+  /** Whether its network interface stands. */
+  readonly attached?: boolean;
   /** Names of containers that were started, or were about to be: none of them is made a second time. */
   readonly started?: readonly string[];
   /** How often containers were started again by their restart policy, and what they last exited with before. */
@@ -163,6 +167,8 @@ export class TaskRunner {
     if (planned.failures.length > 0) return clock.now();
     this.#status = planned.status;
     if (planned.status === 'STOPPED') {
+      // Only then is its address free: the report of the end says so.
+      await this.#detach();
       await this.#save(() => ({
         stoppedAt: clock.now(),
         desired: 'STOPPED',
@@ -186,6 +192,7 @@ export class TaskRunner {
           pulled: this.#saved.images[name] !== undefined,
           busy: this.#busy.has(name),
           failure: this.#saved.failures[name],
+          unfinished: name === pauseName && this.#saved.attached !== true,
         }),
       ]),
     );
@@ -243,7 +250,7 @@ export class TaskRunner {
       restart: 'CannotStartContainerError',
       stop: 'CannotStopContainerError',
     }[kind];
-    const reason = `${category}: ${error.message}`;
+    const reason = `${error instanceof NetworkError ? 'ResourceInitializationError' : category}: ${error.message}`;
     this.#parts.log.warn(
       { task: this.task.arn, container: container.name, reason, err: error },
       'an action on a container failed',
@@ -255,6 +262,11 @@ export class TaskRunner {
 
   async #pull(container: AgentContainer): Promise<void> {
     const { clock } = this.#parts.options;
+    if (isInternal(container)) {
+      const reference = await this.#pauseImage();
+      await this.#save(({ images }) => ({ images: { ...images, [container.name]: { reference } } }));
+      return;
+    }
     if (this.#saved.pullStartedAt === undefined) await this.#save(() => ({ pullStartedAt: clock.now() }));
     const image = await this.#parts.images.ensure(container.image, this.#parts.rights(this.task, container));
     await this.#save((saved) => {
@@ -274,7 +286,10 @@ export class TaskRunner {
       cluster: options.cluster,
       region: options.region,
       bindAddress: options.bindAddress,
-      environment: this.#parts.environment(this.task, container.name, this.#saved.credentialsId),
+      environment: isInternal(container)
+        ? {}
+        : this.#parts.environment(this.task, container.name, this.#saved.credentialsId),
+      dns: isInternal(container) ? await options.dns() : [],
       image,
     });
     const log = request.HostConfig?.LogConfig;
@@ -308,11 +323,31 @@ export class TaskRunner {
     } catch (error) {
       if (!(error instanceof EngineError && error.status === 304)) throw error;
     }
+    if (isInternal(container)) await this.#attach(found);
+  }
+
+  /** Gives the namespace that the pause container holds the task's interface. */
+  async #attach(pause: Docker.Container): Promise<void> {
+    const { State: state } = await engineCall(() => pause.inspect());
+    const [attachment] = attachmentsOf(this.task);
+    if (attachment === undefined || !state.Running) throw new Error('the container of the network interface has ended');
+    await this.#parts.network.attach(attachment, state.Pid);
+    await this.#save(() => ({ attached: true }));
+  }
+
+  async #detach(): Promise<void> {
+    for (const { id } of attachmentsOf(this.task)) await this.#parts.network.detach(id);
+  }
+
+  async #pauseImage(): Promise<string> {
+    const { Arch: architecture } = (await engineCall(() => this.#parts.docker.version())) as { Arch: string };
+    return ensurePauseImage(this.#parts.docker, architecture);
   }
 
   async #stop(container: AgentContainer): Promise<void> {
     const found = this.#parts.docker.getContainer(containerName(this.task, container.name));
-    const seconds = container.stopTimeout ?? this.#parts.options.stopTimeout / 1000;
+    // What only waits has nothing to finish.
+    const seconds = isInternal(container) ? 0 : (container.stopTimeout ?? this.#parts.options.stopTimeout / 1000);
     try {
       // The image's STOPSIGNAL or SIGTERM, then SIGKILL.
       await engineCall(() => found.stop({ t: Math.max(0, Math.round(seconds)) }));

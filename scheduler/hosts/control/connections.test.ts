@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { region, silent } from '../testing/bench.ts';
 import { connectionKeys } from './keys.ts';
 
+import { noHostNetworks } from './host-networks.ts';
 import { ConnectionSweeper, serverSilence } from './connections.ts';
 import { AgentBench } from '../testing/agent-peer.ts';
 
@@ -29,6 +30,7 @@ test('connections of a server that died are found by the others', async () => {
     reach: serverReach({}),
     log: silent,
     ownHost: () => false,
+    networks: noHostNetworks,
     credentialIdKey: Buffer.alloc(16),
   });
   await sweeper.sweep('000000000000', 'default');

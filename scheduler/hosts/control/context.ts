@@ -2,6 +2,8 @@ import type { RandomBytes } from '../../state/index.ts';
 import type { EcsContext } from '../../cluster/index.ts';
 import type { Log } from '@slipway/auth/contract';
 
+import type { HostNetworks } from './host-networks.ts';
+
 /** Temporary credentials of a role, for one task. */
 export interface TaskCredentials {
   readonly accessKeyId: string;
@@ -19,6 +21,8 @@ export type TaskCredentialsPort = (roleArn: string, taskArn: string) => Promise<
 
 /** What the control plane's side of the agent protocol works with. */
 export interface AgentControlOptions extends EcsContext {
+  /** The network of tasks that have addresses of their own. */
+  readonly networks: HostNetworks;
   readonly random: RandomBytes;
   readonly log: Log;
   /**

@@ -69,6 +69,10 @@ export class ControlSession {
   readonly #destination: Destination;
   readonly #instanceArn: string;
   readonly #sent = new Map<string, Sent>();
+  /** The state of the tasks' network as it was last sent. */
+  #network:
+    | { readonly text: string; readonly messageId: string; readonly at: number; acknowledged: boolean }
+    | undefined;
   readonly #manifests = new Map<string, ReadonlySet<string>>();
   readonly #ended = new AbortController();
   #sequence: number;
@@ -94,7 +98,12 @@ export class ControlSession {
   /** Serves the connection until it closes. */
   async run(): Promise<void> {
     const { options, ref, watch } = this.#parts;
-    const unwatch = watch.watch(ref.id, { changed: () => this.#poke() });
+    const unwatchNetwork = options.networks.watch(ref.account, () => this.#poke());
+    const unwatchTasks = watch.watch(ref.id, { changed: () => this.#poke() });
+    const unwatch = (): void => {
+      unwatchNetwork();
+      unwatchTasks();
+    };
     this.#ws.on('message', (data, isBinary) => {
       if (!isBinary) this.#receive((data as Buffer).toString('utf8'));
     });
@@ -175,6 +184,8 @@ export class ControlSession {
       this.#sent.delete(id);
       await payloads.release(arns.task(options.region, ref.account, ref.cluster, id));
     }
+    // Before the tasks: a host that does not know the network yet lets none of them start.
+    this.#sendNetwork();
     await this.#send(tasks.filter((task) => this.#due(task)));
     for (const task of tasks) if (this.#nearItsEnd(task)) await this.#renew(task);
     const now = options.clock.monotonic();
@@ -184,8 +195,24 @@ export class ControlSession {
     }
   }
 
+  /** The state of the tasks' network when it is not what the agent was last sent, and again when it does not acknowledge. */
+  #sendNetwork(): void {
+    const { options, ref } = this.#parts;
+    const state = options.networks.of(ref);
+    if (state === undefined) return;
+    const text = JSON.stringify(state);
+    const now = options.clock.monotonic();
+    const sent = this.#network;
+    if (sent?.text === text && (sent.acknowledged || now - sent.at < timing.resendUnacknowledged)) return;
+    const messageId = newEventId(options.random);
+    this.#network = { text, messageId, at: now, acknowledged: false };
+    sendMessage(this.#ws, 'NetworkStateMessage', { ...this.#command(messageId), ...state });
+  }
+
   #due(task: TaskRecord): boolean {
     const { clock } = this.#parts.options;
+    // One that waits for its network interface has nothing to start with yet.
+    if (task.network !== undefined && task.attachment === undefined && task.desiredStatus === 'RUNNING') return false;
     const sent = this.#sent.get(task.id);
     if (sent?.desired !== task.desiredStatus) return true;
     const age = clock.monotonic() - sent.at;
@@ -320,6 +347,7 @@ export class ControlSession {
 
   #acknowledged(messageId: string): void {
     for (const sent of this.#sent.values()) if (sent.messageId === messageId) sent.acknowledged = true;
+    if (this.#network?.messageId === messageId) this.#network.acknowledged = true;
   }
 
   /** Confirms only what neither the manifest nor the newest view wants: a task placed since the manifest stays. */

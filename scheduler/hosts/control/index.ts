@@ -1,5 +1,6 @@
 export { type AgentControl, createAgentControl } from './agent-control.ts';
 export type { AgentControlOptions, TaskCredentials, TaskCredentialsPort } from './context.ts';
+export { type HostNetworks, noHostNetworks } from './host-networks.ts';
 export { connectionKeys, connectionRows } from './keys.ts';
 export { type AgentOperations, agentOperations, controlPath, telemetryPath } from './operations.ts';
 export { type RenderContext, renderStop, renderTask } from './render.ts';

@@ -1,10 +1,10 @@
 import type { ContainerDefinition, TaskOverride, Volume } from '@aws-sdk/client-ecs';
 import { registryOf } from '../../references/index.ts';
-import { idOf, type TaskDefinitionRecord, type TaskRecord } from '../../state/index.ts';
+import { arns, type AttachmentRecord, idOf, type TaskDefinitionRecord, type TaskRecord } from '../../state/index.ts';
 import { applyOverrides, bodyOf, containersOf, type TaskDefinitionBody } from '../../tasks/index.ts';
 
 import { dockerConfigOf } from './docker-config.ts';
-import type { AgentContainer, AgentTask, RoleCredentials, SentTask } from '../wire/index.ts';
+import type { AgentContainer, AgentInterface, AgentTask, RoleCredentials, SentTask } from '../wire/index.ts';
 
 /** What a payload says besides the definition: where the task runs, and with whose rights. */
 export interface RenderContext {
@@ -42,12 +42,26 @@ export function renderTask(task: TaskRecord, definition: TaskDefinitionRecord, c
     ...(body.memory === undefined ? {} : { memory: Number(body.memory) }),
     ...(body.pidMode === undefined ? {} : { pidMode: body.pidMode }),
     ...(body.ipcMode === undefined ? {} : { ipcMode: body.ipcMode }),
+    elasticNetworkInterfaces: task.attachment === undefined ? [] : [renderInterface(task.attachment, context)],
     volumes: (body.volumes ?? []).map(renderVolume),
     containers: containersOf(body).map((container) => renderContainer(task, container, body, context)),
     ...(context.roleCredentials === undefined ? {} : { roleCredentials: context.roleCredentials }),
     ...(context.executionRoleCredentials === undefined
       ? {}
       : { executionRoleCredentials: context.executionRoleCredentials }),
+  };
+}
+
+function renderInterface(attachment: AttachmentRecord, { region, account }: RenderContext): AgentInterface {
+  return {
+    ec2Id: attachment.networkInterface,
+    attachmentArn: arns.attachment(region, account, attachment.id),
+    macAddress: attachment.mac,
+    ipv4Addresses: [{ primary: true, privateAddress: attachment.address }],
+    privateDnsName: attachment.privateDnsName,
+    vpcId: attachment.vpc,
+    securityGroups: [...attachment.securityGroups],
+    outside: attachment.outside,
   };
 }
 

@@ -18,7 +18,13 @@ import { systemClock } from '@slipway/storage/clock';
 import { openSqliteRecords, type RecordStore } from '@slipway/storage/records';
 import Docker from 'dockerode';
 
-import { type AgentControl, type AgentControlOptions, createAgentControl } from '../control/index.ts';
+import {
+  type AgentControl,
+  type AgentControlOptions,
+  createAgentControl,
+  type HostNetworks,
+  noHostNetworks,
+} from '../control/index.ts';
 import {
   accountKeys,
   accountPartition,
@@ -36,6 +42,7 @@ import { taskDraft, type TaskDefinitionBody } from '../../tasks/index.ts';
 import { showingSecret } from '../agent/control-plane.ts';
 import { labels } from '../agent/docker.ts';
 import { type Agent, type AgentOptions, createAgent } from '../agent/index.ts';
+import { TaskNetwork } from '../agent/network/index.ts';
 import type { TestRegistry } from './registry.ts';
 
 export const region = 'us-east-1';
@@ -149,6 +156,7 @@ export class TestControlPlane implements AsyncDisposable {
       stopTimeout: 2_000,
       // One agent of a machine can have it.
       taskEndpoint: 'off',
+      taskNetwork: 'off',
       ...options,
     });
   }
@@ -265,6 +273,7 @@ interface Started {
 /** What a test adds to its control plane. */
 export interface BenchOptions extends Pick<AgentControlOptions, 'taskCredentials' | 'revokeTaskCredentials'> {
   readonly registry?: TestRegistry;
+  readonly networks?: HostNetworks;
   /** Asked before GetAuthorizationToken is answered; what it throws is the answer. */
   readonly authorize?: (principal: Principal) => Promise<void>;
 }
@@ -272,9 +281,10 @@ export interface BenchOptions extends Pick<AgentControlOptions, 'taskCredentials
 async function serve(
   records: RecordStore,
   port: number,
-  { registry, authorize, ...roles }: BenchOptions,
+  { registry, authorize, networks = noHostNetworks, ...roles }: BenchOptions,
 ): Promise<Started> {
   const control = createAgentControl({
+    networks,
     records,
     clock: systemClock,
     random: randomBytes,
@@ -383,6 +393,16 @@ export class TestEngine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const left = await this.docker.listContainers({ all: true, filters: { ancestor: [this.image] } });
+    // Those of the agents that ran them: what holds the tasks' network interfaces is of another image.
+    const agents = new Set(left.flatMap(({ Labels }) => Labels[labels.agent] ?? []));
+    for (const agent of agents) {
+      const filters = { label: [`${labels.agent}=${agent}`] };
+      left.push(
+        ...(await this.docker.listContainers({ all: true, filters })).filter(
+          ({ Id }) => !left.some((info) => info.Id === Id),
+        ),
+      );
+    }
     await Promise.all(left.map((info) => this.docker.getContainer(info.Id).remove({ force: true, v: true })));
     const volumes = new Set(
       left.flatMap((info) => info.Mounts.flatMap(({ Name }) => (Name?.startsWith('ecs-') ? [Name] : []))),
@@ -436,6 +456,14 @@ export class EngineProxy {
 
 /** A script that runs until it is told to stop. */
 export const server = 'trap "exit 0" TERM; while :; do busybox sleep 1 & wait $!; done';
+
+/** Why tests that need the host's network cannot run; undefined when they can. Leaves nothing behind. */
+export async function networkMissing(): Promise<string | undefined> {
+  const probe = new TaskNetwork({ agentId: `probe-${process.pid}`, endpointPort: 1 });
+  const reason = await probe.reason();
+  if (reason === undefined) await probe.close();
+  return reason;
+}
 
 /** Why tests that need a Docker engine cannot run; undefined when they can. */
 export async function engineMissing(): Promise<string | undefined> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { networkState } from './network.ts';
 import { credentials } from './task.ts';
 
 const identifiers = z
@@ -48,6 +49,7 @@ export const serverMessage = z.discriminatedUnion('type', [
     type: z.literal('TaskManifestMessage'),
     message: z.object({ ...command, tasks: identifiers }),
   }),
+  z.object({ type: z.literal('NetworkStateMessage'), message: networkState.extend(command) }),
   z.object({
     type: z.literal('TaskStopVerificationAck'),
     message: z.object({ messageId: z.string(), generatedAt: z.number().optional(), stopTasks: identifiers }),

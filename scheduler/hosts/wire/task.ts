@@ -96,6 +96,22 @@ const volume = z.object({
     .optional(),
 });
 
+/**
+ * A network interface of a task: the members of the ACS model that say what the address is; and, not in that model, which
+ * security domain it belongs to, because our agent enforces that itself.
+ */
+const networkInterface = z.object({
+  ec2Id: z.string().regex(/^eni-[0-9a-f]{1,40}$/),
+  attachmentArn: z.string().default(''),
+  macAddress: z.string().regex(/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/),
+  ipv4Addresses: z.array(z.object({ primary: z.boolean().default(true), privateAddress: z.ipv4() })).min(1),
+  privateDnsName: z.string().default(''),
+  vpcId: z.string().regex(/^vpc-[0-9a-z]{1,40}$/),
+  securityGroups: z.array(z.string().regex(/^sg-[0-9a-z]{1,40}$/)).max(16),
+  /** Whether the subnet has a way out of its VPC. */
+  outside: z.boolean(),
+});
+
 /** A task as a payload carries it, in the shape of the ACS model of amazon-ecs-agent. */
 export const taskSchema = z.object({
   arn: z.string().min(1),
@@ -118,6 +134,7 @@ export const taskSchema = z.object({
   memory: z.number().optional(),
   pidMode: z.string().optional(),
   ipcMode: z.string().optional(),
+  elasticNetworkInterfaces: z.array(networkInterface).max(1).default([]),
   volumes: z.array(volume).default([]),
   containers: z.array(container).default([]),
   roleCredentials: credentials.optional(),
@@ -129,6 +146,7 @@ export type AgentTask = z.output<typeof taskSchema>;
 /** A task as it may be sent: what the reader has a default for can be left out. */
 export type SentTask = z.input<typeof taskSchema>;
 export type AgentContainer = z.output<typeof container>;
+export type AgentInterface = z.output<typeof networkInterface>;
 export type AgentVolume = z.output<typeof volume>;
 export type RoleCredentials = z.output<typeof credentials>;
 

@@ -1,5 +1,5 @@
 import type { Log } from '@slipway/auth/contract';
-import { type AgentSurroundings, createAgent, UpgradeRefused } from '@slipway/scheduler/hosts/agent';
+import { type AgentSurroundings, createAgent, noNetwork, UpgradeRefused } from '@slipway/scheduler/hosts/agent';
 import type { VirtualClock } from '../virtual-clock.ts';
 import type { Chance } from './chance.ts';
 import type { History } from './history.ts';
@@ -124,6 +124,8 @@ export class SimulatedHost {
         });
       });
     return {
+      network: (agentId) => noNetwork(agentId, 'the simulation plays none'),
+      dns: () => Promise.resolve([]),
       docker: this.engine.client(process),
       disk: {
         claim: () => Promise.resolve(),

@@ -1,5 +1,5 @@
 import { type Authorizer, AwsError, type Call, type Log, type ServiceDefinition } from '@slipway/auth/contract';
-import { type AgentControl, createAgentControl } from '@slipway/scheduler/hosts/control';
+import { type AgentControl, createAgentControl, noHostNetworks } from '@slipway/scheduler/hosts/control';
 import { createCluster } from '@slipway/scheduler/cluster';
 import { type ControlPlane, createControlPlane } from '@slipway/scheduler/control';
 import { createEcs } from '@slipway/scheduler/ecs';
@@ -99,7 +99,13 @@ export class SimulatedServer {
       reconciler: { healthyAfterRunning: tuning.healthyAfterRunning },
       replaceLostAfter: tuning.replaceLostAfter,
     });
-    const agents = createAgentControl({ ...context, log, credentialIdKey: new Uint8Array(32), ownHost: () => false });
+    const agents = createAgentControl({
+      ...context,
+      networks: noHostNetworks,
+      log,
+      credentialIdKey: new Uint8Array(32),
+      ownHost: () => false,
+    });
     const ecs = createEcs({ ...context, placer: control.placer, agentOperations: agents.operations });
     const authorizer: Authorizer = {
       authorize: () => Promise.resolve({ allowed: true, reason: 'everybody may do everything in the simulation' }),

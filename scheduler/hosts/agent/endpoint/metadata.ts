@@ -3,6 +3,7 @@ import type Docker from 'dockerode';
 import { containerName } from '../create-options.ts';
 import { labels } from '../docker.ts';
 import type { AgentContainer } from '../../wire/index.ts';
+import { ownContainers } from '../pause.ts';
 import type { SavedTask } from '../task-runner.ts';
 
 /** A task of this host as the metadata endpoint sees it. */
@@ -41,7 +42,7 @@ export function taskMetadata(task: LiveTask, host: HostFacts, version: MetadataV
     ...(version === 'v4' ? given('LaunchType', saved.task.launchType) : {}),
     ...(version === 'v4' ? given('ServiceName', saved.task.serviceName) : {}),
     // What Docker has not made yet has nothing to say.
-    Containers: saved.task.containers.flatMap((container) => containerMetadata(task, container, version) ?? []),
+    Containers: ownContainers(saved.task).flatMap((container) => containerMetadata(task, container, version) ?? []),
   };
 }
 
@@ -74,12 +75,24 @@ export function containerMetadata(
     ...(version === 'v4'
       ? { LogDriver: info.HostConfig.LogConfig?.Type, RestartCount: task.saved.restarts?.[container.name]?.count ?? 0 }
       : {}),
-    Networks: Object.entries(info.NetworkSettings.Networks).map(([mode, network]) => ({
-      NetworkMode: mode,
-      IPv4Addresses: network.IPAddress === '' ? [] : [network.IPAddress],
-    })),
+    Networks: [...interfacesOf(task), ...networksOf(info)],
   };
 }
+
+const interfacesOf = ({ saved: { task } }: LiveTask): object[] =>
+  task.elasticNetworkInterfaces.map(({ ipv4Addresses, macAddress, privateDnsName }) => ({
+    NetworkMode: 'awsvpc',
+    IPv4Addresses: ipv4Addresses.map(({ privateAddress }) => privateAddress),
+    AttachmentIndex: 0,
+    MACAddress: macAddress,
+    PrivateDNSName: privateDnsName,
+  }));
+
+const networksOf = (info: Docker.ContainerInspectInfo): object[] =>
+  Object.entries(info.NetworkSettings.Networks).map(([mode, network]) => ({
+    NetworkMode: mode,
+    IPv4Addresses: network.IPAddress === '' ? [] : [network.IPAddress],
+  }));
 
 function portsOf(info: Docker.ContainerInspectInfo): object {
   const ports = Object.entries(info.NetworkSettings.Ports ?? {}).flatMap(([key, bound]) => {

@@ -9,6 +9,7 @@ import type Docker from 'dockerode';
 import { containerName } from '../create-options.ts';
 import { engineCall, EngineError } from '../docker.ts';
 import type { AgentContainer, AgentTask } from '../../wire/index.ts';
+import { attachmentsOf } from '../network/index.ts';
 
 import { endpointAddress } from './firewall.ts';
 import { containerMetadata, type HostFacts, type LiveTask, type MetadataVersion, taskMetadata } from './metadata.ts';
@@ -157,6 +158,8 @@ export class EndpointRequests {
 
   /** Whether an address is one of a task's containers; asks Docker when what is known does not say so. */
   async #comesFrom(task: LiveTask, address: string): Promise<boolean> {
+    // Nothing else on this host can send from there.
+    if (attachmentsOf(task.saved.task).some((own) => own.address === address)) return true;
     if ([...task.inspected.values()].some((info) => hasAddress(info, address))) return true;
     for (const { name } of task.saved.task.containers) {
       const container = this.#parts.docker.getContainer(containerName(task.saved.task, name));

@@ -4,8 +4,9 @@ import type Docker from 'dockerode';
 
 import { engineCall } from '../docker.ts';
 import type { AgentTask } from '../../wire/index.ts';
+import { FirewallError } from '../iptables.ts';
 
-import { addressesOf, ensureRules, FirewallError, type Redirection, removeRules } from './firewall.ts';
+import { addressesOf, ensureRules, type Redirection, removeRules } from './firewall.ts';
 import { limitPerAddress } from './rate-limit.ts';
 import { EndpointRequests, type RequestParts } from './requests.ts';
 
@@ -23,6 +24,8 @@ export interface TaskEndpointParts extends RequestParts {
   readonly hostNetwork: boolean;
   /** Whether containers may reach the cloud's instance metadata service. */
   readonly instanceMetadata: boolean;
+  /** Begins the names of the links of tasks that have addresses of their own. */
+  readonly links: string;
   /** Called when the endpoint has come or gone. */
   readonly changed: () => void;
 }
@@ -128,7 +131,7 @@ export class TaskEndpoint {
 
   /** Where Docker's default bridge network is. */
   async #bridge(): Promise<Redirection> {
-    const { docker, hostNetwork, instanceMetadata } = this.#parts;
+    const { docker, links, hostNetwork, instanceMetadata } = this.#parts;
     const { socketPath } = docker.modem as { socketPath?: unknown };
     if (process.platform !== 'linux' || socketPath === undefined) {
       throw new Unavailable('the Docker engine is not on this machine: the agent reaches it over the network');
@@ -137,7 +140,7 @@ export class TaskEndpoint {
     const bridge = network.Options?.['com.docker.network.bridge.name'] ?? 'docker0';
     const address = addressOfBridge(network, await addressesOf(bridge));
     if (address === undefined) throw new Unavailable(`Docker's default bridge ${bridge} has no IPv4 address`);
-    return { bridge, address, port: endpointPort, hostNetwork, instanceMetadata };
+    return { bridge, links, address, port: endpointPort, hostNetwork, instanceMetadata };
   }
 
   async #listen(address: string): Promise<void> {

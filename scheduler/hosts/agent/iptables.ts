@@ -1,0 +1,59 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+/** Marks the rules of this agent among others'. */
+export const comment: readonly string[] = ['-m', 'comment', '--comment', 'slipway-agent'];
+
+/** One rule: where it stands, and its words after the chain's name. */
+export interface Rule {
+  readonly table: 'nat' | 'filter';
+  readonly chain: string;
+  readonly words: readonly string[];
+}
+
+/** The packet filter does not do what it was asked. */
+export class FirewallError extends Error {
+  override readonly name = 'FirewallError';
+}
+
+/** Makes sure that a rule is there, once; before all others of its chain when it is new. @throws FirewallError when iptables is missing or refuses */
+export async function ensureRule({ table, chain, words }: Rule): Promise<void> {
+  if (!(await iptables(table, '-C', chain, words))) await mustIptables(table, '-I', chain, words);
+}
+
+/** Takes a rule away, however often it is there. @throws FirewallError */
+export async function removeRule({ table, chain, words }: Rule): Promise<void> {
+  while (await iptables(table, '-C', chain, words)) await mustIptables(table, '-D', chain, words);
+}
+
+/** Whether there is a chain of this name. @throws FirewallError when iptables is missing */
+export async function hasChain(table: Rule['table'], chain: string): Promise<boolean> {
+  return iptables(table, '-S', chain, []);
+}
+
+const execute = promisify(execFile);
+
+/** @returns whether iptables did it; false when it answers that there is no such rule */
+async function iptables(table: string, command: string, chain: string, words: readonly string[]): Promise<boolean> {
+  try {
+    await mustIptables(table, command, chain, words);
+    return true;
+  } catch (error) {
+    if ((error as FirewallError & { cause?: { code?: unknown } }).cause?.code === 1) return false;
+    throw error;
+  }
+}
+
+async function mustIptables(table: string, command: string, chain: string, words: readonly string[]): Promise<void> {
+  try {
+    // -w: wait for others who change rules at this moment, in seconds.
+    await execute('iptables', ['-w', '5', '-t', table, command, chain, ...words], { timeout: 10_000 });
+  } catch (cause) {
+    const { code, stderr = '' } = cause as { code?: unknown; stderr?: string };
+    const said = stderr.trim().split('\n').at(-1);
+    throw new FirewallError(
+      code === 'ENOENT' ? 'there is no iptables on this machine' : `iptables ${command} ${chain}: ${said}`,
+      { cause },
+    );
+  }
+}

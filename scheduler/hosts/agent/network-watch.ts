@@ -1,0 +1,62 @@
+import type { Clock } from '@slipway/storage/clock';
+
+import type { Log } from '@slipway/auth/contract';
+
+import type { TaskNetworkPort } from './network/index.ts';
+
+/** How often it is looked at whether the host's network is still as it must be. Milliseconds. */
+const lookAfter = 10_000;
+
+/** Knows whether this host gives tasks network interfaces of their own, and keeps what that needs in place. */
+export class NetworkWatch {
+  /** Called when that has changed. */
+  changed: () => void = () => undefined;
+  readonly port: TaskNetworkPort;
+  readonly #parts: { readonly clock: Clock; readonly log: Log };
+  readonly #stopped = new AbortController();
+  #reason: string | undefined = 'it has not been tried yet';
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(port: TaskNetworkPort, parts: { readonly clock: Clock; readonly log: Log }) {
+    this.port = port;
+    this.#parts = parts;
+  }
+
+  /** Why it does not; undefined while it does. */
+  get reason(): string | undefined {
+    return this.#reason;
+  }
+
+  /** Looks once, and goes on looking in the background. Never throws. */
+  async start(): Promise<void> {
+    await this.#look();
+    this.#loop = this.#lookAfter();
+  }
+
+  /** @param last whether no task is left: then the host's network becomes as if the agent had never been there */
+  async stop(last: boolean): Promise<void> {
+    this.#stopped.abort();
+    await this.#loop;
+    if (!last || this.#reason !== undefined) return;
+    await this.port
+      .close()
+      .catch((error: unknown) => this.#parts.log.warn({ err: error }, "cannot clear the tasks' network"));
+  }
+
+  async #lookAfter(): Promise<void> {
+    const { clock } = this.#parts;
+    while (!this.#stopped.signal.aborted) {
+      await clock.sleep(lookAfter, this.#stopped.signal).catch(() => undefined);
+      if (!this.#stopped.signal.aborted) await this.#look();
+    }
+  }
+
+  async #look(): Promise<void> {
+    const before = this.#reason;
+    this.#reason = await this.port.reason().catch((error: Error) => error.message);
+    if (before === this.#reason) return;
+    if (this.#reason === undefined) this.#parts.log.info({}, 'tasks get network interfaces of their own');
+    else this.#parts.log.warn({ reason: this.#reason }, 'tasks with awsvpc networking cannot run on this host');
+    this.changed();
+  }
+}

@@ -1,0 +1,254 @@
+import { isIPv4 } from 'node:net';
+
+import { type Attachment, linkOf } from './attachment.ts';
+import { run } from './run.ts';
+
+/** What a rule of a security group lets through (EC2: `IpPermission`, one range or group each). */
+export interface Permission {
+  /** `-1` means every protocol; numbers are those of IANA. */
+  readonly protocol: 'tcp' | 'udp' | 'icmp' | '-1' | number;
+  /** Ports, both inclusive; of ICMP the type and the code, -1 for any. Absent: all. */
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+  /** The other end: an address range, or the members of a group. */
+  readonly peer: { readonly cidr: string } | { readonly group: string };
+}
+
+export interface SecurityGroup {
+  readonly id: string;
+  readonly ingress: readonly Permission[];
+  readonly egress: readonly Permission[];
+}
+
+/** A range of addresses that one host hands out to its tasks. */
+export interface Block {
+  readonly cidr: string;
+  readonly vpc: string;
+}
+
+/** What every host knows of the network; the same for all, but for the groups that a host has no use for. */
+export interface NetworkState {
+  readonly blocks: readonly Block[];
+  /** Those of this host's tasks. */
+  readonly groups: readonly SecurityGroup[];
+  /** Addresses of the tasks in a group, on all hosts; of groups that rules name. */
+  readonly members: Readonly<Record<string, readonly string[]>>;
+}
+
+/** The table of the agent whose links begin with `prefix`. */
+const tableOf = (prefix: string): string => `slipway_${prefix}`;
+
+/**
+ * The packet filter of a host's tasks as a script for `nft -f`, which replaces the table as a whole or not at all. What no rule
+ * of a task's groups lets through is dropped, both where it leaves a task and where it reaches one; answers of what was let
+ * through pass (EC2 user guide, security groups: stateful). Tasks of different VPCs never meet, whatever their rules say, and
+ * a task sends only from its own address over its own link.
+ *
+ * Nothing of a rule reaches the script as text: addresses, numbers and ids are checked and written anew.
+ *
+ * @param endpointPort where the credentials endpoint listens on the host, which every task may reach
+ * @throws TypeError for an address, range, port or id that is none
+ */
+export function filterScript(
+  prefix: string,
+  attachments: readonly Attachment[],
+  state: NetworkState,
+  endpointPort: number,
+): string {
+  const table = tableOf(prefix);
+  const groups = new Map(state.groups.map((group) => [group.id, group]));
+  const profiles = new Map<string, { name: string; attachment: Attachment }>();
+  const profileOf = (attachment: Attachment): string => {
+    const key = JSON.stringify([attachment.vpc, attachment.outside, [...attachment.securityGroups].sort()]);
+    let found = profiles.get(key);
+    if (found === undefined) profiles.set(key, (found = { name: String(profiles.size), attachment }));
+    return found.name;
+  };
+  const tasks = attachments.map((attachment) => ({
+    address: address(attachment.address),
+    link: `"${linkOf(prefix, attachment.id)}"`,
+    profile: profileOf(attachment),
+  }));
+  const used = new Set(attachments.flatMap(({ securityGroups }) => securityGroups));
+  const named = new Set(
+    [...used].flatMap((id) => {
+      const { ingress = [], egress = [] } = groups.get(id) ?? {};
+      return [...ingress, ...egress].flatMap(({ peer }) => ('group' in peer ? [peer.group] : []));
+    }),
+  );
+  const vpcs = new Set([...state.blocks, ...attachments].map(({ vpc }) => vpc));
+  const blocksOf = (vpc: string): string[] =>
+    state.blocks.filter((block) => block.vpc === vpc).map(({ cidr }) => range(cidr));
+  const lines: string[] = [
+    `table inet ${table}`,
+    `delete table inet ${table}`,
+    `table inet ${table} {`,
+    ...set(
+      'blocks',
+      'ipv4_addr; flags interval; auto-merge',
+      state.blocks.map(({ cidr }) => range(cidr)),
+    ),
+    ...[...vpcs].flatMap((vpc) => set(word('v', vpc), 'ipv4_addr; flags interval; auto-merge', blocksOf(vpc))),
+    ...[...named].flatMap((id) => set(word('m', id), 'ipv4_addr', unique(state.members[id] ?? []).map(address))),
+    ...set(
+      'links',
+      'ifname',
+      tasks.map(({ link }) => link),
+    ),
+    ...set(
+      'own',
+      'ipv4_addr',
+      tasks.map((task) => task.address),
+    ),
+    ...set(
+      'senders',
+      'ifname . ipv4_addr',
+      tasks.map((task) => `${task.link} . ${task.address}`),
+    ),
+    ...map(
+      'egress',
+      tasks.map((task) => `${task.address} : goto out_${task.profile}`),
+    ),
+    ...map(
+      'ingress',
+      tasks.map((task) => `${task.address} : goto in_${task.profile}`),
+    ),
+    ...chain('arrive', ['ip daddr vmap @ingress', 'accept']),
+    ...[...used].flatMap((id) => {
+      const { ingress = [], egress = [] } = groups.get(id) ?? {};
+      return [
+        ...chain(
+          word('i', id),
+          ingress.map((rule) => `${matchOf(rule, 'saddr')} accept`),
+        ),
+        ...chain(
+          word('e', id),
+          egress.map((rule) => `${matchOf(rule, 'daddr')} goto arrive`),
+        ),
+      ];
+    }),
+    ...[...profiles.values()].flatMap(({ name, attachment: { vpc, outside, securityGroups } }) => [
+      ...chain(`in_${name}`, [
+        `ip saddr @blocks ip saddr != @${word('v', vpc)} drop`,
+        ...securityGroups.map((id) => `jump ${word('i', id)}`),
+        'drop',
+      ]),
+      ...chain(`out_${name}`, [
+        outside
+          ? `ip daddr @blocks ip daddr != @${word('v', vpc)} drop`
+          : `ip daddr != @${word('v', vpc)} fib daddr type != local drop`,
+        ...securityGroups.map((id) => `jump ${word('e', id)}`),
+        'drop',
+      ]),
+    ]),
+    ...chain('sent', [
+      'iifname @links meta nfproto ipv6 drop',
+      'iifname @links iifname . ip saddr != @senders drop',
+      'ip daddr 169.254.169.254 iifname @links drop',
+      'ct state established,related accept',
+    ]),
+    ...chain('forwarded', [
+      'type filter hook forward priority filter - 10; policy accept;',
+      'jump sent',
+      'ip saddr vmap @egress',
+      'goto arrive',
+    ]),
+    ...chain('received', [
+      'type filter hook input priority filter - 10; policy accept;',
+      'iifname != @links accept',
+      'jump sent',
+      `tcp dport ${port(endpointPort)} ct status dnat accept`,
+      'ip saddr vmap @egress',
+    ]),
+    ...chain('from_host', [
+      'type filter hook output priority filter - 10; policy accept;',
+      'ct state established,related accept',
+      'ip daddr vmap @ingress',
+    ]),
+    // The way out is the host's address; tasks meet each other, on other hosts too, under their own.
+    ...chain('leaving', [
+      'type nat hook postrouting priority srcnat; policy accept;',
+      'ip saddr @own ip daddr != @blocks oifname != @links masquerade',
+    ]),
+    '}',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** Puts a script into effect, whole or not at all. @throws NetworkError when nft is missing or refuses it */
+export async function applyFilter(script: string): Promise<void> {
+  await run('nft', ['-f', '-'], script);
+}
+
+/** Takes an agent's table away; nothing where there is none. @throws NetworkError */
+export async function removeFilter(prefix: string): Promise<void> {
+  const table = tableOf(prefix);
+  await run('nft', ['-f', '-'], `table inet ${table}\ndelete table inet ${table}\n`);
+}
+
+const set = (name: string, type: string, elements: readonly string[]): string[] => [
+  `set ${name} { type ${type};${elementsOf(unique(elements))} }`,
+];
+
+const map = (name: string, elements: readonly string[]): string[] => [
+  `map ${name} { type ipv4_addr : verdict;${elementsOf(elements)} }`,
+];
+
+const elementsOf = (elements: readonly string[]): string =>
+  elements.length === 0 ? '' : ` elements = { ${elements.join(', ')} };`;
+
+const chain = (name: string, rules: readonly string[]): string[] => [`chain ${name} {`, ...rules, '}'];
+
+const unique = (texts: readonly string[]): string[] => [...new Set(texts)];
+
+/** The condition of a permission; `side` is where the other end's address stands in the packet. */
+function matchOf({ protocol, from, to, peer }: Permission, side: 'saddr' | 'daddr'): string {
+  const other =
+    'cidr' in peer
+      ? peer.cidr === '0.0.0.0/0'
+        ? []
+        : [`ip ${side} ${range(peer.cidr)}`]
+      : [`ip ${side} @${word('m', peer.group)}`];
+  return [...(other.length === 0 ? ['meta nfproto ipv4'] : other), ...protocolMatch(protocol, from, to)].join(' ');
+}
+
+function protocolMatch(protocol: Permission['protocol'], from?: number, to?: number): string[] {
+  if (protocol === '-1') return [];
+  if (protocol === 'tcp' || protocol === 'udp') {
+    return from === undefined || to === undefined || (from <= 0 && to === 65_535)
+      ? [`meta l4proto ${protocol}`]
+      : [`${protocol} dport ${port(from)}-${port(to)}`];
+  }
+  if (protocol === 'icmp') {
+    const type = from === undefined || from === -1 ? [] : [`icmp type ${byte(from)}`];
+    const code = to === undefined || to === -1 || type.length === 0 ? [] : [`icmp code ${byte(to)}`];
+    return ['meta l4proto icmp', ...type, ...code];
+  }
+  return [`meta l4proto ${byte(protocol)}`];
+}
+
+/** An identifier of nft from an id of EC2, unlike any other's. @throws TypeError */
+function word(kind: string, id: string): string {
+  if (!/^[a-z]+-[0-9a-z]{1,40}$/.test(id)) throw new TypeError(`${JSON.stringify(id)} is not an id`);
+  return `${kind}_${id.replace('-', '_')}`;
+}
+
+function address(text: string): string {
+  if (!isIPv4(text)) throw new TypeError(`${JSON.stringify(text)} is not an IPv4 address`);
+  return text;
+}
+
+function range(text: string): string {
+  const [base = '', bits = '', ...rest] = text.split('/');
+  if (!isIPv4(base) || !/^(?:[12]?\d|3[0-2])$/.test(bits) || rest.length > 0) {
+    throw new TypeError(`${JSON.stringify(text)} is not a range of IPv4 addresses`);
+  }
+  return `${base}/${bits}`;
+}
+
+const whole = (value: number, most: number, what: string): number => {
+  if (!Number.isInteger(value) || value < 0 || value > most) throw new TypeError(`${value} is not ${what}`);
+  return value;
+};
+const port = (value: number): number => whole(value, 65_535, 'a port');
+const byte = (value: number): number => whole(value, 255, 'a protocol, type or code');

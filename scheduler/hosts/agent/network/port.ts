@@ -1,0 +1,31 @@
+import { type Attachment, prefixOf } from './attachment.ts';
+import type { DesiredNetwork } from './task-network.ts';
+
+/** What an agent needs of its host's network to run tasks with addresses of their own; the simulation plays it. */
+export interface TaskNetworkPort {
+  /** Why this host cannot; undefined when it can. Asked again now and then. */
+  reason(): Promise<string | undefined>;
+  /** Begins the names of the tasks' links on this host. */
+  readonly linkPrefix: string;
+  apply(state: DesiredNetwork): Promise<void>;
+  attach(attachment: Attachment, pid: number): Promise<void>;
+  detach(id: string): Promise<void>;
+  adopt(attachment: Attachment): void;
+  sweep(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** The network of a host that gives tasks none of their own. */
+export function noNetwork(agentId: string, reason: string): TaskNetworkPort {
+  const refuse = (): Promise<never> => Promise.reject(new Error(reason));
+  return {
+    linkPrefix: prefixOf(agentId),
+    reason: async () => reason,
+    apply: async () => undefined,
+    attach: refuse,
+    detach: async () => undefined,
+    adopt: () => undefined,
+    sweep: async () => 0,
+    close: async () => undefined,
+  };
+}

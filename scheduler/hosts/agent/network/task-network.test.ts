@@ -1,0 +1,242 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import { type Attachment, type DesiredNetwork, NetworkError, type Permission, TaskNetwork } from './index.ts';
+import { networkMissing } from '../../testing/bench.ts';
+import { listLinks } from './links.ts';
+import { prefixOf } from './attachment.ts';
+
+const can = await networkMissing();
+if (can !== undefined && process.env['CI'] === 'true') throw new Error(can);
+
+/** Network namespaces that play tasks: a process each, and servers in them. */
+const children: ChildProcess[] = [];
+
+async function namespace(): Promise<number> {
+  const child = spawn('unshare', ['--net', 'sleep', '600'], { stdio: 'ignore' });
+  children.push(child);
+  const pid = child.pid ?? 0;
+  const own = execFileSync('readlink', ['/proc/self/ns/net']).toString();
+  await until(() => execFileSync('readlink', [`/proc/${pid}/ns/net`]).toString() !== own);
+  return pid;
+}
+
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  throw new Error('it did not come about');
+}
+
+const inside = (pid: number, words: readonly string[]): readonly string[] => [`--net=/proc/${pid}/ns/net`, ...words];
+
+/** A server in a task's namespace that answers every connection with its name. */
+async function serve(pid: number, port: number, name: string, protocol: 'tcp' | 'udp' = 'tcp'): Promise<void> {
+  const program =
+    protocol === 'tcp'
+      ? `require('net').createServer((s) => s.on('error', () => {}).end('${name} sees ' + s.remoteAddress)).listen(${port}, '0.0.0.0', () => console.log('up'))`
+      : `const s = require('dgram').createSocket('udp4'); s.on('message', (m, from) => s.send('${name}', from.port, from.address)); s.bind(${port}, () => console.log('up'))`;
+  const child = spawn('nsenter', inside(pid, [process.execPath, '-e', program]), {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  children.push(child);
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+}
+
+/** What a task gets from an address within a second; undefined when it gets nothing. */
+async function ask(
+  pid: number,
+  address: string,
+  port: number,
+  protocol: 'tcp' | 'udp' = 'tcp',
+): Promise<string | undefined> {
+  const program =
+    protocol === 'tcp'
+      ? `const s = require('net').connect(${port}, '${address}'); s.setTimeout(700, () => s.destroy()); s.on('data', (d) => process.stdout.write(d)); s.on('error', () => {})`
+      : `const s = require('dgram').createSocket('udp4'); s.on('message', (m) => { process.stdout.write(m); s.close() }); s.send('?', ${port}, '${address}'); setTimeout(() => process.exit(), 700)`;
+  const words = pid === 0 ? ['-e', program] : inside(pid, [process.execPath, '-e', program]);
+  const child = spawn(pid === 0 ? process.execPath : 'nsenter', words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let said = '';
+  child.stdout.on('data', (chunk) => (said += String(chunk)));
+  await new Promise((resolve) => child.once('close', resolve));
+  return said === '' ? undefined : said;
+}
+
+// Addresses for measurements between networks (RFC 2544), which nobody else has.
+let count = 0;
+function attachment(securityGroups: string[], more: Partial<Attachment> = {}): Attachment {
+  count += 1;
+  const hex = count.toString(16).padStart(2, '0');
+  const address = `198.18.7.${count}`;
+  return {
+    id: `eni-0000${hex}`,
+    address,
+    mac: `02:00:00:00:07:${hex}`,
+    vpc: 'vpc-1',
+    securityGroups,
+    outside: true,
+    ...more,
+  };
+}
+
+const everything: Permission = { protocol: '-1', peer: { cidr: '0.0.0.0/0' } };
+const group = (id: string, ingress: Permission[], egress: Permission[] = [everything]) => ({ id, ingress, egress });
+const blocks = [
+  { cidr: '198.18.7.0/25', vpc: 'vpc-1' },
+  { cidr: '198.18.7.128/25', vpc: 'vpc-2' },
+];
+const state = (groups: DesiredNetwork['groups'], members: DesiredNetwork['members'] = {}): DesiredNetwork => ({
+  blocks,
+  groups,
+  members,
+  peers: [],
+  address: '127.0.0.1',
+});
+
+const agentId = `test-${process.pid}`;
+let network: TaskNetwork;
+
+beforeEach(async () => {
+  count = 0;
+  network = new TaskNetwork({ agentId, endpointPort: 51_679 });
+  if (can !== undefined) return;
+  await network.reason();
+  await network.apply(state([group('sg-a', [])]));
+});
+
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  for (let id = 1; id <= count; id += 1) await network.detach(`eni-0000${id.toString(16).padStart(2, '0')}`);
+  await network.sweep();
+  await network.close();
+});
+
+describe.skipIf(can !== undefined)('tasks with addresses of their own', () => {
+  test('meet by their own addresses, where a group lets them, and nowhere else', async () => {
+    const [one, two] = [attachment(['sg-a']), attachment(['sg-b'])];
+    const [here, there] = await Promise.all([namespace(), namespace()]);
+    await network.apply(
+      state([group('sg-a', []), group('sg-b', [{ protocol: 'tcp', from: 80, to: 81, peer: { group: 'sg-a' } }])], {
+        'sg-a': [one.address],
+      }),
+    );
+    await Promise.all([network.attach(one, here), network.attach(two, there)]);
+    await serve(there, 80, 'two');
+    await serve(there, 82, 'closed');
+    await serve(here, 80, 'one');
+    expect(await ask(here, two.address, 80)).toBe(`two sees ${one.address}`);
+    expect(await ask(here, two.address, 82)).toBeUndefined();
+    expect(await ask(there, one.address, 80)).toBeUndefined();
+    // Nor does the host itself get past a group.
+    expect(await ask(0, two.address, 80)).toBeUndefined();
+  });
+
+  test('rules change while tasks run: what was let through before goes on, what is new follows the new rules', async () => {
+    const [one, two] = [attachment(['sg-a']), attachment(['sg-b'])];
+    const [here, there] = await Promise.all([namespace(), namespace()]);
+    const open = (port: number): Permission => ({
+      protocol: 'udp',
+      from: port,
+      to: port,
+      peer: { cidr: '198.18.7.0/28' },
+    });
+    await network.apply(state([group('sg-a', []), group('sg-b', [open(53)])]));
+    await network.attach(one, here);
+    await network.attach(two, there);
+    await serve(there, 53, 'names', 'udp');
+    await serve(there, 54, 'other', 'udp');
+    expect(await ask(here, two.address, 53, 'udp')).toBe('names');
+    expect(await ask(here, two.address, 54, 'udp')).toBeUndefined();
+    await network.apply(state([group('sg-a', []), group('sg-b', [open(54)])]));
+    expect(await ask(here, two.address, 54, 'udp')).toBe('other');
+    expect(await ask(here, two.address, 53, 'udp')).toBeUndefined();
+    await network.apply(state([group('sg-a', [], []), group('sg-b', [open(54)])]));
+    expect(await ask(here, two.address, 54, 'udp')).toBeUndefined();
+  });
+
+  test('tasks of different VPCs never meet, whatever their rules say', async () => {
+    const one = attachment(['sg-a']);
+    const two = attachment(['sg-a'], { address: '198.18.7.130', vpc: 'vpc-2' });
+    const [here, there] = await Promise.all([namespace(), namespace()]);
+    await network.apply(state([group('sg-a', [everything])]));
+    await network.attach(one, here);
+    await network.attach(two, there);
+    await serve(there, 80, 'two');
+    expect(await ask(here, two.address, 80)).toBeUndefined();
+    await network.detach(two.id);
+    await network.attach({ ...two, id: 'eni-000002', vpc: 'vpc-1', address: '198.18.7.9' }, there);
+    expect(await ask(here, '198.18.7.9', 80)).toBe(`two sees ${one.address}`);
+  });
+
+  test('no task sends from an address that is not its own, or to the metadata service of a cloud', async () => {
+    const [one, two] = [attachment(['sg-a']), attachment(['sg-a'])];
+    const [here, there] = await Promise.all([namespace(), namespace()]);
+    await network.apply(state([group('sg-a', [everything])]));
+    await network.attach(one, here);
+    await network.attach(two, there);
+    await serve(there, 80, 'two');
+    const asForeign = (address: string): string =>
+      `const s = require('net').connect({ port: 80, host: '${two.address}', localAddress: '${address}' }); s.setTimeout(700, () => s.destroy()); s.on('data', (d) => process.stdout.write(d)); s.on('error', () => {})`;
+    execFileSync('nsenter', inside(here, ['ip', 'addr', 'add', '198.18.7.77/32', 'dev', 'eth0']));
+    const said = (address: string): string =>
+      execFileSync('nsenter', inside(here, [process.execPath, '-e', asForeign(address)])).toString();
+    expect(said(one.address)).toBe(`two sees ${one.address}`);
+    expect(said('198.18.7.77')).toBe('');
+  });
+
+  test('a link that was half made is made anew; one that is complete stays', async () => {
+    const one = attachment(['sg-a']);
+    const pid = await namespace();
+    await network.attach(one, pid);
+    const [link] = await listLinks(prefixOf(agentId));
+    expect(link?.complete).toBe(true);
+    const index = (): string =>
+      execFileSync('ip', ['-o', 'link', 'show', link?.name ?? ''])
+        .toString()
+        .split(':')[0] ?? '';
+    const before = index();
+    await network.attach(one, pid);
+    expect(index()).toBe(before);
+    execFileSync('ip', ['link', 'set', link?.name ?? '', 'alias', 'half']);
+    await network.attach(one, pid);
+    expect(index()).not.toBe(before);
+    expect((await listLinks(prefixOf(agentId))).map(({ complete }) => complete)).toEqual([true]);
+  });
+
+  test('nothing is left of a task that is gone, nor of one whose agent was killed', async () => {
+    const tasks = Array.from({ length: 20 }, () => attachment(['sg-a']));
+    const pids = await Promise.all(tasks.map(() => namespace()));
+    await Promise.all(tasks.map((task, at) => network.attach(task, pids[at] ?? 0)));
+    const routes = (): string => execFileSync('ip', ['route']).toString();
+    expect(routes().match(/198\.18\.7\./g)).toHaveLength(20);
+    for (const task of tasks.slice(0, 10)) await network.detach(task.id);
+    expect(await listLinks(prefixOf(agentId))).toHaveLength(10);
+    // The next run knows one of them.
+    const next = new TaskNetwork({ agentId, endpointPort: 51_679 });
+    next.adopt(tasks[10] ?? attachment([]));
+    expect(await next.sweep()).toBe(9);
+    expect(await listLinks(prefixOf(agentId))).toHaveLength(1);
+    expect(routes().match(/198\.18\.7\./g)).toHaveLength(1);
+    await next.detach(tasks[10]?.id ?? '');
+    await next.close();
+    expect(routes()).not.toMatch(/198\.18\.7\./);
+    expect(execFileSync('nft', ['list', 'tables']).toString()).not.toContain(prefixOf(agentId));
+  });
+
+  test('a namespace that is gone is an error that says so, and leaves nothing', async () => {
+    const pid = await namespace();
+    children.at(-1)?.kill('SIGKILL');
+    await until(() => {
+      try {
+        process.kill(pid, 0);
+        return false;
+      } catch {
+        return true;
+      }
+    });
+    await expect(network.attach(attachment(['sg-a']), pid)).rejects.toThrow(NetworkError);
+    expect(await listLinks(prefixOf(agentId))).toEqual([]);
+  });
+});

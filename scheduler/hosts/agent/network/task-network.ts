@@ -1,0 +1,157 @@
+import { readFile, writeFile } from 'node:fs/promises';
+
+import { FirewallError } from '../iptables.ts';
+import { type Attachment, linkOf, prefixOf } from './attachment.ts';
+import { ensureForwarding, removeForwarding } from './forwarding.ts';
+import { listLinks, makeLink, removeLink } from './links.ts';
+import { applyFilter, filterScript, type NetworkState, removeFilter } from './packet-filter.ts';
+import { applyPeers, type Peer, tunnelOverhead, wayTo } from './peers.ts';
+import type { TaskNetworkPort } from './port.ts';
+import { NetworkError, run } from './run.ts';
+
+export interface TaskNetworkOptions {
+  /** Names this agent's table of the packet filter among others'. */
+  readonly agentId: string;
+  /** Where the credentials endpoint listens, which every task may reach. */
+  readonly endpointPort: number;
+  /** Bytes of a packet on the network between the hosts. */
+  readonly mtu?: number;
+}
+
+/** What the control plane says of the network as a whole. */
+export interface DesiredNetwork extends NetworkState {
+  readonly peers: readonly Peer[];
+  /** This host's address as its peers reach it. */
+  readonly address: string;
+}
+
+const empty: NetworkState = { blocks: [], groups: [], members: {} };
+
+/**
+ * The network of this host's tasks that have addresses of their own: their links, the packet filter that enforces their
+ * security groups, and the ways to the tasks of other hosts. One change is made at a time; each call resolves when what it asks
+ * for is in effect. Nothing is remembered beyond the process: what stands on the host is found there, and stays until the first
+ * state comes.
+ */
+export class TaskNetwork implements TaskNetworkPort {
+  readonly #options: TaskNetworkOptions;
+  readonly #prefix: string;
+  readonly #attachments = new Map<string, Attachment>();
+  #state: NetworkState = empty;
+  #lane: Promise<unknown> = Promise.resolve();
+  #filter: Promise<void> | undefined;
+  #isKnown = false;
+  /** Resolved with the first state: until then nothing is known that the packet filter could be made of. */
+  readonly #known = Promise.withResolvers<void>();
+
+  constructor(options: TaskNetworkOptions) {
+    this.#options = options;
+    this.#prefix = prefixOf(options.agentId);
+  }
+
+  get linkPrefix(): string {
+    return this.#prefix;
+  }
+
+  /** Bytes of a task's packets: what is left of the hosts' when they go through the tunnel. */
+  get mtu(): number {
+    return (this.#options.mtu ?? 1_500) - tunnelOverhead;
+  }
+
+  /**
+   * Why this host cannot give tasks addresses of their own; undefined when it can. Lets packets be forwarded, also by rules that
+   * somebody else's restart may take away: call it now and then.
+   */
+  async reason(): Promise<string | undefined> {
+    if (process.platform !== 'linux') return 'tasks get network interfaces of their own on Linux only';
+    if (process.geteuid?.() !== 0) return 'the agent does not run as root';
+    try {
+      await run('nsenter', ['--version']);
+      await run('ip', ['-json', 'link', 'show', 'lo']);
+      await run('nft', ['-c', '-f', '-'], filterScript(this.#prefix, [], empty, 1));
+      const forwarding = '/proc/sys/net/ipv4/ip_forward';
+      await ensureForwarding(this.#prefix);
+      if ((await readFile(forwarding, 'utf8')).trim() !== '1') await writeFile(forwarding, '1');
+      return undefined;
+    } catch (error) {
+      return error instanceof NetworkError || error instanceof FirewallError
+        ? error.message
+        : `packets are not forwarded: ${(error as Error).message}`;
+    }
+  }
+
+  /** Takes the state of the network over. @throws NetworkError; what was in effect before then stays */
+  async apply({ peers, address, ...state }: DesiredNetwork): Promise<void> {
+    this.#state = state;
+    this.#isKnown = true;
+    this.#known.resolve();
+    await this.#refresh();
+    await this.#enqueue(async () => {
+      const ways = await Promise.all(peers.map(async (peer) => ({ ...peer, way: await wayTo(peer.address) })));
+      await applyPeers(ways, address);
+    });
+  }
+
+  /**
+   * Gives a process's network namespace the interface of a task, once the state of the network is known. Its rules stand before
+   * a packet can pass.
+   *
+   * @param pid of the task's pause container
+   * @throws NetworkError
+   */
+  async attach(attachment: Attachment, pid: number): Promise<void> {
+    await this.#known.promise;
+    this.#attachments.set(attachment.id, attachment);
+    await this.#refresh();
+    await this.#enqueue(() => makeLink(this.#prefix, attachment, pid, this.mtu));
+  }
+
+  /** Takes a task's interface away with everything that was made for it; any number of times. @throws NetworkError */
+  async detach(id: string): Promise<void> {
+    await this.#enqueue(() => removeLink(linkOf(this.#prefix, id)));
+    // What an earlier run wrote stands until the first state comes.
+    if (this.#attachments.delete(id) && this.#isKnown) await this.#refresh();
+  }
+
+  /** Knows an attachment of an earlier run again, whose link may stand. */
+  adopt(attachment: Attachment): void {
+    this.#attachments.set(attachment.id, attachment);
+  }
+
+  /** Removes links of tasks that are none of these and not attached here: what a run that was killed left. @throws NetworkError */
+  async sweep(): Promise<number> {
+    return this.#enqueue(async () => {
+      const known = new Set([...this.#attachments.keys()].map((id) => linkOf(this.#prefix, id)));
+      const stray = (await listLinks(this.#prefix)).filter(({ name }) => !known.has(name));
+      for (const { name } of stray) await removeLink(name);
+      return stray.length;
+    });
+  }
+
+  /** Takes away what stands on the host for this agent as a whole, when none of its tasks is left. @throws NetworkError */
+  async close(): Promise<void> {
+    await this.#lane;
+    if (this.#attachments.size > 0) return;
+    await this.#enqueue(async () => {
+      await removeFilter(this.#prefix);
+      await removeForwarding(this.#prefix);
+      await applyPeers([], '0.0.0.0');
+    });
+  }
+
+  /** Writes the packet filter anew. Calls that come while one waits for its turn share it. */
+  #refresh(): Promise<void> {
+    this.#filter ??= this.#enqueue(async () => {
+      this.#filter = undefined;
+      const { endpointPort } = this.#options;
+      await applyFilter(filterScript(this.#prefix, [...this.#attachments.values()], this.#state, endpointPort));
+    });
+    return this.#filter;
+  }
+
+  #enqueue<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#lane.then(work);
+    this.#lane = done.catch(() => undefined);
+    return done;
+  }
+}

@@ -1,0 +1,44 @@
+import type { AgentContainer, AgentTask } from '../wire/index.ts';
+
+/** The container that holds the network namespace of a task, as amazon-ecs-agent calls it. */
+export const pauseName = '~internal~ecs~pause';
+
+/** Whether a container is the agent's own: no report, metadata or measurement tells of it. */
+export const isInternal = ({ name }: Pick<AgentContainer, 'name'>): boolean => name === pauseName;
+
+/** The containers of the task definition. */
+export const ownContainers = (task: AgentTask): AgentContainer[] =>
+  task.containers.filter((container) => !isInternal(container));
+
+/**
+ * A task whose containers share a network interface, with the container that holds it: the first to start, and the last to
+ * stop. A container that is started again finds the interface as it was.
+ */
+export function withPause(task: AgentTask): AgentTask {
+  if (task.networkMode !== 'awsvpc' || task.containers.some(isInternal)) return task;
+  const pause: AgentContainer = {
+    name: pauseName,
+    image: pauseName,
+    essential: true,
+    cpu: 0,
+    memory: 0,
+    environment: {},
+    environmentFiles: [],
+    secrets: [],
+    portMappings: [],
+    overrides: '{}',
+    mountPoints: [],
+    volumesFrom: [],
+    links: [],
+    dependsOn: [],
+    dockerConfig: { config: '{}', hostConfig: '{}' },
+  };
+  const after = { containerName: pauseName, condition: 'START' } as const;
+  return {
+    ...task,
+    containers: [
+      pause,
+      ...task.containers.map((container) => ({ ...container, dependsOn: [...container.dependsOn, after] })),
+    ],
+  };
+}

@@ -1,0 +1,27 @@
+import { z } from 'zod';
+
+const permission = z.object({
+  protocol: z.union([z.enum(['tcp', 'udp', 'icmp', '-1']), z.number().int().min(0).max(255)]),
+  from: z.number().int().optional(),
+  to: z.number().int().optional(),
+  peer: z.union([z.object({ cidr: z.string() }), z.object({ group: z.string() })]),
+});
+
+/**
+ * The network of tasks with addresses of their own as a host needs it; not in the ACS model. It is whole each time, so that any
+ * message may be lost.
+ */
+export const networkState = z.object({
+  /** The host's own address as its peers reach it. */
+  address: z.ipv4(),
+  /** All ranges that hosts hand out to tasks. */
+  blocks: z.array(z.object({ cidr: z.string(), vpc: z.string() })),
+  /** Those of this host's tasks. */
+  groups: z.array(z.object({ id: z.string(), ingress: z.array(permission), egress: z.array(permission) })),
+  /** Addresses of the members of groups that rules name, on all hosts. */
+  members: z.record(z.string(), z.array(z.ipv4())),
+  /** The other hosts, and the ranges of each. */
+  peers: z.array(z.object({ address: z.ipv4(), blocks: z.array(z.string()) })),
+});
+
+export type NetworkState = z.output<typeof networkState>;
