@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -6,6 +6,7 @@ import type { ContainerDefinition } from '@aws-sdk/client-ecs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import type { Agent } from './index.ts';
+import type { SavedTask } from './task-runner.ts';
 import { TestControlPlane, until } from '../testing/bench.ts';
 import { type FakeContainer, FakeEngine } from '../testing/fake-engine.ts';
 
@@ -84,6 +85,41 @@ describe('a restart policy', () => {
     engine.exit(container, 4);
     await until(async () => ((await plane.task(id)).containers[0]?.exitCode === 4 ? true : undefined), 'exit code 4');
     expect((await plane.task(id)).containers[0]?.lastStatus).toBe('RUNNING');
+  });
+
+  test('counts an end once, however often the start after it fails and the agent is killed', async () => {
+    const { id, container } = await run({ restartPolicy });
+    const savedRestarts = async () => {
+      const [file = ''] = (await readdir(join(dataDir, 'tasks'))).filter((name) => name.endsWith('.json'));
+      const saved = JSON.parse(await readFile(join(dataDir, 'tasks', file), 'utf8')) as SavedTask;
+      return saved.restarts?.['main'];
+    };
+    for (const count of [1, 2]) {
+      const starts = (): number => engine.asked.filter((request) => request.endsWith('/start')).length;
+      engine.fail = (request) => (request.endsWith('/start') ? 'drop' : undefined);
+      const before = starts();
+      engine.exit(container, 3);
+      await until(() => (starts() >= before + 2 ? true : undefined), 'two attempts');
+      await agent.stop();
+      await start();
+      await until(() => (starts() >= before + 4 ? true : undefined), 'two attempts of the next agent');
+      engine.fail = () => undefined;
+      await until(() => (container.state === 'running' ? true : undefined), 'the restart');
+      expect(await savedRestarts()).toMatchObject({ count, exitCode: 3 });
+    }
+    expect((await plane.task(id)).lastStatus).toBe('RUNNING');
+  });
+
+  test('of a container that its memory limit ended, and that runs again, leaves no reason behind', async () => {
+    const { id, container } = await run({ restartPolicy });
+    engine.exit(container, 137, true);
+    await until(async () => ((await plane.task(id)).containers[0]?.exitCode === 137 ? true : undefined), 'the restart');
+    expect((await plane.task(id)).containers[0]?.reason).toBeUndefined();
+    await until(() => (container.state === 'running' ? true : undefined), 'the restart');
+    engine.exit(container, 7);
+    const task = await plane.untilTask(id, 'STOPPED');
+    expect(task.containers[0]).toMatchObject({ exitCode: 7 });
+    expect(task.containers[0]?.reason).toBeUndefined();
   });
 
   test('ends with an exit code that it ignores', async () => {

@@ -78,11 +78,12 @@ function containerReport(
 ): ContainerReport {
   const { name } = definition;
   const digest = saved.images[name]?.digest;
-  const reason = view?.failure ?? (diedOfMemory(info, view, saved) ? outOfMemory : undefined);
   const restarts = saved.restarts?.[name];
   const comesBack = view?.phase === 'stopped' && mayRestart(definition, view);
   const over = task === 'STOPPED' || view?.failure !== undefined || (view?.phase === 'stopped' && !comesBack);
   const exitCode = view?.exitCode ?? restarts?.exitCode;
+  // Of what its restart policy brings back nothing is the end.
+  const reason = view?.failure ?? (over && diedOfMemory(info, view, saved) ? outOfMemory : undefined);
   return {
     name,
     status: over ? 'STOPPED' : view?.phase === 'running' || comesBack ? 'RUNNING' : 'PENDING',

@@ -31,8 +31,10 @@ export interface SavedTask {
   readonly attached?: boolean;
   /** Names of containers that were started, or were about to be: none of them is made a second time. */
   readonly started?: readonly string[];
-  /** How often containers were started again by their restart policy, and what they last exited with before. */
-  readonly restarts?: Readonly<Record<string, { readonly count: number; readonly exitCode: number }>>;
+  /** How often containers were started again by their restart policy, what they last exited with before, and when (in Docker's words). */
+  readonly restarts?: Readonly<
+    Record<string, { readonly count: number; readonly exitCode: number; readonly endedAt?: string }>
+  >;
 }
 
 /**
@@ -306,10 +308,12 @@ export class TaskRunner {
     }
   }
 
+  /** One end is one restart, however often the start after it has to be tried. */
   async #noteRestart(name: string): Promise<void> {
-    const exitCode = this.#inspected.get(name)?.State.ExitCode ?? 0;
+    const { ExitCode: exitCode = 0, FinishedAt: endedAt = '' } = this.#inspected.get(name)?.State ?? {};
+    if (this.#saved.restarts?.[name]?.endedAt === endedAt) return;
     await this.#save(({ restarts = {} }) => ({
-      restarts: { ...restarts, [name]: { count: (restarts[name]?.count ?? 0) + 1, exitCode } },
+      restarts: { ...restarts, [name]: { count: (restarts[name]?.count ?? 0) + 1, exitCode, endedAt } },
     }));
   }
 

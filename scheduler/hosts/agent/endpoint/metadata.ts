@@ -72,8 +72,9 @@ export function containerMetadata(
     ...given('FinishedAt', realTime(info.State.FinishedAt)),
     Type: 'NORMAL',
     ...(info.State.Health === undefined ? {} : { Health: { status: info.State.Health.Status.toUpperCase() } }),
-    ...(version === 'v4'
-      ? { LogDriver: info.HostConfig.LogConfig?.Type, RestartCount: task.saved.restarts?.[container.name]?.count ?? 0 }
+    ...(version === 'v4' ? { LogDriver: info.HostConfig.LogConfig?.Type } : {}),
+    ...(version === 'v4' && container.restartPolicy?.enabled === true
+      ? { RestartCount: task.saved.restarts?.[container.name]?.count ?? 0 }
       : {}),
     Networks: [...interfacesOf(task), ...networksOf(info)],
   };
