@@ -191,7 +191,7 @@ test('a task that fits nowhere is told with the reason, and placed as soon as th
     (events) => events.length > 0,
   );
   expect(event).toMatch(
-    /^\(service web\) was unable to place a task because no container instance met all of its requirements\. .*i1.*memory/,
+    /^\(service web\) was unable to place a task because no container instance met all of its requirements\. The closest matching container-instance i1 has insufficient memory/,
   );
   expect(await plane.explain(ref.account, ref.cluster, 'web')).toMatchObject({
     verdict: { verdict: 'unplaceable', evidence: expect.stringMatching(/^RESOURCE:MEMORY: /) },

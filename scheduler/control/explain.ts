@@ -142,12 +142,11 @@ const ids = (tasks: readonly TaskRecord[]): string => tasks.map((task) => task.i
 const iso = (time: number): string => new Date(time).toISOString();
 
 function reasonOf(task: TaskRecord): string {
-  const containers = task.containers.flatMap((container) =>
-    container.exitCode === undefined && container.reason === undefined
-      ? []
-      : [
-          `${container.name} exit ${container.exitCode ?? '?'}${container.reason === undefined ? '' : `: ${container.reason}`}`,
-        ],
-  );
+  const containers = task.containers.flatMap(({ name, exitCode, reason }) => {
+    // Mostly the task ended for what the container did: it is said once.
+    const own = reason === undefined || task.stoppedReason?.includes(reason) === true ? undefined : reason;
+    if (exitCode === undefined && own === undefined) return [];
+    return [`${name} exit ${exitCode ?? '?'}${own === undefined ? '' : `: ${own}`}`];
+  });
   return [task.stopCode, task.stoppedReason, ...containers].filter((part) => part !== undefined).join('; ');
 }

@@ -72,7 +72,7 @@ function noteBlocked(pass: Pass): void {
     const same = deployment.unplaceable?.code === code && deployment.unplaceable.message === message;
     if (!same)
       pass.change(deployment.id, { unplaceable: { code, message, since: deployment.unplaceable?.since ?? pass.now } });
-    pass.voice.sayStanding('unplaceable', eventTexts.unplaceable(message));
+    pass.voice.sayStanding('unplaceable', eventTexts.unplaceable(found));
     pass.decisions.push({ what: 'unplaceable', deploymentId: deployment.id, why: `${code}: ${message}` });
   }
   if (!blocked) pass.voice.resolve('unplaceable');

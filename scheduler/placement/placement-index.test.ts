@@ -42,7 +42,10 @@ const refusal = (index: PlacementIndex, asked: PlacementRequest): unknown => {
 
 describe('a refusal', () => {
   test('of an empty cluster says so', () => {
-    expect(refusal(indexOf(), request())).toMatchObject({ code: 'EMPTY' });
+    expect(refusal(indexOf(), request())).toMatchObject({
+      code: 'EMPTY',
+      message: expect.stringMatching(/^No Container Instances were found in your cluster\. /) as string,
+    });
   });
 
   test.each([

@@ -27,13 +27,13 @@ export function explain(cluster: Cluster, request: Request): Unplaceable {
   }
   if (closest === undefined) {
     const message =
-      'No container instances were found in your cluster. Register an instance by starting an agent for this cluster.';
+      'No Container Instances were found in your cluster. Register an instance by starting an agent for this cluster.';
     return { code: 'EMPTY', message, ruledOut, impossible: false, causes: [] };
   }
   const [first] = closest.findings;
   const id = cluster.specs[closest.slot]!.id;
   const never = impossibility(cluster, request);
-  const message = `No container instance met all of its requirements. The closest matching container-instance ${id} ${first!.sentence}.`;
+  const message = `The closest matching container-instance ${id} ${first!.sentence}.`;
   return {
     code: first!.code,
     message: never === undefined ? message : `${message} ${never}`,

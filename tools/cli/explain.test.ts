@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { followStopped, waitsFor } from './explain.ts';
+import { followStopped, reasonOf, waitsFor } from './explain.ts';
 
 const said = '(service web) does not follow web: arn:aws:iam::000000000000:user/dev may not do this any more.';
 const service = {
@@ -32,4 +32,26 @@ test('what the containers of a task wait for is said while it starts', () => {
   );
   expect(waitsFor({ lastStatus: 'PENDING', containers: [app] })).toBeUndefined();
   expect(waitsFor({ lastStatus: 'RUNNING', containers: [db] })).toBeUndefined();
+});
+
+test('what a task and its containers both say is said once', () => {
+  const said = 'CannotPullContainerError: manifest for web:1 not found';
+  const both = ['web', 'side'].map((name) => ({ name, lastStatus: 'STOPPED', reason: said }));
+  expect(reasonOf({ stoppedReason: said, containers: both })).toBe(said);
+  expect(
+    reasonOf({
+      stoppedReason: 'Essential container in task exited',
+      containers: [
+        {
+          name: 'web',
+          lastStatus: 'STOPPED',
+          exitCode: 137,
+          reason: 'OutOfMemoryError: Container killed due to memory usage',
+        },
+        { name: 'side', lastStatus: 'STOPPED', exitCode: 0 },
+      ],
+    }),
+  ).toBe(
+    'Essential container in task exited; web: OutOfMemoryError: Container killed due to memory usage; side: exit 0',
+  );
 });

@@ -151,19 +151,22 @@ export function waitsFor({ lastStatus, containers = [] }: Pick<Task, 'lastStatus
   return `${pending.join(', ')} not started yet: ${stand.join('; ')}`;
 }
 
+/** Why a task ended or does not start yet; what the task and its container both say is said once. */
+export function reasonOf(task: Task): string {
+  const containers = (task.containers ?? []).flatMap(({ name = '', reason, exitCode, lastStatus }) => {
+    if (reason !== undefined && task.stoppedReason?.includes(reason) !== true) return [`${name}: ${reason}`];
+    return exitCode !== undefined && lastStatus === 'STOPPED' ? [`${name}: exit ${exitCode}`] : [];
+  });
+  return [task.stoppedReason, waitsFor(task), ...containers].filter((reason) => reason !== undefined).join('; ');
+}
+
 function taskLine(task: Task): TaskLine {
-  const reasons = (task.containers ?? [])
-    .filter(
-      (container) =>
-        container.reason !== undefined || (container.exitCode !== undefined && container.lastStatus === 'STOPPED'),
-    )
-    .map((container) => `${container.name ?? ''}: ${container.reason ?? `exit ${container.exitCode ?? ''}`}`);
   return {
     id: shortArn(task.taskArn),
     revision: shortArn(task.taskDefinitionArn),
     status: task.lastStatus ?? '',
     health: task.healthStatus ?? '',
-    reason: [task.stoppedReason, waitsFor(task), ...reasons].filter((reason) => reason !== undefined).join('; '),
+    reason: reasonOf(task),
   };
 }
 
