@@ -30,13 +30,21 @@ export function isHealthy(task: TaskRecord, now: number, options: ReconcilerOpti
 const graceEnds = (task: TaskRecord, service: ServiceRecord): number =>
   (task.startedAt ?? task.pullStoppedAt ?? task.createdAt) + (service.healthCheckGracePeriodSeconds ?? 0) * 1000;
 
-/** Whether an essential container is UNHEALTHY. The task itself may be PENDING: others wait for that container (`dependsOn`). */
+/**
+ * Whether an essential container is UNHEALTHY, or any that others wait for while the task has not got to RUNNING (`dependsOn` with
+ * HEALTHY is looked at only then).
+ */
 const failsChecks = (task: TaskRecord): boolean =>
   task.lastStatus !== 'STOPPED' &&
-  checked(task).some((container) => container.lastStatus !== 'STOPPED' && container.healthStatus === 'UNHEALTHY');
+  task.containers.some(
+    ({ essential, checksHealth, awaited, lastStatus, healthStatus }) =>
+      (essential ? checksHealth : awaited === true && task.lastStatus !== 'RUNNING') &&
+      lastStatus !== 'STOPPED' &&
+      healthStatus === 'UNHEALTHY',
+  );
 
 /**
- * Whether an essential container's check says UNHEALTHY, and the grace period is over. A task that never gets to RUNNING because a
+ * Whether a check that counts says UNHEALTHY, and the grace period is over. A task that never gets to RUNNING because a
  * container of it waits for that check (condition HEALTHY) counts like one that runs: it would wait for ever.
  */
 export function isUnhealthy(task: TaskRecord, service: ServiceRecord, now: number): boolean {

@@ -173,6 +173,25 @@ describe('a rolling update', () => {
     expect(world.primary().rolloutState).toBe('FAILED');
   });
 
+  test('a container that is not essential counts only while others wait for it', () => {
+    const world = new World({ desired: 1 });
+    world.pass();
+    const [task] = world.live();
+    const [main] = task!.containers;
+    const proxy = { ...main!, name: 'proxy', essential: false, checksHealth: true, healthStatus: 'UNHEALTHY' as const };
+    world.report(task!.id, { containers: [proxy, main!] });
+    expect(world.pass().stops).toEqual([]);
+    world.report(task!.id, { containers: [{ ...proxy, awaited: true }, main!] });
+    expect(world.pass().stops).toEqual([task!.id]);
+    // Once its task runs, nobody waits any more.
+    const next = new World({ desired: 1 });
+    next.pass();
+    const [running] = next.live();
+    next.running(running!.id);
+    next.report(running!.id, { containers: [{ ...proxy, awaited: true }, main!] });
+    expect(next.pass().stops).toEqual([]);
+  });
+
   test('when the maximum forbids a spare, unhealthy tasks are stopped one at a time', () => {
     const world = new World({ desired: 3, configuration: { maximumPercent: 100, minimumHealthyPercent: 0 } });
     world.calm();

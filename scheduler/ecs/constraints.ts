@@ -9,6 +9,10 @@ export const ecsConstraints: Constraints = {
   'KeyValuePair.value': {},
   'SystemControl.value': {},
   'Tag.value': {},
+  // Kept as a key of the record store.
+  'CreateServiceRequest.clientToken': { emptyIsAbsent: true, max: 36 },
+  // Shown nowhere, on ECS neither.
+  referenceId: { emptyIsAbsent: true, max: 1024 },
   // "A task definition can have at most 10 containers" (Service quotas): counted before the first of them is read.
   'RegisterTaskDefinitionRequest.containerDefinitions': { max: 10 },
 };

@@ -316,6 +316,8 @@ describe('services', () => {
     expect(await list({})).toEqual(['a', 'b', 'd']);
     expect(await list({ schedulingStrategy: 'DAEMON' })).toEqual(['d']);
     expect(await list({ launchType: 'EXTERNAL' })).toEqual([]);
+    expect(await list({ resourceManagementType: 'ECS' })).toEqual([]);
+    expect(await list({ resourceManagementType: 'CUSTOMER' })).toEqual(['a', 'b', 'd']);
     expect(await list({ maxResults: 1 })).toEqual(['a']);
     const arn = `arn:aws:ecs:us-east-1:000000000000:service/${cluster}`;
     const { services, failures } = await api.ecs.send(
@@ -427,6 +429,7 @@ describe('CreateService refuses', () => {
     ['no count', { desiredCount: undefined }, 'InvalidParameterException', /desiredCount/],
     ['a negative count', { desiredCount: -1 }, 'InvalidParameterException', /desiredCount/],
     ['a count for a daemon', { schedulingStrategy: 'DAEMON' }, 'InvalidParameterException', /daemon/],
+    ['a long client token', { clientToken: 'x'.repeat(37) }, 'InvalidParameterException', /clientToken/],
     ['Fargate', { launchType: 'FARGATE' }, 'InvalidParameterException', /FARGATE/],
     [
       'load balancers',

@@ -155,7 +155,8 @@ export function serviceOperations(options: EcsApi): EcsOperations {
       handle: async (input, call) => {
         const ref = clusterOf(options, call, input.cluster);
         await activeCluster(options, ref);
-        const { schedulingStrategy } = input;
+        const { schedulingStrategy, resourceManagementType: managedBy = 'CUSTOMER' } = input;
+        if (managedBy !== 'CUSTOMER') return { serviceArns: [] };
         const launchType = input.launchType === undefined ? undefined : parseLaunchType(input.launchType);
         const scope = ['ListServices', ref.cluster, launchType, schedulingStrategy];
         const rows = scan<ServiceRecord>(

@@ -215,6 +215,20 @@ describe('task definitions', () => {
     expect(taskDefinition).toMatchObject({ cpu: '256', memory: '128' });
   });
 
+  test('limits may be unlimited, and a name may stand for the container instance', async () => {
+    const { taskDefinition } = await register({
+      family: 'unlimited',
+      ...container({
+        ulimits: [
+          { name: 'memlock', softLimit: -1, hardLimit: -1 },
+          { name: 'core', softLimit: 0, hardLimit: -1 },
+        ],
+        extraHosts: [{ hostname: 'host', ipAddress: 'host-gateway' }],
+      }),
+    });
+    expect(taskDefinition?.revision).toBe(1);
+  });
+
   test("a task's own volume may say autoprovision, which is only used with scope shared", async () => {
     const volumes = [{ name: 'v', dockerVolumeConfiguration: { scope: 'task' as const, autoprovision: true } }];
     const { taskDefinition } = await register({ family: 'own-volume', volumes });
@@ -444,6 +458,58 @@ describe('task definitions', () => {
       { volumes: [{ name: 'v', efsVolumeConfiguration: { fileSystemId: 'fs-1' } }] },
       /efsVolumeConfiguration/,
     ],
+    [
+      'S3 Files volumes',
+      {
+        volumes: [{ name: 'v', s3filesVolumeConfiguration: { fileSystemArn: 'arn:aws:s3files:r:1:file-system/fs-1' } }],
+      },
+      /s3filesVolumeConfiguration/,
+    ],
+    [
+      'an unlimited soft limit under a hard one',
+      container({ ulimits: [{ name: 'nofile', softLimit: -1, hardLimit: 4096 }] }),
+      /soft limit/,
+    ],
+    [
+      'a system control without a value',
+      container({ systemControls: [{ namespace: 'net.core.somaxconn' }] }),
+      /net.core.somaxconn' needs a value/,
+    ],
+    [
+      'two ways to tell log messages apart',
+      container({
+        logConfiguration: {
+          logDriver: 'awslogs',
+          options: {
+            'awslogs-group': 'a',
+            'awslogs-region': 'us-east-1',
+            'awslogs-datetime-format': '%Y',
+            'awslogs-multiline-pattern': '^x',
+          },
+        },
+      }),
+      /not both/,
+    ],
+    ['a health check that is none', container({ healthCheck: { command: ['NONE'] } }), /leave out 'healthCheck'/],
+    [
+      'two volumes at one path',
+      {
+        volumes: [{ name: 'v' }, { name: 'w' }],
+        ...container({
+          mountPoints: [
+            { sourceVolume: 'v', containerPath: '/v' },
+            { sourceVolume: 'w', containerPath: '/v' },
+          ],
+        }),
+      },
+      /'\/v'/,
+    ],
+    [
+      'a host name without an address',
+      container({ extraHosts: [{ hostname: 'db', ipAddress: 'db.internal' }] }),
+      /IP addresses, not 'db.internal'/,
+    ],
+    ['a DNS server that is no address', container({ dnsServers: ['1.2'] }), /not '1.2'/],
     ['a relative host path', { volumes: [{ name: 'v', host: { sourcePath: 'data' } }] }, /absolute/],
     ['Windows', { runtimePlatform: { operatingSystemFamily: 'WINDOWS_SERVER_2022_CORE' } }, /WINDOWS/],
     ['a role that is none', { taskRoleArn: 'a role' }, /taskRoleArn/],

@@ -1,4 +1,11 @@
-import { activeCluster, invalidParameter, parseMember, scan, serviceNotFound } from '../cluster/index.ts';
+import {
+  activeCluster,
+  invalidParameter,
+  parseMember,
+  refuseMembers,
+  scan,
+  serviceNotFound,
+} from '../cluster/index.ts';
 import { findService, parseLaunchType } from '../services/index.ts';
 import { arns, clusterKeys, clusterPartition, type TaskRecord } from '../state/index.ts';
 import { getProtection, setProtection } from '../tasks/index.ts';
@@ -38,6 +45,9 @@ export function taskListOperations(options: EcsApi): EcsOperations {
         if (!['RUNNING', 'PENDING', 'STOPPED'].includes(desiredStatus)) {
           throw invalidParameter(`desiredStatus must be RUNNING, PENDING or STOPPED, not '${desiredStatus}'.`);
         }
+        refuseMembers(input, {
+          daemonName: "There are no daemons: use 'serviceName', also of a service of strategy DAEMON.",
+        });
         if (startedBy !== undefined && (serviceName ?? ofFamily ?? containerInstance) !== undefined) {
           throw invalidParameter('startedBy cannot be combined with serviceName, family or containerInstance.');
         }

@@ -406,6 +406,7 @@ describe('StartTask, StopTask, ListTasks, DescribeTasks', () => {
     expect(await list({ desiredStatus: 'STOPPED' })).toEqual([taskB]);
     expect(await list({ desiredStatus: 'PENDING' })).toEqual([]);
     await expect(list({ serviceName: 'nothing' })).rejects.toMatchObject({ name: 'ServiceNotFoundException' });
+    await expect(list({ daemonName: 'd' })).rejects.toThrow("'daemonName' is not supported");
     await expect(list({ startedBy: 'x', family: a.family })).rejects.toMatchObject({
       name: 'InvalidParameterException',
     });

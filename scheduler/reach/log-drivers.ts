@@ -18,7 +18,8 @@ export interface LogDriver {
 
 /** What every driver takes ("Configure logging drivers"): how messages are buffered and kept for reading back. */
 const common = ['mode', 'max-buffer-size', 'cache-disabled', 'cache-max-size', 'cache-max-file', 'cache-compress'];
-const tags = ['tag', 'labels', 'labels-regex', 'env', 'env-regex'];
+/** What of the container most drivers add to each message. */
+const attributes = ['labels', 'labels-regex', 'env', 'env-regex'];
 
 function driver(parts: {
   readonly options: readonly string[];
@@ -30,7 +31,7 @@ function driver(parts: {
   return {
     options: new Set([
       ...common,
-      ...tags,
+      'tag',
       ...options,
       ...files,
       ...reserved,
@@ -44,12 +45,12 @@ function driver(parts: {
 
 /** The drivers that a task definition can name (docs.docker.com, "Supported logging drivers", each driver's own page). */
 export const logDrivers: ReadonlyMap<string, LogDriver> = new Map([
-  ['json-file', driver({ options: ['max-size', 'max-file', 'compress'] })],
-  ['journald', driver({ options: [] })],
+  ['json-file', driver({ options: [...attributes, 'max-size', 'max-file', 'compress'] })],
+  ['journald', driver({ options: attributes })],
   [
     'syslog',
     driver({
-      options: ['syslog-facility', 'syslog-format', 'syslog-tls-skip-verify'],
+      options: [...attributes, 'syslog-facility', 'syslog-format', 'syslog-tls-skip-verify'],
       // Without an address it is the local one, which the host's operator set up.
       address: { option: 'syslog-address', schemes: { udp: 'plain', tcp: 'plain', 'tcp+tls': 'tls' } },
       files: ['syslog-tls-ca-cert', 'syslog-tls-cert', 'syslog-tls-key'],
@@ -59,6 +60,7 @@ export const logDrivers: ReadonlyMap<string, LogDriver> = new Map([
     'gelf',
     driver({
       options: [
+        ...attributes,
         'gelf-compression-level',
         'gelf-compression-type',
         'gelf-tcp-max-reconnect',
@@ -71,6 +73,7 @@ export const logDrivers: ReadonlyMap<string, LogDriver> = new Map([
     'fluentd',
     driver({
       options: [
+        ...attributes,
         'fluentd-async',
         'fluentd-async-connect',
         'fluentd-async-reconnect-interval',
@@ -90,6 +93,7 @@ export const logDrivers: ReadonlyMap<string, LogDriver> = new Map([
     'splunk',
     driver({
       options: [
+        ...attributes,
         'splunk-token',
         'splunk-source',
         'splunk-sourcetype',

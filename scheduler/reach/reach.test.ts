@@ -50,6 +50,7 @@ describe('F11: where log drivers are told to send to', () => {
     ['awslogs', { 'awslogs-endpoint': 'http://169.254.170.2' }, /is private/],
     ['awslogs', { 'awslogs-credentials-endpoint': '/v2/credentials/other' }, /not for task definitions/],
     ['awslogs', { 'awslogs-region': 'x.evil.example/#' }, /must be a region/],
+    ['awslogs', { labels: 'a,b' }, /has no option 'labels'/],
     ['json-file', { 'syslog-address': 'udp://93.184.215.14' }, /has no option 'syslog-address'/],
     ['gelf', { 'sumo-url': 'http://127.0.0.1' }, /has no option 'sumo-url'/],
     ['sumologic', {}, /is not one of/],
@@ -68,7 +69,8 @@ describe('F11: where log drivers are told to send to', () => {
     ['splunk', { 'splunk-url': 'https://splunk.example.com:8088', 'splunk-token': 'x' }],
     ['awslogs', { 'awslogs-group': 'a', 'awslogs-region': 'us-east-1', 'awslogs-stream-prefix': 'b' }],
     ['json-file', { 'max-size': '1m', 'max-file': '3' }],
-    ['journald', { tag: 'x' }],
+    ['journald', { tag: 'x', env: 'A' }],
+    ['awslogs', { 'awslogs-group': 'a', tag: '{{.Name}}', mode: 'non-blocking', 'max-buffer-size': '25m' }],
   ])('%s %j is taken', (driver, options) => {
     expect(refuseLogOptions(driver, options, none)).toBeUndefined();
   });

@@ -103,6 +103,8 @@ export interface ContainerRecord {
   readonly essential: boolean;
   /** Whether the definition has a health check; without one its health is UNKNOWN and does not count. */
   readonly checksHealth: boolean;
+  /** Whether another container of the task starts only when this one is HEALTHY (`dependsOn`). */
+  readonly awaited?: true;
   /** CPU units and MiB after overrides, when the definition sets them. */
   readonly cpu?: number;
   readonly memory?: number;

@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+
 import type { ContainerDefinition, HealthCheck, LogConfiguration } from '@aws-sdk/client-ecs';
 
 import { isName, refuseMembers } from '../cluster/index.ts';
@@ -34,6 +36,9 @@ export function checkContainer(container: ContainerDefinition, body: TaskDefinit
     if (variable.name === undefined || variable.name === '')
       refuseContainer(name, 'An environment variable needs a name.');
   }
+  const paths = (container.mountPoints ?? []).map(({ containerPath }) => containerPath);
+  const twice = paths.find((path, index) => path !== undefined && paths.indexOf(path) < index);
+  if (twice !== undefined) refuseContainer(name, `Two volumes are mounted at '${twice}'.`);
   for (const { sourceVolume = '', containerPath } of container.mountPoints ?? []) {
     if (!(body.volumes ?? []).some((volume) => volume.name === sourceVolume))
       refuse(`Unknown volume '${sourceVolume}'.`);
@@ -79,10 +84,12 @@ function checkNetworking(container: ContainerDefinition, body: TaskDefinitionBod
   for (const host of extraHosts) {
     if (!host.hostname || !host.ipAddress)
       refuseContainer(name, "Every entry of 'extraHosts' needs hostname and ipAddress.");
+    // Docker's word for the address of the container instance itself.
+    if (isIP(host.ipAddress) === 0 && host.ipAddress !== 'host-gateway')
+      refuseContainer(name, `'extraHosts' needs IP addresses, not '${host.ipAddress}'.`);
   }
   for (const server of dnsServers) {
-    if (!/^[\d.]+$|^[\da-fA-F:.]+$/.test(server))
-      refuseContainer(name, `A DNS server is an IP address, not '${server}'.`);
+    if (isIP(server) === 0) refuseContainer(name, `A DNS server is an IP address, not '${server}'.`);
   }
   if (disableNetworking === true && (container.portMappings ?? []).length > 0) {
     refuseContainer(name, "Port mappings cannot be used with 'disableNetworking'.");
@@ -91,6 +98,7 @@ function checkNetworking(container: ContainerDefinition, body: TaskDefinitionBod
 
 function checkHealth(name: string, check: HealthCheck): void {
   const command = check.command ?? [];
+  if (command[0] === 'NONE') refuseContainer(name, "A health check 'NONE' checks nothing: leave out 'healthCheck'.");
   if (command.length === 0 || (['CMD', 'CMD-SHELL'].includes(command[0] ?? '') && command.length < 2)) {
     refuseContainer(
       name,
@@ -121,6 +129,9 @@ function checkLog(name: string, log: LogConfiguration): void {
   if (log.logDriver !== 'awslogs') return;
   for (const option of ['awslogs-group', 'awslogs-region']) {
     if (!log.options?.[option]) refuse(`Log driver awslogs requires options: ${option}.`);
+  }
+  if (log.options?.['awslogs-datetime-format'] && log.options['awslogs-multiline-pattern']) {
+    refuseContainer(name, "Give 'awslogs-datetime-format' or 'awslogs-multiline-pattern', not both.");
   }
 }
 

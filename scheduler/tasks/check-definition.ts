@@ -105,6 +105,7 @@ function checkVolumes(volumes: readonly Volume[]): void {
     refuseMembers(
       volume,
       {
+        s3filesVolumeConfiguration: "Mount the file system on the instances and use 'host.sourcePath'.",
         efsVolumeConfiguration: "Mount the file system on the instances and use 'host.sourcePath'.",
         fsxWindowsFileServerVolumeConfiguration: 'Tasks run on Linux; remove the member.',
         configuredAtLaunch: "Use 'host' or 'dockerVolumeConfiguration'.",

@@ -83,7 +83,8 @@ export function checkLinux(container: ContainerDefinition, body: TaskDefinitionB
   const { name, linuxParameters: linux } = container;
   for (const { name: limit, softLimit = 0, hardLimit = 0 } of container.ulimits ?? []) {
     checkOneOf(name, 'ulimits.name', limit, ulimits);
-    if (softLimit > hardLimit && hardLimit !== -1) {
+    // -1 is no limit at all.
+    if (hardLimit !== -1 && (softLimit > hardLimit || softLimit === -1)) {
       refuseContainer(name, `The soft limit of ulimit '${String(limit)}' is above its hard limit.`);
     }
   }
@@ -119,7 +120,12 @@ export function checkLinux(container: ContainerDefinition, body: TaskDefinitionB
   }
 }
 
-function checkControl(name: string | undefined, { namespace = '' }: SystemControl, body: TaskDefinitionBody): void {
+function checkControl(
+  name: string | undefined,
+  { namespace = '', value }: SystemControl,
+  body: TaskDefinitionBody,
+): void {
+  if (value === undefined) refuseContainer(name, `The system control '${namespace}' needs a value.`);
   const ipc = ipcControls.has(namespace) || namespace.startsWith('fs.mqueue.');
   if (!ipc && !namespace.startsWith('net.')) {
     refuseContainer(

@@ -44,7 +44,7 @@ export function taskDraft(definition: TaskDefinitionRecord, options: TaskDraftOp
     desiredStatus: 'RUNNING',
     lastStatus: 'PENDING',
     healthStatus: 'UNKNOWN',
-    containers: containersOf(body).map(containerRecord),
+    containers: containersOf(body).map((container) => containerRecord(container, containersOf(body))),
     ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
     cpu: String(reservation.cpu),
     memory: String(reservation.memory),
@@ -57,12 +57,16 @@ export function taskDraft(definition: TaskDefinitionRecord, options: TaskDraftOp
   };
 }
 
-function containerRecord(container: ContainerDefinition): ContainerRecord {
+function containerRecord(container: ContainerDefinition, all: readonly ContainerDefinition[]): ContainerRecord {
+  const awaited = all.some(({ dependsOn = [] }) =>
+    dependsOn.some(({ containerName, condition }) => containerName === container.name && condition === 'HEALTHY'),
+  );
   return {
     name: container.name ?? '',
     image: container.image ?? '',
     essential: container.essential ?? true,
     checksHealth: container.healthCheck !== undefined,
+    ...(awaited ? { awaited } : {}),
     ...(container.cpu === undefined ? {} : { cpu: container.cpu }),
     ...(container.memory === undefined ? {} : { memory: container.memory }),
     ...(container.memoryReservation === undefined ? {} : { memoryReservation: container.memoryReservation }),

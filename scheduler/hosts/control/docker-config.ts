@@ -35,7 +35,7 @@ function configOf(container: ContainerDefinition): object {
       : {
           Healthcheck: {
             // A command without its kind is exec form, as ECS reads it.
-            Test: ['CMD', 'CMD-SHELL', 'NONE'].includes(check.command?.[0] ?? '')
+            Test: ['CMD', 'CMD-SHELL'].includes(check.command?.[0] ?? '')
               ? check.command
               : ['CMD', ...(check.command ?? [])],
             Interval: nanoseconds(check.interval ?? 30),
@@ -101,7 +101,8 @@ function linuxOf(linux: LinuxParameters | undefined, memory: number | undefined)
           ),
     // Docker counts memory and swap together; ECS's maxSwap is swap alone.
     MemorySwap: linux.maxSwap === undefined ? undefined : mebibytes((memory ?? 0) + linux.maxSwap),
-    MemorySwappiness: linux.swappiness,
+    // "If a value is not specified for maxSwap then this parameter is ignored."
+    MemorySwappiness: linux.maxSwap === undefined ? undefined : linux.swappiness,
     Devices: linux.devices?.map((device) => ({
       PathOnHost: device.hostPath,
       PathInContainer: device.containerPath ?? device.hostPath,

@@ -165,6 +165,31 @@ test('a container runs the image that its task was given, not what its definitio
   expect(rendered.containers.map(({ image }) => image)).toEqual([pinned, 'busybox']);
 });
 
+test('what is empty or means nothing by itself is left to the image and to the engine', () => {
+  const definition = {
+    family: 'app',
+    revision: 1,
+    definition: {
+      containerDefinitions: [
+        { name: 'main', image: 'busybox', entryPoint: [], command: [], linuxParameters: { swappiness: 10 } },
+        { name: 'swaps', image: 'busybox', memory: 64, linuxParameters: { swappiness: 10, maxSwap: 64 } },
+      ],
+    },
+  };
+  const { containers } = renderTask(
+    { arn: 'arn:aws:ecs:us-east-1:000000000000:task/default/1', containers: [] } as unknown as TaskRecord,
+    definition as unknown as TaskDefinitionRecord,
+    { clusterArn: '', region, account: '000000000000', endpoint: 'http://127.0.0.1:7500', ownHost: () => false },
+  );
+  expect(containers[0]).not.toHaveProperty('entryPoint');
+  expect(containers[0]).not.toHaveProperty('command');
+  const [main, swaps] = containers.map(
+    ({ dockerConfig }) => JSON.parse(dockerConfig?.hostConfig ?? '{}') as Record<string, unknown>,
+  );
+  expect(main).not.toHaveProperty('MemorySwappiness');
+  expect(swaps).toMatchObject({ MemorySwappiness: 10, MemorySwap: 128 * 1024 * 1024 });
+});
+
 describe('whose image is pulled with a password of this installation', () => {
   const own = new Set(['127.0.0.1:7500', 'localhost:7500', 'registry.lan:7500', '10.0.0.5:7500']);
   const passwordFor = (image: string, endpoint: string): boolean => {

@@ -97,9 +97,9 @@ function renderContainer(
     essential: container.essential ?? true,
     cpu: container.cpu ?? 0,
     memory: container.memory ?? 0,
-    // Present but empty would take the image's own entry point away.
-    ...(container.entryPoint === undefined ? {} : { entryPoint: container.entryPoint }),
-    ...(container.command === undefined ? {} : { command: container.command }),
+    // Present but empty would take the image's own entry point away; templates say `"entryPoint": []` and mean none of their own.
+    ...(container.entryPoint?.length ? { entryPoint: container.entryPoint } : {}),
+    ...(container.command?.length ? { command: container.command } : {}),
     environment: Object.fromEntries((container.environment ?? []).map(({ name = '', value = '' }) => [name, value])),
     environmentFiles: container.environmentFiles ?? [],
     secrets: (container.secrets ?? []).map((secret) => ({
