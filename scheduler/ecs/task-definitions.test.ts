@@ -39,7 +39,7 @@ describe('task definitions', () => {
       containerDefinitions: [
         {
           name: 'main',
-          image: '127.0.0.1:7500/web:prod',
+          image: 'registry.example.com/web:prod',
           memoryReservation: 64,
           portMappings: [{ containerPort: 80 }],
           healthCheck: { command: ['CMD-SHELL', 'true'] },
@@ -61,7 +61,7 @@ describe('task definitions', () => {
       containerDefinitions: [
         {
           name: 'main',
-          image: '127.0.0.1:7500/web:prod',
+          image: 'registry.example.com/web:prod',
           cpu: 0,
           memoryReservation: 64,
           portMappings: [{ containerPort: 80, hostPort: 0, protocol: 'tcp' }],
