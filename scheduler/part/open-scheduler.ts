@@ -3,7 +3,7 @@ import type { Part } from '@slipway/auth/contract';
 import { createCluster } from '../cluster/index.ts';
 import { type ControlPlane, createControlPlane } from '../control/index.ts';
 import { createEcs } from '../ecs/index.ts';
-import { createAgentControl, noHostNetworks } from '../hosts/control/index.ts';
+import { type AgentControl, createAgentControl, noHostNetworks } from '../hosts/control/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 
@@ -13,6 +13,8 @@ import type { SchedulerPorts } from './ports.ts';
 /** The scheduler, and what those beside it may ask of it. */
 export interface SchedulerPart extends Part {
   readonly control: ControlPlane;
+  /** Serves one connection of an agent that did not come through `upgrades`; see `AgentControl.connect`. */
+  readonly connectAgent: AgentControl['connect'];
   /** Closes the connections of agents, which then go to another server. */
   disconnectAgents(): void;
   /** Digests that tasks of an account run or a rollback may need. */
@@ -42,7 +44,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     images,
     ownHost,
     placement: { seed: ports.seed, stopwatch: ports.stopwatch, ...plugins },
-    reconciler: ports.reconciler,
+    ...ports.timing,
     meter: ports.meter,
   });
   const { taskCredentials, revokeTaskCredentials, credentialIdKey, sealer } = ports;
@@ -60,6 +62,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const triggers = createTriggers({ ...following, events, leases });
   return {
     control,
+    connectAgent: (...given) => agents.connect(...given),
     disconnectAgents: () => agents.disconnect(),
     imagesInUse: async (of) => new Set((await control.imagesInUse(of)).map(({ digest }) => digest)),
     services: [createEcs({ ...context, placer: control.placer, agentOperations: agents.operations })],

@@ -99,7 +99,7 @@ export async function openParts(
     plugins,
     seed: randomInt(2 ** 31),
     stopwatch: () => performance.now(),
-    reconciler: { healthyAfterRunning: config.healthyAfterSeconds * 1000 },
+    timing: { reconciler: { healthyAfterRunning: config.healthyAfterSeconds * 1000 } },
   });
   return { registry, scheduler };
 }

@@ -71,6 +71,8 @@ export class SimulatedHost {
         randomBytes: (size) => own.bytes(size),
         availabilityZone: zone,
         taskEndpoint: 'off',
+        // The registry is on every host's loopback, where no agent shows a password: those come from another API than ECS.
+        allow: { registryAddresses: ['127.0.0.0/8'] },
         resolve: () => Promise.resolve([]),
       },
       (_options, hostSecret) => this.#surroundings(process, hostSecret),

@@ -20,7 +20,7 @@ export const good: Behaviour = { pull: 800, start: 100, healthy: 3_000, stop: 20
 /** The installation's registry as the scheduler and the engines see it: tags that move, and what each image does. */
 export class SimulatedImages {
   /** The host in image references. */
-  readonly host = 'registry.test:7500';
+  readonly host = '127.0.0.1:7500';
   readonly account: string;
   readonly #tags = new Map<string, string>();
   readonly #behaviours = new Map<string, Behaviour>();

@@ -1,10 +1,6 @@
-import { type Authorizer, AwsError, type Call, type Log, type ServiceDefinition } from '@slipway/auth/contract';
-import { type AgentControl, createAgentControl, noHostNetworks } from '@slipway/scheduler/hosts/control';
-import { createCluster } from '@slipway/scheduler/cluster';
-import { type ControlPlane, createControlPlane } from '@slipway/scheduler/control';
-import { createEcs } from '@slipway/scheduler/ecs';
+import { type Authorizer, AwsError, type Call, type Log } from '@slipway/auth/contract';
+import { openScheduler, type SchedulerPart } from '@slipway/scheduler/part';
 import { serverReach } from '@slipway/scheduler/reach';
-import { createTriggers } from '@slipway/scheduler/triggers';
 import { openEventLog } from '@slipway/storage/events';
 import { openLeases } from '@slipway/storage/leases';
 import { type Chance } from './chance.ts';
@@ -20,6 +16,9 @@ export const cluster = 'default';
 /** Times of the control plane in the simulation, milliseconds; shorter than the defaults, so that a bad day fits into minutes. */
 export const tuning = { healthyAfterRunning: 8_000, replaceLostAfter: 60_000 } as const;
 
+/** How long what is over stays readable, likewise: short enough that a day sees it go. */
+export const retention = { ended: 150_000, newestEnded: 600_000, newestCount: 2, events: 30 } as const;
+
 export interface ServerPorts {
   readonly machine: Machine;
   readonly store: SimulatedStore;
@@ -33,16 +32,16 @@ interface Handler {
   readonly handle: (input: object, call: Call) => Promise<unknown>;
 }
 
-/** Everything of the scheduler that a server runs, in one process that can die. */
+/** The scheduler as a server runs it, in one process that can die. */
 interface Running {
   readonly process: Process;
-  readonly control: ControlPlane;
-  readonly agents: AgentControl;
-  readonly ecs: ServiceDefinition;
+  readonly part: SchedulerPart;
   ready: boolean;
 }
 
-/** One server of the installation: the real control plane, triggers, API and agents' side, on simulated surroundings. */
+const nobody = 'the simulation has neither roles nor webhooks';
+
+/** One server of the installation: the real scheduler, wired as the server wires it, on simulated surroundings. */
 export class SimulatedServer {
   readonly machine: Machine;
   readonly #ports: ServerPorts;
@@ -68,7 +67,7 @@ export class SimulatedServer {
 
   /** The epoch under which this server believes that it leads the cluster. */
   get leads(): number | undefined {
-    return this.process === undefined ? undefined : this.#running?.control.leads(account, cluster);
+    return this.process === undefined ? undefined : this.#running?.part.control.leads(account, cluster);
   }
 
   /** Starts the process; it serves once it has read the store. */
@@ -84,39 +83,49 @@ export class SimulatedServer {
     const leases = openLeases(records, clock, () => own.number());
     const events = openEventLog(records, clock, () => own.number());
     const ownHost = (host: string): boolean => host === images.host;
-    const context = { records, clock, random, region, reach: serverReach({ ownHost }) };
-    const lookup = {
-      resolve: (_account: string, repository: string, tag: string) => Promise.resolve(images.digestOf(repository, tag)),
-    };
-    const control = createControlPlane({
-      ...context,
-      leases,
-      log,
-      accounts: [account],
-      images: lookup,
-      ownHost,
-      placement: { seed: own.whole(0, 2 ** 31) },
-      reconciler: { healthyAfterRunning: tuning.healthyAfterRunning },
-      replaceLostAfter: tuning.replaceLostAfter,
-    });
-    const agents = createAgentControl({
-      ...context,
-      networks: noHostNetworks,
-      log,
-      credentialIdKey: new Uint8Array(32),
-      ownHost: () => false,
-    });
-    const ecs = createEcs({ ...context, placer: control.placer, agentOperations: agents.operations });
     const authorizer: Authorizer = {
       authorize: () => Promise.resolve({ allowed: true, reason: 'everybody may do everything in the simulation' }),
     };
-    const triggers = createTriggers({ ...context, leases, log, events, images: lookup, ownHost, authorizer });
-    const running: Running = { process, control, agents, ecs, ready: false };
+    const part = openScheduler({
+      storage: { records, leases, events },
+      clock,
+      random,
+      log,
+      meter: { passed: () => {}, decided: () => {} },
+      region,
+      account,
+      images: {
+        resolve: (_account, repository, tag) => Promise.resolve(images.digestOf(repository, tag)),
+      },
+      ownHost,
+      reach: serverReach({ ownHost }),
+      authorizer,
+      sealer: {
+        seal: () => {
+          throw new Error(nobody);
+        },
+        open: () => {
+          throw new Error(nobody);
+        },
+      },
+      taskCredentials: () => Promise.reject(new Error(nobody)),
+      revokeTaskCredentials: () => Promise.reject(new Error(nobody)),
+      credentialIdKey: new Uint8Array(32),
+      plugins: { strategies: [], constraints: [] },
+      seed: own.whole(0, 2 ** 31),
+      stopwatch: () => clock.monotonic(),
+      timing: {
+        reconciler: { healthyAfterRunning: tuning.healthyAfterRunning },
+        replaceLostAfter: tuning.replaceLostAfter,
+        retention,
+      },
+    });
+    const running: Running = { process, part, ready: false };
     this.#running = running;
     const begin = async (): Promise<void> => {
       for (;;) {
         try {
-          await createCluster(context, { account, cluster }, { tags: {}, settings: [] });
+          await part.start({ upkeep: true });
           break;
         } catch (err) {
           // As under an init system: what cannot start yet is started again.
@@ -124,8 +133,6 @@ export class SimulatedServer {
           await clock.sleep(1_000);
         }
       }
-      await control.start();
-      triggers.start();
       running.ready = true;
     };
     begin().catch((error: unknown) => log.error({ err: error }, 'the server cannot start'));
@@ -144,7 +151,7 @@ export class SimulatedServer {
   call(operation: string, input: object, caller: string, hostSecret?: string): Promise<unknown> {
     const running = this.#running;
     if (running === undefined) throw new AwsError('ServerException', 'the server is gone');
-    const operations = running.ecs.operations as unknown as Readonly<Record<string, Handler | undefined>>;
+    const operations = running.part.services[0]?.operations as unknown as Readonly<Record<string, Handler | undefined>>;
     const found = operations[operation];
     if (found === undefined) throw new AwsError('UnknownOperationException', operation);
     return found.handle(copyOf(input), this.#callBy(caller, hostSecret, running.process));
@@ -161,7 +168,7 @@ export class SimulatedServer {
   ): Promise<void> {
     const running = this.#running;
     if (running === undefined) return Promise.resolve();
-    return running.agents.connect(kind, query, this.#callBy(caller, hostSecret, running.process), () => {
+    return running.part.connectAgent(kind, query, this.#callBy(caller, hostSecret, running.process), () => {
       opened();
       return Promise.resolve(socket as never);
     });
