@@ -37,6 +37,8 @@ export const partition = clusterPartition(account, cluster);
 export const ref = { account, cluster };
 /** Who sets rules in these tests. */
 export const setter: Delegate = { type: 'user', account, arn: `arn:aws:iam::${account}:user/setter`, id: 'AIDASETTER' };
+/** This installation's own registry. */
+const ownHost = (host: string): boolean => host === '127.0.0.1:7500';
 const silent = (): void => {};
 
 /** What a scripted agent does with a task of an image: how long until it runs, and how it ends. */
@@ -69,7 +71,13 @@ export class ClusterWorld implements AsyncDisposable {
   private constructor(folder: string, storage: Storage) {
     this.#folder = folder;
     this.storage = storage;
-    this.ecs = { records: storage.records, clock: systemClock, random: randomBytes, region, reach: serverReach({}) };
+    this.ecs = {
+      records: storage.records,
+      clock: systemClock,
+      random: randomBytes,
+      region,
+      reach: serverReach({ ownHost }),
+    };
   }
 
   static async open(): Promise<ClusterWorld> {
@@ -108,7 +116,7 @@ export class ClusterWorld implements AsyncDisposable {
         resolve: async (_account: string, repository: string, tag: string) =>
           (await this.storage.records.get<string>(registry, `tag|${repository}|${tag}`))?.value,
       },
-      ownHost: (host: string) => host === '127.0.0.1:7500',
+      ownHost,
       authorizer: {
         authorize: async (principal: Principal, { action, resources }: AccessRequest) => {
           this.asked.push(`${principal.arn} ${action} ${resources[0]?.arn ?? '*'}`);
