@@ -31,6 +31,7 @@ import {
   PutUserPolicyCommand,
 } from '@aws-sdk/client-iam';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { endpointPort, holderText } from '@slipway/scheduler/hosts/agent';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { check, run, until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webCommand } from '../testbed/docker.ts';
@@ -64,8 +65,13 @@ async function missingEndpoint(): Promise<string | undefined> {
   const { gateway } = await bridgeOf();
   return new Promise((resolve) => {
     const server = createServer();
-    server.on('error', (error) => resolve(`another agent serves this machine (${error.message})`));
-    server.listen(51679, gateway, () => server.close(() => resolve(undefined)));
+    server.on('error', ({ message }) => {
+      // Packet filter rules lead one address of the whole machine there, so that this test cannot have a port of its own.
+      void holderText(endpointPort).then((holder) =>
+        resolve(`the credentials port is taken by ${holder} (${message})`),
+      );
+    });
+    server.listen(endpointPort, gateway, () => server.close(() => resolve(undefined)));
   });
 }
 
@@ -298,7 +304,7 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
       '400',
     );
     expect(await wget(reader, 'http://169.254.170.2/v2/credentials/')).toContain('400');
-    const direct = credentialsUrl(reader).replace('169.254.170.2', `${bridge.gateway}:51679`);
+    const direct = credentialsUrl(reader).replace('169.254.170.2', `${bridge.gateway}:${endpointPort}`);
     expect(await statusOf(direct, { host: '169.254.170.2' })).toBe(403);
     // A name of its own that leads to the listener, as a rebinding page has it.
     expect(await wget(reader, direct)).toContain('403');
@@ -379,13 +385,14 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
   test('T4, T7: rules that somebody removed come back', async () => {
     const rule =
       `PREROUTING -i ${bridge.name} -d 169.254.170.2/32 -p tcp --dport 80 -m comment --comment slipway-agent ` +
-      `-j DNAT --to-destination ${bridge.gateway}:51679`;
+      `-j DNAT --to-destination ${bridge.gateway}:${endpointPort}`;
     await check('iptables', ['-w', '5', '-t', 'nat', '-D', ...rule.split(' ')]);
     await until('the rule', 20_000, async () => {
       return (await run('iptables', ['-w', '5', '-t', 'nat', '-C', ...rule.split(' ')])).code === 0;
     });
     const rules = await check('iptables', ['-w', '5', '-t', 'nat', '-S', 'PREROUTING']);
-    expect(rules.split('\n').filter((line) => line.includes('slipway-agent'))).toHaveLength(1);
+    const ours = rules.split('\n').filter((line) => line.includes('slipway-agent'));
+    expect(ours.filter((line) => line.includes(`-i ${bridge.name} `))).toHaveLength(1);
   });
 
   test('T3: credentials of a stopped task end, and its id is served no more', async () => {

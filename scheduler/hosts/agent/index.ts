@@ -1,4 +1,5 @@
 export { type Agent, type AgentSurroundings, createAgent, type MakeSurroundings } from './agent.ts';
+export { endpointPort, holderText } from './endpoint/index.ts';
 export { Refused } from './control-plane.ts';
 export { noNetwork, type TaskNetworkPort } from './network/index.ts';
 export type { PullBehavior } from './images.ts';

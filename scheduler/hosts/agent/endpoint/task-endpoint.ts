@@ -7,6 +7,7 @@ import type { AgentTask } from '../../wire/index.ts';
 import { FirewallError } from '../iptables.ts';
 
 import { addressesOf, ensureRules, type Redirection, removeRules } from './firewall.ts';
+import { holderText } from './port-holder.ts';
 import { limitPerAddress } from './rate-limit.ts';
 import { EndpointRequests, type RequestParts } from './requests.ts';
 
@@ -59,6 +60,8 @@ export class TaskEndpoint {
   #server: Server | undefined;
   #redirection: Redirection | undefined;
   #reason: string | undefined = 'it has not been tried yet';
+  /** Who has the port, looked up once. */
+  #holder: string | undefined;
   #loop: Promise<void> = Promise.resolve();
 
   constructor(parts: TaskEndpointParts) {
@@ -164,7 +167,7 @@ export class TaskEndpoint {
       const { code, message } = cause as NodeJS.ErrnoException;
       throw new Unavailable(
         code === 'EADDRINUSE'
-          ? `another agent serves the containers of this machine (${address}:${endpointPort} is taken)`
+          ? `another agent serves the containers of this machine (${address}:${endpointPort} is taken by ${(this.#holder ??= await holderText(endpointPort))})`
           : code === 'EADDRNOTAVAIL'
             ? `the Docker engine's bridge ${address} is not in the agent's network namespace`
             : message,
@@ -173,6 +176,7 @@ export class TaskEndpoint {
     }
     server.on('error', (error) => this.#parts.log.warn({ err: error }, 'the task endpoint failed'));
     this.#server = server;
+    this.#holder = undefined;
   }
 
   async #close(): Promise<void> {
