@@ -48,6 +48,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     meter: ports.meter,
   });
   const { taskCredentials, revokeTaskCredentials, credentialIdKey, sealer } = ports;
+  const { replaceLostAfter } = ports.timing;
   const agents = createAgentControl({
     networks: noHostNetworks,
     ...context,
@@ -56,6 +57,8 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     ownHost,
     taskCredentials,
     revokeTaskCredentials,
+    // What was replaced elsewhere has had a minute to become healthy there.
+    ...(replaceLostAfter === undefined ? {} : { abandonAfter: replaceLostAfter + 60_000 }),
   });
   const following = { ...context, images, ownHost, log, authorizer };
   const webhooks = { ...following, sealer };

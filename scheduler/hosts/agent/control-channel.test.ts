@@ -33,7 +33,7 @@ describe("the agent's end of the control connection", () => {
       engine: {
         apply: (task) => Promise.resolve(void applied.push(task)),
         has: (arn) => arn === 'arn:kept',
-        notIn: (wanted) => ['arn:kept', 'arn:unwanted'].filter((arn) => !wanted.has(arn)),
+        notIn: (wanted) => Promise.resolve(['arn:kept', 'arn:unwanted'].filter((arn) => !wanted.has(arn))),
         stopTask: (arn) => Promise.resolve(void stopped.push(arn)),
       },
       log: silent,

@@ -67,7 +67,7 @@ export class ControlHandler {
         return;
       case 'PayloadMessage':
         if (!(await this.#accepts(ws, message.seqNum))) return;
-        await this.#payload(message.tasks);
+        await this.#payload(message.tasks, message.installation);
         this.#acknowledge(ws, message.messageId);
         return;
       case 'NetworkStateMessage': {
@@ -88,7 +88,8 @@ export class ControlHandler {
       case 'TaskManifestMessage': {
         if (!(await this.#accepts(ws, message.timeline))) return;
         this.#acknowledge(ws, message.messageId);
-        const unwanted = this.#parts.engine.notIn(new Set(message.tasks.map((task) => task.taskArn)));
+        const wanted = new Set(message.tasks.map((task) => task.taskArn));
+        const unwanted = await this.#parts.engine.notIn(wanted, message.installation);
         if (unwanted.length === 0) return;
         sendMessage(ws, 'TaskStopVerificationMessage', {
           messageId: message.messageId,
@@ -118,7 +119,7 @@ export class ControlHandler {
     return true;
   }
 
-  async #payload(tasks: readonly unknown[]): Promise<void> {
+  async #payload(tasks: readonly unknown[], installation: string | undefined): Promise<void> {
     const parsed = tasks.map((task) => ({ given: task, result: taskSchema.safeParse(task) }));
     for (const { given, result } of parsed) {
       const broken = result.success ? undefined : brokenTask.safeParse(given).data;
@@ -134,7 +135,7 @@ export class ControlHandler {
         if (task.roleCredentials !== undefined) this.#parts.learn(task.arn, 'TaskApplication', task.roleCredentials);
         if (task.executionRoleCredentials !== undefined)
           this.#parts.learn(task.arn, 'TaskExecution', task.executionRoleCredentials);
-        await this.#parts.engine.apply(task);
+        await this.#parts.engine.apply(task, installation);
       }
     }
   }

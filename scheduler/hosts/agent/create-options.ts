@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 import type Docker from 'dockerode';
 
-import { labels } from './docker.ts';
+import { labels, withoutOurs } from './docker.ts';
 import type { AgentContainer, AgentTask, AgentVolume } from '../wire/index.ts';
 import { isInternal, ownContainers, pauseName } from './pause.ts';
 import { dockerConfig, dockerHostConfig } from './policy.ts';
@@ -10,6 +10,8 @@ import { dockerConfig, dockerHostConfig } from './policy.ts';
 /** What a container needs besides its task's payload. */
 export interface Placement {
   readonly agentId: string;
+  /** Of which installation the task is; undefined where its server did not say. */
+  readonly installation: string | undefined;
   /** Cluster name or ARN as the label shows it. */
   readonly cluster: string;
   /** What to run: a reference or id that Docker has. */
@@ -79,8 +81,9 @@ export function createOptions(
     ...(command === undefined || command.length === 0 ? {} : { Cmd: [...command] }),
     ...(container.entryPoint === undefined ? {} : { Entrypoint: [...container.entryPoint] }),
     Labels: {
-      ...config.Labels,
+      ...withoutOurs(config.Labels),
       [labels.agent]: at.agentId,
+      ...given(labels.installation, at.installation),
       [labels.task]: task.arn,
       [labels.name]: container.name,
       [labels.cluster]: at.cluster,

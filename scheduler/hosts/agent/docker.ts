@@ -61,9 +61,10 @@ export function engineError(cause: unknown): Error {
 /** A client for the engine at `options`, or at `DOCKER_HOST`, or at the default socket. */
 export const openDocker = (options: Docker.DockerOptions | undefined): Docker => new Docker(options);
 
-/** What labels say about whose a container or volume is: the agent, the task, the container's name in it; the cluster whose tasks share a volume. */
+/** What labels say about whose a container or volume is: the agent, the installation, the task, the container's name in it; the cluster whose tasks share a volume. */
 export const labels = {
   agent: 'dev.slipway.agent',
+  installation: 'dev.slipway.installation',
   task: 'com.amazonaws.ecs.task-arn',
   name: 'com.amazonaws.ecs.container-name',
   cluster: 'com.amazonaws.ecs.cluster',
@@ -71,3 +72,9 @@ export const labels = {
   version: 'com.amazonaws.ecs.task-definition-version',
   sharedVolume: 'dev.slipway.shared-volume',
 } as const;
+
+/** Labels of a definition, without those that say whose something is: they come from nobody but the agent. */
+export function withoutOurs(given: Readonly<Record<string, string>> | null | undefined): Record<string, string> {
+  const own = new Set<string>(Object.values(labels));
+  return Object.fromEntries(Object.entries(given ?? {}).filter(([name]) => !own.has(name)));
+}

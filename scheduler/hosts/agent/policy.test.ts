@@ -136,12 +136,17 @@ describe('E1–E5, E7–E9: escape flags', () => {
     const crafted = task(
       { Binds: ['/:/host'], Mounts: [{}], UsernsMode: 'host', CgroupParent: '/x', Runtime: 'evil', VolumesFrom: ['x'] },
       {},
-      { Volumes: { '/a': {} }, Labels: { 'com.amazonaws.ecs.task-arn': 'forged', mine: 'kept' }, MacAddress: 'x' },
+      {
+        Volumes: { '/a': {} },
+        Labels: { 'com.amazonaws.ecs.task-arn': 'forged', 'dev.slipway.installation': 'forged', mine: 'kept' },
+        MacAddress: 'x',
+      },
     );
     const [container] = crafted.containers;
     if (container === undefined) throw new Error('no container');
     const options = createOptions(crafted, container, {
       agentId: 'me',
+      installation: undefined,
       cluster: 'default',
       image: 'web',
       bindAddress: '0.0.0.0',
@@ -165,6 +170,7 @@ describe('E1–E5, E7–E9: escape flags', () => {
       RestartPolicy: { Name: '' },
     });
     expect(options.Labels).toMatchObject({ 'com.amazonaws.ecs.task-arn': crafted.arn, mine: 'kept' });
+    expect(options.Labels).not.toHaveProperty(['dev.slipway.installation']);
     expect(options).not.toHaveProperty('Volumes');
     expect(options.Healthcheck).toEqual({ Test: ['NONE'] });
   });
@@ -191,6 +197,7 @@ describe('E1–E5, E7–E9: escape flags', () => {
     if (container === undefined) throw new Error('no container');
     const at = {
       agentId: 'me',
+      installation: undefined,
       cluster: 'default',
       image: 'dns',
       bindAddress: '0.0.0.0',

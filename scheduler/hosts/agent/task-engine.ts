@@ -52,6 +52,8 @@ export class TaskEngine {
   readonly #stopped = new AbortController();
   /** Tasks known only by the labels of their containers. */
   #orphans = new Set<string>();
+  /** Containers that another agent made for this installation and cluster, by task: left behind, or of one that lives. */
+  #strays: ReadonlyMap<string, readonly Docker.ContainerInfo[]> = new Map();
   #loops: Promise<unknown> = Promise.resolve();
 
   constructor(parts: TaskEngineParts) {
@@ -100,8 +102,9 @@ export class TaskEngine {
   /**
    * A task of a payload. Known ones only learn a new desired status. An unknown one that the control plane knows as
    * RUNNING, and whose containers are gone, is reported as stopped instead of being started a second time.
+   * @param installation whose task it is, as its server says
    */
-  async apply(task: AgentTask): Promise<void> {
+  async apply(task: AgentTask, installation?: string): Promise<void> {
     if (this.#stopped.signal.aborted) return;
     const known = this.#runners.get(task.arn);
     if (known !== undefined) {
@@ -139,18 +142,21 @@ export class TaskEngine {
       desired: 'RUNNING',
       failures: {},
       images: {},
+      ...(installation === undefined ? {} : { installation }),
       ...(credentialsId === undefined ? {} : { credentialsId }),
     };
     await this.#parts.files.write(fileName(task.arn), saved);
     if (!this.#runners.has(task.arn)) this.#add(saved);
   }
 
-  /** ARNs of tasks that have, or may have, containers, and that the control plane does not name. */
-  notIn(wanted: ReadonlySet<string>): string[] {
-    const live = [...this.#runners.values()]
-      .filter((runner) => runner.stoppedAt === undefined)
-      .map((runner) => runner.task.arn);
-    return [...live, ...this.#orphans].filter((arn) => !wanted.has(arn));
+  /**
+   * ARNs of tasks that have, or may have, containers, and that the control plane does not name.
+   * @param installation the one whose containers count, also those that another agent left here
+   */
+  async notIn(wanted: ReadonlySet<string>, installation: string | undefined): Promise<string[]> {
+    if (installation !== undefined) await this.#findStrays(installation);
+    const live = this.#live().map((runner) => runner.task.arn);
+    return [...live, ...this.#orphans, ...this.#strays.keys()].filter((arn) => !wanted.has(arn));
   }
 
   /** Stops a task that the control plane confirmed is not to run. */
@@ -158,6 +164,7 @@ export class TaskEngine {
     const runner = this.#runners.get(arn);
     if (runner !== undefined) await runner.stopTask();
     else if (this.#orphans.has(arn)) await this.#removeOrphan(arn);
+    else await this.#removeStrays(arn);
   }
 
   /** The health of every container that has a check. */
@@ -331,14 +338,48 @@ export class TaskEngine {
   }
 
   async #removeOrphan(arn: string): Promise<void> {
+    await this.#endContainers(await this.#list(arn));
+    this.#orphans.delete(arn);
+  }
+
+  async #removeStrays(arn: string): Promise<void> {
+    const containers = this.#strays.get(arn) ?? [];
+    if (containers.length === 0) return;
+    const [agent] = containers.map(({ Labels }) => Labels[labels.agent]);
+    this.#parts.log.warn(
+      { task: arn, agent },
+      'ending what another agent left on this Docker engine when its data was lost',
+    );
+    await this.#endContainers(containers);
+  }
+
+  async #findStrays(installation: string): Promise<void> {
+    const { agentId, docker, options } = this.#parts;
+    const found = await engineCall(() =>
+      docker.listContainers({ all: true, filters: { label: [`${labels.installation}=${installation}`] } }),
+    );
+    const ours = found.filter(
+      ({ Labels }) => Labels[labels.agent] !== agentId && sameCluster(Labels[labels.cluster], options.cluster),
+    );
+    const strays = Map.groupBy(ours, ({ Labels }) => Labels[labels.task] ?? '');
+    const tasks = [...strays.keys()].filter((arn) => !this.#strays.has(arn));
+    if (tasks.length > 0) {
+      this.#parts.log.warn(
+        { tasks },
+        'this Docker engine has containers that another agent made for tasks of this cluster; if its data folder was lost, they go as soon as the control plane wants them no more',
+      );
+    }
+    this.#strays = strays;
+  }
+
+  async #endContainers(containers: readonly Docker.ContainerInfo[]): Promise<void> {
     const t = Math.round(this.#parts.options.stopTimeout / 1000);
     await Promise.all(
-      (await this.#list(arn)).map(async ({ Id: id, State: state }) => {
+      containers.map(async ({ Id: id, State: state }) => {
         if (state === 'running') await ignoreAbsent(() => this.#parts.docker.getContainer(id).stop({ t }));
         await this.#removeContainer(id);
       }),
     );
-    this.#orphans.delete(arn);
   }
 
   async #removeContainer(idOrName: string): Promise<void> {
@@ -361,6 +402,11 @@ export class TaskEngine {
     return engineCall(() => this.#parts.docker.listContainers({ all: true, filters: { label: wanted } }));
   }
 }
+
+/** Clusters by name or ARN, as agents were told of them. */
+const sameCluster = (one = '', other: string): boolean => clusterName(one) === clusterName(other);
+
+const clusterName = (nameOrArn: string): string => nameOrArn.slice(nameOrArn.lastIndexOf('/') + 1);
 
 /** The health that Docker's list tells in words: `Up 5 seconds (healthy)`, `Up 1 second (health: starting)`; `none` without a check. */
 function healthIn(status: string): string {

@@ -15,6 +15,8 @@ import { ensureVolume } from './volumes.ts';
 /** What survives a restart of the agent. */
 export interface SavedTask {
   readonly task: AgentTask;
+  /** The installation that sent it. */
+  readonly installation?: string;
   readonly desired: 'RUNNING' | 'STOPPED';
   /** Why containers will never run, by name. */
   readonly failures: Readonly<Record<string, string>>;
@@ -285,6 +287,7 @@ export class TaskRunner {
     for (const { sourceVolume } of container.mountPoints) await ensureVolume(this.task, sourceVolume, rights);
     const request = createOptions(this.task, container, {
       agentId,
+      installation: this.#saved.installation,
       cluster: options.cluster,
       region: options.region,
       bindAddress: options.bindAddress,

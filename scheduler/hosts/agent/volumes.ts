@@ -1,7 +1,7 @@
 import type Docker from 'dockerode';
 
 import { volumeName } from './create-options.ts';
-import { engineCall, EngineError, labels } from './docker.ts';
+import { engineCall, EngineError, labels, withoutOurs } from './docker.ts';
 import type { AllowedEscapes } from './policy.ts';
 import type { AgentTask, AgentVolume } from '../wire/index.ts';
 
@@ -67,8 +67,3 @@ async function create(
     }),
   );
 }
-
-const withoutOurs = (given: Readonly<Record<string, string>> | undefined): Record<string, string> => {
-  const own = new Set<string>(Object.values(labels));
-  return Object.fromEntries(Object.entries(given ?? {}).filter(([name]) => !own.has(name)));
-};

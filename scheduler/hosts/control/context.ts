@@ -36,6 +36,11 @@ export interface AgentControlOptions extends EcsContext {
   readonly revokeTaskCredentials?: (accessKeyId: string) => Promise<void>;
   /** Whether a host in an image reference means this installation: its images are pulled with its passwords. */
   readonly ownHost: (host: string) => boolean;
+  /**
+   * How long, in milliseconds, an agent is away until another agent on the same Docker engine may end what it left. Default
+   * 360,000: a minute after its tasks are replaced elsewhere.
+   */
+  readonly abandonAfter?: number;
   /** `ecs.availability-zone` of instances that name none. Default: the region followed by `a`. */
   readonly availabilityZone?: string;
 }

@@ -67,10 +67,12 @@ describe('the control connection', { timeout: 30_000 }, () => {
     expect(manifest.message['timeline']).toBe(manifest.message.seqNum);
     const placedSince = await plane.place(await bench.simple(), instance);
     await peer.payload(placedSince.arn, 'RUNNING');
-    const stopCandidates = [wanted.arn, placedSince.arn, 'arn:of:nobody'].map((taskArn) => ({ taskArn }));
+    const nobodys = wanted.arn.replace(wanted.id, 'f'.repeat(32));
+    const others = wanted.arn.replace('/default/', '/other/');
+    const stopCandidates = [wanted.arn, placedSince.arn, nobodys, others, 'nonsense'].map((taskArn) => ({ taskArn }));
     peer.send('TaskStopVerificationMessage', { messageId: manifest.message.messageId, stopCandidates });
     const ack = await peer.frame('TaskStopVerificationAck');
-    expect(ack.message['stopTasks']).toMatchObject([{ taskArn: 'arn:of:nobody' }]);
+    expect(ack.message['stopTasks']).toMatchObject([{ taskArn: nobodys }]);
     expect(ack.message.messageId).toBe(manifest.message.messageId);
   });
 

@@ -7,6 +7,7 @@ import { firstSequence, type InstanceRef } from './connections.ts';
 import type { AgentControlOptions } from './context.ts';
 import { credentialMargin } from './credentials.ts';
 import { agentMessage, parseFrame, sendMessage, type SentTask } from '../wire/index.ts';
+import { installationId, verifyStops } from './stops.ts';
 import { type Destination, type PayloadSource, Unrenderable } from './payloads.ts';
 import { watchLiveness } from './peer.ts';
 import { renderStop } from './render.ts';
@@ -25,6 +26,8 @@ export const timing = {
   renewCredentials: 60_000,
   /** The whole list of tasks is sent this often, so that an agent finds what it should not run. */
   manifest: 300_000,
+  /** The same while the agent has containers of which it is not known yet whether they may stay. */
+  undecided: 20_000,
   /** A connection that the records do not show for so long is given up: the store has lost it, and the agent's next one is noted anew. */
   unknown: 15_000,
   tick: 1_000,
@@ -68,6 +71,7 @@ export class ControlSession {
   readonly #ws: WebSocket;
   readonly #destination: Destination;
   readonly #instanceArn: string;
+  readonly #installation: string;
   readonly #sent = new Map<string, Sent>();
   /** The state of the tasks' network as it was last sent. */
   #network:
@@ -77,6 +81,7 @@ export class ControlSession {
   readonly #ended = new AbortController();
   #sequence: number;
   #manifestAt: number | undefined;
+  #undecided = false;
   /** Since when the records have not shown this connection, on the monotonic clock. */
   #unknownSince: number | undefined;
   #working = false;
@@ -87,6 +92,7 @@ export class ControlSession {
     this.#parts = parts;
     this.#ws = ws;
     this.#sequence = firstSequence(parts.generation);
+    this.#installation = installationId(options);
     this.#instanceArn = arns.containerInstance(options.region, ref.account, ref.cluster, ref.id);
     this.#destination = {
       account: ref.account,
@@ -189,7 +195,8 @@ export class ControlSession {
     await this.#send(tasks.filter((task) => this.#due(task)));
     for (const task of tasks) if (this.#nearItsEnd(task)) await this.#renew(task);
     const now = options.clock.monotonic();
-    if (this.#manifestAt === undefined || now - this.#manifestAt >= timing.manifest) {
+    const every = this.#undecided ? timing.undecided : timing.manifest;
+    if (this.#manifestAt === undefined || now - this.#manifestAt >= every) {
       this.#manifestAt = now;
       this.#sendManifest(tasks);
     }
@@ -306,6 +313,7 @@ export class ControlSession {
     const messageId = newEventId(this.#parts.options.random);
     const wanted = tasks.filter((task) => task.desiredStatus === 'RUNNING').map((task) => task.arn);
     this.#manifests.clear();
+    this.#undecided = false;
     this.#manifests.set(messageId, new Set(wanted));
     sendMessage(this.#ws, 'TaskManifestMessage', {
       ...this.#command(messageId),
@@ -327,6 +335,7 @@ export class ControlSession {
       containerInstanceArn: this.#instanceArn,
       seqNum: this.#sequence,
       timeline: this.#sequence,
+      installation: this.#installation,
     };
   }
 
@@ -342,7 +351,12 @@ export class ControlSession {
     if (message?.type === 'AckRequest') this.#acknowledged(message.message.messageId);
     else if (message?.type === 'NackRequest') {
       options.log.warn({ instance: ref.id, reason: message.message.reason }, 'the agent refused a message');
-    } else if (message?.type === 'TaskStopVerificationMessage') this.#verifyStops(message.message);
+    } else if (message?.type === 'TaskStopVerificationMessage') {
+      this.#verifyStops(message.message).catch((err: unknown) =>
+        // The next manifest makes the agent ask again.
+        options.log.warn({ instance: ref.id, err }, 'could not say which tasks the agent may stop'),
+      );
+    }
   }
 
   #acknowledged(messageId: string): void {
@@ -350,8 +364,8 @@ export class ControlSession {
     if (this.#network?.messageId === messageId) this.#network.acknowledged = true;
   }
 
-  /** Confirms only what neither the manifest nor the newest view wants: a task placed since the manifest stays. */
-  #verifyStops(message: { messageId: string; stopCandidates: readonly { taskArn: string }[] }): void {
+  /** Confirms only what neither the manifest nor the records want: a task placed since the manifest stays. */
+  async #verifyStops(message: { messageId: string; stopCandidates: readonly { taskArn: string }[] }): Promise<void> {
     const { options, ref, watch } = this.#parts;
     const wanted = this.#manifests.get(message.messageId);
     if (wanted === undefined) return;
@@ -359,17 +373,20 @@ export class ControlSession {
     const live = new Set(
       [...watch.tasks(ref.id)].filter((task) => task.desiredStatus === 'RUNNING').map((task) => task.arn),
     );
-    const stopTasks = message.stopCandidates
-      .filter(({ taskArn }) => !wanted.has(taskArn) && !live.has(taskArn))
-      .map(({ taskArn }) => ({
-        taskArn,
-        taskClusterArn: this.#destination.clusterArn,
-        desiredStatus: 'STOPPED' as const,
-      }));
+    // Until it is answered, also when the store fails.
+    this.#undecided = true;
+    const candidates = message.stopCandidates.map(({ taskArn }) => taskArn);
+    const unwanted = candidates.filter((arn) => !wanted.has(arn) && !live.has(arn));
+    const { stop, undecided } = await verifyStops(options, ref, unwanted);
+    this.#undecided = undecided;
     sendMessage(this.#ws, 'TaskStopVerificationAck', {
       messageId: message.messageId,
       generatedAt: options.clock.now(),
-      stopTasks,
+      stopTasks: stop.map((taskArn) => ({
+        taskArn,
+        taskClusterArn: this.#destination.clusterArn,
+        desiredStatus: 'STOPPED' as const,
+      })),
     });
   }
 }

@@ -116,7 +116,9 @@ export class TestControlPlane implements AsyncDisposable {
         },
       ],
     });
-    return new TestControlPlane(records, folder, await serve(records, 0, more), more);
+    // Tests share the machine's Docker engine: each is an installation of its own.
+    const own = { credentialIdKey: randomBytes(32), ...more };
+    return new TestControlPlane(records, folder, await serve(records, 0, own), own);
   }
 
   get endpoint(): string {
@@ -271,7 +273,9 @@ interface Started {
 }
 
 /** What a test adds to its control plane. */
-export interface BenchOptions extends Pick<AgentControlOptions, 'taskCredentials' | 'revokeTaskCredentials'> {
+export interface BenchOptions extends Partial<
+  Pick<AgentControlOptions, 'taskCredentials' | 'revokeTaskCredentials' | 'credentialIdKey' | 'abandonAfter'>
+> {
   readonly registry?: TestRegistry;
   readonly networks?: HostNetworks;
   /** Asked before GetAuthorizationToken is answered; what it throws is the answer. */
@@ -292,7 +296,7 @@ async function serve(
     reach: serverReach({}),
     log: silent,
     ownHost: () => false,
-    credentialIdKey: Buffer.alloc(32, 7),
+    credentialIdKey: randomBytes(32),
     ...roles,
   });
   const plain = { seal: (text: string): string => text, open: (text: string): string => text };

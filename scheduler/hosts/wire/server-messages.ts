@@ -21,6 +21,11 @@ const command = {
   timeline: z.number().default(0),
   /** Milliseconds. */
   generatedAt: z.number().optional(),
+  /**
+   * The installation that speaks, the same on all its servers; not in the ACS model, so amazon-ecs-agent ignores it. Ours writes it
+   * on containers, to know them again after its data folder was lost.
+   */
+  installation: z.string().max(64).optional(),
 };
 
 const heartbeat = z.object({

@@ -17,6 +17,11 @@ export class SimulatedDisk {
     this.#files.delete(path);
   }
 
+  /** The disk is replaced by an empty one. */
+  wipe(): void {
+    this.#files.clear();
+  }
+
   /** Paths below a folder. */
   below(folder: string): string[] {
     return [...this.#files.keys()].filter((path) => path.startsWith(`${folder}/`));

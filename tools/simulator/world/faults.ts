@@ -8,6 +8,8 @@ import type { World } from './world.ts';
 export class FaultPlayer {
   readonly #world: World;
   readonly #pending = new Set<() => void>();
+  /** Instances whose agents lost their data: they never come back. */
+  readonly #gone = new Set<string>();
   #over = false;
 
   constructor(world: World) {
@@ -41,6 +43,8 @@ export class FaultPlayer {
       Object.assign(host.engine.weather, { error: 0, answerLost: 0, eventLost: 0, diskFull: false });
     for (const server of servers) server.start();
     for (const host of hosts) host.on();
+    // Once more, for what the store may have lost since.
+    this.#world.time.at(this.#world.time.now() + 5_000, () => this.#deregister(...this.#gone));
   }
 
   #server({ target }: Fault): SimulatedServer {
@@ -143,6 +147,14 @@ export class FaultPlayer {
         host.engine.forget(chance.pick(ids));
         return () => {};
       }
+      case 'agent-data-lost': {
+        const arn = host.loseData();
+        host.startAgent();
+        if (arn === undefined) return () => {};
+        this.#gone.add(arn);
+        // What the host list and slipway doctor tell the operator to do.
+        return () => this.#deregister(arn);
+      }
       case 'disk-full':
         host.disk.full = true;
         host.engine.weather.diskFull = true;
@@ -151,6 +163,11 @@ export class FaultPlayer {
           host.engine.weather.diskFull = false;
         };
     }
+  }
+
+  #deregister(...arns: readonly string[]): void {
+    for (const containerInstance of arns)
+      this.#world.administer('DeregisterContainerInstance', { containerInstance, force: true });
   }
 
   #jump(machine: { jump(ms: number): void }, chance: Chance): () => void {

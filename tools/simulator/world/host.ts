@@ -26,6 +26,8 @@ export interface HostPorts {
 /** All hosts have one principal: only their secrets tell them apart. */
 const hosts = 'hosts';
 
+const dataDir = '/var/lib/slipway';
+
 /** A Docker host: an engine, a disk, and the real agent in a process that can die. */
 export class SimulatedHost {
   readonly machine: Machine;
@@ -64,7 +66,7 @@ export class SimulatedHost {
         endpoint: 'http://slipway.test:7500',
         region,
         credentials: () => Promise.resolve({ accessKeyId: 'AKIA', secretAccessKey: 'simulated' }),
-        dataDir: '/var/lib/slipway',
+        dataDir,
         log: agentLog,
         clock: process.clock,
         random: () => own.number(),
@@ -98,6 +100,16 @@ export class SimulatedHost {
   /** SIGKILL of the agent; containers run on. */
   killAgent(): void {
     this.#process?.kill();
+  }
+
+  /** The agent dies and its data folder is gone. @returns the ARN of the instance that it was, when it had registered */
+  loseData(): string | undefined {
+    const known = this.disk.read(`${dataDir}/agent.json`) as
+      | { registration?: { containerInstanceArn: string } }
+      | undefined;
+    this.killAgent();
+    this.disk.wipe();
+    return known?.registration?.containerInstanceArn;
   }
 
   /** The power goes: the agent and every container are gone, the disk stays. */

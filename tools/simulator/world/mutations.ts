@@ -124,4 +124,11 @@ export const mutations: readonly Mutation[] = [
     caughtBy: ['settled', 'repaired'],
     from: 185,
   },
+  {
+    name: "what an agent left when its data was lost is nobody's",
+    file: 'scheduler/hosts/agent/task-engine.ts',
+    find: 'return [...live, ...this.#orphans, ...this.#strays.keys()].filter((arn) => !wanted.has(arn));',
+    replace: 'return [...live, ...this.#orphans].filter((arn) => !wanted.has(arn));',
+    caughtBy: ['settled', 'repaired'],
+  },
 ];

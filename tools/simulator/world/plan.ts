@@ -55,7 +55,8 @@ export type FaultKind =
   | 'engine-restart'
   | 'engine-errors'
   | 'engine-forgets'
-  | 'disk-full';
+  | 'disk-full'
+  | 'agent-data-lost';
 
 /** Probabilities that hold for the whole of the troubled time. */
 export interface Troubles {
@@ -148,6 +149,7 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
   const hosts = options.hosts ?? chance.whole(2, 6);
   const quiet = chance.happens(0.15);
   const faults = quiet ? [] : drawFaults(chance, duration, Math.round(minutes * (options.faults ?? 3)));
+  if (!quiet && options.faults !== 0) faults.push(...drawLosses(seed, duration));
   const users = drawUsers(chance, duration, Math.round(minutes * (options.actions ?? 10)));
   const sometimes = (probability: number, low: number, high: number): number =>
     !quiet && chance.happens(probability) ? chance.between(low, high) : 0;
@@ -193,6 +195,19 @@ function drawFaults(chance: Chance, duration: number, count: number): Fault[] {
     target: chance.whole(0, 1_000),
     seed: chance.whole(0, 2 ** 31),
   })).sort((a, b) => a.at - b.at);
+}
+
+/** Data that is lost, from a source of chance of its own: it leaves the rest of the plans as they are. */
+function drawLosses(seed: number, duration: number): Fault[] {
+  const chance = new Chance(seed ^ 0xda7a);
+  if (!chance.happens(0.12)) return [];
+  return Array.from({ length: chance.whole(1, 2) }, () => ({
+    at: Math.round(chance.between(20_000, duration)),
+    lasts: Math.round(chance.between(5_000, 120_000)),
+    kind: 'agent-data-lost' as const,
+    target: chance.whole(0, 1_000),
+    seed: chance.whole(0, 2 ** 31),
+  }));
 }
 
 function subset<T>(chance: Chance, all: readonly T[], share: number): readonly T[] {

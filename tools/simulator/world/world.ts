@@ -8,7 +8,7 @@ import { History } from './history.ts';
 import { listening, SimulatedHost } from './host.ts';
 import { good, SimulatedImages } from './images.ts';
 import { CommitChecks, type Invariant, Violation } from './invariants.ts';
-import { Machine } from './machine.ts';
+import { Machine, type Process } from './machine.ts';
 import { Mirror } from './mirror.ts';
 import { type NetworkWeather, NoAnswer, SimulatedNetwork } from './network.ts';
 import type { Plan } from './plan.ts';
@@ -83,6 +83,7 @@ export class World {
   rewound = false;
   readonly #checks: CommitChecks;
   readonly #users: Users;
+  readonly #operator: Process;
   readonly #samples: Sample[] = [];
   /** How often a container of a task was started, by task ARN and name. */
   readonly #starts = new Map<string, number>();
@@ -141,8 +142,8 @@ export class World {
       host.engine.started = (container) => this.#started(host, container);
       return host;
     });
-    const internet = this.#machine('user');
-    const process = internet.boot();
+    const process = this.#machine('user').boot();
+    this.#operator = process;
     this.#users = new Users({
       imageHost: this.images.host,
       api: (operation, input) => this.#api(process, operation, input),
@@ -184,6 +185,15 @@ export class World {
   /** Servers hear of changes late for a while. */
   lagUntil(time: number): void {
     this.#laggedUntil = Math.max(this.#laggedUntil, time + 10_000);
+  }
+
+  /** An operator's call, made until it is answered. */
+  administer(operation: string, input: object): void {
+    const call = async (): Promise<void> => {
+      const { kind } = await this.#api(this.#operator, operation, input);
+      if (kind === 'unknown') this.time.at(this.time.now() + 5_000, () => this.administer(operation, input));
+    };
+    call().catch((error: unknown) => this.violated(new Violation('no-accident', describe(error))));
   }
 
   async #days(): Promise<void> {
@@ -373,7 +383,7 @@ export class World {
     return digest;
   }
 
-  async #api<T>(from: ReturnType<Machine['boot']>, operation: string, input: object): Promise<Answer<T>> {
+  async #api<T>(from: Process, operation: string, input: object): Promise<Answer<T>> {
     this.counts.calls += 1;
     const asked = this.time.now();
     const ready = this.servers.filter((server) => server.process !== undefined);

@@ -1,0 +1,76 @@
+import { createHmac } from 'node:crypto';
+
+import { findInstance, parseArn } from '../../cluster/index.ts';
+import { clusterKeys, clusterPartition, type TaskRecord } from '../../state/index.ts';
+
+import type { InstanceRef } from './connections.ts';
+import type { AgentControlOptions } from './context.ts';
+
+/** Names this installation on containers: two that share an engine must not take each other's for their own. */
+export const installationId = ({ credentialIdKey }: Pick<AgentControlOptions, 'credentialIdKey'>): string =>
+  createHmac('sha256', credentialIdKey).update('installation').digest('hex').slice(0, 32);
+
+/** Candidates of one message that are looked up; the rest comes with the agent's next one. */
+const atOnce = 500;
+
+/** {@link AgentControlOptions.abandonAfter} when it is not given: a minute after tasks of such a host are replaced. */
+const abandonAfter = 6 * 60_000;
+
+/**
+ * Which of the tasks that an agent has containers of it may end, none of which its instance is known to want. Those of another
+ * instance are what an agent on the same engine left whose data folder was lost, unless that agent lives: they stay while
+ * the records want them and their agent may be back, or is here.
+ * @returns `undecided` when the answer may soon be another one
+ */
+export async function verifyStops(
+  options: AgentControlOptions,
+  ref: InstanceRef,
+  candidates: readonly string[],
+): Promise<{ readonly stop: readonly string[]; readonly undecided: boolean }> {
+  const stop: string[] = [];
+  let undecided = candidates.length > atOnce;
+  for (const arn of candidates.slice(0, atOnce)) {
+    const may = await mayStop(options, ref, arn);
+    if (may === 'yes') stop.push(arn);
+    else if (may === 'perhaps later') undecided = true;
+  }
+  return { stop, undecided };
+}
+
+async function mayStop(
+  options: AgentControlOptions,
+  ref: InstanceRef,
+  taskArn: string,
+): Promise<'yes' | 'no' | 'perhaps later'> {
+  const { records, clock } = options;
+  const id = idIn(options, ref, taskArn);
+  if (id === undefined) return 'no';
+  const partition = clusterPartition(ref.account, ref.cluster);
+  const task = (await records.get<TaskRecord>(partition, clusterKeys.task(id)))?.value;
+  if (task?.instanceId === undefined) return 'yes';
+  const wanted = task.desiredStatus === 'RUNNING' && task.lastStatus !== 'STOPPED';
+  if (task.instanceId === ref.id) return wanted ? 'no' : 'yes';
+  const other = await findInstance(options, ref, task.instanceId);
+  if (other === undefined || other.status === 'INACTIVE') return 'yes';
+  // Its agent is alive and carries out itself what is wanted.
+  if (other.connectionId !== undefined) return 'perhaps later';
+  if (!wanted) return 'yes';
+  const away = clock.now() - other.connectivityChangedAt;
+  if (away < (options.abandonAfter ?? abandonAfter)) return 'perhaps later';
+  options.log.warn(
+    { task: taskArn, of: other.id, foundBy: ref.id },
+    'the agent of a container instance is away, and another one on its Docker engine ends what it left: its data folder was lost; deregister it',
+  );
+  return 'yes';
+}
+
+/** The id in the ARN of a task of this cluster; undefined for anything else. */
+function idIn({ region }: AgentControlOptions, { account, cluster }: InstanceRef, arn: string): string | undefined {
+  try {
+    const { type, path } = parseArn(arn, { account, region });
+    const [owner, id, ...rest] = path;
+    return type === 'task' && owner === cluster && rest.length === 0 ? id : undefined;
+  } catch {
+    return undefined;
+  }
+}
