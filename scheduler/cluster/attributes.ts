@@ -8,7 +8,8 @@ import { invalidParameter } from './errors.ts';
 import { parseMember } from './identifiers.ts';
 import { changeInstance } from './instances.ts';
 
-const perInstance = 10;
+/** Custom attributes that a container instance can have (ECS quota). */
+export const customAttributesPerInstance = 10;
 
 /** Whether callers own the attribute; the others come from the agent and the control plane. */
 export const isCustomAttribute = (name: string): boolean =>
@@ -30,10 +31,10 @@ export async function putAttributes(
       ...kept,
       ...given.map(({ name = '', value }): AttributeRecord => ({ name, ...(value === undefined ? {} : { value }) })),
     ];
-    if (changed.filter(({ name }) => isCustomAttribute(name)).length > perInstance) {
+    if (changed.filter(({ name }) => isCustomAttribute(name)).length > customAttributesPerInstance) {
       throw new AwsError(
         'AttributeLimitExceededException',
-        `A container instance can have at most ${perInstance} custom attributes.`,
+        `A container instance can have at most ${customAttributesPerInstance} custom attributes.`,
       );
     }
     return changed;
@@ -81,23 +82,29 @@ async function eachTarget(
   }
 }
 
-/** Rules of the API reference, type Attribute. */
 function checkAttribute({ name, value, targetType }: Attribute): void {
   if ((targetType ?? 'container-instance') !== 'container-instance') {
     throw invalidParameter(`Unknown target type '${String(targetType)}': only container-instance has attributes.`);
   }
-  if (name === undefined || !/^[A-Za-z0-9_\-/\\.]{1,128}$/.test(name)) {
-    throw invalidParameter(`Invalid attribute name '${name ?? ''}': use 1 to 128 letters, digits and - _ / \\ .`);
-  }
+  checkAttributeName(name);
   if (!isCustomAttribute(name)) {
     throw invalidParameter(`Attribute names that start with 'ecs.' or 'com.amazonaws.ecs.' are reserved: '${name}'.`);
   }
-  if (
-    value !== undefined &&
-    !/^[A-Za-z0-9_\-.@:/\\+](?:[A-Za-z0-9_\-.@:/\\+ ]{0,126}[A-Za-z0-9_\-.@:/\\+])?$/.test(value)
-  ) {
+  if (value !== undefined) checkAttributeValue(name, value);
+}
+
+/** Rules of the API reference, type Attribute. @throws InvalidParameterException */
+export function checkAttributeValue(name: string, value: string): void {
+  if (!/^[A-Za-z0-9_\-.@:/\\+](?:[A-Za-z0-9_\-.@:/\\+ ]{0,126}[A-Za-z0-9_\-.@:/\\+])?$/.test(value)) {
     throw invalidParameter(
       `Invalid value of attribute '${name}': use 1 to 128 letters, digits and - _ . @ : / \\ + and spaces, not at either end.`,
     );
+  }
+}
+
+/** The same for names. @throws InvalidParameterException */
+export function checkAttributeName(name: string | undefined): asserts name is string {
+  if (name === undefined || !/^[A-Za-z0-9_\-/\\.]{1,128}$/.test(name)) {
+    throw invalidParameter(`Invalid attribute name '${name ?? ''}': use 1 to 128 letters, digits and - _ / \\ .`);
   }
 }

@@ -1,4 +1,11 @@
-export { deleteAttributes, isCustomAttribute, putAttributes } from './attributes.ts';
+export {
+  checkAttributeName,
+  checkAttributeValue,
+  customAttributesPerInstance,
+  deleteAttributes,
+  isCustomAttribute,
+  putAttributes,
+} from './attributes.ts';
 export { clusterView } from './cluster-view.ts';
 export { activeCluster, changeCluster, createCluster, deleteCluster, findCluster } from './clusters.ts';
 export type { ClusterRef, EcsContext } from './context.ts';

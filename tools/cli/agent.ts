@@ -1,8 +1,8 @@
-import { resolve } from 'node:path';
 import { type AllowedEscapes, createAgent, Refused } from '@slipway/scheduler/hosts/agent';
 import { FormatRefused } from '@slipway/storage/format';
 import { z } from 'zod';
 import { openLog } from '../server/log.ts';
+import { type AgentFlags, agentSettings } from './agent-settings.ts';
 import { CliError } from './errors.ts';
 
 /** What `--allow` can name, with the option of the agent it sets. */
@@ -15,36 +15,19 @@ const escapes: Readonly<Record<string, AllowedEscapes>> = {
   'volume-driver-options': { volumeDriverOptions: true },
 };
 
-/** `slipway agent`: joins a cluster with this machine's Docker engine, until SIGTERM or Ctrl-C. Containers keep running after it. */
-export async function agent(options: {
-  readonly cluster: string;
-  readonly data: string;
-  readonly endpoint?: string;
+/** The options of `slipway agent`. */
+export interface AgentCommand extends AgentFlags {
   readonly allow?: readonly string[];
   readonly registries?: readonly string[];
-}): Promise<void> {
-  const {
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_SESSION_TOKEN: sessionToken,
-  } = process.env;
-  if (options.endpoint === undefined) throw new CliError('name the server with --endpoint or AWS_ENDPOINT_URL', 2);
-  if (!accessKeyId || !secretAccessKey)
-    throw new CliError(
-      'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of a principal with the policy AmazonEC2ContainerServiceforEC2Role',
-      2,
-    );
+}
+
+/** `slipway agent`: joins a cluster with this machine's Docker engine, until SIGTERM or Ctrl-C. Containers keep running after it. */
+export async function agent({ allow = [], registries, ...flags }: AgentCommand): Promise<void> {
+  const { options, ignored } = await agentSettings(flags, process.env);
   const log = openLog(process.env['SLIPWAY_LOG'] ?? 'info');
-  const running = createAgent({
-    endpoint: options.endpoint,
-    region: process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION'] ?? 'us-east-1',
-    cluster: options.cluster,
-    credentials: async () => ({ accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) }),
-    dataDir: resolve(options.data),
-    allow: allowed(options.allow ?? []),
-    registries: options.registries,
-    log,
-  });
+  if (ignored.length > 0) log.info({ ignored }, 'these variables are not acted on by this agent');
+  const { cluster } = options;
+  const running = createAgent({ ...options, allow: allowed(allow), registries, log });
   const stopped = new Promise<void>((finish) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => finish());
   });
@@ -53,7 +36,7 @@ export async function agent(options: {
       running.start(),
       stopped.then(() => ({ containerInstanceArn: undefined })),
     ]);
-    if (containerInstanceArn !== undefined) log.info({ containerInstanceArn, cluster: options.cluster }, 'joined');
+    if (containerInstanceArn !== undefined) log.info({ containerInstanceArn, cluster }, 'joined');
   } catch (error) {
     if (error instanceof Refused || error instanceof FormatRefused) throw new CliError(error.message);
     throw error;

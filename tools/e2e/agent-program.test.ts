@@ -92,8 +92,10 @@ test('the program is given to whoever may join a host, and to nobody else', asyn
     DOCKER_HOST: process.env['DOCKER_HOST'],
     AWS_ACCESS_KEY_ID: hosts.AccessKeyId,
     AWS_SECRET_ACCESS_KEY: hosts.SecretAccessKey,
+    ECS_INSTANCE_ATTRIBUTES: '{"stack":"blue","disk":"ssd"}',
   };
-  agent = spawn(process.execPath, [name, '--endpoint', server.endpoint, '--data', 'state'], { cwd: host, env });
+  const said = ['--endpoint', server.endpoint, '--data', 'state', '--zone', 'rack-7', '--attribute', 'stack=green'];
+  agent = spawn(process.execPath, [name, ...said], { cwd: host, env });
   for (const stream of [agent.stdout, agent.stderr])
     stream?.on('data', (chunk: Buffer) => {
       log += chunk.toString();
@@ -109,6 +111,15 @@ test('the program is given to whoever may join a host, and to nobody else', asyn
     return joined.containerInstanceArns.length === 1;
   });
   expect(readdirSync(host).toSorted()).toEqual([name, 'state']);
+  for (const [attribute, value] of [
+    ['ecs.availability-zone', 'rack-7'],
+    ['stack', 'green'],
+    ['disk', 'ssd'],
+  ] as const) {
+    const listed = ['--target-type', 'container-instance', '--attribute-name', attribute];
+    const { attributes } = await aws.json<{ attributes: { value: string }[] }>(['ecs', 'list-attributes', ...listed]);
+    expect(attributes.map((found) => found.value)).toEqual([value]);
+  }
 });
 
 test.skipIf(missing)('it runs a task on a real engine', async () => {

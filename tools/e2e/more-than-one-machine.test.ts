@@ -93,6 +93,8 @@ test.skipIf(missing)(
         AWS_ACCESS_KEY_ID: AccessKey.AccessKeyId,
         AWS_SECRET_ACCESS_KEY: AccessKey.SecretAccessKey,
         DOCKER_HOST: host.dockerHost,
+        // Hosts of their own would each have the default.
+        ECS_DATADIR: join(state, 'agent'),
       };
       host.start('sh', ['-euc', `cd ${state}\n${joining}`], env, `${state}.log`);
     }

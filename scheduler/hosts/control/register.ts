@@ -6,10 +6,14 @@ import type { Call } from '@slipway/auth/contract';
 import { transact } from '@slipway/storage/records';
 
 import {
+  checkAttributeName,
+  checkAttributeValue,
   clientError,
   clusterNotFound,
+  customAttributesPerInstance,
   instanceView,
   invalidParameter,
+  isCustomAttribute,
   parseCluster,
   parseMember,
   ecsTags,
@@ -66,7 +70,7 @@ export async function registerContainerInstance(
       ...registered,
       ...resources,
       ...ownedBy(call),
-      attributes: [...attributes, ...customAttributes(registered.attributes, attributes)],
+      attributes: withCustom(registered.attributes, attributes),
       tags: { ...registered.tags, ...ecsTags.parse(input.tags) },
       ...(input.versionInfo?.agentVersion === undefined ? {} : { agentVersion: input.versionInfo.agentVersion }),
       ...(input.versionInfo?.agentHash === undefined ? {} : { agentHash: input.versionInfo.agentHash }),
@@ -139,14 +143,25 @@ function attributesOf(input: Input, zone: string): AttributeRecord[] {
   const attributes = new Map<string, AttributeRecord>();
   for (const { name, value } of input.attributes ?? []) {
     if (name === undefined || name === '') throw invalidParameter('Every attribute needs a name.');
+    if (isCustomAttribute(name)) checkAttributeName(name);
+    if (value !== undefined && (isCustomAttribute(name) || name === zoneAttribute)) checkAttributeValue(name, value);
     attributes.set(name, value === undefined ? { name } : { name, value });
   }
   if (!attributes.has(zoneAttribute)) attributes.set(zoneAttribute, { name: zoneAttribute, value: zone });
   return [...attributes.values()];
 }
 
-/** What PutAttributes wrote stays; what earlier agents said of themselves does not. */
-function customAttributes(had: readonly AttributeRecord[], now: readonly AttributeRecord[]): AttributeRecord[] {
+/**
+ * What the agent says now, and what PutAttributes wrote; what earlier agents said of themselves does not stay.
+ * @throws InvalidParameterException when these are too many
+ */
+function withCustom(had: readonly AttributeRecord[], now: readonly AttributeRecord[]): AttributeRecord[] {
   const names = new Set(now.map((attribute) => attribute.name));
-  return had.filter(({ name }) => !names.has(name) && !/^(ecs\.|com\.amazonaws\.ecs\.)/.test(name));
+  const all = [...now, ...had.filter(({ name }) => !names.has(name) && isCustomAttribute(name))];
+  const custom = all.filter(({ name }) => isCustomAttribute(name)).map(({ name }) => name);
+  if (custom.length <= customAttributesPerInstance) return all;
+  throw invalidParameter(
+    `A container instance can have at most ${customAttributesPerInstance} custom attributes, these are ${custom.length}: ${custom.slice(0, 20).join(', ')}. ` +
+      'Name fewer, or take some away with DeleteAttributes.',
+  );
 }

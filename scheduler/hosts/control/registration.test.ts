@@ -67,6 +67,25 @@ describe('who registers and connects', { timeout: 30_000 }, () => {
     });
   });
 
+  test('holds attributes of an agent to the rules of PutAttributes', async () => {
+    const client = plane.client('one');
+    const send = (...more: { name: string; value?: string }[]) => {
+      const { attributes = [], ...rest } = resources(2048);
+      return client.send(new RegisterContainerInstanceCommand({ ...rest, attributes: [...attributes, ...more] }));
+    };
+    const named = (message: RegExp) => ({ name: 'InvalidParameterException', message });
+    await expect(send({ name: 'a b' })).rejects.toMatchObject(named(/Invalid attribute name 'a b'/));
+    await expect(send({ name: 'a', value: ' b' })).rejects.toMatchObject(named(/Invalid value of attribute 'a'/));
+    await expect(send({ name: 'ecs.availability-zone', value: 'x'.repeat(129) })).rejects.toMatchObject(
+      named(/Invalid value of attribute 'ecs.availability-zone'/),
+    );
+    const many = Array.from({ length: 11 }, (_, index) => ({ name: `a${index}`, value: '1' }));
+    await expect(send(...many)).rejects.toMatchObject(named(/at most 10 custom attributes, these are 11: a0, a1/));
+    const { containerInstance } = await send({ name: 'ecs.availability-zone', value: 'rack 7' }, ...many.slice(1));
+    const zone = containerInstance?.attributes?.find(({ name }) => name === 'ecs.availability-zone');
+    expect(zone?.value).toBe('rack 7');
+  });
+
   test('G2, G3: only the principal that registered an instance may act for it', async () => {
     const instance = await bench.register();
     const task = await plane.place(await bench.simple(), instance);

@@ -1,0 +1,229 @@
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import type { AgentOptions, PullBehavior } from '@slipway/scheduler/hosts/agent';
+import { z } from 'zod';
+import { CliError } from './errors.ts';
+
+/** Where hosts of ECS keep their agent's variables: `NAME=value` lines, `#` for comments. */
+export const configFile = '/etc/ecs/ecs.config';
+
+/** The options of `slipway agent` that variables can set as well. */
+export interface AgentFlags {
+  readonly endpoint?: string;
+  readonly cluster?: string;
+  readonly data?: string;
+  readonly zone?: string;
+  /** `NAME=VALUE`. */
+  readonly attribute?: readonly string[];
+  /** A file of variables; it must be there when it is named. Default {@link configFile}. */
+  readonly config?: string;
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** What the agent is set up with, and variables that are meant for one and change nothing here. */
+export interface AgentSettings {
+  readonly options: Pick<
+    AgentOptions,
+    | 'endpoint'
+    | 'region'
+    | 'cluster'
+    | 'credentials'
+    | 'dataDir'
+    | 'attributes'
+    | 'tags'
+    | 'availabilityZone'
+    | 'reservedMemory'
+    | 'stopTimeout'
+    | 'cleanupAfter'
+    | 'pullBehavior'
+    | 'pullInactivity'
+  >;
+  readonly ignored: readonly string[];
+}
+
+/** Every variable that is acted on. */
+const known: ReadonlySet<string> = new Set([
+  'AWS_ACCESS_KEY_ID',
+  'AWS_DEFAULT_REGION',
+  'AWS_ENDPOINT_URL',
+  'AWS_REGION',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'ECS_BACKEND_HOST',
+  'ECS_CLUSTER',
+  'ECS_CONTAINER_INSTANCE_TAGS',
+  'ECS_CONTAINER_STOP_TIMEOUT',
+  'ECS_DATADIR',
+  'ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION',
+  'ECS_IMAGE_PULL_BEHAVIOR',
+  'ECS_IMAGE_PULL_INACTIVITY_TIMEOUT',
+  'ECS_INSTANCE_ATTRIBUTES',
+  'ECS_RESERVED_MEMORY',
+]);
+
+const zoneAttribute = 'ecs.availability-zone';
+const pullBehaviors: readonly PullBehavior[] = ['default', 'always', 'once', 'prefer-cached'];
+
+/**
+ * Joins what the command line, the environment and the file say, in this order of precedence. The variables are those of
+ * amazon-ecs-agent, so that a host's file serves either agent.
+ * @throws CliError that names the variable or option that makes no sense
+ */
+export async function agentSettings(flags: AgentFlags, environment: Variables): Promise<AgentSettings> {
+  const file = await readVariables(flags.config);
+  /** An empty variable says nothing. */
+  const variable = (name: string): string | undefined => environment[name] || file[name] || undefined;
+  const attributes = {
+    ...jsonStrings('ECS_INSTANCE_ATTRIBUTES', variable('ECS_INSTANCE_ATTRIBUTES')),
+    ...flagAttributes(flags.attribute ?? []),
+  };
+  const { [zoneAttribute]: zoneAmongThem, ...custom } = attributes;
+  const tags = jsonStrings('ECS_CONTAINER_INSTANCE_TAGS', variable('ECS_CONTAINER_INSTANCE_TAGS'));
+  const ignored = [
+    ...Object.keys(file).filter((name) => !known.has(name)),
+    ...Object.keys(environment).filter((name) => name.startsWith('ECS_') && !known.has(name)),
+  ];
+  const options: AgentSettings['options'] = {
+    endpoint: endpointOf(flags.endpoint, environment, file),
+    region: variable('AWS_REGION') ?? variable('AWS_DEFAULT_REGION') ?? 'us-east-1',
+    cluster: flags.cluster ?? variable('ECS_CLUSTER') ?? 'default',
+    credentials: credentialsOf(environment.AWS_ACCESS_KEY_ID ? environment : file),
+    dataDir: folderOf(flags.data, variable('ECS_DATADIR'), environment),
+    attributes: custom,
+    tags,
+    ...optional('availabilityZone', flags.zone ?? zoneAmongThem),
+    ...optional('reservedMemory', mebibytes('ECS_RESERVED_MEMORY', variable('ECS_RESERVED_MEMORY'))),
+    ...optional('stopTimeout', duration('ECS_CONTAINER_STOP_TIMEOUT', variable('ECS_CONTAINER_STOP_TIMEOUT'))),
+    ...optional(
+      'cleanupAfter',
+      duration('ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION', variable('ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION')),
+    ),
+    ...optional('pullBehavior', behaviorOf(variable('ECS_IMAGE_PULL_BEHAVIOR'))),
+    ...optional(
+      'pullInactivity',
+      duration('ECS_IMAGE_PULL_INACTIVITY_TIMEOUT', variable('ECS_IMAGE_PULL_INACTIVITY_TIMEOUT')),
+    ),
+  };
+  return { options, ignored: [...new Set(ignored)].sort() };
+}
+
+/** Where the agent's state goes by itself: the same folder whatever folder it is started in. */
+export function stateFolder(environment: Variables, root = process.getuid?.() === 0, home = homedir()): string {
+  if (root) return '/var/lib/slipway/agent';
+  const state = environment.XDG_STATE_HOME ?? '';
+  // The specification of these folders has relative ones ignored.
+  return join(isAbsolute(state) ? state : join(home, '.local', 'state'), 'slipway', 'agent');
+}
+
+async function readVariables(named: string | undefined): Promise<Record<string, string>> {
+  const path = named ?? configFile;
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (named === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw new CliError(`cannot read ${path}: ${(error as Error).message}`, 2);
+  }
+  const variables: Record<string, string> = {};
+  for (const [index, line] of text.split('\n').entries()) {
+    const said = line.trim();
+    if (said === '' || said.startsWith('#')) continue;
+    const [, name, value = ''] = /^([A-Za-z_]\w*)=(.*)$/s.exec(said) ?? [];
+    if (name === undefined) throw new CliError(`${path}, line ${index + 1}: write NAME=value`, 2);
+    // As systemd, which reads such files too, takes quotes away; JSON begins with none.
+    variables[name] =
+      /^"(.*)"$|^'(.*)'$/s
+        .exec(value)
+        ?.slice(1)
+        .find((inner) => inner !== undefined) ?? value;
+  }
+  return variables;
+}
+
+function endpointOf(flag: string | undefined, environment: Variables, file: Variables): string {
+  const said =
+    flag ??
+    [environment, file]
+      .flatMap(({ AWS_ENDPOINT_URL, ECS_BACKEND_HOST }) => [AWS_ENDPOINT_URL, ECS_BACKEND_HOST])
+      .find((address) => address);
+  if (said === undefined)
+    throw new CliError('name the server with --endpoint, AWS_ENDPOINT_URL or ECS_BACKEND_HOST', 2);
+  // As amazon-ecs-agent reads ECS_BACKEND_HOST.
+  const address = /^[a-z]+:\/\//i.test(said) ? said : `https://${said}`;
+  if (!/^https?:$/.test(URL.parse(address)?.protocol ?? ''))
+    throw new CliError(`${said} is not the address of a server: name one like https://slipway.example.com`, 2);
+  return address;
+}
+
+/** Both from one place: half a pair and a token of another session sign nothing. */
+function credentialsOf(from: Variables): AgentOptions['credentials'] {
+  const {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_SESSION_TOKEN: sessionToken,
+  } = from;
+  if (!accessKeyId || !secretAccessKey)
+    throw new CliError(
+      'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of a principal with the policy AmazonEC2ContainerServiceforEC2Role',
+      2,
+    );
+  return () => Promise.resolve({ accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) });
+}
+
+function folderOf(flag: string | undefined, variable: string | undefined, environment: Variables): string {
+  if (flag !== undefined) return resolve(flag);
+  if (variable === undefined) return stateFolder(environment);
+  if (!isAbsolute(variable)) throw new CliError(`ECS_DATADIR must be an absolute path, not ${variable}`, 2);
+  return variable;
+}
+
+function flagAttributes(flags: readonly string[]): Record<string, string> {
+  const pairs = flags.map((flag): [string, string] => {
+    const [, name, value = ''] = /^([^=]+)=(.+)$/s.exec(flag) ?? [];
+    if (name === undefined) throw new CliError(`--attribute ${flag}: write NAME=VALUE`, 2);
+    return [name, value];
+  });
+  const names = pairs.map(([name]) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new CliError(`--attribute ${twice} is given twice`, 2);
+  return Object.fromEntries(pairs);
+}
+
+function jsonStrings(name: string, text: string | undefined): Record<string, string> {
+  if (text === undefined) return {};
+  try {
+    return z.record(z.string(), z.string()).parse(JSON.parse(text));
+  } catch {
+    throw new CliError(`${name} must be a JSON object of strings, like {"stack":"blue"}, not ${text}`, 2);
+  }
+}
+
+/** Go's durations, as amazon-ecs-agent reads them: `90s`, `1h30m`. @returns milliseconds */
+function duration(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
+  const whole = parts.map(([part]) => part).join('') === text;
+  const ms = parts.reduce((sum, [, count = '0', unit = 's']) => sum + Number(count) * (units[unit] ?? 0), 0);
+  if (!whole || ms < 1_000 || ms > 30 * 24 * 3_600_000)
+    throw new CliError(`${name} must be a duration from 1s to 720h, like 90s, 10m or 1h30m, not ${text}`, 2);
+  return ms;
+}
+
+function mebibytes(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d{1,8}$/.test(text)) throw new CliError(`${name} must be a number of MiB, not ${text}`, 2);
+  return Number(text);
+}
+
+function behaviorOf(text: string | undefined): PullBehavior | undefined {
+  const found = pullBehaviors.find((behavior) => behavior === text);
+  if (text !== undefined && found === undefined)
+    throw new CliError(`ECS_IMAGE_PULL_BEHAVIOR must be one of ${pullBehaviors.join(', ')}, not ${text}`, 2);
+  return found;
+}
+
+const optional = <Name extends string, T>(name: Name, value: T | undefined): { [N in Name]?: T } =>
+  value === undefined ? {} : ({ [name]: value } as { [N in Name]?: T });
