@@ -14,7 +14,7 @@ import { Registry } from '@prometheus-io/client';
 import { awsJson, defineService, type Log, type Principal } from '@slipway/auth/contract';
 import { createGateway } from '@slipway/auth/gateway';
 import { TokenService } from '@slipway/auth/tokens';
-import { systemClock } from '@slipway/storage/clock';
+import { type Clock, systemClock } from '@slipway/storage/clock';
 import { openSqliteRecords, type RecordStore } from '@slipway/storage/records';
 import Docker from 'dockerode';
 
@@ -62,6 +62,9 @@ export const keysOf = (name: 'one' | 'two'): { accessKeyId: string; secretAccess
 });
 
 export const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** The machine's clock, on which nobody waits for longer than they must: what an agent waits for, it looks at again after each wait. */
+const hurried: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 10, signal) };
 
 /** Polls until `read` gives something. */
 export async function until<T>(
@@ -159,6 +162,7 @@ export class TestControlPlane implements AsyncDisposable {
       // One agent of a machine can have it.
       taskEndpoint: 'off',
       taskNetwork: 'off',
+      clock: hurried,
       ...options,
     });
   }
