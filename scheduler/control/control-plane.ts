@@ -81,6 +81,8 @@ export interface ControlPlane {
   explain(account: string, cluster: string, service: string): Promise<ServiceExplanation | undefined>;
   /** Images of the account's repositories that tasks run or a rollback may need. */
   imagesInUse(account: string): Promise<readonly ImageInUse[]>;
+  /** The availability zones that hosts of an account are in, as far as this server has heard. */
+  zones(account: string): ReadonlySet<string>;
   /** Epoch of the lease, when this server leads the cluster. */
   leads(account: string, cluster: string): number | undefined;
 }
@@ -181,6 +183,18 @@ class Plane implements ControlPlane {
       members.map(({ view }) => view),
       this.#context,
     );
+  }
+
+  zones(account: string): ReadonlySet<string> {
+    const zones = new Set<string>();
+    for (const { view } of this.#members.values()) {
+      if (view.account !== account) continue;
+      for (const { value: host } of view.instances.values()) {
+        const zone = host.attributes.find(({ name }) => name === 'ecs.availability-zone')?.value;
+        if (host.status !== 'INACTIVE' && zone !== undefined) zones.add(zone);
+      }
+    }
+    return zones;
   }
 
   leads(account: string, cluster: string): number | undefined {

@@ -4,6 +4,8 @@ import { createCluster } from '../cluster/index.ts';
 import { type ControlPlane, createControlPlane } from '../control/index.ts';
 import { createEcs } from '../ecs/index.ts';
 import { type AgentControl, createAgentControl, noHostNetworks } from '../hosts/control/index.ts';
+import { createEc2 } from '../network/ec2/index.ts';
+import { Networks } from '../network/records/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 
@@ -60,6 +62,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     // What was replaced elsewhere has had a minute to become healthy there.
     ...(replaceLostAfter === undefined ? {} : { abandonAfter: replaceLostAfter + 60_000 }),
   });
+  const networks = new Networks({ ...context, zonesOfHosts: (of) => Promise.resolve([...control.zones(of)]) });
   const following = { ...context, images, ownHost, log, authorizer };
   const webhooks = { ...following, sealer };
   const triggers = createTriggers({ ...following, events, leases });
@@ -68,7 +71,10 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     connectAgent: (...given) => agents.connect(...given),
     disconnectAgents: () => agents.disconnect(),
     imagesInUse: async (of) => new Set((await control.imagesInUse(of)).map(({ digest }) => digest)),
-    services: [createEcs({ ...context, placer: control.placer, agentOperations: agents.operations })],
+    services: [
+      createEcs({ ...context, placer: control.placer, agentOperations: agents.operations }),
+      createEc2({ ...context, networks }),
+    ],
     web: [createWebhookReceiver(webhooks), createWebhookAdministration(webhooks)],
     upgrades: agents.upgrades,
     jobs: [],

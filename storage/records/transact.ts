@@ -19,6 +19,8 @@ export interface TransactOptions {
   /** How often to try when conditions fail because of other writers. Default 20. */
   readonly attempts?: number;
   readonly fence?: Fence;
+  /** Told the partition's version when a commit stands, before `transact` returns; for whoever keeps a copy of what was written. */
+  readonly committed?: (version: number) => void;
 }
 
 /**
@@ -39,7 +41,8 @@ export async function transact<T>(
     const result = await work(tx);
     if (tx.isEmpty()) return result;
     try {
-      await store.commit(partition, tx.batch(options.fence));
+      const { version } = await store.commit(partition, tx.batch(options.fence));
+      options.committed?.(version);
       return result;
     } catch (error) {
       if (!(error instanceof ConditionFailed) || attempt >= attempts) throw error;

@@ -29,24 +29,29 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['part'],
   ],
   scheduler: [
-    ['state', 'placement', 'references', 'hosts/wire'],
+    ['state', 'placement', 'references', 'hosts/wire', 'network/addresses'],
     ['reach'],
-    ['cluster', 'deployments', 'hosts/agent'],
+    ['cluster', 'deployments', 'hosts/agent', 'network/records'],
     ['tasks'],
     ['services', 'control', 'hosts/control'],
-    ['ecs', 'triggers'],
+    ['ecs', 'triggers', 'network/ec2'],
     ['part'],
   ],
 };
 
 /** Rooms that decide and do nothing else: no clock, no network, no disk of their own. */
-export const pure: readonly string[] = ['auth/policy', 'scheduler/placement', 'scheduler/deployments'];
+export const pure: readonly string[] = [
+  'auth/policy',
+  'scheduler/placement',
+  'scheduler/deployments',
+  'scheduler/network/addresses',
+];
 
 /** What pure rooms may have of node all the same: addresses as text (`isIP`, `BlockList`). */
 export const pureModules: Readonly<Record<string, readonly string[]>> = { 'auth/policy': ['node:net'] };
 
 /** Rooms of rooms: each part has its own index. */
-export const nested: readonly string[] = ['scheduler/hosts'];
+export const nested: readonly string[] = ['scheduler/hosts', 'scheduler/network'];
 
 /**
  * Files that other rooms may import beside a room's `index.ts`, and why there is more than one door. A room may also look into

@@ -16,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readConfig } from '../server/config.ts';
 import { type Installation, startInstallation } from '../server/installation.ts';
 import { layout } from '../server/layout.ts';
+import { Ec2Client, ec2Module } from '../testbed/ec2-client.ts';
 import { sampleInput, type SampleValues } from '../testbed/sample-input.ts';
 
 /**
@@ -90,6 +91,16 @@ const values: SampleValues = {
 /** ECR's and ECS's members of the same name want ARNs of their own. */
 const valuesOf: Readonly<Record<string, SampleValues>> = {
   ecr: { ...values, resourceArn: arn('ecr', 'repository/team/web') },
+  ec2: {
+    ...values,
+    // What a call may refuse before it looks at anything else, and what is there in every account.
+    CidrBlock: '10.7.0.0/16',
+    Attribute: 'enableDnsSupport',
+    'ModifySecurityGroupRules.SecurityGroupRules': [{ SecurityGroupRuleId: 'sgr-00000000000000000' }],
+    'CreateTags.Tags': [{ Key: 'team', Value: 'blue' }],
+    'CreateTags.Resources': ['vpc-00000000000000000'],
+    Resources: ['vpc-00000000000000000'],
+  },
   ecs: { ...values, 'TagResource.tags': [{ key: 'team', value: 'blue' }] },
   'ecr-public': {
     ...values,
@@ -100,6 +111,7 @@ const valuesOf: Readonly<Record<string, SampleValues>> = {
 const clients = {
   ecr: { module: ecr, client: ecr.ECRClient },
   'ecr-public': { module: ecrPublic, client: ecrPublic.ECRPUBLICClient },
+  ec2: { module: ec2Module, client: Ec2Client },
   ecs: { module: ecs, client: ecs.ECSClient },
   iam: { module: iam, client: iam.IAMClient },
   sts: { module: sts, client: sts.STSClient },
@@ -118,9 +130,17 @@ interface Answer {
 }
 type Sender = { send(command: object): Promise<object>; destroy(): void };
 
+const ec2Call = (client: Sender, name: string, input: object): Promise<object> => {
+  const Call = ec2Module[`${name}Command`] as new (input: object) => object;
+  return client.send(new Call(input));
+};
+
 const refusals = new Set([
   'AccessDenied',
   'AccessDeniedException',
+  'UnauthorizedOperation',
+  'AuthFailure',
+  'RequestExpired',
   'MissingAuthenticationToken',
   'MissingAuthenticationTokenException',
   'ExpiredToken',
@@ -165,6 +185,9 @@ describe('A10: the authorization matrix of a whole installation', () => {
         tags: [{ key: 'seen', value: canary }],
       }),
     );
+    const tagged = /<vpcId>([^<]*)/.exec(JSON.stringify(await ec2Call(as('admin', 'ec2'), 'DescribeVpcs', {})))?.[1];
+    const tags = [{ Key: 'seen', Value: canary }];
+    await ec2Call(as('admin', 'ec2'), 'CreateTags', { Resources: [tagged], Tags: tags });
     // Sessions of fifteen minutes, made ten minutes ago.
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 600_000 });
     for (let i = 0; i < 25; i++) expiring.push(await session());
@@ -337,8 +360,12 @@ describe('A10: the authorization matrix of a whole installation', () => {
       as('admin', 'ecs').send(new ecs.ListTaskDefinitionsCommand({})),
       as('admin', 'ecs').send(new ecs.ListServicesCommand({})),
       as('admin', 'ecs').send(new ecs.ListContainerInstancesCommand({})),
+      ...['Vpcs', 'Subnets', 'SecurityGroups', 'SecurityGroupRules', 'Tags'].map((nouns) =>
+        ec2Call(as('admin', 'ec2'), `Describe${nouns}`, {}),
+      ),
     ]);
-    return JSON.stringify(seen.map((answer) => ({ ...answer, $metadata: undefined })));
+    const shown = seen.map((answer) => ({ ...answer, $metadata: undefined }));
+    return JSON.stringify(shown).replaceAll(/<requestId>[^<]*/g, '');
   }
 
   const routes = (): readonly Route[] => installation.routes.filter(({ kind }) => kind !== 'own');
@@ -364,6 +391,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
       new Set([
         'ecr',
         'ecr-public',
+        'ec2',
         'ecs',
         'iam',
         'sts',

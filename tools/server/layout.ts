@@ -9,6 +9,7 @@ import { scanRows } from '@slipway/registry/scanning';
 import { templateRows } from '@slipway/registry/templates';
 import { upstreamRows } from '@slipway/registry/upstreams';
 import { connectionRows } from '@slipway/scheduler/hosts/control';
+import { networkRows } from '@slipway/scheduler/network/records';
 import { stateRows } from '@slipway/scheduler/state';
 import { webhookRows } from '@slipway/scheduler/triggers';
 import { transferRows } from '@slipway/storage/audit';
@@ -30,6 +31,7 @@ export const layout: readonly OwnedRows[] = [
   replicationRows,
   auditRows,
   connectionRows,
+  networkRows,
   webhookRows,
   consumerRows,
   transferRows,

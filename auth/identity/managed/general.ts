@@ -1,6 +1,7 @@
 import type { ManagedPolicyText } from './types.ts';
 
 const readOnlyServices = [
+  'ec2',
   'ecr',
   'ecs',
   'iam',

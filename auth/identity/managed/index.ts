@@ -1,3 +1,4 @@
+import { ec2Policies } from './ec2.ts';
 import { ecrPolicies } from './ecr.ts';
 import { ecsPolicies } from './ecs.ts';
 import { generalPolicies } from './general.ts';
@@ -31,5 +32,7 @@ function toPolicy({ name, path = '/', description, statements }: ManagedPolicyTe
  * them (AWS managed policy reference). They have one version, `v1`, and cannot be changed.
  */
 export const awsManagedPolicies: ReadonlyMap<string, AwsManagedPolicy> = new Map(
-  [...generalPolicies, ...ecrPolicies, ...ecsPolicies].map(toPolicy).map((policy) => [policy.arn, policy]),
+  [...generalPolicies, ...ecrPolicies, ...ecsPolicies, ...ec2Policies]
+    .map(toPolicy)
+    .map((policy) => [policy.arn, policy]),
 );

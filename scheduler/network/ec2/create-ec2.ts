@@ -1,0 +1,62 @@
+import { AwsError, defineService, ec2Query, type ServiceDefinition } from '@slipway/auth/contract';
+import { createSigning, Pages, storedKeys } from '@slipway/auth/kit';
+import type { RecordStore } from '@slipway/storage/records';
+
+import type { RandomBytes } from '../../state/index.ts';
+import { networkKeys, networkPartition, type Networks } from '../records/index.ts';
+
+import { invalidValue } from './errors.ts';
+import type { Ec2Api, Ec2Operations } from './operation.ts';
+import { securityGroupRuleOperations } from './security-group-rules.ts';
+import { securityGroupOperations } from './security-groups.ts';
+import { subnetOperations } from './subnets.ts';
+import { tagOperations } from './tags.ts';
+import { vpcOperations } from './vpcs.ts';
+import { zoneOperations } from './zones.ts';
+
+/** What the API of EC2 is made of. */
+export interface Ec2Options {
+  readonly networks: Networks;
+  readonly records: RecordStore;
+  readonly random: RandomBytes;
+  readonly region: string;
+}
+
+/** The API of EC2, as far as networks go: a table of operations for each noun. */
+export const ec2Operations: Ec2Operations = {
+  ...vpcOperations,
+  ...subnetOperations,
+  ...securityGroupOperations,
+  ...securityGroupRuleOperations,
+  ...tagOperations,
+  ...zoneOperations,
+};
+
+/** The schemas of the operations, in the place of an SDK client module. */
+export const ec2Schemas: Readonly<Record<string, unknown>> = Object.fromEntries(
+  Object.entries(ec2Operations).map(([name, { schema }]) => [`${name}$`, schema(name)]),
+);
+
+/** The API of EC2 (2016-11-15) as the gateway serves it. */
+export function createEc2(options: Ec2Options): ServiceDefinition {
+  const { networks, records, random, region } = options;
+  const pages = new Pages(
+    createSigning(storedKeys(records, random, { partition: networkPartition, key: networkKeys.signingKey })),
+    {
+      usual: 1000,
+      most: 1000,
+      badSize: (asked, most) => invalidValue(asked, 'MaxResults', `Expecting a value from 5 to ${most}.`),
+      badToken: () => new AwsError('InvalidNextToken', 'The token is not one of this list with these filters.'),
+    },
+  );
+  const api: Ec2Api = { networks, pages, region };
+  return {
+    ...defineService({
+      name: 'ec2',
+      protocol: ec2Query('2016-11-15', 'http://ec2.amazonaws.com/doc/2016-11-15/'),
+      client: ec2Schemas,
+      operations: {},
+    }),
+    operations: Object.fromEntries(Object.entries(ec2Operations).map(([name, { bind }]) => [name, bind(api)])),
+  };
+}

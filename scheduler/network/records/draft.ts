@@ -1,0 +1,99 @@
+import { type Json, type Transaction } from '@slipway/storage/records';
+
+import { networkKeys, type RevisionRecord } from './keys.ts';
+import type { NewId } from './defaults.ts';
+import { Network } from './network.ts';
+import type { NetworkInterfaceRecord, NetworkRecords, NounType } from './records.ts';
+
+/** What a change works on: the nouns as they are, and what it writes. All of it becomes one commit, or nothing. */
+export class Draft extends Network {
+  readonly now: number;
+  /** Makes an id that nobody has. */
+  readonly newId: NewId;
+  readonly #tx: Transaction;
+  #zones: readonly string[] | undefined;
+  readonly #written = new Map<NounType, Map<string, unknown>>();
+
+  constructor(of: Network, tx: Transaction, now: number, newId: NewId) {
+    super(of.account, of.zones, of.tables);
+    this.#tx = tx;
+    this.now = now;
+    this.newId = newId;
+  }
+
+  put<T extends NounType>(type: T, record: NetworkRecords[T]): void {
+    this.#table(type).set(record.id, record);
+    this.#tx.put(networkKeys.noun(type, record.id), record as unknown as Json);
+  }
+
+  remove(type: NounType, id: string): void {
+    this.#table(type).delete(id);
+    this.#tx.remove(networkKeys.noun(type, id));
+  }
+
+  /** Notes the zones for which the default network has had its subnet made. */
+  putZones(zones: readonly string[]): void {
+    this.#zones = zones;
+  }
+
+  /** Whether nothing has an address in a subnet; the commit depends on it. */
+  isUnused(subnetId: string): Promise<boolean> {
+    return this.#isEmpty(networkKeys.addressesOf(subnetId));
+  }
+
+  /** Whether no interface is in a group; the commit depends on it. */
+  hasNoMembers(groupId: string): Promise<boolean> {
+    return this.#isEmpty(networkKeys.membersOf(groupId));
+  }
+
+  /** The interface that has an address of a subnet; the commit depends on nobody else taking it. */
+  holder(subnetId: string, address: string): Promise<string | undefined> {
+    return this.#tx.get<string>(networkKeys.address(subnetId, address));
+  }
+
+  /** The interface of this id, which the commit then depends on. */
+  interface(id: string): Promise<NetworkInterfaceRecord | undefined> {
+    return this.#tx.get<NetworkInterfaceRecord>(networkKeys.interface(id));
+  }
+
+  /** Writes an interface with its address and its groups. */
+  putInterface(record: NetworkInterfaceRecord): void {
+    this.#tx.put(networkKeys.interface(record.id), record as unknown as Json);
+    this.#tx.put(networkKeys.address(record.subnetId, record.address), record.id);
+    for (const group of record.groups) this.#tx.put(networkKeys.member(group, record.id), true);
+  }
+
+  removeInterface(record: NetworkInterfaceRecord): void {
+    this.#tx.remove(networkKeys.interface(record.id));
+    this.#tx.remove(networkKeys.address(record.subnetId, record.address));
+    for (const group of record.groups) this.#tx.remove(networkKeys.member(group, record.id));
+  }
+
+  /** The nouns with what was written; to be asked for when the commit stands. */
+  after(): Network {
+    return new Network(this.account, this.#zones ?? this.zones, this.tables);
+  }
+
+  /** What every change of the nouns writes; undefined when none was written. */
+  revision(): RevisionRecord | undefined {
+    if (this.#written.size === 0 && this.#zones === undefined) return undefined;
+    return { zones: this.#zones ?? this.zones };
+  }
+
+  async #isEmpty(prefix: string): Promise<boolean> {
+    const { records } = await this.#tx.list({ prefix, limit: 1 });
+    this.#tx.require({ prefix, empty: true });
+    return records.length === 0;
+  }
+
+  #table(type: NounType): Map<string, unknown> {
+    if (type === 'security-group-rule') this.forgetRules();
+    let table = this.#written.get(type);
+    if (table === undefined) {
+      table = new Map(this.tables.get(type));
+      this.#written.set(type, table);
+      this.tables.set(type, table);
+    }
+    return table;
+  }
+}

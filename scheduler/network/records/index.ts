@@ -1,0 +1,29 @@
+/** The records of networks, how they are read and changed, and what follows from them. */
+export { allOut, associationId, type NewId, type Row, vpcRows } from './defaults.ts';
+export { Draft } from './draft.ts';
+export { networkKeys, networkPartition, networkRows } from './keys.ts';
+export { Network } from './network.ts';
+export { leadsToInternetGateway, type Outside, reachesOutside } from './reach.ts';
+export type {
+  DhcpOptionsRecord,
+  ElasticAddressRecord,
+  InternetGatewayRecord,
+  NatGatewayRecord,
+  NetworkAclEntryRecord,
+  NetworkAclRecord,
+  NetworkInterfaceRecord,
+  NetworkRecords,
+  NounType,
+  RouteRecord,
+  RouteTableRecord,
+  RouteTarget,
+  RulePeer,
+  RuleTraffic,
+  SecurityGroupRecord,
+  SecurityGroupRuleRecord,
+  SubnetRecord,
+  Tags,
+  VpcRecord,
+} from './records.ts';
+export { prefixes } from './records.ts';
+export { Networks, type NetworksOptions } from './store.ts';
