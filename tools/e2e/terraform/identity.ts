@@ -1,44 +1,22 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
-import { missingTerraform, Terraform } from '../testbed/terraform.ts';
-
-if (missingTerraform !== undefined && process.env['CI']) throw new Error(`${missingTerraform} on this machine`);
-
-const folder = mkdtempSync(join(tmpdir(), 'slipway-terraform-iam-'));
-let server: ServerProcess;
-let terraform: Terraform;
-
-beforeAll(async () => {
-  if (missingTerraform !== undefined) return;
-  server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_AGENT: 'off', SLIPWAY_WORKERS: '1' });
-  await server.start();
-  terraform = new Terraform(folder, server.aws(), server.endpoint, ['iam', 'sts']);
-});
-
-afterAll(async () => {
-  if (missingTerraform === undefined) await server.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
+import type { Configuration } from './configuration.ts';
 
 /** A self-signed certificate and its key, in PEM. */
-function certificate(): { readonly body: string; readonly key: string } {
+function certificate(folder: string): { readonly body: string; readonly key: string } {
   const [cert, key] = [join(folder, 'certificate.pem'), join(folder, 'key.pem')];
   const subject = ['-subj', '/CN=web.example.com', '-days', '30', '-nodes', '-newkey', 'rsa:2048'];
   execFileSync('openssl', ['req', '-x509', ...subject, '-keyout', key, '-out', cert], { stdio: 'pipe' });
   return { body: readFileSync(cert, 'utf8').trim(), key: readFileSync(key, 'utf8').trim() };
 }
 
-const configuration = (): string => {
-  const { body, key } = certificate();
+const configuration = (folder: string): string => {
+  const { body, key } = certificate(folder);
   const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString().trim();
   return `
-data "aws_caller_identity" "me" {}
 resource "aws_iam_account_alias" "alias" {
   account_alias = "terraform-team"
 }
@@ -137,27 +115,14 @@ resource "aws_iam_service_linked_role" "scaling" {
 `;
 };
 
-test.skipIf(missingTerraform !== undefined)(
-  `Terraform applies the resources of IAM, sees no difference afterwards, changes and destroys them${missingTerraform ? ` (${missingTerraform})` : ''}`,
-  async () => {
-    const text = configuration();
-    const count = text.match(/^resource /gm)?.length ?? 0;
-    terraform.write(text);
-    await terraform.init();
-    expect(await terraform.apply()).toContain(`Apply complete! Resources: ${count} added, 0 changed, 0 destroyed.`);
-    const planned = await terraform.plan();
-    expect(planned.stdout + planned.stderr).toContain('No changes.');
-    expect(planned.code).toBe(0);
-    terraform.write(
-      text
-        .replace('max_password_age               = 90', 'max_password_age               = 30')
-        .replace('tags          = { team = "blue" }', 'tags          = { team = "red" }')
-        .replace('path          = "/team/"', 'path          = "/other/"'),
-    );
-    expect(await terraform.apply()).toMatch(/Apply complete! Resources: 0 added, [2-9] changed, 0 destroyed\./);
-    const again = await terraform.plan();
-    expect(again.stdout + again.stderr).toContain('No changes.');
-    expect(await terraform.destroy()).toContain(`Destroy complete! Resources: ${count} destroyed.`);
-  },
-  900_000,
-);
+/** The resources of IAM. */
+export const identity: Configuration = {
+  services: ['iam', 'sts'],
+  resources: configuration,
+  change: (text) =>
+    text
+      .replace('max_password_age               = 90', 'max_password_age               = 30')
+      .replace('tags          = { team = "blue" }', 'tags          = { team = "red" }')
+      .replace('path          = "/team/"', 'path          = "/other/"'),
+  changes: 2,
+};

@@ -1,33 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { CreateRepositoryCommand, ECRClient } from '@aws-sdk/client-ecr';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
-import { missingTerraform, Terraform } from '../testbed/terraform.ts';
-
-if (missingTerraform !== undefined && process.env['CI']) throw new Error(`${missingTerraform} on this machine`);
-
-const folder = mkdtempSync(join(tmpdir(), 'slipway-terraform-'));
-let server: ServerProcess;
-let env: Readonly<Record<string, string>>;
-let terraform: Terraform;
-
-beforeAll(async () => {
-  if (missingTerraform !== undefined) return;
-  server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_AGENT: 'off', SLIPWAY_WORKERS: '1' });
-  await server.start();
-  env = server.aws();
-  terraform = new Terraform(folder, env, server.endpoint, ['ecr', 'sts', 'iam']);
-});
-
-afterAll(async () => {
-  if (missingTerraform === undefined) await server.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
+import type { Configuration } from './configuration.ts';
 
 const configuration = `
-data "aws_caller_identity" "me" {}
 resource "aws_iam_user" "deployer" {
   name = "terraform-deployer"
 }
@@ -117,32 +90,14 @@ resource "aws_ecr_account_setting" "scope" {
 }
 `;
 
-test.skipIf(missingTerraform !== undefined)(
-  `Terraform applies everything of a registry, sees no difference afterwards, and destroys it${missingTerraform ? ` (${missingTerraform})` : ''}`,
-  async () => {
-    terraform.write(configuration);
-    await terraform.init();
-    expect(await terraform.apply()).toContain('Apply complete! Resources: 10 added, 0 changed, 0 destroyed.');
-    const planned = await terraform.plan();
-    expect(planned.stdout + planned.stderr).toContain('No changes.');
-    expect(planned.code).toBe(0);
-
-    terraform.write(
-      configuration
-        .replace('image_tag_mutability = "IMMUTABLE"\n  force', 'image_tag_mutability = "MUTABLE"\n  force')
-        .replace('team = "blue"', 'team = "red"')
-        .replace('as Terraform says', 'as changed'),
-    );
-    expect(await terraform.apply()).toContain('Apply complete! Resources: 0 added, 2 changed, 0 destroyed.');
-    expect(await terraform.destroy()).toContain('Destroy complete! Resources: 10 destroyed.');
-    const ecr = new ECRClient({
-      endpoint: server.endpoint,
-      region: 'us-east-1',
-      credentials: { accessKeyId: env['AWS_ACCESS_KEY_ID'] ?? '', secretAccessKey: env['AWS_SECRET_ACCESS_KEY'] ?? '' },
-    });
-    // The name is free again.
-    await ecr.send(new CreateRepositoryCommand({ repositoryName: 'terraform/app' }));
-    ecr.destroy();
-  },
-  900_000,
-);
+/** Everything of a registry. */
+export const registry: Configuration = {
+  services: ['ecr'],
+  resources: () => configuration,
+  change: (text) =>
+    text
+      .replace('image_tag_mutability = "IMMUTABLE"\n  force', 'image_tag_mutability = "MUTABLE"\n  force')
+      .replace('team = "blue"', 'team = "red"')
+      .replace('as Terraform says', 'as changed'),
+  changes: 2,
+};
