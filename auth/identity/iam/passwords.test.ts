@@ -24,6 +24,17 @@ import { ACCOUNT, type Installation, type Key, openInstallation, OTHER_ACCOUNT }
 
 vi.setConfig({ testTimeout: 60_000 });
 
+/** What each derivation was to cost, and did not: the tests are about who may sign in. */
+const costs = vi.hoisted((): unknown[] => []);
+vi.mock('node:crypto', async (load) => {
+  const real = await load<typeof import('node:crypto')>();
+  const scrypt = (...[password, salt, size, options, done]: Parameters<typeof real.scrypt>): void => {
+    costs.push(options);
+    real.scrypt(password, salt, size, { ...options, N: 16 }, done);
+  };
+  return { ...real, scrypt };
+});
+
 let installation: Installation;
 let addresses = 0;
 beforeAll(async () => {
@@ -135,6 +146,15 @@ test('no password is stored as it is, nor as a hash that can be guessed at witho
   const text = JSON.stringify(rows.records);
   expect(rows.records.length).toBeGreaterThan(0);
   expect(text).not.toMatch(/Sesame|salt|hashes/);
+});
+
+test('every guess costs 32 MiB and as long as OWASP asks for', async () => {
+  costs.length = 0;
+  await userWith('costly');
+  await signIn('costly', good);
+  await signIn('nobody-of-that-name', good);
+  expect(costs).toHaveLength(3);
+  for (const cost of costs) expect(cost).toMatchObject({ N: 2 ** 15, r: 8, p: 3 });
 });
 
 test('the password policy is kept whole, has limits, and is enforced on every new password', async () => {
