@@ -49,20 +49,27 @@ export function renderChart({ title, xLabel, yLabel, series }: Chart): string {
   return `${lines.join('\n')}\n`;
 }
 
-function grid(x1: number, y1: number, x2: number, y2: number): string {
+export function grid(x1: number, y1: number, x2: number, y2: number): string {
   return `<line x1="${x1}" y1="${y1.toFixed(1)}" x2="${x2}" y2="${y2.toFixed(1)}" stroke="#d1d9e0"/>`;
 }
 
-function label(x: number, y: number, anchor: string, text: string): string {
+export function label(x: number, y: number, anchor: string, text: string): string {
   return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" fill="#59636e">${escape(text)}</text>`;
 }
 
 /** The next of 1, 2, 4, 5, 8 or 10 times a power of ten: the quarters of the axis are round. */
-function niceAbove(value: number): number {
+export function niceAbove(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   return ([1, 2, 4, 5, 8, 10].find((step) => step * power >= value) ?? 10) * power;
 }
 
-const number = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 2 });
+export const number = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 2 });
 
-const escape = (text: string): string => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+/** Text for a place between tags or in a quoted attribute; XML has no way to write most control characters. */
+export const escape = (text: string): string =>
+  text
+    .replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '\ufffd')
+    .replace(/&/g, '&amp;')
+    .replace(/</g, '&lt;')
+    .replace(/>/g, '&gt;')
+    .replace(/"/g, '&quot;');

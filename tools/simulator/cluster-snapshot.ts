@@ -106,19 +106,25 @@ export function shapeOf(definition: TaskDefinition): TaskShape {
 }
 
 async function readInstances(client: ECSClient, cluster: string): Promise<readonly InstanceSpec[]> {
+  return (await describeInstances(client, cluster)).map(instanceOf);
+}
+
+/** The container instances of a cluster. */
+export async function describeInstances(client: ECSClient, cluster: string): Promise<readonly ContainerInstance[]> {
   const arns = await all(async (nextToken) => {
     const page = await client.send(new ListContainerInstancesCommand({ cluster, ...nextToken }));
     return { items: page.containerInstanceArns ?? [], next: page.nextToken };
   });
-  const instances: InstanceSpec[] = [];
+  const instances: ContainerInstance[] = [];
   for (const containerInstances of chunks(arns)) {
     const answer = await client.send(new DescribeContainerInstancesCommand({ cluster, containerInstances }));
-    instances.push(...(answer.containerInstances ?? []).map(instanceOf));
+    instances.push(...(answer.containerInstances ?? []));
   }
   return instances;
 }
 
-async function readTasks(client: ECSClient, cluster: string): Promise<readonly Task[]> {
+/** The tasks of a cluster that are not STOPPED. */
+export async function readTasks(client: ECSClient, cluster: string): Promise<readonly Task[]> {
   const arns: string[] = [];
   for (const desiredStatus of ['RUNNING', 'STOPPED'] as const) {
     arns.push(
@@ -136,20 +142,22 @@ async function readTasks(client: ECSClient, cluster: string): Promise<readonly T
   return tasks;
 }
 
-async function readServices(client: ECSClient, cluster: string): Promise<ReadonlyMap<string, Service>> {
+/** The services of a cluster by name, with their tags. */
+export async function readServices(client: ECSClient, cluster: string): Promise<ReadonlyMap<string, Service>> {
   const arns = await all(async (nextToken) => {
     const page = await client.send(new ListServicesCommand({ cluster, ...nextToken }));
     return { items: page.serviceArns ?? [], next: page.nextToken };
   });
   const services = new Map<string, Service>();
   for (const part of chunks(arns, 10)) {
-    const answer = await client.send(new DescribeServicesCommand({ cluster, services: part }));
+    const answer = await client.send(new DescribeServicesCommand({ cluster, services: part, include: ['TAGS'] }));
     for (const service of answer.services ?? []) services.set(service.serviceName ?? '', service);
   }
   return services;
 }
 
-function instanceOf(instance: ContainerInstance): InstanceSpec {
+/** A container instance as placement sees it. */
+export function instanceOf(instance: ContainerInstance): InstanceSpec {
   const amount = (name: string): number => resource(instance, name)?.integerValue ?? 0;
   const ports = (name: string): readonly number[] => (resource(instance, name)?.stringSetValue ?? []).map(Number);
   const agentConnected = instance.agentConnected === true;

@@ -1,11 +1,20 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ECSClient, PutAttributesCommand, RegisterContainerInstanceCommand } from '@aws-sdk/client-ecs';
+import {
+  CreateServiceCommand,
+  DeleteServiceCommand,
+  ECSClient,
+  PutAttributesCommand,
+  RegisterContainerInstanceCommand,
+  RegisterTaskDefinitionCommand,
+} from '@aws-sdk/client-ecs';
 import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { parseSnapshot } from './rehearsal/snapshot.ts';
+import { smallSnapshot } from './rehearsal/testing.ts';
 
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), 'slipway-simulator-'));
@@ -68,6 +77,40 @@ describe('slipway simulate on a workload', () => {
   });
 });
 
+describe('slipway simulate --control-plane', () => {
+  const file = join(folder, 'cluster.json');
+  const play = ['simulate', '--control-plane', '--snapshot', file];
+  beforeAll(() => writeFileSync(file, JSON.stringify(smallSnapshot())));
+
+  test('plays a snapshot, writes the picture, and its exit code says that every service kept its minimum', async () => {
+    const svg = join(folder, 'redis.svg');
+    const text = await slipway([...play, '--scenario', 'redis-gone', '--svg', svg]);
+    expect(text).toMatch(/00:00 {2}scenario: the record store answers nobody\n/);
+    expect(text).toMatch(/web +6 +3 +6 +never/);
+    expect(text).toContain('every service kept its minimum');
+    expect(readFileSync(svg, 'utf8')).toContain('data-course="web"');
+  });
+
+  test('exit code 3 says that a service fell below its minimum', async () => {
+    const failure = await slipway([...play, '--zone', 'zone-1', '--lasts', '1', '--output', 'json']).catch(
+      (error: { code: number; stdout: string }) => error,
+    );
+    expect(failure).toMatchObject({ code: 3 });
+    expect(JSON.parse((failure as { stdout: string }).stdout)).toMatchObject({ scenario: 'zone-lost', kept: false });
+  });
+
+  test('refuses what cannot be played with a sentence', async () => {
+    await expect(slipway([...play, '--scenario', 'flood'])).rejects.toThrow("there is no scenario 'flood'");
+    await expect(slipway([...play, '--servers', '0'])).rejects.toThrow('--servers is a number from 1 to 9');
+    await expect(slipway([...play, '--lasts', '0'])).rejects.toThrow('--lasts is a number of minutes from 1');
+    await expect(slipway(['simulate', '--control-plane', '--snapshot', join(folder, 'none')])).rejects.toThrow(
+      'cannot read',
+    );
+    writeFileSync(join(folder, 'broken.json'), '{');
+    await expect(slipway([...play.slice(0, 3), join(folder, 'broken.json')])).rejects.toThrow('is not a snapshot');
+  });
+});
+
 describe('on a cluster, through the ECS API', () => {
   let server: ServerProcess;
   let env: Record<string, string>;
@@ -103,6 +146,52 @@ describe('on a cluster, through the ECS API', () => {
     }
   });
   afterAll(() => server.stop());
+
+  test('a snapshot holds the cluster, and nothing secret', async () => {
+    const client = new ECSClient({
+      endpoint: server.endpoint,
+      region: env['AWS_REGION'] ?? 'us-east-1',
+      credentials: { accessKeyId: env['AWS_ACCESS_KEY_ID'] ?? '', secretAccessKey: env['AWS_SECRET_ACCESS_KEY'] ?? '' },
+    });
+    const secret = 'hunter2';
+    await client.send(
+      new RegisterTaskDefinitionCommand({
+        family: 'web',
+        containerDefinitions: [
+          {
+            name: 'app',
+            image: 'example.test/web:1',
+            memory: 64,
+            command: ['run', secret],
+            environment: [{ name: 'PASSWORD', value: secret }],
+            healthCheck: { command: ['CMD', 'check', secret] },
+            dockerLabels: { token: secret },
+          },
+        ],
+      }),
+    );
+    await client.send(
+      new CreateServiceCommand({
+        serviceName: 'web',
+        taskDefinition: 'web',
+        desiredCount: 1,
+        tags: [
+          { key: 'slipway:follow', value: 'true' },
+          { key: 'note', value: secret },
+        ],
+      }),
+    );
+    const text = await slipway(['simulate', 'snapshot', '--cluster', 'default'], env);
+    expect(text).not.toContain(secret);
+    expect(JSON.parse(text)).toMatchObject({
+      format: 'slipway cluster snapshot',
+      instances: [{ cpu: 2048, memory: 4096, agentConnected: false }, {}],
+      definitions: [{ name: 'web:1', containers: [{ name: 'app', memory: 64, healthCheck: { interval: 30 } }] }],
+      services: [{ name: 'web', definition: 'web:1', desiredCount: 1, follow: 'true', minimumHealthyPercent: 100 }],
+    });
+    expect(parseSnapshot('it', text).services).toHaveLength(1);
+    await client.send(new DeleteServiceCommand({ service: 'web', force: true }));
+  });
 
   test('placement explain counts what rules instances out, constraint by constraint', async () => {
     const args = [

@@ -9,12 +9,15 @@ import { type InstanceType, loseZone, needed, savings, typesOf, usage, zonesOf }
 import { type Chart, renderChart } from './chart.ts';
 import { readCluster } from './cluster-snapshot.ts';
 import { fewestInstances, type FleetQuestion, play, playWithoutZone } from './fleet.ts';
+import { type RehearsalCommand, rehearsalCommand, rehearsalHelp, snapshotCommand } from './rehearsal/command.ts';
+import { badImages, scenarios } from './rehearsal/scenarios.ts';
 import { collect, parseCount, parseInstanceType, parseStrategy } from './options.ts';
 import type { SimulationResult } from './simulation.ts';
 import { generateMix, parseWorkload, WorkloadError, type WorkloadTask } from './workload.ts';
 
-interface Options {
-  readonly cluster: string;
+interface Options extends Omit<RehearsalCommand, 'within'> {
+  readonly controlPlane?: boolean;
+  readonly minutes: number;
   readonly trace?: string;
   readonly mix?: number;
   readonly hours: number;
@@ -22,17 +25,16 @@ interface Options {
   readonly zones: number;
   readonly strategy?: readonly string[];
   readonly moves: number;
-  readonly seed: number;
   readonly chart?: string;
-  readonly output: string;
 }
 
 /** Adds `simulate` to the program. */
 export function register(program: Command): void {
-  program
+  const simulate = program
     .command('simulate')
     .description(
-      'say how many instances of which type a cluster or a workload needs, what fails if a zone is lost, and what moving tasks would save',
+      'say how many instances of which type a cluster or a workload needs, what fails if a zone is lost, and what moving tasks would save; ' +
+        'with --control-plane, play a bad day of the whole cluster in virtual time',
     )
     .option('--cluster <name>', 'cluster to look at (AWS_* variables say where and who)', 'default')
     .option('--trace <file>', 'a workload instead: CSV of arrivals and departures, or one of the Alibaba traces')
@@ -53,10 +55,33 @@ export function register(program: Command): void {
     )
     .option('--seed <number>', 'seed of everything that is drawn', parseCount('--seed'), 1)
     .option('--chart <file>', 'write the chart, as SVG')
+    .option('--control-plane', 'play a scenario with the real control plane and agents')
+    .option(
+      '--snapshot <file>',
+      'with --control-plane: what slipway simulate snapshot wrote, or - (default: asks the cluster)',
+    )
+    .option('--scenario <name>', `with --control-plane: ${Object.keys(scenarios).join(', ')}`, 'zone-lost')
+    .option('--zone <name>', 'the zone that is lost (default: the one with the most tasks)')
+    .option('--host <id>', 'the container instance that is lost or drained (default: the one with the most tasks)')
+    .option('--service <name>', 'the service whose image is pushed (default: the one with the most tasks)')
+    .option('--image <kind>', `how the pushed image is bad: ${Object.keys(badImages).join(', ')}`, 'exits')
+    .option('--lasts <minutes>', 'when what is lost comes back (default: 15, of redis-gone 1)', parseCount('--lasts'))
+    .option('--minutes <count>', 'how long to look on after that, at most', parseCount('--minutes'), 30)
+    .option('--servers <count>', 'servers of the installation', parseCount('--servers'), 3)
+    .option('--svg <file>', 'with --control-plane: write the picture')
     .option('--output <format>', 'text or json', 'text')
-    .action(async (options: Options) =>
-      options.trace === undefined && options.mix === undefined ? ofCluster(options) : ofWorkload(options),
-    );
+    .addHelpText('after', rehearsalHelp)
+    .action(async (options: Options) => {
+      if (options.controlPlane === true) await rehearsalCommand({ ...options, within: options.minutes });
+      else if (options.trace === undefined && options.mix === undefined) await ofCluster(options);
+      else ofWorkload(options);
+    });
+  simulate
+    .command('snapshot')
+    .description(
+      'print a snapshot of a cluster for --control-plane: what List* and Describe* tell, without anything secret',
+    )
+    .action(async (_, command: Command) => snapshotCommand(command.optsWithGlobals<Options>()));
 }
 
 async function ofCluster(options: Options): Promise<void> {

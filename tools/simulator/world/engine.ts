@@ -141,6 +141,13 @@ export class SimulatedEngine {
     this.#tell('destroy', container);
   }
 
+  /** Since when a container runs and its check, where it has one, passes, in milliseconds of its life; undefined: it is not well. */
+  wellFor(container: EngineContainer): number | undefined {
+    const health = this.#health(container);
+    if (container.status !== 'running' || (container.checked && health !== 'healthy')) return undefined;
+    return this.#machine.wall() - container.startedAt;
+  }
+
   /** A client of the engine in one process on its machine. */
   client(process: Process): Docker {
     const call = <T>(work: () => T, ms = 0): Promise<T> => this.#call(process, work, ms);

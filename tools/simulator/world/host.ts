@@ -1,5 +1,11 @@
 import type { Log } from '@slipway/auth/contract';
-import { type AgentSurroundings, createAgent, noNetwork, UpgradeRefused } from '@slipway/scheduler/hosts/agent';
+import {
+  type AgentOptions,
+  type AgentSurroundings,
+  createAgent,
+  noNetwork,
+  UpgradeRefused,
+} from '@slipway/scheduler/hosts/agent';
 import type { VirtualClock } from '../virtual-clock.ts';
 import type { Chance } from './chance.ts';
 import type { History } from './history.ts';
@@ -21,12 +27,18 @@ export interface HostPorts {
   readonly log: (host: string) => Log;
   readonly history: History;
   readonly zone: string;
+  /** Processors and MiB of the machine; by default small. All of the memory is for tasks where it is given. */
+  readonly size?: { readonly cpus: number; readonly memory: number };
+  /** Attributes that its agent registers. */
+  readonly attributes?: Readonly<Record<string, string>>;
+  /** What tasks may have there; by default nothing that is denied by default. */
+  readonly allow?: AgentOptions['allow'];
 }
 
 /** All hosts have one principal: only their secrets tell them apart. */
-const hosts = 'hosts';
-
-const dataDir = '/var/lib/slipway';
+export const hosts = 'hosts';
+/** Where an agent keeps its own state on the disk of its host. */
+export const dataDir = '/var/lib/slipway';
 
 /** A Docker host: an engine, a disk, and the real agent in a process that can die. */
 export class SimulatedHost {
@@ -42,11 +54,16 @@ export class SimulatedHost {
     this.machine = ports.machine;
     this.#ports = ports;
     this.#chance = ports.chance;
-    this.engine = new SimulatedEngine({ ...ports, cpus: 2, memory: 2048 });
+    this.engine = new SimulatedEngine({ ...ports, cpus: 2, memory: 2048, ...ports.size });
   }
 
   get name(): string {
     return this.machine.name;
+  }
+
+  /** Whether the machine has power. */
+  get powered(): boolean {
+    return this.#on;
   }
 
   /** Whether the machine has power and its agent runs. */
@@ -56,7 +73,7 @@ export class SimulatedHost {
 
   startAgent(): void {
     if (this.running || !this.#on) return;
-    const { machine, log, zone } = this.#ports;
+    const { machine, log, zone, size, attributes, allow } = this.#ports;
     const process = machine.boot();
     this.#process = process;
     const own = this.#chance.fork();
@@ -72,9 +89,11 @@ export class SimulatedHost {
         random: () => own.number(),
         randomBytes: (size) => own.bytes(size),
         availabilityZone: zone,
+        ...(size === undefined ? {} : { reservedMemory: 0 }),
+        ...(attributes === undefined ? {} : { attributes }),
         taskEndpoint: 'off',
         // The registry is on every host's loopback, where no agent shows a password: those come from another API than ECS.
-        allow: { registryAddresses: ['127.0.0.0/8'] },
+        allow: { ...allow, registryAddresses: ['127.0.0.0/8'] },
         resolve: () => Promise.resolve([]),
       },
       (_options, hostSecret) => this.#surroundings(process, hostSecret),

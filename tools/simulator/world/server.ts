@@ -1,4 +1,5 @@
 import { type Authorizer, AwsError, type Call, type Log } from '@slipway/auth/contract';
+import type { Retention } from '@slipway/scheduler/control';
 import { openScheduler, type SchedulerPart } from '@slipway/scheduler/part';
 import { serverReach } from '@slipway/scheduler/reach';
 import { openEventLog } from '@slipway/storage/events';
@@ -14,7 +15,12 @@ export const region = 'us-east-1';
 export const cluster = 'default';
 
 /** Times of the control plane in the simulation, milliseconds; shorter than the defaults, so that a bad day fits into minutes. */
-export const tuning = { healthyAfterRunning: 8_000, replaceLostAfter: 60_000 } as const;
+export const tuning: Tuning = { healthyAfterRunning: 8_000, replaceLostAfter: 60_000 };
+
+export interface Tuning {
+  readonly healthyAfterRunning: number;
+  readonly replaceLostAfter: number;
+}
 
 /** How long what is over stays readable, likewise: short enough that a day sees it go. */
 export const retention = { ended: 150_000, newestEnded: 600_000, newestCount: 2, events: 30 } as const;
@@ -25,6 +31,8 @@ export interface ServerPorts {
   readonly images: SimulatedImages;
   readonly chance: Chance;
   readonly log: (server: string) => Log;
+  /** Times of the control plane; default {@link tuning} and {@link retention}. */
+  readonly tuning?: Tuning & { readonly retention: Partial<Retention> };
 }
 
 /** An operation, whatever its types: users' calls are objects here. */
@@ -76,6 +84,7 @@ export class SimulatedServer {
     const { machine, store, images, chance } = this.#ports;
     const process = machine.boot();
     const log = this.#ports.log(this.name);
+    const { healthyAfterRunning, replaceLostAfter, retention: kept } = { ...tuning, retention, ...this.#ports.tuning };
     const { clock } = process;
     const records = store.of(process);
     const own = chance.fork();
@@ -115,9 +124,9 @@ export class SimulatedServer {
       seed: own.whole(0, 2 ** 31),
       stopwatch: () => clock.monotonic(),
       timing: {
-        reconciler: { healthyAfterRunning: tuning.healthyAfterRunning },
-        replaceLostAfter: tuning.replaceLostAfter,
-        retention,
+        reconciler: { healthyAfterRunning },
+        replaceLostAfter,
+        retention: kept,
       },
     });
     const running: Running = { process, part, ready: false };

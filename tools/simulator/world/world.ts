@@ -12,6 +12,7 @@ import { Machine, type Process } from './machine.ts';
 import { Mirror } from './mirror.ts';
 import { type NetworkWeather, NoAnswer, SimulatedNetwork } from './network.ts';
 import type { Plan } from './plan.ts';
+import { push } from './push.ts';
 import { account, cluster, SimulatedServer } from './server.ts';
 import { settle } from './settle.ts';
 import { type SeenCommit, SimulatedStore, type StoreWeather } from './store.ts';
@@ -367,19 +368,7 @@ export class World {
       'user',
       () => `pushed ${repository}:${tag} ${digest.slice(-4)} ${JSON.stringify(this.images.behaviour(digest))}`,
     );
-    const data = {
-      account,
-      repository,
-      tag,
-      digest,
-      previous: null,
-      mediaType: 'application/vnd.oci.image.manifest.v1+json',
-      actor: `arn:aws:iam::${account}:user/dev`,
-    };
-    await this.store.truth.commit(`registry/${account}`, {
-      put: [{ key: `tag|${repository}|${tag}`, value: digest }],
-      announce: announced ? [{ topic: 'registry', type: 'image.pushed', data }] : [],
-    });
+    await push(this.store.truth, { account, repository, tag, digest, announced });
     return digest;
   }
 
