@@ -1,5 +1,5 @@
 import type { BlobLocation } from '@slipway/storage/blobs';
-import { type BlobRecord, type Context, keys, registryAccounts, registryPartition } from '../images/index.ts';
+import { type BlobRecord, type ImagesPorts, keys, registryAccounts, registryPartition } from '../images/index.ts';
 import { checkLoss, type Interlock } from './interlock.ts';
 import { auditKeys, audits } from './keys.ts';
 
@@ -25,9 +25,9 @@ export interface AuditOptions extends Pick<Interlock, 'lossNoticed'> {
  * or more apart; a store that fails while it is listed ends the audit without removing anything more.
  * @throws RecordsWentBack when the record store has noticed a loss: what it does not know may only be forgotten
  */
-export async function auditBlobs(context: Context, options: AuditOptions = {}): Promise<AuditReport> {
-  const { records, blobs, clock } = context;
-  const accounts = await registryAccounts(context);
+export async function auditBlobs(ports: ImagesPorts, options: AuditOptions = {}): Promise<AuditReport> {
+  const { records, blobs, clock } = ports;
+  const accounts = await registryAccounts(ports);
   const report = { looked: 0, unknown: 0, removed: 0, freedBytes: 0 };
   for await (const blob of blobs.list()) {
     checkLoss(options);
@@ -35,7 +35,7 @@ export async function auditBlobs(context: Context, options: AuditOptions = {}): 
     report.looked += 1;
     if (clock.now() - blob.modifiedAt < 7 * day) continue;
     const key = auditKeys.unknown(blob.digest, blob.generation);
-    if (await isKnown(context, accounts, blob)) continue;
+    if (await isKnown(ports, accounts, blob)) continue;
     const seen = (await records.get<number>(partition, key))?.value;
     if (seen === undefined || clock.now() - seen < day) {
       report.unknown += 1;
@@ -51,7 +51,7 @@ export async function auditBlobs(context: Context, options: AuditOptions = {}): 
 }
 
 async function isKnown(
-  { records }: Context,
+  { records }: ImagesPorts,
   accounts: readonly string[],
   { digest, generation }: BlobLocation,
 ): Promise<boolean> {

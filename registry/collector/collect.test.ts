@@ -17,7 +17,7 @@ test('a blob goes when its images are gone, its lease is over and its time of gr
   const { images, clock, blobs } = test;
   const gone = await pushImage(images, web, 'gone', ['x']);
   const kept = await pushImage(images, web, 'kept', ['y']);
-  const run = () => collect(images.context, account);
+  const run = () => collect(images.ports, account);
   const look = async (digest: typeof gone.layer.digest) => (await images.blobs.look(account, web, digest)).blob;
   const location = await look(gone.layer.digest);
   await images.manifests.remove(account, web, gone.digest, actor);
@@ -30,7 +30,7 @@ test('a blob goes when its images are gone, its lease is over and its time of gr
   clock.advance(hour / 2);
   expect(await run()).toMatchObject({ reviewed: 0, removed: 0 });
   clock.advance(hour);
-  expect(await collect(images.context, account, { dryRun: true })).toMatchObject({ removed: 2 });
+  expect(await collect(images.ports, account, { dryRun: true })).toMatchObject({ removed: 2 });
   expect(await blobs.stat({ digest: gone.layer.digest, generation: location?.generation ?? '' })).toBeDefined();
   expect(await run()).toMatchObject({ removed: 2, freedBytes: gone.config.size + gone.layer.size });
   expect(await blobs.stat({ digest: gone.layer.digest, generation: location?.generation ?? '' })).toBeUndefined();
@@ -43,9 +43,9 @@ test('GC-2, GC-3: a push that pauses for less than the lease succeeds; after it 
   await using test = await opened({ grace: 1 });
   const { images, clock } = test;
   const collectTwice = async () => {
-    await collect(images.context, account);
+    await collect(images.ports, account);
     clock.advance(10);
-    await collect(images.context, account);
+    await collect(images.ports, account);
   };
   const config = await pushBlob(images, web, '{}', 'application/vnd.oci.image.config.v1+json');
   const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, config, layers: [] }));
@@ -69,13 +69,13 @@ test('GC-5: a removal that was begun and broken off is ended by the next run; a 
   const { images, clock, blobs } = test;
   const blob = await pushBlob(images, web, 'again and again');
   clock.advance(10);
-  expect(await prune(images.context, account, blob.digest)).toEqual({ state: 'released' });
-  const begun = await sweepBegin(images.context, account, blob.digest);
+  expect(await prune(images.ports, account, blob.digest)).toEqual({ state: 'released' });
+  const begun = await sweepBegin(images.ports, account, blob.digest);
   expect(begun).toBeDefined();
   await pushBlob(images, web, 'again and again');
   const fresh = (await images.blobs.look(account, web, blob.digest)).blob;
   expect(fresh?.generation).not.toBe(begun?.generation);
-  await collect(images.context, account, { maximum: 1 });
+  await collect(images.ports, account, { maximum: 1 });
   expect(await blobs.stat({ digest: blob.digest, generation: begun?.generation ?? '' })).toBeUndefined();
   expect(await blobs.stat({ digest: blob.digest, generation: fresh?.generation ?? '' })).toEqual({ size: blob.size });
 });
@@ -90,10 +90,10 @@ test('GC-7: nothing is collected on records that have gone back', async () => {
   };
   await pushBlob(images, web, 'a');
   clock.advance(10);
-  await collect(images.context, account, { interlock });
+  await collect(images.ports, account, { interlock });
   expect(noted).toBeGreaterThan(0);
   noted = (noted ?? 0) + 1000;
-  await expect(collect(images.context, account, { interlock })).rejects.toThrow('nothing is collected');
+  await expect(collect(images.ports, account, { interlock })).rejects.toThrow('nothing is collected');
 });
 
 test('the mark lies beside the blobs, where every server on the store sees it', async () => {
@@ -101,10 +101,10 @@ test('the mark lies beside the blobs, where every server on the store sees it', 
   const { images, clock, blobs } = test;
   await pushBlob(images, web, 'a');
   clock.advance(10);
-  await collect(images.context, account, { interlock: interlockOf(blobs, account) });
+  await collect(images.ports, account, { interlock: interlockOf(blobs, account) });
   expect(await interlockOf(blobs, account).read()).toBeGreaterThan(0);
   await interlockOf(blobs, account).write(1_000_000);
-  await expect(collect(images.context, account, { interlock: interlockOf(blobs, account) })).rejects.toThrow(
+  await expect(collect(images.ports, account, { interlock: interlockOf(blobs, account) })).rejects.toThrow(
     RecordsWentBack,
   );
 });
@@ -116,11 +116,11 @@ test('a loss that the record store notices ends the run that is under way, and t
   clock.advance(2 * 86_400_000);
   let loss: string | undefined = 'Redis has lost its last writes';
   const interlock = interlockOf(blobs, account, () => loss);
-  await expect(collect(images.context, account, { interlock })).rejects.toThrow('Redis has lost its last writes');
-  await expect(auditBlobs(images.context, { lossNoticed: () => loss })).rejects.toThrow(RecordsWentBack);
+  await expect(collect(images.ports, account, { interlock })).rejects.toThrow('Redis has lost its last writes');
+  await expect(auditBlobs(images.ports, { lossNoticed: () => loss })).rejects.toThrow(RecordsWentBack);
   expect((await images.blobs.look(account, web, lone.digest)).blob).toBeDefined();
   loss = undefined;
-  expect((await collect(images.context, account, { interlock })).released).toBe(1);
+  expect((await collect(images.ports, account, { interlock })).released).toBe(1);
 });
 
 test('GC-9: bytes that no record knows go only when they are a week old and were unknown twice, a day apart', async () => {
@@ -134,7 +134,7 @@ test('GC-9: bytes that no record knows go only when they are a week old and were
     })(),
   );
   const stray = await blobs.seal(staged, 'sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a');
-  const audit = () => auditBlobs(images.context);
+  const audit = () => auditBlobs(images.ports);
   expect(await audit()).toMatchObject({ looked: 3, unknown: 0, removed: 0 });
   clock.advance(8 * 24 * hour);
   expect(await audit()).toMatchObject({ unknown: 1, removed: 0 });
@@ -154,12 +154,12 @@ test('GC-10, GC-11: what an index holds is held; a run ends at its maximum and t
   await pushIndex(images, web, [child.descriptor, cached], ['multi']);
   for (let number = 0; number < 30; number++) await pushBlob(images, web, `garbage ${number}`);
   clock.advance(10);
-  expect(await collect(images.context, account)).toMatchObject({ released: 30, referenced: 3 });
+  expect(await collect(images.ports, account)).toMatchObject({ released: 30, referenced: 3 });
   clock.advance(10);
-  const first = await collect(images.context, account, { maximum: 1 });
+  const first = await collect(images.ports, account, { maximum: 1 });
   expect(first.stoppedAtMaximum).toBe(true);
   expect(first.removed).toBeLessThan(30);
-  const second = await collect(images.context, account);
+  const second = await collect(images.ports, account);
   expect(first.removed + second.removed).toBe(30);
   expect((await images.blobs.look(account, web, cached.digest)).blob).toBeDefined();
 });
@@ -170,7 +170,7 @@ test('blobs of a repository that was deleted go as well', async () => {
   await pushImage(images, web, 'a', ['x']);
   await images.repositories.remove(account, web, { force: true, actor });
   clock.advance(10);
-  expect(await collect(images.context, account)).toMatchObject({ released: 2 });
+  expect(await collect(images.ports, account)).toMatchObject({ released: 2 });
   clock.advance(10);
-  expect(await collect(images.context, account)).toMatchObject({ removed: 2 });
+  expect(await collect(images.ports, account)).toMatchObject({ removed: 2 });
 });

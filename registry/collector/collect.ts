@@ -1,6 +1,6 @@
 import type { Digest } from '@slipway/storage/blobs';
 import { scanPages } from '@slipway/storage/records';
-import { type BlobRecord, type Context, keys, registryPartition } from '../images/index.ts';
+import { type BlobRecord, type ImagesPorts, keys, registryPartition } from '../images/index.ts';
 import { checkInterlock, checkLoss, type Interlock } from './interlock.ts';
 import { lookAtLinks, prune, sweepBegin, sweepEnd } from './steps.ts';
 
@@ -43,7 +43,11 @@ const parallel = 64;
  * the same time, and may be broken off anywhere.
  * @throws RecordsWentBack
  */
-export async function collect(context: Context, account: string, options: CollectOptions = {}): Promise<CollectReport> {
+export async function collect(
+  ports: ImagesPorts,
+  account: string,
+  options: CollectOptions = {},
+): Promise<CollectReport> {
   const counts: Counts = {
     reviewed: 0,
     referenced: 0,
@@ -54,39 +58,39 @@ export async function collect(context: Context, account: string, options: Collec
     stoppedAtMaximum: false,
   };
   const partition = registryPartition(account);
-  if (options.interlock) await checkInterlock(context.records, partition, options.interlock);
+  if (options.interlock) await checkInterlock(ports.records, partition, options.interlock);
   const maximum = options.maximum ?? 100_000;
-  if (options.dryRun !== true) await finishSweeps(context, account, counts);
+  if (options.dryRun !== true) await finishSweeps(ports, account, counts);
 
-  const now = context.clock.now();
+  const now = ports.clock.now();
   const upTo = keys.review(now, '~' as Digest);
   const reviews = { prefix: keys.reviews, limit: pageSize };
-  for await (const page of scanPages(context.records, partition, reviews)) {
+  for await (const page of scanPages(ports.records, partition, reviews)) {
     if (options.interlock) checkLoss(options.interlock);
     const due = page.records.filter((record) => record.key <= upTo);
     const digests = new Set(due.map((record) => record.key.split('|')[2] as Digest));
     await inParallel(Math.min(parallel, maximum - counts.removed), digests, async (digest) => {
       if (options.signal?.aborted || counts.removed >= maximum) return;
-      if (options.dryRun) await lookOnly(context, account, digest, counts);
-      else await reviewOne(context, account, digest, counts);
+      if (options.dryRun) await lookOnly(ports, account, digest, counts);
+      else await reviewOne(ports, account, digest, counts);
     });
     counts.reviewed += due.length;
     counts.stoppedAtMaximum = counts.removed >= maximum;
     if (options.signal?.aborted || counts.stoppedAtMaximum) return report(counts, options);
     // Each step noted what has to be looked at again; what was looked at can go.
     if (options.dryRun !== true && due.length > 0)
-      await context.records.commit(partition, { remove: due.map((record) => record.key) });
+      await ports.records.commit(partition, { remove: due.map((record) => record.key) });
     await report(counts, options);
     if (due.length < page.records.length) break;
   }
   if (options.interlock && options.dryRun !== true)
-    await options.interlock.write(await context.records.version(partition));
+    await options.interlock.write(await ports.records.version(partition));
   return report(counts, options);
 }
 
-async function reviewOne(context: Context, account: string, digest: Digest, counts: Counts): Promise<void> {
-  const { records, clock } = context;
-  const pruned = await prune(context, account, digest);
+async function reviewOne(ports: ImagesPorts, account: string, digest: Digest, counts: Counts): Promise<void> {
+  const { records, clock } = ports;
+  const pruned = await prune(ports, account, digest);
   switch (pruned.state) {
     case 'held':
       if (pruned.leasedUntil === undefined) counts.referenced += 1;
@@ -100,39 +104,39 @@ async function reviewOne(context: Context, account: string, digest: Digest, coun
       counts.released += 1;
       return;
     case 'free': {
-      const blob = await sweepBegin(context, account, digest);
+      const blob = await sweepBegin(ports, account, digest);
       if (blob === undefined) return;
-      await sweepEnd(context, account, digest, blob.generation);
+      await sweepEnd(ports, account, digest, blob.generation);
       counts.removed += 1;
       counts.freedBytes += blob.size;
     }
   }
 }
 
-async function lookOnly(context: Context, account: string, digest: Digest, counts: Counts): Promise<void> {
-  const { links, idle, leasedUntil } = await lookAtLinks(context, account, digest);
+async function lookOnly(ports: ImagesPorts, account: string, digest: Digest, counts: Counts): Promise<void> {
+  const { links, idle, leasedUntil } = await lookAtLinks(ports, account, digest);
   if (links.length > 0) {
     if (idle.length === links.length) counts.released += 1;
     else if (leasedUntil === undefined) counts.referenced += 1;
     else counts.leased += 1;
     return;
   }
-  const blob = await context.records.get<BlobRecord>(registryPartition(account), keys.blob(digest));
+  const blob = await ports.records.get<BlobRecord>(registryPartition(account), keys.blob(digest));
   if (blob === undefined) return;
   counts.removed += 1;
   counts.freedBytes += blob.value.size;
 }
 
 /** Ends removals that an earlier run began: their rows are gone, their bytes may not be. */
-async function finishSweeps(context: Context, account: string, counts: Counts): Promise<void> {
+async function finishSweeps(ports: ImagesPorts, account: string, counts: Counts): Promise<void> {
   for (;;) {
-    const page = await context.records.list<BlobRecord>(registryPartition(account), {
+    const page = await ports.records.list<BlobRecord>(registryPartition(account), {
       prefix: keys.sweeps,
       limit: pageSize,
     });
     await inParallel(parallel, page.records, async ({ key, value }) => {
       const [, digest] = key.split('|') as [string, Digest];
-      await sweepEnd(context, account, digest, value.generation);
+      await sweepEnd(ports, account, digest, value.generation);
       counts.removed += 1;
       counts.freedBytes += value.size;
     });

@@ -1,6 +1,6 @@
 import type { Digest } from '@slipway/storage/blobs';
 import { scan } from '@slipway/storage/records';
-import { type Context, keys, registryPartition } from '../images/index.ts';
+import { type ImagesPorts, keys, registryPartition } from '../images/index.ts';
 
 /** What the collector has to look at: each entry names a blob that was let go, or that a push was told is here. */
 export interface Journal {
@@ -12,7 +12,7 @@ export interface Journal {
 }
 
 /** Counts an account's journal; for people who ask, since it reads all of it. */
-export async function readJournal({ records, clock }: Context, account: string): Promise<Journal> {
+export async function readJournal({ records, clock }: ImagesPorts, account: string): Promise<Journal> {
   const upTo = keys.review(clock.now(), '~' as Digest);
   let due = 0;
   let waiting = 0;

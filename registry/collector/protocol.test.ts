@@ -3,7 +3,7 @@ import { systemClock } from '@slipway/storage/clock';
 import type { Condition, Stored } from '@slipway/storage/records';
 import { describe, expect, test } from 'vitest';
 import { createBlobs } from '../images/blobs.ts';
-import { type Context, defaultLimits } from '../images/context.ts';
+import { type ImagesPorts, defaultLimits } from '../images/ports.ts';
 import { removeManifest } from '../images/delete-manifest.ts';
 import {
   type BlobRecord,
@@ -54,7 +54,7 @@ async function* once(text: string): AsyncGenerator<Uint8Array> {
 function world(gate: Gate, broken: Broken, collectors: number): World {
   const { records, rows } = memoryRecords(gate, broken.ignores);
   const { blobs, has } = memoryBlobs(gate, broken.generations);
-  const context: Context = {
+  const ports: ImagesPorts = {
     records,
     blobs,
     clock: systemClock,
@@ -78,28 +78,28 @@ function world(gate: Gate, broken: Broken, collectors: number): World {
     value: repository as unknown as Stored['value'],
     version: 0,
   });
-  const uploads = createUploads(context);
-  const links = createBlobs(context);
+  const uploads = createUploads(ports);
+  const links = createBlobs(ports);
   /** Manifests whose push was acknowledged and that nobody took away since. */
   const acknowledged = new Set<Digest>();
 
   const upload = async (): Promise<void> => void (await uploads.whole(account, web, digest, once(layer)));
   const put = async (name: string): Promise<void> => {
     const result = await refusable(() =>
-      putManifest(context, { account, repository: web, bytes: image(name), tags: [], actor: name }),
+      putManifest(ports, { account, repository: web, bytes: image(name), tags: [], actor: name }),
     );
     if (result) acknowledged.add(result.digest);
   };
   const remove = async (name: string): Promise<void> => {
     acknowledged.delete(sha256(image(name)));
     await refusable(() =>
-      removeManifest(context, { account, repository: web, digest: sha256(image(name)), actor: name }),
+      removeManifest(ports, { account, repository: web, digest: sha256(image(name)), actor: name }),
     );
   };
   const collectorRun = async (): Promise<void> => {
-    await prune(context, account, digest);
-    const blob = await sweepBegin(context, account, digest);
-    if (blob) await sweepEnd(context, account, digest, blob.generation);
+    await prune(ports, account, digest);
+    const blob = await sweepBegin(ports, account, digest);
+    if (blob) await sweepEnd(ports, account, digest, blob.generation);
   };
 
   return {

@@ -2,7 +2,7 @@ import type { Digest } from '@slipway/storage/blobs';
 import { type Json, scan, type Stored, transact } from '@slipway/storage/records';
 import {
   type BlobRecord,
-  type Context,
+  type ImagesPorts,
   keys,
   type LinkRecord,
   registryPartition,
@@ -38,7 +38,7 @@ interface Look {
 }
 
 /** Reads a blob's links and which of them nothing needs. */
-export async function lookAtLinks({ records, clock }: Context, account: string, digest: Digest): Promise<Look> {
+export async function lookAtLinks({ records, clock }: ImagesPorts, account: string, digest: Digest): Promise<Look> {
   const partition = registryPartition(account);
   const prefix = keys.linksOf(digest);
   const idle: Stored<LinkRecord>[] = [];
@@ -58,17 +58,17 @@ export async function lookAtLinks({ records, clock }: Context, account: string, 
 }
 
 /** Takes away the links of a blob that nothing needs any more. */
-export async function prune(context: Context, account: string, digest: Digest): Promise<Pruned> {
-  const { links, idle, leasedUntil } = await lookAtLinks(context, account, digest);
+export async function prune(ports: ImagesPorts, account: string, digest: Digest): Promise<Pruned> {
+  const { links, idle, leasedUntil } = await lookAtLinks(ports, account, digest);
   if (links.length === 0) return { state: 'free' };
   let removed = 0;
-  for (const link of idle) if (await pruneLink(context, account, digest, link)) removed += 1;
+  for (const link of idle) if (await pruneLink(ports, account, digest, link)) removed += 1;
   if (removed === links.length) return { state: 'released' };
   return { state: 'held', ...(leasedUntil === undefined ? {} : { leasedUntil }) };
 }
 
 async function pruneLink(
-  { records, clock, limits }: Context,
+  { records, clock, limits }: ImagesPorts,
   account: string,
   digest: Digest,
   link: Stored<LinkRecord>,
@@ -90,7 +90,7 @@ async function pruneLink(
 
 /** Begins the removal of a blob that has no link. From here on it does not exist; a push of it is a new upload. */
 export async function sweepBegin(
-  { records }: Context,
+  { records }: ImagesPorts,
   account: string,
   digest: Digest,
 ): Promise<BlobRecord | undefined> {
@@ -109,7 +109,7 @@ export async function sweepBegin(
 
 /** Removes the bytes of a generation whose removal has begun, and then the note that it had. */
 export async function sweepEnd(
-  { records, blobs }: Context,
+  { records, blobs }: ImagesPorts,
   account: string,
   digest: Digest,
   generation: string,

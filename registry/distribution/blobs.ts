@@ -6,7 +6,7 @@ import {
   parseRepositoryName,
   type RepositoryRecord,
 } from '../images/index.ts';
-import { accountOf, answerHeaders, empty, may, type Surroundings } from './exchange.ts';
+import { accountOf, answerHeaders, empty, may, type DistributionPorts } from './exchange.ts';
 import { repositoryAccess } from './manifests.ts';
 import { upstreamCall } from './upstream.ts';
 import { headersOf, sendBlob, sendIncoming } from './send-blob.ts';
@@ -14,7 +14,7 @@ import type { IncomingBlob } from '../upstreams/index.ts';
 
 /** Routes of `/v2/<name>/blobs/<digest>`. */
 export function blobRoute(
-  surroundings: Surroundings,
+  ports: DistributionPorts,
   method: string,
   name: string,
   digest: string,
@@ -22,9 +22,9 @@ export function blobRoute(
   switch (method) {
     case 'GET':
     case 'HEAD':
-      return getBlob(surroundings, method, name, digest);
+      return getBlob(ports, method, name, digest);
     case 'DELETE':
-      return deleteBlob(surroundings, name, digest);
+      return deleteBlob(ports, name, digest);
     default:
       return undefined;
   }
@@ -36,18 +36,15 @@ type Found = { readonly account: string; readonly repository: RepositoryRecord }
   | { readonly blob: Pick<FoundBlob, 'digest'>; readonly incoming: IncomingBlob }
 );
 
-function getBlob(surroundings: Surroundings, method: 'GET' | 'HEAD', name: string, text: string): WebRoute {
-  const { images } = surroundings;
+function getBlob(ports: DistributionPorts, method: 'GET' | 'HEAD', name: string, text: string): WebRoute {
+  const { images } = ports;
   let seen: { repository?: RepositoryRecord; blob?: FoundBlob } = {};
   /** The blob, or as it comes when an upstream has to be asked for it. */
   const find = async (call: Call): Promise<Found> => {
-    const account = accountOf(surroundings, call);
-    if (seen.blob === undefined && surroundings.upstreams !== undefined) {
+    const account = accountOf(ports, call);
+    if (seen.blob === undefined && ports.upstreams !== undefined) {
       const digest = parseDigest(text);
-      const incoming = await surroundings.upstreams.blob(
-        upstreamCall(surroundings, call, name, seen.repository),
-        digest,
-      );
+      const incoming = await ports.upstreams.blob(upstreamCall(ports, call, name, seen.repository), digest);
       if (incoming && seen.repository) return { account, repository: seen.repository, blob: { digest }, incoming };
       seen = await images.blobs.look(account, name, digest);
     }
@@ -64,10 +61,10 @@ function getBlob(surroundings: Surroundings, method: 'GET' | 'HEAD', name: strin
   const declared = {
     name: `${method} blob`,
     access: async (call: Call): Promise<AccessList> => {
-      const account = accountOf(surroundings, call);
+      const account = accountOf(ports, call);
       seen = await images.blobs.look(account, parseRepositoryName(name), parseDigest(text));
       const action = method === 'GET' ? 'ecr:GetDownloadUrlForLayer' : 'ecr:BatchCheckLayerAvailability';
-      return [{ action, resources: [await surroundings.resources.of(account, name, seen.repository, action)] }];
+      return [{ action, resources: [await ports.resources.of(account, name, seen.repository, action)] }];
     },
   };
   if (method === 'GET')
@@ -76,10 +73,10 @@ function getBlob(surroundings: Surroundings, method: 'GET' | 'HEAD', name: strin
       handle: async (ctx, call) => {
         const { account, repository, blob, incoming } = await find(call);
         const pulled = { account, repository, digest: blob.digest, caller: call.principal.arn };
-        const refusal = await surroundings.policy.blob(pulled);
+        const refusal = await ports.policy.blob(pulled);
         if (refusal) throw new ImagesError('PullRefused', refusal.reason);
-        if (incoming) await sendIncoming(surroundings, ctx, call.signal, blob, incoming);
-        else await sendBlob(surroundings, ctx, call.signal, repository, blob);
+        if (incoming) await sendIncoming(ports, ctx, call.signal, blob, incoming);
+        else await sendBlob(ports, ctx, call.signal, repository, blob);
       },
     };
   return {
@@ -97,7 +94,7 @@ function getBlob(surroundings: Surroundings, method: 'GET' | 'HEAD', name: strin
       if (found.incoming) throw notThere(text, name);
       const { account, repository, blob } = found;
       // Who may push relies on the answer: it must stay true until the manifest comes.
-      if (blob.leaseDue && (await may(surroundings, call, account, name, repository, ['ecr:InitiateLayerUpload']))) {
+      if (blob.leaseDue && (await may(ports, call, account, name, repository, ['ecr:InitiateLayerUpload']))) {
         if (!(await images.blobs.renew(account, repository, blob.digest))) throw notThere(text, name);
       }
       // A blob whose lease has to be looked after is looked at each time.
@@ -111,16 +108,12 @@ const bodyOf = (size: number): string[] => ['Content-Type', 'application/octet-s
 const notThere = (digest: string, name: string): ImagesError =>
   new ImagesError('BlobNotFound', `The blob ${digest} does not exist in the repository '${name}'`, { digest });
 
-function deleteBlob(surroundings: Surroundings, name: string, text: string): WebRoute {
+function deleteBlob(ports: DistributionPorts, name: string, text: string): WebRoute {
   return {
     name: 'DELETE blob',
-    access: repositoryAccess(surroundings, name, ['ecr:BatchDeleteImage']),
+    access: repositoryAccess(ports, name, ['ecr:BatchDeleteImage']),
     handle: async (ctx, call) => {
-      await surroundings.images.blobs.remove(
-        accountOf(surroundings, call),
-        parseRepositoryName(name),
-        parseDigest(text),
-      );
+      await ports.images.blobs.remove(accountOf(ports, call), parseRepositoryName(name), parseDigest(text));
       empty(ctx, 202);
     },
   };

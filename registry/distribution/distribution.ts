@@ -4,7 +4,7 @@ import { createTemplates } from '../templates/index.ts';
 import type { Upstreams } from '../upstreams/index.ts';
 import { blobRoute } from './blobs.ts';
 import { renderError } from './errors.ts';
-import { empty, type Surroundings } from './exchange.ts';
+import { empty, type DistributionPorts } from './exchange.ts';
 import { catalogRoute, referrersRoute, tagsRoute } from './lists.ts';
 import { manifestRoute } from './manifests.ts';
 import { parsePath, type Target } from './path.ts';
@@ -30,7 +30,7 @@ export interface DistributionOptions {
 /** The OCI Distribution API (specification 1.1 and what its main branch adds) under `/v2/`. */
 export function createDistribution(options: DistributionOptions): WebService {
   const resources = createResources(options.images, options.region);
-  const surroundings: Surroundings = {
+  const ports: DistributionPorts = {
     ...options,
     resources,
     redirects: options.redirects,
@@ -44,14 +44,14 @@ export function createDistribution(options: DistributionOptions): WebService {
     samples,
     route(method, path, query) {
       const target = parsePath(path);
-      return target && (routeFor(surroundings, method, target, query) ?? unsupported(method));
+      return target && (routeFor(ports, method, target, query) ?? unsupported(method));
     },
     renderError,
   };
 }
 
 function routeFor(
-  surroundings: Surroundings,
+  ports: DistributionPorts,
   method: string,
   target: Target,
   query: URLSearchParams,
@@ -61,19 +61,19 @@ function routeFor(
     case 'ping':
       return reads ? { name: 'GET ping', access: 'authenticated', handle: async (ctx) => empty(ctx, 200) } : undefined;
     case 'catalog':
-      return reads ? catalogRoute(surroundings, query) : undefined;
+      return reads ? catalogRoute(ports, query) : undefined;
     case 'tags':
-      return reads ? tagsRoute(surroundings, target.repository, query) : undefined;
+      return reads ? tagsRoute(ports, target.repository, query) : undefined;
     case 'referrers':
-      return reads ? referrersRoute(surroundings, target.repository, target.digest, query) : undefined;
+      return reads ? referrersRoute(ports, target.repository, target.digest, query) : undefined;
     case 'manifest':
-      return manifestRoute(surroundings, method, target.repository, target.reference, query);
+      return manifestRoute(ports, method, target.repository, target.reference, query);
     case 'blob':
-      return blobRoute(surroundings, method, target.repository, target.digest);
+      return blobRoute(ports, method, target.repository, target.digest);
     case 'uploads':
-      return uploadsRoute(surroundings, method, target.repository, query);
+      return uploadsRoute(ports, method, target.repository, query);
     case 'upload':
-      return uploadRoute(surroundings, method, target.repository, target.id, query);
+      return uploadRoute(ports, method, target.repository, target.id, query);
   }
 }
 

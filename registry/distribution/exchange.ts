@@ -14,7 +14,7 @@ import type { Upstreams } from '../upstreams/index.ts';
 import type { Redirects } from './redirects.ts';
 
 /** What the routes share. */
-export interface Surroundings {
+export interface DistributionPorts {
   readonly images: Images;
   readonly authorizer: Authorizer;
   readonly resources: Resources;
@@ -29,12 +29,11 @@ export interface Surroundings {
 }
 
 /** The account whose registry a call is about: there is one registry per account, and callers work in their own. */
-export const accountOf = (surroundings: Surroundings, call: Call): string =>
-  call.account || surroundings.defaultAccount;
+export const accountOf = (ports: DistributionPorts, call: Call): string => call.account || ports.defaultAccount;
 
 /** Whether the caller may do all of these to a repository. For what a route does beyond the access it declares. */
 export async function may(
-  surroundings: Surroundings,
+  ports: DistributionPorts,
   call: Call,
   account: string,
   name: string,
@@ -42,8 +41,8 @@ export async function may(
   actions: readonly string[],
 ): Promise<boolean> {
   for (const action of actions) {
-    const resource = await surroundings.resources.of(account, name, repository, action);
-    const decision = await surroundings.authorizer.authorize(call.principal, { action, resources: [resource] }, call);
+    const resource = await ports.resources.of(account, name, repository, action);
+    const decision = await ports.authorizer.authorize(call.principal, { action, resources: [resource] }, call);
     if (!decision.allowed) return false;
   }
   return true;
@@ -51,27 +50,27 @@ export async function may(
 
 /** The repository that is pushed into. Made on the spot when there is none, the registry's setting allows it and the caller may. */
 export async function repositoryForPush(
-  surroundings: Surroundings,
+  ports: DistributionPorts,
   call: Call,
   account: string,
   text: string,
   ctx: Koa.Context,
 ): Promise<RepositoryName> {
-  const { repositories } = surroundings.images;
+  const { repositories } = ports.images;
   const name = parseRepositoryName(text);
   const replicated = isReplicated(ctx);
-  if (replicated && !(await may(surroundings, call, account, name, undefined, ['ecr:ReplicateImage'])))
+  if (replicated && !(await may(ports, call, account, name, undefined, ['ecr:ReplicateImage'])))
     throw new GatewayError('denied', `You are not allowed to replicate into '${name}' (ecr:ReplicateImage).`);
   if ((await repositories.find(account, name)) !== undefined) return name;
   const { createOnPush } = await repositories.registry(account);
   if (createOnPush === false) return name;
-  if (!(await may(surroundings, call, account, name, undefined, ['ecr:CreateRepository']))) {
+  if (!(await may(ports, call, account, name, undefined, ['ecr:CreateRepository']))) {
     throw new GatewayError(
       'denied',
       `The repository '${name}' does not exist, and you are not allowed to create it (ecr:CreateRepository).`,
     );
   }
-  await surroundings.templates.ensure(account, name, replicated ? 'REPLICATION' : 'CREATE_ON_PUSH', call.principal.arn);
+  await ports.templates.ensure(account, name, replicated ? 'REPLICATION' : 'CREATE_ON_PUSH', call.principal.arn);
   return name;
 }
 

@@ -178,7 +178,7 @@ async function openField(
 async function collectAllTheWhile(registry: ServedRegistry, signal: AbortSignal): Promise<number> {
   let removed = 0;
   while (!signal.aborted) {
-    removed += (await collect(registry.images.context, account)).removed;
+    removed += (await collect(registry.images.ports, account)).removed;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return removed;

@@ -24,7 +24,7 @@ export async function layerUrl(
   endpoint: string,
   { account, repository, digest, caller }: LayerAddress,
 ): Promise<string> {
-  const until = String(images.context.clock.now() + validity);
+  const until = String(images.ports.clock.now() + validity);
   const ticket = await images.signing.sign(account, purpose, [repository, digest, until, caller]);
   return `${endpoint}${prefix}${account}/${ticket}`;
 }
@@ -56,7 +56,7 @@ export function createLayerDownloads({ images, policy }: LayerDownloadOptions): 
             repository === undefined ||
             digest === undefined ||
             caller === undefined ||
-            !(Number(until) > images.context.clock.now())
+            !(Number(until) > images.ports.clock.now())
           ) {
             throw new GatewayError('denied', 'This URL is not valid, or not any more. Ask for a new one.');
           }

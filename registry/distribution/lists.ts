@@ -2,20 +2,20 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { mediaTypes, parseDigest, parseRepositoryName, repositoryPages } from '../images/index.ts';
 import type { Call, WebRoute } from '@slipway/auth/contract';
 import { DistributionError } from './errors.ts';
-import { accountOf, begin, may, type Surroundings } from './exchange.ts';
+import { accountOf, begin, may, type DistributionPorts } from './exchange.ts';
 import { repositoryAccess } from './manifests.ts';
 import { referrersUpstream, withUpstream } from './upstream-referrers.ts';
 
 const maxPage = 1000;
 
 /** Route of `/v2/<name>/tags/list`. */
-export function tagsRoute(surroundings: Surroundings, name: string, query: URLSearchParams): WebRoute {
+export function tagsRoute(ports: DistributionPorts, name: string, query: URLSearchParams): WebRoute {
   return {
     name: 'GET tags',
-    access: repositoryAccess(surroundings, name, ['ecr:ListImages']),
+    access: repositoryAccess(ports, name, ['ecr:ListImages']),
     handle: async (ctx, call) => {
-      const { images } = surroundings;
-      const account = accountOf(surroundings, call);
+      const { images } = ports;
+      const account = accountOf(ports, call);
       const repository = parseRepositoryName(name);
       await images.repositories.get(account, repository);
       const limit = pageSize(query);
@@ -33,7 +33,7 @@ export function tagsRoute(surroundings: Surroundings, name: string, query: URLSe
 }
 
 /** Route of `/v2/_catalog`: only what the caller may see. */
-export function catalogRoute(surroundings: Surroundings, query: URLSearchParams): WebRoute {
+export function catalogRoute(ports: DistributionPorts, query: URLSearchParams): WebRoute {
   return {
     name: 'GET catalog',
     access: 'authenticated',
@@ -43,7 +43,7 @@ export function catalogRoute(surroundings: Surroundings, query: URLSearchParams)
       const { names, more } =
         limit === 0
           ? { names: [], more: false }
-          : await visible(surroundings, call, limit, boundedText(query.get('last') ?? ''));
+          : await visible(ports, call, limit, boundedText(query.get('last') ?? ''));
       begin(ctx, 200);
       if (more) ctx.set('Link', nextLink('/v2/_catalog', { n: String(limit), last: names.at(-1) ?? '' }));
       ctx.body = { repositories: names };
@@ -52,18 +52,17 @@ export function catalogRoute(surroundings: Surroundings, query: URLSearchParams)
 }
 
 async function visible(
-  surroundings: Surroundings,
+  ports: DistributionPorts,
   call: Call,
   limit: number,
   last: string,
 ): Promise<{ names: string[]; more: boolean }> {
-  const account = accountOf(surroundings, call);
+  const account = accountOf(ports, call);
   const names: string[] = [];
   const from = { after: last === '' ? undefined : last, limit: maxPage };
-  for await (const page of repositoryPages(surroundings.images, account, from)) {
+  for await (const page of repositoryPages(ports.images, account, from)) {
     for (const repository of page.repositories) {
-      if (!(await may(surroundings, call, account, repository.name, repository, ['ecr:DescribeRepositories'])))
-        continue;
+      if (!(await may(ports, call, account, repository.name, repository, ['ecr:DescribeRepositories']))) continue;
       if (names.length === limit) return { names, more: true };
       names.push(repository.name);
     }
@@ -76,16 +75,16 @@ async function visible(
 
 /** Route of `/v2/<name>/referrers/<digest>`. What nothing refers to, or is not known at all, has an empty list. */
 export function referrersRoute(
-  surroundings: Surroundings,
+  ports: DistributionPorts,
   name: string,
   digest: string,
   query: URLSearchParams,
 ): WebRoute {
   return {
     name: 'GET referrers',
-    access: repositoryAccess(surroundings, name, ['ecr:BatchGetImage']),
+    access: repositoryAccess(ports, name, ['ecr:BatchGetImage']),
     handle: async (ctx, call) => {
-      const account = accountOf(surroundings, call);
+      const account = accountOf(ports, call);
       const subject = parseDigest(digest);
       const artifactTypes = query.getAll('artifactType').filter((type) => type !== '');
       const limit = pageSize(query) || maxPage;
@@ -95,8 +94,8 @@ export function referrersRoute(
         ...(last === null ? {} : { after: boundedText(last) }),
         ...(artifactTypes.length > 0 ? { artifactTypes } : {}),
       };
-      const here = await surroundings.images.manifests.referrers(account, parseRepositoryName(name), subject, asked);
-      const page = withUpstream(here, await referrersUpstream(surroundings, call, name, subject), asked);
+      const here = await ports.images.manifests.referrers(account, parseRepositoryName(name), subject, asked);
+      const page = withUpstream(here, await referrersUpstream(ports, call, name, subject), asked);
       begin(ctx, 200);
       if (artifactTypes.length > 0) ctx.set('OCI-Filters-Applied', 'artifactType');
       if (page.next !== undefined) {

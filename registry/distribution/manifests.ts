@@ -14,7 +14,14 @@ import {
 } from '../images/index.ts';
 import { DistributionError } from './errors.ts';
 import { replicator } from '../replication/index.ts';
-import { accountOf, answerHeaders, empty, isReplicated, repositoryForPush, type Surroundings } from './exchange.ts';
+import {
+  accountOf,
+  answerHeaders,
+  empty,
+  isReplicated,
+  repositoryForPush,
+  type DistributionPorts,
+} from './exchange.ts';
 import { manifestFromUpstream } from './upstream.ts';
 import type { PullPolicy } from '../scanning/index.ts';
 import { readBody } from './read-body.ts';
@@ -23,7 +30,7 @@ const maxTagsPerRequest = 100;
 
 /** Routes of `/v2/<name>/manifests/<reference>`. */
 export function manifestRoute(
-  surroundings: Surroundings,
+  ports: DistributionPorts,
   method: string,
   name: string,
   text: string,
@@ -32,40 +39,36 @@ export function manifestRoute(
   switch (method) {
     case 'GET':
     case 'HEAD':
-      return getManifest(surroundings, method, name, text);
+      return getManifest(ports, method, name, text);
     case 'PUT':
-      return putManifest(surroundings, name, text, query);
+      return putManifest(ports, name, text, query);
     case 'DELETE':
-      return deleteManifest(surroundings, name, text);
+      return deleteManifest(ports, name, text);
     default:
       return undefined;
   }
 }
 
 /** One read finds the repository with its policy and what the reference points at; authorization and answer both use it. */
-function getManifest(surroundings: Surroundings, method: 'GET' | 'HEAD', name: string, text: string): WebRoute {
-  const { images } = surroundings;
+function getManifest(ports: DistributionPorts, method: 'GET' | 'HEAD', name: string, text: string): WebRoute {
+  const { images } = ports;
   let seen: { repository?: RepositoryRecord; manifest?: FoundManifest } = {};
   return {
     name: `${method} manifest`,
     access: async (call): Promise<AccessList> => {
-      const account = accountOf(surroundings, call);
+      const account = accountOf(ports, call);
       const repository = parseRepositoryName(name);
       seen = await images.manifests.look(account, repository, parseReference(text));
       const action = 'ecr:BatchGetImage';
-      return [{ action, resources: [await surroundings.resources.of(account, name, seen.repository, action)] }];
+      return [{ action, resources: [await ports.resources.of(account, name, seen.repository, action)] }];
     },
     respond: async (request, answer, call) => {
-      const account = accountOf(surroundings, call);
-      const upstream = surroundings.upstreams && (await manifestFromUpstream(surroundings, call, name, text, seen));
+      const account = accountOf(ports, call);
+      const upstream = ports.upstreams && (await manifestFromUpstream(ports, call, name, text, seen));
       if (upstream) {
         // What is pulled for the first time is imported, and scanned, beside this: until then nobody has judged it.
         const repository = await images.repositories.get(account, parseRepositoryName(name));
-        await refuse(
-          surroundings,
-          { account, repository, digest: upstream.digest, caller: call.principal.arn },
-          upstream,
-        );
+        await refuse(ports, { account, repository, digest: upstream.digest, caller: call.principal.arn }, upstream);
         return answer(200, headersOf(upstream.mediaType, upstream.bytes.length, upstream.digest), upstream.bytes);
       }
       const { repository, manifest } = seen;
@@ -83,7 +86,7 @@ function getManifest(surroundings: Surroundings, method: 'GET' | 'HEAD', name: s
           `The image ${name}, ${text} is archived; restore it with UpdateImageStorageClass before it can be pulled`,
           { reference: text },
         );
-      await refuse(surroundings, { account, repository, digest: manifest.digest, caller: call.principal.arn });
+      await refuse(ports, { account, repository, digest: manifest.digest, caller: call.principal.arn });
       if (isFresh(request, manifest)) return answer(304, taggedBy(manifest.digest));
       const headers = headersOf(manifest.mediaType, manifest.size, manifest.digest);
       if (method === 'HEAD') return answer(200, headers, undefined, {});
@@ -96,7 +99,7 @@ function getManifest(surroundings: Surroundings, method: 'GET' | 'HEAD', name: s
 }
 
 /** @throws ImagesError `PullRefused` where a rule about findings refuses the manifest */
-async function refuse({ policy }: Surroundings, ...pulled: Parameters<PullPolicy['manifest']>): Promise<void> {
+async function refuse({ policy }: DistributionPorts, ...pulled: Parameters<PullPolicy['manifest']>): Promise<void> {
   const refusal = await policy.manifest(...pulled);
   if (refusal) throw new ImagesError('PullRefused', refusal.reason);
 }
@@ -120,18 +123,18 @@ const isFresh = ({ headers }: IncomingMessage, manifest: FoundManifest): boolean
   return known !== undefined && known.length < 4096 && (known === '*' || known.includes(`"${manifest.digest}"`));
 };
 
-function putManifest(surroundings: Surroundings, name: string, text: string, query: URLSearchParams): WebRoute {
+function putManifest(ports: DistributionPorts, name: string, text: string, query: URLSearchParams): WebRoute {
   return {
     name: 'PUT manifest',
-    access: repositoryAccess(surroundings, name, ['ecr:PutImage']),
+    access: repositoryAccess(ports, name, ['ecr:PutImage']),
     handle: async (ctx, call) => {
-      const account = accountOf(surroundings, call);
+      const account = accountOf(ports, call);
       const reference = parseReference(text);
       const tags = tagsOf(reference, query);
       const bytes = await readBody(ctx.req, maxManifestBytes);
-      const repository = await repositoryForPush(surroundings, call, account, name, ctx);
+      const repository = await repositoryForPush(ports, call, account, name, ctx);
       const contentType = ctx.req.headers['content-type'];
-      const { digest, subject } = await surroundings.images.manifests.put({
+      const { digest, subject } = await ports.images.manifests.put({
         account,
         repository,
         bytes,
@@ -159,13 +162,13 @@ function tagsOf(reference: Reference, query: URLSearchParams): readonly Tag[] {
   return asked.map(parseTag);
 }
 
-function deleteManifest(surroundings: Surroundings, name: string, text: string): WebRoute {
+function deleteManifest(ports: DistributionPorts, name: string, text: string): WebRoute {
   return {
     name: 'DELETE manifest',
-    access: repositoryAccess(surroundings, name, ['ecr:BatchDeleteImage']),
+    access: repositoryAccess(ports, name, ['ecr:BatchDeleteImage']),
     handle: async (ctx, call) => {
-      const account = accountOf(surroundings, call);
-      const { manifests, repositories } = surroundings.images;
+      const account = accountOf(ports, call);
+      const { manifests, repositories } = ports.images;
       await repositories.get(account, parseRepositoryName(name));
       const reference = parseReference(text);
       if (reference.kind === 'tag')
@@ -184,16 +187,16 @@ function deleteManifest(surroundings: Surroundings, name: string, text: string):
 
 /** The caller must be allowed all of `actions` on the repository. */
 export function repositoryAccess(
-  surroundings: Surroundings,
+  ports: DistributionPorts,
   name: string,
   actions: readonly [string, ...string[]],
 ): (call: Call) => Promise<AccessList> {
   return async (call) => {
-    const account = accountOf(surroundings, call);
-    const repository = await surroundings.images.repositories.find(account, parseRepositoryName(name));
+    const account = accountOf(ports, call);
+    const repository = await ports.images.repositories.find(account, parseRepositoryName(name));
     const requestFor = async (action: string): Promise<AccessRequest> => ({
       action,
-      resources: [await surroundings.resources.of(account, name, repository, action)],
+      resources: [await ports.resources.of(account, name, repository, action)],
     });
     const [first, ...rest] = actions;
     return [await requestFor(first), ...(await Promise.all(rest.map(requestFor)))];

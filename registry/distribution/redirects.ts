@@ -46,7 +46,7 @@ export async function redirectFor(
   blob: FoundBlob,
   headers: IncomingHttpHeaders,
 ): Promise<string | undefined> {
-  const store = images.context.blobs;
+  const store = images.ports.blobs;
   if (redirects === undefined || !hasDirectAccess(store) || !redirects.applies(repository, headers)) return undefined;
   return store.directUrl(
     { digest: blob.digest, generation: blob.generation },

@@ -72,7 +72,7 @@ async function send(
       if (typeof piece === 'string') ctx.res.write(piece, 'latin1');
       else await source.pipe(ctx.res, piece, signal);
     }
-    images.context.meter.sent(Number(headers['Content-Length'] ?? 0));
+    images.ports.meter.sent(Number(headers['Content-Length'] ?? 0));
     ctx.res.end();
   } catch (error) {
     // A client that went away needs no answer; for others the front door answers, or breaks the connection off.

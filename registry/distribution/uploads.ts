@@ -10,7 +10,7 @@ import {
   type UploadState,
 } from '../images/index.ts';
 import { DistributionError } from './errors.ts';
-import { accountOf, empty, may, repositoryForPush, type Surroundings } from './exchange.ts';
+import { accountOf, empty, may, repositoryForPush, type DistributionPorts } from './exchange.ts';
 import { repositoryAccess } from './manifests.ts';
 import { parseContentRange } from './range.ts';
 import { bodyOf } from './read-body.ts';
@@ -20,7 +20,7 @@ const pullActions = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'];
 
 /** Route of `/v2/<name>/blobs/uploads/`: begin an upload, upload in one request, or mount. */
 export function uploadsRoute(
-  surroundings: Surroundings,
+  ports: DistributionPorts,
   method: string,
   name: string,
   query: URLSearchParams,
@@ -30,28 +30,28 @@ export function uploadsRoute(
   return {
     name: whole ? 'POST whole blob' : query.has('mount') ? 'POST mount' : 'POST upload',
     access: repositoryAccess(
-      surroundings,
+      ports,
       name,
       whole
         ? ['ecr:InitiateLayerUpload', 'ecr:UploadLayerPart', 'ecr:CompleteLayerUpload']
         : ['ecr:InitiateLayerUpload'],
     ),
     handle: async (ctx, call) => {
-      const account = accountOf(surroundings, call);
-      const { images } = surroundings;
+      const account = accountOf(ports, call);
+      const { images } = ports;
       const algorithm = query.get('digest-algorithm');
       if (algorithm !== null && algorithm !== 'sha256' && algorithm !== 'sha512') {
         throw new ImagesError('DigestInvalid', 'The digest algorithms known here are sha256 and sha512.');
       }
-      if (query.has('mount') && (await mount(surroundings, ctx, call, account, name, query))) return;
+      if (query.has('mount') && (await mount(ports, ctx, call, account, name, query))) return;
       if (whole) {
         const digest = onlyDigest(query);
         const body = bodyOf(ctx.req);
-        const repository = await repositoryForPush(surroundings, call, account, name, ctx);
+        const repository = await repositoryForPush(ports, call, account, name, ctx);
         finished(await images.uploads.whole(account, repository, digest, body ?? noBytes()));
         return created(ctx, name, digest);
       }
-      const repository = await repositoryForPush(surroundings, call, account, name, ctx);
+      const repository = await repositoryForPush(ports, call, account, name, ctx);
       const { id } = await images.uploads.start(account, repository, call.principal.id);
       empty(ctx, 202, progress(name, id, 0));
     },
@@ -60,7 +60,7 @@ export function uploadsRoute(
 
 /** Mounts where that is possible. Where it is not, the answer is an upload, as the specification wants: never a refusal. */
 async function mount(
-  surroundings: Surroundings,
+  ports: DistributionPorts,
   ctx: Koa.Context,
   call: Call,
   account: string,
@@ -71,16 +71,16 @@ async function mount(
   const from = query.get('from') ?? '';
   const source = from === '' ? undefined : safeName(from);
   if (from !== '' && source === undefined) return false;
-  const { settings } = await surroundings.images.repositories.registry(account);
+  const { settings } = await ports.images.repositories.registry(account);
   if (settings?.['BLOB_MOUNTING'] === 'DISABLED') return false;
-  const target = await repositoryForPush(surroundings, call, account, name, ctx);
-  const mounted = await surroundings.images.blobs.mount(account, {
+  const target = await repositoryForPush(ports, call, account, name, ctx);
+  const mounted = await ports.images.blobs.mount(account, {
     target,
     digest,
     ...(source === undefined ? {} : { from: source }),
     mayPull: async (repository) =>
-      (await may(surroundings, call, account, repository.name, repository, pullActions)) &&
-      (await surroundings.policy.blob({ account, repository, digest, caller: call.principal.arn })) === undefined,
+      (await may(ports, call, account, repository.name, repository, pullActions)) &&
+      (await ports.policy.blob({ account, repository, digest, caller: call.principal.arn })) === undefined,
   });
   if (mounted) created(ctx, name, digest);
   return mounted;
@@ -96,15 +96,15 @@ function safeName(text: string): RepositoryName | undefined {
 
 /** Routes of one upload: `/v2/<name>/blobs/uploads/<id>`. */
 export function uploadRoute(
-  surroundings: Surroundings,
+  ports: DistributionPorts,
   method: string,
   name: string,
   id: string,
   query: URLSearchParams,
 ): WebRoute | undefined {
-  const { uploads } = surroundings.images;
+  const { uploads } = ports.images;
   const address = (call: Call): UploadAddress => ({
-    account: accountOf(surroundings, call),
+    account: accountOf(ports, call),
     repository: parseRepositoryName(name),
     id,
     principal: call.principal.id,
@@ -114,13 +114,13 @@ export function uploadRoute(
     case 'HEAD':
       return {
         name: 'GET upload',
-        access: repositoryAccess(surroundings, name, ['ecr:UploadLayerPart']),
+        access: repositoryAccess(ports, name, ['ecr:UploadLayerPart']),
         handle: async (ctx, call) => empty(ctx, 204, progress(name, id, (await uploads.status(address(call))).size)),
       };
     case 'PATCH':
       return {
         name: 'PATCH upload',
-        access: repositoryAccess(surroundings, name, ['ecr:UploadLayerPart']),
+        access: repositoryAccess(ports, name, ['ecr:UploadLayerPart']),
         handle: async (ctx, call) => {
           const range = await rangeOf(ctx, () => uploads.status(address(call)));
           const { size } = finished(await uploads.append(address(call), bodyOf(ctx.req) ?? noBytes(), range));
@@ -130,7 +130,7 @@ export function uploadRoute(
     case 'PUT':
       return {
         name: 'PUT upload',
-        access: repositoryAccess(surroundings, name, ['ecr:CompleteLayerUpload']),
+        access: repositoryAccess(ports, name, ['ecr:CompleteLayerUpload']),
         handle: async (ctx, call) => {
           const digest = onlyDigest(query);
           const body = bodyOf(ctx.req);
@@ -142,7 +142,7 @@ export function uploadRoute(
     case 'DELETE':
       return {
         name: 'DELETE upload',
-        access: repositoryAccess(surroundings, name, ['ecr:UploadLayerPart']),
+        access: repositoryAccess(ports, name, ['ecr:UploadLayerPart']),
         handle: async (ctx, call) => {
           await uploads.cancel(address(call));
           empty(ctx, 204);

@@ -1,22 +1,22 @@
 import type { Call } from '@slipway/auth/contract';
 import type { Digest } from '@slipway/storage/blobs';
 import type { Manifests, ReferrerRecord } from '../images/index.ts';
-import { accountOf, type Surroundings } from './exchange.ts';
+import { accountOf, type DistributionPorts } from './exchange.ts';
 import { upstreamCall } from './upstream.ts';
 
 type Page = Awaited<ReturnType<Manifests['referrers']>>;
 
 /** What refers to a manifest in the registry that a pull-through cache rule leads to. */
 export async function referrersUpstream(
-  surroundings: Surroundings,
+  ports: DistributionPorts,
   call: Call,
   name: string,
   subject: Digest,
 ): Promise<readonly ReferrerRecord[]> {
-  const { upstreams, images } = surroundings;
+  const { upstreams, images } = ports;
   if (upstreams === undefined) return [];
-  const repository = await images.repositories.find(accountOf(surroundings, call), name);
-  return upstreams.referrers(upstreamCall(surroundings, call, name, repository), subject);
+  const repository = await images.repositories.find(accountOf(ports, call), name);
+  return upstreams.referrers(upstreamCall(ports, call, name, repository), subject);
 }
 
 /** One page of what is here and upstream, each once, in the order of digests. */

@@ -4,18 +4,20 @@ import { type CacheRule, knownUpstreams, type Upstreams, upstreamOf } from '../u
 import { RemoteError } from '../remote/index.ts';
 import { invalidParameter, operation } from './errors.ts';
 import { pageSize, startOf, tokenFor } from './paging.ts';
-import { onRegistry, type Surroundings } from './surroundings.ts';
+import { onRegistry, type EcrPorts } from './ports.ts';
 
 const mostRules = 50;
 
 /** Operations on pull-through cache rules. */
-export function cacheRuleOperations(surroundings: Surroundings) {
-  const { signing, context } = surroundings.images;
-  const { clock } = context;
+export function cacheRuleOperations(ports: EcrPorts) {
+  const {
+    signing,
+    ports: { clock },
+  } = ports.images;
   const upstreams = (): Upstreams => {
-    if (surroundings.upstreams === undefined)
+    if (ports.upstreams === undefined)
       throw new AwsError('UnsupportedUpstreamRegistryException', 'This installation does not reach other registries.');
-    return surroundings.upstreams;
+    return ports.upstreams;
   };
   const ruleOf = async (account: string, prefix: string): Promise<CacheRule> => {
     const rule = await upstreams().rules.find(account, prefix);
@@ -101,7 +103,7 @@ export function cacheRuleOperations(surroundings: Surroundings) {
       access: own('DescribePullThroughCacheRules'),
       handle: async (input: sdk.DescribePullThroughCacheRulesCommandInput, call) => {
         const { account } = call;
-        if (surroundings.upstreams === undefined) return { pullThroughCacheRules: [] };
+        if (ports.upstreams === undefined) return { pullThroughCacheRules: [] };
         if (input.ecrRepositoryPrefixes !== undefined) {
           const found = await Promise.all(input.ecrRepositoryPrefixes.map((text) => ruleOf(account, prefixOf(text))));
           return { pullThroughCacheRules: found.map((rule) => viewOf(account, rule)) };

@@ -12,34 +12,34 @@ import { replicationOperations } from './replication.ts';
 import { repositoryOperations } from './repositories.ts';
 import { scanningConstraints, scanningOperations } from './scans.ts';
 import { signingOperations } from './signing.ts';
-import type { EcrOptions, Surroundings } from './surroundings.ts';
+import type { EcrOptions, EcrPorts } from './ports.ts';
 import { storageClassOperations } from './storage-class.ts';
 import { tagOperations } from './tags.ts';
 import { templateOperations } from './templates.ts';
 
 /** The Amazon ECR API. An operation that is not in one of these tables does not exist here, and the gateway says so. */
 export function createEcr(options: EcrOptions): ServiceDefinition {
-  const surroundings: Surroundings = { ...options, resources: createResources(options.images, options.region) };
+  const ports: EcrPorts = { ...options, resources: createResources(options.images, options.region) };
   return defineService({
     name: 'ecr',
     protocol: awsJson('1.1', 'AmazonEC2ContainerRegistry_V20150921'),
     load: () => import('@aws-sdk/client-ecr'),
     constraints: { ...constraints, ...scanningConstraints },
     operations: {
-      ...repositoryOperations(surroundings),
-      ...imageOperations(surroundings),
-      ...layerOperations(surroundings),
-      ...policyOperations(surroundings),
-      ...lifecycleOperations(surroundings),
-      ...storageClassOperations(surroundings),
-      ...scanningOperations(surroundings),
-      ...tagOperations(surroundings),
-      ...registryOperations(surroundings),
-      ...templateOperations(surroundings),
-      ...cacheRuleOperations(surroundings),
-      ...replicationOperations(surroundings),
-      ...pullTimeOperations(surroundings),
-      ...signingOperations(surroundings),
+      ...repositoryOperations(ports),
+      ...imageOperations(ports),
+      ...layerOperations(ports),
+      ...policyOperations(ports),
+      ...lifecycleOperations(ports),
+      ...storageClassOperations(ports),
+      ...scanningOperations(ports),
+      ...tagOperations(ports),
+      ...registryOperations(ports),
+      ...templateOperations(ports),
+      ...cacheRuleOperations(ports),
+      ...replicationOperations(ports),
+      ...pullTimeOperations(ports),
+      ...signingOperations(ports),
     },
   });
 }

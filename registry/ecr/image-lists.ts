@@ -3,28 +3,28 @@ import { type ImagePage, imagePages, type ListedImage, parseDigest } from '../im
 import type { Operations } from '@slipway/auth/contract';
 import { invalidParameter, operation } from './errors.ts';
 import { type Paged, pageSize, startOf, tokenFor } from './paging.ts';
-import { onRepository, type Surroundings, type Target, targetOf } from './surroundings.ts';
+import { onRepository, type EcrPorts, type Target, targetOf } from './ports.ts';
 
 interface Filtered extends Paged {
   readonly filter?: { readonly tagStatus?: string | undefined; readonly imageStatus?: string | undefined } | undefined;
 }
 
 /** Lists of images and of what refers to them. */
-export function listOfImages(surroundings: Surroundings) {
-  const { images } = surroundings;
+export function listOfImages(ports: EcrPorts) {
+  const { images } = ports;
 
   return {
     ListImages: operation({
-      access: onRepository(surroundings, 'ListImages'),
+      access: onRepository(ports, 'ListImages'),
       handle: async (input: sdk.ListImagesCommandInput, call) => {
         const target = targetOf(input, call);
         await images.repositories.get(target.account, target.name);
-        return listImageIds(surroundings, target, input);
+        return listImageIds(ports, target, input);
       },
     }),
 
     ListImageReferrers: operation({
-      access: onRepository(surroundings, 'ListImageReferrers'),
+      access: onRepository(ports, 'ListImageReferrers'),
       handle: async (input: sdk.ListImageReferrersCommandInput, call) => {
         const { account, name } = targetOf(input, call);
         await images.repositories.get(account, name);
@@ -78,13 +78,8 @@ function matchesStatus(image: { readonly archivedAt?: number }, status = 'ACTIVE
 }
 
 /** A page of images that match the filter, full unless it is the last. */
-export async function pageOfImages(
-  surroundings: Surroundings,
-  { account, name }: Target,
-  input: Filtered,
-  list: string,
-) {
-  const { manifests, signing } = surroundings.images;
+export async function pageOfImages(ports: EcrPorts, { account, name }: Target, input: Filtered, list: string) {
+  const { manifests, signing } = ports.images;
   const limit = pageSize(input);
   const after = await startOf(signing, account, list, input);
   const found: ListedImage[] = [];
@@ -105,11 +100,11 @@ export async function pageOfImages(
 
 /** One entry for every tag and for every image without one; a page may end between two tags of an image. */
 async function listImageIds(
-  surroundings: Surroundings,
+  ports: EcrPorts,
   { account, name }: Target,
   input: Filtered,
 ): Promise<{ imageIds: sdk.ImageIdentifier[]; nextToken?: string }> {
-  const { manifests, signing } = surroundings.images;
+  const { manifests, signing } = ports.images;
   const list = `image ids of ${name}`;
   const limit = pageSize(input);
   const [startDigest, startTag] = (await startOf(signing, account, list, input))?.split('|') ?? [];

@@ -5,7 +5,7 @@ import { digestOf, ImagesError, isDigest, isTag, type ListedImage, parseDigest, 
 import { invalidParameter, operation } from './errors.ts';
 import { listOfImages, matchesTagStatus, pageOfImages } from './image-lists.ts';
 import { scanSummaries } from './scan-view.ts';
-import { onRepository, type Surroundings, type Target, targetOf } from './surroundings.ts';
+import { onRepository, type EcrPorts, type Target, targetOf } from './ports.ts';
 
 type Failure = sdk.ImageFailure & { readonly failureCode: sdk.ImageFailureCode };
 type FoundImage = {
@@ -16,27 +16,27 @@ type FoundImage = {
 };
 
 /** Operations on images. */
-export function imageOperations(surroundings: Surroundings) {
-  const { images } = surroundings;
+export function imageOperations(ports: EcrPorts) {
+  const { images } = ports;
 
   return {
-    ...listOfImages(surroundings),
+    ...listOfImages(ports),
 
     DescribeImages: operation({
-      access: onRepository(surroundings, 'DescribeImages'),
+      access: onRepository(ports, 'DescribeImages'),
       handle: async (input: sdk.DescribeImagesCommandInput, call) =>
-        describeImages(surroundings, targetOf(input, call), input),
+        describeImages(ports, targetOf(input, call), input),
     }),
 
     BatchGetImage: operation({
-      access: onRepository(surroundings, 'BatchGetImage'),
+      access: onRepository(ports, 'BatchGetImage'),
       handle: async (input: sdk.BatchGetImageCommandInput, call) => {
         const { account, name } = targetOf(input, call);
         const repository = await images.repositories.get(account, name);
         const failures: Failure[] = [];
         const found: sdk.Image[] = [];
         for (const imageId of batchOf(input.imageIds)) {
-          const image = await find(surroundings, { account, name }, imageId);
+          const image = await find(ports, { account, name }, imageId);
           if (image.failureCode !== undefined) {
             failures.push(image);
             continue;
@@ -46,7 +46,7 @@ export function imageOperations(surroundings: Surroundings) {
             continue;
           }
           const { arn: caller } = call.principal;
-          const refusal = await surroundings.policy.manifest({ account, repository, digest: image.digest, caller });
+          const refusal = await ports.policy.manifest({ account, repository, digest: image.digest, caller });
           if (refusal) {
             failures.push(failure(imageId, 'ImageInaccessible', refusal.reason));
             continue;
@@ -69,22 +69,21 @@ export function imageOperations(surroundings: Surroundings) {
     }),
 
     PutImage: operation({
-      access: onRepository(surroundings, 'PutImage'),
+      access: onRepository(ports, 'PutImage'),
       // 4 MiB of manifest, whose quotes and line ends are two characters each within JSON.
       bodyBytes: 10 * 1024 * 1024,
-      handle: async (input: sdk.PutImageCommandInput, call) =>
-        putImage(surroundings, targetOf(input, call), input, call),
+      handle: async (input: sdk.PutImageCommandInput, call) => putImage(ports, targetOf(input, call), input, call),
     }),
 
     BatchDeleteImage: operation({
-      access: onRepository(surroundings, 'BatchDeleteImage'),
+      access: onRepository(ports, 'BatchDeleteImage'),
       handle: async (input: sdk.BatchDeleteImageCommandInput, call) => {
         const target = targetOf(input, call);
         await images.repositories.get(target.account, target.name);
         const failures: Failure[] = [];
         const imageIds: sdk.ImageIdentifier[] = [];
         for (const imageId of batchOf(input.imageIds)) {
-          const outcome = await deleteImage(surroundings, target, imageId, call);
+          const outcome = await deleteImage(ports, target, imageId, call);
           if (Array.isArray(outcome)) imageIds.push(...outcome);
           else failures.push(outcome);
         }
@@ -108,7 +107,7 @@ const failure = (imageId: sdk.ImageIdentifier, failureCode: sdk.ImageFailureCode
 
 /** What an image id names: digest, tag, or both, which then must agree. */
 export async function find(
-  surroundings: Surroundings,
+  ports: EcrPorts,
   { account, name }: Target,
   imageId: sdk.ImageIdentifier,
 ): Promise<FoundImage | Failure> {
@@ -127,7 +126,7 @@ export async function find(
       'InvalidImageTag',
       `Invalid request parameters: image tag '${imageTag.slice(0, 128)}' is not valid`,
     );
-  const { manifests } = surroundings.images;
+  const { manifests } = ports.images;
   const reference =
     imageTag === undefined
       ? ({ kind: 'digest', digest: imageDigest as Digest } as const)
@@ -141,14 +140,14 @@ export async function find(
 
 /** By tag the tag goes, and the image with its last one; by digest the image goes with all its tags. */
 async function deleteImage(
-  surroundings: Surroundings,
+  ports: EcrPorts,
   target: Target,
   imageId: sdk.ImageIdentifier,
   call: Call,
 ): Promise<sdk.ImageIdentifier[] | Failure> {
   const { account, name } = target;
-  const { manifests } = surroundings.images;
-  const image = await find(surroundings, target, imageId);
+  const { manifests } = ports.images;
+  const image = await find(ports, target, imageId);
   if (image.failureCode !== undefined) return image;
   try {
     if (imageId.imageTag !== undefined) {
@@ -172,12 +171,12 @@ async function deleteImage(
 }
 
 async function putImage(
-  surroundings: Surroundings,
+  ports: EcrPorts,
   { account, name }: Target,
   input: sdk.PutImageCommandInput,
   call: Call,
 ): Promise<{ image: sdk.Image }> {
-  const { images } = surroundings;
+  const { images } = ports;
   const imageManifest = input.imageManifest ?? '';
   const bytes = Buffer.from(imageManifest);
   const tags = input.imageTag === undefined ? [] : [parseTag(input.imageTag)];
@@ -206,20 +205,20 @@ async function putImage(
 }
 
 async function describeImages(
-  surroundings: Surroundings,
+  ports: EcrPorts,
   target: Target,
   input: sdk.DescribeImagesCommandInput,
 ): Promise<{ imageDetails: sdk.ImageDetail[]; nextToken?: string }> {
   const { account, name } = target;
-  const { images } = surroundings;
+  const { images } = ports;
   await images.repositories.get(account, name);
   const view = (image: ListedImage): sdk.ImageDetail => detailOf(target, image);
-  if (input.imageIds === undefined) return describePage(surroundings, target, input, view);
+  if (input.imageIds === undefined) return describePage(ports, target, input, view);
   if (input.maxResults !== undefined || input.nextToken !== undefined)
     throw invalidParameter("'imageIds' cannot be used together with 'maxResults' or 'nextToken'");
   const details = new Map<Digest, sdk.ImageDetail>();
   for (const imageId of batchOf(input.imageIds)) {
-    const image = await find(surroundings, target, imageId);
+    const image = await find(ports, target, imageId);
     if (image.failureCode !== undefined) {
       if (image.failureCode !== 'ImageNotFound' && image.failureCode !== 'ImageTagDoesNotMatchDigest')
         throw invalidParameter(image.failureReason ?? '');
@@ -228,28 +227,28 @@ async function describeImages(
     const listed = await images.manifests.listOne(account, name, image.digest);
     if (listed && matchesTagStatus(listed, input.filter?.tagStatus)) details.set(image.digest, view(listed));
   }
-  return { imageDetails: await withScans(surroundings, target, [...details.values()]) };
+  return { imageDetails: await withScans(ports, target, [...details.values()]) };
 }
 
 /** With the state of each image's newest scan, read for all of them at once. */
 async function withScans(
-  { images }: Surroundings,
+  { images }: EcrPorts,
   { account, name }: Target,
   details: readonly sdk.ImageDetail[],
 ): Promise<sdk.ImageDetail[]> {
   const digests = details.map(({ imageDigest = '' }) => imageDigest);
-  const scans = await scanSummaries(images.context.records, account, name, digests);
+  const scans = await scanSummaries(images.ports.records, account, name, digests);
   return details.map((detail) => ({ ...detail, ...scans.get(detail.imageDigest ?? '') }));
 }
 
 /** The one image an operation is about. @throws AwsError `ImageNotFoundException`, `InvalidParameterException` */
 export async function theImage(
-  surroundings: Surroundings,
+  ports: EcrPorts,
   target: Target,
   imageId: sdk.ImageIdentifier = {},
 ): Promise<FoundImage> {
-  await surroundings.images.repositories.get(target.account, target.name);
-  const image = await find(surroundings, target, imageId);
+  await ports.images.repositories.get(target.account, target.name);
+  const image = await find(ports, target, imageId);
   if (image.failureCode === undefined) return image;
   if (image.failureCode === 'ImageNotFound' || image.failureCode === 'ImageTagDoesNotMatchDigest')
     throw imageNotFound(target, imageId);
@@ -265,13 +264,13 @@ function imageNotFound({ account, name }: Target, { imageDigest, imageTag }: sdk
 }
 
 async function describePage(
-  surroundings: Surroundings,
+  ports: EcrPorts,
   target: Target,
   input: sdk.DescribeImagesCommandInput,
   view: (image: ListedImage) => sdk.ImageDetail,
 ) {
-  const { found, nextToken } = await pageOfImages(surroundings, target, input, `images of ${target.name}`);
-  const imageDetails = await withScans(surroundings, target, found.map(view));
+  const { found, nextToken } = await pageOfImages(ports, target, input, `images of ${target.name}`);
+  const imageDetails = await withScans(ports, target, found.map(view));
   return { imageDetails, ...(nextToken === undefined ? {} : { nextToken }) };
 }
 

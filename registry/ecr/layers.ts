@@ -4,7 +4,7 @@ import { hasDirectAccess } from '@slipway/storage/blobs';
 import { layerUrl } from '../distribution/index.ts';
 import { ImagesError, isDigest, parseDigest, type UploadAddress } from '../images/index.ts';
 import { invalidParameter, operation } from './errors.ts';
-import { onRepository, type Surroundings, targetOf } from './surroundings.ts';
+import { onRepository, type EcrPorts, targetOf } from './ports.ts';
 
 /** All parts but the last (ECR service quotas). */
 const minimumPart = 5 * 1024 * 1024;
@@ -12,13 +12,13 @@ const preferredPart = 10 * 1024 * 1024;
 const largestPart = 20 * 1024 * 1024;
 
 /** Operations that move layers. */
-export function layerOperations(surroundings: Surroundings) {
-  const { images } = surroundings;
+export function layerOperations(ports: EcrPorts) {
+  const { images } = ports;
   const { repositories, blobs, uploads, manifests } = images;
 
   return {
     BatchCheckLayerAvailability: operation({
-      access: onRepository(surroundings, 'BatchCheckLayerAvailability'),
+      access: onRepository(ports, 'BatchCheckLayerAvailability'),
       handle: async (input: sdk.BatchCheckLayerAvailabilityCommandInput, call) => {
         const { account, name } = targetOf(input, call);
         const repository = await repositories.get(account, name);
@@ -51,7 +51,7 @@ export function layerOperations(surroundings: Surroundings) {
     }),
 
     GetDownloadUrlForLayer: operation({
-      access: onRepository(surroundings, 'GetDownloadUrlForLayer'),
+      access: onRepository(ports, 'GetDownloadUrlForLayer'),
       handle: async (input: sdk.GetDownloadUrlForLayerCommandInput, call) => {
         const { account, name } = targetOf(input, call);
         const repository = await repositories.get(account, name);
@@ -69,9 +69,9 @@ export function layerOperations(surroundings: Surroundings) {
             `The layer with digest '${layerDigest}' belongs to archived images only; restore one of them with UpdateImageStorageClass`,
           );
         const { arn: caller } = call.principal;
-        const refusal = await surroundings.policy.blob({ account, repository, digest: layerDigest, caller });
+        const refusal = await ports.policy.blob({ account, repository, digest: layerDigest, caller });
         if (refusal) throw new AwsError('LayerInaccessibleException', refusal.reason);
-        const store = images.context.blobs;
+        const store = images.ports.blobs;
         const downloadUrl = hasDirectAccess(store)
           ? await store.directUrl(blob, { expiresInSeconds: 300 })
           : await layerUrl(images, call.endpoint, { account, repository: name, digest: layerDigest, caller });
@@ -80,7 +80,7 @@ export function layerOperations(surroundings: Surroundings) {
     }),
 
     InitiateLayerUpload: operation({
-      access: onRepository(surroundings, 'InitiateLayerUpload'),
+      access: onRepository(ports, 'InitiateLayerUpload'),
       handle: async (input: sdk.InitiateLayerUploadCommandInput, call) => {
         const { account, name } = targetOf(input, call);
         const { id } = await uploads.start(account, name, call.principal.id);
@@ -89,7 +89,7 @@ export function layerOperations(surroundings: Surroundings) {
     }),
 
     UploadLayerPart: operation({
-      access: onRepository(surroundings, 'UploadLayerPart'),
+      access: onRepository(ports, 'UploadLayerPart'),
       // 20 MiB as base64.
       bodyBytes: 32 * 1024 * 1024,
       handle: async (input: sdk.UploadLayerPartCommandInput, call) => {
@@ -107,7 +107,7 @@ export function layerOperations(surroundings: Surroundings) {
     }),
 
     CompleteLayerUpload: operation({
-      access: onRepository(surroundings, 'CompleteLayerUpload'),
+      access: onRepository(ports, 'CompleteLayerUpload'),
       handle: async (input: sdk.CompleteLayerUploadCommandInput, call) => {
         const address = addressOf(input, call);
         const { account: registryId, repository: repositoryName, id: uploadId } = address;

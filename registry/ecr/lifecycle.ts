@@ -3,16 +3,16 @@ import { AwsError, type Operations } from '@slipway/auth/contract';
 import { findPreview, makePreview, parseLifecyclePolicy, previewPart, type PreviewResult } from '../lifecycle/index.ts';
 import { operation } from './errors.ts';
 import { pageSize, startOf, tokenFor } from './paging.ts';
-import { onRepository, type Surroundings, type Target, targetOf } from './surroundings.ts';
+import { onRepository, type EcrPorts, type Target, targetOf } from './ports.ts';
 
 /** Operations on lifecycle policies. */
-export function lifecycleOperations(surroundings: Surroundings) {
-  const { images } = surroundings;
+export function lifecycleOperations(ports: EcrPorts) {
+  const { images } = ports;
   const { repositories } = images;
 
   return {
     PutLifecyclePolicy: operation({
-      access: onRepository(surroundings, 'PutLifecyclePolicy'),
+      access: onRepository(ports, 'PutLifecyclePolicy'),
       handle: async (input: sdk.PutLifecyclePolicyCommandInput, call) => {
         const { account, name } = targetOf(input, call);
         await repositories.get(account, name);
@@ -26,7 +26,7 @@ export function lifecycleOperations(surroundings: Surroundings) {
     }),
 
     GetLifecyclePolicy: operation({
-      access: onRepository(surroundings, 'GetLifecyclePolicy'),
+      access: onRepository(ports, 'GetLifecyclePolicy'),
       handle: async (input: sdk.GetLifecyclePolicyCommandInput, call) => {
         const { account, name } = targetOf(input, call);
         const { lifecyclePolicy, lifecycleEvaluatedAt } = await repositories.get(account, name);
@@ -41,7 +41,7 @@ export function lifecycleOperations(surroundings: Surroundings) {
     }),
 
     DeleteLifecyclePolicy: operation({
-      access: onRepository(surroundings, 'DeleteLifecyclePolicy'),
+      access: onRepository(ports, 'DeleteLifecyclePolicy'),
       handle: async (input: sdk.DeleteLifecyclePolicyCommandInput, call) => {
         const { account, name } = targetOf(input, call);
         let removed = { text: '', at: 0 };
@@ -60,7 +60,7 @@ export function lifecycleOperations(surroundings: Surroundings) {
     }),
 
     StartLifecyclePolicyPreview: operation({
-      access: onRepository(surroundings, 'StartLifecyclePolicyPreview'),
+      access: onRepository(ports, 'StartLifecyclePolicyPreview'),
       handle: async (input: sdk.StartLifecyclePolicyPreviewCommandInput, call) => {
         const { account, name } = targetOf(input, call);
         const { lifecyclePolicy } = await repositories.get(account, name);
@@ -77,9 +77,9 @@ export function lifecycleOperations(surroundings: Surroundings) {
     }),
 
     GetLifecyclePolicyPreview: operation({
-      access: onRepository(surroundings, 'GetLifecyclePolicyPreview'),
+      access: onRepository(ports, 'GetLifecyclePolicyPreview'),
       handle: async (input: sdk.GetLifecyclePolicyPreviewCommandInput, call) =>
-        getPreview(surroundings, targetOf(input, call), input),
+        getPreview(ports, targetOf(input, call), input),
     }),
   } satisfies Operations<typeof sdk>;
 }
@@ -97,11 +97,11 @@ const noPolicy = ({ account, name }: Target): AwsError =>
   );
 
 async function getPreview(
-  surroundings: Surroundings,
+  ports: EcrPorts,
   { account, name }: Target,
   input: sdk.GetLifecyclePolicyPreviewCommandInput,
 ) {
-  const { images } = surroundings;
+  const { images } = ports;
   await images.repositories.get(account, name);
   const preview = await findPreview(images, account, name);
   if (preview === undefined) {

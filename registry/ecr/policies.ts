@@ -2,31 +2,31 @@ import type * as sdk from '@aws-sdk/client-ecr';
 import { AwsError, type Call, type Operations } from '@slipway/auth/contract';
 import { parsePolicy, policySize } from '@slipway/auth/policy';
 import { invalidParameter, operation } from './errors.ts';
-import { onRegistry, onRepository, type Surroundings, type Target, targetOf } from './surroundings.ts';
+import { onRegistry, onRepository, type EcrPorts, type Target, targetOf } from './ports.ts';
 
 const largestPolicy = 10_240;
 
 /** Operations on the policies of repositories and of the registry. */
-export function policyOperations(surroundings: Surroundings) {
-  const { repositories } = surroundings.images;
-  const show = (text: string): Promise<string> => surroundings.principals.show(text);
+export function policyOperations(ports: EcrPorts) {
+  const { repositories } = ports.images;
+  const show = (text: string): Promise<string> => ports.principals.show(text);
 
   return {
     SetRepositoryPolicy: operation({
-      access: onRepository(surroundings, 'SetRepositoryPolicy'),
+      access: onRepository(ports, 'SetRepositoryPolicy'),
       handle: async (input: sdk.SetRepositoryPolicyCommandInput, call) => {
         const target = targetOf(input, call);
         const { account, name } = target;
         await repositories.get(account, name);
-        const policy = await checkedPolicy(surroundings, input.policyText ?? '');
-        if (input.force !== true) await refuseLockOut(surroundings, target, policy, call);
+        const policy = await checkedPolicy(ports, input.policyText ?? '');
+        if (input.force !== true) await refuseLockOut(ports, target, policy, call);
         await repositories.update(account, name, (repository) => ({ ...repository, policy }));
         return { registryId: account, repositoryName: name, policyText: input.policyText };
       },
     }),
 
     GetRepositoryPolicy: operation({
-      access: onRepository(surroundings, 'GetRepositoryPolicy'),
+      access: onRepository(ports, 'GetRepositoryPolicy'),
       handle: async (input: sdk.GetRepositoryPolicyCommandInput, call) => {
         const { account, name } = targetOf(input, call);
         const { policy } = await repositories.get(account, name);
@@ -36,7 +36,7 @@ export function policyOperations(surroundings: Surroundings) {
     }),
 
     DeleteRepositoryPolicy: operation({
-      access: onRepository(surroundings, 'DeleteRepositoryPolicy'),
+      access: onRepository(ports, 'DeleteRepositoryPolicy'),
       handle: async (input: sdk.DeleteRepositoryPolicyCommandInput, call) => {
         const { account, name } = targetOf(input, call);
         let removed = '';
@@ -52,7 +52,7 @@ export function policyOperations(surroundings: Surroundings) {
     PutRegistryPolicy: operation({
       access: onRegistry('PutRegistryPolicy'),
       handle: async (input: sdk.PutRegistryPolicyCommandInput, call) => {
-        const policy = await checkedPolicy(surroundings, input.policyText ?? '');
+        const policy = await checkedPolicy(ports, input.policyText ?? '');
         await repositories.updateRegistry(call.account, (registry) => ({ ...registry, policy }));
         return { registryId: call.account, policyText: input.policyText };
       },
@@ -95,13 +95,13 @@ const noRegistryPolicy = (account: string): AwsError =>
   );
 
 /** Refuses what is no policy, with the reason; returns the text to keep. */
-export async function checkedPolicy(surroundings: Surroundings, text: string): Promise<string> {
+export async function checkedPolicy(ports: EcrPorts, text: string): Promise<string> {
   if (text === '')
     throw invalidParameter("Invalid parameter at 'PolicyText' failed to satisfy constraint: 'must not be empty'");
   parsePolicy(text, 'resource');
   if (policySize(text) > largestPolicy) throw invalidParameter(`A policy has at most ${largestPolicy} characters`);
   try {
-    return await surroundings.principals.bind(text);
+    return await ports.principals.bind(text);
   } catch (error) {
     if (error instanceof AwsError) throw invalidParameter(`Invalid repository policy provided: ${error.message}`);
     throw error;
@@ -109,14 +109,9 @@ export async function checkedPolicy(surroundings: Surroundings, text: string): P
 }
 
 /** A policy under which its own author could not change it any more is most likely a mistake. */
-async function refuseLockOut(
-  surroundings: Surroundings,
-  { account, name }: Target,
-  policy: string,
-  call: Call,
-): Promise<void> {
-  const resource = { arn: surroundings.resources.arn(account, name), policy };
-  const decision = await surroundings.authorizer.authorize(
+async function refuseLockOut(ports: EcrPorts, { account, name }: Target, policy: string, call: Call): Promise<void> {
+  const resource = { arn: ports.resources.arn(account, name), policy };
+  const decision = await ports.authorizer.authorize(
     call.principal,
     { action: 'ecr:SetRepositoryPolicy', resources: [resource] },
     call,

@@ -2,19 +2,23 @@ import type * as sdk from '@aws-sdk/client-ecr';
 import { AwsError, type Operations } from '@slipway/auth/contract';
 import { operation } from './errors.ts';
 import { pageSize, startOf, tokenFor } from './paging.ts';
-import { onRegistry, type Surroundings } from './surroundings.ts';
+import { onRegistry, type EcrPorts } from './ports.ts';
 
 const mostExclusions = 100;
 
 /** Users and roles whose pulls leave the time of an image's last pull as it is (scanners, mirrors). */
-export function pullTimeOperations(surroundings: Surroundings) {
-  const { repositories, signing, context } = surroundings.images;
+export function pullTimeOperations(ports: EcrPorts) {
+  const {
+    repositories,
+    signing,
+    ports: { clock },
+  } = ports.images;
   return {
     RegisterPullTimeUpdateExclusion: operation({
       access: onRegistry('RegisterPullTimeUpdateExclusion'),
       handle: async (input: sdk.RegisterPullTimeUpdateExclusionCommandInput, call) => {
         const principalArn = input.principalArn ?? '';
-        const createdAt = context.clock.now();
+        const createdAt = clock.now();
         await repositories.updateRegistry(call.account, (registry) => {
           const present = registry.pullTimeExclusions ?? {};
           if (Object.hasOwn(present, principalArn))

@@ -1,7 +1,7 @@
 import type * as sdk from '@aws-sdk/client-ecr';
 import { AwsError, type Operations } from '@slipway/auth/contract';
 import { operation } from './errors.ts';
-import { onRegistry, type Surroundings } from './surroundings.ts';
+import { onRegistry, type EcrPorts } from './ports.ts';
 
 /** Settings of an account, their values and what they are as long as nobody set them. */
 const accountSettings: Readonly<Record<string, { readonly values: readonly string[]; readonly otherwise: string }>> = {
@@ -11,14 +11,14 @@ const accountSettings: Readonly<Record<string, { readonly values: readonly strin
 };
 
 /** Operations on the registry as a whole. */
-export function registryOperations(surroundings: Surroundings) {
-  const { repositories } = surroundings.images;
+export function registryOperations(ports: EcrPorts) {
+  const { repositories } = ports.images;
 
   return {
     GetAuthorizationToken: operation({
       access: onRegistry('GetAuthorizationToken'),
       handle: async (_input: sdk.GetAuthorizationTokenCommandInput, call) => {
-        const { token, expiresAt } = await surroundings.issueToken(call);
+        const { token, expiresAt } = await ports.issueToken(call);
         return {
           authorizationData: [
             { authorizationToken: token, expiresAt: new Date(expiresAt), proxyEndpoint: call.endpoint },

@@ -5,13 +5,13 @@ import { type Backfill, type Backfills, createBackfills, readStatuses } from '..
 import { invalidParameter, operation } from './errors.ts';
 import { theImage } from './images.ts';
 import { pageSize, startOf, tokenFor } from './paging.ts';
-import { onRegistry, onRepository, registryOf, type Surroundings, targetOf } from './surroundings.ts';
+import { onRegistry, onRepository, registryOf, type EcrPorts, targetOf } from './ports.ts';
 
 const mostDestinations = 25;
 
 /** Operations on the replication of images to other installations. */
-export function replicationOperations(surroundings: Surroundings) {
-  const { images } = surroundings;
+export function replicationOperations(ports: EcrPorts) {
+  const { images } = ports;
   const backfills: Backfills = createBackfills(images);
 
   return {
@@ -27,7 +27,7 @@ export function replicationOperations(surroundings: Surroundings) {
       access: onRegistry('PutReplicationConfiguration'),
       handle: async (input: sdk.PutReplicationConfigurationCommandInput, call) => {
         const rules = (input.replicationConfiguration?.rules ?? []).map(ruleFrom);
-        checkDestinations(surroundings, call, rules);
+        checkDestinations(ports, call, rules);
         await images.repositories.updateRegistry(call.account, ({ replication: _replication, ...registry }) => ({
           ...registry,
           ...(rules.length > 0 ? { replication: rules } : {}),
@@ -37,10 +37,10 @@ export function replicationOperations(surroundings: Surroundings) {
     }),
 
     DescribeImageReplicationStatus: operation({
-      access: onRepository(surroundings, 'DescribeImageReplicationStatus'),
+      access: onRepository(ports, 'DescribeImageReplicationStatus'),
       handle: async (input: sdk.DescribeImageReplicationStatusCommandInput, call) => {
         const target = targetOf(input, call);
-        const { digest } = await theImage(surroundings, target, input.imageId);
+        const { digest } = await theImage(ports, target, input.imageId);
         const statuses = await readStatuses(images, target.account, target.name, digest);
         return {
           repositoryName: target.name,
@@ -93,18 +93,18 @@ export function replicationOperations(surroundings: Surroundings) {
     DescribeReplicationBackfillResults: operation({
       access: onOwnRegistry('DescribeReplicationBackfillResults'),
       handle: async (input: sdk.DescribeReplicationBackfillResultsCommandInput, call) =>
-        describeResults(surroundings, backfills, input, call),
+        describeResults(ports, backfills, input, call),
     }),
   } satisfies Operations<typeof sdk>;
 }
 
 async function describeResults(
-  surroundings: Surroundings,
+  ports: EcrPorts,
   backfills: Backfills,
   input: sdk.DescribeReplicationBackfillResultsCommandInput,
   call: Call,
 ): Promise<sdk.DescribeReplicationBackfillResultsResponse> {
-  const { signing } = surroundings.images;
+  const { signing } = ports.images;
   const { account } = call;
   const backfill = await backfills.get(account, input.replicationBackfillId ?? '');
   const list = `results of ${backfill.id}`;
@@ -149,16 +149,16 @@ function ruleFrom(rule: sdk.ReplicationRule): ReplicationRule {
 }
 
 /** A destination is another installation, which must be known; there is no other region or account to send anything to. */
-function checkDestinations(surroundings: Surroundings, call: Call, rules: readonly ReplicationRule[]): void {
+function checkDestinations(ports: EcrPorts, call: Call, rules: readonly ReplicationRule[]): void {
   const unique = new Map(
     rules.flatMap(({ destinations }) => destinations).map((one) => [`${one.region}, ${one.registryId}`, one]),
   );
   if (unique.size > mostDestinations)
     throw invalidParameter(`A replication configuration has at most ${mostDestinations} different destinations`);
   for (const [name, destination] of unique) {
-    if (destination.region === surroundings.region && destination.registryId === call.account)
+    if (destination.region === ports.region && destination.registryId === call.account)
       throw invalidParameter(`The destination ${name} is this registry itself`);
-    if (surroundings.replication?.has(destination) !== true)
+    if (ports.replication?.has(destination) !== true)
       throw new AwsError(
         'ValidationException',
         `No installation is known for the destination ${name}. Add it under 'replicationTargets' in the file that SLIPWAY_REMOTES_FILE names: region, registryId, url, accessKeyId, secretAccessKey.`,

@@ -5,17 +5,17 @@ import type { RepositoryRecord } from '../images/index.ts';
 import { invalidParameter, operation } from './errors.ts';
 import { pageSize, startOf, tokenFor } from './paging.ts';
 import { encryptionFrom, mutabilityFrom, ecrTags } from './settings.ts';
-import { nameOf, onRepository, registryOf, repositoryRequest, type Surroundings, targetOf } from './surroundings.ts';
+import { nameOf, onRepository, registryOf, repositoryRequest, type EcrPorts, targetOf } from './ports.ts';
 import { repositoryView } from './view.ts';
 
 /** Operations on repositories themselves. */
-export function repositoryOperations(surroundings: Surroundings) {
-  const { repositories, signing } = surroundings.images;
+export function repositoryOperations(ports: EcrPorts) {
+  const { repositories, signing } = ports.images;
 
   return {
     CreateRepository: operation({
       access: async (input: sdk.CreateRepositoryCommandInput, call): Promise<AccessList> =>
-        createAccess(surroundings, input, call),
+        createAccess(ports, input, call),
       handle: async (input, call) => {
         const account = registryOf(input, call);
         if (account !== call.account) throw invalidParameter('A repository can only be created in your own registry');
@@ -30,16 +30,16 @@ export function repositoryOperations(surroundings: Surroundings) {
           },
           call.principal.arn,
         );
-        return { repository: repositoryView(surroundings, call, account, repository) };
+        return { repository: repositoryView(ports, call, account, repository) };
       },
     }),
 
     DescribeRepositories: operation({
       access: async (input: sdk.DescribeRepositoriesCommandInput, call): Promise<AccessList> =>
-        describeAccess(surroundings, input, call),
+        describeAccess(ports, input, call),
       handle: async (input, call) => {
         const account = registryOf(input, call);
-        const view = (repository: RepositoryRecord) => repositoryView(surroundings, call, account, repository);
+        const view = (repository: RepositoryRecord) => repositoryView(ports, call, account, repository);
         if (input.repositoryNames !== undefined) {
           if (input.maxResults !== undefined || input.nextToken !== undefined) {
             throw invalidParameter("'repositoryNames' cannot be used together with 'maxResults' or 'nextToken'");
@@ -61,19 +61,19 @@ export function repositoryOperations(surroundings: Surroundings) {
     }),
 
     DeleteRepository: operation({
-      access: onRepository(surroundings, 'DeleteRepository'),
+      access: onRepository(ports, 'DeleteRepository'),
       handle: async (input: sdk.DeleteRepositoryCommandInput, call) => {
         const { account, name } = targetOf(input, call);
         const repository = await repositories.remove(account, name, {
           force: input.force ?? false,
           actor: call.principal.arn,
         });
-        return { repository: repositoryView(surroundings, call, account, repository) };
+        return { repository: repositoryView(ports, call, account, repository) };
       },
     }),
 
     PutImageTagMutability: operation({
-      access: onRepository(surroundings, 'PutImageTagMutability'),
+      access: onRepository(ports, 'PutImageTagMutability'),
       handle: async (input: sdk.PutImageTagMutabilityCommandInput, call) => {
         const { account, name } = targetOf(input, call);
         const mutability = mutabilityFrom(input.imageTagMutability, input.imageTagMutabilityExclusionFilters);
@@ -92,7 +92,7 @@ export function repositoryOperations(surroundings: Surroundings) {
     }),
 
     PutImageScanningConfiguration: operation({
-      access: onRepository(surroundings, 'PutImageScanningConfiguration'),
+      access: onRepository(ports, 'PutImageScanningConfiguration'),
       handle: async (input: sdk.PutImageScanningConfigurationCommandInput, call) => {
         const { account, name } = targetOf(input, call);
         const scanOnPush = input.imageScanningConfiguration?.scanOnPush ?? false;
@@ -104,15 +104,11 @@ export function repositoryOperations(surroundings: Surroundings) {
 }
 
 /** Creating with tags takes the right to tag as well; the tags asked for are what conditions see. */
-async function createAccess(
-  surroundings: Surroundings,
-  input: sdk.CreateRepositoryCommandInput,
-  call: Call,
-): Promise<AccessList> {
+async function createAccess(ports: EcrPorts, input: sdk.CreateRepositoryCommandInput, call: Call): Promise<AccessList> {
   const account = registryOf(input, call);
   const tags = ecrTags.parse(input.tags);
   const request = async (action: string): Promise<AccessRequest> => ({
-    ...(await repositoryRequest(surroundings, action, account, input.repositoryName ?? '')),
+    ...(await repositoryRequest(ports, action, account, input.repositoryName ?? '')),
     context: requestTags(tags),
   });
   const create = await request('CreateRepository');
@@ -121,20 +117,17 @@ async function createAccess(
 
 /** Named repositories are each asked about; a list as such is a right on all of them. */
 async function describeAccess(
-  surroundings: Surroundings,
+  ports: EcrPorts,
   input: sdk.DescribeRepositoriesCommandInput,
   call: Call,
 ): Promise<AccessList> {
   const account = registryOf(input, call);
   const action = 'ecr:DescribeRepositories';
-  if (input.repositoryNames === undefined)
-    return [{ action, resources: [{ arn: surroundings.resources.arn(account, '*') }] }];
+  if (input.repositoryNames === undefined) return [{ action, resources: [{ arn: ports.resources.arn(account, '*') }] }];
   if (input.repositoryNames.length < 1 || input.repositoryNames.length > 100)
     throw invalidParameter("'repositoryNames' must have 1 to 100 entries");
   const resources = await Promise.all(
-    input.repositoryNames.map((repositoryName) =>
-      surroundings.resources.find(account, nameOf({ repositoryName }), action),
-    ),
+    input.repositoryNames.map((repositoryName) => ports.resources.find(account, nameOf({ repositoryName }), action)),
   );
   return [{ action, resources }];
 }

@@ -4,7 +4,7 @@ import type { RecordStore } from '@slipway/storage/records';
 import { severities } from '../advisories/index.ts';
 import type { ListedImage } from '../images/index.ts';
 import { type Finding, type ImageAddress, readScans, type ScanRecord } from '../scanning/index.ts';
-import type { Surroundings } from './surroundings.ts';
+import type { EcrPorts } from './ports.ts';
 
 /** The state of a scan as the ECR API shows it; an image that is scanned continuously is `ACTIVE`. */
 export function statusOf(scan: ScanRecord, continuous = false): sdk.ImageScanStatus {
@@ -60,7 +60,7 @@ const managers: Readonly<Record<string, string>> = {
 
 /** A finding of enhanced scanning. */
 export function enhancedFindingOf(
-  surroundings: Pick<Surroundings, 'region' | 'resources'>,
+  ports: Pick<EcrPorts, 'region' | 'resources'>,
   image: ImageAddress,
   scan: ScanRecord,
   finding: Finding,
@@ -75,7 +75,7 @@ export function enhancedFindingOf(
   const completedAt = new Date(scan.completedAt ?? scan.requestedAt);
   return {
     awsAccountId: account,
-    findingArn: `arn:aws:inspector2:${surroundings.region}:${account}:finding/${id}`,
+    findingArn: `arn:aws:inspector2:${ports.region}:${account}:finding/${id}`,
     title: `${finding.name} - ${pack.name}`,
     description: finding.description,
     type: 'PACKAGE_VULNERABILITY',
@@ -124,7 +124,7 @@ export function enhancedFindingOf(
     resources: [
       {
         type: 'AWS_ECR_CONTAINER_IMAGE',
-        id: `${surroundings.resources.arn(account, repository)}/${digest}`,
+        id: `${ports.resources.arn(account, repository)}/${digest}`,
         details: {
           awsEcrContainerImage: {
             imageHash: digest,

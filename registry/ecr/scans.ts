@@ -14,15 +14,7 @@ import {
 import { invalidParameter, operation } from './errors.ts';
 import { pageSize, startOf, tokenFor } from './paging.ts';
 import { enhancedFindingOf, findingOf, findingsSummaryOf, statusOf } from './scan-view.ts';
-import {
-  nameOf,
-  onRegistry,
-  onRepository,
-  repositoryRequest,
-  type Surroundings,
-  type Target,
-  targetOf,
-} from './surroundings.ts';
+import { nameOf, onRegistry, onRepository, repositoryRequest, type EcrPorts, type Target, targetOf } from './ports.ts';
 
 /** What the ECR API model limits beyond its schemas. */
 export const scanningConstraints = {
@@ -39,16 +31,16 @@ export const scanningConstraints = {
 const quotaTime = 24 * 3_600_000;
 
 /** The operations on scans that are beside `PutImageScanningConfiguration`. */
-export function scanningOperations(surroundings: Surroundings) {
-  const { images } = surroundings;
-  const { records, clock } = images.context;
+export function scanningOperations(ports: EcrPorts) {
+  const { images } = ports;
+  const { records, clock } = images.ports;
 
   return {
     StartImageScan: operation({
-      access: onRepository(surroundings, 'StartImageScan'),
+      access: onRepository(ports, 'StartImageScan'),
       handle: async (input: sdk.StartImageScanCommandInput, call) => {
         const target = targetOf(input, call);
-        const image = await imageOf(surroundings, target, input.imageId);
+        const image = await imageOf(ports, target, input.imageId);
         const { account, name } = target;
         const { scanType } = await readConfiguration(records, account);
         if (scanType === 'ENHANCED') {
@@ -94,9 +86,9 @@ export function scanningOperations(surroundings: Surroundings) {
     }),
 
     DescribeImageScanFindings: operation({
-      access: onRepository(surroundings, 'DescribeImageScanFindings'),
+      access: onRepository(ports, 'DescribeImageScanFindings'),
       handle: async (input: sdk.DescribeImageScanFindingsCommandInput, call) =>
-        describeFindings(surroundings, targetOf(input, call), input),
+        describeFindings(ports, targetOf(input, call), input),
     }),
 
     PutRegistryScanningConfiguration: operation({
@@ -124,7 +116,7 @@ export function scanningOperations(surroundings: Surroundings) {
       ): Promise<AccessList> => {
         const requests = await Promise.all(
           (input.repositoryNames ?? []).map((name) =>
-            repositoryRequest(surroundings, 'BatchGetRepositoryScanningConfiguration', call.account, name),
+            repositoryRequest(ports, 'BatchGetRepositoryScanningConfiguration', call.account, name),
           ),
         );
         const [first, ...rest] = requests;
@@ -148,7 +140,7 @@ export function scanningOperations(surroundings: Surroundings) {
           }
           const { frequency, filters } = frequencyOf(configuration, repository);
           scanningConfigurations.push({
-            repositoryArn: surroundings.resources.arn(call.account, repositoryName),
+            repositoryArn: ports.resources.arn(call.account, repositoryName),
             repositoryName,
             scanOnPush: frequency !== 'MANUAL',
             scanFrequency: frequency,
@@ -161,15 +153,11 @@ export function scanningOperations(surroundings: Surroundings) {
   } satisfies Operations<typeof sdk>;
 }
 
-async function describeFindings(
-  surroundings: Surroundings,
-  target: Target,
-  input: sdk.DescribeImageScanFindingsCommandInput,
-) {
-  const { images } = surroundings;
+async function describeFindings(ports: EcrPorts, target: Target, input: sdk.DescribeImageScanFindingsCommandInput) {
+  const { images } = ports;
   const { account, name } = target;
-  const { records, signing } = { records: images.context.records, signing: images.signing };
-  const found = await imageOf(surroundings, target, input.imageId);
+  const { records, signing } = { records: images.ports.records, signing: images.signing };
+  const found = await imageOf(ports, target, input.imageId);
   const image = { account, repository: name, digest: found.digest };
   const scan = await readScan(records, image);
   if (scan === undefined) {
@@ -203,7 +191,7 @@ async function describeFindings(
     imageScanFindings: {
       ...findingsSummaryOf(scan),
       ...(enhanced
-        ? { enhancedFindings: page.map((finding) => enhancedFindingOf(surroundings, image, scan, finding, listed)) }
+        ? { enhancedFindings: page.map((finding) => enhancedFindingOf(ports, image, scan, finding, listed)) }
         : { findings: page.map(findingOf) }),
     },
     ...(nextToken === undefined ? {} : { nextToken }),
@@ -212,12 +200,12 @@ async function describeFindings(
 
 /** @throws AwsError `InvalidParameterException`, `ImageNotFoundException`; ImagesError `RepositoryNotFound` */
 async function imageOf(
-  surroundings: Surroundings,
+  ports: EcrPorts,
   target: Target,
   imageId: sdk.ImageIdentifier | undefined,
 ): Promise<FoundManifest> {
   const { account, name } = target;
-  const { images } = surroundings;
+  const { images } = ports;
   await images.repositories.get(account, name);
   const { imageDigest, imageTag } = imageId ?? {};
   const text = imageDigest ?? imageTag;

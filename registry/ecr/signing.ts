@@ -2,13 +2,13 @@ import type * as sdk from '@aws-sdk/client-ecr';
 import { AwsError, type Operations } from '@slipway/auth/contract';
 import { operation } from './errors.ts';
 import { theImage } from './images.ts';
-import { onRegistry, onRepository, type Surroundings, targetOf } from './surroundings.ts';
+import { onRegistry, onRepository, type EcrPorts, targetOf } from './ports.ts';
 
 /**
  * Managed signing is done by AWS Signer, which is not here: a configuration is refused rather than kept and ignored, so there
  * never is one to read or to delete, and no image has a signing status.
  */
-export function signingOperations(surroundings: Surroundings) {
+export function signingOperations(ports: EcrPorts) {
   return {
     PutSigningConfiguration: operation({
       access: onRegistry('PutSigningConfiguration'),
@@ -33,10 +33,10 @@ export function signingOperations(surroundings: Surroundings) {
       ): Promise<sdk.DeleteSigningConfigurationResponse> => Promise.reject(noConfiguration(call.account)),
     }),
     DescribeImageSigningStatus: operation({
-      access: onRepository(surroundings, 'DescribeImageSigningStatus'),
+      access: onRepository(ports, 'DescribeImageSigningStatus'),
       handle: async (input: sdk.DescribeImageSigningStatusCommandInput, call) => {
         const target = targetOf(input, call);
-        const { digest } = await theImage(surroundings, target, input.imageId);
+        const { digest } = await theImage(ports, target, input.imageId);
         return {
           registryId: target.account,
           repositoryName: target.name,

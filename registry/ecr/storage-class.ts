@@ -3,14 +3,14 @@ import { AwsError, type Operations } from '@slipway/auth/contract';
 import { ImagesError } from '../images/index.ts';
 import { invalidParameter, operation } from './errors.ts';
 import { theImage } from './images.ts';
-import { onRepository, type Surroundings, targetOf } from './surroundings.ts';
+import { onRepository, type EcrPorts, targetOf } from './ports.ts';
 
 /** Moving images into the archive class and back. A restore is done at once here, so no image is ever ACTIVATING. */
-export function storageClassOperations(surroundings: Surroundings) {
-  const { images } = surroundings;
+export function storageClassOperations(ports: EcrPorts) {
+  const { images } = ports;
   return {
     UpdateImageStorageClass: operation({
-      access: onRepository(surroundings, 'UpdateImageStorageClass'),
+      access: onRepository(ports, 'UpdateImageStorageClass'),
       handle: async (input: sdk.UpdateImageStorageClassCommandInput, call) => {
         const target = targetOf(input, call);
         const storageClass = input.targetStorageClass;
@@ -18,7 +18,7 @@ export function storageClassOperations(surroundings: Surroundings) {
           throw invalidParameter(
             "Invalid parameter at 'targetStorageClass' failed to satisfy constraint: 'Member must satisfy enum value set: [STANDARD, ARCHIVE]'",
           );
-        const { digest } = await theImage(surroundings, target, input.imageId);
+        const { digest } = await theImage(ports, target, input.imageId);
         try {
           const { archivedAt } = await images.manifests.changeStorageClass({
             account: target.account,

@@ -7,7 +7,7 @@ import { invalidParameter, operation } from './errors.ts';
 import { pageSize, startOf, tokenFor } from './paging.ts';
 import { checkedPolicy } from './policies.ts';
 import { encryptionFrom, mutabilityFrom, ecrTags } from './settings.ts';
-import { onRegistry, type Surroundings } from './surroundings.ts';
+import { onRegistry, type EcrPorts } from './ports.ts';
 
 const reasons: readonly string[] = ['CREATE_ON_PUSH', 'PULL_THROUGH_CACHE', 'REPLICATION'] satisfies CreationReason[];
 const mostTemplates = 50;
@@ -15,11 +15,11 @@ const mostTemplates = 50;
 type Change = sdk.CreateRepositoryCreationTemplateCommandInput | sdk.UpdateRepositoryCreationTemplateCommandInput;
 
 /** Operations on the templates by which repositories are set up that nobody created by name. */
-export function templateOperations(surroundings: Surroundings) {
-  const templates = createTemplates(surroundings.images);
-  const { clock } = surroundings.images.context;
+export function templateOperations(ports: EcrPorts) {
+  const templates = createTemplates(ports.images);
+  const { clock } = ports.images.ports;
   const view = async (template: CreationTemplate): Promise<sdk.RepositoryCreationTemplate> =>
-    viewOf(template, template.policy && (await surroundings.principals.show(template.policy)));
+    viewOf(template, template.policy && (await ports.principals.show(template.policy)));
 
   return {
     CreateRepositoryCreationTemplate: operation({
@@ -34,7 +34,7 @@ export function templateOperations(surroundings: Surroundings) {
           tags: {},
           createdAt: now,
           updatedAt: now,
-          ...(await settingsFrom(surroundings, input)),
+          ...(await settingsFrom(ports, input)),
         };
         const present = await templates.list(call.account, { limit: mostTemplates });
         if (present.templates.length >= mostTemplates)
@@ -58,7 +58,7 @@ export function templateOperations(surroundings: Surroundings) {
       access: onTemplate('UpdateRepositoryCreationTemplate'),
       handle: async (input: sdk.UpdateRepositoryCreationTemplateCommandInput, call) => {
         const prefix = prefixOf(input.prefix);
-        const settings = await settingsFrom(surroundings, input);
+        const settings = await settingsFrom(ports, input);
         const appliedFor = input.appliedFor && reasonsFrom(input.appliedFor);
         let next: CreationTemplate | undefined;
         await templates.change(call.account, prefix, (template) => {
@@ -105,7 +105,7 @@ export function templateOperations(surroundings: Surroundings) {
             repositoryCreationTemplates: await Promise.all(found.filter((one) => one !== undefined).map(view)),
           };
         }
-        const { signing } = surroundings.images;
+        const { signing } = ports.images;
         const after = await startOf(signing, account, 'templates', input);
         const limit = pageSize(input);
         const page = await templates.list(account, { limit, ...(after === undefined ? {} : { after }) });
@@ -140,7 +140,7 @@ function reasonsFrom(values: readonly string[] | undefined): readonly CreationRe
 }
 
 /** What of a template the caller gave, checked as if a repository were made with it now. An empty policy takes the policy away. */
-async function settingsFrom(surroundings: Surroundings, input: Change): Promise<Partial<CreationTemplate>> {
+async function settingsFrom(ports: EcrPorts, input: Change): Promise<Partial<CreationTemplate>> {
   const { encryptionConfiguration: encryption } = input;
   encryptionFrom(
     encryption && {
@@ -149,7 +149,7 @@ async function settingsFrom(surroundings: Surroundings, input: Change): Promise<
     },
   );
   if (input.lifecyclePolicy) parseLifecyclePolicy(input.lifecyclePolicy);
-  const policy = input.repositoryPolicy && (await checkedPolicy(surroundings, input.repositoryPolicy));
+  const policy = input.repositoryPolicy && (await checkedPolicy(ports, input.repositoryPolicy));
   const mutability =
     input.imageTagMutability === undefined && input.imageTagMutabilityExclusionFilters === undefined
       ? {}

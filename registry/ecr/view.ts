@@ -1,17 +1,12 @@
 import type { Repository } from '@aws-sdk/client-ecr';
 import type { Call } from '@slipway/auth/contract';
 import type { RepositoryRecord } from '../images/index.ts';
-import type { Surroundings } from './surroundings.ts';
+import type { EcrPorts } from './ports.ts';
 
 /** A repository as the ECR API shows it. Its URI is where this caller reached us, so that `docker push` to it works. */
-export function repositoryView(
-  surroundings: Surroundings,
-  call: Call,
-  account: string,
-  repository: RepositoryRecord,
-): Repository {
+export function repositoryView(ports: EcrPorts, call: Call, account: string, repository: RepositoryRecord): Repository {
   return {
-    repositoryArn: surroundings.resources.arn(account, repository.name),
+    repositoryArn: ports.resources.arn(account, repository.name),
     registryId: account,
     repositoryName: repository.name,
     repositoryUri: `${hostOf(call)}/${repository.name}`,

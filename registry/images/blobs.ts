@@ -1,6 +1,6 @@
 import type { BlobSource, Digest, SealedBlob } from '@slipway/storage/blobs';
 import { type Json, scan, transact, type Transaction } from '@slipway/storage/records';
-import type { Context } from './context.ts';
+import type { ImagesPorts } from './ports.ts';
 import { ImagesError } from './errors.ts';
 import { keys, registryPartition } from './keys.ts';
 import type { RepositoryName } from './names.ts';
@@ -45,11 +45,11 @@ export interface Blobs {
 export const blobNotFound = (digest: Digest, repository: string): ImagesError =>
   new ImagesError('BlobNotFound', `The blob ${digest} does not exist in the repository '${repository}'`, { digest });
 
-export function createBlobs(context: Context): Blobs {
-  const { records, blobs, clock, limits } = context;
+export function createBlobs(ports: ImagesPorts): Blobs {
+  const { records, blobs, clock, limits } = ports;
 
   const look: Blobs['look'] = async (account, name, digest) => {
-    const { repository, value } = await context.reads.with(account, name, keys.link(digest, name));
+    const { repository, value } = await ports.reads.with(account, name, keys.link(digest, name));
     const link = usable(value as LinkRecord | undefined, repository);
     if (repository === undefined) return {};
     if (link === undefined) return { repository };
@@ -72,7 +72,7 @@ export function createBlobs(context: Context): Blobs {
       if (repository === undefined || link === undefined) return false;
       // The source's right is what makes the mount lawful: it must still hold when the commit happens.
       tx.require({ key: keys.link(digest, source), exists: true });
-      return linkExisting(context, tx, repository, digest);
+      return linkExisting(ports, tx, repository, digest);
     });
 
   return {
@@ -82,11 +82,11 @@ export function createBlobs(context: Context): Blobs {
       transact(records, registryPartition(account), async (tx) => {
         const link = await tx.get<LinkRecord>(keys.link(digest, repository.name));
         if (usable(link, repository) === undefined) return false;
-        return linkExisting(context, tx, repository, digest);
+        return linkExisting(ports, tx, repository, digest);
       }),
     async mount(account, mount) {
       const partition = registryPartition(account);
-      const candidates = mount.from === undefined ? holdersOf(context, partition, mount.digest) : [mount.from];
+      const candidates = mount.from === undefined ? holdersOf(ports, partition, mount.digest) : [mount.from];
       for await (const source of candidates) {
         const { repository, blob } = await look(account, source, mount.digest);
         if (repository === undefined || blob === undefined || !(await mount.mayPull(repository))) continue;
@@ -125,7 +125,7 @@ export function usable(link: LinkRecord | undefined, repository: RepositoryRecor
  * @returns false when there is no such blob (or its removal has begun)
  */
 export async function linkExisting(
-  context: Context,
+  ports: ImagesPorts,
   tx: Transaction,
   repository: RepositoryRecord,
   digest: Digest,
@@ -133,13 +133,13 @@ export async function linkExisting(
   const blob = await tx.peek<BlobRecord>(keys.blob(digest));
   if (blob === undefined) return false;
   tx.require({ key: keys.blob(digest), equals: blob.value as unknown as Json });
-  putLink(context, tx, repository, digest, blob.value);
+  putLink(ports, tx, repository, digest, blob.value);
   return true;
 }
 
 /** *Ack* after an upload: as {@link linkExisting}, but the blob's row is made when there is none. Says which copy counts. */
 export async function linkSealed(
-  context: Context,
+  ports: ImagesPorts,
   tx: Transaction,
   repository: RepositoryRecord,
   sealed: SealedBlob,
@@ -152,18 +152,18 @@ export async function linkSealed(
   } else {
     tx.require({ key: keys.blob(sealed.digest), equals: present.value as unknown as Json });
   }
-  putLink(context, tx, repository, sealed.digest, blob);
+  putLink(ports, tx, repository, sealed.digest, blob);
   return blob;
 }
 
 function putLink(
-  context: Context,
+  ports: ImagesPorts,
   tx: Transaction,
   repository: RepositoryRecord,
   digest: Digest,
   blob: BlobRecord,
 ): void {
-  const leaseUntil = context.clock.now() + context.limits.lease;
+  const leaseUntil = ports.clock.now() + ports.limits.lease;
   const link: LinkRecord = { generation: blob.generation, size: blob.size, repositoryId: repository.id, leaseUntil };
   tx.require({ key: keys.repository(repository.name), exists: true });
   tx.put(keys.link(digest, repository.name), link as unknown as Json);
@@ -171,7 +171,7 @@ function putLink(
 }
 
 /** Names of the repositories that have a blob, oldest names first. */
-async function* holdersOf(context: Context, partition: string, digest: Digest): AsyncGenerator<string> {
+async function* holdersOf(ports: ImagesPorts, partition: string, digest: Digest): AsyncGenerator<string> {
   const prefix = keys.linksOf(digest);
-  for await (const { key } of scan(context.records, partition, { prefix, limit: 100 })) yield key.slice(prefix.length);
+  for await (const { key } of scan(ports.records, partition, { prefix, limit: 100 })) yield key.slice(prefix.length);
 }

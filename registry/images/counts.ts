@@ -1,6 +1,6 @@
 import type { Digest } from '@slipway/storage/blobs';
 import type { Transaction } from '@slipway/storage/records';
-import type { Context } from './context.ts';
+import type { ImagesPorts } from './ports.ts';
 import { keys, registryPartition } from './keys.ts';
 
 /** How much a repository holds. */
@@ -30,8 +30,8 @@ export async function adjustCount(tx: Transaction, scope: string, shard: string,
 }
 
 /** The sum of a count's rows. */
-export async function readCount(context: Context, account: string, scope: string): Promise<Count> {
-  const page = await context.records.list<Count>(registryPartition(account), {
+export async function readCount(ports: ImagesPorts, account: string, scope: string): Promise<Count> {
+  const page = await ports.records.list<Count>(registryPartition(account), {
     prefix: keys.counts(scope),
     limit: shards,
   });
@@ -50,7 +50,7 @@ const near = 256;
  * that take the last place at once, one gets it.
  */
 export async function isOver(
-  { records }: Context,
+  { records }: ImagesPorts,
   tx: Transaction,
   account: string,
   scope: string,

@@ -1,6 +1,6 @@
 import type { Digest } from '@slipway/storage/blobs';
 import { scanAll, transact, type Transaction } from '@slipway/storage/records';
-import type { Context } from './context.ts';
+import type { ImagesPorts } from './ports.ts';
 import { adjustCount, shardOf } from './counts.ts';
 import { ImagesError } from './errors.ts';
 import { keys, registryPartition } from './keys.ts';
@@ -34,18 +34,18 @@ export const manifestNotFound = (repository: string, reference: string): ImagesE
  * down for the collector's review.
  * @throws ImagesError `ManifestNotFound`, `ManifestInUse`
  */
-export async function removeManifest(context: Context, request: RemoveManifest): Promise<RemovedManifest> {
+export async function removeManifest(ports: ImagesPorts, request: RemoveManifest): Promise<RemovedManifest> {
   const { account, repository, digest } = request;
-  return transact(context.records, registryPartition(account), async (tx) => {
+  return transact(ports.records, registryPartition(account), async (tx) => {
     // Its version is the guard: whoever tags or untags the manifest rewrites this row.
     const manifest = await tx.get<ManifestRecord>(keys.manifest(repository, digest));
     if (manifest === undefined) throw manifestNotFound(repository, digest);
-    return stageRemoval(context, tx, request, manifest);
+    return stageRemoval(ports, tx, request, manifest);
   });
 }
 
 async function stageRemoval(
-  context: Context,
+  ports: ImagesPorts,
   tx: Transaction,
   request: RemoveManifest,
   manifest: ManifestRecord,
@@ -62,14 +62,14 @@ async function stageRemoval(
   }
   const text = (await tx.peek<string>(keys.content(repository, digest)))?.value ?? '{}';
   const parsed = readManifest(Buffer.from(text), manifest.mediaType);
-  const due = context.clock.now() + context.limits.grace;
+  const due = ports.clock.now() + ports.limits.grace;
   for (const descriptor of [...parsed.blobs, ...parsed.foreign, ...parsed.children]) {
     tx.remove(keys.reference(descriptor.digest, repository, digest));
     tx.put(keys.review(due, descriptor.digest), {});
   }
   for (const child of parsed.children) tx.remove(keys.parent(repository, child.digest, digest));
   if (parsed.subject) tx.remove(keys.referrer(repository, parsed.subject.digest, digest));
-  const tags = await tagsOf(context, account, repository, digest);
+  const tags = await tagsOf(ports, account, repository, digest);
   if (request.onlyWithTags && !sameTags(request.onlyWithTags, tags)) {
     throw new ImagesError('ManifestInUse', `The tags of ${digest} have changed meanwhile`, { tags });
   }
@@ -85,7 +85,7 @@ async function stageRemoval(
   for (const { key } of copies.records) tx.remove(key);
   const referrers = await tx.list({ prefix: keys.referrersOf(repository, digest), limit: 1 });
   if (referrers.records.length > 0) {
-    tx.put(keys.orphan(context.clock.now() + context.limits.referrerGrace, repository, digest), {});
+    tx.put(keys.orphan(ports.clock.now() + ports.limits.referrerGrace, repository, digest), {});
   }
   const { mediaType } = manifest;
   tx.announce({
@@ -110,15 +110,15 @@ export interface RemoveTag {
  * @returns the digest it pointed at
  * @throws ImagesError `ManifestNotFound`; `ManifestInUse` when the image would have to go
  */
-export async function removeTag(context: Context, request: RemoveTag): Promise<Digest> {
+export async function removeTag(ports: ImagesPorts, request: RemoveTag): Promise<Digest> {
   const { account, repository, tag, actor, whenLast } = request;
-  return transact(context.records, registryPartition(account), async (tx) => {
+  return transact(ports.records, registryPartition(account), async (tx) => {
     const current = await tx.get<TagRecord>(keys.tag(repository, tag));
     if (current === undefined) throw manifestNotFound(repository, tag);
     const { digest } = current;
     const manifest = await tx.get<ManifestRecord>(keys.manifest(repository, digest));
     if (manifest?.tagCount === 1 && whenLast === 'remove') {
-      await stageRemoval(context, tx, { account, repository, digest, actor }, manifest);
+      await stageRemoval(ports, tx, { account, repository, digest, actor }, manifest);
       return digest;
     }
     tx.remove(keys.tag(repository, tag));
@@ -130,9 +130,14 @@ export async function removeTag(context: Context, request: RemoveTag): Promise<D
 }
 
 /** All tags that point at a digest, in order. */
-export async function tagsOf(context: Context, account: string, repository: string, digest: Digest): Promise<string[]> {
+export async function tagsOf(
+  ports: ImagesPorts,
+  account: string,
+  repository: string,
+  digest: Digest,
+): Promise<string[]> {
   const prefix = keys.tagsOf(repository, digest);
-  const rows = await scanAll(context.records, registryPartition(account), { prefix });
+  const rows = await scanAll(ports.records, registryPartition(account), { prefix });
   return rows.map(({ key }) => key.slice(prefix.length));
 }
 

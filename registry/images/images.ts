@@ -1,6 +1,6 @@
 import { createSigning, type Signing, storedKeys } from '@slipway/auth/kit';
 import { type Blobs, createBlobs } from './blobs.ts';
-import { type Context, contextOf, type ImagesOptions } from './context.ts';
+import { type ImagesPorts, portsOf, type ImagesOptions } from './ports.ts';
 import { keys, registryPartition } from './keys.ts';
 import { createManifests, type FoundManifest, type Manifests } from './manifests.ts';
 import { parseReference } from './names.ts';
@@ -19,21 +19,21 @@ export interface Images {
   /** What a tag or digest is now; undefined when there is no such image, or the reference is not well formed. */
   resolve(account: string, repository: string, reference: string): Promise<FoundManifest | undefined>;
   /** For the rooms beside this one (collector, lifecycle), which work on the same records. */
-  readonly context: Context;
+  readonly ports: ImagesPorts;
 }
 
 /** Opens the registry over its stores. It owns nothing that must be closed; call `pulls.flush()` before the stores close. */
 export function openImages(options: ImagesOptions): Images {
-  const context = contextOf(options);
-  const manifests = createManifests(context);
+  const ports = portsOf(options);
+  const manifests = createManifests(ports);
   return {
-    repositories: createRepositories(context),
+    repositories: createRepositories(ports),
     manifests,
-    blobs: createBlobs(context),
-    uploads: createUploads(context),
-    pulls: createPulls(context),
+    blobs: createBlobs(ports),
+    uploads: createUploads(ports),
+    pulls: createPulls(ports),
     signing: createSigning(
-      storedKeys(context.records, context.random, { partition: registryPartition, key: keys.signingKey }),
+      storedKeys(ports.records, ports.random, { partition: registryPartition, key: keys.signingKey }),
     ),
     async resolve(account, repository, reference) {
       const parsed = safely(() => parseReference(reference));
@@ -41,7 +41,7 @@ export function openImages(options: ImagesOptions): Images {
       // What is archived cannot be pulled, so for whoever deploys images it is not there.
       return manifest?.archived ? undefined : manifest;
     },
-    context,
+    ports,
   };
 }
 

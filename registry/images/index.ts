@@ -1,5 +1,5 @@
 export { blobNotFound, type Blobs, type FoundBlob, type Mount } from './blobs.ts';
-export { type Context, defaultLimits, type ImagesLimits, type ImagesOptions } from './context.ts';
+export { type ImagesPorts, defaultLimits, type ImagesLimits, type ImagesOptions } from './ports.ts';
 export type { Count } from './counts.ts';
 export type { RemovedManifest, RemoveTag } from './delete-manifest.ts';
 export { ImagesError, type ImagesErrorCode } from './errors.ts';

@@ -1,6 +1,6 @@
 import type { Digest } from '@slipway/storage/blobs';
 import { scan, type Stored } from '@slipway/storage/records';
-import type { Context } from './context.ts';
+import type { ImagesPorts } from './ports.ts';
 import { tagsOf } from './delete-manifest.ts';
 import { keys, registryPartition } from './keys.ts';
 import type { ManifestRecord } from './records.ts';
@@ -24,14 +24,14 @@ export interface ImagePage {
  * by side, whatever the repository's size.
  */
 export async function listImages(
-  context: Context,
+  ports: ImagesPorts,
   account: string,
   repository: string,
   { after, limit }: { readonly after?: string; readonly limit: number },
 ): Promise<ImagePage> {
   const partition = registryPartition(account);
   const manifests = keys.manifests(repository);
-  const page = await context.records.list<ManifestRecord>(partition, {
+  const page = await ports.records.list<ManifestRecord>(partition, {
     prefix: manifests,
     limit,
     ...(after === undefined ? {} : { after: manifests + after }),
@@ -41,7 +41,7 @@ export async function listImages(
   if (last === undefined) return { images: [], more: false };
 
   const tags = new Map<string, string[]>();
-  for await (const { key } of range(context, partition, keys.allTagged(repository), {
+  for await (const { key } of range(ports, partition, keys.allTagged(repository), {
     after,
     last,
     likely: 2 * digests.length,
@@ -52,7 +52,7 @@ export async function listImages(
     else tags.set(digest, [tag]);
   }
   const pulls = new Map<string, number>();
-  for await (const { key, value } of range(context, partition, keys.pulls(repository), {
+  for await (const { key, value } of range(ports, partition, keys.pulls(repository), {
     after,
     last,
     likely: digests.length,
@@ -69,25 +69,25 @@ export async function listImages(
 
 /** One image as lists show it. */
 export async function listOneImage(
-  context: Context,
+  ports: ImagesPorts,
   account: string,
   repository: string,
   digest: Digest,
 ): Promise<ListedImage | undefined> {
-  const found = await context.records.getMany<ManifestRecord | number>(registryPartition(account), [
+  const found = await ports.records.getMany<ManifestRecord | number>(registryPartition(account), [
     keys.manifest(repository, digest),
     keys.pulled(repository, digest),
   ]);
   const manifest = found.get(keys.manifest(repository, digest))?.value as ManifestRecord | undefined;
   const lastPulledAt = found.get(keys.pulled(repository, digest))?.value as number | undefined;
   if (manifest === undefined) return undefined;
-  const tags = await tagsOf(context, account, repository, digest);
+  const tags = await tagsOf(ports, account, repository, digest);
   return { ...manifest, digest, tags, ...(lastPulledAt === undefined ? {} : { lastPulledAt }) };
 }
 
 /** Records under a prefix from the digest after `after` to `last`, inclusive, of which `likely` are expected. */
 async function* range(
-  context: Context,
+  ports: ImagesPorts,
   partition: string,
   prefix: string,
   { after, last, likely }: { readonly after: string | undefined; readonly last: string; readonly likely: number },
@@ -95,7 +95,7 @@ async function* range(
   // `~` sorts behind `|` and all that digests and tags are made of.
   const from = after === undefined ? undefined : `${prefix}${after}~`;
   // One more shows that the range has ended; reading on into other images would cost more than it tells.
-  for await (const record of scan(context.records, partition, { prefix, after: from, limit: likely + 1 })) {
+  for await (const record of scan(ports.records, partition, { prefix, after: from, limit: likely + 1 })) {
     if (record.key.slice(prefix.length, prefix.length + last.length) > last) return;
     yield record;
   }

@@ -2,7 +2,7 @@ import type { Digest } from '@slipway/storage/blobs';
 import { scanPages } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Context } from './context.ts';
+import type { ImagesPorts } from './ports.ts';
 import {
   manifestNotFound,
   type RemovedManifest,
@@ -76,18 +76,18 @@ export interface Manifests {
   ): Promise<{ readonly referrers: readonly ReferrerRecord[]; readonly next?: string }>;
 }
 
-export function createManifests(context: Context): Manifests {
-  const { records } = context;
+export function createManifests(ports: ImagesPorts): Manifests {
+  const { records } = ports;
   const contents = new LRUCache<Digest, Buffer>({
-    maxSize: context.limits.cacheBytes,
+    maxSize: ports.limits.cacheBytes,
     sizeCalculation: (bytes) => bytes.length + 200,
   });
 
   return {
-    put: (request) => putManifest(context, request),
+    put: (request) => putManifest(ports, request),
     async look(account, name, reference) {
       const target = reference.kind === 'tag' ? keys.tag(name, reference.tag) : keys.manifest(name, reference.digest);
-      const { repository, value } = await context.reads.with(account, name, target);
+      const { repository, value } = await ports.reads.with(account, name, target);
       const row = value as TagRecord | ManifestRecord | undefined;
       if (repository === undefined) return {};
       if (row === undefined) return { repository };
@@ -105,7 +105,7 @@ export function createManifests(context: Context): Manifests {
     },
     async content(account, name, digest) {
       const known = contents.get(digest);
-      context.meter.looked(known !== undefined);
+      ports.meter.looked(known !== undefined);
       if (known !== undefined) return known;
       const text = await records.get<string>(registryPartition(account), keys.content(name, digest));
       if (text === undefined) throw manifestNotFound(name, digest);
@@ -135,12 +135,12 @@ export function createManifests(context: Context): Manifests {
       }
       return any;
     },
-    changeStorageClass: (request) => changeStorageClass(context, request),
-    remove: (account, repository, digest, actor) => removeManifest(context, { account, repository, digest, actor }),
-    removeIf: (request) => removeManifest(context, request),
-    removeTag: (request) => removeTag(context, request),
-    list: (account, repository, page) => listImages(context, account, repository, page),
-    listOne: (account, repository, digest) => listOneImage(context, account, repository, digest),
+    changeStorageClass: (request) => changeStorageClass(ports, request),
+    remove: (account, repository, digest, actor) => removeManifest(ports, { account, repository, digest, actor }),
+    removeIf: (request) => removeManifest(ports, request),
+    removeTag: (request) => removeTag(ports, request),
+    list: (account, repository, page) => listImages(ports, account, repository, page),
+    listOne: (account, repository, digest) => listOneImage(ports, account, repository, digest),
     async tags(account, repository, { after, limit }) {
       const prefix = keys.tags(repository);
       const page = await records.list(registryPartition(account), {

@@ -1,7 +1,7 @@
 import type { Digest } from '@slipway/storage/blobs';
 import { ConditionFailed } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
-import type { Context } from './context.ts';
+import type { ImagesPorts } from './ports.ts';
 import { keys, registryPartition } from './keys.ts';
 import type { RegistryRecord } from './records.ts';
 
@@ -21,8 +21,8 @@ interface Note {
   readonly at: number;
 }
 
-export function createPulls(context: Context): Pulls {
-  const { records, clock, limits } = context;
+export function createPulls(ports: ImagesPorts): Pulls {
+  const { records, clock, limits } = ports;
   const written = new LRUCache<string, number>({ max: 50_000 });
   let noted = new Map<string, Note>();
 
@@ -53,7 +53,7 @@ export function createPulls(context: Context): Pulls {
       noted = new Map();
       const excluded = new Map<string, Promise<readonly string[]>>();
       const exclusions = (account: string): Promise<readonly string[]> => {
-        const known = excluded.get(account) ?? exclusionsOf(context, account);
+        const known = excluded.get(account) ?? exclusionsOf(ports, account);
         excluded.set(account, known);
         return known;
       };
@@ -66,7 +66,7 @@ export function createPulls(context: Context): Pulls {
   };
 }
 
-async function exclusionsOf({ records }: Context, account: string): Promise<readonly string[]> {
+async function exclusionsOf({ records }: ImagesPorts, account: string): Promise<readonly string[]> {
   const registry = await records.get<RegistryRecord>(registryPartition(account), keys.registry);
   return Object.keys(registry?.value.pullTimeExclusions ?? {});
 }

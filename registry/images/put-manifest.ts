@@ -1,7 +1,7 @@
 import type { Digest } from '@slipway/storage/blobs';
 import { type Json, transact, type Transaction } from '@slipway/storage/records';
 import { usable } from './blobs.ts';
-import type { Context } from './context.ts';
+import type { ImagesPorts } from './ports.ts';
 import { ImagesError } from './errors.ts';
 import { keys, registryPartition } from './keys.ts';
 import { type Descriptor, digestOf, type ParsedManifest, parseManifest } from './manifest.ts';
@@ -46,7 +46,7 @@ export interface PutManifestResult {
  * @throws ImagesError `RepositoryNotFound`, `ManifestInvalid`, `ManifestTooLarge`, `ImageDigestDoesNotMatch`, `LayersNotFound`,
  *   `ReferencedImagesNotFound`, `ImageTagAlreadyExists`, `TooManyTags`
  */
-export async function putManifest(context: Context, request: PutManifest): Promise<PutManifestResult> {
+export async function putManifest(ports: ImagesPorts, request: PutManifest): Promise<PutManifestResult> {
   const manifest = parseManifest(request.bytes, request.contentType, request.typed);
   const digest = digestOf(request.bytes, request.digest?.startsWith('sha512:') ? 'sha512' : 'sha256');
   if (request.digest !== undefined && request.digest !== digest) {
@@ -56,15 +56,15 @@ export async function putManifest(context: Context, request: PutManifest): Promi
   }
   const { account, repository } = request;
   // Pushes to one tag follow each other here; between servers the commit's conditions decide.
-  return context.turns.take(`${account}|${repository}|${request.tags[0] ?? digest}`, () =>
-    transact(context.records, registryPartition(account), (tx) => stage(context, tx, request, manifest, digest), {
+  return ports.turns.take(`${account}|${repository}|${request.tags[0] ?? digest}`, () =>
+    transact(ports.records, registryPartition(account), (tx) => stage(ports, tx, request, manifest, digest), {
       attempts: 200,
     }),
   );
 }
 
 async function stage(
-  context: Context,
+  ports: ImagesPorts,
   tx: Transaction,
   request: PutManifest,
   manifest: ParsedManifest,
@@ -73,17 +73,15 @@ async function stage(
   const { account, repository: name } = request;
   const repository = await tx.get<RepositoryRecord>(keys.repository(name));
   if (repository === undefined) throw repositoryNotFound(account, name);
-  const pushedAt = context.clock.now();
+  const pushedAt = ports.clock.now();
   const present = await tx.get<ManifestRecord>(keys.manifest(name, digest));
   const moved = await movedTags(tx, repository, request.tags, digest);
-  const imageSize = present?.imageSize ?? (await stageNew(context, tx, request, repository, manifest, digest));
+  const imageSize = present?.imageSize ?? (await stageNew(ports, tx, request, repository, manifest, digest));
   const tagCount = (present?.tagCount ?? 0) + moved.length;
-  if (tagCount > context.limits.tagsPerImage) {
-    throw new ImagesError(
-      'TooManyTags',
-      `The image ${digest} would have more than ${context.limits.tagsPerImage} tags`,
-      { limit: context.limits.tagsPerImage },
-    );
+  if (tagCount > ports.limits.tagsPerImage) {
+    throw new ImagesError('TooManyTags', `The image ${digest} would have more than ${ports.limits.tagsPerImage} tags`, {
+      limit: ports.limits.tagsPerImage,
+    });
   }
   const { mediaType, size } = manifest;
   const archived = present?.archivedAt !== undefined;
@@ -103,11 +101,11 @@ async function stage(
   };
   if (archived) {
     // A push of what is archived brings it back, as ECR does.
-    await markTags(context, tx, account, name, digest, 'standard');
+    await markTags(ports, tx, account, name, digest, 'standard');
     const restored = { account, repository: name, digest, target: 'standard', actor: request.actor } as const;
-    await stageChildren(context, tx, restored, mediaType);
+    await stageChildren(ports, tx, restored, mediaType);
   }
-  if (present === undefined) await count(context, tx, account, repository, digest, imageSize);
+  if (present === undefined) await count(ports, tx, account, repository, digest, imageSize);
   tx.put(keys.manifest(name, digest), record as unknown as Json);
   for (const { tag, previous } of moved) {
     const target: TagRecord = { digest, mediaType, size, pushedAt };
@@ -146,7 +144,7 @@ async function untag(tx: Transaction, repository: string, digest: Digest, tag: T
 
 /** A manifest seen for the first time: everything it names must be here, and is held from now on. Returns the image's size. */
 async function stageNew(
-  context: Context,
+  ports: ImagesPorts,
   tx: Transaction,
   { account, sparse = false }: PutManifest,
   repository: RepositoryRecord,
@@ -154,7 +152,7 @@ async function stageNew(
   digest: Digest,
 ): Promise<number> {
   const name = repository.name;
-  const found = await context.records.getMany<LinkRecord | ManifestRecord>(registryPartition(account), [
+  const found = await ports.records.getMany<LinkRecord | ManifestRecord>(registryPartition(account), [
     ...[...manifest.blobs, ...manifest.foreign, ...manifest.children].map((blob) => keys.link(blob.digest, name)),
     ...manifest.children.map((child) => keys.manifest(name, child.digest)),
   ]);
@@ -217,17 +215,17 @@ async function stageNew(
 
 /** One image more, unless the repository is full. */
 async function count(
-  context: Context,
+  ports: ImagesPorts,
   tx: Transaction,
   account: string,
   { name }: RepositoryRecord,
   digest: Digest,
   imageSize: number,
 ): Promise<void> {
-  const limit = context.limits.imagesPerRepository;
+  const limit = ports.limits.imagesPerRepository;
   const shard = shardOf(digest);
   const after = await adjustCount(tx, name, shard, { images: 1, bytes: imageSize });
-  if (!(await isOver(context, tx, account, name, shard, after.images, limit))) return;
+  if (!(await isOver(ports, tx, account, name, shard, after.images, limit))) return;
   throw new ImagesError('TooManyImages', `The repository '${name}' already has ${limit} images, which is its limit`, {
     limit,
   });

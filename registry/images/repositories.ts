@@ -1,5 +1,5 @@
 import { type Json, removePrefix, transact } from '@slipway/storage/records';
-import { type Context, newId } from './context.ts';
+import { type ImagesPorts, newId } from './ports.ts';
 import { removeManifest } from './delete-manifest.ts';
 import { adjustCount, type Count, isOver, readCount, shardOf } from './counts.ts';
 import { ImagesError } from './errors.ts';
@@ -74,8 +74,8 @@ export const repositoryNotFound = (account: string, name: string): ImagesError =
 /** Near the registry's limit everybody who makes a repository writes under the same conditions. */
 const manyAttempts = { attempts: 200 };
 
-export function createRepositories(context: Context): Repositories {
-  const { records } = context;
+export function createRepositories(ports: ImagesPorts): Repositories {
+  const { records } = ports;
 
   const find = async (account: string, name: string): Promise<RepositoryRecord | undefined> =>
     (await records.get<RepositoryRecord>(registryPartition(account), keys.repository(name)))?.value;
@@ -107,8 +107,8 @@ export function createRepositories(context: Context): Repositories {
         }
         const repository: RepositoryRecord = {
           name: wanted.name,
-          id: newId(context),
-          createdAt: context.clock.now(),
+          id: newId(ports),
+          createdAt: ports.clock.now(),
           tagMutability: wanted.tagMutability ?? 'MUTABLE',
           ...(wanted.tagExclusions ? { tagExclusions: wanted.tagExclusions } : {}),
           scanOnPush: wanted.scanOnPush ?? false,
@@ -120,10 +120,10 @@ export function createRepositories(context: Context): Repositories {
         };
         const shard = shardOf(digestOf(Buffer.from(wanted.name)));
         const row = await adjustCount(tx, allRepositories, shard, { images: 1, bytes: 0 });
-        if (await isOver(context, tx, account, allRepositories, shard, row.images, context.limits.repositories))
+        if (await isOver(ports, tx, account, allRepositories, shard, row.images, ports.limits.repositories))
           throw new ImagesError(
             'TooManyRepositories',
-            `The registry already has ${context.limits.repositories} repositories, which is its limit`,
+            `The registry already has ${ports.limits.repositories} repositories, which is its limit`,
           );
         tx.put(keys.repository(wanted.name), repository as unknown as Json);
         tx.announce({
@@ -148,7 +148,7 @@ export function createRepositories(context: Context): Repositories {
       if (page.records.length === 0) return;
       for (const { key } of page.records) {
         const digest = key.slice(keys.manifests(repository.name).length) as Digest;
-        await removeManifest(context, { account, repository: repository.name, digest, actor, evenInUse: true });
+        await removeManifest(ports, { account, repository: repository.name, digest, actor, evenInUse: true });
       }
     }
   };
@@ -174,7 +174,7 @@ export function createRepositories(context: Context): Repositories {
         if (next !== present) tx.put(keys.repository(name), next as unknown as Json);
         return next;
       });
-      context.reads.forget(account, name);
+      ports.reads.forget(account, name);
       return changed;
     },
     async remove(account, name, { force, actor }) {
@@ -190,12 +190,12 @@ export function createRepositories(context: Context): Repositories {
           );
         }
         if (held.records.length > 0) await empty(account, repository, actor);
-        const removed = await removeRow(context, account, repository, actor);
-        context.reads.forget(account, name);
+        const removed = await removeRow(ports, account, repository, actor);
+        ports.reads.forget(account, name);
         if (removed) return repository;
       }
     },
-    count: (account, name) => readCount(context, account, name),
+    count: (account, name) => readCount(ports, account, name),
     registry: async (account) =>
       (await records.get<RegistryRecord>(registryPartition(account), keys.registry))?.value ?? {},
     updateRegistry: (account, change) =>
@@ -210,12 +210,12 @@ export function createRepositories(context: Context): Repositories {
 
 /** The last step of a removal; false when an image came in meanwhile. Uploads under way end with their repository. */
 async function removeRow(
-  context: Context,
+  ports: ImagesPorts,
   account: string,
   repository: RepositoryRecord,
   actor: string,
 ): Promise<boolean> {
-  const { records } = context;
+  const { records } = ports;
   return transact(records, registryPartition(account), async (tx) => {
     const present = await tx.get<RepositoryRecord>(keys.repository(repository.name));
     if (present?.id !== repository.id) throw repositoryNotFound(account, repository.name);

@@ -39,7 +39,7 @@ export interface Resources {
 }
 
 export function createResources(images: Images, region: string): Resources {
-  const { clock } = images.context;
+  const { clock } = images.ports;
   const registries = new Map<string, { readonly until: number; readonly registry: RegistryRecord }>();
   const merged = new Map<string, string>();
 

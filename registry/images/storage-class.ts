@@ -1,6 +1,6 @@
 import type { Digest } from '@slipway/storage/blobs';
 import { type Json, transact, type Transaction } from '@slipway/storage/records';
-import type { Context } from './context.ts';
+import type { ImagesPorts } from './ports.ts';
 import { manifestNotFound, sameTags, tagsOf } from './delete-manifest.ts';
 import { ImagesError } from './errors.ts';
 import { keys, registryPartition } from './keys.ts';
@@ -24,47 +24,47 @@ export interface ChangeStorageClass {
  * be had again at once. Repeating it changes nothing.
  * @throws ImagesError `ManifestNotFound`, `ManifestInUse` while an index that can be pulled lists it
  */
-export async function changeStorageClass(context: Context, request: ChangeStorageClass): Promise<ManifestRecord> {
+export async function changeStorageClass(ports: ImagesPorts, request: ChangeStorageClass): Promise<ManifestRecord> {
   const { account, repository, digest, target } = request;
-  return transact(context.records, registryPartition(account), async (tx) => {
+  return transact(ports.records, registryPartition(account), async (tx) => {
     // Its version is the guard: whoever tags or untags the manifest rewrites this row.
     const manifest = await tx.get<ManifestRecord>(keys.manifest(repository, digest));
     if (manifest === undefined) throw manifestNotFound(repository, digest);
     if (isIn(manifest, target)) return manifest;
-    if (request.onlyWithTags && !sameTags(request.onlyWithTags, await tagsOf(context, account, repository, digest)))
+    if (request.onlyWithTags && !sameTags(request.onlyWithTags, await tagsOf(ports, account, repository, digest)))
       throw new ImagesError('ManifestInUse', `The tags of ${digest} have changed meanwhile`);
     if (target === 'archive') {
       const parent = await activeParent(tx, repository, digest, undefined);
       if (parent)
         throw new ImagesError('ManifestInUse', `Requested image referenced by manifest list: [${parent}]`, { parent });
     }
-    return stage(context, tx, request, manifest);
+    return stage(ports, tx, request, manifest);
   });
 }
 
 /** Within a transaction, moves an image that is in the other class, and what it lists. */
 async function stage(
-  context: Context,
+  ports: ImagesPorts,
   tx: Transaction,
   request: Omit<ChangeStorageClass, 'onlyWithTags'>,
   manifest: ManifestRecord,
 ): Promise<ManifestRecord> {
   const { account, repository, digest, target, actor } = request;
-  const next = inClass(manifest, target, context.clock.now());
+  const next = inClass(manifest, target, ports.clock.now());
   tx.put(keys.manifest(repository, digest), next as unknown as Json);
-  await markTags(context, tx, account, repository, digest, target);
+  await markTags(ports, tx, account, repository, digest, target);
   tx.announce({
     topic: 'registry',
     type: target === 'archive' ? 'image.archived' : 'image.restored',
     data: { account, repository, digest, mediaType: manifest.mediaType, actor },
   });
-  await stageChildren(context, tx, request, manifest.mediaType);
+  await stageChildren(ports, tx, request, manifest.mediaType);
   return next;
 }
 
 /** Within a transaction, moves what an index lists. */
 export async function stageChildren(
-  context: Context,
+  ports: ImagesPorts,
   tx: Transaction,
   request: Omit<ChangeStorageClass, 'onlyWithTags'>,
   mediaType: string,
@@ -76,7 +76,7 @@ export async function stageChildren(
     const row = await tx.get<ManifestRecord>(keys.manifest(repository, child));
     if (row === undefined || isIn(row, target)) continue;
     if (target === 'archive' && (await activeParent(tx, repository, child, digest))) continue;
-    await stage(context, tx, { ...request, digest: child }, row);
+    await stage(ports, tx, { ...request, digest: child }, row);
   }
 }
 
@@ -114,14 +114,14 @@ async function activeParent(
 
 /** Within a transaction, notes an image's class on all its tags. */
 export async function markTags(
-  context: Context,
+  ports: ImagesPorts,
   tx: Transaction,
   account: string,
   repository: string,
   digest: Digest,
   target: 'standard' | 'archive',
 ): Promise<void> {
-  for (const tag of await tagsOf(context, account, repository, digest)) {
+  for (const tag of await tagsOf(ports, account, repository, digest)) {
     const row = await tx.get<TagRecord>(keys.tag(repository, tag));
     if (row?.digest !== digest) continue;
     const { archived: _archived, ...rest } = row;

@@ -1,6 +1,6 @@
 import { type Appended, type Staged, StagedLost } from '@slipway/storage/blobs';
 import { ConditionFailed, type Json, type Stored } from '@slipway/storage/records';
-import { type Context, newId } from './context.ts';
+import { type ImagesPorts, newId } from './ports.ts';
 import { ImagesError } from './errors.ts';
 import { keys, registryPartition } from './keys.ts';
 import type { UploadRecord } from './records.ts';
@@ -27,8 +27,8 @@ const deadAfter = 30_000;
  * storage of its own, and the commit decides whose counts. A later body is written behind bytes that count already, so its
  * writer first claims the upload in the record, keeps the claim alive, and nobody else writes until it is given back or dead.
  */
-export function createUploadWriter(context: Context) {
-  const { records, blobs, clock, limits } = context;
+export function createUploadWriter(ports: ImagesPorts) {
+  const { records, blobs, clock, limits } = ports;
 
   const find = async ({ account, repository, id, principal }: UploadAddress): Promise<UploadRow> => {
     const row = await records.get<UploadRecord>(registryPartition(account), keys.upload(repository, id));
@@ -58,7 +58,7 @@ export function createUploadWriter(context: Context) {
     if (writer && Math.abs(now - writer.beat) < deadAfter) throw busy(row);
     const claimed = await swap(account, row, {
       ...row.value,
-      writer: { token: newId(context), beat: now },
+      writer: { token: newId(ports), beat: now },
       ...(writer ? { suspect: true } : {}),
     });
     if (claimed === undefined) throw busy(row);
@@ -115,7 +115,7 @@ export function createUploadWriter(context: Context) {
     try {
       const appended = await blobs.append(staged, limited(body, staged.size), signal);
       const received = appended.staged.size - staged.size;
-      context.meter.received(received);
+      ports.meter.received(received);
       if (appended.cut === undefined && range?.end !== undefined && received !== range.end - range.start + 1) {
         throw new ImagesError(
           'UploadSizeInvalid',

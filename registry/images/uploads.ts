@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Digest, DigestMismatch, type SealedBlob, type Staged, StagedLost } from '@slipway/storage/blobs';
 import { type Json, scan, transact } from '@slipway/storage/records';
 import { linkSealed } from './blobs.ts';
-import { type Context, newId } from './context.ts';
+import { type ImagesPorts, newId } from './ports.ts';
 import { ImagesError } from './errors.ts';
 import { keys, registryPartition } from './keys.ts';
 import type { RepositoryName } from './names.ts';
@@ -57,10 +57,10 @@ export interface Uploads {
   sweep(account: string): Promise<number>;
 }
 
-export function createUploads(context: Context): Uploads {
-  const { records, blobs, clock, limits } = context;
-  const writer = createUploadWriter(context);
-  const cap = createUploadCap(context);
+export function createUploads(ports: ImagesPorts): Uploads {
+  const { records, blobs, clock, limits } = ports;
+  const writer = createUploadWriter(ports);
+  const cap = createUploadCap(ports);
 
   const requireRepository = async (account: string, name: string): Promise<void> => {
     const found = await records.get(registryPartition(account), keys.repository(name));
@@ -83,7 +83,7 @@ export function createUploads(context: Context): Uploads {
         tx.require({ key: upload.key, version: upload.version });
         tx.remove(upload.key);
       }
-      return linkSealed(context, tx, target.value, sealed);
+      return linkSealed(ports, tx, target.value, sealed);
     });
     // Another copy of the same bytes was first; this one is not needed.
     if (kept.generation !== sealed.generation) await blobs.remove(sealed);
@@ -95,7 +95,7 @@ export function createUploads(context: Context): Uploads {
     digest: Digest,
     written: { staged: Staged; own: boolean; row?: UploadRow },
   ): Promise<void> => {
-    const sealed = await seal(context, written.staged, digest, written.row?.value.suspect === true);
+    const sealed = await seal(ports, written.staged, digest, written.row?.value.suspect === true);
     try {
       await acknowledge(address.account, address.repository, sealed, written.row);
     } catch (error) {
@@ -130,7 +130,7 @@ export function createUploads(context: Context): Uploads {
     async start(account, repository, principal) {
       await requireRepository(account, repository);
       await cap.check(account, repository, principal);
-      const id = newId(context);
+      const id = newId(ports);
       const now = clock.now();
       const record: UploadRecord = { id, principal, startedAt: now, touchedAt: now };
       await records.commit(registryPartition(account), {
@@ -164,7 +164,7 @@ export function createUploads(context: Context): Uploads {
     async whole(account, repository, digest, body) {
       await requireRepository(account, repository);
       const { staged, cut } = await blobs.append(await blobs.stage(), writer.limited(body, 0));
-      context.meter.received(staged.size);
+      ports.meter.received(staged.size);
       try {
         if (cut instanceof ImagesError) throw cut;
         if (cut === undefined) await conclude({ account, repository }, digest, { staged, own: true });
@@ -175,7 +175,7 @@ export function createUploads(context: Context): Uploads {
       }
       return { size: staged.size, ...(cut === undefined ? {} : { cut }) };
     },
-    sweep: (account) => sweepUploads(context, account, clock.now() - limits.uploadIdle),
+    sweep: (account) => sweepUploads(ports, account, clock.now() - limits.uploadIdle),
   };
 }
 
@@ -184,8 +184,8 @@ const stateOf = ({ staged, cut }: Pick<Extended, 'staged' | 'cut'>): UploadState
   ...(cut === undefined ? {} : { cut }),
 });
 
-async function sweepUploads(context: Context, account: string, before: number): Promise<number> {
-  const { records, blobs } = context;
+async function sweepUploads(ports: ImagesPorts, account: string, before: number): Promise<number> {
+  const { records, blobs } = ports;
   const partition = registryPartition(account);
   let dropped = 0;
   for await (const { key, value, version } of scan<UploadRecord>(records, partition, { prefix: keys.uploads })) {
@@ -205,7 +205,7 @@ async function sweepUploads(context: Context, account: string, before: number): 
 }
 
 /** Bounds how many uploads one principal has open in a repository. Counted every few seconds rather than at every start. */
-function createUploadCap({ records, clock, limits }: Context) {
+function createUploadCap({ records, clock, limits }: ImagesPorts) {
   const recount = 10_000;
   const counts = new Map<string, { count: number; readonly until: number }>();
   return {
@@ -243,11 +243,11 @@ function createUploadCap({ records, clock, limits }: Context) {
 }
 
 /** Seals, and puts the store's verdict on the bytes into our words. Bytes that two writers may have touched are hashed again. */
-async function seal(context: Context, staged: Staged, digest: Digest, suspect: boolean): Promise<SealedBlob> {
+async function seal(ports: ImagesPorts, staged: Staged, digest: Digest, suspect: boolean): Promise<SealedBlob> {
   try {
     // The commit that follows requires the record as it was read, without a writer.
-    const sealed = await context.blobs.seal(staged, digest, { quiet: !suspect });
-    if (suspect) await verify(context, sealed);
+    const sealed = await ports.blobs.seal(staged, digest, { quiet: !suspect });
+    if (suspect) await verify(ports, sealed);
     return sealed;
   } catch (error) {
     if (!(error instanceof DigestMismatch)) throw error;
@@ -257,13 +257,13 @@ async function seal(context: Context, staged: Staged, digest: Digest, suspect: b
   }
 }
 
-async function verify(context: Context, sealed: SealedBlob): Promise<void> {
+async function verify(ports: ImagesPorts, sealed: SealedBlob): Promise<void> {
   const algorithm = sealed.digest.startsWith('sha512:') ? 'sha512' : 'sha256';
   const hash = createHash(algorithm);
-  const source = await context.blobs.open(sealed);
+  const source = await ports.blobs.open(sealed);
   for await (const chunk of source.stream()) hash.update(chunk);
   const actual: Digest = `${algorithm}:${hash.digest('hex')}`;
   if (actual === sealed.digest) return;
-  await context.blobs.remove(sealed);
+  await ports.blobs.remove(sealed);
   throw new DigestMismatch(sealed.digest, actual);
 }

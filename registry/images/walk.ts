@@ -1,5 +1,5 @@
 import { pagesOf, scanPartitions } from '@slipway/storage/records';
-import type { Context } from './context.ts';
+import type { ImagesPorts } from './ports.ts';
 import type { Images } from './images.ts';
 import { registryPartition } from './keys.ts';
 import type { ImagePage, ListedImage } from './list-images.ts';
@@ -7,7 +7,7 @@ import type { RepositoryPage } from './repositories.ts';
 import type { RepositoryRecord } from './records.ts';
 
 /** Accounts that have a registry. */
-export async function registryAccounts({ records }: Pick<Context, 'records'>): Promise<string[]> {
+export async function registryAccounts({ records }: Pick<ImagesPorts, 'records'>): Promise<string[]> {
   const prefix = registryPartition('');
   const accounts: string[] = [];
   for await (const name of scanPartitions(records, prefix)) accounts.push(name.slice(prefix.length));

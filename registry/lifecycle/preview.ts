@@ -33,7 +33,7 @@ export async function makePreview(
   repository: string,
   policy: string,
 ): Promise<Preview> {
-  const { clock, records, random } = images.context;
+  const { clock, records, random } = images.ports;
   const partition = registryPartition(account);
   const rules = parseLifecyclePolicy(policy);
   const now = clock.now();
@@ -65,7 +65,7 @@ export async function makePreview(
 }
 
 export const findPreview = async (images: Images, account: string, repository: string): Promise<Preview | undefined> =>
-  (await images.context.records.get<Preview>(registryPartition(account), keys.preview(repository)))?.value;
+  (await images.ports.records.get<Preview>(registryPartition(account), keys.preview(repository)))?.value;
 
 /** One part of a preview's results. */
 export const previewPart = async (
@@ -76,7 +76,7 @@ export const previewPart = async (
   part: number,
 ): Promise<readonly PreviewResult[]> =>
   (
-    await images.context.records.get<PreviewResult[]>(
+    await images.ports.records.get<PreviewResult[]>(
       registryPartition(account),
       keys.previewPart(repository, preview.id, part),
     )

@@ -28,10 +28,10 @@ export async function imagesOf(
 }
 
 /** Digests that some index of the repository lists. */
-async function listedBy({ context }: Images, account: string, repository: string): Promise<Set<string>> {
+async function listedBy({ ports }: Images, account: string, repository: string): Promise<Set<string>> {
   const prefix = keys.allParents(repository);
   const listed = new Set<string>();
-  for await (const { key } of scan(context.records, registryPartition(account), { prefix, limit: 10_000 })) {
+  for await (const { key } of scan(ports.records, registryPartition(account), { prefix, limit: 10_000 })) {
     listed.add(key.slice(prefix.length, key.indexOf('|', prefix.length)));
   }
   return listed;

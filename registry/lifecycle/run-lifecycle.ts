@@ -53,7 +53,7 @@ export async function* runLifecycle(
   const { images } = options;
   const inUse = await options.imagesInUse();
   await removeOrphans(images, account, inUse);
-  const due = images.context.clock.now() - (options.every ?? 3_600_000);
+  const due = images.ports.clock.now() - (options.every ?? 3_600_000);
   for await (const repository of everyRepository(images, account)) {
     if (signal?.aborted) return;
     if (repository.lifecyclePolicy === undefined || (repository.lifecycleEvaluatedAt ?? 0) > due) continue;
@@ -67,7 +67,7 @@ async function applyTo(
   repository: RepositoryRecord,
   inUse: ReadonlySet<string>,
 ): Promise<LifecycleReport> {
-  const now = images.context.clock.now();
+  const now = images.ports.clock.now();
   const rules = parseLifecyclePolicy(repository.lifecyclePolicy ?? '');
   const expired: LifecycleReport['expired'][number][] = [];
   const kept: LifecycleReport['kept'][number][] = [];
@@ -96,7 +96,7 @@ async function applyTo(
 
 /** Signatures and other referrers follow a subject that was removed, once their time is over, unless somebody tagged them. */
 async function removeOrphans(images: Images, account: string, inUse: ReadonlySet<string>): Promise<void> {
-  const { records, clock } = images.context;
+  const { records, clock } = images.ports;
   const partition = registryPartition(account);
   for (;;) {
     const page = await records.list(partition, { prefix: keys.orphans, limit: 100 });
@@ -119,7 +119,7 @@ async function removeReferrers(
   inUse: ReadonlySet<string>,
 ): Promise<void> {
   const prefix = keys.referrersOf(repository, subject);
-  for await (const { key } of scan(images.context.records, registryPartition(account), { prefix, limit: 100 })) {
+  for await (const { key } of scan(images.ports.records, registryPartition(account), { prefix, limit: 100 })) {
     const digest = key.slice(prefix.length) as Digest;
     if (inUse.has(digest)) continue;
     await attempt(() =>

@@ -31,7 +31,7 @@ export function registryGauges(images: Images, account: string): readonly PartGa
       across: 'one',
       read: async () => {
         const uploads = { prefix: keys.uploads, limit: countedUploads };
-        const page = await images.context.records.list(registryPartition(account), uploads);
+        const page = await images.ports.records.list(registryPartition(account), uploads);
         return [{ labels: {}, value: page.records.length }];
       },
     },

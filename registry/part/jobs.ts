@@ -19,7 +19,7 @@ export interface RegistryJobsOptions {
 
 /** The registry's upkeep: lifecycle rules, garbage collection, abandoned uploads, and the weekly look for unknown bytes. */
 export function registryJobs({ images, imagesInUse, lossNoticed, onCollected }: RegistryJobsOptions): readonly Job[] {
-  const accounts = (): Promise<readonly string[]> => registryAccounts(images.context);
+  const accounts = (): Promise<readonly string[]> => registryAccounts(images.ports);
   return [
     {
       name: 'lifecycle',
@@ -49,7 +49,7 @@ export function registryJobs({ images, imagesInUse, lossNoticed, onCollected }: 
         if (lossNoticed() !== undefined) return dropped === 0 ? undefined : { dropped };
         // Listed before the sweep looks: an upload that begins later is too young to be swept.
         const open = await openUploads(images);
-        const swept = await images.context.blobs.sweepStaged(2 * day, async (id) => open.has(id));
+        const swept = await images.ports.blobs.sweepStaged(2 * day, async (id) => open.has(id));
         return dropped + swept === 0 ? undefined : { dropped, swept };
       },
     },
@@ -59,8 +59,8 @@ export function registryJobs({ images, imagesInUse, lossNoticed, onCollected }: 
       run: async (signal) => {
         const totals = { removed: 0, freedBytes: 0 };
         for (const account of await accounts()) {
-          const report = await collect(images.context, account, {
-            interlock: interlockOf(images.context.blobs, account, lossNoticed),
+          const report = await collect(images.ports, account, {
+            interlock: interlockOf(images.ports.blobs, account, lossNoticed),
             signal,
           });
           onCollected(report);
@@ -73,16 +73,16 @@ export function registryJobs({ images, imagesInUse, lossNoticed, onCollected }: 
     {
       name: 'unknown-blobs',
       every: 7 * day,
-      run: async (signal) => ({ ...(await auditBlobs(images.context, { signal, lossNoticed })) }),
+      run: async (signal) => ({ ...(await auditBlobs(images.ports, { signal, lossNoticed })) }),
     },
   ];
 }
 
 /** The staged bytes that some account's open uploads claim. */
 async function openUploads(images: Images): Promise<ReadonlySet<string>> {
-  const { records } = images.context;
+  const { records } = images.ports;
   const ids = new Set<string>();
-  for (const account of await registryAccounts(images.context)) {
+  for (const account of await registryAccounts(images.ports)) {
     const uploads = scan<UploadRecord>(records, registryPartition(account), { prefix: keys.uploads });
     for await (const { value } of uploads) if (value.staged) ids.add(value.staged.id);
   }

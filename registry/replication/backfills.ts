@@ -63,7 +63,7 @@ export const resultKey = ({ repository, digest }: Pick<BackfillResult, 'reposito
 export const isOver = ({ status }: Backfill): boolean => ['STOPPED', 'COMPLETE', 'FAILED'].includes(status);
 
 export function createBackfills(images: Images): Backfills {
-  const { records, clock, random } = images.context;
+  const { records, clock, random } = images.ports;
 
   const list: Backfills['list'] = async (account) =>
     (await records.list<Backfill>(registryPartition(account), { prefix: backfillKeys.all })).records

@@ -47,7 +47,7 @@ export async function runBackfill(run: BackfillRun): Promise<void> {
     );
     if (backfill.cursor?.digest !== image.digest || backfill.cursor.repository !== repository) return;
   }
-  await backfills.change(account, id, (now) => (isOver(now) ? undefined : ended(now, run.images.context.clock.now())));
+  await backfills.change(account, id, (now) => (isOver(now) ? undefined : ended(now, run.images.ports.clock.now())));
 }
 
 function ended(backfill: Backfill, endedAt: number): Backfill {

@@ -19,7 +19,7 @@ export async function writeStatus(
   digest: Digest,
   status: Omit<ImageStatus, 'at'>,
 ): Promise<void> {
-  const { records, clock } = images.context;
+  const { records, clock } = images.ports;
   const value: ImageStatus = { ...status, at: clock.now() };
   try {
     await records.commit(registryPartition(account), {
@@ -39,7 +39,7 @@ export async function readStatuses(
   repository: string,
   digest: Digest,
 ): Promise<readonly ImageStatus[]> {
-  const page = await images.context.records.list<ImageStatus>(registryPartition(account), {
+  const page = await images.ports.records.list<ImageStatus>(registryPartition(account), {
     prefix: keys.replicatedTo(repository, digest),
   });
   return page.records.map(({ value }) => value);

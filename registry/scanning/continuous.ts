@@ -5,7 +5,7 @@ import { registryPartition } from '../images/index.ts';
 import { frequencyOf, readConfiguration } from './configuration.ts';
 import { scanKeys } from './keys.ts';
 import type { ScanRecord } from './records.ts';
-import { completed, type ScanContext } from './run-scan.ts';
+import { completed, type ScanPorts } from './run-scan.ts';
 import { newScanId } from './scan-id.ts';
 import { completeScan, type ImageAddress, readInventory } from './scan-store.ts';
 import { ScannerFailed, withinLimits } from './scanners/scanner.ts';
@@ -24,13 +24,13 @@ interface Pass {
  * @returns how many images were judged
  */
 export async function runContinuousPass(
-  context: ScanContext,
+  ports: ScanPorts,
   account: string,
   lease: Pick<HeldLease, 'name' | 'epoch' | 'lost'>,
   pageSize = 100,
 ): Promise<number> {
-  const { images, scanner } = context;
-  const { records } = images.context;
+  const { images, scanner } = ports;
+  const { records } = images.ports;
   const partition = registryPartition(account);
   const knowledgeFrom = scanner.knowledgeFrom?.();
   if (knowledgeFrom === undefined || scanner.match === undefined) return 0;
@@ -57,7 +57,7 @@ export async function runContinuousPass(
       const { frequency } = frequencyOf(configuration, record);
       const waiting = value.status === 'FAILED';
       if (frequency !== 'CONTINUOUS_SCAN' && !waiting) continue;
-      if (await judge(context, { account, repository, digest: digest as Digest }, value)) judged++;
+      if (await judge(ports, { account, repository, digest: digest as Digest }, value)) judged++;
     }
     after = page.records.at(-1)?.key ?? after;
     await save({ knowledgeFrom, finished: !page.more, ...(after === undefined ? {} : { after }) });
@@ -65,19 +65,19 @@ export async function runContinuousPass(
   return judged;
 }
 
-async function judge(context: ScanContext, image: ImageAddress, scan: ScanRecord): Promise<boolean> {
-  const { images, scanner, clock, log } = context;
-  const inventory = await readInventory(images.context.records, image, scan);
+async function judge(ports: ScanPorts, image: ImageAddress, scan: ScanRecord): Promise<boolean> {
+  const { images, scanner, clock, log } = ports;
+  const inventory = await readInventory(images.ports.records, image, scan);
   if (inventory === undefined) return false;
   try {
     const report = await scanner.match?.(inventory);
     if (report === undefined) return false;
     const { findings } = withinLimits(report);
-    await completeScan(images.context.records, image, {
+    await completeScan(images.ports.records, image, {
       ...completed(report),
       scanner: scanner.name,
       completedAt: clock.now(),
-      result: { id: newScanId(images.context), findings },
+      result: { id: newScanId(images.ports), findings },
     });
     return true;
   } catch (error) {

@@ -90,7 +90,7 @@ const policyAge = 5000;
 
 /** @param exempt callers whom no rule refuses: the scanner, where it pulls */
 export function createPolicyCheck(images: Images, exempt: (caller: string) => boolean): PolicyCheck {
-  const { records, clock } = images.context;
+  const { records, clock } = images.ports;
   const cached = new LRUCache<string, { readonly policy: ScanPolicy; readonly at: number }>({ max: 1000 });
 
   const policyOf = async (account: string): Promise<ScanPolicy> => {
@@ -201,7 +201,7 @@ function verdict(scan: ScanRecord | undefined, rule: ScanRule, image: string): R
 /** Manifests of the repository that need a blob. */
 async function* needing(images: Images, { account, repository, digest }: Pulled): AsyncGenerator<Digest> {
   const prefix = keys.referencesIn(digest, repository.name);
-  for await (const { key } of scan(images.context.records, registryPartition(account), { prefix, limit: 100 }))
+  for await (const { key } of scan(images.ports.records, registryPartition(account), { prefix, limit: 100 }))
     yield key.slice(prefix.length) as Digest;
 }
 

@@ -17,7 +17,7 @@ import {
   withinLimits,
 } from './scanners/scanner.ts';
 
-export interface ScanContext {
+export interface ScanPorts {
   readonly images: Images;
   readonly scanner: Scanner;
   readonly clock: Clock;
@@ -35,16 +35,16 @@ export interface ScanContext {
  * @throws the signal's reason when the server stops; what the stores throw
  */
 export async function runScan(
-  context: ScanContext,
+  ports: ScanPorts,
   image: ImageAddress,
   cause: ScanCause,
   stop: AbortSignal,
 ): Promise<void> {
-  const { images, clock } = context;
-  const { records } = images.context;
+  const { images, clock } = ports;
+  const { records } = images.ports;
   const target = await targetOf(images, image);
   if (target === undefined) return;
-  const scanner = context.scanner.name;
+  const scanner = ports.scanner.name;
   const started = await changeScan(records, image, (before) => ({
     next: {
       ...before,
@@ -56,9 +56,9 @@ export async function runScan(
     },
   }));
   if (started === undefined) return;
-  const outcome = await attempt(context, target, stop);
+  const outcome = await attempt(ports, target, stop);
   const inventory = 'report' in outcome ? outcome.report.inventory : outcome.inventory;
-  const sbom = inventory && context.sbom ? await billOf(context, image, target, inventory) : undefined;
+  const sbom = inventory && ports.sbom ? await billOf(ports, image, target, inventory) : undefined;
   const common = {
     scanner,
     completedAt: clock.now(),
@@ -66,11 +66,11 @@ export async function runScan(
     ...(inventory ? { inventory } : {}),
   };
   if ('report' in outcome) {
-    const result = { id: newScanId(images.context), findings: outcome.report.findings };
+    const result = { id: newScanId(images.ports), findings: outcome.report.findings };
     await completeScan(records, image, { ...common, ...completed(outcome.report), result });
   } else {
     const { status, description } = outcome;
-    context.log.warn({ ...image, reason: description }, 'an image was not scanned');
+    ports.log.warn({ ...image, reason: description }, 'an image was not scanned');
     await completeScan(records, image, { ...common, status, description });
   }
 }
@@ -90,20 +90,20 @@ type Outcome =
       readonly inventory?: NonNullable<ScanReport['inventory']>;
     };
 
-async function attempt(context: ScanContext, target: ScanTarget, stop: AbortSignal): Promise<Outcome> {
-  const time = AbortSignal.timeout(context.time);
+async function attempt(ports: ScanPorts, target: ScanTarget, stop: AbortSignal): Promise<Outcome> {
+  const time = AbortSignal.timeout(ports.time);
   const signal = AbortSignal.any([stop, time]);
   try {
-    return { report: withinLimits(await orAborted(context.scanner.scan(target, signal), signal)) };
+    return { report: withinLimits(await orAborted(ports.scanner.scan(target, signal), signal)) };
   } catch (error) {
     stop.throwIfAborted();
-    return outcomeOf(context, target, error, time.aborted);
+    return outcomeOf(ports, target, error, time.aborted);
   }
 }
 
 /** What a failure means for the image. Failures of our own stores are not the scanner's, and are tried again. */
-function outcomeOf(context: ScanContext, target: ScanTarget, error: unknown, late: boolean): Outcome {
-  if (late) return failed(`The scanner did not finish within ${Math.round(context.time / 1000)} seconds.`);
+function outcomeOf(ports: ScanPorts, target: ScanTarget, error: unknown, late: boolean): Outcome {
+  if (late) return failed(`The scanner did not finish within ${Math.round(ports.time / 1000)} seconds.`);
   if (error instanceof Unscannable) {
     return {
       status: 'UNSUPPORTED_IMAGE',
@@ -116,7 +116,7 @@ function outcomeOf(context: ScanContext, target: ScanTarget, error: unknown, lat
   if (error instanceof NoKnowledge) return { ...failed(error.message), inventory: error.inventory };
   if (error instanceof ScannerFailed) return failed(error.message);
   if (error instanceof Error && storeErrors.has(error.name)) throw error;
-  context.log.error({ err: error, digest: target.digest }, 'the scanner failed in a way nobody thought of');
+  ports.log.error({ err: error, digest: target.digest }, 'the scanner failed in a way nobody thought of');
   return failed("The scanner failed; the server's log says more.");
 }
 
@@ -179,15 +179,15 @@ async function manifestOf(images: Images, image: ImageAddress, mediaType: string
 
 /** A bill that cannot be stored is no reason to lose the findings. */
 async function billOf(
-  context: ScanContext,
+  ports: ScanPorts,
   image: ImageAddress,
   target: { readonly mediaType: string; readonly size: number; readonly pushedAt: number },
   inventory: NonNullable<ScanReport['inventory']>,
 ) {
   try {
-    return await storeBom(context.images, image, target, inventory);
+    return await storeBom(ports.images, image, target, inventory);
   } catch (error) {
-    context.log.warn({ ...image, err: error, type: sbomType }, 'the bill of materials was not stored');
+    ports.log.warn({ ...image, err: error, type: sbomType }, 'the bill of materials was not stored');
     return undefined;
   }
 }

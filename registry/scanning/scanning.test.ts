@@ -28,7 +28,7 @@ const makeRepository = ({ images }: TestScanning, scanOnPush = true, tags: Recor
 const findingsOf = async ({ images }: TestScanning, digest: string) => {
   const image = { account, repository, digest: digest as `sha256:${string}` };
   const scan = await scanOf(images, image);
-  return (scan && (await readFindings(images.context.records, image, scan, 0, 1000))) ?? [];
+  return (scan && (await readFindings(images.ports.records, image, scan, 0, 1000))) ?? [];
 };
 
 const policyOf = ({ images }: TestScanning) => createPolicyCheck(images, () => false);

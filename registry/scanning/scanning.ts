@@ -7,7 +7,7 @@ import { type Images, ImagesError, registryAccounts, registryPartition } from '.
 import { frequencyOf, readConfiguration } from './configuration.ts';
 import { runContinuousPass } from './continuous.ts';
 import { isImage } from './image-kind.ts';
-import { runScan, type ScanContext } from './run-scan.ts';
+import { runScan, type ScanPorts } from './run-scan.ts';
 import { scanActor } from './sbom.ts';
 import { changeScan, forgetScan, type ImageAddress, readScan } from './scan-store.ts';
 import type { Scanner } from './scanners/scanner.ts';
@@ -40,8 +40,8 @@ export interface Scanning {
 
 export function createScanning(options: ScanningOptions): Scanning {
   const { images, events, leases, log } = options;
-  const { clock } = images.context;
-  const context: ScanContext = {
+  const { clock } = images.ports;
+  const ports: ScanPorts = {
     images,
     scanner: options.scanner,
     clock,
@@ -60,11 +60,11 @@ export function createScanning(options: ScanningOptions): Scanning {
       topic: 'registry',
       signal: stopping.signal,
       // Longer than a scan: only a server that died gives its scans to another one.
-      redeliverAfter: context.time + 60_000,
+      redeliverAfter: ports.time + 60_000,
       attempts: maxAttempts + 1,
     });
     for await (const delivery of deliveries) {
-      const work: Promise<void> = handle(context, delivery, stopping.signal).finally(() => busy.delete(work));
+      const work: Promise<void> = handle(ports, delivery, stopping.signal).finally(() => busy.delete(work));
       busy.add(work);
       if (busy.size >= (options.parallel ?? 1)) await Promise.race(busy);
     }
@@ -76,7 +76,7 @@ export function createScanning(options: ScanningOptions): Scanning {
     start() {
       running ??= Promise.all([
         consume(),
-        keepRescanning(context, leases, options.rescanEvery ?? 30_000, stopping.signal),
+        keepRescanning(ports, leases, options.rescanEvery ?? 30_000, stopping.signal),
       ]);
       // Both end by themselves only when they are stopped; anything else is worth a line.
       running.catch((error: unknown) => {
@@ -93,20 +93,20 @@ export function createScanning(options: ScanningOptions): Scanning {
 /** After so many deliveries of the same push the scan is given up: something about it ends servers. */
 const maxAttempts = 3;
 
-async function handle(context: ScanContext, delivery: Delivery, stop: AbortSignal): Promise<void> {
+async function handle(ports: ScanPorts, delivery: Delivery, stop: AbortSignal): Promise<void> {
   try {
-    await act(context, delivery, stop);
+    await act(ports, delivery, stop);
     await delivery.acknowledge();
   } catch (error) {
     if (stop.aborted) return;
-    context.log.warn({ err: error, type: delivery.type }, 'an event was not handled; it comes again');
+    ports.log.warn({ err: error, type: delivery.type }, 'an event was not handled; it comes again');
     await delivery.reject(error instanceof Error ? error.message : String(error)).catch(() => {});
   }
 }
 
-async function act(context: ScanContext, delivery: Delivery, stop: AbortSignal): Promise<void> {
-  const { images } = context;
-  const { records } = images.context;
+async function act(ports: ScanPorts, delivery: Delivery, stop: AbortSignal): Promise<void> {
+  const { images } = ports;
+  const { records } = images.ports;
   const image = addressOf(delivery.data);
   if (image === undefined) return;
   switch (delivery.type) {
@@ -116,7 +116,7 @@ async function act(context: ScanContext, delivery: Delivery, stop: AbortSignal):
       const scan = await readScan(records, image);
       // Anything else means that it was done already, or that the image is another one now.
       if (scan?.status === 'PENDING' || (scan?.status === 'IN_PROGRESS' && delivery.attempt > 1)) {
-        await scanOrGiveUp(context, image, 'manual', delivery.attempt, stop);
+        await scanOrGiveUp(ports, image, 'manual', delivery.attempt, stop);
       }
       return;
     }
@@ -130,34 +130,34 @@ async function act(context: ScanContext, delivery: Delivery, stop: AbortSignal):
       // A further tag on an image that was scanned changes nothing about it.
       if (scan !== undefined && !unfinished) return;
       if (!(await isImage(images, image.account, image.repository, image.digest))) return;
-      return scanOrGiveUp(context, image, 'push', delivery.attempt, stop);
+      return scanOrGiveUp(ports, image, 'push', delivery.attempt, stop);
     }
   }
 }
 
 async function scanOrGiveUp(
-  context: ScanContext,
+  ports: ScanPorts,
   image: ImageAddress,
   cause: 'push' | 'manual',
   attempt: number,
   stop: AbortSignal,
 ): Promise<void> {
-  const scan = (): Promise<void> => runScan(context, image, cause, stop);
+  const scan = (): Promise<void> => runScan(ports, image, cause, stop);
   if (attempt <= maxAttempts) {
-    if (context.tracing === undefined) return scan();
+    if (ports.tracing === undefined) return scan();
     const attributes = {
       'slipway.repository': image.repository,
       'slipway.digest': image.digest,
       'slipway.cause': cause,
     };
-    return context.tracing.run('scan image', { kind: 'consumer', attributes }, scan);
+    return ports.tracing.run('scan image', { kind: 'consumer', attributes }, scan);
   }
-  await changeScan(context.images.context.records, image, (before) => ({
+  await changeScan(ports.images.ports.records, image, (before) => ({
     next: {
       ...before,
       cause: before?.cause ?? cause,
-      requestedAt: before?.requestedAt ?? context.clock.now(),
-      completedAt: context.clock.now(),
+      requestedAt: before?.requestedAt ?? ports.clock.now(),
+      completedAt: ports.clock.now(),
       status: 'FAILED',
       description: `ScannerError: The scan was begun ${maxAttempts} times and never came to an end.`,
     },
@@ -166,7 +166,7 @@ async function scanOrGiveUp(
 
 /** The image is gone, and with it what was known about it, its bill of materials included. */
 async function forget(images: Images, image: ImageAddress): Promise<void> {
-  const scan = await forgetScan(images.context.records, image);
+  const scan = await forgetScan(images.ports.records, image);
   if (scan?.sbom === undefined) return;
   const { account, repository } = image;
   try {
@@ -185,25 +185,25 @@ function addressOf(data: Delivery['data']): ImageAddress | undefined {
 }
 
 /** One leader for each account's registry looks now and then whether images must be judged again. */
-async function keepRescanning(context: ScanContext, leases: Leases, every: number, stop: AbortSignal): Promise<void> {
+async function keepRescanning(ports: ScanPorts, leases: Leases, every: number, stop: AbortSignal): Promise<void> {
   const kept = new Map<string, Promise<void>>();
   while (!stop.aborted) {
-    for (const account of await registryAccounts(context.images.context).catch(() => [])) {
-      if (!kept.has(account)) kept.set(account, keepAccount(context, leases, account, every, stop));
+    for (const account of await registryAccounts(ports.images.ports).catch(() => [])) {
+      if (!kept.has(account)) kept.set(account, keepAccount(ports, leases, account, every, stop));
     }
-    await context.clock.sleep(every, stop).catch(() => {});
+    await ports.clock.sleep(every, stop).catch(() => {});
   }
   await Promise.all(kept.values());
 }
 
 function keepAccount(
-  context: ScanContext,
+  ports: ScanPorts,
   leases: Leases,
   account: string,
   every: number,
   stop: AbortSignal,
 ): Promise<void> {
-  const { clock, log } = context;
+  const { clock, log } = ports;
   return lead(
     leases,
     {
@@ -216,7 +216,7 @@ function keepAccount(
     },
     async ({ name, epoch }, lost) => {
       while (!lost.aborted) {
-        const judged = await runContinuousPass(context, account, { name, epoch, lost });
+        const judged = await runContinuousPass(ports, account, { name, epoch, lost });
         if (judged > 0) log.info({ account, images: judged }, 'images were judged by new advisories');
         await clock.sleep(every, lost);
       }

@@ -48,7 +48,7 @@ interface TemplatePage {
 }
 
 export function createTemplates(images: Images): Templates {
-  const { records } = images.context;
+  const { records } = images.ports;
   const templates: Templates = {
     find: async (account, prefix) =>
       (await records.get<CreationTemplate>(registryPartition(account), templateKeys.template(prefix)))?.value,

@@ -124,6 +124,6 @@ test('B4: a pull through a cache imports each image once, and lifecycle rules, t
     expect(report.repository).toBe(`hub/${repository}`);
   await repositories.remove(account, parseRepositoryName(`hub/${repository}`), { force: true, actor: 'test' });
   // The first run lets go of the one blob, the second removes it.
-  expect((await collect(cache.images.context, account)).released).toBe(1);
-  expect((await collect(cache.images.context, account)).removed).toBe(1);
+  expect((await collect(cache.images.ports, account)).released).toBe(1);
+  expect((await collect(cache.images.ports, account)).removed).toBe(1);
 });

@@ -35,7 +35,7 @@ export interface CacheRules {
 const age = 1000;
 
 export function createCacheRules(images: Images): CacheRules {
-  const { records, clock } = images.context;
+  const { records, clock } = images.ports;
   const known = new Map<string, { readonly until: number; readonly rules: readonly CacheRule[] }>();
   const list = async (account: string): Promise<readonly CacheRule[]> =>
     (await records.list<CacheRule>(registryPartition(account), { prefix: upstreamKeys.rules })).records.map(

@@ -24,7 +24,7 @@ export interface IncomingBlob {
 /** Bytes read and written at a time. */
 const piece = 256 * 1024;
 
-export interface TransferParts {
+export interface TransferPorts {
   readonly size: number | undefined;
   readonly source: AsyncIterable<Uint8Array>;
   /** Takes the bytes; what it throws is what readers are told. */
@@ -44,7 +44,7 @@ export class Transfer implements IncomingBlob {
   #readers = 0;
   #closed = false;
 
-  constructor(spool: Spool, { size, source, store, reopen }: TransferParts) {
+  constructor(spool: Spool, { size, source, store, reopen }: TransferPorts) {
     this.#spool = spool;
     this.#reopen = reopen;
     this.size = size;

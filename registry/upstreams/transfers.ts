@@ -78,7 +78,7 @@ export class Transfers {
 
   /** All bytes of a blob in order; what breaks off goes on where it was. */
   async *#whole(source: Source, digest: Digest, first: RemoteBlob): AsyncGenerator<Uint8Array> {
-    const { clock } = this.#images.context;
+    const { clock } = this.#images.ports;
     let at = 0;
     let failures = 0;
     for (let part: RemoteBlob | undefined = first, attempt = 1; ; attempt++) {

@@ -98,7 +98,7 @@ const referrersFor = 60_000;
 
 export function createUpstreams(options: UpstreamOptions): Upstreams {
   const { images, templates, log } = options;
-  const { records, clock, meter } = images.context;
+  const { records, clock, meter } = images.ports;
   const hosts = options.hosts ?? {};
   const rules = createCacheRules(images);
   const flights = new Flights();

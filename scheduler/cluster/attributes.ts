@@ -3,7 +3,7 @@ import type { Attribute } from '@aws-sdk/client-ecs';
 import { AwsError } from '@slipway/auth/contract';
 
 import { arns, type AttributeRecord, type InstanceRecord } from '../state/index.ts';
-import type { ClusterRef, EcsContext } from './context.ts';
+import type { ClusterRef, EcsPorts } from './ports.ts';
 import { invalidParameter } from './errors.ts';
 import { parseMember } from './identifiers.ts';
 import { changeInstance } from './instances.ts';
@@ -19,13 +19,9 @@ export const isCustomAttribute = (name: string): boolean =>
  * Creates or replaces custom attributes of container instances, instance by instance.
  * @throws InvalidParameterException, TargetNotFoundException, AttributeLimitExceededException
  */
-export async function putAttributes(
-  context: EcsContext,
-  ref: ClusterRef,
-  attributes: readonly Attribute[],
-): Promise<void> {
+export async function putAttributes(ports: EcsPorts, ref: ClusterRef, attributes: readonly Attribute[]): Promise<void> {
   for (const attribute of attributes) checkAttribute(attribute);
-  await eachTarget(context, ref, attributes, (instance, given) => {
+  await eachTarget(ports, ref, attributes, (instance, given) => {
     const kept = instance.attributes.filter(({ name }) => !given.some((attribute) => attribute.name === name));
     const changed = [
       ...kept,
@@ -46,37 +42,37 @@ export async function putAttributes(
  * @throws InvalidParameterException, TargetNotFoundException
  */
 export async function deleteAttributes(
-  context: EcsContext,
+  ports: EcsPorts,
   ref: ClusterRef,
   attributes: readonly Attribute[],
 ): Promise<void> {
   for (const attribute of attributes) checkAttribute(attribute);
-  await eachTarget(context, ref, attributes, (instance, given) =>
+  await eachTarget(ports, ref, attributes, (instance, given) =>
     instance.attributes.filter(({ name }) => !given.some((attribute) => attribute.name === name)),
   );
 }
 
 async function eachTarget(
-  context: EcsContext,
+  ports: EcsPorts,
   ref: ClusterRef,
   attributes: readonly Attribute[],
   change: (instance: InstanceRecord, given: readonly Attribute[]) => readonly AttributeRecord[],
 ): Promise<void> {
-  const home = { account: ref.account, region: context.region };
+  const home = { account: ref.account, region: ports.region };
   const byTarget = Map.groupBy(attributes, ({ targetId }) => {
     if (targetId === undefined || targetId === '')
       throw invalidParameter('Every attribute needs a targetId: the id or ARN of a container instance.');
     return parseMember('container-instance', targetId, ref.cluster, home);
   });
   for (const [id, given] of byTarget) {
-    const changed = await changeInstance(context, ref, id, (instance) => ({
+    const changed = await changeInstance(ports, ref, id, (instance) => ({
       ...instance,
       attributes: change(instance, given),
     }));
     if (changed === undefined) {
       throw new AwsError(
         'TargetNotFoundException',
-        `The target ${arns.containerInstance(context.region, ref.account, ref.cluster, id)} was not found in cluster ${ref.cluster}.`,
+        `The target ${arns.containerInstance(ports.region, ref.account, ref.cluster, id)} was not found in cluster ${ref.cluster}.`,
       );
     }
   }

@@ -11,7 +11,7 @@ import {
   type ServiceRecord,
   type TaskRecord,
 } from '../state/index.ts';
-import type { EcsContext } from './context.ts';
+import type { EcsPorts } from './ports.ts';
 import { scan } from './scan.ts';
 
 const launchTypes = { EC2: 'EC2', FARGATE: 'Fargate', EXTERNAL: 'External' } as const;
@@ -28,14 +28,14 @@ interface Counts {
 
 /** A cluster as DescribeClusters and its relatives give it back; counts are taken at the time of the call. */
 export async function clusterView(
-  context: EcsContext,
+  ports: EcsPorts,
   account: string,
   cluster: ClusterRecord,
   include: readonly ClusterField[] = [],
 ): Promise<Cluster> {
-  const counts = await count(context, clusterPartition(account, cluster.name));
+  const counts = await count(ports, clusterPartition(account, cluster.name));
   return {
-    clusterArn: arns.cluster(context.region, account, cluster.name),
+    clusterArn: arns.cluster(ports.region, account, cluster.name),
     clusterName: cluster.name,
     status: cluster.status,
     registeredContainerInstancesCount: counts.instances,
@@ -55,7 +55,7 @@ export async function clusterView(
   };
 }
 
-async function count(context: EcsContext, partition: string): Promise<Counts> {
+async function count(ports: EcsPorts, partition: string): Promise<Counts> {
   const none = (): Tally => ({ EC2: 0, FARGATE: 0, EXTERNAL: 0 });
   const counts: Counts = {
     instances: 0,
@@ -64,14 +64,14 @@ async function count(context: EcsContext, partition: string): Promise<Counts> {
     activeServices: none(),
     drainingServices: none(),
   };
-  for await (const { value } of scan<InstanceRecord>(context.records, partition, clusterKeys.instances)) {
+  for await (const { value } of scan<InstanceRecord>(ports.records, partition, clusterKeys.instances)) {
     if (value.status === 'ACTIVE' || value.status === 'DRAINING') counts.instances++;
   }
-  for await (const { value } of scan<TaskRecord>(context.records, partition, clusterKeys.tasks)) {
+  for await (const { value } of scan<TaskRecord>(ports.records, partition, clusterKeys.tasks)) {
     if (value.lastStatus === 'RUNNING') counts.running[value.launchType]++;
     else if (isPending(value)) counts.pending[value.launchType]++;
   }
-  for await (const { value } of scan<ServiceRecord>(context.records, partition, clusterKeys.services)) {
+  for await (const { value } of scan<ServiceRecord>(ports.records, partition, clusterKeys.services)) {
     if (value.status === 'ACTIVE') counts.activeServices[value.launchType]++;
     else if (value.status === 'DRAINING') counts.drainingServices[value.launchType]++;
   }

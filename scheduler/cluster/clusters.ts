@@ -15,13 +15,13 @@ import {
   type TaskRecord,
   toJson,
 } from '../state/index.ts';
-import type { ClusterRef, EcsContext } from './context.ts';
+import type { ClusterRef, EcsPorts } from './ports.ts';
 import { clusterNotFound } from './errors.ts';
 import { scan } from './scan.ts';
 
 /** The cluster's record, whatever its status, or undefined. */
-export async function findCluster(context: EcsContext, ref: ClusterRef): Promise<ClusterRecord | undefined> {
-  const stored = await context.records.get<ClusterRecord>(
+export async function findCluster(ports: EcsPorts, ref: ClusterRef): Promise<ClusterRecord | undefined> {
+  const stored = await ports.records.get<ClusterRecord>(
     clusterPartition(ref.account, ref.cluster),
     clusterKeys.cluster,
   );
@@ -32,8 +32,8 @@ export async function findCluster(context: EcsContext, ref: ClusterRef): Promise
  * The cluster, which must be ACTIVE.
  * @throws ClusterNotFoundException
  */
-export async function activeCluster(context: EcsContext, ref: ClusterRef): Promise<ClusterRecord> {
-  const cluster = await findCluster(context, ref);
+export async function activeCluster(ports: EcsPorts, ref: ClusterRef): Promise<ClusterRecord> {
+  const cluster = await findCluster(ports, ref);
   if (cluster?.status !== 'ACTIVE') throw clusterNotFound();
   return cluster;
 }
@@ -43,7 +43,7 @@ export async function activeCluster(context: EcsContext, ref: ClusterRef): Promi
  * the truth; the account's index row follows in a second commit and is written again by every retry.
  */
 export async function createCluster(
-  context: EcsContext,
+  ports: EcsPorts,
   ref: ClusterRef,
   options: {
     readonly tags: Tags;
@@ -51,13 +51,13 @@ export async function createCluster(
     readonly configuration?: ClusterRecord['configuration'];
   },
 ): Promise<ClusterRecord> {
-  const cluster = await transact(context.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
+  const cluster = await transact(ports.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
     const existing = await tx.get<ClusterRecord>(clusterKeys.cluster);
     if (existing?.status === 'ACTIVE') return existing;
     const created: ClusterRecord = {
       name: ref.cluster,
       status: 'ACTIVE',
-      createdAt: context.clock.now(),
+      createdAt: ports.clock.now(),
       tags: options.tags,
       settings: options.settings,
       ...(options.configuration === undefined ? {} : { configuration: options.configuration }),
@@ -67,7 +67,7 @@ export async function createCluster(
     tx.put(clusterKeys.cluster, toJson(created));
     return created;
   });
-  await context.records.commit(accountPartition(ref.account), {
+  await ports.records.commit(accountPartition(ref.account), {
     put: [{ key: accountKeys.cluster(ref.cluster), value: { name: ref.cluster } }],
   });
   return cluster;
@@ -78,11 +78,11 @@ export async function createCluster(
  * @throws ClusterNotFoundException
  */
 export async function changeCluster(
-  context: EcsContext,
+  ports: EcsPorts,
   ref: ClusterRef,
   change: (cluster: ClusterRecord) => ClusterRecord,
 ): Promise<ClusterRecord> {
-  return transact(context.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
+  return transact(ports.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
     const cluster = await tx.get<ClusterRecord>(clusterKeys.cluster);
     if (cluster?.status !== 'ACTIVE') throw clusterNotFound();
     const changed = change(cluster);
@@ -96,19 +96,19 @@ export async function changeCluster(
  * first, so that the last commit can demand that the cluster is empty at that very instant.
  * @throws ClusterNotFoundException, ClusterContainsContainerInstancesException, ClusterContainsServicesException, ClusterContainsTasksException
  */
-export async function deleteCluster(context: EcsContext, ref: ClusterRef): Promise<ClusterRecord> {
+export async function deleteCluster(ports: EcsPorts, ref: ClusterRef): Promise<ClusterRecord> {
   const partition = clusterPartition(ref.account, ref.cluster);
   for (let attempt = 1; ; attempt++) {
-    const stored = await context.records.get<ClusterRecord>(partition, clusterKeys.cluster);
+    const stored = await ports.records.get<ClusterRecord>(partition, clusterKeys.cluster);
     if (stored?.value.status !== 'ACTIVE') throw clusterNotFound();
-    const remains = await remainsOf(context, partition);
+    const remains = await remainsOf(ports, partition);
     const deleted: ClusterRecord = { ...stored.value, status: 'INACTIVE' };
     try {
-      await context.records.commit(partition, {
+      await ports.records.commit(partition, {
         require: [{ key: clusterKeys.cluster, version: stored.version }],
         remove: remains,
       });
-      await context.records.commit(partition, {
+      await ports.records.commit(partition, {
         require: [
           { key: clusterKeys.cluster, version: stored.version },
           { prefix: clusterKeys.services, empty: true },
@@ -121,30 +121,30 @@ export async function deleteCluster(context: EcsContext, ref: ClusterRef): Promi
       if (error instanceof ConditionFailed && attempt < 20) continue;
       throw error;
     }
-    await context.records.commit(accountPartition(ref.account), { remove: [accountKeys.cluster(ref.cluster)] });
+    await ports.records.commit(accountPartition(ref.account), { remove: [accountKeys.cluster(ref.cluster)] });
     return deleted;
   }
 }
 
 /** The keys of everything in the cluster that is over; throws when something is not. */
-async function remainsOf(context: EcsContext, partition: string): Promise<string[]> {
+async function remainsOf(ports: EcsPorts, partition: string): Promise<string[]> {
   const remains: string[] = [];
-  for await (const { key, value } of scan<InstanceRecord>(context.records, partition, clusterKeys.instances)) {
+  for await (const { key, value } of scan<InstanceRecord>(ports.records, partition, clusterKeys.instances)) {
     if (value.status !== 'INACTIVE') {
       throw contains('ContainerInstances', 'Container Instances are active or draining');
     }
     remains.push(key);
   }
-  for await (const { key, value } of scan<ServiceRecord>(context.records, partition, clusterKeys.services)) {
+  for await (const { key, value } of scan<ServiceRecord>(ports.records, partition, clusterKeys.services)) {
     if (value.status !== 'INACTIVE') throw contains('Services', 'Services are active');
     remains.push(key);
   }
-  for await (const { key, value } of scan<TaskRecord>(context.records, partition, clusterKeys.tasks)) {
+  for await (const { key, value } of scan<TaskRecord>(ports.records, partition, clusterKeys.tasks)) {
     if (isLive(value)) throw contains('Tasks', 'Tasks are active');
     remains.push(key);
   }
   for (const prefix of [clusterKeys.events, clusterKeys.histories, clusterKeys.tokens]) {
-    for await (const { key } of scan(context.records, partition, prefix)) remains.push(key);
+    for await (const { key } of scan(ports.records, partition, prefix)) remains.push(key);
   }
   return remains;
 }

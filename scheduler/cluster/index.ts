@@ -8,7 +8,7 @@ export {
 } from './attributes.ts';
 export { clusterView } from './cluster-view.ts';
 export { activeCluster, changeCluster, createCluster, deleteCluster, findCluster } from './clusters.ts';
-export type { ClusterRef, EcsContext } from './context.ts';
+export type { ClusterRef, EcsPorts } from './ports.ts';
 export {
   clientError,
   clusterNotFound,

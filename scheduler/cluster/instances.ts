@@ -1,17 +1,13 @@
 import { transact } from '@slipway/storage/records';
 
 import { clusterKeys, clusterPartition, type InstanceRecord, isLive, type TaskRecord, toJson } from '../state/index.ts';
-import type { ClusterRef, EcsContext } from './context.ts';
+import type { ClusterRef, EcsPorts } from './ports.ts';
 import { clientError, invalidParameter } from './errors.ts';
 import { scan, scanAll } from './scan.ts';
 
 /** One container instance, or undefined; deregistered ones stay readable until they are swept. */
-export async function findInstance(
-  context: EcsContext,
-  ref: ClusterRef,
-  id: string,
-): Promise<InstanceRecord | undefined> {
-  const stored = await context.records.get<InstanceRecord>(
+export async function findInstance(ports: EcsPorts, ref: ClusterRef, id: string): Promise<InstanceRecord | undefined> {
+  const stored = await ports.records.get<InstanceRecord>(
     clusterPartition(ref.account, ref.cluster),
     clusterKeys.instance(id),
   );
@@ -19,16 +15,16 @@ export async function findInstance(
 }
 
 /** Every instance of the cluster, in order of id. */
-export const listInstances = (context: EcsContext, ref: ClusterRef): Promise<InstanceRecord[]> =>
-  scanAll<InstanceRecord>(context.records, clusterPartition(ref.account, ref.cluster), clusterKeys.instances);
+export const listInstances = (ports: EcsPorts, ref: ClusterRef): Promise<InstanceRecord[]> =>
+  scanAll<InstanceRecord>(ports.records, clusterPartition(ref.account, ref.cluster), clusterKeys.instances);
 
 /** The live tasks of each instance of the cluster. */
 export async function tasksByInstance(
-  context: EcsContext,
+  ports: EcsPorts,
   ref: ClusterRef,
 ): Promise<ReadonlyMap<string, readonly TaskRecord[]>> {
   const byInstance = new Map<string, TaskRecord[]>();
-  const tasks = scan<TaskRecord>(context.records, clusterPartition(ref.account, ref.cluster), clusterKeys.tasks);
+  const tasks = scan<TaskRecord>(ports.records, clusterPartition(ref.account, ref.cluster), clusterKeys.tasks);
   for await (const { value: task } of tasks) {
     if (!isLive(task) || task.instanceId === undefined) continue;
     byInstance.getOrInsertComputed(task.instanceId, () => []).push(task);
@@ -41,12 +37,12 @@ export async function tasksByInstance(
  * Returning the instance itself changes nothing.
  */
 export async function changeInstance(
-  context: EcsContext,
+  ports: EcsPorts,
   ref: ClusterRef,
   id: string,
   change: (instance: InstanceRecord) => InstanceRecord,
 ): Promise<InstanceRecord | undefined> {
-  return transact(context.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
+  return transact(ports.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
     const instance = await tx.get<InstanceRecord>(clusterKeys.instance(id));
     if (instance === undefined || instance.status === 'INACTIVE') return undefined;
     const changed = change(instance);
@@ -64,19 +60,19 @@ export async function changeInstance(
  * @throws ClientException when it is unknown, InvalidParameterException when it has tasks
  */
 export async function deregisterInstance(
-  context: EcsContext,
+  ports: EcsPorts,
   ref: ClusterRef,
   id: string,
   force: boolean,
 ): Promise<InstanceRecord> {
   const partition = clusterPartition(ref.account, ref.cluster);
-  return transact(context.records, partition, async (tx) => {
+  return transact(ports.records, partition, async (tx) => {
     const instance = await tx.get<InstanceRecord>(clusterKeys.instance(id));
     if (instance === undefined || instance.status === 'INACTIVE') {
       throw clientError('The referenced container instance was not found.');
     }
-    const now = context.clock.now();
-    for await (const { key, value } of scan<TaskRecord>(context.records, partition, clusterKeys.tasks)) {
+    const now = ports.clock.now();
+    for await (const { key, value } of scan<TaskRecord>(ports.records, partition, clusterKeys.tasks)) {
       if (value.instanceId !== id || !isLive(value)) continue;
       if (!force) throw invalidParameter('Found running tasks on the instance.');
       const task = await tx.get<TaskRecord>(key);

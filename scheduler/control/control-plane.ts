@@ -14,7 +14,7 @@ import { Definitions } from './definitions.ts';
 import { explainService, type ServiceExplanation } from './explain.ts';
 import { type ImageInUse, imagesInUse } from './images-in-use.ts';
 import type { ImageResolver, OwnHost } from './images.ts';
-import { ClusterMember, type MemberContext } from './member.ts';
+import { ClusterMember, type MemberPorts } from './member.ts';
 import { type ControlMeter, noMeter } from './meter.ts';
 import { defaultRetention, type Retention } from './sweep.ts';
 import type { ClusterView } from './view.ts';
@@ -34,7 +34,7 @@ export interface ControlPlaneOptions {
   /** Whether a host in an image reference (`127.0.0.1:7500`) is this installation. */
   readonly ownHost: OwnHost;
   /** Options of the placement core; the seed breaks ties of `random`. */
-  readonly placement: MemberContext['placement'];
+  readonly placement: MemberPorts['placement'];
   /** When tasks count as healthy and events are repeated. */
   readonly reconciler?: Partial<ReconcilerOptions>;
   /**
@@ -93,7 +93,7 @@ export const createControlPlane = (options: ControlPlaneOptions): ControlPlane =
 class Plane implements ControlPlane {
   readonly placer: TaskPlacer;
   readonly #options: ControlPlaneOptions;
-  readonly #context: MemberContext;
+  readonly #ports: MemberPorts;
   readonly #reconciler: ReconcilerOptions;
   readonly #members = new Map<string, ClusterMember>();
   readonly #stop = new AbortController();
@@ -102,7 +102,7 @@ class Plane implements ControlPlane {
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
     this.#reconciler = { ...defaultReconcilerOptions, ...options.reconciler };
-    this.#context = {
+    this.#ports = {
       ...options,
       definitions: new Definitions(options.records),
       options: this.#reconciler,
@@ -181,7 +181,7 @@ class Plane implements ControlPlane {
     }
     return imagesInUse(
       members.map(({ view }) => view),
-      this.#context,
+      this.#ports,
     );
   }
 
@@ -205,7 +205,7 @@ class Plane implements ControlPlane {
     const key = `${account}/${name}`;
     const known = this.#members.get(key);
     if (known !== undefined) return known;
-    const member = new ClusterMember(this.#context, account, name);
+    const member = new ClusterMember(this.#ports, account, name);
     this.#members.set(key, member);
     return member;
   }

@@ -28,7 +28,7 @@ const levelInterval = 30_000;
 /** Milliseconds to wait before leading is tried again after the store failed. */
 const retryAfter = 500;
 
-export interface LeaderContext {
+export interface LeaderPorts {
   readonly records: RecordStore;
   readonly leases: Leases;
   readonly clock: Clock;
@@ -56,14 +56,14 @@ export interface LeaderContext {
  * happened to or that asked to be woken. Acts only while it holds the lease; every commit carries the lease's epoch.
  */
 export class ClusterLeader {
-  readonly #context: LeaderContext;
+  readonly #ports: LeaderPorts;
   readonly #dirty = new Set<string>();
   readonly #wakeAt = new Map<string, number>();
   #ring: () => void = () => {};
   #leading: HeldLease | undefined;
 
-  constructor(context: LeaderContext) {
-    this.#context = context;
+  constructor(ports: LeaderPorts) {
+    this.#ports = ports;
   }
 
   /** The epoch while this server leads the cluster. */
@@ -78,7 +78,7 @@ export class ClusterLeader {
 
   /** Competes for the lease and leads, again and again, until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { leases, clock, log, view, leaseTtl } = this.#context;
+    const { leases, clock, log, view, leaseTtl } = this.#ports;
     await lead(
       leases,
       {
@@ -104,14 +104,14 @@ export class ClusterLeader {
   }
 
   async #lead(held: HeldLease, signal: AbortSignal): Promise<void> {
-    const { view, feed, clock } = this.#context;
+    const { view, feed, clock } = this.#ports;
     const unlisten = view.listen({
       serviceChanged: (name) => this.#touch(name),
       capacityChanged: () => this.#touchWaiting(),
     });
     try {
       await feed.catchUp();
-      const pass = new ServicePass(this.#context, clock.now());
+      const pass = new ServicePass(this.#ports, clock.now());
       let level = clock.monotonic();
       this.#wakeAt.clear();
       while (!signal.aborted) {
@@ -122,7 +122,7 @@ export class ClusterLeader {
         }
         for (const [name, at] of this.#wakeAt) if (at <= clock.now()) this.#dirty.add(name);
         if (this.#dirty.size === 0) await this.#rest(level, signal);
-        else await this.#context.lane.run(() => this.#reconcile(pass, held, signal));
+        else await this.#ports.lane.run(() => this.#reconcile(pass, held, signal));
       }
     } finally {
       unlisten();
@@ -135,14 +135,14 @@ export class ClusterLeader {
   }
 
   #touchWaiting(): void {
-    for (const { value: service } of this.#context.view.services.values())
+    for (const { value: service } of this.#ports.view.services.values())
       if (service.schedulingStrategy === 'DAEMON' || service.deployments.some((one) => one.unplaceable !== undefined))
         this.#touch(service.name);
   }
 
   /** Waits for a change, a service's own time, or the next look at everything. */
   async #rest(level: number, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#context;
+    const { clock } = this.#ports;
     const due = Math.min(...this.#wakeAt.values()) - clock.now();
     const ms = Math.max(0, Math.min(level - clock.monotonic(), due));
     const rung = new AbortController();
@@ -153,7 +153,7 @@ export class ClusterLeader {
   }
 
   async #reconcile(pass: ServicePass, held: HeldLease, signal: AbortSignal): Promise<void> {
-    const { clock, meter } = this.#context;
+    const { clock, meter } = this.#ports;
     const began = clock.monotonic();
     try {
       await this.#decide(pass, held, signal);
@@ -163,7 +163,7 @@ export class ClusterLeader {
   }
 
   async #decide(pass: ServicePass, held: HeldLease, signal: AbortSignal): Promise<void> {
-    const { records, view, feed, clock, log } = this.#context;
+    const { records, view, feed, clock, log } = this.#ports;
     const names = [...this.#dirty].slice(0, batchSize);
     for (const name of names) {
       this.#dirty.delete(name);
@@ -187,14 +187,14 @@ export class ClusterLeader {
   }
 
   async #sweep(held: HeldLease, signal: AbortSignal): Promise<void> {
-    const { records, view, clock, log, retention, lane } = this.#context;
+    const { records, view, clock, log, retention, lane } = this.#ports;
     if (signal.aborted) return;
     const orphans = await lane.run(() => sweep(records, view, clock.now(), retention, held));
     if (orphans.length > 0) log.warn({ cluster: view.name, tasks: orphans }, 'ended tasks whose instance is gone');
   }
 
   #tell({ service, decisions }: ServicePart): void {
-    const { log, view, meter } = this.#context;
+    const { log, view, meter } = this.#ports;
     for (const { what, ...fields } of decisions) {
       meter.decided(what);
       log[grave.has(what) ? 'warn' : 'info']({ cluster: view.name, service, ...fields }, what);

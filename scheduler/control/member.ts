@@ -2,12 +2,12 @@ import { createPlacementIndex } from '../placement/index.ts';
 
 import { ClusterFeed } from './feed.ts';
 import { Lane } from './lane.ts';
-import { ClusterLeader, type LeaderContext } from './leader.ts';
+import { ClusterLeader, type LeaderPorts } from './leader.ts';
 import { ClusterPlacer } from './placer.ts';
 import { ClusterView } from './view.ts';
 
 /** What every server needs to take part in a cluster, whether it leads it or not. */
-export type MemberContext = Omit<LeaderContext, 'view' | 'feed' | 'lane'> & {
+export type MemberPorts = Omit<LeaderPorts, 'view' | 'feed' | 'lane'> & {
   readonly placement: Parameters<typeof createPlacementIndex>[0];
 };
 
@@ -22,13 +22,13 @@ export class ClusterMember {
   readonly #stop = new AbortController();
   readonly #running: Promise<unknown>;
 
-  constructor(context: MemberContext, account: string, name: string) {
-    const { records, clock, log } = context;
-    this.view = new ClusterView(account, name, createPlacementIndex(context.placement));
+  constructor(ports: MemberPorts, account: string, name: string) {
+    const { records, clock, log } = ports;
+    this.view = new ClusterView(account, name, createPlacementIndex(ports.placement));
     this.feed = new ClusterFeed(records, clock, log, this.view);
     const lane = new Lane();
     this.placer = new ClusterPlacer({ records, clock, view: this.view, feed: this.feed, lane });
-    this.leader = new ClusterLeader({ ...context, view: this.view, feed: this.feed, lane });
+    this.leader = new ClusterLeader({ ...ports, view: this.view, feed: this.feed, lane });
     const following = this.feed.run(this.#stop.signal);
     this.ready = this.feed.first;
     const leading = this.ready.then(() => this.leader.run(this.#stop.signal));

@@ -46,12 +46,12 @@ export class ClusterPlacer {
   readonly #lane: Lane;
   readonly #queue: Job[] = [];
 
-  constructor(parts: { records: RecordStore; clock: Clock; view: ClusterView; feed: ClusterFeed; lane: Lane }) {
-    this.#records = parts.records;
-    this.#clock = parts.clock;
-    this.#view = parts.view;
-    this.#feed = parts.feed;
-    this.#lane = parts.lane;
+  constructor(ports: { records: RecordStore; clock: Clock; view: ClusterView; feed: ClusterFeed; lane: Lane }) {
+    this.#records = ports.records;
+    this.#clock = ports.clock;
+    this.#view = ports.view;
+    this.#feed = ports.feed;
+    this.#lane = ports.lane;
   }
 
   /** Tasks that wait for their turn; those of a commit that is under way do not. */

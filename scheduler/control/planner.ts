@@ -22,7 +22,7 @@ export interface PlacedPlan {
   readonly placed: readonly { readonly deploymentId: string; readonly task: TaskRecord }[];
 }
 
-export interface PlannerContext {
+export interface PlannerPorts {
   readonly view: ClusterView;
   readonly region: string;
   readonly now: number;
@@ -38,46 +38,46 @@ export interface PlannerContext {
  * One pass over one service against the view: the pure reconciler decides, the placement index finds instances, and what
  * finds none goes back to the reconciler. Leaves the index as it was.
  */
-export function planService(context: PlannerContext, service: ServiceRecord): PlacedPlan {
-  const tasks = context.view.tasksOfService(service.name);
+export function planService(ports: PlannerPorts, service: ServiceRecord): PlacedPlan {
+  const tasks = ports.view.tasksOfService(service.name);
   const state = (blocked: ReadonlyMap<string, Blocked>): ServiceState => ({
     service,
     tasks,
-    hostOf: context.hostOf,
+    hostOf: ports.hostOf,
     blocked,
-    scaleInOrder: (ids, limit, gone) => context.view.index.scaleInOrder(ids, strategiesOf(service), limit, gone),
-    ...(service.schedulingStrategy === 'DAEMON' ? daemonHosts(context, service) : {}),
+    scaleInOrder: (ids, limit, gone) => ports.view.index.scaleInOrder(ids, strategiesOf(service), limit, gone),
+    ...(service.schedulingStrategy === 'DAEMON' ? daemonHosts(ports, service) : {}),
   });
-  const first = reconcileService(state(new Map()), context.now, context.options);
-  const { placed, blocked } = placeStarts(context, first);
+  const first = reconcileService(state(new Map()), ports.now, ports.options);
+  const { placed, blocked } = placeStarts(ports, first);
   if (blocked.size === 0) return { plan: first, placed };
-  return { plan: reconcileService(state(blocked), context.now, context.options), placed };
+  return { plan: reconcileService(state(blocked), ports.now, ports.options), placed };
 }
 
 function placeStarts(
-  context: PlannerContext,
+  ports: PlannerPorts,
   plan: ServicePlan,
 ): { placed: PlacedPlan['placed']; blocked: Map<string, Blocked> } {
-  const { view } = context;
+  const { view } = ports;
   const placed: { deploymentId: string; task: TaskRecord }[] = [];
   const blocked = new Map<string, Blocked>();
   const leaving = plan.starts.length === 0 ? [] : plan.leaving;
   for (const id of leaving) view.index.setLeaving(id, true);
   for (const start of plan.starts) {
     const deployment = plan.service.deployments.find(({ id }) => id === start.deploymentId);
-    const definition = context.definitions.get(deployment?.taskDefinition ?? '');
+    const definition = ports.definitions.get(deployment?.taskDefinition ?? '');
     if (deployment === undefined || definition === undefined) {
       blocked.set(start.deploymentId, { ...noDefinition(deployment), relief: [] });
       continue;
     }
-    const request = context.requests.of(plan.service, definition);
+    const request = ports.requests.of(plan.service, definition);
     for (let count = 0; count < start.count && placed.length < startsPerPass; count++) {
       const target = start.instances?.[count];
-      const draft = draftFor(context, plan.service, deployment, definition);
-      const found = target === undefined ? view.index.place(request) : placeOn(context, target, request);
+      const draft = draftFor(ports, plan.service, deployment, definition);
+      const found = target === undefined ? view.index.place(request) : placeOn(ports, target, request);
       if ('unplaceable' in found) {
         const { code, message } = found.unplaceable;
-        const relief = target === undefined ? findRelief(context, plan, deployment, request) : [];
+        const relief = target === undefined ? findRelief(ports, plan, deployment, request) : [];
         blocked.set(start.deploymentId, { code, message, relief });
         if (target === undefined) break;
         continue;
@@ -92,7 +92,7 @@ function placeStarts(
 }
 
 function placeOn(
-  { view }: PlannerContext,
+  { view }: PlannerPorts,
   instanceId: string,
   request: PlacementRequest,
 ): ReturnType<ClusterView['index']['place']> {
@@ -105,7 +105,7 @@ function placeOn(
  * instance has room. Tries instances in order of how many tasks would have to go; changes nothing.
  */
 function findRelief(
-  { view }: PlannerContext,
+  { view }: PlannerPorts,
   plan: ServicePlan,
   deployment: DeploymentRecord,
   request: PlacementRequest,
@@ -138,7 +138,7 @@ function findRelief(
 }
 
 function draftFor(
-  context: PlannerContext,
+  ports: PlannerPorts,
   service: ServiceRecord,
   deployment: DeploymentRecord,
   definition: TaskDefinitionRecord,
@@ -150,17 +150,17 @@ function draftFor(
         ? definition.tags
         : undefined;
   const draft = taskDraft(definition, {
-    region: context.region,
-    account: context.view.account,
-    cluster: context.view.name,
-    id: context.newTaskId(),
-    now: context.now,
+    region: ports.region,
+    account: ports.view.account,
+    cluster: ports.view.name,
+    id: ports.newTaskId(),
+    now: ports.now,
     group: `service:${service.name}`,
     startedBy: deployment.id,
     service: { name: service.name, deploymentId: deployment.id },
     tags: taskTags({
       ...(propagated === undefined ? {} : { propagated }),
-      ...(service.enableECSManagedTags ? { managed: { cluster: context.view.name, service: service.name } } : {}),
+      ...(service.enableECSManagedTags ? { managed: { cluster: ports.view.name, service: service.name } } : {}),
     }),
     launchType: service.launchType,
   });
@@ -181,22 +181,22 @@ const noDefinition = (deployment: DeploymentRecord | undefined): { code: string;
 
 /** DAEMON: the instances that should run one task now, and the draining ones that still have other tasks. */
 function daemonHosts(
-  context: PlannerContext,
+  ports: PlannerPorts,
   service: ServiceRecord,
 ): { readonly eligible: readonly string[]; readonly lingering: readonly string[] } {
-  const definition = context.definitions.get(service.taskDefinition);
-  const request = definition === undefined ? undefined : bare(context.requests.of(service, definition));
-  const mine = new Set(context.view.tasksOfService(service.name).map(({ id }) => id));
+  const definition = ports.definitions.get(service.taskDefinition);
+  const request = definition === undefined ? undefined : bare(ports.requests.of(service, definition));
+  const mine = new Set(ports.view.tasksOfService(service.name).map(({ id }) => id));
   const eligible: string[] = [];
   const lingering: string[] = [];
-  for (const { value: instance } of context.view.instances.values()) {
-    const others = context.view.liveTasksOn(instance.id).filter(({ id }) => !mine.has(id));
+  for (const { value: instance } of ports.view.instances.values()) {
+    const others = ports.view.liveTasksOn(instance.id).filter(({ id }) => !mine.has(id));
     if (instance.status === 'DRAINING' && others.length > 0) lingering.push(instance.id);
     if (instance.status !== 'ACTIVE' || request === undefined) continue;
-    const runs = context.view
+    const runs = ports.view
       .liveTasksOn(instance.id)
       .some(({ id, desiredStatus }) => mine.has(id) && desiredStatus === 'RUNNING');
-    const reason = context.view.index.whyNot(instance.id, request);
+    const reason = ports.view.index.whyNot(instance.id, request);
     // A daemon that runs keeps its place while its agent is away.
     if (reason === undefined || (runs && reason.code === 'AGENT')) eligible.push(instance.id);
   }

@@ -15,7 +15,7 @@ import {
 import type { Part } from './commit.ts';
 import { hostCondition, lostAt, type Patience } from './hosts.ts';
 import { learnPins, pinImages } from './images.ts';
-import type { LeaderContext } from './leader.ts';
+import type { LeaderPorts } from './leader.ts';
 import { planService, type PlacedPlan } from './planner.ts';
 import { ServiceRequests } from './requests.ts';
 import { placedTask } from './view.ts';
@@ -37,26 +37,26 @@ interface Planned {
 
 /** Plans services against the view and turns the plans into writes. Commits nothing itself. */
 export class ServicePass {
-  readonly #context: LeaderContext;
+  readonly #ports: LeaderPorts;
   readonly #patience: Patience;
   readonly #requests = new ServiceRequests();
 
   /** @param ledSince when the leadership began, milliseconds since the epoch */
-  constructor(context: LeaderContext, ledSince: number) {
-    this.#context = context;
-    this.#patience = { ...context, ledSince };
+  constructor(ports: LeaderPorts, ledSince: number) {
+    this.#ports = ports;
+    this.#patience = { ...ports, ledSince };
   }
 
   /** The writes that the services need now; none for those that need nothing. Calls `wake` for those that asked to be looked at later. */
   async plan(names: readonly string[], wake: (name: string, at: number) => void): Promise<readonly ServicePart[]> {
-    const { view, log } = this.#context;
+    const { view, log } = this.#ports;
     const parts: ServicePart[] = [];
     const tentative: TaskRecord[] = [];
     let writes = 0;
     for (const name of names) {
       if (!view.services.has(name)) continue;
       if (writes >= writesPerCommit) {
-        wake(name, this.#context.clock.now());
+        wake(name, this.#ports.clock.now());
         continue;
       }
       try {
@@ -79,7 +79,7 @@ export class ServicePass {
   }
 
   async #planOne(name: string): Promise<Planned> {
-    const { view, clock, region, random, options } = this.#context;
+    const { view, clock, region, random, options } = this.#ports;
     const found = view.services.get(name);
     if (found === undefined) return { placed: [] };
     const definitions = await this.#definitions(found.value);
@@ -111,7 +111,7 @@ export class ServicePass {
   }
 
   async #definitions(service: ServiceRecord): Promise<ReadonlyMap<string, TaskDefinitionRecord>> {
-    const { definitions, view } = this.#context;
+    const { definitions, view } = this.#ports;
     const found = new Map<string, TaskDefinitionRecord>();
     for (const { taskDefinition } of service.deployments) {
       const definition = await definitions.find(view.account, taskDefinition);
@@ -128,10 +128,10 @@ export class ServicePass {
     const primary = service.deployments.find(({ status }) => status === 'PRIMARY');
     const definition = definitions.get(primary?.taskDefinition ?? '');
     if (service.status !== 'ACTIVE' || primary === undefined || definition === undefined) return service;
-    const { view } = this.#context;
+    const { view } = this.#ports;
     const images =
       primary.images === undefined
-        ? await pinImages(view.account, definition, this.#context)
+        ? await pinImages(view.account, definition, this.#ports)
         : learnPins(definition, primary, view.tasksOfService(service.name));
     if (images === primary.images) return service;
     return {
@@ -142,7 +142,7 @@ export class ServicePass {
 
   /** When hosts of the service's tasks that are disconnected now will count as lost. */
   #losses(name: string, now: number): number[] {
-    const { view } = this.#context;
+    const { view } = this.#ports;
     return view.tasksOfService(name).flatMap((task) => {
       const instance = view.instances.get(task.instanceId ?? '')?.value;
       if (task.lastStatus === 'STOPPED' || instance === undefined) return [];
@@ -158,7 +158,7 @@ export class ServicePass {
     { plan, placed }: PlacedPlan,
     now: number,
   ): ServicePart | undefined {
-    const { view, random } = this.#context;
+    const { view, random } = this.#ports;
     const serviceChanged = plan.service !== before;
     if (!serviceChanged && plan.tasks.length === 0 && placed.length === 0 && plan.events.length === 0) return undefined;
     const require: Condition[] = [{ key: clusterKeys.service(name), version }];

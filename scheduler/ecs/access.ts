@@ -3,14 +3,14 @@ import type { AccessRequest, ConditionContext, ResourceRef } from '@slipway/auth
 
 import { parseArn, requestTags as ofTags } from '@slipway/auth/kit';
 
-import { type ClusterRef, type EcsContext, findCluster, findInstance, invalidParameter } from '../cluster/index.ts';
+import { type ClusterRef, type EcsPorts, findCluster, findInstance, invalidParameter } from '../cluster/index.ts';
 import { findService } from '../services/index.ts';
 import { arns, type TaskDefinitionRecord } from '../state/index.ts';
 import { findDefinition, findTasks } from '../tasks/index.ts';
 
 /** `ecs:cluster` for what happens inside a cluster. */
-export const inCluster = (context: EcsContext, ref: ClusterRef): ConditionContext => ({
-  'ecs:cluster': arns.cluster(context.region, ref.account, ref.cluster),
+export const inCluster = (ports: EcsPorts, ref: ClusterRef): ConditionContext => ({
+  'ecs:cluster': arns.cluster(ports.region, ref.account, ref.cluster),
 });
 
 /** Condition keys of the tags that a request sets. @throws InvalidParameterException */
@@ -31,28 +31,24 @@ export function tagOnCreate(action: string, arn: string, tags: readonly Tag[] | 
   ];
 }
 
-export async function clusterResource(context: EcsContext, ref: ClusterRef): Promise<ResourceRef> {
-  const cluster = await findCluster(context, ref);
-  return resource(arns.cluster(context.region, ref.account, ref.cluster), cluster?.tags);
+export async function clusterResource(ports: EcsPorts, ref: ClusterRef): Promise<ResourceRef> {
+  const cluster = await findCluster(ports, ref);
+  return resource(arns.cluster(ports.region, ref.account, ref.cluster), cluster?.tags);
 }
 
-export async function serviceResource(context: EcsContext, ref: ClusterRef, service: string): Promise<ResourceRef> {
-  const found = await findService(context, { ...ref, service });
-  return resource(arns.service(context.region, ref.account, ref.cluster, service), found?.tags);
+export async function serviceResource(ports: EcsPorts, ref: ClusterRef, service: string): Promise<ResourceRef> {
+  const found = await findService(ports, { ...ref, service });
+  return resource(arns.service(ports.region, ref.account, ref.cluster, service), found?.tags);
 }
 
-export async function instanceResource(context: EcsContext, ref: ClusterRef, id: string): Promise<ResourceRef> {
-  const found = await findInstance(context, ref, id);
-  return resource(arns.containerInstance(context.region, ref.account, ref.cluster, id), found?.tags);
+export async function instanceResource(ports: EcsPorts, ref: ClusterRef, id: string): Promise<ResourceRef> {
+  const found = await findInstance(ports, ref, id);
+  return resource(arns.containerInstance(ports.region, ref.account, ref.cluster, id), found?.tags);
 }
 
-export async function taskResources(
-  context: EcsContext,
-  ref: ClusterRef,
-  ids: readonly string[],
-): Promise<ResourceRef[]> {
-  const tasks = await findTasks(context, ref, ids);
-  return ids.map((id) => resource(arns.task(context.region, ref.account, ref.cluster, id), tasks.get(id)?.tags));
+export async function taskResources(ports: EcsPorts, ref: ClusterRef, ids: readonly string[]): Promise<ResourceRef[]> {
+  const tasks = await findTasks(ports, ref, ids);
+  return ids.map((id) => resource(arns.task(ports.region, ref.account, ref.cluster, id), tasks.get(id)?.tags));
 }
 
 export const definitionResource = (definition: TaskDefinitionRecord): ResourceRef =>
@@ -62,27 +58,24 @@ export const definitionResource = (definition: TaskDefinitionRecord): ResourceRe
  * What requests about a resource of the ECS API are judged by, from its ARN alone: its tags, where it is there, and the cluster it
  * is in. For explanations.
  */
-export async function accessByArn(
-  context: EcsContext,
-  arn: string,
-): Promise<Pick<AccessRequest, 'resources' | 'context'>> {
+export async function accessByArn(ports: EcsPorts, arn: string): Promise<Pick<AccessRequest, 'resources' | 'context'>> {
   const { service, account = '', resource: named = '' } = parseArn(arn) ?? {};
   const [, type = '', rest = ''] = service === 'ecs' ? (/^([a-z-]+)\/(.+)$/.exec(named) ?? []) : [];
   const [cluster = '', member = ''] = rest.split('/');
   const ref = { account, cluster };
-  const inside = { context: inCluster(context, ref) };
+  const inside = { context: inCluster(ports, ref) };
   switch (member === '' ? type : `${type}/`) {
     case 'cluster':
-      return { resources: [await clusterResource(context, ref)], ...inside };
+      return { resources: [await clusterResource(ports, ref)], ...inside };
     case 'service/':
-      return { resources: [await serviceResource(context, ref, member)], ...inside };
+      return { resources: [await serviceResource(ports, ref, member)], ...inside };
     case 'container-instance/':
-      return { resources: [await instanceResource(context, ref, member)], ...inside };
+      return { resources: [await instanceResource(ports, ref, member)], ...inside };
     case 'task/':
-      return { resources: await taskResources(context, ref, [member]), ...inside };
+      return { resources: await taskResources(ports, ref, [member]), ...inside };
     case 'task-definition': {
       const [family = '', revision = ''] = rest.split(':');
-      const found = await findDefinition(context, account, {
+      const found = await findDefinition(ports, account, {
         family,
         ...(/^\d+$/.test(revision) ? { revision: Number(revision) } : {}),
       });

@@ -1,7 +1,7 @@
 import type { Setting, SettingName } from '@aws-sdk/client-ecs';
 import type { Call } from '@slipway/auth/contract';
 
-import { type EcsContext, invalidParameter, notSupported, scan } from '../cluster/index.ts';
+import { type EcsPorts, invalidParameter, notSupported, scan } from '../cluster/index.ts';
 import { accountKeys, accountPartition, toJson } from '../state/index.ts';
 import type { EcsOperations } from './options.ts';
 
@@ -27,7 +27,7 @@ interface PutSetting {
 }
 
 /** Account settings: they read as what they are, and putting another value is refused. */
-export function accountSettingOperations({ records }: Pick<EcsContext, 'records'>): EcsOperations {
+export function accountSettingOperations({ records }: Pick<EcsPorts, 'records'>): EcsOperations {
   const put = async (name: string | undefined, value: string | undefined, principalArn: string, call: Call) => {
     const setting = known(name);
     if (value !== settings[setting]) {

@@ -2,14 +2,14 @@ import type * as ecs from '@aws-sdk/client-ecs';
 import type { Call, Operations } from '@slipway/auth/contract';
 import type { Pages } from '@slipway/auth/kit';
 
-import { type ClusterRef, type EcsContext, type Home, parseCluster } from '../cluster/index.ts';
+import { type ClusterRef, type EcsPorts, type Home, parseCluster } from '../cluster/index.ts';
 import type { TaskPlacer } from '../tasks/index.ts';
 
 /** Operations of the ECS API, by name, with the SDK's own types. */
 export type EcsOperations = Operations<typeof ecs>;
 
 /** What the ECS API is made of. */
-export interface EcsOptions extends EcsContext {
+export interface EcsOptions extends EcsPorts {
   /** Decides where tasks of RunTask and StartTask go, and commits them. */
   readonly placer: TaskPlacer;
   /** The operations that agents call. */
@@ -22,10 +22,10 @@ export interface EcsApi extends EcsOptions {
 }
 
 /** Where identifiers of a call must live. */
-export const homeOf = (options: EcsContext, call: Call): Home => ({ account: call.account, region: options.region });
+export const homeOf = (options: EcsPorts, call: Call): Home => ({ account: call.account, region: options.region });
 
 /** The cluster of a request: a name, an ARN, or `default`. */
-export const clusterOf = (options: EcsContext, call: Call, cluster: string | undefined): ClusterRef => ({
+export const clusterOf = (options: EcsPorts, call: Call, cluster: string | undefined): ClusterRef => ({
   account: call.account,
   cluster: parseCluster(cluster, homeOf(options, call)),
 });

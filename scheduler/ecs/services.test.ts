@@ -335,7 +335,7 @@ describe('services', () => {
 describe('the tag slipway:follow', () => {
   const ref = () => ({ account, cluster, service: 'web' });
   const arn = () => `arn:aws:ecs:us-east-1:000000000000:service/${cluster}/web`;
-  const rule = async () => (await findService(api.context, ref()))?.follow;
+  const rule = async () => (await findService(api.ports, ref()))?.follow;
 
   test.each([
     ['true', { mode: 'tags' }],
@@ -382,17 +382,17 @@ describe('the tag slipway:follow', () => {
     expect(await rights(() => create({ taskDefinition: taskDefinitionArn, tags: [tag] }))).toEqual(
       expect.arrayContaining([update, pass]),
     );
-    const follower = (await findService(api.context, ref()))?.followedBy;
+    const follower = (await findService(api.ports, ref()))?.followedBy;
     expect(follower).toMatchObject({ type: 'user', arn: `arn:aws:iam::${account}:user/admin` });
     expect(
       await rights(() => api.ecs.send(new UntagResourceCommand({ resourceArn: arn(), tagKeys: [tag.key] }))),
     ).toEqual([`ecs:UntagResource service/${cluster}/web`, update]);
-    expect((await findService(api.context, ref()))?.followedBy).toBeUndefined();
+    expect((await findService(api.ports, ref()))?.followedBy).toBeUndefined();
     const set = () => api.ecs.send(new TagResourceCommand({ resourceArn: arn(), tags: [tag] }));
     expect(await rights(set)).toEqual([`ecs:TagResource service/${cluster}/web`, update, pass]);
     const other = () => api.ecs.send(new TagResourceCommand({ resourceArn: arn(), tags: [{ key: 'a', value: 'b' }] }));
     expect(await rights(other)).toEqual([`ecs:TagResource service/${cluster}/web`]);
-    expect((await findService(api.context, ref()))?.followedBy).toEqual(follower);
+    expect((await findService(api.ports, ref()))?.followedBy).toEqual(follower);
     for (const action of ['ecs:UpdateService', 'iam:PassRole']) {
       api.denied.add(action);
       await expect(set()).rejects.toMatchObject({ name: 'AccessDeniedException' });
@@ -413,9 +413,9 @@ describe('the tag slipway:follow', () => {
     const { taskDefinitionArn } = await api.define();
     await create({ taskDefinition: taskDefinitionArn });
     const setter = { type: 'user', account, arn: `arn:aws:iam::${account}:user/setter`, id: 'AIDASETTER' } as const;
-    await setFollow(api.context, ref(), { mode: 'pattern', pattern: 'v*' }, setter);
+    await setFollow(api.ports, ref(), { mode: 'pattern', pattern: 'v*' }, setter);
     expect((await described()).tags).toEqual([{ key: 'slipway:follow', value: 'pattern:v*' }]);
-    await setFollow(api.context, ref(), undefined, setter);
+    await setFollow(api.ports, ref(), undefined, setter);
     expect((await described()).tags).toEqual([]);
   });
 });

@@ -154,11 +154,11 @@ describe('deleted task definitions', () => {
       await api.ecs.send(new DeregisterTaskDefinitionCommand({ taskDefinition: taskDefinitionArn }));
       await api.ecs.send(new DeleteTaskDefinitionsCommand({ taskDefinitions: [taskDefinitionArn ?? ''] }));
     }
-    expect(await sweepDefinitions(api.context, account)).toEqual([unused.taskDefinitionArn]);
+    expect(await sweepDefinitions(api.ports, account)).toEqual([unused.taskDefinitionArn]);
     const gone = new DescribeTaskDefinitionCommand({ taskDefinition: unused.taskDefinitionArn });
     await expect(api.ecs.send(gone)).rejects.toMatchObject({ name: 'ClientException' });
     await api.ecs.send(new StopTaskCommand({ task: tasks?.[0]?.taskArn }));
     await api.report(tasks?.[0]?.taskArn ?? '', 'STOPPED', 0);
-    expect(await sweepDefinitions(api.context, account)).toEqual([used.taskDefinitionArn]);
+    expect(await sweepDefinitions(api.ports, account)).toEqual([used.taskDefinitionArn]);
   });
 });

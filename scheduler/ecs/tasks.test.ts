@@ -190,7 +190,7 @@ describe('RunTask', () => {
     expect(second.tasks?.map((task) => task.taskArn).sort()).toEqual(first.tasks?.map((task) => task.taskArn).sort());
     expect((await api.ecs.send(new ListTasksCommand({ cluster }))).taskArns).toHaveLength(2);
     const gone = (first.tasks ?? []).map((task) => clusterKeys.task(idOf(task.taskArn ?? '')));
-    await api.context.records.commit(clusterPartition(account, cluster), { remove: gone });
+    await api.ports.records.commit(clusterPartition(account, cluster), { remove: gone });
     expect((await run(request)).tasks).toEqual([]);
     expect((await api.ecs.send(new ListTasksCommand({ cluster }))).taskArns).toEqual([]);
     await expect(run({ ...request, count: 1 })).rejects.toMatchObject({

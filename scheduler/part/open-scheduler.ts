@@ -27,7 +27,7 @@ export interface SchedulerPart extends Part {
 export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const { storage, clock, random, log, region, account, images, ownHost, reach, authorizer, plugins } = ports;
   const { records, leases, events } = storage;
-  const context = {
+  const base = {
     records,
     clock,
     random,
@@ -39,7 +39,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     },
   };
   const control = createControlPlane({
-    ...context,
+    ...base,
     leases,
     log,
     accounts: [account],
@@ -53,7 +53,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const { replaceLostAfter } = ports.timing;
   const agents = createAgentControl({
     networks: noHostNetworks,
-    ...context,
+    ...base,
     log,
     credentialIdKey,
     ownHost,
@@ -62,8 +62,8 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     // What was replaced elsewhere has had a minute to become healthy there.
     ...(replaceLostAfter === undefined ? {} : { abandonAfter: replaceLostAfter + 60_000 }),
   });
-  const networks = new Networks({ ...context, zonesOfHosts: (of) => Promise.resolve([...control.zones(of)]) });
-  const following = { ...context, images, ownHost, log, authorizer };
+  const networks = new Networks({ ...base, zonesOfHosts: (of) => Promise.resolve([...control.zones(of)]) });
+  const following = { ...base, images, ownHost, log, authorizer };
   const webhooks = { ...following, sealer };
   const triggers = createTriggers({ ...following, events, leases });
   return {
@@ -72,15 +72,15 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     disconnectAgents: () => agents.disconnect(),
     imagesInUse: async (of) => new Set((await control.imagesInUse(of)).map(({ digest }) => digest)),
     services: [
-      createEcs({ ...context, placer: control.placer, agentOperations: agents.operations }),
-      createEc2({ ...context, networks }),
+      createEcs({ ...base, placer: control.placer, agentOperations: agents.operations }),
+      createEc2({ ...base, networks }),
     ],
     web: [createWebhookReceiver(webhooks), createWebhookAdministration(webhooks)],
     upgrades: agents.upgrades,
     jobs: [],
     gauges: schedulerGauges(control),
     async start({ upkeep }) {
-      await createCluster(context, { account, cluster: 'default' }, { tags: {}, settings: [] });
+      await createCluster(base, { account, cluster: 'default' }, { tags: {}, settings: [] });
       await control.start();
       if (upkeep) triggers.start();
     },

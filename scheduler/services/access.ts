@@ -1,13 +1,13 @@
 import type { AccessList, AccessRequest } from '@slipway/auth/contract';
 
-import type { EcsContext } from '../cluster/index.ts';
+import type { EcsPorts } from '../cluster/index.ts';
 import { arns, type ServiceRecord, type TaskDefinitionRecord } from '../state/index.ts';
 import { passRoles, rolesOf } from '../tasks/index.ts';
 import type { ServiceRef } from './services.ts';
 
 /** What somebody must be allowed to do `action` to a service; with its tags when it is there. */
 export function serviceAccess(
-  { region }: Pick<EcsContext, 'region'>,
+  { region }: Pick<EcsPorts, 'region'>,
   action: string,
   ref: ServiceRef,
   service: ServiceRecord | undefined,
@@ -25,12 +25,12 @@ export function serviceAccess(
  * Whatever brings other images into a service later (a rule to follow, a webhook) needs the same, with the revision that it builds on.
  */
 export function updateAccess(
-  context: Pick<EcsContext, 'region'>,
+  ports: Pick<EcsPorts, 'region'>,
   ref: ServiceRef,
   service: ServiceRecord | undefined,
   definition: TaskDefinitionRecord | undefined,
 ): AccessList {
-  const update = serviceAccess(context, 'ecs:UpdateService', ref, service);
+  const update = serviceAccess(ports, 'ecs:UpdateService', ref, service);
   if (definition === undefined) return [update];
   return [
     { ...update, context: { ...update.context, 'ecs:task-definition': definition.arn } },

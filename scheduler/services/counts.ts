@@ -1,4 +1,4 @@
-import { type ClusterRef, type EcsContext, scan } from '../cluster/index.ts';
+import { type ClusterRef, type EcsPorts, scan } from '../cluster/index.ts';
 import { clusterKeys, clusterPartition, type InstanceRecord, isPending, type TaskRecord } from '../state/index.ts';
 
 /** Tasks of one deployment, by what they are doing. */
@@ -17,15 +17,15 @@ const none: DeploymentCounts = { desired: 0, running: 0, pending: 0 };
 
 /** Counts the tasks of every deployment of every service of a cluster, at the time of the call. */
 export async function countTasks(
-  context: EcsContext,
+  ports: EcsPorts,
   ref: ClusterRef,
 ): Promise<(service: string, deploymentId: string) => DeploymentCounts> {
   const counts = new Map<string, DeploymentCounts>();
   const partition = clusterPartition(ref.account, ref.cluster);
   const connected = new Set<string>();
-  for await (const { value } of scan<InstanceRecord>(context.records, partition, clusterKeys.instances))
+  for await (const { value } of scan<InstanceRecord>(ports.records, partition, clusterKeys.instances))
     if (value.agentConnected) connected.add(value.id);
-  const tasks = scan<TaskRecord>(context.records, partition, clusterKeys.tasks);
+  const tasks = scan<TaskRecord>(ports.records, partition, clusterKeys.tasks);
   for await (const { value: task } of tasks) {
     if (task.service === undefined) continue;
     const key = keyOf(task.service.name, task.service.deploymentId);

@@ -7,7 +7,7 @@ import type {
 } from '@aws-sdk/client-ecs';
 import { createHash } from 'node:crypto';
 
-import type { EcsContext } from '../cluster/index.ts';
+import type { EcsPorts } from '../cluster/index.ts';
 import { breakerThreshold } from '../deployments/index.ts';
 import { parseImageReference } from '../references/index.ts';
 import { arns, type DeploymentHistoryRecord, idOf, type ServiceRecord } from '../state/index.ts';
@@ -56,18 +56,18 @@ export const serviceDeploymentId = (deploymentId: string): string =>
     .slice(0, 21);
 
 /** A deployment as ListServiceDeployments lists it. */
-export function briefView(context: EcsContext, ref: ServiceRef, historic: Historic): ServiceDeploymentBrief {
+export function briefView(ports: EcsPorts, ref: ServiceRef, historic: Historic): ServiceDeploymentBrief {
   const { deployment, seenAt } = refreshed(historic);
   const status = statusOf(historic);
   const ended = status === 'IN_PROGRESS' || status === 'ROLLBACK_IN_PROGRESS' ? undefined : endOf(historic, seenAt);
   return {
-    serviceDeploymentArn: deploymentArn(context, ref, deployment.id),
-    serviceArn: arns.service(context.region, ref.account, ref.cluster, ref.service),
-    clusterArn: arns.cluster(context.region, ref.account, ref.cluster),
+    serviceDeploymentArn: deploymentArn(ports, ref, deployment.id),
+    serviceArn: arns.service(ports.region, ref.account, ref.cluster, ref.service),
+    clusterArn: arns.cluster(ports.region, ref.account, ref.cluster),
     createdAt: new Date(deployment.createdAt),
     startedAt: new Date(deployment.createdAt),
     ...(ended === undefined ? {} : { finishedAt: new Date(ended) }),
-    targetServiceRevisionArn: revisionArn(context, ref, deployment.id),
+    targetServiceRevisionArn: revisionArn(ports, ref, deployment.id),
     status,
     statusReason: deployment.rolloutStateReason,
   };
@@ -75,15 +75,15 @@ export function briefView(context: EcsContext, ref: ServiceRef, historic: Histor
 
 /** A deployment as DescribeServiceDeployments gives it back. */
 export function serviceDeploymentView(
-  context: EcsContext,
+  ports: EcsPorts,
   ref: ServiceRef,
   historic: Historic,
   counts: (deploymentId: string) => DeploymentCounts,
 ): ServiceDeployment {
-  const { targetServiceRevisionArn: _, ...brief } = briefView(context, ref, historic);
+  const { targetServiceRevisionArn: _, ...brief } = briefView(ports, ref, historic);
   const { deployment, configuration, desiredCount, rollback } = refreshed(historic);
   const revision = (id: string, requested: number): ServiceRevisionSummary => ({
-    arn: revisionArn(context, ref, id),
+    arn: revisionArn(ports, ref, id),
     requestedTaskCount: requested,
     runningTaskCount: counts(id).running,
     pendingTaskCount: counts(id).pending,
@@ -102,7 +102,7 @@ export function serviceDeploymentView(
       : {
           rollback: {
             reason: rollback.reason,
-            serviceRevisionArn: revisionArn(context, ref, rollback.to),
+            serviceRevisionArn: revisionArn(ports, ref, rollback.to),
           },
         }),
     deploymentCircuitBreaker: {
@@ -122,12 +122,12 @@ export function serviceDeploymentView(
 }
 
 /** What a deployment runs, as DescribeServiceRevisions gives it back. */
-export function revisionView(context: EcsContext, ref: ServiceRef, historic: Historic): ServiceRevision {
+export function revisionView(ports: EcsPorts, ref: ServiceRef, historic: Historic): ServiceRevision {
   const { deployment } = refreshed(historic);
   return {
-    serviceRevisionArn: revisionArn(context, ref, deployment.id),
-    serviceArn: arns.service(context.region, ref.account, ref.cluster, ref.service),
-    clusterArn: arns.cluster(context.region, ref.account, ref.cluster),
+    serviceRevisionArn: revisionArn(ports, ref, deployment.id),
+    serviceArn: arns.service(ports.region, ref.account, ref.cluster, ref.service),
+    clusterArn: arns.cluster(ports.region, ref.account, ref.cluster),
     taskDefinition: deployment.taskDefinition,
     launchType: historic.service?.launchType ?? 'EC2',
     containerImages: Object.entries(deployment.images ?? {}).map(([containerName, image]) => {
@@ -139,11 +139,11 @@ export function revisionView(context: EcsContext, ref: ServiceRef, historic: His
   };
 }
 
-export const deploymentArn = (context: EcsContext, ref: ServiceRef, deploymentId: string): string =>
-  arns.serviceDeployment(context.region, ref.account, ref.cluster, ref.service, serviceDeploymentId(deploymentId));
+export const deploymentArn = (ports: EcsPorts, ref: ServiceRef, deploymentId: string): string =>
+  arns.serviceDeployment(ports.region, ref.account, ref.cluster, ref.service, serviceDeploymentId(deploymentId));
 
-export const revisionArn = (context: EcsContext, ref: ServiceRef, deploymentId: string): string =>
-  arns.serviceRevision(context.region, ref.account, ref.cluster, ref.service, idOf(deploymentId));
+export const revisionArn = (ports: EcsPorts, ref: ServiceRef, deploymentId: string): string =>
+  arns.serviceRevision(ports.region, ref.account, ref.cluster, ref.service, idOf(deploymentId));
 
 function endOf(historic: Historic, seenAt: number): number {
   const { deployment } = refreshed(historic);

@@ -21,7 +21,7 @@ export {
   deleteService,
   findService,
   type ServiceChange,
-  type ServiceContext,
+  type ServicePorts,
   type ServiceDraft,
   type ServiceRef,
   setFollow,

@@ -1,7 +1,7 @@
 import type { Deployment, PlacementConstraint, PlacementStrategy, Service, ServiceField } from '@aws-sdk/client-ecs';
 import { smallTagList } from '@slipway/auth/kit';
 
-import { type ClusterRef, type EcsContext } from '../cluster/index.ts';
+import { type ClusterRef, type EcsPorts } from '../cluster/index.ts';
 import {
   arns,
   clusterKeys,
@@ -19,19 +19,19 @@ const newestEvents = 100;
 
 /** Services as DescribeServices gives them back, in the order given, with counts taken at the time of the call. */
 export async function serviceViews(
-  context: EcsContext,
+  ports: EcsPorts,
   ref: ClusterRef,
   services: readonly ServiceRecord[],
   include: readonly ServiceField[] = [],
 ): Promise<Service[]> {
   if (services.length === 0) return [];
   const partition = clusterPartition(ref.account, ref.cluster);
-  const counts = await countTasks(context, ref);
+  const counts = await countTasks(ports, ref);
   return Promise.all(
     services.map(async (service) => {
       const prefix = clusterKeys.serviceEvents(service.name);
-      const events = await context.records.list<ServiceEventRecord>(partition, { prefix, limit: newestEvents });
-      return serviceView(context, ref, service, {
+      const events = await ports.records.list<ServiceEventRecord>(partition, { prefix, limit: newestEvents });
+      return serviceView(ports, ref, service, {
         counts: ({ id }) => counts(service.name, id),
         events: events.records.map(({ value }) => value),
         include,
@@ -46,14 +46,14 @@ interface ViewParts {
   readonly include: readonly ServiceField[];
 }
 
-function serviceView(context: EcsContext, ref: ClusterRef, service: ServiceRecord, parts: ViewParts): Service {
+function serviceView(ports: EcsPorts, ref: ClusterRef, service: ServiceRecord, parts: ViewParts): Service {
   const named = { ...ref, service: service.name };
   const primary = primaryOf(service);
   const totals = service.deployments.map(parts.counts);
   return {
     serviceArn: service.arn,
     serviceName: service.name,
-    clusterArn: arns.cluster(context.region, ref.account, ref.cluster),
+    clusterArn: arns.cluster(ports.region, ref.account, ref.cluster),
     status: service.status,
     desiredCount: service.desiredCount,
     runningCount: totals.reduce((sum, { running }) => sum + running, 0),
@@ -68,11 +68,11 @@ function serviceView(context: EcsContext, ref: ClusterRef, service: ServiceRecor
       .map((deployment) => deploymentView(service, deployment, parts.counts(deployment))),
     ...(primary === undefined || primary.cause.kind === 'rollback' || service.status !== 'ACTIVE'
       ? {}
-      : { currentServiceDeployment: deploymentArn(context, named, primary.id) }),
+      : { currentServiceDeployment: deploymentArn(ports, named, primary.id) }),
     currentServiceRevisions: service.deployments
       .filter(({ status }) => status !== 'INACTIVE')
       .map((deployment) => ({
-        arn: revisionArn(context, named, deployment.id),
+        arn: revisionArn(ports, named, deployment.id),
         requestedTaskCount: deployment === primary ? service.desiredCount : parts.counts(deployment).desired,
         runningTaskCount: parts.counts(deployment).running,
         pendingTaskCount: parts.counts(deployment).pending,

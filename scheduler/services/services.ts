@@ -3,7 +3,7 @@ import { type Transaction, transact } from '@slipway/storage/records';
 import {
   type ClusterRef,
   clusterNotFound,
-  type EcsContext,
+  type EcsPorts,
   invalidParameter,
   scan,
   serviceNotActive,
@@ -37,15 +37,15 @@ export type ServiceDraft = Omit<
 >;
 
 /** The domain functions of services need no region: ARNs come with their arguments. */
-export type ServiceContext = Pick<EcsContext, 'records' | 'clock' | 'random'>;
+export type ServicePorts = Pick<EcsPorts, 'records' | 'clock' | 'random'>;
 
 /** The service's record, whatever its status, or undefined. */
 export async function findService(
-  context: Pick<EcsContext, 'records'>,
+  ports: Pick<EcsPorts, 'records'>,
   ref: ServiceRef,
 ): Promise<ServiceRecord | undefined> {
   const partition = clusterPartition(ref.account, ref.cluster);
-  return (await context.records.get<ServiceRecord>(partition, clusterKeys.service(ref.service)))?.value;
+  return (await ports.records.get<ServiceRecord>(partition, clusterKeys.service(ref.service)))?.value;
 }
 
 /**
@@ -54,13 +54,13 @@ export async function findService(
  * @throws ClusterNotFoundException, InvalidParameterException
  */
 export async function createService(
-  context: ServiceContext,
+  ports: ServicePorts,
   ref: ServiceRef,
   draft: ServiceDraft,
   options: { readonly arn: string; readonly token?: { readonly value: string; readonly request: string } },
 ): Promise<ServiceRecord> {
   const partition = clusterPartition(ref.account, ref.cluster);
-  return transact(context.records, partition, async (tx) => {
+  return transact(ports.records, partition, async (tx) => {
     await requireCluster(tx);
     const key = clusterKeys.service(ref.service);
     const existing = await tx.get<ServiceRecord>(key);
@@ -75,7 +75,7 @@ export async function createService(
         operation: 'CreateService',
         request: options.token.request,
         ids: [ref.service],
-        createdAt: context.clock.now(),
+        createdAt: ports.clock.now(),
         done: true,
       };
       tx.put(tokenKey, toJson(token));
@@ -85,9 +85,9 @@ export async function createService(
       if (!wantsTheSame(existing, draft)) throw invalidParameter('Creation of service was not idempotent.');
       return existing;
     }
-    for await (const event of scan(context.records, partition, clusterKeys.serviceEvents(ref.service)))
+    for await (const event of scan(ports.records, partition, clusterKeys.serviceEvents(ref.service)))
       tx.remove(event.key);
-    const now = context.clock.now();
+    const now = ports.clock.now();
     const created = withTags(
       {
         ...draft,
@@ -96,7 +96,7 @@ export async function createService(
         status: 'ACTIVE',
         deployments: [
           newDeployment({
-            id: newDeploymentId(context.random),
+            id: newDeploymentId(ports.random),
             taskDefinition: draft.taskDefinition,
             cause: { kind: 'api' },
             now,
@@ -126,20 +126,20 @@ export type ServiceChange = Partial<
  * @throws ServiceNotFoundException, ServiceNotActiveException, and what `change` throws
  */
 export async function updateService(
-  context: ServiceContext,
+  ports: ServicePorts,
   ref: ServiceRef,
   change: (service: ServiceRecord) => ServiceChange,
   options: { readonly force?: boolean } = {},
 ): Promise<ServiceRecord> {
-  const changed = await changeService(context, ref, (service) => {
+  const changed = await changeService(ports, ref, (service) => {
     const { taskDefinition = service.taskDefinition, ...rest } = change(service);
     const updated: ServiceRecord = { ...service, ...rest, steady: false, version: service.version + 1 };
     if (options.force !== true && taskDefinition === primaryOf(service)?.taskDefinition) return updated;
     return startDeployment(updated, {
-      id: newDeploymentId(context.random),
+      id: newDeploymentId(ports.random),
       taskDefinition,
       cause: { kind: 'api' },
-      now: context.clock.now(),
+      now: ports.clock.now(),
     });
   });
   return changed.after;
@@ -149,10 +149,10 @@ export async function updateService(
  * Begins the end of a service: DRAINING with nothing desired; the reconciler stops its tasks and makes it INACTIVE.
  * @throws ServiceNotFoundException, ServiceNotActiveException, InvalidParameterException when tasks are still wanted and `force` is not set
  */
-export async function deleteService(context: ServiceContext, ref: ServiceRef, force: boolean): Promise<ServiceRecord> {
+export async function deleteService(ports: ServicePorts, ref: ServiceRef, force: boolean): Promise<ServiceRecord> {
   return (
     await changeService(
-      context,
+      ports,
       ref,
       (service) => {
         if (service.status === 'DRAINING') return service;
@@ -172,12 +172,12 @@ export async function deleteService(context: ServiceContext, ref: ServiceRef, fo
  * @throws ServiceNotFoundException, ServiceNotActiveException
  */
 export async function setFollow(
-  context: ServiceContext,
+  ports: ServicePorts,
   ref: ServiceRef,
   rule: FollowRule | undefined,
   by: Delegate,
 ): Promise<ServiceRecord> {
-  const changed = await changeService(context, ref, (service) => {
+  const changed = await changeService(ports, ref, (service) => {
     const { [followTag]: _, ...others } = service.tags;
     return withTags(service, rule === undefined ? others : { ...others, [followTag]: formatFollow(rule) }, by);
   });
@@ -189,12 +189,12 @@ export async function setFollow(
  * @throws ServiceNotFoundException, ServiceNotActiveException when its status is not among `statuses`
  */
 export async function changeService(
-  context: Pick<EcsContext, 'records' | 'clock'>,
+  ports: Pick<EcsPorts, 'records' | 'clock'>,
   ref: ServiceRef,
   change: (service: ServiceRecord) => ServiceRecord,
   statuses: readonly ServiceRecord['status'][] = ['ACTIVE'],
 ): Promise<{ readonly before: ServiceRecord; readonly after: ServiceRecord }> {
-  return transact(context.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
+  return transact(ports.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
     await requireCluster(tx);
     const key = clusterKeys.service(ref.service);
     const before = await tx.get<ServiceRecord>(key);
@@ -203,7 +203,7 @@ export async function changeService(
     const after = change(before);
     if (after !== before) {
       tx.put(key, toJson(after));
-      await writeHistory(tx, before, after, context.clock.now());
+      await writeHistory(tx, before, after, ports.clock.now());
     }
     return { before, after };
   });

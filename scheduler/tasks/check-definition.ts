@@ -1,6 +1,6 @@
 import type { RegisterTaskDefinitionRequest, Volume } from '@aws-sdk/client-ecs';
 
-import { type EcsContext, isName, refuseMembers } from '../cluster/index.ts';
+import { type EcsPorts, isName, refuseMembers } from '../cluster/index.ts';
 import { refuseReach } from '../reach/index.ts';
 import { checkContainer } from './check-container.ts';
 import { checkContainerOrder } from './check-order.ts';
@@ -78,9 +78,9 @@ export function checkDefinition(body: TaskDefinitionBody): void {
  * definition was registered, so it is checked again when something new is to run it.
  * @throws ClientException
  */
-export function checkReach(context: Pick<EcsContext, 'reach'>, body: TaskDefinitionBody): void {
+export function checkReach(ports: Pick<EcsPorts, 'reach'>, body: TaskDefinitionBody): void {
   for (const container of containersOf(body)) {
-    const why = refuseReach(container, context.reach);
+    const why = refuseReach(container, ports.reach);
     if (why !== undefined) refuseContainer(container.name, why);
   }
 }

@@ -1,6 +1,6 @@
 import { pagesOf, type Transaction, transact } from '@slipway/storage/records';
 
-import { clientError, type EcsContext, type Home, invalidParameter, isName, parseArn } from '../cluster/index.ts';
+import { clientError, type EcsPorts, type Home, invalidParameter, isName, parseArn } from '../cluster/index.ts';
 import {
   accountKeys,
   accountPartition,
@@ -41,16 +41,16 @@ function ofArn(identifier: string, home: Home): string {
 
 /** The revision that is named, whatever its status; undefined when there is none. */
 export async function findDefinition(
-  context: Pick<EcsContext, 'records'>,
+  ports: Pick<EcsPorts, 'records'>,
   account: string,
   ref: DefinitionRef,
 ): Promise<TaskDefinitionRecord | undefined> {
   const partition = accountPartition(account);
   const revision =
     ref.revision ??
-    (await context.records.get<FamilyRecord>(partition, accountKeys.family(ref.family)))?.value.latestActive;
+    (await ports.records.get<FamilyRecord>(partition, accountKeys.family(ref.family)))?.value.latestActive;
   if (revision === undefined) return undefined;
-  const stored = await context.records.get<TaskDefinitionRecord>(
+  const stored = await ports.records.get<TaskDefinitionRecord>(
     partition,
     accountKeys.taskDefinition(ref.family, revision),
   );
@@ -62,18 +62,14 @@ export async function findDefinition(
  * @throws ClientException
  */
 export async function activeDefinition(
-  context: Pick<EcsContext, 'records' | 'region' | 'reach'>,
+  ports: Pick<EcsPorts, 'records' | 'region' | 'reach'>,
   account: string,
   identifier: string,
 ): Promise<TaskDefinitionRecord> {
-  const found = await findDefinition(
-    context,
-    account,
-    parseDefinition(identifier, { account, region: context.region }),
-  );
+  const found = await findDefinition(ports, account, parseDefinition(identifier, { account, region: ports.region }));
   if (found === undefined) throw clientError('TaskDefinition not found.');
   if (found.status !== 'ACTIVE') throw clientError('TaskDefinition is inactive');
-  checkReach(context, bodyOf(found));
+  checkReach(ports, bodyOf(found));
   return found;
 }
 
@@ -90,19 +86,19 @@ export interface RevisionDraft {
 
 /** Adds the next revision of a family and makes it the newest. Revisions are never reused. */
 export async function registerRevision(
-  context: Pick<EcsContext, 'records' | 'clock' | 'region'>,
+  ports: Pick<EcsPorts, 'records' | 'clock' | 'region'>,
   account: string,
   draft: RevisionDraft,
 ): Promise<TaskDefinitionRecord> {
-  return transact(context.records, accountPartition(account), async (tx) => {
+  return transact(ports.records, accountPartition(account), async (tx) => {
     const family = await tx.get<FamilyRecord>(accountKeys.family(draft.family));
     const revision = (family?.lastRevision ?? 0) + 1;
     const record: TaskDefinitionRecord = {
-      arn: arns.taskDefinition(context.region, account, draft.family, revision),
+      arn: arns.taskDefinition(ports.region, account, draft.family, revision),
       family: draft.family,
       revision,
       status: 'ACTIVE',
-      registeredAt: context.clock.now(),
+      registeredAt: ports.clock.now(),
       ...(draft.registeredBy === undefined ? {} : { registeredBy: draft.registeredBy }),
       definition: draft.body,
       requiresAttributes: requiredAttributes(draft.body),
@@ -121,7 +117,7 @@ export async function registerRevision(
  * @throws ClientException when it does not exist or no revision is named
  */
 export async function deregisterDefinition(
-  context: Pick<EcsContext, 'records' | 'clock'>,
+  ports: Pick<EcsPorts, 'records' | 'clock'>,
   account: string,
   ref: DefinitionRef,
 ): Promise<TaskDefinitionRecord> {
@@ -131,12 +127,12 @@ export async function deregisterDefinition(
       `The revision is missing: name the task definition as '${family}:<revision>' or by its ARN.`,
     );
   }
-  return transact(context.records, accountPartition(account), async (tx) => {
+  return transact(ports.records, accountPartition(account), async (tx) => {
     const key = accountKeys.taskDefinition(family, revision);
     const record = await tx.get<TaskDefinitionRecord>(key);
     if (record === undefined) throw clientError('The specified task definition does not exist.');
     if (record.status !== 'ACTIVE') return record;
-    const inactive: TaskDefinitionRecord = { ...record, status: 'INACTIVE', deregisteredAt: context.clock.now() };
+    const inactive: TaskDefinitionRecord = { ...record, status: 'INACTIVE', deregisteredAt: ports.clock.now() };
     tx.put(key, toJson(inactive));
     const familyKey = accountKeys.family(family);
     const row = await tx.get<FamilyRecord>(familyKey);
@@ -171,13 +167,13 @@ async function newestActive(tx: Transaction, family: string, below: number): Pro
  * @throws ClientException when it does not exist, InvalidParameterException when it is still ACTIVE
  */
 export async function deleteDefinition(
-  context: Pick<EcsContext, 'records' | 'clock'>,
+  ports: Pick<EcsPorts, 'records' | 'clock'>,
   account: string,
   ref: DefinitionRef,
 ): Promise<TaskDefinitionRecord> {
   const { family, revision } = ref;
   if (revision === undefined) throw invalidParameter(`The revision of '${family}' is missing.`);
-  return transact(context.records, accountPartition(account), async (tx) => {
+  return transact(ports.records, accountPartition(account), async (tx) => {
     const key = accountKeys.taskDefinition(family, revision);
     const record = await tx.get<TaskDefinitionRecord>(key);
     if (record === undefined) throw clientError('The specified task definition does not exist.');
@@ -190,7 +186,7 @@ export async function deleteDefinition(
     const doomed: TaskDefinitionRecord = {
       ...record,
       status: 'DELETE_IN_PROGRESS',
-      deleteRequestedAt: context.clock.now(),
+      deleteRequestedAt: ports.clock.now(),
     };
     tx.put(key, toJson(doomed));
     return doomed;

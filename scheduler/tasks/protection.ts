@@ -1,6 +1,6 @@
 import type { Failure, ProtectedTask } from '@aws-sdk/client-ecs';
 
-import { type ClusterRef, type EcsContext } from '../cluster/index.ts';
+import { type ClusterRef, type EcsPorts } from '../cluster/index.ts';
 import { arns, type TaskRecord } from '../state/index.ts';
 import { changeTask, findTasks } from './tasks.ts';
 
@@ -14,8 +14,8 @@ export interface ProtectionResult {
 }
 
 /** Whether and until when tasks are protected from scale-in and deployments. Only tasks of a service can be. */
-export function getProtection(context: EcsContext, ref: ClusterRef, ids: readonly string[]): Promise<ProtectionResult> {
-  return eachTask(context, ref, ids, (task) => Promise.resolve(task));
+export function getProtection(ports: EcsPorts, ref: ClusterRef, ids: readonly string[]): Promise<ProtectionResult> {
+  return eachTask(ports, ref, ids, (task) => Promise.resolve(task));
 }
 
 /**
@@ -23,15 +23,15 @@ export function getProtection(context: EcsContext, ref: ClusterRef, ids: readonl
  * @param minutes 1 to 2880, default 120
  */
 export function setProtection(
-  context: EcsContext,
+  ports: EcsPorts,
   ref: ClusterRef,
   ids: readonly string[],
   enabled: boolean,
   minutes = defaultMinutes,
 ): Promise<ProtectionResult> {
-  const until = context.clock.now() + minutes * minute;
-  return eachTask(context, ref, ids, (task) =>
-    changeTask(context, ref, task.id, (current) => {
+  const until = ports.clock.now() + minutes * minute;
+  return eachTask(ports, ref, ids, (task) =>
+    changeTask(ports, ref, task.id, (current) => {
       const { protectedUntil: _, ...rest } = current;
       return { ...rest, ...(enabled ? { protectedUntil: until } : {}), version: current.version + 1 };
     }),
@@ -39,16 +39,16 @@ export function setProtection(
 }
 
 async function eachTask(
-  context: EcsContext,
+  ports: EcsPorts,
   ref: ClusterRef,
   ids: readonly string[],
   act: (task: TaskRecord) => Promise<TaskRecord>,
 ): Promise<ProtectionResult> {
-  const tasks = await findTasks(context, ref, ids);
+  const tasks = await findTasks(ports, ref, ids);
   const protectedTasks: ProtectedTask[] = [];
   const failures: Failure[] = [];
   for (const id of ids) {
-    const arn = arns.task(context.region, ref.account, ref.cluster, id);
+    const arn = arns.task(ports.region, ref.account, ref.cluster, id);
     const task = tasks.get(id);
     if (task === undefined || task.lastStatus === 'STOPPED') {
       failures.push({ arn, reason: 'MISSING' });
@@ -59,7 +59,7 @@ async function eachTask(
         detail: 'Only tasks of a service that are not being stopped can be protected.',
       });
     } else {
-      protectedTasks.push(protectionView(await act(task), context.clock.now()));
+      protectedTasks.push(protectionView(await act(task), ports.clock.now()));
     }
   }
   return { protectedTasks, failures };

@@ -1,6 +1,6 @@
 import type { TaskOverride } from '@aws-sdk/client-ecs';
 
-import { activeCluster, type ClusterRef, type EcsContext, invalidParameter } from '../cluster/index.ts';
+import { activeCluster, type ClusterRef, type EcsPorts, invalidParameter } from '../cluster/index.ts';
 import { newId, type Tags, type TaskDefinitionRecord, type TaskRecord } from '../state/index.ts';
 import { taskDraft } from './draft.ts';
 import type { PlacementDemand, PlacementFailure, TaskPlacer } from './placer.ts';
@@ -32,20 +32,20 @@ export interface RunResult {
  * @throws ClusterNotFoundException, ConflictException, InvalidParameterException when the cluster has no instances
  */
 export async function runTasks(
-  context: EcsContext,
+  ports: EcsPorts,
   placer: TaskPlacer,
   ref: ClusterRef,
   request: RunRequest,
 ): Promise<RunResult> {
-  await activeCluster(context, ref);
-  const fresh = request.demands.map(() => newId(context.random));
-  const claimed = request.token && (await claimToken(context, ref, request.token.value, request.token.request, fresh));
+  await activeCluster(ports, ref);
+  const fresh = request.demands.map(() => newId(ports.random));
+  const claimed = request.token && (await claimToken(ports, ref, request.token.value, request.token.request, fresh));
   const ids = claimed?.ids ?? fresh;
-  if (claimed?.done === true) return { tasks: [...(await findTasks(context, ref, ids)).values()], failures: [] };
-  const now = context.clock.now();
+  if (claimed?.done === true) return { tasks: [...(await findTasks(ports, ref, ids)).values()], failures: [] };
+  const now = ports.clock.now();
   const drafts = ids.map((id) =>
     taskDraft(request.definition, {
-      region: context.region,
+      region: ports.region,
       account: ref.account,
       cluster: ref.cluster,
       id,
@@ -77,7 +77,7 @@ export async function runTasks(
   }
   // A request that placed nothing may be tried again under the same token.
   if (request.token !== undefined && claimed !== undefined && tasks.length > 0) {
-    await settleToken(context, ref, request.token.value, claimed);
+    await settleToken(ports, ref, request.token.value, claimed);
   }
   return { tasks, failures };
 }

@@ -1,15 +1,15 @@
 import { transact } from '@slipway/storage/records';
 
-import { type ClusterRef, type EcsContext, invalidParameter } from '../cluster/index.ts';
+import { type ClusterRef, type EcsPorts, invalidParameter } from '../cluster/index.ts';
 import { clusterKeys, clusterPartition, type StopCode, type TaskRecord, toJson } from '../state/index.ts';
 
 /** The tasks with these ids that exist, in any status, by id. */
 export async function findTasks(
-  context: Pick<EcsContext, 'records'>,
+  ports: Pick<EcsPorts, 'records'>,
   ref: ClusterRef,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, TaskRecord>> {
-  const found = await context.records.getMany<TaskRecord>(
+  const found = await ports.records.getMany<TaskRecord>(
     clusterPartition(ref.account, ref.cluster),
     ids.map((id) => clusterKeys.task(id)),
   );
@@ -37,13 +37,13 @@ export function stopping(task: TaskRecord, stopCode: StopCode, reason: string, n
  * @throws InvalidParameterException when it does not exist
  */
 export function stopTask(
-  context: EcsContext,
+  ports: EcsPorts,
   ref: ClusterRef,
   id: string,
   reason: string | undefined,
 ): Promise<TaskRecord> {
-  return changeTask(context, ref, id, (task) =>
-    stopping(task, 'UserInitiated', reason ?? 'Task stopped by user', context.clock.now()),
+  return changeTask(ports, ref, id, (task) =>
+    stopping(task, 'UserInitiated', reason ?? 'Task stopped by user', ports.clock.now()),
   );
 }
 
@@ -52,12 +52,12 @@ export function stopTask(
  * @throws InvalidParameterException when it does not exist
  */
 export function changeTask(
-  context: Pick<EcsContext, 'records'>,
+  ports: Pick<EcsPorts, 'records'>,
   ref: ClusterRef,
   id: string,
   change: (task: TaskRecord) => TaskRecord,
 ): Promise<TaskRecord> {
-  return transact(context.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
+  return transact(ports.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
     const key = clusterKeys.task(id);
     const task = await tx.get<TaskRecord>(key);
     if (task === undefined) throw invalidParameter('The referenced task was not found.');

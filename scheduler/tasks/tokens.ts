@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { AwsError } from '@slipway/auth/contract';
 import { transact } from '@slipway/storage/records';
 
-import { type ClusterRef, type EcsContext } from '../cluster/index.ts';
+import { type ClusterRef, type EcsPorts } from '../cluster/index.ts';
 import { arns, clusterKeys, clusterPartition, toJson, type TokenRecord } from '../state/index.ts';
 
 const lifetime = 24 * 60 * 60 * 1000;
@@ -29,23 +29,23 @@ export function stableJson(value: unknown): string {
  * @throws ConflictException when another request used the token; `resourceIds` are the ARNs of its tasks
  */
 export async function claimToken(
-  context: EcsContext,
+  ports: EcsPorts,
   ref: ClusterRef,
   token: string,
   request: string,
   ids: readonly string[],
 ): Promise<TokenRecord> {
-  return transact(context.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
+  return transact(ports.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
     const key = clusterKeys.token('RunTask', token);
     const used = await tx.get<TokenRecord>(key);
-    const now = context.clock.now();
+    const now = ports.clock.now();
     if (used !== undefined && now - used.createdAt < lifetime) {
       if (used.request === request) return used;
       throw new AwsError(
         'ConflictException',
         'The client token was already used by a different request: use a new token.',
         {
-          members: { resourceIds: used.ids.map((id) => arns.task(context.region, ref.account, ref.cluster, id)) },
+          members: { resourceIds: used.ids.map((id) => arns.task(ports.region, ref.account, ref.cluster, id)) },
         },
       );
     }
@@ -57,12 +57,12 @@ export async function claimToken(
 
 /** Notes that the request behind a token got through: a retry reports its tasks and starts none, even when they are long gone. */
 export async function settleToken(
-  context: EcsContext,
+  ports: EcsPorts,
   ref: ClusterRef,
   token: string,
   claimed: TokenRecord,
 ): Promise<void> {
-  await context.records.commit(clusterPartition(ref.account, ref.cluster), {
+  await ports.records.commit(clusterPartition(ref.account, ref.cluster), {
     put: [{ key: clusterKeys.token('RunTask', token), value: toJson({ ...claimed, done: true }) }],
   });
 }

@@ -1,8 +1,8 @@
 export { imagePushed, type ImagePushed, imagePushedData, registryTopic } from './image-pushed.ts';
-export type { RollerContext } from './roller.ts';
+export type { RollerPorts } from './roller.ts';
 export { createTriggers, type Triggers, type TriggersOptions } from './triggers.ts';
 export type { FollowedImages, KnownTag } from './wanted.ts';
 export { createWebhookAdministration } from './webhooks/administer.ts';
 export { createWebhookReceiver } from './webhooks/receive.ts';
 export { signatureHeader, signatureOf } from './webhooks/signature.ts';
-export { type WebhookContext, webhookRows } from './webhooks/store.ts';
+export { type WebhookPorts, webhookRows } from './webhooks/store.ts';

@@ -1,6 +1,6 @@
 import type { AccessRequest, Authorizer, Call, Log } from '@slipway/auth/contract';
 
-import { type EcsContext, scan } from '../cluster/index.ts';
+import { type EcsPorts, scan } from '../cluster/index.ts';
 import { Definitions, Lane, type OwnHost } from '../control/index.ts';
 import { refuseReach } from '../reach/index.ts';
 import { effectiveTag, parseImageReference, pinned, sameRepository } from '../references/index.ts';
@@ -26,7 +26,7 @@ import { type Followed, type FollowedImages, type WantedImage, wantedImages } fr
 /** How often a service is looked at anew when somebody else changed it in between. */
 const attempts = 5;
 
-export interface RollerContext extends EcsContext {
+export interface RollerPorts extends EcsPorts {
   readonly images: FollowedImages;
   readonly ownHost: OwnHost;
   readonly log: Log;
@@ -62,14 +62,14 @@ interface Place {
 
 /** Compares services with the images they follow, and rolls those that differ. */
 export class Roller {
-  readonly #context: RollerContext;
+  readonly #ports: RollerPorts;
   readonly #definitions: Definitions;
   /** An event and a comparison at the same time would both register a revision, one of them for nothing. */
   readonly #lane = new Lane();
 
-  constructor(context: RollerContext) {
-    this.#context = context;
-    this.#definitions = new Definitions(context.records);
+  constructor(ports: RollerPorts) {
+    this.#ports = ports;
+    this.#definitions = new Definitions(ports.records);
   }
 
   /** Every service of the account that follows something. One that cannot be rolled is told in the log and does not stop the others. */
@@ -80,7 +80,7 @@ export class Roller {
         await this.rollService(place, occasion);
       } catch (error) {
         failure = error;
-        this.#context.log.warn({ ...place, err: error }, 'cannot roll the service to its followed image');
+        this.#ports.log.warn({ ...place, err: error }, 'cannot roll the service to its followed image');
       }
     }
     // The event comes again; services that were rolled are left alone then.
@@ -98,10 +98,7 @@ export class Roller {
   async #rollOne(place: Place, occasion: Occasion): Promise<boolean> {
     const key = clusterKeys.service(place.service);
     for (let attempt = 1; attempt <= attempts; attempt++) {
-      const stored = await this.#context.records.get<ServiceRecord>(
-        clusterPartition(place.account, place.cluster),
-        key,
-      );
+      const stored = await this.#ports.records.get<ServiceRecord>(clusterPartition(place.account, place.cluster), key);
       const service = stored?.value;
       const primary = service === undefined ? undefined : primaryOf(service);
       if (service === undefined || primary === undefined || service.status !== 'ACTIVE') return false;
@@ -114,7 +111,7 @@ export class Roller {
       const followed = { account: place.account, service, definition, origin };
       const found =
         occasion.image === undefined
-          ? await wantedImages(followed, this.#context, occasion.pushed)
+          ? await wantedImages(followed, this.#ports, occasion.pushed)
           : await this.#named(followed, occasion.image);
       const wanted = await this.#admitted(
         place,
@@ -137,7 +134,7 @@ export class Roller {
 
   /** Without the images that a scan policy refuses; the service's events say why, once until they have moved on. */
   async #admitted(place: Place, wanted: readonly WantedImage[], occasion: Occasion): Promise<readonly WantedImage[]> {
-    const { images } = this.#context;
+    const { images } = this.#ports;
     if (images.refusal === undefined) return wanted;
     const admitted: WantedImage[] = [];
     for (const image of wanted) {
@@ -155,12 +152,12 @@ export class Roller {
 
   /** Why the one who set what the service follows may not bring an image into it, now; undefined when that one may. */
   async #refused(place: Place, service: ServiceRecord, definition: TaskDefinitionRecord): Promise<string | undefined> {
-    const { authorizer } = this.#context;
+    const { authorizer } = this.#ports;
     const { followedBy } = service;
     if (followedBy === undefined) return "it is not known who set the tag 'slipway:follow'; set it again.";
     const principal = actingFor(followedBy);
     const call = this.#callOf(principal);
-    for (const access of updateAccess(this.#context, place, service, definition)) {
+    for (const access of updateAccess(this.#ports, place, service, definition)) {
       const { allowed, reason } = await authorizer.authorize(principal, access, call);
       if (!allowed) return refusal(followedBy.arn, access, reason);
     }
@@ -169,7 +166,7 @@ export class Roller {
 
   /** A call that nobody made: it comes from no address and over no connection. */
   #callOf(principal: Call['principal']): Call {
-    const { clock, random, region } = this.#context;
+    const { clock, random, region } = this.#ports;
     return {
       requestId: newId(random),
       principal,
@@ -185,7 +182,7 @@ export class Roller {
 
   /** Puts a message among the service's events, once until they have moved on. */
   async #say(place: Place, message: string): Promise<void> {
-    const { clock, random, records, log } = this.#context;
+    const { clock, random, records, log } = this.#ports;
     const partition = clusterPartition(place.account, place.cluster);
     const prefix = clusterKeys.serviceEvents(place.service);
     const newest = await records.list<ServiceEventRecord>(partition, { prefix, limit: 20 });
@@ -198,7 +195,7 @@ export class Roller {
 
   /** The containers that run an image's repository, with that image; a tag of this installation is pinned. */
   async #named({ account, definition }: Followed, image: string): Promise<readonly WantedImage[]> {
-    const { images, ownHost } = this.#context;
+    const { images, ownHost } = this.#ports;
     const reference = parseImageReference(image);
     if (reference === undefined) throw new ImageNotUsable(`'${image}' is not an image reference.`);
     const { host, repository } = reference;
@@ -227,7 +224,7 @@ export class Roller {
   }
 
   async #following(account: string): Promise<Place[]> {
-    const { records } = this.#context;
+    const { records } = this.#ports;
     const places: Place[] = [];
     for await (const { key } of scan(records, accountPartition(account), accountKeys.clusters)) {
       const cluster = key.slice(accountKeys.clusters.length);
@@ -255,13 +252,13 @@ export class Roller {
       }),
     };
     for (const container of body.containerDefinitions) {
-      const why = refuseReach(container, this.#context.reach);
+      const why = refuseReach(container, this.#ports.reach);
       if (why !== undefined) throw new ImageNotUsable(`Container ${container.name ?? ''}: ${why}`);
     }
     const pinnedFrom = base.pinnedFrom ?? base.arn;
-    const newest = await findDefinition(this.#context, account, { family: base.family });
+    const newest = await findDefinition(this.#ports, account, { family: base.family });
     if (newest?.pinnedFrom === pinnedFrom && stableJson(newest.definition) === stableJson(body)) return newest;
-    return registerRevision(this.#context, account, {
+    return registerRevision(this.#ports, account, {
       family: base.family,
       body,
       tags: base.tags,
@@ -278,10 +275,10 @@ export class Roller {
     wanted: readonly WantedImage[],
     { kind, pushed, by }: Occasion,
   ): Promise<boolean> {
-    const { clock, random, log } = this.#context;
+    const { clock, random, log } = this.#ports;
     const what = wanted.map(({ repository, tag, digest }) => `${repository}:${tag} ${digest}`.trimEnd()).join(', ');
     const how = by ?? (pushed === undefined ? 'found by comparison' : `pushed by ${pushed.actor ?? 'unknown'}`);
-    const { before, after } = await changeService(this.#context, place, (current) => {
+    const { before, after } = await changeService(this.#ports, place, (current) => {
       if (primaryOf(current)?.taskDefinition !== base.arn) return current;
       const rejected = (current.rejected ?? []).filter(
         (old) => !wanted.some(({ container, digest }) => container === old.container && digest === old.digest),

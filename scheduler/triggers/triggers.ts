@@ -6,12 +6,12 @@ import { listAccounts } from '../control/index.ts';
 import { installationPartition } from '../state/index.ts';
 
 import { imagePushed, imagePushedData, registryTopic } from './image-pushed.ts';
-import { Roller, type RollerContext } from './roller.ts';
+import { Roller, type RollerPorts } from './roller.ts';
 
 /** Milliseconds before a failed step is tried again. */
 const retryAfter = 1_000;
 
-export interface TriggersOptions extends RollerContext {
+export interface TriggersOptions extends RollerPorts {
   readonly events: EventLog;
   readonly leases: Leases;
   /** Milliseconds between comparisons of all followed tags with what runs. Default 30,000. */

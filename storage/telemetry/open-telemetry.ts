@@ -69,7 +69,7 @@ export async function openTelemetry(config: TracingConfig, options: TracingOptio
     new RunningSpan(tracer.startSpan(name, { kind: kinds[kind], attributes: defined(attributes) }, parent));
 
   const run = async <T>(name: string, spanOptions: SpanOptions, work: (span: Span) => Promise<T>): Promise<T> => {
-    const span = begin(name, currentSpan.getStore()?.context ?? ROOT_CONTEXT, spanOptions);
+    const span = begin(name, currentSpan.getStore()?.ports ?? ROOT_CONTEXT, spanOptions);
     try {
       return await currentSpan.run(span, () => work(span));
     } catch (error) {
@@ -95,7 +95,7 @@ export async function openTelemetry(config: TracingConfig, options: TracingOptio
     headers() {
       const headers: Record<string, string> = {};
       const span = currentSpan.getStore();
-      if (span !== undefined && config.propagate) propagator.inject(span.context, headers, defaultTextMapSetter);
+      if (span !== undefined && config.propagate) propagator.inject(span.ports, headers, defaultTextMapSetter);
       return headers;
     },
     async close() {
@@ -111,12 +111,12 @@ class RunningSpan implements Span {
   readonly traceId: string;
   readonly spanId: string;
   /** What spans under this one begin from. */
-  readonly context: Context;
+  readonly ports: Context;
   readonly #span: OtelSpan;
 
   constructor(span: OtelSpan) {
     ({ traceId: this.traceId, spanId: this.spanId } = span.spanContext());
-    this.context = trace.setSpan(ROOT_CONTEXT, span);
+    this.ports = trace.setSpan(ROOT_CONTEXT, span);
     this.#span = span;
   }
 

@@ -35,7 +35,7 @@ test('doors, tests and lower rooms are open', () => {
       'registry/ecr/a.test.ts': `import { x } from '../images/keys.ts';`,
       'registry/ecr/testing/a.ts': `import { x } from '../../images/keys.ts';`,
       'storage/engine/a.ts': `const x = await imp${'ort'}('../records/redis-records.ts');`,
-      'scheduler/hosts/agent/a.ts': `import { x } from '../wire/server-messages.ts';\nimport { y } from './endpoint/deep.ts';`,
+      'scheduler/hosts/agent/a.ts': `import { x } from '../wire/index.ts';\nimport { y } from './endpoint/deep.ts';`,
       'auth/policy/a.ts': `import { isIP } from 'node:net';`,
     }),
   ).toEqual([]);

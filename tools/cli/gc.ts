@@ -28,12 +28,12 @@ export async function gc(options: {
   await using stores = await openStores(options.data);
   const reports: Record<string, CollectReport & Pick<Journal, 'waiting' | 'nextDueAt'>> = {};
   const rests = new Rests();
-  for (const account of await registryAccounts(stores.images.context)) {
-    const { context } = stores.images;
+  for (const account of await registryAccounts(stores.images.ports)) {
+    const { ports } = stores.images;
     const progress = new Progress(`account ${account}`);
     try {
-      const { due } = await readJournal(context, account);
-      const report = await collect(context, account, {
+      const { due } = await readJournal(ports, account);
+      const report = await collect(ports, account, {
         dryRun: options.dryRun ?? false,
         ...(maximum === undefined ? {} : { maximum }),
         interlock: interlockOf(stores.storage.blobs, account, () => stores.storage.lossNoticed()),
@@ -42,7 +42,7 @@ export async function gc(options: {
           return options.dryRun ? undefined : rests.rest();
         },
       });
-      const { waiting, nextDueAt } = await readJournal(context, account);
+      const { waiting, nextDueAt } = await readJournal(ports, account);
       reports[account] = { ...report, waiting, ...(nextDueAt === undefined ? {} : { nextDueAt }) };
     } catch (error) {
       if (error instanceof RecordsWentBack) throw new CliError(error.message);

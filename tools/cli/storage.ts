@@ -75,8 +75,8 @@ function printAudit(report: AuditReport, findings: readonly Finding[]): void {
 
 /** Every blob that some account's registry has, with the repositories that serve it. */
 async function* references({ images }: Stores): AsyncIterable<Reference> {
-  const { records } = images.context;
-  for (const account of await registryAccounts(images.context)) {
+  const { records } = images.ports;
+  for (const account of await registryAccounts(images.ports)) {
     const partition = registryPartition(account);
     for await (const { key, value } of scan<BlobRecord>(records, partition, { prefix: keys.blobs })) {
       const digest = key.slice(keys.blobs.length) as Digest;
@@ -93,8 +93,8 @@ async function* references({ images }: Stores): AsyncIterable<Reference> {
 }
 
 async function isReferenced({ images }: Stores, { digest, generation }: BlobLocation): Promise<boolean> {
-  const { records } = images.context;
-  for (const account of await registryAccounts(images.context)) {
+  const { records } = images.ports;
+  for (const account of await registryAccounts(images.ports)) {
     const row = await records.get<BlobRecord>(registryPartition(account), keys.blob(digest));
     if (row?.value.generation === generation) return true;
   }

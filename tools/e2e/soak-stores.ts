@@ -51,7 +51,7 @@ export class SoakStores implements AsyncDisposable {
 
   collect(): Promise<CollectReport> {
     const interlock = interlockOf(this.#storage.blobs, account, () => this.#storage.lossNoticed());
-    return collect(this.#images.context, account, { interlock });
+    return collect(this.#images.ports, account, { interlock });
   }
 
   async leftovers(): Promise<Leftovers> {

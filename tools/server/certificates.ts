@@ -6,7 +6,7 @@ import type { Storage } from '@slipway/storage/engine';
 import type { Log } from '@slipway/auth/contract';
 import type { ServerConfig } from './config.ts';
 
-export interface CertificateParts {
+export interface CertificatePorts {
   readonly storage: Pick<Storage, 'records' | 'leases'>;
   readonly identity: Pick<Identity, 'sealer'>;
   readonly clock: Clock;
@@ -23,8 +23,8 @@ export interface Certificates {
 }
 
 /** @throws ListenError, AcmeSettingsError when a file cannot be used */
-export async function openCertificates(config: ServerConfig, parts: CertificateParts): Promise<Certificates> {
-  const { storage, identity, clock, log, metrics } = parts;
+export async function openCertificates(config: ServerConfig, ports: CertificatePorts): Promise<Certificates> {
+  const { storage, identity, clock, log, metrics } = ports;
   if (config.tls !== undefined) {
     const { certificate, key } = config.tls;
     const source = await certificateFiles({ certFile: certificate, keyFile: key }, log);

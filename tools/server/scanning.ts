@@ -10,7 +10,7 @@ import type { ServerConfig } from './config.ts';
 /** Where the embedded scanner's advisories lie; `slipway scan update` fills the file. */
 export const advisoriesFile = (data: string): string => join(data, 'advisories.sqlite');
 
-export interface ScannerParts {
+export interface ScannerPorts {
   readonly config: ServerConfig;
   readonly identity: Identity;
   readonly tokens: TokenService;
@@ -21,8 +21,8 @@ export interface ScannerParts {
 }
 
 /** The scanner that the configuration names, and how to close it. */
-export function openScanner(parts: ScannerParts): { readonly scanner: Scanner; close(): void } {
-  const { config, endpoint } = parts;
+export function openScanner(ports: ScannerPorts): { readonly scanner: Scanner; close(): void } {
+  const { config, endpoint } = ports;
   switch (config.scanner.type) {
     case 'embedded': {
       const advisories = openAdvisories(advisoriesFile(config.data));
@@ -39,14 +39,14 @@ export function openScanner(parts: ScannerParts): { readonly scanner: Scanner; c
         url: config.scanner.url,
         // Read as it comes, within the scanner's own limits of size, shape and time; a redirect ("not yet") is an answer.
         fetch: (url, { method, headers, body, signal }) =>
-          parts.outbound.stream(url, {
+          ports.outbound.stream(url, {
             method,
             headers,
             signal,
             ...(body === undefined ? {} : { body: Buffer.from(body) }),
           }),
-        clock: parts.clock,
-        registry: async () => ({ url: endpoint(), authorization: await pullAuthorization(parts) }),
+        clock: ports.clock,
+        registry: async () => ({ url: endpoint(), authorization: await pullAuthorization(ports) }),
       });
       return { scanner, close: () => undefined };
     }
@@ -63,7 +63,7 @@ export const isScanner =
     caller === `arn:aws:sts::${account}:assumed-role/${role}/${sessionName}`;
 
 /** A header with which an adapter may pull for a while: a session of the role that container instances pull with. */
-async function pullAuthorization({ config, identity, tokens }: ScannerParts): Promise<string> {
+async function pullAuthorization({ config, identity, tokens }: ScannerPorts): Promise<string> {
   const { principal } = await identity.issueSession({
     roleArn: `arn:aws:iam::${config.account}:role/${role}`,
     sessionName,

@@ -1,7 +1,7 @@
 import type { Log } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
 
-export interface StoreWatchParts {
+export interface StoreWatchPorts {
   /** A small read of the record store. */
   readonly ask: () => Promise<unknown>;
   readonly clock: Clock;
@@ -19,13 +19,13 @@ const patience = 4;
  * take that for the store's silence.
  */
 export class StoreWatch {
-  readonly #parts: StoreWatchParts;
+  readonly #ports: StoreWatchPorts;
   readonly #stopped = new AbortController();
   #silent = 0;
   #asking = false;
 
-  constructor(parts: StoreWatchParts) {
-    this.#parts = parts;
+  constructor(ports: StoreWatchPorts) {
+    this.#ports = ports;
   }
 
   /** Whether the store has answered within the last few seconds. */
@@ -35,7 +35,7 @@ export class StoreWatch {
 
   /** Looks until {@link stop}. */
   async run(): Promise<void> {
-    const { clock, log, onAway } = this.#parts;
+    const { clock, log, onAway } = this.#ports;
     while (!this.#stopped.signal.aborted) {
       this.#ask();
       await clock.sleep(every, this.#stopped.signal).catch(() => undefined);
@@ -56,10 +56,10 @@ export class StoreWatch {
     if (this.#asking) return;
     this.#asking = true;
     const answered = (): void => {
-      if (!this.answers) this.#parts.log.info({}, 'the record store answers again: this server is ready');
+      if (!this.answers) this.#ports.log.info({}, 'the record store answers again: this server is ready');
       this.#silent = 0;
     };
-    this.#parts
+    this.#ports
       .ask()
       .then(answered, () => undefined)
       .finally(() => (this.#asking = false));

@@ -92,7 +92,7 @@ export async function scanOf(
 ): Promise<ScanRecord | undefined> {
   const address = { account, ...image } as Parameters<typeof readScan>[1];
   for (let waited = 0; ; waited += 20) {
-    const scan = await readScan(images.context.records, address);
+    const scan = await readScan(images.ports.records, address);
     if (wanted(scan)) return scan;
     if (waited > 40_000) throw new Error(`the scan stays ${JSON.stringify(scan)}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

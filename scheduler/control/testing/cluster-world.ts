@@ -10,7 +10,7 @@ import { openStorage, type Storage } from '@slipway/storage/engine';
 import { type Leases, openLeases } from '@slipway/storage/leases';
 import { type RecordStore, StoreUnavailable, transact } from '@slipway/storage/records';
 
-import { createCluster, type EcsContext } from '../../cluster/index.ts';
+import { createCluster, type EcsPorts } from '../../cluster/index.ts';
 import { createService, type ServiceDraft } from '../../services/index.ts';
 import {
   arns,
@@ -54,7 +54,7 @@ export interface Behaviour {
 /** A cluster in a real SQLite store in a folder of its own, with scripted agents. Dispose it. */
 export class ClusterWorld implements AsyncDisposable {
   readonly storage: Storage;
-  readonly ecs: EcsContext;
+  readonly ecs: EcsPorts;
   readonly behaviours = new Map<string, Behaviour>();
   readonly lines: { readonly fields: Record<string, unknown>; readonly message: string }[] = [];
   readonly #folder: string;

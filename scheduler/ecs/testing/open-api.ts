@@ -20,7 +20,7 @@ import { join } from 'node:path';
 
 import { createAgentControl, noHostNetworks } from '../../hosts/control/index.ts';
 import { createControlPlane } from '../../control/index.ts';
-import { changeInstance, createCluster, type EcsContext } from '../../cluster/index.ts';
+import { changeInstance, createCluster, type EcsPorts } from '../../cluster/index.ts';
 import { idOf } from '../../state/index.ts';
 import { createEcs } from '../create-ecs.ts';
 
@@ -43,7 +43,7 @@ export interface TestApi extends AsyncDisposable {
   /** What the gateway serves. */
   readonly service: ServiceDefinition;
   readonly ecs: ECSClient;
-  readonly context: EcsContext;
+  readonly ports: EcsPorts;
   /** What the gateway asked the authorizer, newest last. */
   readonly asked: AccessRequest[];
   /** Actions that the authorizer refuses. */
@@ -61,7 +61,7 @@ export interface TestApi extends AsyncDisposable {
   report(taskArn: string, status: 'RUNNING' | 'STOPPED', exitCode?: number): Promise<void>;
 }
 
-export async function openApi(more: Pick<EcsContext, 'reach'> = { reach: serverReach({}) }): Promise<TestApi> {
+export async function openApi(more: Pick<EcsPorts, 'reach'> = { reach: serverReach({}) }): Promise<TestApi> {
   await using opened = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'slipway-ecs-'));
   opened.defer(() => rm(folder, { recursive: true }));
@@ -73,9 +73,9 @@ export async function openApi(more: Pick<EcsContext, 'reach'> = { reach: serverR
     systemClock,
   );
   opened.defer(() => storage.close());
-  const context: EcsContext = { records: storage.records, clock: systemClock, random: randomBytes, region, ...more };
+  const ports: EcsPorts = { records: storage.records, clock: systemClock, random: randomBytes, region, ...more };
   const control = createControlPlane({
-    ...context,
+    ...ports,
     leases: storage.leases,
     log: quiet,
     accounts: [account],
@@ -85,7 +85,7 @@ export async function openApi(more: Pick<EcsContext, 'reach'> = { reach: serverR
     reconciler: { healthyAfterRunning: 50 },
   });
   const agents = createAgentControl({
-    ...context,
+    ...ports,
     networks: noHostNetworks,
     log: quiet,
     ownHost: () => false,
@@ -103,7 +103,7 @@ export async function openApi(more: Pick<EcsContext, 'reach'> = { reach: serverR
     },
     foresee: (_principal, action) => Promise.resolve(refusal(action)),
   };
-  const service = createEcs({ ...context, placer: control.placer, agentOperations: agents.operations });
+  const service = createEcs({ ...ports, placer: control.placer, agentOperations: agents.operations });
   const gateway = createGateway({
     services: [service],
     credentials: {
@@ -112,7 +112,7 @@ export async function openApi(more: Pick<EcsContext, 'reach'> = { reach: serverR
     standing: { standing: () => Promise.resolve(true) },
     authorizer,
     tokens: new TokenService({
-      ...context,
+      ...ports,
       issuer: `slipway:${account}`,
       sealer: { seal: (text) => text, open: (text) => text },
     }),
@@ -122,7 +122,7 @@ export async function openApi(more: Pick<EcsContext, 'reach'> = { reach: serverR
     region,
     account,
   });
-  await createCluster(context, { account, cluster: 'default' }, { tags: {}, settings: [] });
+  await createCluster(ports, { account, cluster: 'default' }, { tags: {}, settings: [] });
   await control.start();
   opened.defer(() => control.stop());
   const { url } = await gateway.listen({ host: '127.0.0.1', port: 0 });
@@ -140,7 +140,7 @@ export async function openApi(more: Pick<EcsContext, 'reach'> = { reach: serverR
     url,
     service,
     ecs,
-    context,
+    ports,
     asked,
     denied,
     addInstance: async ({ cluster = 'default', cpu = 1024, memory = 1024, attributes = {} } = {}) => {
@@ -157,7 +157,7 @@ export async function openApi(more: Pick<EcsContext, 'reach'> = { reach: serverR
         }),
       );
       const arn = containerInstance?.containerInstanceArn ?? '';
-      await changeInstance(context, { account, cluster }, idOf(arn), (instance) => ({
+      await changeInstance(ports, { account, cluster }, idOf(arn), (instance) => ({
         ...instance,
         agentConnected: true,
         connectionId: 'test',

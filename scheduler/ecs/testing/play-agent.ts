@@ -26,7 +26,7 @@ export function playAgent(
           else await api.report(task, broken(task) ? 'STOPPED' : 'RUNNING', broken(task) ? 1 : undefined);
         }
       }
-      await api.context.clock.sleep(20);
+      await api.ports.clock.sleep(20);
     }
   };
   // The server may close first; what the test waits for decides whether it passed.

@@ -6,7 +6,7 @@ import { z } from 'zod';
 
 import { Channel, type Dial, signedDial, socketUrl } from './channel.ts';
 import { ControlHandler } from './control-channel.ts';
-import { ControlPlane, type EcsSender, ecsClient, Refused, type Registration } from './control-plane.ts';
+import { ControlPlaneClient, type EcsSender, ecsClient, Refused, type Registration } from './control-plane-client.ts';
 import { openDocker } from './docker.ts';
 import { type Disk, JsonFolder, systemDisk } from './files.ts';
 import { type Host, inspectHost } from './host.ts';
@@ -56,7 +56,7 @@ interface Listeners {
 }
 
 /** What an agent reaches outside its own code. */
-export interface AgentSurroundings {
+export interface AgentPorts {
   readonly docker: Docker;
   readonly disk: Disk;
   readonly api: EcsSender;
@@ -68,10 +68,10 @@ export interface AgentSurroundings {
   readonly dns: () => Promise<readonly string[]>;
 }
 
-/** Makes the surroundings of an agent; what calls the control plane shows `hostSecret` each time. A simulation brings its own. */
-export type MakeSurroundings = (options: ResolvedOptions, hostSecret: () => string) => AgentSurroundings;
+/** Makes what an agent works with; what calls the control plane shows `hostSecret` each time. A simulation brings its own. */
+export type MakePorts = (options: ResolvedOptions, hostSecret: () => string) => AgentPorts;
 
-const machine: MakeSurroundings = (options, hostSecret) => ({
+const machine: MakePorts = (options, hostSecret) => ({
   docker: openDocker(options.docker),
   disk: systemDisk,
   api: ecsClient(options, hostSecret),
@@ -84,14 +84,14 @@ const machine: MakeSurroundings = (options, hostSecret) => ({
 });
 
 /** An agent that runs beside a Docker engine. It owns `dataDir`; two agents must not share one. */
-export function createAgent(options: AgentOptions, surroundings: MakeSurroundings = machine): Agent {
-  return new RunningAgent(resolveOptions(options), surroundings);
+export function createAgent(options: AgentOptions, ports: MakePorts = machine): Agent {
+  return new RunningAgent(resolveOptions(options), ports);
 }
 
 class RunningAgent implements Agent {
   readonly #options: ResolvedOptions;
   readonly #docker: Docker;
-  readonly #surroundings: AgentSurroundings;
+  readonly #ports: AgentPorts;
   readonly #stopped = new AbortController();
   readonly #identityFile: string;
   #identity: Identity | undefined;
@@ -99,19 +99,19 @@ class RunningAgent implements Agent {
   #stoppers: (() => Promise<void> | void)[] = [];
   #loops: Promise<unknown>[] = [];
 
-  constructor(options: ResolvedOptions, surroundings: MakeSurroundings) {
+  constructor(options: ResolvedOptions, ports: MakePorts) {
     this.#options = options;
-    this.#surroundings = surroundings(options, () => this.#hostSecret());
-    this.#docker = this.#surroundings.docker;
+    this.#ports = ports(options, () => this.#hostSecret());
+    this.#docker = this.#ports.docker;
     this.#identityFile = join(options.dataDir, 'agent.json');
   }
 
   async start(): Promise<{ readonly containerInstanceArn: string }> {
     const options = this.#options;
     const { log } = options;
-    await this.#surroundings.disk.claim(options.dataDir);
+    await this.#ports.disk.claim(options.dataDir);
     this.#identity = await this.#readIdentity();
-    const plane = new ControlPlane(options, this.#surroundings.api);
+    const plane = new ControlPlaneClient(options, this.#ports.api);
     const reporter = new Reporter({
       clock: options.clock,
       random: options.random,
@@ -119,7 +119,7 @@ class RunningAgent implements Agent {
       submit: (report) => plane.submit(report),
     });
     const keys = new RoleKeys();
-    const network = new NetworkWatch(this.#surroundings.network(this.#identity.agentId), options);
+    const network = new NetworkWatch(this.#ports.network(this.#identity.agentId), options);
     const { engine, endpoint, onChange } = this.#engine(this.#identity, reporter, keys, network);
     network.changed = () => onChange.endpoint();
     this.#stoppers = [
@@ -198,7 +198,7 @@ class RunningAgent implements Agent {
         inspectEvery: options.inspectEvery,
         allow: options.allow,
         reach,
-        dns: this.#surroundings.dns,
+        dns: this.#ports.dns,
         guarded: [options.docker?.socketPath ?? '/var/run/docker.sock', '/run/containerd', options.dataDir],
       },
       docker: this.#docker,
@@ -212,7 +212,7 @@ class RunningAgent implements Agent {
       }),
       network: network.port,
       withoutNetwork: () => network.reason,
-      files: new JsonFolder(this.#surroundings.disk, join(options.dataDir, 'tasks')),
+      files: new JsonFolder(this.#ports.disk, join(options.dataDir, 'tasks')),
       log,
       endpoint: endpoint ?? { reason: "the agent's option taskEndpoint is off", environment: () => ({}) },
       rights: (task, container) => logins.rights(task, container),
@@ -230,7 +230,7 @@ class RunningAgent implements Agent {
   }
 
   #connect(
-    plane: ControlPlane,
+    plane: ControlPlaneClient,
     registration: Registration,
     host: Host,
     parts: { engine: TaskEngine; onChange: Listeners; reporter: Reporter; keys: RoleKeys; network: NetworkWatch },
@@ -259,7 +259,7 @@ class RunningAgent implements Agent {
     const control = new Channel({
       name: 'control',
       options,
-      dial: this.#surroundings.dial,
+      dial: this.#ports.dial,
       url: async () =>
         socketUrl((await plane.discover(containerInstanceArn)).control, {
           ...versions,
@@ -277,7 +277,7 @@ class RunningAgent implements Agent {
     const measured = new Channel({
       name: 'telemetry',
       options,
-      dial: this.#surroundings.dial,
+      dial: this.#ports.dial,
       url: async () =>
         socketUrl((await plane.discover(containerInstanceArn)).telemetry, {
           ...versions,
@@ -326,13 +326,13 @@ class RunningAgent implements Agent {
 
   async #readIdentity(): Promise<Identity> {
     const { randomBytes } = this.#options;
-    const stored = await this.#surroundings.disk.read(this.#identityFile);
+    const stored = await this.#ports.disk.read(this.#identityFile);
     const known = identity.parse({
       agentId: Buffer.from(randomBytes(16)).toString('hex'),
       secret: Buffer.from(randomBytes(32)).toString('hex'),
       ...(stored as object | undefined),
     });
-    await this.#surroundings.disk.write(this.#identityFile, known);
+    await this.#ports.disk.write(this.#identityFile, known);
     return known;
   }
 
@@ -348,6 +348,6 @@ class RunningAgent implements Agent {
     // What a message still under way would note after the end belongs to the next agent of this folder.
     if (this.#identity === undefined || this.#stopped.signal.aborted) return;
     this.#identity = { ...this.#identity, ...change };
-    await this.#surroundings.disk.write(this.#identityFile, this.#identity);
+    await this.#ports.disk.write(this.#identityFile, this.#identity);
   }
 }

@@ -29,7 +29,7 @@ export class UpgradeRefused extends Error {
 /** Opens a connection; resolves when it stands, gives up when the signal aborts. @throws UpgradeRefused, or what the way there failed with */
 export type Dial = (address: URL, signal: AbortSignal) => Promise<WebSocket>;
 
-export interface ChannelOptions {
+export interface ChannelPorts {
   /** For the log: `control` or `telemetry`. */
   readonly name: string;
   readonly options: ResolvedOptions;
@@ -42,13 +42,13 @@ export interface ChannelOptions {
 
 /** Keeps one signed WebSocket to the control plane open: connects, serves, and connects again with growing, jittered waits. */
 export class Channel {
-  readonly #parts: ChannelOptions;
+  readonly #ports: ChannelPorts;
   readonly #stopped = new AbortController();
   #ws: WebSocket | undefined;
   #failures = 0;
 
-  constructor(parts: ChannelOptions) {
-    this.#parts = parts;
+  constructor(ports: ChannelPorts) {
+    this.#ports = ports;
   }
 
   stop(): void {
@@ -58,7 +58,7 @@ export class Channel {
 
   /** Runs until {@link stop}. */
   async run(): Promise<void> {
-    const { options, name } = this.#parts;
+    const { options, name } = this.#ports;
     const { clock, log } = options;
     while (!this.#stopped.signal.aborted) {
       const began = clock.monotonic();
@@ -82,7 +82,7 @@ export class Channel {
   }
 
   async #connect(): Promise<void> {
-    const { url, dial, serve } = this.#parts;
+    const { url, dial, serve } = this.#ports;
     const ws = await dial(await url(), this.#stopped.signal);
     this.#ws = ws;
     const ended = new AbortController();
@@ -101,7 +101,7 @@ export class Channel {
   }
 
   async #untilSilent(ws: WebSocket, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#parts.options;
+    const { clock } = this.#ports.options;
     let heard = clock.monotonic();
     const hear = (): void => {
       heard = clock.monotonic();

@@ -11,7 +11,7 @@ import type { TaskEngine } from './task-engine.ts';
 /** Sequence numbers of one connection share their high part; a lower one comes from a server that was replaced. */
 const generationOf = (sequence: number): number => Math.floor(sequence / 2 ** 20);
 
-export interface ControlHandlerParts {
+export interface ControlHandlerPorts {
   readonly engine: Pick<TaskEngine, 'apply' | 'has' | 'notIn' | 'stopTask'>;
   readonly network: Pick<TaskNetworkPort, 'apply'>;
   readonly log: Log;
@@ -28,12 +28,12 @@ export interface ControlHandlerParts {
 
 /** The agent's end of the ACS connection: carries out what the control plane says, in the order it says it. */
 export class ControlHandler {
-  readonly #parts: ControlHandlerParts;
+  readonly #ports: ControlHandlerPorts;
   #seen: number;
 
-  constructor(parts: ControlHandlerParts) {
-    this.#parts = parts;
-    this.#seen = parts.seenSequence;
+  constructor(ports: ControlHandlerPorts) {
+    this.#ports = ports;
+    this.#seen = ports.seenSequence;
   }
 
   get seenSequence(): number {
@@ -49,7 +49,7 @@ export class ControlHandler {
         .then(() => this.#receive(ws, text))
         .catch((error: unknown) => {
           // Without an acknowledgement the control plane says it again.
-          this.#parts.log.warn({ err: error }, 'could not carry out a message of the control plane');
+          this.#ports.log.warn({ err: error }, 'could not carry out a message of the control plane');
         });
     });
   }
@@ -57,7 +57,7 @@ export class ControlHandler {
   async #receive(ws: WebSocket, text: string): Promise<void> {
     const parsed = serverMessage.safeParse(JSON.parse(text));
     if (!parsed.success) {
-      this.#parts.log.info({ issues: parsed.error.issues.length }, 'ignored a message of the control plane');
+      this.#ports.log.info({ issues: parsed.error.issues.length }, 'ignored a message of the control plane');
       return;
     }
     const { type, message } = parsed.data;
@@ -73,14 +73,14 @@ export class ControlHandler {
       case 'NetworkStateMessage': {
         const { messageId, seqNum, address, blocks, groups, members, peers } = message;
         if (!(await this.#accepts(ws, seqNum))) return;
-        await this.#parts.network.apply({ address, blocks, groups, members, peers });
+        await this.#ports.network.apply({ address, blocks, groups, members, peers });
         this.#acknowledge(ws, messageId);
         return;
       }
       case 'IAMRoleCredentialsMessage': {
         const { messageId, taskArn, roleType, roleCredentials } = message;
-        if (!this.#parts.engine.has(taskArn)) return;
-        this.#parts.learn(taskArn, roleType, roleCredentials);
+        if (!this.#ports.engine.has(taskArn)) return;
+        this.#ports.learn(taskArn, roleType, roleCredentials);
         const { credentialsId, expiration } = roleCredentials;
         sendMessage(ws, 'IAMRoleCredentialsAckRequest', { messageId, credentialsId, expiration });
         return;
@@ -89,7 +89,7 @@ export class ControlHandler {
         if (!(await this.#accepts(ws, message.timeline))) return;
         this.#acknowledge(ws, message.messageId);
         const wanted = new Set(message.tasks.map((task) => task.taskArn));
-        const unwanted = await this.#parts.engine.notIn(wanted, message.installation);
+        const unwanted = await this.#ports.engine.notIn(wanted, message.installation);
         if (unwanted.length === 0) return;
         sendMessage(ws, 'TaskStopVerificationMessage', {
           messageId: message.messageId,
@@ -99,8 +99,8 @@ export class ControlHandler {
       }
       case 'TaskStopVerificationAck':
         for (const { taskArn } of message.stopTasks) {
-          this.#parts.log.info({ task: taskArn }, 'the control plane does not want this task; stopping it');
-          await this.#parts.engine.stopTask(taskArn);
+          this.#ports.log.info({ task: taskArn }, 'the control plane does not want this task; stopping it');
+          await this.#ports.engine.stopTask(taskArn);
         }
         return;
     }
@@ -109,13 +109,13 @@ export class ControlHandler {
   /** Whether a command is newer than every server this agent has obeyed; otherwise the connection is given up. */
   async #accepts(ws: WebSocket, sequence: number): Promise<boolean> {
     if (generationOf(sequence) < generationOf(this.#seen)) {
-      this.#parts.log.warn({ sequence, seen: this.#seen }, 'ignored a command of a server that was replaced');
+      this.#ports.log.warn({ sequence, seen: this.#seen }, 'ignored a command of a server that was replaced');
       ws.close(1000, 'stale sequence number');
       return false;
     }
     const newGeneration = generationOf(sequence) > generationOf(this.#seen);
     this.#seen = Math.max(this.#seen, sequence);
-    if (newGeneration) await this.#parts.sawGeneration(sequence);
+    if (newGeneration) await this.#ports.sawGeneration(sequence);
     return true;
   }
 
@@ -125,23 +125,23 @@ export class ControlHandler {
       const broken = result.success ? undefined : brokenTask.safeParse(given).data;
       if (broken === undefined) continue;
       const reason = 'UnrecognizedTaskError: the agent cannot read this task';
-      this.#parts.report({ arn: broken.arn, status: 'STOPPED', reason, containers: [] });
+      this.#ports.report({ arn: broken.arn, status: 'STOPPED', reason, containers: [] });
     }
     const good = parsed.flatMap(({ result }) => (result.success ? [result.data] : []));
     // What stops makes room for what starts.
     for (const status of ['STOPPED', 'RUNNING'] as const) {
       for (const task of good) {
         if (task.desiredStatus !== status) continue;
-        if (task.roleCredentials !== undefined) this.#parts.learn(task.arn, 'TaskApplication', task.roleCredentials);
+        if (task.roleCredentials !== undefined) this.#ports.learn(task.arn, 'TaskApplication', task.roleCredentials);
         if (task.executionRoleCredentials !== undefined)
-          this.#parts.learn(task.arn, 'TaskExecution', task.executionRoleCredentials);
-        await this.#parts.engine.apply(task, installation);
+          this.#ports.learn(task.arn, 'TaskExecution', task.executionRoleCredentials);
+        await this.#ports.engine.apply(task, installation);
       }
     }
   }
 
   #acknowledge(ws: WebSocket, messageId: string): void {
-    const { cluster, containerInstanceArn } = this.#parts;
+    const { cluster, containerInstanceArn } = this.#ports;
     sendMessage(ws, 'AckRequest', { cluster, containerInstance: containerInstanceArn, messageId });
   }
 }

@@ -12,14 +12,14 @@ export class NetworkWatch {
   /** Called when that has changed. */
   changed: () => void = () => undefined;
   readonly port: TaskNetworkPort;
-  readonly #parts: { readonly clock: Clock; readonly log: Log };
+  readonly #ports: { readonly clock: Clock; readonly log: Log };
   readonly #stopped = new AbortController();
   #reason: string | undefined = 'it has not been tried yet';
   #loop: Promise<void> = Promise.resolve();
 
-  constructor(port: TaskNetworkPort, parts: { readonly clock: Clock; readonly log: Log }) {
+  constructor(port: TaskNetworkPort, ports: { readonly clock: Clock; readonly log: Log }) {
     this.port = port;
-    this.#parts = parts;
+    this.#ports = ports;
   }
 
   /** Why it does not; undefined while it does. */
@@ -40,11 +40,11 @@ export class NetworkWatch {
     if (!last || this.#reason !== undefined) return;
     await this.port
       .close()
-      .catch((error: unknown) => this.#parts.log.warn({ err: error }, "cannot clear the tasks' network"));
+      .catch((error: unknown) => this.#ports.log.warn({ err: error }, "cannot clear the tasks' network"));
   }
 
   async #lookAfter(): Promise<void> {
-    const { clock } = this.#parts;
+    const { clock } = this.#ports;
     while (!this.#stopped.signal.aborted) {
       await clock.sleep(lookAfter, this.#stopped.signal).catch(() => undefined);
       if (!this.#stopped.signal.aborted) await this.#look();
@@ -55,8 +55,8 @@ export class NetworkWatch {
     const before = this.#reason;
     this.#reason = await this.port.reason().catch((error: Error) => error.message);
     if (before === this.#reason) return;
-    if (this.#reason === undefined) this.#parts.log.info({}, 'tasks get network interfaces of their own');
-    else this.#parts.log.warn({ reason: this.#reason }, 'tasks with awsvpc networking cannot run on this host');
+    if (this.#reason === undefined) this.#ports.log.info({}, 'tasks get network interfaces of their own');
+    else this.#ports.log.warn({ reason: this.#reason }, 'tasks with awsvpc networking cannot run on this host');
     this.changed();
   }
 }

@@ -4,7 +4,7 @@ import type { Log } from '@slipway/auth/contract';
 
 import { containerName, volumeName } from './create-options.ts';
 import { engineCall, EngineError, EngineUnavailable, labels } from './docker.ts';
-import type { EngineOptions, RunnerParts } from './engine-parts.ts';
+import type { EngineOptions, RunnerPorts } from './engine-ports.ts';
 import { EngineWatch } from './engine-watch.ts';
 import type { LiveTask, TaskEndpoint } from './endpoint/index.ts';
 import type { JsonFolder } from './files.ts';
@@ -17,7 +17,7 @@ import { imageRefusal, refusal } from './policy.ts';
 import type { TaskReport } from './report.ts';
 import { type SavedTask, TaskRunner } from './task-runner.ts';
 
-export interface TaskEngineParts {
+export interface TaskEnginePorts {
   readonly options: EngineOptions;
   readonly docker: Docker;
   /** Names this agent on its containers, so that agents sharing a Docker engine leave each other's alone. */
@@ -45,7 +45,7 @@ const fileName = (taskArn: string): string => taskArn.slice(taskArn.lastIndexOf(
 
 /** All tasks of this host. Every command may come any number of times and in any order. */
 export class TaskEngine {
-  readonly #parts: TaskEngineParts;
+  readonly #ports: TaskEnginePorts;
   readonly #runners = new Map<string, TaskRunner>();
   readonly #running = new Set<Promise<void>>();
   readonly #watch: EngineWatch;
@@ -56,16 +56,16 @@ export class TaskEngine {
   #strays: ReadonlyMap<string, readonly Docker.ContainerInfo[]> = new Map();
   #loops: Promise<unknown> = Promise.resolve();
 
-  constructor(parts: TaskEngineParts) {
-    this.#parts = parts;
+  constructor(ports: TaskEnginePorts) {
+    this.#ports = ports;
     this.#watch = new EngineWatch({
-      docker: parts.docker,
-      agentId: parts.agentId,
-      clock: parts.options.clock,
-      log: parts.log,
+      docker: ports.docker,
+      agentId: ports.agentId,
+      clock: ports.options.clock,
+      log: ports.log,
       changed: (arn) => this.#runners.get(arn)?.poke(),
       answering: (answering) => {
-        parts.answering(answering);
+        ports.answering(answering);
         if (answering) for (const runner of this.#runners.values()) runner.poke();
       },
     });
@@ -78,13 +78,13 @@ export class TaskEngine {
 
   /** Takes up the tasks of an earlier run from their files; their containers are found by name and go on as they are. */
   async start(): Promise<void> {
-    const { files, damaged } = await this.#parts.files.open();
-    for (const path of damaged) this.#parts.log.error({ path }, 'a task file is damaged and was left alone');
+    const { files, damaged } = await this.#ports.files.open();
+    for (const path of damaged) this.#ports.log.error({ path }, 'a task file is damaged and was left alone');
     for (const [name, value] of files) {
       const saved = value as SavedTask;
       const task = taskSchema.safeParse(saved.task);
       if (task.success) this.#adopt({ ...saved, task: task.data });
-      else this.#parts.log.error({ name }, 'a task file cannot be read and was left alone');
+      else this.#ports.log.error({ name }, 'a task file cannot be read and was left alone');
     }
     await this.#sweepNetwork();
     this.#loops = Promise.all([this.#watch.run(), this.#inspectLoop()]);
@@ -117,9 +117,9 @@ export class TaskEngine {
     if (task.desiredStatus === 'STOPPED') {
       // Stopping takes its time; other messages need not wait for it.
       void this.#removeOrphan(task.arn)
-        .then(() => this.#parts.report({ arn: task.arn, status: 'STOPPED', containers: [] }))
+        .then(() => this.#ports.report({ arn: task.arn, status: 'STOPPED', containers: [] }))
         .catch((error: unknown) =>
-          this.#parts.log.warn({ task: task.arn, err: error }, 'could not remove containers of a task'),
+          this.#ports.log.warn({ task: task.arn, err: error }, 'could not remove containers of a task'),
         );
       return;
     }
@@ -145,7 +145,7 @@ export class TaskEngine {
       ...(installation === undefined ? {} : { installation }),
       ...(credentialsId === undefined ? {} : { credentialsId }),
     };
-    await this.#parts.files.write(fileName(task.arn), saved);
+    await this.#ports.files.write(fileName(task.arn), saved);
     if (!this.#runners.has(task.arn)) this.#add(saved);
   }
 
@@ -207,25 +207,25 @@ export class TaskEngine {
   /** Takes up a task of an earlier run, whose interface may stand. */
   #adopt(saved: SavedTask): void {
     if (saved.stoppedAt === undefined) {
-      for (const attachment of attachmentsOf(saved.task)) this.#parts.network.adopt(attachment);
+      for (const attachment of attachmentsOf(saved.task)) this.#ports.network.adopt(attachment);
     }
     this.#add(saved);
   }
 
   /** What no task that is known here owns was left by a run that was killed. */
   async #sweepNetwork(): Promise<void> {
-    if (this.#parts.withoutNetwork() !== undefined) return;
+    if (this.#ports.withoutNetwork() !== undefined) return;
     try {
-      const count = await this.#parts.network.sweep();
-      if (count > 0) this.#parts.log.info({ count }, 'removed network interfaces of tasks that are gone');
+      const count = await this.#ports.network.sweep();
+      if (count > 0) this.#ports.log.info({ count }, 'removed network interfaces of tasks that are gone');
     } catch (error) {
-      this.#parts.log.warn({ err: error }, 'cannot look for network interfaces of tasks that are gone');
+      this.#ports.log.warn({ err: error }, 'cannot look for network interfaces of tasks that are gone');
     }
   }
 
   #add(saved: SavedTask): void {
-    const { options, docker, agentId, images, network, log, rights, report, healthChanged, endpoint } = this.#parts;
-    const parts: RunnerParts = {
+    const { options, docker, agentId, images, network, log, rights, report, healthChanged, endpoint } = this.#ports;
+    const ports: RunnerPorts = {
       options,
       docker,
       agentId,
@@ -236,10 +236,10 @@ export class TaskEngine {
       report,
       healthChanged,
       environment: (task, container, credentialsId) => endpoint.environment(task, container, credentialsId),
-      save: (task) => this.#parts.files.write(fileName(task.task.arn), task),
+      save: (task) => this.#ports.files.write(fileName(task.task.arn), task),
       untilEngineAnswers: () => this.#watch.untilAnswers(),
     };
-    const runner = new TaskRunner(parts, saved);
+    const runner = new TaskRunner(ports, saved);
     this.#runners.set(saved.task.arn, runner);
     if (saved.stoppedAt !== undefined) runner.reportAgain();
     const run = runner.run().finally(() => this.#running.delete(run));
@@ -248,7 +248,7 @@ export class TaskEngine {
 
   #refusalOf(task: AgentTask): string | undefined {
     try {
-      const { allow, guarded, reach } = this.#parts.options;
+      const { allow, guarded, reach } = this.#ports.options;
       const image = imageRefusal(task, reach);
       if (image !== undefined) return `CannotPullContainerError: ${image}`;
       const why = refusal(task, allow, guarded, reach);
@@ -260,7 +260,7 @@ export class TaskEngine {
 
   /** A task with a role came although this host does not say, or no longer says, that it serves them. */
   #withoutEndpoint(task: AgentTask): string | undefined {
-    const { reason } = this.#parts.endpoint;
+    const { reason } = this.#ports.endpoint;
     if (task.roleCredentials === undefined || reason === undefined) return undefined;
     return `ATTRIBUTE: this container instance does not serve task roles: ${reason}`;
   }
@@ -269,15 +269,15 @@ export class TaskEngine {
     if (task.networkMode !== 'awsvpc') return undefined;
     if (task.elasticNetworkInterfaces.length === 0)
       return 'ResourceInitializationError: the task came without a network interface';
-    const reason = this.#parts.withoutNetwork();
+    const reason = this.#ports.withoutNetwork();
     return reason === undefined
       ? undefined
       : `ATTRIBUTE: this container instance gives tasks no network interfaces: ${reason}`;
   }
 
   #reject(task: AgentTask, reason: string): void {
-    this.#parts.log.warn({ task: task.arn, reason }, 'refused a task');
-    this.#parts.report({
+    this.#ports.log.warn({ task: task.arn, reason }, 'refused a task');
+    this.#ports.report({
       arn: task.arn,
       status: 'STOPPED',
       reason,
@@ -287,7 +287,7 @@ export class TaskEngine {
 
   /** The backstop of the event stream: compares what Docker lists with what the runners saw. */
   async #inspectLoop(): Promise<void> {
-    const { options, log } = this.#parts;
+    const { options, log } = this.#ports;
     while (!this.#stopped.signal.aborted) {
       // Waiting for its return, not for a time: an engine that comes and goes would else be away each time this looks.
       await this.#watch.whenAnswers();
@@ -324,7 +324,7 @@ export class TaskEngine {
 
   /** Containers, volumes and file of a task that stopped long enough ago. */
   async #cleanUp(): Promise<void> {
-    const { clock, cleanupAfter } = this.#parts.options;
+    const { clock, cleanupAfter } = this.#ports.options;
     for (const [arn, runner] of this.#runners) {
       if (runner.stoppedAt === undefined || clock.now() - runner.stoppedAt < cleanupAfter) continue;
       for (const { name } of runner.task.containers) await this.#removeContainer(containerName(runner.task, name));
@@ -332,7 +332,7 @@ export class TaskEngine {
         const name = volumeName(runner.task, volume);
         if (name !== undefined && volume.dockerVolumeConfiguration?.scope !== 'shared') await this.#removeVolume(name);
       }
-      await this.#parts.files.remove(fileName(arn));
+      await this.#ports.files.remove(fileName(arn));
       this.#runners.delete(arn);
     }
   }
@@ -346,7 +346,7 @@ export class TaskEngine {
     const containers = this.#strays.get(arn) ?? [];
     if (containers.length === 0) return;
     const [agent] = containers.map(({ Labels }) => Labels[labels.agent]);
-    this.#parts.log.warn(
+    this.#ports.log.warn(
       { task: arn, agent },
       'ending what another agent left on this Docker engine when its data was lost',
     );
@@ -354,7 +354,7 @@ export class TaskEngine {
   }
 
   async #findStrays(installation: string): Promise<void> {
-    const { agentId, docker, options } = this.#parts;
+    const { agentId, docker, options } = this.#ports;
     const found = await engineCall(() =>
       docker.listContainers({ all: true, filters: { label: [`${labels.installation}=${installation}`] } }),
     );
@@ -364,7 +364,7 @@ export class TaskEngine {
     const strays = Map.groupBy(ours, ({ Labels }) => Labels[labels.task] ?? '');
     const tasks = [...strays.keys()].filter((arn) => !this.#strays.has(arn));
     if (tasks.length > 0) {
-      this.#parts.log.warn(
+      this.#ports.log.warn(
         { tasks },
         'this Docker engine has containers that another agent made for tasks of this cluster; if its data folder was lost, they go as soon as the control plane wants them no more',
       );
@@ -373,21 +373,21 @@ export class TaskEngine {
   }
 
   async #endContainers(containers: readonly Docker.ContainerInfo[]): Promise<void> {
-    const t = Math.round(this.#parts.options.stopTimeout / 1000);
+    const t = Math.round(this.#ports.options.stopTimeout / 1000);
     await Promise.all(
       containers.map(async ({ Id: id, State: state }) => {
-        if (state === 'running') await ignoreAbsent(() => this.#parts.docker.getContainer(id).stop({ t }));
+        if (state === 'running') await ignoreAbsent(() => this.#ports.docker.getContainer(id).stop({ t }));
         await this.#removeContainer(id);
       }),
     );
   }
 
   async #removeContainer(idOrName: string): Promise<void> {
-    await ignoreAbsent(() => this.#parts.docker.getContainer(idOrName).remove({ force: true, v: true }));
+    await ignoreAbsent(() => this.#ports.docker.getContainer(idOrName).remove({ force: true, v: true }));
   }
 
   async #removeVolume(name: string): Promise<void> {
-    await ignoreAbsent(() => this.#parts.docker.getVolume(name).remove());
+    await ignoreAbsent(() => this.#ports.docker.getVolume(name).remove());
   }
 
   async #hasContainers(arn: string): Promise<boolean> {
@@ -396,10 +396,10 @@ export class TaskEngine {
 
   #list(taskArn?: string): Promise<Docker.ContainerInfo[]> {
     const wanted = [
-      `${labels.agent}=${this.#parts.agentId}`,
+      `${labels.agent}=${this.#ports.agentId}`,
       ...(taskArn === undefined ? [] : [`${labels.task}=${taskArn}`]),
     ];
-    return engineCall(() => this.#parts.docker.listContainers({ all: true, filters: { label: wanted } }));
+    return engineCall(() => this.#ports.docker.listContainers({ all: true, filters: { label: wanted } }));
   }
 }
 

@@ -3,7 +3,7 @@ import type Docker from 'dockerode';
 import { settleLogOptions } from '../../reach/index.ts';
 import { containerName, createOptions } from './create-options.ts';
 import { engineCall, EngineError, EngineUnavailable } from './docker.ts';
-import type { RunnerParts } from './engine-parts.ts';
+import type { RunnerPorts } from './engine-ports.ts';
 import type { LocalImage } from './images.ts';
 import type { AgentContainer, AgentTask } from '../wire/index.ts';
 import { attachmentsOf, ensurePauseImage, NetworkError } from './network/index.ts';
@@ -44,7 +44,7 @@ export interface SavedTask {
  * of its own that Docker has: after a restart of the agent it finds its containers by name and goes on.
  */
 export class TaskRunner {
-  readonly #parts: RunnerParts;
+  readonly #ports: RunnerPorts;
   #saved: SavedTask;
   readonly #inspected = new Map<string, Docker.ContainerInspectInfo>();
   readonly #busy = new Map<string, Action['kind']>();
@@ -55,8 +55,8 @@ export class TaskRunner {
   #poked = Promise.withResolvers<void>();
   #ended = false;
 
-  constructor(parts: RunnerParts, saved: SavedTask) {
-    this.#parts = parts;
+  constructor(ports: RunnerPorts, saved: SavedTask) {
+    this.#ports = ports;
     this.#saved = saved;
     // A task that was over before the agent was started again has no next look that would say so.
     if (saved.stoppedAt !== undefined) this.#status = 'STOPPED';
@@ -103,7 +103,7 @@ export class TaskRunner {
 
   /** Stops the task; it stays stopped. */
   async stopTask(): Promise<void> {
-    const stopOrderedAt = this.#parts.options.clock.now();
+    const stopOrderedAt = this.#ports.options.clock.now();
     if (this.#saved.desired === 'RUNNING') await this.#save(() => ({ desired: 'STOPPED', stopOrderedAt }));
     this.poke();
   }
@@ -116,7 +116,7 @@ export class TaskRunner {
 
   /** Works until the task is over or the runner is detached. */
   async run(): Promise<void> {
-    const { options, log } = this.#parts;
+    const { options, log } = this.#ports;
     while (!this.#ended && this.#saved.stoppedAt === undefined) {
       let wakeAt: number | undefined;
       this.#poked = Promise.withResolvers();
@@ -124,7 +124,7 @@ export class TaskRunner {
         await this.#observe();
         wakeAt = await this.#step();
       } catch (error) {
-        if (error instanceof EngineUnavailable) await this.#parts.untilEngineAnswers();
+        if (error instanceof EngineUnavailable) await this.#ports.untilEngineAnswers();
         else log.error({ task: this.task.arn, err: error }, 'a step of a task failed; trying again');
         wakeAt = options.clock.now() + 1_000;
       }
@@ -134,7 +134,7 @@ export class TaskRunner {
 
   async #wait(wakeAt: number | undefined): Promise<void> {
     if (wakeAt === undefined) return this.#poked.promise;
-    const { clock } = this.#parts.options;
+    const { clock } = this.#ports.options;
     const woken = new AbortController();
     const sleep = clock.sleep(Math.max(0, wakeAt - clock.now()), woken.signal).catch(() => undefined);
     await Promise.race([this.#poked.promise, sleep]);
@@ -147,7 +147,7 @@ export class TaskRunner {
       this.task.containers.map(async ({ name }) => {
         const before = this.#inspected.get(name);
         try {
-          const container = this.#parts.docker.getContainer(before?.Id ?? containerName(this.task, name));
+          const container = this.#ports.docker.getContainer(before?.Id ?? containerName(this.task, name));
           this.#inspected.set(name, await engineCall(() => container.inspect()));
         } catch (error) {
           if (!(error instanceof EngineError && error.status === 404)) throw error;
@@ -165,7 +165,7 @@ export class TaskRunner {
 
   /** One plan, and its actions started. Returns when to look again at the latest. */
   async #step(): Promise<number | undefined> {
-    const { clock } = this.#parts.options;
+    const { clock } = this.#ports.options;
     const planned = plan(this.task.containers, this.#views(), this.desired, clock.now());
     for (const { container, reason } of planned.failures) await this.#fail(container, reason);
     if (planned.failures.length > 0) return clock.now();
@@ -182,7 +182,7 @@ export class TaskRunner {
     this.#report();
     for (const action of planned.actions) {
       void this.#act(action).catch((err: unknown) =>
-        this.#parts.log.error({ task: this.task.arn, err }, 'an action ended with an error'),
+        this.#ports.log.error({ task: this.task.arn, err }, 'an action ended with an error'),
       );
     }
     return planned.wakeAt;
@@ -211,8 +211,8 @@ export class TaskRunner {
       await this.#attempt(action.kind, container);
     } catch (err) {
       // What failed could not even be written down (a full disk): the action is planned again.
-      this.#parts.log.error({ task: this.task.arn, err }, 'could not note what became of an action; trying again');
-      await this.#parts.options.clock.sleep(1_000);
+      this.#ports.log.error({ task: this.task.arn, err }, 'could not note what became of an action; trying again');
+      await this.#ports.options.clock.sleep(1_000);
     } finally {
       this.#busy.delete(container.name);
       this.poke();
@@ -223,7 +223,7 @@ export class TaskRunner {
     try {
       await this.#perform(kind, container);
     } catch (error) {
-      if (error instanceof EngineUnavailable) await this.#parts.untilEngineAnswers();
+      if (error instanceof EngineUnavailable) await this.#ports.untilEngineAnswers();
       else await this.#failAction(kind, container, error as Error);
     }
   }
@@ -255,24 +255,24 @@ export class TaskRunner {
       stop: 'CannotStopContainerError',
     }[kind];
     const reason = `${error instanceof NetworkError ? 'ResourceInitializationError' : category}: ${error.message}`;
-    this.#parts.log.warn(
+    this.#ports.log.warn(
       { task: this.task.arn, container: container.name, reason, err: error },
       'an action on a container failed',
     );
     // A container that does not stop is tried again; everything else is final.
-    if (kind === 'stop') await this.#parts.options.clock.sleep(1_000);
+    if (kind === 'stop') await this.#ports.options.clock.sleep(1_000);
     else await this.#fail(container.name, reason);
   }
 
   async #pull(container: AgentContainer): Promise<void> {
-    const { clock } = this.#parts.options;
+    const { clock } = this.#ports.options;
     if (isInternal(container)) {
       const reference = await this.#pauseImage();
       await this.#save(({ images }) => ({ images: { ...images, [container.name]: { reference } } }));
       return;
     }
     if (this.#saved.pullStartedAt === undefined) await this.#save(() => ({ pullStartedAt: clock.now() }));
-    const image = await this.#parts.images.ensure(container.image, this.#parts.rights(this.task, container));
+    const image = await this.#ports.images.ensure(container.image, this.#ports.rights(this.task, container));
     await this.#save((saved) => {
       const images = { ...saved.images, [container.name]: image };
       const complete = this.task.containers.every(({ name }) => images[name] !== undefined);
@@ -281,7 +281,7 @@ export class TaskRunner {
   }
 
   async #create(container: AgentContainer): Promise<void> {
-    const { docker, options, agentId } = this.#parts;
+    const { docker, options, agentId } = this.#ports;
     const image = this.#saved.images[container.name]?.reference ?? container.image;
     const rights = { docker, agentId, cluster: options.cluster, allow: options.allow };
     for (const { sourceVolume } of container.mountPoints) await ensureVolume(this.task, sourceVolume, rights);
@@ -293,7 +293,7 @@ export class TaskRunner {
       bindAddress: options.bindAddress,
       environment: isInternal(container)
         ? {}
-        : this.#parts.environment(this.task, container.name, this.#saved.credentialsId),
+        : this.#ports.environment(this.task, container.name, this.#saved.credentialsId),
       dns: isInternal(container) ? await options.dns() : [],
       image,
     });
@@ -324,7 +324,7 @@ export class TaskRunner {
     if (!this.#saved.started?.includes(container.name)) {
       await this.#save(({ started = [] }) => ({ started: [...started, container.name] }));
     }
-    const found = this.#parts.docker.getContainer(containerName(this.task, container.name));
+    const found = this.#ports.docker.getContainer(containerName(this.task, container.name));
     try {
       await engineCall(() => found.start());
     } catch (error) {
@@ -338,23 +338,23 @@ export class TaskRunner {
     const { State: state } = await engineCall(() => pause.inspect());
     const [attachment] = attachmentsOf(this.task);
     if (attachment === undefined || !state.Running) throw new Error('the container of the network interface has ended');
-    await this.#parts.network.attach(attachment, state.Pid);
+    await this.#ports.network.attach(attachment, state.Pid);
     await this.#save(() => ({ attached: true }));
   }
 
   async #detach(): Promise<void> {
-    for (const { id } of attachmentsOf(this.task)) await this.#parts.network.detach(id);
+    for (const { id } of attachmentsOf(this.task)) await this.#ports.network.detach(id);
   }
 
   async #pauseImage(): Promise<string> {
-    const { Arch: architecture } = (await engineCall(() => this.#parts.docker.version())) as { Arch: string };
-    return ensurePauseImage(this.#parts.docker, architecture);
+    const { Arch: architecture } = (await engineCall(() => this.#ports.docker.version())) as { Arch: string };
+    return ensurePauseImage(this.#ports.docker, architecture);
   }
 
   async #stop(container: AgentContainer): Promise<void> {
-    const found = this.#parts.docker.getContainer(containerName(this.task, container.name));
+    const found = this.#ports.docker.getContainer(containerName(this.task, container.name));
     // What only waits has nothing to finish.
-    const seconds = isInternal(container) ? 0 : (container.stopTimeout ?? this.#parts.options.stopTimeout / 1000);
+    const seconds = isInternal(container) ? 0 : (container.stopTimeout ?? this.#ports.options.stopTimeout / 1000);
     try {
       // The image's STOPSIGNAL or SIGTERM, then SIGKILL.
       await engineCall(() => found.stop({ t: Math.max(0, Math.round(seconds)) }));
@@ -376,7 +376,7 @@ export class TaskRunner {
       // What was still under way when the agent stopped belongs to the next one, which looks for itself.
       if (this.#ended) return;
       const changed = { ...this.#saved, ...change(this.#saved) };
-      await this.#parts.save(changed);
+      await this.#ports.save(changed);
       this.#saved = changed;
     });
     this.#saving = written.catch(() => undefined);
@@ -390,12 +390,12 @@ export class TaskRunner {
     const worthIt = report.status !== 'PENDING' || this.#saved.pullStoppedAt !== undefined;
     if (worthIt && text !== this.#reported) {
       this.#reported = text;
-      this.#parts.report(report);
+      this.#ports.report(report);
     }
     const health = JSON.stringify([...this.#inspected.values()].map((info) => info.State.Health?.Status));
     if (health !== this.#health) {
       this.#health = health;
-      this.#parts.healthChanged();
+      this.#ports.healthChanged();
     }
   }
 }

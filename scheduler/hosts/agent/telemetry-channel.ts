@@ -9,7 +9,7 @@ import type { TaskEngine } from './task-engine.ts';
 /** Tasks in one frame, as amazon-ecs-agent sends them. */
 const tasksPerFrame = 10;
 
-export interface TelemetryParts {
+export interface TelemetryPorts {
   readonly options: ResolvedOptions;
   readonly engine: TaskEngine;
   readonly sampler: Sampler;
@@ -18,11 +18,11 @@ export interface TelemetryParts {
 
 /** The agent's end of the TCS connection: health when it changes and regularly, metrics regularly, the state of the Docker engine at once. */
 export class TelemetryHandler {
-  readonly #parts: TelemetryParts;
+  readonly #ports: TelemetryPorts;
   #due = Promise.withResolvers<void>();
 
-  constructor(parts: TelemetryParts) {
-    this.#parts = parts;
+  constructor(ports: TelemetryPorts) {
+    this.#ports = ports;
   }
 
   /** Health or the engine's state changed: publish soon. */
@@ -35,7 +35,7 @@ export class TelemetryHandler {
   }
 
   async #publishLoop(ws: WebSocket, signal: AbortSignal): Promise<void> {
-    const { options } = this.#parts;
+    const { options } = this.#ports;
     const { clock, publishEvery, log } = options;
     let nextFull = clock.monotonic();
     while (!signal.aborted) {
@@ -60,7 +60,7 @@ export class TelemetryHandler {
   }
 
   #status(ws: WebSocket): void {
-    const status = this.#parts.engine.answers ? 'OK' : 'IMPAIRED';
+    const status = this.#ports.engine.answers ? 'OK' : 'IMPAIRED';
     sendMessage(ws, 'PublishInstanceStatusRequest', {
       metadata: this.#metadata(),
       statuses: [{ type: 'ContainerRuntime', status }],
@@ -68,7 +68,7 @@ export class TelemetryHandler {
   }
 
   #health(ws: WebSocket): void {
-    const tasks = this.#parts.engine.health();
+    const tasks = this.#ports.engine.health();
     for (let from = 0; from < tasks.length; from += tasksPerFrame) {
       sendMessage(ws, 'PublishHealthRequest', {
         metadata: this.#metadata(),
@@ -78,18 +78,18 @@ export class TelemetryHandler {
   }
 
   async #metrics(ws: WebSocket): Promise<void> {
-    const tasks = await this.#parts.sampler.measure(this.#parts.engine);
+    const tasks = await this.#ports.sampler.measure(this.#ports.engine);
     for (let from = 0; from < tasks.length; from += tasksPerFrame) {
       sendMessage(ws, 'PublishMetricsRequest', {
         metadata: this.#metadata(),
         taskMetrics: tasks.slice(from, from + tasksPerFrame),
-        timestamp: this.#parts.options.clock.now(),
+        timestamp: this.#ports.options.clock.now(),
       });
     }
   }
 
   #metadata(): { readonly cluster: string; readonly containerInstance: string } {
-    const { options, containerInstanceArn } = this.#parts;
+    const { options, containerInstanceArn } = this.#ports;
     return { cluster: options.cluster, containerInstance: containerInstanceArn };
   }
 }

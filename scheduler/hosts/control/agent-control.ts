@@ -10,7 +10,7 @@ import { arns, clusterPartition, newId } from '../../state/index.ts';
 
 import { ClusterWatch } from './cluster-watch.ts';
 import { ConnectionSweeper, type InstanceRef, noteConnected, noteDisconnected, serverSilence } from './connections.ts';
-import type { AgentControlOptions } from './context.ts';
+import type { AgentControlOptions } from './options.ts';
 import { ControlSession } from './control-session.ts';
 import { connectionKeys } from './keys.ts';
 import { notOwner } from './owner.ts';

@@ -17,7 +17,7 @@ export interface Watcher {
  * not say.
  */
 export class ClusterWatch {
-  readonly #parts: { readonly records: RecordStore; readonly clock: Clock; readonly log: Log };
+  readonly #ports: { readonly records: RecordStore; readonly clock: Clock; readonly log: Log };
   readonly #records: RecordStore;
   readonly #partition: string;
   readonly #instances = new Map<string, InstanceRecord>();
@@ -25,15 +25,15 @@ export class ClusterWatch {
   readonly #placeOf = new Map<string, string>();
   readonly #watchers = new Map<string, Set<Watcher>>();
 
-  constructor(parts: { readonly records: RecordStore; readonly clock: Clock; readonly log: Log }, partition: string) {
-    this.#parts = parts;
-    this.#records = parts.records;
+  constructor(ports: { readonly records: RecordStore; readonly clock: Clock; readonly log: Log }, partition: string) {
+    this.#ports = ports;
+    this.#records = ports.records;
     this.#partition = partition;
   }
 
   /** Follows the records until the signal aborts, across failures of the store. */
   run(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#parts;
+    const { clock, log } = this.#ports;
     const projection = {
       load: () => this.#load(),
       apply: (changes: readonly RecordChange[]) => changes.forEach((change) => this.#apply(change)),

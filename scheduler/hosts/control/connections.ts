@@ -1,7 +1,7 @@
 import { clusterKeys, clusterPartition, type InstanceRecord } from '../../state/index.ts';
 import { changeInstance, scanAll } from '../../cluster/index.ts';
 
-import type { AgentControlOptions } from './context.ts';
+import type { AgentControlOptions } from './options.ts';
 import { connectionKeys } from './keys.ts';
 
 /** Names one container instance. */

@@ -4,7 +4,7 @@ import { arns, idOf, newEventId, type TaskRecord } from '../../state/index.ts';
 
 import type { ClusterWatch } from './cluster-watch.ts';
 import { firstSequence, type InstanceRef } from './connections.ts';
-import type { AgentControlOptions } from './context.ts';
+import type { AgentControlOptions } from './options.ts';
 import { credentialMargin } from './credentials.ts';
 import { agentMessage, parseFrame, sendMessage, type SentTask } from '../wire/index.ts';
 import { installationId, verifyStops } from './stops.ts';
@@ -51,7 +51,7 @@ const earliest = (credentials: readonly { readonly expiration: string }[]): numb
   credentials.length === 0 ? undefined : Math.min(...credentials.map(({ expiration }) => Date.parse(expiration)));
 
 /** What a session needs besides the socket. */
-export interface SessionParts {
+export interface SessionPorts {
   readonly options: AgentControlOptions;
   readonly ref: InstanceRef;
   readonly connectionId: string;
@@ -67,7 +67,7 @@ export interface SessionParts {
  * that it happened. Losing any message, the connection or this process costs time, never correctness.
  */
 export class ControlSession {
-  readonly #parts: SessionParts;
+  readonly #ports: SessionPorts;
   readonly #ws: WebSocket;
   readonly #destination: Destination;
   readonly #instanceArn: string;
@@ -87,23 +87,23 @@ export class ControlSession {
   #working = false;
   #again = false;
 
-  constructor(ws: WebSocket, parts: SessionParts) {
-    const { options, ref } = parts;
-    this.#parts = parts;
+  constructor(ws: WebSocket, ports: SessionPorts) {
+    const { options, ref } = ports;
+    this.#ports = ports;
     this.#ws = ws;
-    this.#sequence = firstSequence(parts.generation);
+    this.#sequence = firstSequence(ports.generation);
     this.#installation = installationId(options);
     this.#instanceArn = arns.containerInstance(options.region, ref.account, ref.cluster, ref.id);
     this.#destination = {
       account: ref.account,
       clusterArn: arns.cluster(options.region, ref.account, ref.cluster),
-      endpoint: parts.endpoint,
+      endpoint: ports.endpoint,
     };
   }
 
   /** Serves the connection until it closes. */
   async run(): Promise<void> {
-    const { options, ref, watch } = this.#parts;
+    const { options, ref, watch } = this.#ports;
     const unwatchNetwork = options.networks.watch(ref.account, () => this.#poke());
     const unwatchTasks = watch.watch(ref.id, { changed: () => this.#poke() });
     const unwatch = (): void => {
@@ -137,7 +137,7 @@ export class ControlSession {
   }
 
   async #every(interval: number, work: () => void): Promise<void> {
-    const { clock } = this.#parts.options;
+    const { clock } = this.#ports.options;
     while (!this.#ended.signal.aborted) {
       work();
       await clock.sleep(interval, this.#ended.signal).catch(() => undefined);
@@ -145,7 +145,7 @@ export class ControlSession {
   }
 
   #heartbeat(): void {
-    sendMessage(this.#ws, 'HeartbeatMessage', { healthy: true, messageId: newEventId(this.#parts.options.random) });
+    sendMessage(this.#ws, 'HeartbeatMessage', { healthy: true, messageId: newEventId(this.#ports.options.random) });
   }
 
   /** One pass at a time; a change during a pass causes another. */
@@ -157,7 +157,7 @@ export class ControlSession {
   }
 
   async #work(): Promise<void> {
-    const { options, ref } = this.#parts;
+    const { options, ref } = this.#ports;
     try {
       while (this.#again && !this.#ended.signal.aborted) {
         this.#again = false;
@@ -172,11 +172,11 @@ export class ControlSession {
   }
 
   async #pass(): Promise<void> {
-    const { ref, watch, connectionId, options, payloads } = this.#parts;
+    const { ref, watch, connectionId, options, payloads } = this.#ports;
     const instance = watch.instance(ref.id);
     if (instance?.connectionId !== connectionId || instance.status === 'INACTIVE') {
       // The view may be older than this connection; only a newer generation or the end of the instance counts at once.
-      const older = instance === undefined || (instance.channelGeneration ?? 0) < this.#parts.generation;
+      const older = instance === undefined || (instance.channelGeneration ?? 0) < this.#ports.generation;
       this.#unknownSince ??= options.clock.monotonic();
       if (older && options.clock.monotonic() - this.#unknownSince < timing.unknown) return;
       this.close(older ? 'the store does not know this connection' : 'superseded');
@@ -204,7 +204,7 @@ export class ControlSession {
 
   /** The state of the tasks' network when it is not what the agent was last sent, and again when it does not acknowledge. */
   #sendNetwork(): void {
-    const { options, ref } = this.#parts;
+    const { options, ref } = this.#ports;
     const state = options.networks.of(ref);
     if (state === undefined) return;
     const text = JSON.stringify(state);
@@ -217,7 +217,7 @@ export class ControlSession {
   }
 
   #due(task: TaskRecord): boolean {
-    const { clock } = this.#parts.options;
+    const { clock } = this.#ports.options;
     // One that waits for its network interface has nothing to start with yet.
     if (task.network !== undefined && task.attachment === undefined && task.desiredStatus === 'RUNNING') return false;
     const sent = this.#sent.get(task.id);
@@ -231,7 +231,7 @@ export class ControlSession {
 
   /** Whether the credentials that the agent was given for a task are to be replaced now. */
   #nearItsEnd(task: TaskRecord): boolean {
-    const { clock } = this.#parts.options;
+    const { clock } = this.#ports.options;
     const { expiresAt, renewedAt } = this.#sent.get(task.id) ?? {};
     if (expiresAt === undefined || task.desiredStatus === 'STOPPED') return false;
     if (expiresAt - clock.now() >= credentialMargin) return false;
@@ -239,7 +239,7 @@ export class ControlSession {
   }
 
   async #renew(task: TaskRecord): Promise<void> {
-    const { options, payloads, ref } = this.#parts;
+    const { options, payloads, ref } = this.#ports;
     const sent = this.#sent.get(task.id);
     if (sent === undefined) return;
     sent.renewedAt = options.clock.monotonic();
@@ -263,7 +263,7 @@ export class ControlSession {
   }
 
   async #send(tasks: readonly TaskRecord[]): Promise<void> {
-    const { options } = this.#parts;
+    const { options } = this.#ports;
     for (let from = 0; from < tasks.length; from += tasksPerPayload) {
       const batch = tasks.slice(from, from + tasksPerPayload);
       const rendered = await Promise.all(batch.map((task) => this.#render(task)));
@@ -288,7 +288,7 @@ export class ControlSession {
   }
 
   async #render(task: TaskRecord): Promise<SentTask | undefined> {
-    const { options, ref, payloads } = this.#parts;
+    const { options, ref, payloads } = this.#ports;
     if (task.desiredStatus === 'STOPPED') return renderStop(task, this.#destination.clusterArn);
     try {
       return await payloads.start(task, this.#destination);
@@ -310,7 +310,7 @@ export class ControlSession {
   }
 
   #sendManifest(tasks: readonly TaskRecord[]): void {
-    const messageId = newEventId(this.#parts.options.random);
+    const messageId = newEventId(this.#ports.options.random);
     const wanted = tasks.filter((task) => task.desiredStatus === 'RUNNING').map((task) => task.arn);
     this.#manifests.clear();
     this.#undecided = false;
@@ -322,7 +322,7 @@ export class ControlSession {
         taskClusterArn: this.#destination.clusterArn,
         desiredStatus: task.desiredStatus,
       })),
-      generatedAt: this.#parts.options.clock.now(),
+      generatedAt: this.#ports.options.clock.now(),
     });
   }
 
@@ -340,7 +340,7 @@ export class ControlSession {
   }
 
   #receive(text: string): void {
-    const { options, ref } = this.#parts;
+    const { options, ref } = this.#ports;
     let message;
     try {
       message = parseFrame(agentMessage, text);
@@ -366,7 +366,7 @@ export class ControlSession {
 
   /** Confirms only what neither the manifest nor the records want: a task placed since the manifest stays. */
   async #verifyStops(message: { messageId: string; stopCandidates: readonly { taskArn: string }[] }): Promise<void> {
-    const { options, ref, watch } = this.#parts;
+    const { options, ref, watch } = this.#ports;
     const wanted = this.#manifests.get(message.messageId);
     if (wanted === undefined) return;
     this.#manifests.delete(message.messageId);

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 
-import type { AgentControlOptions } from './context.ts';
+import type { AgentControlOptions } from './options.ts';
 import type { RoleCredentials } from '../wire/index.ts';
 
 /** Credentials that say which of a task's roles they are of. */

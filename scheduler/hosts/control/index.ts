@@ -1,5 +1,5 @@
 export { type AgentControl, createAgentControl } from './agent-control.ts';
-export type { AgentControlOptions, TaskCredentials, TaskCredentialsPort } from './context.ts';
+export type { AgentControlOptions, TaskCredentials, TaskCredentialsPort } from './options.ts';
 export { type HostNetworks, noHostNetworks } from './host-networks.ts';
 export { connectionKeys, connectionRows } from './keys.ts';
 export { type AgentOperations, agentOperations, controlPath, telemetryPath } from './operations.ts';

@@ -4,7 +4,7 @@ import type { AccessList, AccessRequest, Call, Operations } from '@slipway/auth/
 import { invalidParameter, parseCluster, parseMember } from '../../cluster/index.ts';
 import { arns, clusterKeys, clusterPartition, type InstanceRecord } from '../../state/index.ts';
 
-import type { AgentControlOptions } from './context.ts';
+import type { AgentControlOptions } from './options.ts';
 import { requireOwner } from './owner.ts';
 import { registerContainerInstance } from './register.ts';
 import { submitContainerStateChange, submitTaskStateChange } from './submit.ts';

@@ -4,7 +4,7 @@ import { AwsError } from '@slipway/auth/contract';
 import { accountKeys, accountPartition, type TaskDefinitionRecord, type TaskRecord } from '../../state/index.ts';
 import { applyOverrides, bodyOf } from '../../tasks/index.ts';
 
-import type { AgentControlOptions } from './context.ts';
+import type { AgentControlOptions } from './options.ts';
 import { type IssuedCredentials, RoleCredentialsSource } from './credentials.ts';
 import type { AgentTask } from '../wire/index.ts';
 import { renderTask } from './render.ts';

@@ -30,7 +30,7 @@ import {
   toJson,
 } from '../../state/index.ts';
 
-import type { AgentControlOptions } from './context.ts';
+import type { AgentControlOptions } from './options.ts';
 import { ownedBy, requireOwner } from './owner.ts';
 
 type Input = RegisterContainerInstanceCommandInput;

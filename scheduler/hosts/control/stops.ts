@@ -4,7 +4,7 @@ import { findInstance, parseArn } from '../../cluster/index.ts';
 import { clusterKeys, clusterPartition, type TaskRecord } from '../../state/index.ts';
 
 import type { InstanceRef } from './connections.ts';
-import type { AgentControlOptions } from './context.ts';
+import type { AgentControlOptions } from './options.ts';
 
 /** Names this installation on containers: two that share an engine must not take each other's for their own. */
 export const installationId = ({ credentialIdKey }: Pick<AgentControlOptions, 'credentialIdKey'>): string =>

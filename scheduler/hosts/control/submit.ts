@@ -17,7 +17,7 @@ import {
   toJson,
 } from '../../state/index.ts';
 
-import type { AgentControlOptions } from './context.ts';
+import type { AgentControlOptions } from './options.ts';
 import { requireOwner } from './owner.ts';
 import { applyOneContainer, applyTaskChange, type ContainerChange, type TaskChange } from './transitions.ts';
 

@@ -4,7 +4,7 @@ import { type HealthStatus, idOf, newEventId } from '../../state/index.ts';
 
 import type { ClusterWatch } from './cluster-watch.ts';
 import { type InstanceRef, noteRuntime } from './connections.ts';
-import type { AgentControlOptions } from './context.ts';
+import type { AgentControlOptions } from './options.ts';
 import { timing } from './control-session.ts';
 import { parseFrame, sendMessage, telemetryBody, telemetryMessage, type TelemetryMessage } from '../wire/index.ts';
 import { watchLiveness } from './peer.ts';
@@ -29,7 +29,7 @@ export interface TaskMetrics {
 }
 
 /** What a telemetry connection needs besides the socket. */
-export interface TelemetryParts {
+export interface TelemetryPorts {
   readonly options: AgentControlOptions;
   readonly ref: InstanceRef;
   readonly watch: ClusterWatch;
@@ -39,18 +39,18 @@ export interface TelemetryParts {
 
 /** The control plane's end of one TCS connection: health and runtime status go into the records when they change, metrics stay in memory. */
 export class TelemetrySession {
-  readonly #parts: TelemetryParts;
+  readonly #ports: TelemetryPorts;
   readonly #ws: WebSocket;
   #queue: Promise<void> = Promise.resolve();
 
-  constructor(ws: WebSocket, parts: TelemetryParts) {
+  constructor(ws: WebSocket, ports: TelemetryPorts) {
     this.#ws = ws;
-    this.#parts = parts;
+    this.#ports = ports;
   }
 
   /** Serves the connection until it closes. */
   async run(): Promise<void> {
-    const { options, ref } = this.#parts;
+    const { options, ref } = this.#ports;
     const ended = new AbortController();
     this.#ws.on('message', (data, isBinary) => {
       if (isBinary) return;
@@ -71,7 +71,7 @@ export class TelemetrySession {
   }
 
   async #receive(frame: string): Promise<void> {
-    const { options, ref } = this.#parts;
+    const { options, ref } = this.#ports;
     try {
       const message = parseFrame(telemetryMessage, telemetryBody(frame));
       if (message !== undefined) await this.#apply(message);
@@ -82,7 +82,7 @@ export class TelemetrySession {
   }
 
   async #apply(message: TelemetryMessage): Promise<void> {
-    const { options, ref } = this.#parts;
+    const { options, ref } = this.#ports;
     switch (message.type) {
       case 'PublishHealthRequest':
         for (const task of message.message.tasks) {
@@ -107,7 +107,7 @@ export class TelemetrySession {
   }
 
   async #health(taskId: string, health: ReadonlyMap<string, HealthStatus>): Promise<void> {
-    const { options, ref, watch } = this.#parts;
+    const { options, ref, watch } = this.#ports;
     const seen = [...watch.tasks(ref.id)].find((task) => task.id === taskId);
     // A view that lags skips at most one report; the agent repeats it.
     if (seen !== undefined && applyHealth(seen, health) === undefined) return;
@@ -117,7 +117,7 @@ export class TelemetrySession {
   }
 
   #metrics(message: Extract<TelemetryMessage, { type: 'PublishMetricsRequest' }>['message']): void {
-    const { metrics, options, ref, watch } = this.#parts;
+    const { metrics, options, ref, watch } = this.#ports;
     const ours = new Set([...watch.tasks(ref.id)].map((task) => task.arn));
     for (const task of message.taskMetrics) {
       if (!ours.has(task.taskArn)) continue;

@@ -39,7 +39,7 @@ import {
 } from '../../state/index.ts';
 import { taskDraft, type TaskDefinitionBody } from '../../tasks/index.ts';
 
-import { showingSecret } from '../agent/control-plane.ts';
+import { showingSecret } from '../agent/control-plane-client.ts';
 import { labels } from '../agent/docker.ts';
 import { type Agent, type AgentOptions, createAgent } from '../agent/index.ts';
 import { TaskNetwork } from '../agent/network/index.ts';

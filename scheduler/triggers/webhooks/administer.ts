@@ -8,7 +8,7 @@ import {
   definitionOf,
   deleteWebhook,
   listWebhooks,
-  type WebhookContext,
+  type WebhookPorts,
   type WebhookRecord,
 } from './store.ts';
 import { renderError, WebhookError } from './web.ts';
@@ -18,7 +18,7 @@ import { renderError, WebhookError } from './web.ts';
  * (`ecs:DescribeServices`) and says which still work, DELETE with the id behind it removes one (`ecs:UpdateService`).
  * Requests are signed by SigV4 for `ecs`, without a body: docker's passwords outlive the sessions that they were given to.
  */
-export function createWebhookAdministration(context: WebhookContext): WebService {
+export function createWebhookAdministration(ports: WebhookPorts): WebService {
   return {
     name: 'webhook-administration',
     prefix: '/slipway/webhooks/',
@@ -35,18 +35,18 @@ export function createWebhookAdministration(context: WebhookContext): WebService
       const refOf = (call: Call): ServiceRef => ({ account: call.account, cluster, service });
       const access = (action: string) => async (call: Call) => {
         const ref = refOf(call);
-        return [serviceAccess(context, action, ref, await findService(context, ref))] as const;
+        return [serviceAccess(ports, action, ref, await findService(ports, ref))] as const;
       };
       const accessToMake = async (call: Call) => {
-        const service = await findService(context, refOf(call));
-        return updateAccess(context, refOf(call), service, await definitionOf(context, call.account, service));
+        const service = await findService(ports, refOf(call));
+        return updateAccess(ports, refOf(call), service, await definitionOf(ports, call.account, service));
       };
       if (method === 'POST' && id === undefined) {
         return {
           name: 'POST webhook of a service',
           access: accessToMake,
           handle: async (ctx, call) => {
-            const made = await createWebhook(context, refOf(call), call.principal);
+            const made = await createWebhook(ports, refOf(call), call.principal);
             if (made === undefined) throw missing('service');
             ctx.status = 201;
             ctx.body = { ...view(made.webhook, call), secret: made.secret };
@@ -58,10 +58,10 @@ export function createWebhookAdministration(context: WebhookContext): WebService
           name: 'GET webhooks of a service',
           access: access('ecs:DescribeServices'),
           handle: async (ctx, call) => {
-            const found = await listWebhooks(context, refOf(call));
+            const found = await listWebhooks(ports, refOf(call));
             ctx.body = {
               webhooks: await Promise.all(
-                found.map(async (webhook) => ({ ...view(webhook, call), ...(await stateOf(context, webhook, call)) })),
+                found.map(async (webhook) => ({ ...view(webhook, call), ...(await stateOf(ports, webhook, call)) })),
               ),
             };
           },
@@ -72,7 +72,7 @@ export function createWebhookAdministration(context: WebhookContext): WebService
           name: 'DELETE webhook of a service',
           access: access('ecs:UpdateService'),
           handle: async (ctx, call) => {
-            if (!(await deleteWebhook(context, refOf(call), id))) throw missing('webhook');
+            if (!(await deleteWebhook(ports, refOf(call), id))) throw missing('webhook');
             ctx.status = 204;
           },
         };
@@ -87,16 +87,16 @@ const missing = (what: string): WebhookError => new WebhookError(404, 'not-found
 
 /** Whether deliveries to a webhook would be taken, seen from the address that asks. */
 async function stateOf(
-  context: WebhookContext,
+  ports: WebhookPorts,
   webhook: WebhookRecord,
   call: Call,
 ): Promise<{ readonly state: 'active' | 'stopped'; readonly reason?: string }> {
-  const service = await findService(context, webhook);
+  const service = await findService(ports, webhook);
   if (service?.createdAt !== webhook.serviceCreatedAt || service.status !== 'ACTIVE')
     return { state: 'stopped', reason: 'The service that it was made for is gone.' };
-  const definition = await definitionOf(context, webhook.account, service);
-  for (const access of updateAccess(context, webhook, service, definition)) {
-    const { allowed, reason } = await context.authorizer.authorize(actsAs(webhook), access, call);
+  const definition = await definitionOf(ports, webhook.account, service);
+  for (const access of updateAccess(ports, webhook, service, definition)) {
+    const { allowed, reason } = await ports.authorizer.authorize(actsAs(webhook), access, call);
     if (!allowed) return { state: 'stopped', reason: `${webhook.maker.arn}: ${reason}` };
   }
   return { state: 'active' };

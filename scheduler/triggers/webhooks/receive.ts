@@ -2,7 +2,7 @@ import { GatewayError, type WebService } from '@slipway/auth/contract';
 import { z } from 'zod';
 
 import { findService, type ServiceRef, updateAccess } from '../../services/index.ts';
-import { ImageNotUsable, Roller, type RollerContext } from '../roller.ts';
+import { ImageNotUsable, Roller, type RollerPorts } from '../roller.ts';
 
 import { signatureHeader, verify } from './signature.ts';
 import {
@@ -11,7 +11,7 @@ import {
   openWebhook,
   releaseSignature,
   useSignature,
-  type WebhookContext,
+  type WebhookPorts,
   type WebhookRecord,
 } from './store.ts';
 import { renderError, WebhookError } from './web.ts';
@@ -42,8 +42,8 @@ const noSecret = 'there is no such webhook';
  * same repository. The body must be signed ({@link verify}); each signature counts once. The delivery acts in the name of
  * whoever made the hook, user or session, and needs what that caller would need for an UpdateService, now.
  */
-export function createWebhookReceiver(context: WebhookContext & RollerContext): WebService {
-  const roller = new Roller(context);
+export function createWebhookReceiver(ports: WebhookPorts & RollerPorts): WebService {
+  const roller = new Roller(ports);
   return {
     name: 'webhooks',
     prefix: '/webhooks/',
@@ -61,16 +61,16 @@ export function createWebhookReceiver(context: WebhookContext & RollerContext): 
         },
         access: async () => {
           const { serviceCreatedAt } = accepted.webhook;
-          const found = await findService(context, accepted.webhook);
+          const found = await findService(ports, accepted.webhook);
           if (found?.createdAt !== serviceCreatedAt || found.status !== 'ACTIVE') throw gone();
-          const definition = await definitionOf(context, accepted.webhook.account, found);
-          return updateAccess(context, accepted.webhook, found, definition);
+          const definition = await definitionOf(ports, accepted.webhook.account, found);
+          return updateAccess(ports, accepted.webhook, found, definition);
         },
         handle: async (ctx) => {
           const { body, signature } = accepted;
           const { account, cluster, service } = accepted.webhook;
           const { image } = parse(body);
-          const use = await useSignature(context, id, signature);
+          const use = await useSignature(ports, id, signature);
           if (use === 'throttled') throw new WebhookError(429, 'throttled', 'Too many deliveries; try again later.');
           if (use === 'gone') throw gone();
           const place = { account, cluster, service };
@@ -87,8 +87,8 @@ export function createWebhookReceiver(context: WebhookContext & RollerContext): 
   };
 
   async function accept(id: string, body: Buffer, header: string): Promise<Accepted> {
-    const opened = await openWebhook(context, id);
-    const signature = verify(header, { secret: opened?.secret ?? noSecret, id, body, now: context.clock.now() });
+    const opened = await openWebhook(ports, id);
+    const signature = verify(header, { secret: opened?.secret ?? noSecret, id, body, now: ports.clock.now() });
     if (opened === undefined || signature === undefined) {
       throw new GatewayError(
         'unauthenticated',
@@ -105,11 +105,11 @@ export function createWebhookReceiver(context: WebhookContext & RollerContext): 
     readonly signature: string;
   }): Promise<boolean> {
     const { place, id, image, signature } = delivery;
-    const occasion = { kind: 'webhook', at: context.clock.now(), by: `webhook ${id}`, authorized: true } as const;
+    const occasion = { kind: 'webhook', at: ports.clock.now(), by: `webhook ${id}`, authorized: true } as const;
     try {
       return await roller.rollService(place, image === undefined ? occasion : { ...occasion, image });
     } catch (error) {
-      await releaseSignature(context, id, signature);
+      await releaseSignature(ports, id, signature);
       if (error instanceof ImageNotUsable) throw new WebhookError(422, 'image', error.message);
       throw error;
     }

@@ -2,7 +2,7 @@ import type { Authorizer, Principal } from '@slipway/auth/contract';
 import type { Sealer } from '@slipway/auth/tokens';
 import { type OwnedRows, transact } from '@slipway/storage/records';
 
-import { type EcsContext, scan } from '../../cluster/index.ts';
+import { type EcsPorts, scan } from '../../cluster/index.ts';
 import { actingFor, findService, primaryOf, type ServiceRef } from '../../services/index.ts';
 import {
   type Delegate,
@@ -44,7 +44,7 @@ function makerOf({ type, account, arn, id, accessKeyId, expiresAt }: Principal):
   return { type, account, arn, id, ...session };
 }
 
-export interface WebhookContext extends EcsContext {
+export interface WebhookPorts extends EcsPorts {
   readonly sealer: Sealer;
   /** Tells, for a list of webhooks, which of their makers may still do what they do. */
   readonly authorizer: Authorizer;
@@ -63,51 +63,51 @@ const sealedFor = (id: string): string => `webhook ${id}`;
  * @returns undefined when there is no such service
  */
 export async function createWebhook(
-  context: WebhookContext,
+  ports: WebhookPorts,
   ref: ServiceRef,
   principal: Principal,
 ): Promise<{ readonly webhook: WebhookRecord; readonly secret: string } | undefined> {
-  const service = await findService(context, ref);
+  const service = await findService(ports, ref);
   if (service?.status !== 'ACTIVE') return undefined;
-  const id = newId(context.random);
-  const secret = Buffer.from(context.random(32)).toString('base64url');
+  const id = newId(ports.random);
+  const secret = Buffer.from(ports.random(32)).toString('base64url');
   const webhook: WebhookRecord = {
     account: ref.account,
     cluster: ref.cluster,
     service: ref.service,
     id,
-    sealedSecret: context.sealer.seal(secret, sealedFor(id)),
+    sealedSecret: ports.sealer.seal(secret, sealedFor(id)),
     serviceCreatedAt: service.createdAt,
-    createdAt: context.clock.now(),
+    createdAt: ports.clock.now(),
     maker: makerOf(principal),
     used: [],
   };
-  await context.records.commit(installationPartition, { put: [{ key: keyOf(id), value: toJson(webhook) }] });
+  await ports.records.commit(installationPartition, { put: [{ key: keyOf(id), value: toJson(webhook) }] });
   return { webhook, secret };
 }
 
 /** The revision that a delivery builds on: the one of the service's newest deployment. */
 export async function definitionOf(
-  context: EcsContext,
+  ports: EcsPorts,
   account: string,
   service: ServiceRecord | undefined,
 ): Promise<TaskDefinitionRecord | undefined> {
   const arn = service === undefined ? undefined : primaryOf(service)?.taskDefinition;
   if (arn === undefined) return undefined;
-  return findDefinition(context, account, parseDefinition(arn, { account, region: context.region }));
+  return findDefinition(ports, account, parseDefinition(arn, { account, region: ports.region }));
 }
 
 /** The webhooks of a service. */
-export async function listWebhooks(context: WebhookContext, ref: ServiceRef): Promise<WebhookRecord[]> {
+export async function listWebhooks(ports: WebhookPorts, ref: ServiceRef): Promise<WebhookRecord[]> {
   const found: WebhookRecord[] = [];
-  for await (const { value } of scan<WebhookRecord>(context.records, installationPartition, prefix))
+  for await (const { value } of scan<WebhookRecord>(ports.records, installationPartition, prefix))
     if (isFor(value, ref)) found.push(value);
   return found;
 }
 
 /** @returns whether the service had this webhook */
-export async function deleteWebhook(context: WebhookContext, ref: ServiceRef, id: string): Promise<boolean> {
-  return transact(context.records, installationPartition, async (tx) => {
+export async function deleteWebhook(ports: WebhookPorts, ref: ServiceRef, id: string): Promise<boolean> {
+  return transact(ports.records, installationPartition, async (tx) => {
     const found = await tx.get<WebhookRecord>(keyOf(id));
     if (found === undefined || !isFor(found, ref)) return false;
     tx.remove(keyOf(id));
@@ -117,24 +117,24 @@ export async function deleteWebhook(context: WebhookContext, ref: ServiceRef, id
 
 /** A webhook and its secret. */
 export async function openWebhook(
-  context: WebhookContext,
+  ports: WebhookPorts,
   id: string,
 ): Promise<{ readonly webhook: WebhookRecord; readonly secret: string } | undefined> {
-  const stored = await context.records.get<WebhookRecord>(installationPartition, keyOf(id));
+  const stored = await ports.records.get<WebhookRecord>(installationPartition, keyOf(id));
   if (stored === undefined) return undefined;
-  return { webhook: stored.value, secret: context.sealer.open(stored.value.sealedSecret, sealedFor(id)) };
+  return { webhook: stored.value, secret: ports.sealer.open(stored.value.sealedSecret, sealedFor(id)) };
 }
 
 /** Uses a signature up; `repeated` when it has been used already, `throttled` when too many were. */
 export async function useSignature(
-  context: WebhookContext,
+  ports: WebhookPorts,
   id: string,
   signature: string,
 ): Promise<'fresh' | 'repeated' | 'throttled' | 'gone'> {
-  return transact(context.records, installationPartition, async (tx) => {
+  return transact(ports.records, installationPartition, async (tx) => {
     const webhook = await tx.get<WebhookRecord>(keyOf(id));
     if (webhook === undefined) return 'gone';
-    const now = context.clock.now();
+    const now = ports.clock.now();
     // A signature can be good for one window before its time and one after it.
     const used = webhook.used.filter(({ at }) => now - at <= 2 * deliveryWindow);
     if (used.some((one) => one.signature === signature)) return 'repeated';
@@ -146,8 +146,8 @@ export async function useSignature(
 }
 
 /** A delivery could not be carried out: its sender may repeat it as it is. */
-export async function releaseSignature(context: WebhookContext, id: string, signature: string): Promise<void> {
-  await transact(context.records, installationPartition, async (tx) => {
+export async function releaseSignature(ports: WebhookPorts, id: string, signature: string): Promise<void> {
+  await transact(ports.records, installationPartition, async (tx) => {
     const webhook = await tx.get<WebhookRecord>(keyOf(id));
     if (webhook === undefined) return;
     const next: WebhookRecord = { ...webhook, used: webhook.used.filter((one) => one.signature !== signature) };

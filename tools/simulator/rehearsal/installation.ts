@@ -1,6 +1,6 @@
 import type { Log, Principal } from '@slipway/auth/contract';
 import { defaultRetention } from '@slipway/scheduler/control';
-import { createCluster, type EcsContext } from '@slipway/scheduler/cluster';
+import { createCluster, type EcsPorts } from '@slipway/scheduler/cluster';
 import { defaultReconcilerOptions } from '@slipway/scheduler/deployments';
 import { serverReach } from '@slipway/scheduler/reach';
 import { parseImageReference } from '@slipway/scheduler/references';
@@ -129,7 +129,7 @@ export class Installation {
   async begin(): Promise<void> {
     const records = this.store.truth;
     const random = (size: number): Uint8Array => this.chance.bytes(size);
-    const context: EcsContext = { records, clock: this.time, random, region, reach: serverReach({}) };
+    const context: EcsPorts = { records, clock: this.time, random, region, reach: serverReach({}) };
     await createCluster(context, { account, cluster }, { tags: {}, settings: [] });
     const definitions = new Map<string, TaskDefinitionRecord>();
     for (const definition of this.#snapshot.definitions) {
@@ -172,7 +172,7 @@ export class Installation {
     return server.call(operation, { cluster, ...input }, 'operator');
   }
 
-  async #define(context: EcsContext, definition: Definition): Promise<TaskDefinitionRecord> {
+  async #define(context: EcsPorts, definition: Definition): Promise<TaskDefinitionRecord> {
     const { name, networkMode, cpu, memory, constraints, containers, requires } = definition;
     const [family = ''] = name.split(':');
     const jobs = new Set(
@@ -214,7 +214,7 @@ export class Installation {
   }
 
   #serve(
-    context: EcsContext,
+    context: EcsPorts,
     service: Snapshot['services'][number],
     definition: TaskDefinitionRecord,
   ): Promise<ServiceRecord> {

@@ -101,7 +101,7 @@ export class SimulatedEngine {
   #up = true;
   #ids = 0;
 
-  constructor(parts: {
+  constructor(ports: {
     readonly machine: Machine;
     readonly time: VirtualClock;
     readonly chance: Chance;
@@ -110,13 +110,13 @@ export class SimulatedEngine {
     readonly cpus: number;
     readonly memory: number;
   }) {
-    this.#machine = parts.machine;
-    this.#time = parts.time;
-    this.#chance = parts.chance;
-    this.#images = parts.images;
-    this.weather = parts.weather;
-    this.cpus = parts.cpus;
-    this.memory = parts.memory;
+    this.#machine = ports.machine;
+    this.#time = ports.time;
+    this.#chance = ports.chance;
+    this.#images = ports.images;
+    this.weather = ports.weather;
+    this.cpus = ports.cpus;
+    this.memory = ports.memory;
   }
 
   /** The engine is gone: requests are refused, streams end. Its containers end too unless they are kept alive, as with live-restore. */

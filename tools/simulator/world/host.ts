@@ -1,7 +1,7 @@
 import type { Log } from '@slipway/auth/contract';
 import {
   type AgentOptions,
-  type AgentSurroundings,
+  type AgentPorts,
   createAgent,
   noNetwork,
   UpgradeRefused,
@@ -96,7 +96,7 @@ export class SimulatedHost {
         allow: { ...allow, registryAddresses: ['127.0.0.0/8'] },
         resolve: () => Promise.resolve([]),
       },
-      (_options, hostSecret) => this.#surroundings(process, hostSecret),
+      (_options, hostSecret) => this.#agentPorts(process, hostSecret),
     );
     const begin = async (): Promise<void> => {
       for (;;) {
@@ -144,7 +144,7 @@ export class SimulatedHost {
     this.startAgent();
   }
 
-  #surroundings(process: Process, hostSecret: () => string): AgentSurroundings {
+  #agentPorts(process: Process, hostSecret: () => string): AgentPorts {
     const { network, time, history } = this.#ports;
     const onDisk = <T>(work: () => T): Promise<T> =>
       new Promise((resolve, reject) => {
@@ -187,7 +187,7 @@ export class SimulatedHost {
             if (typeof code === 'string') throw Object.assign(new Error((error as Error).message), { name: code });
             throw error;
           }
-        }) as AgentSurroundings['api']['send'],
+        }) as AgentPorts['api']['send'],
         destroy: () => {},
       },
       dial: async (address, signal) => {

@@ -119,8 +119,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'what could not be written down counts',
     file: 'scheduler/hosts/agent/task-runner.ts',
-    find: 'await this.#parts.save(changed);\n      this.#saved = changed;',
-    replace: 'this.#saved = changed;\n      await this.#parts.save(changed);',
+    find: 'await this.#ports.save(changed);\n      this.#saved = changed;',
+    replace: 'this.#saved = changed;\n      await this.#ports.save(changed);',
     caughtBy: ['settled', 'repaired'],
     from: 185,
   },

@@ -16,7 +16,7 @@ import { containerMetadata, type HostFacts, type LiveTask, type MetadataVersion,
 import { RateLimit } from './rate-limit.ts';
 import type { RoleKeys } from './role-keys.ts';
 
-export interface RequestParts {
+export interface RequestPorts {
   readonly docker: Docker;
   readonly clock: Clock;
   readonly log: Log;
@@ -43,12 +43,12 @@ const failure = (status: number, code: string, message: string): Answer => ({
  * is not enough: the request must come from a container of the task that the id belongs to.
  */
 export class EndpointRequests {
-  readonly #parts: RequestParts;
+  readonly #ports: RequestPorts;
   readonly #limit: RateLimit;
 
-  constructor(parts: RequestParts) {
-    this.#parts = parts;
-    this.#limit = new RateLimit(parts.clock);
+  constructor(ports: RequestPorts) {
+    this.#ports = ports;
+    this.#limit = new RateLimit(ports.clock);
   }
 
   /** The variables that tell a container where to ask. */
@@ -67,7 +67,7 @@ export class EndpointRequests {
   /** Answers one request; never throws. */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const answer = await this.#answer(request).catch((error: unknown) => {
-      this.#parts.log.warn({ err: error }, 'could not answer a container');
+      this.#ports.log.warn({ err: error }, 'could not answer a container');
       return failure(500, 'InternalServerError', 'The agent could not answer.');
     });
     response.writeHead(answer.status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
@@ -97,15 +97,15 @@ export class EndpointRequests {
 
   async #credentials(id: string, from: string): Promise<Answer> {
     if (id === '') return failure(400, 'NoIdInRequest', 'CredentialsV2Request: No Credential ID in the request');
-    const task = this.#parts
+    const task = this.#ports
       .tasks()
       .filter(({ saved }) => saved.credentialsId !== undefined && equal(saved.credentialsId, id))[0];
     if (task === undefined) {
       return failure(400, 'InvalidIdInRequest', 'CredentialsV2Request: Credentials not found');
     }
     if (!(await this.#comesFrom(task, from))) return this.#foreign(task, from);
-    const keys = this.#parts.keys.of(task.saved.task.arn, 'TaskApplication');
-    if (keys === undefined || Date.parse(keys.expiration) <= this.#parts.clock.now()) {
+    const keys = this.#ports.keys.of(task.saved.task.arn, 'TaskApplication');
+    if (keys === undefined || Date.parse(keys.expiration) <= this.#ports.clock.now()) {
       // The agent has just started, or the control plane cannot be reached: SDKs try again.
       return failure(503, 'CredentialsUninitialized', 'CredentialsV2Request: Credentials uninitialized for ID');
     }
@@ -127,7 +127,7 @@ export class EndpointRequests {
     const { task, container } = found;
     if (!(await this.#comesFrom(task, from))) return this.#foreign(task, from);
     const what = rest.join('/');
-    if (what === 'task') return { status: 200, body: taskMetadata(task, this.#parts.host, version) };
+    if (what === 'task') return { status: 200, body: taskMetadata(task, this.#ports.host, version) };
     if (what === 'task/stats') return { status: 200, body: await this.#taskStats(task) };
     const body = what === '' ? containerMetadata(task, container, version) : undefined;
     if (body !== undefined) return { status: 200, body };
@@ -137,7 +137,7 @@ export class EndpointRequests {
   }
 
   #containerWith(id: string): { task: LiveTask; container: AgentContainer } | undefined {
-    for (const task of this.#parts.tasks()) {
+    for (const task of this.#ports.tasks()) {
       const container = task.saved.task.containers.find(({ name }) =>
         equal(this.#metadataId(task.saved.task, name), id),
       );
@@ -148,11 +148,11 @@ export class EndpointRequests {
 
   #metadataId(task: AgentTask, container: string): string {
     const name = JSON.stringify([task.arn, container]);
-    return createHmac('sha256', this.#parts.secret).update(name).digest('hex').slice(0, 32);
+    return createHmac('sha256', this.#ports.secret).update(name).digest('hex').slice(0, 32);
   }
 
   #foreign(task: LiveTask, from: string): Answer {
-    this.#parts.log.warn({ task: task.saved.task.arn, from }, 'refused a request with the id of another task');
+    this.#ports.log.warn({ task: task.saved.task.arn, from }, 'refused a request with the id of another task');
     return failure(403, 'Forbidden', 'This id belongs to another task.');
   }
 
@@ -162,7 +162,7 @@ export class EndpointRequests {
     if (attachmentsOf(task.saved.task).some((own) => own.address === address)) return true;
     if ([...task.inspected.values()].some((info) => hasAddress(info, address))) return true;
     for (const { name } of task.saved.task.containers) {
-      const container = this.#parts.docker.getContainer(containerName(task.saved.task, name));
+      const container = this.#ports.docker.getContainer(containerName(task.saved.task, name));
       try {
         if (hasAddress(await engineCall(() => container.inspect()), address)) return true;
       } catch (error) {
@@ -180,7 +180,7 @@ export class EndpointRequests {
   }
 
   #stats(id: string): Promise<object> {
-    return engineCall(() => this.#parts.docker.getContainer(id).stats({ stream: false }));
+    return engineCall(() => this.#ports.docker.getContainer(id).stats({ stream: false }));
   }
 }
 

@@ -9,7 +9,7 @@ import { FirewallError } from '../iptables.ts';
 import { addressesOf, ensureRules, type Redirection, removeRules } from './firewall.ts';
 import { holderText } from './port-holder.ts';
 import { limitPerAddress } from './rate-limit.ts';
-import { EndpointRequests, type RequestParts } from './requests.ts';
+import { EndpointRequests, type RequestPorts } from './requests.ts';
 
 /** The port of amazon-ecs-agent's endpoint, which no task gets. Whoever listens on it serves this host's containers. */
 export const endpointPort = 51679;
@@ -20,7 +20,7 @@ const connectionsPerAddress = 64;
 /** How often the listener and the rules are looked after. Milliseconds. */
 const lookAfter = 10_000;
 
-export interface TaskEndpointParts extends RequestParts {
+export interface TaskEndpointPorts extends RequestPorts {
   /** Whether tasks may be on the host's network. */
   readonly hostNetwork: boolean;
   /** Whether containers may reach the cloud's instance metadata service. */
@@ -54,7 +54,7 @@ export function addressOfBridge(
  * where it does not work, {@link available} is false and tasks with a role are not placed here.
  */
 export class TaskEndpoint {
-  readonly #parts: TaskEndpointParts;
+  readonly #ports: TaskEndpointPorts;
   readonly #requests: EndpointRequests;
   readonly #stopped = new AbortController();
   #server: Server | undefined;
@@ -64,9 +64,9 @@ export class TaskEndpoint {
   #holder: string | undefined;
   #loop: Promise<void> = Promise.resolve();
 
-  constructor(parts: TaskEndpointParts) {
-    this.#parts = parts;
-    this.#requests = new EndpointRequests(parts);
+  constructor(ports: TaskEndpointPorts) {
+    this.#ports = ports;
+    this.#requests = new EndpointRequests(ports);
   }
 
   /** Whether containers of this host get answers. */
@@ -93,9 +93,9 @@ export class TaskEndpoint {
     this.#stopped.abort();
     await this.#loop;
     await this.#close();
-    if (this.#redirection === undefined || this.#parts.tasks().length > 0) return;
+    if (this.#redirection === undefined || this.#ports.tasks().length > 0) return;
     await removeRules(this.#redirection).catch((error: unknown) =>
-      this.#parts.log.warn({ err: error }, 'cannot remove the rules of the task endpoint'),
+      this.#ports.log.warn({ err: error }, 'cannot remove the rules of the task endpoint'),
     );
   }
 
@@ -105,7 +105,7 @@ export class TaskEndpoint {
   }
 
   async #lookAfter(): Promise<void> {
-    const { clock } = this.#parts;
+    const { clock } = this.#ports;
     while (!this.#stopped.signal.aborted) {
       await clock.sleep(lookAfter, this.#stopped.signal).catch(() => undefined);
       if (!this.#stopped.signal.aborted) await this.#check();
@@ -123,18 +123,18 @@ export class TaskEndpoint {
     } catch (error) {
       this.#reason = (error as Error).message;
       if (!(error instanceof Unavailable || error instanceof FirewallError)) {
-        this.#parts.log.info({ err: error }, 'cannot look after the task endpoint; trying again');
+        this.#ports.log.info({ err: error }, 'cannot look after the task endpoint; trying again');
       }
     }
     if (before === this.#reason) return;
-    if (this.#reason === undefined) this.#parts.log.info({}, 'tasks get credentials and metadata at 169.254.170.2');
-    else this.#parts.log.warn({ reason: this.#reason }, 'tasks with a task role cannot run on this host');
-    if ((before === undefined) !== (this.#reason === undefined)) this.#parts.changed();
+    if (this.#reason === undefined) this.#ports.log.info({}, 'tasks get credentials and metadata at 169.254.170.2');
+    else this.#ports.log.warn({ reason: this.#reason }, 'tasks with a task role cannot run on this host');
+    if ((before === undefined) !== (this.#reason === undefined)) this.#ports.changed();
   }
 
   /** Where Docker's default bridge network is. */
   async #bridge(): Promise<Redirection> {
-    const { docker, links, hostNetwork, instanceMetadata } = this.#parts;
+    const { docker, links, hostNetwork, instanceMetadata } = this.#ports;
     const { socketPath } = docker.modem as { socketPath?: unknown };
     if (process.platform !== 'linux' || socketPath === undefined) {
       throw new Unavailable('the Docker engine is not on this machine: the agent reaches it over the network');
@@ -174,7 +174,7 @@ export class TaskEndpoint {
         { cause },
       );
     }
-    server.on('error', (error) => this.#parts.log.warn({ err: error }, 'the task endpoint failed'));
+    server.on('error', (error) => this.#ports.log.warn({ err: error }, 'the task endpoint failed'));
     this.#server = server;
     this.#holder = undefined;
   }

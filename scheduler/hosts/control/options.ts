@@ -1,5 +1,5 @@
 import type { RandomBytes } from '../../state/index.ts';
-import type { EcsContext } from '../../cluster/index.ts';
+import type { EcsPorts } from '../../cluster/index.ts';
 import type { Log } from '@slipway/auth/contract';
 
 import type { HostNetworks } from './host-networks.ts';
@@ -20,7 +20,7 @@ export interface TaskCredentials {
 export type TaskCredentialsPort = (roleArn: string, taskArn: string) => Promise<TaskCredentials>;
 
 /** What the control plane's side of the agent protocol works with. */
-export interface AgentControlOptions extends EcsContext {
+export interface AgentControlOptions extends EcsPorts {
   /** The network of tasks that have addresses of their own. */
   readonly networks: HostNetworks;
   readonly random: RandomBytes;

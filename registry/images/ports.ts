@@ -58,7 +58,7 @@ export interface ImagesOptions {
 }
 
 /** What every part of the domain works with. */
-export interface Context {
+export interface ImagesPorts {
   readonly records: RecordStore;
   readonly blobs: BlobStore;
   readonly clock: Clock;
@@ -70,7 +70,7 @@ export interface Context {
   readonly meter: Meter;
 }
 
-export function contextOf(options: ImagesOptions): Context {
+export function portsOf(options: ImagesOptions): ImagesPorts {
   const clock = options.clock ?? systemClock;
   return {
     records: options.records,
@@ -85,7 +85,7 @@ export function contextOf(options: ImagesOptions): Context {
 }
 
 /** 128 unguessable bits in the form of a UUID. */
-export function newId(context: Pick<Context, 'random'>): string {
-  const hex = Buffer.from(context.random(16)).toString('hex');
+export function newId(ports: Pick<ImagesPorts, 'random'>): string {
+  const hex = Buffer.from(ports.random(16)).toString('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

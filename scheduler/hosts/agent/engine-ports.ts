@@ -34,7 +34,7 @@ export interface EngineOptions {
 }
 
 /** What a task's runner is given by the engine. */
-export interface RunnerParts {
+export interface RunnerPorts {
   readonly options: EngineOptions;
   readonly docker: Docker;
   readonly agentId: string;

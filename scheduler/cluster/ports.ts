@@ -5,7 +5,7 @@ import type { TaskReach } from '../reach/index.ts';
 import type { RandomBytes } from '../state/index.ts';
 
 /** What the domain functions of the ECS rooms work with. */
-export interface EcsContext {
+export interface EcsPorts {
   readonly records: RecordStore;
   readonly clock: Clock;
   readonly random: RandomBytes;

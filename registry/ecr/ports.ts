@@ -22,7 +22,7 @@ export interface EcrOptions {
   readonly principals: { bind(text: string): Promise<string>; show(text: string): Promise<string> };
 }
 
-export interface Surroundings extends EcrOptions {
+export interface EcrPorts extends EcrOptions {
   readonly resources: Resources;
 }
 
@@ -36,20 +36,20 @@ export const registryOf = (input: OfRegistry, call: Call): string => input.regis
 
 /** The caller must be allowed the operation on the repository it names. */
 export const onRepository =
-  (surroundings: Surroundings, action: string) =>
+  (ports: EcrPorts, action: string) =>
   async (input: OfRegistry & { readonly repositoryName?: string | undefined }, call: Call): Promise<AccessList> => [
-    await repositoryRequest(surroundings, action, registryOf(input, call), input.repositoryName ?? ''),
+    await repositoryRequest(ports, action, registryOf(input, call), input.repositoryName ?? ''),
   ];
 
 export async function repositoryRequest(
-  surroundings: Surroundings,
+  ports: EcrPorts,
   action: string,
   account: string,
   text: string,
 ): Promise<AccessRequest> {
   const name = parseRepositoryName(text);
   const qualified = `ecr:${action}`;
-  return { action: qualified, resources: [await surroundings.resources.find(account, name, qualified)] };
+  return { action: qualified, resources: [await ports.resources.find(account, name, qualified)] };
 }
 
 /** The caller must be allowed the operation on the registry as a whole. */

@@ -59,7 +59,7 @@ export function showingSecret(client: ECSClient, hostSecret: () => string): ECSC
 }
 
 /** The ECS API as an agent uses it. */
-export class ControlPlane {
+export class ControlPlaneClient {
   readonly #options: ResolvedOptions;
   readonly #client: EcsSender;
 
