@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -57,6 +57,40 @@ test('what was started once is never started again: gone while the agent was awa
   const task = await plane.untilTask(id, 'STOPPED');
   expect(task.stoppedReason).toBe('ContainerRuntimeError: the container was removed from the Docker engine');
   expect(creations()).toBe(1);
+});
+
+describe('a task file of an agent that noted no starts', () => {
+  /** Takes out of the only task file what older agents did not write. */
+  async function forgetStarts(): Promise<void> {
+    const [name = ''] = await readdir(join(dataDir, 'tasks'));
+    const path = join(dataDir, 'tasks', name);
+    const { started, ...rest } = JSON.parse(await readFile(path, 'utf8')) as { started: string[] };
+    expect(started).toEqual(['main']);
+    await writeFile(path, JSON.stringify(rest));
+  }
+
+  test('what it cannot find any more is reported as stopped, and not started again', async () => {
+    const { id, container } = await run();
+    await agent.stop();
+    await forgetStarts();
+    engine.exit(container, 0);
+    engine.prune(container);
+    await start();
+    const task = await plane.untilTask(id, 'STOPPED');
+    expect(task.stoppedReason).toBe('ContainerRuntimeError: the container was removed from the Docker engine');
+    expect(creations()).toBe(1);
+  });
+
+  test('what runs, runs on', async () => {
+    const { id, container } = await run();
+    await agent.stop();
+    await forgetStarts();
+    await start();
+    engine.exit(container, 3);
+    const task = await plane.untilTask(id, 'STOPPED');
+    expect(task.containers[0]).toMatchObject({ exitCode: 3 });
+    expect(container.starts).toBe(1);
+  });
 });
 
 test('a start that did not reach the engine is tried again, on the same container', async () => {

@@ -15,7 +15,8 @@ import { attachmentsOf, type TaskNetworkPort } from './network/index.ts';
 import { isInternal, withPause } from './pause.ts';
 import { imageRefusal, refusal } from './policy.ts';
 import type { TaskReport } from './report.ts';
-import { type SavedTask, TaskRunner } from './task-runner.ts';
+import { Strays } from './strays.ts';
+import { restored, type SavedTask, TaskRunner } from './task-runner.ts';
 
 export interface TaskEnginePorts {
   readonly options: EngineOptions;
@@ -52,12 +53,12 @@ export class TaskEngine {
   readonly #stopped = new AbortController();
   /** Tasks known only by the labels of their containers. */
   #orphans = new Set<string>();
-  /** Containers that another agent made for this installation and cluster, by task: left behind, or of one that lives. */
-  #strays: ReadonlyMap<string, readonly Docker.ContainerInfo[]> = new Map();
+  readonly #strays: Strays;
   #loops: Promise<unknown> = Promise.resolve();
 
   constructor(ports: TaskEnginePorts) {
     this.#ports = ports;
+    this.#strays = new Strays({ ...ports, cluster: ports.options.cluster });
     this.#watch = new EngineWatch({
       docker: ports.docker,
       agentId: ports.agentId,
@@ -81,7 +82,7 @@ export class TaskEngine {
     const { files, damaged } = await this.#ports.files.open();
     for (const path of damaged) this.#ports.log.error({ path }, 'a task file is damaged and was left alone');
     for (const [name, value] of files) {
-      const saved = value as SavedTask;
+      const saved = restored(value as SavedTask);
       const task = taskSchema.safeParse(saved.task);
       if (task.success) this.#adopt({ ...saved, task: task.data });
       else this.#ports.log.error({ name }, 'a task file cannot be read and was left alone');
@@ -142,6 +143,7 @@ export class TaskEngine {
       desired: 'RUNNING',
       failures: {},
       images: {},
+      started: [],
       ...(installation === undefined ? {} : { installation }),
       ...(credentialsId === undefined ? {} : { credentialsId }),
     };
@@ -154,9 +156,9 @@ export class TaskEngine {
    * @param installation the one whose containers count, also those that another agent left here
    */
   async notIn(wanted: ReadonlySet<string>, installation: string | undefined): Promise<string[]> {
-    if (installation !== undefined) await this.#findStrays(installation);
+    if (installation !== undefined) await this.#strays.find(installation);
     const live = this.#live().map((runner) => runner.task.arn);
-    return [...live, ...this.#orphans, ...this.#strays.keys()].filter((arn) => !wanted.has(arn));
+    return [...live, ...this.#orphans, ...this.#strays.tasks].filter((arn) => !wanted.has(arn));
   }
 
   /** Stops a task that the control plane confirmed is not to run. */
@@ -164,7 +166,7 @@ export class TaskEngine {
     const runner = this.#runners.get(arn);
     if (runner !== undefined) await runner.stopTask();
     else if (this.#orphans.has(arn)) await this.#removeOrphan(arn);
-    else await this.#removeStrays(arn);
+    else await this.#endContainers(this.#strays.take(arn));
   }
 
   /** The health of every container that has a check. */
@@ -342,36 +344,6 @@ export class TaskEngine {
     this.#orphans.delete(arn);
   }
 
-  async #removeStrays(arn: string): Promise<void> {
-    const containers = this.#strays.get(arn) ?? [];
-    if (containers.length === 0) return;
-    const [agent] = containers.map(({ Labels }) => Labels[labels.agent]);
-    this.#ports.log.warn(
-      { task: arn, agent },
-      'ending what another agent left on this Docker engine when its data was lost',
-    );
-    await this.#endContainers(containers);
-  }
-
-  async #findStrays(installation: string): Promise<void> {
-    const { agentId, docker, options } = this.#ports;
-    const found = await engineCall(() =>
-      docker.listContainers({ all: true, filters: { label: [`${labels.installation}=${installation}`] } }),
-    );
-    const ours = found.filter(
-      ({ Labels }) => Labels[labels.agent] !== agentId && sameCluster(Labels[labels.cluster], options.cluster),
-    );
-    const strays = Map.groupBy(ours, ({ Labels }) => Labels[labels.task] ?? '');
-    const tasks = [...strays.keys()].filter((arn) => !this.#strays.has(arn));
-    if (tasks.length > 0) {
-      this.#ports.log.warn(
-        { tasks },
-        'this Docker engine has containers that another agent made for tasks of this cluster; if its data folder was lost, they go as soon as the control plane wants them no more',
-      );
-    }
-    this.#strays = strays;
-  }
-
   async #endContainers(containers: readonly Docker.ContainerInfo[]): Promise<void> {
     const t = Math.round(this.#ports.options.stopTimeout / 1000);
     await Promise.all(
@@ -402,11 +374,6 @@ export class TaskEngine {
     return engineCall(() => this.#ports.docker.listContainers({ all: true, filters: { label: wanted } }));
   }
 }
-
-/** Clusters by name or ARN, as agents were told of them. */
-const sameCluster = (one = '', other: string): boolean => clusterName(one) === clusterName(other);
-
-const clusterName = (nameOrArn: string): string => nameOrArn.slice(nameOrArn.lastIndexOf('/') + 1);
 
 /** The health that Docker's list tells in words: `Up 5 seconds (healthy)`, `Up 1 second (health: starting)`; `none` without a check. */
 function healthIn(status: string): string {

@@ -32,11 +32,19 @@ export interface SavedTask {
   /** Whether its network interface stands. */
   readonly attached?: boolean;
   /** Names of containers that were started, or were about to be: none of them is made a second time. */
-  readonly started?: readonly string[];
+  readonly started: readonly string[];
   /** How often containers were started again by their restart policy, what they last exited with before, and when (in Docker's words). */
   readonly restarts?: Readonly<
     Record<string, { readonly count: number; readonly exitCode: number; readonly endedAt?: string }>
   >;
+}
+
+/**
+ * A task as a file of this agent holds it. One of an agent that noted no starts yet: whatever it had an image for may have run, and
+ * is not to run twice.
+ */
+export function restored(file: Omit<SavedTask, 'started'> & Partial<SavedTask>): SavedTask {
+  return { ...file, started: file.started ?? Object.keys(file.images) };
 }
 
 /**
@@ -152,7 +160,7 @@ export class TaskRunner {
         } catch (error) {
           if (!(error instanceof EngineError && error.status === 404)) throw error;
           // One of an earlier run of the agent that was started and is gone: it has run, and does not run again.
-          if (before === undefined && !this.#saved.started?.includes(name)) return;
+          if (before === undefined && !this.#saved.started.includes(name)) return;
           // Only once that is written down: a container that nobody remembers would be made again.
           if (this.desired === 'RUNNING') {
             await this.#fail(name, 'ContainerRuntimeError: the container was removed from the Docker engine');
@@ -321,8 +329,8 @@ export class TaskRunner {
   }
 
   async #start(container: AgentContainer): Promise<void> {
-    if (!this.#saved.started?.includes(container.name)) {
-      await this.#save(({ started = [] }) => ({ started: [...started, container.name] }));
+    if (!this.#saved.started.includes(container.name)) {
+      await this.#save(({ started }) => ({ started: [...started, container.name] }));
     }
     const found = this.#ports.docker.getContainer(containerName(this.task, container.name));
     try {

@@ -127,7 +127,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: "what an agent left when its data was lost is nobody's",
     file: 'scheduler/hosts/agent/task-engine.ts',
-    find: 'return [...live, ...this.#orphans, ...this.#strays.keys()].filter((arn) => !wanted.has(arn));',
+    find: 'return [...live, ...this.#orphans, ...this.#strays.tasks].filter((arn) => !wanted.has(arn));',
     replace: 'return [...live, ...this.#orphans].filter((arn) => !wanted.has(arn));',
     caughtBy: ['settled', 'repaired'],
   },

@@ -21,7 +21,14 @@ test('how often a container was started again is told of one that has a restart 
     NetworkSettings: { Ports: {}, Networks: {} },
   } as unknown as Docker.ContainerInspectInfo;
   const live: LiveTask = {
-    saved: { task, desired: 'RUNNING', failures: {}, images: {}, restarts: { main: { count: 3, exitCode: 1 } } },
+    saved: {
+      task,
+      desired: 'RUNNING',
+      failures: {},
+      images: {},
+      started: [],
+      restarts: { main: { count: 3, exitCode: 1 } },
+    },
     status: 'RUNNING',
     inspected: new Map(task.containers.map(({ name }) => [name, info])),
   };
