@@ -37,7 +37,7 @@ async function userWith(user: string, ...policies: string[]): Promise<Key> {
   return (await aws.json<{ AccessKey: Key }>(['iam', 'create-access-key', '--user-name', user])).AccessKey;
 }
 
-/** Fetches the program into a file as the README says; without a key, as a stranger. */
+/** Fetches the program into a file as tools/machines.md says; without a key, as a stranger. */
 const download = (key: Key | undefined, file: string): Promise<CommandResult> =>
   run('curl', [
     '--silent',

@@ -80,7 +80,7 @@ test.skipIf(missing)(
   'hosts join with the policy that is named, pull by the address that is handed out, and a push rolls them all',
   async () => {
     expect(server.aws()['AWS_ENDPOINT_URL']).toBe(`http://${address}`);
-    const [make = '', joining = ''] = shellBlocks('README.md', 'Another host joins');
+    const [make = '', joining = ''] = shellBlocks('tools/machines.md', 'Another host joins');
     const { stdout, stderr } = await run('sh', ['-ec', make], { env: { ...server.aws(), AWS_PAGER: '' } });
     const key = /"AccessKey": \{[^}]*\}/.exec(stdout)?.[0] ?? stderr;
     const { AccessKey } = JSON.parse(`{${key}}`) as { AccessKey: { AccessKeyId: string; SecretAccessKey: string } };

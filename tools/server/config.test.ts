@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ConfigError, isLoopback, readConfig } from './config.ts';
+import { ConfigError, isLoopback, readConfig, settings } from './config.ts';
 
 test('nothing set gives the embedded default', () => {
   expect(readConfig({})).toMatchObject({
@@ -89,4 +91,12 @@ test.each([
   ['10.0.0.1', false],
 ])('%s loopback: %s', (host, expected) => {
   expect(isLoopback(host)).toBe(expected);
+});
+
+test('the page of settings names every variable, and none that there is not', () => {
+  const pages = ['settings.md', '../../auth/acme/README.md'].map((page) =>
+    readFileSync(join(import.meta.dirname, page), 'utf8'),
+  );
+  const named = new Set(pages.join('\n').match(/\bSLIPWAY_[A-Z0-9_]+\b/g));
+  expect([...named].toSorted()).toEqual([...settings].toSorted());
 });

@@ -5,7 +5,7 @@ import type { Rate } from '@slipway/auth/rates';
 import { z } from 'zod';
 import { acmeProblems, acmeSettings, acmeShape } from './acme-config.ts';
 
-/** Everything `slipway serve` can be told, from `SLIPWAY_*` variables; see the table in README.md. */
+/** Everything `slipway serve` can be told, from `SLIPWAY_*` variables; see the table in settings.md. */
 export interface ServerConfig {
   readonly host: string;
   readonly port: number;
@@ -190,13 +190,16 @@ const schema = z.object({
   SLIPWAY_ALLOW_PLAIN_HTTP: z.enum(['true', 'false']).default('false'),
 });
 
+/** The names of all settings. */
+export const settings: readonly string[] = Object.keys(schema.shape);
+
 /**
  * Reads the configuration from the environment; unknown `SLIPWAY_*` names are refused, since they are misspellings.
  * @throws ConfigError with all problems at once
  */
 export function readConfig(env: NodeJS.ProcessEnv): ServerConfig {
   const problems: string[] = [];
-  const known = new Set([...Object.keys(schema.shape), ...clientVariables]);
+  const known = new Set([...settings, ...clientVariables]);
   for (const name of Object.keys(env)) {
     if (name.startsWith('SLIPWAY_') && !known.has(name) && !name.startsWith('SLIPWAY_TEST_')) {
       problems.push(`${name}: no such setting`);
