@@ -55,6 +55,7 @@ export function createEc2(options: Ec2Options): ServiceDefinition {
       name: 'ec2',
       protocol: ec2Query('2016-11-15', 'http://ec2.amazonaws.com/doc/2016-11-15/'),
       client: ec2Schemas,
+      limits: { needs: (operation) => `ec2:${operation}` },
       operations: {},
     }),
     operations: Object.fromEntries(Object.entries(ec2Operations).map(([name, { bind }]) => [name, bind(api)])),
