@@ -97,6 +97,7 @@ const valuesOf: Readonly<Record<string, SampleValues>> = {
     CidrBlock: '10.7.0.0/16',
     Attribute: 'enableDnsSupport',
     'ModifySecurityGroupRules.SecurityGroupRules': [{ SecurityGroupRuleId: 'sgr-00000000000000000' }],
+    DhcpConfigurations: [{ Key: 'domain-name', Values: ['example.com'] }],
     'CreateTags.Tags': [{ Key: 'team', Value: 'blue' }],
     'CreateTags.Resources': ['vpc-00000000000000000'],
     Resources: ['vpc-00000000000000000'],
@@ -360,9 +361,20 @@ describe('A10: the authorization matrix of a whole installation', () => {
       as('admin', 'ecs').send(new ecs.ListTaskDefinitionsCommand({})),
       as('admin', 'ecs').send(new ecs.ListServicesCommand({})),
       as('admin', 'ecs').send(new ecs.ListContainerInstancesCommand({})),
-      ...['Vpcs', 'Subnets', 'SecurityGroups', 'SecurityGroupRules', 'Tags'].map((nouns) =>
-        ec2Call(as('admin', 'ec2'), `Describe${nouns}`, {}),
-      ),
+      ...[
+        'Vpcs',
+        'Subnets',
+        'SecurityGroups',
+        'SecurityGroupRules',
+        'RouteTables',
+        'InternetGateways',
+        'NatGateways',
+        'Addresses',
+        'DhcpOptions',
+        'NetworkAcls',
+        'NetworkInterfaces',
+        'Tags',
+      ].map((nouns) => ec2Call(as('admin', 'ec2'), `Describe${nouns}`, {})),
     ]);
     const shown = seen.map((answer) => ({ ...answer, $metadata: undefined }));
     return JSON.stringify(shown).replaceAll(/<requestId>[^<]*/g, '');

@@ -5,8 +5,15 @@ import type { RecordStore } from '@slipway/storage/records';
 import type { RandomBytes } from '../../state/index.ts';
 import { networkKeys, networkPartition, type Networks } from '../records/index.ts';
 
+import { dhcpOptionsOperations } from './dhcp-options.ts';
+import { elasticAddressOperations } from './elastic-addresses.ts';
 import { invalidValue } from './errors.ts';
+import { internetGatewayOperations } from './internet-gateways.ts';
+import { natGatewayOperations } from './nat-gateways.ts';
+import { networkAclOperations } from './network-acls.ts';
+import { networkInterfaceOperations } from './network-interfaces.ts';
 import type { Ec2Api, Ec2Operations } from './operation.ts';
+import { routeTableOperations } from './route-tables.ts';
 import { securityGroupRuleOperations } from './security-group-rules.ts';
 import { securityGroupOperations } from './security-groups.ts';
 import { subnetOperations } from './subnets.ts';
@@ -28,6 +35,13 @@ export const ec2Operations: Ec2Operations = {
   ...subnetOperations,
   ...securityGroupOperations,
   ...securityGroupRuleOperations,
+  ...routeTableOperations,
+  ...internetGatewayOperations,
+  ...natGatewayOperations,
+  ...elasticAddressOperations,
+  ...dhcpOptionsOperations,
+  ...networkAclOperations,
+  ...networkInterfaceOperations,
   ...tagOperations,
   ...zoneOperations,
 };

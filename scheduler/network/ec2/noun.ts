@@ -6,7 +6,18 @@ import type { Network, NetworkRecords, NounType } from '../records/index.ts';
 import { invalidCombination, invalidValue } from './errors.ts';
 import { type FilterTable, passing } from './filters.ts';
 import { type Ec2Operation, mayList, operation, type Scene } from './operation.ts';
-import { as, filters, list, type Member, paged, type Shape, struct, type TagSpecifications, text } from './shapes.ts';
+import {
+  as,
+  filters,
+  flag,
+  list,
+  type Member,
+  paged,
+  type Shape,
+  struct,
+  type TagSpecifications,
+  text,
+} from './shapes.ts';
 
 /** How EC2 says that something is not there: the code, and the sentence with the id in it. */
 const unknown: Readonly<Record<NounType | 'network-interface', readonly [code: string, (id: string) => string]>> = {
@@ -88,8 +99,10 @@ interface Description<R, O, Name extends string> {
   readonly view: (scene: Scene, network: Network) => ((record: R) => O) | Promise<(record: R) => O>;
   /** What of the rows the further members mean; all of them without it. */
   readonly narrow?: (input: object, rows: readonly R[], network: Network) => readonly R[];
-  /** Where lists of this kind name their filters otherwise (`Filter`). */
-  readonly filtersMember?: string;
+  /** Where lists of this kind name their filters otherwise (`Filter`), or have none. */
+  readonly filtersMember?: string | null;
+  /** Whether the list comes in pages. Default true. */
+  readonly pages?: boolean;
   /** Further members of the request. */
   readonly further?: Readonly<Record<string, Member<unknown> | Shape<unknown>>>;
 }
@@ -106,23 +119,24 @@ const pageLimits = { usual: 1000, most: 1000 };
 export function describeOperation<R extends object, O, Name extends string>(
   kind: Description<R, O, Name>,
 ): Ec2Operation {
-  const filterName = kind.filtersMember ?? 'Filters';
+  const filterName = kind.filtersMember === undefined ? 'Filters' : kind.filtersMember;
+  const isPaged = kind.pages ?? true;
   return operation({
     input: struct(`${kind.action}Request`, {
       [kind.ids]: as(kind.ids.replace(/s$/, ''), list(text)),
-      [filterName]: filters,
-      ...paged,
+      ...(filterName === null ? {} : { [filterName]: filters }),
+      ...(isPaged ? paged : { DryRun: flag }),
       ...kind.further,
     }) as Shape<DescribeInput>,
     output: struct(`${kind.action}Result`, {
       [kind.result[0]]: as(kind.result[1], list(kind.shape)),
-      NextToken: text,
+      ...(isPaged ? { NextToken: text } : {}),
     }) as Shape<object>,
     access: mayList(kind.action),
     read: async (input, scene, network) => {
       const members = input as Readonly<Record<string, unknown>>;
       const ids = (members[kind.ids] ?? []) as readonly string[];
-      const given = members[filterName] as Parameters<typeof passing>[0];
+      const given = (filterName === null ? undefined : members[filterName]) as Parameters<typeof passing>[0];
       if (ids.length > 0 && input.MaxResults !== undefined)
         throw invalidCombination(`The parameter ${kind.ids} cannot be used with the parameter MaxResults`);
       if (input.MaxResults !== undefined && (input.MaxResults < 5 || input.MaxResults > 1000))
@@ -142,7 +156,7 @@ export function describeOperation<R extends object, O, Name extends string>(
         request,
         rowsOf(named, kind.idOf, after),
         (record) => (passes(record) ? show(record) : undefined),
-        pageLimits,
+        isPaged ? pageLimits : { usual: Number.MAX_SAFE_INTEGER },
       );
       const { items, nextToken } = page;
       return { [kind.result[0]]: items, ...(nextToken === undefined ? {} : { NextToken: nextToken }) };

@@ -26,7 +26,7 @@ export interface Member<T, Must extends boolean = boolean> {
 }
 
 type Members = Readonly<Record<string, Shape<unknown> | Member<unknown>>>;
-type ValueOf<M> = M extends Member<infer T, boolean> ? T : M extends Shape<infer T> ? T : never;
+type ValueOf<M> = M extends Member<infer T> ? T : M extends Shape<infer T> ? T : never;
 type MustHave<M> = { [K in keyof M]: M[K] extends Member<unknown, true> ? K : never }[keyof M];
 
 /** What a structure of these members reads as. */

@@ -95,6 +95,10 @@ export const allOut = (groupId: string, id: string): SecurityGroupRuleRecord => 
 /** The id of an association, made from another id's digits. */
 export const associationId = (prefix: string, id: string): string => `${prefix}-${id.slice(id.indexOf('-') + 1)}`;
 
+/** The hardware address of an interface, from the digits of its id: locally administered, of one host (IEEE 802). */
+export const macOf = (interfaceId: string): string =>
+  ['0a', ...(interfaceId.slice(interfaceId.indexOf('-') + 1, 20).match(/../g) ?? []).slice(0, 5)].join(':');
+
 /**
  * The network of an account that nobody made: what tasks get whose owner made no other. It has an internet gateway, so that they
  * reach the outside as on a plain Docker host.

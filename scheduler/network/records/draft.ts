@@ -1,9 +1,11 @@
 import { type Json, type Transaction } from '@slipway/storage/records';
 
+import { formatAddress, freeAddress, parseAddress, parseCidr } from '../addresses/index.ts';
+
 import { networkKeys, type RevisionRecord } from './keys.ts';
-import type { NewId } from './defaults.ts';
+import { computedIds, type NewId } from './defaults.ts';
 import { Network } from './network.ts';
-import type { NetworkInterfaceRecord, NetworkRecords, NounType } from './records.ts';
+import type { NetworkInterfaceRecord, NetworkRecords, NounType, SubnetRecord } from './records.ts';
 
 /** What a change works on: the nouns as they are, and what it writes. All of it becomes one commit, or nothing. */
 export class Draft extends Network {
@@ -19,6 +21,11 @@ export class Draft extends Network {
     this.#tx = tx;
     this.now = now;
     this.newId = newId;
+  }
+
+  /** The id of what a request makes: the same for every request of an operation that has the same client token. */
+  idFor(type: NounType, operation: string, token: string | undefined): string {
+    return token === undefined ? this.newId(type, '') : computedIds(operation, this.account)(type, token);
   }
 
   put<T extends NounType>(type: T, record: NetworkRecords[T]): void {
@@ -49,6 +56,25 @@ export class Draft extends Network {
   /** The interface that has an address of a subnet; the commit depends on nobody else taking it. */
   holder(subnetId: string, address: string): Promise<string | undefined> {
     return this.#tx.get<string>(networkKeys.address(subnetId, address));
+  }
+
+  /** The lowest free address of a subnet; the commit depends on its being free. */
+  async freeAddress(subnet: SubnetRecord): Promise<string | undefined> {
+    const range = parseCidr(subnet.cidr);
+    if (range === undefined) return undefined;
+    const prefix = networkKeys.addressesOf(subnet.id);
+    const taken = new Set<number | undefined>();
+    for (let after: string | undefined; ;) {
+      const { records, more } = await this.#tx.list({ prefix, after, limit: 10_000 });
+      for (const { key } of records) taken.add(parseAddress(key.slice(prefix.length)));
+      if (!more) break;
+      after = records.at(-1)?.key;
+    }
+    const free = freeAddress(range, range, (address) => taken.has(address));
+    if (free === undefined) return undefined;
+    const address = formatAddress(free);
+    this.#tx.require({ key: networkKeys.address(subnet.id, address), exists: false });
+    return address;
   }
 
   /** The interface of this id, which the commit then depends on. */

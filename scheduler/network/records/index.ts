@@ -1,5 +1,5 @@
 /** The records of networks, how they are read and changed, and what follows from them. */
-export { allOut, associationId, type NewId, type Row, vpcRows } from './defaults.ts';
+export { allOut, associationId, macOf, type NewId, type Row, vpcRows } from './defaults.ts';
 export { Draft } from './draft.ts';
 export { networkKeys, networkPartition, networkRows } from './keys.ts';
 export { Network } from './network.ts';

@@ -41,7 +41,8 @@ export function openNetworks(records: RecordStore = memoryRecords(systemClock)):
     if (found === undefined) throw new Error(`there is no operation ${name}`);
     return found;
   };
-  const callOf = (as: string): Call => ({ account: as, region, endpoint: 'http://127.0.0.1:7500' }) as Call;
+  const callOf = (as: string): Call =>
+    ({ account: as, region, endpoint: 'http://127.0.0.1:7500', time: new Date() }) as Call;
   const call = async (name: string, input: object = {}, as = account): Promise<Answer> => {
     await operationOf(name).access(input, callOf(as));
     return operationOf(name).handle(input, callOf(as));
