@@ -42,29 +42,26 @@ export async function pinImages(
 /**
  * The same for images of other registries, which are not asked: the digest that the deployment's first task was given
  * holds for those that come after it, as on ECS.
+ * @param tasks of the service; asked for only while there is something to learn
  * @returns the deployment's pins with what its tasks have reported; the same object when that is nothing new
  */
 export function learnPins(
   definition: TaskDefinitionRecord,
   deployment: DeploymentRecord,
-  tasks: readonly TaskRecord[],
+  tasks: () => readonly TaskRecord[],
 ): Readonly<Record<string, string>> {
   const { images: pins = {} } = deployment;
   const learned: Record<string, string> = {};
-  const own = tasks.filter((task) => task.service?.deploymentId === deployment.id);
   for (const { name = '', image = '', versionConsistency } of containersOf(bodyOf(definition))) {
+    if (pins[name] !== undefined || versionConsistency === 'disabled') continue;
     const reference = parseImageReference(image);
-    if (pins[name] !== undefined || reference === undefined || versionConsistency === 'disabled') continue;
-    if (reference.digest !== undefined) continue;
-    const [first] = own
-      .flatMap(({ createdAt, containers }) =>
-        containers.flatMap((container) =>
-          container.name === name && container.image === image && container.imageDigest !== undefined
-            ? [{ createdAt, digest: container.imageDigest }]
-            : [],
-        ),
-      )
-      .toSorted((one, other) => one.createdAt - other.createdAt);
+    if (reference === undefined || reference.digest !== undefined) continue;
+    let first: { readonly createdAt: number; readonly digest: string } | undefined;
+    for (const { service, createdAt, containers } of tasks()) {
+      if (service?.deploymentId !== deployment.id || (first !== undefined && first.createdAt <= createdAt)) continue;
+      const digest = containers.find((container) => container.name === name && container.image === image)?.imageDigest;
+      if (digest !== undefined) first = { createdAt, digest };
+    }
     if (first !== undefined) learned[name] = pinned(reference, first.digest);
   }
   return Object.keys(learned).length === 0 ? pins : { ...pins, ...learned };

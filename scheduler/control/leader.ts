@@ -4,26 +4,27 @@ import { type RecordStore, StaleEpoch } from '@slipway/storage/records';
 
 import type { Log } from '@slipway/auth/contract';
 import type { Decision, ReconcilerOptions } from '../deployments/index.ts';
-import { clusterPartition, leaderLease, type RandomBytes } from '../state/index.ts';
+import { clusterPartition, leaderLease, type RandomBytes, type ServiceRecord } from '../state/index.ts';
 
+import { Agenda } from './agenda.ts';
 import { commitParts } from './commit.ts';
 import type { Definitions } from './definitions.ts';
 import type { ClusterFeed } from './feed.ts';
 import type { ImageResolver, OwnHost } from './images.ts';
 import type { Lane } from './lane.ts';
 import type { ControlMeter } from './meter.ts';
-import { ServicePass, type ServicePart } from './service-pass.ts';
+import { type Prepared, ServicePass, type ServicePart } from './service-pass.ts';
 import { type Retention, sweep } from './sweep.ts';
 import type { ClusterView } from './view.ts';
 
 /** Services in one commit. */
 const batchSize = 50;
 
-/** Milliseconds that changes are collected before services are looked at. */
-const gather = 2;
-
 /** Milliseconds between looks at every service and at what is over, changed or not. */
 const levelInterval = 30_000;
+
+/** Milliseconds between looks at client tokens, which are kept for a day. */
+const tokenInterval = 3_600_000;
 
 /** Milliseconds to wait before leading is tried again after the store failed. */
 const retryAfter = 500;
@@ -57,13 +58,18 @@ export interface LeaderPorts {
  */
 export class ClusterLeader {
   readonly #ports: LeaderPorts;
-  readonly #dirty = new Set<string>();
-  readonly #wakeAt = new Map<string, number>();
-  #ring: () => void = () => {};
+  readonly #agenda: Agenda;
+  /** Services that a change of the instances concerns: daemons, and those that found no room. */
+  readonly #waiting = new Set<string>();
+  /** Services that something happened to since what is over was looked for. */
+  #stirred = new Set<string>();
+  /** When client tokens are looked at next, on the monotonic clock. */
+  #tokensDue = 0;
   #leading: HeldLease | undefined;
 
   constructor(ports: LeaderPorts) {
     this.#ports = ports;
+    this.#agenda = new Agenda(ports.clock);
   }
 
   /** The epoch while this server leads the cluster. */
@@ -73,7 +79,7 @@ export class ClusterLeader {
 
   /** Services that something happened to and that the leader has yet to look at; 0 on a server that does not lead. */
   get waiting(): number {
-    return this.#leading === undefined ? 0 : this.#dirty.size;
+    return this.#leading === undefined ? 0 : this.#agenda.size;
   }
 
   /** Competes for the lease and leads, again and again, until the signal aborts. */
@@ -106,23 +112,29 @@ export class ClusterLeader {
   async #lead(held: HeldLease, signal: AbortSignal): Promise<void> {
     const { view, feed, clock } = this.#ports;
     const unlisten = view.listen({
-      serviceChanged: (name) => this.#touch(name),
+      serviceChanged: (name) => {
+        this.#stirred.add(name);
+        this.#touch(name);
+      },
       capacityChanged: () => this.#touchWaiting(),
     });
     try {
       await feed.catchUp();
       const pass = new ServicePass(this.#ports, clock.now());
       let level = clock.monotonic();
-      this.#wakeAt.clear();
+      this.#agenda.clear();
+      this.#waiting.clear();
+      this.#stirred = new Set(view.services.keys());
+      this.#tokensDue = level;
       while (!signal.aborted) {
         if (clock.monotonic() >= level) {
           level = clock.monotonic() + levelInterval;
-          for (const name of view.services.keys()) this.#dirty.add(name);
+          for (const name of view.services.keys()) this.#touch(name);
           await this.#sweep(held, signal);
         }
-        for (const [name, at] of this.#wakeAt) if (at <= clock.now()) this.#dirty.add(name);
-        if (this.#dirty.size === 0) await this.#rest(level, signal);
-        else await this.#ports.lane.run(() => this.#reconcile(pass, held, signal));
+        const names = this.#agenda.take(batchSize);
+        if (names.length === 0) await this.#agenda.wait(level - clock.monotonic(), signal);
+        else await this.#reconcile(pass, names, held, signal);
       }
     } finally {
       unlisten();
@@ -130,55 +142,56 @@ export class ClusterLeader {
   }
 
   #touch(name: string): void {
-    this.#dirty.add(name);
-    this.#ring();
+    const service = this.#ports.view.services.get(name)?.value;
+    if (service !== undefined && waitsForRoom(service)) this.#waiting.add(name);
+    else this.#waiting.delete(name);
+    this.#agenda.touch(name);
   }
 
   #touchWaiting(): void {
-    for (const { value: service } of this.#ports.view.services.values())
-      if (service.schedulingStrategy === 'DAEMON' || service.deployments.some((one) => one.unplaceable !== undefined))
-        this.#touch(service.name);
+    for (const name of this.#waiting) this.#agenda.touch(name);
   }
 
-  /** Waits for a change, a service's own time, or the next look at everything. */
-  async #rest(level: number, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#ports;
-    const due = Math.min(...this.#wakeAt.values()) - clock.now();
-    const ms = Math.max(0, Math.min(level - clock.monotonic(), due));
-    const rung = new AbortController();
-    this.#ring = () => rung.abort();
-    await clock.sleep(ms, AbortSignal.any([signal, rung.signal])).catch(() => {});
-    this.#ring = () => {};
-    if (rung.signal.aborted && !signal.aborted) await clock.sleep(gather, signal).catch(() => {});
+  async #reconcile(pass: ServicePass, names: readonly string[], held: HeldLease, signal: AbortSignal): Promise<void> {
+    const { lane, clock, meter } = this.#ports;
+    const prepared = await pass.prepare(names);
+    if (signal.aborted) return;
+    await lane.run(async () => {
+      const began = clock.monotonic();
+      try {
+        await this.#planAndCommit(pass, prepared, held, signal);
+      } finally {
+        meter.passed(clock.monotonic() - began);
+      }
+    });
+    // Whoever else has something to do in this process does it now: renewals of leases, agents' messages, requests.
+    await clock.sleep(0, signal).catch(() => {});
   }
 
-  async #reconcile(pass: ServicePass, held: HeldLease, signal: AbortSignal): Promise<void> {
-    const { clock, meter } = this.#ports;
-    const began = clock.monotonic();
-    try {
-      await this.#decide(pass, held, signal);
-    } finally {
-      meter.passed(clock.monotonic() - began);
-    }
-  }
-
-  async #decide(pass: ServicePass, held: HeldLease, signal: AbortSignal): Promise<void> {
+  async #planAndCommit(
+    pass: ServicePass,
+    services: readonly Prepared[],
+    held: HeldLease,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { records, view, feed, clock, log } = this.#ports;
-    const names = [...this.#dirty].slice(0, batchSize);
-    for (const name of names) {
-      this.#dirty.delete(name);
-      this.#wakeAt.delete(name);
+    if (signal.aborted) return;
+    const { looked, left } = pass.plan(services);
+    for (const name of left) this.#agenda.touch(name);
+    for (const { name, looks, wakeAt } of looked) {
+      this.#agenda.rest(name, looks);
+      if (wakeAt !== undefined) this.#agenda.wake(name, wakeAt);
     }
-    const parts = await pass.plan(names, (name, at) => this.#wakeAt.set(name, at));
-    if (signal.aborted || parts.length === 0) return;
+    const parts = looked.flatMap(({ part }) => part ?? []);
+    if (parts.length === 0) return;
     try {
       const { committed, refused } = await commitParts(records, view, parts, clock.now(), held);
       for (const part of committed) this.#tell(part);
       if (refused.length === 0) return;
       await feed.catchUp();
-      for (const { service } of refused) this.#dirty.add(service);
+      for (const { service } of refused) this.#agenda.touch(service);
     } catch (error) {
-      for (const name of names) this.#dirty.add(name);
+      for (const { service } of parts) this.#agenda.touch(service);
       if (error instanceof StaleEpoch) throw error;
       log.warn({ cluster: view.name, err: error }, 'cannot commit decisions; reading the cluster anew');
       await clock.sleep(retryAfter, signal).catch(() => {});
@@ -189,7 +202,11 @@ export class ClusterLeader {
   async #sweep(held: HeldLease, signal: AbortSignal): Promise<void> {
     const { records, view, clock, log, retention, lane } = this.#ports;
     if (signal.aborted) return;
-    const orphans = await lane.run(() => sweep(records, view, clock.now(), retention, held));
+    const tokens = clock.monotonic() >= this.#tokensDue;
+    if (tokens) this.#tokensDue = clock.monotonic() + tokenInterval;
+    const services = this.#stirred;
+    this.#stirred = new Set();
+    const orphans = await lane.run(() => sweep(records, view, clock.now(), retention, held, { services, tokens }));
     if (orphans.length > 0) log.warn({ cluster: view.name, tasks: orphans }, 'ended tasks whose instance is gone');
   }
 
@@ -201,6 +218,10 @@ export class ClusterLeader {
     }
   }
 }
+
+/** Whether instances that come, change or get room may change what is decided about the service. */
+const waitsForRoom = ({ schedulingStrategy, deployments }: ServiceRecord): boolean =>
+  schedulingStrategy === 'DAEMON' || deployments.some((one) => one.unplaceable !== undefined);
 
 const grave: ReadonlySet<Decision['what']> = new Set([
   'failure',

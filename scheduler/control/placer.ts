@@ -106,34 +106,34 @@ export class ClusterPlacer {
 
   /** Settles what needs no commit, and returns the rest with an instance each. Leaves the index as it was. */
   #plan(jobs: readonly Job[]): readonly DraftPart[] {
-    const parts: DraftPart[] = [];
-    for (const job of jobs) {
-      const existing = this.#view.tasks.get(job.draft.id)?.value;
-      if (existing !== undefined) {
-        job.settle(existing);
-        continue;
-      }
-      const found = this.#find(job);
-      if ('code' in found) {
-        job.settle(found);
-        continue;
-      }
-      this.#view.index.addTask(placedTask(job.draft, found.instanceId));
-      const task: TaskRecord = { ...job.draft, instanceId: found.instanceId };
-      const key = clusterKeys.task(task.id);
-      parts.push({
-        job,
-        task,
-        require: [
-          { key, exists: false },
-          { key: clusterKeys.cluster, exists: true },
-        ],
-        put: [{ key, value: toJson(task) }],
-        instances: [found.instanceId],
-      });
+    return this.#view.index.tentatively(() => jobs.flatMap((job) => this.#planOne(job) ?? []));
+  }
+
+  /** The same for one, taking its room. */
+  #planOne(job: Job): DraftPart | undefined {
+    const existing = this.#view.tasks.get(job.draft.id)?.value;
+    if (existing !== undefined) {
+      job.settle(existing);
+      return undefined;
     }
-    for (const { task } of parts) this.#view.index.removeTask(task.id);
-    return parts;
+    const found = this.#find(job);
+    if ('code' in found) {
+      job.settle(found);
+      return undefined;
+    }
+    this.#view.index.addTask(placedTask(job.draft, found.instanceId));
+    const task: TaskRecord = { ...job.draft, instanceId: found.instanceId };
+    const key = clusterKeys.task(task.id);
+    return {
+      job,
+      task,
+      require: [
+        { key, exists: false },
+        { key: clusterKeys.cluster, exists: true },
+      ],
+      put: [{ key, value: toJson(task) }],
+      instances: [found.instanceId],
+    };
   }
 
   #find({ draft, demand }: Job): { readonly instanceId: string } | PlacementFailure {

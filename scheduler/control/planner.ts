@@ -14,12 +14,14 @@ import { type ServiceRequests, strategiesOf } from './requests.ts';
 import { type ClusterView, placedTask } from './view.ts';
 
 /** Tasks started for one service in one pass; the rest follow in the next, at once. Keeps commits small and services fair to each other. */
-const startsPerPass = 500;
+const startsPerPass = 1_000;
 
 /** What a service pass decided, with instances for its starts. */
 export interface PlacedPlan {
   readonly plan: ServicePlan;
   readonly placed: readonly { readonly deploymentId: string; readonly task: TaskRecord }[];
+  /** How many things were looked at for it, about: tasks, and instances where all of them were asked. */
+  readonly looks: number;
 }
 
 export interface PlannerPorts {
@@ -39,7 +41,7 @@ export interface PlannerPorts {
  * finds none goes back to the reconciler. Leaves the index as it was.
  */
 export function planService(ports: PlannerPorts, service: ServiceRecord): PlacedPlan {
-  const tasks = ports.view.tasksOfService(service.name);
+  const tasks = ports.view.openTasksOfService(service.name);
   const state = (blocked: ReadonlyMap<string, Blocked>): ServiceState => ({
     service,
     tasks,
@@ -50,10 +52,13 @@ export function planService(ports: PlannerPorts, service: ServiceRecord): Placed
   });
   const first = reconcileService(state(new Map()), ports.now, ports.options);
   const { placed, blocked } = placeStarts(ports, first);
-  if (blocked.size === 0) return { plan: first, placed };
-  return { plan: reconcileService(state(blocked), ports.now, ports.options), placed };
+  const askedAll = blocked.size > 0 || service.schedulingStrategy === 'DAEMON';
+  const looks = tasks.length + placed.length + (askedAll ? ports.view.instances.size : 0);
+  if (blocked.size === 0) return { plan: first, placed, looks };
+  return { plan: reconcileService(state(blocked), ports.now, ports.options), placed, looks };
 }
 
+/** Finds instances for the starts of a plan, each given those before it. */
 function placeStarts(
   ports: PlannerPorts,
   plan: ServicePlan,
@@ -61,33 +66,33 @@ function placeStarts(
   const { view } = ports;
   const placed: { deploymentId: string; task: TaskRecord }[] = [];
   const blocked = new Map<string, Blocked>();
-  const leaving = plan.starts.length === 0 ? [] : plan.leaving;
-  for (const id of leaving) view.index.setLeaving(id, true);
-  for (const start of plan.starts) {
-    const deployment = plan.service.deployments.find(({ id }) => id === start.deploymentId);
-    const definition = ports.definitions.get(deployment?.taskDefinition ?? '');
-    if (deployment === undefined || definition === undefined) {
-      blocked.set(start.deploymentId, { ...noDefinition(deployment), relief: [] });
-      continue;
-    }
-    const request = ports.requests.of(plan.service, definition);
-    for (let count = 0; count < start.count && placed.length < startsPerPass; count++) {
-      const target = start.instances?.[count];
-      const draft = draftFor(ports, plan.service, deployment, definition);
-      const found = target === undefined ? view.index.place(request) : placeOn(ports, target, request);
-      if ('unplaceable' in found) {
-        const { code, message } = found.unplaceable;
-        const relief = target === undefined ? findRelief(ports, plan, deployment, request) : [];
-        blocked.set(start.deploymentId, { code, message, relief });
-        if (target === undefined) break;
+  if (plan.starts.length === 0) return { placed, blocked };
+  view.index.tentatively(() => {
+    for (const id of plan.leaving) view.index.setLeaving(id, true);
+    for (const start of plan.starts) {
+      const deployment = plan.service.deployments.find(({ id }) => id === start.deploymentId);
+      const definition = ports.definitions.get(deployment?.taskDefinition ?? '');
+      if (deployment === undefined || definition === undefined) {
+        blocked.set(start.deploymentId, { ...noDefinition(deployment), relief: [] });
         continue;
       }
-      view.index.addTask(placedTask(draft, found.instanceId));
-      placed.push({ deploymentId: start.deploymentId, task: { ...draft, instanceId: found.instanceId } });
+      const request = ports.requests.of(plan.service, definition);
+      for (let count = 0; count < start.count && placed.length < startsPerPass; count++) {
+        const target = start.instances?.[count];
+        const found = target === undefined ? view.index.place(request) : placeOn(ports, target, request);
+        if ('unplaceable' in found) {
+          const { code, message } = found.unplaceable;
+          const relief = target === undefined ? findRelief(ports, plan, deployment, request) : [];
+          blocked.set(start.deploymentId, { code, message, relief });
+          if (target === undefined) break;
+          continue;
+        }
+        const draft = draftFor(ports, plan.service, deployment, definition);
+        view.index.addTask(placedTask(draft, found.instanceId));
+        placed.push({ deploymentId: start.deploymentId, task: { ...draft, instanceId: found.instanceId } });
+      }
     }
-  }
-  for (const { task } of placed) view.index.removeTask(task.id);
-  for (const id of leaving) view.index.setLeaving(id, false);
+  });
   return { placed, blocked };
 }
 
@@ -110,28 +115,27 @@ function findRelief(
   deployment: DeploymentRecord,
   request: PlacementRequest,
 ): readonly string[] {
-  const byHost = new Map<string, TaskRecord[]>();
-  const leaving = new Set(plan.leaving);
-  for (const task of view.tasksOfService(plan.service.name)) {
-    if (task.lastStatus === 'STOPPED' || task.desiredStatus === 'STOPPED' || task.instanceId === undefined) continue;
-    if (task.service?.deploymentId === deployment.id) continue;
-    byHost.set(task.instanceId, [...(byHost.get(task.instanceId) ?? []), task]);
-  }
+  const { index } = view;
+  const going = view
+    .openTasksOfService(plan.service.name)
+    .filter(
+      ({ lastStatus, desiredStatus, service }) =>
+        lastStatus !== 'STOPPED' && desiredStatus !== 'STOPPED' && service?.deploymentId !== deployment.id,
+    );
   let best: readonly string[] = [];
-  for (const [host, tasks] of byHost) {
-    const removed: TaskRecord[] = [];
-    for (const task of tasks) {
-      if (best.length > 0 && removed.length + 1 >= best.length) break;
-      view.index.removeTask(task.id);
-      removed.push(task);
-      if (view.index.whyNot(host, request) !== undefined) continue;
-      best = removed.map(({ id }) => id);
-      break;
-    }
-    for (const task of removed) {
-      view.index.addTask(placedTask(task, host));
-      view.index.setLeaving(task.id, leaving.has(task.id));
-    }
+  for (const [host, tasks] of Map.groupBy(going, ({ instanceId }) => instanceId)) {
+    if (host === undefined) continue;
+    index.tentatively(() => {
+      const removed: string[] = [];
+      for (const { id } of tasks) {
+        if (best.length > 0 && removed.length + 1 >= best.length) return;
+        index.removeTask(id);
+        removed.push(id);
+        if (index.whyNot(host, request) !== undefined) continue;
+        best = removed;
+        return;
+      }
+    });
     if (best.length === 1) break;
   }
   return best;
@@ -186,19 +190,17 @@ function daemonHosts(
 ): { readonly eligible: readonly string[]; readonly lingering: readonly string[] } {
   const definition = ports.definitions.get(service.taskDefinition);
   const request = definition === undefined ? undefined : bare(ports.requests.of(service, definition));
-  const mine = new Set(ports.view.tasksOfService(service.name).map(({ id }) => id));
+  const isMine = (task: TaskRecord): boolean => task.service?.name === service.name;
   const eligible: string[] = [];
   const lingering: string[] = [];
   for (const { value: instance } of ports.view.instances.values()) {
-    const others = ports.view.liveTasksOn(instance.id).filter(({ id }) => !mine.has(id));
-    if (instance.status === 'DRAINING' && others.length > 0) lingering.push(instance.id);
+    const tasks = ports.view.liveTasksOn(instance.id);
+    if (instance.status === 'DRAINING' && !tasks.every(isMine)) lingering.push(instance.id);
     if (instance.status !== 'ACTIVE' || request === undefined) continue;
-    const runs = ports.view
-      .liveTasksOn(instance.id)
-      .some(({ id, desiredStatus }) => mine.has(id) && desiredStatus === 'RUNNING');
     const reason = ports.view.index.whyNot(instance.id, request);
     // A daemon that runs keeps its place while its agent is away.
-    if (reason === undefined || (runs && reason.code === 'AGENT')) eligible.push(instance.id);
+    const runs = (): boolean => tasks.some((task) => isMine(task) && task.desiredStatus === 'RUNNING');
+    if (reason === undefined || (reason.code === 'AGENT' && runs())) eligible.push(instance.id);
   }
   return { eligible: eligible.sort(), lingering: lingering.sort() };
 }

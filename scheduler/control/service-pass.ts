@@ -8,7 +8,6 @@ import {
   type ServiceEventRecord,
   type ServiceRecord,
   type TaskDefinitionRecord,
-  type TaskRecord,
   toJson,
 } from '../state/index.ts';
 
@@ -20,8 +19,12 @@ import { planService, type PlacedPlan } from './planner.ts';
 import { ServiceRequests } from './requests.ts';
 import { placedTask } from './view.ts';
 
-/** Writes in one commit, about; the store takes 10,000. */
+/**
+ * Writes in one commit, about, and things looked at for it: what a piece of work keeps everything else waiting for, a lease's renewal and
+ * agents' messages included. One service is always planned whole. The store takes 10,000 writes.
+ */
 const writesPerCommit = 4_000;
+const looksPerCommit = 10_000;
 
 /** One service's share of a commit. */
 export interface ServicePart extends Part {
@@ -29,13 +32,30 @@ export interface ServicePart extends Part {
   readonly decisions: readonly Decision[];
 }
 
-interface Planned {
-  readonly placed: PlacedPlan['placed'];
+/** A service with what the plan needs from elsewhere. */
+export interface Prepared {
+  readonly name: string;
+  readonly version: number;
+  readonly definitions: ReadonlyMap<string, TaskDefinitionRecord>;
+  /** With its images pinned. */
+  readonly service: ServiceRecord;
+}
+
+/** What came of looking at one service. */
+export interface Looked {
+  readonly name: string;
+  /** How many things were looked at. */
+  readonly looks: number;
+  /** The writes it needs now, if any. */
   readonly part?: ServicePart;
+  /** When it asks to be looked at again, milliseconds since the epoch. */
   readonly wakeAt?: number;
 }
 
-/** Plans services against the view and turns the plans into writes. Commits nothing itself. */
+/**
+ * Plans services against the view and turns the plans into writes. What must be asked for is asked for first; the plan itself is made in
+ * one go, on one state of the view. Commits nothing.
+ */
 export class ServicePass {
   readonly #ports: LeaderPorts;
   readonly #patience: Patience;
@@ -47,46 +67,67 @@ export class ServicePass {
     this.#patience = { ...ports, ledSince };
   }
 
-  /** The writes that the services need now; none for those that need nothing. Calls `wake` for those that asked to be looked at later. */
-  async plan(names: readonly string[], wake: (name: string, at: number) => void): Promise<readonly ServicePart[]> {
+  /** Reads definitions and pins images; services that are gone are left out. */
+  async prepare(names: readonly string[]): Promise<readonly Prepared[]> {
     const { view, log } = this.#ports;
-    const parts: ServicePart[] = [];
-    const tentative: TaskRecord[] = [];
-    let writes = 0;
-    for (const name of names) {
-      if (!view.services.has(name)) continue;
-      if (writes >= writesPerCommit) {
-        wake(name, this.#ports.clock.now());
-        continue;
-      }
-      try {
-        const { placed, part, wakeAt } = await this.#planOne(name);
-        if (wakeAt !== undefined) wake(name, wakeAt);
-        if (part === undefined) continue;
-        parts.push(part);
-        writes += part.put.length;
-        // Services of one commit must not count on the same room.
-        for (const { task } of placed) {
-          view.index.addTask(placedTask(task, task.instanceId ?? ''));
-          tentative.push(task);
+    const prepared = await Promise.all(
+      names.map(async (name) => {
+        try {
+          const found = view.services.get(name);
+          if (found === undefined) return [];
+          const definitions = await this.#definitions(found.value);
+          const service = await this.#pin(found.value, definitions);
+          return [{ name, version: found.version, definitions, service }];
+        } catch (error) {
+          log.error({ cluster: view.name, service: name, err: error }, 'cannot decide about the service');
+          return [];
         }
-      } catch (error) {
-        log.error({ cluster: view.name, service: name, err: error }, 'cannot decide about the service');
-      }
-    }
-    for (const task of tentative) view.index.removeTask(task.id);
-    return parts;
+      }),
+    );
+    return prepared.flat();
   }
 
-  async #planOne(name: string): Promise<Planned> {
+  /**
+   * Looks at services until the work is enough for one commit.
+   * @returns what came of it, and the services that are still to be looked at: those the view has moved on from meanwhile, and those for
+   * which there was no time
+   */
+  plan(services: readonly Prepared[]): { readonly looked: readonly Looked[]; readonly left: readonly string[] } {
+    const { view, log } = this.#ports;
+    const looked: Looked[] = [];
+    const left: string[] = [];
+    let writes = 0;
+    let looks = 0;
+    view.index.tentatively(() => {
+      for (const prepared of services) {
+        const { name, version } = prepared;
+        const stored = view.services.get(name);
+        if (stored === undefined) continue;
+        if (stored.version !== version || writes >= writesPerCommit || looks >= looksPerCommit) {
+          left.push(name);
+          continue;
+        }
+        try {
+          const { placed, ...found } = this.#planOne(prepared, stored.value);
+          looked.push(found);
+          looks += found.looks;
+          if (found.part === undefined) continue;
+          writes += found.part.put.length;
+          // Services of one commit must not count on the same room.
+          for (const { task } of placed) view.index.addTask(placedTask(task, task.instanceId ?? ''));
+        } catch (error) {
+          log.error({ cluster: view.name, service: name, err: error }, 'cannot decide about the service');
+        }
+      }
+    });
+    return { looked, left };
+  }
+
+  #planOne(
+    { name, version, definitions, service }: Prepared,
+    before: ServiceRecord,
+  ): Looked & { readonly placed: PlacedPlan['placed'] } {
     const { view, clock, region, random, options } = this.#ports;
-    const found = view.services.get(name);
-    if (found === undefined) return { placed: [] };
-    const definitions = await this.#definitions(found.value);
-    const pinnedService = await this.#pin(found.value, definitions);
-    // The view may have moved on while the registry was asked: decide on what it says now, or leave it to the next pass.
-    const stored = view.services.get(name);
-    if (stored === undefined || stored.version !== found.version) return { placed: [], wakeAt: clock.now() };
     const now = clock.now();
     const result = planService(
       {
@@ -99,12 +140,15 @@ export class ServicePass {
         newTaskId: () => newId(random),
         hostOf: (task) => hostCondition(view, task, now, this.#patience),
       },
-      pinnedService,
+      service,
     );
+    const { looks, placed } = result;
     const wakeAt = earliest([result.plan.wakeAt, ...this.#losses(name, now)]);
-    const part = this.#part(name, stored.value, stored.version, result, now);
+    const part = this.#part(name, before, version, result, now);
     return {
-      placed: result.placed,
+      name,
+      looks,
+      placed,
       ...(part === undefined ? {} : { part }),
       ...(wakeAt === undefined ? {} : { wakeAt }),
     };
@@ -132,7 +176,7 @@ export class ServicePass {
     const images =
       primary.images === undefined
         ? await pinImages(view.account, definition, this.#ports)
-        : learnPins(definition, primary, view.tasksOfService(service.name));
+        : learnPins(definition, primary, () => view.openTasksOfService(service.name));
     if (images === primary.images) return service;
     return {
       ...service,
@@ -143,7 +187,8 @@ export class ServicePass {
   /** When hosts of the service's tasks that are disconnected now will count as lost. */
   #losses(name: string, now: number): number[] {
     const { view } = this.#ports;
-    return view.tasksOfService(name).flatMap((task) => {
+    if (view.disconnected.size === 0) return [];
+    return view.openTasksOfService(name).flatMap((task) => {
       const instance = view.instances.get(task.instanceId ?? '')?.value;
       if (task.lastStatus === 'STOPPED' || instance === undefined) return [];
       const at = lostAt(instance, task, this.#patience);

@@ -10,6 +10,7 @@ import { ClusterView } from './view.ts';
 vi.setConfig({ testTimeout: 30_000 });
 
 const hour = 3_600_000;
+const all = { services: ['web'], tokens: true };
 
 test('what is over goes after an hour, but for the newest; tasks on hosts that are gone end; the newest hundred events stay', async () => {
   await using world = await ClusterWorld.open();
@@ -52,7 +53,7 @@ test('what is over goes after an hour, but for the newest; tasks on hosts that a
   const view = new ClusterView(ref.account, ref.cluster, createPlacementIndex({ seed: 1 }));
   for (const stored of (await records.list(partition)).records) view.put(stored);
 
-  expect(await sweep(records, view, now, defaultRetention, fence)).toEqual(['orphan']);
+  expect(await sweep(records, view, now, defaultRetention, fence, all)).toEqual(['orphan']);
   expect((await world.tasks()).map(({ id }) => id)).toEqual([
     'old-1',
     'old-2',
@@ -78,9 +79,9 @@ test('what is over goes after an hour, but for the newest; tasks on hosts that a
     put: [{ key: clusterKeys.service('web'), value: toJson({ ...draining, status: 'INACTIVE' }) }],
   });
   for (const stored of (await records.list(partition)).records) view.put(stored);
-  await sweep(records, view, now + hour - 60_000, defaultRetention, fence);
+  await sweep(records, view, now + hour - 60_000, defaultRetention, fence, all);
   expect(await world.events()).toHaveLength(100);
-  await sweep(records, view, now + hour + 60_000, defaultRetention, fence);
+  await sweep(records, view, now + hour + 60_000, defaultRetention, fence, all);
   expect(await world.events()).toEqual([]);
   expect(await records.get(partition, clusterKeys.service('web'))).toBeUndefined();
   await fence.release();

@@ -28,6 +28,14 @@ const tokenLife = 24 * hour;
 /** Rows in one clean-up commit. */
 const batchSize = 500;
 
+/** What of that has to be looked for in the store, where looking costs reads. */
+export interface SweptRows {
+  /** Services whose events may have become too many. */
+  readonly services: Iterable<string>;
+  /** Whether client tokens are looked at. */
+  readonly tokens: boolean;
+}
+
 /**
  * Ends tasks whose instance is no longer in the cluster, and removes what has been over for long enough. Everything it
  * does follows from the records, so running it twice, or never for a day, is the same.
@@ -39,6 +47,7 @@ export async function sweep(
   now: number,
   retention: Retention,
   fence: Fence,
+  rows: SweptRows,
 ): Promise<readonly string[]> {
   const orphans = orphaned(view, now);
   const parts: Part[] = [
@@ -51,8 +60,8 @@ export async function sweep(
       ...endedTasks(view, now, retention),
       ...endedInstances(view, now, retention),
       ...(await endedServices(records, view, now, retention)),
-      ...(await oldTokens(records, view, now)),
-      ...(await oldEvents(records, view, retention)),
+      ...(rows.tokens ? await oldTokens(records, view, now) : []),
+      ...(await oldEvents(records, view, retention, rows.services)),
     ].map(removal),
   ];
   // What somebody else touches at this moment stays for the next time.
@@ -148,12 +157,18 @@ async function oldTokens(records: RecordStore, view: ClusterView, now: number): 
 }
 
 /** Lines beyond the newest hundred; keys sort newest first. */
-async function oldEvents(records: RecordStore, view: ClusterView, retention: Retention): Promise<Row[]> {
+async function oldEvents(
+  records: RecordStore,
+  view: ClusterView,
+  retention: Retention,
+  services: Iterable<string>,
+): Promise<Row[]> {
   const partition = clusterPartition(view.account, view.name);
   const rows: Row[] = [];
-  for (const { value: service } of view.services.values()) {
-    if (service.status === 'INACTIVE') continue;
-    const prefix = clusterKeys.serviceEvents(service.name);
+  for (const name of services) {
+    const service = view.services.get(name)?.value;
+    if (service === undefined || service.status === 'INACTIVE') continue;
+    const prefix = clusterKeys.serviceEvents(name);
     const page = await records.list(partition, { prefix, limit: retention.events });
     const last = page.records.at(-1)?.key;
     if (page.more && last !== undefined) rows.push(...(await keysOf(records, view, prefix, last)));

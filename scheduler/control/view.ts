@@ -33,8 +33,12 @@ export class ClusterView {
   readonly census = new Census();
   /** Version of `load/<instance>`; absent: no row. */
   readonly loads = new Map<string, number>();
-  readonly #byService = new Map<string, Set<string>>();
-  readonly #byInstance = new Map<string, Set<string>>();
+  /** Instances in the cluster whose agent is away. */
+  readonly disconnected = new Set<string>();
+  readonly #byService = new Groups();
+  /** Of those, the ones that a pass over the service has to look at. */
+  readonly #open = new Groups();
+  readonly #live = new Groups();
   readonly #indexed = new Map<string, 'wanted' | 'retired'>();
   readonly #listeners = new Set<ViewListener>();
 
@@ -51,15 +55,17 @@ export class ClusterView {
 
   /** Tasks of a service that are in the records, ended ones included. */
   tasksOfService(name: string): TaskRecord[] {
-    return [...(this.#byService.get(name) ?? [])].flatMap((id) => this.tasks.get(id)?.value ?? []);
+    return this.#byService.of(name);
+  }
+
+  /** Those of them that can still change anything: not STOPPED, or STOPPED without anybody having drawn the conclusions. */
+  openTasksOfService(name: string): TaskRecord[] {
+    return this.#open.of(name);
   }
 
   /** Tasks on an instance that are not STOPPED. */
   liveTasksOn(instanceId: string): TaskRecord[] {
-    return [...(this.#byInstance.get(instanceId) ?? [])].flatMap((id) => {
-      const task = this.tasks.get(id)?.value;
-      return task === undefined || task.lastStatus === 'STOPPED' ? [] : [task];
-    });
+    return this.#live.of(instanceId);
   }
 
   apply(change: Exclude<Change, { kind: 'reset' }>): void {
@@ -151,6 +157,8 @@ export class ClusterView {
     const before = this.instances.get(id)?.value;
     this.instances.set(id, { key: clusterKeys.instance(id), value: instance, version });
     this.census.instance(before, instance);
+    if (instance.status === 'INACTIVE' || instance.agentConnected) this.disconnected.delete(id);
+    else this.disconnected.add(id);
     if (instance.status === 'INACTIVE') {
       if (before !== undefined && before.status !== 'INACTIVE') this.#dropFromIndex(id);
     } else {
@@ -166,6 +174,7 @@ export class ClusterView {
     if (before === undefined) return;
     this.instances.delete(id);
     this.census.instance(before, undefined);
+    this.disconnected.delete(id);
     if (before.status !== 'INACTIVE') this.#dropFromIndex(id);
     this.#touchInstance(id);
   }
@@ -188,11 +197,15 @@ export class ClusterView {
     this.tasks.set(id, { key: clusterKeys.task(id), value: task, version });
     this.census.task(before, task);
     if (before?.instanceId !== undefined && before.instanceId !== task.instanceId) {
-      this.#byInstance.get(before.instanceId)?.delete(id);
+      this.#live.remove(before.instanceId, id);
       this.#unindex(id);
     }
-    if (task.service !== undefined) member(this.#byService, task.service.name, id);
-    if (task.instanceId !== undefined) member(this.#byInstance, task.instanceId, id);
+    const ended = task.lastStatus === 'STOPPED';
+    this.#byService.put(task.service?.name, task);
+    if (ended && task.reviewed === true) this.#open.remove(task.service?.name, id);
+    else this.#open.put(task.service?.name, task);
+    if (ended) this.#live.remove(task.instanceId, id);
+    else this.#live.put(task.instanceId, task);
     this.#indexTask(task);
     this.#touchTask(task, before?.lastStatus !== 'STOPPED' && task.lastStatus === 'STOPPED');
   }
@@ -203,8 +216,9 @@ export class ClusterView {
     this.tasks.delete(id);
     this.census.task(before, undefined);
     this.#unindex(id);
-    if (before.service !== undefined) this.#byService.get(before.service.name)?.delete(id);
-    if (before.instanceId !== undefined) this.#byInstance.get(before.instanceId)?.delete(id);
+    this.#byService.remove(before.service?.name, id);
+    this.#open.remove(before.service?.name, id);
+    this.#live.remove(before.instanceId, id);
     this.#touchTask(before, before.lastStatus !== 'STOPPED');
   }
 
@@ -255,10 +269,25 @@ const stable = (value: unknown): string => JSON.stringify(value);
 const newer = (rows: ReadonlyMap<string, Stored<unknown>>, id: string, version: number): boolean =>
   (rows.get(id)?.version ?? -1) < version;
 
-function member(sets: Map<string, Set<string>>, name: string, id: string): void {
-  const set = sets.get(name);
-  if (set === undefined) sets.set(name, new Set([id]));
-  else set.add(id);
+/** Tasks by the name of what they belong to; what has none is nowhere. */
+class Groups {
+  readonly #groups = new Map<string, Map<string, TaskRecord>>();
+
+  of(name: string): TaskRecord[] {
+    return [...(this.#groups.get(name)?.values() ?? [])];
+  }
+
+  put(name: string | undefined, task: TaskRecord): void {
+    if (name === undefined) return;
+    const group = this.#groups.get(name);
+    if (group === undefined) this.#groups.set(name, new Map([[task.id, task]]));
+    else group.set(task.id, task);
+  }
+
+  remove(name: string | undefined, id: string): void {
+    const group = this.#groups.get(name ?? '');
+    if (group?.delete(id) === true && group.size === 0) this.#groups.delete(name ?? '');
+  }
 }
 
 /** The task as the index counts it. */

@@ -1,5 +1,11 @@
 import type { CircuitBreaker, DeploymentConfiguration } from '../state/index.ts';
 
+/**
+ * How many ends and recoveries one pass draws its conclusions from, and how many tasks it tells to stop. The rest follows in the next
+ * pass, at once: a commit has a size, and so has the time for which a pass may keep everything else waiting.
+ */
+export const tasksPerPass = 1_000;
+
 /** Tasks that must stay RUNNING and healthy: rounded up (ECS `DeploymentConfiguration.minimumHealthyPercent`). */
 export const lowerBound = (desired: number, { minimumHealthyPercent }: DeploymentConfiguration): number =>
   Math.ceil((desired * minimumHealthyPercent) / 100);

@@ -1,5 +1,5 @@
-import { lowerBound } from './bounds.ts';
-import { type Counted, takeCensus } from './census.ts';
+import { lowerBound, tasksPerPass } from './bounds.ts';
+import type { Counted } from './census.ts';
 import { eventTexts } from './events.ts';
 import type { Pass } from './pass.ts';
 
@@ -15,7 +15,7 @@ export function keepDaemons(pass: Pass): void {
   if (pass.service.desiredCount !== eligible.size) pass.service = { ...pass.service, desiredCount: eligible.size };
 
   const primary = pass.primary();
-  const census = takeCensus(pass, primary);
+  const census = pass.census();
   const mayStart = primary !== undefined && primary.rolloutState !== 'FAILED';
   const until = primary?.startNotBefore;
   pass.wake(until);
@@ -51,6 +51,8 @@ export function keepDaemons(pass: Pass): void {
   // One task on each instance and a minimum that forbids to stop any: on few instances a half is already all of them.
   if (held > 0 && quiet && settled) pass.voice.sayStanding('deadlock', eventTexts.deadlock);
   else pass.voice.resolve('deadlock');
+  misplaced.length = Math.min(misplaced.length, tasksPerPass);
+  replaced.length = Math.min(replaced.length, tasksPerPass - misplaced.length);
   const id = primary?.id ?? '';
   pass.stop(
     misplaced.map(({ task }) => task),

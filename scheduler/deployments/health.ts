@@ -2,8 +2,10 @@ import type { ServiceRecord, TaskRecord } from '../state/index.ts';
 
 import type { ReconcilerOptions } from './options.ts';
 
-const checked = (task: TaskRecord): TaskRecord['containers'] =>
-  task.containers.filter((container) => container.essential && container.checksHealth);
+type Container = TaskRecord['containers'][number];
+
+/** Whether the container's own check decides about the task. */
+const isChecked = ({ essential, checksHealth }: Container): boolean => essential && checksHealth;
 
 /**
  * When the task counts as healthy for `minimumHealthyPercent`: now or before (a time not after `now`), later (the time),
@@ -13,9 +15,8 @@ const checked = (task: TaskRecord): TaskRecord['containers'] =>
 export function healthyAt(task: TaskRecord, now: number, options: ReconcilerOptions): number | undefined {
   if (task.lastStatus !== 'RUNNING' || task.desiredStatus !== 'RUNNING' || task.startedAt === undefined)
     return undefined;
-  const checks = checked(task);
-  if (checks.length === 0) return task.startedAt + options.healthyAfterRunning;
-  return checks.every((container) => container.healthStatus === 'HEALTHY') ? now : undefined;
+  if (!task.containers.some(isChecked)) return task.startedAt + options.healthyAfterRunning;
+  return task.containers.every((one) => !isChecked(one) || one.healthStatus === 'HEALTHY') ? now : undefined;
 }
 
 export function isHealthy(task: TaskRecord, now: number, options: ReconcilerOptions): boolean {
@@ -67,7 +68,7 @@ export function healthDue(
 /** Whether the ended task had counted as healthy at some time of its life. */
 export function wasHealthy(task: TaskRecord, options: ReconcilerOptions): boolean {
   if (task.healthySince !== undefined) return true;
-  if (task.startedAt === undefined || checked(task).length > 0) return false;
+  if (task.startedAt === undefined || task.containers.some(isChecked)) return false;
   const end = task.executionStoppedAt ?? task.stoppedAt;
   return end !== undefined && end - task.startedAt >= options.healthyAfterRunning;
 }

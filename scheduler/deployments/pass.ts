@@ -1,5 +1,6 @@
 import type { DeploymentRecord, ServiceRecord, StopCode, TaskRecord } from '../state/index.ts';
 
+import { takeCensus, type Census } from './census.ts';
 import { Voice } from './events.ts';
 import type { ReconcilerOptions } from './options.ts';
 import type { Decision, ServicePlan, ServiceState, Start } from './types.ts';
@@ -19,6 +20,7 @@ export class Pass {
   readonly #changed = new Set<string>();
   readonly #stops: string[] = [];
   #wakeAt: number | undefined;
+  #census: Census | undefined;
 
   constructor(state: ServiceState, now: number, options: ReconcilerOptions) {
     this.state = state;
@@ -48,6 +50,7 @@ export class Pass {
     const before = this.#deployments.get(id);
     if (before === undefined) return;
     if (Object.entries(patch).every(([name, value]) => before[name as keyof DeploymentRecord] === value)) return;
+    if (patch.status !== undefined) this.#census = undefined;
     const { unplaceable: _same, ...visible } = patch;
     const updatedAt = Object.keys(visible).length === 0 ? before.updatedAt : this.now;
     this.#deployments.set(id, defined({ ...before, ...patch, updatedAt }) as unknown as DeploymentRecord);
@@ -57,6 +60,7 @@ export class Pass {
   keepDeployments(ids: readonly string[]): void {
     const kept = ids.flatMap((id) => this.#deployments.get(id) ?? []);
     this.#deployments.clear();
+    this.#census = undefined;
     for (const deployment of kept) this.#deployments.set(deployment.id, deployment);
   }
 
@@ -67,9 +71,15 @@ export class Pass {
   changeTask(id: string, patch: Partial<TaskRecord>): void {
     const before = this.#tasks.get(id);
     if (before === undefined) return;
+    this.#census = undefined;
     const version = this.#changed.has(id) ? before.version : before.version + 1;
     this.#tasks.set(id, { ...before, ...patch, version });
     this.#changed.add(id);
+  }
+
+  /** The live tasks as they stand with what has been decided so far; taken anew only when that changed one. */
+  census(): Census {
+    return (this.#census ??= takeCensus(this, this.primary()));
   }
 
   /** Tells tasks to stop, all for one reason. */

@@ -1,7 +1,6 @@
-import type { DeploymentRecord } from '../state/index.ts';
+import type { DeploymentRecord, TaskRecord } from '../state/index.ts';
 
 import { newestCompleted } from './breaker.ts';
-import { takeCensus } from './census.ts';
 import { keepDaemons } from './daemon.ts';
 import { eventTexts } from './events.ts';
 import { defaultReconcilerOptions, type ReconcilerOptions } from './options.ts';
@@ -38,22 +37,13 @@ export function reconcileService(
 function shareOut(pass: Pass): void {
   for (const deployment of pass.deployments()) {
     if (deployment.status !== 'ACTIVE') continue;
-    const wanted = pass
-      .tasks()
-      .filter(
-        (task) =>
-          task.service?.deploymentId === deployment.id &&
-          task.lastStatus !== 'STOPPED' &&
-          task.desiredStatus === 'RUNNING',
-      ).length;
     // Before the first pass the share is what was there, ended tasks that nobody has reviewed yet included.
-    const unreviewed = pass
-      .tasks()
-      .filter(
-        (task) =>
-          task.service?.deploymentId === deployment.id && task.lastStatus === 'STOPPED' && task.reviewed !== true,
-      ).length;
-    const share = deployment.completedAt === undefined ? 0 : (deployment.keepCount ?? wanted + unreviewed);
+    const counts = ({ service, lastStatus, desiredStatus, reviewed }: TaskRecord): boolean =>
+      service?.deploymentId === deployment.id &&
+      (lastStatus === 'STOPPED' ? reviewed !== true : desiredStatus === 'RUNNING');
+    const known = deployment.completedAt === undefined || deployment.keepCount !== undefined;
+    const there = known ? 0 : pass.tasks().filter(counts).length;
+    const share = deployment.completedAt === undefined ? 0 : (deployment.keepCount ?? there);
     pass.change(deployment.id, { keepCount: Math.min(share, pass.service.desiredCount) });
   }
 }
@@ -81,7 +71,7 @@ function noteBlocked(pass: Pass): void {
 /** Completes deployments, retires those without tasks, says when the service is steady, and ends a deleted service. */
 function settle(pass: Pass): void {
   const primary = pass.primary();
-  const census = takeCensus(pass, primary);
+  const census = pass.census();
   const wanted = pass.service.desiredCount;
   if (pass.service.status === 'DRAINING') {
     // Tasks on lost hosts have their order to stop; the service does not wait for hosts that may never come back.
@@ -119,12 +109,8 @@ function settle(pass: Pass): void {
 
 /** Older deployments without wanted tasks become INACTIVE; of those only the newest completed stays, while a rollback may need it. */
 function retire(pass: Pass): void {
-  const busy = new Set(
-    pass
-      .tasks()
-      .filter((task) => task.lastStatus !== 'STOPPED' && task.desiredStatus === 'RUNNING')
-      .map((task) => task.service?.deploymentId),
-  );
+  const { keep, outgoing } = pass.census();
+  const busy = new Set([...keep, ...outgoing].map(({ task }) => task.service?.deploymentId));
   const replacing = pass.primary()?.rolloutState === 'IN_PROGRESS';
   for (const deployment of pass.deployments())
     if (deployment.status === 'ACTIVE' && !busy.has(deployment.id) && !(replacing && mayRestore(deployment)))

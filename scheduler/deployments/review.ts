@@ -1,5 +1,6 @@
 import type { DeploymentRecord, TaskRecord } from '../state/index.ts';
 
+import { tasksPerPass } from './bounds.ts';
 import { crashDelay, startDelay } from './backoff.ts';
 import { countFailure } from './breaker.ts';
 import { eventTexts } from './events.ts';
@@ -26,7 +27,7 @@ export function review(pass: Pass): void {
     else if (task.desiredStatus === 'RUNNING' && isUnhealthy(task, pass.service, pass.now))
       happened.push({ at: pass.now, note: () => endUnhealthy(pass, task) });
   }
-  for (const { note } of happened.sort((a, b) => a.at - b.at)) note();
+  for (const { note } of happened.sort((a, b) => a.at - b.at).slice(0, tasksPerPass)) note();
   for (const deployment of pass.deployments()) backOff(pass, deployment);
 }
 

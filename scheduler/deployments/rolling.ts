@@ -1,8 +1,8 @@
 import type { DeploymentRecord, TaskRecord } from '../state/index.ts';
 
-import { lowerBound, upperBound } from './bounds.ts';
+import { lowerBound, tasksPerPass, upperBound } from './bounds.ts';
 import { countFailure } from './breaker.ts';
-import { takeCensus, type Census, type Counted } from './census.ts';
+import type { Census, Counted } from './census.ts';
 import { eventTexts } from './events.ts';
 import type { Pass } from './pass.ts';
 
@@ -13,7 +13,7 @@ import type { Pass } from './pass.ts';
  */
 export function roll(pass: Pass): void {
   const primary = pass.primary();
-  const census = takeCensus(pass, primary);
+  const census = pass.census();
   pass.leaving = census.outgoing.map(({ task }) => task.id);
   new Step(pass, primary, census).run();
 }
@@ -150,7 +150,7 @@ class Step {
     const surplus = keep.length - this.#desired;
     if (surplus <= 0) return;
     const left = surplus - this.#end(keep, surplus);
-    if (left === 0) return;
+    if (left === 0 || this.#victims.size >= tasksPerPass) return;
     if (keep.some((counted) => counted.protected)) this.#pass.voice.sayStanding('protected', eventTexts.protectedTasks);
     else this.#pass.voice.resolve('protected');
   }
@@ -171,17 +171,18 @@ class Step {
   }
 
   /**
-   * Marks up to `wanted` of the candidates to be stopped: lost, failing, not yet healthy, of deployments that never completed,
+   * Marks up to `surplus` of the candidates to be stopped: lost, failing, not yet healthy, of deployments that never completed,
    * draining, then by strategy. The order by strategy is the dear part of a pass: it is asked for only where something goes, of what
    * may go, and no longer than needed.
    * @returns how many it marked
    */
   #end(
     candidates: readonly Counted[],
-    wanted: number,
+    surplus: number,
     mayGo: (counted: Counted) => boolean = () => true,
     took: (counted: Counted) => void = () => {},
   ): number {
+    const wanted = Math.min(surplus, tasksPerPass - this.#victims.size);
     if (wanted <= 0) return 0;
     let ended = 0;
     const ranks = Map.groupBy(candidates, (counted) => this.#rank(counted));

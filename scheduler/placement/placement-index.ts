@@ -45,6 +45,13 @@ export function createPlacementIndex(options: PlacementOptions & Tuning): Placem
   return new Index(options);
 }
 
+/** A task at some time: the entry itself changes. */
+interface TaskState {
+  readonly entry: TaskEntry;
+  readonly counts: boolean;
+  readonly leaving: boolean;
+}
+
 /** Classes of requests from which on all are forgotten; those in use come back at once. */
 const manyClasses = 16_384;
 
@@ -55,6 +62,8 @@ class Index implements PlacementIndex {
   readonly #compiler: Compiler;
   readonly #draw: (count: number) => number;
   #deciders = new WeakMap<PlacementRequest, Decider>();
+  /** While something is tried: the tasks it touched, as they were before; undefined for those that were not there. */
+  #touched: Map<string, TaskState | undefined> | undefined;
   /** Groups from which on the empty ones are forgotten. */
   #manyGroups = 1024;
 
@@ -69,29 +78,47 @@ class Index implements PlacementIndex {
   }
 
   upsertInstance(instance: InstanceSpec): void {
+    this.#notTentative();
     checkInstance(instance);
     this.#cluster.upsert(instance);
   }
 
   removeInstance(id: string): void {
+    this.#notTentative();
     this.#cluster.remove(id);
   }
 
   addTask(task: PlacedTask): void {
     checkShape(task.shape);
+    this.#remember(task.id);
     this.#cluster.addTask(task);
   }
 
   removeTask(id: string): void {
+    this.#remember(id);
     this.#cluster.removeTask(id);
   }
 
   retireTask(id: string): void {
+    this.#remember(id);
     this.#cluster.retireTask(id);
   }
 
   setLeaving(id: string, leaving: boolean): void {
+    this.#remember(id);
     this.#cluster.setLeaving(id, leaving);
+  }
+
+  tentatively<T>(work: () => T): T {
+    const outer = this.#touched;
+    const touched = new Map<string, TaskState | undefined>();
+    this.#touched = touched;
+    try {
+      return work();
+    } finally {
+      this.#touched = outer;
+      for (const [id, before] of [...touched].reverse()) this.#restore(id, before);
+    }
   }
 
   place(source: PlacementRequest): Placed | { readonly unplaceable: Unplaceable } {
@@ -107,15 +134,18 @@ class Index implements PlacementIndex {
   }
 
   reserve(source: PlacementRequest): Reservation | undefined {
+    this.#notTentative();
     const slot = this.#slotFor(source);
     return slot === -1 ? undefined : this.#cluster.reserve(slot, this.#cluster.group(source.group), source.shape);
   }
 
   release(reservation: Reservation): void {
+    this.#notTentative();
     this.#cluster.release(reservation as TaskEntry);
   }
 
   confirm(reservation: Reservation, taskId: string): boolean {
+    this.#notTentative();
     return this.#cluster.confirm(reservation as TaskEntry, taskId);
   }
 
@@ -230,6 +260,30 @@ class Index implements PlacementIndex {
     const before = gone.flatMap((id) => this.#cluster.tasks.get(id) ?? []).filter(({ slot }) => slot !== -1);
     const ordered = orderForScaleIn(this.#cluster, this.#compiler, placed, strategies, this.#draw, { enough, before });
     return [...waiting, ...ordered.map((task) => task.id)].slice(0, limit);
+  }
+
+  #notTentative(): void {
+    if (this.#touched !== undefined) throw new Error('instances and reservations cannot be changed tentatively');
+  }
+
+  #remember(id: string): void {
+    if (this.#touched === undefined || this.#touched.has(id)) return;
+    const entry = this.#cluster.tasks.get(id);
+    this.#touched.set(id, entry && { entry, counts: entry.counts, leaving: entry.leaving });
+  }
+
+  #restore(id: string, before: TaskState | undefined): void {
+    const now = this.#cluster.tasks.get(id);
+    if (before === undefined) {
+      this.#cluster.removeTask(id);
+      return;
+    }
+    const { entry, counts, leaving } = before;
+    if (now !== entry || now.counts !== counts) {
+      this.#cluster.addTask({ id, instanceId: entry.instanceId, group: entry.group.name, shape: entry.shape });
+      if (!counts) this.#cluster.retireTask(id);
+    }
+    this.#cluster.setLeaving(id, leaving);
   }
 
   /** A plug-in failed: decide without its strategy, or refuse because its constraint cannot be asked. */

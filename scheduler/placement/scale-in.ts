@@ -3,21 +3,22 @@ import { SlotCandidate } from './candidate.ts';
 import type { Cluster, TaskEntry } from './cluster.ts';
 import { type Compiler, serviceDefault } from './compile.ts';
 import type { Scorer } from './extension.ts';
+import { type Level, Ranking } from './ranking.ts';
 import type { StrategySpec } from './types.ts';
 
 /** Tasks that are equal to every strategy: on one instance, of one group and size. */
 interface Bundle {
   readonly sample: TaskEntry;
-  /** Positions in the order given, the next to end last. */
+  /** Positions in the order given, ascending. */
   readonly positions: number[];
-  readonly levels: readonly (() => number)[];
 }
 
 /**
  * Ends one task after the other in thought: each time the one that is worst placed by the first strategy, ties by the
  * next. `spread` ends where the group has the most tasks, `binpack` where the most of the resource is left afterwards,
  * `random` draws. What is still equal keeps the order given, so the caller can put old revisions first. Tasks of `before` have
- * ended already in thought. Cost: `enough` times the number of instances the tasks are on.
+ * ended already in thought. Cost: the number of tasks, and for each that is ended the logarithm of the number of instances; a draw looks
+ * at everything that is equal.
  */
 export function orderForScaleIn(
   cluster: Cluster,
@@ -29,54 +30,37 @@ export function orderForScaleIn(
 ): readonly TaskEntry[] {
   const specs = strategies.length === 0 ? serviceDefault : strategies;
   const end = specs.findIndex((spec) => spec.type === 'random');
-  const draws = end !== -1;
-  const chain = compiler.chain(draws ? specs.slice(0, end) : specs);
+  const chain = compiler.chain(end === -1 ? specs : specs.slice(0, end));
   const ended = new Ended(cluster);
-  const bundleOf = (task: TaskEntry): Bundle => ({
-    sample: task,
-    positions: [],
-    levels: chain.map(({ open }) => levelOf(cluster, task, open({ shape: task.shape, group: task.group.name }), ended)),
-  });
-  const bundles = bundled(tasks, bundleOf);
-  for (const task of before) ended.add(task);
+  const ranking = new Ranking();
+  for (const { sample, positions } of bundled(tasks)) {
+    const request = { shape: sample.shape, group: sample.group.name };
+    ranking.add(
+      chain.map(({ open }) => levelOf(cluster, sample, open(request), ended)),
+      positions,
+    );
+  }
+  for (const task of before) ranking.changed(ended.add(task));
   const ordered: TaskEntry[] = [];
   while (ordered.length < Math.min(enough, tasks.length)) {
-    const worst = worstOf(bundles);
-    const position = draws ? drawn(worst, draw) : Math.min(...worst.map(({ positions }) => positions.at(-1)!));
-    const bundle = worst.find(({ positions }) => positions.includes(position))!;
-    bundle.positions.splice(bundle.positions.lastIndexOf(position), 1);
-    ended.add(bundle.sample);
-    ordered.push(tasks[position]!);
+    const position = end === -1 ? ranking.takeFirst() : ranking.takeDrawn(draw);
+    const task = tasks[position]!;
+    ordered.push(task);
+    ranking.changed(ended.add(task));
   }
   return ordered;
 }
 
-function bundled(tasks: readonly TaskEntry[], make: (task: TaskEntry) => Bundle): readonly Bundle[] {
+function bundled(tasks: readonly TaskEntry[]): Iterable<Bundle> {
   const bundles = new Map<string, Bundle>();
-  for (let position = tasks.length - 1; position >= 0; position--) {
-    const task = tasks[position]!;
-    const key = `${task.slot} ${task.group.number} ${task.shape.cpu} ${task.shape.memory} ${task.counts} ${task.leaving}`;
-    let bundle = bundles.get(key);
-    if (bundle === undefined) bundles.set(key, (bundle = make(task)));
-    bundle.positions.push(position);
+  for (const [position, task] of tasks.entries()) {
+    const { cpu, memory } = task.shape;
+    const key = `${task.slot} ${task.group.number} ${cpu} ${memory} ${task.counts} ${task.leaving}`;
+    const bundle = bundles.get(key);
+    if (bundle === undefined) bundles.set(key, { sample: task, positions: [position] });
+    else bundle.positions.push(position);
   }
-  return [...bundles.values()];
-}
-
-function worstOf(bundles: readonly Bundle[]): readonly Bundle[] {
-  let worst: Bundle[] = [];
-  for (const bundle of bundles) {
-    if (bundle.positions.length === 0) continue;
-    const order = worst.length === 0 ? 1 : compare(bundle.levels, worst[0]!.levels);
-    if (order > 0) worst = [bundle];
-    else if (order === 0) worst.push(bundle);
-  }
-  return worst;
-}
-
-function drawn(bundles: readonly Bundle[], draw: (count: number) => number): number {
-  const positions = bundles.flatMap((bundle) => bundle.positions).sort((left, right) => left - right);
-  return positions[draw(positions.length)]!;
+  return bundles.values();
 }
 
 /** What the tasks ended so far, in thought, have given back. */
@@ -92,14 +76,14 @@ class Ended {
     return this.#amounts.get(key) ?? 0;
   }
 
-  add({ slot, shape, group, counts, leaving }: TaskEntry): void {
-    this.#bump(`cpu ${slot}`, shape.cpu);
-    this.#bump(`memory ${slot}`, shape.memory);
-    if (!counts || leaving) return;
-    this.#bump(`tasks ${group.number} ${slot}`, 1);
-    for (const { column } of group.perValue) {
-      this.#bump(`${column.name} ${group.number} ${column.bySlot[slot]}`, 1);
-    }
+  /** @returns the amounts that changed */
+  add({ slot, shape, group, counts, leaving }: TaskEntry): readonly string[] {
+    const changed = [this.#bump(`cpu ${slot}`, shape.cpu), this.#bump(`memory ${slot}`, shape.memory)];
+    if (!counts || leaving) return changed;
+    changed.push(this.#bump(`tasks ${group.number} ${slot}`, 1));
+    for (const { column } of group.perValue)
+      changed.push(this.#bump(`${column.name} ${group.number} ${column.bySlot[slot]}`, 1));
+    return changed;
   }
 
   /** What would be free on the slot. */
@@ -107,41 +91,40 @@ class Ended {
     return Math.max(0, this.#cluster.unused(resource, slot) + this.get(`${resource} ${slot}`));
   }
 
-  #bump(key: string, amount: number): void {
+  #bump(key: string, amount: number): string {
     this.#amounts.set(key, this.get(key) + amount);
+    return key;
   }
 }
 
-/** More is ended first. */
-function levelOf(cluster: Cluster, task: TaskEntry, scorer: Scorer, ended: Ended): () => number {
+/** How a strategy sees a task. Tasks whose levels have the same key are seen alike by it, now and later. */
+function levelOf(cluster: Cluster, task: TaskEntry, scorer: Scorer, ended: Ended): Level {
   const { slot, group, shape } = task;
   const candidate = new SlotCandidate(cluster, group);
   candidate.slot = slot;
   const now = scorer.score(candidate);
   const { reads } = scorer;
+  const counted = (amount: string): Level => ({
+    key: amount,
+    dependsOn: amount,
+    score: () => now - ended.get(amount),
+  });
   switch (reads.kind) {
     case 'remaining': {
       const { resource } = reads;
-      return () => ended.free(resource, slot) + shape[resource];
+      const own = shape[resource];
+      const dependsOn = `${resource} ${slot}`;
+      return { key: `${dependsOn} ${own}`, dependsOn, score: () => ended.free(resource, slot) + own };
     }
     case 'group':
-      return () => now - ended.get(`tasks ${group.number} ${slot}`);
+      return counted(`tasks ${group.number} ${slot}`);
     case 'spread': {
       const column = cluster.column(reads.attribute);
-      const key = `${column.name} ${group.number} ${column.bySlot[slot]}`;
-      return () => now - ended.get(key);
+      return counted(`${column.name} ${group.number} ${column.bySlot[slot]}`);
     }
     case 'instance':
     case 'cluster':
     case 'random':
-      return () => now;
+      return { key: String(now), dependsOn: undefined, score: () => now };
   }
-}
-
-function compare(left: readonly (() => number)[], right: readonly (() => number)[]): number {
-  for (const [index, level] of left.entries()) {
-    const difference = level() - right[index]!();
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }

@@ -148,6 +148,11 @@ export interface PlacementIndex {
    * longer counts for spread, so that what stays is spread evenly, but still for `distinctInstance` and its resources.
    */
   setLeaving(id: string, leaving: boolean): void;
+  /**
+   * Runs `work`, which may add, remove, retire and mark tasks to see what follows from that, and puts everything back as it was, also
+   * when it throws. May be nested. `work` ends before this returns: it is not a promise, and changes no instance or reservation.
+   */
+  tentatively<T>(work: () => T): T;
   /** Decides without changing anything (only `random` moves the generator on). Reuse request objects: they are compiled once. */
   place(request: PlacementRequest): Placed | { readonly unplaceable: Unplaceable };
   /** Decides and takes the room at once, for batches: undefined when it cannot be placed (`explain` says why). */
