@@ -313,6 +313,7 @@ export class TaskEngine {
       if (arn !== undefined && !this.#runners.has(arn)) orphans.add(arn);
     }
     this.#orphans = orphans;
+    this.#stopLate(found);
     const listed = new Map(found.map((info) => [info.Id, info]));
     for (const runner of this.#live()) {
       const changed = [...runner.inspected.values()].some(({ Id, State }) => {
@@ -321,6 +322,22 @@ export class TaskEngine {
         return State.Status === 'running' && healthIn(now.Status) !== (State.Health?.Status ?? 'none');
       });
       if (changed) runner.poke();
+    }
+  }
+
+  /** Stops what the engine started late, or told of late: the task is over, and nobody else looks at its containers any more. */
+  #stopLate(found: readonly Docker.ContainerInfo[]): void {
+    const t = Math.round(this.#parts.options.stopTimeout / 1000);
+    for (const {
+      Id: id,
+      State: state,
+      Labels: { [labels.task]: task },
+    } of found) {
+      if (state !== 'running' || this.#runners.get(task ?? '')?.stoppedAt === undefined) continue;
+      this.#parts.log.warn({ task, container: id }, 'a container of a task that is over runs; stopping it');
+      ignoreAbsent(() => this.#parts.docker.getContainer(id).stop({ t })).catch((error: unknown) =>
+        this.#parts.log.warn({ task, container: id, err: error }, 'could not stop it; trying again'),
+      );
     }
   }
 

@@ -56,6 +56,8 @@ export class TaskRunner {
   #saved: SavedTask;
   readonly #inspected = new Map<string, Docker.ContainerInspectInfo>();
   readonly #busy = new Map<string, Action['kind']>();
+  /** Containers that the engine said it has started, in this run of the agent. */
+  readonly #begun = new Set<string>();
   #status: 'PENDING' | 'RUNNING' | 'STOPPED' = 'PENDING';
   #saving: Promise<void> = Promise.resolve();
   #reported = '';
@@ -178,6 +180,7 @@ export class TaskRunner {
     for (const { container, reason } of planned.failures) await this.#fail(container, reason);
     if (planned.failures.length > 0) return clock.now();
     this.#status = planned.status;
+    const lags = this.task.containers.some(({ name }) => this.#lags(name));
     if (planned.status === 'STOPPED') {
       // Only then is its address free: the report of the end says so.
       await this.#detach();
@@ -193,7 +196,12 @@ export class TaskRunner {
         this.#ports.log.error({ task: this.task.arn, err }, 'an action ended with an error'),
       );
     }
-    return planned.wakeAt;
+    return lags ? Math.min(planned.wakeAt ?? Infinity, clock.now() + 1_000) : planned.wakeAt;
+  }
+
+  /** Whether the engine has started a container and does not tell of it yet: to start it again might run it twice. */
+  #lags(name: string): boolean {
+    return this.#begun.has(name) && this.#inspected.get(name)?.State.Status === 'created';
   }
 
   #views(): Map<string, ContainerView> {
@@ -202,7 +210,7 @@ export class TaskRunner {
         name,
         viewOf(this.#inspected.get(name), {
           pulled: this.#saved.images[name] !== undefined,
-          busy: this.#busy.has(name),
+          busy: this.#busy.has(name) || this.#lags(name),
           failure: this.#saved.failures[name],
           unfinished: name === pauseName && this.#saved.attached !== true,
         }),
@@ -338,6 +346,7 @@ export class TaskRunner {
     } catch (error) {
       if (!(error instanceof EngineError && error.status === 304)) throw error;
     }
+    this.#begun.add(container.name);
     if (isInternal(container)) await this.#attach(found);
   }
 

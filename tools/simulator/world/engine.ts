@@ -13,6 +13,8 @@ export interface EngineWeather {
   answerLost: number;
   /** An event that nobody is told of. */
   eventLost: number;
+  /** An answer about a container that changed lately tells of how it was before. */
+  lies: number;
   /** Pulls fail: there is no room on the disk. */
   diskFull: boolean;
 }
@@ -31,9 +33,19 @@ export interface EngineContainer {
   finishedAt: number;
   exitCode: number;
   outOfMemory: boolean;
+  /** How it was before its last change, and when that was: true time. */
+  past: { readonly state: ContainerState; readonly until: number };
   /** Calls off what is to happen to it by itself. */
   callOff: () => void;
 }
+
+type ContainerState = Pick<
+  EngineContainer,
+  'status' | 'startedAt' | 'finishedAt' | 'exitCode' | 'outOfMemory'
+>;
+
+/** Milliseconds for which an engine may tell of what is past. */
+const lieAtMost = 10_000;
 
 const never = '0001-01-01T00:00:00Z';
 
@@ -158,7 +170,7 @@ export class SimulatedEngine {
       version: () => call(() => ({ Version: '29.0.0', ApiVersion: '1.51' })),
       listContainers: ({ filters }: { filters: { label: readonly string[] } }) => call(() => this.#list(filters.label)),
       getContainer: (idOrName: string) => ({
-        inspect: () => call(() => this.#inspect(this.#find(idOrName))),
+        inspect: () => call(() => this.#inspect(this.#told(this.#find(idOrName)))),
         start: () => this.#startContainer(process, idOrName),
         stop: ({ t }: { t: number }) => this.#stopContainer(process, idOrName, t * 1000),
         remove: () => call(() => this.forget(this.#find(idOrName).id)),
@@ -243,9 +255,26 @@ export class SimulatedEngine {
         Id: container.id,
         Names: [`/${container.name}`],
         Labels: container.labels,
-        State: container.status,
-        Status: this.#words(container),
+        ...this.#summary(this.#told(container)),
       }));
+  }
+
+  #summary(container: EngineContainer): object {
+    return { State: container.status, Status: this.#words(container) };
+  }
+
+  /** The container as the engine tells of it at this moment. */
+  #told(container: EngineContainer): EngineContainer {
+    const { state, until } = container.past;
+    const lies = this.#chance.happens(this.weather.lies) && this.#time.now() - until < lieAtMost;
+    return lies ? { ...container, ...state } : container;
+  }
+
+  #become(container: EngineContainer, state: Partial<ContainerState>): void {
+    const { status, startedAt, finishedAt, exitCode, outOfMemory } = container;
+    const before = { status, startedAt, finishedAt, exitCode, outOfMemory };
+    container.past = { state: before, until: this.#time.now() };
+    Object.assign(container, state);
   }
 
   /** The state as `docker ps` words it. */
@@ -298,20 +327,11 @@ export class SimulatedEngine {
     this.#ids += 1;
     const id = `${this.#machine.name}-${String(this.#ids).padStart(56, '0')}`;
     const checked = Healthcheck?.Test !== undefined && Healthcheck.Test[0] !== 'NONE';
+    const state: ContainerState = { status: 'created', startedAt: 0, finishedAt: 0, exitCode: 0, outOfMemory: false };
+    const past = { state, until: -Infinity };
     const container: EngineContainer = {
-      id,
-      name,
-      labels: Labels,
-      digest,
-      checked,
-      behaviour,
-      status: 'created',
-      starts: 0,
-      startedAt: 0,
-      finishedAt: 0,
-      exitCode: 0,
-      outOfMemory: false,
-      callOff: () => {},
+      ...{ id, name, labels: Labels, digest, checked, behaviour, starts: 0, past, callOff: () => {} },
+      ...state,
     };
     this.containers.set(id, container);
     this.#tell('create', container);
@@ -326,9 +346,8 @@ export class SimulatedEngine {
         const container = this.#find(idOrName);
         if (container.status === 'running') throw refused(304, 'container already started');
         if (container.behaviour.fails === 'start') throw refused(400, 'exec format error');
-        container.status = 'running';
+        this.#become(container, { status: 'running', startedAt: this.#machine.wall() });
         container.starts += 1;
-        container.startedAt = this.#machine.wall();
         this.#tell('start', container);
         this.started(container);
         const { ends, healthy } = container.behaviour;
@@ -370,10 +389,7 @@ export class SimulatedEngine {
   #end(container: EngineContainer, code: number, outOfMemory = false): void {
     if (container.status !== 'running') return;
     container.callOff();
-    container.status = 'exited';
-    container.exitCode = code;
-    container.outOfMemory = outOfMemory;
-    container.finishedAt = this.#machine.wall();
+    this.#become(container, { status: 'exited', exitCode: code, outOfMemory, finishedAt: this.#machine.wall() });
     this.#tell('die', container);
   }
 

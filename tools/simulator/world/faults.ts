@@ -40,7 +40,7 @@ export class FaultPlayer {
     Object.assign(storeWeather, { unknownOutcome: 0, crash: 0, eventsLost: false });
     Object.assign(networkWeather, { lost: 0, slow: 0 });
     for (const host of hosts)
-      Object.assign(host.engine.weather, { error: 0, answerLost: 0, eventLost: 0, diskFull: false });
+      Object.assign(host.engine.weather, { error: 0, answerLost: 0, eventLost: 0, lies: 0, diskFull: false });
     for (const server of servers) server.start();
     for (const host of hosts) host.on();
     // Once more, for what the store may have lost since.
@@ -105,15 +105,21 @@ export class FaultPlayer {
       case 'store-cut':
         world.store.cut(server.machine);
         return () => world.store.join(server.machine);
+      case 'store-answers-lost':
+        world.store.silence(server.machine);
+        return () => world.store.join(server.machine);
+      case 'stale-server':
+        world.store.delay(server.machine, [chance.between(1_000, 5_000), chance.between(5_000, 25_000)]);
+        world.lagUntil(world.time.now() + fault.lasts);
+        return () => world.store.delay(server.machine, undefined);
       case 'store-down':
         world.store.stop(machines);
         return () => world.store.start(machines);
       case 'store-rewind': {
         const restore = world.store.checkpoint();
         world.time.at(world.time.now() + Math.min(fault.lasts, 1_500), () => {
-          world.rewound = true;
           restore();
-          void world.mirror.reload(world.store.truth);
+          void world.rewound();
         });
         return () => {};
       }

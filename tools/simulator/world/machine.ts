@@ -8,6 +8,7 @@ export class Machine {
   readonly #rate: number;
   #offset: number;
   #resumesAt = 0;
+  #jumpedAt = -Infinity;
   #booted = 0;
 
   /**
@@ -24,6 +25,12 @@ export class Machine {
   /** Moves the wall clock, as an administrator or a time server does. */
   jump(ms: number): void {
     this.#offset += ms;
+    this.#jumpedAt = this.#time.now();
+  }
+
+  /** Whether the wall clock was moved within the last true milliseconds. */
+  jumpedSince(ms: number): boolean {
+    return this.#time.now() - this.#jumpedAt < ms;
   }
 
   /** Nothing on this machine runs for a while: a stopped virtual machine, a swap storm, a long garbage collection. */

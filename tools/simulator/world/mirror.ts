@@ -1,10 +1,13 @@
 import {
+  accountKeys,
+  accountPartition,
   clusterKeys,
   clusterPartition,
   type InstanceRecord,
   isLive,
   leaderLease,
   type ServiceRecord,
+  type TaskDefinitionRecord,
   type TaskRecord,
 } from '@slipway/scheduler/state';
 import { connectionKeys } from '@slipway/scheduler/hosts/control';
@@ -22,26 +25,35 @@ export class Mirror {
   readonly tasks = new Map<string, TaskRecord>();
   readonly services = new Map<string, ServiceRecord>();
   readonly instances = new Map<string, InstanceRecord>();
+  /** By ARN. */
+  readonly definitions = new Map<string, TaskDefinitionRecord>();
   /** Servers that say they hold agents' connections. */
   readonly connections = new Set<string>();
   /** Live tasks by instance. */
   readonly placed = new Map<string, Set<string>>();
   /** When an instance was last seen disconnected, or gone: true time. */
   readonly awayAt = new Map<string, number>();
+  /** When an instance's attributes last changed: true time. */
+  readonly attributesAt = new Map<string, number>();
+  /** Rows of room on instances. */
+  readonly loads = new Set<string>();
   epoch = 0;
   readonly #partition: string;
+  readonly #account: string;
   readonly #now: () => number;
-  readonly #past = new Map<string, Moment<ServiceRecord>[]>();
+  readonly #past = new Map<string, Moment<ServiceRecord | TaskRecord>[]>();
   /** Tasks by service. */
   readonly #ofService = new Map<string, Map<string, TaskRecord>>();
 
   constructor(account: string, cluster: string, now: () => number) {
     this.#partition = clusterPartition(account, cluster);
+    this.#account = accountPartition(account);
     this.#now = now;
   }
 
-  /** Takes a commit in. @returns what it changed, before and after; undefined when it is not of this cluster */
+  /** Takes a commit in. @returns what it changed, before and after; undefined when it is of neither the cluster nor its account */
   apply({ partition, batch }: SeenCommit): readonly Changed[] | undefined {
+    if (partition === this.#account) return (batch.put ?? []).flatMap(({ key, value }) => this.#define(key, value));
     if (partition !== this.#partition) return undefined;
     const changed: Changed[] = [];
     for (const { key, value } of batch.put ?? []) this.#set(key, value, changed);
@@ -52,22 +64,49 @@ export class Mirror {
   /** Reads everything anew: the store lost commits. */
   async reload(records: RecordStore): Promise<void> {
     for (const map of [this.tasks, this.services, this.instances, this.placed, this.#ofService]) map.clear();
-    this.connections.clear();
+    for (const set of [this.connections, this.loads]) set.clear();
+    this.definitions.clear();
     this.epoch = 0;
     for (let after: string | undefined; ;) {
       const page = await records.list(this.#partition, { limit: 10_000, ...(after === undefined ? {} : { after }) });
       for (const { key, value } of page.records) this.#set(key, value, []);
       after = page.records.at(-1)?.key;
-      if (!page.more) return;
+      if (!page.more) break;
     }
+    const prefix = accountKeys.allTaskDefinitions;
+    const { records: definitions } = await records.list(this.#account, { prefix, limit: 10_000 });
+    for (const { key, value } of definitions) this.#define(key, value);
   }
 
   /** Every state in which a service was at some moment of a time, the present one included. */
-  during(service: string, from: number): readonly (ServiceRecord | undefined)[] {
-    const past = this.#past.get(service) ?? [];
+  serviceDuring(name: string, from: number): readonly (ServiceRecord | undefined)[] {
+    return this.#during(clusterKeys.service(name), from) as readonly (ServiceRecord | undefined)[];
+  }
+
+  /** The same of a task. */
+  taskDuring(id: string, from: number): readonly (TaskRecord | undefined)[] {
+    return this.#during(clusterKeys.task(id), from) as readonly (TaskRecord | undefined)[];
+  }
+
+  #during(key: string, from: number): readonly (ServiceRecord | TaskRecord | undefined)[] {
+    const past = this.#past.get(key) ?? [];
     const first = past.findLastIndex(({ since }) => since <= from);
     const states = past.slice(Math.max(0, first)).map(({ value }) => value);
     return first < 0 ? [undefined, ...states] : states;
+  }
+
+  #remember(key: string, value: ServiceRecord | TaskRecord | undefined): void {
+    const past = this.#past.get(key) ?? [];
+    past.push({ since: this.#now(), value });
+    this.#past.set(key, past.length > 400 ? past.slice(-200) : past);
+  }
+
+  #define(key: string, value: Json): Changed[] {
+    if (!key.startsWith(accountKeys.allTaskDefinitions)) return [];
+    const after = value as unknown as TaskDefinitionRecord;
+    const before = this.definitions.get(after.arn);
+    this.definitions.set(after.arn, after);
+    return [{ kind: 'definition', id: after.arn, before, after }];
   }
 
   tasksOf(service: string): TaskRecord[] {
@@ -100,6 +139,7 @@ export class Mirror {
           there.add(id);
         }
       }
+      this.#remember(key, after);
       changed.push({ kind: 'task', id, before, after });
     } else if (key.startsWith(clusterKeys.services)) {
       const id = key.slice(clusterKeys.services.length);
@@ -107,9 +147,7 @@ export class Mirror {
       const after = value as unknown as ServiceRecord | undefined;
       if (after === undefined) this.services.delete(id);
       else this.services.set(id, after);
-      const past = this.#past.get(id) ?? [];
-      past.push({ since: now, value: after });
-      this.#past.set(id, past.length > 400 ? past.slice(-200) : past);
+      this.#remember(key, after);
       changed.push({ kind: 'service', id, before, after });
     } else if (key.startsWith(clusterKeys.instances)) {
       const id = key.slice(clusterKeys.instances.length);
@@ -117,32 +155,29 @@ export class Mirror {
       const after = value as unknown as InstanceRecord | undefined;
       if (before !== undefined && !before.agentConnected) this.awayAt.set(id, now);
       if (after === undefined || !after.agentConnected) this.awayAt.set(id, now);
+      if (JSON.stringify(before?.attributes) !== JSON.stringify(after?.attributes)) this.attributesAt.set(id, now);
       if (after === undefined) this.instances.delete(id);
       else this.instances.set(id, after);
       changed.push({ kind: 'instance', id, before, after });
     } else if (key.startsWith(connectionKeys.servers)) {
       if (value === undefined) this.connections.delete(key);
       else this.connections.add(key);
+    } else if (key.startsWith(clusterKeys.loads)) {
+      if (value === undefined) this.loads.delete(key);
+      else this.loads.add(key);
     } else if (key === fenceKey(leaderLease)) this.epoch = Number(value ?? 0);
   }
 }
 
+interface Change<Kind extends string, T> {
+  readonly kind: Kind;
+  readonly id: string;
+  readonly before: T | undefined;
+  readonly after: T | undefined;
+}
+
 export type Changed =
-  | {
-      readonly kind: 'task';
-      readonly id: string;
-      readonly before: TaskRecord | undefined;
-      readonly after: TaskRecord | undefined;
-    }
-  | {
-      readonly kind: 'service';
-      readonly id: string;
-      readonly before: ServiceRecord | undefined;
-      readonly after: ServiceRecord | undefined;
-    }
-  | {
-      readonly kind: 'instance';
-      readonly id: string;
-      readonly before: InstanceRecord | undefined;
-      readonly after: InstanceRecord | undefined;
-    };
+  | Change<'task', TaskRecord>
+  | Change<'service', ServiceRecord>
+  | Change<'instance', InstanceRecord>
+  | Change<'definition', TaskDefinitionRecord>;

@@ -19,6 +19,7 @@ export type UserActionKind =
   | 'drain'
   | 'activate'
   | 'attribute'
+  | 'tag'
   | 'protect'
   | 'describe';
 
@@ -47,6 +48,8 @@ export type FaultKind =
   | 'partition'
   | 'partition-one-way'
   | 'store-cut'
+  | 'store-answers-lost'
+  | 'stale-server'
   | 'store-down'
   | 'store-rewind'
   | 'feed-lag'
@@ -72,6 +75,12 @@ export interface Troubles {
   readonly eventsLost: boolean;
   /** An engine's event that its agent is not told of. */
   readonly engineEventsLost: number;
+  /** An engine's answer about a container that is as old as its last change but one. */
+  readonly engineLies: number;
+  /** Milliseconds by which wall clocks of machines may be off. */
+  readonly skew: number;
+  /** By how much of a second a second may be longer or shorter on a machine. */
+  readonly drift: number;
 }
 
 /** All that a run is decided by: the same plan gives the same history. */
@@ -108,7 +117,8 @@ const userKinds: readonly (readonly [UserActionKind, number])[] = [
   ['stop-task', 2],
   ['drain', 1.5],
   ['activate', 1.5],
-  ['attribute', 1],
+  ['attribute', 1.5],
+  ['tag', 1],
   ['protect', 1],
   ['describe', 5],
 ];
@@ -126,6 +136,8 @@ const faultKinds: readonly (readonly [FaultKind, number])[] = [
   ['partition', 3],
   ['partition-one-way', 2],
   ['store-cut', 2],
+  ['store-answers-lost', 1],
+  ['stale-server', 1.5],
   ['store-down', 1],
   ['store-rewind', 0.3],
   ['feed-lag', 2],
@@ -167,6 +179,9 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
       slowCalls: sometimes(0.3, 0.005, 0.05),
       eventsLost: !quiet && chance.happens(0.1),
       engineEventsLost: sometimes(0.3, 0.05, 0.5),
+      engineLies: sometimes(0.25, 0.02, 0.4),
+      skew: sometimes(0.3, 1_000, 90_000),
+      drift: sometimes(0.2, 0.001, 0.02),
     },
   };
 }

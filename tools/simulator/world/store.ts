@@ -45,6 +45,10 @@ export class SimulatedStore {
   readonly #chance: Chance;
   readonly #seen: (commit: SeenCommit) => void;
   readonly #cutOff = new Map<Machine, AbortController>();
+  /** Machines that reach the store and do not hear it. */
+  readonly #silenced = new Set<Machine>();
+  /** How late a machine hears of changes, where that is not as the weather has it. */
+  readonly #delays = new Map<Machine, readonly [number, number]>();
   #down = false;
 
   constructor(time: VirtualClock, chance: Chance, weather: StoreWeather, seen: (commit: SeenCommit) => void) {
@@ -60,7 +64,19 @@ export class SimulatedStore {
     this.#cutOffOf(machine).abort();
   }
 
+  /** What a machine sends arrives and takes place, and no answer comes back until {@link join}. */
+  silence(machine: Machine): void {
+    this.#silenced.add(machine);
+  }
+
+  /** A machine hears of changes so many milliseconds late; its own reads are as fresh as ever. */
+  delay(machine: Machine, ms: readonly [number, number] | undefined): void {
+    if (ms === undefined) this.#delays.delete(machine);
+    else this.#delays.set(machine, ms);
+  }
+
   join(machine: Machine): void {
+    this.#silenced.delete(machine);
     if (this.#cutOffOf(machine).signal.aborted) this.#cutOff.delete(machine);
   }
 
@@ -94,13 +110,13 @@ export class SimulatedStore {
       commit: (partition, batch) => this.#commit(process, partition, batch),
       follow: (partition, { after, signal }) => ({
         [Symbol.asyncIterator]: () =>
-          this.#heard<readonly Change[]>(process, signal, this.weather.feedLag, (until) =>
+          this.#heard<readonly Change[]>(process, signal, (until) =>
             truth.follow(partition, { ...(after === undefined ? {} : { after }), signal: until }),
           ),
       }),
       streams: (topic, signal) => ({
         [Symbol.asyncIterator]: () =>
-          this.#heard(process, signal, this.weather.feedLag, (until) => truth.streams(topic, until)),
+          this.#heard(process, signal, (until) => truth.streams(topic, until)),
       }),
       close: () => Promise.resolve(),
     };
@@ -131,9 +147,14 @@ export class SimulatedStore {
       }
       const delay = this.#delay(this.weather.latency);
       const run = (rest: number): void => {
+        const settled = (tell: () => void): void => {
+          if (!this.#silenced.has(process.machine)) this.#answer(process, rest, tell);
+          else
+            this.#answer(process, patience, () => reject(new StoreUnavailable('no answer came', 'unknown')));
+        };
         work().then(
-          (value) => this.#answer(process, rest, () => resolve(value)),
-          (error: unknown) => this.#answer(process, rest, () => reject(error as Error)),
+          (value) => settled(() => resolve(value)),
+          (error: unknown) => settled(() => reject(error as Error)),
         );
       };
       // Most of the time the way back is the longer one; when it is not, others get in between.
@@ -176,7 +197,6 @@ export class SimulatedStore {
   #heard<T>(
     process: Process,
     signal: AbortSignal,
-    lag: readonly [number, number],
     open: (until: AbortSignal) => AsyncIterable<T>,
   ): AsyncIterator<T> {
     const over = new AbortController();
@@ -187,7 +207,9 @@ export class SimulatedStore {
       new Promise((resolve, reject) => {
         inner.next().then((result) => {
           if (!process.alive) return;
-          if (result.done !== true) this.#answer(process, this.#delay(lag), () => resolve(result));
+          const lag = this.#delays.get(process.machine) ?? this.weather.feedLag;
+          const silenced = this.#silenced.has(process.machine);
+          if (result.done !== true && !silenced) this.#answer(process, this.#delay(lag), () => resolve(result));
           else if (signal.aborted) resolve(result);
           else
             this.#answer(process, patience, () => reject(new StoreUnavailable('the store is gone', 'not-committed')));

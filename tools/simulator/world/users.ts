@@ -89,11 +89,13 @@ export class Users {
         return this.#changeInstance(kind === 'drain' ? 'DRAINING' : 'ACTIVE', chance);
       case 'attribute':
         return this.#attribute(chance);
+      case 'tag':
+        return this.#tag(name, chance);
       case 'protect':
         return this.#protect(chance);
       case 'describe':
         await this.#call('DescribeServices', { services: [name] });
-        return undefined;
+        return this.#describeTasks();
     }
   }
 
@@ -141,16 +143,24 @@ export class Users {
           { enable: true, rollback: true },
           { enable: true, rollback: true },
           { enable: true, rollback: false },
+          { enable: true, rollback: true, thresholdConfiguration: { type: 'COUNT', value: chance.whole(1, 5) } },
           { enable: false, rollback: false },
-        ]),
+        ] as const),
       },
       ...(chance.happens(0.3) && !daemon
         ? { placementStrategy: [{ type: 'spread' as const, field: 'attribute:ecs.availability-zone' }] }
         : {}),
-      ...(chance.happens(0.15) && !daemon ? { placementConstraints: [{ type: 'distinctInstance' as const }] } : {}),
+      ...this.#constraints(chance, daemon),
       ...(chance.happens(0.5) ? { tags: [{ key: 'slipway:follow', value: 'true' }] } : {}),
     };
     await this.#call('CreateService', input);
+  }
+
+  #constraints(chance: Chance, daemon: boolean): Pick<CreateServiceCommandInput, 'placementConstraints'> {
+    const drawn = chance.number();
+    if (drawn < 0.15 && !daemon) return { placementConstraints: [{ type: 'distinctInstance' }] };
+    if (drawn > 0.15) return {};
+    return { placementConstraints: [{ type: 'memberOf', expression: 'attribute:tier == a' }] };
   }
 
   async #updateService(service: string, chance: Chance): Promise<void> {
@@ -200,8 +210,25 @@ export class Users {
   async #attribute(chance: Chance): Promise<void> {
     const arns = await this.#instances();
     if (arns.length === 0) return;
-    const attributes = [{ name: 'tier', value: chance.pick(['a', 'b']), targetId: chance.pick(arns) }];
-    await this.#call('PutAttributes', { attributes });
+    const targetId = chance.pick(arns);
+    if (chance.happens(0.2)) await this.#call('DeleteAttributes', { attributes: [{ name: 'tier', targetId }] });
+    else await this.#call('PutAttributes', { attributes: [{ name: 'tier', value: chance.pick(['a', 'b']), targetId }] });
+  }
+
+  async #tag(service: string, chance: Chance): Promise<void> {
+    const described = await this.#call<{ services?: { serviceArn?: string }[] }>('DescribeServices', {
+      services: [service],
+    });
+    const resourceArn = described?.services?.[0]?.serviceArn;
+    if (resourceArn === undefined) return;
+    await this.#call('TagResource', { resourceArn, tags: [{ key: 'team', value: `team-${chance.whole(1, 9)}` }] });
+    await this.#call('ListTagsForResource', { resourceArn });
+  }
+
+  async #describeTasks(): Promise<void> {
+    const listed = await this.#call<{ taskArns?: string[] }>('ListTasks', {});
+    const tasks = (listed?.taskArns ?? []).slice(0, 100);
+    if (tasks.length > 0) await this.#call('DescribeTasks', { tasks });
   }
 
   async #protect(chance: Chance): Promise<void> {
@@ -224,7 +251,8 @@ export class Users {
     for (const arn of await this.#instances())
       await this.#call('UpdateContainerInstancesState', { containerInstances: [arn], status: 'ACTIVE' });
     for (const { name, daemon } of services) {
-      const taskDefinition = await this.define(name, chance, 'web', 'base');
+      const [repository, tag] = chance.happens(0.4) ? ['web', 'base'] : [chance.pick(repositories), 'prod'];
+      const taskDefinition = await this.define(name, chance, repository, tag);
       await this.#call('UpdateService', {
         service: name,
         taskDefinition,
@@ -233,6 +261,8 @@ export class Users {
         placementConstraints: [],
       });
     }
+    // What follows a tag must come to it by itself, whether or not anybody hears of the push.
+    for (const repository of repositories) await this.#ports.push(repository, 'prod', good, chance.happens(0.5));
   }
 }
 
@@ -245,6 +275,11 @@ function bounds(chance: Chance, daemon: boolean): { maximumPercent: number; mini
     [0, 100],
     [100, 150],
     [66, 133],
+    [100, 100],
+    [99, 101],
+    [1, 199],
+    [0, 200],
+    [100, 110],
   ] as const);
   return { maximumPercent, minimumHealthyPercent };
 }

@@ -1,5 +1,5 @@
 import type { Log } from '@slipway/auth/contract';
-import { isLive, isPending, type ServiceRecord, type TaskRecord } from '@slipway/scheduler/state';
+import type { TaskRecord } from '@slipway/scheduler/state';
 import { VirtualClock } from '../virtual-clock.ts';
 import { Chance } from './chance.ts';
 import type { EngineContainer, EngineWeather } from './engine.ts';
@@ -7,12 +7,16 @@ import { FaultPlayer } from './faults.ts';
 import { History } from './history.ts';
 import { listening, SimulatedHost } from './host.ts';
 import { good, SimulatedImages } from './images.ts';
-import { CommitChecks, type Invariant, Violation } from './invariants.ts';
+import { AnswerChecks } from './answers.ts';
+import { CommitChecks } from './commit-checks.ts';
+import { describe, describeAnswer, describeChange, describeFields, isMistake } from './describe.ts';
+import { type Invariant, Violation } from './invariants.ts';
 import { Machine, type Process } from './machine.ts';
 import { Mirror } from './mirror.ts';
 import { type NetworkWeather, NoAnswer, SimulatedNetwork } from './network.ts';
 import type { Plan } from './plan.ts';
 import { push } from './push.ts';
+import { Quiet } from './quiet.ts';
 import { account, cluster, SimulatedServer } from './server.ts';
 import { settle } from './settle.ts';
 import { type SeenCommit, SimulatedStore, type StoreWeather } from './store.ts';
@@ -81,8 +85,12 @@ export class World {
     unanswered: 0,
   };
   /** Whether the store ever lost commits: then nothing acknowledged need be there. */
-  rewound = false;
+  #rewound = false;
   readonly #checks: CommitChecks;
+  readonly #answers: AnswerChecks;
+  readonly #quiet: Quiet;
+  /** How many tasks users asked for under each client token. */
+  readonly #tokens = new Map<string, number>();
   readonly #users: Users;
   readonly #operator: Process;
   readonly #samples: Sample[] = [];
@@ -112,7 +120,9 @@ export class World {
       mirror: this.mirror,
       now,
       lag: () => (now() < this.#laggedUntil ? 40_000 : 3_000),
+      asked: (token) => this.#tokens.get(token),
     });
+    this.#answers = new AnswerChecks(this.mirror);
     const log = (who: string): Log => this.#log(who);
     this.servers = Array.from({ length: plan.servers }, (_, index) => {
       const machine = this.#machine(`server-${index + 1}`);
@@ -126,6 +136,7 @@ export class World {
         error: 0,
         answerLost: 0,
         eventLost: troubles.engineEventsLost,
+        lies: troubles.engineLies,
         diskFull: false,
       };
       const host = new SimulatedHost({
@@ -143,6 +154,10 @@ export class World {
       host.engine.started = (container) => this.#started(host, container);
       return host;
     });
+    const { mirror, servers, hosts, images } = this;
+    const jumps = plan.faults.some(({ kind }) => kind.startsWith('clock-jump'));
+    const clockError = (jumps ? 120_000 : 0) + 2 * plan.troubles.skew;
+    this.#quiet = new Quiet({ mirror, servers, hosts, images, now, clockError });
     const process = this.#machine('user').boot();
     this.#operator = process;
     this.#users = new Users({
@@ -183,6 +198,13 @@ export class World {
     this.history.note('check', message);
   }
 
+  /** The store lost commits. */
+  async rewound(): Promise<void> {
+    this.#rewound = true;
+    this.#checks.rewound();
+    await this.mirror.reload(this.store.truth);
+  }
+
   /** Servers hear of changes late for a while. */
   lagUntil(time: number): void {
     this.#laggedUntil = Math.max(this.#laggedUntil, time + 10_000);
@@ -221,7 +243,7 @@ export class World {
     if (!(await this.#until(epoch + this.plan.duration, () => false))) faults.endAll();
     if (this.#violation !== undefined) return;
     this.history.note('check', 'nothing goes wrong any more');
-    await this.#becomes('settled', settleWithin, () => this.unsettled());
+    await this.#becomes('settled', settleWithin, () => this.#quiet.unsettled());
     if (this.#violation !== undefined) return;
     this.history.note('check', 'what users broke is repaired');
     const services = [...this.mirror.services.values()].filter(({ status }) => status === 'ACTIVE');
@@ -230,7 +252,7 @@ export class World {
       .repair(this.chance.fork(), names)
       .catch((error: unknown) => this.violated(new Violation('no-accident', describe(error))));
     await this.#until(this.time.now() + 20_000, () => false);
-    await this.#becomes('repaired', repairWithin, () => this.unsettled() ?? this.#unrepaired() ?? this.#leftOver());
+    await this.#becomes('repaired', repairWithin, () => this.#quiet.unrepaired());
   }
 
   /** Plays until something is so, or a time has come. @returns whether it became so, or something was violated */
@@ -248,81 +270,6 @@ export class World {
     if (!done) this.violated(new Violation(invariant, `${why() ?? ''} (after ${within / 60_000} quiet minutes)`));
   }
 
-  /** Why the installation is not at rest though nothing disturbs it; undefined when it is. */
-  unsettled(): string | undefined {
-    if (this.servers.filter(({ leads }) => leads === this.mirror.epoch).length !== 1) return 'nobody leads the cluster';
-    for (const service of this.mirror.services.values()) {
-      const why = this.#unsettledService(service);
-      if (why !== undefined) return why;
-    }
-    for (const task of this.mirror.tasks.values()) {
-      if (task.desiredStatus === 'STOPPED' && isLive(task)) return `task ${task.id} was told to stop and has not`;
-      if (task.service === undefined && isPending(task))
-        return `task ${task.id} of RunTask is still ${task.lastStatus}`;
-    }
-    return this.#orphan();
-  }
-
-  #unsettledService(service: ServiceRecord): string | undefined {
-    const { name, status, desiredCount } = service;
-    const live = this.mirror.tasksOf(name).filter((task) => isLive(task));
-    if (status !== 'ACTIVE') return live.length === 0 ? undefined : `${name} is ${status} and has ${live.length} tasks`;
-    const primary = service.deployments.find((one) => one.status === 'PRIMARY');
-    if (primary === undefined) return `${name} has no PRIMARY deployment`;
-    if (primary.rolloutState === 'FAILED') return undefined;
-    if (service.deployments.some(({ unplaceable }) => unplaceable !== undefined)) return undefined;
-    // An image that keeps failing without a circuit breaker is tried for ever; the record says why.
-    if (primary.lastFailure !== undefined && (primary.failedTasks > 0 || (primary.crashes ?? 0) > 0)) return undefined;
-    // A daemon is the last to leave an instance that is drained, in whatever revision it runs there.
-    const lingers = live.some(({ instanceId = '' }) => this.mirror.instances.get(instanceId)?.status === 'DRAINING');
-    if (service.schedulingStrategy === 'DAEMON' && lingers) return undefined;
-    const running = live.filter((task) => task.lastStatus === 'RUNNING' && task.service?.deploymentId === primary.id);
-    const whole = running.length === desiredCount && live.length === desiredCount;
-    if (primary.rolloutState === 'COMPLETED' && whole) return undefined;
-    if (service.said !== undefined && 'deadlock' in service.said) return undefined;
-    return `${name} is ${primary.rolloutState} with ${running.length} of ${desiredCount} tasks and says nothing of a failure`;
-  }
-
-  #unrepaired(): string | undefined {
-    for (const service of this.mirror.services.values()) {
-      if (service.status !== 'ACTIVE') continue;
-      const primary = service.deployments.find((one) => one.status === 'PRIMARY');
-      const running = this.mirror.tasksOf(service.name).filter((task) => isLive(task) && task.lastStatus === 'RUNNING');
-      if (primary?.rolloutState !== 'COMPLETED' || running.length !== service.desiredCount) {
-        const state = `${primary?.rolloutState ?? 'nothing'}, ${running.length} of ${service.desiredCount}`;
-        return `${service.name} is not steady: ${state}; ${primary?.unplaceable?.message ?? primary?.lastFailure ?? ''}`;
-      }
-    }
-    return undefined;
-  }
-
-  /** Rows that nobody needs any more, of those that go by themselves soon. */
-  #leftOver(): string | undefined {
-    const servers = this.servers.filter(({ process }) => process !== undefined).length;
-    const { size } = this.mirror.connections;
-    return size > servers ? `${size} servers say that they hold connections, ${servers} run` : undefined;
-  }
-
-  /** A container without a task, or a task without its containers. */
-  #orphan(): string | undefined {
-    const running = new Set<string>();
-    for (const { name, engine } of this.hosts) {
-      for (const container of engine.containers.values()) {
-        const arn = container.labels['com.amazonaws.ecs.task-arn'] ?? '';
-        const task = this.mirror.tasks.get(arn.slice(arn.lastIndexOf('/') + 1));
-        if (container.status !== 'running') continue;
-        if (task === undefined || !isLive(task)) return `${name} runs ${container.name} of a task that is over`;
-        running.add(task.id);
-      }
-    }
-    for (const task of this.mirror.tasks.values()) {
-      if (task.lastStatus === 'RUNNING' && task.desiredStatus === 'RUNNING' && !running.has(task.id)) {
-        return `task ${task.id} is RUNNING and no container of it is`;
-      }
-    }
-    return undefined;
-  }
-
   #seen(commit: SeenCommit): void {
     this.counts.commits += 1;
     const changed = this.mirror.apply(commit);
@@ -331,8 +278,12 @@ export class World {
       if (change.kind === 'task' && change.before === undefined) this.counts.tasksStarted += 1;
       this.history.note(commit.process.name, () => describeChange(change));
     }
+    this.#checked(() => this.#checks.check(commit, changed));
+  }
+
+  #checked(check: () => void): void {
     try {
-      this.#checks.check(commit, changed);
+      check();
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
       this.violated(error);
@@ -375,6 +326,8 @@ export class World {
   async #api<T>(from: Process, operation: string, input: object): Promise<Answer<T>> {
     this.counts.calls += 1;
     const asked = this.time.now();
+    const { clientToken, count = 1 } = input as { clientToken?: string; count?: number };
+    if (clientToken !== undefined) this.#tokens.set(clientToken, count);
     const ready = this.servers.filter((server) => server.process !== undefined);
     const server = this.chance.pick(ready.length > 0 ? ready : this.servers);
     const answer = await this.network
@@ -384,7 +337,8 @@ export class World {
         (error: unknown): Answer<T> => this.#notDone(operation, error),
       );
     this.history.note('user', () => `${operation} ${JSON.stringify(input).slice(0, 300)} ${describeAnswer(answer)}`);
-    if (answer.kind === 'done') this.#acknowledged(operation, input, answer.value, asked);
+    if (answer.kind === 'done' && !this.#rewound)
+      this.#checked(() => this.#answers.check({ operation, input, value: answer.value, asked }));
     if (answer.kind === 'refused') this.counts.refused += 1;
     if (answer.kind === 'unknown') this.counts.unanswered += 1;
     return answer;
@@ -398,40 +352,6 @@ export class World {
     if (typeof code === 'string') return { kind: 'refused', code, message };
     this.violated(new Violation('no-accident', `${operation} failed with ${describe(error)}`));
     return { kind: 'unknown', why: message };
-  }
-
-  /** What a client was told must have been so at a moment between its question and the answer. */
-  #acknowledged(operation: string, input: object, value: unknown, asked: number): void {
-    if (this.rewound) return;
-    const told = (value as { service?: Described; services?: Described[] }) ?? {};
-    const services = told.services ?? (told.service === undefined ? [] : [told.service]);
-    for (const { serviceName = '', desiredCount, taskDefinition, status } of services) {
-      const states = this.mirror.during(serviceName, asked);
-      const found = states.some(
-        (state) =>
-          state !== undefined &&
-          state.desiredCount === desiredCount &&
-          state.taskDefinition === taskDefinition &&
-          state.status === status,
-      );
-      if (!found) {
-        const seen = states.map(
-          (state) => `${state?.status} ${state?.desiredCount} ${state?.taskDefinition.split('/')[1]}`,
-        );
-        const said = `${status} ${desiredCount} ${taskDefinition?.split('/')[1]}`;
-        this.violated(
-          new Violation(
-            'acknowledged',
-            `${operation} ${JSON.stringify(input).slice(0, 120)} said ${said}, it was ${seen.join(' | ')}`,
-          ),
-        );
-      }
-    }
-    for (const { taskArn = '' } of (value as { tasks?: { taskArn?: string }[] }).tasks ?? []) {
-      const id = taskArn.slice(taskArn.lastIndexOf('/') + 1);
-      if (!this.mirror.tasks.has(id))
-        this.violated(new Violation('acknowledged', `${operation} told of task ${id}, which there is not`));
-    }
   }
 
   #sample(): Sample {
@@ -451,7 +371,9 @@ export class World {
   }
 
   #machine(name: string): Machine {
-    return new Machine(name, this.time, this.chance.between(-500, 500), 1 + this.chance.between(-1e-4, 1e-4));
+    const { skew, drift } = this.plan.troubles;
+    const offset = this.chance.between(-1, 1) * Math.max(500, skew);
+    return new Machine(name, this.time, offset, 1 + this.chance.between(-1, 1) * Math.max(1e-4, drift));
   }
 
   #log(who: string): Log {
@@ -463,55 +385,4 @@ export class World {
     };
     return { info: note('info'), warn: note('warn'), error: note('error') } as Log;
   }
-}
-
-/** Whether an error is the program's own fault, and not a thing that happens to programs. */
-const isMistake = (value: unknown): boolean =>
-  value instanceof TypeError ||
-  value instanceof RangeError ||
-  value instanceof ReferenceError ||
-  value instanceof SyntaxError;
-
-interface Described {
-  readonly serviceName?: string;
-  readonly desiredCount?: number;
-  readonly taskDefinition?: string;
-  readonly status?: string;
-}
-
-const describe = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
-
-function describeFields(fields: object): string {
-  return Object.entries(fields)
-    .map(
-      ([name, value]) =>
-        `${name}=${value instanceof Error ? `${value.name}: ${value.message}` : JSON.stringify(value)}`,
-    )
-    .join(' ');
-}
-
-function describeAnswer(answer: Answer<unknown>): string {
-  if (answer.kind === 'done') return '-> done';
-  return answer.kind === 'refused' ? `-> ${answer.code}: ${answer.message}` : `-> no answer: ${answer.why}`;
-}
-
-function describeChange(change: import('./mirror.ts').Changed): string {
-  const { kind, id, before, after } = change;
-  if (after === undefined) return `${kind} ${id} removed`;
-  if (kind === 'task') {
-    const task = after as TaskRecord;
-    const why = task.stoppedReason === undefined ? '' : ` (${task.stopCode}: ${task.stoppedReason})`;
-    const of = task.service === undefined ? task.group : `${task.service.name} ${task.service.deploymentId.slice(-4)}`;
-    return `task ${id.slice(0, 8)} of ${of} on ${task.instanceId?.slice(0, 4)}: ${(before as TaskRecord | undefined)?.lastStatus ?? 'new'} -> ${task.lastStatus}, wanted ${task.desiredStatus} ${task.healthStatus}${why}`;
-  }
-  if (kind === 'service') {
-    const service = after as ServiceRecord;
-    const deployments = service.deployments.map(
-      (one) =>
-        `${one.id.slice(-4)} ${one.status} ${one.rolloutState} failed=${one.failedTasks}${one.unplaceable === undefined ? '' : ' unplaceable'}${one.lastFailure === undefined ? '' : ` [${one.lastFailure.slice(0, 60)}]`}`,
-    );
-    return `service ${id} ${service.status} desired=${service.desiredCount} ${service.steady ? 'steady' : ''} {${deployments.join('; ')}}`;
-  }
-  const instance = after as { status: string; agentConnected: boolean };
-  return `instance ${id.slice(0, 4)} ${instance.status} ${instance.agentConnected ? 'connected' : 'away'}`;
 }

@@ -1,0 +1,305 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isHealthy } from '@slipway/scheduler/deployments';
+import {
+  isLive,
+  type DeploymentRecord,
+  type ServiceRecord,
+  type TaskDefinitionRecord,
+  type TaskRecord,
+} from '@slipway/scheduler/state';
+import { Violation } from './invariants.ts';
+import type { Changed, Mirror } from './mirror.ts';
+import { retention, tuning } from './server.ts';
+import type { SeenCommit } from './store.ts';
+
+/** Statuses in the order in which tasks pass them. */
+const order: readonly TaskRecord['lastStatus'][] = [
+  'PROVISIONING',
+  'PENDING',
+  'ACTIVATING',
+  'RUNNING',
+  'DEACTIVATING',
+  'STOPPING',
+  'DEPROVISIONING',
+  'STOPPED',
+];
+
+export interface CheckPorts {
+  readonly mirror: Mirror;
+  readonly now: () => number;
+  /** How late, at the most, servers may have heard of changes lately; milliseconds. */
+  readonly lag: () => number;
+  /** How many tasks a client has asked for under a token. */
+  readonly asked: (token: string) => number | undefined;
+}
+
+/** Milliseconds in which a decision becomes a commit, with room to spare. */
+const clockMargin = 10_000;
+
+/** Checks each commit against what must hold. */
+export class CommitChecks {
+  readonly #ports: CheckPorts;
+  /** Until when a task last truly was healthy. */
+  readonly #healthyAt = new Map<string, number>();
+  /** Tasks of each deployment that failed by their own doing. */
+  readonly #failed = new Map<string, Set<string>>();
+  /** Tasks that were started for each client token. */
+  readonly #byToken = new Map<string, Set<string>>();
+
+  constructor(ports: CheckPorts) {
+    this.#ports = ports;
+  }
+
+  /** @throws Violation */
+  check(commit: SeenCommit, changed: readonly Changed[]): void {
+    const started: TaskRecord[] = [];
+    const stopped: TaskRecord[] = [];
+    const stoppedBefore: TaskRecord[] = [];
+    for (const change of changed) {
+      if (change.kind === 'task') {
+        this.#neverBack(change.before, change.after);
+        if (change.before === undefined && change.after !== undefined) started.push(change.after);
+        if (change.before !== undefined && change.after === undefined) this.#kept(commit, change.before);
+        if (change.after !== undefined) this.#noteFailure(change.after);
+        if (isOrder(change.before, change.after)) {
+          stopped.push(change.after!);
+          stoppedBefore.push(change.before!);
+        }
+      } else if (change.kind === 'definition') this.#unchanged(change.before, change.after);
+    }
+    // Only now: a verdict may stand in the same commit as its evidence.
+    for (const change of changed) if (change.kind === 'service') this.#verdicts(change.before, change.after);
+    this.#room(started);
+    for (const task of started) {
+      this.#constraints(task);
+      this.#once(task);
+    }
+    for (const task of stoppedBefore) this.#protected(commit, task);
+    const byService = [...started, ...stopped].filter(({ service }) => service !== undefined);
+    if (byService.length > 0) this.#oneLeader(commit, byService);
+    const now = commit.process.clock.now();
+    for (const name of new Set(started.flatMap(({ service }) => service?.name ?? []))) this.#maximum(name);
+    for (const name of new Set(stopped.flatMap(({ service }) => service?.name ?? []))) {
+      this.#minimum(
+        name,
+        stoppedBefore.filter(({ service }) => service?.name === name),
+        now,
+      );
+    }
+    for (const change of changed) {
+      if (change.kind === 'task' && change.after !== undefined) this.#noteHealth(change.after, now);
+    }
+  }
+
+  /** The store lost commits: what they started may be started again. */
+  rewound(): void {
+    this.#byToken.clear();
+  }
+
+  #neverBack(before: TaskRecord | undefined, after: TaskRecord | undefined): void {
+    if (before === undefined || after === undefined) return;
+    if (before.desiredStatus === 'STOPPED' && after.desiredStatus !== 'STOPPED') {
+      throw new Violation('no-return', `task ${after.id} was told to stop and is wanted again`);
+    }
+    if (order.indexOf(after.lastStatus) < order.indexOf(before.lastStatus)) {
+      throw new Violation('no-return', `task ${after.id} went from ${before.lastStatus} to ${after.lastStatus}`);
+    }
+  }
+
+  #verdicts(before: ServiceRecord | undefined, after: ServiceRecord | undefined): void {
+    for (const now of after?.deployments ?? []) {
+      const was = before?.deployments.find(({ id }) => id === now.id);
+      if (was === undefined) continue;
+      const say = (): string =>
+        `deployment ${now.id} of ${after?.name} went from ${was.rolloutState} to ${now.rolloutState}`;
+      if (was.rolloutState === 'FAILED' && now.rolloutState !== 'FAILED') throw new Violation('verdict', say());
+      if (was.rolloutState === 'COMPLETED' && now.rolloutState !== 'COMPLETED' && now.cause.kind !== 'rollback') {
+        throw new Violation('verdict', say());
+      }
+      if (was.rolloutState === 'IN_PROGRESS' && now.rolloutState === 'FAILED') this.#enough(after!, now);
+    }
+    for (const { id, failedTasks } of after?.deployments ?? []) {
+      const failed = this.#failed.get(id)?.size ?? 0;
+      if (failedTasks > failed)
+        throw new Violation('evidence', `deployment ${id} counts ${failedTasks} failed tasks, ${failed} have failed`);
+    }
+  }
+
+  #enough({ desiredCount, deploymentConfiguration }: ServiceRecord, { id, failedTasks }: DeploymentRecord): void {
+    const { type, value } = deploymentConfiguration.circuitBreaker?.threshold ?? { type: 'COUNT', value: 1 };
+    const share = (desiredCount * value) / 100;
+    const asked = type === 'COUNT' ? value : type === 'BOUNDED_PERCENT' ? Math.max(3, share) : Math.max(1, share);
+    if (failedTasks < Math.min(200, asked))
+      throw new Violation('evidence', `deployment ${id} failed with ${failedTasks} failed tasks of ${asked}`);
+  }
+
+  #noteFailure({ id, service, lastStatus, stopCode, stoppedReason = '', desiredStatus }: TaskRecord): void {
+    if (service === undefined) return;
+    const noRoom = /^(TaskFailedToStart: )?(RESOURCE|AGENT|ATTRIBUTE)/.test(stoppedReason);
+    const byItself = stopCode === 'TaskFailedToStart' || stopCode === 'EssentialContainerExited';
+    const ended = lastStatus === 'STOPPED' && (byItself || stopCode === undefined) && !noRoom;
+    const unhealthy = desiredStatus === 'STOPPED' && stoppedReason === 'Task failed container health checks';
+    if (!ended && !unhealthy) return;
+    const failed = this.#failed.get(service.deploymentId);
+    if (failed === undefined) this.#failed.set(service.deploymentId, new Set([id]));
+    else failed.add(id);
+  }
+
+  #unchanged(before: TaskDefinitionRecord | undefined, after: TaskDefinitionRecord | undefined): void {
+    if (before === undefined || isDeepStrictEqual(before.definition, after?.definition)) return;
+    throw new Violation('revisions', `${before.arn} says something else than what was registered`);
+  }
+
+  #kept({ process }: SeenCommit, task: TaskRecord): void {
+    if (process.machine.jumpedSince(clockMargin)) return;
+    const { mirror } = this.#ports;
+    const age = process.clock.now() - (task.stoppedAt ?? task.createdAt);
+    const newer = [...mirror.tasks.values()].filter(
+      ({ group, lastStatus, stoppedAt = 0 }) =>
+        group === task.group && lastStatus === 'STOPPED' && stoppedAt >= (task.stoppedAt ?? 0),
+    );
+    const least = newer.length < retention.newestCount ? retention.newestEnded : retention.ended;
+    if (task.lastStatus !== 'STOPPED' || age < least) {
+      const state = `${task.lastStatus}, over for ${Math.round(age)} ms`;
+      throw new Violation('kept', `task ${task.id} was removed (${state}), it was to stay for ${least}`);
+    }
+  }
+
+  #once({ id, clientToken }: TaskRecord): void {
+    if (clientToken === undefined) return;
+    const tasks = this.#byToken.get(clientToken) ?? new Set();
+    this.#byToken.set(clientToken, tasks);
+    if (tasks.has(id)) throw new Violation('once', `task ${id} of ${clientToken} was started a second time`);
+    tasks.add(id);
+    const most = this.#ports.asked(clientToken) ?? 0;
+    if (tasks.size > most)
+      throw new Violation('once', `${clientToken} asked for ${most} tasks, ${tasks.size} were started`);
+  }
+
+  #constraints(task: TaskRecord): void {
+    const { mirror, now, lag } = this.#ports;
+    const service = mirror.services.get(task.service?.name ?? '');
+    const host = task.instanceId ?? '';
+    for (const { type, expression } of service?.placementConstraints ?? []) {
+      if (type === 'distinctInstance') {
+        const others = [...(mirror.placed.get(host) ?? [])].filter((id) => id !== task.id);
+        const twin = others.find((id) => {
+          const other = mirror.tasks.get(id);
+          return other?.service?.name === service?.name && other?.desiredStatus === 'RUNNING';
+        });
+        if (twin !== undefined) throw new Violation('constraints', `${task.id} and ${twin} are both on ${host}`);
+      }
+      const [, name, value] = /^attribute:(\S+) == (\S+)$/.exec(expression ?? '') ?? [];
+      if (name === undefined || now() - (mirror.attributesAt.get(host) ?? -Infinity) <= lag()) continue;
+      const has = mirror.instances.get(host)?.attributes.find((one) => one.name === name)?.value;
+      if (has !== value)
+        throw new Violation('constraints', `${task.id} is on ${host}, whose ${name} is ${has}, not ${value}`);
+    }
+  }
+
+  /** What was protected when it was told to stop; the order carries the version of the task that it was decided on. */
+  #protected({ process }: SeenCommit, before: TaskRecord): void {
+    const { mirror } = this.#ports;
+    const task = mirror.tasks.get(before.id)!;
+    const service = mirror.services.get(task.service?.name ?? '');
+    if (service?.status !== 'ACTIVE' || service.schedulingStrategy === 'DAEMON') return;
+    if (task.stopCode !== 'ServiceSchedulerInitiated' || before.lastStatus !== 'RUNNING') return;
+    if (!task.stoppedReason?.startsWith('Scaling activity') || process.machine.jumpedSince(clockMargin)) return;
+    if ((before.protectedUntil ?? 0) <= process.clock.now() + clockMargin) return;
+    throw new Violation('protected', `task ${task.id} of ${service.name} was stopped though it is protected`);
+  }
+
+  #room(started: readonly TaskRecord[]): void {
+    const { mirror } = this.#ports;
+    for (const id of new Set(started.flatMap(({ instanceId }) => instanceId ?? []))) {
+      const instance = mirror.instances.get(id);
+      if (instance === undefined) throw new Violation('room', `a task was placed on ${id}, which is not registered`);
+      let cpu = 0;
+      let memory = 0;
+      for (const task of mirror.placed.get(id) ?? []) {
+        const { reservation } = mirror.tasks.get(task)!;
+        cpu += reservation.cpu;
+        memory += reservation.memory;
+      }
+      if (cpu > instance.cpu || memory > instance.memory) {
+        throw new Violation(
+          'room',
+          `${id} has ${instance.cpu} CPU and ${instance.memory} MiB; reserved are ${cpu} and ${memory}`,
+        );
+      }
+    }
+  }
+
+  #oneLeader({ batch, process }: SeenCommit, tasks: readonly TaskRecord[]): void {
+    const { epoch } = this.#ports.mirror;
+    if (batch.fence?.epoch === epoch) return;
+    const [task] = tasks;
+    // A user's StopTask and the end of an instance are nobody's leadership.
+    if (batch.fence === undefined && tasks.every((one) => isLive(one) && one.stopCode === 'UserInitiated')) return;
+    if (batch.fence === undefined && tasks.every(({ lastStatus }) => lastStatus === 'STOPPED')) return;
+    throw new Violation(
+      'one-leader',
+      `${process.name} decided about task ${task?.id} with epoch ${batch.fence?.epoch ?? 'none'}; the newest is ${epoch}`,
+    );
+  }
+
+  #mayBeLost(task: TaskRecord): boolean {
+    const { mirror, now, lag } = this.#ports;
+    const instance = mirror.instances.get(task.instanceId ?? '');
+    if (instance === undefined || !instance.agentConnected || instance.status === 'INACTIVE') return true;
+    return now() - (mirror.awayAt.get(instance.id) ?? -Infinity) <= lag();
+  }
+
+  #maximum(name: string): void {
+    const { mirror } = this.#ports;
+    const service = mirror.services.get(name);
+    if (service === undefined) return;
+    const live = mirror.tasksOf(name).filter((task) => isLive(task));
+    if (service.schedulingStrategy === 'DAEMON') {
+      const hosts = live.map(({ instanceId }) => instanceId);
+      const twice = hosts.find((host, index) => hosts.indexOf(host) !== index);
+      if (twice !== undefined) throw new Violation('one-daemon', `${name} has two tasks on ${twice}`);
+      return;
+    }
+    const most = Math.floor((service.desiredCount * service.deploymentConfiguration.maximumPercent) / 100);
+    const there = live.filter((task) => !this.#mayBeLost(task)).length;
+    if (there > most) throw new Violation('maximum', `${name} has ${there} tasks, at most ${most} are allowed`);
+  }
+
+  #minimum(name: string, stopped: readonly TaskRecord[], now: number): void {
+    const { mirror } = this.#ports;
+    const service = mirror.services.get(name);
+    if (service === undefined || service.status !== 'ACTIVE' || service.schedulingStrategy === 'DAEMON') return;
+    const options = { ...tuning, repeatEventsAfter: 0 };
+    const chosen = stopped.filter((task) => {
+      const { stopCode } = mirror.tasks.get(task.id)!;
+      return stopCode === 'ServiceSchedulerInitiated' && isHealthy(task, now, options) && !this.#mayBeLost(task);
+    });
+    if (chosen.length === 0) return;
+    const least = Math.ceil((service.desiredCount * service.deploymentConfiguration.minimumHealthyPercent) / 100);
+    // What the leader has not heard of yet it cannot count: a task that was healthy a moment ago still counts here.
+    const healthy = mirror.tasksOf(name).filter((task) => this.#wasHealthy(task, now)).length;
+    if (healthy < least) {
+      throw new Violation(
+        'minimum',
+        `${name} has ${healthy} healthy tasks after ${chosen.length} were stopped, at least ${least} must stay`,
+      );
+    }
+  }
+
+  #wasHealthy(task: TaskRecord, now: number): boolean {
+    const { now: trueNow, lag } = this.#ports;
+    if (isHealthy(task, now, { ...tuning, repeatEventsAfter: 0 })) return true;
+    if (task.stopCode === 'ServiceSchedulerInitiated' && task.desiredStatus === 'STOPPED') return false;
+    return trueNow() - (this.#healthyAt.get(task.id) ?? -Infinity) <= lag();
+  }
+
+  #noteHealth(task: TaskRecord, now: number): void {
+    if (isHealthy(task, now, { ...tuning, repeatEventsAfter: 0 })) this.#healthyAt.set(task.id, Infinity);
+    else if (this.#healthyAt.get(task.id) === Infinity) this.#healthyAt.set(task.id, this.#ports.now());
+  }
+}
+
+/** Whether the change is the order to stop. */
+const isOrder = (before: TaskRecord | undefined, after: TaskRecord | undefined): boolean =>
+  before?.desiredStatus === 'RUNNING' && after?.desiredStatus === 'STOPPED';

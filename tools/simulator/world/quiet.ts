@@ -1,0 +1,142 @@
+import { isLive, isPending, type ServiceRecord } from '@slipway/scheduler/state';
+import type { SimulatedHost } from './host.ts';
+import type { SimulatedImages } from './images.ts';
+import type { Mirror } from './mirror.ts';
+import { retention, type SimulatedServer } from './server.ts';
+
+export interface QuietParts {
+  readonly mirror: Mirror;
+  readonly servers: readonly SimulatedServer[];
+  readonly hosts: readonly SimulatedHost[];
+  readonly images: SimulatedImages;
+  readonly now: () => number;
+  /** By how many milliseconds wall clocks may have been off when something was noted. */
+  readonly clockError: number;
+}
+
+/** Milliseconds between two looks of a leader for what is over, and some for its work. */
+const sweepSlack = 60_000;
+
+/** What must be so once nothing disturbs the installation any more. */
+export class Quiet {
+  readonly #parts: QuietParts;
+
+  constructor(parts: QuietParts) {
+    this.#parts = parts;
+  }
+
+  /** Why the installation is not at rest though nothing disturbs it; undefined when it is. */
+  unsettled(): string | undefined {
+    if (this.#parts.servers.filter(({ leads }) => leads === this.#parts.mirror.epoch).length !== 1) return 'nobody leads the cluster';
+    for (const service of this.#parts.mirror.services.values()) {
+      const why = this.#unsettledService(service);
+      if (why !== undefined) return why;
+    }
+    for (const task of this.#parts.mirror.tasks.values()) {
+      if (task.desiredStatus === 'STOPPED' && isLive(task)) return `task ${task.id} was told to stop and has not`;
+      if (task.service === undefined && isPending(task))
+        return `task ${task.id} of RunTask is still ${task.lastStatus}`;
+    }
+    return this.#orphan();
+  }
+
+  #unsettledService(service: ServiceRecord): string | undefined {
+    const { name, status, desiredCount } = service;
+    const live = this.#parts.mirror.tasksOf(name).filter((task) => isLive(task));
+    if (status !== 'ACTIVE') return live.length === 0 ? undefined : `${name} is ${status} and has ${live.length} tasks`;
+    const primary = service.deployments.find((one) => one.status === 'PRIMARY');
+    if (primary === undefined) return `${name} has no PRIMARY deployment`;
+    if (primary.rolloutState === 'FAILED') return undefined;
+    if (service.deployments.some(({ unplaceable }) => unplaceable !== undefined)) return undefined;
+    // An image that keeps failing without a circuit breaker is tried for ever; the record says why.
+    if (primary.lastFailure !== undefined && (primary.failedTasks > 0 || (primary.crashes ?? 0) > 0)) return undefined;
+    // A daemon is the last to leave an instance that is drained, in whatever revision it runs there.
+    const lingers = live.some(({ instanceId = '' }) => this.#parts.mirror.instances.get(instanceId)?.status === 'DRAINING');
+    if (service.schedulingStrategy === 'DAEMON' && lingers) return undefined;
+    const running = live.filter((task) => task.lastStatus === 'RUNNING' && task.service?.deploymentId === primary.id);
+    const whole = running.length === desiredCount && live.length === desiredCount;
+    if (primary.rolloutState === 'COMPLETED' && whole) return undefined;
+    if (service.said !== undefined && 'deadlock' in service.said) return undefined;
+    return `${name} is ${primary.rolloutState} with ${running.length} of ${desiredCount} tasks and says nothing of a failure`;
+  }
+
+  /** Why the repaired installation is not as wanted yet; undefined when it is. */
+  unrepaired(): string | undefined {
+    return this.unsettled() ?? this.#unsteady() ?? this.#unfollowed() ?? this.#leftOver();
+  }
+
+  #unsteady(): string | undefined {
+    for (const service of this.#parts.mirror.services.values()) {
+      if (service.status !== 'ACTIVE') continue;
+      const primary = service.deployments.find((one) => one.status === 'PRIMARY');
+      const running = this.#parts.mirror.tasksOf(service.name).filter((task) => isLive(task) && task.lastStatus === 'RUNNING');
+      if (primary?.rolloutState !== 'COMPLETED' || running.length !== service.desiredCount) {
+        const state = `${primary?.rolloutState ?? 'nothing'}, ${running.length} of ${service.desiredCount}`;
+        return `${service.name} is not steady: ${state}; ${primary?.unplaceable?.message ?? primary?.lastFailure ?? ''}`;
+      }
+    }
+    return undefined;
+  }
+
+  /** A service that follows a tag and runs something else. */
+  #unfollowed(): string | undefined {
+    const { mirror, images } = this.#parts;
+    for (const service of mirror.services.values()) {
+      const primary = service.deployments.find((one) => one.status === 'PRIMARY');
+      if (service.status !== 'ACTIVE' || service.follow?.mode !== 'tags' || primary?.images === undefined) continue;
+      const { containerDefinitions = [] } = (mirror.definitions.get(primary.taskDefinition)?.definition ?? {}) as {
+        containerDefinitions?: { name?: string; image?: string }[];
+      };
+      for (const { name = '', image = '' } of containerDefinitions) {
+        const [reference = ''] = image.split('@');
+        const named = images.resolve(reference);
+        const runs = (primary.images[name] ?? image).split('@')[1];
+        if (named !== undefined && runs !== named)
+          return `${service.name} follows ${reference} and runs ${runs?.slice(-4)}, the tag names ${named.slice(-4)}`;
+      }
+    }
+    return undefined;
+  }
+
+  /** Rows that nobody needs any more. */
+  #leftOver(): string | undefined {
+    const { mirror, servers, now, clockError } = this.#parts;
+    const running = servers.filter(({ process }) => process !== undefined).length;
+    const { size } = mirror.connections;
+    if (size > running) return `${size} servers say that they hold connections, ${running} run`;
+    for (const key of mirror.loads) {
+      if (!mirror.instances.has(key.slice(key.indexOf('/') + 1))) return `${key} is of no instance`;
+    }
+    const overdue = now() - retention.ended - clockError - sweepSlack;
+    const groups = Map.groupBy(
+      [...mirror.tasks.values()].filter(({ lastStatus }) => lastStatus === 'STOPPED'),
+      ({ group }) => group,
+    );
+    for (const [group, tasks] of groups) {
+      const old = tasks.filter(({ stoppedAt, createdAt }) => (stoppedAt ?? createdAt) < overdue);
+      const most = retention.newestCount;
+      if (old.length > most) return `${old.length} tasks of ${group} are over for long, the newest ${most} stay`;
+    }
+    return undefined;
+  }
+
+  /** A container without a task, or a task without its containers. */
+  #orphan(): string | undefined {
+    const running = new Set<string>();
+    for (const { name, engine } of this.#parts.hosts) {
+      for (const container of engine.containers.values()) {
+        const arn = container.labels['com.amazonaws.ecs.task-arn'] ?? '';
+        const task = this.#parts.mirror.tasks.get(arn.slice(arn.lastIndexOf('/') + 1));
+        if (container.status !== 'running') continue;
+        if (task === undefined || !isLive(task)) return `${name} runs ${container.name} of a task that is over`;
+        running.add(task.id);
+      }
+    }
+    for (const task of this.#parts.mirror.tasks.values()) {
+      if (task.lastStatus === 'RUNNING' && task.desiredStatus === 'RUNNING' && !running.has(task.id)) {
+        return `task ${task.id} is RUNNING and no container of it is`;
+      }
+    }
+    return undefined;
+  }
+}
