@@ -74,8 +74,7 @@ export class AnswerChecks {
   #task(said: string, { taskArn = '', lastStatus, desiredStatus }: ToldTask, asked: number, described: boolean): void {
     const show = (of: ToldTask | TaskRecord | undefined): string => `${of?.lastStatus}, wanted ${of?.desiredStatus}`;
     const agrees = (state: TaskRecord | undefined): boolean =>
-      state !== undefined &&
-      (!described || (state.lastStatus === lastStatus && state.desiredStatus === desiredStatus));
+      state !== undefined && (!described || (state.lastStatus === lastStatus && state.desiredStatus === desiredStatus));
     const states = this.#mirror.taskDuring(taskArn.slice(taskArn.lastIndexOf('/') + 1), asked);
     this.#wasSo(`${said} told of ${taskArn.slice(-32)} ${lastStatus}, wanted ${desiredStatus}`, states, agrees, show);
   }
@@ -94,7 +93,8 @@ export class AnswerChecks {
   }
 
   #registered(said: string, arn: string): void {
-    if (!this.#mirror.definitions.has(arn)) throw new Violation('acknowledged', `${said} gave ${arn}, which there is not`);
+    if (!this.#mirror.definitions.has(arn))
+      throw new Violation('acknowledged', `${said} gave ${arn}, which there is not`);
     if (this.#given.has(arn)) throw new Violation('revisions', `${said} gave ${arn} a second time`);
     this.#given.add(arn);
   }

@@ -10,7 +10,8 @@ export const isMistake = (value: unknown): boolean =>
   value instanceof SyntaxError;
 
 /** An error with where it was made. */
-export const describe = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
+export const describe = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error);
 
 /** The fields of a line of a log. */
 export function describeFields(fields: object): string {
@@ -38,7 +39,8 @@ export function describeChange(change: Changed): string {
     const of = task.service === undefined ? task.group : `${task.service.name} ${task.service.deploymentId.slice(-4)}`;
     return `task ${id.slice(0, 8)} of ${of} on ${task.instanceId?.slice(0, 4)}: ${(before as TaskRecord | undefined)?.lastStatus ?? 'new'} -> ${task.lastStatus}, wanted ${task.desiredStatus} ${task.healthStatus}${why}`;
   }
-  if (kind === 'definition') return `definition ${id.slice(id.lastIndexOf('/') + 1)} ${(after as TaskDefinitionRecord).status}`;
+  if (kind === 'definition')
+    return `definition ${id.slice(id.lastIndexOf('/') + 1)} ${(after as TaskDefinitionRecord).status}`;
   if (kind === 'service') {
     const service = after as ServiceRecord;
     const deployments = service.deployments.map(

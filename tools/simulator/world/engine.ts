@@ -39,10 +39,7 @@ export interface EngineContainer {
   callOff: () => void;
 }
 
-type ContainerState = Pick<
-  EngineContainer,
-  'status' | 'startedAt' | 'finishedAt' | 'exitCode' | 'outOfMemory'
->;
+type ContainerState = Pick<EngineContainer, 'status' | 'startedAt' | 'finishedAt' | 'exitCode' | 'outOfMemory'>;
 
 /** Milliseconds for which an engine may tell of what is past. */
 const lieAtMost = 10_000;

@@ -27,7 +27,8 @@ export class Quiet {
 
   /** Why the installation is not at rest though nothing disturbs it; undefined when it is. */
   unsettled(): string | undefined {
-    if (this.#parts.servers.filter(({ leads }) => leads === this.#parts.mirror.epoch).length !== 1) return 'nobody leads the cluster';
+    if (this.#parts.servers.filter(({ leads }) => leads === this.#parts.mirror.epoch).length !== 1)
+      return 'nobody leads the cluster';
     for (const service of this.#parts.mirror.services.values()) {
       const why = this.#unsettledService(service);
       if (why !== undefined) return why;
@@ -51,7 +52,9 @@ export class Quiet {
     // An image that keeps failing without a circuit breaker is tried for ever; the record says why.
     if (primary.lastFailure !== undefined && (primary.failedTasks > 0 || (primary.crashes ?? 0) > 0)) return undefined;
     // A daemon is the last to leave an instance that is drained, in whatever revision it runs there.
-    const lingers = live.some(({ instanceId = '' }) => this.#parts.mirror.instances.get(instanceId)?.status === 'DRAINING');
+    const lingers = live.some(
+      ({ instanceId = '' }) => this.#parts.mirror.instances.get(instanceId)?.status === 'DRAINING',
+    );
     if (service.schedulingStrategy === 'DAEMON' && lingers) return undefined;
     const running = live.filter((task) => task.lastStatus === 'RUNNING' && task.service?.deploymentId === primary.id);
     const whole = running.length === desiredCount && live.length === desiredCount;
@@ -69,7 +72,9 @@ export class Quiet {
     for (const service of this.#parts.mirror.services.values()) {
       if (service.status !== 'ACTIVE') continue;
       const primary = service.deployments.find((one) => one.status === 'PRIMARY');
-      const running = this.#parts.mirror.tasksOf(service.name).filter((task) => isLive(task) && task.lastStatus === 'RUNNING');
+      const running = this.#parts.mirror
+        .tasksOf(service.name)
+        .filter((task) => isLive(task) && task.lastStatus === 'RUNNING');
       if (primary?.rolloutState !== 'COMPLETED' || running.length !== service.desiredCount) {
         const state = `${primary?.rolloutState ?? 'nothing'}, ${running.length} of ${service.desiredCount}`;
         return `${service.name} is not steady: ${state}; ${primary?.unplaceable?.message ?? primary?.lastFailure ?? ''}`;

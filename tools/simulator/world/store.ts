@@ -115,8 +115,7 @@ export class SimulatedStore {
           ),
       }),
       streams: (topic, signal) => ({
-        [Symbol.asyncIterator]: () =>
-          this.#heard(process, signal, (until) => truth.streams(topic, until)),
+        [Symbol.asyncIterator]: () => this.#heard(process, signal, (until) => truth.streams(topic, until)),
       }),
       close: () => Promise.resolve(),
     };
@@ -149,8 +148,7 @@ export class SimulatedStore {
       const run = (rest: number): void => {
         const settled = (tell: () => void): void => {
           if (!this.#silenced.has(process.machine)) this.#answer(process, rest, tell);
-          else
-            this.#answer(process, patience, () => reject(new StoreUnavailable('no answer came', 'unknown')));
+          else this.#answer(process, patience, () => reject(new StoreUnavailable('no answer came', 'unknown')));
         };
         work().then(
           (value) => settled(() => resolve(value)),
@@ -194,11 +192,7 @@ export class SimulatedStore {
   }
 
   /** What a process hears of a feed: late, not at all once it is dead, and an error when it is cut off. */
-  #heard<T>(
-    process: Process,
-    signal: AbortSignal,
-    open: (until: AbortSignal) => AsyncIterable<T>,
-  ): AsyncIterator<T> {
+  #heard<T>(process: Process, signal: AbortSignal, open: (until: AbortSignal) => AsyncIterable<T>): AsyncIterator<T> {
     const over = new AbortController();
     process.whenDead(() => over.abort());
     const cut = this.#cutOffOf(process.machine).signal;

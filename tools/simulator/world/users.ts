@@ -105,13 +105,19 @@ export class Users {
   }
 
   /** Registers a revision. @returns `family:revision`, or undefined */
-  async define(family: string, chance: Chance, repository: string, tag: string): Promise<string | undefined> {
+  async define(
+    family: string,
+    chance: Chance,
+    repository: string,
+    tag: string,
+    sizes: readonly number[] = [64, 128, 256, 512],
+  ): Promise<string | undefined> {
     const container: ContainerDefinition = {
       name: 'app',
       image: `${this.#ports.imageHost}/${repository}:${tag}`,
       essential: true,
       cpu: chance.pick([0, 64, 128, 256]),
-      memory: chance.pick([64, 128, 256, 512]),
+      memory: chance.pick(sizes),
       ...(chance.happens(0.5) ? { healthCheck: { command: ['CMD', 'check'], interval: 5, retries: 2 } } : {}),
     };
     const sidecar: ContainerDefinition = {
@@ -212,7 +218,8 @@ export class Users {
     if (arns.length === 0) return;
     const targetId = chance.pick(arns);
     if (chance.happens(0.2)) await this.#call('DeleteAttributes', { attributes: [{ name: 'tier', targetId }] });
-    else await this.#call('PutAttributes', { attributes: [{ name: 'tier', value: chance.pick(['a', 'b']), targetId }] });
+    else
+      await this.#call('PutAttributes', { attributes: [{ name: 'tier', value: chance.pick(['a', 'b']), targetId }] });
   }
 
   async #tag(service: string, chance: Chance): Promise<void> {
@@ -252,7 +259,8 @@ export class Users {
       await this.#call('UpdateContainerInstancesState', { containerInstances: [arn], status: 'ACTIVE' });
     for (const { name, daemon } of services) {
       const [repository, tag] = chance.happens(0.4) ? ['web', 'base'] : [chance.pick(repositories), 'prod'];
-      const taskDefinition = await this.define(name, chance, repository, tag);
+      // Small enough for all to have room, whatever stands on the hosts.
+      const taskDefinition = await this.define(name, chance, repository, tag, [32, 64]);
       await this.#call('UpdateService', {
         service: name,
         taskDefinition,
