@@ -327,16 +327,16 @@ export class TaskEngine {
 
   /** Stops what the engine started late, or told of late: the task is over, and nobody else looks at its containers any more. */
   #stopLate(found: readonly Docker.ContainerInfo[]): void {
-    const t = Math.round(this.#parts.options.stopTimeout / 1000);
+    const t = Math.round(this.#ports.options.stopTimeout / 1000);
     for (const {
       Id: id,
       State: state,
       Labels: { [labels.task]: task },
     } of found) {
       if (state !== 'running' || this.#runners.get(task ?? '')?.stoppedAt === undefined) continue;
-      this.#parts.log.warn({ task, container: id }, 'a container of a task that is over runs; stopping it');
-      ignoreAbsent(() => this.#parts.docker.getContainer(id).stop({ t })).catch((error: unknown) =>
-        this.#parts.log.warn({ task, container: id, err: error }, 'could not stop it; trying again'),
+      this.#ports.log.warn({ task, container: id }, 'a container of a task that is over runs; stopping it');
+      ignoreAbsent(() => this.#ports.docker.getContainer(id).stop({ t })).catch((error: unknown) =>
+        this.#ports.log.warn({ task, container: id, err: error }, 'could not stop it; trying again'),
       );
     }
   }

@@ -102,7 +102,14 @@ export class Installation {
       });
     });
     for (const { id, cpu, memory, attributes } of snapshot.instances) {
-      const weather: EngineWeather = { latency: [0.5, 15], error: 0, answerLost: 0, eventLost: 0, diskFull: false };
+      const weather: EngineWeather = {
+        latency: [0.5, 15],
+        error: 0,
+        answerLost: 0,
+        eventLost: 0,
+        lies: 0,
+        diskFull: false,
+      };
       const { network, servers } = this;
       const zone = attributes[zoneAttribute] ?? `${region}a`;
       const size = { cpus: cpu / 1024, memory };
