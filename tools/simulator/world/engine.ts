@@ -327,7 +327,15 @@ export class SimulatedEngine {
     const state: ContainerState = { status: 'created', startedAt: 0, finishedAt: 0, exitCode: 0, outOfMemory: false };
     const past = { state, until: -Infinity };
     const container: EngineContainer = {
-      ...{ id, name, labels: Labels, digest, checked, behaviour, starts: 0, past, callOff: () => {} },
+      id,
+      name,
+      labels: Labels,
+      digest,
+      checked,
+      behaviour,
+      starts: 0,
+      past,
+      callOff: () => {},
       ...state,
     };
     this.containers.set(id, container);
