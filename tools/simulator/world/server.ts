@@ -1,5 +1,5 @@
 import { type Authorizer, AwsError, type Call, type Log } from '@slipway/auth/contract';
-import type { Retention } from '@slipway/scheduler/control';
+import type { Retention, WatchedCluster } from '@slipway/scheduler/control';
 import { openScheduler, type SchedulerPart } from '@slipway/scheduler/part';
 import { serverReach } from '@slipway/scheduler/reach';
 import { openEventLog } from '@slipway/storage/events';
@@ -76,6 +76,11 @@ export class SimulatedServer {
   /** The epoch under which this server believes that it leads the cluster. */
   get leads(): number | undefined {
     return this.process === undefined ? undefined : this.#running?.part.control.leads(account, cluster);
+  }
+
+  /** The clusters as the process follows them; none when it does not run. */
+  get clusters(): readonly WatchedCluster[] {
+    return this.#running?.part.control.clusters() ?? [];
   }
 
   /** Starts the process; it serves once it has read the store. */
