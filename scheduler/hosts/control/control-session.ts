@@ -86,6 +86,10 @@ export class ControlSession {
   #unknownSince: number | undefined;
   #working = false;
   #again = false;
+  /** When the next look is due though nothing changes, and until when the session sleeps, on the monotonic clock. */
+  #lookAt = 0;
+  #sleepsUntil = 0;
+  #wake: () => void = () => undefined;
 
   constructor(ws: WebSocket, ports: SessionPorts) {
     const { options, ref } = ports;
@@ -126,7 +130,7 @@ export class ControlSession {
       closed,
       watchLiveness(this.#ws, options.clock, this.#ended.signal),
       this.#every(timing.heartbeat, () => this.#heartbeat()),
-      this.#every(timing.tick, () => this.#poke()),
+      this.#lookWhenDue(),
     ]);
     unwatch();
   }
@@ -142,6 +146,28 @@ export class ControlSession {
       work();
       await clock.sleep(interval, this.#ended.signal).catch(() => undefined);
     }
+  }
+
+  /**
+   * Looks when a message is to be repeated, credentials end, or the manifest is due; with most hosts nothing is for minutes, and there
+   * are many hosts. At most once a tick.
+   */
+  async #lookWhenDue(): Promise<void> {
+    const { clock } = this.#ports.options;
+    while (!this.#ended.signal.aborted) {
+      const wait = Math.max(timing.tick, this.#lookAt - clock.monotonic());
+      const woken = new AbortController();
+      this.#sleepsUntil = clock.monotonic() + wait;
+      this.#wake = () => woken.abort();
+      await clock.sleep(wait, AbortSignal.any([this.#ended.signal, woken.signal])).catch(() => undefined);
+      if (clock.monotonic() >= this.#lookAt) this.#poke();
+    }
+  }
+
+  /** Notes when the next look is due. */
+  #lookBy(time: number): void {
+    this.#lookAt = time;
+    if (Math.max(time, this.#ports.options.clock.monotonic() + timing.tick) < this.#sleepsUntil) this.#wake();
   }
 
   #heartbeat(): void {
@@ -161,26 +187,29 @@ export class ControlSession {
     try {
       while (this.#again && !this.#ended.signal.aborted) {
         this.#again = false;
-        await this.#pass();
+        this.#lookBy(await this.#pass());
       }
     } catch (error) {
-      // The tick tries again; the records say what is left to do.
+      // The next tick tries again; the records say what is left to do.
+      this.#lookBy(options.clock.monotonic() + timing.tick);
       options.log.warn({ instance: ref.id, err: error }, 'could not send tasks to the agent');
     } finally {
       this.#working = false;
     }
   }
 
-  async #pass(): Promise<void> {
+  /** Tells the agent what it was not told yet, and again what is due. @returns when the next look is, on the monotonic clock */
+  async #pass(): Promise<number> {
     const { ref, watch, connectionId, options, payloads } = this.#ports;
     const instance = watch.instance(ref.id);
     if (instance?.connectionId !== connectionId || instance.status === 'INACTIVE') {
       // The view may be older than this connection; only a newer generation or the end of the instance counts at once.
       const older = instance === undefined || (instance.channelGeneration ?? 0) < this.#ports.generation;
       this.#unknownSince ??= options.clock.monotonic();
-      if (older && options.clock.monotonic() - this.#unknownSince < timing.unknown) return;
+      const next = options.clock.monotonic() + timing.tick;
+      if (older && options.clock.monotonic() - this.#unknownSince < timing.unknown) return next;
       this.close(older ? 'the store does not know this connection' : 'superseded');
-      return;
+      return next;
     }
     this.#unknownSince = undefined;
     const tasks = [...watch.tasks(ref.id)];
@@ -192,14 +221,19 @@ export class ControlSession {
     }
     // Before the tasks: a host that does not know the network yet lets none of them start.
     this.#sendNetwork();
-    await this.#send(tasks.filter((task) => this.#due(task)));
-    for (const task of tasks) if (this.#nearItsEnd(task)) await this.#renew(task);
+    await this.#send(tasks.filter((task) => this.#dueAt(task) <= options.clock.monotonic()));
+    for (const task of tasks) if (this.#renewAt(task) <= options.clock.monotonic()) await this.#renew(task);
     const now = options.clock.monotonic();
     const every = this.#undecided ? timing.undecided : timing.manifest;
     if (this.#manifestAt === undefined || now - this.#manifestAt >= every) {
       this.#manifestAt = now;
       this.#sendManifest(tasks);
     }
+    const network = this.#network;
+    const again = network === undefined || network.acknowledged ? Infinity : network.at + timing.resendUnacknowledged;
+    let next = Math.min(this.#manifestAt + every, again);
+    for (const task of tasks) next = Math.min(next, this.#dueAt(task), this.#renewAt(task));
+    return next;
   }
 
   /** The state of the tasks' network when it is not what the agent was last sent, and again when it does not acknowledge. */
@@ -216,26 +250,25 @@ export class ControlSession {
     sendMessage(this.#ws, 'NetworkStateMessage', { ...this.#command(messageId), ...state });
   }
 
-  #due(task: TaskRecord): boolean {
-    const { clock } = this.#ports.options;
+  /** When the agent is to be told of a task, on the monotonic clock; before now: it is due. */
+  #dueAt(task: TaskRecord): number {
     // One that waits for its network interface has nothing to start with yet.
-    if (task.network !== undefined && task.attachment === undefined && task.desiredStatus === 'RUNNING') return false;
+    if (task.network !== undefined && task.attachment === undefined && task.desiredStatus === 'RUNNING')
+      return Infinity;
     const sent = this.#sent.get(task.id);
-    if (sent?.desired !== task.desiredStatus) return true;
-    const age = clock.monotonic() - sent.at;
+    if (sent?.desired !== task.desiredStatus) return -Infinity;
     // What runs as wanted is told once a connection, so that an agent that lost everything says so.
-    if (task.desiredStatus === 'RUNNING' && task.lastStatus === 'RUNNING' && sent.acknowledged) return false;
-    const wait = sent.acknowledged ? timing.resendAcknowledged : timing.resendUnacknowledged;
-    return age >= wait;
+    if (task.desiredStatus === 'RUNNING' && task.lastStatus === 'RUNNING' && sent.acknowledged) return Infinity;
+    return sent.at + (sent.acknowledged ? timing.resendAcknowledged : timing.resendUnacknowledged);
   }
 
-  /** Whether the credentials that the agent was given for a task are to be replaced now. */
-  #nearItsEnd(task: TaskRecord): boolean {
+  /** When the credentials that the agent was given for a task are to be replaced, on the monotonic clock. */
+  #renewAt(task: TaskRecord): number {
     const { clock } = this.#ports.options;
     const { expiresAt, renewedAt } = this.#sent.get(task.id) ?? {};
-    if (expiresAt === undefined || task.desiredStatus === 'STOPPED') return false;
-    if (expiresAt - clock.now() >= credentialMargin) return false;
-    return renewedAt === undefined || clock.monotonic() - renewedAt >= timing.renewCredentials;
+    if (expiresAt === undefined || task.desiredStatus === 'STOPPED') return Infinity;
+    const near = clock.monotonic() + expiresAt - credentialMargin - clock.now();
+    return renewedAt === undefined ? near : Math.max(near, renewedAt + timing.renewCredentials);
   }
 
   async #renew(task: TaskRecord): Promise<void> {
@@ -375,6 +408,8 @@ export class ControlSession {
     );
     // Until it is answered, also when the store fails.
     this.#undecided = true;
+    // The next manifest is due earlier now.
+    this.#poke();
     const candidates = message.stopCandidates.map(({ taskArn }) => taskArn);
     const unwanted = candidates.filter((arn) => !wanted.has(arn) && !live.has(arn));
     const { stop, undecided } = await verifyStops(options, ref, unwanted);

@@ -97,8 +97,9 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'the order to stop is never repeated',
     file: 'scheduler/hosts/control/control-session.ts',
-    find: 'if (sent?.desired !== task.desiredStatus) return true;',
-    replace: "if (sent?.desired !== task.desiredStatus) return task.desiredStatus !== 'STOPPED' || sent === undefined;",
+    find: 'if (sent?.desired !== task.desiredStatus) return -Infinity;',
+    replace:
+      "if (sent?.desired !== task.desiredStatus) return sent === undefined || task.desiredStatus === 'RUNNING' ? -Infinity : Infinity;",
     caughtBy: ['settled', 'repaired'],
   },
   {
