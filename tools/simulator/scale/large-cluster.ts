@@ -1,4 +1,4 @@
-import { createCluster, type EcsContext } from '@slipway/scheduler/cluster';
+import { createCluster, type EcsPorts } from '@slipway/scheduler/cluster';
 import { defaultRetention } from '@slipway/scheduler/control';
 import { serverReach } from '@slipway/scheduler/reach';
 import { createService, parseCreate } from '@slipway/scheduler/services';
@@ -70,21 +70,36 @@ export class LargeCluster {
     const tuning = { healthyAfterRunning: 1_000, replaceLostAfter: 300_000, retention: defaultRetention };
     this.servers = [1, 2].map((number) => {
       const machine = new Machine(`server-${number}`, time, 0, 1);
-      return new SimulatedServer({ machine, store: this.store, images: this.#images, chance: this.#chance.fork(), log, tuning });
+      return new SimulatedServer({
+        machine,
+        store: this.store,
+        images: this.#images,
+        chance: this.#chance.fork(),
+        log,
+        tuning,
+      });
     });
     const process = new Machine('fleet', time, 0, 1).boot();
-    this.fleet = new ScriptedFleet(time, this.#network, process, () => this.servers[1]!);
+    this.fleet = new ScriptedFleet(this.#network, process, () => this.servers[1]!);
+  }
+
+  /** Tasks of the largest service. */
+  get largest(): number {
+    return Math.min(this.size.tasks, largeService);
   }
 
   /** Writes a cluster that has been running for long. */
   async seed(): Promise<void> {
     const records = this.store.truth;
     const random = (size: number): Uint8Array => this.#chance.bytes(size);
-    const context: EcsContext = { records, clock: this.time, random, region, reach: serverReach({}) };
+    const context: EcsPorts = { records, clock: this.time, random, region, reach: serverReach({}) };
     await createCluster(context, { account, cluster }, { tags: {}, settings: [] });
     this.#images.tag('web', 'prod', this.#images.build(good));
     const image = `${this.#images.host}/web:prod`;
-    const body = normalizeDefinition({ family: 'web', containerDefinitions: [{ name: 'app', image, cpu: 64, memory: 64 }] });
+    const body = normalizeDefinition({
+      family: 'web',
+      containerDefinitions: [{ name: 'app', image, cpu: 64, memory: 64 }],
+    });
     const definition = await registerRevision(context, account, { family: 'web', body, tags: {} });
     await this.#put(Array.from({ length: this.size.instances }, (_, index) => this.#instance(index)));
     let left = this.size.tasks;
@@ -130,7 +145,8 @@ export class LargeCluster {
   async until(so: () => boolean, within: number, step = 100): Promise<void> {
     const end = this.time.now() + within;
     while (!so()) {
-      if (this.time.now() >= end) throw new Error(`not within ${within} ms: ${this.fleet.failures[0] ?? 'no failure seen'}`);
+      if (this.time.now() >= end)
+        throw new Error(`not within ${within} ms: ${this.fleet.failures[0] ?? 'no failure seen'}`);
       await this.play(step);
     }
   }
@@ -169,9 +185,13 @@ export class LargeCluster {
   }
 
   /** A service that is steady, with its tasks spread over the instances. */
-  async #service(context: EcsContext, definition: TaskDefinitionRecord, name: string, count: number): Promise<Put[]> {
+  async #service(context: EcsPorts, definition: TaskDefinitionRecord, name: string, count: number): Promise<Put[]> {
     const caller = { type: 'user', account, arn: `arn:aws:iam::${account}:user/operator`, id: 'operator' } as const;
-    const draft = parseCreate({ serviceName: name, taskDefinition: definition.arn, desiredCount: count }, definition, caller);
+    const draft = parseCreate(
+      { serviceName: name, taskDefinition: definition.arn, desiredCount: count },
+      definition,
+      caller,
+    );
     const arn = arns.service(region, account, cluster, name);
     const created = await createService(context, { account, cluster, service: name }, draft, { arn });
     const [first] = created.deployments;

@@ -1,4 +1,3 @@
-import type { VirtualClock } from '../virtual-clock.ts';
 import type { Process } from '../world/machine.ts';
 import type { SimulatedNetwork, SimulatedSocket } from '../world/network.ts';
 import { account, cluster, region, type SimulatedServer } from '../world/server.ts';
@@ -35,7 +34,6 @@ export class ScriptedFleet {
   reports = 0;
   /** Calls that failed, with why. */
   readonly failures: string[] = [];
-  readonly #time: VirtualClock;
   readonly #network: SimulatedNetwork;
   readonly #process: Process;
   /** What each instance runs: ids of tasks. */
@@ -43,8 +41,7 @@ export class ScriptedFleet {
   readonly #server: () => SimulatedServer;
 
   /** @param server who answers the agents' calls now */
-  constructor(time: VirtualClock, network: SimulatedNetwork, process: Process, server: () => SimulatedServer) {
-    this.#time = time;
+  constructor(network: SimulatedNetwork, process: Process, server: () => SimulatedServer) {
     this.#network = network;
     this.#process = process;
     this.#server = server;
@@ -82,7 +79,8 @@ export class ScriptedFleet {
   }
 
   #receive(instanceId: string, socket: SimulatedSocket, { type, message }: Command): void {
-    const say = (answer: string): void => socket.send(JSON.stringify({ type: answer, message: { messageId: message.messageId } }));
+    const say = (answer: string): void =>
+      socket.send(JSON.stringify({ type: answer, message: { messageId: message.messageId } }));
     if (type === 'HeartbeatMessage') say('HeartbeatAckRequest');
     if (type !== 'PayloadMessage' && type !== 'TaskManifestMessage' && type !== 'NetworkStateMessage') return;
     say('AckRequest');
@@ -117,10 +115,6 @@ export class ScriptedFleet {
         await this.#process.clock.sleep(1_000);
       }
     }
-  }
-
-  get now(): number {
-    return this.#time.now();
   }
 }
 
