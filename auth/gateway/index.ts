@@ -9,4 +9,4 @@ export {
 export { GatewayConfigError, ListenError } from './errors.ts';
 export { createGateway, type Gateway, type GatewayRoute } from './gateway.ts';
 export { type Listening, type ListenOptions } from './listener.ts';
-export { defaultLimits, type GatewayOptions, type Limits, rateTable } from './options.ts';
+export { defaultLimits, type GatewayOptions, type Limits } from './options.ts';

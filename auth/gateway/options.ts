@@ -14,7 +14,7 @@ import type {
   WebService,
 } from '../contract/index.ts';
 import type { OriginOptions } from './origin.ts';
-import type { Rate, Rates, RateTable } from '../rates/index.ts';
+import { defaultFailures, type Rate, type Rates } from '../rates/index.ts';
 
 export interface GatewayOptions extends OriginOptions {
   readonly services: readonly ServiceDefinition[];
@@ -104,12 +104,5 @@ export const defaultLimits: Limits = {
   channelCheckMs: 5000,
   perPrincipal: undefined,
   global: undefined,
-  failures: { perSecond: 20 / 60, burst: 20 },
+  failures: defaultFailures,
 };
-
-/** The rates among the limits, defaults in place. */
-export const rateTable = (limits: Partial<Limits> = {}): RateTable => ({
-  principal: limits.perPrincipal ?? defaultLimits.perPrincipal,
-  global: limits.global ?? defaultLimits.global,
-  failures: limits.failures ?? defaultLimits.failures,
-});

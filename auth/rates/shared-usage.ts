@@ -3,11 +3,16 @@ import type { Clock } from '@slipway/storage/clock';
 import { definePartition, type Json, type OwnedRows, type RecordStore } from '@slipway/storage/records';
 import type { LimitName, LocalRates } from './rates.ts';
 
+/** Who has the buckets: this process, or another one that is asked. */
+export interface UsageSource extends Pick<LocalRates, 'usedElsewhere'> {
+  used(): ReturnType<LocalRates['used']> | Promise<ReturnType<LocalRates['used']>>;
+}
+
 export interface SharedUsageOptions {
-  readonly rates: LocalRates;
+  readonly rates: UsageSource;
   readonly records: RecordStore;
   readonly clock: Clock;
-  /** This server, unlike every other and every earlier one: a random id. */
+  /** The holder of these buckets, unlike every other and every earlier one: a random id. */
   readonly server: string;
   /** Milliseconds between two exchanges. Default 500. */
   readonly interval?: number;
@@ -78,7 +83,7 @@ export class SharedUsage {
 
   async #write(): Promise<void> {
     const { rates, records, server } = this.#options;
-    const used = Object.fromEntries([...rates.used()].slice(0, mostKeys));
+    const used = Object.fromEntries([...(await rates.used())].slice(0, mostKeys));
     const text = JSON.stringify(used);
     if (text === this.#written || (this.#written === '' && text === '{}')) return;
     await records.commit(partition, { put: [{ key: prefix + server, value: { used } }] });

@@ -58,7 +58,7 @@ if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(me
 
 /** Time from the start of the process to the first answer, and resident memory after ten idle seconds. */
 async function measureStart(): Promise<void> {
-  const server = new ServerProcess(await freePort(), join(folder, 'start'));
+  const server = new ServerProcess(await freePort(), join(folder, 'start'), { SLIPWAY_WORKERS: '1' });
   const times: number[] = [];
   for (let round = 0; round < rounds; round++) {
     const started = performance.now();

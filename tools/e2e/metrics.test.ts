@@ -121,16 +121,22 @@ test('the scheduler is there too: one leader, whichever process it is in, and no
 
 test('no counter falls when a process is killed and another takes its place', async () => {
   const before = (await value(pings)) ?? 0;
-  const [worker] = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8').split(' ');
-  process.kill(Number(worker), 'SIGKILL');
-  // Until it is gone, connections may still be given to it, and are reset with it.
-  await until('the worker to end', 10_000, () => Promise.resolve(hasEnded(Number(worker))));
   const { headers } = await targetOf(server);
+  const [killed] = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8').split(' ');
+  process.kill(Number(killed), 'SIGKILL');
+  // Until it is gone, connections may still be given to it, and are reset with it, as are those that are kept open.
+  await until('the process to end', 10_000, () => Promise.resolve(hasEnded(Number(killed))));
+  await until('an answer', 10_000, () =>
+    get('/healthz').then(
+      ({ ok }) => ok,
+      () => false,
+    ),
+  );
   for (let count = 0; count < 10; count++) {
     const now = await value(pings);
     expect(now).toBeGreaterThanOrEqual(before + count);
     await (await get('/v2/', headers)).text();
   }
-  await until('the worker to be replaced', 30_000, async () => (await value('slipway_processes')) === 3);
+  await until('the process to be replaced', 30_000, async () => (await value('slipway_processes')) === 3);
   expect(await value(pings)).toBe(before + 10);
 });

@@ -223,7 +223,7 @@ export function readConfig(env: NodeJS.ProcessEnv): ServerConfig {
 }
 
 /** Variables that Slipway sets for its own processes. */
-const clientVariables = ['SLIPWAY_WORKER_PORT'];
+const clientVariables = ['SLIPWAY_PROCESS'];
 const s3Required = [
   'SLIPWAY_S3_ENDPOINT',
   'SLIPWAY_S3_BUCKET',

@@ -3,10 +3,9 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AuditFiles } from '@slipway/auth/audit';
 import type { Log } from '@slipway/auth/contract';
-import { rateTable } from '@slipway/auth/gateway';
 import { type FirstAdministrator, type Identity, openIdentity } from '@slipway/auth/identity';
 import { createOutbound, type Outbound } from '@slipway/auth/outbound';
-import { LocalRates, type Rates, SharedUsage } from '@slipway/auth/rates';
+import { LocalRates, type Rates, rateTable, SharedUsage } from '@slipway/auth/rates';
 import { TokenService } from '@slipway/auth/tokens';
 import { type Clock, systemClock } from '@slipway/storage/clock';
 import { openStorage, type Storage } from '@slipway/storage/engine';
@@ -79,13 +78,14 @@ export async function openFoundations(
   });
   registerProcessMetrics(role.metrics, version);
   const rates = role.rates ?? new LocalRates(rateTable(config.rates), clock);
-  // Further processes of this machine count with this one already.
-  if (config.records.type === 'redis' && rates instanceof LocalRates) {
+  // The processes of a server count together already: one of them tells the other servers.
+  const shared = rates instanceof LocalRates ? { source: rates, server: randomBytes(8).toString('hex') } : role.usage;
+  if (config.records.type === 'redis' && shared !== undefined) {
     const usage = new SharedUsage({
-      rates,
+      rates: shared.source,
       records,
       clock,
-      server: randomBytes(8).toString('hex'),
+      server: shared.server,
       onError: (err) => log.warn({ err }, 'what callers used could not be exchanged with other servers'),
     });
     usage.start();

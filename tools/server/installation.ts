@@ -2,7 +2,7 @@ import type { Registry } from '@prometheus-io/client';
 import type { Job, Log } from '@slipway/auth/contract';
 import { createGateway, type GatewayOptions, type GatewayRoute, type Listening } from '@slipway/auth/gateway';
 import type { FirstAdministrator, Identity } from '@slipway/auth/identity';
-import type { Rates } from '@slipway/auth/rates';
+import type { Rates, UsageSource } from '@slipway/auth/rates';
 import type { ControlPlane } from '@slipway/scheduler/control';
 import type { Storage } from '@slipway/storage/engine';
 import type { Tracing } from '@slipway/storage/telemetry';
@@ -31,14 +31,19 @@ export interface Installation {
   close(): Promise<void>;
 }
 
-/** How this process takes part: alone or as the first of several on the port, with upkeep and triggers, or as a further worker that only answers. */
+/** How this process takes part: alone, or as one of several on the port. */
 export interface Role {
+  /** As the first of several on the port, or beside others that listen on it already; absent in one that stands alone. */
   readonly share?: 'first' | 'join';
   readonly port: number;
+  /** Whether it runs what a server runs once: upkeep, triggers, the renewal of certificates. Default: yes. */
+  readonly upkeep?: boolean;
   /** Where metrics are registered. */
   readonly metrics: Registry;
   /** What counts requests; default: this process alone. */
   readonly rates?: Rates;
+  /** Where the buckets of `rates` are another process's and are to be shared with other servers: who has them, and its name. */
+  readonly usage?: { readonly source: UsageSource; readonly server: string };
   /** Default: no traces. */
   readonly tracing?: Tracing | undefined;
 }
@@ -52,7 +57,7 @@ export async function startInstallation(config: ServerConfig, log: Log, role: Ro
   await using opened = new AsyncDisposableStack();
   const foundations = await openFoundations(config, log, role, opened);
   const { storage, identity, clock, rates, audit } = foundations;
-  const upkeep = role.share !== 'join';
+  const { upkeep = true } = role;
   const listening: { current?: Listening } = {};
   const { registry, scheduler } = await openParts(config, role, foundations, listening, opened);
   for (const part of [registry, scheduler]) opened.defer(() => part.close());
