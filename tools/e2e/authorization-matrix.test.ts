@@ -191,7 +191,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
     await ec2Call(as('admin', 'ec2'), 'CreateTags', { Resources: [tagged], Tags: tags });
     // Sessions of fifteen minutes, made ten minutes ago.
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 600_000 });
-    for (let i = 0; i < 25; i++) expiring.push(await session());
+    for (let i = 0; i < 50; i++) expiring.push(await session());
     vi.useRealTimers();
     // Nobody may log in to the registry, and then nothing.
     await as('admin', 'iam').send(

@@ -12,6 +12,7 @@ import { internetGatewayOperations } from './internet-gateways.ts';
 import { natGatewayOperations } from './nat-gateways.ts';
 import { networkAclOperations } from './network-acls.ts';
 import { networkInterfaceOperations } from './network-interfaces.ts';
+import { notServedOperations } from './not-served.ts';
 import type { Ec2Api, Ec2Operations } from './operation.ts';
 import { routeTableOperations } from './route-tables.ts';
 import { securityGroupRuleOperations } from './security-group-rules.ts';
@@ -44,6 +45,7 @@ export const ec2Operations: Ec2Operations = {
   ...networkInterfaceOperations,
   ...tagOperations,
   ...zoneOperations,
+  ...notServedOperations,
 };
 
 /** The schemas of the operations, in the place of an SDK client module. */

@@ -68,7 +68,6 @@ const revokedShape = struct('RevokedSecurityGroupRule', {
 /** One rule given by members of the request itself, as in the days before lists of permissions. */
 const single = {
   GroupId: text,
-  GroupName: text,
   IpPermissions: list(permission),
   IpProtocol: text,
   FromPort: number,
@@ -78,16 +77,12 @@ const single = {
   SourceSecurityGroupOwnerId: text,
 } as const;
 
-const authorizeInput = struct('AuthorizeSecurityGroupRequest', {
-  ...single,
-  TagSpecifications: tagSpecifications,
-  DryRun: flag,
-});
-const revokeInput = struct('RevokeSecurityGroupRequest', {
-  ...single,
-  SecurityGroupRuleIds: as('SecurityGroupRuleId', texts),
-  DryRun: flag,
-});
+/** Groups of the default VPC have names as well, but not where it is about egress. */
+const byName = { GroupName: text } as const;
+const authorizeMembers = { ...single, TagSpecifications: tagSpecifications, DryRun: flag } as const;
+const revokeMembers = { ...single, SecurityGroupRuleIds: as('SecurityGroupRuleId', texts), DryRun: flag } as const;
+const authorizeInput = struct('AuthorizeSecurityGroupIngressRequest', { ...authorizeMembers, ...byName });
+const revokeInput = struct('RevokeSecurityGroupIngressRequest', { ...revokeMembers, ...byName });
 const descriptionsInput = struct('UpdateSecurityGroupRuleDescriptionsRequest', {
   GroupId: text,
   GroupName: text,
@@ -170,7 +165,7 @@ export const securityGroupRuleOperations: Ec2Operations = {
 
 function authorize(action: string, egress: boolean): Ec2Operation {
   return operation({
-    input: authorizeInput,
+    input: egress ? struct('AuthorizeSecurityGroupEgressRequest', authorizeMembers) : authorizeInput,
     output: struct('AuthorizeSecurityGroupResult', {
       Return: flag,
       SecurityGroupRules: as('securityGroupRuleSet', list(ruleShape)),
@@ -212,7 +207,7 @@ function authorize(action: string, egress: boolean): Ec2Operation {
 
 function revoke(action: string, egress: boolean): Ec2Operation {
   return operation({
-    input: revokeInput,
+    input: egress ? struct('RevokeSecurityGroupEgressRequest', revokeMembers) : revokeInput,
     output: struct('RevokeSecurityGroupResult', {
       Return: flag,
       RevokedSecurityGroupRules: as('revokedSecurityGroupRuleSet', list(revokedShape)),
