@@ -16,7 +16,7 @@ export function describeAgent(command: Command): Command {
     .option('--zone <name>', 'availability zone of this host, for spread and constraints')
     .option('--attribute <name=value...>', 'custom attributes of this host, beside ECS_INSTANCE_ATTRIBUTES (JSON)')
     .option('--config <file>', 'file of variables, after the environment; default /etc/ecs/ecs.config')
-    .option('--allow <what...>', 'allow tasks what is denied by default (see scheduler/README.md)')
+    .option('--allow <what...>', 'allow tasks what is denied by default (see scheduler/hosts/agents.md)')
     .option(
       '--registries <names...>',
       'registries that tasks may pull from beside the server (default: any at a public address)',

@@ -32,7 +32,7 @@ export async function webhook(
       const made = answer as Webhook;
       print(`url     ${made.url ?? made.id}`);
       print(`secret  ${made.secret ?? ''}`);
-      print('The secret is shown this once. How to sign a delivery: scheduler/README.md, "Webhooks".');
+      print('The secret is shown this once. How to sign a delivery: scheduler/triggers/README.md, "Webhooks".');
       return;
     }
     case 'list': {
