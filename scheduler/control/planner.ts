@@ -167,6 +167,7 @@ function draftFor(
       ...(service.enableECSManagedTags ? { managed: { cluster: ports.view.name, service: service.name } } : {}),
     }),
     launchType: service.launchType,
+    ...(service.network === undefined ? {} : { network: service.network }),
   });
   return {
     ...draft,

@@ -11,13 +11,21 @@ export class ServiceRequests {
 
   /** The request for one task of a revision as part of a service. */
   of(service: ServiceRecord, definition: TaskDefinitionRecord): PlacementRequest {
-    const { placementConstraints, placementStrategy, launchType, name } = service;
-    const key = JSON.stringify([name, definition.arn, placementConstraints, placementStrategy, launchType]);
+    const { placementConstraints, placementStrategy, launchType, network, name } = service;
+    const key = JSON.stringify([
+      name,
+      definition.arn,
+      placementConstraints,
+      placementStrategy,
+      launchType,
+      network?.zones,
+    ]);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const demand = placementDemand(definition, {
       kind: 'service',
       launchType,
+      network,
       constraints: placementConstraints.map(constraintOf),
       strategies: strategiesOf(service),
     });

@@ -3,7 +3,7 @@ import type { Call, Operations } from '@slipway/auth/contract';
 import type { Pages } from '@slipway/auth/kit';
 
 import { type ClusterRef, type EcsPorts, type Home, parseCluster } from '../cluster/index.ts';
-import type { TaskPlacer } from '../tasks/index.ts';
+import type { TaskNetworks, TaskPlacer } from '../tasks/index.ts';
 
 /** Operations of the ECS API, by name, with the SDK's own types. */
 export type EcsOperations = Operations<typeof ecs>;
@@ -12,6 +12,8 @@ export type EcsOperations = Operations<typeof ecs>;
 export interface EcsOptions extends EcsPorts {
   /** Decides where tasks of RunTask and StartTask go, and commits them. */
   readonly placer: TaskPlacer;
+  /** Where tasks with network interfaces of their own may be. */
+  readonly networks: TaskNetworks;
   /** The operations that agents call. */
   readonly agentOperations: EcsOperations;
 }

@@ -447,7 +447,7 @@ describe('CreateService refuses', () => {
       'awsvpc',
       { networkConfiguration: { awsvpcConfiguration: { subnets: ['s'] } } },
       'InvalidParameterException',
-      /networkConfiguration/,
+      /not valid for the given networkMode/,
     ],
     ['blue/green', { deploymentConfiguration: { strategy: 'BLUE_GREEN' } }, 'InvalidParameterException', /BLUE_GREEN/],
     ['CodeDeploy', { deploymentController: { type: 'CODE_DEPLOY' } }, 'InvalidParameterException', /CODE_DEPLOY/],

@@ -1,3 +1,4 @@
+import type { UpdateServiceRequest } from '@aws-sdk/client-ecs';
 import type { AccessRequest, Call } from '@slipway/auth/contract';
 
 import { activeCluster, type ClusterRef, invalidParameter, parseMember, scan } from '../cluster/index.ts';
@@ -6,15 +7,32 @@ import {
   deleteService,
   findService,
   followTag,
+  networkView,
   parseCreate,
-  parseLaunchType,
   parseUpdate,
+  type ServiceRef,
   serviceViews,
   updateAccess,
   updateService,
 } from '../services/index.ts';
-import { arns, clusterKeys, clusterPartition, type ServiceRecord } from '../state/index.ts';
-import { activeDefinition, passRoles, requestDigest, rolesOf } from '../tasks/index.ts';
+import {
+  arns,
+  clusterKeys,
+  clusterPartition,
+  type NetworkConfiguration,
+  type ServiceRecord,
+  type TaskDefinitionRecord,
+} from '../state/index.ts';
+import {
+  activeDefinition,
+  checkLaunch,
+  findDefinition,
+  parseDefinition,
+  parseLaunchType,
+  passRoles,
+  requestDigest,
+  rolesOf,
+} from '../tasks/index.ts';
 import { checkList, inCluster, requestTags, serviceResource, tagOnCreate } from './access.ts';
 import { clusterOf, type EcsApi, type EcsOperations, homeOf } from './options.ts';
 
@@ -34,6 +52,31 @@ export function serviceOperations(options: EcsApi): EcsOperations {
     const resource = await serviceResource(options, ref, nameOf(input.service, ref, call));
     return [{ action: `ecs:${action}`, resources: [resource], context: inCluster(options, ref) }];
   };
+
+  /** Where the tasks of a service have their interfaces from now on; undefined when that stays as it is. */
+  async function networkOfUpdate(
+    place: ServiceRef,
+    input: UpdateServiceRequest,
+    definition: TaskDefinitionRecord | undefined,
+    call: Call,
+  ): Promise<NetworkConfiguration | undefined> {
+    const current = await findService(options, place);
+    if (current?.status !== 'ACTIVE') return undefined;
+    if (definition === undefined && input.networkConfiguration === undefined && input.platformVersion === undefined) {
+      return undefined;
+    }
+    const next = definition ?? (await activeOrNot(call.account, current.taskDefinition));
+    if (next === undefined) return undefined;
+    const network = input.networkConfiguration ?? networkView(current.network);
+    return checkLaunch(options.networks, call.account, next, current.launchType, {
+      ...input,
+      ...(network === undefined ? {} : { networkConfiguration: network }),
+    });
+  }
+
+  /** A definition that a service has, whether or not it may still be named. */
+  const activeOrNot = (account: string, arn: string): Promise<TaskDefinitionRecord | undefined> =>
+    findDefinition(options, account, parseDefinition(arn, { account, region: options.region }));
 
   return {
     CreateService: {
@@ -67,7 +110,9 @@ export function serviceOperations(options: EcsApi): EcsOperations {
           throw invalidParameter('TaskDefinition can not be blank.');
         }
         const definition = await activeDefinition(options, call.account, input.taskDefinition);
-        const draft = parseCreate(input, definition, call.principal, options.extensions);
+        const launchType = parseLaunchType(input.launchType);
+        const network = await checkLaunch(options.networks, call.account, definition, launchType, input);
+        const draft = parseCreate(input, definition, network, call.principal, options.extensions);
         const name = input.serviceName ?? '';
         const service = await createService(options, { ...ref, service: name }, draft, {
           arn: arns.service(options.region, ref.account, ref.cluster, name),
@@ -95,10 +140,12 @@ export function serviceOperations(options: EcsApi): EcsOperations {
           input.taskDefinition === undefined
             ? undefined
             : await activeDefinition(options, call.account, input.taskDefinition);
+        const place = { ...ref, service: nameOf(input.service, ref, call) };
+        const network = await networkOfUpdate(place, input, definition, call);
         const service = await updateService(
           options,
-          { ...ref, service: nameOf(input.service, ref, call) },
-          (current) => parseUpdate(input, current, definition, options.extensions),
+          place,
+          (current) => parseUpdate(input, current, definition, network, options.extensions),
           { force: input.forceNewDeployment ?? false },
         );
         return { service: (await serviceViews(options, ref, [service], ['TAGS']))[0] };

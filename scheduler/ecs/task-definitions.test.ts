@@ -327,8 +327,29 @@ describe('task definitions', () => {
     ['a size that is none', { cpu: 'lots' }, /'cpu'/],
     ['too little CPU', { cpu: '64' }, /128/],
     ['no essential container', container({ essential: false }), /essential/],
-    ['Fargate', { requiresCompatibilities: ['FARGATE'] }, /FARGATE/],
-    ['awsvpc', { networkMode: 'awsvpc' }, /awsvpc/],
+    ['Fargate on a bridge', { requiresCompatibilities: ['FARGATE'] }, /Fargate only supports network mode 'awsvpc'/],
+    ['managed instances', { requiresCompatibilities: ['MANAGED_INSTANCES'] }, /MANAGED_INSTANCES/],
+    [
+      'Fargate without a size',
+      { networkMode: 'awsvpc', requiresCompatibilities: ['FARGATE'], memory: '512' },
+      /requires that 'cpu' be defined/,
+    ],
+    [
+      'a size that Fargate does not have',
+      { networkMode: 'awsvpc', requiresCompatibilities: ['FARGATE'], cpu: '256', memory: '4096' },
+      /No Fargate configuration exists for given values/,
+    ],
+    [
+      'another host port with awsvpc',
+      { networkMode: 'awsvpc', ...container({ portMappings: [{ containerPort: 80, hostPort: 81 }] }) },
+      /When networkMode=awsvpc, the host ports and container ports/,
+    ],
+    ['links with awsvpc', { networkMode: 'awsvpc', ...container({ links: ['main'] }) }, /[Ll]ink/],
+    [
+      'a host name with awsvpc',
+      { networkMode: 'awsvpc', ...container({ hostname: 'web' }) },
+      /'hostname' is not supported/,
+    ],
     ['an unknown network mode', { networkMode: 'magic' as 'host' }, /networkMode/],
     [
       'two host ports alike',

@@ -6,9 +6,9 @@ import {
   scan,
   serviceNotFound,
 } from '../cluster/index.ts';
-import { findService, parseLaunchType } from '../services/index.ts';
+import { findService } from '../services/index.ts';
 import { arns, clusterKeys, clusterPartition, type TaskRecord } from '../state/index.ts';
-import { getProtection, setProtection } from '../tasks/index.ts';
+import { getProtection, parseLaunchType, setProtection } from '../tasks/index.ts';
 import { inCluster, instanceResource } from './access.ts';
 import { clusterOf, type EcsApi, type EcsOperations, homeOf } from './options.ts';
 import { allowOnTasks, taskId } from './tasks.ts';

@@ -10,7 +10,6 @@ import {
   ecsTags,
   refuseMembers,
 } from '../cluster/index.ts';
-import { parseLaunchType } from '../services/index.ts';
 import {
   arns,
   clusterKeys,
@@ -27,7 +26,9 @@ import {
   findDefinition,
   findTasks,
   parseConstraints,
+  checkLaunch,
   parseDefinition,
+  parseLaunchType,
   parseStrategies,
   placementDemand,
   requestDigest,
@@ -45,9 +46,7 @@ import { checkList, definitionResource, inCluster, requestTags, tagOnCreate, tas
 import { failureReason } from './failures.ts';
 import { clusterOf, type EcsOperations, type EcsOptions, homeOf } from './options.ts';
 
-const instances = 'Tasks run on container instances with bridge or host networking; remove the member.';
 const refusals = {
-  networkConfiguration: instances,
   enableExecuteCommand: 'Use docker exec on the instance, and leave the member out or false.',
   volumeConfigurations: 'Declare volumes in the task definition.',
 } as const;
@@ -133,8 +132,7 @@ export function taskOperations(options: EcsOptions): EcsOperations {
         await activeCluster(options, ref);
         refuseMembers(input, {
           ...refusals,
-          capacityProviderStrategy: "There are no capacity providers: use 'launchType' EC2 or EXTERNAL.",
-          platformVersion: instances,
+          capacityProviderStrategy: "There are no capacity providers: use 'launchType' EC2, FARGATE or EXTERNAL.",
         });
         const launchType = parseLaunchType(input.launchType);
         const count = input.count ?? 1;
@@ -142,9 +140,11 @@ export function taskOperations(options: EcsOptions): EcsOperations {
           throw invalidParameter(`count must be a whole number from 1 to 10, not ${count}.`);
         }
         const definition = await activeDefinition(options, call.account, input.taskDefinition ?? '');
+        const network = await checkLaunch(options.networks, call.account, definition, launchType, input);
         const demand = placementDemand(definition, {
           kind: 'standalone',
           launchType,
+          network,
           constraints: parseConstraints(
             input.placementConstraints,
             bodyOf(definition).placementConstraints?.length,
@@ -156,6 +156,7 @@ export function taskOperations(options: EcsOptions): EcsOperations {
         const result = await runTasks(options, options.placer, ref, {
           ...common(input, ref, definition),
           launchType,
+          network,
           demands: Array.from({ length: count }, () => demand),
           ...(token === undefined ? {} : { token: { value: token, request: requestDigest(input) } }),
         });
@@ -175,15 +176,20 @@ export function taskOperations(options: EcsOptions): EcsOperations {
         );
         const known = await Promise.all(ids.map((id) => findInstance(options, ref, id)));
         const missing = ids.filter((_, index) => (known[index]?.status ?? 'INACTIVE') === 'INACTIVE');
+        const network = await checkLaunch(options.networks, call.account, definition, 'EC2', {
+          networkConfiguration: input.networkConfiguration,
+        });
         const result = await runTasks(options, options.placer, ref, {
           ...common(input, ref, definition),
           launchType: 'EC2',
+          network,
           demands: ids
             .filter((id) => !missing.includes(id))
             .map((instanceId) =>
               placementDemand(definition, {
                 kind: 'standalone',
                 launchType: 'EC2',
+                network,
                 constraints: [],
                 strategies: [],
                 instanceId,

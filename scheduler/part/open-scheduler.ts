@@ -3,9 +3,10 @@ import type { Part } from '@slipway/auth/contract';
 import { createCluster } from '../cluster/index.ts';
 import { type ControlPlane, createControlPlane } from '../control/index.ts';
 import { createEcs } from '../ecs/index.ts';
-import { type AgentControl, createAgentControl, noHostNetworks } from '../hosts/control/index.ts';
+import { type AgentControl, createAgentControl } from '../hosts/control/index.ts';
 import { createEc2 } from '../network/ec2/index.ts';
 import { Networks } from '../network/records/index.ts';
+import { TaskInterfaces, taskNetworks } from '../network/tasks/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 
@@ -49,10 +50,12 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     ...ports.timing,
     meter: ports.meter,
   });
+  const networks = new Networks({ ...base, zonesOfHosts: (of) => Promise.resolve([...control.zones(of)]) });
+  const interfaces = new TaskInterfaces({ records, clock, log, networks });
   const { taskCredentials, revokeTaskCredentials, credentialIdKey, sealer } = ports;
   const { replaceLostAfter } = ports.timing;
   const agents = createAgentControl({
-    networks: noHostNetworks,
+    networks: interfaces,
     ...base,
     log,
     credentialIdKey,
@@ -62,7 +65,6 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     // What was replaced elsewhere has had a minute to become healthy there.
     ...(replaceLostAfter === undefined ? {} : { abandonAfter: replaceLostAfter + 60_000 }),
   });
-  const networks = new Networks({ ...base, zonesOfHosts: (of) => Promise.resolve([...control.zones(of)]) });
   const following = { ...base, images, ownHost, log, authorizer };
   const webhooks = { ...following, sealer };
   const triggers = createTriggers({ ...following, events, leases });
@@ -72,12 +74,26 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     disconnectAgents: () => agents.disconnect(),
     imagesInUse: async (of) => new Set((await control.imagesInUse(of)).map(({ digest }) => digest)),
     services: [
-      createEcs({ ...base, placer: control.placer, agentOperations: agents.operations }),
+      createEcs({
+        ...base,
+        networks: taskNetworks(networks),
+        placer: control.placer,
+        agentOperations: agents.operations,
+      }),
       createEc2({ ...base, networks }),
     ],
     web: [createWebhookReceiver(webhooks), createWebhookAdministration(webhooks)],
     upgrades: agents.upgrades,
-    jobs: [],
+    jobs: [
+      {
+        name: 'network-sweep',
+        every: 3_600_000,
+        run: async () => {
+          await interfaces.sweep(account);
+          return undefined;
+        },
+      },
+    ],
     gauges: schedulerGauges(control),
     async start({ upkeep }) {
       await createCluster(base, { account, cluster: 'default' }, { tags: {}, settings: [] });
@@ -87,6 +103,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     async stop() {
       await triggers.stop();
       await agents.close();
+      await interfaces.close();
     },
     close: () => control.stop(),
   };

@@ -13,8 +13,8 @@ export {
   serviceDeploymentView,
   statusOf,
 } from './history-view.ts';
-export { parseCreate, parseLaunchType, parseUpdate } from './request.ts';
-export { serviceViews } from './service-view.ts';
+export { parseCreate, parseUpdate } from './request.ts';
+export { networkView, serviceViews } from './service-view.ts';
 export {
   changeService,
   createService,

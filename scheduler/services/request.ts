@@ -2,22 +2,24 @@ import type { CreateServiceRequest, UpdateServiceRequest } from '@aws-sdk/client
 import type { Principal } from '@slipway/auth/contract';
 
 import { invalidParameter, isName, notSupported, ecsTags, type Refusals, refuseMembers } from '../cluster/index.ts';
-import type { ServiceRecord, TaskDefinitionRecord } from '../state/index.ts';
-import { bodyOf, parseConstraints, parseStrategies, type PlacementExtensions } from '../tasks/index.ts';
+import type { NetworkConfiguration, ServiceRecord, TaskDefinitionRecord } from '../state/index.ts';
+import {
+  bodyOf,
+  parseConstraints,
+  parseLaunchType,
+  parseStrategies,
+  type PlacementExtensions,
+} from '../tasks/index.ts';
 import { defaultConfiguration, parseConfiguration } from './configuration.ts';
 import { delegateOf } from './delegate.ts';
 import { followTag, parseFollow } from './follow.ts';
 import type { ServiceChange, ServiceDraft } from './services.ts';
 
-const instances = 'Tasks run on container instances with bridge or host networking.';
-
 /** Members of both requests that nothing here acts on. */
 const refusals = {
   loadBalancers: 'Publish container ports on the instances; DescribeTasks shows the host ports.',
   serviceRegistries: 'There is no service discovery; DescribeTasks shows where tasks listen.',
-  capacityProviderStrategy: "There are no capacity providers: use 'launchType' EC2 or EXTERNAL.",
-  platformVersion: `There is no Fargate. ${instances}`,
-  networkConfiguration: `There is no awsvpc networking. ${instances}`,
+  capacityProviderStrategy: "There are no capacity providers: use 'launchType' EC2, FARGATE or EXTERNAL.",
   enableExecuteCommand: 'Use docker exec on the instance, and leave the member out or false.',
   volumeConfigurations: 'Declare volumes in the task definition.',
   vpcLatticeConfigurations: 'Remove the member.',
@@ -32,6 +34,7 @@ const refusals = {
 export function parseCreate(
   input: CreateServiceRequest,
   definition: TaskDefinitionRecord,
+  network: NetworkConfiguration | undefined,
   caller: Principal,
   extensions?: PlacementExtensions,
 ): ServiceDraft {
@@ -54,6 +57,10 @@ export function parseCreate(
   if (schedulingStrategy === 'REPLICA' && input.desiredCount === undefined) {
     throw invalidParameter('desiredCount must be specified for a service with the REPLICA scheduling strategy.');
   }
+  const launchType = parseLaunchType(input.launchType);
+  if (schedulingStrategy === 'DAEMON' && launchType === 'FARGATE') {
+    throw invalidParameter('The daemon scheduling strategy is not supported with FARGATE launch type.');
+  }
   const tags = ecsTags.parse(input.tags);
   const follow = tags[followTag];
   if (follow !== undefined) parseFollow(follow);
@@ -69,7 +76,8 @@ export function parseCreate(
     ),
     ...placementOf(input, definition, extensions),
     ...(grace === undefined ? {} : { healthCheckGracePeriodSeconds: grace }),
-    launchType: parseLaunchType(input.launchType),
+    launchType,
+    ...(network === undefined ? {} : { network }),
     createdBy: caller.arn,
     tags,
     ...(follow === undefined ? {} : { followedBy: delegateOf(caller) }),
@@ -83,12 +91,14 @@ export function parseCreate(
 /**
  * What UpdateService changes on a service; members that are left out stay, empty lists remove.
  * @param definition the revision to run from now on, when the request names one
+ * @param network where its tasks' interfaces are to be, when the request says so
  * @throws InvalidParameterException
  */
 export function parseUpdate(
   input: UpdateServiceRequest,
   service: ServiceRecord,
   definition: TaskDefinitionRecord | undefined,
+  network: NetworkConfiguration | undefined,
   extensions?: PlacementExtensions,
 ): ServiceChange {
   refuseMembers(input, refusals);
@@ -107,6 +117,7 @@ export function parseUpdate(
   return {
     ...(desiredCount === undefined ? {} : { desiredCount }),
     ...(definition === undefined ? {} : { taskDefinition: definition.arn }),
+    ...(network === undefined ? {} : { network }),
     ...(grace === undefined ? {} : { healthCheckGracePeriodSeconds: grace }),
     ...(input.placementConstraints === undefined ? {} : { placementConstraints: placement.placementConstraints }),
     ...(input.placementStrategy === undefined ? {} : { placementStrategy: placement.placementStrategy }),
@@ -149,19 +160,6 @@ function refuseShared(
   if (input.serviceConnectConfiguration?.enabled === true) {
     throw notSupported('Service Connect', 'Set enabled to false, or leave it out.');
   }
-}
-
-/**
- * Where tasks run: EC2 is every container instance, EXTERNAL those whose agent says it is external.
- * @throws InvalidParameterException
- */
-export function parseLaunchType(launchType: string | undefined): 'EC2' | 'EXTERNAL' {
-  if (launchType === undefined || launchType === 'EC2') return 'EC2';
-  if (launchType === 'EXTERNAL') return launchType;
-  if (launchType === 'FARGATE' || launchType === 'MANAGED_INSTANCES') {
-    throw notSupported(`Launch type ${launchType}`, 'Tasks run on your own container instances: use EC2 or EXTERNAL.');
-  }
-  throw invalidParameter(`launchType must be EC2 or EXTERNAL, not '${launchType}'.`);
 }
 
 function parsePropagation(value: string | undefined): ServiceRecord['propagateTags'] {

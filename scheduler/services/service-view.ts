@@ -1,4 +1,11 @@
-import type { Deployment, PlacementConstraint, PlacementStrategy, Service, ServiceField } from '@aws-sdk/client-ecs';
+import type {
+  Deployment,
+  NetworkConfiguration as Requested,
+  PlacementConstraint,
+  PlacementStrategy,
+  Service,
+  ServiceField,
+} from '@aws-sdk/client-ecs';
 import { smallTagList } from '@slipway/auth/kit';
 
 import { type ClusterRef, type EcsPorts } from '../cluster/index.ts';
@@ -7,9 +14,11 @@ import {
   clusterKeys,
   clusterPartition,
   type DeploymentRecord,
+  type NetworkConfiguration,
   type ServiceEventRecord,
   type ServiceRecord,
 } from '../state/index.ts';
+import { fargatePlatform } from '../tasks/index.ts';
 import { configurationView } from './configuration.ts';
 import { countTasks, type DeploymentCounts } from './counts.ts';
 import { primaryOf } from './deployment.ts';
@@ -59,6 +68,7 @@ function serviceView(ports: EcsPorts, ref: ClusterRef, service: ServiceRecord, p
     runningCount: totals.reduce((sum, { running }) => sum + running, 0),
     pendingCount: totals.reduce((sum, { pending }) => sum + pending, 0),
     launchType: service.launchType,
+    ...placeView(service),
     taskDefinition: service.taskDefinition,
     deploymentConfiguration: configurationView(service.deploymentConfiguration),
     deploymentController: { type: 'ECS' },
@@ -98,6 +108,27 @@ function serviceView(ports: EcsPorts, ref: ClusterRef, service: ServiceRecord, p
   };
 }
 
+/** A network configuration as the API has it; nothing for none: an empty structure is more than the Terraform provider bears. */
+export const networkView = (network: NetworkConfiguration | undefined): Requested | undefined =>
+  network && {
+    awsvpcConfiguration: {
+      subnets: [...network.subnets],
+      securityGroups: [...network.securityGroups],
+      assignPublicIp: network.assignPublicIp,
+    },
+  };
+
+function placeView({
+  network,
+  launchType,
+}: ServiceRecord): Pick<Service, 'networkConfiguration' | 'platformVersion' | 'platformFamily'> {
+  const networkConfiguration = networkView(network);
+  return {
+    ...(networkConfiguration === undefined ? {} : { networkConfiguration }),
+    ...(launchType === 'FARGATE' ? { platformVersion: fargatePlatform, platformFamily: 'Linux' } : {}),
+  };
+}
+
 function deploymentView(service: ServiceRecord, deployment: DeploymentRecord, counts: DeploymentCounts): Deployment {
   return {
     id: deployment.id,
@@ -111,6 +142,7 @@ function deploymentView(service: ServiceRecord, deployment: DeploymentRecord, co
     createdAt: new Date(deployment.createdAt),
     updatedAt: new Date(deployment.updatedAt),
     launchType: service.launchType,
+    ...placeView(service),
     rolloutState: deployment.rolloutState,
     rolloutStateReason: deployment.rolloutStateReason,
   };

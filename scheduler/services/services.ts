@@ -134,7 +134,9 @@ export async function updateService(
   const changed = await changeService(ports, ref, (service) => {
     const { taskDefinition = service.taskDefinition, ...rest } = change(service);
     const updated: ServiceRecord = { ...service, ...rest, steady: false, version: service.version + 1 };
-    if (options.force !== true && taskDefinition === primaryOf(service)?.taskDefinition) return updated;
+    // Tasks that run keep the interfaces that they have: another network needs other tasks.
+    const moved = stableJson(updated.network) !== stableJson(service.network);
+    if (options.force !== true && !moved && taskDefinition === primaryOf(service)?.taskDefinition) return updated;
     return startDeployment(updated, {
       id: newDeploymentId(ports.random),
       taskDefinition,

@@ -26,6 +26,7 @@ export type {
   FollowRule,
   HealthStatus,
   InstanceRecord,
+  LaunchType,
   NetworkBinding,
   NetworkConfiguration,
   RejectedImage,

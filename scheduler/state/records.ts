@@ -127,9 +127,14 @@ export type StopCode =
   | 'TerminationNotice'
   | 'InfrastructureHealth';
 
+/** Where tasks run: on the container instances of their cluster that are shown (EC2, EXTERNAL), or that are not (FARGATE). */
+export type LaunchType = 'EC2' | 'EXTERNAL' | 'FARGATE';
+
 /** Where a task with an interface of its own may have it (ECS: `awsvpcConfiguration`). */
 export interface NetworkConfiguration {
   readonly subnets: readonly string[];
+  /** The zones of the subnets, which never change. */
+  readonly zones: readonly string[];
   readonly securityGroups: readonly string[];
   readonly assignPublicIp: 'ENABLED' | 'DISABLED';
 }
@@ -171,7 +176,7 @@ export interface TaskRecord {
   readonly overrides?: unknown;
   readonly cpu?: string;
   readonly memory?: string;
-  readonly launchType: 'EC2' | 'EXTERNAL';
+  readonly launchType: LaunchType;
   /** Of a task with an interface of its own: what it asked for, and what it got. */
   readonly network?: NetworkConfiguration;
   readonly attachment?: AttachmentRecord;
@@ -297,7 +302,9 @@ export interface ServiceRecord {
     readonly field?: string;
   }[];
   readonly healthCheckGracePeriodSeconds?: number;
-  readonly launchType: 'EC2' | 'EXTERNAL';
+  readonly launchType: LaunchType;
+  /** Of tasks with interfaces of their own. */
+  readonly network?: NetworkConfiguration;
   readonly deployments: readonly DeploymentRecord[];
   readonly createdAt: number;
   readonly createdBy?: string;

@@ -75,8 +75,8 @@ function checkNetworking(container: ContainerDefinition, body: TaskDefinitionBod
   const mode = body.networkMode ?? 'bridge';
   if (links.length > 0 && mode !== 'bridge')
     refuseContainer(name, `Links are not supported with network mode '${mode}'.`);
-  if (hostname !== undefined && mode === 'host')
-    refuseContainer(name, "'hostname' is not supported with network mode 'host'.");
+  if (hostname !== undefined && (mode === 'host' || mode === 'awsvpc'))
+    refuseContainer(name, `'hostname' is not supported with network mode '${mode}'.`);
   for (const link of links) {
     if (!/^[\w-]+(:[\w-]+)?$/.test(link))
       refuseContainer(name, `A link is 'container' or 'container:alias', not '${link}'.`);

@@ -3,6 +3,7 @@ import type { RegisterTaskDefinitionRequest, Volume } from '@aws-sdk/client-ecs'
 import { type EcsPorts, isName, refuseMembers } from '../cluster/index.ts';
 import { refuseReach } from '../reach/index.ts';
 import { checkContainer } from './check-container.ts';
+import { fargateConflict } from './check-fargate.ts';
 import { checkContainerOrder } from './check-order.ts';
 import { checkPorts } from './check-ports.ts';
 import { containersOf, type TaskDefinitionBody } from './definition.ts';
@@ -11,8 +12,6 @@ import { checkExpression } from './placement-rules.ts';
 import { sizeConflict } from './size-conflict.ts';
 
 const maximumBytes = 64 * 1024;
-
-const noFargate = 'Tasks run on container instances: use launch type EC2 or EXTERNAL.';
 
 /**
  * Checks a request before it is normalised: what this installation does not do, and the limits of the request itself.
@@ -27,20 +26,17 @@ export function checkDefinitionRequest(input: RegisterTaskDefinitionRequest): vo
   refuseMembers(input, {
     proxyConfiguration: 'There is no App Mesh proxy; remove the member.',
     inferenceAccelerators: 'There are no Elastic Inference devices; remove the member.',
-    ephemeralStorage: noFargate,
+    ephemeralStorage: 'A task may use the disk of its host; remove the member.',
     enableFaultInjection: 'Remove the member or set it to false.',
   });
   for (const compatibility of input.requiresCompatibilities ?? []) {
-    if (compatibility !== 'EC2' && compatibility !== 'EXTERNAL') {
+    if (compatibility !== 'EC2' && compatibility !== 'EXTERNAL' && compatibility !== 'FARGATE') {
       refuse(
-        `Task definition requires compatibility ${compatibility}, which this installation does not offer. ${noFargate}`,
+        `Task definition requires compatibility ${compatibility}, which this installation does not offer: use EC2, FARGATE or EXTERNAL.`,
       );
     }
   }
-  if (input.networkMode === 'awsvpc') {
-    refuse("Network mode 'awsvpc' is not supported by this installation. Use 'bridge' (default), 'host' or 'none'.");
-  }
-  checkOneOf(undefined, 'networkMode', input.networkMode, ['bridge', 'host', 'none']);
+  checkOneOf(undefined, 'networkMode', input.networkMode, ['bridge', 'host', 'none', 'awsvpc']);
 }
 
 /**
@@ -60,6 +56,8 @@ export function checkDefinition(body: TaskDefinitionBody): void {
   for (const container of containers) checkContainer(container, body);
   const conflict = sizeConflict(body);
   if (conflict !== undefined) refuse(conflict);
+  const fargate = (body.requiresCompatibilities ?? []).includes('FARGATE') ? fargateConflict(body) : undefined;
+  if (fargate !== undefined) refuse(fargate);
   checkPorts(body);
   checkContainerOrder(containers);
   checkNamespaces(body);

@@ -65,8 +65,9 @@ function checkMapping(
   }
   checkRange(name, 'containerPort', mapping.containerPort, 1, 65_535);
   checkRange(name, 'hostPort', mapping.hostPort, 0, 65_535);
-  if (networkMode === 'host' && mapping.hostPort !== mapping.containerPort) {
-    refuse('When networkMode=host, the host ports and container ports in port mappings must match.');
+  const own = networkMode === 'host' || networkMode === 'awsvpc';
+  if (own && mapping.hostPort !== mapping.containerPort) {
+    refuse(`When networkMode=${networkMode}, the host ports and container ports in port mappings must match.`);
   }
   const { containerPort: port, protocol = 'tcp', hostPort: host = 0 } = mapping;
   return { first: port, last: port, protocol, host };

@@ -1,15 +1,30 @@
 import type { ConstraintSpec, StrategySpec } from '../placement/index.ts';
-import type { TaskDefinitionRecord, TaskRecord } from '../state/index.ts';
+import type { NetworkConfiguration, TaskDefinitionRecord, TaskRecord } from '../state/index.ts';
 import { bodyOf } from './definition.ts';
 import type { PlacementDemand } from './placer.ts';
 
 /** What an instance must have to be outside of a cloud, as agents with ECS_EXTERNAL register it. */
 const externalAttribute = 'ecs.capability.external';
 
+/** What instances of ours say that give tasks network interfaces; `ecs.capability.task-eni` alone is a promise of EC2's. */
+const networkAttribute = 'slipway.capability.task-network';
+
+/** What instances say that take tasks of the launch type FARGATE. */
+const fargateAttribute = 'slipway.capability.fargate';
+
+function requiredBy({ launchType, network }: DemandOptions): string[] {
+  return [
+    ...(launchType === 'EXTERNAL' ? [externalAttribute] : []),
+    ...(launchType === 'FARGATE' ? [fargateAttribute] : []),
+    ...(network === undefined ? [] : [networkAttribute]),
+  ];
+}
+
 /** What the request, or the service, adds to its task definition. */
 export interface DemandOptions {
   readonly kind: PlacementDemand['kind'];
   readonly launchType: TaskRecord['launchType'];
+  readonly network?: NetworkConfiguration | undefined;
   readonly constraints: readonly ConstraintSpec[];
   readonly strategies: readonly StrategySpec[];
   readonly instanceId?: string;
@@ -17,15 +32,15 @@ export interface DemandOptions {
 
 /**
  * Everything placement must know about tasks of a revision: the constraints of both, the attributes the definition
- * requires, and the CPU architecture it was written for. Launch type EC2 runs on every container instance, EXTERNAL
- * only on those whose agent says it is external.
+ * requires, the CPU architecture it was written for, and the zones of its subnets. Launch type EC2 runs on every container instance,
+ * EXTERNAL only on those whose agent says it is external, FARGATE on those that offer it.
  */
 export function placementDemand(definition: TaskDefinitionRecord, options: DemandOptions): PlacementDemand {
   const body = bodyOf(definition);
   const architecture = body.runtimePlatform?.cpuArchitecture;
   return {
     kind: options.kind,
-    requires: [...definition.requiresAttributes, ...(options.launchType === 'EXTERNAL' ? [externalAttribute] : [])],
+    requires: [...definition.requiresAttributes, ...requiredBy(options)],
     constraints: [
       ...(body.placementConstraints ?? []).map(({ expression = '' }): ConstraintSpec => ({
         type: 'memberOf',
@@ -39,9 +54,21 @@ export function placementDemand(definition: TaskDefinitionRecord, options: Deman
               expression: `attribute:ecs.cpu-architecture == ${architecture.toLowerCase()}`,
             },
           ]),
+      ...(options.network === undefined
+        ? []
+        : [
+            {
+              type: 'memberOf' as const,
+              expression: `attribute:ecs.availability-zone in [${options.network.zones.join(', ')}]`,
+            },
+          ]),
       ...options.constraints,
     ],
-    strategies: options.strategies,
+    // Fargate spreads over zones, as nobody can ask it for anything else.
+    strategies:
+      options.launchType === 'FARGATE'
+        ? [{ type: 'spread', field: 'attribute:ecs.availability-zone' }]
+        : options.strategies,
     ...(options.instanceId === undefined ? {} : { instanceId: options.instanceId }),
   };
 }

@@ -1,5 +1,12 @@
 import type { ContainerDefinition, TaskOverride } from '@aws-sdk/client-ecs';
-import { arns, type ContainerRecord, type Tags, type TaskDefinitionRecord, type TaskRecord } from '../state/index.ts';
+import {
+  arns,
+  type ContainerRecord,
+  type NetworkConfiguration,
+  type Tags,
+  type TaskDefinitionRecord,
+  type TaskRecord,
+} from '../state/index.ts';
 
 import { bodyOf, containersOf } from './definition.ts';
 import { applyOverrides } from './overrides.ts';
@@ -26,10 +33,12 @@ export interface TaskDraftOptions {
   readonly overrides?: TaskOverride;
   readonly tags: Tags;
   readonly launchType: TaskRecord['launchType'];
+  /** Where its network interface is to be; with `awsvpc` networking, and only then. */
+  readonly network?: NetworkConfiguration;
   readonly clientToken?: string;
 }
 
-/** A new task of a revision, PENDING, with its containers and what it will reserve. Used by RunTask, StartTask and the service reconciler. */
+/** A new task of a revision, PENDING, or PROVISIONING while it has no network interface yet, with its containers and what it will reserve. Used by RunTask, StartTask and the service reconciler. */
 export function taskDraft(definition: TaskDefinitionRecord, options: TaskDraftOptions): TaskDraft {
   const body = applyOverrides(bodyOf(definition), options.overrides);
   const reservation = reservationOf(body);
@@ -42,13 +51,14 @@ export function taskDraft(definition: TaskDefinitionRecord, options: TaskDraftOp
     ...(options.service === undefined ? {} : { service: options.service }),
     reservation,
     desiredStatus: 'RUNNING',
-    lastStatus: 'PENDING',
+    lastStatus: options.network === undefined ? 'PENDING' : 'PROVISIONING',
     healthStatus: 'UNKNOWN',
     containers: containersOf(body).map((container) => containerRecord(container, containersOf(body))),
     ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
     cpu: String(reservation.cpu),
     memory: String(reservation.memory),
     launchType: options.launchType,
+    ...(options.network === undefined ? {} : { network: options.network }),
     createdAt: options.now,
     tags: options.tags,
     enableExecuteCommand: false,

@@ -27,3 +27,5 @@ export { sweepDefinitions } from './sweep-definitions.ts';
 export { type TaskHome, taskView } from './task-view.ts';
 export { changeTask, findTasks, stopping, stopTask } from './tasks.ts';
 export { requestDigest, stableJson } from './tokens.ts';
+export { checkLaunch, type LaunchRequest, parseLaunchType, type TaskNetworks } from './launch.ts';
+export { fargatePlatform } from './task-view.ts';

@@ -1,5 +1,6 @@
 import type { ContainerDefinition, PortMapping, RegisterTaskDefinitionRequest, Volume } from '@aws-sdk/client-ecs';
 
+import { fargateConflict } from './check-fargate.ts';
 import type { TaskDefinitionBody } from './definition.ts';
 import { parseTaskCpu, parseTaskMemory } from './sizes.ts';
 
@@ -10,17 +11,23 @@ import { parseTaskCpu, parseTaskMemory } from './sizes.ts';
  */
 export function normalizeDefinition(input: RegisterTaskDefinitionRequest): TaskDefinitionBody {
   const { tags: _, cpu, memory, containerDefinitions, volumes, placementConstraints, ...rest } = input;
-  return {
+  const body: TaskDefinitionBody = {
     ...rest,
     containerDefinitions: (containerDefinitions ?? []).map((container) =>
       normalizeContainer(container, input.networkMode),
     ),
     volumes: (volumes ?? []).map(normalizeVolume),
     placementConstraints: placementConstraints ?? [],
-    compatibilities: ['EXTERNAL', 'EC2'],
     ...(cpu === undefined ? {} : { cpu: parseTaskCpu(cpu) }),
     ...(memory === undefined ? {} : { memory: parseTaskMemory(memory) }),
   };
+  return { ...body, compatibilities: compatibilitiesOf(body) };
+}
+
+/** The launch types that the definition is fit for: what runs outside of the network of a VPC is EXTERNAL. */
+function compatibilitiesOf(body: TaskDefinitionBody): NonNullable<TaskDefinitionBody['compatibilities']> {
+  if (body.networkMode !== 'awsvpc') return ['EXTERNAL', 'EC2'];
+  return fargateConflict(body) === undefined ? ['EC2', 'FARGATE'] : ['EC2'];
 }
 
 function normalizeContainer(
@@ -50,11 +57,12 @@ function normalizeContainer(
   };
 }
 
-/** A host port of 0 is dynamic; with `host` networking it can only be the container's own. */
+/** A host port of 0 is dynamic; with `host` and `awsvpc` networking it can only be the container's own. */
 function normalizePort(mapping: PortMapping, networkMode: RegisterTaskDefinitionRequest['networkMode']): PortMapping {
   const protocol = mapping.protocol ?? 'tcp';
   if (mapping.containerPortRange !== undefined) return { ...mapping, protocol };
-  const hostPort = networkMode === 'host' ? mapping.hostPort || mapping.containerPort : (mapping.hostPort ?? 0);
+  const own = networkMode === 'host' || networkMode === 'awsvpc';
+  const hostPort = own ? mapping.hostPort || mapping.containerPort : (mapping.hostPort ?? 0);
   return { ...mapping, ...(hostPort === undefined ? {} : { hostPort }), protocol };
 }
 

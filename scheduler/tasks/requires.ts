@@ -27,6 +27,7 @@ export function requiredAttributes(body: TaskDefinitionBody): string[] {
   if (body.taskRoleArn !== undefined) {
     required.add(body.networkMode === 'host' ? `${agent}.task-iam-role-network-host` : `${agent}.task-iam-role`);
   }
+  if (body.networkMode === 'awsvpc') required.add('ecs.capability.task-eni');
   if (containers.some(({ image = '' }) => isEcrImage(image))) {
     required.add(`${agent}.ecr-auth`);
     if (body.executionRoleArn !== undefined) required.add('ecs.capability.execution-role-ecr-pull');

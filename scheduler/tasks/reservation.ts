@@ -10,7 +10,10 @@ import { containersOf, type TaskDefinitionBody } from './definition.ts';
  */
 export function reservationOf(body: TaskDefinitionBody): Reservation {
   const containers = containersOf(body);
-  const ports = body.networkMode === 'none' ? [] : containers.flatMap((container) => container.portMappings ?? []);
+  const ports =
+    body.networkMode === 'none' || body.networkMode === 'awsvpc'
+      ? []
+      : containers.flatMap((container) => container.portMappings ?? []);
   const hostPorts = (protocol: 'tcp' | 'udp'): number[] =>
     ports
       .filter((port) => (port.protocol ?? 'tcp') === protocol)

@@ -1,7 +1,13 @@
 import type { TaskOverride } from '@aws-sdk/client-ecs';
 
 import { activeCluster, type ClusterRef, type EcsPorts, invalidParameter } from '../cluster/index.ts';
-import { newId, type Tags, type TaskDefinitionRecord, type TaskRecord } from '../state/index.ts';
+import {
+  type NetworkConfiguration,
+  newId,
+  type Tags,
+  type TaskDefinitionRecord,
+  type TaskRecord,
+} from '../state/index.ts';
 import { taskDraft } from './draft.ts';
 import type { PlacementDemand, PlacementFailure, TaskPlacer } from './placer.ts';
 import { findTasks } from './tasks.ts';
@@ -15,6 +21,7 @@ export interface RunRequest {
   readonly overrides?: TaskOverride;
   readonly tags: Tags;
   readonly launchType: TaskRecord['launchType'];
+  readonly network: NetworkConfiguration | undefined;
   /** One demand for each task; RunTask gives the same one `count` times, StartTask one for each instance. */
   readonly demands: readonly PlacementDemand[];
   readonly token?: { readonly value: string; readonly request: string };
@@ -53,6 +60,7 @@ export async function runTasks(
       group: request.group,
       tags: request.tags,
       launchType: request.launchType,
+      ...(request.network === undefined ? {} : { network: request.network }),
       ...(request.startedBy === undefined ? {} : { startedBy: request.startedBy }),
       ...(request.overrides === undefined ? {} : { overrides: request.overrides }),
       ...(request.token === undefined ? {} : { clientToken: request.token.value }),

@@ -1,4 +1,4 @@
-import type { Container, Task, TaskField, TaskOverride } from '@aws-sdk/client-ecs';
+import type { Attachment, Container, Task, TaskField, TaskOverride } from '@aws-sdk/client-ecs';
 import { smallTagList } from '@slipway/auth/kit';
 import { createHash } from 'node:crypto';
 
@@ -28,9 +28,12 @@ export function taskView(
     taskArn: task.arn,
     clusterArn: arns.cluster(home.region, home.account, home.cluster),
     taskDefinitionArn: task.taskDefinition,
+    // Fargate shows nobody where its tasks are.
     containerInstanceArn:
-      task.instanceId && arns.containerInstance(home.region, home.account, home.cluster, task.instanceId),
-    attachments: [],
+      task.launchType === 'FARGATE'
+        ? undefined
+        : task.instanceId && arns.containerInstance(home.region, home.account, home.cluster, task.instanceId),
+    attachments: attachmentsOf(task),
     attributes: cpuArchitecture === undefined ? [] : [{ name: architecture, value: cpuArchitecture }],
     availabilityZone: value(zone),
     ...(instance === undefined
@@ -56,12 +59,42 @@ export function taskView(
     group: task.group,
     startedBy: task.startedBy,
     launchType: task.launchType,
+    ...(task.launchType === 'FARGATE' ? { platformVersion: fargatePlatform, platformFamily: 'Linux' } : {}),
     overrides: overridesView(task),
     stopCode: task.stopCode,
     stoppedReason: task.stoppedReason,
     tags: include.includes('TAGS') ? smallTagList(task.tags) : [],
     version: task.version,
   });
+}
+
+/** The version of the platform that LATEST means, and every other one runs as. */
+export const fargatePlatform = '1.4.0';
+
+/** The network interface as everybody reads it: private addresses of tasks are looked for here (API reference, Attachment). */
+function attachmentsOf({ attachment, lastStatus }: TaskRecord): Attachment[] {
+  if (attachment === undefined) return [];
+  const details = {
+    subnetId: attachment.subnet,
+    networkInterfaceId: attachment.networkInterface,
+    macAddress: attachment.mac,
+    privateDnsName: attachment.privateDnsName,
+    privateIPv4Address: attachment.address,
+  };
+  const status =
+    lastStatus === 'STOPPED'
+      ? 'DELETED'
+      : lastStatus === 'PROVISIONING' || lastStatus === 'PENDING'
+        ? 'ATTACHING'
+        : 'ATTACHED';
+  return [
+    {
+      id: attachment.id,
+      type: 'ElasticNetworkInterface',
+      status,
+      details: Object.entries(details).map(([name, value]) => ({ name, value })),
+    },
+  ];
 }
 
 function containerView(home: TaskHome, task: TaskRecord, container: ContainerRecord): Container {
@@ -76,7 +109,10 @@ function containerView(home: TaskHome, task: TaskRecord, container: ContainerRec
     exitCode: container.exitCode,
     reason: container.reason,
     networkBindings: container.networkBindings.map((binding) => ({ ...binding })),
-    networkInterfaces: [],
+    networkInterfaces:
+      task.attachment === undefined
+        ? []
+        : [{ attachmentId: task.attachment.id, privateIpv4Address: task.attachment.address }],
     healthStatus: container.healthStatus,
     cpu: container.cpu === undefined ? '0' : String(container.cpu),
     memory: container.memory === undefined ? undefined : String(container.memory),

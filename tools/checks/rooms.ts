@@ -34,7 +34,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['cluster', 'deployments', 'hosts/agent', 'network/records'],
     ['tasks'],
     ['services', 'control', 'hosts/control'],
-    ['ecs', 'triggers', 'network/ec2'],
+    ['ecs', 'triggers', 'network/ec2', 'network/tasks'],
     ['part'],
   ],
 };

@@ -64,7 +64,7 @@ describe.skipIf(aws === undefined)('bad input is refused in the words of the pro
       /\(ClientException\)|\(InvalidParameterException\)/,
     ],
     [
-      'Fargate, which this installation has not',
+      'Fargate with a task definition that does not exist',
       ['ecs', 'run-task', '--task-definition', 'x', '--launch-type', 'FARGATE'],
       /\((InvalidParameterException|ClientException|UnsupportedFeatureException|PlatformUnknownException)\)/,
     ],

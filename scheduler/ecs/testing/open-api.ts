@@ -18,6 +18,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { Networks } from '../../network/records/index.ts';
+import { taskNetworks } from '../../network/tasks/index.ts';
 import { createAgentControl, noHostNetworks } from '../../hosts/control/index.ts';
 import { createControlPlane } from '../../control/index.ts';
 import { changeInstance, createCluster, type EcsPorts } from '../../cluster/index.ts';
@@ -84,6 +86,7 @@ export async function openApi(more: Pick<EcsPorts, 'reach'> = { reach: serverRea
     placement: { seed: 1 },
     reconciler: { healthyAfterRunning: 50 },
   });
+  const networks = new Networks({ ...ports, zonesOfHosts: () => Promise.resolve([]) });
   const agents = createAgentControl({
     ...ports,
     networks: noHostNetworks,
@@ -103,7 +106,12 @@ export async function openApi(more: Pick<EcsPorts, 'reach'> = { reach: serverRea
     },
     foresee: (_principal, action) => Promise.resolve(refusal(action)),
   };
-  const service = createEcs({ ...ports, placer: control.placer, agentOperations: agents.operations });
+  const service = createEcs({
+    ...ports,
+    networks: taskNetworks(networks),
+    placer: control.placer,
+    agentOperations: agents.operations,
+  });
   const gateway = createGateway({
     services: [service],
     credentials: {

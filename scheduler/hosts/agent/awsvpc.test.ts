@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { AttachmentRecord } from '../../state/index.ts';
+import { noHostNetworks } from '../control/index.ts';
 import type { NetworkState } from '../wire/index.ts';
 import { engineMissing, networkMissing, server, TestControlPlane, TestEngine, until } from '../testing/bench.ts';
 import type { Agent } from './index.ts';
@@ -61,6 +62,8 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       engine = await TestEngine.open();
       plane = await TestControlPlane.open({
         networks: {
+          ...noHostNetworks,
+          attach: () => Promise.reject(new Error('not yet')),
           of: () => state,
           watch: (_account, changed) => {
             watchers.add(changed);
@@ -83,7 +86,12 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       ...containers: Parameters<TestControlPlane['register']>[0]['containerDefinitions'] & object
     ) =>
       plane.place(await plane.register({ networkMode: 'awsvpc', containerDefinitions: containers }), instance, {
-        network: { subnets: ['subnet-1'], securityGroups: ['sg-open'], assignPublicIp: 'DISABLED' },
+        network: {
+          subnets: ['subnet-1'],
+          zones: ['us-east-1a'],
+          securityGroups: ['sg-open'],
+          assignPublicIp: 'DISABLED',
+        },
         ...(own === undefined ? {} : { attachment: own }),
       });
 

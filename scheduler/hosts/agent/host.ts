@@ -28,6 +28,8 @@ export interface HostOptions {
   readonly hostNetwork: boolean;
   /** Whether tasks get network interfaces of their own here. */
   readonly taskNetwork: boolean;
+  /** Where other hosts reach this one, for their tasks' traffic. */
+  readonly address?: string | undefined;
 }
 
 const mebibyte = 1024 * 1024;
@@ -80,7 +82,7 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
     ...(options.privileged === true ? [capability('privileged-container')] : []),
     ...(options.taskRoles ? [capability('task-iam-role')] : []),
     ...(options.taskRoles && options.hostNetwork ? [capability('task-iam-role-network-host')] : []),
-    ...(options.taskNetwork ? [{ name: 'ecs.capability.task-eni' }, { name: 'slipway.capability.task-network' }] : []),
+    ...(options.taskNetwork ? networkAttributes(options.address) : []),
     ...(security.includes('apparmor') ? [capability('apparmor')] : []),
     ...(security.includes('selinux') ? [capability('selinux')] : []),
     ...(info.Plugins?.Volume ?? []).map((driver) => ({ name: `ecs.capability.docker-plugin.${driver}` })),
@@ -96,6 +98,14 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
     ...Object.entries(options.attributes ?? {}).map(([name, value]) => ({ name, value })),
   ];
 }
+
+/** What a host says that gives tasks network interfaces: who may come, and where the others find it. */
+const networkAttributes = (address: string | undefined): Attribute[] => [
+  { name: 'ecs.capability.task-eni' },
+  { name: 'slipway.capability.task-network' },
+  { name: 'slipway.capability.fargate' },
+  ...(address === undefined ? [] : [{ name: 'slipway.address', value: address }]),
+];
 
 /** The versions of Docker's API that task definitions may ask for, up to the engine's own. */
 function apiVersions(newest: string): string[] {

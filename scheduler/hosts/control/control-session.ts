@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws';
 
-import { arns, idOf, newEventId, type TaskRecord } from '../../state/index.ts';
+import { arns, idOf, type InstanceRecord, newEventId, type TaskRecord } from '../../state/index.ts';
 
 import type { ClusterWatch } from './cluster-watch.ts';
 import { firstSequence, type InstanceRef } from './connections.ts';
@@ -219,6 +219,8 @@ export class ControlSession {
       this.#sent.delete(id);
       await payloads.release(arns.task(options.region, ref.account, ref.cluster, id));
     }
+    await this.#attach(instance, tasks);
+    await options.networks.keep(ref, live);
     // Before the tasks: a host that does not know the network yet lets none of them start.
     this.#sendNetwork();
     await this.#send(tasks.filter((task) => this.#dueAt(task) <= options.clock.monotonic()));
@@ -234,6 +236,31 @@ export class ControlSession {
     let next = Math.min(this.#manifestAt + every, again);
     for (const task of tasks) next = Math.min(next, this.#dueAt(task), this.#renewAt(task));
     return next;
+  }
+
+  /** Gives the tasks that wait for it their network interface; the change of their records brings the next pass. */
+  async #attach(instance: InstanceRecord, tasks: readonly TaskRecord[]): Promise<void> {
+    const { options, ref } = this.#ports;
+    for (const task of tasks) {
+      if (task.network === undefined || task.attachment !== undefined || task.desiredStatus === 'STOPPED') continue;
+      let given;
+      try {
+        given = await options.networks.attach(ref, instance, task);
+      } catch (err) {
+        // The next tick tries again; the other tasks of the host need not wait for it.
+        options.log.warn({ task: task.arn, err }, 'cannot give a task its network interface yet');
+        continue;
+      }
+      await transformTask(options.records, ref, task.id, (current) => {
+        if (current.attachment !== undefined || current.lastStatus === 'STOPPED') return undefined;
+        if ('refused' in given) {
+          const reason = `ResourceInitializationError: ${given.refused}`;
+          return applyTaskChange(current, { status: 'STOPPED', reason, containers: [] }, options.clock.now());
+        }
+        const lastStatus = current.lastStatus === 'PROVISIONING' ? 'PENDING' : current.lastStatus;
+        return { ...current, attachment: given, lastStatus, version: current.version + 1 };
+      });
+    }
   }
 
   /** The state of the tasks' network when it is not what the agent was last sent, and again when it does not acknowledge. */

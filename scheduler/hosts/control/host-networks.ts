@@ -1,14 +1,28 @@
+import type { AttachmentRecord, InstanceRecord, TaskRecord } from '../../state/index.ts';
 import type { NetworkState } from '../wire/index.ts';
 
 import type { InstanceRef } from './connections.ts';
 
-/** What the hosts are told of the network of tasks that have addresses of their own. */
+/** What the hosts are told of the network of tasks that have addresses of their own, and how those get them. */
 export interface HostNetworks {
   /** The network as one host needs it; undefined while it has no part in it. */
   of(ref: InstanceRef): NetworkState | undefined;
   /** Calls back whenever what {@link of} says may have changed, until the returned function is called. */
   watch(account: string, changed: () => void): () => void;
+  /** Gives a task of an instance its interface; asking twice gives the same. `refused` says why it can have none. */
+  attach(
+    ref: InstanceRef,
+    instance: InstanceRecord,
+    task: TaskRecord,
+  ): Promise<AttachmentRecord | { readonly refused: string }>;
+  /** Ends the interfaces of an instance's tasks other than these, by id: the others are surely gone. */
+  keep(ref: InstanceRef, live: ReadonlySet<string>): Promise<void>;
 }
 
 /** No host has a part in any. */
-export const noHostNetworks: HostNetworks = { of: () => undefined, watch: () => () => undefined };
+export const noHostNetworks: HostNetworks = {
+  of: () => undefined,
+  watch: () => () => undefined,
+  attach: async () => ({ refused: 'there is no network for tasks with interfaces of their own' }),
+  keep: async () => undefined,
+};

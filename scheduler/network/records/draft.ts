@@ -5,7 +5,7 @@ import { formatAddress, freeAddress, parseAddress, parseCidr } from '../addresse
 import { networkKeys, type RevisionRecord } from './keys.ts';
 import { computedIds, type NewId } from './defaults.ts';
 import { Network } from './network.ts';
-import type { NetworkInterfaceRecord, NetworkRecords, NounType, SubnetRecord } from './records.ts';
+import type { NetworkInterfaceRecord, NetworkRecords, NounType, SliceRecord, SubnetRecord } from './records.ts';
 
 /** What a change works on: the nouns as they are, and what it writes. All of it becomes one commit, or nothing. */
 export class Draft extends Network {
@@ -93,6 +93,34 @@ export class Draft extends Network {
     this.#tx.remove(networkKeys.interface(record.id));
     this.#tx.remove(networkKeys.address(record.subnetId, record.address));
     for (const group of record.groups) this.#tx.remove(networkKeys.member(group, record.id));
+  }
+
+  /** What hosts have of subnets. A slice that somebody else writes meanwhile lets the commit fail where both are the same. */
+  async slices(): Promise<SliceRecord[]> {
+    const { records } = await this.#tx.list<SliceRecord>({ prefix: networkKeys.slices, limit: 100_000 });
+    return records.map(({ value }) => value);
+  }
+
+  /** Takes a slice; the commit depends on nobody else having taken it meanwhile. */
+  async takeSlice(slice: SliceRecord): Promise<void> {
+    await this.#tx.get(networkKeys.slice(slice.cidr));
+    this.#tx.put(networkKeys.slice(slice.cidr), slice as unknown as Json);
+  }
+
+  putSlice(slice: SliceRecord): void {
+    this.#tx.require({ key: networkKeys.slice(slice.cidr), exists: true });
+    this.#tx.put(networkKeys.slice(slice.cidr), slice as unknown as Json);
+  }
+
+  removeSlice({ cidr }: SliceRecord): void {
+    this.#tx.remove(networkKeys.slice(cidr));
+  }
+
+  /** Which addresses of a subnet somebody has, as they were read. */
+  async taken(subnetId: string): Promise<ReadonlySet<string>> {
+    const prefix = networkKeys.addressesOf(subnetId);
+    const { records } = await this.#tx.list({ prefix, limit: 100_000 });
+    return new Set(records.map(({ key }) => key.slice(prefix.length)));
   }
 
   /** The nouns with what was written; to be asked for when the commit stands. */

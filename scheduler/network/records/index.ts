@@ -23,6 +23,7 @@ export type {
   RuleTraffic,
   SecurityGroupRecord,
   SecurityGroupRuleRecord,
+  SliceRecord,
   SubnetRecord,
   Tags,
   VpcRecord,

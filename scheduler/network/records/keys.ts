@@ -21,6 +21,9 @@ export const networkKeys = {
   member: (groupId: string, interfaceId: string): string => `member/${groupId}/${interfaceId}`,
   membersOf: (groupId: string): string => `member/${groupId}/`,
   members: 'member/',
+  /** A part of a subnet that one host has; its range is in the key, so that nobody has it twice. */
+  slice: (cidr: string): string => `slice/${cidr.replace('/', '_')}`,
+  slices: 'slice/',
   /** Signs the page tokens of the account's lists. */
   signingKey: 'signing-key',
 } as const;
@@ -40,6 +43,7 @@ export const networkRows: OwnedRows = {
     networkKeys.interfaces,
     networkKeys.addresses,
     networkKeys.members,
+    networkKeys.slices,
     networkKeys.signingKey,
   ],
 };

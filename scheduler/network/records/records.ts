@@ -129,9 +129,24 @@ export interface NetworkInterfaceRecord extends Noun {
   readonly groups: readonly string[];
   readonly type: 'interface' | 'nat_gateway';
   readonly description: string;
+  /** The task that it is of, and where that runs. */
+  readonly task?: { readonly cluster: string; readonly instanceId: string; readonly id: string };
   /** Who made it and alone may end it; empty for people. */
   readonly requester: string;
   readonly createdAt: number;
+}
+
+/** A part of a subnet whose addresses one host gives to its tasks. */
+export interface SliceRecord {
+  readonly cidr: string;
+  readonly subnetId: string;
+  readonly vpcId: string;
+  readonly cluster: string;
+  readonly instanceId: string;
+  /** Where other hosts reach this one; absent while it has not said so. */
+  readonly hostAddress?: string;
+  /** Since when its host is no longer in the cluster: tasks that nobody could stop may run there still. */
+  readonly orphanedAt?: number;
 }
 
 /** The records by the name that EC2 has for their type, which also stands in their ARNs. */

@@ -254,6 +254,7 @@ export class Installation {
         ...(follow === undefined ? {} : { tags: [{ key: followTag, value: follow }] }),
       },
       definition,
+      undefined,
       operator,
     );
     const arn = arns.service(region, account, cluster, service.name);

@@ -190,6 +190,7 @@ export class LargeCluster {
     const draft = parseCreate(
       { serviceName: name, taskDefinition: definition.arn, desiredCount: count },
       definition,
+      undefined,
       caller,
     );
     const arn = arns.service(region, account, cluster, name);

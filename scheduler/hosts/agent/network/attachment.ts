@@ -31,10 +31,10 @@ export const attachmentsOf = ({ elasticNetworkInterfaces }: AgentTask): Attachme
 const hash = (text: string, length: number): string => createHash('sha256').update(text).digest('hex').slice(0, length);
 
 /** Begins the names of all links of an agent's tasks: nothing else of a host may, and agents of one host have different ones. */
-export const prefixOf = (agentId: string): string => `sw${hash(agentId, 4)}`;
+export const prefixOf = (agentId: string): string => `ecs${hash(agentId, 4)}`;
 
 /** The host's end of an attachment's link. The kernel takes 15 characters; ids are too long for it. */
-export const linkOf = (prefix: string, id: string): string => `${prefix}${hash(id, 9)}`;
+export const linkOf = (prefix: string, id: string): string => `${prefix}${hash(id, 8)}`;
 
 /** What every task's default route points to; each host end of a link carries it, and it never leaves the link. */
 export const gateway = '169.254.1.1';

@@ -41,6 +41,15 @@ export async function wayTo(address: string): Promise<Way> {
   return found?.gateway === undefined ? 'route' : 'vxlan';
 }
 
+/** An address of documentation (RFC 5737): the way to it is the way to everybody whom no other route names. */
+const elsewhere = '192.0.2.1';
+
+/** This host's address on its way to others; undefined when it has no such way. @throws NetworkError */
+export async function ownAddress(): Promise<string | undefined> {
+  const [found] = JSON.parse(await run('ip', ['-json', 'route', 'get', elsewhere])) as { prefsrc?: string }[];
+  return found?.prefsrc;
+}
+
 /**
  * Makes the host's routes to its peers' tasks these, and no others of ours. The tunnel is made with the first peer that needs
  * it, and goes with the last.

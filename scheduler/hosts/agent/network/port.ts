@@ -7,6 +7,8 @@ export interface TaskNetworkPort {
   reason(): Promise<string | undefined>;
   /** Begins the names of the tasks' links on this host. */
   readonly linkPrefix: string;
+  /** The IPv4 address at which other hosts reach this one; undefined when it has none. */
+  address(): Promise<string | undefined>;
   apply(state: DesiredNetwork): Promise<void>;
   attach(attachment: Attachment, pid: number): Promise<void>;
   detach(id: string): Promise<void>;
@@ -21,6 +23,7 @@ export function noNetwork(agentId: string, reason: string): TaskNetworkPort {
   return {
     linkPrefix: prefixOf(agentId),
     reason: async () => reason,
+    address: async () => undefined,
     apply: async () => undefined,
     attach: refuse,
     detach: async () => undefined,

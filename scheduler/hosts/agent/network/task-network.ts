@@ -5,7 +5,7 @@ import { type Attachment, linkOf, prefixOf } from './attachment.ts';
 import { ensureForwarding, removeForwarding } from './forwarding.ts';
 import { listLinks, makeLink, removeLink } from './links.ts';
 import { applyFilter, filterScript, type NetworkState, removeFilter } from './packet-filter.ts';
-import { applyPeers, type Peer, tunnelOverhead, wayTo } from './peers.ts';
+import { applyPeers, ownAddress, type Peer, tunnelOverhead, wayTo } from './peers.ts';
 import type { TaskNetworkPort } from './port.ts';
 import { NetworkError, run } from './run.ts';
 
@@ -78,6 +78,11 @@ export class TaskNetwork implements TaskNetworkPort {
         ? error.message
         : `packets are not forwarded: ${(error as Error).message}`;
     }
+  }
+
+  /** The address that the host's way to everybody else begins with. */
+  address(): Promise<string | undefined> {
+    return ownAddress().catch(() => undefined);
   }
 
   /** Takes the state of the network over. @throws NetworkError; what was in effect before then stays */

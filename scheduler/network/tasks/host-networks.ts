@@ -1,0 +1,108 @@
+import type { HostNetworks } from '../../hosts/control/index.ts';
+import { clusterKeys, clusterPartition, type InstanceRecord } from '../../state/index.ts';
+import { scanAll } from '@slipway/storage/records';
+import { networkKeys, networkPartition, type SliceRecord } from '../records/index.ts';
+
+import { type FeedPorts, NetworkFeed } from './feed.ts';
+import { attachTask, detachTasks, NoInterface } from './interfaces.ts';
+
+/** How long the addresses of a host that is no longer in its cluster stay its own: what nobody could stop may run there still. */
+const quarantine = 24 * 3_600_000;
+
+/** The network of tasks with interfaces of their own, for the servers' side of the agents. */
+export class TaskInterfaces implements HostNetworks {
+  readonly #ports: FeedPorts;
+  readonly #feeds = new Map<string, { readonly feed: NetworkFeed; readonly ended: Promise<void> }>();
+  readonly #closing = new AbortController();
+
+  constructor(ports: FeedPorts) {
+    this.#ports = ports;
+  }
+
+  /** Ends the feeds. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.all([...this.#feeds.values()].map(({ ended }) => ended));
+  }
+
+  of({ account, id }: Parameters<HostNetworks['of']>[0]): ReturnType<HostNetworks['of']> {
+    return this.#feed(account).of(id);
+  }
+
+  watch(account: string, changed: () => void): () => void {
+    return this.#feed(account).watch(changed);
+  }
+
+  async attach(...[ref, instance, task]: Parameters<HostNetworks['attach']>): ReturnType<HostNetworks['attach']> {
+    try {
+      return await attachTask(this.#ports, { account: ref.account, cluster: ref.cluster, instance }, task);
+    } catch (error) {
+      if (error instanceof NoInterface) return { refused: error.message };
+      throw error;
+    }
+  }
+
+  async keep(...[ref, live]: Parameters<HostNetworks['keep']>): Promise<void> {
+    const gone = this.#feed(ref.account)
+      .onHost(ref.id)
+      .filter(({ task }) => task?.cluster === ref.cluster && !live.has(task.id));
+    await detachTasks(
+      this.#ports.records,
+      ref.account,
+      gone.map(({ id }) => id),
+    );
+  }
+
+  /**
+   * Gives back what hosts had that have been gone from their clusters for a day: their slices, and the interfaces of their tasks.
+   * What it does follows from the records; any server may do it, any number of times.
+   */
+  async sweep(account: string): Promise<void> {
+    const { records, networks, clock } = this.#ports;
+    const rows = await scanAll<SliceRecord>(records, networkPartition(account), {
+      prefix: networkKeys.slices,
+      limit: 10_000,
+    });
+    const hosts = new Map(rows.map(({ value }) => [`${value.cluster}/${value.instanceId}`, value]));
+    for (const { cluster, instanceId } of hosts.values()) {
+      const stored = await records.get<InstanceRecord>(
+        clusterPartition(account, cluster),
+        clusterKeys.instance(instanceId),
+      );
+      const present = stored !== undefined && stored.value.status !== 'INACTIVE';
+      const gone = await networks.change(account, async (draft) => {
+        const mine = (await draft.slices()).filter(
+          (slice) => slice.instanceId === instanceId && slice.cluster === cluster,
+        );
+        for (const slice of mine) {
+          const { orphanedAt, ...kept } = slice;
+          if (present && orphanedAt !== undefined) draft.putSlice(kept);
+          if (present) continue;
+          if (orphanedAt === undefined) draft.putSlice({ ...kept, orphanedAt: clock.now() });
+          else if (clock.now() - orphanedAt >= quarantine) draft.removeSlice(slice);
+          else continue;
+        }
+        const over =
+          mine.length > 0 && mine.every(({ orphanedAt = clock.now() }) => clock.now() - orphanedAt >= quarantine);
+        return !present && over;
+      });
+      if (!gone) continue;
+      const left = (await networks.interfaces(account)).filter(
+        ({ task }) => task?.instanceId === instanceId && task.cluster === cluster,
+      );
+      await detachTasks(
+        records,
+        account,
+        left.map(({ id }) => id),
+      );
+    }
+  }
+
+  #feed(account: string): NetworkFeed {
+    const known = this.#feeds.get(account);
+    if (known !== undefined) return known.feed;
+    const feed = new NetworkFeed(this.#ports, account);
+    this.#feeds.set(account, { feed, ended: feed.run(this.#closing.signal) });
+    return feed;
+  }
+}

@@ -1,0 +1,177 @@
+import type { RecordStore } from '@slipway/storage/records';
+
+import type { AttachmentRecord, InstanceRecord, TaskRecord } from '../../state/index.ts';
+import {
+  type Cidr,
+  formatAddress,
+  formatCidr,
+  freeAddress,
+  freeSlice,
+  parseAddress,
+  parseCidr,
+} from '../addresses/index.ts';
+import {
+  attachInterface,
+  detachInterface,
+  type Draft,
+  type Network,
+  type NetworkInterfaceRecord,
+  networkKeys,
+  networkPartition,
+  type Networks,
+  reachesOutside,
+  type SubnetRecord,
+} from '../records/index.ts';
+
+/** What interfaces of tasks are made with. */
+export interface InterfacePorts {
+  readonly records: RecordStore;
+  readonly networks: Networks;
+}
+
+/** The length of the ranges that hosts take of subnets: sixteen addresses, so that a small subnet serves several hosts. */
+const sliceLength = 28;
+
+/** What an instance says of where other hosts reach it. */
+export const hostAddressAttribute = 'slipway.address';
+
+/** Why a task gets no interface; what it is stopped with. */
+export class NoInterface extends Error {
+  override readonly name = 'NoInterface';
+}
+
+/** Where a task's host is. */
+export interface HostOf {
+  readonly account: string;
+  readonly cluster: string;
+  readonly instance: InstanceRecord;
+}
+
+const attributeOf = (instance: InstanceRecord, name: string): string | undefined =>
+  instance.attributes.find((attribute) => attribute.name === name)?.value;
+
+/** The id of a task's interface follows from the task's, so that asking twice makes one. */
+export const interfaceOf = (taskId: string): string => `eni-${taskId.replaceAll('-', '').slice(0, 17)}`;
+
+/** A MAC address of its own from an address, locally administered. */
+const macOf = (address: string): string =>
+  `02:53:${address
+    .split('.')
+    .map((part) => Number(part).toString(16).padStart(2, '0'))
+    .join(':')}`;
+
+/** How often another address is tried when somebody else was faster. */
+const attempts = 20;
+
+/**
+ * Gives a task of a host its network interface: an address that nobody has, of a range that only this host hands out. A task that
+ * has one keeps it.
+ *
+ * @throws NoInterface when it cannot have one, now or ever
+ */
+export async function attachTask(ports: InterfacePorts, host: HostOf, task: TaskRecord): Promise<AttachmentRecord> {
+  const { records, networks } = ports;
+  const id = interfaceOf(task.id);
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    const stored = await records.get<NetworkInterfaceRecord>(networkPartition(host.account), networkKeys.interface(id));
+    const record =
+      stored?.value ?? (await networks.change(host.account, (draft) => makeInterface(draft, host, task, id)));
+    const missing = stored === undefined ? await attachInterface(records, host.account, record) : undefined;
+    if (missing === 'subnet' || missing === 'group') throw new NoInterface(`its ${missing} does not exist any more`);
+    if (missing === undefined) return attachmentOf(await networks.read(host.account), task, record);
+  }
+  throw new NoInterface('others took each address that was free; the subnet is all but full');
+}
+
+function attachmentOf(network: Network, task: TaskRecord, record: NetworkInterfaceRecord): AttachmentRecord {
+  const subnet = network.get('subnet', record.subnetId);
+  const open = task.network?.assignPublicIp === 'ENABLED';
+  return {
+    id: task.id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
+    networkInterface: record.id,
+    subnet: record.subnetId,
+    vpc: record.vpcId,
+    address: record.address,
+    mac: record.mac,
+    privateDnsName: `ip-${record.address.replaceAll('.', '-')}.ec2.internal`,
+    securityGroups: record.groups,
+    outside: subnet !== undefined && reachesOutside(network, subnet, open).reaches,
+  };
+}
+
+async function makeInterface(
+  draft: Draft,
+  host: HostOf,
+  task: TaskRecord,
+  id: string,
+): Promise<NetworkInterfaceRecord> {
+  const { subnets = [], securityGroups = [] } = task.network ?? {};
+  const zone = attributeOf(host.instance, 'ecs.availability-zone');
+  const found = subnets.flatMap((subnet) => draft.get('subnet', subnet) ?? []);
+  const here = found.filter((subnet) => subnet.zone === zone);
+  if (found.length < subnets.length) throw new NoInterface(`a subnet of ${subnets.join(', ')} does not exist any more`);
+  const gone = securityGroups.find((group) => draft.get('security-group', group) === undefined);
+  if (gone !== undefined) throw new NoInterface(`the security group '${gone}' does not exist any more`);
+  for (const subnet of here) {
+    const address = await addressIn(draft, host, subnet);
+    if (address === undefined) continue;
+    return {
+      id,
+      vpcId: subnet.vpcId,
+      subnetId: subnet.id,
+      zone: subnet.zone,
+      address,
+      mac: macOf(address),
+      groups: [...securityGroups],
+      type: 'interface',
+      description: `arn:aws:ecs task ${task.id}`,
+      requester: 'ecs',
+      createdAt: draft.now,
+      tags: {},
+      task: { cluster: host.cluster, instanceId: host.instance.id, id: task.id },
+    };
+  }
+  throw new NoInterface(
+    here.length === 0
+      ? `none of the subnets ${subnets.join(', ')} is in the zone ${zone ?? 'of its host'}`
+      : `the subnets ${here.map((subnet) => subnet.id).join(', ')} have no free addresses`,
+  );
+}
+
+/** A free address of a subnet in a slice that the host has, or takes now. */
+async function addressIn(draft: Draft, host: HostOf, subnet: SubnetRecord): Promise<string | undefined> {
+  const range = parseCidr(subnet.cidr);
+  if (range === undefined) return undefined;
+  const slices = await draft.slices();
+  const taken = await draft.taken(subnet.id);
+  const freeIn = (slice: Cidr): number | undefined =>
+    freeAddress(range, slice, (address) => taken.has(formatAddress(address)));
+  for (const slice of slices) {
+    if (slice.subnetId !== subnet.id || slice.instanceId !== host.instance.id) continue;
+    const part = parseCidr(slice.cidr);
+    const address = part && freeIn(part);
+    if (address !== undefined) return formatAddress(address);
+  }
+  const fresh = freeSlice(
+    range,
+    sliceLength,
+    slices.flatMap(({ cidr }) => parseCidr(cidr) ?? []),
+  );
+  const address = fresh && freeIn(fresh);
+  if (fresh === undefined || address === undefined) return undefined;
+  const hostAddress = attributeOf(host.instance, hostAddressAttribute);
+  await draft.takeSlice({
+    cidr: formatCidr(fresh),
+    subnetId: subnet.id,
+    vpcId: subnet.vpcId,
+    cluster: host.cluster,
+    instanceId: host.instance.id,
+    ...(hostAddress === undefined || parseAddress(hostAddress) === undefined ? {} : { hostAddress }),
+  });
+  return formatAddress(address);
+}
+
+/** Ends interfaces of tasks that are surely gone; any number of times. */
+export async function detachTasks(records: RecordStore, account: string, ids: readonly string[]): Promise<void> {
+  for (const id of ids) await detachInterface(records, account, id);
+}

@@ -1,0 +1,255 @@
+import { randomBytes } from 'node:crypto';
+
+import { systemClock } from '@slipway/storage/clock';
+import { memoryRecords } from '@slipway/storage/records/memory';
+import { expect, test } from 'vitest';
+
+import {
+  clusterKeys,
+  clusterPartition,
+  type InstanceRecord,
+  newId,
+  type TaskRecord,
+  toJson,
+} from '../../state/index.ts';
+import { contains, holds, parseAddress, parseCidr } from '../addresses/index.ts';
+import { Networks } from '../records/index.ts';
+import { attachTask, detachTasks, interfaceOf, taskNetworks, TaskInterfaces } from './index.ts';
+
+const account = '000000000000';
+const region = 'us-east-1';
+const cluster = 'default';
+
+function world(now = systemClock) {
+  const records = memoryRecords(now);
+  const networks = new Networks({
+    records,
+    clock: now,
+    random: randomBytes,
+    region,
+    zonesOfHosts: () => Promise.resolve(['us-east-1a', 'us-east-1b']),
+  });
+  return { records, networks, resolver: taskNetworks(networks) };
+}
+
+const instance = (id: string, zone = 'us-east-1a', address = '192.0.2.7'): InstanceRecord =>
+  ({
+    id,
+    status: 'ACTIVE',
+    attributes: [
+      { name: 'ecs.availability-zone', value: zone },
+      { name: 'slipway.address', value: address },
+    ],
+  }) as unknown as InstanceRecord;
+
+const host = (one: InstanceRecord) => ({ account, cluster, instance: one });
+
+async function ask(networks: Networks, subnets?: string[]): Promise<TaskRecord> {
+  const network = await networks.read(account);
+  const all = network.all('subnet').map(({ id }) => id);
+  const resolved = await taskNetworks(networks).resolve(account, { subnets: subnets ?? all });
+  return { id: newId(randomBytes), network: resolved } as TaskRecord;
+}
+
+test('hosts never give the same address to two tasks, however many ask at once', async () => {
+  const { networks, records } = world();
+  // Another server beside it, which knows nothing of the first one's queue.
+  const other = new Networks({
+    records,
+    clock: systemClock,
+    random: randomBytes,
+    region,
+    zonesOfHosts: () => Promise.resolve(['us-east-1a', 'us-east-1b']),
+  });
+  const hosts = Array.from({ length: 4 }, (_, at) => instance(`host${at}`, at % 2 === 0 ? 'us-east-1a' : 'us-east-1b'));
+  const tasks = await Promise.all(Array.from({ length: 120 }, () => ask(networks)));
+  const given = await Promise.all(
+    tasks.map((task, at) =>
+      attachTask({ records, networks: at % 3 === 0 ? other : networks }, host(hosts[at % 4] ?? instance('')), task),
+    ),
+  );
+  expect(new Set(given.map(({ address }) => address)).size).toBe(120);
+  // Each address is of the ranges that its host alone has.
+  const slices = await networks.change(account, (draft) => draft.slices());
+  for (const [at, { address }] of given.entries()) {
+    const owner = slices.find(({ cidr }) =>
+      holds(parseCidr(cidr) ?? { base: 0, length: 32 }, parseAddress(address) ?? 0),
+    );
+    expect(owner?.instanceId).toBe(`host${at % 4}`);
+  }
+  for (const [at, one] of slices.entries()) {
+    const range = parseCidr(one.cidr);
+    const others = slices.filter((_, index) => index !== at).flatMap(({ cidr }) => parseCidr(cidr) ?? []);
+    expect(others.some((slice) => range !== undefined && contains(slice, range))).toBe(false);
+  }
+});
+
+test('asking twice gives the same; what is gone is given back once, and somebody else gets it', async () => {
+  const { networks, records } = world();
+  const one = await ask(networks);
+  const first = await attachTask({ records, networks }, host(instance('a')), one);
+  expect(await attachTask({ records, networks }, host(instance('a')), one)).toEqual(first);
+  expect(first).toMatchObject({
+    address: '10.200.0.4',
+    mac: '02:53:0a:c8:00:04',
+    privateDnsName: 'ip-10-200-0-4.ec2.internal',
+    outside: false,
+  });
+  expect(first.networkInterface).toBe(interfaceOf(one.id));
+  await detachTasks(records, account, [first.networkInterface]);
+  await detachTasks(records, account, [first.networkInterface]);
+  expect(await networks.interfaces(account)).toEqual([]);
+  expect((await attachTask({ records, networks }, host(instance('a')), await ask(networks))).address).toBe(
+    '10.200.0.4',
+  );
+});
+
+test('a public address leads outside through the gateway of the default network, a private one does not', async () => {
+  const { networks, records } = world();
+  const task = await ask(networks);
+  const open = {
+    ...task,
+    id: newId(randomBytes),
+    network: { ...task.network, assignPublicIp: 'ENABLED' },
+  } as TaskRecord;
+  expect((await attachTask({ records, networks }, host(instance('a')), task)).outside).toBe(false);
+  expect((await attachTask({ records, networks }, host(instance('a')), open)).outside).toBe(true);
+});
+
+test('says why a task gets none: no subnet in the zone of its host, no address left, a group that is gone', async () => {
+  const { networks, records } = world();
+  const network = await networks.read(account);
+  const b = network.all('subnet').find(({ zone }) => zone === 'us-east-1b');
+  await expect(
+    attachTask({ records, networks }, host(instance('a')), await ask(networks, [b?.id ?? ''])),
+  ).rejects.toThrow(/none of the subnets subnet-\w+ is in the zone us-east-1a/);
+  const small = await networks.change(account, (draft) => {
+    const record = {
+      id: draft.newId('subnet', ''),
+      vpcId: network.defaultVpc?.id ?? '',
+      cidr: '10.200.255.0/28',
+      zone: 'us-east-1a',
+      isDefault: false,
+      mapPublicIpOnLaunch: false,
+      tags: {},
+    };
+    draft.put('subnet', record);
+    return record.id;
+  });
+  // Sixteen addresses, of which EC2 keeps five.
+  for (let count = 0; count < 11; count += 1)
+    await attachTask({ records, networks }, host(instance('a')), await ask(networks, [small]));
+  await expect(attachTask({ records, networks }, host(instance('a')), await ask(networks, [small]))).rejects.toThrow(
+    /have no free addresses/,
+  );
+  const task = await ask(networks);
+  const gone = { ...task, network: { ...task.network, securityGroups: ['sg-00000000000000000'] } } as TaskRecord;
+  await expect(attachTask({ records, networks }, host(instance('a')), gone)).rejects.toThrow(
+    /security group .* any more/,
+  );
+});
+
+test('refuses network configurations in the words of ECS', async () => {
+  const { networks, resolver } = world();
+  const network = await networks.read(account);
+  const [subnet] = network.all('subnet');
+  const refused = (wanted: Parameters<typeof resolver.resolve>[1]): Promise<string> =>
+    resolver.resolve(account, wanted).then(
+      () => 'taken',
+      (error: Error) => error.message,
+    );
+  expect(await refused({ subnets: [] })).toBe('subnets can not be empty.');
+  expect(await refused({ subnets: ['subnet-1'] })).toBe("The subnet ID 'subnet-1' does not exist");
+  expect(await refused({ subnets: [subnet?.id ?? ''], securityGroups: ['sg-1'] })).toBe(
+    "The security group 'sg-1' does not exist",
+  );
+  expect(await refused({ subnets: Array.from({ length: 17 }, (_, at) => `subnet-${at}`) })).toMatch(/at most 16/);
+  expect(
+    await refused({
+      subnets: [subnet?.id ?? ''],
+      securityGroups: ['1', '2', '3', '4', '5', '6'].map((id) => `sg-${id}`),
+    }),
+  ).toMatch(/at most 5/);
+  expect(await refused({ subnets: [subnet?.id ?? ''], assignPublicIp: 'MAYBE' as 'ENABLED' })).toMatch(
+    /ENABLED or DISABLED/,
+  );
+});
+
+test('tells each host the groups of its tasks, who is in the groups that they name, and where the others are', async () => {
+  const { networks, records } = world();
+  const interfaces = new TaskInterfaces({ records, networks, clock: systemClock, log: quiet });
+  const ref = (id: string) => ({ account, cluster, id });
+  let changed = Promise.withResolvers<void>();
+  interfaces.watch(account, () => changed.resolve());
+  const until = async (holds: () => boolean): Promise<void> => {
+    while (!holds()) {
+      await changed.promise;
+      changed = Promise.withResolvers();
+    }
+  };
+  expect(interfaces.of(ref('a'))).toBeUndefined();
+  const task = await ask(networks);
+  const [a, b] = [instance('a', 'us-east-1a', '192.0.2.1'), instance('b', 'us-east-1b', '192.0.2.2')];
+  const one = await interfaces.attach(ref('a'), a, task);
+  const two = await interfaces.attach(ref('b'), b, await ask(networks));
+  if ('refused' in one || 'refused' in two) throw new Error('refused');
+  await until(() => (interfaces.of(ref('a'))?.peers.length ?? 0) > 0);
+  const [group] = one.securityGroups;
+  expect(interfaces.of(ref('a'))).toEqual({
+    address: '192.0.2.1',
+    blocks: [
+      { cidr: '10.200.0.0/28', vpc: one.vpc },
+      { cidr: '10.200.16.0/28', vpc: one.vpc },
+    ],
+    groups: [
+      {
+        id: group,
+        ingress: [{ protocol: '-1', peer: { group } }],
+        egress: [{ protocol: '-1', peer: { cidr: '0.0.0.0/0' } }],
+      },
+    ],
+    members: { [group ?? '']: [one.address, two.address] },
+    peers: [{ address: '192.0.2.2', blocks: ['10.200.16.0/28'] }],
+  });
+  // Only what is surely gone is given back.
+  await interfaces.keep(ref('a'), new Set([task.id]));
+  expect(await networks.interfaces(account)).toHaveLength(2);
+  await interfaces.keep(ref('a'), new Set());
+  await until(() => interfaces.of(ref('b'))?.members[group ?? '']?.length === 1);
+  await interfaces.close();
+});
+
+test('what a host had stays its own for a day after it is gone, and longer than that only if it came back', async () => {
+  let now = 1_000_000;
+  const clock = { ...systemClock, now: () => now };
+  const { networks, records } = world(clock);
+  const interfaces = new TaskInterfaces({ records, networks, clock, log: quiet });
+  const write = (status: InstanceRecord['status']) =>
+    records.commit(clusterPartition(account, cluster), {
+      put: [{ key: clusterKeys.instance('a'), value: toJson({ ...instance('a'), status }) }],
+    });
+  await write('ACTIVE');
+  await attachTask({ records, networks }, host(instance('a')), await ask(networks));
+  const left = async (): Promise<number[]> => [
+    (await networks.change(account, (draft) => draft.slices())).length,
+    (await networks.interfaces(account)).length,
+  ];
+  await interfaces.sweep(account);
+  await write('INACTIVE');
+  await interfaces.sweep(account);
+  now += 23 * 3_600_000;
+  await interfaces.sweep(account);
+  expect(await left()).toEqual([1, 1]);
+  await write('ACTIVE');
+  await interfaces.sweep(account);
+  now += 2 * 3_600_000;
+  await write('INACTIVE');
+  await interfaces.sweep(account);
+  expect(await left()).toEqual([1, 1]);
+  now += 24 * 3_600_000;
+  await interfaces.sweep(account);
+  expect(await left()).toEqual([0, 0]);
+  await interfaces.close();
+});
+
+const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined, debug: () => undefined } as never;

@@ -1,0 +1,363 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AwsCli } from '../testbed/aws-cli.ts';
+import { run, until } from '../testbed/command.ts';
+import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
+import { missingHosts, startHosts, type TestHost, type TestHosts } from '../testbed/hosts.ts';
+import { shellBlocks } from '../testbed/readme.ts';
+import { freePort, ServerProcess } from '../testbed/server-process.ts';
+
+/** Fargate tasks on two hosts, each with an engine and a network of its own, by the AWS command line. */
+const missing = missingHosts() ?? (await missingDocker());
+if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
+
+interface Task {
+  readonly taskArn: string;
+  readonly lastStatus: string;
+  readonly stoppedReason?: string;
+  readonly containerInstanceArn?: string;
+  readonly launchType: string;
+  readonly platformVersion?: string;
+  readonly availabilityZone: string;
+  readonly attachments: readonly {
+    readonly type: string;
+    readonly status: string;
+    readonly details: readonly { readonly name: string; readonly value: string }[];
+  }[];
+  readonly containers: readonly {
+    readonly name: string;
+    readonly runtimeId?: string;
+    readonly networkInterfaces: readonly { readonly privateIpv4Address: string }[];
+  }[];
+}
+
+describe.skipIf(missing !== undefined)(`Fargate${missing === undefined ? '' : ` (${missing})`}`, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-fargate-'));
+  const docker = new DockerCli();
+  const local = `slipway-fargate-${randomUUID()}`;
+  let made: TestHosts;
+  let server: ServerProcess;
+  let aws: AwsCli;
+  let image: string;
+  let groups: { web: string; client: string };
+  let subnets: string[];
+
+  beforeAll(async () => {
+    made = await startHosts(2);
+    const port = await freePort();
+    const address = `${made.gateway}:${port}`;
+    server = new ServerProcess(port, join(folder, 'data'), {
+      SLIPWAY_HOST: '0.0.0.0',
+      SLIPWAY_ALLOW_PLAIN_HTTP: 'true',
+      SLIPWAY_ENDPOINTS: `${address},127.0.0.1:${port}`,
+      SLIPWAY_AGENT: 'off',
+      SLIPWAY_WORKERS: '1',
+      SLIPWAY_HEALTHY_AFTER_SECONDS: '1',
+    });
+    await server.start();
+    aws = new AwsCli(server.aws());
+    const [make = '', joining = ''] = shellBlocks('README.md', 'Another host joins');
+    const { stdout } = await run('sh', ['-ec', make], { env: { ...server.aws(), AWS_PAGER: '' } });
+    const { AccessKey } = JSON.parse(`{${/"AccessKey": \{[^}]*\}/.exec(stdout)?.[0] ?? ''}}`) as {
+      AccessKey: { AccessKeyId: string; SecretAccessKey: string };
+    };
+    made.hosts.forEach((host, at) => {
+      const state = join(folder, host.name);
+      mkdirSync(state);
+      const env = {
+        PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
+        AWS_ENDPOINT_URL: `http://${address}`,
+        AWS_ACCESS_KEY_ID: AccessKey.AccessKeyId,
+        AWS_SECRET_ACCESS_KEY: AccessKey.SecretAccessKey,
+        DOCKER_HOST: host.dockerHost,
+        ECS_DATADIR: join(state, 'agent'),
+        ECS_INSTANCE_ATTRIBUTES: JSON.stringify({ number: String(at) }),
+      };
+      host.start('sh', ['-euc', `cd ${state}\n${joining}`], env, `${state}.log`);
+    });
+    await until('all hosts', 60_000, async () => {
+      const filter = 'agentConnected==true';
+      const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>([
+        'ecs',
+        'list-container-instances',
+        '--filter',
+        filter,
+      ]);
+      return containerInstanceArns.length === 2;
+    }).catch((cause: unknown) => {
+      const logs = made.hosts.map(({ name }) => readFileSync(join(folder, `${name}.log`), 'utf8').slice(-2000));
+      throw new Error(`the hosts did not join:\n${logs.join('\n')}`, { cause });
+    });
+    await makeImage(docker, webImage(`${local}:one`, 'hello from fargate'));
+    const archive = join(folder, 'one.tar');
+    await docker.check(['save', '--output', archive, `${local}:one`]);
+    const [first] = made.hosts;
+    if (first === undefined) throw new Error('there is no host');
+    await first.docker('load', '--input', archive);
+    const password = (await aws.run(['ecr', 'get-login-password'])).stdout.trim();
+    await first.docker('login', '--username', 'AWS', '--password', password, address);
+    await aws.json(['ecr', 'create-repository', '--repository-name', 'web']);
+    image = `${address}/web:prod`;
+    await first.docker('tag', `${local}:one`, image);
+    await first.docker('push', image);
+    const { Vpcs } = await aws.json<{ Vpcs: { VpcId: string }[] }>([
+      'ec2',
+      'describe-vpcs',
+      '--filters',
+      'Name=is-default,Values=true',
+    ]);
+    const vpc = Vpcs[0]?.VpcId ?? '';
+    const found = await aws.json<{ Subnets: { SubnetId: string }[] }>([
+      'ec2',
+      'describe-subnets',
+      '--filters',
+      `Name=vpc-id,Values=${vpc}`,
+    ]);
+    subnets = found.Subnets.map(({ SubnetId }) => SubnetId);
+    const group = async (name: string): Promise<string> =>
+      (
+        await aws.json<{ GroupId: string }>([
+          'ec2',
+          'create-security-group',
+          '--group-name',
+          name,
+          '--description',
+          name,
+          '--vpc-id',
+          vpc,
+        ])
+      ).GroupId;
+    groups = { web: await group('web'), client: await group('client') };
+    await aws.json([
+      'ec2',
+      'authorize-security-group-ingress',
+      '--group-id',
+      groups.web,
+      '--protocol',
+      'tcp',
+      '--port',
+      '8080',
+      '--source-group',
+      groups.client,
+    ]);
+  }, 240_000);
+
+  afterAll(async () => {
+    await server?.stop();
+    await made?.[Symbol.asyncDispose]();
+    await docker.run(['rmi', '--force', `${local}:one`]);
+    docker.dispose();
+    rmSync(folder, { recursive: true, force: true });
+  }, 120_000);
+
+  const placed = (group: string): string =>
+    `awsvpcConfiguration={subnets=[${subnets.join(',')}],securityGroups=[${group}],assignPublicIp=DISABLED}`;
+
+  async function tasksOf(family: string, status = 'RUNNING'): Promise<Task[]> {
+    const { taskArns } = await aws.json<{ taskArns: string[] }>([
+      'ecs',
+      'list-tasks',
+      '--family',
+      family,
+      '--desired-status',
+      status,
+      '--launch-type',
+      'FARGATE',
+    ]);
+    if (taskArns.length === 0) return [];
+    return (await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', ...taskArns])).tasks;
+  }
+
+  async function running(family: string, count: number): Promise<Task[]> {
+    let last: Task[] = [];
+    await until(`${count} tasks of ${family}`, 90_000, async () => {
+      last = await tasksOf(family);
+      return last.filter(({ lastStatus }) => lastStatus === 'RUNNING').length === count;
+    }).catch((cause: unknown) => {
+      const logs = made.hosts.map(({ name }) => readFileSync(join(folder, `${name}.log`), 'utf8').slice(-3000));
+      throw new Error(`${JSON.stringify(last)}\n${logs.join('\n')}`, { cause });
+    });
+    return last;
+  }
+
+  const addressOf = (task: Task | undefined): string =>
+    task?.attachments[0]?.details.find(({ name }) => name === 'privateIPv4Address')?.value ?? '';
+
+  /** Runs a shell command in a task's container, wherever that is. */
+  async function inside(task: Task | undefined, script: string): Promise<string> {
+    const id = task?.containers[0]?.runtimeId ?? '';
+    for (const host of made.hosts) {
+      const told = await host.run('docker', [
+        '-H',
+        host.dockerHost,
+        'exec',
+        id,
+        '/bin/sh',
+        '-c',
+        `${script} 2>&1; exit 0`,
+      ]);
+      if (told.code === 0) return told.stdout;
+    }
+    return '';
+  }
+
+  const fetchOf = (address: string): string =>
+    `printf 'GET /index.html HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 3 ${address} 8080`;
+
+  const hostWith = async (task: Task | undefined): Promise<TestHost | undefined> => {
+    for (const host of made.hosts) {
+      const ids = await host.docker('ps', '--quiet', '--no-trunc');
+      if (ids.includes(task?.containers[0]?.runtimeId ?? '-')) return host;
+    }
+    return undefined;
+  };
+
+  test('a service and its clients meet by their addresses on both hosts, as their groups say', async () => {
+    for (const [family, group] of [
+      ['web', groups.web],
+      ['client', groups.client],
+    ] as const) {
+      await aws.json([
+        'ecs',
+        'register-task-definition',
+        '--family',
+        family,
+        '--requires-compatibilities',
+        'FARGATE',
+        '--network-mode',
+        'awsvpc',
+        '--cpu',
+        '256',
+        '--memory',
+        '512',
+        '--container-definitions',
+        JSON.stringify([{ name: 'main', image, portMappings: [{ containerPort: 8080 }] }]),
+      ]);
+      await aws.json([
+        'ecs',
+        'create-service',
+        '--service-name',
+        family,
+        '--task-definition',
+        family,
+        '--desired-count',
+        '2',
+        '--launch-type',
+        'FARGATE',
+        '--network-configuration',
+        placed(group),
+      ]);
+    }
+    const web = await running('web', 2);
+    const clients = await running('client', 2);
+    const hosts = await Promise.all(web.map(hostWith));
+    expect(new Set(hosts.map((host) => host?.name)).size, 'hosts that run the service').toBe(2);
+    for (const task of [...web, ...clients]) {
+      expect(task).toMatchObject({ launchType: 'FARGATE', platformVersion: '1.4.0' });
+      expect(task.containerInstanceArn).toBeUndefined();
+      expect(task.attachments).toMatchObject([{ type: 'ElasticNetworkInterface', status: 'ATTACHED' }]);
+      expect(task.containers[0]?.networkInterfaces[0]?.privateIpv4Address).toBe(addressOf(task));
+    }
+    expect(new Set([...web, ...clients].map(addressOf)).size).toBe(4);
+    for (const client of clients) {
+      for (const task of web) {
+        let said = '';
+        await until(`${addressOf(client)} reaches ${addressOf(task)}`, 20_000, async () => {
+          said = await inside(client, fetchOf(addressOf(task)));
+          return said.includes('hello from fargate');
+        }).catch((cause: unknown) => {
+          throw new Error(said, { cause });
+        });
+      }
+    }
+    // The other way round, and between members of a group that does not name itself, nothing passes.
+    expect(await inside(web[0], fetchOf(addressOf(clients[0])))).not.toContain('hello');
+    expect(await inside(web[0], fetchOf(addressOf(web[1])))).not.toContain('hello');
+    expect(await inside(clients[0], fetchOf('169.254.169.254'))).not.toContain('hello');
+  }, 240_000);
+
+  test('a rule that is added, and one that is taken away, counts on all hosts while tasks run', async () => {
+    const [web] = await running('web', 2);
+    const [client] = await running('client', 2);
+    const reaches = async (): Promise<boolean> => (await inside(client, fetchOf(addressOf(web)))).includes('hello');
+    const rule = ['--group-id', groups.web, '--protocol', 'tcp', '--port', '8080', '--source-group', groups.client];
+    await aws.json(['ec2', 'revoke-security-group-ingress', ...rule]);
+    await until('the rule is gone', 20_000, async () => !(await reaches()));
+    await aws.json(['ec2', 'authorize-security-group-ingress', ...rule]);
+    await until('the rule is back', 20_000, reaches);
+    expect(await reaches()).toBe(true);
+  }, 120_000);
+
+  test('what stops gives its address back and leaves nothing on the hosts', async () => {
+    const before = await running('client', 2);
+    await aws.json(['ecs', 'delete-service', '--service', 'client', '--force']);
+    await aws.json(['ecs', 'delete-service', '--service', 'web', '--force']);
+    await until(
+      'the end of all tasks',
+      60_000,
+      async () => (await tasksOf('client')).length + (await tasksOf('web')).length === 0,
+    );
+    await until('clean hosts', 30_000, async () => {
+      const shown = await Promise.all(made.hosts.map((host) => host.run('ip', ['-o', 'link', 'show', 'type', 'veth'])));
+      return shown.every(({ stdout }) => !/ ecs[0-9a-f]{12}/.test(stdout));
+    });
+    const gone = await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', before[0]?.taskArn ?? '']);
+    expect(gone.tasks[0]?.attachments).toMatchObject([{ status: 'DELETED' }]);
+    const { Subnets } = await aws.json<{ Subnets: { AvailableIpAddressCount: number }[] }>([
+      'ec2',
+      'describe-subnets',
+      '--subnet-ids',
+      ...subnets,
+    ]);
+    for (const { AvailableIpAddressCount: free } of Subnets) expect(free).toBe(4091);
+  }, 120_000);
+
+  test('what Fargate does not have is refused with what to change', async () => {
+    const refused = async (...args: string[]): Promise<string> => {
+      const { code, stderr } = await aws.run(args);
+      expect(code).not.toBe(0);
+      return stderr;
+    };
+    const definition = (more: object): string[] => [
+      'ecs',
+      'register-task-definition',
+      '--cli-input-json',
+      JSON.stringify({
+        family: 'refused',
+        networkMode: 'awsvpc',
+        requiresCompatibilities: ['FARGATE'],
+        cpu: '256',
+        memory: '512',
+        containerDefinitions: [{ name: 'main', image, portMappings: [{ containerPort: 8080 }] }],
+        ...more,
+      }),
+    ];
+    expect(await refused(...definition({ memory: '4096' }))).toMatch(
+      /No Fargate configuration exists for given values: with 256 CPU/,
+    );
+    expect(await refused(...definition({ networkMode: 'bridge' }))).toMatch(/only supports network mode 'awsvpc'/);
+    expect(
+      await refused(
+        ...definition({
+          containerDefinitions: [{ name: 'main', image, portMappings: [{ containerPort: 80, hostPort: 81 }] }],
+        }),
+      ),
+    ).toMatch(/When networkMode=awsvpc, the host ports and container ports in port mappings must match/);
+    expect(await refused(...definition({ containerDefinitions: [{ name: 'main', image, privileged: true }] }))).toMatch(
+      /Fargate does not support 'privileged'/,
+    );
+    const start = ['ecs', 'run-task', '--task-definition', 'web', '--launch-type', 'FARGATE'];
+    expect(await refused(...start)).toMatch(
+      /Network Configuration must be provided when networkMode 'awsvpc' is specified/,
+    );
+    expect(
+      await refused(...start, '--network-configuration', 'awsvpcConfiguration={subnets=[subnet-00000000000000000]}'),
+    ).toMatch(/The subnet ID 'subnet-00000000000000000' does not exist/);
+    expect(
+      await refused(...start, '--network-configuration', placed(groups.web), '--platform-version', '9.9.9'),
+    ).toMatch(/platform version '9.9.9' does not exist/);
+  }, 60_000);
+});
