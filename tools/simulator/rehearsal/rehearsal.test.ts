@@ -4,6 +4,7 @@ import { diagramsOf, renderPicture } from './picture.ts';
 import { type Rehearsal, rehearse } from './rehearse.ts';
 import { badImages, chooseScenario, type ScenarioChoice, scenarios } from './scenarios.ts';
 import { parseSnapshot, type Snapshot } from './snapshot.ts';
+import { takeSnapshot } from './take.ts';
 import { smallSnapshot } from './testing.ts';
 
 const options = { servers: 2, seed: 1, within: 30 * 60_000 };
@@ -154,6 +155,41 @@ describe('snapshots', () => {
       /the snapshot's web would be refused/,
     );
   });
+});
+
+test('a task with an address of its own takes no port of its host, and one that stops is left out', async () => {
+  const arn = (kind: string, id: string): string => `arn:aws:ecs:us-east-1:000000000000:${kind}/${id}`;
+  const task = (id: string, desiredStatus: string): object => ({
+    taskArn: arn('task', `default/${id}`),
+    containerInstanceArn: arn('container-instance', 'default/i'),
+    taskDefinitionArn: arn('task-definition', 'web:1'),
+    desiredStatus,
+    group: 'service:gone',
+  });
+  const container = { name: 'app', image: 'web', portMappings: [{ containerPort: 80, hostPort: 80 }] };
+  const answers: Readonly<Record<string, object>> = {
+    ListContainerInstancesCommand: { containerInstanceArns: [arn('container-instance', 'default/i')] },
+    DescribeContainerInstancesCommand: {
+      containerInstances: [{ containerInstanceArn: arn('container-instance', 'default/i'), status: 'ACTIVE' }],
+    },
+    ListServicesCommand: {},
+    ListTasksCommand: { taskArns: ['a'] },
+    DescribeTasksCommand: { tasks: [task('t', 'RUNNING'), task('u', 'STOPPED')] },
+    DescribeTaskDefinitionCommand: {
+      taskDefinition: {
+        taskDefinitionArn: arn('task-definition', 'web:1'),
+        networkMode: 'awsvpc',
+        containerDefinitions: [container],
+      },
+    },
+  };
+  const send = (command: object): Promise<unknown> => Promise.resolve(answers[command.constructor.name]);
+  const taken = await takeSnapshot({ send } as never, 'default');
+  expect(new Set(taken.tasks.map(({ id }) => id))).toEqual(new Set(['t']));
+  expect(taken.tasks[0]).not.toHaveProperty('service');
+  expect(taken.definitions).toMatchObject([
+    { networkMode: 'bridge', containers: [{ ports: [{ containerPort: 80, hostPort: 0 }] }] },
+  ]);
 });
 
 test('choices that there are not are refused with those that there are', () => {

@@ -61,7 +61,9 @@ type Definition = Snapshot['definitions'][number];
 
 function definitionView(definition: TaskDefinition): Definition {
   const { networkMode, cpu, memory, placementConstraints = [], containerDefinitions = [] } = definition;
+  // A task with addresses of its own takes no port of its host; it is played behind ports that the engine picks.
   const mode = networkMode === 'host' || networkMode === 'none' ? networkMode : 'bridge';
+  const ownAddress = networkMode === 'awsvpc';
   return present({
     name: lastPart(definition.taskDefinitionArn ?? ''),
     networkMode: mode,
@@ -69,11 +71,11 @@ function definitionView(definition: TaskDefinition): Definition {
     memory,
     constraints: placementConstraints.map(({ type = '', expression }) => present({ type, expression })),
     requires: (definition.requiresAttributes ?? []).flatMap(({ name }) => name ?? []),
-    containers: containerDefinitions.map(containerView),
+    containers: containerDefinitions.map((container) => containerView(container, ownAddress)),
   }) as Definition;
 }
 
-function containerView(container: ContainerDefinition): Definition['containers'][number] {
+function containerView(container: ContainerDefinition, ownAddress: boolean): Definition['containers'][number] {
   const { name = '', image = '', essential = true, cpu, memory, memoryReservation, stopTimeout } = container;
   const check = container.healthCheck;
   return present({
@@ -85,7 +87,7 @@ function containerView(container: ContainerDefinition): Definition['containers']
     memoryReservation,
     stopTimeout,
     ports: (container.portMappings ?? []).flatMap(({ containerPort, hostPort = 0, protocol = 'tcp' }) =>
-      containerPort === undefined ? [] : { containerPort, hostPort, protocol },
+      containerPort === undefined ? [] : { containerPort, hostPort: ownAddress ? 0 : hostPort, protocol },
     ),
     healthCheck:
       check === undefined || check.command?.[0] === 'NONE'
