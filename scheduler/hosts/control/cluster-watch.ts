@@ -51,6 +51,11 @@ export class ClusterWatch {
     return this.#tasks.get(instanceId)?.values() ?? [];
   }
 
+  /** A live task of an instance. */
+  task(instanceId: string, id: string): TaskRecord | undefined {
+    return this.#tasks.get(instanceId)?.get(id);
+  }
+
   /** Calls `watcher` on every change of the instance or its tasks, until the returned function is called. */
   watch(instanceId: string, watcher: Watcher): () => void {
     const watchers = this.#watchers.get(instanceId) ?? new Set();

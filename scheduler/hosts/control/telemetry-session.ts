@@ -108,7 +108,7 @@ export class TelemetrySession {
 
   async #health(taskId: string, health: ReadonlyMap<string, HealthStatus>): Promise<void> {
     const { options, ref, watch } = this.#ports;
-    const seen = [...watch.tasks(ref.id)].find((task) => task.id === taskId);
+    const seen = watch.task(ref.id, taskId);
     // A view that lags skips at most one report; the agent repeats it.
     if (seen !== undefined && applyHealth(seen, health) === undefined) return;
     await transformTask(options.records, ref, taskId, (task) =>

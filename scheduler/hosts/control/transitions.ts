@@ -80,7 +80,9 @@ export function applyHealth(task: TaskRecord, health: ReadonlyMap<string, Health
   if (task.lastStatus === 'STOPPED') return undefined;
   const containers = task.containers.map((container) => {
     const status = container.checksHealth ? health.get(container.name) : undefined;
-    return status === undefined ? container : { ...container, healthStatus: status };
+    return status === undefined || status === container.healthStatus
+      ? container
+      : { ...container, healthStatus: status };
   });
   const deciding = containers.filter((container) => container.essential && container.checksHealth);
   const healthStatus: HealthStatus =
@@ -89,7 +91,9 @@ export function applyHealth(task: TaskRecord, health: ReadonlyMap<string, Health
       : ((['UNHEALTHY', 'UNKNOWN'] as const).find((status) =>
           deciding.some((container) => container.healthStatus === status),
         ) ?? 'HEALTHY');
-  return revised(task, { ...task, containers, healthStatus });
+  // Agents repeat what they said every few seconds, for every task: finding that it is nothing new must cost next to nothing.
+  const same = healthStatus === task.healthStatus && containers.every((one, index) => one === task.containers[index]);
+  return same ? undefined : { ...task, containers, healthStatus, version: task.version + 1 };
 }
 
 function applyContainerChange(
