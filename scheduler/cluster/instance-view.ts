@@ -23,6 +23,7 @@ export function instanceView(
     registeredResources: registered(instance),
     remainingResources: remaining(instance, tasks),
     status: instance.status,
+    ...(instance.agentConnected || instance.status === 'INACTIVE' ? {} : { statusReason: whyAway(instance) }),
     agentConnected: instance.agentConnected,
     runningTasksCount: tasks.filter((task) => task.lastStatus === 'RUNNING').length,
     pendingTasksCount: tasks.filter(isPending).length,
@@ -31,6 +32,16 @@ export function instanceView(
     attachments: [],
     tags: include.includes('TAGS') ? smallTagList(instance.tags) : [],
   };
+}
+
+/** What an operator reads beside a host that takes no tasks: since when, and what to do if that stays so. */
+function whyAway({ arn, id, connectionId, connectivityChangedAt }: InstanceRecord): string {
+  const since = new Date(connectivityChangedAt).toISOString();
+  if (connectionId !== undefined)
+    return `Its container runtime does not work since ${since}: see to the Docker engine of that host.`;
+  const cluster = arn.split('/').at(-2) ?? '';
+  const command = `aws ecs deregister-container-instance --cluster ${cluster} --container-instance ${id} --force`;
+  return `Its agent is away since ${since}. When that host does not come back, take it out of the cluster: ${command}`;
 }
 
 const registered = (instance: InstanceRecord): Resource[] => [

@@ -6,7 +6,7 @@ import { expect, test, vi } from 'vitest';
 
 import { deregisterInstance } from '../cluster/index.ts';
 import { deleteService, serviceViews, updateService } from '../services/index.ts';
-import { clusterKeys, newId, type TaskRecord, toJson } from '../state/index.ts';
+import { clusterKeys, type InstanceRecord, newId, type TaskRecord, toJson } from '../state/index.ts';
 import { placementDemand, taskDraft, type TaskDraft } from '../tasks/index.ts';
 import { ClusterWorld, partition, ref } from './testing/cluster-world.ts';
 
@@ -292,6 +292,44 @@ test('tasks of a host that is away stay for a while, are then replaced, and dupl
   await world.report(original!.id, () => ({ lastStatus: 'STOPPED', stoppedAt: Date.now() }));
   await world.steady();
   expect((await world.running()).map((task) => task.instanceId)).toEqual(['i2']);
+});
+
+test('a host that stays away leaves the cluster after the time that was set, with its tasks; one that only lost its engine stays', async () => {
+  await using world = await ClusterWorld.open();
+  await world.instance('i1');
+  // As if the leader had begun long ago: it looks for such hosts when it begins, and twice a minute.
+  const ago = Date.now() - 10_000;
+  await world.instance('i2', { agentConnected: false, connectionId: 'there', connectivityChangedAt: ago });
+  const first = world.plane({ replaceLostAfter: 100 });
+  await first.start();
+  const revision = await world.revision('app:1');
+  await world.service(revision.arn, { desiredCount: 1 });
+  await world.steady();
+  const [lost] = await world.running();
+  world.cutOff.add('i1');
+  await world.changeInstance('i1', { agentConnected: false });
+  const state = async (id: string): Promise<string | undefined> =>
+    (await world.storage.records.get<InstanceRecord>(partition, clusterKeys.instance(id)))?.value.status;
+  await world.until(
+    async () => (await world.tasks()).find(({ id }) => id === lost!.id)?.desiredStatus,
+    (desired) => desired === 'RUNNING',
+  );
+  await world.stop(first);
+  expect(await state('i1')).toBe('ACTIVE');
+  await world.plane({ replaceLostAfter: 0, deregisterLostAfter: 0 }).start();
+  expect(
+    await world.until(
+      () => state('i1'),
+      (status) => status !== 'ACTIVE',
+    ),
+  ).toBe('INACTIVE');
+  const over = await world.until(
+    async () => (await world.tasks()).find(({ id }) => id === lost!.id),
+    (task) => task?.lastStatus === 'STOPPED',
+  );
+  expect(over).toMatchObject({ stopCode: 'InfrastructureHealth' });
+  expect(await state('i2')).toBe('ACTIVE');
+  expect(() => world.plane({ deregisterLostAfter: 1_000 })).toThrow(/once their tasks are replaced/);
 });
 
 test('a task that a vanished host has said nothing of is replaced before what ran there is', async () => {

@@ -14,6 +14,7 @@ import { Definitions } from './definitions.ts';
 import { explainService, type ServiceExplanation } from './explain.ts';
 import { type ImageInUse, imagesInUse } from './images-in-use.ts';
 import type { ImageResolver, OwnHost } from './images.ts';
+import { checkDeregisterLostAfter } from './lost-hosts.ts';
 import { ClusterMember, type MemberPorts } from './member.ts';
 import { type ControlMeter, noMeter } from './meter.ts';
 import { defaultRetention, type Retention } from './sweep.ts';
@@ -47,6 +48,11 @@ export interface ControlPlaneOptions {
    * lost their server are back before that. Default 5,000.
    */
   readonly replaceUnseenAfter?: number;
+  /**
+   * Milliseconds after which a host whose agent stays away leaves the cluster by itself, at least `replaceLostAfter`; one that comes back
+   * registers anew. Default: never; its tasks are replaced, and it stays until somebody deregisters it.
+   */
+  readonly deregisterLostAfter?: number;
   readonly retention?: Partial<Retention>;
   /** Default: nothing is counted. */
   readonly meter?: ControlMeter;
@@ -108,10 +114,12 @@ class Plane implements ControlPlane {
       options: this.#reconciler,
       replaceLostAfter: options.replaceLostAfter ?? 5 * 60_000,
       replaceUnseenAfter: options.replaceUnseenAfter ?? 5_000,
+      deregisterLostAfter: options.deregisterLostAfter,
       retention: { ...defaultRetention, ...options.retention },
       leaseTtl: options.leaseTtl ?? 5_000,
       meter: options.meter ?? noMeter,
     };
+    checkDeregisterLostAfter(options.deregisterLostAfter, this.#ports.replaceLostAfter);
     this.placer = {
       place: async (cluster, drafts, demand) => {
         const member = this.#member(cluster.account, cluster.name);

@@ -12,6 +12,7 @@ import type { Definitions } from './definitions.ts';
 import type { ClusterFeed } from './feed.ts';
 import type { ImageResolver, OwnHost } from './images.ts';
 import type { Lane } from './lane.ts';
+import { deregisterLost } from './lost-hosts.ts';
 import type { ControlMeter } from './meter.ts';
 import { type Prepared, ServicePass, type ServicePart } from './service-pass.ts';
 import { type Retention, sweep } from './sweep.ts';
@@ -47,6 +48,8 @@ export interface LeaderPorts {
   readonly replaceLostAfter: number;
   /** The same for tasks that their host has never said anything of. */
   readonly replaceUnseenAfter: number;
+  /** Milliseconds after which a host that stays away leaves the cluster; undefined: only when somebody says so. */
+  readonly deregisterLostAfter: number | undefined;
   readonly retention: Retention;
   readonly leaseTtl: number;
   readonly meter: ControlMeter;
@@ -120,7 +123,8 @@ export class ClusterLeader {
     });
     try {
       await feed.catchUp();
-      const pass = new ServicePass(this.#ports, clock.now());
+      const ledSince = clock.now();
+      const pass = new ServicePass(this.#ports, ledSince);
       let level = clock.monotonic();
       this.#agenda.clear();
       this.#waiting.clear();
@@ -130,7 +134,7 @@ export class ClusterLeader {
         if (clock.monotonic() >= level) {
           level = clock.monotonic() + levelInterval;
           for (const name of view.services.keys()) this.#touch(name);
-          await this.#sweep(held, signal);
+          await this.#sweep(held, ledSince, signal);
         }
         const names = this.#agenda.take(batchSize);
         if (names.length === 0) await this.#agenda.wait(level - clock.monotonic(), signal);
@@ -199,15 +203,24 @@ export class ClusterLeader {
     }
   }
 
-  async #sweep(held: HeldLease, signal: AbortSignal): Promise<void> {
-    const { records, view, clock, log, retention, lane } = this.#ports;
+  async #sweep(held: HeldLease, ledSince: number, signal: AbortSignal): Promise<void> {
+    const { records, view, clock, log, retention, lane, deregisterLostAfter } = this.#ports;
     if (signal.aborted) return;
     const tokens = clock.monotonic() >= this.#tokensDue;
     if (tokens) this.#tokensDue = clock.monotonic() + tokenInterval;
     const services = this.#stirred;
     this.#stirred = new Set();
-    const orphans = await lane.run(() => sweep(records, view, clock.now(), retention, held, { services, tokens }));
-    if (orphans.length > 0) log.warn({ cluster: view.name, tasks: orphans }, 'ended tasks whose instance is gone');
+    await lane.run(async () => {
+      const now = clock.now();
+      const gone = await deregisterLost(records, view, now, { ledSince, deregisterLostAfter }, held);
+      if (gone.length > 0)
+        log.warn(
+          { cluster: view.name, instances: gone },
+          'deregistered container instances that were away for too long',
+        );
+      const orphans = await sweep(records, view, now, retention, held, { services, tokens });
+      if (orphans.length > 0) log.warn({ cluster: view.name, tasks: orphans }, 'ended tasks whose instance is gone');
+    });
   }
 
   #tell({ service, decisions }: ServicePart): void {

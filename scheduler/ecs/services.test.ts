@@ -4,6 +4,7 @@ import {
   type CreateServiceCommandInput,
   DeleteServiceCommand,
   DeregisterTaskDefinitionCommand,
+  DescribeContainerInstancesCommand,
   DescribeServicesCommand,
   ListServicesCommand,
   ListTagsForResourceCommand,
@@ -18,7 +19,9 @@ import {
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
+import { changeInstance } from '../cluster/index.ts';
 import { findService, setFollow } from '../services/index.ts';
+import { idOf } from '../state/index.ts';
 import { account, openApi, type TestApi } from './testing/open-api.ts';
 import { playAgent } from './testing/play-agent.ts';
 
@@ -29,7 +32,7 @@ let api: TestApi;
 let cluster: string;
 let clusters = 0;
 beforeAll(async () => {
-  api = await openApi();
+  api = await openApi({ replaceLostAfter: 500 });
 });
 afterAll(() => api[Symbol.asyncDispose]());
 
@@ -161,6 +164,36 @@ describe('services', () => {
       enableECSManagedTags: true,
       tags: [{ key: 'team', value: 'a' }],
     });
+  });
+
+  test('the waiter services-stable returns after a host died for good, and the host says what to do', async () => {
+    await newCluster();
+    const dead = await api.addInstance({ cluster });
+    await api.define({ family: 'survivor' });
+    await create({ taskDefinition: 'survivor', desiredCount: 1 });
+    await vi.waitFor(async () => expect(await tasksOf()).toHaveLength(1), { timeout: 10_000 });
+    const [lost = ''] = await tasksOf();
+    await api.report(lost, 'RUNNING');
+    await waitUntilServicesStable(waiter(), { cluster, services: ['web'] });
+
+    await api.addInstance({ cluster });
+    await changeInstance(api.ports, { account, cluster }, idOf(dead), (instance) => {
+      const { connectionId, ...rest } = instance;
+      return connectionId === undefined
+        ? instance
+        : { ...rest, agentConnected: false, connectivityChangedAt: Date.now() };
+    });
+    const others = async (): Promise<string[]> => (await tasksOf()).filter((task) => task !== lost);
+    await vi.waitFor(async () => expect(await others()).toHaveLength(1), { timeout: 10_000 });
+    for (const task of await others()) await api.report(task, 'RUNNING');
+    await vi.waitFor(async () => expect(await tasksOf('STOPPED')).toEqual([lost]), { timeout: 10_000 });
+    await waitUntilServicesStable(waiter(), { cluster, services: ['web'] });
+    expect(await described()).toMatchObject({ runningCount: 1, desiredCount: 1 });
+    const { containerInstances } = await api.ecs.send(
+      new DescribeContainerInstancesCommand({ cluster, containerInstances: [dead] }),
+    );
+    const command = `aws ecs deregister-container-instance --cluster ${cluster} --container-instance ${idOf(dead)} --force`;
+    expect(containerInstances?.[0]?.statusReason).toContain(command);
   });
 
   test('the waiter services-stable waits for the roll-out of a first and of a second revision', async () => {

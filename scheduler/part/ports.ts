@@ -39,6 +39,6 @@ export interface SchedulerPorts {
   readonly seed: number;
   /** Milliseconds, for how long decisions take. */
   readonly stopwatch: () => number;
-  /** When tasks count as healthy or lost, and how long what is over stays. */
-  readonly timing: Pick<ControlPlaneOptions, 'reconciler' | 'replaceLostAfter' | 'retention'>;
+  /** When tasks count as healthy or lost and hosts as gone, and how long what is over stays. */
+  readonly timing: Pick<ControlPlaneOptions, 'reconciler' | 'replaceLostAfter' | 'deregisterLostAfter' | 'retention'>;
 }

@@ -3,7 +3,7 @@ import { awsVariables } from './env.ts';
 import { CliError } from './errors.ts';
 
 /** Where commands send their calls and as whom: AWS_* variables when the shell has them, otherwise the data folder's administrator. */
-export function clientSettings(): {
+export function clientSettings(data = process.env['SLIPWAY_DATA'] ?? 'data'): {
   readonly endpoint: string;
   readonly region: string;
   readonly credentials: {
@@ -16,7 +16,7 @@ export function clientSettings(): {
   const found =
     env['AWS_ENDPOINT_URL'] !== undefined && env['AWS_ACCESS_KEY_ID'] !== undefined
       ? (env as Record<string, string>)
-      : awsVariables(env['SLIPWAY_DATA'] ?? 'data');
+      : awsVariables(data);
   return {
     endpoint: found['AWS_ENDPOINT_URL'] ?? '',
     region: found['AWS_REGION'] ?? found['AWS_DEFAULT_REGION'] ?? 'us-east-1',
@@ -29,8 +29,8 @@ export function clientSettings(): {
 }
 
 /** An ECS client for the commands. */
-export function ecsClient(): ECSClient {
-  return new ECSClient(clientSettings());
+export function ecsClient(data?: string): ECSClient {
+  return new ECSClient(clientSettings(data));
 }
 
 /** Splits `<cluster>/<service>`; a bare service is in the cluster `default`. */

@@ -10,8 +10,10 @@ import { ConfigError, isLoopback, readConfig, type ServerConfig } from '../serve
 import { checkDataFolder } from '../server/data-folder.ts';
 import { readCredentials, readServerState, type ServerState } from '../server/state-files.ts';
 import { storageConfig } from '../server/storage-config.ts';
+import { ecsClient } from './aws-client.ts';
 import { certificateFinding } from './doctor-tls.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
+import { allHostsAway } from './hosts-away.ts';
 import { parseOutput, print, printJson } from './output.ts';
 import { isOwnHostOf } from './own-host.ts';
 
@@ -32,6 +34,7 @@ export async function doctor(options: { readonly data: string; readonly output: 
     await serverFinding(options.data, server),
     credentialsFinding(server),
     ...(await addressFindings(server)),
+    ...(await hostFindings(options.data, server)),
     ...(await diskFindings(options.data)),
   );
   if (config) findings.push(...(await storageFindings(config, server)));
@@ -75,6 +78,18 @@ async function serverFinding(data: string, server: ServerState | undefined): Pro
       'server',
       `${server.endpoint} does not answer (${(error as Error).message}); process ${server.pid} ${alive(server.pid) ? 'is there, see its log' : 'is gone: start it again, nothing acknowledged is lost'}`,
     );
+  }
+}
+
+/** Hosts that take no tasks; said by a server that answers, to whoever may ask it. */
+async function hostFindings(data: string, server: ServerState | undefined): Promise<Finding[]> {
+  if (!server || !readCredentials(server.credentialsFile)) return [];
+  try {
+    const away = await allHostsAway(ecsClient(data));
+    return away.map((sentence) => warning('hosts', sentence));
+  } catch {
+    // A server that does not answer has a finding of its own.
+    return [];
   }
 }
 

@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-ecs';
 import { clientSettings, ecsClient, parseService } from './aws-client.ts';
 import { CliError } from './errors.ts';
+import { hostsAway } from './hosts-away.ts';
 import { parseOutput, print, printJson, table } from './output.ts';
 import { elsewhereNote, imagesElsewhere } from './own-host.ts';
 
@@ -23,6 +24,8 @@ export async function explain(name: string, options: { readonly output: string }
   if (!service) throw new CliError(`there is no service ${serviceName} in the cluster ${cluster}`);
   const running = await tasksOf(client, cluster, serviceName, 'RUNNING');
   const stopped = await tasksOf(client, cluster, serviceName, 'STOPPED');
+  const hosts = new Set([...running, ...stopped.filter(isStopping)].flatMap((task) => task.containerInstanceArn ?? []));
+  const away = await hostsAway(client, cluster, [...hosts]);
   const unfollowed = followStopped(service);
   // Only who follows cares: other services run whatever they name.
   const elsewhere =
@@ -35,6 +38,7 @@ export async function explain(name: string, options: { readonly output: string }
     ...(unfollowed === undefined ? {} : { followStopped: unfollowed }),
     service: summary(service),
     tasks: running.map(taskLine),
+    hostsAway: away,
     stopped: stopped.slice(0, 10).map(taskLine),
   };
   if (output === 'json') {
@@ -43,6 +47,7 @@ export async function explain(name: string, options: { readonly output: string }
   }
   print(`${cluster}/${serviceName}: ${report.verdict}`);
   if (elsewhere.length > 0) print(`  note: ${elsewhereNote(elsewhere)}`);
+  for (const line of report.hostsAway) print(`  ${line}`);
   if (report.followStopped !== undefined) print(`does not follow its images: ${report.followStopped}`);
   print();
   print(
@@ -84,6 +89,9 @@ function printTasks(title: string, tasks: readonly TaskLine[]): void {
   print(table(['TASK', 'REVISION', 'STATUS', 'HEALTH', 'REASON'], rows).replaceAll(/^/gm, '  '));
   print();
 }
+
+/** Told to stop, and not known to have stopped: on a host that is gone it stays so. */
+const isStopping = ({ lastStatus }: Task): boolean => lastStatus !== 'STOPPED';
 
 const isFollowing = ({ tags = [] }: Service): boolean =>
   tags.some(({ key, value }) => key === 'slipway:follow' && value !== 'false');

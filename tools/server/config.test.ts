@@ -42,6 +42,15 @@ test('an empty variable counts as not set', () => {
   });
 });
 
+test('a lost host stays unless a time is set, which is not shorter than what its tasks are waited for', () => {
+  const after = (value: string): number | undefined =>
+    readConfig({ SLIPWAY_LOST_HOST_DEREGISTER_AFTER: value }).lostHostDeregisterAfterSeconds;
+  expect(readConfig({}).lostHostDeregisterAfterSeconds).toBeUndefined();
+  expect(['off', '300', '30m', '12h', '7d'].map(after)).toEqual([undefined, 300, 1_800, 43_200, 604_800]);
+  for (const wrong of ['299', '4m', '0', '-5m', '1w', '1.5h', 'never', '366d', '99999999999'])
+    expect(() => after(wrong), wrong).toThrow(/SLIPWAY_LOST_HOST_DEREGISTER_AFTER/);
+});
+
 test('what proxies say counts from those that are named, and the public name is one of ours', () => {
   expect(readConfig({})).toMatchObject({ publicUrl: undefined, trustedProxies: [], metricsFrom: undefined });
   const behind = {

@@ -52,6 +52,8 @@ export interface ServerConfig {
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   /** Seconds after RUNNING at which a task that nothing checks counts as healthy. ECS: 40. */
   readonly healthyAfterSeconds: number;
+  /** Seconds after which a host whose agent stays away is deregistered by itself; undefined: never. */
+  readonly lostHostDeregisterAfterSeconds: number | undefined;
   readonly tls: { readonly certificate: string; readonly key: string } | undefined;
   /** Certificates from an authority; never together with `tls`. */
   readonly acme: AcmeSettings | undefined;
@@ -101,6 +103,23 @@ const ranges = list.pipe(z.array(z.union([z.cidrv4(), z.cidrv6()], 'must be CIDR
 const addresses = list.pipe(
   z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'must be addresses or CIDR ranges, comma-separated')),
 );
+
+const secondsOf = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;
+
+/** `off`, or a time such as `30m`, `12h` or `7d`: longer than the five minutes after which tasks of lost hosts are replaced. */
+const lostHostAge = z
+  .string()
+  .regex(/^(off|\d{1,9}[smhd]?)$/, 'must be off, or a time such as 30m, 12h or 7d')
+  .default('off')
+  .transform((text) => {
+    if (text === 'off') return undefined;
+    const unit = secondsOf[text.at(-1) as keyof typeof secondsOf] ?? 1;
+    return Number.parseInt(text, 10) * unit;
+  })
+  .refine(
+    (seconds) => seconds === undefined || (seconds >= 300 && seconds <= 365 * secondsOf.d),
+    'must be between 5m, when what ran on a lost host is replaced, and 365d; off keeps such hosts until somebody deregisters them',
+  );
 
 /** `100` requests a second with as many at once, or `100/200` with 200 at once. */
 const rate = z
@@ -163,6 +182,7 @@ const schema = z.object({
   SLIPWAY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
   SLIPWAY_LOG: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   SLIPWAY_HEALTHY_AFTER_SECONDS: z.coerce.number().min(0).max(3600).default(40),
+  SLIPWAY_LOST_HOST_DEREGISTER_AFTER: lostHostAge,
   SLIPWAY_TLS_CERTIFICATE: z.string().min(1).optional(),
   SLIPWAY_TLS_KEY: z.string().min(1).optional(),
   ...acmeShape,
@@ -269,6 +289,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     workers: env.SLIPWAY_WORKERS ?? availableParallelism(),
     logLevel: env.SLIPWAY_LOG,
     healthyAfterSeconds: env.SLIPWAY_HEALTHY_AFTER_SECONDS,
+    lostHostDeregisterAfterSeconds: env.SLIPWAY_LOST_HOST_DEREGISTER_AFTER,
     tls:
       env.SLIPWAY_TLS_CERTIFICATE !== undefined && env.SLIPWAY_TLS_KEY !== undefined
         ? { certificate: env.SLIPWAY_TLS_CERTIFICATE, key: env.SLIPWAY_TLS_KEY }

@@ -99,7 +99,12 @@ export async function openParts(
     plugins,
     seed: randomInt(2 ** 31),
     stopwatch: () => performance.now(),
-    timing: { reconciler: { healthyAfterRunning: config.healthyAfterSeconds * 1000 } },
+    timing: {
+      reconciler: { healthyAfterRunning: config.healthyAfterSeconds * 1000 },
+      ...(config.lostHostDeregisterAfterSeconds === undefined
+        ? {}
+        : { deregisterLostAfter: config.lostHostDeregisterAfterSeconds * 1000 }),
+    },
   });
   return { registry, scheduler };
 }

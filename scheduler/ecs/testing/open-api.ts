@@ -21,7 +21,7 @@ import { join } from 'node:path';
 import { Networks } from '../../network/records/index.ts';
 import { taskNetworks } from '../../network/tasks/index.ts';
 import { createAgentControl, noHostNetworks } from '../../hosts/control/index.ts';
-import { createControlPlane } from '../../control/index.ts';
+import { type ControlPlaneOptions, createControlPlane } from '../../control/index.ts';
 import { changeInstance, createCluster, type EcsPorts } from '../../cluster/index.ts';
 import { idOf } from '../../state/index.ts';
 import { createEcs } from '../create-ecs.ts';
@@ -63,7 +63,10 @@ export interface TestApi extends AsyncDisposable {
   report(taskArn: string, status: 'RUNNING' | 'STOPPED', exitCode?: number): Promise<void>;
 }
 
-export async function openApi(more: Pick<EcsPorts, 'reach'> = { reach: serverReach({}) }): Promise<TestApi> {
+export async function openApi({
+  reach = serverReach({}),
+  ...timing
+}: Partial<Pick<EcsPorts, 'reach'> & Pick<ControlPlaneOptions, 'replaceLostAfter'>> = {}): Promise<TestApi> {
   await using opened = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'slipway-ecs-'));
   opened.defer(() => rm(folder, { recursive: true }));
@@ -75,7 +78,7 @@ export async function openApi(more: Pick<EcsPorts, 'reach'> = { reach: serverRea
     systemClock,
   );
   opened.defer(() => storage.close());
-  const ports: EcsPorts = { records: storage.records, clock: systemClock, random: randomBytes, region, ...more };
+  const ports: EcsPorts = { records: storage.records, clock: systemClock, random: randomBytes, region, reach };
   const control = createControlPlane({
     ...ports,
     leases: storage.leases,
@@ -85,6 +88,7 @@ export async function openApi(more: Pick<EcsPorts, 'reach'> = { reach: serverRea
     ownHost: () => false,
     placement: { seed: 1 },
     reconciler: { healthyAfterRunning: 50 },
+    ...timing,
   });
   const networks = new Networks({ ...ports, zonesOfHosts: () => Promise.resolve([]) });
   const agents = createAgentControl({
