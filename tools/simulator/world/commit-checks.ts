@@ -68,7 +68,7 @@ export class CommitChecks {
       } else if (change.kind === 'definition') this.#unchanged(change.before, change.after);
     }
     // Only now: a verdict may stand in the same commit as its evidence.
-    for (const change of changed) if (change.kind === 'service') this.#verdicts(change.before, change.after);
+    for (const change of changed) if (change.kind === 'service') this.#service(commit, change.before, change.after);
     this.#room(started);
     for (const task of started) {
       this.#constraints(task);
@@ -104,6 +104,31 @@ export class CommitChecks {
     if (order.indexOf(after.lastStatus) < order.indexOf(before.lastStatus)) {
       throw new Violation('no-return', `task ${after.id} went from ${before.lastStatus} to ${after.lastStatus}`);
     }
+  }
+
+  #service(commit: SeenCommit, before: ServiceRecord | undefined, after: ServiceRecord | undefined): void {
+    this.#verdicts(before, after);
+    if (before === undefined || after === undefined) return;
+    for (const now of after.deployments) {
+      const was = before.deployments.find(({ id }) => id === now.id);
+      for (const [name, image] of Object.entries(was?.images ?? {})) {
+        if (now.images?.[name] !== image)
+          throw new Violation(
+            'pinned',
+            `deployment ${now.id} pinned ${image}, and now ${now.images?.[name] ?? 'nothing'}`,
+          );
+      }
+    }
+    if (commit.batch.fence === undefined || after.status !== 'ACTIVE' || after.schedulingStrategy === 'DAEMON') return;
+    const set = ({ desiredCount, deploymentConfiguration, placementConstraints, tags }: ServiceRecord): object => ({
+      desiredCount,
+      deploymentConfiguration,
+      placementConstraints,
+      tags,
+    });
+    if (isDeepStrictEqual(set(before), set(after))) return;
+    const [was, now] = [JSON.stringify(set(before)), JSON.stringify(set(after))];
+    throw new Violation('untouched', `${commit.process.name} changed ${after.name} from ${was} to ${now}`);
   }
 
   #verdicts(before: ServiceRecord | undefined, after: ServiceRecord | undefined): void {

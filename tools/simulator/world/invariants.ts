@@ -2,6 +2,9 @@
 export const invariants = {
   room: 'The tasks on an instance never reserve more than it has.',
   'one-leader': "Only the holder of the cluster's newest epoch starts and stops tasks of services.",
+  'one-holder': 'No two servers believe at one time that they hold the same lease, but one that stands still.',
+  untouched:
+    'A leader never changes what only users set: the desired count of a service, its bounds, constraints and tags.',
   maximum:
     'Starting tasks never takes a service above the floor of desiredCount * maximumPercent / 100, lost hosts left out.',
   minimum:
@@ -10,7 +13,7 @@ export const invariants = {
   'no-return':
     'A task that was told to stop, or that is STOPPED, never comes back, and no task goes back to an earlier status.',
   'started-once': 'No container of a task is started twice, and no task gets two containers of one name.',
-  pinned: 'Every container of a deployment runs the digest that the deployment pinned.',
+  pinned: 'Every container of a deployment runs the digest that the deployment pinned, and that pin never changes.',
   verdict:
     'A deployment that failed stays failed, and one that completed only begins again when a rollback returns to it.',
   evidence:
@@ -21,9 +24,8 @@ export const invariants = {
   revisions: 'A revision of a task definition is given out once, and says for ever what was registered.',
   kept: 'A task that is over stays readable as long as was promised, the newest of each group longer.',
   acknowledged: 'What a client was told is done was so at a moment between its question and the answer.',
-  'no-orphan':
-    'When all is quiet, every running container belongs to a task that is meant to run, and every running task has its containers.',
-  settled: 'When faults have stopped, every service becomes steady, or says what it waits for.',
+  settled:
+    'When faults have stopped, every service becomes steady or says what it waits for, no container runs whose task is over, and every running task has its containers.',
   repaired:
     'When the causes are repaired, every service becomes steady, runs what the tag names that it follows, and nothing is left over.',
   'no-accident': 'No code of the control plane or the agent fails in a way that it does not handle.',

@@ -72,5 +72,7 @@ function words({ plan, violation, played, counts }: Outcome): string {
     violation === undefined
       ? 'all held'
       : `${violation.message}\n    play it again: npm run simulate -- --seed ${plan.seed} --trace`;
-  return `seed ${plan.seed} (${size}; ${did}): ${end}`;
+  const left = values.shrink && violation !== undefined ? [...faults, ...users].sort((a, b) => a.at - b.at) : [];
+  const rest = left.map((one) => `\n    ${JSON.stringify(one)}`).join('');
+  return `seed ${plan.seed} (${size}; ${did}): ${end}${rest}`;
 }

@@ -1,4 +1,7 @@
-/** Plays seeds with one mutation until one of the invariants that may notice it breaks: `mutant.ts NAME FROM TO`. Prints one line of JSON. */
+/**
+ * Plays seeds with one mutation until one of the invariants that may notice it breaks: `mutant.ts NAME FROM TO`. It plays FROM to TO, then
+ * the seeds before FROM. Prints one line of JSON.
+ */
 import { readFileSync, writeSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { join } from 'node:path';
@@ -29,8 +32,9 @@ seal();
 Error.stackTraceLimit = 0;
 
 let caught: object | undefined;
-let seed = Number(from);
-for (; seed <= Number(to) && caught === undefined; seed++) {
+const [first, last] = [Number(from), Number(to)];
+for (let count = 0; count < last && caught === undefined; count++) {
+  const seed = ((first - 1 + count) % last) + 1;
   const { violation } = await new World(drawPlan(seed), false).play();
   if (violation !== undefined && caughtBy.includes(violation.invariant)) caught = { seed, ...violation };
 }

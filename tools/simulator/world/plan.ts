@@ -35,33 +35,38 @@ export interface Fault {
   readonly seed: number;
 }
 
-export type FaultKind =
-  | 'server-crash'
-  | 'server-restart'
-  | 'agent-crash'
-  | 'host-off'
-  | 'host-reboot'
-  | 'pause-server'
-  | 'pause-host'
-  | 'clock-jump-server'
-  | 'clock-jump-host'
-  | 'partition'
-  | 'partition-one-way'
-  | 'store-cut'
-  | 'store-answers-lost'
-  | 'stale-server'
-  | 'store-down'
-  | 'store-rewind'
-  | 'feed-lag'
-  | 'slow-network'
-  | 'engine-down'
-  | 'engine-restart'
-  | 'engine-errors'
-  | 'engine-forgets'
-  | 'disk-full'
-  | 'agent-data-lost';
+/** What goes wrong for a while, by name; the README tells of each. */
+export const faultSentences = {
+  'server-crash': 'A server dies between any two steps of its code, and starts again later.',
+  'server-restart': 'The same, as an operator does it.',
+  'agent-crash': 'An agent dies between any two steps; its containers run on.',
+  'host-off': 'A host loses its power: its agent and containers are gone, its disk stays.',
+  'host-reboot': 'The same, as an operator does it.',
+  'pause-server': 'A server stands still and goes on as if no time had passed.',
+  'pause-host': 'A host stands still likewise.',
+  'clock-jump-server': "A server's wall clock is moved by up to two minutes, and back later.",
+  'clock-jump-host': "A host's wall clock likewise.",
+  partition: 'A server and a host do not reach each other.',
+  'partition-one-way': 'What a server sends to a host is held up, or what a host sends to a server.',
+  'store-cut': 'A server does not reach the store.',
+  'store-answers-lost': 'What a server sends to the store takes place, and it never hears of it.',
+  'stale-server':
+    'A server hears of changes up to 25 seconds late, so that agents that reconnect to it are told what is past.',
+  'store-down': 'The store answers nobody.',
+  'store-rewind': 'The store loses its last second or so: a failover to a replica that lagged.',
+  'feed-lag': 'Every server hears of changes up to 8 seconds late.',
+  'slow-network': 'Messages between machines take up to 1.5 seconds.',
+  'engine-down': "A host's engine does not answer; its containers run on.",
+  'engine-restart': "A host's engine restarts; its containers end.",
+  'engine-errors': 'An engine refuses some requests, and carries others out without an answer.',
+  'engine-forgets': 'Somebody removes a container by hand.',
+  'disk-full': "A host's disk is full: pulls fail, and the agent cannot write.",
+  'agent-data-lost': "An agent's data folder is lost, and the operator deregisters what it was.",
+} as const;
 
-/** Probabilities that hold for the whole of the troubled time. */
+export type FaultKind = keyof typeof faultSentences;
+
+/** What holds for the whole of the troubled time; probabilities are per call. */
 export interface Troubles {
   /** A commit whose outcome nobody learns. */
   readonly unknownOutcome: number;

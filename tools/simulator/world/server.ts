@@ -3,7 +3,7 @@ import type { Retention, WatchedCluster } from '@slipway/scheduler/control';
 import { openScheduler, type SchedulerPart } from '@slipway/scheduler/part';
 import { serverReach } from '@slipway/scheduler/reach';
 import { openEventLog } from '@slipway/storage/events';
-import { openLeases } from '@slipway/storage/leases';
+import { type HeldLease, type Leases, openLeases } from '@slipway/storage/leases';
 import { type Chance } from './chance.ts';
 import type { SimulatedImages } from './images.ts';
 import type { Machine, Process } from './machine.ts';
@@ -44,6 +44,8 @@ interface Handler {
 interface Running {
   readonly process: Process;
   readonly part: SchedulerPart;
+  /** Leases that it was given, by partition and name. */
+  readonly held: ReadonlyMap<string, HeldLease>;
   ready: boolean;
 }
 
@@ -83,6 +85,12 @@ export class SimulatedServer {
     return this.#running?.part.control.clusters() ?? [];
   }
 
+  /** Whether the process believes that it holds a lease. */
+  holds(partition: string, name: string): boolean {
+    const lease = this.running ? this.#running?.held.get(`${partition} ${name}`) : undefined;
+    return lease?.lost.aborted === false;
+  }
+
   /** Starts the process; it serves once it has read the store. */
   start(): void {
     if (this.running) return;
@@ -94,7 +102,11 @@ export class SimulatedServer {
     const records = store.of(process);
     const own = chance.fork();
     const random = (size: number): Uint8Array => own.bytes(size);
-    const leases = openLeases(records, clock, () => own.number());
+    const held = new Map<string, HeldLease>();
+    const leases = remembering(
+      openLeases(records, clock, () => own.number()),
+      held,
+    );
     const events = openEventLog(records, clock, () => own.number());
     const ownHost = (host: string): boolean => host === images.host;
     const authorizer: Authorizer = {
@@ -134,7 +146,7 @@ export class SimulatedServer {
         retention: kept,
       },
     });
-    const running: Running = { process, part, ready: false };
+    const running: Running = { process, part, held, ready: false };
     this.#running = running;
     const begin = async (): Promise<void> => {
       for (;;) {
@@ -210,3 +222,13 @@ function copyOf<T>(value: T): T {
   if (Array.isArray(value)) return value.map(copyOf) as T;
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, copyOf(member as unknown)])) as T;
 }
+
+/** The same leases, and what was given of them. */
+const remembering = (leases: Leases, held: Map<string, HeldLease>): Leases => ({
+  acquire: async (...given) => {
+    const lease = await leases.acquire(...given);
+    held.set(`${lease.partition} ${lease.name}`, lease);
+    return lease;
+  },
+  observe: (...given) => leases.observe(...given),
+});

@@ -272,6 +272,7 @@ export class World {
 
   #seen(commit: SeenCommit): void {
     this.counts.commits += 1;
+    this.#oneHolder(commit);
     const changed = this.mirror.apply(commit);
     if (changed === undefined) return;
     for (const change of changed) {
@@ -279,6 +280,18 @@ export class World {
       this.history.note(commit.process.name, () => describeChange(change));
     }
     this.#checked(() => this.#checks.check(commit, changed));
+  }
+
+  #oneHolder({ process, partition, batch }: SeenCommit): void {
+    if (this.#rewound) return;
+    for (const { key } of batch.put ?? []) {
+      const taken = /^\$lease\/(.+)\/epoch$/.exec(key)?.[1];
+      if (taken === undefined || batch.put?.some((row) => row.key === `$lease/${taken}/holder`) !== true) continue;
+      const others = this.servers.filter(({ machine }) => machine !== process.machine && !machine.paused);
+      const other = others.find((server) => server.holds(partition, taken));
+      if (other !== undefined)
+        this.violated(new Violation('one-holder', `${process.name} took ${taken} while ${other.name} held it`));
+    }
   }
 
   #checked(check: () => void): void {
