@@ -22,6 +22,7 @@ export const mutations: readonly Mutation[] = [
     find: '...(fence === undefined ? {} : { fence })',
     replace: '',
     caughtBy: ['one-leader'],
+    from: 2,
   },
   {
     name: 'one task more than the maximum',
@@ -29,6 +30,7 @@ export const mutations: readonly Mutation[] = [
     find: 'Math.floor((desired * maximumPercent) / 100)',
     replace: 'Math.floor((desired * maximumPercent) / 100) + 1',
     caughtBy: ['maximum'],
+    from: 3,
   },
   {
     name: 'one healthy task fewer than the minimum',
@@ -36,6 +38,7 @@ export const mutations: readonly Mutation[] = [
     find: 'Math.ceil((desired * minimumHealthyPercent) / 100)',
     replace: 'Math.ceil((desired * minimumHealthyPercent) / 100) - 1',
     caughtBy: ['minimum'],
+    from: 6,
   },
   {
     name: 'tasks that are stopping take no place under the maximum',
@@ -43,6 +46,7 @@ export const mutations: readonly Mutation[] = [
     find: 'occupying: [...all, ...stopping]',
     replace: 'occupying: [...all]',
     caughtBy: ['maximum'],
+    from: 3,
   },
   {
     name: 'healthy tasks are stopped without counting them',
@@ -50,6 +54,7 @@ export const mutations: readonly Mutation[] = [
     find: 'return !counted.healthy || this.#allowance > 0;',
     replace: 'return true;',
     caughtBy: ['minimum'],
+    from: 6,
   },
   {
     name: 'agents are sent the tag, not the digest that was pinned',
@@ -57,6 +62,7 @@ export const mutations: readonly Mutation[] = [
     find: 'task.containers.find((container) => container.name === name)?.image ?? image',
     replace: 'image',
     caughtBy: ['pinned'],
+    from: 2,
   },
   {
     name: 'a late report may bring a stopped task back',
@@ -64,7 +70,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (task.lastStatus === 'STOPPED') return undefined;\n  const status = rank(change.status) > rank(task.lastStatus) ? change.status : task.lastStatus;",
     replace: 'const status = change.status;',
     caughtBy: ['no-return'],
-    from: 130,
+    from: 132,
   },
   {
     name: 'a report that fails is dropped',
@@ -72,6 +78,7 @@ export const mutations: readonly Mutation[] = [
     find: "log.warn({ task: arn, status: report.status, err: error }, 'could not report a state change; trying again');",
     replace: 'queue.shift();',
     caughtBy: ['settled', 'repaired'],
+    from: 4,
   },
   {
     name: 'a restarted agent forgets that a task was over',
@@ -79,6 +86,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (saved.stoppedAt !== undefined) this.#status = 'STOPPED';",
     replace: '',
     caughtBy: ['settled', 'repaired'],
+    from: 6,
   },
   {
     name: 'health is only noticed by events of the engine',
@@ -93,6 +101,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const vacant = [...eligible].filter((id) => !occupied.has(id));',
     replace: 'const vacant = [...eligible].filter((id) => !occupied.has(id) || census.stopping.length > 0);',
     caughtBy: ['one-daemon', 'maximum'],
+    from: 2,
   },
   {
     name: 'the order to stop is never repeated',
@@ -101,6 +110,7 @@ export const mutations: readonly Mutation[] = [
     replace:
       "if (sent?.desired !== task.desiredStatus) return sent === undefined || task.desiredStatus === 'RUNNING' ? -Infinity : Infinity;",
     caughtBy: ['settled', 'repaired'],
+    from: 2,
   },
   {
     name: 'containers of an unknown task are left running',
@@ -138,6 +148,7 @@ export const mutations: readonly Mutation[] = [
     find: 'pass.changeTask(task.id, { reviewed: true });',
     replace: '',
     caughtBy: ['evidence'],
+    from: 11,
   },
   {
     name: 'the circuit breaker opens one failure early',
@@ -145,6 +156,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (failedTasks < threshold) return;',
     replace: 'if (failedTasks + 1 < threshold) return;',
     caughtBy: ['evidence'],
+    from: 11,
   },
   {
     name: 'what finds no room counts as failed',
@@ -152,6 +164,7 @@ export const mutations: readonly Mutation[] = [
     find: '    blocked = true;\n',
     replace: '    blocked = true;\n    pass.change(deployment.id, { failedTasks: deployment.failedTasks + 1 });\n',
     caughtBy: ['evidence'],
+    from: 4,
   },
   {
     name: 'a task that a user stopped counts as failed',
@@ -159,13 +172,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (task.stopCode !== undefined && blameless.has(task.stopCode)) return 'none';",
     replace: '',
     caughtBy: ['evidence'],
-  },
-  {
-    name: 'a deployment that completed may still fail',
-    file: 'scheduler/deployments/breaker.ts',
-    find: "deployment.status !== 'PRIMARY' || deployment.rolloutState !== 'IN_PROGRESS'",
-    replace: "deployment.status !== 'PRIMARY'",
-    caughtBy: ['verdict'],
+    from: 2,
   },
   {
     name: 'protection is forgotten',
@@ -173,6 +180,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (counted.protected && !counted.unhealthy && !deleting) return false;',
     replace: '',
     caughtBy: ['protected'],
+    from: 6,
   },
   {
     name: 'a drain ignores the minimum',
@@ -180,6 +188,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (counted.host === 'draining' && counted.task.lastStatus !== 'RUNNING') this.#victims.add(counted);",
     replace: "if (counted.host === 'draining') this.#victims.add(counted);",
     caughtBy: ['minimum'],
+    from: 7,
   },
   {
     name: 'constraints of services are not asked for',
@@ -187,13 +196,7 @@ export const mutations: readonly Mutation[] = [
     find: 'constraints: placementConstraints.map(constraintOf),',
     replace: 'constraints: [],',
     caughtBy: ['constraints'],
-  },
-  {
-    name: 'two placements count on the same room',
-    file: 'scheduler/control/commit.ts',
-    find: 'require.push(version === undefined ? { key, exists: false } : { key, version });',
-    replace: '',
-    caughtBy: ['room'],
+    from: 11,
   },
   {
     name: 'room is free when the order to stop is given',
@@ -201,6 +204,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (task.lastStatus === 'STOPPED' || host === undefined || host.status === 'INACTIVE') {",
     replace: "if (task.desiredStatus === 'STOPPED' || host === undefined || host.status === 'INACTIVE') {",
     caughtBy: ['room'],
+    from: 4,
   },
   {
     name: 'a leader overwrites what a user has just set',
@@ -208,6 +212,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const require: Condition[] = [{ key: clusterKeys.service(name), version }];',
     replace: 'const require: Condition[] = [];',
     caughtBy: ['untouched', 'acknowledged', 'verdict', 'evidence'],
+    from: 13,
   },
   {
     name: 'what is over goes in half its time',
@@ -229,6 +234,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const ids = claimed?.ids ?? fresh;\n  if (claimed?.done === true) return',
     replace: 'const ids = fresh;\n  if (claimed === undefined && fresh.length === 0) return',
     caughtBy: ['once'],
+    from: 184,
   },
   {
     name: 'tasks are told of before they are committed',
@@ -236,6 +242,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const parts = this.#plan(open);',
     replace: 'const parts = this.#plan(open);\n      for (const { job, task } of parts) job.settle(task);',
     caughtBy: ['acknowledged'],
+    from: 46,
   },
   {
     name: "a revision is made without its family's row",
@@ -243,6 +250,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const revision = (family?.lastRevision ?? 0) + 1;',
     replace: 'const revision = (family?.latestActive ?? 0) + (family === undefined ? 1 : 0);',
     caughtBy: ['revisions'],
+    from: 2,
   },
   {
     name: 'a lease runs by the wall clock',
@@ -250,6 +258,7 @@ export const mutations: readonly Mutation[] = [
     find: 'return new RecordLeases(records, clock, random);',
     replace: 'return new RecordLeases(records, { ...clock, monotonic: () => clock.now() }, random);',
     caughtBy: ['one-holder'],
+    from: 8,
   },
   {
     name: 'a lease counts as renewed before the store has said so',
@@ -258,6 +267,7 @@ export const mutations: readonly Mutation[] = [
     replace:
       '        this.#renewedAt = at;\n        const holder = { ...this.#holder, renewals: this.#holder.renewals + 1 };',
     caughtBy: ['one-holder'],
+    from: 3,
   },
   {
     name: 'a lease is taken from who holds it',
@@ -272,6 +282,7 @@ export const mutations: readonly Mutation[] = [
     find: 'return [...live, ...this.#orphans, ...this.#strays.tasks].filter((arn) => !wanted.has(arn));',
     replace: 'return [];',
     caughtBy: ['settled', 'repaired'],
+    from: 6,
   },
   {
     name: 'nobody compares tags with what runs',
@@ -279,6 +290,7 @@ export const mutations: readonly Mutation[] = [
     find: "await this.#roller.rollAccount(account, { kind: 'push' }).catch(() => {});",
     replace: 'await Promise.resolve(account);',
     caughtBy: ['repaired', 'settled'],
+    from: 2,
   },
   {
     name: 'a rollback forgets what was pinned',
@@ -286,13 +298,7 @@ export const mutations: readonly Mutation[] = [
     find: "    completedAt: undefined,\n    cause: { kind: 'rollback'",
     replace: "    completedAt: undefined,\n    images: {},\n    cause: { kind: 'rollback'",
     caughtBy: ['pinned'],
-  },
-  {
-    name: 'a container that an engine started late runs on',
-    file: 'scheduler/hosts/agent/task-engine.ts',
-    find: '    this.#stopLate(found);\n',
-    replace: '',
-    caughtBy: ['settled', 'repaired'],
+    from: 5,
   },
   {
     name: 'what the engine has started is started again',
@@ -300,6 +306,7 @@ export const mutations: readonly Mutation[] = [
     find: "return this.#begun.has(name) && this.#inspected.get(name)?.State.Status === 'created';",
     replace: 'return false;',
     caughtBy: ['started-once'],
+    from: 247,
   },
   {
     name: 'a container that is gone is made again',
@@ -307,5 +314,6 @@ export const mutations: readonly Mutation[] = [
     find: 'if (before === undefined && !this.#saved.started.includes(name)) return;',
     replace: 'if (before === undefined) return;',
     caughtBy: ['started-once'],
+    from: 100,
   },
 ];

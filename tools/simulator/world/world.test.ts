@@ -18,7 +18,6 @@ const once: readonly (readonly [number, string])[] = [
   [4, 'a restarted agent reported a task that was over as PENDING'],
   [6, "an engine's event about health was missed, and nobody looked again"],
   [10, 'a full disk left a stopped task unreported'],
-  [24, 'an engine started a container late, and it ran on after its task was over'],
   [142, 'a server went on from what a store had lost'],
   [154, "an agent's connection was lost with the store's last second, and stayed open"],
   [247, 'an engine had started a container and did not tell of it yet, and it was started again'],
