@@ -94,6 +94,7 @@ export const mutations: readonly Mutation[] = [
     find: "return State.Status === 'running' && healthIn(now.Status) !== (State.Health?.Status ?? 'none');",
     replace: 'return false;',
     caughtBy: ['settled', 'repaired'],
+    from: 130,
   },
   {
     name: 'a daemon is started where one runs',
@@ -118,6 +119,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const tasks = [...watch.tasks(ref.id)];',
     replace: "const tasks = [...watch.tasks(ref.id)].filter((task) => task.desiredStatus === 'RUNNING');",
     caughtBy: ['settled', 'repaired'],
+    from: 13,
   },
   {
     name: 'a store that lost commits is not noticed',
@@ -133,7 +135,7 @@ export const mutations: readonly Mutation[] = [
     find: 'await this.#ports.save(changed);\n      this.#saved = changed;',
     replace: 'this.#saved = changed;\n      await this.#ports.save(changed);',
     caughtBy: ['settled', 'repaired'],
-    from: 185,
+    from: 314,
   },
   {
     name: "what an agent left when its data was lost is nobody's",
@@ -141,6 +143,7 @@ export const mutations: readonly Mutation[] = [
     find: 'return [...live, ...this.#orphans, ...this.#strays.tasks].filter((arn) => !wanted.has(arn));',
     replace: 'return [...live, ...this.#orphans].filter((arn) => !wanted.has(arn));',
     caughtBy: ['settled', 'repaired'],
+    from: 26,
   },
   {
     name: 'the end of a task counts each time it is looked at',
