@@ -127,7 +127,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (listed === undefined || older || (listed.version === held && !same)) this.#forget(key);',
     replace: 'if (listed === undefined && held <= version) this.#forget(key);',
     caughtBy: ['settled', 'repaired'],
-    from: 115,
+    from: 471,
   },
   {
     name: 'what could not be written down counts',
