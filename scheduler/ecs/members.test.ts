@@ -108,7 +108,7 @@ describe.each<{
     path: '',
     // A reference id is shown nowhere, on ECS neither.
     acted:
-      'cluster count enableECSManagedTags group launchType overrides placementConstraints placementStrategy propagateTags referenceId startedBy tags taskDefinition clientToken',
+      'networkConfiguration platformVersion cluster count enableECSManagedTags group launchType overrides placementConstraints placementStrategy propagateTags referenceId startedBy tags taskDefinition clientToken',
     request: (member) => ({ taskDefinition: 'app', ...member }),
   },
   {
@@ -130,21 +130,21 @@ describe.each<{
     operation: 'StartTask',
     path: '',
     acted:
-      'cluster containerInstances enableECSManagedTags group overrides propagateTags referenceId startedBy tags taskDefinition',
+      'cluster containerInstances networkConfiguration enableECSManagedTags group overrides propagateTags referenceId startedBy tags taskDefinition',
     request: (member) => ({ taskDefinition: 'app', containerInstances: ['x'], ...member }),
   },
   {
     operation: 'CreateService',
     path: '',
     acted:
-      'cluster serviceName taskDefinition availabilityZoneRebalancing desiredCount clientToken launchType deploymentConfiguration placementConstraints placementStrategy healthCheckGracePeriodSeconds schedulingStrategy deploymentController tags enableECSManagedTags propagateTags serviceConnectConfiguration',
+      'cluster serviceName taskDefinition networkConfiguration platformVersion availabilityZoneRebalancing desiredCount clientToken launchType deploymentConfiguration placementConstraints placementStrategy healthCheckGracePeriodSeconds schedulingStrategy deploymentController tags enableECSManagedTags propagateTags serviceConnectConfiguration',
     request: (member) => ({ serviceName: 'other', ...service, ...member }),
   },
   {
     operation: 'UpdateService',
     path: '',
     acted:
-      'cluster service desiredCount taskDefinition deploymentConfiguration availabilityZoneRebalancing placementConstraints placementStrategy forceNewDeployment healthCheckGracePeriodSeconds deploymentController enableECSManagedTags propagateTags serviceConnectConfiguration',
+      'cluster service desiredCount taskDefinition networkConfiguration platformVersion deploymentConfiguration availabilityZoneRebalancing placementConstraints placementStrategy forceNewDeployment healthCheckGracePeriodSeconds deploymentController enableECSManagedTags propagateTags serviceConnectConfiguration',
     request: (member) => ({ service: 'web', ...member }),
   },
   {

@@ -59,7 +59,7 @@ describe.skipIf(missing !== undefined)(`Fargate${missing === undefined ? '' : ` 
     });
     await server.start();
     aws = new AwsCli(server.aws());
-    const [make = '', joining = ''] = shellBlocks('README.md', 'Another host joins');
+    const [make = '', joining = ''] = shellBlocks('tools/machines.md', 'Another host joins');
     const { stdout } = await run('sh', ['-ec', make], { env: { ...server.aws(), AWS_PAGER: '' } });
     const { AccessKey } = JSON.parse(`{${/"AccessKey": \{[^}]*\}/.exec(stdout)?.[0] ?? ''}}`) as {
       AccessKey: { AccessKeyId: string; SecretAccessKey: string };
