@@ -79,7 +79,8 @@ describe('the control plane in simulation', { timeout: hours * 3_600_000 }, () =
       const printed = await run('mutant.ts', [name, String(from), String(noticedWithin)]);
       const { caught } = JSON.parse(printed) as { caught?: { seed: number; invariant: string } };
       if (caught === undefined) unnoticed.push(name);
-      else if (caught.seed !== from) console.info(`${name}: noticed by seed ${caught.seed} (${caught.invariant})`);
+      else if (caught.seed !== from)
+        process.stdout.write(`${name}: noticed by seed ${caught.seed} (${caught.invariant})\n`);
       return true;
     });
     expect(unnoticed).toEqual([]);
