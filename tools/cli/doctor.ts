@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { styleText } from 'node:util';
 import type { Trouble } from '@slipway/auth/acme';
 import { systemClock } from '@slipway/storage/clock';
+import { networksThatAreRecords } from '@slipway/scheduler/network/records';
 import { openStorage } from '@slipway/storage/engine';
 import Docker from 'dockerode';
 import { ConfigError, isLoopback, readConfig, type ServerConfig } from '../server/config.ts';
@@ -159,7 +160,12 @@ async function storageFindings(config: ServerConfig, server: ServerState | undef
     );
     const { acme } = config;
     const trouble = acme && (await (await import('@slipway/auth/acme')).readTrouble(storage.it.records));
-    return [...stores, ...(server === undefined ? [] : await tlsFindings(server, trouble))];
+    const records = await networksThatAreRecords(storage.it.records, config.account);
+    const networks =
+      records === undefined
+        ? []
+        : [ok('network', `${records}: records, what leaves a host has the address of the host`)];
+    return [...stores, ...networks, ...(server === undefined ? [] : await tlsFindings(server, trouble))];
   } catch (error) {
     return [problem('storage', (error as Error).message), ...(server === undefined ? [] : await tlsFindings(server))];
   }

@@ -392,6 +392,40 @@ describe(`no crash, no 5xx and no stall (SLIPWAY_TEST_SEED=${seed}, ${numRuns} i
     ).toEqual([]);
   });
 
+  test('of the forms of calls about networks', async () => {
+    const member = fc.constantFrom(
+      ...'CidrBlock VpcId SubnetId GroupId GroupName NextToken MaxResults DestinationCidrBlock'.split(' '),
+      ...'Filter.1.Name Filter.1.Value.1 Filter.2.Value Filter Resource.1 ResourceId.1 Tag.1.Key'.split(' '),
+      ...'IpPermissions.1.IpProtocol IpPermissions.1.FromPort IpPermissions.1.IpRanges.1.CidrIp'.split(' '),
+      ...'IpPermissions.1.Ipv6Ranges.1.CidrIpv6 TagSpecification.1.ResourceType TagSpecification.1.Tag.1.Key'.split(
+        ' ',
+      ),
+    );
+    const words = fc.constantFrom(
+      '10.0.0.0/16',
+      '0.0.0.0/0',
+      '::/0',
+      'tcp',
+      '-1',
+      '80',
+      'vpc-id',
+      'tag:a',
+      'vpc',
+      'sg-1',
+    );
+    const operations = fc.constantFrom(
+      ...'CreateVpc CreateSubnet CreateSecurityGroup AuthorizeSecurityGroupIngress CreateTags'.split(' '),
+      ...'DescribeVpcs DescribeSubnets DescribeSecurityGroups DescribeRouteTables CreateRoute'.split(' '),
+    );
+    const inputs = fc.tuple(operations, fc.dictionary(member, fc.oneof(words, text), { maxKeys: 8 }));
+    expect(
+      await stalls(inputs, ([Action, body]) => {
+        const form = Object.entries(body).map(([key, it]) => [key, it.toWellFormed().slice(0, 2000)]);
+        return signed('ec2', { Version: '2016-11-15', Action, ...Object.fromEntries(form) });
+      }),
+    ).toEqual([]);
+  });
+
   test('and afterwards the same process answers as ever', async () => {
     expect(server.exitCode).toBe(null);
     expect(await request('GET', '/v2/', { Host: 'x', Authorization: `Basic ${token}` })).toMatch(/^HTTP\/1.1 200 /);

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 
-import { reachesOutside } from '../records/index.ts';
+import { networksThatAreRecords, reachesOutside } from '../records/index.ts';
 import { account, type Answer, openNetworks, type TestNetworks } from '../testing/open-networks.ts';
 
 let api: TestNetworks;
@@ -202,6 +202,7 @@ describe('gateways and addresses', () => {
     expect(Subnets[0].AvailableIpAddressCount).toBe(250);
     expect(await api.refusal('DeleteSubnet', { SubnetId })).toMatch(/^DependencyViolation/);
     expect(await api.refusal('DetachInternetGateway', { InternetGatewayId, VpcId })).toMatch(/^DependencyViolation/);
+    expect(await networksThatAreRecords(api.records, account)).toBe('1 NAT gateway, 1 elastic address');
     const [{ AllocationId, AssociationId }] = (await api.call('DescribeAddresses')).Addresses;
     expect(await api.refusal('ReleaseAddress', { AllocationId })).toMatch(/^InvalidIPAddress.InUse/);
     expect(await api.refusal('DisassociateAddress', { AssociationId })).toMatch(/^InvalidIPAddress.InUse/);
@@ -209,6 +210,7 @@ describe('gateways and addresses', () => {
     await api.call('DeleteNatGateway', { NatGatewayId });
     expect(await read()).toMatchObject({ State: 'deleted' });
     await api.call('ReleaseAddress', { AllocationId });
+    expect(await networksThatAreRecords(api.records, account)).toBeUndefined();
     expect(await api.call('DescribeNetworkInterfaces')).toEqual({ NetworkInterfaces: [] });
     await api.call('DeleteSubnet', { SubnetId });
   });

@@ -125,6 +125,9 @@ export class Draft extends Network {
 
   /** The nouns with what was written; to be asked for when the commit stands. */
   after(): Network {
+    // In the order in which a server reads them that did not write them: lists are the same from all.
+    for (const [type, table] of this.#written)
+      this.tables.set(type, new Map([...table].sort(([a], [b]) => (a < b ? -1 : 1))));
     return new Network(this.account, this.#zones ?? this.zones, this.tables);
   }
 

@@ -29,4 +29,5 @@ export type {
   VpcRecord,
 } from './records.ts';
 export { prefixes } from './records.ts';
+export { networksThatAreRecords } from './stand-ins.ts';
 export { Networks, type NetworksOptions } from './store.ts';
