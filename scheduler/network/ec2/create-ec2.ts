@@ -5,6 +5,7 @@ import type { RecordStore } from '@slipway/storage/records';
 import type { RandomBytes } from '../../state/index.ts';
 import { networkKeys, networkPartition, type Networks } from '../records/index.ts';
 
+import { defaultNetworkOperations } from './default-network.ts';
 import { dhcpOptionsOperations } from './dhcp-options.ts';
 import { elasticAddressOperations } from './elastic-addresses.ts';
 import { invalidValue } from './errors.ts';
@@ -33,6 +34,7 @@ export interface Ec2Options {
 /** The API of EC2, as far as networks go: a table of operations for each noun. */
 export const ec2Operations: Ec2Operations = {
   ...vpcOperations,
+  ...defaultNetworkOperations,
   ...subnetOperations,
   ...securityGroupOperations,
   ...securityGroupRuleOperations,

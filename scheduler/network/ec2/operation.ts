@@ -4,6 +4,7 @@ import { arnOf, type Pages, requestTags } from '@slipway/auth/kit';
 import type { Draft, Network, Networks, NounType } from '../records/index.ts';
 
 import { dryRun, unsupported } from './errors.ts';
+import { withinQuotas } from './quotas.ts';
 import { type Member, operationSchema, type Shape, type TagSpecifications } from './shapes.ts';
 
 /** What the operations of EC2's API work with. */
@@ -70,7 +71,12 @@ export function operation<I, O>(declared: Reading<I, O> | Changing<I, O>): Ec2Op
           if ((input as { readonly DryRun?: boolean }).DryRun === true) throw dryRun();
           return 'read' in declared
             ? declared.read(input, scene, await api.networks.read(call.account))
-            : api.networks.change(call.account, (draft) => declared.change(input, scene, draft));
+            : api.networks.change(call.account, async (draft) => {
+                const check = withinQuotas(draft);
+                const answer = await declared.change(input, scene, draft);
+                check();
+                return answer;
+              });
         },
       };
       return bound as Operation<never, unknown>;

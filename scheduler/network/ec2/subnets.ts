@@ -22,7 +22,7 @@ import {
 import { noIpv6, noPools } from './vpcs.ts';
 import { zoneId, zoneNamed, zonesOf } from './zones.ts';
 
-const subnetShape = struct('Subnet', {
+export const subnetShape = struct('Subnet', {
   SubnetId: text,
   SubnetArn: text,
   VpcId: text,
@@ -184,7 +184,7 @@ function checkedRange(network: Network, vpcId: string, within: readonly string[]
 }
 
 /** The zone that a request names, or the first. @throws InvalidParameterValue, InvalidParameterCombination */
-function zoneFor(
+export function zoneFor(
   scene: Scene,
   network: Network,
   {
@@ -203,7 +203,7 @@ function zoneFor(
   return zone;
 }
 
-const viewSubnet = (scene: Scene, subnet: SubnetRecord, used: number): Of<typeof subnetShape> => ({
+export const viewSubnet = (scene: Scene, subnet: SubnetRecord, used: number): Of<typeof subnetShape> => ({
   SubnetId: subnet.id,
   SubnetArn: arn(scene, 'subnet', subnet.id),
   VpcId: subnet.vpcId,

@@ -35,6 +35,43 @@ describe('the default network', () => {
     const { Subnets } = await api.call('DescribeSubnets');
     await api.call('DeleteSubnet', { SubnetId: Subnets[0].SubnetId });
     expect(await api.refusal('DeleteVpc', { VpcId })).toMatch(/^DependencyViolation: .*igw-/);
+    expect(await api.refusal('CreateDefaultVpc')).toMatch(/^DefaultVpcAlreadyExists/);
+    const zone = { AvailabilityZone: 'us-east-1a' };
+    const again = (await api.call('CreateDefaultSubnet', zone)).Subnet;
+    expect(again).toMatchObject({ CidrBlock: '10.200.0.0/20', DefaultForAz: true });
+    expect(await api.refusal('CreateDefaultSubnet', zone)).toMatch(/^DefaultSubnetAlreadyExistsInAvailabilityZone/);
+    await api.call('DeleteSubnet', { SubnetId: again.SubnetId });
+    const { InternetGateways } = await api.call('DescribeInternetGateways');
+    await api.call('DetachInternetGateway', { InternetGatewayId: InternetGateways[0].InternetGatewayId, VpcId });
+    await api.call('DeleteVpc', { VpcId });
+    expect((await openNetworks(api.records).call('DescribeVpcs')).Vpcs).toEqual([]);
+    expect(await api.refusal('CreateDefaultSubnet', zone)).toMatch(/^DefaultVpcDoesNotExist/);
+    const { Vpc } = await api.call('CreateDefaultVpc');
+    expect(Vpc).toMatchObject({ CidrBlock: '10.200.0.0/16', IsDefault: true });
+    expect((await api.call('DescribeSubnets')).Subnets).toMatchObject([{ VpcId: Vpc.VpcId, DefaultForAz: true }]);
+  });
+
+  test("gets a new zone's subnet where nobody has put one of their own", async () => {
+    const api = openNetworks();
+    const { Vpcs } = await api.call('DescribeVpcs');
+    await api.call('CreateSubnet', { VpcId: Vpcs[0].VpcId, CidrBlock: '10.200.17.0/24' });
+    api.zones.push('us-east-1b');
+    const { Subnets } = await api.call('DescribeSubnets', {
+      Filters: [{ Name: 'availability-zone', Values: ['us-east-1b'] }],
+    });
+    expect(Subnets).toMatchObject([{ CidrBlock: '10.200.32.0/20' }]);
+  });
+
+  test('and all else of an account has a bound, which does not keep anybody from deleting', async () => {
+    const api = openNetworks();
+    const { Vpcs } = await api.call('DescribeVpcs');
+    const { VpcId } = Vpcs[0];
+    await Promise.all(Array.from({ length: 199 }, () => api.call('CreateVpc', { CidrBlock: '10.1.0.0/16' })));
+    expect(await api.refusal('CreateVpc', { CidrBlock: '10.1.0.0/16' })).toMatch(/^VpcLimitExceeded/);
+    await api.call('CreateSubnet', { VpcId, CidrBlock: '10.200.99.0/24' });
+    const { Vpcs: all } = await api.call('DescribeVpcs', { Filters: [{ Name: 'is-default', Values: ['false'] }] });
+    await api.call('DeleteVpc', { VpcId: all[0].VpcId });
+    await api.call('CreateVpc', { CidrBlock: '10.1.0.0/16' });
   });
 });
 

@@ -31,7 +31,7 @@ const cidrAssociation = struct('VpcCidrBlockAssociation', {
   CidrBlockState: struct('VpcCidrBlockState', { State: text }),
 });
 
-const vpcShape = struct('Vpc', {
+export const vpcShape = struct('Vpc', {
   VpcId: text,
   OwnerId: text,
   State: text,
@@ -270,7 +270,7 @@ const viewRange = (
   state = 'associated',
 ): Of<typeof cidrAssociation> => ({ AssociationId: id, CidrBlock: cidr, CidrBlockState: { State: state } });
 
-const viewVpc = ({ account }: Scene, vpc: VpcRecord): Of<typeof vpcShape> => ({
+export const viewVpc = ({ account }: Scene, vpc: VpcRecord): Of<typeof vpcShape> => ({
   VpcId: vpc.id,
   OwnerId: account,
   State: 'available',

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 
-import { formatCidr, parseCidr } from '../addresses/index.ts';
+import { formatCidr, lastOf, overlaps, parseCidr } from '../addresses/index.ts';
 
+import type { Network } from './network.ts';
 import {
   type DhcpOptionsRecord,
   type NetworkAclRecord,
@@ -133,21 +134,26 @@ export function defaultNetwork(newId: NewId): Row[] {
 }
 
 /**
- * The default network's subnet of a zone.
- * @param index which of the network's parts it gets
+ * The default network's subnet of a zone: the first part of its range that meets no other subnet.
  * @returns undefined when the range has no more parts
  */
-export function defaultSubnet(vpc: VpcRecord, zone: string, index: number, newId: NewId): SubnetRecord | undefined {
+export function defaultSubnet(network: Network, vpc: VpcRecord, zone: string, newId: NewId): SubnetRecord | undefined {
   const range = parseCidr(vpc.cidrs[0]?.cidr ?? '');
-  if (range === undefined || index >= 2 ** (defaultSubnetLength - range.length)) return undefined;
-  const base = range.base + index * 2 ** (32 - defaultSubnetLength);
-  return {
-    id: newId('subnet', `default ${zone}`),
-    vpcId: vpc.id,
-    cidr: formatCidr({ base, length: defaultSubnetLength }),
-    zone,
-    isDefault: true,
-    mapPublicIpOnLaunch: true,
-    tags: {},
-  };
+  const taken = network.all('subnet').flatMap(({ vpcId, cidr }) => (vpcId === vpc.id ? (parseCidr(cidr) ?? []) : []));
+  if (range === undefined) return undefined;
+  const size = 2 ** (32 - defaultSubnetLength);
+  for (let base = range.base; base <= lastOf(range); base += size) {
+    const part = { base, length: defaultSubnetLength };
+    if (taken.some((other) => overlaps(other, part))) continue;
+    return {
+      id: newId('subnet', `default ${zone}`),
+      vpcId: vpc.id,
+      cidr: formatCidr(part),
+      zone,
+      isDefault: true,
+      mapPublicIpOnLaunch: true,
+      tags: {},
+    };
+  }
+  return undefined;
 }

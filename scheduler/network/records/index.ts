@@ -1,5 +1,14 @@
 /** The records of networks, how they are read and changed, and what follows from them. */
-export { allOut, associationId, macOf, type NewId, type Row, vpcRows } from './defaults.ts';
+export {
+  allOut,
+  associationId,
+  defaultNetwork,
+  defaultSubnet,
+  macOf,
+  type NewId,
+  type Row,
+  vpcRows,
+} from './defaults.ts';
 export { Draft } from './draft.ts';
 export { type HostGroup, type HostPermission, type HostRules, hostRules } from './host-rules.ts';
 export { attachInterface, detachInterface, type Unattached } from './interfaces.ts';

@@ -144,8 +144,8 @@ export class Networks {
     await this.#change(account, (draft) => {
       const added = zones.filter((zone) => !draft.zones.includes(zone));
       const vpc = draft.defaultVpc;
-      for (const [index, zone] of added.entries()) {
-        const subnet = vpc && defaultSubnet(vpc, zone, draft.zones.length + index, newId);
+      for (const zone of added) {
+        const subnet = vpc && defaultSubnet(draft, vpc, zone, newId);
         if (subnet !== undefined) draft.put('subnet', subnet);
       }
       if (added.length > 0) draft.putZones([...draft.zones, ...added]);
