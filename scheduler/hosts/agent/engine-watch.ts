@@ -83,6 +83,8 @@ export class EngineWatch {
       }),
     )) as NodeJS.ReadableStream & { destroy(): void };
     const onAbort = (): void => stream.destroy();
+    // Doubted while the engine was still answering: a stream that nobody ends would be followed for ever, and no doubt heard any more.
+    if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       await engineCall(() => docker.ping());

@@ -16,6 +16,9 @@ import type { Machine, Process } from './machine.ts';
 import { NoAnswer, type SimulatedNetwork } from './network.ts';
 import { region, type SimulatedServer } from './server.ts';
 
+/** Milliseconds after which an agent gives up a connection that is not upgraded, as `signedDial` does. */
+const handshakeTimeout = 10_000;
+
 export interface HostPorts {
   readonly machine: Machine;
   readonly time: VirtualClock;
@@ -208,8 +211,17 @@ export class SimulatedHost {
           },
         );
         signal.addEventListener('abort', () => mine.terminate(), { once: true });
-        mine.once('close', () => open.reject(new NoAnswer('the connection was closed')));
+        const closed = (): void => open.reject(new NoAnswer('the connection was closed'));
+        // Its server may have died before anybody listened.
+        if (mine.readyState === 3) closed();
+        else mine.once('close', closed);
+        const patience = process.after(handshakeTimeout, () => {
+          mine.terminate();
+          closed();
+        });
         await open.promise;
+        patience();
+        if (mine.readyState === 3) throw new NoAnswer('the connection was closed');
         return mine as never;
       },
     };

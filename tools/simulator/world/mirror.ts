@@ -33,6 +33,8 @@ export class Mirror {
   readonly placed = new Map<string, Set<string>>();
   /** When an instance was last seen disconnected, or gone: true time. */
   readonly awayAt = new Map<string, number>();
+  /** When a task was told to stop: true time. */
+  readonly orderedAt = new Map<string, number>();
   /** When an instance's attributes last changed: true time. */
   readonly attributesAt = new Map<string, number>();
   /** Rows of room on instances. */
@@ -132,6 +134,8 @@ export class Mirror {
       if (after === undefined) this.tasks.delete(id);
       else this.tasks.set(id, after);
       this.#member(id, before, after);
+      if (after === undefined) this.orderedAt.delete(id);
+      else if (after.desiredStatus === 'STOPPED' && !this.orderedAt.has(id)) this.orderedAt.set(id, now);
       if (after !== undefined) {
         if (after.instanceId !== undefined && isLive(after)) {
           let there = this.placed.get(after.instanceId);

@@ -79,7 +79,9 @@ export class SimulatedNetwork {
         // A server that dies in the middle closes its connections; its callers hear that it is gone.
         let answered = false;
         process.whenDead(() => {
-          if (!answered && this.reaches(to.machine, from.machine)) fail(this.#latency(), 'the connection was reset');
+          if (answered) return;
+          if (this.reaches(to.machine, from.machine)) fail(this.#latency(), 'the connection was reset');
+          else fail(patience, 'the request timed out');
         });
         const answer = (tell: () => void): void => {
           if (!process.alive) return;

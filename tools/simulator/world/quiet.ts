@@ -17,6 +17,9 @@ export interface QuietParts {
 /** Milliseconds between two looks of a leader for what is over, and some for its work. */
 const sweepSlack = 60_000;
 
+/** Milliseconds for which a container may take to stop, and some for the order and the report. */
+const stopsWithin = 60_000;
+
 /** What must be so once nothing disturbs the installation any more. */
 export class Quiet {
   readonly #parts: QuietParts;
@@ -34,7 +37,9 @@ export class Quiet {
       if (why !== undefined) return why;
     }
     for (const task of this.#parts.mirror.tasks.values()) {
-      if (task.desiredStatus === 'STOPPED' && isLive(task)) return `task ${task.id} was told to stop and has not`;
+      const told = this.#parts.now() - (this.#parts.mirror.orderedAt.get(task.id) ?? 0);
+      if (task.desiredStatus === 'STOPPED' && isLive(task) && told > stopsWithin)
+        return `task ${task.id} was told to stop and has not`;
       if (task.service === undefined && isPending(task))
         return `task ${task.id} of RunTask is still ${task.lastStatus}`;
     }

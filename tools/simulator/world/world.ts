@@ -98,6 +98,8 @@ export class World {
   readonly #starts = new Map<string, number>();
   #violation: { invariant: Invariant; message: string; at: number } | undefined;
   #laggedUntil = 0;
+  /** Actions of users that are under way. */
+  #acting = 0;
 
   constructor(plan: Plan, keepHistory: boolean) {
     this.plan = plan;
@@ -233,17 +235,18 @@ export class World {
     for (const fault of this.plan.faults) this.time.at(epoch + fault.at, () => faults.play(fault));
     for (const action of this.plan.users) {
       this.time.at(epoch + action.at, () => {
+        this.#acting += 1;
         this.#users
           .act(action)
-          .catch((error: unknown) =>
-            this.violated(new Violation('no-accident', `a user's action: ${describe(error)}`)),
-          );
+          .catch((error: unknown) => this.violated(new Violation('no-accident', `a user's action: ${describe(error)}`)))
+          .finally(() => (this.#acting -= 1));
       });
     }
     if (!(await this.#until(epoch + this.plan.duration, () => false))) faults.endAll();
     if (this.#violation !== undefined) return;
     this.history.note('check', 'nothing goes wrong any more');
-    await this.#becomes('settled', settleWithin, () => this.#quiet.unsettled());
+    // What a user has begun may still change a service: nobody repairs it before that is over.
+    await this.#becomes('settled', settleWithin, () => this.#quiet.unsettled() ?? this.#underWay());
     if (this.#violation !== undefined) return;
     this.history.note('check', 'what users broke is repaired');
     const services = [...this.mirror.services.values()].filter(({ status }) => status === 'ACTIVE');
@@ -280,6 +283,10 @@ export class World {
       this.history.note(commit.process.name, () => describeChange(change));
     }
     this.#checked(() => this.#checks.check(commit, changed));
+  }
+
+  #underWay(): string | undefined {
+    return this.#acting === 0 ? undefined : `${this.#acting} users wait for answers`;
   }
 
   #oneHolder({ process, partition, batch }: SeenCommit): void {
