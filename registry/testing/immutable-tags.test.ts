@@ -225,7 +225,7 @@ test('there is no other way: what puts manifests, and what writes tags, are thes
   // Bills of materials are put without a tag.
   const putting = [...new Set(Object.values(paths).map(({ file }) => file)), 'scanning/sbom.ts'].toSorted();
   expect(containing(/\bmanifests\.put\(/)).toEqual(putting);
-  expect(containing(/=> putManifest\(context/)).toEqual(['images/manifests.ts']);
+  expect(containing(/=> putManifest\(ports/)).toEqual(['images/manifests.ts']);
   // The second only marks where a tag points as archived, or not.
   expect(containing(/\.put\(keys\.tag\(/)).toEqual(['images/put-manifest.ts', 'images/storage-class.ts']);
 });
