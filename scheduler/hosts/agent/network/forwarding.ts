@@ -1,4 +1,7 @@
-import { comment, ensureRule, hasChain, removeRule, type Rule } from '../iptables.ts';
+import { ensureRule, hasChain, removeRule, type Rule } from '../iptables.ts';
+
+/** Marks these rules: every agent of a host has its own, while one alone serves the credentials endpoint. */
+const comment: readonly string[] = ['-m', 'comment', '--comment', 'slipway-network'];
 
 /**
  * Lets the packets of an agent's links through the packet filter of the Docker engine, which drops what is forwarded between
