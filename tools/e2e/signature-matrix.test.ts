@@ -19,7 +19,11 @@ const jsonTargets: Readonly<Record<string, string>> = {
   ecr: 'AmazonEC2ContainerRegistry_V20150921',
   'ecr-public': 'SpencerFrontendService',
 };
-const queryVersions: Readonly<Record<string, string>> = { iam: '2010-05-08', sts: '2011-06-15' };
+const queryVersions: Readonly<Record<string, string>> = {
+  ec2: '2016-11-15',
+  iam: '2010-05-08',
+  sts: '2011-06-15',
+};
 const unsignedModes = [
   'UNSIGNED-PAYLOAD',
   'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
