@@ -122,14 +122,6 @@ export const mutations: readonly Mutation[] = [
     from: 13,
   },
   {
-    name: 'a store that lost commits is not noticed',
-    file: 'scheduler/control/view.ts',
-    find: 'if (listed === undefined || older || (listed.version === held && !same)) this.#forget(key);',
-    replace: 'if (listed === undefined && held <= version) this.#forget(key);',
-    caughtBy: ['settled', 'repaired'],
-    from: 471,
-  },
-  {
     name: 'what could not be written down counts',
     file: 'scheduler/hosts/agent/task-runner.ts',
     find: 'await this.#ports.save(changed);\n      this.#saved = changed;',
@@ -310,13 +302,5 @@ export const mutations: readonly Mutation[] = [
     replace: 'return false;',
     caughtBy: ['started-once'],
     from: 247,
-  },
-  {
-    name: 'a container that is gone is made again',
-    file: 'scheduler/hosts/agent/task-runner.ts',
-    find: 'if (before === undefined && !this.#saved.started.includes(name)) return;',
-    replace: 'if (before === undefined) return;',
-    caughtBy: ['started-once'],
-    from: 100,
   },
 ];
