@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AwsCli } from '../testbed/aws-cli.ts';
-import { run, until } from '../testbed/command.ts';
+import { until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { missingHosts, startHosts, type TestHost, type TestHosts } from '../testbed/hosts.ts';
-import { shellBlocks } from '../testbed/readme.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { agentLogs, joinHosts, pushFrom, type ServerForHosts, startServerFor } from '../testbed/machines.ts';
 
 /** Fargate tasks on two hosts, each with an engine and a network of its own, by the AWS command line. */
 const missing = missingHosts() ?? (await missingDocker());
@@ -39,70 +37,25 @@ describe.skipIf(missing !== undefined)(`Fargate${missing === undefined ? '' : ` 
   const docker = new DockerCli();
   const local = `slipway-fargate-${randomUUID()}`;
   let made: TestHosts;
-  let server: ServerProcess;
-  let aws: AwsCli;
+  let joined: ServerForHosts;
+  let server: ServerForHosts['server'];
+  let aws: ServerForHosts['aws'];
   let image: string;
   let groups: { web: string; client: string };
   let subnets: string[];
 
   beforeAll(async () => {
     made = await startHosts(2);
-    const port = await freePort();
-    const address = `${made.gateway}:${port}`;
-    server = new ServerProcess(port, join(folder, 'data'), {
-      SLIPWAY_HOST: '0.0.0.0',
-      SLIPWAY_ALLOW_PLAIN_HTTP: 'true',
-      SLIPWAY_ENDPOINTS: `${address},127.0.0.1:${port}`,
-      SLIPWAY_AGENT: 'off',
-      SLIPWAY_WORKERS: '1',
-      SLIPWAY_HEALTHY_AFTER_SECONDS: '1',
-    });
-    await server.start();
-    aws = new AwsCli(server.aws());
-    const [make = '', joining = ''] = shellBlocks('tools/machines.md', 'Another host joins');
-    const { stdout } = await run('sh', ['-ec', make], { env: { ...server.aws(), AWS_PAGER: '' } });
-    const { AccessKey } = JSON.parse(`{${/"AccessKey": \{[^}]*\}/.exec(stdout)?.[0] ?? ''}}`) as {
-      AccessKey: { AccessKeyId: string; SecretAccessKey: string };
-    };
-    made.hosts.forEach((host, at) => {
-      const state = join(folder, host.name);
-      mkdirSync(state);
-      const env = {
-        PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
-        AWS_ENDPOINT_URL: `http://${address}`,
-        AWS_ACCESS_KEY_ID: AccessKey.AccessKeyId,
-        AWS_SECRET_ACCESS_KEY: AccessKey.SecretAccessKey,
-        DOCKER_HOST: host.dockerHost,
-        ECS_DATADIR: join(state, 'agent'),
-        ECS_INSTANCE_ATTRIBUTES: JSON.stringify({ number: String(at) }),
-      };
-      host.start('sh', ['-euc', `cd ${state}\n${joining}`], env, `${state}.log`);
-    });
-    await until('all hosts', 60_000, async () => {
-      const filter = 'agentConnected==true';
-      const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>([
-        'ecs',
-        'list-container-instances',
-        '--filter',
-        filter,
-      ]);
-      return containerInstanceArns.length === 2;
-    }).catch((cause: unknown) => {
-      const logs = made.hosts.map(({ name }) => readFileSync(join(folder, `${name}.log`), 'utf8').slice(-2000));
-      throw new Error(`the hosts did not join:\n${logs.join('\n')}`, { cause });
-    });
+    joined = await startServerFor(made, join(folder, 'data'));
+    ({ server, aws } = joined);
+    await joinHosts(made, joined, folder);
     await makeImage(docker, webImage(`${local}:one`, 'hello from fargate'));
-    const archive = join(folder, 'one.tar');
-    await docker.check(['save', '--output', archive, `${local}:one`]);
     const [first] = made.hosts;
     if (first === undefined) throw new Error('there is no host');
-    await first.docker('load', '--input', archive);
-    const password = (await aws.run(['ecr', 'get-login-password'])).stdout.trim();
-    await first.docker('login', '--username', 'AWS', '--password', password, address);
     await aws.json(['ecr', 'create-repository', '--repository-name', 'web']);
-    image = `${address}/web:prod`;
-    await first.docker('tag', `${local}:one`, image);
-    await first.docker('push', image);
+    const archive = join(folder, 'one.tar');
+    await pushFrom(first, joined, docker, { image: `${local}:one`, archive, as: 'web:prod' });
+    image = `${joined.address}/web:prod`;
     const { Vpcs } = await aws.json<{ Vpcs: { VpcId: string }[] }>([
       'ec2',
       'describe-vpcs',
@@ -177,8 +130,11 @@ describe.skipIf(missing !== undefined)(`Fargate${missing === undefined ? '' : ` 
       last = await tasksOf(family);
       return last.filter(({ lastStatus }) => lastStatus === 'RUNNING').length === count;
     }).catch((cause: unknown) => {
-      const logs = made.hosts.map(({ name }) => readFileSync(join(folder, `${name}.log`), 'utf8').slice(-3000));
-      throw new Error(`${JSON.stringify(last)}\n${logs.join('\n')}`, { cause });
+      throw new Error(
+        `${JSON.stringify(last)}
+${agentLogs(made, folder)}`,
+        { cause },
+      );
     });
     return last;
   }
@@ -277,6 +233,13 @@ describe.skipIf(missing !== undefined)(`Fargate${missing === undefined ? '' : ` 
     expect(await inside(web[0], fetchOf(addressOf(clients[0])))).not.toContain('hello');
     expect(await inside(web[0], fetchOf(addressOf(web[1])))).not.toContain('hello');
     expect(await inside(clients[0], fetchOf('169.254.169.254'))).not.toContain('hello');
+    const { NetworkInterfaces: used } = await aws.json<{ NetworkInterfaces: { PrivateIpAddress: string }[] }>([
+      'ec2',
+      'describe-network-interfaces',
+      '--filters',
+      `Name=group-id,Values=${groups.web}`,
+    ]);
+    expect(used.map(({ PrivateIpAddress }) => PrivateIpAddress).sort()).toEqual(web.map(addressOf).sort());
   }, 240_000);
 
   test('a rule that is added, and one that is taken away, counts on all hosts while tasks run', async () => {

@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AwsCli } from '../testbed/aws-cli.ts';
 import { run, until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { missingHosts, startHosts, type TestHosts } from '../testbed/hosts.ts';
-import { shellBlocks } from '../testbed/readme.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { joinHosts, pushFrom, type ServerForHosts, startServerFor } from '../testbed/machines.ts';
 
 /** Hosts that join by the address that is handed out, each with an engine and a network of its own. */
 const missing = missingHosts() ?? (await missingDocker());
@@ -20,25 +18,16 @@ const docker = new DockerCli();
 const count = 3;
 const local = `slipway-machines-${randomUUID()}`;
 let made: TestHosts;
-let server: ServerProcess;
-let aws: AwsCli;
+let joined: ServerForHosts;
+let server: ServerForHosts['server'];
+let aws: ServerForHosts['aws'];
 let address: string;
 
 beforeAll(async () => {
   if (missing) return;
   made = await startHosts(count);
-  const port = await freePort();
-  address = `${made.gateway}:${port}`;
-  server = new ServerProcess(port, join(folder, 'data'), {
-    SLIPWAY_HOST: '0.0.0.0',
-    SLIPWAY_ALLOW_PLAIN_HTTP: 'true',
-    SLIPWAY_ENDPOINTS: `${address},127.0.0.1:${port}`,
-    SLIPWAY_AGENT: 'off',
-    SLIPWAY_WORKERS: '1',
-    SLIPWAY_HEALTHY_AFTER_SECONDS: '1',
-  });
-  await server.start();
-  aws = new AwsCli(server.aws());
+  joined = await startServerFor(made, join(folder, 'data'));
+  ({ server, aws, address } = joined);
 }, 180_000);
 afterAll(async () => {
   await server?.stop();
@@ -52,14 +41,9 @@ afterAll(async () => {
 async function push(page: string): Promise<string> {
   const [host] = made.hosts;
   if (host === undefined) throw new Error('there is no host');
-  await makeImage(docker, webImage(`${local}:${page}`, page));
-  const archive = join(folder, `${page}.tar`);
-  await docker.check(['save', '--output', archive, `${local}:${page}`]);
-  await host.docker('load', '--input', archive);
-  const password = (await aws.run(['ecr', 'get-login-password'])).stdout.trim();
-  await host.docker('login', '--username', 'AWS', '--password', password, address);
-  await host.docker('tag', `${local}:${page}`, `${address}/web:prod`);
-  return /digest: (sha256:\w+)/.exec(await host.docker('push', `${address}/web:prod`))?.[1] ?? '';
+  const image = `${local}:${page}`;
+  await makeImage(docker, webImage(image, page));
+  return pushFrom(host, joined, docker, { image, archive: join(folder, `${page}.tar`), as: 'web:prod' });
 }
 
 /** What runs where: digests of the running tasks by host. */
@@ -80,36 +64,7 @@ test.skipIf(missing)(
   'hosts join with the policy that is named, pull by the address that is handed out, and a push rolls them all',
   async () => {
     expect(server.aws()['AWS_ENDPOINT_URL']).toBe(`http://${address}`);
-    const [make = '', joining = ''] = shellBlocks('tools/machines.md', 'Another host joins');
-    const { stdout, stderr } = await run('sh', ['-ec', make], { env: { ...server.aws(), AWS_PAGER: '' } });
-    const key = /"AccessKey": \{[^}]*\}/.exec(stdout)?.[0] ?? stderr;
-    const { AccessKey } = JSON.parse(`{${key}}`) as { AccessKey: { AccessKeyId: string; SecretAccessKey: string } };
-    for (const host of made.hosts) {
-      const state = join(folder, host.name);
-      mkdirSync(state);
-      const env = {
-        PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
-        AWS_ENDPOINT_URL: `http://${address}`,
-        AWS_ACCESS_KEY_ID: AccessKey.AccessKeyId,
-        AWS_SECRET_ACCESS_KEY: AccessKey.SecretAccessKey,
-        DOCKER_HOST: host.dockerHost,
-        // Hosts of their own would each have the default.
-        ECS_DATADIR: join(state, 'agent'),
-      };
-      host.start('sh', ['-euc', `cd ${state}\n${joining}`], env, `${state}.log`);
-    }
-    await until('all hosts', 60_000, async () => {
-      const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>([
-        'ecs',
-        'list-container-instances',
-        '--filter',
-        'agentConnected==true',
-      ]);
-      return containerInstanceArns.length === count;
-    }).catch((cause: unknown) => {
-      const logs = made.hosts.map(({ name }) => readFileSync(join(folder, `${name}.log`), 'utf8').slice(-2000));
-      throw new Error(logs.join('\n'), { cause });
-    });
+    await joinHosts(made, joined, folder);
 
     await aws.json(['ecr', 'create-repository', '--repository-name', 'web']);
     const first = await push('one');

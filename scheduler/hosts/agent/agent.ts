@@ -309,7 +309,7 @@ class RunningAgent implements Agent {
           taskRoles: endpoint?.available === true,
           hostNetwork: allow.hostNetwork === true,
           taskNetwork: network.reason === undefined,
-          address: this.#options.address ?? (await network.port.address()),
+          address: await network.port.address(),
           ...(reservedMemory === undefined ? {} : { reservedMemory }),
           ...(availabilityZone === undefined ? {} : { availabilityZone }),
         });

@@ -62,8 +62,6 @@ export interface AgentOptions {
    * packet filter of the Docker engine's network namespace (root, `ip`, `nft`, `iptables`). Default `auto`.
    */
   readonly taskNetwork?: 'auto' | 'off';
-  /** The IPv4 address at which other hosts reach this one. Default: the one that the host's default route begins with. */
-  readonly address?: string | undefined;
   /** Default `default`: pull, and fall back to the image that is there. Pinned digests are never pulled twice. */
   readonly pullBehavior?: PullBehavior;
   /** Address that published ports listen on. Default `0.0.0.0`. */
@@ -82,9 +80,9 @@ export interface AgentOptions {
 
 /** {@link AgentOptions} with every default in place. */
 export type ResolvedOptions = Required<
-  Omit<AgentOptions, 'docker' | 'reservedMemory' | 'availabilityZone' | 'registries' | 'address'>
+  Omit<AgentOptions, 'docker' | 'reservedMemory' | 'availabilityZone' | 'registries'>
 > &
-  Pick<AgentOptions, 'docker' | 'reservedMemory' | 'availabilityZone' | 'registries' | 'address'>;
+  Pick<AgentOptions, 'docker' | 'reservedMemory' | 'availabilityZone' | 'registries'>;
 
 /** Fills in defaults. @throws TypeError on an endpoint that is not an http(s) URL */
 export function resolveOptions(options: AgentOptions): ResolvedOptions {

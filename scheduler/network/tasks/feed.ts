@@ -32,6 +32,8 @@ export class NetworkFeed {
   readonly #slices = new Map<string, SliceRecord>();
   readonly #watchers = new Set<() => void>();
   readonly #states = new Map<string, NetworkState | undefined>();
+  /** {@link onHost}, worked out once for all hosts that ask between two changes. */
+  #byHost: ReadonlyMap<string | undefined, readonly NetworkInterfaceRecord[]> | undefined;
   #network: Network | undefined;
 
   constructor(ports: FeedPorts, account: string) {
@@ -67,15 +69,18 @@ export class NetworkFeed {
   of(instanceId: string): NetworkState | undefined {
     if (this.#network === undefined) return undefined;
     if (!this.#states.has(instanceId)) {
-      const state = hostState(instanceId, this.#network, [...this.#slices.values()], [...this.#interfaces.values()]);
-      this.#states.set(instanceId, state);
+      // Most hosts of most accounts have no part of any subnet: for them nothing else is looked at.
+      const own = [...this.#slices.values()].some((slice) => slice.instanceId === instanceId);
+      const interfaces = own ? [...this.#interfaces.values()] : [];
+      this.#states.set(instanceId, hostState(instanceId, this.#network, [...this.#slices.values()], interfaces));
     }
     return this.#states.get(instanceId);
   }
 
   /** Interfaces of tasks of a host. */
   onHost(instanceId: string): readonly NetworkInterfaceRecord[] {
-    return [...this.#interfaces.values()].filter(({ task }) => task?.instanceId === instanceId);
+    this.#byHost ??= Map.groupBy(this.#interfaces.values(), ({ task }) => task?.instanceId);
+    return this.#byHost.get(instanceId) ?? [];
   }
 
   async #load(): Promise<void> {
@@ -112,6 +117,7 @@ export class NetworkFeed {
 
   #tell(): void {
     this.#states.clear();
+    this.#byHost = undefined;
     for (const changed of this.#watchers) changed();
   }
 }

@@ -1,39 +1,14 @@
 import { isIPv4 } from 'node:net';
 
+import type { NetworkState } from '../../wire/index.ts';
 import { type Attachment, linkOf } from './attachment.ts';
 import { run } from './run.ts';
 
-/** What a rule of a security group lets through (EC2: `IpPermission`, one range or group each). */
-export interface Permission {
-  /** `-1` means every protocol; numbers are those of IANA. */
-  readonly protocol: 'tcp' | 'udp' | 'icmp' | '-1' | number;
-  /** Ports, both inclusive; of ICMP the type and the code, -1 for any. Absent: all. */
-  readonly from?: number | undefined;
-  readonly to?: number | undefined;
-  /** The other end: an address range, or the members of a group. */
-  readonly peer: { readonly cidr: string } | { readonly group: string };
-}
+/** What a rule of a security group lets through. */
+type Permission = NetworkState['groups'][number]['ingress'][number];
 
-export interface SecurityGroup {
-  readonly id: string;
-  readonly ingress: readonly Permission[];
-  readonly egress: readonly Permission[];
-}
-
-/** A range of addresses that one host hands out to its tasks. */
-export interface Block {
-  readonly cidr: string;
-  readonly vpc: string;
-}
-
-/** What every host knows of the network; the same for all, but for the groups that a host has no use for. */
-export interface NetworkState {
-  readonly blocks: readonly Block[];
-  /** Those of this host's tasks. */
-  readonly groups: readonly SecurityGroup[];
-  /** Addresses of the tasks in a group, on all hosts; of groups that rules name. */
-  readonly members: Readonly<Record<string, readonly string[]>>;
-}
+/** The part of the network's state that the packet filter enforces. */
+export type FilterState = Pick<NetworkState, 'blocks' | 'groups' | 'members'>;
 
 /** The table of the agent whose links begin with `prefix`. */
 const tableOf = (prefix: string): string => `slipway_${prefix}`;
@@ -52,7 +27,7 @@ const tableOf = (prefix: string): string => `slipway_${prefix}`;
 export function filterScript(
   prefix: string,
   attachments: readonly Attachment[],
-  state: NetworkState,
+  state: FilterState,
   endpointPort: number,
 ): string {
   const table = tableOf(prefix);

@@ -1,14 +1,10 @@
 import { isIPv4 } from 'node:net';
 
+import type { NetworkState } from '../../wire/index.ts';
 import { run } from './run.ts';
 
 /** Another host that runs tasks with addresses of their own. */
-export interface Peer {
-  /** The ranges that it hands out, e.g. `10.200.3.0/24`. */
-  readonly blocks: readonly string[];
-  /** IPv4 at which this host reaches it. */
-  readonly address: string;
-}
+type Peer = NetworkState['peers'][number];
 
 /** How a peer's tasks are reached: over a route of the network that both hosts are in, or through a tunnel. */
 export type Way = 'route' | 'vxlan';

@@ -1,5 +1,5 @@
+import type { NetworkState } from '../../wire/index.ts';
 import { type Attachment, prefixOf } from './attachment.ts';
-import type { DesiredNetwork } from './task-network.ts';
 
 /** What an agent needs of its host's network to run tasks with addresses of their own; the simulation plays it. */
 export interface TaskNetworkPort {
@@ -9,7 +9,7 @@ export interface TaskNetworkPort {
   readonly linkPrefix: string;
   /** The IPv4 address at which other hosts reach this one; undefined when it has none. */
   address(): Promise<string | undefined>;
-  apply(state: DesiredNetwork): Promise<void>;
+  apply(state: NetworkState): Promise<void>;
   attach(attachment: Attachment, pid: number): Promise<void>;
   detach(id: string): Promise<void>;
   adopt(attachment: Attachment): void;

@@ -2,9 +2,13 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { type Attachment, type DesiredNetwork, NetworkError, type Permission, TaskNetwork } from './index.ts';
+import type { NetworkState } from '../../wire/index.ts';
+import { type Attachment, NetworkError, TaskNetwork } from './index.ts';
 import { networkMissing } from '../../testing/bench.ts';
 import { listLinks } from './links.ts';
+import { nameServersIn } from './name-servers.ts';
+import { filterScript } from './packet-filter.ts';
+import { applyPeers } from './peers.ts';
 import { prefixOf } from './attachment.ts';
 
 const can = await networkMissing();
@@ -91,13 +95,14 @@ function attachment(securityGroups: string[], more: Partial<Attachment> = {}): A
   };
 }
 
+type Permission = NetworkState['groups'][number]['ingress'][number];
 const everything: Permission = { protocol: '-1', peer: { cidr: '0.0.0.0/0' } };
 const group = (id: string, ingress: Permission[], egress: Permission[] = [everything]) => ({ id, ingress, egress });
 const blocks = [
   { cidr: '198.19.7.0/25', vpc: 'vpc-1' },
   { cidr: '198.19.7.128/25', vpc: 'vpc-2' },
 ];
-const state = (groups: DesiredNetwork['groups'], members: DesiredNetwork['members'] = {}): DesiredNetwork => ({
+const state = (groups: NetworkState['groups'], members: NetworkState['members'] = {}): NetworkState => ({
   blocks,
   groups,
   members,
@@ -249,4 +254,52 @@ describe.skipIf(can !== undefined)('tasks with addresses of their own', () => {
     await expect(network.attach(attachment(['sg-a']), pid)).rejects.toThrow(NetworkError);
     expect(await listLinks(prefixOf(agentId))).toEqual([]);
   });
+
+  test('peers that are no neighbours are reached through a tunnel, which goes with the last of them', async () => {
+    const far = (address: string, block: string) => ({ address, blocks: [block], way: 'vxlan' as const });
+    const shown = (...words: string[]): string => execFileSync('ip', words).toString();
+    try {
+      await applyPeers([far('198.51.100.1', '198.19.200.0/28'), far('198.51.100.2', '198.19.200.16/28')], '127.0.0.1');
+      expect(shown('route', 'show', 'proto', '197')).toMatch(
+        /198\.19\.200\.0\/28 via 198\.51\.100\.1 dev slipway-vxlan onlink[^]*198\.19\.200\.16\/28 via 198\.51\.100\.2 dev slipway-vxlan/,
+      );
+      expect(shown('neigh', 'show', 'dev', 'slipway-vxlan')).toContain(
+        '198.51.100.2 lladdr 02:53:c6:33:64:02 PERMANENT',
+      );
+      expect(execFileSync('bridge', ['fdb', 'show', 'dev', 'slipway-vxlan']).toString()).toContain(
+        '02:53:c6:33:64:02 dst 198.51.100.2 self permanent',
+      );
+      await applyPeers([far('198.51.100.2', '198.19.200.16/28')], '127.0.0.1');
+      expect(shown('route', 'show', 'proto', '197')).not.toContain('198.19.200.0/28');
+    } finally {
+      await applyPeers([], '127.0.0.1');
+    }
+    expect(shown('-o', 'link')).not.toContain('slipway-vxlan');
+    expect(shown('route', 'show', 'proto', '197')).toBe('');
+  });
+});
+
+test.each([
+  ['an address', { blocks: [{ cidr: '10.0.0.0/8; flush ruleset', vpc: 'vpc-1' }] }],
+  ['a range', { blocks: [{ cidr: '10.0.0.0/33', vpc: 'vpc-1' }] }],
+  ['a network', { blocks: [{ cidr: '10.0.0.0/8', vpc: 'vpc-1 }; flush ruleset' }] }],
+  ['a port', { groups: [group('sg-a', [{ protocol: 'tcp', from: 80, to: 65_536, peer: { cidr: '0.0.0.0/0' } }])] }],
+  ['a protocol', { groups: [group('sg-a', [{ protocol: 256, peer: { cidr: '0.0.0.0/0' } }])] }],
+  ['a group of a rule', { groups: [group('sg-a', [{ protocol: '-1', peer: { group: 'sg-b accept' } }])] }],
+  [
+    'a member',
+    {
+      groups: [group('sg-a', [{ protocol: '-1', peer: { group: 'sg-b' } }])],
+      members: { 'sg-b': ['10.0.0.1, 10.0.0.2'] },
+    },
+  ],
+] as [string, Partial<NetworkState>][])('%s that is none never reaches the packet filter', (_what, wrong) => {
+  const given = { ...state([group('sg-a', [])]), ...wrong };
+  expect(() => filterScript('ecs0000', [attachment(['sg-a'])], given, 51_679)).toThrow(TypeError);
+});
+
+test('servers of names that only the host itself reaches are not given to tasks', () => {
+  const text =
+    '# stub\nnameserver 127.0.0.53\nnameserver 192.0.2.53\n nameserver\t198.51.100.53 \nnameserver ::1\nsearch example';
+  expect(nameServersIn(text)).toEqual(['192.0.2.53', '198.51.100.53']);
 });

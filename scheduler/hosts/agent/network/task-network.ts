@@ -1,11 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 
+import type { NetworkState } from '../../wire/index.ts';
 import { FirewallError } from '../iptables.ts';
 import { type Attachment, linkOf, prefixOf } from './attachment.ts';
 import { ensureForwarding, removeForwarding } from './forwarding.ts';
 import { listLinks, makeLink, removeLink } from './links.ts';
-import { applyFilter, filterScript, type NetworkState, removeFilter } from './packet-filter.ts';
-import { applyPeers, ownAddress, type Peer, tunnelOverhead, wayTo } from './peers.ts';
+import { applyFilter, type FilterState, filterScript, removeFilter } from './packet-filter.ts';
+import { applyPeers, ownAddress, tunnelOverhead, wayTo } from './peers.ts';
 import type { TaskNetworkPort } from './port.ts';
 import { NetworkError, run } from './run.ts';
 
@@ -18,14 +19,7 @@ export interface TaskNetworkOptions {
   readonly mtu?: number;
 }
 
-/** What the control plane says of the network as a whole. */
-export interface DesiredNetwork extends NetworkState {
-  readonly peers: readonly Peer[];
-  /** This host's address as its peers reach it. */
-  readonly address: string;
-}
-
-const empty: NetworkState = { blocks: [], groups: [], members: {} };
+const empty: FilterState = { blocks: [], groups: [], members: {} };
 
 /**
  * The network of this host's tasks that have addresses of their own: their links, the packet filter that enforces their
@@ -37,7 +31,7 @@ export class TaskNetwork implements TaskNetworkPort {
   readonly #options: TaskNetworkOptions;
   readonly #prefix: string;
   readonly #attachments = new Map<string, Attachment>();
-  #state: NetworkState = empty;
+  #state: FilterState = empty;
   #lane: Promise<unknown> = Promise.resolve();
   #filter: Promise<void> | undefined;
   #isKnown = false;
@@ -86,14 +80,20 @@ export class TaskNetwork implements TaskNetworkPort {
   }
 
   /** Takes the state of the network over. @throws NetworkError; what was in effect before then stays */
-  async apply({ peers, address, ...state }: DesiredNetwork): Promise<void> {
+  async apply({ peers, address, ...state }: NetworkState): Promise<void> {
     this.#state = state;
     this.#isKnown = true;
     this.#known.resolve();
     await this.#refresh();
     await this.#enqueue(async () => {
-      const ways = await Promise.all(peers.map(async (peer) => ({ ...peer, way: await wayTo(peer.address) })));
-      await applyPeers(ways, address);
+      // One that this host has no route to is out of reach; that must not cost the ways to the others.
+      const ways = await Promise.all(
+        peers.map(async (peer) => {
+          const way = await wayTo(peer.address).catch(() => undefined);
+          return way === undefined ? [] : [{ ...peer, way }];
+        }),
+      );
+      await applyPeers(ways.flat(), address);
     });
   }
 

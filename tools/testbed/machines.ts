@@ -1,0 +1,95 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { AwsCli } from './aws-cli.ts';
+import { run, until } from './command.ts';
+import type { DockerCli } from './docker.ts';
+import type { TestHost, TestHosts } from './hosts.ts';
+import { shellBlocks } from './readme.ts';
+import { freePort, ServerProcess } from './server-process.ts';
+
+/** A server on this machine that hosts reach by another address than its own loopback; it runs no tasks itself. */
+export interface ServerForHosts {
+  readonly server: ServerProcess;
+  readonly aws: AwsCli;
+  /** `address:port` that is handed out. */
+  readonly address: string;
+}
+
+/** Starts a server for hosts of a test. @param data its data folder */
+export async function startServerFor(made: TestHosts, data: string): Promise<ServerForHosts> {
+  const port = await freePort();
+  const address = `${made.gateway}:${port}`;
+  const server = new ServerProcess(port, data, {
+    SLIPWAY_HOST: '0.0.0.0',
+    SLIPWAY_ALLOW_PLAIN_HTTP: 'true',
+    SLIPWAY_ENDPOINTS: `${address},127.0.0.1:${port}`,
+    SLIPWAY_AGENT: 'off',
+    SLIPWAY_WORKERS: '1',
+    SLIPWAY_HEALTHY_AFTER_SECONDS: '1',
+  });
+  await server.start();
+  return { server, aws: new AwsCli(server.aws()), address };
+}
+
+/** What the agents of {@link joinHosts} printed last, for the message of a test that failed. */
+export const agentLogs = (made: TestHosts, folder: string): string =>
+  made.hosts.map(({ name }) => readFileSync(join(folder, `${name}.log`), 'utf8').slice(-3000)).join('\n');
+
+/**
+ * Joins all hosts by the commands of the page that says how, word by word. Resolves when all agents are connected.
+ * @param folder gets a folder and a log for each host
+ */
+export async function joinHosts(
+  made: TestHosts,
+  { server, aws, address }: ServerForHosts,
+  folder: string,
+): Promise<void> {
+  const [make = '', joining = ''] = shellBlocks('tools/machines.md', 'Another host joins');
+  const { stdout, stderr } = await run('sh', ['-ec', make], { env: { ...server.aws(), AWS_PAGER: '' } });
+  const key = /"AccessKey": \{[^}]*\}/.exec(stdout)?.[0] ?? stderr;
+  const { AccessKey } = JSON.parse(`{${key}}`) as { AccessKey: { AccessKeyId: string; SecretAccessKey: string } };
+  for (const host of made.hosts) {
+    const state = join(folder, host.name);
+    mkdirSync(state);
+    const env = {
+      PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
+      AWS_ENDPOINT_URL: `http://${address}`,
+      AWS_ACCESS_KEY_ID: AccessKey.AccessKeyId,
+      AWS_SECRET_ACCESS_KEY: AccessKey.SecretAccessKey,
+      DOCKER_HOST: host.dockerHost,
+      // Hosts of their own would each have the default.
+      ECS_DATADIR: join(state, 'agent'),
+    };
+    host.start('sh', ['-euc', `cd ${state}\n${joining}`], env, `${state}.log`);
+  }
+  await until('all hosts', 60_000, async () => {
+    const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>([
+      'ecs',
+      'list-container-instances',
+      '--filter',
+      'agentConnected==true',
+    ]);
+    return containerInstanceArns.length === made.hosts.length;
+  }).catch((cause: unknown) => {
+    throw new Error(`the hosts did not join:\n${agentLogs(made, folder)}`, { cause });
+  });
+}
+
+/**
+ * Brings an image of this machine's engine to a host and pushes it from there, under the address that is handed out.
+ * @param archive where it is saved on the way
+ * @returns its digest
+ */
+export async function pushFrom(
+  host: TestHost,
+  { aws, address }: ServerForHosts,
+  docker: DockerCli,
+  { image, archive, as }: { readonly image: string; readonly archive: string; readonly as: string },
+): Promise<string> {
+  await docker.check(['save', '--output', archive, image]);
+  await host.docker('load', '--input', archive);
+  const password = (await aws.run(['ecr', 'get-login-password'])).stdout.trim();
+  await host.docker('login', '--username', 'AWS', '--password', password, address);
+  await host.docker('tag', image, `${address}/${as}`);
+  return /digest: (sha256:\w+)/.exec(await host.docker('push', `${address}/${as}`))?.[1] ?? '';
+}
