@@ -14,6 +14,7 @@ export class Draft extends Network {
   readonly newId: NewId;
   readonly #tx: Transaction;
   #zones: readonly string[] | undefined;
+  #slicesTaken: number | undefined;
   readonly #written = new Map<NounType, Map<string, unknown>>();
 
   constructor(of: Network, tx: Transaction, now: number, newId: NewId) {
@@ -95,15 +96,18 @@ export class Draft extends Network {
     for (const group of record.groups) this.#tx.remove(networkKeys.member(group, record.id));
   }
 
-  /** What hosts have of subnets. A slice that somebody else writes meanwhile lets the commit fail where both are the same. */
+  /** What hosts have of subnets. */
   async slices(): Promise<SliceRecord[]> {
+    // Before the list: what is taken between the two is then noticed by the commit of whoever takes another.
+    this.#slicesTaken = (await this.#tx.get<number>(networkKeys.slicesTaken)) ?? 0;
     const { records } = await this.#tx.list<SliceRecord>({ prefix: networkKeys.slices, limit: 100_000 });
     return records.map(({ value }) => value);
   }
 
-  /** Takes a slice; the commit depends on nobody else having taken it meanwhile. */
-  async takeSlice(slice: SliceRecord): Promise<void> {
-    await this.#tx.get(networkKeys.slice(slice.cidr));
+  /** Takes a slice that meets none of {@link slices}; the commit depends on nobody having taken any since that was asked. */
+  takeSlice(slice: SliceRecord): void {
+    if (this.#slicesTaken === undefined) throw new Error('slices are taken by what is known of the others');
+    this.#tx.put(networkKeys.slicesTaken, this.#slicesTaken + 1);
     this.#tx.put(networkKeys.slice(slice.cidr), slice as unknown as Json);
   }
 

@@ -24,6 +24,8 @@ export const networkKeys = {
   /** A part of a subnet that one host has; its range is in the key, so that nobody has it twice. */
   slice: (cidr: string): string => `slice/${cidr.replace('/', '_')}`,
   slices: 'slice/',
+  /** Written with each slice that is taken: ranges of different lengths may meet under different keys. */
+  slicesTaken: 'slices-taken',
   /** Signs the page tokens of the account's lists. */
   signingKey: 'signing-key',
 } as const;
@@ -44,6 +46,7 @@ export const networkRows: OwnedRows = {
     networkKeys.addresses,
     networkKeys.members,
     networkKeys.slices,
+    networkKeys.slicesTaken,
     networkKeys.signingKey,
   ],
 };

@@ -160,7 +160,7 @@ async function addressIn(draft: Draft, host: HostOf, subnet: SubnetRecord): Prom
   const address = fresh && freeIn(fresh);
   if (fresh === undefined || address === undefined) return undefined;
   const hostAddress = attributeOf(host.instance, hostAddressAttribute);
-  await draft.takeSlice({
+  draft.takeSlice({
     cidr: formatCidr(fresh),
     subnetId: subnet.id,
     vpcId: subnet.vpcId,

@@ -13,8 +13,8 @@ import {
   toJson,
 } from '../../state/index.ts';
 import { contains, holds, parseAddress, parseCidr } from '../addresses/index.ts';
-import { Networks } from '../records/index.ts';
-import { attachTask, detachTasks, interfaceOf, taskNetworks, TaskInterfaces } from './index.ts';
+import { Networks, type VpcRecord } from '../records/index.ts';
+import { attachTask, detachTasks, interfaceOf, NoInterface, taskNetworks, TaskInterfaces } from './index.ts';
 
 const account = '000000000000';
 const region = 'us-east-1';
@@ -82,6 +82,46 @@ test('hosts never give the same address to two tasks, however many ask at once',
     const others = slices.filter((_, index) => index !== at).flatMap(({ cidr }) => parseCidr(cidr) ?? []);
     expect(others.some((slice) => range !== undefined && contains(slice, range))).toBe(false);
   }
+});
+
+test('networks that have the same addresses give them to one task all the same, whichever server is asked', async () => {
+  const { networks, records } = world();
+  const others = Array.from(
+    { length: 3 },
+    () => new Networks({ records, clock: systemClock, random: randomBytes, region, zonesOfHosts: async () => [] }),
+  );
+  const subnets = await networks.change(account, (draft) =>
+    // Ranges of several lengths, each at the same place.
+    [26, 28, 29, 24].map((length) => {
+      const vpc = { ...(draft.defaultVpc as VpcRecord), id: draft.newId('vpc', ''), isDefault: false };
+      draft.put('vpc', vpc);
+      const id = draft.newId('subnet', '');
+      const made = { isDefault: false, mapPublicIpOnLaunch: false, tags: {} };
+      draft.put('subnet', { ...made, id, vpcId: vpc.id, cidr: `10.9.0.0/${length}`, zone: 'us-east-1a' });
+      return id;
+    }),
+  );
+  const given = await Promise.all(
+    subnets.flatMap((subnet, at) =>
+      ['a', 'b'].map(async (name) => {
+        const task = {
+          id: newId(randomBytes),
+          network: { subnets: [subnet], securityGroups: [] },
+        } as unknown as TaskRecord;
+        const server = [networks, ...others][at] ?? networks;
+        return attachTask({ records, networks: server }, host(instance(`${name}${at}`)), task).catch(
+          (error: unknown) => {
+            // A range of eight is soon nobody's any more.
+            if (!(error instanceof NoInterface)) throw error;
+            return undefined;
+          },
+        );
+      }),
+    ),
+  );
+  const addresses = given.flatMap((one) => one?.address ?? []);
+  expect(addresses.length).toBeGreaterThan(2);
+  expect(new Set(addresses).size).toBe(addresses.length);
 });
 
 test('asking twice gives the same; what is gone is given back once, and somebody else gets it', async () => {
