@@ -88,10 +88,11 @@ export async function startClientRegistry(options: { readonly tls?: boolean } = 
   };
 }
 
-/** Waits until a file has not grown for longer than the server keeps lines back. */
+/** Waits until a file has not grown, or come, for longer than the server keeps lines back. */
 async function rest(path: string): Promise<void> {
-  for (let size = -1; size !== statSync(path).size;) {
-    ({ size } = statSync(path));
+  const length = (): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  for (let size = -1; size !== length();) {
+    size = length();
     await setTimeout(400);
   }
 }
