@@ -32,6 +32,14 @@ const container = (members: Partial<ContainerDefinition>): Partial<RegisterTaskD
   containerDefinitions: [{ name: 'main', image: 'busybox', memory: 64, ...members }],
 });
 
+const fargate = {
+  networkMode: 'awsvpc' as const,
+  requiresCompatibilities: ['FARGATE' as const],
+  cpu: '256',
+  memory: '512',
+} satisfies Partial<RegisterTaskDefinitionCommandInput>;
+const logs = { 'awslogs-group': 'a', 'awslogs-region': 'us-east-1' };
+
 describe('task definitions', () => {
   test('a definition reads back with the defaults that ECS fills in', async () => {
     await register({
@@ -455,6 +463,50 @@ describe('task definitions', () => {
     ['a health check every second', container({ healthCheck: { command: ['true'], interval: 1 } }), /interval/],
     ['an unknown log driver', container({ logConfiguration: { logDriver: 'smoke' as 'syslog' } }), /logDriver/],
     ['awslogs without a group', container({ logConfiguration: { logDriver: 'awslogs' } }), /awslogs-group/],
+    ...(
+      [
+        ['a log group with a blank in its name', { 'awslogs-group': 'a b' }, /'awslogs-group' .* cannot be 'a b'/],
+        ['a log group that may be made perhaps', { 'awslogs-create-group': 'maybe' }, /cannot be 'maybe'/],
+        ['a stream prefix that no stream has', { 'awslogs-stream-prefix': 'a:b' }, /'awslogs-stream-prefix'/],
+        ['a buffer of no size', { 'max-buffer-size': 'lots' }, /'max-buffer-size'/],
+        ['an unknown mode of delivery', { mode: 'sometimes' }, /'mode' .* cannot be 'sometimes'/],
+        ["Docker's name of the stream", { 'awslogs-stream': 'x' }, /awslogs disallows options: awslogs-stream/],
+        ['an option that is a member of every object', { constructor: 'x' }, /disallows options: constructor/],
+      ] as const
+    ).map(([what, more, message]): [string, Partial<RegisterTaskDefinitionCommandInput>, RegExp] => [
+      what,
+      container({
+        logConfiguration: {
+          logDriver: 'awslogs',
+          options: { 'awslogs-group': 'a', 'awslogs-region': 'us-east-1', ...more },
+        },
+      }),
+      message,
+    ]),
+    [
+      'Fargate with awslogs and no execution role',
+      {
+        ...fargate,
+        ...container({
+          logConfiguration: { logDriver: 'awslogs', options: { ...logs, 'awslogs-stream-prefix': 'a' } },
+        }),
+      },
+      /execution role ARN to support log driver awslogs/,
+    ],
+    [
+      'Fargate with awslogs and no prefix of streams',
+      {
+        ...fargate,
+        executionRoleArn: 'pull',
+        ...container({ logConfiguration: { logDriver: 'awslogs', options: logs } }),
+      },
+      /awslogs-stream-prefix/,
+    ],
+    [
+      'Fargate with an image of ECR and no execution role',
+      { ...fargate, ...container({ image: '000000000000.dkr.ecr.us-east-1.amazonaws.com/web:1' }) },
+      /execution role ARN to support ECR images/,
+    ],
     ['an unknown ulimit', container({ ulimits: [{ name: 'love' as 'cpu', softLimit: 1, hardLimit: 1 }] }), /ulimits/],
     ['an unknown capability', container({ linuxParameters: { capabilities: { add: ['CAP_FLY'] } } }), /CAP_FLY/],
     [

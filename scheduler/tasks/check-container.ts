@@ -1,13 +1,13 @@
 import { isIP } from 'node:net';
 
-import type { ContainerDefinition, HealthCheck, LogConfiguration } from '@aws-sdk/client-ecs';
+import type { ContainerDefinition, HealthCheck } from '@aws-sdk/client-ecs';
 
 import { isName, refuseMembers } from '../cluster/index.ts';
 import { checkLinux } from './check-linux.ts';
+import { checkLog, noSecrets } from './check-log.ts';
 import type { TaskDefinitionBody } from './definition.ts';
 import { checkOneOf, checkRange, refuse, refuseContainer } from './definition-error.ts';
 
-const noSecrets = 'There is no Secrets Manager or Parameter Store here: pass the value in another way.';
 const minimumMemory = 6;
 
 /** @throws ClientException, InvalidParameterException when a container breaks a rule of its own or of its task */
@@ -111,28 +111,6 @@ function checkHealth(name: string, check: HealthCheck): void {
   checkRange(name, 'healthCheck.timeout', check.timeout, 2, 60);
   checkRange(name, 'healthCheck.retries', check.retries, 1, 10);
   checkRange(name, 'healthCheck.startPeriod', check.startPeriod, 0, 300);
-}
-
-function checkLog(name: string, log: LogConfiguration): void {
-  refuseMembers(log, { secretOptions: noSecrets }, `containerDefinitions['${name}'].logConfiguration.`);
-  if (log.logDriver === 'awsfirelens')
-    refuseContainer(name, "The log driver 'awsfirelens' is not supported by this installation.");
-  checkOneOf(name, 'logDriver', log.logDriver, [
-    'json-file',
-    'syslog',
-    'journald',
-    'gelf',
-    'fluentd',
-    'awslogs',
-    'splunk',
-  ]);
-  if (log.logDriver !== 'awslogs') return;
-  for (const option of ['awslogs-group', 'awslogs-region']) {
-    if (!log.options?.[option]) refuse(`Log driver awslogs requires options: ${option}.`);
-  }
-  if (log.options?.['awslogs-datetime-format'] && log.options['awslogs-multiline-pattern']) {
-    refuseContainer(name, "Give 'awslogs-datetime-format' or 'awslogs-multiline-pattern', not both.");
-  }
 }
 
 function checkRestart({ name, restartPolicy: policy }: ContainerDefinition): void {

@@ -1,6 +1,7 @@
 import type { ContainerDefinition } from '@aws-sdk/client-ecs';
 
 import { containersOf, type TaskDefinitionBody } from './definition.ts';
+import { isEcrImage } from './requires.ts';
 
 /** GiB that go with each number of CPU units (ECS developer guide, "Task CPU and memory"): from, to, step. */
 const sizes: Readonly<Record<string, readonly number[]>> = {
@@ -44,11 +45,20 @@ export function fargateConflict(body: TaskDefinitionBody): string | undefined {
     const why = containerConflict(container);
     if (why !== undefined) return `Fargate does not support ${why} (container '${container.name ?? ''}').`;
   }
-  const needsRole = containersOf(body).find(({ logConfiguration }) => logConfiguration?.logDriver === 'awslogs');
-  if (needsRole !== undefined && body.executionRoleArn === undefined) {
-    return 'Fargate requires task definition to have execution role ARN to support log driver awslogs.';
-  }
-  return undefined;
+  return roleConflict(body);
+}
+
+/** What only the execution role may do for a task that has no container instance of its account. */
+function roleConflict(body: TaskDefinitionBody): string | undefined {
+  const containers = containersOf(body);
+  const logged = containers.filter(({ logConfiguration }) => logConfiguration?.logDriver === 'awslogs');
+  const unnamed = logged.find(({ logConfiguration }) => !logConfiguration?.options?.['awslogs-stream-prefix']);
+  if (unnamed !== undefined) return 'Fargate requires option awslogs-stream-prefix for log driver awslogs.';
+  if (body.executionRoleArn !== undefined) return undefined;
+  const requires = (what: string): string =>
+    `Fargate requires task definition to have execution role ARN to support ${what}.`;
+  if (logged.length > 0) return requires('log driver awslogs');
+  return containers.some(({ image = '' }) => isEcrImage(image)) ? requires('ECR images') : undefined;
 }
 
 function containerConflict(container: ContainerDefinition): string | undefined {

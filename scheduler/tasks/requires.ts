@@ -71,4 +71,5 @@ function ofContainer(container: ContainerDefinition): string[] {
 
 const usesAwslogs = (container: ContainerDefinition): boolean => container.logConfiguration?.logDriver === 'awslogs';
 
-const isEcrImage = (image: string): boolean => /^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.[a-z0-9.-]+\//.test(image);
+/** Whether an image is at one of AWS's own registries, by its name. */
+export const isEcrImage = (image: string): boolean => /^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.[a-z0-9.-]+\//.test(image);

@@ -88,6 +88,7 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
     ...(info.Plugins?.Volume ?? []).map((driver) => ({ name: `ecs.capability.docker-plugin.${driver}` })),
     ...[
       'execution-role-ecr-pull',
+      'execution-role-awslogs',
       'container-health-check',
       'container-ordering',
       'task-cpu-mem-limit',

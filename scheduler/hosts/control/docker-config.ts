@@ -64,22 +64,28 @@ function hostConfigOf(container: ContainerDefinition, body: TaskDefinitionBody, 
       container.systemControls === undefined
         ? undefined
         : Object.fromEntries(container.systemControls.map(({ namespace, value }) => [namespace, value])),
-    LogConfig:
-      container.logConfiguration === undefined
-        ? undefined
-        : { Type: container.logConfiguration.logDriver, Config: logOptionsOf(container, taskId) },
+    LogConfig: logConfigOf(container, taskId),
     ...linuxOf(container.linuxParameters, container.memory),
   };
 }
 
+/** How much of a container's output its host keeps where logs were meant for CloudWatch Logs, which are nobody's to rotate. */
+const kept = { 'max-size': '10m', 'max-file': '5' };
+
 /**
- * Docker's options of the log driver. `awslogs-stream-prefix` is ECS's own and no option of Docker's driver: it names the
- * stream `prefix/container/task`.
+ * Docker's log driver and its options. Output for CloudWatch Logs stays on the host, where `docker logs` reads it, unless the definition
+ * names an endpoint that takes it. `awslogs-stream-prefix` is ECS's own and no option of Docker's: it names the stream
+ * `prefix/container/task`.
  */
-function logOptionsOf({ name, logConfiguration }: ContainerDefinition, taskId: string): Record<string, string> {
-  const { 'awslogs-stream-prefix': prefix, ...options } = logConfiguration?.options ?? {};
-  if (logConfiguration?.logDriver !== 'awslogs' || prefix === undefined) return logConfiguration?.options ?? {};
-  return { ...options, 'awslogs-stream': `${prefix}/${name ?? ''}/${taskId}` };
+function logConfigOf({ name = '', logConfiguration: log }: ContainerDefinition, taskId: string): object | undefined {
+  if (log?.logDriver !== 'awslogs') return log && { Type: log.logDriver, Config: log.options ?? {} };
+  const { 'awslogs-stream-prefix': prefix, ...options } = log.options ?? {};
+  if (options['awslogs-endpoint'] === undefined) {
+    const buffers = Object.entries(options).filter(([option]) => option === 'mode' || option === 'max-buffer-size');
+    return { Type: 'json-file', Config: { ...Object.fromEntries(buffers), ...kept } };
+  }
+  const stream = prefix === undefined ? {} : { 'awslogs-stream': `${prefix}/${name}/${taskId}` };
+  return { Type: 'awslogs', Config: { ...options, ...stream } };
 }
 
 function linuxOf(linux: LinuxParameters | undefined, memory: number | undefined): object {

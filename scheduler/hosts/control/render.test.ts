@@ -86,18 +86,25 @@ describe('what agents are sent', { timeout: 30_000 }, () => {
     const instance = await bench.register();
     const awslogs = (options: Record<string, string>) => ({ logDriver: 'awslogs' as const, options });
     const group = { 'awslogs-group': 'g', 'awslogs-region': region };
+    const elsewhere = { 'awslogs-endpoint': 'https://logs.example.com' };
     const definition = await plane.register({
       containerDefinitions: [
         {
           name: 'web',
           image: 'busybox',
           memory: 64,
-          logConfiguration: awslogs({ ...group, 'awslogs-stream-prefix': 'app' }),
+          logConfiguration: awslogs({ ...group, ...elsewhere, 'awslogs-stream-prefix': 'app' }),
           linuxParameters: {
             tmpfs: [{ containerPath: '/t', size: 16, mountOptions: ['rw', 'size=8g', 'nr_blocks=9999999'] }],
           },
         },
-        { name: 'side', image: 'busybox', memory: 64, logConfiguration: awslogs(group) },
+        { name: 'side', image: 'busybox', memory: 64, logConfiguration: awslogs({ ...group, ...elsewhere }) },
+        {
+          name: 'here',
+          image: 'busybox',
+          memory: 64,
+          logConfiguration: awslogs({ ...group, 'awslogs-stream-prefix': 'app', mode: 'non-blocking' }),
+        },
         {
           name: 'other',
           image: 'busybox',
@@ -113,12 +120,14 @@ describe('what agents are sent', { timeout: 30_000 }, () => {
     const { task: rendered } = await bench.connect(instance).payload(task.arn, 'RUNNING');
     const hosts = rendered.containers.map(
       ({ dockerConfig }) =>
-        JSON.parse(dockerConfig.hostConfig) as { Tmpfs?: Record<string, string>; LogConfig: { Config: object } },
+        JSON.parse(dockerConfig.hostConfig) as { Tmpfs?: Record<string, string>; LogConfig: object },
     );
-    expect(hosts.map(({ LogConfig }) => LogConfig.Config)).toEqual([
-      { ...group, 'awslogs-stream': `app/web/${task.id}` },
-      group,
-      { 'awslogs-stream-prefix': 'kept for the engine to refuse' },
+    expect(hosts.map(({ LogConfig }) => LogConfig)).toEqual([
+      { Type: 'awslogs', Config: { ...group, ...elsewhere, 'awslogs-stream': `app/web/${task.id}` } },
+      { Type: 'awslogs', Config: { ...group, ...elsewhere } },
+      // Nobody else takes it: it stays where `docker logs` reads it, and does not fill the disk.
+      { Type: 'json-file', Config: { mode: 'non-blocking', 'max-size': '10m', 'max-file': '5' } },
+      { Type: 'json-file', Config: { 'awslogs-stream-prefix': 'kept for the engine to refuse' } },
     ]);
     expect(hosts[0]?.Tmpfs).toEqual({ '/t': 'rw,size=8g,nr_blocks=9999999,size=16m' });
   });
