@@ -51,7 +51,7 @@ export async function clusterView(
       ? { configuration: cluster.configuration }
       : {}),
     capacityProviders: [...cluster.capacityProviders],
-    defaultCapacityProviderStrategy: [...cluster.defaultCapacityProviderStrategy],
+    defaultCapacityProviderStrategy: cluster.defaultCapacityProviderStrategy.map((item) => ({ ...item })),
   };
 }
 

@@ -7,6 +7,8 @@ import {
   accountPartition,
   clusterKeys,
   clusterPartition,
+  type CapacityProvider,
+  type CapacityProviderStrategy,
   type ClusterRecord,
   type InstanceRecord,
   isLive,
@@ -49,7 +51,7 @@ export async function createCluster(
     readonly tags: Tags;
     readonly settings: ClusterRecord['settings'];
     readonly configuration?: ClusterRecord['configuration'];
-  },
+  } & Partial<Pick<ClusterRecord, 'capacityProviders' | 'defaultCapacityProviderStrategy'>>,
 ): Promise<ClusterRecord> {
   const cluster = await transact(ports.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
     const existing = await tx.get<ClusterRecord>(clusterKeys.cluster);
@@ -61,8 +63,8 @@ export async function createCluster(
       tags: options.tags,
       settings: options.settings,
       ...(options.configuration === undefined ? {} : { configuration: options.configuration }),
-      capacityProviders: [],
-      defaultCapacityProviderStrategy: [],
+      capacityProviders: options.capacityProviders ?? [],
+      defaultCapacityProviderStrategy: options.defaultCapacityProviderStrategy ?? [],
     };
     tx.put(clusterKeys.cluster, toJson(created));
     return created;
@@ -89,6 +91,42 @@ export async function changeCluster(
     tx.put(clusterKeys.cluster, toJson(changed));
     return changed;
   });
+}
+
+/**
+ * Sets which capacity providers a cluster has, and what it does by default.
+ * @param strategy names providers of the list alone
+ * @throws ClusterNotFoundException, ResourceInUseException for a provider that goes while a service or a task is on it
+ */
+export async function setProviders(
+  ports: EcsPorts,
+  ref: ClusterRef,
+  providers: readonly CapacityProvider[],
+  strategy: CapacityProviderStrategy,
+): Promise<ClusterRecord> {
+  const { capacityProviders: had } = await activeCluster(ports, ref);
+  const going = new Set(had.filter((provider) => !providers.includes(provider)));
+  if (going.size > 0) await requireUnused(ports, clusterPartition(ref.account, ref.cluster), going);
+  return changeCluster(ports, ref, (cluster) => ({
+    ...cluster,
+    capacityProviders: providers,
+    defaultCapacityProviderStrategy: strategy,
+  }));
+}
+
+async function requireUnused(
+  ports: EcsPorts,
+  partition: string,
+  providers: ReadonlySet<CapacityProvider>,
+): Promise<void> {
+  const inUse = (): AwsError =>
+    new AwsError('ResourceInUseException', 'The specified capacity provider is in use and cannot be removed.');
+  for await (const { value } of scan<ServiceRecord>(ports.records, partition, clusterKeys.services)) {
+    const strategy = value.status === 'INACTIVE' ? undefined : value.capacityProviderStrategy;
+    if (strategy?.some(({ capacityProvider }) => providers.has(capacityProvider)) === true) throw inUse();
+  }
+  for await (const { value } of scan<TaskRecord>(ports.records, partition, clusterKeys.tasks))
+    if (value.capacityProvider !== undefined && providers.has(value.capacityProvider) && isLive(value)) throw inUse();
 }
 
 /**

@@ -6,8 +6,17 @@ export {
   isCustomAttribute,
   putAttributes,
 } from './attributes.ts';
+export {
+  capacityProviders,
+  parseProvider,
+  parseProviders,
+  parseStrategy,
+  providerView,
+  strategyOf,
+  usable,
+} from './capacity-providers.ts';
 export { clusterView } from './cluster-view.ts';
-export { activeCluster, changeCluster, createCluster, deleteCluster, findCluster } from './clusters.ts';
+export { activeCluster, changeCluster, createCluster, deleteCluster, findCluster, setProviders } from './clusters.ts';
 export type { ClusterRef, EcsPorts } from './ports.ts';
 export {
   clientError,

@@ -7,7 +7,13 @@ import {
   type ServiceState,
 } from '../deployments/index.ts';
 import type { PlacementRequest } from '../placement/index.ts';
-import type { DeploymentRecord, ServiceRecord, TaskDefinitionRecord, TaskRecord } from '../state/index.ts';
+import type {
+  CapacityProvider,
+  DeploymentRecord,
+  ServiceRecord,
+  TaskDefinitionRecord,
+  TaskRecord,
+} from '../state/index.ts';
 import { taskDraft, type TaskDraft, taskTags } from '../tasks/index.ts';
 
 import { type ServiceRequests, strategiesOf } from './requests.ts';
@@ -76,18 +82,24 @@ function placeStarts(
         blocked.set(start.deploymentId, { ...noDefinition(deployment), relief: [] });
         continue;
       }
-      const request = ports.requests.of(plan.service, definition);
+      const requests = new Map<CapacityProvider | undefined, PlacementRequest>();
+      /** Those that have no room left: what others have is used all the same. */
+      const full = new Set<CapacityProvider | undefined>();
       for (let count = 0; count < start.count && placed.length < startsPerPass; count++) {
+        const provider = start.providers?.[count];
+        if (full.has(provider)) continue;
+        const request = requests.get(provider) ?? ports.requests.of(plan.service, definition, provider);
+        requests.set(provider, request);
         const target = start.instances?.[count];
         const found = target === undefined ? view.index.place(request) : placeOn(ports, target, request);
         if ('unplaceable' in found) {
           const { code, message } = found.unplaceable;
           const relief = target === undefined ? findRelief(ports, plan, deployment, request) : [];
           blocked.set(start.deploymentId, { code, message, relief });
-          if (target === undefined) break;
+          if (target === undefined) full.add(provider);
           continue;
         }
-        const draft = draftFor(ports, plan.service, deployment, definition);
+        const draft = draftFor(ports, plan.service, deployment, definition, provider);
         view.index.addTask(placedTask(draft, found.instanceId));
         placed.push({ deploymentId: start.deploymentId, task: { ...draft, instanceId: found.instanceId } });
       }
@@ -146,6 +158,7 @@ function draftFor(
   service: ServiceRecord,
   deployment: DeploymentRecord,
   definition: TaskDefinitionRecord,
+  provider: CapacityProvider | undefined,
 ): TaskDraft {
   const propagated =
     service.propagateTags === 'SERVICE'
@@ -167,6 +180,7 @@ function draftFor(
       ...(service.enableECSManagedTags ? { managed: { cluster: ports.view.name, service: service.name } } : {}),
     }),
     launchType: service.launchType,
+    ...(provider === undefined ? {} : { capacityProvider: provider }),
     ...(service.network === undefined ? {} : { network: service.network }),
   });
   return {

@@ -1,5 +1,5 @@
 import type { ConstraintSpec, PlacementRequest, StrategySpec } from '../placement/index.ts';
-import type { ServiceRecord, TaskDefinitionRecord } from '../state/index.ts';
+import type { CapacityProvider, ServiceRecord, TaskDefinitionRecord } from '../state/index.ts';
 import { bodyOf, placementDemand, reservationOf } from '../tasks/index.ts';
 
 /** Requests kept in memory. */
@@ -9,8 +9,8 @@ const capacity = 5000;
 export class ServiceRequests {
   readonly #known = new Map<string, PlacementRequest>();
 
-  /** The request for one task of a revision as part of a service. */
-  of(service: ServiceRecord, definition: TaskDefinitionRecord): PlacementRequest {
+  /** The request for one task of a revision as part of a service. @param provider what it runs on, when a strategy decides that */
+  of(service: ServiceRecord, definition: TaskDefinitionRecord, provider?: CapacityProvider): PlacementRequest {
     const { placementConstraints, placementStrategy, launchType, network, name } = service;
     const key = JSON.stringify([
       name,
@@ -18,6 +18,7 @@ export class ServiceRequests {
       placementConstraints,
       placementStrategy,
       launchType,
+      provider,
       network?.zones,
     ]);
     const known = this.#known.get(key);
@@ -25,6 +26,7 @@ export class ServiceRequests {
     const demand = placementDemand(definition, {
       kind: 'service',
       launchType,
+      capacityProvider: provider,
       network,
       constraints: placementConstraints.map(constraintOf),
       strategies: strategiesOf(service),

@@ -4,6 +4,7 @@ export { newestCompleted } from './breaker.ts';
 export { eventTexts } from './events.ts';
 export { isHealthy } from './health.ts';
 export { defaultReconcilerOptions, type ReconcilerOptions } from './options.ts';
+export { countProviders, nextProviders, type ProviderCounts, sharesOf } from './providers.ts';
 export { reconcileService } from './reconcile.ts';
 export {
   type Blocked,

@@ -5,6 +5,8 @@ import { countFailure } from './breaker.ts';
 import type { Census, Counted } from './census.ts';
 import { eventTexts } from './events.ts';
 import type { Pass } from './pass.ts';
+import { countProviders, nextProviders, sharesOf } from './providers.ts';
+import type { Start } from './types.ts';
 
 /**
  * One step of a REPLICA service: start first while the maximum leaves room, stop first only when it does not (or when
@@ -53,7 +55,7 @@ class Step {
     if (this.#primary !== undefined && started > 0) {
       this.#room -= started;
       const why = `${keep.length} of ${this.#desired} tasks of ${this.#primary.taskDefinition} are there`;
-      this.#pass.start({ deploymentId: this.#primary.id, count: started }, why);
+      this.#pass.start(this.#startOf(this.#primary, started, keep), why);
     }
     if (stalled && this.#desired > 0) this.#shrinkStalled();
     else this.#stopSurplus();
@@ -93,13 +95,13 @@ class Step {
     let restored = 0;
     for (const deployment of this.#pass.deployments()) {
       if (deployment.status !== 'ACTIVE' || deployment.completedAt === undefined) continue;
-      const own = useful.filter((counted) => counted.deployment === deployment).length;
-      const wanted = Math.min((deployment.keepCount ?? own) - own, lacking);
+      const own = useful.filter((counted) => counted.deployment === deployment);
+      const wanted = Math.min((deployment.keepCount ?? own.length) - own.length, lacking);
       // What the minimum needs comes before the PRIMARY's own growth; the rest takes what the PRIMARY leaves.
       const count = Math.min(wanted, Math.max(Math.min(must, this.#room), this.#room - reserved));
       if (count <= 0 || (deployment.startNotBefore ?? 0) > this.#pass.now) continue;
       this.#pass.start(
-        { deploymentId: deployment.id, count },
+        this.#startOf(deployment, count, own),
         'a task of this revision is gone before its successor is healthy',
       );
       this.#room -= count;
@@ -108,6 +110,14 @@ class Step {
       restored += count;
     }
     return restored;
+  }
+
+  /** So many tasks of a deployment, on the providers that are to have the next ones beside the deployment's tasks that stay. */
+  #startOf({ id }: DeploymentRecord, count: number, staying: readonly Counted[]): Start {
+    const strategy = this.#pass.service.capacityProviderStrategy;
+    if (strategy === undefined) return { deploymentId: id, count };
+    const have = countProviders(staying.map(({ task }) => task.capacityProvider));
+    return { deploymentId: id, count, providers: nextProviders(strategy, have, count) };
   }
 
   /** Ends outgoing tasks whose successors are healthy. */
@@ -149,10 +159,24 @@ class Step {
     const { keep } = this.#census;
     const surplus = keep.length - this.#desired;
     if (surplus <= 0) return;
-    const left = surplus - this.#end(keep, surplus);
+    const left = surplus - this.#endExcess(keep, surplus);
     if (left === 0 || this.#victims.size >= tasksPerPass) return;
     if (keep.some((counted) => counted.protected)) this.#pass.voice.sayStanding('protected', eventTexts.protectedTasks);
     else this.#pass.voice.resolve('protected');
+  }
+
+  /** Ends surplus tasks: of a service with a capacity provider strategy first those that a provider has beyond its share. */
+  #endExcess(keep: readonly Counted[], surplus: number): number {
+    const strategy = this.#pass.service.capacityProviderStrategy;
+    let ended = 0;
+    if (strategy !== undefined) {
+      const shares = sharesOf(strategy, this.#desired);
+      for (const [provider, tasks] of Map.groupBy(keep, ({ task }) => task.capacityProvider)) {
+        const excess = tasks.length - ((provider && shares[provider]) ?? 0);
+        ended += this.#end(tasks, Math.min(excess, surplus - ended));
+      }
+    }
+    return ended + this.#end(keep, surplus - ended);
   }
 
   /** Marks a task to be stopped, if protection and the minimum allow it. */

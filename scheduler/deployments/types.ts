@@ -1,4 +1,4 @@
-import type { ServiceRecord, TaskRecord } from '../state/index.ts';
+import type { CapacityProvider, ServiceRecord, TaskRecord } from '../state/index.ts';
 
 /**
  * What is known about the host of a task. `ready`: its tasks count as they are, also while the agent is disconnected
@@ -38,6 +38,8 @@ export interface Start {
   readonly count: number;
   /** DAEMON: the instances to start one task on each. */
   readonly instances?: readonly string[];
+  /** Of a service with a capacity provider strategy: the provider of each task. */
+  readonly providers?: readonly CapacityProvider[];
 }
 
 /** What one pass decided; nothing has happened yet. */

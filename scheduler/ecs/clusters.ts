@@ -9,19 +9,17 @@ import {
   invalidParameter,
   notSupported,
   ecsTags,
+  parseProviders,
+  parseStrategy,
   refuseMembers,
   scan,
 } from '../cluster/index.ts';
 import { accountKeys, accountPartition, arns, type ClusterRecord } from '../state/index.ts';
 import { checkList, clusterResource, requestTags, tagOnCreate } from './access.ts';
-import { clusterOf, type EcsApi, type EcsOperations } from './options.ts';
+import { ofProviders } from './capacity-providers.ts';
+import { clusterOf, type EcsApi, type EcsOperations, homeOf } from './options.ts';
 
-const noProviders = 'There are no capacity providers: tasks run on the container instances that registered.';
-const refusals = {
-  serviceConnectDefaults: 'There is no Service Connect; remove the member.',
-  capacityProviders: noProviders,
-  defaultCapacityProviderStrategy: noProviders,
-} as const;
+const refusals = { serviceConnectDefaults: 'There is no Service Connect; remove the member.' } as const;
 
 /** Create, delete, describe, list and update clusters. */
 export function clusterOperations(options: EcsApi): EcsOperations {
@@ -31,17 +29,24 @@ export function clusterOperations(options: EcsApi): EcsOperations {
         const ref = clusterOf(options, call, input.clusterName);
         const arn = arns.cluster(options.region, ref.account, ref.cluster);
         return [
-          { action: 'ecs:CreateCluster', resources: [{ arn }], context: requestTags(input.tags) },
+          {
+            action: 'ecs:CreateCluster',
+            resources: [{ arn }],
+            context: { ...requestTags(input.tags), ...ofProviders(homeOf(options, call), input.capacityProviders) },
+          },
           ...tagOnCreate('CreateCluster', arn, input.tags),
         ];
       },
       handle: async (input, call) => {
         if (input.clusterName?.startsWith('arn:')) throw invalidParameter('clusterName is a name, not an ARN.');
         refuseMembers(input, refusals);
+        const capacityProviders = parseProviders(input.capacityProviders, homeOf(options, call));
         const cluster = await createCluster(options, clusterOf(options, call, input.clusterName), {
           tags: ecsTags.parse(input.tags),
           settings: parseSettings(input.settings),
           configuration: parseConfiguration(input.configuration),
+          capacityProviders,
+          defaultCapacityProviderStrategy: parseStrategy(input.defaultCapacityProviderStrategy, capacityProviders),
         });
         const include = ['SETTINGS', 'TAGS', 'CONFIGURATIONS'] as const;
         return { cluster: await clusterView(options, call.account, cluster, include) };
@@ -108,7 +113,7 @@ export function clusterOperations(options: EcsApi): EcsOperations {
         },
       ],
       handle: async (input, call) => {
-        refuseMembers(input, { serviceConnectDefaults: refusals.serviceConnectDefaults });
+        refuseMembers(input, refusals);
         const settings = input.settings === undefined ? undefined : parseSettings(input.settings);
         const configuration = parseConfiguration(input.configuration);
         const cluster = await changeCluster(options, clusterOf(options, call, input.cluster), (current) => ({
@@ -131,19 +136,6 @@ export function clusterOperations(options: EcsApi): EcsOperations {
         const ref = clusterOf(options, call, input.cluster);
         const cluster = await changeCluster(options, ref, (current) => ({ ...current, settings }));
         return { cluster: await clusterView(options, call.account, cluster, ['SETTINGS']) };
-      },
-    },
-    PutClusterCapacityProviders: {
-      access: async (input, call) => [
-        {
-          action: 'ecs:PutClusterCapacityProviders',
-          resources: [await clusterResource(options, clusterOf(options, call, input.cluster))],
-        },
-      ],
-      handle: async (input, call) => {
-        refuseMembers(input, { capacityProviders: noProviders, defaultCapacityProviderStrategy: noProviders });
-        const cluster = await changeCluster(options, clusterOf(options, call, input.cluster), (current) => current);
-        return { cluster: await clusterView(options, call.account, cluster) };
       },
     },
   };
@@ -181,7 +173,7 @@ function parseConfiguration(given: ClusterConfiguration | undefined): ClusterRec
   const { executeCommandConfiguration: exec, managedStorageConfiguration: storage } = given ?? {};
   refuseMembers(storage ?? {}, {
     kmsKeyId: 'Managed storage is not offered; remove the member.',
-    fargateEphemeralStorageKmsKeyId: 'There is no Fargate; remove the member.',
+    fargateEphemeralStorageKmsKeyId: 'Ephemeral storage lies on the disks of your hosts; remove the member.',
   });
   if (exec === undefined) return undefined;
   const { logging = 'DEFAULT', ...others } = exec;

@@ -2,6 +2,7 @@ import { awsJson, defineService, type ServiceDefinition } from '@slipway/auth/co
 
 import { accountSettingOperations } from './account-settings.ts';
 import { attributeOperations } from './attributes.ts';
+import { capacityProviderOperations } from './capacity-providers.ts';
 import { clusterOperations } from './clusters.ts';
 import { ecsConstraints, ecsLimits } from './constraints.ts';
 import { containerInstanceOperations } from './container-instances.ts';
@@ -26,6 +27,7 @@ export function createEcs(options: EcsOptions): ServiceDefinition {
     limits: ecsLimits,
     operations: {
       ...clusterOperations(api),
+      ...capacityProviderOperations(api),
       ...taskDefinitionOperations(api),
       ...taskOperations(api),
       ...taskListOperations(api),

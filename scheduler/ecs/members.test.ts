@@ -108,7 +108,7 @@ describe.each<{
     path: '',
     // A reference id is shown nowhere, on ECS neither.
     acted:
-      'networkConfiguration platformVersion cluster count enableECSManagedTags group launchType overrides placementConstraints placementStrategy propagateTags referenceId startedBy tags taskDefinition clientToken',
+      'capacityProviderStrategy networkConfiguration platformVersion cluster count enableECSManagedTags group launchType overrides placementConstraints placementStrategy propagateTags referenceId startedBy tags taskDefinition clientToken',
     request: (member) => ({ taskDefinition: 'app', ...member }),
   },
   {
@@ -137,14 +137,14 @@ describe.each<{
     operation: 'CreateService',
     path: '',
     acted:
-      'cluster serviceName taskDefinition networkConfiguration platformVersion availabilityZoneRebalancing desiredCount clientToken launchType deploymentConfiguration placementConstraints placementStrategy healthCheckGracePeriodSeconds schedulingStrategy deploymentController tags enableECSManagedTags propagateTags serviceConnectConfiguration',
+      'cluster serviceName taskDefinition capacityProviderStrategy networkConfiguration platformVersion availabilityZoneRebalancing desiredCount clientToken launchType deploymentConfiguration placementConstraints placementStrategy healthCheckGracePeriodSeconds schedulingStrategy deploymentController tags enableECSManagedTags propagateTags serviceConnectConfiguration',
     request: (member) => ({ serviceName: 'other', ...service, ...member }),
   },
   {
     operation: 'UpdateService',
     path: '',
     acted:
-      'cluster service desiredCount taskDefinition networkConfiguration platformVersion deploymentConfiguration availabilityZoneRebalancing placementConstraints placementStrategy forceNewDeployment healthCheckGracePeriodSeconds deploymentController enableECSManagedTags propagateTags serviceConnectConfiguration',
+      'cluster service desiredCount taskDefinition capacityProviderStrategy networkConfiguration platformVersion deploymentConfiguration availabilityZoneRebalancing placementConstraints placementStrategy forceNewDeployment healthCheckGracePeriodSeconds deploymentController enableECSManagedTags propagateTags serviceConnectConfiguration',
     request: (member) => ({ service: 'web', ...member }),
   },
   {
@@ -156,7 +156,7 @@ describe.each<{
   {
     operation: 'CreateCluster',
     path: '',
-    acted: 'clusterName tags settings configuration',
+    acted: 'clusterName tags settings configuration capacityProviders defaultCapacityProviderStrategy',
     request: (member) => ({ clusterName: 'other', ...member }),
   },
   {

@@ -2,7 +2,8 @@ import { AwsError } from '@slipway/auth/contract';
 
 import type { EcsOperations } from './options.ts';
 
-const capacity = 'There are no capacity providers: hosts join by their agents, and services name a launch type.';
+const capacity =
+  'There are FARGATE and FARGATE_SPOT alone, and no Auto Scaling groups: hosts join by their agents, and take tasks of launch type EC2.';
 const daemons = "Use a service with the scheduling strategy 'DAEMON': it runs one task on every container instance.";
 const gateways = 'There are no gateways: put a proxy in front of the ports that tasks have on their hosts.';
 const express = 'There are no Express services: use RegisterTaskDefinition and CreateService.';
@@ -24,7 +25,6 @@ const notServed = {
   DeleteExpressGatewayService: express,
   DeleteGateway: gateways,
   DeleteTaskSet: taskSets,
-  DescribeCapacityProviders: capacity,
   DescribeDaemon: daemons,
   DescribeDaemonDeployments: daemons,
   DescribeDaemonRevisions: daemons,

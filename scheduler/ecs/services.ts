@@ -1,7 +1,15 @@
 import type { UpdateServiceRequest } from '@aws-sdk/client-ecs';
 import type { AccessRequest, Call } from '@slipway/auth/contract';
 
-import { activeCluster, type ClusterRef, invalidParameter, parseMember, scan } from '../cluster/index.ts';
+import {
+  activeCluster,
+  type ClusterRef,
+  invalidParameter,
+  parseMember,
+  parseStrategy,
+  scan,
+  strategyOf,
+} from '../cluster/index.ts';
 import {
   createService,
   deleteService,
@@ -10,15 +18,18 @@ import {
   networkView,
   parseCreate,
   parseUpdate,
+  type ServiceLaunch,
   type ServiceRef,
   serviceViews,
   updateAccess,
   updateService,
+  withStrategy,
 } from '../services/index.ts';
 import {
   arns,
   clusterKeys,
   clusterPartition,
+  type ClusterRecord,
   type NetworkConfiguration,
   type ServiceRecord,
   type TaskDefinitionRecord,
@@ -34,6 +45,7 @@ import {
   rolesOf,
 } from '../tasks/index.ts';
 import { checkList, inCluster, requestTags, serviceResource, tagOnCreate } from './access.ts';
+import { ofStrategy } from './capacity-providers.ts';
 import { clusterOf, type EcsApi, type EcsOperations, homeOf } from './options.ts';
 
 const mostServices = 10;
@@ -53,25 +65,32 @@ export function serviceOperations(options: EcsApi): EcsOperations {
     return [{ action: `ecs:${action}`, resources: [resource], context: inCluster(options, ref) }];
   };
 
-  /** Where the tasks of a service have their interfaces from now on; undefined when that stays as it is. */
-  async function networkOfUpdate(
+  /** How and where the next tasks of a service run from now on; members that stay as they are are left out. */
+  async function launchOfUpdate(
     place: ServiceRef,
+    cluster: ClusterRecord,
     input: UpdateServiceRequest,
     definition: TaskDefinitionRecord | undefined,
     call: Call,
-  ): Promise<NetworkConfiguration | undefined> {
+  ): Promise<{ readonly launch?: ServiceLaunch; readonly network?: NetworkConfiguration }> {
     const current = await findService(options, place);
-    if (current?.status !== 'ACTIVE') return undefined;
-    if (definition === undefined && input.networkConfiguration === undefined && input.platformVersion === undefined) {
-      return undefined;
-    }
+    if (current?.status !== 'ACTIVE') return {};
+    const launch =
+      input.capacityProviderStrategy === undefined
+        ? undefined
+        : withStrategy(current, parseStrategy(input.capacityProviderStrategy, cluster.capacityProviders));
+    const asked = [definition, launch, input.networkConfiguration, input.platformVersion];
+    if (asked.every((member) => member === undefined)) return {};
     const next = definition ?? (await activeOrNot(call.account, current.taskDefinition));
-    if (next === undefined) return undefined;
-    const network = input.networkConfiguration ?? networkView(current.network);
-    return checkLaunch(options.networks, call.account, next, current.launchType, {
-      ...input,
-      ...(network === undefined ? {} : { networkConfiguration: network }),
+    if (next === undefined) return {};
+    const networkConfiguration = input.networkConfiguration ?? networkView(current.network);
+    const network = await checkLaunch(options.networks, call.account, next, launch?.launchType ?? current.launchType, {
+      platformVersion: input.platformVersion,
+      placementConstraints: input.placementConstraints ?? current.placementConstraints,
+      placementStrategy: input.placementStrategy ?? current.placementStrategy,
+      networkConfiguration,
     });
+    return { ...(launch === undefined ? {} : { launch }), ...(network === undefined ? {} : { network }) };
   }
 
   /** A definition that a service has, whether or not it may still be named. */
@@ -93,6 +112,7 @@ export function serviceOperations(options: EcsApi): EcsOperations {
             context: {
               ...inCluster(options, ref),
               ...requestTags(input.tags),
+              ...ofStrategy(homeOf(options, call), input.capacityProviderStrategy),
               ...(definition === undefined ? {} : { 'ecs:task-definition': definition.arn }),
             },
           },
@@ -105,14 +125,16 @@ export function serviceOperations(options: EcsApi): EcsOperations {
       },
       handle: async (input, call) => {
         const ref = clusterOf(options, call, input.cluster);
-        await activeCluster(options, ref);
+        const cluster = await activeCluster(options, ref);
         if (input.taskDefinition === undefined) {
           throw invalidParameter('TaskDefinition can not be blank.');
         }
         const definition = await activeDefinition(options, call.account, input.taskDefinition);
-        const launchType = parseLaunchType(input.launchType);
+        const strategy = strategyOf(input, cluster);
+        const launchType = strategy === undefined ? parseLaunchType(input.launchType) : 'FARGATE';
         const network = await checkLaunch(options.networks, call.account, definition, launchType, input);
-        const draft = parseCreate(input, definition, network, call.principal, options.extensions);
+        const launch = { launchType, strategy, network };
+        const draft = parseCreate(input, definition, launch, call.principal, options.extensions);
         const name = input.serviceName ?? '';
         const service = await createService(options, { ...ref, service: name }, draft, {
           arn: arns.service(options.region, ref.account, ref.cluster, name),
@@ -131,21 +153,23 @@ export function serviceOperations(options: EcsApi): EcsOperations {
           input.taskDefinition === undefined
             ? undefined
             : await activeDefinition(options, call.account, input.taskDefinition).catch(() => undefined);
-        return updateAccess(options, place, await findService(options, place), definition);
+        const [update, ...roles] = updateAccess(options, place, await findService(options, place), definition);
+        const context = { ...update.context, ...ofStrategy(homeOf(options, call), input.capacityProviderStrategy) };
+        return [{ ...update, context }, ...roles];
       },
       handle: async (input, call) => {
         const ref = clusterOf(options, call, input.cluster);
-        await activeCluster(options, ref);
+        const cluster = await activeCluster(options, ref);
         const definition =
           input.taskDefinition === undefined
             ? undefined
             : await activeDefinition(options, call.account, input.taskDefinition);
         const place = { ...ref, service: nameOf(input.service, ref, call) };
-        const network = await networkOfUpdate(place, input, definition, call);
+        const change = await launchOfUpdate(place, cluster, input, definition, call);
         const service = await updateService(
           options,
           place,
-          (current) => parseUpdate(input, current, definition, network, options.extensions),
+          (current) => parseUpdate(input, current, definition, change, options.extensions),
           { force: input.forceNewDeployment ?? false },
         );
         return { service: (await serviceViews(options, ref, [service], ['TAGS']))[0] };

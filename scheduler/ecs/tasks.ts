@@ -9,9 +9,12 @@ import {
   parseMember,
   ecsTags,
   refuseMembers,
+  strategyOf,
 } from '../cluster/index.ts';
+import { nextProviders } from '../deployments/index.ts';
 import {
   arns,
+  type CapacityProviderStrategy,
   clusterKeys,
   clusterPartition,
   type InstanceRecord,
@@ -23,6 +26,8 @@ import {
   activeDefinition,
   bodyOf,
   checkOverrides,
+  type DemandOptions,
+  type PlacementDemand,
   findDefinition,
   findTasks,
   parseConstraints,
@@ -43,6 +48,7 @@ import {
   withFullRoles,
 } from '../tasks/index.ts';
 import { checkList, definitionResource, inCluster, requestTags, tagOnCreate, taskResources } from './access.ts';
+import { ofStrategy } from './capacity-providers.ts';
 import { failureReason } from './failures.ts';
 import { clusterOf, type EcsOperations, type EcsOptions, homeOf } from './options.ts';
 
@@ -85,7 +91,13 @@ export function taskOperations(options: EcsOptions): EcsOperations {
             ? definitionResource(found)
             : { arn: `arn:aws:ecs:${options.region}:${call.account}:task-definition/${parsed.family}:*` },
         ],
-        context: { ...inCluster(options, ref), ...requestTags(input.tags) },
+        context: {
+          ...inCluster(options, ref),
+          ...requestTags(input.tags),
+          ...('capacityProviderStrategy' in input
+            ? ofStrategy(homeOf(options, call), input.capacityProviderStrategy)
+            : {}),
+        },
       },
       ...tagOnCreate(action, arns.task(options.region, ref.account, ref.cluster, '*'), input.tags),
       ...passRoles([
@@ -129,20 +141,18 @@ export function taskOperations(options: EcsOptions): EcsOperations {
       access: (input, call) => start('RunTask', input, call),
       handle: async (input, call) => {
         const ref = clusterOf(options, call, input.cluster);
-        await activeCluster(options, ref);
-        refuseMembers(input, {
-          ...refusals,
-          capacityProviderStrategy: "There are no capacity providers: use 'launchType' EC2, FARGATE or EXTERNAL.",
-        });
-        const launchType = parseLaunchType(input.launchType);
+        const cluster = await activeCluster(options, ref);
+        refuseMembers(input, refusals);
+        const strategy = strategyOf(input, cluster);
+        const launchType = strategy === undefined ? parseLaunchType(input.launchType) : 'FARGATE';
         const count = input.count ?? 1;
         if (!Number.isInteger(count) || count < 1 || count > 10) {
           throw invalidParameter(`count must be a whole number from 1 to 10, not ${count}.`);
         }
         const definition = await activeDefinition(options, call.account, input.taskDefinition ?? '');
         const network = await checkLaunch(options.networks, call.account, definition, launchType, input);
-        const demand = placementDemand(definition, {
-          kind: 'standalone',
+        const placement = {
+          kind: 'standalone' as const,
           launchType,
           network,
           constraints: parseConstraints(
@@ -151,13 +161,13 @@ export function taskOperations(options: EcsOptions): EcsOperations {
             options.extensions,
           ),
           strategies: parseStrategies(input.placementStrategy, options.extensions),
-        });
+        };
         const token = checkText('clientToken', input.clientToken, 64);
         const result = await runTasks(options, options.placer, ref, {
           ...common(input, ref, definition),
           launchType,
           network,
-          demands: Array.from({ length: count }, () => demand),
+          demands: demandsFor(definition, placement, strategy, count),
           ...(token === undefined ? {} : { token: { value: token, request: requestDigest(input) } }),
         });
         return answer(ref, result);
@@ -274,6 +284,23 @@ export async function allowOnTasks(
 function checkText(member: string, text: string | undefined, most: number): string | undefined {
   if (text !== undefined && text.length > most) throw invalidParameter(`${member} has at most ${most} characters.`);
   return text;
+}
+
+/** One demand for each of `count` tasks, the same one for those of one capacity provider. */
+function demandsFor(
+  definition: TaskDefinitionRecord,
+  placement: DemandOptions,
+  strategy: CapacityProviderStrategy | undefined,
+  count: number,
+): PlacementDemand[] {
+  const providers = strategy === undefined ? undefined : nextProviders(strategy, {}, count);
+  const demands = new Map(
+    [...new Set(providers ?? [undefined])].map((capacityProvider) => [
+      capacityProvider,
+      placementDemand(definition, { ...placement, capacityProvider }),
+    ]),
+  );
+  return Array.from({ length: count }).flatMap((_, index) => demands.get(providers?.[index]) ?? []);
 }
 
 function propagated(from: PropagateTags | undefined, definition: TaskDefinitionRecord): Tags {

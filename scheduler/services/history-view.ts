@@ -14,6 +14,7 @@ import { arns, type DeploymentHistoryRecord, idOf, type ServiceRecord } from '..
 import { configurationView } from './configuration.ts';
 import type { DeploymentCounts } from './counts.ts';
 import { rollbackOf } from './history.ts';
+import { launchView } from './launch-view.ts';
 import type { ServiceRef } from './services.ts';
 
 /** One deployment with its service as it is now, if that still exists. */
@@ -129,7 +130,7 @@ export function revisionView(ports: EcsPorts, ref: ServiceRef, historic: Histori
     serviceArn: arns.service(ports.region, ref.account, ref.cluster, ref.service),
     clusterArn: arns.cluster(ports.region, ref.account, ref.cluster),
     taskDefinition: deployment.taskDefinition,
-    launchType: historic.service?.launchType ?? 'EC2',
+    ...launchView(historic.service ?? { launchType: 'EC2' }),
     containerImages: Object.entries(deployment.images ?? {}).map(([containerName, image]) => {
       const imageDigest = parseImageReference(image)?.digest;
       return { containerName, image, ...(imageDigest === undefined ? {} : { imageDigest }) };

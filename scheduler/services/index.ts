@@ -13,7 +13,7 @@ export {
   serviceDeploymentView,
   statusOf,
 } from './history-view.ts';
-export { parseCreate, parseUpdate } from './request.ts';
+export { type Launch, parseCreate, parseUpdate, withStrategy } from './request.ts';
 export { networkView, serviceViews } from './service-view.ts';
 export {
   changeService,
@@ -21,6 +21,7 @@ export {
   deleteService,
   findService,
   type ServiceChange,
+  type ServiceLaunch,
   type ServicePorts,
   type ServiceDraft,
   type ServiceRef,

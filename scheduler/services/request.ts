@@ -1,31 +1,45 @@
 import type { CreateServiceRequest, UpdateServiceRequest } from '@aws-sdk/client-ecs';
 import type { Principal } from '@slipway/auth/contract';
 
-import { invalidParameter, isName, notSupported, ecsTags, type Refusals, refuseMembers } from '../cluster/index.ts';
-import type { NetworkConfiguration, ServiceRecord, TaskDefinitionRecord } from '../state/index.ts';
 import {
-  bodyOf,
-  parseConstraints,
-  parseLaunchType,
-  parseStrategies,
-  type PlacementExtensions,
-} from '../tasks/index.ts';
+  invalidParameter,
+  isName,
+  notSupported,
+  ecsTags,
+  type Refusals,
+  refuseMembers,
+  usable,
+} from '../cluster/index.ts';
+import type {
+  CapacityProviderStrategy,
+  LaunchType,
+  NetworkConfiguration,
+  ServiceRecord,
+  TaskDefinitionRecord,
+} from '../state/index.ts';
+import { bodyOf, parseConstraints, parseStrategies, type PlacementExtensions } from '../tasks/index.ts';
 import { defaultConfiguration, parseConfiguration } from './configuration.ts';
 import { delegateOf } from './delegate.ts';
 import { followTag, parseFollow } from './follow.ts';
-import type { ServiceChange, ServiceDraft } from './services.ts';
+import type { ServiceChange, ServiceDraft, ServiceLaunch } from './services.ts';
 
 /** Members of both requests that nothing here acts on. */
 const refusals = {
   loadBalancers: 'Publish container ports on the instances; DescribeTasks shows the host ports.',
   serviceRegistries: 'There is no service discovery; DescribeTasks shows where tasks listen.',
-  capacityProviderStrategy: "There are no capacity providers: use 'launchType' EC2, FARGATE or EXTERNAL.",
   enableExecuteCommand: 'Use docker exec on the instance, and leave the member out or false.',
   volumeConfigurations: 'Declare volumes in the task definition.',
   vpcLatticeConfigurations: 'Remove the member.',
   gatewayConnectors: 'Remove the member.',
   monitoring: 'Remove the member.',
 } as const satisfies Refusals<UpdateServiceRequest>;
+
+/** How and where a service's tasks run, as the launch type, the strategy and the network of its request come out. */
+export interface Launch {
+  readonly launchType: LaunchType;
+  readonly strategy: CapacityProviderStrategy | undefined;
+  readonly network: NetworkConfiguration | undefined;
+}
 
 /**
  * What CreateService asks for, checked and completed.
@@ -34,7 +48,7 @@ const refusals = {
 export function parseCreate(
   input: CreateServiceRequest,
   definition: TaskDefinitionRecord,
-  network: NetworkConfiguration | undefined,
+  { launchType, strategy, network }: Launch,
   caller: Principal,
   extensions?: PlacementExtensions,
 ): ServiceDraft {
@@ -57,10 +71,7 @@ export function parseCreate(
   if (schedulingStrategy === 'REPLICA' && input.desiredCount === undefined) {
     throw invalidParameter('desiredCount must be specified for a service with the REPLICA scheduling strategy.');
   }
-  const launchType = parseLaunchType(input.launchType);
-  if (schedulingStrategy === 'DAEMON' && launchType === 'FARGATE') {
-    throw invalidParameter('The daemon scheduling strategy is not supported with FARGATE launch type.');
-  }
+  if (schedulingStrategy === 'DAEMON' && launchType === 'FARGATE') throw noDaemons();
   const tags = ecsTags.parse(input.tags);
   const follow = tags[followTag];
   if (follow !== undefined) parseFollow(follow);
@@ -77,6 +88,7 @@ export function parseCreate(
     ...placementOf(input, definition, extensions),
     ...(grace === undefined ? {} : { healthCheckGracePeriodSeconds: grace }),
     launchType,
+    ...(strategy === undefined ? {} : { capacityProviderStrategy: strategy }),
     ...(network === undefined ? {} : { network }),
     createdBy: caller.arn,
     tags,
@@ -91,14 +103,14 @@ export function parseCreate(
 /**
  * What UpdateService changes on a service; members that are left out stay, empty lists remove.
  * @param definition the revision to run from now on, when the request names one
- * @param network where its tasks' interfaces are to be, when the request says so
+ * @param launched how and where its next tasks run, when the request says so
  * @throws InvalidParameterException
  */
 export function parseUpdate(
   input: UpdateServiceRequest,
   service: ServiceRecord,
   definition: TaskDefinitionRecord | undefined,
-  network: NetworkConfiguration | undefined,
+  launched: { readonly launch?: ServiceLaunch; readonly network?: NetworkConfiguration },
   extensions?: PlacementExtensions,
 ): ServiceChange {
   refuseMembers(input, refusals);
@@ -117,7 +129,7 @@ export function parseUpdate(
   return {
     ...(desiredCount === undefined ? {} : { desiredCount }),
     ...(definition === undefined ? {} : { taskDefinition: definition.arn }),
-    ...(network === undefined ? {} : { network }),
+    ...launched,
     ...(grace === undefined ? {} : { healthCheckGracePeriodSeconds: grace }),
     ...(input.placementConstraints === undefined ? {} : { placementConstraints: placement.placementConstraints }),
     ...(input.placementStrategy === undefined ? {} : { placementStrategy: placement.placementStrategy }),
@@ -128,6 +140,25 @@ export function parseUpdate(
       service.deploymentConfiguration,
       service.schedulingStrategy,
     ),
+  };
+}
+
+const noDaemons = (): Error =>
+  invalidParameter('The daemon scheduling strategy is not supported with FARGATE launch type.');
+
+/**
+ * How a service's tasks run once its strategy is another one: an empty one goes back to the launch type (ECS: UpdateService).
+ * @throws InvalidParameterException
+ */
+export function withStrategy(service: ServiceRecord, strategy: CapacityProviderStrategy): ServiceLaunch {
+  const { launchType, capacityProviderStrategy: had, formerLaunchType: former } = service;
+  if (strategy.length === 0) return { launchType: former ?? launchType };
+  if (service.schedulingStrategy === 'DAEMON') throw noDaemons();
+  const before = had === undefined ? launchType : former;
+  return {
+    launchType: 'FARGATE',
+    capacityProviderStrategy: usable(strategy),
+    ...(before === undefined ? {} : { formerLaunchType: before }),
   };
 }
 

@@ -23,6 +23,7 @@ import { configurationView } from './configuration.ts';
 import { countTasks, type DeploymentCounts } from './counts.ts';
 import { primaryOf } from './deployment.ts';
 import { deploymentArn, revisionArn } from './history-view.ts';
+import { launchView } from './launch-view.ts';
 
 const newestEvents = 100;
 
@@ -67,7 +68,6 @@ function serviceView(ports: EcsPorts, ref: ClusterRef, service: ServiceRecord, p
     desiredCount: service.desiredCount,
     runningCount: totals.reduce((sum, { running }) => sum + running, 0),
     pendingCount: totals.reduce((sum, { pending }) => sum + pending, 0),
-    launchType: service.launchType,
     ...placeView(service),
     taskDefinition: service.taskDefinition,
     deploymentConfiguration: configurationView(service.deploymentConfiguration),
@@ -118,12 +118,16 @@ export const networkView = (network: NetworkConfiguration | undefined): Requeste
     },
   };
 
-function placeView({
-  network,
-  launchType,
-}: ServiceRecord): Pick<Service, 'networkConfiguration' | 'platformVersion' | 'platformFamily'> {
+function placeView(
+  service: ServiceRecord,
+): Pick<
+  Service,
+  'launchType' | 'capacityProviderStrategy' | 'networkConfiguration' | 'platformVersion' | 'platformFamily'
+> {
+  const { network, launchType } = service;
   const networkConfiguration = networkView(network);
   return {
+    ...launchView(service),
     ...(networkConfiguration === undefined ? {} : { networkConfiguration }),
     ...(launchType === 'FARGATE' ? { platformVersion: fargatePlatform, platformFamily: 'Linux' } : {}),
   };
@@ -141,7 +145,6 @@ function deploymentView(service: ServiceRecord, deployment: DeploymentRecord, co
     failedTasks: deployment.failedTasks,
     createdAt: new Date(deployment.createdAt),
     updatedAt: new Date(deployment.updatedAt),
-    launchType: service.launchType,
     ...placeView(service),
     rolloutState: deployment.rolloutState,
     rolloutStateReason: deployment.rolloutStateReason,

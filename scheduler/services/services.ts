@@ -115,10 +115,13 @@ export async function createService(
   });
 }
 
+/** By what a service's tasks are started; replaced as a whole. */
+export type ServiceLaunch = Pick<ServiceRecord, 'launchType' | 'capacityProviderStrategy' | 'formerLaunchType'>;
+
 /** Members of a service that UpdateService may change. */
 export type ServiceChange = Partial<
-  Omit<ServiceDraft, 'schedulingStrategy' | 'launchType' | 'tags' | 'createdBy' | 'roleArn'>
->;
+  Omit<ServiceDraft, 'schedulingStrategy' | keyof ServiceLaunch | 'tags' | 'createdBy' | 'roleArn'>
+> & { readonly launch?: ServiceLaunch };
 
 /**
  * Changes an ACTIVE service. Another task definition, or `force`, starts a deployment; the other members apply to the
@@ -132,8 +135,13 @@ export async function updateService(
   options: { readonly force?: boolean } = {},
 ): Promise<ServiceRecord> {
   const changed = await changeService(ports, ref, (service) => {
-    const { taskDefinition = service.taskDefinition, ...rest } = change(service);
-    const updated: ServiceRecord = { ...service, ...rest, steady: false, version: service.version + 1 };
+    const { taskDefinition = service.taskDefinition, launch, ...rest } = change(service);
+    const updated: ServiceRecord = {
+      ...(launch === undefined ? service : launchedBy(service, launch)),
+      ...rest,
+      steady: false,
+      version: service.version + 1,
+    };
     // Tasks that run keep the interfaces that they have: another network needs other tasks.
     const moved = stableJson(updated.network) !== stableJson(service.network);
     if (options.force !== true && !moved && taskDefinition === primaryOf(service)?.taskDefinition) return updated;
@@ -145,6 +153,12 @@ export async function updateService(
     });
   });
   return changed.after;
+}
+
+/** Tasks that run stay where they are; the next ones follow. */
+function launchedBy(service: ServiceRecord, launch: ServiceLaunch): ServiceRecord {
+  const { capacityProviderStrategy: _, formerLaunchType: __, ...others } = service;
+  return { ...others, ...launch };
 }
 
 /**
@@ -218,7 +232,8 @@ async function requireCluster(tx: Transaction): Promise<void> {
 
 /** Whether a repeated CreateService asks for what the service already is. How many daemons there are is not the author's choice. */
 function wantsTheSame(service: ServiceRecord, draft: ServiceDraft): boolean {
-  const { createdBy: _, followedBy: __, desiredCount, ...wanted } = draft;
+  const { createdBy: _, followedBy: __, desiredCount, ...given } = draft;
+  const wanted = { capacityProviderStrategy: undefined, ...given };
   return (
     (draft.schedulingStrategy === 'DAEMON' || desiredCount === service.desiredCount) &&
     Object.entries(wanted).every(

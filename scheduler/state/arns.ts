@@ -13,6 +13,8 @@ export const arns = {
   containerInstance: (region: string, account: string, cluster: string, id: string): string =>
     ecsArn(region, account, `container-instance/${cluster}/${id}`),
   attachment: (region: string, account: string, id: string): string => ecsArn(region, account, `attachment/${id}`),
+  capacityProvider: (region: string, account: string, name: string): string =>
+    ecsArn(region, account, `capacity-provider/${name}`),
   taskDefinition: (region: string, account: string, family: string, revision: number): string =>
     ecsArn(region, account, `task-definition/${family}:${revision}`),
   serviceDeployment: (region: string, account: string, cluster: string, service: string, id: string): string =>

@@ -14,6 +14,8 @@ export {
 export type {
   AttachmentRecord,
   AttributeRecord,
+  CapacityProvider,
+  CapacityProviderStrategy,
   CircuitBreaker,
   ClusterRecord,
   ContainerRecord,

@@ -18,13 +18,23 @@ export interface ClusterRecord {
   readonly settings: readonly { readonly name: string; readonly value: string }[];
   /** Kept only where it says what happens here anyway. */
   readonly configuration?: { readonly executeCommandConfiguration: { readonly logging: 'NONE' | 'DEFAULT' } };
-  readonly capacityProviders: readonly string[];
-  readonly defaultCapacityProviderStrategy: readonly {
-    readonly capacityProvider: string;
-    readonly weight: number;
-    readonly base: number;
-  }[];
+  /** Those that strategies in the cluster may name. */
+  readonly capacityProviders: readonly CapacityProvider[];
+  /** Of services and tasks that name neither a strategy nor a launch type. */
+  readonly defaultCapacityProviderStrategy: CapacityProviderStrategy;
 }
+
+/** What tasks of the launch type FARGATE run on; FARGATE_SPOT is capacity that may be taken back. */
+export type CapacityProvider = 'FARGATE' | 'FARGATE_SPOT';
+
+/** How tasks are shared out among capacity providers: first `base` tasks to the one that has one, the others by weight. Each is named once. */
+export type CapacityProviderStrategy = readonly {
+  readonly capacityProvider: CapacityProvider;
+  /** 0 to 1,000. */
+  readonly weight: number;
+  /** 0 to 100,000; above 0 for one at most. */
+  readonly base: number;
+}[];
 
 /** What placement takes from an instance for a task, as ECS counts it. */
 export interface Reservation {
@@ -177,6 +187,8 @@ export interface TaskRecord {
   readonly cpu?: string;
   readonly memory?: string;
   readonly launchType: LaunchType;
+  /** Of a task that a strategy was used for. */
+  readonly capacityProvider?: CapacityProvider;
   /** Of a task with an interface of its own: what it asked for, and what it got. */
   readonly network?: NetworkConfiguration;
   readonly attachment?: AttachmentRecord;
@@ -302,7 +314,12 @@ export interface ServiceRecord {
     readonly field?: string;
   }[];
   readonly healthCheckGracePeriodSeconds?: number;
+  /** Of its next tasks: FARGATE while it has a strategy. */
   readonly launchType: LaunchType;
+  /** Not empty. Absent: it has a launch type alone. */
+  readonly capacityProviderStrategy?: CapacityProviderStrategy;
+  /** The launch type that its strategy took the place of: what UpdateService goes back to when it takes the strategy away. */
+  readonly formerLaunchType?: LaunchType;
   /** Of tasks with interfaces of their own. */
   readonly network?: NetworkConfiguration;
   readonly deployments: readonly DeploymentRecord[];

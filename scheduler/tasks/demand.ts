@@ -1,5 +1,5 @@
 import type { ConstraintSpec, StrategySpec } from '../placement/index.ts';
-import type { NetworkConfiguration, TaskDefinitionRecord, TaskRecord } from '../state/index.ts';
+import type { CapacityProvider, NetworkConfiguration, TaskDefinitionRecord, TaskRecord } from '../state/index.ts';
 import { bodyOf } from './definition.ts';
 import type { PlacementDemand } from './placer.ts';
 
@@ -24,6 +24,7 @@ function requiredBy({ launchType, network }: DemandOptions): string[] {
 export interface DemandOptions {
   readonly kind: PlacementDemand['kind'];
   readonly launchType: TaskRecord['launchType'];
+  readonly capacityProvider?: CapacityProvider | undefined;
   readonly network?: NetworkConfiguration | undefined;
   readonly constraints: readonly ConstraintSpec[];
   readonly strategies: readonly StrategySpec[];
@@ -69,6 +70,7 @@ export function placementDemand(definition: TaskDefinitionRecord, options: Deman
       options.launchType === 'FARGATE'
         ? [{ type: 'spread', field: 'attribute:ecs.availability-zone' }]
         : options.strategies,
+    ...(options.capacityProvider === undefined ? {} : { capacityProvider: options.capacityProvider }),
     ...(options.instanceId === undefined ? {} : { instanceId: options.instanceId }),
   };
 }

@@ -1,6 +1,7 @@
 import type { ContainerDefinition, TaskOverride } from '@aws-sdk/client-ecs';
 import {
   arns,
+  type CapacityProvider,
   type ContainerRecord,
   type NetworkConfiguration,
   type Tags,
@@ -33,6 +34,7 @@ export interface TaskDraftOptions {
   readonly overrides?: TaskOverride;
   readonly tags: Tags;
   readonly launchType: TaskRecord['launchType'];
+  readonly capacityProvider?: CapacityProvider;
   /** Where its network interface is to be; with `awsvpc` networking, and only then. */
   readonly network?: NetworkConfiguration;
   readonly clientToken?: string;
@@ -58,6 +60,7 @@ export function taskDraft(definition: TaskDefinitionRecord, options: TaskDraftOp
     cpu: String(reservation.cpu),
     memory: String(reservation.memory),
     launchType: options.launchType,
+    ...(options.capacityProvider === undefined ? {} : { capacityProvider: options.capacityProvider }),
     ...(options.network === undefined ? {} : { network: options.network }),
     createdAt: options.now,
     tags: options.tags,

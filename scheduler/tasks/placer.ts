@@ -1,5 +1,5 @@
 import type { ConstraintSpec, StrategySpec } from '../placement/index.ts';
-import type { TaskRecord } from '../state/index.ts';
+import type { CapacityProvider, TaskRecord } from '../state/index.ts';
 
 import type { TaskDraft } from './draft.ts';
 
@@ -10,6 +10,8 @@ export interface PlacementDemand {
   readonly requires: readonly string[];
   readonly constraints: readonly ConstraintSpec[];
   readonly strategies: readonly StrategySpec[];
+  /** What the tasks run on, when a strategy decides that. */
+  readonly capacityProvider?: CapacityProvider;
   /** StartTask: this instance or none; resources, ports, attributes and the agent are checked, constraints and strategies are not. */
   readonly instanceId?: string;
 }

@@ -22,7 +22,7 @@ export interface RunRequest {
   readonly tags: Tags;
   readonly launchType: TaskRecord['launchType'];
   readonly network: NetworkConfiguration | undefined;
-  /** One demand for each task; RunTask gives the same one `count` times, StartTask one for each instance. */
+  /** One demand for each task; RunTask gives the same one for all tasks of one capacity provider, StartTask one for each instance. */
   readonly demands: readonly PlacementDemand[];
   readonly token?: { readonly value: string; readonly request: string };
 }
@@ -50,8 +50,9 @@ export async function runTasks(
   const ids = claimed?.ids ?? fresh;
   if (claimed?.done === true) return { tasks: [...(await findTasks(ports, ref, ids)).values()], failures: [] };
   const now = ports.clock.now();
-  const drafts = ids.map((id) =>
-    taskDraft(request.definition, {
+  const drafts = ids.map((id, index) => {
+    const provider = request.demands[index]?.capacityProvider;
+    return taskDraft(request.definition, {
       region: ports.region,
       account: ref.account,
       cluster: ref.cluster,
@@ -60,12 +61,13 @@ export async function runTasks(
       group: request.group,
       tags: request.tags,
       launchType: request.launchType,
+      ...(provider === undefined ? {} : { capacityProvider: provider }),
       ...(request.network === undefined ? {} : { network: request.network }),
       ...(request.startedBy === undefined ? {} : { startedBy: request.startedBy }),
       ...(request.overrides === undefined ? {} : { overrides: request.overrides }),
       ...(request.token === undefined ? {} : { clientToken: request.token.value }),
-    }),
-  );
+    });
+  });
   const tasks: TaskRecord[] = [];
   const failures: (PlacementFailure & { instanceId?: string })[] = [];
   // Tasks that may go anywhere are decided together; a task for one instance is decided on its own.

@@ -59,6 +59,7 @@ export function taskView(
     group: task.group,
     startedBy: task.startedBy,
     launchType: task.launchType,
+    capacityProviderName: task.capacityProvider,
     ...(task.launchType === 'FARGATE' ? { platformVersion: fargatePlatform, platformFamily: 'Linux' } : {}),
     overrides: overridesView(task),
     stopCode: task.stopCode,

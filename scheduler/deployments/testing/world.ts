@@ -197,7 +197,11 @@ export class World {
           });
           break;
         }
-        tasks.push(this.task(deployment, host.id));
+        const provider = start.providers?.[count];
+        tasks.push({
+          ...this.task(deployment, host.id),
+          ...(provider === undefined ? {} : { capacityProvider: provider }),
+        });
       }
     }
     return { tasks, blocked };

@@ -59,6 +59,8 @@ export interface TestApi extends AsyncDisposable {
   }): Promise<string>;
   /** Registers a task definition with one container of 64 MiB, changed as given. */
   define(input?: Partial<RegisterTaskDefinitionCommandInput>): Promise<TaskDefinition>;
+  /** Ids of the default network's subnets. */
+  subnets(): Promise<string[]>;
   /** Says what an agent would say about a task. */
   report(taskArn: string, status: 'RUNNING' | 'STOPPED', exitCode?: number): Promise<void>;
 }
@@ -90,7 +92,7 @@ export async function openApi({
     reconciler: { healthyAfterRunning: 50 },
     ...timing,
   });
-  const networks = new Networks({ ...ports, zonesOfHosts: () => Promise.resolve([]) });
+  const networks = new Networks({ ...ports, zonesOfHosts: () => Promise.resolve([`${region}a`]) });
   const agents = createAgentControl({
     ...ports,
     networks: noHostNetworks,
@@ -188,6 +190,7 @@ export async function openApi({
       if (taskDefinition === undefined) throw new Error('no task definition came back');
       return taskDefinition;
     },
+    subnets: async () => (await networks.read(account)).all('subnet').map(({ id }) => id),
     report: async (taskArn, status, exitCode) => {
       const [cluster = '', id = ''] = taskArn.split(':task/')[1]?.split('/') ?? [];
       await ecs.send(

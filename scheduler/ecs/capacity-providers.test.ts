@@ -1,0 +1,441 @@
+import {
+  type CapacityProviderStrategyItem,
+  CreateClusterCommand,
+  CreateServiceCommand,
+  type CreateServiceCommandInput,
+  DescribeCapacityProvidersCommand,
+  DescribeClustersCommand,
+  DescribeServiceRevisionsCommand,
+  DescribeServicesCommand,
+  DescribeTasksCommand,
+  ListTasksCommand,
+  PutClusterCapacityProvidersCommand,
+  RunTaskCommand,
+  type Task,
+  UpdateServiceCommand,
+} from '@aws-sdk/client-ecs';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+
+import { account, openApi, region, type TestApi } from './testing/open-api.ts';
+
+let api: TestApi;
+let network: NonNullable<CreateServiceCommandInput['networkConfiguration']>;
+
+const capable = {
+  'slipway.capability.fargate': '',
+  'slipway.capability.task-network': '',
+  'ecs.capability.task-eni': '',
+};
+const host = { cpu: 16_384, memory: 65_536, attributes: { ...capable, 'ecs.capability.task-cpu-mem-limit': '' } };
+
+beforeAll(async () => {
+  api = await openApi();
+  for (const clusterName of ['both', 'one', 'scaled']) {
+    await api.ecs.send(new CreateClusterCommand({ clusterName, capacityProviders: ['FARGATE', 'FARGATE_SPOT'] }));
+    await api.addInstance({ cluster: clusterName, ...host });
+  }
+  await api.define({ family: 'small', networkMode: 'awsvpc', cpu: '256', memory: '512' });
+  network = { awsvpcConfiguration: { subnets: await api.subnets() } };
+});
+afterAll(() => api[Symbol.asyncDispose]());
+
+const providerArn = (name: string): string => `arn:aws:ecs:${region}:${account}:capacity-provider/${name}`;
+const view = (name: string): object => ({
+  capacityProviderArn: providerArn(name),
+  name,
+  status: 'ACTIVE',
+  tags: [],
+  type: name,
+});
+
+const mixed: CapacityProviderStrategyItem[] = [
+  { capacityProvider: 'FARGATE', base: 1, weight: 1 },
+  { capacityProvider: 'FARGATE_SPOT', weight: 3 },
+];
+const readBack = [
+  { capacityProvider: 'FARGATE', base: 1, weight: 1 },
+  { capacityProvider: 'FARGATE_SPOT', base: 0, weight: 3 },
+];
+
+const tally = (tasks: readonly Task[]): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const { capacityProviderName = 'none' } of tasks)
+    counts[capacityProviderName] = (counts[capacityProviderName] ?? 0) + 1;
+  return counts;
+};
+
+async function tasksOf(cluster: string, serviceName: string): Promise<Task[]> {
+  const { taskArns } = await api.ecs.send(new ListTasksCommand({ cluster, serviceName }));
+  if (taskArns === undefined || taskArns.length === 0) return [];
+  return (await api.ecs.send(new DescribeTasksCommand({ cluster, tasks: taskArns }))).tasks ?? [];
+}
+
+describe('DescribeCapacityProviders', () => {
+  test('every account has the two of Fargate', async () => {
+    const all = await api.ecs.send(new DescribeCapacityProvidersCommand({}));
+    expect(all).toMatchObject({ capacityProviders: [view('FARGATE'), view('FARGATE_SPOT')], failures: [] });
+    const named = await api.ecs.send(
+      new DescribeCapacityProvidersCommand({ capacityProviders: [providerArn('FARGATE_SPOT'), 'own', 'FARGATE_SPOT'] }),
+    );
+    expect(named.capacityProviders).toEqual([view('FARGATE_SPOT')]);
+    expect(named.failures).toEqual([{ arn: providerArn('own'), reason: 'MISSING' }]);
+  });
+
+  test('those of a cluster, by pages', async () => {
+    await api.ecs.send(new CreateClusterCommand({ clusterName: 'bare' }));
+    const none = await api.ecs.send(new DescribeCapacityProvidersCommand({ cluster: 'bare' }));
+    expect(none.capacityProviders).toEqual([]);
+    const first = await api.ecs.send(new DescribeCapacityProvidersCommand({ cluster: 'both', maxResults: 1 }));
+    expect(first.capacityProviders).toEqual([view('FARGATE')]);
+    const { nextToken } = first;
+    const second = await api.ecs.send(
+      new DescribeCapacityProvidersCommand({ cluster: 'both', maxResults: 1, nextToken }),
+    );
+    expect(second.capacityProviders).toEqual([view('FARGATE_SPOT')]);
+    expect(second.nextToken).toBeUndefined();
+    await expect(api.ecs.send(new DescribeCapacityProvidersCommand({ maxResults: 11 }))).rejects.toThrow(/1 to 10/);
+    await expect(api.ecs.send(new DescribeCapacityProvidersCommand({ cluster: 'nowhere' }))).rejects.toMatchObject({
+      name: 'ClusterNotFoundException',
+    });
+    await expect(
+      api.ecs.send(
+        new DescribeCapacityProvidersCommand({ capacityProviders: [`arn:aws:ecs:${region}:${account}:cluster/both`] }),
+      ),
+    ).rejects.toThrow(/not of type: capacity-provider/);
+  });
+});
+
+describe('the capacity providers of a cluster', () => {
+  test('are put and read back with the strategy by default, and taken away', async () => {
+    await api.ecs.send(new CreateClusterCommand({ clusterName: 'put' }));
+    const put = (input: object) =>
+      api.ecs.send(
+        new PutClusterCapacityProvidersCommand({
+          cluster: 'put',
+          capacityProviders: [],
+          defaultCapacityProviderStrategy: [],
+          ...input,
+        }),
+      );
+    const { cluster } = await put({
+      capacityProviders: ['FARGATE', 'FARGATE_SPOT'],
+      defaultCapacityProviderStrategy: mixed,
+    });
+    const expected = {
+      capacityProviders: ['FARGATE', 'FARGATE_SPOT'],
+      defaultCapacityProviderStrategy: readBack,
+    };
+    expect(cluster).toMatchObject(expected);
+    const described = async () =>
+      (await api.ecs.send(new DescribeClustersCommand({ clusters: ['put'] }))).clusters?.[0];
+    expect(await described()).toMatchObject(expected);
+    await put({});
+    expect(await described()).toMatchObject({ capacityProviders: [], defaultCapacityProviderStrategy: [] });
+  });
+
+  const item = (capacityProvider: string, more: object = {}): object => ({ capacityProvider, ...more });
+  test.each<[string, object, RegExp]>([
+    ['one of an Auto Scaling group', { capacityProviders: ['own'] }, /specified capacity provider was not found/],
+    ['one twice', { capacityProviders: ['FARGATE', 'FARGATE'] }, /duplicates/],
+    [
+      'a mix',
+      { capacityProviders: ['FARGATE'], defaultCapacityProviderStrategy: [item('FARGATE'), item('own')] },
+      /cannot contain a mix of capacity providers using Auto Scaling groups and Fargate providers/,
+    ],
+    [
+      'a strategy of what it does not have',
+      { capacityProviders: ['FARGATE'], defaultCapacityProviderStrategy: [item('FARGATE_SPOT')] },
+      /not associated with the cluster\. Associate the capacity provider/,
+    ],
+    [
+      'a base on two',
+      {
+        capacityProviders: ['FARGATE', 'FARGATE_SPOT'],
+        defaultCapacityProviderStrategy: [item('FARGATE', { base: 1 }), item('FARGATE_SPOT', { base: 1 })],
+      },
+      /Only one capacity provider .* can have a base/,
+    ],
+    [
+      'a provider twice in the strategy',
+      { capacityProviders: ['FARGATE'], defaultCapacityProviderStrategy: [item('FARGATE'), item('FARGATE')] },
+      /duplicate/,
+    ],
+    [
+      'more than 20',
+      { capacityProviders: ['FARGATE'], defaultCapacityProviderStrategy: Array(21).fill(item('FARGATE')) },
+      /maximum of 20/,
+    ],
+    ...[-1, 1001].map((weight): [string, object, RegExp] => [
+      `a weight of ${weight}`,
+      { capacityProviders: ['FARGATE'], defaultCapacityProviderStrategy: [item('FARGATE', { weight })] },
+      /weight/,
+    ]),
+    ...[-1, 100_001].map((base): [string, object, RegExp] => [
+      `a base of ${base}`,
+      { capacityProviders: ['FARGATE'], defaultCapacityProviderStrategy: [item('FARGATE', { base })] },
+      /base/,
+    ]),
+  ])('cannot have %s', async (_what, input, message) => {
+    const refusal = { name: 'InvalidParameterException', message: expect.stringMatching(message) };
+    const bare = { cluster: 'one', capacityProviders: [], defaultCapacityProviderStrategy: [] };
+    await expect(api.ecs.send(new PutClusterCapacityProvidersCommand({ ...bare, ...input }))).rejects.toMatchObject(
+      refusal,
+    );
+    await expect(api.ecs.send(new CreateClusterCommand({ clusterName: 'never', ...input }))).rejects.toMatchObject(
+      refusal,
+    );
+    const { clusters, failures } = await api.ecs.send(new DescribeClustersCommand({ clusters: ['one', 'never'] }));
+    expect(clusters?.[0]?.capacityProviders).toEqual(['FARGATE', 'FARGATE_SPOT']);
+    expect(failures).toHaveLength(1);
+  });
+
+  test('whoever names them is judged by them', async () => {
+    await api.ecs.send(
+      new PutClusterCapacityProvidersCommand({
+        cluster: 'one',
+        capacityProviders: ['FARGATE', 'FARGATE_SPOT'],
+        defaultCapacityProviderStrategy: [],
+      }),
+    );
+    expect(api.asked.at(-1)).toMatchObject({
+      action: 'ecs:PutClusterCapacityProviders',
+      context: { 'ecs:capacity-provider': [providerArn('FARGATE'), providerArn('FARGATE_SPOT')] },
+    });
+    await api.ecs.send(
+      new RunTaskCommand({
+        cluster: 'one',
+        taskDefinition: 'small',
+        capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT' }],
+        networkConfiguration: network,
+      }),
+    );
+    expect(api.asked.findLast(({ action }) => action === 'ecs:RunTask')).toMatchObject({
+      context: { 'ecs:capacity-provider': [providerArn('FARGATE_SPOT')] },
+    });
+  });
+});
+
+describe('RunTask', () => {
+  const run = (input: object) =>
+    api.ecs.send(
+      new RunTaskCommand({ cluster: 'both', taskDefinition: 'small', networkConfiguration: network, ...input }),
+    );
+
+  test('shares tasks out by base and weight, and says of each what it is on', async () => {
+    const { tasks = [], failures } = await run({ count: 9, capacityProviderStrategy: mixed });
+    expect(failures).toEqual([]);
+    expect(tally(tasks)).toEqual({ FARGATE: 3, FARGATE_SPOT: 6 });
+    for (const task of tasks) {
+      expect(task).toMatchObject({ launchType: 'FARGATE', platformVersion: '1.4.0', platformFamily: 'Linux' });
+      expect(task.containerInstanceArn).toBeUndefined();
+    }
+    const plain = await run({ launchType: 'FARGATE' });
+    expect(plain.tasks?.[0]?.launchType).toBe('FARGATE');
+    expect(plain.tasks?.[0]?.capacityProviderName).toBeUndefined();
+  });
+
+  test('goes by what the cluster does by default when it is told nothing', async () => {
+    await api.ecs.send(
+      new CreateClusterCommand({
+        clusterName: 'usual',
+        capacityProviders: ['FARGATE_SPOT'],
+        defaultCapacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT' }],
+      }),
+    );
+    await api.addInstance({ cluster: 'usual', ...host });
+    const { tasks = [] } = await run({ cluster: 'usual', count: 2 });
+    expect(tally(tasks)).toEqual({ FARGATE_SPOT: 2 });
+    const named = await run({ cluster: 'usual', launchType: 'EC2' });
+    expect(named.tasks?.[0]).toMatchObject({ launchType: 'EC2' });
+  });
+
+  test.each<[string, object, RegExp]>([
+    [
+      'a launch type as well',
+      { launchType: 'FARGATE', capacityProviderStrategy: mixed },
+      /^Specifying both a launch type and capacity provider strategy is not supported\. Remove one and try again\.$/,
+    ],
+    [
+      'no weight at all',
+      { capacityProviderStrategy: [{ capacityProvider: 'FARGATE' }, { capacityProvider: 'FARGATE_SPOT' }] },
+      /needs a weight above 0/,
+    ],
+    [
+      'a provider that the cluster does not have',
+      { cluster: 'default', capacityProviderStrategy: mixed },
+      /not associated with the cluster/,
+    ],
+    [
+      'placement constraints',
+      { capacityProviderStrategy: mixed, placementConstraints: [{ type: 'distinctInstance' }] },
+      /not supported with FARGATE/,
+    ],
+    ['no network', { capacityProviderStrategy: mixed, networkConfiguration: undefined }, /must be provided/],
+    ['a platform that is none', { capacityProviderStrategy: mixed, platformVersion: '9' }, /does not exist/],
+  ])('refuses a strategy with %s', async (_what, input, message) => {
+    await expect(run(input)).rejects.toMatchObject({
+      name: 'InvalidParameterException',
+      message: expect.stringMatching(message),
+    });
+  });
+});
+
+describe('services', () => {
+  const create = (input: object) =>
+    api.ecs.send(
+      new CreateServiceCommand({
+        cluster: 'scaled',
+        serviceName: 'web',
+        taskDefinition: 'small',
+        desiredCount: 5,
+        networkConfiguration: network,
+        ...input,
+      }),
+    );
+  const update = (input: object) =>
+    api.ecs.send(new UpdateServiceCommand({ cluster: 'scaled', service: 'web', ...input }));
+  const described = async (cluster = 'scaled', service = 'web') =>
+    (await api.ecs.send(new DescribeServicesCommand({ cluster, services: [service] }))).services?.[0];
+  const settled = (counts: Record<string, number>, cluster = 'scaled', service = 'web') =>
+    vi.waitFor(async () => expect(tally(await tasksOf(cluster, service))).toEqual(counts), {
+      timeout: 30_000,
+      interval: 50,
+    });
+
+  test('keep their shares, and their strategy reads back in place of a launch type', async () => {
+    const { service } = await create({ capacityProviderStrategy: mixed });
+    const expected = { capacityProviderStrategy: readBack, platformVersion: '1.4.0', platformFamily: 'Linux' };
+    expect(service).toMatchObject({ ...expected, deployments: [expected] });
+    expect(service?.launchType).toBeUndefined();
+    expect(service?.deployments?.[0]?.launchType).toBeUndefined();
+    await settled({ FARGATE: 2, FARGATE_SPOT: 3 });
+    const revisions = await api.ecs.send(
+      new DescribeServiceRevisionsCommand({
+        serviceRevisionArns: [service?.currentServiceRevisions?.[0]?.arn ?? ''],
+      }),
+    );
+    expect(revisions.serviceRevisions?.[0]).toMatchObject({ capacityProviderStrategy: readBack });
+    await update({ desiredCount: 9 });
+    await settled({ FARGATE: 3, FARGATE_SPOT: 6 });
+    await update({ desiredCount: 2 });
+    await settled({ FARGATE: 1, FARGATE_SPOT: 1 });
+    const going = await api.ecs.send(
+      new ListTasksCommand({ cluster: 'scaled', serviceName: 'web', desiredStatus: 'STOPPED' }),
+    );
+    for (const task of going.taskArns ?? []) await api.report(task, 'STOPPED', 0);
+  });
+
+  test('another strategy is for the next tasks and starts no deployment; none goes back to the launch type', async () => {
+    const before = (await described())?.deployments?.[0]?.id;
+    const { service } = await update({ capacityProviderStrategy: [{ capacityProvider: 'FARGATE', weight: 1 }] });
+    expect(service).toMatchObject({
+      capacityProviderStrategy: [{ capacityProvider: 'FARGATE', weight: 1, base: 0 }],
+      deployments: [{ id: before }],
+    });
+    expect(tally(await tasksOf('scaled', 'web'))).toEqual({ FARGATE: 1, FARGATE_SPOT: 1 });
+    await update({ desiredCount: 3 });
+    await settled({ FARGATE: 2, FARGATE_SPOT: 1 });
+    const plain = (await update({ capacityProviderStrategy: [] })).service;
+    expect(plain).toMatchObject({ launchType: 'FARGATE', deployments: [{ id: before, launchType: 'FARGATE' }] });
+    expect(plain?.capacityProviderStrategy).toBeUndefined();
+    await update({ desiredCount: 4 });
+    await settled({ FARGATE: 2, FARGATE_SPOT: 1, none: 1 });
+  });
+
+  test('one of launch type EC2 comes to Fargate and goes back', async () => {
+    await create({ serviceName: 'moved', desiredCount: 1, launchType: 'EC2' });
+    await settled({ none: 1 }, 'scaled', 'moved');
+    const change = (strategy: CapacityProviderStrategyItem[]) =>
+      update({ service: 'moved', capacityProviderStrategy: strategy });
+    expect((await change(mixed)).service?.capacityProviderStrategy).toEqual(readBack);
+    await change([{ capacityProvider: 'FARGATE_SPOT' }]);
+    await update({ service: 'moved', forceNewDeployment: true });
+    await vi.waitFor(async () => expect(tally(await tasksOf('scaled', 'moved'))).toMatchObject({ FARGATE_SPOT: 1 }), {
+      timeout: 30_000,
+      interval: 50,
+    });
+    expect((await change([])).service).toMatchObject({ launchType: 'EC2' });
+  });
+
+  test('a strategy by default is stamped on the service', async () => {
+    await api.ecs.send(
+      new PutClusterCapacityProvidersCommand({
+        cluster: 'scaled',
+        capacityProviders: ['FARGATE', 'FARGATE_SPOT'],
+        defaultCapacityProviderStrategy: mixed,
+      }),
+    );
+    const { service } = await create({ serviceName: 'usual', desiredCount: 0 });
+    expect(service?.capacityProviderStrategy).toEqual(readBack);
+    await expect(create({ serviceName: 'usual', desiredCount: 0, launchType: 'FARGATE' })).rejects.toThrow(
+      /not idempotent/,
+    );
+  });
+
+  test('a provider that is in use stays with the cluster', async () => {
+    const put = (capacityProviders: string[]) =>
+      api.ecs.send(
+        new PutClusterCapacityProvidersCommand({
+          cluster: 'scaled',
+          capacityProviders,
+          defaultCapacityProviderStrategy: [],
+        }),
+      );
+    await expect(put(['FARGATE'])).rejects.toMatchObject({
+      name: 'ResourceInUseException',
+      message: 'The specified capacity provider is in use and cannot be removed.',
+    });
+    // Whose strategy is gone, but whose task is still there.
+    const spot = { capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT' }] };
+    await api.ecs.send(
+      new RunTaskCommand({ cluster: 'both', taskDefinition: 'small', networkConfiguration: network, ...spot }),
+    );
+    await expect(
+      api.ecs.send(
+        new PutClusterCapacityProvidersCommand({
+          cluster: 'both',
+          capacityProviders: [],
+          defaultCapacityProviderStrategy: [],
+        }),
+      ),
+    ).rejects.toMatchObject({ name: 'ResourceInUseException' });
+  });
+
+  test.each<[string, object, RegExp]>([
+    [
+      'a launch type as well',
+      { launchType: 'FARGATE' },
+      /Specifying both a launch type and capacity provider strategy/,
+    ],
+    ['daemons', { schedulingStrategy: 'DAEMON', desiredCount: undefined }, /daemon scheduling strategy/],
+    ['strategies of placement', { placementStrategy: [{ type: 'random' }] }, /not supported with FARGATE/],
+  ])('cannot have a strategy with %s', async (_what, input, message) => {
+    await expect(create({ serviceName: 'never', capacityProviderStrategy: mixed, ...input })).rejects.toThrow(message);
+  });
+
+  test('UpdateService refuses what cannot be', async () => {
+    await create({
+      serviceName: 'placed',
+      desiredCount: 0,
+      launchType: 'EC2',
+      placementStrategy: [{ type: 'random' }],
+    });
+    await expect(update({ service: 'placed', capacityProviderStrategy: mixed })).rejects.toThrow(
+      /Placement strategies are not supported with FARGATE/,
+    );
+    await expect(
+      update({ service: 'placed', capacityProviderStrategy: [{ capacityProvider: 'own' }] }),
+    ).rejects.toThrow(/was not found/);
+    await api.define({ family: 'bridged' });
+    await create({
+      serviceName: 'bridged',
+      taskDefinition: 'bridged',
+      desiredCount: 0,
+      launchType: 'EC2',
+      networkConfiguration: undefined,
+    });
+    await expect(update({ service: 'bridged', capacityProviderStrategy: mixed })).rejects.toThrow(
+      /does not support launch_type FARGATE/,
+    );
+  });
+});
