@@ -26,7 +26,9 @@ export default defineConfig({
     sequence: { sequencer: ClientsLast },
     // Two cores carry the engines, the servers and the clients of the end-to-end tests: more workers only add noise.
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // A busy machine is slow: what is waited for is waited for long, and what never comes fails all the same.
+    expect: { poll: { timeout: 60_000 } },
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 });

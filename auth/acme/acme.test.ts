@@ -23,7 +23,7 @@ import { Pebble, pebbleMissing } from './testing/pebble.ts';
 const missing = pebbleMissing ?? redisMissing;
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
 
-const until = <T>(look: () => T | Promise<T>): Promise<T> => vi.waitFor(look, { timeout: 20_000, interval: 50 });
+const until = <T>(look: () => T | Promise<T>): Promise<T> => vi.waitFor(look, { timeout: 60_000, interval: 50 });
 
 /** What is there at last. */
 const present = <T>(look: () => Promise<T | undefined>): Promise<T> =>

@@ -18,7 +18,7 @@ import { createRedirects, redirectsTag } from './index.ts';
 const execute = promisify(execFile);
 const missing = missingEngine('Redis and S3');
 const works = (command: string, ...args: string[]): Promise<boolean> =>
-  execute(command, args, { timeout: 20_000 }).then(
+  execute(command, args, { timeout: 60_000 }).then(
     () => true,
     () => process.env['CI'] !== undefined,
   );
@@ -50,7 +50,7 @@ describe.skipIf(missing !== undefined)('pulls of blobs on a real S3 store', () =
       const end = await request('PUT', `${start.headers.get('location') ?? ''}?digest=${digest}`, { body: layer });
       if (end.status !== 201) throw new Error(`the layer was not pushed: ${end.status}`);
     }
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await rm(folder, { recursive: true, force: true });
     await registry[Symbol.asyncDispose]();

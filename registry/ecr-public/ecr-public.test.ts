@@ -127,7 +127,7 @@ test('policies, the registry itself, tokens and removal', async () => {
   expect((await client.send(new sdk.GetRepositoryPolicyCommand({ repositoryName }))).policyText).toBe(policyText);
   // A policy of its own closes what is open otherwise; pulls may go by what they knew for a second.
   await expect
-    .poll(async () => (await fetch(`${registry.url}/v2/${repositoryName}/manifests/v1`)).status, { timeout: 5000 })
+    .poll(async () => (await fetch(`${registry.url}/v2/${repositoryName}/manifests/v1`)).status, { timeout: 60_000 })
     .toBe(401);
   await client.send(new sdk.DeleteRepositoryPolicyCommand({ repositoryName }));
   const { registries } = await client.send(new sdk.DescribeRegistriesCommand({}));

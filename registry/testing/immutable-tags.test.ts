@@ -210,7 +210,7 @@ describe.each(Object.entries(paths))('%s', (_, path) => {
 
   test('moves one that the repository excludes from the rule', async () => {
     await path.move('dev-1');
-    await expect.poll(() => digestAt('dev-1'), { timeout: 10_000 }).toBe(sha256(second));
+    await expect.poll(() => digestAt('dev-1'), { timeout: 60_000 }).toBe(sha256(second));
   });
 });
 

@@ -169,10 +169,10 @@ describe('container instances', () => {
       new CreateServiceCommand({ cluster, serviceName: 's', taskDefinition: taskDefinitionArn, desiredCount: 1 }),
     );
     const tasksOn = async (arn: string) => (await described(arn))?.pendingTasksCount;
-    await expect.poll(() => tasksOn(a), { timeout: 5000 }).toBe(1);
+    await expect.poll(() => tasksOn(a), { timeout: 60_000 }).toBe(1);
     const b = await api.addInstance({ cluster });
     await api.ecs.send(new DeregisterContainerInstanceCommand({ cluster, containerInstance: a, force: true }));
-    await expect.poll(() => tasksOn(b), { timeout: 5000 }).toBe(1);
+    await expect.poll(() => tasksOn(b), { timeout: 60_000 }).toBe(1);
   });
 });
 

@@ -54,7 +54,7 @@ describe('service deployments', () => {
       }),
     );
     using _ = playAgent(api, cluster, 'web');
-    await expect.poll(async () => (await list())[0]?.status, { timeout: 10_000 }).toBe('SUCCESSFUL');
+    await expect.poll(async () => (await list())[0]?.status, { timeout: 60_000 }).toBe('SUCCESSFUL');
 
     const started = new Date();
     const { service } = await update({ taskDefinition: second.taskDefinitionArn });
@@ -63,7 +63,7 @@ describe('service deployments', () => {
     expect(newest?.targetServiceRevisionArn?.endsWith(`/${number}`)).toBe(true);
     expect(newest?.serviceDeploymentArn).toBe(service?.currentServiceDeployment);
     await expect
-      .poll(async () => (await describeOne(newest?.serviceDeploymentArn))?.status, { timeout: 10_000 })
+      .poll(async () => (await describeOne(newest?.serviceDeploymentArn))?.status, { timeout: 60_000 })
       .toBe('SUCCESSFUL');
     const done = await describeOne(newest?.serviceDeploymentArn);
     expect(done).toMatchObject({
@@ -119,15 +119,15 @@ describe('service deployments', () => {
     );
     let breaks = false;
     using _ = playAgent(api, cluster, 'web', () => breaks);
-    await expect.poll(async () => (await list())[0]?.status, { timeout: 10_000 }).toBe('SUCCESSFUL');
+    await expect.poll(async () => (await list())[0]?.status, { timeout: 60_000 }).toBe('SUCCESSFUL');
     breaks = true;
     const { service } = await update({ taskDefinition: bad.taskDefinitionArn });
     await expect
-      .poll(async () => (await describeOne(service?.currentServiceDeployment))?.status, { timeout: 10_000 })
+      .poll(async () => (await describeOne(service?.currentServiceDeployment))?.status, { timeout: 60_000 })
       .toMatch(/^ROLLBACK_/);
     breaks = false;
     await expect
-      .poll(async () => (await describeOne(service?.currentServiceDeployment))?.status, { timeout: 10_000 })
+      .poll(async () => (await describeOne(service?.currentServiceDeployment))?.status, { timeout: 60_000 })
       .toBe('ROLLBACK_SUCCESSFUL');
     const end = await describeOne(service?.currentServiceDeployment);
     expect(end).toMatchObject({
@@ -141,7 +141,7 @@ describe('service deployments', () => {
     // It stays so when the service has moved on and forgotten both.
     await update({ forceNewDeployment: true });
     await expect
-      .poll(async () => (await list()).map(({ status }) => status), { timeout: 10_000 })
+      .poll(async () => (await list()).map(({ status }) => status), { timeout: 60_000 })
       .toEqual(['SUCCESSFUL', 'ROLLBACK_SUCCESSFUL', 'SUCCESSFUL']);
   });
 

@@ -171,7 +171,7 @@ describe('services', () => {
     const dead = await api.addInstance({ cluster });
     await api.define({ family: 'survivor' });
     await create({ taskDefinition: 'survivor', desiredCount: 1 });
-    await vi.waitFor(async () => expect(await tasksOf()).toHaveLength(1), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await tasksOf()).toHaveLength(1), { timeout: 60_000 });
     const [lost = ''] = await tasksOf();
     await api.report(lost, 'RUNNING');
     await waitUntilServicesStable(waiter(), { cluster, services: ['web'] });
@@ -184,9 +184,9 @@ describe('services', () => {
         : { ...rest, agentConnected: false, connectivityChangedAt: Date.now() };
     });
     const others = async (): Promise<string[]> => (await tasksOf()).filter((task) => task !== lost);
-    await vi.waitFor(async () => expect(await others()).toHaveLength(1), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await others()).toHaveLength(1), { timeout: 60_000 });
     for (const task of await others()) await api.report(task, 'RUNNING');
-    await vi.waitFor(async () => expect(await tasksOf('STOPPED')).toEqual([lost]), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await tasksOf('STOPPED')).toEqual([lost]), { timeout: 60_000 });
     await waitUntilServicesStable(waiter(), { cluster, services: ['web'] });
     expect(await described()).toMatchObject({ runningCount: 1, desiredCount: 1 });
     const { containerInstances } = await api.ecs.send(

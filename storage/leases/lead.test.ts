@@ -108,7 +108,7 @@ test('a lease that was lost ends the work, which is no failure, and is competed 
   });
   await vi.waitFor(() => expect(epochs).toHaveLength(1));
   await records.commit('p', { put: [{ key: fenceKey('work'), value: 7 }] });
-  await vi.waitFor(() => expect(epochs).toEqual([1, 8]), { timeout: 5000 });
+  await vi.waitFor(() => expect(epochs).toEqual([1, 8]), { timeout: 60_000 });
   expect(interruptions).toEqual([]);
   stop.abort();
   await running;

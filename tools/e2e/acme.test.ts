@@ -48,7 +48,7 @@ describe.skipIf(pebbleMissing !== undefined)(
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (log += chunk));
-      await until('the server to serve', 30_000, async () => {
+      await until('the server to serve', 60_000, async () => {
         if (child.exitCode !== null) throw new Error(log);
         return readServerState(data)?.pid === child.pid;
       });
@@ -103,7 +103,7 @@ describe.skipIf(pebbleMissing !== undefined)(
 
     test('every process serves the certificate, and each further one, without a restart', async () => {
       const issued = () =>
-        until('every process to have the certificate', 20_000, async () => {
+        until('every process to have the certificate', 60_000, async () => {
           const all = await served();
           const same = new Set(all.map(({ serialNumber }) => serialNumber)).size === 1;
           return same && all[0]?.issuer.includes('Pebble') && all[0];
@@ -115,7 +115,7 @@ describe.skipIf(pebbleMissing !== undefined)(
       ]);
       const asked = await slipway('tls', 'renew');
       expect(asked.stdout).toContain('registry.example.com is ordered now from');
-      await until('another certificate', 20_000, async () => (await issued()).serialNumber !== first.serialNumber);
+      await until('another certificate', 60_000, async () => (await issued()).serialNumber !== first.serialNumber);
       expect(readServerState(data)?.endpoint).toBe(`https://127.0.0.1:${port}`);
     });
 
@@ -149,7 +149,7 @@ describe.skipIf(pebbleMissing !== undefined)(
       });
       pebble.names.absent.add('registry.example.com');
       await slipway('tls', 'renew');
-      const failed = await until('the order to fail', 20_000, async () => {
+      const failed = await until('the order to fail', 60_000, async () => {
         const found = await certificate();
         return found?.['state'] === 'warning' && found['detail'];
       });

@@ -77,7 +77,7 @@ test('doctor finds nothing that does not work', async () => {
 });
 
 test('explain says that the service waits for a host', async () => {
-  const { verdict } = await until('the event', 10_000, async () => {
+  const { verdict } = await until('the event', 60_000, async () => {
     const report = await json<{ verdict: string }>('explain', 'default/web');
     return report.verdict.includes('unable to place') && report;
   });
@@ -194,7 +194,7 @@ test('advisories are imported from a folder, and an image is scanned', async () 
     ecosystems: ['npm'],
   });
   expect((await command('scan', 'start', 'web:prod')).code).toBe(0);
-  const done = await until('the end of the scan', 20_000, async () => {
+  const done = await until('the end of the scan', 60_000, async () => {
     const report = await json<{ status: { status: string } }>('scan', 'findings', 'web:prod');
     return !['IN_PROGRESS', 'PENDING'].includes(report.status.status) && report.status.status;
   });

@@ -156,13 +156,13 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
   test('one server killed, the other answers with everything', async () => {
     const cli = await aws();
     expect((await up('kill', 'slipway-1')).code).toBe(0);
-    const { repositories } = await until('the other server', 30_000, () =>
+    const { repositories } = await until('the other server', 60_000, () =>
       cli.json<{ repositories: { repositoryName: string }[] }>(['ecr', 'describe-repositories']),
     );
     expect(repositories.map(({ repositoryName }) => repositoryName)).toEqual(['web']);
     const { clusterArns } = await cli.json<{ clusterArns: string[] }>(['ecs', 'list-clusters']);
     expect(clusterArns).toHaveLength(1);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('tools/compose/init', () => {

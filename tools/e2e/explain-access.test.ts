@@ -255,7 +255,7 @@ describe('a request that was made', () => {
     );
     puller.destroy();
     const args = ['--request', refused ?? ''];
-    const then = await until('the audit line', 5000, async () => {
+    const then = await until('the audit line', 60_000, async () => {
       const told = await explain(...args);
       return told.code === 3 && told;
     });
@@ -286,7 +286,7 @@ describe('a request that was made', () => {
   test('that was refused before any policy was asked says so, with what its sender was not told', async () => {
     const answer = await fetch(`${server.endpoint}/v2/`, { headers: { authorization: 'Basic QVdTOndyb25n' } });
     expect(answer.status).toBe(401);
-    const told = await until('the audit line', 5000, async () => {
+    const told = await until('the audit line', 60_000, async () => {
       const found = await explain('--request', answer.headers.get('x-amzn-requestid') ?? '');
       return found.stdout !== '' && found;
     });

@@ -221,7 +221,7 @@ ${agentLogs(made, folder)}`,
     for (const client of clients) {
       for (const task of web) {
         let said = '';
-        await until(`${addressOf(client)} reaches ${addressOf(task)}`, 20_000, async () => {
+        await until(`${addressOf(client)} reaches ${addressOf(task)}`, 60_000, async () => {
           said = await inside(client, fetchOf(addressOf(task)));
           return said.includes('hello from fargate');
         }).catch((cause: unknown) => {
@@ -248,9 +248,9 @@ ${agentLogs(made, folder)}`,
     const reaches = async (): Promise<boolean> => (await inside(client, fetchOf(addressOf(web)))).includes('hello');
     const rule = ['--group-id', groups.web, '--protocol', 'tcp', '--port', '8080', '--source-group', groups.client];
     await aws.json(['ec2', 'revoke-security-group-ingress', ...rule]);
-    await until('the rule is gone', 20_000, async () => !(await reaches()));
+    await until('the rule is gone', 60_000, async () => !(await reaches()));
     await aws.json(['ec2', 'authorize-security-group-ingress', ...rule]);
-    await until('the rule is back', 20_000, reaches);
+    await until('the rule is back', 60_000, reaches);
     expect(await reaches()).toBe(true);
   }, 120_000);
 
@@ -263,7 +263,7 @@ ${agentLogs(made, folder)}`,
       60_000,
       async () => (await tasksOf('client')).length + (await tasksOf('web')).length === 0,
     );
-    await until('clean hosts', 30_000, async () => {
+    await until('clean hosts', 60_000, async () => {
       const shown = await Promise.all(made.hosts.map((host) => host.run('ip', ['-o', 'link', 'show', 'type', 'veth'])));
       return shown.every(({ stdout }) => !/ ecs[0-9a-f]{12}/.test(stdout));
     });
@@ -322,5 +322,5 @@ ${agentLogs(made, folder)}`,
     expect(
       await refused(...start, '--network-configuration', placed(groups.web), '--platform-version', '9.9.9'),
     ).toMatch(/platform version '9.9.9' does not exist/);
-  }, 60_000);
+  }, 120_000);
 });

@@ -45,7 +45,7 @@ test("when the port is taken at the first start, the second has the administrato
   await server.start();
   expect(server.aws()).toEqual(written);
   await server.stop();
-}, 60_000);
+}, 120_000);
 
 test.each([
   ['before the key is written', 'renameSync'],
@@ -92,4 +92,4 @@ test('a file that is lost is written again by whoever has the stores and the key
   expect(JSON.parse(recovered.stdout), recovered.stderr).toEqual(written);
   expect(await keyWorks(server)).toBe(true);
   await server.stop();
-}, 60_000);
+}, 120_000);

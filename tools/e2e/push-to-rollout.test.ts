@@ -133,7 +133,7 @@ function rollsOut(choice: EngineChoice): void {
   test('the cluster default exists and this machine has joined it', async () => {
     const { clusterArns } = await aws.json<{ clusterArns: string[] }>(['ecs', 'list-clusters']);
     expect(clusterArns).toEqual(['arn:aws:ecs:us-east-1:000000000000:cluster/default']);
-    const instance = await until('the container instance', 20_000, async () => {
+    const instance = await until('the container instance', 60_000, async () => {
       const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>([
         'ecs',
         'list-container-instances',
@@ -304,7 +304,7 @@ function rollsOut(choice: EngineChoice): void {
     for (const { runtimeId } of before)
       expect(await docker.check(['inspect', '-f', '{{.State.Running}}', runtimeId ?? ''])).toBe('true');
     await server.start();
-    await until('the agent to reconnect', 30_000, async () => {
+    await until('the agent to reconnect', 60_000, async () => {
       const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>([
         'ecs',
         'list-container-instances',
@@ -362,12 +362,12 @@ function rollsOut(choice: EngineChoice): void {
       'e2e',
     ]);
     const arn = tasks[0]?.taskArn ?? '';
-    await until('the task to run', 30_000, async () => {
+    await until('the task to run', 60_000, async () => {
       const answer = await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', arn]);
       return answer.tasks[0]?.lastStatus === 'RUNNING';
     });
     await aws.json(['ecs', 'stop-task', '--task', arn, '--reason', 'enough']);
-    const stopped = await until('the task to stop', 30_000, async () => {
+    const stopped = await until('the task to stop', 60_000, async () => {
       const answer = await aws.json<{ tasks: (Task & { stopCode: string; stoppedReason: string })[] }>([
         'ecs',
         'describe-tasks',
@@ -396,7 +396,7 @@ function rollsOut(choice: EngineChoice): void {
       '--desired-count',
       '1',
     ]);
-    const message = await until('the event', 20_000, async () => {
+    const message = await until('the event', 60_000, async () => {
       const { services } = await aws.json<{ services: [Service] }>(['ecs', 'describe-services', '--services', 'huge']);
       return services[0].events.find((event) => event.message.includes('unable to place'))?.message;
     });
@@ -411,7 +411,7 @@ function rollsOut(choice: EngineChoice): void {
     await aws.json(['ecs', 'update-service', '--service', 'web', '--desired-count', '0']);
     await stable();
     await aws.json(['ecs', 'delete-service', '--service', 'web']);
-    await until('the service to be inactive', 30_000, async () => (await describeService()).status === 'INACTIVE');
+    await until('the service to be inactive', 60_000, async () => (await describeService()).status === 'INACTIVE');
     for (const id of ids) {
       const state = await docker.run(['inspect', '-f', '{{.State.Running}}', id]);
       expect(state.code === 0 ? state.stdout.trim() : 'false').toBe('false');

@@ -57,9 +57,9 @@ async function scannedBy(report: RequestListener): Promise<ecr.DescribeImageScan
   await client.send(new ecr.StartImageScanCommand(image));
   const findings = () => client.send(new ecr.DescribeImageScanFindingsCommand(image));
   await expect
-    .poll(async () => (await findings()).imageScanStatus?.status, { timeout: 20_000, interval: 100 })
+    .poll(async () => (await findings()).imageScanStatus?.status, { timeout: 60_000, interval: 100 })
     .toMatch(/^(?:COMPLETE|ACTIVE|FAILED)$/);
-  return findings();
+  return await findings();
 }
 
 test('an adapter scans an image, and its "not yet" is no redirect', async () => {
@@ -68,7 +68,7 @@ test('an adapter scans an image, and its "not yet" is no redirect', async () => 
   );
   expect(imageScanStatus?.status).toMatch(/^(?:COMPLETE|ACTIVE)$/);
   expect(imageScanFindings?.findingSeverityCounts).toEqual({ HIGH: 1 });
-}, 30_000);
+}, 120_000);
 
 test('F6, D6: a report that stands for gigabytes makes the scan fail, with the reason', async () => {
   const { imageScanStatus } = await scannedBy((_request, response) =>
@@ -78,4 +78,4 @@ test('F6, D6: a report that stands for gigabytes makes the scan fail, with the r
     status: 'FAILED',
     description: expect.stringContaining('nested more than 32 levels deep'),
   });
-}, 60_000);
+}, 120_000);

@@ -12,8 +12,8 @@ let server: ServerProcess;
 beforeAll(async () => {
   server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_AGENT: 'off', SLIPWAY_WORKERS: '2' });
   await server.start();
-  await until('both processes', 30_000, async () => serving().length === 2);
-}, 60_000);
+  await until('both processes', 60_000, async () => serving().length === 2);
+}, 120_000);
 afterAll(async () => {
   await server.stop();
   rmSync(folder, { recursive: true, force: true });
@@ -73,11 +73,11 @@ test('whichever process is killed under load, the first one too, the service goe
   );
   const victims = [upkeep, () => serving().find(({ part }) => part === 'worker')?.pid, upkeep];
   for (const victim of victims) {
-    const pid = await until('a process to kill', 30_000, async () => victim());
+    const pid = await until('a process to kill', 60_000, async () => victim());
     process.kill(pid, 'SIGKILL');
     const before = answered;
-    await until('answers after it', 30_000, async () => answered > before + 50);
-    await until('another in its place', 30_000, async () => {
+    await until('answers after it', 60_000, async () => answered > before + 50);
+    await until('another in its place', 60_000, async () => {
       const now = serving();
       return now.length === 2 && now.every((one) => one.pid !== pid) && now.some(({ part }) => part !== 'worker');
     });
@@ -95,14 +95,14 @@ test('whichever process is killed under load, the first one too, the service goe
 }, 120_000);
 
 test('all of them killed at once come back as well', async () => {
-  const before = await until('both processes', 30_000, async () => (serving().length === 2 ? serving() : undefined));
+  const before = await until('both processes', 60_000, async () => (serving().length === 2 ? serving() : undefined));
   for (const { pid } of before) process.kill(pid, 'SIGKILL');
   await until('two others', 60_000, async () => {
     const now = serving();
     return now.length === 2 && now.every(({ pid }) => before.every((one) => one.pid !== pid));
   });
   expect(await ask()).toBe(0);
-}, 100_000);
+}, 120_000);
 
 test('a signal ends all of them, with exit code 0', async () => {
   const pids = processes().map(({ pid }) => pid);
@@ -113,13 +113,13 @@ test('a signal ends all of them, with exit code 0', async () => {
 
 test('with the supervisor its processes end', async () => {
   await server.start();
-  const pids = await until('both processes', 30_000, async () =>
+  const pids = await until('both processes', 60_000, async () =>
     serving().length === 2 ? processes().map(({ pid }) => pid) : undefined,
   );
   await server.stop('SIGKILL');
-  await until('their ends', 10_000, async () => pids.every(hasEnded));
+  await until('their ends', 60_000, async () => pids.every(hasEnded));
   expect(pids).toHaveLength(2);
-}, 60_000);
+}, 120_000);
 
 test('what the next start would not heal ends the server, with what to do and exit code 1', async () => {
   const taken = new ServerProcess(server.port, join(folder, 'other'), { SLIPWAY_AGENT: 'off', SLIPWAY_WORKERS: '2' });
@@ -127,7 +127,7 @@ test('what the next start would not heal ends the server, with what to do and ex
   await expect(taken.start()).rejects.toThrow(/it ended \(code 1\)[^]*is taken by another program/);
   const misspelt = new ServerProcess(await freePort(), join(folder, 'other'), { SLIPWAY_WORKERS: '2', SLIPWAY_X: '1' });
   await expect(misspelt.start()).rejects.toThrow(/it ended \(code 1\)[^]*SLIPWAY_X/);
-}, 60_000);
+}, 120_000);
 
 /** Also true of a process that nobody has asked about its end yet. */
 function hasEnded(pid: number): boolean {

@@ -130,7 +130,7 @@ describe.skipIf(missing !== undefined)(`a tag that moves under a service${note}`
       const now = await tasks();
       return now.length === 3 && !now.some(({ taskArn }) => taskArn === victim?.taskArn);
     });
-    await until('the replacement to serve', 30_000, async () => (await pages()).length === 3);
+    await until('the replacement to serve', 60_000, async () => (await pages()).length === 3);
     expect(await pages()).toEqual(['one', 'one', 'one']);
   });
 

@@ -198,7 +198,7 @@ async function endEngine(file: string): Promise<void> {
   const pid = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
   if (pid <= 1 || !isDockerd(pid)) return;
   endProcess(pid, 'SIGTERM');
-  await until('the engine to end', 20_000, async () => !isDockerd(pid)).catch(() => endProcess(pid, 'SIGKILL'));
+  await until('the engine to end', 60_000, async () => !isDockerd(pid)).catch(() => endProcess(pid, 'SIGKILL'));
 }
 
 const isDockerd = (pid: number): boolean => {

@@ -67,7 +67,7 @@ export class ServerProcess {
   }
 
   /** Starts the process and waits until it serves. */
-  async start(timeout = 30_000): Promise<void> {
+  async start(timeout = 60_000): Promise<void> {
     const child = spawn(process.execPath, ['--max-semi-space-size=4', '--heap-growing-percent=25', main, 'serve'], {
       env: { NODE_COMPILE_CACHE: compileCache, ...process.env, ...this.environment },
       stdio: ['ignore', 'pipe', 'pipe'],

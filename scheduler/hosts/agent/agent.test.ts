@@ -35,13 +35,13 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       });
       instance = (await agent.start()).containerInstanceArn;
       await plane.untilConnected(instance, true);
-    }, 60_000);
+    }, 120_000);
 
     afterAll(async () => {
       await agent?.stop();
       await plane?.[Symbol.asyncDispose]();
       await engine?.[Symbol.asyncDispose]();
-    }, 60_000);
+    }, 120_000);
 
     const run = async (...containers: Parameters<TestControlPlane['register']>[0]['containerDefinitions'] & object) =>
       plane.place(await plane.register({ containerDefinitions: containers }), instance);

@@ -73,13 +73,13 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       });
       dataDir = await engine.folder();
       await start();
-    }, 60_000);
+    }, 120_000);
 
     afterAll(async () => {
       await agent?.stop();
       await plane?.[Symbol.asyncDispose]();
       await engine?.[Symbol.asyncDispose]();
-    }, 60_000);
+    }, 120_000);
 
     const run = async (
       own: AttachmentRecord | undefined,

@@ -245,4 +245,4 @@ test('whatever call fails, in whatever way, tasks end with a reason and the agen
   );
   for (const task of over) expect(task.stoppedReason).toBeTruthy();
   await plane.untilTask((await place()).id, 'RUNNING');
-}, 100_000);
+}, 120_000);

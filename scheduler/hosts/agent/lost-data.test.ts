@@ -73,7 +73,7 @@ test('what an agent left whose data folder is lost is ended by the next one on i
     expect.stringMatching(/has containers that another agent made for tasks of this cluster/),
     expect.stringMatching(/ending what another agent left on this Docker engine when its data was lost/),
   ]);
-}, 60_000);
+}, 120_000);
 
 test('it runs on while the control plane wants it and its agent may be back, and ends when it is told to', async () => {
   const plane = await open({});
@@ -90,7 +90,7 @@ test('it runs on while the control plane wants it and its agent may be back, and
   await start(plane, 'second');
   await untilGone(arn);
   expect(engine.of(mine.arn)).toMatchObject([{ state: 'running', starts: 1 }]);
-}, 60_000);
+}, 120_000);
 
 test("an agent that lives keeps its containers, and so does another installation's", async () => {
   const [plane, other] = [await open({ abandonAfter: 0 }), await open({ abandonAfter: 0 })];
@@ -106,4 +106,4 @@ test("an agent that lives keeps its containers, and so does another installation
   expect(engine.of(arn)).toHaveLength(1);
   expect(engine.of(theirs.arn)).toMatchObject([{ state: 'running' }]);
   expect(warnings.filter((warning) => /ending what/.test(warning))).toEqual([]);
-}, 60_000);
+}, 120_000);

@@ -63,9 +63,9 @@ describe.each(generations)('$age', ({ age, containerd, ctr: ctrProgram }) => {
       await client.do('images', 'pull', ...all, ...login, `${two}:v1`);
       const pulled = await registry.requests();
       expect(count(pulled, 'GET blob', 200)).toBe(5);
-      await client.do('images', 'export', ...all, 'out.tar', `${two}:v1`);
-      await check('sh', ['-c', 'mkdir out && tar -xf out.tar -C out'], { cwd: client.folder });
-      expect(blobsOf(join(client.folder, 'out'))).toEqual(blobsOf(folder));
+      // Read where containerd keeps them: newer ones' `ctr images export` now and then ends before its file is whole.
+      const content = join(server.folder, 'root', 'io.containerd.content.v1.content');
+      expect(blobsOf(content)).toEqual(blobsOf(folder));
     },
     120_000,
   );
