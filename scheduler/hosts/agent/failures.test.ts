@@ -92,6 +92,9 @@ describe('a GetAuthorizationToken that fails', () => {
   });
 
   test("does not stop another task's pull of the same image", async () => {
+    // Each task asks for itself, whichever is first and leaves the image with the engine.
+    await agent?.stop();
+    await start({ pullBehavior: 'default' });
     engine.pullable.add(ours());
     authorize = async ({ arn }) => {
       if (arn === role) throw new AwsError('AccessDeniedException', 'the first one may not');
