@@ -82,7 +82,9 @@ test('a denial in the registry policy holds for every repository, and ends with 
   });
   await ecr.send(new PutRegistryPolicyCommand({ policyText }));
   const list = () => ecr.send(new ListImagesCommand({ repositoryName }));
-  await expect.poll(() => list().catch((error: Error) => error.name), { timeout: 60_000 }).toBe('AccessDeniedException');
+  await expect
+    .poll(() => list().catch((error: Error) => error.name), { timeout: 60_000 })
+    .toBe('AccessDeniedException');
   expect((await ecr.send(new GetRegistryPolicyCommand({}))).registryId).toBe(account);
   await ecr.send(new DeleteRegistryPolicyCommand({}));
   await expect.poll(async () => (await list().catch(() => undefined))?.imageIds, { timeout: 60_000 }).toEqual([]);

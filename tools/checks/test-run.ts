@@ -16,7 +16,7 @@ const filters = process.argv.slice(2);
 /** What vitest makes of these files; undefined when it could not tell, which is a failure. */
 function testsOf(name: string, args: readonly string[]): TestReport | undefined {
   const file = join(scratch, `${name}.json`);
-  const reporter = join(import.meta.dirname, 'test-report.ts');
+  const reporter = join(import.meta.dirname, 'testing', 'report.ts');
   const { status } = spawnSync('vitest', ['run', '--reporter=default', `--reporter=${reporter}`, ...args], {
     cwd: root,
     stdio: 'inherit',

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import type { Reporter, SerializedError, TestModule } from 'vitest/node';
-import type { TestReport } from './verdict.ts';
+import type { TestReport } from '../verdict.ts';
 
 /** A vitest reporter: what became of every file, as a `TestReport` in the file that `SLIPWAY_TEST_REPORT` names. */
 export default class ReportFile implements Reporter {
