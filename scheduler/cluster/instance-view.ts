@@ -23,7 +23,7 @@ export function instanceView(
     registeredResources: registered(instance),
     remainingResources: remaining(instance, tasks),
     status: instance.status,
-    ...(instance.agentConnected || instance.status === 'INACTIVE' ? {} : { statusReason: whyAway(instance) }),
+    ...(instance.agentConnected ? {} : { statusReason: whyAway(instance) }),
     agentConnected: instance.agentConnected,
     runningTasksCount: tasks.filter((task) => task.lastStatus === 'RUNNING').length,
     pendingTasksCount: tasks.filter(isPending).length,
@@ -35,8 +35,10 @@ export function instanceView(
 }
 
 /** What an operator reads beside a host that takes no tasks: since when, and what to do if that stays so. */
-function whyAway({ arn, id, connectionId, connectivityChangedAt }: InstanceRecord): string {
+function whyAway({ arn, id, status, connectionId, connectivityChangedAt }: InstanceRecord): string {
   const since = new Date(connectivityChangedAt).toISOString();
+  if (status === 'INACTIVE')
+    return `Deregistered at ${since}. If its host comes back, its agent ends what ran there and registers it as a new container instance.`;
   if (connectionId !== undefined)
     return `Its container runtime does not work since ${since}: see to the Docker engine of that host.`;
   const cluster = arn.split('/').at(-2) ?? '';

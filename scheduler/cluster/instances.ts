@@ -56,7 +56,7 @@ export async function changeInstance(
 /**
  * Takes an instance out of the cluster. Without `force` it must have no tasks. With `force` its tasks end here and now
  * as far as the control plane is concerned, and services replace theirs; an agent that comes back is told that its
- * instance is inactive.
+ * instance is inactive, ends what it ran and registers a new one.
  * @throws ClientException when it is unknown, InvalidParameterException when it has tasks
  */
 export async function deregisterInstance(

@@ -50,7 +50,7 @@ export interface ControlPlaneOptions {
   readonly replaceUnseenAfter?: number;
   /**
    * Milliseconds after which a host whose agent stays away leaves the cluster by itself, at least `replaceLostAfter`; one that comes back
-   * after that joins again once its agent is restarted. Default: never; its tasks are replaced, and it stays until somebody deregisters it.
+   * after that joins as a new container instance. Default: never; its tasks are replaced, and it stays until somebody deregisters it.
    */
   readonly deregisterLostAfter?: number;
   readonly retention?: Partial<Retention>;

@@ -15,8 +15,8 @@ export interface GivingUp {
 
 /**
  * Takes hosts that have been away for too long out of the cluster, as DeregisterContainerInstance with `force` does: their tasks are
- * over, as {@link sweep} finds, and an agent that comes back after all is told so, and joins again once it is restarted. A host whose agent is there and only
- * its container runtime does not work stays.
+ * over, as {@link sweep} finds, and an agent that comes back after all is told so, ends them and registers a new instance. A host whose
+ * agent is there and only its container runtime does not work stays.
  * @returns their ids, for the log
  */
 export async function deregisterLost(

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import type Docker from 'dockerode';
 import { z } from 'zod';
 
-import { Channel, type Dial, signedDial, socketUrl } from './channel.ts';
-import { ControlHandler } from './control-channel.ts';
+import { type Dial, signedDial } from './channel.ts';
 import { ControlPlaneClient, type EcsSender, ecsClient, Refused, type Registration } from './control-plane-client.ts';
 import { openDocker } from './docker.ts';
 import { type Disk, JsonFolder, systemDisk } from './files.ts';
@@ -13,6 +12,7 @@ import { type Host, inspectHost } from './host.ts';
 import { endpointPort, RoleKeys, TaskEndpoint } from './endpoint/index.ts';
 import { Images } from './images.ts';
 import { RegistryLogins } from './logins.ts';
+import { Membership } from './membership.ts';
 import { hostNameServers, noNetwork, TaskNetwork, type TaskNetworkPort } from './network/index.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { type AgentOptions, type ResolvedOptions, resolveOptions } from './options.ts';
@@ -20,17 +20,20 @@ import { agentReach } from './policy.ts';
 import { Reporter } from './report.ts';
 import { Sampler } from './sampler.ts';
 import { TaskEngine } from './task-engine.ts';
-import { TelemetryHandler } from './telemetry-channel.ts';
 
 /** What the agent calls itself. */
 const agentVersion = '0.1.0';
 const agentHash = createHash('sha256').update(`slipway-agent ${agentVersion}`).digest('hex').slice(0, 8);
 
+/** After the control plane said no to a host that wants to join anew, or took it out while it was connected. Milliseconds. */
+const outsideWait = 60_000;
+
 /** The container agent of one host. */
 export interface Agent {
   /**
    * Starts working in the background: registers (again and again until the Docker engine and the control plane answer),
-   * takes up the tasks of an earlier run, and keeps the connections. Resolves when the first registration succeeded.
+   * takes up the tasks of an earlier run, and keeps the connections. Resolves when the first registration succeeded. When the host is
+   * deregistered after that, it ends what it runs and registers as a new container instance by itself.
    * @throws Refused when the control plane refuses this host for good; FormatRefused when the data folder is a newer agent's or not one
    */
   start(): Promise<{ readonly containerInstanceArn: string }>;
@@ -48,11 +51,29 @@ const identity = z.object({
 });
 
 type Identity = z.infer<typeof identity>;
+type Changes = Partial<Pick<Identity, 'registration' | 'seenSequence'>>;
 
 /** Who is told when something of this host changes; set once there is a connection to tell it on. */
 interface Listeners {
   health: () => void;
   endpoint: () => void;
+}
+
+/** What an agent is made of. */
+interface Parts {
+  readonly plane: ControlPlaneClient;
+  readonly reporter: Reporter;
+  readonly keys: RoleKeys;
+  readonly network: NetworkWatch;
+  readonly engine: TaskEngine;
+  readonly endpoint: TaskEndpoint | undefined;
+  readonly onChange: Listeners;
+}
+
+/** What came of registering, and the host as it was registered. */
+interface Joined {
+  readonly registration: Registration;
+  readonly host: Host;
 }
 
 /** What an agent reaches outside its own code. */
@@ -98,6 +119,7 @@ class RunningAgent implements Agent {
   #writes: Promise<void> = Promise.resolve();
   #stoppers: (() => Promise<void> | void)[] = [];
   #loops: Promise<unknown>[] = [];
+  #membership: Membership | undefined;
 
   constructor(options: ResolvedOptions, ports: MakePorts) {
     this.#options = options;
@@ -133,23 +155,28 @@ class RunningAgent implements Agent {
     // Containers are looked after from the first moment, whether or not the control plane can be reached.
     await engine.start();
     await endpoint?.start();
-    const { registration, host } = await this.#register(endpoint, network, (found) =>
-      plane.register(found, this.#identity?.registration),
-    );
+    const parts: Parts = { plane, reporter, keys, network, engine, endpoint, onChange };
+    const joined = await this.#join(parts);
     this.#stopped.signal.throwIfAborted();
     // What may be placed here depends on the endpoint.
     onChange.endpoint = () => {
-      const registered = this.#register(endpoint, network, (found) => plane.registerAgain(found, registration));
-      this.#loops.push(
-        registered.catch((error: unknown) => log.warn({ err: error }, 'cannot register what has changed')),
-      );
+      const told = this.#insist(parts, async (host) => {
+        const { registration } = this.#identity ?? {};
+        if (registration !== undefined) await plane.registerAgain(host, registration);
+      });
+      this.#loops.push(told.catch((error: unknown) => log.warn({ err: error }, 'cannot register what has changed')));
     };
-    this.#connect(plane, registration, host, { reporter, keys, engine, network, onChange });
-    return { containerInstanceArn: registration.containerInstanceArn };
+    this.#loops.push(
+      this.#serve(parts, joined).catch((error: unknown) => {
+        if (!this.#stopped.signal.aborted) log.error({ err: error }, 'the agent serves its host no more');
+      }),
+    );
+    return { containerInstanceArn: joined.registration.containerInstanceArn };
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort();
+    this.#membership?.stop();
     for (const stop of this.#stoppers) await stop();
     await Promise.allSettled([...this.#loops, this.#writes]);
   }
@@ -229,76 +256,79 @@ class RunningAgent implements Agent {
     return { engine, endpoint, onChange };
   }
 
-  #connect(
-    plane: ControlPlaneClient,
-    registration: Registration,
-    host: Host,
-    parts: { engine: TaskEngine; onChange: Listeners; reporter: Reporter; keys: RoleKeys; network: NetworkWatch },
-  ): void {
-    const options = this.#options;
-    const { containerInstanceArn } = registration;
-    const versions = { agentHash, agentVersion, dockerVersion: `DockerVersion: ${host.dockerVersion}` };
-    const handler = new ControlHandler({
-      engine: parts.engine,
-      network: parts.network.port,
-      log: options.log,
-      cluster: options.cluster,
-      containerInstanceArn,
-      report: (report) => parts.reporter.report(report),
-      learn: (taskArn, type, credentials) => parts.keys.learn(taskArn, type, credentials),
+  /** Serves one registration after the other: a host that was deregistered joins anew. */
+  async #serve(parts: Parts, first: Joined): Promise<void> {
+    const { signal } = this.#stopped;
+    for (let joined = first; !signal.aborted;) {
+      const membership = this.#member(parts, joined);
+      this.#membership = membership;
+      parts.onChange.health = () => membership.healthChanged();
+      await membership.run();
+      if (signal.aborted) return;
+      joined = await this.#joinAnew(parts);
+    }
+  }
+
+  #member({ plane, engine, network, reporter, keys }: Parts, { registration, host }: Joined): Membership {
+    return new Membership({
+      options: this.#options,
+      plane,
+      dial: this.#ports.dial,
+      engine,
+      network: network.port,
+      reporter,
+      keys,
+      sampler: new Sampler(this.#docker, this.#options.clock),
+      containerInstanceArn: registration.containerInstanceArn,
+      versions: { agentHash, agentVersion, dockerVersion: `DockerVersion: ${host.dockerVersion}` },
       seenSequence: this.#identity?.seenSequence ?? 0,
       sawGeneration: (seenSequence) => this.#remember({ seenSequence }),
     });
-    const telemetry = new TelemetryHandler({
-      options,
-      engine: parts.engine,
-      sampler: new Sampler(this.#docker, options.clock),
-      containerInstanceArn,
-    });
-    parts.onChange.health = () => telemetry.changed();
-    const control = new Channel({
-      name: 'control',
-      options,
-      dial: this.#ports.dial,
-      url: async () =>
-        socketUrl((await plane.discover(containerInstanceArn)).control, {
-          ...versions,
-          clusterArn: options.cluster,
-          containerInstanceArn,
-          protocolVersion: '2',
-          sendCredentials: 'true',
-          seqNum: String(handler.seenSequence),
-        }),
-      serve: (ws) => {
-        parts.reporter.retryNow();
-        handler.serve(ws);
-      },
-    });
-    const measured = new Channel({
-      name: 'telemetry',
-      options,
-      dial: this.#ports.dial,
-      url: async () =>
-        socketUrl((await plane.discover(containerInstanceArn)).telemetry, {
-          ...versions,
-          cluster: options.cluster,
-          containerInstance: containerInstanceArn,
-        }),
-      serve: (ws, signal) => telemetry.serve(ws, signal),
-    });
-    this.#stoppers.unshift(
-      () => control.stop(),
-      () => measured.stop(),
-    );
-    this.#loops.push(control.run(), measured.run());
   }
 
-  /** Tries until the Docker engine and the control plane both answer. */
-  async #register(
-    endpoint: TaskEndpoint | undefined,
-    network: NetworkWatch,
-    register: (host: Host) => Promise<Registration>,
-  ): Promise<{ registration: Registration; host: Host }> {
+  /** Joins however often it is refused: a host that nobody looks at comes back once it may. */
+  async #joinAnew(parts: Parts): Promise<Joined> {
+    const { clock, log, random } = this.#options;
+    for (;;) {
+      try {
+        return await this.#join(parts);
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        log.error({ err: error }, 'this host is out of its cluster and may not join it anew; trying again');
+        await clock.sleep(outsideWait * (0.5 + random()), this.#stopped.signal);
+      }
+    }
+  }
+
+  /** Registers, as the instance that this host is while the control plane knows it. @throws Refused */
+  async #join(parts: Parts): Promise<Joined> {
+    const registration = await this.#insist(parts, async (host) => {
+      const known = this.#identity?.registration;
+      const now = await parts.plane.register(host, known, () => this.#leave(parts));
+      await this.#remember({ registration: now });
+      return { registration: now, host };
+    });
+    this.#options.log.info({ containerInstance: registration.registration.containerInstanceArn }, 'registered');
+    return registration;
+  }
+
+  /**
+   * Ends what the host ran under a registration that is over, and forgets that. Until then there is no new one: its tasks would meet
+   * the old ones' ports and memory.
+   */
+  async #leave({ engine, network }: Parts): Promise<void> {
+    await network.forget();
+    const { clock, log, random } = this.#options;
+    const tasks = await engine.endAll();
+    await this.#remember({ registration: undefined });
+    log.warn({ tasks }, 'ended the tasks of a container instance that was deregistered');
+    // Who deregisters a host that is there may be about to take it away.
+    if (this.#membership?.deregisteredHere === true)
+      await clock.sleep(outsideWait * (0.5 + random()), this.#stopped.signal);
+  }
+
+  /** Does something with what the host is now, until the Docker engine and the control plane both answer. @throws Refused */
+  async #insist<T>({ endpoint, network }: Parts, work: (host: Host) => Promise<T>): Promise<T> {
     const { clock, log, random, reservedMemory, attributes, availabilityZone, allow } = this.#options;
     for (let wait = 250; ; wait = Math.min(wait * 2, 5_000)) {
       this.#stopped.signal.throwIfAborted();
@@ -313,10 +343,7 @@ class RunningAgent implements Agent {
           ...(reservedMemory === undefined ? {} : { reservedMemory }),
           ...(availabilityZone === undefined ? {} : { availabilityZone }),
         });
-        const registration = await register(host);
-        await this.#remember({ registration });
-        log.info({ containerInstance: registration.containerInstanceArn }, 'registered');
-        return { registration, host };
+        return await work(host);
       } catch (error) {
         if (error instanceof Refused) throw error;
         log.warn({ err: error }, 'cannot register yet; trying again');
@@ -338,13 +365,13 @@ class RunningAgent implements Agent {
   }
 
   /** Durable when it resolves; one write at a time. */
-  #remember(change: Partial<Identity>): Promise<void> {
+  #remember(change: Changes): Promise<void> {
     const before = this.#writes.catch(() => undefined);
     this.#writes = this.#write(before, change);
     return this.#writes;
   }
 
-  async #write(before: Promise<void>, change: Partial<Identity>): Promise<void> {
+  async #write(before: Promise<void>, change: Changes): Promise<void> {
     await before;
     // What a message still under way would note after the end belongs to the next agent of this folder.
     if (this.#identity === undefined || this.#stopped.signal.aborted) return;

@@ -4,14 +4,13 @@ import { hostSecretHeader } from '@slipway/auth/contract';
 import aws4 from 'aws4';
 import { WebSocket } from 'ws';
 
+import { isGone } from './control-plane-client.ts';
 import type { ResolvedOptions } from './options.ts';
 
 /** A connection that hears nothing for this long is given up; servers ping every few seconds. Milliseconds. */
 const silenceLimit = 40_000;
 const firstWait = 250;
 const longestWait = 5_000;
-/** Only an operator can bring a deregistered instance back: do not hurry. Milliseconds. */
-const inactiveWait = 60_000;
 /** A connection that lasted this long was good: the next one is tried at once. Milliseconds. */
 const goodConnection = 30_000;
 
@@ -26,6 +25,10 @@ export class UpgradeRefused extends Error {
   }
 }
 
+/** Whether a refusal says that the container instance is not registered. */
+const isInactive = (error: unknown): boolean =>
+  isGone(error) || (error instanceof UpgradeRefused && error.code === 'InactiveInstanceException');
+
 /** Opens a connection; resolves when it stands, gives up when the signal aborts. @throws UpgradeRefused, or what the way there failed with */
 export type Dial = (address: URL, signal: AbortSignal) => Promise<WebSocket>;
 
@@ -38,6 +41,8 @@ export interface ChannelPorts {
   readonly dial: Dial;
   /** Serves one connection; the signal aborts when it is closed. */
   readonly serve: (ws: WebSocket, signal: AbortSignal) => void;
+  /** The control plane does not know the container instance, or not any more. */
+  readonly inactive: () => void;
 }
 
 /** Keeps one signed WebSocket to the control plane open: connects, serves, and connects again with growing, jittered waits. */
@@ -58,24 +63,20 @@ export class Channel {
 
   /** Runs until {@link stop}. */
   async run(): Promise<void> {
-    const { options, name } = this.#ports;
+    const { options, name, inactive } = this.#ports;
     const { clock, log } = options;
     while (!this.#stopped.signal.aborted) {
       const began = clock.monotonic();
-      let longest = longestWait;
       try {
         await this.#connect();
         log.info({ channel: name }, 'connection to the control plane closed');
       } catch (error) {
         if (this.#stopped.signal.aborted) return;
         log.warn({ channel: name, err: error }, 'cannot connect to the control plane; trying again');
-        if (error instanceof UpgradeRefused && error.code === 'InactiveInstanceException') {
-          this.#failures = 20;
-          longest = inactiveWait;
-        }
+        if (isInactive(error)) inactive();
       }
       if (clock.monotonic() - began > goodConnection) this.#failures = 0;
-      const wait = Math.min(firstWait * 1.5 ** this.#failures, longest) * (0.5 + options.random());
+      const wait = Math.min(firstWait * 1.5 ** this.#failures, longestWait) * (0.5 + options.random());
       this.#failures += 1;
       await clock.sleep(wait, this.#stopped.signal).catch(() => undefined);
     }

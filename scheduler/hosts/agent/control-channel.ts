@@ -29,7 +29,10 @@ export interface ControlHandlerPorts {
 /** The agent's end of the ACS connection: carries out what the control plane says, in the order it says it. */
 export class ControlHandler {
   readonly #ports: ControlHandlerPorts;
+  /** What is being carried out, a queue for each connection. */
+  readonly #queues = new Set<Promise<void>>();
   #seen: number;
+  #closed = false;
 
   constructor(ports: ControlHandlerPorts) {
     this.#ports = ports;
@@ -45,16 +48,25 @@ export class ControlHandler {
     ws.on('message', (data, isBinary) => {
       if (isBinary) return;
       const text = (data as Buffer).toString('utf8');
+      this.#queues.delete(queue);
       queue = queue
         .then(() => this.#receive(ws, text))
         .catch((error: unknown) => {
           // Without an acknowledgement the control plane says it again.
           this.#ports.log.warn({ err: error }, 'could not carry out a message of the control plane');
         });
+      this.#queues.add(queue);
     });
   }
 
+  /** Carries out nothing more; resolves when what was begun is done. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#queues);
+  }
+
   async #receive(ws: WebSocket, text: string): Promise<void> {
+    if (this.#closed) return;
     const parsed = serverMessage.safeParse(JSON.parse(text));
     if (!parsed.success) {
       this.#ports.log.info({ issues: parsed.error.issues.length }, 'ignored a message of the control plane');

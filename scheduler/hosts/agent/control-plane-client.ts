@@ -71,9 +71,10 @@ export class ControlPlaneClient {
   /**
    * Registers this host, as the instance it was before when there is one. A cluster `default` that does not exist is
    * created, as amazon-ecs-agent does.
-   * @throws Refused when registering again is pointless; anything else may pass
+   * @param leave ends what the instance ran that the control plane does not know any more, before there is a new one
+   * @throws Refused when registering again is pointless; what `leave` throws; anything else may pass
    */
-  async register(host: Host, known: Registration | undefined): Promise<Registration> {
+  async register(host: Host, known: Registration | undefined, leave: () => Promise<void>): Promise<Registration> {
     // Memory differs a little after a kernel update; what was registered stands while the host can still honour it.
     const same =
       known !== undefined && known.cpu === host.cpu && Math.abs(host.memory - known.memory) <= known.memory / 20;
@@ -82,16 +83,18 @@ export class ControlPlaneClient {
       const arn = await this.#register(host, cpu, memory, known?.containerInstanceArn);
       return { containerInstanceArn: arn, cpu, memory };
     } catch (error) {
-      if (error instanceof Error && error.name === 'ClusterNotFoundException' && this.#options.cluster === 'default') {
-        await this.#client.send(new CreateClusterCommand({ clusterName: 'default' }));
-        return await this.register(host, undefined);
-      }
-      if (known !== undefined && isGone(error)) {
+      const noCluster = error instanceof Error && error.name === 'ClusterNotFoundException';
+      if (known !== undefined && (noCluster || isGone(error))) {
         this.#options.log.warn(
           { containerInstance: known.containerInstanceArn },
-          'the control plane does not know this container instance any more; registering a new one',
+          'this container instance was deregistered: what it ran was given up and replaced elsewhere; ending that, and registering a new one',
         );
-        return await this.register(host, undefined);
+        await leave();
+        return await this.register(host, undefined, leave);
+      }
+      if (noCluster && this.#options.cluster === 'default') {
+        await this.#client.send(new CreateClusterCommand({ clusterName: 'default' }));
+        return await this.register(host, undefined, leave);
       }
       if (isTerminal(error))
         throw new Refused(`cannot register with cluster ${this.#options.cluster}: ${error.message}`, { cause: error });
@@ -172,8 +175,8 @@ export class ControlPlaneClient {
   }
 }
 
-/** The instance was deregistered, or the control plane has lost it. */
-const isGone = (error: unknown): boolean =>
+/** Whether an answer says that the instance was deregistered, or that the control plane has lost it. */
+export const isGone = (error: unknown): boolean =>
   error instanceof Error && error.name === 'InvalidParameterException' && /not registered/.test(error.message);
 
 const clusterOf = (arn: string): string | undefined => /:task\/([^/]+)\//.exec(arn)?.[1];

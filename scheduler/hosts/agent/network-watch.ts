@@ -33,6 +33,15 @@ export class NetworkWatch {
     this.#loop = this.#lookAfter();
   }
 
+  /**
+   * Gives up what the host was told of the network, which is no longer its own: connections that stand may end, and nobody begins a
+   * new one until the next state comes.
+   */
+  async forget(): Promise<void> {
+    if (this.#reason !== undefined) return;
+    await this.port.apply({ address: '0.0.0.0', blocks: [], groups: [], members: {}, peers: [] });
+  }
+
   /** @param last whether no task is left: then the host's network becomes as if the agent had never been there */
   async stop(last: boolean): Promise<void> {
     this.#stopped.abort();

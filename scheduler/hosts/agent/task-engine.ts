@@ -3,7 +3,7 @@ import type Docker from 'dockerode';
 import type { Log } from '@slipway/auth/contract';
 
 import { containerName, volumeName } from './create-options.ts';
-import { engineCall, EngineError, EngineUnavailable, labels } from './docker.ts';
+import { EngineUnavailable, labels } from './docker.ts';
 import type { EngineOptions, RunnerPorts } from './engine-ports.ts';
 import { EngineWatch } from './engine-watch.ts';
 import type { LiveTask, TaskEndpoint } from './endpoint/index.ts';
@@ -12,6 +12,7 @@ import type { Images } from './images.ts';
 import type { PullRights } from './logins.ts';
 import { type AgentContainer, type AgentTask, type MessageOf, taskSchema } from '../wire/index.ts';
 import { attachmentsOf, type TaskNetworkPort } from './network/index.ts';
+import { OwnContainers } from './own-containers.ts';
 import { isInternal, withPause } from './pause.ts';
 import { imageRefusal, refusal } from './policy.ts';
 import type { TaskReport } from './report.ts';
@@ -54,10 +55,12 @@ export class TaskEngine {
   /** Tasks known only by the labels of their containers. */
   #orphans = new Set<string>();
   readonly #strays: Strays;
+  readonly #containers: OwnContainers;
   #loops: Promise<unknown> = Promise.resolve();
 
   constructor(ports: TaskEnginePorts) {
     this.#ports = ports;
+    this.#containers = new OwnContainers(ports.docker, ports.agentId, ports.options.stopTimeout);
     this.#strays = new Strays({ ...ports, cluster: ports.options.cluster });
     this.#watch = new EngineWatch({
       docker: ports.docker,
@@ -124,7 +127,7 @@ export class TaskEngine {
         );
       return;
     }
-    if (hasRun.has(task.knownStatus ?? '') && !(await this.#hasContainers(task.arn))) {
+    if (hasRun.has(task.knownStatus ?? '') && (await this.#containers.list(task.arn)).length === 0) {
       this.#reject(task, 'ContainerRuntimeError: the agent no longer has the containers of this task');
       return;
     }
@@ -166,7 +169,24 @@ export class TaskEngine {
     const runner = this.#runners.get(arn);
     if (runner !== undefined) await runner.stopTask();
     else if (this.#orphans.has(arn)) await this.#removeOrphan(arn);
-    else await this.#endContainers(this.#strays.take(arn));
+    else await this.#containers.end(this.#strays.take(arn));
+  }
+
+  /**
+   * Ends every task of this agent, also those that are known by their containers alone: the registration that they belong to is over.
+   * Resolves when none of them runs, or will.
+   * @returns how many there were
+   * @throws EngineUnavailable; what an engine refuses; what an aborted signal throws when the agent stops meanwhile
+   */
+  async endAll(): Promise<number> {
+    const live = this.#live();
+    for (const runner of live) await runner.stopTask();
+    await Promise.all(this.#running);
+    this.#stopped.signal.throwIfAborted();
+    const left = (await this.#containers.list()).filter(({ Labels }) => !this.#runners.has(Labels[labels.task] ?? ''));
+    await this.#containers.end(left);
+    this.#orphans.clear();
+    return live.length + new Set(left.map(({ Labels }) => Labels[labels.task])).size;
   }
 
   /** The health of every container that has a check. */
@@ -306,7 +326,7 @@ export class TaskEngine {
   }
 
   async #inspectAll(): Promise<void> {
-    const found = await this.#list();
+    const found = await this.#containers.list();
     const orphans = new Set<string>();
     for (const info of found) {
       const arn = info.Labels[labels.task];
@@ -327,7 +347,6 @@ export class TaskEngine {
 
   /** Stops what the engine started late, or told of late: the task is over, and nobody else looks at its containers any more. */
   #stopLate(found: readonly Docker.ContainerInfo[]): void {
-    const t = Math.round(this.#ports.options.stopTimeout / 1000);
     for (const {
       Id: id,
       State: state,
@@ -335,9 +354,11 @@ export class TaskEngine {
     } of found) {
       if (state !== 'running' || this.#runners.get(task ?? '')?.stoppedAt === undefined) continue;
       this.#ports.log.warn({ task, container: id }, 'a container of a task that is over runs; stopping it');
-      ignoreAbsent(() => this.#ports.docker.getContainer(id).stop({ t })).catch((error: unknown) =>
-        this.#ports.log.warn({ task, container: id, err: error }, 'could not stop it; trying again'),
-      );
+      this.#containers
+        .stop(id)
+        .catch((error: unknown) =>
+          this.#ports.log.warn({ task, container: id, err: error }, 'could not stop it; trying again'),
+        );
     }
   }
 
@@ -346,10 +367,11 @@ export class TaskEngine {
     const { clock, cleanupAfter } = this.#ports.options;
     for (const [arn, runner] of this.#runners) {
       if (runner.stoppedAt === undefined || clock.now() - runner.stoppedAt < cleanupAfter) continue;
-      for (const { name } of runner.task.containers) await this.#removeContainer(containerName(runner.task, name));
+      for (const { name } of runner.task.containers) await this.#containers.remove(containerName(runner.task, name));
       for (const volume of runner.task.volumes) {
         const name = volumeName(runner.task, volume);
-        if (name !== undefined && volume.dockerVolumeConfiguration?.scope !== 'shared') await this.#removeVolume(name);
+        if (name !== undefined && volume.dockerVolumeConfiguration?.scope !== 'shared')
+          await this.#containers.removeVolume(name);
       }
       await this.#ports.files.remove(fileName(arn));
       this.#runners.delete(arn);
@@ -357,50 +379,12 @@ export class TaskEngine {
   }
 
   async #removeOrphan(arn: string): Promise<void> {
-    await this.#endContainers(await this.#list(arn));
+    await this.#containers.end(await this.#containers.list(arn));
     this.#orphans.delete(arn);
-  }
-
-  async #endContainers(containers: readonly Docker.ContainerInfo[]): Promise<void> {
-    const t = Math.round(this.#ports.options.stopTimeout / 1000);
-    await Promise.all(
-      containers.map(async ({ Id: id, State: state }) => {
-        if (state === 'running') await ignoreAbsent(() => this.#ports.docker.getContainer(id).stop({ t }));
-        await this.#removeContainer(id);
-      }),
-    );
-  }
-
-  async #removeContainer(idOrName: string): Promise<void> {
-    await ignoreAbsent(() => this.#ports.docker.getContainer(idOrName).remove({ force: true, v: true }));
-  }
-
-  async #removeVolume(name: string): Promise<void> {
-    await ignoreAbsent(() => this.#ports.docker.getVolume(name).remove());
-  }
-
-  async #hasContainers(arn: string): Promise<boolean> {
-    return (await this.#list(arn)).length > 0;
-  }
-
-  #list(taskArn?: string): Promise<Docker.ContainerInfo[]> {
-    const wanted = [
-      `${labels.agent}=${this.#ports.agentId}`,
-      ...(taskArn === undefined ? [] : [`${labels.task}=${taskArn}`]),
-    ];
-    return engineCall(() => this.#ports.docker.listContainers({ all: true, filters: { label: wanted } }));
   }
 }
 
 /** The health that Docker's list tells in words: `Up 5 seconds (healthy)`, `Up 1 second (health: starting)`; `none` without a check. */
 function healthIn(status: string): string {
   return /\((?:health: )?(starting|healthy|unhealthy)\)$/.exec(status)?.[1] ?? 'none';
-}
-
-async function ignoreAbsent(work: () => Promise<unknown>): Promise<void> {
-  try {
-    await engineCall(work);
-  } catch (error) {
-    if (!(error instanceof EngineError && (error.status === 404 || error.status === 304))) throw error;
-  }
 }

@@ -89,7 +89,8 @@ async function changeTask(
       task?.instanceId === undefined
         ? undefined
         : (await tx.peek<InstanceRecord>(clusterKeys.instance(task.instanceId)))?.value;
-    if (task === undefined || instance === undefined)
+    // What a host says that was taken out of the cluster counts no more: its tasks are over, for that reason and no other.
+    if (task === undefined || instance === undefined || instance.status === 'INACTIVE')
       throw invalidParameter(`The task ${id} is not on any container instance.`);
     requireOwner(instance, call);
     const changed = change(task);

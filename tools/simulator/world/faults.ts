@@ -161,6 +161,22 @@ export class FaultPlayer {
         // What the host list and slipway doctor tell the operator to do.
         return () => this.#deregister(arn);
       }
+      case 'host-deregistered': {
+        const { registered } = host;
+        if (registered === undefined) return undefined;
+        this.#deregister(registered);
+        if (chance.happens(0.4)) return () => {};
+        for (const { machine } of world.servers) {
+          world.network.cut(machine, host.machine);
+          world.network.cut(host.machine, machine);
+        }
+        return () => {
+          for (const { machine } of world.servers) {
+            world.network.join(machine, host.machine);
+            world.network.join(host.machine, machine);
+          }
+        };
+      }
       case 'disk-full':
         host.disk.full = true;
         host.engine.weather.diskFull = true;

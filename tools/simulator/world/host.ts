@@ -124,14 +124,20 @@ export class SimulatedHost {
     this.#process?.kill();
   }
 
-  /** The agent dies and its data folder is gone. @returns the ARN of the instance that it was, when it had registered */
-  loseData(): string | undefined {
+  /** The ARN of the instance that its agent last wrote down that it is; undefined when there is none. */
+  get registered(): string | undefined {
     const known = this.disk.read(`${dataDir}/agent.json`) as
       | { registration?: { containerInstanceArn: string } }
       | undefined;
+    return known?.registration?.containerInstanceArn;
+  }
+
+  /** The agent dies and its data folder is gone. @returns the ARN of the instance that it was, when it had registered */
+  loseData(): string | undefined {
+    const { registered } = this;
     this.killAgent();
     this.disk.wipe();
-    return known?.registration?.containerInstanceArn;
+    return registered;
   }
 
   /** The power goes: the agent and every container are gone, the disk stays. */

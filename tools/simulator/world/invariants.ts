@@ -24,6 +24,8 @@ export const invariants = {
   revisions: 'A revision of a task definition is given out once, and says for ever what was registered.',
   kept: 'A task that is over stays readable as long as was promised, the newest of each group longer.',
   acknowledged: 'What a client was told is done was so at a moment between its question and the answer.',
+  rejoined:
+    'When faults have stopped, every host is a connected container instance, and none begins a task as a new one before all that it ran as the old one has ended.',
   settled:
     'When faults have stopped, every service becomes steady or says what it waits for, no container runs whose task is over, and every running task has its containers.',
   repaired:

@@ -138,6 +138,21 @@ export const mutations: readonly Mutation[] = [
     from: 26,
   },
   {
+    name: 'a host that was deregistered stays away',
+    file: 'scheduler/hosts/agent/channel.ts',
+    find: 'if (isInactive(error)) inactive();',
+    replace: '',
+    caughtBy: ['rejoined'],
+  },
+  {
+    name: 'a host joins anew while it runs what it was given before',
+    file: 'scheduler/hosts/agent/control-plane-client.ts',
+    find: 'await leave();',
+    replace: '',
+    caughtBy: ['rejoined'],
+    from: 13,
+  },
+  {
     name: 'the end of a task counts each time it is looked at',
     file: 'scheduler/deployments/review.ts',
     find: 'pass.changeTask(task.id, { reviewed: true });',

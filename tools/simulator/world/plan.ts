@@ -62,6 +62,8 @@ export const faultSentences = {
   'engine-forgets': 'Somebody removes a container by hand.',
   'disk-full': "A host's disk is full: pulls fail, and the agent cannot write.",
   'agent-data-lost': "An agent's data folder is lost, and the operator deregisters what it was.",
+  'host-deregistered':
+    'An operator deregisters a host that is there or that no server reaches; it comes back by itself.',
 } as const;
 
 export type FaultKind = keyof typeof faultSentences;
@@ -86,6 +88,8 @@ export interface Troubles {
   readonly skew: number;
   /** By how much of a second a second may be longer or shorter on a machine. */
   readonly drift: number;
+  /** Milliseconds after which hosts that stay away leave the cluster by themselves; undefined: they never do. */
+  readonly deregisterLostAfter?: number | undefined;
 }
 
 /** All that a run is decided by: the same plan gives the same history. */
@@ -166,7 +170,8 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
   const hosts = options.hosts ?? chance.whole(2, 6);
   const quiet = chance.happens(0.15);
   const faults = quiet ? [] : drawFaults(chance, duration, Math.round(minutes * (options.faults ?? 3)));
-  if (!quiet && options.faults !== 0) faults.push(...drawLosses(seed, duration));
+  if (!quiet && options.faults !== 0)
+    faults.push(...drawLosses(seed, duration), ...drawDeregistrations(seed, duration));
   const users = drawUsers(chance, duration, Math.round(minutes * (options.actions ?? 10)));
   const sometimes = (probability: number, low: number, high: number): number =>
     !quiet && chance.happens(probability) ? chance.between(low, high) : 0;
@@ -187,6 +192,7 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
       engineLies: sometimes(0.25, 0.02, 0.4),
       skew: sometimes(0.3, 1_000, 90_000),
       drift: sometimes(0.2, 0.001, 0.02),
+      deregisterLostAfter: quiet ? undefined : drawLeaving(seed),
     },
   };
 }
@@ -228,6 +234,25 @@ function drawLosses(seed: number, duration: number): Fault[] {
     target: chance.whole(0, 1_000),
     seed: chance.whole(0, 2 ** 31),
   }));
+}
+
+/** Hosts that are taken out of the cluster and come back, likewise. */
+function drawDeregistrations(seed: number, duration: number): Fault[] {
+  const chance = new Chance(seed ^ 0xde7e6);
+  if (!chance.happens(0.15)) return [];
+  return Array.from({ length: chance.whole(1, 3) }, () => ({
+    at: Math.round(chance.between(20_000, duration)),
+    lasts: Math.round(chance.between(5_000, 90_000)),
+    kind: 'host-deregistered' as const,
+    target: chance.whole(0, 1_000),
+    seed: chance.whole(0, 2 ** 31),
+  }));
+}
+
+/** After what time hosts that are away leave, likewise: some are back before that, and some are not. */
+function drawLeaving(seed: number): number | undefined {
+  const chance = new Chance(seed ^ 0x1ea7e);
+  return chance.happens(0.25) ? chance.between(60_000, 100_000) : undefined;
 }
 
 function subset<T>(chance: Chance, all: readonly T[], share: number): readonly T[] {

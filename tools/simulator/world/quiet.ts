@@ -28,6 +28,15 @@ export class Quiet {
     this.#parts = parts;
   }
 
+  /** Which host is not in the cluster though nothing keeps it out; undefined when all are. */
+  outside(): string | undefined {
+    for (const { name, registered } of this.#parts.hosts) {
+      const instance = this.#parts.mirror.instances.get(registered?.split('/').at(-1) ?? '');
+      if (instance?.agentConnected !== true) return `${name} is ${registered ?? 'nobody'}, which is not connected`;
+    }
+    return undefined;
+  }
+
   /** Why the installation is not at rest though nothing disturbs it; undefined when it is. */
   unsettled(): string | undefined {
     if (this.#parts.servers.filter(({ leads }) => leads === this.#parts.mirror.epoch).length !== 1)

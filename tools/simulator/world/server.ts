@@ -20,6 +20,7 @@ export const tuning: Tuning = { healthyAfterRunning: 8_000, replaceLostAfter: 60
 export interface Tuning {
   readonly healthyAfterRunning: number;
   readonly replaceLostAfter: number;
+  readonly deregisterLostAfter?: number | undefined;
 }
 
 /** How long what is over stays readable, likewise: short enough that a day sees it go. */
@@ -32,7 +33,7 @@ export interface ServerPorts {
   readonly chance: Chance;
   readonly log: (server: string) => Log;
   /** Times of the control plane; default {@link tuning} and {@link retention}. */
-  readonly tuning?: Tuning & { readonly retention: Partial<Retention> };
+  readonly tuning?: Partial<Tuning> & { readonly retention?: Partial<Retention> };
 }
 
 /** An operation, whatever its types: users' calls are objects here. */
@@ -97,7 +98,12 @@ export class SimulatedServer {
     const { machine, store, images, chance } = this.#ports;
     const process = machine.boot();
     const log = this.#ports.log(this.name);
-    const { healthyAfterRunning, replaceLostAfter, retention: kept } = { ...tuning, retention, ...this.#ports.tuning };
+    const {
+      healthyAfterRunning,
+      replaceLostAfter,
+      deregisterLostAfter,
+      retention: kept,
+    } = { ...tuning, retention, ...this.#ports.tuning };
     const { clock } = process;
     const records = store.of(process);
     const own = chance.fork();
@@ -143,6 +149,7 @@ export class SimulatedServer {
       timing: {
         reconciler: { healthyAfterRunning },
         replaceLostAfter,
+        ...(deregisterLostAfter === undefined ? {} : { deregisterLostAfter }),
         retention: kept,
       },
     });

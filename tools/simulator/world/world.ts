@@ -129,7 +129,8 @@ export class World {
     this.servers = Array.from({ length: plan.servers }, (_, index) => {
       const machine = this.#machine(`server-${index + 1}`);
       const { store, images } = this;
-      return new SimulatedServer({ machine, store, images, chance: this.chance.fork(), log });
+      const own = { deregisterLostAfter: troubles.deregisterLostAfter };
+      return new SimulatedServer({ machine, store, images, chance: this.chance.fork(), log, tuning: own });
     });
     this.hosts = Array.from({ length: plan.hosts }, (_, index) => {
       const { time, images, network, servers } = this;
@@ -246,6 +247,8 @@ export class World {
     if (this.#violation !== undefined) return;
     this.history.note('check', 'nothing goes wrong any more');
     // What a user has begun may still change a service: nobody repairs it before that is over.
+    await this.#becomes('rejoined', settleWithin, () => this.#quiet.outside());
+    if (this.#violation !== undefined) return;
     await this.#becomes('settled', settleWithin, () => this.#quiet.unsettled() ?? this.#underWay());
     if (this.#violation !== undefined) return;
     this.history.note('check', 'what users broke is repaired');
@@ -320,6 +323,22 @@ export class World {
     this.history.note(host.name, () => `started ${container.name} (${container.digest.slice(-4)})`);
     if (starts > 1) this.violated(new Violation('started-once', `${name} of ${arn} was started ${starts} times`));
     this.#pinned(arn, name, container.digest);
+    this.#rejoined(host, container);
+  }
+
+  /** A host that joined anew has ended all that it ran before; what another agent left whose data was lost is ended by the servers' leave. */
+  #rejoined(host: SimulatedHost, started: EngineContainer): void {
+    const instanceOf = ({ labels }: EngineContainer): string | undefined =>
+      this.mirror.tasks.get((labels['com.amazonaws.ecs.task-arn'] ?? '').split('/').at(-1) ?? '')?.instanceId;
+    const now = instanceOf(started);
+    if (now === undefined || this.#rewound) return;
+    for (const other of host.engine.containers.values()) {
+      const then = instanceOf(other);
+      const same = other.labels['dev.slipway.agent'] === started.labels['dev.slipway.agent'];
+      if (other.status !== 'running' || !same || then === undefined || then === now) continue;
+      const detail = `${host.name} started ${started.name} as ${now} while ${other.name} ran, which it began as ${then}`;
+      this.violated(new Violation('rejoined', detail));
+    }
   }
 
   #pinned(arn: string, name: string, digest: string): void {

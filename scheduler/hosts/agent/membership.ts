@@ -1,0 +1,120 @@
+import { Channel, type Dial, socketUrl } from './channel.ts';
+import { ControlHandler } from './control-channel.ts';
+import type { ControlPlaneClient } from './control-plane-client.ts';
+import type { RoleKeys } from './endpoint/index.ts';
+import type { TaskNetworkPort } from './network/index.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { Reporter } from './report.ts';
+import type { Sampler } from './sampler.ts';
+import type { TaskEngine } from './task-engine.ts';
+import { TelemetryHandler } from './telemetry-channel.ts';
+
+/** A refusal this soon after the connection stood means that the host was deregistered while it was there. Milliseconds. */
+const justNow = 30_000;
+
+export interface MembershipPorts {
+  readonly options: ResolvedOptions;
+  readonly plane: Pick<ControlPlaneClient, 'discover'>;
+  readonly dial: Dial;
+  readonly engine: TaskEngine;
+  readonly network: Pick<TaskNetworkPort, 'apply'>;
+  readonly reporter: Reporter;
+  readonly keys: RoleKeys;
+  readonly sampler: Sampler;
+  readonly containerInstanceArn: string;
+  /** What the agent says of itself and of its engine when it connects. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** The highest sequence number that was obeyed before. */
+  readonly seenSequence: number;
+  /** Called when a connection of a newer generation speaks for the first time; resolves when that is durable. */
+  readonly sawGeneration: (firstSequence: number) => Promise<void>;
+}
+
+/** The host as a member of its cluster for as long as one registration stands: the two connections, and what is said on them. */
+export class Membership {
+  readonly #ports: MembershipPorts;
+  readonly #handler: ControlHandler;
+  readonly #telemetry: TelemetryHandler;
+  readonly #channels: readonly Channel[];
+  #connectedAt = -Infinity;
+  #deregisteredHere = false;
+
+  constructor(ports: MembershipPorts) {
+    this.#ports = ports;
+    const { options, engine, network, reporter, keys, sampler, containerInstanceArn, versions } = ports;
+    const { cluster } = options;
+    this.#handler = new ControlHandler({
+      ...ports,
+      network,
+      log: options.log,
+      cluster,
+      report: (report) => reporter.report(report),
+      learn: (taskArn, type, credentials) => keys.learn(taskArn, type, credentials),
+    });
+    this.#telemetry = new TelemetryHandler({ options, engine, sampler, containerInstanceArn });
+    const control = this.#channel('control', () => ({
+      ...versions,
+      clusterArn: cluster,
+      containerInstanceArn,
+      protocolVersion: '2',
+      sendCredentials: 'true',
+      seqNum: String(this.#handler.seenSequence),
+    }));
+    const telemetry = this.#channel('telemetry', () => ({
+      ...versions,
+      cluster,
+      containerInstance: containerInstanceArn,
+    }));
+    this.#channels = [control, telemetry];
+  }
+
+  /** Whether the host was connected when it was deregistered, so that somebody may be about to take it away. */
+  get deregisteredHere(): boolean {
+    return this.#deregisteredHere;
+  }
+
+  /**
+   * Keeps both connections until {@link stop}, or until the control plane says that the instance is not registered. Resolves once
+   * nothing of what was said on them is still being carried out.
+   */
+  async run(): Promise<void> {
+    await Promise.all(this.#channels.map((channel) => channel.run()));
+    await this.#handler.close();
+  }
+
+  stop(): void {
+    for (const channel of this.#channels) channel.stop();
+  }
+
+  /** Health, or whether the Docker engine answers, has changed. */
+  healthChanged(): void {
+    this.#telemetry.changed();
+  }
+
+  #channel(kind: 'control' | 'telemetry', query: () => Readonly<Record<string, string>>): Channel {
+    const { options, plane, dial, reporter, containerInstanceArn } = this.#ports;
+    return new Channel({
+      name: kind,
+      options,
+      dial,
+      url: async () => socketUrl((await plane.discover(containerInstanceArn))[kind], query()),
+      serve: (ws, signal) => {
+        if (kind === 'telemetry') {
+          this.#telemetry.serve(ws, signal);
+          return;
+        }
+        const stands = (): void => {
+          this.#connectedAt = options.clock.monotonic();
+        };
+        stands();
+        ws.once('close', stands);
+        reporter.retryNow();
+        this.#handler.serve(ws);
+      },
+      inactive: () => {
+        this.#deregisteredHere = options.clock.monotonic() - this.#connectedAt < justNow;
+        this.stop();
+      },
+    });
+  }
+}

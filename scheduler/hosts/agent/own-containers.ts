@@ -1,0 +1,57 @@
+import type Docker from 'dockerode';
+
+import { engineCall, EngineError, labels } from './docker.ts';
+
+/** The containers of one agent on its Docker engine. What is gone already counts as done. */
+export class OwnContainers {
+  readonly #docker: Docker;
+  readonly #agentId: string;
+  readonly #stopTimeout: number;
+
+  /** @param stopTimeout milliseconds between SIGTERM and SIGKILL for those whose task is not known */
+  constructor(docker: Docker, agentId: string, stopTimeout: number) {
+    this.#docker = docker;
+    this.#agentId = agentId;
+    this.#stopTimeout = stopTimeout;
+  }
+
+  /** All of them, or those of one task. @throws EngineUnavailable */
+  list(taskArn?: string): Promise<Docker.ContainerInfo[]> {
+    const wanted = [
+      `${labels.agent}=${this.#agentId}`,
+      ...(taskArn === undefined ? [] : [`${labels.task}=${taskArn}`]),
+    ];
+    return engineCall(() => this.#docker.listContainers({ all: true, filters: { label: wanted } }));
+  }
+
+  /** Stops and removes containers, also those of other agents. */
+  async end(containers: readonly Docker.ContainerInfo[]): Promise<void> {
+    await Promise.all(
+      containers.map(async ({ Id: id, State: state }) => {
+        if (state === 'running') await this.stop(id);
+        await this.remove(id);
+      }),
+    );
+  }
+
+  async stop(id: string): Promise<void> {
+    const t = Math.round(this.#stopTimeout / 1000);
+    await ignoreAbsent(() => this.#docker.getContainer(id).stop({ t }));
+  }
+
+  async remove(idOrName: string): Promise<void> {
+    await ignoreAbsent(() => this.#docker.getContainer(idOrName).remove({ force: true, v: true }));
+  }
+
+  async removeVolume(name: string): Promise<void> {
+    await ignoreAbsent(() => this.#docker.getVolume(name).remove());
+  }
+}
+
+async function ignoreAbsent(work: () => Promise<unknown>): Promise<void> {
+  try {
+    await engineCall(work);
+  } catch (error) {
+    if (!(error instanceof EngineError && (error.status === 404 || error.status === 304))) throw error;
+  }
+}
