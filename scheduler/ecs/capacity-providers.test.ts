@@ -304,8 +304,12 @@ describe('services', () => {
 
   test('keep their shares, and their strategy reads back in place of a launch type', async () => {
     const { service } = await create({ capacityProviderStrategy: mixed });
-    const expected = { capacityProviderStrategy: readBack, platformVersion: '1.4.0', platformFamily: 'Linux' };
-    expect(service).toMatchObject({ ...expected, deployments: [expected] });
+    const expected = { capacityProviderStrategy: readBack, platformFamily: 'Linux' };
+    expect(service).toMatchObject({
+      ...expected,
+      platformVersion: 'LATEST',
+      deployments: [{ ...expected, platformVersion: '1.4.0' }],
+    });
     expect(service?.launchType).toBeUndefined();
     expect(service?.deployments?.[0]?.launchType).toBeUndefined();
     await settled({ FARGATE: 2, FARGATE_SPOT: 3 });
@@ -340,6 +344,26 @@ describe('services', () => {
     expect(plain?.capacityProviderStrategy).toBeUndefined();
     await update({ desiredCount: 4 });
     await settled({ FARGATE: 2, FARGATE_SPOT: 1, none: 1 });
+  });
+
+  test('the platform reads back as it was asked for, and another one is a deployment', async () => {
+    const { service } = await create({
+      serviceName: 'platform',
+      desiredCount: 0,
+      launchType: 'FARGATE',
+      platformVersion: '1.3.0',
+    });
+    expect(service).toMatchObject({
+      platformVersion: '1.3.0',
+      deployments: [{ platformVersion: '1.4.0' }],
+      networkConfiguration: { awsvpcConfiguration: { securityGroups: [] } },
+    });
+    const same = (await update({ service: 'platform', platformVersion: '1.3.0' })).service;
+    expect(same?.deployments?.[0]?.id).toBe(service?.deployments?.[0]?.id);
+    const other = (await update({ service: 'platform', platformVersion: 'LATEST' })).service;
+    expect(other?.platformVersion).toBe('LATEST');
+    expect(other?.deployments?.[0]?.id).not.toBe(service?.deployments?.[0]?.id);
+    await expect(update({ service: 'platform', platformVersion: '2.0.0' })).rejects.toThrow(/does not exist/);
   });
 
   test('one of launch type EC2 comes to Fargate and goes back', async () => {

@@ -68,7 +68,7 @@ function serviceView(ports: EcsPorts, ref: ClusterRef, service: ServiceRecord, p
     desiredCount: service.desiredCount,
     runningCount: totals.reduce((sum, { running }) => sum + running, 0),
     pendingCount: totals.reduce((sum, { pending }) => sum + pending, 0),
-    ...placeView(service),
+    ...placeView(service, service.platformVersion ?? 'LATEST'),
     taskDefinition: service.taskDefinition,
     deploymentConfiguration: configurationView(service.deploymentConfiguration),
     deploymentController: { type: 'ECS' },
@@ -120,6 +120,7 @@ export const networkView = (network: NetworkConfiguration | undefined): Requeste
 
 function placeView(
   service: ServiceRecord,
+  platformVersion: string,
 ): Pick<
   Service,
   'launchType' | 'capacityProviderStrategy' | 'networkConfiguration' | 'platformVersion' | 'platformFamily'
@@ -129,7 +130,7 @@ function placeView(
   return {
     ...launchView(service),
     ...(networkConfiguration === undefined ? {} : { networkConfiguration }),
-    ...(launchType === 'FARGATE' ? { platformVersion: fargatePlatform, platformFamily: 'Linux' } : {}),
+    ...(launchType === 'FARGATE' ? { platformVersion, platformFamily: 'Linux' } : {}),
   };
 }
 
@@ -145,7 +146,7 @@ function deploymentView(service: ServiceRecord, deployment: DeploymentRecord, co
     failedTasks: deployment.failedTasks,
     createdAt: new Date(deployment.createdAt),
     updatedAt: new Date(deployment.updatedAt),
-    ...placeView(service),
+    ...placeView(service, fargatePlatform),
     rolloutState: deployment.rolloutState,
     rolloutStateReason: deployment.rolloutStateReason,
   };

@@ -142,8 +142,8 @@ export async function updateService(
       steady: false,
       version: service.version + 1,
     };
-    // Tasks that run keep the interfaces that they have: another network needs other tasks.
-    const moved = stableJson(updated.network) !== stableJson(service.network);
+    // Tasks that run keep the interfaces and the platform that they have: others need other tasks.
+    const moved = stableJson(placeOf(updated)) !== stableJson(placeOf(service));
     if (options.force !== true && !moved && taskDefinition === primaryOf(service)?.taskDefinition) return updated;
     return startDeployment(updated, {
       id: newDeploymentId(ports.random),
@@ -154,6 +154,8 @@ export async function updateService(
   });
   return changed.after;
 }
+
+const placeOf = ({ network, platformVersion = 'LATEST' }: ServiceRecord): unknown => [network, platformVersion];
 
 /** Tasks that run stay where they are; the next ones follow. */
 function launchedBy(service: ServiceRecord, launch: ServiceLaunch): ServiceRecord {

@@ -145,6 +145,7 @@ export interface NetworkConfiguration {
   readonly subnets: readonly string[];
   /** The zones of the subnets, which never change. */
   readonly zones: readonly string[];
+  /** Empty: the default group of the subnets' VPC. */
   readonly securityGroups: readonly string[];
   readonly assignPublicIp: 'ENABLED' | 'DISABLED';
 }
@@ -320,6 +321,8 @@ export interface ServiceRecord {
   readonly capacityProviderStrategy?: CapacityProviderStrategy;
   /** The launch type that its strategy took the place of: what UpdateService goes back to when it takes the strategy away. */
   readonly formerLaunchType?: LaunchType;
+  /** As it was asked for, of launch type FARGATE: LATEST, or a version. */
+  readonly platformVersion?: string;
   /** Of tasks with interfaces of their own. */
   readonly network?: NetworkConfiguration;
   readonly deployments: readonly DeploymentRecord[];

@@ -9,8 +9,7 @@ import { bodyOf } from './definition.ts';
 /** What the networks of an account know of where tasks may be. */
 export interface TaskNetworks {
   /**
-   * Completes what a request says of its tasks' interfaces: that subnets and groups are there and of one VPC, the subnets' zones,
-   * and the VPC's default group where none is named.
+   * Checks what a request says of its tasks' interfaces, that subnets and groups are there and of one VPC, and adds the subnets' zones.
    * @throws InvalidParameterException
    */
   resolve(account: string, wanted: AwsVpcConfiguration): Promise<NetworkConfiguration>;

@@ -31,11 +31,10 @@ export const taskNetworks = (networks: Networks): TaskNetworks => ({
         throw invalidParameter(`Security Group ${id} does not appear to belong to the same VPC as the input subnets.`);
       }
     }
-    const fallback = network.defaultGroup(vpcId);
     return {
       subnets: [...new Set(subnets)],
       zones: [...new Set(found.map(({ zone }) => zone))].sort(),
-      securityGroups: securityGroups.length > 0 ? [...new Set(securityGroups)] : fallback ? [fallback.id] : [],
+      securityGroups: [...new Set(securityGroups)],
       assignPublicIp,
     };
   },

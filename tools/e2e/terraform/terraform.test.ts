@@ -5,6 +5,7 @@ import { CreateRepositoryCommand, ECRClient } from '@aws-sdk/client-ecr';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePort, ServerProcess } from '../../testbed/server-process.ts';
 import { missingTerraform, Terraform } from '../../testbed/terraform.ts';
+import { containers } from './containers.ts';
 import { identity } from './identity.ts';
 import { network } from './network.ts';
 import { registry } from './registry.ts';
@@ -12,7 +13,7 @@ import { registry } from './registry.ts';
 /** All rooms' resources in one run: most of each command is the provider, which starts for every one of them. */
 if (missingTerraform !== undefined && process.env['CI']) throw new Error(`${missingTerraform} on this machine`);
 
-const rooms = [identity, network, registry];
+const rooms = [containers, identity, network, registry];
 const folder = mkdtempSync(join(tmpdir(), 'slipway-terraform-'));
 let server: ServerProcess;
 let terraform: Terraform;

@@ -1,0 +1,77 @@
+import type { Configuration } from './configuration.ts';
+
+/** Fargate by capacity providers: a cluster that has them, and a service with a strategy of its own, one by default, and none. */
+const configuration = `
+data "aws_vpc" "containers" {
+  default = true
+}
+data "aws_subnets" "containers" {
+  filter {
+    name   = "vpc-id"
+    values = [data.aws_vpc.containers.id]
+  }
+}
+resource "aws_ecs_cluster" "fargate" {
+  name = "fargate"
+}
+resource "aws_ecs_cluster_capacity_providers" "fargate" {
+  cluster_name       = aws_ecs_cluster.fargate.name
+  capacity_providers = ["FARGATE", "FARGATE_SPOT"]
+  default_capacity_provider_strategy {
+    capacity_provider = "FARGATE"
+    base              = 1
+    weight            = 100
+  }
+}
+resource "aws_ecs_task_definition" "fargate" {
+  family                   = "fargate"
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = 256
+  memory                   = 512
+  container_definitions = jsonencode([{
+    name         = "web"
+    image        = "docker.io/library/nginx:1.29"
+    essential    = true
+    portMappings = [{ containerPort = 80, protocol = "tcp" }]
+  }])
+}
+resource "aws_ecs_service" "shared" {
+  name                 = "shared"
+  cluster              = aws_ecs_cluster.fargate.id
+  task_definition      = aws_ecs_task_definition.fargate.arn
+  desired_count        = 0
+  force_new_deployment = true
+  platform_version     = "LATEST"
+  capacity_provider_strategy {
+    capacity_provider = "FARGATE"
+    base              = 1
+    weight            = 1
+  }
+  capacity_provider_strategy {
+    capacity_provider = "FARGATE_SPOT"
+    weight            = 4
+  }
+  network_configuration {
+    subnets = data.aws_subnets.containers.ids
+  }
+  depends_on = [aws_ecs_cluster_capacity_providers.fargate]
+}
+resource "aws_ecs_service" "plain" {
+  name            = "plain"
+  cluster         = aws_ecs_cluster.fargate.id
+  task_definition = aws_ecs_task_definition.fargate.arn
+  desired_count   = 0
+  launch_type     = "FARGATE"
+  network_configuration {
+    subnets = data.aws_subnets.containers.ids
+  }
+}
+`;
+
+export const containers: Configuration = {
+  services: ['ecs', 'ec2'],
+  resources: () => configuration,
+  change: (text) => text.replace('weight            = 100', 'weight            = 50').replaceAll('= 4', '= 3'),
+  changes: 2,
+};
