@@ -13,7 +13,7 @@ import { endpointPort, RoleKeys, TaskEndpoint } from './endpoint/index.ts';
 import { Images } from './images.ts';
 import { RegistryLogins } from './logins.ts';
 import { Membership } from './membership.ts';
-import { hostNameServers, noNetwork, TaskNetwork, type TaskNetworkPort } from './network/index.ts';
+import { engineNetworks, hostNameServers, noNetwork, TaskNetwork, type TaskNetworkPort } from './network/index.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { type AgentOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { agentReach } from './policy.ts';
@@ -92,17 +92,25 @@ export interface AgentPorts {
 /** Makes what an agent works with; what calls the control plane shows `hostSecret` each time. A simulation brings its own. */
 export type MakePorts = (options: ResolvedOptions, hostSecret: () => string) => AgentPorts;
 
-const machine: MakePorts = (options, hostSecret) => ({
-  docker: openDocker(options.docker),
-  disk: systemDisk,
-  api: ecsClient(options, hostSecret),
-  dial: signedDial(options, hostSecret),
-  network: (agentId) =>
-    options.taskNetwork === 'off'
-      ? noNetwork(agentId, "the agent's option taskNetwork is off")
-      : new TaskNetwork({ agentId, endpointPort }),
-  dns: hostNameServers,
-});
+const machine: MakePorts = (options, hostSecret) => {
+  const docker = openDocker(options.docker);
+  return {
+    docker,
+    disk: systemDisk,
+    api: ecsClient(options, hostSecret),
+    dial: signedDial(options, hostSecret),
+    network: (agentId) =>
+      options.taskNetwork === 'off'
+        ? noNetwork(agentId, "the agent's option taskNetwork is off")
+        : new TaskNetwork({
+            agentId,
+            endpointPort,
+            engineNetworks: () => engineNetworks(docker),
+            nameServers: hostNameServers,
+          }),
+    dns: hostNameServers,
+  };
+};
 
 /** An agent that runs beside a Docker engine. It owns `dataDir`; two agents must not share one. */
 export function createAgent(options: AgentOptions, ports: MakePorts = machine): Agent {

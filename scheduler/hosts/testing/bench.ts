@@ -467,7 +467,12 @@ export const server = 'trap "exit 0" TERM; while :; do busybox sleep 1 & wait $!
 
 /** Why tests that need the host's network cannot run; undefined when they can. Leaves nothing behind. */
 export async function networkMissing(): Promise<string | undefined> {
-  const probe = new TaskNetwork({ agentId: `probe-${process.pid}`, endpointPort: 1 });
+  const probe = new TaskNetwork({
+    agentId: `probe-${process.pid}`,
+    endpointPort: 1,
+    engineNetworks: async () => [],
+    nameServers: async () => [],
+  });
   const reason = await probe.reason();
   if (reason === undefined) await probe.close();
   return reason;

@@ -1,4 +1,5 @@
 export { type Attachment, attachmentsOf, prefixOf } from './attachment.ts';
+export { engineNetworks } from './engine-networks.ts';
 export { hostNameServers } from './name-servers.ts';
 export { ensurePauseImage } from './pause-image.ts';
 export { noNetwork, type TaskNetworkPort } from './port.ts';

@@ -2,13 +2,24 @@ import { isIPv4 } from 'node:net';
 
 import type { NetworkState } from '../../wire/index.ts';
 import { type Attachment, linkOf } from './attachment.ts';
+import { tunnelIdentifier, tunnelPort } from './peers.ts';
 import { run } from './run.ts';
 
 /** What a rule of a security group lets through. */
 type Permission = NetworkState['groups'][number]['ingress'][number];
 
 /** The part of the network's state that the packet filter enforces. */
-export type FilterState = Pick<NetworkState, 'blocks' | 'groups' | 'members'>;
+export type FilterState = Pick<NetworkState, 'blocks' | 'groups' | 'members' | 'peers'>;
+
+/** What of the host itself the packet filter keeps tasks from, or lets them reach. */
+export interface FilterHost {
+  /** Where the credentials endpoint listens on the host, which every task may reach by its own address. */
+  readonly endpointPort: number;
+  /** Ranges of the Docker engine's own networks: tasks reach only what is published of them. */
+  readonly engineNetworks: readonly string[];
+  /** Servers of names that tasks ask; no group and no missing route keeps them from it (EC2 user guide: security groups do not filter the resolver). */
+  readonly nameServers: readonly string[];
+}
 
 /** The table of the agent whose links begin with `prefix`. */
 const tableOf = (prefix: string): string => `slipway_${prefix}`;
@@ -17,18 +28,18 @@ const tableOf = (prefix: string): string => `slipway_${prefix}`;
  * The packet filter of a host's tasks as a script for `nft -f`, which replaces the table as a whole or not at all. What no rule
  * of a task's groups lets through is dropped, both where it leaves a task and where it reaches one; answers of what was let
  * through pass (EC2 user guide, security groups: stateful). Tasks of different VPCs never meet, whatever their rules say, and
- * a task sends only from its own address over its own link.
+ * a task sends only from its own address over its own link. Nobody else on the host sends from a task's address either, and
+ * nobody but a peer itself sends through the tunnel: what came out of it would have passed a task's groups unseen.
  *
  * Nothing of a rule reaches the script as text: addresses, numbers and ids are checked and written anew.
  *
- * @param endpointPort where the credentials endpoint listens on the host, which every task may reach
  * @throws TypeError for an address, range, port or id that is none
  */
 export function filterScript(
   prefix: string,
   attachments: readonly Attachment[],
   state: FilterState,
-  endpointPort: number,
+  { endpointPort, engineNetworks, nameServers }: FilterHost,
 ): string {
   const table = tableOf(prefix);
   const groups = new Map(state.groups.map((group) => [group.id, group]));
@@ -39,6 +50,8 @@ export function filterScript(
     if (found === undefined) profiles.set(key, (found = { name: String(profiles.size), attachment }));
     return found.name;
   };
+  // By their names, not by a list: a link that is not known here is shut, not open.
+  const links = `"${checkedPrefix(prefix)}*"`;
   const tasks = attachments.map((attachment) => ({
     address: address(attachment.address),
     link: `"${linkOf(prefix, attachment.id)}"`,
@@ -65,10 +78,12 @@ export function filterScript(
     ),
     ...[...vpcs].flatMap((vpc) => set(word('v', vpc), 'ipv4_addr; flags interval; auto-merge', blocksOf(vpc))),
     ...[...named].flatMap((id) => set(word('m', id), 'ipv4_addr', unique(state.members[id] ?? []).map(address))),
+    ...set('engine', 'ipv4_addr; flags interval; auto-merge', engineNetworks.map(range)),
+    ...set('resolvers', 'ipv4_addr', nameServers.map(address)),
     ...set(
-      'links',
-      'ifname',
-      tasks.map(({ link }) => link),
+      'peers',
+      'ipv4_addr',
+      state.peers.map((peer) => address(peer.address)),
     ),
     ...set(
       'own',
@@ -109,31 +124,42 @@ export function filterScript(
         'drop',
       ]),
       ...chain(`out_${name}`, [
-        outside
-          ? `ip daddr @blocks ip daddr != @${word('v', vpc)} drop`
-          : `ip daddr != @${word('v', vpc)} fib daddr type != local drop`,
+        outside ? `ip daddr @blocks ip daddr != @${word('v', vpc)} drop` : `ip daddr != @${word('v', vpc)} drop`,
         ...securityGroups.map((id) => `jump ${word('e', id)}`),
         'drop',
       ]),
     ]),
     ...chain('sent', [
-      'iifname @links meta nfproto ipv6 drop',
-      'iifname @links iifname . ip saddr != @senders drop',
-      'ip daddr 169.254.169.254 iifname @links drop',
+      `iifname ${links} meta nfproto ipv6 drop`,
+      `iifname ${links} iifname . ip saddr != @senders drop`,
+      // From where the answer would go: neither another container nor another machine sends as a task.
+      'ip saddr @blocks fib saddr . iif oif missing drop',
+      ...['udp', 'tcp'].map(
+        (protocol) => `iifname ${links} ip daddr != @blocks ip daddr @resolvers ${protocol} dport 53 accept`,
+      ),
+      // The host itself asks a task from its end of the link.
       'ct state established,related accept',
+      `iifname ${links} ip daddr { 127.0.0.0/8, 169.254.0.0/16 } drop`,
+      `iifname ${links} ip daddr @engine ct status & dnat != dnat drop`,
     ]),
     ...chain('forwarded', [
       'type filter hook forward priority filter - 10; policy accept;',
+      `${tunnelled} ip daddr @peers drop`,
       'jump sent',
       'ip saddr vmap @egress',
       'goto arrive',
     ]),
     ...chain('received', [
       'type filter hook input priority filter - 10; policy accept;',
-      'iifname != @links accept',
+      `${tunnelled} ip saddr != @peers drop`,
+      `${tunnelled} fib saddr . iif oif missing drop`,
+      `iifname != ${links} accept`,
       'jump sent',
       `tcp dport ${port(endpointPort)} ct status dnat accept`,
+      // Whoever reaches a Docker engine has its host.
+      'tcp dport { 2375, 2376 } drop',
       'ip saddr vmap @egress',
+      'drop',
     ]),
     ...chain('from_host', [
       'type filter hook output priority filter - 10; policy accept;',
@@ -143,11 +169,16 @@ export function filterScript(
     // The way out is the host's address; tasks meet each other, on other hosts too, under their own.
     ...chain('leaving', [
       'type nat hook postrouting priority srcnat; policy accept;',
-      'ip saddr @own ip daddr != @blocks oifname != @links masquerade',
+      `ip saddr @own ip daddr != @blocks oifname != ${links} masquerade`,
     ]),
     '}',
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Whether an agent's table stands: whoever loads rules of his own may have cleared all others. @throws NetworkError */
+export async function hasFilter(prefix: string): Promise<boolean> {
+  return (await run('nft', ['list', 'tables', 'inet'])).split('\n').includes(`table inet ${tableOf(prefix)}`);
 }
 
 /** Puts a script into effect, whole or not at all. @throws NetworkError when nft is missing or refuses it */
@@ -160,6 +191,9 @@ export async function removeFilter(prefix: string): Promise<void> {
   const table = tableOf(prefix);
   await run('nft', ['-f', '-'], `table inet ${table}\ndelete table inet ${table}\n`);
 }
+
+/** Packets of our tunnel: VXLAN's port, and the network identifier at its place in the header (RFC 7348). */
+const tunnelled = `udp dport ${tunnelPort} @th,96,24 ${tunnelIdentifier}`;
 
 const set = (name: string, type: string, elements: readonly string[]): string[] => [
   `set ${name} { type ${type};${elementsOf(unique(elements))} }`,
@@ -206,6 +240,11 @@ function protocolMatch(protocol: Permission['protocol'], from?: number, to?: num
 function word(kind: string, id: string): string {
   if (!/^[a-z]+-[0-9a-z]{1,40}$/.test(id)) throw new TypeError(`${JSON.stringify(id)} is not an id`);
   return `${kind}_${id.replace('-', '_')}`;
+}
+
+function checkedPrefix(prefix: string): string {
+  if (!/^[a-z]+[0-9a-f]+$/.test(prefix)) throw new TypeError(`${JSON.stringify(prefix)} begins no names of links`);
+  return prefix;
 }
 
 function address(text: string): string {

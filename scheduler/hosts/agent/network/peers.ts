@@ -6,8 +6,11 @@ import { run } from './run.ts';
 /** Another host that runs tasks with addresses of their own. */
 type Peer = NetworkState['peers'][number];
 
-/** How a peer's tasks are reached: over a route of the network that both hosts are in, or through a tunnel. */
-export type Way = 'route' | 'vxlan';
+/**
+ * How a peer's tasks are reached: over a route of the network that both hosts are in, or through a tunnel. `here` is another agent
+ * of this very host, whose links have routes of their own.
+ */
+export type Way = 'route' | 'vxlan' | 'here';
 
 /** Marks our routes among others' (rtnetlink(7), rtm_protocol; numbers above 4 are free). */
 const protocol = '197';
@@ -16,7 +19,10 @@ const protocol = '197';
 const device = 'slipway-vxlan';
 
 /** The network identifier of the tunnel, the same on all hosts. */
-const identifier = 4097;
+export const tunnelIdentifier = 4097;
+
+/** The UDP port of the tunnel (RFC 7348). */
+export const tunnelPort = 4789;
 
 /** What VXLAN takes of each packet: outer Ethernet, IPv4, UDP and its own header. */
 export const tunnelOverhead = 50;
@@ -33,7 +39,11 @@ interface Route {
  * else the tunnel. @throws NetworkError when the host has no route to it
  */
 export async function wayTo(address: string): Promise<Way> {
-  const [found] = JSON.parse(await run('ip', ['-json', 'route', 'get', checked(address)])) as { gateway?: string }[];
+  const [found] = JSON.parse(await run('ip', ['-json', 'route', 'get', checked(address)])) as {
+    gateway?: string;
+    type?: string;
+  }[];
+  if (found?.type === 'local') return 'here';
   return found?.gateway === undefined ? 'route' : 'vxlan';
 }
 
@@ -57,7 +67,9 @@ export async function applyPeers(peers: readonly (Peer & { readonly way: Way })[
   const tunnelled = peers.filter(({ way }) => way === 'vxlan');
   if (tunnelled.length > 0) await openTunnel(tunnelled, own);
   const wanted = peers.flatMap(({ blocks, address, way }): Route[] =>
-    blocks.map((block) => (way === 'route' ? { block, via: address } : { block, via: address, device })),
+    (way === 'here' ? [] : blocks).map((block) =>
+      way === 'route' ? { block, via: address } : { block, via: address, device },
+    ),
   );
   const now = await ownRoutes();
   const keep = new Set(wanted.map(({ block }) => block));
@@ -96,7 +108,16 @@ async function openTunnel(peers: readonly Peer[], own: string): Promise<void> {
   if (found !== undefined && found.linkinfo?.info_data?.local !== own) await run('ip', ['link', 'delete', device]);
   if (found?.linkinfo?.info_data?.local !== own) {
     // No learning, no flooding: whom a frame goes to is known from the peers alone.
-    const tunnel = ['vxlan', 'id', String(identifier), 'dstport', '4789', 'local', checked(own), 'nolearning'];
+    const tunnel = [
+      'vxlan',
+      'id',
+      String(tunnelIdentifier),
+      'dstport',
+      String(tunnelPort),
+      'local',
+      checked(own),
+      'nolearning',
+    ];
     await run('ip', ['link', 'add', device, 'address', macOf(own), 'type', ...tunnel]);
   }
   await run('ip', ['link', 'set', device, 'up']);

@@ -1,10 +1,11 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import type { NetworkState } from '../../wire/index.ts';
-import { type Attachment, NetworkError, TaskNetwork } from './index.ts';
+import { type Attachment, NetworkError, TaskNetwork, type TaskNetworkOptions } from './index.ts';
 import { networkMissing } from '../../testing/bench.ts';
+import { ask, children, endNamespaces, inside, namespace, reach, serve, until } from '../../testing/namespaces.ts';
 import { listLinks } from './links.ts';
 import { nameServersIn } from './name-servers.ts';
 import { filterScript } from './packet-filter.ts';
@@ -13,70 +14,6 @@ import { prefixOf } from './attachment.ts';
 
 const can = await networkMissing();
 if (can !== undefined && process.env['CI'] === 'true') throw new Error(can);
-
-/** Network namespaces that play tasks: a process each, and servers in them. */
-const children: ChildProcess[] = [];
-
-async function namespace(): Promise<number> {
-  const child = spawn('unshare', ['--net', 'sleep', '600'], { stdio: 'ignore' });
-  children.push(child);
-  const pid = child.pid ?? 0;
-  const own = execFileSync('readlink', ['/proc/self/ns/net']).toString();
-  await until(() => execFileSync('readlink', [`/proc/${pid}/ns/net`]).toString() !== own);
-  return pid;
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  throw new Error('it did not come about');
-}
-
-const inside = (pid: number, words: readonly string[]): readonly string[] => [`--net=/proc/${pid}/ns/net`, ...words];
-
-/** A server in a task's namespace that answers every connection with its name. */
-async function serve(pid: number, port: number, name: string, protocol: 'tcp' | 'udp' = 'tcp'): Promise<void> {
-  const program =
-    protocol === 'tcp'
-      ? `require('net').createServer((s) => s.on('error', () => {}).end('${name} sees ' + s.remoteAddress)).listen(${port}, '0.0.0.0', () => console.log('up'))`
-      : `const s = require('dgram').createSocket('udp4'); s.on('message', (m, from) => s.send('${name}', from.port, from.address)); s.bind(${port}, () => console.log('up'))`;
-  const child = spawn('nsenter', inside(pid, [process.execPath, '-e', program]), {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  children.push(child);
-  await new Promise((resolve) => child.stdout.once('data', resolve));
-}
-
-/** What a task gets from an address within a second; undefined when it gets nothing. */
-async function ask(
-  pid: number,
-  address: string,
-  port: number,
-  protocol: 'tcp' | 'udp' = 'tcp',
-): Promise<string | undefined> {
-  const program =
-    protocol === 'tcp'
-      ? `const s = require('net').connect(${port}, '${address}'); s.setTimeout(700, () => s.destroy()); s.on('data', (d) => process.stdout.write(d)); s.on('error', () => {})`
-      : `const s = require('dgram').createSocket('udp4'); s.on('message', (m) => { process.stdout.write(m); s.close() }); s.send('?', ${port}, '${address}'); setTimeout(() => process.exit(), 700)`;
-  const words = pid === 0 ? ['-e', program] : inside(pid, [process.execPath, '-e', program]);
-  const child = spawn(pid === 0 ? process.execPath : 'nsenter', words, { stdio: ['ignore', 'pipe', 'inherit'] });
-  let said = '';
-  child.stdout.on('data', (chunk) => (said += String(chunk)));
-  await new Promise((resolve) => child.once('close', resolve));
-  return said === '' ? undefined : said;
-}
-
-/** The same, as soon as there is an answer: the first packets of a busy machine may take long. */
-async function reach(...asked: Parameters<typeof ask>): Promise<string | undefined> {
-  let said: string | undefined;
-  await until(async () => {
-    said = await ask(...asked);
-    return said !== undefined;
-  });
-  return said;
-}
 
 // Addresses for measurements between networks (RFC 2544), which nobody else has.
 let count = 0;
@@ -111,18 +48,25 @@ const state = (groups: NetworkState['groups'], members: NetworkState['members'] 
 });
 
 const agentId = `test-${process.pid}`;
+const engineRange = '198.19.8.0/24';
+const options: TaskNetworkOptions = {
+  agentId,
+  endpointPort: 51_679,
+  engineNetworks: async () => [engineRange],
+  nameServers: async () => ['192.0.2.53'],
+};
 let network: TaskNetwork;
 
 beforeEach(async () => {
   count = 0;
-  network = new TaskNetwork({ agentId, endpointPort: 51_679 });
+  network = new TaskNetwork(options);
   if (can !== undefined) return;
   await network.reason();
   await network.apply(state([group('sg-a', [])]));
 });
 
 afterEach(async () => {
-  for (const child of children.splice(0)) child.kill('SIGKILL');
+  endNamespaces();
   for (let id = 1; id <= count; id += 1) await network.detach(`eni-0000${id.toString(16).padStart(2, '0')}`);
   await network.sweep();
   await network.close();
@@ -229,7 +173,7 @@ describe.skipIf(can !== undefined)('tasks with addresses of their own', () => {
     for (const task of tasks.slice(0, 10)) await network.detach(task.id);
     expect(await listLinks(prefixOf(agentId))).toHaveLength(10);
     // The next run knows one of them.
-    const next = new TaskNetwork({ agentId, endpointPort: 51_679 });
+    const next = new TaskNetwork(options);
     next.adopt(tasks[10] ?? attachment([]));
     expect(await next.sweep()).toBe(9);
     expect(await listLinks(prefixOf(agentId))).toHaveLength(1);
@@ -295,7 +239,8 @@ test.each([
   ],
 ] as [string, Partial<NetworkState>][])('%s that is none never reaches the packet filter', (_what, wrong) => {
   const given = { ...state([group('sg-a', [])]), ...wrong };
-  expect(() => filterScript('ecs0000', [attachment(['sg-a'])], given, 51_679)).toThrow(TypeError);
+  const host = { endpointPort: 51_679, engineNetworks: [], nameServers: [] };
+  expect(() => filterScript('ecs0000', [attachment(['sg-a'])], given, host)).toThrow(TypeError);
 });
 
 test('servers of names that only the host itself reaches are not given to tasks', () => {

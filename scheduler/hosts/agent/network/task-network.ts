@@ -5,7 +5,14 @@ import { FirewallError } from '../iptables.ts';
 import { type Attachment, linkOf, prefixOf } from './attachment.ts';
 import { ensureForwarding, removeForwarding } from './forwarding.ts';
 import { listLinks, makeLink, removeLink } from './links.ts';
-import { applyFilter, type FilterState, filterScript, removeFilter } from './packet-filter.ts';
+import {
+  applyFilter,
+  type FilterHost,
+  type FilterState,
+  filterScript,
+  hasFilter,
+  removeFilter,
+} from './packet-filter.ts';
 import { applyPeers, ownAddress, tunnelOverhead, wayTo } from './peers.ts';
 import type { TaskNetworkPort } from './port.ts';
 import { NetworkError, run } from './run.ts';
@@ -15,11 +22,15 @@ export interface TaskNetworkOptions {
   readonly agentId: string;
   /** Where the credentials endpoint listens, which every task may reach. */
   readonly endpointPort: number;
+  /** Ranges of the Docker engine's own networks. */
+  readonly engineNetworks: () => Promise<readonly string[]>;
+  /** Servers of names that tasks are given. */
+  readonly nameServers: () => Promise<readonly string[]>;
   /** Bytes of a packet on the network between the hosts. */
   readonly mtu?: number;
 }
 
-const empty: FilterState = { blocks: [], groups: [], members: {} };
+const empty: FilterState = { blocks: [], groups: [], members: {}, peers: [] };
 
 /**
  * The network of this host's tasks that have addresses of their own: their links, the packet filter that enforces their
@@ -35,6 +46,11 @@ export class TaskNetwork implements TaskNetworkPort {
   #lane: Promise<unknown> = Promise.resolve();
   #filter: Promise<void> | undefined;
   #isKnown = false;
+  /** What the packet filter was last made with; undefined while it was not. */
+  #host: FilterHost | undefined;
+  /** The ways to the other hosts as they were last set up. */
+  #peers: NetworkState['peers'] = [];
+  #own = '';
   /** Resolved with the first state: until then nothing is known that the packet filter could be made of. */
   readonly #known = Promise.withResolvers<void>();
 
@@ -62,10 +78,15 @@ export class TaskNetwork implements TaskNetworkPort {
     try {
       await run('nsenter', ['--version']);
       await run('ip', ['-json', 'link', 'show', 'lo']);
-      await run('nft', ['-c', '-f', '-'], filterScript(this.#prefix, [], empty, 1));
+      await run(
+        'nft',
+        ['-c', '-f', '-'],
+        filterScript(this.#prefix, [], empty, { endpointPort: 1, engineNetworks: [], nameServers: [] }),
+      );
       const forwarding = '/proc/sys/net/ipv4/ip_forward';
       await ensureForwarding(this.#prefix);
       if ((await readFile(forwarding, 'utf8')).trim() !== '1') await writeFile(forwarding, '1');
+      await this.#heal();
       return undefined;
     } catch (error) {
       return error instanceof NetworkError || error instanceof FirewallError
@@ -80,21 +101,14 @@ export class TaskNetwork implements TaskNetworkPort {
   }
 
   /** Takes the state of the network over. @throws NetworkError; what was in effect before then stays */
-  async apply({ peers, address, ...state }: NetworkState): Promise<void> {
+  async apply(state: NetworkState): Promise<void> {
     this.#state = state;
+    this.#peers = state.peers;
+    this.#own = state.address;
     this.#isKnown = true;
     this.#known.resolve();
     await this.#refresh();
-    await this.#enqueue(async () => {
-      // One that this host has no route to is out of reach; that must not cost the ways to the others.
-      const ways = await Promise.all(
-        peers.map(async (peer) => {
-          const way = await wayTo(peer.address).catch(() => undefined);
-          return way === undefined ? [] : [{ ...peer, way }];
-        }),
-      );
-      await applyPeers(ways.flat(), address);
-    });
+    await this.#connect();
   }
 
   /**
@@ -140,16 +154,46 @@ export class TaskNetwork implements TaskNetworkPort {
     await this.#enqueue(async () => {
       await removeFilter(this.#prefix);
       await removeForwarding(this.#prefix);
-      await applyPeers([], '0.0.0.0');
+      // The ways to others are of all agents of a host: one that made none takes none away.
+      if (this.#isKnown) await applyPeers([], '0.0.0.0');
     });
+  }
+
+  /** Makes the ways to the other hosts. */
+  #connect(): Promise<void> {
+    return this.#enqueue(async () => {
+      // One that this host has no route to is out of reach; that must not cost the ways to the others.
+      const ways = await Promise.all(
+        this.#peers.map(async (peer) => {
+          const way = await wayTo(peer.address).catch(() => undefined);
+          return way === undefined ? [] : [{ ...peer, way }];
+        }),
+      );
+      await applyPeers(ways.flat(), this.#own);
+    });
+  }
+
+  /** Puts back what others have cleared of the host's rules and routes, and follows what the host itself has changed. */
+  async #heal(): Promise<void> {
+    if (!this.#isKnown) return;
+    const host = await this.#facts();
+    if (JSON.stringify(host) !== JSON.stringify(this.#host) || !(await hasFilter(this.#prefix))) await this.#refresh();
+    await this.#connect();
+  }
+
+  async #facts(): Promise<FilterHost> {
+    const { endpointPort, engineNetworks, nameServers } = this.#options;
+    const [networks, servers] = await Promise.all([engineNetworks(), nameServers()]);
+    return { endpointPort, engineNetworks: networks, nameServers: servers };
   }
 
   /** Writes the packet filter anew. Calls that come while one waits for its turn share it. */
   #refresh(): Promise<void> {
     this.#filter ??= this.#enqueue(async () => {
       this.#filter = undefined;
-      const { endpointPort } = this.#options;
-      await applyFilter(filterScript(this.#prefix, [...this.#attachments.values()], this.#state, endpointPort));
+      const host = await this.#facts();
+      await applyFilter(filterScript(this.#prefix, [...this.#attachments.values()], this.#state, host));
+      this.#host = host;
     });
     return this.#filter;
   }
