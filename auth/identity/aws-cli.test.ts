@@ -151,7 +151,7 @@ describe.each(found)('$name', ({ path, current }) => {
     ).toMatchObject({ EvaluationResults: [{ EvalDecision: 'allowed' }, { EvalDecision: 'implicitDeny' }] });
   });
 
-  test.runIf(current)("the README's guide works as written", { timeout: 120_000 }, async () => {
+  test.runIf(current)("the README's guide works as written", { timeout: 180_000 }, async () => {
     const readme = await readFile(new URL('./README.md', import.meta.url), 'utf8');
     const guide = readme.slice(readme.indexOf('## Guide: who may do what'), readme.indexOf('**Why was I refused?**'));
     const blocks = [...guide.matchAll(/```sh\n(.*?)```/gs)].map((match) =>
@@ -191,7 +191,7 @@ describe.each(found)('$name', ({ path, current }) => {
     expect((await installation.identity.issueSession(task)).principal.arn).toContain(':assumed-role/web-task/task');
   });
 
-  test('refusals are the errors that the command line knows', { timeout: 60_000 }, async () => {
+  test('refusals are the errors that the command line knows', { timeout: 180_000 }, async () => {
     const failures = await Promise.all(
       [
         aws('iam get-user --user-name Nobody'),

@@ -68,7 +68,7 @@ const program = findS3Server(implementations.minio);
 
 test(
   'an installation moves from sqlite and files to Redis and S3 and back, also when it is interrupted',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async (context) => {
     needs(context, redisMissing, s3Missing(program, implementations.minio));
     const folder = await mkdtemp(join(tmpdir(), 'slipway-transfer-'));

@@ -114,7 +114,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       ['says 503 to the completion', 'error', /^POST .*uploadId=/],
       ['is silent to a part', 'silence', /^PUT .*partNumber=1/],
       ['loses the answer to the marker', 'lost-answer', /^PUT .*sealed/],
-    ])('a push succeeds when the store %s once', { timeout: 20_000 }, async (_title, fault, pattern) => {
+    ])('a push succeeds when the store %s once', { timeout: 180_000 }, async (_title, fault, pattern) => {
       let left = 1;
       proxy.fault = ({ method, url }) => (pattern.test(`${method} ${url}`) && left-- > 0 ? fault : 'none');
       const sealed = await push();
@@ -127,7 +127,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       ['is cut off', 'cut-answer'],
       ['is reset', 'reset'],
       ['fails with 503', 'error'],
-    ])('a pull that %s goes on where it stopped', { timeout: 20_000 }, async (_title, fault) => {
+    ])('a pull that %s goes on where it stopped', { timeout: 180_000 }, async (_title, fault) => {
       proxy.fault = () => 'none';
       const sealed = await push();
       const source = await store.open(sealed);
@@ -137,7 +137,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       proxy.fault = () => 'none';
     });
 
-    test('pushes come through when one request of twenty fails at random', { timeout: 60_000 }, async () => {
+    test('pushes come through when one request of twenty fails at random', { timeout: 180_000 }, async () => {
       const kinds: readonly Fault[] = ['error', 'reset', 'lost-answer'];
       proxy.faults = 0;
       proxy.fault = () => (Math.random() < 0.05 ? kinds[Math.floor(Math.random() * kinds.length)]! : 'none');
@@ -150,7 +150,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
 
     test(
       'a store that stays away fails the push in bounded time, and the next push succeeds',
-      { timeout: 30_000 },
+      { timeout: 180_000 },
       async () => {
         const { staged } = await store.append(await store.stage(), bodyOf(bytes));
         proxy.fault = () => 'error';

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { measureSimulation } from '../simulator/index.ts';
 import { shortened, toRows } from './simulation.ts';
 
-test('the benchmark of the simulation runs, and its figures make sense', { timeout: 120_000 }, async () => {
+test('the benchmark of the simulation runs, and its figures make sense', { timeout: 180_000 }, async () => {
   const figures = await measureSimulation(shortened);
   const rows = toRows(figures);
   expect(rows.length).toBe(3 + 9 * shortened.clusters.length);

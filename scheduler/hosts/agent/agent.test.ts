@@ -14,7 +14,7 @@ const missing = await engineMissing();
 // Under CI a missing engine is a failure: the first hook throws.
 describe.skipIf(missing !== undefined && !process.env['CI'])(
   'an agent beside a Docker engine',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   () => {
     let plane: TestControlPlane;
     let engine: TestEngine;

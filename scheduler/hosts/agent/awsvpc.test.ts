@@ -33,7 +33,7 @@ const everybody = [{ protocol: '-1' as const, peer: { cidr: '0.0.0.0/0' } }];
 
 describe.skipIf(missing !== undefined && !process.env['CI'])(
   'tasks with network interfaces of their own beside a Docker engine',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   () => {
     let plane: TestControlPlane;
     let engine: TestEngine;

@@ -5,7 +5,7 @@ import { type TestControlPlane, until } from '../testing/bench.ts';
 
 import { AgentBench } from '../testing/agent-peer.ts';
 
-describe('the control connection', { timeout: 30_000 }, () => {
+describe('the control connection', { timeout: 180_000 }, () => {
   let bench: AgentBench;
   let plane: TestControlPlane;
   beforeAll(async () => {

@@ -10,7 +10,7 @@ import { type TestControlPlane, until } from '../testing/bench.ts';
 
 import { AgentBench, resources } from '../testing/agent-peer.ts';
 
-describe('who registers and connects', { timeout: 30_000 }, () => {
+describe('who registers and connects', { timeout: 180_000 }, () => {
   let bench: AgentBench;
   let plane: TestControlPlane;
   beforeAll(async () => {

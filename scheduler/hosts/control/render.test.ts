@@ -7,7 +7,7 @@ import { taskSchema } from '../wire/index.ts';
 import { renderTask } from './render.ts';
 import { AgentBench } from '../testing/agent-peer.ts';
 
-describe('what agents are sent', { timeout: 30_000 }, () => {
+describe('what agents are sent', { timeout: 180_000 }, () => {
   let bench: AgentBench;
   let plane: TestControlPlane;
   beforeAll(async () => {

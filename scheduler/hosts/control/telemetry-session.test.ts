@@ -4,7 +4,7 @@ import { type TestControlPlane, until } from '../testing/bench.ts';
 
 import { AgentBench } from '../testing/agent-peer.ts';
 
-describe('the telemetry connection', { timeout: 30_000 }, () => {
+describe('the telemetry connection', { timeout: 180_000 }, () => {
   let bench: AgentBench;
   let plane: TestControlPlane;
   beforeAll(async () => {
