@@ -354,7 +354,7 @@ test('a task that a vanished host has said nothing of is replaced before what ra
   await world.until(
     () => world.tasks(),
     (tasks) => tasks.some(({ instanceId, lastStatus }) => instanceId === 'i2' && lastStatus === 'RUNNING'),
-    15_000,
+    60_000,
   );
   const given = await world.until(
     async () => (await world.tasks()).find(({ id }) => id === unseen!.id),
@@ -447,7 +447,7 @@ test('two servers: the second takes over when the first is gone, without duplica
       return world.read();
     },
     (service) => service.steady && service.taskDefinition === next.arn && service.deployments.length === 1,
-    15_000,
+    60_000,
   );
   await systemClock.sleep(20);
   await world.stop(first);
@@ -494,7 +494,7 @@ test('a server that dies in the middle of a rollout: another takes over without 
       return world.read();
     },
     (service) => service.steady && service.taskDefinition === next.arn && service.deployments.length === 1,
-    15_000,
+    60_000,
   );
   expect(most).toBeLessThanOrEqual(12);
   expect(fewest).toBeGreaterThanOrEqual(6);

@@ -102,7 +102,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
 
     test('an image that cannot be had stops the task with CannotPullContainerError', async () => {
       const { id } = await run({ ...engine.container('main', server), image: '127.0.0.1:1/nothing:here' });
-      const task = await plane.untilTask(id, 'STOPPED', 30_000);
+      const task = await plane.untilTask(id, 'STOPPED');
       expect(task.stopCode).toBe('TaskFailedToStart');
       expect(task.stoppedReason).toMatch(
         /^CannotPullContainerError: the registry 127.0.0.1:1 could not be reached, or did not answer as a registry does/,
@@ -122,7 +122,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       const { port } = page.address() as AddressInfo;
       try {
         const { id } = await run({ ...engine.container('main', server), image: `127.0.0.1:${port}/web:1` });
-        const task = await plane.untilTask(id, 'STOPPED', 30_000);
+        const task = await plane.untilTask(id, 'STOPPED');
         expect(task.stoppedReason).toMatch(/^CannotPullContainerError: /);
         expect(JSON.stringify(task)).not.toMatch(/SECRET|inner/);
         expect(asked.some((path) => path.startsWith('/inner'))).toBe(true);
@@ -140,7 +140,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       const tasks = await Promise.all([1, 2, 3].map(() => plane.place(definition, instance)));
       try {
         for (const { id } of tasks) {
-          const task = await plane.untilTask(id, 'STOPPED', 30_000);
+          const task = await plane.untilTask(id, 'STOPPED');
           // The image's own entry point and command ran.
           expect(task.containers[0]).toMatchObject({ exitCode: 21, imageDigest: registry.digest });
           expect(task.pullStoppedAt).toBeGreaterThanOrEqual(task.pullStartedAt ?? Number.POSITIVE_INFINITY);
@@ -413,7 +413,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       await until(
         async () => ((await engine.containersOf(unwanted.arn))[0]?.State === 'exited' ? true : undefined),
         'the unwanted task stopped',
-        40_000,
+        120_000,
       );
       expect(await engine.containersOf(lost.arn)).toEqual([]);
     });

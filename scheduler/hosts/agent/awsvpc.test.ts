@@ -116,7 +116,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
         run(two, engine.container('asks', server)),
         run(shut, engine.container('web', web)),
       ]);
-      for (const { id } of tasks) await plane.untilTask(id, 'RUNNING', 30_000);
+      for (const { id } of tasks) await plane.untilTask(id, 'RUNNING');
       const [first, second] = tasks;
       const name = `ip-198-19-3-${one.address.split('.').at(-1)}`;
       expect(
@@ -141,25 +141,25 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
 
       // A container that is started again finds the address as it was.
       await Promise.all(tasks.map(({ id }) => plane.stopTask(id)));
-      for (const { id } of tasks) await plane.untilTask(id, 'STOPPED', 30_000);
+      for (const { id } of tasks) await plane.untilTask(id, 'STOPPED');
       expect(execFileSync('ip', ['route']).toString()).not.toContain('198.19.3.');
     });
 
     test('a task that has no interface yet waits; with it, it starts', async () => {
       const { id, arn } = await run(undefined, engine.container('main', server));
       const other = await run(attachment(['sg-open']), engine.container('main', server));
-      await plane.untilTask(other.id, 'RUNNING', 30_000);
+      await plane.untilTask(other.id, 'RUNNING');
       expect(await engine.containersOf(arn)).toEqual([]);
       await plane.putTask({ ...(await plane.task(id)), attachment: attachment(['sg-open']) });
-      await plane.untilTask(id, 'RUNNING', 30_000);
+      await plane.untilTask(id, 'RUNNING');
       for (const task of [id, other.id]) await plane.stopTask(task);
-      for (const task of [id, other.id]) await plane.untilTask(task, 'STOPPED', 30_000);
+      for (const task of [id, other.id]) await plane.untilTask(task, 'STOPPED');
     });
 
     test('an agent that was away finds the interfaces as they were, and what stopped meanwhile leaves none', async () => {
       const [stays, goes] = [attachment(['sg-open']), attachment(['sg-open'])];
       const tasks = await Promise.all([stays, goes].map((own) => run(own, engine.container('web', web))));
-      for (const { id } of tasks) await plane.untilTask(id, 'RUNNING', 30_000);
+      for (const { id } of tasks) await plane.untilTask(id, 'RUNNING');
       await agent.stop();
       for (const info of await engine.containersOf(tasks[1]?.arn ?? '')) {
         await engine.docker
@@ -168,13 +168,13 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
           .catch(() => undefined);
       }
       await start();
-      await plane.untilTask(tasks[1]?.id ?? '', 'STOPPED', 30_000);
+      await plane.untilTask(tasks[1]?.id ?? '', 'STOPPED');
       const asks = await run(attachment(['sg-open']), engine.container('asks', server));
-      await plane.untilTask(asks.id, 'RUNNING', 30_000);
+      await plane.untilTask(asks.id, 'RUNNING');
       expect(await inside(asks.arn, 'asks', fetchFrom(stays.address))).toContain('ip-');
       expect(execFileSync('ip', ['route']).toString()).not.toContain(`${goes.address} `);
       for (const id of [tasks[0]?.id ?? '', asks.id]) await plane.stopTask(id);
-      for (const id of [tasks[0]?.id ?? '', asks.id]) await plane.untilTask(id, 'STOPPED', 30_000);
+      for (const id of [tasks[0]?.id ?? '', asks.id]) await plane.untilTask(id, 'STOPPED');
     });
 
     test('an interface that cannot be made ends the task with the reason', async () => {
@@ -183,7 +183,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
         { ...attachment(['sg-open']), mac: 'ff:ff:ff:ff:ff:ff' },
         engine.container('main', server),
       );
-      const task = await plane.untilTask(id, 'STOPPED', 30_000);
+      const task = await plane.untilTask(id, 'STOPPED');
       expect(task.stopCode).toBe('TaskFailedToStart');
       expect(task.stoppedReason).toMatch(/^ResourceInitializationError: .*address/i);
     });

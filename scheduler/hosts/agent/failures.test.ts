@@ -82,7 +82,7 @@ describe('a GetAuthorizationToken that fails', () => {
   ])('%s stops the task, and only the task', async (_how, failure, times) => {
     authorize = () => Promise.reject(failure);
     const { id } = await place(ours());
-    const task = await plane.untilTask(id, 'STOPPED', 30_000);
+    const task = await plane.untilTask(id, 'STOPPED');
     expect(task).toMatchObject({ stopCode: 'TaskFailedToStart' });
     expect(task.stoppedReason).toMatch(new RegExp(`^CannotPullContainerError: .*${failure.message}`));
     expect(task.containers[0]?.reason).toBe(task.stoppedReason);
@@ -138,7 +138,7 @@ describe('a pull that fails', () => {
       containerDefinitions: [{ name: 'main', image, essential: true, memory: 32 }],
     });
     const { id } = await plane.place(definition, instance);
-    return (await plane.untilTask(id, 'STOPPED', 30_000)).stoppedReason;
+    return (await plane.untilTask(id, 'STOPPED')).stoppedReason;
   };
   const pulls = (): number => engine.asked.filter((request) => request === 'POST /images/create').length;
 
@@ -234,7 +234,7 @@ test('whatever call fails, in whatever way, tasks end with a reason and the agen
       return (wanted.every((kind) => failures.has(kind)) && ways.size === modes.length) || undefined;
     },
     'a failure of every kind of call, and every kind of failure',
-    50_000,
+    120_000,
   );
   enough = true;
   const over = await until(
@@ -244,8 +244,8 @@ test('whatever call fails, in whatever way, tasks end with a reason and the agen
       return tasks.every((task) => task.lastStatus === 'STOPPED') ? tasks : undefined;
     },
     'the end of every task',
-    30_000,
+    120_000,
   );
   for (const task of over) expect(task.stoppedReason).toBeTruthy();
   await plane.untilTask((await place()).id, 'RUNNING');
-}, 120_000);
+}, 360_000);
