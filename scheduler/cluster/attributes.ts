@@ -12,8 +12,9 @@ import { changeInstance } from './instances.ts';
 export const customAttributesPerInstance = 10;
 
 /** Whether callers own the attribute; the others come from the agent and the control plane. */
-export const isCustomAttribute = (name: string): boolean =>
-  !name.startsWith('ecs.') && !name.startsWith('com.amazonaws.ecs.');
+export const isCustomAttribute = (name: string): boolean => !reserved.some((prefix) => name.startsWith(prefix));
+
+const reserved = ['ecs.', 'com.amazonaws.ecs.', 'slipway.'];
 
 /**
  * Creates or replaces custom attributes of container instances, instance by instance.
@@ -84,7 +85,9 @@ function checkAttribute({ name, value, targetType }: Attribute): void {
   }
   checkAttributeName(name);
   if (!isCustomAttribute(name)) {
-    throw invalidParameter(`Attribute names that start with 'ecs.' or 'com.amazonaws.ecs.' are reserved: '${name}'.`);
+    throw invalidParameter(
+      `Attribute names that start with 'ecs.', 'com.amazonaws.ecs.' or 'slipway.' are reserved: '${name}'.`,
+    );
   }
   if (value !== undefined) checkAttributeValue(name, value);
 }

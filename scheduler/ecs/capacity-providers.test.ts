@@ -2,6 +2,7 @@ import {
   type CapacityProviderStrategyItem,
   CreateClusterCommand,
   CreateServiceCommand,
+  DeleteAttributesCommand,
   type CreateServiceCommandInput,
   DescribeCapacityProvidersCommand,
   DescribeClustersCommand,
@@ -9,6 +10,7 @@ import {
   DescribeServicesCommand,
   DescribeTasksCommand,
   ListTasksCommand,
+  PutAttributesCommand,
   PutClusterCapacityProvidersCommand,
   RunTaskCommand,
   type Task,
@@ -16,6 +18,8 @@ import {
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
+import { idOf } from '../state/index.ts';
+import { findTasks } from '../tasks/index.ts';
 import { account, openApi, region, type TestApi } from './testing/open-api.ts';
 
 let api: TestApi;
@@ -277,6 +281,102 @@ describe('RunTask', () => {
       name: 'InvalidParameterException',
       message: expect.stringMatching(message),
     });
+  });
+});
+
+describe('hosts', () => {
+  const spotHost = { ...host, attributes: { ...host.attributes, 'slipway.spot': 'true' } };
+  const deaf = { ...host, attributes: { ...host.attributes } as Record<string, string> };
+  delete deaf.attributes['slipway.capability.fargate'];
+  const cluster = async (clusterName: string, ...hosts: (typeof host)[]): Promise<string[]> => {
+    await api.ecs.send(new CreateClusterCommand({ clusterName, capacityProviders: ['FARGATE', 'FARGATE_SPOT'] }));
+    const arns: string[] = [];
+    for (const one of hosts) arns.push(await api.addInstance({ cluster: clusterName, ...one }));
+    return arns;
+  };
+  const run = (clusterName: string, capacityProvider: string, count = 1) =>
+    api.ecs.send(
+      new RunTaskCommand({
+        cluster: clusterName,
+        taskDefinition: 'small',
+        count,
+        networkConfiguration: network,
+        capacityProviderStrategy: [{ capacityProvider }],
+      }),
+    );
+  const on = async (clusterName: string, tasks: readonly Task[] | undefined): Promise<string[]> => {
+    const ids = (tasks ?? []).map(({ taskArn = '' }) => idOf(taskArn));
+    const found = await findTasks(api.ports, { account, cluster: clusterName }, ids);
+    return [...found.values()].map(({ instanceId = '' }) => instanceId);
+  };
+
+  test('a host that does not offer itself gets no task of Fargate, and the refusal says why', async () => {
+    const [arn = ''] = await cluster('deaf', deaf as typeof host);
+    for (const provider of ['FARGATE', 'FARGATE_SPOT']) {
+      const { tasks, failures } = await run('deaf', provider);
+      expect(tasks).toEqual([]);
+      expect(failures).toEqual([
+        {
+          reason: 'RESOURCE:FARGATE',
+          detail: expect.stringMatching(
+            new RegExp(`${idOf(arn)} offers itself to no tasks of Fargate: its agent runs with --fargate off`),
+          ),
+        },
+      ]);
+    }
+    const other = await api.ecs.send(
+      new RunTaskCommand({ cluster: 'deaf', taskDefinition: 'small', networkConfiguration: network }),
+    );
+    expect(other.tasks).toHaveLength(1);
+  });
+
+  test('what may be interrupted goes first to hosts that may be taken back, and what may not never does', async () => {
+    const [spot = '', plain = ''] = await cluster('mixed', spotHost, host);
+    expect(await on('mixed', (await run('mixed', 'FARGATE_SPOT', 10)).tasks)).toEqual(Array(10).fill(idOf(spot)));
+    expect(await on('mixed', (await run('mixed', 'FARGATE', 10)).tasks)).toEqual(Array(10).fill(idOf(plain)));
+    await cluster('taken', spotHost);
+    const { failures } = await run('taken', 'FARGATE');
+    expect(failures?.[0]).toMatchObject({
+      reason: 'RESOURCE:FARGATE',
+      detail: expect.stringMatching(/may be taken back \(its agent runs with --spot\)/),
+    });
+    await cluster('steady', host);
+    expect((await run('steady', 'FARGATE_SPOT')).tasks).toHaveLength(1);
+  });
+
+  test('callers cannot say of a host what its agent says', async () => {
+    const [arn = ''] = await cluster('said', host);
+    const attributes = [{ name: 'slipway.spot', value: 'true', targetId: arn }];
+    await expect(api.ecs.send(new PutAttributesCommand({ cluster: 'said', attributes }))).rejects.toThrow(/reserved/);
+    await expect(
+      api.ecs.send(
+        new DeleteAttributesCommand({
+          cluster: 'said',
+          attributes: [{ name: 'slipway.capability.fargate', targetId: arn }],
+        }),
+      ),
+    ).rejects.toThrow(/reserved/);
+  });
+
+  test('a service that finds no host is told why in its events', async () => {
+    await cluster('told', deaf as typeof host);
+    await api.ecs.send(
+      new CreateServiceCommand({
+        cluster: 'told',
+        serviceName: 'web',
+        taskDefinition: 'small',
+        desiredCount: 1,
+        networkConfiguration: network,
+        capacityProviderStrategy: mixed,
+      }),
+    );
+    await vi.waitFor(
+      async () => {
+        const { services } = await api.ecs.send(new DescribeServicesCommand({ cluster: 'told', services: ['web'] }));
+        expect(services?.[0]?.events?.[0]?.message).toMatch(/offers itself to no tasks of Fargate/);
+      },
+      { timeout: 30_000, interval: 50 },
+    );
   });
 });
 

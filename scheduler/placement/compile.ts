@@ -96,9 +96,12 @@ export class Compiler {
 
   #part(constraint: ConstraintSpec, source: PlacementRequest): FilterPart {
     const expression = 'expression' in constraint ? constraint.expression : undefined;
-    if (constraint.type === 'memberOf') {
-      const label = `does not satisfy the placement constraint memberOf ${expression}`;
-      return { code: 'MEMBEROF', label, condition: parseClusterQuery(expression ?? '') };
+    if (isMemberOf(constraint)) {
+      const { code, sentence } = constraint.otherwise ?? {
+        code: 'MEMBEROF',
+        sentence: `does not satisfy the placement constraint memberOf ${expression}`,
+      };
+      return { code, label: sentence, condition: parseClusterQuery(expression ?? '') };
     }
     const plugin = this.#constraints.get(constraint.type);
     if (plugin === undefined) {
@@ -126,6 +129,10 @@ export class Compiler {
     table.set(plugin.type, plugin);
   }
 }
+
+/** Extensions' names are other ones: they have a prefix. */
+const isMemberOf = (constraint: ConstraintSpec): constraint is Extract<ConstraintSpec, { type: 'memberOf' }> =>
+  constraint.type === 'memberOf';
 
 function defaults(source: PlacementRequest): readonly StrategySpec[] {
   return source.kind === 'service' ? serviceDefault : standaloneDefault;

@@ -41,7 +41,12 @@ export type ExtensionType = `${string}:${string}`;
 
 export type ConstraintSpec =
   | { readonly type: 'distinctInstance' }
-  | { readonly type: 'memberOf'; readonly expression: string }
+  | {
+      readonly type: 'memberOf';
+      readonly expression: string;
+      /** Said of an instance that does not satisfy it, in the place of the expression: a code, and how "The closest matching container-instance X ..." ends. */
+      readonly otherwise?: { readonly code: string; readonly sentence: string };
+    }
   | { readonly type: ExtensionType; readonly expression?: string };
 export type StrategySpec =
   | { readonly type: 'random' }

@@ -12,10 +12,43 @@ const networkAttribute = 'slipway.capability.task-network';
 /** What instances say that take tasks of the launch type FARGATE. */
 const fargateAttribute = 'slipway.capability.fargate';
 
+/** What instances say that may be taken back. */
+export const spotAttribute = 'slipway.spot';
+
+/** Who gets tasks of Fargate: hosts that offer themselves; those that may be taken back only what may be interrupted. */
+function fargateConstraints(provider: CapacityProvider | undefined): ConstraintSpec[] {
+  const because = (sentence: string): { code: string; sentence: string } => ({ code: 'RESOURCE:FARGATE', sentence });
+  return [
+    {
+      type: 'memberOf',
+      expression: `attribute:${fargateAttribute} exists`,
+      otherwise: because(
+        'offers itself to no tasks of Fargate: its agent runs with --fargate off, or cannot give tasks network interfaces',
+      ),
+    },
+    ...(provider === 'FARGATE_SPOT'
+      ? []
+      : [
+          {
+            type: 'memberOf' as const,
+            expression: `attribute:${spotAttribute} !exists`,
+            otherwise: because(
+              'may be taken back (its agent runs with --spot), and of Fargate takes tasks of FARGATE_SPOT alone',
+            ),
+          },
+        ]),
+  ];
+}
+
+/** Fargate spreads over zones, as nobody can ask it for anything else; what may be interrupted goes where it can be, if it finds room there. */
+const fargateStrategies = (provider: CapacityProvider | undefined): StrategySpec[] => [
+  ...(provider === 'FARGATE_SPOT' ? [{ type: 'slipway:prefer' as const, field: `attribute:${spotAttribute}` }] : []),
+  { type: 'spread', field: 'attribute:ecs.availability-zone' },
+];
+
 function requiredBy({ launchType, network }: DemandOptions): string[] {
   return [
     ...(launchType === 'EXTERNAL' ? [externalAttribute] : []),
-    ...(launchType === 'FARGATE' ? [fargateAttribute] : []),
     ...(network === undefined ? [] : [networkAttribute]),
   ];
 }
@@ -34,7 +67,8 @@ export interface DemandOptions {
 /**
  * Everything placement must know about tasks of a revision: the constraints of both, the attributes the definition
  * requires, the CPU architecture it was written for, and the zones of its subnets. Launch type EC2 runs on every container instance,
- * EXTERNAL only on those whose agent says it is external, FARGATE on those that offer it.
+ * EXTERNAL only on those whose agent says it is external, FARGATE on those that offer it,
+ * and of those that may be taken back only what may be interrupted.
  */
 export function placementDemand(definition: TaskDefinitionRecord, options: DemandOptions): PlacementDemand {
   const body = bodyOf(definition);
@@ -63,13 +97,10 @@ export function placementDemand(definition: TaskDefinitionRecord, options: Deman
               expression: `attribute:ecs.availability-zone in [${options.network.zones.join(', ')}]`,
             },
           ]),
+      ...(options.launchType === 'FARGATE' ? fargateConstraints(options.capacityProvider) : []),
       ...options.constraints,
     ],
-    // Fargate spreads over zones, as nobody can ask it for anything else.
-    strategies:
-      options.launchType === 'FARGATE'
-        ? [{ type: 'spread', field: 'attribute:ecs.availability-zone' }]
-        : options.strategies,
+    strategies: options.launchType === 'FARGATE' ? fargateStrategies(options.capacityProvider) : options.strategies,
     ...(options.capacityProvider === undefined ? {} : { capacityProvider: options.capacityProvider }),
     ...(options.instanceId === undefined ? {} : { instanceId: options.instanceId }),
   };

@@ -138,11 +138,34 @@ describe('what makes no sense is refused by its name', () => {
       { environment: { ECS_IMAGE_PULL_BEHAVIOR: 'never' } },
       /must be one of default, always, once, prefer-/,
     ],
+    ['an offer', { flags: { fargate: 'yes' } }, /^--fargate yes: say on or off$/],
+    ['an offer in a variable', { file: 'SLIPWAY_FARGATE=no' }, /^SLIPWAY_FARGATE must be auto or off, not no$/],
+    ['what may be taken back', { environment: { SLIPWAY_SPOT: '1' } }, /^SLIPWAY_SPOT must be true or false, not 1$/],
     ['a line', { file: 'ECS_CLUSTER=a\nexport ECS_CLUSTER=b' }, /ecs\.config, line 2: write NAME=value$/],
     ['a file', { flags: { config: '/nowhere/ecs.config' } }, /^cannot read \/nowhere\/ecs\.config: ENOENT/],
   ])('%s', async (_what, parts, sentence) => {
     await expect(settings(parts)).rejects.toMatchObject({ name: 'CliError', exitCode: 2, message: sentence });
   });
+});
+
+test.each<[string, { flags?: AgentFlags; environment?: Record<string, string>; file?: string }, object]>([
+  ['nothing', {}, {}],
+  ['the command line', { flags: { fargate: 'off', spot: true } }, { fargate: 'off', spot: true }],
+  [
+    'the command line before the file',
+    { flags: { fargate: 'on' }, file: 'SLIPWAY_FARGATE=off\nSLIPWAY_SPOT=true' },
+    { fargate: 'auto', spot: true },
+  ],
+  [
+    'the environment before the file',
+    { environment: { SLIPWAY_FARGATE: 'auto', SLIPWAY_SPOT: 'false' }, file: 'SLIPWAY_FARGATE=off\nSLIPWAY_SPOT=true' },
+    { fargate: 'auto', spot: false },
+  ],
+])('what of Fargate comes to a host is said by %s', async (_what, parts, expected) => {
+  const { options, ignored } = await settings(parts);
+  const { fargate, spot } = options;
+  expect({ ...(fargate === undefined ? {} : { fargate }), ...(spot === undefined ? {} : { spot }) }).toEqual(expected);
+  expect(ignored).toEqual([]);
 });
 
 test('the state has one place, wherever the agent is started', () => {

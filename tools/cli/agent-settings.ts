@@ -16,6 +16,9 @@ export interface AgentFlags {
   readonly zone?: string;
   /** `NAME=VALUE`. */
   readonly attribute?: readonly string[];
+  /** `on` or `off`. */
+  readonly fargate?: string;
+  readonly spot?: boolean;
   /** A file of variables; it must be there when it is named. Default {@link configFile}. */
   readonly config?: string;
 }
@@ -39,6 +42,8 @@ export interface AgentSettings {
     | 'cleanupAfter'
     | 'pullBehavior'
     | 'pullInactivity'
+    | 'fargate'
+    | 'spot'
   >;
   readonly ignored: readonly string[];
 }
@@ -61,6 +66,8 @@ const known: ReadonlySet<string> = new Set([
   'ECS_IMAGE_PULL_INACTIVITY_TIMEOUT',
   'ECS_INSTANCE_ATTRIBUTES',
   'ECS_RESERVED_MEMORY',
+  'SLIPWAY_FARGATE',
+  'SLIPWAY_SPOT',
 ]);
 
 const zoneAttribute = 'ecs.availability-zone';
@@ -105,6 +112,8 @@ export async function agentSettings(flags: AgentFlags, environment: Variables): 
       'pullInactivity',
       duration('ECS_IMAGE_PULL_INACTIVITY_TIMEOUT', variable('ECS_IMAGE_PULL_INACTIVITY_TIMEOUT')),
     ),
+    ...optional('fargate', offered(flags.fargate, variable('SLIPWAY_FARGATE'))),
+    ...optional('spot', flags.spot ?? spotOf(variable('SLIPWAY_SPOT'))),
   };
   return { options, ignored: [...new Set(ignored)].sort() };
 }
@@ -223,6 +232,20 @@ function behaviorOf(text: string | undefined): PullBehavior | undefined {
   if (text !== undefined && found === undefined)
     throw new CliError(`ECS_IMAGE_PULL_BEHAVIOR must be one of ${pullBehaviors.join(', ')}, not ${text}`, 2);
   return found;
+}
+
+/** Whether the host offers itself to Fargate; the variable has the words of the server's setting. */
+function offered(flag: string | undefined, variable: string | undefined): 'auto' | 'off' | undefined {
+  if (flag !== undefined && flag !== 'on' && flag !== 'off') throw new CliError(`--fargate ${flag}: say on or off`, 2);
+  if (variable !== undefined && variable !== 'auto' && variable !== 'off')
+    throw new CliError(`SLIPWAY_FARGATE must be auto or off, not ${variable}`, 2);
+  return flag === undefined ? variable : flag === 'on' ? 'auto' : 'off';
+}
+
+function spotOf(variable: string | undefined): boolean | undefined {
+  if (variable !== undefined && variable !== 'true' && variable !== 'false')
+    throw new CliError(`SLIPWAY_SPOT must be true or false, not ${variable}`, 2);
+  return variable === undefined ? undefined : variable === 'true';
 }
 
 const optional = <Name extends string, T>(name: Name, value: T | undefined): { [N in Name]?: T } =>

@@ -144,6 +144,7 @@ function localAgent(config: ServerConfig, log: Log, { listening, identity }: Ins
     dataDir: join(config.data, 'agent'),
     taskEndpoint: config.taskEndpoint,
     taskNetwork: config.taskNetwork,
+    fargate: config.fargate,
     logAddresses: config.taskLogAllow,
     registryAddresses: config.taskRegistryAllow,
     registries: config.taskRegistries,

@@ -47,6 +47,8 @@ export interface ServerConfig {
   /** Whether that agent serves task roles and metadata to containers where it can. */
   readonly taskEndpoint: 'auto' | 'off';
   readonly taskNetwork: 'auto' | 'off';
+  /** Whether that agent's host takes tasks of Fargate where it can. */
+  readonly fargate: 'auto' | 'off';
   /** Processes that answer requests on the one port. Default: as many as there are cores. */
   readonly workers: number;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
@@ -179,6 +181,7 @@ const schema = z.object({
   SLIPWAY_AGENT: z.enum(['auto', 'off']).default('auto'),
   SLIPWAY_TASK_ENDPOINT: z.enum(['auto', 'off']).default('auto'),
   SLIPWAY_TASK_NETWORK: z.enum(['auto', 'off']).default('auto'),
+  SLIPWAY_FARGATE: z.enum(['auto', 'off']).default('auto'),
   SLIPWAY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
   SLIPWAY_LOG: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   SLIPWAY_HEALTHY_AFTER_SECONDS: z.coerce.number().min(0).max(3600).default(40),
@@ -286,6 +289,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     agent: env.SLIPWAY_AGENT,
     taskEndpoint: env.SLIPWAY_TASK_ENDPOINT,
     taskNetwork: env.SLIPWAY_TASK_NETWORK,
+    fargate: env.SLIPWAY_FARGATE,
     workers: env.SLIPWAY_WORKERS ?? availableParallelism(),
     logLevel: env.SLIPWAY_LOG,
     healthyAfterSeconds: env.SLIPWAY_HEALTHY_AFTER_SECONDS,

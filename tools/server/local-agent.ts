@@ -12,6 +12,7 @@ export interface LocalAgentOptions {
   readonly dataDir: string;
   readonly taskEndpoint: 'auto' | 'off';
   readonly taskNetwork: 'auto' | 'off';
+  readonly fargate: 'auto' | 'off';
   /** Private ranges that log drivers may send to, and that registries may be in. */
   readonly logAddresses: readonly string[];
   readonly registryAddresses: readonly string[];
@@ -31,6 +32,7 @@ export function startLocalAgent(options: LocalAgentOptions): { stop(): Promise<v
     dataDir: options.dataDir,
     taskEndpoint: options.taskEndpoint,
     taskNetwork: options.taskNetwork,
+    fargate: options.fargate,
     allow: { logAddresses: options.logAddresses, registryAddresses: options.registryAddresses },
     registries: options.registries,
     ownRegistries: options.ownRegistries,

@@ -347,6 +347,8 @@ class RunningAgent implements Agent {
           taskRoles: endpoint?.available === true,
           hostNetwork: allow.hostNetwork === true,
           taskNetwork: network.reason === undefined,
+          fargate: this.#options.fargate === 'auto',
+          spot: this.#options.spot,
           address: await network.port.address(),
           ...(reservedMemory === undefined ? {} : { reservedMemory }),
           ...(availabilityZone === undefined ? {} : { availabilityZone }),

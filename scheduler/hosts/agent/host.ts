@@ -28,6 +28,10 @@ export interface HostOptions {
   readonly hostNetwork: boolean;
   /** Whether tasks get network interfaces of their own here. */
   readonly taskNetwork: boolean;
+  /** Whether tasks of Fargate may come, if they get network interfaces here. */
+  readonly fargate: boolean;
+  /** Whether it may be taken back. */
+  readonly spot: boolean;
   /** Where other hosts reach this one, for their tasks' traffic. */
   readonly address?: string | undefined;
 }
@@ -82,7 +86,8 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
     ...(options.privileged === true ? [capability('privileged-container')] : []),
     ...(options.taskRoles ? [capability('task-iam-role')] : []),
     ...(options.taskRoles && options.hostNetwork ? [capability('task-iam-role-network-host')] : []),
-    ...(options.taskNetwork ? networkAttributes(options.address) : []),
+    ...(options.taskNetwork ? networkAttributes(options) : []),
+    ...(options.spot ? [{ name: 'slipway.spot', value: 'true' }] : []),
     ...(security.includes('apparmor') ? [capability('apparmor')] : []),
     ...(security.includes('selinux') ? [capability('selinux')] : []),
     ...(info.Plugins?.Volume ?? []).map((driver) => ({ name: `ecs.capability.docker-plugin.${driver}` })),
@@ -101,10 +106,10 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
 }
 
 /** What a host says that gives tasks network interfaces: who may come, and where the others find it. */
-const networkAttributes = (address: string | undefined): Attribute[] => [
+const networkAttributes = ({ address, fargate }: HostOptions): Attribute[] => [
   { name: 'ecs.capability.task-eni' },
   { name: 'slipway.capability.task-network' },
-  { name: 'slipway.capability.fargate' },
+  ...(fargate ? [{ name: 'slipway.capability.fargate' }] : []),
   ...(address === undefined ? [] : [{ name: 'slipway.address', value: address }]),
 ];
 

@@ -62,6 +62,10 @@ export interface AgentOptions {
    * packet filter of the Docker engine's network namespace (root, `ip`, `nft`, `iptables`). Default `auto`.
    */
   readonly taskNetwork?: 'auto' | 'off';
+  /** Whether tasks of Fargate come here, where they can: `auto`, they do. Default `auto`. */
+  readonly fargate?: 'auto' | 'off';
+  /** Whether this host may be taken back: of Fargate it then takes what may be interrupted. Default false. */
+  readonly spot?: boolean;
   /** Default `default`: pull, and fall back to the image that is there. Pinned digests are never pulled twice. */
   readonly pullBehavior?: PullBehavior;
   /** Address that published ports listen on. Default `0.0.0.0`. */
@@ -102,6 +106,8 @@ export function resolveOptions(options: AgentOptions): ResolvedOptions {
     resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
     taskEndpoint: 'auto',
     taskNetwork: 'auto',
+    fargate: 'auto',
+    spot: false,
     pullBehavior: 'default',
     bindAddress: '0.0.0.0',
     stopTimeout: 30_000,

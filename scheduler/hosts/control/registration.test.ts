@@ -31,7 +31,12 @@ describe('who registers and connects', { timeout: 180_000 }, () => {
     const record = await plane.instance(arn);
     await plane.putInstance({
       ...record,
-      attributes: [...record.attributes, { name: 'stack', value: 'blue' }, { name: 'ecs.old' }],
+      attributes: [
+        ...record.attributes,
+        { name: 'stack', value: 'blue' },
+        { name: 'ecs.old' },
+        { name: 'slipway.old' },
+      ],
     });
     const again = await client.send(
       new RegisterContainerInstanceCommand({ ...resources(2048), containerInstanceArn: arn }),

@@ -1,0 +1,48 @@
+import type Docker from 'dockerode';
+import { expect, test } from 'vitest';
+
+import { type HostOptions, inspectHost } from './host.ts';
+
+const docker = {
+  info: () =>
+    Promise.resolve({
+      NCPU: 2,
+      MemTotal: 2 ** 30,
+      OSType: 'linux',
+      OperatingSystem: 'Debian',
+      Architecture: 'x86_64',
+      Plugins: { Log: ['json-file'], Volume: ['local'] },
+    }),
+  version: () => Promise.resolve({ ApiVersion: '1.41', Version: '20.10' }),
+} as unknown as Docker;
+
+const options: HostOptions = {
+  taskRoles: true,
+  hostNetwork: false,
+  taskNetwork: true,
+  fargate: true,
+  spot: false,
+  address: '192.0.2.1',
+};
+
+async function slipway(more: Partial<HostOptions>): Promise<Record<string, string | undefined>> {
+  const { attributes } = await inspectHost(docker, { ...options, ...more });
+  return Object.fromEntries(
+    attributes.flatMap(({ name = '', value }) => (name.startsWith('slipway.') ? [[name, value]] : [])),
+  );
+}
+
+test('a host that gives tasks network interfaces offers itself to Fargate unless it is told otherwise', async () => {
+  const network = { 'slipway.capability.task-network': undefined, 'slipway.address': '192.0.2.1' };
+  expect(await slipway({})).toEqual({ ...network, 'slipway.capability.fargate': undefined });
+  expect(await slipway({ fargate: false })).toEqual(network);
+  expect(await slipway({ taskNetwork: false })).toEqual({});
+});
+
+test('a host says that it may be taken back, whatever else it does', async () => {
+  expect(await slipway({ spot: true })).toMatchObject({
+    'slipway.spot': 'true',
+    'slipway.capability.fargate': undefined,
+  });
+  expect(await slipway({ spot: true, taskNetwork: false })).toEqual({ 'slipway.spot': 'true' });
+});
