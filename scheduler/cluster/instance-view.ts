@@ -23,7 +23,7 @@ export function instanceView(
     registeredResources: registered(instance),
     remainingResources: remaining(instance, tasks),
     status: instance.status,
-    ...(instance.agentConnected ? {} : { statusReason: whyAway(instance) }),
+    ...statusReason(instance),
     agentConnected: instance.agentConnected,
     runningTasksCount: tasks.filter((task) => task.lastStatus === 'RUNNING').length,
     pendingTasksCount: tasks.filter(isPending).length,
@@ -34,15 +34,27 @@ export function instanceView(
   };
 }
 
+function statusReason(instance: InstanceRecord): Pick<ContainerInstance, 'statusReason'> {
+  if (!instance.agentConnected) return { statusReason: whyAway(instance) };
+  if (instance.reclaimedAt === undefined) return {};
+  const command = `aws ecs update-container-instances-state --cluster ${clusterName(instance)} --container-instances ${instance.id} --status ACTIVE`;
+  const since = new Date(instance.reclaimedAt).toISOString();
+  return {
+    statusReason: `Taken back since ${since}: its tasks end within two minutes. If it stays after all: ${command}`,
+  };
+}
+
+const clusterName = ({ arn }: InstanceRecord): string => arn.split('/').at(-2) ?? '';
+
 /** What an operator reads beside a host that takes no tasks: since when, and what to do if that stays so. */
-function whyAway({ arn, id, status, connectionId, connectivityChangedAt }: InstanceRecord): string {
+function whyAway(instance: InstanceRecord): string {
+  const { id, status, connectionId, connectivityChangedAt } = instance;
   const since = new Date(connectivityChangedAt).toISOString();
   if (status === 'INACTIVE')
     return `Deregistered at ${since}. If its host comes back, its agent ends what ran there and registers it as a new container instance.`;
   if (connectionId !== undefined)
     return `Its container runtime does not work since ${since}: see to the Docker engine of that host.`;
-  const cluster = arn.split('/').at(-2) ?? '';
-  const command = `aws ecs deregister-container-instance --cluster ${cluster} --container-instance ${id} --force`;
+  const command = `aws ecs deregister-container-instance --cluster ${clusterName(instance)} --container-instance ${id} --force`;
   return `Its agent is away since ${since}. When that host does not come back, take it out of the cluster: ${command}`;
 }
 

@@ -122,7 +122,8 @@ function* waits(
   const others = live.filter((task) => task.service?.deploymentId !== primary.id);
   if (others.length > 0) yield `${others.length} tasks of older deployments are still there: ${ids(others)}.`;
   for (const [cause, { message, at }] of Object.entries(service.said ?? {}))
-    if (cause === 'deadlock' || cause === 'protected' || cause === 'unreachable') yield `${iso(at)}: ${message}`;
+    if (cause === 'deadlock' || cause === 'protected' || cause === 'unreachable' || cause === 'interrupted')
+      yield `${iso(at)}: ${message}`;
 }
 
 /** Of a task that has begun to start: which containers do not run yet, and how those stand that they can wait for. */

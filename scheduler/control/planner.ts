@@ -14,7 +14,7 @@ import type {
   TaskDefinitionRecord,
   TaskRecord,
 } from '../state/index.ts';
-import { taskDraft, type TaskDraft, taskTags } from '../tasks/index.ts';
+import { interruptedAt, taskDraft, type TaskDraft, taskTags } from '../tasks/index.ts';
 
 import { type ServiceRequests, strategiesOf } from './requests.ts';
 import { type ClusterView, placedTask } from './view.ts';
@@ -52,6 +52,12 @@ export function planService(ports: PlannerPorts, service: ServiceRecord): Placed
     service,
     tasks,
     hostOf: ports.hostOf,
+    interruptedAt: (task) => {
+      const reclaimedAt = ports.view.instances.get(task.instanceId ?? '')?.value.reclaimedAt;
+      return reclaimedAt === undefined
+        ? undefined
+        : interruptedAt(reclaimedAt, ports.definitions.get(task.taskDefinition));
+    },
     blocked,
     scaleInOrder: (ids, limit, gone) => ports.view.index.scaleInOrder(ids, strategiesOf(service), limit, gone),
     ...(service.schedulingStrategy === 'DAEMON' ? daemonHosts(ports, service) : {}),

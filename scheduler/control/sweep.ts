@@ -1,6 +1,7 @@
 import type { Fence, RecordStore, Stored } from '@slipway/storage/records';
 
 import { scan } from '../cluster/index.ts';
+import { interrupted } from '../tasks/index.ts';
 import { clusterKeys, clusterPartition, type TaskRecord, toJson, type TokenRecord } from '../state/index.ts';
 
 import { commitParts, type Part } from './commit.ts';
@@ -37,7 +38,7 @@ export interface SweptRows {
 }
 
 /**
- * Ends tasks whose instance is no longer in the cluster, and removes what has been over for long enough. Everything it
+ * Ends tasks whose instance is no longer in the cluster, or is taken back while they belong to no service, and removes what has been over for long enough. Everything it
  * does follows from the records, so running it twice, or never for a day, is the same.
  * @returns the tasks it ended, for the log
  */
@@ -51,7 +52,7 @@ export async function sweep(
 ): Promise<readonly string[]> {
   const orphans = orphaned(view, now);
   const parts: Part[] = [
-    ...orphans.map(({ task, key, version }) => ({
+    ...[...orphans, ...late(view, now)].map(({ task, key, version }) => ({
       require: [{ key, version }],
       put: [{ key, value: toJson(task) }],
       instances: [],
@@ -102,6 +103,19 @@ function orphaned(view: ClusterView, now: number): (Row & { readonly task: TaskR
     };
     return [{ task: ended, key, version }];
   });
+}
+
+/** Tasks of no service that came to a host in the moment in which it was taken back. */
+function late(view: ClusterView, now: number): (Row & { readonly task: TaskRecord })[] {
+  return [...view.instances.values()].flatMap(({ value: instance }) =>
+    instance.reclaimedAt === undefined
+      ? []
+      : view.liveTasksOn(instance.id).flatMap((task) => {
+          const stored = view.tasks.get(task.id);
+          if (stored === undefined || task.service !== undefined || task.desiredStatus === 'STOPPED') return [];
+          return [{ key: stored.key, version: stored.version, task: interrupted(task, now) }];
+        }),
+  );
 }
 
 function endedTasks(view: ClusterView, now: number, retention: Retention): Row[] {

@@ -317,6 +317,7 @@ export function instanceSpec(instance: InstanceRecord): InstanceSpec {
 function matters(before: InstanceRecord, after: InstanceRecord): boolean {
   return (
     before.status !== after.status ||
+    before.reclaimedAt !== after.reclaimedAt ||
     before.agentConnected !== after.agentConnected ||
     before.cpu !== after.cpu ||
     before.memory !== after.memory ||

@@ -21,12 +21,13 @@ export const eventTexts = {
   unhealthy: (ids: readonly string[]): string => `${list(ids)} failed container health checks.`,
   unreachable: (ids: readonly string[]): string =>
     `${list(ids)} lost contact with the control plane and ${ids.length === 1 ? 'is' : 'are'} being replaced.`,
+  interrupted: 'has tasks on a host that is taken back; they are replaced, and end within two minutes of the notice.',
 } as const;
 
 const list = (ids: readonly string[]): string => ids.map((id) => `(task ${id})`).join(' ');
 
 /** Causes that last: their event is said once, and again only after the cause went away or six hours passed. */
-export type StandingCause = 'unplaceable' | 'impaired' | 'deadlock' | 'protected' | 'unreachable';
+export type StandingCause = 'unplaceable' | 'impaired' | 'deadlock' | 'protected' | 'unreachable' | 'interrupted';
 
 /** Collects the events of one pass and remembers what was said about standing causes. */
 export class Voice {

@@ -2,6 +2,7 @@ export { crashDelay, startDelay } from './backoff.ts';
 export { breakerThreshold, lowerBound, upperBound } from './bounds.ts';
 export { newestCompleted } from './breaker.ts';
 export { eventTexts } from './events.ts';
+export { interruption } from './interrupt.ts';
 export { isHealthy } from './health.ts';
 export { defaultReconcilerOptions, type ReconcilerOptions } from './options.ts';
 export { countProviders, nextProviders, type ProviderCounts, sharesOf } from './providers.ts';

@@ -3,6 +3,7 @@ import type { DeploymentRecord, TaskRecord } from '../state/index.ts';
 import { newestCompleted } from './breaker.ts';
 import { keepDaemons } from './daemon.ts';
 import { eventTexts } from './events.ts';
+import { interrupt } from './interrupt.ts';
 import { defaultReconcilerOptions, type ReconcilerOptions } from './options.ts';
 import { Pass } from './pass.ts';
 import { review } from './review.ts';
@@ -26,6 +27,7 @@ export function reconcileService(
   if (state.service.status === 'INACTIVE') return pass.plan();
   shareOut(pass);
   review(pass);
+  interrupt(pass);
   if (state.service.schedulingStrategy === 'DAEMON') keepDaemons(pass);
   else roll(pass);
   noteBlocked(pass);

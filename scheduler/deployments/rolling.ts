@@ -4,6 +4,7 @@ import { lowerBound, tasksPerPass, upperBound } from './bounds.ts';
 import { countFailure } from './breaker.ts';
 import type { Census, Counted } from './census.ts';
 import { eventTexts } from './events.ts';
+import { interruption } from './interrupt.ts';
 import type { Pass } from './pass.ts';
 import { countProviders, nextProviders, sharesOf } from './providers.ts';
 import type { Start } from './types.ts';
@@ -248,13 +249,17 @@ class Step {
     const scaling: TaskRecord[] = [];
     const lost: TaskRecord[] = [];
     const unhealthy: TaskRecord[] = [];
-    for (const { host, unhealthy: failing, task } of this.#victims)
-      (host === 'lost' ? lost : failing ? unhealthy : scaling).push(task);
+    const interrupted: TaskRecord[] = [];
+    for (const { host, unhealthy: failing, task } of this.#victims) {
+      const goes = this.#pass.state.interruptedAt(task) !== undefined;
+      (host === 'lost' ? lost : failing ? unhealthy : goes ? interrupted : scaling).push(task);
+    }
     const id = this.#primary?.id ?? '';
     this.#pass.stop(scaling, `Scaling activity initiated by (deployment ${id})`);
     this.#pass.stop(lost, 'The host lost contact with the control plane', 'InfrastructureHealth');
     this.#pass.stop(unhealthy, 'Task failed container health checks');
-    const ids = [...scaling, ...lost, ...unhealthy].map((task) => task.id);
+    this.#pass.stop(interrupted, interruption.reason, interruption.code);
+    const ids = [...scaling, ...lost, ...unhealthy, ...interrupted].map((task) => task.id);
     if (unhealthy.length > 0) this.#pass.voice.say(eventTexts.unhealthy(unhealthy.map((task) => task.id)));
     if (ids.length > 0) this.#pass.voice.say(eventTexts.stopped(ids));
     for (const task of unhealthy) {

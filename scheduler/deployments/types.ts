@@ -22,6 +22,8 @@ export interface ServiceState {
   /** Every task of the service that is still in the records, STOPPED ones included. */
   readonly tasks: readonly TaskRecord[];
   readonly hostOf: (task: TaskRecord) => HostCondition;
+  /** When the task is told to stop at the latest, as its host is taken back; milliseconds since the epoch. Undefined: its host stays. */
+  readonly interruptedAt: (task: TaskRecord) => number | undefined;
   /** Deployment id -> why its next task cannot be placed, as found by this pass's attempt to place. */
   readonly blocked: ReadonlyMap<string, Blocked>;
   /** Which of the candidates to end first, at most `limit`, given that those of `gone` have ended. The placement core's. */

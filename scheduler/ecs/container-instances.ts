@@ -116,7 +116,7 @@ export function containerInstanceOperations(options: EcsApi): EcsOperations {
         for (const id of ids) {
           changed.push(
             await changeInstance(options, ref, id, (instance) =>
-              instance.status === status ? instance : { ...instance, status },
+              instance.status === status ? instance : withStatus(instance, status),
             ),
           );
         }
@@ -136,6 +136,12 @@ export function containerInstanceOperations(options: EcsApi): EcsOperations {
       },
     },
   };
+}
+
+/** One that takes tasks again is not taken back any more. */
+function withStatus(instance: InstanceRecord, status: 'ACTIVE' | 'DRAINING'): InstanceRecord {
+  const { reclaimedAt, ...others } = instance;
+  return { ...others, ...(status === 'ACTIVE' || reclaimedAt === undefined ? {} : { reclaimedAt }), status };
 }
 
 /** A filter of the cluster query language as a predicate; without one, everything matches. */

@@ -3,7 +3,7 @@ import type { Part } from '@slipway/auth/contract';
 import { createCluster } from '../cluster/index.ts';
 import { type ControlPlane, createControlPlane } from '../control/index.ts';
 import { createEcs } from '../ecs/index.ts';
-import { type AgentControl, createAgentControl } from '../hosts/control/index.ts';
+import { type AgentControl, createAgentControl, createHostAdministration } from '../hosts/control/index.ts';
 import { createEc2 } from '../network/ec2/index.ts';
 import { Networks } from '../network/records/index.ts';
 import { TaskInterfaces, taskNetworks } from '../network/tasks/index.ts';
@@ -82,7 +82,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       }),
       createEc2({ ...base, networks }),
     ],
-    web: [createWebhookReceiver(webhooks), createWebhookAdministration(webhooks)],
+    web: [createWebhookReceiver(webhooks), createWebhookAdministration(webhooks), createHostAdministration(base)],
     upgrades: agents.upgrades,
     jobs: [
       {

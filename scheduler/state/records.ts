@@ -68,6 +68,8 @@ export interface InstanceRecord {
   readonly channelGeneration?: number;
   /** Whether the agent reports its container runtime as impaired; then `agentConnected` is false though the connection is up. */
   readonly runtimeImpaired?: boolean;
+  /** When it was said that the host is taken back; while that stands it is DRAINING. */
+  readonly reclaimedAt?: number;
   readonly registeredAt: number;
   readonly agentVersion?: string;
   readonly agentHash?: string;

@@ -18,6 +18,7 @@ export { normalizeDefinition } from './normalize.ts';
 export { applyOverrides } from './overrides.ts';
 export { checkExpression, parseConstraints, parseStrategies, type PlacementExtensions } from './placement-rules.ts';
 export type { PlacementDemand, PlacementFailure, TaskPlacer } from './placer.ts';
+export { interrupted, interruptedAt, reclaimInstance, reclaimNotice } from './reclaim.ts';
 export { requiredAttributes } from './requires.ts';
 export { fullRoleArn, passRoles, rolesOf, withFullRoles } from './roles.ts';
 export { reservationOf } from './reservation.ts';

@@ -67,6 +67,20 @@ program
   );
 
 program
+  .command('hosts')
+  .description('what becomes of hosts')
+  .command('reclaim')
+  .description(
+    'take a host back that was joined with --spot: its tasks have two minutes, those of services are replaced',
+  )
+  .argument('<host>', 'ARN or id of its container instance, or how the id begins')
+  .option('--cluster <name>', 'its cluster', 'default')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (host: string, options: { cluster: string; output: string }) =>
+    (await import('./hosts.ts')).reclaimHost(host, options),
+  );
+
+program
   .command('doctor')
   .description('check this machine and the running server, and say what to do about what is wrong')
   .option('--data <folder>', 'data folder of the server', process.env['SLIPWAY_DATA'] ?? 'data')

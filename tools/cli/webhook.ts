@@ -1,7 +1,6 @@
-import aws4 from 'aws4';
-import { clientSettings, parseService } from './aws-client.ts';
-import { CliError } from './errors.ts';
+import { parseService } from './aws-client.ts';
 import { parseOutput, print, printJson, table } from './output.ts';
+import { askServer } from './own-routes.ts';
 
 interface Webhook {
   readonly id: string;
@@ -22,7 +21,8 @@ export async function webhook(
 ): Promise<void> {
   const output = parseOutput(options.output);
   const { cluster, service } = parseService(name);
-  const answer = await ask(action, `/slipway/webhooks/${cluster}/${service}${id === undefined ? '' : `/${id}`}`);
+  const method = ({ create: 'POST', list: 'GET', delete: 'DELETE' } as const)[action];
+  const answer = await askServer(method, `/slipway/webhooks/${cluster}/${service}${id === undefined ? '' : `/${id}`}`);
   if (output === 'json') {
     printJson(answer ?? {});
     return;
@@ -49,24 +49,5 @@ export async function webhook(
     }
     case 'delete':
       print(`deleted ${id ?? ''}`);
-  }
-}
-
-async function ask(action: 'create' | 'list' | 'delete', path: string): Promise<unknown> {
-  const { endpoint, region, credentials } = clientSettings();
-  const url = new URL(path, endpoint);
-  const method = { create: 'POST', list: 'GET', delete: 'DELETE' }[action];
-  const { headers } = aws4.sign({ method, host: url.host, path: url.pathname, service: 'ecs', region }, credentials);
-  const answer = await fetch(url, { method, headers: headers as Record<string, string> });
-  const text = await answer.text();
-  if (!answer.ok) throw new CliError(messageOf(text) ?? `the server answers ${answer.status}`);
-  return text === '' ? undefined : JSON.parse(text);
-}
-
-function messageOf(text: string): string | undefined {
-  try {
-    return (JSON.parse(text) as { message?: string }).message;
-  } catch {
-    return text.trim() === '' ? undefined : text.trim().slice(0, 500);
   }
 }

@@ -38,6 +38,8 @@ export interface Host {
   readonly id: string;
   room: number;
   condition: HostCondition;
+  /** When tasks on it are told to stop at the latest, as it is taken back. */
+  interruptedAt?: number;
 }
 
 /**
@@ -150,6 +152,7 @@ export class World {
         service: this.service,
         tasks: [...this.tasks.values()],
         hostOf: (task) => this.hosts.find(({ id }) => id === task.instanceId)?.condition ?? 'lost',
+        interruptedAt: (task) => this.hosts.find(({ id }) => id === task.instanceId)?.interruptedAt,
         blocked,
         scaleInOrder: (ids, limit) => {
           this.ordered += Math.min(limit, ids.length);

@@ -13,6 +13,7 @@ import { createGateway } from '@slipway/auth/gateway';
 import { TokenService } from '@slipway/auth/tokens';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage } from '@slipway/storage/engine';
+import aws4 from 'aws4';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,7 +21,7 @@ import { join } from 'node:path';
 
 import { Networks } from '../../network/records/index.ts';
 import { taskNetworks } from '../../network/tasks/index.ts';
-import { createAgentControl, noHostNetworks } from '../../hosts/control/index.ts';
+import { createAgentControl, createHostAdministration, noHostNetworks } from '../../hosts/control/index.ts';
 import { type ControlPlaneOptions, createControlPlane } from '../../control/index.ts';
 import { changeInstance, createCluster, type EcsPorts } from '../../cluster/index.ts';
 import { idOf } from '../../state/index.ts';
@@ -59,6 +60,8 @@ export interface TestApi extends AsyncDisposable {
   }): Promise<string>;
   /** Registers a task definition with one container of 64 MiB, changed as given. */
   define(input?: Partial<RegisterTaskDefinitionCommandInput>): Promise<TaskDefinition>;
+  /** POST to a route of the server's own, signed. */
+  post(path: string): Promise<{ readonly status: number; readonly body: unknown }>;
   /** Ids of the default network's subnets. */
   subnets(): Promise<string[]>;
   /** Says what an agent would say about a task. */
@@ -120,6 +123,7 @@ export async function openApi({
   });
   const gateway = createGateway({
     services: [service],
+    web: [createHostAdministration(ports)],
     credentials: {
       find: (id) => Promise.resolve(id === principal.accessKeyId ? { secret, principal } : { refused: 'unknown' }),
     },
@@ -189,6 +193,14 @@ export async function openApi({
       );
       if (taskDefinition === undefined) throw new Error('no task definition came back');
       return taskDefinition;
+    },
+    post: async (path) => {
+      const { host } = new URL(url);
+      const keys = { accessKeyId: 'AKIAADMIN', secretAccessKey: secret };
+      const { headers } = aws4.sign({ method: 'POST', host, path, service: 'ecs', region }, keys);
+      const answer = await fetch(new URL(path, url), { method: 'POST', headers: headers as Record<string, string> });
+      const text = await answer.text();
+      return { status: answer.status, body: text.startsWith('{') ? JSON.parse(text) : text };
     },
     subnets: async () => (await networks.read(account)).all('subnet').map(({ id }) => id),
     report: async (taskArn, status, exitCode) => {

@@ -1,3 +1,4 @@
+export { createHostAdministration } from './administration.ts';
 export { type AgentControl, createAgentControl } from './agent-control.ts';
 export type { AgentControlOptions, TaskCredentials, TaskCredentialsPort } from './options.ts';
 export { type HostNetworks, noHostNetworks } from './host-networks.ts';
