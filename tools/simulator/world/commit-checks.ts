@@ -63,6 +63,7 @@ export class CommitChecks {
         if (change.after !== undefined) this.#noteFailure(change.after);
         if (isOrder(change.before, change.after)) {
           stopped.push(change.after!);
+          this.#interrupted(change.after!);
           stoppedBefore.push(change.before!);
         }
       } else if (change.kind === 'definition') this.#unchanged(change.before, change.after);
@@ -104,6 +105,15 @@ export class CommitChecks {
     if (order.indexOf(after.lastStatus) < order.indexOf(before.lastStatus)) {
       throw new Violation('no-return', `task ${after.id} went from ${before.lastStatus} to ${after.lastStatus}`);
     }
+  }
+
+  /** The interruption of a task whose host stays. */
+  #interrupted({ id, instanceId = '', stopCode }: TaskRecord): void {
+    const { mirror, now, lag } = this.#ports;
+    const instance = mirror.instances.get(instanceId);
+    if (stopCode !== 'SpotInterruption' || instance === undefined || instance.reclaimedAt !== undefined) return;
+    if (now() - (mirror.sparedAt.get(instanceId) ?? -Infinity) > lag())
+      throw new Violation('interrupted', `task ${id} was told so on ${instanceId}, which is not taken back`);
   }
 
   #service(commit: SeenCommit, before: ServiceRecord | undefined, after: ServiceRecord | undefined): void {

@@ -1,3 +1,4 @@
+import { reclaimNotice } from '@slipway/scheduler/tasks';
 import { Chance } from './chance.ts';
 import type { SimulatedHost } from './host.ts';
 import type { Fault } from './plan.ts';
@@ -175,6 +176,20 @@ export class FaultPlayer {
             world.network.join(machine, host.machine);
             world.network.join(host.machine, machine);
           }
+        };
+      }
+      case 'host-reclaimed': {
+        const { registered } = host;
+        if (registered === undefined) return undefined;
+        const [, cluster = '', id = ''] = registered.split('/');
+        world.administer(`/slipway/hosts/${cluster}/${id}/reclaim`, {});
+        let stays = false;
+        world.time.at(world.time.now() + reclaimNotice, () => {
+          if (!stays) host.off();
+        });
+        return () => {
+          stays = true;
+          host.on();
         };
       }
       case 'disk-full':

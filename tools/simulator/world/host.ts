@@ -34,6 +34,8 @@ export interface HostPorts {
   readonly size?: { readonly cpus: number; readonly memory: number };
   /** Attributes that its agent registers. */
   readonly attributes?: Readonly<Record<string, string>>;
+  /** Whether it may be taken back. */
+  readonly spot?: boolean;
   /** What tasks may have there; by default nothing that is denied by default. */
   readonly allow?: AgentOptions['allow'];
 }
@@ -76,7 +78,7 @@ export class SimulatedHost {
 
   startAgent(): void {
     if (this.running || !this.#on) return;
-    const { machine, log, zone, size, attributes, allow } = this.#ports;
+    const { machine, log, zone, size, attributes, allow, spot = false } = this.#ports;
     const process = machine.boot();
     this.#process = process;
     const own = this.#chance.fork();
@@ -94,6 +96,7 @@ export class SimulatedHost {
         availabilityZone: zone,
         ...(size === undefined ? {} : { reservedMemory: 0 }),
         ...(attributes === undefined ? {} : { attributes }),
+        spot,
         taskEndpoint: 'off',
         // The registry is on every host's loopback, where no agent shows a password: those come from another API than ECS.
         allow: { ...allow, registryAddresses: ['127.0.0.0/8'] },

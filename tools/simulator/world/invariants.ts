@@ -26,6 +26,8 @@ export const invariants = {
   acknowledged: 'What a client was told is done was so at a moment between its question and the answer.',
   rejoined:
     'When faults have stopped, every host is a connected container instance, and none begins a task as a new one before all that it ran as the old one has ended.',
+  interrupted:
+    'A task is told that it is interrupted only on a host that is taken back; when faults have stopped, none is wanted there for long.',
   settled:
     'When faults have stopped, every service becomes steady or says what it waits for, no container runs whose task is over, and every running task has its containers.',
   repaired:

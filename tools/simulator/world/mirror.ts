@@ -37,6 +37,8 @@ export class Mirror {
   readonly orderedAt = new Map<string, number>();
   /** When an instance's attributes last changed: true time. */
   readonly attributesAt = new Map<string, number>();
+  /** When an instance that was to be taken back was spared: true time. */
+  readonly sparedAt = new Map<string, number>();
   /** Rows of room on instances. */
   readonly loads = new Set<string>();
   epoch = 0;
@@ -159,6 +161,7 @@ export class Mirror {
       const after = value as unknown as InstanceRecord | undefined;
       if (before !== undefined && !before.agentConnected) this.awayAt.set(id, now);
       if (after === undefined || !after.agentConnected) this.awayAt.set(id, now);
+      if (before?.reclaimedAt !== undefined && after?.reclaimedAt === undefined) this.sparedAt.set(id, now);
       if (JSON.stringify(before?.attributes) !== JSON.stringify(after?.attributes)) this.attributesAt.set(id, now);
       if (after === undefined) this.instances.delete(id);
       else this.instances.set(id, after);

@@ -153,6 +153,22 @@ export const mutations: readonly Mutation[] = [
     from: 13,
   },
   {
+    name: 'tasks on a host that is taken back wait for their successors for ever',
+    file: 'scheduler/deployments/interrupt.ts',
+    find: 'else if (due.length < tasksPerPass) due.push(task);',
+    replace: '',
+    caughtBy: ['interrupted'],
+    from: 10,
+  },
+  {
+    name: 'tasks that are no longer needed are told that they are interrupted',
+    file: 'scheduler/deployments/rolling.ts',
+    find: 'const goes = this.#pass.state.interruptedAt(task) !== undefined;',
+    replace: 'const goes = true;',
+    caughtBy: ['interrupted'],
+    from: 3,
+  },
+  {
     name: 'the end of a task counts each time it is looked at',
     file: 'scheduler/deployments/review.ts',
     find: 'pass.changeTask(task.id, { reviewed: true });',

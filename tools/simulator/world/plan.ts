@@ -64,6 +64,8 @@ export const faultSentences = {
   'agent-data-lost': "An agent's data folder is lost, and the operator deregisters what it was.",
   'host-deregistered':
     'An operator deregisters a host that is there or that no server reaches; it comes back by itself.',
+  'host-reclaimed':
+    'A host that may be taken back is: its tasks have two minutes, then its power goes. It comes back, and takes no tasks before an operator says so.',
 } as const;
 
 export type FaultKind = keyof typeof faultSentences;
@@ -171,7 +173,7 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
   const quiet = chance.happens(0.15);
   const faults = quiet ? [] : drawFaults(chance, duration, Math.round(minutes * (options.faults ?? 3)));
   if (!quiet && options.faults !== 0)
-    faults.push(...drawLosses(seed, duration), ...drawDeregistrations(seed, duration));
+    faults.push(...drawLosses(seed, duration), ...drawDeregistrations(seed, duration), ...drawReclaims(seed, duration));
   const users = drawUsers(chance, duration, Math.round(minutes * (options.actions ?? 10)));
   const sometimes = (probability: number, low: number, high: number): number =>
     !quiet && chance.happens(probability) ? chance.between(low, high) : 0;
@@ -244,6 +246,19 @@ function drawDeregistrations(seed: number, duration: number): Fault[] {
     at: Math.round(chance.between(20_000, duration)),
     lasts: Math.round(chance.between(5_000, 90_000)),
     kind: 'host-deregistered' as const,
+    target: chance.whole(0, 1_000),
+    seed: chance.whole(0, 2 ** 31),
+  }));
+}
+
+/** Hosts that are taken back, likewise; sometimes one does not go after all. */
+function drawReclaims(seed: number, duration: number): Fault[] {
+  const chance = new Chance(seed ^ 0x5907);
+  if (!chance.happens(0.15)) return [];
+  return Array.from({ length: chance.whole(1, 2) }, () => ({
+    at: Math.round(chance.between(20_000, duration)),
+    lasts: Math.round(chance.between(60_000, 180_000)),
+    kind: 'host-reclaimed' as const,
     target: chance.whole(0, 1_000),
     seed: chance.whole(0, 2 ** 31),
   }));

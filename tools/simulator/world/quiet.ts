@@ -37,6 +37,15 @@ export class Quiet {
     return undefined;
   }
 
+  /** A task that is wanted on a host that is taken back; undefined when there is none. */
+  uninterrupted(): string | undefined {
+    const { tasks, instances } = this.#parts.mirror;
+    for (const { id, instanceId = '', desiredStatus } of tasks.values())
+      if (desiredStatus === 'RUNNING' && instances.get(instanceId)?.reclaimedAt !== undefined)
+        return `task ${id} is wanted on ${instanceId}, which is taken back`;
+    return undefined;
+  }
+
   /** Why the installation is not at rest though nothing disturbs it; undefined when it is. */
   unsettled(): string | undefined {
     if (this.#parts.servers.filter(({ leads }) => leads === this.#parts.mirror.epoch).length !== 1)

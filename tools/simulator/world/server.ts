@@ -178,16 +178,29 @@ export class SimulatedServer {
   }
 
   /**
-   * One call of the ECS API in the process, as the gateway makes it once the caller is known and allowed.
+   * One call in the process, as the gateway makes it once the caller is known and allowed: of an operation of the ECS API, or a POST to the
+   * path of a route of the server's own.
    * @throws AwsError, or what an operation throws by mistake
    */
   call(operation: string, input: object, caller: string, hostSecret?: string): Promise<unknown> {
     const running = this.#running;
     if (running === undefined) throw new AwsError('ServerException', 'the server is gone');
+    if (operation.startsWith('/')) return this.#post(running, operation, caller);
     const operations = running.part.services[0]?.operations as unknown as Readonly<Record<string, Handler | undefined>>;
     const found = operations[operation];
     if (found === undefined) throw new AwsError('UnknownOperationException', operation);
     return found.handle(copyOf(input), this.#callBy(caller, hostSecret, running.process));
+  }
+
+  async #post({ part, process }: Running, path: string, caller: string): Promise<unknown> {
+    for (const { route } of part.web ?? []) {
+      const { handle } = route('POST', path, new URLSearchParams()) ?? {};
+      if (handle === undefined) continue;
+      const ctx: { body?: unknown } = {};
+      await handle(ctx as never, this.#callBy(caller, undefined, process));
+      return ctx.body;
+    }
+    throw new AwsError('UnknownOperationException', path);
   }
 
   /** An agent's socket that the gateway let through. */

@@ -153,6 +153,7 @@ export class World {
         log,
         history: this.history,
         zone: `zone-${(index % 3) + 1}`,
+        spot: plan.faults.some(({ kind, target }) => kind === 'host-reclaimed' && target % plan.hosts === index),
       });
       host.engine.started = (container) => this.#started(host, container);
       return host;
@@ -248,6 +249,8 @@ export class World {
     this.history.note('check', 'nothing goes wrong any more');
     // What a user has begun may still change a service: nobody repairs it before that is over.
     await this.#becomes('rejoined', settleWithin, () => this.#quiet.outside());
+    if (this.#violation !== undefined) return;
+    await this.#becomes('interrupted', settleWithin, () => this.#quiet.uninterrupted());
     if (this.#violation !== undefined) return;
     await this.#becomes('settled', settleWithin, () => this.#quiet.unsettled() ?? this.#underWay());
     if (this.#violation !== undefined) return;
