@@ -68,6 +68,13 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+test('hosts reclaim says which host there is not', async () => {
+  const { code, stderr } = await command('hosts', 'reclaim', 'nowhere');
+  expect(code).toBe(1);
+  expect(stderr).toContain('there is no container instance nowhere in the cluster default');
+  expect((await command('hosts', 'reclaim', 'nowhere', '--cluster', 'none')).stderr).toMatch(/Cluster not found/);
+});
+
 test('doctor finds nothing that does not work', async () => {
   const findings = await json<{ what: string; state: string }[]>('doctor');
   expect(findings.filter(({ state }) => state === 'problem')).toEqual([]);

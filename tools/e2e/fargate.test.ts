@@ -3,17 +3,28 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { until } from '../testbed/command.ts';
+import { run, until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { missingHosts, startHosts, type TestHost, type TestHosts } from '../testbed/hosts.ts';
 import { agentLogs, joinHosts, pushFrom, type ServerForHosts, startServerFor } from '../testbed/machines.ts';
 
-/** Fargate tasks on two hosts, each with an engine and a network of its own, by the AWS command line. */
+/** Fargate tasks on hosts, each with an engine and a network of its own, by the AWS command line: two that stay, and one that may be taken back. */
 const missing = missingHosts() ?? (await missingDocker());
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
 
+/** A time as the versions of the AWS command line print it: seconds, or a date. */
+const timeOf = (printed: string | number = ''): number =>
+  typeof printed === 'number' ? printed * 1_000 : Date.parse(printed);
+
+const slipway = join(import.meta.dirname, '..', 'bin', 'slipway');
+
 interface Task {
   readonly taskArn: string;
+  readonly desiredStatus: string;
+  readonly stopCode?: string;
+  readonly capacityProviderName?: string;
+  readonly startedAt?: string | number;
+  readonly stoppingAt?: string | number;
   readonly lastStatus: string;
   readonly stoppedReason?: string;
   readonly containerInstanceArn?: string;
@@ -28,6 +39,7 @@ interface Task {
   readonly containers: readonly {
     readonly name: string;
     readonly runtimeId?: string;
+    readonly exitCode?: number;
     readonly networkInterfaces: readonly { readonly privateIpv4Address: string }[];
   }[];
 }
@@ -45,10 +57,11 @@ describe.skipIf(missing !== undefined)(`Fargate${missing === undefined ? '' : ` 
   let subnets: string[];
 
   beforeAll(async () => {
-    made = await startHosts(2);
+    made = await startHosts(3);
     joined = await startServerFor(made, join(folder, 'data'));
     ({ server, aws } = joined);
-    await joinHosts(made, joined, folder);
+    // The last one may be taken back.
+    await joinHosts(made, joined, folder, (host) => (host === made.hosts.at(-1) ? { SLIPWAY_SPOT: 'true' } : {}));
     await makeImage(docker, webImage(`${local}:one`, 'hello from fargate'));
     const [first] = made.hosts;
     if (first === undefined) throw new Error('there is no host');
@@ -277,6 +290,79 @@ ${agentLogs(made, folder)}`,
     ]);
     for (const { AvailableIpAddressCount: free } of Subnets) expect(free).toBe(4091);
   }, 120_000);
+
+  test('what may be interrupted is, when its host is taken back, and a service has its next task first', async () => {
+    const spot = made.hosts.at(-1);
+    const providers = ['FARGATE', 'FARGATE_SPOT'];
+    await aws.json([
+      'ecs',
+      'put-cluster-capacity-providers',
+      '--cluster',
+      'default',
+      '--capacity-providers',
+      ...providers,
+      '--default-capacity-provider-strategy',
+      'capacityProvider=FARGATE_SPOT,weight=1',
+    ]);
+    await aws.json([
+      'ecs',
+      'create-service',
+      '--service-name',
+      'spot',
+      '--task-definition',
+      'web',
+      '--desired-count',
+      '1',
+      '--network-configuration',
+      placed(groups.web),
+    ]);
+    const script = "trap 'exit 7' TERM; while :; do busybox sleep 0.2; done";
+    const alone = await aws.json<{ tasks: Task[] }>([
+      'ecs',
+      'run-task',
+      '--task-definition',
+      'web',
+      '--network-configuration',
+      placed(groups.web),
+      '--overrides',
+      JSON.stringify({ containerOverrides: [{ name: 'main', command: ['/bin/sh', '-c', script] }] }),
+    ]);
+    const [single = ''] = alone.tasks.map(({ taskArn }) => taskArn);
+    const before = await running('web', 2);
+    for (const task of before) {
+      expect(task).toMatchObject({ launchType: 'FARGATE', capacityProviderName: 'FARGATE_SPOT' });
+      expect((await hostWith(task))?.name).toBe(spot?.name);
+    }
+    const old = before.find(({ taskArn }) => taskArn !== single)?.taskArn ?? '';
+
+    const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>([
+      'ecs',
+      'list-container-instances',
+      '--filter',
+      'attribute:slipway.spot exists',
+    ]);
+    expect(containerInstanceArns).toHaveLength(1);
+    const told = await run(slipway, ['hosts', 'reclaim', containerInstanceArns[0] ?? ''], { env: server.aws() });
+    expect(told.stdout + told.stderr).toMatch(/gets no more tasks and is to go at /);
+    expect(told.code).toBe(0);
+
+    const ended = async (): Promise<Task[]> =>
+      (await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', single, old])).tasks;
+    await until('the end of both', 150_000, async () =>
+      (await ended()).every(({ lastStatus }) => lastStatus === 'STOPPED'),
+    );
+    const [interrupted, replaced] = await ended();
+    for (const task of [interrupted, replaced])
+      expect(task).toMatchObject({ stopCode: 'SpotInterruption', stoppedReason: 'Your Spot Task was interrupted.' });
+    // It had SIGTERM, and ended by itself.
+    expect(interrupted?.containers[0]?.exitCode).toBe(7);
+    const [next] = await running('web', 1);
+    expect(next).toMatchObject({ capacityProviderName: 'FARGATE_SPOT' });
+    expect((await hostWith(next))?.name).not.toBe(spot?.name);
+    expect(timeOf(next?.startedAt)).toBeLessThanOrEqual(timeOf(replaced?.stoppingAt));
+    await aws.json(['ecs', 'delete-service', '--service', 'spot', '--force']);
+    await until('the end of the last', 60_000, async () => (await tasksOf('web')).length === 0);
+  }, 300_000);
 
   test('what Fargate does not have is refused with what to change', async () => {
     const refused = async (...args: string[]): Promise<string> => {

@@ -38,11 +38,13 @@ export const agentLogs = (made: TestHosts, folder: string): string =>
 /**
  * Joins all hosts by the commands of the page that says how, word by word. Resolves when all agents are connected.
  * @param folder gets a folder and a log for each host
+ * @param own variables of single hosts' agents
  */
 export async function joinHosts(
   made: TestHosts,
   { server, aws, address }: ServerForHosts,
   folder: string,
+  own: (host: TestHost) => Readonly<Record<string, string>> = () => ({}),
 ): Promise<void> {
   const [make = '', joining = ''] = shellBlocks('tools/machines.md', 'Another host joins');
   const { stdout, stderr } = await run('sh', ['-ec', make], { env: { ...server.aws(), AWS_PAGER: '' } });
@@ -59,6 +61,7 @@ export async function joinHosts(
       DOCKER_HOST: host.dockerHost,
       // Hosts of their own would each have the default.
       ECS_DATADIR: join(state, 'agent'),
+      ...own(host),
     };
     host.start('sh', ['-euc', `cd ${state}\n${joining}`], env, `${state}.log`);
   }

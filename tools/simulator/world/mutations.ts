@@ -78,7 +78,7 @@ export const mutations: readonly Mutation[] = [
     find: "log.warn({ task: arn, status: report.status, err: error }, 'could not report a state change; trying again');",
     replace: 'queue.shift();',
     caughtBy: ['settled', 'repaired'],
-    from: 4,
+    from: 14,
   },
   {
     name: 'a restarted agent forgets that a task was over',
@@ -86,7 +86,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (saved.stoppedAt !== undefined) this.#status = 'STOPPED';",
     replace: '',
     caughtBy: ['settled', 'repaired'],
-    from: 6,
+    from: 16,
   },
   {
     name: 'health is only noticed by events of the engine',
@@ -94,7 +94,7 @@ export const mutations: readonly Mutation[] = [
     find: "return State.Status === 'running' && healthIn(now.Status) !== (State.Health?.Status ?? 'none');",
     replace: 'return false;',
     caughtBy: ['settled', 'repaired'],
-    from: 130,
+    from: 145,
   },
   {
     name: 'a daemon is started where one runs',
@@ -119,7 +119,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const tasks = [...watch.tasks(ref.id)];',
     replace: "const tasks = [...watch.tasks(ref.id)].filter((task) => task.desiredStatus === 'RUNNING');",
     caughtBy: ['settled', 'repaired'],
-    from: 13,
+    from: 23,
   },
   {
     name: 'what could not be written down counts',
@@ -260,7 +260,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const ids = claimed?.ids ?? fresh;\n  if (claimed?.done === true) return',
     replace: 'const ids = fresh;\n  if (claimed === undefined && fresh.length === 0) return',
     caughtBy: ['once'],
-    from: 184,
+    from: 209,
   },
   {
     name: 'tasks are told of before they are committed',
@@ -268,7 +268,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const parts = this.#plan(open);',
     replace: 'const parts = this.#plan(open);\n      for (const { job, task } of parts) job.settle(task);',
     caughtBy: ['acknowledged'],
-    from: 46,
+    from: 216,
   },
   {
     name: "a revision is made without its family's row",
@@ -316,7 +316,7 @@ export const mutations: readonly Mutation[] = [
     find: "await this.#roller.rollAccount(account, { kind: 'push' }).catch(() => {});",
     replace: 'await Promise.resolve(account);',
     caughtBy: ['repaired', 'settled'],
-    from: 2,
+    from: 7,
   },
   {
     name: 'a rollback forgets what was pinned',
