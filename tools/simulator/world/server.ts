@@ -193,11 +193,11 @@ export class SimulatedServer {
   }
 
   async #post({ part, process }: Running, path: string, caller: string): Promise<unknown> {
-    for (const { route } of part.web ?? []) {
-      const { handle } = route('POST', path, new URLSearchParams()) ?? {};
-      if (handle === undefined) continue;
+    for (const web of part.web ?? []) {
+      const found = web.route('POST', path, new URLSearchParams());
+      if (found?.handle === undefined) continue;
       const ctx: { body?: unknown } = {};
-      await handle(ctx as never, this.#callBy(caller, undefined, process));
+      await found.handle(ctx as never, this.#callBy(caller, undefined, process));
       return ctx.body;
     }
     throw new AwsError('UnknownOperationException', path);
