@@ -123,7 +123,7 @@ export class ClusterLeader {
     });
     try {
       await feed.catchUp();
-      const ledSince = clock.now();
+      const ledSince = clock.monotonic();
       const pass = new ServicePass(this.#ports, ledSince);
       let level = clock.monotonic();
       this.#agenda.clear();
@@ -212,7 +212,7 @@ export class ClusterLeader {
     this.#stirred = new Set();
     await lane.run(async () => {
       const now = clock.now();
-      const gone = await deregisterLost(records, view, now, { ledSince, deregisterLostAfter }, held);
+      const gone = await deregisterLost(records, view, clock, { ledSince, deregisterLostAfter }, held);
       if (gone.length > 0)
         log.warn(
           { cluster: view.name, instances: gone },

@@ -1,3 +1,4 @@
+import type { Clock } from '@slipway/storage/clock';
 import type { Fence, RecordStore } from '@slipway/storage/records';
 
 import { type InstanceRecord, toJson } from '../state/index.ts';
@@ -7,7 +8,7 @@ import type { ClusterView } from './view.ts';
 
 /** When hosts without contact are given up for good. */
 export interface GivingUp {
-  /** When the leadership began, milliseconds since the epoch: a new leader grants every host the whole time again. */
+  /** When the leadership began, on the monotonic clock: a new leader grants every host the whole time again. */
   readonly ledSince: number;
   /** Milliseconds after which a host that is away leaves the cluster; undefined: never by itself. */
   readonly deregisterLostAfter: number | undefined;
@@ -22,16 +23,17 @@ export interface GivingUp {
 export async function deregisterLost(
   records: RecordStore,
   view: ClusterView,
-  now: number,
+  clock: Pick<Clock, 'now' | 'monotonic'>,
   { ledSince, deregisterLostAfter }: GivingUp,
   fence: Fence,
 ): Promise<readonly string[]> {
   if (deregisterLostAfter === undefined) return [];
-  const parts = [...view.disconnected].flatMap((id) => {
+  const now = clock.now();
+  const parts = [...view.disconnected].flatMap(([id, since]) => {
     const stored = view.instances.get(id);
     if (stored === undefined || stored.value.connectionId !== undefined) return [];
     const { key, version, value: instance } = stored;
-    if (Math.max(instance.connectivityChangedAt, ledSince) + deregisterLostAfter > now) return [];
+    if (Math.max(since, ledSince) + deregisterLostAfter > clock.monotonic()) return [];
     const gone: InstanceRecord = {
       ...instance,
       status: 'INACTIVE',

@@ -24,7 +24,7 @@ export class ClusterMember {
 
   constructor(ports: MemberPorts, account: string, name: string) {
     const { records, clock, log } = ports;
-    this.view = new ClusterView(account, name, createPlacementIndex(ports.placement));
+    this.view = new ClusterView(account, name, createPlacementIndex(ports.placement), () => clock.monotonic());
     this.feed = new ClusterFeed(records, clock, log, this.view);
     const lane = new Lane();
     this.placer = new ClusterPlacer({ records, clock, view: this.view, feed: this.feed, lane });

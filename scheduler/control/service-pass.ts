@@ -61,7 +61,7 @@ export class ServicePass {
   readonly #patience: Patience;
   readonly #requests = new ServiceRequests();
 
-  /** @param ledSince when the leadership began, milliseconds since the epoch */
+  /** @param ledSince when the leadership began, on the monotonic clock */
   constructor(ports: LeaderPorts, ledSince: number) {
     this.#ports = ports;
     this.#patience = { ...ports, ledSince };
@@ -129,6 +129,7 @@ export class ServicePass {
   ): Looked & { readonly placed: PlacedPlan['placed'] } {
     const { view, clock, region, random, options } = this.#ports;
     const now = clock.now();
+    const monotonic = clock.monotonic();
     const result = planService(
       {
         view,
@@ -138,12 +139,12 @@ export class ServicePass {
         definitions,
         requests: this.#requests,
         newTaskId: () => newId(random),
-        hostOf: (task) => hostCondition(view, task, now, this.#patience),
+        hostOf: (task) => hostCondition(view, task, monotonic, this.#patience),
       },
       service,
     );
     const { looks, placed } = result;
-    const wakeAt = earliest([result.plan.wakeAt, ...this.#losses(name, now)]);
+    const wakeAt = earliest([result.plan.wakeAt, ...this.#losses(name, monotonic).map((after) => now + after)]);
     const part = this.#part(name, before, version, result, now);
     return {
       name,
@@ -184,15 +185,14 @@ export class ServicePass {
     };
   }
 
-  /** When hosts of the service's tasks that are disconnected now will count as lost. */
-  #losses(name: string, now: number): number[] {
+  /** After how many milliseconds hosts of the service's tasks that are disconnected now will count as lost. */
+  #losses(name: string, monotonic: number): number[] {
     const { view } = this.#ports;
     if (view.disconnected.size === 0) return [];
     return view.openTasksOfService(name).flatMap((task) => {
-      const instance = view.instances.get(task.instanceId ?? '')?.value;
-      if (task.lastStatus === 'STOPPED' || instance === undefined) return [];
-      const at = lostAt(instance, task, this.#patience);
-      return at === undefined || at <= now ? [] : [at];
+      if (task.lastStatus === 'STOPPED') return [];
+      const at = lostAt(view, task, this.#patience);
+      return at === undefined || at <= monotonic ? [] : [at - monotonic];
     });
   }
 

@@ -50,7 +50,7 @@ test('what is over goes after an hour, but for the newest; tasks on hosts that a
       })),
     ],
   });
-  const view = new ClusterView(ref.account, ref.cluster, createPlacementIndex({ seed: 1 }));
+  const view = new ClusterView(ref.account, ref.cluster, createPlacementIndex({ seed: 1 }), () => 0);
   for (const stored of (await records.list(partition)).records) view.put(stored);
 
   expect(await sweep(records, view, now, defaultRetention, fence, all)).toEqual(['orphan']);

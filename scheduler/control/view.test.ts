@@ -91,7 +91,7 @@ const row: fc.Arbitrary<Row> = fc.oneof(
     })),
 );
 
-const fresh = (): ClusterView => new ClusterView('a', 'c', createPlacementIndex({ seed: 1 }));
+const fresh = (): ClusterView => new ClusterView('a', 'c', createPlacementIndex({ seed: 1 }), () => 0);
 
 /** How many more tasks of 10 MiB the index says fit on each instance. */
 function room(view: ClusterView): Record<string, number> {

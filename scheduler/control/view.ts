@@ -33,19 +33,22 @@ export class ClusterView {
   readonly census = new Census();
   /** Version of `load/<instance>`; absent: no row. */
   readonly loads = new Map<string, number>();
-  /** Instances in the cluster whose agent is away. */
-  readonly disconnected = new Set<string>();
+  /** Instances in the cluster whose agent is away, and since when this process has known it, on its monotonic clock. */
+  readonly disconnected = new Map<string, number>();
   readonly #byService = new Groups();
   /** Of those, the ones that a pass over the service has to look at. */
   readonly #open = new Groups();
   readonly #live = new Groups();
   readonly #indexed = new Map<string, 'wanted' | 'retired'>();
   readonly #listeners = new Set<ViewListener>();
+  readonly #monotonic: () => number;
 
-  constructor(account: string, name: string, index: PlacementIndex) {
+  /** @param monotonic this process's monotonic clock: how long a host has been away is never told by another machine's */
+  constructor(account: string, name: string, index: PlacementIndex, monotonic: () => number) {
     this.account = account;
     this.name = name;
     this.index = index;
+    this.#monotonic = monotonic;
   }
 
   listen(listener: ViewListener): () => void {
@@ -158,7 +161,8 @@ export class ClusterView {
     this.instances.set(id, { key: clusterKeys.instance(id), value: instance, version });
     this.census.instance(before, instance);
     if (instance.status === 'INACTIVE' || instance.agentConnected) this.disconnected.delete(id);
-    else this.disconnected.add(id);
+    else if (!this.disconnected.has(id) || before?.connectivityChangedAt !== instance.connectivityChangedAt)
+      this.disconnected.set(id, this.#monotonic());
     if (instance.status === 'INACTIVE') {
       if (before !== undefined && before.status !== 'INACTIVE') this.#dropFromIndex(id);
     } else {

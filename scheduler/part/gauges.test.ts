@@ -71,6 +71,7 @@ test('labels are bounded: a hundred clusters have lines of their own, the rest i
       '000000000000',
       `c${String(index).padStart(4, '0')}`,
       createPlacementIndex({ seed: 1 }),
+      () => 0,
     );
     view.census.agents.move(undefined, 'connected');
     return { view, epoch: index + 1, servicesWaiting: 1, placementsWaiting: 2 };

@@ -24,6 +24,8 @@ export class ClusterWatch {
   readonly #tasks = new Map<string, Map<string, TaskRecord>>();
   readonly #placeOf = new Map<string, string>();
   readonly #watchers = new Map<string, Set<Watcher>>();
+  /** Instances without a connection, the change that made them so, and when this process heard of it, on its monotonic clock. */
+  readonly #away = new Map<string, { readonly change: number; readonly since: number }>();
 
   constructor(ports: { readonly records: RecordStore; readonly clock: Clock; readonly log: Log }, partition: string) {
     this.#ports = ports;
@@ -45,6 +47,12 @@ export class ClusterWatch {
 
   instance(id: string): InstanceRecord | undefined {
     return this.#instances.get(id);
+  }
+
+  /** For how long this process has known that the agent of an instance is away, in milliseconds; 0 while it is not. */
+  awayFor(id: string): number {
+    const away = this.#away.get(id);
+    return away === undefined ? 0 : this.#ports.clock.monotonic() - away.since;
   }
 
   tasks(instanceId: string): Iterable<TaskRecord> {
@@ -76,6 +84,7 @@ export class ClusterWatch {
     this.#tasks.clear();
     this.#placeOf.clear();
     for (const [key, value] of rows) this.#set(key, value);
+    for (const id of this.#away.keys()) if (!this.#instances.has(id)) this.#away.delete(id);
     for (const watchers of this.#watchers.values()) for (const watcher of watchers) watcher.changed();
   }
 
@@ -88,7 +97,11 @@ export class ClusterWatch {
     if (key.startsWith(clusterKeys.instances)) {
       const instance = value as unknown as InstanceRecord;
       this.#instances.set(instance.id, instance);
-      return [instance.id];
+      const { id, connectionId, connectivityChangedAt: change } = instance;
+      if (connectionId !== undefined) this.#away.delete(id);
+      else if (this.#away.get(id)?.change !== change)
+        this.#away.set(id, { change, since: this.#ports.clock.monotonic() });
+      return [id];
     }
     if (!key.startsWith(clusterKeys.tasks)) return [];
     const task = value as unknown as TaskRecord;
@@ -105,6 +118,7 @@ export class ClusterWatch {
     if (key.startsWith(clusterKeys.instances)) {
       const id = key.slice(clusterKeys.instances.length);
       this.#instances.delete(id);
+      this.#away.delete(id);
       return [id];
     }
     const instanceId = this.#placeOf.get(key);

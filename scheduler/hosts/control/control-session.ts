@@ -439,7 +439,7 @@ export class ControlSession {
     this.#poke();
     const candidates = message.stopCandidates.map(({ taskArn }) => taskArn);
     const unwanted = candidates.filter((arn) => !wanted.has(arn) && !live.has(arn));
-    const { stop, undecided } = await verifyStops(options, ref, unwanted);
+    const { stop, undecided } = await verifyStops(options, ref, unwanted, (id) => watch.awayFor(id));
     this.#undecided = undecided;
     sendMessage(this.#ws, 'TaskStopVerificationAck', {
       messageId: message.messageId,

@@ -20,17 +20,19 @@ const abandonAfter = 6 * 60_000;
  * Which of the tasks that an agent has containers of it may end, none of which its instance is known to want. Those of another
  * instance are what an agent on the same engine left whose data folder was lost, unless that agent lives: they stay while
  * the records want them and their agent may be back, or is here.
+ * @param awayFor for how many milliseconds this server has known, by its own watch, that the agent of an instance is away
  * @returns `undecided` when the answer may soon be another one
  */
 export async function verifyStops(
   options: AgentControlOptions,
   ref: InstanceRef,
   candidates: readonly string[],
+  awayFor: (instanceId: string) => number,
 ): Promise<{ readonly stop: readonly string[]; readonly undecided: boolean }> {
   const stop: string[] = [];
   let undecided = candidates.length > atOnce;
   for (const arn of candidates.slice(0, atOnce)) {
-    const may = await mayStop(options, ref, arn);
+    const may = await mayStop(options, ref, arn, awayFor);
     if (may === 'yes') stop.push(arn);
     else if (may === 'perhaps later') undecided = true;
   }
@@ -41,8 +43,9 @@ async function mayStop(
   options: AgentControlOptions,
   ref: InstanceRef,
   taskArn: string,
+  awayFor: (instanceId: string) => number,
 ): Promise<'yes' | 'no' | 'perhaps later'> {
-  const { records, clock } = options;
+  const { records } = options;
   const id = idIn(options, ref, taskArn);
   if (id === undefined) return 'no';
   const partition = clusterPartition(ref.account, ref.cluster);
@@ -55,8 +58,7 @@ async function mayStop(
   // Its agent is alive and carries out itself what is wanted.
   if (other.connectionId !== undefined) return 'perhaps later';
   if (!wanted) return 'yes';
-  const away = clock.now() - other.connectivityChangedAt;
-  if (away < (options.abandonAfter ?? abandonAfter)) return 'perhaps later';
+  if (awayFor(other.id) < (options.abandonAfter ?? abandonAfter)) return 'perhaps later';
   options.log.warn(
     { task: taskArn, of: other.id, foundBy: ref.id },
     'the agent of a container instance is away, and another one on its Docker engine ends what it left: its data folder was lost; deregister it',

@@ -3,6 +3,7 @@ import { isHealthy } from '@slipway/scheduler/deployments';
 import {
   isLive,
   type DeploymentRecord,
+  type InstanceRecord,
   type ServiceRecord,
   type TaskDefinitionRecord,
   type TaskRecord,
@@ -29,12 +30,17 @@ export interface CheckPorts {
   readonly now: () => number;
   /** How late, at the most, servers may have heard of changes lately; milliseconds. */
   readonly lag: () => number;
+  /** Milliseconds after which hosts that are away leave by themselves; undefined: never. */
+  readonly leavesAfter: number | undefined;
   /** How many tasks a client has asked for under a token. */
   readonly asked: (token: string) => number | undefined;
 }
 
 /** Milliseconds in which a decision becomes a commit, with room to spare. */
 const clockMargin = 10_000;
+
+/** What is left of a time on a machine whose clock goes too fast. */
+const fastest = 0.97;
 
 /** Checks each commit against what must hold. */
 export class CommitChecks {
@@ -45,6 +51,8 @@ export class CommitChecks {
   readonly #failed = new Map<string, Set<string>>();
   /** Tasks that were started for each client token. */
   readonly #byToken = new Map<string, Set<string>>();
+
+  #lost = false;
 
   constructor(ports: CheckPorts) {
     this.#ports = ports;
@@ -78,6 +86,11 @@ export class CommitChecks {
     for (const task of stoppedBefore) this.#protected(commit, task);
     const byService = [...started, ...stopped].filter(({ service }) => service !== undefined);
     if (byService.length > 0) this.#oneLeader(commit, byService);
+    if (commit.batch.fence !== undefined && !this.#lost) {
+      for (const change of changed) if (change.kind === 'instance') this.#left(change.before, change.after);
+      for (const [name, fresh] of Map.groupBy(byService, ({ service }) => service!.name))
+        this.#replaced(changed, name, new Set(fresh.filter((task) => started.includes(task)).map(({ id }) => id)));
+    }
     const now = commit.process.clock.now();
     for (const name of new Set(started.flatMap(({ service }) => service?.name ?? []))) this.#maximum(name);
     for (const name of new Set(stopped.flatMap(({ service }) => service?.name ?? []))) {
@@ -95,6 +108,54 @@ export class CommitChecks {
   /** The store lost commits: what they started may be started again. */
   rewound(): void {
     this.#byToken.clear();
+    this.#lost = true;
+  }
+
+  /** A leader took an instance out of the cluster. */
+  #left(before: InstanceRecord | undefined, after: InstanceRecord | undefined): void {
+    if (before === undefined || before.status === 'INACTIVE' || after?.status !== 'INACTIVE') return;
+    const { mirror, now, leavesAfter = Infinity } = this.#ports;
+    const away = now() - (mirror.awaySince.get(before.id) ?? now());
+    if (away < leavesAfter * fastest)
+      throw new Violation('patient', `${before.id} left by itself after ${Math.round(away)} ms, not ${leavesAfter}`);
+  }
+
+  /** A leader started tasks of a service: of one that had all it wants, on hosts that are not away for long, it has no reason to. */
+  #replaced(changed: readonly Changed[], name: string, started: ReadonlySet<string>): void {
+    const { mirror } = this.#ports;
+    const change = changed.find((one) => one.kind === 'service' && one.id === name);
+    const service = change?.kind === 'service' ? change.before : mirror.services.get(name);
+    const primary = service?.deployments.find(({ status }) => status === 'PRIMARY');
+    if (started.size === 0 || service?.schedulingStrategy !== 'REPLICA' || primary?.rolloutState !== 'COMPLETED')
+      return;
+    const there = mirror
+      .tasksOf(name)
+      .filter((task) => !started.has(task.id) && task.service?.deploymentId === primary.id && this.#standsFirm(task));
+    if (there.length < service.desiredCount) return;
+    const detail = `${started.size} tasks of ${name} were started though ${there.length} of ${service.desiredCount} run`;
+    throw new Violation('patient', detail);
+  }
+
+  /** Whether every server has long known that the task runs well, on a host that is not lost. */
+  #standsFirm({ id, instanceId = '' }: TaskRecord): boolean {
+    const { mirror, now, lag } = this.#ports;
+    const recent = now() - lag();
+    const host = mirror.instances.get(instanceId);
+    if (
+      host?.status !== 'ACTIVE' ||
+      host.reclaimedAt !== undefined ||
+      (mirror.statusAt.get(instanceId) ?? -Infinity) > recent
+    )
+      return false;
+    if (now() - (mirror.awaySince.get(instanceId) ?? Infinity) >= tuning.replaceLostAfter * fastest) return false;
+    return mirror
+      .taskDuring(id, recent)
+      .every(
+        (task) =>
+          task?.desiredStatus === 'RUNNING' &&
+          task.lastStatus === 'RUNNING' &&
+          task.containers.every(({ healthStatus }) => healthStatus !== 'UNHEALTHY'),
+      );
   }
 
   #neverBack(before: TaskRecord | undefined, after: TaskRecord | undefined): void {

@@ -9,6 +9,8 @@ export const invariants = {
     'Starting tasks never takes a service above the floor of desiredCount * maximumPercent / 100, lost hosts left out.',
   minimum:
     'Stopping tasks by choice never takes a service below the ceiling of desiredCount * minimumHealthyPercent / 100 healthy tasks.',
+  patient:
+    'No task is replaced for the host it runs on, and no host leaves by itself, before that host was away for as long as was set.',
   'one-daemon': 'A daemon service never gets a second task on an instance.',
   'no-return':
     'A task that was told to stop, or that is STOPPED, never comes back, and no task goes back to an earlier status.',

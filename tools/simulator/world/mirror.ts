@@ -33,6 +33,10 @@ export class Mirror {
   readonly placed = new Map<string, Set<string>>();
   /** When an instance was last seen disconnected, or gone: true time. */
   readonly awayAt = new Map<string, number>();
+  /** Since when an instance is disconnected: true time. */
+  readonly awaySince = new Map<string, number>();
+  /** When an instance was last drained, activated or deregistered: true time. */
+  readonly statusAt = new Map<string, number>();
   /** When a task was told to stop: true time. */
   readonly orderedAt = new Map<string, number>();
   /** When an instance's attributes last changed: true time. */
@@ -162,6 +166,9 @@ export class Mirror {
       if (before !== undefined && !before.agentConnected) this.awayAt.set(id, now);
       if (after === undefined || !after.agentConnected) this.awayAt.set(id, now);
       if (before?.reclaimedAt !== undefined && after?.reclaimedAt === undefined) this.sparedAt.set(id, now);
+      if (after === undefined || after.agentConnected) this.awaySince.delete(id);
+      else if (!this.awaySince.has(id)) this.awaySince.set(id, now);
+      if (before?.status !== after?.status) this.statusAt.set(id, now);
       if (JSON.stringify(before?.attributes) !== JSON.stringify(after?.attributes)) this.attributesAt.set(id, now);
       if (after === undefined) this.instances.delete(id);
       else this.instances.set(id, after);

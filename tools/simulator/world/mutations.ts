@@ -169,6 +169,23 @@ export const mutations: readonly Mutation[] = [
     from: 3,
   },
   {
+    name: 'tasks are replaced by the clock of whoever noted that their host is away',
+    file: 'scheduler/control/service-pass.ts',
+    find: 'hostOf: (task) => hostCondition(view, task, monotonic, this.#patience),',
+    replace:
+      'hostOf: (task) => { const id = task.instanceId ?? ""; const at = view.instances.get(id)?.value.connectivityChangedAt ?? now; return hostCondition(view, task, (view.disconnected.get(id) ?? 0) + now - at, { ...this.#patience, ledSince: 0 }); },',
+    caughtBy: ['patient'],
+    from: 56,
+  },
+  {
+    name: 'a host leaves by the clock of whoever noted that it is away',
+    file: 'scheduler/control/lost-hosts.ts',
+    find: 'Math.max(since, ledSince) + deregisterLostAfter > clock.monotonic()',
+    replace: 'instance.connectivityChangedAt + deregisterLostAfter > now',
+    caughtBy: ['patient'],
+    from: 991,
+  },
+  {
     name: 'the end of a task counts each time it is looked at',
     file: 'scheduler/deployments/review.ts',
     find: 'pass.changeTask(task.id, { reviewed: true });',

@@ -122,6 +122,7 @@ export class World {
       mirror: this.mirror,
       now,
       lag: () => (now() < this.#laggedUntil ? 40_000 : 3_000),
+      leavesAfter: troubles.deregisterLostAfter,
       asked: (token) => this.#tokens.get(token),
     });
     this.#answers = new AnswerChecks(this.mirror);
