@@ -19,6 +19,7 @@ type Deed =
   | { readonly do: 'deploy'; readonly revision: Revision }
   | { readonly do: 'scale'; readonly desired: number }
   | { readonly do: 'host'; readonly host: number; readonly condition: 'ready' | 'draining' | 'lost' }
+  | { readonly do: 'reclaim'; readonly host: number; readonly within: number }
   | { readonly do: 'room'; readonly host: number; readonly room: number }
   | { readonly do: 'wait'; readonly ms: number };
 
@@ -38,6 +39,14 @@ const deed: fc.Arbitrary<Deed> = fc.oneof(
       do: fc.constant('host' as const),
       host: fc.nat(2),
       condition: fc.constantFrom('ready' as const, 'draining' as const, 'lost' as const),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('reclaim' as const),
+      host: fc.nat(2),
+      within: fc.constantFrom(0, 30_000, 90_000),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('room' as const), host: fc.nat(2), room: fc.nat(6) }) },
@@ -100,7 +109,11 @@ function act(world: World, action: Deed): void {
       world.service = { ...world.service, desiredCount: action.desired };
       return;
     case 'host':
+      spare(world.hosts[action.host]!);
       world.hosts[action.host]!.condition = action.condition;
+      return;
+    case 'reclaim':
+      Object.assign(world.hosts[action.host]!, { condition: 'draining', interruptedAt: world.now + action.within });
       return;
     case 'room':
       world.hosts[action.host]!.room = action.room;
@@ -111,12 +124,22 @@ function act(world: World, action: Deed): void {
   }
 }
 
+/** The host is not taken back any more. */
+const spare = (host: World['hosts'][number]): void => {
+  delete host.interruptedAt;
+};
+
+/** When the host of a task interrupts it; never, where it stays. */
+const interruptedAt = (world: World, { instanceId }: { readonly instanceId?: string }): number =>
+  world.hosts.find(({ id }) => id === instanceId)?.interruptedAt ?? Infinity;
+
 /** One pass, with everything that must hold about it. */
 function checkedPass(world: World): void {
   const { desiredCount: desired, deploymentConfiguration: configuration } = world.service;
   const lower = lowerBound(desired, configuration);
   const upper = upperBound(desired, configuration);
-  const healthyBefore = healthyTasks(world);
+  const due = world.wanted().filter((one) => interruptedAt(world, one) <= world.now);
+  const healthyBefore = healthyTasks(world) - due.filter((one) => isHealthy(one, world.now, world.options)).length;
   const tasksBefore = world.tasks.size;
   const primaryBefore = world.primary().id;
   const plan = world.pass();
@@ -129,6 +152,15 @@ function checkedPass(world: World): void {
   must(
     healthyTasks(world) >= Math.min(lower, healthyBefore),
     `${healthyTasks(world)} healthy of ${healthyBefore}, at least ${lower}`,
+  );
+  const told = plan.tasks.filter(({ id, stopCode }) => stopCode === 'SpotInterruption' && plan.stops.includes(id));
+  must(
+    due.every(({ id }) => world.tasks.get(id)?.desiredStatus === 'STOPPED'),
+    'a task outlives its host',
+  );
+  must(
+    told.every((one) => interruptedAt(world, one) < Infinity),
+    'interrupted on a host that stays',
   );
   const breakerSettings = configuration.circuitBreaker;
   const threshold = breakerSettings === undefined ? Infinity : breakerThreshold(desired, breakerSettings);
@@ -170,6 +202,7 @@ test('whatever happens, a pass keeps to the bounds, trips at the threshold and n
       for (const action of deeds) act(world, action);
 
       for (const host of world.hosts) {
+        spare(host);
         host.condition = 'ready';
         host.room = 100;
       }

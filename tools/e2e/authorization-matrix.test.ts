@@ -280,7 +280,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
   }
 
   /** Whose routes outside the AWS APIs want a signature. */
-  const signed = new Set(['webhook-administration', 'agent-program']);
+  const signed = new Set(['webhook-administration', 'host-administration', 'agent-program']);
 
   /** What `who` sends to a route that is not an AWS API: docker's password, or a signature where the route asks for one. */
   function webHeaders({ service, method = 'GET', path = '/' }: Route, who: Who): Record<string, string> {
@@ -411,6 +411,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'layers',
         'webhooks',
         'webhook-administration',
+        'host-administration',
         'agent-program',
       ]),
     );
