@@ -243,7 +243,7 @@ function word(kind: string, id: string): string {
 }
 
 function checkedPrefix(prefix: string): string {
-  if (!/^[a-z]+[0-9a-f]+$/.test(prefix)) throw new TypeError(`${JSON.stringify(prefix)} begins no names of links`);
+  if (!/^[a-z][0-9a-z]{1,14}$/.test(prefix)) throw new TypeError(`${JSON.stringify(prefix)} begins no names of links`);
   return prefix;
 }
 
