@@ -33,6 +33,7 @@ ECS_INSTANCE_ATTRIBUTES={"stack":"blue","ecs.availability-zone":"rack-7"}
 ECS_CONTAINER_INSTANCE_TAGS={"team":"web"}
 ECS_DATADIR="/srv/agent"
 ECS_RESERVED_MEMORY=512
+ECS_TASK_PIDS_LIMIT=100
 ECS_CONTAINER_STOP_TIMEOUT=1m30s
 ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m
 ECS_IMAGE_PULL_BEHAVIOR=prefer-cached
@@ -54,6 +55,7 @@ HTTP_PROXY=proxy:3128
     tags: { team: 'web' },
     dataDir: '/srv/agent',
     reservedMemory: 512,
+    taskPidsLimit: 100,
     stopTimeout: 90_000,
     cleanupAfter: 600_000,
     pullBehavior: 'prefer-cached',
@@ -126,6 +128,11 @@ describe('what makes no sense is refused by its name', () => {
     ],
     ['a relative folder', { environment: { ECS_DATADIR: 'data' } }, /^ECS_DATADIR must be an absolute path, not data$/],
     ['memory in words', { environment: { ECS_RESERVED_MEMORY: '1g' } }, /^ECS_RESERVED_MEMORY must be a number of MiB/],
+    [
+      'no processes',
+      { environment: { ECS_TASK_PIDS_LIMIT: '0' } },
+      /^ECS_TASK_PIDS_LIMIT must be a number from 1 to 4194304/,
+    ],
     [
       'a duration without a unit',
       { environment: { ECS_CONTAINER_STOP_TIMEOUT: '30' } },

@@ -40,6 +40,7 @@ export interface AgentSettings {
     | 'reservedMemory'
     | 'stopTimeout'
     | 'cleanupAfter'
+    | 'taskPidsLimit'
     | 'pullBehavior'
     | 'pullInactivity'
     | 'fargate'
@@ -68,6 +69,7 @@ const known: ReadonlySet<string> = new Set([
   'ECS_RESERVED_MEMORY',
   'SLIPWAY_FARGATE',
   'SLIPWAY_SPOT',
+  'ECS_TASK_PIDS_LIMIT',
 ]);
 
 const zoneAttribute = 'ecs.availability-zone';
@@ -101,6 +103,7 @@ export async function agentSettings(flags: AgentFlags, environment: Variables): 
     attributes: custom,
     tags,
     ...optional('availabilityZone', flags.zone ?? zoneAmongThem),
+    ...optional('taskPidsLimit', integer('ECS_TASK_PIDS_LIMIT', variable('ECS_TASK_PIDS_LIMIT'), 1, 4_194_304)),
     ...optional('reservedMemory', mebibytes('ECS_RESERVED_MEMORY', variable('ECS_RESERVED_MEMORY'))),
     ...optional('stopTimeout', duration('ECS_CONTAINER_STOP_TIMEOUT', variable('ECS_CONTAINER_STOP_TIMEOUT'))),
     ...optional(
@@ -225,6 +228,14 @@ function mebibytes(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (!/^\d{1,8}$/.test(text)) throw new CliError(`${name} must be a number of MiB, not ${text}`, 2);
   return Number(text);
+}
+
+function integer(name: string, text: string | undefined, from: number, to: number): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+  if (!(value >= from && value <= to))
+    throw new CliError(`${name} must be a number from ${from} to ${to}, not ${text}`, 2);
+  return value;
 }
 
 function behaviorOf(text: string | undefined): PullBehavior | undefined {

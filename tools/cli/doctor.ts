@@ -14,7 +14,8 @@ import { storageConfig } from '../server/storage-config.ts';
 import { ecsClient } from './aws-client.ts';
 import { certificateFinding } from './doctor-tls.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
-import { allHostsAway } from './hosts-away.ts';
+import { softLimits } from './host-limits.ts';
+import { away, everyInstance } from './hosts-away.ts';
 import { parseOutput, print, printJson } from './output.ts';
 import { isOwnHostOf } from './own-host.ts';
 
@@ -82,12 +83,13 @@ async function serverFinding(data: string, server: ServerState | undefined): Pro
   }
 }
 
-/** Hosts that take no tasks; said by a server that answers, to whoever may ask it. */
+/** Hosts that take no tasks, or do not hold them to all that they should; said by a server that answers, to whoever may ask it. */
 async function hostFindings(data: string, server: ServerState | undefined): Promise<Finding[]> {
   if (!server || !readCredentials(server.credentialsFile)) return [];
   try {
-    const away = await allHostsAway(ecsClient(data));
-    return away.map((sentence) => warning('hosts', sentence));
+    const instances = await everyInstance(ecsClient(data));
+    const soft = instances.flatMap((instance) => softLimits(instance) ?? []);
+    return [...away(instances), ...soft].map((sentence) => warning('hosts', sentence));
   } catch {
     // A server that does not answer has a finding of its own.
     return [];

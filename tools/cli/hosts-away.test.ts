@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { softLimits } from './host-limits.ts';
 import { hostsAway } from './hosts-away.ts';
 
 const arn = (id: string): string => `arn:aws:ecs:us-east-1:000000000000:container-instance/default/${id}`;
@@ -20,4 +21,13 @@ test('hosts that take no tasks are named with what the server says of them, howe
   expect(await hostsAway(client as never, 'default', ids)).toEqual(['host i7: Its agent is away.']);
   expect(asked).toEqual([100, 50]);
   expect(await hostsAway(client as never, 'default', [])).toEqual([]);
+});
+
+test('a host that limits containers and not tasks is named; one that says nothing or limits tasks is not', () => {
+  const instance = (value?: string) => ({
+    containerInstanceArn: arn('i1'),
+    attributes: value === undefined ? [] : [{ name: 'slipway.limits', value }],
+  });
+  expect(softLimits(instance('container'))).toMatch(/^host i1 limits containers, not tasks: /);
+  for (const value of ['task', undefined]) expect(softLimits(instance(value))).toBeUndefined();
 });

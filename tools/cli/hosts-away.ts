@@ -15,25 +15,37 @@ export async function hostsAway(
   cluster: string,
   instances: readonly string[],
 ): Promise<string[]> {
+  return away(await describe(client, cluster, instances));
+}
+
+async function describe(
+  client: Pick<ECSClient, 'send'>,
+  cluster: string,
+  instances: readonly string[],
+): Promise<ContainerInstance[]> {
   const found: ContainerInstance[] = [];
   for (let from = 0; from < instances.length; from += atOnce) {
     const containerInstances = instances.slice(from, from + atOnce);
     const answer = await client.send(new DescribeContainerInstancesCommand({ cluster, containerInstances }));
     found.push(...(answer.containerInstances ?? []));
   }
-  return found.flatMap(({ agentConnected, containerInstanceArn, statusReason }) =>
+  return found;
+}
+
+/** The same of instances as ECS describes them. */
+export const away = (instances: readonly ContainerInstance[]): string[] =>
+  instances.flatMap(({ agentConnected, containerInstanceArn, statusReason }) =>
     agentConnected === true || statusReason === undefined
       ? []
       : [`host ${containerInstanceArn?.split('/').at(-1) ?? ''}: ${statusReason}`],
   );
-}
 
-/** The same of every cluster. */
-export async function allHostsAway(client: ECSClient): Promise<string[]> {
-  const away: string[] = [];
+/** The container instances of every cluster. */
+export async function everyInstance(client: ECSClient): Promise<ContainerInstance[]> {
+  const all: ContainerInstance[] = [];
   for await (const { clusterArns = [] } of paginateListClusters({ client }, {}))
     for (const cluster of clusterArns)
       for await (const { containerInstanceArns = [] } of paginateListContainerInstances({ client }, { cluster }))
-        away.push(...(await hostsAway(client, cluster, containerInstanceArns)));
-  return away;
+        all.push(...(await describe(client, cluster, containerInstanceArns)));
+  return all;
 }

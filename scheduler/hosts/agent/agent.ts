@@ -12,8 +12,9 @@ import { type Host, inspectHost } from './host.ts';
 import { endpointPort, RoleKeys, TaskEndpoint } from './endpoint/index.ts';
 import { Images } from './images.ts';
 import { RegistryLogins } from './logins.ts';
+import { noLimits, TaskLimits, type TaskLimitsPort } from './limits/index.ts';
 import { Membership } from './membership.ts';
-import { engineNetworks, hostNameServers, noNetwork, TaskNetwork, type TaskNetworkPort } from './network/index.ts';
+import { engineNetworks, hostNameServers, noNetwork, run, TaskNetwork, type TaskNetworkPort } from './network/index.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { type AgentOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { agentReach } from './policy.ts';
@@ -85,6 +86,8 @@ export interface AgentPorts {
   readonly dial: Dial;
   /** The host's network for tasks with addresses of their own; `agentId` tells this agent's part of it from others'. */
   readonly network: (agentId: string) => TaskNetworkPort;
+  /** What limits tasks as a whole; `agentId` as above. */
+  readonly limits: (agentId: string) => TaskLimitsPort;
   /** Servers of names that the host asks and that are reached from elsewhere than the host itself. */
   readonly dns: () => Promise<readonly string[]>;
 }
@@ -108,6 +111,7 @@ const machine: MakePorts = (options, hostSecret) => {
             engineNetworks: () => engineNetworks(docker),
             nameServers: hostNameServers,
           }),
+    limits: (agentId) => new TaskLimits({ agentId, docker, run }),
     dns: hostNameServers,
   };
 };
@@ -124,6 +128,7 @@ class RunningAgent implements Agent {
   readonly #stopped = new AbortController();
   readonly #identityFile: string;
   #identity: Identity | undefined;
+  #limits: TaskLimitsPort = noLimits('the agent has not started');
   #writes: Promise<void> = Promise.resolve();
   #stoppers: (() => Promise<void> | void)[] = [];
   #loops: Promise<unknown>[] = [];
@@ -150,6 +155,7 @@ class RunningAgent implements Agent {
     });
     const keys = new RoleKeys();
     const network = new NetworkWatch(this.#ports.network(this.#identity.agentId), options);
+    this.#limits = this.#ports.limits(this.#identity.agentId);
     const { engine, endpoint, onChange } = this.#engine(this.#identity, reporter, keys, network);
     network.changed = () => onChange.endpoint();
     this.#stoppers = [
@@ -158,6 +164,7 @@ class RunningAgent implements Agent {
       () => engine.stop(),
       () => endpoint?.stop(),
       () => network.stop(engine.live().length === 0),
+      () => (engine.live().length === 0 ? this.#limits.close() : undefined),
     ];
     await network.start();
     // Containers are looked after from the first moment, whether or not the control plane can be reached.
@@ -229,6 +236,7 @@ class RunningAgent implements Agent {
         region: options.region,
         bindAddress: options.bindAddress,
         stopTimeout: options.stopTimeout,
+        taskPidsLimit: options.taskPidsLimit,
         cleanupAfter: options.cleanupAfter,
         inspectEvery: options.inspectEvery,
         allow: options.allow,
@@ -246,6 +254,7 @@ class RunningAgent implements Agent {
         attempts: 3,
       }),
       network: network.port,
+      limits: this.#limits,
       withoutNetwork: () => network.reason,
       files: new JsonFolder(this.#ports.disk, join(options.dataDir, 'tasks')),
       log,
@@ -341,6 +350,8 @@ class RunningAgent implements Agent {
     for (let wait = 250; ; wait = Math.min(wait * 2, 5_000)) {
       this.#stopped.signal.throwIfAborted();
       try {
+        const alone = await this.#limits.reason();
+        if (alone !== undefined) log.warn({ reason: alone }, 'only containers are limited on this host, not tasks');
         const host = await inspectHost(this.#docker, {
           attributes,
           privileged: allow.privileged === true,
@@ -349,6 +360,7 @@ class RunningAgent implements Agent {
           taskNetwork: network.reason === undefined,
           fargate: this.#options.fargate === 'auto',
           spot: this.#options.spot,
+          taskLimits: alone === undefined,
           address: await network.port.address(),
           ...(reservedMemory === undefined ? {} : { reservedMemory }),
           ...(availabilityZone === undefined ? {} : { availabilityZone }),

@@ -23,6 +23,10 @@ export interface Placement {
   readonly region: string;
   /** Servers of names that a task with an address of its own asks, unless its definition names others. */
   readonly dns: readonly string[];
+  /** The control group that limits the task as a whole; without one each container is limited on its own. */
+  readonly parent: string | undefined;
+  /** Processes and threads of a container at most. */
+  readonly pidsLimit: number;
 }
 
 const taskId = (task: AgentTask): string => task.arn.slice(task.arn.lastIndexOf('/') + 1);
@@ -110,7 +114,7 @@ export function createOptions(
         const [name = '', alias = name] = link.split(':');
         return `${containerName(task, name)}:${alias}`;
       }),
-      ...limitsOf(task, container),
+      ...limitsOf(task, container, at),
       RestartPolicy: { Name: '' },
       ...given('PidMode', host.PidMode ?? (task.pidMode === 'host' ? 'host' : undefined)),
       ...given('IpcMode', host.IpcMode ?? (task.ipcMode === 'host' ? 'host' : undefined)),
@@ -191,17 +195,19 @@ function bindsOf(task: AgentTask, container: AgentContainer): string[] {
 
 const mebibyte = 1024 * 1024;
 
-/** Processes and threads of a container at most: no container takes the host's last one. */
-const pidsLimit = 4_096;
-
-/** Docker refuses less than 6 MiB; ECS counts CPU in 1024ths of a vCPU and gives at least 2 shares. */
-function limitsOf(task: AgentTask, container: AgentContainer): Docker.HostConfig {
-  const memory = container.memory > 0 ? container.memory : (task.memory ?? 0);
+/**
+ * Docker refuses less than 6 MiB; ECS counts CPU in 1024ths of a vCPU and gives at least 2 shares. The sizes of the task are limits
+ * of its control group; where it has none, each of its containers has them.
+ */
+function limitsOf(task: AgentTask, container: AgentContainer, { parent, pidsLimit }: Placement): Docker.HostConfig {
+  const shared = parent === undefined ? { memory: task.memory ?? 0, cpu: task.cpu ?? 0 } : { memory: 0, cpu: 0 };
+  const memory = container.memory > 0 ? container.memory : shared.memory;
   return {
     PidsLimit: pidsLimit,
     CpuShares: Math.max(2, Math.round(container.cpu)),
     ...(memory > 0 ? { Memory: Math.max(6, memory) * mebibyte } : {}),
-    ...(task.cpu !== undefined && task.cpu > 0 ? { NanoCpus: Math.round(task.cpu * 1e9) } : {}),
+    ...(shared.cpu > 0 ? { NanoCpus: Math.round(shared.cpu * 1e9) } : {}),
+    ...given('CgroupParent', parent),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Log } from '@slipway/auth/contract';
 import type { Images } from './images.ts';
 import type { PullRights } from './logins.ts';
 import type { AgentContainer, AgentTask } from '../wire/index.ts';
+import type { TaskLimitsPort } from './limits/index.ts';
 import type { TaskNetworkPort } from './network/index.ts';
 import type { AgentReach, AllowedEscapes } from './policy.ts';
 import type { TaskReport } from './report.ts';
@@ -25,6 +26,8 @@ export interface EngineOptions {
   readonly cleanupAfter: number;
   /** How often everything is looked at without being told to. */
   readonly inspectEvery: number;
+  /** Processes and threads of a task at most, and of a container where tasks are not limited as a whole. */
+  readonly taskPidsLimit: number;
   readonly allow: AllowedEscapes;
   readonly reach: AgentReach;
   /** Servers of names for tasks with addresses of their own. */
@@ -40,6 +43,7 @@ export interface RunnerPorts {
   readonly agentId: string;
   readonly images: Images;
   readonly network: Pick<TaskNetworkPort, 'attach' | 'detach'>;
+  readonly limits: TaskLimitsPort;
   readonly log: Log;
   /** What a container's image is pulled with. */
   readonly rights: (task: AgentTask, container: AgentContainer) => PullRights;

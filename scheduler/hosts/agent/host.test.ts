@@ -20,6 +20,7 @@ const options: HostOptions = {
   taskRoles: true,
   hostNetwork: false,
   taskNetwork: true,
+  taskLimits: true,
   fargate: true,
   spot: false,
   address: '192.0.2.1',

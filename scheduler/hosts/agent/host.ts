@@ -32,6 +32,8 @@ export interface HostOptions {
   readonly fargate: boolean;
   /** Whether it may be taken back. */
   readonly spot: boolean;
+  /** Whether a task is limited as a whole here, and not only each of its containers. */
+  readonly taskLimits: boolean;
   /** Where other hosts reach this one, for their tasks' traffic. */
   readonly address?: string | undefined;
 }
@@ -88,6 +90,7 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
     ...(options.taskRoles && options.hostNetwork ? [capability('task-iam-role-network-host')] : []),
     ...(options.taskNetwork ? networkAttributes(options) : []),
     ...(options.spot ? [{ name: 'slipway.spot', value: 'true' }] : []),
+    { name: 'slipway.limits', value: options.taskLimits ? 'task' : 'container' },
     ...(security.includes('apparmor') ? [capability('apparmor')] : []),
     ...(security.includes('selinux') ? [capability('selinux')] : []),
     ...(info.Plugins?.Volume ?? []).map((driver) => ({ name: `ecs.capability.docker-plugin.${driver}` })),

@@ -72,6 +72,8 @@ export interface AgentOptions {
   readonly bindAddress?: string;
   /** Between SIGTERM and SIGKILL for containers that name no stopTimeout. Default 30,000. */
   readonly stopTimeout?: number;
+  /** Processes and threads of a task at most. Default 4,096. */
+  readonly taskPidsLimit?: number;
   /** How long containers of stopped tasks are kept. Default 3,600,000. */
   readonly cleanupAfter?: number;
   /** How often all containers are listed. Default 10,000. */
@@ -111,6 +113,7 @@ export function resolveOptions(options: AgentOptions): ResolvedOptions {
     pullBehavior: 'default',
     bindAddress: '0.0.0.0',
     stopTimeout: 30_000,
+    taskPidsLimit: 4_096,
     cleanupAfter: 3_600_000,
     inspectEvery: 10_000,
     publishEvery: 20_000,

@@ -1,17 +1,26 @@
 import type Docker from 'dockerode';
 
 import { engineCall, EngineError, labels } from './docker.ts';
+import type { TaskLimitsPort } from './limits/index.ts';
+
+export interface OwnContainersPorts {
+  readonly docker: Docker;
+  readonly agentId: string;
+  readonly limits: Pick<TaskLimitsPort, 'release'>;
+}
 
 /** The containers of one agent on its Docker engine. What is gone already counts as done. */
 export class OwnContainers {
   readonly #docker: Docker;
   readonly #agentId: string;
+  readonly #limits: Pick<TaskLimitsPort, 'release'>;
   readonly #stopTimeout: number;
 
   /** @param stopTimeout milliseconds between SIGTERM and SIGKILL for those whose task is not known */
-  constructor(docker: Docker, agentId: string, stopTimeout: number) {
+  constructor({ docker, agentId, limits }: OwnContainersPorts, stopTimeout: number) {
     this.#docker = docker;
     this.#agentId = agentId;
+    this.#limits = limits;
     this.#stopTimeout = stopTimeout;
   }
 
@@ -26,17 +35,30 @@ export class OwnContainers {
 
   /** Stops and removes containers, also those of other agents. */
   async end(containers: readonly Docker.ContainerInfo[]): Promise<void> {
+    const parents = new Set<string>();
     await Promise.all(
       containers.map(async ({ Id: id, State: state }) => {
+        const { HostConfig: config } = (await this.#inspect(id)) ?? {};
+        parents.add(config?.CgroupParent ?? '');
         if (state === 'running') await this.stop(id);
         await this.remove(id);
       }),
     );
+    // The sweep of another agent's groups is its own, and it may be gone.
+    for (const parent of parents) await this.#limits.release(parent);
   }
 
   async stop(id: string): Promise<void> {
     const t = Math.round(this.#stopTimeout / 1000);
     await ignoreAbsent(() => this.#docker.getContainer(id).stop({ t }));
+  }
+
+  async #inspect(id: string): Promise<Docker.ContainerInspectInfo | undefined> {
+    let found: Docker.ContainerInspectInfo | undefined;
+    await ignoreAbsent(async () => {
+      found = await this.#docker.getContainer(id).inspect();
+    });
+    return found;
   }
 
   async remove(idOrName: string): Promise<void> {

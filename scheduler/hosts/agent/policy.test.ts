@@ -144,7 +144,7 @@ describe('E1–E5, E7–E9: escape flags', () => {
     );
     const [container] = crafted.containers;
     if (container === undefined) throw new Error('no container');
-    const options = createOptions(crafted, container, {
+    const placement = {
       agentId: 'me',
       installation: undefined,
       cluster: 'default',
@@ -152,8 +152,11 @@ describe('E1–E5, E7–E9: escape flags', () => {
       bindAddress: '0.0.0.0',
       region: 'us-east-1',
       dns: [],
+      parent: undefined,
+      pidsLimit: 4_096,
       environment: { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/credentials/mine' },
-    });
+    };
+    const options = createOptions(crafted, container, placement);
     expect(options.Env).toEqual([
       'AWS_REGION=us-east-1',
       'AWS_EXECUTION_ENV=AWS_ECS_EC2',
@@ -170,6 +173,18 @@ describe('E1–E5, E7–E9: escape flags', () => {
       RestartPolicy: { Name: '' },
     });
     expect(options.Labels).toMatchObject({ 'com.amazonaws.ecs.task-arn': crafted.arn, mine: 'kept' });
+    // The sizes of a task are its group's; without one, its containers'.
+    const sized = { ...crafted, cpu: 0.5, memory: 64 };
+    const at = (parent: string | undefined) =>
+      createOptions(sized, container, { ...placement, parent }).HostConfig as Record<string, unknown>;
+    const alone = at(undefined);
+    expect([alone['NanoCpus'], alone['Memory'], alone['CgroupParent']]).toEqual([5e8, 64 * 2 ** 20, undefined]);
+    const together = at('/slipway/a/t');
+    expect([together['NanoCpus'], together['Memory'], together['CgroupParent']]).toEqual([
+      undefined,
+      undefined,
+      '/slipway/a/t',
+    ]);
     expect(options.Labels).not.toHaveProperty(['dev.slipway.installation']);
     expect(options).not.toHaveProperty('Volumes');
     expect(options.Healthcheck).toEqual({ Test: ['NONE'] });
@@ -204,6 +219,8 @@ describe('E1–E5, E7–E9: escape flags', () => {
       region: 'r',
       environment: {},
       dns: [],
+      parent: undefined,
+      pidsLimit: 4_096,
     };
     const options = createOptions(dns, container, at);
     const on = (HostPort: string) => ({ HostIp: '0.0.0.0', HostPort });

@@ -11,6 +11,7 @@ import type { JsonFolder } from './files.ts';
 import type { Images } from './images.ts';
 import type { PullRights } from './logins.ts';
 import { type AgentContainer, type AgentTask, type MessageOf, taskSchema } from '../wire/index.ts';
+import { groupOf, type TaskLimitsPort } from './limits/index.ts';
 import { attachmentsOf, type TaskNetworkPort } from './network/index.ts';
 import { OwnContainers } from './own-containers.ts';
 import { isInternal, withPause } from './pause.ts';
@@ -26,6 +27,7 @@ export interface TaskEnginePorts {
   readonly agentId: string;
   readonly images: Images;
   readonly network: TaskNetworkPort;
+  readonly limits: TaskLimitsPort;
   /** Why this host has no network for tasks with addresses of their own; undefined while it has. */
   readonly withoutNetwork: () => string | undefined;
   readonly files: JsonFolder;
@@ -60,7 +62,7 @@ export class TaskEngine {
 
   constructor(ports: TaskEnginePorts) {
     this.#ports = ports;
-    this.#containers = new OwnContainers(ports.docker, ports.agentId, ports.options.stopTimeout);
+    this.#containers = new OwnContainers(ports, ports.options.stopTimeout);
     this.#strays = new Strays({ ...ports, cluster: ports.options.cluster });
     this.#watch = new EngineWatch({
       docker: ports.docker,
@@ -246,13 +248,15 @@ export class TaskEngine {
   }
 
   #add(saved: SavedTask): void {
-    const { options, docker, agentId, images, network, log, rights, report, healthChanged, endpoint } = this.#ports;
+    const { options, docker, agentId, images, network, limits, log, rights, report, healthChanged, endpoint } =
+      this.#ports;
     const ports: RunnerPorts = {
       options,
       docker,
       agentId,
       images,
       network,
+      limits,
       log,
       rights,
       report,
@@ -317,6 +321,7 @@ export class TaskEngine {
       try {
         await this.#inspectAll();
         await this.#cleanUp();
+        await this.#sweepLimits();
       } catch (error) {
         if (!(error instanceof EngineUnavailable))
           log.warn({ err: error }, 'could not look at the containers; trying again');
@@ -376,6 +381,14 @@ export class TaskEngine {
       await this.#ports.files.remove(fileName(arn));
       this.#runners.delete(arn);
     }
+  }
+
+  /** Control groups of tasks that are over: also those that a run which was killed left. */
+  async #sweepLimits(): Promise<void> {
+    await this.#ports.limits.reason();
+    // Read after the groups are listed: a task that comes meanwhile keeps its own.
+    const kept = { has: (group: string) => this.#live().some(({ task }) => groupOf(task.arn) === group) };
+    await this.#ports.limits.sweep(kept);
   }
 
   async #removeOrphan(arn: string): Promise<void> {

@@ -6,6 +6,7 @@ import { engineCall, EngineError, EngineUnavailable } from './docker.ts';
 import type { RunnerPorts } from './engine-ports.ts';
 import type { LocalImage } from './images.ts';
 import type { AgentContainer, AgentTask } from '../wire/index.ts';
+import { LimitsError, TaskGroup } from './limits/index.ts';
 import { attachmentsOf, ensurePauseImage, NetworkError } from './network/index.ts';
 import { isInternal, pauseName } from './pause.ts';
 import { type ContainerView, type Action, plan } from './plan.ts';
@@ -58,6 +59,9 @@ export class TaskRunner {
   readonly #busy = new Map<string, Action['kind']>();
   /** Containers that the engine said it has started, in this run of the agent. */
   readonly #begun = new Set<string>();
+  readonly #group: TaskGroup;
+  /** When a container was first told to stop. */
+  #stopsAt: number | undefined;
   #status: 'PENDING' | 'RUNNING' | 'STOPPED' = 'PENDING';
   #saving: Promise<void> = Promise.resolve();
   #reported = '';
@@ -68,6 +72,7 @@ export class TaskRunner {
   constructor(ports: RunnerPorts, saved: SavedTask) {
     this.#ports = ports;
     this.#saved = saved;
+    this.#group = new TaskGroup(ports.limits, saved.task, ports.options.taskPidsLimit);
     // A task that was over before the agent was started again has no next look that would say so.
     if (saved.stoppedAt !== undefined) this.#status = 'STOPPED';
   }
@@ -158,7 +163,9 @@ export class TaskRunner {
         const before = this.#inspected.get(name);
         try {
           const container = this.#ports.docker.getContainer(before?.Id ?? containerName(this.task, name));
-          this.#inspected.set(name, await engineCall(() => container.inspect()));
+          const info = await engineCall(() => container.inspect());
+          if (await this.#group.ranOut(name, info, before)) info.State.OOMKilled = true;
+          this.#inspected.set(name, info);
         } catch (error) {
           if (!(error instanceof EngineError && error.status === 404)) throw error;
           // One of an earlier run of the agent that was started and is gone: it has run, and does not run again.
@@ -270,7 +277,8 @@ export class TaskRunner {
       restart: 'CannotStartContainerError',
       stop: 'CannotStopContainerError',
     }[kind];
-    const reason = `${error instanceof NetworkError ? 'ResourceInitializationError' : category}: ${error.message}`;
+    const ofHost = error instanceof NetworkError || error instanceof LimitsError;
+    const reason = `${ofHost ? 'ResourceInitializationError' : category}: ${error.message}`;
     this.#ports.log.warn(
       { task: this.task.arn, container: container.name, reason, err: error },
       'an action on a container failed',
@@ -311,6 +319,8 @@ export class TaskRunner {
         ? {}
         : this.#ports.environment(this.task, container.name, this.#saved.credentialsId),
       dns: isInternal(container) ? await options.dns() : [],
+      parent: await this.#group.parent(),
+      pidsLimit: options.taskPidsLimit,
       image,
     });
     const log = request.HostConfig?.LogConfig;
@@ -337,6 +347,7 @@ export class TaskRunner {
   }
 
   async #start(container: AgentContainer): Promise<void> {
+    await this.#group.hold(this.#inspected.get(container.name));
     if (!this.#saved.started.includes(container.name)) {
       await this.#save(({ started }) => ({ started: [...started, container.name] }));
     }
@@ -347,6 +358,7 @@ export class TaskRunner {
       if (!(error instanceof EngineError && error.status === 304)) throw error;
     }
     this.#begun.add(container.name);
+    await this.#group.check(found);
     if (isInternal(container)) await this.#attach(found);
   }
 
@@ -372,6 +384,7 @@ export class TaskRunner {
     const found = this.#ports.docker.getContainer(containerName(this.task, container.name));
     // What only waits has nothing to finish.
     const seconds = isInternal(container) ? 0 : (container.stopTimeout ?? this.#ports.options.stopTimeout / 1000);
+    this.#stopsAt ??= this.#ports.options.clock.now();
     try {
       // The image's STOPSIGNAL or SIGTERM, then SIGKILL.
       await engineCall(() => found.stop({ t: Math.max(0, Math.round(seconds)) }));
@@ -401,7 +414,10 @@ export class TaskRunner {
   }
 
   #report(): void {
-    const report = reportOf(this.#saved, this.#status, this.#inspected, this.#views());
+    // What was told to stop because another container had ended did not end for want of memory either.
+    const stopOrderedAt = this.#saved.stopOrderedAt ?? this.#stopsAt;
+    const saved = { ...this.#saved, ...(stopOrderedAt === undefined ? {} : { stopOrderedAt }) };
+    const report = reportOf(saved, this.#status, this.#inspected, this.#views());
     const text = JSON.stringify(report);
     // PENDING says something once the images are resolved, as amazon-ecs-agent reports it.
     const worthIt = report.status !== 'PENDING' || this.#saved.pullStoppedAt !== undefined;

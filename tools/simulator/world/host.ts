@@ -3,6 +3,7 @@ import {
   type AgentOptions,
   type AgentPorts,
   createAgent,
+  noLimits,
   noNetwork,
   UpgradeRefused,
 } from '@slipway/scheduler/hosts/agent';
@@ -170,6 +171,7 @@ export class SimulatedHost {
       });
     return {
       network: (agentId) => noNetwork(agentId, 'the simulation plays none'),
+      limits: () => noLimits('the simulation plays none'),
       dns: () => Promise.resolve([]),
       docker: this.engine.client(process),
       disk: {

@@ -3,5 +3,5 @@ export { engineNetworks } from './engine-networks.ts';
 export { hostNameServers } from './name-servers.ts';
 export { ensurePauseImage } from './pause-image.ts';
 export { noNetwork, type TaskNetworkPort } from './port.ts';
-export { NetworkError } from './run.ts';
+export { NetworkError, run } from './run.ts';
 export { TaskNetwork, type TaskNetworkOptions } from './task-network.ts';
