@@ -8,6 +8,7 @@ import type { PlacementDemand, PlacementFailure, TaskDraft } from '../tasks/inde
 import { commitParts, type Part } from './commit.ts';
 import type { ClusterFeed } from './feed.ts';
 import type { Lane } from './lane.ts';
+import { ratherOf } from './requests.ts';
 import { type ClusterView, placedTask } from './view.ts';
 
 /** How often a draft is planned anew when other placers took the room first. */
@@ -145,6 +146,9 @@ export class ClusterPlacer {
       kind: demand.kind,
     };
     if (demand.instanceId === undefined) {
+      const { rather } = ratherOf(request, demand.rather);
+      const preferred = rather === undefined ? undefined : this.#view.index.place(rather);
+      if (preferred !== undefined && !('unplaceable' in preferred)) return preferred;
       const found = this.#view.index.place(request);
       return 'unplaceable' in found ? failure(found.unplaceable) : found;
     }

@@ -16,7 +16,7 @@ import type {
 } from '../state/index.ts';
 import { interruptedAt, taskDraft, type TaskDraft, taskTags } from '../tasks/index.ts';
 
-import { type ServiceRequests, strategiesOf } from './requests.ts';
+import { type ServiceRequests, strategiesOf, type Wanted } from './requests.ts';
 import { type ClusterView, placedTask } from './view.ts';
 
 /** Tasks started for one service in one pass; the rest follow in the next, at once. Keeps commits small and services fair to each other. */
@@ -88,16 +88,24 @@ function placeStarts(
         blocked.set(start.deploymentId, { ...noDefinition(deployment), relief: [] });
         continue;
       }
-      const requests = new Map<CapacityProvider | undefined, PlacementRequest>();
+      const requests = new Map<CapacityProvider | undefined, Wanted>();
       /** Those that have no room left: what others have is used all the same. */
       const full = new Set<CapacityProvider | undefined>();
       for (let count = 0; count < start.count && placed.length < startsPerPass; count++) {
         const provider = start.providers?.[count];
         if (full.has(provider)) continue;
-        const request = requests.get(provider) ?? ports.requests.of(plan.service, definition, provider);
-        requests.set(provider, request);
+        const wanted = requests.get(provider) ?? ports.requests.of(plan.service, definition, provider);
+        const { request, rather } = wanted;
+        const preferred = rather === undefined ? undefined : view.index.place(rather);
+        const fits = preferred !== undefined && !('unplaceable' in preferred);
+        // Where there is no room left there is none for the next one either.
+        requests.set(provider, fits ? wanted : { request });
         const target = start.instances?.[count];
-        const found = target === undefined ? view.index.place(request) : placeOn(ports, target, request);
+        const found = fits
+          ? preferred
+          : target === undefined
+            ? view.index.place(request)
+            : placeOn(ports, target, request);
         if ('unplaceable' in found) {
           const { code, message } = found.unplaceable;
           const relief = target === undefined ? findRelief(ports, plan, deployment, request) : [];
@@ -210,7 +218,7 @@ function daemonHosts(
   service: ServiceRecord,
 ): { readonly eligible: readonly string[]; readonly lingering: readonly string[] } {
   const definition = ports.definitions.get(service.taskDefinition);
-  const request = definition === undefined ? undefined : bare(ports.requests.of(service, definition));
+  const request = definition === undefined ? undefined : bare(ports.requests.of(service, definition).request);
   const isMine = (task: TaskRecord): boolean => task.service?.name === service.name;
   const eligible: string[] = [];
   const lingering: string[] = [];

@@ -5,12 +5,22 @@ import { bodyOf, placementDemand, reservationOf } from '../tasks/index.ts';
 /** Requests kept in memory. */
 const capacity = 5000;
 
+/** What is asked for a task: where it is rather to be, when it is, and where it may be. */
+export interface Wanted {
+  readonly rather?: PlacementRequest;
+  readonly request: PlacementRequest;
+}
+
+/** The request with further constraints, where there are any. */
+export const ratherOf = (request: PlacementRequest, further: readonly ConstraintSpec[]): Pick<Wanted, 'rather'> =>
+  further.length === 0 ? {} : { rather: { ...request, constraints: [...request.constraints, ...further] } };
+
 /** What the placement core is asked for tasks of services. It compiles each request object once, so equal requests must be one object. */
 export class ServiceRequests {
-  readonly #known = new Map<string, PlacementRequest>();
+  readonly #known = new Map<string, Wanted>();
 
   /** The request for one task of a revision as part of a service. @param provider what it runs on, when a strategy decides that */
-  of(service: ServiceRecord, definition: TaskDefinitionRecord, provider?: CapacityProvider): PlacementRequest {
+  of(service: ServiceRecord, definition: TaskDefinitionRecord, provider?: CapacityProvider): Wanted {
     const { placementConstraints, placementStrategy, launchType, network, name } = service;
     const key = JSON.stringify([
       name,
@@ -38,10 +48,11 @@ export class ServiceRequests {
       strategies: demand.strategies,
       kind: 'service',
     };
+    const wanted = { request, ...ratherOf(request, demand.rather) };
     const [oldest] = this.#known.keys();
     if (this.#known.size >= capacity && oldest !== undefined) this.#known.delete(oldest);
-    this.#known.set(key, request);
-    return request;
+    this.#known.set(key, wanted);
+    return wanted;
   }
 }
 

@@ -344,6 +344,39 @@ describe('hosts', () => {
     expect((await run('steady', 'FARGATE_SPOT')).tasks).toHaveLength(1);
   });
 
+  test('what finds no room on hosts that may be taken back goes to others, by requests and by services', async () => {
+    // Room for three on the one, and for four on the other.
+    const [spot = '', plain = ''] = await cluster('full', { ...spotHost, cpu: 768 }, { ...host, cpu: 1_024 });
+    const by = (ids: readonly string[]): Record<string, number> => {
+      const at = (arn: string): number => ids.filter((id) => id === idOf(arn)).length;
+      return { spot: at(spot), plain: at(plain) };
+    };
+    const first = await run('full', 'FARGATE_SPOT', 4);
+    expect(by(await on('full', first.tasks))).toEqual({ spot: 3, plain: 1 });
+    await cluster('filled');
+    const arns = [
+      await api.addInstance({ cluster: 'filled', ...spotHost, cpu: 768 }),
+      await api.addInstance({ cluster: 'filled', ...host, cpu: 1_024 }),
+    ];
+    await api.ecs.send(
+      new CreateServiceCommand({
+        cluster: 'filled',
+        serviceName: 'web',
+        taskDefinition: 'small',
+        desiredCount: 5,
+        networkConfiguration: network,
+        capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT' }],
+      }),
+    );
+    await vi.waitFor(
+      async () => {
+        const placed = await on('filled', await tasksOf('filled', 'web'));
+        expect(arns.map((arn) => placed.filter((id) => id === idOf(arn)).length)).toEqual([3, 2]);
+      },
+      { timeout: 30_000, interval: 50 },
+    );
+  });
+
   test('callers cannot say of a host what its agent says', async () => {
     const [arn = ''] = await cluster('said', host);
     const attributes = [{ name: 'slipway.spot', value: 'true', targetId: arn }];

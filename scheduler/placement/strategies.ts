@@ -1,6 +1,6 @@
 /** The strategies of ECS (developer guide, "task placement strategies"), and what the core adds to them. */
 import { PlacementError } from './errors.ts';
-import type { Scorer, Strategy } from './extension.ts';
+import type { Strategy } from './extension.ts';
 
 /** Room for any number of MiB or CPU units, and for a million tasks of one group on one instance. */
 const amounts = 2 ** 31;
@@ -101,29 +101,8 @@ export const imageLocality: Strategy = {
   }),
 };
 
-/** Instances with the attribute, whatever its value, before those without. */
-export const prefer: Strategy = {
-  type: 'slipway:prefer',
-  open({ field }) {
-    const attribute = /^attribute:(.+)$/.exec(field ?? '')?.[1];
-    if (attribute === undefined)
-      throw new PlacementError('INVALID_INPUT', `slipway:prefer takes the field attribute:NAME, not "${field ?? ''}"`);
-    const score: Scorer['score'] = (candidate) => (candidate.attribute(attribute) === undefined ? 1 : 0);
-    return { reads: { kind: 'instance' }, score, bound: 2 };
-  },
-};
-
 /** Every strategy the core offers by name. One more is one more line here. */
-export const strategies: readonly Strategy[] = [
-  binpack,
-  spread,
-  random,
-  roomiest,
-  bestFit,
-  leastWaste,
-  imageLocality,
-  prefer,
-];
+export const strategies: readonly Strategy[] = [binpack, spread, random, roomiest, bestFit, leastWaste, imageLocality];
 
 const share = (left: number, total: number): number => (total === 0 ? 0 : left / total);
 

@@ -40,11 +40,8 @@ function fargateConstraints(provider: CapacityProvider | undefined): ConstraintS
   ];
 }
 
-/** Fargate spreads over zones, as nobody can ask it for anything else; what may be interrupted goes where it can be, if it finds room there. */
-const fargateStrategies = (provider: CapacityProvider | undefined): StrategySpec[] => [
-  ...(provider === 'FARGATE_SPOT' ? [{ type: 'slipway:prefer' as const, field: `attribute:${spotAttribute}` }] : []),
-  { type: 'spread', field: 'attribute:ecs.availability-zone' },
-];
+/** What may be interrupted goes where it can be, if it finds room there. */
+const spotHosts: readonly ConstraintSpec[] = [{ type: 'memberOf', expression: `attribute:${spotAttribute} exists` }];
 
 function requiredBy({ launchType, network }: DemandOptions): string[] {
   return [
@@ -100,7 +97,12 @@ export function placementDemand(definition: TaskDefinitionRecord, options: Deman
       ...(options.launchType === 'FARGATE' ? fargateConstraints(options.capacityProvider) : []),
       ...options.constraints,
     ],
-    strategies: options.launchType === 'FARGATE' ? fargateStrategies(options.capacityProvider) : options.strategies,
+    rather: options.capacityProvider === 'FARGATE_SPOT' ? spotHosts : [],
+    // Fargate spreads over zones, as nobody can ask it for anything else.
+    strategies:
+      options.launchType === 'FARGATE'
+        ? [{ type: 'spread', field: 'attribute:ecs.availability-zone' }]
+        : options.strategies,
     ...(options.capacityProvider === undefined ? {} : { capacityProvider: options.capacityProvider }),
     ...(options.instanceId === undefined ? {} : { instanceId: options.instanceId }),
   };

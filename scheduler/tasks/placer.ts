@@ -9,6 +9,8 @@ export interface PlacementDemand {
   /** Names of attributes the instance must have: `TaskDefinitionRecord.requiresAttributes`. */
   readonly requires: readonly string[];
   readonly constraints: readonly ConstraintSpec[];
+  /** Further ones that hold where there is room; elsewhere the tasks go as if they were not there. */
+  readonly rather: readonly ConstraintSpec[];
   readonly strategies: readonly StrategySpec[];
   /** What the tasks run on, when a strategy decides that. */
   readonly capacityProvider?: CapacityProvider;

@@ -167,6 +167,7 @@ describe('what an instance must be able to do', () => {
         { type: 'memberOf', expression: 'attribute:ecs.cpu-architecture == arm64' },
         { type: 'distinctInstance' },
       ],
+      rather: [],
       strategies: [],
     });
   });

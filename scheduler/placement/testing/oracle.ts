@@ -157,7 +157,6 @@ function scoreOf(
   const { field = '' } = strategy as { readonly field?: string };
   if (field === 'instanceId' || field === 'host') return mine;
   const valueOf = ({ spec }: Host): string | undefined => spec.attributes.get(field.replace('attribute:', ''));
-  if (strategy.type === 'slipway:prefer') return (host) => (valueOf(host) === undefined ? 1 : 0);
   const sums = new Map<string | undefined, number>();
   for (const host of hosts) sums.set(valueOf(host), (sums.get(valueOf(host)) ?? 0) + mine(host));
   return (host) => sums.get(valueOf(host))!;

@@ -237,7 +237,6 @@ class Scenario {
 
   #drawChain(): readonly StrategySpec[] {
     if (this.#chance(0.05)) return [this.#one(strategyChoices)!, { type: 'slipway:best-fit' }];
-    if (this.#chance(0.05)) return [{ type: 'slipway:prefer', field: 'attribute:disk' }, this.#one(strategyChoices)!];
     return Array.from({ length: this.#below(4) }, () => this.#one(strategyChoices)!);
   }
 
