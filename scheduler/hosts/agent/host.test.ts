@@ -26,6 +26,8 @@ const options: HostOptions = {
   address: '192.0.2.1',
 };
 
+const limits = { 'slipway.limits': 'task' };
+
 async function slipway(more: Partial<HostOptions>): Promise<Record<string, string | undefined>> {
   const { attributes } = await inspectHost(docker, { ...options, ...more });
   return Object.fromEntries(
@@ -34,10 +36,10 @@ async function slipway(more: Partial<HostOptions>): Promise<Record<string, strin
 }
 
 test('a host that gives tasks network interfaces offers itself to Fargate unless it is told otherwise', async () => {
-  const network = { 'slipway.capability.task-network': undefined, 'slipway.address': '192.0.2.1' };
+  const network = { ...limits, 'slipway.capability.task-network': undefined, 'slipway.address': '192.0.2.1' };
   expect(await slipway({})).toEqual({ ...network, 'slipway.capability.fargate': undefined });
   expect(await slipway({ fargate: false })).toEqual(network);
-  expect(await slipway({ taskNetwork: false })).toEqual({});
+  expect(await slipway({ taskNetwork: false })).toEqual(limits);
 });
 
 test('a host says that it may be taken back, whatever else it does', async () => {
@@ -45,5 +47,9 @@ test('a host says that it may be taken back, whatever else it does', async () =>
     'slipway.spot': 'true',
     'slipway.capability.fargate': undefined,
   });
-  expect(await slipway({ spot: true, taskNetwork: false })).toEqual({ 'slipway.spot': 'true' });
+  expect(await slipway({ spot: true, taskNetwork: false })).toEqual({ ...limits, 'slipway.spot': 'true' });
+});
+
+test('a host says whether it limits tasks or their containers only', async () => {
+  expect(await slipway({ taskLimits: false })).toMatchObject({ 'slipway.limits': 'container' });
 });
