@@ -29,7 +29,7 @@ export class UpgradeRefused extends Error {
 const isInactive = (error: unknown): boolean =>
   isGone(error) || (error instanceof UpgradeRefused && error.code === 'InactiveInstanceException');
 
-/** Opens a connection; resolves when it stands, gives up when the signal aborts. @throws UpgradeRefused, or what the way there failed with */
+/** Opens a connection; resolves when it stands, paused, so that nothing that comes at once is lost; gives up when the signal aborts. @throws UpgradeRefused, or what the way there failed with */
 export type Dial = (address: URL, signal: AbortSignal) => Promise<WebSocket>;
 
 export interface ChannelPorts {
@@ -92,6 +92,8 @@ export class Channel {
       void closed.then(() => ended.abort());
       ws.on('error', () => ws.terminate());
       serve(ws, ended.signal);
+      // What came right behind the upgrade has waited for somebody to listen.
+      ws.resume();
       await this.#untilSilent(ws, ended.signal);
       await closed;
     } finally {
@@ -150,7 +152,10 @@ export const signedDial =
 
 function opened(ws: WebSocket): Promise<void> {
   return new Promise((resolve, reject) => {
-    ws.once('open', resolve);
+    ws.once('open', () => {
+      ws.pause();
+      resolve();
+    });
     ws.once('error', reject);
     ws.once('unexpected-response', (_request, response) => {
       readRefusal(response).then(reject, reject);
