@@ -36,11 +36,24 @@ export function instanceView(
 
 function statusReason(instance: InstanceRecord): Pick<ContainerInstance, 'statusReason'> {
   if (!instance.agentConnected) return { statusReason: whyAway(instance) };
-  if (instance.reclaimedAt === undefined) return {};
+  if (instance.reclaimedAt === undefined) return found(instance);
   const command = `aws ecs update-container-instances-state --cluster ${clusterName(instance)} --container-instances ${instance.id} --status ACTIVE`;
   const since = new Date(instance.reclaimedAt).toISOString();
   return {
     statusReason: `Taken back since ${since}: its tasks end within two minutes. If it stays after all: ${command}`,
+  };
+}
+
+/** What its agent found on its engine that is none of its own. */
+function found({ strays }: InstanceRecord): Pick<ContainerInstance, 'statusReason'> {
+  if (strays === undefined || strays.ended + strays.left === 0) return {};
+  const stay =
+    strays.left === 0
+      ? ''
+      : ` ${strays.left} of container instance ${strays.of.join(', ')} stay while they are wanted; deregister it if its agent does not come back.`;
+  const since = new Date(strays.at).toISOString();
+  return {
+    statusReason: `Its Docker engine had containers of this installation that this agent does not know, as of ${since}: another agent's data folder was lost, or this one's is new. Those of ${strays.ended} tasks were ended.${stay}`,
   };
 }
 

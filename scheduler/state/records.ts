@@ -86,8 +86,21 @@ export interface InstanceRecord {
   readonly ownerArn: string;
   /** SHA-256, base64url, of its host's secret; who does not say that secret may not act for it. Absent: its agent knows of none. */
   readonly secretHash?: string;
+  /** What its agent found on its engine that another agent of this installation had made, since it registered last. */
+  readonly strays?: Strays;
   /** Increments whenever the record changes. */
   readonly version: number;
+}
+
+/** Tasks whose containers an agent found that are none of its own: left by an agent whose data folder was lost, or nobody knows them. */
+export interface Strays {
+  /** How many it was told to end. */
+  readonly ended: number;
+  /** How many stay for now, and at most five of the instances that they belong to. */
+  readonly left: number;
+  readonly of: readonly string[];
+  /** When that last changed. */
+  readonly at: number;
 }
 
 export type TaskStatus =

@@ -30,6 +30,26 @@ test('what the containers of a task wait for is said while it starts', () => {
   expect(waitsFor({ lastStatus: 'PENDING', containers: [db, app] })).toBe(
     'app not started yet: db is RUNNING, health UNHEALTHY',
   );
+  const init = { name: 'init', lastStatus: 'RUNNING' } as const;
+  const definitions = [
+    { name: 'init' },
+    { name: 'db', startTimeout: 90 },
+    {
+      name: 'app',
+      dependsOn: [
+        { containerName: 'init', condition: 'SUCCESS' as const },
+        { containerName: 'db', condition: 'HEALTHY' as const },
+      ],
+    },
+  ];
+  const stand = 'app not started yet: db is RUNNING, health UNHEALTHY; init is';
+  expect(waitsFor({ lastStatus: 'PENDING', containers: [db, init, app] }, definitions)).toBe(
+    `${stand} RUNNING; app waits until init ends with exit code 0, for as long as that takes; app waits until db is HEALTHY, at most 90 s`,
+  );
+  const done = { ...init, lastStatus: 'STOPPED', exitCode: 0 };
+  expect(waitsFor({ lastStatus: 'PENDING', containers: [db, done, app] }, definitions)).toBe(
+    `${stand} STOPPED; app waits until db is HEALTHY, at most 90 s`,
+  );
   expect(waitsFor({ lastStatus: 'PENDING', containers: [app] })).toBeUndefined();
   expect(waitsFor({ lastStatus: 'RUNNING', containers: [db] })).toBeUndefined();
 });

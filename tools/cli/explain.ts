@@ -1,5 +1,8 @@
 import {
+  type Container,
+  type ContainerDefinition,
   DescribeServicesCommand,
+  DescribeTaskDefinitionCommand,
   DescribeTasksCommand,
   type ECSClient,
   ListTasksCommand,
@@ -26,6 +29,7 @@ export async function explain(name: string, options: { readonly output: string }
   const stopped = await tasksOf(client, cluster, serviceName, 'STOPPED');
   const hosts = new Set([...running, ...stopped.filter(isStopping)].flatMap((task) => task.containerInstanceArn ?? []));
   const away = await hostsAway(client, cluster, [...hosts]);
+  const definitions = await definitionsOf(client, running);
   const unfollowed = followStopped(service);
   // Only who follows cares: other services run whatever they name.
   const elsewhere =
@@ -37,9 +41,9 @@ export async function explain(name: string, options: { readonly output: string }
     elsewhere,
     ...(unfollowed === undefined ? {} : { followStopped: unfollowed }),
     service: summary(service),
-    tasks: running.map(taskLine),
+    tasks: running.map((task) => taskLine(task, definitions.get(task.taskDefinitionArn ?? ''))),
     hostsAway: away,
-    stopped: stopped.slice(0, 10).map(taskLine),
+    stopped: stopped.slice(0, 10).map((task) => taskLine(task)),
   };
   if (output === 'json') {
     printJson(report);
@@ -147,8 +151,43 @@ async function tasksOf(
   return tasks.sort((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0));
 }
 
-/** Of a task that has begun to start: which containers do not run yet, and how those stand that they can wait for. */
-export function waitsFor({ lastStatus, containers = [] }: Pick<Task, 'lastStatus' | 'containers'>): string | undefined {
+/** The containers' definitions of tasks that have not started whole, by revision; those that may not be read are left out. */
+async function definitionsOf(
+  client: ECSClient,
+  tasks: readonly Task[],
+): Promise<ReadonlyMap<string, readonly ContainerDefinition[]>> {
+  const pending = tasks.filter(({ lastStatus }) => lastStatus === 'PENDING');
+  const found = new Map<string, readonly ContainerDefinition[]>();
+  for (const taskDefinition of new Set(pending.flatMap(({ taskDefinitionArn }) => taskDefinitionArn ?? [])))
+    await client.send(new DescribeTaskDefinitionCommand({ taskDefinition })).then(
+      (answer) => found.set(taskDefinition, answer.taskDefinition?.containerDefinitions ?? []),
+      () => undefined,
+    );
+  return found;
+}
+
+/** What must be so of a container that another one depends on, in words. */
+const conditions: Readonly<Record<string, string>> = {
+  START: 'starts',
+  COMPLETE: 'ends',
+  SUCCESS: 'ends with exit code 0',
+  HEALTHY: 'is HEALTHY',
+};
+
+function isMet(condition: string, { lastStatus, exitCode, healthStatus }: Container): boolean {
+  if (condition === 'START') return lastStatus !== 'PENDING';
+  if (condition === 'HEALTHY') return healthStatus === 'HEALTHY';
+  return lastStatus === 'STOPPED' && (condition !== 'SUCCESS' || exitCode === 0);
+}
+
+/**
+ * Of a task that has begun to start: which containers do not run yet, what their definitions have them wait for and for how long, and
+ * how those stand that they can wait for.
+ */
+export function waitsFor(
+  { lastStatus, containers = [] }: Pick<Task, 'lastStatus' | 'containers'>,
+  definitions: readonly ContainerDefinition[] = [],
+): string | undefined {
   const pending = containers.filter((container) => container.lastStatus === 'PENDING').map(({ name = '' }) => name);
   const begun = containers.filter((container) => container.lastStatus !== 'PENDING');
   if (lastStatus !== 'PENDING' || pending.length === 0 || begun.length === 0) return undefined;
@@ -156,25 +195,40 @@ export function waitsFor({ lastStatus, containers = [] }: Pick<Task, 'lastStatus
     const health = container.healthStatus === undefined ? '' : `, health ${container.healthStatus}`;
     return `${container.name ?? ''} is ${container.lastStatus ?? ''}${health}`;
   });
-  return `${pending.join(', ')} not started yet: ${stand.join('; ')}`;
+  const waits = definitions
+    .filter(({ name = '' }) => pending.includes(name))
+    .flatMap(({ name, dependsOn = [] }) =>
+      dependsOn.flatMap(({ containerName = '', condition = '' }) => {
+        const other = containers.find((container) => container.name === containerName);
+        if (other !== undefined && isMet(condition, other)) return [];
+        const timeout = definitions.find((one) => one.name === containerName)?.startTimeout;
+        // No timeout ends a wait for START.
+        const long =
+          timeout === undefined || condition === 'START' ? 'for as long as that takes' : `at most ${timeout} s`;
+        return [`${name ?? ''} waits until ${containerName} ${conditions[condition] ?? condition}, ${long}`];
+      }),
+    );
+  return [`${pending.join(', ')} not started yet: ${stand.join('; ')}`, ...waits].join('; ');
 }
 
 /** Why a task ended or does not start yet; what the task and its container both say is said once. */
-export function reasonOf(task: Task): string {
+export function reasonOf(task: Task, definitions?: readonly ContainerDefinition[]): string {
   const containers = (task.containers ?? []).flatMap(({ name = '', reason, exitCode, lastStatus }) => {
     if (reason !== undefined && task.stoppedReason?.includes(reason) !== true) return [`${name}: ${reason}`];
     return exitCode !== undefined && lastStatus === 'STOPPED' ? [`${name}: exit ${exitCode}`] : [];
   });
-  return [task.stoppedReason, waitsFor(task), ...containers].filter((reason) => reason !== undefined).join('; ');
+  return [task.stoppedReason, waitsFor(task, definitions), ...containers]
+    .filter((reason) => reason !== undefined)
+    .join('; ');
 }
 
-function taskLine(task: Task): TaskLine {
+function taskLine(task: Task, definitions?: readonly ContainerDefinition[]): TaskLine {
   return {
     id: shortArn(task.taskArn),
     revision: shortArn(task.taskDefinitionArn),
     status: task.lastStatus ?? '',
     health: task.healthStatus ?? '',
-    reason: reasonOf(task),
+    reason: reasonOf(task, definitions),
   };
 }
 

@@ -4,7 +4,7 @@ import { hostsAway } from './hosts-away.ts';
 
 const arn = (id: string): string => `arn:aws:ecs:us-east-1:000000000000:container-instance/default/${id}`;
 
-test('hosts that take no tasks are named with what the server says of them, however many there are', async () => {
+test('hosts about which there is something to say are named with what the server says of them, however many there are', async () => {
   const asked: number[] = [];
   const client = {
     send: ({ input }: { input: { containerInstances: string[] } }) => {
@@ -13,12 +13,16 @@ test('hosts that take no tasks are named with what the server says of them, howe
         containerInstanceArn: arn(id),
         agentConnected: id !== 'i7' && id !== 'i120',
         ...(id === 'i7' ? { statusReason: 'Its agent is away.' } : {}),
+        ...(id === 'i9' ? { statusReason: 'Its Docker engine had containers.' } : {}),
       }));
       return Promise.resolve({ containerInstances });
     },
   };
   const ids = Array.from({ length: 150 }, (_, index) => `i${index}`);
-  expect(await hostsAway(client as never, 'default', ids)).toEqual(['host i7: Its agent is away.']);
+  expect(await hostsAway(client as never, 'default', ids)).toEqual([
+    'host i7: Its agent is away.',
+    'host i9: Its Docker engine had containers.',
+  ]);
   expect(asked).toEqual([100, 50]);
   expect(await hostsAway(client as never, 'default', [])).toEqual([]);
 });

@@ -9,7 +9,7 @@ import {
 /** Instances that one call describes. */
 const atOnce = 100;
 
-/** Of these container instances, the sentences of those whose host takes no tasks now: which, since when, and what to do. */
+/** Of these container instances, the sentences of those about which there is something to say: away or lost, taken back, with containers that nobody knew. */
 export async function hostsAway(
   client: Pick<ECSClient, 'send'>,
   cluster: string,
@@ -34,10 +34,8 @@ async function describe(
 
 /** The same of instances as ECS describes them. */
 export const away = (instances: readonly ContainerInstance[]): string[] =>
-  instances.flatMap(({ agentConnected, containerInstanceArn, statusReason }) =>
-    agentConnected === true || statusReason === undefined
-      ? []
-      : [`host ${containerInstanceArn?.split('/').at(-1) ?? ''}: ${statusReason}`],
+  instances.flatMap(({ containerInstanceArn, statusReason }) =>
+    statusReason === undefined ? [] : [`host ${containerInstanceArn?.split('/').at(-1) ?? ''}: ${statusReason}`],
   );
 
 /** The container instances of every cluster. */

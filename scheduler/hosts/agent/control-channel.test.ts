@@ -114,6 +114,16 @@ describe("the agent's end of the control connection", () => {
     send('TaskStopVerificationAck', { messageId: 'm', stopTasks: [{ taskArn: 'arn:unwanted' }] });
     await until(() => (stopped.length > 0 ? true : undefined), 'a stop');
     expect(stopped).toEqual(['arn:unwanted']);
+    // What it asked about is gone: it says so once.
+    const tasks = [{ taskArn: 'arn:kept' }, { taskArn: 'arn:unwanted' }];
+    for (const messageId of ['n', 'o']) send('TaskManifestMessage', { messageId, timeline: 4 * 2 ** 20, tasks });
+    send('HeartbeatMessage', { messageId: 'h', healthy: true });
+    await reply('HeartbeatAckRequest');
+    const questions = received.filter(({ type }) => type === 'TaskStopVerificationMessage');
+    expect(questions.map(({ message }) => message)).toEqual([
+      { messageId: 'm', stopCandidates: [{ taskArn: 'arn:unwanted' }] },
+      { messageId: 'n', stopCandidates: [] },
+    ]);
   });
 
   test('takes new credentials of tasks that are here, and only of those', async () => {

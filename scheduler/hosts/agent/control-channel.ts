@@ -33,6 +33,8 @@ export class ControlHandler {
   readonly #queues = new Set<Promise<void>>();
   #seen: number;
   #closed = false;
+  /** Whether the last manifest did not name everything that has containers here. */
+  #asked = false;
 
   constructor(ports: ControlHandlerPorts) {
     this.#ports = ports;
@@ -102,7 +104,9 @@ export class ControlHandler {
         this.#acknowledge(ws, message.messageId);
         const wanted = new Set(message.tasks.map((task) => task.taskArn));
         const unwanted = await this.#ports.engine.notIn(wanted, message.installation);
-        if (unwanted.length === 0) return;
+        // Once more when there are none any more: the control plane remembers what it was asked about.
+        if (unwanted.length === 0 && !this.#asked) return;
+        this.#asked = unwanted.length > 0;
         sendMessage(ws, 'TaskStopVerificationMessage', {
           messageId: message.messageId,
           stopCandidates: unwanted.map((taskArn) => ({ taskArn })),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
+import { instanceView } from '../../cluster/index.ts';
 import type { Agent } from './index.ts';
 import { type BenchOptions, TestControlPlane, until } from '../testing/bench.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
@@ -73,6 +74,11 @@ test('what an agent left whose data folder is lost is ended by the next one on i
     expect.stringMatching(/has containers that another agent made for tasks of this cluster/),
     expect.stringMatching(/ending what another agent left on this Docker engine when its data was lost/),
   ]);
+  const found = await plane.instance(second.instance);
+  expect(found.strays).toMatchObject({ ended: 1, left: 0, of: [] });
+  expect(instanceView(found, []).statusReason).toMatch(
+    /containers of this installation that this agent does not know, .*: another agent's data folder was lost, or this one's is new\. Those of 1 tasks were ended\.$/,
+  );
 }, 120_000);
 
 test('it runs on while the control plane wants it and its agent may be back, and ends when it is told to', async () => {
@@ -80,12 +86,24 @@ test('it runs on while the control plane wants it and its agent may be back, and
   const first = await start(plane, 'lost');
   const { id, arn } = await run(plane, first.instance);
   await first.agent.stop();
+  const away = await until(async () => {
+    const record = await plane.instance(first.instance);
+    return record.connectionId === undefined ? record : undefined;
+  }, 'the end of its connection');
   // By the clock of the server that noted it, which is far behind, it has been away for long.
-  await plane.putInstance({ ...(await plane.untilConnected(first.instance, false)), connectivityChangedAt: 1 });
+  await plane.putInstance({ ...away, connectivityChangedAt: 1 });
 
   const second = await start(plane, 'second');
   const mine = await run(plane, second.instance);
   expect(engine.of(arn)).toMatchObject([{ state: 'running' }]);
+  const { strays, ...others } = await until(async () => {
+    const record = await plane.instance(second.instance);
+    return record.strays === undefined ? undefined : record;
+  }, 'what the second agent found');
+  expect(strays).toMatchObject({ ended: 0, left: 1, of: [first.instance.split('/').at(-1)] });
+  expect(instanceView({ ...others, strays: strays! }, []).statusReason).toMatch(
+    / 1 of container instance .* stay while/,
+  );
   await second.agent.stop();
   await plane.stopTask(id);
   await start(plane, 'second');

@@ -111,8 +111,9 @@ function again(record: InstanceRecord | undefined, resources: Resources, call: C
         `now CPU ${resources.cpu} and MEMORY ${resources.memory}. Deregister the container instance and register it anew.`,
     );
   }
+  const { strays: _strays, ...kept } = record;
   // An agent that could ask its engine for its resources has one that works.
-  return { ...record, runtimeImpaired: false, agentConnected: record.connectionId !== undefined };
+  return { ...kept, runtimeImpaired: false, agentConnected: record.connectionId !== undefined };
 }
 
 function resourcesOf(given: Input['totalResources']): Resources {

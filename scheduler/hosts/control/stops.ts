@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 
-import { findInstance, parseArn } from '../../cluster/index.ts';
+import { changeInstance, findInstance, parseArn } from '../../cluster/index.ts';
 import { clusterKeys, clusterPartition, type TaskRecord } from '../../state/index.ts';
 
 import type { InstanceRef } from './connections.ts';
@@ -21,6 +21,7 @@ const abandonAfter = 6 * 60_000;
  * instance are what an agent on the same engine left whose data folder was lost, unless that agent lives: they stay while
  * the records want them and their agent may be back, or is here.
  * @param awayFor for how many milliseconds this server has known, by its own watch, that the agent of an instance is away
+ * What another agent left is noted in the record of the instance, for whoever asks how the host is.
  * @returns `undecided` when the answer may soon be another one
  */
 export async function verifyStops(
@@ -30,13 +31,40 @@ export async function verifyStops(
   awayFor: (instanceId: string) => number,
 ): Promise<{ readonly stop: readonly string[]; readonly undecided: boolean }> {
   const stop: string[] = [];
+  const left: string[] = [];
+  let ended = 0;
   let undecided = candidates.length > atOnce;
   for (const arn of candidates.slice(0, atOnce)) {
-    const may = await mayStop(options, ref, arn, awayFor);
+    const { may, stray } = await mayStop(options, ref, arn, awayFor);
     if (may === 'yes') stop.push(arn);
     else if (may === 'perhaps later') undecided = true;
+    if (stray !== undefined && may === 'yes') ended += 1;
+    else if (stray !== undefined) left.push(stray);
   }
+  await noteStrays(options, ref, ended, left);
   return { stop, undecided };
+}
+
+/** @param left the instance of each task that stays */
+async function noteStrays(
+  options: AgentControlOptions,
+  ref: InstanceRef,
+  ended: number,
+  left: readonly string[],
+): Promise<void> {
+  const of = [...new Set(left)].sort().slice(0, 5);
+  await changeInstance(options, ref, ref.id, (instance) => {
+    const before = instance.strays ?? { ended: 0, left: 0, of: [] };
+    if (ended === 0 && before.left === left.length && before.of.join() === of.join()) return instance;
+    const strays = { ended: before.ended + ended, left: left.length, of, at: options.clock.now() };
+    return { ...instance, strays };
+  });
+}
+
+/** Whether a task's containers may be ended, and of which instance it is when that is another one than the agent's. */
+interface Answer {
+  readonly may: 'yes' | 'no' | 'perhaps later';
+  readonly stray?: string;
 }
 
 async function mayStop(
@@ -44,26 +72,27 @@ async function mayStop(
   ref: InstanceRef,
   taskArn: string,
   awayFor: (instanceId: string) => number,
-): Promise<'yes' | 'no' | 'perhaps later'> {
+): Promise<Answer> {
   const { records } = options;
   const id = idIn(options, ref, taskArn);
-  if (id === undefined) return 'no';
+  if (id === undefined) return { may: 'no' };
   const partition = clusterPartition(ref.account, ref.cluster);
   const task = (await records.get<TaskRecord>(partition, clusterKeys.task(id)))?.value;
-  if (task?.instanceId === undefined) return 'yes';
+  if (task?.instanceId === undefined) return { may: 'yes', stray: 'nobody' };
   const wanted = task.desiredStatus === 'RUNNING' && task.lastStatus !== 'STOPPED';
-  if (task.instanceId === ref.id) return wanted ? 'no' : 'yes';
+  if (task.instanceId === ref.id) return { may: wanted ? 'no' : 'yes' };
+  const stray = task.instanceId;
   const other = await findInstance(options, ref, task.instanceId);
-  if (other === undefined || other.status === 'INACTIVE') return 'yes';
+  if (other === undefined || other.status === 'INACTIVE') return { may: 'yes', stray };
   // Its agent is alive and carries out itself what is wanted.
-  if (other.connectionId !== undefined) return 'perhaps later';
-  if (!wanted) return 'yes';
-  if (awayFor(other.id) < (options.abandonAfter ?? abandonAfter)) return 'perhaps later';
+  if (other.connectionId !== undefined) return { may: 'perhaps later' };
+  if (!wanted) return { may: 'yes', stray };
+  if (awayFor(other.id) < (options.abandonAfter ?? abandonAfter)) return { may: 'perhaps later', stray };
   options.log.warn(
     { task: taskArn, of: other.id, foundBy: ref.id },
     'the agent of a container instance is away, and another one on its Docker engine ends what it left: its data folder was lost; deregister it',
   );
-  return 'yes';
+  return { may: 'yes', stray };
 }
 
 /** The id in the ARN of a task of this cluster; undefined for anything else. */
