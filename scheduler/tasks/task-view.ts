@@ -85,9 +85,11 @@ function attachmentsOf({ attachment, lastStatus }: TaskRecord): Attachment[] {
   const status =
     lastStatus === 'STOPPED'
       ? 'DELETED'
-      : lastStatus === 'PROVISIONING' || lastStatus === 'PENDING'
-        ? 'ATTACHING'
-        : 'ATTACHED';
+      : lastStatus === 'DEPROVISIONING'
+        ? 'DETACHING'
+        : lastStatus === 'PROVISIONING' || lastStatus === 'PENDING'
+          ? 'ATTACHING'
+          : 'ATTACHED';
   return [
     {
       id: attachment.id,

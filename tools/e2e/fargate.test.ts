@@ -280,16 +280,27 @@ ${agentLogs(made, folder)}`,
       const shown = await Promise.all(made.hosts.map((host) => host.run('ip', ['-o', 'link', 'show', 'type', 'veth'])));
       return shown.every(({ stdout }) => !/ ecs[0-9a-f]{12}/.test(stdout));
     });
-    const gone = await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', before[0]?.taskArn ?? '']);
-    expect(gone.tasks[0]?.attachments).toMatchObject([{ status: 'DELETED' }]);
-    const { Subnets } = await aws.json<{ Subnets: { AvailableIpAddressCount: number }[] }>([
-      'ec2',
-      'describe-subnets',
-      '--subnet-ids',
-      ...subnets,
-    ]);
-    for (const { AvailableIpAddressCount: free } of Subnets) expect(free).toBe(4091);
-  }, 120_000);
+    // Until then the task is DEPROVISIONING.
+    await until('the interfaces given back', 60_000, async () => {
+      const arns = before.map(({ taskArn }) => taskArn);
+      const { tasks } = await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', ...arns]);
+      return tasks.every(
+        ({ lastStatus, attachments }) => lastStatus === 'STOPPED' && attachments[0]?.status === 'DELETED',
+      );
+    });
+    const free = async (): Promise<number[]> => {
+      const { Subnets } = await aws.json<{ Subnets: { AvailableIpAddressCount: number }[] }>([
+        'ec2',
+        'describe-subnets',
+        '--subnet-ids',
+        ...subnets,
+      ]);
+      return Subnets.map(({ AvailableIpAddressCount }) => AvailableIpAddressCount);
+    };
+    // The other service's too.
+    await until('all addresses free', 60_000, async () => (await free()).every((count) => count === 4091));
+    expect(await free()).toEqual(subnets.map(() => 4091));
+  }, 300_000);
 
   test('what may be interrupted is, when its host is taken back, and a service has its next task first', async () => {
     const spot = made.hosts.at(-1);

@@ -51,6 +51,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       peers: [],
     };
     const watchers = new Set<() => void>();
+    let release: (networkInterface: string) => Promise<void> = async () => undefined;
     const start = async (): Promise<void> => {
       agent = plane.agent({ dataDir, taskNetwork: 'auto', inspectEvery: 200 });
       instance = (await agent.start()).containerInstanceArn;
@@ -65,6 +66,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
           ...noHostNetworks,
           attach: () => Promise.reject(new Error('not yet')),
           of: () => state,
+          release: (_ref, networkInterface) => release(networkInterface),
           watch: (_account, changed) => {
             watchers.add(changed);
             return () => watchers.delete(changed);
@@ -143,6 +145,22 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       await Promise.all(tasks.map(({ id }) => plane.stopTask(id)));
       for (const { id } of tasks) await plane.untilTask(id, 'STOPPED');
       expect(execFileSync('ip', ['route']).toString()).not.toContain('198.19.3.');
+    });
+
+    test('its end is DEPROVISIONING until the interface is given back', async () => {
+      const own = attachment(['sg-open']);
+      const { id } = await run(own, engine.container('main', server));
+      await plane.untilTask(id, 'RUNNING', 30_000);
+      const held = Promise.withResolvers<void>();
+      release = async (networkInterface) => {
+        if (networkInterface === own.networkInterface) await held.promise;
+      };
+      await plane.stopTask(id);
+      const ending = await plane.untilTask(id, 'DEPROVISIONING', 30_000);
+      expect(ending.containers.map(({ lastStatus }) => lastStatus)).toEqual(['STOPPED']);
+      expect(ending.stoppedAt).toBeUndefined();
+      held.resolve();
+      expect((await plane.untilTask(id, 'STOPPED', 30_000)).stopCode).toBe('UserInitiated');
     });
 
     test('a task that has no interface yet waits; with it, it starts', async () => {

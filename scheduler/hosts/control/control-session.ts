@@ -12,7 +12,7 @@ import { type Destination, type PayloadSource, Unrenderable } from './payloads.t
 import { watchLiveness } from './peer.ts';
 import { renderStop } from './render.ts';
 import { transformTask } from './submit.ts';
-import { applyTaskChange } from './transitions.ts';
+import { applyTaskChange, deprovisioned, giveUp } from './transitions.ts';
 
 /** Milliseconds. */
 export const timing = {
@@ -221,6 +221,7 @@ export class ControlSession {
     }
     await this.#attach(instance, tasks);
     await options.networks.keep(ref, live);
+    await this.#deprovision(tasks);
     // Before the tasks: a host that does not know the network yet lets none of them start.
     this.#sendNetwork();
     await this.#send(tasks.filter((task) => this.#dueAt(task) <= options.clock.monotonic()));
@@ -260,6 +261,16 @@ export class ControlSession {
         const lastStatus = current.lastStatus === 'PROVISIONING' ? 'PENDING' : current.lastStatus;
         return { ...current, attachment: given, lastStatus, version: current.version + 1 };
       });
+    }
+  }
+
+  /** Gives the interfaces back of tasks whose agent has said that their containers are gone. */
+  async #deprovision(tasks: readonly TaskRecord[]): Promise<void> {
+    const { options, ref } = this.#ports;
+    for (const task of tasks) {
+      if (task.lastStatus !== 'DEPROVISIONING' || task.attachment === undefined) continue;
+      await options.networks.release(ref, task.attachment.networkInterface);
+      await transformTask(options.records, ref, task.id, (current) => deprovisioned(current, options.clock.now()));
     }
   }
 
@@ -362,9 +373,7 @@ export class ControlSession {
         this.#sent.set(task.id, { desired: 'RUNNING', messageId: '', at, acknowledged: true, expiresAt: undefined });
         return undefined;
       }
-      await transformTask(options.records, ref, task.id, (current) =>
-        applyTaskChange(current, { status: 'STOPPED', reason, containers: [] }, options.clock.now()),
-      );
+      await transformTask(options.records, ref, task.id, (current) => giveUp(current, reason, options.clock.now()));
       return undefined;
     }
   }

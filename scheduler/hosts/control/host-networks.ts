@@ -15,7 +15,12 @@ export interface HostNetworks {
     instance: InstanceRecord,
     task: TaskRecord,
   ): Promise<AttachmentRecord | { readonly refused: string }>;
-  /** Ends the interfaces of an instance's tasks other than these, by id: the others are surely gone. */
+  /** Gives an interface back, by its id, whose task's agent has said that it is gone; any number of times. */
+  release(ref: InstanceRef, networkInterface: string): Promise<void>;
+  /**
+   * Gives the interfaces back of an instance's tasks that the records say are over, where nobody has yet. Those that are live, by id,
+   * are not looked up.
+   */
   keep(ref: InstanceRef, live: ReadonlySet<string>): Promise<void>;
 }
 
@@ -24,5 +29,6 @@ export const noHostNetworks: HostNetworks = {
   of: () => undefined,
   watch: () => () => undefined,
   attach: async () => ({ refused: 'there is no network for tasks with interfaces of their own' }),
+  release: async () => undefined,
   keep: async () => undefined,
 };

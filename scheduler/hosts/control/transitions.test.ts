@@ -3,7 +3,14 @@ import { describe, expect, test } from 'vitest';
 
 import type { TaskRecord } from '../../state/index.ts';
 
-import { applyHealth, applyOneContainer, applyTaskChange, type TaskChange } from './transitions.ts';
+import {
+  applyHealth,
+  applyOneContainer,
+  applyTaskChange,
+  deprovisioned,
+  giveUp,
+  type TaskChange,
+} from './transitions.ts';
 
 const created = 1_000_000;
 
@@ -209,5 +216,42 @@ describe('health', () => {
       containers: pending().containers.map((container) => ({ ...container, checksHealth: false })),
     });
     expect(applyHealth(task, new Map([['main', 'UNHEALTHY']] as const))).toBeUndefined();
+  });
+});
+
+describe('a task with a network interface', () => {
+  const attached = (more: Partial<TaskRecord> = {}): TaskRecord =>
+    pending({ attachment: { networkInterface: 'eni-1' } as TaskRecord['attachment'] & object, ...more });
+  const end: TaskChange = { status: 'STOPPED', containers: [{ name: 'main', status: 'STOPPED', exitCode: 3 }] };
+
+  test('is DEPROVISIONING from the end of its containers until the interface is given back', () => {
+    const over = applyTaskChange(attached({ lastStatus: 'RUNNING', startedAt: created + 1 }), end, created + 10);
+    expect(over).toMatchObject({
+      lastStatus: 'DEPROVISIONING',
+      desiredStatus: 'STOPPED',
+      stopCode: 'EssentialContainerExited',
+      executionStoppedAt: created + 10,
+    });
+    expect(over?.stoppedAt).toBeUndefined();
+    // The agent says it again, and late words of it change nothing.
+    expect(applyTaskChange(over ?? pending(), end, created + 11)).toBeUndefined();
+    expect(applyTaskChange(over ?? pending(), { status: 'RUNNING', containers: [] }, created + 11)).toBeUndefined();
+    expect(deprovisioned(over ?? pending(), created + 12)).toMatchObject({
+      lastStatus: 'STOPPED',
+      stoppedAt: created + 12,
+    });
+    expect(deprovisioned(attached({ lastStatus: 'RUNNING' }), created + 12)).toBeUndefined();
+  });
+
+  test('that cannot be described any more is over only when its agent says so', () => {
+    const told = giveUp(attached(), 'the role is gone', created + 5);
+    expect(told).toMatchObject({
+      lastStatus: 'PENDING',
+      desiredStatus: 'STOPPED',
+      stopCode: 'TaskFailedToStart',
+      stoppedReason: 'the role is gone',
+    });
+    expect(giveUp(told ?? pending(), 'the role is gone', created + 6)).toBeUndefined();
+    expect(giveUp(pending(), 'the role is gone', created + 5)).toMatchObject({ lastStatus: 'STOPPED' });
   });
 });

@@ -33,21 +33,27 @@ const order: readonly TaskStatus[] = [
 ];
 const rank = (status: TaskStatus): number => order.indexOf(status);
 
+/** Whether its agent has said all there is to say of a task. */
+const isOver = ({ lastStatus }: TaskRecord): boolean => rank(lastStatus) >= rank('DEPROVISIONING');
+
 /** Longest reason that is kept; the protocol's own limit. */
 const reasonLimit = 1024;
 
 /**
  * The record after an agent's report, or undefined when the report says nothing new: duplicates and late messages
- * change nothing. A status never moves back, and STOPPED is final. Times that no honest agent can mean (before the
- * task was created, after `now`) are moved into that span. Stop codes follow the ECS developer guide, "stopped task
+ * change nothing. A status never moves back, and STOPPED is final. A task with a network interface whose containers have
+ * stopped is DEPROVISIONING until the interface is given back ({@link deprovisioned}; developer guide, task lifecycle). Times that
+ * no honest agent can mean (before the task was created, after `now`) are moved into that span. Stop codes follow the ECS developer guide, "stopped task
  * error codes": what the control plane wrote first (UserInitiated, …) stays.
  */
 export function applyTaskChange(task: TaskRecord, change: TaskChange, now: number): TaskRecord | undefined {
-  if (task.lastStatus === 'STOPPED') return undefined;
-  const status = rank(change.status) > rank(task.lastStatus) ? change.status : task.lastStatus;
+  if (isOver(task)) return undefined;
+  const ended = change.status === 'STOPPED';
+  const reported = ended && task.attachment !== undefined ? 'DEPROVISIONING' : change.status;
+  const status = rank(reported) > rank(task.lastStatus) ? reported : task.lastStatus;
   const reports = new Map(change.containers.map((container) => [container.name, container]));
   const containers = task.containers.map((container) =>
-    applyContainerChange(container, reports.get(container.name), change.status === 'STOPPED'),
+    applyContainerChange(container, reports.get(container.name), ended),
   );
   const within = (time: number): number => Math.min(Math.max(time, task.createdAt), now);
   const next: TaskRecord = {
@@ -58,14 +64,38 @@ export function applyTaskChange(task: TaskRecord, change: TaskChange, now: numbe
     ...firstTime('pullStoppedAt', task.pullStoppedAt, change.pullStoppedAt, within),
     ...firstTime('executionStoppedAt', task.executionStoppedAt, change.executionStoppedAt, within),
     ...(change.status === 'RUNNING' && task.startedAt === undefined ? { startedAt: now } : {}),
-    ...(status === 'STOPPED' ? stopped(task, change, containers, now, within) : {}),
+    ...(ended ? stopped(task, change, containers, now, within) : {}),
+    ...(status === 'STOPPED' ? { stoppedAt: now } : {}),
   };
   return revised(task, next);
 }
 
+/** The record of a task whose interface was given back; undefined for one that is not DEPROVISIONING. */
+export function deprovisioned(task: TaskRecord, now: number): TaskRecord | undefined {
+  if (task.lastStatus !== 'DEPROVISIONING') return undefined;
+  return { ...task, lastStatus: 'STOPPED', stoppedAt: now, version: task.version + 1 };
+}
+
+/**
+ * The record of a task that is not to be started any more though its agent may have been told of it, or undefined when it is over.
+ * Only the agent's word ends it: until then its address is not free.
+ */
+export function giveUp(task: TaskRecord, reason: string, now: number): TaskRecord | undefined {
+  if (task.attachment === undefined) return applyTaskChange(task, { status: 'STOPPED', reason, containers: [] }, now);
+  if (task.desiredStatus === 'STOPPED') return undefined;
+  return {
+    ...task,
+    desiredStatus: 'STOPPED',
+    stopCode: task.stopCode ?? 'TaskFailedToStart',
+    stoppedReason: task.stoppedReason ?? reason.slice(0, reasonLimit),
+    stoppingAt: task.stoppingAt ?? now,
+    version: task.version + 1,
+  };
+}
+
 /** The record after a report about one container alone (SubmitContainerStateChange), or undefined when nothing is new. */
 export function applyOneContainer(task: TaskRecord, change: ContainerChange): TaskRecord | undefined {
-  if (task.lastStatus === 'STOPPED') return undefined;
+  if (isOver(task)) return undefined;
   const containers = task.containers.map((container) =>
     container.name === change.name ? applyContainerChange(container, change, false) : container,
   );
@@ -141,7 +171,6 @@ function stopped(
     stoppedReason: task.stoppedReason ?? said ?? fallback,
     stoppingAt: task.stoppingAt ?? now,
     executionStoppedAt: task.executionStoppedAt ?? within(change.executionStoppedAt ?? now),
-    stoppedAt: now,
   };
 }
 

@@ -1,5 +1,5 @@
 import type { HostNetworks } from '../../hosts/control/index.ts';
-import { clusterKeys, clusterPartition, type InstanceRecord } from '../../state/index.ts';
+import { clusterKeys, clusterPartition, type InstanceRecord, type TaskRecord } from '../../state/index.ts';
 import { scanAll } from '@slipway/storage/records';
 import { networkKeys, networkPartition, type SliceRecord } from '../records/index.ts';
 
@@ -42,15 +42,23 @@ export class TaskInterfaces implements HostNetworks {
     }
   }
 
+  async release(...[ref, id]: Parameters<HostNetworks['release']>): Promise<void> {
+    await detachTasks(this.#ports.records, ref.account, [id]);
+  }
+
   async keep(...[ref, live]: Parameters<HostNetworks['keep']>): Promise<void> {
-    const gone = this.#feed(ref.account)
-      .onHost(ref.id)
-      .filter(({ task }) => task?.cluster === ref.cluster && !live.has(task.id));
-    await detachTasks(
-      this.#ports.records,
-      ref.account,
-      gone.map(({ id }) => id),
-    );
+    const { records } = this.#ports;
+    const gone: string[] = [];
+    for (const { id, task } of this.#feed(ref.account).onHost(ref.id)) {
+      if (task === undefined || task.cluster !== ref.cluster || live.has(task.id)) continue;
+      // Who asks may see the cluster later than the network: a task that it does not know may be one that was just placed.
+      const stored = await records.get<TaskRecord>(
+        clusterPartition(ref.account, ref.cluster),
+        clusterKeys.task(task.id),
+      );
+      if (stored === undefined || stored.value.lastStatus === 'STOPPED') gone.push(id);
+    }
+    await detachTasks(records, ref.account, gone);
   }
 
   /**

@@ -251,7 +251,17 @@ test('tells each host the groups of its tasks, who is in the groups that they na
     members: { [group ?? '']: [one.address, two.address] },
     peers: [{ address: '192.0.2.2', blocks: ['10.200.16.0/28'] }],
   });
-  // Only what is surely gone is given back.
+  // Only what is surely gone is given back: a task that whoever asks does not know may have been placed just now.
+  const write = (id: string, lastStatus: TaskRecord['lastStatus']) =>
+    records.commit(clusterPartition(account, cluster), {
+      put: [{ key: clusterKeys.task(id), value: toJson({ ...task, id, lastStatus }) }],
+    });
+  for (const status of ['PENDING', 'DEPROVISIONING'] as const) {
+    await write(task.id, status);
+    await interfaces.keep(ref('a'), new Set());
+    expect(await networks.interfaces(account)).toHaveLength(2);
+  }
+  await write(task.id, 'STOPPED');
   await interfaces.keep(ref('a'), new Set([task.id]));
   expect(await networks.interfaces(account)).toHaveLength(2);
   await interfaces.keep(ref('a'), new Set());

@@ -332,7 +332,8 @@ export class CommitChecks {
     const [task] = tasks;
     // A user's StopTask and the end of an instance are nobody's leadership.
     if (batch.fence === undefined && tasks.every((one) => isLive(one) && one.stopCode === 'UserInitiated')) return;
-    if (batch.fence === undefined && tasks.every(({ lastStatus }) => lastStatus === 'STOPPED')) return;
+    const over = ({ lastStatus }: TaskRecord): boolean => lastStatus === 'STOPPED' || lastStatus === 'DEPROVISIONING';
+    if (batch.fence === undefined && tasks.every(over)) return;
     throw new Violation(
       'one-leader',
       `${process.name} decided about task ${task?.id} with epoch ${batch.fence?.epoch ?? 'none'}; the newest is ${epoch}`,

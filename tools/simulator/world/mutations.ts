@@ -67,8 +67,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a late report may bring a stopped task back',
     file: 'scheduler/hosts/control/transitions.ts',
-    find: "if (task.lastStatus === 'STOPPED') return undefined;\n  const status = rank(change.status) > rank(task.lastStatus) ? change.status : task.lastStatus;",
-    replace: 'const status = change.status;',
+    find: "if (isOver(task)) return undefined;\n  const ended = change.status === 'STOPPED';\n  const reported = ended && task.attachment !== undefined ? 'DEPROVISIONING' : change.status;\n  const status = rank(reported) > rank(task.lastStatus) ? reported : task.lastStatus;",
+    replace: "const ended = change.status === 'STOPPED';\n  const status = change.status;",
     caughtBy: ['no-return'],
     from: 132,
   },

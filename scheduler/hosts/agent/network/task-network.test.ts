@@ -164,6 +164,17 @@ describe.skipIf(can !== undefined)('tasks with addresses of their own', () => {
     expect((await listLinks(prefixOf(agentId))).map(({ complete }) => complete)).toEqual([true]);
   });
 
+  test("an address that a task still has is no other one's", async () => {
+    const one = attachment(['sg-a']);
+    const two = { ...attachment(['sg-a']), address: one.address };
+    const [here, there] = await Promise.all([namespace(), namespace()]);
+    await network.attach(one, here);
+    await expect(network.attach(two, there)).rejects.toThrow(/198\.19\.7\.1 is still that of eni-000001/);
+    await network.detach(one.id);
+    await network.attach(two, there);
+    expect(await listLinks(prefixOf(agentId))).toHaveLength(1);
+  });
+
   test('nothing is left of a task that is gone, nor of one whose agent was killed', async () => {
     const tasks = Array.from({ length: 20 }, () => attachment(['sg-a']));
     const pids = await Promise.all(tasks.map(() => namespace()));

@@ -120,6 +120,11 @@ export class TaskNetwork implements TaskNetworkPort {
    */
   async attach(attachment: Attachment, pid: number): Promise<void> {
     await this.#known.promise;
+    // Two tasks with one address would each take the other's traffic. The control plane gives none away before its task is gone.
+    const other = [...this.#attachments.values()].find(
+      ({ id, address }) => address === attachment.address && id !== attachment.id,
+    );
+    if (other !== undefined) throw new NetworkError(`the address ${other.address} is still that of ${other.id}`);
     this.#attachments.set(attachment.id, attachment);
     await this.#refresh();
     await this.#enqueue(() => makeLink(this.#prefix, attachment, pid, this.mtu));
