@@ -290,6 +290,7 @@ export class SimulatedEngine {
       Id: id,
       Name: `/${name}`,
       Config: { Labels: labels },
+      HostConfig: { CgroupParent: '' },
       State: {
         Status: status,
         Running: status === 'running',
