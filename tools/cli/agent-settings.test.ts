@@ -33,6 +33,7 @@ ECS_INSTANCE_ATTRIBUTES={"stack":"blue","ecs.availability-zone":"rack-7"}
 ECS_CONTAINER_INSTANCE_TAGS={"team":"web"}
 ECS_DATADIR="/srv/agent"
 ECS_RESERVED_MEMORY=512
+ECS_DYNAMIC_HOST_PORT_RANGE=40000-50000
 ECS_TASK_PIDS_LIMIT=100
 ECS_CONTAINER_STOP_TIMEOUT=1m30s
 ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m
@@ -55,6 +56,7 @@ HTTP_PROXY=proxy:3128
     tags: { team: 'web' },
     dataDir: '/srv/agent',
     reservedMemory: 512,
+    hostPorts: { first: 40_000, last: 50_000 },
     taskPidsLimit: 100,
     stopTimeout: 90_000,
     cleanupAfter: 600_000,
@@ -128,6 +130,11 @@ describe('what makes no sense is refused by its name', () => {
     ],
     ['a relative folder', { environment: { ECS_DATADIR: 'data' } }, /^ECS_DATADIR must be an absolute path, not data$/],
     ['memory in words', { environment: { ECS_RESERVED_MEMORY: '1g' } }, /^ECS_RESERVED_MEMORY must be a number of MiB/],
+    ...['40000', '2-1', '0-5', '1-65536', 'a-b'].map((range): [string, object, RegExp] => [
+      `ports ${range}`,
+      { environment: { ECS_DYNAMIC_HOST_PORT_RANGE: range } },
+      /^ECS_DYNAMIC_HOST_PORT_RANGE must be FIRST-LAST/,
+    ]),
     [
       'no processes',
       { environment: { ECS_TASK_PIDS_LIMIT: '0' } },

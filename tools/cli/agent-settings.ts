@@ -41,6 +41,7 @@ export interface AgentSettings {
     | 'stopTimeout'
     | 'cleanupAfter'
     | 'taskPidsLimit'
+    | 'hostPorts'
     | 'pullBehavior'
     | 'pullInactivity'
     | 'fargate'
@@ -66,6 +67,7 @@ const known: ReadonlySet<string> = new Set([
   'ECS_IMAGE_PULL_BEHAVIOR',
   'ECS_IMAGE_PULL_INACTIVITY_TIMEOUT',
   'ECS_INSTANCE_ATTRIBUTES',
+  'ECS_DYNAMIC_HOST_PORT_RANGE',
   'ECS_RESERVED_MEMORY',
   'SLIPWAY_FARGATE',
   'SLIPWAY_SPOT',
@@ -103,6 +105,7 @@ export async function agentSettings(flags: AgentFlags, environment: Variables): 
     attributes: custom,
     tags,
     ...optional('availabilityZone', flags.zone ?? zoneAmongThem),
+    ...optional('hostPorts', portRange('ECS_DYNAMIC_HOST_PORT_RANGE', variable('ECS_DYNAMIC_HOST_PORT_RANGE'))),
     ...optional('taskPidsLimit', integer('ECS_TASK_PIDS_LIMIT', variable('ECS_TASK_PIDS_LIMIT'), 1, 4_194_304)),
     ...optional('reservedMemory', mebibytes('ECS_RESERVED_MEMORY', variable('ECS_RESERVED_MEMORY'))),
     ...optional('stopTimeout', duration('ECS_CONTAINER_STOP_TIMEOUT', variable('ECS_CONTAINER_STOP_TIMEOUT'))),
@@ -228,6 +231,14 @@ function mebibytes(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (!/^\d{1,8}$/.test(text)) throw new CliError(`${name} must be a number of MiB, not ${text}`, 2);
   return Number(text);
+}
+
+function portRange(name: string, text: string | undefined): AgentOptions['hostPorts'] {
+  if (text === undefined) return undefined;
+  const [, first, last] = (/^(\d{1,5})-(\d{1,5})$/.exec(text) ?? []).map(Number);
+  if (first === undefined || last === undefined || first < 1 || last > 65_535 || first > last)
+    throw new CliError(`${name} must be FIRST-LAST within 1 to 65535, like 40000-50000, not ${text}`, 2);
+  return { first, last };
 }
 
 function integer(name: string, text: string | undefined, from: number, to: number): number | undefined {

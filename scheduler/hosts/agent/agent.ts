@@ -10,6 +10,7 @@ import { openDocker } from './docker.ts';
 import { type Disk, JsonFolder, systemDisk } from './files.ts';
 import { type Host, inspectHost } from './host.ts';
 import { endpointPort, RoleKeys, TaskEndpoint } from './endpoint/index.ts';
+import { HostPorts, isPortFree, type Protocol } from './host-ports.ts';
 import { Images } from './images.ts';
 import { RegistryLogins } from './logins.ts';
 import { noLimits, TaskLimits, type TaskLimitsPort } from './limits/index.ts';
@@ -88,6 +89,8 @@ export interface AgentPorts {
   readonly network: (agentId: string) => TaskNetworkPort;
   /** What limits tasks as a whole; `agentId` as above. */
   readonly limits: (agentId: string) => TaskLimitsPort;
+  /** Whether nobody on the host listens on a port. */
+  readonly isPortFree: (protocol: Protocol, port: number) => Promise<boolean>;
   /** Servers of names that the host asks and that are reached from elsewhere than the host itself. */
   readonly dns: () => Promise<readonly string[]>;
 }
@@ -112,6 +115,7 @@ const machine: MakePorts = (options, hostSecret) => {
             nameServers: hostNameServers,
           }),
     limits: (agentId) => new TaskLimits({ agentId, docker, run }),
+    isPortFree: (protocol, port) => isPortFree(options.bindAddress, protocol, port),
     dns: hostNameServers,
   };
 };
@@ -255,6 +259,15 @@ class RunningAgent implements Agent {
       }),
       network: network.port,
       limits: this.#limits,
+      hostPorts: new HostPorts({
+        disk: this.#ports.disk,
+        file: join(options.dataDir, 'host-ports.json'),
+        range: options.hostPorts,
+        rest: options.hostPortRest,
+        clock,
+        random: options.random,
+        isFree: this.#ports.isPortFree,
+      }),
       withoutNetwork: () => network.reason,
       files: new JsonFolder(this.#ports.disk, join(options.dataDir, 'tasks')),
       log,

@@ -23,6 +23,8 @@ export interface Placement {
   readonly region: string;
   /** Servers of names that a task with an address of its own asks, unless its definition names others. */
   readonly dns: readonly string[];
+  /** The port of the host for each mapping of the container that names none, by the mapping's place. */
+  readonly hostPorts: ReadonlyMap<number, number>;
   /** The control group that limits the task as a whole; without one each container is limited on its own. */
   readonly parent: string | undefined;
   /** Processes and threads of a container at most. */
@@ -71,7 +73,7 @@ export function createOptions(
   // What belongs to the network namespace is the holder's: the engine takes it from nobody else.
   const joins = network.startsWith('container:');
   const names = isInternal(container) ? namesOf(task, at.dns) : {};
-  const ports = network === 'bridge' || network === 'default' ? container.portMappings : [];
+  const ports = isPublished(network) ? container.portMappings : [];
   const environment: Record<string, string> = {
     AWS_REGION: at.region,
     AWS_EXECUTION_ENV: task.launchType === 'FARGATE' ? 'AWS_ECS_FARGATE' : 'AWS_ECS_EC2',
@@ -105,7 +107,7 @@ export function createOptions(
     ExposedPorts: Object.fromEntries(ports.map((port) => [portKey(port), {}])),
     HostConfig: {
       NetworkMode: network,
-      PortBindings: bindingsOf(ports, at.bindAddress),
+      PortBindings: bindingsOf(ports, at),
       Binds: bindsOf(task, container),
       VolumesFrom: container.volumesFrom.map(
         (from) => `${containerName(task, from.sourceContainer)}${from.readOnly ? ':ro' : ''}`,
@@ -140,6 +142,15 @@ export function createOptions(
   };
 }
 
+const isPublished = (network: string): boolean => network === 'bridge' || network === 'default';
+
+/** The mappings of a container, by their place, that take any port of the host. */
+export function dynamicPorts(task: AgentTask, container: AgentContainer): (readonly [index: number, port: Port])[] {
+  const host = dockerHostConfig.parse(JSON.parse(container.dockerConfig.hostConfig));
+  if (!isPublished(networkOf(task, container, host.NetworkMode))) return [];
+  return [...container.portMappings.entries()].filter(([, { hostPort }]) => hostPort === 0);
+}
+
 /** Docker's network mode of a container: those of a task with an interface of its own share the namespace that holds it. */
 function networkOf(task: AgentTask, container: AgentContainer, given: string | null | undefined): string {
   if (task.networkMode !== 'awsvpc') return given || task.networkMode || 'bridge';
@@ -172,11 +183,15 @@ type Port = AgentContainer['portMappings'][number];
 
 const portKey = (port: Port): string => `${port.containerPort}/${port.protocol === 'udp' ? 'udp' : 'tcp'}`;
 
-function bindingsOf(ports: readonly Port[], address: string): Record<string, { HostIp: string; HostPort: string }[]> {
+function bindingsOf(
+  ports: readonly Port[],
+  { bindAddress, hostPorts }: Placement,
+): Record<string, { HostIp: string; HostPort: string }[]> {
   const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {};
-  for (const port of ports) {
-    // An empty host port lets Docker pick a free one.
-    const binding = { HostIp: address, HostPort: port.hostPort > 0 ? String(port.hostPort) : '' };
+  for (const [index, port] of ports.entries()) {
+    const hostPort = port.hostPort > 0 ? port.hostPort : hostPorts.get(index);
+    if (hostPort === undefined) throw new Error(`no port of the host was found for ${portKey(port)}`);
+    const binding = { HostIp: bindAddress, HostPort: String(hostPort) };
     (bindings[portKey(port)] ??= []).push(binding);
   }
   return bindings;

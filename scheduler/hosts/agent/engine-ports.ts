@@ -3,6 +3,7 @@ import type Docker from 'dockerode';
 
 import type { Log } from '@slipway/auth/contract';
 
+import type { HostPorts } from './host-ports.ts';
 import type { Images } from './images.ts';
 import type { PullRights } from './logins.ts';
 import type { AgentContainer, AgentTask } from '../wire/index.ts';
@@ -44,6 +45,7 @@ export interface RunnerPorts {
   readonly images: Images;
   readonly network: Pick<TaskNetworkPort, 'attach' | 'detach'>;
   readonly limits: TaskLimitsPort;
+  readonly hostPorts: Pick<HostPorts, 'take' | 'release'>;
   readonly log: Log;
   /** What a container's image is pulled with. */
   readonly rights: (task: AgentTask, container: AgentContainer) => PullRights;

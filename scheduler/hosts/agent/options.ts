@@ -6,6 +6,7 @@ import type Docker from 'dockerode';
 
 import type { Log } from '@slipway/auth/contract';
 
+import type { PortRange } from './host-ports.ts';
 import type { PullBehavior } from './images.ts';
 import type { AllowedEscapes } from './policy.ts';
 
@@ -72,6 +73,13 @@ export interface AgentOptions {
   readonly bindAddress?: string;
   /** Between SIGTERM and SIGKILL for containers that name no stopTimeout. Default 30,000. */
   readonly stopTimeout?: number;
+  /**
+   * Ports of the host for tasks that name none, both ends included. Keep what listens by itself and fixed host ports out of it.
+   * Default 20,000 to 32,767: below those that Linux picks for outgoing connections.
+   */
+  readonly hostPorts?: PortRange;
+  /** For how long nobody gets a port that a task had. Default 120,000. */
+  readonly hostPortRest?: number;
   /** Processes and threads of a task at most. Default 4,096. */
   readonly taskPidsLimit?: number;
   /** How long containers of stopped tasks are kept. Default 3,600,000. */
@@ -113,6 +121,8 @@ export function resolveOptions(options: AgentOptions): ResolvedOptions {
     pullBehavior: 'default',
     bindAddress: '0.0.0.0',
     stopTimeout: 30_000,
+    hostPorts: { first: 20_000, last: 32_767 },
+    hostPortRest: 120_000,
     taskPidsLimit: 4_096,
     cleanupAfter: 3_600_000,
     inspectEvery: 10_000,

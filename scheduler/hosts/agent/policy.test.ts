@@ -153,6 +153,7 @@ describe('E1–E5, E7–E9: escape flags', () => {
       region: 'us-east-1',
       dns: [],
       parent: undefined,
+      hostPorts: new Map([[4, 20_007]]),
       pidsLimit: 4_096,
       environment: { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/credentials/mine' },
     };
@@ -220,6 +221,7 @@ describe('E1–E5, E7–E9: escape flags', () => {
       environment: {},
       dns: [],
       parent: undefined,
+      hostPorts: new Map([[4, 20_007]]),
       pidsLimit: 4_096,
     };
     const options = createOptions(dns, container, at);
@@ -227,7 +229,7 @@ describe('E1–E5, E7–E9: escape flags', () => {
     expect(options.HostConfig?.PortBindings).toEqual({
       '53/tcp': [on('53')],
       '53/udp': [on('53')],
-      '80/tcp': [on('8080'), on('8081'), on('')],
+      '80/tcp': [on('8080'), on('8081'), on('20007')],
     });
     expect(Object.keys(options.ExposedPorts ?? {})).toEqual(['53/tcp', '53/udp', '80/tcp']);
   });

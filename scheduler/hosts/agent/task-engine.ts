@@ -8,6 +8,7 @@ import type { EngineOptions, RunnerPorts } from './engine-ports.ts';
 import { EngineWatch } from './engine-watch.ts';
 import type { LiveTask, TaskEndpoint } from './endpoint/index.ts';
 import type { JsonFolder } from './files.ts';
+import type { HostPorts } from './host-ports.ts';
 import type { Images } from './images.ts';
 import type { PullRights } from './logins.ts';
 import { type AgentContainer, type AgentTask, type MessageOf, taskSchema } from '../wire/index.ts';
@@ -28,6 +29,7 @@ export interface TaskEnginePorts {
   readonly images: Images;
   readonly network: TaskNetworkPort;
   readonly limits: TaskLimitsPort;
+  readonly hostPorts: HostPorts;
   /** Why this host has no network for tasks with addresses of their own; undefined while it has. */
   readonly withoutNetwork: () => string | undefined;
   readonly files: JsonFolder;
@@ -86,12 +88,16 @@ export class TaskEngine {
   async start(): Promise<void> {
     const { files, damaged } = await this.#ports.files.open();
     for (const path of damaged) this.#ports.log.error({ path }, 'a task file is damaged and was left alone');
+    const known: SavedTask[] = [];
     for (const [name, value] of files) {
       const saved = restored(value as SavedTask);
       const task = taskSchema.safeParse(saved.task);
-      if (task.success) this.#adopt({ ...saved, task: task.data });
+      if (task.success) known.push({ ...saved, task: task.data });
       else this.#ports.log.error({ name }, 'a task file cannot be read and was left alone');
     }
+    const live = known.filter(({ stoppedAt }) => stoppedAt === undefined);
+    this.#ports.hostPorts.open(new Set(live.map(({ task }) => task.arn)));
+    for (const saved of known) this.#adopt(saved);
     await this.#sweepNetwork();
     this.#loops = Promise.all([this.#watch.run(), this.#inspectLoop()]);
   }
@@ -248,8 +254,20 @@ export class TaskEngine {
   }
 
   #add(saved: SavedTask): void {
-    const { options, docker, agentId, images, network, limits, log, rights, report, healthChanged, endpoint } =
-      this.#ports;
+    const {
+      options,
+      docker,
+      agentId,
+      images,
+      network,
+      limits,
+      hostPorts,
+      log,
+      rights,
+      report,
+      healthChanged,
+      endpoint,
+    } = this.#ports;
     const ports: RunnerPorts = {
       options,
       docker,
@@ -257,6 +275,7 @@ export class TaskEngine {
       images,
       network,
       limits,
+      hostPorts,
       log,
       rights,
       report,

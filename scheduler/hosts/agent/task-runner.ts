@@ -1,7 +1,7 @@
 import type Docker from 'dockerode';
 
 import { settleLogOptions } from '../../reach/index.ts';
-import { containerName, createOptions } from './create-options.ts';
+import { containerName, createOptions, dynamicPorts } from './create-options.ts';
 import { engineCall, EngineError, EngineUnavailable } from './docker.ts';
 import type { RunnerPorts } from './engine-ports.ts';
 import type { LocalImage } from './images.ts';
@@ -196,6 +196,7 @@ export class TaskRunner {
         desired: 'STOPPED',
         ...(planned.reason === undefined ? {} : { reason: planned.reason }),
       }));
+      await this.#letPortsRest();
     }
     this.#report();
     for (const action of planned.actions) {
@@ -319,6 +320,7 @@ export class TaskRunner {
         ? {}
         : this.#ports.environment(this.task, container.name, this.#saved.credentialsId),
       dns: isInternal(container) ? await options.dns() : [],
+      hostPorts: await this.#hostPorts(container),
       parent: await this.#group.parent(),
       pidsLimit: options.taskPidsLimit,
       image,
@@ -335,6 +337,24 @@ export class TaskRunner {
       // The name is taken: an earlier attempt whose answer was lost. The next look finds the container.
       if (!(error instanceof EngineError && error.status === 409)) throw error;
     }
+  }
+
+  async #hostPorts(container: AgentContainer): Promise<Map<number, number>> {
+    const given = new Map<number, number>();
+    for (const [index, { protocol }] of dynamicPorts(this.task, container)) {
+      const use = `${container.name}/${index}`;
+      const port = await this.#ports.hostPorts.take(this.task.arn, use, protocol === 'udp' ? 'udp' : 'tcp');
+      given.set(index, port);
+    }
+    return given;
+  }
+
+  async #letPortsRest(): Promise<void> {
+    if (!this.task.containers.some((container) => dynamicPorts(this.task, container).length > 0)) return;
+    // What cannot be written down now, the next run of the agent finds.
+    await this.#ports.hostPorts
+      .release(this.task.arn)
+      .catch((err: unknown) => this.#ports.log.warn({ task: this.task.arn, err }, 'could not note ports that rest'));
   }
 
   /** One end is one restart, however often the start after it has to be tried. */

@@ -172,6 +172,7 @@ export class SimulatedHost {
     return {
       network: (agentId) => noNetwork(agentId, 'the simulation plays none'),
       limits: () => noLimits('the simulation plays none'),
+      isPortFree: () => Promise.resolve(true),
       dns: () => Promise.resolve([]),
       docker: this.engine.client(process),
       disk: {
