@@ -19,6 +19,7 @@ interface Range {
  */
 export function checkPorts(body: TaskDefinitionBody): void {
   const host = new Map<string, string>();
+  checkNames(body);
   for (const { name, portMappings = [] } of containersOf(body)) {
     if (body.networkMode === 'none' && portMappings.length > 0) {
       refuseContainer(name, "Port mappings cannot be used with network mode 'none'.");
@@ -37,6 +38,13 @@ export function checkPorts(body: TaskDefinitionBody): void {
       host.set(key, name ?? '');
     }
   }
+}
+
+/** A name stands for one port of the task, whichever container has it. */
+function checkNames(body: TaskDefinitionBody): void {
+  const names = containersOf(body).flatMap(({ portMappings = [] }) => portMappings.flatMap(({ name }) => name ?? []));
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) refuse(`The port mapping name '${twice}' is used more than once: give every port its own.`);
 }
 
 /** Whether two mappings open the same: a single port opens another port of the host each time that it names another. */

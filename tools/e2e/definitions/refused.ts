@@ -1,0 +1,102 @@
+import type { RegisterTaskDefinitionRequest } from '@aws-sdk/client-ecs';
+import { web } from './shape.ts';
+
+const container = (more: Parameters<typeof web>[0]): RegisterTaskDefinitionRequest => ({
+  family: 'refused',
+  containerDefinitions: [web(more)],
+});
+const volume = (more: object): RegisterTaskDefinitionRequest => ({
+  family: 'refused',
+  containerDefinitions: [web()],
+  volumes: [{ name: 'data', ...more }],
+});
+const fargate = (more: Parameters<typeof web>[0], task: object = {}): RegisterTaskDefinitionRequest => ({
+  ...container(more),
+  networkMode: 'awsvpc',
+  requiresCompatibilities: ['FARGATE'],
+  cpu: '256',
+  memory: '512',
+  ...task,
+});
+
+/** What public definitions have and nothing here acts on yet, and what ECS refuses too; each with what the answer says. */
+export const refused: readonly (readonly [string, RegisterTaskDefinitionRequest, RegExp])[] = [
+  [
+    'a secret of Secrets Manager',
+    container({ secrets: [{ name: 'PASSWORD', valueFrom: 'arn:aws:secretsmanager:us-east-1:1:secret:db' }] }),
+    /secrets/,
+  ],
+  [
+    'a secret of a log driver',
+    container({
+      logConfiguration: { logDriver: 'splunk', secretOptions: [{ name: 'splunk-token', valueFrom: 'token' }] },
+    }),
+    /secretOptions/,
+  ],
+  [
+    'a file of variables',
+    container({ environmentFiles: [{ type: 's3', value: 'arn:aws:s3:::shop/web.env' }] }),
+    /environmentFiles/,
+  ],
+  ['FireLens', container({ firelensConfiguration: { type: 'fluentbit' } }), /firelensConfiguration/],
+  ['the log driver of FireLens', container({ logConfiguration: { logDriver: 'awsfirelens' } }), /awsfirelens/],
+  ['a GPU', container({ resourceRequirements: [{ type: 'GPU', value: '1' }] }), /resourceRequirements.*no GPUs/],
+  [
+    'the password of another registry',
+    container({ repositoryCredentials: { credentialsParameter: 'arn:aws:secretsmanager:us-east-1:1:secret:hub' } }),
+    /repositoryCredentials/,
+  ],
+  [
+    'App Mesh',
+    { ...container({}), proxyConfiguration: { type: 'APPMESH', containerName: 'envoy' } },
+    /proxyConfiguration/,
+  ],
+  ['EFS', volume({ efsVolumeConfiguration: { fileSystemId: 'fs-0123456789abcdef0' } }), /efsVolumeConfiguration/],
+  [
+    'FSx',
+    volume({
+      fsxWindowsFileServerVolumeConfiguration: {
+        fileSystemId: 'fs-1',
+        rootDirectory: '/',
+        authorizationConfig: { credentialsParameter: 'a', domain: 'b' },
+      },
+    }),
+    /fsxWindowsFileServerVolumeConfiguration/,
+  ],
+  ['EBS', volume({ configuredAtLaunch: true }), /configuredAtLaunch/],
+  [
+    'Windows',
+    { ...container({}), runtimePlatform: { operatingSystemFamily: 'WINDOWS_SERVER_2022_CORE' } },
+    /WINDOWS_SERVER_2022_CORE/,
+  ],
+  [
+    'Fargate with a port of the host',
+    fargate({ portMappings: [{ containerPort: 80, hostPort: 8080 }] }),
+    /host ports and container ports in port mappings must match/,
+  ],
+  ['Fargate with privileges', fargate({ privileged: true }), /privileged/],
+  ['Fargate without a size', fargate({}, { cpu: undefined }), /requires that 'cpu' be defined/],
+  [
+    'Fargate of a size that does not exist',
+    fargate({}, { cpu: '512', memory: '512' }),
+    /No Fargate configuration exists/,
+  ],
+  [
+    'Fargate with a folder of the host',
+    { ...fargate({}), volumes: [{ name: 'v', host: { sourcePath: '/srv' } }] },
+    /sourcePath/,
+  ],
+  ['Fargate with shared memory', fargate({ linuxParameters: { sharedMemorySize: 64 } }), /sharedMemorySize/],
+  ['Fargate with a capability', fargate({ linuxParameters: { capabilities: { add: ['NET_ADMIN'] } } }), /SYS_PTRACE/],
+  ['awsvpc with links', { ...container({ links: ['web'] }), networkMode: 'awsvpc' }, /Links are not supported/],
+  [
+    'two names of one port',
+    container({
+      portMappings: [
+        { name: 'a', containerPort: 80 },
+        { name: 'a', containerPort: 81 },
+      ],
+    }),
+    /port mapping name 'a' is used more than once/,
+  ],
+];
