@@ -115,12 +115,11 @@ export type TaskStatus =
 
 export type HealthStatus = 'HEALTHY' | 'UNHEALTHY' | 'UNKNOWN';
 
-export interface NetworkBinding {
-  readonly bindIP: string;
-  readonly containerPort: number;
-  readonly hostPort: number;
-  readonly protocol: 'tcp' | 'udp';
-}
+/** Where a port of a container is on its host; or all ports of a range (`8000-8010`), which are there in the same order. */
+export type NetworkBinding = { readonly bindIP: string; readonly protocol: 'tcp' | 'udp' } & (
+  | { readonly containerPort: number; readonly hostPort: number }
+  | { readonly containerPortRange: string; readonly hostPortRange: string }
+);
 
 export interface ContainerRecord {
   readonly name: string;

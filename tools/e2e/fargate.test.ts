@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run, until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { missingHosts, startHosts, type TestHost, type TestHosts } from '../testbed/hosts.ts';
 import { agentLogs, joinHosts, pushFrom, type ServerForHosts, startServerFor } from '../testbed/machines.ts';
+import { shellBlocks } from '../testbed/readme.ts';
 
 /** Fargate tasks on hosts, each with an engine and a network of its own, by the AWS command line: two that stay, and one that may be taken back. */
 const missing = missingHosts() ?? (await missingDocker());
@@ -16,7 +17,8 @@ if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(mi
 const timeOf = (printed: string | number = ''): number =>
   typeof printed === 'number' ? printed * 1_000 : Date.parse(printed);
 
-const slipway = join(import.meta.dirname, '..', 'bin', 'slipway');
+const root = join(import.meta.dirname, '..', '..');
+const slipway = join(root, 'tools', 'bin', 'slipway');
 
 interface Task {
   readonly taskArn: string;
@@ -266,6 +268,23 @@ ${agentLogs(made, folder)}`,
     await until('the rule is back', 60_000, reaches);
     expect(await reaches()).toBe(true);
   }, 120_000);
+
+  test("the README's service runs as it is typed", async () => {
+    const [block = ''] = shellBlocks('README.md', 'The same on Fargate');
+    const { code, stdout, stderr } = await run('sh', ['-euc', block.replaceAll('127.0.0.1:7500', joined.address)], {
+      env: {
+        ...server.aws(),
+        AWS_PAGER: '',
+        PATH: [join(root, 'node_modules', '.bin'), process.env['PATH']].join(delimiter),
+      },
+      timeout: 200_000,
+    });
+    expect(code, stdout + stderr + (code === 0 ? '' : agentLogs(made, folder))).toBe(0);
+    const tasks = await running('api', 2);
+    expect(new Set(tasks.map(addressOf)).size).toBe(2);
+    await aws.json(['ecs', 'delete-service', '--service', 'api', '--force']);
+    await until('the end of its tasks', 60_000, async () => (await tasksOf('api')).length === 0);
+  }, 300_000);
 
   test('what stops gives its address back and leaves nothing on the hosts', async () => {
     const before = await running('client', 2);

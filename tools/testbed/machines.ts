@@ -39,12 +39,14 @@ export const agentLogs = (made: TestHosts, folder: string): string =>
  * Joins all hosts by the commands of the page that says how, word by word. Resolves when all agents are connected.
  * @param folder gets a folder and a log for each host
  * @param own variables of single hosts' agents
+ * @param options what the command of every agent ends with
  */
 export async function joinHosts(
   made: TestHosts,
   { server, aws, address }: ServerForHosts,
   folder: string,
   own: (host: TestHost) => Readonly<Record<string, string>> = () => ({}),
+  options: readonly string[] = [],
 ): Promise<void> {
   const [make = '', joining = ''] = shellBlocks('tools/machines.md', 'Another host joins');
   const { stdout, stderr } = await run('sh', ['-ec', make], { env: { ...server.aws(), AWS_PAGER: '' } });
@@ -63,7 +65,8 @@ export async function joinHosts(
       ECS_DATADIR: join(state, 'agent'),
       ...own(host),
     };
-    host.start('sh', ['-euc', `cd ${state}\n${joining}`], env, `${state}.log`);
+    const script = `cd ${state}\n${joining.trimEnd()} "$@"`;
+    host.start('sh', ['-euc', script, 'sh', ...options], env, `${state}.log`);
   }
   await until('all hosts', 60_000, async () => {
     const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>([

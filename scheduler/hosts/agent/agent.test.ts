@@ -58,16 +58,24 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
 
     test('a task runs with a dynamic port that serves, and stops when told', async () => {
       const web = engine.container('web', 'echo -n hello > /tmp/index.html; exec busybox httpd -f -p 8080 -h /tmp', {
-        portMappings: [{ containerPort: 8080, hostPort: 0, protocol: 'tcp' }],
+        portMappings: [
+          { containerPort: 8080, hostPort: 0, protocol: 'tcp' },
+          { containerPortRange: '9000-9002', protocol: 'udp' },
+        ],
         stopTimeout: 1,
       });
       const { id, arn } = await run(web);
       const task = await plane.untilTask(id, 'RUNNING');
-      const [binding] = task.containers[0]?.networkBindings ?? [];
+      const [binding, range] = task.containers[0]?.networkBindings ?? [];
       expect(binding).toMatchObject({ bindIP: '127.0.0.1', containerPort: 8080, protocol: 'tcp' });
+      expect(range).toMatchObject({ bindIP: '127.0.0.1', containerPortRange: '9000-9002', protocol: 'udp' });
+      const { hostPortRange = '' } = range !== undefined && 'hostPortRange' in range ? range : {};
+      const [first = 0, last = 0] = hostPortRange.split('-').map(Number);
+      expect(last - first).toBe(2);
+      const port = binding !== undefined && 'hostPort' in binding ? binding.hostPort : 0;
       const text = await until(
         () =>
-          fetch(`http://127.0.0.1:${binding?.hostPort}/index.html`).then(
+          fetch(`http://127.0.0.1:${port}/index.html`).then(
             (answer) => answer.text(),
             () => undefined,
           ),

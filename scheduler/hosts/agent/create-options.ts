@@ -6,6 +6,7 @@ import { labels, withoutOurs } from './docker.ts';
 import type { AgentContainer, AgentTask, AgentVolume } from '../wire/index.ts';
 import { isInternal, ownContainers, pauseName } from './pause.ts';
 import { dockerConfig, dockerHostConfig } from './policy.ts';
+import { portsOf } from './port-ranges.ts';
 
 /** What a container needs besides its task's payload. */
 export interface Placement {
@@ -23,7 +24,7 @@ export interface Placement {
   readonly region: string;
   /** Servers of names that a task with an address of its own asks, unless its definition names others. */
   readonly dns: readonly string[];
-  /** The port of the host for each mapping of the container that names none, by the mapping's place. */
+  /** The port of the host for each mapping of the container that names none, the first one for a range; by the mapping's place. */
   readonly hostPorts: ReadonlyMap<number, number>;
   /** The control group that limits the task as a whole; without one each container is limited on its own. */
   readonly parent: string | undefined;
@@ -73,7 +74,7 @@ export function createOptions(
   // What belongs to the network namespace is the holder's: the engine takes it from nobody else.
   const joins = network.startsWith('container:');
   const names = isInternal(container) ? namesOf(task, at.dns) : {};
-  const ports = isPublished(network) ? container.portMappings : [];
+  const bindings = isPublished(network) ? bindingsOf(container.portMappings, at) : {};
   const environment: Record<string, string> = {
     AWS_REGION: at.region,
     AWS_EXECUTION_ENV: task.launchType === 'FARGATE' ? 'AWS_ECS_FARGATE' : 'AWS_ECS_EC2',
@@ -104,10 +105,10 @@ export function createOptions(
     ...given('NetworkDisabled', config.NetworkDisabled),
     // ECS ignores the image's own health check: only the task definition's counts.
     Healthcheck: container.healthCheckType === 'docker' ? healthcheckOf(config.Healthcheck) : { Test: ['NONE'] },
-    ExposedPorts: Object.fromEntries(ports.map((port) => [portKey(port), {}])),
+    ExposedPorts: Object.fromEntries(Object.keys(bindings).map((port) => [port, {}])),
     HostConfig: {
       NetworkMode: network,
-      PortBindings: bindingsOf(ports, at),
+      PortBindings: bindings,
       Binds: bindsOf(task, container),
       VolumesFrom: container.volumesFrom.map(
         (from) => `${containerName(task, from.sourceContainer)}${from.readOnly ? ':ro' : ''}`,
@@ -181,18 +182,20 @@ const commandOverride = /"command"/;
 
 type Port = AgentContainer['portMappings'][number];
 
-const portKey = (port: Port): string => `${port.containerPort}/${port.protocol === 'udp' ? 'udp' : 'tcp'}`;
-
 function bindingsOf(
-  ports: readonly Port[],
+  mappings: readonly Port[],
   { bindAddress, hostPorts }: Placement,
 ): Record<string, { HostIp: string; HostPort: string }[]> {
   const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {};
-  for (const [index, port] of ports.entries()) {
-    const hostPort = port.hostPort > 0 ? port.hostPort : hostPorts.get(index);
-    if (hostPort === undefined) throw new Error(`no port of the host was found for ${portKey(port)}`);
-    const binding = { HostIp: bindAddress, HostPort: String(hostPort) };
-    (bindings[portKey(port)] ??= []).push(binding);
+  for (const [index, mapping] of mappings.entries()) {
+    const ports = portsOf(mapping);
+    const hostPort = mapping.hostPort > 0 ? mapping.hostPort : hostPorts.get(index);
+    if (ports === undefined || hostPort === undefined)
+      throw new Error(`no port of the host was found for ${mapping.containerPort ?? mapping.containerPortRange}`);
+    for (let number = 0; number < ports.count; number++) {
+      const binding = { HostIp: bindAddress, HostPort: String(hostPort + number) };
+      (bindings[`${ports.first + number}/${ports.protocol}`] ??= []).push(binding);
+    }
   }
   return bindings;
 }

@@ -102,6 +102,7 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
       'task-cpu-mem-limit',
       'full-sync',
       'container-restart-policy',
+      'network.container-port-range',
       'external',
     ].map((name) => ({ name: `ecs.capability.${name}` })),
     ...Object.entries(options.attributes ?? {}).map(([name, value]) => ({ name, value })),

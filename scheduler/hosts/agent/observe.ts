@@ -4,6 +4,7 @@ import type { AgentContainer } from '../wire/index.ts';
 
 import { ownContainers } from './pause.ts';
 import { type ContainerView, mayRestart } from './plan.ts';
+import { portsOf } from './port-ranges.ts';
 import type { ContainerReport, TaskReport } from './report.ts';
 import type { SavedTask } from './task-runner.ts';
 
@@ -91,7 +92,7 @@ function containerReport(
     ...(info === undefined ? {} : { runtimeId: info.Id }),
     ...(exitCode === undefined ? {} : { exitCode }),
     ...(reason === undefined ? {} : { reason }),
-    networkBindings: info === undefined ? [] : bindingsOf(info),
+    networkBindings: info === undefined ? [] : bindingsOf(info, definition),
   };
 }
 
@@ -110,8 +111,12 @@ function diedOfMemory(
   return (view.finishedAt ?? 0) < stopOrderedAt;
 }
 
-function bindingsOf(info: Docker.ContainerInspectInfo): ContainerReport['networkBindings'] {
-  return Object.entries(info.NetworkSettings.Ports ?? {}).flatMap(([key, bound]) => {
+/** Where a container's ports are on the host: each by itself, those of a range together. */
+function bindingsOf(
+  info: Docker.ContainerInspectInfo,
+  { portMappings }: AgentContainer,
+): ContainerReport['networkBindings'] {
+  const singles = Object.entries(info.NetworkSettings.Ports ?? {}).flatMap(([key, bound]) => {
     const [port, protocol] = key.split('/');
     return (bound ?? []).map(({ HostIp, HostPort }: { HostIp: string; HostPort: string }) => ({
       bindIP: HostIp,
@@ -120,4 +125,24 @@ function bindingsOf(info: Docker.ContainerInspectInfo): ContainerReport['network
       protocol: protocol === 'udp' ? ('udp' as const) : ('tcp' as const),
     }));
   });
+  const ranges = portMappings.flatMap((mapping) => {
+    const ports = mapping.containerPortRange === undefined ? undefined : portsOf(mapping);
+    return ports === undefined ? [] : [{ ...ports, text: mapping.containerPortRange ?? '' }];
+  });
+  type Range = (typeof ranges)[number];
+  const isOf = ({ first, count, protocol }: Range, single: (typeof singles)[number]): boolean =>
+    single.protocol === protocol && single.containerPort >= first && single.containerPort < first + count;
+  return [
+    ...singles.filter((single) => !ranges.some((range) => isOf(range, single))),
+    ...ranges.flatMap((range) =>
+      singles
+        .filter((single) => single.containerPort === range.first && isOf(range, single))
+        .map(({ bindIP, hostPort, protocol }) => ({
+          bindIP,
+          containerPortRange: range.text,
+          hostPortRange: `${hostPort}-${hostPort + range.count - 1}`,
+          protocol,
+        })),
+    ),
+  ];
 }

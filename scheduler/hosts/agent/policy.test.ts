@@ -191,7 +191,7 @@ describe('E1–E5, E7–E9: escape flags', () => {
     expect(options.Healthcheck).toEqual({ Test: ['NONE'] });
   });
 
-  test('a port is open for both protocols, and on every port of the host that it is mapped to', () => {
+  test('a port is open for both protocols, and on every port of the host that it is mapped to; a range in its order', () => {
     const dns = taskSchema.parse({
       arn: 'arn:aws:ecs:us-east-1:000000000000:task/default/abc',
       desiredStatus: 'RUNNING',
@@ -205,6 +205,7 @@ describe('E1–E5, E7–E9: escape flags', () => {
             { containerPort: 80, hostPort: 8080 },
             { containerPort: 80, hostPort: 8081 },
             { containerPort: 80 },
+            { containerPortRange: '5060-5062', protocol: 'udp' },
           ],
         },
       ],
@@ -221,7 +222,10 @@ describe('E1–E5, E7–E9: escape flags', () => {
       environment: {},
       dns: [],
       parent: undefined,
-      hostPorts: new Map([[4, 20_007]]),
+      hostPorts: new Map([
+        [4, 20_007],
+        [5, 20_010],
+      ]),
       pidsLimit: 4_096,
     };
     const options = createOptions(dns, container, at);
@@ -230,8 +234,11 @@ describe('E1–E5, E7–E9: escape flags', () => {
       '53/tcp': [on('53')],
       '53/udp': [on('53')],
       '80/tcp': [on('8080'), on('8081'), on('20007')],
+      '5060/udp': [on('20010')],
+      '5061/udp': [on('20011')],
+      '5062/udp': [on('20012')],
     });
-    expect(Object.keys(options.ExposedPorts ?? {})).toEqual(['53/tcp', '53/udp', '80/tcp']);
+    expect(Object.keys(options.ExposedPorts ?? {})).toEqual(Object.keys(options.HostConfig?.PortBindings ?? {}));
   });
 });
 

@@ -8,6 +8,7 @@ import { AddressRule } from '@slipway/auth/outbound';
 import { type LogRule, refuseLogOptions, RegistryRule } from '../../reach/index.ts';
 
 import type { AgentTask } from '../wire/index.ts';
+import { portsOf } from './port-ranges.ts';
 
 /** What tasks may have on this host that could let them out of their container. Everything is denied unless named. */
 export interface AllowedEscapes {
@@ -172,9 +173,8 @@ function refuseContainer(
   if (option !== undefined) return denied(`security option ${option}`, 'securityOptions');
   if (container.secrets.length > 0) return 'secrets are not supported by this agent.';
   if (container.environmentFiles.length > 0) return 'environmentFiles are not supported by this agent.';
-  if (container.portMappings.some((port) => port.containerPort === undefined)) {
-    return 'containerPortRange is not supported by this agent.';
-  }
+  const range = container.portMappings.find((mapping) => portsOf(mapping) === undefined);
+  if (range !== undefined) return `'${range.containerPortRange ?? ''}' is no range of ports.`;
   const type = container.registryAuthentication?.type;
   if (type !== undefined && type !== 'ecr') return `registry authentication of type ${type} is not supported.`;
   return undefined;

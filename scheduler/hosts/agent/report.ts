@@ -2,6 +2,8 @@ import type { Clock } from '@slipway/storage/clock';
 
 import type { Log } from '@slipway/auth/contract';
 
+import type { NetworkBinding } from '../../state/index.ts';
+
 /** A container in a {@link TaskReport}. */
 export interface ContainerReport {
   readonly name: string;
@@ -10,12 +12,7 @@ export interface ContainerReport {
   readonly runtimeId?: string;
   readonly exitCode?: number;
   readonly reason?: string;
-  readonly networkBindings: readonly {
-    readonly bindIP: string;
-    readonly containerPort: number;
-    readonly hostPort: number;
-    readonly protocol: 'tcp' | 'udp';
-  }[];
+  readonly networkBindings: readonly NetworkBinding[];
 }
 
 /** How a task stands, for SubmitTaskStateChange. Times in milliseconds since the epoch. */

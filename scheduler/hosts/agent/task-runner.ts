@@ -10,6 +10,7 @@ import { LimitsError, TaskGroup } from './limits/index.ts';
 import { attachmentsOf, ensurePauseImage, NetworkError } from './network/index.ts';
 import { isInternal, pauseName } from './pause.ts';
 import { type ContainerView, type Action, plan } from './plan.ts';
+import { portsOf } from './port-ranges.ts';
 import { reportOf, viewOf } from './observe.ts';
 import { ensureVolume } from './volumes.ts';
 
@@ -341,10 +342,11 @@ export class TaskRunner {
 
   async #hostPorts(container: AgentContainer): Promise<Map<number, number>> {
     const given = new Map<number, number>();
-    for (const [index, { protocol }] of dynamicPorts(this.task, container)) {
+    for (const [index, mapping] of dynamicPorts(this.task, container)) {
+      const ports = portsOf(mapping);
+      if (ports === undefined) continue;
       const use = `${container.name}/${index}`;
-      const port = await this.#ports.hostPorts.take(this.task.arn, use, protocol === 'udp' ? 'udp' : 'tcp');
-      given.set(index, port);
+      given.set(index, await this.#ports.hostPorts.take(this.task.arn, use, ports.protocol, ports.count));
     }
     return given;
   }

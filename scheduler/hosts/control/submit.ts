@@ -119,7 +119,10 @@ function containerChange(container: ContainerStateChange & SubmitContainerStateC
 }
 
 function networkBinding(binding: WireBinding): NetworkBinding[] {
-  const { bindIP = '0.0.0.0', containerPort, hostPort, protocol } = binding;
-  if (containerPort === undefined || hostPort === undefined) return [];
-  return [{ bindIP, containerPort, hostPort, protocol: protocol === 'udp' ? 'udp' : 'tcp' }];
+  const { containerPort, hostPort, containerPortRange, hostPortRange } = binding;
+  const at = { bindIP: binding.bindIP ?? '0.0.0.0', protocol: binding.protocol === 'udp' ? 'udp' : 'tcp' } as const;
+  if (containerPort !== undefined && hostPort !== undefined) return [{ ...at, containerPort, hostPort }];
+  return isRange(containerPortRange) && isRange(hostPortRange) ? [{ ...at, containerPortRange, hostPortRange }] : [];
 }
+
+const isRange = (text: string | undefined): text is string => /^\d{1,5}-\d{1,5}$/.test(text ?? '');

@@ -120,7 +120,7 @@ export const fargateShapes: readonly Shape[] = [
         web({
           readonlyRootFilesystem: true,
           user: '1000:1000',
-          ulimits: [{ name: 'nofile', softLimit: 65_535, hardLimit: 65_535 }],
+          ulimits: [{ name: 'nofile', softLimit: 1024, hardLimit: 2048 }],
           linuxParameters: { initProcessEnabled: true, capabilities: { drop: ['ALL'] } },
           mountPoints: [{ sourceVolume: 'scratch', containerPath: '/scratch', readOnly: false }],
           stopTimeout: 30,
@@ -131,7 +131,7 @@ export const fargateShapes: readonly Shape[] = [
     reads: { task: { volumes: [{ name: 'scratch', host: {} }] } },
     does: async (task) => {
       await task.running();
-      expect(await task.inside('web', 'ulimit -n; busybox id -u')).toBe('65535\n1000');
+      expect(await task.inside('web', 'ulimit -n; busybox id -u')).toBe('1024\n1000');
       expect(await task.inside('web', 'echo x > /www/x')).toMatch(/[Rr]ead-only/);
       expect(await task.inside('web', 'busybox grep CapBnd /proc/self/status')).toMatch(/0000000000000000$/);
       expect(await task.inside('web', 'busybox head -c 9 /proc/1/comm')).not.toMatch(/^sh/);

@@ -1,0 +1,215 @@
+import {
+  DescribeTasksCommand,
+  type ECSClient,
+  RegisterTaskDefinitionCommand,
+  RunTaskCommand,
+  StopTaskCommand,
+  type Task,
+} from '@aws-sdk/client-ecs';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ecsClient } from '../../testbed/aws-clients.ts';
+import { until } from '../../testbed/command.ts';
+import { DockerCli, makeImage, missingDocker, webImage } from '../../testbed/docker.ts';
+import { missingHosts, startHosts, type TestHost, type TestHosts } from '../../testbed/hosts.ts';
+import { agentLogs, joinHosts, pushFrom, type ServerForHosts, startServerFor } from '../../testbed/machines.ts';
+import { appImage, type RunningTask, type Shape, shapes } from './index.ts';
+
+/** The shapes of public task definitions, run on a host with an engine of its own: each does what it says. */
+const missing = missingHosts() ?? (await missingDocker());
+if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
+
+const everything = process.env['SLIPWAY_TEST_SIZE'] !== undefined;
+/** For those that have one, what a host's operator allows is what they need. */
+const allowed = [
+  'privileged',
+  'host-network',
+  'host-pid',
+  'host-ipc',
+  'capability:NET_ADMIN',
+  'device:/dev/zero',
+  'path:/proc',
+  'path:/sys/fs/cgroup',
+  'path:/usr/share/zoneinfo',
+];
+const longest = 100_000;
+
+describe.skipIf(missing !== undefined)(
+  `task definitions that run${missing === undefined ? '' : ` (${missing})`}`,
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-shapes-'));
+    const docker = new DockerCli();
+    const local = `slipway-shapes-${randomUUID()}:1`;
+    let made: TestHosts;
+    let host: TestHost;
+    let joined: ServerForHosts;
+    let ecs: ECSClient;
+    let image: string;
+    let subnet: string;
+
+    beforeAll(async () => {
+      made = await startHosts(1);
+      host = made.hosts[0] as TestHost;
+      joined = await startServerFor(made, join(folder, 'data'));
+      ecs = ecsClient(joined.server);
+      await makeImage(docker, webImage(local, 'hello'));
+      await joinHosts(made, joined, folder, undefined, ['--allow', ...allowed]);
+      const { aws } = joined;
+      await aws.json(['ecr', 'create-repository', '--repository-name', 'app']);
+      await pushFrom(host, joined, docker, { image: local, archive: join(folder, 'app.tar'), as: 'app:1' });
+      image = `${joined.address}/app:1`;
+      const { Subnets } = await aws.json<{ Subnets: { SubnetId: string }[] }>(['ec2', 'describe-subnets']);
+      subnet = Subnets[0]?.SubnetId ?? '';
+      for (const [role, policy] of [
+        ['ecsTaskExecutionRole', 'arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy'],
+        ['app', 'arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly'],
+      ] as const) {
+        const trust = { Effect: 'Allow', Principal: { Service: 'ecs-tasks.amazonaws.com' }, Action: 'sts:AssumeRole' };
+        const document = JSON.stringify({ Version: '2012-10-17', Statement: [trust] });
+        await aws.json(['iam', 'create-role', '--role-name', role, '--assume-role-policy-document', document]);
+        await aws.run(['iam', 'attach-role-policy', '--role-name', role, '--policy-arn', policy]);
+      }
+    }, 240_000);
+
+    afterAll(async () => {
+      ecs?.destroy();
+      await joined?.server.stop();
+      await made?.[Symbol.asyncDispose]();
+      await docker.run(['rmi', '--force', local]);
+      docker.dispose();
+      rmSync(folder, { recursive: true, force: true });
+    }, 120_000);
+
+    /** Registers a shape with the image that the host can pull. */
+    const register = ({ name, input }: Shape) =>
+      ecs.send(
+        new RegisterTaskDefinitionCommand({
+          ...(JSON.parse(JSON.stringify(input).replaceAll(appImage, image)) as Shape['input']),
+          family: name,
+        }),
+      );
+
+    const run = ({ name, input, overrides }: Shape) =>
+      ecs.send(
+        new RunTaskCommand({
+          taskDefinition: name,
+          launchType: input.requiresCompatibilities?.includes('FARGATE') === true ? 'FARGATE' : 'EC2',
+          ...(input.networkMode === 'awsvpc'
+            ? { networkConfiguration: { awsvpcConfiguration: { subnets: [subnet] } } }
+            : {}),
+          ...(overrides === undefined ? {} : { overrides }),
+        }),
+      );
+
+    /** A task that was started, as a shape's test asks it. */
+    function started(taskArn: string): RunningTask {
+      const told = async (): Promise<Task> => {
+        const { tasks = [] } = await ecs.send(new DescribeTasksCommand({ tasks: [taskArn] }));
+        return tasks[0] as Task;
+      };
+      const until_ = async (what: string, good: (task: Task) => boolean): Promise<Task> => {
+        let last: Task | undefined;
+        await until(what, longest, async () => {
+          last = await told();
+          return good(last);
+        }).catch((cause: unknown) => {
+          throw new Error(`${JSON.stringify(last)}\n${agentLogs(made, folder)}`, { cause });
+        });
+        return last as Task;
+      };
+      const stopped = (): Promise<Task> => until_('the end of the task', ({ lastStatus }) => lastStatus === 'STOPPED');
+      const containerOf = async (name: string): Promise<string> => {
+        const task = await until_(`container ${name}`, ({ containers }) =>
+          (containers ?? []).some((container) => container.name === name && container.runtimeId !== undefined),
+        );
+        return task.containers?.find((container) => container.name === name)?.runtimeId ?? '';
+      };
+      const inside = async (container: string, script: string): Promise<string> => {
+        const id = await containerOf(container);
+        const { stdout } = await host.run('docker', [
+          '-H',
+          host.dockerHost,
+          'exec',
+          id,
+          '/bin/sh',
+          '-c',
+          `{ ${script}; } 2>&1`,
+        ]);
+        return stdout.trim();
+      };
+      return {
+        running: async () => {
+          const task = await until_(
+            'the task to run',
+            ({ lastStatus }) => lastStatus === 'RUNNING' || lastStatus === 'STOPPED',
+          );
+          if (task.lastStatus !== 'RUNNING')
+            throw new Error(`it stopped: ${JSON.stringify(task)}\n${agentLogs(made, folder)}`);
+          return task;
+        },
+        stopped,
+        stop: async () => {
+          await ecs.send(new StopTaskCommand({ task: taskArn }));
+          return stopped();
+        },
+        inside,
+        until: async (container, script, expected) => {
+          let said = '';
+          await until(`${script} in ${container}`, longest, async () => {
+            said = await inside(container, script);
+            return expected.test(said);
+          }).catch((cause: unknown) => {
+            throw new Error(said, { cause });
+          });
+        },
+        logs: async (container) => {
+          const { stdout, stderr } = await host.run('docker', [
+            '-H',
+            host.dockerHost,
+            'logs',
+            await containerOf(container),
+          ]);
+          return stdout + stderr;
+        },
+        fetch: async (url) => {
+          let said = '';
+          await until(url, longest, async () => {
+            const get = `fetch(${JSON.stringify(url)}).then((it) => it.text()).then((it) => process.stdout.write(it))`;
+            said = (await host.run(process.execPath, ['-e', get])).stdout.trim();
+            return said !== '';
+          });
+          return said;
+        },
+      };
+    }
+
+    const chosen = shapes.filter(({ sample }) => everything || sample === true);
+    test('a sample of them is started', () => {
+      expect(chosen.length).toBeGreaterThanOrEqual(12);
+    });
+
+    test.each(chosen.map((shape) => [shape.name, shape] as const))(
+      '%s',
+      async (_, shape) => {
+        await register(shape);
+        const { tasks = [], failures = [] } = await run(shape);
+        if (shape.unplaced !== undefined) {
+          expect(tasks).toEqual([]);
+          expect(failures[0]?.reason).toMatch(shape.unplaced);
+          return;
+        }
+        const [task] = tasks;
+        if (task?.taskArn === undefined) throw new Error(`not placed: ${JSON.stringify(failures)}`);
+        try {
+          await shape.does?.(started(task.taskArn));
+        } finally {
+          await ecs.send(new StopTaskCommand({ task: task.taskArn }));
+        }
+      },
+      240_000,
+    );
+  },
+);
