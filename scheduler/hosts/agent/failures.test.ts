@@ -189,6 +189,13 @@ describe('a pull that fails', () => {
 const kindOf = (request: string): string =>
   request.replace(/\/images\/.+\/json/, '/images/*').replace(/\/containers\/(?!create|json$)[^/]+/, '/containers/*');
 
+test('an answer to a start that is none of the engine ends the task, and does not leave it waiting', async () => {
+  let times = 0;
+  engine.fail = (request) => (/^POST .*\/start$/.test(request) && times++ === 0 ? 'garbage' : undefined);
+  const task = await plane.untilTask((await place()).id, 'STOPPED');
+  expect(task.stoppedReason).toMatch(/^CannotStartContainerError: the Docker engine gave no answer/);
+});
+
 test('whatever call fails, in whatever way, tasks end with a reason and the agent goes on', async () => {
   const modes: readonly Failure[] = ['refuse', 'garbage', 'drop'];
   const asked = new Map<string, number>();

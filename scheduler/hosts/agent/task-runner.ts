@@ -49,6 +49,9 @@ export function restored(file: Omit<SavedTask, 'started'> & Partial<SavedTask>):
   return { ...file, started: file.started ?? Object.keys(file.images) };
 }
 
+/** For how long an engine that has started a container may show it as created. Milliseconds. */
+const longestLag = 60_000;
+
 /**
  * Runs one task: looks at its containers, plans, acts, and looks again, until what is desired is so. It holds no truth
  * of its own that Docker has: after a restart of the agent it finds its containers by name and goes on.
@@ -59,7 +62,7 @@ export class TaskRunner {
   readonly #inspected = new Map<string, Docker.ContainerInspectInfo>();
   readonly #busy = new Map<string, Action['kind']>();
   /** Containers that the engine said it has started, in this run of the agent. */
-  readonly #begun = new Set<string>();
+  readonly #begun = new Map<string, number>();
   readonly #group: TaskGroup;
   /** When a container was first told to stop. */
   #stopsAt: number | undefined;
@@ -210,7 +213,9 @@ export class TaskRunner {
 
   /** Whether the engine has started a container and does not tell of it yet: to start it again might run it twice. */
   #lags(name: string): boolean {
-    return this.#begun.has(name) && this.#inspected.get(name)?.State.Status === 'created';
+    const begun = this.#begun.get(name);
+    if (begun === undefined || this.#inspected.get(name)?.State.Status !== 'created') return false;
+    return this.#ports.options.clock.monotonic() - begun < longestLag;
   }
 
   #views(): Map<string, ContainerView> {
@@ -375,11 +380,13 @@ export class TaskRunner {
     }
     const found = this.#ports.docker.getContainer(containerName(this.task, container.name));
     try {
-      await engineCall(() => found.start());
+      const said: unknown = await engineCall(() => found.start());
+      // What says anything is not the engine's answer, which has no body: nobody knows whether it started.
+      if (said !== undefined && String(said) !== '') throw new Error('the Docker engine gave no answer that it gives');
     } catch (error) {
       if (!(error instanceof EngineError && error.status === 304)) throw error;
     }
-    this.#begun.add(container.name);
+    this.#begun.set(container.name, this.#ports.options.clock.monotonic());
     await this.#group.check(found);
     if (isInternal(container)) await this.#attach(found);
   }
