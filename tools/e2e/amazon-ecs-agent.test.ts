@@ -136,6 +136,7 @@ test('slipway agent reads the file of the page, and names what it does not act o
   });
   expect(ignored).toEqual([
     'ECS_AVAILABLE_LOGGING_DRIVERS',
+    'ECS_ENABLE_AWSLOGS_EXECUTIONROLE_OVERRIDE',
     'ECS_ENABLE_TASK_CPU_MEM_LIMIT',
     'ECS_ENABLE_TASK_IAM_ROLE',
     'ECS_EXTERNAL',
