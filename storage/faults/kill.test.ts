@@ -104,7 +104,9 @@ test(
             );
         }
       });
-      await systemClock.sleep(50 + Math.random() * 100);
+      // In the midst of the writes, however fast the machine is.
+      const enough = acknowledged.length + 100 + Math.random() * 100;
+      while (acknowledged.length < enough) await systemClock.sleep(1);
       await server.kill();
       stop.abort();
       await Promise.all(lanes);
@@ -118,7 +120,7 @@ test(
     ).toEqual([]);
     expect(await halves(storage)).toEqual([]);
     expect(storage.lossNoticed()).toBeUndefined();
-    expect(acknowledged.length).toBeGreaterThan(1000);
+    expect(acknowledged.length).toBeGreaterThanOrEqual(100 * rounds(10, 100));
     await storage.close();
     await server.dispose();
     await rm(folder, { recursive: true });
