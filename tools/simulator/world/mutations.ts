@@ -62,7 +62,7 @@ export const mutations: readonly Mutation[] = [
     find: 'task.containers.find((container) => container.name === name)?.image ?? image',
     replace: 'image',
     caughtBy: ['pinned'],
-    from: 2,
+    from: 3,
   },
   {
     name: 'a late report may bring a stopped task back',
@@ -78,7 +78,7 @@ export const mutations: readonly Mutation[] = [
     find: "log.warn({ task: arn, status: report.status, err: error }, 'could not report a state change; trying again');",
     replace: 'queue.shift();',
     caughtBy: ['settled', 'repaired'],
-    from: 14,
+    from: 15,
   },
   {
     name: 'a restarted agent forgets that a task was over',
@@ -94,7 +94,7 @@ export const mutations: readonly Mutation[] = [
     find: "return State.Status === 'running' && healthIn(now.Status) !== (State.Health?.Status ?? 'none');",
     replace: 'return false;',
     caughtBy: ['settled', 'repaired'],
-    from: 145,
+    from: 200,
   },
   {
     name: 'a daemon is started where one runs',
@@ -119,7 +119,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const tasks = [...watch.tasks(ref.id)];',
     replace: "const tasks = [...watch.tasks(ref.id)].filter((task) => task.desiredStatus === 'RUNNING');",
     caughtBy: ['settled', 'repaired'],
-    from: 23,
+    from: 30,
   },
   {
     name: 'what could not be written down counts',
@@ -127,7 +127,7 @@ export const mutations: readonly Mutation[] = [
     find: 'await this.#ports.save(changed);\n      this.#saved = changed;',
     replace: 'this.#saved = changed;\n      await this.#ports.save(changed);',
     caughtBy: ['settled', 'repaired'],
-    from: 314,
+    from: 981,
   },
   {
     name: "what an agent left when its data was lost is nobody's",
@@ -277,7 +277,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const ids = claimed?.ids ?? fresh;\n  if (claimed?.done === true) return',
     replace: 'const ids = fresh;\n  if (claimed === undefined && fresh.length === 0) return',
     caughtBy: ['once'],
-    from: 209,
+    from: 222,
   },
   {
     name: 'tasks are told of before they are committed',
@@ -285,7 +285,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const parts = this.#plan(open);',
     replace: 'const parts = this.#plan(open);\n      for (const { job, task } of parts) job.settle(task);',
     caughtBy: ['acknowledged'],
-    from: 216,
+    from: 778,
   },
   {
     name: "a revision is made without its family's row",
