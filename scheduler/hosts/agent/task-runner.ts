@@ -380,9 +380,9 @@ export class TaskRunner {
     }
     const found = this.#ports.docker.getContainer(containerName(this.task, container.name));
     try {
-      const said: unknown = await engineCall(() => found.start());
+      const said = (await engineCall(() => found.start())) as Buffer | string | undefined;
       // What says anything is not the engine's answer, which has no body: nobody knows whether it started.
-      if (said !== undefined && String(said) !== '') throw new Error('the Docker engine gave no answer that it gives');
+      if (said !== undefined && said.length > 0) throw new Error('the Docker engine gave no answer that it gives');
     } catch (error) {
       if (!(error instanceof EngineError && error.status === 304)) throw error;
     }
