@@ -27,4 +27,5 @@ export {
 } from './service.ts';
 export type { Standing } from './standing.ts';
 export type { UpgradeService } from './upgrade.ts';
+export { renderPlainError } from './render-error.ts';
 export type { Answer, ProvenCaller, WebRoute, WebService } from './web.ts';

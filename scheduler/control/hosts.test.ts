@@ -3,28 +3,10 @@ import { expect, test } from 'vitest';
 import { createPlacementIndex } from '../placement/index.ts';
 import { clusterKeys, type InstanceRecord, type TaskRecord, toJson } from '../state/index.ts';
 import { hostCondition } from './hosts.ts';
+import { instanceRecord } from './testing/instance-record.ts';
 import { ClusterView } from './view.ts';
 
 const minute = 60_000;
-
-const host = (more: Partial<InstanceRecord>): InstanceRecord => ({
-  id: 'i1',
-  arn: 'arn:aws:ecs:us-east-1:000000000000:container-instance/default/i1',
-  status: 'ACTIVE',
-  agentConnected: true,
-  connectivityChangedAt: 0,
-  registeredAt: 0,
-  cpu: 1024,
-  memory: 1024,
-  reservedTcpPorts: [],
-  reservedUdpPorts: [],
-  gpuIds: [],
-  attributes: [],
-  tags: {},
-  ownerArn: '',
-  version: 1,
-  ...more,
-});
 
 test('for how long a host is away is what this server saw, by a clock of its own, whatever the records say of when it left', () => {
   let monotonic = 1_000_000;
@@ -32,7 +14,7 @@ test('for how long a host is away is what this server saw, by a clock of its own
   const view = new ClusterView('a', 'c', createPlacementIndex({ seed: 1 }), () => monotonic);
   const put = (more: Partial<InstanceRecord>): void => {
     version += 1;
-    view.put({ key: clusterKeys.instance('i1'), value: toJson(host({ ...more, version })), version });
+    view.put({ key: clusterKeys.instance('i1'), value: toJson(instanceRecord({ ...more, version })), version });
   };
   const task = { instanceId: 'i1', lastStatus: 'RUNNING', containers: [] } as unknown as TaskRecord;
   const patience = { ledSince: 0, replaceLostAfter: 5 * minute, replaceUnseenAfter: 5_000 };

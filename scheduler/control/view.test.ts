@@ -5,26 +5,12 @@ import { createPlacementIndex } from '../placement/index.ts';
 import type { InstanceRecord, TaskRecord } from '../state/index.ts';
 import { clusterKeys, toJson } from '../state/index.ts';
 import { ClusterView } from './view.ts';
+import { instanceRecord } from './testing/instance-record.ts';
 
 const memory = 100;
 
-const instance = (id: string, status: InstanceRecord['status'], agentConnected = true): InstanceRecord => ({
-  id,
-  arn: id,
-  status,
-  agentConnected,
-  connectivityChangedAt: 0,
-  registeredAt: 0,
-  cpu: 1000,
-  memory,
-  reservedTcpPorts: [],
-  reservedUdpPorts: [],
-  gpuIds: [],
-  attributes: [],
-  tags: {},
-  ownerArn: '',
-  version: 1,
-});
+const instance = (id: string, status: InstanceRecord['status'], agentConnected = true): InstanceRecord =>
+  instanceRecord({ id, arn: id, status, agentConnected, cpu: 1000, memory });
 
 const task = (id: string, instanceId: string, desired: 'RUNNING' | 'STOPPED', stopped: boolean): TaskRecord => ({
   id,

@@ -1,45 +1,28 @@
 import {
-  type CapacityProviderStrategyItem,
   CreateClusterCommand,
   CreateServiceCommand,
-  DeleteAttributesCommand,
   type CreateServiceCommandInput,
+  DeleteAttributesCommand,
   DescribeCapacityProvidersCommand,
   DescribeClustersCommand,
-  DescribeServiceRevisionsCommand,
   DescribeServicesCommand,
-  DescribeTasksCommand,
-  ListTasksCommand,
   PutAttributesCommand,
   PutClusterCapacityProvidersCommand,
   RunTaskCommand,
   type Task,
-  UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { idOf } from '../state/index.ts';
 import { findTasks } from '../tasks/index.ts';
-import { account, openApi, region, type TestApi } from './testing/open-api.ts';
+import { fargateHost, mixed, mixedReadBack, openFargateApi, tally, tasksOf } from './testing/fargate-api.ts';
+import { account, region, type TestApi } from './testing/open-api.ts';
 
 let api: TestApi;
 let network: NonNullable<CreateServiceCommandInput['networkConfiguration']>;
 
-const capable = {
-  'slipway.capability.fargate': '',
-  'slipway.capability.task-network': '',
-  'ecs.capability.task-eni': '',
-};
-const host = { cpu: 16_384, memory: 65_536, attributes: { ...capable, 'ecs.capability.task-cpu-mem-limit': '' } };
-
 beforeAll(async () => {
-  api = await openApi();
-  for (const clusterName of ['both', 'one', 'scaled']) {
-    await api.ecs.send(new CreateClusterCommand({ clusterName, capacityProviders: ['FARGATE', 'FARGATE_SPOT'] }));
-    await api.addInstance({ cluster: clusterName, ...host });
-  }
-  await api.define({ family: 'small', networkMode: 'awsvpc', cpu: '256', memory: '512' });
-  network = { awsvpcConfiguration: { subnets: await api.subnets() } };
+  ({ api, network } = await openFargateApi(['both', 'one']));
 });
 afterAll(() => api[Symbol.asyncDispose]());
 
@@ -51,28 +34,6 @@ const view = (name: string): object => ({
   tags: [],
   type: name,
 });
-
-const mixed: CapacityProviderStrategyItem[] = [
-  { capacityProvider: 'FARGATE', base: 1, weight: 1 },
-  { capacityProvider: 'FARGATE_SPOT', weight: 3 },
-];
-const readBack = [
-  { capacityProvider: 'FARGATE', base: 1, weight: 1 },
-  { capacityProvider: 'FARGATE_SPOT', base: 0, weight: 3 },
-];
-
-const tally = (tasks: readonly Task[]): Record<string, number> => {
-  const counts: Record<string, number> = {};
-  for (const { capacityProviderName = 'none' } of tasks)
-    counts[capacityProviderName] = (counts[capacityProviderName] ?? 0) + 1;
-  return counts;
-};
-
-async function tasksOf(cluster: string, serviceName: string): Promise<Task[]> {
-  const { taskArns } = await api.ecs.send(new ListTasksCommand({ cluster, serviceName }));
-  if (taskArns === undefined || taskArns.length === 0) return [];
-  return (await api.ecs.send(new DescribeTasksCommand({ cluster, tasks: taskArns }))).tasks ?? [];
-}
 
 describe('DescribeCapacityProviders', () => {
   test('every account has the two of Fargate', async () => {
@@ -127,7 +88,7 @@ describe('the capacity providers of a cluster', () => {
     });
     const expected = {
       capacityProviders: ['FARGATE', 'FARGATE_SPOT'],
-      defaultCapacityProviderStrategy: readBack,
+      defaultCapacityProviderStrategy: mixedReadBack,
     };
     expect(cluster).toMatchObject(expected);
     const described = async () =>
@@ -246,7 +207,7 @@ describe('RunTask', () => {
         defaultCapacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT' }],
       }),
     );
-    await api.addInstance({ cluster: 'usual', ...host });
+    await api.addInstance({ cluster: 'usual', ...fargateHost });
     const { tasks = [] } = await run({ cluster: 'usual', count: 2 });
     expect(tally(tasks)).toEqual({ FARGATE_SPOT: 2 });
     const named = await run({ cluster: 'usual', launchType: 'EC2' });
@@ -285,10 +246,10 @@ describe('RunTask', () => {
 });
 
 describe('hosts', () => {
-  const spotHost = { ...host, attributes: { ...host.attributes, 'slipway.spot': 'true' } };
-  const deaf = { ...host, attributes: { ...host.attributes } as Record<string, string> };
+  const spotHost = { ...fargateHost, attributes: { ...fargateHost.attributes, 'slipway.spot': 'true' } };
+  const deaf = { ...fargateHost, attributes: { ...fargateHost.attributes } as Record<string, string> };
   delete deaf.attributes['slipway.capability.fargate'];
-  const cluster = async (clusterName: string, ...hosts: (typeof host)[]): Promise<string[]> => {
+  const cluster = async (clusterName: string, ...hosts: (typeof fargateHost)[]): Promise<string[]> => {
     await api.ecs.send(new CreateClusterCommand({ clusterName, capacityProviders: ['FARGATE', 'FARGATE_SPOT'] }));
     const arns: string[] = [];
     for (const one of hosts) arns.push(await api.addInstance({ cluster: clusterName, ...one }));
@@ -311,7 +272,7 @@ describe('hosts', () => {
   };
 
   test('a host that does not offer itself gets no task of Fargate, and the refusal says why', async () => {
-    const [arn = ''] = await cluster('deaf', deaf as typeof host);
+    const [arn = ''] = await cluster('deaf', deaf as typeof fargateHost);
     for (const provider of ['FARGATE', 'FARGATE_SPOT']) {
       const { tasks, failures } = await run('deaf', provider);
       expect(tasks).toEqual([]);
@@ -331,7 +292,7 @@ describe('hosts', () => {
   });
 
   test('what may be interrupted goes first to hosts that may be taken back, and what may not never does', async () => {
-    const [spot = '', plain = ''] = await cluster('mixed', spotHost, host);
+    const [spot = '', plain = ''] = await cluster('mixed', spotHost, fargateHost);
     expect(await on('mixed', (await run('mixed', 'FARGATE_SPOT', 10)).tasks)).toEqual(Array(10).fill(idOf(spot)));
     expect(await on('mixed', (await run('mixed', 'FARGATE', 10)).tasks)).toEqual(Array(10).fill(idOf(plain)));
     await cluster('taken', spotHost);
@@ -340,13 +301,13 @@ describe('hosts', () => {
       reason: 'RESOURCE:FARGATE',
       detail: expect.stringMatching(/may be taken back \(its agent runs with --spot\)/),
     });
-    await cluster('steady', host);
+    await cluster('steady', fargateHost);
     expect((await run('steady', 'FARGATE_SPOT')).tasks).toHaveLength(1);
   });
 
   test('what finds no room on hosts that may be taken back goes to others, by requests and by services', async () => {
     // Room for three on the one, and for four on the other.
-    const [spot = '', plain = ''] = await cluster('full', { ...spotHost, cpu: 768 }, { ...host, cpu: 1_024 });
+    const [spot = '', plain = ''] = await cluster('full', { ...spotHost, cpu: 768 }, { ...fargateHost, cpu: 1_024 });
     const by = (ids: readonly string[]): Record<string, number> => {
       const at = (arn: string): number => ids.filter((id) => id === idOf(arn)).length;
       return { spot: at(spot), plain: at(plain) };
@@ -356,7 +317,7 @@ describe('hosts', () => {
     await cluster('filled');
     const arns = [
       await api.addInstance({ cluster: 'filled', ...spotHost, cpu: 768 }),
-      await api.addInstance({ cluster: 'filled', ...host, cpu: 1_024 }),
+      await api.addInstance({ cluster: 'filled', ...fargateHost, cpu: 1_024 }),
     ];
     await api.ecs.send(
       new CreateServiceCommand({
@@ -370,7 +331,7 @@ describe('hosts', () => {
     );
     await vi.waitFor(
       async () => {
-        const placed = await on('filled', await tasksOf('filled', 'web'));
+        const placed = await on('filled', await tasksOf(api, 'filled', 'web'));
         expect(arns.map((arn) => placed.filter((id) => id === idOf(arn)).length)).toEqual([3, 2]);
       },
       { timeout: 30_000, interval: 50 },
@@ -378,7 +339,7 @@ describe('hosts', () => {
   });
 
   test('callers cannot say of a host what its agent says', async () => {
-    const [arn = ''] = await cluster('said', host);
+    const [arn = ''] = await cluster('said', fargateHost);
     const attributes = [{ name: 'slipway.spot', value: 'true', targetId: arn }];
     await expect(api.ecs.send(new PutAttributesCommand({ cluster: 'said', attributes }))).rejects.toThrow(/reserved/);
     await expect(
@@ -392,7 +353,7 @@ describe('hosts', () => {
   });
 
   test('a service that finds no host is told why in its events', async () => {
-    await cluster('told', deaf as typeof host);
+    await cluster('told', deaf as typeof fargateHost);
     await api.ecs.send(
       new CreateServiceCommand({
         cluster: 'told',
@@ -409,190 +370,6 @@ describe('hosts', () => {
         expect(services?.[0]?.events?.[0]?.message).toMatch(/offers itself to no tasks of Fargate/);
       },
       { timeout: 30_000, interval: 50 },
-    );
-  });
-});
-
-describe('services', () => {
-  const create = (input: object) =>
-    api.ecs.send(
-      new CreateServiceCommand({
-        cluster: 'scaled',
-        serviceName: 'web',
-        taskDefinition: 'small',
-        desiredCount: 5,
-        networkConfiguration: network,
-        ...input,
-      }),
-    );
-  const update = (input: object) =>
-    api.ecs.send(new UpdateServiceCommand({ cluster: 'scaled', service: 'web', ...input }));
-  const described = async (cluster = 'scaled', service = 'web') =>
-    (await api.ecs.send(new DescribeServicesCommand({ cluster, services: [service] }))).services?.[0];
-  const settled = (counts: Record<string, number>, cluster = 'scaled', service = 'web') =>
-    vi.waitFor(async () => expect(tally(await tasksOf(cluster, service))).toEqual(counts), {
-      timeout: 30_000,
-      interval: 50,
-    });
-
-  test('keep their shares, and their strategy reads back in place of a launch type', async () => {
-    const { service } = await create({ capacityProviderStrategy: mixed });
-    const expected = { capacityProviderStrategy: readBack, platformFamily: 'Linux' };
-    expect(service).toMatchObject({
-      ...expected,
-      platformVersion: 'LATEST',
-      deployments: [{ ...expected, platformVersion: '1.4.0' }],
-    });
-    expect(service?.launchType).toBeUndefined();
-    expect(service?.deployments?.[0]?.launchType).toBeUndefined();
-    await settled({ FARGATE: 2, FARGATE_SPOT: 3 });
-    const revisions = await api.ecs.send(
-      new DescribeServiceRevisionsCommand({
-        serviceRevisionArns: [service?.currentServiceRevisions?.[0]?.arn ?? ''],
-      }),
-    );
-    expect(revisions.serviceRevisions?.[0]).toMatchObject({ capacityProviderStrategy: readBack });
-    await update({ desiredCount: 9 });
-    await settled({ FARGATE: 3, FARGATE_SPOT: 6 });
-    await update({ desiredCount: 2 });
-    await settled({ FARGATE: 1, FARGATE_SPOT: 1 });
-    const going = await api.ecs.send(
-      new ListTasksCommand({ cluster: 'scaled', serviceName: 'web', desiredStatus: 'STOPPED' }),
-    );
-    for (const task of going.taskArns ?? []) await api.report(task, 'STOPPED', 0);
-  });
-
-  test('another strategy is for the next tasks and starts no deployment; none goes back to the launch type', async () => {
-    const before = (await described())?.deployments?.[0]?.id;
-    const { service } = await update({ capacityProviderStrategy: [{ capacityProvider: 'FARGATE', weight: 1 }] });
-    expect(service).toMatchObject({
-      capacityProviderStrategy: [{ capacityProvider: 'FARGATE', weight: 1, base: 0 }],
-      deployments: [{ id: before }],
-    });
-    expect(tally(await tasksOf('scaled', 'web'))).toEqual({ FARGATE: 1, FARGATE_SPOT: 1 });
-    await update({ desiredCount: 3 });
-    await settled({ FARGATE: 2, FARGATE_SPOT: 1 });
-    const plain = (await update({ capacityProviderStrategy: [] })).service;
-    expect(plain).toMatchObject({ launchType: 'FARGATE', deployments: [{ id: before, launchType: 'FARGATE' }] });
-    expect(plain?.capacityProviderStrategy).toBeUndefined();
-    await update({ desiredCount: 4 });
-    await settled({ FARGATE: 2, FARGATE_SPOT: 1, none: 1 });
-  });
-
-  test('the platform reads back as it was asked for, and another one is a deployment', async () => {
-    const { service } = await create({
-      serviceName: 'platform',
-      desiredCount: 0,
-      launchType: 'FARGATE',
-      platformVersion: '1.3.0',
-    });
-    expect(service).toMatchObject({
-      platformVersion: '1.3.0',
-      deployments: [{ platformVersion: '1.4.0' }],
-      networkConfiguration: { awsvpcConfiguration: { securityGroups: [] } },
-    });
-    const same = (await update({ service: 'platform', platformVersion: '1.3.0' })).service;
-    expect(same?.deployments?.[0]?.id).toBe(service?.deployments?.[0]?.id);
-    const other = (await update({ service: 'platform', platformVersion: 'LATEST' })).service;
-    expect(other?.platformVersion).toBe('LATEST');
-    expect(other?.deployments?.[0]?.id).not.toBe(service?.deployments?.[0]?.id);
-    await expect(update({ service: 'platform', platformVersion: '2.0.0' })).rejects.toThrow(/does not exist/);
-  });
-
-  test('one of launch type EC2 comes to Fargate and goes back', async () => {
-    await create({ serviceName: 'moved', desiredCount: 1, launchType: 'EC2' });
-    await settled({ none: 1 }, 'scaled', 'moved');
-    const change = (strategy: CapacityProviderStrategyItem[]) =>
-      update({ service: 'moved', capacityProviderStrategy: strategy });
-    expect((await change(mixed)).service?.capacityProviderStrategy).toEqual(readBack);
-    await change([{ capacityProvider: 'FARGATE_SPOT' }]);
-    await update({ service: 'moved', forceNewDeployment: true });
-    await vi.waitFor(async () => expect(tally(await tasksOf('scaled', 'moved'))).toMatchObject({ FARGATE_SPOT: 1 }), {
-      timeout: 30_000,
-      interval: 50,
-    });
-    expect((await change([])).service).toMatchObject({ launchType: 'EC2' });
-  });
-
-  test('a strategy by default is stamped on the service', async () => {
-    await api.ecs.send(
-      new PutClusterCapacityProvidersCommand({
-        cluster: 'scaled',
-        capacityProviders: ['FARGATE', 'FARGATE_SPOT'],
-        defaultCapacityProviderStrategy: mixed,
-      }),
-    );
-    const { service } = await create({ serviceName: 'usual', desiredCount: 0 });
-    expect(service?.capacityProviderStrategy).toEqual(readBack);
-    await expect(create({ serviceName: 'usual', desiredCount: 0, launchType: 'FARGATE' })).rejects.toThrow(
-      /not idempotent/,
-    );
-  });
-
-  test('a provider that is in use stays with the cluster', async () => {
-    const put = (capacityProviders: string[]) =>
-      api.ecs.send(
-        new PutClusterCapacityProvidersCommand({
-          cluster: 'scaled',
-          capacityProviders,
-          defaultCapacityProviderStrategy: [],
-        }),
-      );
-    await expect(put(['FARGATE'])).rejects.toMatchObject({
-      name: 'ResourceInUseException',
-      message: 'The specified capacity provider is in use and cannot be removed.',
-    });
-    // Whose strategy is gone, but whose task is still there.
-    const spot = { capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT' }] };
-    await api.ecs.send(
-      new RunTaskCommand({ cluster: 'both', taskDefinition: 'small', networkConfiguration: network, ...spot }),
-    );
-    await expect(
-      api.ecs.send(
-        new PutClusterCapacityProvidersCommand({
-          cluster: 'both',
-          capacityProviders: [],
-          defaultCapacityProviderStrategy: [],
-        }),
-      ),
-    ).rejects.toMatchObject({ name: 'ResourceInUseException' });
-  });
-
-  test.each<[string, object, RegExp]>([
-    [
-      'a launch type as well',
-      { launchType: 'FARGATE' },
-      /Specifying both a launch type and capacity provider strategy/,
-    ],
-    ['daemons', { schedulingStrategy: 'DAEMON', desiredCount: undefined }, /daemon scheduling strategy/],
-    ['strategies of placement', { placementStrategy: [{ type: 'random' }] }, /not supported with FARGATE/],
-  ])('cannot have a strategy with %s', async (_what, input, message) => {
-    await expect(create({ serviceName: 'never', capacityProviderStrategy: mixed, ...input })).rejects.toThrow(message);
-  });
-
-  test('UpdateService refuses what cannot be', async () => {
-    await create({
-      serviceName: 'placed',
-      desiredCount: 0,
-      launchType: 'EC2',
-      placementStrategy: [{ type: 'random' }],
-    });
-    await expect(update({ service: 'placed', capacityProviderStrategy: mixed })).rejects.toThrow(
-      /Placement strategies are not supported with FARGATE/,
-    );
-    await expect(
-      update({ service: 'placed', capacityProviderStrategy: [{ capacityProvider: 'own' }] }),
-    ).rejects.toThrow(/was not found/);
-    await api.define({ family: 'bridged' });
-    await create({
-      serviceName: 'bridged',
-      taskDefinition: 'bridged',
-      desiredCount: 0,
-      launchType: 'EC2',
-      networkConfiguration: undefined,
-    });
-    await expect(update({ service: 'bridged', capacityProviderStrategy: mixed })).rejects.toThrow(
-      /does not support launch_type FARGATE/,
     );
   });
 });

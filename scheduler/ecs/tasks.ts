@@ -14,6 +14,7 @@ import {
 import { nextProviders } from '../deployments/index.ts';
 import {
   arns,
+  type CapacityProvider,
   type CapacityProviderStrategy,
   clusterKeys,
   clusterPartition,
@@ -293,14 +294,14 @@ function demandsFor(
   strategy: CapacityProviderStrategy | undefined,
   count: number,
 ): PlacementDemand[] {
-  const providers = strategy === undefined ? undefined : nextProviders(strategy, {}, count);
-  const demands = new Map(
-    [...new Set(providers ?? [undefined])].map((capacityProvider) => [
-      capacityProvider,
-      placementDemand(definition, { ...placement, capacityProvider }),
-    ]),
-  );
-  return Array.from({ length: count }).flatMap((_, index) => demands.get(providers?.[index]) ?? []);
+  const providers =
+    strategy === undefined ? Array.from({ length: count }, () => undefined) : nextProviders(strategy, {}, count);
+  const known = new Map<CapacityProvider | undefined, PlacementDemand>();
+  return providers.map((capacityProvider) => {
+    const demand = known.get(capacityProvider) ?? placementDemand(definition, { ...placement, capacityProvider });
+    known.set(capacityProvider, demand);
+    return demand;
+  });
 }
 
 function propagated(from: PropagateTags | undefined, definition: TaskDefinitionRecord): Tags {

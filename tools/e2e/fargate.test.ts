@@ -161,15 +161,7 @@ ${agentLogs(made, folder)}`,
   async function inside(task: Task | undefined, script: string): Promise<string> {
     const id = task?.containers[0]?.runtimeId ?? '';
     for (const host of made.hosts) {
-      const told = await host.run('docker', [
-        '-H',
-        host.dockerHost,
-        'exec',
-        id,
-        '/bin/sh',
-        '-c',
-        `${script} 2>&1; exit 0`,
-      ]);
+      const told = await host.exec(id, `${script} 2>&1; exit 0`);
       if (told.code === 0) return told.stdout;
     }
     return '';

@@ -15,6 +15,8 @@ export interface TestHost {
   run(command: string, args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   /** Starts a program within the host's network; what it prints goes to `log`. It ends with the hosts at the latest. */
   start(command: string, args: readonly string[], env: Readonly<Record<string, string>>, log: string): ChildProcess;
+  /** Runs a shell command in a container of its engine. */
+  exec(container: string, script: string): Promise<CommandResult>;
   /** Runs the docker command line on its engine; it must succeed. */
   docker(...args: readonly string[]): Promise<string>;
 }
@@ -155,6 +157,8 @@ async function startHost(owner: number, number: number, address: string, net: st
     address,
     dockerHost,
     run: (command, args, options) => run(...within(command, args), options),
+    exec: (container, script) =>
+      run(...within('docker', ['-H', dockerHost, 'exec', container, '/bin/sh', '-c', script])),
     start,
     docker,
   };

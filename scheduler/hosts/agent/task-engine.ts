@@ -254,32 +254,9 @@ export class TaskEngine {
   }
 
   #add(saved: SavedTask): void {
-    const {
-      options,
-      docker,
-      agentId,
-      images,
-      network,
-      limits,
-      hostPorts,
-      log,
-      rights,
-      report,
-      healthChanged,
-      endpoint,
-    } = this.#ports;
+    const { endpoint } = this.#ports;
     const ports: RunnerPorts = {
-      options,
-      docker,
-      agentId,
-      images,
-      network,
-      limits,
-      hostPorts,
-      log,
-      rights,
-      report,
-      healthChanged,
+      ...this.#ports,
       environment: (task, container, credentialsId) => endpoint.environment(task, container, credentialsId),
       save: (task) => this.#ports.files.write(fileName(task.task.arn), task),
       untilEngineAnswers: () => this.#watch.untilAnswers(),

@@ -1,4 +1,4 @@
-import { AwsError, type Call, GatewayError, statusOf, type WebRoute, type WebService } from '@slipway/auth/contract';
+import { type Call, renderPlainError, type WebRoute, type WebService } from '@slipway/auth/contract';
 
 import { type ClusterRef, type EcsPorts, findInstance } from '../../cluster/index.ts';
 import { arns } from '../../state/index.ts';
@@ -42,18 +42,6 @@ export function createHostAdministration(ports: EcsPorts): WebService {
         },
       };
     },
-    renderError(ctx, error) {
-      if (error instanceof AwsError) {
-        ctx.status = error.status;
-        ctx.body = { code: error.code, message: error.message };
-      } else if (error instanceof GatewayError) {
-        ctx.status = statusOf[error.kind];
-        if (error.retryAfter !== undefined) ctx.set('Retry-After', String(error.retryAfter));
-        ctx.body = { code: error.kind, message: error.message };
-      } else {
-        ctx.status = 500;
-        ctx.body = { code: 'internal', message: 'The request could not be served.' };
-      }
-    },
+    renderError: renderPlainError,
   };
 }

@@ -19,9 +19,9 @@ const abandonAfter = 6 * 60_000;
 /**
  * Which of the tasks that an agent has containers of it may end, none of which its instance is known to want. Those of another
  * instance are what an agent on the same engine left whose data folder was lost, unless that agent lives: they stay while
- * the records want them and their agent may be back, or is here.
+ * the records want them and their agent may be back, or is here. What another agent left is noted in the record of the instance, for
+ * whoever asks how the host is.
  * @param awayFor for how many milliseconds this server has known, by its own watch, that the agent of an instance is away
- * What another agent left is noted in the record of the instance, for whoever asks how the host is.
  * @returns `undecided` when the answer may soon be another one
  */
 export async function verifyStops(

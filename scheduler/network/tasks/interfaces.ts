@@ -115,7 +115,7 @@ async function makeInterface(
   for (const subnet of here) {
     const address = await addressIn(draft, host, subnet);
     if (address === undefined) continue;
-    const groups = securityGroups.length > 0 ? securityGroups : [draft.defaultGroup(subnet.vpcId)?.id ?? []].flat();
+    const usual = draft.defaultGroup(subnet.vpcId);
     return {
       id,
       vpcId: subnet.vpcId,
@@ -123,7 +123,7 @@ async function makeInterface(
       zone: subnet.zone,
       address,
       mac: macOf(address),
-      groups: [...groups],
+      groups: securityGroups.length > 0 || usual === undefined ? [...securityGroups] : [usual.id],
       type: 'interface',
       description: `arn:aws:ecs task ${task.id}`,
       requester: 'ecs',

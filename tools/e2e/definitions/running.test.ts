@@ -129,15 +129,7 @@ describe.skipIf(missing !== undefined)(
       };
       const inside = async (container: string, script: string): Promise<string> => {
         const id = await containerOf(container);
-        const { stdout } = await host.run('docker', [
-          '-H',
-          host.dockerHost,
-          'exec',
-          id,
-          '/bin/sh',
-          '-c',
-          `{ ${script}; } 2>&1`,
-        ]);
+        const { stdout } = await host.exec(id, `{ ${script}; } 2>&1`);
         return stdout.trim();
       };
       return {

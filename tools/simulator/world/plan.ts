@@ -172,8 +172,7 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
   const hosts = options.hosts ?? chance.whole(2, 6);
   const quiet = chance.happens(0.15);
   const faults = quiet ? [] : drawFaults(chance, duration, Math.round(minutes * (options.faults ?? 3)));
-  if (!quiet && options.faults !== 0)
-    faults.push(...drawLosses(seed, duration), ...drawDeregistrations(seed, duration), ...drawReclaims(seed, duration));
+  if (!quiet && options.faults !== 0) faults.push(...drawLaterFaults(seed, duration));
   const users = drawUsers(chance, duration, Math.round(minutes * (options.actions ?? 10)));
   const sometimes = (probability: number, low: number, high: number): number =>
     !quiet && chance.happens(probability) ? chance.between(low, high) : 0;
@@ -225,46 +224,35 @@ function drawFaults(chance: Chance, duration: number, count: number): Fault[] {
   })).sort((a, b) => a.at - b.at);
 }
 
-/** Data that is lost, from a source of chance of its own: it leaves the rest of the plans as they are. */
-function drawLosses(seed: number, duration: number): Fault[] {
-  const chance = new Chance(seed ^ 0xda7a);
-  if (!chance.happens(0.12)) return [];
-  return Array.from({ length: chance.whole(1, 2) }, () => ({
-    at: Math.round(chance.between(20_000, duration)),
-    lasts: Math.round(chance.between(5_000, 120_000)),
-    kind: 'agent-data-lost' as const,
-    target: chance.whole(0, 1_000),
-    seed: chance.whole(0, 2 ** 31),
-  }));
-}
+/** Faults that were added to the others later: each kind has a source of chance of its own, and leaves the rest of the plans as they are. */
+const laterFaults: readonly {
+  readonly kind: FaultKind;
+  readonly source: number;
+  /** How likely a plan has any of them, and how many at most. */
+  readonly probability: number;
+  readonly most: number;
+  /** Milliseconds, at least and at most. */
+  readonly lasts: readonly [number, number];
+}[] = [
+  { kind: 'agent-data-lost', source: 0xda7a, probability: 0.12, most: 2, lasts: [5_000, 120_000] },
+  { kind: 'host-deregistered', source: 0xde7e6, probability: 0.15, most: 3, lasts: [5_000, 90_000] },
+  { kind: 'host-reclaimed', source: 0x5907, probability: 0.15, most: 2, lasts: [60_000, 180_000] },
+];
 
-/** Hosts that are taken out of the cluster and come back, likewise. */
-function drawDeregistrations(seed: number, duration: number): Fault[] {
-  const chance = new Chance(seed ^ 0xde7e6);
-  if (!chance.happens(0.15)) return [];
-  return Array.from({ length: chance.whole(1, 3) }, () => ({
-    at: Math.round(chance.between(20_000, duration)),
-    lasts: Math.round(chance.between(5_000, 90_000)),
-    kind: 'host-deregistered' as const,
-    target: chance.whole(0, 1_000),
-    seed: chance.whole(0, 2 ** 31),
-  }));
-}
+const drawLaterFaults = (seed: number, duration: number): Fault[] =>
+  laterFaults.flatMap(({ kind, source, probability, most, lasts: [shortest, longest] }) => {
+    const chance = new Chance(seed ^ source);
+    if (!chance.happens(probability)) return [];
+    return Array.from({ length: chance.whole(1, most) }, () => ({
+      at: Math.round(chance.between(20_000, duration)),
+      lasts: Math.round(chance.between(shortest, longest)),
+      kind,
+      target: chance.whole(0, 1_000),
+      seed: chance.whole(0, 2 ** 31),
+    }));
+  });
 
-/** Hosts that are taken back, likewise; sometimes one does not go after all. */
-function drawReclaims(seed: number, duration: number): Fault[] {
-  const chance = new Chance(seed ^ 0x5907);
-  if (!chance.happens(0.15)) return [];
-  return Array.from({ length: chance.whole(1, 2) }, () => ({
-    at: Math.round(chance.between(20_000, duration)),
-    lasts: Math.round(chance.between(60_000, 180_000)),
-    kind: 'host-reclaimed' as const,
-    target: chance.whole(0, 1_000),
-    seed: chance.whole(0, 2 ** 31),
-  }));
-}
-
-/** After what time hosts that are away leave, likewise: some are back before that, and some are not. */
+/** After what time hosts that are away leave, from a source of chance of its own: some are back before that, and some are not. */
 function drawLeaving(seed: number): number | undefined {
   const chance = new Chance(seed ^ 0x1ea7e);
   return chance.happens(0.25) ? chance.between(60_000, 100_000) : undefined;

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import type { Hierarchy } from './hierarchy.ts';
-import type { Limits } from './limits.ts';
+import { type Limits, weightOf } from './limits.ts';
 import { LimitsError } from './port.ts';
 
 /** Microseconds over which CPU time is counted. */
@@ -139,8 +139,7 @@ export class GroupFiles {
       ];
     }
     return [
-      // The kernel's own conversion of version 1's shares (2 to 262144) to version 2's weights (1 to 10000), as runc has it.
-      ['cpu', 'cpu.weight', String(Math.min(10_000, 1 + Math.floor(((shares - 2) * 9_999) / 262_142)))],
+      ['cpu', 'cpu.weight', String(weightOf(shares))],
       ['cpu', 'cpu.max', `${quota ?? 'max'} ${period}`],
       ...(memory === undefined ? [] : ([['memory', 'memory.max', String(memory)]] as Setting[])),
       ...(memory === undefined || swap ? [] : ([['memory', 'memory.swap.max', '0']] as Setting[])),

@@ -35,6 +35,9 @@ export function limitsOf(task: AgentTask, pids: number): Limits {
   };
 }
 
+/** The kernel's own conversion of version 1's shares (2 to 262144) to version 2's weights (1 to 10000), as runc has it. */
+export const weightOf = (shares: number): number => Math.min(10_000, 1 + Math.floor(((shares - 2) * 9_999) / 262_142));
+
 /** The name of a task's control group: hexadecimal digits. */
 export function groupOf(taskArn: string): string {
   const id = taskArn.slice(taskArn.lastIndexOf('/') + 1);

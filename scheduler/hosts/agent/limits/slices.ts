@@ -1,4 +1,4 @@
-import type { Limits } from './limits.ts';
+import { type Limits, weightOf } from './limits.ts';
 import { LimitsError } from './port.ts';
 
 /** Runs a program of the host and returns what it printed. */
@@ -18,7 +18,7 @@ export function slicePath(slice: string): string {
 export async function makeSlice(run: Run, slice: string, limits: Limits): Promise<void> {
   const { cpu, shares, memory, swap, pids } = limits;
   const properties = [
-    `CPUWeight=${Math.min(10_000, 1 + Math.floor(((shares - 2) * 9_999) / 262_142))}`,
+    `CPUWeight=${weightOf(shares)}`,
     `CPUQuota=${cpu === undefined ? '' : `${Math.max(1, Math.round(cpu * 100))}%`}`,
     `MemoryMax=${memory ?? 'infinity'}`,
     `MemorySwapMax=${swap ? 'infinity' : '0'}`,

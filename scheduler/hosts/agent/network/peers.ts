@@ -92,6 +92,13 @@ async function ownRoutes(): Promise<string[]> {
   return found.flatMap(({ dst }) => (dst === undefined ? [] : [dst]));
 }
 
+/** Whether the routes to peers, and the tunnel where one of them needs it, are there; costs the same however many peers there are. @throws NetworkError */
+export async function arePeersApplied(peers: readonly (Peer & { readonly way: Way })[]): Promise<boolean> {
+  const now = new Set(await ownRoutes());
+  if (!peers.every(({ way, blocks }) => way === 'here' || blocks.every((block) => now.has(block)))) return false;
+  return !peers.some(({ way }) => way === 'vxlan') || (await tunnel()) !== undefined;
+}
+
 /** A MAC address that every host derives from a peer's address alone, so that nobody has to ask for it. */
 const macOf = (address: string): string =>
   `02:53:${address
@@ -100,15 +107,11 @@ const macOf = (address: string): string =>
     .join(':')}`;
 
 async function openTunnel(peers: readonly Peer[], own: string): Promise<void> {
-  const links = JSON.parse((await run('ip', ['-json', '-details', 'link', 'show', 'type', 'vxlan'])) || '[]') as {
-    ifname?: string;
-    linkinfo?: { info_data?: { local?: string } };
-  }[];
-  const found = links.find(({ ifname }) => ifname === device);
+  const found = await tunnel();
   if (found !== undefined && found.linkinfo?.info_data?.local !== own) await run('ip', ['link', 'delete', device]);
   if (found?.linkinfo?.info_data?.local !== own) {
     // No learning, no flooding: whom a frame goes to is known from the peers alone.
-    const tunnel = [
+    const link = [
       'vxlan',
       'id',
       String(tunnelIdentifier),
@@ -118,7 +121,7 @@ async function openTunnel(peers: readonly Peer[], own: string): Promise<void> {
       checked(own),
       'nolearning',
     ];
-    await run('ip', ['link', 'add', device, 'address', macOf(own), 'type', ...tunnel]);
+    await run('ip', ['link', 'add', device, 'address', macOf(own), 'type', ...link]);
   }
   await run('ip', ['link', 'set', device, 'up']);
   const entries = peers.map(({ address }) => ({ address: checked(address), mac: macOf(address) }));
@@ -135,10 +138,18 @@ async function openTunnel(peers: readonly Peer[], own: string): Promise<void> {
 }
 
 async function closeTunnel(): Promise<void> {
-  const links = JSON.parse((await run('ip', ['-json', 'link', 'show', 'type', 'vxlan'])) || '[]') as {
+  if ((await tunnel()) !== undefined) await run('ip', ['link', 'delete', device]);
+}
+
+/** The tunnel's device as `ip` describes it; undefined when there is none. */
+async function tunnel(): Promise<
+  { readonly linkinfo?: { readonly info_data?: { readonly local?: string } } } | undefined
+> {
+  const links = JSON.parse((await run('ip', ['-json', '-details', 'link', 'show', 'type', 'vxlan'])) || '[]') as {
     ifname?: string;
+    linkinfo?: { info_data?: { local?: string } };
   }[];
-  if (links.some(({ ifname }) => ifname === device)) await run('ip', ['link', 'delete', device]);
+  return links.find(({ ifname }) => ifname === device);
 }
 
 function checked(address: string): string {

@@ -13,7 +13,7 @@ import {
   hasFilter,
   removeFilter,
 } from './packet-filter.ts';
-import { applyPeers, ownAddress, tunnelOverhead, wayTo } from './peers.ts';
+import { applyPeers, arePeersApplied, ownAddress, tunnelOverhead, wayTo } from './peers.ts';
 import type { TaskNetworkPort } from './port.ts';
 import { NetworkError, run } from './run.ts';
 
@@ -48,8 +48,9 @@ export class TaskNetwork implements TaskNetworkPort {
   #isKnown = false;
   /** What the packet filter was last made with; undefined while it was not. */
   #host: FilterHost | undefined;
-  /** The ways to the other hosts as they were last set up. */
   #peers: NetworkState['peers'] = [];
+  /** The ways to them as they were last set up; those out of reach are not among them. */
+  #ways: Parameters<typeof applyPeers>[0] = [];
   #own = '';
   /** Resolved with the first state: until then nothing is known that the packet filter could be made of. */
   readonly #known = Promise.withResolvers<void>();
@@ -174,7 +175,8 @@ export class TaskNetwork implements TaskNetworkPort {
           return way === undefined ? [] : [{ ...peer, way }];
         }),
       );
-      await applyPeers(ways.flat(), this.#own);
+      this.#ways = ways.flat();
+      await applyPeers(this.#ways, this.#own);
     });
   }
 
@@ -183,7 +185,8 @@ export class TaskNetwork implements TaskNetworkPort {
     if (!this.#isKnown) return;
     const host = await this.#facts();
     if (JSON.stringify(host) !== JSON.stringify(this.#host) || !(await hasFilter(this.#prefix))) await this.#refresh();
-    await this.#connect();
+    const outOfReach = this.#ways.length < this.#peers.length;
+    if (outOfReach || !(await arePeersApplied(this.#ways))) await this.#connect();
   }
 
   async #facts(): Promise<FilterHost> {
