@@ -50,20 +50,15 @@ export class GroupFiles {
     }
   }
 
-  /** Whether a process is in the group or in one below it; also of one that is gone. */
+  /** Whether a process is in the group or in one below it; also of one that ends or is gone. */
   async holds(path: string, pid: number): Promise<boolean> {
-    let text: string;
-    try {
-      text = await readFile(`/proc/${pid}/cgroup`, 'utf8');
-    } catch (error) {
-      if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return true;
-      throw error;
-    }
+    const text = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(gone);
+    if (text === undefined) return true;
     const own = text
       .split('\n')
       .map((line) => /^\d+:([^:]*):(.*)$/.exec(line) ?? [])
       .find(([, names = '']) => (this.#version === 1 ? names.split(',').includes('memory') : names === ''));
-    return own?.[2]?.startsWith(`${path}/`) === true;
+    return own?.[2]?.startsWith(`${path}/`) === true || (await isEnding(pid));
   }
 
   /**
@@ -163,6 +158,23 @@ async function writeSetting(file: string, value: string): Promise<void> {
   } catch (error) {
     if (!(optional.test(file) && (error as NodeJS.ErrnoException).code === 'ENOENT')) throw error;
   }
+}
+
+/**
+ * Whether a process is on its way out, or gone: the kernel takes such a one out of its groups of version 1, also while its parent has not
+ * asked about it (`/proc/PID/stat`: state, and the flag PF_EXITING; proc(5)).
+ */
+async function isEnding(pid: number): Promise<boolean> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(gone);
+  // The name of the program may hold anything, parentheses too.
+  const [state = '', , , , , , flags] = text?.slice(text.lastIndexOf(')') + 2).split(' ') ?? [];
+  return text === undefined || state === 'Z' || state === 'X' || (Number(flags) & 4) !== 0;
+}
+
+/** Of a process that is gone there is nothing to read. */
+function gone(error: NodeJS.ErrnoException): undefined {
+  if (error.code === 'ENOENT' || error.code === 'ESRCH') return undefined;
+  throw error;
 }
 
 function absent(error: NodeJS.ErrnoException): undefined {

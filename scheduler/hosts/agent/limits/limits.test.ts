@@ -1,6 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
@@ -214,4 +218,29 @@ describe('the group of a task', () => {
     await group.check(container(1));
     await expect(group.check(container(2))).rejects.toThrow('outside of the control group');
   });
+});
+
+test('a process that is ending is in no group of version 1, and counts as one that is gone', async () => {
+  const files = new GroupFiles(await readHierarchy(), 1);
+  // The shell becomes a program that never asks what became of its child, which ends when it is told.
+  const parent = spawn('sh', ['-c', '(read word <&3) & echo $!; exec sleep 600'], {
+    stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
+  });
+  const { pid = 0, stdout } = parent;
+  const nowhere = '/slipway/not-there';
+  try {
+    if (stdout === null) throw new Error('the output of the shell is not read');
+    const [printed] = (await once(stdout, 'data')) as [Buffer];
+    const child = Number(printed.toString());
+    await expect.poll(() => readFile(`/proc/${pid}/comm`, 'utf8')).toBe('sleep\n');
+    expect(await files.holds(nowhere, child)).toBe(false);
+    (parent.stdio[3] as Writable).end('end\n');
+    await expect.poll(() => files.holds(nowhere, child)).toBe(true);
+    expect(existsSync(`/proc/${child}`)).toBe(true);
+    expect(await files.holds(nowhere, pid)).toBe(false);
+  } finally {
+    parent.kill('SIGKILL');
+  }
+  await once(parent, 'close');
+  expect(await files.holds(nowhere, pid)).toBe(true);
 });
