@@ -346,7 +346,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'what the engine has started is started again',
     file: 'scheduler/hosts/agent/task-runner.ts',
-    find: "return this.#begun.has(name) && this.#inspected.get(name)?.State.Status === 'created';",
+    find: "if (begun === undefined || this.#inspected.get(name)?.State.Status !== 'created') return false;",
     replace: 'return false;',
     caughtBy: ['started-once'],
     from: 247,
