@@ -115,6 +115,16 @@ describe('what makes no sense is refused by its name', () => {
     ['no keys', { environment: { AWS_SECRET_ACCESS_KEY: '' } }, /^set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY/],
     ['an attribute without a value', { flags: { attribute: ['gpu'] } }, /^--attribute gpu: write NAME=VALUE$/],
     ['an attribute without a name', { flags: { attribute: ['=1'] } }, /^--attribute =1: write NAME=VALUE$/],
+    [
+      'an attribute that the agent says',
+      { flags: { attribute: ['ecs.os-type=windows'] } },
+      /^the attribute ecs\.os-type is not yours/,
+    ],
+    [
+      'an attribute of this product',
+      { environment: { ECS_INSTANCE_ATTRIBUTES: '{"slipway.spot":"true"}' } },
+      /^the attribute slipway\.spot is not yours/,
+    ],
     ['an attribute twice', { flags: { attribute: ['a=1', 'a=2'] } }, /^--attribute a is given twice$/],
     [
       'attributes that are no JSON',

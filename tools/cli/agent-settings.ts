@@ -91,6 +91,13 @@ export async function agentSettings(flags: AgentFlags, environment: Variables): 
     ...flagAttributes(flags.attribute ?? []),
   };
   const { [zoneAttribute]: zoneAmongThem, ...custom } = attributes;
+  const owned = Object.keys(custom).find((name) => /^(?:ecs|com\.amazonaws\.ecs|slipway)\./.test(name));
+  if (owned !== undefined)
+    throw new CliError(
+      `the attribute ${owned} is not yours to set: the agent says itself what begins with ecs., com.amazonaws.ecs. or slipway. ` +
+        `(the zone, ${zoneAttribute}, apart). Choose another name`,
+      2,
+    );
   const tags = jsonStrings('ECS_CONTAINER_INSTANCE_TAGS', variable('ECS_CONTAINER_INSTANCE_TAGS'));
   const ignored = [
     ...Object.keys(file).filter((name) => !known.has(name)),
