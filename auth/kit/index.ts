@@ -11,6 +11,19 @@ export {
   type Rows,
   rowsOf,
 } from './pages.ts';
+export {
+  as,
+  refused,
+  refuseMembers,
+  required,
+  type Shape,
+  type ShapeMember,
+  type ShapeNames,
+  type Shapes,
+  shapesOf,
+  type ShapeValue,
+  simpleShapes,
+} from './shapes.ts';
 export { createSigning, type Signing, storedKeys } from './signing.ts';
 export {
   requestTagKeys,

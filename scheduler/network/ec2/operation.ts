@@ -1,11 +1,11 @@
 import type { AccessList, AccessRequest, Call, ConditionContext, Operation, ResourceRef } from '@slipway/auth/contract';
-import { arnOf, type Pages, requestTags } from '@slipway/auth/kit';
+import { arnOf, type Pages, refuseMembers, requestTags } from '@slipway/auth/kit';
 
 import type { Draft, Network, Networks, NounType } from '../records/index.ts';
 
 import { dryRun, unsupported } from './errors.ts';
 import { withinQuotas } from './quotas.ts';
-import { type Member, operationSchema, type Shape, type TagSpecifications } from './shapes.ts';
+import { operationSchema, type Shape, type TagSpecifications } from './shapes.ts';
 
 /** What the operations of EC2's API work with. */
 export interface Ec2Api {
@@ -66,7 +66,7 @@ export function operation<I, O>(declared: Reading<I, O> | Changing<I, O>): Ec2Op
       const bound: Operation<I, O> = {
         access: async (input, call) => declared.access(input, sceneOf(call), await api.networks.read(call.account)),
         handle: async (input, call) => {
-          refuseMembers(shape, input as Readonly<Record<string, unknown>>, '');
+          refuseMembers(shape, input, unsupported);
           const scene = sceneOf(call);
           if ((input as { readonly DryRun?: boolean }).DryRun === true) throw dryRun();
           return 'read' in declared
@@ -82,22 +82,6 @@ export function operation<I, O>(declared: Reading<I, O> | Changing<I, O>): Ec2Op
       return bound as Operation<never, unknown>;
     },
   };
-}
-
-/** @throws UnsupportedOperation naming a member that nothing here acts on */
-function refuseMembers({ members = {} }: Shape<unknown>, input: Readonly<Record<string, unknown>>, path: string): void {
-  for (const [name, given] of Object.entries(input)) {
-    const member: Member<unknown> | undefined = members[name];
-    if (member?.refusal !== undefined && !saysNothing(given)) throw unsupported(`${path}${name}`, member.refusal);
-    if (member?.shape.members !== undefined && typeof given === 'object' && given !== null)
-      refuseMembers(member.shape, given as Readonly<Record<string, unknown>>, `${path}${name}.`);
-  }
-}
-
-/** `false`, 0, an empty list, and a structure of such: what clients send for what was not asked for. */
-function saysNothing(given: unknown): boolean {
-  if (given === undefined || given === false || given === 0 || given === '') return true;
-  return typeof given === 'object' && given !== null && Object.values(given).every(saysNothing);
 }
 
 /** The ARN of something of EC2's in the caller's account; `*` for one that is not there yet. */

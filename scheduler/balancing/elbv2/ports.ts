@@ -1,0 +1,47 @@
+import type { Balancing, LoadBalancerRecord } from '../records/index.ts';
+
+/** Addresses that load balancers listen on. */
+export interface AddressPool {
+  /**
+   * The address of a new load balancer: a free one while there is any, else the one that fewest have.
+   * @param taken the addresses of the others. @returns undefined when the pool is empty
+   */
+  next(taken: readonly string[]): string | undefined;
+  /** Where a load balancer's name ends: `elb.localhost`. */
+  readonly domain: string;
+}
+
+/** How a load balancer stands. */
+export interface BalancerState {
+  readonly code: 'provisioning' | 'active' | 'active_impaired' | 'failed';
+  readonly reason?: string;
+}
+
+/** What the engines have done of what the records say. */
+export interface Traffic {
+  /**
+   * Waits until every live engine serves a generation.
+   * @returns why listeners are not bound, by their ids; or, in `silent`, what is wrong when not every engine answered in time
+   */
+  settled(
+    account: string,
+    generation: number,
+  ): Promise<{ readonly unbound: Readonly<Record<string, string>>; readonly silent?: string }>;
+  /** How load balancers stand; asked for once a request. */
+  states(account: string, balancing: Balancing): Promise<(balancer: LoadBalancerRecord) => BalancerState>;
+}
+
+/** Certificates that listeners may have, with their keys. */
+export interface CertificateSource {
+  /** Whether there is a certificate of this ARN that the account may use. */
+  exists(account: string, arn: string): Promise<boolean>;
+}
+
+/** Machines that may be registered as targets by their ids. */
+export interface InstanceDirectory {
+  /** Where a machine is reached; `running` is false when it is not in a state that takes targets. Undefined for an unknown id. */
+  find(
+    account: string,
+    id: string,
+  ): Promise<{ readonly address: string; readonly zone: string; readonly running: boolean } | undefined>;
+}

@@ -1,0 +1,34 @@
+/** The records of load balancing, how they are read and changed, and what their attributes mean. */
+export { Balancing, groupsOfAction } from './balancing.ts';
+export {
+  type AttributeKind,
+  attributeKind,
+  attributeTables,
+  type AttributeRule,
+  effectiveAttributes,
+  responseHeadersOf,
+  readAttribute,
+} from './attributes.ts';
+export { Draft } from './draft.ts';
+export { balancingKeys, balancingPartition, balancingRows } from './keys.ts';
+export type {
+  ActionRecord,
+  Attributes,
+  BalancerType,
+  BalancingRecords,
+  BalancingType,
+  ConditionRecord,
+  EngineRecord,
+  HealthCheckRecord,
+  HealthRecord,
+  ListenerRecord,
+  LoadBalancerRecord,
+  NamedType,
+  Protocol,
+  ProtocolVersion,
+  RuleRecord,
+  Tags,
+  TargetGroupRecord,
+  TargetRecord,
+} from './records.ts';
+export { Balancers, type BalancersOptions, type Changed } from './store.ts';

@@ -1,0 +1,183 @@
+/** What an account's load balancing is made of, record by record. Ids are 16 hexadecimal digits, times milliseconds since the epoch. */
+
+export type Tags = Readonly<Record<string, string>>;
+
+/** Attributes by key, those that were set; see `attributes.ts` for what others are. */
+export type Attributes = Readonly<Record<string, string>>;
+
+interface Noun {
+  readonly id: string;
+  readonly tags: Tags;
+}
+
+export type BalancerType = 'application' | 'network';
+
+/** A load balancer: an address on which listeners are. */
+export interface LoadBalancerRecord extends Noun {
+  readonly name: string;
+  readonly type: BalancerType;
+  readonly scheme: 'internet-facing' | 'internal';
+  readonly vpcId: string;
+  /** One of each zone. */
+  readonly subnets: readonly { readonly id: string; readonly zone: string }[];
+  readonly securityGroups: readonly string[];
+  /** Of the pool; it may share it with others when the pool has no free one. */
+  readonly address: string;
+  readonly dnsName: string;
+  readonly createdAt: number;
+  readonly attributes: Attributes;
+}
+
+/** Protocols that are served; others of ELB's are refused by name. */
+export type Protocol = 'HTTP' | 'HTTPS' | 'TCP' | 'TLS';
+export type ProtocolVersion = 'HTTP1' | 'HTTP2' | 'GRPC';
+
+/** How targets of a group are checked. Seconds. */
+export interface HealthCheckRecord {
+  readonly enabled: boolean;
+  readonly protocol: 'HTTP' | 'HTTPS' | 'TCP';
+  /** `traffic-port`: each target's own. */
+  readonly port: 'traffic-port' | number;
+  /** Of HTTP and HTTPS. */
+  readonly path?: string;
+  /** `200`, `200,202`, `200-399`; of gRPC its own codes. Of HTTP and HTTPS. */
+  readonly matcher?: string;
+  readonly interval: number;
+  readonly timeout: number;
+  /** Checks in a row after which a target changes its state. */
+  readonly healthyThreshold: number;
+  readonly unhealthyThreshold: number;
+}
+
+export interface TargetGroupRecord extends Noun {
+  readonly name: string;
+  readonly protocol: Protocol;
+  /** Of HTTP and HTTPS. */
+  readonly protocolVersion?: ProtocolVersion;
+  readonly port: number;
+  readonly vpcId: string;
+  readonly targetType: 'instance' | 'ip';
+  readonly healthCheck: HealthCheckRecord;
+  readonly createdAt: number;
+  readonly attributes: Attributes;
+}
+
+/** What is done with a request. Group ids, not ARNs. */
+export type ActionRecord =
+  | {
+      readonly type: 'forward';
+      readonly order?: number;
+      readonly targetGroups: readonly { readonly id: string; readonly weight: number }[];
+      readonly stickiness?: { readonly enabled: boolean; readonly seconds?: number };
+    }
+  | {
+      readonly type: 'redirect';
+      readonly order?: number;
+      readonly status: 301 | 302;
+      readonly protocol: string;
+      readonly host: string;
+      readonly port: string;
+      readonly path: string;
+      readonly query: string;
+    }
+  | {
+      readonly type: 'fixed-response';
+      readonly order?: number;
+      readonly status: number;
+      readonly contentType?: string;
+      readonly body?: string;
+    };
+
+/** One condition of a rule; of `values` and `regexValues` one must fit. */
+export type ConditionRecord =
+  | {
+      readonly field: 'host-header' | 'path-pattern';
+      readonly values: readonly string[];
+      readonly regexValues: readonly string[];
+    }
+  | {
+      readonly field: 'http-header';
+      readonly name: string;
+      readonly values: readonly string[];
+      readonly regexValues: readonly string[];
+    }
+  | { readonly field: 'http-request-method' | 'source-ip'; readonly values: readonly string[] }
+  | { readonly field: 'query-string'; readonly pairs: readonly { readonly key?: string; readonly value: string }[] };
+
+export interface ListenerRecord extends Noun {
+  readonly loadBalancerId: string;
+  readonly protocol: Protocol;
+  readonly port: number;
+  /** Of HTTPS and TLS. */
+  readonly sslPolicy?: string;
+  /** ARNs; the first is the default. */
+  readonly certificates: readonly string[];
+  readonly defaultAction: ActionRecord;
+  /** The default rule has no record of its own, and this id. */
+  readonly defaultRuleId: string;
+  readonly createdAt: number;
+  readonly attributes: Attributes;
+}
+
+export interface RuleRecord extends Noun {
+  readonly listenerId: string;
+  /** 1 to 50,000; no two rules of a listener have the same. */
+  readonly priority: number;
+  readonly conditions: readonly ConditionRecord[];
+  readonly action: ActionRecord;
+}
+
+/** What checks have found of a target so far, in ELB's words. */
+export interface HealthRecord {
+  readonly state: 'initial' | 'healthy' | 'unhealthy';
+  readonly reason?: string;
+  readonly description?: string;
+}
+
+/**
+ * One registration of a target: an address and port that come back are another one. The id says which of them a request or a sample
+ * is about.
+ */
+export interface TargetRecord extends Noun {
+  readonly groupId: string;
+  /** As it was registered: an address, or the id of an instance. */
+  readonly targetId: string;
+  readonly port: number;
+  /** As it was given; `all` for addresses outside the VPC. */
+  readonly zone?: string;
+  /** Where requests go. */
+  readonly address: string;
+  readonly registeredAt: number;
+  /** Since when it gets no new requests. */
+  readonly deregisteredAt?: number;
+  readonly health: HealthRecord;
+}
+
+/** The records by type: the name that ARNs have for them, and `target`. */
+export interface BalancingRecords {
+  readonly loadbalancer: LoadBalancerRecord;
+  readonly targetgroup: TargetGroupRecord;
+  readonly listener: ListenerRecord;
+  readonly 'listener-rule': RuleRecord;
+  readonly target: TargetRecord;
+}
+
+export type BalancingType = keyof BalancingRecords;
+/** What has an ARN, and tags. */
+export type NamedType = Exclude<BalancingType, 'target'>;
+
+/** What one traffic engine has said of itself; it is written by whoever tells it what to do. */
+export interface EngineRecord {
+  readonly id: string;
+  readonly kind: string;
+  /** What new connections are served by. */
+  readonly generation: number;
+  /** The lowest generation that any of its processes may route by. */
+  readonly oldestServing: number;
+  /** When it was last heard of. */
+  readonly seenAt: number;
+  /** Why listeners are not bound, by their ids. */
+  readonly unbound: Readonly<Record<string, string>>;
+  /** Registrations of targets that drain and have nothing in flight here. */
+  readonly quiet: readonly string[];
+}
