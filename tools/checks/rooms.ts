@@ -29,8 +29,8 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['part'],
   ],
   scheduler: [
-    ['state', 'placement', 'references', 'hosts/wire', 'network/addresses'],
-    ['reach'],
+    ['state', 'placement', 'references', 'routing', 'hosts/wire', 'network/addresses'],
+    ['reach', 'balancing/engines'],
     ['cluster', 'deployments', 'hosts/agent', 'network/records'],
     ['tasks'],
     ['services', 'control', 'hosts/control'],
@@ -45,13 +45,17 @@ export const pure: readonly string[] = [
   'scheduler/placement',
   'scheduler/deployments',
   'scheduler/network/addresses',
+  'scheduler/routing',
 ];
 
 /** What pure rooms may have of node all the same: addresses as text (`isIP`, `BlockList`). */
-export const pureModules: Readonly<Record<string, readonly string[]>> = { 'auth/policy': ['node:net'] };
+export const pureModules: Readonly<Record<string, readonly string[]>> = {
+  'auth/policy': ['node:net'],
+  'scheduler/routing': ['node:net', 'node:crypto'],
+};
 
 /** Rooms of rooms: each part has its own index. */
-export const nested: readonly string[] = ['scheduler/hosts', 'scheduler/network'];
+export const nested: readonly string[] = ['scheduler/hosts', 'scheduler/network', 'scheduler/balancing'];
 
 /**
  * Files that other rooms may import beside a room's `index.ts`, and why there is more than one door. A room may also look into
