@@ -31,10 +31,10 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
   scheduler: [
     ['state', 'placement', 'references', 'routing', 'hosts/wire', 'network/addresses'],
     ['reach', 'balancing/engines'],
-    ['cluster', 'deployments', 'hosts/agent', 'network/records'],
-    ['tasks'],
+    ['cluster', 'deployments', 'hosts/agent', 'network/records', 'balancing/records'],
+    ['tasks', 'balancing/health', 'balancing/traffic'],
     ['services', 'control', 'hosts/control'],
-    ['ecs', 'triggers', 'network/ec2', 'network/tasks'],
+    ['ecs', 'triggers', 'network/ec2', 'network/tasks', 'balancing/elbv2'],
     ['part'],
   ],
 };

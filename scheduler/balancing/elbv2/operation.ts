@@ -2,11 +2,11 @@ import type { AccessList, AccessRequest, Call, Operation, ResourceRef } from '@s
 import { type Pages, refuseMembers, requestTags } from '@slipway/auth/kit';
 
 import type { Networks } from '../../network/records/index.ts';
-import type { Balancers, Balancing, Draft } from '../records/index.ts';
+import type { AddressPool, Balancers, Balancing, Draft } from '../records/index.ts';
 
 import { unsupported, validation } from './errors.ts';
 import { arnOfRecord, readArn } from './names.ts';
-import type { AddressPool, CertificateSource, InstanceDirectory, Traffic } from './ports.ts';
+import type { CertificateSource, InstanceDirectory, Traffic } from './ports.ts';
 import { operationSchema, type Shape, type TagList } from './shapes.ts';
 
 /** What the operations of ELB's API work with. */

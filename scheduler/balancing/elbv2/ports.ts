@@ -1,16 +1,5 @@
 import type { Balancing, LoadBalancerRecord } from '../records/index.ts';
 
-/** Addresses that load balancers listen on. */
-export interface AddressPool {
-  /**
-   * The address of a new load balancer: a free one while there is any, else the one that fewest have.
-   * @param taken the addresses of the others. @returns undefined when the pool is empty
-   */
-  next(taken: readonly string[]): string | undefined;
-  /** Where a load balancer's name ends: `elb.localhost`. */
-  readonly domain: string;
-}
-
 /** How a load balancer stands. */
 export interface BalancerState {
   readonly code: 'provisioning' | 'active' | 'active_impaired' | 'failed';

@@ -1,4 +1,5 @@
 /** The records of load balancing, how they are read and changed, and what their attributes mean. */
+export { type AddressPool, addressPool } from './addresses.ts';
 export { Balancing, groupsOfAction } from './balancing.ts';
 export {
   type AttributeKind,

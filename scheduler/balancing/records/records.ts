@@ -34,7 +34,6 @@ export type ProtocolVersion = 'HTTP1' | 'HTTP2' | 'GRPC';
 
 /** How targets of a group are checked. Seconds. */
 export interface HealthCheckRecord {
-  readonly enabled: boolean;
   readonly protocol: 'HTTP' | 'HTTPS' | 'TCP';
   /** `traffic-port`: each target's own. */
   readonly port: 'traffic-port' | number;

@@ -1,0 +1,1 @@
+export { type BotocoreModel, botocoreModel, operationDifferences } from './botocore.ts';

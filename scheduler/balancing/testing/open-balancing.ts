@@ -1,0 +1,186 @@
+import { AwsError, type Call } from '@slipway/auth/contract';
+import { codecFor, InputError, modelOf, type OperationModel, parseQuery } from '@slipway/auth/protocol';
+import { systemClock } from '@slipway/storage/clock';
+import type { RecordStore } from '@slipway/storage/records';
+import { memoryRecords } from '@slipway/storage/records/memory';
+import { randomBytes } from 'node:crypto';
+
+import { Networks } from '../../network/records/index.ts';
+import { createElbv2, elbv2Schemas, type Traffic } from '../elbv2/index.ts';
+import { addressPool, Balancers } from '../records/index.ts';
+
+export const account = '000000000000';
+export const region = 'us-east-1';
+const prefix = `arn:aws:elasticloadbalancing:${region}:${account}:`;
+
+/** What an answer of the API holds; tests know what they asked for. */
+// eslint-disable-next-line typescript/no-explicit-any
+export type Answer = any;
+
+export interface TestBalancing {
+  readonly records: RecordStore;
+  readonly balancers: Balancers;
+  readonly networks: Networks;
+  /** Why listeners are not bound, by port; engines that are not there, and answers that come late, by what they say. */
+  readonly engines: { readonly unbound: Map<number, string>; silent: string | undefined };
+  /** ARNs of certificates that are there. */
+  readonly certificates: Set<string>;
+  readonly instances: Map<string, { address: string; zone: string; running: boolean }>;
+  /** Calls an operation as the gateway does: the input over the wire, access, then the handler. */
+  call(name: string, input?: object, as?: string): Promise<Answer>;
+  /** What a call needs to be allowed: actions with their resources. */
+  access(name: string, input?: object): Promise<readonly string[]>;
+  /** The code and message of the error that a call ends in. */
+  refusal(name: string, input?: object, as?: string): Promise<string>;
+  /** The default network's VPC and its subnets, one of each of two zones. */
+  readonly network: { readonly vpcId: string; readonly subnets: readonly string[] };
+}
+
+type Schema = OperationModel['input'];
+
+/** An input as the AWS CLI writes it. */
+function writeForm(form: URLSearchParams, path: string, schema: Schema, value: unknown): void {
+  if (value === undefined) return;
+  if (schema.isListSchema()) {
+    // As the AWS CLI does: an empty list is there, and empty.
+    if ((value as readonly unknown[]).length === 0) form.set(path, '');
+    for (const [index, element] of (value as readonly unknown[]).entries())
+      writeForm(form, `${path}.member.${index + 1}`, schema.getValueSchema(), element);
+  } else if (schema.isStructSchema() && typeof value === 'object') {
+    for (const [name, given] of Object.entries(value as object)) {
+      const member = new Map(schema.structIterator()).get(name);
+      if (member === undefined) throw new Error(`${path}.${name} does not exist`);
+      writeForm(form, path === '' ? name : `${path}.${name}`, member, given);
+    }
+  } else form.set(path, String(value as string));
+}
+
+/** The API of ELB on records in memory, with engines that do at once what they are told. @param records those of another server */
+export async function openBalancing(records: RecordStore = memoryRecords(systemClock)): Promise<TestBalancing> {
+  const context = { records, clock: systemClock, random: randomBytes, region };
+  const networks = new Networks({ ...context, zonesOfHosts: () => Promise.resolve([`${region}a`, `${region}b`]) });
+  const balancers = new Balancers(context);
+  const engines: TestBalancing['engines'] = { unbound: new Map(), silent: undefined };
+  const certificates = new Set<string>();
+  const instances = new Map<string, { address: string; zone: string; running: boolean }>();
+  const traffic: Traffic = {
+    settled: async (of) => {
+      const listeners = (await balancers.read(of)).all('listener');
+      const reasons = listeners.flatMap(({ id, port }) => {
+        const reason = engines.unbound.get(port);
+        return reason === undefined ? [] : [[id, reason] as const];
+      });
+      return {
+        unbound: Object.fromEntries(reasons),
+        ...(engines.silent === undefined ? {} : { silent: engines.silent }),
+      };
+    },
+    states: () => Promise.resolve(() => ({ code: 'active' })),
+  };
+  const service = createElbv2({
+    ...context,
+    networks,
+    balancers,
+    traffic,
+    pool: addressPool(['127.42.0.1', '127.42.0.2'], 'elb.localhost'),
+    certificates: { exists: (_account, arn) => Promise.resolve(certificates.has(arn)) },
+    instances: { find: (_account, id) => Promise.resolve(instances.get(id)) },
+  });
+  const [protocol] = service.protocols;
+  if (protocol === undefined) throw new Error('the service has no protocol');
+  const codec = codecFor(protocol);
+  const model = modelOf(elbv2Schemas);
+  const operationOf = (name: string) => {
+    const found = service.operations[name] as unknown as {
+      access: (input: object, call: Call) => Promise<readonly { action: string; resources: { arn: string }[] }[]>;
+      handle: (input: object, call: Call) => Promise<Answer>;
+    };
+    const shapes = model.operations.get(name);
+    if (found === undefined || shapes === undefined) throw new Error(`there is no operation ${name}`);
+    return { ...found, shapes };
+  };
+  const callOf = (as: string): Call =>
+    ({ account: as, region, endpoint: 'http://127.0.0.1:7500', time: new Date() }) as Call;
+  const read = (name: string, input: object): object => {
+    const form = new URLSearchParams({ Action: name, Version: '2015-12-01' });
+    const { shapes } = operationOf(name);
+    writeForm(form, '', shapes.input, input);
+    try {
+      return codec.decode(shapes, parseQuery(form.toString()), service.constraints ?? {});
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      const { code, message } = codec.inputError(error, model);
+      throw new AwsError(code, message);
+    }
+  };
+  const call = async (name: string, input: object = {}, as = account): Promise<Answer> => {
+    const decoded = read(name, input);
+    const { access, handle, shapes } = operationOf(name);
+    await access(decoded, callOf(as));
+    const answer = (await handle(decoded, callOf(as))) as unknown;
+    codec.encode(shapes, answer, 'request');
+    return answer;
+  };
+  const network = await networks.read(account);
+  return {
+    records,
+    balancers,
+    networks,
+    engines,
+    certificates,
+    instances,
+    call,
+    access: async (name, input = {}) =>
+      (await operationOf(name).access(read(name, input), callOf(account))).flatMap(({ action, resources }) =>
+        resources.map(({ arn }) => `${action.slice('elasticloadbalancing:'.length)} ${arn.replace(prefix, '')}`),
+      ),
+    refusal: (name, input, as) =>
+      call(name, input, as).then(
+        (answer) => Promise.reject(new Error(`${name} was not refused: ${JSON.stringify(answer)}`)),
+        (error: unknown) => {
+          if (error instanceof AwsError) return `${error.code}: ${error.message}`;
+          throw error;
+        },
+      ),
+    network: {
+      vpcId: network.defaultVpc?.id ?? '',
+      subnets: network.all('subnet').toSorted((a, b) => (a.zone < b.zone ? -1 : 1)).map(({ id }) => id),
+    },
+  };
+}
+
+/** The last part of an ARN. */
+export const idOf = (arn: string): string => arn.slice(arn.lastIndexOf('/') + 1);
+
+/** A load balancer with the group and the HTTP listener that most tests want. */
+export async function openWeb(given?: TestBalancing) {
+  const world = given ?? (await openBalancing());
+  const { network, call } = world;
+  const balancer = (await call('CreateLoadBalancer', { Name: 'web', Subnets: network.subnets })).LoadBalancers[0];
+  const group = (
+    await call('CreateTargetGroup', {
+      Name: 'web',
+      Protocol: 'HTTP',
+      Port: 8080,
+      VpcId: network.vpcId,
+      TargetType: 'ip',
+    })
+  ).TargetGroups[0];
+  const listener = (
+    await call('CreateListener', {
+      LoadBalancerArn: balancer.LoadBalancerArn,
+      Protocol: 'HTTP',
+      Port: 80,
+      DefaultActions: [{ Type: 'forward', TargetGroupArn: group.TargetGroupArn }],
+    })
+  ).Listeners[0];
+  return {
+    ...world,
+    balancer,
+    group,
+    listener,
+    balancerArn: balancer.LoadBalancerArn as string,
+    groupArn: group.TargetGroupArn as string,
+    listenerArn: listener.ListenerArn as string,
+  };
+}
