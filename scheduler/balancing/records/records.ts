@@ -131,6 +131,8 @@ export interface HealthRecord {
   readonly state: 'initial' | 'healthy' | 'unhealthy';
   readonly reason?: string;
   readonly description?: string;
+  /** Whether it ever passed a check: what never did gets no requests, even when all targets are unhealthy. */
+  readonly passed?: true;
 }
 
 /**
@@ -179,4 +181,6 @@ export interface EngineRecord {
   readonly unbound: Readonly<Record<string, string>>;
   /** Registrations of targets that drain and have nothing in flight here. */
   readonly quiet: readonly string[];
+  /** Why it could not take a generation; it serves the one before. */
+  readonly refused?: { readonly generation: number; readonly reason: string };
 }

@@ -82,6 +82,12 @@ export class Balancers {
     }
   }
 
+  /** Gives what engines are told another generation, where something else than the records changed of it. */
+  async touch(account: string, fence: Fence): Promise<void> {
+    const put = [{ key: balancingKeys.revision, value: {} }];
+    await this.#options.records.commit(balancingPartition(account), { put, fence });
+  }
+
   /** What every engine has said of itself, also those that have not been heard of for long. */
   async engines(account: string): Promise<readonly EngineRecord[]> {
     const options = { prefix: balancingKeys.engines, limit };

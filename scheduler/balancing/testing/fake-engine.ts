@@ -1,0 +1,88 @@
+import type { DesiredState } from '../../routing/index.ts';
+import { type BindResult, EngineError, type TrafficEngine } from '../engines/contract.ts';
+
+const noCounts = {
+  requests: 0,
+  targetCodes: [0, 0, 0, 0],
+  connectionErrors: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+} as const;
+
+/** An engine that carries nothing: it does at once what it is told, or what tests make it do. */
+export class FakeEngine implements TrafficEngine {
+  readonly kind = 'embedded';
+  desired: DesiredState | undefined;
+  readonly generations: number[] = [];
+  /** Why ports cannot be bound. */
+  readonly unbound = new Map<number, string>();
+  /** Requests under way, by registration. */
+  readonly inFlight = new Map<string, number>();
+  /** What an old process of it still serves. */
+  oldest: number | undefined;
+  /** Why it takes nothing. */
+  refuses: string | undefined;
+  /** Why it does not answer at all. */
+  dead: string | undefined;
+  /** How often it was opened. */
+  opened = 0;
+
+  open(): Promise<this> {
+    this.opened++;
+    if (this.dead !== undefined) return Promise.reject(new EngineError(this.dead));
+    return Promise.resolve(this);
+  }
+
+  apply(desired: DesiredState) {
+    if (this.dead !== undefined) return Promise.reject(new EngineError(this.dead));
+    if (this.refuses !== undefined) return Promise.reject(new EngineError(this.refuses));
+    this.desired = desired;
+    this.generations.push(desired.generation);
+    return Promise.resolve({ generation: desired.generation, listeners: this.#bound() });
+  }
+
+  observe() {
+    if (this.dead !== undefined) return Promise.reject(new EngineError(this.dead));
+    const generation = this.desired?.generation ?? 0;
+    return Promise.resolve({
+      generation,
+      oldestServing: Math.min(this.oldest ?? generation, generation),
+      targets: [...this.inFlight].map(([registrationId, inFlight]) => ({
+        targetGroupId: this.#groupOf(registrationId),
+        registrationId,
+        inFlight,
+        counts: noCounts,
+      })),
+      listeners: [...this.#bound()].map(([id, result]) => ({
+        id,
+        result,
+        activeConnections: 0,
+        newConnections: 0,
+        requests: 0,
+        engineCodes: {},
+      })),
+    });
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #groupOf(registrationId: string): string {
+    const groups = this.desired?.targetGroups ?? [];
+    return groups.find(({ targets }) => targets.some((one) => one.registrationId === registrationId))?.id ?? '';
+  }
+
+  #bound(): Map<string, BindResult> {
+    return new Map(
+      (this.desired?.listeners ?? []).map(({ id, port }) => {
+        const reason = this.unbound.get(port);
+        return [id, reason === undefined ? { bound: true } : { bound: false, reason }];
+      }),
+    );
+  }
+}

@@ -1,0 +1,169 @@
+import { project, transact } from '@slipway/storage/records';
+
+import type { Certificate, DesiredState } from '../../routing/index.ts';
+import { type Applied, isQuiet, type Observation, type TrafficEngine } from '../engines/contract.ts';
+import { type Balancing, balancingKeys, balancingPartition, type EngineRecord } from '../records/index.ts';
+
+import { desiredState } from './desired.ts';
+import { defaultTiming, type LocalEngine, type TrafficOptions, type TrafficTiming } from './ports.ts';
+import { Bell } from './waking.ts';
+
+/** Milliseconds before a step that failed is tried again. */
+const retryAfter = 1_000;
+
+/**
+ * Tells one engine what the records say, whenever they change, and writes down what it says of itself. The engine goes on without the
+ * driver, and another driver goes on with the engine.
+ */
+export class EngineDriver {
+  readonly #options: TrafficOptions;
+  readonly #local: LocalEngine;
+  readonly #timing: TrafficTiming;
+  readonly #changed = new Bell();
+  #engine: TrafficEngine | undefined;
+  #applied: Applied | undefined;
+  #refused: EngineRecord['refused'];
+  #refusedAt = 0;
+  #written: { readonly text: string; readonly at: number } | undefined;
+
+  constructor(options: TrafficOptions, local: LocalEngine) {
+    this.#options = options;
+    this.#local = local;
+    this.#timing = { ...defaultTiming, ...options.timing };
+  }
+
+  /** Drives the engine until the signal aborts, then lets go of it. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { account, records, clock, log } = this.#options;
+    const following = project(
+      records,
+      balancingPartition(account),
+      {
+        load: () => this.#changed.ring(),
+        apply: (changes) => {
+          if (changes.some(({ key }) => key === balancingKeys.revision)) this.#changed.ring();
+        },
+        interrupted: (err) => log.warn({ account, err }, 'cannot follow the load balancing; trying again'),
+        retryAfter,
+      },
+      { clock, signal },
+    );
+    while (!signal.aborted) {
+      let pause: number;
+      try {
+        pause = await this.#pass();
+      } catch (err) {
+        if (signal.aborted) break;
+        log.warn({ engine: this.#local.id, err }, 'the traffic engine does not answer; opening it again');
+        await this.#letGo();
+        pause = retryAfter;
+      }
+      await this.#changed.wait(clock, pause, signal);
+    }
+    await following;
+    await this.#letGo();
+  }
+
+  async #letGo(): Promise<void> {
+    const engine = this.#engine;
+    this.#engine = undefined;
+    this.#applied = undefined;
+    await engine?.close().catch((err: unknown) => {
+      this.#options.log.warn({ engine: this.#local.id, err }, 'could not let go of the traffic engine');
+    });
+  }
+
+  /** Tells the engine what is new, looks at it, and reports. @returns milliseconds until it is looked at again */
+  async #pass(): Promise<number> {
+    const { account, balancers } = this.#options;
+    this.#engine ??= await this.#local.open();
+    const balancing = await balancers.read(account);
+    let seen = await this.#engine.observe();
+    const isBehind = seen.generation < balancing.generation || this.#applied === undefined;
+    if (isBehind && !this.#isRefusedStill(balancing.generation)) {
+      await this.#apply(this.#engine, await this.#desired(balancing));
+      seen = await this.#engine.observe();
+    }
+    await this.#report(this.#engine, balancing, seen);
+    const isBusy = draining(balancing).length > 0 || seen.oldestServing < balancing.generation;
+    return isBusy ? this.#timing.drain : this.#timing.report;
+  }
+
+  /** What an engine could not take is tried again now and then: what kept it from it may be gone. */
+  #isRefusedStill(generation: number): boolean {
+    const since = this.#options.clock.monotonic() - this.#refusedAt;
+    return this.#refused?.generation === generation && since < this.#timing.report;
+  }
+
+  async #desired(balancing: Balancing): Promise<DesiredState> {
+    const { account, networks, certificate, minimumTls } = this.#options;
+    const arns = new Set(balancing.all('listener').flatMap(({ certificates }) => certificates));
+    const certificates = new Map<string, Certificate>();
+    for (const arn of arns) {
+      const found = await certificate(account, arn);
+      if (found !== undefined) certificates.set(arn, found);
+    }
+    const cookieKey = await this.#cookieKey();
+    return desiredState(balancing, await networks.read(account), { cookieKey, certificates, minimumTls });
+  }
+
+  async #apply(engine: TrafficEngine, desired: DesiredState): Promise<void> {
+    const { log } = this.#options;
+    try {
+      this.#applied = await engine.apply(desired);
+      this.#refused = undefined;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      log.error({ engine: this.#local.id, generation: desired.generation, err: error }, 'the traffic engine refuses what it is told');
+      this.#refused = { generation: desired.generation, reason };
+      this.#refusedAt = this.#options.clock.monotonic();
+    }
+  }
+
+  /** Writes down what the engine says, when it is something else than before, or long ago. */
+  async #report(engine: TrafficEngine, balancing: Balancing, seen: Observation): Promise<void> {
+    const { account, records, clock } = this.#options;
+    const { id } = this.#local;
+    const unbound = seen.listeners.flatMap(({ id: listener, result }) =>
+      result.bound ? [] : [[listener, result.reason] as const],
+    );
+    const quiet = draining(balancing).flatMap((target) => {
+      const since = balancing.versionOf('target', target.id) ?? Number.POSITIVE_INFINITY;
+      return isQuiet(seen, { targetGroupId: target.groupId, registrationId: target.id }, since) ? [target.id] : [];
+    });
+    const record = {
+      id,
+      kind: engine.kind,
+      generation: seen.generation,
+      oldestServing: seen.oldestServing,
+      unbound: Object.fromEntries(unbound),
+      quiet,
+      ...(this.#refused === undefined ? {} : { refused: this.#refused }),
+    };
+    const text = JSON.stringify(record);
+    const now = clock.now();
+    if (this.#written?.text === text && now - this.#written.at < this.#timing.report) return;
+    const value: EngineRecord = { ...record, seenAt: now };
+    await records.commit(balancingPartition(account), {
+      put: [{ key: balancingKeys.engine(id), value: value as never }],
+      // What is lost of it is said again.
+      lazy: true,
+    });
+    this.#written = { text, at: now };
+  }
+
+  /** The account's key for stickiness cookies, made when it is first needed. */
+  async #cookieKey(): Promise<string> {
+    const { account, records, random } = this.#options;
+    return transact(records, balancingPartition(account), async (tx) => {
+      const known = await tx.get<string>(balancingKeys.cookieKey);
+      if (known !== undefined) return known;
+      const made = Buffer.from(random(32)).toString('hex');
+      tx.put(balancingKeys.cookieKey, made);
+      return made;
+    });
+  }
+}
+
+const draining = (balancing: Balancing) =>
+  balancing.all('target').filter(({ deregisteredAt }) => deregisteredAt !== undefined);

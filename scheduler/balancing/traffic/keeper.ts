@@ -1,0 +1,132 @@
+import { lead } from '@slipway/storage/leases';
+import { type Fence, project } from '@slipway/storage/records';
+
+import { networkPartition } from '../../network/records/index.ts';
+import { HealthChecker } from '../health/index.ts';
+import { type Balancing, balancingKeys, balancingPartition, type EngineRecord, readAttribute, type TargetRecord } from '../records/index.ts';
+
+import { admittedBy } from './desired.ts';
+import { defaultTiming, type TrafficOptions, type TrafficTiming } from './ports.ts';
+import { EngineReports } from './reports.ts';
+import { Bell } from './waking.ts';
+
+const retryAfter = 1_000;
+
+/**
+ * What one server of the installation does for all: checks the health of targets, ends the draining of those that are done, and has
+ * engines told again when security groups change.
+ */
+export class Keeper {
+  readonly #options: TrafficOptions;
+  readonly #timing: TrafficTiming;
+  readonly #reports: EngineReports;
+
+  constructor(options: TrafficOptions) {
+    this.#options = options;
+    this.#timing = { ...defaultTiming, ...options.timing };
+    this.#reports = new EngineReports(options);
+  }
+
+  /** Competes for the lease and keeps, again and again, until the signal aborts. */
+  run(signal: AbortSignal): Promise<void> {
+    const { account, leases, clock, log } = this.#options;
+    return lead(
+      leases,
+      {
+        partition: balancingPartition(account),
+        name: balancingKeys.checker,
+        clock,
+        signal,
+        interrupted: (err) => log.warn({ account, err }, 'cannot look after targets now; trying again'),
+        retryAfter,
+      },
+      (lease, over) => this.#keep(lease, over),
+    );
+  }
+
+  async #keep(fence: Fence, signal: AbortSignal): Promise<void> {
+    const { account, balancers, networks, clock, log, probe, records } = this.#options;
+    const checker = new HealthChecker({ balancers, clock, log, probe });
+    const stirred = new Bell();
+    const follow = (partition: string): Promise<void> =>
+      project(
+        records,
+        partition,
+        {
+          load: () => stirred.ring(),
+          apply: () => stirred.ring(),
+          interrupted: (err) => log.warn({ account, err }, 'cannot follow the load balancing; trying again'),
+          retryAfter,
+        },
+        { clock, signal },
+      );
+    const watch = async (): Promise<void> => {
+      let admitted: string | undefined;
+      let generation = -1;
+      while (!signal.aborted) {
+        const balancing = await balancers.read(account);
+        if (balancing.generation !== generation) checker.update(balancing);
+        ({ generation } = balancing);
+        const network = await networks.read(account);
+        const now = JSON.stringify(
+          balancing.all('loadbalancer').map((balancer) => [
+            balancer.id,
+            balancing.listenersOf(balancer.id).map((listener) => [listener.id, admittedBy(network, balancer, listener)]),
+          ]),
+        );
+        // What engines are told of security groups is of no generation of its own: it gets one.
+        if (admitted !== undefined && admitted !== now) await balancers.touch(account, fence);
+        admitted = now;
+        const isDraining = await this.#finish(balancing, fence);
+        await stirred.wait(clock, isDraining ? this.#timing.drain : Number.POSITIVE_INFINITY, signal);
+      }
+    };
+    await Promise.all([
+      follow(balancingPartition(account)),
+      follow(networkPartition(account)),
+      checker.run(account, fence, signal),
+      watch(),
+    ]);
+  }
+
+  /** Removes targets that are done draining. @returns whether some still drain */
+  async #finish(balancing: Balancing, fence: Fence): Promise<boolean> {
+    const { account, balancers, clock } = this.#options;
+    const draining = balancing.all('target').filter(({ deregisteredAt }) => deregisteredAt !== undefined);
+    if (draining.length === 0) return false;
+    const engines = await this.#reports.live(account);
+    const now = clock.now();
+    const done = draining.filter((target) => isDone(balancing, target, engines, now));
+    if (done.length > 0)
+      await balancers.change(
+        account,
+        (draft) => {
+          for (const { id } of done) if (draft.get('target', id)?.deregisteredAt !== undefined) draft.remove('target', id);
+        },
+        fence,
+      );
+    return done.length < draining.length;
+  }
+}
+
+/**
+ * Whether a target that drains is out: nothing is in flight on any engine, or its delay is over. Connections through a Network Load
+ * Balancer may outlive the delay (ELB: `connection_termination`), and then the target stays with the engines until they end.
+ */
+export function isDone(
+  balancing: Balancing,
+  target: TargetRecord,
+  engines: readonly EngineRecord[],
+  now: number,
+): boolean {
+  const { id, groupId, deregisteredAt = now } = target;
+  const group = balancing.get('targetgroup', groupId);
+  if (group === undefined) return true;
+  const version = balancing.versionOf('target', id) ?? 0;
+  const isQuiet = engines.every((one) => one.oldestServing >= version && one.quiet.includes(id));
+  if (engines.length > 0 && isQuiet) return true;
+  const isOver = now - deregisteredAt >= Number(readAttribute(group, 'deregistration_delay.timeout_seconds')) * 1000;
+  const isStream = group.protocol === 'TCP' || group.protocol === 'TLS';
+  const cuts = !isStream || readAttribute(group, 'deregistration_delay.connection_termination.enabled') === 'true';
+  return isOver && (cuts || engines.length === 0);
+}
