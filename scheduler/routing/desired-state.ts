@@ -134,6 +134,11 @@ export interface StreamListener extends ListenerBase {
 
 export type Listener = HttpListener | StreamListener;
 
+/** Whether a listener has rules; the others pass bytes on. */
+export function isHttp(listener: Listener): listener is HttpListener {
+  return listener.protocol === 'HTTP' || listener.protocol === 'HTTPS';
+}
+
 /**
  * Whether a target gets requests that have no target yet. The checker decides, for every engine alike; it also decides
  * to fail open, by telling targets `up` that are not well.

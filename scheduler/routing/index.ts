@@ -3,7 +3,7 @@ export { blockList, isWithin, parametersOf } from './conditions.ts';
 export { cookieLife, cookieToken, groupCookies, readCookie, setCookies, targetCookies } from './cookies.ts';
 export { type Automaton, compilePattern, finds } from './patterns/automaton.ts';
 export { PatternError } from './patterns/syntax.ts';
-export { bytesOf, isLiteral, lower, wildcardTest } from './patterns/wildcard.ts';
+export { bytesOf, isLiteral, lower, wildcardPieces, wildcardTest } from './patterns/wildcard.ts';
 export {
   isDefaultPort,
   locationOf,
@@ -13,4 +13,4 @@ export {
   redirectPieces,
 } from './redirect.ts';
 export { draws, hostName, normalizePath, type RequestHead } from './request.ts';
-export { compileRouter, type Decision, route, type Router, thresholds } from './route.ts';
+export { bodyOf, compileRouter, type Decision, route, type Router, thresholds } from './route.ts';

@@ -1,6 +1,6 @@
 import { conditionTest, type ConditionTest, type Subject } from './conditions.ts';
 import { cookieToken, groupCookies, readCookie } from './cookies.ts';
-import type { Action, Forward, HttpListener } from './desired-state.ts';
+import type { Action, FixedResponse, Forward, HttpListener } from './desired-state.ts';
 import { bytesOf, isLiteral, lower } from './patterns/wildcard.ts';
 import { locationOf, longestLocation } from './redirect.ts';
 import { draws, hostName, normalizePath, type RequestHead } from './request.ts';
@@ -87,6 +87,11 @@ function addTo(map: Map<string, number[]>, key: string, place: number): void {
   else list.push(place);
 }
 
+/** The body of a fixed response; HTTP allows none with 204 and 205. */
+export function bodyOf({ status, body }: FixedResponse): string {
+  return status === 204 || status === 205 ? '' : body;
+}
+
 function actionOf(
   ruleId: string,
   action: Action,
@@ -95,7 +100,8 @@ function actionOf(
 ): (subject: Subject) => Decision {
   switch (action.kind) {
     case 'fixed-response': {
-      const { status, contentType, body } = action;
+      const { status, contentType } = action;
+      const body = bodyOf(action);
       return () => ({ kind: 'fixed-response', ruleId, status, contentType, body });
     }
     case 'redirect':

@@ -19,8 +19,7 @@ export interface Applied {
 /** Counted since the engine's process began; a reader takes differences and expects them to begin anew. */
 export interface Counts {
   readonly requests: number;
-  /** Answers of targets by their first digit, 2 to 5. */
-  readonly targetCodes: readonly [number, number, number, number];
+  readonly codes: Codes;
   /** Attempts to reach a target that failed. */
   readonly connectionErrors: number;
   readonly bytesIn: number;
@@ -41,9 +40,16 @@ export interface ListenerObservation {
   readonly activeConnections: number;
   readonly newConnections: number;
   readonly requests: number;
-  /** Answers that the engine made itself, by status. */
-  readonly engineCodes: Readonly<Record<string, number>>;
 }
+
+export interface LoadBalancerObservation {
+  readonly id: string;
+  /** Answers that the engine made itself by their first digit, 2 to 5; those of targets are counted with the targets. */
+  readonly engineCodes: Codes;
+}
+
+/** Answers by their first digit: 2, 3, 4, 5. */
+export type Codes = readonly [number, number, number, number];
 
 export interface Observation {
   /** What new connections are served by. */
@@ -52,6 +58,7 @@ export interface Observation {
   readonly oldestServing: number;
   readonly targets: readonly TargetObservation[];
   readonly listeners: readonly ListenerObservation[];
+  readonly loadBalancers: readonly LoadBalancerObservation[];
 }
 
 /**

@@ -16,14 +16,18 @@ export function isLiteral(value: string): boolean {
   return !/[*?]/.test(value);
 }
 
+/** The bytes of a value, split at its stars. */
+export function wildcardPieces(value: string): readonly string[] {
+  return bytesOf(value).split('*');
+}
+
 /**
  * Compiles a value with `*` and `?` to a test of whole texts that takes the leftmost fit of each piece between stars: steps grow with
  * length of text times length of value, never with their power.
  */
 export function wildcardTest(value: string, options: { readonly ignoreCase: boolean }): TextTest {
   const fold = options.ignoreCase ? lower : (text: string): string => text;
-  const pieces = fold(bytesOf(value)).split('*');
-  const [first = '', ...rest] = pieces;
+  const [first = '', ...rest] = wildcardPieces(fold(value));
   const last = rest.pop();
   if (last === undefined) {
     if (isLiteral(value)) return (text) => fold(text) === first;

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Action, Condition, Forward, HttpAttributes, HttpListener, Rule } from '../desired-state.ts';
 
 /** Attributes as ELB has them by default. */

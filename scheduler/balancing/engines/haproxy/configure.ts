@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto';
+import {
+  cookieToken,
+  type DesiredState,
+  type Forward,
+  isHttp,
+  type Listener,
+  thresholds,
+} from '../../../routing/index.ts';
+import { type Backend, backendName, backends, unsafeBackendName } from './backend.ts';
+import { type Files, frontend, type MapName, nowhere, nowhereForStreams, ruleName } from './frontend.ts';
+import { luaParts } from './lua.ts';
+import { nameOf } from './words.ts';
+
+/** How the process is to run; none of it comes from a desired state. */
+export interface ProcessOptions {
+  /** The folder that generated files are read from, absolute, of harmless characters. */
+  readonly folder: string;
+  /** Whom a worker becomes after it has bound; undefined where the process may not change that. */
+  readonly user?: { readonly name: string; readonly group: string } | undefined;
+  /** Seconds after which a worker that is leaving is ended with whatever it still carries. */
+  readonly hardStopAfter: number;
+}
+
+/** Everything that makes HAProxy carry out a state. */
+export interface Configuration {
+  /** The main file, with servers and without. The second is the same as long as run-time commands can lead from one state to another. */
+  readonly text: string;
+  readonly structure: string;
+  /** Other files by their path below the folder; none holds a secret but those below `certificates/`. */
+  readonly files: ReadonlyMap<string, string>;
+  /** The maps that the text names. */
+  readonly maps: ReadonlyMap<MapName, ReadonlyMap<string, string>>;
+  /** Path of a map's file, which is its name at run time. */
+  readonly mapPath: (name: MapName) => string;
+  readonly backends: readonly Backend[];
+}
+
+/**
+ * Writes the configuration for a state: pure, and the only place that turns names of users into HAProxy's language. Listeners that could
+ * not be bound are left out by the caller.
+ */
+export function configure(state: DesiredState, options: ProcessOptions): Configuration {
+  const files = new Map<string, string>();
+  const put = (path: string, content: string): string => {
+    files.set(path, content);
+    return `${options.folder}/${path}`;
+  };
+  const mapPath = (name: MapName): string => `${options.folder}/maps/${name}`;
+  const used = new Set<MapName>();
+  const certificates = new Map(state.certificates.map((certificate) => [certificate.id, certificate]));
+  const places: Files = {
+    put: (folder, content) =>
+      put(`${folder}/${createHash('sha256').update(content).digest('hex').slice(0, 32)}`, content),
+    map: (name) => {
+      used.add(name);
+      return mapPath(name);
+    },
+    certificates: (listener) => {
+      const paths = (listener.tls?.certificates ?? []).map((id) => {
+        const { chain, privateKey } = certificates.get(id)!;
+        return put(`certificates/${nameOf('c', id)}.pem`, `${chain.trim()}\n${privateKey.trim()}\n`);
+      });
+      return put(`certificates/${nameOf('l', listener.id)}.list`, `${paths.join('\n')}\n`);
+    },
+  };
+  const lua = luaParts();
+  const frontends = state.listeners.map((listener) => frontend(listener, places, lua));
+  const idle = idleTimeouts(state);
+  const all = state.targetGroups.flatMap((group) =>
+    backends(group, { cookieKey: state.cookieKey, idleTimeout: idle.get(group.id) ?? 60 }),
+  );
+  const luaPath = put('slipway.lua', lua.text());
+  const head = section('global', [
+    `lua-load ${luaPath}`,
+    'noreuseport',
+    'tune.bufsize 65536',
+    'tune.http.maxhdr 256',
+    'tune.lua.maxmem 256',
+    'fd-hard-limit 65536',
+    'ssl-default-bind-options no-tls-tickets',
+    `hard-stop-after ${options.hardStopAfter}s`,
+    ...(options.user === undefined
+      ? []
+      : [`user ${options.user.name}`, `group ${options.user.group}`, `chroot ${options.folder}/empty`]),
+  ]);
+  const defaults = section('defaults', [
+    'timeout connect 10s',
+    'timeout client 60s',
+    'timeout server 60s',
+    'timeout http-request 60s',
+  ]);
+  const none = section(`backend ${nowhere}`, ['mode http', 'http-request return status 503']);
+  const noStream = section(`backend ${nowhereForStreams}`, ['mode tcp', 'tcp-request content reject']);
+  const bodies = frontends.map(([first = '', ...lines]) => section(first, lines));
+  const write = (withServers: boolean): string =>
+    [
+      head,
+      defaults,
+      none,
+      noStream,
+      ...bodies,
+      ...all.map(({ name, lines, servers }) =>
+        section(`backend ${name}`, [
+          ...lines.flatMap((line) => line.split('\n')),
+          ...(withServers ? servers.map(serverLine) : []),
+        ]),
+      ),
+    ].join('\n');
+  return {
+    text: write(true),
+    structure: write(false),
+    files,
+    maps: new Map([...mapsOf(state)].filter(([name]) => used.has(name))),
+    mapPath,
+    backends: all,
+  };
+}
+
+function section(name: string, lines: readonly string[]): string {
+  return `${name}\n${lines.map((line) => `  ${line}\n`).join('')}`;
+}
+
+function serverLine({ name, address, options, weight, ready }: Backend['servers'][number]): string {
+  return `server ${name} ${address} weight ${weight}${options === '' ? '' : ` ${options}`}${ready ? '' : ' disabled'}`;
+}
+
+function forwardsOf(listener: Listener): readonly { readonly ruleId: string; readonly action: Forward }[] {
+  const others = isHttp(listener) ? listener.rules : [];
+  return [{ id: 'default', action: listener.defaultAction }, ...others].flatMap(({ id, action }) =>
+    action.kind === 'forward' ? [{ ruleId: id, action }] : [],
+  );
+}
+
+function idleTimeouts(state: DesiredState): ReadonlyMap<string, number> {
+  return new Map(
+    state.listeners.flatMap((listener) => {
+      const seconds = isHttp(listener) ? listener.attributes.idleTimeout : listener.idleTimeout;
+      return forwardsOf(listener).flatMap(({ action }) => action.targetGroups.map(({ id }) => [id, seconds] as const));
+    }),
+  );
+}
+
+/** What forwards say, as maps: a rule's shares, their backends, how long it is sticky, and the tokens of its groups. */
+function mapsOf(state: DesiredState): ReadonlyMap<MapName, ReadonlyMap<string, string>> {
+  const maps: Record<MapName, Map<string, string>> = {
+    thresholds: new Map(),
+    backends: new Map(),
+    unsafeBackends: new Map(),
+    sticky: new Map(),
+    tokens: new Map(),
+    groupTokens: new Map(),
+  };
+  const groups = new Map(state.targetGroups.map((group) => [group.id, group]));
+  for (const listener of state.listeners) {
+    for (const { ruleId, action } of forwardsOf(listener)) {
+      const rule = ruleName(listener, ruleId);
+      if (action.stickySeconds !== undefined) maps.sticky.set(rule, String(action.stickySeconds));
+      for (const [i, { id, below }] of thresholds(action).entries()) {
+        const slot = String(i + 1);
+        maps.thresholds.set(`${rule}.${slot}`, String(below));
+        maps.backends.set(`${rule}.${slot}`, backendName(id));
+        maps.unsafeBackends.set(`${rule}.${slot}`, unsafeBackendName(groups.get(id)!));
+        if (action.stickySeconds === undefined) continue;
+        const token = cookieToken(state.cookieKey, 'group', id);
+        maps.tokens.set(`${rule}.${token}`, slot);
+        maps.groupTokens.set(`${rule}.${slot}`, token);
+      }
+    }
+  }
+  return new Map(Object.entries(maps) as [MapName, Map<string, string>][]);
+}

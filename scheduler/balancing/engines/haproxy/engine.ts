@@ -1,0 +1,252 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type DesiredState, isHttp, type Listener } from '../../../routing/index.ts';
+import { tryBinding } from '../binding.ts';
+import { type Applied, type BindResult, EngineError, type Observation, type TrafficEngine } from '../contract.ts';
+import { parseDesiredState } from '../parse.ts';
+import { type Configuration, configure, type ProcessOptions } from './configure.ts';
+import { emptyLedger, type Ledger, readLedger, writeLedger } from './ledger.ts';
+import { parseMap, parseServers, stepsTo } from './live.ts';
+import { observationOf } from './observe.ts';
+import { checkProgram, haproxyProcess } from './process.ts';
+import { addStatistics, finished, parseStatistics, type WorkerStatistics } from './statistics.ts';
+import { nameOf } from './words.ts';
+
+export interface HaproxyOptions extends Pick<ProcessOptions, 'user' | 'hardStopAfter'> {
+  /** Of this engine alone; what lies there is how the next server finds it. */
+  readonly folder: string;
+  /** The program, 2.6 or newer. */
+  readonly program: string;
+}
+
+/** Replies that are no objection. */
+const agreeable = new Set(['', 'New server registered.', 'Server deleted.']);
+/** How often the removal of a server is tried that still closes connections, and the pause between, in milliseconds. */
+const removals = 20;
+const pause = 25;
+/** What fits into the buffer of a run-time command, in bytes. */
+const longestPayload = 60_000;
+
+/**
+ * HAProxy as a traffic engine. A process that already works from the folder is adopted. Targets, weights and certificates change while it
+ * runs; listeners, rules and attributes by a reload, whose old worker counts as serving until it is gone: it cannot be told anything.
+ * One driver at a time: it writes into the folder what the next one must know.
+ */
+export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngine> {
+  await checkProgram(options.program);
+  const haproxy = haproxyProcess(options);
+  const { commands } = haproxy;
+  const ledgerPath = join(options.folder, 'ledger.json');
+  const running = await haproxy.processes();
+  let ledger: Ledger = (running === undefined ? undefined : await readLedger(ledgerPath)) ?? emptyLedger;
+  let gone: WorkerStatistics = addStatistics([]);
+  let seen = new Map<number, WorkerStatistics>();
+  let queue: Promise<unknown> = Promise.resolve();
+
+  /** One thing after the other, whether the one before succeeded or not. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = queue.then(work, work);
+    queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async function apply(given: DesiredState): Promise<Applied> {
+    const state = parseDesiredState(given);
+    if (state.generation < ledger.generation) return applied();
+    const results = await bindAll(state.listeners);
+    const isBound = (listener: Listener): boolean => results.get(listener.id)?.bound === true;
+    const bound = { ...state, listeners: state.listeners.filter(isBound) };
+    const configuration = configure(bound, options);
+    const structure = digest(
+      [configuration.structure, ...[...configuration.files].filter(([path]) => !path.endsWith('.pem')).flat()].join(
+        '\n',
+      ),
+    );
+    const certificates = Object.fromEntries(
+      [...configuration.files]
+        .filter(([path]) => path.endsWith('.pem'))
+        .map(([path, content]) => [path, digest(content)]),
+    );
+    const processes = await haproxy.processes();
+    const worker = processes?.workers.find(({ leaving }) => !leaving)?.pid;
+    const inPlace =
+      worker !== undefined && structure === ledger.structure && sameNames(certificates, ledger.certificates);
+    const left = Object.fromEntries(
+      (processes?.workers ?? []).filter(({ leaving }) => leaving).map(({ pid }) => [pid, ledger.left[pid] ?? 0]),
+    );
+    if (!inPlace || !(await change(worker, configuration, certificates))) {
+      // Written before the reload: whoever takes over in the midst of it must not take the old worker for gone.
+      if (worker !== undefined) left[worker] = ledger.generation;
+      // Nor may it take the old structure for what runs.
+      await save({ ...ledger, left, structure: '' });
+      await haproxy.load(configuration);
+    }
+    await save({ ...describe(state, results, configuration), structure, certificates, left });
+    return applied();
+  }
+
+  async function save(next: Ledger): Promise<void> {
+    await writeLedger(ledgerPath, next);
+    ledger = next;
+  }
+
+  function applied(): Applied {
+    return {
+      generation: ledger.generation,
+      listeners: new Map(ledger.listeners.map((one) => [one.id, resultOf(one)])),
+    };
+  }
+
+  /** Tries every address and port that the engine does not have already. */
+  async function bindAll(listeners: readonly Listener[]): Promise<ReadonlyMap<string, BindResult>> {
+    const isRunning = (await haproxy.processes()) !== undefined;
+    const held = new Set(ledger.listeners.filter(({ reason }) => reason === undefined).map(placeOf));
+    const results = await Promise.all(
+      listeners.map(async (listener): Promise<[string, BindResult]> => {
+        if (!held.has(placeOf(listener))) return [listener.id, await tryBinding(listener.address, listener.port)];
+        return [listener.id, isRunning ? { bound: true } : await bindAgain(listener)];
+      }),
+    );
+    return new Map(results);
+  }
+
+  /** A process of ours that ended a moment ago may still be letting go of its sockets. */
+  async function bindAgain({ address, port }: Listener): Promise<BindResult> {
+    for (let i = 1; i < removals; i++) {
+      const result = await tryBinding(address, port);
+      if (result.bound) return result;
+      await sleep(pause);
+    }
+    return tryBinding(address, port);
+  }
+
+  /** Brings a worker to the configuration while it runs; false where it objects, so that a reload has to do it. */
+  async function change(
+    worker: number,
+    wanted: Configuration,
+    certificates: Readonly<Record<string, string>>,
+  ): Promise<boolean> {
+    const names = [...wanted.maps.keys()];
+    const [servers = '', ...maps] = await commands.run(worker, [
+      'show servers state',
+      ...names.map((name) => `show map ${wanted.mapPath(name)}`),
+    ]);
+    const live = {
+      servers: parseServers(servers),
+      maps: new Map(names.map((name, i) => [name, parseMap(maps[i] ?? '')])),
+    };
+    const { change, remove } = stepsTo(wanted, live);
+    const replies = await commands.run(worker, change);
+    if (!replies.every((reply) => agreeable.has(reply))) return false;
+    const renewed = [...wanted.files].filter(([path]) => certificates[path] !== ledger.certificates[path]);
+    for (const [path, content] of renewed) if (!(await renew(worker, path, content))) return false;
+    await removeServers(worker, remove);
+    return true;
+  }
+
+  /** Replaces a certificate for new connections, also in its file: a reload must not bring the old one back. */
+  async function renew(worker: number, path: string, content: string): Promise<boolean> {
+    if (content.length > longestPayload) return false;
+    await haproxy.write(path, content);
+    const name = join(options.folder, path);
+    const reply = await commands.send(worker, `set ssl cert ${name}`, content);
+    const [committed = ''] = await commands.run(worker, [`commit ssl cert ${name}`]);
+    return reply.includes('Transaction') && committed.includes('Success');
+  }
+
+  /** Cuts what servers still carry and removes them. One that does not let go stays out of rotation until the next state. */
+  async function removeServers(worker: number, paths: readonly string[]): Promise<void> {
+    let rest = paths;
+    for (let i = 0; i < removals && rest.length > 0; i++) {
+      if (i > 0) await sleep(pause);
+      const left: string[] = [];
+      for (const path of rest) {
+        await commands.run(worker, [`shutdown sessions server ${path}`]);
+        const [reply = ''] = await commands.run(worker, [`del server ${path}`]);
+        if (!agreeable.has(reply)) left.push(path);
+      }
+      rest = left;
+    }
+  }
+
+  async function observe(): Promise<Observation> {
+    const processes = await haproxy.processes();
+    if (processes === undefined) throw new EngineError('HAProxy does not run: apply a state to start it');
+    const now = new Map<number, WorkerStatistics>();
+    for (const { pid } of processes.workers) {
+      const [text = ''] = await commands.run(pid, ['show stat']).catch(() => []);
+      if (text !== '') now.set(pid, parseStatistics(text));
+    }
+    for (const [pid, counts] of seen) if (!now.has(pid)) gone = addStatistics([gone, finished(counts)]);
+    seen = now;
+    const serving = processes.workers.map(({ pid, leaving }) =>
+      leaving ? (ledger.left[pid] ?? 0) : ledger.generation,
+    );
+    return observationOf(ledger, Math.min(ledger.generation, ...serving), addStatistics([gone, ...now.values()]));
+  }
+
+  return {
+    kind: 'haproxy',
+    apply: (desired) => inTurn(() => apply(desired)),
+    observe: () => inTurn(observe),
+    close: () => inTurn(async () => undefined),
+    stop: () =>
+      inTurn(async () => {
+        await haproxy.stop();
+        ledger = emptyLedger;
+      }),
+  };
+}
+
+function describe(
+  state: DesiredState,
+  results: ReadonlyMap<string, BindResult>,
+  { backends }: Configuration,
+): Pick<Ledger, 'generation' | 'listeners' | 'servers'> {
+  const owners = new Map<string, string>();
+  for (const listener of state.listeners) {
+    const actions = [listener.defaultAction, ...(isHttp(listener) ? listener.rules.map(({ action }) => action) : [])];
+    for (const action of actions) {
+      if (action.kind === 'forward') for (const { id } of action.targetGroups) owners.set(id, listener.loadBalancerId);
+    }
+  }
+  return {
+    generation: state.generation,
+    listeners: state.listeners.map(({ id, loadBalancerId, address, port }) => {
+      const result = results.get(id)!;
+      return {
+        id,
+        loadBalancerId,
+        name: nameOf('l', id),
+        address,
+        port,
+        ...(result.bound ? {} : { reason: result.reason }),
+      };
+    }),
+    servers: backends.flatMap(({ name, targetGroupId, servers }) =>
+      servers.map((server) => ({
+        path: `${name}/${server.name}`,
+        targetGroupId,
+        registrationId: server.registrationId,
+        ...(owners.has(targetGroupId) ? { loadBalancerId: owners.get(targetGroupId)! } : {}),
+      })),
+    ),
+  };
+}
+
+function resultOf({ reason }: Ledger['listeners'][number]): BindResult {
+  return reason === undefined ? { bound: true } : { bound: false, reason };
+}
+
+function placeOf({ address, port }: { readonly address: string; readonly port: number }): string {
+  return `${address} ${port}`;
+}
+
+function sameNames(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  return Object.keys(a).sort().join() === Object.keys(b).sort().join();
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

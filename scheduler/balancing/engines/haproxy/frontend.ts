@@ -1,0 +1,336 @@
+import {
+  type Action,
+  type Condition,
+  draws,
+  type Forward,
+  groupCookies,
+  isDefaultPort,
+  isHttp,
+  type HttpListener,
+  type Listener,
+  lower,
+  type Redirect,
+  redirectPieces,
+  longestLocation,
+  bodyOf,
+  bytesOf,
+} from '../../../routing/index.ts';
+import type { LuaParts } from './lua.ts';
+import { argument, formatWord, nameOf, queryExpression, wildcardLines, word } from './words.ts';
+
+/** Where generated files go; each is named by its content or by an id of ours. Answers with the path to write into the configuration. */
+export interface Files {
+  put(folder: 'patterns' | 'bodies', content: string): string;
+  /** A file whose content may change while its name stays. */
+  map(name: MapName): string;
+  certificates(listener: Listener): string;
+}
+
+export type MapName = 'thresholds' | 'backends' | 'unsafeBackends' | 'sticky' | 'tokens' | 'groupTokens';
+
+/** The backend that answers 503: of groups without weight, and of what is not known. */
+export const nowhere = 'nowhere';
+export const nowhereForStreams = 'nowhere-stream';
+
+/** The ACL of requests that may be sent twice. */
+export const isSafe = '{ method -- GET HEAD OPTIONS }';
+
+/** The methods that are passed on: those that both engines' parsers know, without TRACE and CONNECT. */
+export const methods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'];
+
+/** Name of a rule in maps and variables; `default` is the listener's own action. */
+export function ruleName(listener: Listener, ruleId: string): string {
+  return nameOf('r', `${listener.id}\n${ruleId}`);
+}
+
+/** How a listener is bound; undefined options are left out. */
+function bindLine(listener: Listener, files: Files): string {
+  const address = listener.address.includes(':') ? `[${listener.address}]` : listener.address;
+  const tls = listener.tls;
+  if (tls === undefined) return `bind ${address}:${listener.port}`;
+  const http2 = listener.protocol === 'HTTPS' && listener.attributes.http2;
+  const alpn = listener.protocol === 'HTTPS' ? ` alpn ${http2 ? 'h2,' : ''}http/1.1` : '';
+  return `bind ${address}:${listener.port} ssl crt-list ${files.certificates(listener)} ssl-min-ver ${tls.minimum}${alpn}`;
+}
+
+function admission(listener: Listener, files: Files): readonly string[] {
+  if (listener.admitted.includes('0.0.0.0/0') && listener.admitted.includes('::/0')) return [];
+  if (listener.admitted.length === 0) return ['tcp-request connection reject'];
+  return [
+    `tcp-request connection reject unless { src -f ${files.put('patterns', `${listener.admitted.join('\n')}\n`)} }`,
+  ];
+}
+
+/** A listener as a frontend: who may connect, what is refused, which rule acts, where a forward goes. */
+export function frontend(listener: Listener, files: Files, lua: LuaParts): readonly string[] {
+  const body = isHttp(listener)
+    ? httpBody(listener, files, lua)
+    : [
+        'mode tcp',
+        `timeout client ${listener.idleTimeout}s`,
+        ...admission(listener, files),
+        `tcp-request content set-var(txn.rule) str(${ruleName(listener, 'default')})`,
+        ...forwardLines('tcp-request content', files, listener.defaultAction.targetGroups.length > 1, false),
+      ];
+  return [
+    `frontend ${nameOf('l', listener.id)}`,
+    bindLine(listener, files),
+    ...body,
+    'use_backend %[var(txn.backend)]',
+    `default_backend ${isHttp(listener) ? nowhere : nowhereForStreams}`,
+  ];
+}
+
+function httpBody(listener: HttpListener, files: Files, lua: LuaParts): readonly string[] {
+  const { attributes, rules, defaultAction } = listener;
+  const forwards = [defaultAction, ...rules.map(({ action }) => action)].filter(
+    (action): action is Forward => action.kind === 'forward',
+  );
+  return [
+    'mode http',
+    `timeout client ${attributes.idleTimeout}s`,
+    `timeout http-keep-alive ${Math.min(attributes.idleTimeout, 60)}s`,
+    'option idle-close-on-response',
+    ...admission(listener, files),
+    'tcp-request connection set-var(sess.began) date',
+    ...hygiene(listener),
+    'http-request set-var(txn.host) req.hdr(host),host_only',
+    'http-request set-var(txn.path) path',
+    'http-request set-var(txn.path) path,lua.slipway_path if { path -m sub -- % /. }',
+    ...rules.flatMap((rule, i) => ruleLines(listener, rule.id, rule.conditions, rule.action, `c${i}_`, files, lua)),
+    ...ruleLines(listener, 'default', [], defaultAction, '', files, lua),
+    ...forwardLines(
+      'http-request',
+      files,
+      forwards.some(({ targetGroups }) => targetGroups.length > 1),
+      forwards.some(({ stickySeconds }) => stickySeconds !== undefined),
+    ),
+    ...outgoing(listener),
+  ];
+}
+
+/** What is refused before any rule, and what the target is not to see. */
+function hygiene({ dnsName, attributes }: HttpListener): readonly string[] {
+  return [
+    `http-request return status 405 unless { method -- ${methods.join(' ')} }`,
+    'http-request return status 400 if { req.hdr(transfer-encoding) -m found } { req.hdr(content-length) -m found }',
+    'http-request return status 400 if { req.hdr(transfer-encoding) -m found } { req.ver 1.0 }',
+    `http-request set-header Host ${word(dnsName)} if !{ req.hdr(host) -m found } { req.ver 1.0 }`,
+    `http-request return status 400 unless { req.hdr(host) -m reg -- ^[A-Za-z0-9._~%!&*+,=:\\[\\];-]+$ }`,
+    'http-request set-uri %[pathq] if { url_beg -i -- http: https: }',
+    'http-request return status 400 unless { path_beg / }',
+    'http-request return status 463 if { req.hdr_cnt(x-forwarded-for) -m int gt 30 }',
+    ...(attributes.dropInvalidHeaderFields ? ['http-request del-header [^-A-Za-z0-9] -m reg'] : []),
+    `http-request wait-for-body time ${attributes.idleTimeout}s at-least 1 if { req.hdr(expect) -m str -i -- 100-continue }`,
+    'http-request del-header Expect',
+    'http-request lua.slipway_hops if { req.hdr(connection) -m found } !{ req.hdr(connection) -m reg -i -- ^(close|keep-alive|upgrade)$ }',
+    'http-request del-header Keep-Alive',
+    'http-request del-header Proxy-Connection',
+  ];
+}
+
+/** Headers for targets and for clients. */
+function outgoing(listener: HttpListener): readonly string[] {
+  const { attributes, protocol, port } = listener;
+  const peer = attributes.forwardedForWithPort ? '%[var(txn.peer)]' : '%[src]';
+  return [
+    ...(attributes.forwardedForWithPort
+      ? [
+          'http-request set-var-fmt(txn.peer) %[src]:%[src_port]',
+          'http-request set-var-fmt(txn.peer) [%[src]]:%[src_port] if { src -m sub -- : }',
+        ]
+      : []),
+    ...(attributes.forwardedFor === 'remove' ? ['http-request del-header X-Forwarded-For'] : []),
+    ...(attributes.forwardedFor === 'append'
+      ? [
+          `http-request set-header X-Forwarded-For %[req.fhdr(x-forwarded-for)],\\ ${peer} if { req.fhdr_cnt(x-forwarded-for) -m int eq 1 }`,
+          `http-request add-header X-Forwarded-For ${peer} unless { req.fhdr_cnt(x-forwarded-for) -m int eq 1 }`,
+        ]
+      : []),
+    `http-request set-header X-Forwarded-Proto ${protocol === 'HTTPS' ? 'https' : 'http'}`,
+    `http-request set-header X-Forwarded-Port ${port}`,
+    `http-request set-var(txn.root) req.hdr(x-amzn-trace-id),regsub(${argument('^.*(1-[0-9a-f]{8}-[0-9a-f]{24}).*$')},${argument('\\1')}) if { req.hdr(x-amzn-trace-id) -m reg -- Root=1-[0-9a-f]{8}-[0-9a-f]{24} }`,
+    `http-request set-var(txn.id) uuid,regsub(-,${argument('')},g),bytes(0,24)`,
+    'http-request set-var(txn.time) date,hex,bytes(8,8),lower',
+    'http-request set-header X-Amzn-Trace-Id Self=1-%[var(txn.time)]-%[var(txn.id)];Root=%[var(txn.root)] if { var(txn.root) -m found }',
+    'http-request set-header X-Amzn-Trace-Id Root=1-%[var(txn.time)]-%[var(txn.id)] unless { var(txn.root) -m found }',
+    ...(attributes.tlsHeaders
+      ? [
+          'http-request set-header x-amzn-tls-version %[ssl_fc_protocol]',
+          'http-request set-header x-amzn-tls-cipher-suite %[ssl_fc_cipher]',
+        ]
+      : ['http-request del-header x-amzn-tls-version', 'http-request del-header x-amzn-tls-cipher-suite']),
+    ...(attributes.preserveHostHeader ? [] : ['http-request set-header Host %[var(txn.host)]']),
+    'http-response set-var(txn.target) bool(true)',
+    ...Object.entries(attributes.responseHeaders).map(
+      ([name, value]) => `http-after-response set-header ${word(name)} ${formatWord(value)}`,
+    ),
+    ...(attributes.serverHeader
+      ? ['http-after-response set-header Server slipway unless { var(txn.target) -m bool }']
+      : []),
+    `http-after-response set-header Connection close if { date,sub(sess.began) -m int ge ${attributes.clientKeepAlive} } !{ status 101 }`,
+  ];
+}
+
+/** A rule: its conditions, then what becomes of a request that fits and that no rule before took. */
+function ruleLines(
+  listener: HttpListener,
+  ruleId: string,
+  conditions: readonly Condition[],
+  action: Action,
+  prefix: string,
+  files: Files,
+  lua: LuaParts,
+): readonly string[] {
+  const acls = conditions.flatMap((condition, i) =>
+    conditionLines(condition, files, lua).map((line) => `acl ${prefix}${i} ${line}`),
+  );
+  const when = ['!{ var(txn.rule) -m found }', ...conditions.map((_, i) => `${prefix}${i}`)].join(' ');
+  return [...acls, ...actionLines(listener, ruleId, action, files, when)];
+}
+
+function actionLines(
+  listener: HttpListener,
+  ruleId: string,
+  action: Action,
+  files: Files,
+  when: string,
+): readonly string[] {
+  switch (action.kind) {
+    case 'forward':
+      return [`http-request set-var(txn.rule) str(${ruleName(listener, ruleId)}) if ${when}`];
+    case 'fixed-response': {
+      const head = `http-request return status ${action.status}`;
+      if (bodyOf(action) === '') return [`${head} if ${when}`];
+      return [`${head} content-type ${word(action.contentType)} file ${files.put('bodies', action.body)} if ${when}`];
+    }
+    case 'redirect':
+      return [
+        `http-request set-var-fmt(txn.query) ${memberFormat(action.query, listener) || '%[str()]'} if ${when}`,
+        `http-request set-var-fmt(txn.query) ?%[var(txn.query)] if ${when} { var(txn.query),length -m int gt 0 }`,
+        `http-request set-var-fmt(txn.location) ${locationFormat(action, listener)} if ${when}`,
+        `http-request return status 507 if ${when} { var(txn.location),length gt ${longestLocation} }`,
+        `http-request return status ${action.status} hdr Location %[var(txn.location)] if ${when}`,
+      ];
+  }
+}
+
+/** `locationOf` as a log format; `txn.query` has the query with its question mark. */
+function locationFormat(action: Redirect, listener: HttpListener): string {
+  const protocol = memberFormat(action.protocol, listener).toLowerCase();
+  const port = memberFormat(action.port, listener);
+  const shownPort = isDefaultPort(protocol, port) ? '' : `:${port}`;
+  return `${protocol}://${memberFormat(action.host, listener)}${shownPort}${memberFormat(action.path, listener)}%[var(txn.query)]`;
+}
+
+function memberFormat(member: string, { protocol, port }: HttpListener): string {
+  const keywords = {
+    protocol: protocol === 'HTTPS' ? 'https' : 'http',
+    host: '%[var(txn.host)]',
+    port: String(port),
+    path: '%[path,bytes(1)]',
+    query: '%[query]',
+  };
+  return redirectPieces(member)
+    .map((piece) => ('text' in piece ? formatWord(piece.text) : keywords[piece.keyword]))
+    .join('');
+}
+
+/** What an ACL of a condition says, a line for each kind of comparison: any of them is enough. */
+function conditionLines(condition: Condition, files: Files, lua: LuaParts): readonly string[] {
+  switch (condition.kind) {
+    case 'host-header':
+      return textLines('var(txn.host)', condition, true, files, lua);
+    case 'path-pattern':
+      return textLines('var(txn.path)', condition, false, files, lua);
+    case 'http-header':
+      return textLines(`req.fhdr(${argument(condition.name)})`, condition, true, files, lua);
+    case 'http-request-method':
+      return [`method -- ${condition.values.map(word).join(' ')}`];
+    case 'query-string':
+      return [`query -m reg -i -f ${files.put('patterns', `${condition.values.map(queryExpression).join('\n')}\n`)}`];
+    case 'source-ip':
+      return [`src -f ${files.put('patterns', `${condition.values.join('\n')}\n`)}`];
+  }
+}
+
+function textLines(
+  fetch: string,
+  { values, regexValues }: { readonly values: readonly string[]; readonly regexValues: readonly string[] },
+  ignoreCase: boolean,
+  files: Files,
+  lua: LuaParts,
+): readonly string[] {
+  const plain = values.filter((value) => /^[A-Za-z0-9./_-]+$/.test(value));
+  const others = values.filter((value) => !plain.includes(value));
+  const flag = ignoreCase ? ' -i' : '';
+  return [
+    ...(plain.length === 0
+      ? []
+      : [`${fetch} -m str${flag} -- ${plain.map((value) => (ignoreCase ? lower(bytesOf(value)) : value)).join(' ')}`]),
+    ...(others.length === 0
+      ? []
+      : [`${fetch} -m reg${flag} -f ${files.put('patterns', `${wildcardLines(others).join('\n')}\n`)}`]),
+    ...regexValues.map((pattern) => `${fetch},lua.slipway_finds(${lua.automaton(pattern, ignoreCase)}) -m str 1`),
+  ];
+}
+
+/** From a rule's name to a backend's: which share the draw falls into, unless a cookie says so. All of it in maps, changed at run time. */
+function forwardLines(verb: string, files: Files, several: boolean, sticky: boolean): readonly string[] {
+  const threshold = (slot: number): string =>
+    `var(txn.rule),concat(.${slot}),map_str_int(${files.map('thresholds')},${draws})`;
+  const next = (slot: number): readonly string[] => [
+    `${verb} set-var(txn.share) ${threshold(slot)} if { var(txn.slot) -m str ${slot} }`,
+    `${verb} set-var(txn.slot) str(${slot + 1}) if { var(txn.slot) -m str ${slot} } { var(txn.draw),sub(txn.share) -m int ge 0 }`,
+  ];
+  const divide = several ? [`${verb} set-var(txn.draw) rand(${draws})`, ...[1, 2, 3, 4].flatMap(next)] : [];
+  const keep = sticky
+    ? [
+        `${verb} set-var(txn.sticky) var(txn.rule),map_str_int(${files.map('sticky')})`,
+        ...groupCookies.flatMap((name) => keptLines(verb, name, 'txn.sticky')),
+        `${verb} set-var(txn.slot) var(txn.rule),concat(.,txn.kept),map_str(${files.map('tokens')}) if { var(txn.kept) -m found } { var(txn.rule),concat(.,txn.kept),map_str(${files.map('tokens')}) -m found }`,
+        `${verb} set-var(txn.group) var(txn.rule),concat(.,txn.slot),map_str(${files.map('groupTokens')})`,
+        ...cookieLines(groupCookies, '%[var(txn.group)]', '{ var(txn.group) -m found }'),
+      ]
+    : [];
+  return [
+    `${verb} set-var(txn.slot) str(1)`,
+    ...divide,
+    ...keep,
+    `${verb} set-var(txn.backend) var(txn.rule),concat(.,txn.slot),map_str(${files.map('backends')},${nowhere})`,
+    ...(verb === 'http-request'
+      ? [
+          `${verb} set-var(txn.backend) var(txn.rule),concat(.,txn.slot),map_str(${files.map('unsafeBackends')},${nowhere}) unless ${isSafe}`,
+        ]
+      : []),
+  ];
+}
+
+/** Takes the token of a cookie into `txn.kept` when it is of ours and not older than the seconds, a number or a variable. */
+export function keptLines(verb: string, cookie: string, seconds: string): readonly string[] {
+  const fresh = seconds.startsWith('txn.')
+    ? `{ var(txn.age) -m int ge 0 } { var(${seconds}) -m found } !{ var(txn.age),sub(${seconds}) -m int ge 0 }`
+    : `{ var(txn.age) -m int ge 0 } { var(txn.age) -m int lt ${seconds} }`;
+  return [
+    `${verb} set-var(txn.cookie) req.cook(${argument(cookie)})`,
+    `${verb} set-var(txn.cookie) str(0-0) unless { req.cook(${argument(cookie)}) -m found }`,
+    `${verb} set-var(txn.issued) var(txn.cookie),field(1,-),add(0)`,
+    `${verb} set-var(txn.age) date,sub(txn.issued)`,
+    `${verb} set-var(txn.kept) var(txn.cookie),field(2,-) if !{ var(txn.kept) -m found } { var(txn.cookie) -m reg -- ^[0-9]{1,12}-[0-9a-f]{24}$ } ${fresh}`,
+  ];
+}
+
+/** Sets the two cookies for a token on a target's answer. */
+export function cookieLines(
+  names: readonly [string, string] | readonly [string],
+  token: string,
+  when: string,
+): readonly string[] {
+  const life = '%[date,http_date(604800)]';
+  const first = `http-response add-header Set-Cookie ${names[0]}=%[date]-${token};\\ Expires=${life};\\ Path=/ if ${when}`;
+  if (names[1] === undefined) return [first];
+  return [
+    first,
+    `http-response add-header Set-Cookie ${names[1]}=%[date]-${token};\\ Expires=${life};\\ Path=/;\\ SameSite=None;\\ Secure if ${when}`,
+  ];
+}

@@ -1,0 +1,101 @@
+import type { Backend, Server } from './backend.ts';
+import type { Configuration } from './configure.ts';
+import type { MapName } from './frontend.ts';
+
+/** A server as a worker has it. */
+export interface LiveServer {
+  readonly name: string;
+  readonly address: string;
+  readonly weight: number;
+  readonly ready: boolean;
+}
+
+/** What a worker routes by, as far as it can be changed while it runs. */
+export interface Live {
+  readonly servers: ReadonlyMap<string, readonly LiveServer[]>;
+  readonly maps: ReadonlyMap<MapName, ReadonlyMap<string, string>>;
+}
+
+/** The steps from what is live to what is wanted. Servers leave rotation first, and are removed last. */
+export interface Steps {
+  /** Takes servers out of rotation, adds new ones, brings weights and maps up to date. Each must answer without an objection. */
+  readonly change: readonly string[];
+  /** Servers to remove once they carry nothing, as `backend/server`. */
+  readonly remove: readonly string[];
+}
+
+/** Works out the steps; pure. */
+export function stepsTo(wanted: Configuration, live: Live): Steps {
+  const out: string[] = [];
+  const add: string[] = [];
+  const remove: string[] = [];
+  for (const backend of wanted.backends) {
+    const known = new Map((live.servers.get(backend.name) ?? []).map((server) => [server.name, server]));
+    for (const server of backend.servers) {
+      const old = known.get(server.name);
+      known.delete(server.name);
+      const path = `${backend.name}/${server.name}`;
+      if (old === undefined) {
+        add.push(addition(backend, server));
+        if (server.ready) add.push(`set server ${path} state ready`);
+        continue;
+      }
+      if (old.ready !== server.ready)
+        (server.ready ? add : out).push(`set server ${path} state ${server.ready ? 'ready' : 'maint'}`);
+      if (old.weight !== server.weight) add.push(`set server ${path} weight ${server.weight}`);
+    }
+    for (const gone of known.values()) {
+      out.push(`set server ${backend.name}/${gone.name} state maint`);
+      remove.push(`${backend.name}/${gone.name}`);
+    }
+  }
+  return { change: [...out, ...add, ...mapSteps(wanted, live)], remove };
+}
+
+function addition(backend: Backend, { name, address, weight, options }: Server): string {
+  return `add server ${backend.name}/${name} ${address} weight ${weight}${options === '' ? '' : ` ${options}`}`;
+}
+
+function mapSteps(wanted: Configuration, live: Live): readonly string[] {
+  return [...wanted.maps].flatMap(([name, next]) => {
+    const path = wanted.mapPath(name);
+    const old = live.maps.get(name) ?? new Map<string, string>();
+    return [
+      ...[...next].flatMap(([key, value]) => {
+        const before = old.get(key);
+        if (before === value) return [];
+        return [before === undefined ? `add map ${path} ${key} ${value}` : `set map ${path} ${key} ${value}`];
+      }),
+      ...[...old.keys()].filter((key) => !next.has(key)).map((key) => `del map ${path} ${key}`),
+    ];
+  });
+}
+
+/** Reads the answer to `show servers state`. */
+export function parseServers(text: string): Live['servers'] {
+  const servers = new Map<string, LiveServer[]>();
+  for (const line of text.split('\n').slice(2)) {
+    const fields = line.split(' ');
+    if (fields.length < 19) continue;
+    const [, backend = '', , name = '', host = ''] = fields;
+    // Any bit of the administrative state takes it out of rotation.
+    const server = {
+      name,
+      address: `${host.includes(':') ? `[${host}]` : host}:${fields[18]}`,
+      weight: Number(fields[7]),
+      ready: Number(fields[6]) === 0,
+    };
+    servers.set(backend, [...(servers.get(backend) ?? []), server]);
+  }
+  return servers;
+}
+
+/** Reads the answer to `show map`: an address, the key, the value. */
+export function parseMap(text: string): ReadonlyMap<string, string> {
+  return new Map(
+    text
+      .split('\n')
+      .map((line) => line.split(' '))
+      .flatMap(([, key, value]) => (key === undefined || value === undefined ? [] : [[key, value] as const])),
+  );
+}

@@ -1,0 +1,296 @@
+import { createServer } from 'node:net';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type Decision,
+  type Forward,
+  type HttpListener,
+  isHttp,
+  type Listener,
+  route,
+  thresholds,
+} from '../../../routing/index.ts';
+import { cookieKey, type GeneratedRequest, listenerOf, requests, rules } from '../../../routing/testing/generate.ts';
+import type { DesiredState, TrafficEngine } from '../contract.ts';
+import { ask, freshAddress, openRaw, type RawAnswer, valueOf } from './raw.ts';
+import { groupOf, headerOf, type Seen, startTarget, type TestTarget } from './targets.ts';
+
+/** What every engine must do, run against each. `open` gives an engine that runs nothing yet. */
+export function engineSuite(open: () => Promise<{ engine: TrafficEngine; end: () => Promise<void> }>): void {
+  let opened: Awaited<ReturnType<typeof open>>;
+  let a: TestTarget;
+  let b: TestTarget;
+  let generation = 0;
+  beforeAll(async () => {
+    opened = await open();
+    a = await startTarget('a');
+    b = await startTarget('b');
+  });
+  afterAll(async () => {
+    await opened.end();
+    await a[Symbol.asyncDispose]();
+    await b[Symbol.asyncDispose]();
+  });
+
+  /** Applies a state of the next generation and expects every listener bound. */
+  async function apply(given: Partial<DesiredState> & { readonly listeners: readonly Listener[] }): Promise<void> {
+    const state: DesiredState = {
+      generation: ++generation,
+      cookieKey,
+      certificates: [],
+      targetGroups: [groupOf('a', [a.target()]), groupOf('b', [b.target()])],
+      ...given,
+    };
+    const { listeners } = await opened.engine.apply(state);
+    expect([...listeners]).toEqual(state.listeners.map(({ id }) => [id, { bound: true }]));
+  }
+
+  const to = (...ids: string[]): Forward => ({ kind: 'forward', targetGroups: ids.map((id) => ({ id, weight: 1 })) });
+
+  it('does with generated requests under generated rules what `route` says', async () => {
+    const listeners = fc
+      .sample(rules(['a', 'b']), { numRuns: 40, seed: 1 })
+      .map((made, i) =>
+        listenerOf({ id: `listener/${i}`, address: freshAddress(), port: 8080, rules: made, defaultAction: to('a') }),
+      );
+    await apply({ listeners });
+    const misfits: unknown[] = [];
+    const kinds = new Map<string, number>();
+    for (const [i, listener] of listeners.entries()) {
+      for (const given of fc.sample(requests, { numRuns: 25, seed: i })) {
+        const answer = await ask(listener.address, listener.port, writeRequest(given), { from: given.peer });
+        const decision = route(headOf(given), listener, cookieKey);
+        const got = [
+          answer.status,
+          valueOf(answer, 'x-target'),
+          valueOf(answer, 'location'),
+          answer.body.toString('latin1'),
+        ];
+        if (!carriesOut(answer, decision, listener)) misfits.push({ rules: listener.rules, given, decision, got });
+        kinds.set(decision.kind, (kinds.get(decision.kind) ?? 0) + 1);
+      }
+    }
+    expect(misfits).toEqual([]);
+    expect([...kinds.values()].map((count) => count > 10)).toEqual([true, true, true]);
+  });
+
+  describe('a request', () => {
+    let listener: HttpListener;
+    beforeAll(async () => {
+      listener = listenerOf({ address: freshAddress(), defaultAction: to('a') });
+      await apply({ listeners: [listener] });
+    });
+    const seenOf = async (request: string, method?: string): Promise<Seen> => {
+      const answer = await ask(listener.address, listener.port, request, method === undefined ? {} : { method });
+      expect(answer.status).toBe(200);
+      return JSON.parse(answer.body.toString()) as Seen;
+    };
+
+    it('comes to the target with what ELB adds and without what is for the next hop alone', async () => {
+      const seen = await seenOf(
+        'GET /a%2Fb?x=%20 HTTP/1.1\r\nHost: A.Example.com:8080\r\nConnection: close, x-hop\r\nX-Hop: 1\r\nKeep-Alive: 5\r\nX-Stay: 1\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: ftp\r\nProxy-Connection: close\r\n\r\n',
+      );
+      expect(seen.url).toBe('/a%2Fb?x=%20');
+      const value = (name: string): string | undefined => headerOf(seen, name);
+      expect(value('host')).toBe('a.example.com');
+      expect(value('x-stay')).toBe('1');
+      expect([value('x-hop'), value('keep-alive'), value('proxy-connection')]).toEqual([
+        undefined,
+        undefined,
+        undefined,
+      ]);
+      expect(value('x-forwarded-for')).toBe('1.2.3.4, 127.0.0.1');
+      expect([value('x-forwarded-proto'), value('x-forwarded-port')]).toEqual(['http', '8080']);
+      expect(value('x-amzn-trace-id')).toMatch(/^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$/);
+    });
+
+    it('keeps the root of its trace', async () => {
+      const root = 'Root=1-0123abcd-0123456789abcdef01234567';
+      const seen = await seenOf(
+        `GET / HTTP/1.1\r\nHost: a\r\nX-Amzn-Trace-Id: ${root};Sampled=1\r\nConnection: close\r\n\r\n`,
+      );
+      expect(headerOf(seen, 'x-amzn-trace-id')).toMatch(
+        /^Self=1-[0-9a-f]{8}-[0-9a-f]{24};Root=1-0123abcd-0123456789abcdef01234567/,
+      );
+    });
+
+    it('without a host in HTTP/1.0 goes to the name of the load balancer', async () => {
+      const seen = await seenOf('GET / HTTP/1.0\r\n\r\n');
+      expect(headerOf(seen, 'host')).toBe('web-1.elb.localhost');
+    });
+
+    it('that expects to be told to continue is told at once, and its target expects nothing', async () => {
+      using client = await openRaw(listener.address, listener.port);
+      client.send('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n');
+      expect((await client.answer()).status).toBe(100);
+      client.send('hello');
+      const answer = await client.answer();
+      const seen = JSON.parse(answer.body.toString()) as Seen;
+      expect([seen.length, headerOf(seen, 'expect')]).toEqual([5, undefined]);
+    });
+
+    it('with chunks and trailers arrives whole', async () => {
+      const seen = await seenOf(
+        'POST /up HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nX-End: 1\r\n\r\n',
+      );
+      expect(seen.length).toBe(7);
+    });
+
+    it('becomes a WebSocket where the target agrees', async () => {
+      using client = await openRaw(listener.address, listener.port);
+      client.send(
+        'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+      );
+      expect((await client.answer()).status).toBe(101);
+      client.send('both ways');
+      expect((await client.bytes(9)).toString()).toBe('both ways');
+      const { targets } = await opened.engine.observe();
+      expect(targets.find(({ targetGroupId }) => targetGroupId === 'a')?.inFlight).toBe(1);
+    });
+
+    it.each([
+      ['TRACE / HTTP/1.1\r\nHost: a\r\n\r\n', 405],
+      [`GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: ${'1.1.1.1, '.repeat(31)}1.1.1.1\r\n\r\n`, 463],
+    ])('%j is answered %s by the engine, which says so', async (request, status) => {
+      const answer = await ask(listener.address, listener.port, request);
+      expect([answer.status, valueOf(answer, 'server')]).toEqual([status, 'slipway']);
+    });
+  });
+
+  it('counts requests, codes and what is in flight', async () => {
+    const listener = listenerOf({
+      address: freshAddress(),
+      defaultAction: to('a'),
+      rules: [
+        {
+          id: 'r',
+          conditions: [{ kind: 'path-pattern', values: ['/no'], regexValues: [] }],
+          action: { kind: 'fixed-response', status: 404, contentType: 'text/plain', body: 'no' },
+        },
+      ],
+    });
+    await apply({ listeners: [listener] });
+    const before = await opened.engine.observe();
+    for (let i = 0; i < 3; i++) await get(listener);
+    await get(listener, '/no');
+    const after = await opened.engine.observe();
+    const counts = ({ targets }: typeof before): number[] =>
+      targets
+        .filter(({ targetGroupId }) => targetGroupId === 'a')
+        .flatMap(({ counts }) => [counts.requests, counts.codes[0]]);
+    expect(counts(after).map((count, i) => count - counts(before)[i]!)).toEqual([3, 3]);
+    const made = ({ loadBalancers }: typeof before): number =>
+      loadBalancers.reduce((sum, { engineCodes }) => sum + engineCodes[2], 0);
+    expect(made(after) - made(before)).toBe(1);
+    expect([after.generation, after.oldestServing]).toEqual([generation, generation]);
+  });
+
+  it('says why a listener is not bound, and serves the others', async () => {
+    const taken = createServer();
+    const address = freshAddress();
+    await new Promise<void>((resolve) => taken.listen(8080, address, resolve));
+    const listeners = [
+      listenerOf({ id: 'taken', address, defaultAction: to('a') }),
+      listenerOf({ id: 'free', address: freshAddress(), defaultAction: to('a') }),
+      listenerOf({ id: 'elsewhere', address: '192.0.2.1', defaultAction: to('a') }),
+    ];
+    const state = {
+      generation: ++generation,
+      cookieKey,
+      certificates: [],
+      targetGroups: [groupOf('a', [a.target()])],
+      listeners,
+    };
+    const applied = await opened.engine.apply(state);
+    expect(applied.listeners.get('taken')).toMatchObject({
+      bound: false,
+      reason: expect.stringContaining('is taken by another program') as string,
+    });
+    expect(applied.listeners.get('elsewhere')).toMatchObject({
+      bound: false,
+      reason: expect.stringContaining('on no interface') as string,
+    });
+    expect((await get(listeners[1]!)).status).toBe(200);
+    await new Promise((resolve) => taken.close(resolve));
+    expect((await opened.engine.apply({ ...state, generation: ++generation })).listeners.get('taken')).toEqual({
+      bound: true,
+    });
+    expect((await get(listeners[0]!)).status).toBe(200);
+  });
+
+  it('goes by targets that are up, and answers 503 where none is', async () => {
+    const listener = listenerOf({ address: freshAddress(), defaultAction: to('g') });
+    const run = async (...targets: ReturnType<TestTarget['target']>[]): Promise<string[]> => {
+      await apply({ listeners: [listener], targetGroups: [groupOf('g', targets)] });
+      const answers: string[] = [];
+      for (let i = 0; i < 6; i++) answers.push(nameOrStatus(await get(listener)));
+      return [...new Set(answers)].sort();
+    };
+    expect(await run(a.target(), b.target())).toEqual(['a', 'b']);
+    expect(await run(a.target('down'), b.target())).toEqual(['b']);
+    expect(await run(a.target(), b.target('draining'))).toEqual(['a']);
+    expect(await run(a.target('down'), b.target('draining'))).toEqual(['503']);
+    expect(await run()).toEqual(['503']);
+    expect(await run(b.target())).toEqual(['b']);
+  });
+
+  it('refuses a state that is none, and keeps the one before', async () => {
+    const listener = listenerOf({ address: freshAddress(), defaultAction: to('a') });
+    await apply({ listeners: [listener] });
+    const broken = { generation: generation + 1, cookieKey, certificates: [], targetGroups: [], listeners: [listener] };
+    await expect(opened.engine.apply(broken)).rejects.toThrow('forwards to a, which is not given');
+    expect((await get(listener)).status).toBe(200);
+    expect((await opened.engine.observe()).generation).toBe(generation);
+  });
+}
+
+export async function get({ address, port }: Listener, path = '/'): Promise<RawAnswer> {
+  return ask(address, port, `GET ${path} HTTP/1.1\r\nHost: a.example.com\r\nConnection: close\r\n\r\n`);
+}
+
+function nameOrStatus(answer: RawAnswer): string {
+  return valueOf(answer, 'x-target') ?? String(answer.status);
+}
+
+/** Whether an answer is what a decision means. */
+function carriesOut(answer: RawAnswer, decision: Decision, listener: HttpListener): boolean {
+  const bytes = (text: string): string => Buffer.from(text).toString('latin1');
+  switch (decision.kind) {
+    case 'forward': {
+      const ids = thresholds(actionOf(listener, decision.ruleId)).map(({ id }) => id);
+      return ids.length === 0 ? answer.status === 503 : ids.includes(valueOf(answer, 'x-target') ?? '');
+    }
+    case 'redirect':
+      return answer.status === decision.status && valueOf(answer, 'location') === bytes(decision.location);
+    case 'fixed-response':
+      return answer.status === decision.status && answer.body.toString('latin1') === bytes(decision.body);
+    case 'refuse':
+      return answer.status === decision.status;
+  }
+}
+
+function actionOf(listener: HttpListener, ruleId: string): Forward {
+  const action = listener.rules.find(({ id }) => id === ruleId)?.action ?? listener.defaultAction;
+  if (!isHttp(listener) || action.kind !== 'forward') throw new Error(`${ruleId} is no forward`);
+  return action;
+}
+
+function writeRequest({ method, path, query, host, headers }: GeneratedRequest): string {
+  const target = query === undefined ? path : `${path}?${query}`;
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${lines}Connection: close\r\nContent-Length: 0\r\n\r\n`;
+}
+
+function headOf({ method, path, query, host, headers, peer }: GeneratedRequest): Parameters<typeof route>[0] {
+  return {
+    method,
+    path,
+    query: query ?? '',
+    host,
+    header: (name) => headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value),
+    cookie: () => undefined,
+    peer,
+    draw: 0,
+    now: 0,
+  };
+}
