@@ -1,7 +1,7 @@
 import type { ContainerInstance, ContainerInstanceField, Resource } from '@aws-sdk/client-ecs';
 import { smallTagList } from '@slipway/auth/kit';
 
-import { type InstanceRecord, isPending, type TaskRecord } from '../state/index.ts';
+import { ec2InstanceId, type InstanceRecord, isPending, type TaskRecord } from '../state/index.ts';
 
 /**
  * A container instance as DescribeContainerInstances gives it back.
@@ -14,6 +14,7 @@ export function instanceView(
 ): ContainerInstance {
   return {
     containerInstanceArn: instance.arn,
+    ec2InstanceId: ec2InstanceId(instance.id),
     version: instance.version,
     versionInfo: {
       ...(instance.agentVersion === undefined ? {} : { agentVersion: instance.agentVersion }),

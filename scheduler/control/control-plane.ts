@@ -5,7 +5,7 @@ import type { RecordStore } from '@slipway/storage/records';
 import type { Log } from '@slipway/auth/contract';
 import { defaultReconcilerOptions, type ReconcilerOptions } from '../deployments/index.ts';
 import type { RandomBytes, ServiceEventRecord } from '../state/index.ts';
-import { clusterKeys, clusterPartition } from '../state/index.ts';
+import { clusterKeys, clusterPartition, ec2InstanceId } from '../state/index.ts';
 import type { TaskPlacer } from '../tasks/index.ts';
 
 import { takeCare } from './caretaker.ts';
@@ -89,6 +89,14 @@ export interface ControlPlane {
   imagesInUse(account: string): Promise<readonly ImageInUse[]>;
   /** The availability zones that hosts of an account are in, as far as this server has heard. */
   zones(account: string): ReadonlySet<string>;
+  /**
+   * The host that EC2 and ELB would know by an id, as far as this server has heard.
+   * @returns where others reach it, undefined when it has not said so; and whether it takes tasks
+   */
+  host(
+    account: string,
+    ec2Id: string,
+  ): { readonly address: string | undefined; readonly zone: string; readonly running: boolean } | undefined;
   /** Epoch of the lease, when this server leads the cluster. */
   leads(account: string, cluster: string): number | undefined;
 }
@@ -203,6 +211,22 @@ class Plane implements ControlPlane {
       }
     }
     return zones;
+  }
+
+  host(account: string, ec2Id: string): ReturnType<ControlPlane['host']> {
+    for (const { view } of this.#members.values()) {
+      if (view.account !== account) continue;
+      for (const { value: host } of view.instances.values()) {
+        if (ec2InstanceId(host.id) !== ec2Id || host.status === 'INACTIVE') continue;
+        const attribute = (name: string): string | undefined => host.attributes.find((one) => one.name === name)?.value;
+        return {
+          address: attribute('slipway.address'),
+          zone: attribute('ecs.availability-zone') ?? `${this.#options.region}a`,
+          running: host.agentConnected,
+        };
+      }
+    }
+    return undefined;
   }
 
   leads(account: string, cluster: string): number | undefined {

@@ -1,5 +1,7 @@
 import type { Part } from '@slipway/auth/contract';
 
+import { Balancers } from '../balancing/records/index.ts';
+import { createElbv2 } from '../balancing/elbv2/index.ts';
 import { createCluster } from '../cluster/index.ts';
 import { type ControlPlane, createControlPlane } from '../control/index.ts';
 import { createEcs } from '../ecs/index.ts';
@@ -10,6 +12,7 @@ import { TaskInterfaces, taskNetworks } from '../network/tasks/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 
+import { createBalancing, targetHost } from './balancing.ts';
 import { schedulerGauges } from './gauges.ts';
 import type { SchedulerPorts } from './ports.ts';
 
@@ -68,6 +71,8 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const following = { ...base, images, ownHost, log, authorizer };
   const webhooks = { ...following, sealer };
   const triggers = createTriggers({ ...following, events, leases });
+  const balancers = new Balancers(base);
+  const balancing = createBalancing({ ...base, log, leases, account, networks, balancers, engines: ports.traffic.engines });
   return {
     control,
     connectAgent: (...given) => agents.connect(...given),
@@ -81,6 +86,15 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         agentOperations: agents.operations,
       }),
       createEc2({ ...base, networks }),
+      createElbv2({
+        ...base,
+        networks,
+        balancers,
+        pool: ports.traffic.addresses,
+        traffic: balancing.reports,
+        certificates: balancing.certificates,
+        instances: { find: (of, id) => Promise.resolve(targetHost(control.host(of, id))) },
+      }),
     ],
     web: [createWebhookReceiver(webhooks), createWebhookAdministration(webhooks), createHostAdministration(base)],
     upgrades: agents.upgrades,
@@ -98,10 +112,14 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     async start({ upkeep }) {
       await createCluster(base, { account, cluster: 'default' }, { tags: {}, settings: [] });
       await control.start();
-      if (upkeep) triggers.start();
+      if (upkeep) {
+        triggers.start();
+        balancing.start();
+      }
     },
     async stop() {
       await triggers.stop();
+      await balancing.stop();
       await agents.close();
       await interfaces.close();
     },

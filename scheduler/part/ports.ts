@@ -3,6 +3,8 @@ import type { Sealer } from '@slipway/auth/tokens';
 import type { Clock } from '@slipway/storage/clock';
 import type { Storage } from '@slipway/storage/engine';
 
+import type { LocalEngine } from '../balancing/traffic/index.ts';
+import type { AddressPool } from '../balancing/records/index.ts';
 import type { ControlMeter, ControlPlaneOptions } from '../control/index.ts';
 import type { TaskCredentialsPort } from '../hosts/control/index.ts';
 import type { PlacementPlugins } from '../placement/index.ts';
@@ -34,6 +36,8 @@ export interface SchedulerPorts {
   readonly revokeTaskCredentials: (accessKeyId: string) => Promise<void>;
   /** See `AgentControlOptions.credentialIdKey`. */
   readonly credentialIdKey: Uint8Array;
+  /** What carries the traffic of load balancers: addresses that they have, and the engines of this machine. */
+  readonly traffic: { readonly addresses: AddressPool; readonly engines: readonly LocalEngine[] };
   readonly plugins: PlacementPlugins;
   /** Breaks ties of `random`. */
   readonly seed: number;

@@ -21,5 +21,8 @@ export function newNumber(random: RandomBytes): string {
 /** The id of a deployment: `ecs-svc/<19 digits>`. */
 export const newDeploymentId = (random: RandomBytes): string => `ecs-svc/${newNumber(random)}`;
 
+/** The id under which EC2 and ELB would know a container instance: the beginning of its own. */
+export const ec2InstanceId = (id: string): string => `i-${id.slice(0, 17)}`;
+
 /** The last part of an ARN with slashes: the id of a task, instance or service. */
 export const idOf = (arn: string): string => arn.slice(arn.lastIndexOf('/') + 1);

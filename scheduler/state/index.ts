@@ -1,5 +1,5 @@
 export { arns } from './arns.ts';
-export { idOf, newDeploymentId, newEventId, newId, newNumber, type RandomBytes } from './ids.ts';
+export { ec2InstanceId, idOf, newDeploymentId, newEventId, newId, newNumber, type RandomBytes } from './ids.ts';
 export {
   accountKeys,
   accountPartition,

@@ -76,6 +76,12 @@ export interface ServerConfig {
   readonly taskRegistries: readonly string[] | undefined;
   /** File with the other registries this installation may reach, secrets included. */
   readonly remotesFile: string | undefined;
+  /** What carries the traffic of load balancers, the addresses that they listen on, and where their names end. */
+  readonly loadBalancing: {
+    readonly engine: 'auto' | 'off';
+    readonly addresses: readonly string[];
+    readonly domain: string;
+  };
   /** Requests answered for one principal (one address, without credentials) and altogether, by all processes. Default: no limit. */
   readonly rates: { readonly perPrincipal: Rate | undefined; readonly global: Rate | undefined };
   /** Listening beyond loopback without TLS must be asked for. */
@@ -105,6 +111,18 @@ const ranges = list.pipe(z.array(z.union([z.cidrv4(), z.cidrv6()], 'must be CIDR
 const addresses = list.pipe(
   z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'must be addresses or CIDR ranges, comma-separated')),
 );
+
+/** Where load balancers listen: addresses of this machine, 127.0.0.0/8 on a machine that nobody else reaches. */
+const balancerAddresses = z
+  .string()
+  .default('127.42.0.0/16')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== ''),
+  )
+  .pipe(z.array(z.union([z.ipv4(), z.cidrv4()], 'must be IPv4 addresses or CIDR ranges, comma-separated')));
 
 const secondsOf = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;
 
@@ -208,6 +226,13 @@ const schema = z.object({
     ),
   ),
   SLIPWAY_REMOTES_FILE: z.string().min(1).optional(),
+  SLIPWAY_LB_ENGINE: z.enum(['auto', 'off']).default('auto'),
+  SLIPWAY_LB_ADDRESSES: balancerAddresses,
+  SLIPWAY_LB_DOMAIN: z
+    .string()
+    .regex(/^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a domain name')
+    .max(200)
+    .default('elb.localhost'),
   SLIPWAY_RATE_PER_PRINCIPAL: rate,
   SLIPWAY_RATE_GLOBAL: rate,
   SLIPWAY_ALLOW_PLAIN_HTTP: z.enum(['true', 'false']).default('false'),
@@ -306,6 +331,11 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     taskRegistryAllow: env.SLIPWAY_TASK_REGISTRY_ALLOW,
     taskRegistries: env.SLIPWAY_TASK_REGISTRIES.length === 0 ? undefined : env.SLIPWAY_TASK_REGISTRIES,
     remotesFile: env.SLIPWAY_REMOTES_FILE === undefined ? undefined : resolve(env.SLIPWAY_REMOTES_FILE),
+    loadBalancing: {
+      engine: env.SLIPWAY_LB_ENGINE,
+      addresses: env.SLIPWAY_LB_ADDRESSES,
+      domain: env.SLIPWAY_LB_DOMAIN,
+    },
     rates: { perPrincipal: env.SLIPWAY_RATE_PER_PRINCIPAL, global: env.SLIPWAY_RATE_GLOBAL },
     allowPlainHttp: env.SLIPWAY_ALLOW_PLAIN_HTTP === 'true',
   };

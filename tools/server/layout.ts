@@ -9,6 +9,7 @@ import { scanRows } from '@slipway/registry/scanning';
 import { templateRows } from '@slipway/registry/templates';
 import { upstreamRows } from '@slipway/registry/upstreams';
 import { connectionRows } from '@slipway/scheduler/hosts/control';
+import { balancingRows } from '@slipway/scheduler/balancing/records';
 import { networkRows } from '@slipway/scheduler/network/records';
 import { stateRows } from '@slipway/scheduler/state';
 import { webhookRows } from '@slipway/scheduler/triggers';
@@ -32,6 +33,7 @@ export const layout: readonly OwnedRows[] = [
   auditRows,
   connectionRows,
   networkRows,
+  balancingRows,
   webhookRows,
   consumerRows,
   transferRows,

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import type { Listening } from '@slipway/auth/gateway';
 import type { Identity } from '@slipway/auth/identity';
 import { openRegistry, type RegistryPart } from '@slipway/registry/part';
+import { addressPool } from '@slipway/scheduler/balancing/records';
 import { openScheduler, type SchedulerPart, type SchedulerPorts } from '@slipway/scheduler/part';
 import { loadPlacementPlugins } from '@slipway/scheduler/placement';
 import { serverReach } from '@slipway/scheduler/reach';
@@ -17,6 +18,7 @@ import { RegistryMetrics } from './registry-metrics.ts';
 import { readRemotes } from './remotes-file.ts';
 import { isScanner, openScanner } from './scanning.ts';
 import { SchedulerMetrics } from './scheduler-metrics.ts';
+import { trafficEngines } from './traffic-engines.ts';
 
 /**
  * The registry and the scheduler. The two packages never import each other; beside the event log, this is where they meet: the
@@ -97,6 +99,10 @@ export async function openParts(
     ...taskCredentials(identity),
     credentialIdKey: subkey(masterKey, 'task-credential-ids'),
     plugins,
+    traffic: {
+      addresses: addressPool(config.loadBalancing.addresses, config.loadBalancing.domain),
+      engines: trafficEngines(config),
+    },
     seed: randomInt(2 ** 31),
     stopwatch: () => performance.now(),
     timing: {

@@ -1,3 +1,4 @@
 /** The API of Elastic Load Balancing, version 2015-12-01. */
 export { createElbv2, type Elbv2Options, elbv2Schemas } from './create-elbv2.ts';
+export { policyFor } from './ssl-policies.ts';
 export type { BalancerState, CertificateSource, InstanceDirectory, Traffic } from './ports.ts';

@@ -3,7 +3,7 @@ import { type BindResult, EngineError, type TrafficEngine } from '../engines/con
 
 const noCounts = {
   requests: 0,
-  targetCodes: [0, 0, 0, 0],
+  codes: [0, 0, 0, 0],
   connectionErrors: 0,
   bytesIn: 0,
   bytesOut: 0,
@@ -24,8 +24,9 @@ export class FakeEngine implements TrafficEngine {
   refuses: string | undefined;
   /** Why it does not answer at all. */
   dead: string | undefined;
-  /** How often it was opened. */
+  /** How often it was opened, and ended. */
   opened = 0;
+  stopped = 0;
 
   open(): Promise<this> {
     this.opened++;
@@ -43,7 +44,8 @@ export class FakeEngine implements TrafficEngine {
 
   observe() {
     if (this.dead !== undefined) return Promise.reject(new EngineError(this.dead));
-    const generation = this.desired?.generation ?? 0;
+    if (this.desired === undefined) return Promise.reject(new EngineError('it does not run: apply a state to start it'));
+    const { generation } = this.desired;
     return Promise.resolve({
       generation,
       oldestServing: Math.min(this.oldest ?? generation, generation),
@@ -53,6 +55,7 @@ export class FakeEngine implements TrafficEngine {
         inFlight,
         counts: noCounts,
       })),
+      loadBalancers: [],
       listeners: [...this.#bound()].map(([id, result]) => ({
         id,
         result,
@@ -69,6 +72,8 @@ export class FakeEngine implements TrafficEngine {
   }
 
   stop(): Promise<void> {
+    this.desired = undefined;
+    this.stopped++;
     return Promise.resolve();
   }
 

@@ -24,6 +24,8 @@ export class EngineDriver {
   #applied: Applied | undefined;
   #refused: EngineRecord['refused'];
   #refusedAt = 0;
+  /** Whether its process was ended, since nothing is to be carried. */
+  #isEnded = false;
   #written: { readonly text: string; readonly at: number } | undefined;
 
   constructor(options: TrafficOptions, local: LocalEngine) {
@@ -76,17 +78,52 @@ export class EngineDriver {
   /** Tells the engine what is new, looks at it, and reports. @returns milliseconds until it is looked at again */
   async #pass(): Promise<number> {
     const { account, balancers } = this.#options;
-    this.#engine ??= await this.#local.open();
     const balancing = await balancers.read(account);
-    let seen = await this.#engine.observe();
-    const isBehind = seen.generation < balancing.generation || this.#applied === undefined;
+    const isIdle = balancing.all('loadbalancer').length === 0;
+    // Who never had a load balancer has no engine either; one that is left over from earlier is ended.
+    if (balancing.generation === 0 || (isIdle && this.#isEnded)) return this.#timing.report;
+    this.#engine ??= await this.#open(balancing.generation);
+    this.#isEnded = false;
+    // One that this server has told nothing yet may not run.
+    let seen = this.#applied === undefined ? undefined : await this.#engine.observe();
+    const isBehind = seen === undefined || seen.generation < balancing.generation;
     if (isBehind && !this.#isRefusedStill(balancing.generation)) {
       await this.#apply(this.#engine, await this.#desired(balancing));
-      seen = await this.#engine.observe();
+      seen = undefined;
     }
+    seen ??= await this.#engine.observe();
     await this.#report(this.#engine, balancing, seen);
+    if (isIdle && seen.generation === balancing.generation) {
+      await this.#engine.stop();
+      await this.#letGo();
+      this.#isEnded = true;
+      return this.#timing.report;
+    }
     const isBusy = draining(balancing).length > 0 || seen.oldestServing < balancing.generation;
     return isBusy ? this.#timing.drain : this.#timing.report;
+  }
+
+  /** Opens the engine; who waits for it is told why that does not go. */
+  async #open(generation: number): Promise<TrafficEngine> {
+    try {
+      return await this.#local.open();
+    } catch (error) {
+      await this.#away(generation, messageOf(error));
+      throw error;
+    }
+  }
+
+  async #away(generation: number, reason: string): Promise<void> {
+    await this.#write({
+      id: this.#local.id,
+      kind: 'none',
+      generation: 0,
+      // A process of it may carry on with what it was told before.
+      oldestServing: 0,
+      unbound: {},
+      quiet: [],
+      refused: { generation, reason },
+    });
   }
 
   /** What an engine could not take is tried again now and then: what kept it from it may be gone. */
@@ -113,16 +150,20 @@ export class EngineDriver {
       this.#applied = await engine.apply(desired);
       this.#refused = undefined;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       log.error({ engine: this.#local.id, generation: desired.generation, err: error }, 'the traffic engine refuses what it is told');
       this.#refused = { generation: desired.generation, reason };
       this.#refusedAt = this.#options.clock.monotonic();
+      // Nothing was ever live: there is nothing to look at.
+      if (this.#applied === undefined) {
+        await this.#away(desired.generation, reason);
+        throw error;
+      }
     }
   }
 
   /** Writes down what the engine says, when it is something else than before, or long ago. */
   async #report(engine: TrafficEngine, balancing: Balancing, seen: Observation): Promise<void> {
-    const { account, records, clock } = this.#options;
     const { id } = this.#local;
     const unbound = seen.listeners.flatMap(({ id: listener, result }) =>
       result.bound ? [] : [[listener, result.reason] as const],
@@ -131,7 +172,7 @@ export class EngineDriver {
       const since = balancing.versionOf('target', target.id) ?? Number.POSITIVE_INFINITY;
       return isQuiet(seen, { targetGroupId: target.groupId, registrationId: target.id }, since) ? [target.id] : [];
     });
-    const record = {
+    await this.#write({
       id,
       kind: engine.kind,
       generation: seen.generation,
@@ -139,13 +180,17 @@ export class EngineDriver {
       unbound: Object.fromEntries(unbound),
       quiet,
       ...(this.#refused === undefined ? {} : { refused: this.#refused }),
-    };
+    });
+  }
+
+  async #write(record: Omit<EngineRecord, 'seenAt'>): Promise<void> {
+    const { account, records, clock } = this.#options;
     const text = JSON.stringify(record);
     const now = clock.now();
     if (this.#written?.text === text && now - this.#written.at < this.#timing.report) return;
     const value: EngineRecord = { ...record, seenAt: now };
     await records.commit(balancingPartition(account), {
-      put: [{ key: balancingKeys.engine(id), value: value as never }],
+      put: [{ key: balancingKeys.engine(record.id), value: value as never }],
       // What is lost of it is said again.
       lazy: true,
     });
@@ -164,6 +209,8 @@ export class EngineDriver {
     });
   }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const draining = (balancing: Balancing) =>
   balancing.all('target').filter(({ deregisteredAt }) => deregisteredAt !== undefined);

@@ -66,7 +66,11 @@ export class EngineReports {
   /** How load balancers stand, by what engines have said until now. */
   async states(account: string, balancing: Balancing): Promise<(balancer: LoadBalancerRecord) => BalancerState> {
     const engines = await this.live(account);
-    return (balancer) => stateOf(balancing, balancer, engines);
+    const now = this.#options.clock.now();
+    // Engines of the first load balancer are being started.
+    const isNew = ({ createdAt }: LoadBalancerRecord): boolean => now - createdAt < this.#timing.patience;
+    return (balancer) =>
+      engines.length === 0 && isNew(balancer) ? { code: 'provisioning' } : stateOf(balancing, balancer, engines);
   }
 
   async #silence(account: string, generation: number): Promise<string> {

@@ -138,7 +138,12 @@ test('without an engine nothing is served, and nobody waits for ever', async () 
   const reports = new EngineReports({ ...options, timing: { ...options.timing, patience: 20 } });
   const { silent } = await reports.settled(account, await generation());
   expect(silent).toContain('no traffic engine is running');
-  expect(await state()).toMatchObject({ code: 'failed' });
+  // Whoever made the first load balancer is told that its engine is being started.
+  expect(await state()).toEqual({ code: 'provisioning' });
+  const balancing = await options.balancers.read(account);
+  const [balancer] = balancing.all('loadbalancer');
+  if (balancer === undefined) throw new Error('there is no load balancer');
+  expect((await reports.states(account, balancing))({ ...balancer, createdAt: 0 })).toMatchObject({ code: 'failed' });
 });
 
 test('an engine that stopped answering is opened again, and told anew', async () => {
@@ -152,8 +157,30 @@ test('an engine that stopped answering is opened again, and told anew', async ()
   // The new process knows nothing.
   engine.desired = undefined;
   engine.dead = undefined;
+  await vi.waitFor(async () => expect(engine.desired?.generation).toBe(await generation()), until);
+  expect(await reports.settled(account, await generation())).toEqual({ unbound: {} });
+});
+
+test('when the last load balancer is gone the engine ends, and begins with the next', async () => {
+  const engine = new FakeEngine();
+  const { reports, generation, call, balancerArn, network } = await openTraffic({ one: engine });
   await reports.settled(account, await generation());
-  expect(engine.desired).toMatchObject({ generation: await generation() });
+  await call('DeleteLoadBalancer', { LoadBalancerArn: balancerArn });
+  expect(await reports.settled(account, await generation())).toEqual({ unbound: {} });
+  await vi.waitFor(() => expect(engine.stopped).toBe(1), until);
+  await call('CreateLoadBalancer', { Name: 'next', Subnets: network.subnets });
+  await reports.settled(account, await generation());
+  expect(engine.desired?.generation).toBe(await generation());
+});
+
+test('an engine that cannot be opened says why', async () => {
+  const engine = new FakeEngine();
+  engine.dead = 'HAProxy cannot be run: install it';
+  const { reports, generation } = await openTraffic({ one: engine });
+  expect(await reports.settled(account, await generation())).toEqual({
+    unbound: {},
+    silent: 'the traffic engine one refuses it: HAProxy cannot be run: install it',
+  });
 });
 
 test('targets are checked, and get requests when they are healthy', async () => {

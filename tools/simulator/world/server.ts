@@ -1,5 +1,6 @@
 import { type Authorizer, AwsError, type Call, type Log } from '@slipway/auth/contract';
 import type { Retention, WatchedCluster } from '@slipway/scheduler/control';
+import { addressPool } from '@slipway/scheduler/balancing/records';
 import { openScheduler, type SchedulerPart } from '@slipway/scheduler/part';
 import { serverReach } from '@slipway/scheduler/reach';
 import { openEventLog } from '@slipway/storage/events';
@@ -143,6 +144,8 @@ export class SimulatedServer {
       taskCredentials: () => Promise.reject(new Error(nobody)),
       revokeTaskCredentials: () => Promise.reject(new Error(nobody)),
       credentialIdKey: new Uint8Array(32),
+      // Nothing in the simulation is reached through load balancers.
+      traffic: { addresses: addressPool([], 'elb.localhost'), engines: [] },
       plugins: { strategies: [], constraints: [] },
       seed: own.whole(0, 2 ** 31),
       stopwatch: () => clock.monotonic(),

@@ -1,0 +1,141 @@
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, get, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomInt } from 'node:crypto';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { AwsCli } from '../testbed/aws-cli.ts';
+import { run } from '../testbed/command.ts';
+import { freePort, ServerProcess } from '../testbed/server-process.ts';
+
+/** An address of this machine; the load balancer's VPC is around it, so that it may be a target's. */
+const own = Object.values(networkInterfaces())
+  .flatMap((addresses) => addresses ?? [])
+  .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+const range = `${(own ?? '').split('.').slice(0, 3).join('.')}.0/24`;
+
+const cli = (await run('aws', ['--version']).catch(() => undefined))?.code === 0;
+const missing = !cli
+  ? 'no AWS CLI'
+  : own === undefined
+    ? 'no address but loopback'
+    : existsSync('/usr/sbin/haproxy')
+      ? undefined
+      : 'no HAProxy';
+if (missing !== undefined && process.env['CI']) throw new Error(`${missing} on this machine`);
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-elb-'));
+const env = {
+  SLIPWAY_AGENT: 'off',
+  SLIPWAY_WORKERS: '1',
+  SLIPWAY_LB_ADDRESSES: `127.${randomInt(64, 250)}.${randomInt(250)}.0/24`,
+};
+let server: ServerProcess;
+let aws: AwsCli;
+let target: Server;
+
+beforeAll(async () => {
+  if (missing !== undefined) return;
+  server = new ServerProcess(await freePort(), join(folder, 'data'), env);
+  await server.start();
+  aws = new AwsCli(server.aws());
+  target = createServer((request, response) => {
+    if (request.url === '/up') response.end('ok');
+    else response.end(`${request.headers['x-forwarded-for'] ?? ''} asks ${request.headers['host'] ?? ''} for ${request.url ?? ''}`);
+  });
+  target.listen(0, own);
+  await once(target, 'listening');
+});
+
+afterAll(async () => {
+  target?.closeAllConnections();
+  target?.close();
+  await server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const elb = <T>(...args: string[]): Promise<T> => aws.json<T>(['elbv2', ...args]);
+
+/** What a client that was told a load balancer's name gets, without a DNS server. */
+function ask(port: number, name: string, path: string): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const headers = { Host: `${name}:${port}` };
+    get({ host: '127.0.0.1', port, path, headers, agent: false }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+      response.on('error', reject);
+    }).on('error', reject);
+  });
+}
+
+test.skipIf(missing !== undefined)(
+  `the AWS CLI makes a load balancer that carries requests to a target, and takes it down${missing ? ` (${missing})` : ''}`,
+  async () => {
+    const { Vpc } = await aws.json<{ Vpc: { VpcId: string } }>(['ec2', 'create-vpc', '--cidr-block', range]);
+    const { Subnet: subnet } = await aws.json<{ Subnet: { SubnetId: string; VpcId: string } }>([
+      ...['ec2', 'create-subnet', '--vpc-id', Vpc.VpcId, '--cidr-block', range],
+    ]);
+    const { GroupId } = await aws.json<{ GroupId: string }>([
+      ...['ec2', 'create-security-group', '--group-name', 'web', '--description', 'web', '--vpc-id', subnet.VpcId],
+    ]);
+    const port = await freePort();
+    const open = ['--group-id', GroupId, '--protocol', 'tcp', '--port', String(port), '--cidr', '127.0.0.0/8'];
+    await aws.json(['ec2', 'authorize-security-group-ingress', ...open]);
+    const { LoadBalancers } = await elb<{ LoadBalancers: { LoadBalancerArn: string; DNSName: string }[] }>(
+      ...['create-load-balancer', '--name', 'web', '--subnets', subnet.SubnetId, '--security-groups', GroupId],
+    );
+    const [balancer] = LoadBalancers;
+    const { TargetGroups } = await elb<{ TargetGroups: { TargetGroupArn: string }[] }>(
+      ...['create-target-group', '--name', 'web', '--protocol', 'HTTP', '--vpc-id', subnet.VpcId, '--target-type', 'ip'],
+      ...['--port', String((target.address() as AddressInfo).port), '--health-check-path', '/up'],
+    );
+    const [group] = TargetGroups;
+    if (balancer === undefined || group === undefined) throw new Error('nothing was made');
+    const named = ['--target-group-arn', group.TargetGroupArn];
+    await elb('register-targets', ...named, '--targets', `Id=${own ?? ''}`);
+    const { Listeners } = await elb<{ Listeners: { ListenerArn: string }[] }>(
+      ...['create-listener', '--load-balancer-arn', balancer.LoadBalancerArn, '--protocol', 'HTTP'],
+      ...['--port', String(port), '--default-actions', `Type=forward,TargetGroupArn=${group.TargetGroupArn}`],
+    );
+    await elb('wait', 'load-balancer-available', '--load-balancer-arns', balancer.LoadBalancerArn);
+    await elb('wait', 'target-in-service', ...named);
+    await vi.waitFor(
+      async () => expect(await ask(port, balancer.DNSName, '/a?b')).toEqual({
+        status: 200,
+        body: `127.0.0.1 asks ${balancer.DNSName} for /a?b`,
+      }),
+      { timeout: 30_000, interval: 50 },
+    );
+    const fixed = 'Type=fixed-response,FixedResponseConfig={StatusCode=418,ContentType=text/plain,MessageBody=teapot}';
+    await elb(
+      ...['create-rule', '--listener-arn', Listeners[0]?.ListenerArn ?? '', '--priority', '1', '--actions', fixed],
+      ...['--conditions', 'Field=path-pattern,Values=/tea*'],
+    );
+    // The rule is in force when the answer is there.
+    expect(await ask(port, balancer.DNSName, '/teapot')).toEqual({ status: 418, body: 'teapot' });
+    expect((await ask(port, 'other.elb.localhost', '/')).status).toBe(404);
+
+    // Traffic goes on while the server does not run, and the server finds its engine again.
+    await server.stop();
+    expect(await ask(port, balancer.DNSName, '/still')).toMatchObject({ status: 200 });
+    await server.start();
+    await elb('deregister-targets', ...named, '--targets', `Id=${own ?? ''}`);
+    await elb('wait', 'target-deregistered', ...named);
+    expect((await ask(port, balancer.DNSName, '/none')).status).toBe(503);
+
+    const inUse = await aws.run(['elbv2', 'delete-target-group', ...named]);
+    expect(inUse.stderr).toContain('(ResourceInUse)');
+    await elb('delete-load-balancer', '--load-balancer-arn', balancer.LoadBalancerArn);
+    await elb('wait', 'load-balancers-deleted', '--load-balancer-arns', balancer.LoadBalancerArn);
+    await elb('delete-target-group', ...named);
+    // Its engine ends with the last load balancer.
+    await vi.waitFor(() => expect(existsSync(join(folder, 'data', 'traffic', 'master.sock'))).toBe(false), {
+      timeout: 60_000,
+      interval: 100,
+    });
+  },
+  300_000,
+);

@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { openHaproxy } from '@slipway/scheduler/balancing/engines/haproxy';
+import type { LocalEngine } from '@slipway/scheduler/balancing/traffic';
+import type { ServerConfig } from './config.ts';
+
+/** Seconds after which what a target's deregistration left over ends; a drain takes an hour at most. */
+const hardStopAfter = 3_630;
+
+/**
+ * The engine that carries the traffic of load balancers on this machine: HAProxy, where it is installed. Its process outlives the server
+ * and is found again by its folder.
+ */
+export function trafficEngines({ data, loadBalancing }: Pick<ServerConfig, 'data' | 'loadBalancing'>): readonly LocalEngine[] {
+  const program = loadBalancing.engine === 'off' ? undefined : findHaproxy(process.env['PATH'] ?? '');
+  if (program === undefined) return [];
+  const folder = join(data, 'traffic');
+  const user = process.getuid?.() === 0 && hasUser('haproxy') ? { name: 'haproxy', group: 'haproxy' } : undefined;
+  // Two servers of one machine have a folder each.
+  const tail = createHash('sha256').update(folder).digest('hex').slice(0, 8);
+  return [
+    {
+      id: `${hostname()}-${tail}`,
+      open: () => openHaproxy({ folder, program, hardStopAfter, ...(user === undefined ? {} : { user }) }),
+    },
+  ];
+}
+
+/** Debian puts it where only root looks. */
+const findHaproxy = (path: string): string | undefined =>
+  [...path.split(delimiter), '/usr/local/sbin', '/usr/sbin']
+    .filter((folder) => folder.startsWith('/'))
+    .map((folder) => join(folder, 'haproxy'))
+    .find((program) => existsSync(program));
+
+const hasUser = (name: string): boolean =>
+  readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .some((line) => line.startsWith(`${name}:`));
