@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { openHaproxy } from '@slipway/scheduler/balancing/engines/haproxy';
@@ -13,7 +14,13 @@ const hardStopAfter = 3_630;
  * The engine that carries the traffic of load balancers on this machine: HAProxy, where it is installed. Its process outlives the server
  * and is found again by its folder.
  */
-export function trafficEngines({ data, loadBalancing }: Pick<ServerConfig, 'data' | 'loadBalancing'>): readonly LocalEngine[] {
+export function trafficEngines({
+  data,
+  loadBalancing,
+}: {
+  readonly data: string;
+  readonly loadBalancing: Pick<ServerConfig['loadBalancing'], 'engine'>;
+}): readonly LocalEngine[] {
   const program = loadBalancing.engine === 'off' ? undefined : findHaproxy(process.env['PATH'] ?? '');
   if (program === undefined) return [];
   const folder = join(data, 'traffic');
@@ -23,7 +30,10 @@ export function trafficEngines({ data, loadBalancing }: Pick<ServerConfig, 'data
   return [
     {
       id: `${hostname()}-${tail}`,
-      open: () => openHaproxy({ folder, program, hardStopAfter, ...(user === undefined ? {} : { user }) }),
+      open: async () => {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        return openHaproxy({ folder, program, hardStopAfter, ...(user === undefined ? {} : { user }) });
+      },
     },
   ];
 }

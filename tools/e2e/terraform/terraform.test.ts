@@ -1,10 +1,13 @@
+import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateRepositoryCommand, ECRClient } from '@aws-sdk/client-ecr';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { trafficEngines } from '../../server/traffic-engines.ts';
 import { freePort, ServerProcess } from '../../testbed/server-process.ts';
 import { missingTerraform, Terraform } from '../../testbed/terraform.ts';
+import { balancing } from './balancing.ts';
 import { containers } from './containers.ts';
 import { identity } from './identity.ts';
 import { network } from './network.ts';
@@ -13,14 +16,18 @@ import { registry } from './registry.ts';
 /** All rooms' resources in one run: most of each command is the provider, which starts for every one of them. */
 if (missingTerraform !== undefined && process.env['CI']) throw new Error(`${missingTerraform} on this machine`);
 
-const rooms = [containers, identity, network, registry];
+const rooms = [containers, identity, network, registry, balancing];
 const folder = mkdtempSync(join(tmpdir(), 'slipway-terraform-'));
 let server: ServerProcess;
 let terraform: Terraform;
 
 beforeAll(async () => {
   if (missingTerraform !== undefined) return;
-  server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_AGENT: 'off', SLIPWAY_WORKERS: '1' });
+  server = new ServerProcess(await freePort(), join(folder, 'data'), {
+    SLIPWAY_AGENT: 'off',
+    SLIPWAY_WORKERS: '1',
+    SLIPWAY_LB_ADDRESSES: `127.${randomInt(64, 250)}.${randomInt(250)}.0/24`,
+  });
   await server.start();
   terraform = new Terraform(folder, server.aws(), server.endpoint, [
     ...new Set(rooms.flatMap((room) => room.services)),
@@ -29,6 +36,9 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await server?.stop();
+  // It outlives the server; after a test that failed it would stay.
+  for (const { open } of trafficEngines({ data: join(folder, 'data'), loadBalancing: { engine: 'auto' } }))
+    await (await open()).stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
