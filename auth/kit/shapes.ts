@@ -111,7 +111,8 @@ export function refused<T>(of: Shape<T> | ShapeMember<T>, why: string): ShapeMem
   return { ...memberOf(of), must: false, refusal: why };
 }
 
-const memberOf = <T>(of: Shape<T> | ShapeMember<T>): ShapeMember<T> => ('shape' in of ? of : { shape: of, must: false });
+const memberOf = <T>(of: Shape<T> | ShapeMember<T>): ShapeMember<T> =>
+  'shape' in of ? of : { shape: of, must: false };
 
 /** Simple types as they are, others by a function: that is how schemas refer to each other. */
 const lazy = ({ schema }: Shape<unknown>): unknown => (Array.isArray(schema) ? () => schema : schema);

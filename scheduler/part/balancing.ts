@@ -1,6 +1,12 @@
 import { policyFor } from '../balancing/elbv2/index.ts';
 import { networkProbe } from '../balancing/health/index.ts';
-import { EngineDriver, EngineReports, Keeper, type LocalEngine, type TrafficOptions } from '../balancing/traffic/index.ts';
+import {
+  EngineDriver,
+  EngineReports,
+  Keeper,
+  type LocalEngine,
+  type TrafficOptions,
+} from '../balancing/traffic/index.ts';
 import type { ControlPlane } from '../control/index.ts';
 
 /** What goes on by itself for load balancing, and what its API asks of it. */
@@ -11,7 +17,9 @@ export interface BalancingPart {
   stop(): Promise<void>;
 }
 
-type Ports = Omit<TrafficOptions, 'probe' | 'certificate' | 'minimumTls'> & { readonly engines: readonly LocalEngine[] };
+type Ports = Omit<TrafficOptions, 'probe' | 'certificate' | 'minimumTls'> & {
+  readonly engines: readonly LocalEngine[];
+};
 
 /** Drives the engines of this machine, and competes for looking after targets. A server without an engine does neither. */
 export function createBalancing({ engines, ...ports }: Ports): BalancingPart {

@@ -72,7 +72,15 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const webhooks = { ...following, sealer };
   const triggers = createTriggers({ ...following, events, leases });
   const balancers = new Balancers(base);
-  const balancing = createBalancing({ ...base, log, leases, account, networks, balancers, engines: ports.traffic.engines });
+  const balancing = createBalancing({
+    ...base,
+    log,
+    leases,
+    account,
+    networks,
+    balancers,
+    engines: ports.traffic.engines,
+  });
   return {
     control,
     connectAgent: (...given) => agents.connect(...given),

@@ -8,6 +8,7 @@ import { join, relative, sep } from 'node:path';
 const exempt: Readonly<Record<string, string>> = {
   'auth/outbound/': 'is the guarded client',
   'scheduler/hosts/agent/': 'runs on a host of its own and calls the addresses of its configuration',
+  'scheduler/balancing/engines/haproxy/commands.ts': 'speaks with a process on this machine by a socket file',
   'scheduler/balancing/health/probe.ts':
     'checks targets of load balancers, which are in private networks; RegisterTargets takes no others',
   'storage/blobs/s3-client.ts': 'calls the store of the configuration',

@@ -10,6 +10,7 @@ const settled: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'auth/gateway/certificates.ts': { check: 'logs what fails' },
   'auth/gateway/gateway.ts': { contain: 'is made for that: it destroys the socket' },
   'registry/upstreams/upstreams.ts': { 'noted.then': 'is work with its errors caught, which is then forgotten' },
+  'scheduler/balancing/health/checker.ts': { 'this.#probe': 'takes a check that fails for a result' },
   'scheduler/control/clusters.ts': {
     'Promise.all': 'accounts that were listed once, or whose watching has ended',
     add: 'resolves when an account was listed once, or its watching has ended',

@@ -44,7 +44,10 @@ beforeAll(async () => {
   aws = new AwsCli(server.aws());
   target = createServer((request, response) => {
     if (request.url === '/up') response.end('ok');
-    else response.end(`${request.headers['x-forwarded-for'] ?? ''} asks ${request.headers['host'] ?? ''} for ${request.url ?? ''}`);
+    else
+      response.end(
+        `${String(request.headers['x-forwarded-for'])} asks ${request.headers['host'] ?? ''} for ${request.url ?? ''}`,
+      );
   });
   target.listen(0, own);
   await once(target, 'listening');
@@ -90,43 +93,87 @@ test.skipIf(missing !== undefined)(
   async () => {
     const { Vpc } = await aws.json<{ Vpc: { VpcId: string } }>(['ec2', 'create-vpc', '--cidr-block', range]);
     const { Subnet: subnet } = await aws.json<{ Subnet: { SubnetId: string; VpcId: string } }>([
-      ...['ec2', 'create-subnet', '--vpc-id', Vpc.VpcId, '--cidr-block', range],
+      'ec2',
+      'create-subnet',
+      '--vpc-id',
+      Vpc.VpcId,
+      '--cidr-block',
+      range,
     ]);
     const { GroupId } = await aws.json<{ GroupId: string }>([
-      ...['ec2', 'create-security-group', '--group-name', 'web', '--description', 'web', '--vpc-id', subnet.VpcId],
+      'ec2',
+      'create-security-group',
+      '--group-name',
+      'web',
+      '--description',
+      'web',
+      '--vpc-id',
+      subnet.VpcId,
     ]);
     const port = await freePort();
     const open = ['--group-id', GroupId, '--protocol', 'tcp', '--port', String(port), '--cidr', '127.0.0.0/8'];
     await aws.json(['ec2', 'authorize-security-group-ingress', ...open]);
     const { LoadBalancers } = await elb<{ LoadBalancers: { LoadBalancerArn: string; DNSName: string }[] }>(
-      ...['create-load-balancer', '--name', 'web', '--subnets', subnet.SubnetId, '--security-groups', GroupId],
+      'create-load-balancer',
+      '--name',
+      'web',
+      '--subnets',
+      subnet.SubnetId,
+      '--security-groups',
+      GroupId,
     );
     const [balancer] = LoadBalancers;
     const { TargetGroups } = await elb<{ TargetGroups: { TargetGroupArn: string }[] }>(
-      ...['create-target-group', '--name', 'web', '--protocol', 'HTTP', '--vpc-id', subnet.VpcId, '--target-type', 'ip'],
-      ...['--port', String((target.address() as AddressInfo).port), '--health-check-path', '/up'],
+      'create-target-group',
+      '--name',
+      'web',
+      '--protocol',
+      'HTTP',
+      '--vpc-id',
+      subnet.VpcId,
+      '--target-type',
+      'ip',
+      '--port',
+      String((target.address() as AddressInfo).port),
+      '--health-check-path',
+      '/up',
     );
     const [group] = TargetGroups;
     if (balancer === undefined || group === undefined) throw new Error('nothing was made');
     const named = ['--target-group-arn', group.TargetGroupArn];
     await elb('register-targets', ...named, '--targets', `Id=${own ?? ''}`);
     const { Listeners } = await elb<{ Listeners: { ListenerArn: string }[] }>(
-      ...['create-listener', '--load-balancer-arn', balancer.LoadBalancerArn, '--protocol', 'HTTP'],
-      ...['--port', String(port), '--default-actions', `Type=forward,TargetGroupArn=${group.TargetGroupArn}`],
+      'create-listener',
+      '--load-balancer-arn',
+      balancer.LoadBalancerArn,
+      '--protocol',
+      'HTTP',
+      '--port',
+      String(port),
+      '--default-actions',
+      `Type=forward,TargetGroupArn=${group.TargetGroupArn}`,
     );
     await elb('wait', 'load-balancer-available', '--load-balancer-arns', balancer.LoadBalancerArn);
     await elb('wait', 'target-in-service', ...named);
     await vi.waitFor(
-      async () => expect(await ask(port, balancer.DNSName, '/a?b')).toEqual({
-        status: 200,
-        body: `127.0.0.1 asks ${balancer.DNSName} for /a?b`,
-      }),
+      async () =>
+        expect(await ask(port, balancer.DNSName, '/a?b')).toEqual({
+          status: 200,
+          body: `127.0.0.1 asks ${balancer.DNSName} for /a?b`,
+        }),
       { timeout: 30_000, interval: 50 },
     );
     const fixed = 'Type=fixed-response,FixedResponseConfig={StatusCode=418,ContentType=text/plain,MessageBody=teapot}';
     await elb(
-      ...['create-rule', '--listener-arn', Listeners[0]?.ListenerArn ?? '', '--priority', '1', '--actions', fixed],
-      ...['--conditions', 'Field=path-pattern,Values=/tea*'],
+      'create-rule',
+      '--listener-arn',
+      Listeners[0]?.ListenerArn ?? '',
+      '--priority',
+      '1',
+      '--actions',
+      fixed,
+      '--conditions',
+      'Field=path-pattern,Values=/tea*',
     );
     // The rule is in force when the answer is there.
     expect(await ask(port, balancer.DNSName, '/teapot')).toEqual({ status: 418, body: 'teapot' });
@@ -146,10 +193,10 @@ test.skipIf(missing !== undefined)(
     await elb('wait', 'load-balancers-deleted', '--load-balancer-arns', balancer.LoadBalancerArn);
     await elb('delete-target-group', ...named);
     // Its engine ends with the last load balancer.
-    await vi.waitFor(
-      async () => expect(await answers(join(folder, 'data', 'traffic', 'master.sock'))).toBe(false),
-      { timeout: 60_000, interval: 100 },
-    );
+    await vi.waitFor(async () => expect(await answers(join(folder, 'data', 'traffic', 'master.sock'))).toBe(false), {
+      timeout: 60_000,
+      interval: 100,
+    });
   },
   300_000,
 );

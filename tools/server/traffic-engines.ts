@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { openHaproxy } from '@slipway/scheduler/balancing/engines/haproxy';
+import { openHaproxy } from '@slipway/scheduler/balancing/engines';
 import type { LocalEngine } from '@slipway/scheduler/balancing/traffic';
 import type { ServerConfig } from './config.ts';
 

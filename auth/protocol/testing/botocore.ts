@@ -106,7 +106,6 @@ function differences(compared: Comparison, path: string, schema: Schema, shape: 
     ];
   });
   // Within structures that are refused as a whole nothing needs to be known.
-  const unknown =
-    isInput && depth === 0 ? Object.keys(shape.members ?? {}).filter((name) => !members.has(name)) : [];
+  const unknown = isInput && depth === 0 ? Object.keys(shape.members ?? {}).filter((name) => !members.has(name)) : [];
   return [...problems, ...unknown.map((name) => `${path}.${name} is neither read nor refused`)];
 }

@@ -72,6 +72,7 @@ function parse(scene: Scene, balancing: Balancing, given: Action): ActionRecord 
       return { type: 'redirect', ...order, ...parseRedirect(given) };
     case 'fixed-response':
       return { type: 'fixed-response', ...order, ...parseFixedResponse(given) };
+    case undefined:
     default:
       throw invalidAction(`'${(given.Type ?? '').slice(0, 100)}' is not a type of action`);
   }
@@ -117,7 +118,8 @@ function parseRedirect({ RedirectConfig: config = {} }: Action): Omit<Redirect, 
   const { Path: path = '/#{path}', Query: query = '#{query}', StatusCode: status } = config;
   if (status !== 'HTTP_301' && status !== 'HTTP_302')
     throw validation('The status code of a redirect must be HTTP_301 or HTTP_302');
-  if (!/^(?:HTTPS?|#\{protocol\})$/.test(protocol)) throw validation(`'${protocol.slice(0, 100)}' is not a protocol of a redirect`);
+  if (!/^(?:HTTPS?|#\{protocol\})$/.test(protocol))
+    throw validation(`'${protocol.slice(0, 100)}' is not a protocol of a redirect`);
   if (port !== '#{port}' && !(/^[1-9][0-9]{0,4}$/.test(port) && Number(port) <= 65_535))
     throw validation(`The port of a redirect must be from 1 to 65535, or #{port}`);
   if (!path.startsWith('/')) throw validation(`The path of a redirect must start with '/'`);
@@ -141,7 +143,8 @@ type FixedResponse = Extract<ActionRecord, { readonly type: 'fixed-response' }>;
 
 function parseFixedResponse({ FixedResponseConfig: config = {} }: Action): Omit<FixedResponse, 'type' | 'order'> {
   const { StatusCode: status = '', ContentType: contentType, MessageBody: body } = config;
-  if (!/^[245][0-9][0-9]$/.test(status)) throw validation('The status code of a fixed response must be 2xx, 4xx or 5xx');
+  if (!/^[245][0-9][0-9]$/.test(status))
+    throw validation('The status code of a fixed response must be 2xx, 4xx or 5xx');
   if (contentType !== undefined && contentType !== '' && !contentTypes.includes(contentType))
     throw validation(`The content type of a fixed response must be one of ${contentTypes.join(', ')}`);
   if (body !== undefined && body.length > 1024)

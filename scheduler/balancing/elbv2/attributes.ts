@@ -64,10 +64,12 @@ function checkedAttributes(record: Holder, given: Given): Attributes {
   const seen = new Map<string, string>();
   for (const { Key: key = '', Value: value = '' } of given) {
     const rule = Object.hasOwn(table, key) ? table[key] : undefined;
-    if (rule === undefined) throw validation(`Attribute '${key.slice(0, 256)}' is not recognized for what it was set on`);
+    if (rule === undefined)
+      throw validation(`Attribute '${key.slice(0, 256)}' is not recognized for what it was set on`);
     if (seen.has(key)) throw validation(`Attribute '${key}' was specified more than once`);
     const problem = value.length > 1024 ? 'It has more than 1024 characters.' : rule.problem(value);
-    if (problem !== undefined) throw validation(`'${value.slice(0, 200)}' is not valid for attribute '${key}'. ${problem}`);
+    if (problem !== undefined)
+      throw validation(`'${value.slice(0, 200)}' is not valid for attribute '${key}'. ${problem}`);
     seen.set(key, value);
   }
   return Object.fromEntries(seen);
@@ -80,7 +82,8 @@ function checkTogether(record: Holder): void {
   if (readAttribute(record, 'slow_start.duration_seconds') !== '0' && algorithm !== 'round_robin')
     throw validation('Slow start can only be enabled with the round_robin algorithm');
   if (readAttribute(record, 'stickiness.enabled') !== 'true') return;
-  if (algorithm === 'weighted_random') throw validation('Stickiness is not supported with the weighted_random algorithm');
+  if (algorithm === 'weighted_random')
+    throw validation('Stickiness is not supported with the weighted_random algorithm');
   const isByApplication = readAttribute(record, 'stickiness.type') === 'app_cookie';
   if (isByApplication && readAttribute(record, 'stickiness.app_cookie.cookie_name') === '')
     throw validation('stickiness.app_cookie.cookie_name must be specified when stickiness.type is app_cookie');

@@ -43,8 +43,7 @@ export function conditionsFor(
     if (conditions.filter((one) => one.field === field).length > 1)
       throw validation(`A rule can only have one '${field}' condition`);
   const values = conditions.flatMap(valuesOf);
-  if (values.length > mostValuesOfRule)
-    throw validation(`A rule can only have '${mostValuesOfRule}' condition values`);
+  if (values.length > mostValuesOfRule) throw validation(`A rule can only have '${mostValuesOfRule}' condition values`);
   const wildcards = conditions
     .filter(({ field }) => withWildcards.has(field))
     .flatMap(plainValuesOf)
@@ -94,8 +93,11 @@ function read(field: Field, given: Condition): ConditionRecord {
       };
     }
     case 'http-header': {
-      const { HttpHeaderName: name = '', Values: values = [], RegexValues: regexValues = [] } =
-        given.HttpHeaderConfig ?? {};
+      const {
+        HttpHeaderName: name = '',
+        Values: values = [],
+        RegexValues: regexValues = [],
+      } = given.HttpHeaderConfig ?? {};
       // RFC 9110, section 5.1: a field name is a token.
       if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,40}$/.test(name))
         throw validation(`'${name.slice(0, 100)}' is not the name of a header`);
@@ -137,8 +139,10 @@ function checkValue(field: Field, value: string): void {
 }
 
 function checkRange(value: string): void {
-  if (value.includes(':')) throw unsupported(`The IPv6 range ${value.slice(0, 50)}`, 'Load balancers have IPv4 addresses.');
-  if (parseCidr(value) === undefined) throw validation(`The condition value '${value.slice(0, 200)}' is not a CIDR block`);
+  if (value.includes(':'))
+    throw unsupported(`The IPv6 range ${value.slice(0, 50)}`, 'Load balancers have IPv4 addresses.');
+  if (parseCidr(value) === undefined)
+    throw validation(`The condition value '${value.slice(0, 200)}' is not a CIDR block`);
   if (value === '255.255.255.255/32') throw validation(`The condition value '${value}' is not an address of a client`);
 }
 
@@ -176,7 +180,10 @@ export function viewCondition(condition: ConditionRecord): Condition {
       return {
         Field: condition.field,
         QueryStringConfig: {
-          Values: condition.pairs.map(({ key, value }) => ({ ...(key === undefined ? {} : { Key: key }), Value: value })),
+          Values: condition.pairs.map(({ key, value }) => ({
+            ...(key === undefined ? {} : { Key: key }),
+            Value: value,
+          })),
         },
       };
   }

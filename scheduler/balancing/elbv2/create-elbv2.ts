@@ -71,10 +71,7 @@ export const elbv2Constraints: Constraints = {
   'RuleCondition.Field': { max: 64 },
 };
 
-export const elbv2Protocol = awsQuery(
-  '2015-12-01',
-  'http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/',
-);
+export const elbv2Protocol = awsQuery('2015-12-01', 'http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/');
 
 /** The API of ELB (2015-12-01) as the gateway serves it. The classic one has the same signing name, and another version. */
 export function createElbv2(options: Elbv2Options): ServiceDefinition {

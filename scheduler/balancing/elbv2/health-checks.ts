@@ -58,9 +58,7 @@ export function healthCheckFor(
     ...httpMembers(group, protocol, given, kept),
   };
   if (check.timeout >= check.interval)
-    throw validation(
-      `Health check timeout '${check.timeout}' must be smaller than the interval '${check.interval}'`,
-    );
+    throw validation(`Health check timeout '${check.timeout}' must be smaller than the interval '${check.interval}'`);
   return check;
 }
 
@@ -113,7 +111,9 @@ function httpMembers(
 function checkedPath(path: string): string {
   // What may stand in a request line (RFC 9112, section 3): no spaces, nothing that is not ASCII.
   if (!/^\/[\x21-\x7e]{0,1023}$/.test(path))
-    throw validation(`Health check path '${path.slice(0, 200)}' must begin with a '/' character, and can only contain printable ASCII characters, without spaces`);
+    throw validation(
+      `Health check path '${path.slice(0, 200)}' must begin with a '/' character, and can only contain printable ASCII characters, without spaces`,
+    );
   return path;
 }
 

@@ -9,7 +9,10 @@ import { certificates, nothing, paged, required, struct, text } from './shapes.t
 /** Certificates of a listener beside its default one; which a client gets, it says by the name that it connects to. */
 export const listenerCertificateOperations: ElbOperations = {
   AddListenerCertificates: operation({
-    input: struct('AddListenerCertificatesInput', { ListenerArn: required(text), Certificates: required(certificates) }),
+    input: struct('AddListenerCertificatesInput', {
+      ListenerArn: required(text),
+      Certificates: required(certificates),
+    }),
     output: struct('AddListenerCertificatesOutput', { Certificates: certificates }),
     access: mayOn('AddListenerCertificates', ({ ListenerArn }) => [ListenerArn]),
     change: async ({ ListenerArn, Certificates }, scene, draft) => {

@@ -67,7 +67,9 @@ describe('listeners', () => {
       "CertificateNotFound: Certificate 'c' not found",
     );
     const { Listeners } = await call('CreateListener', { ...input, Certificates: [{ CertificateArn: 'a' }] });
-    expect(Listeners).toMatchObject([{ SslPolicy: 'ELBSecurityPolicy-2016-08', Certificates: [{ CertificateArn: 'a' }] }]);
+    expect(Listeners).toMatchObject([
+      { SslPolicy: 'ELBSecurityPolicy-2016-08', Certificates: [{ CertificateArn: 'a' }] },
+    ]);
     const [{ ListenerArn }] = Listeners;
     await call('AddListenerCertificates', { ListenerArn, Certificates: [{ CertificateArn: 'b' }] });
     expect((await call('DescribeListenerCertificates', { ListenerArn })).Certificates).toEqual([
@@ -257,7 +259,10 @@ describe('rules', () => {
     const rule = await create({ Conditions: conditions });
     expect(rule.RuleArn).toMatch(/:listener-rule\/app\/web\/[0-9a-f]{16}\/[0-9a-f]{16}\/[0-9a-f]{16}$/);
     expect(rule).toMatchObject({ Priority: '10', IsDefault: false });
-    expect(rule.Conditions).toEqual([{ Field: 'host-header', Values: ['*.example.com'], HostHeaderConfig: { Values: ['*.example.com'] } }, ...conditions.slice(1)]);
+    expect(rule.Conditions).toEqual([
+      { Field: 'host-header', Values: ['*.example.com'], HostHeaderConfig: { Values: ['*.example.com'] } },
+      ...conditions.slice(1),
+    ]);
     const path = { Field: 'path-pattern', Values: ['/a/*', '/b'] };
     expect((await create({ Priority: 11, Conditions: [path] })).Conditions).toEqual([
       { ...path, PathPatternConfig: { Values: path.Values } },
@@ -325,7 +330,10 @@ describe('rules', () => {
     [[path(`/${'a'.repeat(128)}`)], 'up to 128 characters'],
     [[{ Field: 'host-header', Values: ['localhost'] }], "must contain a '.'"],
     [[{ Field: 'host-header', Values: ['a.b\r\n'] }], 'is not a host name'],
-    [[{ Field: 'http-header', HttpHeaderConfig: { HttpHeaderName: 'a b', Values: ['x'] } }], 'not the name of a header'],
+    [
+      [{ Field: 'http-header', HttpHeaderConfig: { HttpHeaderName: 'a b', Values: ['x'] } }],
+      'not the name of a header',
+    ],
     [[{ Field: 'http-header', Values: ['x'] }], 'Values can only be specified'],
     [[{ Field: 'http-request-method', HttpRequestMethodConfig: { Values: ['get'] } }], 'a method in capitals'],
     [[{ Field: 'source-ip', SourceIpConfig: { Values: ['10.0.0.1'] } }], 'is not a CIDR block'],

@@ -9,9 +9,24 @@ import { removeListener, settledAnswer } from './load-balancers.ts';
 import { balancerArn, listenerArn } from './names.ts';
 import { type ElbOperations, mayCreate, mayList, mayOn, operation, reference, type Scene } from './operation.ts';
 import { mostListeners } from './quotas.ts';
-import { actions, certificates, flag, list, nothing, number, type Of, paged, refused, required, struct, tags, text, texts } from './shapes.ts';
+import {
+  actions,
+  certificates,
+  flag,
+  list,
+  nothing,
+  number,
+  type Of,
+  paged,
+  refused,
+  required,
+  struct,
+  tags,
+  text,
+  texts,
+} from './shapes.ts';
 import { policyFor } from './ssl-policies.ts';
-import { elbTags } from './tagging.ts';
+import { elbTags, inOrder } from './tagging.ts';
 
 const mutual = refused(
   struct('MutualAuthenticationAttributes', { Mode: text, TrustStoreArn: text, IgnoreClientCertificateExpiry: flag }),
@@ -121,7 +136,8 @@ export const listenerOperations: ElbOperations = {
         port: input.Port ?? before.port,
         policy: input.SslPolicy ?? (isSecure ? before.sslPolicy : undefined),
         certificates:
-          input.Certificates ?? (isSecure ? before.certificates.slice(0, 1).map((arn) => ({ CertificateArn: arn })) : undefined),
+          input.Certificates ??
+          (isSecure ? before.certificates.slice(0, 1).map((arn) => ({ CertificateArn: arn })) : undefined),
       });
       const given = input.DefaultActions ?? [];
       const after: ListenerRecord = {
@@ -168,12 +184,19 @@ interface Asked {
   readonly protocol: string | undefined;
   readonly port: number | undefined;
   readonly policy: string | undefined;
-  readonly certificates: readonly { readonly CertificateArn?: string | undefined; readonly IsDefault?: boolean | undefined }[] | undefined;
+  readonly certificates:
+    | readonly { readonly CertificateArn?: string | undefined; readonly IsDefault?: boolean | undefined }[]
+    | undefined;
 }
 type Settings = Pick<ListenerRecord, 'protocol' | 'port' | 'sslPolicy' | 'certificates'>;
 
 /** @throws ValidationError, UnsupportedProtocol, SSLPolicyNotFound, CertificateNotFound */
-async function settingsFor(scene: Scene, _balancing: Balancing, balancer: LoadBalancerRecord, asked: Asked): Promise<Settings> {
+async function settingsFor(
+  scene: Scene,
+  _balancing: Balancing,
+  balancer: LoadBalancerRecord,
+  asked: Asked,
+): Promise<Settings> {
   const { protocol, port, policy = '', certificates: given = [] } = asked;
   if (protocol === undefined || protocol === '') throw validation('A listener protocol must be specified');
   if (port === undefined) throw validation('A listener port must be specified');
@@ -184,20 +207,19 @@ async function settingsFor(scene: Scene, _balancing: Balancing, balancer: LoadBa
         'UnsupportedProtocol',
         `The protocol ${protocol} is not supported by this installation. Use TCP or TLS.`,
       );
-    throw validation(
-      `Listener protocol '${protocol}' must be one of '${allowed.join(', ')}'`,
-    );
+    throw validation(`Listener protocol '${protocol}' must be one of '${allowed.join(', ')}'`);
   }
   if (protocol === 'HTTP' || protocol === 'TCP') {
-    if (given.length > 0) throw validation(`Certificates cannot be specified for listeners with protocol '${protocol}'`);
+    if (given.length > 0)
+      throw validation(`Certificates cannot be specified for listeners with protocol '${protocol}'`);
     if (policy !== '') throw validation(`An SSL policy cannot be specified for listeners with protocol '${protocol}'`);
     return { protocol, port, certificates: [] };
   }
   const [certificate, ...more] = given;
-  if (certificate === undefined)
-    throw validation('A certificate must be specified for HTTPS and TLS listeners');
+  if (certificate === undefined) throw validation('A certificate must be specified for HTTPS and TLS listeners');
   if (more.length > 0) throw validation('Up to one certificate can be specified, but it must be the default one');
-  if (certificate.IsDefault !== undefined) throw validation('IsDefault cannot be specified when a listener is made or changed');
+  if (certificate.IsDefault !== undefined)
+    throw validation('IsDefault cannot be specified when a listener is made or changed');
   return {
     protocol: protocol as Protocol,
     port,
@@ -223,15 +245,12 @@ function checkAddress(scene: Scene, draft: Draft, balancer: LoadBalancerRecord, 
         );
 }
 
-const isSame = (
-  one: ListenerRecord,
-  other: Settings & Pick<ListenerRecord, 'defaultAction' | 'tags'>,
-): boolean =>
+const isSame = (one: ListenerRecord, other: Settings & Pick<ListenerRecord, 'defaultAction' | 'tags'>): boolean =>
   one.protocol === other.protocol &&
   one.sslPolicy === other.sslPolicy &&
   one.certificates[0] === other.certificates[0] &&
   JSON.stringify(one.defaultAction) === JSON.stringify(other.defaultAction) &&
-  JSON.stringify(Object.entries(one.tags).toSorted()) === JSON.stringify(Object.entries(other.tags).toSorted());
+  inOrder(one.tags) === inOrder(other.tags);
 
 interface Made {
   readonly id: string;
@@ -276,4 +295,3 @@ function viewListener(scene: Scene, balancing: Balancing, record: ListenerRecord
     DefaultActions: [viewAction(scene, balancing, record.defaultAction)],
   };
 }
-

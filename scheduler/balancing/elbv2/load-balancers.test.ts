@@ -50,7 +50,9 @@ describe('load balancers', () => {
     const { call, refusal, network } = await openBalancing();
     const made: string[] = [];
     for (const Name of ['a', 'b', 'c'])
-      made.push((await call('CreateLoadBalancer', { Name, Subnets: network.subnets })).LoadBalancers[0].LoadBalancerArn);
+      made.push(
+        (await call('CreateLoadBalancer', { Name, Subnets: network.subnets })).LoadBalancers[0].LoadBalancerArn,
+      );
     const listener = {
       Protocol: 'HTTP',
       Port: 80,
@@ -76,7 +78,10 @@ describe('load balancers', () => {
     [{ Subnets: [] }, 'ValidationError: Subnets must be specified'],
     [{ SecurityGroups: ['sg-0'] }, 'InvalidSecurityGroup: One or more security groups are invalid: sg-0'],
     [{ CustomerOwnedIpv4Pool: 'ipv4pool-coip-1' }, 'CustomerOwnedIpv4Pool is not supported by this installation'],
-    [{ Subnets: undefined, SubnetMappings: [{ SubnetId: 'x', AllocationId: 'eipalloc-1' }] }, 'SubnetMappings.1.AllocationId'],
+    [
+      { Subnets: undefined, SubnetMappings: [{ SubnetId: 'x', AllocationId: 'eipalloc-1' }] },
+      'SubnetMappings.1.AllocationId',
+    ],
     [{ Tags: [{ Key: 'aws:x', Value: '' }] }, "Tag keys starting with 'aws:'"],
     [{ Tags: [{ Key: 'a' }, { Key: 'a' }] }, 'DuplicateTagKeys'],
     [{ Tags: Array.from({ length: 51 }, (_, at) => ({ Key: `k${at}` })) }, 'TooManyTags'],
@@ -299,7 +304,13 @@ describe('tags and access', () => {
   test('everything with an ARN has tags', async () => {
     const { call, refusal, balancerArn, groupArn, listenerArn } = await openWeb();
     const ResourceArns = [balancerArn, groupArn, listenerArn];
-    await call('AddTags', { ResourceArns, Tags: [{ Key: 'a', Value: '1' }, { Key: 'b', Value: '2' }] });
+    await call('AddTags', {
+      ResourceArns,
+      Tags: [
+        { Key: 'a', Value: '1' },
+        { Key: 'b', Value: '2' },
+      ],
+    });
     await call('RemoveTags', { ResourceArns, TagKeys: ['a'] });
     const { TagDescriptions } = await call('DescribeTags', { ResourceArns });
     expect(TagDescriptions).toEqual(

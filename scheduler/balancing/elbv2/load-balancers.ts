@@ -1,7 +1,13 @@
 import { AwsError } from '@slipway/auth/contract';
 
 import type { SubnetRecord } from '../../network/records/index.ts';
-import { type BalancerType, type Balancing, type Draft, type LoadBalancerRecord, readAttribute } from '../records/index.ts';
+import {
+  type BalancerType,
+  type Balancing,
+  type Draft,
+  type LoadBalancerRecord,
+  readAttribute,
+} from '../records/index.ts';
 
 import { invalidConfiguration, notFound, notPermitted, tooMany, unsupported, validation } from './errors.ts';
 import { find, findAll, lookUp, pageOf } from './lists.ts';
@@ -10,7 +16,7 @@ import { type ElbOperations, mayCreate, mayList, mayOn, operation, type Scene, s
 import type { BalancerState } from './ports.ts';
 import { mostBalancers } from './quotas.ts';
 import { list, nothing, type Of, paged, refused, required, struct, tags, text, texts, time } from './shapes.ts';
-import { elbTags } from './tagging.ts';
+import { elbTags, inOrder } from './tagging.ts';
 
 const oneAddress = 'A load balancer has one address of this installation (SLIPWAY_LB_ADDRESSES).';
 const noIpv6 = 'Load balancers have IPv4 addresses.';
@@ -189,10 +195,7 @@ export const loadBalancerOperations: ElbOperations = {
   }),
 };
 
-type Settings = Pick<
-  LoadBalancerRecord,
-  'name' | 'type' | 'scheme' | 'vpcId' | 'subnets' | 'securityGroups' | 'tags'
->;
+type Settings = Pick<LoadBalancerRecord, 'name' | 'type' | 'scheme' | 'vpcId' | 'subnets' | 'securityGroups' | 'tags'>;
 
 function create({ api }: Scene, draft: Draft, settings: Settings): LoadBalancerRecord {
   const address = api.pool.next(draft.all('loadbalancer').map((one) => one.address));
@@ -217,8 +220,7 @@ const isSame = (one: LoadBalancerRecord, other: Settings): boolean =>
   one.scheme === other.scheme &&
   sorted(one.subnets.map(({ id }) => id)) === sorted(other.subnets.map(({ id }) => id)) &&
   sorted(one.securityGroups) === sorted(other.securityGroups) &&
-  sorted(Object.entries(one.tags).map((tag) => tag.join('='))) ===
-    sorted(Object.entries(other.tags).map((tag) => tag.join('=')));
+  inOrder(one.tags) === inOrder(other.tags);
 
 const sorted = (texts: readonly string[]): string => JSON.stringify(texts.toSorted());
 

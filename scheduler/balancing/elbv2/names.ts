@@ -37,7 +37,12 @@ export function listenerArn(
 }
 
 /** How many parts each type's ARN has after its name. */
-const lengths: Readonly<Record<NamedType, number>> = { loadbalancer: 3, targetgroup: 2, listener: 4, 'listener-rule': 5 };
+const lengths: Readonly<Record<NamedType, number>> = {
+  loadbalancer: 3,
+  targetgroup: 2,
+  listener: 4,
+  'listener-rule': 5,
+};
 
 /** What an ARN names here. */
 export interface NamedByArn {

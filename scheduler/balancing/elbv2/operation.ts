@@ -68,8 +68,7 @@ export function operation<I, O, M = O>(declared: Reading<I, O> | Changing<I, O, 
     bind: (api) => {
       const sceneOf = (call: Call): Scene => ({ api, call, region: api.region, account: call.account });
       const bound: Operation<I, O> = {
-        access: async (input, call) =>
-          declared.access(input, sceneOf(call), await api.balancers.read(call.account)),
+        access: async (input, call) => declared.access(input, sceneOf(call), await api.balancers.read(call.account)),
         handle: async (input, call) => {
           refuseMembers(shape, input, unsupported);
           const scene = sceneOf(call);

@@ -8,11 +8,35 @@ import { notFound, notPermitted, tooMany, validation } from './errors.ts';
 import { find, lookUp, pageOf } from './lists.ts';
 import { settledAnswer } from './load-balancers.ts';
 import { listenerArn } from './names.ts';
-import { type ElbOperations, mayCreate, mayList, mayOn, operation, reference, type Scene, someOf } from './operation.ts';
+import {
+  type ElbOperations,
+  mayCreate,
+  mayList,
+  mayOn,
+  operation,
+  reference,
+  type Scene,
+  someOf,
+} from './operation.ts';
 import { patternProblem } from './patterns.ts';
 import { mostRules } from './quotas.ts';
-import { actions, condition, flag, list, nothing, number, type Of, paged, refused, required, struct, tags, text, texts } from './shapes.ts';
-import { elbTags } from './tagging.ts';
+import {
+  actions,
+  condition,
+  flag,
+  list,
+  nothing,
+  number,
+  type Of,
+  paged,
+  refused,
+  required,
+  struct,
+  tags,
+  text,
+  texts,
+} from './shapes.ts';
+import { elbTags, inOrder } from './tagging.ts';
 
 const conditions = list(condition);
 const transforms = refused(
@@ -56,9 +80,7 @@ export const ruleOperations: ElbOperations = {
         if (isSame(same, parsed)) return same;
         throw priorityInUse();
       }
-      const count = draft
-        .listenersOf(place.balancer.id)
-        .reduce((sum, { id }) => sum + draft.rulesOf(id).length, 0);
+      const count = draft.listenersOf(place.balancer.id).reduce((sum, { id }) => sum + draft.rulesOf(id).length, 0);
       if (count >= mostRules) throw tooMany('TooManyRules', 'rules of a load balancer', mostRules);
       const made: RuleRecord = { id: draft.newId(), listenerId: listener.id, priority, ...parsed };
       draft.put('listener-rule', made);
@@ -139,8 +161,7 @@ export const ruleOperations: ElbOperations = {
         if (priority === undefined) throw validation('A priority must be specified');
         return { ...row, priority };
       });
-      if (new Set(asked.map(({ id }) => id)).size < asked.length)
-        throw validation('A rule can be specified only once');
+      if (new Set(asked.map(({ id }) => id)).size < asked.length) throw validation('A rule can be specified only once');
       for (const row of asked) draft.put('listener-rule', row);
       // All at once: two rules may change places.
       for (const listenerId of new Set(asked.map((row) => row.listenerId))) {
@@ -180,8 +201,8 @@ function listenerOf(balancing: Balancing, { listenerId }: RuleRecord): ListenerR
 }
 
 const isSame = (one: RuleRecord, other: Pick<RuleRecord, 'conditions' | 'action' | 'tags'>): boolean =>
-  JSON.stringify([one.conditions, one.action, Object.entries(one.tags).toSorted()]) ===
-  JSON.stringify([other.conditions, other.action, Object.entries(other.tags).toSorted()]);
+  JSON.stringify([one.conditions, one.action, inOrder(one.tags)]) ===
+  JSON.stringify([other.conditions, other.action, inOrder(other.tags)]);
 
 /** Answers with rules once requests are routed by them. */
 async function settledRules(made: RuleRecord | readonly RuleRecord[], scene: Scene, balancing: Balancing) {
@@ -206,4 +227,3 @@ function viewRow(scene: Scene, balancing: Balancing, row: Row): Of<typeof rule> 
     IsDefault: false,
   };
 }
-

@@ -29,6 +29,10 @@ export const elbTags: TagSet = new TagSet({
   refuse: ({ kind, key }) => new AwsError(codes[kind] ?? 'ValidationError', sentences[kind](key)),
 });
 
+/** Members in the order of their names, as a text: to compare what requests ask for. */
+export const inOrder = (members: object): string =>
+  JSON.stringify(Object.entries(members).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+
 /** As ELB: so many resources a request. */
 const mostResources = 20;
 

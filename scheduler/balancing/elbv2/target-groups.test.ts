@@ -203,7 +203,10 @@ describe('targets', () => {
     const [here, stopped] = ['i-00000000000000001', 'i-00000000000000002'];
     instances.set(here, { address: '192.0.2.1', zone: 'us-east-1a', running: true });
     instances.set(stopped, { address: '192.0.2.2', zone: 'us-east-1a', running: false });
-    const register = (...ids: string[]): object => ({ TargetGroupArn, Targets: ids.map((Id) => ({ Id, Port: 32_768 })) });
+    const register = (...ids: string[]): object => ({
+      TargetGroupArn,
+      Targets: ids.map((Id) => ({ Id, Port: 32_768 })),
+    });
     expect(await refusal('RegisterTargets', register(here, stopped))).toBe(
       `InvalidTarget: The following targets are not in a running state and cannot be registered: '${stopped}'`,
     );

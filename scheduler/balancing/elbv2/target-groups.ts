@@ -9,7 +9,7 @@ import { balancerArn, checkName, groupArn } from './names.ts';
 import { type ElbOperations, mayCreate, mayList, mayOn, operation, type Scene } from './operation.ts';
 import { mostGroups } from './quotas.ts';
 import { flag, list, nothing, number, type Of, paged, refused, required, struct, tags, text, texts } from './shapes.ts';
-import { elbTags } from './tagging.ts';
+import { elbTags, inOrder } from './tagging.ts';
 
 const groupShape = struct('TargetGroup', {
   TargetGroupArn: text,
@@ -170,18 +170,15 @@ function versionFor(protocol: Protocol, given = ''): ProtocolVersion | undefined
   return given;
 }
 
-const isSame = (
-  one: TargetGroupRecord,
-  other: Omit<TargetGroupRecord, 'id' | 'createdAt' | 'attributes'>,
-): boolean => identity(one) === identity(other);
+const isSame = (one: TargetGroupRecord, other: Omit<TargetGroupRecord, 'id' | 'createdAt' | 'attributes'>): boolean =>
+  identity(one) === identity(other);
 
 const identity = (group: Omit<TargetGroupRecord, 'id' | 'createdAt' | 'attributes'>): string => {
   const { name, protocol, protocolVersion, port, vpcId, targetType, healthCheck, tags: of } = group;
-  const sortedOf = (record: object): unknown => Object.entries(record).toSorted();
   return JSON.stringify([
     [name, protocol, protocolVersion, port, vpcId, targetType],
-    sortedOf(healthCheck),
-    sortedOf(of),
+    inOrder(healthCheck),
+    inOrder(of),
   ]);
 };
 

@@ -33,7 +33,9 @@ export const targetOperations: ElbOperations = {
     change: async ({ TargetGroupArn, Targets }, scene, draft) => {
       const group = find(scene, draft, 'targetgroup', TargetGroupArn);
       const found = await Promise.all(someOf(Targets, 'Targets').map((one) => placeOf(scene, group, one)));
-      const stopped = Targets.filter((_, place) => found[place] === undefined).map(({ Id = '' }) => `'${Id.slice(0, 100)}'`);
+      const stopped = Targets.filter((_, place) => found[place] === undefined).map(
+        ({ Id = '' }) => `'${Id.slice(0, 100)}'`,
+      );
       if (stopped.length > 0)
         throw new AwsError(
           'InvalidTarget',
@@ -108,8 +110,7 @@ async function placeOf(
   { Id: targetId = '', Port: port = group.port, AvailabilityZone: zone }: Description,
 ): Promise<Place | undefined> {
   if (group.targetType === 'instance') {
-    if (!/^i-[0-9a-f]{8,17}$/.test(targetId))
-      throw validation(`Instance ID '${targetId.slice(0, 100)}' is not valid`);
+    if (!/^i-[0-9a-f]{8,17}$/.test(targetId)) throw validation(`Instance ID '${targetId.slice(0, 100)}' is not valid`);
     const instance = await api.instances.find(account, targetId);
     if (instance?.running !== true) return undefined;
     return { targetId, port, address: instance.address };
@@ -117,7 +118,9 @@ async function placeOf(
   const address = parseAddress(targetId);
   if (address === undefined) throw validation(`The IP address '${targetId.slice(0, 100)}' is not a valid IPv4 address`);
   const { vpcId } = group;
-  const ranges = (await api.networks.read(account)).get('vpc', vpcId)?.cidrs.flatMap(({ cidr }) => parseCidr(cidr) ?? []);
+  const ranges = (await api.networks.read(account))
+    .get('vpc', vpcId)
+    ?.cidrs.flatMap(({ cidr }) => parseCidr(cidr) ?? []);
   const alone = { base: address, length: 32 };
   if (![...privateRanges, ...(ranges ?? [])].some((range) => contains(range, alone)))
     throw validation(

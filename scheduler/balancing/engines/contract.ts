@@ -5,7 +5,7 @@
 
 import type { DesiredState } from '../../routing/index.ts';
 
-export type * from '../../routing/desired-state.ts';
+export type * from '../../routing/index.ts';
 
 /** `reason` says what took the port, or which setting or capability permits it: it goes into the caller's error. */
 export type BindResult = { readonly bound: true } | { readonly bound: false; readonly reason: string };

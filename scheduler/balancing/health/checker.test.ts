@@ -48,7 +48,11 @@ async function openChecker() {
     const answer = answers.get(checked.address) ?? { kind: 'passed' };
     return answer === 'never' ? new Promise(() => {}) : Promise.resolve(answer);
   };
-  const log = { info: () => {}, warn: (fields: unknown) => warnings.push(fields), error: (fields: unknown) => warnings.push(fields) };
+  const log = {
+    info: () => {},
+    warn: (fields: unknown) => warnings.push(fields),
+    error: (fields: unknown) => warnings.push(fields),
+  };
   const checker = new HealthChecker({ balancers, clock, log, probe, atOnce: 3 });
   const change = async (work: Parameters<typeof balancers.change<void>>[1]): Promise<void> => {
     const { balancing } = await balancers.change(account, work);

@@ -135,7 +135,8 @@ export class HealthChecker {
           (draft) => {
             for (const [id, health] of batch) {
               const target = draft.get('target', id);
-              if (target !== undefined && target.deregisteredAt === undefined) draft.put('target', { ...target, health });
+              if (target !== undefined && target.deregisteredAt === undefined)
+                draft.put('target', { ...target, health });
             }
           },
           fence,

@@ -30,8 +30,7 @@ export function afterCheck(
   const passed = before.passed === true ? { passed: true as const } : {};
   if (result.kind === 'passed') {
     const passes = progress.passes + 1;
-    const isHealthy =
-      before.state === 'healthy' || before.state === 'initial' || passes >= check.healthyThreshold;
+    const isHealthy = before.state === 'healthy' || before.state === 'initial' || passes >= check.healthyThreshold;
     return isHealthy
       ? { health: { state: 'healthy', passed: true }, progress: noProgress }
       : { health: before, progress: { passes, failures: 0 } };

@@ -14,7 +14,13 @@ export interface AttributeRule {
 
 /** Which attributes something has. */
 export type AttributeKind =
-  'application' | 'network' | 'http-group' | 'stream-group' | 'http-listener' | 'https-listener' | 'stream-listener';
+  | 'application'
+  | 'network'
+  | 'http-group'
+  | 'stream-group'
+  | 'http-listener'
+  | 'https-listener'
+  | 'stream-listener';
 
 const oneOf =
   (...values: readonly string[]) =>
@@ -24,7 +30,8 @@ const oneOf =
 const whole =
   (least: number, most: number, ...besides: readonly string[]) =>
   (value: string): string | undefined =>
-    besides.includes(value) || (/^(?:0|[1-9][0-9]{0,9})$/.test(value) && Number(value) >= least && Number(value) <= most)
+    besides.includes(value) ||
+    (/^(?:0|[1-9][0-9]{0,9})$/.test(value) && Number(value) >= least && Number(value) <= most)
       ? undefined
       : `The value must be a whole number from ${least} to ${most}${besides.map((one) => ` or ${one}`).join('')}.`;
 
@@ -123,7 +130,7 @@ const httpGroup: Readonly<Record<string, AttributeRule>> = {
     usual: '',
     // RFC 6265, `cookie-name`: a token.
     problem: (value) =>
-      value === '' || (/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/.test(value) && !/^AWSALB/.test(value))
+      value === '' || (/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/.test(value) && !value.startsWith('AWSALB'))
         ? undefined
         : 'It must be the name of a cookie, and not begin with AWSALB.',
   },

@@ -66,11 +66,7 @@ export class Balancers {
    * @param work reads and writes through the draft alone: it runs again when another server was faster. What it throws ends the change
    * @param fence of whoever does it as the leader of something
    */
-  async change<T>(
-    account: string,
-    work: (draft: Draft) => T | Promise<T>,
-    fence?: Fence,
-  ): Promise<Changed<T>> {
+  async change<T>(account: string, work: (draft: Draft) => T | Promise<T>, fence?: Fence): Promise<Changed<T>> {
     const before = this.#queues.get(account) ?? Promise.resolve();
     const turn = before.then(() => this.#change(account, work, fence));
     const end = turn.catch(() => undefined);

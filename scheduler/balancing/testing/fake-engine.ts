@@ -1,5 +1,5 @@
 import type { DesiredState } from '../../routing/index.ts';
-import { type BindResult, EngineError, type TrafficEngine } from '../engines/contract.ts';
+import { type BindResult, EngineError, type TrafficEngine } from '../engines/index.ts';
 
 const noCounts = {
   requests: 0,
@@ -44,7 +44,8 @@ export class FakeEngine implements TrafficEngine {
 
   observe() {
     if (this.dead !== undefined) return Promise.reject(new EngineError(this.dead));
-    if (this.desired === undefined) return Promise.reject(new EngineError('it does not run: apply a state to start it'));
+    if (this.desired === undefined)
+      return Promise.reject(new EngineError('it does not run: apply a state to start it'));
     const { generation } = this.desired;
     return Promise.resolve({
       generation,

@@ -27,11 +27,11 @@ export interface TestBalancing {
   readonly certificates: Set<string>;
   readonly instances: Map<string, { address: string; zone: string; running: boolean }>;
   /** Calls an operation as the gateway does: the input over the wire, access, then the handler. */
-  call(name: string, input?: object, as?: string): Promise<Answer>;
+  readonly call: (name: string, input?: object, as?: string) => Promise<Answer>;
   /** What a call needs to be allowed: actions with their resources. */
-  access(name: string, input?: object): Promise<readonly string[]>;
+  readonly access: (name: string, input?: object) => Promise<readonly string[]>;
   /** The code and message of the error that a call ends in. */
-  refusal(name: string, input?: object, as?: string): Promise<string>;
+  readonly refusal: (name: string, input?: object, as?: string) => Promise<string>;
   /** The default network's VPC and its subnets, one of each of two zones. */
   readonly network: { readonly vpcId: string; readonly subnets: readonly string[] };
 }
@@ -144,7 +144,10 @@ export async function openBalancing(records: RecordStore = memoryRecords(systemC
       ),
     network: {
       vpcId: network.defaultVpc?.id ?? '',
-      subnets: network.all('subnet').toSorted((a, b) => (a.zone < b.zone ? -1 : 1)).map(({ id }) => id),
+      subnets: network
+        .all('subnet')
+        .toSorted((a, b) => (a.zone < b.zone ? -1 : 1))
+        .map(({ id }) => id),
     },
   };
 }

@@ -235,9 +235,8 @@ describe('what engines are told', () => {
       const peer = { cidr: '127.0.0.0/8' };
       draft.put('security-group-rule', { id: 'sgr-1', groupId, egress: false, protocol: '-1', peer, tags: {} });
     });
-    const [{ LoadBalancerArn }] = (
-      await call('CreateLoadBalancer', { Name: 'other', Subnets: network.subnets })
-    ).LoadBalancers;
+    const [{ LoadBalancerArn }] = (await call('CreateLoadBalancer', { Name: 'other', Subnets: network.subnets }))
+      .LoadBalancers;
     await call('CreateListener', {
       LoadBalancerArn,
       Protocol: 'HTTP',

@@ -129,10 +129,7 @@ function httpAttributes(balancer: LoadBalancerRecord, listener: ListenerRecord):
     clientKeepAlive: Number(readAttribute(balancer, 'client_keep_alive.seconds')),
     dropInvalidHeaderFields: is('routing.http.drop_invalid_header_fields.enabled'),
     preserveHostHeader: is('routing.http.preserve_host_header.enabled'),
-    forwardedFor: readAttribute(
-      balancer,
-      'routing.http.xff_header_processing.mode',
-    ) as HttpAttributes['forwardedFor'],
+    forwardedFor: readAttribute(balancer, 'routing.http.xff_header_processing.mode') as HttpAttributes['forwardedFor'],
     forwardedForWithPort: is('routing.http.xff_client_port.enabled'),
     http2: is('routing.http2.enabled'),
     tlsHeaders: is('routing.http.x_amzn_tls_version_and_cipher_suite.enabled'),

@@ -1,7 +1,7 @@
 import { project, transact } from '@slipway/storage/records';
 
 import type { Certificate, DesiredState } from '../../routing/index.ts';
-import { type Applied, isQuiet, type Observation, type TrafficEngine } from '../engines/contract.ts';
+import { type Applied, isQuiet, type Observation, type TrafficEngine } from '../engines/index.ts';
 import { type Balancing, balancingKeys, balancingPartition, type EngineRecord } from '../records/index.ts';
 
 import { desiredState } from './desired.ts';
@@ -151,7 +151,10 @@ export class EngineDriver {
       this.#refused = undefined;
     } catch (error) {
       const reason = messageOf(error);
-      log.error({ engine: this.#local.id, generation: desired.generation, err: error }, 'the traffic engine refuses what it is told');
+      log.error(
+        { engine: this.#local.id, generation: desired.generation, err: error },
+        'the traffic engine refuses what it is told',
+      );
       this.#refused = { generation: desired.generation, reason };
       this.#refusedAt = this.#options.clock.monotonic();
       // Nothing was ever live: there is nothing to look at.

@@ -3,7 +3,14 @@ import { type Fence, project } from '@slipway/storage/records';
 
 import { networkPartition } from '../../network/records/index.ts';
 import { HealthChecker } from '../health/index.ts';
-import { type Balancing, balancingKeys, balancingPartition, type EngineRecord, readAttribute, type TargetRecord } from '../records/index.ts';
+import {
+  type Balancing,
+  balancingKeys,
+  balancingPartition,
+  type EngineRecord,
+  readAttribute,
+  type TargetRecord,
+} from '../records/index.ts';
 
 import { admittedBy } from './desired.ts';
 import { defaultTiming, type TrafficOptions, type TrafficTiming } from './ports.ts';
@@ -69,10 +76,14 @@ export class Keeper {
         ({ generation } = balancing);
         const network = await networks.read(account);
         const now = JSON.stringify(
-          balancing.all('loadbalancer').map((balancer) => [
-            balancer.id,
-            balancing.listenersOf(balancer.id).map((listener) => [listener.id, admittedBy(network, balancer, listener)]),
-          ]),
+          balancing
+            .all('loadbalancer')
+            .map((balancer) => [
+              balancer.id,
+              balancing
+                .listenersOf(balancer.id)
+                .map((listener) => [listener.id, admittedBy(network, balancer, listener)]),
+            ]),
         );
         // What engines are told of security groups is of no generation of its own: it gets one.
         if (admitted !== undefined && admitted !== now) await balancers.touch(account, fence);
@@ -101,7 +112,8 @@ export class Keeper {
       await balancers.change(
         account,
         (draft) => {
-          for (const { id } of done) if (draft.get('target', id)?.deregisteredAt !== undefined) draft.remove('target', id);
+          for (const { id } of done)
+            if (draft.get('target', id)?.deregisteredAt !== undefined) draft.remove('target', id);
         },
         fence,
       );

@@ -6,7 +6,7 @@ import type { RecordStore } from '@slipway/storage/records';
 import type { Networks } from '../../network/records/index.ts';
 import type { Certificate, Tls } from '../../routing/index.ts';
 import type { RandomBytes } from '../../state/index.ts';
-import type { TrafficEngine } from '../engines/contract.ts';
+import type { TrafficEngine } from '../engines/index.ts';
 import type { Probe } from '../health/index.ts';
 import type { Balancers } from '../records/index.ts';
 

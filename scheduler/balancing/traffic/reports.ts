@@ -44,9 +44,9 @@ export class EngineReports {
       () => 'over' as const,
     );
     const partition = balancingPartition(account);
-    const changes = records.follow(partition, { after: await records.version(partition), signal })[
-      Symbol.asyncIterator
-    ]();
+    const changes = records
+      .follow(partition, { after: await records.version(partition), signal })
+      [Symbol.asyncIterator]();
     try {
       for (;;) {
         const answer = answered(await this.live(account), generation);
@@ -55,7 +55,12 @@ export class EngineReports {
         const what = await Promise.race([next, ended]);
         if (what === 'changed') continue;
         next.catch(() => undefined);
-        return answered(await this.live(account), generation) ?? { unbound: {}, silent: await this.#silence(account, generation) };
+        return (
+          answered(await this.live(account), generation) ?? {
+            unbound: {},
+            silent: await this.#silence(account, generation),
+          }
+        );
       }
     } finally {
       over.abort();
@@ -95,11 +100,7 @@ function answered(
   return { unbound: Object.assign({}, ...engines.map(({ unbound }) => unbound)) as Record<string, string> };
 }
 
-function stateOf(
-  balancing: Balancing,
-  balancer: LoadBalancerRecord,
-  engines: readonly EngineRecord[],
-): BalancerState {
+function stateOf(balancing: Balancing, balancer: LoadBalancerRecord, engines: readonly EngineRecord[]): BalancerState {
   if (engines.length === 0) return { code: 'failed', reason: noEngine };
   const version = balancing.versionOf('loadbalancer', balancer.id) ?? 0;
   const behind = engines.find((one) => one.generation < version);
