@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readConfig } from '../server/config.ts';
 import { type Installation, startInstallation } from '../server/installation.ts';
 import { layout } from '../server/layout.ts';
-import { Ec2Client, ec2Module } from '../testbed/ec2-client.ts';
+import { Ec2Client, ec2Module, ElbClient, elbModule } from '../testbed/query-clients.ts';
 import { sampleInput, type SampleValues } from '../testbed/sample-input.ts';
 
 /**
@@ -88,6 +88,7 @@ const values: SampleValues = {
   RoleArn: `arn:aws:iam::${account}:role/short`,
   DeletionTaskId: 'task/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS/00000000-0000-0000-0000-000000000000',
 };
+const elbArn = (resource: string): string => `arn:aws:elasticloadbalancing:us-east-1:${account}:${resource}`;
 /** ECR's and ECS's members of the same name want ARNs of their own. */
 const valuesOf: Readonly<Record<string, SampleValues>> = {
   ecr: { ...values, resourceArn: arn('ecr', 'repository/team/web') },
@@ -102,6 +103,18 @@ const valuesOf: Readonly<Record<string, SampleValues>> = {
     'CreateTags.Resources': ['vpc-00000000000000000'],
     Resources: ['vpc-00000000000000000'],
   },
+  elasticloadbalancing: {
+    ...values,
+    Name: 'sample',
+    LoadBalancerArn: elbArn('loadbalancer/app/canary/0000000000000000'),
+    TargetGroupArn: elbArn('targetgroup/canary/0000000000000000'),
+    ListenerArn: elbArn('listener/app/canary/0000000000000000/0000000000000000'),
+    RuleArn: elbArn('listener-rule/app/canary/0000000000000000/0000000000000000/0000000000000000'),
+    ResourceArns: [elbArn('targetgroup/canary/0000000000000000')],
+    SecurityGroups: ['sg-00000000000000000'],
+    IpAddressType: 'ipv4',
+    Priority: 1,
+  },
   ecs: { ...values, 'TagResource.tags': [{ key: 'team', value: 'blue' }] },
   'ecr-public': {
     ...values,
@@ -113,6 +126,7 @@ const clients = {
   ecr: { module: ecr, client: ecr.ECRClient },
   'ecr-public': { module: ecrPublic, client: ecrPublic.ECRPUBLICClient },
   ec2: { module: ec2Module, client: Ec2Client },
+  elasticloadbalancing: { module: elbModule, client: ElbClient },
   ecs: { module: ecs, client: ecs.ECSClient },
   iam: { module: iam, client: iam.IAMClient },
   sts: { module: sts, client: sts.STSClient },
@@ -133,6 +147,11 @@ type Sender = { send(command: object): Promise<object>; destroy(): void };
 
 const ec2Call = (client: Sender, name: string, input: object): Promise<object> => {
   const Call = ec2Module[`${name}Command`] as new (input: object) => object;
+  return client.send(new Call(input));
+};
+
+const elbCall = (client: Sender, name: string, input: object): Promise<object> => {
+  const Call = elbModule[`${name}Command`] as new (input: object) => object;
   return client.send(new Call(input));
 };
 
@@ -375,6 +394,9 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'NetworkInterfaces',
         'Tags',
       ].map((nouns) => ec2Call(as('admin', 'ec2'), `Describe${nouns}`, {})),
+      ...['LoadBalancers', 'TargetGroups'].map((nouns) =>
+        elbCall(as('admin', 'elasticloadbalancing'), `Describe${nouns}`, {}),
+      ),
     ]);
     const shown = seen.map((answer) => ({ ...answer, $metadata: undefined }));
     return JSON.stringify(shown).replaceAll(/<requestId>[^<]*/g, '');
@@ -405,6 +427,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'ecr-public',
         'ec2',
         'ecs',
+        'elasticloadbalancing',
         'iam',
         'sts',
         'distribution',

@@ -21,6 +21,7 @@ const jsonTargets: Readonly<Record<string, string>> = {
 };
 const queryVersions: Readonly<Record<string, string>> = {
   ec2: '2016-11-15',
+  elasticloadbalancing: '2015-12-01',
   iam: '2010-05-08',
   sts: '2011-06-15',
 };

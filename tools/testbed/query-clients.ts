@@ -1,0 +1,150 @@
+import { modelOf, type OperationModel } from '@slipway/auth/protocol';
+import { elbv2Schemas } from '@slipway/scheduler/balancing/elbv2';
+import { ec2Schemas } from '@slipway/scheduler/network/ec2';
+import aws4 from 'aws4';
+
+type Schema = OperationModel['input'];
+
+interface Key {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+type Schemas = Readonly<Record<string, unknown>>;
+
+/** A service whose shapes are written by hand, and how it is spoken to. */
+interface Spoken {
+  readonly service: string;
+  readonly version: string;
+  readonly schemas: Schemas;
+  /** Whether members have their names of EC2's protocol. */
+  readonly isEc2: boolean;
+}
+const spoken = {
+  ec2: { service: 'ec2', version: '2016-11-15', schemas: ec2Schemas, isEc2: true },
+  elb: { service: 'elasticloadbalancing', version: '2015-12-01', schemas: elbv2Schemas, isEc2: false },
+} as const satisfies Record<string, Spoken>;
+
+/** A call of a service's API, as the commands of SDK clients are. */
+class Command {
+  readonly name: string;
+  readonly input: object;
+  constructor(name: string, input: object) {
+    this.name = name;
+    this.input = input;
+  }
+}
+
+/**
+ * A client of a service in the place of the SDK's: for tests that call whatever is served by its schemas. What answers hold is read by
+ * the AWS CLI and Terraform in tests of their own.
+ */
+class QueryClient {
+  readonly #spoken: Spoken;
+  readonly #endpoint: string;
+  readonly #region: string;
+  readonly #credentials: Key | (() => Promise<Key>);
+  readonly #unsigned: boolean;
+
+  /** @param options as the SDK's clients take them; with a `signer` requests are sent without a signature */
+  constructor(
+    of: Spoken,
+    options: {
+      readonly endpoint: string;
+      readonly region: string;
+      readonly credentials: Key | (() => Promise<Key>);
+      readonly signer?: unknown;
+    },
+  ) {
+    this.#spoken = of;
+    this.#endpoint = options.endpoint;
+    this.#region = options.region;
+    this.#credentials = options.credentials;
+    this.#unsigned = options.signer !== undefined;
+  }
+
+  /** @returns the answer's text. @throws an error as SDK clients throw it */
+  async send({ name, input }: Command): Promise<object> {
+    const { service, version, schemas, isEc2 } = this.#spoken;
+    const form = new URLSearchParams({ Action: name, Version: version });
+    const model = modelOf(schemas).operations.get(name);
+    if (model !== undefined) (isEc2 ? writeEc2 : writeQuery)(form, '', model.input, input);
+    const body = form.toString();
+    const { host } = new URL(this.#endpoint);
+    const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+    const request = { host, method: 'POST', path: '/', service, region: this.#region, headers, body };
+    const key = typeof this.#credentials === 'function' ? await this.#credentials() : this.#credentials;
+    const signed = this.#unsigned ? headers : (aws4.sign(request, key).headers as Record<string, string>);
+    const response = await fetch(this.#endpoint, { method: 'POST', headers: signed, body });
+    const text = await response.text();
+    if (response.ok) return { text };
+    const [, code = '', message = ''] = /<Code>([^<]*)<\/Code>\s*<Message>([^<]*)/.exec(text) ?? [];
+    throw Object.assign(new Error(message), { name: code, $metadata: { httpStatusCode: response.status } });
+  }
+
+  destroy(): void {}
+}
+
+type Options = ConstructorParameters<typeof QueryClient>[1];
+
+export class Ec2Client extends QueryClient {
+  constructor(options: Options) {
+    super(spoken.ec2, options);
+  }
+}
+
+export class ElbClient extends QueryClient {
+  constructor(options: Options) {
+    super(spoken.elb, options);
+  }
+}
+
+/** Schemas and commands under the names that an SDK client module has for them. */
+const moduleOf = ({ schemas }: Spoken): Schemas => ({
+  ...schemas,
+  ...Object.fromEntries(
+    [...modelOf(schemas).operations.keys()].map((name) => [
+      `${name}Command`,
+      class extends Command {
+        constructor(input: object) {
+          super(name, input);
+        }
+      },
+    ]),
+  ),
+});
+export const ec2Module: Schemas = moduleOf(spoken.ec2);
+export const elbModule: Schemas = moduleOf(spoken.elb);
+
+/** Writes a value as the Query protocol has it: list elements under `member`. */
+function writeQuery(form: URLSearchParams, path: string, schema: Schema, value: unknown): void {
+  if (value === undefined) return;
+  if (schema.isListSchema()) {
+    for (const [index, element] of (value as readonly unknown[]).entries())
+      writeQuery(form, `${path}.member.${index + 1}`, schema.getValueSchema(), element);
+  } else if (schema.isStructSchema()) {
+    for (const [name, member] of schema.structIterator())
+      writeQuery(
+        form,
+        path === '' ? name : `${path}.${name}`,
+        member,
+        (value as Readonly<Record<string, unknown>>)[name],
+      );
+  } else form.set(path, String(value as string | number | boolean));
+}
+
+/** Writes a value as EC2's protocol has it: members by their names on the wire with a capital, list elements numbered. */
+function writeEc2(form: URLSearchParams, path: string, schema: Schema, value: unknown): void {
+  if (value === undefined) return;
+  if (schema.isListSchema()) {
+    for (const [index, element] of (value as readonly unknown[]).entries())
+      writeEc2(form, `${path}.${index + 1}`, schema.getValueSchema(), element);
+  } else if (schema.isStructSchema()) {
+    for (const [name, member] of schema.structIterator()) {
+      const wire = (member.getMergedTraits() as { readonly xmlName?: string }).xmlName ?? name;
+      const key = wire.charAt(0).toUpperCase() + wire.slice(1);
+      writeEc2(form, path === '' ? key : `${path}.${key}`, member, (value as Readonly<Record<string, unknown>>)[name]);
+    }
+  } else form.set(path, String(value as string | number | boolean));
+}
