@@ -114,6 +114,14 @@ const valuesOf: Readonly<Record<string, SampleValues>> = {
     SecurityGroups: ['sg-00000000000000000'],
     IpAddressType: 'ipv4',
     Priority: 1,
+    Targets: [{ Id: '10.0.0.1' }],
+    Actions: [{ Type: 'forward' }],
+    DefaultActions: [{ Type: 'forward' }],
+    Conditions: [{ Field: 'path-pattern' }],
+    Certificates: [{ CertificateArn: 'sample' }],
+    RulePriorities: [{ RuleArn: elbArn('listener-rule/app/canary/0/0/0'), Priority: 1 }],
+    Attributes: [{ Key: 'idle_timeout.timeout_seconds', Value: '60' }],
+    Tags: [{ Key: 'team', Value: 'blue' }],
   },
   ecs: { ...values, 'TagResource.tags': [{ key: 'team', value: 'blue' }] },
   'ecr-public': {
@@ -399,7 +407,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
       ),
     ]);
     const shown = seen.map((answer) => ({ ...answer, $metadata: undefined }));
-    return JSON.stringify(shown).replaceAll(/<requestId>[^<]*/g, '');
+    return JSON.stringify(shown).replaceAll(/<requestId>[^<]*/gi, '');
   }
 
   const routes = (): readonly Route[] => installation.routes.filter(({ kind }) => kind !== 'own');
