@@ -49,7 +49,7 @@ export function backends(group: TargetGroup, options: BackendOptions): readonly 
     'option redispatch 1',
   ];
   if (!isHttp) return [backend(name, group, options, ['mode tcp', ...shared])];
-  const http = ['mode http', ...shared, ...stickyLines(group.stickiness)];
+  const http = ['mode http', ...shared, refused, ...stickyLines(group.stickiness)];
   const fresh = ['http-reuse never', 'option http-server-close', 'retry-on conn-failure', ...http];
   if (group.freshConnections) return [backend(name, group, options, fresh)];
   const kept = ['http-reuse safe', `retry-on conn-failure${group.retrySafe ? ' empty-response' : ''}`, ...http];
@@ -71,6 +71,9 @@ function backend(name: string, group: TargetGroup, { cookieKey }: BackendOptions
     servers: group.targets.map((target) => serverOf(group, target, cookieKey, options)),
   };
 }
+
+/** HAProxy says 503 of a target that refuses; ELB has that word for groups without any that is up. */
+const refused = 'http-after-response set-status 502 if { status 503 } !{ var(txn.target) -m bool } { nbsrv gt 0 }';
 
 function serverOf(group: TargetGroup, target: Target, cookieKey: string, options: string): Server {
   const host = target.address.includes(':') ? `[${target.address}]` : target.address;

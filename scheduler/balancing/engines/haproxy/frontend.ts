@@ -46,19 +46,24 @@ export function ruleName(listener: Listener, ruleId: string): string {
 /** How a listener is bound; undefined options are left out. */
 function bindLine(listener: Listener, files: Files): string {
   const address = listener.address.includes(':') ? `[${listener.address}]` : listener.address;
+  const only = listener.address.includes(':') ? ' v6only' : '';
   const tls = listener.tls;
-  if (tls === undefined) return `bind ${address}:${listener.port}`;
+  if (tls === undefined) return `bind ${address}:${listener.port}${only}`;
   const http2 = listener.protocol === 'HTTPS' && listener.attributes.http2;
   const alpn = listener.protocol === 'HTTPS' ? ` alpn ${http2 ? 'h2,' : ''}http/1.1` : '';
-  return `bind ${address}:${listener.port} ssl crt-list ${files.certificates(listener)} ssl-min-ver ${tls.minimum}${alpn}`;
+  return `bind ${address}:${listener.port}${only} ssl crt-list ${files.certificates(listener)} ssl-min-ver ${tls.minimum}${alpn}`;
 }
 
 function admission(listener: Listener, files: Files): readonly string[] {
-  if (listener.admitted.includes('0.0.0.0/0') && listener.admitted.includes('::/0')) return [];
-  if (listener.admitted.length === 0) return ['tcp-request connection reject'];
-  return [
-    `tcp-request connection reject unless { src -f ${files.put('patterns', `${listener.admitted.join('\n')}\n`)} }`,
-  ];
+  const blocks = blocksFor(listener, listener.admitted);
+  if (blocks.some((block) => block.endsWith('/0'))) return [];
+  if (blocks.length === 0) return ['tcp-request connection reject'];
+  return [`tcp-request connection reject unless { src -f ${files.put('patterns', `${blocks.join('\n')}\n`)} }`];
+}
+
+/** Blocks of the family that clients of a listener have: HAProxy would take an IPv4 address for one in `::/0`. */
+function blocksFor({ address }: Listener, blocks: readonly string[]): readonly string[] {
+  return blocks.filter((block) => block.includes(':') === address.includes(':'));
 }
 
 /** A listener as a frontend: who may connect, what is refused, which rule acts, where a forward goes. */
@@ -183,7 +188,7 @@ function ruleLines(
   lua: LuaParts,
 ): readonly string[] {
   const acls = conditions.flatMap((condition, i) =>
-    conditionLines(condition, files, lua).map((line) => `acl ${prefix}${i} ${line}`),
+    conditionLines(listener, condition, files, lua).map((line) => `acl ${prefix}${i} ${line}`),
   );
   const when = ['!{ var(txn.rule) -m found }', ...conditions.map((_, i) => `${prefix}${i}`)].join(' ');
   return [...acls, ...actionLines(listener, ruleId, action, files, when)];
@@ -237,7 +242,7 @@ function memberFormat(member: string, { protocol, port }: HttpListener): string 
 }
 
 /** What an ACL of a condition says, a line for each kind of comparison: any of them is enough. */
-function conditionLines(condition: Condition, files: Files, lua: LuaParts): readonly string[] {
+function conditionLines(listener: Listener, condition: Condition, files: Files, lua: LuaParts): readonly string[] {
   switch (condition.kind) {
     case 'host-header':
       return textLines('var(txn.host)', condition, true, files, lua);
@@ -249,8 +254,10 @@ function conditionLines(condition: Condition, files: Files, lua: LuaParts): read
       return [`method -- ${condition.values.map(word).join(' ')}`];
     case 'query-string':
       return [`query -m reg -i -f ${files.put('patterns', `${condition.values.map(queryExpression).join('\n')}\n`)}`];
-    case 'source-ip':
-      return [`src -f ${files.put('patterns', `${condition.values.join('\n')}\n`)}`];
+    case 'source-ip': {
+      const blocks = blocksFor(listener, condition.values);
+      return blocks.length === 0 ? ['always_false'] : [`src -f ${files.put('patterns', `${blocks.join('\n')}\n`)}`];
+    }
   }
 }
 

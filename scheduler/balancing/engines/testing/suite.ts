@@ -13,23 +13,38 @@ import {
 import { cookieKey, type GeneratedRequest, listenerOf, requests, rules } from '../../../routing/testing/generate.ts';
 import type { DesiredState, TrafficEngine } from '../contract.ts';
 import { ask, freshAddress, openRaw, type RawAnswer, valueOf } from './raw.ts';
+import { listenerSuite } from './suite-listeners.ts';
 import { groupOf, headerOf, type Seen, startTarget, type TestTarget } from './targets.ts';
+
+/** What the suites work with: an engine, three targets behind it, and how a state of the next generation is applied. */
+export interface Bench {
+  readonly engine: TrafficEngine;
+  readonly a: TestTarget;
+  readonly b: TestTarget;
+  /** Sets a cookie of its own, `s'id$`. */
+  readonly app: TestTarget;
+  /** Expects every listener bound. */
+  apply(given: Partial<DesiredState> & { readonly listeners: readonly Listener[] }): Promise<void>;
+}
 
 /** What every engine must do, run against each. `open` gives an engine that runs nothing yet. */
 export function engineSuite(open: () => Promise<{ engine: TrafficEngine; end: () => Promise<void> }>): void {
   let opened: Awaited<ReturnType<typeof open>>;
   let a: TestTarget;
   let b: TestTarget;
+  let app: TestTarget;
   let generation = 0;
   beforeAll(async () => {
     opened = await open();
     a = await startTarget('a');
     b = await startTarget('b');
+    app = await startTarget('app', (_, response) => response.setHeader('set-cookie', "s'id$=1").end());
   });
   afterAll(async () => {
     await opened.end();
     await a[Symbol.asyncDispose]();
     await b[Symbol.asyncDispose]();
+    await app[Symbol.asyncDispose]();
   });
 
   /** Applies a state of the next generation and expects every listener bound. */
@@ -233,6 +248,8 @@ export function engineSuite(open: () => Promise<{ engine: TrafficEngine; end: ()
     expect(await run()).toEqual(['503']);
     expect(await run(b.target())).toEqual(['b']);
   });
+
+  listenerSuite(() => ({ engine: opened.engine, a, b, app, apply }));
 
   it('refuses a state that is none, and keeps the one before', async () => {
     const listener = listenerOf({ address: freshAddress(), defaultAction: to('a') });
