@@ -80,22 +80,30 @@ export function parametersOf(query: string): readonly (readonly [string, string]
     });
 }
 
+/** Blocks by family: in one list `::/0` would hold every IPv4 address too. */
+export interface AddressBlocks {
+  readonly ipv4: BlockList;
+  readonly ipv6: BlockList;
+}
+
 /** Blocks of addresses. @throws TypeError for one that is none. */
-export function blockList(blocks: readonly string[]): BlockList {
-  const list = new BlockList();
+export function blockList(blocks: readonly string[]): AddressBlocks {
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const block of blocks) {
     const [address = '', bits = '', ...rest] = block.split('/');
     const version = isIP(address);
     if (version === 0 || rest.length > 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > (version === 4 ? 32 : 128)) {
       throw new TypeError(`${JSON.stringify(block)} is not a block of addresses such as 10.0.0.0/8`);
     }
-    list.addSubnet(address, Number(bits), version === 4 ? 'ipv4' : 'ipv6');
+    const family = version === 4 ? 'ipv4' : 'ipv6';
+    lists[family].addSubnet(address, Number(bits), family);
   }
-  return list;
+  return lists;
 }
 
 /** Whether an address lies in one of the blocks; an IPv4 address that comes over an IPv6 socket counts as what it is. */
-export function isWithin(list: BlockList, address: string): boolean {
+export function isWithin(blocks: AddressBlocks, address: string): boolean {
   const plain = bytesOf(address).replace(/^::ffff:(?=\d+\.)/i, '');
-  return isIP(plain) !== 0 && list.check(plain, isIP(plain) === 4 ? 'ipv4' : 'ipv6');
+  const family = isIP(plain) === 4 ? 'ipv4' : 'ipv6';
+  return isIP(plain) !== 0 && blocks[family].check(plain, family);
 }

@@ -86,6 +86,7 @@ describe('which rule', () => {
     [{ kind: 'query-string', values: [{ key: 'flag', value: '*' }] }, { query: 'flag' }, true],
     [{ kind: 'query-string', values: [{ value: '*' }] }, { query: '&&' }, false],
     [{ kind: 'source-ip', values: ['10.0.0.0/8', '127.0.0.0/8'] }, { peer: '::ffff:127.0.0.1' }, true],
+    [{ kind: 'source-ip', values: ['::/0'] }, { peer: '127.0.0.1' }, false],
     [{ kind: 'source-ip', values: ['2001:db8::/32'] }, { peer: '2001:db8::7' }, true],
     [
       { kind: 'source-ip', values: ['10.0.0.0/8'] },

@@ -1,0 +1,58 @@
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { cookieKey, listenerOf } from '../../../routing/testing/generate.ts';
+import type { DesiredState, HttpListener, Target } from '../contract.ts';
+import { freshAddress } from '../testing/raw.ts';
+import { engineSuite, get } from '../testing/suite.ts';
+import { groupOf, startTarget } from '../testing/targets.ts';
+import { openEmbedded } from './engine.ts';
+
+async function place(): Promise<{ folder: string } & AsyncDisposable> {
+  const folder = await mkdtemp(join(tmpdir(), 'slipway-embedded-'));
+  return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
+}
+
+function stateOf(generation: number, listener: HttpListener, targets: readonly Target[]): DesiredState {
+  return { generation, cookieKey, certificates: [], listeners: [listener], targetGroups: [groupOf('g', targets)] };
+}
+
+describe('the embedded engine', () => {
+  engineSuite(async () => {
+    const { folder } = await place();
+    const engine = await openEmbedded({ folder });
+    return {
+      engine,
+      end: async () => {
+        await engine.stop();
+        await rm(folder, { recursive: true });
+      },
+    };
+  });
+});
+
+describe("the embedded engine's process", () => {
+  it('outlives the server, is found again, and lets nobody else talk to it', async () => {
+    await using where = await place();
+    await using a = await startTarget('a');
+    const listener = listenerOf({
+      address: freshAddress(),
+      defaultAction: { kind: 'forward', targetGroups: [{ id: 'g', weight: 1 }] },
+    });
+    const first = await openEmbedded(where);
+    await first.apply(stateOf(7, listener, [a.target()]));
+    await first.close();
+    const second = await openEmbedded(where);
+    expect((await second.observe()).generation).toBe(7);
+    expect((await second.apply(stateOf(6, listener, []))).generation).toBe(7);
+    expect((await get(listener)).status).toBe(200);
+    const modes = await Promise.all(
+      (await readdir(where.folder)).map(async (name) => (await stat(join(where.folder, name))).mode & 0o077),
+    );
+    expect(modes).toEqual(modes.map(() => 0));
+    await second.stop();
+    await expect(second.observe()).rejects.toThrow('apply a state to start it');
+    await expect(get(listener)).rejects.toThrow('refused');
+  });
+});
