@@ -35,6 +35,8 @@ interface Place {
   readonly sockets: Set<Socket>;
   /** Who may connect. */
   admitted: AddressBlocks;
+  /** Whether connections begin with TLS. */
+  isSecure: boolean;
   /** Takes a connection that was admitted. */
   accept: (socket: Socket) => void;
   /** Lets go of clients that wait for nothing. */
@@ -98,6 +100,7 @@ export function createCarrier(): Carrier {
         server,
         sockets: new Set(),
         admitted: blockList([]),
+        isSecure: false,
         accept: (socket) => socket.destroy(),
         retire: () => undefined,
         newConnections: 0,
@@ -120,7 +123,7 @@ export function createCarrier(): Carrier {
       return;
     }
     // TLS has its own end, and closes the connection with it.
-    socket.allowHalfOpen = place.listener.tls === undefined;
+    socket.allowHalfOpen = !place.isSecure;
     place.newConnections++;
     place.sockets.add(socket);
     socket.on('close', () => place.sockets.delete(socket));
@@ -131,6 +134,7 @@ export function createCarrier(): Carrier {
   function furnish(place: Place, listener: Listener, state: DesiredState): void {
     place.retire();
     place.admitted = blockList(listener.admitted);
+    place.isSecure = listener.tls !== undefined;
     if (isHttp(listener)) furnishHttp(place, listener, state);
     else furnishStream(place, listener, state);
   }
