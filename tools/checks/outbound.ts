@@ -8,7 +8,8 @@ import { join, relative, sep } from 'node:path';
 const exempt: Readonly<Record<string, string>> = {
   'auth/outbound/': 'is the guarded client',
   'scheduler/hosts/agent/': 'runs on a host of its own and calls the addresses of its configuration',
-  'scheduler/balancing/engines/haproxy/commands.ts': 'speaks with a process on this machine by a socket file',
+  'scheduler/balancing/engines/':
+    'carries requests to targets, whose addresses RegisterTargets lets through, and speaks with its own processes by socket files',
   'scheduler/balancing/health/probe.ts':
     'checks targets of load balancers, which are in private networks; RegisterTargets takes no others',
   'storage/blobs/s3-client.ts': 'calls the store of the configuration',

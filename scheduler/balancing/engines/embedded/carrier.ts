@@ -293,7 +293,9 @@ function passBytes(client: Socket, group: LiveGroup, idleSeconds: number): void 
       client.pipe(upstream);
       upstream.pipe(client);
     });
-    const ended = (): void => void target.exchanges.delete(exchange);
+    const ended = (): void => {
+      target.exchanges.delete(exchange);
+    };
     client.once('close', () => {
       ended();
       upstream.destroy();
