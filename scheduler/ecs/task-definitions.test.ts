@@ -243,6 +243,18 @@ describe('task definitions', () => {
     expect(taskDefinition?.volumes).toEqual(volumes);
   });
 
+  test('what containers share of a task needs an agent that can', async () => {
+    const required = async (task: object): Promise<(string | undefined)[] | undefined> => {
+      const { taskDefinition } = await register({ family: 'sharing', ...task });
+      expect(taskDefinition).toMatchObject(task);
+      return taskDefinition?.requiresAttributes?.map(({ name }) => name);
+    };
+    for (const task of [{ pidMode: 'task' }, { ipcMode: 'task' }, { pidMode: 'host', ipcMode: 'none' }])
+      expect(await required(task)).toContain('ecs.capability.pid-ipc-namespace-sharing');
+    expect(await required({ ...fargate, pidMode: 'task' })).toContain('ecs.capability.task-eni');
+    expect(await required({})).not.toContain('ecs.capability.pid-ipc-namespace-sharing');
+  });
+
   test('an empty text of an optional member counts as left out, where it is no value of its own', async () => {
     api.asked.length = 0;
     const { taskDefinition } = await register({
@@ -585,6 +597,15 @@ describe('task definitions', () => {
     ['a DNS server that is no address', container({ dnsServers: ['1.2'] }), /not '1.2'/],
     ['a relative host path', { volumes: [{ name: 'v', host: { sourcePath: 'data' } }] }, /absolute/],
     ['Windows', { runtimePlatform: { operatingSystemFamily: 'WINDOWS_SERVER_2022_CORE' } }, /WINDOWS/],
+    ['processes shared with a container', { pidMode: 'container:x' as 'task' }, /pidMode.*container:x/],
+    ['no processes', { pidMode: 'none' as 'task' }, /pidMode.*none/],
+    ['memory shared with a container', { ipcMode: 'shareable' as 'task' }, /ipcMode.*shareable/],
+    [
+      'Fargate with the processes of the host',
+      { ...fargate, pidMode: 'host' },
+      /Fargate does not support pidMode 'host'/,
+    ],
+    ['Fargate with shared memory', { ...fargate, ipcMode: 'task' }, /Fargate does not support 'ipcMode'/],
     ['a role that is none', { taskRoleArn: 'a role' }, /taskRoleArn/],
     ['the path of a role', { executionRoleArn: 'team/role' }, /executionRoleArn/],
     [

@@ -122,12 +122,8 @@ function checkVolumes(volumes: readonly Volume[]): void {
 }
 
 function checkNamespaces(body: TaskDefinitionBody): void {
-  if (body.pidMode !== undefined && body.pidMode !== 'host') {
-    refuse(`pidMode '${body.pidMode}' is not supported by this installation. Use 'host' or leave it out.`);
-  }
-  if (body.ipcMode !== undefined && body.ipcMode !== 'host' && body.ipcMode !== 'none') {
-    refuse(`ipcMode '${body.ipcMode}' is not supported by this installation. Use 'host', 'none' or leave it out.`);
-  }
+  checkOneOf(undefined, 'pidMode', body.pidMode, ['host', 'task']);
+  checkOneOf(undefined, 'ipcMode', body.ipcMode, ['host', 'task', 'none']);
   const { cpuArchitecture, operatingSystemFamily } = body.runtimePlatform ?? {};
   checkOneOf(undefined, 'runtimePlatform.cpuArchitecture', cpuArchitecture, ['X86_64', 'ARM64']);
   if (operatingSystemFamily !== undefined && operatingSystemFamily !== 'LINUX') {

@@ -28,6 +28,9 @@ export function requiredAttributes(body: TaskDefinitionBody): string[] {
     required.add(body.networkMode === 'host' ? `${agent}.task-iam-role-network-host` : `${agent}.task-iam-role`);
   }
   if (body.networkMode === 'awsvpc') required.add('ecs.capability.task-eni');
+  if (body.pidMode !== undefined || body.ipcMode !== undefined) {
+    required.add('ecs.capability.pid-ipc-namespace-sharing');
+  }
   if (containers.some(({ image = '' }) => isEcrImage(image))) {
     required.add(`${agent}.ecr-auth`);
     if (body.executionRoleArn !== undefined) required.add('ecs.capability.execution-role-ecr-pull');

@@ -73,7 +73,7 @@ export function createOptions(
   const network = networkOf(task, container, host.NetworkMode);
   // What belongs to the network namespace is the holder's: the engine takes it from nobody else.
   const joins = network.startsWith('container:');
-  const names = isInternal(container) ? namesOf(task, at.dns) : {};
+  const names = isInternal(container) && task.networkMode === 'awsvpc' ? namesOf(task, at.dns) : {};
   const bindings = isPublished(network) ? bindingsOf(container.portMappings, at) : {};
   const environment: Record<string, string> = {
     AWS_REGION: at.region,
@@ -119,15 +119,15 @@ export function createOptions(
       }),
       ...limitsOf(task, container, at),
       RestartPolicy: { Name: '' },
-      ...given('PidMode', host.PidMode ?? (task.pidMode === 'host' ? 'host' : undefined)),
-      ...given('IpcMode', host.IpcMode ?? (task.ipcMode === 'host' ? 'host' : undefined)),
+      ...given('PidMode', host.PidMode ?? pidModeOf(task, container)),
+      ...given('IpcMode', host.IpcMode ?? ipcModeOf(task, container)),
       ...given('MemoryReservation', host.MemoryReservation),
       ...given('MemorySwap', host.MemorySwap),
       ...given('MemorySwappiness', host.MemorySwappiness),
       ...given('Privileged', host.Privileged),
       ...given('ReadonlyRootfs', host.ReadonlyRootfs),
       ...given('Init', host.Init),
-      ...given('ShmSize', host.ShmSize),
+      ...given('ShmSize', isInternal(container) ? sharedMemoryOf(task) : host.ShmSize),
       ...given('Dns', joins ? undefined : (names.Dns ?? host.Dns)),
       ...given('DnsSearch', joins ? undefined : (names.DnsSearch ?? host.DnsSearch)),
       ...given('ExtraHosts', joins ? undefined : (names.ExtraHosts ?? host.ExtraHosts)),
@@ -154,8 +154,33 @@ export function dynamicPorts(task: AgentTask, container: AgentContainer): (reado
 
 /** Docker's network mode of a container: those of a task with an interface of its own share the namespace that holds it. */
 function networkOf(task: AgentTask, container: AgentContainer, given: string | null | undefined): string {
-  if (task.networkMode !== 'awsvpc') return given || task.networkMode || 'bridge';
-  return isInternal(container) ? 'none' : `container:${containerName(task, pauseName)}`;
+  if (isInternal(container)) return 'none';
+  return task.networkMode === 'awsvpc' ? holderOf(task) : given || task.networkMode || 'bridge';
+}
+
+/** Whose namespaces the containers of a task share. */
+const holderOf = (task: AgentTask): string => `container:${containerName(task, pauseName)}`;
+
+/** Docker's PID mode: of a task whose containers see each other's processes, the holder has a namespace of its own as any container. */
+function pidModeOf(task: AgentTask, container: AgentContainer): string | undefined {
+  if (isInternal(container)) return undefined;
+  return task.pidMode === 'task' ? holderOf(task) : task.pidMode;
+}
+
+/** Docker's IPC mode; the engine lets nobody share what is not made for it. */
+function ipcModeOf(task: AgentTask, container: AgentContainer): string | undefined {
+  if (task.ipcMode === 'task') return isInternal(container) ? 'shareable' : holderOf(task);
+  return isInternal(container) ? undefined : task.ipcMode;
+}
+
+/** The size of the shared memory that the holder has for all: the largest that one of them asks for. Bytes. */
+function sharedMemoryOf(task: AgentTask): number | undefined {
+  if (task.ipcMode !== 'task') return undefined;
+  const sizes = ownContainers(task).map(
+    ({ dockerConfig: { hostConfig } }) => dockerHostConfig.parse(JSON.parse(hostConfig)).ShmSize ?? 0,
+  );
+  const largest = Math.max(0, ...sizes);
+  return largest === 0 ? undefined : largest;
 }
 
 /** What the namespace's holder is called and asks for names: what the task's containers ask for, together. */

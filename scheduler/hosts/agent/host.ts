@@ -103,6 +103,7 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
       'full-sync',
       'container-restart-policy',
       'network.container-port-range',
+      'pid-ipc-namespace-sharing',
       'external',
     ].map((name) => ({ name: `ecs.capability.${name}` })),
     ...Object.entries(options.attributes ?? {}).map(([name, value]) => ({ name, value })),

@@ -1,6 +1,6 @@
 import type { AgentContainer, AgentTask } from '../wire/index.ts';
 
-/** The container that holds the network namespace of a task, as amazon-ecs-agent calls it. */
+/** The container that holds the namespaces that a task's containers share, as amazon-ecs-agent calls it. */
 export const pauseName = '~internal~ecs~pause';
 
 /** Whether a container is the agent's own: no report, metadata or measurement tells of it. */
@@ -10,12 +10,16 @@ export const isInternal = ({ name }: Pick<AgentContainer, 'name'>): boolean => n
 export const ownContainers = (task: AgentTask): AgentContainer[] =>
   task.containers.filter((container) => !isInternal(container));
 
+/** Whether the containers of a task share what none of them is to own: a network interface, their processes, or their IPC objects. */
+const shares = ({ networkMode, pidMode, ipcMode }: AgentTask): boolean =>
+  networkMode === 'awsvpc' || pidMode === 'task' || ipcMode === 'task';
+
 /**
- * A task whose containers share a network interface, with the container that holds it: the first to start, and the last to
- * stop. A container that is started again finds the interface as it was.
+ * A task whose containers share namespaces, with the container that holds these: the first to start, and the last to
+ * stop. A container that is started again finds them as they were.
  */
 export function withPause(task: AgentTask): AgentTask {
-  if (task.networkMode !== 'awsvpc' || task.containers.some(isInternal)) return task;
+  if (!shares(task) || task.containers.some(isInternal)) return task;
   const pause: AgentContainer = {
     name: pauseName,
     image: pauseName,

@@ -54,6 +54,7 @@ describe('E1–E5, E7–E9: escape flags', () => {
     ['pidMode', { PidMode: 'container:abc' }, { hostPid: true }],
     ['ipcMode', { IpcMode: 'host' }, { hostIpc: true }],
     ['pidMode host', {}, { hostPid: true }, { pidMode: 'host' }],
+    ['ipcMode host', {}, { hostIpc: true }, { ipcMode: 'host' }],
     [
       'security option seccomp=unconfined',
       { SecurityOpt: ['seccomp=unconfined'] },
@@ -130,6 +131,26 @@ describe('E1–E5, E7–E9: escape flags', () => {
     expect(refusal(secret, {}, [])).toMatch(/secrets are not supported/);
     expect(refusal(task({ NetworkMode: 'awsvpc' }), {}, [])).toMatch(/awsvpc is not supported/);
     expect(refusal(task({ NetworkMode: 'container:other' }), {}, [])).toMatch(/is not supported/);
+  });
+
+  test('the namespaces of a task are its own, or those of the host: nobody else’s', () => {
+    for (const mode of ['container:other', 'shareable', 'ns:/proc/1/ns/pid', 'private']) {
+      const allow = { hostPid: true, hostIpc: true };
+      expect(refusal(task({}, { pidMode: mode }), allow, [])).toBe(`pidMode ${mode} is not supported.`);
+      expect(refusal(task({}, { ipcMode: mode }), allow, [])).toBe(`ipcMode ${mode} is not supported.`);
+    }
+    expect(refusal(task({}, { pidMode: 'task', ipcMode: 'task' }), {}, [])).toBeUndefined();
+    expect(refusal(task({}, { ipcMode: 'none' }), {}, [])).toBeUndefined();
+    expect(refusal(task({}, { pidMode: 'none' }), {}, [])).toMatch(/pidMode none/);
+  });
+
+  test('looking into processes is a task’s own matter, as on Fargate, unless it sees those of the host', () => {
+    const traces = { CapAdd: ['SYS_PTRACE'] };
+    expect(refusal(task(traces, { pidMode: 'task' }), {}, [])).toBeUndefined();
+    expect(refusal(task(traces), {}, [])).toBeUndefined();
+    const denied = /capability SYS_PTRACE is denied/;
+    expect(refusal(task(traces, { pidMode: 'host' }), { hostPid: true }, [])).toMatch(denied);
+    expect(refusal(task({ ...traces, PidMode: 'host' }), { hostPid: true }, [])).toMatch(denied);
   });
 
   test('E10, E11: Docker gets what is known and nothing else', () => {

@@ -138,9 +138,11 @@ export function refusal(
     const why = refuseVolume(volume, allow, guarded);
     if (why !== undefined) return `volume ${volume.name}: ${why}`;
   }
-  if (task.pidMode === 'host' && allow.hostPid !== true) return denied('pidMode host', 'hostPid');
-  if (task.ipcMode === 'host' && allow.hostIpc !== true) return denied('ipcMode host', 'hostIpc');
-  if (task.pidMode === 'task' || task.ipcMode === 'task') return 'pidMode and ipcMode task are not supported.';
+  const { pidMode = '', ipcMode = '' } = task;
+  if (!['', 'host', 'task'].includes(pidMode)) return `pidMode ${pidMode} is not supported.`;
+  if (!['', 'host', 'task', 'none'].includes(ipcMode)) return `ipcMode ${ipcMode} is not supported.`;
+  if (pidMode === 'host' && allow.hostPid !== true) return denied('pidMode host', 'hostPid');
+  if (ipcMode === 'host' && allow.hostIpc !== true) return denied('ipcMode host', 'hostIpc');
   return undefined;
 }
 
@@ -161,8 +163,10 @@ function refuseContainer(
   if (host.Privileged === true && allow.privileged !== true) return denied('privileged', 'privileged');
   if ((host.PidMode ?? '') !== '' && allow.hostPid !== true) return denied('pidMode', 'hostPid');
   if (!['', 'none'].includes(host.IpcMode ?? '') && allow.hostIpc !== true) return denied('ipcMode', 'hostIpc');
+  // What may look into other processes looks into those of its own task.
+  const within = task.pidMode !== 'host' && (host.PidMode ?? '') === '' ? ['SYS_PTRACE'] : [];
   const capability = host.CapAdd?.find(
-    (name) => !covers(allow.capabilities, name) && !covers(allow.capabilities, 'ALL'),
+    (name) => !covers([...within, ...(allow.capabilities ?? [])], name) && !covers(allow.capabilities, 'ALL'),
   );
   if (capability !== undefined) return denied(`capability ${capability}`, 'capabilities');
   const device = host.Devices?.find(({ PathOnHost }) => !covers(allow.devices, PathOnHost));

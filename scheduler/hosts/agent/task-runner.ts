@@ -226,7 +226,7 @@ export class TaskRunner {
           pulled: this.#saved.images[name] !== undefined,
           busy: this.#busy.has(name) || this.#lags(name),
           failure: this.#saved.failures[name],
-          unfinished: name === pauseName && this.#saved.attached !== true,
+          unfinished: name === pauseName && attachmentsOf(this.task).length > 0 && this.#saved.attached !== true,
         }),
       ]),
     );
@@ -391,11 +391,12 @@ export class TaskRunner {
     if (isInternal(container)) await this.#attach(found);
   }
 
-  /** Gives the namespace that the pause container holds the task's interface. */
+  /** Gives the namespace that the pause container holds the task's interface, if it has one. */
   async #attach(pause: Docker.Container): Promise<void> {
-    const { State: state } = await engineCall(() => pause.inspect());
     const [attachment] = attachmentsOf(this.task);
-    if (attachment === undefined || !state.Running) throw new Error('the container of the network interface has ended');
+    if (attachment === undefined) return;
+    const { State: state } = await engineCall(() => pause.inspect());
+    if (!state.Running) throw new Error('the container of the network interface has ended');
     await this.#ports.network.attach(attachment, state.Pid);
     await this.#save(() => ({ attached: true }));
   }

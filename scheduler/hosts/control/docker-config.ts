@@ -50,6 +50,7 @@ function configOf(container: ContainerDefinition): object {
 function hostConfigOf(container: ContainerDefinition, body: TaskDefinitionBody, taskId: string): object {
   return {
     NetworkMode: body.networkMode ?? 'bridge',
+    // Which namespaces the containers of a task share, the agent sees from the task.
     PidMode: body.pidMode === 'host' ? 'host' : undefined,
     IpcMode: body.ipcMode === 'host' || body.ipcMode === 'none' ? body.ipcMode : undefined,
     MemoryReservation: mebibytes(container.memoryReservation),

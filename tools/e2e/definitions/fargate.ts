@@ -176,6 +176,26 @@ export const fargateShapes: readonly Shape[] = [
     },
   },
   {
+    name: 'fargate-with-a-security-sidecar',
+    sample: true,
+    input: {
+      ...small,
+      pidMode: 'task',
+      containerDefinitions: [
+        web({ portMappings: [{ containerPort: 8080 }] }),
+        shell('sensor', waiting, {
+          essential: false,
+          linuxParameters: { capabilities: { add: ['SYS_PTRACE'] } },
+        }),
+      ],
+    },
+    reads: { containers: { web: { portMappings: own } } },
+    does: async (task) => {
+      await serves(task);
+      expect(await task.inside('sensor', 'busybox ps | busybox grep -c "[h]ttpd"')).toMatch(/^[1-9]/);
+    },
+  },
+  {
     name: 'fargate-for-arm',
     input: {
       ...small,

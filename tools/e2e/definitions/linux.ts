@@ -137,6 +137,24 @@ export const linuxShapes: readonly Shape[] = [
     },
   },
   {
+    name: 'profiler-beside-the-app',
+    sample: true,
+    input: {
+      pidMode: 'task',
+      ipcMode: 'task',
+      containerDefinitions: [
+        web({ linuxParameters: { sharedMemorySize: 80 } }),
+        shell('profiler', waiting, { essential: false, linuxParameters: { initProcessEnabled: true } }),
+      ],
+    },
+    does: async (task) => {
+      await task.running();
+      expect(await task.inside('profiler', 'busybox ps | busybox grep -c "[h]ttpd"')).toMatch(/^[1-9]/);
+      await task.inside('web', 'echo shared > /dev/shm/note');
+      expect(await task.inside('profiler', 'busybox cat /dev/shm/note')).toBe('shared');
+    },
+  },
+  {
     name: 'proxy-on-the-hosts-network',
     input: {
       networkMode: 'host',
