@@ -18,6 +18,8 @@ export interface RawClient extends Disposable {
   bytes(count: number): Promise<Buffer>;
   /** When the other side has closed. */
   readonly closed: Promise<void>;
+  /** Whether neither an end, nor an error, nor a byte that nobody asked for has come. */
+  readonly isIdle: boolean;
 }
 
 export class RawError extends Error {
@@ -45,13 +47,19 @@ export async function openRaw(
     noDelay: true,
     ...(options.from === undefined ? {} : { localAddress: options.from }),
   });
-  let received = Buffer.alloc(0);
+  // Joined only when somebody looks: a body of many megabytes comes in many pieces.
+  let pieces: Buffer[] = [];
+  let length = 0;
+  // Of an answer: what fails after its first byte was cut.
+  let hasBegun = false;
   let ended = false;
   let failure: Error | undefined;
   let wake: () => void = () => undefined;
   const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>();
   socket.on('data', (chunk: Buffer) => {
-    received = Buffer.concat([received, chunk]);
+    pieces.push(chunk);
+    length += chunk.length;
+    hasBegun = true;
     wake();
   });
   socket.on('end', () => {
@@ -70,7 +78,11 @@ export async function openRaw(
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);
     socket.once('error', (error) => reject(new RawError('refused', error.message)));
+    socket.setTimeout(options.patience ?? 60_000, () => {
+      socket.destroy(new Error('no connection in time'));
+    });
   });
+  socket.setTimeout(0);
   const patience = options.patience ?? 60_000;
 
   /** Waits until `probe` finds something in what has come. */
@@ -84,10 +96,9 @@ export async function openRaw(
         const found = probe();
         if (found !== undefined) return found;
         if (failure instanceof RawError) throw failure;
-        const so = received.length === 0 ? 'before any byte' : `after ${received.length} bytes`;
-        if (failure !== undefined)
-          throw new RawError(received.length === 0 ? 'reset' : 'cut', `${failure.message} ${so}`);
-        if (ended) throw new RawError(received.length === 0 ? 'closed' : 'cut', `closed ${so}`);
+        const so = hasBegun ? 'within the answer' : 'before any byte';
+        if (failure !== undefined) throw new RawError(hasBegun ? 'cut' : 'reset', `${failure.message} ${so}`);
+        if (ended) throw new RawError(hasBegun ? 'cut' : 'closed', `closed ${so}`);
         await new Promise<void>((resolve) => (wake = resolve));
       }
     } finally {
@@ -95,18 +106,24 @@ export async function openRaw(
     }
   }
 
+  function joined(): Buffer {
+    if (pieces.length !== 1) pieces = [Buffer.concat(pieces)];
+    return pieces[0]!;
+  }
+
   function take(count: number): Buffer {
-    const bytes = received.subarray(0, count);
-    received = received.subarray(count);
-    return bytes;
+    const all = joined();
+    pieces = [all.subarray(count)];
+    length -= count;
+    return all.subarray(0, count);
   }
 
   const bytes = async (count: number): Promise<Buffer> =>
-    take(await until(() => (received.length >= count ? count : undefined)));
+    take(await until(() => (length >= count ? count : undefined)));
 
   async function line(): Promise<string> {
     const end = await until(() => {
-      const at = received.indexOf('\r\n');
+      const at = joined().indexOf('\r\n');
       return at === -1 ? undefined : at;
     });
     return take(end + 2)
@@ -138,10 +155,10 @@ export async function openRaw(
       await headers();
       return Buffer.concat(chunks);
     }
-    const length = value('content-length');
-    if (length !== undefined) return Buffer.from(await bytes(Number(length)));
+    const announced = value('content-length');
+    if (announced !== undefined) return Buffer.from(await bytes(Number(announced)));
     await until(() => (ended ? true : undefined));
-    return Buffer.from(take(received.length));
+    return Buffer.from(take(length));
   }
 
   return {
@@ -149,7 +166,11 @@ export async function openRaw(
     send: (text) => socket.write(typeof text === 'string' ? Buffer.from(text, 'latin1') : text),
     bytes,
     closed,
+    get isIdle() {
+      return !ended && failure === undefined && length === 0;
+    },
     async answer(method = 'GET') {
+      hasBegun = length > 0;
       const start = /^HTTP\/1\.1 (\d{3})(?: |$)/.exec(await line());
       if (start === null) throw new RawError('malformed', 'the status line');
       const status = Number(start[1]);

@@ -1,0 +1,3 @@
+/** What tests of engines and of load use: connections that send bytes as they are, and targets. */
+export { certificateFor } from './certificates.ts';
+export { ask, freshAddress, openRaw, type RawAnswer, type RawClient, RawError, valueOf } from './raw.ts';
