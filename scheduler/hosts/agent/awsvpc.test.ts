@@ -6,9 +6,10 @@ import type { AttachmentRecord } from '../../state/index.ts';
 import { noHostNetworks } from '../control/index.ts';
 import type { NetworkState } from '../wire/index.ts';
 import { engineMissing, networkMissing, server, TestControlPlane, TestEngine, until } from '../testing/bench.ts';
+import { ownMachine } from '../testing/namespaces.ts';
 import type { Agent } from './index.ts';
 
-const missing = (await engineMissing()) ?? (await networkMissing());
+const missing = (await engineMissing()) ?? (await ownMachine()) ?? (await networkMissing());
 
 /** Addresses for measurements between networks (RFC 2544), which nobody else has. */
 let given = 0;

@@ -1,15 +1,72 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { chmodSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll } from 'vitest';
+
+/** The programs that change a host's network. */
+const programs = ['ip', 'bridge', 'nft', 'iptables'] as const;
+
+/** The process that holds the network namespace which plays this machine; 0 while it is the machine's own. */
+let machine = 0;
+
+/**
+ * From here on this process changes, looks at and listens in a network namespace of its own instead of the machine's, so that tests
+ * that run beside each other do not see each other's links, routes and rules. It lets through what a Docker engine lets through: nothing
+ * is forwarded but what `DOCKER-USER` accepts. It goes with this process; call it where a test file begins.
+ *
+ * @returns why there can be none; undefined when there is one
+ */
+export async function ownMachine(): Promise<string | undefined> {
+  if (machine !== 0) return undefined;
+  if (process.getuid?.() !== 0) return 'network namespaces are made by root only';
+  try {
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-machine-'));
+    afterAll(() => rmSync(folder, { recursive: true, force: true }));
+    const pid = await holdNamespace(machines);
+    const outside = readlinkSync('/proc/self/ns/net');
+    for (const program of programs) {
+      const path = execFileSync('sh', ['-c', `PATH="$PATH:/usr/sbin:/sbin" command -v ${program}`])
+        .toString()
+        .trim();
+      // Who has entered another namespace, a task's, stays there.
+      const script = `#!/bin/sh\n[ "$(readlink /proc/self/ns/net)" = '${outside}' ] || exec ${path} "$@"\nexec nsenter --net=/proc/${pid}/ns/net ${path} "$@"\n`;
+      writeFileSync(join(folder, program), script);
+      chmodSync(join(folder, program), 0o755);
+    }
+    const setUp = [
+      'ip link set lo up',
+      'echo 1 > /proc/sys/net/ipv4/ip_forward',
+      'iptables -P FORWARD DROP',
+      'iptables -N DOCKER-USER',
+      'iptables -I FORWARD -j DOCKER-USER',
+    ];
+    execFileSync('nsenter', inside(pid, ['sh', '-ec', setUp.join('\n')]));
+    process.env['PATH'] = `${folder}:${process.env['PATH'] ?? ''}`;
+    machine = pid;
+    return undefined;
+  } catch (error) {
+    return `no network namespace: ${(error as Error).message}`;
+  }
+}
+
+/** Those that hold what plays this machine. */
+const machines: ChildProcess[] = [];
 
 /** Processes that hold the network namespaces which play tasks, and the servers in them. */
 export const children: ChildProcess[] = [];
 
 /** A network namespace of its own; @returns the process that holds it */
-export async function namespace(): Promise<number> {
-  const child = spawn('unshare', ['--net', 'sleep', '600'], { stdio: 'ignore' });
-  children.push(child);
+export const namespace = (): Promise<number> => holdNamespace(children);
+
+async function holdNamespace(holders: ChildProcess[]): Promise<number> {
+  // It reads what never comes, until this process ends.
+  const child = spawn('unshare', ['--net', 'cat'], { stdio: ['pipe', 'ignore', 'ignore'] });
+  holders.push(child);
   const pid = child.pid ?? 0;
-  const own = execFileSync('readlink', ['/proc/self/ns/net']).toString();
-  await until(() => execFileSync('readlink', [`/proc/${pid}/ns/net`]).toString() !== own);
+  const own = readlinkSync('/proc/self/ns/net');
+  await until(() => readlinkSync(`/proc/${pid}/ns/net`) !== own);
   return pid;
 }
 
@@ -40,10 +97,15 @@ export async function serve(
     protocol === 'tcp'
       ? `require('net').createServer((s) => s.on('error', () => {}).end('${name} sees ' + s.remoteAddress)).listen(${port}, '${address}', () => console.log('up'))`
       : `const s = require('dgram').createSocket('udp4'); s.on('message', (m, from) => s.send('${name}', from.port, from.address)); s.bind(${port}, '${address}', () => console.log('up'))`;
-  const words = pid === 0 ? ['-e', program] : inside(pid, [process.execPath, '-e', program]);
-  const child = spawn(pid === 0 ? process.execPath : 'nsenter', words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawnIn(pid, program);
   children.push(child);
   await new Promise((resolve) => child.stdout.once('data', resolve));
+}
+
+function spawnIn(pid: number, program: string) {
+  const within = pid === 0 ? machine : pid;
+  const words = within === 0 ? ['-e', program] : inside(within, [process.execPath, '-e', program]);
+  return spawn(within === 0 ? process.execPath : 'nsenter', words, { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
 /** What a task gets from an address within a second; undefined when it gets nothing. */
@@ -57,8 +119,7 @@ export async function ask(
     protocol === 'tcp'
       ? `const s = require('net').connect(${port}, '${address}'); s.setTimeout(700, () => s.destroy()); s.on('data', (d) => process.stdout.write(d)); s.on('error', () => {})`
       : `const s = require('dgram').createSocket('udp4'); s.on('message', (m) => { process.stdout.write(m); s.close() }); s.send('?', ${port}, '${address}'); setTimeout(() => process.exit(), 700)`;
-  const words = pid === 0 ? ['-e', program] : inside(pid, [process.execPath, '-e', program]);
-  const child = spawn(pid === 0 ? process.execPath : 'nsenter', words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawnIn(pid, program);
   let said = '';
   child.stdout.on('data', (chunk) => (said += String(chunk)));
   await new Promise((resolve) => child.once('close', resolve));
@@ -78,4 +139,10 @@ export async function reach(...asked: Parameters<typeof ask>): Promise<string | 
 /** Ends all of them, with what runs in them. */
 export function endNamespaces(): void {
   for (const child of children.splice(0)) child.kill('SIGKILL');
+}
+
+/** Makes sure that a network can give tasks addresses. @throws Error with why it cannot */
+export async function ready(network: { reason(): Promise<string | undefined> }): Promise<void> {
+  const reason = await network.reason();
+  if (reason !== undefined) throw new Error(reason);
 }

@@ -36,5 +36,11 @@ export const prefixOf = (agentId: string): string => `ecs${hash(agentId, 4)}`;
 /** The host's end of an attachment's link. The kernel takes 15 characters; ids are too long for it. */
 export const linkOf = (prefix: string, id: string): string => `${prefix}${hash(id, 8)}`;
 
+/** Whether a link of this host is a task's, of whichever agent. */
+export const isTaskLink = (name: string): boolean => /^ecs[0-9a-f]{12}$/.test(name);
+
+/** Tells the routes of the agent whose links begin with `prefix` from those of others of its host. */
+export const metricOf = (prefix: string): number => Number.parseInt(prefix.slice(3), 16) + 1;
+
 /** What every task's default route points to; each host end of a link carries it, and it never leaves the link. */
 export const gateway = '169.254.1.1';

@@ -149,9 +149,14 @@ export function filterScript(
       'ip saddr vmap @egress',
       'goto arrive',
     ]),
+    // Each agent of a host has peers of its own, and one tunnel is there for all of them: what no agent knows is dropped by each.
+    // Chains of all tables run in the order of their priorities.
+    ...tunnelChain('tunnel_any', 13, [`meta mark set meta mark & ${hex(~knownPeer)}`]),
+    ...tunnelChain('tunnel_peer', 12, [`ip saddr @peers meta mark set meta mark | ${hex(knownPeer)}`]),
+    ...tunnelChain('tunnel_shut', 11, [`meta mark & ${hex(knownPeer)} == 0 drop`]),
+    ...tunnelChain('tunnel_end', 9, [`meta mark set meta mark & ${hex(~knownPeer)}`]),
     ...chain('received', [
       'type filter hook input priority filter - 10; policy accept;',
-      `${tunnelled} ip saddr != @peers drop`,
       `${tunnelled} fib saddr . iif oif missing drop`,
       `iifname != ${links} accept`,
       'jump sent',
@@ -194,6 +199,17 @@ export async function removeFilter(prefix: string): Promise<void> {
 
 /** Packets of our tunnel: VXLAN's port, and the network identifier at its place in the header (RFC 7348). */
 const tunnelled = `udp dport ${tunnelPort} @th,96,24 ${tunnelIdentifier}`;
+
+/** The bit of a packet's mark that says, while it is received, that it came through the tunnel from an agent's peer. */
+const knownPeer = 0x10;
+
+const hex = (bits: number): string => `0x${(bits >>> 0).toString(16)}`;
+
+const tunnelChain = (name: string, before: number, rules: readonly string[]): string[] =>
+  chain(name, [
+    `type filter hook input priority filter - ${before}; policy accept;`,
+    ...rules.map((rule) => `${tunnelled} ${rule}`),
+  ]);
 
 const set = (name: string, type: string, elements: readonly string[]): string[] => [
   `set ${name} { type ${type};${elementsOf(unique(elements))} }`,

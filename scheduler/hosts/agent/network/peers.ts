@@ -1,7 +1,7 @@
 import { isIPv4 } from 'node:net';
 
 import type { NetworkState } from '../../wire/index.ts';
-import { run } from './run.ts';
+import { NetworkError, run } from './run.ts';
 
 /** Another host that runs tasks with addresses of their own. */
 type Peer = NetworkState['peers'][number];
@@ -12,10 +12,13 @@ type Peer = NetworkState['peers'][number];
  */
 export type Way = 'route' | 'vxlan' | 'here';
 
-/** Marks our routes among others' (rtnetlink(7), rtm_protocol; numbers above 4 are free). */
-const protocol = '197';
+/** Marks the routes of agents among others' (rtnetlink(7), rtm_protocol; numbers above 4 are free). */
+export const agentProtocol = '197';
 
-/** The tunnel's device: one for all peers. */
+/** How often routes are set anew that went away with the tunnel, which another agent of this host took down at that moment. */
+const attempts = 5;
+
+/** The tunnel's device: one for all peers, and for all agents of a host, as a kernel has one for each network identifier. */
 const device = 'slipway-vxlan';
 
 /** The network identifier of the tunnel, the same on all hosts. */
@@ -57,44 +60,76 @@ export async function ownAddress(): Promise<string | undefined> {
 }
 
 /**
- * Makes the host's routes to its peers' tasks these, and no others of ours. The tunnel is made with the first peer that needs
- * it, and goes with the last.
+ * Makes an agent's routes to its peers' tasks these, and no others of its own. The tunnel is made with the first peer that needs it,
+ * and goes with the last route through it, whichever agent of this host that was.
  *
  * @param own this host's address, from which it sends to its peers
+ * @param metric tells this agent's routes from those of others of this host: {@link metricOf}
  * @throws NetworkError
  */
-export async function applyPeers(peers: readonly (Peer & { readonly way: Way })[], own: string): Promise<void> {
+export async function applyPeers(
+  peers: readonly (Peer & { readonly way: Way })[],
+  own: string,
+  metric: number,
+): Promise<void> {
   const tunnelled = peers.filter(({ way }) => way === 'vxlan');
-  if (tunnelled.length > 0) await openTunnel(tunnelled, own);
   const wanted = peers.flatMap(({ blocks, address, way }): Route[] =>
     (way === 'here' ? [] : blocks).map((block) =>
       way === 'route' ? { block, via: address } : { block, via: address, device },
     ),
   );
-  const now = await ownRoutes();
   const keep = new Set(wanted.map(({ block }) => block));
-  const commands = [
-    ...now.filter((block) => !keep.has(block)).map((block) => `route delete ${block} proto ${protocol}`),
-    ...wanted.map((route) =>
-      route.device === undefined
-        ? `route replace ${route.block} via ${checked(route.via)} proto ${protocol}`
-        : `route replace ${route.block} via ${checked(route.via)} dev ${route.device} onlink proto ${protocol}`,
-    ),
-  ];
-  if (commands.length > 0) await run('ip', ['-batch', '-'], `${commands.join('\n')}\n`);
+  const mark = `proto ${agentProtocol} metric ${metric}`;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      if (tunnelled.length > 0) await openTunnel(tunnelled, own, metric);
+      const now = (await ownRoutes(metric)).map(({ block }) => block);
+      await routes([
+        ...now.filter((block) => !keep.has(block)).map((block) => `route delete ${block} ${mark}`),
+        ...wanted.map((route) =>
+          route.device === undefined
+            ? `route replace ${route.block} via ${checked(route.via)} ${mark}`
+            : `route replace ${route.block} via ${checked(route.via)} dev ${route.device} onlink ${mark}`,
+        ),
+      ]);
+      break;
+    } catch (error) {
+      if (!(error instanceof NetworkError) || attempt === attempts) throw error;
+    }
+  }
   if (tunnelled.length === 0) await closeTunnel();
 }
 
-async function ownRoutes(): Promise<string[]> {
-  const found = JSON.parse((await run('ip', ['-json', 'route', 'show', 'proto', protocol])) || '[]') as {
-    dst?: string;
-  }[];
-  return found.flatMap(({ dst }) => (dst === undefined ? [] : [dst]));
+async function routes(commands: readonly string[]): Promise<void> {
+  if (commands.length > 0) await run('ip', ['-batch', '-'], `${commands.join('\n')}\n`);
 }
 
+/** A route of an agent of this host to a peer's block. */
+interface FoundRoute {
+  readonly block: string;
+  readonly metric: number;
+  readonly device: string;
+}
+
+/** Routes of all agents of this host to their peers. */
+async function agentRoutes(): Promise<FoundRoute[]> {
+  const found = JSON.parse((await run('ip', ['-json', 'route', 'show', 'proto', agentProtocol])) || '[]') as {
+    dst?: string;
+    metric?: number;
+    dev?: string;
+  }[];
+  return found.map(({ dst = '', metric = 0, dev = '' }) => ({ block: dst, metric, device: dev }));
+}
+
+const ownRoutes = async (metric: number): Promise<FoundRoute[]> =>
+  (await agentRoutes()).filter((route) => route.metric === metric);
+
 /** Whether the routes to peers, and the tunnel where one of them needs it, are there; costs the same however many peers there are. @throws NetworkError */
-export async function arePeersApplied(peers: readonly (Peer & { readonly way: Way })[]): Promise<boolean> {
-  const now = new Set(await ownRoutes());
+export async function arePeersApplied(
+  peers: readonly (Peer & { readonly way: Way })[],
+  metric: number,
+): Promise<boolean> {
+  const now = new Set((await ownRoutes(metric)).map(({ block }) => block));
   if (!peers.every(({ way, blocks }) => way === 'here' || blocks.every((block) => now.has(block)))) return false;
   return !peers.some(({ way }) => way === 'vxlan') || (await tunnel()) !== undefined;
 }
@@ -106,9 +141,20 @@ const macOf = (address: string): string =>
     .map((part) => Number(part).toString(16).padStart(2, '0'))
     .join(':')}`;
 
-async function openTunnel(peers: readonly Peer[], own: string): Promise<void> {
+async function openTunnel(peers: readonly Peer[], own: string, metric: number): Promise<void> {
   const found = await tunnel();
-  if (found !== undefined && found.linkinfo?.info_data?.local !== own) await run('ip', ['link', 'delete', device]);
+  if (found !== undefined && found.linkinfo?.info_data?.local !== own) {
+    // Whoever else sends through it may have been told of another address later, or not yet: the last one lets go of it.
+    const through = (await ownRoutes(metric)).filter((route) => route.device === device);
+    await routes(through.map(({ block }) => `route delete ${block} proto ${agentProtocol} metric ${metric}`));
+    if (await isTunnelUsed()) {
+      const local = found.linkinfo?.info_data?.local ?? 'another address';
+      throw new NetworkError(
+        `another agent of this machine sends to its peers from ${local}, not from ${own}; if that stays so, set SLIPWAY_TASK_NETWORK=off for one of them`,
+      );
+    }
+    await run('ip', ['link', 'delete', device]);
+  }
   if (found?.linkinfo?.info_data?.local !== own) {
     // No learning, no flooding: whom a frame goes to is known from the peers alone.
     const link = [
@@ -137,9 +183,18 @@ async function openTunnel(peers: readonly Peer[], own: string): Promise<void> {
   );
 }
 
+/** Takes the tunnel down unless another agent of this host has routes through it. */
 async function closeTunnel(): Promise<void> {
-  if ((await tunnel()) !== undefined) await run('ip', ['link', 'delete', device]);
+  if ((await tunnel()) === undefined || (await isTunnelUsed())) return;
+  try {
+    await run('ip', ['link', 'delete', device]);
+  } catch (error) {
+    // The other agent was faster.
+    if ((await tunnel()) !== undefined) throw error;
+  }
 }
+
+const isTunnelUsed = async (): Promise<boolean> => (await agentRoutes()).some((route) => route.device === device);
 
 /** The tunnel's device as `ip` describes it; undefined when there is none. */
 async function tunnel(): Promise<

@@ -5,14 +5,25 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { NetworkState } from '../../wire/index.ts';
 import { type Attachment, NetworkError, TaskNetwork, type TaskNetworkOptions } from './index.ts';
 import { networkMissing } from '../../testing/bench.ts';
-import { ask, children, endNamespaces, inside, namespace, reach, serve, until } from '../../testing/namespaces.ts';
+import {
+  ask,
+  children,
+  endNamespaces,
+  inside,
+  namespace,
+  ownMachine,
+  reach,
+  ready,
+  serve,
+  until,
+} from '../../testing/namespaces.ts';
 import { listLinks } from './links.ts';
 import { nameServersIn } from './name-servers.ts';
 import { filterScript } from './packet-filter.ts';
 import { applyPeers } from './peers.ts';
 import { prefixOf } from './attachment.ts';
 
-const can = await networkMissing();
+const can = (await ownMachine()) ?? (await networkMissing());
 if (can !== undefined && process.env['CI'] === 'true') throw new Error(can);
 
 // Addresses for measurements between networks (RFC 2544), which nobody else has.
@@ -61,7 +72,7 @@ beforeEach(async () => {
   count = 0;
   network = new TaskNetwork(options);
   if (can !== undefined) return;
-  await network.reason();
+  await ready(network);
   await network.apply(state([group('sg-a', [])]));
 });
 
@@ -214,9 +225,13 @@ describe.skipIf(can !== undefined)('tasks with addresses of their own', () => {
     const far = (address: string, block: string) => ({ address, blocks: [block], way: 'vxlan' as const });
     const shown = (...words: string[]): string => execFileSync('ip', words).toString();
     try {
-      await applyPeers([far('198.51.100.1', '198.19.200.0/28'), far('198.51.100.2', '198.19.200.16/28')], '127.0.0.1');
+      await applyPeers(
+        [far('198.51.100.1', '198.19.200.0/28'), far('198.51.100.2', '198.19.200.16/28')],
+        '127.0.0.1',
+        7,
+      );
       expect(shown('route', 'show', 'proto', '197')).toMatch(
-        /198\.19\.200\.0\/28 via 198\.51\.100\.1 dev slipway-vxlan onlink[^]*198\.19\.200\.16\/28 via 198\.51\.100\.2 dev slipway-vxlan/,
+        /198\.19\.200\.0\/28 via 198\.51\.100\.1 dev slipway-vxlan metric 7 onlink[^]*198\.19\.200\.16\/28 via 198\.51\.100\.2 dev slipway-vxlan/,
       );
       expect(shown('neigh', 'show', 'dev', 'slipway-vxlan')).toContain(
         '198.51.100.2 lladdr 02:53:c6:33:64:02 PERMANENT',
@@ -224,13 +239,128 @@ describe.skipIf(can !== undefined)('tasks with addresses of their own', () => {
       expect(execFileSync('bridge', ['fdb', 'show', 'dev', 'slipway-vxlan']).toString()).toContain(
         '02:53:c6:33:64:02 dst 198.51.100.2 self permanent',
       );
-      await applyPeers([far('198.51.100.2', '198.19.200.16/28')], '127.0.0.1');
+      await applyPeers([far('198.51.100.2', '198.19.200.16/28')], '127.0.0.1', 7);
       expect(shown('route', 'show', 'proto', '197')).not.toContain('198.19.200.0/28');
     } finally {
-      await applyPeers([], '127.0.0.1');
+      await applyPeers([], '127.0.0.1', 7);
     }
     expect(shown('-o', 'link')).not.toContain('slipway-vxlan');
     expect(shown('route', 'show', 'proto', '197')).toBe('');
+  });
+
+  describe('beside another agent of the machine', () => {
+    const peerOf = (address: string, block: string) => ({ address, blocks: [block] });
+    const routes = (): string => execFileSync('ip', ['route', 'show', 'proto', '197']).toString();
+    let other: TaskNetwork;
+    let uplink: number;
+
+    beforeEach(async () => {
+      other = new TaskNetwork({ ...options, agentId: `${agentId}-other` });
+      await ready(other);
+      uplink = await namespace();
+      execFileSync('ip', ['link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(uplink)]);
+      execFileSync('ip', ['addr', 'add', '198.19.9.1/24', 'dev', 'up0']);
+      execFileSync('ip', ['link', 'set', 'up0', 'up']);
+      const there = ['addr add 198.19.9.2/24 dev eth0', 'link set eth0 up'].join('\n');
+      execFileSync('nsenter', inside(uplink, ['ip', '-batch', '-']), { input: `${there}\n` });
+    });
+
+    afterEach(async () => {
+      execFileSync('ip', ['link', 'delete', 'up0']);
+      await other.detach('eni-0000ff');
+      await other.close();
+    });
+
+    test('each has its own ways to peers, and takes none of the other', async () => {
+      const own = { ...state([]), address: '198.19.9.1' };
+      await network.apply({ ...own, peers: [peerOf('198.19.9.2', '198.19.200.0/28')] });
+      // One way of both, and one of its own.
+      await other.apply({
+        ...own,
+        peers: [peerOf('198.19.9.2', '198.19.200.0/28'), peerOf('198.19.9.3', '198.19.200.16/28')],
+      });
+      expect(routes().match(/198\.19\.200\.0\/28/g)).toHaveLength(2);
+      await network.apply(own);
+      expect(routes()).toMatch(/^198\.19\.200\.0\/28 [^\n]*\n198\.19\.200\.16\/28 [^\n]*\n$/);
+      await network.close();
+      expect(routes().match(/\n/g)).toHaveLength(2);
+      await other.close();
+      expect(routes()).toBe('');
+    });
+
+    test('the tunnel is of both: it stays with what goes through it, and lets in the peers of either', async () => {
+      const far = (address: string, block: string) => ({ ...peerOf(address, block), way: 'vxlan' as const });
+      const device = (): string => execFileSync('ip', ['-o', 'link', 'show', 'type', 'vxlan']).toString();
+      await Promise.all([
+        applyPeers([far('198.19.9.2', '198.19.200.0/28')], '198.19.9.1', 7),
+        applyPeers([far('198.19.9.3', '198.19.200.16/28')], '198.19.9.1', 8),
+      ]);
+      await applyPeers([], '198.19.9.1', 7);
+      expect(device()).toContain('slipway-vxlan');
+      expect(routes()).toMatch(/^198\.19\.200\.16\/28 via 198\.19\.9\.3 dev slipway-vxlan[^\n]*\n$/);
+      // From another address it waits for the other to let go of the first.
+      const moved = [far('198.19.9.2', '198.19.200.0/28')];
+      await expect(applyPeers(moved, '198.19.9.9', 7)).rejects.toThrow(
+        /another agent .* 198\.19\.9\.1, not from 198\.19\.9\.9/,
+      );
+      await applyPeers([], '198.19.9.1', 8);
+      await applyPeers(moved, '198.19.9.9', 7);
+      expect(routes()).toContain('198.19.200.0/28 via 198.19.9.2 dev slipway-vxlan');
+      await applyPeers([], '198.19.9.9', 7);
+      expect(device()).toBe('');
+
+      // A frame of a peer of one of them comes in, though the other knows of none; one of nobody's peer does not.
+      execFileSync('nft', ['-f', '-'], {
+        input:
+          'table inet seen { chain in { type filter hook input priority 0; udp dport 4789 ip saddr 198.19.9.2 counter\n udp dport 4789 ip saddr 198.19.9.4 counter\n }\n}\n',
+      });
+      const seen = (): number[] =>
+        [
+          ...execFileSync('nft', ['list', 'table', 'inet', 'seen'])
+            .toString()
+            .matchAll(/packets (\d+)/g),
+        ].map(([, packets]) => Number(packets));
+      try {
+        await network.apply({ ...state([]), address: '198.19.9.1' });
+        await other.apply({ ...state([]), address: '198.19.9.1', peers: [peerOf('198.19.9.2', '198.19.200.0/28')] });
+        execFileSync('nsenter', inside(uplink, ['ip', 'addr', 'add', '198.19.9.4/24', 'dev', 'eth0']));
+        const header = Buffer.from([8, 0, 0, 0, 0, 0x10, 0x01, 0]).toString('hex');
+        const send = (from: string): void => {
+          const program = `const s = require('dgram').createSocket('udp4'); s.bind(0, '${from}', () => s.send(Buffer.from('${header}', 'hex'), 4789, '198.19.9.1', () => s.close()))`;
+          execFileSync('nsenter', inside(uplink, [process.execPath, '-e', program]));
+        };
+        for (let times = 0; times < 3; times += 1) send('198.19.9.4');
+        await until(() => {
+          send('198.19.9.2');
+          return (seen()[0] ?? 0) > 0;
+        });
+        expect(seen()[1]).toBe(0);
+      } finally {
+        execFileSync('nft', ['delete', 'table', 'inet', 'seen']);
+      }
+    });
+
+    test('no address is at two places: the second one is refused, whoever has the first', async () => {
+      const one = attachment(['sg-a']);
+      await network.attach(one, await namespace());
+      await other.apply(state([group('sg-a', [])]));
+      const same = { ...one, id: 'eni-0000ff' };
+      await expect(other.attach(same, await namespace())).rejects.toThrow(
+        /198\.19\.7\.1 is in use by another agent of this machine.*SLIPWAY_TASK_NETWORK=off/,
+      );
+      await other.detach(same.id);
+      expect(execFileSync('ip', ['route', 'get', one.address]).toString()).toContain(prefixOf(agentId));
+      // Nor is it sent elsewhere; the host says so, and is as before when the task is gone.
+      const peers = [peerOf('198.19.9.2', '198.19.7.0/28'), peerOf('198.19.9.2', '198.19.7.16/28')];
+      await other.apply({ ...state([]), address: '198.19.9.1', peers });
+      expect(await other.reason()).toMatch(/addresses of 198\.19\.7\.0\/28, which is another host's/);
+      expect(routes()).toMatch(/^198\.19\.7\.16\/28 [^\n]*\n$/);
+      await network.detach(one.id);
+      expect(await other.reason()).toBeUndefined();
+      expect(routes()).toContain('198.19.7.0/28');
+      // Now that it is sent there, no task here has it.
+      await expect(network.attach(one, await namespace())).rejects.toThrow(/in use by another agent/);
+    });
   });
 });
 

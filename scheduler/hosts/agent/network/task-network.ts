@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 
 import type { NetworkState } from '../../wire/index.ts';
 import { FirewallError } from '../iptables.ts';
-import { type Attachment, linkOf, prefixOf } from './attachment.ts';
+import { type Attachment, linkOf, metricOf, prefixOf } from './attachment.ts';
 import { ensureForwarding, removeForwarding } from './forwarding.ts';
 import { listLinks, makeLink, removeLink } from './links.ts';
 import {
@@ -13,12 +13,13 @@ import {
   hasFilter,
   removeFilter,
 } from './packet-filter.ts';
+import { addressConflict, peerConflict } from './others.ts';
 import { applyPeers, arePeersApplied, ownAddress, tunnelOverhead, wayTo } from './peers.ts';
 import type { TaskNetworkPort } from './port.ts';
 import { NetworkError, run } from './run.ts';
 
 export interface TaskNetworkOptions {
-  /** Names this agent's table of the packet filter among others'. */
+  /** Names this agent's links, rules and routes among others'. */
   readonly agentId: string;
   /** Where the credentials endpoint listens, which every task may reach. */
   readonly endpointPort: number;
@@ -41,6 +42,8 @@ const empty: FilterState = { blocks: [], groups: [], members: {}, peers: [] };
 export class TaskNetwork implements TaskNetworkPort {
   readonly #options: TaskNetworkOptions;
   readonly #prefix: string;
+  /** Tells its routes from those of other agents of this host. */
+  readonly #metric: number;
   readonly #attachments = new Map<string, Attachment>();
   #state: FilterState = empty;
   #lane: Promise<unknown> = Promise.resolve();
@@ -52,12 +55,15 @@ export class TaskNetwork implements TaskNetworkPort {
   /** The ways to them as they were last set up; those out of reach are not among them. */
   #ways: Parameters<typeof applyPeers>[0] = [];
   #own = '';
+  /** Why tasks of peers cannot be reached for other agents of this host. */
+  #conflict: string | undefined;
   /** Resolved with the first state: until then nothing is known that the packet filter could be made of. */
   readonly #known = Promise.withResolvers<void>();
 
   constructor(options: TaskNetworkOptions) {
     this.#options = options;
     this.#prefix = prefixOf(options.agentId);
+    this.#metric = metricOf(this.#prefix);
   }
 
   get linkPrefix(): string {
@@ -88,7 +94,7 @@ export class TaskNetwork implements TaskNetworkPort {
       await ensureForwarding(this.#prefix);
       if ((await readFile(forwarding, 'utf8')).trim() !== '1') await writeFile(forwarding, '1');
       await this.#heal();
-      return undefined;
+      return this.#conflict;
     } catch (error) {
       return error instanceof NetworkError || error instanceof FirewallError
         ? error.message
@@ -128,7 +134,11 @@ export class TaskNetwork implements TaskNetworkPort {
     if (other !== undefined) throw new NetworkError(`the address ${other.address} is still that of ${other.id}`);
     this.#attachments.set(attachment.id, attachment);
     await this.#refresh();
-    await this.#enqueue(() => makeLink(this.#prefix, attachment, pid, this.mtu));
+    await this.#enqueue(async () => {
+      const conflict = await addressConflict(attachment.address, this.#prefix, this.#metric);
+      if (conflict !== undefined) throw new NetworkError(conflict);
+      await makeLink(this.#prefix, attachment, pid, this.mtu);
+    });
   }
 
   /** Takes a task's interface away with everything that was made for it; any number of times. @throws NetworkError */
@@ -160,8 +170,7 @@ export class TaskNetwork implements TaskNetworkPort {
     await this.#enqueue(async () => {
       await removeFilter(this.#prefix);
       await removeForwarding(this.#prefix);
-      // The ways to others are of all agents of a host: one that made none takes none away.
-      if (this.#isKnown) await applyPeers([], '0.0.0.0');
+      await applyPeers([], '0.0.0.0', this.#metric);
     });
   }
 
@@ -175,8 +184,16 @@ export class TaskNetwork implements TaskNetworkPort {
           return way === undefined ? [] : [{ ...peer, way }];
         }),
       );
-      this.#ways = ways.flat();
-      await applyPeers(this.#ways, this.#own);
+      const conflict = await peerConflict(
+        ways.flat().filter(({ way }) => way !== 'here'),
+        this.#prefix,
+      );
+      this.#conflict = conflict?.reason;
+      this.#ways = ways.flat().map((peer) => ({
+        ...peer,
+        blocks: peer.blocks.filter((block) => peer.way === 'here' || conflict?.isTaken(block) !== true),
+      }));
+      await applyPeers(this.#ways, this.#own, this.#metric);
     });
   }
 
@@ -186,7 +203,8 @@ export class TaskNetwork implements TaskNetworkPort {
     const host = await this.#facts();
     if (JSON.stringify(host) !== JSON.stringify(this.#host) || !(await hasFilter(this.#prefix))) await this.#refresh();
     const outOfReach = this.#ways.length < this.#peers.length;
-    if (outOfReach || !(await arePeersApplied(this.#ways))) await this.#connect();
+    if (outOfReach || this.#conflict !== undefined || !(await arePeersApplied(this.#ways, this.#metric)))
+      await this.#connect();
   }
 
   async #facts(): Promise<FilterHost> {
