@@ -15,7 +15,15 @@ import { Images } from './images.ts';
 import { RegistryLogins } from './logins.ts';
 import { noLimits, TaskLimits, type TaskLimitsPort } from './limits/index.ts';
 import { Membership } from './membership.ts';
-import { engineNetworks, hostNameServers, noNetwork, run, TaskNetwork, type TaskNetworkPort } from './network/index.ts';
+import {
+  engineNetworks,
+  hostNameServers,
+  machineAddress,
+  noNetwork,
+  run,
+  TaskNetwork,
+  type TaskNetworkPort,
+} from './network/index.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { type AgentOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { agentReach } from './policy.ts';
@@ -87,6 +95,8 @@ export interface AgentPorts {
   readonly dial: Dial;
   /** The host's network for tasks with addresses of their own; `agentId` tells this agent's part of it from others'. */
   readonly network: (agentId: string) => TaskNetworkPort;
+  /** Where others reach this machine, as far as it can tell. */
+  readonly address: () => Promise<string | undefined>;
   /** What limits tasks as a whole; `agentId` as above. */
   readonly limits: (agentId: string) => TaskLimitsPort;
   /** Whether nobody on the host listens on a port. */
@@ -114,6 +124,7 @@ const machine: MakePorts = (options, hostSecret) => {
             engineNetworks: () => engineNetworks(docker),
             nameServers: hostNameServers,
           }),
+    address: machineAddress,
     limits: (agentId) => new TaskLimits({ agentId, docker, run }),
     isPortFree: (protocol, port) => isPortFree(options.bindAddress, protocol, port),
     dns: hostNameServers,
@@ -124,6 +135,8 @@ const machine: MakePorts = (options, hostSecret) => {
 export function createAgent(options: AgentOptions, ports: MakePorts = machine): Agent {
   return new RunningAgent(resolveOptions(options), ports);
 }
+
+const isEvery = (address: string): boolean => address === '0.0.0.0' || address === '::';
 
 class RunningAgent implements Agent {
   readonly #options: ResolvedOptions;
@@ -359,7 +372,7 @@ class RunningAgent implements Agent {
 
   /** Does something with what the host is now, until the Docker engine and the control plane both answer. @throws Refused */
   async #insist<T>({ endpoint, network }: Parts, work: (host: Host) => Promise<T>): Promise<T> {
-    const { clock, log, random, reservedMemory, attributes, availabilityZone, allow } = this.#options;
+    const { clock, log, random, reservedMemory, attributes, availabilityZone, allow, bindAddress } = this.#options;
     for (let wait = 250; ; wait = Math.min(wait * 2, 5_000)) {
       this.#stopped.signal.throwIfAborted();
       try {
@@ -374,7 +387,8 @@ class RunningAgent implements Agent {
           fargate: this.#options.fargate === 'auto',
           spot: this.#options.spot,
           taskLimits: alone === undefined,
-          address: await network.port.address(),
+          address: (await network.port.address()) ?? (await this.#ports.address()),
+          publishedOn: isEvery(bindAddress) ? undefined : bindAddress,
           ...(reservedMemory === undefined ? {} : { reservedMemory }),
           ...(availabilityZone === undefined ? {} : { availabilityZone }),
         });

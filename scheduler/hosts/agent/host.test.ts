@@ -26,7 +26,7 @@ const options: HostOptions = {
   address: '192.0.2.1',
 };
 
-const limits = { 'slipway.limits': 'task' };
+const limits = { 'slipway.limits': 'task', 'slipway.address': '192.0.2.1' };
 
 async function slipway(more: Partial<HostOptions>): Promise<Record<string, string | undefined>> {
   const { attributes } = await inspectHost(docker, { ...options, ...more });
@@ -36,7 +36,7 @@ async function slipway(more: Partial<HostOptions>): Promise<Record<string, strin
 }
 
 test('a host that gives tasks network interfaces offers itself to Fargate unless it is told otherwise', async () => {
-  const network = { ...limits, 'slipway.capability.task-network': undefined, 'slipway.address': '192.0.2.1' };
+  const network = { ...limits, 'slipway.capability.task-network': undefined };
   expect(await slipway({})).toEqual({ ...network, 'slipway.capability.fargate': undefined });
   expect(await slipway({ fargate: false })).toEqual(network);
   expect(await slipway({ taskNetwork: false })).toEqual(limits);
@@ -48,6 +48,13 @@ test('a host says that it may be taken back, whatever else it does', async () =>
     'slipway.capability.fargate': undefined,
   });
   expect(await slipway({ spot: true, taskNetwork: false })).toEqual({ ...limits, 'slipway.spot': 'true' });
+});
+
+test('a host says where it is reached, and on which address it publishes ports when that is not every one', async () => {
+  expect(await slipway({ taskNetwork: false })).toEqual(limits);
+  expect(await slipway({ taskNetwork: false, address: undefined })).toEqual({ 'slipway.limits': 'task' });
+  const both = { ...limits, 'slipway.published-on': '127.0.0.1' };
+  expect(await slipway({ taskNetwork: false, publishedOn: '127.0.0.1' })).toEqual(both);
 });
 
 test('a host says whether it limits tasks or their containers only', async () => {

@@ -34,8 +34,10 @@ export interface HostOptions {
   readonly spot: boolean;
   /** Whether a task is limited as a whole here, and not only each of its containers. */
   readonly taskLimits: boolean;
-  /** Where other hosts reach this one, for their tasks' traffic. */
+  /** Where others reach this host. */
   readonly address?: string | undefined;
+  /** The address that its tasks' ports are published on, unless that is every one. */
+  readonly publishedOn?: string | undefined;
 }
 
 const mebibyte = 1024 * 1024;
@@ -89,6 +91,8 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
     ...(options.taskRoles ? [capability('task-iam-role')] : []),
     ...(options.taskRoles && options.hostNetwork ? [capability('task-iam-role-network-host')] : []),
     ...(options.taskNetwork ? networkAttributes(options) : []),
+    ...(options.address === undefined ? [] : [{ name: 'slipway.address', value: options.address }]),
+    ...(options.publishedOn === undefined ? [] : [{ name: 'slipway.published-on', value: options.publishedOn }]),
     ...(options.spot ? [{ name: 'slipway.spot', value: 'true' }] : []),
     { name: 'slipway.limits', value: options.taskLimits ? 'task' : 'container' },
     ...(security.includes('apparmor') ? [capability('apparmor')] : []),
@@ -110,12 +114,11 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
   ];
 }
 
-/** What a host says that gives tasks network interfaces: who may come, and where the others find it. */
-const networkAttributes = ({ address, fargate }: HostOptions): Attribute[] => [
+/** What a host says that gives tasks network interfaces: who may come. */
+const networkAttributes = ({ fargate }: HostOptions): Attribute[] => [
   { name: 'ecs.capability.task-eni' },
   { name: 'slipway.capability.task-network' },
   ...(fargate ? [{ name: 'slipway.capability.fargate' }] : []),
-  ...(address === undefined ? [] : [{ name: 'slipway.address', value: address }]),
 ];
 
 /** The versions of Docker's API that task definitions may ask for, up to the engine's own. */

@@ -5,7 +5,14 @@ import { afterAll, describe, expect, test } from 'vitest';
 
 import { createOptions } from './create-options.ts';
 import { type AgentTask, taskSchema } from '../wire/index.ts';
-import { agentReach, type AllowedEscapes, hostPathAllowed, imageRefusal, refusal as refusalFor } from './policy.ts';
+import {
+  agentReach,
+  type AllowedEscapes,
+  hostPathAllowed,
+  imageRefusal,
+  refusal as refusalFor,
+  stopRefusal,
+} from './policy.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-policy-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -288,4 +295,11 @@ describe('E4, E6: host paths', () => {
     expect(hostPathAllowed(inside, [folder], [secret])).toBe(true);
     expect(hostPathAllowed(secret, [secret], [secret])).toBe(true);
   });
+});
+
+test('a task that load balancers send requests to is stopped only by an order that knows of them', () => {
+  const orders = [{}, { drained: true }, { forced: true }, { drained: false, forced: false }];
+  const taken = (task: object): boolean[] => orders.map((order) => stopRefusal(task, order) === undefined);
+  expect(taken({})).toEqual([true, true, true, true]);
+  expect(taken({ loadBalanced: true })).toEqual([false, true, true, false]);
 });

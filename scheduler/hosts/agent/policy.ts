@@ -259,3 +259,15 @@ function resolved(path: string): string {
     return parent === clean ? clean : join(resolved(parent), clean.slice(parent === sep ? 1 : parent.length + 1));
   }
 }
+
+/**
+ * Why an order to stop a task is not carried out; undefined when it is. One that clients' requests may still reach is stopped only by an
+ * order which says that none can any more, or that it is meant all the same: a server that forgot to wait loses no request here.
+ */
+export const stopRefusal = (
+  task: Pick<AgentTask, 'loadBalanced'>,
+  { drained = false, forced = false }: Pick<AgentTask, 'drained' | 'forced'>,
+): string | undefined =>
+  task.loadBalanced === true && !drained && !forced
+    ? 'load balancers send it requests, and the order does not say that they have stopped'
+    : undefined;

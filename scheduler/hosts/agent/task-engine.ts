@@ -16,7 +16,7 @@ import { groupOf, type TaskLimitsPort } from './limits/index.ts';
 import { attachmentsOf, type TaskNetworkPort } from './network/index.ts';
 import { OwnContainers } from './own-containers.ts';
 import { isInternal, withPause } from './pause.ts';
-import { imageRefusal, refusal } from './policy.ts';
+import { imageRefusal, refusal, stopRefusal } from './policy.ts';
 import type { TaskReport } from './report.ts';
 import { Strays } from './strays.ts';
 import { restored, type SavedTask, TaskRunner } from './task-runner.ts';
@@ -121,7 +121,7 @@ export class TaskEngine {
     const known = this.#runners.get(task.arn);
     if (known !== undefined) {
       if (known.stoppedAt !== undefined) known.reportAgain();
-      else if (task.desiredStatus === 'STOPPED') await known.stopTask();
+      else if (task.desiredStatus === 'STOPPED') await this.#end(known, task);
       // A report that was lost or refused for a while: what is known there is behind what is so here.
       else if (known.status === 'RUNNING' && task.knownStatus === 'PENDING') known.reportAgain();
       return;
@@ -160,6 +160,13 @@ export class TaskEngine {
     };
     await this.#ports.files.write(fileName(task.arn), saved);
     if (!this.#runners.has(task.arn)) this.#add(saved);
+  }
+
+  /** Carries out the order to stop a task, unless requests of clients may still reach it. */
+  async #end(known: TaskRunner, order: AgentTask): Promise<void> {
+    const why = stopRefusal(known.task, order);
+    if (why === undefined) await known.stopTask();
+    else this.#ports.log.warn({ task: order.arn, reason: why }, 'refused to stop a task; waiting for another order');
   }
 
   /**

@@ -124,6 +124,13 @@ export const taskSchema = z.object({
    * task again that is known as RUNNING and has no containers any more: it reports it as stopped.
    */
   knownStatus: z.string().optional(),
+  /**
+   * Whether load balancers send it requests; not in the ACS model. Ours stops such a task only when it is told that none can reach it any
+   * more (`drained`), or that it is to be stopped all the same (`forced`).
+   */
+  loadBalanced: z.boolean().optional(),
+  drained: z.boolean().optional(),
+  forced: z.boolean().optional(),
   networkMode: z.string().default('bridge'),
   launchType: z.string().optional(),
   group: z.string().optional(),
