@@ -137,14 +137,14 @@ describe.each<{
     operation: 'CreateService',
     path: '',
     acted:
-      'cluster serviceName taskDefinition capacityProviderStrategy networkConfiguration platformVersion availabilityZoneRebalancing desiredCount clientToken launchType deploymentConfiguration placementConstraints placementStrategy healthCheckGracePeriodSeconds schedulingStrategy deploymentController tags enableECSManagedTags propagateTags serviceConnectConfiguration',
+      'cluster serviceName taskDefinition capacityProviderStrategy networkConfiguration platformVersion availabilityZoneRebalancing desiredCount clientToken launchType deploymentConfiguration placementConstraints placementStrategy healthCheckGracePeriodSeconds loadBalancers schedulingStrategy deploymentController tags enableECSManagedTags propagateTags serviceConnectConfiguration',
     request: (member) => ({ serviceName: 'other', ...service, ...member }),
   },
   {
     operation: 'UpdateService',
     path: '',
     acted:
-      'cluster service desiredCount taskDefinition capacityProviderStrategy networkConfiguration platformVersion deploymentConfiguration availabilityZoneRebalancing placementConstraints placementStrategy forceNewDeployment healthCheckGracePeriodSeconds deploymentController enableECSManagedTags propagateTags serviceConnectConfiguration',
+      'cluster service desiredCount taskDefinition capacityProviderStrategy networkConfiguration platformVersion deploymentConfiguration availabilityZoneRebalancing placementConstraints placementStrategy forceNewDeployment healthCheckGracePeriodSeconds loadBalancers deploymentController enableECSManagedTags propagateTags serviceConnectConfiguration',
     request: (member) => ({ service: 'web', ...member }),
   },
   {
@@ -152,6 +152,12 @@ describe.each<{
     path: 'deploymentConfiguration',
     acted: 'deploymentCircuitBreaker maximumPercent minimumHealthyPercent alarms strategy bakeTimeInMinutes',
     request: (member) => ({ serviceName: 'other', ...service, deploymentConfiguration: member }),
+  },
+  {
+    operation: 'CreateService',
+    path: 'loadBalancers.[]',
+    acted: 'targetGroupArn containerName containerPort',
+    request: (member) => ({ serviceName: 'other', ...service, loadBalancers: [member] }),
   },
   {
     operation: 'CreateCluster',

@@ -3,6 +3,7 @@ import type { Call, Operations } from '@slipway/auth/contract';
 import type { Pages } from '@slipway/auth/kit';
 
 import { type ClusterRef, type EcsPorts, type Home, parseCluster } from '../cluster/index.ts';
+import type { TargetGroups } from '../services/index.ts';
 import type { TaskNetworks, TaskPlacer } from '../tasks/index.ts';
 
 /** Operations of the ECS API, by name, with the SDK's own types. */
@@ -14,6 +15,8 @@ export interface EcsOptions extends EcsPorts {
   readonly placer: TaskPlacer;
   /** Where tasks with network interfaces of their own may be. */
   readonly networks: TaskNetworks;
+  /** Where tasks of services may be registered. */
+  readonly targetGroups: TargetGroups;
   /** The operations that agents call. */
   readonly agentOperations: EcsOperations;
 }

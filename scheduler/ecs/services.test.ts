@@ -465,12 +465,6 @@ describe('CreateService refuses', () => {
     ['a long client token', { clientToken: 'x'.repeat(37) }, 'InvalidParameterException', /clientToken/],
     ['Fargate', { launchType: 'FARGATE' }, 'InvalidParameterException', /FARGATE/],
     [
-      'load balancers',
-      { loadBalancers: [{ containerName: 'main', containerPort: 80 }] },
-      'InvalidParameterException',
-      /loadBalancers/,
-    ],
-    [
       'service discovery',
       { serviceRegistries: [{ registryArn: 'x' }] },
       'InvalidParameterException',
@@ -560,7 +554,6 @@ describe('UpdateService and DeleteService refuse', () => {
     });
     const { taskDefinitionArn } = await api.define();
     await create({ taskDefinition: taskDefinitionArn });
-    await expect(update({ loadBalancers: [{ containerPort: 80 }] })).rejects.toThrow(/loadBalancers/);
     await expect(update({ taskDefinition: 'nothing' })).rejects.toMatchObject({ name: 'ClientException' });
   });
 });

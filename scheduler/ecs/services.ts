@@ -11,14 +11,17 @@ import {
   strategyOf,
 } from '../cluster/index.ts';
 import {
+  checkContainers,
+  checkTargetGroups,
   createService,
   deleteService,
   findService,
   followTag,
   networkView,
   parseCreate,
+  parseLoadBalancers,
   parseUpdate,
-  type ServiceLaunch,
+  type ServiceChange,
   type ServiceRef,
   serviceViews,
   updateAccess,
@@ -30,7 +33,6 @@ import {
   clusterKeys,
   clusterPartition,
   type ClusterRecord,
-  type NetworkConfiguration,
   type ServiceRecord,
   type TaskDefinitionRecord,
 } from '../state/index.ts';
@@ -72,14 +74,14 @@ export function serviceOperations(options: EcsApi): EcsOperations {
     input: UpdateServiceRequest,
     definition: TaskDefinitionRecord | undefined,
     call: Call,
-  ): Promise<{ readonly launch?: ServiceLaunch; readonly network?: NetworkConfiguration }> {
+  ): Promise<Pick<ServiceChange, 'launch' | 'network' | 'loadBalancers'>> {
     const current = await findService(options, place);
     if (current?.status !== 'ACTIVE') return {};
     const launch =
       input.capacityProviderStrategy === undefined
         ? undefined
         : withStrategy(current, parseStrategy(input.capacityProviderStrategy, cluster.capacityProviders));
-    const asked = [definition, launch, input.networkConfiguration, input.platformVersion];
+    const asked = [definition, launch, input.networkConfiguration, input.platformVersion, input.loadBalancers];
     if (asked.every((member) => member === undefined)) return {};
     const next = definition ?? (await activeOrNot(call.account, current.taskDefinition));
     if (next === undefined) return {};
@@ -90,7 +92,14 @@ export function serviceOperations(options: EcsApi): EcsOperations {
       placementStrategy: input.placementStrategy ?? current.placementStrategy,
       networkConfiguration,
     });
-    return { ...(launch === undefined ? {} : { launch }), ...(network === undefined ? {} : { network }) };
+    const loadBalancers = input.loadBalancers === undefined ? undefined : parseLoadBalancers(input.loadBalancers, next);
+    if (loadBalancers === undefined) checkContainers(current.loadBalancers ?? [], next);
+    else await checkTargetGroups(options.targetGroups, options.clock, call.account, loadBalancers, next);
+    return {
+      ...(launch === undefined ? {} : { launch }),
+      ...(network === undefined ? {} : { network }),
+      ...(loadBalancers === undefined ? {} : { loadBalancers }),
+    };
   }
 
   /** A definition that a service has, whether or not it may still be named. */
@@ -133,7 +142,9 @@ export function serviceOperations(options: EcsApi): EcsOperations {
         const strategy = strategyOf(input, cluster);
         const launchType = strategy === undefined ? parseLaunchType(input.launchType) : 'FARGATE';
         const network = await checkLaunch(options.networks, call.account, definition, launchType, input);
-        const launch = { launchType, strategy, network };
+        const loadBalancers = parseLoadBalancers(input.loadBalancers ?? [], definition);
+        await checkTargetGroups(options.targetGroups, options.clock, call.account, loadBalancers, definition);
+        const launch = { launchType, strategy, network, loadBalancers };
         const draft = parseCreate(input, definition, launch, call.principal, options.extensions);
         const name = input.serviceName ?? '';
         const service = await createService(options, { ...ref, service: name }, draft, {

@@ -7,6 +7,8 @@ export interface DeploymentStart {
   /** ARN of the revision. */
   readonly taskDefinition: string;
   readonly cause: DeploymentRecord['cause'];
+  /** Where its tasks are registered. */
+  readonly loadBalancers?: ServiceRecord['loadBalancers'] | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -23,6 +25,7 @@ export const newDeployment = (start: DeploymentStart): DeploymentRecord => ({
   createdAt: start.now,
   updatedAt: start.now,
   cause: start.cause,
+  ...(start.loadBalancers === undefined ? {} : { loadBalancers: start.loadBalancers }),
 });
 
 /** The PRIMARY deployment: the newest one, which the service is rolling to or has reached. */
@@ -33,13 +36,13 @@ export const primaryOf = (service: ServiceRecord): DeploymentRecord | undefined 
  * The service with a new PRIMARY deployment. The one before becomes ACTIVE and shrinks as the new one grows; a rollout
  * that was still going on is superseded (ECS: UpdateService). The reconciler does the rest. Pure.
  */
-export function startDeployment(service: ServiceRecord, start: DeploymentStart): ServiceRecord {
+export function startDeployment(service: ServiceRecord, start: Omit<DeploymentStart, 'loadBalancers'>): ServiceRecord {
   return {
     ...service,
     taskDefinition: start.taskDefinition,
     deployments: [
       {
-        ...newDeployment(start),
+        ...newDeployment({ ...start, loadBalancers: service.loadBalancers }),
         replaces: service.deployments.filter(({ status }) => status !== 'INACTIVE').map(({ id }) => id),
       },
       ...service.deployments.map((deployment) =>

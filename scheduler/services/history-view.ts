@@ -135,6 +135,9 @@ export function revisionView(ports: EcsPorts, ref: ServiceRef, historic: Histori
       const imageDigest = parseImageReference(image)?.digest;
       return { containerName, image, ...(imageDigest === undefined ? {} : { imageDigest }) };
     }),
+    ...(deployment.loadBalancers === undefined
+      ? {}
+      : { loadBalancers: deployment.loadBalancers.map((one) => ({ ...one })) }),
     guardDutyEnabled: false,
     createdAt: new Date(deployment.createdAt),
   };

@@ -13,6 +13,7 @@ export {
   serviceDeploymentView,
   statusOf,
 } from './history-view.ts';
+export { checkContainers, checkTargetGroups, parseLoadBalancers, type TargetGroups } from './load-balancers.ts';
 export { type Launch, parseCreate, parseUpdate, withStrategy } from './request.ts';
 export { networkView, serviceViews } from './service-view.ts';
 export {

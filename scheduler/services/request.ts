@@ -14,6 +14,7 @@ import type {
   CapacityProviderStrategy,
   LaunchType,
   NetworkConfiguration,
+  ServiceLoadBalancer,
   ServiceRecord,
   TaskDefinitionRecord,
 } from '../state/index.ts';
@@ -25,7 +26,6 @@ import type { ServiceChange, ServiceDraft, ServiceLaunch } from './services.ts';
 
 /** Members of both requests that nothing here acts on. */
 const refusals = {
-  loadBalancers: 'Publish container ports on the instances; DescribeTasks shows the host ports.',
   serviceRegistries: 'There is no service discovery; DescribeTasks shows where tasks listen.',
   enableExecuteCommand: 'Use docker exec on the instance, and leave the member out or false.',
   volumeConfigurations: 'Declare volumes in the task definition.',
@@ -39,6 +39,7 @@ export interface Launch {
   readonly launchType: LaunchType;
   readonly strategy: CapacityProviderStrategy | undefined;
   readonly network: NetworkConfiguration | undefined;
+  readonly loadBalancers: readonly ServiceLoadBalancer[];
 }
 
 /**
@@ -48,7 +49,7 @@ export interface Launch {
 export function parseCreate(
   input: CreateServiceRequest,
   definition: TaskDefinitionRecord,
-  { launchType, strategy, network }: Launch,
+  { launchType, strategy, network, loadBalancers }: Launch,
   caller: Principal,
   extensions?: PlacementExtensions,
 ): ServiceDraft {
@@ -57,7 +58,10 @@ export function parseCreate(
       `Invalid service name '${input.serviceName ?? ''}': use 1 to 255 letters, digits, hyphens and underscores.`,
     );
   }
-  refuseMembers(input, { ...refusals, role: 'It is only for load balancers: remove it.' });
+  refuseMembers(input, {
+    ...refusals,
+    role: 'Targets are registered in the name of the service-linked role: remove it.',
+  });
   refuseShared(input);
   const schedulingStrategy = input.schedulingStrategy ?? 'REPLICA';
   if (schedulingStrategy !== 'REPLICA' && schedulingStrategy !== 'DAEMON') {
@@ -91,6 +95,7 @@ export function parseCreate(
     ...(strategy === undefined ? {} : { capacityProviderStrategy: strategy }),
     ...(launchType === 'FARGATE' ? { platformVersion: input.platformVersion ?? 'LATEST' } : {}),
     ...(network === undefined ? {} : { network }),
+    ...(loadBalancers.length === 0 ? {} : { loadBalancers }),
     createdBy: caller.arn,
     tags,
     ...(follow === undefined ? {} : { followedBy: delegateOf(caller) }),
@@ -104,14 +109,14 @@ export function parseCreate(
 /**
  * What UpdateService changes on a service; members that are left out stay, empty lists remove.
  * @param definition the revision to run from now on, when the request names one
- * @param launched how and where its next tasks run, when the request says so
+ * @param launched how and where its next tasks run and are registered, when the request says so
  * @throws InvalidParameterException
  */
 export function parseUpdate(
   input: UpdateServiceRequest,
   service: ServiceRecord,
   definition: TaskDefinitionRecord | undefined,
-  launched: { readonly launch?: ServiceLaunch; readonly network?: NetworkConfiguration },
+  launched: Pick<ServiceChange, 'launch' | 'network' | 'loadBalancers'>,
   extensions?: PlacementExtensions,
 ): ServiceChange {
   refuseMembers(input, refusals);

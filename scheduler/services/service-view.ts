@@ -50,6 +50,10 @@ export async function serviceViews(
   );
 }
 
+/** In whose name ECS registers targets. */
+const serviceRole = (account: string): string =>
+  `arn:aws:iam::${account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS`;
+
 interface ViewParts {
   readonly counts: (deployment: DeploymentRecord) => DeploymentCounts;
   readonly events: readonly ServiceEventRecord[];
@@ -88,17 +92,17 @@ function serviceView(ports: EcsPorts, ref: ClusterRef, service: ServiceRecord, p
         pendingTaskCount: parts.counts(deployment).pending,
       })),
     events: parts.events.map(({ id, createdAt, message }) => ({ id, createdAt: new Date(createdAt), message })),
-    loadBalancers: [],
+    loadBalancers: (service.loadBalancers ?? []).map((one) => ({ ...one })),
     serviceRegistries: [],
-    ...(service.roleArn === undefined ? {} : { roleArn: service.roleArn }),
+    ...(service.loadBalancers === undefined ? {} : { roleArn: serviceRole(ref.account) }),
     createdAt: new Date(service.createdAt),
     ...(service.createdBy === undefined ? {} : { createdBy: service.createdBy }),
     // Types of extensions are not in the SDK's enumerations, and are texts on the wire like all others.
     placementConstraints: service.placementConstraints.map((constraint) => ({ ...constraint }) as PlacementConstraint),
     placementStrategy: service.placementStrategy.map((strategy) => ({ ...strategy }) as PlacementStrategy),
-    ...(service.healthCheckGracePeriodSeconds === undefined
+    ...(service.healthCheckGracePeriodSeconds === undefined && service.loadBalancers === undefined
       ? {}
-      : { healthCheckGracePeriodSeconds: service.healthCheckGracePeriodSeconds }),
+      : { healthCheckGracePeriodSeconds: service.healthCheckGracePeriodSeconds ?? 0 }),
     schedulingStrategy: service.schedulingStrategy,
     tags: parts.include.includes('TAGS') ? smallTagList(service.tags) : [],
     enableECSManagedTags: service.enableECSManagedTags,

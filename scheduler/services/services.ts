@@ -16,6 +16,7 @@ import {
   type Delegate,
   type FollowRule,
   newDeploymentId,
+  type ServiceLoadBalancer,
   type ServiceRecord,
   toJson,
   type TokenRecord,
@@ -98,6 +99,7 @@ export async function createService(
           newDeployment({
             id: newDeploymentId(ports.random),
             taskDefinition: draft.taskDefinition,
+            loadBalancers: draft.loadBalancers,
             cause: { kind: 'api' },
             now,
           }),
@@ -120,8 +122,12 @@ export type ServiceLaunch = Pick<ServiceRecord, 'launchType' | 'capacityProvider
 
 /** Members of a service that UpdateService may change. */
 export type ServiceChange = Partial<
-  Omit<ServiceDraft, 'schedulingStrategy' | keyof ServiceLaunch | 'tags' | 'createdBy' | 'roleArn'>
-> & { readonly launch?: ServiceLaunch };
+  Omit<ServiceDraft, 'schedulingStrategy' | keyof ServiceLaunch | 'tags' | 'createdBy' | 'loadBalancers'>
+> & {
+  readonly launch?: ServiceLaunch;
+  /** Empty: none from now on. */
+  readonly loadBalancers?: readonly ServiceLoadBalancer[];
+};
 
 /**
  * Changes an ACTIVE service. Another task definition, or `force`, starts a deployment; the other members apply to the
@@ -135,14 +141,17 @@ export async function updateService(
   options: { readonly force?: boolean } = {},
 ): Promise<ServiceRecord> {
   const changed = await changeService(ports, ref, (service) => {
-    const { taskDefinition = service.taskDefinition, launch, ...rest } = change(service);
+    const { taskDefinition = service.taskDefinition, launch, loadBalancers, ...rest } = change(service);
+    const { loadBalancers: had, ...others } = launch === undefined ? service : launchedBy(service, launch);
+    const balancers = loadBalancers ?? had ?? [];
     const updated: ServiceRecord = {
-      ...(launch === undefined ? service : launchedBy(service, launch)),
+      ...others,
+      ...(balancers.length === 0 ? {} : { loadBalancers: balancers }),
       ...rest,
       steady: false,
       version: service.version + 1,
     };
-    // Tasks that run keep the interfaces and the platform that they have: others need other tasks.
+    // Tasks that run keep the interfaces, the platform and the target groups that they have: others need other tasks.
     const moved = stableJson(placeOf(updated)) !== stableJson(placeOf(service));
     if (options.force !== true && !moved && taskDefinition === primaryOf(service)?.taskDefinition) return updated;
     return startDeployment(updated, {
@@ -155,7 +164,11 @@ export async function updateService(
   return changed.after;
 }
 
-const placeOf = ({ network, platformVersion = 'LATEST' }: ServiceRecord): unknown => [network, platformVersion];
+const placeOf = ({ network, platformVersion = 'LATEST', loadBalancers }: ServiceRecord): unknown => [
+  network,
+  platformVersion,
+  loadBalancers,
+];
 
 /** Tasks that run stay where they are; the next ones follow. */
 function launchedBy(service: ServiceRecord, launch: ServiceLaunch): ServiceRecord {
@@ -235,7 +248,7 @@ async function requireCluster(tx: Transaction): Promise<void> {
 /** Whether a repeated CreateService asks for what the service already is. How many daemons there are is not the author's choice. */
 function wantsTheSame(service: ServiceRecord, draft: ServiceDraft): boolean {
   const { createdBy: _, followedBy: __, desiredCount, ...given } = draft;
-  const wanted = { capacityProviderStrategy: undefined, ...given };
+  const wanted = { capacityProviderStrategy: undefined, loadBalancers: undefined, ...given };
   return (
     (draft.schedulingStrategy === 'DAEMON' || desiredCount === service.desiredCount) &&
     Object.entries(wanted).every(

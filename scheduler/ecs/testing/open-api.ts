@@ -51,6 +51,8 @@ export interface TestApi extends AsyncDisposable {
   readonly asked: AccessRequest[];
   /** Actions that the authorizer refuses. */
   readonly denied: Set<string>;
+  /** Target groups that are there, by ARN. */
+  readonly groups: Map<string, { targetType: 'instance' | 'ip'; isUsed: boolean }>;
   /** Registers a container instance and says that its agent is connected. @returns its ARN */
   addInstance(options?: {
     cluster?: string;
@@ -106,6 +108,7 @@ export async function openApi({
   opened.defer(() => agents.close());
   const asked: AccessRequest[] = [];
   const denied = new Set<string>();
+  const groups: TestApi['groups'] = new Map();
   const refusal = (action: string): Decision | undefined =>
     denied.has(action) ? { allowed: false, reason: `no identity-based policy allows the ${action} action` } : undefined;
   const authorizer: FrontAuthorizer = {
@@ -118,6 +121,7 @@ export async function openApi({
   const service = createEcs({
     ...ports,
     networks: taskNetworks(networks),
+    targetGroups: { patience: 700, find: (_account, arn) => Promise.resolve(groups.get(arn)) },
     placer: control.placer,
     agentOperations: agents.operations,
   });
@@ -161,6 +165,7 @@ export async function openApi({
     ports,
     asked,
     denied,
+    groups,
     addInstance: async ({ cluster = 'default', cpu = 1024, memory = 1024, attributes = {} } = {}) => {
       const { containerInstance } = await ecs.send(
         new RegisterContainerInstanceCommand({
