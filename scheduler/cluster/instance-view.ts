@@ -26,7 +26,9 @@ export function instanceView(
     status: instance.status,
     ...statusReason(instance),
     agentConnected: instance.agentConnected,
-    runningTasksCount: tasks.filter((task) => task.lastStatus === 'RUNNING').length,
+    // A host that is waited for to be empty is not while requests may still reach a task.
+    runningTasksCount: tasks.filter(({ lastStatus }) => lastStatus === 'RUNNING' || lastStatus === 'DEACTIVATING')
+      .length,
     pendingTasksCount: tasks.filter(isPending).length,
     attributes: instance.attributes.map(({ name, value }) => ({ name, ...(value === undefined ? {} : { value }) })),
     registeredAt: new Date(instance.registeredAt),

@@ -18,6 +18,7 @@ import { checkDeregisterLostAfter } from './lost-hosts.ts';
 import { ClusterMember, type MemberPorts } from './member.ts';
 import { type ControlMeter, noMeter } from './meter.ts';
 import { defaultRetention, type Retention } from './sweep.ts';
+import { addressOf } from './target-place.ts';
 import type { ClusterView } from './view.ts';
 
 export interface ControlPlaneOptions {
@@ -97,6 +98,8 @@ export interface ControlPlane {
     account: string,
     ec2Id: string,
   ): { readonly address: string | undefined; readonly zone: string; readonly running: boolean } | undefined;
+  /** Calls back when tasks of services changed in any cluster of the account, or a cluster came. @returns ends that */
+  watchTasks(account: string, changed: () => void): () => void;
   /** Epoch of the lease, when this server leads the cluster. */
   leads(account: string, cluster: string): number | undefined;
 }
@@ -110,6 +113,7 @@ class Plane implements ControlPlane {
   readonly #ports: MemberPorts;
   readonly #reconciler: ReconcilerOptions;
   readonly #members = new Map<string, ClusterMember>();
+  readonly #watchers = new Set<{ readonly account: string; readonly changed: () => void }>();
   readonly #stop = new AbortController();
   #watching: Promise<unknown> = Promise.resolve();
 
@@ -220,13 +224,19 @@ class Plane implements ControlPlane {
         if (ec2InstanceId(host.id) !== ec2Id || host.status === 'INACTIVE') continue;
         const attribute = (name: string): string | undefined => host.attributes.find((one) => one.name === name)?.value;
         return {
-          address: attribute('slipway.address'),
+          address: addressOf(host),
           zone: attribute('ecs.availability-zone') ?? `${this.#options.region}a`,
           running: host.agentConnected,
         };
       }
     }
     return undefined;
+  }
+
+  watchTasks(account: string, changed: () => void): () => void {
+    const watcher = { account, changed };
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
   }
 
   leads(account: string, cluster: string): number | undefined {
@@ -239,6 +249,11 @@ class Plane implements ControlPlane {
     if (known !== undefined) return known;
     const member = new ClusterMember(this.#ports, account, name);
     this.#members.set(key, member);
+    const tell = (): void => {
+      for (const watcher of this.#watchers) if (watcher.account === account) watcher.changed();
+    };
+    member.view.listen({ serviceChanged: tell, capacityChanged: () => undefined });
+    void member.ready.then(tell);
     return member;
   }
 

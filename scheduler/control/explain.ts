@@ -7,7 +7,7 @@ import {
   upperBound,
   verdictOf,
 } from '../deployments/index.ts';
-import { isPending, type ServiceEventRecord, type ServiceRecord, type TaskRecord } from '../state/index.ts';
+import { isHeld, isPending, type ServiceEventRecord, type ServiceRecord, type TaskRecord } from '../state/index.ts';
 
 /** How many ended tasks are shown. */
 const shownFailures = 5;
@@ -118,12 +118,36 @@ function* waits(
   const unproven = own.filter((task) => task.lastStatus === 'RUNNING' && !isHealthy(task, now, options));
   if (unproven.length > 0)
     yield `${unproven.length} tasks run but do not count as healthy yet (checks, or ${options.healthyAfterRunning / 1000} s without any): ${ids(unproven)}.`;
+  for (const task of unproven) yield* targetsWaitedFor(task);
   if (own.length < service.desiredCount) yield `${own.length} of ${service.desiredCount} tasks have been started.`;
+  for (const task of live) if (isHeld(task, now)) yield* requestsWaitedFor(task, now);
   const others = live.filter((task) => task.service?.deploymentId !== primary.id);
   if (others.length > 0) yield `${others.length} tasks of older deployments are still there: ${ids(others)}.`;
   for (const [cause, { message, at }] of Object.entries(service.said ?? {}))
-    if (cause === 'deadlock' || cause === 'protected' || cause === 'unreachable' || cause === 'interrupted')
+    if (
+      cause === 'deadlock' ||
+      cause === 'protected' ||
+      cause === 'unreachable' ||
+      cause === 'interrupted' ||
+      cause === 'registration'
+    )
       yield `${iso(at)}: ${message}`;
+}
+
+/** Of a task that runs behind load balancers: how it stands in its target groups, and where it is looked for. */
+function* targetsWaitedFor({ id, targets }: TaskRecord): Generator<string> {
+  if (targets?.length === 0) yield `Task ${id}: not registered with its target groups yet.`;
+  for (const { targetGroupArn, address, port, health } of targets ?? []) {
+    if (health?.state === 'healthy') continue;
+    const why = health?.description ?? 'no health check has answered yet; a listener or rule must forward to the group';
+    yield `Task ${id}: ${health?.state ?? 'initial'} in (target-group ${targetGroupArn}) at ${address}:${port}: ${why}.`;
+  }
+}
+
+/** Of a task whose order to stop waits: for what. */
+function* requestsWaitedFor({ id, targets = [], stoppingAt = 0 }: TaskRecord, now: number): Generator<string> {
+  const places = targets.flatMap((one) => (one.quietAt === undefined ? [`${one.address}:${one.port}`] : []));
+  yield `Task ${id}: gets no new requests, and is told to stop when those at ${places.join(', ')} are done or the deregistration delay is over (${Math.round((now - stoppingAt) / 1000)} s so far).`;
 }
 
 /** Of a task that has begun to start: which containers do not run yet, and how those stand that they can wait for. */

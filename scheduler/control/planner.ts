@@ -17,6 +17,7 @@ import type {
 import { interruptedAt, taskDraft, type TaskDraft, taskTags } from '../tasks/index.ts';
 
 import { type ServiceRequests, strategiesOf, type Wanted } from './requests.ts';
+import { targetPlace } from './target-place.ts';
 import { type ClusterView, placedTask } from './view.ts';
 
 /** Tasks started for one service in one pass; the rest follow in the next, at once. Keeps commits small and services fair to each other. */
@@ -58,6 +59,13 @@ export function planService(ports: PlannerPorts, service: ServiceRecord): Placed
         ? undefined
         : interruptedAt(reclaimedAt, ports.definitions.get(task.taskDefinition));
     },
+    placeOf: (task, wanted) =>
+      targetPlace(
+        task,
+        wanted,
+        ports.view.instances.get(task.instanceId ?? '')?.value,
+        ports.definitions.get(task.taskDefinition),
+      ),
     blocked,
     scaleInOrder: (ids, limit, gone) => ports.view.index.scaleInOrder(ids, strategiesOf(service), limit, gone),
     ...(service.schedulingStrategy === 'DAEMON' ? daemonHosts(ports, service) : {}),
@@ -199,6 +207,8 @@ function draftFor(
   });
   return {
     ...draft,
+    // None yet: it says that load balancers are to send it requests once it runs.
+    ...(deployment.loadBalancers === undefined ? {} : { targets: [] }),
     enableExecuteCommand: service.enableExecuteCommand,
     containers: draft.containers.map((container) => ({
       ...container,

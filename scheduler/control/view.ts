@@ -5,6 +5,7 @@ import {
   type ClusterRecord,
   clusterKeys,
   type InstanceRecord,
+  isOut,
   type ServiceRecord,
   type TaskRecord,
 } from '../state/index.ts';
@@ -31,6 +32,8 @@ export class ClusterView {
   readonly services = new Map<string, Stored<ServiceRecord>>();
   /** How those three stand, in numbers. */
   readonly census = new Census();
+  /** Ids of tasks with a registration at load balancers that is not over. */
+  readonly balanced = new Set<string>();
   /** Version of `load/<instance>`; absent: no row. */
   readonly loads = new Map<string, number>();
   /** Instances in the cluster whose agent is away, and since when this process has known it, on its monotonic clock. */
@@ -204,6 +207,8 @@ export class ClusterView {
       this.#live.remove(before.instanceId, id);
       this.#unindex(id);
     }
+    if (isOut(task)) this.balanced.delete(id);
+    else this.balanced.add(id);
     const ended = task.lastStatus === 'STOPPED';
     this.#byService.put(task.service?.name, task);
     if (ended && task.reviewed === true) this.#open.remove(task.service?.name, id);
@@ -219,6 +224,7 @@ export class ClusterView {
     if (before === undefined) return;
     this.tasks.delete(id);
     this.census.task(before, undefined);
+    this.balanced.delete(id);
     this.#unindex(id);
     this.#byService.remove(before.service?.name, id);
     this.#open.remove(before.service?.name, id);

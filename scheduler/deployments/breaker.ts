@@ -8,7 +8,14 @@ import type { Pass } from './pass.ts';
 const rejectedKept = 20;
 
 /** How a task of a deployment failed; decides the back-off and the words. */
-export type FailureKind = 'start' | 'crash' | 'health';
+export type FailureKind = 'start' | 'crash' | 'health' | 'target';
+
+const words: Readonly<Record<FailureKind, string>> = {
+  start: 'failed to start',
+  crash: 'failed to start',
+  health: 'failed container health checks',
+  target: 'failed ELB health checks',
+};
 
 /**
  * Counts one failed task of a deployment and trips the circuit breaker when that reaches the threshold. Both stages of
@@ -32,8 +39,8 @@ export function countFailure(pass: Pass, deploymentId: string, kind: FailureKind
   if (failedTasks < threshold) return;
   failDeployment(pass, deploymentId, {
     rollback: breaker.rollback,
-    event: kind === 'health' ? 'tasks failed container health checks' : 'tasks failed to start',
-    reason: kind === 'health' ? 'task failed container health checks.' : 'task failed to start.',
+    event: `tasks ${words[kind]}`,
+    reason: `task ${words[kind]}.`,
     evidence: `${failedTasks} of ${threshold} failed tasks; the last: ${why}`,
   });
 }
@@ -106,7 +113,14 @@ function rollBack(
   });
   const rest = pass.deployments().filter(({ id }) => id !== target.id);
   pass.keepDeployments([target.id, ...rest.map(({ id }) => id)]);
-  pass.service = { ...pass.service, taskDefinition: target.taskDefinition, steady: false };
+  const { loadBalancers: _, ...service } = pass.service;
+  const { loadBalancers } = target;
+  pass.service = {
+    ...service,
+    taskDefinition: target.taskDefinition,
+    ...(loadBalancers === undefined ? {} : { loadBalancers }),
+    steady: false,
+  };
   pass.voice.say(eventTexts.rollingBack(target.id));
   pass.decisions.push({ what: 'rollback', deploymentId: target.id, why: `deployment ${from.id} failed: ${evidence}` });
 }

@@ -1,4 +1,4 @@
-import type { ServiceRecord } from '../state/index.ts';
+import type { ServiceRecord, TaskTarget } from '../state/index.ts';
 
 /** The words of ECS for the events of a service, without the prefix `(service NAME) `. */
 export const eventTexts = {
@@ -19,6 +19,13 @@ export const eventTexts = {
     `(deployment ${deployment}) cannot be rolled back: no deployment of this service has completed yet. ` +
     'No new tasks are started until the service is updated.',
   unhealthy: (ids: readonly string[]): string => `${list(ids)} failed container health checks.`,
+  registered: (group: string, count: number): string => `registered ${count} targets in (target-group ${group})`,
+  deregistered: (group: string, count: number): string => `deregistered ${count} targets in (target-group ${group})`,
+  notRegistered: (group: string, why: string): string =>
+    `failed to register targets in (target-group ${group}) with (error ${why})`,
+  draining: (count: number): string => `has begun draining connections on ${count} tasks.`,
+  unhealthyTarget: (task: string, { port, targetGroupArn, health }: TaskTarget): string =>
+    `(task ${task}) (port ${port}) is unhealthy in (target-group ${targetGroupArn}) due to (reason ${health?.description ?? 'Health checks failed'})`,
   unreachable: (ids: readonly string[]): string =>
     `${list(ids)} lost contact with the control plane and ${ids.length === 1 ? 'is' : 'are'} being replaced.`,
   interrupted: 'has tasks on a host that is taken back; they are replaced, and end within two minutes of the notice.',
@@ -27,7 +34,14 @@ export const eventTexts = {
 const list = (ids: readonly string[]): string => ids.map((id) => `(task ${id})`).join(' ');
 
 /** Causes that last: their event is said once, and again only after the cause went away or six hours passed. */
-export type StandingCause = 'unplaceable' | 'impaired' | 'deadlock' | 'protected' | 'unreachable' | 'interrupted';
+export type StandingCause =
+  | 'unplaceable'
+  | 'impaired'
+  | 'deadlock'
+  | 'protected'
+  | 'unreachable'
+  | 'interrupted'
+  | 'registration';
 
 /** Collects the events of one pass and remembers what was said about standing causes. */
 export class Voice {
@@ -46,6 +60,11 @@ export class Voice {
 
   say(text: string): void {
     this.messages.push(`(service ${this.#service}) ${text}`);
+  }
+
+  /** The same of the tasks of one deployment. */
+  sayOf(deployment: string, text: string): void {
+    this.messages.push(`(service ${this.#service}, taskSet ${deployment}) ${text}`);
   }
 
   /** Says it if it is news; otherwise the cause just stands on. */

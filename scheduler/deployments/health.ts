@@ -1,6 +1,7 @@
 import type { ServiceRecord, TaskRecord } from '../state/index.ts';
 
 import type { ReconcilerOptions } from './options.ts';
+import { unhealthyTarget } from './targets.ts';
 
 type Container = TaskRecord['containers'][number];
 
@@ -9,13 +10,16 @@ const isChecked = ({ essential, checksHealth }: Container): boolean => essential
 
 /**
  * When the task counts as healthy for `minimumHealthyPercent`: now or before (a time not after `now`), later (the time),
- * or not foreseeable (`undefined`). With container checks all essential ones must be HEALTHY; without any, the task
- * counts a while after it reached RUNNING.
+ * or not foreseeable (`undefined`). With container checks all essential ones must be HEALTHY; behind load balancers it must be
+ * healthy in every target group; without any check, the task counts a while after it reached RUNNING.
  */
 export function healthyAt(task: TaskRecord, now: number, options: ReconcilerOptions): number | undefined {
   if (task.lastStatus !== 'RUNNING' || task.desiredStatus !== 'RUNNING' || task.startedAt === undefined)
     return undefined;
-  if (!task.containers.some(isChecked)) return task.startedAt + options.healthyAfterRunning;
+  const isBalanced = task.targets !== undefined;
+  if (isBalanced && !(task.targets.length > 0 && task.targets.every(({ health }) => health?.state === 'healthy')))
+    return undefined;
+  if (!task.containers.some(isChecked)) return isBalanced ? now : task.startedAt + options.healthyAfterRunning;
   return task.containers.every((one) => !isChecked(one) || one.healthStatus === 'HEALTHY') ? now : undefined;
 }
 
@@ -31,12 +35,15 @@ export function isHealthy(task: TaskRecord, now: number, options: ReconcilerOpti
 const graceEnds = (task: TaskRecord, service: ServiceRecord): number =>
   (task.startedAt ?? task.pullStoppedAt ?? task.createdAt) + (service.healthCheckGracePeriodSeconds ?? 0) * 1000;
 
+/** Whether a target group says that the task is unhealthy, or a check of a container does. */
+const failsChecks = (task: TaskRecord): boolean =>
+  task.lastStatus !== 'STOPPED' && (unhealthyTarget(task) !== undefined || failsContainerChecks(task));
+
 /**
  * Whether an essential container is UNHEALTHY, or any that others wait for while the task has not got to RUNNING (`dependsOn` with
  * HEALTHY is looked at only then).
  */
-const failsChecks = (task: TaskRecord): boolean =>
-  task.lastStatus !== 'STOPPED' &&
+const failsContainerChecks = (task: TaskRecord): boolean =>
   task.containers.some(
     ({ essential, checksHealth, awaited, lastStatus, healthStatus }) =>
       (essential ? checksHealth : awaited === true && task.lastStatus !== 'RUNNING') &&
@@ -68,7 +75,7 @@ export function healthDue(
 /** Whether the ended task had counted as healthy at some time of its life. */
 export function wasHealthy(task: TaskRecord, options: ReconcilerOptions): boolean {
   if (task.healthySince !== undefined) return true;
-  if (task.startedAt === undefined || task.containers.some(isChecked)) return false;
+  if (task.startedAt === undefined || task.targets !== undefined || task.containers.some(isChecked)) return false;
   const end = task.executionStoppedAt ?? task.stoppedAt;
   return end !== undefined && end - task.startedAt >= options.healthyAfterRunning;
 }

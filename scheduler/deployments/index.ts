@@ -15,5 +15,7 @@ export {
   type ServicePlan,
   type ServiceState,
   type Start,
+  type TargetPlace,
 } from './types.ts';
+export { unhealthyTarget } from './targets.ts';
 export { type DeploymentVerdict, verdictOf } from './verdict.ts';

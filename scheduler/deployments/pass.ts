@@ -1,8 +1,15 @@
-import type { DeploymentRecord, ServiceRecord, StopCode, TaskRecord } from '../state/index.ts';
+import {
+  type DeploymentRecord,
+  outgoingStatus,
+  type ServiceRecord,
+  type StopCode,
+  type TaskRecord,
+} from '../state/index.ts';
 
 import { takeCensus, type Census } from './census.ts';
 import { Voice } from './events.ts';
 import type { ReconcilerOptions } from './options.ts';
+import { tellLeaving } from './targets.ts';
 import type { Decision, ServicePlan, ServiceState, Start } from './types.ts';
 
 /** The working copy of one pass: collects what is decided and hands back a plan. Holds no rules of its own. */
@@ -88,12 +95,14 @@ export class Pass {
     for (const task of tasks) {
       this.changeTask(task.id, {
         desiredStatus: 'STOPPED',
+        lastStatus: outgoingStatus(task),
         stopCode: code,
         stoppedReason: reason,
         stoppingAt: this.now,
       });
       this.#stops.push(task.id);
     }
+    tellLeaving(this, tasks);
     this.decisions.push({ what: 'stop', tasks: tasks.map((task) => task.id), why: reason });
   }
 

@@ -8,6 +8,7 @@ import { defaultReconcilerOptions, type ReconcilerOptions } from './options.ts';
 import { Pass } from './pass.ts';
 import { review } from './review.ts';
 import { roll } from './rolling.ts';
+import { registerTargets } from './targets.ts';
 import type { ServicePlan, ServiceState } from './types.ts';
 
 /**
@@ -27,6 +28,7 @@ export function reconcileService(
   if (state.service.status === 'INACTIVE') return pass.plan();
   shareOut(pass);
   review(pass);
+  registerTargets(pass);
   interrupt(pass);
   if (state.service.schedulingStrategy === 'DAEMON') keepDaemons(pass);
   else roll(pass);

@@ -7,6 +7,7 @@ import { eventTexts } from './events.ts';
 import { describeEnd, judge } from './failures.ts';
 import { healthDue, healthyAt, isUnhealthy } from './health.ts';
 import type { Pass } from './pass.ts';
+import { countUnhealthy, stopUnhealthy } from './targets.ts';
 
 /**
  * Draws the conclusions from what tasks did since the last pass, in the order in which it happened: tasks that became
@@ -33,11 +34,8 @@ export function review(pass: Pass): void {
 
 /** Ends a task whose checks fail and counts it. */
 export function endUnhealthy(pass: Pass, task: TaskRecord): void {
-  pass.voice.say(eventTexts.unhealthy([task.id]));
-  pass.stop([task], 'Task failed container health checks');
-  const deployment = task.service?.deploymentId;
-  if (deployment !== undefined)
-    countFailure(pass, deployment, 'health', `task ${task.id}: Task failed container health checks`);
+  stopUnhealthy(pass, [task]);
+  countUnhealthy(pass, task);
 }
 
 function noteRunning(pass: Pass, task: TaskRecord): void {

@@ -1,12 +1,12 @@
 import type { DeploymentRecord, TaskRecord } from '../state/index.ts';
 
 import { lowerBound, tasksPerPass, upperBound } from './bounds.ts';
-import { countFailure } from './breaker.ts';
 import type { Census, Counted } from './census.ts';
 import { eventTexts } from './events.ts';
 import { interruption } from './interrupt.ts';
 import type { Pass } from './pass.ts';
 import { countProviders, nextProviders, sharesOf } from './providers.ts';
+import { countUnhealthy, stopUnhealthy } from './targets.ts';
 import type { Start } from './types.ts';
 
 /**
@@ -139,11 +139,15 @@ class Step {
    * this service went. Tasks that are already stopping are waited for.
    */
   #makeRoom(missing: number): void {
-    const { outgoing, stopping } = this.#census;
+    const { keep, outgoing, stopping } = this.#census;
     const leaving = stopping.filter(({ host }) => host !== 'lost').length + this.#victims.size;
     let unhealthyTaken = leaving > 0;
+    // One that load balancers call unhealthy may only be busy: none goes before the one that came for the last is healthy, so that
+    // load never takes a service down task by task.
+    const proven = this.#pass.starts.length === 0 && keep.every(({ healthy }) => healthy);
     // Unhealthy tasks go one at a time: their cause may pass, and a restart of all of them is a storm.
-    const mayGo = ({ host, unhealthy }: Counted): boolean => host !== 'lost' && !(unhealthy && unhealthyTaken);
+    const mayGo = ({ host, unhealthy, task }: Counted): boolean =>
+      host !== 'lost' && !(unhealthy && (unhealthyTaken || !(proven || task.targets === undefined)));
     this.#end(outgoing, missing - leaving, mayGo, ({ unhealthy }) => {
       unhealthyTaken ||= unhealthy;
     });
@@ -257,15 +261,11 @@ class Step {
     const id = this.#primary?.id ?? '';
     this.#pass.stop(scaling, `Scaling activity initiated by (deployment ${id})`);
     this.#pass.stop(lost, 'The host lost contact with the control plane', 'InfrastructureHealth');
-    this.#pass.stop(unhealthy, 'Task failed container health checks');
+    stopUnhealthy(this.#pass, unhealthy);
     this.#pass.stop(interrupted, interruption.reason, interruption.code);
     const ids = [...scaling, ...lost, ...unhealthy, ...interrupted].map((task) => task.id);
-    if (unhealthy.length > 0) this.#pass.voice.say(eventTexts.unhealthy(unhealthy.map((task) => task.id)));
     if (ids.length > 0) this.#pass.voice.say(eventTexts.stopped(ids));
-    for (const task of unhealthy) {
-      const why = `task ${task.id}: Task failed container health checks`;
-      countFailure(this.#pass, task.service?.deploymentId ?? '', 'health', why);
-    }
+    for (const task of unhealthy) countUnhealthy(this.#pass, task);
   }
 
   /** Tasks ended because they are no longer needed lower what their deployment has to keep up; ended for other reasons they do not. */

@@ -1,4 +1,4 @@
-import type { CapacityProvider, ServiceRecord, TaskRecord } from '../state/index.ts';
+import type { CapacityProvider, ServiceLoadBalancer, ServiceRecord, TaskRecord, TaskTarget } from '../state/index.ts';
 
 /**
  * What is known about the host of a task. `ready`: its tasks count as they are, also while the agent is disconnected
@@ -24,6 +24,8 @@ export interface ServiceState {
   readonly hostOf: (task: TaskRecord) => HostCondition;
   /** When the task is told to stop at the latest, as its host is taken back; milliseconds since the epoch. Undefined: its host stays. */
   readonly interruptedAt: (task: TaskRecord) => number | undefined;
+  /** Where a task that runs answers requests of a target group; `missing` says what is not known of that. */
+  readonly placeOf: (task: TaskRecord, wanted: ServiceLoadBalancer) => TargetPlace | { readonly missing: string };
   /** Deployment id -> why its next task cannot be placed, as found by this pass's attempt to place. */
   readonly blocked: ReadonlyMap<string, Blocked>;
   /** Which of the candidates to end first, at most `limit`, given that those of `gone` have ended. The placement core's. */
@@ -33,6 +35,9 @@ export interface ServiceState {
   /** DAEMON: ids of DRAINING instances that still run other tasks: daemons are the last to go. */
   readonly lingering?: readonly string[];
 }
+
+/** See `TaskTarget`. */
+export type TargetPlace = Pick<TaskTarget, 'id' | 'targetId' | 'address' | 'port'>;
 
 /** Tasks to start for one deployment. */
 export interface Start {

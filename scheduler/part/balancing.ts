@@ -1,5 +1,5 @@
 import { policyFor } from '../balancing/elbv2/index.ts';
-import { networkProbe } from '../balancing/health/index.ts';
+import type { Probe } from '../balancing/health/index.ts';
 import {
   EngineDriver,
   EngineReports,
@@ -7,7 +7,10 @@ import {
   type LocalEngine,
   type TrafficOptions,
 } from '../balancing/traffic/index.ts';
+import { readArn } from '../balancing/elbv2/index.ts';
+import type { Balancers } from '../balancing/records/index.ts';
 import type { ControlPlane } from '../control/index.ts';
+import type { TargetGroups } from '../services/index.ts';
 
 /** What goes on by itself for load balancing, and what its API asks of it. */
 export interface BalancingPart {
@@ -19,28 +22,28 @@ export interface BalancingPart {
 
 type Ports = Omit<TrafficOptions, 'probe' | 'certificate' | 'minimumTls'> & {
   readonly engines: readonly LocalEngine[];
+  readonly probe: Probe | undefined;
 };
 
-/** Drives the engines of this machine, and competes for looking after targets. A server without an engine does neither. */
-export function createBalancing({ engines, ...ports }: Ports): BalancingPart {
+/** Drives the engines of this machine, and competes for looking after targets: not without a way to check them. */
+export function createBalancing({ engines, probe, ...ports }: Ports): BalancingPart {
   // There is no certificate manager yet: listeners that want a certificate are refused.
   const certificate = (): Promise<undefined> => Promise.resolve(undefined);
-  const options: TrafficOptions = {
+  const options = {
     ...ports,
-    probe: networkProbe,
     certificate,
-    minimumTls: (policy) => (policyFor(policy ?? '').protocols.includes('TLSv1.2') ? 'TLSv1.2' : 'TLSv1.3'),
-  };
+    minimumTls: (policy: string | undefined) =>
+      policyFor(policy ?? '').protocols.includes('TLSv1.2') ? 'TLSv1.2' : 'TLSv1.3',
+  } satisfies Omit<TrafficOptions, 'probe'>;
   const over = new AbortController();
   let running: Promise<unknown> = Promise.resolve();
   return {
     reports: new EngineReports(options),
     certificates: { exists: async () => (await certificate()) !== undefined },
     start() {
-      if (engines.length === 0) return;
       const { signal } = over;
       running = Promise.all([
-        new Keeper(options).run(signal),
+        ...(probe === undefined ? [] : [new Keeper({ ...options, probe }).run(signal)]),
         ...engines.map((engine) => new EngineDriver(options, engine).run(signal)),
       ]);
     },
@@ -56,3 +59,25 @@ export const targetHost = (
   host: ReturnType<ControlPlane['host']>,
 ): { readonly address: string; readonly zone: string; readonly running: boolean } | undefined =>
   host?.address === undefined ? undefined : { ...host, address: host.address };
+
+/** Target groups as services name them. */
+export const targetGroups = (balancers: Balancers, region: string): TargetGroups => ({
+  patience: 10_000,
+  async find(account, arn) {
+    const named = readGroupArn(region, account, arn);
+    const balancing = await balancers.read(account);
+    const group = balancing.get('targetgroup', named);
+    if (group === undefined) return undefined;
+    return { targetType: group.targetType, isUsed: balancing.balancerOfGroup(group.id) !== undefined };
+  },
+});
+
+/** The id in the ARN of a target group of the account's; undefined for anything else. */
+function readGroupArn(region: string, account: string, arn: string): string | undefined {
+  try {
+    const named = readArn({ region, account }, arn);
+    return named?.type === 'targetgroup' ? named.id : undefined;
+  } catch {
+    return undefined;
+  }
+}

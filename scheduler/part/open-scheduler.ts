@@ -12,7 +12,8 @@ import { TaskInterfaces, taskNetworks } from '../network/tasks/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 
-import { createBalancing, targetHost } from './balancing.ts';
+import { balancedTasks } from './balanced-tasks.ts';
+import { createBalancing, targetGroups, targetHost } from './balancing.ts';
 import { schedulerGauges } from './gauges.ts';
 import type { SchedulerPorts } from './ports.ts';
 
@@ -80,6 +81,8 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     networks,
     balancers,
     engines: ports.traffic.engines,
+    probe: ports.traffic.probe,
+    tasks: balancedTasks(records, control),
   });
   return {
     control,
@@ -90,6 +93,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createEcs({
         ...base,
         networks: taskNetworks(networks),
+        targetGroups: targetGroups(balancers, region),
         placer: control.placer,
         agentOperations: agents.operations,
       }),

@@ -3,6 +3,7 @@ import type { Sealer } from '@slipway/auth/tokens';
 import type { Clock } from '@slipway/storage/clock';
 import type { Storage } from '@slipway/storage/engine';
 
+import type { Probe } from '../balancing/health/index.ts';
 import type { LocalEngine } from '../balancing/traffic/index.ts';
 import type { AddressPool } from '../balancing/records/index.ts';
 import type { ControlMeter, ControlPlaneOptions } from '../control/index.ts';
@@ -36,8 +37,15 @@ export interface SchedulerPorts {
   readonly revokeTaskCredentials: (accessKeyId: string) => Promise<void>;
   /** See `AgentControlOptions.credentialIdKey`. */
   readonly credentialIdKey: Uint8Array;
-  /** What carries the traffic of load balancers: addresses that they have, and the engines of this machine. */
-  readonly traffic: { readonly addresses: AddressPool; readonly engines: readonly LocalEngine[] };
+  /**
+   * What carries the traffic of load balancers: addresses that they have, the engines of this machine, and how their targets are checked;
+   * a server that cannot check looks after no targets.
+   */
+  readonly traffic: {
+    readonly addresses: AddressPool;
+    readonly engines: readonly LocalEngine[];
+    readonly probe: Probe | undefined;
+  };
   readonly plugins: PlacementPlugins;
   /** Breaks ties of `random`. */
   readonly seed: number;

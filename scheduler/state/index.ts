@@ -34,13 +34,15 @@ export type {
   RejectedImage,
   Reservation,
   ServiceEventRecord,
+  ServiceLoadBalancer,
   ServiceRecord,
   StopCode,
   Tags,
   TaskDefinitionRecord,
   TaskRecord,
   TaskStatus,
+  TaskTarget,
   TokenRecord,
 } from './records.ts';
 export { toJson } from './json.ts';
-export { isLive, isPending } from './status.ts';
+export { isHeld, isLive, isOut, isPending, isWanted, outgoingStatus } from './status.ts';

@@ -181,6 +181,37 @@ export interface AttachmentRecord {
   readonly outside: boolean;
 }
 
+/** A target group that tasks of a service are registered with, and the port that they answer on (ECS: `loadBalancers`). */
+export interface ServiceLoadBalancer {
+  readonly targetGroupArn: string;
+  readonly containerName: string;
+  readonly containerPort: number;
+}
+
+/** One registration of a task with a target group: under this id engines know it, and under no other. */
+export interface TaskTarget {
+  /** 16 hexadecimal digits; follows from the task, the group and the port. */
+  readonly id: string;
+  readonly targetGroupArn: string;
+  /** As ELB has it: the id of an instance (`i-…`), or an address. */
+  readonly targetId: string;
+  /** Where requests go. */
+  readonly address: string;
+  readonly port: number;
+  readonly registeredAt: number;
+  /** What health checks have found, in ELB's words; absent while nobody looked. */
+  readonly health?: {
+    readonly state: 'initial' | 'healthy' | 'unhealthy';
+    readonly reason?: string;
+    readonly description?: string;
+  };
+  /**
+   * Since when no traffic engine sends it anything or has anything under way for it. Written for tasks that are told to stop, by
+   * whoever looks after targets, and for ever.
+   */
+  readonly quietAt?: number;
+}
+
 /** One task. Desired status is the control plane's, last status the agent's word. */
 export interface TaskRecord {
   readonly id: string;
@@ -216,6 +247,8 @@ export interface TaskRecord {
   readonly stoppedAt?: number;
   readonly stopCode?: StopCode;
   readonly stoppedReason?: string;
+  /** Of a task that load balancers send requests to: where, none before it runs. Told to stop, it gets nothing new from that commit on. */
+  readonly targets?: readonly TaskTarget[];
   /** When it first became healthy in the sense of minimumHealthyPercent, if it ever did. Set by the service reconciler. */
   readonly healthySince?: number;
   /** The service reconciler has drawn its conclusions from the end of this task (failure counts, back-off). */
@@ -274,6 +307,8 @@ export interface DeploymentRecord {
   readonly crashes?: number;
   /** How many tasks a deployment that is being replaced still has to keep up, each replaced by one of its own revision. */
   readonly keepCount?: number;
+  /** Where its tasks are registered; absent: nowhere. */
+  readonly loadBalancers?: readonly ServiceLoadBalancer[];
   /** Container name -> image reference pinned by digest when the deployment began, so that a rollback runs what ran (versionConsistency). */
   readonly images?: Readonly<Record<string, string>>;
   /** Set while no instance can take its next task; no failure of the deployment. */
@@ -329,6 +364,8 @@ export interface ServiceRecord {
     readonly field?: string;
   }[];
   readonly healthCheckGracePeriodSeconds?: number;
+  /** Of its next deployments, and of the PRIMARY one; not empty. */
+  readonly loadBalancers?: readonly ServiceLoadBalancer[];
   /** Of its next tasks: FARGATE while it has a strategy. */
   readonly launchType: LaunchType;
   /** Not empty. Absent: it has a launch type alone. */
@@ -351,8 +388,6 @@ export interface ServiceRecord {
   readonly follow?: FollowRule;
   /** Who set that: the rule acts with what this one may do when an image comes, and not at all without it. */
   readonly followedBy?: Delegate;
-  /** Role, and what else CreateService accepts and DescribeServices gives back, in the SDK's shape. */
-  readonly roleArn?: string;
   readonly steady: boolean;
   /** Standing causes and what was last said about them in `events`: repeats are left out for 6 hours. Written by the reconciler. */
   readonly said?: Readonly<Record<string, { readonly message: string; readonly at: number }>>;

@@ -6,3 +6,29 @@ export const isLive = (task: TaskRecord): boolean => task.lastStatus !== 'STOPPE
 /** Whether the task is on its way to RUNNING. */
 export const isPending = (task: TaskRecord): boolean =>
   task.lastStatus === 'PROVISIONING' || task.lastStatus === 'PENDING' || task.lastStatus === 'ACTIVATING';
+
+/** Whether no traffic engine sends the task anything any more, nor has anything under way for it. */
+export const isOut = ({ targets = [] }: Pick<TaskRecord, 'targets'>): boolean =>
+  targets.every(({ quietAt }) => quietAt !== undefined);
+
+/** Milliseconds that requests have to end on a host that is taken back: it goes with or without them. */
+const interruptedDrain = 20_000;
+
+/**
+ * Whether the order to stop is kept from the task's agent: requests may still reach it. Who looks after targets says when they do not, at
+ * the latest when the longest deregistration delay of its groups is over.
+ * @param now milliseconds since the epoch
+ */
+export const isHeld = (task: TaskRecord, now: number): boolean =>
+  task.desiredStatus === 'STOPPED' &&
+  isLive(task) &&
+  !isOut(task) &&
+  !(task.stopCode === 'SpotInterruption' && now - (task.stoppingAt ?? now) >= interruptedDrain);
+
+/** Whether its agent is to keep the task running. */
+export const isWanted = (task: TaskRecord, now: number): boolean =>
+  isLive(task) && (task.desiredStatus === 'RUNNING' || isHeld(task, now));
+
+/** The last status of a task that is told to stop: DEACTIVATING while requests may reach it (ECS developer guide, task lifecycle). */
+export const outgoingStatus = (task: TaskRecord): TaskRecord['lastStatus'] =>
+  task.lastStatus === 'RUNNING' && !isOut(task) ? 'DEACTIVATING' : task.lastStatus;

@@ -1,7 +1,14 @@
 import { transact } from '@slipway/storage/records';
 
 import { type ClusterRef, type EcsPorts, invalidParameter } from '../cluster/index.ts';
-import { clusterKeys, clusterPartition, type StopCode, type TaskRecord, toJson } from '../state/index.ts';
+import {
+  clusterKeys,
+  clusterPartition,
+  outgoingStatus,
+  type StopCode,
+  type TaskRecord,
+  toJson,
+} from '../state/index.ts';
 
 /** The tasks with these ids that exist, in any status, by id. */
 export async function findTasks(
@@ -25,6 +32,7 @@ export function stopping(task: TaskRecord, stopCode: StopCode, reason: string, n
   return {
     ...task,
     desiredStatus: 'STOPPED',
+    lastStatus: outgoingStatus(task),
     stopCode,
     stoppedReason: reason,
     stoppingAt: now,

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import type { Listening } from '@slipway/auth/gateway';
 import type { Identity } from '@slipway/auth/identity';
 import { openRegistry, type RegistryPart } from '@slipway/registry/part';
+import { networkProbe } from '@slipway/scheduler/balancing/health';
 import { addressPool } from '@slipway/scheduler/balancing/records';
 import { openScheduler, type SchedulerPart, type SchedulerPorts } from '@slipway/scheduler/part';
 import { loadPlacementPlugins } from '@slipway/scheduler/placement';
@@ -102,6 +103,7 @@ export async function openParts(
     traffic: {
       addresses: addressPool(config.loadBalancing.addresses, config.loadBalancing.domain),
       engines: trafficEngines(config),
+      probe: networkProbe,
     },
     seed: randomInt(2 ** 31),
     stopwatch: () => performance.now(),

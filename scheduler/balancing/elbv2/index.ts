@@ -1,4 +1,5 @@
 /** The API of Elastic Load Balancing, version 2015-12-01. */
 export { createElbv2, type Elbv2Options, elbv2Schemas } from './create-elbv2.ts';
+export { readArn } from './names.ts';
 export { policyFor } from './ssl-policies.ts';
 export type { BalancerState, CertificateSource, InstanceDirectory, Traffic } from './ports.ts';

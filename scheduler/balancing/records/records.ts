@@ -152,6 +152,8 @@ export interface TargetRecord extends Noun {
   /** Since when it gets no new requests. */
   readonly deregisteredAt?: number;
   readonly health: HealthRecord;
+  /** The task that it is, where a service of ECS has registered it; the task's own record decides how long. */
+  readonly task?: { readonly cluster: string; readonly id: string };
 }
 
 /** The records by type: the name that ARNs have for them, and `target`. */

@@ -27,6 +27,8 @@ export class FakeEngine implements TrafficEngine {
   /** How often it was opened, and ended. */
   opened = 0;
   stopped = 0;
+  /** How often it was looked at. */
+  observed = 0;
 
   open(): Promise<this> {
     this.opened++;
@@ -43,6 +45,7 @@ export class FakeEngine implements TrafficEngine {
   }
 
   observe() {
+    this.observed++;
     if (this.dead !== undefined) return Promise.reject(new EngineError(this.dead));
     if (this.desired === undefined)
       return Promise.reject(new EngineError('it does not run: apply a state to start it'));

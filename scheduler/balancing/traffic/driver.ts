@@ -8,6 +8,9 @@ import { desiredState } from './desired.ts';
 import { defaultTiming, type LocalEngine, type TrafficOptions, type TrafficTiming } from './ports.ts';
 import { Bell } from './waking.ts';
 
+/** Engines are told of targets; who checks and registers them is somebody else. */
+type DriverOptions = Omit<TrafficOptions, 'probe' | 'tasks'>;
+
 /** Milliseconds before a step that failed is tried again. */
 const retryAfter = 1_000;
 
@@ -16,7 +19,7 @@ const retryAfter = 1_000;
  * driver, and another driver goes on with the engine.
  */
 export class EngineDriver {
-  readonly #options: TrafficOptions;
+  readonly #options: DriverOptions;
   readonly #local: LocalEngine;
   readonly #timing: TrafficTiming;
   readonly #changed = new Bell();
@@ -28,7 +31,7 @@ export class EngineDriver {
   #isEnded = false;
   #written: { readonly text: string; readonly at: number } | undefined;
 
-  constructor(options: TrafficOptions, local: LocalEngine) {
+  constructor(options: DriverOptions, local: LocalEngine) {
     this.#options = options;
     this.#local = local;
     this.#timing = { ...defaultTiming, ...options.timing };

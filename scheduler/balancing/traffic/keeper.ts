@@ -14,24 +14,30 @@ import {
 
 import { admittedBy } from './desired.ts';
 import { defaultTiming, type TrafficOptions, type TrafficTiming } from './ports.ts';
+import { Registrar } from './registrar.ts';
 import { EngineReports } from './reports.ts';
 import { Bell } from './waking.ts';
 
 const retryAfter = 1_000;
 
+/** Milliseconds that targets of a group that was deleted drain at the most. */
+const delayOfNone = 300_000;
+
 /**
- * What one server of the installation does for all: checks the health of targets, ends the draining of those that are done, and has
- * engines told again when security groups change.
+ * What one server of the installation does for all: registers tasks of services, checks the health of targets, ends the draining of those
+ * that are done, and has engines told again when security groups change.
  */
 export class Keeper {
   readonly #options: TrafficOptions;
   readonly #timing: TrafficTiming;
   readonly #reports: EngineReports;
+  readonly #registrar: Registrar;
 
   constructor(options: TrafficOptions) {
     this.#options = options;
     this.#timing = { ...defaultTiming, ...options.timing };
     this.#reports = new EngineReports(options);
+    this.#registrar = new Registrar(options);
   }
 
   /** Competes for the lease and keeps, again and again, until the signal aborts. */
@@ -52,7 +58,7 @@ export class Keeper {
   }
 
   async #keep(fence: Fence, signal: AbortSignal): Promise<void> {
-    const { account, balancers, networks, clock, log, probe, records } = this.#options;
+    const { account, balancers, networks, clock, log, probe, records, tasks } = this.#options;
     const checker = new HealthChecker({ balancers, clock, log, probe });
     const stirred = new Bell();
     const follow = (partition: string): Promise<void> =>
@@ -71,7 +77,7 @@ export class Keeper {
       let admitted: string | undefined;
       let generation = -1;
       while (!signal.aborted) {
-        const balancing = await balancers.read(account);
+        const balancing = await this.#registrar.step(fence);
         if (balancing.generation !== generation) checker.update(balancing);
         ({ generation } = balancing);
         const network = await networks.read(account);
@@ -92,6 +98,8 @@ export class Keeper {
         await stirred.wait(clock, isDraining ? this.#timing.drain : Number.POSITIVE_INFINITY, signal);
       }
     };
+    const unwatch = tasks.watch(account, () => stirred.ring());
+    signal.addEventListener('abort', unwatch, { once: true });
     await Promise.all([
       follow(balancingPartition(account)),
       follow(networkPartition(account)),
@@ -108,6 +116,8 @@ export class Keeper {
     const engines = await this.#reports.live(account);
     const now = clock.now();
     const done = draining.filter((target) => isDone(balancing, target, engines, now));
+    // Before their rows go: nobody could tell afterwards that engines are quiet.
+    await this.#registrar.release(done.filter(({ task }) => task !== undefined));
     if (done.length > 0)
       await balancers.change(
         account,
@@ -123,7 +133,8 @@ export class Keeper {
 
 /**
  * Whether a target that drains is out: nothing is in flight on any engine, or its delay is over. Connections through a Network Load
- * Balancer may outlive the delay (ELB: `connection_termination`), and then the target stays with the engines until they end.
+ * Balancer may outlive the delay (ELB: `connection_termination`), and then the target stays with the engines until they end; not those to
+ * a task, which ends.
  */
 export function isDone(
   balancing: Balancing,
@@ -131,14 +142,18 @@ export function isDone(
   engines: readonly EngineRecord[],
   now: number,
 ): boolean {
-  const { id, groupId, deregisteredAt = now } = target;
+  const { id, groupId, deregisteredAt = now, task } = target;
   const group = balancing.get('targetgroup', groupId);
-  if (group === undefined) return true;
   const version = balancing.versionOf('target', id) ?? 0;
   const isQuiet = engines.every((one) => one.oldestServing >= version && one.quiet.includes(id));
   if (engines.length > 0 && isQuiet) return true;
+  // Of a group that is gone engines may still have an older state.
+  if (group === undefined) return now - deregisteredAt >= delayOfNone;
   const isOver = now - deregisteredAt >= Number(readAttribute(group, 'deregistration_delay.timeout_seconds')) * 1000;
   const isStream = group.protocol === 'TCP' || group.protocol === 'TLS';
-  const cuts = !isStream || readAttribute(group, 'deregistration_delay.connection_termination.enabled') === 'true';
+  const cuts =
+    task !== undefined ||
+    !isStream ||
+    readAttribute(group, 'deregistration_delay.connection_termination.enabled') === 'true';
   return isOver && (cuts || engines.length === 0);
 }

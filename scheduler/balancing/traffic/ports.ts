@@ -10,6 +10,8 @@ import type { TrafficEngine } from '../engines/index.ts';
 import type { Probe } from '../health/index.ts';
 import type { Balancers } from '../records/index.ts';
 
+import type { BalancedTasks } from './tasks.ts';
+
 /** An engine that this server tells what to do. */
 export interface LocalEngine {
   /** The same after a restart: engines are known by it. */
@@ -29,6 +31,7 @@ export interface TrafficOptions {
   readonly random: RandomBytes;
   readonly log: Log;
   readonly probe: Probe;
+  readonly tasks: BalancedTasks;
   /** A certificate with its key, or undefined when it is gone. */
   readonly certificate: (account: string, arn: string) => Promise<Certificate | undefined>;
   readonly minimumTls: (policy: string | undefined) => Tls['minimum'];

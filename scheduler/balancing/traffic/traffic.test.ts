@@ -6,6 +6,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import type { CheckResult } from '../health/index.ts';
 import type { EngineRecord, TargetRecord } from '../records/index.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
+import { FakeTasks } from '../testing/fake-tasks.ts';
 import { account, openWeb } from '../testing/open-balancing.ts';
 
 import { EngineDriver } from './driver.ts';
@@ -34,6 +35,7 @@ async function openTraffic(engines: Readonly<Record<string, FakeEngine>> = { one
     clock: systemClock,
     random: randomBytes,
     log: { info: () => {}, warn: note, error: note },
+    tasks: new FakeTasks(),
     probe: ({ address }) => Promise.resolve(answers.get(address) ?? { kind: 'passed' }),
     certificate: () => Promise.resolve(undefined),
     minimumTls: () => 'TLSv1.2',

@@ -55,9 +55,12 @@ export class World {
   readonly events: string[] = [];
   readonly options: ReconcilerOptions;
   lastPlan: ServicePlan | undefined;
+  /** Tasks of which it is not known where they answer. */
+  readonly addressless = new Set<string>();
   /** How many tasks were put into the order of the strategies so far. */
   ordered = 0;
   #ids = 0;
+  readonly #balancers: ServiceRecord['loadBalancers'];
 
   constructor(
     options: {
@@ -68,6 +71,7 @@ export class World {
       first?: Revision;
       reconciler?: Partial<ReconcilerOptions>;
       schedulingStrategy?: ServiceRecord['schedulingStrategy'];
+      loadBalancers?: ServiceRecord['loadBalancers'];
     } = {},
   ) {
     this.options = { ...defaultReconcilerOptions, ...options.reconciler };
@@ -77,6 +81,7 @@ export class World {
       condition: 'ready',
     }));
     this.revisions.push(options.first ?? { behaviour: 'good', checks: true });
+    this.#balancers = options.loadBalancers;
     this.service = {
       name: 'web',
       arn: 'arn:aws:ecs:us-east-1:000000000000:service/default/web',
@@ -88,6 +93,7 @@ export class World {
       placementConstraints: [],
       placementStrategy: [],
       launchType: 'EC2',
+      ...(this.#balancers === undefined ? {} : { loadBalancers: this.#balancers }),
       deployments: [this.#deployment(0)],
       createdAt: this.now,
       tags: {},
@@ -112,6 +118,7 @@ export class World {
       createdAt: this.now,
       updatedAt: this.now,
       cause: { kind: 'api' },
+      ...(this.#balancers === undefined ? {} : { loadBalancers: this.#balancers }),
     };
   }
 
@@ -153,6 +160,10 @@ export class World {
         tasks: [...this.tasks.values()],
         hostOf: (task) => this.hosts.find(({ id }) => id === task.instanceId)?.condition ?? 'lost',
         interruptedAt: (task) => this.hosts.find(({ id }) => id === task.instanceId)?.interruptedAt,
+        placeOf: (task, { containerPort }) =>
+          this.addressless.has(task.id)
+            ? { missing: 'nobody knows where it is' }
+            : { id: task.id.slice(0, 16), targetId: `i-${task.instanceId}`, address: '10.0.0.1', port: containerPort },
         blocked,
         scaleInOrder: (ids, limit) => {
           this.ordered += Math.min(limit, ids.length);
@@ -242,6 +253,7 @@ export class World {
       containers: [container],
       launchType: 'EC2',
       createdAt: this.now,
+      ...(deployment.loadBalancers === undefined ? {} : { targets: [] }),
       tags: {},
       enableExecuteCommand: false,
       version: 1,
@@ -269,6 +281,16 @@ export class World {
   check(id: string, healthStatus: 'HEALTHY' | 'UNHEALTHY'): void {
     const containers = this.tasks.get(id)?.containers.map((container) => ({ ...container, healthStatus })) ?? [];
     this.report(id, { healthStatus, containers });
+  }
+
+  /** Health checks of target groups find out about a task; without a state, nothing of it is under way any more. */
+  target(id: string, state?: 'healthy' | 'unhealthy', description = 'Health checks failed'): void {
+    const targets = (this.tasks.get(id)?.targets ?? []).map((target) =>
+      state === undefined
+        ? { ...target, quietAt: this.now }
+        : { ...target, health: state === 'healthy' ? { state } : { state, description } },
+    );
+    this.report(id, { targets });
   }
 
   stopped(id: string, code: StopCode, reason: string): void {

@@ -1,9 +1,12 @@
 import { SubmitTaskStateChangeCommand } from '@aws-sdk/client-ecs';
+import { systemClock } from '@slipway/storage/clock';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { type TestControlPlane, until } from '../testing/bench.ts';
 
 import { AgentBench } from '../testing/agent-peer.ts';
+import type { EcsPorts } from '../../cluster/index.ts';
+import { changeTask, stopTask } from '../../tasks/index.ts';
 
 describe('the control connection', { timeout: 180_000 }, () => {
   let bench: AgentBench;
@@ -13,6 +16,8 @@ describe('the control connection', { timeout: 180_000 }, () => {
     ({ plane } = bench);
   });
   afterAll(() => bench[Symbol.asyncDispose]());
+  const ref = { account: '000000000000', cluster: 'default' };
+  const ports = (): EcsPorts => ({ records: plane.records, clock: systemClock }) as EcsPorts;
 
   test('connection and disconnection show in the record, with what the agent says of itself', async () => {
     const instance = await bench.register();
@@ -41,6 +46,32 @@ describe('the control connection', { timeout: 180_000 }, () => {
       .client('one')
       .send(new SubmitTaskStateChangeCommand({ cluster: 'default', task: task.arn, status: 'STOPPED' }));
     expect(await plane.task(task.id)).toMatchObject({ lastStatus: 'STOPPED', stopCode: 'UserInitiated' });
+  });
+
+  test('the order to stop waits until no load balancer reaches the task, on a new connection too', async () => {
+    const instance = await bench.register();
+    const place = { targetGroupArn: 'arn:group', targetId: '10.0.0.1', address: '10.0.0.1', port: 80 };
+    const target = { id: '0'.repeat(16), ...place, registeredAt: 0 };
+    const running = { lastStatus: 'RUNNING', targets: [target] } as const;
+    const { id, arn } = await plane.place(await bench.simple(), instance, running);
+    const peer = bench.connect(instance);
+    expect((await peer.payload(arn, 'RUNNING')).task).toMatchObject({ loadBalanced: true });
+    await stopTask(ports(), ref, id, undefined);
+    expect(await plane.task(id)).toMatchObject({ desiredStatus: 'STOPPED', lastStatus: 'DEACTIVATING' });
+    // Another task's order is given meanwhile: what was to come of this one would have come before.
+    const other = await plane.place(await bench.simple(), instance);
+    await peer.payload(other.arn, 'RUNNING');
+    await plane.stopTask(other.id);
+    expect((await peer.payload(other.arn, 'STOPPED')).task).toMatchObject({ drained: true });
+    const orders = peer.frames.flatMap(({ message }) => message.tasks ?? []).filter((task) => task.arn === arn);
+    expect(orders.map(({ desiredStatus }) => desiredStatus)).not.toContain('STOPPED');
+    const again = bench.connect(instance);
+    const { task } = await again.payload(arn, 'RUNNING');
+    expect(task).toMatchObject({ loadBalanced: true, knownStatus: 'DEACTIVATING' });
+    const { message } = await again.frame('TaskManifestMessage');
+    expect(message.tasks).toContainEqual(expect.objectContaining({ taskArn: arn, desiredStatus: 'RUNNING' }));
+    await changeTask(ports(), ref, id, (now) => ({ ...now, targets: [{ ...target, quietAt: 1 }] }));
+    expect((await again.payload(arn, 'STOPPED')).task).toMatchObject({ drained: true });
   });
 
   test('G4, G8: a new connection supersedes the old one and speaks with higher sequence numbers than anything seen', async () => {

@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws';
 
-import { arns, idOf, type InstanceRecord, newEventId, type TaskRecord } from '../../state/index.ts';
+import { arns, idOf, type InstanceRecord, isWanted, newEventId, type TaskRecord } from '../../state/index.ts';
 
 import type { ClusterWatch } from './cluster-watch.ts';
 import { firstSequence, type InstanceRef } from './connections.ts';
@@ -30,6 +30,8 @@ export const timing = {
   undecided: 20_000,
   /** A connection that the records do not show for so long is given up: the store has lost it, and the agent's next one is noted anew. */
   unknown: 15_000,
+  /** A task whose order to stop waits for its requests is looked at this often: on a host that is taken back it waits no longer than some time. */
+  held: 5_000,
   tick: 1_000,
 } as const;
 
@@ -288,15 +290,22 @@ export class ControlSession {
     sendMessage(this.#ws, 'NetworkStateMessage', { ...this.#command(messageId), ...state });
   }
 
+  /** What the agent is told of a task: one that requests may still reach runs on. */
+  #told(task: TaskRecord): TaskRecord['desiredStatus'] {
+    return isWanted(task, this.#ports.options.clock.now()) ? 'RUNNING' : 'STOPPED';
+  }
+
   /** When the agent is to be told of a task, on the monotonic clock; before now: it is due. */
   #dueAt(task: TaskRecord): number {
+    const told = this.#told(task);
     // One that waits for its network interface has nothing to start with yet.
-    if (task.network !== undefined && task.attachment === undefined && task.desiredStatus === 'RUNNING')
-      return Infinity;
+    if (task.network !== undefined && task.attachment === undefined && told === 'RUNNING') return Infinity;
     const sent = this.#sent.get(task.id);
-    if (sent?.desired !== task.desiredStatus) return -Infinity;
+    if (sent?.desired !== told) return -Infinity;
     // What runs as wanted is told once a connection, so that an agent that lost everything says so.
-    if (task.desiredStatus === 'RUNNING' && task.lastStatus === 'RUNNING' && sent.acknowledged) return Infinity;
+    const runs = task.lastStatus === 'RUNNING' || task.lastStatus === 'DEACTIVATING';
+    if (told === 'RUNNING' && runs && sent.acknowledged)
+      return task.desiredStatus === 'STOPPED' ? this.#ports.options.clock.monotonic() + timing.held : Infinity;
     return sent.at + (sent.acknowledged ? timing.resendAcknowledged : timing.resendUnacknowledged);
   }
 
@@ -304,7 +313,7 @@ export class ControlSession {
   #renewAt(task: TaskRecord): number {
     const { clock } = this.#ports.options;
     const { expiresAt, renewedAt } = this.#sent.get(task.id) ?? {};
-    if (expiresAt === undefined || task.desiredStatus === 'STOPPED') return Infinity;
+    if (expiresAt === undefined || this.#told(task) === 'STOPPED') return Infinity;
     const near = clock.monotonic() + expiresAt - credentialMargin - clock.now();
     return renewedAt === undefined ? near : Math.max(near, renewedAt + timing.renewCredentials);
   }
@@ -360,13 +369,13 @@ export class ControlSession {
 
   async #render(task: TaskRecord): Promise<SentTask | undefined> {
     const { options, ref, payloads } = this.#ports;
-    if (task.desiredStatus === 'STOPPED') return renderStop(task, this.#destination.clusterArn);
+    if (this.#told(task) === 'STOPPED') return renderStop(task, this.#destination.clusterArn);
     try {
       return await payloads.start(task, this.#destination);
     } catch (error) {
       if (!(error instanceof Unrenderable)) throw error;
       const reason = error.message;
-      if (task.lastStatus === 'RUNNING') {
+      if (task.lastStatus === 'RUNNING' || task.lastStatus === 'DEACTIVATING') {
         // It runs on; what cannot be rendered any more is only the reminder.
         options.log.warn({ task: task.arn, reason }, 'cannot describe a running task to its agent');
         const at = options.clock.monotonic();
@@ -380,7 +389,7 @@ export class ControlSession {
 
   #sendManifest(tasks: readonly TaskRecord[]): void {
     const messageId = newEventId(this.#ports.options.random);
-    const wanted = tasks.filter((task) => task.desiredStatus === 'RUNNING').map((task) => task.arn);
+    const wanted = tasks.filter((task) => this.#told(task) === 'RUNNING').map((task) => task.arn);
     this.#manifests.clear();
     this.#undecided = false;
     this.#manifests.set(messageId, new Set(wanted));
@@ -389,7 +398,7 @@ export class ControlSession {
       tasks: tasks.map((task) => ({
         taskArn: task.arn,
         taskClusterArn: this.#destination.clusterArn,
-        desiredStatus: task.desiredStatus,
+        desiredStatus: this.#told(task),
       })),
       generatedAt: this.#ports.options.clock.now(),
     });
@@ -440,7 +449,7 @@ export class ControlSession {
     if (wanted === undefined) return;
     this.#manifests.delete(message.messageId);
     const live = new Set(
-      [...watch.tasks(ref.id)].filter((task) => task.desiredStatus === 'RUNNING').map((task) => task.arn),
+      [...watch.tasks(ref.id)].filter((task) => this.#told(task) === 'RUNNING').map((task) => task.arn),
     );
     // Until it is answered, also when the store fails.
     this.#undecided = true;

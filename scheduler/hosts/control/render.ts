@@ -1,6 +1,13 @@
 import type { ContainerDefinition, TaskOverride, Volume } from '@aws-sdk/client-ecs';
 import { registryOf } from '../../references/index.ts';
-import { arns, type AttachmentRecord, idOf, type TaskDefinitionRecord, type TaskRecord } from '../../state/index.ts';
+import {
+  arns,
+  type AttachmentRecord,
+  idOf,
+  isOut,
+  type TaskDefinitionRecord,
+  type TaskRecord,
+} from '../../state/index.ts';
 import { applyOverrides, bodyOf, containersOf, type TaskDefinitionBody } from '../../tasks/index.ts';
 
 import { dockerConfigOf } from './docker-config.ts';
@@ -30,7 +37,9 @@ export function renderTask(task: TaskRecord, definition: TaskDefinitionRecord, c
     taskClusterArn: context.clusterArn,
     family: definition.family,
     version: String(definition.revision),
-    desiredStatus: task.desiredStatus,
+    // One that is told to stop runs on while requests may reach it.
+    desiredStatus: 'RUNNING',
+    ...(task.targets === undefined ? {} : { loadBalanced: true }),
     knownStatus: task.lastStatus,
     networkMode: body.networkMode ?? 'bridge',
     launchType: task.launchType,
@@ -74,6 +83,8 @@ export function renderStop(task: TaskRecord, clusterArn: string): SentTask {
     family,
     version,
     desiredStatus: 'STOPPED',
+    // Its host goes with or without it.
+    ...(isOut(task) ? { drained: true } : task.stopCode === 'SpotInterruption' ? { forced: true } : {}),
     knownStatus: task.lastStatus,
     volumes: [],
     containers: [],

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 
 import { changeInstance, findInstance, parseArn } from '../../cluster/index.ts';
-import { clusterKeys, clusterPartition, type TaskRecord } from '../../state/index.ts';
+import { clusterKeys, clusterPartition, isWanted, type TaskRecord } from '../../state/index.ts';
 
 import type { InstanceRef } from './connections.ts';
 import type { AgentControlOptions } from './options.ts';
@@ -79,7 +79,7 @@ async function mayStop(
   const partition = clusterPartition(ref.account, ref.cluster);
   const task = (await records.get<TaskRecord>(partition, clusterKeys.task(id)))?.value;
   if (task?.instanceId === undefined) return { may: 'yes', stray: 'nobody' };
-  const wanted = task.desiredStatus === 'RUNNING' && task.lastStatus !== 'STOPPED';
+  const wanted = isWanted(task, options.clock.now());
   if (task.instanceId === ref.id) return { may: wanted ? 'no' : 'yes' };
   const stray = task.instanceId;
   const other = await findInstance(options, ref, task.instanceId);

@@ -234,7 +234,7 @@ export class CommitChecks {
     const noRoom = /^(TaskFailedToStart: )?(RESOURCE|AGENT|ATTRIBUTE)/.test(stoppedReason);
     const byItself = stopCode === 'TaskFailedToStart' || stopCode === 'EssentialContainerExited';
     const ended = lastStatus === 'STOPPED' && (byItself || stopCode === undefined) && !noRoom;
-    const unhealthy = desiredStatus === 'STOPPED' && stoppedReason === 'Task failed container health checks';
+    const unhealthy = desiredStatus === 'STOPPED' && /^Task failed (container|ELB) health checks/.test(stoppedReason);
     if (!ended && !unhealthy) return;
     const failed = this.#failed.get(service.deploymentId);
     if (failed === undefined) this.#failed.set(service.deploymentId, new Set([id]));

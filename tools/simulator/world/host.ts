@@ -67,6 +67,11 @@ export class SimulatedHost {
     return this.machine.name;
   }
 
+  /** Where others reach it. */
+  get address(): string {
+    return `10.9.0.${this.name.replace(/^\D+/, '')}`;
+  }
+
   /** Whether the machine has power. */
   get powered(): boolean {
     return this.#on;
@@ -171,6 +176,7 @@ export class SimulatedHost {
       });
     return {
       network: (agentId) => noNetwork(agentId, 'the simulation plays none'),
+      address: () => Promise.resolve(this.address),
       limits: () => noLimits('the simulation plays none'),
       isPortFree: () => Promise.resolve(true),
       dns: () => Promise.resolve([]),

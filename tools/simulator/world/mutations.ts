@@ -107,9 +107,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'the order to stop is never repeated',
     file: 'scheduler/hosts/control/control-session.ts',
-    find: 'if (sent?.desired !== task.desiredStatus) return -Infinity;',
-    replace:
-      "if (sent?.desired !== task.desiredStatus) return sent === undefined || task.desiredStatus === 'RUNNING' ? -Infinity : Infinity;",
+    find: 'if (sent?.desired !== told) return -Infinity;',
+    replace: "if (sent?.desired !== told) return sent === undefined || told === 'RUNNING' ? -Infinity : Infinity;",
     caughtBy: ['settled', 'repaired'],
     from: 2,
   },

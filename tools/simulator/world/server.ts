@@ -145,7 +145,7 @@ export class SimulatedServer {
       revokeTaskCredentials: () => Promise.reject(new Error(nobody)),
       credentialIdKey: new Uint8Array(32),
       // Nothing in the simulation is reached through load balancers.
-      traffic: { addresses: addressPool([], 'elb.localhost'), engines: [] },
+      traffic: { addresses: addressPool([], 'elb.localhost'), engines: [], probe: undefined },
       plugins: { strategies: [], constraints: [] },
       seed: own.whole(0, 2 ** 31),
       stopwatch: () => clock.monotonic(),
