@@ -253,7 +253,9 @@ class Plane implements ControlPlane {
       for (const watcher of this.#watchers) if (watcher.account === account) watcher.changed();
     };
     member.view.listen({ serviceChanged: tell, capacityChanged: () => undefined });
-    void member.ready.then(tell);
+    member.ready
+      .then(tell)
+      .catch((err: unknown) => this.#options.log.warn({ account, cluster: name, err }, 'cannot read the cluster'));
     return member;
   }
 

@@ -254,7 +254,7 @@ export class Installation {
         ...(follow === undefined ? {} : { tags: [{ key: followTag, value: follow }] }),
       },
       definition,
-      { launchType: 'EC2', strategy: undefined, network: undefined },
+      { launchType: 'EC2', strategy: undefined, network: undefined, loadBalancers: [] },
       operator,
     );
     const arn = arns.service(region, account, cluster, service.name);

@@ -190,7 +190,7 @@ export class LargeCluster {
     const draft = parseCreate(
       { serviceName: name, taskDefinition: definition.arn, desiredCount: count },
       definition,
-      { launchType: 'EC2', strategy: undefined, network: undefined },
+      { launchType: 'EC2', strategy: undefined, network: undefined, loadBalancers: [] },
       caller,
     );
     const arn = arns.service(region, account, cluster, name);
