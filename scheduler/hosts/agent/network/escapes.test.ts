@@ -193,7 +193,7 @@ describe.skipIf(missing !== undefined)('a task with an address of its own', () =
     // 198.19.5.129 is a member of the group that is let in, on the peer.
     const seen = countFrom(there, '198.19.5.129');
     // It is a neighbour, which a plain route would do for.
-    await applyPeers([{ ...far, way: 'vxlan' }], host, metric);
+    await applyPeers([{ ...far, way: 'vxlan', mtu: 1_450 }], host, metric);
     const [{ address: mac = '' } = {}] = JSON.parse(ip('-json', 'link', 'show', 'slipway-vxlan')) as {
       address?: string;
     }[];

@@ -37,17 +37,51 @@ interface Route {
   readonly device?: string;
 }
 
+/** What `ip` says of the kernel's route to an address. */
+interface Found {
+  readonly gateway?: string;
+  readonly type?: string;
+  readonly dev?: string;
+  readonly prefsrc?: string;
+  readonly metrics?: readonly { readonly mtu?: number }[];
+}
+
+async function routeTo(address: string): Promise<Found | undefined> {
+  const [found] = JSON.parse(await run('ip', ['-json', 'route', 'get', checked(address)])) as Found[];
+  return found;
+}
+
+/** Bytes of a packet that links of this host take, by their names. @throws NetworkError */
+export async function linkMtus(): Promise<ReadonlyMap<string, number>> {
+  const links = JSON.parse((await run('ip', ['-json', 'link', 'show'])) || '[]') as { ifname?: string; mtu?: number }[];
+  return new Map(links.map(({ ifname = '', mtu = usualMtu }) => [ifname, mtu]));
+}
+
+/** Bytes of a packet on Ethernet, which is taken for what says nothing. */
+const usualMtu = 1_500;
+
+/** What a route takes: what is said of it alone, else what its link does. */
+const mtuOf = (found: Found | undefined, mtus: ReadonlyMap<string, number>): number =>
+  found?.metrics?.find(({ mtu }) => mtu !== undefined)?.mtu ?? mtus.get(found?.dev ?? '') ?? usualMtu;
+
+/** The way to a peer, and how many bytes a packet of a task may have on it. */
+export interface WayOf {
+  readonly way: Way;
+  readonly mtu: number;
+}
+
 /**
  * The way to a peer: a plain route where the host has it as a neighbour (nothing between them has to know the tasks' addresses),
- * else the tunnel. @throws NetworkError when the host has no route to it
+ * else the tunnel, whose headers take their part of a packet.
+ *
+ * @param mtus of {@link linkMtus}
+ * @throws NetworkError when the host has no route to it
  */
-export async function wayTo(address: string): Promise<Way> {
-  const [found] = JSON.parse(await run('ip', ['-json', 'route', 'get', checked(address)])) as {
-    gateway?: string;
-    type?: string;
-  }[];
-  if (found?.type === 'local') return 'here';
-  return found?.gateway === undefined ? 'route' : 'vxlan';
+export async function wayTo(address: string, mtus: ReadonlyMap<string, number>): Promise<WayOf> {
+  const found = await routeTo(address);
+  const mtu = mtuOf(found, mtus);
+  if (found?.type === 'local') return { way: 'here', mtu };
+  return found?.gateway === undefined ? { way: 'route', mtu } : { way: 'vxlan', mtu: mtu - tunnelOverhead };
 }
 
 /** An address of documentation (RFC 5737): the way to it is the way to everybody whom no other route names. */
@@ -55,8 +89,12 @@ const elsewhere = '192.0.2.1';
 
 /** This host's address on its way to others; undefined when it has no such way. @throws NetworkError */
 export async function ownAddress(): Promise<string | undefined> {
-  const [found] = JSON.parse(await run('ip', ['-json', 'route', 'get', elsewhere])) as { prefsrc?: string }[];
-  return found?.prefsrc;
+  return (await routeTo(elsewhere))?.prefsrc;
+}
+
+/** Bytes of a packet that this host's way to others takes; Ethernet's where it has none. @throws NetworkError */
+export async function uplinkMtu(mtus: ReadonlyMap<string, number>): Promise<number> {
+  return mtuOf(await routeTo(elsewhere).catch(() => undefined), mtus);
 }
 
 /**
@@ -67,11 +105,7 @@ export async function ownAddress(): Promise<string | undefined> {
  * @param metric tells this agent's routes from those of others of this host: {@link metricOf}
  * @throws NetworkError
  */
-export async function applyPeers(
-  peers: readonly (Peer & { readonly way: Way })[],
-  own: string,
-  metric: number,
-): Promise<void> {
+export async function applyPeers(peers: readonly (Peer & WayOf)[], own: string, metric: number): Promise<void> {
   const tunnelled = peers.filter(({ way }) => way === 'vxlan');
   const wanted = peers.flatMap(({ blocks, address, way }): Route[] =>
     (way === 'here' ? [] : blocks).map((block) =>
@@ -125,10 +159,7 @@ const ownRoutes = async (metric: number): Promise<FoundRoute[]> =>
   (await agentRoutes()).filter((route) => route.metric === metric);
 
 /** Whether the routes to peers, and the tunnel where one of them needs it, are there; costs the same however many peers there are. @throws NetworkError */
-export async function arePeersApplied(
-  peers: readonly (Peer & { readonly way: Way })[],
-  metric: number,
-): Promise<boolean> {
+export async function arePeersApplied(peers: readonly (Peer & WayOf)[], metric: number): Promise<boolean> {
   const now = new Set((await ownRoutes(metric)).map(({ block }) => block));
   if (!peers.every(({ way, blocks }) => way === 'here' || blocks.every((block) => now.has(block)))) return false;
   return !peers.some(({ way }) => way === 'vxlan') || (await tunnel()) !== undefined;
@@ -141,7 +172,7 @@ const macOf = (address: string): string =>
     .map((part) => Number(part).toString(16).padStart(2, '0'))
     .join(':')}`;
 
-async function openTunnel(peers: readonly Peer[], own: string, metric: number): Promise<void> {
+async function openTunnel(peers: readonly (Peer & WayOf)[], own: string, metric: number): Promise<void> {
   const found = await tunnel();
   if (found !== undefined && found.linkinfo?.info_data?.local !== own) {
     // Whoever else sends through it may have been told of another address later, or not yet: the last one lets go of it.
@@ -169,7 +200,9 @@ async function openTunnel(peers: readonly Peer[], own: string, metric: number): 
     ];
     await run('ip', ['link', 'add', device, 'address', macOf(own), 'type', ...link]);
   }
-  await run('ip', ['link', 'set', device, 'up']);
+  // The kernel does not know what it will go through. Whoever sends more is told so (RFC 1191), and what is let through comes back.
+  const mtu = Math.min(...peers.map((peer) => peer.mtu));
+  await run('ip', ['link', 'set', device, 'mtu', String(mtu), 'up']);
   const entries = peers.map(({ address }) => ({ address: checked(address), mac: macOf(address) }));
   await run(
     'ip',

@@ -222,7 +222,7 @@ describe.skipIf(can !== undefined)('tasks with addresses of their own', () => {
   });
 
   test('peers that are no neighbours are reached through a tunnel, which goes with the last of them', async () => {
-    const far = (address: string, block: string) => ({ address, blocks: [block], way: 'vxlan' as const });
+    const far = (address: string, block: string) => ({ address, blocks: [block], way: 'vxlan' as const, mtu: 1_450 });
     const shown = (...words: string[]): string => execFileSync('ip', words).toString();
     try {
       await applyPeers(
@@ -246,6 +246,57 @@ describe.skipIf(can !== undefined)('tasks with addresses of their own', () => {
     }
     expect(shown('-o', 'link')).not.toContain('slipway-vxlan');
     expect(shown('route', 'show', 'proto', '197')).toBe('');
+  });
+
+  test('packets are as large as the way to others takes them, and whoever sends more is told', async () => {
+    const uplink = await namespace();
+    execFileSync('ip', ['-batch', '-'], {
+      input: [
+        `link add up0 mtu 1400 type veth peer name eth0 netns ${uplink}`,
+        'addr add 198.19.9.1/24 dev up0',
+        'link set up0 up',
+        'route add default via 198.19.9.2',
+        '',
+      ].join('\n'),
+    });
+    try {
+      const sizes = (pid: number): string[] =>
+        [
+          ...execFileSync('nsenter', inside(pid, ['ip', '-o', 'link', 'show', 'eth0']))
+            .toString()
+            .matchAll(/mtu (\d+)/g),
+        ].map(([, size = '']) => size);
+      const near = { address: '198.19.9.3', blocks: ['198.19.200.0/28'] };
+      const far = { address: '198.51.100.1', blocks: ['198.19.7.64/28'] };
+      const [alone, plain, tunnelled] = [await namespace(), await namespace(), await namespace()];
+      const open = [group('sg-a', [everything])];
+      await network.apply(state(open));
+      await network.attach(attachment(['sg-a']), alone);
+      expect(sizes(alone)).toEqual(['1400']);
+      const hostEnds = (await listLinks(prefixOf(agentId))).map(({ name }) =>
+        execFileSync('ip', ['-o', 'link', 'show', name]).toString(),
+      );
+      expect(hostEnds).toEqual([expect.stringContaining('mtu 1400')]);
+      const own = { ...state(open), address: '198.19.9.1' };
+      await network.apply({ ...own, peers: [near] });
+      await network.attach(attachment(['sg-a']), plain);
+      expect(sizes(plain)).toEqual(['1400']);
+      await network.apply({ ...own, peers: [near, far] });
+      await network.attach(attachment(['sg-a']), tunnelled);
+      expect(sizes(tunnelled)).toEqual(['1350']);
+      expect(execFileSync('ip', ['-o', 'link', 'show', 'slipway-vxlan']).toString()).toContain('mtu 1350');
+      // One that was there before sends too much for the tunnel, once.
+      const large = `const s = require('dgram').createSocket('udp4'); s.on('error', () => {}); s.send(Buffer.alloc(1372), 9, '198.19.7.65', () => s.close())`;
+      await until(() => {
+        execFileSync('nsenter', inside(alone, [process.execPath, '-e', large]));
+        return execFileSync('nsenter', inside(alone, ['ip', 'route', 'get', '198.19.7.65']))
+          .toString()
+          .includes('mtu 1350');
+      });
+    } finally {
+      await network.apply(state([]));
+      execFileSync('ip', ['link', 'delete', 'up0']);
+    }
   });
 
   describe('beside another agent of the machine', () => {
@@ -289,7 +340,11 @@ describe.skipIf(can !== undefined)('tasks with addresses of their own', () => {
     });
 
     test('the tunnel is of both: it stays with what goes through it, and lets in the peers of either', async () => {
-      const far = (address: string, block: string) => ({ ...peerOf(address, block), way: 'vxlan' as const });
+      const far = (address: string, block: string) => ({
+        ...peerOf(address, block),
+        way: 'vxlan' as const,
+        mtu: 1_450,
+      });
       const device = (): string => execFileSync('ip', ['-o', 'link', 'show', 'type', 'vxlan']).toString();
       await Promise.all([
         applyPeers([far('198.19.9.2', '198.19.200.0/28')], '198.19.9.1', 7),

@@ -14,7 +14,7 @@ import {
   removeFilter,
 } from './packet-filter.ts';
 import { addressConflict, peerConflict } from './others.ts';
-import { applyPeers, arePeersApplied, ownAddress, tunnelOverhead, wayTo } from './peers.ts';
+import { applyPeers, arePeersApplied, linkMtus, ownAddress, uplinkMtu, wayTo } from './peers.ts';
 import type { TaskNetworkPort } from './port.ts';
 import { NetworkError, run } from './run.ts';
 
@@ -27,8 +27,6 @@ export interface TaskNetworkOptions {
   readonly engineNetworks: () => Promise<readonly string[]>;
   /** Servers of names that tasks are given. */
   readonly nameServers: () => Promise<readonly string[]>;
-  /** Bytes of a packet on the network between the hosts. */
-  readonly mtu?: number;
 }
 
 const empty: FilterState = { blocks: [], groups: [], members: {}, peers: [] };
@@ -70,11 +68,6 @@ export class TaskNetwork implements TaskNetworkPort {
     return this.#prefix;
   }
 
-  /** Bytes of a task's packets: what is left of the hosts' when they go through the tunnel. */
-  get mtu(): number {
-    return (this.#options.mtu ?? 1_500) - tunnelOverhead;
-  }
-
   /**
    * Why this host cannot give tasks addresses of their own; undefined when it can. Lets packets be forwarded, also by rules that
    * somebody else's restart may take away: call it now and then.
@@ -107,6 +100,15 @@ export class TaskNetwork implements TaskNetworkPort {
     return ownAddress().catch(() => undefined);
   }
 
+  /**
+   * Bytes of a packet that a new task's interface takes: what goes through to every peer as this host reaches it, and to everybody
+   * else. Those that stand keep theirs; the kernel tells who sends more over a way that takes less (RFC 1191).
+   */
+  async mtu(): Promise<number> {
+    const uplink = await uplinkMtu(await linkMtus());
+    return Math.min(uplink, ...this.#ways.map(({ mtu }) => mtu));
+  }
+
   /** Takes the state of the network over. @throws NetworkError; what was in effect before then stays */
   async apply(state: NetworkState): Promise<void> {
     this.#state = state;
@@ -137,7 +139,7 @@ export class TaskNetwork implements TaskNetworkPort {
     await this.#enqueue(async () => {
       const conflict = await addressConflict(attachment.address, this.#prefix, this.#metric);
       if (conflict !== undefined) throw new NetworkError(conflict);
-      await makeLink(this.#prefix, attachment, pid, this.mtu);
+      await makeLink(this.#prefix, attachment, pid, await this.mtu());
     });
   }
 
@@ -178,10 +180,11 @@ export class TaskNetwork implements TaskNetworkPort {
   #connect(): Promise<void> {
     return this.#enqueue(async () => {
       // One that this host has no route to is out of reach; that must not cost the ways to the others.
+      const mtus = await linkMtus();
       const ways = await Promise.all(
         this.#peers.map(async (peer) => {
-          const way = await wayTo(peer.address).catch(() => undefined);
-          return way === undefined ? [] : [{ ...peer, way }];
+          const way = await wayTo(peer.address, mtus).catch(() => undefined);
+          return way === undefined ? [] : [{ ...peer, ...way }];
         }),
       );
       const conflict = await peerConflict(
