@@ -8,7 +8,7 @@ export { type Call, hostSecretHeader } from './call.ts';
 export type { Constraint, Constraints } from './constraints.ts';
 export { GatewayError, statusOf } from './gateway-error.ts';
 export type { Log, LogFields } from './log.ts';
-export type { Job, Part, PartGauge } from './part.ts';
+export type { Job, Part, PartGauge, PartHistogram } from './part.ts';
 export type { Principal } from './principal.ts';
 export type { Scope } from './scope.ts';
 export {

@@ -16,6 +16,8 @@ export interface PartGauge {
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
+  /** `counter`: it only rises, unless what it is about goes. Default `gauge`. */
+  readonly kind?: 'gauge' | 'counter';
   /**
    * How the processes of a machine make one number of it: `one` of them says it, since all would say the same; or each says its own,
    * and they are added up (`sum`), or the greatest counts (`max`).
@@ -23,6 +25,21 @@ export interface PartGauge {
   readonly across: 'one' | 'sum' | 'max';
   readonly read: () => Promise<
     readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[]
+  >;
+}
+
+/** A histogram that was counted elsewhere, said by one process of a machine, since all would say the same. */
+export interface PartHistogram extends Pick<PartGauge, 'name' | 'help' | 'labels'> {
+  readonly across: 'one';
+  /** Upper bounds of its classes, rising, without the one that takes the rest. */
+  readonly bounds: readonly number[];
+  /** How many fell into each class, one more than there are bounds, and the sum of all. */
+  readonly read: () => Promise<
+    readonly {
+      readonly labels: Readonly<Record<string, string>>;
+      readonly classes: readonly number[];
+      readonly sum: number;
+    }[]
   >;
 }
 
@@ -35,7 +52,7 @@ export interface Part {
   /** Connections that are kept open. */
   readonly upgrades: readonly UpgradeService[];
   readonly jobs: readonly Job[];
-  readonly gauges: readonly PartGauge[];
+  readonly gauges: readonly (PartGauge | PartHistogram)[];
   /**
    * Begins what goes on by itself, once the server listens. Resolves when the part is of use.
    * @param role `upkeep`: with what one process of a machine does for all of them

@@ -8,6 +8,7 @@ import {
   type TrafficOptions,
 } from '../balancing/traffic/index.ts';
 import { readArn } from '../balancing/elbv2/index.ts';
+import { TrafficNumbers } from '../balancing/numbers/index.ts';
 import type { Balancers } from '../balancing/records/index.ts';
 import type { ControlPlane } from '../control/index.ts';
 import type { TargetGroups } from '../services/index.ts';
@@ -16,7 +17,9 @@ import type { TargetGroups } from '../services/index.ts';
 export interface BalancingPart {
   readonly reports: EngineReports;
   readonly certificates: { exists(account: string, arn: string): Promise<boolean> };
-  start(): void;
+  readonly numbers: TrafficNumbers;
+  /** @param role `upkeep`: with what one process of a machine does for all of them */
+  start(role: { readonly upkeep: boolean }): void;
   stop(): Promise<void>;
 }
 
@@ -35,16 +38,20 @@ export function createBalancing({ engines, probe, ...ports }: Ports): BalancingP
     minimumTls: (policy: string | undefined) =>
       policyFor(policy ?? '').protocols.includes('TLSv1.2') ? 'TLSv1.2' : 'TLSv1.3',
   } satisfies Omit<TrafficOptions, 'probe'>;
+  const numbers = new TrafficNumbers(options);
   const over = new AbortController();
   let running: Promise<unknown> = Promise.resolve();
   return {
     reports: new EngineReports(options),
     certificates: { exists: async () => (await certificate()) !== undefined },
-    start() {
+    numbers,
+    start({ upkeep }) {
       const { signal } = over;
+      const driven = upkeep ? engines : [];
       running = Promise.all([
-        ...(probe === undefined ? [] : [new Keeper({ ...options, probe }).run(signal)]),
-        ...engines.map((engine) => new EngineDriver(options, engine).run(signal)),
+        numbers.run(signal),
+        ...(probe === undefined || !upkeep ? [] : [new Keeper({ ...options, probe }).run(signal)]),
+        ...driven.map((engine) => new EngineDriver(options, engine).run(signal)),
       ]);
     },
     async stop() {

@@ -1,5 +1,6 @@
 import type { Part } from '@slipway/auth/contract';
 
+import { balancingMetrics } from '../balancing/numbers/index.ts';
 import { Balancers } from '../balancing/records/index.ts';
 import { createElbv2 } from '../balancing/elbv2/index.ts';
 import { createCluster } from '../cluster/index.ts';
@@ -120,14 +121,12 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         },
       },
     ],
-    gauges: schedulerGauges(control),
+    gauges: [...schedulerGauges(control), ...balancingMetrics(balancing.numbers)],
     async start({ upkeep }) {
       await createCluster(base, { account, cluster: 'default' }, { tags: {}, settings: [] });
       await control.start();
-      if (upkeep) {
-        triggers.start();
-        balancing.start();
-      }
+      if (upkeep) triggers.start();
+      balancing.start({ upkeep });
     },
     async stop() {
       await triggers.stop();

@@ -41,3 +41,47 @@ test('processes make one number: what one says for all, the sum, or the greatest
   expect(text).toMatch(/^of_sum 8$/m);
   expect(text).toMatch(/^of_max 5$/m);
 });
+
+test('counters and histograms that were counted elsewhere are written as Prometheus has them, once for a machine', async () => {
+  const process = (first: boolean): Registry => {
+    const registry = new Registry();
+    registerGauges(
+      registry,
+      [
+        {
+          name: 'requests_total',
+          help: 'x',
+          labels: ['of'],
+          kind: 'counter',
+          across: 'one',
+          read: async () => [{ labels: { of: 'a' }, value: 5 }],
+        },
+        {
+          name: 'took_seconds',
+          help: 'x',
+          labels: ['of'],
+          across: 'one',
+          bounds: [0.1, 1],
+          read: async () => [{ labels: { of: 'a' }, classes: [3, 0, 2], sum: 7.5 }],
+        },
+      ],
+      first,
+    );
+    return registry;
+  };
+  const registries = [process(true), process(false)];
+  const all = await Promise.all(registries.map((one) => one.getMetricsAsJSON()));
+  const together = await AggregatorRegistry.aggregate(all as unknown as object[][]).metrics();
+  for (const text of [await registries[0]?.metrics(), await registries[0]?.metrics(), together]) {
+    expect(text).toContain('# TYPE requests_total counter\nrequests_total{of="a"} 5\n');
+    expect(text).toContain('# TYPE took_seconds histogram\n');
+    const lines = text?.split('\n').filter((line) => line.startsWith('took_seconds'));
+    expect(lines).toEqual([
+      'took_seconds_bucket{of="a",le="0.1"} 3',
+      'took_seconds_bucket{of="a",le="1"} 3',
+      'took_seconds_bucket{of="a",le="+Inf"} 5',
+      'took_seconds_sum{of="a"} 7.5',
+      'took_seconds_count{of="a"} 5',
+    ]);
+  }
+});

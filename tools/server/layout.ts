@@ -9,6 +9,7 @@ import { scanRows } from '@slipway/registry/scanning';
 import { templateRows } from '@slipway/registry/templates';
 import { upstreamRows } from '@slipway/registry/upstreams';
 import { connectionRows } from '@slipway/scheduler/hosts/control';
+import { numbersRows } from '@slipway/scheduler/balancing/numbers';
 import { balancingRows } from '@slipway/scheduler/balancing/records';
 import { networkRows } from '@slipway/scheduler/network/records';
 import { stateRows } from '@slipway/scheduler/state';
@@ -34,6 +35,7 @@ export const layout: readonly OwnedRows[] = [
   connectionRows,
   networkRows,
   balancingRows,
+  numbersRows,
   webhookRows,
   consumerRows,
   transferRows,

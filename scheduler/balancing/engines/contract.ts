@@ -22,8 +22,18 @@ export interface Counts {
   readonly codes: Codes;
   /** Attempts to reach a target that failed. */
   readonly connectionErrors: number;
+  /** From clients to targets, and back. */
   readonly bytesIn: number;
   readonly bytesOut: number;
+  readonly latency: Latency;
+}
+
+/** How long targets took from the request to the head of their answer; HTTP only. */
+export interface Latency {
+  /** Answers by the classes of `latencyBounds` (`counts.ts`), and those above all of them. */
+  readonly classes: readonly number[];
+  /** Of all answers together. */
+  readonly seconds: number;
 }
 
 export interface TargetObservation {

@@ -1,7 +1,18 @@
 /** Traffic engines: what they are told, what they answer, and those that there are. */
 export {
+  addCounts,
+  addCodes,
+  codesBetween,
+  countsBetween,
+  latencyBounds,
+  noCodes,
+  noCounts,
+  quantile,
+} from './counts.ts';
+export {
   type Applied,
   type BindResult,
+  type Codes,
   type Counts,
   EngineError,
   isQuiet,

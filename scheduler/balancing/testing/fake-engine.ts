@@ -1,13 +1,5 @@
 import type { DesiredState } from '../../routing/index.ts';
-import { type BindResult, EngineError, type TrafficEngine } from '../engines/index.ts';
-
-const noCounts = {
-  requests: 0,
-  codes: [0, 0, 0, 0],
-  connectionErrors: 0,
-  bytesIn: 0,
-  bytesOut: 0,
-} as const;
+import { type BindResult, type Counts, EngineError, noCounts, type TrafficEngine } from '../engines/index.ts';
 
 /** An engine that carries nothing: it does at once what it is told, or what tests make it do. */
 export class FakeEngine implements TrafficEngine {
@@ -18,6 +10,8 @@ export class FakeEngine implements TrafficEngine {
   readonly unbound = new Map<number, string>();
   /** Requests under way, by registration. */
   readonly inFlight = new Map<string, number>();
+  /** What was counted, by registration. */
+  readonly counts = new Map<string, Counts>();
   /** What an old process of it still serves. */
   oldest: number | undefined;
   /** Why it takes nothing. */
@@ -57,7 +51,7 @@ export class FakeEngine implements TrafficEngine {
         targetGroupId: this.#groupOf(registrationId),
         registrationId,
         inFlight,
-        counts: noCounts,
+        counts: this.counts.get(registrationId) ?? noCounts,
       })),
       loadBalancers: [],
       listeners: [...this.#bound()].map(([id, result]) => ({

@@ -4,6 +4,8 @@ import type { Certificate, DesiredState } from '../../routing/index.ts';
 import { type Applied, isQuiet, type Observation, type TrafficEngine } from '../engines/index.ts';
 import { type Balancing, balancingKeys, balancingPartition, type EngineRecord } from '../records/index.ts';
 
+import { NumbersRecorder } from '../numbers/index.ts';
+
 import { desiredState } from './desired.ts';
 import { defaultTiming, type LocalEngine, type TrafficOptions, type TrafficTiming } from './ports.ts';
 import { Bell } from './waking.ts';
@@ -23,6 +25,7 @@ export class EngineDriver {
   readonly #local: LocalEngine;
   readonly #timing: TrafficTiming;
   readonly #changed = new Bell();
+  readonly #numbers: NumbersRecorder;
   #engine: TrafficEngine | undefined;
   #applied: Applied | undefined;
   #refused: EngineRecord['refused'];
@@ -35,6 +38,7 @@ export class EngineDriver {
     this.#options = options;
     this.#local = local;
     this.#timing = { ...defaultTiming, ...options.timing };
+    this.#numbers = new NumbersRecorder(options.records, options.account, local.id, this.#timing.numbers);
   }
 
   /** Drives the engine until the signal aborts, then lets go of it. */
@@ -91,11 +95,14 @@ export class EngineDriver {
     let seen = this.#applied === undefined ? undefined : await this.#engine.observe();
     const isBehind = seen === undefined || seen.generation < balancing.generation;
     if (isBehind && !this.#isRefusedStill(balancing.generation)) {
+      // Targets that go take their numbers along.
+      if (seen !== undefined) await this.#count(seen, balancing);
       await this.#apply(this.#engine, await this.#desired(balancing));
       seen = undefined;
     }
     seen ??= await this.#engine.observe();
     await this.#report(this.#engine, balancing, seen);
+    if (this.#numbers.isDue(this.#options.clock.now())) await this.#count(seen, balancing);
     if (isIdle && seen.generation === balancing.generation) {
       await this.#engine.stop();
       await this.#letGo();
@@ -109,7 +116,9 @@ export class EngineDriver {
   /** Opens the engine; who waits for it is told why that does not go. */
   async #open(generation: number): Promise<TrafficEngine> {
     try {
-      return await this.#local.open();
+      const engine = await this.#local.open();
+      this.#numbers.reopened();
+      return engine;
     } catch (error) {
       await this.#away(generation, messageOf(error));
       throw error;
@@ -166,6 +175,14 @@ export class EngineDriver {
         throw error;
       }
     }
+  }
+
+  /** Numbers are nothing that the engine is to be given up for. */
+  async #count(seen: Observation, balancing: Balancing): Promise<void> {
+    const { clock, log } = this.#options;
+    await this.#numbers.record(seen, balancing, clock.now()).catch((err: unknown) => {
+      log.warn({ engine: this.#local.id, err }, 'cannot write down what the traffic engine has counted');
+    });
   }
 
   /** Writes down what the engine says, when it is something else than before, or long ago. */

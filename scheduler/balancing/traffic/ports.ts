@@ -46,8 +46,16 @@ export interface TrafficTiming {
   readonly gone: number;
   /** How long a caller waits for engines. */
   readonly patience: number;
+  /** Between commits of what engines have counted. */
+  readonly numbers: number;
   /** Between looks at what still drains. */
   readonly drain: number;
 }
 
-export const defaultTiming: TrafficTiming = { report: 5_000, gone: 20_000, patience: 30_000, drain: 100 };
+export const defaultTiming: TrafficTiming = {
+  report: 5_000,
+  gone: 20_000,
+  patience: 30_000,
+  numbers: 10_000,
+  drain: 100,
+};

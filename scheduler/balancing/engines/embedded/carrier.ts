@@ -19,7 +19,8 @@ import {
 import { bindReason } from '../binding.ts';
 import type { Applied, BindResult, Codes, Observation } from '../contract.ts';
 import { parseDesiredState } from '../parse.ts';
-import { chooseTarget, countCode, type Exchange, type LiveGroup, noCodes, updateGroup } from './group.ts';
+import { noCodes } from '../counts.ts';
+import { chooseTarget, countCode, type Exchange, type LiveGroup, updateGroup } from './group.ts';
 import { refuseBytes, serve, serveUpgrade, type Service } from './proxy.ts';
 
 /** What carries traffic within a process: every decision is made by the newest state, from the moment that `apply` answers. */
@@ -290,6 +291,7 @@ function passBytes(client: Socket, group: LiveGroup, idleSeconds: number): void 
       upstream.setTimeout(idleSeconds * 1000);
       client.setTimeout(idleSeconds * 1000, () => client.destroy());
       upstream.on('data', (chunk: Buffer) => (target.counts.bytesOut += chunk.length));
+      client.on('data', (chunk: Buffer) => (target.counts.bytesIn += chunk.length));
       client.pipe(upstream);
       upstream.pipe(client);
     });

@@ -1,7 +1,8 @@
 import { cookieToken, type Target, type TargetGroup } from '../../../routing/index.ts';
-import type { Codes, Counts } from '../contract.ts';
 import { Agent } from 'node:http';
 import { Agent as SecureAgent } from 'node:https';
+import type { Codes, Counts } from '../contract.ts';
+import { latencyClass, noCounts } from '../counts.ts';
 
 /** How long a connection to a target is kept without use, in milliseconds: below what applications keep it, so that few are stale. */
 const idleConnection = 1000;
@@ -31,12 +32,21 @@ export interface LiveGroup {
   readonly targets: Map<string, LiveTarget>;
 }
 
-export const noCodes: Codes = [0, 0, 0, 0];
-
 /** Adds one to the count of a status. */
 export function countCode(codes: Codes, status: number): Codes {
   const at = Math.floor(status / 100) - 2;
   return codes.map((count, i) => (i === at ? count + 1 : count)) as unknown as Codes;
+}
+
+/** Counts the head of a target's answer, which took so many milliseconds. */
+export function countAnswer({ counts }: LiveTarget, status: number, took: number): void {
+  counts.codes = countCode(counts.codes, status);
+  const { classes, seconds } = counts.latency;
+  const own = latencyClass(took / 1000);
+  counts.latency = {
+    classes: classes.map((count, i) => (i === own ? count + 1 : count)),
+    seconds: seconds + took / 1000,
+  };
 }
 
 /** Brings a group to what a state says of it; targets that it does not list any more are cut. `now` in milliseconds. */
@@ -75,7 +85,7 @@ function newTarget(group: TargetGroup, target: Target, cookieKey: string): LiveT
     token: cookieToken(cookieKey, 'target', group.id, target.registrationId),
     exchanges: new Set(),
     agent: group.protocol === 'HTTPS' ? new SecureAgent({ ...options, rejectUnauthorized: false }) : new Agent(options),
-    counts: { requests: 0, codes: noCodes, connectionErrors: 0, bytesIn: 0, bytesOut: 0 },
+    counts: { ...noCounts },
     upSince: undefined,
     credit: 0,
   };

@@ -21,7 +21,7 @@ import {
   setCookies,
   targetCookies,
 } from '../../../routing/index.ts';
-import { chooseTarget, countCode, type Exchange, type LiveGroup, type LiveTarget } from './group.ts';
+import { chooseTarget, countAnswer, type Exchange, type LiveGroup, type LiveTarget } from './group.ts';
 import { cookieOf, type Pairs, pairsOf, towardsClient, towardsTarget, valuesOf } from './headers.ts';
 import { type Admitted, judge } from './judge.ts';
 
@@ -274,6 +274,7 @@ class Passage implements Exchange {
   readonly #client: Client;
   readonly #tried = new Set<LiveTarget>();
   readonly #id = randomBytes(12).toString('hex');
+  readonly #began = performance.now();
   #attempt = 0;
   #target: LiveTarget | undefined;
   #upstream: { destroy: () => void } | undefined;
@@ -423,7 +424,7 @@ class Passage implements Exchange {
       }
       this.#upstream = upgraded;
       this.#begun = true;
-      target.counts.codes = countCode(target.counts.codes, 200);
+      countAnswer(target, 101, performance.now() - this.#began);
       client.upgrade(
         incoming,
         towardsClient(pairsOf(incoming.rawHeaders), this.#service.listener, this.#cookies(target, incoming)),
@@ -440,15 +441,16 @@ class Passage implements Exchange {
       this.#fail(502);
     });
     if (socket === undefined) upstream.end();
-    else this.#upload(upstream);
+    else this.#upload(target, upstream);
   }
 
-  #upload(upstream: ClientRequest): void {
+  #upload(target: LiveTarget, upstream: ClientRequest): void {
     const request = this.#request;
     if (this.#client.upgrading !== undefined) {
       upstream.end();
       return;
     }
+    request.on('data', (chunk: Buffer) => (target.counts.bytesIn += chunk.length));
     request.pipe(upstream, { end: false });
     request.on('end', () => {
       if (request.rawTrailers.length > 0) upstream.addTrailers(trailersOf(request.rawTrailers));
@@ -463,7 +465,7 @@ class Passage implements Exchange {
       return;
     }
     this.#begun = true;
-    target.counts.codes = countCode(target.counts.codes, incoming.statusCode!);
+    countAnswer(target, incoming.statusCode!, performance.now() - this.#began);
     incoming.on('data', (chunk: Buffer) => (target.counts.bytesOut += chunk.length));
     const headers = towardsClient(
       pairsOf(incoming.rawHeaders),

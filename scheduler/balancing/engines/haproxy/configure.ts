@@ -10,6 +10,7 @@ import {
 import { type Backend, backendName, backends, unsafeBackendName } from './backend.ts';
 import { type Files, frontend, type MapName, nowhere, nowhereForStreams, ruleName } from './frontend.ts';
 import { luaParts } from './lua.ts';
+import { latencyStore, latencyTable } from './statistics.ts';
 import { nameOf } from './words.ts';
 
 /** How the process is to run; none of it comes from a desired state. */
@@ -92,6 +93,7 @@ export function configure(state: DesiredState, options: ProcessOptions): Configu
   ]);
   const none = section(`backend ${nowhere}`, ['mode http', 'http-request return status 503']);
   const noStream = section(`backend ${nowhereForStreams}`, ['mode tcp', 'tcp-request content reject']);
+  const latencies = section(`backend ${latencyTable}`, [latencyStore]);
   const bodies = frontends.map(([first = '', ...lines]) => section(first, lines));
   const write = (withServers: boolean): string =>
     [
@@ -99,6 +101,7 @@ export function configure(state: DesiredState, options: ProcessOptions): Configu
       defaults,
       none,
       noStream,
+      latencies,
       ...bodies,
       ...all.map(({ name, lines, servers }) =>
         section(`backend ${name}`, [

@@ -10,7 +10,14 @@ import { emptyLedger, type Ledger, readLedger, writeLedger } from './ledger.ts';
 import { parseMap, parseServers, stepsTo } from './live.ts';
 import { observationOf } from './observe.ts';
 import { checkProgram, haproxyProcess } from './process.ts';
-import { addStatistics, finished, parseStatistics, type WorkerStatistics } from './statistics.ts';
+import {
+  addStatistics,
+  finished,
+  latencyTable,
+  parseLatencies,
+  parseStatistics,
+  type WorkerStatistics,
+} from './statistics.ts';
 import { nameOf } from './words.ts';
 
 export interface HaproxyOptions extends Pick<ProcessOptions, 'user' | 'hardStopAfter'> {
@@ -165,6 +172,7 @@ export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngin
         await commands.run(worker, [`shutdown sessions server ${path}`]);
         const [reply = ''] = await commands.run(worker, [`del server ${path}`]);
         if (!agreeable.has(reply)) left.push(path);
+        else await commands.run(worker, [`clear table ${latencyTable} key ${path.slice(path.indexOf('/') + 1)}`]);
       }
       rest = left;
     }
@@ -175,8 +183,12 @@ export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngin
     if (processes === undefined) throw new EngineError('HAProxy does not run: apply a state to start it');
     const now = new Map<number, WorkerStatistics>();
     for (const { pid } of processes.workers) {
-      const [text = ''] = await commands.run(pid, ['show stat']).catch(() => []);
-      if (text !== '') now.set(pid, parseStatistics(text));
+      const [text = '', table = ''] = await commands
+        .run(pid, ['show stat', `show table ${latencyTable}`])
+        .catch(() => []);
+      if (text === '') continue;
+      const latencies = parseLatencies(table, seen.get(pid)?.latencies ?? new Map());
+      now.set(pid, { ...parseStatistics(text), latencies });
     }
     for (const [pid, counts] of seen) if (!now.has(pid)) gone = addStatistics([gone, finished(counts)]);
     seen = now;

@@ -16,6 +16,7 @@ import {
   bytesOf,
 } from '../../../routing/index.ts';
 import type { LuaParts } from './lua.ts';
+import { latencyBegin, latencyLines } from './statistics.ts';
 import { argument, formatWord, nameOf, queryExpression, wildcardLines, word } from './words.ts';
 
 /** Where generated files go; each is named by its content or by an id of ours. Answers with the path to write into the configuration. */
@@ -166,7 +167,9 @@ function outgoing(listener: HttpListener): readonly string[] {
         ]
       : ['http-request del-header x-amzn-tls-version', 'http-request del-header x-amzn-tls-cipher-suite']),
     ...(attributes.preserveHostHeader ? [] : ['http-request set-header Host %[var(txn.host)]']),
+    latencyBegin,
     'http-response set-var(txn.target) bool(true)',
+    ...latencyLines,
     ...Object.entries(attributes.responseHeaders).map(
       ([name, value]) => `http-after-response set-header ${word(name)} ${formatWord(value)}`,
     ),

@@ -1,19 +1,27 @@
 import { type Codes, type LoadBalancerObservation, type Observation, type TargetObservation } from '../contract.ts';
 import type { Ledger } from './ledger.ts';
-import { addCodes, addCounts, noCodes, noCounts, type WorkerStatistics } from './statistics.ts';
+import { addCodes, addCounts, noCodes, noCounts } from '../counts.ts';
+import type { WorkerStatistics } from './statistics.ts';
 
 /** Puts the sums over all workers into the contract's terms. A target has two servers, one for each kind of request. */
 export function observationOf(
   ledger: Ledger,
   oldestServing: number,
-  { frontends, servers }: WorkerStatistics,
+  { frontends, servers, latencies }: WorkerStatistics,
 ): Observation {
   const targets = new Map<string, TargetObservation>();
   const targetCodes = new Map<string, Codes>();
   for (const { path, targetGroupId, registrationId, loadBalancerId } of ledger.servers) {
     const key = `${targetGroupId}\n${registrationId}`;
     const { inFlight, counts } = servers.get(path) ?? { inFlight: 0, counts: noCounts };
-    const before = targets.get(key) ?? { targetGroupId, registrationId, inFlight: 0, counts: noCounts };
+    // Its servers count latencies together.
+    const latency = latencies.get(path.slice(path.indexOf('/') + 1)) ?? noCounts.latency;
+    const before = targets.get(key) ?? {
+      targetGroupId,
+      registrationId,
+      inFlight: 0,
+      counts: { ...noCounts, latency },
+    };
     targets.set(key, { ...before, inFlight: before.inFlight + inFlight, counts: addCounts(before.counts, counts) });
     if (loadBalancerId !== undefined)
       targetCodes.set(loadBalancerId, addCodes(targetCodes.get(loadBalancerId) ?? noCodes, counts.codes));

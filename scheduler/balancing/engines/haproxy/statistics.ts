@@ -1,10 +1,13 @@
-import type { Codes, Counts } from '../contract.ts';
+import type { Codes, Counts, Latency } from '../contract.ts';
+import { addCodes, addCounts, addLatency, latencyBounds, noCodes, noCounts, noLatency } from '../counts.ts';
 
 /** What one worker counted, by name in its configuration. */
 export interface WorkerStatistics {
   readonly frontends: ReadonlyMap<string, FrontendCounts>;
   /** By `backend/server`. */
   readonly servers: ReadonlyMap<string, ServerCounts>;
+  /** By the name of a server, which is a target's in all its backends. */
+  readonly latencies: ReadonlyMap<string, Latency>;
 }
 
 export interface FrontendCounts {
@@ -20,7 +23,7 @@ export interface ServerCounts {
 }
 
 /** Reads the answer to `show stat`: a table with a line of names. */
-export function parseStatistics(text: string): WorkerStatistics {
+export function parseStatistics(text: string): Omit<WorkerStatistics, 'latencies'> {
   const [head = '', ...lines] = text.split('\n');
   const columns = new Map(
     head
@@ -51,6 +54,7 @@ export function parseStatistics(text: string): WorkerStatistics {
           connectionErrors: number('econ'),
           bytesIn: number('bin'),
           bytesOut: number('bout'),
+          latency: noLatency,
         },
       });
     }
@@ -58,28 +62,59 @@ export function parseStatistics(text: string): WorkerStatistics {
   return { frontends, servers };
 }
 
-export const noCodes: Codes = [0, 0, 0, 0];
-export const noCounts: Counts = { requests: 0, codes: noCodes, connectionErrors: 0, bytesIn: 0, bytesOut: 0 };
+/** Where latencies are counted, in each worker. Its entries have the names of servers. */
+export const latencyTable = 'latency';
+/** Counters of an entry: one for each class, and the sum in units of 10 microseconds, which begins anew after 2^32 of them. */
+const classes = latencyBounds.length + 1;
+const unit = 1e-5;
+const turn = 2 ** 32;
 
-export function addCodes(a: Codes, b: Codes): Codes {
-  return [a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]];
-}
+/** The table. Entries go with their servers. */
+export const latencyStore = `stick-table type string len 24 size 100k store gpc(${classes}),gpt(1)`;
 
-export function addCounts(a: Counts, b: Counts): Counts {
-  return {
-    requests: a.requests + b.requests,
-    codes: addCodes(a.codes, b.codes),
-    connectionErrors: a.connectionErrors + b.connectionErrors,
-    bytesIn: a.bytesIn + b.bytesIn,
-    bytesOut: a.bytesOut + b.bytesOut,
-  };
+/** The rule of a frontend that notes when a request went to its target. */
+export const latencyBegin = 'http-request set-var(txn.sent) date(0,us)';
+
+/** The rules of a frontend that count an answer of a target. */
+export const latencyLines: readonly string[] = [
+  'http-response set-var(txn.took) date(0,us),sub(txn.sent)',
+  `http-response track-sc0 srv_name table ${latencyTable}`,
+  ...Array.from({ length: classes }, (_, i) => {
+    const [from, to] = [latencyBounds[i - 1], latencyBounds[i]].map((bound) => Math.round((bound ?? 0) * 1e6));
+    const range = i === 0 ? `le ${to}` : i === latencyBounds.length ? `gt ${from}` : `${from! + 1}:${to}`;
+    return `http-response sc-inc-gpc(${i},0) if { var(txn.took) -m int ${range} }`;
+  }),
+  'http-response set-var(txn.took) var(txn.took),div(10)',
+  `http-response sc-set-gpt(0,0) sc_get_gpt(0,0),add(txn.took),and(${turn - 1})`,
+];
+
+/** Reads the answer to `show table`; `before` is what the same worker said last, since sums turn over. */
+export function parseLatencies(text: string, before: ReadonlyMap<string, Latency>): ReadonlyMap<string, Latency> {
+  const latencies = new Map<string, Latency>();
+  for (const line of text.split('\n')) {
+    const name = / key=(\S+) /.exec(line)?.[1];
+    if (name === undefined) continue;
+    const counters = new Map([...line.matchAll(/ (gp[ct]\d+)=(\d+)/g)].map(([, counter, value]) => [counter, value]));
+    const known = Math.round((before.get(name)?.seconds ?? 0) / unit);
+    const raw = Number(counters.get('gpt0') ?? 0);
+    // What came since the last look is less than a turn.
+    const since = (((raw - known) % turn) + turn) % turn;
+    latencies.set(name, {
+      classes: Array.from({ length: classes }, (_, i) => Number(counters.get(`gpc${i}`) ?? 0)),
+      seconds: (known + since) * unit,
+    });
+  }
+  return latencies;
 }
 
 /** Adds what several workers counted. */
 export function addStatistics(all: readonly WorkerStatistics[]): WorkerStatistics {
   const frontends = new Map<string, FrontendCounts>();
   const servers = new Map<string, ServerCounts>();
+  const latencies = new Map<string, Latency>();
   for (const one of all) {
+    for (const [name, latency] of one.latencies)
+      latencies.set(name, addLatency(latencies.get(name) ?? noLatency, latency));
     for (const [name, counts] of one.frontends) {
       const before = frontends.get(name) ?? { active: 0, connections: 0, requests: 0, codes: noCodes };
       frontends.set(name, {
@@ -94,13 +129,14 @@ export function addStatistics(all: readonly WorkerStatistics[]): WorkerStatistic
       servers.set(name, { inFlight: before.inFlight + inFlight, counts: addCounts(before.counts, counts) });
     }
   }
-  return { frontends, servers };
+  return { frontends, servers, latencies };
 }
 
 /** What a worker that has gone leaves to the sums: nothing is in flight any more. */
-export function finished({ frontends, servers }: WorkerStatistics): WorkerStatistics {
+export function finished({ frontends, servers, latencies }: WorkerStatistics): WorkerStatistics {
   return {
     frontends: new Map([...frontends].map(([name, counts]) => [name, { ...counts, active: 0 }])),
     servers: new Map([...servers].map(([name, { counts }]) => [name, { inFlight: 0, counts }])),
+    latencies,
   };
 }

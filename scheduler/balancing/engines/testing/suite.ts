@@ -12,6 +12,7 @@ import {
 } from '../../../routing/index.ts';
 import { cookieKey, type GeneratedRequest, listenerOf, requests, rules } from '../../../routing/testing/generate.ts';
 import type { DesiredState, TrafficEngine } from '../contract.ts';
+import { latencyBounds, noLatency } from '../counts.ts';
 import { ask, freshAddress, openRaw, type RawAnswer, valueOf } from './raw.ts';
 import { listenerSuite } from './suite-listeners.ts';
 import { groupOf, headerOf, type Seen, startTarget, type TestTarget } from './targets.ts';
@@ -200,6 +201,30 @@ export function engineSuite(open: () => Promise<{ engine: TrafficEngine; end: ()
     expect([after.generation, after.oldestServing]).toEqual([generation, generation]);
   });
 
+  it('counts how long targets take until they answer, and the bytes both ways; also for requests that are not sent twice', async () => {
+    const pause = 60;
+    await using slow = await startTarget('slow', (_, response) => {
+      setTimeout(() => response.end('x'.repeat(5_000)), pause);
+    });
+    const listener = listenerOf({ address: freshAddress(), defaultAction: to('slow') });
+    await apply({ listeners: [listener], targetGroups: [groupOf('slow', [slow.target()])] });
+    await get(listener);
+    await ask(
+      listener.address,
+      listener.port,
+      `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n${'y'.repeat(2_000)}`,
+    );
+    const { targets } = await opened.engine.observe();
+    const [counts] = targets.flatMap((one) => (one.targetGroupId === 'slow' ? [one.counts] : []));
+    const { classes, seconds } = counts?.latency ?? noLatency;
+    const quick = latencyBounds.filter((bound) => bound * 1000 < pause).length;
+    expect(classes).toHaveLength(latencyBounds.length + 1);
+    expect([sum(classes.slice(0, quick)), sum(classes)]).toEqual([0, 2]);
+    expect(seconds).toBeGreaterThan((2 * pause) / 1000 - 0.005);
+    expect(counts?.bytesIn).toBeGreaterThanOrEqual(2_000);
+    expect(counts?.bytesOut).toBeGreaterThanOrEqual(10_000);
+  });
+
   it('says why a listener is not bound, and serves the others', async () => {
     const taken = createServer();
     const address = freshAddress();
@@ -311,3 +336,5 @@ function headOf({ method, path, query, host, headers, peer }: GeneratedRequest):
     now: 0,
   };
 }
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0);

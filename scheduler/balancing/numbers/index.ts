@@ -1,0 +1,5 @@
+/** What traffic engines have counted: added up by whoever drives an engine, kept in memory by every process. */
+export { balancingMetrics } from './metrics.ts';
+export { type BalancerNumbers, type GroupNumbers, type NumbersOptions, TrafficNumbers } from './numbers.ts';
+export { NumbersRecorder } from './recorder.ts';
+export { numbersPartition, numbersRows } from './records.ts';

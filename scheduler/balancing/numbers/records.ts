@@ -1,0 +1,62 @@
+import { definePartition, type OwnedRows } from '@slipway/storage/records';
+
+import type { Codes, Counts } from '../engines/index.ts';
+
+/** What engines count changes every few seconds: it lies apart from what load balancers are, whose followers it would wake. */
+const numbers = definePartition('elb-numbers/<account>', 'what the traffic engines of one account have counted');
+export const numbersPartition = numbers.name;
+
+export const numbersKeys = {
+  /** Of one engine. */
+  of: (engine: string): string => `sample/${engine}/`,
+  group: (engine: string, id: string): string => `sample/${engine}/group/${id}`,
+  balancer: (engine: string, id: string): string => `sample/${engine}/balancer/${id}`,
+  samples: 'sample/',
+} as const;
+
+export const numbersRows: OwnedRows = {
+  partition: numbers,
+  owner: 'scheduler/balancing/numbers',
+  keys: [numbersKeys.samples],
+};
+
+/** What one engine has carried to a target group since it was first told of it, over restarts of the engine and of servers. */
+export interface GroupSample {
+  readonly kind: 'group';
+  readonly engine: string;
+  readonly id: string;
+  readonly name: string;
+  /** The name of the load balancer that sends to it. */
+  readonly loadBalancer: string;
+  /** When this was so, milliseconds since the epoch. */
+  readonly at: number;
+  /** By registration. */
+  readonly targets: Readonly<Record<string, TargetSample>>;
+  /** Of targets that are no longer registered, together. */
+  readonly gone: Counts;
+}
+
+export interface TargetSample {
+  readonly inFlight: number;
+  readonly counts: Counts;
+}
+
+/** The same of a load balancer: its listeners, and the answers that the engine made itself. */
+export interface BalancerSample {
+  readonly kind: 'balancer';
+  readonly engine: string;
+  readonly id: string;
+  readonly name: string;
+  readonly at: number;
+  readonly engineCodes: Codes;
+  readonly listeners: Readonly<Record<string, ListenerSample>>;
+}
+
+export interface ListenerSample {
+  readonly port: number;
+  readonly activeConnections: number;
+  readonly connections: number;
+  readonly requests: number;
+}
+
+export type Sample = GroupSample | BalancerSample;
