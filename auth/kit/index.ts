@@ -11,11 +11,13 @@ export {
   type Rows,
   rowsOf,
 } from './pages.ts';
+export { readPemCertificates } from './pem.ts';
 export {
   as,
   refused,
   refuseMembers,
   required,
+  secret,
   type Shape,
   type ShapeMember,
   type ShapeNames,

@@ -23,6 +23,8 @@ export interface ShapeMember<T, Must extends boolean = boolean> {
   readonly must: Must;
   /** Why nothing here acts on it; a request that has it is refused with this. */
   readonly refusal?: string;
+  /** Whether no error and no log may repeat it. */
+  readonly secret?: true;
 }
 
 export type ShapeMembers = Readonly<Record<string, Shape<unknown> | ShapeMember<unknown>>>;
@@ -43,6 +45,7 @@ export const simpleShapes = {
   number: { schema: 1 } as Shape<number>,
   flag: { schema: 2 } as Shape<boolean>,
   time: { schema: 4 } as Shape<Date>,
+  blob: { schema: 21 } as Shape<Uint8Array>,
 } as const;
 
 /** How a service's protocol names things. */
@@ -82,7 +85,10 @@ export function shapesOf({ namespace, wireName, elementName }: ShapeNames): Shap
           name,
           0,
           sorted.map(([key]) => key),
-          sorted.map(([key, { shape, wire }]) => [lazy(shape), named(wire ?? wireName?.(key))]),
+          sorted.map(([key, { shape, wire, secret }]) => [
+            lazy(shape),
+            { ...named(wire ?? wireName?.(key)), ...(secret === true ? { sensitive: 1 } : {}) },
+          ]),
           all.filter(([, { must }]) => must).length,
         ],
       };
@@ -105,6 +111,13 @@ export const as = <T>(wire: string, shape: Shape<T>): ShapeMember<T, false> => (
 export function required<T>(of: Shape<T> | ShapeMember<T>): ShapeMember<T, true> {
   return { ...memberOf(of), must: true };
 }
+
+/** A member that no error and no log may repeat. */
+export const secret = <T>(of: Shape<T> | ShapeMember<T>): ShapeMember<T, false> => ({
+  ...memberOf(of),
+  must: false,
+  secret: true,
+});
 
 /** A member that is read in order to be refused, unless it is empty or says what is so anyway (`false`, 0). @param why with what to do instead */
 export function refused<T>(of: Shape<T> | ShapeMember<T>, why: string): ShapeMember<T, false> {

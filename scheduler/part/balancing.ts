@@ -1,5 +1,8 @@
+import type { Sealer } from '@slipway/auth/tokens';
+
 import { policyFor } from '../balancing/elbv2/index.ts';
 import type { Probe } from '../balancing/health/index.ts';
+import { createKeyPairs } from '../balancing/records/index.ts';
 import {
   EngineDriver,
   EngineReports,
@@ -16,7 +19,6 @@ import type { TargetGroups } from '../services/index.ts';
 /** What goes on by itself for load balancing, and what its API asks of it. */
 export interface BalancingPart {
   readonly reports: EngineReports;
-  readonly certificates: { exists(account: string, arn: string): Promise<boolean> };
   readonly numbers: TrafficNumbers;
   /** @param role `upkeep`: with what one process of a machine does for all of them */
   start(role: { readonly upkeep: boolean }): void;
@@ -26,15 +28,15 @@ export interface BalancingPart {
 type Ports = Omit<TrafficOptions, 'probe' | 'certificate' | 'minimumTls'> & {
   readonly engines: readonly LocalEngine[];
   readonly probe: Probe | undefined;
+  readonly region: string;
+  readonly sealer: Sealer;
 };
 
 /** Drives the engines of this machine, and competes for looking after targets: not without a way to check them. */
 export function createBalancing({ engines, probe, ...ports }: Ports): BalancingPart {
-  // There is no certificate manager yet: listeners that want a certificate are refused.
-  const certificate = (): Promise<undefined> => Promise.resolve(undefined);
   const options = {
     ...ports,
-    certificate,
+    certificate: createKeyPairs(ports),
     minimumTls: (policy: string | undefined) =>
       policyFor(policy ?? '').protocols.includes('TLSv1.2') ? 'TLSv1.2' : 'TLSv1.3',
   } satisfies Omit<TrafficOptions, 'probe'>;
@@ -43,7 +45,6 @@ export function createBalancing({ engines, probe, ...ports }: Ports): BalancingP
   let running: Promise<unknown> = Promise.resolve();
   return {
     reports: new EngineReports(options),
-    certificates: { exists: async () => (await certificate()) !== undefined },
     numbers,
     start({ upkeep }) {
       const { signal } = over;

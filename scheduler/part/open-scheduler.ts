@@ -1,5 +1,6 @@
 import type { Part } from '@slipway/auth/contract';
 
+import { createAcm } from '../balancing/acm/index.ts';
 import { balancingMetrics } from '../balancing/numbers/index.ts';
 import { Balancers } from '../balancing/records/index.ts';
 import { createElbv2 } from '../balancing/elbv2/index.ts';
@@ -81,6 +82,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     account,
     networks,
     balancers,
+    sealer,
     engines: ports.traffic.engines,
     probe: ports.traffic.probe,
     tasks: balancedTasks(records, control),
@@ -99,13 +101,13 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         agentOperations: agents.operations,
       }),
       createEc2({ ...base, networks }),
+      createAcm({ ...base, balancers, sealer }),
       createElbv2({
         ...base,
         networks,
         balancers,
         pool: ports.traffic.addresses,
         traffic: balancing.reports,
-        certificates: balancing.certificates,
         instances: { find: (of, id) => Promise.resolve(targetHost(control.host(of, id))) },
       }),
     ],

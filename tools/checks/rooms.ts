@@ -32,9 +32,9 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['state', 'placement', 'references', 'routing', 'hosts/wire', 'network/addresses'],
     ['reach', 'balancing/engines'],
     ['cluster', 'deployments', 'hosts/agent', 'network/records', 'balancing/records'],
-    ['tasks', 'balancing/health', 'balancing/numbers'],
+    ['tasks', 'balancing/health', 'balancing/numbers', 'balancing/api'],
     ['services', 'control', 'hosts/control', 'balancing/traffic'],
-    ['ecs', 'triggers', 'network/ec2', 'network/tasks', 'balancing/elbv2'],
+    ['ecs', 'triggers', 'network/ec2', 'network/tasks', 'balancing/elbv2', 'balancing/acm'],
     ['part'],
   ],
 };

@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readConfig } from '../server/config.ts';
 import { type Installation, startInstallation } from '../server/installation.ts';
 import { layout } from '../server/layout.ts';
-import { Ec2Client, ec2Module, ElbClient, elbModule } from '../testbed/query-clients.ts';
+import { AcmClient, acmModule, Ec2Client, ec2Module, ElbClient, elbModule } from '../testbed/query-clients.ts';
 import { sampleInput, type SampleValues } from '../testbed/sample-input.ts';
 
 /**
@@ -123,6 +123,11 @@ const valuesOf: Readonly<Record<string, SampleValues>> = {
     Attributes: [{ Key: 'idle_timeout.timeout_seconds', Value: '60' }],
     Tags: [{ Key: 'team', Value: 'blue' }],
   },
+  acm: {
+    ...values,
+    CertificateArn: `arn:aws:acm:us-east-1:${account}:certificate/00000000-0000-4000-8000-000000000000`,
+    Tags: [{ Key: 'team', Value: 'blue' }],
+  },
   ecs: { ...values, 'TagResource.tags': [{ key: 'team', value: 'blue' }] },
   'ecr-public': {
     ...values,
@@ -131,6 +136,7 @@ const valuesOf: Readonly<Record<string, SampleValues>> = {
   },
 };
 const clients = {
+  acm: { module: acmModule, client: AcmClient },
   ecr: { module: ecr, client: ecr.ECRClient },
   'ecr-public': { module: ecrPublic, client: ecrPublic.ECRPUBLICClient },
   ec2: { module: ec2Module, client: Ec2Client },
@@ -153,15 +159,13 @@ interface Answer {
 }
 type Sender = { send(command: object): Promise<object>; destroy(): void };
 
-const ec2Call = (client: Sender, name: string, input: object): Promise<object> => {
-  const Call = ec2Module[`${name}Command`] as new (input: object) => object;
+const callOf = (module: Readonly<Record<string, unknown>>) => (client: Sender, name: string, input: object) => {
+  const Call = module[`${name}Command`] as new (input: object) => object;
   return client.send(new Call(input));
 };
-
-const elbCall = (client: Sender, name: string, input: object): Promise<object> => {
-  const Call = elbModule[`${name}Command`] as new (input: object) => object;
-  return client.send(new Call(input));
-};
+const ec2Call = callOf(ec2Module);
+const elbCall = callOf(elbModule);
+const acmCall = callOf(acmModule);
 
 const refusals = new Set([
   'AccessDenied',
@@ -402,6 +406,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'NetworkInterfaces',
         'Tags',
       ].map((nouns) => ec2Call(as('admin', 'ec2'), `Describe${nouns}`, {})),
+      acmCall(as('admin', 'acm'), 'ListCertificates', { Includes: { keyTypes: ['EC_prime256v1'] } }),
       ...['LoadBalancers', 'TargetGroups'].map((nouns) =>
         elbCall(as('admin', 'elasticloadbalancing'), `Describe${nouns}`, {}),
       ),
@@ -431,6 +436,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
     expect(all.length).toBeGreaterThan(150);
     expect(new Set(routes().map(({ service }) => service))).toEqual(
       new Set([
+        'acm',
         'ecr',
         'ecr-public',
         'ec2',

@@ -15,6 +15,7 @@ import { type Installation, startInstallation } from '../server/installation.ts'
  * its caller's, in every payload mode that any AWS service knows. The requests are signed here, with nothing of ours.
  */
 const jsonTargets: Readonly<Record<string, string>> = {
+  acm: 'CertificateManager',
   ecs: 'AmazonEC2ContainerServiceV20141113',
   ecr: 'AmazonEC2ContainerRegistry_V20150921',
   'ecr-public': 'SpencerFrontendService',

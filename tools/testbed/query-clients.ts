@@ -1,4 +1,5 @@
 import { modelOf, type OperationModel } from '@slipway/auth/protocol';
+import { acmSchemas } from '@slipway/scheduler/balancing/acm';
 import { elbv2Schemas } from '@slipway/scheduler/balancing/elbv2';
 import { ec2Schemas } from '@slipway/scheduler/network/ec2';
 import aws4 from 'aws4';
@@ -20,9 +21,12 @@ interface Spoken {
   readonly schemas: Schemas;
   /** Whether members have their names of EC2's protocol. */
   readonly isEc2: boolean;
+  /** Of JSON 1.1; without it, the service speaks Query. */
+  readonly target?: string;
 }
 const spoken = {
   ec2: { service: 'ec2', version: '2016-11-15', schemas: ec2Schemas, isEc2: true },
+  acm: { service: 'acm', version: '2015-12-08', schemas: acmSchemas, isEc2: false, target: 'CertificateManager' },
   elb: { service: 'elasticloadbalancing', version: '2015-12-01', schemas: elbv2Schemas, isEc2: false },
 } as const satisfies Record<string, Spoken>;
 
@@ -66,21 +70,36 @@ class QueryClient {
 
   /** @returns the answer's text. @throws an error as SDK clients throw it */
   async send({ name, input }: Command): Promise<object> {
-    const { service, version, schemas, isEc2 } = this.#spoken;
-    const form = new URLSearchParams({ Action: name, Version: version });
-    const model = modelOf(schemas).operations.get(name);
-    if (model !== undefined) (isEc2 ? writeEc2 : writeQuery)(form, '', model.input, input);
-    const body = form.toString();
+    const { service } = this.#spoken;
+    const { body, headers } = this.#write(name, input);
     const { host } = new URL(this.#endpoint);
-    const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
     const request = { host, method: 'POST', path: '/', service, region: this.#region, headers, body };
     const key = typeof this.#credentials === 'function' ? await this.#credentials() : this.#credentials;
     const signed = this.#unsigned ? headers : (aws4.sign(request, key).headers as Record<string, string>);
     const response = await fetch(this.#endpoint, { method: 'POST', headers: signed, body });
     const text = await response.text();
     if (response.ok) return { text };
-    const [, code = '', message = ''] = /<Code>([^<]*)<\/Code>\s*<Message>([^<]*)/.exec(text) ?? [];
+    const [, code = '', message = ''] =
+      /<Code>([^<]*)<\/Code>\s*<Message>([^<]*)/.exec(text) ??
+      /"__type":"([^"]*)".*"message":"([^"]*)/.exec(text) ??
+      [];
     throw Object.assign(new Error(message), { name: code, $metadata: { httpStatusCode: response.status } });
+  }
+
+  #write(name: string, input: object): { readonly body: string; readonly headers: Record<string, string> } {
+    const { version, schemas, isEc2, target } = this.#spoken;
+    if (target !== undefined) {
+      const members = Object.entries(input).map(([key, value]: [string, unknown]) => [
+        key,
+        value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value,
+      ]);
+      const headers = { 'Content-Type': 'application/x-amz-json-1.1', 'X-Amz-Target': `${target}.${name}` };
+      return { body: JSON.stringify(Object.fromEntries(members)), headers };
+    }
+    const form = new URLSearchParams({ Action: name, Version: version });
+    const model = modelOf(schemas).operations.get(name);
+    if (model !== undefined) (isEc2 ? writeEc2 : writeQuery)(form, '', model.input, input);
+    return { body: form.toString(), headers: { 'Content-Type': 'application/x-www-form-urlencoded' } };
   }
 
   destroy(): void {}
@@ -91,6 +110,12 @@ type Options = ConstructorParameters<typeof QueryClient>[1];
 export class Ec2Client extends QueryClient {
   constructor(options: Options) {
     super(spoken.ec2, options);
+  }
+}
+
+export class AcmClient extends QueryClient {
+  constructor(options: Options) {
+    super(spoken.acm, options);
   }
 }
 
@@ -115,6 +140,7 @@ const moduleOf = ({ schemas }: Spoken): Schemas => ({
   ),
 });
 export const ec2Module: Schemas = moduleOf(spoken.ec2);
+export const acmModule: Schemas = moduleOf(spoken.acm);
 export const elbModule: Schemas = moduleOf(spoken.elb);
 
 /** Writes a value as the Query protocol has it: list elements under `member`. */

@@ -1,21 +1,16 @@
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { AwsError } from '../../contract/index.ts';
-
-const block = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
+import { readPemCertificates } from '../../kit/index.ts';
 
 /**
  * Reads certificates in PEM, one after the other, and nothing else between them.
  * @throws AwsError `MalformedCertificateException`
  */
-export function readCertificates(text: string): X509Certificate[] {
-  const blocks = text.match(block) ?? [];
-  const rest = text.replace(block, '').trim();
-  try {
-    if (blocks.length === 0 || rest !== '') throw new RangeError('not PEM');
-    return blocks.map((each) => new X509Certificate(each));
-  } catch {
+export function readCertificates(text: string): readonly X509Certificate[] {
+  const certificates = readPemCertificates(text);
+  if (certificates === undefined)
     throw malformed('Unable to parse certificate. Please ensure the certificate is in PEM format.');
-  }
+  return certificates;
 }
 
 /** One certificate, in PEM. @throws AwsError `MalformedCertificateException` */

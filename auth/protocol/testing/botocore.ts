@@ -87,7 +87,9 @@ function differences(compared: Comparison, path: string, schema: Schema, shape: 
         ? 'timestamp'
         : schema.isNumericSchema()
           ? 'integer'
-          : 'string';
+          : schema.isBlobSchema()
+            ? 'blob'
+            : 'string';
     return kind === shape.type ? [] : [`${path} is a ${shape.type}, not a ${kind}`];
   }
   const members = new Map(schema.structIterator());

@@ -3,6 +3,7 @@ import { createSigning, Pages, storedKeys } from '@slipway/auth/kit';
 import type { RecordStore } from '@slipway/storage/records';
 
 import type { RandomBytes } from '../../state/index.ts';
+import { bindAll, schemasOf } from '../api/index.ts';
 import { balancingKeys, balancingPartition } from '../records/index.ts';
 
 import { accountOperations } from './account.ts';
@@ -41,9 +42,7 @@ export const elbv2Operations: ElbOperations = {
 };
 
 /** The schemas of the operations, in the place of an SDK client module. */
-export const elbv2Schemas: Readonly<Record<string, unknown>> = Object.fromEntries(
-  Object.entries(elbv2Operations).map(([name, { schema }]) => [`${name}$`, schema(name)]),
-);
+export const elbv2Schemas: Readonly<Record<string, unknown>> = schemasOf(elbv2Operations);
 
 const port = { min: 1, max: 65_535, integer: true } as const;
 
@@ -95,6 +94,6 @@ export function createElbv2(options: Elbv2Options): ServiceDefinition {
       limits: { needs: (operation) => `elasticloadbalancing:${operation}` },
       operations: {},
     }),
-    operations: Object.fromEntries(Object.entries(elbv2Operations).map(([name, { bind }]) => [name, bind(api)])),
+    operations: bindAll(elbv2Operations, api),
   };
 }

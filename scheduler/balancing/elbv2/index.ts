@@ -2,4 +2,4 @@
 export { createElbv2, type Elbv2Options, elbv2Schemas } from './create-elbv2.ts';
 export { readArn } from './names.ts';
 export { policyFor } from './ssl-policies.ts';
-export type { BalancerState, CertificateSource, InstanceDirectory, Traffic } from './ports.ts';
+export type { BalancerState, InstanceDirectory, Traffic } from './ports.ts';

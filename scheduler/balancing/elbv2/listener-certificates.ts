@@ -15,7 +15,7 @@ export const listenerCertificateOperations: ElbOperations = {
     }),
     output: struct('AddListenerCertificatesOutput', { Certificates: certificates }),
     access: mayOn('AddListenerCertificates', ({ ListenerArn }) => [ListenerArn]),
-    change: async ({ ListenerArn, Certificates }, scene, draft) => {
+    change: ({ ListenerArn, Certificates }, scene, draft) => {
       const listener = find(scene, draft, 'listener', ListenerArn);
       const { protocol } = placeOf(draft, listener);
       if (protocol !== 'HTTPS' && protocol !== 'TLS')
@@ -23,7 +23,7 @@ export const listenerCertificateOperations: ElbOperations = {
       const added: string[] = [];
       for (const { CertificateArn, IsDefault } of someOf(Certificates, 'Certificates')) {
         if (IsDefault !== undefined) throw validation('IsDefault cannot be specified when certificates are added');
-        added.push(await certificateFor(scene, CertificateArn));
+        added.push(certificateFor(scene, draft, CertificateArn));
       }
       const all = [...new Set([...listener.certificates, ...added])];
       if (all.length - 1 > mostCertificates)
@@ -60,7 +60,7 @@ export const listenerCertificateOperations: ElbOperations = {
         ['DescribeListenerCertificates', input.ListenerArn],
         input,
         listener.certificates.map((arn, place) => ({ arn, isDefault: place === 0 })),
-        ({ arn }) => arn,
+        ({ arn, isDefault }) => `${isDefault ? 0 : 1} ${arn}`,
         ({ arn, isDefault }) => ({ CertificateArn: arn, IsDefault: isDefault }),
       );
       return { Certificates: items, ...more };

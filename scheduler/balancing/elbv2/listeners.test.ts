@@ -59,32 +59,32 @@ describe('listeners', () => {
   });
 
   test('certificates: a default one, others by name', async () => {
-    const { call, refusal, certificates, balancerArn, listenerArn } = await openWeb();
-    for (const name of ['a', 'b']) certificates.add(name);
+    const { call, refusal, addCertificate, balancerArn, listenerArn } = await openWeb();
+    const [a, b] = [await addCertificate(), await addCertificate()];
     const input = { LoadBalancerArn: balancerArn, Protocol: 'HTTPS', Port: 443, DefaultActions: fixed };
     expect(await refusal('CreateListener', input)).toContain('A certificate must be specified');
     expect(await refusal('CreateListener', { ...input, Certificates: [{ CertificateArn: 'c' }] })).toBe(
       "CertificateNotFound: Certificate 'c' not found",
     );
-    const { Listeners } = await call('CreateListener', { ...input, Certificates: [{ CertificateArn: 'a' }] });
+    const { Listeners } = await call('CreateListener', { ...input, Certificates: [{ CertificateArn: a }] });
     expect(Listeners).toMatchObject([
-      { SslPolicy: 'ELBSecurityPolicy-2016-08', Certificates: [{ CertificateArn: 'a' }] },
+      { SslPolicy: 'ELBSecurityPolicy-2016-08', Certificates: [{ CertificateArn: a }] },
     ]);
     const [{ ListenerArn }] = Listeners;
-    await call('AddListenerCertificates', { ListenerArn, Certificates: [{ CertificateArn: 'b' }] });
+    await call('AddListenerCertificates', { ListenerArn, Certificates: [{ CertificateArn: b }] });
     expect((await call('DescribeListenerCertificates', { ListenerArn })).Certificates).toEqual([
-      { CertificateArn: 'a', IsDefault: true },
-      { CertificateArn: 'b', IsDefault: false },
+      { CertificateArn: a, IsDefault: true },
+      { CertificateArn: b, IsDefault: false },
     ]);
     expect(
-      await refusal('RemoveListenerCertificates', { ListenerArn, Certificates: [{ CertificateArn: 'a' }] }),
+      await refusal('RemoveListenerCertificates', { ListenerArn, Certificates: [{ CertificateArn: a }] }),
     ).toContain('OperationNotPermitted');
-    await call('RemoveListenerCertificates', { ListenerArn, Certificates: [{ CertificateArn: 'b' }] });
+    await call('RemoveListenerCertificates', { ListenerArn, Certificates: [{ CertificateArn: b }] });
     await call('ModifyListener', { ListenerArn, SslPolicy: 'ELBSecurityPolicy-TLS13-1-3-2021-06' });
     expect((await call('DescribeListeners', { ListenerArns: [ListenerArn] })).Listeners).toMatchObject([
-      { SslPolicy: 'ELBSecurityPolicy-TLS13-1-3-2021-06', Certificates: [{ CertificateArn: 'a' }] },
+      { SslPolicy: 'ELBSecurityPolicy-TLS13-1-3-2021-06', Certificates: [{ CertificateArn: a }] },
     ]);
-    const onHttp = { ListenerArn: listenerArn, Certificates: [{ CertificateArn: 'a' }] };
+    const onHttp = { ListenerArn: listenerArn, Certificates: [{ CertificateArn: a }] };
     expect(await refusal('AddListenerCertificates', onHttp)).toContain('ValidationError');
   });
 

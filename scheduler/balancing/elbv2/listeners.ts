@@ -1,6 +1,13 @@
 import { AwsError } from '@slipway/auth/contract';
 
-import type { Balancing, Draft, ListenerRecord, LoadBalancerRecord, Protocol } from '../records/index.ts';
+import {
+  type Balancing,
+  certificateId,
+  type Draft,
+  type ListenerRecord,
+  type LoadBalancerRecord,
+  type Protocol,
+} from '../records/index.ts';
 
 import { actionFor, placeOf, viewAction } from './actions.ts';
 import { invalidConfiguration, notFound, tooMany, validation } from './errors.ts';
@@ -60,9 +67,9 @@ export const listenerOperations: ElbOperations = {
     access: mayCreate('CreateListener', ({ LoadBalancerArn }, scene, balancing) => [
       reference(scene, balancing, LoadBalancerArn),
     ]),
-    change: async (input, scene, draft) => {
+    change: (input, scene, draft) => {
       const balancer = find(scene, draft, 'loadbalancer', input.LoadBalancerArn);
-      const settings = await settingsFor(scene, draft, balancer, {
+      const settings = settingsFor(scene, draft, balancer, {
         protocol: input.Protocol,
         port: input.Port,
         policy: input.SslPolicy,
@@ -127,11 +134,11 @@ export const listenerOperations: ElbOperations = {
     }),
     output: struct('ModifyListenerOutput', { Listeners: list(listener) }),
     access: mayOn('ModifyListener', ({ ListenerArn }) => [ListenerArn]),
-    change: async (input, scene, draft) => {
+    change: (input, scene, draft) => {
       const before = find(scene, draft, 'listener', input.ListenerArn);
       const { balancer } = placeOf(draft, before);
       const isSecure = (input.Protocol ?? before.protocol) === 'HTTPS' || (input.Protocol ?? before.protocol) === 'TLS';
-      const settings = await settingsFor(scene, draft, balancer, {
+      const settings = settingsFor(scene, draft, balancer, {
         protocol: input.Protocol ?? before.protocol,
         port: input.Port ?? before.port,
         policy: input.SslPolicy ?? (isSecure ? before.sslPolicy : undefined),
@@ -191,12 +198,7 @@ interface Asked {
 type Settings = Pick<ListenerRecord, 'protocol' | 'port' | 'sslPolicy' | 'certificates'>;
 
 /** @throws ValidationError, UnsupportedProtocol, SSLPolicyNotFound, CertificateNotFound */
-async function settingsFor(
-  scene: Scene,
-  _balancing: Balancing,
-  balancer: LoadBalancerRecord,
-  asked: Asked,
-): Promise<Settings> {
+function settingsFor(scene: Scene, balancing: Balancing, balancer: LoadBalancerRecord, asked: Asked): Settings {
   const { protocol, port, policy = '', certificates: given = [] } = asked;
   if (protocol === undefined || protocol === '') throw validation('A listener protocol must be specified');
   if (port === undefined) throw validation('A listener port must be specified');
@@ -224,13 +226,13 @@ async function settingsFor(
     protocol: protocol as Protocol,
     port,
     sslPolicy: policyFor(policy).name,
-    certificates: [await certificateFor(scene, certificate.CertificateArn)],
+    certificates: [certificateFor(scene, balancing, certificate.CertificateArn)],
   };
 }
 
-/** @throws CertificateNotFound */
-export async function certificateFor({ api, account }: Scene, arn = ''): Promise<string> {
-  if (!(await api.certificates.exists(account, arn)))
+/** A certificate of ACM's that is there, in the same commit. @throws CertificateNotFound */
+export function certificateFor(scene: Scene, balancing: Balancing, arn = ''): string {
+  if (balancing.get('certificate', certificateId(scene, arn)) === undefined)
     throw new AwsError('CertificateNotFound', `Certificate '${arn.slice(0, 200)}' not found`);
   return arn;
 }

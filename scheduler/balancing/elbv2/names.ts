@@ -1,24 +1,13 @@
 import { arnOf, parseArn } from '@slipway/auth/kit';
 
-import type { Balancing, BalancerType, NamedType } from '../records/index.ts';
+import { balancerArn, balancerPath, type Balancing, type NamedType, type Place } from '../records/index.ts';
 
 import { validation } from './errors.ts';
 
-/** Where ARNs are of. */
-interface Place {
-  readonly region: string;
-  readonly account: string;
-}
+export { balancerArn } from '../records/index.ts';
 
 const arn = ({ region, account }: Place, resource: string): string =>
   arnOf({ service: 'elasticloadbalancing', region, account, resource });
-
-const short: Readonly<Record<BalancerType, string>> = { application: 'app', network: 'net' };
-
-export const balancerArn = (
-  place: Place,
-  { type, name, id }: { readonly type: BalancerType; readonly name: string; readonly id: string },
-): string => arn(place, `loadbalancer/${short[type]}/${name}/${id}`);
 
 export const groupArn = (place: Place, { name, id }: { readonly name: string; readonly id: string }): string =>
   arn(place, `targetgroup/${name}/${id}`);
@@ -32,7 +21,7 @@ export function listenerArn(
 ): string {
   const balancer = balancing.get('loadbalancer', listener.loadBalancerId);
   if (balancer === undefined) throw new Error(`the listener ${listener.id} has no load balancer`);
-  const path = `${short[balancer.type]}/${balancer.name}/${balancer.id}/${listener.id}`;
+  const path = `${balancerPath(balancer)}/${listener.id}`;
   return arn(place, ruleId === undefined ? `listener/${path}` : `listener-rule/${path}/${ruleId}`);
 }
 

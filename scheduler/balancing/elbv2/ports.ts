@@ -20,12 +20,6 @@ export interface Traffic {
   states(account: string, balancing: Balancing): Promise<(balancer: LoadBalancerRecord) => BalancerState>;
 }
 
-/** Certificates that listeners may have, with their keys. */
-export interface CertificateSource {
-  /** Whether there is a certificate of this ARN that the account may use. */
-  exists(account: string, arn: string): Promise<boolean>;
-}
-
 /** Machines that may be registered as targets by their ids. */
 export interface InstanceDirectory {
   /** Where a machine is reached; `running` is false when it is not in a state that takes targets. Undefined for an unknown id. */

@@ -2,7 +2,7 @@ import type { Json, Transaction } from '@slipway/storage/records';
 
 import { Balancing, type Table, type Versioned } from './balancing.ts';
 import { balancingKeys } from './keys.ts';
-import type { BalancingRecords, BalancingType } from './records.ts';
+import type { BalancingRecords, BalancingType, KeyPairRecord } from './records.ts';
 
 /** What a change works on: the records as they are, and what it writes. All of it becomes one commit, or nothing. */
 export class Draft extends Balancing {
@@ -28,6 +28,15 @@ export class Draft extends Balancing {
   remove(type: BalancingType, id: string): void {
     this.#table(type).delete(id);
     this.#tx.remove(balancingKeys.noun(type, id));
+  }
+
+  /** Writes the key pair of a certificate, whose record is written with it. */
+  putKeyPair(id: string, pair: KeyPairRecord): void {
+    this.#tx.put(balancingKeys.keyPair(id), pair as unknown as Json);
+  }
+
+  removeKeyPair(id: string): void {
+    this.#tx.remove(balancingKeys.keyPair(id));
   }
 
   get changed(): boolean {

@@ -1,5 +1,6 @@
 /** The records of load balancing, how they are read and changed, and what their attributes mean. */
 export { type AddressPool, addressPool } from './addresses.ts';
+export { balancerArn, balancerPath, certificateArn, certificateId, type Place } from './arns.ts';
 export { Balancing, groupsOfAction } from './balancing.ts';
 export {
   type AttributeKind,
@@ -18,10 +19,12 @@ export type {
   BalancerType,
   BalancingRecords,
   BalancingType,
+  CertificateRecord,
   ConditionRecord,
   EngineRecord,
   HealthCheckRecord,
   HealthRecord,
+  KeyPairRecord,
   ListenerRecord,
   LoadBalancerRecord,
   NamedType,
@@ -32,4 +35,5 @@ export type {
   TargetGroupRecord,
   TargetRecord,
 } from './records.ts';
+export { createKeyPairs, type KeyPair, keyPairPurpose } from './key-pairs.ts';
 export { Balancers, type BalancersOptions, type Changed } from './store.ts';

@@ -10,6 +10,9 @@ export const balancingKeys = {
   revision: 'revision',
   noun: (type: BalancingType, id: string): string => `noun/${type}/${id}`,
   nouns: 'noun/',
+  /** Of a certificate: its PEM and its sealed key, which are read only where they are served. */
+  keyPair: (id: string): string => `key-pair/${id}`,
+  keyPairs: 'key-pair/',
   /** What each engine has said of itself: it does not touch `revision`. */
   engine: (id: string): string => `engine/${id}`,
   engines: 'engine/',
@@ -27,6 +30,7 @@ export const balancingRows: OwnedRows = {
   keys: [
     balancingKeys.revision,
     balancingKeys.nouns,
+    balancingKeys.keyPairs,
     balancingKeys.engines,
     balancingKeys.cookieKey,
     balancingKeys.signingKey,

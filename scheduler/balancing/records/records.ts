@@ -156,6 +156,37 @@ export interface TargetRecord extends Noun {
   readonly task?: { readonly cluster: string; readonly id: string };
 }
 
+/** What a certificate says of itself (RFC 5280), as ACM shows it. Its PEM and its key lie apart, see `KeyPairRecord`. */
+export interface CertificateRecord extends Noun {
+  /** The common name, else the first of `names`. */
+  readonly domainName: string;
+  /** Names and addresses that it is for, the common name included. */
+  readonly names: readonly string[];
+  /** Of its DER, SHA-256, in hex. */
+  readonly fingerprint: string;
+  readonly serial: string;
+  readonly subject: string;
+  readonly issuer: string;
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly keyAlgorithm: string;
+  readonly signatureAlgorithm: string;
+  readonly keyUsages: readonly string[];
+  readonly extendedKeyUsages: readonly { readonly name: string; readonly oid: string }[];
+  readonly createdAt: number;
+  readonly importedAt: number;
+}
+
+/** A certificate with its key: what engines serve, and nobody else is told of the key. */
+export interface KeyPairRecord {
+  /** PEM of the certificate alone. */
+  readonly certificate: string;
+  /** PEM of those that vouch for it, each for the one before. */
+  readonly chain?: string;
+  /** PEM (PKCS #8), sealed for `keyPairPurpose`. */
+  readonly sealedKey: string;
+}
+
 /** The records by type: the name that ARNs have for them, and `target`. */
 export interface BalancingRecords {
   readonly loadbalancer: LoadBalancerRecord;
@@ -163,11 +194,12 @@ export interface BalancingRecords {
   readonly listener: ListenerRecord;
   readonly 'listener-rule': RuleRecord;
   readonly target: TargetRecord;
+  readonly certificate: CertificateRecord;
 }
 
 export type BalancingType = keyof BalancingRecords;
-/** What has an ARN, and tags. */
-export type NamedType = Exclude<BalancingType, 'target'>;
+/** What has an ARN of ELB's, and tags. */
+export type NamedType = Exclude<BalancingType, 'target' | 'certificate'>;
 
 /** What one traffic engine has said of itself; it is written by whoever tells it what to do. */
 export interface EngineRecord {

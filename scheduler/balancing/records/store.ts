@@ -6,7 +6,7 @@ import type { RandomBytes } from '../../state/index.ts';
 import { Balancing, type Versioned } from './balancing.ts';
 import { Draft } from './draft.ts';
 import { balancingKeys, balancingPartition } from './keys.ts';
-import type { BalancingType, EngineRecord } from './records.ts';
+import type { BalancingType, EngineRecord, KeyPairRecord } from './records.ts';
 
 /** What load balancing is kept with. */
 export interface BalancersOptions {
@@ -82,6 +82,12 @@ export class Balancers {
   async touch(account: string, fence: Fence): Promise<void> {
     const put = [{ key: balancingKeys.revision, value: {} }];
     await this.#options.records.commit(balancingPartition(account), { put, fence });
+  }
+
+  /** The key pair of a certificate, its key sealed; undefined when it is gone. */
+  async keyPair(account: string, id: string): Promise<KeyPairRecord | undefined> {
+    const stored = await this.#options.records.get(balancingPartition(account), balancingKeys.keyPair(id));
+    return stored?.value as unknown as KeyPairRecord | undefined;
   }
 
   /** What every engine has said of itself, also those that have not been heard of for long. */

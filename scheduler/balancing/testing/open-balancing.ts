@@ -3,11 +3,11 @@ import { codecFor, InputError, modelOf, type OperationModel, parseQuery } from '
 import { systemClock } from '@slipway/storage/clock';
 import type { RecordStore } from '@slipway/storage/records';
 import { memoryRecords } from '@slipway/storage/records/memory';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 
 import { Networks } from '../../network/records/index.ts';
 import { createElbv2, elbv2Schemas, type Traffic } from '../elbv2/index.ts';
-import { addressPool, Balancers } from '../records/index.ts';
+import { addressPool, Balancers, certificateArn } from '../records/index.ts';
 
 export const account = '000000000000';
 export const region = 'us-east-1';
@@ -23,8 +23,8 @@ export interface TestBalancing {
   readonly networks: Networks;
   /** Why listeners are not bound, by port; engines that are not there, and answers that come late, by what they say. */
   readonly engines: { readonly unbound: Map<number, string>; silent: string | undefined };
-  /** ARNs of certificates that are there. */
-  readonly certificates: Set<string>;
+  /** Puts a certificate there, without a key. @returns its ARN */
+  readonly addCertificate: () => Promise<string>;
   readonly instances: Map<string, { address: string; zone: string; running: boolean }>;
   /** Calls an operation as the gateway does: the input over the wire, access, then the handler. */
   readonly call: (name: string, input?: object, as?: string) => Promise<Answer>;
@@ -61,7 +61,6 @@ export async function openBalancing(records: RecordStore = memoryRecords(systemC
   const networks = new Networks({ ...context, zonesOfHosts: () => Promise.resolve([`${region}a`, `${region}b`]) });
   const balancers = new Balancers(context);
   const engines: TestBalancing['engines'] = { unbound: new Map(), silent: undefined };
-  const certificates = new Set<string>();
   const instances = new Map<string, { address: string; zone: string; running: boolean }>();
   const traffic: Traffic = {
     settled: async (of) => {
@@ -83,7 +82,6 @@ export async function openBalancing(records: RecordStore = memoryRecords(systemC
     balancers,
     traffic,
     pool: addressPool(['127.42.0.1', '127.42.0.2'], 'elb.localhost'),
-    certificates: { exists: (_account, arn) => Promise.resolve(certificates.has(arn)) },
     instances: { find: (_account, id) => Promise.resolve(instances.get(id)) },
   });
   const [protocol] = service.protocols;
@@ -121,13 +119,37 @@ export async function openBalancing(records: RecordStore = memoryRecords(systemC
     codec.encode(shapes, answer, 'request');
     return answer;
   };
+  const addCertificate = async (): Promise<string> => {
+    const id = randomUUID();
+    await balancers.change(account, (draft) =>
+      draft.put('certificate', {
+        id,
+        tags: {},
+        domainName: 'web.example.com',
+        names: ['web.example.com'],
+        fingerprint: '00',
+        serial: '01',
+        subject: 'CN=web.example.com',
+        issuer: 'web.example.com',
+        notBefore: 0,
+        notAfter: draft.now + 3_600_000,
+        keyAlgorithm: 'EC_prime256v1',
+        signatureAlgorithm: 'SHA256WITHECDSA',
+        keyUsages: [],
+        extendedKeyUsages: [],
+        createdAt: draft.now,
+        importedAt: draft.now,
+      }),
+    );
+    return certificateArn({ region, account }, id);
+  };
   const network = await networks.read(account);
   return {
     records,
     balancers,
     networks,
     engines,
-    certificates,
+    addCertificate,
     instances,
     call,
     access: async (name, input = {}) =>

@@ -38,7 +38,7 @@ export interface DesiredPorts {
 
 /**
  * What engines carry out: the records of one account, its security groups, and what health checks have found, as one document. Pure.
- * Groups that no listener names, and targets of theirs, are not in it.
+ * Groups that no listener names, and targets of theirs, are not in it, nor listeners without a certificate that they need.
  */
 export function desiredState(balancing: Balancing, network: Network, ports: DesiredPorts): DesiredState {
   const balancers = balancing.all('loadbalancer');
@@ -46,6 +46,7 @@ export function desiredState(balancing: Balancing, network: Network, ports: Desi
   const own = balancers.flatMap((balancer) => {
     return balancing
       .listenersOf(balancer.id)
+      .filter((listener) => !lacksCertificate(listener, ports.certificates))
       .map((listener) => listenerFor(balancing, balancer, listener, admittedBy(network, balancer, listener), ports));
   });
   return {
@@ -58,6 +59,12 @@ export function desiredState(balancing: Balancing, network: Network, ports: Desi
     }),
   };
 }
+
+/** Whether a listener needs a certificate and none of its own can be had. */
+export const lacksCertificate = (
+  { protocol, certificates }: ListenerRecord,
+  known: DesiredPorts['certificates'],
+): boolean => (protocol === 'HTTPS' || protocol === 'TLS') && !certificates.some((arn) => known.has(arn));
 
 const everybody = ['0.0.0.0/0'];
 

@@ -6,7 +6,7 @@ import { type Balancing, balancingKeys, balancingPartition, type EngineRecord } 
 
 import { NumbersRecorder } from '../numbers/index.ts';
 
-import { desiredState } from './desired.ts';
+import { desiredState, lacksCertificate } from './desired.ts';
 import { defaultTiming, type LocalEngine, type TrafficOptions, type TrafficTiming } from './ports.ts';
 import { Bell } from './waking.ts';
 
@@ -28,6 +28,8 @@ export class EngineDriver {
   readonly #numbers: NumbersRecorder;
   #engine: TrafficEngine | undefined;
   #applied: Applied | undefined;
+  /** Listeners of the last desired state that could not be in it. */
+  #withoutCertificate: readonly string[] = [];
   #refused: EngineRecord['refused'];
   #refusedAt = 0;
   /** Whether its process was ended, since nothing is to be carried. */
@@ -152,6 +154,10 @@ export class EngineDriver {
       const found = await certificate(account, arn);
       if (found !== undefined) certificates.set(arn, found);
     }
+    this.#withoutCertificate = balancing
+      .all('listener')
+      .filter((listener) => lacksCertificate(listener, certificates))
+      .map(({ id }) => id);
     const cookieKey = await this.#cookieKey();
     return desiredState(balancing, await networks.read(account), { cookieKey, certificates, minimumTls });
   }
@@ -200,7 +206,10 @@ export class EngineDriver {
       kind: engine.kind,
       generation: seen.generation,
       oldestServing: seen.oldestServing,
-      unbound: Object.fromEntries(unbound),
+      unbound: Object.fromEntries([
+        ...unbound,
+        ...this.#withoutCertificate.map((listener) => [listener, 'its certificate and key cannot be read'] as const),
+      ]),
       quiet,
       ...(this.#refused === undefined ? {} : { refused: this.#refused }),
     });

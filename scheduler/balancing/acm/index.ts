@@ -1,0 +1,2 @@
+/** The API of AWS Certificate Manager. */
+export { type AcmOptions, acmSchemas, createAcm } from './create-acm.ts';

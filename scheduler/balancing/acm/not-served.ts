@@ -1,0 +1,34 @@
+import { unsupported } from './errors.ts';
+import { type AcmOperations, mayList, operation } from './operation.ts';
+import { nothing, struct } from './shapes.ts';
+
+const own = 'Certificates are those that you import: have one issued elsewhere, and give it to ImportCertificate.';
+const again = 'Import the new certificate under the same ARN: listeners serve it from then on.';
+const events = 'Nothing is told of certificates that are about to end: look at NotAfter of DescribeCertificate.';
+
+/** Operations of ACM's API that are not served, and what to do instead. */
+export const notServed: Readonly<Record<string, string>> = {
+  RequestCertificate: own,
+  ResendValidationEmail: own,
+  RenewCertificate: again,
+  RevokeCertificate: 'Ask whoever issued the certificate, and import another one.',
+  UpdateCertificateOptions: 'Imported certificates have no options.',
+  SearchCertificates: 'Use ListCertificates with its filters.',
+  GetAccountConfiguration: events,
+  PutAccountConfiguration: events,
+};
+
+/** Whoever may call them is told why that does nothing here; others are denied as ever. */
+export const notServedOperations: AcmOperations = Object.fromEntries(
+  Object.entries(notServed).map(([name, instead]) => [
+    name,
+    operation({
+      input: struct(`${name}Request`, {}),
+      output: nothing,
+      access: mayList(name),
+      read: (): never => {
+        throw unsupported(name, instead);
+      },
+    }),
+  ]),
+);

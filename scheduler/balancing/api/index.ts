@@ -1,0 +1,10 @@
+/** How the APIs over the records of load balancing declare their operations. */
+export {
+  type ApiOperation,
+  type ApiOperations,
+  type ApiPorts,
+  bindAll,
+  operationsOf,
+  type SceneOf,
+  schemasOf,
+} from './operation.ts';
