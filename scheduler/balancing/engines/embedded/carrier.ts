@@ -21,7 +21,9 @@ import type { Applied, BindResult, Codes, Observation } from '../contract.ts';
 import { parseDesiredState } from '../parse.ts';
 import { noCodes } from '../counts.ts';
 import { chooseTarget, countCode, type Exchange, type LiveGroup, updateGroup } from './group.ts';
-import { refuseBytes, serve, serveUpgrade, type Service } from './proxy.ts';
+import { wantsWebSocket } from './judge.ts';
+import { refuseBytes, refuseTunnel, serve, serveUpgrade, type Service } from './proxy.ts';
+import { inTurn } from './turns.ts';
 
 /** What carries traffic within a process: every decision is made by the newest state, from the moment that `apply` answers. */
 export interface Carrier {
@@ -157,6 +159,7 @@ export function createCarrier(): Carrier {
       requestTimeout: 0,
       headersTimeout: 60_000,
       keepAliveTimeout: Math.min(idleTimeout, 60) * 1000,
+      shouldUpgradeCallback: wantsWebSocket,
     };
     const tls = tlsOptions(listener, state);
     const server = (
@@ -178,13 +181,17 @@ export function createCarrier(): Carrier {
       const { socket } = request;
       const since = began.get(socket) ?? Math.floor(Date.now() / 1000);
       began.set(socket, since);
-      serve(service, request, response, since);
+      inTurn(request, response, () => serve(service, request, response, since));
     };
     server.on('request', take);
     server.on('checkExpectation', take);
     server.on('upgrade', (request, socket, head) => {
       place.requests++;
       serveUpgrade(service, request, socket, head);
+    });
+    server.on('connect', (_, socket) => {
+      place.requests++;
+      refuseTunnel(service, socket);
     });
     server.on('clientError', (error, socket) => {
       countOwn(400);

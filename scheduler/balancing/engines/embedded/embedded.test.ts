@@ -19,17 +19,20 @@ function stateOf(generation: number, listener: HttpListener, targets: readonly T
 }
 
 describe('the embedded engine', () => {
-  engineSuite(async () => {
-    const { folder } = await place();
-    const engine = await openEmbedded({ folder });
-    return {
-      engine,
-      end: async () => {
-        await engine.stop();
-        await rm(folder, { recursive: true });
-      },
-    };
-  });
+  engineSuite(
+    async () => {
+      const { folder } = await place();
+      const engine = await openEmbedded({ folder });
+      return {
+        engine,
+        end: async () => {
+          await engine.stop();
+          await rm(folder, { recursive: true });
+        },
+      };
+    },
+    { rewrites: false },
+  );
 });
 
 describe("the embedded engine's process", () => {

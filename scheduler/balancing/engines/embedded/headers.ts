@@ -30,7 +30,8 @@ export function endToEnd(pairs: Pairs): Pairs {
   const named = new Set(
     valuesOf(pairs, 'connection').flatMap((value) => value.split(',').map((name) => lower(name.trim()))),
   );
-  named.delete('host');
+  // Without these a request would be another one.
+  for (const name of ['host', 'content-length']) named.delete(name);
   return pairs.filter(([name]) => !hops.has(lower(name)) && !named.has(lower(name)));
 }
 
@@ -70,7 +71,8 @@ export function towardsTarget(
     'x-amzn-tls-cipher-suite',
   ]);
   if (attributes.forwardedFor !== 'preserve') dropped.add('x-forwarded-for');
-  const kept = endToEnd(pairs).filter(
+  const passed = endToEnd(pairs);
+  const kept = passed.filter(
     ([name]) => !dropped.has(lower(name)) && !(attributes.dropInvalidHeaderFields && /[^-A-Za-z0-9]/.test(name)),
   );
   const added: (readonly [string, string])[] = [
@@ -78,7 +80,7 @@ export function towardsTarget(
   ];
   if (attributes.forwardedFor === 'append') {
     const peer = attributes.forwardedForWithPort ? withPort(given.peer, request.socket.remotePort ?? 0) : given.peer;
-    added.push(['X-Forwarded-For', [...valuesOf(pairs, 'x-forwarded-for'), peer].join(', ')]);
+    added.push(['X-Forwarded-For', [...valuesOf(passed, 'x-forwarded-for'), peer].join(', ')]);
   }
   added.push(['X-Forwarded-Proto', protocol === 'HTTPS' ? 'https' : 'http'], ['X-Forwarded-Port', String(port)]);
   const root = /(1-[0-9a-f]{8}-[0-9a-f]{24})/.exec(valuesOf(pairs, 'x-amzn-trace-id').join())?.[1];

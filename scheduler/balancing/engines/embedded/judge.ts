@@ -14,12 +14,25 @@ export interface Admitted {
   readonly url: string;
 }
 
+/**
+ * Whether a request becomes another protocol: WebSocket alone. Any other wish to change is none, so that nobody gets past the rules to a
+ * target that agrees to speak HTTP/2.
+ */
+export function wantsWebSocket(request: IncomingMessage): boolean {
+  const { upgrade = '', 'transfer-encoding': encoding, 'content-length': length = '0' } = request.headers;
+  return lower(upgrade) === 'websocket' && request.method === 'GET' && encoding === undefined && Number(length) === 0;
+}
+
 /** Takes a request's line and framing apart as both engines do it; a number is the status it is refused with. */
 export function judge(request: IncomingMessage, pairs: Pairs, listener: HttpListener): Admitted | number {
   if (!methods.has(request.method ?? '')) return 405;
   const encodings = valuesOf(pairs, 'transfer-encoding');
   if (encodings.length > 0 && (request.httpVersion === '1.0' || valuesOf(pairs, 'content-length').length > 0))
     return 400;
+  // Only chunks are a framing; other codings within them are nobody's here (RFC 9112, section 6.1).
+  const codings = encodings.flatMap((value) => value.split(',')).map((value) => lower(value.trim()));
+  if (codings.length > 0 && codings.at(-1) !== 'chunked') return 400;
+  if (codings.length > 1) return 422;
   const authority = request.httpVersionMajor === 2 ? (request.headers[':authority'] as string | undefined) : undefined;
   const hosts = authority === undefined ? valuesOf(pairs, 'host') : [authority];
   const host = hosts[0] ?? (request.httpVersion === '1.0' ? listener.dnsName : '');

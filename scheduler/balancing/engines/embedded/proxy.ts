@@ -41,6 +41,8 @@ const connectPatience = 10_000;
 /** How many targets, or connections to one, a request is tried with. */
 const attempts = 3;
 const appCookie = 'AWSALBAPP-0';
+/** Answers of the engine's own after which a connection carries no other request. */
+const closing = new Set([400, 405, 422]);
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** Answers a request: an answer of the engine's own, or what a target says. Never throws: a faulty request ends itself alone. */
@@ -81,6 +83,7 @@ export function serveUpgrade(service: Service, request: IncomingMessage, socket:
   const client = respondRaw(service, request, socket, head);
   const admitted = judge(request, pairs, listener);
   if (typeof admitted === 'number') return client.fail(admitted);
+  if (request.headers['sec-websocket-key'] === undefined) return client.fail(400);
   const decision = decide(service, request, pairs, admitted, now);
   if (decision.kind !== 'forward') return client.decided(decision);
   const group = service.groups.get(decision.targetGroupId ?? '');
@@ -135,6 +138,9 @@ function answer(service: Service, response: ServerResponse, status: number, deci
     return;
   }
   service.countOwn(status);
+  // Whoever is refused may think of another end of the request than we do.
+  if (decision === undefined && closing.has(status) && response.req.httpVersionMajor === 1)
+    response.shouldKeepAlive = false;
   const { headers, body } = ownAnswer(service, status, decision);
   try {
     response.writeHead(status, reason(response, status), headers.map(asHeader));
@@ -500,13 +506,29 @@ class Passage implements Exchange {
   }
 }
 
+/** An answer to CONNECT: nothing here is a way to anywhere else. */
+export function refuseTunnel({ countOwn, listener }: Service, socket: Duplex): void {
+  socket.on('error', () => socket.destroy());
+  countOwn(405);
+  writeRefusal(socket, 405, listener.attributes.serverHeader);
+}
+
 /** An answer to bytes that are no request, over the connection they came by. */
-export function refuseBytes(socket: Duplex, error: NodeJS.ErrnoException, serverHeader: boolean): void {
+export function refuseBytes(
+  socket: Duplex,
+  error: NodeJS.ErrnoException & { rawPacket?: Buffer },
+  serverHeader: boolean,
+): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  const status = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : error.code === 'HPE_INVALID_METHOD' ? 405 : 400;
+  const isMethod =
+    error.code === 'HPE_INVALID_METHOD' && /^[A-Za-z]+ /.test(error.rawPacket?.toString('latin1', 0, 64) ?? '');
+  writeRefusal(socket, error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : isMethod ? 405 : 400, serverHeader);
+}
+
+function writeRefusal(socket: Duplex, status: number, serverHeader: boolean): void {
   const body = `<html><body><h1>${status} ${STATUS_CODES[status]}</h1></body></html>\n`;
   const server = serverHeader ? 'Server: slipway\r\n' : '';
   socket.end(

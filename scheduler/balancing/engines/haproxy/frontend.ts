@@ -49,7 +49,9 @@ function bindLine(listener: Listener, files: Files): string {
   const address = listener.address.includes(':') ? `[${listener.address}]` : listener.address;
   const only = listener.address.includes(':') ? ' v6only' : '';
   const tls = listener.tls;
-  if (tls === undefined) return `bind ${address}:${listener.port}${only}`;
+  // Otherwise it would take the preface of HTTP/2 without TLS for an agreement to speak it.
+  const proto = isHttp(listener) ? ' proto h1' : '';
+  if (tls === undefined) return `bind ${address}:${listener.port}${only}${proto}`;
   const http2 = listener.protocol === 'HTTPS' && listener.attributes.http2;
   const alpn = listener.protocol === 'HTTPS' ? ` alpn ${http2 ? 'h2,' : ''}http/1.1` : '';
   return `bind ${address}:${listener.port}${only} ssl crt-list ${files.certificates(listener)} ssl-min-ver ${tls.minimum}${alpn}`;
@@ -119,7 +121,7 @@ function httpBody(listener: HttpListener, files: Files, lua: LuaParts): readonly
 function hygiene({ dnsName, attributes }: HttpListener): readonly string[] {
   return [
     `http-request return status 405 unless { method -- ${methods.join(' ')} }`,
-    'http-request return status 400 if { req.hdr(transfer-encoding) -m found } { req.hdr(content-length) -m found }',
+    'http-request return status 400 unless { req.ver 1.0 1.1 2.0 }',
     'http-request return status 400 if { req.hdr(transfer-encoding) -m found } { req.ver 1.0 }',
     `http-request set-header Host ${word(dnsName)} if !{ req.hdr(host) -m found } { req.ver 1.0 }`,
     `http-request return status 400 unless { req.hdr(host) -m reg -- ^[A-Za-z0-9._~%!&*+,=:\\[\\];-]+$ }`,
@@ -129,7 +131,9 @@ function hygiene({ dnsName, attributes }: HttpListener): readonly string[] {
     ...(attributes.dropInvalidHeaderFields ? ['http-request del-header [^-A-Za-z0-9] -m reg'] : []),
     `http-request wait-for-body time ${attributes.idleTimeout}s at-least 1 if { req.hdr(expect) -m str -i -- 100-continue }`,
     'http-request del-header Expect',
-    'http-request lua.slipway_hops if { req.hdr(connection) -m found } !{ req.hdr(connection) -m reg -i -- ^(close|keep-alive|upgrade)$ }',
+    // WebSocket alone changes the protocol: nobody gets past the rules to a target that agrees to speak HTTP/2.
+    'http-request del-header Upgrade unless { req.hdr(upgrade) -m str -i websocket } { method GET } !{ req.hdr(content-length) -m found } !{ req.hdr(transfer-encoding) -m found }',
+    'http-request lua.slipway_hops if { req.hdr(connection) -m reg -i -- ^(?!(close|keep-alive|upgrade)$) }',
     'http-request del-header Keep-Alive',
     'http-request del-header Proxy-Connection',
   ];
@@ -176,6 +180,7 @@ function outgoing(listener: HttpListener): readonly string[] {
     ...(attributes.serverHeader
       ? ['http-after-response set-header Server slipway unless { var(txn.target) -m bool }']
       : []),
+    'http-after-response set-header Connection close if { status 400 405 422 } !{ var(txn.target) -m bool } !{ var(txn.rule) -m found }',
     `http-after-response set-header Connection close if { date,sub(sess.began) -m int ge ${attributes.clientKeepAlive} } !{ status 101 }`,
   ];
 }

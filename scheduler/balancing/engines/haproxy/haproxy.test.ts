@@ -55,17 +55,20 @@ async function eventually(probe: () => Promise<boolean>): Promise<void> {
 }
 
 describe('HAProxy as an engine', () => {
-  engineSuite(async () => {
-    const { folder } = await place();
-    const engine = await open(folder);
-    return {
-      engine,
-      end: async () => {
-        await engine.stop();
-        await rm(folder, { recursive: true });
-      },
-    };
-  });
+  engineSuite(
+    async () => {
+      const { folder } = await place();
+      const engine = await open(folder);
+      return {
+        engine,
+        end: async () => {
+          await engine.stop();
+          await rm(folder, { recursive: true });
+        },
+      };
+    },
+    { rewrites: true },
+  );
 });
 
 describe("HAProxy's process", () => {

@@ -76,7 +76,7 @@ core.register_action("slipway_hops", { "http-req" }, function(txn)
   for _, value in pairs(values) do
     for name in value:gmatch("[^,%s]+") do
       local lower = name:lower()
-      if lower ~= "close" and lower ~= "keep-alive" and lower ~= "upgrade" and lower ~= "host" then txn.http:req_del_header(name) end
+      if lower ~= "close" and lower ~= "keep-alive" and lower ~= "upgrade" and lower ~= "host" and lower ~= "content-length" and lower ~= "transfer-encoding" then txn.http:req_del_header(name) end
     end
   end
 end)

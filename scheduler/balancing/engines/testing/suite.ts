@@ -14,6 +14,7 @@ import { cookieKey, type GeneratedRequest, listenerOf, requests, rules } from '.
 import type { DesiredState, TrafficEngine } from '../contract.ts';
 import { latencyBounds, noLatency } from '../counts.ts';
 import { ask, freshAddress, openRaw, type RawAnswer, valueOf } from './raw.ts';
+import { framingSuite } from './suite-framing.ts';
 import { listenerSuite } from './suite-listeners.ts';
 import { groupOf, headerOf, type Seen, startTarget, type TestTarget } from './targets.ts';
 
@@ -28,8 +29,11 @@ export interface Bench {
   apply(given: Partial<DesiredState> & { readonly listeners: readonly Listener[] }): Promise<void>;
 }
 
-/** What every engine must do, run against each. `open` gives an engine that runs nothing yet. */
-export function engineSuite(open: () => Promise<{ engine: TrafficEngine; end: () => Promise<void> }>): void {
+/** What every engine must do, run against each. `open` gives an engine that runs nothing yet; `rewrites`: see `framingSuite`. */
+export function engineSuite(
+  open: () => Promise<{ engine: TrafficEngine; end: () => Promise<void> }>,
+  { rewrites }: { readonly rewrites: boolean },
+): void {
   let opened: Awaited<ReturnType<typeof open>>;
   let a: TestTarget;
   let b: TestTarget;
@@ -274,7 +278,9 @@ export function engineSuite(open: () => Promise<{ engine: TrafficEngine; end: ()
     expect(await run(b.target())).toEqual(['b']);
   });
 
-  listenerSuite(() => ({ engine: opened.engine, a, b, app, apply }));
+  const bench = (): Bench => ({ engine: opened.engine, a, b, app, apply });
+  listenerSuite(bench);
+  framingSuite(bench, rewrites);
 
   it('refuses a state that is none, and keeps the one before', async () => {
     const listener = listenerOf({ address: freshAddress(), defaultAction: to('a') });

@@ -34,7 +34,7 @@ const echo: Answer = (_, response, seen) => {
 /** Starts a target that answers with what it saw, in a header of its own name too, or as `answer` says. */
 export async function startTarget(name: string, answer: Answer = echo): Promise<TestTarget> {
   const seen: Seen[] = [];
-  const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+  const server = createServer({ keepAliveTimeout: 60_000, maxHeaderSize: 131_072 }, (request, response) => {
     const hash = createHash('sha256');
     let length = 0;
     request.on('data', (chunk: Buffer) => {
