@@ -39,11 +39,13 @@ class RecordLeases implements Leases {
   async acquire(partition: string, name: string, options: LeaseOptions): Promise<HeldLease> {
     const ttl = options.ttl ?? defaultTtl;
     let seen: { version: number; since: number } | undefined;
+    const spread = (ms: number): number => ms * (0.5 + this.#random());
     for (;;) {
       options.signal.throwIfAborted();
       const startedAt = this.#clock.monotonic();
       const rows = await this.#read(partition, name);
       const { holder } = rows;
+      const renewed = holder !== undefined && seen !== undefined && holder.version !== seen.version;
       if (holder?.version !== seen?.version)
         seen = holder && { version: holder.version, since: this.#clock.monotonic() };
       const silent = seen === undefined ? Infinity : startedAt - seen.since;
@@ -52,7 +54,8 @@ class RecordLeases implements Leases {
         const taken = await this.#take(partition, name, ttl, rows);
         if (taken !== undefined) return taken;
       }
-      await this.#clock.sleep((ttl / 12) * (0.5 + this.#random()), options.signal);
+      // A row that has just changed changes next when the holder renews it again. Only from then on it is worth looking often.
+      await this.#clock.sleep(spread(ttl / 12) + (renewed ? holder.value.ttl / 4 : 0), options.signal);
     }
   }
 

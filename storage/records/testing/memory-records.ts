@@ -213,11 +213,16 @@ class MemoryRecords implements RecordStore, EventSource {
   /** Rings for one that follows when it is to end: one listener for all its waiting. */
   #whenOver(signal: AbortSignal, ring: () => void): { is(): boolean; forget(): void } {
     const signals = [signal, this.#closing.signal];
-    for (const one of signals) one.addEventListener('abort', ring, { once: true });
+    let over = signals.some(({ aborted }) => aborted);
+    const end = (): void => {
+      over = true;
+      ring();
+    };
+    for (const one of signals) one.addEventListener('abort', end, { once: true });
     return {
-      is: () => signals.some(({ aborted }) => aborted),
+      is: () => over,
       forget: () => {
-        for (const one of signals) one.removeEventListener('abort', ring);
+        for (const one of signals) one.removeEventListener('abort', end);
       },
     };
   }
