@@ -146,6 +146,8 @@ class RunningAgent implements Agent {
   readonly #identityFile: string;
   #identity: Identity | undefined;
   #limits: TaskLimitsPort = noLimits('the agent has not started');
+  /** What {@link RunningAgent.#hostSecret} says, once it was worked out. */
+  #ownSecret: string | undefined;
   #writes: Promise<void> = Promise.resolve();
   #stoppers: (() => Promise<void> | void)[] = [];
   #loops: Promise<unknown>[] = [];
@@ -216,7 +218,10 @@ class RunningAgent implements Agent {
   /** What tells this host from others with the same keys; the control plane holds its instance to it. */
   #hostSecret(): string {
     if (this.#identity === undefined) throw new Error('the agent calls the control plane before it knows who it is');
-    return createHmac('sha256', Buffer.from(this.#identity.secret, 'hex')).update('host').digest('base64url');
+    this.#ownSecret ??= createHmac('sha256', Buffer.from(this.#identity.secret, 'hex'))
+      .update('host')
+      .digest('base64url');
+    return this.#ownSecret;
   }
 
   #engine(
@@ -409,7 +414,7 @@ class RunningAgent implements Agent {
       secret: Buffer.from(randomBytes(32)).toString('hex'),
       ...(stored as object | undefined),
     });
-    await this.#ports.disk.write(this.#identityFile, known);
+    await this.#ports.disk.write(this.#identityFile, JSON.stringify(known));
     return known;
   }
 
@@ -425,6 +430,6 @@ class RunningAgent implements Agent {
     // What a message still under way would note after the end belongs to the next agent of this folder.
     if (this.#identity === undefined || this.#stopped.signal.aborted) return;
     this.#identity = { ...this.#identity, ...change };
-    await this.#ports.disk.write(this.#identityFile, this.#identity);
+    await this.#ports.disk.write(this.#identityFile, JSON.stringify(this.#identity));
   }
 }

@@ -111,6 +111,7 @@ export class Channel {
     };
     ws.on('message', hear);
     ws.on('ping', hear);
+    const either = AbortSignal.any([signal, this.#stopped.signal]);
     while (!signal.aborted) {
       const quiet = clock.monotonic() - heard;
       if (quiet > silenceLimit || this.#stopped.signal.aborted) {
@@ -119,7 +120,6 @@ export class Channel {
         ws.terminate();
         return;
       }
-      const either = AbortSignal.any([signal, this.#stopped.signal]);
       await clock.sleep(silenceLimit / 4, either).catch(() => undefined);
     }
   }

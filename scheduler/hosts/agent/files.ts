@@ -15,8 +15,8 @@ export interface Disk {
   names(folder: string): Promise<readonly string[]>;
   /** The parsed content, or undefined when there is no such file. @throws SyntaxError when it is damaged */
   read(path: string): Promise<unknown>;
-  /** Durable when it resolves; after a crash there is the old content or the new. */
-  write(path: string, value: unknown): Promise<void>;
+  /** Writes the text of a JSON file. Durable when it resolves; after a crash there is the old content or the new. */
+  write(path: string, json: string): Promise<void>;
   remove(path: string): Promise<void>;
 }
 
@@ -33,11 +33,11 @@ export const systemDisk: Disk = {
 };
 
 /** Writes a JSON file so that after a crash there is the old content or the new: temporary file, fsync, rename, fsync of the folder. Mode 0600. */
-export async function writeJson(path: string, value: unknown): Promise<void> {
+export async function writeJson(path: string, json: string): Promise<void> {
   const temporary = `${path}.new`;
   {
     await using file = await open(temporary, 'w', 0o600);
-    await file.writeFile(JSON.stringify(value));
+    await file.writeFile(json);
     await file.sync();
   }
   await rename(temporary, path);
@@ -89,8 +89,8 @@ export class JsonFolder {
 
   write(name: string, value: unknown): Promise<void> {
     // Taken now, written later: what the caller changes afterwards belongs to its next write.
-    const copy: unknown = JSON.parse(JSON.stringify(value));
-    return this.#after(name, () => this.#disk.write(join(this.#path, `${name}.json`), copy));
+    const json = JSON.stringify(value);
+    return this.#after(name, () => this.#disk.write(join(this.#path, `${name}.json`), json));
   }
 
   remove(name: string): Promise<void> {

@@ -152,7 +152,7 @@ export class HostPorts {
   async #write(changed: Saved): Promise<void> {
     const now = this.#options.clock.now();
     const kept = { ...changed, resting: changed.resting.filter(({ until }) => until > now) };
-    await this.#options.disk.write(this.#options.file, kept);
+    await this.#options.disk.write(this.#options.file, JSON.stringify(kept));
     this.#saved = kept;
   }
 

@@ -286,7 +286,8 @@ export class Installation {
       put.push({ key: clusterKeys.instance(id), value: toJson(record) });
       const secret = Buffer.from(this.chance.bytes(32)).toString('hex');
       const registration = { containerInstanceArn: arn, cpu, memory };
-      this.hosts.get(id)?.disk.write(`${dataDir}/agent.json`, { agentId: id, secret, registration, seenSequence: 0 });
+      const known = { agentId: id, secret, registration, seenSequence: 0 };
+      this.hosts.get(id)?.disk.write(`${dataDir}/agent.json`, JSON.stringify(known));
     }
     return put;
   }

@@ -8,9 +8,9 @@ export class SimulatedDisk {
     return text === undefined ? undefined : JSON.parse(text);
   }
 
-  write(path: string, value: unknown): void {
+  write(path: string, json: string): void {
     if (this.full) throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
-    this.#files.set(path, JSON.stringify(value));
+    this.#files.set(path, json);
   }
 
   remove(path: string): void {
