@@ -34,6 +34,7 @@ export interface SchedulerPart extends Part {
 export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const { storage, clock, random, log, region, account, images, ownHost, reach, authorizer, plugins } = ports;
   const { records, leases, events } = storage;
+  const { addressQuarantine, ...timing } = ports.timing;
   const base = {
     records,
     clock,
@@ -53,13 +54,13 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     images,
     ownHost,
     placement: { seed: ports.seed, stopwatch: ports.stopwatch, ...plugins },
-    ...ports.timing,
+    ...timing,
     meter: ports.meter,
   });
   const networks = new Networks({ ...base, zonesOfHosts: (of) => Promise.resolve([...control.zones(of)]) });
-  const interfaces = new TaskInterfaces({ records, clock, log, networks });
+  const interfaces = new TaskInterfaces({ records, clock, log, networks, quarantine: addressQuarantine });
   const { taskCredentials, revokeTaskCredentials, credentialIdKey, sealer } = ports;
-  const { replaceLostAfter } = ports.timing;
+  const { replaceLostAfter } = timing;
   const agents = createAgentControl({
     networks: interfaces,
     ...base,

@@ -52,5 +52,11 @@ export interface SchedulerPorts {
   /** Milliseconds, for how long decisions take. */
   readonly stopwatch: () => number;
   /** When tasks count as healthy or lost and hosts as gone, and how long what is over stays. */
-  readonly timing: Pick<ControlPlaneOptions, 'reconciler' | 'replaceLostAfter' | 'deregisterLostAfter' | 'retention'>;
+  readonly timing: Pick<
+    ControlPlaneOptions,
+    'reconciler' | 'replaceLostAfter' | 'deregisterLostAfter' | 'retention'
+  > & {
+    /** How long addresses of tasks stay with a host that is gone; milliseconds, by default a day. */
+    readonly addressQuarantine?: number;
+  };
 }

@@ -6,16 +6,24 @@ import { networkKeys, networkPartition, type SliceRecord } from '../records/inde
 import { type FeedPorts, NetworkFeed } from './feed.ts';
 import { attachTask, detachTasks, NoInterface } from './interfaces.ts';
 
-/** How long the addresses of a host that is no longer in its cluster stay its own: what nobody could stop may run there still. */
-const quarantine = 24 * 3_600_000;
+/** See {@link TaskInterfacePorts.quarantine}. */
+const defaultQuarantine = 24 * 3_600_000;
+
+export interface TaskInterfacePorts extends FeedPorts {
+  /**
+   * How long the addresses of a host that is no longer in its cluster stay its own: what nobody could stop may run there still.
+   * Milliseconds; by default a day.
+   */
+  readonly quarantine?: number | undefined;
+}
 
 /** The network of tasks with interfaces of their own, for the servers' side of the agents. */
 export class TaskInterfaces implements HostNetworks {
-  readonly #ports: FeedPorts;
+  readonly #ports: TaskInterfacePorts;
   readonly #feeds = new Map<string, { readonly feed: NetworkFeed; readonly ended: Promise<void> }>();
   readonly #closing = new AbortController();
 
-  constructor(ports: FeedPorts) {
+  constructor(ports: TaskInterfacePorts) {
     this.#ports = ports;
   }
 
@@ -62,11 +70,11 @@ export class TaskInterfaces implements HostNetworks {
   }
 
   /**
-   * Gives back what hosts had that have been gone from their clusters for a day: their slices, and the interfaces of their tasks.
+   * Gives back what hosts had that have been gone from their clusters for the quarantine: their slices, and the interfaces of their tasks.
    * What it does follows from the records; any server may do it, any number of times.
    */
   async sweep(account: string): Promise<void> {
-    const { records, networks, clock } = this.#ports;
+    const { records, networks, clock, quarantine = defaultQuarantine } = this.#ports;
     const rows = await scanAll<SliceRecord>(records, networkPartition(account), {
       prefix: networkKeys.slices,
       limit: 10_000,

@@ -1,7 +1,7 @@
 import type Docker from 'dockerode';
 import type { VirtualClock } from '../virtual-clock.ts';
 import type { Chance } from './chance.ts';
-import type { Behaviour, SimulatedImages } from './images.ts';
+import { type Behaviour, type SimulatedImages, waits } from './images.ts';
 import type { Machine, Process } from './machine.ts';
 
 /** How an engine behaves; probabilities are per call, times in milliseconds. */
@@ -35,6 +35,10 @@ export interface EngineContainer {
   outOfMemory: boolean;
   /** How it was before its last change, and when that was: true time. */
   past: { readonly state: ContainerState; readonly until: number };
+  /** The process in it, while it runs; no two have the same. */
+  pid: number;
+  /** The name of the container whose network it is in. */
+  readonly joins?: string;
   /** Calls off what is to happen to it by itself. */
   callOff: () => void;
 }
@@ -94,8 +98,9 @@ class Stream {
 /** A Docker engine in virtual time, with as much of its API as the agent calls. Containers outlive agents, not the machine. */
 export class SimulatedEngine {
   readonly weather: EngineWeather;
-  /** Told of every start of a container. */
+  /** Told of every start of a container, and of every end. */
   started: (container: EngineContainer) => void = () => {};
+  ended: (container: EngineContainer) => void = () => {};
   readonly containers = new Map<string, EngineContainer>();
   readonly cpus: number;
   /** MiB. */
@@ -109,6 +114,7 @@ export class SimulatedEngine {
   readonly #listeners = new Set<{ readonly process: Process; readonly stream: Stream; readonly label: string }>();
   #up = true;
   #ids = 0;
+  #pids = 1_000;
 
   constructor(ports: {
     readonly machine: Machine;
@@ -164,7 +170,7 @@ export class SimulatedEngine {
       modem: { socketPath: '/var/run/docker.sock' },
       ping: () => call(() => 'OK'),
       info: () => call(() => this.#info()),
-      version: () => call(() => ({ Version: '29.0.0', ApiVersion: '1.51' })),
+      version: () => call(() => ({ Version: '29.0.0', ApiVersion: '1.51', Arch: 'amd64' })),
       listContainers: ({ filters }: { filters: { label: readonly string[] } }) => call(() => this.#list(filters.label)),
       getContainer: (idOrName: string) => ({
         inspect: () => call(() => this.#inspect(this.#told(this.#find(idOrName)))),
@@ -181,6 +187,8 @@ export class SimulatedEngine {
       getImage: (reference: string) => ({ inspect: () => call(() => this.#image(reference)) }),
       createImage: (_login: object, { fromImage, tag }: { fromImage: string; tag: string }) =>
         call(() => this.#pull(process, tag.startsWith('sha256:') ? `${fromImage}@${tag}` : `${fromImage}:${tag}`)),
+      importImage: (_archive: unknown, { repo, tag }: { repo: string; tag: string }) =>
+        call(() => this.#import(`${repo}:${tag}`)),
       getEvents: ({ filters }: { filters: { label: readonly string[] } }) =>
         call(() => {
           const stream = new Stream();
@@ -284,7 +292,7 @@ export class SimulatedEngine {
   }
 
   #inspect(container: EngineContainer): object {
-    const { id, name, labels, status, startedAt, finishedAt, exitCode, outOfMemory } = container;
+    const { id, name, labels, status, startedAt, finishedAt, exitCode, outOfMemory, pid } = container;
     const time = (at: number): string => (at === 0 ? never : new Date(at).toISOString());
     return {
       Id: id,
@@ -294,6 +302,7 @@ export class SimulatedEngine {
       State: {
         Status: status,
         Running: status === 'running',
+        Pid: status === 'running' ? pid : 0,
         ExitCode: exitCode,
         OOMKilled: outOfMemory,
         StartedAt: time(startedAt),
@@ -314,7 +323,7 @@ export class SimulatedEngine {
   }
 
   #create(options: Docker.ContainerCreateOptions): string {
-    const { name = '', Image = '', Labels = {}, Healthcheck } = options;
+    const { name = '', Image = '', Labels = {}, Healthcheck, HostConfig } = options;
     if ([...this.containers.values()].some((one) => one.name === name)) {
       throw refused(409, `Conflict. The container name "/${name}" is already in use`);
     }
@@ -327,6 +336,7 @@ export class SimulatedEngine {
     const checked = Healthcheck?.Test !== undefined && Healthcheck.Test[0] !== 'NONE';
     const state: ContainerState = { status: 'created', startedAt: 0, finishedAt: 0, exitCode: 0, outOfMemory: false };
     const past = { state, until: -Infinity };
+    const [, joins] = /^container:(.+)$/.exec(HostConfig?.NetworkMode ?? '') ?? [];
     const container: EngineContainer = {
       id,
       name,
@@ -336,6 +346,8 @@ export class SimulatedEngine {
       behaviour,
       starts: 0,
       past,
+      pid: 0,
+      ...(joins === undefined ? {} : { joins }),
       callOff: () => {},
       ...state,
     };
@@ -352,7 +364,11 @@ export class SimulatedEngine {
         const container = this.#find(idOrName);
         if (container.status === 'running') throw refused(304, 'container already started');
         if (container.behaviour.fails === 'start') throw refused(400, 'exec format error');
+        const holder = container.joins === undefined ? undefined : this.#find(container.joins);
+        if (holder !== undefined && holder.status !== 'running')
+          throw refused(409, `cannot join network namespace of a non running container: ${holder.id}`);
         this.#become(container, { status: 'running', startedAt: this.#machine.wall() });
+        container.pid = ++this.#pids;
         container.starts += 1;
         this.#tell('start', container);
         this.started(container);
@@ -396,6 +412,7 @@ export class SimulatedEngine {
     if (container.status !== 'running') return;
     container.callOff();
     this.#become(container, { status: 'exited', exitCode: code, outOfMemory, finishedAt: this.#machine.wall() });
+    this.ended(container);
     this.#tell('die', container);
   }
 
@@ -424,6 +441,15 @@ export class SimulatedEngine {
       }
       stream.destroy();
     });
+    return stream;
+  }
+
+  /** Makes an image of an archive: a program that waits for ever. */
+  #import(reference: string): Stream {
+    const stream = new Stream();
+    if (this.weather.diskFull) stream.push(`${JSON.stringify({ error: 'write: no space left on device' })}\n`);
+    else this.#local.set(reference, this.#images.build(waits));
+    stream.destroy();
     return stream;
   }
 

@@ -16,6 +16,7 @@ import type { SimulatedImages } from './images.ts';
 import type { Machine, Process } from './machine.ts';
 import { NoAnswer, type SimulatedNetwork } from './network.ts';
 import { region, type SimulatedServer } from './server.ts';
+import { SimulatedTaskNetwork } from './task-network.ts';
 
 /** Milliseconds after which an agent gives up a connection that is not upgraded, as `signedDial` does. */
 const handshakeTimeout = 10_000;
@@ -37,6 +38,8 @@ export interface HostPorts {
   readonly attributes?: Readonly<Record<string, string>>;
   /** Whether it may be taken back. */
   readonly spot?: boolean;
+  /** Whether its tasks may have addresses of their own; by default not. */
+  readonly networked?: boolean;
   /** What tasks may have there; by default nothing that is denied by default. */
   readonly allow?: AgentOptions['allow'];
 }
@@ -51,6 +54,10 @@ export class SimulatedHost {
   readonly machine: Machine;
   readonly engine: SimulatedEngine;
   readonly disk = new SimulatedDisk();
+  /** Interfaces of tasks. */
+  readonly links: SimulatedTaskNetwork;
+  /** Told of every interface that a task gets here. */
+  linked: (id: string, address: string) => void = () => {};
   readonly #ports: HostPorts;
   readonly #chance: Chance;
   #process: Process | undefined;
@@ -61,6 +68,12 @@ export class SimulatedHost {
     this.#ports = ports;
     this.#chance = ports.chance;
     this.engine = new SimulatedEngine({ ...ports, cpus: 2, memory: 2048, ...ports.size });
+    this.links = new SimulatedTaskNetwork({
+      chance: ports.chance,
+      runs: (pid) => [...this.engine.containers.values()].some((one) => one.pid === pid && one.status === 'running'),
+      made: (id, address) => this.linked(id, address),
+    });
+    this.engine.ended = ({ pid }) => this.links.ended(pid);
   }
 
   get name(): string {
@@ -163,7 +176,7 @@ export class SimulatedHost {
   }
 
   #agentPorts(process: Process, hostSecret: () => string): AgentPorts {
-    const { network, time, history } = this.#ports;
+    const { network, time, history, networked = false } = this.#ports;
     const onDisk = <T>(work: () => T): Promise<T> =>
       new Promise((resolve, reject) => {
         process.at(time.now() + this.#chance.between(0.1, 3), () => {
@@ -175,7 +188,8 @@ export class SimulatedHost {
         });
       });
     return {
-      network: (agentId) => noNetwork(agentId, 'the simulation plays none'),
+      network: (agentId) =>
+        networked ? this.links.of(process, agentId, this.address) : noNetwork(agentId, 'this simulation plays none'),
       address: () => Promise.resolve(this.address),
       limits: () => noLimits('the simulation plays none'),
       isPortFree: () => Promise.resolve(true),
@@ -186,7 +200,7 @@ export class SimulatedHost {
         makeFolder: () => Promise.resolve(),
         names: (folder) => onDisk(() => this.disk.below(folder).map((path) => path.slice(folder.length + 1))),
         read: (path) => onDisk(() => this.disk.read(path)),
-        write: (path, value) => onDisk(() => this.disk.write(path, value)),
+        write: (path, json) => onDisk(() => this.disk.write(path, json)),
         remove: (path) => onDisk(() => this.disk.remove(path)),
       },
       api: {

@@ -17,6 +17,9 @@ export interface Behaviour {
 /** An image that runs well. */
 export const good: Behaviour = { pull: 800, start: 100, healthy: 3_000, stop: 200 };
 
+/** What only waits until it is stopped. */
+export const waits: Behaviour = { pull: 0, start: 20, healthy: 0, stop: 10 };
+
 /** The installation's registry as the scheduler and the engines see it: tags that move, and what each image does. */
 export class SimulatedImages {
   /** The host in image references. */

@@ -25,6 +25,8 @@ export const invariants = {
   once: 'A RunTask with a client token starts its tasks once, however often it is repeated.',
   revisions: 'A revision of a task definition is given out once, and says for ever what was registered.',
   kept: 'A task that is over stays readable as long as was promised, the newest of each group longer.',
+  address:
+    'No two tasks have one address at a time, ranges of hosts are apart, and an address is given back only when nothing runs with it.',
   acknowledged: 'What a client was told is done was so at a moment between its question and the answer.',
   rejoined:
     'When faults have stopped, every host is a connected container instance, and none begins a task as a new one before all that it ran as the old one has ended.',

@@ -38,7 +38,7 @@ export const mutations: readonly Mutation[] = [
     find: 'Math.ceil((desired * minimumHealthyPercent) / 100)',
     replace: 'Math.ceil((desired * minimumHealthyPercent) / 100) - 1',
     caughtBy: ['minimum'],
-    from: 6,
+    from: 9,
   },
   {
     name: 'tasks that are stopping take no place under the maximum',
@@ -54,7 +54,7 @@ export const mutations: readonly Mutation[] = [
     find: 'return !counted.healthy || this.#allowance > 0;',
     replace: 'return true;',
     caughtBy: ['minimum'],
-    from: 6,
+    from: 12,
   },
   {
     name: 'agents are sent the tag, not the digest that was pinned',
@@ -70,7 +70,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (isOver(task)) return undefined;\n  const ended = change.status === 'STOPPED';\n  const reported = ended && task.attachment !== undefined ? 'DEPROVISIONING' : change.status;\n  const status = rank(reported) > rank(task.lastStatus) ? reported : task.lastStatus;",
     replace: "const ended = change.status === 'STOPPED';\n  const status = change.status;",
     caughtBy: ['no-return'],
-    from: 132,
+    from: 134,
   },
   {
     name: 'a report that fails is dropped',
@@ -78,7 +78,7 @@ export const mutations: readonly Mutation[] = [
     find: "log.warn({ task: arn, status: report.status, err: error }, 'could not report a state change; trying again');",
     replace: 'queue.shift();',
     caughtBy: ['settled', 'repaired'],
-    from: 15,
+    from: 25,
   },
   {
     name: 'a restarted agent forgets that a task was over',
@@ -86,7 +86,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (saved.stoppedAt !== undefined) this.#status = 'STOPPED';",
     replace: '',
     caughtBy: ['settled', 'repaired'],
-    from: 16,
+    from: 21,
   },
   {
     name: 'health is only noticed by events of the engine',
@@ -94,7 +94,7 @@ export const mutations: readonly Mutation[] = [
     find: "return State.Status === 'running' && healthIn(now.Status) !== (State.Health?.Status ?? 'none');",
     replace: 'return false;',
     caughtBy: ['settled', 'repaired'],
-    from: 200,
+    from: 201,
   },
   {
     name: 'a daemon is started where one runs',
@@ -126,7 +126,7 @@ export const mutations: readonly Mutation[] = [
     find: 'await this.#ports.save(changed);\n      this.#saved = changed;',
     replace: 'this.#saved = changed;\n      await this.#ports.save(changed);',
     caughtBy: ['settled', 'repaired'],
-    from: 981,
+    from: 1239,
   },
   {
     name: "what an agent left when its data was lost is nobody's",
@@ -149,7 +149,7 @@ export const mutations: readonly Mutation[] = [
     find: 'await leave();',
     replace: '',
     caughtBy: ['rejoined'],
-    from: 13,
+    from: 46,
   },
   {
     name: 'tasks on a host that is taken back wait for their successors for ever',
@@ -157,7 +157,7 @@ export const mutations: readonly Mutation[] = [
     find: 'else if (due.length < tasksPerPass) due.push(task);',
     replace: '',
     caughtBy: ['interrupted'],
-    from: 10,
+    from: 96,
   },
   {
     name: 'tasks that are no longer needed are told that they are interrupted',
@@ -174,7 +174,7 @@ export const mutations: readonly Mutation[] = [
     replace:
       'hostOf: (task) => { const id = task.instanceId ?? ""; const at = view.instances.get(id)?.value.connectivityChangedAt ?? now; return hostCondition(view, task, (view.disconnected.get(id) ?? 0) + now - at, { ...this.#patience, ledSince: 0 }); },',
     caughtBy: ['patient'],
-    from: 56,
+    from: 105,
   },
   {
     name: 'a host leaves by the clock of whoever noted that it is away',
@@ -182,7 +182,7 @@ export const mutations: readonly Mutation[] = [
     find: 'Math.max(since, ledSince) + deregisterLostAfter > clock.monotonic()',
     replace: 'instance.connectivityChangedAt + deregisterLostAfter > now',
     caughtBy: ['patient'],
-    from: 991,
+    from: 1051,
   },
   {
     name: 'the end of a task counts each time it is looked at',
@@ -198,7 +198,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (failedTasks < threshold) return;',
     replace: 'if (failedTasks + 1 < threshold) return;',
     caughtBy: ['evidence'],
-    from: 11,
+    from: 29,
   },
   {
     name: 'what finds no room counts as failed',
@@ -206,7 +206,7 @@ export const mutations: readonly Mutation[] = [
     find: '    blocked = true;\n',
     replace: '    blocked = true;\n    pass.change(deployment.id, { failedTasks: deployment.failedTasks + 1 });\n',
     caughtBy: ['evidence'],
-    from: 4,
+    from: 5,
   },
   {
     name: 'a task that a user stopped counts as failed',
@@ -214,7 +214,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (task.stopCode !== undefined && blameless.has(task.stopCode)) return 'none';",
     replace: '',
     caughtBy: ['evidence'],
-    from: 2,
+    from: 3,
   },
   {
     name: 'protection is forgotten',
@@ -222,7 +222,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (counted.protected && !counted.unhealthy && !deleting) return false;',
     replace: '',
     caughtBy: ['protected'],
-    from: 6,
+    from: 7,
   },
   {
     name: 'a drain ignores the minimum',
@@ -230,7 +230,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (counted.host === 'draining' && counted.task.lastStatus !== 'RUNNING') this.#victims.add(counted);",
     replace: "if (counted.host === 'draining') this.#victims.add(counted);",
     caughtBy: ['minimum'],
-    from: 7,
+    from: 14,
   },
   {
     name: 'constraints of services are not asked for',
@@ -238,7 +238,7 @@ export const mutations: readonly Mutation[] = [
     find: 'constraints: placementConstraints.map(constraintOf),',
     replace: 'constraints: [],',
     caughtBy: ['constraints'],
-    from: 11,
+    from: 14,
   },
   {
     name: 'room is free when the order to stop is given',
@@ -246,7 +246,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (task.lastStatus === 'STOPPED' || host === undefined || host.status === 'INACTIVE') {",
     replace: "if (task.desiredStatus === 'STOPPED' || host === undefined || host.status === 'INACTIVE') {",
     caughtBy: ['room'],
-    from: 4,
+    from: 5,
   },
   {
     name: 'a leader overwrites what a user has just set',
@@ -254,7 +254,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const require: Condition[] = [{ key: clusterKeys.service(name), version }];',
     replace: 'const require: Condition[] = [];',
     caughtBy: ['untouched', 'acknowledged', 'verdict', 'evidence'],
-    from: 13,
+    from: 40,
   },
   {
     name: 'what is over goes in half its time',
@@ -269,6 +269,7 @@ export const mutations: readonly Mutation[] = [
     find: 'return age >= (place < retention.newestCount ? retention.newestEnded : retention.ended);',
     replace: 'return age < 0;',
     caughtBy: ['repaired'],
+    from: 7,
   },
   {
     name: 'a client token is not looked at',
@@ -276,7 +277,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const ids = claimed?.ids ?? fresh;\n  if (claimed?.done === true) return',
     replace: 'const ids = fresh;\n  if (claimed === undefined && fresh.length === 0) return',
     caughtBy: ['once'],
-    from: 222,
+    from: 270,
   },
   {
     name: 'tasks are told of before they are committed',
@@ -284,7 +285,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const parts = this.#plan(open);',
     replace: 'const parts = this.#plan(open);\n      for (const { job, task } of parts) job.settle(task);',
     caughtBy: ['acknowledged'],
-    from: 778,
+    from: 781,
   },
   {
     name: "a revision is made without its family's row",
@@ -300,7 +301,7 @@ export const mutations: readonly Mutation[] = [
     find: 'return new RecordLeases(records, clock, random);',
     replace: 'return new RecordLeases(records, { ...clock, monotonic: () => clock.now() }, random);',
     caughtBy: ['one-holder'],
-    from: 8,
+    from: 163,
   },
   {
     name: 'a lease counts as renewed before the store has said so',
@@ -317,6 +318,7 @@ export const mutations: readonly Mutation[] = [
     find: 'silent >= holder.value.ttl',
     replace: 'silent >= holder.value.ttl / 4',
     caughtBy: ['one-holder'],
+    from: 2,
   },
   {
     name: 'what an agent runs beyond its orders is not noticed',
@@ -324,7 +326,7 @@ export const mutations: readonly Mutation[] = [
     find: 'return [...live, ...this.#orphans, ...this.#strays.tasks].filter((arn) => !wanted.has(arn));',
     replace: 'return [];',
     caughtBy: ['settled', 'repaired'],
-    from: 6,
+    from: 26,
   },
   {
     name: 'nobody compares tags with what runs',
@@ -332,7 +334,7 @@ export const mutations: readonly Mutation[] = [
     find: "await this.#roller.rollAccount(account, { kind: 'push' }).catch(() => {});",
     replace: 'await Promise.resolve(account);',
     caughtBy: ['repaired', 'settled'],
-    from: 7,
+    from: 19,
   },
   {
     name: 'a rollback forgets what was pinned',
@@ -340,7 +342,7 @@ export const mutations: readonly Mutation[] = [
     find: "    completedAt: undefined,\n    cause: { kind: 'rollback'",
     replace: "    completedAt: undefined,\n    images: {},\n    cause: { kind: 'rollback'",
     caughtBy: ['pinned'],
-    from: 5,
+    from: 73,
   },
   {
     name: 'what the engine has started is started again',
@@ -348,6 +350,28 @@ export const mutations: readonly Mutation[] = [
     find: "if (begun === undefined || this.#inspected.get(name)?.State.Status !== 'created') return false;",
     replace: 'return false;',
     caughtBy: ['started-once'],
-    from: 247,
+    from: 520,
+  },
+  {
+    name: 'the address of a task is given back when it is told to stop',
+    file: 'scheduler/hosts/control/control-session.ts',
+    find: "if (task.lastStatus !== 'DEPROVISIONING' || task.attachment === undefined) continue;",
+    replace: "if (task.desiredStatus !== 'STOPPED' || task.attachment === undefined) continue;",
+    caughtBy: ['address'],
+  },
+  {
+    name: 'hosts take ranges without looking at those of others',
+    file: 'scheduler/network/tasks/interfaces.ts',
+    find: 'slices.flatMap(({ cidr }) => parseCidr(cidr) ?? []),',
+    replace: 'slices.flatMap((one) => (one.instanceId === host.instance.id ? (parseCidr(one.cidr) ?? []) : [])),',
+    caughtBy: ['address'],
+    from: 98,
+  },
+  {
+    name: 'an address that is given back stays with its range',
+    file: 'scheduler/network/records/interfaces.ts',
+    find: 'tx.remove(networkKeys.interface(id));',
+    replace: '',
+    caughtBy: ['address', 'repaired'],
   },
 ];

@@ -102,21 +102,26 @@ export interface Plan {
   /** Milliseconds in which users act and things go wrong; afterwards everything must become quiet. */
   readonly duration: number;
   readonly users: readonly UserAction[];
+  /** Services whose tasks have addresses of their own. */
+  readonly addressed: readonly string[];
   readonly faults: readonly Fault[];
   readonly troubles: Troubles;
 }
 
 /** How large and how bad plans are. */
 export interface PlanOptions {
-  /** Milliseconds; default 4 minutes. */
+  /** Milliseconds; by default one of {@link durations}. */
   readonly duration?: number;
   readonly servers?: number;
   readonly hosts?: number;
-  /** Actions of users a minute; default 10. */
+  /** Actions of users a minute; by default one of {@link paces}. */
   readonly actions?: number;
-  /** Faults a minute; default 3. */
+  /** Faults a minute; by default one of {@link troubledPaces}. */
   readonly faults?: number;
 }
+
+/** Names that services get: few, so that actions meet. */
+export const serviceNames = ['alpha', 'beta', 'gamma', 'delta'] as const;
 
 const userKinds: readonly (readonly [UserActionKind, number])[] = [
   ['create-service', 4],
@@ -160,20 +165,29 @@ const faultKinds: readonly (readonly [FaultKind, number])[] = [
   ['disk-full', 1],
 ];
 
+/** How long days last, milliseconds: mostly short and dense, and some long enough for what waits for minutes. */
+const durations = [60_000, 90_000, 90_000, 120_000, 120_000, 240_000];
+/** Actions of users a minute. */
+const paces = [10, 15, 20];
+/** Faults a minute. */
+const troubledPaces = [2, 4, 6];
+
 /**
  * Draws a plan. Each seed knows only some kinds of faults and of actions, as swarm testing has it: a run in which everything may
  * happen rarely gets deep into anything.
  */
 export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
   const chance = new Chance(seed);
-  const duration = options.duration ?? 240_000;
+  const duration = options.duration ?? chance.pick(durations);
   const minutes = duration / 60_000;
   const servers = options.servers ?? chance.whole(1, 3);
   const hosts = options.hosts ?? chance.whole(2, 6);
   const quiet = chance.happens(0.15);
-  const faults = quiet ? [] : drawFaults(chance, duration, Math.round(minutes * (options.faults ?? 3)));
+  const faults = quiet
+    ? []
+    : drawFaults(chance, duration, Math.round(minutes * (options.faults ?? chance.pick(troubledPaces))));
   if (!quiet && options.faults !== 0) faults.push(...drawLaterFaults(seed, duration));
-  const users = drawUsers(chance, duration, Math.round(minutes * (options.actions ?? 10)));
+  const users = drawUsers(chance, duration, Math.round(minutes * (options.actions ?? chance.pick(paces))));
   const sometimes = (probability: number, low: number, high: number): number =>
     !quiet && chance.happens(probability) ? chance.between(low, high) : 0;
   return {
@@ -183,6 +197,7 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
     duration,
     users,
     faults,
+    addressed: chance.happens(0.4) ? subset(chance, [...serviceNames, 'once'], 0.5) : [],
     troubles: {
       unknownOutcome: sometimes(0.3, 0.001, 0.02),
       crashAtCommit: sometimes(0.3, 0.001, 0.01),

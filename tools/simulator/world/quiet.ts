@@ -1,4 +1,5 @@
 import { isLive, isPending, type ServiceRecord } from '@slipway/scheduler/state';
+import type { AddressChecks } from './addresses.ts';
 import type { SimulatedHost } from './host.ts';
 import type { SimulatedImages } from './images.ts';
 import type { Mirror } from './mirror.ts';
@@ -9,6 +10,7 @@ export interface QuietParts {
   readonly servers: readonly SimulatedServer[];
   readonly hosts: readonly SimulatedHost[];
   readonly images: SimulatedImages;
+  readonly addresses: AddressChecks;
   readonly now: () => number;
   /** By how many milliseconds wall clocks may have been off when something was noted. */
   readonly clockError: number;
@@ -128,7 +130,7 @@ export class Quiet {
 
   /** Rows that nobody needs any more. */
   #leftOver(): string | undefined {
-    const { mirror, servers, now, clockError } = this.#parts;
+    const { mirror, servers, now, clockError, addresses } = this.#parts;
     const running = servers.filter(({ process }) => process !== undefined).length;
     const { size } = mirror.connections;
     if (size > running) return `${size} servers say that they hold connections, ${running} run`;
@@ -145,7 +147,7 @@ export class Quiet {
       const most = retention.newestCount;
       if (old.length > most) return `${old.length} tasks of ${group} are over for long, the newest ${most} stay`;
     }
-    return undefined;
+    return addresses.leftOver();
   }
 
   /** A container without a task, or a task without its containers. */

@@ -27,6 +27,10 @@ export interface Tuning {
 /** How long what is over stays readable, likewise: short enough that a day sees it go. */
 export const retention = { ended: 150_000, newestEnded: 600_000, newestCount: 2, events: 30 } as const;
 
+/** How long addresses of tasks stay with a host that is gone, and how often it is looked for those; milliseconds. */
+export const quarantine = 600_000;
+export const sweepAddressesEvery = 30_000;
+
 export interface ServerPorts {
   readonly machine: Machine;
   readonly store: SimulatedStore;
@@ -154,6 +158,7 @@ export class SimulatedServer {
         replaceLostAfter,
         ...(deregisterLostAfter === undefined ? {} : { deregisterLostAfter }),
         retention: kept,
+        addressQuarantine: quarantine,
       },
     });
     const running: Running = { process, part, held, ready: false };
@@ -170,6 +175,7 @@ export class SimulatedServer {
         }
       }
       running.ready = true;
+      await this.#sweepAddresses(running);
     };
     begin().catch((error: unknown) => log.error({ err: error }, 'the server cannot start'));
   }
@@ -189,8 +195,9 @@ export class SimulatedServer {
     const running = this.#running;
     if (running === undefined) throw new AwsError('ServerException', 'the server is gone');
     if (operation.startsWith('/')) return this.#post(running, operation, caller);
-    const operations = running.part.services[0]?.operations as unknown as Readonly<Record<string, Handler | undefined>>;
-    const found = operations[operation];
+    const found = running.part.services
+      .map(({ operations }) => (operations as unknown as Readonly<Record<string, Handler | undefined>>)[operation])
+      .find((handler) => handler !== undefined);
     if (found === undefined) throw new AwsError('UnknownOperationException', operation);
     return found.handle(copyOf(input), this.#callBy(caller, hostSecret, running.process));
   }
@@ -221,6 +228,17 @@ export class SimulatedServer {
       opened();
       return Promise.resolve(socket as never);
     });
+  }
+
+  /** The job of the installation, here on every server at once. */
+  async #sweepAddresses({ part, process }: Running): Promise<void> {
+    const sweep = part.jobs.find(({ name }) => name === 'network-sweep');
+    for (;;) {
+      await process.clock.sleep(sweepAddressesEvery);
+      await sweep?.run(new AbortController().signal).catch((err: unknown) => {
+        this.#ports.log(this.name).warn({ err }, 'cannot look for addresses of hosts that are gone');
+      });
+    }
   }
 
   #callBy(caller: string, hostSecret: string | undefined, process: Process): Call {

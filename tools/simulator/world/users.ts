@@ -1,7 +1,7 @@
 import type { ContainerDefinition, CreateServiceCommandInput, UpdateServiceCommandInput } from '@aws-sdk/client-ecs';
 import { Chance } from './chance.ts';
 import { type Behaviour, good } from './images.ts';
-import type { UserAction } from './plan.ts';
+import { serviceNames, type UserAction } from './plan.ts';
 
 /** How a call of the API ended, as its caller sees it. */
 export type Answer<T> =
@@ -10,6 +10,9 @@ export type Answer<T> =
   /** No answer: it may have happened. */
   | { readonly kind: 'unknown'; readonly why: string };
 
+/** Where tasks are to have their addresses. */
+type Addresses = Pick<CreateServiceCommandInput, 'networkConfiguration'>;
+
 /** What users reach of the world. */
 export interface UserPorts {
   /** One call of the ECS API, at whichever server answers. */
@@ -17,14 +20,13 @@ export interface UserPorts {
   /** Builds and pushes an image, as the registry commits it. @returns its digest */
   push(repository: string, tag: string, behaviour: Behaviour, announced: boolean): Promise<string>;
   note(what: string): void;
+  /** Families whose tasks have addresses of their own. */
+  readonly addressed: ReadonlySet<string>;
   readonly imageHost: string;
 }
 
 /** Repositories that users push to; every one has a good image from the start. */
 export const repositories = ['web', 'api', 'job'] as const;
-
-/** Names that services get: few, so that actions meet. */
-export const serviceNames = ['alpha', 'beta', 'gamma', 'delta'] as const;
 
 /** An image as a team might push it: mostly good, sometimes broken in one of the ways in which images break. */
 export function drawBehaviour(chance: Chance): Behaviour {
@@ -129,19 +131,37 @@ export class Users {
     };
     const definition = await this.#call<{ taskDefinition?: { family?: string; revision?: number } }>(
       'RegisterTaskDefinition',
-      { family, containerDefinitions: chance.happens(0.2) ? [container, sidecar] : [container] },
+      {
+        family,
+        containerDefinitions: chance.happens(0.2) ? [container, sidecar] : [container],
+        ...(this.#ports.addressed.has(family) ? { networkMode: 'awsvpc' } : {}),
+      },
     );
     const { taskDefinition } = definition ?? {};
     return taskDefinition === undefined ? undefined : `${taskDefinition.family}:${taskDefinition.revision}`;
+  }
+
+  /** Where tasks of a family are to have their addresses, for those that have any; nothing when nobody says what there is. */
+  async #network(family: string, chance: Chance, everywhere = false): Promise<Addresses | undefined> {
+    if (!this.#ports.addressed.has(family)) return {};
+    const described = await this.#call<{ Subnets?: { SubnetId?: string }[] }>('DescribeSubnets', {});
+    const all = (described?.Subnets ?? []).flatMap(({ SubnetId }) => SubnetId ?? []);
+    if (all.length === 0) return undefined;
+    const some = all.filter(() => chance.happens(0.7));
+    const subnets = everywhere || some.length === 0 ? all : some;
+    return { networkConfiguration: { awsvpcConfiguration: { subnets } } };
   }
 
   async #createService(serviceName: string, chance: Chance): Promise<void> {
     const taskDefinition = await this.define(serviceName, chance, chance.pick(repositories), 'prod');
     if (taskDefinition === undefined) return;
     const daemon = chance.happens(0.1);
+    const network = await this.#network(serviceName, chance);
+    if (network === undefined) return;
     const input: CreateServiceCommandInput = {
       serviceName,
       taskDefinition,
+      ...network,
       ...(daemon ? { schedulingStrategy: 'DAEMON' as const } : { desiredCount: chance.whole(1, 6) }),
       deploymentConfiguration: {
         ...bounds(chance, daemon),
@@ -173,8 +193,10 @@ export class Users {
     const taskDefinition = chance.happens(0.7)
       ? await this.define(service, chance, chance.pick(repositories), chance.pick(['prod', 'next']))
       : undefined;
+    const network = chance.happens(0.3) ? ((await this.#network(service, chance)) ?? {}) : {};
     const input: UpdateServiceCommandInput = {
       service,
+      ...network,
       ...(taskDefinition === undefined ? { forceNewDeployment: chance.happens(0.5) } : { taskDefinition }),
       ...(chance.happens(0.3) ? { desiredCount: chance.whole(0, 6) } : {}),
       ...(chance.happens(0.2) ? { deploymentConfiguration: bounds(chance, false) } : {}),
@@ -185,8 +207,10 @@ export class Users {
   async #runTask(chance: Chance): Promise<void> {
     const taskDefinition = await this.define('once', chance, 'job', 'once');
     if (taskDefinition === undefined) return;
+    const network = await this.#network('once', chance);
+    if (network === undefined) return;
     const token = `token-${chance.whole(0, 1_000_000)}`;
-    const input = { taskDefinition, count: chance.whole(1, 10), clientToken: token };
+    const input = { taskDefinition, count: chance.whole(1, 10), clientToken: token, ...network };
     // A client that gets no answer asks again with its token, and must not get more tasks for it.
     for (let attempt = 0; attempt < 3; attempt++) {
       const answer = await this.#ports.api<{ tasks?: { taskArn?: string }[] }>('RunTask', input);
@@ -261,12 +285,14 @@ export class Users {
       const [repository, tag] = chance.happens(0.4) ? ['web', 'base'] : [chance.pick(repositories), 'prod'];
       // Small enough for all to have room, whatever stands on the hosts.
       const taskDefinition = await this.define(name, chance, repository, tag, [32, 64]);
+      const network = (await this.#network(name, chance, true)) ?? {};
       await this.#call('UpdateService', {
         service: name,
         taskDefinition,
         ...(daemon ? {} : { desiredCount: chance.whole(1, 3) }),
         deploymentConfiguration: { maximumPercent: daemon ? 100 : 200, minimumHealthyPercent: 0 },
         placementConstraints: [],
+        ...network,
       });
     }
     // What follows a tag must come to it by itself, whether or not anybody hears of the push.

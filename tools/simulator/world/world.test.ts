@@ -15,12 +15,10 @@ const hours = { nightly: 8, release: 40 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''
 
 /** Seeds that once showed a mistake, with what it was. They are played again for ever. */
 const once: readonly (readonly [number, string])[] = [
-  [4, 'a restarted agent reported a task that was over as PENDING'],
-  [6, "an engine's event about health was missed, and nobody looked again"],
-  [10, 'a full disk left a stopped task unreported'],
-  [142, 'a server went on from what a store had lost'],
-  [154, "an agent's connection was lost with the store's last second, and stayed open"],
-  [247, 'an engine had started a container and did not tell of it yet, and it was started again'],
+  [21, 'a restarted agent reported a task that was over as PENDING'],
+  [201, "an engine's event about health was missed, and nobody looked again"],
+  [520, 'an engine had started a container and did not tell of it yet, and it was started again'],
+  [1239, 'a full disk left a stopped task unreported'],
 ];
 
 interface Line {

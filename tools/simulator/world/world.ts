@@ -7,6 +7,7 @@ import { FaultPlayer } from './faults.ts';
 import { History } from './history.ts';
 import { listening, SimulatedHost } from './host.ts';
 import { good, SimulatedImages } from './images.ts';
+import { AddressChecks } from './addresses.ts';
 import { AnswerChecks } from './answers.ts';
 import { CommitChecks } from './commit-checks.ts';
 import { describe, describeAnswer, describeChange, describeFields, isMistake } from './describe.ts';
@@ -32,7 +33,6 @@ export interface Outcome {
   readonly played: number;
   readonly counts: Counts;
   readonly history: History;
-  readonly samples: readonly Sample[];
 }
 
 /** What a run did, so that nobody mistakes a run in which nothing happened for a good one. */
@@ -44,15 +44,6 @@ export interface Counts {
   calls: number;
   refused: number;
   unanswered: number;
-}
-
-/** How the cluster stood at a moment, for pictures. */
-export interface Sample {
-  readonly at: number;
-  readonly tasks: Readonly<Record<string, number>>;
-  /** Running tasks and desired count by service. */
-  readonly services: Readonly<Record<string, { readonly running: number; readonly desired: number }>>;
-  readonly hosts: number;
 }
 
 /** Milliseconds within which everything must be quiet once nothing goes wrong any more. */
@@ -88,12 +79,12 @@ export class World {
   #rewound = false;
   readonly #checks: CommitChecks;
   readonly #answers: AnswerChecks;
+  readonly #addresses: AddressChecks;
   readonly #quiet: Quiet;
   /** How many tasks users asked for under each client token. */
   readonly #tokens = new Map<string, number>();
   readonly #users: Users;
   readonly #operator: Process;
-  readonly #samples: Sample[] = [];
   /** How often a container of a task was started, by task ARN and name. */
   readonly #starts = new Map<string, number>();
   #violation: { invariant: Invariant; message: string; at: number } | undefined;
@@ -155,17 +146,22 @@ export class World {
         history: this.history,
         zone: `zone-${(index % 3) + 1}`,
         spot: plan.faults.some(({ kind, target }) => kind === 'host-reclaimed' && target % plan.hosts === index),
+        networked: true,
       });
+      host.linked = (id, address) => this.#linked(host, id, address);
       host.engine.started = (container) => this.#started(host, container);
       return host;
     });
     const { mirror, servers, hosts, images } = this;
     const jumps = plan.faults.some(({ kind }) => kind.startsWith('clock-jump'));
     const clockError = (jumps ? 120_000 : 0) + 2 * plan.troubles.skew;
-    this.#quiet = new Quiet({ mirror, servers, hosts, images, now, clockError });
+    this.#addresses = new AddressChecks({ account, mirror, hosts, now, clockError });
+    const addresses = this.#addresses;
+    this.#quiet = new Quiet({ mirror, servers, hosts, images, addresses, now, clockError });
     const process = this.#machine('user').boot();
     this.#operator = process;
     this.#users = new Users({
+      addressed: new Set(plan.addressed),
       imageHost: this.images.host,
       api: (operation, input) => this.#api(process, operation, input),
       push: (repository, tag, behaviour, announced) =>
@@ -190,8 +186,7 @@ export class World {
     }
     const { plan, history, counts } = this;
     const played = this.time.now() - epoch;
-    const samples = this.#samples;
-    const outcome = { plan, checksum: history.checksum, played, counts, history, samples };
+    const outcome = { plan, checksum: history.checksum, played, counts, history };
     return this.#violation === undefined ? outcome : { ...outcome, violation: this.#violation };
   }
 
@@ -208,6 +203,7 @@ export class World {
     this.#rewound = true;
     this.#checks.rewound();
     await this.mirror.reload(this.store.truth);
+    await this.#addresses.rewound(this.store.truth);
   }
 
   /** Servers hear of changes late for a while. */
@@ -269,7 +265,6 @@ export class World {
   async #until(time: number, so: () => boolean): Promise<boolean> {
     while (this.time.now() < time && this.#violation === undefined) {
       if (so()) return true;
-      this.#samples.push(this.#sample());
       await this.time.playUntil(Math.min(time, this.time.now() + 2_000), settle);
     }
     return this.#violation !== undefined || so();
@@ -283,6 +278,9 @@ export class World {
   #seen(commit: SeenCommit): void {
     this.counts.commits += 1;
     this.#oneHolder(commit);
+    this.#checked(() => {
+      for (const what of this.#addresses.check(commit)) this.history.note(commit.process.name, what);
+    });
     const changed = this.mirror.apply(commit);
     if (changed === undefined) return;
     for (const change of changed) {
@@ -345,6 +343,11 @@ export class World {
     }
   }
 
+  #linked(host: SimulatedHost, id: string, address: string): void {
+    this.history.note(host.name, () => `linked ${id} (${address})`);
+    this.#checked(() => this.#addresses.linked(host, id, address));
+  }
+
   #pinned(arn: string, name: string, digest: string): void {
     const task: TaskRecord | undefined = this.mirror.tasks.get(arn.slice(arn.lastIndexOf('/') + 1));
     const service = this.mirror.services.get(task?.service?.name ?? '');
@@ -395,22 +398,6 @@ export class World {
     if (typeof code === 'string') return { kind: 'refused', code, message };
     this.violated(new Violation('no-accident', `${operation} failed with ${describe(error)}`));
     return { kind: 'unknown', why: message };
-  }
-
-  #sample(): Sample {
-    const tasks: Record<string, number> = {};
-    for (const { lastStatus } of this.mirror.tasks.values()) tasks[lastStatus] = (tasks[lastStatus] ?? 0) + 1;
-    const services = Object.fromEntries(
-      Array.from(this.mirror.services.values(), ({ name, desiredCount }) => [
-        name,
-        {
-          running: this.mirror.tasksOf(name).filter(({ lastStatus }) => lastStatus === 'RUNNING').length,
-          desired: desiredCount,
-        },
-      ]),
-    );
-    const hosts = [...this.mirror.instances.values()].filter(({ agentConnected }) => agentConnected).length;
-    return { at: this.time.now() - epoch, tasks, services, hosts };
   }
 
   #machine(name: string): Machine {
