@@ -172,6 +172,8 @@ function outgoing(listener: HttpListener): readonly string[] {
       : ['http-request del-header x-amzn-tls-version', 'http-request del-header x-amzn-tls-cipher-suite']),
     ...(attributes.preserveHostHeader ? [] : ['http-request set-header Host %[var(txn.host)]']),
     latencyBegin,
+    // No status of HTTP: a client could not read it.
+    'http-response return status 502 if { status lt 100 }',
     'http-response set-var(txn.target) bool(true)',
     ...latencyLines,
     ...Object.entries(attributes.responseHeaders).map(

@@ -16,6 +16,7 @@ import { latencyBounds, noLatency } from '../counts.ts';
 import { ask, freshAddress, openRaw, type RawAnswer, valueOf } from './raw.ts';
 import { framingSuite } from './suite-framing.ts';
 import { listenerSuite } from './suite-listeners.ts';
+import { retrySuite } from './suite-retries.ts';
 import { groupOf, headerOf, type Seen, startTarget, type TestTarget } from './targets.ts';
 
 /** What the suites work with: an engine, three targets behind it, and how a state of the next generation is applied. */
@@ -281,6 +282,7 @@ export function engineSuite(
   const bench = (): Bench => ({ engine: opened.engine, a, b, app, apply });
   listenerSuite(bench);
   framingSuite(bench, rewrites);
+  retrySuite(bench);
 
   it('refuses a state that is none, and keeps the one before', async () => {
     const listener = listenerOf({ address: freshAddress(), defaultAction: to('a') });
