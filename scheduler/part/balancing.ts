@@ -1,6 +1,5 @@
 import type { Sealer } from '@slipway/auth/tokens';
 
-import { policyFor } from '../balancing/elbv2/index.ts';
 import type { Probe } from '../balancing/health/index.ts';
 import { createKeyPairs } from '../balancing/records/index.ts';
 import {
@@ -25,7 +24,7 @@ export interface BalancingPart {
   stop(): Promise<void>;
 }
 
-type Ports = Omit<TrafficOptions, 'probe' | 'certificate' | 'minimumTls'> & {
+type Ports = Omit<TrafficOptions, 'probe' | 'certificate'> & {
   readonly engines: readonly LocalEngine[];
   readonly probe: Probe | undefined;
   readonly region: string;
@@ -37,8 +36,6 @@ export function createBalancing({ engines, probe, ...ports }: Ports): BalancingP
   const options = {
     ...ports,
     certificate: createKeyPairs(ports),
-    minimumTls: (policy: string | undefined) =>
-      policyFor(policy ?? '').protocols.includes('TLSv1.2') ? 'TLSv1.2' : 'TLSv1.3',
   } satisfies Omit<TrafficOptions, 'probe'>;
   const numbers = new TrafficNumbers(options);
   const over = new AbortController();

@@ -106,11 +106,20 @@ interface ListenerBase {
   readonly admitted: readonly string[];
 }
 
+export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
+
 /** The first certificate is the default; another one is taken when the client names one of its names. */
 export interface Tls {
   readonly certificates: readonly string[];
-  readonly minimum: 'TLSv1.2' | 'TLSv1.3';
+  /** What is spoken, lowest first. */
+  readonly versions: readonly TlsVersion[];
+  /** Of TLS 1.2, in OpenSSL's names, the preferred first; of TLS 1.3 all are taken. Empty exactly where 1.2 is not spoken. */
+  readonly ciphers: readonly string[];
+  /** Application protocols, the preferred first, that a listener without rules agrees on with clients that offer some. */
+  readonly alpn?: readonly AlpnProtocol[] | undefined;
 }
+
+export type AlpnProtocol = 'h2' | 'http/1.1' | 'http/1.0';
 
 export interface HttpListener extends ListenerBase {
   readonly protocol: 'HTTP' | 'HTTPS';

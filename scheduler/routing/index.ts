@@ -1,4 +1,5 @@
 export * from './desired-state.ts';
+export { certificatesByName, entryFor } from './certificates.ts';
 export { type AddressBlocks, blockList, isWithin, parametersOf } from './conditions.ts';
 export { cookieLife, cookieToken, groupCookies, readCookie, setCookies, targetCookies } from './cookies.ts';
 export { type Automaton, compilePattern, finds } from './patterns/automaton.ts';

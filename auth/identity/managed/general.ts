@@ -1,6 +1,7 @@
 import type { ManagedPolicyText } from './types.ts';
 
 const readOnlyServices = [
+  'acm',
   'ec2',
   'ecr',
   'ecs',

@@ -1,5 +1,4 @@
 /** The API of Elastic Load Balancing, version 2015-12-01. */
 export { createElbv2, type Elbv2Options, elbv2Schemas } from './create-elbv2.ts';
 export { readArn } from './names.ts';
-export { policyFor } from './ssl-policies.ts';
 export type { BalancerState, InstanceDirectory, Traffic } from './ports.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import { openBalancing, openWeb, type TestBalancing } from '../testing/open-balancing.ts';
+import { account, openBalancing, openWeb, type TestBalancing } from '../testing/open-balancing.ts';
+import { desiredState } from '../traffic/index.ts';
 
 const fixed = [{ Type: 'fixed-response', FixedResponseConfig: { StatusCode: '200', ContentType: 'text/plain' } }];
 const host = [{ Field: 'host-header', Values: ['a.example.com'] }];
@@ -86,6 +87,71 @@ describe('listeners', () => {
     ]);
     const onHttp = { ListenerArn: listenerArn, Certificates: [{ CertificateArn: a }] };
     expect(await refusal('AddListenerCertificates', onHttp)).toContain('ValidationError');
+  });
+
+  test('TLS listeners have an ALPN policy, which is told engines with the ciphers of the SSL policy', async () => {
+    const { call, refusal, network, addCertificate, balancers, networks, balancerArn } = await openWeb();
+    const [{ LoadBalancerArn }] = (
+      await call('CreateLoadBalancer', { Name: 'tls', Type: 'network', Subnets: network.subnets })
+    ).LoadBalancers;
+    const group = { Name: 'tls', Protocol: 'TCP', Port: 1, VpcId: network.vpcId, TargetType: 'ip' };
+    const [{ TargetGroupArn }] = (await call('CreateTargetGroup', group)).TargetGroups;
+    const arn = await addCertificate();
+    const input = {
+      LoadBalancerArn,
+      Protocol: 'TLS',
+      Port: 443,
+      SslPolicy: 'ELBSecurityPolicy-FS-1-2-Res-2020-10',
+      Certificates: [{ CertificateArn: arn }],
+      DefaultActions: [{ Type: 'forward', TargetGroupArn }],
+    };
+    expect(await refusal('CreateListener', { ...input, AlpnPolicy: ['HTTP3'] })).toContain('ALPNPolicyNotFound');
+    expect(await refusal('CreateListener', { ...input, AlpnPolicy: ['None', 'HTTP1Only'] })).toContain('Only one');
+    expect(await refusal('CreateListener', { ...input, AlpnPolicy: ['__proto__'] })).toContain('ALPNPolicyNotFound');
+    expect(
+      await refusal('CreateListener', {
+        ...input,
+        LoadBalancerArn: balancerArn,
+        Protocol: 'HTTPS',
+        AlpnPolicy: ['None'],
+      }),
+    ).toContain("An ALPN policy cannot be specified for listeners with protocol 'HTTPS'");
+    const [{ ListenerArn }] = (await call('CreateListener', { ...input, AlpnPolicy: ['HTTP2Preferred'] })).Listeners;
+    const told = async () =>
+      desiredState(await balancers.read(account), await networks.read(account), {
+        cookieKey: 'key',
+        certificates: new Map([[arn, { id: arn, chain: '', privateKey: '' }]]),
+      }).listeners.find(({ port }) => port === 443);
+    expect((await told())?.tls).toEqual({
+      certificates: [arn],
+      versions: ['TLSv1.2'],
+      ciphers: [
+        'ECDHE-ECDSA-AES128-GCM-SHA256',
+        'ECDHE-RSA-AES128-GCM-SHA256',
+        'ECDHE-ECDSA-AES256-GCM-SHA384',
+        'ECDHE-RSA-AES256-GCM-SHA384',
+      ],
+      alpn: ['h2', 'http/1.1', 'http/1.0'],
+    });
+    // What is not named stays, as long as the protocol has it.
+    await call('ModifyListener', { ListenerArn, Protocol: 'TLS', SslPolicy: 'ELBSecurityPolicy-TLS13-1-3-2021-06' });
+    expect((await told())?.tls).toMatchObject({ versions: ['TLSv1.3'], ciphers: [], alpn: { length: 3 } });
+    const { Listeners } = await call('ModifyListener', { ListenerArn, Protocol: 'TCP' });
+    expect(Listeners[0]).not.toHaveProperty('AlpnPolicy');
+    expect(Listeners[0]).not.toHaveProperty('SslPolicy');
+    expect(await told()).not.toHaveProperty('tls');
+  });
+
+  test('SSL policies are described with what they mean', async () => {
+    const { call, refusal } = await openWeb();
+    const { SslPolicies } = await call('DescribeSSLPolicies', {});
+    expect(SslPolicies).toHaveLength(11);
+    const [tls13] = (await call('DescribeSSLPolicies', { Names: ['ELBSecurityPolicy-TLS13-1-3-2021-06'] })).SslPolicies;
+    expect([tls13.SslProtocols, tls13.Ciphers.length]).toEqual([['TLSv1.3'], 3]);
+    expect((await call('DescribeSSLPolicies', { LoadBalancerType: 'gateway' })).SslPolicies).toEqual([]);
+    expect(await refusal('DescribeSSLPolicies', { Names: ['ELBSecurityPolicy-TLS-1-0-2015-04'] })).toContain(
+      'SSLPolicyNotFound',
+    );
   });
 
   test('a network load balancer has TCP listeners, which forward', async () => {

@@ -1,6 +1,8 @@
 import { AwsError } from '@slipway/auth/contract';
 
 import {
+  alpnPolicies,
+  type AlpnPolicy,
   type Balancing,
   certificateId,
   type Draft,
@@ -39,7 +41,6 @@ const mutual = refused(
   struct('MutualAuthenticationAttributes', { Mode: text, TrustStoreArn: text, IgnoreClientCertificateExpiry: flag }),
   'Clients are not asked for certificates.',
 );
-const alpn = refused(texts, 'TLS listeners of Network Load Balancers offer no application protocol.');
 
 const listener = struct('Listener', {
   ListenerArn: text,
@@ -48,6 +49,7 @@ const listener = struct('Listener', {
   Protocol: text,
   Certificates: certificates,
   SslPolicy: text,
+  AlpnPolicy: texts,
   DefaultActions: actions,
 });
 const members = { Protocol: text, Port: number, SslPolicy: text, Certificates: certificates } as const;
@@ -59,7 +61,7 @@ export const listenerOperations: ElbOperations = {
       LoadBalancerArn: required(text),
       ...members,
       DefaultActions: required(actions),
-      AlpnPolicy: alpn,
+      AlpnPolicy: texts,
       Tags: tags,
       MutualAuthentication: mutual,
     }),
@@ -74,6 +76,7 @@ export const listenerOperations: ElbOperations = {
         port: input.Port,
         policy: input.SslPolicy,
         certificates: input.Certificates,
+        alpn: input.AlpnPolicy,
       });
       const others = draft.listenersOf(balancer.id);
       const defaultAction = actionFor(scene, draft, { balancer, protocol: settings.protocol }, input.DefaultActions);
@@ -129,7 +132,7 @@ export const listenerOperations: ElbOperations = {
       ListenerArn: required(text),
       ...members,
       DefaultActions: actions,
-      AlpnPolicy: alpn,
+      AlpnPolicy: texts,
       MutualAuthentication: mutual,
     }),
     output: struct('ModifyListenerOutput', { Listeners: list(listener) }),
@@ -145,10 +148,13 @@ export const listenerOperations: ElbOperations = {
         certificates:
           input.Certificates ??
           (isSecure ? before.certificates.slice(0, 1).map((arn) => ({ CertificateArn: arn })) : undefined),
+        alpn:
+          input.AlpnPolicy ?? ((input.Protocol ?? before.protocol) === 'TLS' ? listOf(before.alpnPolicy) : undefined),
       });
       const given = input.DefaultActions ?? [];
+      const { sslPolicy: _policy, alpnPolicy: _alpn, ...kept } = before;
       const after: ListenerRecord = {
-        ...before,
+        ...kept,
         ...settings,
         certificates: isSecure
           ? [...new Set([...settings.certificates, ...before.certificates.slice(1)])]
@@ -191,15 +197,18 @@ interface Asked {
   readonly protocol: string | undefined;
   readonly port: number | undefined;
   readonly policy: string | undefined;
+  readonly alpn: readonly string[] | undefined;
   readonly certificates:
     | readonly { readonly CertificateArn?: string | undefined; readonly IsDefault?: boolean | undefined }[]
     | undefined;
 }
-type Settings = Pick<ListenerRecord, 'protocol' | 'port' | 'sslPolicy' | 'certificates'>;
+type Settings = Pick<ListenerRecord, 'protocol' | 'port' | 'sslPolicy' | 'certificates' | 'alpnPolicy'>;
 
-/** @throws ValidationError, UnsupportedProtocol, SSLPolicyNotFound, CertificateNotFound */
+const listOf = (one: string | undefined): readonly string[] | undefined => (one === undefined ? undefined : [one]);
+
+/** @throws ValidationError, UnsupportedProtocol, SSLPolicyNotFound, ALPNPolicyNotFound, CertificateNotFound */
 function settingsFor(scene: Scene, balancing: Balancing, balancer: LoadBalancerRecord, asked: Asked): Settings {
-  const { protocol, port, policy = '', certificates: given = [] } = asked;
+  const { protocol, port, policy = '', certificates: given = [], alpn = [] } = asked;
   if (protocol === undefined || protocol === '') throw validation('A listener protocol must be specified');
   if (port === undefined) throw validation('A listener port must be specified');
   const allowed = balancer.type === 'application' ? ['HTTP', 'HTTPS'] : ['TCP', 'TLS'];
@@ -211,6 +220,8 @@ function settingsFor(scene: Scene, balancing: Balancing, balancer: LoadBalancerR
       );
     throw validation(`Listener protocol '${protocol}' must be one of '${allowed.join(', ')}'`);
   }
+  if (alpn.length > 0 && protocol !== 'TLS')
+    throw validation(`An ALPN policy cannot be specified for listeners with protocol '${protocol}'`);
   if (protocol === 'HTTP' || protocol === 'TCP') {
     if (given.length > 0)
       throw validation(`Certificates cannot be specified for listeners with protocol '${protocol}'`);
@@ -227,7 +238,19 @@ function settingsFor(scene: Scene, balancing: Balancing, balancer: LoadBalancerR
     port,
     sslPolicy: policyFor(policy).name,
     certificates: [certificateFor(scene, balancing, certificate.CertificateArn)],
+    ...alpnFor(alpn),
   };
+}
+
+/** @throws ValidationError, ALPNPolicyNotFound */
+function alpnFor([policy, ...more]: readonly string[]): Pick<ListenerRecord, 'alpnPolicy'> {
+  if (policy === undefined) return {};
+  if (more.length > 0) throw validation('Only one ALPN policy can be specified');
+  if (Object.hasOwn(alpnPolicies, policy)) return { alpnPolicy: policy as AlpnPolicy };
+  throw new AwsError(
+    'ALPNPolicyNotFound',
+    `ALPN policy '${policy.slice(0, 200)}' not found. Policies are ${Object.keys(alpnPolicies).join(', ')}.`,
+  );
 }
 
 /** A certificate of ACM's that is there, in the same commit. @throws CertificateNotFound */
@@ -250,6 +273,7 @@ function checkAddress(scene: Scene, draft: Draft, balancer: LoadBalancerRecord, 
 const isSame = (one: ListenerRecord, other: Settings & Pick<ListenerRecord, 'defaultAction' | 'tags'>): boolean =>
   one.protocol === other.protocol &&
   one.sslPolicy === other.sslPolicy &&
+  one.alpnPolicy === other.alpnPolicy &&
   one.certificates[0] === other.certificates[0] &&
   JSON.stringify(one.defaultAction) === JSON.stringify(other.defaultAction) &&
   inOrder(one.tags) === inOrder(other.tags);
@@ -294,6 +318,7 @@ function viewListener(scene: Scene, balancing: Balancing, record: ListenerRecord
     Protocol: record.protocol,
     ...(record.certificates[0] === undefined ? {} : { Certificates: [{ CertificateArn: record.certificates[0] }] }),
     ...(record.sslPolicy === undefined ? {} : { SslPolicy: record.sslPolicy }),
+    ...(record.alpnPolicy === undefined ? {} : { AlpnPolicy: [record.alpnPolicy] }),
     DefaultActions: [viewAction(scene, balancing, record.defaultAction)],
   };
 }

@@ -57,7 +57,18 @@ const action = z.discriminatedUnion('kind', [
   }),
 ]);
 
-const tls = z.strictObject({ certificates: z.array(id).min(1).max(26), minimum: z.literal(['TLSv1.2', 'TLSv1.3']) });
+const tls = z.strictObject({
+  certificates: z.array(id).min(1).max(26),
+  versions: z
+    .array(z.literal(['TLSv1.2', 'TLSv1.3']))
+    .min(1)
+    .max(2),
+  ciphers: z.array(z.string().regex(/^[A-Z0-9-]{1,64}$/)).max(64),
+  alpn: z
+    .array(z.literal(['h2', 'http/1.1', 'http/1.0']))
+    .max(3)
+    .optional(),
+});
 const base = {
   id,
   loadBalancerId: id,

@@ -36,4 +36,12 @@ export type {
   TargetRecord,
 } from './records.ts';
 export { createKeyPairs, type KeyPair, keyPairPurpose } from './key-pairs.ts';
+export {
+  alpnPolicies,
+  type AlpnPolicy,
+  sslPolicies,
+  type SslPolicy,
+  sslPolicy,
+  usualSslPolicy,
+} from './ssl-policies.ts';
 export { Balancers, type BalancersOptions, type Changed } from './store.ts';

@@ -1,3 +1,5 @@
+import type { AlpnPolicy } from './ssl-policies.ts';
+
 /** What an account's load balancing is made of, record by record. Ids are 16 hexadecimal digits, times milliseconds since the epoch. */
 
 export type Tags = Readonly<Record<string, string>>;
@@ -109,6 +111,8 @@ export interface ListenerRecord extends Noun {
   readonly port: number;
   /** Of HTTPS and TLS. */
   readonly sslPolicy?: string;
+  /** Of TLS, where one was given. */
+  readonly alpnPolicy?: AlpnPolicy;
   /** ARNs; the first is the default. */
   readonly certificates: readonly string[];
   readonly defaultAction: ActionRecord;

@@ -13,7 +13,6 @@ async function openDesired() {
     desiredState(await balancers.read(account), await networks.read(account), {
       cookieKey: 'key',
       certificates: new Map(),
-      minimumTls: () => 'TLSv1.2',
     });
   const set = (noun: string, arn: string, attributes: Record<string, string>): Promise<unknown> =>
     call(`Modify${noun}Attributes`, {
@@ -101,6 +100,18 @@ describe('what engines are told', () => {
       },
     });
     expect((await desired()).generation).toBe((await balancers.read(account)).generation);
+  });
+
+  test('no listener whose certificate cannot be had: the others are served', async () => {
+    const { call, desired, addCertificate, balancerArn, groupArn } = await openDesired();
+    await call('CreateListener', {
+      LoadBalancerArn: balancerArn,
+      Protocol: 'HTTPS',
+      Port: 443,
+      Certificates: [{ CertificateArn: await addCertificate() }],
+      DefaultActions: [{ Type: 'forward', TargetGroupArn: groupArn }],
+    });
+    expect(new Set((await desired()).listeners.map(({ port }) => port))).toEqual(new Set([80]));
   });
 
   test('groups that a listener names, and no others', async () => {

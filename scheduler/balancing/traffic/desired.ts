@@ -15,6 +15,7 @@ import type {
   Tls,
 } from '../../routing/index.ts';
 import {
+  alpnPolicies,
   type ActionRecord,
   type Balancing,
   type ConditionRecord,
@@ -22,6 +23,9 @@ import {
   type LoadBalancerRecord,
   readAttribute,
   responseHeadersOf,
+  sslPolicy,
+  type SslPolicy,
+  usualSslPolicy,
   type TargetGroupRecord,
   type TargetRecord,
 } from '../records/index.ts';
@@ -32,8 +36,6 @@ export interface DesiredPorts {
   readonly cookieKey: string;
   /** Certificates by ARN, those of listeners that are there. */
   readonly certificates: ReadonlyMap<string, Certificate>;
-  /** The least version of TLS that a listener's policy lets through. */
-  readonly minimumTls: (policy: string | undefined) => Tls['minimum'];
 }
 
 /**
@@ -93,19 +95,11 @@ function listenerFor(
   balancer: LoadBalancerRecord,
   listener: ListenerRecord,
   admitted: readonly string[],
-  { certificates, minimumTls }: DesiredPorts,
+  { certificates }: DesiredPorts,
 ): Listener {
   const { id, protocol, port } = listener;
   const base = { id, loadBalancerId: balancer.id, address: balancer.address, port, admitted };
-  const tls: { tls?: Tls } =
-    protocol === 'HTTPS' || protocol === 'TLS'
-      ? {
-          tls: {
-            certificates: listener.certificates.filter((arn) => certificates.has(arn)),
-            minimum: minimumTls(listener.sslPolicy),
-          },
-        }
-      : {};
+  const tls = protocol === 'HTTPS' || protocol === 'TLS' ? { tls: tlsFor(listener, certificates) } : {};
   if (protocol === 'TCP' || protocol === 'TLS')
     return {
       ...base,
@@ -127,6 +121,19 @@ function listenerFor(
     })),
     defaultAction: actionFor(listener.defaultAction),
   } satisfies HttpListener;
+}
+
+function tlsFor(
+  { certificates, sslPolicy: policy, alpnPolicy }: ListenerRecord,
+  known: DesiredPorts['certificates'],
+): Tls {
+  const { versions, ciphers } = sslPolicy(policy ?? usualSslPolicy) ?? (sslPolicy(usualSslPolicy) as SslPolicy);
+  return {
+    certificates: certificates.filter((arn) => known.has(arn)),
+    versions,
+    ciphers,
+    ...(alpnPolicy === undefined ? {} : { alpn: alpnPolicies[alpnPolicy] }),
+  };
 }
 
 function httpAttributes(balancer: LoadBalancerRecord, listener: ListenerRecord): HttpAttributes {

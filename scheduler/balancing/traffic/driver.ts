@@ -147,7 +147,7 @@ export class EngineDriver {
   }
 
   async #desired(balancing: Balancing): Promise<DesiredState> {
-    const { account, networks, certificate, minimumTls } = this.#options;
+    const { account, networks, certificate } = this.#options;
     const arns = new Set(balancing.all('listener').flatMap(({ certificates }) => certificates));
     const certificates = new Map<string, Certificate>();
     for (const arn of arns) {
@@ -159,7 +159,7 @@ export class EngineDriver {
       .filter((listener) => lacksCertificate(listener, certificates))
       .map(({ id }) => id);
     const cookieKey = await this.#cookieKey();
-    return desiredState(balancing, await networks.read(account), { cookieKey, certificates, minimumTls });
+    return desiredState(balancing, await networks.read(account), { cookieKey, certificates });
   }
 
   async #apply(engine: TrafficEngine, desired: DesiredState): Promise<void> {

@@ -4,7 +4,7 @@ import type { Leases } from '@slipway/storage/leases';
 import type { RecordStore } from '@slipway/storage/records';
 
 import type { Networks } from '../../network/records/index.ts';
-import type { Certificate, Tls } from '../../routing/index.ts';
+import type { Certificate } from '../../routing/index.ts';
 import type { RandomBytes } from '../../state/index.ts';
 import type { TrafficEngine } from '../engines/index.ts';
 import type { Probe } from '../health/index.ts';
@@ -34,7 +34,6 @@ export interface TrafficOptions {
   readonly tasks: BalancedTasks;
   /** A certificate with its key, or undefined when it is gone. */
   readonly certificate: (account: string, arn: string) => Promise<Certificate | undefined>;
-  readonly minimumTls: (policy: string | undefined) => Tls['minimum'];
   readonly timing?: Partial<TrafficTiming>;
 }
 

@@ -39,7 +39,6 @@ async function openTasks() {
     tasks,
     probe: ({ address }: { address: string }) => Promise.resolve(answers.get(address) ?? { kind: 'passed' as const }),
     certificate: () => Promise.resolve(undefined),
-    minimumTls: () => 'TLSv1.2' as const,
     timing: { report: 50, gone: 60_000, patience: 60_000, drain: 5 },
   };
   const begin = (run: (signal: AbortSignal) => Promise<void>): (() => Promise<void>) => {

@@ -7,7 +7,7 @@ import type { CheckResult } from '../health/index.ts';
 import type { EngineRecord, TargetRecord } from '../records/index.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
 import { FakeTasks } from '../testing/fake-tasks.ts';
-import { account, openWeb } from '../testing/open-balancing.ts';
+import { account, idOf, openWeb } from '../testing/open-balancing.ts';
 
 import { EngineDriver } from './driver.ts';
 import { isDone, Keeper } from './keeper.ts';
@@ -38,7 +38,6 @@ async function openTraffic(engines: Readonly<Record<string, FakeEngine>> = { one
     tasks: new FakeTasks(),
     probe: ({ address }) => Promise.resolve(answers.get(address) ?? { kind: 'passed' }),
     certificate: () => Promise.resolve(undefined),
-    minimumTls: () => 'TLSv1.2',
     timing: { report: 50, gone: 60_000, patience: 60_000, drain: 5 },
   };
   const begin = (run: (signal: AbortSignal) => Promise<void>): (() => Promise<void>) => {
@@ -161,6 +160,23 @@ test('an engine that stopped answering is opened again, and told anew', async ()
   engine.dead = undefined;
   await vi.waitFor(async () => expect(engine.desired?.generation).toBe(await generation()), until);
   expect(await reports.settled(account, await generation())).toEqual({ unbound: {} });
+});
+
+test('a listener whose certificate cannot be read is said to be unserved', async () => {
+  const { reports, call, balancers, addCertificate, balancerArn, groupArn } = await openTraffic();
+  const [{ ListenerArn }] = (
+    await call('CreateListener', {
+      LoadBalancerArn: balancerArn,
+      Protocol: 'HTTPS',
+      Port: 443,
+      Certificates: [{ CertificateArn: await addCertificate() }],
+      DefaultActions: [{ Type: 'forward', TargetGroupArn: groupArn }],
+    })
+  ).Listeners;
+  const { generation } = await balancers.read(account);
+  expect((await reports.settled(account, generation)).unbound).toEqual({
+    [idOf(ListenerArn)]: 'its certificate and key cannot be read',
+  });
 });
 
 test('when the last load balancer is gone the engine ends, and begins with the next', async () => {

@@ -1,14 +1,17 @@
 import { createServer as createHttp, type Server as HttpServer } from 'node:http';
 import { createSecureServer } from 'node:http2';
+import { createServer as createHttps } from 'node:https';
 import { connect, createServer as createNet, type Server as NetServer, type Socket } from 'node:net';
 import { connect as secureConnect, createSecureContext, createServer as createTls, type SecureContext } from 'node:tls';
-import { X509Certificate } from 'node:crypto';
 import {
   type AddressBlocks,
   blockList,
+  type Certificate,
+  certificatesByName,
   compileRouter,
   type DesiredState,
   draws,
+  entryFor,
   type HttpListener,
   isHttp,
   isWithin,
@@ -165,12 +168,9 @@ export function createCarrier(): Carrier {
     const server = (
       tls === undefined
         ? createHttp(options)
-        : createSecureServer({
-            ...options,
-            ...tls,
-            allowHTTP1: true,
-            ...(http2 ? {} : { ALPNProtocols: ['http/1.1'] }),
-          })
+        : http2
+          ? createSecureServer({ ...options, ...tls, allowHTTP1: true })
+          : createHttps({ ...options, ...tls, ALPNProtocols: ['http/1.1'] })
     ) as HttpServer;
     server.timeout = (idleTimeout + 5) * 1000;
     const began = new WeakMap<object, number>();
@@ -319,37 +319,37 @@ function passBytes(client: Socket, group: LiveGroup, idleSeconds: number): void 
   attempt(3);
 }
 
-/** Certificates as Node takes them: the one whose names fit, else the first. */
-function tlsOptions(
-  listener: Listener,
-  state: DesiredState,
-):
-  | {
-      minVersion: 'TLSv1.2' | 'TLSv1.3';
-      key: string;
-      cert: string;
-      SNICallback: (name: string, done: (error: null, context?: SecureContext) => void) => void;
-    }
-  | undefined {
-  if (listener.tls === undefined) return undefined;
-  const all = listener.tls.certificates.map((id) => {
-    const { chain, privateKey } = state.certificates.find((certificate) => certificate.id === id)!;
-    return {
-      leaf: new X509Certificate(chain),
-      chain,
-      privateKey,
-      context: createSecureContext({ cert: chain, key: privateKey }),
-    };
+/**
+ * What Node is told of TLS: for each name a context with its certificate, else one with the first. Node shows one certificate for a name
+ * whatever the client knows, so of two kinds of keys it is the one that every client knows: RSA.
+ */
+function tlsOptions(listener: Listener, state: DesiredState) {
+  const { tls } = listener;
+  if (tls === undefined) return undefined;
+  const own = tls.certificates.map((id) => state.certificates.find((certificate) => certificate.id === id)!);
+  const optionsFor = ({ chain, privateKey }: Certificate) => ({
+    cert: chain,
+    key: privateKey,
+    minVersion: tls.versions[0]!,
+    maxVersion: tls.versions.at(-1)!,
+    ciphers: [...ciphers13, ...tls.ciphers].join(':'),
+    honorCipherOrder: true,
   });
-  const [first] = all;
+  // Names share contexts: a certificate may have a hundred of them.
+  const contexts = new Map<string, SecureContext>();
+  const contextOf = (certificate: Certificate): SecureContext =>
+    contexts.getOrInsertComputed(certificate.id, () => createSecureContext(optionsFor(certificate)));
+  const table = new Map([...certificatesByName(own)].map(([name, chosen]) => [name, contextOf(chosen.at(-1)!)]));
+  const usual = contextOf(own[0]!);
   return {
-    minVersion: listener.tls.minimum,
-    cert: first!.chain,
-    key: first!.privateKey,
-    SNICallback: (name, done) =>
-      done(null, (all.find(({ leaf }) => leaf.checkHost(name) !== undefined) ?? first!).context),
+    ...optionsFor(own[0]!),
+    SNICallback: (name: string, done: (error: null, context?: SecureContext) => void) =>
+      done(null, entryFor(table, name) ?? usual),
+    ...(tls.alpn === undefined || tls.alpn.length === 0 ? {} : { ALPNProtocols: [...tls.alpn] }),
   };
 }
+
+const ciphers13 = ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'];
 
 function placeOf({ address, port }: Listener): string {
   return `${address} ${port}`;

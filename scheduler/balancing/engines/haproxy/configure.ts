@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  certificatesByName,
   cookieToken,
   type DesiredState,
   type Forward,
@@ -12,6 +13,9 @@ import { type Files, frontend, type MapName, nowhere, nowhereForStreams, ruleNam
 import { luaParts } from './lua.ts';
 import { latencyStore, latencyTable } from './statistics.ts';
 import { nameOf } from './words.ts';
+
+/** A name that no client has (RFC 6761, section 6.4). */
+const nobody = 'nobody.invalid';
 
 /** How the process is to run; none of it comes from a desired state. */
 export interface ProcessOptions {
@@ -58,11 +62,16 @@ export function configure(state: DesiredState, options: ProcessOptions): Configu
       return mapPath(name);
     },
     certificates: (listener) => {
-      const paths = (listener.tls?.certificates ?? []).map((id) => {
-        const { chain, privateKey } = certificates.get(id)!;
-        return put(`certificates/${nameOf('c', id)}.pem`, `${chain.trim()}\n${privateKey.trim()}\n`);
+      const own = (listener.tls?.certificates ?? []).map((id) => certificates.get(id)!);
+      const table = [...certificatesByName(own)];
+      const lines = own.map((certificate) => {
+        const { id, chain, privateKey } = certificate;
+        const path = put(`certificates/${nameOf('c', id)}.pem`, `${chain.trim()}\n${privateKey.trim()}\n`);
+        const names = table.flatMap(([name, chosen]) => (chosen.includes(certificate) ? [name] : []));
+        // Without a name the certificate would be taken for all of its own; the first line is what unknown names get.
+        return `${path} ${names.length === 0 ? nobody : names.join(' ')}`;
       });
-      return put(`certificates/${nameOf('l', listener.id)}.list`, `${paths.join('\n')}\n`);
+      return put(`certificates/${nameOf('l', listener.id)}.list`, `${lines.join('\n')}\n`);
     },
   };
   const lua = luaParts();

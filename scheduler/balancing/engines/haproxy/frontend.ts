@@ -52,9 +52,14 @@ function bindLine(listener: Listener, files: Files): string {
   // Otherwise it would take the preface of HTTP/2 without TLS for an agreement to speak it.
   const proto = isHttp(listener) ? ' proto h1' : '';
   if (tls === undefined) return `bind ${address}:${listener.port}${only}${proto}`;
-  const http2 = listener.protocol === 'HTTPS' && listener.attributes.http2;
-  const alpn = listener.protocol === 'HTTPS' ? ` alpn ${http2 ? 'h2,' : ''}http/1.1` : '';
-  return `bind ${address}:${listener.port}${only} ssl crt-list ${files.certificates(listener)} ssl-min-ver ${tls.minimum}${alpn}`;
+  const offered = isHttp(listener) ? [...(listener.attributes.http2 ? ['h2'] : []), 'http/1.1'] : (tls.alpn ?? []);
+  const options = [
+    `ssl crt-list ${files.certificates(listener)}`,
+    `ssl-min-ver ${tls.versions[0]} ssl-max-ver ${tls.versions.at(-1)}`,
+    ...(tls.ciphers.length === 0 ? [] : [`ciphers ${tls.ciphers.join(':')}`]),
+    ...(offered.length === 0 ? [] : [`alpn ${offered.join(',')}`]),
+  ];
+  return `bind ${address}:${listener.port}${only} ${options.join(' ')}`;
 }
 
 function admission(listener: Listener, files: Files): readonly string[] {

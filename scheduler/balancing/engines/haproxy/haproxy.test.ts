@@ -12,6 +12,7 @@ import {
   type TargetGroup,
   type TrafficEngine,
 } from '../contract.ts';
+import { anyTls, askTls, certificateFor } from '../testing/certificates.ts';
 import { ask, freshAddress, openRaw } from '../testing/raw.ts';
 import { engineSuite, get } from '../testing/suite.ts';
 import { groupOf, startTarget } from '../testing/targets.ts';
@@ -226,5 +227,54 @@ describe("HAProxy's process", () => {
     await expect(openHaproxy({ folder: 'relative', program, hardStopAfter: 1 })).rejects.toThrow('absolute path');
     expect(await processesOf(where.folder)).toEqual(before);
     expect((await ask(listener.address, listener.port, 'GET / HTTP/1.0\r\n\r\n')).status).toBe(200);
+  });
+
+  it('keeps keys in files of its owner alone, renews them without a reload, and removes those of nobody', async () => {
+    await using here = await place();
+    await using engine = await open(here.folder);
+    const listener = listenerOf({
+      address: freshAddress(),
+      protocol: 'HTTPS',
+      tls: { certificates: ['one', 'two'], ...anyTls },
+    });
+    const certificates = [certificateFor('one', 'one.example.com'), certificateFor('two', 'two.example.com')];
+    const state = { ...stateOf(1, listener, []), certificates };
+    await engine.apply(state);
+    const keys = join(here.folder, 'certificates');
+    const files = async (): Promise<string[]> => (await readdir(keys)).filter((name) => name.endsWith('.pem'));
+    expect(await files()).toHaveLength(2);
+    for (const name of await files()) expect((await stat(join(keys, name))).mode & 0o777).toBe(0o600);
+    expect((await stat(here.folder)).mode & 0o777).toBe(0o700);
+    const before = await processesOf(here.folder);
+    await engine.apply({
+      ...state,
+      generation: 2,
+      certificates: [certificateFor('one', 'one.example.com'), certificates[1]!],
+    });
+    expect(await processesOf(here.folder)).toEqual(before);
+    const fewer = { ...listener, tls: { ...anyTls, certificates: ['two'] } };
+    await engine.apply({ ...stateOf(3, fewer, []), certificates: certificates.slice(1) });
+    expect(await files()).toHaveLength(1);
+    await engine.stop();
+    expect(await readdir(keys)).toEqual([]);
+  });
+
+  it('takes no line of a name of a certificate for its own', async () => {
+    await using here = await place();
+    await using engine = await open(here.folder);
+    const odd = certificateFor('odd', 'a b.example.com');
+    const listener = listenerOf({
+      address: freshAddress(),
+      protocol: 'HTTPS',
+      tls: { certificates: ['odd'], ...anyTls },
+    });
+    await engine.apply({ ...stateOf(1, listener, []), certificates: [odd] });
+    const [list = ''] = (await readdir(join(here.folder, 'certificates'))).filter((name) => name.endsWith('.list'));
+    expect(
+      readFileSync(join(here.folder, 'certificates', list), 'utf8')
+        .split(/\s/)
+        .slice(1),
+    ).toEqual(['nobody.invalid', '']);
+    expect((await askTls(listener.address, listener.port, {})).version).toBe('TLSv1.3');
   });
 });

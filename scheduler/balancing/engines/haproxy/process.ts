@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { chmod, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError } from '../contract.ts';
@@ -58,6 +58,12 @@ export function haproxyProcess({ folder, program }: ProcessPlace): HaproxyProces
     await replace(configPath, text);
   }
 
+  /** Removes certificates with their keys, but for those of these paths. */
+  async function sweepCertificates(kept: ReadonlySet<string>): Promise<void> {
+    for (const name of await readdir(join(folder, 'certificates')).catch(() => []))
+      if (!kept.has(`certificates/${name}`)) await rm(join(folder, 'certificates', name), { force: true });
+  }
+
   /** What HAProxy complained of since the log was emptied. */
   async function complaints(): Promise<string> {
     const text = await readFile(logPath, 'utf8').catch(() => '');
@@ -112,7 +118,10 @@ export function haproxyProcess({ folder, program }: ProcessPlace): HaproxyProces
     async load(configuration) {
       await writeAll(configuration);
       const running = await processes();
-      return running === undefined ? start() : reload(running);
+      const worker = running === undefined ? await start() : await reload(running);
+      // Processes have read them: keys of certificates that are no longer served do not stay.
+      await sweepCertificates(new Set(configuration.files.keys()));
+      return worker;
     },
     async stop() {
       const running = await processes();
@@ -122,6 +131,7 @@ export function haproxyProcess({ folder, program }: ProcessPlace): HaproxyProces
         async () => ([running.master, ...running.workers.map(({ pid }) => pid)].some(isAlive) ? undefined : true),
         'HAProxy did not end',
       );
+      await sweepCertificates(new Set());
     },
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HttpAttributes, HttpListener, StreamListener } from '../../../routing/index.ts';
 import { listenerOf, plainAttributes } from '../../../routing/testing/generate.ts';
-import { askTls, certificateFor } from './certificates.ts';
+import { anyTls, askTls, certificateFor } from './certificates.ts';
 import { ask, freshAddress, openRaw, type RawAnswer, valueOf } from './raw.ts';
 import type { Bench } from './suite.ts';
 import { groupOf, headerOf, type Seen } from './targets.ts';
@@ -18,7 +18,7 @@ export function listenerSuite(bench: () => Bench): void {
     const listener = listenerOf({
       address: freshAddress(),
       protocol: 'HTTPS',
-      tls: { certificates: ['one', 'two'], minimum: 'TLSv1.2' },
+      tls: { certificates: ['one', 'two'], ...anyTls },
       attributes: { ...plainAttributes, tlsHeaders: true },
       defaultAction: toGroup('a'),
     });
@@ -64,7 +64,7 @@ export function listenerSuite(bench: () => Bench): void {
       id: 'secure',
       protocol: 'TLS',
       address: freshAddress(),
-      tls: { certificates: ['one'], minimum: 'TLSv1.2' },
+      tls: { certificates: ['one'], ...anyTls },
     };
     await applied({
       listeners: [plain, secure],

@@ -17,6 +17,7 @@ import { ask, freshAddress, openRaw, type RawAnswer, valueOf } from './raw.ts';
 import { framingSuite } from './suite-framing.ts';
 import { listenerSuite } from './suite-listeners.ts';
 import { retrySuite } from './suite-retries.ts';
+import { tlsSuite } from './suite-tls.ts';
 import { groupOf, headerOf, type Seen, startTarget, type TestTarget } from './targets.ts';
 
 /** What the suites work with: an engine, three targets behind it, and how a state of the next generation is applied. */
@@ -283,6 +284,7 @@ export function engineSuite(
   listenerSuite(bench);
   framingSuite(bench, rewrites);
   retrySuite(bench);
+  tlsSuite(bench);
 
   it('refuses a state that is none, and keeps the one before', async () => {
     const listener = listenerOf({ address: freshAddress(), defaultAction: to('a') });
