@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { type AgentContainer, taskSchema } from '../wire/index.ts';
+import { pauseName } from './pause.ts';
 import { type ContainerView, plan } from './plan.ts';
 
 function containers(...given: (Partial<AgentContainer> & { name: string })[]): AgentContainer[] {
@@ -57,6 +58,30 @@ describe('a plan', () => {
     expect(plan(all, views, 'RUNNING', 0)).toMatchObject({ status: 'PENDING', actions: [{ kind: 'start' }] });
     views.set('main', view('running'));
     expect(plan(all, views, 'RUNNING', 0)).toMatchObject({ status: 'RUNNING', actions: [] });
+  });
+
+  test('makes what shares namespaces while the container that holds them starts, and starts it after that', () => {
+    const after = { containerName: pauseName, condition: 'START' as const };
+    const all = containers(
+      { name: pauseName },
+      { name: 'db', dependsOn: [after] },
+      { name: 'web', dependsOn: [after, { containerName: 'db', condition: 'START' }] },
+    );
+    const views = new Map(all.map(({ name }) => [name, view('absent', { pulled: true })]));
+    const actions = (): string[] => actionsOf(plan(all, views, 'RUNNING', 0));
+    expect(actions()).toEqual([`create ${pauseName}`]);
+    views.set(pauseName, view('created'));
+    // Only what that container alone is missing for: an order among the task's own goes for making them too.
+    expect(actions()).toEqual([`start ${pauseName}`, 'create db']);
+    views.set('db', view('created'));
+    views.set(pauseName, view('running', { unfinished: true, busy: true }));
+    expect(actions()).toEqual([]);
+    views.set(pauseName, view('running'));
+    expect(actions()).toEqual(['start db']);
+    // One that never starts takes the others with it, and makes none of them.
+    views.set('db', view('absent', { pulled: true }));
+    views.set(pauseName, view('created', { failure: 'no room' }));
+    expect(plan(all, views, 'RUNNING', 0)).toMatchObject({ actions: [], status: 'STOPPED' });
   });
 
   test('stops in the reverse order of starting', () => {

@@ -1,5 +1,7 @@
 import type { AgentContainer } from '../wire/index.ts';
 
+import { pauseName } from './pause.ts';
+
 /** What is known of one container: what Docker says, and what the agent remembers. */
 export interface ContainerView {
   readonly phase: 'absent' | 'created' | 'running' | 'stopped';
@@ -94,12 +96,19 @@ function goOn(seen: readonly Seen[], views: ReadonlyMap<string, ContainerView>, 
       act('pull');
       continue;
     }
-    const waits = conditionsOf(container).map((condition) =>
+    const conditions = conditionsOf(container);
+    const waits = conditions.map((condition) =>
       readiness(condition, definitions.get(condition.containerName), views.get(condition.containerName) ?? absent, now),
     );
     const never = waits.find((wait) => wait.kind === 'never');
     if (never !== undefined) failures.push({ container: container.name, reason: never.reason });
     else if (waits.every((wait) => wait.kind === 'ready')) act(view.phase === 'absent' ? 'create' : 'start');
+    else if (
+      view.phase === 'absent' &&
+      waits.every((wait, at) => wait.kind === 'ready' || isMade(conditions[at], views))
+    )
+      // Its namespaces are named by the container that will hold them: that one may start meanwhile.
+      act('create');
     else for (const wait of waits) if (wait.kind === 'wait' && wait.until !== undefined) wakes.push(wait.until);
   }
   return {
@@ -109,6 +118,10 @@ function goOn(seen: readonly Seen[], views: ReadonlyMap<string, ContainerView>, 
     ...(wakes.length === 0 ? {} : { wakeAt: Math.min(...wakes) }),
   };
 }
+
+/** Whether a condition waits for the container of the shared namespaces, which the engine has. */
+const isMade = (condition: Dependency | undefined, views: ReadonlyMap<string, ContainerView>): boolean =>
+  condition?.containerName === pauseName && ['created', 'running'].includes(views.get(pauseName)?.phase ?? 'absent');
 
 /** Docker may still run it, or an action that may start it is under way. Pulling starts nothing. */
 const isAlive = (view: ContainerView): boolean =>

@@ -137,9 +137,12 @@ export class TaskNetwork implements TaskNetworkPort {
     this.#attachments.set(attachment.id, attachment);
     await this.#refresh();
     await this.#enqueue(async () => {
-      const conflict = await addressConflict(attachment.address, this.#prefix, this.#metric);
+      const [conflict, mtu] = await Promise.all([
+        addressConflict(attachment.address, this.#prefix, this.#metric),
+        this.mtu(),
+      ]);
       if (conflict !== undefined) throw new NetworkError(conflict);
-      await makeLink(this.#prefix, attachment, pid, await this.mtu());
+      await makeLink(this.#prefix, attachment, pid, mtu);
     });
   }
 
