@@ -3,7 +3,7 @@ import type { Part } from '@slipway/auth/contract';
 import { createAcm } from '../balancing/acm/index.ts';
 import { balancingMetrics } from '../balancing/numbers/index.ts';
 import { Balancers } from '../balancing/records/index.ts';
-import { createElbv2 } from '../balancing/elbv2/index.ts';
+import { createElbv2, createOverview } from '../balancing/elbv2/index.ts';
 import { createCluster } from '../cluster/index.ts';
 import { type ControlPlane, createControlPlane } from '../control/index.ts';
 import { createEcs } from '../ecs/index.ts';
@@ -112,7 +112,12 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         instances: { find: (of, id) => Promise.resolve(targetHost(control.host(of, id))) },
       }),
     ],
-    web: [createWebhookReceiver(webhooks), createWebhookAdministration(webhooks), createHostAdministration(base)],
+    web: [
+      createWebhookReceiver(webhooks),
+      createWebhookAdministration(webhooks),
+      createHostAdministration(base),
+      createOverview({ region, balancers, traffic: balancing.reports, numbers: balancing.numbers }),
+    ],
     upgrades: agents.upgrades,
     jobs: [
       {

@@ -16,6 +16,7 @@ import { certificateFinding } from './doctor-tls.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
 import { softLimits } from './host-limits.ts';
 import { away, everyInstance } from './hosts-away.ts';
+import { balancerDetails, balancers, faults } from './lb.ts';
 import { parseOutput, print, printJson } from './output.ts';
 import { isOwnHostOf } from './own-host.ts';
 
@@ -37,6 +38,7 @@ export async function doctor(options: { readonly data: string; readonly output: 
     credentialsFinding(server),
     ...(await addressFindings(server)),
     ...(await hostFindings(options.data, server)),
+    ...(await balancerFindings(options.data, server)),
     ...(await diskFindings(options.data)),
   );
   if (config) findings.push(...(await storageFindings(config, server)));
@@ -90,6 +92,26 @@ async function hostFindings(data: string, server: ServerState | undefined): Prom
     const instances = await everyInstance(ecsClient(data));
     const soft = instances.flatMap((instance) => softLimits(instance) ?? []);
     return [...away(instances), ...soft].map((sentence) => warning('hosts', sentence));
+  } catch {
+    // A server that does not answer has a finding of its own.
+    return [];
+  }
+}
+
+/** Load balancers that are not served as they should be; said by a server that answers, to whoever may ask it. */
+async function balancerFindings(data: string, server: ServerState | undefined): Promise<Finding[]> {
+  if (!server || !readCredentials(server.credentialsFile)) return [];
+  try {
+    const findings: Finding[] = [];
+    for (const { name, urls } of await balancers(data)) {
+      const wrong = faults(await balancerDetails(name, data));
+      findings.push(
+        ...(wrong.length === 0
+          ? [ok('load balancer', `${name} serves ${urls.join(', ') || 'nothing yet: it has no listener'}`)]
+          : wrong.map((sentence) => problem('load balancer', `${name}: ${sentence}`))),
+      );
+    }
+    return findings;
   } catch {
     // A server that does not answer has a finding of its own.
     return [];

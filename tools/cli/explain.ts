@@ -12,6 +12,7 @@ import {
 import { clientSettings, ecsClient, parseService } from './aws-client.ts';
 import { CliError } from './errors.ts';
 import { hostsAway } from './hosts-away.ts';
+import { type BalancerDetails, balancerDetails, balancers, faults } from './lb.ts';
 import { parseOutput, print, printJson, table } from './output.ts';
 import { elsewhereNote, imagesElsewhere } from './own-host.ts';
 
@@ -43,6 +44,7 @@ export async function explain(name: string, options: { readonly output: string }
     service: summary(service),
     tasks: running.map((task) => taskLine(task, definitions.get(task.taskDefinitionArn ?? ''))),
     hostsAway: away,
+    loadBalancers: await behind(service),
     stopped: stopped.slice(0, 10).map((task) => taskLine(task)),
   };
   if (output === 'json') {
@@ -73,9 +75,51 @@ export async function explain(name: string, options: { readonly output: string }
   print();
   printTasks('Tasks', report.tasks);
   printTasks('Last stopped', report.stopped);
+  printBalancers(report.loadBalancers);
   print('Last events');
   for (const event of (service.events ?? []).slice(0, 10))
     print(`  ${event.createdAt?.toISOString() ?? ''}  ${event.message ?? ''}`);
+}
+
+/** What a load balancer says of a service: its faults, and the targets of the groups that the service is in. */
+interface BalancerReport {
+  readonly name: string;
+  readonly urls: readonly string[];
+  readonly faults: readonly string[];
+  readonly targets: BalancerDetails['targetGroups'][number]['targets'];
+}
+
+/** The load balancers that send requests to a service; none when the caller may not see them. */
+async function behind({ loadBalancers = [] }: Service): Promise<BalancerReport[]> {
+  const groups = new Set(loadBalancers.map(({ targetGroupArn }) => targetGroupArn?.split('/')[1]));
+  if (groups.size === 0) return [];
+  try {
+    const reports: BalancerReport[] = [];
+    for (const { name, urls } of await balancers()) {
+      const details = await balancerDetails(name);
+      const own = details.targetGroups.filter((group) => groups.has(group.name));
+      if (own.length === 0) continue;
+      reports.push({ name, urls, faults: faults(details), targets: own.flatMap(({ targets }) => targets) });
+    }
+    return reports;
+  } catch {
+    return [];
+  }
+}
+
+function printBalancers(reports: readonly BalancerReport[]): void {
+  for (const { name, urls, faults, targets } of reports) {
+    print(`Load balancer ${name}: ${urls.join(', ')}`);
+    for (const fault of faults) print(`  ${fault}`);
+    const rows = targets.map((one) => [
+      one.address,
+      one.task ?? one.target,
+      one.state,
+      [one.reason, one.description].filter((text) => text !== undefined).join(': '),
+    ]);
+    print(table(['ADDRESS', 'TARGET', 'STATE', 'REASON'], rows).replaceAll(/^/gm, '  '));
+    print();
+  }
 }
 
 interface TaskLine {

@@ -66,6 +66,19 @@ program
     (await import('./explain.ts')).explain(service, options),
   );
 
+const lb = program.command('lb').description('load balancers: where they are reached, and what they carry');
+lb.command('list')
+  .description('list the load balancers with their state and URLs')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (options: { output: string }) => (await import('./lb.ts')).listBalancers(options));
+lb.command('show')
+  .description(
+    'show a load balancer: engines and what they have acknowledged, listeners, rules, targets with their health, requests, answers and latencies',
+  )
+  .argument('<name>', 'its name')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (name: string, options: { output: string }) => (await import('./lb.ts')).showBalancer(name, options));
+
 program
   .command('hosts')
   .description('what becomes of hosts')

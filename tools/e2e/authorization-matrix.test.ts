@@ -310,14 +310,23 @@ describe('A10: the authorization matrix of a whole installation', () => {
     return { status: response.status, code: first ?? byStatus, text };
   }
 
-  /** Whose routes outside the AWS APIs want a signature. */
-  const signed = new Set(['webhook-administration', 'host-administration', 'agent-program']);
+  /** Whose routes outside the AWS APIs want a signature, and for which service. */
+  const signed = new Map([
+    ['webhook-administration', 'ecs'],
+    ['host-administration', 'ecs'],
+    ['load-balancers', 'elasticloadbalancing'],
+    ['agent-program', 'ecs'],
+  ]);
 
   /** What `who` sends to a route that is not an AWS API: docker's password, or a signature where the route asks for one. */
   function webHeaders({ service, method = 'GET', path = '/' }: Route, who: Who): Record<string, string> {
-    if (signed.has(service) && who !== 'anonymous') {
+    const signedFor = signed.get(service);
+    if (signedFor !== undefined && who !== 'anonymous') {
       const { host } = new URL(installation.listening.url);
-      return aws4.sign({ method, host, path, service: 'ecs', region }, keyOf(who)).headers as Record<string, string>;
+      return aws4.sign({ method, host, path, service: signedFor, region }, keyOf(who)).headers as Record<
+        string,
+        string
+      >;
     }
     const password = passwords.get(who);
     return password === undefined ? {} : { authorization: `Basic ${password}` };
@@ -449,6 +458,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'webhooks',
         'webhook-administration',
         'host-administration',
+        'load-balancers',
         'agent-program',
       ]),
     );

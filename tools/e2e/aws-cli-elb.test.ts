@@ -6,6 +6,7 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { BalancerDetails } from '../cli/lb.ts';
 import { trafficEngines } from '../server/traffic-engines.ts';
 import { AwsCli } from '../testbed/aws-cli.ts';
 import { run } from '../testbed/command.ts';
@@ -86,6 +87,42 @@ function ask(port: number, name: string, path: string): Promise<{ status: number
       response.on('error', reject);
     }).on('error', reject);
   });
+}
+
+const slipway = async (...args: string[]): Promise<string> => {
+  const command = join(import.meta.dirname, '..', 'bin', 'slipway');
+  const { code, stdout, stderr } = await run(command, args, { env: { ...server.aws(), SLIPWAY_DATA: server.data } });
+  return code === 0 ? stdout : `${code}: ${stderr}`;
+};
+
+/** What the commands and the metrics say of the load balancer `web`. */
+async function seen(name: string, port: number): Promise<void> {
+  const url = `http://${name}:${port}`;
+  expect(await slipway('lb', 'list')).toContain(url);
+  await vi.waitFor(
+    async () => {
+      const shown = JSON.parse(await slipway('lb', 'show', 'web', '--output', 'json')) as BalancerDetails;
+      expect(shown.engines).toMatchObject([{ kind: 'haproxy', state: 'current' }]);
+      expect(shown.listeners).toMatchObject([
+        { url, notBound: [], rules: [{ priority: '1' }, { priority: 'default' }] },
+      ]);
+      const [group] = shown.targetGroups;
+      expect(group?.targets).toMatchObject([{ target: own, state: 'healthy' }]);
+      expect(group?.answers['2xx']).toBeGreaterThan(0);
+      expect(group?.secondsToAnswer.p99).not.toBeNull();
+      expect(shown.answersOfEngines['4xx']).toBeGreaterThan(0);
+    },
+    { timeout: 60_000, interval: 500 },
+  );
+  expect(await slipway('lb', 'show', 'web')).toMatch(/web \(HTTP\) {2}\d+ requests \(2xx \d+/);
+  expect(await slipway('doctor')).toMatch(/ok +load balancer +web serves/);
+  expect(await slipway('lb', 'show', 'nobody')).toMatch(/^1: slipway: There is no load balancer nobody/);
+  expect(await slipway('lb', 'show', '../x')).toMatch(/^2: /);
+  const metrics = await (await fetch(`${server.endpoint}/metrics`)).text();
+  const labels = '{load_balancer="web",target_group="web"';
+  expect(metrics).toMatch(new RegExp(`slipway_balancing_target_answers_total${labels},code="2xx"} [1-9]`));
+  expect(metrics).toMatch(new RegExp(`slipway_balancing_target_seconds_bucket${labels},le="\\+Inf"} [1-9]`));
+  expect(metrics).toMatch(/slipway_balancing_engine_answers_total{load_balancer="web",code="4xx"} [1-9]/);
 }
 
 test.skipIf(missing !== undefined)(
@@ -178,6 +215,8 @@ test.skipIf(missing !== undefined)(
     // The rule is in force when the answer is there.
     expect(await ask(port, balancer.DNSName, '/teapot')).toEqual({ status: 418, body: 'teapot' });
     expect((await ask(port, 'other.elb.localhost', '/')).status).toBe(404);
+
+    await seen(balancer.DNSName, port);
 
     // Traffic goes on while the server does not run, and the server finds its engine again.
     await server.stop();

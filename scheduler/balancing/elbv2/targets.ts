@@ -171,7 +171,12 @@ function viewTarget(balancing: Balancing, group: TargetGroupRecord, target: Targ
   };
 }
 
-function stateOf(balancing: Balancing, group: TargetGroupRecord, { deregisteredAt, health }: TargetRecord) {
+/** How a target stands, in ELB's words. */
+export function stateOf(
+  balancing: Balancing,
+  group: TargetGroupRecord,
+  { deregisteredAt, health }: TargetRecord,
+): { readonly State: string; readonly Reason?: string | undefined; readonly Description?: string | undefined } {
   if (deregisteredAt !== undefined)
     return {
       State: 'draining',

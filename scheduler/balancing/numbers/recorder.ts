@@ -9,7 +9,7 @@ import {
   noCounts,
   type Observation,
 } from '../engines/index.ts';
-import type { Balancing } from '../records/index.ts';
+import { type Balancing, listenerByName } from '../records/index.ts';
 
 import {
   type BalancerSample,
@@ -116,17 +116,26 @@ export class NumbersRecorder {
       const old = this.#samples.get(key) as BalancerSample | undefined;
       const listeners: Record<string, ListenerSample> = {};
       for (const { id: listenerId, port } of balancing.listenersOf(id)) {
-        const one = seen.listeners.find((listener) => listener.id === listenerId);
-        if (one === undefined) continue;
-        const known =
-          listenersBefore.get(listenerId) ?? (this.#before === undefined ? one : { newConnections: 0, requests: 0 });
+        // The listener that is shared by name is nobody's where several share it.
+        const shared = balancing.all('listener').filter((other) => other.port === port).length > 1;
+        const ids = shared ? [listenerId] : [listenerId, listenerByName(port)];
+        const observed = seen.listeners.filter((one) => ids.includes(one.id));
+        if (observed.length === 0) continue;
         const sum = old?.listeners[listenerId];
-        listeners[listenerId] = {
+        const listener = {
           port,
-          activeConnections: one.activeConnections,
-          connections: (sum?.connections ?? 0) + grown(known.newConnections, one.newConnections),
-          requests: (sum?.requests ?? 0) + grown(known.requests, one.requests),
+          activeConnections: 0,
+          connections: sum?.connections ?? 0,
+          requests: sum?.requests ?? 0,
         };
+        for (const one of observed) {
+          const known =
+            listenersBefore.get(one.id) ?? (this.#before === undefined ? one : { newConnections: 0, requests: 0 });
+          listener.activeConnections += one.activeConnections;
+          listener.connections += grown(known.newConnections, one.newConnections);
+          listener.requests += grown(known.requests, one.requests);
+        }
+        listeners[listenerId] = listener;
       }
       const known = codesBefore.get(id) ?? (this.#before === undefined ? engineCodes : noCodes);
       this.#put(key, {

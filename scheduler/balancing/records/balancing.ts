@@ -103,3 +103,6 @@ export class Balancing {
 /** The groups that an action sends requests to. */
 export const groupsOfAction = (action: ActionRecord): readonly string[] =>
   action.type === 'forward' ? action.targetGroups.map(({ id }) => id) : [];
+
+/** The id that engines are told of the listener which all load balancers in 127.0.0.0/8 share for requests by their names. */
+export const listenerByName = (port: number): string => `names-${port}`;

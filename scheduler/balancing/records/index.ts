@@ -1,7 +1,7 @@
 /** The records of load balancing, how they are read and changed, and what their attributes mean. */
 export { type AddressPool, addressPool } from './addresses.ts';
 export { balancerArn, balancerPath, certificateArn, certificateId, type Place } from './arns.ts';
-export { Balancing, groupsOfAction } from './balancing.ts';
+export { Balancing, groupsOfAction, listenerByName } from './balancing.ts';
 export {
   type AttributeKind,
   attributeKind,

@@ -19,6 +19,7 @@ import {
   type ActionRecord,
   type Balancing,
   type ConditionRecord,
+  listenerByName,
   type ListenerRecord,
   type LoadBalancerRecord,
   readAttribute,
@@ -286,8 +287,9 @@ function listenersByName(own: readonly Listener[]): readonly HttpListener[] {
     if (first === undefined || taken.has(port)) return [];
     return [
       {
-        id: `names-${port}`,
-        loadBalancerId: 'names',
+        id: listenerByName(port),
+        // What engines answer themselves counts for whoever is alone here.
+        loadBalancerId: listeners.length === 1 ? first.loadBalancerId : 'names',
         protocol: 'HTTP',
         address: loopback,
         port,

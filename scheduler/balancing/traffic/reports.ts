@@ -21,6 +21,12 @@ export class EngineReports {
     this.#timing = { ...defaultTiming, ...options.timing };
   }
 
+  /** Every engine that is known, with whether it was heard of lately. */
+  async engines(account: string): Promise<readonly (EngineRecord & { readonly isLive: boolean })[]> {
+    const live = new Set((await this.live(account)).map(({ id }) => id));
+    return (await this.#options.balancers.engines(account)).map((one) => ({ ...one, isLive: live.has(one.id) }));
+  }
+
   /** Engines that were heard of lately. */
   async live(account: string): Promise<readonly EngineRecord[]> {
     const { balancers, clock } = this.#options;
