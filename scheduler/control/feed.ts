@@ -21,17 +21,20 @@ export class ClusterFeed {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #view: ClusterView;
+  readonly #doubted: () => void;
   readonly #partition: string;
   /** The view holds every change up to this version of the partition. */
   #seen = -1;
   readonly #first = Promise.withResolvers<void>();
   #waiting: { readonly version: number; readonly resolve: () => void }[] = [];
 
-  constructor(records: RecordStore, clock: Clock, log: Log, view: ClusterView) {
+  /** @param doubted called before the cluster is read anew: the store may have lost what was seen, of other partitions as well */
+  constructor(records: RecordStore, clock: Clock, log: Log, view: ClusterView, doubted: () => void) {
     this.#records = records;
     this.#clock = clock;
     this.#log = log;
     this.#view = view;
+    this.#doubted = doubted;
     this.#partition = clusterPartition(view.account, view.name);
   }
 
@@ -62,6 +65,7 @@ export class ClusterFeed {
   }
 
   async #take(version: number): Promise<void> {
+    this.#doubted();
     const rows = new Map<string, Stored>();
     for await (const stored of scan<Json>(this.#records, this.#partition, '')) rows.set(stored.key, stored);
     const after = await this.#records.version(this.#partition);

@@ -12,5 +12,5 @@ export type { ImageResolver, OwnHost } from './images.ts';
 export type { ControlMeter } from './meter.ts';
 export { defaultRetention, type Retention } from './sweep.ts';
 export { ClusterView } from './view.ts';
-export { Definitions } from './definitions.ts';
+export { readDefinition } from './definitions.ts';
 export { Lane } from './lane.ts';

@@ -23,9 +23,9 @@ export class ClusterMember {
   readonly #running: Promise<unknown>;
 
   constructor(ports: MemberPorts, account: string, name: string) {
-    const { records, clock, log } = ports;
+    const { records, clock, log, definitions } = ports;
     this.view = new ClusterView(account, name, createPlacementIndex(ports.placement), () => clock.monotonic());
-    this.feed = new ClusterFeed(records, clock, log, this.view);
+    this.feed = new ClusterFeed(records, clock, log, this.view, () => definitions.forget());
     const lane = new Lane();
     this.placer = new ClusterPlacer({ records, clock, view: this.view, feed: this.feed, lane });
     this.leader = new ClusterLeader({ ...ports, view: this.view, feed: this.feed, lane });

@@ -25,6 +25,8 @@ export class ServiceRequests {
     const key = JSON.stringify([
       name,
       definition.arn,
+      // Of a revision that was given out twice, the store having lost the first.
+      definition.registeredAt,
       placementConstraints,
       placementStrategy,
       launchType,

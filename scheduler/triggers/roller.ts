@@ -1,7 +1,7 @@
 import type { AccessRequest, Authorizer, Call, Log } from '@slipway/auth/contract';
 
 import { type EcsPorts, scan } from '../cluster/index.ts';
-import { Definitions, Lane, type OwnHost } from '../control/index.ts';
+import { readDefinition, Lane, type OwnHost } from '../control/index.ts';
 import { refuseReach } from '../reach/index.ts';
 import { effectiveTag, parseImageReference, pinned, sameRepository } from '../references/index.ts';
 import { actingFor, changeService, primaryOf, startDeployment, updateAccess } from '../services/index.ts';
@@ -63,13 +63,11 @@ interface Place {
 /** Compares services with the images they follow, and rolls those that differ. */
 export class Roller {
   readonly #ports: RollerPorts;
-  readonly #definitions: Definitions;
   /** An event and a comparison at the same time would both register a revision, one of them for nothing. */
   readonly #lane = new Lane();
 
   constructor(ports: RollerPorts) {
     this.#ports = ports;
-    this.#definitions = new Definitions(ports.records);
   }
 
   /** Every service of the account that follows something. One that cannot be rolled is told in the log and does not stop the others. */
@@ -102,12 +100,12 @@ export class Roller {
       const service = stored?.value;
       const primary = service === undefined ? undefined : primaryOf(service);
       if (service === undefined || primary === undefined || service.status !== 'ACTIVE') return false;
-      const definition = await this.#definitions.find(place.account, primary.taskDefinition);
+      const definition = await readDefinition(this.#ports.records, place.account, primary.taskDefinition);
       if (definition === undefined) return false;
       const origin =
         definition.pinnedFrom === undefined
           ? undefined
-          : await this.#definitions.find(place.account, definition.pinnedFrom);
+          : await readDefinition(this.#ports.records, place.account, definition.pinnedFrom);
       const followed = { account: place.account, service, definition, origin };
       const found =
         occasion.image === undefined

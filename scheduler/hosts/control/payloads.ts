@@ -21,13 +21,9 @@ export interface Destination {
   readonly endpoint: string;
 }
 
-/** Revisions never change once registered, so they are read once; at most this many are kept. */
-const keptDefinitions = 500;
-
 /** Turns task records into payloads: reads the definition, obtains the roles' credentials, renders. */
 export class PayloadSource {
   readonly #options: AgentControlOptions;
-  readonly #definitions = new Map<string, TaskDefinitionRecord>();
   readonly #roles: RoleCredentialsSource;
 
   constructor(options: AgentControlOptions) {
@@ -94,17 +90,12 @@ export class PayloadSource {
   }
 
   async #definition(arn: string, account: string): Promise<TaskDefinitionRecord> {
-    const known = this.#definitions.get(arn);
-    if (known !== undefined) return known;
     const [, family = '', revision = ''] = /task-definition\/([^:]+):(\d+)$/.exec(arn) ?? [];
     const stored = await this.#options.records.get<TaskDefinitionRecord>(
       accountPartition(account),
       accountKeys.taskDefinition(family, Number(revision)),
     );
     if (stored === undefined) throw new Unrenderable(`ResourceNotFoundException: the task definition ${arn} is gone.`);
-    const oldest = this.#definitions.keys().next().value;
-    if (this.#definitions.size >= keptDefinitions && oldest !== undefined) this.#definitions.delete(oldest);
-    this.#definitions.set(arn, stored.value);
     return stored.value;
   }
 }
