@@ -125,7 +125,7 @@ const machine: MakePorts = (options, hostSecret) => {
             nameServers: hostNameServers,
           }),
     address: machineAddress,
-    limits: (agentId) => new TaskLimits({ agentId, docker, run }),
+    limits: (agentId) => new TaskLimits({ agentId, docker, run, clock: options.clock }),
     isPortFree: (protocol, port) => isPortFree(options.bindAddress, protocol, port),
     dns: hostNameServers,
   };

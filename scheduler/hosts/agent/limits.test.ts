@@ -6,13 +6,19 @@ import { dirname, join } from 'node:path';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { systemClock } from '@slipway/storage/clock';
 import { engineMissing, server, TestControlPlane, TestEngine, until } from '../testing/bench.ts';
 import type { Agent } from './index.ts';
 import { readHierarchy } from './limits/hierarchy.ts';
 import { groupOf, TaskLimits } from './limits/index.ts';
 import { run } from './network/index.ts';
 
-const probe = new TaskLimits({ agentId: randomBytes(8).toString('hex'), docker: new Docker(), run });
+const probe = new TaskLimits({
+  agentId: randomBytes(8).toString('hex'),
+  docker: new Docker(),
+  run,
+  clock: systemClock,
+});
 const missing = (await engineMissing()) ?? (await probe.reason());
 await probe.close();
 

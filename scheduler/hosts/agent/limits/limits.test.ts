@@ -12,6 +12,7 @@ import { type AgentTask, taskSchema } from '../../wire/index.ts';
 import { GroupFiles } from './group-files.ts';
 import { readHierarchy } from './hierarchy.ts';
 import { groupOf, limitsOf } from './limits.ts';
+import { OtherAgents } from './other-agents.ts';
 import { noLimits, type TaskLimitsPort } from './port.ts';
 import { makeSlice, removeSlice, slicePath } from './slices.ts';
 import { TaskGroup } from './task-group.ts';
@@ -243,4 +244,40 @@ test('a process that is ending is in no group of version 1, and counts as one th
   }
   await once(parent, 'close');
   expect(await files.holds(nowhere, pid)).toBe(true);
+});
+
+test('groups that a killed agent left go when they were of no use for an hour; what is in use, or not ours, stays', async () => {
+  let now = 0;
+  const files = new GroupFiles({ controllers: new Map([['memory', folder]]), roots: [folder] }, 1);
+  const [own, other, idle] = ['0'.repeat(12), '1'.repeat(12), '2'.repeat(12)];
+  const [used, left, later] = ['a'.repeat(32), 'b'.repeat(32), 'c'.repeat(32)];
+  const make = (...names: string[]) => mkdir(join(folder, 'slipway', ...names), { recursive: true });
+  await make(own, left);
+  // A process of a group cannot be played here: whatever is in a folder keeps it, too.
+  await make(other, used, 'container');
+  await make(other, left);
+  await make(idle);
+  await make('not-an-agent', left);
+  const others = new OtherAgents({ now: () => now });
+  const sweep = () => others.sweep(files, '/slipway', own);
+  const has = (...names: string[]): boolean => existsSync(join(folder, 'slipway', ...names));
+  await sweep();
+  now += 3_599_999;
+  await make(other, later);
+  await sweep();
+  expect([has(other, left), has(idle)]).toEqual([true, true]);
+  now += 1;
+  await sweep();
+  expect([has(other, left), has(idle)]).toEqual([false, false]);
+  expect([has(other, used), has(other, later), has(own, left), has('not-an-agent', left)]).toEqual([
+    true,
+    true,
+    true,
+    true,
+  ]);
+  // One that comes back counts anew.
+  await make(other, left);
+  now += 3_600_000;
+  await sweep();
+  expect([has(other, left), has(other, later)]).toEqual([true, false]);
 });

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { access } from 'node:fs/promises';
 
+import type { Clock } from '@slipway/storage/clock';
 import type Docker from 'dockerode';
 
 import { engineCall, EngineUnavailable } from '../docker.ts';
 import { GroupFiles } from './group-files.ts';
 import { readHierarchy } from './hierarchy.ts';
 import { groupNames, type Limits } from './limits.ts';
+import { OtherAgents } from './other-agents.ts';
 import type { TaskLimitsPort } from './port.ts';
 import { makeSlice, removeSlice, type Run, slicePath } from './slices.ts';
 
@@ -14,6 +16,7 @@ export interface TaskLimitsOptions {
   readonly agentId: string;
   readonly docker: Docker;
   readonly run: Run;
+  readonly clock: Pick<Clock, 'now'>;
 }
 
 /** The part of Docker's `/info` that is used. */
@@ -40,9 +43,11 @@ export class TaskLimits implements TaskLimitsPort {
   readonly #options: TaskLimitsOptions;
   readonly #agent: string;
   #found: Found | undefined;
+  readonly #others: OtherAgents;
 
   constructor(options: TaskLimitsOptions) {
     this.#options = options;
+    this.#others = new OtherAgents(options.clock);
     this.#agent = createHash('sha256').update(options.agentId).digest('hex').slice(0, 12);
   }
 
@@ -90,6 +95,7 @@ export class TaskLimits implements TaskLimitsPort {
       if (!groupNames.test(group) || kept.has(group)) continue;
       if (await this.#remove(this.parentOf(group))) count += 1;
     }
+    if (!systemd) await this.#others.sweep(files, `/${top}`, this.#agent);
     return count;
   }
 
