@@ -20,4 +20,5 @@ export {
   type TargetObservation,
   type TrafficEngine,
 } from './contract.ts';
+export { type EmbeddedOptions, openEmbedded } from './embedded/engine.ts';
 export { type HaproxyOptions, openHaproxy } from './haproxy/engine.ts';

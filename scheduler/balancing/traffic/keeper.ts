@@ -14,8 +14,8 @@ import {
 
 import { admittedBy } from './desired.ts';
 import { defaultTiming, type TrafficOptions, type TrafficTiming } from './ports.ts';
+import { Drains } from './drains.ts';
 import { Registrar } from './registrar.ts';
-import { EngineReports } from './reports.ts';
 import { Bell } from './waking.ts';
 
 const retryAfter = 1_000;
@@ -30,13 +30,11 @@ const delayOfNone = 300_000;
 export class Keeper {
   readonly #options: TrafficOptions;
   readonly #timing: TrafficTiming;
-  readonly #reports: EngineReports;
   readonly #registrar: Registrar;
 
   constructor(options: TrafficOptions) {
     this.#options = options;
     this.#timing = { ...defaultTiming, ...options.timing };
-    this.#reports = new EngineReports(options);
     this.#registrar = new Registrar(options);
   }
 
@@ -60,6 +58,7 @@ export class Keeper {
   async #keep(fence: Fence, signal: AbortSignal): Promise<void> {
     const { account, balancers, networks, clock, log, probe, records, tasks } = this.#options;
     const checker = new HealthChecker({ balancers, clock, log, probe });
+    const drains = new Drains(clock);
     const stirred = new Bell();
     const follow = (partition: string): Promise<void> =>
       project(
@@ -94,7 +93,7 @@ export class Keeper {
         // What engines are told of security groups is of no generation of its own: it gets one.
         if (admitted !== undefined && admitted !== now) await balancers.touch(account, fence);
         admitted = now;
-        const isDraining = await this.#finish(balancing, fence);
+        const isDraining = await this.#finish(balancing, drains, fence);
         await stirred.wait(clock, isDraining ? this.#timing.drain : Number.POSITIVE_INFINITY, signal);
       }
     };
@@ -109,13 +108,13 @@ export class Keeper {
   }
 
   /** Removes targets that are done draining. @returns whether some still drain */
-  async #finish(balancing: Balancing, fence: Fence): Promise<boolean> {
-    const { account, balancers, clock } = this.#options;
+  async #finish(balancing: Balancing, drains: Drains, fence: Fence): Promise<boolean> {
+    const { account, balancers } = this.#options;
     const draining = balancing.all('target').filter(({ deregisteredAt }) => deregisteredAt !== undefined);
+    const engines = await balancers.engines(account);
+    drains.look(draining, engines);
     if (draining.length === 0) return false;
-    const engines = await this.#reports.live(account);
-    const now = clock.now();
-    const done = draining.filter((target) => isDone(balancing, target, engines, now));
+    const done = draining.filter((target) => isDone(balancing, target, engines, drains));
     // Before their rows go: nobody could tell afterwards that engines are quiet.
     await this.#registrar.release(done.filter(({ task }) => task !== undefined));
     if (done.length > 0)
@@ -132,28 +131,30 @@ export class Keeper {
 }
 
 /**
- * Whether a target that drains is out: nothing is in flight on any engine, or its delay is over. Connections through a Network Load
- * Balancer may outlive the delay (ELB: `connection_termination`), and then the target stays with the engines until they end; not those to
- * a task, which ends.
+ * Whether a target that drains is out: nothing is in flight on any engine, or its delay is over. An engine that has fallen silent may still
+ * carry what it knew, and is waited for as long. Connections through a Network Load Balancer may outlive the delay (ELB:
+ * `connection_termination`), and then the target stays with the engines until they end; not those to a task, which ends.
  */
 export function isDone(
   balancing: Balancing,
   target: TargetRecord,
-  engines: readonly EngineRecord[],
-  now: number,
+  all: readonly EngineRecord[],
+  { drainedFor, silentFor }: Pick<Drains, 'drainedFor' | 'silentFor'>,
 ): boolean {
-  const { id, groupId, deregisteredAt = now, task } = target;
+  const { id, groupId, task } = target;
   const group = balancing.get('targetgroup', groupId);
   const version = balancing.versionOf('target', id) ?? 0;
+  // Of a group that is gone engines may still have an older state.
+  const delay =
+    group === undefined ? delayOfNone : Number(readAttribute(group, 'deregistration_delay.timeout_seconds')) * 1000;
+  const engines = all.filter((one) => silentFor(one) < defaultTiming.gone + delay);
   const isQuiet = engines.every((one) => one.oldestServing >= version && one.quiet.includes(id));
   if (engines.length > 0 && isQuiet) return true;
-  // Of a group that is gone engines may still have an older state.
-  if (group === undefined) return now - deregisteredAt >= delayOfNone;
-  const isOver = now - deregisteredAt >= Number(readAttribute(group, 'deregistration_delay.timeout_seconds')) * 1000;
-  const isStream = group.protocol === 'TCP' || group.protocol === 'TLS';
+  if (drainedFor(target) < delay) return false;
+  const isStream = group?.protocol === 'TCP' || group?.protocol === 'TLS';
   const cuts =
     task !== undefined ||
     !isStream ||
     readAttribute(group, 'deregistration_delay.connection_termination.enabled') === 'true';
-  return isOver && (cuts || engines.length === 0);
+  return cuts || engines.length === 0;
 }

@@ -4,11 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, expect, test, vi } from 'vitest';
 
 import type { CheckResult } from '../health/index.ts';
-import type { TargetRecord } from '../records/index.ts';
+import type { EngineRecord, TargetRecord } from '../records/index.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
 import { FakeTasks } from '../testing/fake-tasks.ts';
 import { account, openWeb } from '../testing/open-balancing.ts';
 
+import { Drains } from './drains.ts';
 import { EngineDriver } from './driver.ts';
 import { isDone, Keeper } from './keeper.ts';
 import { membership } from './registrar.ts';
@@ -175,6 +176,32 @@ test('a task of a group that does not exist joins nothing, and its end waits for
   expect(leave).toMatchObject([{ groupId: 'f'.repeat(16), task: { id: 'lost' } }]);
   const [row] = leave as [TargetRecord];
   const since = { ...row, deregisteredAt: 0 };
-  expect(isDone(balancing, since, [], 299_999)).toBe(false);
-  expect(isDone(balancing, since, [], 300_000)).toBe(true);
+  const drained = (ms: number) => ({ drainedFor: () => ms, silentFor: () => 0 });
+  expect(isDone(balancing, since, [], drained(299_999))).toBe(false);
+  expect(isDone(balancing, since, [], drained(300_000))).toBe(true);
+});
+
+test('how long something lasts is told by no clock that may be moved, nor by another machine', () => {
+  let [wall, monotonic] = [1_000_000_000, 0];
+  const drains = new Drains({ now: () => wall, monotonic: () => monotonic, sleep: () => Promise.resolve() });
+  const target = { id: 'a' } as TargetRecord;
+  const engine = { id: 'one', seenAt: wall - 60_000 } as EngineRecord;
+  const old = { id: 'old', seenAt: 0 } as EngineRecord;
+  drains.look([target], [engine, old]);
+  expect([drains.drainedFor(target), drains.silentFor(engine), drains.silentFor(old)]).toEqual([0, 0, Infinity]);
+  wall += 3_600_000;
+  monotonic += 500;
+  drains.look([target], [engine, old]);
+  expect([drains.drainedFor(target), drains.silentFor(engine)]).toEqual([500, 500]);
+  monotonic += 500;
+  drains.look(
+    [],
+    [
+      { ...engine, seenAt: 7 },
+      { ...old, seenAt: 8 },
+    ],
+  );
+  expect([drains.silentFor(engine), drains.silentFor(old)]).toEqual([0, 0]);
+  drains.look([target], []);
+  expect(drains.drainedFor(target)).toBe(0);
 });

@@ -283,22 +283,30 @@ test('a delay that is over ends a drain, unless connections may outlive it', asy
     unbound: {},
     quiet: [],
   };
-  const since = target.deregisteredAt ?? 0;
-  expect(isDone(balancing, target, [engine], since + 299_999)).toBe(false);
-  expect(isDone(balancing, target, [engine], since + 300_000)).toBe(true);
-  expect(isDone(balancing, target, [], since)).toBe(false);
-  expect(isDone(balancing, target, [], since + 300_000)).toBe(true);
-  expect(isDone(balancing, target, [{ ...engine, quiet: [target.id] }], since)).toBe(true);
-  expect(isDone(balancing, target, [{ ...engine, quiet: [target.id], oldestServing: version - 1 }], since)).toBe(false);
+  const after = (ms: number, silent = 0) => ({ drainedFor: () => ms, silentFor: () => silent });
+  expect(isDone(balancing, target, [engine], after(299_999))).toBe(false);
+  expect(isDone(balancing, target, [engine], after(300_000))).toBe(true);
+  expect(isDone(balancing, target, [], after(0))).toBe(false);
+  expect(isDone(balancing, target, [], after(300_000))).toBe(true);
+  expect(isDone(balancing, target, [{ ...engine, quiet: [target.id] }], after(0))).toBe(true);
+  expect(isDone(balancing, target, [{ ...engine, quiet: [target.id], oldestServing: version - 1 }], after(0))).toBe(
+    false,
+  );
+  // One that fell silent may go on with what it knew, for as long as requests may take.
+  expect(isDone(balancing, target, [engine], after(0, 319_999))).toBe(false);
+  const other = { ...engine, id: 'two', quiet: [target.id] };
+  const silentOne = { drainedFor: () => 0, silentFor: ({ id }: { id: string }) => (id === 'one' ? 320_000 : 0) };
+  expect(isDone(balancing, target, [engine, other], after(0))).toBe(false);
+  expect(isDone(balancing, target, [engine, other], silentOne)).toBe(true);
   const [{ TargetGroupArn }] = (
     await call('CreateTargetGroup', { Name: 'tcp', Protocol: 'TCP', Port: 1, VpcId: network.vpcId, TargetType: 'ip' })
   ).TargetGroups;
   const groupId = TargetGroupArn.slice(-16) as string;
   const tcp = await balancers.read(account);
-  expect(isDone(tcp, { ...target, groupId }, [engine], since + 300_000)).toBe(false);
+  expect(isDone(tcp, { ...target, groupId }, [engine], after(300_000))).toBe(false);
   await call('ModifyTargetGroupAttributes', {
     TargetGroupArn,
     Attributes: [{ Key: 'deregistration_delay.connection_termination.enabled', Value: 'true' }],
   });
-  expect(isDone(await balancers.read(account), { ...target, groupId }, [engine], since + 300_000)).toBe(true);
+  expect(isDone(await balancers.read(account), { ...target, groupId }, [engine], after(300_000))).toBe(true);
 });

@@ -154,6 +154,7 @@ export class CommitChecks {
         (task) =>
           task?.desiredStatus === 'RUNNING' &&
           task.lastStatus === 'RUNNING' &&
+          task.targets?.some(({ health }) => health?.state === 'unhealthy') !== true &&
           task.containers.every(({ healthStatus }) => healthStatus !== 'UNHEALTHY'),
       );
   }

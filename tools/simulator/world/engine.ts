@@ -26,7 +26,11 @@ export interface EngineContainer {
   readonly labels: Readonly<Record<string, string>>;
   readonly digest: string;
   readonly checked: boolean;
+  /** Host ports, by what it publishes there (`80/tcp`). */
+  readonly ports: Readonly<Record<string, string>>;
   readonly behaviour: Behaviour;
+  /** Since when it has been told to end: true time. */
+  toldAt?: number;
   status: 'created' | 'running' | 'exited';
   starts: number;
   startedAt: number;
@@ -98,9 +102,10 @@ class Stream {
 /** A Docker engine in virtual time, with as much of its API as the agent calls. Containers outlive agents, not the machine. */
 export class SimulatedEngine {
   readonly weather: EngineWeather;
-  /** Told of every start of a container, and of every end. */
+  /** Told of every start of a container, of every end, and of each that is told to end. */
   started: (container: EngineContainer) => void = () => {};
   ended: (container: EngineContainer) => void = () => {};
+  told: (container: EngineContainer) => void = () => {};
   readonly containers = new Map<string, EngineContainer>();
   readonly cpus: number;
   /** MiB. */
@@ -154,6 +159,19 @@ export class SimulatedEngine {
     if (container.status === 'running') this.#end(container, 137);
     this.containers.delete(id);
     this.#tell('destroy', container);
+  }
+
+  /** The container that has a port of the host. */
+  at(port: number): EngineContainer | undefined {
+    for (const container of this.containers.values())
+      if (container.status === 'running' && Object.values(container.ports).includes(String(port))) return container;
+    return undefined;
+  }
+
+  /** Whether it answers well to whoever asks over the network. */
+  answersWell({ status, behaviour, startedAt }: EngineContainer): boolean {
+    const { healthy } = behaviour;
+    return status === 'running' && healthy !== 'never' && this.#machine.wall() - startedAt >= healthy;
   }
 
   /** Since when a container runs and its check, where it has one, passes, in milliseconds of its life; undefined: it is not well. */
@@ -310,7 +328,7 @@ export class SimulatedEngine {
         ...(container.checked ? { Health: { Status: this.#health(container) } } : {}),
       },
       RestartCount: 0,
-      NetworkSettings: { Ports: {}, Networks: {} },
+      NetworkSettings: { Ports: status === 'running' ? publishedBy(container) : {}, Networks: {} },
       Mounts: [],
     };
   }
@@ -343,6 +361,7 @@ export class SimulatedEngine {
       labels: Labels,
       digest,
       checked,
+      ports: portsOf(HostConfig?.PortBindings as PortBindings | undefined),
       behaviour,
       starts: 0,
       past,
@@ -398,6 +417,8 @@ export class SimulatedEngine {
         const container = this.#find(idOrName);
         if (container.status !== 'running') throw refused(304, 'container already stopped');
         const { stop } = container.behaviour;
+        container.toldAt ??= this.#time.now();
+        this.told(container);
         this.#machine.at(this.#time.now() + Math.min(stop, timeout), () => {
           if (container.status === 'running') this.#end(container, stop > timeout ? 137 : 143);
         });
@@ -462,6 +483,19 @@ export class SimulatedEngine {
     }
   }
 }
+
+type PortBindings = Readonly<Record<string, readonly { readonly HostPort?: string }[] | undefined>>;
+
+const portsOf = (bindings: PortBindings = {}): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(bindings).flatMap(([name, all]) => {
+      const port = all?.[0]?.HostPort;
+      return port === undefined || port === '' ? [] : [[name, port]];
+    }),
+  );
+
+const publishedBy = ({ ports }: EngineContainer): object =>
+  Object.fromEntries(Object.entries(ports).map(([name, HostPort]) => [name, [{ HostIp: '0.0.0.0', HostPort }]]));
 
 function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
   const [name = '', value] = wanted.split('=');

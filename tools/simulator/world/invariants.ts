@@ -30,6 +30,8 @@ export const invariants = {
   acknowledged: 'What a client was told is done was so at a moment between its question and the answer.',
   rejoined:
     'When faults have stopped, every host is a connected container instance, and none begins a task as a new one before all that it ran as the old one has ended.',
+  reached:
+    "No request is sent to a task that was told to stop, or to another task than it was meant for, and no task is told to stop while a request is under way at it, before its target group's deregistration delay is over.",
   interrupted:
     'A task is told that it is interrupted only on a host that is taken back; when faults have stopped, none is wanted there for long.',
   settled:

@@ -374,4 +374,12 @@ export const mutations: readonly Mutation[] = [
     replace: '',
     caughtBy: ['address', 'repaired'],
   },
+  {
+    name: 'a task is stopped before engines have acknowledged that it is out',
+    file: 'scheduler/balancing/traffic/keeper.ts',
+    find: 'const isQuiet = engines.every((one) => one.oldestServing >= version && one.quiet.includes(id));',
+    replace: 'const isQuiet = true;',
+    caughtBy: ['reached'],
+    from: 9,
+  },
 ];

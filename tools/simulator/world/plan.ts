@@ -106,6 +106,8 @@ export interface Plan {
   readonly addressed: readonly string[];
   readonly faults: readonly Fault[];
   readonly troubles: Troubles;
+  /** Whether services stand behind load balancers, and clients ask them. */
+  readonly balanced: boolean;
 }
 
 /** How large and how bad plans are. */
@@ -210,6 +212,7 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
       drift: sometimes(0.2, 0.001, 0.02),
       deregisterLostAfter: quiet ? undefined : drawLeaving(seed),
     },
+    balanced: new Chance(seed ^ 0x1016).happens(0.16),
   };
 }
 

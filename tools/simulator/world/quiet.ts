@@ -22,6 +22,9 @@ const sweepSlack = 60_000;
 /** Milliseconds for which a container may take to stop, and some for the order and the report. */
 const stopsWithin = 60_000;
 
+/** Milliseconds for which requests may keep a task, those of a server that went away included. */
+const drainsWithin = 90_000;
+
 /** What must be so once nothing disturbs the installation any more. */
 export class Quiet {
   readonly #parts: QuietParts;
@@ -58,7 +61,8 @@ export class Quiet {
     }
     for (const task of this.#parts.mirror.tasks.values()) {
       const told = this.#parts.now() - (this.#parts.mirror.orderedAt.get(task.id) ?? 0);
-      if (task.desiredStatus === 'STOPPED' && isLive(task) && told > stopsWithin)
+      const within = stopsWithin + (task.targets === undefined ? 0 : drainsWithin);
+      if (task.desiredStatus === 'STOPPED' && isLive(task) && told > within)
         return `task ${task.id} was told to stop and has not`;
       if (task.service === undefined && isPending(task))
         return `task ${task.id} of RunTask is still ${task.lastStatus}`;

@@ -1,5 +1,6 @@
 import { type Authorizer, AwsError, type Call, type Log } from '@slipway/auth/contract';
 import type { Retention, WatchedCluster } from '@slipway/scheduler/control';
+import type { Probe } from '@slipway/scheduler/balancing/health';
 import { addressPool } from '@slipway/scheduler/balancing/records';
 import { openScheduler, type SchedulerPart } from '@slipway/scheduler/part';
 import { serverReach } from '@slipway/scheduler/reach';
@@ -10,6 +11,7 @@ import type { SimulatedImages } from './images.ts';
 import type { Machine, Process } from './machine.ts';
 import type { SimulatedSocket } from './network.ts';
 import type { SimulatedStore } from './store.ts';
+import type { SimulatedTraffic } from './traffic.ts';
 
 export const account = '000000000000';
 export const region = 'us-east-1';
@@ -30,6 +32,11 @@ export const retention = { ended: 150_000, newestEnded: 600_000, newestCount: 2,
 /** How long addresses of tasks stay with a host that is gone, and how often it is looked for those; milliseconds. */
 export const quarantine = 600_000;
 export const sweepAddressesEvery = 30_000;
+/** The traffic engine of a server's machine, and how the server checks targets. */
+export interface ServerTraffic {
+  readonly engine: SimulatedTraffic;
+  readonly probe: (process: Process) => Probe;
+}
 
 export interface ServerPorts {
   readonly machine: Machine;
@@ -37,6 +44,8 @@ export interface ServerPorts {
   readonly images: SimulatedImages;
   readonly chance: Chance;
   readonly log: (server: string) => Log;
+  /** What carries requests to tasks here, and how they are checked; without it nothing is reached through load balancers. */
+  readonly traffic?: ServerTraffic;
   /** Times of the control plane; default {@link tuning} and {@link retention}. */
   readonly tuning?: Partial<Tuning> & { readonly retention?: Partial<Retention> };
 }
@@ -100,7 +109,7 @@ export class SimulatedServer {
   /** Starts the process; it serves once it has read the store. */
   start(): void {
     if (this.running) return;
-    const { machine, store, images, chance } = this.#ports;
+    const { machine, store, images, chance, traffic } = this.#ports;
     const process = machine.boot();
     const log = this.#ports.log(this.name);
     const {
@@ -148,8 +157,14 @@ export class SimulatedServer {
       taskCredentials: () => Promise.reject(new Error(nobody)),
       revokeTaskCredentials: () => Promise.reject(new Error(nobody)),
       credentialIdKey: new Uint8Array(32),
-      // Nothing in the simulation is reached through load balancers.
-      traffic: { addresses: addressPool([], 'elb.localhost'), engines: [], probe: undefined },
+      traffic: {
+        addresses: addressPool(traffic === undefined ? [] : ['127.42.0.1'], 'elb.localhost'),
+        engines:
+          traffic === undefined
+            ? []
+            : [{ id: machine.name, open: () => Promise.resolve(traffic.engine.open(process)) }],
+        probe: traffic?.probe(process),
+      },
       plugins: { strategies: [], constraints: [] },
       seed: own.whole(0, 2 ** 31),
       stopwatch: () => clock.monotonic(),
@@ -187,7 +202,7 @@ export class SimulatedServer {
   }
 
   /**
-   * One call in the process, as the gateway makes it once the caller is known and allowed: of an operation of the ECS API, or a POST to the
+   * One call in the process, as the gateway makes it once the caller is known and allowed: of an operation of the API of ECS, EC2 or ELB, or a POST to the
    * path of a route of the server's own.
    * @throws AwsError, or what an operation throws by mistake
    */

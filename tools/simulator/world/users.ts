@@ -22,11 +22,18 @@ export interface UserPorts {
   note(what: string): void;
   /** Families whose tasks have addresses of their own. */
   readonly addressed: ReadonlySet<string>;
+  /** The target group that a service's tasks are to be in, once it is there; undefined: it stands behind no load balancer. */
+  targetGroup(service: string): Promise<string | undefined>;
+  /** Whether any service stands behind a load balancer. */
+  readonly balanced: boolean;
   readonly imageHost: string;
 }
 
 /** Repositories that users push to; every one has a good image from the start. */
 export const repositories = ['web', 'api', 'job'] as const;
+
+/** Where containers answer requests. */
+const containerPort = 80;
 
 /** An image as a team might push it: mostly good, sometimes broken in one of the ways in which images break. */
 export function drawBehaviour(chance: Chance): Behaviour {
@@ -120,6 +127,7 @@ export class Users {
       essential: true,
       cpu: chance.pick([0, 64, 128, 256]),
       memory: chance.pick(sizes),
+      ...(this.#ports.balanced ? { portMappings: [{ containerPort }] } : {}),
       ...(chance.happens(0.5) ? { healthCheck: { command: ['CMD', 'check'], interval: 5, retries: 2 } } : {}),
     };
     const sidecar: ContainerDefinition = {
@@ -158,6 +166,7 @@ export class Users {
     const daemon = chance.happens(0.1);
     const network = await this.#network(serviceName, chance);
     if (network === undefined) return;
+    const targetGroupArn = await this.#ports.targetGroup(serviceName);
     const input: CreateServiceCommandInput = {
       serviceName,
       taskDefinition,
@@ -177,6 +186,12 @@ export class Users {
         ? { placementStrategy: [{ type: 'spread' as const, field: 'attribute:ecs.availability-zone' }] }
         : {}),
       ...this.#constraints(chance, daemon),
+      ...(targetGroupArn === undefined
+        ? {}
+        : {
+            loadBalancers: [{ targetGroupArn, containerName: 'app', containerPort }],
+            healthCheckGracePeriodSeconds: 15,
+          }),
       ...(chance.happens(0.5) ? { tags: [{ key: 'slipway:follow', value: 'true' }] } : {}),
     };
     await this.#call('CreateService', input);

@@ -9,6 +9,7 @@ import { listening, SimulatedHost } from './host.ts';
 import { good, SimulatedImages } from './images.ts';
 import { AddressChecks } from './addresses.ts';
 import { AnswerChecks } from './answers.ts';
+import { Balancer, simulatedProbe } from './balancer.ts';
 import { CommitChecks } from './commit-checks.ts';
 import { describe, describeAnswer, describeChange, describeFields, isMistake } from './describe.ts';
 import { type Invariant, Violation } from './invariants.ts';
@@ -18,9 +19,11 @@ import { type NetworkWeather, NoAnswer, SimulatedNetwork } from './network.ts';
 import type { Plan } from './plan.ts';
 import { push } from './push.ts';
 import { Quiet } from './quiet.ts';
-import { account, cluster, SimulatedServer } from './server.ts';
+import { ReachChecks } from './reach-checks.ts';
+import { account, cluster, type ServerTraffic, SimulatedServer } from './server.ts';
 import { settle } from './settle.ts';
 import { type SeenCommit, SimulatedStore, type StoreWeather } from './store.ts';
+import { type Sent, SimulatedTraffic } from './traffic.ts';
 import { type Answer, repositories, Users } from './users.ts';
 
 /** How a run ended. */
@@ -44,6 +47,8 @@ export interface Counts {
   calls: number;
   refused: number;
   unanswered: number;
+  /** Requests that load balancers brought to tasks. */
+  requests: number;
 }
 
 /** Milliseconds within which everything must be quiet once nothing goes wrong any more. */
@@ -74,12 +79,15 @@ export class World {
     calls: 0,
     refused: 0,
     unanswered: 0,
+    requests: 0,
   };
   /** Whether the store ever lost commits: then nothing acknowledged need be there. */
   #rewound = false;
   readonly #checks: CommitChecks;
   readonly #answers: AnswerChecks;
   readonly #addresses: AddressChecks;
+  readonly #reach: ReachChecks;
+  readonly #balancer: Balancer;
   readonly #quiet: Quiet;
   /** How many tasks users asked for under each client token. */
   readonly #tokens = new Map<string, number>();
@@ -118,11 +126,22 @@ export class World {
     });
     this.#answers = new AnswerChecks(this.mirror);
     const log = (who: string): Log => this.#log(who);
+    // Of its own, so that days without load balancers stay as they are.
+    const clients = new Chance(plan.seed ^ 0x7aff1c);
+    const engines: SimulatedTraffic[] = [];
     this.servers = Array.from({ length: plan.servers }, (_, index) => {
       const machine = this.#machine(`server-${index + 1}`);
       const { store, images } = this;
       const own = { deregisterLostAfter: troubles.deregisterLostAfter };
-      return new SimulatedServer({ machine, store, images, chance: this.chance.fork(), log, tuning: own });
+      return new SimulatedServer({
+        machine,
+        store,
+        images,
+        chance: this.chance.fork(),
+        log,
+        tuning: own,
+        ...(plan.balanced ? { traffic: this.#traffic(machine, clients.fork(), engines) } : {}),
+      });
     });
     this.hosts = Array.from({ length: plan.hosts }, (_, index) => {
       const { time, images, network, servers } = this;
@@ -150,8 +169,10 @@ export class World {
       });
       host.linked = (id, address) => this.#linked(host, id, address);
       host.engine.started = (container) => this.#started(host, container);
+      host.engine.told = (container) => this.#checked(() => this.#reach.told(container));
       return host;
     });
+    this.#reach = new ReachChecks({ mirror: this.mirror, hosts: this.hosts, engines, now });
     const { mirror, servers, hosts, images } = this;
     const jumps = plan.faults.some(({ kind }) => kind.startsWith('clock-jump'));
     const clockError = (jumps ? 120_000 : 0) + 2 * plan.troubles.skew;
@@ -160,6 +181,10 @@ export class World {
     this.#quiet = new Quiet({ mirror, servers, hosts, images, addresses, now, clockError });
     const process = this.#machine('user').boot();
     this.#operator = process;
+    this.#balancer = new Balancer(
+      (operation, input) => this.#api(process, operation, input),
+      () => process.clock.sleep(2_000),
+    );
     this.#users = new Users({
       addressed: new Set(plan.addressed),
       imageHost: this.images.host,
@@ -167,6 +192,9 @@ export class World {
       push: (repository, tag, behaviour, announced) =>
         this.#push(repository, tag, this.images.build(behaviour), announced),
       note: (what) => this.history.note('user', what),
+      balanced: plan.balanced,
+      targetGroup: async (service) =>
+        plan.balanced && !plan.addressed.includes(service) ? this.#balancer.group(service) : undefined,
     });
   }
 
@@ -184,7 +212,8 @@ export class World {
       for (const host of this.hosts) host.killAgent();
       await settle();
     }
-    const { plan, history, counts } = this;
+    const { plan, history } = this;
+    const counts = { ...this.counts, requests: this.#reach.arrived };
     const played = this.time.now() - epoch;
     const outcome = { plan, checksum: history.checksum, played, counts, history };
     return this.#violation === undefined ? outcome : { ...outcome, violation: this.#violation };
@@ -202,6 +231,7 @@ export class World {
   async rewound(): Promise<void> {
     this.#rewound = true;
     this.#checks.rewound();
+    this.#reach.rewound();
     await this.mirror.reload(this.store.truth);
     await this.#addresses.rewound(this.store.truth);
   }
@@ -228,6 +258,10 @@ export class World {
     this.images.tag('web', 'base', this.images.build(good));
     this.images.tag('job', 'once', this.images.build({ ...good, ends: { after: 5_000, code: 0 } }));
     for (const server of this.servers) server.start();
+    if (this.plan.balanced)
+      this.#balancer
+        .make()
+        .catch((error: unknown) => this.violated(new Violation('no-accident', `the operator: ${describe(error)}`)));
     for (const host of this.hosts)
       this.time.at(this.time.now() + this.chance.between(0, 2_000), () => host.startAgent());
     const faults = new FaultPlayer(this);
@@ -287,7 +321,17 @@ export class World {
       if (change.kind === 'task' && change.before === undefined) this.counts.tasksStarted += 1;
       this.history.note(commit.process.name, () => describeChange(change));
     }
+    this.#reach.note(changed);
     this.#checked(() => this.#checks.check(commit, changed));
+  }
+
+  /** What carries requests on a server's machine, and how it looks at targets. */
+  #traffic(machine: Machine, chance: Chance, engines: SimulatedTraffic[]): ServerTraffic {
+    const { time, network } = this;
+    const sent = (from: SimulatedTraffic, request: Sent): void => this.#checked(() => this.#reach.sent(from, request));
+    const engine = new SimulatedTraffic({ machine, time, chance: chance.fork(), sent });
+    engines.push(engine);
+    return { engine, probe: (process) => simulatedProbe(process, chance, network, this.hosts) };
   }
 
   #underWay(): string | undefined {

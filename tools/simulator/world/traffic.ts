@@ -1,0 +1,158 @@
+import { type Applied, noCounts, type Observation, type TrafficEngine } from '@slipway/scheduler/balancing/engines';
+import type { VirtualClock } from '../virtual-clock.ts';
+import type { Chance } from './chance.ts';
+import type { Machine, Process } from './machine.ts';
+
+type DesiredState = Parameters<TrafficEngine['apply']>[0];
+
+/** One request, as it leaves an engine for a target. */
+export interface Sent {
+  readonly registrationId: string;
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface TrafficPorts {
+  readonly machine: Machine;
+  readonly time: VirtualClock;
+  readonly chance: Chance;
+  /** A request arrives at its target. */
+  readonly sent: (from: SimulatedTraffic, request: Sent) => void;
+}
+
+/** A process of the engine that carries connections; one that is leaving knows nothing new. */
+interface Worker {
+  desired: DesiredState;
+  readonly inFlight: Map<string, number>;
+  leaving: boolean;
+}
+
+/**
+ * The traffic engine of one machine in virtual time, with clients that ask it. Its processes outlive the server that tells it what to do.
+ * Some states make a new process that serves new connections, and the old one goes on for a while by what it knew, as HAProxy's do.
+ */
+export class SimulatedTraffic {
+  readonly machine: Machine;
+  /** When its server last looked at it: true time. */
+  seenAt = -Infinity;
+  readonly #ports: TrafficPorts;
+  #workers: Worker[] = [];
+  #asking = false;
+
+  constructor(ports: TrafficPorts) {
+    this.machine = ports.machine;
+    this.#ports = ports;
+  }
+
+  /** How many requests are under way at a target. */
+  inFlight(registrationId: string): number {
+    return this.#workers.reduce((sum, { inFlight }) => sum + (inFlight.get(registrationId) ?? 0), 0);
+  }
+
+  /** The engine as a server's process reaches it. */
+  open(process: Process): TrafficEngine {
+    const { chance } = this.#ports;
+    const call = <T>(work: () => T): Promise<T> =>
+      new Promise((resolve) => process.after(chance.between(1, 60), () => resolve(work())));
+    return {
+      kind: 'embedded',
+      apply: (desired) => call(() => this.#apply(desired)),
+      observe: () => call(() => this.#observe()),
+      close: () => Promise.resolve(),
+      stop: () =>
+        call(() => {
+          this.#workers = [];
+        }),
+    };
+  }
+
+  #apply(desired: DesiredState): Applied {
+    const { chance, time } = this.#ports;
+    const newest = this.#newest();
+    if (newest === undefined || newest.desired.generation < desired.generation) {
+      if (newest !== undefined && chance.happens(0.7)) newest.desired = desired;
+      else {
+        const worker: Worker = { desired, inFlight: new Map(), leaving: false };
+        this.#workers.push(worker);
+        if (newest !== undefined) {
+          newest.leaving = true;
+          // It takes no new clients, and those that it has are gone after a while; what it still carries ends before.
+          this.machine.at(time.now() + chance.between(100, 6_000), () => this.#leave(newest));
+        }
+      }
+    }
+    this.#ask();
+    const { generation, listeners } = this.#newest()?.desired ?? desired;
+    return { generation, listeners: new Map(listeners.map(({ id }) => [id, { bound: true }])) };
+  }
+
+  #leave(worker: Worker): void {
+    const carries = [...worker.inFlight.values()].some((count) => count > 0);
+    if (carries) this.machine.at(this.#ports.time.now() + 100, () => this.#leave(worker));
+    else this.#workers = this.#workers.filter((one) => one !== worker);
+  }
+
+  #observe(): Observation {
+    const { time } = this.#ports;
+    this.seenAt = time.now();
+    const newest = this.#newest();
+    if (newest === undefined) throw new Error('it was told nothing yet');
+    const { generation, listeners, targetGroups } = newest.desired;
+    const ids = new Set(this.#workers.flatMap(({ inFlight }) => [...inFlight.keys()]));
+    const groupOf = (id: string): string =>
+      targetGroups.find(({ targets }) => targets.some(({ registrationId }) => registrationId === id))?.id ?? '';
+    return {
+      generation,
+      oldestServing: Math.min(...this.#workers.map(({ desired }) => desired.generation)),
+      targets: [...ids].map((registrationId) => ({
+        targetGroupId: groupOf(registrationId),
+        registrationId,
+        inFlight: this.inFlight(registrationId),
+        counts: noCounts,
+      })),
+      listeners: listeners.map(({ id }) => ({
+        id,
+        result: { bound: true },
+        activeConnections: 0,
+        newConnections: 0,
+        requests: 0,
+      })),
+      loadBalancers: [],
+    };
+  }
+
+  #newest(): Worker | undefined {
+    return this.#workers.findLast(({ leaving }) => !leaving);
+  }
+
+  /** Clients ask for as long as there is anything to ask. */
+  #ask(): void {
+    if (this.#asking) return;
+    this.#asking = true;
+    const { chance, time } = this.#ports;
+    const next = (): void => {
+      for (const worker of this.#workers)
+        if (!worker.leaving || chance.happens(0.5))
+          for (const { id } of worker.desired.targetGroups) this.#request(worker, id);
+      if (this.#workers.length === 0) this.#asking = false;
+      else this.machine.at(time.now() + chance.between(150, 900), next);
+    };
+    this.machine.at(time.now() + chance.between(0, 300), next);
+  }
+
+  #request(worker: Worker, groupId: string): void {
+    const { chance, time, sent } = this.#ports;
+    const group = worker.desired.targetGroups.find(({ id }) => id === groupId);
+    const up = group?.targets.filter(({ state }) => state === 'up') ?? [];
+    if (up.length === 0) return;
+    const { registrationId, address, port } = chance.pick(up);
+    const lasts = chance.happens(0.8) ? chance.between(2, 80) : chance.between(80, 4_000);
+    worker.inFlight.set(registrationId, (worker.inFlight.get(registrationId) ?? 0) + 1);
+    sent(this, { registrationId, address, port });
+    this.machine.at(time.now() + lasts, () => {
+      const left = (worker.inFlight.get(registrationId) ?? 1) - 1;
+      if (left > 0) worker.inFlight.set(registrationId, left);
+      else worker.inFlight.delete(registrationId);
+    });
+  }
+}
