@@ -78,7 +78,7 @@ export interface ServerConfig {
   readonly remotesFile: string | undefined;
   /** What carries the traffic of load balancers, the addresses that they listen on, and where their names end. */
   readonly loadBalancing: {
-    readonly engine: 'auto' | 'off';
+    readonly engine: 'auto' | 'haproxy' | 'embedded' | 'off';
     readonly addresses: readonly string[];
     readonly domain: string;
   };
@@ -226,7 +226,7 @@ const schema = z.object({
     ),
   ),
   SLIPWAY_REMOTES_FILE: z.string().min(1).optional(),
-  SLIPWAY_LB_ENGINE: z.enum(['auto', 'off']).default('auto'),
+  SLIPWAY_LB_ENGINE: z.enum(['auto', 'haproxy', 'embedded', 'off']).default('auto'),
   SLIPWAY_LB_ADDRESSES: balancerAddresses,
   SLIPWAY_LB_DOMAIN: z
     .string()

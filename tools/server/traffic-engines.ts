@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { openHaproxy } from '@slipway/scheduler/balancing/engines';
+import { openEmbedded, openHaproxy } from '@slipway/scheduler/balancing/engines';
 import type { LocalEngine } from '@slipway/scheduler/balancing/traffic';
 import type { ServerConfig } from './config.ts';
 
@@ -11,25 +11,29 @@ import type { ServerConfig } from './config.ts';
 const hardStopAfter = 3_630;
 
 /**
- * The engine that carries the traffic of load balancers on this machine: HAProxy, where it is installed. Its process outlives the server
- * and is found again by its folder.
+ * The engine that carries the traffic of load balancers on this machine: HAProxy where it is installed, else a process of Node's. It
+ * outlives the server and is found again by its folder.
  */
 export function trafficEngines({
   data,
-  loadBalancing,
+  loadBalancing: { engine },
 }: {
   readonly data: string;
   readonly loadBalancing: Pick<ServerConfig['loadBalancing'], 'engine'>;
 }): readonly LocalEngine[] {
-  const program = loadBalancing.engine === 'off' ? undefined : findHaproxy(process.env['PATH'] ?? '');
-  if (program === undefined) return [];
+  if (engine === 'off') return [];
+  const program = engine === 'embedded' ? undefined : findHaproxy(process.env['PATH'] ?? '');
+  if (program === undefined && engine === 'haproxy')
+    throw new Error('SLIPWAY_LB_ENGINE is haproxy, and there is no HAProxy on this machine: install it, or set auto.');
   const folder = join(data, 'traffic');
-  const user = process.getuid?.() === 0 && hasUser('haproxy') ? { name: 'haproxy', group: 'haproxy' } : undefined;
   // Two servers of one machine have a folder each.
   const tail = createHash('sha256').update(folder).digest('hex').slice(0, 8);
+  const id = `${hostname()}-${tail}`;
+  if (program === undefined) return [{ id, open: () => openEmbedded({ folder }) }];
+  const user = process.getuid?.() === 0 && hasUser('haproxy') ? { name: 'haproxy', group: 'haproxy' } : undefined;
   return [
     {
-      id: `${hostname()}-${tail}`,
+      id,
       open: async () => {
         await mkdir(folder, { recursive: true, mode: 0o700 });
         return openHaproxy({ folder, program, hardStopAfter, ...(user === undefined ? {} : { user }) });
