@@ -380,6 +380,6 @@ export const mutations: readonly Mutation[] = [
     find: 'const isQuiet = engines.every((one) => one.oldestServing >= version && one.quiet.includes(id));',
     replace: 'const isQuiet = true;',
     caughtBy: ['reached'],
-    from: 9,
+    from: 15,
   },
 ];

@@ -212,7 +212,7 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
       drift: sometimes(0.2, 0.001, 0.02),
       deregisterLostAfter: quiet ? undefined : drawLeaving(seed),
     },
-    balanced: new Chance(seed ^ 0x1016).happens(0.16),
+    balanced: new Chance(seed ^ 0x1075).happens(0.14),
   };
 }
 
