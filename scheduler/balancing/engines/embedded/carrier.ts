@@ -25,7 +25,8 @@ import { parseDesiredState } from '../parse.ts';
 import { noCodes } from '../counts.ts';
 import { chooseTarget, countCode, type Exchange, type LiveGroup, updateGroup } from './group.ts';
 import { wantsWebSocket } from './judge.ts';
-import { refuseBytes, refuseTunnel, serve, serveUpgrade, type Service } from './proxy.ts';
+import type { Service } from './passage.ts';
+import { refuseBytes, refuseTunnel, serve, serveUpgrade } from './proxy.ts';
 import { inTurn } from './turns.ts';
 
 /** What carries traffic within a process: every decision is made by the newest state, from the moment that `apply` answers. */

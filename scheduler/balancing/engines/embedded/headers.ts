@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
 import { TLSSocket } from 'node:tls';
 import { hostName, type HttpListener, lower } from '../../../routing/index.ts';
 
@@ -10,6 +11,14 @@ const hops = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-
 
 /** More addresses in X-Forwarded-For than these are answered 463 (ELB's rule). */
 export const mostForwarded = 30;
+
+/** Whether a request has a body, by its framing. */
+export function hasBody(request: IncomingMessage): boolean {
+  // Node's layer for both versions calls this `IncomingMessage` too.
+  const { stream } = request as unknown as Partial<Http2ServerRequest>;
+  if (request.httpVersionMajor === 2 && stream !== undefined) return !stream.endAfterHeaders;
+  return request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+}
 
 /** The header lines of a message; HTTP/2's own parts are not among them. */
 export function pairsOf(rawHeaders: readonly string[]): Pairs {
@@ -93,7 +102,7 @@ export function towardsTarget(
     );
   }
   if (given.upgrade !== undefined) added.push(['Connection', 'Upgrade'], ['Upgrade', given.upgrade]);
-  if (request.headers['transfer-encoding'] !== undefined) added.push(['Transfer-Encoding', 'chunked']);
+  if (hasBody(request) && request.headers['content-length'] === undefined) added.push(['Transfer-Encoding', 'chunked']);
   return [...added, ...kept].flat();
 }
 

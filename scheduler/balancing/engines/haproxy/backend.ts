@@ -49,7 +49,7 @@ export function backends(group: TargetGroup, options: BackendOptions): readonly 
     'option redispatch 1',
   ];
   if (!isHttp) return [backend(name, group, options, ['mode tcp', ...shared])];
-  const http = ['mode http', ...shared, refused, ...stickyLines(group.stickiness)];
+  const http = ['mode http', ...shared, refused, ...mismatch(group), ...stickyLines(group.stickiness)];
   const fresh = ['http-reuse never', 'option http-server-close', 'retry-on conn-failure', ...http];
   if (group.freshConnections) return [backend(name, group, options, fresh)];
   const kept = ['http-reuse safe', `retry-on conn-failure${group.retrySafe ? ' empty-response' : ''}`, ...http];
@@ -70,6 +70,17 @@ function backend(name: string, group: TargetGroup, { cookieKey }: BackendOptions
     lines: [...lines, `# servers: ${options}`],
     servers: group.targets.map((target) => serverOf(group, target, cookieKey, options)),
   };
+}
+
+/** What does not speak as the group does (ELB answers 464): gRPC is POST over HTTP/2, to groups of gRPC or HTTP/2. */
+function mismatch({ protocolVersion }: TargetGroup): readonly string[] {
+  const refuse = 'http-request return status 464';
+  if (protocolVersion === 'HTTP1')
+    return [`${refuse} if { req.ver 2.0 } { req.hdr(content-type) -m beg -i -- application/grpc }`];
+  return [
+    `${refuse} unless { req.ver 2.0 }`,
+    ...(protocolVersion === 'GRPC' ? [`${refuse} unless { method POST }`] : []),
+  ];
 }
 
 /** HAProxy says 503 of a target that refuses; ELB has that word for groups without any that is up. */

@@ -15,6 +15,7 @@ import type { DesiredState, TrafficEngine } from '../contract.ts';
 import { latencyBounds, noLatency } from '../counts.ts';
 import { ask, freshAddress, openRaw, type RawAnswer, valueOf } from './raw.ts';
 import { framingSuite } from './suite-framing.ts';
+import { http2Suite } from './suite-http2.ts';
 import { listenerSuite } from './suite-listeners.ts';
 import { retrySuite } from './suite-retries.ts';
 import { tlsSuite } from './suite-tls.ts';
@@ -285,6 +286,7 @@ export function engineSuite(
   framingSuite(bench, rewrites);
   retrySuite(bench);
   tlsSuite(bench);
+  http2Suite(bench);
 
   it('refuses a state that is none, and keeps the one before', async () => {
     const listener = listenerOf({ address: freshAddress(), defaultAction: to('a') });
