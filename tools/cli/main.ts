@@ -66,6 +66,23 @@ program
     (await import('./explain.ts')).explain(service, options),
   );
 
+program
+  .command('expose')
+  .description('give a service a load balancer and print its URL; a second run changes nothing')
+  .argument('<cluster/service>', 'the service; its containers have a container port')
+  .option('--port <port>', 'the port that clients use', '80')
+  .option('--container <name>', 'the container that gets the requests, where several have ports')
+  .option('--container-port <port>', 'its port, where it has several')
+  .option('--name <name>', 'of the load balancer (default: the name of the service)')
+  .option('--health-path <path>', 'what targets are asked for; they are healthy when they answer 200', '/')
+  .option('--from <range>', 'who may connect, as a CIDR block', '0.0.0.0/0')
+  .option('--no-wait', 'do not wait until a task answers')
+  .option('--remove', 'take the service out of its load balancer again, and remove that')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (service: string, options: import('./expose.ts').ExposeOptions) =>
+    (await import('./expose.ts')).expose(service, options),
+  );
+
 const lb = program.command('lb').description('load balancers: where they are reached, and what they carry');
 lb.command('list')
   .description('list the load balancers with their state and URLs')

@@ -13,6 +13,11 @@ export function print(line = ''): void {
   process.stdout.write(`${line}\n`);
 }
 
+/** For people, beside what scripts read. */
+export function note(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
 export function printJson(value: unknown): void {
   print(JSON.stringify(value, undefined, 2));
 }

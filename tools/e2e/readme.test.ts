@@ -1,9 +1,10 @@
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { trafficEngines } from '../server/traffic-engines.ts';
 import { AwsCli } from '../testbed/aws-cli.ts';
 import { check, type CommandResult, run } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
@@ -22,16 +23,24 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
   const image = `slipway-readme-${randomUUID()}`;
   const [first = '', further = ''] = shellBlocks('README.md', 'The first service, in a minute');
   let server: ServerProcess;
+  let port = 0;
 
   beforeAll(async () => {
-    server = new ServerProcess(await freePort(), join(folder, 'data'));
+    port = await freePort();
+    server = new ServerProcess(await freePort(), join(folder, 'data'), {
+      SLIPWAY_LB_ADDRESSES: `127.${randomInt(64, 250)}.${randomInt(250)}.0/24`,
+    });
     await server.start();
     await makeImage(docker, webImage(`${image}:latest`, 'hello'));
   });
   afterAll(async () => {
     const aws = new AwsCli(server.aws());
+    await slip('expose', 'default/web', '--remove');
     await aws.run(['ecs', 'delete-service', '--service', 'web', '--force']);
     await server.stop();
+    // After a test that failed it would stay.
+    for (const { open } of trafficEngines({ data: server.data, loadBalancing: { engine: 'auto' } }))
+      await (await open()).stop();
     const left = await docker.check(['ps', '--all', '--quiet', '--filter', `ancestor=${image}`]);
     if (left !== '') await docker.run(['rm', '--force', ...left.split('\n')]);
     await docker.run(['rmi', '--force', `${image}:latest`, `${server.registry}/web:prod`]);
@@ -39,9 +48,18 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** Types a block into a shell of its own, in the checkout, with this server's address and folder in place of the usual ones. */
+  /** With this server's address and image, and a port that is free, in place of the usual ones. */
+  const typed = (block: string): string =>
+    block
+      .replaceAll('127.0.0.1:7500', server.registry)
+      .replaceAll('my-web-image', image)
+      .replaceAll('--port 80', `--port ${port}`);
+
+  const slip = (...args: string[]): Promise<CommandResult> => run(slipway, args, { env: { ...server.aws() } });
+
+  /** Types a block into a shell of its own, in the checkout. */
   const type = (block: string): Promise<CommandResult> =>
-    run('sh', ['-euc', block.replaceAll('127.0.0.1:7500', server.registry).replaceAll('my-web-image', image)], {
+    run('sh', ['-euc', typed(block)], {
       cwd: root,
       env: {
         PATH: [join(root, 'node_modules', '.bin'), process.env['PATH']].join(delimiter),
@@ -55,8 +73,9 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
     });
 
   test('leads to a service that stands, follows its tag, and is explained', { timeout: 240_000 }, async () => {
-    const typed = await type(first);
-    expect(typed.code, typed.stdout + typed.stderr).toBe(0);
+    const begun = await type(first);
+    expect(begun.code, begun.stdout + begun.stderr).toBe(0);
+    expect(begun.stdout).toContain('hello');
     const explained = await type(further);
     expect(explained.code, explained.stdout + explained.stderr).toBe(0);
     const aws = new AwsCli(server.aws());
@@ -68,6 +87,34 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
     ]);
     expect(services[0]?.runningCount).toBe(2);
   });
+
+  test(
+    'leads to a URL: exposed once, however often it is said, and taken away again',
+    { timeout: 240_000 },
+    async () => {
+      const again = await slip('expose', 'default/web', '--port', String(port), '--output', 'json');
+      expect(again.code, again.stderr).toBe(0);
+      const { url, changed, serving } = JSON.parse(again.stdout) as { url: string; changed: boolean; serving: boolean };
+      expect([changed, serving]).toEqual([false, true]);
+      expect(url).toMatch(new RegExp(`^http://web-[0-9a-f]{16}\\.elb\\.localhost:${port}$`));
+      for (const [args, words] of [
+        [['default/nobody'], 'there is no service nobody'],
+        [['default/web', '--container', 'x'], 'has no container x, only web'],
+        [['default/web', '--container-port', '9'], 'has that port; there are web:8080'],
+        [['default/web', '--port', '0'], '--port is a port'],
+      ] as const) {
+        const refused = await slip('expose', ...args);
+        expect([refused.code === 0, refused.stdout]).toEqual([false, '']);
+        expect(refused.stderr).toContain(words);
+      }
+      const explained = await slip('explain', 'default/web');
+      expect(explained.stdout).toContain(`Load balancer web: ${url}`);
+      const removed = await slip('expose', 'default/web', '--remove');
+      expect(removed.code, removed.stderr).toBe(0);
+      expect((await slip('lb', 'list')).stdout).toContain('no load balancers');
+      expect((await slip('expose', 'default/web', '--remove')).stdout).toContain('was not exposed');
+    },
+  );
 
   test('names every command', async () => {
     const help = await check(slipway, ['--help']);
