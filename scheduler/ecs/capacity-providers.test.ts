@@ -195,6 +195,10 @@ describe('RunTask', () => {
       expect(task.containerInstanceArn).toBeUndefined();
     }
     const plain = await run({ launchType: 'FARGATE' });
+    expect(plain.tasks?.[0]).toMatchObject({
+      ephemeralStorage: { sizeInGiB: 20 },
+      fargateEphemeralStorage: { sizeInGiB: 20 },
+    });
     expect(plain.tasks?.[0]?.launchType).toBe('FARGATE');
     expect(plain.tasks?.[0]?.capacityProviderName).toBeUndefined();
   });
@@ -234,6 +238,21 @@ describe('RunTask', () => {
       'placement constraints',
       { capacityProviderStrategy: mixed, placementConstraints: [{ type: 'distinctInstance' }] },
       /not supported with FARGATE/,
+    ],
+    [
+      'a size that does not exist',
+      { capacityProviderStrategy: mixed, overrides: { cpu: '300' } },
+      /^Task definition does not support launch_type FARGATE\. No Fargate configuration exists/,
+    ],
+    [
+      'too little storage',
+      { capacityProviderStrategy: mixed, overrides: { ephemeralStorage: { sizeInGiB: 1 } } },
+      /from 21 to 200, not 1/,
+    ],
+    [
+      'storage on container instances',
+      { launchType: 'EC2', overrides: { ephemeralStorage: { sizeInGiB: 30 } } },
+      /launch_type EC2\. 'ephemeralStorage' is only supported for tasks of Fargate/,
     ],
     ['no network', { capacityProviderStrategy: mixed, networkConfiguration: undefined }, /must be provided/],
     ['a platform that is none', { capacityProviderStrategy: mixed, platformVersion: '9' }, /does not exist/],

@@ -69,7 +69,7 @@ describe.each<{
     operation: 'RegisterTaskDefinition',
     path: '',
     acted:
-      'family taskRoleArn executionRoleArn networkMode containerDefinitions volumes placementConstraints requiresCompatibilities cpu memory tags pidMode ipcMode runtimePlatform',
+      'family taskRoleArn executionRoleArn networkMode containerDefinitions volumes placementConstraints requiresCompatibilities cpu memory tags pidMode ipcMode runtimePlatform ephemeralStorage',
     request: (member) => ({ ...withContainer({}), ...member }),
   },
   {
@@ -114,7 +114,7 @@ describe.each<{
   {
     operation: 'RunTask',
     path: 'overrides',
-    acted: 'containerOverrides cpu executionRoleArn memory taskRoleArn',
+    acted: 'containerOverrides cpu ephemeralStorage executionRoleArn memory taskRoleArn',
     request: (member) => ({ taskDefinition: 'app', overrides: member }),
   },
   {

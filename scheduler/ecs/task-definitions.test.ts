@@ -597,6 +597,18 @@ describe('task definitions', () => {
     ['a DNS server that is no address', container({ dnsServers: ['1.2'] }), /not '1.2'/],
     ['a relative host path', { volumes: [{ name: 'v', host: { sourcePath: 'data' } }] }, /absolute/],
     ['Windows', { runtimePlatform: { operatingSystemFamily: 'WINDOWS_SERVER_2022_CORE' } }, /WINDOWS/],
+    [
+      'less storage than there is anyway',
+      { ...fargate, ephemeralStorage: { sizeInGiB: 20 } },
+      /from 21 to 200, not 20/,
+    ],
+    ['more storage than there is', { ...fargate, ephemeralStorage: { sizeInGiB: 201 } }, /from 21 to 200, not 201/],
+    ['half a GiB of storage', { ...fargate, ephemeralStorage: { sizeInGiB: 21.5 } }, /integer|21\.5/i],
+    [
+      'storage on container instances',
+      { ephemeralStorage: { sizeInGiB: 30 } },
+      /'ephemeralStorage' is only supported for tasks of Fargate/,
+    ],
     ['processes shared with a container', { pidMode: 'container:x' as 'task' }, /pidMode.*container:x/],
     ['no processes', { pidMode: 'none' as 'task' }, /pidMode.*none/],
     ['memory shared with a container', { ipcMode: 'shareable' as 'task' }, /ipcMode.*shareable/],

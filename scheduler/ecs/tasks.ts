@@ -151,7 +151,11 @@ export function taskOperations(options: EcsOptions): EcsOperations {
           throw invalidParameter(`count must be a whole number from 1 to 10, not ${count}.`);
         }
         const definition = await activeDefinition(options, call.account, input.taskDefinition ?? '');
-        const network = await checkLaunch(options.networks, call.account, definition, launchType, input);
+        const shared = common(input, ref, definition);
+        const network = await checkLaunch(options.networks, call.account, definition, launchType, {
+          ...input,
+          overrides: shared.overrides,
+        });
         const placement = {
           kind: 'standalone' as const,
           launchType,
@@ -165,7 +169,7 @@ export function taskOperations(options: EcsOptions): EcsOperations {
         };
         const token = checkText('clientToken', input.clientToken, 64);
         const result = await runTasks(options, options.placer, ref, {
-          ...common(input, ref, definition),
+          ...shared,
           launchType,
           network,
           demands: demandsFor(definition, placement, strategy, count),
@@ -187,11 +191,13 @@ export function taskOperations(options: EcsOptions): EcsOperations {
         );
         const known = await Promise.all(ids.map((id) => findInstance(options, ref, id)));
         const missing = ids.filter((_, index) => (known[index]?.status ?? 'INACTIVE') === 'INACTIVE');
+        const shared = common(input, ref, definition);
         const network = await checkLaunch(options.networks, call.account, definition, 'EC2', {
           networkConfiguration: input.networkConfiguration,
+          overrides: shared.overrides,
         });
         const result = await runTasks(options, options.placer, ref, {
-          ...common(input, ref, definition),
+          ...shared,
           launchType: 'EC2',
           network,
           demands: ids

@@ -233,6 +233,8 @@ export interface TaskRecord {
   readonly cpu?: string;
   readonly memory?: string;
   readonly launchType: LaunchType;
+  /** GiB of disk that a task of Fargate may fill; tasks that older servers started have none. */
+  readonly ephemeralStorage?: number;
   /** Of a task that a strategy was used for. */
   readonly capacityProvider?: CapacityProvider;
   /** Of a task with an interface of its own: what it asked for, and what it got. */

@@ -8,6 +8,7 @@ import { checkContainerOrder } from './check-order.ts';
 import { checkPorts } from './check-ports.ts';
 import { containersOf, type TaskDefinitionBody } from './definition.ts';
 import { checkOneOf, refuse, refuseContainer } from './definition-error.ts';
+import { storageConflict } from './ephemeral-storage.ts';
 import { checkExpression } from './placement-rules.ts';
 import { sizeConflict } from './size-conflict.ts';
 
@@ -26,7 +27,6 @@ export function checkDefinitionRequest(input: RegisterTaskDefinitionRequest): vo
   refuseMembers(input, {
     proxyConfiguration: 'There is no App Mesh proxy; remove the member.',
     inferenceAccelerators: 'There are no Elastic Inference devices; remove the member.',
-    ephemeralStorage: 'A task may use the disk of its host; remove the member.',
     enableFaultInjection: 'Remove the member or set it to false.',
   });
   for (const compatibility of input.requiresCompatibilities ?? []) {
@@ -58,6 +58,7 @@ export function checkDefinition(body: TaskDefinitionBody): void {
   if (conflict !== undefined) refuse(conflict);
   const fargate = (body.requiresCompatibilities ?? []).includes('FARGATE') ? fargateConflict(body) : undefined;
   if (fargate !== undefined) refuse(fargate);
+  checkStorage(body);
   checkPorts(body);
   checkContainerOrder(containers);
   checkNamespaces(body);
@@ -118,6 +119,18 @@ function checkVolumes(volumes: readonly Volume[]): void {
     }
     if (docker === undefined) continue;
     checkOneOf(undefined, `${where}scope`, docker.scope, ['task', 'shared']);
+  }
+}
+
+function checkStorage(body: TaskDefinitionBody): void {
+  if (body.ephemeralStorage === undefined) return;
+  const conflict = storageConflict(body.ephemeralStorage);
+  if (conflict !== undefined) refuse(conflict);
+  const why = fargateConflict(body);
+  if (why !== undefined) {
+    refuse(
+      `'ephemeralStorage' is only supported for tasks of Fargate. ${why} On container instances a task may use the disk of its host: remove the member.`,
+    );
   }
 }
 

@@ -3,6 +3,7 @@ import type { ContainerOverride, TaskOverride } from '@aws-sdk/client-ecs';
 import { invalidParameter, refuseMembers } from '../cluster/index.ts';
 import { isRoleArn } from './check-definition.ts';
 import { containersOf, type TaskDefinitionBody } from './definition.ts';
+import { storageConflict } from './ephemeral-storage.ts';
 import { applyOverrides } from './overrides.ts';
 import { sizeConflict } from './size-conflict.ts';
 import { parseTaskCpu, parseTaskMemory } from './sizes.ts';
@@ -26,7 +27,6 @@ export function checkOverrides(
     overrides,
     {
       inferenceAcceleratorOverrides: 'There are no Elastic Inference devices; remove the member.',
-      ephemeralStorage: 'Tasks run on container instances; remove the member.',
     },
     'overrides.',
   );
@@ -43,6 +43,8 @@ export function checkOverrides(
     ...(memory === undefined ? {} : { memory: parseTaskMemory(memory) }),
   };
   if (Object.values(checked).every((value) => value === undefined)) return undefined;
+  const storage = checked.ephemeralStorage && storageConflict(checked.ephemeralStorage);
+  if (storage !== undefined) throw invalidParameter(storage);
   const conflict = sizeConflict(applyOverrides(body, checked));
   // Revisions registered before sizes were held against each other run as they are.
   if (conflict !== undefined && conflict !== sizeConflict(body)) throw invalidParameter(conflict);

@@ -10,6 +10,7 @@ import {
 } from '../state/index.ts';
 
 import { bodyOf, containersOf } from './definition.ts';
+import { storageOf } from './ephemeral-storage.ts';
 import { applyOverrides } from './overrides.ts';
 import { reservationOf } from './reservation.ts';
 
@@ -60,6 +61,7 @@ export function taskDraft(definition: TaskDefinitionRecord, options: TaskDraftOp
     cpu: String(reservation.cpu),
     memory: String(reservation.memory),
     launchType: options.launchType,
+    ...(options.launchType === 'FARGATE' ? { ephemeralStorage: storageOf(body) } : {}),
     ...(options.capacityProvider === undefined ? {} : { capacityProvider: options.capacityProvider }),
     ...(options.network === undefined ? {} : { network: options.network }),
     createdAt: options.now,

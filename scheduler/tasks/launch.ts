@@ -1,10 +1,11 @@
-import type { AwsVpcConfiguration, NetworkConfiguration as Requested } from '@aws-sdk/client-ecs';
+import type { AwsVpcConfiguration, NetworkConfiguration as Requested, TaskOverride } from '@aws-sdk/client-ecs';
 
 import { invalidParameter, notSupported } from '../cluster/index.ts';
 import type { LaunchType, NetworkConfiguration, TaskDefinitionRecord } from '../state/index.ts';
 
 import { fargateConflict } from './check-fargate.ts';
 import { bodyOf } from './definition.ts';
+import { applyOverrides } from './overrides.ts';
 
 /** What the networks of an account know of where tasks may be. */
 export interface TaskNetworks {
@@ -22,6 +23,8 @@ export interface LaunchRequest {
   readonly networkConfiguration?: Requested | undefined;
   readonly placementConstraints?: readonly unknown[] | undefined;
   readonly placementStrategy?: readonly unknown[] | undefined;
+  /** Of RunTask and StartTask, checked by `checkOverrides`. */
+  readonly overrides?: TaskOverride | undefined;
 }
 
 /**
@@ -55,7 +58,7 @@ export async function checkLaunch(
   launchType: LaunchType,
   request: LaunchRequest,
 ): Promise<NetworkConfiguration | undefined> {
-  const body = bodyOf(definition);
+  const body = applyOverrides(bodyOf(definition), request.overrides);
   const own = body.networkMode === 'awsvpc';
   const wanted = request.networkConfiguration?.awsvpcConfiguration;
   if (launchType === 'FARGATE') {
@@ -68,6 +71,11 @@ export async function checkLaunch(
     if ((request.placementStrategy ?? []).length > 0) {
       throw invalidParameter('Placement strategies are not supported with FARGATE launch type.');
     }
+  }
+  if (launchType !== 'FARGATE' && body.ephemeralStorage !== undefined) {
+    throw invalidParameter(
+      `Task definition does not support launch_type ${launchType}. 'ephemeralStorage' is only supported for tasks of Fargate.`,
+    );
   }
   if (launchType === 'EXTERNAL' && own)
     throw invalidParameter('Task definition does not support launch_type EXTERNAL.');

@@ -4,7 +4,7 @@ import { containersOf, type TaskDefinitionBody } from './definition.ts';
 
 /**
  * The definition as a task with these overrides runs it: command, environment (by name), CPU, memory and GPUs of
- * containers, and CPU, memory and roles of the task. The input is expected to have passed `checkOverrides`.
+ * containers, and CPU, memory, ephemeral storage and roles of the task. The input is expected to have passed `checkOverrides`.
  */
 export function applyOverrides(body: TaskDefinitionBody, overrides: TaskOverride | undefined): TaskDefinitionBody {
   if (overrides === undefined) return body;
@@ -14,7 +14,7 @@ export function applyOverrides(body: TaskDefinitionBody, overrides: TaskOverride
     containerDefinitions: containersOf(body).map((container) =>
       applyToContainer(container, byName.get(container.name)),
     ),
-    ...pick(overrides, ['cpu', 'memory', 'taskRoleArn', 'executionRoleArn']),
+    ...pick(overrides, ['cpu', 'memory', 'ephemeralStorage', 'taskRoleArn', 'executionRoleArn']),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Attachment, Container, Task, TaskField, TaskOverride } from '@aws-sdk/client-ecs';
+import type { Attachment, Attribute, Container, Task, TaskField, TaskOverride } from '@aws-sdk/client-ecs';
 import { smallTagList } from '@slipway/auth/kit';
 import { createHash } from 'node:crypto';
 
@@ -34,7 +34,10 @@ export function taskView(
         ? undefined
         : task.instanceId && arns.containerInstance(home.region, home.account, home.cluster, task.instanceId),
     attachments: attachmentsOf(task),
-    attributes: cpuArchitecture === undefined ? [] : [{ name: architecture, value: cpuArchitecture }],
+    attributes: [
+      ...(cpuArchitecture === undefined ? [] : [{ name: architecture, value: cpuArchitecture }]),
+      ...(task.ephemeralStorage === undefined ? [] : ofHost(attributes, 'slipway.storage')),
+    ],
     availabilityZone: value(zone),
     ...(instance === undefined
       ? {}
@@ -61,6 +64,7 @@ export function taskView(
     launchType: task.launchType,
     capacityProviderName: task.capacityProvider,
     ...(task.launchType === 'FARGATE' ? { platformVersion: fargatePlatform, platformFamily: 'Linux' } : {}),
+    ...(task.ephemeralStorage === undefined ? {} : storageView(task.ephemeralStorage)),
     overrides: overridesView(task),
     stopCode: task.stopCode,
     stoppedReason: task.stoppedReason,
@@ -68,6 +72,16 @@ export function taskView(
     version: task.version,
   });
 }
+
+/** An attribute of its host that a task shows: how it is held to what it has. */
+const ofHost = (attributes: InstanceRecord['attributes'], name: string): Attribute[] =>
+  attributes.flatMap((attribute) => (attribute.name === name ? [{ name, value: attribute.value ?? '' }] : []));
+
+/** The storage of a task under both names that ECS has for it. */
+const storageView = (sizeInGiB: number): Pick<Task, 'ephemeralStorage' | 'fargateEphemeralStorage'> => ({
+  ephemeralStorage: { sizeInGiB },
+  fargateEphemeralStorage: { sizeInGiB },
+});
 
 /** The version of the platform that LATEST means, and every other one runs as. */
 export const fargatePlatform = '1.4.0';

@@ -90,7 +90,7 @@ async function hostFindings(data: string, server: ServerState | undefined): Prom
   if (!server || !readCredentials(server.credentialsFile)) return [];
   try {
     const instances = await everyInstance(ecsClient(data));
-    const soft = instances.flatMap((instance) => softLimits(instance) ?? []);
+    const soft = instances.flatMap(softLimits);
     return [...away(instances), ...soft].map((sentence) => warning('hosts', sentence));
   } catch {
     // A server that does not answer has a finding of its own.

@@ -32,6 +32,19 @@ test('a host that limits containers and not tasks is named; one that says nothin
     containerInstanceArn: arn('i1'),
     attributes: value === undefined ? [] : [{ name: 'slipway.limits', value }],
   });
-  expect(softLimits(instance('container'))).toMatch(/^host i1 limits containers, not tasks: /);
-  for (const value of ['task', undefined]) expect(softLimits(instance(value))).toBeUndefined();
+  expect(softLimits(instance('container'))).toEqual([expect.stringMatching(/^host i1 limits containers, not tasks: /)]);
+  for (const value of ['task', undefined]) expect(softLimits(instance(value))).toEqual([]);
+});
+
+test('a host of Fargate that only counts what tasks write is named', () => {
+  const instance = (storage: string, ...more: string[]) => ({
+    containerInstanceArn: arn('i1'),
+    attributes: [{ name: 'slipway.storage', value: storage }, ...more.map((name) => ({ name }))],
+  });
+  const fargate = 'slipway.capability.fargate';
+  expect(softLimits(instance('counted', fargate))).toEqual([
+    expect.stringMatching(/^host i1 limits .* storage .* softly/),
+  ]);
+  expect(softLimits(instance('quota', fargate))).toEqual([]);
+  expect(softLimits(instance('counted'))).toEqual([]);
 });

@@ -29,6 +29,7 @@ import { type AgentOptions, type ResolvedOptions, resolveOptions } from './optio
 import { agentReach } from './policy.ts';
 import { Reporter } from './report.ts';
 import { Sampler } from './sampler.ts';
+import { noStorage, TaskStorage, type TaskStoragePort } from './storage/index.ts';
 import { TaskEngine } from './task-engine.ts';
 
 /** What the agent calls itself. */
@@ -99,6 +100,8 @@ export interface AgentPorts {
   readonly address: () => Promise<string | undefined>;
   /** What limits tasks as a whole; `agentId` as above. */
   readonly limits: (agentId: string) => TaskLimitsPort;
+  /** What holds tasks to their ephemeral storage; `agentId` as above. */
+  readonly storage: (agentId: string) => TaskStoragePort;
   /** Whether nobody on the host listens on a port. */
   readonly isPortFree: (protocol: Protocol, port: number) => Promise<boolean>;
   /** Servers of names that the host asks and that are reached from elsewhere than the host itself. */
@@ -126,6 +129,7 @@ const machine: MakePorts = (options, hostSecret) => {
           }),
     address: machineAddress,
     limits: (agentId) => new TaskLimits({ agentId, docker, run, clock: options.clock }),
+    storage: (agentId) => new TaskStorage({ agentId, docker, run }),
     isPortFree: (protocol, port) => isPortFree(options.bindAddress, protocol, port),
     dns: hostNameServers,
   };
@@ -148,6 +152,7 @@ class RunningAgent implements Agent {
   #limits: TaskLimitsPort = noLimits('the agent has not started');
   /** What {@link RunningAgent.#hostSecret} says, once it was worked out. */
   #ownSecret: string | undefined;
+  #storage: TaskStoragePort = noStorage('the agent has not started');
   #writes: Promise<void> = Promise.resolve();
   #stoppers: (() => Promise<void> | void)[] = [];
   #loops: Promise<unknown>[] = [];
@@ -175,6 +180,7 @@ class RunningAgent implements Agent {
     const keys = new RoleKeys();
     const network = new NetworkWatch(this.#ports.network(this.#identity.agentId), options);
     this.#limits = this.#ports.limits(this.#identity.agentId);
+    this.#storage = this.#ports.storage(this.#identity.agentId);
     const { engine, endpoint, onChange } = this.#engine(this.#identity, reporter, keys, network);
     network.changed = () => onChange.endpoint();
     this.#stoppers = [
@@ -261,6 +267,7 @@ class RunningAgent implements Agent {
         taskPidsLimit: options.taskPidsLimit,
         cleanupAfter: options.cleanupAfter,
         inspectEvery: options.inspectEvery,
+        countStorageEvery: options.countStorageEvery,
         allow: options.allow,
         reach,
         dns: this.#ports.dns,
@@ -277,6 +284,7 @@ class RunningAgent implements Agent {
       }),
       network: network.port,
       limits: this.#limits,
+      storage: this.#storage,
       hostPorts: new HostPorts({
         disk: this.#ports.disk,
         file: join(options.dataDir, 'host-ports.json'),
@@ -394,6 +402,7 @@ class RunningAgent implements Agent {
           taskLimits: alone === undefined,
           address: (await network.port.address()) ?? (await this.#ports.address()),
           publishedOn: isEvery(bindAddress) ? undefined : bindAddress,
+          storageQuota: (await this.#storage.reason()) === undefined,
           ...(reservedMemory === undefined ? {} : { reservedMemory }),
           ...(availabilityZone === undefined ? {} : { availabilityZone }),
         });

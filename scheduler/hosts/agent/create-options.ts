@@ -28,6 +28,8 @@ export interface Placement {
   readonly hostPorts: ReadonlyMap<number, number>;
   /** The control group that limits the task as a whole; without one each container is limited on its own. */
   readonly parent: string | undefined;
+  /** GiB that the engine holds what the container writes to; undefined where it holds nothing. */
+  readonly storage: number | undefined;
   /** Processes and threads of a container at most. */
   readonly pidsLimit: number;
 }
@@ -53,6 +55,12 @@ export function volumeName(task: AgentTask, volume: AgentVolume): string | undef
   if (volume.dockerVolumeConfiguration?.scope === 'shared') return volume.name;
   return `ecs-${dockerName(task.family)}-${dockerName(task.version)}-${dockerName(volume.name)}-${dockerName(taskId(task))}`;
 }
+
+/** The Docker volumes that are made for a task alone, and go with it. */
+export const ownVolumes = (task: AgentTask): string[] =>
+  task.volumes
+    .filter(({ dockerVolumeConfiguration }) => dockerVolumeConfiguration?.scope !== 'shared')
+    .flatMap((volume) => volumeName(task, volume) ?? []);
 
 /**
  * The request that creates a container, built member by member from what is known and checked; nothing of a payload
@@ -118,6 +126,9 @@ export function createOptions(
         return `${containerName(task, name)}:${alias}`;
       }),
       ...limitsOf(task, container, at),
+      ...(at.storage === undefined || isInternal(container)
+        ? {}
+        : { StorageOpt: { size: String(at.storage * 2 ** 30) } }),
       RestartPolicy: { Name: '' },
       ...given('PidMode', host.PidMode ?? pidModeOf(task, container)),
       ...given('IpcMode', host.IpcMode ?? ipcModeOf(task, container)),

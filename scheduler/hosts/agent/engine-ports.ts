@@ -11,6 +11,7 @@ import type { TaskLimitsPort } from './limits/index.ts';
 import type { TaskNetworkPort } from './network/index.ts';
 import type { AgentReach, AllowedEscapes } from './policy.ts';
 import type { TaskReport } from './report.ts';
+import type { TaskStoragePort } from './storage/index.ts';
 import type { SavedTask } from './task-runner.ts';
 
 /** How tasks are run on this host. Times in milliseconds. */
@@ -27,6 +28,8 @@ export interface EngineOptions {
   readonly cleanupAfter: number;
   /** How often everything is looked at without being told to. */
   readonly inspectEvery: number;
+  /** How often what tasks write is counted. */
+  readonly countStorageEvery: number;
   /** Processes and threads of a task at most, and of a container where tasks are not limited as a whole. */
   readonly taskPidsLimit: number;
   readonly allow: AllowedEscapes;
@@ -45,6 +48,7 @@ export interface RunnerPorts {
   readonly images: Images;
   readonly network: Pick<TaskNetworkPort, 'attach' | 'detach'>;
   readonly limits: TaskLimitsPort;
+  readonly storage: Pick<TaskStoragePort, 'reason'>;
   readonly hostPorts: Pick<HostPorts, 'take' | 'release'>;
   readonly log: Log;
   /** What a container's image is pulled with. */

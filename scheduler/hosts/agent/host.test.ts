@@ -21,12 +21,13 @@ const options: HostOptions = {
   hostNetwork: false,
   taskNetwork: true,
   taskLimits: true,
+  storageQuota: true,
   fargate: true,
   spot: false,
   address: '192.0.2.1',
 };
 
-const limits = { 'slipway.limits': 'task', 'slipway.address': '192.0.2.1' };
+const limits = { 'slipway.limits': 'task', 'slipway.storage': 'quota', 'slipway.address': '192.0.2.1' };
 
 async function slipway(more: Partial<HostOptions>): Promise<Record<string, string | undefined>> {
   const { attributes } = await inspectHost(docker, { ...options, ...more });
@@ -59,4 +60,8 @@ test('a host says where it is reached, and on which address it publishes ports w
 
 test('a host says whether it limits tasks or their containers only', async () => {
   expect(await slipway({ taskLimits: false })).toMatchObject({ 'slipway.limits': 'container' });
+});
+
+test('a host says whether its engine holds containers to a size', async () => {
+  expect(await slipway({ storageQuota: false })).toMatchObject({ 'slipway.storage': 'counted' });
 });

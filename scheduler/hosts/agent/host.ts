@@ -34,6 +34,8 @@ export interface HostOptions {
   readonly spot: boolean;
   /** Whether a task is limited as a whole here, and not only each of its containers. */
   readonly taskLimits: boolean;
+  /** Whether its engine holds containers to the storage of their task, which is counted elsewhere. */
+  readonly storageQuota: boolean;
   /** Where others reach this host. */
   readonly address?: string | undefined;
   /** The address that its tasks' ports are published on, unless that is every one. */
@@ -95,6 +97,7 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
     ...(options.publishedOn === undefined ? [] : [{ name: 'slipway.published-on', value: options.publishedOn }]),
     ...(options.spot ? [{ name: 'slipway.spot', value: 'true' }] : []),
     { name: 'slipway.limits', value: options.taskLimits ? 'task' : 'container' },
+    { name: 'slipway.storage', value: options.storageQuota ? 'quota' : 'counted' },
     ...(security.includes('apparmor') ? [capability('apparmor')] : []),
     ...(security.includes('selinux') ? [capability('selinux')] : []),
     ...(info.Plugins?.Volume ?? []).map((driver) => ({ name: `ecs.capability.docker-plugin.${driver}` })),

@@ -86,6 +86,8 @@ export interface AgentOptions {
   readonly cleanupAfter?: number;
   /** How often all containers are listed. Default 10,000. */
   readonly inspectEvery?: number;
+  /** How often it is counted what tasks of Fargate write. Default 30,000. */
+  readonly countStorageEvery?: number;
   /** How often health and metrics are published. Default 20,000. */
   readonly publishEvery?: number;
   /** A pull that makes no progress for this long has failed. Default 180,000. */
@@ -126,6 +128,7 @@ export function resolveOptions(options: AgentOptions): ResolvedOptions {
     taskPidsLimit: 4_096,
     cleanupAfter: 3_600_000,
     inspectEvery: 10_000,
+    countStorageEvery: 30_000,
     publishEvery: 20_000,
     pullInactivity: 180_000,
     ...options,

@@ -181,6 +181,7 @@ describe('E1–E5, E7–E9: escape flags', () => {
       region: 'us-east-1',
       dns: [],
       parent: undefined,
+      storage: undefined,
       hostPorts: new Map([[4, 20_007]]),
       pidsLimit: 4_096,
       environment: { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/credentials/mine' },
@@ -214,6 +215,8 @@ describe('E1–E5, E7–E9: escape flags', () => {
       undefined,
       '/slipway/a/t',
     ]);
+    const { HostConfig: held } = createOptions(sized, container, { ...placement, storage: 21 });
+    expect(held).toMatchObject({ StorageOpt: { size: String(21 * 2 ** 30) } });
     expect(options.Labels).not.toHaveProperty(['dev.slipway.installation']);
     expect(options).not.toHaveProperty('Volumes');
     expect(options.Healthcheck).toEqual({ Test: ['NONE'] });
@@ -250,6 +253,7 @@ describe('E1–E5, E7–E9: escape flags', () => {
       environment: {},
       dns: [],
       parent: undefined,
+      storage: undefined,
       hostPorts: new Map([
         [4, 20_007],
         [5, 20_010],

@@ -2,7 +2,7 @@ import type Docker from 'dockerode';
 
 import type { Log } from '@slipway/auth/contract';
 
-import { containerName, volumeName } from './create-options.ts';
+import { containerName, ownVolumes } from './create-options.ts';
 import { EngineUnavailable, labels } from './docker.ts';
 import type { EngineOptions, RunnerPorts } from './engine-ports.ts';
 import { EngineWatch } from './engine-watch.ts';
@@ -18,6 +18,7 @@ import { OwnContainers } from './own-containers.ts';
 import { isInternal, withPause } from './pause.ts';
 import { imageRefusal, refusal, stopRefusal } from './policy.ts';
 import type { TaskReport } from './report.ts';
+import { StorageWatch, type TaskStoragePort } from './storage/index.ts';
 import { Strays } from './strays.ts';
 import { restored, type SavedTask, TaskRunner } from './task-runner.ts';
 
@@ -29,6 +30,7 @@ export interface TaskEnginePorts {
   readonly images: Images;
   readonly network: TaskNetworkPort;
   readonly limits: TaskLimitsPort;
+  readonly storage: TaskStoragePort;
   readonly hostPorts: HostPorts;
   /** Why this host has no network for tasks with addresses of their own; undefined while it has. */
   readonly withoutNetwork: () => string | undefined;
@@ -99,7 +101,14 @@ export class TaskEngine {
     this.#ports.hostPorts.open(new Set(live.map(({ task }) => task.arn)));
     for (const saved of known) this.#adopt(saved);
     await this.#sweepNetwork();
-    this.#loops = Promise.all([this.#watch.run(), this.#inspectLoop()]);
+    const watch = new StorageWatch({
+      ...this.#ports,
+      clock: this.#ports.options.clock,
+      every: this.#ports.options.countStorageEvery,
+      tasks: () => this.#live(),
+      volumesOf: ownVolumes,
+    });
+    this.#loops = Promise.all([this.#watch.run(), this.#inspectLoop(), watch.run(this.#stopped.signal)]);
   }
 
   /** Lets go of every task; their containers keep running. */
@@ -376,11 +385,7 @@ export class TaskEngine {
     for (const [arn, runner] of this.#runners) {
       if (runner.stoppedAt === undefined || clock.now() - runner.stoppedAt < cleanupAfter) continue;
       for (const { name } of runner.task.containers) await this.#containers.remove(containerName(runner.task, name));
-      for (const volume of runner.task.volumes) {
-        const name = volumeName(runner.task, volume);
-        if (name !== undefined && volume.dockerVolumeConfiguration?.scope !== 'shared')
-          await this.#containers.removeVolume(name);
-      }
+      for (const name of ownVolumes(runner.task)) await this.#containers.removeVolume(name);
       await this.#ports.files.remove(fileName(arn));
       this.#runners.delete(arn);
     }

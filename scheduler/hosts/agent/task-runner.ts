@@ -70,6 +70,7 @@ export class TaskRunner {
   #saving: Promise<void> = Promise.resolve();
   #reported = '';
   #health = '';
+  #storage: number | undefined;
   #poked = Promise.withResolvers<void>();
   #ended = false;
 
@@ -120,10 +121,19 @@ export class TaskRunner {
     else this.poke();
   }
 
-  /** Stops the task; it stays stopped. */
-  async stopTask(): Promise<void> {
-    const stopOrderedAt = this.#ports.options.clock.now();
-    if (this.#saved.desired === 'RUNNING') await this.#save(() => ({ desired: 'STOPPED', stopOrderedAt }));
+  /** How many bytes the task's files took at the last look; undefined where nobody counts. */
+  get storage(): number | undefined {
+    return this.#storage;
+  }
+
+  noteStorage(bytes: number): void {
+    this.#storage = bytes;
+  }
+
+  /** Stops the task; it stays stopped. @param reason of this host's own, which is reported with the end */
+  async stopTask(reason?: string): Promise<void> {
+    const change = { stopOrderedAt: this.#ports.options.clock.now(), ...(reason === undefined ? {} : { reason }) };
+    if (this.#saved.desired === 'RUNNING') await this.#save(() => ({ desired: 'STOPPED', ...change }));
     this.poke();
   }
 
@@ -328,6 +338,7 @@ export class TaskRunner {
       dns: isInternal(container) ? await options.dns() : [],
       hostPorts: await this.#hostPorts(container),
       parent: await this.#group.parent(),
+      storage: (await this.#ports.storage.reason()) === undefined ? this.task.ephemeralStorage : undefined,
       pidsLimit: options.taskPidsLimit,
       image,
     });

@@ -49,6 +49,7 @@ export function renderTask(task: TaskRecord, definition: TaskDefinitionRecord, c
     // Vcpus and MiB of the task as a whole; the agent turns them into limits of the task's control group.
     ...(body.cpu === undefined ? {} : { cpu: Number(body.cpu) / 1024 }),
     ...(body.memory === undefined ? {} : { memory: Number(body.memory) }),
+    ...(task.ephemeralStorage === undefined ? {} : { ephemeralStorage: task.ephemeralStorage }),
     ...(body.pidMode === undefined ? {} : { pidMode: body.pidMode }),
     ...(body.ipcMode === undefined ? {} : { ipcMode: body.ipcMode }),
     elasticNetworkInterfaces: task.attachment === undefined ? [] : [renderInterface(task.attachment, context)],

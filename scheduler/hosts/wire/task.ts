@@ -139,6 +139,8 @@ export const taskSchema = z.object({
   /** Vcpus and MiB of the task as a whole. */
   cpu: z.number().optional(),
   memory: z.number().optional(),
+  /** GiB that the files of the task may take; not in the ACS model, because our agent enforces it itself. */
+  ephemeralStorage: z.number().positive().optional(),
   pidMode: z.string().optional(),
   ipcMode: z.string().optional(),
   elasticNetworkInterfaces: z.array(networkInterface).max(1).default([]),

@@ -196,6 +196,27 @@ export const fargateShapes: readonly Shape[] = [
     },
   },
   {
+    name: 'fargate-with-more-storage',
+    sample: true,
+    input: {
+      ...small,
+      ephemeralStorage: { sizeInGiB: 50 },
+      containerDefinitions: [web({ mountPoints: [{ sourceVolume: 'scratch', containerPath: '/scratch' }] })],
+      volumes: [{ name: 'scratch' }],
+    },
+    reads: { task: { volumes: [{ name: 'scratch', host: {} }] } },
+    overrides: { ephemeralStorage: { sizeInGiB: 60 } },
+    does: async (task) => {
+      const told = await task.running();
+      expect(told).toMatchObject({
+        ephemeralStorage: { sizeInGiB: 60 },
+        fargateEphemeralStorage: { sizeInGiB: 60 },
+        overrides: { ephemeralStorage: { sizeInGiB: 60 } },
+      });
+      expect(told.attributes?.map(({ name }) => name)).toContain('slipway.storage');
+    },
+  },
+  {
     name: 'fargate-for-arm',
     input: {
       ...small,

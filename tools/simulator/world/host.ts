@@ -4,6 +4,7 @@ import {
   type AgentPorts,
   createAgent,
   noLimits,
+  noStorage,
   noNetwork,
   UpgradeRefused,
 } from '@slipway/scheduler/hosts/agent';
@@ -192,6 +193,7 @@ export class SimulatedHost {
         networked ? this.links.of(process, agentId, this.address) : noNetwork(agentId, 'this simulation plays none'),
       address: () => Promise.resolve(this.address),
       limits: () => noLimits('the simulation plays none'),
+      storage: () => noStorage('the simulation plays none'),
       isPortFree: () => Promise.resolve(true),
       dns: () => Promise.resolve([]),
       docker: this.engine.client(process),

@@ -12,6 +12,8 @@ export interface LiveTask {
   readonly status: 'PENDING' | 'RUNNING' | 'STOPPED';
   /** What Docker last said of the task's containers, by their names in the task. */
   readonly inspected: ReadonlyMap<string, Docker.ContainerInspectInfo>;
+  /** How many bytes its files take, where that is counted. */
+  readonly storage?: number | undefined;
 }
 
 /** What is true of every task of this host. */
@@ -40,10 +42,18 @@ export function taskMetadata(task: LiveTask, host: HostFacts, version: MetadataV
     ...given('PullStoppedAt', isoTime(saved.pullStoppedAt)),
     ...given('AvailabilityZone', host.availabilityZone),
     ...(version === 'v4' ? given('LaunchType', saved.task.launchType) : {}),
+    ...(version === 'v4' ? storageOf(task) : {}),
     ...(version === 'v4' ? given('ServiceName', saved.task.serviceName) : {}),
     // What Docker has not made yet has nothing to say.
     Containers: ownContainers(saved.task).flatMap((container) => containerMetadata(task, container, version) ?? []),
   };
+}
+
+/** MiB of its ephemeral storage that a task uses and has. */
+function storageOf({ saved, storage }: LiveTask): object {
+  const { ephemeralStorage: size } = saved.task;
+  if (size === undefined || storage === undefined) return {};
+  return { EphemeralStorageMetrics: { Utilized: Math.ceil(storage / 2 ** 20), Reserved: size * 1024 } };
 }
 
 /** `/v4/<id>`; undefined while Docker has no such container. */
