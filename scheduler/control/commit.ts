@@ -2,7 +2,7 @@ import { ConditionFailed, type Condition, type Fence, type Json, type RecordStor
 
 import { clusterKeys, clusterPartition } from '../state/index.ts';
 
-import type { ClusterView } from './view.ts';
+import type { ClusterView } from '../views/index.ts';
 
 /** Writes that belong together: all of them are committed or none. */
 export interface Part {
@@ -33,8 +33,10 @@ export async function commitParts<P extends Part>(
     const batch = merge(view, going, now);
     try {
       const { version } = await records.commit(partition, { ...batch, ...(fence === undefined ? {} : { fence }) });
-      for (const { key, value } of batch.put) view.put({ key, value, version });
-      for (const key of batch.remove) view.remove(key, version);
+      view.apply([
+        ...batch.put.map(({ key, value }) => ({ kind: 'put', key, value, version }) as const),
+        ...batch.remove.map((key) => ({ kind: 'removed', key, version }) as const),
+      ]);
       return { committed: going, refused };
     } catch (error) {
       if (!(error instanceof ConditionFailed)) throw error;

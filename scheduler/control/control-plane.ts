@@ -7,6 +7,7 @@ import { defaultReconcilerOptions, type ReconcilerOptions } from '../deployments
 import type { RandomBytes, ServiceEventRecord } from '../state/index.ts';
 import { clusterKeys, clusterPartition, ec2InstanceId } from '../state/index.ts';
 import type { TaskPlacer } from '../tasks/index.ts';
+import type { ClusterView, ClusterViews } from '../views/index.ts';
 
 import { takeCare } from './caretaker.ts';
 import { ClusterWatcher } from './clusters.ts';
@@ -19,7 +20,6 @@ import { ClusterMember, type MemberPorts } from './member.ts';
 import { type ControlMeter, noMeter } from './meter.ts';
 import { defaultRetention, type Retention } from './sweep.ts';
 import { addressOf } from './target-place.ts';
-import type { ClusterView } from './view.ts';
 
 export interface ControlPlaneOptions {
   readonly records: RecordStore;
@@ -35,8 +35,8 @@ export interface ControlPlaneOptions {
   readonly images: ImageResolver;
   /** Whether a host in an image reference (`127.0.0.1:7500`) is this installation. */
   readonly ownHost: OwnHost;
-  /** Options of the placement core; the seed breaks ties of `random`. */
-  readonly placement: MemberPorts['placement'];
+  /** This process's views of clusters, over the same records; whoever else in it looks at a cluster holds the same one. */
+  readonly views: ClusterViews;
   /** When tasks count as healthy and events are repeated. */
   readonly reconciler?: Partial<ReconcilerOptions>;
   /**

@@ -2,11 +2,9 @@ import { systemClock } from '@slipway/storage/clock';
 import { checkpoint, memoryData, memoryRecords } from '@slipway/storage/records/memory';
 import { expect, test, vi } from 'vitest';
 
-import { createPlacementIndex } from '../placement/index.ts';
 import { accountKeys, accountPartition } from '../state/index.ts';
+import { ClusterViews } from '../views/index.ts';
 import { Definitions } from './definitions.ts';
-import { ClusterFeed } from './feed.ts';
-import { ClusterView } from './view.ts';
 
 const account = '000000000000';
 const log = { info: () => {}, warn: () => {}, error: () => {} };
@@ -20,10 +18,9 @@ test('a revision that a store lost and gave out again is what was registered las
       put: [{ key: accountKeys.taskDefinition('web', 1), value: { arn, image } }],
     });
   const definitions = new Definitions(records);
-  const view = new ClusterView(account, 'default', createPlacementIndex({ seed: 1 }), () => 0);
-  const feed = new ClusterFeed(records, systemClock, log, view, () => definitions.forget());
-  const over = new AbortController();
-  const running = feed.run(over.signal);
+  const views = new ClusterViews({ records, clock: systemClock, log, placement: { seed: 1 } });
+  const { feed, release } = views.hold(account, 'default');
+  feed.whenDoubted(() => definitions.forget());
   try {
     await feed.first;
     const lose = checkpoint(data);
@@ -35,8 +32,7 @@ test('a revision that a store lost and gave out again is what was registered las
       timeout: 30_000,
     });
   } finally {
-    over.abort();
-    await running;
+    await release();
   }
 });
 

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 
+import { ClusterView } from '../views/index.ts';
 import { Fleet, type Work } from './testing/fleet.ts';
-import { ClusterView } from './view.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 afterEach(() => void vi.restoreAllMocks());

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 
 import { createPlacementIndex } from '../placement/index.ts';
 import { clusterKeys, type InstanceRecord, type TaskRecord, toJson } from '../state/index.ts';
+import { ClusterView } from '../views/index.ts';
+import { instanceRecord } from '../views/testing/instance-record.ts';
 import { hostCondition } from './hosts.ts';
-import { instanceRecord } from './testing/instance-record.ts';
-import { ClusterView } from './view.ts';
 
 const minute = 60_000;
 
@@ -14,7 +14,8 @@ test('for how long a host is away is what this server saw, by a clock of its own
   const view = new ClusterView('a', 'c', createPlacementIndex({ seed: 1 }), () => monotonic);
   const put = (more: Partial<InstanceRecord>): void => {
     version += 1;
-    view.put({ key: clusterKeys.instance('i1'), value: toJson(instanceRecord({ ...more, version })), version });
+    const value = toJson(instanceRecord({ ...more, version }));
+    view.apply([{ kind: 'put', key: clusterKeys.instance('i1'), value, version }]);
   };
   const task = { instanceId: 'i1', lastStatus: 'RUNNING', containers: [] } as unknown as TaskRecord;
   const patience = { ledSince: 0, replaceLostAfter: 5 * minute, replaceUnseenAfter: 5_000 };

@@ -1,7 +1,7 @@
 import type { HostCondition } from '../deployments/index.ts';
 import { isPending, type TaskRecord } from '../state/index.ts';
 
-import type { ClusterView } from './view.ts';
+import type { ClusterView } from '../views/index.ts';
 
 /** How long hosts without contact are waited for. */
 export interface Patience {

@@ -3,7 +3,7 @@ import { bodyOf, containersOf } from '../tasks/index.ts';
 
 import type { Definitions } from './definitions.ts';
 import type { ImageResolver, OwnHost } from './images.ts';
-import type { ClusterView } from './view.ts';
+import type { ClusterView } from '../views/index.ts';
 
 /** An image of this installation that must not be deleted, and why. */
 export interface ImageInUse {

@@ -1,5 +1,4 @@
 export { listAccounts } from './accounts.ts';
-export type { Census } from './census.ts';
 export {
   type ControlPlane,
   type ControlPlaneOptions,
@@ -11,6 +10,5 @@ export type { ImageInUse } from './images-in-use.ts';
 export type { ImageResolver, OwnHost } from './images.ts';
 export type { ControlMeter } from './meter.ts';
 export { defaultRetention, type Retention } from './sweep.ts';
-export { ClusterView } from './view.ts';
 export { readDefinition } from './definitions.ts';
 export { Lane } from './lane.ts';

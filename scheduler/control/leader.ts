@@ -5,18 +5,17 @@ import { type RecordStore, StaleEpoch } from '@slipway/storage/records';
 import type { Log } from '@slipway/auth/contract';
 import type { Decision, ReconcilerOptions } from '../deployments/index.ts';
 import { clusterPartition, leaderLease, type RandomBytes, type ServiceRecord } from '../state/index.ts';
+import type { ClusterFeed, ClusterView } from '../views/index.ts';
 
 import { Agenda } from './agenda.ts';
 import { commitParts } from './commit.ts';
 import type { Definitions } from './definitions.ts';
-import type { ClusterFeed } from './feed.ts';
 import type { ImageResolver, OwnHost } from './images.ts';
 import type { Lane } from './lane.ts';
 import { deregisterLost } from './lost-hosts.ts';
 import type { ControlMeter } from './meter.ts';
 import { type Prepared, ServicePass, type ServicePart } from './service-pass.ts';
 import { type Retention, sweep } from './sweep.ts';
-import type { ClusterView } from './view.ts';
 
 /** Services in one commit. */
 const batchSize = 50;

@@ -4,7 +4,7 @@ import type { Fence, RecordStore } from '@slipway/storage/records';
 import { type InstanceRecord, toJson } from '../state/index.ts';
 
 import { commitParts } from './commit.ts';
-import type { ClusterView } from './view.ts';
+import type { ClusterView } from '../views/index.ts';
 
 /** When hosts without contact are given up for good. */
 export interface GivingUp {

@@ -4,12 +4,11 @@ import type { RecordStore } from '@slipway/storage/records';
 import type { PlacementRequest } from '../placement/index.ts';
 import { clusterKeys, type TaskRecord, toJson } from '../state/index.ts';
 import type { PlacementDemand, PlacementFailure, TaskDraft } from '../tasks/index.ts';
+import { type ClusterFeed, type ClusterView, placedTask } from '../views/index.ts';
 
 import { commitParts, type Part } from './commit.ts';
-import type { ClusterFeed } from './feed.ts';
 import type { Lane } from './lane.ts';
 import { ratherOf } from './requests.ts';
-import { type ClusterView, placedTask } from './view.ts';
 
 /** How often a draft is planned anew when other placers took the room first. */
 const attempts = 8;

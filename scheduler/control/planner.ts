@@ -15,10 +15,10 @@ import type {
   TaskRecord,
 } from '../state/index.ts';
 import { interruptedAt, taskDraft, type TaskDraft, taskTags } from '../tasks/index.ts';
+import { type ClusterView, placedTask } from '../views/index.ts';
 
 import { type ServiceRequests, strategiesOf, type Wanted } from './requests.ts';
 import { targetPlace } from './target-place.ts';
-import { type ClusterView, placedTask } from './view.ts';
 
 /** Tasks started for one service in one pass; the rest follow in the next, at once. Keeps commits small and services fair to each other. */
 const startsPerPass = 1_000;

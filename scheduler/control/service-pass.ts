@@ -10,6 +10,7 @@ import {
   type TaskDefinitionRecord,
   toJson,
 } from '../state/index.ts';
+import { placedTask } from '../views/index.ts';
 
 import type { Part } from './commit.ts';
 import { hostCondition, lostAt, type Patience } from './hosts.ts';
@@ -17,7 +18,6 @@ import { learnPins, pinImages } from './images.ts';
 import type { LeaderPorts } from './leader.ts';
 import { planService, type PlacedPlan } from './planner.ts';
 import { ServiceRequests } from './requests.ts';
-import { placedTask } from './view.ts';
 
 /**
  * Writes in one commit, about, and things looked at for it: what a piece of work keeps everything else waiting for, a lease's renewal and

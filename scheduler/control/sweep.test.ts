@@ -3,9 +3,9 @@ import { expect, test, vi } from 'vitest';
 import { createPlacementIndex } from '../placement/index.ts';
 import { deleteService } from '../services/index.ts';
 import { clusterKeys, type ServiceRecord, type TaskRecord, toJson } from '../state/index.ts';
+import { ClusterView } from '../views/index.ts';
 import { defaultRetention, sweep } from './sweep.ts';
 import { ClusterWorld, partition, ref } from './testing/cluster-world.ts';
-import { ClusterView } from './view.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -51,7 +51,7 @@ test('what is over goes after an hour, but for the newest; tasks on hosts that a
     ],
   });
   const view = new ClusterView(ref.account, ref.cluster, createPlacementIndex({ seed: 1 }), () => 0);
-  for (const stored of (await records.list(partition)).records) view.put(stored);
+  view.apply((await records.list(partition)).records.map((stored) => ({ kind: 'put', ...stored })));
 
   expect(await sweep(records, view, now, defaultRetention, fence, all)).toEqual(['orphan']);
   expect((await world.tasks()).map(({ id }) => id)).toEqual([
@@ -78,7 +78,7 @@ test('what is over goes after an hour, but for the newest; tasks on hosts that a
     require: [{ key: clusterKeys.service('web'), version }],
     put: [{ key: clusterKeys.service('web'), value: toJson({ ...draining, status: 'INACTIVE' }) }],
   });
-  for (const stored of (await records.list(partition)).records) view.put(stored);
+  view.apply((await records.list(partition)).records.map((stored) => ({ kind: 'put', ...stored })));
   await sweep(records, view, now + hour - 60_000, defaultRetention, fence, all);
   expect(await world.events()).toHaveLength(100);
   await sweep(records, view, now + hour + 60_000, defaultRetention, fence, all);

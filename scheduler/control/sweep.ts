@@ -5,7 +5,7 @@ import { interrupted } from '../tasks/index.ts';
 import { clusterKeys, clusterPartition, type TaskRecord, toJson, type TokenRecord } from '../state/index.ts';
 
 import { commitParts, type Part } from './commit.ts';
-import type { ClusterView } from './view.ts';
+import type { ClusterView } from '../views/index.ts';
 
 const hour = 3_600_000;
 

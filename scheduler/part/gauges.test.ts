@@ -2,7 +2,8 @@ import type { PartGauge } from '@slipway/auth/contract';
 import { expect, test, vi } from 'vitest';
 
 import { ClusterWorld, ref } from '../control/testing/cluster-world.ts';
-import { ClusterView, type WatchedCluster } from '../control/index.ts';
+import type { WatchedCluster } from '../control/index.ts';
+import { ClusterView } from '../views/index.ts';
 import { createPlacementIndex } from '../placement/index.ts';
 import { schedulerGauges } from './gauges.ts';
 

@@ -1,7 +1,8 @@
 import type { PartGauge } from '@slipway/auth/contract';
 
-import type { Census, ControlPlane, WatchedCluster } from '../control/index.ts';
+import type { ControlPlane, WatchedCluster } from '../control/index.ts';
 import type { DeploymentRecord, TaskStatus } from '../state/index.ts';
+import type { Census } from '../views/index.ts';
 
 /** Clusters with lines of their own, so that a scrape stays small; those beyond are added up as the cluster `others`. */
 const shownClusters = 100;

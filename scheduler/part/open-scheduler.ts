@@ -13,6 +13,7 @@ import { Networks } from '../network/records/index.ts';
 import { TaskInterfaces, taskNetworks } from '../network/tasks/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
+import { ClusterViews } from '../views/index.ts';
 
 import { balancedTasks } from './balanced-tasks.ts';
 import { createBalancing, targetGroups, targetHost } from './balancing.ts';
@@ -46,6 +47,8 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       constraints: new Set([...builtInExtensions.constraints, ...plugins.constraints.map(({ type }) => type)]),
     },
   };
+  const placement = { seed: ports.seed, stopwatch: ports.stopwatch, ...plugins };
+  const views = new ClusterViews({ records, clock, log, placement });
   const control = createControlPlane({
     ...base,
     leases,
@@ -53,7 +56,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     accounts: [account],
     images,
     ownHost,
-    placement: { seed: ports.seed, stopwatch: ports.stopwatch, ...plugins },
+    views,
     ...timing,
     meter: ports.meter,
   });
@@ -64,6 +67,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const agents = createAgentControl({
     networks: interfaces,
     ...base,
+    views,
     log,
     credentialIdKey,
     ownHost,

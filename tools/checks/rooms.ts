@@ -32,7 +32,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['state', 'placement', 'references', 'routing', 'hosts/wire', 'network/addresses'],
     ['reach', 'balancing/engines'],
     ['cluster', 'deployments', 'hosts/agent', 'network/records', 'balancing/records'],
-    ['tasks', 'balancing/health', 'balancing/numbers', 'balancing/api'],
+    ['tasks', 'views', 'balancing/health', 'balancing/numbers', 'balancing/api'],
     ['services', 'control', 'hosts/control', 'balancing/traffic'],
     ['ecs', 'triggers', 'network/ec2', 'network/tasks', 'balancing/elbv2', 'balancing/acm'],
     ['part'],

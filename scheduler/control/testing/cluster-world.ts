@@ -27,6 +27,7 @@ import {
 } from '../../state/index.ts';
 import { registerRevision, type TaskDefinitionBody } from '../../tasks/index.ts';
 import type { TriggersOptions } from '../../triggers/index.ts';
+import { ClusterViews } from '../../views/index.ts';
 import { type ControlPlane, type ControlPlaneOptions, createControlPlane } from '../index.ts';
 
 const account = '000000000000';
@@ -160,10 +161,11 @@ export class ClusterWorld implements AsyncDisposable {
   }
 
   plane(options: Partial<ControlPlaneOptions> = {}): ControlPlane {
+    const ports = { ...this.#ports(), ...options };
     const plane = createControlPlane({
-      ...this.#ports(),
+      ...ports,
+      views: new ClusterViews({ ...ports, placement: { seed: 1 } }),
       accounts: [account],
-      placement: { seed: 1 },
       reconciler: { healthyAfterRunning: 50 },
       ...options,
     });

@@ -15,6 +15,7 @@ import {
   toJson,
 } from '../../state/index.ts';
 import { registerRevision } from '../../tasks/index.ts';
+import { ClusterViews } from '../../views/index.ts';
 import { type ControlPlane, type ControlPlaneOptions, createControlPlane } from '../index.ts';
 import { SteppedClock } from './stepped-clock.ts';
 
@@ -60,15 +61,16 @@ export class Fleet implements AsyncDisposable {
     const random = (size: number): Uint8Array => Uint8Array.from({ length: size }, () => this.#number() * 256);
     this.ecs = { records: this.#truth, clock, random, region, reach: serverReach({}) };
     const silent = (): void => {};
+    const log = { info: silent, warn: silent, error: silent };
     this.#plane = createControlPlane({
       ...this.ecs,
       records,
       leases: openLeases(records, clock, () => this.#number()),
-      log: { info: silent, warn: silent, error: silent },
+      log,
       accounts: [account],
       images: { resolve: () => Promise.resolve(undefined) },
       ownHost: () => false,
-      placement: { seed: 1 },
+      views: new ClusterViews({ records, clock, log, placement: { seed: 1 } }),
       reconciler: { healthyAfterRunning: 1_000 },
       ...options,
     });

@@ -25,6 +25,7 @@ import { createAgentControl, createHostAdministration, noHostNetworks } from '..
 import { type ControlPlaneOptions, createControlPlane } from '../../control/index.ts';
 import { changeInstance, createCluster, type EcsPorts } from '../../cluster/index.ts';
 import { idOf } from '../../state/index.ts';
+import { ClusterViews } from '../../views/index.ts';
 import { createEcs } from '../create-ecs.ts';
 
 export const account = '000000000000';
@@ -86,6 +87,7 @@ export async function openApi({
   );
   opened.defer(() => storage.close());
   const ports: EcsPorts = { records: storage.records, clock: systemClock, random: randomBytes, region, reach };
+  const views = new ClusterViews({ ...ports, log: quiet, placement: { seed: 1 } });
   const control = createControlPlane({
     ...ports,
     leases: storage.leases,
@@ -93,7 +95,7 @@ export async function openApi({
     accounts: [account],
     images: { resolve: () => Promise.resolve(undefined) },
     ownHost: () => false,
-    placement: { seed: 1 },
+    views,
     reconciler: { healthyAfterRunning: 50 },
     ...timing,
   });
@@ -101,6 +103,7 @@ export async function openApi({
   const agents = createAgentControl({
     ...ports,
     networks: noHostNetworks,
+    views,
     log: quiet,
     ownHost: () => false,
     credentialIdKey: randomBytes(32),

@@ -7,8 +7,8 @@ import { type WebSocket, WebSocketServer } from 'ws';
 
 import { findInstance, parseArn, parseCluster } from '../../cluster/index.ts';
 import { arns, clusterPartition, newId } from '../../state/index.ts';
+import type { ClusterView, HeldView } from '../../views/index.ts';
 
-import { ClusterWatch } from './cluster-watch.ts';
 import { ConnectionSweeper, type InstanceRef, noteConnected, noteDisconnected, serverSilence } from './connections.ts';
 import type { AgentControlOptions } from './options.ts';
 import { ControlSession } from './control-session.ts';
@@ -43,10 +43,10 @@ export interface AgentControl {
   close(): Promise<void>;
 }
 
-interface Shared {
-  readonly watch: ClusterWatch;
-  readonly stop: AbortController;
-  readonly ready: Promise<void>;
+/** A cluster that this server holds connections of. */
+interface Shared extends HeldView {
+  /** Resolves when other servers can know that this one holds them. */
+  readonly announced: Promise<void>;
   users: number;
 }
 
@@ -219,7 +219,7 @@ class Connections {
   }
 
   control: Accept = async (ref, query, upgraded, call) => {
-    await this.#serve(ref, upgraded, async (ws, watch) => {
+    await this.#serve(ref, upgraded, async (ws, view) => {
       const connectionId = `${this.#serverId}.${newId(this.#options.random)}`;
       const instance = await noteConnected(this.#options, ref, connectionId, sequenceOf(query), versionsOf(query));
       if (instance?.channelGeneration === undefined) {
@@ -234,7 +234,7 @@ class Connections {
           connectionId,
           generation: instance.channelGeneration,
           endpoint: call.endpoint,
-          watch,
+          view,
           payloads: this.#payloads,
         }).run();
       } finally {
@@ -245,8 +245,8 @@ class Connections {
   };
 
   telemetry: Accept = async (ref, _query, upgraded) => {
-    await this.#serve(ref, upgraded, (ws, watch) =>
-      new TelemetrySession(ws, { options: this.#options, ref, watch, metrics: this.metrics }).run(),
+    await this.#serve(ref, upgraded, (ws, view) =>
+      new TelemetrySession(ws, { options: this.#options, ref, view, metrics: this.metrics }).run(),
     );
   };
 
@@ -269,19 +269,19 @@ class Connections {
   async #serve(
     ref: InstanceRef,
     upgraded: () => Promise<WebSocket>,
-    run: (ws: WebSocket, watch: ClusterWatch) => Promise<void>,
+    run: (ws: WebSocket, view: ClusterView) => Promise<void>,
   ): Promise<void> {
     const serving = Promise.withResolvers<void>();
     this.#serving.add(serving.promise);
     const partition = clusterPartition(ref.account, ref.cluster);
-    const shared = this.#take(partition);
+    const shared = this.#take(ref);
     let ws: WebSocket | undefined;
     try {
-      await shared.ready;
+      await shared.announced;
       ws = await upgraded();
       this.#sockets.add(ws);
       if (this.#closed.signal.aborted) ws.close(1001, 'the server is stopping');
-      await run(ws, shared.watch);
+      await run(ws, shared.view);
     } finally {
       if (ws !== undefined) {
         this.#sockets.delete(ws);
@@ -293,26 +293,25 @@ class Connections {
     }
   }
 
-  #take(partition: string): Shared {
+  #take({ account, cluster }: InstanceRef): Shared {
+    const partition = clusterPartition(account, cluster);
     const existing = this.#shared.get(partition);
     if (existing !== undefined) {
       existing.users += 1;
       return existing;
     }
-    const watch = new ClusterWatch(this.#options, partition);
-    const stop = new AbortController();
-    const shared: Shared = { watch, stop, ready: this.#announce(partition), users: 1 };
-    shared.ready.catch(() => undefined);
+    const held = this.#options.views.hold(account, cluster);
+    const shared: Shared = { ...held, announced: this.#announce(partition), users: 1 };
+    shared.announced.catch(() => undefined);
     this.#shared.set(partition, shared);
-    void watch.run(stop.signal);
     return shared;
   }
 
   #give(partition: string, shared: Shared): void {
     shared.users -= 1;
     if (shared.users > 0) return;
-    shared.stop.abort();
     this.#shared.delete(partition);
+    void shared.release();
   }
 
   /** Writes the row that tells other servers that this one lives and holds connections of the cluster. */

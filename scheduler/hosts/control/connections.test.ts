@@ -4,10 +4,9 @@ import { randomBytes } from 'node:crypto';
 import { systemClock } from '@slipway/storage/clock';
 import { expect, test } from 'vitest';
 
-import { region, silent } from '../testing/bench.ts';
+import { region } from '../testing/bench.ts';
 import { connectionKeys } from './keys.ts';
 
-import { noHostNetworks } from './host-networks.ts';
 import { ConnectionSweeper, serverSilence } from './connections.ts';
 import { AgentBench } from '../testing/agent-peer.ts';
 
@@ -28,10 +27,6 @@ test('connections of a server that died are found by the others', async () => {
     random: randomBytes,
     region,
     reach: serverReach({}),
-    log: silent,
-    ownHost: () => false,
-    networks: noHostNetworks,
-    credentialIdKey: Buffer.alloc(16),
   });
   await sweeper.sweep('000000000000', 'default');
   now = serverSilence - 1;

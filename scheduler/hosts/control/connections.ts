@@ -1,7 +1,6 @@
 import { clusterKeys, clusterPartition, type InstanceRecord } from '../../state/index.ts';
-import { changeInstance, scanAll } from '../../cluster/index.ts';
+import { changeInstance, type EcsPorts, scanAll } from '../../cluster/index.ts';
 
-import type { AgentControlOptions } from './options.ts';
 import { connectionKeys } from './keys.ts';
 
 /** Names one container instance. */
@@ -28,7 +27,7 @@ export const firstSequence = (generation: number): number => generation * 2 ** 2
  * @returns undefined when the instance is gone
  */
 export async function noteConnected(
-  options: AgentControlOptions,
+  options: EcsPorts,
   ref: InstanceRef,
   connectionId: string,
   seenSequence: number,
@@ -49,7 +48,7 @@ export async function noteConnected(
 
 /** Notes that a connection is gone; nothing when a newer one has taken its place. */
 export async function noteDisconnected(
-  options: AgentControlOptions,
+  options: EcsPorts,
   ref: InstanceRef,
   connectionId: string,
 ): Promise<void> {
@@ -61,7 +60,7 @@ export async function noteDisconnected(
 }
 
 /** Notes whether the container runtime works, as the agent says: an instance without one takes no tasks. */
-export async function noteRuntime(options: AgentControlOptions, ref: InstanceRef, impaired: boolean): Promise<void> {
+export async function noteRuntime(options: EcsPorts, ref: InstanceRef, impaired: boolean): Promise<void> {
   await changeInstance(options, ref, ref.id, (instance) => {
     if ((instance.runtimeImpaired ?? false) === impaired) return instance;
     return {
@@ -81,10 +80,10 @@ export const serverSilence = 20_000;
  * row has not moved; clocks of different machines are never compared.
  */
 export class ConnectionSweeper {
-  readonly #options: AgentControlOptions;
+  readonly #options: EcsPorts;
   readonly #seen = new Map<string, { beat: number; at: number }>();
 
-  constructor(options: AgentControlOptions) {
+  constructor(options: EcsPorts) {
     this.#options = options;
   }
 

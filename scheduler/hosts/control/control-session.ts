@@ -1,8 +1,8 @@
 import type { WebSocket } from 'ws';
 
 import { arns, idOf, type InstanceRecord, isWanted, newEventId, type TaskRecord } from '../../state/index.ts';
+import type { ClusterView } from '../../views/index.ts';
 
-import type { ClusterWatch } from './cluster-watch.ts';
 import { firstSequence, type InstanceRef } from './connections.ts';
 import type { AgentControlOptions } from './options.ts';
 import { credentialMargin } from './credentials.ts';
@@ -59,7 +59,7 @@ export interface SessionPorts {
   readonly connectionId: string;
   readonly generation: number;
   readonly endpoint: string;
-  readonly watch: ClusterWatch;
+  readonly view: ClusterView;
   readonly payloads: PayloadSource;
 }
 
@@ -109,9 +109,9 @@ export class ControlSession {
 
   /** Serves the connection until it closes. */
   async run(): Promise<void> {
-    const { options, ref, watch } = this.#ports;
+    const { options, ref, view } = this.#ports;
     const unwatchNetwork = options.networks.watch(ref.account, () => this.#poke());
-    const unwatchTasks = watch.watch(ref.id, { changed: () => this.#poke() });
+    const unwatchTasks = view.watch(ref.id, () => this.#poke());
     const unwatch = (): void => {
       unwatchNetwork();
       unwatchTasks();
@@ -202,8 +202,8 @@ export class ControlSession {
 
   /** Tells the agent what it was not told yet, and again what is due. @returns when the next look is, on the monotonic clock */
   async #pass(): Promise<number> {
-    const { ref, watch, connectionId, options, payloads } = this.#ports;
-    const instance = watch.instance(ref.id);
+    const { ref, view, connectionId, options, payloads } = this.#ports;
+    const instance = view.instances.get(ref.id)?.value;
     if (instance?.connectionId !== connectionId || instance.status === 'INACTIVE') {
       // The view may be older than this connection; only a newer generation or the end of the instance counts at once.
       const older = instance === undefined || (instance.channelGeneration ?? 0) < this.#ports.generation;
@@ -214,7 +214,7 @@ export class ControlSession {
       return next;
     }
     this.#unknownSince = undefined;
-    const tasks = [...watch.tasks(ref.id)];
+    const tasks = view.liveTasksOn(ref.id);
     const live = new Set(tasks.map((task) => task.id));
     for (const id of this.#sent.keys()) {
       if (live.has(id)) continue;
@@ -444,12 +444,12 @@ export class ControlSession {
 
   /** Confirms only what neither the manifest nor the records want: a task placed since the manifest stays. */
   async #verifyStops(message: { messageId: string; stopCandidates: readonly { taskArn: string }[] }): Promise<void> {
-    const { options, ref, watch } = this.#ports;
+    const { options, ref, view } = this.#ports;
     const wanted = this.#manifests.get(message.messageId);
     if (wanted === undefined) return;
     this.#manifests.delete(message.messageId);
     const live = new Set(
-      [...watch.tasks(ref.id)].filter((task) => this.#told(task) === 'RUNNING').map((task) => task.arn),
+      view.liveTasksOn(ref.id).filter((task) => this.#told(task) === 'RUNNING').map((task) => task.arn),
     );
     // Until it is answered, also when the store fails.
     this.#undecided = true;
@@ -457,7 +457,7 @@ export class ControlSession {
     this.#poke();
     const candidates = message.stopCandidates.map(({ taskArn }) => taskArn);
     const unwanted = candidates.filter((arn) => !wanted.has(arn) && !live.has(arn));
-    const { stop, undecided } = await verifyStops(options, ref, unwanted, (id) => watch.awayFor(id));
+    const { stop, undecided } = await verifyStops(options, ref, unwanted, (id) => view.awayFor(id));
     this.#undecided = undecided;
     sendMessage(this.#ws, 'TaskStopVerificationAck', {
       messageId: message.messageId,

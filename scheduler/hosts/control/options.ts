@@ -2,6 +2,7 @@ import type { RandomBytes } from '../../state/index.ts';
 import type { EcsPorts } from '../../cluster/index.ts';
 import type { Log } from '@slipway/auth/contract';
 
+import type { ClusterViews } from '../../views/index.ts';
 import type { HostNetworks } from './host-networks.ts';
 
 /** Temporary credentials of a role, for one task. */
@@ -23,6 +24,8 @@ export type TaskCredentialsPort = (roleArn: string, taskArn: string) => Promise<
 export interface AgentControlOptions extends EcsPorts {
   /** The network of tasks that have addresses of their own. */
   readonly networks: HostNetworks;
+  /** This process's views of clusters, over the same records. */
+  readonly views: ClusterViews;
   readonly random: RandomBytes;
   readonly log: Log;
   /**

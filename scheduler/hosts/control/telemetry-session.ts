@@ -1,8 +1,8 @@
 import type { WebSocket } from 'ws';
 
 import { type HealthStatus, idOf, newEventId } from '../../state/index.ts';
+import type { ClusterView } from '../../views/index.ts';
 
-import type { ClusterWatch } from './cluster-watch.ts';
 import { type InstanceRef, noteRuntime } from './connections.ts';
 import type { AgentControlOptions } from './options.ts';
 import { timing } from './control-session.ts';
@@ -32,7 +32,7 @@ export interface TaskMetrics {
 export interface TelemetryPorts {
   readonly options: AgentControlOptions;
   readonly ref: InstanceRef;
-  readonly watch: ClusterWatch;
+  readonly view: ClusterView;
   /** By task ARN. */
   readonly metrics: Map<string, TaskMetrics>;
 }
@@ -107,18 +107,18 @@ export class TelemetrySession {
   }
 
   async #health(taskId: string, health: ReadonlyMap<string, HealthStatus>): Promise<void> {
-    const { options, ref, watch } = this.#ports;
-    const seen = watch.task(ref.id, taskId);
+    const { options, ref, view } = this.#ports;
+    const seen = view.tasks.get(taskId)?.value;
     // A view that lags skips at most one report; the agent repeats it.
-    if (seen !== undefined && applyHealth(seen, health) === undefined) return;
+    if (seen?.instanceId === ref.id && applyHealth(seen, health) === undefined) return;
     await transformTask(options.records, ref, taskId, (task) =>
       task.instanceId === ref.id ? applyHealth(task, health) : undefined,
     );
   }
 
   #metrics(message: Extract<TelemetryMessage, { type: 'PublishMetricsRequest' }>['message']): void {
-    const { metrics, options, ref, watch } = this.#ports;
-    const ours = new Set([...watch.tasks(ref.id)].map((task) => task.arn));
+    const { metrics, options, ref, view } = this.#ports;
+    const ours = new Set(view.liveTasksOn(ref.id).map((task) => task.arn));
     for (const task of message.taskMetrics) {
       if (!ours.has(task.taskArn)) continue;
       const containers = task.containerMetrics.map((container) => ({

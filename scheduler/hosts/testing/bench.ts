@@ -38,6 +38,7 @@ import {
   toJson,
 } from '../../state/index.ts';
 import { taskDraft, type TaskDefinitionBody } from '../../tasks/index.ts';
+import { ClusterViews } from '../../views/index.ts';
 
 import { showingSecret } from '../agent/control-plane-client.ts';
 import { labels } from '../agent/docker.ts';
@@ -294,6 +295,7 @@ async function serve(
   const control = createAgentControl({
     networks,
     records,
+    views: new ClusterViews({ records, clock: systemClock, log: silent, placement: { seed: 1 } }),
     clock: systemClock,
     random: randomBytes,
     region,

@@ -242,7 +242,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'room is free when the order to stop is given',
-    file: 'scheduler/control/view.ts',
+    file: 'scheduler/views/cluster-view.ts',
     find: "if (task.lastStatus === 'STOPPED' || host === undefined || host.status === 'INACTIVE') {",
     replace: "if (task.desiredStatus === 'STOPPED' || host === undefined || host.status === 'INACTIVE') {",
     caughtBy: ['room'],

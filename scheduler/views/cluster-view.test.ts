@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { createPlacementIndex } from '../placement/index.ts';
 import type { InstanceRecord, TaskRecord } from '../state/index.ts';
 import { clusterKeys, toJson } from '../state/index.ts';
-import { ClusterView } from './view.ts';
+import { ClusterView } from './cluster-view.ts';
 import { instanceRecord } from './testing/instance-record.ts';
 
 const memory = 100;
@@ -139,8 +139,9 @@ test('a view that followed every change knows what one that reads the outcome kn
         const followed = fresh();
         const outcome = new Map<string, { value: object | undefined; version: number }>();
         const apply = (view: ClusterView, { key, value }: Row, version: number): void => {
-          if (value === undefined) view.remove(key, version);
-          else view.put({ key, value: toJson(value), version });
+          view.apply([
+            value === undefined ? { kind: 'removed', key, version } : { kind: 'put', key, value: toJson(value), version },
+          ]);
         };
         for (const [index, one] of rows.entries()) {
           apply(followed, one, index + 1);
@@ -166,6 +167,9 @@ test('a view that followed every change knows what one that reads the outcome kn
   );
 });
 
+const put = (view: ClusterView, value: TaskRecord, version: number): void =>
+  view.apply([{ kind: 'put', key: clusterKeys.task(value.id), value: toJson(value), version }]);
+
 const listOf = (...rows: readonly (readonly [TaskRecord, number])[]) =>
   new Map(
     rows.map(([value, version]) => {
@@ -176,8 +180,8 @@ const listOf = (...rows: readonly (readonly [TaskRecord, number])[]) =>
 
 test('a fresh list takes nothing back that was committed while it was read', () => {
   const view = fresh();
-  view.put({ key: clusterKeys.task('t1'), value: toJson(task('t1', 'i1', 'STOPPED', false)), version: 12 });
-  view.put({ key: clusterKeys.task('t2'), value: toJson(task('t2', 'i1', 'RUNNING', false)), version: 12 });
+  put(view, task('t1', 'i1', 'STOPPED', false), 12);
+  put(view, task('t2', 'i1', 'RUNNING', false), 12);
   // The list began at version 10: it shows t1 as it was, and not yet t2.
   view.replace(listOf([task('t1', 'i1', 'RUNNING', false), 9]), 10, false);
   expect(view.tasks.get('t1')?.value.desiredStatus).toBe('STOPPED');
@@ -187,7 +191,7 @@ test('a fresh list takes nothing back that was committed while it was read', () 
 test('rows that a failover took away go, and those that it set back count as they are now', () => {
   const view = fresh();
   for (const id of ['t1', 't2'])
-    view.put({ key: clusterKeys.task(id), value: toJson(task(id, 'i1', 'STOPPED', true)), version: 20 });
+    put(view, task(id, 'i1', 'STOPPED', true), 20);
   expect(view.newest).toBe(20);
   view.replace(listOf([task('t1', 'i1', 'RUNNING', false), 15]), 16, true);
   expect(view.tasks.get('t1')).toMatchObject({ version: 15, value: { desiredStatus: 'RUNNING' } });
@@ -198,14 +202,85 @@ test('rows that a failover took away go, and those that it set back count as the
 
 test('a row that a list shows in an older version than it must was set back, also when nobody said so', () => {
   const view = fresh();
-  view.put({ key: clusterKeys.task('t1'), value: toJson(task('t1', 'i1', 'STOPPED', true)), version: 20 });
+  put(view, task('t1', 'i1', 'STOPPED', true), 20);
   view.replace(listOf([task('t1', 'i1', 'RUNNING', false), 15]), 30, false);
   expect(view.tasks.get('t1')?.value.desiredStatus).toBe('RUNNING');
 });
 
 test('a version that was given out again stands for what the list says', () => {
   const view = fresh();
-  view.put({ key: clusterKeys.task('t1'), value: toJson(task('t1', 'i1', 'STOPPED', true)), version: 20 });
+  put(view, task('t1', 'i1', 'STOPPED', true), 20);
   view.replace(listOf([task('t1', 'i1', 'RUNNING', false), 20]), 25, false);
   expect(view.tasks.get('t1')?.value.desiredStatus).toBe('RUNNING');
+});
+
+test('who watches an instance is told of it and its tasks alone, and only when everything of a step is there', () => {
+  const view = fresh();
+  const seen: string[] = [];
+  const look = (id: string) => (): void => {
+    const host = view.instances.get(id)?.value.status ?? 'gone';
+    seen.push(`${id} ${host} ${view.liveTasksOn(id).map((one) => one.id)}`);
+  };
+  const changes = (...rows: readonly Row[]) =>
+    rows.map(({ key, value }, index) => {
+      const version = view.newest + 1 + index;
+      return value === undefined
+        ? ({ kind: 'removed', key, version } as const)
+        : ({ kind: 'put', key, value: toJson(value), version } as const);
+    });
+  const onHost = (id: string, host: string, stopped = false): Row => ({
+    key: clusterKeys.task(id),
+    value: task(id, host, 'RUNNING', stopped),
+  });
+  const host = (id: string, status: InstanceRecord['status'] = 'ACTIVE'): Row => ({
+    key: clusterKeys.instance(id),
+    value: instance(id, status),
+  });
+  const stops = ['i1', 'i2'].map((id) => view.watch(id, look(id)));
+  const after = (...rows: readonly Row[]): string[] => {
+    view.apply(changes(...rows));
+    return seen.splice(0);
+  };
+  expect(after(host('i1'), onHost('t1', 'i1'), onHost('t2', 'i1'))).toEqual(['i1 ACTIVE t1,t2']);
+  expect(after(host('i2'), host('i3'), onHost('t3', 'i3'))).toEqual(['i2 ACTIVE ']);
+  // An older state, and what is nobody's, tell nobody.
+  view.apply([{ kind: 'put', key: clusterKeys.task('t1'), value: toJson(task('t1', 'i2', 'RUNNING', false)), version: 0 }]);
+  expect(seen.splice(0)).toEqual([]);
+  expect(after({ key: clusterKeys.service('web'), value: service('web', 'COMPLETED', false) })).toEqual([]);
+  expect(after(onHost('t1', 'i1', true))).toEqual(['i1 ACTIVE t2']);
+  // A fresh list is one step as well, though it takes back what was and puts something else in its place.
+  const rows = [host('i1', 'DRAINING'), onHost('t2', 'i1'), onHost('t4', 'i1'), host('i2')];
+  const list = rows.flatMap(({ key, value }) => (value === undefined ? [] : { key, value: toJson(value), version: 1 }));
+  view.replace(new Map(list.map((stored) => [stored.key, stored])), 1, true);
+  expect(seen.splice(0).toSorted()).toEqual(['i1 DRAINING t2,t4', 'i2 ACTIVE ']);
+  stops[0]?.();
+  expect(after(onHost('t2', 'i1', true), { key: clusterKeys.instance('i2'), value: undefined })).toEqual(['i2 gone ']);
+});
+
+test('an agent is away since this process knows that it has no connection; one without a container runtime is not', () => {
+  let monotonic = 0;
+  const view = new ClusterView('a', 'c', createPlacementIndex({ seed: 1 }), () => monotonic);
+  const set = (more: Partial<InstanceRecord>): void =>
+    view.apply([
+      { kind: 'put', key: clusterKeys.instance('i1'), value: toJson(instanceRecord(more)), version: view.newest + 1 },
+    ]);
+  const away = (ms: number): number => {
+    monotonic += ms;
+    return view.awayFor('i1');
+  };
+  expect(view.awayFor('i1')).toBe(0);
+  set({ agentConnected: true, connectionId: 's.1' });
+  expect(away(10)).toBe(0);
+  set({ agentConnected: false, connectionId: 's.1', runtimeImpaired: true });
+  expect(away(10)).toBe(0);
+  // In the same millisecond by the clock of whoever noted it.
+  set({ agentConnected: false, runtimeImpaired: true });
+  expect(away(10)).toBe(10);
+  set({ agentConnected: false, tags: { a: 'b' } });
+  expect(away(10)).toBe(20);
+  // It was there in between.
+  set({ agentConnected: false, connectivityChangedAt: 5 });
+  expect(away(10)).toBe(10);
+  set({ status: 'INACTIVE', agentConnected: false, connectivityChangedAt: 6 });
+  expect(away(10)).toBe(0);
 });

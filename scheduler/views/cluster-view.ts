@@ -1,4 +1,4 @@
-import type { Change, Stored } from '@slipway/storage/records';
+import type { RecordChange, Stored } from '@slipway/storage/records';
 
 import type { InstanceSpec, PlacedTask, PlacementIndex } from '../placement/index.ts';
 import {
@@ -10,6 +10,7 @@ import {
   type TaskRecord,
 } from '../state/index.ts';
 import { Census } from './census.ts';
+import { Groups } from './groups.ts';
 
 /** What a change of the view may make worth another look. */
 export interface ViewListener {
@@ -21,6 +22,7 @@ export interface ViewListener {
 /**
  * One cluster as its records say: instances, tasks, services, and the placement index over them. A fold over rows with
  * versions: rows may be applied in any order and more than once, an older version of a row never replaces a newer one.
+ * It is a cache: nothing is decided from it that the records do not say, and a commit holds what it was decided on.
  */
 export class ClusterView {
   readonly account: string;
@@ -44,6 +46,9 @@ export class ClusterView {
   readonly #live = new Groups();
   readonly #indexed = new Map<string, 'wanted' | 'retired'>();
   readonly #listeners = new Set<ViewListener>();
+  readonly #watchers = new Map<string, Set<() => void>>();
+  /** Watched instances that a step which is not over yet has changed, or a task on them. */
+  readonly #stirred = new Set<string>();
   readonly #monotonic: () => number;
 
   /** @param monotonic this process's monotonic clock: how long a host has been away is never told by another machine's */
@@ -74,12 +79,37 @@ export class ClusterView {
     return this.#live.of(instanceId);
   }
 
-  apply(change: Exclude<Change, { kind: 'reset' }>): void {
-    if (change.kind === 'put') this.put({ key: change.key, value: change.value, version: change.version });
-    else this.remove(change.key, change.version);
+  /** For how many milliseconds this process has known that no agent is connected for an instance; 0 while one is. */
+  awayFor(instanceId: string): number {
+    const since = this.disconnected.get(instanceId);
+    // An agent may be there without a container runtime: no task goes to such a host, but nobody else acts for it either.
+    if (since === undefined || this.instances.get(instanceId)?.value.connectionId !== undefined) return 0;
+    return this.#monotonic() - since;
   }
 
-  put({ key, value, version }: Stored): void {
+  /**
+   * Calls back whenever an instance or a task on it may have changed, until the returned function is called; never in the middle of a
+   * step: whoever looked at half a list would take the other half for tasks that are over.
+   */
+  watch(instanceId: string, changed: () => void): () => void {
+    const watchers = this.#watchers.get(instanceId) ?? new Set();
+    this.#watchers.set(instanceId, watchers.add(changed));
+    return () => {
+      watchers.delete(changed);
+      if (watchers.size === 0 && this.#watchers.get(instanceId) === watchers) this.#watchers.delete(instanceId);
+    };
+  }
+
+  /** Takes over changed rows, in one step. */
+  apply(changes: Iterable<RecordChange>): void {
+    for (const change of changes) {
+      if (change.kind === 'put') this.#put(change);
+      else this.#remove(change.key, change.version);
+    }
+    this.#tellWatchers();
+  }
+
+  #put({ key, value, version }: Stored): void {
     const [kind, id] = split(key);
     switch (kind) {
       case 'instance':
@@ -102,7 +132,7 @@ export class ClusterView {
     }
   }
 
-  remove(key: string, version: number): void {
+  #remove(key: string, version: number): void {
     const [kind, id] = split(key);
     switch (kind) {
       case 'instance':
@@ -146,8 +176,9 @@ export class ClusterView {
       const older = listed !== undefined && listed.version < held;
       if (listed === undefined || older || (listed.version === held && !same)) this.#forget(key);
     }
-    for (const row of rows.values()) this.put(row);
+    for (const row of rows.values()) this.#put(row);
     if (!rows.has(clusterKeys.cluster)) this.cluster = undefined;
+    this.#tellWatchers();
   }
 
   *#stored(): Generator<{ readonly key: string; readonly version: number; readonly value?: unknown }> {
@@ -156,7 +187,7 @@ export class ClusterView {
   }
 
   #forget(key: string): void {
-    this.remove(key, Infinity);
+    this.#remove(key, Infinity);
   }
 
   #putInstance(id: string, instance: InstanceRecord, version: number): void {
@@ -164,7 +195,7 @@ export class ClusterView {
     this.instances.set(id, { key: clusterKeys.instance(id), value: instance, version });
     this.census.instance(before, instance);
     if (instance.status === 'INACTIVE' || instance.agentConnected) this.disconnected.delete(id);
-    else if (!this.disconnected.has(id) || before?.connectivityChangedAt !== instance.connectivityChangedAt)
+    else if (!this.disconnected.has(id) || before === undefined || comesOrGoes(before, instance))
       this.disconnected.set(id, this.#monotonic());
     if (instance.status === 'INACTIVE') {
       if (before !== undefined && before.status !== 'INACTIVE') this.#dropFromIndex(id);
@@ -174,6 +205,7 @@ export class ClusterView {
         for (const task of this.liveTasksOn(id)) this.#indexTask(task);
     }
     if (before === undefined || matters(before, instance)) this.#touchInstance(id);
+    this.#stir(id);
   }
 
   #removeInstance(id: string): void {
@@ -184,6 +216,7 @@ export class ClusterView {
     this.disconnected.delete(id);
     if (before.status !== 'INACTIVE') this.#dropFromIndex(id);
     this.#touchInstance(id);
+    this.#stir(id);
   }
 
   #dropFromIndex(id: string): void {
@@ -206,6 +239,7 @@ export class ClusterView {
     if (before?.instanceId !== undefined && before.instanceId !== task.instanceId) {
       this.#live.remove(before.instanceId, id);
       this.#unindex(id);
+      this.#stir(before.instanceId);
     }
     if (isOut(task)) this.balanced.delete(id);
     else this.balanced.add(id);
@@ -216,6 +250,7 @@ export class ClusterView {
     if (ended) this.#live.remove(task.instanceId, id);
     else this.#live.put(task.instanceId, task);
     this.#indexTask(task);
+    this.#stir(task.instanceId);
     this.#touchTask(task, before?.lastStatus !== 'STOPPED' && task.lastStatus === 'STOPPED');
   }
 
@@ -229,6 +264,7 @@ export class ClusterView {
     this.#byService.remove(before.service?.name, id);
     this.#open.remove(before.service?.name, id);
     this.#live.remove(before.instanceId, id);
+    this.#stir(before.instanceId);
     this.#touchTask(before, before.lastStatus !== 'STOPPED');
   }
 
@@ -237,6 +273,16 @@ export class ClusterView {
       if (task.service !== undefined) listener.serviceChanged(task.service.name);
       if (frees) listener.capacityChanged();
     }
+  }
+
+  #stir(instanceId: string | undefined): void {
+    if (instanceId !== undefined && this.#watchers.has(instanceId)) this.#stirred.add(instanceId);
+  }
+
+  #tellWatchers(): void {
+    const stirred = [...this.#stirred];
+    this.#stirred.clear();
+    for (const id of stirred) for (const changed of this.#watchers.get(id) ?? []) changed();
   }
 
   #putService(id: string, service: ServiceRecord, version: number): void {
@@ -279,27 +325,6 @@ const stable = (value: unknown): string => JSON.stringify(value);
 const newer = (rows: ReadonlyMap<string, Stored<unknown>>, id: string, version: number): boolean =>
   (rows.get(id)?.version ?? -1) < version;
 
-/** Tasks by the name of what they belong to; what has none is nowhere. */
-class Groups {
-  readonly #groups = new Map<string, Map<string, TaskRecord>>();
-
-  of(name: string): TaskRecord[] {
-    return [...(this.#groups.get(name)?.values() ?? [])];
-  }
-
-  put(name: string | undefined, task: TaskRecord): void {
-    if (name === undefined) return;
-    const group = this.#groups.get(name);
-    if (group === undefined) this.#groups.set(name, new Map([[task.id, task]]));
-    else group.set(task.id, task);
-  }
-
-  remove(name: string | undefined, id: string): void {
-    const group = this.#groups.get(name ?? '');
-    if (group?.delete(id) === true && group.size === 0) this.#groups.delete(name ?? '');
-  }
-}
-
 /** The task as the index counts it. */
 export const placedTask = (task: Pick<TaskRecord, 'id' | 'group' | 'reservation'>, instanceId: string): PlacedTask => ({
   id: task.id,
@@ -322,6 +347,10 @@ export function instanceSpec(instance: InstanceRecord): InstanceSpec {
     agentConnected: instance.agentConnected,
   };
 }
+
+/** Whether a connection of the agent began or ended between two states of a record. */
+const comesOrGoes = (before: InstanceRecord, after: InstanceRecord): boolean =>
+  before.connectionId !== after.connectionId || before.connectivityChangedAt !== after.connectivityChangedAt;
 
 /** Whether the change of an instance can change any decision. */
 function matters(before: InstanceRecord, after: InstanceRecord): boolean {

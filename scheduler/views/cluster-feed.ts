@@ -5,7 +5,7 @@ import type { Log } from '@slipway/auth/contract';
 import { scan } from '../cluster/index.ts';
 import { clusterPartition } from '../state/index.ts';
 
-import type { ClusterView } from './view.ts';
+import type { ClusterView } from './cluster-view.ts';
 
 /** Milliseconds after which a view that has not caught up by the feed is read anew from the records. */
 const patience = 200;
@@ -21,20 +21,18 @@ export class ClusterFeed {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #view: ClusterView;
-  readonly #doubted: () => void;
+  readonly #doubters = new Set<() => void>();
   readonly #partition: string;
   /** The view holds every change up to this version of the partition. */
   #seen = -1;
   readonly #first = Promise.withResolvers<void>();
   #waiting: { readonly version: number; readonly resolve: () => void }[] = [];
 
-  /** @param doubted called before the cluster is read anew: the store may have lost what was seen, of other partitions as well */
-  constructor(records: RecordStore, clock: Clock, log: Log, view: ClusterView, doubted: () => void) {
+  constructor(records: RecordStore, clock: Clock, log: Log, view: ClusterView) {
     this.#records = records;
     this.#clock = clock;
     this.#log = log;
     this.#view = view;
-    this.#doubted = doubted;
     this.#partition = clusterPartition(view.account, view.name);
   }
 
@@ -43,12 +41,21 @@ export class ClusterFeed {
     return this.#first.promise;
   }
 
+  /**
+   * Calls back before the cluster is read anew, until the returned function is called: the store may have lost what was seen, of other
+   * partitions as well.
+   */
+  whenDoubted(tell: () => void): () => void {
+    this.#doubters.add(tell);
+    return () => this.#doubters.delete(tell);
+  }
+
   /** Follows until the signal aborts. A store that fails is tried again; the view stays as it is meanwhile. */
   async run(signal: AbortSignal): Promise<void> {
     const projection: Projection = {
       load: (version) => this.#take(version),
       apply: (changes, version) => {
-        for (const change of changes) this.#view.apply(change);
+        this.#view.apply(changes);
         this.#advance(version);
       },
       interrupted: (err) =>
@@ -65,7 +72,7 @@ export class ClusterFeed {
   }
 
   async #take(version: number): Promise<void> {
-    this.#doubted();
+    for (const tell of this.#doubters) tell();
     const rows = new Map<string, Stored>();
     for await (const stored of scan<Json>(this.#records, this.#partition, '')) rows.set(stored.key, stored);
     const after = await this.#records.version(this.#partition);
