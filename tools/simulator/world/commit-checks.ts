@@ -147,7 +147,11 @@ export class CommitChecks {
       (mirror.statusAt.get(instanceId) ?? -Infinity) > recent
     )
       return false;
-    if (now() - (mirror.awaySince.get(instanceId) ?? Infinity) >= tuning.replaceLostAfter * fastest) return false;
+    const long = tuning.replaceLostAfter * fastest;
+    if (now() - (mirror.awaySince.get(instanceId) ?? Infinity) >= long) return false;
+    // That it is back at last, the leader may not have heard yet.
+    const back = mirror.backAt.get(instanceId);
+    if (back !== undefined && back.away >= long && back.at > recent) return false;
     return mirror
       .taskDuring(id, recent)
       .every(

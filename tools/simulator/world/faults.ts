@@ -5,12 +5,17 @@ import type { Fault } from './plan.ts';
 import type { SimulatedServer } from './server.ts';
 import type { World } from './world.ts';
 
+/** From and to, milliseconds. */
+type Range = readonly [number, number];
+
 /** Carries out the faults of a plan and mends each after its time. */
 export class FaultPlayer {
   readonly #world: World;
   readonly #pending = new Set<() => void>();
   /** Instances whose agents lost their data: they never come back. */
   readonly #gone = new Set<string>();
+  /** What a range of a weather was at first, and what faults that last have made of it. */
+  readonly #spells = new Map<string, Range[]>();
   #over = false;
 
   constructor(world: World) {
@@ -124,21 +129,11 @@ export class FaultPlayer {
         });
         return () => {};
       }
-      case 'feed-lag': {
-        const before = world.storeWeather.feedLag;
-        world.storeWeather.feedLag = [chance.between(50, 500), chance.between(500, 8_000)];
+      case 'feed-lag':
         world.lagUntil(world.time.now() + fault.lasts);
-        return () => {
-          world.storeWeather.feedLag = before;
-        };
-      }
-      case 'slow-network': {
-        const before = world.networkWeather.latency;
-        world.networkWeather.latency = [chance.between(5, 50), chance.between(50, 1_500)];
-        return () => {
-          world.networkWeather.latency = before;
-        };
-      }
+        return this.#spell(world.storeWeather, 'feedLag', [chance.between(50, 500), chance.between(500, 8_000)]);
+      case 'slow-network':
+        return this.#spell(world.networkWeather, 'latency', [chance.between(5, 50), chance.between(50, 1_500)]);
       case 'engine-down':
       case 'engine-restart':
         host.engine.stop(fault.kind === 'engine-down');
@@ -200,6 +195,18 @@ export class FaultPlayer {
           host.engine.weather.diskFull = false;
         };
     }
+  }
+
+  /** Sets a range of a weather. Of several faults that overlap the newest counts; after the last one the weather is as it was. */
+  #spell<Name extends string>(weather: Record<Name, Range>, name: Name, range: Range): () => void {
+    const spells = this.#spells.get(name) ?? [weather[name]];
+    this.#spells.set(name, spells);
+    spells.push(range);
+    weather[name] = range;
+    return () => {
+      spells.splice(spells.indexOf(range), 1);
+      weather[name] = spells.at(-1)!;
+    };
   }
 
   #deregister(...arns: readonly string[]): void {

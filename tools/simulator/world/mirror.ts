@@ -35,6 +35,8 @@ export class Mirror {
   readonly awayAt = new Map<string, number>();
   /** Since when an instance is disconnected: true time. */
   readonly awaySince = new Map<string, number>();
+  /** When instances came back, and for how long they had been away. */
+  readonly backAt = new Map<string, { readonly at: number; readonly away: number }>();
   /** When an instance was last drained, activated or deregistered: true time. */
   readonly statusAt = new Map<string, number>();
   /** When a task was told to stop: true time. */
@@ -166,6 +168,8 @@ export class Mirror {
       if (before !== undefined && !before.agentConnected) this.awayAt.set(id, now);
       if (after === undefined || !after.agentConnected) this.awayAt.set(id, now);
       if (before?.reclaimedAt !== undefined && after?.reclaimedAt === undefined) this.sparedAt.set(id, now);
+      const since = this.awaySince.get(id);
+      if (since !== undefined && after?.agentConnected === true) this.backAt.set(id, { at: now, away: now - since });
       if (after === undefined || after.agentConnected) this.awaySince.delete(id);
       else if (!this.awaySince.has(id)) this.awaySince.set(id, now);
       if (before?.status !== after?.status) this.statusAt.set(id, now);

@@ -115,8 +115,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'containers of an unknown task are left running',
     file: 'scheduler/hosts/control/control-session.ts',
-    find: 'const tasks = [...watch.tasks(ref.id)];',
-    replace: "const tasks = [...watch.tasks(ref.id)].filter((task) => task.desiredStatus === 'RUNNING');",
+    find: 'const tasks = view.liveTasksOn(ref.id);',
+    replace: "const tasks = view.liveTasksOn(ref.id).filter((task) => task.desiredStatus === 'RUNNING');",
     caughtBy: ['settled', 'repaired'],
     from: 30,
   },
