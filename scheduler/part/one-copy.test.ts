@@ -10,6 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, test, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 
+import { addressPool } from '../balancing/records/index.ts';
 import { resources } from '../hosts/testing/agent-peer.ts';
 import { serverReach } from '../reach/index.ts';
 import { clusterPartition } from '../state/index.ts';
@@ -59,6 +60,7 @@ test('a server reads and follows a cluster once, for its leader and for all of i
     taskCredentials: () => Promise.reject(new Error('no task has a role')),
     revokeTaskCredentials: () => Promise.resolve(),
     credentialIdKey: randomBytes(32),
+    traffic: { addresses: addressPool([], 'elb.localhost'), engines: [], probe: undefined },
     plugins: { strategies: [], constraints: [] },
     seed: 1,
     stopwatch: () => 0,
