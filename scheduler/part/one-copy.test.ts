@@ -73,7 +73,9 @@ test('a server reads and follows a cluster once, for its leader and for all of i
     handle(input: object, call: Call): Promise<RegisterContainerInstanceCommandOutput>;
   };
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
-  opened.defer(() => void server.close());
+  opened.defer(() => {
+    server.close();
+  });
   await once(server, 'listening');
   const waiting = new Map<string, (ws: WebSocket) => void>();
   server.on('connection', (ws, request) => waiting.get(request.url ?? '')?.(ws));

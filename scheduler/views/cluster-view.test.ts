@@ -140,7 +140,9 @@ test('a view that followed every change knows what one that reads the outcome kn
         const outcome = new Map<string, { value: object | undefined; version: number }>();
         const apply = (view: ClusterView, { key, value }: Row, version: number): void => {
           view.apply([
-            value === undefined ? { kind: 'removed', key, version } : { kind: 'put', key, value: toJson(value), version },
+            value === undefined
+              ? { kind: 'removed', key, version }
+              : { kind: 'put', key, value: toJson(value), version },
           ]);
         };
         for (const [index, one] of rows.entries()) {
@@ -190,8 +192,7 @@ test('a fresh list takes nothing back that was committed while it was read', () 
 
 test('rows that a failover took away go, and those that it set back count as they are now', () => {
   const view = fresh();
-  for (const id of ['t1', 't2'])
-    put(view, task(id, 'i1', 'STOPPED', true), 20);
+  for (const id of ['t1', 't2']) put(view, task(id, 'i1', 'STOPPED', true), 20);
   expect(view.newest).toBe(20);
   view.replace(listOf([task('t1', 'i1', 'RUNNING', false), 15]), 16, true);
   expect(view.tasks.get('t1')).toMatchObject({ version: 15, value: { desiredStatus: 'RUNNING' } });
@@ -219,7 +220,12 @@ test('who watches an instance is told of it and its tasks alone, and only when e
   const seen: string[] = [];
   const look = (id: string) => (): void => {
     const host = view.instances.get(id)?.value.status ?? 'gone';
-    seen.push(`${id} ${host} ${view.liveTasksOn(id).map((one) => one.id)}`);
+    seen.push(
+      `${id} ${host} ${view
+        .liveTasksOn(id)
+        .map((one) => one.id)
+        .join()}`,
+    );
   };
   const changes = (...rows: readonly Row[]) =>
     rows.map(({ key, value }, index) => {
@@ -244,7 +250,9 @@ test('who watches an instance is told of it and its tasks alone, and only when e
   expect(after(host('i1'), onHost('t1', 'i1'), onHost('t2', 'i1'))).toEqual(['i1 ACTIVE t1,t2']);
   expect(after(host('i2'), host('i3'), onHost('t3', 'i3'))).toEqual(['i2 ACTIVE ']);
   // An older state, and what is nobody's, tell nobody.
-  view.apply([{ kind: 'put', key: clusterKeys.task('t1'), value: toJson(task('t1', 'i2', 'RUNNING', false)), version: 0 }]);
+  view.apply([
+    { kind: 'put', key: clusterKeys.task('t1'), value: toJson(task('t1', 'i2', 'RUNNING', false)), version: 0 },
+  ]);
   expect(seen.splice(0)).toEqual([]);
   expect(after({ key: clusterKeys.service('web'), value: service('web', 'COMPLETED', false) })).toEqual([]);
   expect(after(onHost('t1', 'i1', true))).toEqual(['i1 ACTIVE t2']);

@@ -21,7 +21,7 @@ export interface HeldView {
   readonly view: ClusterView;
   readonly feed: ClusterFeed;
   /** Lets it go, once; resolves when nothing follows the cluster for this holder any more. */
-  release(): Promise<void>;
+  readonly release: () => Promise<void>;
 }
 
 interface Followed {

@@ -47,11 +47,7 @@ export async function noteConnected(
 }
 
 /** Notes that a connection is gone; nothing when a newer one has taken its place. */
-export async function noteDisconnected(
-  options: EcsPorts,
-  ref: InstanceRef,
-  connectionId: string,
-): Promise<void> {
+export async function noteDisconnected(options: EcsPorts, ref: InstanceRef, connectionId: string): Promise<void> {
   await changeInstance(options, ref, ref.id, (instance) => {
     if (instance.connectionId !== connectionId) return instance;
     const { connectionId: _, ...rest } = instance;

@@ -449,7 +449,10 @@ export class ControlSession {
     if (wanted === undefined) return;
     this.#manifests.delete(message.messageId);
     const live = new Set(
-      view.liveTasksOn(ref.id).filter((task) => this.#told(task) === 'RUNNING').map((task) => task.arn),
+      view
+        .liveTasksOn(ref.id)
+        .filter((task) => this.#told(task) === 'RUNNING')
+        .map((task) => task.arn),
     );
     // Until it is answered, also when the store fails.
     this.#undecided = true;
