@@ -21,7 +21,7 @@ const settled: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'scheduler/hosts/agent/telemetry-channel.ts': { 'this.#publishLoop': 'logs and tries again' },
   'scheduler/hosts/control/agent-control.ts': {
     accept: 'logs and ends the connection',
-    'watch.run': 'is a projection, which never rejects',
+    'shared.release': 'waits for a projection, which never rejects',
   },
   'scheduler/hosts/control/control-session.ts': {
     'closed.then': 'is an event of the socket',
