@@ -53,7 +53,8 @@ test('a host says that it may be taken back, whatever else it does', async () =>
 
 test('a host says where it is reached, and on which address it publishes ports when that is not every one', async () => {
   expect(await slipway({ taskNetwork: false })).toEqual(limits);
-  expect(await slipway({ taskNetwork: false, address: undefined })).toEqual({ 'slipway.limits': 'task' });
+  const { 'slipway.address': _, ...unreached } = limits;
+  expect(await slipway({ taskNetwork: false, address: undefined })).toEqual(unreached);
   const both = { ...limits, 'slipway.published-on': '127.0.0.1' };
   expect(await slipway({ taskNetwork: false, publishedOn: '127.0.0.1' })).toEqual(both);
 });
