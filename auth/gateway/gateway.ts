@@ -36,6 +36,8 @@ export interface GatewayRoute {
   /** How to call it: method and path of a web route, `X-Amz-Target` or `Action` of an operation. */
   readonly method?: string;
   readonly path?: string;
+  /** Of an operation by a Query protocol: services that share a signing name are told apart by it. */
+  readonly apiVersion?: string;
 }
 
 export interface Gateway {
@@ -302,6 +304,7 @@ function enumerate(
       service: definition.name,
       operation: name,
       access: accessOf(operation.access),
+      ...definition.protocols.flatMap((one) => ('apiVersion' in one ? [{ apiVersion: one.apiVersion }] : []))[0],
     })),
     ...web.flatMap((service) =>
       (service.samples ?? []).map(({ method, path }) => {

@@ -3,6 +3,7 @@ import type { Part } from '@slipway/auth/contract';
 import { createAcm } from '../balancing/acm/index.ts';
 import { balancingMetrics } from '../balancing/numbers/index.ts';
 import { Balancers } from '../balancing/records/index.ts';
+import { createElb } from '../balancing/elb/index.ts';
 import { createElbv2, createOverview } from '../balancing/elbv2/index.ts';
 import { createCluster } from '../cluster/index.ts';
 import { type ControlPlane, createControlPlane } from '../control/index.ts';
@@ -92,6 +93,14 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     probe: ports.traffic.probe,
     tasks: balancedTasks(records, control),
   });
+  const elb = {
+    ...base,
+    networks,
+    balancers,
+    pool: ports.traffic.addresses,
+    traffic: balancing.reports,
+    instances: { find: (of: string, id: string) => Promise.resolve(targetHost(control.host(of, id))) },
+  };
   return {
     control,
     connectAgent: (...given) => agents.connect(...given),
@@ -107,14 +116,8 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       }),
       createEc2({ ...base, networks }),
       createAcm({ ...base, balancers, sealer }),
-      createElbv2({
-        ...base,
-        networks,
-        balancers,
-        pool: ports.traffic.addresses,
-        traffic: balancing.reports,
-        instances: { find: (of, id) => Promise.resolve(targetHost(control.host(of, id))) },
-      }),
+      createElb(elb),
+      createElbv2(elb),
     ],
     web: [
       createWebhookReceiver(webhooks),

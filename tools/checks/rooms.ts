@@ -35,6 +35,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['tasks', 'views', 'balancing/health', 'balancing/numbers', 'balancing/api'],
     ['services', 'control', 'hosts/control', 'balancing/traffic'],
     ['ecs', 'triggers', 'network/ec2', 'network/tasks', 'balancing/elbv2', 'balancing/acm'],
+    ['balancing/elb'],
     ['part'],
   ],
 };

@@ -16,7 +16,16 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readConfig } from '../server/config.ts';
 import { type Installation, startInstallation } from '../server/installation.ts';
 import { layout } from '../server/layout.ts';
-import { AcmClient, acmModule, Ec2Client, ec2Module, ElbClient, elbModule } from '../testbed/query-clients.ts';
+import {
+  AcmClient,
+  acmModule,
+  ClassicClient,
+  classicModule,
+  Ec2Client,
+  ec2Module,
+  ElbClient,
+  elbModule,
+} from '../testbed/query-clients.ts';
 import { sampleInput, type SampleValues } from '../testbed/sample-input.ts';
 
 /**
@@ -128,6 +137,19 @@ const valuesOf: Readonly<Record<string, SampleValues>> = {
     CertificateArn: `arn:aws:acm:us-east-1:${account}:certificate/00000000-0000-4000-8000-000000000000`,
     Tags: [{ Key: 'team', Value: 'blue' }],
   },
+  classic: {
+    ...values,
+    LoadBalancerName: 'canary',
+    LoadBalancerNames: ['canary'],
+    Listeners: [{ Protocol: 'TCP', LoadBalancerPort: 80, InstancePort: 80 }],
+    Instances: [{ InstanceId: 'i-00000000000000000' }],
+    HealthCheck: { Target: 'TCP:80', Interval: 30, Timeout: 5, UnhealthyThreshold: 2, HealthyThreshold: 2 },
+    LoadBalancerAttributes: {},
+    LoadBalancerPort: 80,
+    LoadBalancerPorts: [80],
+    'AddTags.Tags': [{ Key: 'team', Value: 'blue' }],
+    'RemoveTags.Tags': [{ Key: 'team' }],
+  },
   ecs: { ...values, 'TagResource.tags': [{ key: 'team', value: 'blue' }] },
   'ecr-public': {
     ...values,
@@ -141,6 +163,7 @@ const clients = {
   'ecr-public': { module: ecrPublic, client: ecrPublic.ECRPUBLICClient },
   ec2: { module: ec2Module, client: Ec2Client },
   elasticloadbalancing: { module: elbModule, client: ElbClient },
+  classic: { module: classicModule, client: ClassicClient },
   ecs: { module: ecs, client: ecs.ECSClient },
   iam: { module: iam, client: iam.IAMClient },
   sts: { module: sts, client: sts.STSClient },
@@ -166,6 +189,7 @@ const callOf = (module: Readonly<Record<string, unknown>>) => (client: Sender, n
 const ec2Call = callOf(ec2Module);
 const elbCall = callOf(elbModule);
 const acmCall = callOf(acmModule);
+const classicCall = callOf(classicModule);
 
 const refusals = new Set([
   'AccessDenied',
@@ -333,7 +357,8 @@ describe('A10: the authorization matrix of a whole installation', () => {
   }
 
   const senders = new Map<string, Sender>();
-  async function callAws({ service, operation }: Route, who: Who): Promise<Answer> {
+  async function callAws({ service: name, operation, apiVersion }: Route, who: Who): Promise<Answer> {
+    const service = apiVersion === '2012-06-01' ? 'classic' : name;
     const known = clients[service as keyof typeof clients];
     if (known === undefined) throw new Error(`add the SDK client of ${service} to this test`);
     const key = `${who} ${service}`;
@@ -416,6 +441,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'Tags',
       ].map((nouns) => ec2Call(as('admin', 'ec2'), `Describe${nouns}`, {})),
       acmCall(as('admin', 'acm'), 'ListCertificates', { Includes: { keyTypes: ['EC_prime256v1'] } }),
+      classicCall(as('admin', 'classic'), 'DescribeLoadBalancers', {}),
       ...['LoadBalancers', 'TargetGroups'].map((nouns) =>
         elbCall(as('admin', 'elasticloadbalancing'), `Describe${nouns}`, {}),
       ),

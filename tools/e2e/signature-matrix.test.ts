@@ -65,8 +65,8 @@ describe('S10: fabricated signatures', () => {
     rmSync(data, { recursive: true, force: true });
   });
 
-  async function call({ service, operation }: Route, signer: Signer, mode: Mode): Promise<string> {
-    const version = queryVersions[service];
+  async function call({ service, operation, apiVersion }: Route, signer: Signer, mode: Mode): Promise<string> {
+    const version = apiVersion ?? queryVersions[service];
     const body = version === undefined ? '{}' : `Action=${operation}&Version=${version}`;
     const payload = mode === 'hash' || mode === 'no header' ? sha256(body) : mode;
     const date = new Date().toISOString().replace(/[-:]|\.\d{3}/g, '');

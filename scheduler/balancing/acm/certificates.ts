@@ -6,6 +6,7 @@ import {
   type Balancing,
   certificateArn,
   type CertificateRecord,
+  classicArn,
   keyPairPurpose,
 } from '../records/index.ts';
 
@@ -213,10 +214,16 @@ function checkAgain(
 /** ARNs of the load balancers whose listeners have a certificate. */
 function usersOf(scene: Scene, balancing: Balancing, { id }: CertificateRecord): readonly string[] {
   const arn = certificateArn(scene, id);
-  return balancing
-    .all('loadbalancer')
-    .filter((balancer) => balancing.listenersOf(balancer.id).some(({ certificates }) => certificates.includes(arn)))
-    .map((balancer) => balancerArn(scene, balancer));
+  return [
+    ...balancing
+      .all('loadbalancer')
+      .filter((balancer) => balancing.listenersOf(balancer.id).some(({ certificates }) => certificates.includes(arn)))
+      .map((balancer) => balancerArn(scene, balancer)),
+    ...balancing
+      .all('classic')
+      .filter(({ listeners }) => listeners.some(({ certificate }) => certificate === arn))
+      .map(({ name }) => classicArn(scene, name)),
+  ];
 }
 
 const statusOf = ({ notAfter }: CertificateRecord, now: number): string => (now >= notAfter ? 'EXPIRED' : 'ISSUED');

@@ -8,6 +8,7 @@ import {
   type Draft,
   type ListenerRecord,
   type LoadBalancerRecord,
+  type Place,
   type Protocol,
 } from '../records/index.ts';
 
@@ -261,10 +262,16 @@ export function certificateFor(scene: Scene, balancing: Balancing, arn = ''): st
 }
 
 /** A listener that another load balancer of the same address has. @throws InvalidConfigurationRequest */
-function checkAddress(scene: Scene, draft: Draft, balancer: LoadBalancerRecord, port: number): void {
-  for (const other of draft.all('loadbalancer'))
+export function checkAddress(
+  scene: Place,
+  draft: Draft,
+  balancer: Pick<LoadBalancerRecord, 'id' | 'address'>,
+  port: number,
+): void {
+  const balancing = draft.carried;
+  for (const other of balancing.all('loadbalancer'))
     if (other.id !== balancer.id && other.address === balancer.address)
-      if (draft.listenersOf(other.id).some((one) => one.port === port))
+      if (balancing.listenersOf(other.id).some((one) => one.port === port))
         throw invalidConfiguration(
           `Port ${port} of ${balancer.address} is taken by '${balancerArn(scene, other)}', which has the same address. Use another port, or give more addresses in SLIPWAY_LB_ADDRESSES.`,
         );

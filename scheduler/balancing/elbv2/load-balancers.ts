@@ -1,7 +1,8 @@
 import { AwsError } from '@slipway/auth/contract';
 
-import type { SubnetRecord } from '../../network/records/index.ts';
+import type { Networks, SubnetRecord } from '../../network/records/index.ts';
 import {
+  type AddressPool,
   type BalancerType,
   type Balancing,
   type Draft,
@@ -198,20 +199,22 @@ export const loadBalancerOperations: ElbOperations = {
 type Settings = Pick<LoadBalancerRecord, 'name' | 'type' | 'scheme' | 'vpcId' | 'subnets' | 'securityGroups' | 'tags'>;
 
 function create({ api }: Scene, draft: Draft, settings: Settings): LoadBalancerRecord {
-  const address = api.pool.next(draft.all('loadbalancer').map((one) => one.address));
+  const record: LoadBalancerRecord = { ...settings, ...placeFor(api.pool, draft, settings.name), attributes: {} };
+  draft.put('loadbalancer', record);
+  return record;
+}
+
+/** Where a new load balancer is found. @throws InvalidConfigurationRequest when the pool is empty */
+export function placeFor(
+  pool: AddressPool,
+  draft: Draft,
+  name: string,
+): Pick<LoadBalancerRecord, 'id' | 'address' | 'dnsName' | 'createdAt'> {
+  const address = pool.next(draft.carried.all('loadbalancer').map((one) => one.address));
   if (address === undefined)
     throw invalidConfiguration('There is no address for a load balancer: give some in SLIPWAY_LB_ADDRESSES.');
   const id = draft.newId();
-  const record: LoadBalancerRecord = {
-    ...settings,
-    id,
-    address,
-    dnsName: `${settings.name}-${id}.${api.pool.domain}`.toLowerCase(),
-    createdAt: draft.now,
-    attributes: {},
-  };
-  draft.put('loadbalancer', record);
-  return record;
+  return { id, address, dnsName: `${name}-${id}.${pool.domain}`.toLowerCase(), createdAt: draft.now };
 }
 
 /** Whether a load balancer is what another request for the same name asks for. */
@@ -228,14 +231,20 @@ function checkIpv4(given = 'ipv4'): void {
   if (given !== 'ipv4') throw unsupported(`The IP address type ${given}`, noIpv6);
 }
 
+/** What is needed to look subnets and groups up. */
+interface NetworkScene {
+  readonly api: { readonly networks: Networks };
+  readonly account: string;
+}
+
 interface SubnetInput {
   readonly Subnets?: readonly string[] | undefined;
   readonly SubnetMappings?: readonly { readonly SubnetId?: string | undefined }[] | undefined;
 }
 
 /** The subnets that a request names: one VPC's, each in a zone of its own. @throws ValidationError, SubnetNotFound, InvalidConfigurationRequest */
-async function subnetsFor(
-  { api, account }: Scene,
+export async function subnetsFor(
+  { api, account }: NetworkScene,
   { Subnets: ids = [], SubnetMappings: mappings = [] }: SubnetInput,
 ): Promise<readonly SubnetRecord[]> {
   if (ids.length > 0 && mappings.length > 0)
@@ -255,12 +264,12 @@ async function subnetsFor(
   return subnets;
 }
 
-const inZones = (subnets: readonly SubnetRecord[]): LoadBalancerRecord['subnets'] =>
+export const inZones = (subnets: readonly SubnetRecord[]): LoadBalancerRecord['subnets'] =>
   subnets.map(({ id, zone: name }) => ({ id, zone: name }));
 
 /** The security groups that a load balancer gets: without any, an Application Load Balancer has the VPC's default one. @throws InvalidSecurityGroup */
-async function groupsFor(
-  { api, account }: Scene,
+export async function groupsFor(
+  { api, account }: NetworkScene,
   type: string,
   vpcId: string,
   given: readonly string[] = [],

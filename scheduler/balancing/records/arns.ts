@@ -20,6 +20,9 @@ export const balancerArn = (
 ): string =>
   arnOf({ service: 'elasticloadbalancing', region, account, resource: `loadbalancer/${balancerPath(balancer)}` });
 
+export const classicArn = ({ region, account }: Place, name: string): string =>
+  arnOf({ service: 'elasticloadbalancing', region, account, resource: `loadbalancer/${name}` });
+
 export const certificateArn = ({ region, account }: Place, id: string): string =>
   arnOf({ service: 'acm', region, account, resource: `certificate/${id}` });
 

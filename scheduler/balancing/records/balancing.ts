@@ -1,3 +1,4 @@
+import { carriedOf } from './classic.ts';
 import type {
   ActionRecord,
   BalancingRecords,
@@ -26,6 +27,8 @@ export class Balancing {
   /** What is looked up by something else than an id, by what it is; forgotten by drafts when records change. */
   readonly #indexes = new Map<string, ReadonlyMap<unknown, readonly unknown[]>>();
 
+  #carried: Balancing | undefined;
+
   constructor(account: string, generation: number, tables: ReadonlyMap<BalancingType, Table>) {
     this.account = account;
     this.generation = generation;
@@ -46,7 +49,7 @@ export class Balancing {
     return this.#by(type, 'all', () => 0).get(0) ?? [];
   }
 
-  named<T extends 'loadbalancer' | 'targetgroup'>(type: T, name: string): BalancingRecords[T] | undefined {
+  named<T extends 'loadbalancer' | 'targetgroup' | 'classic'>(type: T, name: string): BalancingRecords[T] | undefined {
     return this.#by(type, 'name', (one) => one.name).get(name)?.[0];
   }
 
@@ -82,8 +85,30 @@ export class Balancing {
     return this.all('loadbalancer').find(({ id }) => this.groupsOf(id).has(groupId));
   }
 
+  /**
+   * The same with each Classic Load Balancer as a load balancer with listeners and groups of its own: what carries traffic, checks targets
+   * and counts knows these alone. APIs see the records as they are.
+   */
+  get carried(): Balancing {
+    if (this.all('classic').length === 0) return this;
+    this.#carried ??= this.#carry();
+    return this.#carried;
+  }
+
+  #carry(): Balancing {
+    const tables = new Map(this.tables);
+    for (const classic of this.all('classic')) {
+      const version = this.versionOf('classic', classic.id) ?? 0;
+      for (const [type, record] of carriedOf(classic))
+        tables.set(type, new Map([...(tables.get(type) ?? []), [record.id, { value: record, version }]]));
+    }
+    tables.delete('classic');
+    return new Balancing(this.account, this.generation, tables);
+  }
+
   /** To be called by drafts when records of a type change. */
   protected forget(type: BalancingType): void {
+    this.#carried = undefined;
     for (const name of this.#indexes.keys()) if (name.startsWith(`${type} `)) this.#indexes.delete(name);
   }
 

@@ -1,6 +1,6 @@
 /** The records of load balancing, how they are read and changed, and what their attributes mean. */
 export { type AddressPool, addressPool } from './addresses.ts';
-export { balancerArn, balancerPath, certificateArn, certificateId, type Place } from './arns.ts';
+export { balancerArn, balancerPath, certificateArn, certificateId, classicArn, type Place } from './arns.ts';
 export { Balancing, groupsOfAction, listenerByName } from './balancing.ts';
 export {
   type AttributeKind,
@@ -11,6 +11,7 @@ export {
   responseHeadersOf,
   readAttribute,
 } from './attributes.ts';
+export { classicGroupId, classicListenerId, readCheckTarget } from './classic.ts';
 export { Draft } from './draft.ts';
 export { balancingKeys, balancingPartition, balancingRows } from './keys.ts';
 export type {
@@ -20,6 +21,9 @@ export type {
   BalancingRecords,
   BalancingType,
   CertificateRecord,
+  ClassicListener,
+  ClassicProtocol,
+  ClassicRecord,
   ConditionRecord,
   EngineRecord,
   HealthCheckRecord,

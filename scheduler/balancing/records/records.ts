@@ -191,6 +191,37 @@ export interface KeyPairRecord {
   readonly sealedKey: string;
 }
 
+export type ClassicProtocol = 'HTTP' | 'HTTPS' | 'TCP' | 'SSL';
+
+/** A port of a Classic Load Balancer, and the port of its instances that it goes to. */
+export interface ClassicListener {
+  readonly port: number;
+  readonly protocol: ClassicProtocol;
+  readonly instanceProtocol: ClassicProtocol;
+  readonly instancePort: number;
+  /** ARN; of HTTPS and SSL. */
+  readonly certificate?: string;
+}
+
+/** A Classic Load Balancer with everything that it is made of. What carries traffic knows it as `Balancing.carried` has it. */
+export interface ClassicRecord extends Omit<LoadBalancerRecord, 'type' | 'attributes'> {
+  readonly listeners: readonly ClassicListener[];
+  /** Ids; where each is reached its targets say. */
+  readonly instances: readonly string[];
+  readonly healthCheck: {
+    /** `HTTP:80/up`, `TCP:5432`. */
+    readonly target: string;
+    readonly interval: number;
+    readonly timeout: number;
+    readonly healthyThreshold: number;
+    readonly unhealthyThreshold: number;
+  };
+  /** Seconds. */
+  readonly idleTimeout: number;
+  /** Seconds that instances have to finish; 0: none. */
+  readonly draining: number;
+}
+
 /** The records by type: the name that ARNs have for them, and `target`. */
 export interface BalancingRecords {
   readonly loadbalancer: LoadBalancerRecord;
@@ -199,11 +230,12 @@ export interface BalancingRecords {
   readonly 'listener-rule': RuleRecord;
   readonly target: TargetRecord;
   readonly certificate: CertificateRecord;
+  readonly classic: ClassicRecord;
 }
 
 export type BalancingType = keyof BalancingRecords;
 /** What has an ARN of ELB's, and tags. */
-export type NamedType = Exclude<BalancingType, 'target' | 'certificate'>;
+export type NamedType = Exclude<BalancingType, 'target' | 'certificate' | 'classic'>;
 
 /** What one traffic engine has said of itself; it is written by whoever tells it what to do. */
 export interface EngineRecord {

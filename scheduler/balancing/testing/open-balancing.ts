@@ -1,4 +1,4 @@
-import { AwsError, type Call } from '@slipway/auth/contract';
+import { AwsError, type Call, type ServiceDefinition } from '@slipway/auth/contract';
 import { codecFor, InputError, modelOf, type OperationModel, parseQuery } from '@slipway/auth/protocol';
 import { systemClock } from '@slipway/storage/clock';
 import type { RecordStore } from '@slipway/storage/records';
@@ -6,7 +6,8 @@ import { memoryRecords } from '@slipway/storage/records/memory';
 import { randomBytes, randomUUID } from 'node:crypto';
 
 import { Networks } from '../../network/records/index.ts';
-import { createElbv2, elbv2Schemas, type Traffic } from '../elbv2/index.ts';
+import { createElb, elbSchemas } from '../elb/index.ts';
+import { createElbv2, elbv2Schemas, type InstanceDirectory, type Traffic } from '../elbv2/index.ts';
 import { addressPool, Balancers, certificateArn } from '../records/index.ts';
 
 export const account = '000000000000';
@@ -17,7 +18,17 @@ const prefix = `arn:aws:elasticloadbalancing:${region}:${account}:`;
 // eslint-disable-next-line typescript/no-explicit-any
 export type Answer = any;
 
-export interface TestBalancing {
+/** How tests call an API. */
+export interface Caller {
+  /** Calls an operation as the gateway does: the input over the wire, access, then the handler. */
+  readonly call: (name: string, input?: object, as?: string) => Promise<Answer>;
+  /** What a call needs to be allowed: actions with their resources. */
+  readonly access: (name: string, input?: object) => Promise<readonly string[]>;
+  /** The code and message of the error that a call ends in. */
+  readonly refusal: (name: string, input?: object, as?: string) => Promise<string>;
+}
+
+export interface TestBalancing extends Caller {
   readonly records: RecordStore;
   readonly balancers: Balancers;
   readonly networks: Networks;
@@ -26,12 +37,8 @@ export interface TestBalancing {
   /** Puts a certificate there, without a key. @returns its ARN */
   readonly addCertificate: () => Promise<string>;
   readonly instances: Map<string, { address: string; zone: string; running: boolean }>;
-  /** Calls an operation as the gateway does: the input over the wire, access, then the handler. */
-  readonly call: (name: string, input?: object, as?: string) => Promise<Answer>;
-  /** What a call needs to be allowed: actions with their resources. */
-  readonly access: (name: string, input?: object) => Promise<readonly string[]>;
-  /** The code and message of the error that a call ends in. */
-  readonly refusal: (name: string, input?: object, as?: string) => Promise<string>;
+  /** The classic API, on the same records. */
+  readonly classic: Caller;
   /** The default network's VPC and its subnets, one of each of two zones. */
   readonly network: { readonly vpcId: string; readonly subnets: readonly string[] };
 }
@@ -55,39 +62,12 @@ function writeForm(form: URLSearchParams, path: string, schema: Schema, value: u
   } else form.set(path, String(value as string));
 }
 
-/** The API of ELB on records in memory, with engines that do at once what they are told. @param records those of another server */
-export async function openBalancing(records: RecordStore = memoryRecords(systemClock)): Promise<TestBalancing> {
-  const context = { records, clock: systemClock, random: randomBytes, region };
-  const networks = new Networks({ ...context, zonesOfHosts: () => Promise.resolve([`${region}a`, `${region}b`]) });
-  const balancers = new Balancers(context);
-  const engines: TestBalancing['engines'] = { unbound: new Map(), silent: undefined };
-  const instances = new Map<string, { address: string; zone: string; running: boolean }>();
-  const traffic: Traffic = {
-    settled: async (of) => {
-      const listeners = (await balancers.read(of)).all('listener');
-      const reasons = listeners.flatMap(({ id, port }) => {
-        const reason = engines.unbound.get(port);
-        return reason === undefined ? [] : [[id, reason] as const];
-      });
-      return {
-        unbound: Object.fromEntries(reasons),
-        ...(engines.silent === undefined ? {} : { silent: engines.silent }),
-      };
-    },
-    states: () => Promise.resolve(() => ({ code: 'active' })),
-  };
-  const service = createElbv2({
-    ...context,
-    networks,
-    balancers,
-    traffic,
-    pool: addressPool(['127.42.0.1', '127.42.0.2'], 'elb.localhost'),
-    instances: { find: (_account, id) => Promise.resolve(instances.get(id)) },
-  });
+/** Calls operations of a service that speaks Query as the gateway does: the input over the wire, access, then the handler. */
+function callerOf(service: ServiceDefinition, schemas: Readonly<Record<string, unknown>>, version: string): Caller {
   const [protocol] = service.protocols;
   if (protocol === undefined) throw new Error('the service has no protocol');
   const codec = codecFor(protocol);
-  const model = modelOf(elbv2Schemas);
+  const model = modelOf(schemas);
   const operationOf = (name: string) => {
     const found = service.operations[name] as unknown as {
       access: (input: object, call: Call) => Promise<readonly { action: string; resources: { arn: string }[] }[]>;
@@ -100,7 +80,7 @@ export async function openBalancing(records: RecordStore = memoryRecords(systemC
   const callOf = (as: string): Call =>
     ({ account: as, region, endpoint: 'http://127.0.0.1:7500', time: new Date() }) as Call;
   const read = (name: string, input: object): object => {
-    const form = new URLSearchParams({ Action: name, Version: '2015-12-01' });
+    const form = new URLSearchParams({ Action: name, Version: version });
     const { shapes } = operationOf(name);
     writeForm(form, '', shapes.input, input);
     try {
@@ -119,6 +99,48 @@ export async function openBalancing(records: RecordStore = memoryRecords(systemC
     codec.encode(shapes, answer, 'request');
     return answer;
   };
+  return {
+    call,
+    access: async (name, input = {}) =>
+      (await operationOf(name).access(read(name, input), callOf(account))).flatMap(({ action, resources }) =>
+        resources.map(({ arn }) => `${action.slice('elasticloadbalancing:'.length)} ${arn.replace(prefix, '')}`),
+      ),
+    refusal: (name, input, as) =>
+      call(name, input, as).then(
+        (answer) => Promise.reject(new Error(`${name} was not refused: ${JSON.stringify(answer)}`)),
+        (error: unknown) => {
+          if (error instanceof AwsError) return `${error.code}: ${error.message}`;
+          throw error;
+        },
+      ),
+  };
+}
+
+/** The API of ELB on records in memory, with engines that do at once what they are told. @param records those of another server */
+export async function openBalancing(records: RecordStore = memoryRecords(systemClock)): Promise<TestBalancing> {
+  const context = { records, clock: systemClock, random: randomBytes, region };
+  const networks = new Networks({ ...context, zonesOfHosts: () => Promise.resolve([`${region}a`, `${region}b`]) });
+  const balancers = new Balancers(context);
+  const engines: TestBalancing['engines'] = { unbound: new Map(), silent: undefined };
+  const instances = new Map<string, { address: string; zone: string; running: boolean }>();
+  const traffic: Traffic = {
+    settled: async (of) => {
+      const listeners = (await balancers.read(of)).carried.all('listener');
+      const reasons = listeners.flatMap(({ id, port }) => {
+        const reason = engines.unbound.get(port);
+        return reason === undefined ? [] : [[id, reason] as const];
+      });
+      return {
+        unbound: Object.fromEntries(reasons),
+        ...(engines.silent === undefined ? {} : { silent: engines.silent }),
+      };
+    },
+    states: () => Promise.resolve(() => ({ code: 'active' })),
+  };
+  const pool = addressPool(['127.42.0.1', '127.42.0.2'], 'elb.localhost');
+  const directory: InstanceDirectory = { find: (_account, id) => Promise.resolve(instances.get(id)) };
+  const service = createElbv2({ ...context, networks, balancers, traffic, pool, instances: directory });
+  const newer = callerOf(service, elbv2Schemas, '2015-12-01');
   const addCertificate = async (): Promise<string> => {
     const id = randomUUID();
     await balancers.change(account, (draft) =>
@@ -151,19 +173,12 @@ export async function openBalancing(records: RecordStore = memoryRecords(systemC
     engines,
     addCertificate,
     instances,
-    call,
-    access: async (name, input = {}) =>
-      (await operationOf(name).access(read(name, input), callOf(account))).flatMap(({ action, resources }) =>
-        resources.map(({ arn }) => `${action.slice('elasticloadbalancing:'.length)} ${arn.replace(prefix, '')}`),
-      ),
-    refusal: (name, input, as) =>
-      call(name, input, as).then(
-        (answer) => Promise.reject(new Error(`${name} was not refused: ${JSON.stringify(answer)}`)),
-        (error: unknown) => {
-          if (error instanceof AwsError) return `${error.code}: ${error.message}`;
-          throw error;
-        },
-      ),
+    ...newer,
+    classic: callerOf(
+      createElb({ ...context, networks, balancers, traffic, pool, instances: directory }),
+      elbSchemas,
+      '2012-06-01',
+    ),
     network: {
       vpcId: network.defaultVpc?.id ?? '',
       subnets: network

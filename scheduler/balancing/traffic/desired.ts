@@ -43,7 +43,8 @@ export interface DesiredPorts {
  * What engines carry out: the records of one account, its security groups, and what health checks have found, as one document. Pure.
  * Groups that no listener names, and targets of theirs, are not in it, nor listeners without a certificate that they need.
  */
-export function desiredState(balancing: Balancing, network: Network, ports: DesiredPorts): DesiredState {
+export function desiredState(records: Balancing, network: Network, ports: DesiredPorts): DesiredState {
+  const balancing = records.carried;
   const balancers = balancing.all('loadbalancer');
   const used = new Set(balancers.flatMap(({ id }) => [...balancing.groupsOf(id)]));
   const own = balancers.flatMap((balancer) => {

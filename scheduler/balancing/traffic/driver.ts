@@ -87,7 +87,7 @@ export class EngineDriver {
   /** Tells the engine what is new, looks at it, and reports. @returns milliseconds until it is looked at again */
   async #pass(): Promise<number> {
     const { account, balancers } = this.#options;
-    const balancing = await balancers.read(account);
+    const balancing = (await balancers.read(account)).carried;
     const isIdle = balancing.all('loadbalancer').length === 0;
     // Who never had a load balancer has no engine either; one that is left over from earlier is ended.
     if (balancing.generation === 0 || (isIdle && this.#isEnded)) return this.#timing.report;

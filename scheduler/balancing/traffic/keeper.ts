@@ -76,7 +76,7 @@ export class Keeper {
       let admitted: string | undefined;
       let generation = -1;
       while (!signal.aborted) {
-        const balancing = await this.#registrar.step(fence);
+        const balancing = (await this.#registrar.step(fence)).carried;
         if (balancing.generation !== generation) checker.update(balancing);
         ({ generation } = balancing);
         const network = await networks.read(account);

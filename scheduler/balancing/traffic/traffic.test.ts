@@ -162,6 +162,26 @@ test('an engine that stopped answering is opened again, and told anew', async ()
   expect(await reports.settled(account, await generation())).toEqual({ unbound: {} });
 });
 
+test('instances of Classic Load Balancers are checked, get requests, and drain', async () => {
+  const engine = new FakeEngine();
+  const { keep, classic, network, instances, balancers } = await openTraffic({ one: engine });
+  keep();
+  instances.set('i-00000000000000001', { address: '10.0.0.9', zone: 'a', running: true });
+  const named = { LoadBalancerName: 'old' };
+  const one = { ...named, Instances: [{ InstanceId: 'i-00000000000000001' }] };
+  const Listeners = [{ Protocol: 'HTTP', LoadBalancerPort: 88, InstancePort: 8080 }];
+  await classic.call('CreateLoadBalancer', { ...named, Listeners, Subnets: network.subnets });
+  await classic.call('RegisterInstancesWithLoadBalancer', one);
+  const states = async (): Promise<string[]> =>
+    (await classic.call('DescribeInstanceHealth', named)).InstanceStates.map(({ State }: { State: string }) => State);
+  await vi.waitFor(async () => expect(await states()).toEqual(['InService']), until);
+  const told = () => engine.desired?.targetGroups.find(({ id }) => id.endsWith('-HTTP-8080'))?.targets;
+  await vi.waitFor(() => expect(told()).toMatchObject([{ address: '10.0.0.9', port: 8080, state: 'up' }]), until);
+  await classic.call('DeregisterInstancesFromLoadBalancer', one);
+  await vi.waitFor(async () => expect((await balancers.read(account)).all('target')).toEqual([]), until);
+  await vi.waitFor(() => expect(told()).toEqual([]), until);
+});
+
 test('a listener whose certificate cannot be read is said to be unserved', async () => {
   const { reports, call, balancers, addCertificate, balancerArn, groupArn } = await openTraffic();
   const [{ ListenerArn }] = (

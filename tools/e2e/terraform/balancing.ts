@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import type { Configuration } from './configuration.ts';
 
 /** What `terraform-aws-modules/alb` makes of load balancers, and a network load balancer beside it. */
@@ -152,6 +154,46 @@ resource "aws_lb_listener" "tcp" {
     target_group_arn = aws_lb_target_group.tcp.arn
   }
 }
+resource "aws_acm_certificate" "web" {
+  certificate_body = file("FOLDER/web.pem")
+  private_key      = file("FOLDER/web-key.pem")
+  tags             = { team = "blue" }
+}
+resource "aws_acm_certificate" "api" {
+  certificate_body = file("FOLDER/api.pem")
+  private_key      = file("FOLDER/api-key.pem")
+}
+resource "aws_lb_listener" "secure" {
+  load_balancer_arn = aws_lb.web.arn
+  port              = 443
+  protocol          = "HTTPS"
+  ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+  certificate_arn   = aws_acm_certificate.web.arn
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.green.arn
+  }
+}
+resource "aws_lb_listener_certificate" "api" {
+  listener_arn    = aws_lb_listener.secure.arn
+  certificate_arn = aws_acm_certificate.api.arn
+}
+resource "aws_lb_listener" "tls" {
+  load_balancer_arn = aws_lb.tcp.arn
+  port              = 5433
+  protocol          = "TLS"
+  certificate_arn   = aws_acm_certificate.api.arn
+  alpn_policy       = "HTTP2Preferred"
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.tcp.arn
+  }
+}
+data "aws_acm_certificate" "api" {
+  domain     = "api.example.com"
+  key_types  = ["EC_prime256v1"]
+  depends_on = [aws_acm_certificate.api]
+}
 data "aws_lb" "web" {
   arn = aws_lb.web.arn
 }
@@ -163,16 +205,31 @@ data "aws_lb_listener" "web" {
 }
 `;
 
+/** A certificate of a name with its key, `web.pem` and `web-key.pem`. */
+function selfSigned(folder: string, name: string): void {
+  const files = ['-out', join(folder, `${name}.pem`), '-keyout', join(folder, `${name}-key.pem`)];
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  const names = ['-subj', `/CN=${name}.example.com`, '-addext', `subjectAltName=DNS:${name}.example.com`];
+  execFileSync('openssl', ['req', '-x509', '-days', '30', ...key, ...names, ...files], { stdio: 'pipe' });
+}
+
 /** The resources of load balancing; their listeners are served, so the machine needs an engine. */
 export const balancing: Configuration = {
-  services: ['elbv2', 'ec2'],
-  resources: () => configuration,
+  services: ['elbv2', 'ec2', 'acm'],
+  resources: (folder) => {
+    for (const name of ['web', 'renewed', 'api']) selfSigned(folder, name);
+    return configuration.replaceAll('FOLDER', folder);
+  },
   change: (text) =>
     text
       .replace('idle_timeout       = 30', 'idle_timeout       = 45')
       .replace('deregistration_delay = 5', 'deregistration_delay = 10')
       .replace('weight = 90', 'weight = 50')
       .replace('message_body = "gone"', 'message_body = "left"')
-      .replace('priority     = 10', 'priority     = 11'),
-  changes: 5,
+      .replace('priority     = 10', 'priority     = 11')
+      .replace('/web.pem', '/renewed.pem')
+      .replace('/web-key.pem', '/renewed-key.pem')
+      .replace('TLS13-1-2-2021-06', 'TLS13-1-3-2021-06')
+      .replace('HTTP2Preferred', 'HTTP1Only'),
+  changes: 8,
 };
