@@ -57,7 +57,7 @@ export function planService(ports: PlannerPorts, service: ServiceRecord): Placed
       const reclaimedAt = ports.view.instances.get(task.instanceId ?? '')?.value.reclaimedAt;
       return reclaimedAt === undefined
         ? undefined
-        : interruptedAt(reclaimedAt, ports.definitions.get(task.taskDefinition));
+        : interruptedAt(reclaimedAt, ports.definitions.get(task.taskDefinition), (task.targets ?? []).length > 0);
     },
     placeOf: (task, wanted) =>
       targetPlace(

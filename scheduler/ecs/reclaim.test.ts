@@ -164,4 +164,6 @@ test('how long tasks of services may wait for their successors follows from thei
   expect(await at(120)).toBe(0);
   expect(await at(100, 100)).toBe(0);
   expect(interruptedAt(1_000_000, undefined) - 1_000_000).toBe(90_000);
+  // Requests that are under way have some seconds more.
+  expect(interruptedAt(1_000_000, undefined, true) - 1_000_000).toBe(70_000);
 });

@@ -45,4 +45,4 @@ export type {
   TokenRecord,
 } from './records.ts';
 export { toJson } from './json.ts';
-export { isHeld, isLive, isOut, isPending, isWanted, outgoingStatus } from './status.ts';
+export { interruptedDrain, isForced, isHeld, isLive, isOut, isPending, isWanted, outgoingStatus } from './status.ts';

@@ -12,7 +12,15 @@ export const isOut = ({ targets = [] }: Pick<TaskRecord, 'targets'>): boolean =>
   targets.every(({ quietAt }) => quietAt !== undefined);
 
 /** Milliseconds that requests have to end on a host that is taken back: it goes with or without them. */
-const interruptedDrain = 20_000;
+export const interruptedDrain = 20_000;
+
+/** The same where nobody says how it stands: longer than any target group's deregistration delay. */
+const longestDrain = 3_900_000;
+
+/** Whether a task that is told to stop is to end now, though requests may still reach it. @param now milliseconds since the epoch */
+export const isForced = (task: TaskRecord, now: number): boolean =>
+  task.desiredStatus === 'STOPPED' &&
+  now - (task.stoppingAt ?? now) >= (task.stopCode === 'SpotInterruption' ? interruptedDrain : longestDrain);
 
 /**
  * Whether the order to stop is kept from the task's agent: requests may still reach it. Who looks after targets says when they do not, at
@@ -20,10 +28,7 @@ const interruptedDrain = 20_000;
  * @param now milliseconds since the epoch
  */
 export const isHeld = (task: TaskRecord, now: number): boolean =>
-  task.desiredStatus === 'STOPPED' &&
-  isLive(task) &&
-  !isOut(task) &&
-  !(task.stopCode === 'SpotInterruption' && now - (task.stoppingAt ?? now) >= interruptedDrain);
+  task.desiredStatus === 'STOPPED' && isLive(task) && !isOut(task) && !isForced(task, now);
 
 /** Whether its agent is to keep the task running. */
 export const isWanted = (task: TaskRecord, now: number): boolean =>

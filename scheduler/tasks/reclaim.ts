@@ -6,6 +6,7 @@ import {
   clusterKeys,
   clusterPartition,
   type InstanceRecord,
+  interruptedDrain,
   isLive,
   type TaskDefinitionRecord,
   type TaskRecord,
@@ -65,9 +66,14 @@ export const interrupted = (task: TaskRecord, now: number): TaskRecord =>
  * When a task of a service is told to stop at the latest, milliseconds since the epoch: so that its containers, one after the other, have
  * the time that they may take before the host is gone, and at the notice when that is more than the two minutes.
  * @param definition of the task, where it is known
+ * @param isBalanced whether requests that are under way at it have to end before
  */
-export function interruptedAt(reclaimedAt: number, definition: TaskDefinitionRecord | undefined): number {
+export function interruptedAt(
+  reclaimedAt: number,
+  definition: TaskDefinitionRecord | undefined,
+  isBalanced = false,
+): number {
   const containers = definition === undefined ? [{}] : containersOf(bodyOf(definition));
   const needed = containers.reduce((sum, { stopTimeout = usualStopTimeout / 1_000 }) => sum + stopTimeout * 1_000, 0);
-  return reclaimedAt + Math.max(0, reclaimNotice - needed);
+  return reclaimedAt + Math.max(0, reclaimNotice - needed - (isBalanced ? interruptedDrain : 0));
 }

@@ -369,7 +369,7 @@ export class ControlSession {
 
   async #render(task: TaskRecord): Promise<SentTask | undefined> {
     const { options, ref, payloads } = this.#ports;
-    if (this.#told(task) === 'STOPPED') return renderStop(task, this.#destination.clusterArn);
+    if (this.#told(task) === 'STOPPED') return renderStop(task, this.#destination.clusterArn, options.clock.now());
     try {
       return await payloads.start(task, this.#destination);
     } catch (error) {

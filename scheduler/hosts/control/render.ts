@@ -4,6 +4,7 @@ import {
   arns,
   type AttachmentRecord,
   idOf,
+  isForced,
   isOut,
   type TaskDefinitionRecord,
   type TaskRecord,
@@ -75,8 +76,8 @@ function renderInterface(attachment: AttachmentRecord, { region, account }: Rend
   };
 }
 
-/** What stops a task: the identity is enough, so it works even when the definition is gone. */
-export function renderStop(task: TaskRecord, clusterArn: string): SentTask {
+/** What stops a task: the identity is enough, so it works even when the definition is gone. @param now milliseconds since the epoch */
+export function renderStop(task: TaskRecord, clusterArn: string, now: number): SentTask {
   const [, family = '', version = '0'] = /([^/:]+):(\d+)$/.exec(task.taskDefinition) ?? [];
   return {
     arn: task.arn,
@@ -84,8 +85,7 @@ export function renderStop(task: TaskRecord, clusterArn: string): SentTask {
     family,
     version,
     desiredStatus: 'STOPPED',
-    // Its host goes with or without it.
-    ...(isOut(task) ? { drained: true } : task.stopCode === 'SpotInterruption' ? { forced: true } : {}),
+    ...(isOut(task) ? { drained: true } : isForced(task, now) ? { forced: true } : {}),
     knownStatus: task.lastStatus,
     volumes: [],
     containers: [],
