@@ -66,8 +66,8 @@ class Stage implements AsyncDisposable {
     return this.#server.log;
   }
 
-  aws<T>(...args: string[]): Promise<T> {
-    return new AwsCli(this.#server.aws()).json<T>(args);
+  aws<T>(...args: readonly (string | readonly string[])[]): Promise<T> {
+    return new AwsCli(this.#server.aws()).json<T>(args.flat());
   }
 
   /** The same installation with another engine, or another server; its tasks run on. */
@@ -126,27 +126,35 @@ class Stage implements AsyncDisposable {
   async #makeBalancer(): Promise<void> {
     const { Subnets } = await this.aws<{ Subnets: [{ SubnetId: string; VpcId: string }] }>('ec2', 'describe-subnets');
     const [{ SubnetId: subnet, VpcId: vpc }] = Subnets;
-    const { SecurityGroups } = await this.aws<{ SecurityGroups: [{ GroupId: string }] }>(
-      ...['ec2', 'describe-security-groups', '--filters', 'Name=group-name,Values=default'],
-    );
+    const { SecurityGroups } = await this.aws<{ SecurityGroups: [{ GroupId: string }] }>([
+      'ec2',
+      'describe-security-groups',
+      '--filters',
+      'Name=group-name,Values=default',
+    ]);
     await this.aws(
-      ...['ec2', 'authorize-security-group-ingress', '--group-id', SecurityGroups[0].GroupId],
-      ...['--protocol', 'tcp', '--port', '0-65535', '--cidr', '127.0.0.0/8'],
+      ['ec2', 'authorize-security-group-ingress', '--group-id', SecurityGroups[0].GroupId],
+      ['--protocol', 'tcp', '--port', '0-65535', '--cidr', '127.0.0.0/8'],
     );
-    const { LoadBalancers } = await this.aws<{ LoadBalancers: [{ LoadBalancerArn: string; DNSName: string }] }>(
-      ...['elbv2', 'create-load-balancer', '--name', 'web', '--subnets', subnet],
-    );
+    const { LoadBalancers } = await this.aws<{ LoadBalancers: [{ LoadBalancerArn: string; DNSName: string }] }>([
+      'elbv2',
+      'create-load-balancer',
+      '--name',
+      'web',
+      '--subnets',
+      subnet,
+    ]);
     const { TargetGroups } = await this.aws<{ TargetGroups: [{ TargetGroupArn: string }] }>(
-      ...['elbv2', 'create-target-group', '--name', 'web', '--protocol', 'HTTP', '--port', '8080', '--vpc-id', vpc],
-      ...['--target-type', 'instance', '--health-check-interval-seconds', '5', '--health-check-timeout-seconds', '4'],
+      ['elbv2', 'create-target-group', '--name', 'web', '--protocol', 'HTTP', '--port', '8080', '--vpc-id', vpc],
+      ['--target-type', 'instance', '--health-check-interval-seconds', '5', '--health-check-timeout-seconds', '4'],
     );
     this.group = TargetGroups[0].TargetGroupArn;
     this.host = LoadBalancers[0].DNSName;
     this.port = await freePort();
     await this.aws(
-      ...['elbv2', 'create-listener', '--load-balancer-arn', LoadBalancers[0].LoadBalancerArn],
-      ...['--protocol', 'HTTP', '--port', String(this.port)],
-      ...['--default-actions', `Type=forward,TargetGroupArn=${this.group}`],
+      ['elbv2', 'create-listener', '--load-balancer-arn', LoadBalancers[0].LoadBalancerArn],
+      ['--protocol', 'HTTP', '--port', String(this.port)],
+      ['--default-actions', `Type=forward,TargetGroupArn=${this.group}`],
     );
   }
 
@@ -163,9 +171,10 @@ class Stage implements AsyncDisposable {
     });
     await this.#docker.check(['push', image]);
     await until('the container instance', 120_000, async () => {
-      const { containerInstanceArns } = await this.aws<{ containerInstanceArns: string[] }>(
-        ...['ecs', 'list-container-instances'],
-      );
+      const { containerInstanceArns } = await this.aws<{ containerInstanceArns: string[] }>([
+        'ecs',
+        'list-container-instances',
+      ]);
       return containerInstanceArns.length === 1;
     });
     const container = {
@@ -179,13 +188,13 @@ class Stage implements AsyncDisposable {
       command: ['node', '/target.ts', 'web', '8080', '', JSON.stringify({ onTerm: 'abrupt' })],
     };
     await this.aws(
-      ...['ecs', 'register-task-definition', '--family', 'web'],
-      ...['--container-definitions', JSON.stringify([container])],
+      ['ecs', 'register-task-definition', '--family', 'web'],
+      ['--container-definitions', JSON.stringify([container])],
     );
     const balancer = { targetGroupArn: this.group, containerName: 'target', containerPort: 8080 };
     await this.aws(
-      ...['ecs', 'create-service', '--service-name', 'web', '--task-definition', 'web', '--desired-count', '2'],
-      ...['--load-balancers', JSON.stringify([balancer])],
+      ['ecs', 'create-service', '--service-name', 'web', '--task-definition', 'web', '--desired-count', '2'],
+      ['--load-balancers', JSON.stringify([balancer])],
     );
     await this.steady();
   }
