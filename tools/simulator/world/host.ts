@@ -1,5 +1,6 @@
 import type { Log } from '@slipway/auth/contract';
 import {
+  type Agent,
   type AgentOptions,
   type AgentPorts,
   createAgent,
@@ -63,6 +64,7 @@ export class SimulatedHost {
   readonly #chance: Chance;
   #process: Process | undefined;
   #on = true;
+  readonly #runs: Agent[] = [];
 
   constructor(ports: HostPorts) {
     this.machine = ports.machine;
@@ -124,6 +126,7 @@ export class SimulatedHost {
       },
       (_options, hostSecret) => this.#agentPorts(process, hostSecret),
     );
+    this.#runs.push(agent);
     const begin = async (): Promise<void> => {
       for (;;) {
         try {
@@ -145,6 +148,12 @@ export class SimulatedHost {
   /** SIGKILL of the agent; containers run on. */
   killAgent(): void {
     this.#process?.kill();
+  }
+
+  /** See {@link SimulatedServer.end}. */
+  end(): void {
+    this.off();
+    for (const agent of this.#runs) agent.stop().catch(() => undefined);
   }
 
   /** The ARN of the instance that its agent last wrote down that it is; undefined when there is none. */

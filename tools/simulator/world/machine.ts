@@ -9,7 +9,7 @@ export class Machine {
   #offset: number;
   #resumesAt = 0;
   #jumpedAt = -Infinity;
-  #booted = 0;
+  readonly #booted: Process[] = [];
 
   /**
    * @param offset milliseconds by which its wall clock is ahead of true time
@@ -39,8 +39,14 @@ export class Machine {
   }
 
   boot(): Process {
-    this.#booted += 1;
-    return new Process(this, `${this.name}#${this.#booted}`, this.#time);
+    const process = new Process(this, `${this.name}#${this.#booted.length + 1}`, this.#time);
+    this.#booted.push(process);
+    return process;
+  }
+
+  /** The world has ended: nobody who sleeps here hears any signal again. */
+  end(): void {
+    for (const process of this.#booted) process.end();
   }
 
   /** In whole milliseconds, as `Date.now()`. */
@@ -85,6 +91,8 @@ export class Process {
   readonly #time: VirtualClock;
   #alive = true;
   readonly #onDeath: (() => void)[] = [];
+  /** Takes those who sleep off the signals that would wake them. */
+  readonly #deafen = new Set<() => void>();
 
   constructor(machine: Machine, name: string, time: VirtualClock) {
     this.machine = machine;
@@ -106,6 +114,13 @@ export class Process {
     if (!this.#alive) return;
     this.#alive = false;
     for (const tell of this.#onDeath.splice(0)) tell();
+  }
+
+  /** See {@link Machine.end}. */
+  end(): void {
+    this.kill();
+    for (const deafen of this.#deafen) deafen();
+    this.#deafen.clear();
   }
 
   /** What the world outside does when this process is gone: close its connections. */
@@ -139,14 +154,19 @@ export class Process {
         return;
       }
       const onAbort = (): void => {
+        this.#deafen.delete(deafen);
         callOff();
         reject(signal?.reason as Error);
       };
+      const deafen = (): void => signal?.removeEventListener('abort', onAbort);
       const callOff = this.after(this.machine.trueMs(ms), () => {
-        signal?.removeEventListener('abort', onAbort);
+        this.#deafen.delete(deafen);
+        deafen();
         resolve();
       });
-      signal?.addEventListener('abort', onAbort, { once: true });
+      if (signal === undefined) return;
+      this.#deafen.add(deafen);
+      signal.addEventListener('abort', onAbort, { once: true });
     });
   }
 }

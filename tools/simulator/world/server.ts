@@ -71,6 +71,7 @@ export class SimulatedServer {
   readonly machine: Machine;
   readonly #ports: ServerPorts;
   #running: Running | undefined;
+  readonly #runs: SchedulerPart[] = [];
 
   constructor(ports: ServerPorts) {
     this.machine = ports.machine;
@@ -178,6 +179,7 @@ export class SimulatedServer {
     });
     const running: Running = { process, part, held, ready: false };
     this.#running = running;
+    this.#runs.push(part);
     const begin = async (): Promise<void> => {
       for (;;) {
         try {
@@ -199,6 +201,15 @@ export class SimulatedServer {
   kill(): void {
     this.#running?.process.kill();
     this.#running = undefined;
+  }
+
+  /**
+   * The world has ended. Every run of the program is told to stop, long dead ones too: nothing of it reaches anybody, but Node keeps combined
+   * signals that somebody waits for, and all that waits, and the next world would begin with this one in memory.
+   */
+  end(): void {
+    this.kill();
+    for (const part of this.#runs) part.stop().catch(() => undefined);
   }
 
   /**

@@ -97,6 +97,8 @@ export class World {
   readonly #starts = new Map<string, number>();
   #violation: { invariant: Invariant; message: string; at: number } | undefined;
   #laggedUntil = 0;
+  /** Whether it has ended: what happens afterwards is no part of it. */
+  #over = false;
   /** Actions of users that are under way. */
   #acting = 0;
 
@@ -207,10 +209,11 @@ export class World {
     try {
       await this.#days();
     } finally {
-      process.off('unhandledRejection', onRejection);
-      for (const server of this.servers) server.kill();
-      for (const host of this.hosts) host.killAgent();
+      this.#over = true;
+      for (const one of [...this.servers, ...this.hosts]) one.end();
       await settle();
+      for (const { machine } of [...this.servers, ...this.hosts]) machine.end();
+      process.off('unhandledRejection', onRejection);
     }
     const { plan, history } = this;
     const counts = { ...this.counts, requests: this.#reach.arrived };
@@ -221,7 +224,7 @@ export class World {
 
   /** Something that must hold did not; the first one ends the run. */
   violated(violation: Violation): void {
-    if (this.#violation !== undefined) return;
+    if (this.#violation !== undefined || this.#over) return;
     const { invariant, message } = violation;
     this.#violation = { invariant, message, at: this.time.now() - epoch };
     this.history.note('check', message);
@@ -452,6 +455,7 @@ export class World {
 
   #log(who: string): Log {
     const note = (level: string) => (fields: object, message: string) => {
+      if (this.#over) return;
       this.history.note(who, () => `${level} ${message} ${describeFields(fields)}`);
       const mistake = Object.values(fields).find((value) => isMistake(value));
       if (mistake !== undefined)
