@@ -144,7 +144,7 @@ const valuesOf: Readonly<Record<string, SampleValues>> = {
     Listeners: [{ Protocol: 'TCP', LoadBalancerPort: 80, InstancePort: 80 }],
     Instances: [{ InstanceId: 'i-00000000000000000' }],
     HealthCheck: { Target: 'TCP:80', Interval: 30, Timeout: 5, UnhealthyThreshold: 2, HealthyThreshold: 2 },
-    LoadBalancerAttributes: {},
+    LoadBalancerAttributes: { ConnectionSettings: { IdleTimeout: 60 } },
     LoadBalancerPort: 80,
     LoadBalancerPorts: [80],
     'AddTags.Tags': [{ Key: 'team', Value: 'blue' }],
