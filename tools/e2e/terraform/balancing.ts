@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { Configuration } from './configuration.ts';
 
-/** What `terraform-aws-modules/alb` makes of load balancers, and a network load balancer beside it. */
+/** What `terraform-aws-modules/alb` makes of load balancers, a service behind one, and a network load balancer beside it. */
 const configuration = `
 data "aws_vpc" "balanced" {
   default = true
@@ -131,6 +131,44 @@ resource "aws_lb_listener_rule" "fixed" {
     http_request_method { values = ["GET"] }
   }
 }
+resource "aws_lb_target_group" "tasks" {
+  name        = "tf-tasks"
+  port        = 80
+  protocol    = "HTTP"
+  target_type = "instance"
+  vpc_id      = data.aws_vpc.balanced.id
+}
+resource "aws_lb_listener_rule" "tasks" {
+  listener_arn = aws_lb_listener.web.arn
+  priority     = 30
+  action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.tasks.arn
+  }
+  condition {
+    path_pattern { values = ["/tasks/*"] }
+  }
+}
+resource "aws_ecs_task_definition" "balanced" {
+  family = "tf-balanced"
+  container_definitions = jsonencode([{
+    name         = "web"
+    image        = "busybox"
+    memory       = 16
+    portMappings = [{ containerPort = 8080 }]
+  }])
+}
+resource "aws_ecs_service" "balanced" {
+  name                              = "tf-balanced"
+  task_definition                   = aws_ecs_task_definition.balanced.arn
+  desired_count                     = 0
+  health_check_grace_period_seconds = 30
+  load_balancer {
+    target_group_arn = aws_lb_target_group.tasks.arn
+    container_name   = "web"
+    container_port   = 8080
+  }
+}
 resource "aws_lb" "tcp" {
   name               = "tf-tcp"
   load_balancer_type = "network"
@@ -215,7 +253,7 @@ function selfSigned(folder: string, name: string): void {
 
 /** The resources of load balancing; their listeners are served, so the machine needs an engine. */
 export const balancing: Configuration = {
-  services: ['elbv2', 'ec2', 'acm'],
+  services: ['elbv2', 'ec2', 'acm', 'ecs'],
   resources: (folder) => {
     for (const name of ['web', 'renewed', 'api']) selfSigned(folder, name);
     return configuration.replaceAll('FOLDER', folder);
@@ -227,9 +265,10 @@ export const balancing: Configuration = {
       .replace('weight = 90', 'weight = 50')
       .replace('message_body = "gone"', 'message_body = "left"')
       .replace('priority     = 10', 'priority     = 11')
+      .replace('grace_period_seconds = 30', 'grace_period_seconds = 60')
       .replace('/web.pem', '/renewed.pem')
       .replace('/web-key.pem', '/renewed-key.pem')
       .replace('TLS13-1-2-2021-06', 'TLS13-1-3-2021-06')
       .replace('HTTP2Preferred', 'HTTP1Only'),
-  changes: 8,
+  changes: 9,
 };
