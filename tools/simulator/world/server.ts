@@ -221,9 +221,12 @@ export class SimulatedServer {
     const running = this.#running;
     if (running === undefined) throw new AwsError('ServerException', 'the server is gone');
     if (operation.startsWith('/')) return this.#post(running, operation, caller);
-    const found = running.part.services
-      .map(({ operations }) => (operations as unknown as Readonly<Record<string, Handler | undefined>>)[operation])
-      .find((handler) => handler !== undefined);
+    const tables = running.part.services.map(
+      ({ operations }) => operations as unknown as Readonly<Record<string, Handler | undefined>>,
+    );
+    const having = tables.filter((table) => table[operation] !== undefined);
+    // Names that both versions of ELB's API have mean the newer one here, which alone has target groups.
+    const found = (having.find((table) => table['CreateTargetGroup'] !== undefined) ?? having[0])?.[operation];
     if (found === undefined) throw new AwsError('UnknownOperationException', operation);
     return found.handle(copyOf(input), this.#callBy(caller, hostSecret, running.process));
   }
