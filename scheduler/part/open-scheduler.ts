@@ -129,7 +129,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     jobs: [
       {
         name: 'network-sweep',
-        every: 3_600_000,
+        every: 600_000,
         run: async () => {
           await interfaces.sweep(account);
           return undefined;

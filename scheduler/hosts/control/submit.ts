@@ -43,7 +43,9 @@ export async function submitTaskStateChange(
     ...(input.pullStoppedAt === undefined ? {} : { pullStoppedAt: input.pullStoppedAt.getTime() }),
     ...(input.executionStoppedAt === undefined ? {} : { executionStoppedAt: input.executionStoppedAt.getTime() }),
   };
-  await changeTask(options, input, call, (task) => applyTaskChange(task, change, options.clock.now()));
+  await changeTask(options, input, call, status === 'STOPPED', (task) =>
+    applyTaskChange(task, change, options.clock.now()),
+  );
   return { acknowledgment: 'ACCEPT' };
 }
 
@@ -54,7 +56,7 @@ export async function submitContainerStateChange(
   call: Call,
 ): Promise<{ acknowledgment: string }> {
   const change = containerChange(input);
-  await changeTask(options, input, call, (task) => applyOneContainer(task, change));
+  await changeTask(options, input, call, false, (task) => applyOneContainer(task, change));
   return { acknowledgment: 'ACCEPT' };
 }
 
@@ -72,30 +74,39 @@ export async function transformTask(
   });
 }
 
+/** @param ended whether the agent says that all of the task is over */
 async function changeTask(
   options: AgentControlOptions,
   input: { readonly cluster?: string | undefined; readonly task?: string | undefined },
   call: Call,
+  ended: boolean,
   change: (task: TaskRecord) => TaskRecord | undefined,
 ): Promise<void> {
   const home = { account: call.account, region: options.region };
   const cluster = parseCluster(input.cluster, home);
   if (input.task === undefined) throw invalidParameter('task is required.');
   const id = parseMember('task', input.task, cluster, home);
-  await transact(options.records, clusterPartition(call.account, cluster), async (tx) => {
+  const left = await transact(options.records, clusterPartition(call.account, cluster), async (tx) => {
     const task = await tx.get<TaskRecord>(clusterKeys.task(id));
     // Its version need not stay: who registered an instance never changes, and a secret that was said stays.
     const instance =
       task?.instanceId === undefined
         ? undefined
         : (await tx.peek<InstanceRecord>(clusterKeys.instance(task.instanceId)))?.value;
-    // What a host says that was taken out of the cluster counts no more: its tasks are over, for that reason and no other.
-    if (task === undefined || instance === undefined || instance.status === 'INACTIVE')
-      throw invalidParameter(`The task ${id} is not on any container instance.`);
+    if (task === undefined || instance === undefined) return { task: undefined };
     requireOwner(instance, call);
+    // What a host says that was taken out of the cluster counts no more: its tasks are over, for that reason and no other.
+    if (instance.status === 'INACTIVE') return { task };
     const changed = change(task);
     if (changed !== undefined) tx.put(clusterKeys.task(id), toJson(changed));
+    return undefined;
   });
+  if (left === undefined) return;
+  // But that it has ended them only its agent knows, and nobody else may have their addresses before.
+  const { attachment, instanceId } = left.task ?? {};
+  if (ended && attachment !== undefined && instanceId !== undefined)
+    await options.networks.release({ account: call.account, cluster, id: instanceId }, attachment.networkInterface);
+  throw invalidParameter(`The task ${id} is not on any container instance.`);
 }
 
 function containerChange(container: ContainerStateChange & SubmitContainerStateChangeCommandInput): ContainerChange {

@@ -1,7 +1,8 @@
 import type { HostNetworks } from '../../hosts/control/index.ts';
 import { clusterKeys, clusterPartition, type InstanceRecord, type TaskRecord } from '../../state/index.ts';
 import { scanAll } from '@slipway/storage/records';
-import { networkKeys, networkPartition, type SliceRecord } from '../records/index.ts';
+import { holds, parseAddress, parseCidr } from '../addresses/index.ts';
+import { type Draft, networkKeys, networkPartition, type SliceRecord } from '../records/index.ts';
 
 import { type FeedPorts, NetworkFeed } from './feed.ts';
 import { attachTask, detachTasks, NoInterface } from './interfaces.ts';
@@ -70,7 +71,8 @@ export class TaskInterfaces implements HostNetworks {
   }
 
   /**
-   * Gives back what hosts had that have been gone from their clusters for the quarantine: their slices, and the interfaces of their tasks.
+   * Gives back what hosts had that are gone from their clusters: slices of theirs in which nobody has an address any more, and after the
+   * quarantine the others as well, with the interfaces of their tasks. An agent that ends what it ran says so, and has those given back.
    * What it does follows from the records; any server may do it, any number of times.
    */
   async sweep(account: string): Promise<void> {
@@ -79,13 +81,15 @@ export class TaskInterfaces implements HostNetworks {
       prefix: networkKeys.slices,
       limit: 10_000,
     });
-    const hosts = new Map(rows.map(({ value }) => [`${value.cluster}/${value.instanceId}`, value]));
-    for (const { cluster, instanceId } of hosts.values()) {
+    const hosts = Map.groupBy(rows, ({ value }) => `${value.cluster}/${value.instanceId}`);
+    for (const own of hosts.values()) {
+      const { cluster, instanceId } = own[0]!.value;
       const stored = await records.get<InstanceRecord>(
         clusterPartition(account, cluster),
         clusterKeys.instance(instanceId),
       );
       const present = stored !== undefined && stored.value.status !== 'INACTIVE';
+      if (present && own.every(({ value }) => value.orphanedAt === undefined)) continue;
       const gone = await networks.change(account, async (draft) => {
         const mine = (await draft.slices()).filter(
           (slice) => slice.instanceId === instanceId && slice.cluster === cluster,
@@ -95,8 +99,8 @@ export class TaskInterfaces implements HostNetworks {
           if (present && orphanedAt !== undefined) draft.putSlice(kept);
           if (present) continue;
           if (orphanedAt === undefined) draft.putSlice({ ...kept, orphanedAt: clock.now() });
-          else if (clock.now() - orphanedAt >= quarantine) draft.removeSlice(slice);
-          else continue;
+          // Since it was orphaned nobody is given an address of it any more: what is free now stays free.
+          else if (clock.now() - orphanedAt >= quarantine || (await isFree(draft, slice))) draft.removeSlice(slice);
         }
         const over =
           mine.length > 0 && mine.every(({ orphanedAt = clock.now() }) => clock.now() - orphanedAt >= quarantine);
@@ -121,4 +125,15 @@ export class TaskInterfaces implements HostNetworks {
     this.#feeds.set(account, { feed, ended: feed.run(this.#closing.signal) });
     return feed;
   }
+}
+
+/** Whether nobody has an address of a range. */
+async function isFree(draft: Draft, { cidr, subnetId }: SliceRecord): Promise<boolean> {
+  const range = parseCidr(cidr);
+  if (range === undefined) return false;
+  for (const text of await draft.taken(subnetId)) {
+    const address = parseAddress(text);
+    if (address === undefined || holds(range, address)) return false;
+  }
+  return true;
 }

@@ -74,9 +74,9 @@ export async function attachTask(ports: InterfacePorts, host: HostOf, task: Task
   const id = interfaceOf(task.id);
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     const stored = await records.get<NetworkInterfaceRecord>(networkPartition(host.account), networkKeys.interface(id));
-    const record =
-      stored?.value ?? (await networks.change(host.account, (draft) => makeInterface(draft, host, task, id)));
-    const missing = stored === undefined ? await attachInterface(records, host.account, record) : undefined;
+    if (stored !== undefined) return attachmentOf(await networks.read(host.account), task, stored.value);
+    const { record, slice } = await networks.change(host.account, (draft) => makeInterface(draft, host, task, id));
+    const missing = await attachInterface(records, host.account, record, slice);
     if (missing === 'subnet' || missing === 'group') throw new NoInterface(`its ${missing} does not exist any more`);
     if (missing === undefined) return attachmentOf(await networks.read(host.account), task, record);
   }
@@ -104,7 +104,7 @@ async function makeInterface(
   host: HostOf,
   task: TaskRecord,
   id: string,
-): Promise<NetworkInterfaceRecord> {
+): Promise<{ readonly record: NetworkInterfaceRecord; readonly slice: string }> {
   const { subnets = [], securityGroups = [] } = task.network ?? {};
   const zone = attributeOf(host.instance, 'ecs.availability-zone');
   const found = subnets.flatMap((subnet) => draft.get('subnet', subnet) ?? []);
@@ -113,10 +113,11 @@ async function makeInterface(
   const gone = securityGroups.find((group) => draft.get('security-group', group) === undefined);
   if (gone !== undefined) throw new NoInterface(`the security group '${gone}' does not exist any more`);
   for (const subnet of here) {
-    const address = await addressIn(draft, host, subnet);
-    if (address === undefined) continue;
+    const found = await addressIn(draft, host, subnet);
+    if (found === undefined) continue;
+    const { address, slice } = found;
     const usual = draft.defaultGroup(subnet.vpcId);
-    return {
+    const record: NetworkInterfaceRecord = {
       id,
       vpcId: subnet.vpcId,
       subnetId: subnet.id,
@@ -131,6 +132,7 @@ async function makeInterface(
       tags: {},
       task: { cluster: host.cluster, instanceId: host.instance.id, id: task.id },
     };
+    return { record, slice };
   }
   throw new NoInterface(
     here.length === 0
@@ -140,7 +142,11 @@ async function makeInterface(
 }
 
 /** A free address of a subnet in a slice that the host has, or takes now. */
-async function addressIn(draft: Draft, host: HostOf, subnet: SubnetRecord): Promise<string | undefined> {
+async function addressIn(
+  draft: Draft,
+  host: HostOf,
+  subnet: SubnetRecord,
+): Promise<{ readonly address: string; readonly slice: string } | undefined> {
   const range = parseCidr(subnet.cidr);
   if (range === undefined) return undefined;
   const slices = await draft.slices();
@@ -149,9 +155,10 @@ async function addressIn(draft: Draft, host: HostOf, subnet: SubnetRecord): Prom
     freeAddress(range, slice, (address) => taken.has(formatAddress(address)));
   for (const slice of slices) {
     if (slice.subnetId !== subnet.id || slice.instanceId !== host.instance.id) continue;
+    if (slice.orphanedAt !== undefined) continue;
     const part = parseCidr(slice.cidr);
     const address = part && freeIn(part);
-    if (address !== undefined) return formatAddress(address);
+    if (address !== undefined) return { address: formatAddress(address), slice: slice.cidr };
   }
   const fresh = freeSlice(
     range,
@@ -169,7 +176,7 @@ async function addressIn(draft: Draft, host: HostOf, subnet: SubnetRecord): Prom
     instanceId: host.instance.id,
     ...(hostAddress === undefined || parseAddress(hostAddress) === undefined ? {} : { hostAddress }),
   });
-  return formatAddress(address);
+  return { address: formatAddress(address), slice: formatCidr(fresh) };
 }
 
 /** Ends interfaces of tasks that are surely gone; any number of times. */

@@ -13,7 +13,7 @@ import {
   toJson,
 } from '../../state/index.ts';
 import { contains, holds, parseAddress, parseCidr } from '../addresses/index.ts';
-import { Networks, type VpcRecord } from '../records/index.ts';
+import { attachInterface, Networks, type VpcRecord } from '../records/index.ts';
 import { attachTask, detachTasks, interfaceOf, NoInterface, taskNetworks, TaskInterfaces } from './index.ts';
 
 const account = '000000000000';
@@ -299,6 +299,46 @@ test('what a host had stays its own for a day after it is gone, and longer than 
   now += 24 * 3_600_000;
   await interfaces.sweep(account);
   expect(await left()).toEqual([0, 0]);
+  await interfaces.close();
+});
+
+test('a range of a host that is gone gives no address out any more, and goes when nobody has one of it', async () => {
+  const { networks, records } = world();
+  const interfaces = new TaskInterfaces({ records, networks, clock: systemClock, log: quiet });
+  const write = (status: InstanceRecord['status']) =>
+    records.commit(clusterPartition(account, cluster), {
+      put: [{ key: clusterKeys.instance('a'), value: toJson({ ...instance('a'), status }) }],
+    });
+  await write('ACTIVE');
+  const wanted = await ask(networks);
+  const attach = (id: string) => attachTask({ records, networks }, host(instance('a')), { ...wanted, id });
+  const one = await attach('1'.repeat(32));
+  const slices = async (): Promise<string[]> => {
+    await interfaces.sweep(account);
+    return (await networks.change(account, (draft) => draft.slices())).map(({ cidr }) => cidr);
+  };
+  const [first] = await slices();
+  await write('INACTIVE');
+  expect([await slices(), await slices()]).toEqual([[first], [first]]);
+  // A server that has not heard of its end yet: the address is of a range that goes as well, once it is given back.
+  const late = await attach('2'.repeat(32));
+  expect(await slices()).toHaveLength(2);
+  for (const { networkInterface } of [one, late])
+    await interfaces.release({ account, cluster, id: 'a' }, networkInterface);
+  expect(await slices()).toEqual([]);
+  // One that had the range in mind when it was orphaned, and one of another host.
+  await write('ACTIVE');
+  const again = await attach('3'.repeat(32));
+  const [stored] = await networks.interfaces(account);
+  const [range = ''] = await slices();
+  await interfaces.release({ account, cluster, id: 'a' }, again.networkInterface);
+  const other = { ...stored!, task: { ...stored!.task!, instanceId: 'b' } };
+  expect(await attachInterface(records, account, other, range)).toBe('slice');
+  await write('INACTIVE');
+  expect(await slices()).toEqual([range]);
+  expect(await attachInterface(records, account, stored!, range)).toBe('slice');
+  expect(await slices()).toEqual([]);
+  expect(await attachInterface(records, account, stored!, range)).toBe('slice');
   await interfaces.close();
 });
 
