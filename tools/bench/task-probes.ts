@@ -54,18 +54,6 @@ export function watchRules(host: TestHost): {
   };
 }
 
-/** The process of a host's agent: its program is in its own words, not only in those of the shell that started it. */
-export function agentOf(host: TestHost): number {
-  const pids = execFileSync('ip', ['netns', 'pids', host.name]).toString().split('\n').map(Number);
-  const found = pids.find((pid) => {
-    if (pid === 0) return false;
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    return words.includes('slipway-agent.mjs');
-  });
-  if (found === undefined) throw new Error(`no agent on ${host.name}`);
-  return found;
-}
-
 export const memoryOf = (pid: number): number =>
   Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? Number.NaN) / 1024;
 

@@ -14,6 +14,7 @@ import {
   type Task,
 } from '@aws-sdk/client-ecs';
 import {
+  agentOf,
   DockerCli,
   Ec2Client,
   ecsClient,
@@ -28,7 +29,7 @@ import {
   type TestHosts,
   until,
 } from '../testbed/index.ts';
-import { agentOf, memoryOf, processorTime, stream, watchRules } from './task-probes.ts';
+import { memoryOf, processorTime, stream, watchRules } from './task-probes.ts';
 import { median, quantile, render, type Row, type Section, short, spread, writeSection } from './results.ts';
 
 /**

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { AwsCli } from './aws-cli.ts';
@@ -79,6 +80,34 @@ export async function joinHosts(
   }).catch((cause: unknown) => {
     throw new Error(`the hosts did not join:\n${agentLogs(made, folder)}`, { cause });
   });
+}
+
+/** The process of a host's agent: its program is in its own words, not only in those of the shell that started it. @throws Error without one */
+export function agentOf(host: TestHost): number {
+  const pids = execFileSync('ip', ['netns', 'pids', host.name]).toString().split('\n').map(Number);
+  const found = pids.find((pid) => pid > 1 && wordsOf(pid, 'cmdline').includes('slipway-agent.mjs'));
+  if (found === undefined) throw new Error(`no agent on ${host.name}`);
+  return found;
+}
+
+/** Kills a host's agent at once, as a crash does, and starts it as it was. */
+export async function crashAgent(host: TestHost, folder: string): Promise<void> {
+  const pid = agentOf(host);
+  const env = Object.fromEntries(wordsOf(pid, 'environ').map((word) => word.split(/=(.*)/s).slice(0, 2)));
+  const [program = '', ...words] = wordsOf(pid, 'cmdline');
+  process.kill(pid, 'SIGKILL');
+  await until('the end of the agent', 60_000, async () => wordsOf(pid, 'cmdline').length === 0, 10);
+  const state = join(folder, host.name);
+  host.start('sh', ['-euc', `cd ${state}\nexec "$@"`, 'sh', program, ...words], env, `${state}.log`);
+}
+
+/** What the kernel tells of a process word by word; nothing of one that is gone. */
+function wordsOf(pid: number, what: 'cmdline' | 'environ'): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/${what}`, 'utf8').split('\0').slice(0, -1);
+  } catch {
+    return [];
+  }
 }
 
 /**
