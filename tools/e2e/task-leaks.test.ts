@@ -184,8 +184,7 @@ describe.skipIf(missing !== undefined)(
       groups: [],
       interfaces: [],
     };
-    const nothingIsLeft = async (): Promise<void> =>
-      expect.poll(left, { timeout: longest, interval: 1_000 }).toEqual(nothing);
+    const patience = { timeout: longest, interval: 1_000 };
 
     test(
       `${count} tasks that start and stop leave nothing on their host`,
@@ -208,7 +207,7 @@ describe.skipIf(missing !== undefined)(
           await stop(arns.slice(5));
           await reach(arns, ['STOPPED']);
         }
-        await nothingIsLeft();
+        await expect.poll(left, patience).toEqual(nothing);
       },
     );
 
@@ -232,7 +231,7 @@ describe.skipIf(missing !== undefined)(
           await kill();
           await reach(arns, ['STOPPED']);
         }
-        await nothingIsLeft();
+        await expect.poll(left, patience).toEqual(nothing);
       },
     );
   },
