@@ -46,10 +46,11 @@ export const attributeOperations: ClassicOperations = {
       const after: ClassicRecord = {
         ...record,
         idleTimeout: settings?.IdleTimeout ?? record.idleTimeout,
-        draining: draining === undefined ? record.draining : draining.Enabled ? (draining.Timeout ?? 300) : 0,
+        draining:
+          draining === undefined
+            ? record.draining
+            : { enabled: draining.Enabled, timeout: draining.Timeout ?? record.draining.timeout },
       };
-      if (after.draining < 0 || after.draining > 3600)
-        throw validation('ConnectionDraining.Timeout must be from 1 to 3600 seconds');
       draft.put('classic', after);
       return after;
     },
@@ -118,7 +119,7 @@ function some<T>(given: readonly T[], what: string): readonly T[] {
 const view = ({ idleTimeout, draining }: ClassicRecord): Of<typeof attributes> => ({
   CrossZoneLoadBalancing: { Enabled: true },
   AccessLog: { Enabled: false },
-  ConnectionDraining: { Enabled: draining > 0, Timeout: draining > 0 ? draining : 300 },
+  ConnectionDraining: { Enabled: draining.enabled, Timeout: draining.timeout },
   ConnectionSettings: { IdleTimeout: idleTimeout },
   AdditionalAttributes: [{ Key: desync, Value: 'defensive' }],
 });

@@ -83,7 +83,7 @@ describe('a Classic Load Balancer', () => {
     await register(one, two);
     await health('healthy');
     const { listeners, targetGroups } = await desired();
-    const own = listeners.filter(({ loadBalancerId }) => loadBalancerId !== 'names');
+    const own = listeners.filter(({ id }) => !id.startsWith('names-'));
     expect(own.map(({ protocol, port, defaultAction }) => [protocol, port, defaultAction])).toEqual([
       ['HTTP', 80, { kind: 'forward', targetGroups: [{ id: targetGroups[0]?.id, weight: 1 }] }],
       ['TCP', 5432, { kind: 'forward', targetGroups: [{ id: targetGroups[1]?.id, weight: 1 }] }],
@@ -335,6 +335,13 @@ test('attributes and tags are kept, told engines, and shown', async () => {
   await classic.call('ModifyLoadBalancerAttributes', { ...named, LoadBalancerAttributes: given });
   expect((await classic.call('DescribeLoadBalancerAttributes', named)).LoadBalancerAttributes).toMatchObject(given);
   expect((await desired()).listeners.find(({ port }) => port === 5432)).toMatchObject({ idleTimeout: 7 });
+  // What is not said of draining stays, as Terraform expects it.
+  const only = { LoadBalancerAttributes: { ConnectionDraining: { Enabled: true } } };
+  expect(
+    (await classic.call('ModifyLoadBalancerAttributes', { ...named, ...only })).LoadBalancerAttributes,
+  ).toMatchObject({
+    ConnectionDraining: { Enabled: true, Timeout: 20 },
+  });
   const names = { LoadBalancerNames: ['old'] };
   await classic.call('AddTags', { ...names, Tags: [{ Key: 'a', Value: 'b' }] });
   await classic.call('RemoveTags', { ...names, Tags: [{ Key: 'team' }] });

@@ -94,7 +94,7 @@ export const loadBalancerOperations: ClassicOperations = {
           unhealthyThreshold: 2,
         },
         idleTimeout: 60,
-        draining: 0,
+        draining: { enabled: false, timeout: 300 },
       };
       checkListeners(scene, draft, record);
       return { after: await keep(scene, draft, record), before: undefined };

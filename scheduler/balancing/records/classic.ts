@@ -102,7 +102,7 @@ function groupOf(
     healthCheck: { ...times, ...check, ...(check.protocol === 'TCP' ? {} : { matcher: '200' }) },
     createdAt,
     attributes: {
-      'deregistration_delay.timeout_seconds': String(draining),
+      'deregistration_delay.timeout_seconds': String(draining.enabled ? draining.timeout : 0),
       ...(isHttp(protocol) ? {} : { 'deregistration_delay.connection_termination.enabled': 'true' }),
     },
     tags: {},

@@ -218,8 +218,8 @@ export interface ClassicRecord extends Omit<LoadBalancerRecord, 'type' | 'attrib
   };
   /** Seconds. */
   readonly idleTimeout: number;
-  /** Seconds that instances have to finish; 0: none. */
-  readonly draining: number;
+  /** Whether instances that leave may finish, and within how many seconds: what it was stays while it is off. */
+  readonly draining: { readonly enabled: boolean; readonly timeout: number };
 }
 
 /** The records by type: the name that ARNs have for them, and `target`. */
