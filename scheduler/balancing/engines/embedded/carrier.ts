@@ -27,6 +27,8 @@ import { chooseTarget, countCode, type Exchange, type LiveGroup, updateGroup } f
 import { wantsWebSocket } from './judge.ts';
 import type { Service } from './passage.ts';
 import { refuseBytes, refuseTunnel, serve, serveUpgrade } from './proxy.ts';
+import { headPatience } from './patience.ts';
+import { proxyHeader } from './proxy-protocol.ts';
 import { inTurn } from './turns.ts';
 
 /** What carries traffic within a process: every decision is made by the newest state, from the moment that `apply` answers. */
@@ -51,6 +53,11 @@ interface Place {
   newConnections: number;
   requests: number;
 }
+
+/** Seconds that the head of a request may take. */
+const longestHead = 60;
+/** Connections of one listener at a time; more are closed at once. */
+const mostConnections = 16_384;
 
 export function createCarrier(): Carrier {
   const places = new Map<string, Place>();
@@ -113,6 +120,7 @@ export function createCarrier(): Carrier {
         newConnections: 0,
         requests: 0,
       };
+      server.maxConnections = mostConnections;
       server.once('error', (error: NodeJS.ErrnoException) =>
         resolve({ bound: false, reason: bindReason(error.code, listener.address, listener.port) }),
       );
@@ -158,11 +166,12 @@ export function createCarrier(): Carrier {
       leaving: false,
     };
     const { idleTimeout, http2 } = listener.attributes;
+    const patience = Math.min(idleTimeout, longestHead) * 1000;
     const options = {
       maxHeaderSize: 65_536,
       requestTimeout: 0,
-      headersTimeout: 60_000,
-      keepAliveTimeout: Math.min(idleTimeout, 60) * 1000,
+      keepAliveTimeout: patience,
+      handshakeTimeout: patience,
       shouldUpgradeCallback: wantsWebSocket,
     };
     const tls = tlsOptions(listener, state);
@@ -174,6 +183,7 @@ export function createCarrier(): Carrier {
           : createHttps({ ...options, ...tls, ALPNProtocols: ['http/1.1'] })
     ) as HttpServer;
     server.timeout = (idleTimeout + 5) * 1000;
+    const heads = headPatience(server, patience);
     const began = new WeakMap<object, number>();
     const take: (
       ...given: Parameters<typeof serve> extends [unknown, infer Q, infer R, ...unknown[]] ? [Q, R] : never
@@ -182,12 +192,17 @@ export function createCarrier(): Carrier {
       const { socket } = request;
       const since = began.get(socket) ?? Math.floor(Date.now() / 1000);
       began.set(socket, since);
+      if (request.httpVersionMajor === 1) {
+        heads.came(socket);
+        response.once('close', () => heads.wait(socket));
+      }
       inTurn(request, response, () => serve(service, request, response, since));
     };
     server.on('request', take);
     server.on('checkExpectation', take);
     server.on('upgrade', (request, socket, head) => {
       place.requests++;
+      heads.came(request.socket);
       serveUpgrade(service, request, socket, head);
     });
     server.on('connect', (_, socket) => {
@@ -277,7 +292,12 @@ export function createCarrier(): Carrier {
 function passBytes(client: Socket, group: LiveGroup, idleSeconds: number): void {
   const tried = new Set<Parameters<typeof chooseTarget>[1]['tried'] extends ReadonlySet<infer T> ? T : never>();
   const attempt = (left: number): void => {
-    const target = chooseTarget(group, { tried, now: Date.now(), random: Math.random() });
+    const target = chooseTarget(group, {
+      tried,
+      now: Date.now(),
+      random: Math.random(),
+      source: group.group.stickiness?.kind === 'source_ip' ? client.remoteAddress : undefined,
+    });
     if (target === undefined || left === 0 || client.destroyed) {
       client.destroy();
       return;
@@ -287,9 +307,11 @@ function passBytes(client: Socket, group: LiveGroup, idleSeconds: number): void 
     const exchange: Exchange = { cut: () => (upstream.destroy(), client.destroy()) };
     target.exchanges.add(exchange);
     const isSecure = group.group.protocol === 'TLS';
-    const upstream: Socket = isSecure
-      ? secureConnect({ host: address, port, rejectUnauthorized: false })
-      : connect({ host: address, port, noDelay: true, allowHalfOpen: true });
+    const plain = connect({ host: address, port, noDelay: true, allowHalfOpen: !isSecure });
+    // It stands before everything, also before TLS.
+    if (group.group.proxyProtocol) plain.write(proxyHeader(client));
+    const upstream: Socket = isSecure ? secureConnect({ socket: plain, rejectUnauthorized: false }) : plain;
+    plain.on('error', () => upstream.destroy());
     let connected = false;
     upstream.on('error', () => upstream.destroy());
     upstream.setTimeout(10_000, () => upstream.destroy());
@@ -310,9 +332,11 @@ function passBytes(client: Socket, group: LiveGroup, idleSeconds: number): void 
       ended();
       upstream.destroy();
     });
-    upstream.once('close', () => {
+    upstream.once('close', (hadError) => {
       ended();
-      if (connected) return void client.destroy();
+      if (connected && hadError) return void client.destroy();
+      // What is still on its way to the client arrives.
+      if (connected) return client.destroySoon();
       target.counts.connectionErrors++;
       attempt(left - 1);
     });

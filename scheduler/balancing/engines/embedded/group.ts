@@ -57,8 +57,10 @@ export function updateGroup(
   now: number,
 ): LiveGroup {
   const targets = live?.targets ?? new Map<string, LiveTarget>();
-  // On an empty group nothing ramps: there is nobody else to carry the load.
-  const ramps = [...targets.values()].some(({ upSince }) => upSince !== undefined);
+  // A target ramps beside one that does not: else there is nobody to carry the load.
+  const ramps = [...targets.values()].some(
+    ({ upSince }) => upSince !== undefined && now - upSince >= group.slowStart * 1000,
+  );
   const listed = new Set(group.targets.map(({ registrationId }) => registrationId));
   for (const [id, target] of targets) {
     if (listed.has(id)) continue;
@@ -102,6 +104,8 @@ export function chooseTarget(
     readonly tried: ReadonlySet<LiveTarget>;
     readonly now: number;
     readonly random: number;
+    /** Address of the client, where its connections are to stay together. */
+    readonly source?: string | undefined;
   },
 ): LiveTarget | undefined {
   const up = [...targets.values()].filter(({ target }) => target.state === 'up');
@@ -115,6 +119,9 @@ export function chooseTarget(
       one.target.weight * (group.slowStart === 0 || age >= group.slowStart ? 1 : Math.max(0.05, age / group.slowStart))
     );
   };
+  const { source } = given;
+  // Of all targets the one with the highest number for this address (rendezvous): one that leaves moves its own clients alone.
+  if (source !== undefined) return least(candidates, (one) => -mix(source + one.token));
   switch (group.algorithm) {
     case 'least_outstanding_requests':
       return least(candidates, (one) => (one.exchanges.size + 1) / weightOf(one));
@@ -130,6 +137,15 @@ export function chooseTarget(
       return chosen;
     }
   }
+}
+
+/** A number for a text, from 0 to 2^32 - 1 (FNV-1a, with its bits spread by the end of MurmurHash3). */
+function mix(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }
 
 function least(all: readonly LiveTarget[], measure: (one: LiveTarget) => number): LiveTarget | undefined {

@@ -5,6 +5,9 @@ import { mostForwarded, type Pairs, valuesOf } from './headers.ts';
 
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']);
 
+/** As many header lines as HAProxy's `tune.http.maxhdr` lets through. */
+const mostHeaders = 255;
+
 /** A request that may be routed, in origin form. */
 export interface Admitted {
   readonly host: string;
@@ -25,6 +28,8 @@ export function wantsWebSocket(request: IncomingMessage): boolean {
 
 /** Takes a request's line and framing apart as both engines do it; a number is the status it is refused with. */
 export function judge(request: IncomingMessage, pairs: Pairs, listener: HttpListener): Admitted | number {
+  // Node forgets those beyond 2,000, and with them what says where the request ends.
+  if (pairs.length > mostHeaders) return 400;
   if (!methods.has(request.method ?? '')) return 405;
   const encodings = valuesOf(pairs, 'transfer-encoding');
   if (encodings.length > 0 && (request.httpVersion === '1.0' || valuesOf(pairs, 'content-length').length > 0))

@@ -103,6 +103,7 @@ function httpBody(listener: HttpListener, files: Files, lua: LuaParts): readonly
     'mode http',
     `timeout client ${attributes.idleTimeout}s`,
     `timeout http-keep-alive ${Math.min(attributes.idleTimeout, 60)}s`,
+    `timeout http-request ${Math.min(attributes.idleTimeout, 60)}s`,
     'option idle-close-on-response',
     ...admission(listener, files),
     'tcp-request connection set-var(sess.began) date',

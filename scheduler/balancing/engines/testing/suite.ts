@@ -14,8 +14,10 @@ import { cookieKey, type GeneratedRequest, listenerOf, requests, rules } from '.
 import type { DesiredState, TrafficEngine } from '../contract.ts';
 import { latencyBounds, noLatency } from '../counts.ts';
 import { ask, freshAddress, openRaw, type RawAnswer, valueOf } from './raw.ts';
+import { balanceSuite } from './suite-balance.ts';
 import { framingSuite } from './suite-framing.ts';
 import { http2Suite } from './suite-http2.ts';
+import { limitsSuite } from './suite-limits.ts';
 import { listenerSuite } from './suite-listeners.ts';
 import { retrySuite } from './suite-retries.ts';
 import { tlsSuite } from './suite-tls.ts';
@@ -287,6 +289,8 @@ export function engineSuite(
   retrySuite(bench);
   tlsSuite(bench);
   http2Suite(bench);
+  limitsSuite(bench);
+  balanceSuite(bench);
 
   it('refuses a state that is none, and keeps the one before', async () => {
     const listener = listenerOf({ address: freshAddress(), defaultAction: to('a') });

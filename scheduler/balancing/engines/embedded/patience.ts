@@ -1,0 +1,40 @@
+import type { Socket } from 'node:net';
+import type { Server } from 'node:http';
+import type { ServerHttp2Session } from 'node:http2';
+
+/** Waits for the heads of requests, however slowly their bytes come. */
+export interface Patience {
+  /** A head is awaited: from now, or since the last one that was. */
+  wait(socket: Socket): void;
+  /** It has come. */
+  came(socket: Socket): void;
+}
+
+/**
+ * Bounds how long a connection may take for the head of a request: from its begin, or from the answer before. Node has such a limit only for
+ * servers that listen themselves. @param milliseconds after which the connection is closed
+ */
+export function headPatience(server: Server, milliseconds: number): Patience {
+  const timers = new WeakMap<Socket, NodeJS.Timeout>();
+  const came = (socket: Socket): void => clearTimeout(timers.get(socket));
+  const wait = (socket: Socket): void => {
+    came(socket);
+    if (socket.destroyed) return;
+    timers.set(
+      socket,
+      setTimeout(() => socket.destroy(), milliseconds),
+    );
+    socket.once('close', () => came(socket));
+  };
+  server.on('connection', (socket: Socket) => wait(socket));
+  // Those begin with a handshake, which has a limit of its own.
+  server.on('secureConnection', (socket: Socket & { readonly alpnProtocol?: string }) => {
+    if (socket.alpnProtocol !== 'h2') wait(socket);
+  });
+  server.on('session', (session: ServerHttp2Session) => {
+    const timer = setTimeout(() => session.destroy(), milliseconds);
+    session.once('stream', () => clearTimeout(timer));
+    session.once('close', () => clearTimeout(timer));
+  });
+  return { wait, came };
+}
