@@ -1,0 +1,325 @@
+/**
+ * `npm run bench:balancing [-- --short] [--json FILE]`: what a request through our engines costs beside HAProxy and nginx as one writes them
+ * by hand, in turns on the same back end; how soon a change is live; what 1,000 target groups with 10,000 targets take.
+ */
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { certificateFor, groupOf } from '@slipway/scheduler/balancing/engines/testing';
+import {
+  engineProxy,
+  type EngineProxy,
+  hasNginx,
+  plainHaproxy,
+  plainNginx,
+  type Proxy,
+  targetOf,
+} from './balancing/proxies.ts';
+import { median, quantile, type Row, short, spread, writeSection } from './results.ts';
+
+const args = process.argv.slice(2);
+const brief = args.includes('--short');
+const jsonAt = args.indexOf('--json');
+const rounds = brief ? 1 : 3;
+const connections = 16;
+
+await using opened = new AsyncDisposableStack();
+const folder = opened.adopt(mkdtempSync(join(tmpdir(), 'slipway-bench-lb-')), (it) =>
+  rmSync(it, { recursive: true, force: true }),
+);
+const placeOf = (name: string): string => {
+  const path = join(folder, name);
+  mkdirSync(path, { mode: 0o700 });
+  return path;
+};
+const backEnd = spawn(process.execPath, [join(import.meta.dirname, 'balancing', 'backend.ts')], {
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+opened.defer(() => void backEnd.kill());
+const port = await new Promise<number>((resolve) =>
+  backEnd.stdout.once('data', (text: Buffer) => resolve(Number(text.toString()))),
+);
+const certificate = certificateFor('bench', 'bench.example.com');
+const use = async <T extends Proxy>(proxy: Promise<T>): Promise<T> => opened.adopt(await proxy, (it) => it.stop());
+const haproxy = await use(engineProxy('haproxy', placeOf('haproxy'), port, certificate));
+const embedded = await use(engineProxy('embedded', placeOf('embedded'), port, certificate));
+const peer = await use(plainHaproxy(placeOf('peer'), port, certificate));
+const nginx = hasNginx ? await use(plainNginx(placeOf('nginx'), port, certificate)) : undefined;
+
+/** A kind of request: what is sent over each connection, and how many bytes come back each time. */
+interface Kind {
+  readonly what: string;
+  readonly count: number;
+  readonly isSecure?: boolean;
+  readonly request: string;
+  readonly bodyBytes: number;
+  /** Goes first over each connection, which then speaks another protocol. */
+  readonly upgrade?: string;
+}
+
+const host = 'Host: bench.example.com\r\n';
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\n${host}User-Agent: bench\r\n\r\n`;
+const scale = brief ? 0.2 : 1;
+const kinds: readonly Kind[] = [
+  { what: 'GET, 100 bytes', count: 1600, request: get('/'), bodyBytes: 100 },
+  {
+    what: 'POST 4 KiB',
+    count: 4000,
+    request: `POST / HTTP/1.1\r\n${host}Content-Length: 4096\r\n\r\n${'y'.repeat(4096)}`,
+    bodyBytes: 100,
+  },
+  { what: 'GET, 200 KB', count: 400, request: get('/large'), bodyBytes: 200 << 10 },
+  { what: 'GET, 100 bytes, over TLS', count: 1600, isSecure: true, request: get('/'), bodyBytes: 100 },
+  {
+    what: 'WebSocket message, 100 bytes both ways',
+    count: 4000,
+    upgrade: `GET /ws HTTP/1.1\r\n${host}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+    request: 'm'.repeat(100),
+    bodyBytes: 100,
+  },
+];
+
+/** Asks `count` times over one connection that is kept, one after the other. */
+async function ask(proxy: Proxy, kind: Kind, count: number): Promise<void> {
+  const socket: Socket =
+    kind.isSecure === true
+      ? connectTls({ host: proxy.address, port: proxy.secure, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] })
+      : connect({ host: proxy.address, port: proxy.plain, noDelay: true });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let left = count;
+  let isUpgraded = kind.upgrade === undefined;
+  let need = kind.upgrade === undefined || !isUpgraded ? -1 : kind.bodyBytes;
+  const next = (): void => {
+    need = kind.upgrade === undefined ? -1 : kind.bodyBytes;
+    socket.write(isUpgraded ? kind.request : kind.upgrade!, 'latin1');
+  };
+  socket.on('error', reject);
+  socket.on('close', () => reject(new Error(`${proxy.name} closed a connection`)));
+  socket.on(kind.isSecure === true ? 'secureConnect' : 'connect', next);
+  let head = '';
+  socket.on('data', (chunk: Buffer) => {
+    let bytes = chunk.length;
+    if (need === -1 || !isUpgraded) {
+      head += chunk.toString('latin1');
+      const end = head.indexOf('\r\n\r\n');
+      if (end === -1) return;
+      if (!/^HTTP\/1\.1 (200|101) /.test(head)) return reject(new Error(`${proxy.name} answers ${head.slice(0, 60)}`));
+      bytes = head.length - end - 4;
+      head = '';
+      if (!isUpgraded) {
+        isUpgraded = true;
+        return next();
+      }
+      need = kind.bodyBytes;
+    }
+    need -= bytes;
+    if (need > 0) return;
+    if (--left > 0) return next();
+    resolve();
+  });
+  await promise.finally(() => socket.destroy());
+}
+
+/** One round of a kind through one proxy. @returns requests a second, and microseconds of its processor time for each */
+async function measure(proxy: Proxy, kind: Kind): Promise<{ readonly rate: number; readonly cpu: number }> {
+  const each = Math.max(20, Math.round((kind.count * scale) / connections));
+  await Promise.all(Array.from({ length: connections }, () => ask(proxy, kind, 10)));
+  const [cpu, begun] = [proxy.cpu(), performance.now()];
+  await Promise.all(Array.from({ length: connections }, () => ask(proxy, kind, each)));
+  const seconds = (performance.now() - begun) / 1000;
+  const total = each * connections;
+  return { rate: total / seconds, cpu: (proxy.cpu() - cpu) / total / 1e-6 };
+}
+
+const rows: Row[] = [];
+const measured: Record<string, unknown> = {};
+function add(row: Row): void {
+  rows.push(row);
+  process.stdout.write(`${row.what}: ${row.ours} | ${row.peer} | ${row.ratio} | ${row.goal}\n`);
+}
+
+interface Sample {
+  readonly rate: number[];
+  readonly cpu: number[];
+}
+
+/** In turns, so that what else the machine does meets all alike. */
+async function rounded(kind: Kind, proxies: readonly Proxy[]): Promise<readonly Sample[]> {
+  const samples = proxies.map((): Sample => ({ rate: [], cpu: [] }));
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, proxy] of proxies.entries()) {
+      const { rate, cpu } = await measure(proxy, kind);
+      samples[i]!.rate.push(rate);
+      samples[i]!.cpu.push(cpu);
+    }
+  }
+  return samples;
+}
+
+const figure = ({ rate, cpu }: Sample): string => `${short(median(cpu))} µs, ${short(median(rate))}/s`;
+const ratioOf = (one: Sample, other: Sample): string => {
+  const all = one.cpu.map((value, i) => value / other.cpu[i]!);
+  return `${short(median(all))}x (${short(Math.min(...all))} to ${short(Math.max(...all))})`;
+};
+
+for (const kind of kinds) {
+  const [ours, node, plain, other] = await rounded(kind, [
+    haproxy,
+    embedded,
+    peer,
+    ...(nginx === undefined ? [] : [nginx]),
+  ]);
+  measured[kind.what] = { haproxy: ours, embedded: node, peer: plain, nginx: other };
+  add({
+    what: `${kind.what}: HAProxy engine`,
+    ours: figure(ours!),
+    peer: figure(plain!),
+    ratio: ratioOf(ours!, plain!),
+    goal: 'at most 1.05x',
+  });
+  add({
+    what: `${kind.what}: embedded engine`,
+    ours: figure(node!),
+    peer: figure(plain!),
+    ratio: ratioOf(node!, plain!),
+    goal: 'at most 5x',
+  });
+  if (other !== undefined)
+    add({
+      what: `${kind.what}: nginx`,
+      ours: figure(other),
+      peer: figure(plain!),
+      ratio: ratioOf(other, plain!),
+      goal: '',
+    });
+}
+
+/** A thousand rules that do not match, before the default action that does. */
+const rules = Array.from({ length: 1000 }, (_, i) => ({
+  id: `rule/${i}`,
+  conditions: [
+    { kind: 'host-header' as const, values: [`h${i}.example.com`], regexValues: [] },
+    { kind: 'path-pattern' as const, values: [`/p${i}/*`], regexValues: [] },
+  ],
+  action: { kind: 'forward' as const, targetGroups: [{ id: 'g', weight: 1 }] },
+}));
+for (const engine of [haproxy, embedded]) {
+  const kind = kinds[0]!;
+  const [without] = await rounded(kind, [engine]);
+  await engine.apply({ listeners: engine.usual.listeners.map((one) => ('rules' in one ? { ...one, rules } : one)) });
+  const [withRules] = await rounded(kind, [engine]);
+  measured[`${engine.name}, 1,000 rules`] = { without, withRules };
+  add({
+    what: `${kind.what}, behind 1,000 rules: ${engine.name} engine, beside itself without`,
+    ours: figure(withRules!),
+    peer: figure(without!),
+    ratio: ratioOf(withRules!, without!),
+    goal: 'about 1x',
+  });
+  await engine.apply({});
+}
+
+/** How long changes take while requests go on. */
+async function changes(
+  engine: EngineProxy,
+  count: number,
+  change: (i: number) => Parameters<EngineProxy['apply']>[0],
+): Promise<number[]> {
+  const over = new AbortController();
+  const load = (async () => {
+    // A reload ends kept connections in good order, between two requests.
+    while (!over.signal.aborted) await ask(engine, kinds[0]!, 50).catch(() => undefined);
+  })();
+  const took: number[] = [];
+  for (let i = 0; i < count; i++) took.push(await engine.apply(change(i)));
+  over.abort();
+  await load;
+  return took;
+}
+for (const engine of [haproxy, embedded]) {
+  const targets = await changes(engine, brief ? 5 : 60, (i) => ({
+    targetGroups: [groupOf('g', [targetOf(port, 0), targetOf(port, i + 1)])],
+  }));
+  const listeners = await changes(engine, brief ? 2 : 8, (i) => ({
+    listeners: engine.usual.listeners.map((one) => ('rules' in one ? { ...one, rules: rules.slice(i, i + 5) } : one)),
+  }));
+  measured[`${engine.name}, changes`] = { targets, listeners };
+  add({
+    what: `a target is replaced, until it is live, under load: ${engine.name} engine`,
+    ours: `p50 ${short(median(targets))} ms, p99 ${short(quantile(targets, 0.99))} ms`,
+    peer: '',
+    ratio: '',
+    goal: 'p99 under 100 ms',
+  });
+  add({
+    what: `the rules of a listener change, under load: ${engine.name} engine`,
+    ours: spread(listeners, 'ms'),
+    peer: '',
+    ratio: '',
+    goal: '',
+  });
+}
+
+const manyGroups = Array.from({ length: brief ? 50 : 1000 }, (_, i) =>
+  groupOf(
+    `group/${i}`,
+    Array.from({ length: 10 }, (_, j) => targetOf(1024 + ((i * 10 + j) % 60_000), i * 10 + j)),
+  ),
+);
+const manyRules = manyGroups.map(({ id }, i) => ({
+  id: `rule/${i}`,
+  conditions: [{ kind: 'host-header' as const, values: [`h${i}.example.com`], regexValues: [] }],
+  action: { kind: 'forward' as const, targetGroups: [{ id, weight: 1 }] },
+}));
+for (const engine of [haproxy, embedded]) {
+  const before = engine.memory();
+  const given = (groups: typeof manyGroups) => ({
+    targetGroups: [...engine.usual.targetGroups, ...groups],
+    listeners: engine.usual.listeners.map((one, i) => (i === 0 && 'rules' in one ? { ...one, rules: manyRules } : one)),
+  });
+  const first = await engine.apply(given(manyGroups));
+  const memory = (engine.memory() - before) / (1 << 20);
+  const next: number[] = [];
+  for (let i = 0; i < (brief ? 1 : 5); i++) {
+    const [one, ...others] = manyGroups;
+    next.push(
+      await engine.apply(
+        given([{ ...one!, targets: [...one!.targets.slice(1), targetOf(2000 + i, 100_000 + i)] }, ...others]),
+      ),
+    );
+  }
+  measured[`${engine.name}, many`] = { first, memory, next };
+  add({
+    what: `${manyGroups.length.toLocaleString('en-US')} target groups of 10 targets at once: ${engine.name} engine`,
+    ours: `${short(first)} ms, ${short(memory)} MiB more`,
+    peer: '',
+    ratio: '',
+    goal: '',
+  });
+  add({
+    what: `one of those targets is replaced: ${engine.name} engine`,
+    ours: spread(next, 'ms'),
+    peer: '',
+    ratio: '',
+    goal: '',
+  });
+  await engine.apply({});
+}
+
+if (!brief) {
+  writeSection({
+    name: 'balancing',
+    title: 'Load balancing',
+    command: `npm run bench:balancing`,
+    notes: [
+      `Peer: HAProxy as one writes it by hand for one service (forwarded headers, trace id, retries, requests that must not be repeated over connections of their own), in the same run; ${hasNginx ? 'nginx likewise, but with kept connections for every method' : 'nginx is not installed'}. The first figure is processor time of the proxy's processes for each request, then requests a second over ${connections} connections; ratios are of processor time, round by round, ${rounds} rounds in turns, median (least to most).`,
+      'Client, proxies and back end share the machine: rates say little, ratios of processor time do.',
+      'A change counts from the call to the engine until the engine has said that it is live in the process that takes new connections.',
+    ],
+    rows,
+  });
+}
+if (jsonAt !== -1) writeFileSync(args[jsonAt + 1] ?? 'balancing.json', `${JSON.stringify(measured, undefined, 2)}\n`);
