@@ -12,7 +12,7 @@ import { isInternal, pauseName } from './pause.ts';
 import { type ContainerView, type Action, plan } from './plan.ts';
 import { portsOf } from './port-ranges.ts';
 import { reportOf, viewOf } from './observe.ts';
-import { ensureVolume } from './volumes.ts';
+import { ensureVolume, VolumeError } from './volumes.ts';
 
 /** What survives a restart of the agent. */
 export interface SavedTask {
@@ -295,7 +295,8 @@ export class TaskRunner {
       stop: 'CannotStopContainerError',
     }[kind];
     const ofHost = error instanceof NetworkError || error instanceof LimitsError;
-    const reason = `${ofHost ? 'ResourceInitializationError' : category}: ${error.message}`;
+    const resource = error instanceof VolumeError ? 'CannotCreateVolumeError' : undefined;
+    const reason = `${ofHost ? 'ResourceInitializationError' : (resource ?? category)}: ${error.message}`;
     this.#ports.log.warn(
       { task: this.task.arn, container: container.name, reason, err: error },
       'an action on a container failed',

@@ -8,8 +8,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { TestControlPlane } from '../testing/bench.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
 import { taskSchema } from '../wire/index.ts';
+import { EngineUnavailable } from './docker.ts';
 import type { AllowedEscapes } from './policy.ts';
-import { ensureVolume } from './volumes.ts';
+import { ensureVolume, VolumeError } from './volumes.ts';
 
 let engine: FakeEngine;
 beforeEach(async () => {
@@ -64,6 +65,10 @@ describe('F11: volumes that tasks share', () => {
     await ensure('made', shared, {}, 'arn:aws:ecs:us-east-1:000000000000:cluster/default');
     await expect(ensure('made', shared, {}, 'other')).rejects.toThrow('was not made for tasks');
     await expect(ensure('absent', shared)).rejects.toThrow('No such volume');
+    await expect(ensure('absent', shared)).rejects.toThrow(VolumeError);
+    engine.fail = (request) => (request.startsWith('GET /volumes') ? 'drop' : undefined);
+    await expect(ensure('absent', shared)).rejects.toThrow(EngineUnavailable);
+    engine.fail = () => undefined;
   });
 
   test('the labels of a definition never say whose a volume is', async () => {
@@ -94,7 +99,7 @@ describe('F11: volumes that tasks share', () => {
       });
       const { id } = await plane.place(definition, containerInstanceArn);
       const task = await plane.untilTask(id, 'STOPPED');
-      expect(task.stoppedReason).toMatch(/^CannotCreateContainerError: the volume slipway_secrets .* was not made/);
+      expect(task.stoppedReason).toMatch(/^CannotCreateVolumeError: the volume slipway_secrets .* was not made/);
       expect(engine.containers.size).toBe(0);
     } finally {
       await agent.stop();

@@ -1,9 +1,14 @@
 import type Docker from 'dockerode';
 
 import { volumeName } from './create-options.ts';
-import { engineCall, EngineError, labels, withoutOurs } from './docker.ts';
+import { engineCall, EngineError, EngineUnavailable, labels, withoutOurs } from './docker.ts';
 import type { AllowedEscapes } from './policy.ts';
 import type { AgentTask, AgentVolume } from '../wire/index.ts';
+
+/** The volume of a task cannot be had; the message says why, and what the operator can do. */
+export class VolumeError extends Error {
+  override readonly name = 'VolumeError';
+}
 
 /** Whose volumes they are, and which of others tasks may share. */
 export interface VolumeRights {
@@ -18,9 +23,18 @@ export interface VolumeRights {
  * The Docker volume behind a volume of a task exists and is the task's to mount: made for this task alone, or shared by tasks of
  * this cluster. An engine's other volumes (a database's, another installation's) are no task's, whatever their name.
  * Nothing is done for a path of the host.
- * @throws EngineUnavailable, EngineError, and an Error whose message says what the operator can do
+ * @throws EngineUnavailable, VolumeError
  */
 export async function ensureVolume(task: AgentTask, name: string, rights: VolumeRights): Promise<void> {
+  try {
+    await ensure(task, name, rights);
+  } catch (error) {
+    if (error instanceof EngineUnavailable) throw error;
+    throw new VolumeError((error as Error).message, { cause: error });
+  }
+}
+
+async function ensure(task: AgentTask, name: string, rights: VolumeRights): Promise<void> {
   const volume = task.volumes.find((candidate) => candidate.name === name);
   const dockerName = volume === undefined ? undefined : volumeName(task, volume);
   if (volume === undefined || dockerName === undefined) return;
