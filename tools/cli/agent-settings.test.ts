@@ -39,6 +39,8 @@ ECS_CONTAINER_STOP_TIMEOUT=1m30s
 ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m
 ECS_IMAGE_PULL_BEHAVIOR=prefer-cached
 ECS_IMAGE_PULL_INACTIVITY_TIMEOUT=5m
+ECS_IMAGE_CLEANUP_INTERVAL=10m
+ECS_NUM_IMAGES_DELETE_PER_CYCLE=7
 AWS_DEFAULT_REGION=eu-west-1
 AWS_ACCESS_KEY_ID=AKIAFILE
 AWS_SECRET_ACCESS_KEY='of the file'
@@ -62,9 +64,21 @@ HTTP_PROXY=proxy:3128
     cleanupAfter: 600_000,
     pullBehavior: 'prefer-cached',
     pullInactivity: 300_000,
+    imageCleanup: { every: 600_000, minimumAge: 3_600_000, perCycle: 7 },
   });
   expect(await credentials()).toEqual({ accessKeyId: 'AKIAFILE', secretAccessKey: 'of the file' });
   expect(ignored).toEqual(['ECS_ENABLE_SPOT_INSTANCE_DRAINING', 'HTTP_PROXY']);
+});
+
+test('images stay where their removal is disabled, and go as usual where nothing is said', async () => {
+  const cleanup = async (environment: Record<string, string>) => (await settings({ environment })).options.imageCleanup;
+  expect(await cleanup({ ECS_DISABLE_IMAGE_CLEANUP: 'true', ECS_IMAGE_CLEANUP_INTERVAL: '1h' })).toBe('off');
+  expect(await cleanup({ ECS_DISABLE_IMAGE_CLEANUP: 'false' })).toBeUndefined();
+  expect(await cleanup({ ECS_IMAGE_MINIMUM_CLEANUP_AGE: '1m' })).toEqual({
+    every: 1_800_000,
+    minimumAge: 60_000,
+    perCycle: 5,
+  });
 });
 
 test('the command line is before the environment, and the environment before the file', async () => {
@@ -139,6 +153,13 @@ describe('what makes no sense is refused by its name', () => {
       /^ECS_CONTAINER_INSTANCE_TAGS must/,
     ],
     ['a relative folder', { environment: { ECS_DATADIR: 'data' } }, /^ECS_DATADIR must be an absolute path, not data$/],
+    ['no images at a time', { environment: { ECS_NUM_IMAGES_DELETE_PER_CYCLE: '0' } }, /^ECS_NUM_IMAGES_DEL.* from 1/],
+    [
+      'an age of nothing',
+      { environment: { ECS_IMAGE_MINIMUM_CLEANUP_AGE: '5' } },
+      /^ECS_IMAGE_MINIMUM_CLEANUP_AGE must/,
+    ],
+    ['perhaps no cleanup', { environment: { ECS_DISABLE_IMAGE_CLEANUP: '1' } }, /must be true or false, not 1$/],
     ['memory in words', { environment: { ECS_RESERVED_MEMORY: '1g' } }, /^ECS_RESERVED_MEMORY must be a number of MiB/],
     ...['40000', '2-1', '0-5', '1-65536', 'a-b'].map((range): [string, object, RegExp] => [
       `ports ${range}`,

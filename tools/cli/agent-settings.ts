@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import type { AgentOptions, PullBehavior } from '@slipway/scheduler/hosts/agent';
+import { type AgentOptions, type PullBehavior, usualImageCleanup } from '@slipway/scheduler/hosts/agent';
 import { z } from 'zod';
 import { CliError } from './errors.ts';
 
@@ -44,6 +44,7 @@ export interface AgentSettings {
     | 'hostPorts'
     | 'pullBehavior'
     | 'pullInactivity'
+    | 'imageCleanup'
     | 'fargate'
     | 'spot'
   >;
@@ -63,11 +64,15 @@ const known: ReadonlySet<string> = new Set([
   'ECS_CONTAINER_INSTANCE_TAGS',
   'ECS_CONTAINER_STOP_TIMEOUT',
   'ECS_DATADIR',
+  'ECS_DISABLE_IMAGE_CLEANUP',
   'ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION',
+  'ECS_IMAGE_CLEANUP_INTERVAL',
+  'ECS_IMAGE_MINIMUM_CLEANUP_AGE',
   'ECS_IMAGE_PULL_BEHAVIOR',
   'ECS_IMAGE_PULL_INACTIVITY_TIMEOUT',
   'ECS_INSTANCE_ATTRIBUTES',
   'ECS_DYNAMIC_HOST_PORT_RANGE',
+  'ECS_NUM_IMAGES_DELETE_PER_CYCLE',
   'ECS_RESERVED_MEMORY',
   'SLIPWAY_FARGATE',
   'SLIPWAY_SPOT',
@@ -125,6 +130,7 @@ export async function agentSettings(flags: AgentFlags, environment: Variables): 
       'pullInactivity',
       duration('ECS_IMAGE_PULL_INACTIVITY_TIMEOUT', variable('ECS_IMAGE_PULL_INACTIVITY_TIMEOUT')),
     ),
+    ...optional('imageCleanup', cleanupOf(variable)),
     ...optional('fargate', offered(flags.fargate, variable('SLIPWAY_FARGATE'))),
     ...optional('spot', flags.spot ?? spotOf(variable('SLIPWAY_SPOT'))),
   };
@@ -270,6 +276,23 @@ function offered(flag: string | undefined, variable: string | undefined): 'auto'
     throw new CliError(`SLIPWAY_FARGATE must be auto or off, not ${variable}`, 2);
   return flag === undefined ? variable : flag === 'on' ? 'auto' : 'off';
 }
+
+/** When images go; undefined where nothing is said, so that what is usual holds. */
+function cleanupOf(variable: (name: string) => string | undefined): AgentOptions['imageCleanup'] {
+  const disabled = variable('ECS_DISABLE_IMAGE_CLEANUP');
+  if (disabled !== undefined && disabled !== 'true' && disabled !== 'false')
+    throw new CliError(`ECS_DISABLE_IMAGE_CLEANUP must be true or false, not ${disabled}`, 2);
+  const time = (name: string): number | undefined => duration(name, variable(name));
+  const said = {
+    ...optional('every', time('ECS_IMAGE_CLEANUP_INTERVAL')),
+    ...optional('minimumAge', time('ECS_IMAGE_MINIMUM_CLEANUP_AGE')),
+    ...optional('perCycle', integer(perCycle, variable(perCycle), 1, 10_000)),
+  };
+  if (disabled === 'true') return 'off';
+  return Object.keys(said).length === 0 ? undefined : { ...usualImageCleanup, ...said };
+}
+
+const perCycle = 'ECS_NUM_IMAGES_DELETE_PER_CYCLE';
 
 function spotOf(variable: string | undefined): boolean | undefined {
   if (variable !== undefined && variable !== 'true' && variable !== 'false')

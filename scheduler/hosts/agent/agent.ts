@@ -11,7 +11,9 @@ import { type Disk, JsonFolder, systemDisk } from './files.ts';
 import { type Host, inspectHost } from './host.ts';
 import { endpointPort, RoleKeys, TaskEndpoint } from './endpoint/index.ts';
 import { HostPorts, isPortFree, type Protocol } from './host-ports.ts';
+import { ImageCleanup } from './image-cleanup.ts';
 import { Images } from './images.ts';
+import { KeptImages, noKeptImages } from './kept-images.ts';
 import { RegistryLogins } from './logins.ts';
 import { noLimits, TaskLimits, type TaskLimitsPort } from './limits/index.ts';
 import { Membership } from './membership.ts';
@@ -181,7 +183,8 @@ class RunningAgent implements Agent {
     const network = new NetworkWatch(this.#ports.network(this.#identity.agentId), options);
     this.#limits = this.#ports.limits(this.#identity.agentId);
     this.#storage = this.#ports.storage(this.#identity.agentId);
-    const { engine, endpoint, onChange } = this.#engine(this.#identity, reporter, keys, network);
+    const kept = this.#keptImages();
+    const { engine, endpoint, onChange, images } = this.#engine(this.#identity, reporter, keys, network, kept);
     network.changed = () => onChange.endpoint();
     this.#stoppers = [
       () => reporter.stop(),
@@ -191,10 +194,12 @@ class RunningAgent implements Agent {
       () => network.stop(engine.live().length === 0),
       () => (engine.live().length === 0 ? this.#limits.close() : undefined),
     ];
+    await kept?.open();
     await network.start();
     // Containers are looked after from the first moment, whether or not the control plane can be reached.
     await engine.start();
     await endpoint?.start();
+    if (kept !== undefined) this.#cleanImages(images, kept, engine);
     const parts: Parts = { plane, reporter, keys, network, engine, endpoint, onChange };
     const joined = await this.#join(parts);
     this.#stopped.signal.throwIfAborted();
@@ -235,7 +240,8 @@ class RunningAgent implements Agent {
     reporter: Reporter,
     keys: RoleKeys,
     network: NetworkWatch,
-  ): { engine: TaskEngine; endpoint: TaskEndpoint | undefined; onChange: Listeners } {
+    kept: KeptImages | undefined,
+  ): { engine: TaskEngine; endpoint: TaskEndpoint | undefined; onChange: Listeners; images: Images } {
     const options = this.#options;
     const { clock, log, allow } = options;
     const onChange: Listeners = { health: () => undefined, endpoint: () => undefined };
@@ -257,6 +263,14 @@ class RunningAgent implements Agent {
           });
     const reach = agentReach(options);
     const logins = new RegistryLogins(options, keys, reach);
+    const images = new Images({
+      docker: this.#docker,
+      clock,
+      behavior: options.pullBehavior,
+      inactivity: options.pullInactivity,
+      attempts: 3,
+      kept: kept ?? noKeptImages,
+    });
     const engine = new TaskEngine({
       options: {
         clock,
@@ -275,13 +289,7 @@ class RunningAgent implements Agent {
       },
       docker: this.#docker,
       agentId,
-      images: new Images({
-        docker: this.#docker,
-        clock,
-        behavior: options.pullBehavior,
-        inactivity: options.pullInactivity,
-        attempts: 3,
-      }),
+      images,
       network: network.port,
       limits: this.#limits,
       storage: this.#storage,
@@ -309,7 +317,24 @@ class RunningAgent implements Agent {
         onChange.health();
       },
     });
-    return { engine, endpoint, onChange };
+    return { engine, endpoint, onChange, images };
+  }
+
+  /** What is noted of images, where they are removed again. */
+  #keptImages(): KeptImages | undefined {
+    const { clock, dataDir, log, imageCleanup, pullBehavior } = this.#options;
+    if (imageCleanup === 'off' || pullBehavior === 'prefer-cached') return undefined;
+    return new KeptImages({ disk: this.#ports.disk, path: join(dataDir, 'images.json'), clock, log });
+  }
+
+  #cleanImages(images: Images, kept: KeptImages, engine: TaskEngine): void {
+    const { clock, log, imageCleanup: rule } = this.#options;
+    if (rule === 'off') return;
+    const awaited = (): string[] =>
+      engine.live().flatMap(({ saved }) => Object.values(saved.images).flatMap(({ id }) => id ?? []));
+    const alone = (work: () => Promise<void>): Promise<void> => images.alone(work);
+    const cleanup = new ImageCleanup({ docker: this.#docker, clock, log, rule, kept, awaited, alone });
+    this.#loops.push(cleanup.run(this.#stopped.signal));
   }
 
   /** Serves one registration after the other: a host that was deregistered joins anew. */

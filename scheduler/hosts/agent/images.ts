@@ -11,6 +11,7 @@ import {
 } from '../../references/index.ts';
 import { ImageRefused, RegistryUnresolved } from '../../reach/index.ts';
 import { engineCall, EngineError, engineError, EngineUnavailable } from './docker.ts';
+import type { KeptImages } from './kept-images.ts';
 import { LoginRefused, type PullRights, type RegistryLogin } from './logins.ts';
 import { foreignReason } from './pull-reasons.ts';
 
@@ -20,6 +21,8 @@ export interface LocalImage {
   readonly reference: string;
   /** `sha256:…` of the manifest in its repository; absent for images that never came from a registry. */
   readonly digest?: string;
+  /** The engine's own id of it; absent from what earlier agents noted. */
+  readonly id?: string;
 }
 
 export type PullBehavior = 'default' | 'always' | 'once' | 'prefer-cached';
@@ -33,6 +36,8 @@ export interface ImagesOptions {
   readonly inactivity: number;
   /** How often a pull is tried, when the failure may pass. */
   readonly attempts: number;
+  /** Learns which images this agent brought, and which of them are asked for. */
+  readonly kept: Pick<KeptImages, 'pulled' | 'used'>;
 }
 
 /** Failures that the next attempt would meet again. */
@@ -56,6 +61,8 @@ class PullStalled extends Error {
 export class Images {
   readonly #options: ImagesOptions;
   readonly #pulls = new Map<string, Promise<LocalImage>>();
+  /** Ends with the removal that is under way, if one is. */
+  #removal: Promise<unknown> = Promise.resolve();
 
   constructor(options: ImagesOptions) {
     this.#options = options;
@@ -72,7 +79,8 @@ export class Images {
     const key = `${dockerName(reference)} ${rights.of}`;
     const underWay = this.#pulls.get(key);
     if (underWay !== undefined) return underWay;
-    const pull = this.#ensure(reference, rights);
+    // What is being removed may be what is found.
+    const pull = this.#removal.then(() => this.#ensure(reference, rights));
     this.#pulls.set(key, pull);
     try {
       return await pull;
@@ -81,9 +89,18 @@ export class Images {
     }
   }
 
+  /** Removes images while none is brought: one that a task was just told is there must not go. */
+  async alone(work: () => Promise<void>): Promise<void> {
+    while (this.#pulls.size > 0) await Promise.allSettled(this.#pulls.values());
+    const removal = work();
+    this.#removal = removal.catch(() => undefined);
+    await removal;
+  }
+
   async #ensure(reference: ImageReference, rights: PullRights): Promise<LocalImage> {
-    const { behavior } = this.#options;
+    const { behavior, kept } = this.#options;
     const present = await this.#find(reference);
+    if (present?.id !== undefined) kept.used(present.id);
     const pinned = reference.digest !== undefined;
     if (present !== undefined && (pinned || behavior === 'once' || behavior === 'prefer-cached')) return present;
     try {
@@ -95,6 +112,8 @@ export class Images {
     }
     const pulled = await this.#find(reference);
     if (pulled === undefined) throw new Error(`${dockerName(reference)} was pulled, but the engine does not have it`);
+    // One that was there before is whoever's brought it.
+    if (pulled.id !== undefined && pulled.id !== present?.id) await kept.pulled(pulled.id, withoutTag(reference));
     return pulled;
   }
 
@@ -107,6 +126,7 @@ export class Images {
       return {
         reference: pinned === undefined ? image.Id : `${withoutTag(reference)}@${digest}`,
         ...(digest === undefined ? {} : { digest }),
+        id: image.Id,
       };
     } catch (error) {
       if (error instanceof EngineError && error.status === 404) return undefined;

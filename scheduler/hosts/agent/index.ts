@@ -4,6 +4,7 @@ export { Refused } from './control-plane-client.ts';
 export { noLimits, type TaskLimitsPort } from './limits/index.ts';
 export { noStorage, type TaskStoragePort } from './storage/index.ts';
 export { noNetwork, type TaskNetworkPort } from './network/index.ts';
+export { type ImageCleanupRule, usualImageCleanup } from './image-cleanup.ts';
 export type { PullBehavior } from './images.ts';
 export type { AgentCredentials, AgentOptions } from './options.ts';
 export type { AllowedEscapes } from './policy.ts';

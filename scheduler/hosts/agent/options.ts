@@ -7,6 +7,7 @@ import type Docker from 'dockerode';
 import type { Log } from '@slipway/auth/contract';
 
 import type { PortRange } from './host-ports.ts';
+import { type ImageCleanupRule, usualImageCleanup } from './image-cleanup.ts';
 import type { PullBehavior } from './images.ts';
 import type { AllowedEscapes } from './policy.ts';
 
@@ -69,6 +70,11 @@ export interface AgentOptions {
   readonly spot?: boolean;
   /** Default `default`: pull, and fall back to the image that is there. Pinned digests are never pulled twice. */
   readonly pullBehavior?: PullBehavior;
+  /**
+   * When images go that this agent pulled and no container or task needs. Default: looked at every 30 minutes, five at a time, those
+   * that nobody asked for within an hour. Off with `prefer-cached`, as for amazon-ecs-agent.
+   */
+  readonly imageCleanup?: ImageCleanupRule | 'off';
   /** Address that published ports listen on. Default `0.0.0.0`. */
   readonly bindAddress?: string;
   /** Between SIGTERM and SIGKILL for containers that name no stopTimeout. Default 30,000. */
@@ -121,6 +127,7 @@ export function resolveOptions(options: AgentOptions): ResolvedOptions {
     fargate: 'auto',
     spot: false,
     pullBehavior: 'default',
+    imageCleanup: usualImageCleanup,
     bindAddress: '0.0.0.0',
     stopTimeout: 30_000,
     hostPorts: { first: 20_000, last: 32_767 },

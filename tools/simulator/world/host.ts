@@ -120,6 +120,7 @@ export class SimulatedHost {
         ...(attributes === undefined ? {} : { attributes }),
         spot,
         taskEndpoint: 'off',
+        imageCleanup: 'off',
         // The registry is on every host's loopback, where no agent shows a password: those come from another API than ECS.
         allow: { ...allow, registryAddresses: ['127.0.0.0/8'] },
         resolve: () => Promise.resolve([]),
