@@ -74,6 +74,8 @@ describe('JSON', () => {
     expect(mapped).toMatchObject({
       problems: [{ path: 'containerDefinitions.1.member.logConfiguration.options', rule: /less than or equal to 10/ }],
     });
+    const wrong = outcome(() => decode('CreateService', { serviceName: 'a', serviceRegistries: Array(50).fill(null) }));
+    expect((wrong as InputError).problems).toHaveLength(10);
   });
 
   test('names every member that is missing, with its place counted from 1', () => {

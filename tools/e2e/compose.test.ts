@@ -32,7 +32,7 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
   const project = `slipway-compose-${process.pid}`;
   // Always this checkout's own: an image of the usual name may be of another day.
   const ours = `slipway:test-${process.pid}`;
-  const images = ['redis:7.4.2', 'haproxy:2.8', 'minio/minio:RELEASE.2025-04-22T22-12-26Z', ours];
+  const images = ['redis:8.6.3', 'haproxy:2.8.20', 'minio/minio:RELEASE.2025-04-22T22-12-26Z', ours];
   const folder = mkdtempSync(join(tmpdir(), 'slipway-compose-'));
   const secrets = join(folder, 'env');
   let port: number;
@@ -55,15 +55,15 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
     const present = (await docker.check(['images', '--format', '{{.Repository}}:{{.Tag}}'])).split('\n');
     made = images.filter((image) => !present.includes(image));
     const make: Record<string, () => Promise<void>> = {
-      'redis:7.4.2': () =>
+      'redis:8.6.3': () =>
         makeLocalImage(docker, {
-          reference: 'redis:7.4.2',
+          reference: 'redis:8.6.3',
           programs: ['/usr/bin/redis-server', '/usr/bin/redis-cli'],
           changes: ['WORKDIR /data', 'CMD ["redis-server"]', 'ENV PATH=/usr/local/bin:/bin'],
         }),
-      'haproxy:2.8': () =>
+      'haproxy:2.8.20': () =>
         makeLocalImage(docker, {
-          reference: 'haproxy:2.8',
+          reference: 'haproxy:2.8.20',
           programs: ['/usr/sbin/haproxy'],
           changes: [
             'CMD ["haproxy","-W","-db","-f","/usr/local/etc/haproxy/haproxy.cfg"]',
@@ -194,6 +194,17 @@ describe('tools/compose/init', () => {
     expect((await init('http://registry.lan:7500', file)).code).toBe(2);
     expect(valuesOf()['SLIPWAY_ADDRESS']).toBe('registry.lan');
     rmSync(folder, { recursive: true, force: true });
+  });
+
+  test.each([
+    ['redis', [8, 6, 3], 'CVE-2026-23479'],
+    ['haproxy', [2, 8, 20], 'CVE-2026-33555'],
+  ])('%s is one whole version, from which %j on %s is mended', (image, least) => {
+    const text = readFileSync(join(root, 'docker-compose.yml'), 'utf8');
+    const pin = new RegExp(`image: ${image}:(\\d+)\\.(\\d+)\\.(\\d+)\\n`).exec(text)?.slice(1).map(Number) ?? [];
+    const place = pin.findIndex((part, index) => part !== least[index]);
+    expect(pin).toHaveLength(3);
+    expect(place === -1 || (pin[place] ?? 0) > (least[place] ?? 0)).toBe(true);
   });
 
   test.skipIf(compose === undefined)('without it docker compose says what to do', async () => {

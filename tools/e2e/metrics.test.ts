@@ -74,6 +74,7 @@ test('requests, bytes, uploads, collections, cache hits, upkeep and processes ar
     /^process_resident_memory_bytes [1-9]\d{7,}$/m,
     /^process_cpu_seconds_total [\d.]+$/m,
     /^process_open_fds [1-9]/m,
+    /^slipway_event_loop_stalls_total \d+$/m,
   ])
     expect(text).toMatch(expected);
   const age = Date.now() / 1000 - ((await value('process_start_time_seconds')) ?? 0);

@@ -11,6 +11,7 @@ test('bytes, lookups and collections appear in the text that is scraped', async 
   metrics.looked(true);
   metrics.looked(true);
   metrics.looked(false);
+  metrics.upstreamFailed('gone.test', 'unavailable');
   metrics.collected({
     reviewed: 9,
     referenced: 4,
@@ -26,6 +27,7 @@ test('bytes, lookups and collections appear in the text that is scraped', async 
     'slipway_registry_sent_bytes_total 7',
     'slipway_registry_manifest_lookups_total{result="hit"} 2',
     'slipway_registry_manifest_lookups_total{result="miss"} 1',
+    'slipway_registry_upstream_failures_total{upstream="gone.test",cause="unavailable"} 1',
     'slipway_registry_collector_freed_bytes_total 500',
     'slipway_registry_collector_removed_total 1',
     'slipway_registry_collector_kept_total{reason="referenced"} 4',
