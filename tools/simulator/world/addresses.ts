@@ -95,10 +95,17 @@ export class AddressChecks {
 
   #put(key: string, value: Json): string[] {
     const before = this.#interfaces.get(key);
+    const had = this.#slices.get(key);
     if (!this.#take(key, value) || before !== undefined) return [];
     const record = this.#interfaces.get(key);
     if (record === undefined) {
-      this.#apart(this.#slices.get(key)!);
+      const slice = this.#slices.get(key)!;
+      if (had !== undefined && had.instanceId !== slice.instanceId)
+        throw new Violation(
+          'address',
+          `${slice.instanceId} took ${slice.cidr}, which ${had.instanceId} had not given back`,
+        );
+      this.#apart(slice);
       return [];
     }
     for (const [other, { subnetId, address }] of this.#interfaces) {

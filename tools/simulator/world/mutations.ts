@@ -46,7 +46,7 @@ export const mutations: readonly Mutation[] = [
     find: 'occupying: [...all, ...stopping]',
     replace: 'occupying: [...all]',
     caughtBy: ['maximum'],
-    from: 3,
+    from: 4,
   },
   {
     name: 'healthy tasks are stopped without counting them',
@@ -94,7 +94,7 @@ export const mutations: readonly Mutation[] = [
     find: "return State.Status === 'running' && healthIn(now.Status) !== (State.Health?.Status ?? 'none');",
     replace: 'return false;',
     caughtBy: ['settled', 'repaired'],
-    from: 201,
+    from: 224,
   },
   {
     name: 'a daemon is started where one runs',
@@ -126,7 +126,7 @@ export const mutations: readonly Mutation[] = [
     find: 'await this.#ports.save(changed);\n      this.#saved = changed;',
     replace: 'this.#saved = changed;\n      await this.#ports.save(changed);',
     caughtBy: ['settled', 'repaired'],
-    from: 1239,
+    from: 1293,
   },
   {
     name: "what an agent left when its data was lost is nobody's",
@@ -149,7 +149,7 @@ export const mutations: readonly Mutation[] = [
     find: 'await leave();',
     replace: '',
     caughtBy: ['rejoined'],
-    from: 46,
+    from: 94,
   },
   {
     name: 'tasks on a host that is taken back wait for their successors for ever',
@@ -182,7 +182,7 @@ export const mutations: readonly Mutation[] = [
     find: 'Math.max(since, ledSince) + deregisterLostAfter > clock.monotonic()',
     replace: 'instance.connectivityChangedAt + deregisterLostAfter > now',
     caughtBy: ['patient'],
-    from: 1051,
+    from: 1314,
   },
   {
     name: 'the end of a task counts each time it is looked at',
@@ -214,7 +214,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (task.stopCode !== undefined && blameless.has(task.stopCode)) return 'none';",
     replace: '',
     caughtBy: ['evidence'],
-    from: 3,
+    from: 4,
   },
   {
     name: 'protection is forgotten',
@@ -246,7 +246,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (task.lastStatus === 'STOPPED' || host === undefined || host.status === 'INACTIVE') {",
     replace: "if (task.desiredStatus === 'STOPPED' || host === undefined || host.status === 'INACTIVE') {",
     caughtBy: ['room'],
-    from: 5,
+    from: 6,
   },
   {
     name: 'a leader overwrites what a user has just set',
@@ -254,7 +254,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const require: Condition[] = [{ key: clusterKeys.service(name), version }];',
     replace: 'const require: Condition[] = [];',
     caughtBy: ['untouched', 'acknowledged', 'verdict', 'evidence'],
-    from: 40,
+    from: 57,
   },
   {
     name: 'what is over goes in half its time',
@@ -277,7 +277,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const ids = claimed?.ids ?? fresh;\n  if (claimed?.done === true) return',
     replace: 'const ids = fresh;\n  if (claimed === undefined && fresh.length === 0) return',
     caughtBy: ['once'],
-    from: 270,
+    from: 292,
   },
   {
     name: 'tasks are told of before they are committed',
@@ -285,7 +285,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const parts = this.#plan(open);',
     replace: 'const parts = this.#plan(open);\n      for (const { job, task } of parts) job.settle(task);',
     caughtBy: ['acknowledged'],
-    from: 781,
+    from: 876,
   },
   {
     name: "a revision is made without its family's row",
@@ -345,12 +345,11 @@ export const mutations: readonly Mutation[] = [
     from: 73,
   },
   {
-    name: 'what the engine has started is started again',
-    file: 'scheduler/hosts/agent/task-runner.ts',
-    find: "if (begun === undefined || this.#inspected.get(name)?.State.Status !== 'created') return false;",
-    replace: 'return false;',
+    name: 'a container that has ended counts as one that was never started',
+    file: 'scheduler/hosts/agent/observe.ts',
+    find: "state.Status === 'created'\n",
+    replace: "state.Status === 'created' || state.Status === 'exited'\n",
     caughtBy: ['started-once'],
-    from: 520,
   },
   {
     name: 'the address of a task is given back when it is told to stop',
@@ -365,7 +364,6 @@ export const mutations: readonly Mutation[] = [
     find: 'slices.flatMap(({ cidr }) => parseCidr(cidr) ?? []),',
     replace: 'slices.flatMap((one) => (one.instanceId === host.instance.id ? (parseCidr(one.cidr) ?? []) : [])),',
     caughtBy: ['address'],
-    from: 98,
   },
   {
     name: 'an address that is given back stays with its range',
