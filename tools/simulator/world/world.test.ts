@@ -3,7 +3,7 @@ import { runSealed, together } from './children.ts';
 import { mutations } from './mutations.ts';
 
 /** Seeds of one run of the tests. They are always the same: 1, 2, 3, … */
-const seeds = { nightly: 100_000, release: 500_000 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 500;
+const seeds = { nightly: 100_000, release: 500_000 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 2_000;
 
 /** Seeds within which every planted mistake must be noticed. */
 const noticedWithin = 2_000;
