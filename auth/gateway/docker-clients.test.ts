@@ -311,6 +311,12 @@ describe('docker clients', () => {
       401,
     );
     expect((await post({ grant_type: 'password', username: 'AWS', password: 'x'.repeat(70_000) })).status).toBe(413);
+    const many = await fetch(`${door.url}/token`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: 'a&'.repeat(30_000),
+    });
+    expect([many.status, await many.text()]).toEqual([400, expect.stringContaining('more than 200 parameters')]);
   });
 
   test('J12: a token in the query is no credential, and appears nowhere', async () => {

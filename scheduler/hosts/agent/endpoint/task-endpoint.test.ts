@@ -1,11 +1,10 @@
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 
 import { expect, test } from 'vitest';
 
 import { addressesOf } from './firewall.ts';
-import { limitPerAddress } from './rate-limit.ts';
-import { addressOfBridge } from './task-endpoint.ts';
+import { addressOfBridge, connectionsPerAddress, endpointServer } from './task-endpoint.ts';
 
 const own = ['172.17.0.1'];
 
@@ -25,8 +24,7 @@ test('an interface tells its addresses; one that is not there has none', async (
 });
 
 test('idle connections of one address leave room for those of others', async () => {
-  const server = createServer();
-  limitPerAddress(server, 5);
+  const server = endpointServer((_request, response) => void response.end());
   server.on('connection', (socket) => void socket.write('hello'));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -40,8 +38,8 @@ test('idle connections of one address leave room for those of others', async () 
     return Promise.race([once(socket, 'data').then(() => true), once(socket, 'close').then(() => false)]);
   };
   try {
-    const first = await Promise.all(Array.from({ length: 60 }, () => served('127.0.0.2')));
-    expect(first.filter(Boolean)).toHaveLength(5);
+    const first = await Promise.all(Array.from({ length: connectionsPerAddress + 50 }, () => served('127.0.0.2')));
+    expect(first.filter(Boolean)).toHaveLength(connectionsPerAddress);
     expect(await served('127.0.0.3')).toBe(true);
     // What one gives back it may have again.
     const held = sockets[first.indexOf(true)];

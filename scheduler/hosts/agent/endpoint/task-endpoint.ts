@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 
 import type Docker from 'dockerode';
 
@@ -15,10 +15,27 @@ import { EndpointRequests, type RequestPorts } from './requests.ts';
 export const endpointPort = 51679;
 
 /** Connections of one container at a time: enough for every SDK in it, and no other one waits for its idle ones. */
-const connectionsPerAddress = 64;
+export const connectionsPerAddress = 64;
 
 /** How often the listener and the rules are looked after. Milliseconds. */
 const lookAfter = 10_000;
+
+/** A server for containers, which nobody trusts: short limits, and no address may take the connections of the others. Not listening yet. */
+export function endpointServer(serve: RequestListener): Server {
+  const server = createServer(
+    {
+      requestTimeout: 10_000,
+      headersTimeout: 5_000,
+      keepAliveTimeout: 5_000,
+      connectionsCheckingInterval: 2_000,
+      maxHeaderSize: 8_192,
+    },
+    serve,
+  );
+  server.maxConnections = 4_096;
+  limitPerAddress(server, connectionsPerAddress);
+  return server;
+}
 
 export interface TaskEndpointPorts extends RequestPorts {
   /** Whether tasks may be on the host's network. */
@@ -147,18 +164,9 @@ export class TaskEndpoint {
   }
 
   async #listen(address: string): Promise<void> {
-    const server = createServer(
-      {
-        requestTimeout: 10_000,
-        headersTimeout: 5_000,
-        keepAliveTimeout: 5_000,
-        connectionsCheckingInterval: 2_000,
-        maxHeaderSize: 8_192,
-      },
+    const server = endpointServer(
       (request, response) => void this.#requests.serve(request, response).catch(() => response.destroy()),
     );
-    server.maxConnections = 4_096;
-    limitPerAddress(server, connectionsPerAddress);
     const listening = Promise.withResolvers<void>();
     server.once('error', listening.reject).listen(endpointPort, address, () => listening.resolve());
     try {
