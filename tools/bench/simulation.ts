@@ -28,7 +28,7 @@ export function toRows({
   const row = (what: string, ours: string, goal = ''): Row => ({ what, ours, peer: '', ratio: '', goal });
   return [
     row(
-      'bad days of four minutes and what follows, one core',
+      'bad days of one to four minutes and what follows, one core',
       `${short(seedsPerMinute)} seeds/minute`,
       'at least 400 seeds/minute',
     ),
