@@ -28,6 +28,8 @@ const hours = { nightly: 1, release: 12 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''
 type Engine = 'haproxy' | 'embedded';
 
 interface Service {
+  readonly desiredCount: number;
+  readonly runningCount: number;
   readonly deployments: readonly { readonly rolloutState: string }[];
   readonly events: readonly { readonly message: string }[];
 }
@@ -91,10 +93,16 @@ class Stage implements AsyncDisposable {
     await this.steady();
   }
 
+  /** Waits until the tasks wanted run and all get requests: a task stopped by hand before that could be the only one that did. */
   async steady(): Promise<void> {
     await until('the service to be steady', 240_000, async () => {
-      const { deployments } = await this.service();
-      return deployments.length === 1 && deployments[0]?.rolloutState === 'COMPLETED';
+      const { deployments, desiredCount, runningCount } = await this.service();
+      if (deployments.length !== 1 || deployments[0]?.rolloutState !== 'COMPLETED') return false;
+      if (runningCount !== desiredCount) return false;
+      const { TargetHealthDescriptions: targets } = await this.aws<{
+        TargetHealthDescriptions: readonly { readonly TargetHealth: { readonly State: string } }[];
+      }>('elbv2', 'describe-target-health', '--target-group-arn', this.group);
+      return targets.length === desiredCount && targets.every(({ TargetHealth }) => TargetHealth.State === 'healthy');
     });
   }
 

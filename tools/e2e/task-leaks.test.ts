@@ -91,17 +91,20 @@ describe.skipIf(missing !== undefined)(
       rmSync(folder, { recursive: true, force: true });
     }, 120_000);
 
+    /** Begins tasks, as soon as the agent is back when it was just killed or its server was. */
     async function start(wanted: number): Promise<string[]> {
-      const { tasks = [], failures = [] } = await ecs.send(
-        new RunTaskCommand({
-          taskDefinition: 'app',
-          count: wanted,
-          networkConfiguration: { awsvpcConfiguration: { subnets } },
-        }),
-      );
-      if (tasks.length < wanted) throw new Error(JSON.stringify(failures));
+      const command = new RunTaskCommand({
+        taskDefinition: 'app',
+        count: wanted,
+        networkConfiguration: { awsvpcConfiguration: { subnets } },
+      });
+      const { tasks = [], failures = [] } = await until('the agent', longest, async () => {
+        const answer = await ecs.send(command);
+        return answer.failures?.some(({ reason }) => reason === 'AGENT') ? undefined : answer;
+      });
       const arns = tasks.map(({ taskArn = '' }) => taskArn);
       begun.push(...arns);
+      if (arns.length < wanted) throw new Error(JSON.stringify(failures));
       return arns;
     }
 
