@@ -55,14 +55,14 @@ export class EngineReports {
       [Symbol.asyncIterator]();
     try {
       for (;;) {
-        const answer = answered(await this.live(account), generation);
+        const answer = await this.#answered(account, generation);
         if (answer !== undefined) return answer;
         const next = changes.next().then(({ done }) => (done === true ? ('over' as const) : ('changed' as const)));
         const what = await Promise.race([next, ended]);
         if (what === 'changed') continue;
         next.catch(() => undefined);
         return (
-          answered(await this.live(account), generation) ?? {
+          (await this.#answered(account, generation)) ?? {
             unbound: {},
             silent: await this.#silence(account, generation),
           }
@@ -84,6 +84,14 @@ export class EngineReports {
       engines.length === 0 && isNew(balancer) ? { code: 'provisioning' } : stateOf(balancing, balancer, engines);
   }
 
+  /** What engines answer to a generation; undefined while one of them has yet to. Where nothing is to be served none need run. */
+  async #answered(account: string, generation: number): Promise<ReturnType<typeof answered>> {
+    const engines = await this.live(account);
+    if (engines.length > 0) return answered(engines, generation);
+    const { carried } = await this.#options.balancers.read(account);
+    return carried.all('loadbalancer').length === 0 ? { unbound: {} } : undefined;
+  }
+
   async #silence(account: string, generation: number): Promise<string> {
     const engines = await this.live(account);
     const late = engines.filter((one) => one.generation < generation).map(({ id }) => id);
@@ -93,12 +101,11 @@ export class EngineReports {
   }
 }
 
-/** What engines answer to a generation; undefined while one of them has yet to. */
+/** What these engines, one or more, answer to a generation; undefined while one of them has yet to. */
 function answered(
   engines: readonly EngineRecord[],
   generation: number,
 ): { readonly unbound: Readonly<Record<string, string>>; readonly silent?: string } | undefined {
-  if (engines.length === 0) return undefined;
   const refused = engines.find((one) => one.refused !== undefined && one.refused.generation >= generation);
   if (refused?.refused !== undefined)
     return { unbound: {}, silent: `the traffic engine ${refused.id} refuses it: ${refused.refused.reason}` };

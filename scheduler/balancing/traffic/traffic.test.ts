@@ -135,7 +135,7 @@ test('what is not bound, or refused, says so', async () => {
 });
 
 test('without an engine nothing is served, and nobody waits for ever', async () => {
-  const { options, generation, state } = await openTraffic({});
+  const { options, generation, state, call, balancerArn } = await openTraffic({});
   const reports = new EngineReports({ ...options, timing: { ...options.timing, patience: 20 } });
   const { silent } = await reports.settled(account, await generation());
   expect(silent).toContain('no traffic engine is running');
@@ -145,6 +145,9 @@ test('without an engine nothing is served, and nobody waits for ever', async () 
   const [balancer] = balancing.all('loadbalancer');
   if (balancer === undefined) throw new Error('there is no load balancer');
   expect((await reports.states(account, balancing))({ ...balancer, createdAt: 0 })).toMatchObject({ code: 'failed' });
+  // What is gone needs no engine to be gone.
+  await call('DeleteLoadBalancer', { LoadBalancerArn: balancerArn });
+  expect(await reports.settled(account, await generation())).toEqual({ unbound: {} });
 });
 
 test('an engine that stopped answering is opened again, and told anew', async () => {
