@@ -128,6 +128,7 @@ const machine: MakePorts = (options, hostSecret) => {
             endpointPort,
             engineNetworks: () => engineNetworks(docker),
             nameServers: hostNameServers,
+            log: options.log,
           }),
     address: machineAddress,
     limits: (agentId) => new TaskLimits({ agentId, docker, run, clock: options.clock }),

@@ -474,6 +474,7 @@ export async function networkMissing(): Promise<string | undefined> {
     endpointPort: 1,
     engineNetworks: async () => [],
     nameServers: async () => [],
+    log: silent,
   });
   const reason = await probe.reason();
   if (reason === undefined) await probe.close();

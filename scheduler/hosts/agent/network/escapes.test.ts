@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { networkMissing } from '../../testing/bench.ts';
+import { networkMissing, silent } from '../../testing/bench.ts';
 import {
   ask,
   endNamespaces,
@@ -103,6 +103,7 @@ describe.skipIf(missing !== undefined)('a task with an address of its own', () =
       endpointPort: 51_679,
       engineNetworks: async () => ['198.19.6.128/25'],
       nameServers: async () => [host],
+      log: silent,
     });
     await ready(network);
     await network.apply(state);

@@ -92,9 +92,12 @@ export async function ownAddress(): Promise<string | undefined> {
   return (await routeTo(elsewhere))?.prefsrc;
 }
 
-/** Bytes of a packet that this host's way to others takes; Ethernet's where it has none. @throws NetworkError */
-export async function uplinkMtu(mtus: ReadonlyMap<string, number>): Promise<number> {
-  return mtuOf(await routeTo(elsewhere).catch(() => undefined), mtus);
+/** This host's way to others: its link, where it has such a way, and the bytes of a packet there; Ethernet's where it has none. */
+export async function uplinkOf(
+  mtus: ReadonlyMap<string, number>,
+): Promise<{ device: string | undefined; mtu: number }> {
+  const found = await routeTo(elsewhere).catch(() => undefined);
+  return { device: found?.dev, mtu: mtuOf(found, mtus) };
 }
 
 /**

@@ -59,17 +59,20 @@ const state = (groups: NetworkState['groups'], members: NetworkState['members'] 
 });
 
 const agentId = `test-${process.pid}`;
+const told: unknown[] = [];
 const engineRange = '198.19.8.0/24';
 const options: TaskNetworkOptions = {
   agentId,
   endpointPort: 51_679,
   engineNetworks: async () => [engineRange],
   nameServers: async () => ['192.0.2.53'],
+  log: { info: (fields) => told.push(fields), warn: () => undefined, error: () => undefined },
 };
 let network: TaskNetwork;
 
 beforeEach(async () => {
   count = 0;
+  told.length = 0;
   network = new TaskNetwork(options);
   if (can !== undefined) return;
   await ready(network);
@@ -284,6 +287,12 @@ describe.skipIf(can !== undefined)('tasks with addresses of their own', () => {
       await network.apply({ ...own, peers: [near, far] });
       await network.attach(attachment(['sg-a']), tunnelled);
       expect(sizes(tunnelled)).toEqual(['1350']);
+      // Said when it changes, not with every task.
+      expect(told).toEqual([
+        { uplink: 'none', uplinkMtu: 1500, mtu: 1500 },
+        { uplink: 'up0', uplinkMtu: 1400, mtu: 1400 },
+        { uplink: 'up0', uplinkMtu: 1400, mtu: 1350 },
+      ]);
       expect(execFileSync('ip', ['-o', 'link', 'show', 'slipway-vxlan']).toString()).toContain('mtu 1350');
       // One that was there before sends too much for the tunnel, once.
       const large = `const s = require('dgram').createSocket('udp4'); s.on('error', () => {}); s.send(Buffer.alloc(1372), 9, '198.19.7.65', () => s.close())`;

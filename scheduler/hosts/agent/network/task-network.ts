@@ -1,5 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 
+import type { Log } from '@slipway/auth/contract';
+
 import type { NetworkState } from '../../wire/index.ts';
 import { FirewallError } from '../iptables.ts';
 import { type Attachment, linkOf, metricOf, prefixOf } from './attachment.ts';
@@ -14,7 +16,7 @@ import {
   removeFilter,
 } from './packet-filter.ts';
 import { addressConflict, peerConflict } from './others.ts';
-import { applyPeers, arePeersApplied, linkMtus, ownAddress, uplinkMtu, wayTo } from './peers.ts';
+import { applyPeers, arePeersApplied, linkMtus, ownAddress, uplinkOf, wayTo } from './peers.ts';
 import type { TaskNetworkPort } from './port.ts';
 import { NetworkError, run } from './run.ts';
 
@@ -27,6 +29,7 @@ export interface TaskNetworkOptions {
   readonly engineNetworks: () => Promise<readonly string[]>;
   /** Servers of names that tasks are given. */
   readonly nameServers: () => Promise<readonly string[]>;
+  readonly log: Log;
 }
 
 const empty: FilterState = { blocks: [], groups: [], members: {}, peers: [] };
@@ -55,6 +58,8 @@ export class TaskNetwork implements TaskNetworkPort {
   #own = '';
   /** Why tasks of peers cannot be reached for other agents of this host. */
   #conflict: string | undefined;
+  /** What {@link TaskNetwork.#mtu} last told. */
+  #told = '';
   /** Resolved with the first state: until then nothing is known that the packet filter could be made of. */
   readonly #known = Promise.withResolvers<void>();
 
@@ -100,15 +105,6 @@ export class TaskNetwork implements TaskNetworkPort {
     return ownAddress().catch(() => undefined);
   }
 
-  /**
-   * Bytes of a packet that a new task's interface takes: what goes through to every peer as this host reaches it, and to everybody
-   * else. Those that stand keep theirs; the kernel tells who sends more over a way that takes less (RFC 1191).
-   */
-  async mtu(): Promise<number> {
-    const uplink = await uplinkMtu(await linkMtus());
-    return Math.min(uplink, ...this.#ways.map(({ mtu }) => mtu));
-  }
-
   /** Takes the state of the network over. @throws NetworkError; what was in effect before then stays */
   async apply(state: NetworkState): Promise<void> {
     this.#state = state;
@@ -139,7 +135,7 @@ export class TaskNetwork implements TaskNetworkPort {
     await this.#enqueue(async () => {
       const [conflict, mtu] = await Promise.all([
         addressConflict(attachment.address, this.#prefix, this.#metric),
-        this.mtu(),
+        linkMtus().then((mtus) => this.#mtu(mtus)),
       ]);
       if (conflict !== undefined) throw new NetworkError(conflict);
       await makeLink(this.#prefix, attachment, pid, mtu);
@@ -200,7 +196,22 @@ export class TaskNetwork implements TaskNetworkPort {
         blocks: peer.blocks.filter((block) => peer.way === 'here' || conflict?.isTaken(block) !== true),
       }));
       await applyPeers(this.#ways, this.#own, this.#metric);
+      await this.#mtu(mtus);
     });
+  }
+
+  /**
+   * Bytes of a packet that a new task's interface takes: what goes through to every peer as this host reaches it, and to everybody
+   * else. Those that stand keep theirs; the kernel tells who sends more over a way that takes less (RFC 1191). Says so when it changes:
+   * it is what to look at where large packets are lost.
+   */
+  async #mtu(mtus: Awaited<ReturnType<typeof linkMtus>>): Promise<number> {
+    const { device: uplink = 'none', mtu: uplinkMtu } = await uplinkOf(mtus);
+    const mtu = Math.min(uplinkMtu, ...this.#ways.map((way) => way.mtu));
+    const text = JSON.stringify({ uplink, uplinkMtu, mtu });
+    if (text !== this.#told) this.#options.log.info({ uplink, uplinkMtu, mtu }, 'size of packets of new tasks');
+    this.#told = text;
+    return mtu;
   }
 
   /** Puts back what others have cleared of the host's rules and routes, and follows what the host itself has changed. */
