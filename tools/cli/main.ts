@@ -278,8 +278,8 @@ webhooks
     (await import('./webhook.ts')).webhook('delete', service, id, options),
   );
 
-// These bring their own modules along, which a server must not carry.
-if (!['serve', 'env', 'agent'].includes(process.argv[2] ?? '')) {
+// These bring the whole control plane along, which no other command must carry or wait for.
+if (!program.commands.some((command) => command.name() === process.argv[2])) {
   (await import('../simulator/commands.ts')).register(program);
   (await import('../simulator/placement-command.ts')).register(program);
 }
