@@ -2,44 +2,29 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import {
+  DescribeContainerInstancesCommand,
+  DescribeServicesCommand,
+  DescribeTasksCommand,
+  type ECSClient,
+  ListContainerInstancesCommand,
+  ListTasksCommand,
+  type Service,
+  type Task,
+} from '@aws-sdk/client-ecs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { AwsCli } from '../testbed/aws-cli.ts';
+import { ecsClient } from '../testbed/aws-clients.ts';
 import { check, run, until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { type EngineChoice, engineChoices, type Engines } from '../testbed/engines.ts';
 import { freePort, ServerProcess } from '../testbed/server-process.ts';
 
 /**
- * The main job, on real parts: a server process, a Docker engine, the docker and AWS command lines. The tests build on
- * each other, as a user's first hour does.
+ * The main job, on real parts: a server process, a Docker engine, the docker and AWS command lines. What is asked again until it is so is
+ * asked by the SDK, whose start does not take a second. The tests build on each other, as a user's first hour does.
  */
 const noDocker = await missingDocker();
-
-interface Service {
-  readonly status: string;
-  readonly desiredCount: number;
-  readonly runningCount: number;
-  readonly taskDefinition: string;
-  readonly deployments: readonly {
-    readonly status: string;
-    readonly rolloutState: string;
-    readonly taskDefinition: string;
-    readonly failedTasks?: number;
-  }[];
-  readonly events: readonly { readonly message: string }[];
-}
-
-interface Task {
-  readonly taskArn: string;
-  readonly lastStatus: string;
-  readonly healthStatus: string;
-  readonly taskDefinitionArn: string;
-  readonly containers: readonly {
-    readonly runtimeId?: string;
-    readonly imageDigest?: string;
-    readonly networkBindings?: readonly { readonly hostPort: number }[];
-  }[];
-}
 
 for (const choice of engineChoices) {
   const missing = noDocker ?? choice.missing();
@@ -60,6 +45,7 @@ function rollsOut(choice: EngineChoice): void {
   const docker = new DockerCli();
   let server: ServerProcess;
   let aws: AwsCli;
+  let ecs: ECSClient;
   let image: string;
   let failed = false;
   let agent = 'none';
@@ -70,6 +56,7 @@ function rollsOut(choice: EngineChoice): void {
     server = new ServerProcess(await freePort(), join(folder, 'data'), engines.env);
     await server.start();
     aws = new AwsCli(server.aws());
+    ecs = ecsClient(server);
     image = `${server.registry}/web:prod`;
   });
 
@@ -79,6 +66,7 @@ function rollsOut(choice: EngineChoice): void {
 
   afterAll(async () => {
     if (failed) process.stderr.write(`--- server log ---\n${server.log.slice(-20_000)}\n`);
+    ecs.destroy();
     await server.stop();
     const left = await docker.check(['ps', '-aq', '--filter', `label=dev.slipway.agent=${agent}`]);
     if (left !== '') await docker.run(['rm', '-f', ...left.split('\n')]);
@@ -89,18 +77,36 @@ function rollsOut(choice: EngineChoice): void {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const describeService = async (): Promise<Service> =>
-    (await aws.json<{ services: [Service] }>(['ecs', 'describe-services', '--services', 'web'])).services[0];
+  const describeService = async (services = ['web']): Promise<Service> => {
+    const [found] = (await ecs.send(new DescribeServicesCommand({ services }))).services ?? [];
+    if (found === undefined) throw new Error(`there is no service ${services.join()}`);
+    return found;
+  };
+
+  const isSettled = ({ deployments = [] }: Service): boolean =>
+    deployments.length === 1 && deployments[0]?.rolloutState === 'COMPLETED';
+
+  const messages = ({ events = [] }: Service): string => events.map(({ message }) => message).join('\n');
+
+  const describeTask = async (arn: string): Promise<Task | undefined> =>
+    (await ecs.send(new DescribeTasksCommand({ tasks: [arn] }))).tasks?.[0];
 
   const runningTasks = async (): Promise<readonly Task[]> => {
-    const { taskArns } = await aws.json<{ taskArns: string[] }>(['ecs', 'list-tasks', '--service-name', 'web']);
+    const { taskArns = [] } = await ecs.send(new ListTasksCommand({ serviceName: 'web' }));
     if (taskArns.length === 0) return [];
-    const { tasks } = await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', ...taskArns]);
+    const { tasks = [] } = await ecs.send(new DescribeTasksCommand({ tasks: taskArns }));
     return tasks.filter((task) => task.lastStatus === 'RUNNING');
   };
 
+  const instance = async () => {
+    const { containerInstanceArns = [] } = await ecs.send(new ListContainerInstancesCommand({}));
+    expect(containerInstanceArns).toHaveLength(1);
+    const shown = await ecs.send(new DescribeContainerInstancesCommand({ containerInstances: containerInstanceArns }));
+    return shown.containerInstances?.[0];
+  };
+
   const page = async (task: Task): Promise<string> => {
-    const port = task.containers[0]?.networkBindings?.[0]?.hostPort;
+    const port = task.containers?.[0]?.networkBindings?.[0]?.hostPort;
     return (await fetch(`http://127.0.0.1:${port ?? 0}/`)).text();
   };
 
@@ -112,10 +118,16 @@ function rollsOut(choice: EngineChoice): void {
     return /digest: (sha256:[0-9a-f]{64})/.exec(printed)?.[1] ?? '';
   };
 
-  const stable = (): Promise<string> =>
-    check('aws', ['--endpoint-url', server.endpoint, 'ecs', 'wait', 'services-stable', '--services', 'web'], {
+  const stable = async (): Promise<void> => {
+    // The waiter looks every 15 seconds.
+    await until('the service to be stable', 120_000, async () => {
+      const service = await describeService();
+      return service.deployments?.length === 1 && service.runningCount === service.desiredCount;
+    });
+    await check('aws', ['--endpoint-url', server.endpoint, 'ecs', 'wait', 'services-stable', '--services', 'web'], {
       env: server.aws(),
     });
+  };
 
   test('the administrator key lies in the data folder, for its owner only', () => {
     expect(statSync(join(server.data, 'credentials')).mode & 0o777).toBe(0o600);
@@ -133,25 +145,17 @@ function rollsOut(choice: EngineChoice): void {
   test('the cluster default exists and this machine has joined it', async () => {
     const { clusterArns } = await aws.json<{ clusterArns: string[] }>(['ecs', 'list-clusters']);
     expect(clusterArns).toEqual(['arn:aws:ecs:us-east-1:000000000000:cluster/default']);
-    const instance = await until('the container instance', 60_000, async () => {
-      const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>([
-        'ecs',
-        'list-container-instances',
-      ]);
-      if (containerInstanceArns.length !== 1) return undefined;
-      agent = containerInstanceArns[0]?.split('/').at(-1) ?? agent;
-      const { containerInstances } = await aws.json<{
-        containerInstances: {
-          status: string;
-          agentConnected: boolean;
-          registeredResources: { name: string; integerValue: number }[];
-        }[];
-      }>(['ecs', 'describe-container-instances', '--container-instances', ...containerInstanceArns]);
-      return containerInstances[0]?.agentConnected ? containerInstances[0] : undefined;
+    const joined = await until('the container instance', 60_000, async () => {
+      const found = await instance();
+      return found?.agentConnected === true && found;
     });
-    expect(instance.status).toBe('ACTIVE');
+    agent = joined.containerInstanceArn?.split('/').at(-1) ?? agent;
+    expect(await aws.json(['ecs', 'list-container-instances'])).toEqual({
+      containerInstanceArns: [joined.containerInstanceArn],
+    });
+    expect(joined.status).toBe('ACTIVE');
     expect(
-      instance.registeredResources.find((resource) => resource.name === 'CPU')?.integerValue,
+      joined.registeredResources?.find((resource) => resource.name === 'CPU')?.integerValue,
     ).toBeGreaterThanOrEqual(1024);
   });
 
@@ -222,9 +226,10 @@ function rollsOut(choice: EngineChoice): void {
       'key=slipway:follow,value=true',
     ]);
     await stable();
-    const tasks = await runningTasks();
-    expect(tasks).toHaveLength(2);
-    const ports = tasks.map((task) => task.containers[0]?.networkBindings?.[0]?.hostPort);
+    const { taskArns } = await aws.json<{ taskArns: string[] }>(['ecs', 'list-tasks', '--service-name', 'web']);
+    const { tasks } = await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', ...taskArns]);
+    expect(tasks.map(({ lastStatus }) => lastStatus)).toEqual(['RUNNING', 'RUNNING']);
+    const ports = tasks.map((task) => task.containers?.[0]?.networkBindings?.[0]?.hostPort);
     expect(new Set(ports).size).toBe(2);
     expect(await served()).toEqual(['one', 'one']);
   });
@@ -235,23 +240,20 @@ function rollsOut(choice: EngineChoice): void {
       const pages = await served();
       return pages.length === 2 && pages.every((text) => text === 'two');
     });
-    await until('the deployment to complete', 60_000, async () => {
-      const service = await describeService();
-      return service.deployments.length === 1 && service.deployments[0]?.rolloutState === 'COMPLETED';
-    });
+    await until('the deployment to complete', 60_000, async () => isSettled(await describeService()));
     const { taskDefinition: pinned } = await aws.json<{
       taskDefinition: { revision: number; containerDefinitions: { image: string }[] };
-    }>(['ecs', 'describe-task-definition', '--task-definition', (await describeService()).taskDefinition]);
+    }>(['ecs', 'describe-task-definition', '--task-definition', (await describeService()).taskDefinition ?? '']);
     expect(pinned.revision).toBe(2);
     expect(pinned.containerDefinitions[0]?.image).toContain(`@${digest}`);
-    expect((await runningTasks()).map((task) => task.containers[0]?.imageDigest)).toEqual([digest, digest]);
+    expect((await runningTasks()).map((task) => task.containers?.[0]?.imageDigest)).toEqual([digest, digest]);
   });
 
   test('a broken image trips the circuit breaker and the service goes back on its own, serving all the while', async () => {
     const before = (await describeService()).taskDefinition;
     let answered = 0;
     const stop = new AbortController();
-    const ports = (await runningTasks()).map((task) => task.containers[0]?.networkBindings?.[0]?.hostPort ?? 0);
+    const ports = (await runningTasks()).map((task) => task.containers?.[0]?.networkBindings?.[0]?.hostPort ?? 0);
     const load = (async () => {
       while (!stop.signal.aborted) {
         for (const port of ports) {
@@ -269,24 +271,21 @@ function rollsOut(choice: EngineChoice): void {
     await until('the rollback to complete', 120_000, async () => {
       const service = await describeService();
       return (
-        service.events.some(({ message }) => /deployment failed: tasks failed to start/.test(message)) &&
+        /deployment failed: tasks failed to start/.test(messages(service)) &&
         service.taskDefinition === before &&
-        service.deployments.length === 1 &&
-        service.deployments[0]?.rolloutState === 'COMPLETED'
+        isSettled(service)
       );
     });
     stop.abort();
     await load;
     expect(answered).toBeGreaterThan(10);
     expect(await served()).toEqual(['two', 'two']);
-    const { events } = await describeService();
-    expect(events.map((event) => event.message).join('\n')).toMatch(/deployment failed: tasks failed to start/);
-    expect(events.map((event) => event.message).join('\n')).toMatch(/rolling back to deployment/);
+    expect(messages(await describeService())).toMatch(/rolling back to deployment/);
   });
 
   test('a container killed by hand is replaced', async () => {
     const [victim] = await runningTasks();
-    await docker.check(['kill', victim?.containers[0]?.runtimeId ?? '']);
+    await docker.check(['kill', victim?.containers?.[0]?.runtimeId ?? '']);
     await until('two tasks without the killed one', 60_000, async () => {
       const tasks = await runningTasks();
       return tasks.length === 2 && tasks.every((task) => task.taskArn !== victim?.taskArn);
@@ -297,7 +296,7 @@ function rollsOut(choice: EngineChoice): void {
 
   test('kill -9 of the server loses nothing, leaves containers running, and takes them over without duplicates', async () => {
     const before = (await runningTasks())
-      .map((task) => ({ arn: task.taskArn, runtimeId: task.containers[0]?.runtimeId }))
+      .map((task) => ({ arn: task.taskArn ?? '', runtimeId: task.containers?.[0]?.runtimeId }))
       .sort(byArn);
     const { imageIds } = await aws.json<{ imageIds: unknown[] }>(['ecr', 'list-images', '--repository-name', 'web']);
     await server.stop('SIGKILL');
@@ -305,20 +304,13 @@ function rollsOut(choice: EngineChoice): void {
       expect(await docker.check(['inspect', '-f', '{{.State.Running}}', runtimeId ?? ''])).toBe('true');
     await server.start();
     await until('the agent to reconnect', 60_000, async () => {
-      const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>([
-        'ecs',
-        'list-container-instances',
-      ]);
-      expect(containerInstanceArns).toHaveLength(1);
-      const { containerInstances } = await aws.json<{
-        containerInstances: { agentConnected: boolean; runningTasksCount: number }[];
-      }>(['ecs', 'describe-container-instances', '--container-instances', ...containerInstanceArns]);
-      return containerInstances[0]?.agentConnected && containerInstances[0].runningTasksCount === 2;
+      const found = await instance();
+      return found?.agentConnected === true && found.runningTasksCount === 2;
     });
     // Long enough for a second set of tasks to have been started, if anything were to.
     await new Promise((resolve) => setTimeout(resolve, 3000));
     const after = (await runningTasks())
-      .map((task) => ({ arn: task.taskArn, runtimeId: task.containers[0]?.runtimeId }))
+      .map((task) => ({ arn: task.taskArn ?? '', runtimeId: task.containers?.[0]?.runtimeId }))
       .sort(byArn);
     expect(after).toEqual(before);
     expect(
@@ -362,19 +354,11 @@ function rollsOut(choice: EngineChoice): void {
       'e2e',
     ]);
     const arn = tasks[0]?.taskArn ?? '';
-    await until('the task to run', 60_000, async () => {
-      const answer = await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', arn]);
-      return answer.tasks[0]?.lastStatus === 'RUNNING';
-    });
+    await until('the task to run', 60_000, async () => (await describeTask(arn))?.lastStatus === 'RUNNING');
     await aws.json(['ecs', 'stop-task', '--task', arn, '--reason', 'enough']);
     const stopped = await until('the task to stop', 60_000, async () => {
-      const answer = await aws.json<{ tasks: (Task & { stopCode: string; stoppedReason: string })[] }>([
-        'ecs',
-        'describe-tasks',
-        '--tasks',
-        arn,
-      ]);
-      return answer.tasks[0]?.lastStatus === 'STOPPED' ? answer.tasks[0] : undefined;
+      const task = await describeTask(arn);
+      return task?.lastStatus === 'STOPPED' && task;
     });
     expect(stopped).toMatchObject({ stopCode: 'UserInitiated', stoppedReason: 'enough' });
   });
@@ -397,8 +381,8 @@ function rollsOut(choice: EngineChoice): void {
       '1',
     ]);
     const message = await until('the event', 60_000, async () => {
-      const { services } = await aws.json<{ services: [Service] }>(['ecs', 'describe-services', '--services', 'huge']);
-      return services[0].events.find((event) => event.message.includes('unable to place'))?.message;
+      const { events = [] } = await describeService(['huge']);
+      return events.find(({ message: text }) => text?.includes('unable to place'))?.message;
     });
     expect(message).toMatch(
       /^\(service huge\) was unable to place a task because no container instance met all of its requirements\..*CPU/,
@@ -407,7 +391,7 @@ function rollsOut(choice: EngineChoice): void {
   });
 
   test('the service is scaled down and deleted, and its containers are gone', async () => {
-    const ids = (await runningTasks()).map((task) => task.containers[0]?.runtimeId ?? '');
+    const ids = (await runningTasks()).map((task) => task.containers?.[0]?.runtimeId ?? '');
     await aws.json(['ecs', 'update-service', '--service', 'web', '--desired-count', '0']);
     await stable();
     await aws.json(['ecs', 'delete-service', '--service', 'web']);
