@@ -9,7 +9,9 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { BalancerDetails } from '../cli/lb.ts';
 import { trafficEngines } from '../server/traffic-engines.ts';
 import { AwsCli } from '../testbed/aws-cli.ts';
+import { sdkOptions } from '../testbed/aws-clients.ts';
 import { run } from '../testbed/command.ts';
+import { ElbClient } from '../testbed/query-clients.ts';
 import { freePort, ServerProcess } from '../testbed/server-process.ts';
 
 /** An address of this machine; the load balancer's VPC is around it, so that it may be a target's. */
@@ -65,6 +67,19 @@ afterAll(async () => {
 });
 
 const elb = <T>(...args: string[]): Promise<T> => aws.json<T>(['elbv2', ...args]);
+
+/** Waits for what the targets of a group are: the command line looks every 15 seconds. @param state as DescribeTargetHealth tells it */
+const targetsAre = (group: string, state: string | undefined): Promise<void> =>
+  vi.waitFor(
+    async () => {
+      const shown = await new ElbClient(sdkOptions(server)).send({
+        name: 'DescribeTargetHealth',
+        input: { TargetGroupArn: group },
+      });
+      expect(/<State>([a-z]+)</.exec((shown as { readonly text: string }).text)?.[1]).toBe(state);
+    },
+    { timeout: 60_000, interval: 100 },
+  );
 
 /** Whether a process listens on a socket. */
 const answers = (path: string): Promise<boolean> =>
@@ -191,6 +206,7 @@ test.skipIf(missing !== undefined)(
       `Type=forward,TargetGroupArn=${group.TargetGroupArn}`,
     );
     await elb('wait', 'load-balancer-available', '--load-balancer-arns', balancer.LoadBalancerArn);
+    await targetsAre(group.TargetGroupArn, 'healthy');
     await elb('wait', 'target-in-service', ...named);
     await vi.waitFor(
       async () =>
@@ -223,6 +239,7 @@ test.skipIf(missing !== undefined)(
     expect(await ask(port, balancer.DNSName, '/still')).toMatchObject({ status: 200 });
     await server.start();
     await elb('deregister-targets', ...named, '--targets', `Id=${own ?? ''}`);
+    await targetsAre(group.TargetGroupArn, undefined);
     await elb('wait', 'target-deregistered', ...named, '--targets', `Id=${own ?? ''}`);
     expect((await ask(port, balancer.DNSName, '/none')).status).toBe(503);
 
