@@ -35,6 +35,8 @@ export {
   type TagProblem,
   type TagRules,
   type Tags,
+  tagsAsSent,
+  tagSentences,
   TagSet,
   type WireTag,
 } from './tags.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { requestTagKeys, requestTags, smallTagList, tagList, type TagProblem, TagSet } from './index.ts';
+import { requestTagKeys, requestTags, smallTagList, tagList, type TagProblem, tagsAsSent, TagSet } from './index.ts';
 
 class Refused extends Error {
   readonly problem: TagProblem;
@@ -70,6 +70,14 @@ test('merging counts what is there, without those of AWS itself', () => {
 test('conditions see what is set, and what is removed', () => {
   expect(requestTags({ team: 'a' })).toEqual({ 'aws:TagKeys': ['team'], 'aws:RequestTag/team': 'a' });
   expect(requestTags({})).toEqual({});
+  // As they were sent, well formed or not.
+  const sent = [{ key: 'team', value: 'a' }, { Key: '__proto__', Value: 'b' }, { Key: 'team' }, {}];
+  expect(Object.entries(tagsAsSent(sent))).toEqual([
+    ['team', ''],
+    ['__proto__', 'b'],
+    ['', ''],
+  ]);
+  expect(tagsAsSent(undefined)).toEqual({});
   expect(requestTagKeys(['team'])).toEqual({ 'aws:TagKeys': ['team'] });
   expect(requestTagKeys([])).toEqual({});
 });

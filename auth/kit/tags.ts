@@ -38,6 +38,17 @@ export interface TagRules {
   readonly refuse: (problem: TagProblem) => Error;
 }
 
+/** What is wrong with tags, for services that have no words of their own for it. */
+export const tagSentences: Readonly<Record<TagProblem['kind'], (key: string) => string>> = {
+  'key-length': () => 'Tag keys have 1 to 128 characters.',
+  'key-characters': (key) => `Tag key '${key}' has characters that are not allowed.`,
+  reserved: (key) => `Tag keys starting with 'aws:' are reserved for internal use: '${key}'`,
+  'value-length': (key) => `The value of tag '${key}' is longer than 256 characters.`,
+  'value-characters': (key) => `The value of tag '${key}' has characters that are not allowed.`,
+  duplicate: (key) => `The tag key '${key}' was specified more than once.`,
+  'too-many': () => 'A resource has at most 50 tags.',
+};
+
 const mostKeyLength = 128;
 const mostValueLength = 256;
 
@@ -108,6 +119,10 @@ export const tagList = (tags: Tags): { Key: string; Value: string }[] =>
 /** Tags as ECS lists them. */
 export const smallTagList = (tags: Tags): { key: string; value: string }[] =>
   Object.entries(tags).map(([key, value]) => ({ key, value }));
+
+/** Tags as a request writes them, unchecked: whether the caller may comes before whether they are well formed. */
+export const tagsAsSent = (given: readonly WireTag[] | undefined): Tags =>
+  Object.fromEntries((given ?? []).map((tag) => [tag.key ?? tag.Key ?? '', tag.value ?? tag.Value ?? '']));
 
 /** Condition keys of the tags that a request sets: `aws:RequestTag/<key>` and `aws:TagKeys`. */
 export function requestTags(tags: Tags): ConditionContext {

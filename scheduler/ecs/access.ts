@@ -1,7 +1,7 @@
 import type { Tag } from '@aws-sdk/client-ecs';
 import type { AccessRequest, ConditionContext, ResourceRef } from '@slipway/auth/contract';
 
-import { parseArn, requestTags as ofTags } from '@slipway/auth/kit';
+import { parseArn, requestTags as ofTags, tagsAsSent } from '@slipway/auth/kit';
 
 import { type ClusterRef, type EcsPorts, findCluster, findInstance, invalidParameter } from '../cluster/index.ts';
 import { findService } from '../services/index.ts';
@@ -13,11 +13,8 @@ export const inCluster = (ports: EcsPorts, ref: ClusterRef): ConditionContext =>
   'ecs:cluster': arns.cluster(ports.region, ref.account, ref.cluster),
 });
 
-/** Condition keys of the tags that a request sets. @throws InvalidParameterException */
-export function requestTags(tags: readonly Tag[] | undefined): ConditionContext {
-  // As they were sent: whether the caller may comes before whether they are well formed.
-  return ofTags(Object.fromEntries((tags ?? []).map(({ key = '', value = '' }) => [key, value])));
-}
+/** Condition keys of the tags that a request sets. */
+export const requestTags = (tags: readonly Tag[] | undefined): ConditionContext => ofTags(tagsAsSent(tags));
 
 /** Tags at creation need ecs:TagResource on what is created (account setting `tagResourceAuthorization`, always on here). */
 export function tagOnCreate(action: string, arn: string, tags: readonly Tag[] | undefined): AccessRequest[] {

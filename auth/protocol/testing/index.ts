@@ -1,1 +1,1 @@
-export { type BotocoreModel, botocoreModel, operationDifferences } from './botocore.ts';
+export { type HandWritten, holdToModel } from './hold-to-model.ts';

@@ -1,5 +1,5 @@
 import { AwsError } from '@slipway/auth/contract';
-import { rowsOf } from '@slipway/auth/kit';
+import { requestTags, rowsOf, tagsAsSent } from '@slipway/auth/kit';
 
 import {
   balancerArn,
@@ -11,7 +11,7 @@ import {
 } from '../records/index.ts';
 
 import { inUse, validation } from './errors.ts';
-import { type AcmOperations, find, mayList, mayOn, operation, type Scene, tagContext } from './operation.ts';
+import { type AcmOperations, find, mayList, mayOn, operation, type Scene } from './operation.ts';
 import {
   blob,
   byArn,
@@ -45,7 +45,7 @@ export const certificateOperations: AcmOperations = {
     access: mayOn(
       'ImportCertificate',
       ({ CertificateArn }) => CertificateArn,
-      ({ Tags }) => tagContext(Tags),
+      ({ Tags }) => requestTags(tagsAsSent(Tags)),
     ),
     change: (input, scene, draft) => {
       const { api, account } = scene;

@@ -1,3 +1,5 @@
+import { refusalsOf } from '../api/index.ts';
+
 import { unsupported } from './errors.ts';
 import { type AcmOperations, mayList, operation } from './operation.ts';
 import { nothing, struct } from './shapes.ts';
@@ -18,17 +20,10 @@ export const notServed: Readonly<Record<string, string>> = {
   PutAccountConfiguration: events,
 };
 
-/** Whoever may call them is told why that does nothing here; others are denied as ever. */
-export const notServedOperations: AcmOperations = Object.fromEntries(
-  Object.entries(notServed).map(([name, instead]) => [
-    name,
-    operation({
-      input: struct(`${name}Request`, {}),
-      output: nothing,
-      access: mayList(name),
-      read: (): never => {
-        throw unsupported(name, instead);
-      },
-    }),
-  ]),
-);
+export const notServedOperations: AcmOperations = refusalsOf(notServed, {
+  operation,
+  inputOf: (name) => struct(`${name}Request`, {}),
+  nothing,
+  mayList,
+  unsupported,
+});

@@ -1,5 +1,5 @@
 import type { AccessList, ConditionContext, ResourceRef } from '@slipway/auth/contract';
-import { type Pages, parseArn, requestTags } from '@slipway/auth/kit';
+import { type Pages, parseArn } from '@slipway/auth/kit';
 import type { Sealer } from '@slipway/auth/tokens';
 
 import type { RandomBytes } from '../../state/index.ts';
@@ -55,8 +55,3 @@ export const mayOn =
 
 /** Access to what is of no certificate. */
 export const mayList = (action: string) => (): AccessList => [{ action: `acm:${action}`, resources: [{ arn: '*' }] }];
-
-/** Condition keys of the tags of a request. */
-export const tagContext = (
-  given: readonly { readonly Key: string; readonly Value?: string | undefined }[] | undefined,
-): ConditionContext => requestTags(Object.fromEntries((given ?? []).map(({ Key, Value = '' }) => [Key, Value])));

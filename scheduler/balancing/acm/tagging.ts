@@ -1,30 +1,19 @@
-import { AwsError } from '@slipway/auth/contract';
-import { requestTagKeys, tagList, type TagProblem, TagSet } from '@slipway/auth/kit';
+import { requestTagKeys, requestTags, tagList, tagsAsSent, type TagSet } from '@slipway/auth/kit';
+
+import { tagsOf } from '../api/index.ts';
 
 import { validation } from './errors.ts';
-import { type AcmOperations, find, mayOn, operation, tagContext } from './operation.ts';
+import { type AcmOperations, find, mayOn, operation } from './operation.ts';
 import { byArn, nothing, required, struct, tags } from './shapes.ts';
 
-const sentences: Readonly<Record<TagProblem['kind'], (key: string) => string>> = {
-  'key-length': () => 'Tag keys have 1 to 128 characters.',
-  'key-characters': (key) => `Tag key '${key}' has characters that are not allowed.`,
-  reserved: (key) => `Invalid Tag Key: "${key}". AWS internal tags cannot be changed with this API`,
-  'value-length': (key) => `The value of tag '${key}' is longer than 256 characters.`,
-  'value-characters': (key) => `The value of tag '${key}' has characters that are not allowed.`,
-  duplicate: (key) => `The tag key '${key}' was specified more than once.`,
-  'too-many': () => 'A certificate has at most 50 tags.',
-};
-const codes: Partial<Record<TagProblem['kind'], string>> = {
-  duplicate: 'InvalidTagException',
-  reserved: 'InvalidTagException',
-  'too-many': 'TooManyTagsException',
-};
-
 /** Tags as ACM takes them. */
-export const acmTags: TagSet = new TagSet({
-  most: 50,
-  characters: /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u,
-  refuse: ({ kind, key }) => new AwsError(codes[kind] ?? 'ValidationException', sentences[kind](key)),
+export const acmTags: TagSet = tagsOf({
+  usual: 'ValidationException',
+  codes: { duplicate: 'InvalidTagException', reserved: 'InvalidTagException', 'too-many': 'TooManyTagsException' },
+  sentences: {
+    reserved: (key) => `Invalid Tag Key: "${key}". AWS internal tags cannot be changed with this API`,
+    'too-many': () => 'A certificate has at most 50 tags.',
+  },
 });
 
 const tagged = { ...byArn, Tags: required(tags) } as const;
@@ -37,7 +26,7 @@ export const tagOperations: AcmOperations = {
     access: mayOn(
       'AddTagsToCertificate',
       ({ CertificateArn }) => CertificateArn,
-      ({ Tags }) => tagContext(Tags),
+      ({ Tags }) => requestTags(tagsAsSent(Tags)),
     ),
     change: ({ CertificateArn, Tags }, scene, draft) => {
       const record = find(scene, draft, CertificateArn);

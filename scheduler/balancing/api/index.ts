@@ -5,6 +5,8 @@ export {
   type ApiPorts,
   bindAll,
   operationsOf,
+  refusalsOf,
   type SceneOf,
   schemasOf,
 } from './operation.ts';
+export { tagsOf } from './tags.ts';

@@ -84,6 +84,41 @@ export function operationsOf<A extends ApiPorts>({ operationSchema, unsupported 
   };
 }
 
+/**
+ * Operations that are not served: whoever may call them is told why that does nothing here; others are denied as ever.
+ * @param instead of each operation, what to do
+ */
+export const refusalsOf = <A>(
+  instead: Readonly<Record<string, string>>,
+  {
+    operation,
+    inputOf,
+    nothing,
+    mayList,
+    unsupported,
+  }: {
+    readonly operation: Declare<A>;
+    /** The input of an operation, without members. */
+    readonly inputOf: (name: string) => Shape<object>;
+    readonly nothing: Shape<object>;
+    readonly mayList: (action: string) => () => AccessList;
+    readonly unsupported: ApiRules['unsupported'];
+  },
+): ApiOperations<A> =>
+  Object.fromEntries(
+    Object.entries(instead).map(([name, how]) => [
+      name,
+      operation({
+        input: inputOf(name),
+        output: nothing,
+        access: mayList(name),
+        read: (): never => {
+          throw unsupported(name, how);
+        },
+      }),
+    ]),
+  );
+
 /** The schemas of operations, in the place of an SDK client module. */
 export const schemasOf = <A>(operations: ApiOperations<A>): Readonly<Record<string, unknown>> =>
   Object.fromEntries(Object.entries(operations).map(([name, { schema }]) => [`${name}$`, schema(name)]));

@@ -1,6 +1,6 @@
-import { requestTagKeys, requestTags, tagList } from '@slipway/auth/kit';
+import { requestTagKeys, requestTags, tagList, tagsAsSent } from '@slipway/auth/kit';
 
-import { elbTags } from '../elbv2/index.ts';
+import { elbTags, someOf } from '../elbv2/index.ts';
 import type { ClassicRecord } from '../records/index.ts';
 
 import { unsupported, validation } from './errors.ts';
@@ -62,11 +62,11 @@ export const attributeOperations: ClassicOperations = {
     access: mayOn(
       'AddTags',
       ({ LoadBalancerNames }) => LoadBalancerNames,
-      ({ Tags }) => requestTags(Object.fromEntries(Tags.map(({ Key = '', Value = '' }) => [Key, Value]))),
+      ({ Tags }) => requestTags(tagsAsSent(Tags)),
     ),
     change: ({ LoadBalancerNames, Tags }, _scene, draft) => {
-      const added = elbTags.parse(some(Tags, 'Tags'));
-      for (const name of some(LoadBalancerNames, 'LoadBalancerNames')) {
+      const added = elbTags.parse(someOf(Tags, 'Tags'));
+      for (const name of namesIn(LoadBalancerNames)) {
         const record = find(draft, name);
         draft.put('classic', { ...record, tags: elbTags.merge(record.tags, added) });
       }
@@ -85,9 +85,9 @@ export const attributeOperations: ClassicOperations = {
       ({ Tags }) => requestTagKeys(Tags.map(({ Key = '' }) => Key)),
     ),
     change: ({ LoadBalancerNames, Tags }, _scene, draft) => {
-      const keys = some(Tags, 'Tags').map(({ Key = '' }) => Key);
+      const keys = someOf(Tags, 'Tags').map(({ Key = '' }) => Key);
       for (const key of keys) elbTags.checkKey(key);
-      for (const name of some(LoadBalancerNames, 'LoadBalancerNames')) {
+      for (const name of namesIn(LoadBalancerNames)) {
         const record = find(draft, name);
         draft.put('classic', { ...record, tags: elbTags.without(record.tags, keys) });
       }
@@ -101,7 +101,7 @@ export const attributeOperations: ClassicOperations = {
     }),
     access: mayOn('DescribeTags', ({ LoadBalancerNames }) => LoadBalancerNames),
     read: ({ LoadBalancerNames }, _scene, balancing) => ({
-      TagDescriptions: some(LoadBalancerNames, 'LoadBalancerNames').map((name) => ({
+      TagDescriptions: namesIn(LoadBalancerNames).map((name) => ({
         LoadBalancerName: name,
         Tags: tagList(find(balancing, name).tags),
       })),
@@ -109,11 +109,9 @@ export const attributeOperations: ClassicOperations = {
   }),
 };
 
-function some<T>(given: readonly T[], what: string): readonly T[] {
-  if (given.length === 0) throw validation(`${what} must be specified`);
-  if (what === 'LoadBalancerNames' && given.length > mostNames)
-    throw validation(`Up to ${mostNames} load balancers can be named in a request`);
-  return given;
+function namesIn(given: readonly string[]): readonly string[] {
+  if (given.length > mostNames) throw validation(`Up to ${mostNames} load balancers can be named in a request`);
+  return someOf(given, 'LoadBalancerNames');
 }
 
 const view = ({ idleTimeout, draining }: ClassicRecord): Of<typeof attributes> => ({

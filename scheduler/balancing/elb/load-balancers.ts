@@ -1,14 +1,14 @@
 import { AwsError } from '@slipway/auth/contract';
-import { requestTags, rowsOf } from '@slipway/auth/kit';
+import { requestTags, rowsOf, tagsAsSent } from '@slipway/auth/kit';
 
 import type { Network } from '../../network/records/index.ts';
-import { checkName, elbTags, groupsFor, inZones, placeFor, subnetsFor } from '../elbv2/index.ts';
+import { checkName, elbTags, groupsFor, inZones, mayList, placeFor, subnetsFor } from '../elbv2/index.ts';
 import { type ClassicRecord, readCheckTarget } from '../records/index.ts';
 
 import { invalidConfiguration, unsupported, validation } from './errors.ts';
 import { keep } from './instances.ts';
 import { bound, checkListeners, listenersFor, remove, settled } from './listeners.ts';
-import { type ClassicOperations, find, mayList, mayOn, operation, type Scene } from './operation.ts';
+import { type ClassicOperations, find, mayOn, operation, type Scene } from './operation.ts';
 import {
   byName,
   description,
@@ -46,7 +46,7 @@ export const loadBalancerOperations: ClassicOperations = {
     access: mayOn(
       'CreateLoadBalancer',
       ({ LoadBalancerName }) => [LoadBalancerName],
-      ({ Tags = [] }) => requestTags(Object.fromEntries(Tags.map(({ Key = '', Value = '' }) => [Key, Value]))),
+      ({ Tags }) => requestTags(tagsAsSent(Tags)),
     ),
     change: async (input, scene, draft) => {
       const { LoadBalancerName: name, Scheme: scheme = 'internet-facing' } = input;

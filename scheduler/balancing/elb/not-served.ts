@@ -1,5 +1,8 @@
+import { refusalsOf } from '../api/index.ts';
+import { mayList } from '../elbv2/index.ts';
+
 import { unsupported } from './errors.ts';
-import { type ClassicOperations, mayList, operation } from './operation.ts';
+import { type ClassicOperations, operation } from './operation.ts';
 import { nothing, struct } from './shapes.ts';
 
 const policies =
@@ -21,17 +24,10 @@ export const notServed: Readonly<Record<string, string>> = {
   DescribeAccountLimits: 'The limits are 20 load balancers, with 100 listeners and 1000 instances each.',
 };
 
-/** Whoever may call them is told why that does nothing here; others are denied as ever. */
-export const notServedOperations: ClassicOperations = Object.fromEntries(
-  Object.entries(notServed).map(([name, instead]) => [
-    name,
-    operation({
-      input: struct(`${name}Input`, {}),
-      output: nothing,
-      access: mayList(name),
-      read: (): never => {
-        throw unsupported(name, instead);
-      },
-    }),
-  ]),
-);
+export const notServedOperations: ClassicOperations = refusalsOf(notServed, {
+  operation,
+  inputOf: (name) => struct(`${name}Input`, {}),
+  nothing,
+  mayList,
+  unsupported,
+});

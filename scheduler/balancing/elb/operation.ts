@@ -3,7 +3,7 @@ import type { Pages } from '@slipway/auth/kit';
 
 import type { Networks } from '../../network/records/index.ts';
 import { type ApiOperations, type ApiPorts, operationsOf, type SceneOf } from '../api/index.ts';
-import type { InstanceDirectory, Traffic } from '../elbv2/index.ts';
+import { type InstanceDirectory, may, type Traffic } from '../elbv2/index.ts';
 import { type AddressPool, type Balancing, classicArn, type ClassicRecord } from '../records/index.ts';
 
 import { notFound, unsupported } from './errors.ts';
@@ -43,19 +43,5 @@ export const mayOn =
       const tags = balancing.named('classic', name)?.tags;
       return { arn: classicArn(scene, name), ...(tags === undefined ? {} : { tags }) };
     });
-    const tags = resources.flatMap(({ tags: of = {} }) =>
-      Object.entries(of).map(([key, value]) => [`elasticloadbalancing:ResourceTag/${key}`, value] as const),
-    );
-    return [
-      {
-        action: `elasticloadbalancing:${action}`,
-        resources: resources.length === 0 ? [{ arn: '*' }] : resources,
-        context: { ...Object.fromEntries(tags), ...contextOf(input) },
-      },
-    ];
+    return [may(action, resources.length === 0 ? [{ arn: '*' }] : resources, contextOf(input))];
   };
-
-/** Access to lists, which have no resource. */
-export const mayList = (action: string) => (): AccessList => [
-  { action: `elasticloadbalancing:${action}`, resources: [{ arn: '*' }] },
-];

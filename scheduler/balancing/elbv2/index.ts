@@ -7,4 +7,5 @@ export type { BalancerState, InstanceDirectory, Traffic } from './ports.ts';
 export { checkAddress } from './listeners.ts';
 export { groupsFor, inZones, placeFor, subnetsFor } from './load-balancers.ts';
 export { checkName } from './names.ts';
+export { may, mayList, someOf } from './operation.ts';
 export { elbTags } from './tagging.ts';

@@ -14,7 +14,7 @@ import {
 
 import { actionFor, placeOf, viewAction } from './actions.ts';
 import { invalidConfiguration, notFound, tooMany, validation } from './errors.ts';
-import { find, findAll, lookUp, pageOf } from './lists.ts';
+import { find, findAll, lookUp, namedOrWithin, pageOf } from './lists.ts';
 import { removeListener, settledAnswer } from './load-balancers.ts';
 import { balancerArn, listenerArn } from './names.ts';
 import { type ElbOperations, mayCreate, mayList, mayOn, operation, reference, type Scene } from './operation.ts';
@@ -111,12 +111,10 @@ export const listenerOperations: ElbOperations = {
     access: mayList('DescribeListeners'),
     read: async (input, scene, balancing) => {
       const { LoadBalancerArn: of, ListenerArns: arns = [] } = input;
-      if ((of === undefined || of === '') === (arns.length === 0))
-        throw validation('You must specify either listener ARNs or a load balancer ARN');
-      const records =
-        arns.length > 0
-          ? findAll(scene, balancing, 'listener', arns)
-          : balancing.listenersOf(find(scene, balancing, 'loadbalancer', of as string).id);
+      const records = namedOrWithin('listener ARNs or a load balancer ARN', arns, of, {
+        named: (some) => findAll(scene, balancing, 'listener', some),
+        all: (within) => balancing.listenersOf(find(scene, balancing, 'loadbalancer', within).id),
+      });
       const { items, more } = await pageOf(
         scene,
         ['DescribeListeners', of, arns],
@@ -141,16 +139,16 @@ export const listenerOperations: ElbOperations = {
     change: (input, scene, draft) => {
       const before = find(scene, draft, 'listener', input.ListenerArn);
       const { balancer } = placeOf(draft, before);
-      const isSecure = (input.Protocol ?? before.protocol) === 'HTTPS' || (input.Protocol ?? before.protocol) === 'TLS';
+      const protocol = input.Protocol ?? before.protocol;
+      const isSecure = protocol === 'HTTPS' || protocol === 'TLS';
       const settings = settingsFor(scene, draft, balancer, {
-        protocol: input.Protocol ?? before.protocol,
+        protocol,
         port: input.Port ?? before.port,
         policy: input.SslPolicy ?? (isSecure ? before.sslPolicy : undefined),
         certificates:
           input.Certificates ??
           (isSecure ? before.certificates.slice(0, 1).map((arn) => ({ CertificateArn: arn })) : undefined),
-        alpn:
-          input.AlpnPolicy ?? ((input.Protocol ?? before.protocol) === 'TLS' ? listOf(before.alpnPolicy) : undefined),
+        alpn: input.AlpnPolicy ?? (protocol === 'TLS' ? listOf(before.alpnPolicy) : undefined),
       });
       const given = input.DefaultActions ?? [];
       const { sslPolicy: _policy, alpnPolicy: _alpn, ...kept } = before;

@@ -43,6 +43,22 @@ export const findAll = <T extends NamedType>(
     return record;
   });
 
+/**
+ * What a list is asked for: things by their ARNs, or all within one thing, and exactly one of both.
+ * @param what both, as the error names them. @throws ValidationError
+ */
+export function namedOrWithin<T>(
+  what: string,
+  arns: readonly string[] | undefined,
+  within: string | undefined,
+  { named, all }: { readonly named: (arns: readonly string[]) => T; readonly all: (within: string) => T },
+): T {
+  const byArn = arns !== undefined && arns.length > 0;
+  const isWithin = within !== undefined && within !== '';
+  if (byArn === isWithin) throw validation(`You must specify either ${what}`);
+  return byArn ? named(arns) : all(within as string);
+}
+
 interface PageInput {
   readonly Marker?: string | undefined;
   readonly PageSize?: number | undefined;

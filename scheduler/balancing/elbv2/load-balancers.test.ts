@@ -318,6 +318,18 @@ describe('tags and access', () => {
     );
     expect(await refusal('DescribeTags', { ResourceArns: [`${groupArn}0`] })).toContain('TargetGroupNotFound');
     const { Rules } = await call('DescribeRules', { ListenerArn: listenerArn });
+    // What belongs to another account is not there, as what it is.
+    for (const [arn, code] of [
+      [balancerArn, 'LoadBalancerNotFound'],
+      [groupArn, 'TargetGroupNotFound'],
+      [listenerArn, 'ListenerNotFound'],
+      [Rules[0].RuleArn as string, 'RuleNotFound'],
+      [`${listenerArn}/more/parts:and/colons`, 'ListenerNotFound'],
+      ['arn:aws:elasticloadbalancing:us-east-1:000000000000:truststore/a/b', 'ValidationError'],
+    ] as const)
+      expect(await refusal('DescribeTags', { ResourceArns: [arn.replace(/:\d{12}:/, ':111111111111:')] })).toContain(
+        `${code}: `,
+      );
     expect(await refusal('AddTags', { ResourceArns: [Rules[0].RuleArn], Tags: [{ Key: 'a' }] })).toContain(
       'Tags on a default rule',
     );

@@ -44,14 +44,21 @@ export interface NamedByArn {
  * Reads an ARN of the account's.
  * @returns undefined when it is one of ELB's that nothing here can have. @throws ValidationError when it is none of ELB's
  */
-export function readArn({ region, account }: Place, text: string): NamedByArn | undefined {
+export function readArn(place: Place, text: string): NamedByArn | undefined {
+  const { region, account, type, parts } = takeApart(text);
+  if (region !== place.region || account !== place.account || parts.length !== lengths[type]) return undefined;
+  return { type, id: parts.at(-1) as string };
+}
+
+/** The type of what an ARN names, wherever that is. @throws ValidationError when it is none of ELB's */
+export const typeOf = (text: string): NamedType => takeApart(text).type;
+
+function takeApart(text: string) {
   const parsed = parseArn(text);
   const [type = '', ...parts] = parsed?.resource.split('/') ?? [];
   if (parsed?.service !== 'elasticloadbalancing' || !Object.hasOwn(lengths, type))
     throw validation(`'${text.slice(0, 200)}' is not a valid ARN`);
-  const named = type as NamedType;
-  if (parsed.region !== region || parsed.account !== account || parts.length !== lengths[named]) return undefined;
-  return { type: named, id: parts.at(-1) as string };
+  return { ...parsed, type: type as NamedType, parts };
 }
 
 /** The ARN that a record has; of one that is not there, undefined. */

@@ -1,5 +1,7 @@
+import { refusalsOf } from '../api/index.ts';
+
 import { unsupported } from './errors.ts';
-import { type ElbOperations, may, operation } from './operation.ts';
+import { type ElbOperations, mayList, operation } from './operation.ts';
 import { nothing, struct } from './shapes.ts';
 
 const trust = 'Clients are not asked for certificates, so there are no trust stores.';
@@ -23,17 +25,10 @@ export const notServed: Readonly<Record<string, string>> = {
   GetResourcePolicy: shared,
 };
 
-/** Whoever may call them is told why that does nothing here; others are denied as ever. */
-export const notServedOperations: ElbOperations = Object.fromEntries(
-  Object.entries(notServed).map(([name, instead]) => [
-    name,
-    operation({
-      input: struct(`${name}Input`, {}),
-      output: nothing,
-      access: () => [may(name, [{ arn: '*' }])],
-      read: (): never => {
-        throw unsupported(name, instead);
-      },
-    }),
-  ]),
-);
+export const notServedOperations: ElbOperations = refusalsOf(notServed, {
+  operation,
+  inputOf: (name) => struct(`${name}Input`, {}),
+  nothing,
+  mayList,
+  unsupported,
+});

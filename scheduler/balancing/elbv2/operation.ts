@@ -1,5 +1,5 @@
 import type { AccessList, AccessRequest, ResourceRef } from '@slipway/auth/contract';
-import { type Pages, requestTags } from '@slipway/auth/kit';
+import { type Pages, requestTags, tagsAsSent } from '@slipway/auth/kit';
 
 import type { Networks } from '../../network/records/index.ts';
 import { type ApiOperations, type ApiPorts, operationsOf, type SceneOf } from '../api/index.ts';
@@ -76,9 +76,7 @@ export const mayCreate =
     madeOf: (input: I, scene: Scene, balancing: Balancing) => readonly ResourceRef[],
   ) =>
   (input: I, scene: Scene, balancing: Balancing): AccessList => {
-    const tags = requestTags(
-      Object.fromEntries((input.Tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value] as const)),
-    );
+    const tags = requestTags(tagsAsSent(input.Tags));
     const made = madeOf(input, scene, balancing);
     return [
       may(action, made, tags),

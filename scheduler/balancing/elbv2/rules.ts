@@ -5,7 +5,7 @@ import type { Balancing, ListenerRecord, RuleRecord } from '../records/index.ts'
 import { actionFor, placeOf, viewAction } from './actions.ts';
 import { conditionsFor, viewCondition } from './conditions.ts';
 import { notFound, notPermitted, tooMany, validation } from './errors.ts';
-import { find, lookUp, pageOf } from './lists.ts';
+import { find, lookUp, namedOrWithin, pageOf } from './lists.ts';
 import { settledAnswer } from './load-balancers.ts';
 import { listenerArn } from './names.ts';
 import {
@@ -94,12 +94,10 @@ export const ruleOperations: ElbOperations = {
     access: mayList('DescribeRules'),
     read: async (input, scene, balancing) => {
       const { ListenerArn: of, RuleArns: arns = [] } = input;
-      if ((of === undefined || of === '') === (arns.length === 0))
-        throw validation('You must specify either listener rule ARNs or a listener ARN');
-      const rows =
-        arns.length > 0
-          ? [...new Set(arns)].map((arn) => rowOf(scene, balancing, arn))
-          : allOf(balancing, find(scene, balancing, 'listener', of as string));
+      const rows = namedOrWithin('listener rule ARNs or a listener ARN', arns, of, {
+        named: (some) => [...new Set(some)].map((arn) => rowOf(scene, balancing, arn)),
+        all: (within) => allOf(balancing, find(scene, balancing, 'listener', within)),
+      });
       const { items, more } = await pageOf(
         scene,
         ['DescribeRules', of, arns],

@@ -1,32 +1,17 @@
-import { AwsError } from '@slipway/auth/contract';
-import { requestTagKeys, requestTags, tagList, type TagProblem, TagSet } from '@slipway/auth/kit';
+import { requestTagKeys, requestTags, tagList, tagsAsSent, type TagSet } from '@slipway/auth/kit';
 
+import { tagsOf } from '../api/index.ts';
 import type { Balancing, NamedType, Tags } from '../records/index.ts';
 
 import { notFound, unsupported, validation } from './errors.ts';
 import { may, mayOn, type ElbOperations, operation, reference, type Scene, someOf } from './operation.ts';
-import { arnOfRecord, type NamedByArn, readArn } from './names.ts';
+import { arnOfRecord, type NamedByArn, readArn, typeOf } from './names.ts';
 import { list, nothing, required, struct, tags, text, texts } from './shapes.ts';
 
-const sentences: Readonly<Record<TagProblem['kind'], (key: string) => string>> = {
-  'key-length': () => 'Tag keys have 1 to 128 characters.',
-  'key-characters': (key) => `Tag key '${key}' has characters that are not allowed.`,
-  reserved: (key) => `Tag keys starting with 'aws:' are reserved for internal use: '${key}'`,
-  'value-length': (key) => `The value of tag '${key}' is longer than 256 characters.`,
-  'value-characters': (key) => `The value of tag '${key}' has characters that are not allowed.`,
-  duplicate: (key) => `The tag key '${key}' was specified more than once.`,
-  'too-many': () => 'A resource has at most 50 tags.',
-};
-const codes: Partial<Record<TagProblem['kind'], string>> = {
-  duplicate: 'DuplicateTagKeys',
-  'too-many': 'TooManyTags',
-};
-
 /** Tags as ELB takes them. */
-export const elbTags: TagSet = new TagSet({
-  most: 50,
-  characters: /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u,
-  refuse: ({ kind, key }) => new AwsError(codes[kind] ?? 'ValidationError', sentences[kind](key)),
+export const elbTags: TagSet = tagsOf({
+  usual: 'ValidationError',
+  codes: { duplicate: 'DuplicateTagKeys', 'too-many': 'TooManyTags' },
 });
 
 /** Members in the order of their names, as a text: to compare what requests ask for. */
@@ -45,7 +30,7 @@ export const tagOperations: ElbOperations = {
       may(
         'AddTags',
         ResourceArns.map((arn) => reference(scene, balancing, arn)),
-        requestTags(Object.fromEntries(Tags.map(({ Key = '', Value = '' }) => [Key, Value]))),
+        requestTags(tagsAsSent(Tags)),
       ),
     ],
     change: ({ ResourceArns, Tags }, scene, draft) => {
@@ -94,7 +79,7 @@ function taggedBy(scene: Scene, balancing: Balancing, arns: readonly string[]): 
   if (arns.length > mostResources) throw validation(`Up to ${mostResources} resources can be named in a request`);
   return [...new Set(someOf(arns, 'Resource ARNs'))].map((arn) => {
     const named = readArn(scene, arn);
-    if (named === undefined) throw notFound(kindOf(arn));
+    if (named === undefined) throw notFound(typeOf(arn));
     const record = balancing.get(named.type, named.id);
     if (record !== undefined) return [named.type, record];
     if (isDefaultRule(balancing, named)) throw unsupported('Tags on a default rule', 'Tag the listener.');
@@ -104,9 +89,3 @@ function taggedBy(scene: Scene, balancing: Balancing, arns: readonly string[]): 
 
 const isDefaultRule = (balancing: Balancing, { type, id }: NamedByArn): boolean =>
   type === 'listener-rule' && balancing.all('listener').some(({ defaultRuleId }) => defaultRuleId === id);
-
-/** What an ARN of another account or region would be of. */
-const kindOf = (arn: string): NamedType => {
-  const [type = ''] = arn.split(':').slice(5).join(':').split('/');
-  return type === 'targetgroup' || type === 'listener' || type === 'listener-rule' ? type : 'loadbalancer';
-};

@@ -1,5 +1,5 @@
 import { AwsError } from '@slipway/auth/contract';
-import { rowsOf, type TagProblem, TagSet } from '@slipway/auth/kit';
+import { rowsOf, tagSentences, TagSet } from '@slipway/auth/kit';
 
 import type { Network, NetworkRecords, NounType } from '../records/index.ts';
 
@@ -54,21 +54,14 @@ export function find<T extends NounType>(network: Network, type: T, id: string |
 export const unknownAssociation = (id: string | undefined): AwsError =>
   new AwsError('InvalidAssociationID.NotFound', `The association ID '${(id ?? '').slice(0, 100)}' does not exist`);
 
-const tagSentences: Readonly<Record<TagProblem['kind'], (key: string) => string>> = {
-  'key-length': () => 'Tag keys have 1 to 128 characters.',
-  'key-characters': (key) => `Tag key '${key}' has characters that are not allowed.`,
-  reserved: (key) => `Tag keys starting with 'aws:' are reserved for internal use: '${key}'`,
-  'value-length': (key) => `The value of tag '${key}' is longer than 256 characters.`,
-  'value-characters': (key) => `The value of tag '${key}' has characters that are not allowed.`,
-  duplicate: (key) => `Duplicate tag key '${key}' specified.`,
-  'too-many': () => 'A resource has at most 50 tags.',
-};
-
 /** Tags as EC2 takes them. */
 export const ec2Tags: TagSet = new TagSet({
   most: 50,
   refuse: ({ kind, key }) =>
-    new AwsError(kind === 'too-many' ? 'TagLimitExceeded' : 'InvalidParameterValue', tagSentences[kind](key)),
+    new AwsError(
+      kind === 'too-many' ? 'TagLimitExceeded' : 'InvalidParameterValue',
+      kind === 'duplicate' ? `Duplicate tag key '${key}' specified.` : tagSentences[kind](key),
+    ),
 });
 
 /**

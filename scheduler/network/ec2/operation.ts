@@ -1,5 +1,5 @@
 import type { AccessList, AccessRequest, Call, ConditionContext, Operation, ResourceRef } from '@slipway/auth/contract';
-import { arnOf, type Pages, refuseMembers, requestTags } from '@slipway/auth/kit';
+import { arnOf, type Pages, refuseMembers, requestTags, tagsAsSent } from '@slipway/auth/kit';
 
 import type { Draft, Network, Networks, NounType } from '../records/index.ts';
 
@@ -148,13 +148,7 @@ export const mayCreate =
   ) =>
   (input: I, scene: Scene, network: Network): AccessList => {
     const made = { arn: arn(scene, type, '*') };
-    const tags = requestTags(
-      Object.fromEntries(
-        (input.TagSpecifications ?? []).flatMap(({ Tags = [] }) =>
-          Tags.map(({ Key = '', Value = '' }) => [Key, Value] as const),
-        ),
-      ),
-    );
+    const tags = requestTags(tagsAsSent((input.TagSpecifications ?? []).flatMap(({ Tags = [] }) => Tags)));
     const refs = beside(input, network).map(([of, id]) => reference(scene, network, of, id ?? '*'));
     return [
       may(scene, action, [made, ...refs], tags),

@@ -1,5 +1,5 @@
 import { AwsError } from '@slipway/auth/contract';
-import { requestTags } from '@slipway/auth/kit';
+import { requestTags, tagsAsSent } from '@slipway/auth/kit';
 
 import type { Network, RulePeer, SecurityGroupRecord, SecurityGroupRuleRecord, Tags } from '../records/index.ts';
 
@@ -173,7 +173,7 @@ function authorize(action: string, egress: boolean): Ec2Operation {
     access: (input, scene, network) => {
       const group = groupId(network, input) ?? '*';
       const request = (input.TagSpecifications ?? []).flatMap(({ Tags = [] }) => Tags);
-      const given = requestTags(Object.fromEntries(request.map(({ Key = '', Value = '' }) => [Key, Value])));
+      const given = requestTags(tagsAsSent(request));
       const vpcId = network.get('security-group', group)?.vpcId;
       const context = vpcId === undefined ? given : { ...given, 'ec2:Vpc': arn(scene, 'vpc', vpcId) };
       const rule = { arn: arn(scene, 'security-group-rule', '*') };

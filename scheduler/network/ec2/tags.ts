@@ -1,5 +1,5 @@
 import { AwsError } from '@slipway/auth/contract';
-import { requestTagKeys, requestTags, rowsOf } from '@slipway/auth/kit';
+import { requestTagKeys, requestTags, rowsOf, tagsAsSent } from '@slipway/auth/kit';
 
 import { type Network, type NounType, prefixes, type Tags } from '../records/index.ts';
 
@@ -22,12 +22,7 @@ export const tagOperations: Ec2Operations = {
     }),
     output: nothing,
     access: ({ Resources, Tags: given }, scene, network) => [
-      may(
-        scene,
-        'CreateTags',
-        refsOf(scene, network, Resources),
-        requestTags(Object.fromEntries(given.map(({ Key = '', Value = '' }) => [Key, Value]))),
-      ),
+      may(scene, 'CreateTags', refsOf(scene, network, Resources), requestTags(tagsAsSent(given))),
     ],
     change: ({ Resources, Tags: given }, _scene, draft) => {
       if (given.length === 0) throw missingParameter('Tag');
