@@ -37,7 +37,7 @@ const newRepository = async (settings: object = {}): Promise<string> => {
   return repositoryName;
 };
 
-test('SetRepositoryPolicy, GetRepositoryPolicy, DeleteRepositoryPolicy: kept as it was set; no policy, and what locks out, is refused', async () => {
+test('SetRepositoryPolicy, GetRepositoryPolicy, DeleteRepositoryPolicy: kept as it was set, one Sid of two statements too; no policy, and what locks out, is refused', async () => {
   const repositoryName = await newRepository();
   const policyText = JSON.stringify(
     {
@@ -64,6 +64,17 @@ test('SetRepositoryPolicy, GetRepositoryPolicy, DeleteRepositoryPolicy: kept as 
   await expect(ecr.send(new SetRepositoryPolicyCommand({ repositoryName, policyText: lockOut }))).rejects.toMatchObject(
     { name: 'InvalidParameterException' },
   );
+  const sameSid = JSON.stringify({
+    Version: '2012-10-17',
+    Statement: ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'].map((Action) => ({
+      Sid: 'pull',
+      Effect: 'Allow',
+      Principal: { AWS: account },
+      Action,
+    })),
+  });
+  await ecr.send(new SetRepositoryPolicyCommand({ repositoryName, policyText: sameSid }));
+  expect((await ecr.send(new GetRepositoryPolicyCommand({ repositoryName }))).policyText).toBe(sameSid);
   await ecr.send(new DeleteRepositoryPolicyCommand({ repositoryName }));
   await expect(ecr.send(new DeleteRepositoryPolicyCommand({ repositoryName }))).rejects.toMatchObject({
     name: 'RepositoryPolicyNotFoundException',

@@ -1,5 +1,6 @@
 import {
   CreateRepositoryCommand,
+  type CreateRepositoryCommandInput,
   DeleteRepositoryCommand,
   DescribeRepositoriesCommand,
   type ECRClient,
@@ -66,6 +67,29 @@ test('CreateRepository, DescribeRepositories, DeleteRepository: defaults and rea
   expect(gone.repository?.repositoryName).toBe(repositoryName);
   await expect(ecr.send(new DescribeRepositoriesCommand({ repositoryNames: [repositoryName] }))).rejects.toMatchObject({
     name: 'RepositoryNotFoundException',
+  });
+});
+
+test('a repository is not made with encryption that is not there: KmsException says what to write instead', async () => {
+  const repositoryName = 'shop/kms';
+  const create = (encryptionConfiguration: CreateRepositoryCommandInput['encryptionConfiguration']) =>
+    ecr.send(new CreateRepositoryCommand({ repositoryName, encryptionConfiguration }));
+  const kmsKey = `arn:aws:kms:us-east-1:${account}:key/1`;
+  for (const asked of [
+    { encryptionType: 'KMS' },
+    { encryptionType: 'KMS_DSSE' },
+    { encryptionType: 'KMS', kmsKey },
+    { encryptionType: 'AES256', kmsKey },
+  ] as const)
+    await expect(create(asked)).rejects.toMatchObject({
+      name: 'KmsException',
+      message: expect.stringMatching(/encryption_type = "AES256"/),
+    });
+  await expect(ecr.send(new DescribeRepositoriesCommand({ repositoryNames: [repositoryName] }))).rejects.toMatchObject({
+    name: 'RepositoryNotFoundException',
+  });
+  expect((await create({ encryptionType: 'AES256' })).repository?.encryptionConfiguration).toEqual({
+    encryptionType: 'AES256',
   });
 });
 
