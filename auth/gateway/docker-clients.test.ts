@@ -10,7 +10,7 @@ const basic = (user: string, password: string): string =>
 describe('docker clients', () => {
   let door: FrontDoor;
   beforeAll(async () => {
-    door = await openFrontDoor({ limits: { failures: { perSecond: 1000, burst: 1000 } } });
+    door = await openFrontDoor({ limited: { failures: { perSecond: 1000, burst: 1000 } } });
   });
   afterAll(() => door[Symbol.asyncDispose]());
   beforeEach(() => {
@@ -199,7 +199,7 @@ describe('docker clients', () => {
   });
 
   test('an expired login is told so in the words of ECR, and is no wrong password', async () => {
-    await using other = await openFrontDoor({ limits: { failures: { perSecond: 0.001, burst: 1 } } });
+    await using other = await openFrontDoor({ limited: { failures: { perSecond: 0.001, burst: 1 } } });
     const { password: login } = await other.tokens.issueAuthorization(callers.reader.principal);
     const [head, , signature] = login.split('.') as [string, string, string];
     const form = { grant_type: 'password', username: 'AWS', password: login, service: 'x' };

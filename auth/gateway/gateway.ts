@@ -14,7 +14,6 @@ import { Exchange } from './exchange.ts';
 import { answerRaw, badHead } from './heads.ts';
 import { type Listener, type Listening, type ListenOptions, openListener } from './listener.ts';
 import { GatewayMetrics } from './metrics.ts';
-import { LocalRates, rateTable } from '../rates/index.ts';
 import { defaultLimits, type GatewayOptions, type Limits } from './options.ts';
 import { addressList, Origins } from './origin.ts';
 import { ownRoutes } from './own-routes.ts';
@@ -62,18 +61,15 @@ export function createGateway(options: GatewayOptions): Gateway {
   const shared = {
     ...options,
     verifier: new SignatureVerifier(options),
-    throttle: new Throttle(options.rates ?? new LocalRates(rateTable(options.limits), options.clock)),
+    throttle: new Throttle(options.rates),
     origins: new Origins(options),
     bodies: new Bodies(limits.heldBytes),
     limits,
   };
-  const repository =
-    options.repository ??
-    (async (account: string, name: string) => ({ arn: `arn:aws:ecr:${options.region}:${account}:repository/${name}` }));
   const awsFront = new AwsFront({ ...shared, routes });
   const webFront = new WebFront({ ...shared, challenges: challenges(options.dockerChallenge ?? 'bearer') });
   const upgradeFront = new UpgradeFront({ ...shared, services: upgrades, cutOff: (exchange) => finish(exchange) });
-  const tokenRoute = new TokenRoute({ ...shared, repository });
+  const tokenRoute = new TokenRoute(shared);
   let listener: Listener | undefined;
   const metrics = new GatewayMetrics(options.metrics, () => listener?.slowPeers.connections ?? 0);
   const own = ownRoutes(new Router(), {
@@ -97,7 +93,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     const milliseconds = options.clock.monotonic() - exchange.startedAt;
     metrics.record(exchange, milliseconds);
     if (exchange.span !== undefined) endSpan(exchange.span, exchange);
-    if (exchange.service !== 'gateway') options.audit?.write(auditLine(exchange, options.clock.now(), milliseconds));
+    if (exchange.service !== 'gateway') options.audit.write(auditLine(exchange, options.clock.now(), milliseconds));
   };
 
   const app = new Koa();

@@ -326,7 +326,7 @@ describe('slow and hostile clients', () => {
   });
 
   test('L8: one caller over its rate is told when to come back, and others are not held up', async () => {
-    await using door = await openFrontDoor({ limits: { perPrincipal: { perSecond: 0.1, burst: 5 } } });
+    await using door = await openFrontDoor({ limited: { perPrincipal: { perSecond: 0.1, burst: 5 } } });
     const get = async (who: 'admin' | 'reader'): Promise<Response> =>
       fetch(`${door.url}/v2/`, {
         headers: { authorization: `Basic ${(await door.tokens.issueAuthorization(callers[who].principal)).token}` },

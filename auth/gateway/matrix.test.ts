@@ -1,6 +1,6 @@
 import * as ecs from '@aws-sdk/client-ecs';
 import aws4 from 'aws4';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
 import { Registry } from '@prometheus-io/client';
 import { createGateway } from './gateway.ts';
 import { awsJson, type ServiceDefinition, type WebService } from '../contract/index.ts';
@@ -31,7 +31,7 @@ describe('A10: every route and operation', () => {
   let door: FrontDoor;
   let routes: readonly GatewayRoute[];
   beforeAll(async () => {
-    door = await openFrontDoor({ limits: { failures: { perSecond: 1000, burst: 1000 } } });
+    door = await openFrontDoor({ limited: { failures: { perSecond: 1000, burst: 1000 } } });
     routes = door.gateway.routes;
   });
   afterAll(() => door[Symbol.asyncDispose]());
@@ -192,5 +192,11 @@ describe('what does not declare its access does not start', () => {
     ],
   ])('%s', (_name, options, message) => {
     expect(() => createGateway({ ...base, ...options })).toThrow(message);
+  });
+
+  test('a gateway that does not audit, limit, or know the policies of repositories', () => {
+    type LeftOut<T> = { [Name in keyof T]-?: undefined extends T[Name] ? Name : never }[keyof T];
+    type Asked = 'audit' | 'rates' | 'repository' | 'credentials' | 'standing' | 'authorizer' | 'tokens';
+    expectTypeOf<Extract<LeftOut<GatewayOptions>, Asked>>().toBeNever();
   });
 });

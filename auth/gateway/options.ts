@@ -14,7 +14,7 @@ import type {
   WebService,
 } from '../contract/index.ts';
 import type { OriginOptions } from './origin.ts';
-import { defaultFailures, type Rate, type Rates } from '../rates/index.ts';
+import type { Rates } from '../rates/index.ts';
 
 export interface GatewayOptions extends OriginOptions {
   readonly services: readonly ServiceDefinition[];
@@ -25,7 +25,7 @@ export interface GatewayOptions extends OriginOptions {
   readonly authorizer: FrontAuthorizer;
   readonly tokens: TokenService;
   /** What `/token` needs to know of a repository: its ARN, policy and tags; it may not exist yet. */
-  readonly repository?: (account: string, name: string) => Promise<ResourceRef>;
+  readonly repository: (account: string, name: string) => Promise<ResourceRef>;
   readonly clock: Clock;
   /**
    * The record store's, where it has one; identities, policies and whatever routes answer from must all be in that store. Lets
@@ -33,7 +33,7 @@ export interface GatewayOptions extends OriginOptions {
    */
   readonly stamp?: (() => number) | undefined;
   readonly log: Log;
-  readonly audit?: AuditSink;
+  readonly audit: AuditSink;
   /** Where the gateway's metrics are registered; served on `/metrics`. */
   readonly metrics: Registry;
   /** Default: no traces. */
@@ -53,8 +53,8 @@ export interface GatewayOptions extends OriginOptions {
   /** Whether the parts behind the gateway can work; `/readyz` answers 503 when not. Default: they can. */
   readonly ready?: () => Promise<{ readonly ok: boolean; readonly parts?: Readonly<Record<string, string>> }>;
   readonly limits?: Partial<Limits>;
-  /** What counts requests, where several processes count together. Default: this process alone, by the rates in `limits`. */
-  readonly rates?: Rates;
+  /** What counts requests and failed authentications; `LocalRates` where one process counts alone. */
+  readonly rates: Rates;
 }
 
 export interface Limits {
@@ -80,12 +80,6 @@ export interface Limits {
   readonly bytesPerSecond: number;
   /** Milliseconds between looks at who has a WebSocket open: whose right to it is gone is cut off. Default 5000. */
   readonly channelCheckMs: number;
-  /** Requests of one principal (of one address, without credentials). Default: no limit. */
-  readonly perPrincipal: Rate | undefined;
-  /** Requests of everybody together. Default: no limit. */
-  readonly global: Rate | undefined;
-  /** Failed authentications from one address for one name; beyond it they are answered as throttled. Default 20/min. */
-  readonly failures: Rate;
 }
 
 const MiB = 1024 * 1024;
@@ -102,7 +96,4 @@ export const defaultLimits: Limits = {
   stallMs: 60_000,
   bytesPerSecond: 1024,
   channelCheckMs: 5000,
-  perPrincipal: undefined,
-  global: undefined,
-  failures: defaultFailures,
 };

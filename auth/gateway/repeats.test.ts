@@ -165,7 +165,7 @@ test('credentials that end are not outlived', async () => {
 
 test('repeated requests count against the rates', async () => {
   await door[Symbol.asyncDispose]();
-  await open({ limits: { perPrincipal: { perSecond: 0.01, burst: 3 } } });
+  await open({ limited: { perPrincipal: { perSecond: 0.01, burst: 3 } } });
   const statuses = [];
   for (let count = 0; count < 5; count++) statuses.push((await get()).status);
   expect(statuses).toEqual([200, 200, 200, 429, 429]);

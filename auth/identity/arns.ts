@@ -14,7 +14,10 @@ export const policyArn = (account: string, policy: { path: string; name: string 
   iamArn(account, 'policy', policy.path, policy.name);
 export const profileArn = (account: string, profile: { path: string; name: string }): string =>
   iamArn(account, 'instance-profile', profile.path, profile.name);
+export const rootArn = (account: string): string => arnOf({ service: 'iam', region: '', account, resource: 'root' });
 export const oidcProviderArn = (account: string, url: string): string => iamArn(account, 'oidc-provider', '/', url);
+/** The role of container instances that is there from the start. */
+export const instanceRole = { path: '/', name: 'slipwayContainerInstanceRole' };
 /** A role's path does not appear in the ARN of its sessions. */
 export const sessionArn = (account: string, roleName: string, session: string): string =>
   arnOf({ service: 'sts', region: '', account, resource: `assumed-role/${roleName}/${session}` });
@@ -31,6 +34,12 @@ export interface IdentityArn {
   /** Begins and ends with `/`. */
   readonly path: string;
   readonly name: string;
+}
+
+/** Whether a text is written as the ARN of a managed policy, of an account's own or of AWS's. */
+export function isPolicyArn(text: string): boolean {
+  const { service, region, account = '', resource = '' } = parseArn(text) ?? {};
+  return service === 'iam' && region === '' && /^(?:aws|\d{12})$/.test(account) && /^policy\/./s.test(resource);
 }
 
 /** Takes an ARN of an identity apart, or undefined when it is not one. */

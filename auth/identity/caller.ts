@@ -1,6 +1,6 @@
 import type { Principal } from '../contract/index.ts';
 import { compiledPolicy, type NamedPolicy, type PolicyPrincipal, type PrincipalPolicies } from '../policy/index.ts';
-import { roleArn, sessionArn, userArn } from './arns.ts';
+import { roleArn, rootArn, sessionArn, userArn } from './arns.ts';
 import { type GroupEntity, keys, type RoleEntity, type SessionEntity, type UserEntity } from './entities.ts';
 import { policyDocument } from './managed-policies.ts';
 import type { Mirror } from './mirror.ts';
@@ -260,7 +260,7 @@ export function gatherCaller(
   const { account } = principal;
   switch (principal.type) {
     case 'root': {
-      const arn = `arn:aws:iam::${account}:root`;
+      const arn = rootArn(account);
       return {
         principal: { type: 'root', account, arn, id: account },
         policies: { identity: [] },

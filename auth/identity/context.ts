@@ -1,6 +1,7 @@
 import type { AccessRequest, Call, ResourceRef } from '../contract/index.ts';
 import type { ContextLookup } from '../policy/index.ts';
 import type { Caller } from './caller.ts';
+import { parseArn } from '../kit/index.ts';
 import { accountOfResource } from './resources.ts';
 
 type Value = string | readonly string[] | undefined;
@@ -44,7 +45,7 @@ function fromResource(key: string, action: string, resource: ResourceRef): strin
   if (at === -1 || resource.tags === undefined) return undefined;
   const vendor = key.slice(0, at);
   const offered =
-    vendor === 'aws' || action.toLowerCase().startsWith(`${vendor}:`) || resource.arn.split(':', 3)[2] === vendor;
+    vendor === 'aws' || action.toLowerCase().startsWith(`${vendor}:`) || parseArn(resource.arn)?.service === vendor;
   if (!offered) return undefined;
   const wanted = key.slice(at + resourceTag.length);
   for (const [name, value] of Object.entries(resource.tags)) if (name.toLowerCase() === wanted) return value;

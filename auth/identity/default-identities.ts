@@ -1,6 +1,6 @@
 import { type Transaction } from '@slipway/storage/records';
 import type { Accounts } from './accounts.ts';
-import { userArn } from './arns.ts';
+import { instanceRole, userArn } from './arns.ts';
 import { type AccessKeyEntity, asJson, keys, type RoleEntity, type UserEntity } from './entities.ts';
 import { newAccessKeyId, newSecret, uniqueId } from './ids.ts';
 
@@ -38,8 +38,7 @@ const builtInRoles: readonly (Pick<RoleEntity, 'name' | 'path' | 'description' |
   linkedTo?: string;
 })[] = [
   {
-    name: 'slipwayContainerInstanceRole',
-    path: '/',
+    ...instanceRole,
     description: 'What the container agent of a host may do.',
     attached: ['arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role'],
     trust: trusting('ec2.amazonaws.com'),

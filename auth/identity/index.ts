@@ -1,3 +1,4 @@
+export { instanceRole, roleArn, sessionArn, userArn } from './arns.ts';
 export { type FirstAdministrator, WrongEncryptionKey } from './default-identities.ts';
 export { identityRows } from './entities.ts';
 export type { AccessExplanation } from './explain.ts';

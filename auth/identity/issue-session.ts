@@ -9,6 +9,7 @@ import {
 } from '../policy/index.ts';
 import type { Accounts } from './accounts.ts';
 import { parseIdentityArn, roleArn, sessionArn } from './arns.ts';
+import { accountOfResource } from './resources.ts';
 import { keys, type RoleEntity, type SessionEntity } from './entities.ts';
 import { sessionPrincipal } from './credentials.ts';
 import type { Sessions, TemporaryCredentials } from './sessions.ts';
@@ -68,7 +69,7 @@ export async function issueServiceSession(
         'aws:PrincipalIsAWSService': 'true',
         'aws:PrincipalServiceName': service,
         'aws:SourceArn': request.sourceArn,
-        'aws:SourceAccount': request.sourceArn?.split(':')[4] ?? account,
+        'aws:SourceAccount': request.sourceArn === undefined ? account : accountOfResource(request.sourceArn),
       }),
     },
   );

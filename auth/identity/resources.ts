@@ -1,6 +1,9 @@
+import { parseArn } from '../kit/index.ts';
+
 /** The account in an ARN, or undefined when it has none of 12 digits (`*`, AWS's own policies). */
 export function accountOfResource(arn: string): string | undefined {
-  return /^arn:[^:]*:[^:]*:[^:]*:(\d{12}):/.exec(arn)?.[1];
+  const account = parseArn(arn)?.account;
+  return account !== undefined && /^\d{12}$/.test(account) ? account : undefined;
 }
 
 const trustActions = new Set([

@@ -2,4 +2,4 @@ export { LeasedRates, type RateSource } from './leased-rates.ts';
 export type { Lease, Rate } from './rate.ts';
 export { type LimitName, LocalRates, type Rates, type RateTable } from './rates.ts';
 export { SharedUsage, type SharedUsageOptions, type UsageSource, usageRows } from './shared-usage.ts';
-export { defaultFailures, rateTable } from './table.ts';
+export { type RateSettings, rateTable } from './table.ts';

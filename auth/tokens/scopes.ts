@@ -1,3 +1,4 @@
+import { arnOf } from '../kit/index.ts';
 import type { Scope } from '../contract/index.ts';
 import { ScopeError } from './errors.ts';
 
@@ -113,7 +114,12 @@ export function restrictionOf(scopes: readonly Scope[], region: string, account:
           Effect: 'Allow',
           Action: [...new Set(expandActions(actions).flatMap((action) => dockerActions[action]?.gives ?? []))],
           // Account `*`: the token of an anonymous caller has none, and a repository's policy decides across accounts.
-          Resource: `arn:aws:ecr:${region}:${account === '' ? '*' : account}:repository/${name}`,
+          Resource: arnOf({
+            service: 'ecr',
+            region,
+            account: account === '' ? '*' : account,
+            resource: `repository/${name}`,
+          }),
         },
   );
   // A policy needs a statement; a token without scopes may do nothing.

@@ -1,11 +1,21 @@
 import type { AccessList, Call, Operation } from '@slipway/auth/contract';
-import { arnOf } from '@slipway/auth/kit';
+import { type Arn, arnOf, parseArn } from '@slipway/auth/kit';
 import type { Images } from '../images/index.ts';
 import { ImagesError } from '../images/index.ts';
 import { operation } from '../ecr/index.ts';
 
-export const publicArn = (account: string, name: string): string =>
-  arnOf({ service: 'ecr-public', region: '', account, resource: `repository/${name}` });
+export const publicArn = (account: string, resource: string): string => arnOf({ ...here, account, resource });
+
+export const publicRepositoryArn = (account: string, name: string): string => publicArn(account, `repository/${name}`);
+
+/** ECR Public is of no region. */
+const here = { service: 'ecr-public', region: '' };
+
+/** The same resource's ARN in the other API; what is no ARN of the one stays. */
+function inOther(arn: string, isOfOne: (parsed: Arn) => boolean, other: Pick<Arn, 'service' | 'region'>): string {
+  const parsed = parseArn(arn);
+  return parsed !== undefined && isOfOne(parsed) ? arnOf({ ...parsed, ...other }) : arn;
+}
 
 interface OfRepository {
   readonly repositoryName?: string | undefined;
@@ -19,7 +29,7 @@ export function asPublic(list: AccessList): AccessList {
     action: request.action.replace(/^ecr:/, 'ecr-public:'),
     resources: request.resources.map((resource) => ({
       ...resource,
-      arn: resource.arn.replace(/^arn:aws:ecr:[^:]*:/, 'arn:aws:ecr-public::'),
+      arn: inOther(resource.arn, ({ service }) => service === 'ecr', here),
     })),
   }));
   return [first as AccessList[number], ...rest];
@@ -40,7 +50,8 @@ export function delegate<Input extends OfRepository, Output>(
   };
   const own = (input: Input): Input => {
     if (input.resourceArn === undefined) return input;
-    return { ...input, resourceArn: input.resourceArn.replace(/^arn:aws:ecr-public::/, `arn:aws:ecr:${region}:`) };
+    const isPublic = (arn: Arn): boolean => arn.service === here.service && arn.region === here.region;
+    return { ...input, resourceArn: inOther(input.resourceArn, isPublic, { service: 'ecr', region }) };
   };
   return operation<Input, Output>({
     ...(served.bodyBytes === undefined ? {} : { bodyBytes: served.bodyBytes }),

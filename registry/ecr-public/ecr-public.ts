@@ -7,7 +7,7 @@ import {
   type ServiceDefinition,
 } from '@slipway/auth/contract';
 import { constraints, createEcr, type EcrOptions, operation } from '../ecr/index.ts';
-import { delegate } from './delegate.ts';
+import { delegate, publicArn } from './delegate.ts';
 import { publicRepositoryOperations } from './repositories.ts';
 
 /** Operations that do to a public repository what the ECR API does to any. */
@@ -67,7 +67,7 @@ function registryOperations({ images, issueToken }: EcrOptions) {
           registries: [
             {
               registryId: call.account,
-              registryArn: `arn:aws:ecr-public::${call.account}:registry/${call.account}`,
+              registryArn: publicArn(call.account, `registry/${call.account}`),
               registryUri: call.endpoint.replace(/^[a-z]+:\/\//, ''),
               verified: false,
               aliases: [],

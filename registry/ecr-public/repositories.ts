@@ -11,7 +11,7 @@ import {
   tokenFor,
 } from '../ecr/index.ts';
 import { type PublicCatalog, repositoryPages, type RepositoryRecord } from '../images/index.ts';
-import { publicArn, publicRepository } from './delegate.ts';
+import { publicRepositoryArn, publicRepository } from './delegate.ts';
 
 /** Operations on public repositories and what they say about themselves. */
 export function publicRepositoryOperations({ images }: EcrOptions) {
@@ -19,7 +19,7 @@ export function publicRepositoryOperations({ images }: EcrOptions) {
   const onPublic =
     (action: string) =>
     (input: { readonly repositoryName?: string | undefined }, call: Call): AccessList => [
-      { action: `ecr-public:${action}`, resources: [{ arn: publicArn(call.account, nameOf(input)) }] },
+      { action: `ecr-public:${action}`, resources: [{ arn: publicRepositoryArn(call.account, nameOf(input)) }] },
     ];
 
   return {
@@ -40,7 +40,7 @@ export function publicRepositoryOperations({ images }: EcrOptions) {
       access: (input: sdk.DescribeRepositoriesCommandInput, call): AccessList => [
         {
           action: 'ecr-public:DescribeRepositories',
-          resources: (input.repositoryNames ?? ['*']).map((name) => ({ arn: publicArn(call.account, name) })),
+          resources: (input.repositoryNames ?? ['*']).map((name) => ({ arn: publicRepositoryArn(call.account, name) })),
         },
       ],
       handle: async (input, call) => {
@@ -147,7 +147,7 @@ export function publicRepositoryOperations({ images }: EcrOptions) {
 const hostOf = (call: Call): string => call.endpoint.replace(/^[a-z]+:\/\//, '').replace(/\/.*$/, '');
 
 const viewOf = (call: Call, { name, createdAt }: RepositoryRecord): sdk.Repository => ({
-  repositoryArn: publicArn(call.account, name),
+  repositoryArn: publicRepositoryArn(call.account, name),
   registryId: call.account,
   repositoryName: name,
   repositoryUri: `${hostOf(call)}/${name}`,

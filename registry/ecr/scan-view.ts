@@ -1,3 +1,4 @@
+import { arnOf } from '@slipway/auth/kit';
 import type * as sdk from '@aws-sdk/client-ecr';
 import { createHash } from 'node:crypto';
 import type { RecordStore } from '@slipway/storage/records';
@@ -75,7 +76,7 @@ export function enhancedFindingOf(
   const completedAt = new Date(scan.completedAt ?? scan.requestedAt);
   return {
     awsAccountId: account,
-    findingArn: `arn:aws:inspector2:${ports.region}:${account}:finding/${id}`,
+    findingArn: arnOf({ service: 'inspector2', region: ports.region, account, resource: `finding/${id}` }),
     title: `${finding.name} - ${pack.name}`,
     description: finding.description,
     type: 'PACKAGE_VULNERABILITY',

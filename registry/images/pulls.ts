@@ -1,3 +1,4 @@
+import { parseArn } from '@slipway/auth/kit';
 import type { Digest } from '@slipway/storage/blobs';
 import { ConditionFailed } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
@@ -73,8 +74,13 @@ async function exclusionsOf({ records }: ImagesPorts, account: string): Promise<
 
 /** A role is meant with all its sessions, whose ARNs have the role's name but not its path. */
 function isExcluded(exclusions: readonly string[], principal: string): boolean {
-  const session = /^arn:aws:sts::(\d{12}):assumed-role\/([^/]+)\//.exec(principal);
-  if (session === null) return exclusions.includes(principal);
-  const [, account, role] = session;
-  return exclusions.some((arn) => arn.startsWith(`arn:aws:iam::${account}:role/`) && arn.endsWith(`/${role}`));
+  const caller = parseArn(principal);
+  const role = caller?.service === 'sts' ? /^assumed-role\/([^/]+)\//.exec(caller.resource)?.[1] : undefined;
+  if (role === undefined) return exclusions.includes(principal);
+  return exclusions.some((arn) => {
+    const { service, account, resource = '' } = parseArn(arn) ?? {};
+    return (
+      service === 'iam' && account === caller?.account && resource.startsWith('role/') && resource.endsWith(`/${role}`)
+    );
+  });
 }

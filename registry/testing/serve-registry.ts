@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from '@prometheus-io/client';
 import { createGateway } from '@slipway/auth/gateway';
+import { unwatched } from '@slipway/auth/gateway/testing';
 import { openIdentity } from '@slipway/auth/identity';
 import { createOutbound } from '@slipway/auth/outbound';
 import { TokenService } from '@slipway/auth/tokens';
@@ -137,6 +138,7 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
     principals: { bind: (text) => identity.bindPrincipals(text), show: (text) => identity.showPrincipals(text) },
   };
   const gateway = createGateway({
+    ...unwatched(region),
     services: [...identity.services, createEcr(ecr), createEcrPublic(ecr)],
     web: [
       createDistribution({

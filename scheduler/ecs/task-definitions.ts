@@ -30,7 +30,7 @@ export function taskDefinitionOperations(options: EcsApi): EcsOperations {
   return {
     RegisterTaskDefinition: {
       access: (input, call) => {
-        const arn = `arn:aws:ecs:${options.region}:${call.account}:task-definition/${input.family ?? ''}:*`;
+        const arn = arns.taskDefinitions(options.region, call.account, input.family ?? '');
         return [
           { action: 'ecs:RegisterTaskDefinition', resources: [{ arn }], context: requestTags(input.tags) },
           ...tagOnCreate('RegisterTaskDefinition', arn, input.tags),

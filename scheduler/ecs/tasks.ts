@@ -90,7 +90,7 @@ export function taskOperations(options: EcsOptions): EcsOperations {
         resources: [
           found
             ? definitionResource(found)
-            : { arn: `arn:aws:ecs:${options.region}:${call.account}:task-definition/${parsed.family}:*` },
+            : { arn: arns.taskDefinitions(options.region, call.account, parsed.family) },
         ],
         context: {
           ...inCluster(options, ref),

@@ -17,6 +17,9 @@ export const arns = {
     ecsArn(region, account, `capacity-provider/${name}`),
   taskDefinition: (region: string, account: string, family: string, revision: number): string =>
     ecsArn(region, account, `task-definition/${family}:${revision}`),
+  /** Every revision of a family, as policies name what is registered or not yet found. */
+  taskDefinitions: (region: string, account: string, family: string): string =>
+    ecsArn(region, account, `task-definition/${family}:*`),
   serviceDeployment: (region: string, account: string, cluster: string, service: string, id: string): string =>
     ecsArn(region, account, `service-deployment/${cluster}/${service}/${id}`),
   /** `number` is that of the deployment: `ecs-svc/<number>`. Terraform finds a service's deployment by it. */

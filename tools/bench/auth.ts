@@ -13,6 +13,7 @@ import { Registry } from '@prometheus-io/client';
 import { AuditFile } from '@slipway/auth/audit';
 import { awsJson, type Call, defineService, type Operation, type Principal } from '@slipway/auth/contract';
 import { createGateway, type Gateway } from '@slipway/auth/gateway';
+import { unwatched } from '@slipway/auth/gateway/testing';
 import { type FirstAdministrator, type Identity, openIdentity } from '@slipway/auth/identity';
 import { compilePolicy, contextOf, evaluate, parsePolicy } from '@slipway/auth/policy';
 import { readSignature, SignatureVerifier } from '@slipway/auth/sigv4';
@@ -83,6 +84,7 @@ async function open(
   });
   const path = join(folder, `${access}-${services.length}.jsonl`);
   const gateway = createGateway({
+    ...unwatched(region),
     services: [service, ...services],
     credentials: identity.credentials,
     standing: identity.standing,

@@ -13,7 +13,8 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
   auth: [
     // What services are declared with: everybody imports it, so it imports nobody.
     ['contract'],
-    ['kit', 'protocol', 'sigv4', 'tokens', 'audit', 'outbound', 'rates'],
+    ['kit'],
+    ['protocol', 'sigv4', 'tokens', 'audit', 'outbound', 'rates'],
     ['policy'],
     ['identity', 'gateway'],
     ['acme'],

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { AuditLine } from '@slipway/auth/audit';
 import type { AccessRequest, ResourceRef } from '@slipway/auth/contract';
-import type { AccessExplanation } from '@slipway/auth/identity';
+import { type AccessExplanation, userArn } from '@slipway/auth/identity';
 import { createResources, ImagesError, parseRepositoryName } from '@slipway/registry/images';
 import { accessByArn } from '@slipway/scheduler/ecs';
 import { serverReach } from '@slipway/scheduler/reach';
@@ -59,7 +59,7 @@ function asked({ principal, action, resource, sourceIp }: ExplainOptions, { conf
     throw new CliError(`name the action as service:Action, e.g. ecr:PutImage, not '${action}'`, 2);
   const named = /^(?:arn:|A(?:KIA|SIA)[A-Z0-9]{16}$)/.test(principal);
   return {
-    who: named ? principal : `arn:aws:iam::${config.account}:user/${principal}`,
+    who: named ? principal : userArn(config.account, { path: '/', name: principal }),
     action,
     resources: [resource],
     sourceIp: sourceIp ?? '127.0.0.1',

@@ -150,7 +150,6 @@ function gatewaySettings(config: ServerConfig) {
     trustedProxies: config.trustedProxies,
     ...(config.metricsFrom === undefined ? {} : { metricsFrom: config.metricsFrom }),
     dockerChallenge: config.dockerChallenge,
-    limits: config.rates,
   };
 }
 

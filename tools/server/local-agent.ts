@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { Identity } from '@slipway/auth/identity';
+import { type Identity, instanceRole, roleArn } from '@slipway/auth/identity';
 import { type AgentCredentials, createAgent } from '@slipway/scheduler/hosts/agent';
 import Docker from 'dockerode';
 import type { Log } from '@slipway/auth/contract';
@@ -65,7 +65,7 @@ function instanceCredentials(options: LocalAgentOptions): () => Promise<AgentCre
     const left = (current?.expiration?.getTime() ?? 0) - Date.now();
     if (current !== undefined && left > (sessionSeconds * 1000) / 4) return current;
     const { accessKeyId, secretAccessKey, sessionToken, expiration } = await options.identity.issueSession({
-      roleArn: `arn:aws:iam::${options.account}:role/slipwayContainerInstanceRole`,
+      roleArn: roleArn(options.account, instanceRole),
       // The instance belongs to whoever registered it, so the name must be the same after a restart.
       sessionName:
         hostname()

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Identity } from '@slipway/auth/identity';
+import { type Identity, instanceRole, roleArn, sessionArn } from '@slipway/auth/identity';
 import type { Outbound } from '@slipway/auth/outbound';
 import type { TokenService } from '@slipway/auth/tokens';
 import { openAdvisories } from '@slipway/registry/advisories';
@@ -53,19 +53,18 @@ export function openScanner(ports: ScannerPorts): { readonly scanner: Scanner; c
   }
 }
 
-const role = 'slipwayContainerInstanceRole';
 const sessionName = 'scanner';
 
 /** Whether a caller is the scanner itself, which must be able to pull what nobody has judged yet. */
 export const isScanner =
   (account: string) =>
   (caller: string): boolean =>
-    caller === `arn:aws:sts::${account}:assumed-role/${role}/${sessionName}`;
+    caller === sessionArn(account, instanceRole.name, sessionName);
 
 /** A header with which an adapter may pull for a while: a session of the role that container instances pull with. */
 async function pullAuthorization({ config, identity, tokens }: ScannerPorts): Promise<string> {
   const { principal } = await identity.issueSession({
-    roleArn: `arn:aws:iam::${config.account}:role/${role}`,
+    roleArn: roleArn(config.account, instanceRole),
     sessionName,
     service: 'ec2.amazonaws.com',
     durationSeconds: 3600,

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { type Clock, systemClock } from '@slipway/storage/clock';
 import { openSqliteRecords } from '@slipway/storage/records';
 import type { AuditLine } from '../../audit/index.ts';
+import type { RateSettings } from '../../rates/index.ts';
 import type { Credentials } from '../../sigv4/index.ts';
 import { type Sealer, TokenService } from '../../tokens/index.ts';
 import {
@@ -24,6 +25,7 @@ import {
   type WebService,
 } from '../../contract/index.ts';
 import { createGateway } from '../gateway.ts';
+import { unwatched } from './unwatched.ts';
 import type { GatewayOptions } from '../options.ts';
 import type { Listening, ListenOptions } from '../listener.ts';
 
@@ -381,7 +383,7 @@ export interface FrontDoor extends AsyncDisposable {
 
 /** Opens a gateway on a free port of this machine, with real parts but for identity and policies. */
 export async function openFrontDoor(
-  change: Partial<GatewayOptions> = {},
+  { limited, ...change }: Partial<GatewayOptions> & { readonly limited?: RateSettings } = {},
   listen: Partial<ListenOptions> = {},
 ): Promise<FrontDoor> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-gateway-'));
@@ -434,6 +436,7 @@ export async function openFrontDoor(
     tokens,
     clock,
     log: { info: keep, warn: keep, error: keep },
+    ...unwatched(REGION, limited),
     audit: { write: (line) => void audit.push(line) },
     metrics: new Registry(),
     region: REGION,

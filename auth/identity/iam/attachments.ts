@@ -1,7 +1,7 @@
 import type { AttachedPolicy } from '@aws-sdk/client-iam';
 import type { Transaction } from '@slipway/storage/records';
 import type { AccessList, Call, ResourceRef } from '../../contract/index.ts';
-import { parseIdentityArn } from '../arns.ts';
+import { isPolicyArn, parseIdentityArn } from '../arns.ts';
 import { type GroupEntity, keys, type RoleEntity, type UserEntity } from '../entities.ts';
 import { invalidInput, limitExceeded, noSuchEntity } from '../errors.ts';
 import { quotas } from '../limits.ts';
@@ -17,7 +17,7 @@ type Holder = UserEntity | GroupEntity | RoleEntity;
 type ReadHolder = (tx: Transaction) => Promise<Holder>;
 
 async function attach(iam: Iam, account: string, read: ReadHolder, arn: string): Promise<void> {
-  if (!/^arn:aws:iam::(?:aws|\d{12}):policy\//.test(arn)) throw invalidInput(`ARN ${arn} is not valid.`);
+  if (!isPolicyArn(arn)) throw invalidInput(`ARN ${arn} is not valid.`);
   await iam.transact(account, async (tx) => {
     const holder = await read(tx);
     if ((await policyByArn(tx, account, arn)) === undefined) {

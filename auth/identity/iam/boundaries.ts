@@ -1,3 +1,4 @@
+import { isPolicyArn } from '../arns.ts';
 import type { Transaction } from '@slipway/storage/records';
 import { keys, type RoleEntity, type UserEntity } from '../entities.ts';
 import { invalidInput, noSuchEntity } from '../errors.ts';
@@ -11,8 +12,7 @@ export const boundaryContext = (arn: string | undefined): Record<string, string>
 
 /** A boundary is a managed policy that exists. @throws AwsError */
 export async function checkBoundary(tx: Transaction, account: string, arn: string): Promise<void> {
-  if (!/^arn:aws:iam::(?:aws|\d{12}):policy\//.test(arn))
-    throw invalidInput(`ARN ${arn} is not the ARN of a managed policy.`);
+  if (!isPolicyArn(arn)) throw invalidInput(`ARN ${arn} is not the ARN of a managed policy.`);
   if ((await policyByArn(tx, account, arn)) === undefined)
     throw noSuchEntity(`Policy ${arn} does not exist or is not attachable.`);
 }

@@ -1,6 +1,6 @@
 import type { Policy } from '@aws-sdk/client-iam';
 import { policySize } from '../../policy/index.ts';
-import { policyArn } from '../arns.ts';
+import { isPolicyArn, policyArn } from '../arns.ts';
 import { asJson, type Key, keys, type PolicyEntity } from '../entities.ts';
 import { alreadyExists, deleteConflict, invalidInput, limitExceeded, noSuchEntity, readPolicy } from '../errors.ts';
 import { uniqueId } from '../ids.ts';
@@ -25,7 +25,7 @@ export function readManagedDocument(text: string | undefined): string {
 }
 
 export async function findPolicy(iam: Iam, account: string, arn = ''): Promise<FoundPolicy> {
-  if (!/^arn:aws:iam::(?:aws|\d{12}):policy\/.+/.test(arn)) throw invalidInput(`ARN ${arn} is not valid.`);
+  if (!isPolicyArn(arn)) throw invalidInput(`ARN ${arn} is not valid.`);
   const found = await policyByArn({ get: (key) => iam.find(account, key) }, account, arn);
   if (found === undefined) throw noSuchEntity(`Policy ${arn} was not found.`);
   return found;

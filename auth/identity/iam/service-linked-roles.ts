@@ -1,4 +1,4 @@
-import { roleArn } from '../arns.ts';
+import { policyArn, roleArn } from '../arns.ts';
 import { keys, type RoleEntity } from '../entities.ts';
 import { invalidInput, noSuchEntity } from '../errors.ts';
 import { uniqueId } from '../ids.ts';
@@ -35,7 +35,7 @@ export function serviceLinkedRoleOperations(iam: Iam): IamOperations {
             `Service role name for ${service} cannot be found: the service has no service-linked role.`,
           );
         if (input.CustomSuffix !== undefined) throw invalidInput('Custom suffix is not allowed for ' + service);
-        const policy = `arn:aws:iam::aws:policy/aws-service-role/${known.policy}`;
+        const policy = policyArn('aws', { path: '/aws-service-role/', name: known.policy });
         const role: RoleEntity = {
           kind: 'role',
           name: known.role,

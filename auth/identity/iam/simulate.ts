@@ -10,7 +10,7 @@ import {
   placeOf,
 } from '../../policy/index.ts';
 import type { PolicyKind, PolicyLayer, PolicyPrincipal, PolicyRequest, PrincipalPolicies } from '../../policy/index.ts';
-import { parseIdentityArn } from '../arns.ts';
+import { parseIdentityArn, userArn } from '../arns.ts';
 import { type Caller, policiesOf } from '../caller.ts';
 import { callerByArn } from '../caller-by-arn.ts';
 import { keys } from '../entities.ts';
@@ -156,7 +156,7 @@ const nobody = (call: Call): Subject => ({
   principal: {
     type: 'user',
     account: call.account,
-    arn: `arn:aws:iam::${call.account}:user/simulated`,
+    arn: userArn(call.account, { path: '/', name: 'simulated' }),
     id: 'simulated',
   },
   policies: { identity: [] },

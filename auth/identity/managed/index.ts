@@ -1,3 +1,4 @@
+import { policyArn } from '../arns.ts';
 import { ec2Policies } from './ec2.ts';
 import { ecrPolicies } from './ecr.ts';
 import { ecsPolicies } from './ecs.ts';
@@ -17,7 +18,7 @@ function idOf(name: string): string {
 
 function toPolicy({ name, path = '/', description, statements }: ManagedPolicyText): AwsManagedPolicy {
   return {
-    arn: `arn:aws:iam::aws:policy${path}${name}`,
+    arn: policyArn('aws', { path, name }),
     name,
     path,
     id: idOf(name),

@@ -8,6 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createGateway } from '../../gateway/index.ts';
+import { unwatched } from '../../gateway/testing/index.ts';
 import type { Call, ServiceDefinition } from '../../contract/index.ts';
 import { TokenService } from '../../tokens/index.ts';
 import type { FirstAdministrator } from '../default-identities.ts';
@@ -53,6 +54,7 @@ export async function openInstallation(
   const admin = (await identity.bootstrap(ACCOUNT)) as FirstAdministrator;
   const otherAdmin = (await identity.bootstrap(OTHER_ACCOUNT)) as FirstAdministrator;
   const gateway = createGateway({
+    ...unwatched(REGION),
     services: [...identity.services, ...further(identity)],
     credentials: identity.credentials,
     standing: identity.standing,

@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-ecs';
 import type { AccessRequest, Decision, FrontAuthorizer, Principal, ServiceDefinition } from '@slipway/auth/contract';
 import { createGateway } from '@slipway/auth/gateway';
+import { unwatched } from '@slipway/auth/gateway/testing';
 import { TokenService } from '@slipway/auth/tokens';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage } from '@slipway/storage/engine';
@@ -129,6 +130,7 @@ export async function openApi({
     agentOperations: agents.operations,
   });
   const gateway = createGateway({
+    ...unwatched(region),
     services: [service],
     web: [createHostAdministration(ports)],
     credentials: {

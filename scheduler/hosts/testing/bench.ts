@@ -13,6 +13,7 @@ import type { ContainerDefinition, TaskOverride } from '@aws-sdk/client-ecs';
 import { Registry } from '@prometheus-io/client';
 import { awsJson, defineService, type Log, type Principal } from '@slipway/auth/contract';
 import { createGateway } from '@slipway/auth/gateway';
+import { unwatched } from '@slipway/auth/gateway/testing';
 import { TokenService } from '@slipway/auth/tokens';
 import { type Clock, systemClock } from '@slipway/storage/clock';
 import { openSqliteRecords, type RecordStore } from '@slipway/storage/records';
@@ -308,6 +309,7 @@ async function serve(
   const plain = { seal: (text: string): string => text, open: (text: string): string => text };
   const tokens = new TokenService({ records, clock: systemClock, sealer: plain, issuer: 'slipway:test', region });
   const gateway = createGateway({
+    ...unwatched(region),
     ...(registry === undefined ? {} : { web: [registry] }),
     services: [
       defineService({

@@ -1,6 +1,7 @@
 import { Registry } from '@prometheus-io/client';
 import type { FrontAuthorizer, Log, Principal } from '@slipway/auth/contract';
 import { createGateway } from '@slipway/auth/gateway';
+import { unwatched } from '@slipway/auth/gateway/testing';
 import aws4 from 'aws4';
 import { TokenService } from '@slipway/auth/tokens';
 import { systemClock } from '@slipway/storage/clock';
@@ -103,6 +104,7 @@ class Bench implements AsyncDisposable {
       region: context.region,
     });
     const gateway = createGateway({
+      ...unwatched(context.region),
       services: [],
       web: [createWebhookReceiver(context), createWebhookAdministration(context)],
       credentials: {

@@ -1,0 +1,1 @@
+export { unwatched } from './unwatched.ts';
