@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readConfig } from '../server/config.ts';
 import { type Installation, startInstallation } from '../server/installation.ts';
+import { builtClient } from '../testbed/clients/programs.ts';
 import { check, run } from '../testbed/command.ts';
 
 /**
@@ -37,12 +38,7 @@ const python = ['/opt/slipway-test-awscli/bin/python', 'python3'].find(
 );
 const boto = await run(python ?? '', ['-c', 'import boto3']).catch(() => ({ code: 1 }));
 const noBoto = needed(boto.code === 0 ? undefined : 'boto3 is not on this machine (pip install boto3)');
-const go = await run('go', ['version'], { env: { PATH: `${process.env['PATH']}:/usr/local/go/bin` } }).catch(
-  () => undefined,
-);
-const noGo = needed(
-  /go1\.(?:2[4-9]|[3-9]\d)/.test(go?.stdout ?? '') ? undefined : 'Go 1.24 or newer is not on this machine',
-);
+const sdk = await builtClient('aws-sdk-go');
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-sdks-'));
 let installation: Installation;
@@ -118,18 +114,8 @@ async function anHourAhead<T>(use: (endpoint: string) => Promise<T>): Promise<T>
 
 const administrator = `arn:aws:iam::${account}:user/admin`;
 
-describe.skipIf(noGo !== undefined)('the AWS SDK for Go', () => {
-  const program = join(folder, 'aws-sdk-go');
-  beforeAll(async () => {
-    const cwd = join(import.meta.dirname, 'testdata', 'aws-sdk-go');
-    // Half a minute of one core where nothing of it was compiled before.
-    await check('nice', ['-n', '10', 'go', 'build', '-o', program, '.'], {
-      cwd,
-      env: { PATH: `${process.env['PATH']}:/usr/local/go/bin`, GOFLAGS: '-mod=readonly -buildvcs=false' },
-      timeout: 600_000,
-    });
-  }, 600_000);
-
+describe.skipIf(sdk.missing !== undefined)('the AWS SDK for Go', () => {
+  const [program] = sdk.command(folder);
   const calls = async <T>(steps: readonly string[], endpoint?: string): Promise<T> =>
     JSON.parse(await check(program, steps, { env: environment(endpoint) })) as T;
 
