@@ -2,7 +2,31 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { Configuration } from './configuration.ts';
 
-/** What `terraform-aws-modules/alb` makes of load balancers, a service behind one, and a network load balancer beside it. */
+/** @param more lines that not every group has */
+const targetGroup = (name: string, protocol: string, port: number, type: 'ip' | 'instance', more = ''): string => `
+resource "aws_lb_target_group" "${name}" {
+  name        = "tf-${name}"
+  port        = ${port}
+  protocol    = "${protocol}"
+  target_type = "${type}"
+  vpc_id      = data.aws_vpc.balanced.id
+  ${more}
+}`;
+
+const forward = (group: string): string => `{
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.${group}.arn
+  }`;
+
+/** One that `selfSigned` has made. */
+const certificate = (name: string, more = ''): string => `
+resource "aws_acm_certificate" "${name}" {
+  certificate_body = file("FOLDER/${name}.pem")
+  private_key      = file("FOLDER/${name}-key.pem")
+  ${more}
+}`;
+
+/** What `terraform-aws-modules/alb` makes of load balancers, a service behind one, and a network and a classic load balancer beside it. */
 const configuration = `
 data "aws_vpc" "balanced" {
   default = true
@@ -32,12 +56,12 @@ resource "aws_lb" "web" {
   idle_timeout       = 30
   tags               = { team = "blue" }
 }
-resource "aws_lb_target_group" "web" {
-  name                 = "tf-web"
-  port                 = 8080
-  protocol             = "HTTP"
-  target_type          = "ip"
-  vpc_id               = data.aws_vpc.balanced.id
+${targetGroup(
+  'web',
+  'HTTP',
+  8080,
+  'ip',
+  `
   deregistration_delay = 5
   health_check {
     path    = "/up"
@@ -46,15 +70,9 @@ resource "aws_lb_target_group" "web" {
   stickiness {
     type            = "lb_cookie"
     cookie_duration = 60
-  }
-}
-resource "aws_lb_target_group" "green" {
-  name        = "tf-green"
-  port        = 8080
-  protocol    = "HTTP"
-  target_type = "ip"
-  vpc_id      = data.aws_vpc.balanced.id
-}
+  }`,
+)}
+${targetGroup('green', 'HTTP', 8080, 'ip')}
 resource "aws_lb_target_group_attachment" "web" {
   target_group_arn = aws_lb_target_group.web.arn
   target_id        = "10.0.0.1"
@@ -131,20 +149,11 @@ resource "aws_lb_listener_rule" "fixed" {
     http_request_method { values = ["GET"] }
   }
 }
-resource "aws_lb_target_group" "tasks" {
-  name        = "tf-tasks"
-  port        = 80
-  protocol    = "HTTP"
-  target_type = "instance"
-  vpc_id      = data.aws_vpc.balanced.id
-}
+${targetGroup('tasks', 'HTTP', 80, 'instance')}
 resource "aws_lb_listener_rule" "tasks" {
   listener_arn = aws_lb_listener.web.arn
   priority     = 30
-  action {
-    type             = "forward"
-    target_group_arn = aws_lb_target_group.tasks.arn
-  }
+  action ${forward('tasks')}
   condition {
     path_pattern { values = ["/tasks/*"] }
   }
@@ -175,42 +184,22 @@ resource "aws_lb" "tcp" {
   internal           = true
   subnets            = slice(data.aws_subnets.balanced.ids, 0, 1)
 }
-resource "aws_lb_target_group" "tcp" {
-  name               = "tf-tcp"
-  port               = 5432
-  protocol           = "TCP"
-  target_type        = "ip"
-  vpc_id             = data.aws_vpc.balanced.id
-  preserve_client_ip = false
-}
+${targetGroup('tcp', 'TCP', 5432, 'ip', 'preserve_client_ip = false')}
 resource "aws_lb_listener" "tcp" {
   load_balancer_arn = aws_lb.tcp.arn
   port              = 5432
   protocol          = "TCP"
-  default_action {
-    type             = "forward"
-    target_group_arn = aws_lb_target_group.tcp.arn
-  }
+  default_action ${forward('tcp')}
 }
-resource "aws_acm_certificate" "web" {
-  certificate_body = file("FOLDER/web.pem")
-  private_key      = file("FOLDER/web-key.pem")
-  tags             = { team = "blue" }
-}
-resource "aws_acm_certificate" "api" {
-  certificate_body = file("FOLDER/api.pem")
-  private_key      = file("FOLDER/api-key.pem")
-}
+${certificate('web', 'tags = { team = "blue" }')}
+${certificate('api')}
 resource "aws_lb_listener" "secure" {
   load_balancer_arn = aws_lb.web.arn
   port              = 443
   protocol          = "HTTPS"
   ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"
   certificate_arn   = aws_acm_certificate.web.arn
-  default_action {
-    type             = "forward"
-    target_group_arn = aws_lb_target_group.green.arn
-  }
+  default_action ${forward('green')}
 }
 resource "aws_lb_listener_certificate" "api" {
   listener_arn    = aws_lb_listener.secure.arn
@@ -222,10 +211,39 @@ resource "aws_lb_listener" "tls" {
   protocol          = "TLS"
   certificate_arn   = aws_acm_certificate.api.arn
   alpn_policy       = "HTTP2Preferred"
-  default_action {
-    type             = "forward"
-    target_group_arn = aws_lb_target_group.tcp.arn
+  default_action ${forward('tcp')}
+}
+resource "aws_elb" "classic" {
+  name            = "tf-classic"
+  subnets         = slice(data.aws_subnets.balanced.ids, 0, 1)
+  security_groups = [aws_security_group.balancer.id]
+  idle_timeout    = 40
+  listener {
+    lb_port            = 443
+    lb_protocol        = "https"
+    instance_port      = 8080
+    instance_protocol  = "http"
+    ssl_certificate_id = aws_acm_certificate.web.arn
   }
+  listener {
+    lb_port           = 5432
+    lb_protocol       = "tcp"
+    instance_port     = 5434
+    instance_protocol = "tcp"
+  }
+  health_check {
+    target              = "HTTP:8080/up"
+    interval            = 20
+    timeout             = 3
+    healthy_threshold   = 3
+    unhealthy_threshold = 2
+  }
+  connection_draining         = true
+  connection_draining_timeout = 60
+  tags                        = { owner = "old" }
+}
+data "aws_elb" "classic" {
+  name = aws_elb.classic.name
 }
 data "aws_acm_certificate" "api" {
   domain     = "api.example.com"
@@ -253,7 +271,7 @@ function selfSigned(folder: string, name: string): void {
 
 /** The resources of load balancing; their listeners are served, so the machine needs an engine. */
 export const balancing: Configuration = {
-  services: ['elbv2', 'ec2', 'acm', 'ecs'],
+  services: ['elbv2', 'elb', 'ec2', 'acm', 'ecs'],
   resources: (folder) => {
     for (const name of ['web', 'renewed', 'api']) selfSigned(folder, name);
     return configuration.replaceAll('FOLDER', folder);
@@ -269,6 +287,10 @@ export const balancing: Configuration = {
       .replace('/web.pem', '/renewed.pem')
       .replace('/web-key.pem', '/renewed-key.pem')
       .replace('TLS13-1-2-2021-06', 'TLS13-1-3-2021-06')
-      .replace('HTTP2Preferred', 'HTTP1Only'),
-  changes: 9,
+      .replace('HTTP2Preferred', 'HTTP1Only')
+      .replace('idle_timeout    = 40', 'idle_timeout    = 50')
+      .replace('instance_port     = 5434', 'instance_port     = 5435')
+      .replace('interval            = 20', 'interval            = 10')
+      .replace('owner = "old"', 'holder = "new"'),
+  changes: 10,
 };
