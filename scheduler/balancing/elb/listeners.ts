@@ -1,9 +1,8 @@
 import { AwsError } from '@slipway/auth/contract';
 
-import { checkAddress } from '../elbv2/index.ts';
+import { certificateFor, checkAddress } from '../elbv2/index.ts';
 import {
   type Balancing,
-  certificateId,
   type ClassicListener,
   classicListenerId,
   type ClassicProtocol,
@@ -69,7 +68,7 @@ export const listenerOperations: ClassicOperations = {
         throw new AwsError('ListenerNotFound', `There is no listener on port ${port} of ${before.name}`);
       if (listener.certificate === undefined)
         throw invalidConfiguration(`The listener on port ${port} of ${before.name} is neither HTTPS nor SSL`);
-      const certificate = certificateFor(scene, draft, SSLCertificateId);
+      const certificate = certificateOf(scene, draft, SSLCertificateId);
       const after = before.listeners.map((one) => (one === listener ? { ...one, certificate } : one));
       return { after: await keep(scene, draft, { ...before, listeners: after }), before };
     },
@@ -123,7 +122,7 @@ export function listenersFor(
         protocol,
         instanceProtocol,
         instancePort: InstancePort,
-        ...(isSecure ? { certificate: certificateFor(scene, balancing, SSLCertificateId) } : {}),
+        ...(isSecure ? { certificate: certificateOf(scene, balancing, SSLCertificateId) } : {}),
       };
     },
   );
@@ -132,15 +131,9 @@ export function listenersFor(
   return made;
 }
 
-/** A certificate of ACM's that is there, in the same commit. @throws CertificateNotFound */
-function certificateFor(scene: Scene, balancing: Balancing, arn: string): string {
-  if (balancing.get('certificate', certificateId(scene, arn)) === undefined)
-    throw new AwsError(
-      'CertificateNotFound',
-      `Server Certificate not found for the key: ${arn.slice(0, 200)}. Import it with ACM's ImportCertificate.`,
-    );
-  return arn;
-}
+/** @throws CertificateNotFound, in the classic API's words */
+const certificateOf = (scene: Scene, balancing: Balancing, arn: string): string =>
+  certificateFor(scene, balancing, arn, (shown) => `Server Certificate not found for the key: ${shown}`);
 
 /** @throws InvalidConfigurationRequest when there are too many, or another load balancer of the same address has a port */
 export function checkListeners(scene: Scene, draft: Draft, record: ClassicRecord): void {

@@ -42,9 +42,9 @@ export function actionFor(
 ): ActionRecord {
   const [only, ...more] = given;
   if (only === undefined) throw validation('Actions must be specified');
-  const refusal = given.map(({ Type = '' }) => [Type, notDone[Type]] as const).find(([, why]) => why !== undefined);
-  if (refusal !== undefined)
-    throw invalidAction(`Actions of type ${refusal[0]} are not supported by this installation: ${refusal[1]}.`);
+  const refused = given.map(({ Type = '' }) => Type).find((type) => Object.hasOwn(notDone, type));
+  if (refused !== undefined)
+    throw invalidAction(`Actions of type ${refused} are not supported by this installation: ${notDone[refused]}.`);
   if (more.length > 0)
     throw given.length > 5
       ? tooMany('TooManyActions', 'actions of a rule', 5)

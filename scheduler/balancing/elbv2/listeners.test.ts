@@ -67,6 +67,10 @@ describe('listeners', () => {
     expect(await refusal('CreateListener', { ...input, Certificates: [{ CertificateArn: 'c' }] })).toBe(
       "CertificateNotFound: Certificate 'c' not found",
     );
+    const iams = [{ CertificateArn: 'arn:aws:iam::000000000000:server-certificate/x' }];
+    expect(await refusal('CreateListener', { ...input, Certificates: iams })).toMatch(
+      /^CertificateNotFound: .* not found\. Listeners serve certificates of ACM's API, not IAM's: import it with ImportCertificate\.$/,
+    );
     const { Listeners } = await call('CreateListener', { ...input, Certificates: [{ CertificateArn: a }] });
     expect(Listeners).toMatchObject([
       { SslPolicy: 'ELBSecurityPolicy-2016-08', Certificates: [{ CertificateArn: a }] },
@@ -232,6 +236,7 @@ describe('actions', () => {
   test.each([
     [[], 'ValidationError: Actions must be specified'],
     [[{ Type: 'teleport' }], 'InvalidLoadBalancerAction'],
+    [[{ Type: 'constructor' }], "InvalidLoadBalancerAction: 'constructor' is not a type of action"],
     [[{ Type: 'authenticate-oidc' }], 'InvalidLoadBalancerAction: Actions of type authenticate-oidc are not supported'],
     [[{ Type: 'jwt-validation', JwtValidationConfig: { Issuer: 'x' } }], 'JwtValidationConfig is not supported'],
     [[...fixed, ...fixed], 'Exactly one action'],

@@ -1,4 +1,5 @@
 import { AwsError } from '@slipway/auth/contract';
+import { parseArn } from '@slipway/auth/kit';
 
 import {
   alpnPolicies,
@@ -252,11 +253,22 @@ function alpnFor([policy, ...more]: readonly string[]): Pick<ListenerRecord, 'al
   );
 }
 
-/** A certificate of ACM's that is there, in the same commit. @throws CertificateNotFound */
-export function certificateFor(scene: Scene, balancing: Balancing, arn = ''): string {
-  if (balancing.get('certificate', certificateId(scene, arn)) === undefined)
-    throw new AwsError('CertificateNotFound', `Certificate '${arn.slice(0, 200)}' not found`);
-  return arn;
+/**
+ * A certificate of ACM's that is there, in the same commit.
+ * @param missing what an API says of one that is not. @throws CertificateNotFound
+ */
+export function certificateFor(
+  place: Place,
+  balancing: Balancing,
+  arn = '',
+  missing: (shown: string) => string = (shown) => `Certificate '${shown}' not found`,
+): string {
+  if (balancing.get('certificate', certificateId(place, arn)) !== undefined) return arn;
+  const instead =
+    parseArn(arn)?.service === 'iam'
+      ? ". Listeners serve certificates of ACM's API, not IAM's: import it with ImportCertificate."
+      : '';
+  throw new AwsError('CertificateNotFound', `${missing(arn.slice(0, 200))}${instead}`);
 }
 
 /** A listener that another load balancer of the same address has. @throws InvalidConfigurationRequest */
