@@ -16,7 +16,8 @@ import { createSeal } from '../identity/seal.ts';
 import { openAccount } from './account.ts';
 import { AcmeSession } from './session.ts';
 import type { AcmeSettings } from './settings.ts';
-import { AcmeStore, partition, readTrouble, requestRenewal } from './store.ts';
+import { acmePartition as partition } from './keys.ts';
+import { AcmeStore, readTrouble, requestRenewal } from './store.ts';
 import { type AcmeServer, sealKey, settingsFor, startServer } from './testing/acme-server.ts';
 import { Pebble, pebbleMissing } from './testing/pebble.ts';
 

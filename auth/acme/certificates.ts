@@ -11,7 +11,8 @@ import type { Sealer } from '../tokens/index.ts';
 import { openHttpResponder } from './http-responder.ts';
 import { keepRenewed } from './renewer.ts';
 import { type AcmeSettings, AcmeSettingsError } from './settings.ts';
-import { AcmeStore, partition } from './store.ts';
+import { acmePartition as partition } from './keys.ts';
+import { AcmeStore } from './store.ts';
 import { placeholder } from './x509.ts';
 
 export interface AcmeOptions {

@@ -12,7 +12,8 @@ import { AcmeProblem, adviceFor, AuthorityUnavailable } from './problem.ts';
 import { nextLook, orderTime, renewalTime, retryTime, suggestedTime, type Validity } from './schedule.ts';
 import { AcmeSession, parsed, type Signer } from './session.ts';
 import type { AcmeSettings } from './settings.ts';
-import { type AcmeStore, partition, settingsDigest, type StoredCertificate, type StoredChallenge } from './store.ts';
+import { acmePartition as partition } from './keys.ts';
+import { type AcmeStore, settingsDigest, type StoredCertificate, type StoredChallenge } from './store.ts';
 import { challengeCertificate, renewalIdentifier, requestCertificate } from './x509.ts';
 
 export interface RenewerPorts {

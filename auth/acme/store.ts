@@ -1,12 +1,9 @@
 import { createHash } from 'node:crypto';
-import { definePartition, type Fence, type Json, type OwnedRows, type RecordStore } from '@slipway/storage/records';
+import type { Fence, Json, RecordStore } from '@slipway/storage/records';
 import type { KeyPair } from '../gateway/index.ts';
 import type { Sealer } from '../tokens/index.ts';
+import { acmeKeys, acmePartition as partition } from './keys.ts';
 import type { AcmeSettings } from './settings.ts';
-
-/** Everything about certificates by ACME lies here, the same for all servers of an installation. */
-const kind = definePartition('acme', 'the certificates of the installation');
-export const partition = kind.name();
 
 /** The certificate that is served. The key is sealed. */
 export interface StoredCertificate {
@@ -64,15 +61,6 @@ interface Facts {
   request: RenewalRequest;
 }
 
-const factNames = ['certificate', 'suggestion', 'trouble', 'request'] as const;
-const challengePrefix = 'challenge/';
-const accountPrefix = 'account/';
-export const acmeRows: OwnedRows = {
-  partition: kind,
-  owner: 'auth/acme',
-  keys: [...factNames, challengePrefix, accountPrefix],
-};
-
 /** Changes of one commit: a value, or `null` to remove. */
 export type FactChanges = { readonly [K in keyof Facts]?: Facts[K] | null };
 
@@ -87,7 +75,7 @@ export class AcmeStore {
   }
 
   async facts(): Promise<Partial<Facts>> {
-    const found = await this.#records.getMany(partition, factNames);
+    const found = await this.#records.getMany(partition, Object.values(acmeKeys.facts));
     return Object.fromEntries([...found].map(([name, { value }]) => [name, value])) as unknown as Partial<Facts>;
   }
 
@@ -127,9 +115,9 @@ export class AcmeStore {
 
   /** Replaces all challenges that can be answered. @param challenges by token (`http-01`) or server name (`tls-alpn-01`) */
   async putChallenges(fence: Fence, challenges: ReadonlyMap<string, StoredChallenge>): Promise<void> {
-    const { records } = await this.#records.list(partition, { prefix: challengePrefix });
+    const { records } = await this.#records.list(partition, { prefix: acmeKeys.challenges });
     const put = [...challenges].map(([name, challenge]) => {
-      const key = challengePrefix + name;
+      const key = acmeKeys.challenge(name);
       const sealed = challenge.type === 'http-01' ? {} : { key: this.#sealer.seal(challenge.key, key) };
       return { key, value: { ...challenge, ...sealed } as Json };
     });
@@ -139,20 +127,20 @@ export class AcmeStore {
   }
 
   async httpAnswer(token: string): Promise<string | undefined> {
-    const found = await this.#records.get(partition, challengePrefix + token);
+    const found = await this.#records.get(partition, acmeKeys.challenge(token));
     const challenge = found?.value as unknown as StoredChallenge | undefined;
     return challenge?.type === 'http-01' ? challenge.answer : undefined;
   }
 
   /** Certificates that prove names by TLS-ALPN-01, by server name. */
   async tlsAnswers(): Promise<ReadonlyMap<string, KeyPair>> {
-    const { records } = await this.#records.list(partition, { prefix: challengePrefix });
+    const { records } = await this.#records.list(partition, { prefix: acmeKeys.challenges });
     return new Map(
       records.flatMap(({ key, value }): [string, KeyPair][] => {
         const challenge = value as unknown as StoredChallenge;
         if (challenge.type !== 'tls-alpn-01') return [];
         return [
-          [key.slice(challengePrefix.length), { cert: challenge.cert, key: this.#sealer.open(challenge.key, key) }],
+          [key.slice(acmeKeys.challenges.length), { cert: challenge.cert, key: this.#sealer.open(challenge.key, key) }],
         ];
       }),
     );
@@ -161,7 +149,7 @@ export class AcmeStore {
 
 /** Accounts differ by authority and by what they are bound to. */
 function accountKey({ directory, externalAccount }: AcmeSettings): string {
-  return `${accountPrefix}${digest([directory, externalAccount?.keyId])}`;
+  return acmeKeys.account(digest([directory, externalAccount?.keyId]));
 }
 
 /** Tells settings apart: what failed with some may work with others. */
@@ -182,10 +170,10 @@ const digest = (of: unknown): string =>
 
 /** Has a running server order a new certificate now, whatever holds the next order back; one that starts later does it then. */
 export async function requestRenewal(records: RecordStore, request: RenewalRequest): Promise<void> {
-  await records.commit(partition, { put: [{ key: 'request', value: { ...request } }] });
+  await records.commit(partition, { put: [{ key: acmeKeys.facts.request, value: { ...request } }] });
 }
 
 /** Why there is no new certificate, for administration; undefined when nothing has failed since the last one. */
 export async function readTrouble(records: RecordStore): Promise<Trouble | undefined> {
-  return (await records.get(partition, 'trouble'))?.value as unknown as Trouble | undefined;
+  return (await records.get(partition, acmeKeys.facts.trouble))?.value as unknown as Trouble | undefined;
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '@slipway/storage/clock';
 import { type RecordStore, StoreUnavailable, transact, type Transaction } from '@slipway/storage/records';
-import { keys, partitionOf } from './entities.ts';
+import { keys, partitionOf } from './keys.ts';
 import type { RandomBytes } from './ids.ts';
 import { Mirror } from './mirror.ts';
 import type { Seal } from './seal.ts';

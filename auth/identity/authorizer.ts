@@ -11,7 +11,7 @@ import {
 import type { Accounts } from './accounts.ts';
 import { type Caller, type Disowned, gatherCaller } from './caller.ts';
 import { requestContext } from './context.ts';
-import { type SessionEntity } from './entities.ts';
+import type { SessionEntity } from './entities.ts';
 import type { Mirror } from './mirror.ts';
 import { accountOfResource, isTrustAction } from './resources.ts';
 import type { Sessions } from './sessions.ts';

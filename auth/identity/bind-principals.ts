@@ -1,7 +1,8 @@
 import { rewritePrincipals } from '../policy/index.ts';
 import type { Accounts } from './accounts.ts';
 import { parseIdentityArn, roleArn, sessionArn, userArn } from './arns.ts';
-import { keys, partitionOf, type RoleEntity, type UserEntity } from './entities.ts';
+import type { RoleEntity, UserEntity } from './entities.ts';
+import { keys, partitionOf } from './keys.ts';
 import { malformedPolicy } from './errors.ts';
 
 /**

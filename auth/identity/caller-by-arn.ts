@@ -1,6 +1,6 @@
 import { parseIdentityArn, roleArn, userArn } from './arns.ts';
 import { type Caller, callerOfRoleAlone, type Disowned, gatherCaller } from './caller.ts';
-import { keys } from './entities.ts';
+import { keys } from './keys.ts';
 import type { Mirror } from './mirror.ts';
 
 /**

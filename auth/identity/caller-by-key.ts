@@ -3,7 +3,7 @@ import { userArn } from './arns.ts';
 import type { PolicyAuthorizer } from './authorizer.ts';
 import type { Caller, Disowned } from './caller.ts';
 import { sessionPrincipal } from './credentials.ts';
-import { keys } from './entities.ts';
+import { keys } from './keys.ts';
 import { accountOfAccessKey } from './ids.ts';
 import type { Sessions } from './sessions.ts';
 

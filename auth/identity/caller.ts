@@ -1,7 +1,8 @@
 import type { Principal } from '../contract/index.ts';
 import { compiledPolicy, type NamedPolicy, type PolicyPrincipal, type PrincipalPolicies } from '../policy/index.ts';
 import { roleArn, rootArn, sessionArn, userArn } from './arns.ts';
-import { type GroupEntity, keys, type RoleEntity, type SessionEntity, type UserEntity } from './entities.ts';
+import type { GroupEntity, RoleEntity, SessionEntity, UserEntity } from './entities.ts';
+import { keys } from './keys.ts';
 import { policyDocument } from './managed-policies.ts';
 import type { Mirror } from './mirror.ts';
 

@@ -1,7 +1,8 @@
 import { type Transaction } from '@slipway/storage/records';
 import type { Accounts } from './accounts.ts';
 import { instanceRole, userArn } from './arns.ts';
-import { type AccessKeyEntity, asJson, keys, type RoleEntity, type UserEntity } from './entities.ts';
+import { type AccessKeyEntity, asJson, type RoleEntity, type UserEntity } from './entities.ts';
+import { keys } from './keys.ts';
 import { newAccessKeyId, newSecret, uniqueId } from './ids.ts';
 
 /** The administrator of an account. Its secret exists only here and sealed in the store. */

@@ -1,6 +1,6 @@
 export { instanceRole, roleArn, sessionArn, userArn } from './arns.ts';
 export { type FirstAdministrator, WrongEncryptionKey } from './default-identities.ts';
-export { identityRows } from './entities.ts';
+export { identityRows } from './keys.ts';
 export type { AccessExplanation } from './explain.ts';
 export { accountOfAccessKey, type RandomBytes } from './ids.ts';
 export type { IssuedSession, SessionRequest } from './issue-session.ts';

@@ -10,7 +10,8 @@ import {
 import type { Accounts } from './accounts.ts';
 import { parseIdentityArn, roleArn, sessionArn } from './arns.ts';
 import { accountOfResource } from './resources.ts';
-import { keys, type RoleEntity, type SessionEntity } from './entities.ts';
+import type { RoleEntity, SessionEntity } from './entities.ts';
+import { keys } from './keys.ts';
 import { sessionPrincipal } from './credentials.ts';
 import type { Sessions, TemporaryCredentials } from './sessions.ts';
 

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Json, scanPages } from '@slipway/storage/records';
 import type { IdentityPorts } from './accounts.ts';
-import { keys, usesPartitionOf } from './entities.ts';
+import { keys, usesPartitionOf } from './keys.ts';
 
 /** When an access key or a role last made a request that was signed well, and to what. */
 export interface LastUse {

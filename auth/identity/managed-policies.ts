@@ -1,5 +1,5 @@
 import { parseIdentityArn, policyArn } from './arns.ts';
-import { keys } from './entities.ts';
+import { keys } from './keys.ts';
 import { awsManagedPolicies } from './managed/index.ts';
 import type { Mirror } from './mirror.ts';
 

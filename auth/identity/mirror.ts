@@ -1,6 +1,7 @@
 import type { Clock } from '@slipway/storage/clock';
 import { type Change, type Json, type RecordStore, scanPages, StoreUnavailable } from '@slipway/storage/records';
-import type { Entity, Key } from './entities.ts';
+import type { Entity } from './entities.ts';
+import type { Key } from './keys.ts';
 
 /** A mirror that was not compared with the store for this long is compared again, in the background. Milliseconds. */
 const refreshAfter = 1500;

@@ -25,7 +25,7 @@ import {
   type FirstAdministrator,
   prepareAccount,
 } from './default-identities.ts';
-import { keys } from './entities.ts';
+import { keys } from './keys.ts';
 import { type AccessExplanation, explainAccess } from './explain.ts';
 import { createSigning } from '../kit/index.ts';
 import { Iam } from './iam/iam.ts';

@@ -2,7 +2,8 @@ import { timingSafeEqual } from 'node:crypto';
 import { type RecordStore, scanPages } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
 import type { IdentityPorts } from './accounts.ts';
-import { asJson, keys, type SessionEntity, sessionPartitionOf } from './entities.ts';
+import { asJson, type SessionEntity } from './entities.ts';
+import { keys, sessionPartitionOf } from './keys.ts';
 import { accountOfAccessKey, hashToken, newAccessKeyId, newSecret, newSessionToken } from './ids.ts';
 
 /** Temporary credentials, as STS hands them out. */

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '@slipway/storage/clock';
-import { definePartition, type Json, type OwnedRows, type RecordStore } from '@slipway/storage/records';
+import type { Json, RecordStore } from '@slipway/storage/records';
+import { usageKeys, usagePartition as partition } from './keys.ts';
 import type { LimitName, LocalRates } from './rates.ts';
 
 /** Who has the buckets: this process, or another one that is asked. */
@@ -24,10 +25,6 @@ interface UsageRecord {
   readonly used: Readonly<Record<string, number>>;
 }
 
-const kind = definePartition('rates', 'what servers say of the requests they answered');
-const partition = kind.name();
-const prefix = 'used/';
-export const usageRows: OwnedRows = { partition: kind, owner: 'auth/rates', keys: [prefix] };
 /** Keys in one record: those that were used last. */
 const mostKeys = 2000;
 /** A server that wrote nothing for this long is gone or idle; either way its record is of no use. Milliseconds. */
@@ -62,7 +59,8 @@ export class SharedUsage {
     this.#stop.abort();
     await this.#running;
     const { records, server } = this.#options;
-    if (this.#written !== '') await records.commit(partition, { remove: [prefix + server] }).catch(() => undefined);
+    if (this.#written !== '')
+      await records.commit(partition, { remove: [usageKeys.of(server)] }).catch(() => undefined);
   }
 
   /** One exchange: tells the others what was used here, and counts what they told. */
@@ -86,7 +84,7 @@ export class SharedUsage {
     const used = Object.fromEntries([...(await rates.used())].slice(0, mostKeys));
     const text = JSON.stringify(used);
     if (text === this.#written || (this.#written === '' && text === '{}')) return;
-    await records.commit(partition, { put: [{ key: prefix + server, value: { used } }] });
+    await records.commit(partition, { put: [{ key: usageKeys.of(server), value: { used } }] });
     this.#written = text;
   }
 
@@ -94,9 +92,9 @@ export class SharedUsage {
     const { records, server, clock } = this.#options;
     const version = await records.version(partition);
     if (version !== this.#version) {
-      const { records: found } = await records.list<UsageRecord & Json>(partition, { prefix });
+      const { records: found } = await records.list<UsageRecord & Json>(partition, { prefix: usageKeys.all });
       for (const { key, value, version: changed } of found) {
-        const id = key.slice(prefix.length);
+        const id = key.slice(usageKeys.all.length);
         if (id !== server) this.#count(id, value.used, changed);
       }
       this.#version = version;
@@ -104,7 +102,7 @@ export class SharedUsage {
     const gone = [...this.#others].filter(([, { changedAt }]) => clock.monotonic() - changedAt > forgottenAfter);
     if (gone.length === 0) return;
     for (const [id] of gone) this.#others.delete(id);
-    await records.commit(partition, { remove: gone.map(([id]) => prefix + id) });
+    await records.commit(partition, { remove: gone.map(([id]) => usageKeys.of(id)) });
   }
 
   #count(server: string, used: Readonly<Record<string, number>>, version: number): void {

@@ -5,4 +5,5 @@ export type { FollowedImages, KnownTag } from './wanted.ts';
 export { createWebhookAdministration } from './webhooks/administer.ts';
 export { createWebhookReceiver } from './webhooks/receive.ts';
 export { signatureHeader, signatureOf } from './webhooks/signature.ts';
-export { type WebhookPorts, webhookRows } from './webhooks/store.ts';
+export { webhookRows } from './webhooks/keys.ts';
+export type { WebhookPorts } from './webhooks/store.ts';

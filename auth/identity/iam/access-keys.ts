@@ -1,5 +1,6 @@
 import type { Transaction } from '@slipway/storage/records';
-import { type AccessKeyEntity, asJson, keys, type UserEntity } from '../entities.ts';
+import { type AccessKeyEntity, asJson, type UserEntity } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { limitExceeded, noSuchEntity } from '../errors.ts';
 import { newAccessKeyId, newSecret } from '../ids.ts';
 import { quotas } from '../limits.ts';

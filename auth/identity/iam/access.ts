@@ -1,6 +1,7 @@
 import type { AccessList, Call, ConditionContext, ResourceRef } from '../../contract/index.ts';
 import { groupArn, iamArn, policyArn, profileArn, roleArn, userArn } from '../arns.ts';
-import { keys, type Tags } from '../entities.ts';
+import type { Tags } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { validationError } from '../errors.ts';
 import { parseIdentityArn } from '../arns.ts';
 import type { Iam } from './iam.ts';

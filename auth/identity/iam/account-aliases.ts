@@ -1,5 +1,6 @@
 import { ConditionFailed } from '@slipway/storage/records';
-import { aliasPartition, asJson, keys } from '../entities.ts';
+import { asJson } from '../entities.ts';
+import { aliasPartition, keys } from '../keys.ts';
 import { alreadyExists, noSuchEntity } from '../errors.ts';
 import type { AliasRow } from '../passwords/index.ts';
 import { needAccount } from './access.ts';

@@ -1,4 +1,4 @@
-import { keys } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { quotas } from '../limits.ts';
 import { needAccount } from './access.ts';
 import type { Iam, IamOperations } from './iam.ts';

@@ -1,6 +1,7 @@
 import { isPolicyArn } from '../arns.ts';
 import type { Transaction } from '@slipway/storage/records';
-import { keys, type RoleEntity, type UserEntity } from '../entities.ts';
+import type { RoleEntity, UserEntity } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { invalidInput, noSuchEntity } from '../errors.ts';
 import { need, resourceOf } from './access.ts';
 import { keyOf, ownRoleIn, put, userIn } from './change.ts';

@@ -4,10 +4,10 @@ import {
   type Entity,
   type GroupEntity,
   type InstanceProfileEntity,
-  keys,
   type RoleEntity,
   type UserEntity,
 } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { noSuchEntity, unmodifiable } from '../errors.ts';
 
 /** Reads of entities inside a transaction; each fails with IAM's words when the entity is not there. */

@@ -1,6 +1,7 @@
 import type { Transaction } from '@slipway/storage/records';
 import { groupArn } from '../arns.ts';
-import { type GroupEntity, keys } from '../entities.ts';
+import type { GroupEntity } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { alreadyExists, deleteConflict, limitExceeded, noSuchEntity } from '../errors.ts';
 import { uniqueId } from '../ids.ts';
 import { quotas } from '../limits.ts';

@@ -1,4 +1,5 @@
-import { type GroupEntity, type Key, keys, type RoleEntity, type UserEntity } from '../entities.ts';
+import type { GroupEntity, RoleEntity, UserEntity } from '../entities.ts';
+import { type Key, keys } from '../keys.ts';
 import { noSuchEntity } from '../errors.ts';
 import type { Iam } from './iam.ts';
 

@@ -4,7 +4,7 @@ import type { Accounts } from '../accounts.ts';
 import type { PolicyAuthorizer } from '../authorizer.ts';
 import type { PrincipalBinding } from '../bind-principals.ts';
 import type { Pages } from '../../kit/index.ts';
-import { type Key, partitionOf } from '../entities.ts';
+import { type Key, partitionOf } from '../keys.ts';
 import type { LastUses } from '../last-uses.ts';
 import type { Attempts } from '../passwords/index.ts';
 

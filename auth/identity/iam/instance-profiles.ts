@@ -1,5 +1,6 @@
 import { passRole } from '../pass-role.ts';
-import { type InstanceProfileEntity, keys } from '../entities.ts';
+import type { InstanceProfileEntity } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { alreadyExists, deleteConflict, limitExceeded, noSuchEntity } from '../errors.ts';
 import { uniqueId } from '../ids.ts';
 import { quotas } from '../limits.ts';

@@ -1,5 +1,6 @@
 import { AwsError, type Call } from '../../contract/index.ts';
-import { asJson, keys, type LoginProfileEntity, type UserEntity } from '../entities.ts';
+import { asJson, type LoginProfileEntity, type UserEntity } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { accessDenied, alreadyExists, noSuchEntity, validationError } from '../errors.ts';
 import { checkPassword, isPassword, openHashes, sealHashes, wasPassword, withPassword } from '../passwords/index.ts';
 import { need, resourceOf, userNameOf } from './access.ts';

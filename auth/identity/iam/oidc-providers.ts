@@ -1,7 +1,8 @@
 import type { Transaction } from '@slipway/storage/records';
 import type { Call, ResourceRef } from '../../contract/index.ts';
 import { oidcProviderArn } from '../arns.ts';
-import { asJson, keys, type OidcProviderEntity } from '../entities.ts';
+import { asJson, type OidcProviderEntity } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { alreadyExists, limitExceeded, noSuchEntity, validationError } from '../errors.ts';
 import { quotas } from '../limits.ts';
 import { requestTags, tagList } from '../../kit/index.ts';

@@ -1,5 +1,5 @@
 import { type ListName, Pages, type Rows, rowsOf, type Signing } from '../../kit/index.ts';
-import type { Key } from '../entities.ts';
+import type { Key } from '../keys.ts';
 import { validationError } from '../errors.ts';
 import type { Iam } from './iam.ts';
 

@@ -1,5 +1,6 @@
 import type { Call, ResourceRef } from '../../contract/index.ts';
-import { asJson, keys, type PasswordPolicyEntity } from '../entities.ts';
+import { asJson, type PasswordPolicyEntity } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { noSuchEntity } from '../errors.ts';
 import { need, needAccount } from './access.ts';
 import type { Iam, IamOperations } from './iam.ts';

@@ -1,7 +1,8 @@
 import type { Policy } from '@aws-sdk/client-iam';
 import { policySize } from '../../policy/index.ts';
 import { isPolicyArn, policyArn } from '../arns.ts';
-import { asJson, type Key, keys, type PolicyEntity } from '../entities.ts';
+import { asJson, type PolicyEntity } from '../entities.ts';
+import { type Key, keys } from '../keys.ts';
 import { alreadyExists, deleteConflict, invalidInput, limitExceeded, noSuchEntity, readPolicy } from '../errors.ts';
 import { uniqueId } from '../ids.ts';
 import { quotas } from '../limits.ts';

@@ -1,6 +1,7 @@
 import type { Transaction } from '@slipway/storage/records';
 import { parseIdentityArn, policyArn } from '../arns.ts';
-import { keys, type PolicyEntity } from '../entities.ts';
+import type { PolicyEntity } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { type AwsManagedPolicy, awsManagedPolicies } from '../managed/index.ts';
 
 /** A managed policy, the account's own or AWS's, by its ARN. */

@@ -1,6 +1,7 @@
 import type { PolicyVersion } from '@aws-sdk/client-iam';
 import type { Transaction } from '@slipway/storage/records';
-import { asJson, keys, type PolicyEntity, type PolicyVersionEntity } from '../entities.ts';
+import { asJson, type PolicyEntity, type PolicyVersionEntity } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { deleteConflict, invalidInput, limitExceeded, noSuchEntity } from '../errors.ts';
 import { quotas } from '../limits.ts';
 import { need, resourceOf } from './access.ts';

@@ -1,4 +1,5 @@
-import { keys, type RoleEntity } from '../entities.ts';
+import type { RoleEntity } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { alreadyExists, deleteConflict, limitExceeded, noSuchEntity, readPolicy } from '../errors.ts';
 import { uniqueId } from '../ids.ts';
 import { quotas } from '../limits.ts';

@@ -1,5 +1,6 @@
 import { policyArn, roleArn } from '../arns.ts';
-import { keys, type RoleEntity } from '../entities.ts';
+import type { RoleEntity } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { invalidInput, noSuchEntity } from '../errors.ts';
 import { uniqueId } from '../ids.ts';
 import { awsManagedPolicies } from '../managed/index.ts';

@@ -1,5 +1,6 @@
 import { AwsError, type Call } from '../../contract/index.ts';
-import { asJson, keys, type SigningCertificateEntity } from '../entities.ts';
+import { asJson, type SigningCertificateEntity } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { limitExceeded, noSuchEntity } from '../errors.ts';
 import { certificateId } from '../ids.ts';
 import { quotas } from '../limits.ts';

@@ -13,7 +13,7 @@ import type { PolicyKind, PolicyLayer, PolicyPrincipal, PolicyRequest, Principal
 import { parseIdentityArn, userArn } from '../arns.ts';
 import { type Caller, policiesOf } from '../caller.ts';
 import { callerByArn } from '../caller-by-arn.ts';
-import { keys } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { invalidInput, noSuchEntity, readPolicy } from '../errors.ts';
 import { accountOfResource } from '../resources.ts';
 import { need, needAccount } from './access.ts';

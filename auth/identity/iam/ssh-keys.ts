@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { AwsError, type Call } from '../../contract/index.ts';
-import { asJson, keys, type SshKeyEntity, type UserEntity } from '../entities.ts';
+import { asJson, type SshKeyEntity, type UserEntity } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { limitExceeded, noSuchEntity } from '../errors.ts';
 import { uniqueId } from '../ids.ts';
 import { quotas } from '../limits.ts';

@@ -1,7 +1,8 @@
 import type { Tag } from '@aws-sdk/client-iam';
 import type { Transaction } from '@slipway/storage/records';
 import { requestTagKeys, requestTags, tagList } from '../../kit/index.ts';
-import { asJson, type Entity, keys, type Tags } from '../entities.ts';
+import { asJson, type Entity, type Tags } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { invalidInput, noSuchEntity } from '../errors.ts';
 import { iamTags } from '../tags.ts';
 import { need, resourceOf } from './access.ts';

@@ -1,5 +1,6 @@
 import type { Transaction } from '@slipway/storage/records';
-import { type AccessKeyEntity, asJson, keys, type UserEntity } from '../entities.ts';
+import { type AccessKeyEntity, asJson, type UserEntity } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { alreadyExists, deleteConflict, noSuchEntity } from '../errors.ts';
 import { uniqueId } from '../ids.ts';
 import { requestTags } from '../../kit/index.ts';

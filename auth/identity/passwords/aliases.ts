@@ -1,5 +1,5 @@
 import type { Accounts } from '../accounts.ts';
-import { aliasPartition, keys } from '../entities.ts';
+import { aliasPartition, keys } from '../keys.ts';
 
 /** What an alias's row holds; aliases are one space for all accounts. The account's own record has the last word: a row that it does not know is left over from a failure. */
 export interface AliasRow {

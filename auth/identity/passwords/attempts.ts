@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { transact } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
 import type { IdentityPorts } from '../accounts.ts';
-import { attemptsPartitionOf, keys } from '../entities.ts';
+import { attemptsPartitionOf, keys } from '../keys.ts';
 
 /** Wrong passwords that a user may give in a row before waiting begins. */
 const freely = 5;

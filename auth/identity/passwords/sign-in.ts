@@ -1,7 +1,7 @@
 import type { Principal } from '../../contract/index.ts';
 import type { Accounts } from '../accounts.ts';
 import { userArn } from '../arns.ts';
-import { keys } from '../entities.ts';
+import { keys } from '../keys.ts';
 import { accountOfAlias } from './aliases.ts';
 import type { Attempts } from './attempts.ts';
 import { isPassword, noPassword } from './hash.ts';

@@ -1,7 +1,8 @@
 import type { Call, Operations } from '../../contract/index.ts';
 import type { Accounts } from '../accounts.ts';
 import { parseIdentityArn, roleArn } from '../arns.ts';
-import { keys, partitionOf, type RoleEntity, type SessionEntity } from '../entities.ts';
+import type { RoleEntity, SessionEntity } from '../entities.ts';
+import { keys, partitionOf } from '../keys.ts';
 import type { Sessions } from '../sessions.ts';
 import type { WebIdentities } from './web-identity.ts';
 

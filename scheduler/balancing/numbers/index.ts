@@ -2,4 +2,4 @@
 export { balancingMetrics } from './metrics.ts';
 export { type BalancerNumbers, type GroupNumbers, type NumbersOptions, TrafficNumbers } from './numbers.ts';
 export { NumbersRecorder } from './recorder.ts';
-export { numbersPartition, numbersRows } from './records.ts';
+export { numbersPartition, numbersRows } from './keys.ts';

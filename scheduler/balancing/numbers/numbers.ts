@@ -4,12 +4,11 @@ import { project, type RecordStore, scanAll } from '@slipway/storage/records';
 
 import { addCodes, addCounts, type Codes, type Counts, countsBetween, noCodes, noCounts } from '../engines/index.ts';
 
+import { numbersKeys, numbersPartition } from './keys.ts';
 import {
   type BalancerSample,
   type GroupSample,
   type ListenerSample,
-  numbersKeys,
-  numbersPartition,
   type Sample,
   type TargetSample,
 } from './records.ts';

@@ -11,12 +11,11 @@ import {
 } from '../engines/index.ts';
 import { type Balancing, listenerByName } from '../records/index.ts';
 
+import { numbersKeys, numbersPartition } from './keys.ts';
 import {
   type BalancerSample,
   type GroupSample,
   type ListenerSample,
-  numbersKeys,
-  numbersPartition,
   type Sample,
   type TargetSample,
 } from './records.ts';

@@ -1,13 +1,12 @@
 import type { Authorizer, Principal } from '@slipway/auth/contract';
 import type { Sealer } from '@slipway/auth/tokens';
-import { type OwnedRows, transact } from '@slipway/storage/records';
+import { transact } from '@slipway/storage/records';
 
 import { type EcsPorts, scan } from '../../cluster/index.ts';
 import { actingFor, findService, primaryOf, type ServiceRef } from '../../services/index.ts';
 import {
   type Delegate,
   installationPartition,
-  installations,
   newId,
   type ServiceRecord,
   type TaskDefinitionRecord,
@@ -15,6 +14,7 @@ import {
 } from '../../state/index.ts';
 import { findDefinition, parseDefinition } from '../../tasks/index.ts';
 
+import { webhookKeys } from './keys.ts';
 import { deliveryWindow } from './signature.ts';
 
 /** An address that whoever knows its secret can call to roll one service. */
@@ -53,9 +53,6 @@ export interface WebhookPorts extends EcsPorts {
 /** Deliveries that one hook accepts within the window in which signatures are remembered. */
 export const mostDeliveries = 300;
 
-const prefix = 'webhooks/';
-export const webhookRows: OwnedRows = { partition: installations, owner: 'scheduler/triggers', keys: [prefix] };
-const keyOf = (id: string): string => `${prefix}${id}`;
 const sealedFor = (id: string): string => `webhook ${id}`;
 
 /**
@@ -82,7 +79,9 @@ export async function createWebhook(
     maker: makerOf(principal),
     used: [],
   };
-  await ports.records.commit(installationPartition, { put: [{ key: keyOf(id), value: toJson(webhook) }] });
+  await ports.records.commit(installationPartition, {
+    put: [{ key: webhookKeys.webhook(id), value: toJson(webhook) }],
+  });
   return { webhook, secret };
 }
 
@@ -100,7 +99,7 @@ export async function definitionOf(
 /** The webhooks of a service. */
 export async function listWebhooks(ports: WebhookPorts, ref: ServiceRef): Promise<WebhookRecord[]> {
   const found: WebhookRecord[] = [];
-  for await (const { value } of scan<WebhookRecord>(ports.records, installationPartition, prefix))
+  for await (const { value } of scan<WebhookRecord>(ports.records, installationPartition, webhookKeys.all))
     if (isFor(value, ref)) found.push(value);
   return found;
 }
@@ -108,9 +107,9 @@ export async function listWebhooks(ports: WebhookPorts, ref: ServiceRef): Promis
 /** @returns whether the service had this webhook */
 export async function deleteWebhook(ports: WebhookPorts, ref: ServiceRef, id: string): Promise<boolean> {
   return transact(ports.records, installationPartition, async (tx) => {
-    const found = await tx.get<WebhookRecord>(keyOf(id));
+    const found = await tx.get<WebhookRecord>(webhookKeys.webhook(id));
     if (found === undefined || !isFor(found, ref)) return false;
-    tx.remove(keyOf(id));
+    tx.remove(webhookKeys.webhook(id));
     return true;
   });
 }
@@ -120,7 +119,7 @@ export async function openWebhook(
   ports: WebhookPorts,
   id: string,
 ): Promise<{ readonly webhook: WebhookRecord; readonly secret: string } | undefined> {
-  const stored = await ports.records.get<WebhookRecord>(installationPartition, keyOf(id));
+  const stored = await ports.records.get<WebhookRecord>(installationPartition, webhookKeys.webhook(id));
   if (stored === undefined) return undefined;
   return { webhook: stored.value, secret: ports.sealer.open(stored.value.sealedSecret, sealedFor(id)) };
 }
@@ -132,7 +131,7 @@ export async function useSignature(
   signature: string,
 ): Promise<'fresh' | 'repeated' | 'throttled' | 'gone'> {
   return transact(ports.records, installationPartition, async (tx) => {
-    const webhook = await tx.get<WebhookRecord>(keyOf(id));
+    const webhook = await tx.get<WebhookRecord>(webhookKeys.webhook(id));
     if (webhook === undefined) return 'gone';
     const now = ports.clock.now();
     // A signature can be good for one window before its time and one after it.
@@ -140,7 +139,7 @@ export async function useSignature(
     if (used.some((one) => one.signature === signature)) return 'repeated';
     if (used.length >= mostDeliveries) return 'throttled';
     const next: WebhookRecord = { ...webhook, lastUsedAt: now, used: [...used, { signature, at: now }] };
-    tx.put(keyOf(id), toJson(next));
+    tx.put(webhookKeys.webhook(id), toJson(next));
     return 'fresh';
   });
 }
@@ -148,10 +147,10 @@ export async function useSignature(
 /** A delivery could not be carried out: its sender may repeat it as it is. */
 export async function releaseSignature(ports: WebhookPorts, id: string, signature: string): Promise<void> {
   await transact(ports.records, installationPartition, async (tx) => {
-    const webhook = await tx.get<WebhookRecord>(keyOf(id));
+    const webhook = await tx.get<WebhookRecord>(webhookKeys.webhook(id));
     if (webhook === undefined) return;
     const next: WebhookRecord = { ...webhook, used: webhook.used.filter((one) => one.signature !== signature) };
-    tx.put(keyOf(id), toJson(next));
+    tx.put(webhookKeys.webhook(id), toJson(next));
   });
 }
 
