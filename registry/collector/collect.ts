@@ -129,18 +129,14 @@ async function lookOnly(ports: ImagesPorts, account: string, digest: Digest, cou
 
 /** Ends removals that an earlier run began: their rows are gone, their bytes may not be. */
 async function finishSweeps(ports: ImagesPorts, account: string, counts: Counts): Promise<void> {
-  for (;;) {
-    const page = await ports.records.list<BlobRecord>(registryPartition(account), {
-      prefix: keys.sweeps,
-      limit: pageSize,
-    });
+  const sweeps = { prefix: keys.sweeps, limit: pageSize };
+  for await (const page of scanPages<BlobRecord>(ports.records, registryPartition(account), sweeps)) {
     await inParallel(parallel, page.records, async ({ key, value }) => {
       const [, digest] = key.split('|') as [string, Digest];
       await sweepEnd(ports, account, digest, value.generation);
       counts.removed += 1;
       counts.freedBytes += value.size;
     });
-    if (!page.more) return;
   }
 }
 

@@ -98,16 +98,12 @@ async function applyTo(
 async function removeOrphans(images: Images, account: string, inUse: ReadonlySet<string>): Promise<void> {
   const { records, clock } = images.ports;
   const partition = registryPartition(account);
-  for (;;) {
-    const page = await records.list(partition, { prefix: keys.orphans, limit: 100 });
-    for (const { key } of page.records) {
-      const [, due, repository, subject] = key.split('|') as [string, string, string, Digest];
-      if (Number(due) > clock.now()) return;
-      const back = await images.manifests.listOne(account, repository, subject);
-      if (back === undefined) await removeReferrers(images, account, repository, subject, inUse);
-      await records.commit(partition, { remove: [key] });
-    }
-    if (!page.more) return;
+  for await (const { key } of scan(records, partition, { prefix: keys.orphans, limit: 100 })) {
+    const [, due, repository, subject] = key.split('|') as [string, string, string, Digest];
+    if (Number(due) > clock.now()) return;
+    const back = await images.manifests.listOne(account, repository, subject);
+    if (back === undefined) await removeReferrers(images, account, repository, subject, inUse);
+    await records.commit(partition, { remove: [key] });
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Json, transact } from '@slipway/storage/records';
+import { type Json, scanPages, transact } from '@slipway/storage/records';
 import { AwsError } from '@slipway/auth/contract';
 import { type Images, registryPartition } from '../images/index.ts';
 import { backfillKeys } from './keys.ts';
@@ -82,12 +82,11 @@ export function createBackfills(images: Images): Backfills {
     });
 
   const forget = async (account: string, id: string): Promise<void> => {
-    for (;;) {
-      const page = await records.list(registryPartition(account), { prefix: backfillKeys.results(id) });
-      await records.commit(registryPartition(account), {
-        remove: [...page.records.map((record) => record.key), ...(page.more ? [] : [backfillKeys.backfill(id)])],
-      });
-      if (!page.more) return;
+    const partition = registryPartition(account);
+    // The row goes with the last results, so that whatever breaks off is begun again.
+    for await (const page of scanPages(records, partition, { prefix: backfillKeys.results(id) })) {
+      const row = page.more ? [] : [backfillKeys.backfill(id)];
+      await records.commit(partition, { remove: [...page.records.map(({ key }) => key), ...row] });
     }
   };
 
