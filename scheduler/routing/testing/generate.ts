@@ -36,22 +36,28 @@ export function listenerOf(given: Partial<HttpListener>): HttpListener {
 
 /** Few letters, so that what is made apart often fits. */
 const hostText = fc.string({ unit: fc.constantFrom('a', 'B', '.', '-'), minLength: 1, maxLength: 6 });
-const hostPattern = fc.string({ unit: fc.constantFrom('a', 'b', 'A', '.', '*', '?'), minLength: 1, maxLength: 6 });
+const hostPattern = fc.oneof(
+  fc.string({ unit: fc.constantFrom('a', 'b', 'A', '.', '*', '?'), minLength: 1, maxLength: 6 }),
+  fc.string({ unit: fc.constantFrom('a', 'B', '.'), minLength: 1, maxLength: 2 }),
+);
 const pathText = fc
   .array(
     fc.constantFrom('/', 'a', 'B', '/..', '/.', '%41', '%2f', '%2F', '%zz', '%', '$', "'", '"', '~', '+', '@', '&'),
     { maxLength: 8 },
   )
   .map((parts) => `/${parts.join('')}`);
-const pathPattern = fc
-  .array(
-    fc.constantFrom('/', 'a', 'A', 'B', '*', '?', '%2F', '%', '$', "'", '"', '~', '+', '.', '&', '@', '\\', '#', ' '),
-    {
-      minLength: 1,
-      maxLength: 8,
-    },
-  )
-  .map((parts) => parts.join(''));
+const pathPattern = fc.oneof(
+  fc
+    .array(
+      fc.constantFrom('/', 'a', 'A', 'B', '*', '?', '%2F', '%', '$', "'", '"', '~', '+', '.', '&', '@', '\\', '#', ' '),
+      { minLength: 1, maxLength: 8 },
+    )
+    .map((parts) => parts.join('')),
+  // As most are written: a path, or what it begins with.
+  fc
+    .tuple(fc.array(fc.constantFrom('a', 'B', '/'), { maxLength: 3 }), fc.constantFrom('', '*'))
+    .map(([parts, end]) => `/${parts.join('')}${end}`),
+);
 const headerText = fc
   .string({ unit: fc.constantFrom('a', 'B', ',', ' ', '"', '%', "'", '#'), maxLength: 6 })
   .map((text) => text.trim());

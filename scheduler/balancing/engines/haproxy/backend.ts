@@ -1,5 +1,6 @@
 import { cookieToken, type Stickiness, type Target, type TargetGroup, targetCookies } from '../../../routing/index.ts';
 import { cookieLines, keptLines } from './frontend.ts';
+import { isOfTarget } from './statistics.ts';
 import { argument, nameOf } from './words.ts';
 
 /** What differs between groups by the load balancer that uses them. */
@@ -84,7 +85,7 @@ function mismatch({ protocolVersion }: TargetGroup): readonly string[] {
 }
 
 /** HAProxy says 503 of a target that refuses; ELB has that word for groups without any that is up. */
-const refused = 'http-after-response set-status 502 if { status 503 } !{ var(txn.target) -m bool } { nbsrv gt 0 }';
+const refused = `http-after-response set-status 502 if { status 503 } !${isOfTarget} { nbsrv gt 0 }`;
 
 function serverOf(group: TargetGroup, target: Target, cookieKey: string, options: string): Server {
   const host = target.address.includes(':') ? `[${target.address}]` : target.address;

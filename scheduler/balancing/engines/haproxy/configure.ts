@@ -9,8 +9,9 @@ import {
   thresholds,
 } from '../../../routing/index.ts';
 import { type Backend, backendName, backends, unsafeBackendName } from './backend.ts';
-import { type Files, frontend, type MapName, nowhere, nowhereForStreams, ruleName } from './frontend.ts';
+import { type Files, frontend, type MapName, nowhere, nowhereForStreams } from './frontend.ts';
 import { luaParts } from './lua.ts';
+import { ruleName } from './rules.ts';
 import { latencyStore, latencyTable } from './statistics.ts';
 import { nameOf } from './words.ts';
 
@@ -137,10 +138,10 @@ function serverLine({ name, address, options, weight, ready }: Backend['servers'
   return `server ${name} ${address} weight ${weight}${options === '' ? '' : ` ${options}`}${ready ? '' : ' disabled'}`;
 }
 
-function forwardsOf(listener: Listener): readonly { readonly ruleId: string; readonly action: Forward }[] {
-  const others = isHttp(listener) ? listener.rules : [];
-  return [{ id: 'default', action: listener.defaultAction }, ...others].flatMap(({ id, action }) =>
-    action.kind === 'forward' ? [{ ruleId: id, action }] : [],
+function forwardsOf(listener: Listener): readonly { readonly rule: string; readonly action: Forward }[] {
+  const actions = isHttp(listener) ? listener.rules.map(({ action }) => action) : [];
+  return [...actions, listener.defaultAction].flatMap((action, place) =>
+    action.kind === 'forward' ? [{ rule: ruleName(listener, place), action }] : [],
   );
 }
 
@@ -165,8 +166,7 @@ function mapsOf(state: DesiredState): ReadonlyMap<MapName, ReadonlyMap<string, s
   };
   const groups = new Map(state.targetGroups.map((group) => [group.id, group]));
   for (const listener of state.listeners) {
-    for (const { ruleId, action } of forwardsOf(listener)) {
-      const rule = ruleName(listener, ruleId);
+    for (const { rule, action } of forwardsOf(listener)) {
       if (action.stickySeconds !== undefined) maps.sticky.set(rule, String(action.stickySeconds));
       for (const [i, { id, below }] of thresholds(action).entries()) {
         const slot = String(i + 1);

@@ -1,23 +1,16 @@
 import {
-  type Action,
-  type Condition,
   draws,
   type Forward,
   groupCookies,
-  isDefaultPort,
   isHttp,
   type HttpListener,
   type Listener,
-  lower,
-  type Redirect,
-  redirectPieces,
-  longestLocation,
-  bodyOf,
-  bytesOf,
+  type StreamListener,
 } from '../../../routing/index.ts';
 import type { LuaParts } from './lua.ts';
-import { latencyBegin, latencyLines } from './statistics.ts';
-import { argument, formatWord, nameOf, queryExpression, wildcardLines, word } from './words.ts';
+import { blocksFor, ruleLines, ruleName } from './rules.ts';
+import { isOfTarget, latencyBegin, latencyLines } from './statistics.ts';
+import { argument, formatWord, nameOf, word } from './words.ts';
 
 /** Where generated files go; each is named by its content or by an id of ours. Answers with the path to write into the configuration. */
 export interface Files {
@@ -38,11 +31,6 @@ export const isSafe = '{ method -- GET HEAD OPTIONS }';
 
 /** The methods that are passed on: those that both engines' parsers know, without TRACE and CONNECT. */
 export const methods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'];
-
-/** Name of a rule in maps and variables; `default` is the listener's own action. */
-export function ruleName(listener: Listener, ruleId: string): string {
-  return nameOf('r', `${listener.id}\n${ruleId}`);
-}
 
 /** How a listener is bound; undefined options are left out. */
 function bindLine(listener: Listener, files: Files): string {
@@ -69,28 +57,26 @@ function admission(listener: Listener, files: Files): readonly string[] {
   return [`tcp-request connection reject unless { src -f ${files.put('patterns', `${blocks.join('\n')}\n`)} }`];
 }
 
-/** Blocks of the family that clients of a listener have: HAProxy would take an IPv4 address for one in `::/0`. */
-function blocksFor({ address }: Listener, blocks: readonly string[]): readonly string[] {
-  return blocks.filter((block) => block.includes(':') === address.includes(':'));
-}
-
 /** A listener as a frontend: who may connect, what is refused, which rule acts, where a forward goes. */
 export function frontend(listener: Listener, files: Files, lua: LuaParts): readonly string[] {
-  const body = isHttp(listener)
-    ? httpBody(listener, files, lua)
-    : [
-        'mode tcp',
-        `timeout client ${listener.idleTimeout}s`,
-        ...admission(listener, files),
-        `tcp-request content set-var(txn.rule) str(${ruleName(listener, 'default')})`,
-        ...forwardLines('tcp-request content', files, listener.defaultAction.targetGroups.length > 1, false),
-      ];
+  const body = isHttp(listener) ? httpBody(listener, files, lua) : streamBody(listener, files);
   return [
     `frontend ${nameOf('l', listener.id)}`,
     bindLine(listener, files),
     ...body,
-    'use_backend %[var(txn.backend)]',
     `default_backend ${isHttp(listener) ? nowhere : nowhereForStreams}`,
+  ];
+}
+
+function streamBody(listener: StreamListener, files: Files): readonly string[] {
+  const shares = shareLines('tcp-request content', files, listener.defaultAction.targetGroups.length > 1, false);
+  return [
+    'mode tcp',
+    `timeout client ${listener.idleTimeout}s`,
+    ...admission(listener, files),
+    `tcp-request content set-var(txn.rule) str(${ruleName(listener, 0)})`,
+    ...shares,
+    backendLine('backends', files, shares),
   ];
 }
 
@@ -98,6 +84,12 @@ function httpBody(listener: HttpListener, files: Files, lua: LuaParts): readonly
   const { attributes, rules, defaultAction } = listener;
   const forwards = [defaultAction, ...rules.map(({ action }) => action)].filter(
     (action): action is Forward => action.kind === 'forward',
+  );
+  const shares = shareLines(
+    'http-request',
+    files,
+    forwards.some(({ targetGroups }) => targetGroups.length > 1),
+    forwards.some(({ stickySeconds }) => stickySeconds !== undefined),
   );
   return [
     'mode http',
@@ -109,17 +101,11 @@ function httpBody(listener: HttpListener, files: Files, lua: LuaParts): readonly
     'tcp-request connection set-var(sess.began) date',
     ...hygiene(listener),
     'http-request set-var(txn.host) req.hdr(host),host_only',
-    'http-request set-var(txn.path) path',
-    'http-request set-var(txn.path) path,lua.slipway_path if { path -m sub -- % /. }',
-    ...rules.flatMap((rule, i) => ruleLines(listener, rule.id, rule.conditions, rule.action, `c${i}_`, files, lua)),
-    ...ruleLines(listener, 'default', [], defaultAction, '', files, lua),
-    ...forwardLines(
-      'http-request',
-      files,
-      forwards.some(({ targetGroups }) => targetGroups.length > 1),
-      forwards.some(({ stickySeconds }) => stickySeconds !== undefined),
-    ),
+    ...ruleLines(listener, files, lua),
+    ...shares,
     ...outgoing(listener),
+    `${backendLine('unsafeBackends', files, shares)} unless ${isSafe}`,
+    backendLine('backends', files, shares),
   ];
 }
 
@@ -131,7 +117,7 @@ function hygiene({ dnsName, attributes }: HttpListener): readonly string[] {
     'http-request return status 400 if { req.hdr(transfer-encoding) -m found } { req.ver 1.0 }',
     `http-request set-header Host ${word(dnsName)} if !{ req.hdr(host) -m found } { req.ver 1.0 }`,
     `http-request return status 400 unless { req.hdr(host) -m reg -- ^[A-Za-z0-9._~%!&*+,=:\\[\\];-]+$ }`,
-    'http-request set-uri %[pathq] if { url_beg -i -- http: https: }',
+    'http-request set-uri %[pathq] if !{ url_beg / } { url_beg -i -- http: https: }',
     'http-request return status 400 unless { path_beg / }',
     'http-request return status 463 if { req.hdr_cnt(x-forwarded-for) -m int gt 30 }',
     ...(attributes.dropInvalidHeaderFields ? ['http-request del-header [^-A-Za-z0-9] -m reg'] : []),
@@ -144,6 +130,10 @@ function hygiene({ dnsName, attributes }: HttpListener): readonly string[] {
     'http-request del-header Proxy-Connection',
   ];
 }
+
+/** The time and 96 random bits, in 32-bit pieces: a UUID would have to be taken apart first. */
+const digits = 'hex,bytes(8,8),lower';
+const traceId = `1-%[date,${digits}]-${`%[rand,${digits}]`.repeat(3)}`;
 
 /** Headers for targets and for clients. */
 function outgoing(listener: HttpListener): readonly string[] {
@@ -160,146 +150,44 @@ function outgoing(listener: HttpListener): readonly string[] {
     ...(attributes.forwardedFor === 'append'
       ? [
           `http-request set-header X-Forwarded-For %[req.fhdr(x-forwarded-for)],\\ ${peer} if { req.fhdr_cnt(x-forwarded-for) -m int eq 1 }`,
-          `http-request add-header X-Forwarded-For ${peer} unless { req.fhdr_cnt(x-forwarded-for) -m int eq 1 }`,
+          // The option writes the same as the rule would for a request without any, for less.
+          ...(attributes.forwardedForWithPort
+            ? [`http-request add-header X-Forwarded-For ${peer} unless { req.fhdr_cnt(x-forwarded-for) -m int eq 1 }`]
+            : [
+                `http-request add-header X-Forwarded-For ${peer} if { req.fhdr_cnt(x-forwarded-for) -m int gt 1 }`,
+                'option forwardfor if-none',
+              ]),
         ]
       : []),
     `http-request set-header X-Forwarded-Proto ${protocol === 'HTTPS' ? 'https' : 'http'}`,
     `http-request set-header X-Forwarded-Port ${port}`,
     `http-request set-var(txn.root) req.hdr(x-amzn-trace-id),regsub(${argument('^.*(1-[0-9a-f]{8}-[0-9a-f]{24}).*$')},${argument('\\1')}) if { req.hdr(x-amzn-trace-id) -m reg -- Root=1-[0-9a-f]{8}-[0-9a-f]{24} }`,
-    `http-request set-var(txn.id) uuid,regsub(-,${argument('')},g),bytes(0,24)`,
-    'http-request set-var(txn.time) date,hex,bytes(8,8),lower',
-    'http-request set-header X-Amzn-Trace-Id Self=1-%[var(txn.time)]-%[var(txn.id)];Root=%[var(txn.root)] if { var(txn.root) -m found }',
-    'http-request set-header X-Amzn-Trace-Id Root=1-%[var(txn.time)]-%[var(txn.id)] unless { var(txn.root) -m found }',
+    `http-request set-header X-Amzn-Trace-Id Self=${traceId};Root=%[var(txn.root)] if { var(txn.root) -m found }`,
+    `http-request set-header X-Amzn-Trace-Id Root=${traceId} unless { var(txn.root) -m found }`,
     ...(attributes.tlsHeaders
       ? [
           'http-request set-header x-amzn-tls-version %[ssl_fc_protocol]',
           'http-request set-header x-amzn-tls-cipher-suite %[ssl_fc_cipher]',
         ]
       : ['http-request del-header x-amzn-tls-version', 'http-request del-header x-amzn-tls-cipher-suite']),
-    ...(attributes.preserveHostHeader ? [] : ['http-request set-header Host %[var(txn.host)]']),
+    ...(attributes.preserveHostHeader
+      ? []
+      : ['http-request set-header Host %[var(txn.host)] unless { req.fhdr(host),strcmp(txn.host) -m int 0 }']),
     latencyBegin,
     // No status of HTTP: a client could not read it.
     'http-response return status 502 if { status lt 100 }',
-    'http-response set-var(txn.target) bool(true)',
     ...latencyLines,
     ...Object.entries(attributes.responseHeaders).map(
       ([name, value]) => `http-after-response set-header ${word(name)} ${formatWord(value)}`,
     ),
-    ...(attributes.serverHeader
-      ? ['http-after-response set-header Server slipway unless { var(txn.target) -m bool }']
-      : []),
-    'http-after-response set-header Connection close if { status 400 405 422 } !{ var(txn.target) -m bool } !{ var(txn.rule) -m found }',
+    ...(attributes.serverHeader ? [`http-after-response set-header Server slipway unless ${isOfTarget}`] : []),
+    `http-after-response set-header Connection close if { status 400 405 422 } !${isOfTarget} !{ var(txn.rule) -m found }`,
     `http-after-response set-header Connection close if { date,sub(sess.began) -m int ge ${attributes.clientKeepAlive} } !{ status 101 }`,
   ];
 }
 
-/** A rule: its conditions, then what becomes of a request that fits and that no rule before took. */
-function ruleLines(
-  listener: HttpListener,
-  ruleId: string,
-  conditions: readonly Condition[],
-  action: Action,
-  prefix: string,
-  files: Files,
-  lua: LuaParts,
-): readonly string[] {
-  const acls = conditions.flatMap((condition, i) =>
-    conditionLines(listener, condition, files, lua).map((line) => `acl ${prefix}${i} ${line}`),
-  );
-  const when = ['!{ var(txn.rule) -m found }', ...conditions.map((_, i) => `${prefix}${i}`)].join(' ');
-  return [...acls, ...actionLines(listener, ruleId, action, files, when)];
-}
-
-function actionLines(
-  listener: HttpListener,
-  ruleId: string,
-  action: Action,
-  files: Files,
-  when: string,
-): readonly string[] {
-  switch (action.kind) {
-    case 'forward':
-      return [`http-request set-var(txn.rule) str(${ruleName(listener, ruleId)}) if ${when}`];
-    case 'fixed-response': {
-      const head = `http-request return status ${action.status}`;
-      if (bodyOf(action) === '') return [`${head} if ${when}`];
-      return [`${head} content-type ${word(action.contentType)} file ${files.put('bodies', action.body)} if ${when}`];
-    }
-    case 'redirect':
-      return [
-        `http-request set-var-fmt(txn.query) ${memberFormat(action.query, listener) || '%[str()]'} if ${when}`,
-        `http-request set-var-fmt(txn.query) ?%[var(txn.query)] if ${when} { var(txn.query),length -m int gt 0 }`,
-        `http-request set-var-fmt(txn.location) ${locationFormat(action, listener)} if ${when}`,
-        `http-request return status 507 if ${when} { var(txn.location),length gt ${longestLocation} }`,
-        `http-request return status ${action.status} hdr Location %[var(txn.location)] if ${when}`,
-      ];
-  }
-}
-
-/** `locationOf` as a log format; `txn.query` has the query with its question mark. */
-function locationFormat(action: Redirect, listener: HttpListener): string {
-  const protocol = memberFormat(action.protocol, listener).toLowerCase();
-  const port = memberFormat(action.port, listener);
-  const shownPort = isDefaultPort(protocol, port) ? '' : `:${port}`;
-  return `${protocol}://${memberFormat(action.host, listener)}${shownPort}${memberFormat(action.path, listener)}%[var(txn.query)]`;
-}
-
-function memberFormat(member: string, { protocol, port }: HttpListener): string {
-  const keywords = {
-    protocol: protocol === 'HTTPS' ? 'https' : 'http',
-    host: '%[var(txn.host)]',
-    port: String(port),
-    path: '%[path,bytes(1)]',
-    query: '%[query]',
-  };
-  return redirectPieces(member)
-    .map((piece) => ('text' in piece ? formatWord(piece.text) : keywords[piece.keyword]))
-    .join('');
-}
-
-/** What an ACL of a condition says, a line for each kind of comparison: any of them is enough. */
-function conditionLines(listener: Listener, condition: Condition, files: Files, lua: LuaParts): readonly string[] {
-  switch (condition.kind) {
-    case 'host-header':
-      return textLines('var(txn.host)', condition, true, files, lua);
-    case 'path-pattern':
-      return textLines('var(txn.path)', condition, false, files, lua);
-    case 'http-header':
-      return textLines(`req.fhdr(${argument(condition.name)})`, condition, true, files, lua);
-    case 'http-request-method':
-      return [`method -- ${condition.values.map(word).join(' ')}`];
-    case 'query-string':
-      return [`query -m reg -i -f ${files.put('patterns', `${condition.values.map(queryExpression).join('\n')}\n`)}`];
-    case 'source-ip': {
-      const blocks = blocksFor(listener, condition.values);
-      return blocks.length === 0 ? ['always_false'] : [`src -f ${files.put('patterns', `${blocks.join('\n')}\n`)}`];
-    }
-  }
-}
-
-function textLines(
-  fetch: string,
-  { values, regexValues }: { readonly values: readonly string[]; readonly regexValues: readonly string[] },
-  ignoreCase: boolean,
-  files: Files,
-  lua: LuaParts,
-): readonly string[] {
-  const plain = values.filter((value) => /^[A-Za-z0-9./_-]+$/.test(value));
-  const others = values.filter((value) => !plain.includes(value));
-  const flag = ignoreCase ? ' -i' : '';
-  return [
-    ...(plain.length === 0
-      ? []
-      : [`${fetch} -m str${flag} -- ${plain.map((value) => (ignoreCase ? lower(bytesOf(value)) : value)).join(' ')}`]),
-    ...(others.length === 0
-      ? []
-      : [`${fetch} -m reg${flag} -f ${files.put('patterns', `${wildcardLines(others).join('\n')}\n`)}`]),
-    ...regexValues.map((pattern) => `${fetch},lua.slipway_finds(${lua.automaton(pattern, ignoreCase)}) -m str 1`),
-  ];
-}
-
-/** From a rule's name to a backend's: which share the draw falls into, unless a cookie says so. All of it in maps, changed at run time. */
-function forwardLines(verb: string, files: Files, several: boolean, sticky: boolean): readonly string[] {
+/** Which share of a rule's groups a draw falls into, unless a cookie says so; none where every rule has one. All of it in maps, changed at run time. */
+function shareLines(verb: string, files: Files, several: boolean, sticky: boolean): readonly string[] {
   const threshold = (slot: number): string =>
     `var(txn.rule),concat(.${slot}),map_str_int(${files.map('thresholds')},${draws})`;
   const next = (slot: number): readonly string[] => [
@@ -316,17 +204,13 @@ function forwardLines(verb: string, files: Files, several: boolean, sticky: bool
         ...cookieLines(groupCookies, '%[var(txn.group)]', '{ var(txn.group) -m found }'),
       ]
     : [];
-  return [
-    `${verb} set-var(txn.slot) str(1)`,
-    ...divide,
-    ...keep,
-    `${verb} set-var(txn.backend) var(txn.rule),concat(.,txn.slot),map_str(${files.map('backends')},${nowhere})`,
-    ...(verb === 'http-request'
-      ? [
-          `${verb} set-var(txn.backend) var(txn.rule),concat(.,txn.slot),map_str(${files.map('unsafeBackends')},${nowhere}) unless ${isSafe}`,
-        ]
-      : []),
-  ];
+  return several || sticky ? [`${verb} set-var(txn.slot) str(1)`, ...divide, ...keep] : [];
+}
+
+/** The last step from a rule's name to a backend's. @param shares lines that choose the share, if any */
+function backendLine(map: 'backends' | 'unsafeBackends', files: Files, shares: readonly string[]): string {
+  const slot = shares.length === 0 ? 'concat(.1)' : 'concat(.,txn.slot)';
+  return `use_backend %[var(txn.rule),${slot},map_str(${files.map(map)},${nowhere})]`;
 }
 
 /** Takes the token of a cookie into `txn.kept` when it is of ours and not older than the seconds, a number or a variable. */

@@ -75,17 +75,22 @@ export const latencyStore = `stick-table type string len 24 size 100k store gpc(
 /** The rule of a frontend that notes when a request went to its target. */
 export const latencyBegin = 'http-request set-var(txn.sent) date(0,us)';
 
-/** The rules of a frontend that count an answer of a target. */
+/** The ACL of answers of targets, in rules for what goes to clients. */
+export const isOfTarget = '{ var(txn.took) -m found }';
+
+/**
+ * The rules of a frontend that count an answer of a target; nothing may stand behind them: the class that an answer falls into ends the
+ * rules, so that quick answers, which most are, meet few of them.
+ */
 export const latencyLines: readonly string[] = [
-  'http-response set-var(txn.took) date(0,us),sub(txn.sent)',
+  'http-response set-var(txn.took) date(0,us),sub(txn.sent),div(10)',
   `http-response track-sc0 srv_name table ${latencyTable}`,
-  ...Array.from({ length: classes }, (_, i) => {
-    const [from, to] = [latencyBounds[i - 1], latencyBounds[i]].map((bound) => Math.round((bound ?? 0) * 1e6));
-    const range = i === 0 ? `le ${to}` : i === latencyBounds.length ? `gt ${from}` : `${from! + 1}:${to}`;
-    return `http-response sc-inc-gpc(${i},0) if { var(txn.took) -m int ${range} }`;
-  }),
-  'http-response set-var(txn.took) var(txn.took),div(10)',
   `http-response sc-set-gpt(0,0) sc_get_gpt(0,0),add(txn.took),and(${turn - 1})`,
+  ...latencyBounds.flatMap((bound, i) => {
+    const falls = `if { var(txn.took) -m int le ${Math.round(bound / unit)} }`;
+    return [`http-response sc-inc-gpc(${i},0) ${falls}`, `http-response allow ${falls}`];
+  }),
+  `http-response sc-inc-gpc(${latencyBounds.length},0)`,
 ];
 
 /** Reads the answer to `show table`; `before` is what the same worker said last, since sums turn over. */
