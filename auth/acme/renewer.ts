@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { Counter } from '@prometheus-io/client';
-import type { Clock } from '@slipway/storage/clock';
+import { type Clock, settling, waitAtMost } from '@slipway/storage/clock';
 import { type HeldLease, lead, type Leases } from '@slipway/storage/leases';
 import { z } from 'zod';
 import type { Log } from '../contract/index.ts';
@@ -86,10 +86,7 @@ class Renewer {
       else if (look <= now) await this.#look(facts);
       else {
         const ms = Math.min(order - now, look - now, hour);
-        await Promise.race([
-          changed,
-          clock.sleep(ms, AbortSignal.any([this.#signal, wake.signal])).catch(() => undefined),
-        ]);
+        await waitAtMost(ms, settling(changed), clock, this.#signal);
       }
       wake.abort();
     }

@@ -50,10 +50,11 @@ const listOf = (ranges: readonly string[]): BlockList => {
   return list;
 };
 
+const closed = listOf(closedRanges);
+const secret = listOf(secretRanges);
+
 /** Which addresses may be connected to: the public internet, and the ranges that the operator opened. */
 export class AddressRule {
-  readonly #closed = listOf(closedRanges);
-  readonly #secret = listOf(secretRanges);
   readonly #allowed: BlockList;
 
   /** @param allow addresses and CIDR ranges, e.g. `192.168.1.0/24` for receivers in a home network; throws TypeError for others */
@@ -66,7 +67,7 @@ export class AddressRule {
     const family = isIP(address);
     if (family === 0) return false;
     const type = family === 6 ? 'ipv6' : 'ipv4';
-    if (this.#secret.check(address, type)) return false;
-    return !this.#closed.check(address, type) || this.#allowed.check(address, type);
+    if (secret.check(address, type)) return false;
+    return !closed.check(address, type) || this.#allowed.check(address, type);
   }
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '@slipway/storage/clock';
+import { type Clock, waitAtMost } from '@slipway/storage/clock';
 
 /** Milliseconds that changes are collected before services are looked at. */
 const gather = 2;
@@ -73,13 +73,18 @@ export class Agenda {
 
   /** Waits until a service's time comes, something happens, or so many milliseconds are over. */
   async wait(atMost: number, signal: AbortSignal): Promise<void> {
-    const rung = new AbortController();
-    this.#ring = () => rung.abort();
+    let rang = false;
+    const listen = (wake: () => void): void => {
+      this.#ring = () => {
+        rang = true;
+        wake();
+      };
+    };
     // Whole milliseconds: of a fraction too small to be slept there would be no end.
     const ms = Math.ceil(Math.max(0, Math.min(atMost, this.#untilNext())));
-    await this.#clock.sleep(ms, AbortSignal.any([signal, rung.signal])).catch(() => {});
+    await waitAtMost(ms, listen, this.#clock, signal);
     this.#ring = () => {};
-    if (rung.signal.aborted && !signal.aborted) await this.#clock.sleep(gather, signal).catch(() => {});
+    if (rang && !signal.aborted) await this.#clock.sleep(gather, signal).catch(() => {});
   }
 
   #untilNext(): number {

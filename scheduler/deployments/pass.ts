@@ -1,6 +1,7 @@
 import {
   type DeploymentRecord,
   outgoingStatus,
+  sameRecord,
   type ServiceRecord,
   type StopCode,
   type TaskRecord,
@@ -134,22 +135,12 @@ export class Pass {
   #finished(): ServiceRecord {
     const before = this.state.service;
     const next: ServiceRecord = { ...this.service, deployments: this.deployments(), said: this.voice.said() };
-    return equal(before, next) ? before : { ...next, version: before.version + 1 };
+    return sameRecord({ ...before, said: before.said ?? {} }, { ...next, said: next.said ?? {} })
+      ? before
+      : { ...next, version: before.version + 1 };
   }
 }
 
 /** Without the members that are undefined. */
 const defined = (value: object): object =>
   Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined));
-
-/** Deep equality of records, blind to the order of members. */
-function equal(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
-  for (const name of names) {
-    const [left, right] = [(a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name]];
-    if (name === 'said' ? !equal(left ?? {}, right ?? {}) : !equal(left, right)) return false;
-  }
-  return true;
-}

@@ -45,4 +45,5 @@ export type {
   TokenRecord,
 } from './records.ts';
 export { toJson } from './json.ts';
+export { sameRecord } from './same.ts';
 export { interruptedDrain, isForced, isHeld, isLive, isOut, isPending, isWanted, outgoingStatus } from './status.ts';

@@ -1,6 +1,6 @@
 import type { Attachment, Attribute, Container, Task, TaskField, TaskOverride } from '@aws-sdk/client-ecs';
 import { smallTagList } from '@slipway/auth/kit';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import { arns, type ContainerRecord, type InstanceRecord, type TaskRecord } from '../state/index.ts';
 
@@ -139,7 +139,7 @@ function containerView(home: TaskHome, task: TaskRecord, container: ContainerRec
 
 /** Containers have no record of their own; their ids follow from the task's, so they never change. */
 function containerArn(home: TaskHome, task: string, container: string): string {
-  const digest = createHash('sha256').update(`${task}/${container}`).digest('hex');
+  const digest = hash('sha256', `${task}/${container}`, 'hex');
   const id = digest.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   return `arn:aws:ecs:${home.region}:${home.account}:container/${home.cluster}/${task}/${id}`;
 }

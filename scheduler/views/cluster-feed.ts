@@ -1,4 +1,4 @@
-import type { Clock } from '@slipway/storage/clock';
+import { type Clock, settling, waitAtMost } from '@slipway/storage/clock';
 import { type Json, project, type Projection, type RecordStore, type Stored } from '@slipway/storage/records';
 
 import type { Log } from '@slipway/auth/contract';
@@ -91,14 +91,8 @@ export class ClusterFeed {
     if (version <= this.#seen) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.push({ version, resolve });
-    const patienceOver = new AbortController();
-    const late = this.#clock.sleep(patience, patienceOver.signal).then(
-      () => 'late' as const,
-      () => 'in time' as const,
-    );
-    const outcome = await Promise.race([promise.then(() => 'in time' as const), late]);
-    patienceOver.abort();
-    if (outcome === 'late' && this.#seen < version) await this.read();
+    await waitAtMost(patience, settling(promise), this.#clock);
+    if (this.#seen < version) await this.read();
   }
 
   #advance(version: number): void {

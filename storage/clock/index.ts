@@ -8,6 +8,8 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+export { settling, waitAtMost } from './wait-at-most.ts';
+
 /** The machine's own clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),

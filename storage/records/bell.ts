@@ -1,7 +1,17 @@
-/** Wakes waiters. Take `next()` before looking, look, and wait for it only when there was nothing: no ring is missed. */
+/**
+ * Wakes waiters. Take `next()` before looking, look, and wait for it only when there was nothing: no ring is missed. Who waits for a time only
+ * takes `rings` instead, and listens: what waits for `next()` is remembered until it rings.
+ */
 export class Bell {
   #resolve: (() => void) | undefined;
   #next: Promise<void> | undefined;
+  #rings = 0;
+  readonly #listeners = new Set<() => void>();
+
+  /** How often it has rung. */
+  get rings(): number {
+    return this.#rings;
+  }
 
   /** Resolves at the next ring. */
   next(): Promise<void> {
@@ -11,16 +21,28 @@ export class Bell {
     return this.#next;
   }
 
+  /** Calls back at the next ring, at once when it has rung since it had rung so often. @returns forgets that again */
+  listen(rings: number, wake: () => void): () => void {
+    if (rings === this.#rings) this.#listeners.add(wake);
+    else wake();
+    return () => this.#listeners.delete(wake);
+  }
+
   /** Whether anybody may be waiting. */
   get awaited(): boolean {
-    return this.#next !== undefined;
+    return this.#next !== undefined || this.#listeners.size > 0;
   }
 
   ring(): void {
+    this.#rings += 1;
     const resolve = this.#resolve;
     this.#next = undefined;
     this.#resolve = undefined;
     resolve?.();
+    for (const wake of this.#listeners) {
+      this.#listeners.delete(wake);
+      wake();
+    }
   }
 }
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from '../clock/index.ts';
+import { type Clock, waitAtMost } from '../clock/index.ts';
 import { checkStamp, type Format, foreign, stampOf } from '../format/index.ts';
 import type { AnnouncedEvent, AnnouncedStream, EventSource } from './announced.ts';
-import { Bell, settledOrAborted } from './bell.ts';
+import { Bell } from './bell.ts';
 import {
   afterPrefix,
   compareKeys,
@@ -186,13 +186,13 @@ class RedisStore implements RedisRecords {
     let after = options.after ?? (await this.version(partition));
     const bell = await this.#bell(this.#key(partition, 'wake'));
     while (!signal.aborted) {
-      const rung = bell.next();
+      const { rings } = bell;
       const changes = await this.#changes(partition, after);
       if (changes.length > 0) {
         after = changes.at(-1)!.version;
         yield changes;
       } else {
-        await this.#wait(rung, signal);
+        await this.#wait(bell, rings, signal);
       }
     }
   }
@@ -239,7 +239,7 @@ class RedisStore implements RedisRecords {
     const bell = await this.#bell(`${this.#config.prefix}:wake:${topic}`);
     const marks = Array.from({ length: shardCount }, () => '0');
     while (!signal.aborted) {
-      const rung = bell.next();
+      const { rings } = bell;
       const found = await Promise.all(
         marks.map(async (mark, shard) => {
           const reply = await this.#client.call('streams', this.#shardTag(shard), [topic, mark]);
@@ -254,7 +254,7 @@ class RedisStore implements RedisRecords {
       );
       const grown = found.flat();
       if (grown.length > 0) yield grown;
-      else await this.#wait(rung, signal);
+      else await this.#wait(bell, rings, signal);
     }
   }
 
@@ -355,11 +355,9 @@ class RedisStore implements RedisRecords {
     return bell;
   }
 
-  async #wait(rung: Promise<void>, signal: AbortSignal): Promise<void> {
-    const called = new AbortController();
-    const slept = this.#clock.sleep(lookEvery, AbortSignal.any([signal, called.signal])).catch(() => {});
-    await settledOrAborted(Promise.race([rung, slept]), signal);
-    called.abort();
+  /** Waits until a bell rings that has rung so often, or it is time to look again. */
+  #wait(bell: Bell, rings: number, signal: AbortSignal): Promise<void> {
+    return waitAtMost(lookEvery, (wake) => bell.listen(rings, wake), this.#clock, signal);
   }
 
   #key(partition: string, part: string): string {

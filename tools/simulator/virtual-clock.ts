@@ -1,8 +1,9 @@
 import type { Clock } from '@slipway/storage/clock';
 
-interface Event {
-  readonly at: number;
-  readonly order: number;
+/** What is to happen at a time. */
+export interface Event {
+  at: number;
+  order: number;
   /** Undefined once it was called off. */
   run: (() => void) | undefined;
 }
@@ -31,7 +32,23 @@ export class VirtualClock implements Clock {
 
   /** Runs `run` at a time, or now when that is past. @returns calls it off */
   at(time: number, run: () => void): () => void {
-    const event: Event = { at: Math.max(time, this.#now), order: this.#order++, run };
+    const event = this.schedule(time, run);
+    return () => {
+      event.run = undefined;
+    };
+  }
+
+  /** The same as {@link at}. @returns what is called off by taking away what it runs */
+  schedule(time: number, run: () => void): Event {
+    const event: Event = { at: time, order: 0, run };
+    this.put(event, time);
+    return event;
+  }
+
+  /** Has an event that has just run happen again, at a later time. */
+  put(event: Event, time: number): void {
+    event.at = Math.max(time, this.#now);
+    event.order = this.#order++;
     let index = this.#events.push(event) - 1;
     while (index > 0) {
       const parent = (index - 1) >>> 1;
@@ -40,9 +57,6 @@ export class VirtualClock implements Clock {
       index = parent;
     }
     this.#events[index] = event;
-    return () => {
-      event.run = undefined;
-    };
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {

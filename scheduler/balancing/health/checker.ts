@@ -1,5 +1,5 @@
 import type { Log } from '@slipway/auth/contract';
-import type { Clock } from '@slipway/storage/clock';
+import { type Clock, waitAtMost } from '@slipway/storage/clock';
 import type { Fence } from '@slipway/storage/records';
 
 import type { Balancers, Balancing, HealthRecord, TargetGroupRecord, TargetRecord } from '../records/index.ts';
@@ -160,15 +160,12 @@ export class HealthChecker {
   }
 
   /** Waits until something happens, at most so many milliseconds. */
-  async #pause(ms: number, signal: AbortSignal): Promise<void> {
-    if (ms <= 0 || signal.aborted) return;
-    const woken = new AbortController();
-    await new Promise<void>((resolve) => {
-      this.#waiting.add(resolve);
-      signal.addEventListener('abort', () => resolve(), { once: true, signal: woken.signal });
-      if (ms !== Number.POSITIVE_INFINITY)
-        this.#options.clock.sleep(ms, AbortSignal.any([signal, woken.signal])).then(resolve, () => undefined);
-    });
-    woken.abort();
+  #pause(ms: number, signal: AbortSignal): Promise<void> {
+    if (ms <= 0) return Promise.resolve();
+    const listen = (wake: () => void): (() => void) => {
+      this.#waiting.add(wake);
+      return () => this.#waiting.delete(wake);
+    };
+    return waitAtMost(ms, listen, this.#options.clock, signal);
   }
 }

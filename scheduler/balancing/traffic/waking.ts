@@ -1,4 +1,4 @@
-import type { Clock } from '@slipway/storage/clock';
+import { type Clock, waitAtMost } from '@slipway/storage/clock';
 
 /** Something that happens now and then, and those who wait for it. */
 export class Bell {
@@ -14,14 +14,12 @@ export class Bell {
 
   /** Waits until it rings, or rang since the last wait, at most so many milliseconds. Resolves when the signal aborts too. */
   async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-    if (!this.#rung && ms > 0 && !signal.aborted) {
-      const over = new AbortController();
-      await new Promise<void>((resolve) => {
-        this.#waiting.add(resolve);
-        signal.addEventListener('abort', () => resolve(), { once: true, signal: over.signal });
-        if (Number.isFinite(ms)) clock.sleep(ms, AbortSignal.any([signal, over.signal])).then(resolve, () => undefined);
-      });
-      over.abort();
+    if (!this.#rung && ms > 0) {
+      const listen = (wake: () => void): (() => void) => {
+        this.#waiting.add(wake);
+        return () => this.#waiting.delete(wake);
+      };
+      await waitAtMost(ms, listen, clock, signal);
     }
     this.#rung = false;
   }

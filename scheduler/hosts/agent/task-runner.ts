@@ -1,3 +1,4 @@
+import { settling, waitAtMost } from '@slipway/storage/clock';
 import type Docker from 'dockerode';
 
 import { settleLogOptions } from '../../reach/index.ts';
@@ -164,11 +165,7 @@ export class TaskRunner {
   async #wait(wakeAt: number | undefined): Promise<void> {
     if (wakeAt === undefined) return this.#poked.promise;
     const { clock } = this.#ports.options;
-    const woken = new AbortController();
-    const sleep = clock.sleep(Math.max(0, wakeAt - clock.now()), woken.signal).catch(() => undefined);
-    await Promise.race([this.#poked.promise, sleep]);
-    woken.abort();
-    await sleep;
+    await waitAtMost(Math.max(0, wakeAt - clock.now()), settling(this.#poked.promise), clock);
   }
 
   async #observe(): Promise<void> {

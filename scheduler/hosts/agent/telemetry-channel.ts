@@ -1,3 +1,4 @@
+import { settling, waitAtMost } from '@slipway/storage/clock';
 import type { WebSocket } from 'ws';
 
 import { sendMessage } from '../wire/index.ts';
@@ -50,10 +51,8 @@ export class TelemetryHandler {
       } catch (error) {
         if (!(error instanceof EngineUnavailable)) log.warn({ err: error }, 'could not publish telemetry');
       }
-      const waited = new AbortController();
-      const timer = clock.sleep(Math.max(0, nextFull - clock.monotonic()), AbortSignal.any([signal, waited.signal]));
-      await Promise.race([this.#due.promise, timer.catch(() => undefined)]);
-      waited.abort();
+      const left = Math.max(0, nextFull - clock.monotonic());
+      await waitAtMost(left, settling(this.#due.promise), clock, signal);
       // Several containers often change together.
       await clock.sleep(100, signal).catch(() => undefined);
     }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 import type { AccessList, Call, UpgradeService } from '@slipway/auth/contract';
+import { settling, waitAtMost } from '@slipway/storage/clock';
 import { scanPartitions } from '@slipway/storage/records';
 import { type WebSocket, WebSocketServer } from 'ws';
 
@@ -259,9 +260,7 @@ class Connections {
     this.#closed.abort();
     for (const ws of this.#sockets) ws.close(1001, 'the server is stopping');
     const done = Promise.allSettled([...this.#serving, this.#sweeping]);
-    const patience = new AbortController();
-    await Promise.race([done, this.#options.clock.sleep(1_000, patience.signal).catch(() => undefined)]);
-    patience.abort();
+    await waitAtMost(1_000, settling(done), this.#options.clock);
     for (const ws of this.#sockets) ws.terminate();
     await done;
   }

@@ -1,3 +1,4 @@
+import { waitAtMost } from '@slipway/storage/clock';
 import type { WebSocket } from 'ws';
 
 import { arns, idOf, type InstanceRecord, isWanted, newEventId, type TaskRecord } from '../../state/index.ts';
@@ -158,10 +159,8 @@ export class ControlSession {
     const { clock } = this.#ports.options;
     while (!this.#ended.signal.aborted) {
       const wait = Math.max(timing.tick, this.#lookAt - clock.monotonic());
-      const woken = new AbortController();
       this.#sleepsUntil = clock.monotonic() + wait;
-      this.#wake = () => woken.abort();
-      await clock.sleep(wait, AbortSignal.any([this.#ended.signal, woken.signal])).catch(() => undefined);
+      await waitAtMost(wait, (wake) => void (this.#wake = wake), clock, this.#ended.signal);
       if (clock.monotonic() >= this.#lookAt) this.#poke();
     }
   }

@@ -1,11 +1,11 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 
 import { AwsError, type Call, hostSecretHeader } from '@slipway/auth/contract';
 
 import { invalidParameter } from '../../cluster/index.ts';
 import type { InstanceRecord } from '../../state/index.ts';
 
-const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('base64url');
+const hashOf = (secret: string): string => hash('sha256', secret, 'base64url');
 
 /** What nobody guesses: 128 bits take 22 characters of base64url. */
 const shortest = 22;

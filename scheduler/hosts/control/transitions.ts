@@ -1,4 +1,11 @@
-import type { ContainerRecord, HealthStatus, NetworkBinding, TaskRecord, TaskStatus } from '../../state/index.ts';
+import {
+  type ContainerRecord,
+  type HealthStatus,
+  type NetworkBinding,
+  sameRecord,
+  type TaskRecord,
+  type TaskStatus,
+} from '../../state/index.ts';
 
 /** What an agent says about one container. */
 export interface ContainerChange {
@@ -189,6 +196,6 @@ const known = <Name extends string, T>(name: Name, value: T | undefined): { [N i
 
 /** `next` with the version after `task`'s, or undefined when they say the same. */
 function revised(task: TaskRecord, next: TaskRecord): TaskRecord | undefined {
-  if (JSON.stringify(next) === JSON.stringify(task)) return undefined;
+  if (sameRecord(next, task)) return undefined;
   return { ...next, version: task.version + 1 };
 }

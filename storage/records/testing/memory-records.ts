@@ -322,6 +322,9 @@ const valueOf = (row: Row): Json => (row.value ??= frozen(JSON.parse(row.json) a
 
 function frozen(value: Json): Json {
   if (typeof value !== 'object' || value === null) return value;
-  for (const part of Object.values(value)) frozen(part as Json);
+  const parts = Array.isArray(value)
+    ? (value as readonly Json[])
+    : Object.values(value as Readonly<Record<string, Json>>);
+  for (const part of parts) frozen(part);
   return Object.freeze(value);
 }

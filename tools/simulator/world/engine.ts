@@ -116,7 +116,7 @@ export class SimulatedEngine {
   readonly #images: SimulatedImages;
   readonly #local = new Map<string, string>();
   readonly #volumes = new Set<string>();
-  readonly #listeners = new Set<{ readonly process: Process; readonly stream: Stream; readonly label: string }>();
+  readonly #listeners = new Set<{ readonly process: Process; readonly stream: Stream; readonly fits: LabelFilter }>();
   #up = true;
   #ids = 0;
   #pids = 1_000;
@@ -210,7 +210,7 @@ export class SimulatedEngine {
       getEvents: ({ filters }: { filters: { label: readonly string[] } }) =>
         call(() => {
           const stream = new Stream();
-          const listener = { process, stream, label: filters.label[0] ?? '' };
+          const listener = { process, stream, fits: labelFilter(filters.label[0] ?? '') };
           this.#listeners.add(listener);
           process.whenDead(() => this.#listeners.delete(listener));
           return stream;
@@ -266,14 +266,20 @@ export class SimulatedEngine {
   }
 
   #find(idOrName: string): EngineContainer {
-    const found = this.containers.get(idOrName) ?? [...this.containers.values()].find(({ name }) => name === idOrName);
+    const found = this.containers.get(idOrName) ?? this.#named(idOrName);
     if (found === undefined) throw refused(404, `No such container: ${idOrName}`);
     return found;
   }
 
+  #named(name: string): EngineContainer | undefined {
+    for (const container of this.containers.values()) if (container.name === name) return container;
+    return undefined;
+  }
+
   #list(wanted: readonly string[]): object[] {
+    const filters = wanted.map(labelFilter);
     return [...this.containers.values()]
-      .filter(({ labels }) => wanted.every((label) => hasLabel(labels, label)))
+      .filter(({ labels }) => filters.every((fits) => fits(labels)))
       .map((container) => ({
         Id: container.id,
         Names: [`/${container.name}`],
@@ -342,7 +348,7 @@ export class SimulatedEngine {
 
   #create(options: Docker.ContainerCreateOptions): string {
     const { name = '', Image = '', Labels = {}, Healthcheck, HostConfig } = options;
-    if ([...this.containers.values()].some((one) => one.name === name)) {
+    if (this.#named(name) !== undefined) {
       throw refused(409, `Conflict. The container name "/${name}" is already in use`);
     }
     const digest = this.#local.get(Image) ?? (Image.startsWith('sha256:') ? Image : undefined);
@@ -477,8 +483,8 @@ export class SimulatedEngine {
   #tell(action: string, { id, labels }: EngineContainer): void {
     if (!this.#up) return;
     const line = `${JSON.stringify({ Type: 'container', Action: action, id, Actor: { ID: id, Attributes: labels } })}\n`;
-    for (const { process, stream, label } of this.#listeners) {
-      if (!hasLabel(labels, label) || this.#chance.happens(this.weather.eventLost)) continue;
+    for (const { process, stream, fits } of this.#listeners) {
+      if (!fits(labels) || this.#chance.happens(this.weather.eventLost)) continue;
       process.after(this.#chance.between(...this.weather.latency), () => stream.push(line));
     }
   }
@@ -497,7 +503,10 @@ const portsOf = (bindings: PortBindings = {}): Record<string, string> =>
 const publishedBy = ({ ports }: EngineContainer): object =>
   Object.fromEntries(Object.entries(ports).map(([name, HostPort]) => [name, [{ HostIp: '0.0.0.0', HostPort }]]));
 
-function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
+type LabelFilter = (labels: Readonly<Record<string, string>>) => boolean;
+
+/** A filter of the engine's API: `NAME` or `NAME=VALUE`. */
+function labelFilter(wanted: string): LabelFilter {
   const [name = '', value] = wanted.split('=');
-  return value === undefined ? name in labels : labels[name] === value;
+  return value === undefined ? (labels) => name in labels : (labels) => labels[name] === value;
 }

@@ -68,15 +68,19 @@ export class Machine {
     return this.#time.now() < this.#resumesAt;
   }
 
-  /** Runs something here at a true time, or as soon as the machine goes on after that. @returns calls it off */
-  at(time: number, run: () => void): () => void {
-    let callOff = (): void => {};
-    const due = (): void => {
-      if (this.paused) callOff = this.#time.at(this.#resumesAt, due);
-      else run();
+  /**
+   * Runs something here at a true time, or as soon as the machine goes on after that.
+   * @param process in which it runs, unless that is dead by then
+   * @returns calls it off
+   */
+  at(time: number, run: () => void, process?: Process): () => void {
+    const event = this.#time.schedule(time, () => {
+      if (this.paused) this.#time.put(event, this.#resumesAt);
+      else if (process?.alive !== false) run();
+    });
+    return () => {
+      event.run = undefined;
     };
-    callOff = this.#time.at(time, due);
-    return () => callOff();
   }
 }
 
@@ -131,9 +135,7 @@ export class Process {
 
   /** Runs something in this process at a true time, unless it is dead by then. @returns calls it off */
   at(time: number, run: () => void): () => void {
-    return this.machine.at(time, () => {
-      if (this.#alive) run();
-    });
+    return this.machine.at(time, run, this);
   }
 
   /** Runs something in this process as soon as the machine goes on, which mostly is now. */

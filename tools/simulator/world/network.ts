@@ -52,7 +52,7 @@ export class SimulatedNetwork {
   }
 
   reaches(from: Machine, to: Machine): boolean {
-    return !this.#cuts.has(`${from.name}>${to.name}`);
+    return this.#cuts.size === 0 || !this.#cuts.has(`${from.name}>${to.name}`);
   }
 
   /**

@@ -290,7 +290,9 @@ export class SimulatedServer {
 function copyOf<T>(value: T): T {
   if (typeof value !== 'object' || value === null || value instanceof Date) return value;
   if (Array.isArray(value)) return value.map(copyOf) as T;
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, copyOf(member as unknown)])) as T;
+  const copy: Record<string, unknown> = {};
+  for (const name in value) copy[name] = copyOf(value[name] as unknown);
+  return copy as T;
 }
 
 /** The same leases, and what was given of them. */
