@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { Place, Recency } from './recency.ts';
 
 interface Watched {
   request: IncomingMessage | undefined;
@@ -8,6 +9,10 @@ interface Watched {
   seen: IncomingMessage | undefined;
   bytes: number;
   readonly address: string;
+  /** Among all connections, and among those of its address. */
+  readonly place: Place<Socket>;
+  readonly placeOfAddress: Place<Socket>;
+  readonly ofAddress: Recency<Socket>;
 }
 
 /** How many connections there may be. */
@@ -27,10 +32,11 @@ export interface ConnectionLimits {
  * is cut while it is us who are slow.
  */
 export class SlowPeers {
-  /** The connection whose last request began longest ago comes first. */
   readonly #watched = new Map<Socket, Watched>();
-  /** The same by address, in the same order. */
-  readonly #ofAddress = new Map<string, Set<Socket>>();
+  /** The connection whose last request began longest ago comes first. */
+  readonly #all = new Recency<Socket>();
+  /** The same by address. */
+  readonly #ofAddress = new Map<string, Recency<Socket>>();
   readonly #limits: ConnectionLimits;
   readonly #timer: NodeJS.Timeout;
 
@@ -51,8 +57,8 @@ export class SlowPeers {
     if (watched === undefined) return;
     watched.request = request;
     watched.response = response;
-    this.#forget(request.socket);
-    this.#remember(request.socket, watched);
+    this.#all.use(watched.place);
+    watched.ofAddress.use(watched.placeOfAddress);
   }
 
   /** The connection is no longer HTTP. */
@@ -82,29 +88,33 @@ export class SlowPeers {
     const tooMany = ofAddress !== undefined && ofAddress.size >= connectionsPerAddress && !isShared(address);
     if (
       (tooMany && !this.#closeIdle(ofAddress)) ||
-      (this.#watched.size >= connections && !this.#closeIdle(this.#watched.keys()))
+      (this.#watched.size >= connections && !this.#closeIdle(this.#all))
     ) {
       socket.destroy();
       return;
     }
-    this.#remember(socket, { request: undefined, response: undefined, seen: undefined, bytes: 0, address });
+    this.#remember(socket, address);
     socket.once('close', () => this.#forget(socket));
   }
 
-  #remember(socket: Socket, watched: Watched): void {
-    this.#watched.set(socket, watched);
-    const ofAddress = this.#ofAddress.get(watched.address);
-    if (ofAddress === undefined) this.#ofAddress.set(watched.address, new Set([socket]));
-    else ofAddress.add(socket);
+  #remember(socket: Socket, address: string): void {
+    let ofAddress = this.#ofAddress.get(address);
+    if (ofAddress === undefined) this.#ofAddress.set(address, (ofAddress = new Recency()));
+    const [place, placeOfAddress] = [new Place(socket), new Place(socket)];
+    this.#all.add(place);
+    ofAddress.add(placeOfAddress);
+    const none = { request: undefined, response: undefined, seen: undefined, bytes: 0 };
+    this.#watched.set(socket, { ...none, address, place, placeOfAddress, ofAddress });
   }
 
   #forget(socket: Socket): void {
     const watched = this.#watched.get(socket);
     if (watched === undefined) return;
+    const { address, place, placeOfAddress, ofAddress } = watched;
     this.#watched.delete(socket);
-    const ofAddress = this.#ofAddress.get(watched.address);
-    ofAddress?.delete(socket);
-    if (ofAddress?.size === 0) this.#ofAddress.delete(watched.address);
+    this.#all.remove(place);
+    ofAddress.remove(placeOfAddress);
+    if (ofAddress.size === 0) this.#ofAddress.delete(address);
   }
 
   /** Closes the one that has been idle for longest. @returns false when none is idle */
