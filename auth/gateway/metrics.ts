@@ -3,17 +3,19 @@ import type { Exchange } from './exchange.ts';
 
 /** The gateway's own numbers. Label values come from the tables of operations and routes, never from requests. */
 export class GatewayMetrics {
-  readonly #requests: Counter<'service' | 'operation' | 'status'>;
+  /** Requests by service, operation and status since metrics were last read: the library looks for a counter by a text of all its labels. */
+  readonly #counted = new Map<string, Map<string, Map<number, number>>>();
   readonly #seconds: Histogram<'service'>;
   readonly #denied: Counter<'service'>;
 
   constructor(registry: Registry, connections: () => number) {
     const registers = [registry];
-    this.#requests = new Counter({
+    const requests: Counter<'service' | 'operation' | 'status'> = new Counter({
       name: 'slipway_requests_total',
       help: 'Requests answered, by service, operation and status',
       labelNames: ['service', 'operation', 'status'],
       registers,
+      collect: () => this.#tell(requests),
     });
     this.#seconds = new Histogram({
       name: 'slipway_request_seconds',
@@ -38,8 +40,23 @@ export class GatewayMetrics {
 
   record(exchange: Exchange, milliseconds: number): void {
     const { service, operation, status, judged } = exchange;
-    this.#requests.inc({ service, operation, status: String(status) });
+    this.#count(service, operation, status);
     this.#seconds.observe({ service }, milliseconds / 1000);
     if (judged.length > 0 && judged.at(-1)?.decision.allowed !== true) this.#denied.inc({ service });
+  }
+
+  #count(service: string, operation: string, status: number): void {
+    let operations = this.#counted.get(service);
+    if (operations === undefined) this.#counted.set(service, (operations = new Map()));
+    let statuses = operations.get(operation);
+    if (statuses === undefined) operations.set(operation, (statuses = new Map()));
+    statuses.set(status, (statuses.get(status) ?? 0) + 1);
+  }
+
+  #tell(requests: Counter<'service' | 'operation' | 'status'>): void {
+    for (const [service, operations] of this.#counted)
+      for (const [operation, statuses] of operations)
+        for (const [status, count] of statuses) requests.inc({ service, operation, status: String(status) }, count);
+    this.#counted.clear();
   }
 }
