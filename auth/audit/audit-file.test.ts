@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { AuditFile, AuditFiles, type AuditLine } from './index.ts';
+import { Audited, AuditFile, AuditFiles, type AuditFacts, type AuditLine, type AuditMoment } from './index.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -12,9 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const line = (requestId: string): AuditLine => ({
-  time: '2026-01-01T00:00:00.000Z',
-  requestId,
+const facts: AuditFacts = {
   service: 'ecs',
   operation: 'ListClusters',
   principal: { type: 'user', arn: 'arn:aws:iam::000000000000:user/a', account: '000000000000' },
@@ -23,14 +21,19 @@ const line = (requestId: string): AuditLine => ({
   userAgent: 'line\nbreak',
   decisions: [],
   status: 200,
-  milliseconds: 1,
-});
+};
+const moment = (requestId: string): AuditMoment => ({ time: '2026-01-01T00:00:00.000Z', requestId, milliseconds: 1 });
+const line = (requestId: string): AuditLine => ({ ...moment(requestId), ...facts });
+const written = (requestId: string, change: Partial<AuditFacts> = {}): [AuditMoment, Audited] => [
+  moment(requestId),
+  new Audited({ ...facts, ...change }),
+];
 
 test('one line a request, readable by its owner only, appended to what was there', async () => {
   const path = join(folder, 'audit.log');
   for (const id of ['one', 'two']) {
     const file = new AuditFile({ path });
-    file.write(line(id));
+    file.write(...written(id));
     await file.close();
   }
   const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
@@ -42,7 +45,7 @@ test('a full file is put aside and the oldest goes', async () => {
   const path = join(folder, 'audit.log');
   const file = new AuditFile({ path, maxBytes: 1000, keep: 2 });
   for (let i = 0; i < 20; i++) {
-    file.write(line(`request-${i}`));
+    file.write(...written(`request-${i}`));
     await file.flush();
   }
   await file.close();
@@ -54,7 +57,7 @@ test('a full file is put aside and the oldest goes', async () => {
 test('many lines at once all arrive, in order', async () => {
   const path = join(folder, 'audit.log');
   const file = new AuditFile({ path });
-  for (let i = 0; i < 5000; i++) file.write(line(String(i)));
+  for (let i = 0; i < 5000; i++) file.write(...written(String(i)));
   await file.close();
   const ids = (await readFile(path, 'utf8'))
     .trimEnd()
@@ -63,10 +66,55 @@ test('many lines at once all arrive, in order', async () => {
   expect(ids).toEqual(Array.from({ length: 5000 }, (_, i) => String(i)));
 });
 
+test('facts that many lines share are told in each, and long lines and those of many bytes come whole', async () => {
+  const path = join(folder, 'audit.log');
+  const file = new AuditFile({ path });
+  const shared = new Audited({ ...facts, operation: 'shared' });
+  const long = [100_000, 300_000, 87_381, 1].map((length) => ({ userAgent: '€'.repeat(length) }));
+  for (const [index, change] of long.entries()) {
+    file.write(moment(`before-${index}`), shared);
+    file.write(...written(`long-${index}`, change));
+  }
+  await file.close();
+  const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
+  const expected = long.flatMap((change, index) => [
+    { ...line(`before-${index}`), operation: 'shared' },
+    { ...line(`long-${index}`), ...change },
+  ]);
+  expect(lines.map((text) => JSON.parse(text) as object)).toEqual(expected);
+});
+
+test('what a disk that does not keep up would have to hold in memory is bounded, and what did not fit is counted', async () => {
+  const path = join(folder, 'audit.log');
+  const file = new AuditFile({ path });
+  const shared = new Audited({ ...facts, userAgent: 'x'.repeat(200_000) });
+  // All in one turn of the event loop, in which nothing can be written.
+  for (let i = 0; i < 200; i++) file.write(moment(String(i)), shared);
+  await file.flush();
+  file.write(...written('later'));
+  await file.close();
+  const texts = (await readdir(folder))
+    .toSorted()
+    .toReversed()
+    .map((name) => readFile(join(folder, name), 'utf8'));
+  const lines = (await Promise.all(texts)).join('').trimEnd().split('\n');
+  const read = lines.map((text) => JSON.parse(text) as { readonly requestId?: string; readonly dropped?: number });
+  const kept = read.filter(({ requestId }) => requestId !== undefined);
+  const dropped = read.reduce((sum, one) => sum + (one.dropped ?? 0), 0);
+  expect(kept.length + dropped).toBe(201);
+  expect(kept.map(({ requestId }) => requestId)).toEqual([
+    ...Array.from({ length: kept.length - 1 }, (_, i) => String(i)),
+    'later',
+  ]);
+  // 32 MiB of them.
+  expect(kept.length).toBeGreaterThan(100);
+  expect(kept.length).toBeLessThan(170);
+});
+
 test('a disk that refuses is reported, and requests go on', async () => {
   const errors: unknown[] = [];
   const file = new AuditFile({ path: join(folder, 'no', 'such', 'folder'), onError: (error) => errors.push(error) });
-  file.write(line('lost'));
+  file.write(...written('lost'));
   await file.close();
   expect(errors).toHaveLength(1);
 });
@@ -76,11 +124,11 @@ test('lines that a full disk refused are counted in the file once it takes lines
   const errors: unknown[] = [];
   await symlink('/dev/full', path);
   const file = new AuditFile({ path, onError: (error) => errors.push(error) });
-  for (const id of ['lost', 'lost too']) file.write(line(id));
+  for (const id of ['lost', 'lost too']) file.write(...written(id));
   await file.flush();
   expect(errors).toEqual([expect.objectContaining({ code: 'ENOSPC' })]);
   await rm(path);
-  file.write(line('kept'));
+  file.write(...written('kept'));
   await file.close();
   const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
   expect(lines.map((text) => JSON.parse(text) as object)).toEqual([line('kept'), { dropped: 2 }]);
@@ -89,10 +137,10 @@ test('lines that a full disk refused are counted in the file once it takes lines
 test('a file that something else has put aside is not written to any more', async () => {
   const path = join(folder, 'audit.log');
   const file = new AuditFile({ path });
-  file.write(line('one'));
+  file.write(...written('one'));
   await file.flush();
   await rename(path, `${path}.aside`);
-  file.write(line('two'));
+  file.write(...written('two'));
   await file.close();
   expect(await readFile(path, 'utf8')).toContain('"two"');
   expect(await readFile(`${path}.aside`, 'utf8')).not.toContain('"two"');
@@ -132,7 +180,7 @@ test('a process that died while it put the file aside keeps nobody from doing so
   const file = new AuditFile({ path, maxBytes: 1000, keep: 2 });
   const fill = async (id: string): Promise<void> => {
     for (let i = 0; i < 5; i++) {
-      file.write(line(id));
+      file.write(...written(id));
       await file.flush();
     }
   };
@@ -147,11 +195,10 @@ test('a process that died while it put the file aside keeps nobody from doing so
 
 test('what strangers do puts no line of known callers aside, however much it is', async () => {
   const files = new AuditFiles({ folder, onError: () => undefined });
-  files.write(line('known'));
-  const stranger = { ...line('stranger'), userAgent: 'x'.repeat(60_000) };
-  const principal = { type: 'anonymous', arn: '*', account: '' };
+  files.write(...written('known'));
+  const stranger = { userAgent: 'x'.repeat(60_000), principal: { type: 'anonymous', arn: '*', account: '' } };
   for (let i = 0; i < 2000; i++) {
-    files.write({ ...stranger, principal });
+    files.write(...written('stranger', stranger));
     if (i % 100 === 0) await files.flush();
   }
   await files.close();

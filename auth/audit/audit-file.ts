@@ -1,6 +1,6 @@
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import type { AuditLine, AuditSink } from './audit-line.ts';
+import type { Audited, AuditMoment, AuditSink } from './audit-line.ts';
 
 export interface AuditFileOptions {
   readonly path: string;
@@ -12,14 +12,21 @@ export interface AuditFileOptions {
   readonly onError?: (error: unknown) => void;
 }
 
-/** Lines wait in memory for at most this many milliseconds, or until this many bytes are together. */
+/** Lines wait in memory for at most this many milliseconds, or until about this many bytes are together. */
 const FLUSH_MS = 100;
-const FLUSH_BYTES = 256 * 1024;
+const BATCH_BYTES = 256 * 1024;
 /** When the disk does not keep up, lines beyond this are dropped and counted rather than filling the memory. */
 const MAX_PENDING_BYTES = 32 * 1024 * 1024;
 
 /** Who wants to put the file aside makes `<path>.rotating` first; one this old was left by a process that died. */
 const STALE_ROTATION_MS = 10_000;
+
+/** Lines that are written at once. They wait as bytes: as texts, the collector would move all of them again and again. */
+interface Batch {
+  readonly bytes: Buffer;
+  used: number;
+  lines: number;
+}
 
 /**
  * Audit lines as JSON, one a line, in a file that is rotated by size. Mode 0600. Any number of processes may write to the
@@ -30,8 +37,10 @@ export class AuditFile implements AuditSink {
   readonly #maxBytes: number;
   readonly #keep: number;
   readonly #onError: (error: unknown) => void;
-  #pending: string[] = [];
+  #pending: Batch[] = [];
   #pendingBytes = 0;
+  /** The bytes of a batch that has been written, for another one. */
+  #spare: Buffer | undefined;
   #dropped = 0;
   #file: FileHandle | undefined;
   #inode = 0n;
@@ -45,16 +54,16 @@ export class AuditFile implements AuditSink {
     this.#onError = options.onError ?? (() => undefined);
   }
 
-  write(line: AuditLine): void {
-    const text = `${JSON.stringify(line)}\n`;
-    if (this.#pendingBytes + text.length > MAX_PENDING_BYTES) {
+  write(moment: AuditMoment, audited: Audited): void {
+    const parts = [`${JSON.stringify(moment).slice(0, -1)},`, audited.text, '}\n'];
+    const batch = this.#batchFor(parts);
+    if (batch === undefined) {
       this.#dropped++;
       return;
     }
-    this.#pending.push(text);
-    this.#pendingBytes += text.length;
-    if (this.#pendingBytes >= FLUSH_BYTES) void this.flush();
-    else this.#timer ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
+    for (const part of parts) batch.used += batch.bytes.write(part, batch.used);
+    batch.lines++;
+    this.#timer ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
   }
 
   /** Resolves when everything written so far is in the file. */
@@ -73,24 +82,44 @@ export class AuditFile implements AuditSink {
   }
 
   async #drain(): Promise<void> {
-    if (this.#pending.length === 0) return;
-    if (this.#dropped > 0) {
-      this.#pending.push(`${JSON.stringify({ dropped: this.#dropped })}\n`);
-      this.#dropped = 0;
-    }
-    const lines = this.#pending;
+    const batches = this.#pending;
+    if (batches.length === 0) return;
     this.#pending = [];
     this.#pendingBytes = 0;
-    for (let start = 0, end = 0; start < lines.length; start = end) {
-      for (let length = 0; end < lines.length && (end === start || length < FLUSH_BYTES); end++)
-        length += (lines[end] as string).length;
+    if (this.#dropped > 0) {
+      const bytes = Buffer.from(`${JSON.stringify({ dropped: this.#dropped })}\n`);
+      batches.push({ bytes, used: bytes.length, lines: this.#dropped });
+      this.#dropped = 0;
+    }
+    for (const [index, { bytes, used }] of batches.entries()) {
       try {
-        await this.#append(Buffer.from(lines.slice(start, end).join('')));
+        await this.#append(bytes.subarray(0, used));
       } catch (error) {
-        this.#dropped += lines.length - start;
+        for (const { lines } of batches.slice(index)) this.#dropped += lines;
         throw error;
       }
+      if (bytes.length === BATCH_BYTES) this.#spare = bytes;
     }
+  }
+
+  /** The batch that has room for a line; undefined when as much waits as may. */
+  #batchFor(parts: readonly string[]): Batch | undefined {
+    // No character takes more than three bytes; only of a very long line is it worth the time to count them.
+    let most = 0;
+    for (const part of parts) most += 3 * part.length;
+    if (most > BATCH_BYTES) most = parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0);
+    const last = this.#pending.at(-1);
+    if (last !== undefined && last.used + most <= last.bytes.length) return last;
+    const length = Math.max(most, BATCH_BYTES);
+    if (this.#pendingBytes + length > MAX_PENDING_BYTES) return undefined;
+    let bytes: Buffer | undefined;
+    if (length === BATCH_BYTES) [bytes, this.#spare] = [this.#spare, undefined];
+    const batch = { bytes: bytes ?? Buffer.allocUnsafeSlow(length), used: 0, lines: 0 };
+    this.#pending.push(batch);
+    this.#pendingBytes += length;
+    // What is full need not wait.
+    if (last !== undefined) void this.flush();
+    return batch;
   }
 
   /** In one write, so that no other process's lines come between. */

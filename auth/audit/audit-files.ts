@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { AuditFile } from './audit-file.ts';
-import type { AuditLine, AuditSink } from './audit-line.ts';
+import type { Audited, AuditMoment, AuditSink } from './audit-line.ts';
 
 /** The file of callers who proved who they are, in the folder of audit files. */
 export const knownName = 'audit.jsonl';
@@ -36,8 +36,8 @@ export class AuditFiles implements AuditSink {
     });
   }
 
-  write(line: AuditLine): void {
-    (line.principal.type === 'anonymous' ? this.#anonymous : this.#known).write(line);
+  write(moment: AuditMoment, audited: Audited): void {
+    (audited.facts.principal.type === 'anonymous' ? this.#anonymous : this.#known).write(moment, audited);
   }
 
   /** Resolves when everything written so far is in the files. */

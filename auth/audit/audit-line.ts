@@ -2,12 +2,20 @@
  * What is kept about one request. Made of identifiers and decisions only: no header, body, query, token or secret ever
  * has a member to go into.
  */
-export interface AuditLine {
+export type AuditLine = AuditMoment & AuditFacts;
+
+/** What no two requests have in common. */
+export interface AuditMoment {
   /** ISO 8601, UTC. */
   readonly time: string;
   readonly requestId: string;
   /** Where there are traces. */
   readonly traceId?: string;
+  readonly milliseconds: number;
+}
+
+/** What all requests have in common that one answer is given to. */
+export interface AuditFacts {
   readonly service: string;
   readonly operation: string;
   readonly principal: {
@@ -36,10 +44,24 @@ export interface AuditLine {
   readonly error?: string;
   /** What the caller was not told, e.g. which part of a signature's scope was wrong. */
   readonly detail?: string;
-  readonly milliseconds: number;
+}
+
+/** Facts with their text, which is made once however many lines it goes into. */
+export class Audited {
+  readonly facts: AuditFacts;
+  #text: string | undefined;
+
+  constructor(facts: AuditFacts) {
+    this.facts = facts;
+  }
+
+  /** The members as they stand in a JSON object, without its braces. */
+  get text(): string {
+    return (this.#text ??= JSON.stringify(this.facts).slice(1, -1));
+  }
 }
 
 /** Where audit lines go. Must not throw and must not block. */
 export interface AuditSink {
-  write(line: AuditLine): void;
+  write(moment: AuditMoment, audited: Audited): void;
 }

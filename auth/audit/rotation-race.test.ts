@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { AuditFile, type AuditLine } from './index.ts';
+import { Audited, AuditFile, type AuditFacts } from './index.ts';
 
 vi.mock('node:fs/promises', async (original) => {
   const real = await original<typeof import('node:fs/promises')>();
@@ -14,8 +14,10 @@ test('a file that another process put aside while we wanted to is no error, and 
   const path = join(folder, 'audit.log');
   const errors: unknown[] = [];
   const file = new AuditFile({ path, maxBytes: 100, onError: (error) => errors.push(error) });
-  const line = (requestId: string): AuditLine => ({ requestId, userAgent: 'x'.repeat(80) }) as unknown as AuditLine;
-  file.write(line('one'));
+  const facts: Partial<AuditFacts> = { userAgent: 'x'.repeat(80) };
+  const write = (requestId: string): void =>
+    file.write({ time: '', requestId, milliseconds: 1 }, new Audited(facts as AuditFacts));
+  write('one');
   await file.flush();
   const { mkdir } = await import('node:fs/promises');
   const { mkdir: make } = await vi.importActual<typeof import('node:fs/promises')>('node:fs/promises');
@@ -25,7 +27,7 @@ test('a file that another process put aside while we wanted to is no error, and 
     await make(lock);
     return undefined;
   });
-  file.write(line('two'));
+  write('two');
   await file.close();
   expect(errors).toEqual([]);
   expect((await readdir(folder)).sort()).toEqual(['audit.log', 'audit.log.1']);

@@ -1,4 +1,4 @@
-import type { AuditLine } from '../audit/index.ts';
+import { Audited, type AuditFacts, type AuditMoment } from '../audit/index.ts';
 import type { Exchange, Judged } from './exchange.ts';
 import { printable } from './printable.ts';
 
@@ -9,18 +9,32 @@ const MOST_RESOURCES = 20;
 const MOST_OF_NAME = 2048;
 
 /**
- * The audit line of a request. What it may hold is bounded, so that nobody writes much by asking for much.
+ * What only this request's audit line says.
  * @param now milliseconds since the epoch
  */
-export function auditLine(exchange: Exchange, now: number, milliseconds: number): AuditLine {
+export function auditMoment({ requestId, span }: Exchange, now: number, milliseconds: number): AuditMoment {
+  return {
+    time: new Date(now).toISOString(),
+    requestId,
+    ...(span === undefined ? undefined : { traceId: span.traceId }),
+    milliseconds: Math.round(milliseconds * 10) / 10,
+  };
+}
+
+/** What a request's audit line says beside that; an answer that is given again keeps it, with its text. */
+export function audited(exchange: Exchange): Audited {
+  const { again } = exchange;
+  if (again === undefined) return new Audited(auditFacts(exchange));
+  return (again.audited ??= new Audited(auditFacts(exchange)));
+}
+
+/** What is kept of a request is bounded, so that nobody writes much by asking for much. */
+function auditFacts(exchange: Exchange): AuditFacts {
   const { type, arn, account, accessKeyId } = exchange.principal;
   const { judged } = exchange;
   // The last one is what a refused request failed on.
   const kept = judged.length <= MOST_DECISIONS ? judged : [...judged.slice(0, MOST_DECISIONS - 1), ...judged.slice(-1)];
   return {
-    time: new Date(now).toISOString(),
-    requestId: exchange.requestId,
-    ...(exchange.span === undefined ? {} : { traceId: exchange.span.traceId }),
     service: exchange.service,
     operation: exchange.operation,
     principal: { type, arn, account, ...(accessKeyId === undefined ? {} : { accessKeyId }) },
@@ -32,11 +46,10 @@ export function auditLine(exchange: Exchange, now: number, milliseconds: number)
     status: exchange.status,
     ...(exchange.errorCode === undefined ? {} : { error: exchange.errorCode }),
     ...(exchange.detail === undefined ? {} : { detail: printable(exchange.detail, 512) }),
-    milliseconds: Math.round(milliseconds * 10) / 10,
   };
 }
 
-function decided({ access, decision }: Judged): AuditLine['decisions'][number] {
+function decided({ access, decision }: Judged): AuditFacts['decisions'][number] {
   const { action, resources } = access;
   const { allowed, reason, statement } = decision;
   return {

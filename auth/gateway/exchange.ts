@@ -9,6 +9,7 @@ import {
   type Principal,
   type ProvenCaller,
 } from '../contract/index.ts';
+import type { Repeatable } from './repeats.ts';
 
 /** Nobody: a caller without credentials. */
 export const anonymous: Principal = { type: 'anonymous', account: '', arn: '*', id: '' };
@@ -31,11 +32,13 @@ export class Exchange {
   principal: Principal = anonymous;
   /** How the caller proved who it is. */
   via: 'none' | 'sigv4' | 'presigned' | 'basic' | 'bearer' | ProvenCaller['via'] = 'none';
-  readonly judged: Judged[] = [];
+  judged: Judged[] = [];
   status = 0;
   /** The error's code, and for the audit line only, what callers may not learn about it. */
   errorCode: string | undefined;
   detail: string | undefined;
+  /** The earlier answer that was given again, if one was. */
+  again: Repeatable | undefined;
   /** The request's span, where there are traces. */
   span: Span | undefined;
 

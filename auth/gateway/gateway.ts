@@ -7,7 +7,7 @@ import { SignatureVerifier } from '../sigv4/index.ts';
 import { AwsFront, isRpc } from './aws.ts';
 import { AwsRoutes } from './aws-routes.ts';
 import { Bodies } from './body.ts';
-import { auditLine } from './audited.ts';
+import { audited, auditMoment } from './audited.ts';
 import { challenges } from './docker-auth.ts';
 import { GatewayConfigError } from './errors.ts';
 import { Exchange } from './exchange.ts';
@@ -93,7 +93,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     const milliseconds = options.clock.monotonic() - exchange.startedAt;
     metrics.record(exchange, milliseconds);
     if (exchange.span !== undefined) endSpan(exchange.span, exchange);
-    if (exchange.service !== 'gateway') options.audit.write(auditLine(exchange, options.clock.now(), milliseconds));
+    if (exchange.service !== 'gateway')
+      options.audit.write(auditMoment(exchange, options.clock.now(), milliseconds), audited(exchange));
   };
 
   const app = new Koa();
@@ -123,7 +124,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   app.use((ctx) => works.get(ctx.req)?.(ctx));
   const koa = app.callback();
 
-  const dispatch = (exchange: Exchange, response: ServerResponse): Promise<void> => {
+  const dispatch = (exchange: Exchange, response: ServerResponse): void | Promise<void> => {
     const { request } = exchange;
     const withinKoa: WithinKoa = async (work) => {
       works.set(request, work);
@@ -141,16 +142,20 @@ export function createGateway(options: GatewayOptions): Gateway {
     return withinKoa((ctx) => rest(ctx, exchange));
   };
   /** Whatever one connection brings about ends that connection at most. */
-  const contain = async (connection: Pick<Duplex, 'destroy'>, work: () => void | Promise<void>): Promise<void> => {
+  const contain = (connection: Pick<Duplex, 'destroy'>, work: () => void | Promise<void>): void => {
     try {
-      await work();
+      const working = work();
+      if (working !== undefined) void working.catch((err) => cut(connection, err));
     } catch (err) {
-      options.log.error({ err }, 'a connection was ended by an error of the server');
-      connection.destroy();
+      cut(connection, err);
     }
   };
+  const cut = (connection: Pick<Duplex, 'destroy'>, err: unknown): void => {
+    options.log.error({ err }, 'a connection was ended by an error of the server');
+    connection.destroy();
+  };
   const serve = (request: IncomingMessage, response: ServerResponse): void =>
-    void contain(request.socket, () => respond(request, response));
+    contain(request.socket, () => respond(request, response));
   const respond = (request: IncomingMessage, response: ServerResponse): void | Promise<void> => {
     const bad =
       listener?.refusedUpgrade(request) === true
@@ -166,7 +171,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     listener?.slowPeers.begin(request, response);
     response.on('close', () => {
       exchange.status = response.headersSent ? response.statusCode : CLIENT_GONE;
-      void contain(request.socket, () => finish(exchange));
+      contain(request.socket, () => finish(exchange));
       // A connection whose last request began before the stop is idle only now.
       if (closing) setImmediate(() => listener?.server.closeIdleConnections());
     });
@@ -196,7 +201,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       listener = await openListener(serve, where, limits, (address) => shared.origins.isProxy(address), onError);
       listener.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
         socket.on('error', () => socket.destroy());
-        void contain(socket, async () => {
+        contain(socket, async () => {
           const bad = badHead(request);
           if (bad === undefined) await upgrade(request, socket, head);
           else

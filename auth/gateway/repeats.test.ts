@@ -1,5 +1,6 @@
-import { request as httpRequest } from 'node:http';
+import { Agent, request as httpRequest } from 'node:http';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '@slipway/storage/clock';
 import { callers, type FrontDoor, openFrontDoor } from './testing/front-door.ts';
 import { GatewayError, type WebService } from '../contract/index.ts';
 
@@ -58,14 +59,23 @@ interface Got {
 }
 
 /** Each on a connection of its own, with exactly these headers. */
-const get = (path = '/v2/a/manifests/v1', headers: Record<string, string> = {}, method = 'GET'): Promise<Got> =>
+const get = (
+  path = '/v2/a/manifests/v1',
+  headers: Record<string, string> = {},
+  method = 'GET',
+  agent: Agent | false = false,
+): Promise<Got> =>
   new Promise((resolve, reject) => {
-    const sent = httpRequest(door.url + path, { method, headers: { authorization: login, ...headers } }, (answer) => {
-      let body = '';
-      answer.setEncoding('latin1');
-      answer.on('data', (chunk: string) => (body += chunk));
-      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body, headers: answer.headers }));
-    });
+    const sent = httpRequest(
+      door.url + path,
+      { method, agent, headers: { authorization: login, ...headers } },
+      (answer) => {
+        let body = '';
+        answer.setEncoding('latin1');
+        answer.on('data', (chunk: string) => (body += chunk));
+        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body, headers: answer.headers }));
+      },
+    );
     sent.on('error', reject).end();
   });
 
@@ -143,6 +153,37 @@ test('any other header, target or caller is another request', async () => {
   const { token } = await door.tokens.issueAuthorization(callers.reader.principal);
   await get(undefined, { authorization: `Basic ${token}` });
   expect(asked).toBe(6);
+});
+
+test('on one connection, too, each request is answered for what it asks, and each has its own audit line', async () => {
+  await door[Symbol.asyncDispose]();
+  // However long the test takes, no second passes.
+  await open({ clock: { ...systemClock, monotonic: () => 1 } });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = async (path?: string, headers?: Record<string, string>, method?: string): Promise<string> => {
+    const { status, body } = await get(path, headers, method, agent);
+    return `${status} ${body}`;
+  };
+  for (let turn = 1; turn <= 3; turn++) {
+    for (let count = 0; count < 4; count++) expect(await ask()).toBe(`200 v${version}`);
+    expect(asked).toBe(5 * turn - 4);
+    // Everything but one thing is as it was in the request before.
+    await ask(undefined, { accept: '*/*' });
+    await ask();
+    await ask(undefined, { accept: '*' });
+    await ask('/v2/a/manifests/v2');
+    await ask(undefined, {}, 'HEAD');
+    expect(asked).toBe(5 * turn);
+    expect(await ask(undefined, { authorization: 'Basic QVdTOndyb25n' })).toMatch(/^401 /);
+    version = stamp = turn + 1;
+  }
+  agent.destroy();
+  await expect.poll(() => door.audit.length, { timeout: 30_000 }).toBe(3 * 10);
+  expect(new Set(door.audit.map(({ requestId }) => requestId)).size).toBe(3 * 10);
+  const manifest = (method: string): unknown[] => [`${method} manifest`, 200, callers.admin.principal.arn];
+  const outcomes = door.audit.map(({ operation, status, principal }) => [operation, status, principal.arn]);
+  const expected = [...Array.from({ length: 8 }, () => manifest('GET')), manifest('HEAD'), ['', 401, '*']];
+  expect(outcomes).toEqual([...expected, ...expected, ...expected]);
 });
 
 test('whoever may no longer act is refused with the commit that says so', async () => {

@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Clock } from '@slipway/storage/clock';
-import type { Exchange, Judged } from './exchange.ts';
+import type { Audited } from '../audit/index.ts';
 import type { Principal } from '../contract/index.ts';
+import type { Exchange, Judged } from './exchange.ts';
 
 /** How long an answer may be given again, whatever else: parts of it may be remembered elsewhere for about as long. Milliseconds. */
 const longest = 1000;
@@ -14,13 +16,24 @@ export interface Repeatable {
   readonly principal: Principal;
   readonly via: Exchange['via'];
   readonly operation: string;
-  readonly judged: readonly Judged[];
+  readonly judged: Judged[];
   readonly status: number;
   /** Names and values in turn, without the request's id. */
   readonly headers: readonly string[];
   readonly body: string | Buffer | undefined;
   /** What else happens with every such answer. */
   readonly also: (() => void) | undefined;
+  /** What audit lines say of it, once one was written. */
+  audited?: Audited;
+}
+
+/** What a connection asked for when it last got an answer again, and under which name that is kept. */
+interface Asked {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly rawHeaders: readonly string[];
+  readonly sourceIp: string;
+  readonly name: string;
 }
 
 /**
@@ -33,6 +46,8 @@ export class Repeats {
   readonly #stamp: () => number;
   readonly #clock: Pick<Clock, 'now' | 'monotonic'>;
   readonly #answers = new Map<string, Repeatable & { readonly until: number }>();
+  /** Most connections ask for the same thing all the time. */
+  readonly #asked = new WeakMap<Socket, Asked>();
   #current = -1;
 
   /** @param stamp the record store's */
@@ -42,8 +57,10 @@ export class Repeats {
   }
 
   /** What was answered to the very same request, when it still holds; else how to remember what will be. */
-  find({ request, sourceIp }: Exchange): Repeatable | Remember | undefined {
-    const name = nameOf(request, sourceIp);
+  find({ request, sourceIp, startedAt: now }: Exchange): Repeatable | Remember | undefined {
+    const before = this.#asked.get(request.socket);
+    const asked = before !== undefined && isSame(before, request, sourceIp) ? before : undefined;
+    const name = asked?.name ?? nameOf(request, sourceIp);
     if (name.length > longestRequest) return undefined;
     // Before anything is read for the answer: a commit that comes meanwhile ends it at once.
     const stamp = this.#stamp();
@@ -51,9 +68,14 @@ export class Repeats {
       this.#answers.clear();
       this.#current = stamp;
     }
-    const now = this.#clock.monotonic();
     const known = this.#answers.get(name);
-    if (known !== undefined && known.until > now) return known;
+    if (known !== undefined && known.until > now) {
+      if (asked === undefined) {
+        const { method, url, rawHeaders } = request;
+        this.#asked.set(request.socket, { method, url, rawHeaders, sourceIp, name });
+      }
+      return known;
+    }
     return (answer, ends) => {
       const lifetime = Math.min(longest, (ends ?? Infinity) - this.#clock.now());
       if (stamp !== this.#current || lifetime <= 0) return;
@@ -65,6 +87,13 @@ export class Repeats {
 
 /** Keeps an answer. @param ends when the caller's credentials do, milliseconds since the epoch */
 export type Remember = (answer: Repeatable, ends: number | undefined) => void;
+
+function isSame(asked: Asked, { method, url, rawHeaders }: IncomingMessage, sourceIp: string): boolean {
+  if (asked.method !== method || asked.url !== url || asked.sourceIp !== sourceIp) return false;
+  if (asked.rawHeaders.length !== rawHeaders.length) return false;
+  for (let i = 0; i < rawHeaders.length; i++) if (asked.rawHeaders[i] !== rawHeaders[i]) return false;
+  return true;
+}
 
 /** Lengths keep the parts apart, whatever characters are in them. */
 function nameOf({ method, url, rawHeaders }: IncomingMessage, sourceIp: string): string {

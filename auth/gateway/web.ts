@@ -64,14 +64,27 @@ export class WebFront {
    * Answers one request; every error is rendered by the service in its own format.
    * @param koa goes on within Koa, for whatever is not answered without it
    */
-  async serve(exchange: Exchange, service: WebService, koa: WithinKoa): Promise<void> {
+  serve(exchange: Exchange, service: WebService, koa: WithinKoa): void | Promise<void> {
     exchange.service = service.name;
-    const seen: Seen = { caller: undefined, list: undefined, route: undefined };
+    try {
+      const before = reads(exchange) ? this.#repeats?.find(exchange) : undefined;
+      if (before === undefined || typeof before === 'function') return this.#anew(exchange, service, koa, before);
+      const given = this.#again(exchange, before);
+      return given === undefined ? undefined : given.catch((error) => this.#refuse(error, exchange, service, koa));
+    } catch (error) {
+      return this.#refuse(error, exchange, service, koa);
+    }
+  }
+
+  #refuse(error: unknown, exchange: Exchange, service: WebService, koa: WithinKoa, seen = nothing): Promise<void> {
+    return koa(async (ctx) => this.#render(ctx, exchange, service, this.#worded(error, exchange, service, seen)));
+  }
+
+  async #anew(exchange: Exchange, service: WebService, koa: WithinKoa, remember: Remember | undefined): Promise<void> {
+    const seen: Seen = { ...nothing };
     let route: WebRoute;
     let call: Call;
     try {
-      const before = reads(exchange) ? this.#repeats?.find(exchange) : undefined;
-      if (before !== undefined && 'status' in before) return await this.#again(exchange, before);
       if (service.authentication === 'docker') seen.caller = await this.#caller(exchange);
       else if (service.authentication !== 'none') await this.#signer(exchange, service.authentication.sigv4);
       const admitted = this.#ports.throttle.admit(exchange);
@@ -82,12 +95,12 @@ export class WebFront {
       call = this.#call(exchange);
       await this.#admit(exchange, route, call, seen);
       if (route.respond !== undefined) {
-        const answered = route.respond(exchange.request, answerTo(exchange, seen, before), call);
+        const answered = route.respond(exchange.request, answerTo(exchange, seen, remember), call);
         if (answered !== undefined) await answered;
         return;
       }
     } catch (error) {
-      return koa(async (ctx) => this.#render(ctx, exchange, service, this.#worded(error, exchange, service, seen)));
+      return this.#refuse(error, exchange, service, koa, seen);
     }
     const { handle } = route;
     await koa(async (ctx) => {
@@ -99,15 +112,13 @@ export class WebFront {
     });
   }
 
-  async #again(exchange: Exchange, answer: Repeatable): Promise<void> {
+  /** @throws GatewayError when the caller is over its rate */
+  #again(exchange: Exchange, answer: Repeatable): void | Promise<void> {
     exchange.principal = answer.principal;
     exchange.via = answer.via;
     const admitted = this.#ports.throttle.admit(exchange);
-    if (admitted !== undefined) await admitted;
-    exchange.operation = answer.operation;
-    exchange.judged.push(...answer.judged);
-    if (exchange.response !== undefined) send(exchange.response, exchange.requestId, answer);
-    answer.also?.();
+    if (admitted === undefined) return give(exchange, answer);
+    return admitted.then(() => give(exchange, answer));
   }
 
   /** A route whose requests carry their own proof; who sends them has no use for docker's challenges. */
@@ -269,6 +280,17 @@ export class WebFront {
     if (error.challenge !== undefined && !ctx.res.headersSent) ctx.set('WWW-Authenticate', error.challenge);
     if (error.retryAfter !== undefined && !ctx.res.headersSent) ctx.set('Retry-After', String(error.retryAfter));
   }
+}
+
+const nothing: Seen = { caller: undefined, list: undefined, route: undefined };
+
+/** Gives an earlier answer once more. */
+function give(exchange: Exchange, answer: Repeatable): void {
+  exchange.operation = answer.operation;
+  exchange.judged = answer.judged;
+  if (exchange.response !== undefined) send(exchange.response, exchange.requestId, answer);
+  exchange.again = answer;
+  answer.also?.();
 }
 
 /** Whether a token is for all of these scopes. */

@@ -167,7 +167,7 @@ export async function serveRegistry(options: ServeOptions = {}): Promise<ServedR
         failures.push(fields);
       },
     },
-    audit: { write: tell },
+    audit: { write: (moment, { facts }) => tell({ ...moment, ...facts }) },
     metrics,
     region,
     account,

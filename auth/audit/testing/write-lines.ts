@@ -1,5 +1,5 @@
 import { AuditFile } from '../audit-file.ts';
-import type { AuditLine } from '../audit-line.ts';
+import { Audited, type AuditFacts } from '../audit-line.ts';
 
 /** A process that writes `count` lines to the file `path`, with its own name in their ids. */
 const [path = '', name = '', count = '0', maxBytes = '0'] = process.argv.slice(2);
@@ -13,8 +13,8 @@ const file = new AuditFile({
   },
 });
 for (let i = 0; i < Number(count); i++) {
-  const line: Partial<AuditLine> = { requestId: `${name}-${i}`, userAgent: 'x'.repeat(100) };
-  file.write(line as AuditLine);
+  const facts: Partial<AuditFacts> = { userAgent: 'x'.repeat(100) };
+  file.write({ time: '', requestId: `${name}-${i}`, milliseconds: 1 }, new Audited(facts as AuditFacts));
   if (i % 20 === 0) await file.flush();
 }
 await file.close();

@@ -437,7 +437,7 @@ export async function openFrontDoor(
     clock,
     log: { info: keep, warn: keep, error: keep },
     ...unwatched(REGION, limited),
-    audit: { write: (line) => void audit.push(line) },
+    audit: { write: (moment, { facts }) => void audit.push({ ...moment, ...facts }) },
     metrics: new Registry(),
     region: REGION,
     account: ACCOUNT,

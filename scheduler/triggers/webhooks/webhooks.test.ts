@@ -113,7 +113,7 @@ class Bench implements AsyncDisposable {
       },
       standing: { standing: () => Promise.resolve(true) },
       authorizer,
-      audit: { write: (line) => void holder.bench?.audit.push(line) },
+      audit: { write: (moment, { facts }) => void holder.bench?.audit.push({ ...moment, ...facts }) },
       tokens,
       clock: systemClock,
       log: silent,
