@@ -71,6 +71,9 @@ function mapSteps(wanted: Configuration, live: Live): readonly string[] {
   });
 }
 
+/** `SRV_ADMF_CMAINT`: stays when a server that the configuration disabled becomes ready (management guide, "show servers state"). */
+const wasDisabled = 0x04;
+
 /** Reads the answer to `show servers state`. */
 export function parseServers(text: string): Live['servers'] {
   const servers = new Map<string, LiveServer[]>();
@@ -78,12 +81,12 @@ export function parseServers(text: string): Live['servers'] {
     const fields = line.split(' ');
     if (fields.length < 19) continue;
     const [, backend = '', , name = '', host = ''] = fields;
-    // Any bit of the administrative state takes it out of rotation.
+    // Any bit of the administrative state takes it out of rotation, but for the one that says that it was out when this worker began.
     const server = {
       name,
       address: `${host.includes(':') ? `[${host}]` : host}:${fields[18]}`,
       weight: Number(fields[7]),
-      ready: Number(fields[6]) === 0,
+      ready: (Number(fields[6]) & ~wasDisabled) === 0,
     };
     servers.set(backend, [...(servers.get(backend) ?? []), server]);
   }

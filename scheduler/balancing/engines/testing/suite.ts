@@ -283,6 +283,23 @@ export function engineSuite(
     expect(await run(b.target())).toEqual(['b']);
   });
 
+  it.each(['down', 'draining'] as const)(
+    'takes a target out of rotation (%s) that was out of it when its listener began',
+    async (state) => {
+      const listener = listenerOf({ id: `late/${state}`, address: freshAddress(), defaultAction: to(`late/${state}`) });
+      const answers = async (of: ReturnType<TestTarget['target']>): Promise<string> => {
+        await apply({ listeners: [listener], targetGroups: [groupOf(`late/${state}`, [of])] });
+        return nameOrStatus(await get(listener));
+      };
+      expect([await answers(a.target('down')), await answers(a.target()), await answers(a.target(state))]).toEqual([
+        '503',
+        'a',
+        '503',
+      ]);
+      expect([await answers(a.target()), await answers(a.target(state))]).toEqual(['a', '503']);
+    },
+  );
+
   const bench = (): Bench => ({ engine: opened.engine, a, b, app, apply });
   listenerSuite(bench);
   framingSuite(bench, rewrites);
