@@ -56,10 +56,8 @@ interface Place {
 
 /** Seconds that the head of a request may take. */
 const longestHead = 60;
-/** Connections of one listener at a time; more are closed at once. */
-const mostConnections = 16_384;
-
-export function createCarrier(): Carrier {
+/** @param mostConnections of one listener at a time; more are closed at once */
+export function createCarrier({ mostConnections = 16_384 } = {}): Carrier {
   const places = new Map<string, Place>();
   const groups = new Map<string, LiveGroup>();
   const engineCodes = new Map<string, Codes>();

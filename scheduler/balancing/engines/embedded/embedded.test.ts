@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cookieKey, listenerOf } from '../../../routing/testing/generate.ts';
 import type { DesiredState, HttpListener, Target } from '../contract.ts';
-import { freshAddress } from '../testing/raw.ts';
+import { freshAddress, openRaw } from '../testing/raw.ts';
 import { engineSuite, get } from '../testing/suite.ts';
 import { groupOf, startTarget } from '../testing/targets.ts';
+import { createCarrier } from './carrier.ts';
 import { openEmbedded } from './engine.ts';
 
 async function place(): Promise<{ folder: string } & AsyncDisposable> {
@@ -57,5 +58,35 @@ describe("the embedded engine's process", () => {
     await second.stop();
     await expect(second.observe()).rejects.toThrow('apply a state to start it');
     await expect(get(listener)).rejects.toThrow('refused');
+  });
+});
+
+describe('the most connections of a listener', () => {
+  it('are served; one more is closed at once, until another one ends', async () => {
+    await using a = await startTarget('a');
+    const carrier = createCarrier({ mostConnections: 2 });
+    await using _ = { [Symbol.asyncDispose]: () => carrier.stop() };
+    const forward = { kind: 'forward', targetGroups: [{ id: 'g', weight: 1 }] } as const;
+    const listener = listenerOf({ id: 'full', address: freshAddress(), defaultAction: forward });
+    const other = listenerOf({ id: 'other', address: freshAddress(), defaultAction: forward });
+    await carrier.apply({ ...stateOf(1, listener, [a.target()]), listeners: [listener, other] });
+    const connect = () => openRaw(listener.address, listener.port);
+    const request = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+    const statusOf = async (client: Awaited<ReturnType<typeof connect>>): Promise<number> => {
+      client.send(request);
+      return (await client.answer()).status;
+    };
+    using first = await connect();
+    using second = await connect();
+    expect([await statusOf(first), await statusOf(second)]).toEqual([200, 200]);
+    using third = await connect();
+    await third.closed;
+    // Those that are served go on, and other listeners have their own.
+    expect([await statusOf(first), await statusOf(second), (await get(other)).status]).toEqual([200, 200, 200]);
+    first[Symbol.dispose]();
+    const active = (): number | undefined => carrier.observe().listeners[0]?.activeConnections;
+    await expect.poll(active, { timeout: 60_000 }).toBe(1);
+    using fourth = await connect();
+    expect(await statusOf(fourth)).toBe(200);
   });
 });

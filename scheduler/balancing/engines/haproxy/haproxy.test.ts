@@ -214,6 +214,17 @@ describe("HAProxy's process", () => {
     expect([uid(master!) === process.getuid!(), isRoot ? uid(worker!) !== 0 : true]).toEqual([true, true]);
   });
 
+  it('has no more file handles than 65,536, which are its connections', async () => {
+    await using where = await place();
+    await using engine = await open(where.folder);
+    await engine.apply(stateOf(1, listenerOf({ address: freshAddress() }), []));
+    const [, worker] = await processesOf(where.folder);
+    const limits = readFileSync(`/proc/${worker}/limits`, 'utf8');
+    const [, soft] = /^Max open files\s+(\d+)/m.exec(limits) ?? [];
+    expect(Number(soft)).toBeGreaterThan(100);
+    expect(Number(soft)).toBeLessThanOrEqual(65_536);
+  });
+
   it('is not taken for another program, nor from a folder that it cannot have', async () => {
     await using where = await place();
     await using a = await startTarget('a');

@@ -2,4 +2,4 @@
 export { cookieKey, listenerOf } from '../../../routing/testing/generate.ts';
 export { anyTls, certificateFor } from './certificates.ts';
 export { ask, freshAddress, openRaw, type RawAnswer, type RawClient, RawError, valueOf } from './raw.ts';
-export { groupOf } from './targets.ts';
+export { groupOf, startTarget } from './targets.ts';
