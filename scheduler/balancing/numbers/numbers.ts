@@ -5,13 +5,7 @@ import { project, type RecordStore, scanAll } from '@slipway/storage/records';
 import { addCodes, addCounts, type Codes, type Counts, countsBetween, noCodes, noCounts } from '../engines/index.ts';
 
 import { numbersKeys, numbersPartition } from './keys.ts';
-import {
-  type BalancerSample,
-  type GroupSample,
-  type ListenerSample,
-  type Sample,
-  type TargetSample,
-} from './records.ts';
+import type { BalancerSample, GroupSample, ListenerSample, Sample, TargetSample } from './records.ts';
 
 export interface NumbersOptions {
   readonly account: string;

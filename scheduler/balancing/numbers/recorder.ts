@@ -12,13 +12,7 @@ import {
 import { type Balancing, listenerByName } from '../records/index.ts';
 
 import { numbersKeys, numbersPartition } from './keys.ts';
-import {
-  type BalancerSample,
-  type GroupSample,
-  type ListenerSample,
-  type Sample,
-  type TargetSample,
-} from './records.ts';
+import type { BalancerSample, GroupSample, ListenerSample, Sample, TargetSample } from './records.ts';
 
 type Open<T> = { -readonly [K in keyof T]: T[K] };
 

@@ -1,19 +1,14 @@
-import { spawn } from 'node:child_process';
-import { chmod, mkdir, open, readFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError, type TrafficEngine } from '../contract.ts';
+import { startDetached, until } from '../detached.ts';
 import { readApplied, readObservation } from './protocol.ts';
 
 export interface EmbeddedOptions {
   /** Of this engine alone, absolute and short enough for a socket's name; what lies there is how the next server finds it. */
   readonly folder: string;
 }
-
-/** How long the process may take to start, in milliseconds; it takes 0.3 s. */
-const patience = 60_000;
-const step = 20;
 
 /**
  * The engine that needs nothing but Node: a process of its own, adopted where one answers already. It has one table of decisions, which a
@@ -28,31 +23,16 @@ export async function openEmbedded({ folder }: EmbeddedOptions): Promise<Traffic
   const socketPath = join(folder, 'control.sock');
   const logPath = join(folder, 'engine.log');
 
-  async function start(): Promise<void> {
-    const log = await open(logPath, 'w', 0o600);
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), socketPath], {
+  const start = (): Promise<true> =>
+    startDetached({
+      name: 'the embedded engine',
+      program: process.execPath,
+      args: [join(import.meta.dirname, 'main.ts'), socketPath],
       cwd: '/',
-      detached: true,
-      stdio: ['ignore', log.fd, log.fd],
+      logPath,
+      probe: async () => ((await answers()) ? true : undefined),
+      complaints: async () => (await readFile(logPath, 'utf8').catch(() => '')).slice(0, 2000),
     });
-    let ended: string | undefined;
-    child.on('error', (error) => (ended = error.message));
-    child.on('exit', (code, signal) => (ended = `it ended with ${code ?? signal}`));
-    child.unref();
-    await log.close();
-    for (let waited = 0; waited < patience; waited += step) {
-      if (await answers()) {
-        child.removeAllListeners();
-        return;
-      }
-      if (ended !== undefined) {
-        const said = (await readFile(logPath, 'utf8').catch(() => '')).slice(0, 2000);
-        throw new EngineError(`the embedded engine does not start: ${ended}. ${said}`);
-      }
-      await sleep(step);
-    }
-    throw new EngineError(`the embedded engine did not start within ${patience / 1000} s`);
-  }
 
   async function answers(): Promise<boolean> {
     return ask(socketPath, 'GET', '/observation').then(
@@ -61,7 +41,7 @@ export async function openEmbedded({ folder }: EmbeddedOptions): Promise<Traffic
     );
   }
 
-  let starting: Promise<void> | undefined;
+  let starting: Promise<unknown> | undefined;
   /** Starts the process where none answers, once for all who ask. */
   async function ensure(): Promise<void> {
     if (await answers()) return;
@@ -85,7 +65,7 @@ export async function openEmbedded({ folder }: EmbeddedOptions): Promise<Traffic
     async stop() {
       if (!(await answers())) return;
       await ask(socketPath, 'POST', '/stop');
-      while (await answers()) await sleep(step);
+      await until(async () => ((await answers()) ? undefined : true), 'the embedded engine did not end');
     },
   };
 }

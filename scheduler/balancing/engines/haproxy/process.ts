@@ -1,14 +1,10 @@
-import { execFile, spawn } from 'node:child_process';
-import { chmod, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineError } from '../contract.ts';
 import { type Commands, masterCommands, type Processes } from './commands.ts';
+import { emptied, startDetached, until } from '../detached.ts';
 import type { Configuration } from './configure.ts';
-
-/** How long a start or a reload may take, in milliseconds; it takes 0.2 s, more with thousands of certificates. */
-const patience = 60_000;
-const step = 20;
 
 /** HAProxy's master and the folder it works from. */
 export interface HaproxyProcess {
@@ -76,31 +72,19 @@ export function haproxyProcess({ folder, program }: ProcessPlace): HaproxyProces
 
   async function start(): Promise<number> {
     await rm(socketPath, { force: true });
-    const log = await open(logPath, 'a', 0o600);
-    await log.truncate();
-    const child = spawn(program, ['-W', '-S', `${socketPath},mode,600`, '-f', configPath], {
+    return startDetached({
+      name: `HAProxy (${program})`,
+      program,
+      args: ['-W', '-S', `${socketPath},mode,600`, '-f', configPath],
       cwd: folder,
-      detached: true,
-      stdio: ['ignore', log.fd, log.fd],
+      logPath,
+      probe: async () => (await processes())?.workers.find(({ leaving }) => !leaving)?.pid,
+      complaints,
     });
-    let ended: string | undefined;
-    child.on('error', (error) => (ended = error.message));
-    child.on('exit', (code, signal) => (ended = `it ended with ${code ?? signal}`));
-    child.unref();
-    await log.close();
-    const worker = await until(async () => {
-      if (ended !== undefined)
-        throw new EngineError(`HAProxy (${program}) does not start: ${(await complaints()) || ended}`);
-      return (await processes())?.workers.find(({ leaving }) => !leaving)?.pid;
-    }, 'HAProxy did not start');
-    child.removeAllListeners();
-    return worker;
   }
 
   async function reload(before: Processes): Promise<number> {
-    const log = await open(logPath, 'a', 0o600);
-    await log.truncate();
-    await log.close();
+    await (await emptied(logPath)).close();
     const known = new Set(before.workers.map(({ pid }) => pid));
     await commands.reload();
     return until(async () => {
@@ -166,15 +150,6 @@ async function replace(path: string, content: string): Promise<void> {
   const fresh = `${path}.new`;
   await writeFile(fresh, content, { mode: 0o600 });
   await rename(fresh, path);
-}
-
-async function until<T>(probe: () => Promise<T | undefined>, failure: string): Promise<T> {
-  for (let waited = 0; waited < patience; waited += step) {
-    const found = await probe();
-    if (found !== undefined) return found;
-    await sleep(step);
-  }
-  throw new EngineError(`${failure} within ${patience / 1000} s`);
 }
 
 function signal(pid: number, name: NodeJS.Signals | 0): boolean {
