@@ -1,5 +1,5 @@
-import { AwsError, type Call, type ServiceDefinition } from '@slipway/auth/contract';
-import { codecFor, InputError, modelOf, type OperationModel, parseQuery } from '@slipway/auth/protocol';
+import type { ServiceDefinition } from '@slipway/auth/contract';
+import { type OperationModel, parseQuery } from '@slipway/auth/protocol';
 import { systemClock } from '@slipway/storage/clock';
 import type { RecordStore } from '@slipway/storage/records';
 import { memoryRecords } from '@slipway/storage/records/memory';
@@ -10,13 +10,10 @@ import { createElb, elbSchemas } from '../elb/index.ts';
 import { createElbv2, elbv2Schemas, type InstanceDirectory, type Traffic } from '../elbv2/index.ts';
 import { addressPool, Balancers, certificateArn } from '../records/index.ts';
 
-export const account = '000000000000';
-export const region = 'us-east-1';
-const prefix = `arn:aws:elasticloadbalancing:${region}:${account}:`;
+import { account, type Answer, callerOf, region } from './caller.ts';
 
-/** What an answer of the API holds; tests know what they asked for. */
-// eslint-disable-next-line typescript/no-explicit-any
-export type Answer = any;
+export { account, type Answer, region } from './caller.ts';
+const prefix = `arn:aws:elasticloadbalancing:${region}:${account}:`;
 
 /** How tests call an API. */
 export interface Caller {
@@ -62,57 +59,28 @@ function writeForm(form: URLSearchParams, path: string, schema: Schema, value: u
   } else form.set(path, String(value as string));
 }
 
-/** Calls operations of a service that speaks Query as the gateway does: the input over the wire, access, then the handler. */
-function callerOf(service: ServiceDefinition, schemas: Readonly<Record<string, unknown>>, version: string): Caller {
-  const [protocol] = service.protocols;
-  if (protocol === undefined) throw new Error('the service has no protocol');
-  const codec = codecFor(protocol);
-  const model = modelOf(schemas);
-  const operationOf = (name: string) => {
-    const found = service.operations[name] as unknown as {
-      access: (input: object, call: Call) => Promise<readonly { action: string; resources: { arn: string }[] }[]>;
-      handle: (input: object, call: Call) => Promise<Answer>;
-    };
-    const shapes = model.operations.get(name);
-    if (found === undefined || shapes === undefined) throw new Error(`there is no operation ${name}`);
-    return { ...found, shapes };
-  };
-  const callOf = (as: string): Call =>
-    ({ account: as, region, endpoint: 'http://127.0.0.1:7500', time: new Date() }) as Call;
-  const read = (name: string, input: object): object => {
-    const form = new URLSearchParams({ Action: name, Version: version });
-    const { shapes } = operationOf(name);
-    writeForm(form, '', shapes.input, input);
-    try {
-      return codec.decode(shapes, parseQuery(form.toString()), service.constraints ?? {});
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      const { code, message } = codec.inputError(error, model);
-      throw new AwsError(code, message);
-    }
-  };
-  const call = async (name: string, input: object = {}, as = account): Promise<Answer> => {
-    const decoded = read(name, input);
-    const { access, handle, shapes } = operationOf(name);
-    await access(decoded, callOf(as));
-    const answer = (await handle(decoded, callOf(as))) as unknown;
-    codec.encode(shapes, answer, 'request');
-    return answer;
-  };
+/** Calls operations of a service that speaks Query. */
+function queryCallerOf(
+  service: ServiceDefinition,
+  schemas: Readonly<Record<string, unknown>>,
+  version: string,
+): Caller {
+  const { call, access, refusal } = callerOf(service, schemas, {
+    write: (name, shapes, input) => {
+      const form = new URLSearchParams({ Action: name, Version: version });
+      writeForm(form, '', shapes.input, input);
+      return parseQuery(form.toString());
+    },
+    read: (answer) => answer,
+    now: () => systemClock.now(),
+  });
   return {
     call,
-    access: async (name, input = {}) =>
-      (await operationOf(name).access(read(name, input), callOf(account))).flatMap(({ action, resources }) =>
+    access: async (name, input) =>
+      (await access(name, input)).flatMap(({ action, resources }) =>
         resources.map(({ arn }) => `${action.slice('elasticloadbalancing:'.length)} ${arn.replace(prefix, '')}`),
       ),
-    refusal: (name, input, as) =>
-      call(name, input, as).then(
-        (answer) => Promise.reject(new Error(`${name} was not refused: ${JSON.stringify(answer)}`)),
-        (error: unknown) => {
-          if (error instanceof AwsError) return `${error.code}: ${error.message}`;
-          throw error;
-        },
-      ),
+    refusal,
   };
 }
 
@@ -140,7 +108,7 @@ export async function openBalancing(records: RecordStore = memoryRecords(systemC
   const pool = addressPool(['127.42.0.1', '127.42.0.2'], 'elb.localhost');
   const directory: InstanceDirectory = { find: (_account, id) => Promise.resolve(instances.get(id)) };
   const service = createElbv2({ ...context, networks, balancers, traffic, pool, instances: directory });
-  const newer = callerOf(service, elbv2Schemas, '2015-12-01');
+  const newer = queryCallerOf(service, elbv2Schemas, '2015-12-01');
   const addCertificate = async (): Promise<string> => {
     const id = randomUUID();
     await balancers.change(account, (draft) =>
@@ -174,7 +142,7 @@ export async function openBalancing(records: RecordStore = memoryRecords(systemC
     addCertificate,
     instances,
     ...newer,
-    classic: callerOf(
+    classic: queryCallerOf(
       createElb({ ...context, networks, balancers, traffic, pool, instances: directory }),
       elbSchemas,
       '2012-06-01',
