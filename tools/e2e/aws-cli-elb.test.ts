@@ -205,7 +205,8 @@ test.skipIf(missing !== undefined)(
       '--default-actions',
       `Type=forward,TargetGroupArn=${group.TargetGroupArn}`,
     );
-    await elb('wait', 'load-balancer-available', '--load-balancer-arns', balancer.LoadBalancerArn);
+    for (const waiter of ['load-balancer-exists', 'load-balancer-available'])
+      await elb('wait', waiter, '--load-balancer-arns', balancer.LoadBalancerArn);
     await targetsAre(group.TargetGroupArn, 'healthy');
     await elb('wait', 'target-in-service', ...named);
     await vi.waitFor(

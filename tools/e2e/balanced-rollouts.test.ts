@@ -44,6 +44,7 @@ class Stage implements AsyncDisposable {
   /** The listener's port, and the load balancer's name. */
   port = 0;
   host = '';
+  subnet = '';
   group = '';
 
   private constructor(port: number) {
@@ -78,13 +79,41 @@ class Stage implements AsyncDisposable {
     this.#engine = engine;
     this.#server = this.#serverOf(this.#server.port, more);
     await this.#server.start();
-    await until('the load balancer to answer again', 120_000, async () => (await this.#ask()) === 200);
+    await until(
+      'the load balancer to answer again',
+      120_000,
+      async () => (await this.ask(this.port, this.host)) === 200,
+    );
     await this.steady();
   }
 
   async service(): Promise<Service> {
     const { services } = await this.aws<{ services: [Service] }>('ecs', 'describe-services', '--services', 'web');
     return services[0];
+  }
+
+  /** Runs a task whose port has a fixed one of its host, as classic load balancers need it. @returns the machine it is on */
+  async runFixed(port: number): Promise<string> {
+    await this.aws(
+      ['ecs', 'register-task-definition', '--family', 'fixed'],
+      [
+        '--container-definitions',
+        JSON.stringify([{ ...this.#container, portMappings: [{ containerPort: 8080, hostPort: port }] }]),
+      ],
+    );
+    const { tasks } = await this.aws<{ tasks: [{ containerInstanceArn: string }] }>([
+      'ecs',
+      'run-task',
+      '--task-definition',
+      'fixed',
+    ]);
+    const { containerInstances } = await this.aws<{ containerInstances: [{ ec2InstanceId: string }] }>([
+      'ecs',
+      'describe-container-instances',
+      '--container-instances',
+      tasks[0].containerInstanceArn,
+    ]);
+    return containerInstances[0].ec2InstanceId;
   }
 
   /** Changes the service, and waits until that is done. */
@@ -115,6 +144,19 @@ class Stage implements AsyncDisposable {
     return `${this.#server.registry}/target:1`;
   }
 
+  get #container() {
+    return {
+      name: 'target',
+      image: this.#image,
+      memory: 128,
+      essential: true,
+      stopTimeout: 2,
+      portMappings: [{ containerPort: 8080 }],
+      // What is told to stop is gone at once: whoever still sends it something, or waits for an answer, hears of it.
+      command: ['node', '/target.ts', 'web', '8080', '', JSON.stringify({ onTerm: 'abrupt' })],
+    };
+  }
+
   #serverOf(port: number, more: Readonly<Record<string, string>>): ServerProcess {
     return new ServerProcess(port, join(this.#folder, 'data'), {
       SLIPWAY_LB_ENGINE: this.#engine,
@@ -124,9 +166,10 @@ class Stage implements AsyncDisposable {
     });
   }
 
-  #ask(): Promise<number> {
+  /** What a load balancer answers with. */
+  ask(port: number, host: string): Promise<number> {
     return new Promise((resolve, reject) => {
-      const options = { host: '127.0.0.1', port: this.port, headers: { Host: this.host }, agent: false } as const;
+      const options = { host: '127.0.0.1', port, headers: { Host: host }, agent: false } as const;
       get(options, (response) => resolve(response.resume().statusCode ?? 0)).on('error', reject);
     });
   }
@@ -158,6 +201,7 @@ class Stage implements AsyncDisposable {
     );
     this.group = TargetGroups[0].TargetGroupArn;
     this.host = LoadBalancers[0].DNSName;
+    this.subnet = subnet;
     this.port = await freePort();
     await this.aws(
       ['elbv2', 'create-listener', '--load-balancer-arn', LoadBalancers[0].LoadBalancerArn],
@@ -185,19 +229,9 @@ class Stage implements AsyncDisposable {
       ]);
       return containerInstanceArns.length === 1;
     });
-    const container = {
-      name: 'target',
-      image,
-      memory: 128,
-      essential: true,
-      stopTimeout: 2,
-      portMappings: [{ containerPort: 8080 }],
-      // What is told to stop is gone at once: whoever still sends it something, or waits for an answer, hears of it.
-      command: ['node', '/target.ts', 'web', '8080', '', JSON.stringify({ onTerm: 'abrupt' })],
-    };
     await this.aws(
       ['ecs', 'register-task-definition', '--family', 'web'],
-      ['--container-definitions', JSON.stringify([container])],
+      ['--container-definitions', JSON.stringify([this.#container])],
     );
     const balancer = { targetGroupArn: this.group, containerName: 'target', containerPort: 8080 };
     await this.aws(
@@ -278,6 +312,37 @@ describe.skipIf(missing !== undefined)(
       const events = (await stage.service()).events.map(({ message }) => message);
       for (const what of ['registered', 'deregistered'])
         expect(events.some((text) => new RegExp(`^\\(service web\\) ${what} \\d targets in `).test(text))).toBe(true);
+    });
+
+    test('aws elb: an instance comes into service behind a classic load balancer, and its waiters say so', async () => {
+      const [port, hostPort] = [await freePort(), await freePort()];
+      const named = ['--load-balancer-name', 'old'];
+      const way = `Protocol=HTTP,LoadBalancerPort=${port},InstanceProtocol=HTTP,InstancePort=${hostPort}`;
+      const elb = <T>(...args: string[]): Promise<T> => stage.aws<T>('elb', args.slice(0, 1), named, args.slice(1));
+      const { DNSName } = await elb<{ DNSName: string }>(
+        'create-load-balancer',
+        '--listeners',
+        way,
+        '--subnets',
+        stage.subnet,
+      );
+      const check = `Target=HTTP:${hostPort}/,Interval=5,Timeout=4,UnhealthyThreshold=2,HealthyThreshold=2`;
+      await elb('configure-health-check', '--health-check', check);
+      const instance = await stage.runFixed(hostPort);
+      await elb('register-instances-with-load-balancer', '--instances', instance);
+      // Begun before it is: they wait.
+      await Promise.all(
+        ['instance-in-service', 'any-instance-in-service'].map((waiter) => stage.aws('elb', 'wait', waiter, named)),
+      );
+      const { InstanceStates } = await elb<{ InstanceStates: object[] }>('describe-instance-health');
+      expect(InstanceStates).toMatchObject([{ InstanceId: instance }]);
+      const answers = (status: number): Promise<true> =>
+        until(`an answer ${status}`, 120_000, async () => (await stage.ask(port, DNSName)) === status);
+      await answers(200);
+      await elb('deregister-instances-from-load-balancer', '--instances', instance);
+      await stage.aws('elb', 'wait', 'instance-deregistered', named, '--instances', instance);
+      await answers(503);
+      await elb('delete-load-balancer');
     });
 
     test.each(['embedded', 'haproxy'] as const)(
