@@ -1,3 +1,4 @@
+import type { UpgradeService } from '@slipway/auth/contract';
 import type { Sealer } from '@slipway/auth/tokens';
 
 import type { Probe } from '../balancing/health/index.ts';
@@ -10,6 +11,7 @@ import {
   type TrafficOptions,
 } from '../balancing/traffic/index.ts';
 import { readArn } from '../balancing/elbv2/index.ts';
+import { createBalancerEndpoint } from '../balancing/remote/index.ts';
 import { TrafficNumbers } from '../balancing/numbers/index.ts';
 import type { Balancers } from '../balancing/records/index.ts';
 import type { ControlPlane } from '../control/index.ts';
@@ -19,6 +21,8 @@ import type { TargetGroups } from '../services/index.ts';
 export interface BalancingPart {
   readonly reports: EngineReports;
   readonly numbers: TrafficNumbers;
+  /** Where engines of other hosts connect. */
+  readonly endpoint: UpgradeService;
   /** @param role `upkeep`: with what one process of a machine does for all of them */
   start(role: { readonly upkeep: boolean }): void;
   stop(): Promise<void>;
@@ -43,6 +47,7 @@ export function createBalancing({ engines, probe, ...ports }: Ports): BalancingP
   return {
     reports: new EngineReports(options),
     numbers,
+    endpoint: createBalancerEndpoint(options),
     start({ upkeep }) {
       const { signal } = over;
       const driven = upkeep ? engines : [];

@@ -125,7 +125,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createHostAdministration(base),
       createOverview({ region, balancers, traffic: balancing.reports, numbers: balancing.numbers }),
     ],
-    upgrades: agents.upgrades,
+    upgrades: [...agents.upgrades, balancing.endpoint],
     jobs: [
       {
         name: 'network-sweep',

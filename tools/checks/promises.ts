@@ -11,6 +11,7 @@ const settled: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'auth/gateway/gateway.ts': { contain: 'is made for that: it destroys the socket' },
   'registry/upstreams/upstreams.ts': { 'noted.then': 'is work with its errors caught, which is then forgotten' },
   'scheduler/balancing/health/checker.ts': { 'this.#probe': 'takes a check that fails for a result' },
+  'scheduler/balancing/remote/server.ts': { accept: 'logs and ends the connection' },
   'scheduler/control/clusters.ts': {
     'Promise.all': 'accounts that were listed once, or whose watching has ended',
     add: 'resolves when an account was listed once, or its watching has ended',

@@ -214,8 +214,10 @@ test.each<[string, { flags?: AgentFlags; environment?: Record<string, string>; f
 });
 
 test('the state has one place, wherever the agent is started', () => {
-  expect(stateFolder({}, true, '/root')).toBe('/var/lib/slipway/agent');
-  expect(stateFolder({}, false, '/home/me')).toBe('/home/me/.local/state/slipway/agent');
-  expect(stateFolder({ XDG_STATE_HOME: '/state' }, false, '/home/me')).toBe('/state/slipway/agent');
-  expect(stateFolder({ XDG_STATE_HOME: 'state' }, false, '/home/me')).toBe('/home/me/.local/state/slipway/agent');
+  expect(stateFolder({}, 'agent', true, '/root')).toBe('/var/lib/slipway/agent');
+  expect(stateFolder({}, 'agent', false, '/home/me')).toBe('/home/me/.local/state/slipway/agent');
+  expect(stateFolder({ XDG_STATE_HOME: '/state' }, 'agent', false, '/home/me')).toBe('/state/slipway/agent');
+  expect(stateFolder({ XDG_STATE_HOME: 'state' }, 'agent', false, '/home/me')).toBe(
+    '/home/me/.local/state/slipway/agent',
+  );
 });

@@ -112,7 +112,10 @@ export async function agentSettings(flags: AgentFlags, environment: Variables): 
     endpoint: endpointOf(flags.endpoint, environment, file),
     region: variable('AWS_REGION') ?? variable('AWS_DEFAULT_REGION') ?? 'us-east-1',
     cluster: flags.cluster ?? variable('ECS_CLUSTER') ?? 'default',
-    credentials: credentialsOf(environment.AWS_ACCESS_KEY_ID ? environment : file),
+    credentials: credentialsOf(
+      environment.AWS_ACCESS_KEY_ID ? environment : file,
+      'the policy AmazonEC2ContainerServiceforEC2Role',
+    ),
     dataDir: folderOf(flags.data, variable('ECS_DATADIR'), environment),
     attributes: custom,
     tags,
@@ -137,12 +140,17 @@ export async function agentSettings(flags: AgentFlags, environment: Variables): 
   return { options, ignored: [...new Set(ignored)].sort() };
 }
 
-/** Where the agent's state goes by itself: the same folder whatever folder it is started in. */
-export function stateFolder(environment: Variables, root = process.getuid?.() === 0, home = homedir()): string {
-  if (root) return '/var/lib/slipway/agent';
+/** Where the state of what runs on a host goes by itself: the same folder whatever folder it is started in. */
+export function stateFolder(
+  environment: Variables,
+  what: 'agent' | 'balancer',
+  root = process.getuid?.() === 0,
+  home = homedir(),
+): string {
+  if (root) return join('/var/lib/slipway', what);
   const state = environment.XDG_STATE_HOME ?? '';
   // The specification of these folders has relative ones ignored.
-  return join(isAbsolute(state) ? state : join(home, '.local', 'state'), 'slipway', 'agent');
+  return join(isAbsolute(state) ? state : join(home, '.local', 'state'), 'slipway', what);
 }
 
 async function readVariables(named: string | undefined): Promise<Record<string, string>> {
@@ -170,7 +178,8 @@ async function readVariables(named: string | undefined): Promise<Record<string, 
   return variables;
 }
 
-function endpointOf(flag: string | undefined, environment: Variables, file: Variables): string {
+/** Where the server is, by an option, the environment and a file, in this order. @throws CliError when none says it */
+export function endpointOf(flag: string | undefined, environment: Variables, file: Variables): string {
   const said =
     flag ??
     [environment, file]
@@ -185,24 +194,24 @@ function endpointOf(flag: string | undefined, environment: Variables, file: Vari
   return address;
 }
 
-/** Both from one place: half a pair and a token of another session sign nothing. */
-function credentialsOf(from: Variables): AgentOptions['credentials'] {
+/**
+ * Both from one place: half a pair and a token of another session sign nothing.
+ * @param whose what the principal needs, for who has set none
+ */
+export function credentialsOf(from: Variables, whose: string): AgentOptions['credentials'] {
   const {
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: secretAccessKey,
     AWS_SESSION_TOKEN: sessionToken,
   } = from;
   if (!accessKeyId || !secretAccessKey)
-    throw new CliError(
-      'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of a principal with the policy AmazonEC2ContainerServiceforEC2Role',
-      2,
-    );
+    throw new CliError(`set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of a principal with ${whose}`, 2);
   return () => Promise.resolve({ accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) });
 }
 
 function folderOf(flag: string | undefined, variable: string | undefined, environment: Variables): string {
   if (flag !== undefined) return resolve(flag);
-  if (variable === undefined) return stateFolder(environment);
+  if (variable === undefined) return stateFolder(environment, 'agent');
   if (!isAbsolute(variable)) throw new CliError(`ECS_DATADIR must be an absolute path, not ${variable}`, 2);
   return variable;
 }

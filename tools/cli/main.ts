@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { version } from '../server/version.ts';
 import { describeAgent, programName } from './agent-command.ts';
+import type { BalancerFlags } from './balancer.ts';
 import { fail, run } from './errors.ts';
 
 /** The `slipway` command. Each subcommand is loaded when it is called, so that short ones start fast. */
@@ -44,6 +45,18 @@ agent
   .description('write the agent as one file that a host runs with Node 26 alone, without this checkout')
   .option('-o, --out <file>', 'where to', programName)
   .action(async (options: { out: string }) => (await import('./agent-bundle.ts')).bundleAgent(options.out));
+
+program
+  .command('balancer')
+  .description(
+    'carry the traffic of load balancers on this host, as servers tell it to (credentials: AWS_* variables, of a principal with slipway:CarryTraffic)',
+  )
+  .option('--name <name>', 'what the servers know this host by; default: its host name')
+  .option('--endpoint <url>', 'where Slipway answers: AWS_ENDPOINT_URL')
+  .option('--engine <kind>', 'haproxy, embedded, or auto: HAProxy where it is installed', 'auto')
+  .option('--data <folder>', "the engine's own files; default: /var/lib/slipway/balancer (root)")
+  .option('--leave', 'end the engine of this host with all its connections, and have the servers forget it')
+  .action(async (options: BalancerFlags) => (await import('./balancer.ts')).balancer(options));
 
 program
   .command('follow')

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { openEmbedded, openHaproxy } from '@slipway/scheduler/balancing/engines';
+import { openEmbedded, openHaproxy, type TrafficEngine } from '@slipway/scheduler/balancing/engines';
 import type { LocalEngine } from '@slipway/scheduler/balancing/traffic';
 import type { ServerConfig } from './config.ts';
 
@@ -20,20 +20,23 @@ export function trafficEngines({
 }: {
   readonly data: string;
   readonly loadBalancing: Pick<ServerConfig['loadBalancing'], 'engine'>;
-}): readonly LocalEngine[] {
+}): readonly (LocalEngine & Pick<TrafficEngine, 'kind'>)[] {
   if (engine === 'off') return [];
   const program = engine === 'embedded' ? undefined : findHaproxy(process.env['PATH'] ?? '');
   if (program === undefined && engine === 'haproxy')
-    throw new Error('SLIPWAY_LB_ENGINE is haproxy, and there is no HAProxy on this machine: install it, or set auto.');
+    throw new Error(
+      'there is no HAProxy on this machine: install it, or choose auto (SLIPWAY_LB_ENGINE of a server, --engine of slipway balancer).',
+    );
   const folder = join(data, 'traffic');
   // Two servers of one machine have a folder each.
   const tail = createHash('sha256').update(folder).digest('hex').slice(0, 8);
   const id = `${hostname()}-${tail}`;
-  if (program === undefined) return [{ id, open: () => openEmbedded({ folder }) }];
+  if (program === undefined) return [{ id, kind: 'embedded', open: () => openEmbedded({ folder }) }];
   const user = process.getuid?.() === 0 && hasUser('haproxy') ? { name: 'haproxy', group: 'haproxy' } : undefined;
   return [
     {
       id,
+      kind: 'haproxy',
       open: async () => {
         await mkdir(folder, { recursive: true, mode: 0o700 });
         return openHaproxy({ folder, program, hardStopAfter, ...(user === undefined ? {} : { user }) });

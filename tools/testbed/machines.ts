@@ -16,8 +16,12 @@ export interface ServerForHosts {
   readonly address: string;
 }
 
-/** Starts a server for hosts of a test. @param data its data folder */
-export async function startServerFor(made: TestHosts, data: string): Promise<ServerForHosts> {
+/** Starts a server for hosts of a test. @param data its data folder. @param more settings */
+export async function startServerFor(
+  made: TestHosts,
+  data: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<ServerForHosts> {
   const port = await freePort();
   const address = `${made.gateway}:${port}`;
   const server = new ServerProcess(port, data, {
@@ -27,6 +31,7 @@ export async function startServerFor(made: TestHosts, data: string): Promise<Ser
     SLIPWAY_AGENT: 'off',
     SLIPWAY_WORKERS: '1',
     SLIPWAY_HEALTHY_AFTER_SECONDS: '1',
+    ...more,
   });
   await server.start();
   return { server, aws: new AwsCli(server.aws()), address };
@@ -50,17 +55,14 @@ export async function joinHosts(
   options: readonly string[] = [],
 ): Promise<void> {
   const [make = '', joining = ''] = shellBlocks('tools/machines.md', 'Another host joins');
-  const { stdout, stderr } = await run('sh', ['-ec', make], { env: { ...server.aws(), AWS_PAGER: '' } });
-  const key = /"AccessKey": \{[^}]*\}/.exec(stdout)?.[0] ?? stderr;
-  const { AccessKey } = JSON.parse(`{${key}}`) as { AccessKey: { AccessKeyId: string; SecretAccessKey: string } };
+  const key = await userOf(server, make);
   for (const host of made.hosts) {
     const state = join(folder, host.name);
     mkdirSync(state);
     const env = {
       PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
       AWS_ENDPOINT_URL: `http://${address}`,
-      AWS_ACCESS_KEY_ID: AccessKey.AccessKeyId,
-      AWS_SECRET_ACCESS_KEY: AccessKey.SecretAccessKey,
+      ...key,
       DOCKER_HOST: host.dockerHost,
       // Hosts of their own would each have the default.
       ECS_DATADIR: join(state, 'agent'),
@@ -80,6 +82,14 @@ export async function joinHosts(
   }).catch((cause: unknown) => {
     throw new Error(`the hosts did not join:\n${agentLogs(made, folder)}`, { cause });
   });
+}
+
+/** Makes a user by the commands of a page. @returns the variables of the key that the last of them has made */
+export async function userOf(server: ServerProcess, commands: string): Promise<Readonly<Record<string, string>>> {
+  const { stdout, stderr } = await run('sh', ['-ec', commands], { env: { ...server.aws(), AWS_PAGER: '' } });
+  const key = /"AccessKey": \{[^}]*\}/.exec(stdout)?.[0] ?? stderr;
+  const { AccessKey } = JSON.parse(`{${key}}`) as { AccessKey: { AccessKeyId: string; SecretAccessKey: string } };
+  return { AWS_ACCESS_KEY_ID: AccessKey.AccessKeyId, AWS_SECRET_ACCESS_KEY: AccessKey.SecretAccessKey };
 }
 
 /** The process of a host's agent: its program is in its own words, not only in those of the shell that started it. @throws Error without one */

@@ -20,5 +20,6 @@ export {
   type TargetObservation,
   type TrafficEngine,
 } from './contract.ts';
+export { readApplied, writeApplied } from './embedded/protocol.ts';
 export { type EmbeddedOptions, openEmbedded } from './embedded/engine.ts';
 export { type HaproxyOptions, openHaproxy } from './haproxy/engine.ts';

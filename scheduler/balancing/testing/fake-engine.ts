@@ -60,7 +60,6 @@ export class FakeEngine implements TrafficEngine {
         activeConnections: 0,
         newConnections: 0,
         requests: 0,
-        engineCodes: {},
       })),
     });
   }

@@ -1,0 +1,117 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+import { type Call, type UpgradeService } from '@slipway/auth/contract';
+import { arnOf } from '@slipway/auth/kit';
+import { type WebSocket, WebSocketServer } from 'ws';
+
+import type { TrafficEngine } from '../engines/index.ts';
+import { refuseUpgrade, watchLiveness } from '../../hosts/control/index.ts';
+import { balancingKeys, balancingPartition } from '../records/index.ts';
+import { EngineDriver } from '../traffic/index.ts';
+
+import { balancerPath, longestAnswer, namePattern } from './frames.ts';
+import { remoteEngine } from './remote-engine.ts';
+
+type Options = ConstructorParameters<typeof EngineDriver>[0] & { readonly region: string };
+
+/** How the engines of other hosts are known in the records: no engine of a server can have such a name. */
+export const remoteId = (name: string): string => `balancer:${name}`;
+
+const kinds: readonly string[] = ['embedded', 'haproxy'] satisfies readonly TrafficEngine['kind'][];
+
+/**
+ * Where engines of other hosts connect: the server that an engine is connected to drives it as it drives its own. Needs
+ * `slipway:CarryTraffic` on `arn:aws:elasticloadbalancing:REGION:ACCOUNT:engine/NAME`: whoever carries traffic gets the private keys of
+ * certificates, so each engine has credentials of its own that are good for its name alone.
+ */
+export function createBalancerEndpoint(options: Options): UpgradeService {
+  const server = new WebSocketServer({ noServer: true, maxPayload: longestAnswer, perMessageDeflate: false });
+  const connected = new Map<string, { readonly ws: WebSocket; readonly end: () => Promise<unknown> }>();
+  let isClosed = false;
+
+  async function serve(ws: WebSocket, name: string, kind: TrafficEngine['kind']): Promise<void> {
+    const over = new AbortController();
+    const engine = remoteEngine(ws, { name, kind, clock: options.clock });
+    const driver = new EngineDriver(options, { id: remoteId(name), open: engine.open });
+    const before = connected.get(name);
+    const driving = (async () => {
+      // The connection before of this name is of a process that is gone, or of one too many.
+      before?.ws.terminate();
+      await before?.end();
+      await driver.run(over.signal);
+    })();
+    const own = {
+      ws,
+      end: async () => {
+        over.abort();
+        await driving;
+      },
+    };
+    connected.set(name, own);
+    const live = watchLiveness(ws, options.clock, over.signal);
+    ws.resume();
+    const how = await engine.over;
+    await own.end();
+    await live;
+    if (connected.get(name) === own) connected.delete(name);
+    // It carries nothing any more: nobody waits for it.
+    if (how === 'left')
+      await options.records.commit(balancingPartition(options.account), {
+        remove: [balancingKeys.engine(remoteId(name))],
+      });
+    if (how === 'left') ws.close(1000);
+  }
+
+  async function accept(request: IncomingMessage, socket: Duplex, head: Buffer, call: Call): Promise<void> {
+    const { log, account } = options;
+    const onError = (err: Error): void => log.info({ err }, 'the connection of an engine broke');
+    socket.on('error', onError);
+    let engine = '';
+    try {
+      const query = new URL(request.url ?? '/', 'http://balancer').searchParams;
+      const [name, kind] = [query.get('name') ?? '', query.get('kind') ?? ''];
+      if (!namePattern.test(name) || !kinds.includes(kind))
+        return refuseUpgrade(
+          socket,
+          400,
+          'InvalidParameterException',
+          'name is letters, digits, dots and hyphens, at most 63; kind is embedded or haproxy.',
+        );
+      if (call.account !== account)
+        return refuseUpgrade(socket, 403, 'AccessDeniedException', `this installation balances for ${account}.`);
+      if (isClosed) return refuseUpgrade(socket, 503, 'ServerException', 'this server is stopping.');
+      engine = remoteId(name);
+      const ws = await new Promise<WebSocket>((resolve, reject) => {
+        socket.once('close', () => reject(new Error('the connection closed during the upgrade')));
+        server.handleUpgrade(request, socket, head, (made) => {
+          made.on('error', onError);
+          made.pause();
+          resolve(made);
+        });
+      });
+      log.info({ engine, kind }, 'an engine of another host is connected');
+      await serve(ws, name, kind as TrafficEngine['kind']);
+      log.info({ engine }, 'an engine of another host is not connected any more');
+    } catch (err) {
+      log.warn({ engine, err }, 'the connection of an engine ended with an error');
+      socket.destroy();
+    }
+  }
+
+  return {
+    path: balancerPath,
+    service: 'elasticloadbalancing',
+    access: (query, call) => {
+      const resource = `engine/${namePattern.test(query.get('name') ?? '') ? query.get('name') : '*'}`;
+      const arn = arnOf({ service: 'elasticloadbalancing', region: options.region, account: call.account, resource });
+      return [{ action: 'slipway:CarryTraffic', resources: [{ arn }] }];
+    },
+    accept: (request, socket, head, call) => void accept(request, socket, head, call),
+    async close() {
+      isClosed = true;
+      await Promise.all([...connected.values()].map(({ end }) => end()));
+      for (const { ws } of connected.values()) ws.terminate();
+    },
+  };
+}
