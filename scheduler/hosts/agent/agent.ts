@@ -312,6 +312,7 @@ class RunningAgent implements Agent {
         if (report.status === 'STOPPED') keys.forget(report.arn);
         reporter.report(report);
       },
+      reporting: (taskArn) => reporter.has(taskArn),
       healthChanged: () => onChange.health(),
       answering: (answering) => {
         log.info({ answering }, answering ? 'the Docker engine answers' : 'the Docker engine is gone; waiting for it');

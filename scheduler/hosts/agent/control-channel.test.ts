@@ -19,9 +19,10 @@ describe("the agent's end of the control connection", () => {
   let reports: TaskReport[];
   let learned: unknown[][];
   let generations: number[];
+  let over: string[][];
 
   beforeEach(async () => {
-    [received, applied, stopped, reports, generations, learned] = [[], [], [], [], [], []];
+    [received, applied, stopped, reports, generations, learned, over] = [[], [], [], [], [], [], []];
     server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
     await new Promise((resolve) => server.once('listening', resolve));
     const connected = new Promise<WebSocket>((resolve) => server.once('connection', resolve));
@@ -34,6 +35,7 @@ describe("the agent's end of the control connection", () => {
         apply: (task) => Promise.resolve(void applied.push(task)),
         has: (arn) => arn === 'arn:kept',
         notIn: (wanted) => Promise.resolve(['arn:kept', 'arn:unwanted'].filter((arn) => !wanted.has(arn))),
+        reportOver: (named) => over.push([...named]),
         stopTask: (arn) => Promise.resolve(void stopped.push(arn)),
       },
       log: silent,
@@ -111,6 +113,7 @@ describe("the agent's end of the control connection", () => {
       stopCandidates: [{ taskArn: 'arn:unwanted' }],
     });
     expect(stopped).toEqual([]);
+    expect(over).toEqual([['arn:kept']]);
     send('TaskStopVerificationAck', { messageId: 'm', stopTasks: [{ taskArn: 'arn:unwanted' }] });
     await until(() => (stopped.length > 0 ? true : undefined), 'a stop');
     expect(stopped).toEqual(['arn:unwanted']);

@@ -12,7 +12,7 @@ import type { TaskEngine } from './task-engine.ts';
 const generationOf = (sequence: number): number => Math.floor(sequence / 2 ** 20);
 
 export interface ControlHandlerPorts {
-  readonly engine: Pick<TaskEngine, 'apply' | 'has' | 'notIn' | 'stopTask'>;
+  readonly engine: Pick<TaskEngine, 'apply' | 'has' | 'notIn' | 'reportOver' | 'stopTask'>;
   readonly network: Pick<TaskNetworkPort, 'apply'>;
   readonly log: Log;
   readonly cluster: string;
@@ -103,6 +103,7 @@ export class ControlHandler {
         if (!(await this.#accepts(ws, message.timeline))) return;
         this.#acknowledge(ws, message.messageId);
         const wanted = new Set(message.tasks.map((task) => task.taskArn));
+        this.#ports.engine.reportOver(wanted);
         const unwanted = await this.#ports.engine.notIn(wanted, message.installation);
         // Once more when there are none any more: the control plane remembers what it was asked about.
         if (unwanted.length === 0 && !this.#asked) return;

@@ -65,3 +65,13 @@ test('a report that is refused for good makes way for the next', async () => {
   await until(() => (arrived.length === 2 ? true : undefined), 'both');
   expect(arrived).toEqual(['PENDING', 'RUNNING']);
 });
+
+test('a report is on its way until it is answered', async () => {
+  const answer = Promise.withResolvers<'accepted'>();
+  const reporter = new Reporter({ clock: hasty, random: () => 0, log: silent, submit: () => answer.promise });
+  expect(reporter.has('a')).toBe(false);
+  reporter.report(report('a', 'STOPPED', ''));
+  expect([reporter.has('a'), reporter.has('b')]).toEqual([true, false]);
+  answer.resolve('accepted');
+  await until(() => (reporter.has('a') ? undefined : true), 'the answer');
+});

@@ -68,6 +68,11 @@ export class Reporter {
     else queue.push(report);
   }
 
+  /** Whether something of a task is still to be delivered. */
+  has(taskArn: string): boolean {
+    return this.#queues.has(taskArn);
+  }
+
   /** Tries at once what waits for its next attempt: the control plane can be reached again. */
   retryNow(): void {
     this.#wake.abort();

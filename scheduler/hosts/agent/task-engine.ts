@@ -39,6 +39,8 @@ export interface TaskEnginePorts {
   readonly endpoint: Pick<TaskEndpoint, 'reason' | 'environment'>;
   readonly rights: (task: AgentTask, container: AgentContainer) => PullRights;
   readonly report: (report: TaskReport) => void;
+  /** Whether a report of a task is on its way. */
+  readonly reporting: (taskArn: string) => boolean;
   readonly healthChanged: () => void;
   readonly answering: (answering: boolean) => void;
 }
@@ -186,6 +188,17 @@ export class TaskEngine {
     if (installation !== undefined) await this.#strays.find(installation);
     const live = this.#live().map((runner) => runner.task.arn);
     return [...live, ...this.#orphans, ...this.#strays.tasks].filter((arn) => !wanted.has(arn));
+  }
+
+  /**
+   * Reports the end of tasks again that the control plane still names and that are over here, unless that is on its way: a store that has lost
+   * commits has lost what it was told, and nobody would say it a second time.
+   */
+  reportOver(named: ReadonlySet<string>): void {
+    for (const arn of named) {
+      const runner = this.#runners.get(arn);
+      if (runner?.stoppedAt !== undefined && !this.#ports.reporting(arn)) runner.reportAgain();
+    }
   }
 
   /** Stops a task that the control plane confirmed is not to run. */

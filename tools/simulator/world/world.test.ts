@@ -19,6 +19,7 @@ const once: readonly (readonly [number, string])[] = [
   [201, "an engine's event about health was missed, and nobody looked again"],
   [520, 'an engine had started a container and did not tell of it yet, and it was started again'],
   [1239, 'a full disk left a stopped task unreported'],
+  [4044, 'a store had lost the report of the end of a task, and nobody made it again'],
 ];
 
 interface Line {
