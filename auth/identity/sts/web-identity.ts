@@ -114,7 +114,8 @@ export class WebIdentities {
       throw unreachable(`The configuration of ${issuer} names no https:// address of its keys`);
     }
     const keys = (await this.#json(address)) as Partial<JSONWebKeySet> | null;
-    if (!Array.isArray(keys?.keys)) throw unreachable(`What ${issuer} publishes as its keys is not a key set`);
+    if (!Array.isArray(keys?.keys) || !keys.keys.every((key: unknown) => typeof key === 'object' && key !== null))
+      throw unreachable(`What ${issuer} publishes as its keys is not a key set`);
     return { keys: keys as JSONWebKeySet, readAt: this.#clock.monotonic() };
   }
 

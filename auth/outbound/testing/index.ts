@@ -1,0 +1,1 @@
+export { FailingWay, failures, type Failure, UnhandledRejections } from './failing-way.ts';
