@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { RemoteError } from './errors.ts';
 
 export interface RemoteCredentials {
@@ -43,7 +44,8 @@ const publicSuffix = /^[a-z0-9-]{1,3}\.[a-z]{2}$/;
 
 /**
  * Answers a registry's challenge: Basic, or a token from the realm it names (distribution specification, "Token authentication").
- * @throws RemoteError `denied`, also for a realm that the login must not go to
+ * @param read the whole body, of bounded size
+ * @throws RemoteError `denied`, also for a realm that the login must not go to; what `read` throws
  */
 export async function authorizationFor(
   registry: URL,
@@ -51,6 +53,7 @@ export async function authorizationFor(
   scope: string,
   credentials: RemoteCredentials | undefined,
   get: (url: string, headers: Record<string, string>) => Promise<Response>,
+  read: (response: Response, what: string) => Promise<Buffer>,
 ): Promise<{ readonly header: string; readonly seconds: number }> {
   if (challenge.scheme === 'basic') {
     if (credentials === undefined) throw new RemoteError('denied', 'the registry wants a login and none is configured');
@@ -70,10 +73,24 @@ export async function authorizationFor(
   const response = await get(url.href, credentials === undefined ? {} : { authorization: basic(credentials) });
   if (!response.ok)
     throw new RemoteError('denied', `no token from ${url.host}: ${response.status}`, { status: response.status });
-  const answer = (await response.json().catch(() => ({}))) as Record<string, unknown>;
-  const token = answer['token'] ?? answer['access_token'];
-  if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))
+  const { token, seconds } = tokenIn(await read(response, `GET ${url.host}${url.pathname}`));
+  if (token === undefined || !/^[\x21-\x7e]+$/.test(token))
     throw new RemoteError('denied', `${url.host} answered without a token`);
-  const seconds = typeof answer['expires_in'] === 'number' ? answer['expires_in'] : 60;
   return { header: `Bearer ${token}`, seconds };
+}
+
+const answer = z.object({
+  token: z.string().optional(),
+  access_token: z.string().optional(),
+  expires_in: z.number().optional().catch(undefined),
+});
+
+/** The token of an answer, for as long as it says; none where it is not one. */
+function tokenIn(bytes: Buffer): { readonly token: string | undefined; readonly seconds: number } {
+  try {
+    const { token, access_token, expires_in = 60 } = answer.parse(JSON.parse(bytes.toString('utf8')));
+    return { token: token ?? access_token, seconds: expires_in };
+  } catch {
+    return { token: undefined, seconds: 0 };
+  }
 }

@@ -98,6 +98,48 @@ test('R3: an upload that goes on at another address goes there without the login
   expect(elsewhere.seen).toEqual([undefined]);
 });
 
+test.each([
+  ['null', 'denied'],
+  ['[]', 'denied'],
+  ['"t"', 'denied'],
+  ['{"token":7}', 'denied'],
+  ['{"token":"a\\nb"}', 'denied'],
+  ['<html>', 'denied'],
+  [`{"token":"${'x'.repeat(5 * 2 ** 20)}"}`, 'corrupt'],
+])('a token endpoint that answers %.20s is an error of the registry', async (body, code) => {
+  await using registry = await startPeer((request, response) => {
+    if (request.url?.startsWith('/token') === true) response.end(body);
+    else response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${request.headers.host}/token"` }).end();
+  });
+  await expect(remoteAt(registry.url).digestOf('app', 'v1')).rejects.toMatchObject({ name: 'RemoteError', code });
+});
+
+test.each([
+  ['a manifest', 201],
+  ['a manifest', 200],
+  ['a blob', 200],
+  ['an upload without a place', 202],
+  ['an upload at no address', 202],
+])('%s answered with %i is stored only where the specification says so', async (what, status) => {
+  const bytes = Buffer.from('{}');
+  await using registry = await startPeer((request, response) => {
+    if (request.method === 'PUT') response.writeHead(status).end();
+    else if (what.endsWith('place')) response.writeHead(202).end();
+    else response.writeHead(202, { location: what.endsWith('address') ? 'http://[' : '/v2/app/blobs/uploads/1' }).end();
+  });
+  const remote = remoteAt(registry.url);
+  const sent = what.includes('manifest')
+    ? remote.putManifest('app', 'v1', 'application/vnd.oci.image.manifest.v1+json', bytes)
+    : remote.putBlob('app', sha256(bytes), 2, async function* () {
+        yield bytes;
+      });
+  const outcome = await sent.then(
+    () => 'stored',
+    (error: { code?: string }) => error.code,
+  );
+  expect(outcome).toBe(status === 201 ? 'stored' : 'corrupt');
+});
+
 describe('F1: where a login may be sent', () => {
   test.each([
     ['https://registry-1.docker.io', 'https://auth.docker.io/token', true],

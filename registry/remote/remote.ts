@@ -92,7 +92,7 @@ export function createRemote(options: RemoteOptions): Remote {
         return response;
       await response.body?.cancel();
       if (left === 0) throw new RemoteError('unavailable', 'too many redirects');
-      const next = new URL(location, at);
+      const next = addressOf(location, at, `${method} ${url}`);
       if (next.origin !== new URL(at).origin) secret = undefined;
       at = next.href;
     }
@@ -120,13 +120,19 @@ export function createRemote(options: RemoteOptions): Remote {
         scope,
         await options.credentials?.(),
         (realm, headers) => send('GET', realm, { headers }),
+        limited,
       );
       authorizations.set(scope, { header, until: Date.now() + Math.max(5, seconds * 0.8) * 1000 });
     }
   };
 
-  const must = async (response: Response, what: string): Promise<Response> => {
-    if (response.ok) return response;
+  /** @param status the only one that means success, where the specification has one: a page of somebody else's also comes with 200 */
+  const must = async (response: Response, what: string, status?: number): Promise<Response> => {
+    if (status === undefined ? response.ok : response.status === status) return response;
+    if (response.ok) {
+      await response.body?.cancel().catch(() => undefined);
+      throw new RemoteError('corrupt', `${what}: answered with ${response.status}, not with ${status}`);
+    }
     throw errorOf(response.status, what, await beginningOf(response));
   };
 
@@ -197,8 +203,9 @@ export function createRemote(options: RemoteOptions): Remote {
       const started = await must(
         await call('POST', repository, `/v2/${repository}/blobs/uploads/`, { actions: 'pull,push' }),
         'POST upload',
+        202,
       );
-      const location = new URL(started.headers.get('location') ?? '', base);
+      const location = addressOf(started.headers.get('location'), base, 'POST upload');
       location.searchParams.set('digest', digest);
       await must(
         await call('PUT', repository, location.href, {
@@ -207,6 +214,7 @@ export function createRemote(options: RemoteOptions): Remote {
           body: bytes,
         }),
         `PUT blob ${digest}`,
+        201,
       );
     },
     async putManifest(repository, reference, mediaType, bytes) {
@@ -217,6 +225,7 @@ export function createRemote(options: RemoteOptions): Remote {
           body: () => bytes,
         }),
         `PUT ${repository}, ${reference}`,
+        201,
       );
     },
   };
@@ -252,6 +261,13 @@ async function extentOf(response: Response): Promise<{ readonly start: number; r
   throw new RemoteError('corrupt', 'the registry sends another part of the blob than it was asked for');
 }
 
+/** Where a registry sends us. @throws RemoteError `corrupt` when that is no address */
+function addressOf(location: string | null, base: string, what: string): URL {
+  const url = location === null ? null : URL.parse(location, base);
+  if (url === null) throw new RemoteError('corrupt', `${what}: the answer names no address to go on at`);
+  return url;
+}
+
 function unlessAbsent(error: unknown): undefined {
   if (!(error instanceof RemoteError) || error.code !== 'not-found') throw error;
 }
@@ -273,10 +289,15 @@ async function beginningOf({ body }: Response): Promise<string> {
 async function limited(response: Response, what: string): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    size += chunk.byteLength;
-    if (size > maxManifestBytes) throw new RemoteError('corrupt', `${what}: more than ${maxManifestBytes} bytes`);
-    chunks.push(chunk);
+  try {
+    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+      size += chunk.byteLength;
+      if (size > maxManifestBytes) throw new RemoteError('corrupt', `${what}: more than ${maxManifestBytes} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof RemoteError) throw error;
+    throw new RemoteError('unavailable', `${what}: the answer breaks off`, { cause: error });
   }
   return Buffer.concat(chunks);
 }

@@ -30,9 +30,9 @@ export async function pushImage(
   return image?.imageId?.imageDigest ?? '';
 }
 
-/** Waits until something holds; fails after ten seconds with what was seen last. */
+/** Waits until something holds; fails after a minute with what was seen last. */
 export async function eventually<T>(look: () => Promise<T>, holds: (seen: T) => boolean): Promise<T> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 60_000;
   for (;;) {
     const seen = await look();
     if (holds(seen)) return seen;
