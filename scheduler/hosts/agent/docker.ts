@@ -38,7 +38,7 @@ export async function engineCall<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** The house form of an error of the Docker client. */
-export function engineError(cause: unknown): Error {
+function engineError(cause: unknown): Error {
   if (!(cause instanceof Error) || cause instanceof EngineUnavailable || cause instanceof EngineError) {
     return cause instanceof Error ? cause : new Error(String(cause));
   }

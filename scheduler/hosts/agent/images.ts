@@ -10,9 +10,9 @@ import {
   withoutTag,
 } from '../../references/index.ts';
 import { ImageRefused, RegistryUnresolved } from '../../reach/index.ts';
-import { engineCall, EngineError, engineError, EngineUnavailable } from './docker.ts';
+import { engineCall, EngineError, EngineUnavailable } from './docker.ts';
 import type { KeptImages } from './kept-images.ts';
-import { LoginRefused, type PullRights, type RegistryLogin } from './logins.ts';
+import { LoginRefused, LoginUnanswered, type PullRights, type RegistryLogin } from './logins.ts';
 import { foreignReason } from './pull-reasons.ts';
 
 /** An image that the engine has. */
@@ -140,16 +140,20 @@ export class Images {
       let used: RegistryLogin | undefined;
       try {
         await check();
-        used = await login();
-        await this.#pullOnce(reference, used);
+        const found = await login();
+        used = found;
+        await engineCall(() => this.#pullOnce(reference, found));
         return;
       } catch (error) {
-        const failed = engineError(error);
+        // Only what the engine does says something of the engine: the login is asked of the control plane.
+        const failed = error instanceof Error ? error : new Error(String(error));
         const denied = used !== undefined && refused.test(failed.message);
         if (failed instanceof LoginRefused || failed instanceof ImageRefused || denied)
           throw new PullRefused(failed.message, { cause: failed });
         if (failed instanceof EngineUnavailable) throw failed;
-        if (attempt >= attempts || final.test(failed.message)) {
+        // A server that starts again takes longer than a request that goes wrong.
+        const most = failed instanceof LoginUnanswered ? attempts * 2 : attempts;
+        if (attempt >= most || final.test(failed.message)) {
           if (own || failed instanceof PullStalled || failed instanceof RegistryUnresolved) throw failed;
           throw new Error(foreignReason(reference, failed.message), { cause: failed });
         }

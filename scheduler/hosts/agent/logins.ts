@@ -29,7 +29,7 @@ export interface PullRights {
   readonly of: string;
   /**
    * The registry's login; undefined when the image needs none.
-   * @throws LoginRefused when asking again is pointless, and whatever else GetAuthorizationToken fails with
+   * @throws LoginRefused when asking again is pointless, LoginUnanswered, and whatever else GetAuthorizationToken fails with
    */
   readonly login: () => Promise<RegistryLogin | undefined>;
   /** Whether the registry is the control plane's own, so that its words may be told to who may see the task. */
@@ -44,6 +44,11 @@ export interface PullRights {
 /** GetAuthorizationToken was refused, and will be refused again until a person changes something. */
 export class LoginRefused extends Error {
   override readonly name = 'LoginRefused';
+}
+
+/** GetAuthorizationToken was not answered in its own words: the control plane may be about to come back. */
+export class LoginUnanswered extends Error {
+  override readonly name = 'LoginUnanswered';
 }
 
 /** Registry logins from GetAuthorizationToken, kept until shortly before they end. */
@@ -133,6 +138,9 @@ export class RegistryLogins {
         expiresAt: first.expiresAt?.getTime() ?? this.#options.clock.now() + margin * 2,
       };
     } catch (error) {
+      // Its words may repeat what was read.
+      if (!(error instanceof ECRServiceException))
+        throw new LoginUnanswered('GetAuthorizationToken was not answered, or not as it should be', { cause: error });
       if (!isRefusal(error)) throw error;
       throw new LoginRefused(`${error.name}: ${error.message}`, { cause: error });
     } finally {
