@@ -3,13 +3,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomInt } from 'node:crypto';
 import { get } from 'node:http';
+import {
+  DescribeServicesCommand,
+  type ECSClient,
+  ListContainerInstancesCommand,
+  ListTasksCommand,
+  type Service,
+} from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { trafficEngines } from '../server/traffic-engines.ts';
 import { AwsCli } from '../testbed/aws-cli.ts';
+import { ecsClient, sdkOptions } from '../testbed/aws-clients.ts';
 import { run, until } from '../testbed/command.ts';
 import { DockerCli, missingDocker } from '../testbed/docker.ts';
 import { describeReport, type Report, startLoad } from '../testbed/load/index.ts';
 import { makeLocalImage } from '../testbed/local-images.ts';
+import { ElbClient } from '../testbed/query-clients.ts';
 import { freePort, ServerProcess } from '../testbed/server-process.ts';
 
 /**
@@ -27,19 +36,14 @@ const hours = { nightly: 1, release: 12 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''
 
 type Engine = 'haproxy' | 'embedded';
 
-interface Service {
-  readonly desiredCount: number;
-  readonly runningCount: number;
-  readonly deployments: readonly { readonly rolloutState: string }[];
-  readonly events: readonly { readonly message: string }[];
-}
-
 /** A server with a service behind a load balancer, and what it takes to change it. */
 class Stage implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), 'slipway-lb-'));
   readonly #docker = new DockerCli();
   readonly #addresses = `127.${randomInt(64, 250)}.${randomInt(250)}.0/24`;
   #server: ServerProcess;
+  /** What is asked again and again, under load; the command line takes a second of a core for each. */
+  #client: ECSClient | undefined;
   #engine: Engine = 'haproxy';
   /** The listener's port, and the load balancer's name. */
   port = 0;
@@ -73,6 +77,11 @@ class Stage implements AsyncDisposable {
     return new AwsCli(this.#server.aws()).json<T>(args.flat());
   }
 
+  get #ecs(): ECSClient {
+    this.#client ??= ecsClient(this.#server);
+    return this.#client;
+  }
+
   /** The same installation with another engine, or another server; its tasks run on. */
   async restart(engine: Engine, more: Readonly<Record<string, string>> = {}): Promise<void> {
     await this.#end();
@@ -88,8 +97,9 @@ class Stage implements AsyncDisposable {
   }
 
   async service(): Promise<Service> {
-    const { services } = await this.aws<{ services: [Service] }>('ecs', 'describe-services', '--services', 'web');
-    return services[0];
+    const [service] = (await this.#ecs.send(new DescribeServicesCommand({ services: ['web'] }))).services ?? [];
+    if (service === undefined) throw new Error('there is no service');
+    return service;
   }
 
   /** Runs a task whose port has a fixed one of its host, as classic load balancers need it. @returns the machine it is on */
@@ -125,19 +135,21 @@ class Stage implements AsyncDisposable {
   /** Waits until the tasks wanted run and all get requests: a task stopped by hand before that could be the only one that did. */
   async steady(): Promise<void> {
     await until('the service to be steady', 240_000, async () => {
-      const { deployments, desiredCount, runningCount } = await this.service();
+      const { deployments = [], desiredCount, runningCount } = await this.service();
       if (deployments.length !== 1 || deployments[0]?.rolloutState !== 'COMPLETED') return false;
       if (runningCount !== desiredCount) return false;
-      const { TargetHealthDescriptions: targets } = await this.aws<{
-        TargetHealthDescriptions: readonly { readonly TargetHealth: { readonly State: string } }[];
-      }>('elbv2', 'describe-target-health', '--target-group-arn', this.group);
-      return targets.length === desiredCount && targets.every(({ TargetHealth }) => TargetHealth.State === 'healthy');
+      const { text } = (await new ElbClient(sdkOptions(this.#server)).send({
+        name: 'DescribeTargetHealth',
+        input: { TargetGroupArn: this.group },
+      })) as { readonly text: string };
+      const states = [...text.matchAll(/<State>([a-z.]+)</g)].map(([, state]) => state);
+      return states.length === desiredCount && states.every((state) => state === 'healthy');
     });
   }
 
-  async tasks(status: 'RUNNING' | 'STOPPED'): Promise<readonly string[]> {
-    const args = ['ecs', 'list-tasks', '--service-name', 'web', '--desired-status', status];
-    return (await this.aws<{ taskArns: string[] }>(...args)).taskArns;
+  async tasks(desiredStatus: 'RUNNING' | 'STOPPED'): Promise<readonly string[]> {
+    const { taskArns = [] } = await this.#ecs.send(new ListTasksCommand({ serviceName: 'web', desiredStatus }));
+    return taskArns;
   }
 
   get #image(): string {
@@ -223,10 +235,7 @@ class Stage implements AsyncDisposable {
     });
     await this.#docker.check(['push', image]);
     await until('the container instance', 120_000, async () => {
-      const { containerInstanceArns } = await this.aws<{ containerInstanceArns: string[] }>([
-        'ecs',
-        'list-container-instances',
-      ]);
+      const { containerInstanceArns = [] } = await this.#ecs.send(new ListContainerInstancesCommand({}));
       return containerInstanceArns.length === 1;
     });
     await this.aws(
@@ -249,6 +258,7 @@ class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#client?.destroy();
     await this.#end();
     const left = await this.#docker.run(['ps', '-aq', '--filter', `ancestor=${this.#image}`]);
     if (left.code === 0 && left.stdout !== '') await this.#docker.run(['rm', '-f', ...left.stdout.trim().split('\n')]);
@@ -309,7 +319,7 @@ describe.skipIf(missing !== undefined)(
         await stage.steady();
       });
       expect(report.failures, `${describeReport(report)}\n${stage.log.slice(-4_000)}`).toEqual([]);
-      const events = (await stage.service()).events.map(({ message }) => message);
+      const events = ((await stage.service()).events ?? []).map(({ message = '' }) => message);
       for (const what of ['registered', 'deregistered'])
         expect(events.some((text) => new RegExp(`^\\(service web\\) ${what} \\d targets in `).test(text))).toBe(true);
     });
