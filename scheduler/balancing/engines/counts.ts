@@ -24,6 +24,11 @@ export function addCodes(a: Codes, b: Codes): Codes {
   return [a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]];
 }
 
+/** The higher of two, for each digit. */
+export function highestCodes(a: Codes, b: Codes): Codes {
+  return a.map((count, i) => Math.max(count, b[i]!)) as unknown as Codes;
+}
+
 export function addLatency(a: Latency, b: Latency): Latency {
   return { classes: a.classes.map((count, i) => count + (b.classes[i] ?? 0)), seconds: a.seconds + b.seconds };
 }

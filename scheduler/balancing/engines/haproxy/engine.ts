@@ -3,7 +3,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DesiredState, isHttp, type Listener } from '../../../routing/index.ts';
 import { tryBinding } from '../binding.ts';
-import { type Applied, type BindResult, EngineError, type Observation, type TrafficEngine } from '../contract.ts';
+import {
+  type Applied,
+  type BindResult,
+  type Codes,
+  EngineError,
+  type Observation,
+  type TrafficEngine,
+} from '../contract.ts';
+import { highestCodes, noCodes } from '../counts.ts';
 import { parseDesiredState } from '../parse.ts';
 import { type Configuration, configure, type ProcessOptions } from './configure.ts';
 import { emptyLedger, type Ledger, readLedger, writeLedger } from './ledger.ts';
@@ -49,6 +57,7 @@ export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngin
   let ledger: Ledger = (running === undefined ? undefined : await readLedger(ledgerPath)) ?? emptyLedger;
   let gone: WorkerStatistics = addStatistics([]);
   let seen = new Map<number, WorkerStatistics>();
+  let told = new Map<string, Codes>();
   let queue: Promise<unknown> = Promise.resolve();
 
   /** One thing after the other, whether the one before succeeded or not. */
@@ -195,7 +204,19 @@ export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngin
     const serving = processes.workers.map(({ pid, leaving }) =>
       leaving ? (ledger.left[pid] ?? 0) : ledger.generation,
     );
-    return observationOf(ledger, Math.min(ledger.generation, ...serving), addStatistics([gone, ...now.values()]));
+    const observed = observationOf(
+      ledger,
+      Math.min(ledger.generation, ...serving),
+      addStatistics([gone, ...now.values()]),
+    );
+    // They are a difference, which falls when targets answer what came by another load balancer's listener: a reader would take that for a
+    // beginning anew.
+    const loadBalancers = observed.loadBalancers.map(({ id, engineCodes }) => ({
+      id,
+      engineCodes: highestCodes(engineCodes, told.get(id) ?? noCodes),
+    }));
+    told = new Map(loadBalancers.map(({ id, engineCodes }) => [id, engineCodes]));
+    return { ...observed, loadBalancers };
   }
 
   return {
@@ -220,7 +241,9 @@ function describe(
   for (const listener of state.listeners) {
     const actions = [listener.defaultAction, ...(isHttp(listener) ? listener.rules.map(({ action }) => action) : [])];
     for (const action of actions) {
-      if (action.kind === 'forward') for (const { id } of action.targetGroups) owners.set(id, listener.loadBalancerId);
+      if (action.kind !== 'forward') continue;
+      // A group is one load balancer's. Who else leads there, by its names, stands behind it.
+      for (const { id } of action.targetGroups) if (!owners.has(id)) owners.set(id, listener.loadBalancerId);
     }
   }
   return {

@@ -210,6 +210,39 @@ export function engineSuite(
     expect([after.generation, after.oldestServing]).toEqual([generation, generation]);
   });
 
+  it("counts a load balancer's own answers apart from those of its targets, though others lead to them by its name", async () => {
+    const no = { kind: 'fixed-response', status: 404, contentType: 'text/plain', body: 'no' } as const;
+    const rules = [
+      { id: 'r', conditions: [{ kind: 'path-pattern', values: ['/no'], regexValues: [] }], action: no },
+    ] as const;
+    await using missing = await startTarget('missing', (_, response) => {
+      response.statusCode = 404;
+      response.end();
+    });
+    const own = listenerOf({
+      id: 'own',
+      loadBalancerId: 'counted',
+      address: freshAddress(),
+      rules,
+      defaultAction: to('missing'),
+    });
+    const shared = listenerOf({
+      id: 'shared',
+      loadBalancerId: 'names',
+      address: freshAddress(),
+      defaultAction: to('missing'),
+    });
+    await apply({ listeners: [own, shared], targetGroups: [groupOf('missing', [missing.target()])] });
+    const made = async (): Promise<number | undefined> =>
+      (await opened.engine.observe()).loadBalancers.find(({ id }) => id === 'counted')?.engineCodes[2];
+    for (let i = 0; i < 3; i++) await get(own, '/no');
+    for (let i = 0; i < 4; i++) await get(own);
+    expect(await made()).toBe(3);
+    // What others lead there is not made by this one, and makes no less of what was.
+    for (let i = 0; i < 2; i++) await get(shared);
+    expect(await made()).toBe(3);
+  });
+
   it('counts how long targets take until they answer, and the bytes both ways; also for requests that are not sent twice', async () => {
     const pause = 60;
     await using slow = await startTarget('slow', (_, response) => {
