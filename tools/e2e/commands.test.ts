@@ -133,7 +133,7 @@ test('webhooks are made, listed and deleted', async () => {
   expect((await json<{ webhooks: unknown[] }>('webhook', 'list', 'default/web')).webhooks).toEqual([]);
 });
 
-test('F9: a webhook stops within five seconds of its maker losing the right to update the service, and the list says so', async () => {
+test('F9: a webhook stops once its maker may not update the service any more, and the list says so', async () => {
   const iam = new IAMClient(settings);
   const policies = ['AmazonECS_FullAccess', 'AmazonEC2ContainerRegistryReadOnly'].map(
     (name) => `arn:aws:iam::aws:policy/${name}`,
@@ -163,12 +163,12 @@ test('F9: a webhook stops within five seconds of its maker losing the right to u
 
   const [ecsFullAccess] = policies;
   await iam.send(new DetachUserPolicyCommand({ UserName: 'maker', PolicyArn: ecsFullAccess }));
-  const lost = Date.now();
-  let refused: Response | undefined;
-  for (let n = 1; refused?.status !== 403; n++) {
-    refused = await deliver(JSON.stringify({ n }));
-    expect(Date.now() - lost).toBeLessThan(60_000);
-  }
+  let n = 0;
+  const refused = await until('the first delivery that is refused', 60_000, async () => {
+    n += 1;
+    const answer = await deliver(JSON.stringify({ n }));
+    return answer.status === 403 && answer;
+  });
   expect(await refused.json()).toMatchObject({
     code: 'denied',
     message: expect.stringMatching(
