@@ -1,24 +1,28 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findS3Server, implementations } from '@slipway/storage/blobs/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AwsCli } from '../testbed/aws-cli.ts';
-import { check, run, until, type CommandResult } from '../testbed/command.ts';
+import { run, until, type CommandResult } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
+import { missingHosts, startHosts, type TestHosts } from '../testbed/hosts.ts';
 import { makeLocalImage } from '../testbed/local-images.ts';
+import { agentOf, joinHosts, pushFrom } from '../testbed/machines.ts';
+import { shellBlocks } from '../testbed/readme.ts';
 import { freePort } from '../testbed/server-process.ts';
 
 /**
- * The compose file as users run it: two servers behind one address, on Redis and an S3 store. The images it names are made
- * here from packages, so that nothing is pulled.
+ * More than one machine as its page says it, word by word: two servers behind one address, on Redis and an S3 store, and other hosts
+ * that join them, each with an engine and a network of its own. The images that the compose file names are made here from packages, so
+ * that nothing is pulled or built.
  */
 const root = join(import.meta.dirname, '..', '..');
 const compose = [['docker', 'compose'], ['docker-compose']].find(
   ([command = '', ...args]) => spawnSync(command, [...args, 'version']).status === 0,
 );
-const missing = (await missingDocker()) ?? findMissing();
+const missing = missingHosts() ?? (await missingDocker()) ?? findMissing();
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
 
 function findMissing(): string | undefined {
@@ -32,26 +36,42 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
   const project = `slipway-compose-${process.pid}`;
   // Always this checkout's own: an image of the usual name may be of another day.
   const ours = `slipway:test-${process.pid}`;
+  const local = `slipway-machines-${process.pid}`;
   const images = ['redis:8.6.3', 'haproxy:2.8.20', 'minio/minio:RELEASE.2025-04-22T22-12-26Z', ours];
   const folder = mkdtempSync(join(tmpdir(), 'slipway-compose-'));
-  const secrets = join(folder, 'env');
+  // A checkout as far as the page's commands read it; they write `.env` into it.
+  const checkout = join(folder, 'checkout');
+  const secrets = join(checkout, '.env');
+  const count = 3;
   let port: number;
   let made: string[] = [];
+  let hosts: TestHosts;
+  /** `address:port` that is handed out. */
+  let address: string;
 
+  const environment = (): Record<string, string> => ({
+    SLIPWAY_PUBLISHED_PORT: String(port),
+    SLIPWAY_IMAGE: ours,
+    COMPOSE_PROJECT_NAME: project,
+  });
   const up = (...args: string[]): Promise<CommandResult> => {
     const [command = '', ...first] = compose ?? [];
-    return run(
-      command,
-      [...first, '--env-file', secrets, '-p', project, '-f', join(root, 'docker-compose.yml'), ...args],
-      {
-        env: { SLIPWAY_PUBLISHED_PORT: String(port), SLIPWAY_IMAGE: ours },
-        timeout: 180_000,
-      },
-    );
+    return run(command, [...first, ...args], { cwd: checkout, env: environment(), timeout: 180_000 });
+  };
+  /** The page's commands for servers, with this machine's address, in the background, and without a build. */
+  const serve = (): Promise<CommandResult> => {
+    const [commands = ''] = shellBlocks('tools/machines.md', 'Servers');
+    const here = commands.replaceAll('192.168.7.5', hosts.gateway);
+    const instead = `docker() { [ "$*" = 'compose up --build' ] && command ${compose?.join(' ')} up -d --no-build; }`;
+    return run('sh', ['-euc', `${instead}\n${here}`], { cwd: checkout, env: environment(), timeout: 180_000 });
   };
 
   beforeAll(async () => {
     port = await freePort();
+    for (const name of ['docker-compose.yml', 'tools/compose'])
+      cpSync(join(root, name), join(checkout, name), { recursive: true });
+    hosts = await startHosts(count);
+    address = `${hosts.gateway}:${port}`;
     const present = (await docker.check(['images', '--format', '{{.Repository}}:{{.Tag}}'])).split('\n');
     made = images.filter((image) => !present.includes(image));
     const make: Record<string, () => Promise<void>> = {
@@ -102,15 +122,15 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
           owned: { folders: ['data', 'secrets'], id: 1000 },
         }),
     };
-    await check('sh', [join(root, 'tools', 'compose', 'init'), '', secrets]);
     for (const image of made) await make[image]?.();
-    const started = await up('up', '-d', '--no-build');
+    const started = await serve();
     if (started.code !== 0) throw new Error(started.stderr);
   }, 300_000);
 
   afterAll(async () => {
+    await hosts?.[Symbol.asyncDispose]();
     await up('down', '-v', '--timeout', '5');
-    if (made.length > 0) await docker.run(['rmi', '-f', ...made]);
+    await docker.run(['rmi', '-f', ...made, `${local}:one`, `${local}:two`]);
     docker.dispose();
     rmSync(folder, { recursive: true, force: true });
   }, 120_000);
@@ -153,13 +173,100 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
     await docker.check(['rmi', image]);
   }, 120_000);
 
+  test('hosts join with the policy that is named, pull by the address that is handed out, and a push rolls them all; one that dies is named with what to do', async () => {
+    const printed = await up('exec', '-T', 'slipway-1', 'slipway', 'env', '--output', 'json');
+    const env = JSON.parse(printed.stdout) as Record<string, string>;
+    const cli = new AwsCli(env);
+    expect(env['AWS_ENDPOINT_URL']).toBe(`http://${address}`);
+    const joined = { server: { aws: () => env }, aws: cli, address };
+    await joinHosts(hosts, joined, folder);
+
+    const [first] = hosts.hosts;
+    if (first === undefined) throw new Error('there is no host');
+    const push = async (page: string): Promise<string> => {
+      const image = `${local}:${page}`;
+      await makeImage(docker, webImage(image, page));
+      const repository = 'site:prod';
+      return pushFrom(first, joined, docker, { image, archive: join(folder, `${page}.tar`), as: repository });
+    };
+    const running = async (): Promise<{ hosts: number; digests: string[] }> => {
+      const { taskArns } = await cli.json<{ taskArns: string[] }>(['ecs', 'list-tasks', '--desired-status', 'RUNNING']);
+      if (taskArns.length === 0) return { hosts: 0, digests: [] };
+      const { tasks } = await cli.json<{
+        tasks: { lastStatus: string; containerInstanceArn: string; containers: { imageDigest?: string }[] }[];
+      }>(['ecs', 'describe-tasks', '--tasks', ...taskArns]);
+      const there = tasks.filter(({ lastStatus }) => lastStatus === 'RUNNING');
+      return {
+        hosts: new Set(there.map(({ containerInstanceArn }) => containerInstanceArn)).size,
+        digests: there.map(({ containers }) => containers[0]?.imageDigest ?? ''),
+      };
+    };
+    await cli.json(['ecr', 'create-repository', '--repository-name', 'site']);
+    const before = await push('one');
+    const container = {
+      name: 'web',
+      image: `${address}/site:prod`,
+      memory: 64,
+      portMappings: [{ containerPort: 8080 }],
+    };
+    const definitions = ['--container-definitions', JSON.stringify([container])];
+    await cli.json(['ecs', 'register-task-definition', '--family', 'site', ...definitions]);
+    await cli.json([
+      'ecs',
+      'create-service',
+      '--service-name',
+      'site',
+      '--task-definition',
+      'site',
+      '--desired-count',
+      String(count),
+      '--placement-constraints',
+      'type=distinctInstance',
+      '--deployment-configuration',
+      'maximumPercent=100,minimumHealthyPercent=50',
+    ]);
+    await until('a task on each host', 120_000, async () => {
+      const { hosts: used, digests } = await running();
+      return used === count && digests.every((digest) => digest === before);
+    });
+    const slipway = (...args: string[]): Promise<CommandResult> =>
+      run(join(root, 'tools', 'bin', 'slipway'), args, { env });
+    const follow = await slipway('follow', 'default/site', '--output', 'json');
+    expect(JSON.parse(follow.stdout), follow.stderr).toMatchObject({ elsewhere: [] });
+    const after = await push('two');
+    expect(after).not.toBe(before);
+    await until('the second page on each host', 180_000, async () => {
+      const { hosts: used, digests } = await running();
+      return used === count && digests.every((digest) => digest === after);
+    });
+
+    const dying = hosts.hosts.at(-1);
+    if (dying === undefined) throw new Error('there is no host');
+    process.kill(agentOf(dying), 'SIGKILL');
+    const advice =
+      /host \w+: Its agent is away .* take it out of the cluster: (aws ecs deregister-container-instance .*)/;
+    const said = await until('what explain says of the host', 60_000, async () => {
+      const { stdout } = await slipway('explain', 'default/site');
+      return advice.exec(stdout) ?? undefined;
+    });
+    const doctor = await up('exec', '-T', 'slipway-1', 'slipway', 'doctor');
+    expect(doctor.stdout).toContain(said[1]);
+    const obeyed = await run('sh', ['-c', said[1] ?? ''], { env: { ...env, AWS_PAGER: '' } });
+    expect(obeyed.code, obeyed.stderr).toBe(0);
+    await until(
+      'the end of what is said of it',
+      60_000,
+      async () => !advice.test((await slipway('explain', 'default/site')).stdout),
+    );
+  }, 600_000);
+
   test('one server killed, the other answers with everything', async () => {
     const cli = await aws();
     expect((await up('kill', 'slipway-1')).code).toBe(0);
     const { repositories } = await until('the other server', 60_000, () =>
       cli.json<{ repositories: { repositoryName: string }[] }>(['ecr', 'describe-repositories']),
     );
-    expect(repositories.map(({ repositoryName }) => repositoryName)).toEqual(['web']);
+    expect(repositories.map(({ repositoryName }) => repositoryName).toSorted()).toEqual(['site', 'web']);
     const { clusterArns } = await cli.json<{ clusterArns: string[] }>(['ecs', 'list-clusters']);
     expect(clusterArns).toHaveLength(1);
   }, 120_000);

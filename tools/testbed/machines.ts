@@ -49,7 +49,7 @@ export const agentLogs = (made: TestHosts, folder: string): string =>
  */
 export async function joinHosts(
   made: TestHosts,
-  { server, aws, address }: ServerForHosts,
+  { server, aws, address }: Pick<ServerForHosts, 'aws' | 'address'> & { readonly server: Pick<ServerProcess, 'aws'> },
   folder: string,
   own: (host: TestHost) => Readonly<Record<string, string>> = () => ({}),
   options: readonly string[] = [],
@@ -85,7 +85,10 @@ export async function joinHosts(
 }
 
 /** Makes a user by the commands of a page. @returns the variables of the key that the last of them has made */
-export async function userOf(server: ServerProcess, commands: string): Promise<Readonly<Record<string, string>>> {
+export async function userOf(
+  server: Pick<ServerProcess, 'aws'>,
+  commands: string,
+): Promise<Readonly<Record<string, string>>> {
   const { stdout, stderr } = await run('sh', ['-ec', commands], { env: { ...server.aws(), AWS_PAGER: '' } });
   const key = /"AccessKey": \{[^}]*\}/.exec(stdout)?.[0] ?? stderr;
   const { AccessKey } = JSON.parse(`{${key}}`) as { AccessKey: { AccessKeyId: string; SecretAccessKey: string } };
@@ -127,7 +130,7 @@ function wordsOf(pid: number, what: 'cmdline' | 'environ'): string[] {
  */
 export async function pushFrom(
   host: TestHost,
-  { aws, address }: ServerForHosts,
+  { aws, address }: Pick<ServerForHosts, 'aws' | 'address'>,
   docker: DockerCli,
   { image, archive, as }: { readonly image: string; readonly archive: string; readonly as: string },
 ): Promise<string> {
