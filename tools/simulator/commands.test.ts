@@ -106,6 +106,11 @@ describe('slipway simulate --control-plane', () => {
     await expect(slipway(['simulate', '--control-plane', '--snapshot', join(folder, 'none')])).rejects.toThrow(
       'cannot read',
     );
+    const unused = 'means nothing with --control-plane';
+    await expect(slipway([...play, '--trace', 'tasks.csv'])).rejects.toThrow(`--trace ${unused}`);
+    await expect(slipway(['simulate', '--mix', '10', '--zone', 'a'])).rejects.toThrow(
+      '--zone means nothing without --control-plane',
+    );
     writeFileSync(join(folder, 'broken.json'), '{');
     await expect(slipway([...play.slice(0, 3), join(folder, 'broken.json')])).rejects.toThrow('is not a snapshot');
   });

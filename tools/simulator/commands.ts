@@ -71,7 +71,8 @@ export function register(program: Command): void {
     .option('--svg <file>', 'with --control-plane: write the picture')
     .option('--output <format>', 'text or json', 'text')
     .addHelpText('after', rehearsalHelp)
-    .action(async (options: Options) => {
+    .action(async (options: Options, command: Command) => {
+      refuseUnused(options, command);
       if (options.controlPlane === true) await rehearsalCommand({ ...options, within: options.minutes });
       else if (options.trace === undefined && options.mix === undefined) await ofCluster(options);
       else ofWorkload(options);
@@ -82,6 +83,32 @@ export function register(program: Command): void {
       'print a snapshot of a cluster for --control-plane: what List* and Describe* tell, without anything secret',
     )
     .action(async (_, command: Command) => snapshotCommand(command.optsWithGlobals<Options>()));
+}
+
+/** Options that mean something only with `--control-plane`, and those that mean nothing with it. */
+const played = [
+  'snapshot',
+  'scenario',
+  'zone',
+  'host',
+  'service',
+  'image',
+  'lasts',
+  'minutes',
+  'servers',
+  'svg',
+] as const;
+const counted = ['trace', 'mix', 'hours', 'instanceType', 'zones', 'strategy', 'moves', 'chart'] as const;
+
+/** @throws CliError for an option that would not be acted on */
+function refuseUnused(options: Options, command: Command): void {
+  const given = (names: readonly string[]): string | undefined =>
+    names.find((name) => command.getOptionValueSource(name) === 'cli');
+  const playing = options.controlPlane === true;
+  const unused = given(playing ? counted : played);
+  if (unused === undefined) return;
+  const flag = command.options.find((option) => option.attributeName() === unused)?.long ?? unused;
+  throw new CliError(`${flag} means nothing ${playing ? 'with' : 'without'} --control-plane`, 2);
 }
 
 async function ofCluster(options: Options): Promise<void> {

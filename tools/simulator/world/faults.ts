@@ -14,6 +14,8 @@ export class FaultPlayer {
   readonly #pending = new Set<() => void>();
   /** Instances whose agents lost their data: they never come back. */
   readonly #gone = new Set<string>();
+  /** ARNs of instances that an operator deregistered though their hosts were well. */
+  readonly #deregistered = new Set<string>();
   /** What a range of a weather was at first, and what faults that last have made of it. */
   readonly #spells = new Map<string, Range[]>();
   #over = false;
@@ -50,7 +52,17 @@ export class FaultPlayer {
     for (const server of servers) server.start();
     for (const host of hosts) host.on();
     // Once more, for what the store may have lost since.
-    this.#world.time.at(this.#world.time.now() + 5_000, () => this.#deregister(...this.#gone));
+    this.#world.time.at(this.#world.time.now() + 5_000, () => this.#deregister(...this.#gone, ...this.#backAgain()));
+  }
+
+  /** What the operator deregistered, whose host has joined anew since, and that a store which lost commits has again. */
+  #backAgain(): string[] {
+    const { hosts, mirror } = this.#world;
+    const current = new Set(hosts.map(({ registered }) => registered));
+    return [...this.#deregistered].filter((arn) => {
+      const status = mirror.instances.get(arn.slice(arn.lastIndexOf('/') + 1))?.status;
+      return !current.has(arn) && status !== undefined && status !== 'INACTIVE';
+    });
   }
 
   #server({ target }: Fault): SimulatedServer {
@@ -160,6 +172,7 @@ export class FaultPlayer {
       case 'host-deregistered': {
         const { registered } = host;
         if (registered === undefined) return undefined;
+        this.#deregistered.add(registered);
         this.#deregister(registered);
         if (chance.happens(0.4)) return () => {};
         for (const { machine } of world.servers) {

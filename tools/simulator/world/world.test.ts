@@ -20,6 +20,7 @@ const once: readonly (readonly [number, string])[] = [
   [520, 'an engine had started a container and did not tell of it yet, and it was started again'],
   [1239, 'a full disk left a stopped task unreported'],
   [4044, 'a store had lost the report of the end of a task, and nobody made it again'],
+  [4812, 'a store had lost that a host was deregistered, and no operator of the simulation did so again'],
 ];
 
 interface Line {
