@@ -185,9 +185,23 @@ describe('a pull that fails', () => {
   });
 });
 
+/** A task of one container with a volume that tasks share, which the agent makes. */
+async function placeWithVolume() {
+  engine.images.add('local:latest');
+  const mountPoints = [{ sourceVolume: 'shared', containerPath: '/shared' }];
+  const definition = await plane.register({
+    containerDefinitions: [{ name: 'main', image: 'local', essential: true, memory: 32, mountPoints }],
+    volumes: [{ name: 'shared', dockerVolumeConfiguration: { scope: 'shared', autoprovision: true } }],
+  });
+  return plane.place(definition, instance);
+}
+
 /** What is asked of an engine, by kind. */
 const kindOf = (request: string): string =>
-  request.replace(/\/images\/.+\/json/, '/images/*').replace(/\/containers\/(?!create|json$)[^/]+/, '/containers/*');
+  request
+    .replace(/\/volumes\/(?!create).+/, '/volumes/*')
+    .replace(/\/images\/.+\/json/, '/images/*')
+    .replace(/\/containers\/(?!create|json$)[^/]+/, '/containers/*');
 
 test('an answer to a start that is none of the engine ends the task, and does not leave it waiting', async () => {
   let times = 0;
@@ -224,6 +238,8 @@ test('whatever call fails, in whatever way, tasks end with a reason and the agen
     'GET /images/*',
     'POST /images/create',
     'POST /containers/create',
+    'GET /volumes/*',
+    'POST /volumes/create',
   ];
   const wanted = [...calls, 'GET /containers/*/json', 'POST /containers/*/start', 'POST /containers/*/stop'];
   const placed: string[] = [];
@@ -235,7 +251,8 @@ test('whatever call fails, in whatever way, tasks end with a reason and the agen
   await until(
     async () => {
       const open = (await all()).filter((task) => task.lastStatus !== 'STOPPED');
-      if (open.length < 6) placed.push((await place(placed.length % 2 === 0 ? undefined : ours())).id);
+      const kinds = [() => place(), () => place(ours()), placeWithVolume];
+      if (open.length < 6) placed.push((await (kinds[placed.length % kinds.length] ?? place)()).id);
       await stopRunning();
       const ways = new Set([...failures.values()].flatMap((seen) => [...seen]));
       return (wanted.every((kind) => failures.has(kind)) && ways.size === modes.length) || undefined;
