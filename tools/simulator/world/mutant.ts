@@ -12,7 +12,7 @@ import { seal } from './seal.ts';
 const [name, from = '1', to = '300'] = process.argv.slice(2);
 const mutation = mutations.find((one) => one.name === name);
 if (mutation === undefined) throw new Error(`no mutation is called ${name}`);
-const { file, find, replace, caughtBy } = mutation;
+const { file, find, replace, caughtBy, days } = mutation;
 
 const path = join(import.meta.dirname, '..', '..', '..', file);
 const pieces = readFileSync(path, 'utf8').split(find);
@@ -35,7 +35,7 @@ let caught: object | undefined;
 const [first, last] = [Number(from), Number(to)];
 for (let count = 0; count < last && caught === undefined; count++) {
   const seed = ((first - 1 + count) % last) + 1;
-  const { violation } = await new World(drawPlan(seed), false).play();
+  const { violation } = await new World(drawPlan(seed, days), false).play();
   if (violation !== undefined && caughtBy.includes(violation.invariant)) caught = { seed, ...violation };
 }
 writeSync(1, `${JSON.stringify({ name, caught })}\n`);

@@ -1,4 +1,5 @@
 import type { Invariant } from './invariants.ts';
+import type { PlanOptions } from './plan.ts';
 
 /** A mistake that somebody could make in the control plane or the agent, and what must notice it. */
 export interface Mutation {
@@ -12,6 +13,8 @@ export interface Mutation {
   readonly caughtBy: readonly Invariant[];
   /** The first seed that is tried, one that is known to notice it; the tests go on from there when it no longer does. */
   readonly from?: number;
+  /** What its days are like where the seeds' own would show it too seldom: a mistake that matters only when two rare things meet. */
+  readonly days?: PlanOptions;
 }
 
 /** Each is made in memory, for one process, and must be caught: a simulation that finds nothing wrong with these finds nothing. */
@@ -379,5 +382,23 @@ export const mutations: readonly Mutation[] = [
     replace: 'const isQuiet = true;',
     caughtBy: ['reached'],
     from: 15,
+  },
+  {
+    name: 'the end of a task is reported once, whatever the store has lost since',
+    file: 'scheduler/hosts/agent/control-channel.ts',
+    find: 'this.#ports.engine.reportOver(wanted);',
+    replace: '',
+    caughtBy: ['settled', 'repaired'],
+    from: 5,
+    days: { faults: 8, kinds: ['store-rewind', 'feed-lag'] },
+  },
+  {
+    name: 'a container that is gone is made again',
+    file: 'scheduler/hosts/agent/task-runner.ts',
+    find: 'if (before === undefined && !this.#saved.started.includes(name)) return;',
+    replace: 'if (before === undefined) return;',
+    caughtBy: ['started-once'],
+    from: 3,
+    days: { faults: 10, kinds: ['agent-crash', 'engine-forgets'] },
   },
 ];

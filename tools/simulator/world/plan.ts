@@ -120,6 +120,8 @@ export interface PlanOptions {
   readonly actions?: number;
   /** Faults a minute; by default one of {@link troubledPaces}. */
   readonly faults?: number;
+  /** The only kinds of faults that there are; by default each seed knows some of all. */
+  readonly kinds?: readonly FaultKind[];
 }
 
 /** Names that services get: few, so that actions meet. */
@@ -187,8 +189,8 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
   const quiet = chance.happens(0.15);
   const faults = quiet
     ? []
-    : drawFaults(chance, duration, Math.round(minutes * (options.faults ?? chance.pick(troubledPaces))));
-  if (!quiet && options.faults !== 0) faults.push(...drawLaterFaults(seed, duration));
+    : drawFaults(chance, duration, Math.round(minutes * (options.faults ?? chance.pick(troubledPaces))), options.kinds);
+  if (!quiet && options.faults !== 0 && options.kinds === undefined) faults.push(...drawLaterFaults(seed, duration));
   const users = drawUsers(chance, duration, Math.round(minutes * (options.actions ?? chance.pick(paces))));
   const sometimes = (probability: number, low: number, high: number): number =>
     !quiet && chance.happens(probability) ? chance.between(low, high) : 0;
@@ -231,8 +233,8 @@ function drawUsers(chance: Chance, duration: number, count: number): UserAction[
   return [...first, ...rest.sort((a, b) => a.at - b.at)];
 }
 
-function drawFaults(chance: Chance, duration: number, count: number): Fault[] {
-  const kinds = subset(chance, faultKinds, 0.35);
+function drawFaults(chance: Chance, duration: number, count: number, only?: readonly FaultKind[]): Fault[] {
+  const kinds = only?.map((kind) => [kind, 1] as const) ?? subset(chance, faultKinds, 0.35);
   return Array.from({ length: count }, () => ({
     at: Math.round(chance.between(2_000, duration)),
     lasts: Math.round(chance.happens(0.7) ? chance.between(200, 20_000) : chance.between(20_000, 120_000)),
