@@ -8,15 +8,11 @@ import {
   SubmitTaskStateChangeCommand,
 } from '@aws-sdk/client-ecs';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ecsClient } from '../testbed/aws-clients.ts';
 import { until } from '../testbed/command.ts';
-import { DockerCli, makeImage, missingDocker } from '../testbed/docker.ts';
-import { missingHosts, startHosts, type TestHost, type TestHosts } from '../testbed/hosts.ts';
-import { agentLogs, joinHosts, pushFrom, type ServerForHosts, startServerFor } from '../testbed/machines.ts';
+import { missingDocker } from '../testbed/docker.ts';
+import { missingHosts, type TestHost } from '../testbed/hosts.ts';
+import { agentLogs, type Machines, makeTaskRoles, openMachines, type ServerForHosts } from '../testbed/machines.ts';
 
 /** What a Fargate task sees of another one on its host, and of the host; whom it reaches is tried in `scheduler/hosts/agent/network/escapes.test.ts`. */
 const missing = missingHosts() ?? (await missingDocker());
@@ -32,10 +28,7 @@ interface Running {
 describe.skipIf(missing !== undefined)(
   `a Fargate task and what is not its own${missing === undefined ? '' : ` (${missing})`}`,
   () => {
-    const folder = mkdtempSync(join(tmpdir(), 'slipway-escapes-'));
-    const docker = new DockerCli();
-    const local = `slipway-escapes-${randomUUID()}:1`;
-    let made: TestHosts;
+    let machines: Machines;
     let host: TestHost;
     let joined: ServerForHosts;
     let ecs: ECSClient;
@@ -43,39 +36,16 @@ describe.skipIf(missing !== undefined)(
     let there: Running;
 
     beforeAll(async () => {
-      made = await startHosts(1);
-      host = made.hosts[0] as TestHost;
-      joined = await startServerFor(made, join(folder, 'data'));
-      ecs = ecsClient(joined.server);
-      await makeImage(docker, { reference: local, command: ['/bin/sh'] });
-      await joinHosts(made, joined, folder);
-      const { aws } = joined;
-      await aws.json(['ecr', 'create-repository', '--repository-name', 'app']);
-      await pushFrom(host, joined, docker, { image: local, archive: join(folder, 'app.tar'), as: 'app:1' });
-      const trust = { Effect: 'Allow', Principal: { Service: 'ecs-tasks.amazonaws.com' }, Action: 'sts:AssumeRole' };
-      for (const role of ['one', 'two', 'execution']) {
-        const document = JSON.stringify({ Version: '2012-10-17', Statement: [trust] });
-        await aws.json(['iam', 'create-role', '--role-name', role, '--assume-role-policy-document', document]);
-      }
-      await aws.run([
-        'iam',
-        'attach-role-policy',
-        '--role-name',
-        'execution',
-        '--policy-arn',
-        'arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy',
-      ]);
+      machines = await openMachines((reference) => ({ reference, command: ['/bin/sh'] }));
+      ({ host, joined, ecs } = machines);
+      const execution = 'service-role/AmazonECSTaskExecutionRolePolicy';
+      await makeTaskRoles(joined.aws, { one: undefined, two: undefined, execution });
       here = await start('one');
       there = await start('two');
     }, 240_000);
 
     afterAll(async () => {
-      ecs?.destroy();
-      await joined?.server.stop();
-      await made?.[Symbol.asyncDispose]();
-      await docker.run(['rmi', '--force', local]);
-      docker.dispose();
-      rmSync(folder, { recursive: true, force: true });
+      await machines?.[Symbol.asyncDispose]();
     }, 120_000);
 
     async function start(role: string): Promise<Running> {
@@ -93,7 +63,7 @@ describe.skipIf(missing !== undefined)(
           containerDefinitions: [
             {
               name: 'main',
-              image: `${joined.address}/app:1`,
+              image: machines.image,
               environment: [{ name: 'MARK', value: mark }],
               mountPoints: [{ sourceVolume: 'scratch', containerPath: '/scratch' }],
               command: [
@@ -105,13 +75,12 @@ describe.skipIf(missing !== undefined)(
           ],
         }),
       );
-      const { Subnets } = await joined.aws.json<{ Subnets: { SubnetId: string }[] }>(['ec2', 'describe-subnets']);
       const { tasks = [], failures } = await ecs.send(
         new RunTaskCommand({
           taskDefinition: role,
           launchType: 'FARGATE',
           networkConfiguration: {
-            awsvpcConfiguration: { subnets: Subnets.map(({ SubnetId }) => SubnetId), assignPublicIp: 'ENABLED' },
+            awsvpcConfiguration: { subnets: machines.subnets, assignPublicIp: 'ENABLED' },
           },
         }),
       );
@@ -122,7 +91,7 @@ describe.skipIf(missing !== undefined)(
         if (described?.lastStatus === 'STOPPED') throw new Error(described.stoppedReason);
         return described?.lastStatus === 'RUNNING' && described.containers?.[0]?.runtimeId;
       }).catch((cause: unknown) => {
-        throw new Error(agentLogs(made, folder), { cause });
+        throw new Error(agentLogs(machines.made, machines.folder), { cause });
       });
       return { arn, container, mark };
     }

@@ -8,24 +8,14 @@ import {
   type Task,
 } from '@aws-sdk/client-ecs';
 import { seeded, testSeed } from '@slipway/registry/testing';
-import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ecsClient } from '../testbed/aws-clients.ts';
 import { until } from '../testbed/command.ts';
-import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
-import { missingHosts, startHosts, type TestHost, type TestHosts } from '../testbed/hosts.ts';
-import {
-  agentLogs,
-  crashAgent,
-  joinHosts,
-  pushFrom,
-  type ServerForHosts,
-  startServerFor,
-} from '../testbed/machines.ts';
+import { missingDocker, webImage } from '../testbed/docker.ts';
+import { missingHosts, type TestHost } from '../testbed/hosts.ts';
+import { agentLogs, crashAgent, type Machines, openMachines, type ServerForHosts } from '../testbed/machines.ts';
 
 /** Nothing of tasks with addresses of their own stays on their host, however many there were and whoever was killed meanwhile. */
 const missing = missingHosts() ?? (await missingDocker());
@@ -40,29 +30,18 @@ const longest = 180_000;
 describe.skipIf(missing !== undefined)(
   `what tasks leave (seed ${testSeed})${missing === undefined ? '' : ` (${missing})`}`,
   () => {
-    const folder = mkdtempSync(join(tmpdir(), 'slipway-leaks-'));
-    const docker = new DockerCli();
-    const local = `slipway-leaks-${randomUUID()}:1`;
     const begun: string[] = [];
-    let made: TestHosts;
+    let machines: Machines;
     let host: TestHost;
     let joined: ServerForHosts;
     let ecs: ECSClient;
-    let subnets: string[];
     let mountsBefore: number;
 
     beforeAll(async () => {
-      made = await startHosts(1);
-      host = made.hosts[0] as TestHost;
-      joined = await startServerFor(made, join(folder, 'data'));
-      ecs = ecsClient(joined.server);
-      await makeImage(docker, webImage(local, 'hello'));
-      await joinHosts(made, joined, folder, () => ({ ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION: '1s' }));
-      const { aws } = joined;
-      await aws.json(['ecr', 'create-repository', '--repository-name', 'app']);
-      await pushFrom(host, joined, docker, { image: local, archive: join(folder, 'app.tar'), as: 'app:1' });
-      const { Subnets } = await aws.json<{ Subnets: { SubnetId: string }[] }>(['ec2', 'describe-subnets']);
-      subnets = Subnets.map(({ SubnetId }) => SubnetId);
+      machines = await openMachines((reference) => webImage(reference, 'hello'), {
+        own: () => ({ ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION: '1s' }),
+      });
+      ({ host, joined, ecs } = machines);
       await ecs.send(
         new RegisterTaskDefinitionCommand({
           family: 'app',
@@ -73,7 +52,7 @@ describe.skipIf(missing !== undefined)(
           containerDefinitions: [
             {
               name: 'main',
-              image: `${joined.address}/app:1`,
+              image: machines.image,
               mountPoints: [{ sourceVolume: 'scratch', containerPath: '/scratch' }],
             },
           ],
@@ -83,12 +62,7 @@ describe.skipIf(missing !== undefined)(
     }, 240_000);
 
     afterAll(async () => {
-      ecs?.destroy();
-      await joined?.server.stop();
-      await made?.[Symbol.asyncDispose]();
-      await docker.run(['rmi', '--force', local]);
-      docker.dispose();
-      rmSync(folder, { recursive: true, force: true });
+      await machines?.[Symbol.asyncDispose]();
     }, 120_000);
 
     /** Begins tasks, as soon as the agent is back when it was just killed or its server was. */
@@ -96,7 +70,7 @@ describe.skipIf(missing !== undefined)(
       const command = new RunTaskCommand({
         taskDefinition: 'app',
         count: wanted,
-        networkConfiguration: { awsvpcConfiguration: { subnets } },
+        networkConfiguration: { awsvpcConfiguration: { subnets: machines.subnets } },
       });
       const { tasks = [], failures = [] } = await until('the agent', longest, async () => {
         const answer = await ecs.send(command);
@@ -123,9 +97,12 @@ describe.skipIf(missing !== undefined)(
         if (new Set(held).size < held.length) throw new Error(`an address twice: ${held.join(' ')}`);
         return last.length === arns.length && last.every(({ lastStatus = '' }) => status.includes(lastStatus));
       }).catch((cause: unknown) => {
-        throw new Error(`${JSON.stringify(last)}\n${joined.server.log.slice(-3000)}\n${agentLogs(made, folder)}`, {
-          cause,
-        });
+        throw new Error(
+          `${JSON.stringify(last)}\n${joined.server.log.slice(-3000)}\n${agentLogs(machines.made, machines.folder)}`,
+          {
+            cause,
+          },
+        );
       });
     }
 
@@ -221,7 +198,7 @@ describe.skipIf(missing !== undefined)(
         const kill = async (): Promise<void> => {
           await sleep(random() * 2_000);
           const victim = Math.floor(random() * 3);
-          if (victim !== 1) await crashAgent(host, folder);
+          if (victim !== 1) await crashAgent(host, machines.folder);
           if (victim === 0) return;
           await joined.server.stop('SIGKILL');
           await joined.server.start();

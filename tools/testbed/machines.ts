@@ -1,10 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { ECSClient } from '@aws-sdk/client-ecs';
 import { AwsCli } from './aws-cli.ts';
+import { ecsClient } from './aws-clients.ts';
 import { run, until } from './command.ts';
-import type { DockerCli } from './docker.ts';
-import type { TestHost, TestHosts } from './hosts.ts';
+import { DockerCli, makeImage, type TestImage } from './docker.ts';
+import { startHosts, type TestHost, type TestHosts } from './hosts.ts';
 import { shellBlocks } from './readme.ts';
 import { freePort, ServerProcess } from './server-process.ts';
 
@@ -140,4 +144,80 @@ export async function pushFrom(
   await host.docker('login', '--username', 'AWS', '--password', password, address);
   await host.docker('tag', image, `${address}/${as}`);
   return /digest: (sha256:\w+)/.exec(await host.docker('push', `${address}/${as}`))?.[1] ?? '';
+}
+
+/** Hosts that have joined a server whose registry has an image for their tasks. */
+export interface Machines extends AsyncDisposable {
+  /** Of the server, the agents and their logs. */
+  readonly folder: string;
+  readonly made: TestHosts;
+  /** The first of them. */
+  readonly host: TestHost;
+  readonly joined: ServerForHosts;
+  readonly ecs: ECSClient;
+  /** The image as hosts pull it. */
+  readonly image: string;
+  /** Of the account's own VPC. */
+  readonly subnets: string[];
+}
+
+/**
+ * Starts hosts and a server, joins them ({@link joinHosts}) and pushes an image. What was begun is ended when a part of it fails.
+ *
+ * @param image what is pushed, under the name that this machine's engine is to hold it by
+ * @param hosts how many
+ */
+export async function openMachines(
+  image: (reference: string) => TestImage,
+  {
+    hosts = 1,
+    own,
+    options,
+  }: {
+    readonly hosts?: number;
+    readonly own?: (host: TestHost) => Readonly<Record<string, string>>;
+    readonly options?: readonly string[];
+  } = {},
+): Promise<Machines> {
+  await using ends = new AsyncDisposableStack();
+  const folder = ends.adopt(mkdtempSync(join(tmpdir(), 'slipway-machines-')), async (path) =>
+    rmSync(path, { recursive: true, force: true }),
+  );
+  const docker = ends.adopt(new DockerCli(), async (cli) => cli.dispose());
+  const local = `slipway-machines-${randomUUID()}:1`;
+  ends.defer(async () => void (await docker.run(['rmi', '--force', local])));
+  const made = ends.use(await startHosts(hosts));
+  const joined = await startServerFor(made, join(folder, 'data'));
+  ends.defer(async () => void (await joined.server.stop()));
+  const ecs = ends.adopt(ecsClient(joined.server), async (client) => client.destroy());
+  await makeImage(docker, image(local));
+  await joinHosts(made, joined, folder, own, options);
+  await joined.aws.json(['ecr', 'create-repository', '--repository-name', 'app']);
+  const [host] = made.hosts;
+  if (host === undefined) throw new Error('there is no host');
+  await pushFrom(host, joined, docker, { image: local, archive: join(folder, 'app.tar'), as: 'app:1' });
+  const { Subnets } = await joined.aws.json<{ Subnets: { SubnetId: string }[] }>(['ec2', 'describe-subnets']);
+  const all = ends.move();
+  return {
+    folder,
+    made,
+    host,
+    joined,
+    ecs,
+    image: `${joined.address}/app:1`,
+    subnets: Subnets.map(({ SubnetId }) => SubnetId),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
+/** Makes roles that tasks may have, or their agents for them, each with its managed policy. */
+export async function makeTaskRoles(aws: AwsCli, roles: Readonly<Record<string, string | undefined>>): Promise<void> {
+  const trust = { Effect: 'Allow', Principal: { Service: 'ecs-tasks.amazonaws.com' }, Action: 'sts:AssumeRole' };
+  const document = JSON.stringify({ Version: '2012-10-17', Statement: [trust] });
+  for (const [role, policy] of Object.entries(roles)) {
+    await aws.json(['iam', 'create-role', '--role-name', role, '--assume-role-policy-document', document]);
+    if (policy === undefined) continue;
+    const arn = `arn:aws:iam::aws:policy/${policy}`;
+    await aws.json(['iam', 'attach-role-policy', '--role-name', role, '--policy-arn', arn]);
+  }
 }

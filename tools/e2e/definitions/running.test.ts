@@ -6,16 +6,11 @@ import {
   StopTaskCommand,
   type Task,
 } from '@aws-sdk/client-ecs';
-import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ecsClient } from '../../testbed/aws-clients.ts';
 import { until } from '../../testbed/command.ts';
-import { DockerCli, makeImage, missingDocker, webImage } from '../../testbed/docker.ts';
-import { missingHosts, startHosts, type TestHost, type TestHosts } from '../../testbed/hosts.ts';
-import { agentLogs, joinHosts, pushFrom, type ServerForHosts, startServerFor } from '../../testbed/machines.ts';
+import { missingDocker, webImage } from '../../testbed/docker.ts';
+import { missingHosts, type TestHost } from '../../testbed/hosts.ts';
+import { agentLogs, type Machines, makeTaskRoles, openMachines } from '../../testbed/machines.ts';
 import { appImage, type RunningTask, type Shape, shapes } from './index.ts';
 
 /** The shapes of public task definitions, run on a host with an engine of its own: each does what it says. */
@@ -40,47 +35,22 @@ const longest = 100_000;
 describe.skipIf(missing !== undefined)(
   `task definitions that run${missing === undefined ? '' : ` (${missing})`}`,
   () => {
-    const folder = mkdtempSync(join(tmpdir(), 'slipway-shapes-'));
-    const docker = new DockerCli();
-    const local = `slipway-shapes-${randomUUID()}:1`;
-    let made: TestHosts;
+    let machines: Machines;
     let host: TestHost;
-    let joined: ServerForHosts;
     let ecs: ECSClient;
     let image: string;
-    let subnet: string;
 
     beforeAll(async () => {
-      made = await startHosts(1);
-      host = made.hosts[0] as TestHost;
-      joined = await startServerFor(made, join(folder, 'data'));
-      ecs = ecsClient(joined.server);
-      await makeImage(docker, webImage(local, 'hello'));
-      await joinHosts(made, joined, folder, undefined, ['--allow', ...allowed]);
-      const { aws } = joined;
-      await aws.json(['ecr', 'create-repository', '--repository-name', 'app']);
-      await pushFrom(host, joined, docker, { image: local, archive: join(folder, 'app.tar'), as: 'app:1' });
-      image = `${joined.address}/app:1`;
-      const { Subnets } = await aws.json<{ Subnets: { SubnetId: string }[] }>(['ec2', 'describe-subnets']);
-      subnet = Subnets[0]?.SubnetId ?? '';
-      for (const [role, policy] of [
-        ['ecsTaskExecutionRole', 'arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy'],
-        ['app', 'arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly'],
-      ] as const) {
-        const trust = { Effect: 'Allow', Principal: { Service: 'ecs-tasks.amazonaws.com' }, Action: 'sts:AssumeRole' };
-        const document = JSON.stringify({ Version: '2012-10-17', Statement: [trust] });
-        await aws.json(['iam', 'create-role', '--role-name', role, '--assume-role-policy-document', document]);
-        await aws.run(['iam', 'attach-role-policy', '--role-name', role, '--policy-arn', policy]);
-      }
+      machines = await openMachines((reference) => webImage(reference, 'hello'), { options: ['--allow', ...allowed] });
+      ({ host, ecs, image } = machines);
+      await makeTaskRoles(machines.joined.aws, {
+        ecsTaskExecutionRole: 'service-role/AmazonECSTaskExecutionRolePolicy',
+        app: 'AmazonEC2ContainerRegistryReadOnly',
+      });
     }, 240_000);
 
     afterAll(async () => {
-      ecs?.destroy();
-      await joined?.server.stop();
-      await made?.[Symbol.asyncDispose]();
-      await docker.run(['rmi', '--force', local]);
-      docker.dispose();
-      rmSync(folder, { recursive: true, force: true });
+      await machines?.[Symbol.asyncDispose]();
     }, 120_000);
 
     /** Registers a shape with the image that the host can pull. */
@@ -98,7 +68,7 @@ describe.skipIf(missing !== undefined)(
           taskDefinition: name,
           launchType: input.requiresCompatibilities?.includes('FARGATE') === true ? 'FARGATE' : 'EC2',
           ...(input.networkMode === 'awsvpc'
-            ? { networkConfiguration: { awsvpcConfiguration: { subnets: [subnet] } } }
+            ? { networkConfiguration: { awsvpcConfiguration: { subnets: machines.subnets.slice(0, 1) } } }
             : {}),
           ...(overrides === undefined ? {} : { overrides }),
         }),
@@ -116,7 +86,7 @@ describe.skipIf(missing !== undefined)(
           last = await told();
           return good(last);
         }).catch((cause: unknown) => {
-          throw new Error(`${JSON.stringify(last)}\n${agentLogs(made, folder)}`, { cause });
+          throw new Error(`${JSON.stringify(last)}\n${agentLogs(machines.made, machines.folder)}`, { cause });
         });
         return last as Task;
       };
@@ -139,7 +109,7 @@ describe.skipIf(missing !== undefined)(
             ({ lastStatus }) => lastStatus === 'RUNNING' || lastStatus === 'STOPPED',
           );
           if (task.lastStatus !== 'RUNNING')
-            throw new Error(`it stopped: ${JSON.stringify(task)}\n${agentLogs(made, folder)}`);
+            throw new Error(`it stopped: ${JSON.stringify(task)}\n${agentLogs(machines.made, machines.folder)}`);
           return task;
         },
         stopped,
