@@ -142,3 +142,15 @@ test('and of UDP', async () => {
   await new Promise<void>((resolve) => socket.close(resolve));
   expect(await isPortFree('127.0.0.1', 'udp', port)).toBe(true);
 });
+
+test('ports of containers whose task is not known rest as those of tasks do, over a restart as well', async () => {
+  const ports = await open();
+  await ports.rest([{ protocol: 'tcp', port: 20_000 }]);
+  await ports.rest([]);
+  expect(await ports.take('a', 'web/0', 'tcp')).toBe(20_001);
+  expect(await ports.take('a', 'web/1', 'udp')).toBe(20_002);
+  const again = await open(['a'], 20_001);
+  await expect(again.take('b', 'web/0', 'tcp')).rejects.toThrow('a host port is unavailable');
+  now += rest + 1;
+  expect(await again.take('b', 'web/0', 'tcp')).toBe(20_000);
+});

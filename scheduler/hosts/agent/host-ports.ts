@@ -122,6 +122,19 @@ export class HostPorts {
     });
   }
 
+  /** Lets ports rest that no task of this agent has: those of containers which it ends without knowing their task. */
+  rest(ports: readonly { readonly protocol: Protocol; readonly port: number }[]): Promise<void> {
+    return this.#enqueue(async () => {
+      if (ports.length === 0) return;
+      const until = this.#options.clock.now() + this.#options.rest;
+      const resting = [
+        ...this.#saved.resting,
+        ...ports.map(({ protocol: name, port }) => ({ protocol: name, port, until })),
+      ];
+      await this.#write({ ...this.#saved, resting });
+    });
+  }
+
   async #find(wanted: Protocol, count: number): Promise<number> {
     const { range, clock, random, isFree } = this.#options;
     const now = clock.now();

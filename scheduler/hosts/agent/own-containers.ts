@@ -1,12 +1,14 @@
 import type Docker from 'dockerode';
 
 import { engineCall, EngineError, labels } from './docker.ts';
+import type { HostPorts, Protocol } from './host-ports.ts';
 import type { TaskLimitsPort } from './limits/index.ts';
 
 export interface OwnContainersPorts {
   readonly docker: Docker;
   readonly agentId: string;
   readonly limits: Pick<TaskLimitsPort, 'release'>;
+  readonly hostPorts: Pick<HostPorts, 'rest'>;
 }
 
 /** The containers of one agent on its Docker engine. What is gone already counts as done. */
@@ -14,13 +16,15 @@ export class OwnContainers {
   readonly #docker: Docker;
   readonly #agentId: string;
   readonly #limits: Pick<TaskLimitsPort, 'release'>;
+  readonly #hostPorts: Pick<HostPorts, 'rest'>;
   readonly #stopTimeout: number;
 
   /** @param stopTimeout milliseconds between SIGTERM and SIGKILL for those whose task is not known */
-  constructor({ docker, agentId, limits }: OwnContainersPorts, stopTimeout: number) {
+  constructor({ docker, agentId, limits, hostPorts }: OwnContainersPorts, stopTimeout: number) {
     this.#docker = docker;
     this.#agentId = agentId;
     this.#limits = limits;
+    this.#hostPorts = hostPorts;
     this.#stopTimeout = stopTimeout;
   }
 
@@ -33,13 +37,14 @@ export class OwnContainers {
     return engineCall(() => this.#docker.listContainers({ all: true, filters: { label: wanted } }));
   }
 
-  /** Stops and removes containers, also those of other agents. */
+  /** Stops and removes containers, also those of other agents. Somebody may still route to their ports: nobody gets them for a while. */
   async end(containers: readonly Docker.ContainerInfo[]): Promise<void> {
     const parents = new Set<string>();
     await Promise.all(
       containers.map(async ({ Id: id, State: state }) => {
-        const { HostConfig: config } = (await this.#inspect(id)) ?? {};
-        parents.add(config?.CgroupParent ?? '');
+        const found = await this.#inspect(id);
+        parents.add(found?.HostConfig.CgroupParent ?? '');
+        await this.#hostPorts.rest(publishedBy(found));
         if (state === 'running') await this.stop(id);
         await this.remove(id);
       }),
@@ -68,6 +73,21 @@ export class OwnContainers {
   async removeVolume(name: string): Promise<void> {
     await ignoreAbsent(() => this.#docker.getVolume(name).remove());
   }
+}
+
+/** The ports of the host that a container has, or had while it ran. */
+function publishedBy(found: Docker.ContainerInspectInfo | undefined): { protocol: Protocol; port: number }[] {
+  const bindings: Record<string, readonly { HostPort?: string }[] | null> = {
+    ...(found?.HostConfig.PortBindings as Record<string, readonly { HostPort?: string }[]> | undefined),
+    ...found?.NetworkSettings.Ports,
+  };
+  return Object.entries(bindings).flatMap(([name, places]) => {
+    const protocol = name.split('/')[1];
+    if (protocol !== 'tcp' && protocol !== 'udp') return [];
+    return (places ?? [])
+      .map(({ HostPort }) => ({ protocol, port: Number(HostPort) }) as const)
+      .filter(({ port }) => port > 0);
+  });
 }
 
 async function ignoreAbsent(work: () => Promise<unknown>): Promise<void> {

@@ -322,7 +322,7 @@ export class SimulatedEngine {
       Id: id,
       Name: `/${name}`,
       Config: { Labels: labels },
-      HostConfig: { CgroupParent: '' },
+      HostConfig: { CgroupParent: '', PortBindings: publishedBy(container) },
       State: {
         Status: status,
         Running: status === 'running',

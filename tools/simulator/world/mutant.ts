@@ -6,22 +6,32 @@ import { readFileSync, writeSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { mutations } from './mutations.ts';
+import { type Mutation, mutations } from './mutations.ts';
 import { seal } from './seal.ts';
 
 const [name, from = '1', to = '300'] = process.argv.slice(2);
-const mutation = mutations.find((one) => one.name === name);
-if (mutation === undefined) throw new Error(`no mutation is called ${name}`);
-const { file, find, replace, caughtBy, days } = mutation;
+const named = (wanted: string | undefined): Mutation => {
+  const found = mutations.find((one) => one.name === wanted);
+  if (found === undefined) throw new Error(`no mutation is called ${wanted}`);
+  return found;
+};
+const mutation = named(name);
+const { caughtBy, days, alongside } = mutation;
 
-const path = join(import.meta.dirname, '..', '..', '..', file);
-const pieces = readFileSync(path, 'utf8').split(find);
-if (pieces.length !== 2) throw new Error(`${file} has ${pieces.length - 1} places like: ${find}`);
-const url = pathToFileURL(path).href;
+/** Changed sources, by URL. */
+const sources = new Map<string, string>();
+for (const { file, find, replace } of alongside === undefined ? [mutation] : [mutation, named(alongside)]) {
+  const path = join(import.meta.dirname, '..', '..', '..', file);
+  const url = pathToFileURL(path).href;
+  const pieces = (sources.get(url) ?? readFileSync(path, 'utf8')).split(find);
+  if (pieces.length !== 2) throw new Error(`${file} has ${pieces.length - 1} places like: ${find}`);
+  sources.set(url, pieces.join(replace));
+}
 registerHooks({
   load: (loaded, context, next) => {
     const result = next(loaded, context);
-    return loaded === url ? { ...result, source: pieces.join(replace) } : result;
+    const source = sources.get(loaded);
+    return source === undefined ? result : { ...result, source };
   },
 });
 

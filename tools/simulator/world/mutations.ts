@@ -15,7 +15,11 @@ export interface Mutation {
   readonly from?: number;
   /** What its days are like where the seeds' own would show it too seldom: a mistake that matters only when two rare things meet. */
   readonly days?: PlanOptions;
+  /** Another one that is made as well: what makes good for it otherwise. */
+  readonly alongside?: string;
 }
+
+const reportedOnce = 'the end of a task is reported once, whatever the store has lost since';
 
 /** Each is made in memory, for one process, and must be caught: a simulation that finds nothing wrong with these finds nothing. */
 export const mutations: readonly Mutation[] = [
@@ -81,6 +85,7 @@ export const mutations: readonly Mutation[] = [
     find: "log.warn({ task: arn, status: report.status, err: error }, 'could not report a state change; trying again');",
     replace: 'queue.shift();',
     caughtBy: ['settled', 'repaired'],
+    alongside: reportedOnce,
     from: 25,
   },
   {
@@ -129,6 +134,7 @@ export const mutations: readonly Mutation[] = [
     find: 'await this.#ports.save(changed);\n      this.#saved = changed;',
     replace: 'this.#saved = changed;\n      await this.#ports.save(changed);',
     caughtBy: ['settled', 'repaired'],
+    alongside: reportedOnce,
     from: 1293,
   },
   {
@@ -304,7 +310,7 @@ export const mutations: readonly Mutation[] = [
     find: 'return new RecordLeases(records, clock, random);',
     replace: 'return new RecordLeases(records, { ...clock, monotonic: () => clock.now() }, random);',
     caughtBy: ['one-holder'],
-    from: 163,
+    from: 11,
   },
   {
     name: 'a lease counts as renewed before the store has said so',
@@ -384,7 +390,7 @@ export const mutations: readonly Mutation[] = [
     from: 15,
   },
   {
-    name: 'the end of a task is reported once, whatever the store has lost since',
+    name: reportedOnce,
     file: 'scheduler/hosts/agent/control-channel.ts',
     find: 'this.#ports.engine.reportOver(wanted);',
     replace: '',
