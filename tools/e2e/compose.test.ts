@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { findS3Server, implementations } from '@slipway/storage/blobs/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AwsCli } from '../testbed/aws-cli.ts';
-import { run, until, type CommandResult } from '../testbed/command.ts';
+import { check, run, until, type CommandResult } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { missingHosts, startHosts, type TestHosts } from '../testbed/hosts.ts';
 import { makeLocalImage } from '../testbed/local-images.ts';
@@ -258,6 +258,43 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
       60_000,
       async () => !advice.test((await slipway('explain', 'default/site')).stdout),
     );
+  }, 600_000);
+
+  test('a server that does not reach the store is asked nothing and keeps no agent, and is asked again when it does', async () => {
+    const ready = async (): Promise<string> => {
+      const script = "fetch('http://127.0.0.1:7500/readyz').then(({ status }) => process.stdout.write(String(status)))";
+      return (await up('exec', '-T', 'slipway-1', 'node', '-e', script)).stdout;
+    };
+    const printed = await up('exec', '-T', 'slipway-2', 'slipway', 'env', '--output', 'json');
+    // What is not answered at once is an error here, and not asked again.
+    const cli = new AwsCli({ ...(JSON.parse(printed.stdout) as Record<string, string>), AWS_MAX_ATTEMPTS: '1' });
+    const id = (await up('ps', '-q', 'slipway-1')).stdout.trim();
+    const pid = await docker.check(['inspect', '--format', '{{.State.Pid}}', id]);
+    // What it sends there is lost: nothing refuses, and nothing answers.
+    const rule = ['OUTPUT', '-p', 'tcp', '--dport', '6379', '-j', 'DROP'];
+    const filter = (what: string): Promise<string> =>
+      check('nsenter', [`--net=/proc/${pid}/ns/net`, '--', 'iptables', what, ...rule]);
+    await filter('-A');
+    try {
+      await until('the server to say that it is not ready', 60_000, async () => (await ready()) === '503');
+      await until('six calls to be answered, one after the other', 120_000, async () => {
+        for (let call = 0; call < 6; call++) await cli.json(['ecr', 'describe-repositories']);
+        return true;
+      });
+      await until('all agents at the other server', 120_000, async () => {
+        const arns = await cli.json<{ containerInstanceArns: string[] }>([
+          'ecs',
+          'list-container-instances',
+          '--filter',
+          'agentConnected==true',
+        ]);
+        return arns.containerInstanceArns.length === count - 1;
+      });
+      expect(await ready()).toBe('503');
+    } finally {
+      await filter('-D');
+    }
+    await until('the server to be ready again', 120_000, async () => (await ready()) === '200');
   }, 600_000);
 
   test('one server killed, the other answers with everything', async () => {
