@@ -1,14 +1,16 @@
 import { serverReach } from '../../reach/index.ts';
 import { randomBytes } from 'node:crypto';
 
-import { systemClock } from '@slipway/storage/clock';
-import { expect, test } from 'vitest';
+import { type Clock, systemClock } from '@slipway/storage/clock';
+import { describe, expect, test } from 'vitest';
 
-import { region } from '../testing/bench.ts';
+import { region, until } from '../testing/bench.ts';
 import { connectionKeys } from './keys.ts';
 
 import { ConnectionSweeper, serverSilence } from './connections.ts';
 import { AgentBench } from '../testing/agent-peer.ts';
+
+const stopping = { code: 1001, reason: 'the server is stopping' };
 
 test('connections of a server that died are found by the others', async () => {
   await using bench = await AgentBench.open();
@@ -53,4 +55,61 @@ test('a server that cannot serve its agents closes their connections, and takes 
   await plane.untilConnected(instance, false);
   bench.connect(instance);
   await plane.untilConnected(instance, true);
+});
+
+describe('a server that stops', () => {
+  /** A clock on which no wait that begins after `stop` ends by itself. */
+  function patientClock() {
+    const waits = Promise.withResolvers<() => void>();
+    let isStopped = false;
+    const clock: Clock = {
+      ...systemClock,
+      sleep: (ms, signal) => {
+        if (!isStopped) return systemClock.sleep(ms, signal);
+        const { promise, resolve, reject } = Promise.withResolvers<void>();
+        signal?.addEventListener('abort', () => reject(new Error('called off')), { once: true });
+        waits.resolve(resolve);
+        return promise;
+      },
+    };
+    return {
+      clock,
+      stop: () => {
+        isStopped = true;
+      },
+      /** What ends the first such wait. */
+      waiting: waits.promise,
+    };
+  }
+
+  test('closes the connections of its agents first, and waits for nothing else', async () => {
+    const { clock, stop } = patientClock();
+    await using bench = await AgentBench.open({ clock });
+    const instance = await bench.register();
+    const peers = [bench.connect(instance), bench.connect(instance, { kind: 'tcs' })];
+    await bench.plane.untilConnected(instance, true);
+    await until(() => (peers.every(({ ws }) => ws.readyState === ws.OPEN) ? true : undefined), 'both connections');
+    stop();
+    await bench.plane.control.close();
+    await expect.poll(() => peers.map(({ closed }) => closed)).toEqual([stopping, stopping]);
+    await bench.plane.untilConnected(instance, false);
+  });
+
+  test('waits a moment for an agent that does not answer, and cuts it off', async () => {
+    const { clock, stop, waiting } = patientClock();
+    await using bench = await AgentBench.open({ clock });
+    const instance = await bench.register();
+    const peer = bench.connect(instance);
+    await bench.plane.untilConnected(instance, true);
+    await until(() => (peer.ws.readyState === peer.ws.OPEN ? true : undefined), 'the connection');
+    peer.ws.pause();
+    stop();
+    const closing = bench.plane.control.close();
+    const endWait = await waiting;
+    expect(peer.closed).toBeUndefined();
+    endWait();
+    await closing;
+    peer.ws.resume();
+    await expect.poll(() => peer.closed?.code).toBe(1001);
+  });
 });

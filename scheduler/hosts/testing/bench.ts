@@ -286,18 +286,20 @@ export interface BenchOptions extends Partial<
   readonly networks?: HostNetworks;
   /** Asked before GetAuthorizationToken is answered; what it throws is the answer. */
   readonly authorize?: (principal: Principal) => Promise<void>;
+  /** What connections of agents are timed by. */
+  readonly clock?: Clock;
 }
 
 async function serve(
   records: RecordStore,
   port: number,
-  { registry, authorize, networks = noHostNetworks, ...roles }: BenchOptions,
+  { registry, authorize, networks = noHostNetworks, clock = systemClock, ...roles }: BenchOptions,
 ): Promise<Started> {
   const control = createAgentControl({
     networks,
     records,
     views: new ClusterViews({ records, clock: systemClock, log: silent, placement: { seed: 1 } }),
-    clock: systemClock,
+    clock,
     random: randomBytes,
     region,
     reach: serverReach({}),
