@@ -82,7 +82,8 @@ async function neighbour(name: string, here: string, there: string): Promise<num
 
 /** Counts packets from an address that arrive in a namespace. */
 function countFrom(pid: number, address: string): () => number {
-  const table = `table inet seen {
+  const name = `seen-${address.replaceAll('.', '-')}`;
+  const table = `table inet ${name} {
   chain in { type filter hook input priority 0; ip saddr ${address} counter
   }
 }
@@ -91,7 +92,7 @@ function countFrom(pid: number, address: string): () => number {
   return () =>
     Number(
       /packets (\d+)/.exec(
-        execFileSync('nsenter', inside(pid, ['nft', 'list', 'table', 'inet', 'seen'])).toString(),
+        execFileSync('nsenter', inside(pid, ['nft', 'list', 'table', 'inet', name])).toString(),
       )?.[1],
     );
 }
@@ -190,27 +191,33 @@ describe.skipIf(missing !== undefined)('a task with an address of its own', () =
     const [here, there] = [await task(own(1, { address: '198.19.5.3' })), await task(two)];
     const peer = await neighbour(`${device}p`.slice(0, 15), '198.19.6.200/30', '198.19.6.201/30');
     const far = { address: '198.19.6.201', blocks: ['198.19.5.128/25'] };
-    await network.apply({ ...state, peers: [far] });
-    // 198.19.5.129 is a member of the group that is let in, on the peer.
-    const seen = countFrom(there, '198.19.5.129');
+    // Both are members of the group that is let in, on the peer.
+    const [real, forged] = ['198.19.5.129', '198.19.5.130'];
+    await network.apply({ ...state, members: { 'sg-a': [...(state.members['sg-a'] ?? []), forged] }, peers: [far] });
+    const [seen, seenForged] = [countFrom(there, real), countFrom(there, forged)];
     // It is a neighbour, which a plain route would do for.
     await applyPeers([{ ...far, way: 'vxlan', mtu: 1_450 }], host, metric);
     const [{ address: mac = '' } = {}] = JSON.parse(ip('-json', 'link', 'show', 'slipway-vxlan')) as {
       address?: string;
     }[];
-    const program = tunnelFrame(mac, '198.19.5.129', two.address, host);
-    const send = (pid: number): Buffer => execFileSync('nsenter', inside(pid, [process.execPath, '-e', program]));
-    try {
-      await until(() => {
-        send(peer);
-        return seen() > 0;
+    const send = (pid: number, source: string): Buffer =>
+      execFileSync('nsenter', inside(pid, [process.execPath, '-e', tunnelFrame(mac, source, two.address, host)]));
+    /** Sends from the peer until one more arrives: what was sent before and let through has arrived by then. */
+    const arrives = (source: string, count: () => number): Promise<void> => {
+      const before = count();
+      return until(() => {
+        send(peer, source);
+        return count() > before;
       });
-      const before = seen();
-      for (let times = 0; times < 10; times += 1) send(here);
-      // What was let through arrived before this does.
-      send(peer);
-      await until(() => seen() > before);
-      expect(seen()).toBe(before + 1);
+    };
+    try {
+      await arrives(real, seen);
+      for (let times = 0; times < 10; times += 1) send(here, forged);
+      await arrives(real, seen);
+      await arrives(real, seen);
+      expect(seenForged()).toBe(0);
+      // From the peer it would have been let through.
+      await arrives(forged, seenForged);
     } finally {
       await applyPeers([], host, metric);
     }
