@@ -1,7 +1,5 @@
 import type { Call } from '@slipway/auth/contract';
-import { openLeases } from '@slipway/storage/leases';
 import { systemClock } from '@slipway/storage/clock';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcp, type Socket } from 'node:net';
@@ -10,7 +8,8 @@ import { WebSocket } from 'ws';
 
 import { FakeEngine } from '../testing/fake-engine.ts';
 import { account, openWeb, region } from '../testing/open-balancing.ts';
-import { EngineReports, Keeper, type TrafficOptions } from '../traffic/index.ts';
+import { trafficOptions } from '../testing/traffic-options.ts';
+import { EngineReports, Keeper } from '../traffic/index.ts';
 
 import { type BalancerOptions, BalancerRefused, joinBalancing, leaveBalancing } from './client.ts';
 import { balancerPath } from './frames.ts';
@@ -25,27 +24,9 @@ afterEach(async () => {
 /** A server that engines of other hosts may connect to; `as` is the account of whoever does. */
 async function openEndpoint(as = account) {
   const world = await openWeb();
-  const { records, balancers, networks } = world;
-  const log = { info: () => {}, warn: () => {}, error: () => {} };
-  const options: TrafficOptions = {
-    account,
-    records,
-    balancers,
-    networks,
-    leases: openLeases(records, systemClock, Math.random),
-    clock: systemClock,
-    random: randomBytes,
-    log,
-    probe: () => Promise.resolve({ kind: 'passed' }),
-    tasks: {
-      read: () => Promise.resolve([]),
-      find: () => Promise.resolve(undefined),
-      watch: () => () => undefined,
-      note: () => Promise.resolve(),
-    },
-    certificate: () => Promise.resolve(undefined),
-    timing: { report: 50, drain: 10 },
-  };
+  const { balancers } = world;
+  const options = trafficOptions(world, { timing: { report: 50, drain: 10 } });
+  const { log } = options;
   const endpoint = createBalancerEndpoint({ ...options, region });
   const server = createServer();
   server.on('upgrade', (request, socket, head) => endpoint.accept(request, socket, head, { account: as } as Call));

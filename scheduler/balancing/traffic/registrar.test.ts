@@ -1,6 +1,3 @@
-import { openLeases } from '@slipway/storage/leases';
-import { systemClock } from '@slipway/storage/clock';
-import { randomBytes } from 'node:crypto';
 import { afterEach, expect, test, vi } from 'vitest';
 
 import type { CheckResult } from '../health/index.ts';
@@ -8,6 +5,7 @@ import type { EngineRecord, TargetRecord } from '../records/index.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
 import { FakeTasks } from '../testing/fake-tasks.ts';
 import { account, openWeb } from '../testing/open-balancing.ts';
+import { trafficOptions } from '../testing/traffic-options.ts';
 
 import { Drains } from './drains.ts';
 import { EngineDriver } from './driver.ts';
@@ -24,24 +22,14 @@ const until = { timeout: 30_000 };
 /** A load balancer with an engine, whose targets are tasks. */
 async function openTasks() {
   const world = await openWeb();
-  const { records, balancers, networks, groupArn, call } = world;
+  const { balancers, groupArn, call } = world;
   const tasks = new FakeTasks();
   const engine = new FakeEngine();
   const answers = new Map<string, CheckResult>();
-  const options = {
-    account,
-    records,
-    balancers,
-    networks,
-    leases: openLeases(records, systemClock, Math.random),
-    clock: systemClock,
-    random: randomBytes,
-    log: { info: () => {}, warn: () => {}, error: () => {} },
+  const options = trafficOptions(world, {
     tasks,
-    probe: ({ address }: { address: string }) => Promise.resolve(answers.get(address) ?? { kind: 'passed' as const }),
-    certificate: () => Promise.resolve(undefined),
-    timing: { report: 50, gone: 60_000, patience: 60_000, drain: 5 },
-  };
+    probe: ({ address }) => Promise.resolve(answers.get(address) ?? { kind: 'passed' }),
+  });
   const begin = (run: (signal: AbortSignal) => Promise<void>): (() => Promise<void>) => {
     const over = new AbortController();
     const running = run(over.signal);

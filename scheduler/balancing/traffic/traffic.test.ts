@@ -1,17 +1,13 @@
-import { openLeases } from '@slipway/storage/leases';
-import { systemClock } from '@slipway/storage/clock';
-import { randomBytes } from 'node:crypto';
 import { afterEach, expect, test, vi } from 'vitest';
 
 import type { CheckResult } from '../health/index.ts';
 import type { EngineRecord, TargetRecord } from '../records/index.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
-import { FakeTasks } from '../testing/fake-tasks.ts';
 import { account, idOf, openWeb } from '../testing/open-balancing.ts';
+import { trafficOptions } from '../testing/traffic-options.ts';
 
 import { EngineDriver } from './driver.ts';
 import { isDone, Keeper } from './keeper.ts';
-import type { TrafficOptions } from './ports.ts';
 import { EngineReports } from './reports.ts';
 
 const ends: (() => Promise<unknown>)[] = [];
@@ -22,24 +18,14 @@ afterEach(async () => {
 /** A load balancer whose engines carry nothing, and targets that are healthy unless a test says otherwise. */
 async function openTraffic(engines: Readonly<Record<string, FakeEngine>> = { one: new FakeEngine() }) {
   const world = await openWeb();
-  const { records, balancers, networks } = world;
+  const { balancers } = world;
   const answers = new Map<string, CheckResult>();
   const warnings: unknown[] = [];
   const note = (fields: unknown): unknown => warnings.push(fields);
-  const options: TrafficOptions = {
-    account,
-    records,
-    balancers,
-    networks,
-    leases: openLeases(records, systemClock, Math.random),
-    clock: systemClock,
-    random: randomBytes,
+  const options = trafficOptions(world, {
     log: { info: () => {}, warn: note, error: note },
-    tasks: new FakeTasks(),
     probe: ({ address }) => Promise.resolve(answers.get(address) ?? { kind: 'passed' }),
-    certificate: () => Promise.resolve(undefined),
-    timing: { report: 50, gone: 60_000, patience: 60_000, drain: 5 },
-  };
+  });
   const begin = (run: (signal: AbortSignal) => Promise<void>): (() => Promise<void>) => {
     const over = new AbortController();
     const running = run(over.signal);
