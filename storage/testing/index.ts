@@ -1,2 +1,3 @@
+export { freePort } from './free-port.ts';
 export { findGoProgram } from './go-program.ts';
 export { growth } from './growth.ts';

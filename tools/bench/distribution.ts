@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { freePort } from '@slipway/storage/testing';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { freePort, run, until } from '../testbed/index.ts';
+import { run, until } from '../testbed/index.ts';
 import type { Target } from './load.ts';
 import { startTokenServer } from './token-server.ts';
 

@@ -16,7 +16,8 @@ import { keys, openImages, parseRepositoryName, registryPartition } from '@slipw
 import { evaluate, type LifecycleImage, makePreview, parseLifecyclePolicy } from '@slipway/registry/lifecycle';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage, type Storage } from '@slipway/storage/engine';
-import { freePort, ServerProcess } from '../testbed/index.ts';
+import { freePort } from '@slipway/storage/testing';
+import { ServerProcess } from '../testbed/index.ts';
 import { median, render, type Row, type Section, short, writeSection } from './results.ts';
 
 /** `npm run bench:ecr`: lifecycle rules over a large repository, and the rates of the ECR API beside bare commits. */

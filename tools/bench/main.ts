@@ -12,7 +12,8 @@ import {
   ListTasksCommand,
   RegisterTaskDefinitionCommand,
 } from '@aws-sdk/client-ecs';
-import { DockerCli, freePort, makeImage, missingDocker, ServerProcess, until, webImage } from '../testbed/index.ts';
+import { freePort } from '@slipway/storage/testing';
+import { DockerCli, makeImage, missingDocker, ServerProcess, until, webImage } from '../testbed/index.ts';
 import { Comparison } from './comparison.ts';
 import { findDistribution, startDistribution } from './distribution.ts';
 import { headRate } from './head-load.ts';

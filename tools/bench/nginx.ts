@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, run, until } from '../testbed/index.ts';
+import { freePort } from '@slipway/storage/testing';
+import { run, until } from '../testbed/index.ts';
 
 /** nginx with sendfile over one folder: what the machine can send at all. */
 export interface Nginx {

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { freePort } from '../testbed/index.ts';
+import { freePort } from '@slipway/storage/testing';
 
 /** Hands the peer's docker clients the one token that there is: its token authentication needs a place to get it from. */
 export interface TokenServer {

@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
+import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CommandResult, run } from '../testbed/command.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
 
 const slipway = join(import.meta.dirname, '..', 'bin', 'slipway');
 const folder = mkdtempSync(join(tmpdir(), 'slipway-conformance-command-'));

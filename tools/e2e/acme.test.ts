@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { connect } from 'node:tls';
 import { Pebble, pebbleMissing } from '@slipway/auth/acme/testing';
+import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readServerState } from '../server/state-files.ts';
 import { run, until } from '../testbed/command.ts';
-import { freePort } from '../testbed/server-process.ts';
 
 if (pebbleMissing !== undefined && process.env['CI'] !== undefined) throw new Error(pebbleMissing);
 

@@ -3,11 +3,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AwsCli } from '../testbed/aws-cli.ts';
 import { check, type CommandResult, run, until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker } from '../testbed/docker.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
 
 /** The agent on a host that has Node, curl and a Docker engine, and nothing of this checkout. */
 const missing = await missingDocker();

@@ -4,13 +4,14 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
+import { freePort } from '@slipway/storage/testing';
 import aws4 from 'aws4';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { agentSettings } from '../cli/agent-settings.ts';
 import { AwsCli } from '../testbed/aws-cli.ts';
 import { check, run } from '../testbed/command.ts';
 import { codeBlocks, shellBlocks } from '../testbed/readme.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
 
 /** The page that says how AWS's own agent joins, step by step. */
 const page = 'scheduler/hosts/amazon-ecs-agent.md';

@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AwsCli } from '../testbed/aws-cli.ts';
 import { run } from '../testbed/command.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
 
 const missing = (await run('aws', ['--version']).catch(() => undefined))?.code === 0 ? undefined : 'no AWS CLI';
 if (missing !== undefined && process.env['CI']) throw new Error(`${missing} on this machine`);

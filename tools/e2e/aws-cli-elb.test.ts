@@ -5,6 +5,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomInt } from 'node:crypto';
+import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { BalancerDetails } from '../cli/lb.ts';
 import { trafficEngines } from '../server/traffic-engines.ts';
@@ -12,7 +13,7 @@ import { AwsCli } from '../testbed/aws-cli.ts';
 import { sdkOptions } from '../testbed/aws-clients.ts';
 import { run } from '../testbed/command.ts';
 import { ElbClient } from '../testbed/query-clients.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
 
 /** An address of this machine; the load balancer's VPC is around it, so that it may be a target's. */
 const own = Object.values(networkInterfaces())

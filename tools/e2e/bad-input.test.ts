@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AwsCli } from '../testbed/aws-cli.ts';
 import { run } from '../testbed/command.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
 
 /** Refusals as people meet them: the AWS command line's exit code and sentence, `curl`'s status and body, one line from our own command. */
 const aws = await run('aws', ['--version']).catch(() => undefined);

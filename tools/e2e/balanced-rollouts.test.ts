@@ -10,6 +10,7 @@ import {
   ListTasksCommand,
   type Service,
 } from '@aws-sdk/client-ecs';
+import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { trafficEngines } from '../server/traffic-engines.ts';
 import { AwsCli } from '../testbed/aws-cli.ts';
@@ -19,7 +20,7 @@ import { DockerCli, missingDocker } from '../testbed/docker.ts';
 import { describeReport, type Report, startLoad } from '../testbed/load/index.ts';
 import { makeLocalImage } from '../testbed/local-images.ts';
 import { ElbClient } from '../testbed/query-clients.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
 
 /**
  * No request is lost: load that never sends anything again, on a load balancer whose service is rolled, scaled and loses tasks by hand

@@ -3,12 +3,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startReceiver, type TraceReceiver } from '@slipway/storage/telemetry/testing';
+import { freePort } from '@slipway/storage/testing';
 import aws4 from 'aws4';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AwsCli } from '../testbed/aws-cli.ts';
 import { run, until } from '../testbed/command.ts';
 import { missingDocker } from '../testbed/docker.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
 
 /**
  * K1, K3, K4, K6: secrets of every kind go through a whole server at its most talkative level, in good requests and bad ones;

@@ -11,10 +11,11 @@ import {
   IAMClient,
 } from '@aws-sdk/client-iam';
 import { signatureHeader, signatureOf } from '@slipway/scheduler/triggers';
+import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pushSmallImage } from '../bench/load.ts';
 import { type CommandResult, run, until } from '../testbed/command.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
 
 /** The administration commands beside a running server, as an operator calls them. */
 const slipway = join(import.meta.dirname, '..', 'bin', 'slipway');

@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeF
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findS3Server, implementations } from '@slipway/storage/blobs/testing';
+import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AwsCli } from '../testbed/aws-cli.ts';
 import { check, run, until, type CommandResult } from '../testbed/command.ts';
@@ -11,7 +12,6 @@ import { missingHosts, startHosts, type TestHosts } from '../testbed/hosts.ts';
 import { makeLocalImage } from '../testbed/local-images.ts';
 import { agentOf, joinHosts, pushFrom } from '../testbed/machines.ts';
 import { shellBlocks } from '../testbed/readme.ts';
-import { freePort } from '../testbed/server-process.ts';
 
 /**
  * More than one machine as its page says it, word by word: two servers behind one address, on Redis and an S3 store, and other hosts

@@ -3,9 +3,10 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DescribeRepositoriesCommand, ECRClient } from '@aws-sdk/client-ecr';
+import { freePort } from '@slipway/storage/testing';
 import { afterAll, expect, test } from 'vitest';
 import { run } from '../testbed/command.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
 
 const slipway = join(import.meta.dirname, '..', 'bin', 'slipway');
 const folder = mkdtempSync(join(tmpdir(), 'slipway-first-start-'));

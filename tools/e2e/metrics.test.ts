@@ -2,11 +2,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateServiceCommand, ECSClient, RegisterTaskDefinitionCommand } from '@aws-sdk/client-ecs';
+import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { targetOf } from '../bench/registry-target.ts';
 import { pushSmallImage } from '../bench/load.ts';
 import { until } from '../testbed/command.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
 
 /** What an operator sees on `/metrics` of a server of several processes. */
 const folder = mkdtempSync(join(tmpdir(), 'slipway-metrics-'));

@@ -12,13 +12,14 @@ import {
   type Service,
   type Task,
 } from '@aws-sdk/client-ecs';
+import { freePort } from '@slipway/storage/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { AwsCli } from '../testbed/aws-cli.ts';
 import { ecsClient } from '../testbed/aws-clients.ts';
 import { check, run, until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { type EngineChoice, engineChoices, type Engines } from '../testbed/engines.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
 
 /**
  * The main job, on real parts: a server process, a Docker engine, the docker and AWS command lines. What is asked again until it is so is

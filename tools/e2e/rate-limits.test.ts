@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Registry } from '@prometheus-io/client';
 import { redisMissing, RedisServer } from '@slipway/storage/records/testing';
+import { freePort } from '@slipway/storage/testing';
 import aws4 from 'aws4';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
@@ -12,7 +13,7 @@ import { readConfig } from '../server/config.ts';
 import { startInstallation } from '../server/installation.ts';
 import { passwordOf } from '../bench/registry-target.ts';
 import { until } from '../testbed/command.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
 
 /** An installation with rates from its environment, and how its administrator and a stranger call it. */
 async function limited(env: Readonly<Record<string, string>>) {

@@ -3,13 +3,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { trafficEngines } from '../server/traffic-engines.ts';
 import { AwsCli } from '../testbed/aws-cli.ts';
-import { check, type CommandResult, run } from '../testbed/command.ts';
+import { check, type CommandResult, run, until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { shellBlocks } from '../testbed/readme.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
 
 /** What the pages tell a newcomer to type, typed. */
 const root = join(import.meta.dirname, '..', '..');
@@ -79,13 +80,12 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
     const explained = await type(further);
     expect(explained.code, explained.stdout + explained.stderr).toBe(0);
     const aws = new AwsCli(server.aws());
-    const { services } = await aws.json<{ services: { runningCount: number; taskDefinition: string }[] }>([
-      'ecs',
-      'describe-services',
-      '--services',
-      'web',
-    ]);
-    expect(services[0]?.runningCount).toBe(2);
+    // What is exposed gets new tasks: the ones before them end once these are in rotation.
+    await until('two tasks, none more', 120_000, async () => {
+      const described = ['ecs', 'describe-services', '--services', 'web'];
+      const { services } = await aws.json<{ services: { runningCount: number; deployments: object[] }[] }>(described);
+      return services[0]?.runningCount === 2 && services[0].deployments.length === 1;
+    });
   });
 
   test(

@@ -3,8 +3,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EngineName, type Engines, startEngines } from '@slipway/registry/testing';
+import { freePort } from '@slipway/storage/testing';
 import { makeRepositories, passwordOf } from '../bench/registry-target.ts';
-import { freePort, ServerProcess, until } from '../testbed/index.ts';
+import { ServerProcess, until } from '../testbed/index.ts';
 
 /** Server processes on one store, to be killed one at a time. */
 export interface RegistryFleet extends AsyncDisposable {

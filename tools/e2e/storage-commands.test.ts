@@ -2,11 +2,12 @@ import { appendFileSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateRepositoryCommand, ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
+import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pushBlobs, pushSmallImage, type Target } from '../bench/load.ts';
 import { run, type CommandResult, until } from '../testbed/command.ts';
 import { engineChoices } from '../testbed/engines.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
 
 const slipway = join(import.meta.dirname, '..', 'bin', 'slipway');
 const distributed = engineChoices.find(({ name }) => name === 'Redis and S3');

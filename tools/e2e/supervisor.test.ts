@@ -1,9 +1,10 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../testbed/command.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
 
 /** A server of two processes of which one after the other is killed, the first one too. */
 const folder = mkdtempSync(join(tmpdir(), 'slipway-supervisor-'));

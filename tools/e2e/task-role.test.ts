@@ -32,10 +32,11 @@ import {
 } from '@aws-sdk/client-iam';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { endpointPort, holderText } from '@slipway/scheduler/hosts/agent';
+import { freePort } from '@slipway/storage/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { check, run, until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webCommand } from '../testbed/docker.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
 
 /** Credentials as an SDK in a container gets them. */
 interface Handed {

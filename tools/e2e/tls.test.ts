@@ -4,13 +4,13 @@ import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, rmSync, st
 import { get } from 'node:https';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { awsVariables } from '../cli/env.ts';
 import { readServerState } from '../server/state-files.ts';
 import { AwsCli } from '../testbed/aws-cli.ts';
 import { check, run, until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
-import { freePort } from '../testbed/server-process.ts';
 
 const main = join(import.meta.dirname, '..', 'cli', 'main.ts');
 const slipway = (args: readonly string[], env: Record<string, string> = {}) =>

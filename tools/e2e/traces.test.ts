@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { engineNames, missingEngine, startEngines } from '@slipway/registry/testing';
 import { type ReceivedSpan, startReceiver } from '@slipway/storage/telemetry/testing';
+import { freePort } from '@slipway/storage/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { targetOf } from '../bench/registry-target.ts';
 import { run, until } from '../testbed/command.ts';
-import { freePort, ServerProcess } from '../testbed/server-process.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
 import { settingsOf } from './registry-fleet.ts';
 
 let folder: string;

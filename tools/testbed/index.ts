@@ -4,4 +4,4 @@ export { DockerCli, makeImage, missingDocker, type TestImage, webCommand, webIma
 export { missingHosts, startHosts, type TestHost, type TestHosts } from './hosts.ts';
 export { agentOf, type Machines, openMachines } from './machines.ts';
 export { Ec2Client } from './query-clients.ts';
-export { freePort, ServerProcess } from './server-process.ts';
+export { ServerProcess } from './server-process.ts';

@@ -4,13 +4,14 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ECSClient } from '@aws-sdk/client-ecs';
+import { freePort } from '@slipway/storage/testing';
 import { AwsCli } from './aws-cli.ts';
 import { ecsClient } from './aws-clients.ts';
 import { run, until } from './command.ts';
 import { DockerCli, makeImage, type TestImage } from './docker.ts';
 import { startHosts, type TestHost, type TestHosts } from './hosts.ts';
 import { shellBlocks } from './readme.ts';
-import { freePort, ServerProcess } from './server-process.ts';
+import { ServerProcess } from './server-process.ts';
 
 /** A server on this machine that hosts reach by another address than its own loopback; it runs no tasks itself. */
 export interface ServerForHosts {

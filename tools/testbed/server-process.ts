@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { get } from 'node:https';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { awsVariables } from '../cli/env.ts';
 import { readServerState } from '../server/state-files.ts';
@@ -10,18 +9,6 @@ import { until } from './command.ts';
 const main = join(import.meta.dirname, '..', 'cli', 'main.ts');
 /** Where the launcher keeps compiled modules, so that a measured start is a user's start. */
 const compileCache = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'slipway-node');
-
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
 
 /** A `slipway serve` process of its own, with a port and a data folder that survive restarts. */
 export class ServerProcess {

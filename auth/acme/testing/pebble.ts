@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findGoProgram } from '@slipway/storage/testing';
+import { findGoProgram, freePort } from '@slipway/storage/testing';
 import { placeholder } from '../x509.ts';
 import { NamesServer } from './names-server.ts';
 
@@ -53,7 +52,7 @@ export class Pebble {
   /** @throws Error when it is not on this machine */
   static async start(settings: PebbleSettings = {}): Promise<Pebble> {
     const folder = await mkdtemp(join(tmpdir(), 'slipway-pebble-'));
-    const ports = await freePorts(4);
+    const ports = await Promise.all(Array.from({ length: 4 }, freePort));
     const pebble = new Pebble(folder, ports, await NamesServer.start(), settings.refusedNonces ?? 20);
     const { cert, key } = await placeholder(['127.0.0.1'], Date.now());
     await writeFile(pebble.caFile, cert);
@@ -157,17 +156,4 @@ export class Pebble {
     await this.names.dispose();
     await rm(this.#folder, { recursive: true, force: true });
   }
-}
-
-/** Ports that were free a moment ago, all different. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  const ports = await Promise.all(
-    servers.map(async (server) => {
-      if (!server.listening) await new Promise((resolve) => server.once('listening', resolve));
-      return (server.address() as { port: number }).port;
-    }),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'minio';
-import { freePort } from '../../records/testing/redis-server.ts';
+import { freePort } from '../../testing/free-port.ts';
 import { findGoProgram } from '../../testing/index.ts';
 import type { S3Connection } from '../s3-client.ts';
 

@@ -1,2 +1,2 @@
 export { checkpoint, type MemoryData, memoryData, memoryRecords } from './memory-records.ts';
-export { freePort, hasRedis, redisMissing, RedisServer } from './redis-server.ts';
+export { hasRedis, redisMissing, RedisServer } from './redis-server.ts';

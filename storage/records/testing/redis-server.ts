@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+
+import { freePort } from '../../testing/free-port.ts';
 
 /** Whether the real part is on this machine. */
 export const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
@@ -12,14 +13,6 @@ export const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
 export const redisMissing = hasRedis
   ? undefined
   : 'redis-server is not on this machine (Debian: apt install redis-server)';
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** A real Redis in a folder of its own, with the settings that the driver wants unless told otherwise. */
 export class RedisServer {

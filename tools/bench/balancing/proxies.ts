@@ -4,7 +4,8 @@ import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { openEmbedded, openHaproxy, type TrafficEngine } from '@slipway/scheduler/balancing/engines';
 import { anyTls, cookieKey, groupOf, listenerOf } from '@slipway/scheduler/balancing/engines/testing';
-import { freePort, until } from '../../testbed/index.ts';
+import { freePort } from '@slipway/storage/testing';
+import { until } from '../../testbed/index.ts';
 
 type State = Parameters<TrafficEngine['apply']>[0];
 type Certificate = State['certificates'][number];

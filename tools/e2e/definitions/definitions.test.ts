@@ -8,9 +8,10 @@ import {
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ecsClient } from '../../testbed/aws-clients.ts';
-import { freePort, ServerProcess } from '../../testbed/server-process.ts';
+import { ServerProcess } from '../../testbed/server-process.ts';
 import { refused, type Shape, shapes } from './index.ts';
 
 /** Task definitions of the shapes that public projects have: each registers, and reads back as ECS gives it back. */

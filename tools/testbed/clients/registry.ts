@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { anonymousName, knownName } from '@slipway/auth/audit';
+import { freePort } from '@slipway/storage/testing';
 import { AwsCli } from '../aws-cli.ts';
 import { check } from '../command.ts';
-import { freePort, ServerProcess } from '../server-process.ts';
+import { ServerProcess } from '../server-process.ts';
 
 /** One request as the audit files tell of it. */
 export interface AuditedRequest {
