@@ -44,6 +44,16 @@ export type {
   TaskTarget,
   TokenRecord,
 } from './records.ts';
+export type {
+  HookResultRecord,
+  HookRun,
+  LifecycleHook,
+  LifecycleStage,
+  ShiftLiveRecord,
+  ShiftRecord,
+  Shifting,
+  ShiftStrategy,
+} from './shifts.ts';
 export { toJson } from './json.ts';
 export { sameRecord } from './same.ts';
 export { interruptedDrain, isForced, isHeld, isLive, isOut, isPending, isWanted, outgoingStatus } from './status.ts';

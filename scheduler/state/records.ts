@@ -6,6 +6,8 @@
 
 import type { Principal } from '@slipway/auth/contract';
 
+import type { LifecycleHook, Shifting, ShiftStrategy } from './shifts.ts';
+
 export type Tags = Readonly<Record<string, string>>;
 
 /** A cluster. Its own partition holds the truth under `cluster`; the account's partition holds an index row. */
@@ -183,9 +185,18 @@ export interface AttachmentRecord {
 
 /** A target group that tasks of a service are registered with, and the port that they answer on (ECS: `loadBalancers`). */
 export interface ServiceLoadBalancer {
+  /** Of a deployment that shifts traffic: the one that its own tasks are registered with, this or the alternate one. */
   readonly targetGroupArn: string;
   readonly containerName: string;
   readonly containerPort: number;
+  /** What strategies that shift traffic need (ECS: `advancedConfiguration`). */
+  readonly advanced?: {
+    readonly alternateTargetGroupArn: string;
+    /** ARN of a rule; of a Network Load Balancer, of a listener. */
+    readonly productionListenerRule: string;
+    readonly testListenerRule?: string;
+    readonly roleArn: string;
+  };
 }
 
 /** One registration of a task with a target group: under this id engines know it, and under no other. */
@@ -275,6 +286,11 @@ export interface DeploymentConfiguration {
   readonly maximumPercent: number;
   readonly minimumHealthyPercent: number;
   readonly circuitBreaker?: CircuitBreaker;
+  /** Absent: ROLLING. */
+  readonly strategy?: ShiftStrategy;
+  /** Minutes that both revisions run after all traffic went to the new one. */
+  readonly bakeTimeInMinutes?: number;
+  readonly lifecycleHooks?: readonly LifecycleHook[];
 }
 
 /** How a deployment stood when it was given up. */
@@ -328,6 +344,8 @@ export interface DeploymentRecord {
   readonly completedAt?: number;
   /** Ids of the deployments that still had tasks when it began. */
   readonly replaces?: readonly string[];
+  /** Of a deployment that shifts traffic: how far it is. */
+  readonly shifting?: Shifting;
 }
 
 /** A deployment as it was last seen, kept when its service no longer needs it: what ListServiceDeployments tells. */
