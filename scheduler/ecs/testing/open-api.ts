@@ -108,6 +108,8 @@ export async function openApi({
     log: quiet,
     ownHost: () => false,
     credentialIdKey: randomBytes(32),
+    taskCredentials: () => Promise.reject(new Error('no agent is connected that could ask')),
+    revokeTaskCredentials: () => Promise.resolve(),
   });
   opened.defer(() => agents.close());
   const asked: AccessRequest[] = [];

@@ -21,16 +21,10 @@ export class RoleCredentialsSource {
   /**
    * Credentials with an id that is the same for the life of the task on every server: containers keep it in their
    * environment. The id is an HMAC, so it says nothing about other tasks' ids (and is the only secret there is).
-   * @returns undefined when this server hands out no credentials
    * @throws what the port throws
    */
-  async get(
-    taskArn: string,
-    roleArn: string,
-    roleType: IssuedCredentials['roleType'],
-  ): Promise<IssuedCredentials | undefined> {
+  async get(taskArn: string, roleArn: string, roleType: IssuedCredentials['roleType']): Promise<IssuedCredentials> {
     const { clock, taskCredentials, credentialIdKey } = this.#options;
-    if (taskCredentials === undefined) return undefined;
     for (const [key, { expiration }] of this.#issued) {
       if (Date.parse(expiration) - clock.now() < credentialMargin) this.#issued.delete(key);
     }
@@ -58,7 +52,7 @@ export class RoleCredentialsSource {
       const key = keyOf(taskArn, roleType);
       const issued = this.#issued.get(key);
       this.#issued.delete(key);
-      if (issued !== undefined) await this.#options.revokeTaskCredentials?.(issued.accessKeyId);
+      if (issued !== undefined) await this.#options.revokeTaskCredentials(issued.accessKeyId);
     }
   }
 }

@@ -6,6 +6,6 @@ export type { NetworkState } from '../wire/index.ts';
 export { connectionKeys, connectionRows } from './keys.ts';
 export { type AgentOperations, agentOperations, controlPath, telemetryPath } from './operations.ts';
 export { refuseUpgrade, watchLiveness } from './peer.ts';
-export { type RenderContext, renderStop, renderTask } from './render.ts';
+export { type RenderPorts, renderStop, renderTask } from './render.ts';
 export type { ContainerMetrics, TaskMetrics } from './telemetry-session.ts';
 export { applyHealth, applyTaskChange, type ContainerChange, type TaskChange } from './transitions.ts';

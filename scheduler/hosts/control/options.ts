@@ -33,10 +33,10 @@ export interface AgentControlOptions extends EcsPorts {
    * unguessable ids of task credentials are derived; containers keep them in their environment for life.
    */
   readonly credentialIdKey: Uint8Array;
-  /** Without it, tasks whose definition names a task role are stopped with a reason; execution roles fall back to the agent's own rights. */
-  readonly taskCredentials?: TaskCredentialsPort;
+  /** The credentials of task and execution roles; nobody else's rights stand in for them. */
+  readonly taskCredentials: TaskCredentialsPort;
   /** Ends credentials that {@link taskCredentials} issued, when their task is over. Ending them twice is not an error. */
-  readonly revokeTaskCredentials?: (accessKeyId: string) => Promise<void>;
+  readonly revokeTaskCredentials: (accessKeyId: string) => Promise<void>;
   /** Whether a host in an image reference means this installation: its images are pulled with its passwords. */
   readonly ownHost: (host: string) => boolean;
   /**

@@ -65,11 +65,6 @@ export class PayloadSource {
 
   async #roleCredentials(task: TaskRecord, definition: TaskDefinitionRecord) {
     const body = applyOverrides(bodyOf(definition), task.overrides as TaskOverride | undefined);
-    if (body.taskRoleArn !== undefined && this.#options.taskCredentials === undefined) {
-      throw new Unrenderable(
-        `ResourceInitializationError: the task definition names the task role ${body.taskRoleArn}, and this server hands out no task role credentials.`,
-      );
-    }
     const [role, execution] = await Promise.all([
       this.#credentials(task, body.taskRoleArn, 'TaskApplication'),
       this.#credentials(task, body.executionRoleArn, 'TaskExecution'),

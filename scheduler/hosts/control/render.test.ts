@@ -146,7 +146,7 @@ describe('what agents are sent', { timeout: 180_000 }, () => {
     expect((await plane.untilTask(gone.id, 'STOPPED')).stoppedReason).toMatch(/never:7 is gone/);
     expect(await plane.untilTask(roleless.id, 'STOPPED')).toMatchObject({
       stopCode: 'TaskFailedToStart',
-      stoppedReason: /no task role credentials/,
+      stoppedReason: /unable to assume the role .*role\/app: this test has no roles/,
     });
   });
 });

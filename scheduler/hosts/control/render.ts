@@ -15,7 +15,7 @@ import { dockerConfigOf } from './docker-config.ts';
 import type { AgentContainer, AgentInterface, AgentTask, RoleCredentials, SentTask } from '../wire/index.ts';
 
 /** What a payload says besides the definition: where the task runs, and with whose rights. */
-export interface RenderContext {
+export interface RenderPorts {
   readonly clusterArn: string;
   readonly region: string;
   readonly account: string;
@@ -31,11 +31,11 @@ export interface RenderContext {
  * A task as the agent protocol carries it (`PayloadMessage.tasks[]`), for the real amazon-ecs-agent as well as ours:
  * the definition with the task's overrides applied, and Docker Engine API JSON for what only Docker understands.
  */
-export function renderTask(task: TaskRecord, definition: TaskDefinitionRecord, context: RenderContext): AgentTask {
+export function renderTask(task: TaskRecord, definition: TaskDefinitionRecord, ports: RenderPorts): AgentTask {
   const body = applyOverrides(bodyOf(definition), task.overrides as TaskOverride | undefined);
   return {
     arn: task.arn,
-    taskClusterArn: context.clusterArn,
+    taskClusterArn: ports.clusterArn,
     family: definition.family,
     version: String(definition.revision),
     // One that is told to stop runs on while requests may reach it.
@@ -53,17 +53,17 @@ export function renderTask(task: TaskRecord, definition: TaskDefinitionRecord, c
     ...(task.ephemeralStorage === undefined ? {} : { ephemeralStorage: task.ephemeralStorage }),
     ...(body.pidMode === undefined ? {} : { pidMode: body.pidMode }),
     ...(body.ipcMode === undefined ? {} : { ipcMode: body.ipcMode }),
-    elasticNetworkInterfaces: task.attachment === undefined ? [] : [renderInterface(task.attachment, context)],
+    elasticNetworkInterfaces: task.attachment === undefined ? [] : [renderInterface(task.attachment, ports)],
     volumes: (body.volumes ?? []).map(renderVolume),
-    containers: containersOf(body).map((container) => renderContainer(task, container, body, context)),
-    ...(context.roleCredentials === undefined ? {} : { roleCredentials: context.roleCredentials }),
-    ...(context.executionRoleCredentials === undefined
+    containers: containersOf(body).map((container) => renderContainer(task, container, body, ports)),
+    ...(ports.roleCredentials === undefined ? {} : { roleCredentials: ports.roleCredentials }),
+    ...(ports.executionRoleCredentials === undefined
       ? {}
-      : { executionRoleCredentials: context.executionRoleCredentials }),
+      : { executionRoleCredentials: ports.executionRoleCredentials }),
   };
 }
 
-function renderInterface(attachment: AttachmentRecord, { region, account }: RenderContext): AgentInterface {
+function renderInterface(attachment: AttachmentRecord, { region, account }: RenderPorts): AgentInterface {
   return {
     ec2Id: attachment.networkInterface,
     attachmentArn: arns.attachment(region, account, attachment.id),
@@ -100,7 +100,7 @@ function renderContainer(
   task: TaskRecord,
   container: ContainerDefinition,
   body: TaskDefinitionBody,
-  context: RenderContext,
+  ports: RenderPorts,
 ): AgentContainer {
   const image = imageOf(task, container);
   return {
@@ -118,7 +118,7 @@ function renderContainer(
       name: secret.name,
       valueFrom: secret.valueFrom,
       provider: /:secretsmanager:/.test(secret.valueFrom ?? '') ? 'asm' : 'ssm',
-      region: context.region,
+      region: ports.region,
       type: 'ENVIRONMENT_VARIABLE',
     })),
     portMappings: (container.portMappings ?? []).map((port) => ({
@@ -154,24 +154,24 @@ function renderContainer(
           },
         }),
     ...(container.healthCheck === undefined ? {} : { healthCheckType: 'docker' as const }),
-    ...registryAuthentication(image, context),
+    ...registryAuthentication(image, ports),
     dockerConfig: dockerConfigOf(container, body, idOf(task.arn)),
   };
 }
 
 function registryAuthentication(
   image: string,
-  context: RenderContext,
+  ports: RenderPorts,
 ): Pick<AgentContainer, 'registryAuthentication'> | object {
-  if (!isReachedAt(registryOf(image), context)) return {};
+  if (!isReachedAt(registryOf(image), ports)) return {};
   return {
     registryAuthentication: {
       type: 'ecr',
       ecrAuthData: {
-        registryId: context.account,
-        region: context.region,
-        endpointOverride: context.endpoint,
-        useExecutionRole: context.executionRoleCredentials !== undefined,
+        registryId: ports.account,
+        region: ports.region,
+        endpointOverride: ports.endpoint,
+        useExecutionRole: ports.executionRoleCredentials !== undefined,
       },
     },
   };
@@ -182,7 +182,7 @@ function registryAuthentication(
  * installation's names. One of loopback is its own machine's: only an agent beside the server finds the server there, and any
  * other would send the password to whatever listens, a task's published port for one.
  */
-function isReachedAt(host: string, { endpoint, ownHost }: RenderContext): boolean {
+function isReachedAt(host: string, { endpoint, ownHost }: RenderPorts): boolean {
   const at = new URL(endpoint).host;
   return host === at || (ownHost(host) && (!loopback.test(host) || loopback.test(at)));
 }

@@ -11,7 +11,7 @@ import * as ecr from '@aws-sdk/client-ecr';
 import * as ecs from '@aws-sdk/client-ecs';
 import type { ContainerDefinition, TaskOverride } from '@aws-sdk/client-ecs';
 import { Registry } from '@prometheus-io/client';
-import { awsJson, defineService, type Log, type Principal } from '@slipway/auth/contract';
+import { AwsError, awsJson, defineService, type Log, type Principal } from '@slipway/auth/contract';
 import { createGateway } from '@slipway/auth/gateway';
 import { unwatched } from '@slipway/auth/gateway/testing';
 import { TokenService } from '@slipway/auth/tokens';
@@ -306,6 +306,8 @@ async function serve(
     log: silent,
     ownHost: () => false,
     credentialIdKey: randomBytes(32),
+    taskCredentials: () => Promise.reject(new AwsError('AccessDenied', 'this test has no roles')),
+    revokeTaskCredentials: () => Promise.resolve(),
     ...roles,
   });
   const plain = { seal: (text: string): string => text, open: (text: string): string => text };
