@@ -1,3 +1,4 @@
+import { parseImageReference } from '../references/index.ts';
 import type { DeploymentRecord, FailedDeployment, RejectedImage } from '../state/index.ts';
 
 import { breakerThreshold } from './bounds.ts';
@@ -132,7 +133,7 @@ function reject(pass: Pass, deployment: DeploymentRecord, reason: string): void 
     if (task.service?.deploymentId === deployment.id)
       for (const container of task.containers) images.set(container.name, container.image);
   const found = [...images].flatMap(([container, image]): RejectedImage[] => {
-    const digest = /@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/.exec(image)?.[1];
+    const digest = parseImageReference(image)?.digest;
     return digest === undefined ? [] : [{ deploymentId: deployment.id, container, digest, at: pass.now, reason }];
   });
   if (found.length === 0) return;

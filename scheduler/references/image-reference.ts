@@ -14,7 +14,8 @@ const hub = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
 const hostForm = /^(?:[a-z0-9]+(?:-+[a-z0-9]+)*(?:\.[a-z0-9]+(?:-+[a-z0-9]+)*)*|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
 const repositoryForm = /^[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*$/;
 const tagForm = /^\w[\w.-]{0,127}$/;
-const digestForm = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
+/** A digest, as registries and engines here speak of one: whole, and in lower case. */
+export const digestForm = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
 
 /** What Docker takes for a name (host and repository together) at most. */
 const longestName = 255;

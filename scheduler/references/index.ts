@@ -1,4 +1,5 @@
 export {
+  digestForm,
   dockerName,
   effectiveTag,
   type ImageReference,

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { digestForm } from '../references/index.ts';
+
 /** The stream of the event log that the registry writes to. */
 export const registryTopic = 'registry';
 
@@ -12,7 +14,7 @@ export const imagePushedData = z.object({
   repository: z.string().min(1),
   /** Absent or null: pushed by digest. */
   tag: z.string().nullish(),
-  digest: z.string().regex(/^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/),
+  digest: z.string().regex(digestForm),
   /** ARN of who pushed. */
   actor: z.string().optional(),
 });

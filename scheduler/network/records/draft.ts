@@ -1,4 +1,4 @@
-import { type Json, type Transaction } from '@slipway/storage/records';
+import { type Json, pagesOf, type Transaction } from '@slipway/storage/records';
 
 import { formatAddress, freeAddress, parseAddress, parseCidr } from '../addresses/index.ts';
 
@@ -65,12 +65,12 @@ export class Draft extends Network {
     if (range === undefined) return undefined;
     const prefix = networkKeys.addressesOf(subnet.id);
     const taken = new Set<number | undefined>();
-    for (let after: string | undefined; ;) {
-      const { records, more } = await this.#tx.list({ prefix, after, limit: 10_000 });
+    const pages = pagesOf(
+      (after: string | undefined) => this.#tx.list({ prefix, after, limit: 10_000 }),
+      (page) => page.records.at(-1)?.key,
+    );
+    for await (const { records } of pages)
       for (const { key } of records) taken.add(parseAddress(key.slice(prefix.length)));
-      if (!more) break;
-      after = records.at(-1)?.key;
-    }
     const free = freeAddress(range, range, (address) => taken.has(address));
     if (free === undefined) return undefined;
     const address = formatAddress(free);

@@ -11,7 +11,7 @@ import {
   type TaskRecord,
 } from '@slipway/scheduler/state';
 import { connectionKeys } from '@slipway/scheduler/hosts/control';
-import { fenceKey, type Json, type RecordStore } from '@slipway/storage/records';
+import { fenceKey, type Json, type RecordStore, scan } from '@slipway/storage/records';
 import type { SeenCommit } from './store.ts';
 
 /** A value of a record and the true time since which it holds. */
@@ -20,7 +20,10 @@ interface Moment<T> {
   readonly value: T | undefined;
 }
 
-/** The cluster's records as they truly are at each moment, and as they were: what the invariants are checked against. */
+/**
+ * The cluster's records as they truly are at each moment, and as they were: what the invariants are checked against. No projection of
+ * the feed: that hears of a commit after it took place, and a check must know of it before anybody can act on it.
+ */
 export class Mirror {
   readonly tasks = new Map<string, TaskRecord>();
   readonly services = new Map<string, ServiceRecord>();
@@ -77,15 +80,9 @@ export class Mirror {
     for (const set of [this.connections, this.loads]) set.clear();
     this.definitions.clear();
     this.epoch = 0;
-    for (let after: string | undefined; ;) {
-      const page = await records.list(this.#partition, { limit: 10_000, ...(after === undefined ? {} : { after }) });
-      for (const { key, value } of page.records) this.#set(key, value, []);
-      after = page.records.at(-1)?.key;
-      if (!page.more) break;
-    }
+    for await (const { key, value } of scan(records, this.#partition)) this.#set(key, value, []);
     const prefix = accountKeys.allTaskDefinitions;
-    const { records: definitions } = await records.list(this.#account, { prefix, limit: 10_000 });
-    for (const { key, value } of definitions) this.#define(key, value);
+    for await (const { key, value } of scan(records, this.#account, { prefix })) this.#define(key, value);
   }
 
   /** Every state in which a service was at some moment of a time, the present one included. */
