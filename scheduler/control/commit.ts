@@ -5,7 +5,7 @@ import { clusterKeys, clusterPartition } from '../state/index.ts';
 import type { ClusterView } from '../views/index.ts';
 
 /** Writes that belong together: all of them are committed or none. */
-export interface Part {
+export interface Writes {
   readonly require: readonly Condition[];
   readonly put: readonly { readonly key: string; readonly value: Json }[];
   readonly remove?: readonly string[];
@@ -19,7 +19,7 @@ export interface Part {
  * conditions fail are left out and returned; what was committed is in the view when this resolves.
  * @throws StaleEpoch when the fence's lease has moved on; StoreUnavailable
  */
-export async function commitParts<P extends Part>(
+export async function commitParts<P extends Writes>(
   records: RecordStore,
   view: ClusterView,
   parts: readonly P[],
@@ -50,7 +50,7 @@ export async function commitParts<P extends Part>(
   return { committed: [], refused };
 }
 
-function concerns(part: Part, failed: ReadonlySet<string>): boolean {
+function concerns(part: Writes, failed: ReadonlySet<string>): boolean {
   return (
     part.require.some((condition) => failed.has('key' in condition ? condition.key : condition.prefix)) ||
     part.instances.some((id) => failed.has(clusterKeys.load(id)) || failed.has(clusterKeys.instance(id)))
@@ -59,7 +59,7 @@ function concerns(part: Part, failed: ReadonlySet<string>): boolean {
 
 function merge(
   view: ClusterView,
-  parts: readonly Part[],
+  parts: readonly Writes[],
   now: number,
 ): { require: Condition[]; put: { key: string; value: Json }[]; remove: string[] } {
   const instances = new Set(parts.flatMap((part) => part.instances));

@@ -6,7 +6,7 @@ import { clusterKeys, type TaskRecord, toJson } from '../state/index.ts';
 import type { PlacementDemand, PlacementFailure, TaskDraft } from '../tasks/index.ts';
 import { type ClusterFeed, type ClusterView, placedTask } from '../views/index.ts';
 
-import { commitParts, type Part } from './commit.ts';
+import { commitParts, type Writes } from './commit.ts';
 import type { Lane } from './lane.ts';
 import { ratherOf } from './requests.ts';
 
@@ -29,7 +29,7 @@ interface Job {
   readonly fail: (error: unknown) => void;
 }
 
-interface DraftPart extends Part {
+interface DraftPart extends Writes {
   readonly job: Job;
   readonly task: TaskRecord;
 }

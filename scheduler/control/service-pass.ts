@@ -12,7 +12,7 @@ import {
 } from '../state/index.ts';
 import { placedTask } from '../views/index.ts';
 
-import type { Part } from './commit.ts';
+import type { Writes } from './commit.ts';
 import { hostCondition, lostAt, type Patience } from './hosts.ts';
 import { learnPins, pinImages } from './images.ts';
 import type { LeaderPorts } from './leader.ts';
@@ -27,7 +27,7 @@ const writesPerCommit = 4_000;
 const looksPerCommit = 10_000;
 
 /** One service's share of a commit. */
-export interface ServicePart extends Part {
+export interface ServicePart extends Writes {
   readonly service: string;
   readonly decisions: readonly Decision[];
 }

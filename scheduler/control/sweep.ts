@@ -4,7 +4,7 @@ import { scan } from '../cluster/index.ts';
 import { interrupted } from '../tasks/index.ts';
 import { clusterKeys, clusterPartition, type TaskRecord, toJson, type TokenRecord } from '../state/index.ts';
 
-import { commitParts, type Part } from './commit.ts';
+import { commitParts, type Writes } from './commit.ts';
 import type { ClusterView } from '../views/index.ts';
 
 const hour = 3_600_000;
@@ -51,7 +51,7 @@ export async function sweep(
   rows: SweptRows,
 ): Promise<readonly string[]> {
   const orphans = orphaned(view, now);
-  const parts: Part[] = [
+  const parts: Writes[] = [
     ...[...orphans, ...late(view, now)].map(({ task, key, version }) => ({
       require: [{ key, version }],
       put: [{ key, value: toJson(task) }],
@@ -78,7 +78,7 @@ interface Row {
   readonly with?: readonly string[];
 }
 
-const removal = ({ key, version, with: others = [] }: Row): Part => ({
+const removal = ({ key, version, with: others = [] }: Row): Writes => ({
   require: [{ key, version }],
   put: [],
   remove: [key, ...others],

@@ -81,7 +81,7 @@ export const doors: Readonly<Record<string, { readonly files: readonly string[];
       'traffic-engines.ts',
       'version.ts',
       'watchdog.ts',
-      'process-part.ts',
+      'process-role.ts',
       'supervised.ts',
       'supervisor.ts',
     ],

@@ -5,7 +5,7 @@ import { ConfigError, readConfig, type ServerConfig } from '../server/config.ts'
 import { dockerAnswers, startLocalAgent } from '../server/local-agent.ts';
 import { openLog } from '../server/log.ts';
 import { readCredentials, removeServerState, writeCredentials, writeServerState } from '../server/state-files.ts';
-import { ownPart, type Part } from '../server/process-part.ts';
+import { ownRole, type ProcessRole } from '../server/process-role.ts';
 import { joinSupervisor, sharedRates, SharedMetrics } from '../server/supervised.ts';
 import { version } from '../server/version.ts';
 import { startWatchdog } from '../server/watchdog.ts';
@@ -32,22 +32,22 @@ export async function serveProcess(): Promise<void> {
   const config = configuration();
   const tracing = await traces((reason) => log.warn({ reason }, 'traces cannot be sent'));
   const log = openLog(config.logLevel, tracing);
-  const part = ownPart();
-  const stopped = part === undefined ? untilSignal() : untilTold();
-  const metrics = new SharedMetrics(part);
-  const shared = part === undefined ? undefined : sharedRates(rateTable(config.rates));
+  const role = ownRole();
+  const stopped = role === undefined ? untilSignal() : untilTold();
+  const metrics = new SharedMetrics(role);
+  const shared = role === undefined ? undefined : sharedRates(rateTable(config.rates));
   let installation: Installation;
   try {
     installation = await startInstallation(config, log, {
-      port: part?.port ?? config.port,
+      port: role?.port ?? config.port,
       metrics,
       tracing,
-      upkeep: part?.upkeep ?? true,
+      upkeep: role?.upkeep ?? true,
       ...(shared === undefined ? {} : { rates: shared.rates }),
-      ...(part?.upkeep === true && shared !== undefined
-        ? { usage: { source: shared.usage, server: part.server } }
+      ...(role?.upkeep === true && shared !== undefined
+        ? { usage: { source: shared.usage, server: role.server } }
         : {}),
-      ...(part === undefined ? {} : { share: part.port === undefined ? 'first' : 'join' }),
+      ...(role === undefined ? {} : { share: role.port === undefined ? 'first' : 'join' }),
     });
   } catch (error) {
     if (error instanceof Error && plain.has(error.name)) throw new CliError(error.message);
@@ -55,16 +55,16 @@ export async function serveProcess(): Promise<void> {
   }
   const watched = startWatchdog({ log, metrics });
   const listens = { port: installation.listening.port, processes: config.workers };
-  if (part !== undefined && !part.upkeep) {
+  if (role !== undefined && !role.upkeep) {
     joinSupervisor(metrics, listens);
     await stopped;
     await installation.close();
   } else {
-    await announce(config, installation, part);
-    if (part !== undefined) joinSupervisor(metrics, listens);
+    await announce(config, installation, role);
+    if (role !== undefined) joinSupervisor(metrics, listens);
     const agent = localAgent(config, log, installation);
     // What took the place of one that ended says nothing new to people.
-    if (part?.port === undefined) await welcome(config, clientUrl(config, installation.listening.url));
+    if (role?.port === undefined) await welcome(config, clientUrl(config, installation.listening.url));
     const signal = await stopped;
     log.info({ signal }, 'stopping; containers keep running');
     await agent?.stop();
@@ -117,7 +117,7 @@ function clientUrl(config: ServerConfig, listening: string): string {
 async function announce(
   config: ServerConfig,
   { listening, administrator, identity }: Installation,
-  part: Part | undefined,
+  role: ProcessRole | undefined,
 ): Promise<void> {
   const { region, account } = config;
   if (administrator) {
@@ -125,7 +125,7 @@ async function announce(
     await identity.confirmAdministrator(account);
   }
   writeServerState(config.data, {
-    pid: part === undefined ? process.pid : process.ppid,
+    pid: role === undefined ? process.pid : process.ppid,
     endpoint: clientUrl(config, listening.url),
     region,
     account,

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { marker } from '../server/process-part.ts';
+import { marker } from '../server/process-role.ts';
 
 /**
  * `slipway serve`, until SIGTERM or Ctrl-C: one process that does everything, or several below a small one that starts them again. The

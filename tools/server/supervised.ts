@@ -8,7 +8,7 @@ import {
   type UsageSource,
 } from '@slipway/auth/rates';
 import { systemClock } from '@slipway/storage/clock';
-import { answerWithin, type FromProcess, type FromSupervisor, type Listens, type Part } from './process-part.ts';
+import { answerWithin, type FromProcess, type FromSupervisor, type Listens, type ProcessRole } from './process-role.ts';
 
 /** What a process of several shares with the others, by way of the supervisor that started it. */
 
@@ -85,10 +85,10 @@ export function sharedRates(table: RateTable): { readonly rates: Rates; readonly
 export class SharedMetrics extends Registry {
   readonly #all: Questions<Answered<'all-metrics'>> | undefined;
 
-  /** @param part undefined: this process is the only one */
-  constructor(part: Part | undefined) {
+  /** @param role undefined: this process is the only one */
+  constructor(role: ProcessRole | undefined) {
     super();
-    this.#all = part === undefined ? undefined : new Questions('all-metrics');
+    this.#all = role === undefined ? undefined : new Questions('all-metrics');
   }
 
   own(): Promise<object[]> {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Registry } from '@prometheus-io/client';
 import type { Log, LogFields } from '@slipway/auth/contract';
 import type { LocalRates, RateTable } from '@slipway/auth/rates';
-import { answerWithin, type FromProcess, type FromSupervisor, type Listens, marker, partText } from './process-part.ts';
+import { answerWithin, type FromProcess, type FromSupervisor, type Listens, marker, roleText } from './process-role.ts';
 
 const main = join(import.meta.dirname, '..', 'cli', 'main.ts');
 
@@ -68,7 +68,7 @@ export class Supervisor {
   /** @param delay how long the next attempt waits when this one ends early, half; milliseconds */
   #start(upkeep: boolean, delay: number): void {
     const child = spawn(process.execPath, [...process.execArgv, main, 'serve'], {
-      env: { ...process.env, [marker]: partText({ upkeep, server: this.#server, port: this.#listens?.port }) },
+      env: { ...process.env, [marker]: roleText({ upkeep, server: this.#server, port: this.#listens?.port }) },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#processes.add(child);

@@ -13,7 +13,7 @@ import type { Mirror } from './mirror.ts';
 import { quarantine, sweepAddressesEvery } from './server.ts';
 import type { SeenCommit } from './store.ts';
 
-export interface AddressParts {
+export interface AddressPorts {
   readonly account: string;
   readonly mirror: Mirror;
   readonly hosts: readonly SimulatedHost[];
@@ -24,16 +24,16 @@ export interface AddressParts {
 
 /** The addresses of tasks, as the records give them out and as the hosts have them: held against each other. */
 export class AddressChecks {
-  readonly #parts: AddressParts;
+  readonly #ports: AddressPorts;
   readonly #partition: string;
   readonly #interfaces = new Map<string, NetworkInterfaceRecord>();
   readonly #slices = new Map<string, SliceRecord>();
   /** Whether the store ever lost commits: then an address that is in use may be given out again. */
   #rewound = false;
 
-  constructor(parts: AddressParts) {
-    this.#parts = parts;
-    this.#partition = networkPartition(parts.account);
+  constructor(ports: AddressPorts) {
+    this.#ports = ports;
+    this.#partition = networkPartition(ports.account);
   }
 
   /** Takes a commit in. @returns what it changed, in words @throws Violation */
@@ -67,7 +67,7 @@ export class AddressChecks {
   /** A host has given a task an interface. @throws Violation */
   linked(host: SimulatedHost, id: string, address: string): void {
     if (this.#rewound) return;
-    for (const other of this.#parts.hosts) {
+    for (const other of this.#ports.hosts) {
       const twin = [...other.links.links].find(([one, link]) => one !== id && link.address === address);
       if (twin !== undefined)
         throw new Violation('address', `${id} on ${host.name} and ${twin[0]} on ${other.name} both have ${address}`);
@@ -76,7 +76,7 @@ export class AddressChecks {
 
   /** An address, a range or a link that nobody needs any more; undefined when there is none. */
   leftOver(): string | undefined {
-    const { mirror, hosts } = this.#parts;
+    const { mirror, hosts } = this.#ports;
     for (const record of this.#interfaces.values()) {
       const { id = '', instanceId = '' } = record.task ?? {};
       const task = mirror.tasks.get(id);
@@ -138,7 +138,7 @@ export class AddressChecks {
   /** What a host may still run that is gone from its cluster keeps its address by the host's range, which nobody else is given. */
   #givenBack({ id, address, task }: NetworkInterfaceRecord): void {
     if (task === undefined || this.#rewound || !this.#present(task.instanceId)) return;
-    for (const { name, engine, links } of this.#parts.hosts) {
+    for (const { name, engine, links } of this.#ports.hosts) {
       if (!links.links.has(id)) continue;
       const runs = [...engine.containers.values()].find(
         ({ status, labels }) =>
@@ -152,7 +152,7 @@ export class AddressChecks {
   #sliceGivenBack({ cidr, instanceId }: SliceRecord): void {
     if (this.#rewound) return;
     const range = parseCidr(cidr)!;
-    for (const { name, links } of this.#parts.hosts) {
+    for (const { name, links } of this.#ports.hosts) {
       const link = [...links.links.values()].find(({ address }) => overlaps(range, parseCidr(`${address}/32`)!));
       if (link !== undefined)
         throw new Violation('address', `${cidr} of ${instanceId} was given back while ${name} has ${link.address}`);
@@ -160,13 +160,13 @@ export class AddressChecks {
   }
 
   #present(instanceId: string): boolean {
-    const instance = this.#parts.mirror.instances.get(instanceId);
+    const instance = this.#ports.mirror.instances.get(instanceId);
     return instance !== undefined && instance.status !== 'INACTIVE';
   }
 
   /** Whether what a host that is gone had is still kept from others, as long as it is to be. */
   #waits(instanceId: string): boolean {
-    const { now, clockError } = this.#parts;
+    const { now, clockError } = this.#ports;
     const most = quarantine + clockError + 3 * sweepAddressesEvery;
     return [...this.#slices.values()].some(
       (slice) => slice.instanceId === instanceId && slice.orphanedAt !== undefined && now() - slice.orphanedAt < most,

@@ -5,7 +5,7 @@ import type { SimulatedImages } from './images.ts';
 import type { Mirror } from './mirror.ts';
 import { retention, type SimulatedServer } from './server.ts';
 
-export interface QuietParts {
+export interface QuietPorts {
   readonly mirror: Mirror;
   readonly servers: readonly SimulatedServer[];
   readonly hosts: readonly SimulatedHost[];
@@ -27,16 +27,16 @@ const drainsWithin = 90_000;
 
 /** What must be so once nothing disturbs the installation any more. */
 export class Quiet {
-  readonly #parts: QuietParts;
+  readonly #ports: QuietPorts;
 
-  constructor(parts: QuietParts) {
-    this.#parts = parts;
+  constructor(ports: QuietPorts) {
+    this.#ports = ports;
   }
 
   /** Which host is not in the cluster though nothing keeps it out; undefined when all are. */
   outside(): string | undefined {
-    for (const { name, registered } of this.#parts.hosts) {
-      const instance = this.#parts.mirror.instances.get(registered?.split('/').at(-1) ?? '');
+    for (const { name, registered } of this.#ports.hosts) {
+      const instance = this.#ports.mirror.instances.get(registered?.split('/').at(-1) ?? '');
       if (instance?.agentConnected !== true) return `${name} is ${registered ?? 'nobody'}, which is not connected`;
     }
     return undefined;
@@ -44,7 +44,7 @@ export class Quiet {
 
   /** A task that is wanted on a host that is taken back; undefined when there is none. */
   uninterrupted(): string | undefined {
-    const { tasks, instances } = this.#parts.mirror;
+    const { tasks, instances } = this.#ports.mirror;
     for (const { id, instanceId = '', desiredStatus } of tasks.values())
       if (desiredStatus === 'RUNNING' && instances.get(instanceId)?.reclaimedAt !== undefined)
         return `task ${id} is wanted on ${instanceId}, which is taken back`;
@@ -53,14 +53,14 @@ export class Quiet {
 
   /** Why the installation is not at rest though nothing disturbs it; undefined when it is. */
   unsettled(): string | undefined {
-    if (this.#parts.servers.filter(({ leads }) => leads === this.#parts.mirror.epoch).length !== 1)
+    if (this.#ports.servers.filter(({ leads }) => leads === this.#ports.mirror.epoch).length !== 1)
       return 'nobody leads the cluster';
-    for (const service of this.#parts.mirror.services.values()) {
+    for (const service of this.#ports.mirror.services.values()) {
       const why = this.#unsettledService(service);
       if (why !== undefined) return why;
     }
-    for (const task of this.#parts.mirror.tasks.values()) {
-      const told = this.#parts.now() - (this.#parts.mirror.orderedAt.get(task.id) ?? 0);
+    for (const task of this.#ports.mirror.tasks.values()) {
+      const told = this.#ports.now() - (this.#ports.mirror.orderedAt.get(task.id) ?? 0);
       const within = stopsWithin + (task.targets === undefined ? 0 : drainsWithin);
       if (task.desiredStatus === 'STOPPED' && isLive(task) && told > within)
         return `task ${task.id} was told to stop and has not`;
@@ -72,7 +72,7 @@ export class Quiet {
 
   #unsettledService(service: ServiceRecord): string | undefined {
     const { name, status, desiredCount } = service;
-    const live = this.#parts.mirror.tasksOf(name).filter((task) => isLive(task));
+    const live = this.#ports.mirror.tasksOf(name).filter((task) => isLive(task));
     if (status !== 'ACTIVE') return live.length === 0 ? undefined : `${name} is ${status} and has ${live.length} tasks`;
     const primary = service.deployments.find((one) => one.status === 'PRIMARY');
     if (primary === undefined) return `${name} has no PRIMARY deployment`;
@@ -82,7 +82,7 @@ export class Quiet {
     if (primary.lastFailure !== undefined && (primary.failedTasks > 0 || (primary.crashes ?? 0) > 0)) return undefined;
     // A daemon is the last to leave an instance that is drained, in whatever revision it runs there.
     const lingers = live.some(
-      ({ instanceId = '' }) => this.#parts.mirror.instances.get(instanceId)?.status === 'DRAINING',
+      ({ instanceId = '' }) => this.#ports.mirror.instances.get(instanceId)?.status === 'DRAINING',
     );
     if (service.schedulingStrategy === 'DAEMON' && lingers) return undefined;
     const running = live.filter((task) => task.lastStatus === 'RUNNING' && task.service?.deploymentId === primary.id);
@@ -98,10 +98,10 @@ export class Quiet {
   }
 
   #unsteady(): string | undefined {
-    for (const service of this.#parts.mirror.services.values()) {
+    for (const service of this.#ports.mirror.services.values()) {
       if (service.status !== 'ACTIVE') continue;
       const primary = service.deployments.find((one) => one.status === 'PRIMARY');
-      const running = this.#parts.mirror
+      const running = this.#ports.mirror
         .tasksOf(service.name)
         .filter((task) => isLive(task) && task.lastStatus === 'RUNNING');
       if (primary?.rolloutState !== 'COMPLETED' || running.length !== service.desiredCount) {
@@ -114,7 +114,7 @@ export class Quiet {
 
   /** A service that follows a tag and runs something else. */
   #unfollowed(): string | undefined {
-    const { mirror, images } = this.#parts;
+    const { mirror, images } = this.#ports;
     for (const service of mirror.services.values()) {
       const primary = service.deployments.find((one) => one.status === 'PRIMARY');
       if (service.status !== 'ACTIVE' || service.follow?.mode !== 'tags' || primary?.images === undefined) continue;
@@ -134,7 +134,7 @@ export class Quiet {
 
   /** Rows that nobody needs any more. */
   #leftOver(): string | undefined {
-    const { mirror, servers, now, clockError, addresses } = this.#parts;
+    const { mirror, servers, now, clockError, addresses } = this.#ports;
     const running = servers.filter(({ process }) => process !== undefined).length;
     const { size } = mirror.connections;
     if (size > running) return `${size} servers say that they hold connections, ${running} run`;
@@ -157,16 +157,16 @@ export class Quiet {
   /** A container without a task, or a task without its containers. */
   #orphan(): string | undefined {
     const running = new Set<string>();
-    for (const { name, engine } of this.#parts.hosts) {
+    for (const { name, engine } of this.#ports.hosts) {
       for (const container of engine.containers.values()) {
         const arn = container.labels['com.amazonaws.ecs.task-arn'] ?? '';
-        const task = this.#parts.mirror.tasks.get(arn.slice(arn.lastIndexOf('/') + 1));
+        const task = this.#ports.mirror.tasks.get(arn.slice(arn.lastIndexOf('/') + 1));
         if (container.status !== 'running') continue;
         if (task === undefined || !isLive(task)) return `${name} runs ${container.name} of a task that is over`;
         running.add(task.id);
       }
     }
-    for (const task of this.#parts.mirror.tasks.values()) {
+    for (const task of this.#ports.mirror.tasks.values()) {
       if (task.lastStatus === 'RUNNING' && task.desiredStatus === 'RUNNING' && !running.has(task.id)) {
         return `task ${task.id} is RUNNING and no container of it is`;
       }

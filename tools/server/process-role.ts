@@ -4,7 +4,7 @@ import type { Lease, LimitName, RateTable } from '@slipway/auth/rates';
 export const marker = 'SLIPWAY_PROCESS';
 
 /** What a process of several was started as. */
-export interface Part {
+export interface ProcessRole {
   /** Whether it runs what a server runs once: upkeep, triggers, the local agent, the files for commands. */
   readonly upkeep: boolean;
   /** The name of the server among others on one store, the same in all its processes as long as the supervisor lives. */
@@ -13,11 +13,11 @@ export interface Part {
   readonly port: number | undefined;
 }
 
-export const partText = ({ upkeep, server, port }: Part): string =>
+export const roleText = ({ upkeep, server, port }: ProcessRole): string =>
   port === undefined ? `first:${server}` : `${upkeep ? 'upkeep' : 'worker'}:${server}:${port}`;
 
 /** What this process was started as; undefined in one that stands alone. One whose supervisor went while it started ends here. */
-export function ownPart(): Part | undefined {
+export function ownRole(): ProcessRole | undefined {
   const text = process.env[marker];
   if (text === undefined) return undefined;
   // Without this it would take itself for a server of its own, and the port with it.
