@@ -1,0 +1,2 @@
+/** A log store for tests. */
+export { MemoryLogs } from './memory-logs.ts';
