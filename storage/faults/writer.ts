@@ -4,6 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { systemClock } from '../clock/index.ts';
 import { openStorage, type StorageConfig } from '../engine/index.ts';
 
@@ -15,6 +16,8 @@ export interface Acknowledged {
 
 const storage = await openStorage(JSON.parse(process.argv[2]!) as StorageConfig, systemClock);
 const run = process.argv[3]!;
+// It is killed, and what it compiled would be kept only by a process that ends by itself.
+flushCompileCache();
 const acknowledge = (line: Acknowledged): void => void writeSync(1, `${JSON.stringify(line)}\n`);
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -61,6 +61,8 @@ class PullStalled extends Error {
 export class Images {
   readonly #options: ImagesOptions;
   readonly #pulls = new Map<string, Promise<LocalImage>>();
+  /** Calls whose image is being brought, or is here and not noted yet. */
+  readonly #uses = new Set<Promise<void>>();
   /** Ends with the removal that is under way, if one is. */
   #removal: Promise<unknown> = Promise.resolve();
 
@@ -69,10 +71,28 @@ export class Images {
   }
 
   /**
-   * The image, pulled when it must be.
-   * @throws EngineUnavailable; any other error means that the image cannot be had, and its message says why
+   * Hands an image, pulled when it must be, to `noted`, which writes down that it is needed: none is removed before that has ended.
+   * @throws EngineUnavailable and whatever `noted` throws; any other error means that the image cannot be had, and its message says why
    */
-  async ensure(image: string, rights: PullRights): Promise<LocalImage> {
+  async ensure(image: string, rights: PullRights, noted: (image: LocalImage) => Promise<void>): Promise<void> {
+    const use = this.#bring(image, rights).then(noted);
+    this.#uses.add(use);
+    try {
+      await use;
+    } finally {
+      this.#uses.delete(use);
+    }
+  }
+
+  /** Removes images while none is brought: one that a task was just told is there must not go. */
+  async alone(work: () => Promise<void>): Promise<void> {
+    while (this.#uses.size > 0) await Promise.allSettled(this.#uses);
+    const removal = work();
+    this.#removal = removal.catch(() => undefined);
+    await removal;
+  }
+
+  async #bring(image: string, rights: PullRights): Promise<LocalImage> {
     const reference = parseImageReference(image);
     if (reference === undefined) throw new Error(`invalid reference format: '${image}'`);
     // One task's refusal is not another's.
@@ -87,14 +107,6 @@ export class Images {
     } finally {
       this.#pulls.delete(key);
     }
-  }
-
-  /** Removes images while none is brought: one that a task was just told is there must not go. */
-  async alone(work: () => Promise<void>): Promise<void> {
-    while (this.#pulls.size > 0) await Promise.allSettled(this.#pulls.values());
-    const removal = work();
-    this.#removal = removal.catch(() => undefined);
-    await removal;
   }
 
   async #ensure(reference: ImageReference, rights: PullRights): Promise<LocalImage> {

@@ -311,12 +311,13 @@ export class TaskRunner {
       return;
     }
     if (this.#saved.pullStartedAt === undefined) await this.#save(() => ({ pullStartedAt: clock.now() }));
-    const image = await this.#ports.images.ensure(container.image, this.#ports.rights(this.task, container));
-    await this.#save((saved) => {
-      const images = { ...saved.images, [container.name]: image };
-      const complete = this.task.containers.every(({ name }) => images[name] !== undefined);
-      return { images, ...(complete ? { pullStoppedAt: clock.now() } : {}) };
-    });
+    await this.#ports.images.ensure(container.image, this.#ports.rights(this.task, container), (image) =>
+      this.#save((saved) => {
+        const images = { ...saved.images, [container.name]: image };
+        const complete = this.task.containers.every(({ name }) => images[name] !== undefined);
+        return { images, ...(complete ? { pullStoppedAt: clock.now() } : {}) };
+      }),
+    );
   }
 
   async #create(container: AgentContainer): Promise<void> {

@@ -67,8 +67,8 @@ export async function removeLink(name: string): Promise<void> {
   try {
     await run('ip', ['link', 'delete', name]);
   } catch (error) {
-    // It goes by itself with the namespace of its task.
-    if (!(error instanceof NetworkError && /Cannot find device/.test(error.message))) throw error;
+    // It goes by itself with the namespace of its task: before `ip` looks for it, or between that and the removal.
+    if (!(error instanceof NetworkError && /Cannot find device|No such device/.test(error.message))) throw error;
   }
 }
 
