@@ -36,6 +36,7 @@ export interface PlannerPorts {
   readonly region: string;
   readonly now: number;
   readonly newTaskId: () => string;
+  readonly newRunId: () => string;
   readonly options: ReconcilerOptions;
   readonly hostOf: (task: TaskRecord) => HostCondition;
   readonly requests: ServiceRequests;
@@ -67,6 +68,10 @@ export function planService(ports: PlannerPorts, service: ServiceRecord): Placed
         ports.definitions.get(task.taskDefinition),
       ),
     blocked,
+    shift: ports.view.shifts.get(service.name)?.value,
+    shiftLive: ports.view.shiftLives.get(service.name)?.value,
+    hookResults: ports.view.hookResultsOf(service.name),
+    newRunId: ports.newRunId,
     scaleInOrder: (ids, limit, gone) => ports.view.index.scaleInOrder(ids, strategiesOf(service), limit, gone),
     ...(service.schedulingStrategy === 'DAEMON' ? daemonHosts(ports, service) : {}),
   });

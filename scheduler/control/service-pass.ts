@@ -139,6 +139,7 @@ export class ServicePass {
         definitions,
         requests: this.#requests,
         newTaskId: () => newId(random),
+        newRunId: () => newEventId(random),
         hostOf: (task) => hostCondition(view, task, monotonic, this.#patience),
       },
       service,
@@ -196,6 +197,13 @@ export class ServicePass {
     });
   }
 
+  /** Rows that nobody needs any more: what rules were told and what came of it, and answers of hooks. */
+  #ended(name: string, { endsShift, endedRuns }: ServicePlan): string[] {
+    const { view } = this.#ports;
+    const shift = [view.shifts.get(name), view.shiftLives.get(name)].flatMap((row) => row?.key ?? []);
+    return [...(endsShift ? shift : []), ...endedRuns.map((run) => clusterKeys.hookResult(name, run))];
+  }
+
   #part(
     name: string,
     before: ServiceRecord,
@@ -205,13 +213,16 @@ export class ServicePass {
   ): ServicePart | undefined {
     const { view, random } = this.#ports;
     const serviceChanged = plan.service !== before;
-    if (!serviceChanged && plan.tasks.length === 0 && placed.length === 0 && plan.events.length === 0) return undefined;
+    const remove = this.#ended(name, plan);
+    const isQuiet = plan.tasks.length + placed.length + plan.events.length + remove.length === 0;
+    if (!serviceChanged && isQuiet && plan.shift === undefined) return undefined;
     const require: Condition[] = [{ key: clusterKeys.service(name), version }];
     const put: { key: string; value: Json }[] = [];
     if (serviceChanged) {
       const next = plan.service.version === before.version ? before.version + 1 : plan.service.version;
       put.push({ key: clusterKeys.service(name), value: toJson({ ...plan.service, version: next }) });
     }
+    if (plan.shift !== undefined) put.push({ key: clusterKeys.shift(name), value: toJson(plan.shift) });
     for (const task of plan.tasks) {
       const key = clusterKeys.task(task.id);
       require.push({ key, version: view.tasks.get(task.id)?.version ?? 0 });
@@ -232,6 +243,7 @@ export class ServicePass {
       service: name,
       require,
       put,
+      remove,
       instances: [...new Set(placed.flatMap(({ task }) => task.instanceId ?? []))],
       decisions: decisionsOf(plan, placed),
     };

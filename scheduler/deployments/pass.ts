@@ -3,6 +3,7 @@ import {
   outgoingStatus,
   sameRecord,
   type ServiceRecord,
+  type ShiftRecord,
   type StopCode,
   type TaskRecord,
 } from '../state/index.ts';
@@ -22,6 +23,8 @@ export class Pass {
   readonly decisions: Decision[] = [];
   readonly starts: Start[] = [];
   leaving: readonly string[] = [];
+  shift: ShiftRecord | undefined;
+  endsShift = false;
   service: ServiceRecord;
   readonly #deployments: Map<string, DeploymentRecord>;
   readonly #tasks: Map<string, TaskRecord>;
@@ -125,11 +128,22 @@ export class Pass {
       tasks: [...this.#changed].flatMap((id) => this.#tasks.get(id) ?? []),
       starts: this.starts,
       stops: this.#stops,
+      ...(this.shift === undefined ? {} : { shift: this.shift }),
+      endsShift: this.endsShift,
+      endedRuns: this.#endedRuns(),
       leaving: this.leaving,
       events: this.voice.messages,
       ...(this.#wakeAt === undefined ? {} : { wakeAt: this.#wakeAt }),
       decisions: this.decisions,
     };
+  }
+
+  /** Results of hooks go with their deployment. */
+  #endedRuns(): string[] {
+    const isOver = this.service.status === 'INACTIVE';
+    return this.state.hookResults.flatMap(({ id, deploymentId }) =>
+      isOver || !this.#deployments.has(deploymentId) ? [id] : [],
+    );
   }
 
   #finished(): ServiceRecord {

@@ -1,4 +1,4 @@
-import type { DeploymentRecord, TaskRecord } from '../state/index.ts';
+import type { DeploymentRecord, ServiceLoadBalancer, TaskRecord } from '../state/index.ts';
 
 import { newestCompleted } from './breaker.ts';
 import { keepDaemons } from './daemon.ts';
@@ -25,7 +25,10 @@ export function reconcileService(
   options: ReconcilerOptions = defaultReconcilerOptions,
 ): ServicePlan {
   const pass = new Pass(state, now, options);
-  if (state.service.status === 'INACTIVE') return pass.plan();
+  if (state.service.status === 'INACTIVE') {
+    endShift(pass);
+    return pass.plan();
+  }
   shareOut(pass);
   review(pass);
   registerTargets(pass);
@@ -34,7 +37,17 @@ export function reconcileService(
   else roll(pass);
   noteBlocked(pass);
   settle(pass);
+  if (!pass.deployments().some(({ status, loadBalancers = [] }) => status !== 'INACTIVE' && loadBalancers.some(isShared)))
+    endShift(pass);
   return pass.plan();
+}
+
+const isShared = ({ advanced }: ServiceLoadBalancer): boolean => advanced !== undefined;
+
+/** No deployment has anything to say of the rules any more: they stay as they are. */
+function endShift(pass: Pass): void {
+  pass.endsShift = pass.state.shift !== undefined || pass.state.shiftLive !== undefined;
+  pass.shift = undefined;
 }
 
 /** A deployment that has just been superseded keeps as many tasks up as it has now, at most the desired count. */

@@ -1,4 +1,13 @@
-import type { CapacityProvider, ServiceLoadBalancer, ServiceRecord, TaskRecord, TaskTarget } from '../state/index.ts';
+import type {
+  CapacityProvider,
+  HookResultRecord,
+  ServiceLoadBalancer,
+  ServiceRecord,
+  ShiftLiveRecord,
+  ShiftRecord,
+  TaskRecord,
+  TaskTarget,
+} from '../state/index.ts';
 
 /**
  * What is known about the host of a task. `ready`: its tasks count as they are, also while the agent is disconnected
@@ -34,6 +43,14 @@ export interface ServiceState {
   readonly eligible?: readonly string[];
   /** DAEMON: ids of DRAINING instances that still run other tasks: daemons are the last to go. */
   readonly lingering?: readonly string[];
+  /** How the rules of its load balancers were last told to share traffic out. */
+  readonly shift?: ShiftRecord | undefined;
+  /** What traffic engines have acknowledged of that. */
+  readonly shiftLive?: ShiftLiveRecord | undefined;
+  /** What hooks have answered, of any of its deployments. */
+  readonly hookResults: readonly HookResultRecord[];
+  /** A fresh UUID, for a run of a hook. */
+  readonly newRunId: () => string;
 }
 
 /** See `TaskTarget`. */
@@ -58,6 +75,12 @@ export interface ServicePlan {
   readonly starts: readonly Start[];
   /** Ids of the tasks of `tasks` that are told to stop. */
   readonly stops: readonly string[];
+  /** How the rules of its load balancers are to share traffic out from now on; written with the service. Absent: as before. */
+  readonly shift?: ShiftRecord;
+  /** Nobody needs what its rules were told any more: that row, and what was acknowledged of it, go. */
+  readonly endsShift: boolean;
+  /** Ids of runs of hooks whose results nobody needs any more. */
+  readonly endedRuns: readonly string[];
   /** Ids of tasks that go when their successors are there: spread looks past them when the starts are placed. */
   readonly leaving: readonly string[];
   /** Lines for the service's `events`, complete. */

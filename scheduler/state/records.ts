@@ -300,6 +300,8 @@ export interface FailedDeployment {
   readonly rolloutState: 'FAILED';
   readonly rolloutStateReason: string;
   readonly updatedAt: number;
+  /** Of one that shifted traffic: how far it had come. */
+  readonly shifting?: Shifting;
 }
 
 /** One deployment of a service: the tasks of one revision, with counters. */

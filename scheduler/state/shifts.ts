@@ -97,8 +97,12 @@ export interface Shifting {
   readonly runs: readonly HookRun[];
   /** What a person asked for (ECS: StopServiceDeployment). */
   readonly stop?: { readonly type: 'ROLLBACK' | 'ABORT'; readonly at: number; readonly by?: string };
-  /** Since it goes back: why. */
-  readonly rollback?: { readonly reason: string; readonly at: number };
+  /** Since it goes back: why, and what that says of its revision. `inconclusive`: nothing was found out about it. */
+  readonly rollback?: {
+    readonly reason: string;
+    readonly at: number;
+    readonly verdict: 'failed' | 'unplaceable' | 'inconclusive';
+  };
 }
 
 /** How the rules of a service's load balancers are to share traffic out: `clusterKeys.shift`. Written with the deployment that wants it. */

@@ -4,9 +4,12 @@ import type { InstanceSpec, PlacedTask, PlacementIndex } from '../placement/inde
 import {
   type ClusterRecord,
   clusterKeys,
+  type HookResultRecord,
   type InstanceRecord,
   isOut,
   type ServiceRecord,
+  type ShiftLiveRecord,
+  type ShiftRecord,
   type TaskRecord,
 } from '../state/index.ts';
 import { Census } from './census.ts';
@@ -32,7 +35,12 @@ export class ClusterView {
   readonly instances = new Map<string, Stored<InstanceRecord>>();
   readonly tasks = new Map<string, Stored<TaskRecord>>();
   readonly services = new Map<string, Stored<ServiceRecord>>();
-  /** How those three stand, in numbers. */
+  /** By service: what its deployment wants of the rules of its load balancers, and what engines have acknowledged of it. */
+  readonly shifts = new Map<string, Stored<ShiftRecord>>();
+  readonly shiftLives = new Map<string, Stored<ShiftLiveRecord>>();
+  /** What hooks have answered, by `SERVICE/RUN`. */
+  readonly hookResults = new Map<string, Stored<HookResultRecord>>();
+  /** How instances, tasks and services stand, in numbers. */
   readonly census = new Census();
   /** Ids of tasks with a registration at load balancers that is not over. */
   readonly balanced = new Set<string>();
@@ -40,10 +48,11 @@ export class ClusterView {
   readonly loads = new Map<string, number>();
   /** Instances in the cluster whose agent is away, and since when this process has known it, on its monotonic clock. */
   readonly disconnected = new Map<string, number>();
-  readonly #byService = new Groups();
+  readonly #byService = new Groups<TaskRecord>();
   /** Of those, the ones that a pass over the service has to look at. */
-  readonly #open = new Groups();
-  readonly #live = new Groups();
+  readonly #open = new Groups<TaskRecord>();
+  readonly #live = new Groups<TaskRecord>();
+  readonly #answers = new Groups<HookResultRecord>();
   readonly #indexed = new Map<string, 'wanted' | 'retired'>();
   readonly #listeners = new Set<ViewListener>();
   readonly #watchers = new Map<string, Set<() => void>>();
@@ -77,6 +86,11 @@ export class ClusterView {
   /** Tasks on an instance that are not STOPPED. */
   liveTasksOn(instanceId: string): TaskRecord[] {
     return this.#live.of(instanceId);
+  }
+
+  /** What hooks have answered to the deployments of a service. */
+  hookResultsOf(name: string): HookResultRecord[] {
+    return this.#answers.of(name);
   }
 
   /** For how many milliseconds this process has known that no agent is connected for an instance; 0 while one is. */
@@ -124,6 +138,18 @@ export class ClusterView {
       case 'load':
         if ((this.loads.get(id) ?? -1) < version) this.loads.set(id, version);
         return;
+      case 'shift':
+        if (newer(this.shifts, id, version))
+          this.shifts.set(id, { key, value: value as unknown as ShiftRecord, version });
+        return;
+      case 'shifted':
+        if (!newer(this.shiftLives, id, version)) return;
+        this.shiftLives.set(id, { key, value: value as unknown as ShiftLiveRecord, version });
+        this.#touchService(id);
+        return;
+      case 'hook':
+        if (newer(this.hookResults, id, version)) this.#putHookResult(id, value as unknown as HookResultRecord, version);
+        return;
       case 'cluster':
         this.cluster = value as unknown as ClusterRecord;
         return;
@@ -146,6 +172,15 @@ export class ClusterView {
         return;
       case 'load':
         if ((this.loads.get(id) ?? -1) < version) this.loads.delete(id);
+        return;
+      case 'shift':
+        if (newer(this.shifts, id, version)) this.shifts.delete(id);
+        return;
+      case 'shifted':
+        if (newer(this.shiftLives, id, version) && this.shiftLives.delete(id)) this.#touchService(id);
+        return;
+      case 'hook':
+        if (newer(this.hookResults, id, version)) this.#removeHookResult(id);
         return;
       case 'cluster':
         this.cluster = undefined;
@@ -182,7 +217,8 @@ export class ClusterView {
   }
 
   *#stored(): Generator<{ readonly key: string; readonly version: number; readonly value?: unknown }> {
-    for (const rows of [this.instances, this.tasks, this.services]) yield* rows.values();
+    for (const rows of [this.instances, this.tasks, this.services, this.shifts, this.shiftLives, this.hookResults])
+      yield* rows.values();
     for (const [id, version] of this.loads) yield { key: clusterKeys.load(id), version };
   }
 
@@ -288,7 +324,25 @@ export class ClusterView {
   #putService(id: string, service: ServiceRecord, version: number): void {
     this.census.service(this.services.get(id)?.value, service);
     this.services.set(id, { key: clusterKeys.service(id), value: service, version });
-    for (const listener of this.#listeners) listener.serviceChanged(id);
+    this.#touchService(id);
+  }
+
+  #putHookResult(id: string, result: HookResultRecord, version: number): void {
+    const [service] = split(id);
+    this.hookResults.set(id, { key: `hook/${id}`, value: result, version });
+    this.#answers.put(service, result);
+    this.#touchService(service);
+  }
+
+  #removeHookResult(id: string): void {
+    const [service, run] = split(id);
+    if (!this.hookResults.delete(id)) return;
+    this.#answers.remove(service, run);
+    this.#touchService(service);
+  }
+
+  #touchService(name: string): void {
+    for (const listener of this.#listeners) listener.serviceChanged(name);
   }
 
   #removeService(id: string): void {

@@ -1,18 +1,16 @@
-import type { TaskRecord } from '../state/index.ts';
+/** Records by the name of what they belong to; what has none is nowhere. */
+export class Groups<T extends { readonly id: string }> {
+  readonly #groups = new Map<string, Map<string, T>>();
 
-/** Tasks by the name of what they belong to; what has none is nowhere. */
-export class Groups {
-  readonly #groups = new Map<string, Map<string, TaskRecord>>();
-
-  of(name: string): TaskRecord[] {
+  of(name: string): T[] {
     return [...(this.#groups.get(name)?.values() ?? [])];
   }
 
-  put(name: string | undefined, task: TaskRecord): void {
+  put(name: string | undefined, record: T): void {
     if (name === undefined) return;
     const group = this.#groups.get(name);
-    if (group === undefined) this.#groups.set(name, new Map([[task.id, task]]));
-    else group.set(task.id, task);
+    if (group === undefined) this.#groups.set(name, new Map([[record.id, record]]));
+    else group.set(record.id, record);
   }
 
   remove(name: string | undefined, id: string): void {

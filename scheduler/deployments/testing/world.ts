@@ -2,7 +2,10 @@ import {
   type ContainerRecord,
   type DeploymentConfiguration,
   type DeploymentRecord,
+  type HookResultRecord,
   type ServiceRecord,
+  type ShiftLiveRecord,
+  type ShiftRecord,
   type StopCode,
   type TaskRecord,
 } from '../../state/index.ts';
@@ -55,6 +58,9 @@ export class World {
   readonly events: string[] = [];
   readonly options: ReconcilerOptions;
   lastPlan: ServicePlan | undefined;
+  shift: ShiftRecord | undefined;
+  shiftLive: ShiftLiveRecord | undefined;
+  readonly hookResults = new Map<string, HookResultRecord>();
   /** Tasks of which it is not known where they answer. */
   readonly addressless = new Set<string>();
   /** How many tasks were put into the order of the strategies so far. */
@@ -148,6 +154,9 @@ export class World {
     this.service = final.service;
     for (const task of final.tasks) this.tasks.set(task.id, task);
     for (const task of placed.tasks) this.tasks.set(task.id, task);
+    if (final.shift !== undefined) this.shift = final.shift;
+    if (final.endsShift) this.shift = this.shiftLive = undefined;
+    for (const run of final.endedRuns) this.hookResults.delete(run);
     this.events.push(...final.events);
     this.lastPlan = final;
     return final;
@@ -171,6 +180,10 @@ export class World {
         },
         eligible: this.hosts.filter(({ condition }) => condition === 'ready').map(({ id }) => id),
         lingering: [],
+        shift: this.shift,
+        shiftLive: this.shiftLive,
+        hookResults: [...this.hookResults.values()],
+        newRunId: () => `run-${++this.#ids}`,
       },
       this.now,
       this.options,
