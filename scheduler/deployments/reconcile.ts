@@ -37,7 +37,9 @@ export function reconcileService(
   else roll(pass);
   noteBlocked(pass);
   settle(pass);
-  if (!pass.deployments().some(({ status, loadBalancers = [] }) => status !== 'INACTIVE' && loadBalancers.some(isShared)))
+  if (
+    !pass.deployments().some(({ status, loadBalancers = [] }) => status !== 'INACTIVE' && loadBalancers.some(isShared))
+  )
     endShift(pass);
   return pass.plan();
 }

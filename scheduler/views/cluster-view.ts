@@ -148,7 +148,8 @@ export class ClusterView {
         this.#touchService(id);
         return;
       case 'hook':
-        if (newer(this.hookResults, id, version)) this.#putHookResult(id, value as unknown as HookResultRecord, version);
+        if (newer(this.hookResults, id, version))
+          this.#putHookResult(id, value as unknown as HookResultRecord, version);
         return;
       case 'cluster':
         this.cluster = value as unknown as ClusterRecord;
