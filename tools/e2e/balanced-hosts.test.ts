@@ -4,11 +4,18 @@ import { dirname, join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type Balanced,
+  makeBalancer,
+  makeService,
+  makeTargetImage,
+  underLoad,
+  untilSteady,
+} from '../testbed/balanced-service.ts';
 import { check, run, until } from '../testbed/command.ts';
 import { DockerCli, missingDocker } from '../testbed/docker.ts';
 import { missingHosts, startHosts, type TestHost, type TestHosts } from '../testbed/hosts.ts';
-import { describeReport, type Report, startLoad } from '../testbed/load/index.ts';
-import { makeLocalImage } from '../testbed/local-images.ts';
+import { describeReport } from '../testbed/load/index.ts';
 import { joinHosts, pushFrom, type ServerForHosts, startServerFor, userOf } from '../testbed/machines.ts';
 import { shellBlocks } from '../testbed/readme.ts';
 
@@ -43,9 +50,7 @@ describe.skipIf(missing !== undefined)(
     let joined: ServerForHosts;
     let one: TestHost;
     let two: TestHost;
-    let port: number;
-    let name: string;
-    let group: string;
+    let balanced: Balanced;
 
     const aws = <T>(...args: readonly (string | readonly string[])[]): Promise<T> => joined.aws.json<T>(args.flat());
     const logOf = (host: TestHost): string => join(folder, `${host.name}-balancer.log`);
@@ -102,51 +107,15 @@ describe.skipIf(missing !== undefined)(
     }
     const engines = async (): Promise<string[]> =>
       (await shown()).engines.map(({ id, kind, state }) => `${id} ${kind} ${state}`).toSorted();
-    async function steady(): Promise<void> {
-      await until('the service to be steady', longest, async () => {
-        const { services } = await aws<{
-          services: [{ desiredCount: number; runningCount: number; deployments: readonly { rolloutState: string }[] }];
-        }>('ecs', 'describe-services', '--services', 'web');
-        const [{ desiredCount, runningCount, deployments }] = services;
-        if (deployments.length !== 1 || deployments[0]?.rolloutState !== 'COMPLETED') return false;
-        const { TargetHealthDescriptions: targets } = await aws<{
-          TargetHealthDescriptions: readonly { readonly TargetHealth: { readonly State: string } }[];
-        }>('elbv2', 'describe-target-health', '--target-group-arn', group);
-        const healthy = targets.filter(({ TargetHealth }) => TargetHealth.State === 'healthy');
-        return runningCount === desiredCount && healthy.length === desiredCount && targets.length === desiredCount;
-      }).catch((cause: unknown) => {
+    const steady = (): Promise<void> =>
+      untilSteady(joined.server, balanced.group).catch((cause: unknown) => {
         throw new Error(logs(), { cause });
       });
-    }
     const update = (...args: string[]): Promise<unknown> => aws('ecs', 'update-service', '--service', 'web', args);
 
     /** Leads the address to a host, as a router does. */
     const lead = (host: TestHost): Promise<string> =>
       check('ip', ['route', 'replace', `${virtual}/32`, 'via', host.address]);
-
-    async function underLoad(work: () => Promise<void>): Promise<Report> {
-      const load = startLoad({
-        address: virtual,
-        port,
-        host: name,
-        services: ['web'],
-        bigBytes: 300_000,
-        mix: { busy: 1, posting: 1, thinking: 1, idling: 1, fresh: 1, slow: 1, events: 1, webSocket: 1 },
-      });
-      const more = async (): Promise<void> => {
-        const before = load.total;
-        await until('requests', longest, async () => load.total > before + 100, 20);
-      };
-      try {
-        await more();
-        await work();
-        await more();
-      } catch (error) {
-        await load.stop();
-        throw error;
-      }
-      return load.stop();
-    }
 
     beforeAll(async () => {
       made = await startHosts(3);
@@ -162,64 +131,19 @@ describe.skipIf(missing !== undefined)(
         keys.set(own, await userOf(joined.server, makeUser.replaceAll('edge-1', own)));
       for (const host of [one, two]) carry(host);
 
-      await makeLocalImage(docker, {
-        reference: local,
-        programs: [process.execPath],
-        copies: { [join(import.meta.dirname, '..', 'testbed', 'load', 'target.ts')]: '/target.ts' },
-        changes: ['ENV PATH=/usr/local/bin:/bin'],
-      });
+      await makeTargetImage(docker, local);
       await aws('ecr', 'create-repository', '--repository-name', 'target');
       await pushFrom(one, joined, docker, { image: local, archive: join(folder, 'target.tar'), as: 'target:1' });
-      const { Subnets } = await aws<{ Subnets: [{ SubnetId: string; VpcId: string }] }>('ec2', 'describe-subnets');
-      const [{ SubnetId: subnet, VpcId: vpc }] = Subnets;
-      const { SecurityGroups } = await aws<{ SecurityGroups: [{ GroupId: string }] }>(
-        ['ec2', 'describe-security-groups'],
-        ['--filters', 'Name=group-name,Values=default'],
-      );
-      await aws(
-        ['ec2', 'authorize-security-group-ingress', '--group-id', SecurityGroups[0].GroupId],
-        ['--protocol', 'tcp', '--port', '0-65535', '--cidr', '198.18.0.0/16'],
-      );
-      const { LoadBalancers } = await aws<{ LoadBalancers: [{ LoadBalancerArn: string; DNSName: string }] }>(
-        ['elbv2', 'create-load-balancer', '--name', 'web'],
-        ['--subnets', subnet],
-      );
-      const { TargetGroups } = await aws<{ TargetGroups: [{ TargetGroupArn: string }] }>(
-        ['elbv2', 'create-target-group', '--name', 'web', '--protocol', 'HTTP', '--port', '8080', '--vpc-id', vpc],
-        ['--target-type', 'instance', '--health-check-interval-seconds', '5', '--health-check-timeout-seconds', '4'],
-      );
-      group = TargetGroups[0].TargetGroupArn;
+      balanced = await makeBalancer(joined.aws, { port: 8_080, from: '198.18.0.0/16' });
       // An engine that nobody drives is waited for that long.
       await aws(
-        ['elbv2', 'modify-target-group-attributes', '--target-group-arn', group],
+        ['elbv2', 'modify-target-group-attributes', '--target-group-arn', balanced.group],
         ['--attributes', 'Key=deregistration_delay.timeout_seconds,Value=15'],
       );
-      name = LoadBalancers[0].DNSName;
-      port = 8_080;
-      await aws(
-        ['elbv2', 'create-listener', '--load-balancer-arn', LoadBalancers[0].LoadBalancerArn],
-        ['--protocol', 'HTTP', '--port', String(port)],
-        ['--default-actions', `Type=forward,TargetGroupArn=${group}`],
-      );
-      const container = {
-        name: 'target',
-        image: `${joined.address}/target:1`,
-        memory: 128,
-        essential: true,
-        stopTimeout: 2,
-        portMappings: [{ containerPort: 8080 }],
-        // What is told to stop is gone at once: whoever still sends it something, or waits for an answer, hears of it.
-        command: ['node', '/target.ts', 'web', '8080', '', JSON.stringify({ onTerm: 'abrupt' })],
-      };
-      await aws(
-        ['ecs', 'register-task-definition', '--family', 'web'],
-        ['--container-definitions', JSON.stringify([container])],
-      );
-      await aws(
-        ['ecs', 'create-service', '--service-name', 'web', '--task-definition', 'web', '--desired-count', '3'],
-        ['--placement-strategy', 'type=spread,field=instanceId'],
-        ['--load-balancers', JSON.stringify([{ targetGroupArn: group, containerName: 'target', containerPort: 8080 }])],
-      );
+      await makeService(joined.aws, { image: `${joined.address}/target:1`, group: balanced.group, count: 3 }, [
+        '--placement-strategy',
+        'type=spread,field=instanceId',
+      ]);
       await steady();
     }, 600_000);
 
@@ -234,7 +158,7 @@ describe.skipIf(missing !== undefined)(
 
     test('each host carries all of it, and no request is lost whatever of the others dies', async () => {
       expect(await engines()).toEqual(['balancer:edge-1 haproxy current', 'balancer:edge-2 embedded current']);
-      const report = await underLoad(async () => {
+      const report = await underLoad(virtual, balanced, async () => {
         await update('--force-new-deployment');
         await sleep(2_000);
         await joined.server.stop('SIGKILL');
@@ -257,7 +181,7 @@ describe.skipIf(missing !== undefined)(
 
     test('the address may move to the other one, and a host that leaves is not waited for', async () => {
       await lead(two);
-      const report = await underLoad(async () => {
+      const report = await underLoad(virtual, balanced, async () => {
         await update('--force-new-deployment');
         await steady();
         await kill(one, 'cli/main.ts', 'balancer');

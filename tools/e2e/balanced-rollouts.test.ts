@@ -3,23 +3,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomInt } from 'node:crypto';
 import { get } from 'node:http';
-import {
-  DescribeServicesCommand,
-  type ECSClient,
-  ListContainerInstancesCommand,
-  ListTasksCommand,
-  type Service,
-} from '@aws-sdk/client-ecs';
+import { type ECSClient, ListContainerInstancesCommand, ListTasksCommand, type Service } from '@aws-sdk/client-ecs';
 import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { trafficEngines } from '../server/traffic-engines.ts';
 import { AwsCli } from '../testbed/aws-cli.ts';
-import { ecsClient, sdkOptions } from '../testbed/aws-clients.ts';
+import { ecsClient } from '../testbed/aws-clients.ts';
+import {
+  type Balanced,
+  describeWeb,
+  makeBalancer,
+  makeService,
+  makeTargetImage,
+  targetContainer,
+  underLoad,
+  untilSteady,
+} from '../testbed/balanced-service.ts';
 import { run, until } from '../testbed/command.ts';
 import { DockerCli, missingDocker } from '../testbed/docker.ts';
-import { describeReport, type Report, startLoad } from '../testbed/load/index.ts';
-import { makeLocalImage } from '../testbed/local-images.ts';
-import { ElbClient } from '../testbed/query-clients.ts';
+import { describeReport } from '../testbed/load/index.ts';
 import { ServerProcess } from '../testbed/server-process.ts';
 
 /**
@@ -46,11 +48,7 @@ class Stage implements AsyncDisposable {
   /** What is asked again and again, under load; the command line takes a second of a core for each. */
   #client: ECSClient | undefined;
   #engine: Engine = 'haproxy';
-  /** The listener's port, and the load balancer's name. */
-  port = 0;
-  host = '';
-  subnet = '';
-  group = '';
+  #balanced: Balanced | undefined;
 
   private constructor(port: number) {
     this.#server = this.#serverOf(port, {});
@@ -60,7 +58,7 @@ class Stage implements AsyncDisposable {
     const stage = new Stage(await freePort());
     try {
       await stage.#server.start();
-      await stage.#makeBalancer();
+      stage.#balanced = await makeBalancer(stage.#cli, { port: await freePort(), from: '127.0.0.0/8' });
       await stage.#makeService();
       return stage;
     } catch (error) {
@@ -75,7 +73,16 @@ class Stage implements AsyncDisposable {
   }
 
   aws<T>(...args: readonly (string | readonly string[])[]): Promise<T> {
-    return new AwsCli(this.#server.aws()).json<T>(args.flat());
+    return this.#cli.json<T>(args.flat());
+  }
+
+  get #cli(): AwsCli {
+    return new AwsCli(this.#server.aws());
+  }
+
+  get balanced(): Balanced {
+    if (this.#balanced === undefined) throw new Error('the load balancer is not made yet');
+    return this.#balanced;
   }
 
   get #ecs(): ECSClient {
@@ -92,15 +99,13 @@ class Stage implements AsyncDisposable {
     await until(
       'the load balancer to answer again',
       120_000,
-      async () => (await this.ask(this.port, this.host)) === 200,
+      async () => (await this.ask(this.balanced.port, this.balanced.host)) === 200,
     );
     await this.steady();
   }
 
-  async service(): Promise<Service> {
-    const [service] = (await this.#ecs.send(new DescribeServicesCommand({ services: ['web'] }))).services ?? [];
-    if (service === undefined) throw new Error('there is no service');
-    return service;
+  service(): Promise<Service> {
+    return describeWeb(this.#ecs);
   }
 
   /** Runs a task whose port has a fixed one of its host, as classic load balancers need it. @returns the machine it is on */
@@ -109,7 +114,7 @@ class Stage implements AsyncDisposable {
       ['ecs', 'register-task-definition', '--family', 'fixed'],
       [
         '--container-definitions',
-        JSON.stringify([{ ...this.#container, portMappings: [{ containerPort: 8080, hostPort: port }] }]),
+        JSON.stringify([{ ...targetContainer(this.#image), portMappings: [{ containerPort: 8080, hostPort: port }] }]),
       ],
     );
     const { tasks } = await this.aws<{ tasks: [{ containerInstanceArn: string }] }>([
@@ -133,19 +138,8 @@ class Stage implements AsyncDisposable {
     await this.steady();
   }
 
-  /** Waits until the tasks wanted run and all get requests: a task stopped by hand before that could be the only one that did. */
-  async steady(): Promise<void> {
-    await until('the service to be steady', 240_000, async () => {
-      const { deployments = [], desiredCount, runningCount } = await this.service();
-      if (deployments.length !== 1 || deployments[0]?.rolloutState !== 'COMPLETED') return false;
-      if (runningCount !== desiredCount) return false;
-      const { text } = (await new ElbClient(sdkOptions(this.#server)).send({
-        name: 'DescribeTargetHealth',
-        input: { TargetGroupArn: this.group },
-      })) as { readonly text: string };
-      const states = [...text.matchAll(/<State>([a-z.]+)</g)].map(([, state]) => state);
-      return states.length === desiredCount && states.every((state) => state === 'healthy');
-    });
+  steady(): Promise<void> {
+    return untilSteady(this.#server, this.balanced.group);
   }
 
   async tasks(desiredStatus: 'RUNNING' | 'STOPPED'): Promise<readonly string[]> {
@@ -155,19 +149,6 @@ class Stage implements AsyncDisposable {
 
   get #image(): string {
     return `${this.#server.registry}/target:1`;
-  }
-
-  get #container() {
-    return {
-      name: 'target',
-      image: this.#image,
-      memory: 128,
-      essential: true,
-      stopTimeout: 2,
-      portMappings: [{ containerPort: 8080 }],
-      // What is told to stop is gone at once: whoever still sends it something, or waits for an answer, hears of it.
-      command: ['node', '/target.ts', 'web', '8080', '', JSON.stringify({ onTerm: 'abrupt' })],
-    };
   }
 
   #serverOf(port: number, more: Readonly<Record<string, string>>): ServerProcess {
@@ -187,67 +168,18 @@ class Stage implements AsyncDisposable {
     });
   }
 
-  async #makeBalancer(): Promise<void> {
-    const { Subnets } = await this.aws<{ Subnets: [{ SubnetId: string; VpcId: string }] }>('ec2', 'describe-subnets');
-    const [{ SubnetId: subnet, VpcId: vpc }] = Subnets;
-    const { SecurityGroups } = await this.aws<{ SecurityGroups: [{ GroupId: string }] }>([
-      'ec2',
-      'describe-security-groups',
-      '--filters',
-      'Name=group-name,Values=default',
-    ]);
-    await this.aws(
-      ['ec2', 'authorize-security-group-ingress', '--group-id', SecurityGroups[0].GroupId],
-      ['--protocol', 'tcp', '--port', '0-65535', '--cidr', '127.0.0.0/8'],
-    );
-    const { LoadBalancers } = await this.aws<{ LoadBalancers: [{ LoadBalancerArn: string; DNSName: string }] }>([
-      'elbv2',
-      'create-load-balancer',
-      '--name',
-      'web',
-      '--subnets',
-      subnet,
-    ]);
-    const { TargetGroups } = await this.aws<{ TargetGroups: [{ TargetGroupArn: string }] }>(
-      ['elbv2', 'create-target-group', '--name', 'web', '--protocol', 'HTTP', '--port', '8080', '--vpc-id', vpc],
-      ['--target-type', 'instance', '--health-check-interval-seconds', '5', '--health-check-timeout-seconds', '4'],
-    );
-    this.group = TargetGroups[0].TargetGroupArn;
-    this.host = LoadBalancers[0].DNSName;
-    this.subnet = subnet;
-    this.port = await freePort();
-    await this.aws(
-      ['elbv2', 'create-listener', '--load-balancer-arn', LoadBalancers[0].LoadBalancerArn],
-      ['--protocol', 'HTTP', '--port', String(this.port)],
-      ['--default-actions', `Type=forward,TargetGroupArn=${this.group}`],
-    );
-  }
-
   async #makeService(): Promise<void> {
     const image = this.#image;
     await this.aws('ecr', 'create-repository', '--repository-name', 'target');
-    const { stdout } = await new AwsCli(this.#server.aws()).run(['ecr', 'get-login-password']);
+    const { stdout } = await this.#cli.run(['ecr', 'get-login-password']);
     await this.#docker.check(['login', '--username', 'AWS', '--password-stdin', this.#server.registry], stdout.trim());
-    await makeLocalImage(this.#docker, {
-      reference: image,
-      programs: [process.execPath],
-      copies: { [join(import.meta.dirname, '..', 'testbed', 'load', 'target.ts')]: '/target.ts' },
-      changes: ['ENV PATH=/usr/local/bin:/bin'],
-    });
+    await makeTargetImage(this.#docker, image);
     await this.#docker.check(['push', image]);
     await until('the container instance', 120_000, async () => {
       const { containerInstanceArns = [] } = await this.#ecs.send(new ListContainerInstancesCommand({}));
       return containerInstanceArns.length === 1;
     });
-    await this.aws(
-      ['ecs', 'register-task-definition', '--family', 'web'],
-      ['--container-definitions', JSON.stringify([this.#container])],
-    );
-    const balancer = { targetGroupArn: this.group, containerName: 'target', containerPort: 8080 };
-    await this.aws(
-      ['ecs', 'create-service', '--service-name', 'web', '--task-definition', 'web', '--desired-count', '2'],
-      ['--load-balancers', JSON.stringify([balancer])],
-    );
+    await makeService(this.#cli, { image, group: this.balanced.group, count: 2 });
     await this.steady();
   }
 
@@ -270,31 +202,8 @@ class Stage implements AsyncDisposable {
   }
 }
 
-/** Load from before the work to after it. @returns how every request went */
-async function underLoad(stage: Stage, work: () => Promise<void>): Promise<Report> {
-  const load = startLoad({
-    // Names below localhost mean one address, where the listener is found by the name.
-    address: '127.0.0.1',
-    port: stage.port,
-    host: stage.host,
-    services: ['web'],
-    bigBytes: 300_000,
-    mix: { busy: 1, posting: 1, thinking: 1, idling: 1, fresh: 1, slow: 1, events: 1, webSocket: 1 },
-  });
-  const ended = async (): Promise<void> => {
-    const before = load.total;
-    await until('requests', 120_000, async () => load.total > before + 100, 20);
-  };
-  try {
-    await ended();
-    await work();
-    await ended();
-  } catch (error) {
-    await load.stop();
-    throw error;
-  }
-  return load.stop();
-}
+// Names below localhost mean one address, where the listener is found by the name.
+const address = '127.0.0.1';
 
 describe.skipIf(missing !== undefined)(
   `a service behind a load balancer${missing === undefined ? '' : ` (${missing})`}`,
@@ -310,7 +219,7 @@ describe.skipIf(missing !== undefined)(
 
     test.each(['haproxy', 'embedded'] as const)('%s: no request fails while it is rolled out', async (engine) => {
       if (engine !== 'haproxy') await stage.restart(engine);
-      const report = await underLoad(stage, async () => {
+      const report = await underLoad(address, stage.balanced, async () => {
         for (let done = 0; done < rollouts; done++) await stage.update('--force-new-deployment');
         await stage.update('--desired-count', '1');
         await stage.update('--desired-count', '2');
@@ -335,7 +244,7 @@ describe.skipIf(missing !== undefined)(
         '--listeners',
         way,
         '--subnets',
-        stage.subnet,
+        stage.balanced.subnet,
       );
       const check = `Target=HTTP:${hostPort}/,Interval=5,Timeout=4,UnhealthyThreshold=2,HealthyThreshold=2`;
       await elb('configure-health-check', '--health-check', check);
@@ -363,7 +272,7 @@ describe.skipIf(missing !== undefined)(
         await stage.restart(engine, { NODE_OPTIONS: `--import=${mistake}` });
         let failed = 0;
         for (let attempt = 0; attempt < 10 && failed === 0; attempt++) {
-          const report = await underLoad(stage, () => stage.update('--force-new-deployment'));
+          const report = await underLoad(address, stage.balanced, () => stage.update('--force-new-deployment'));
           failed = report.failures.length;
         }
         expect(failed).toBeGreaterThan(0);
