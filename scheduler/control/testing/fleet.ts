@@ -28,6 +28,8 @@ const partition = clusterPartition(account, cluster);
 /** What a piece of the cluster's life cost; the same in every run. */
 export interface Work {
   commits: number;
+  /** Records of the largest commit. */
+  largest: number;
   /** Characters of JSON that the control plane wrote, and what of it by the kind of row. */
   written: number;
   readonly writtenBy: Map<string, number>;
@@ -42,7 +44,7 @@ export interface Work {
 export class Fleet implements AsyncDisposable {
   readonly clock = new SteppedClock();
   readonly ecs: EcsPorts;
-  readonly work: Work = { commits: 0, written: 0, writtenBy: new Map(), read: 0 };
+  readonly work: Work = { commits: 0, largest: 0, written: 0, writtenBy: new Map(), read: 0 };
   readonly #truth: RecordStore;
   readonly #plane: ControlPlane;
   readonly #stop = new AbortController();
@@ -153,7 +155,7 @@ export class Fleet implements AsyncDisposable {
 
   /** What is done meanwhile, counted from nothing. */
   async count(life: () => Promise<void>): Promise<Work> {
-    Object.assign(this.work, { commits: 0, written: 0, read: 0 });
+    Object.assign(this.work, { commits: 0, largest: 0, written: 0, read: 0 });
     this.work.writtenBy.clear();
     await life();
     return { ...this.work, writtenBy: new Map(this.work.writtenBy) };
@@ -176,6 +178,7 @@ export class Fleet implements AsyncDisposable {
     const truth = this.#truth;
     const note = (batch: Batch): void => {
       work.commits++;
+      work.largest = Math.max(work.largest, batch.put?.length ?? 0);
       for (const { key, value } of batch.put ?? []) {
         const kind = key.slice(0, key.indexOf('/'));
         const size = key.length + JSON.stringify(value).length;
