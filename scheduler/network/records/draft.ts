@@ -104,6 +104,11 @@ export class Draft extends Network {
     return records.map(({ value }) => value);
   }
 
+  /** The slice of this range, which the commit then depends on. */
+  slice(cidr: string): Promise<SliceRecord | undefined> {
+    return this.#tx.get<SliceRecord>(networkKeys.slice(cidr));
+  }
+
   /** Takes a slice that meets none of {@link slices}; the commit depends on nobody having taken any since that was asked. */
   takeSlice(slice: SliceRecord): void {
     if (this.#slicesTaken === undefined) throw new Error('slices are taken by what is known of the others');

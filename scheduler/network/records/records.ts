@@ -145,8 +145,10 @@ export interface SliceRecord {
   readonly instanceId: string;
   /** Where other hosts reach this one; absent while it has not said so. */
   readonly hostAddress?: string;
-  /** Since when its host is no longer in the cluster: tasks that nobody could stop may run there still. */
+  /** Since when its host is no longer in the cluster, for people: tasks that nobody could stop may run there still. */
   readonly orphanedAt?: number;
+  /** For how many milliseconds that has surely been so, by no wall clock. */
+  readonly orphanedFor?: number;
 }
 
 /** The records by the name that EC2 has for their type, which also stands in their ARNs. */

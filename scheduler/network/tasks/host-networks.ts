@@ -1,11 +1,9 @@
 import type { HostNetworks } from '../../hosts/control/index.ts';
-import { clusterKeys, clusterPartition, type InstanceRecord, type TaskRecord } from '../../state/index.ts';
-import { scanAll } from '@slipway/storage/records';
-import { holds, parseAddress, parseCidr } from '../addresses/index.ts';
-import { type Draft, networkKeys, networkPartition, type SliceRecord } from '../records/index.ts';
+import { clusterKeys, clusterPartition, type TaskRecord } from '../../state/index.ts';
 
 import { type FeedPorts, NetworkFeed } from './feed.ts';
 import { attachTask, detachTasks, NoInterface } from './interfaces.ts';
+import { Orphans } from './orphans.ts';
 
 /** See {@link TaskInterfacePorts.quarantine}. */
 const defaultQuarantine = 24 * 3_600_000;
@@ -23,9 +21,11 @@ export class TaskInterfaces implements HostNetworks {
   readonly #ports: TaskInterfacePorts;
   readonly #feeds = new Map<string, { readonly feed: NetworkFeed; readonly ended: Promise<void> }>();
   readonly #closing = new AbortController();
+  readonly #orphans: Orphans;
 
   constructor(ports: TaskInterfacePorts) {
     this.#ports = ports;
+    this.#orphans = new Orphans({ ...ports, quarantine: ports.quarantine ?? defaultQuarantine });
   }
 
   /** Ends the feeds. */
@@ -73,49 +73,9 @@ export class TaskInterfaces implements HostNetworks {
   /**
    * Gives back what hosts had that are gone from their clusters: slices of theirs in which nobody has an address any more, and after the
    * quarantine the others as well, with the interfaces of their tasks. An agent that ends what it ran says so, and has those given back.
-   * What it does follows from the records; any server may do it, any number of times.
    */
   async sweep(account: string): Promise<void> {
-    const { records, networks, clock, quarantine = defaultQuarantine } = this.#ports;
-    const rows = await scanAll<SliceRecord>(records, networkPartition(account), {
-      prefix: networkKeys.slices,
-      limit: 10_000,
-    });
-    const hosts = Map.groupBy(rows, ({ value }) => `${value.cluster}/${value.instanceId}`);
-    for (const own of hosts.values()) {
-      const { cluster, instanceId } = own[0]!.value;
-      const stored = await records.get<InstanceRecord>(
-        clusterPartition(account, cluster),
-        clusterKeys.instance(instanceId),
-      );
-      const present = stored !== undefined && stored.value.status !== 'INACTIVE';
-      if (present && own.every(({ value }) => value.orphanedAt === undefined)) continue;
-      const gone = await networks.change(account, async (draft) => {
-        const mine = (await draft.slices()).filter(
-          (slice) => slice.instanceId === instanceId && slice.cluster === cluster,
-        );
-        for (const slice of mine) {
-          const { orphanedAt, ...kept } = slice;
-          if (present && orphanedAt !== undefined) draft.putSlice(kept);
-          if (present) continue;
-          if (orphanedAt === undefined) draft.putSlice({ ...kept, orphanedAt: clock.now() });
-          // Since it was orphaned nobody is given an address of it any more: what is free now stays free.
-          else if (clock.now() - orphanedAt >= quarantine || (await isFree(draft, slice))) draft.removeSlice(slice);
-        }
-        const over =
-          mine.length > 0 && mine.every(({ orphanedAt = clock.now() }) => clock.now() - orphanedAt >= quarantine);
-        return !present && over;
-      });
-      if (!gone) continue;
-      const left = (await networks.interfaces(account)).filter(
-        ({ task }) => task?.instanceId === instanceId && task.cluster === cluster,
-      );
-      await detachTasks(
-        records,
-        account,
-        left.map(({ id }) => id),
-      );
-    }
+    await this.#orphans.sweep(account);
   }
 
   #feed(account: string): NetworkFeed {
@@ -125,15 +85,4 @@ export class TaskInterfaces implements HostNetworks {
     this.#feeds.set(account, { feed, ended: feed.run(this.#closing.signal) });
     return feed;
   }
-}
-
-/** Whether nobody has an address of a range. */
-async function isFree(draft: Draft, { cidr, subnetId }: SliceRecord): Promise<boolean> {
-  const range = parseCidr(cidr);
-  if (range === undefined) return false;
-  for (const text of await draft.taken(subnetId)) {
-    const address = parseAddress(text);
-    if (address === undefined || holds(range, address)) return false;
-  }
-  return true;
 }

@@ -269,37 +269,97 @@ test('tells each host the groups of its tasks, who is in the groups that they na
   await interfaces.close();
 });
 
-test('what a host had stays its own for a day after it is gone, and longer than that only if it came back', async () => {
-  let now = 1_000_000;
-  const clock = { ...systemClock, now: () => now };
+/** A host with one task's address, and servers that look for hosts which are gone. */
+async function openHost() {
+  const times = { wall: 1_000_000, passed: 0 };
+  const clock = { ...systemClock, now: () => times.wall, monotonic: () => times.passed };
   const { networks, records } = world(clock);
-  const interfaces = new TaskInterfaces({ records, networks, clock, log: quiet });
   const write = (status: InstanceRecord['status']) =>
     records.commit(clusterPartition(account, cluster), {
       put: [{ key: clusterKeys.instance('a'), value: toJson({ ...instance('a'), status }) }],
     });
   await write('ACTIVE');
   await attachTask({ records, networks }, host(instance('a')), await ask(networks));
-  const left = async (): Promise<number[]> => [
-    (await networks.change(account, (draft) => draft.slices())).length,
-    (await networks.interfaces(account)).length,
-  ];
+  return {
+    times,
+    write,
+    /** A server whose monotonic clock begins anywhere. */
+    server: (ahead = 0) =>
+      new TaskInterfaces({
+        records,
+        networks,
+        clock: { ...clock, monotonic: () => times.passed + ahead },
+        log: quiet,
+      }),
+    pass: (hours: number) => {
+      times.passed += hours * 3_600_000;
+      times.wall += hours * 3_600_000;
+    },
+    left: async (): Promise<number[]> => [
+      (await networks.change(account, (draft) => draft.slices())).length,
+      (await networks.interfaces(account)).length,
+    ],
+  };
+}
+
+test('what a host had stays its own for a day after it is gone, and longer than that only if it came back', async () => {
+  const { write, server, pass, left } = await openHost();
+  const interfaces = server();
   await interfaces.sweep(account);
   await write('INACTIVE');
   await interfaces.sweep(account);
-  now += 23 * 3_600_000;
+  pass(23);
   await interfaces.sweep(account);
   expect(await left()).toEqual([1, 1]);
   await write('ACTIVE');
   await interfaces.sweep(account);
-  now += 2 * 3_600_000;
+  pass(2);
   await write('INACTIVE');
   await interfaces.sweep(account);
   expect(await left()).toEqual([1, 1]);
-  now += 24 * 3_600_000;
+  pass(24);
   await interfaces.sweep(account);
   expect(await left()).toEqual([0, 0]);
   await interfaces.close();
+});
+
+test('no wall clock gives the addresses of a host that is gone to others, and none keeps them', async () => {
+  const { times, write, server, pass, left } = await openHost();
+  const interfaces = server();
+  await write('INACTIVE');
+  await interfaces.sweep(account);
+  for (const wrong of [10 * 365 * 24 * 3_600_000, -20 * 365 * 24 * 3_600_000]) {
+    times.wall += wrong;
+    pass(11);
+    await interfaces.sweep(account);
+    expect(await left()).toEqual([1, 1]);
+  }
+  pass(2);
+  await interfaces.sweep(account);
+  expect(await left()).toEqual([0, 0]);
+  await interfaces.close();
+});
+
+test('servers that look one after another, or at the same time, count the time that a host is gone once', async () => {
+  const { write, server, pass, left } = await openHost();
+  const servers = [server(), server(1e9), server(-1e9)];
+  await write('INACTIVE');
+  for (let hour = 0; hour < 24; hour++) {
+    for (const one of servers) await one.sweep(account);
+    await Promise.all(servers.map((one) => one.sweep(account)));
+    expect(await left(), `after ${hour} h`).toEqual([1, 1]);
+    pass(1);
+  }
+  // Whoever takes over counts on, but for the time in which nobody looked.
+  await Promise.all(servers.map((one) => one.close()));
+  pass(24);
+  const last = server(5);
+  await last.sweep(account);
+  expect(await left()).toEqual([1, 1]);
+  pass(2);
+  await last.sweep(account);
+  expect(await left()).toEqual([0, 0]);
+  await last.close();
 });
 
 test('a range of a host that is gone gives no address out any more, and goes when nobody has one of it', async () => {
