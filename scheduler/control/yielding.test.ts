@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 
 import { ClusterView } from '../views/index.ts';
 import { Fleet } from './testing/fleet.ts';
-import { SteppedClock } from './testing/stepped-clock.ts';
+import type { SteppedClock } from './testing/stepped-clock.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 afterEach(() => void vi.restoreAllMocks());
@@ -11,7 +11,10 @@ const [first, services] = [15, 24];
 const tasksOfEach = 500;
 
 /** How many tasks are looked at in `life`, and how many at most before the leader lets others of its process go on. */
-async function stretches(life: () => Promise<void>): Promise<{ readonly most: number; readonly total: number }> {
+async function stretches(
+  clock: SteppedClock,
+  life: () => Promise<void>,
+): Promise<{ readonly most: number; readonly total: number }> {
   let [since, most, total] = [0, 0, 0];
   for (const name of ['openTasksOfService', 'tasksOfService', 'liveTasksOn'] as const) {
     const original = ClusterView.prototype[name];
@@ -23,10 +26,10 @@ async function stretches(life: () => Promise<void>): Promise<{ readonly most: nu
       return tasks;
     });
   }
-  const { sleep } = SteppedClock.prototype;
-  vi.spyOn(SteppedClock.prototype, 'sleep').mockImplementation(function (this: SteppedClock, ms, signal) {
+  const sleep = clock.sleep.bind(clock);
+  vi.spyOn(clock, 'sleep').mockImplementation((ms, signal) => {
     if (ms === 0) since = 0;
-    return sleep.call(this, ms, signal);
+    return sleep(ms, signal);
   });
   await life();
   vi.restoreAllMocks();
@@ -44,7 +47,7 @@ test('a look at many tasks is made in stretches, between which leases are renewe
   await fleet.steady();
   // A service is planned whole: its tasks, its record, and lines of its own.
   expect(largest).toBeLessThan(4_000 + tasksOfEach + 100);
-  const { most, total } = await stretches(() => fleet.pass(60_000));
+  const { most, total } = await stretches(fleet.clock, () => fleet.pass(60_000));
   expect(total).toBeGreaterThanOrEqual(2 * services * tasksOfEach);
   expect(most).toBeLessThan(10_000 + tasksOfEach);
 });
