@@ -1,9 +1,12 @@
 import { parseImageReference } from '../references/index.ts';
-import type { DeploymentRecord, FailedDeployment, RejectedImage } from '../state/index.ts';
+import type { DeploymentRecord, FailedDeployment, RejectedImage, Shifting } from '../state/index.ts';
 
 import { breakerThreshold } from './bounds.ts';
+import { newestCompleted } from './completed.ts';
 import { eventTexts } from './events.ts';
+import { closeRuns } from './hook-runs.ts';
 import type { Pass } from './pass.ts';
+import { hasReached, shiftingOf } from './shift-state.ts';
 
 /** How many failed images a service remembers. */
 const rejectedKept = 20;
@@ -36,14 +39,25 @@ export function countFailure(pass: Pass, deploymentId: string, kind: FailureKind
   pass.decisions.push({ what: 'failure', deploymentId, count: failedTasks, why });
   const breaker = pass.service.deploymentConfiguration.circuitBreaker;
   if (breaker?.enable !== true || deployment.status !== 'PRIMARY' || deployment.rolloutState !== 'IN_PROGRESS') return;
+  if (isDecided(pass)) return;
   const threshold = breakerThreshold(pass.service.desiredCount, breaker);
   if (failedTasks < threshold) return;
+  const evidence = `${failedTasks} of ${threshold} failed tasks; the last: ${why}`;
   failDeployment(pass, deploymentId, {
     rollback: breaker.rollback,
     event: `tasks ${words[kind]}`,
-    reason: `task ${words[kind]}.`,
-    evidence: `${failedTasks} of ${threshold} failed tasks; the last: ${why}`,
+    reason: `${byBreaker}task ${words[kind]}. ${evidence}`,
+    evidence,
+    verdict: 'failed',
   });
+}
+
+const byBreaker = 'ECS deployment circuit breaker: ';
+
+/** A deployment that goes back already, or that has been given all traffic and has kept it for its bake time. */
+function isDecided(pass: Pass): boolean {
+  const shifting = shiftingOf({ ...pass.service, deployments: pass.deployments() });
+  return shifting !== undefined && (shifting.rollback !== undefined || hasReached(shifting, 'CLEAN_UP'));
 }
 
 /** How a deployment is given up. */
@@ -55,38 +69,68 @@ export interface Failing {
   /** For `rolloutStateReason`, in the words of ECS's deployment events. */
   readonly reason: string;
   readonly evidence: string;
+  /** What was found out about the revision. */
+  readonly verdict: NonNullable<Shifting['rollback']>['verdict'];
 }
 
-/** Gives the deployment up: FAILED, no further tasks; and rolls back to the newest completed one when that is wanted and there is one. */
+/**
+ * Gives the deployment up: FAILED, no further tasks; and rolls back to the newest completed one when that is wanted and there is one.
+ * One that shifts traffic gives that back first, and is FAILED when it has.
+ */
 export function failDeployment(pass: Pass, deploymentId: string, failing: Failing): void {
   const deployment = pass.deployment(deploymentId);
   if (deployment === undefined) return;
-  const { failedTasks } = deployment;
-  const failed: FailedDeployment = {
-    id: deploymentId,
-    failedTasks,
-    rolloutState: 'FAILED',
-    rolloutStateReason: `ECS deployment circuit breaker: ${failing.reason} ${failing.evidence}`,
-    updatedAt: pass.now,
-  };
-  pass.change(deploymentId, { ...failed, unplaceable: undefined });
-  reject(pass, deployment, failing.evidence);
+  const { evidence, reason: rolloutStateReason, verdict } = failing;
+  reject(pass, deployment, evidence);
   pass.voice.say(eventTexts.failed(deploymentId, failing.event));
-  pass.decisions.push({ what: 'deployment-failed', deploymentId, why: failing.evidence });
-  if (!failing.rollback) return;
+  pass.decisions.push({ what: 'deployment-failed', deploymentId, why: evidence });
   const target = newestCompleted(pass.deployments().filter(({ id }) => id !== deploymentId));
-  if (target === undefined) pass.voice.say(eventTexts.nothingToRollBackTo(deploymentId));
-  else rollBack(pass, deployment, target, { evidence: failing.evidence, failed });
+  if (failing.rollback && target === undefined) pass.voice.say(eventTexts.nothingToRollBackTo(deploymentId));
+  const shifting = shiftingOf({ ...pass.service, deployments: pass.deployments() });
+  if (shifting !== undefined)
+    pass.change(deploymentId, {
+      shifting: {
+        ...shifting,
+        runs: closeRuns(shifting.runs, pass.now, 'The deployment was given up.'),
+        rollback: { reason: evidence, at: pass.now, verdict },
+      },
+    });
+  pass.change(deploymentId, { rolloutStateReason, unplaceable: undefined });
+  const rollsBack = failing.rollback && target !== undefined;
+  if (rollsBack) {
+    pass.voice.say(eventTexts.rollingBack(target.id));
+    pass.decisions.push({
+      what: 'rollback',
+      deploymentId: target.id,
+      why: `deployment ${deploymentId} failed: ${evidence}`,
+    });
+    if (shifting !== undefined) return;
+  }
+  const failed = failedDeployment(pass, deploymentId);
+  pass.change(deploymentId, { rolloutState: failed.rolloutState });
+  if (rollsBack) rollBack(pass, deployment, target, { evidence, failed });
 }
 
-/** The deployment a rollback would go to. */
-export function newestCompleted(deployments: readonly DeploymentRecord[]): DeploymentRecord | undefined {
-  return deployments
-    .filter((deployment) => deployment.completedAt !== undefined)
-    .reduce<DeploymentRecord | undefined>(
-      (best, deployment) => ((best?.completedAt ?? -1) >= (deployment.completedAt ?? 0) ? best : deployment),
-      undefined,
-    );
+/** The end of a rollback for which traffic has gone back: the old revision, which never was less than whole, is PRIMARY again. */
+export function finishRollback(pass: Pass, deployment: DeploymentRecord, source: DeploymentRecord): void {
+  const { completedAt } = source;
+  const failed = failedDeployment(pass, deployment.id);
+  pass.change(deployment.id, { rolloutState: failed.rolloutState });
+  rollBack(pass, deployment, source, { evidence: deployment.shifting?.rollback?.reason ?? '', failed });
+  pass.change(source.id, { completedAt });
+}
+
+/** How the deployment stands at the moment in which it is FAILED. */
+function failedDeployment(pass: Pass, id: string): FailedDeployment {
+  const { failedTasks = 0, rolloutStateReason = '', shifting } = pass.deployment(id) ?? {};
+  return {
+    id,
+    failedTasks,
+    rolloutState: 'FAILED',
+    rolloutStateReason,
+    updatedAt: pass.now,
+    ...(shifting === undefined ? {} : { shifting }),
+  };
 }
 
 /**
@@ -103,7 +147,7 @@ function rollBack(
   pass.change(target.id, {
     status: 'PRIMARY',
     rolloutState: 'IN_PROGRESS',
-    rolloutStateReason: `ECS deployment circuit breaker: rolling back to deploymentId ${target.id}.`,
+    rolloutStateReason: `${failed.rolloutStateReason.startsWith(byBreaker) ? byBreaker : 'ECS deployment: '}rolling back to deploymentId ${target.id}.`,
     failedTasks: 0,
     startFailures: undefined,
     crashes: undefined,
@@ -122,8 +166,6 @@ function rollBack(
     ...(loadBalancers === undefined ? {} : { loadBalancers }),
     steady: false,
   };
-  pass.voice.say(eventTexts.rollingBack(target.id));
-  pass.decisions.push({ what: 'rollback', deploymentId: target.id, why: `deployment ${from.id} failed: ${evidence}` });
 }
 
 /** Remembers the images of a failed deployment, so that no level-triggered pass deploys them again. */

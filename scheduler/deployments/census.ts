@@ -32,6 +32,18 @@ export interface Census {
   readonly healthy: number;
 }
 
+/** The same of one deployment's tasks alone, as if it were the PRIMARY one. */
+export function censusOf(census: Census, { id }: DeploymentRecord): Census {
+  const isOwn = ({ deployment }: Counted): boolean => deployment?.id === id;
+  const wanted = [...census.keep, ...census.outgoing].filter(isOwn);
+  const stopping = census.stopping.filter(isOwn);
+  return sorted(
+    wanted.filter(({ host, unhealthy }) => host === 'ready' && !unhealthy),
+    wanted.filter(({ host, unhealthy }) => host !== 'ready' || unhealthy),
+    stopping,
+  );
+}
+
 export function takeCensus(pass: Pass, primary: DeploymentRecord | undefined): Census {
   const keep: Counted[] = [];
   const outgoing: Counted[] = [];
@@ -54,6 +66,10 @@ export function takeCensus(pass: Pass, primary: DeploymentRecord | undefined): C
       keep.push(counted);
     else outgoing.push(counted);
   }
+  return sorted(keep, outgoing, stopping);
+}
+
+function sorted(keep: readonly Counted[], outgoing: readonly Counted[], stopping: readonly Counted[]): Census {
   const all = [...keep, ...outgoing];
   return {
     keep,

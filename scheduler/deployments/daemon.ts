@@ -2,6 +2,7 @@ import { lowerBound, tasksPerPass } from './bounds.ts';
 import type { Counted } from './census.ts';
 import { eventTexts } from './events.ts';
 import type { Pass } from './pass.ts';
+import type { Strategy } from './strategy.ts';
 
 /**
  * One step of a DAEMON service: one task on every eligible instance. Updates stop first (`maximumPercent` is 100), as
@@ -67,3 +68,5 @@ export function keepDaemons(pass: Pass): void {
   const ids = [...misplaced, ...replaced].map(({ task }) => task.id);
   if (ids.length > 0) pass.voice.say(eventTexts.stopped(ids));
 }
+
+export const daemon: Strategy = { step: keepDaemons, mayComplete: () => true };

@@ -18,6 +18,8 @@ export const eventTexts = {
   nothingToRollBackTo: (deployment: string): string =>
     `(deployment ${deployment}) cannot be rolled back: no deployment of this service has completed yet. ` +
     'No new tasks are started until the service is updated.',
+  notShifted: (deployment: string, why: string): string =>
+    `(deployment ${deployment}) is unable to shift traffic: ${why}`,
   unhealthy: (ids: readonly string[]): string => `${list(ids)} failed container health checks.`,
   registered: (group: string, count: number): string => `registered ${count} targets in (target-group ${group})`,
   deregistered: (group: string, count: number): string => `deregistered ${count} targets in (target-group ${group})`,
@@ -41,7 +43,8 @@ export type StandingCause =
   | 'protected'
   | 'unreachable'
   | 'interrupted'
-  | 'registration';
+  | 'registration'
+  | 'shift';
 
 /** Collects the events of one pass and remembers what was said about standing causes. */
 export class Voice {

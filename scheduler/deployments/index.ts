@@ -1,6 +1,6 @@
 export { crashDelay, startDelay } from './backoff.ts';
 export { breakerThreshold, lowerBound, upperBound } from './bounds.ts';
-export { newestCompleted } from './breaker.ts';
+export { newestCompleted } from './completed.ts';
 export { eventTexts } from './events.ts';
 export { interruption } from './interrupt.ts';
 export { isHealthy } from './health.ts';

@@ -1,13 +1,13 @@
-import type { DeploymentRecord, ServiceLoadBalancer, TaskRecord } from '../state/index.ts';
+import type { DeploymentRecord, ServiceLoadBalancer, ServiceRecord, TaskRecord } from '../state/index.ts';
 
-import { newestCompleted } from './breaker.ts';
-import { keepDaemons } from './daemon.ts';
+import { newestCompleted } from './completed.ts';
 import { eventTexts } from './events.ts';
 import { interrupt } from './interrupt.ts';
 import { defaultReconcilerOptions, type ReconcilerOptions } from './options.ts';
 import { Pass } from './pass.ts';
 import { review } from './review.ts';
-import { roll } from './rolling.ts';
+import { hasReached, shiftingOf, sourceOf } from './shift-state.ts';
+import { strategyOf } from './strategies.ts';
 import { registerTargets } from './targets.ts';
 import type { ServicePlan, ServiceState } from './types.ts';
 
@@ -33,8 +33,7 @@ export function reconcileService(
   review(pass);
   registerTargets(pass);
   interrupt(pass);
-  if (state.service.schedulingStrategy === 'DAEMON') keepDaemons(pass);
-  else roll(pass);
+  strategyOf(kept(pass)).step(pass);
   noteBlocked(pass);
   settle(pass);
   if (
@@ -52,10 +51,20 @@ function endShift(pass: Pass): void {
   pass.shift = undefined;
 }
 
+/** The service as the pass has made it so far. */
+const kept = (pass: Pass): ServiceRecord => ({ ...pass.service, deployments: pass.deployments() });
+
+/** The old revision of a deployment that shifts traffic: it is kept whole until that one cleans up. */
+function wholeSource(pass: Pass): DeploymentRecord | undefined {
+  const shifting = shiftingOf(kept(pass));
+  return shifting === undefined || hasReached(shifting, 'CLEAN_UP') ? undefined : sourceOf(pass.deployments());
+}
+
 /** A deployment that has just been superseded keeps as many tasks up as it has now, at most the desired count. */
 function shareOut(pass: Pass): void {
+  const source = wholeSource(pass);
   for (const deployment of pass.deployments()) {
-    if (deployment.status !== 'ACTIVE') continue;
+    if (deployment.status !== 'ACTIVE' || deployment.id === source?.id) continue;
     // Before the first pass the share is what was there, ended tasks that nobody has reviewed yet included.
     const counts = ({ service, lastStatus, desiredStatus, reviewed }: TaskRecord): boolean =>
       service?.deploymentId === deployment.id &&
@@ -106,7 +115,7 @@ function settle(pass: Pass): void {
     census.keep.length === wanted &&
     census.keep.every(({ healthy }) => healthy) &&
     census.outgoing.length === 0;
-  if (steady && primary.rolloutState === 'IN_PROGRESS') {
+  if (steady && primary.rolloutState === 'IN_PROGRESS' && strategyOf(kept(pass)).mayComplete(primary)) {
     pass.change(primary.id, {
       rolloutState: 'COMPLETED',
       rolloutStateReason: `ECS deployment ${primary.id} completed.`,
@@ -131,8 +140,11 @@ function retire(pass: Pass): void {
   const { keep, outgoing } = pass.census();
   const busy = new Set([...keep, ...outgoing].map(({ task }) => task.service?.deploymentId));
   const replacing = pass.primary()?.rolloutState === 'IN_PROGRESS';
+  const source = wholeSource(pass);
+  const isNeeded = (deployment: DeploymentRecord): boolean =>
+    busy.has(deployment.id) || deployment.id === source?.id || (replacing && mayRestore(deployment));
   for (const deployment of pass.deployments())
-    if (deployment.status === 'ACTIVE' && !busy.has(deployment.id) && !(replacing && mayRestore(deployment)))
+    if (deployment.status === 'ACTIVE' && !isNeeded(deployment))
       pass.change(deployment.id, { status: 'INACTIVE', keepCount: undefined });
   const spare = newestCompleted(pass.deployments());
   const kept = pass.deployments().filter(({ id, status }) => status !== 'INACTIVE' || id === spare?.id);

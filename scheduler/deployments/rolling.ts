@@ -1,11 +1,12 @@
 import type { DeploymentRecord, TaskRecord } from '../state/index.ts';
 
 import { lowerBound, tasksPerPass, upperBound } from './bounds.ts';
-import type { Census, Counted } from './census.ts';
+import { type Census, censusOf, type Counted } from './census.ts';
 import { eventTexts } from './events.ts';
 import { interruption } from './interrupt.ts';
 import type { Pass } from './pass.ts';
 import { countProviders, nextProviders, sharesOf } from './providers.ts';
+import type { Strategy } from './strategy.ts';
 import { countUnhealthy, stopUnhealthy } from './targets.ts';
 import type { Start } from './types.ts';
 
@@ -18,13 +19,54 @@ export function roll(pass: Pass): void {
   const primary = pass.primary();
   const census = pass.census();
   pass.leaving = census.outgoing.map(({ task }) => task.id);
-  new Step(pass, primary, census).run();
+  const stalled = primary === undefined || primary.rolloutState === 'FAILED';
+  tell(pass, [new Step(pass, primary, census, { stalled, restores: true }).run()]);
+}
+
+/** ECS's own way: tasks of the new revision come as those of the old one go. */
+export const rolling: Strategy = { step: roll, mayComplete: () => true };
+
+/**
+ * The same step for several deployments, each as if it were alone in the service: every one gets the desired count of tasks of its own
+ * revision. Of one that is `stalled` no task is started.
+ */
+export function keepWhole(
+  pass: Pass,
+  sets: readonly { readonly deployment: DeploymentRecord; readonly stalled: boolean }[],
+): void {
+  const census = pass.census();
+  pass.leaving = census.outgoing.map(({ task }) => task.id);
+  const outcomes = sets.map(({ deployment, stalled }) =>
+    new Step(pass, deployment, censusOf(census, deployment), { stalled, restores: false }).run(),
+  );
+  tell(pass, outcomes);
+}
+
+/** What there is to say after a step. */
+interface Outcome {
+  /** Why neither a start nor a stop is possible. */
+  readonly deadlock?: string;
+  /** Tasks on hosts that are lost. */
+  readonly lost: readonly string[];
+}
+
+function tell({ voice, decisions }: Pass, outcomes: readonly Outcome[]): void {
+  const deadlocks = outcomes.flatMap(({ deadlock }) => deadlock ?? []);
+  if (deadlocks.length === 0) voice.resolve('deadlock');
+  else voice.sayStanding('deadlock', eventTexts.deadlock);
+  for (const why of deadlocks) decisions.push({ what: 'deadlock', why });
+  const lost = outcomes.flatMap((outcome) => outcome.lost);
+  if (lost.length === 0) voice.resolve('unreachable');
+  else voice.sayStanding('unreachable', eventTexts.unreachable(lost.sort()));
 }
 
 class Step {
   readonly #pass: Pass;
   readonly #primary: DeploymentRecord | undefined;
   readonly #census: Census;
+  readonly #stalled: boolean;
+  /** Whether tasks of older deployments that are gone too early are replaced. */
+  readonly #restores: boolean;
   readonly #desired: number;
   readonly #lower: number;
   readonly #upper: number;
@@ -33,8 +75,15 @@ class Step {
   #allowance: number;
   #room: number;
 
-  constructor(pass: Pass, primary: DeploymentRecord | undefined, census: Census) {
+  constructor(
+    pass: Pass,
+    primary: DeploymentRecord | undefined,
+    census: Census,
+    { stalled, restores }: { readonly stalled: boolean; readonly restores: boolean },
+  ) {
     const { service } = pass;
+    this.#stalled = stalled;
+    this.#restores = restores;
     this.#pass = pass;
     this.#primary = primary;
     this.#census = census;
@@ -45,11 +94,11 @@ class Step {
     this.#room = Math.max(0, this.#upper - census.occupying);
   }
 
-  run(): void {
+  run(): Outcome {
     const { keep, outgoing } = this.#census;
-    const stalled = this.#primary === undefined || this.#primary.rolloutState === 'FAILED';
+    const stalled = this.#stalled;
     this.#stopPendingOnDrainingHosts();
-    const restored = stalled ? 0 : this.#restoreOld();
+    const restored = stalled || !this.#restores ? 0 : this.#restoreOld();
     const missing = Math.max(0, Math.min(this.#desired, this.#upper) - keep.length);
     const waiting = this.#waits();
     const started = stalled || waiting ? 0 : Math.min(missing, this.#room);
@@ -63,8 +112,10 @@ class Step {
     if (!stalled && !waiting) this.#makeRoom(missing - started);
     if (!stalled || this.#desired === 0) this.#scaleIn();
     this.#stopVictims();
-    this.#tellDeadlock(missing - started, restored, stalled || waiting);
-    this.#tellLost(outgoing);
+    return {
+      ...this.#deadlock(missing - started, restored, stalled || waiting),
+      lost: outgoing.filter(({ host }) => host === 'lost').map(({ task }) => task.id),
+    };
   }
 
   /** Whether back-off forbids starting tasks of the PRIMARY now. */
@@ -280,25 +331,13 @@ class Step {
   }
 
   /** Neither a start nor a stop is possible, and nothing under way will change that: the bounds exclude each other. */
-  #tellDeadlock(missing: number, restored: number, expected: boolean): void {
+  #deadlock(missing: number, restored: number, expected: boolean): { readonly deadlock?: string } {
     const { keep, outgoing, stopping } = this.#census;
     const settled = stopping.length === 0 && [...keep, ...outgoing].every(({ healthy }) => healthy);
     const stuck = missing > 0 && !expected && restored === 0 && this.#victims.size === 0 && this.#room === 0 && settled;
     const byProtection = this.#allowance > 0;
-    if (!stuck || byProtection) {
-      this.#pass.voice.resolve('deadlock');
-      return;
-    }
-    this.#pass.voice.sayStanding('deadlock', eventTexts.deadlock);
-    this.#pass.decisions.push({
-      what: 'deadlock',
-      why: `at least ${this.#lower} healthy and at most ${this.#upper} tasks leave no step from ${this.#census.occupying}`,
-    });
-  }
-
-  #tellLost(outgoing: readonly Counted[]): void {
-    const lost = outgoing.filter(({ host }) => host === 'lost').map(({ task }) => task.id);
-    if (lost.length === 0) this.#pass.voice.resolve('unreachable');
-    else this.#pass.voice.sayStanding('unreachable', eventTexts.unreachable(lost.sort()));
+    if (!stuck || byProtection) return {};
+    const found = `at least ${this.#lower} healthy and at most ${this.#upper} tasks leave no step from ${this.#census.occupying}`;
+    return { deadlock: found };
   }
 }

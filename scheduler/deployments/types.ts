@@ -100,6 +100,8 @@ export const decisionKinds = [
   'deployment-completed',
   'deployment-failed',
   'rollback',
+  'stage',
+  'shift',
   'unplaceable',
   'deadlock',
   'service-inactive',

@@ -2,12 +2,22 @@ import type { ServiceRecord } from '../state/index.ts';
 
 /** How the newest deployment of a service stands, in one word, with the evidence. */
 export interface DeploymentVerdict {
-  readonly verdict: 'succeeded' | 'failed' | 'rolled back' | 'rolling back' | 'unplaceable' | 'in progress';
+  readonly verdict:
+    | 'succeeded'
+    | 'failed'
+    | 'rolled back'
+    | 'rolling back'
+    | 'unplaceable'
+    | 'inconclusive'
+    | 'in progress';
   readonly deploymentId: string;
   readonly evidence: string;
 }
 
-/** Undefined for a service without a PRIMARY deployment (deleted). No capacity is `unplaceable`, never `failed`. */
+/**
+ * Undefined for a service without a PRIMARY deployment (deleted). No capacity is `unplaceable`, never `failed`; one that was given up
+ * without anything having been found out about its revision is `inconclusive`.
+ */
 export function verdictOf(service: ServiceRecord): DeploymentVerdict | undefined {
   const primary = service.deployments.find(({ status }) => status === 'PRIMARY');
   if (primary === undefined) return undefined;
@@ -19,10 +29,15 @@ export function verdictOf(service: ServiceRecord): DeploymentVerdict | undefined
   const rollback = primary.cause.kind === 'rollback' ? (primary.cause.detail ?? '') : undefined;
   switch (primary.rolloutState) {
     case 'FAILED':
-      return of('failed', primary.rolloutStateReason);
-    case 'COMPLETED':
-      return rollback === undefined ? of('succeeded', primary.rolloutStateReason) : of('rolled back', rollback);
+      return of(primary.shifting?.rollback?.verdict ?? 'failed', primary.rolloutStateReason);
+    case 'COMPLETED': {
+      if (rollback === undefined) return of('succeeded', primary.rolloutStateReason);
+      const found = primary.cause.failed?.shifting?.rollback?.verdict ?? 'failed';
+      return of(found === 'failed' ? 'rolled back' : found, rollback);
+    }
     case 'IN_PROGRESS':
+      if (rollback === undefined && primary.shifting?.rollback !== undefined)
+        return of('rolling back', primary.shifting.rollback.reason);
       if (primary.unplaceable !== undefined)
         return of('unplaceable', `${primary.unplaceable.code}: ${primary.unplaceable.message}`);
       return rollback === undefined ? of('in progress', primary.rolloutStateReason) : of('rolling back', rollback);

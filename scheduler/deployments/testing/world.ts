@@ -3,8 +3,10 @@ import {
   type DeploymentConfiguration,
   type DeploymentRecord,
   type HookResultRecord,
+  type ServiceLoadBalancer,
   type ServiceRecord,
   type ShiftLiveRecord,
+  type Shifting,
   type ShiftRecord,
   type StopCode,
   type TaskRecord,
@@ -13,6 +15,7 @@ import {
   type Blocked,
   defaultReconcilerOptions,
   type HostCondition,
+  newestCompleted,
   reconcileService,
   type ReconcilerOptions,
   type ServicePlan,
@@ -67,6 +70,7 @@ export class World {
   ordered = 0;
   #ids = 0;
   readonly #balancers: ServiceRecord['loadBalancers'];
+  readonly #configuration: DeploymentConfiguration;
 
   constructor(
     options: {
@@ -88,6 +92,7 @@ export class World {
     }));
     this.revisions.push(options.first ?? { behaviour: 'good', checks: true });
     this.#balancers = options.loadBalancers;
+    this.#configuration = { ...settings, ...options.configuration };
     this.service = {
       name: 'web',
       arn: 'arn:aws:ecs:us-east-1:000000000000:service/default/web',
@@ -95,7 +100,7 @@ export class World {
       schedulingStrategy: options.schedulingStrategy ?? 'REPLICA',
       desiredCount: options.desired ?? 2,
       taskDefinition: arnOf(0),
-      deploymentConfiguration: { ...settings, ...options.configuration },
+      deploymentConfiguration: this.#configuration,
       placementConstraints: [],
       placementStrategy: [],
       launchType: 'EC2',
@@ -124,7 +129,85 @@ export class World {
       createdAt: this.now,
       updatedAt: this.now,
       cause: { kind: 'api' },
-      ...(this.#balancers === undefined ? {} : { loadBalancers: this.#balancers }),
+      ...(this.#balancers === undefined ? {} : { loadBalancers: this.#balancers.map((one) => this.#awayFromOld(one)) }),
+      ...this.#shifting(),
+    };
+  }
+
+  /** Of the two target groups of a deployment that shifts traffic: its own is the one that the old revision does not have. */
+  #awayFromOld(one: ServiceLoadBalancer): ServiceLoadBalancer {
+    const { targetGroupArn, advanced } = one;
+    const old = newestCompleted(this.service?.deployments ?? []);
+    const isTaken = old?.loadBalancers?.some((other) => other.targetGroupArn === targetGroupArn) === true;
+    if (advanced === undefined || !isTaken) return one;
+    return {
+      ...one,
+      targetGroupArn: advanced.alternateTargetGroupArn,
+      advanced: { ...advanced, alternateTargetGroupArn: targetGroupArn },
+    };
+  }
+
+  #shifting(): Pick<DeploymentRecord, 'shifting'> {
+    const { strategy, bakeTimeInMinutes = 0, lifecycleHooks: hooks = [] } = this.#configuration;
+    if (strategy === undefined) return {};
+    const none = { production: 0, test: 0 };
+    return {
+      shifting: {
+        strategy,
+        bakeTimeInMinutes,
+        hooks,
+        stage: 'RECONCILE_SERVICE',
+        stageSince: this.now,
+        step: 0,
+        wanted: none,
+        sequence: 0,
+        live: { ...none, since: this.now },
+        runs: [],
+      },
+    };
+  }
+
+  /** How far the PRIMARY deployment is with shifting traffic. */
+  shifting(): Shifting {
+    const { shifting } = this.primary();
+    if (shifting === undefined) throw new Error('the PRIMARY deployment shifts nothing');
+    return shifting;
+  }
+
+  /** Every traffic engine has taken over what the rules were told, or says why it cannot. */
+  acknowledge(problem?: string): void {
+    if (this.shift === undefined) return;
+    const { service, sequence } = this.shift;
+    const before = this.shiftLive?.sequence ?? 0;
+    this.shiftLive =
+      problem === undefined
+        ? { service, sequence, at: this.now }
+        : { service, sequence: before, at: this.now, problem: { sequence, reason: problem } };
+  }
+
+  /** A hook answers, or a person ends a pause. */
+  answer(id: string, status: HookResultRecord['status'], reason?: string): void {
+    const { id: deploymentId } = this.primary();
+    this.hookResults.set(id, {
+      id,
+      service: 'web',
+      deploymentId,
+      status,
+      at: this.now,
+      ...(reason === undefined ? {} : { reason }),
+    });
+  }
+
+  /** StopServiceDeployment. */
+  stopDeployment(type: 'ROLLBACK' | 'ABORT'): void {
+    const { id } = this.primary();
+    this.service = {
+      ...this.service,
+      deployments: this.service.deployments.map((one) =>
+        one.id === id && one.shifting !== undefined
+          ? { ...one, shifting: { ...one.shifting, stop: { type, at: this.now } } }
+          : one,
+      ),
     };
   }
 
@@ -331,6 +414,9 @@ export class World {
     }
     if (behaviour === 'crashes')
       return this.stopped(id, 'EssentialContainerExited', 'Essential container in task exited');
+    const found = behaviour === 'never healthy' ? 'unhealthy' : 'healthy';
+    const isNews = (task.targets ?? []).some(({ health }) => health?.state !== found);
+    if (this.#balancers?.some(({ advanced }) => advanced !== undefined) && isNews) this.target(id, found);
     if (checks) this.check(id, behaviour === 'never healthy' ? 'UNHEALTHY' : 'HEALTHY');
   }
 
@@ -340,6 +426,7 @@ export class World {
       const before = JSON.stringify([this.service.deployments, [...this.tasks.values()]]);
       this.pass();
       for (const task of this.live()) this.step(task.id);
+      this.acknowledge();
       this.pass();
       if (JSON.stringify([this.service.deployments, [...this.tasks.values()]]) === before) {
         const wake = this.lastPlan?.wakeAt;

@@ -1,0 +1,39 @@
+import type { DeploymentRecord, LifecycleStage, ServiceRecord, Shifting } from '../state/index.ts';
+
+import { newestCompleted } from './completed.ts';
+
+/** In ECS's order. */
+export const stages: readonly LifecycleStage[] = [
+  'RECONCILE_SERVICE',
+  'PRE_SCALE_UP',
+  'SCALE_UP',
+  'POST_SCALE_UP',
+  'TEST_TRAFFIC_SHIFT',
+  'POST_TEST_TRAFFIC_SHIFT',
+  'PRE_PRODUCTION_TRAFFIC_SHIFT',
+  'PRODUCTION_TRAFFIC_SHIFT',
+  'POST_PRODUCTION_TRAFFIC_SHIFT',
+  'BAKE_TIME',
+  'CLEAN_UP',
+];
+
+/** Whether a deployment has come to a stage. */
+export const hasReached = ({ stage }: Pick<Shifting, 'stage'>, other: LifecycleStage): boolean =>
+  stages.indexOf(stage) >= stages.indexOf(other);
+
+/**
+ * How far the PRIMARY deployment is with shifting traffic, FAILED ones that stand where they were included; undefined when the
+ * service is as it should be, goes back to what it had, ends, or rolls.
+ */
+export function shiftingOf({
+  status,
+  deployments,
+}: Pick<ServiceRecord, 'status' | 'deployments'>): Shifting | undefined {
+  const primary = deployments.find((deployment) => deployment.status === 'PRIMARY');
+  if (status !== 'ACTIVE' || primary === undefined || primary.rolloutState === 'COMPLETED') return undefined;
+  return primary.cause.kind === 'rollback' ? undefined : primary.shifting;
+}
+
+/** The deployment that traffic is taken from, and goes back to: the newest that had completed, whatever was tried in between. */
+export const sourceOf = (deployments: readonly DeploymentRecord[]): DeploymentRecord | undefined =>
+  newestCompleted(deployments.filter(({ status }) => status !== 'PRIMARY'));
