@@ -34,11 +34,11 @@ beforeAll(async () => {
     ],
   });
   await api.define({ family: 'bare' });
-  api.groups.set(web, { targetType: 'instance', isUsed: true });
+  api.groups.set(web, { targetType: 'instance', usedBy: 'web' });
   for (const name of ['one', 'two', 'three', 'four', 'five'])
-    api.groups.set(groupArn(name), { targetType: 'instance', isUsed: true });
-  api.groups.set(groupArn('ip'), { targetType: 'ip', isUsed: true });
-  api.groups.set(groupArn('unused'), { targetType: 'instance', isUsed: false });
+    api.groups.set(groupArn(name), { targetType: 'instance', usedBy: 'web' });
+  api.groups.set(groupArn('ip'), { targetType: 'ip', usedBy: 'web' });
+  api.groups.set(groupArn('unused'), { targetType: 'instance', usedBy: undefined });
 });
 afterAll(() => api[Symbol.asyncDispose]());
 
@@ -104,9 +104,9 @@ describe('a service with load balancers', () => {
   });
 
   test('waits for a listener that is made at the same time', async () => {
-    api.groups.set(groupArn('late'), { targetType: 'instance', isUsed: false });
+    api.groups.set(groupArn('late'), { targetType: 'instance', usedBy: undefined });
     const made = create([balancer({ targetGroupArn: groupArn('late') })]);
-    api.groups.set(groupArn('late'), { targetType: 'instance', isUsed: true });
+    api.groups.set(groupArn('late'), { targetType: 'instance', usedBy: 'web' });
     expect((await made).loadBalancers).toHaveLength(1);
   });
 

@@ -150,13 +150,14 @@ describe.each<{
   {
     operation: 'CreateService',
     path: 'deploymentConfiguration',
-    acted: 'deploymentCircuitBreaker maximumPercent minimumHealthyPercent alarms strategy bakeTimeInMinutes',
+    acted:
+      'deploymentCircuitBreaker maximumPercent minimumHealthyPercent alarms strategy bakeTimeInMinutes lifecycleHooks linearConfiguration canaryConfiguration',
     request: (member) => ({ serviceName: 'other', ...service, deploymentConfiguration: member }),
   },
   {
     operation: 'CreateService',
     path: 'loadBalancers.[]',
-    acted: 'targetGroupArn containerName containerPort',
+    acted: 'targetGroupArn containerName containerPort advancedConfiguration',
     request: (member) => ({ serviceName: 'other', ...service, loadBalancers: [member] }),
   },
   {

@@ -1,6 +1,7 @@
 import type * as ecs from '@aws-sdk/client-ecs';
 import type { Call, Operations } from '@slipway/auth/contract';
 import type { Pages } from '@slipway/auth/kit';
+import type { Outbound } from '@slipway/auth/outbound';
 
 import { type ClusterRef, type EcsPorts, type Home, parseCluster } from '../cluster/index.ts';
 import type { TargetGroups } from '../services/index.ts';
@@ -17,6 +18,10 @@ export interface EcsOptions extends EcsPorts {
   readonly networks: TaskNetworks;
   /** Where tasks of services may be registered. */
   readonly targetGroups: TargetGroups;
+  /** What calls the webhooks of deployments. */
+  readonly outbound: Pick<Outbound, 'check'>;
+  /** Whether services may have the strategies BLUE_GREEN, LINEAR and CANARY. */
+  readonly shiftsTraffic: boolean;
   /** The operations that agents call. */
   readonly agentOperations: EcsOperations;
 }

@@ -12,15 +12,20 @@ import {
 } from '../cluster/index.ts';
 import {
   checkContainers,
+  checkHookDefinitions,
+  checkRules,
   checkTargetGroups,
   createService,
   deleteService,
   findService,
   followTag,
   networkView,
+  parseHooks,
   parseCreate,
   parseLoadBalancers,
+  passDeploymentRoles,
   parseUpdate,
+  type ConfigurationPlace,
   type ServiceChange,
   type ServiceRef,
   serviceViews,
@@ -57,6 +62,18 @@ export function serviceOperations(options: EcsApi): EcsOperations {
   const nameOf = (identifier: string | undefined, ref: ClusterRef, call: Call): string =>
     parseMember('service', identifier ?? '', ref.cluster, homeOf(options, call));
 
+  const placeOf = (call: Call): ConfigurationPlace => ({
+    home: homeOf(options, call),
+    checkUrl: (url) => options.outbound.check(url),
+    shiftsTraffic: options.shiftsTraffic,
+  });
+
+  const balancersOf = (
+    given: Parameters<typeof parseLoadBalancers>[0],
+    definition: TaskDefinitionRecord,
+    { account }: Call,
+  ) => parseLoadBalancers(given, definition, { account, shiftsTraffic: options.shiftsTraffic });
+
   const allow = async (
     action: string,
     input: { readonly cluster?: string | undefined; readonly service?: string | undefined },
@@ -92,9 +109,12 @@ export function serviceOperations(options: EcsApi): EcsOperations {
       placementStrategy: input.placementStrategy ?? current.placementStrategy,
       networkConfiguration,
     });
-    const loadBalancers = input.loadBalancers === undefined ? undefined : parseLoadBalancers(input.loadBalancers, next);
+    const loadBalancers = input.loadBalancers === undefined ? undefined : balancersOf(input.loadBalancers, next, call);
     if (loadBalancers === undefined) checkContainers(current.loadBalancers ?? [], next);
-    else await checkTargetGroups(options.targetGroups, options.clock, call.account, loadBalancers, next);
+    else {
+      await checkTargetGroups(options.targetGroups, options.clock, call.account, loadBalancers, next);
+      await checkRules(options.targetGroups, call.account, loadBalancers);
+    }
     return {
       ...(launch === undefined ? {} : { launch }),
       ...(network === undefined ? {} : { network }),
@@ -127,6 +147,7 @@ export function serviceOperations(options: EcsApi): EcsOperations {
           },
           ...tagOnCreate('CreateService', arn, input.tags),
           ...passRoles(rolesOf(definition)),
+          ...passDeploymentRoles(input),
           ...(input.tags?.some(({ key }) => key === followTag) === true
             ? updateAccess(options, { ...ref, service: input.serviceName ?? '' }, undefined, definition)
             : []),
@@ -142,10 +163,12 @@ export function serviceOperations(options: EcsApi): EcsOperations {
         const strategy = strategyOf(input, cluster);
         const launchType = strategy === undefined ? parseLaunchType(input.launchType) : 'FARGATE';
         const network = await checkLaunch(options.networks, call.account, definition, launchType, input);
-        const loadBalancers = parseLoadBalancers(input.loadBalancers ?? [], definition);
+        const loadBalancers = balancersOf(input.loadBalancers ?? [], definition, call);
         await checkTargetGroups(options.targetGroups, options.clock, call.account, loadBalancers, definition);
         const launch = { launchType, strategy, network, loadBalancers };
-        const draft = parseCreate(input, definition, launch, call.principal, options.extensions);
+        const draft = parseCreate(input, definition, launch, call.principal, placeOf(call), options.extensions);
+        await checkRules(options.targetGroups, call.account, loadBalancers);
+        await checkHookDefinitions(options, homeOf(options, call), draft.deploymentConfiguration.lifecycleHooks);
         const name = input.serviceName ?? '';
         const service = await createService(options, { ...ref, service: name }, draft, {
           arn: arns.service(options.region, ref.account, ref.cluster, name),
@@ -166,7 +189,7 @@ export function serviceOperations(options: EcsApi): EcsOperations {
             : await activeDefinition(options, call.account, input.taskDefinition).catch(() => undefined);
         const [update, ...roles] = updateAccess(options, place, await findService(options, place), definition);
         const context = { ...update.context, ...ofStrategy(homeOf(options, call), input.capacityProviderStrategy) };
-        return [{ ...update, context }, ...roles];
+        return [{ ...update, context }, ...roles, ...passDeploymentRoles(input)];
       },
       handle: async (input, call) => {
         const ref = clusterOf(options, call, input.cluster);
@@ -177,10 +200,17 @@ export function serviceOperations(options: EcsApi): EcsOperations {
             : await activeDefinition(options, call.account, input.taskDefinition);
         const place = { ...ref, service: nameOf(input.service, ref, call) };
         const change = await launchOfUpdate(place, cluster, input, definition, call);
+        const configured = placeOf(call);
+        if (configured.shiftsTraffic)
+          await checkHookDefinitions(
+            options,
+            configured.home,
+            parseHooks(input.deploymentConfiguration?.lifecycleHooks ?? [], configured),
+          );
         const service = await updateService(
           options,
           place,
-          (current) => parseUpdate(input, current, definition, change, options.extensions),
+          (current) => parseUpdate(input, current, definition, change, configured, options.extensions),
           { force: input.forceNewDeployment ?? false },
         );
         return { service: (await serviceViews(options, ref, [service], ['TAGS']))[0] };

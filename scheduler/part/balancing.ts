@@ -10,10 +10,10 @@ import {
   type LocalEngine,
   type TrafficOptions,
 } from '../balancing/traffic/index.ts';
-import { readArn } from '../balancing/elbv2/index.ts';
+import { arnOfRecord, groupArn, readArn } from '../balancing/elbv2/index.ts';
 import { createBalancerEndpoint } from '../balancing/remote/index.ts';
 import { TrafficNumbers } from '../balancing/numbers/index.ts';
-import type { Balancers } from '../balancing/records/index.ts';
+import { type Balancers, groupsOfAction } from '../balancing/records/index.ts';
 import type { ControlPlane } from '../control/index.ts';
 import type { TargetGroups } from '../services/index.ts';
 
@@ -74,19 +74,41 @@ export const targetHost = (
 export const targetGroups = (balancers: Balancers, region: string): TargetGroups => ({
   patience: 10_000,
   async find(account, arn) {
-    const named = readGroupArn(region, account, arn);
+    const named = readAnyArn(region, account, arn);
     const balancing = await balancers.read(account);
-    const group = balancing.get('targetgroup', named);
+    const group = named?.type === 'targetgroup' ? balancing.get('targetgroup', named.id) : undefined;
     if (group === undefined) return undefined;
-    return { targetType: group.targetType, isUsed: balancing.balancerOfGroup(group.id) !== undefined };
+    return { targetType: group.targetType, usedBy: balancing.balancerOfGroup(group.id)?.name };
+  },
+  async rule(account, arn) {
+    const place = { region, account };
+    const named = readAnyArn(region, account, arn);
+    const balancing = await balancers.read(account);
+    if (named === undefined || arnOfRecord(place, balancing, named) !== arn) return undefined;
+    const own = named.type === 'listener-rule' ? balancing.get('listener-rule', named.id) : undefined;
+    const listener =
+      named.type === 'listener'
+        ? balancing.get('listener', named.id)
+        : own === undefined
+          ? balancing.all('listener').find(({ defaultRuleId }) => defaultRuleId === named.id)
+          : balancing.get('listener', own.listenerId);
+    const balancer = balancing.get('loadbalancer', listener?.loadBalancerId);
+    if (listener === undefined || balancer === undefined) return undefined;
+    return {
+      kind: named.type === 'listener' ? 'listener' : 'rule',
+      balancer: { name: balancer.name, type: balancer.type },
+      groups: groupsOfAction((own ?? { action: listener.defaultAction }).action).flatMap((id) => {
+        const group = balancing.get('targetgroup', id);
+        return group === undefined ? [] : [groupArn(place, group)];
+      }),
+    };
   },
 });
 
-/** The id in the ARN of a target group of the account's; undefined for anything else. */
-function readGroupArn(region: string, account: string, arn: string): string | undefined {
+/** What an ARN of the account's load balancing names; undefined for anything else. */
+function readAnyArn(region: string, account: string, arn: string): ReturnType<typeof readArn> {
   try {
-    const named = readArn({ region, account }, arn);
-    return named?.type === 'targetgroup' ? named.id : undefined;
+    return readArn({ region, account }, arn);
   } catch {
     return undefined;
   }

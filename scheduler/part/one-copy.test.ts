@@ -36,6 +36,8 @@ const call: Call = {
   signal: new AbortController().signal,
 };
 
+const never = () => Promise.reject(new Error('no webhook is called'));
+
 test('a server reads and follows a cluster once, for its leader and for all of its agents', async () => {
   await using opened = new AsyncDisposableStack();
   const truth = memoryRecords(systemClock);
@@ -56,6 +58,7 @@ test('a server reads and follows a cluster once, for its leader and for all of i
     ownHost: () => false,
     reach: serverReach({}),
     authorizer: { authorize: () => Promise.resolve({ allowed: true, reason: 'the test allows it' }) },
+    outbound: { fetch: never, stream: never, check: (url) => new URL(url), close: () => Promise.resolve() },
     sealer: { seal: (text) => text, open: (text) => text },
     taskCredentials: () => Promise.reject(new Error('no task has a role')),
     revokeTaskCredentials: () => Promise.resolve(),

@@ -112,6 +112,8 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         networks: taskNetworks(networks),
         targetGroups: targetGroups(balancers, region),
         placer: control.placer,
+        outbound: ports.outbound,
+        shiftsTraffic: false,
         agentOperations: agents.operations,
       }),
       createEc2({ ...base, networks }),

@@ -1,4 +1,5 @@
 import type { Authorizer, Log } from '@slipway/auth/contract';
+import type { Outbound } from '@slipway/auth/outbound';
 import type { Sealer } from '@slipway/auth/tokens';
 import type { Clock } from '@slipway/storage/clock';
 import type { Storage } from '@slipway/storage/engine';
@@ -30,6 +31,8 @@ export interface SchedulerPorts {
   /** What container engines may be told to connect to for tasks. */
   readonly reach: TaskReach;
   readonly authorizer: Authorizer;
+  /** Calls the webhooks that users give for deployments. */
+  readonly outbound: Outbound;
   /** Keeps the secrets of webhooks. */
   readonly sealer: Sealer;
   /** Makes and ends the credentials of tasks' roles. */

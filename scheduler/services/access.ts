@@ -1,9 +1,11 @@
 import type { AccessList, AccessRequest } from '@slipway/auth/contract';
+import { passRole } from '@slipway/auth/identity';
 
 import type { EcsPorts } from '../cluster/index.ts';
 import { arns, type ServiceRecord, type TaskDefinitionRecord } from '../state/index.ts';
 import { passRoles, rolesOf } from '../tasks/index.ts';
 import type { ServiceRef } from './services.ts';
+import { deploymentRoles } from './strategy.ts';
 
 /** What somebody must be allowed to do `action` to a service; with its tags when it is there. */
 export function serviceAccess(
@@ -37,3 +39,7 @@ export function updateAccess(
     ...passRoles(rolesOf(definition)),
   ];
 }
+
+/** Handing ECS the roles of hooks and of the rules of load balancers needs iam:PassRole on each that a request names. */
+export const passDeploymentRoles = (input: Parameters<typeof deploymentRoles>[0]): AccessRequest[] =>
+  deploymentRoles(input).map((role) => passRole(role, 'ecs.amazonaws.com'));

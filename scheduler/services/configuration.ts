@@ -2,8 +2,16 @@ import type { DeploymentCircuitBreaker, DeploymentConfiguration as Wire } from '
 
 import { invalidParameter, notSupported, refuseMembers } from '../cluster/index.ts';
 import type { CircuitBreaker, DeploymentConfiguration, ServiceRecord } from '../state/index.ts';
+import type { HookPlace } from './hooks.ts';
+import { parseShift, strategyView } from './strategy.ts';
 
 const onlyRolling = 'Deployments are rolling: use strategy ROLLING.';
+
+/** What a configuration is held against. */
+export interface ConfigurationPlace extends HookPlace {
+  /** Whether this installation has the strategies BLUE_GREEN, LINEAR and CANARY. */
+  readonly shiftsTraffic: boolean;
+}
 
 /** What ECS assumes when CreateService says nothing (a daemon is replaced by stopping first). */
 export const defaultConfiguration = (strategy: ServiceRecord['schedulingStrategy']): DeploymentConfiguration =>
@@ -19,23 +27,21 @@ export function parseConfiguration(
   input: Wire | undefined,
   current: DeploymentConfiguration,
   strategy: ServiceRecord['schedulingStrategy'],
+  place: ConfigurationPlace,
 ): DeploymentConfiguration {
   if (input === undefined) return current;
   refuseMembers(
     input,
     {
-      lifecycleHooks: 'Remove them.',
-      linearConfiguration: onlyRolling,
-      canaryConfiguration: onlyRolling,
+      ...(place.shiftsTraffic
+        ? {}
+        : { lifecycleHooks: 'Remove them.', linearConfiguration: onlyRolling, canaryConfiguration: onlyRolling }),
       earlySuccessCriteria: 'Remove the member: a rollout succeeds when all of its tasks are healthy.',
     },
     'deploymentConfiguration.',
   );
-  if (input.strategy !== undefined && input.strategy !== 'ROLLING') {
+  if (!place.shiftsTraffic && input.strategy !== undefined && input.strategy !== 'ROLLING') {
     throw notSupported(`Deployment strategy ${input.strategy}`, onlyRolling);
-  }
-  if (input.bakeTimeInMinutes !== undefined && input.bakeTimeInMinutes !== 0) {
-    throw notSupported('A bake time for rolling deployments', "Set 'bakeTimeInMinutes' to 0 or leave it out.");
   }
   if (input.alarms?.enable === true) {
     throw notSupported(
@@ -59,7 +65,12 @@ export function parseConfiguration(
   }
   const breaker = input.deploymentCircuitBreaker;
   const circuitBreaker = breaker === undefined ? current.circuitBreaker : parseBreaker(breaker);
-  return { maximumPercent, minimumHealthyPercent, ...(circuitBreaker === undefined ? {} : { circuitBreaker }) };
+  return {
+    maximumPercent,
+    minimumHealthyPercent,
+    ...(circuitBreaker === undefined ? {} : { circuitBreaker }),
+    ...parseShift(input, current, strategy, place),
+  };
 }
 
 function percent(member: string, value: number | undefined): number | undefined {
@@ -100,7 +111,6 @@ export function configurationView(configuration: DeploymentConfiguration): Wire 
         : { enable: false, rollback: false },
     maximumPercent: configuration.maximumPercent,
     minimumHealthyPercent: configuration.minimumHealthyPercent,
-    strategy: 'ROLLING',
-    bakeTimeInMinutes: 0,
+    ...strategyView(configuration),
   };
 }

@@ -1,7 +1,12 @@
-export { serviceAccess, updateAccess } from './access.ts';
-export { configurationView, defaultConfiguration, parseConfiguration } from './configuration.ts';
+export { passDeploymentRoles, serviceAccess, updateAccess } from './access.ts';
+export {
+  type ConfigurationPlace,
+  configurationView,
+  defaultConfiguration,
+  parseConfiguration,
+} from './configuration.ts';
 export { countTasks, type DeploymentCounts } from './counts.ts';
-export { type DeploymentStart, newDeployment, primaryOf, startDeployment } from './deployment.ts';
+export { type DeploymentStart, newDeployment, primaryOf, servingOf, startDeployment } from './deployment.ts';
 export { actingFor, delegateOf } from './delegate.ts';
 export { followTag, formatFollow, parseFollow, withTags } from './follow.ts';
 export {
@@ -14,6 +19,8 @@ export {
   statusOf,
 } from './history-view.ts';
 export { checkContainers, checkTargetGroups, parseLoadBalancers, type TargetGroups } from './load-balancers.ts';
+export { checkRules, type TrafficRule } from './traffic-rules.ts';
+export { checkHookDefinitions, parseHooks } from './hooks.ts';
 export { type Launch, parseCreate, parseUpdate, withStrategy } from './request.ts';
 export { networkView, serviceViews } from './service-view.ts';
 export {

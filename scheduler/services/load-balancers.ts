@@ -1,20 +1,24 @@
-import type { LoadBalancer } from '@aws-sdk/client-ecs';
+import type { AdvancedConfiguration, LoadBalancer } from '@aws-sdk/client-ecs';
 import type { Clock } from '@slipway/storage/clock';
 
 import { invalidParameter, refuseMembers } from '../cluster/index.ts';
 import type { ServiceLoadBalancer, TaskDefinitionRecord } from '../state/index.ts';
 import { bodyOf, containersOf, type TaskDefinitionBody } from '../tasks/index.ts';
+import { checkRole } from './hooks.ts';
+import type { TrafficRule } from './traffic-rules.ts';
 
 /** What services know of target groups. */
 export interface TargetGroups {
   /**
-   * @returns undefined for a target group that is not there. `isUsed`: whether a listener or rule of a load balancer names it, without
-   * which nothing is sent to its targets, and nobody checks them
+   * @returns undefined for a target group that is not there. `usedBy`: the name of the load balancer whose listener or rule names it,
+   * without which nothing is sent to its targets, and nobody checks them
    */
   find(
     account: string,
     arn: string,
-  ): Promise<{ readonly targetType: 'instance' | 'ip'; readonly isUsed: boolean } | undefined>;
+  ): Promise<{ readonly targetType: 'instance' | 'ip'; readonly usedBy: string | undefined } | undefined>;
+  /** A rule or listener by its ARN; undefined for one that is not there. */
+  rule(account: string, arn: string): Promise<TrafficRule | undefined>;
   /** Milliseconds that are waited for a listener that is being made at the same time, as Terraform does. */
   readonly patience: number;
 }
@@ -32,6 +36,7 @@ const pause = 500;
 export function parseLoadBalancers(
   given: readonly LoadBalancer[],
   definition: TaskDefinitionRecord,
+  place: { readonly account: string; readonly shiftsTraffic: boolean },
 ): readonly ServiceLoadBalancer[] {
   if (given.length > mostGroups)
     throw invalidParameter(`load balancers can have at most ${mostGroups} items, not ${given.length}.`);
@@ -40,23 +45,84 @@ export function parseLoadBalancers(
       one,
       {
         loadBalancerName: "There are no Classic Load Balancers: name a target group by 'targetGroupArn'.",
-        advancedConfiguration: 'Deployments are rolling: remove it.',
+        ...(place.shiftsTraffic ? {} : { advancedConfiguration: 'Deployments are rolling: remove it.' }),
       },
       'loadBalancers.',
     );
-    const { targetGroupArn, containerName, containerPort } = one;
+    const { targetGroupArn, containerName, containerPort, advancedConfiguration } = one;
     if (targetGroupArn === undefined || targetGroupArn === '')
       throw invalidParameter('Target group ARN can not be blank.');
     if (containerName === undefined || containerName === '') throw invalidParameter('Container name can not be blank.');
     if (containerPort === undefined || !Number.isInteger(containerPort) || containerPort < 1 || containerPort > 65_535)
       throw invalidParameter('containerPort must be a whole number from 1 to 65535.');
-    return { targetGroupArn, containerName, containerPort };
+    return {
+      targetGroupArn,
+      containerName,
+      containerPort,
+      ...(advancedConfiguration === undefined
+        ? {}
+        : { advanced: parseAdvanced(advancedConfiguration, targetGroupArn, place.account) }),
+    };
   });
   if (new Set(parsed.map((one) => JSON.stringify(one))).size < parsed.length)
     throw invalidParameter('load balancers can not have duplicates: name each target group, container and port once.');
+  checkDistinct(parsed);
   checkContainers(parsed, definition);
   return parsed;
 }
+
+function parseAdvanced(
+  given: AdvancedConfiguration,
+  targetGroupArn: string,
+  account: string,
+): NonNullable<ServiceLoadBalancer['advanced']> {
+  const { alternateTargetGroupArn, productionListenerRule, testListenerRule, roleArn } = given;
+  const where = 'advancedConfiguration.';
+  if (alternateTargetGroupArn === undefined || alternateTargetGroupArn === '')
+    throw invalidParameter(
+      `${where}alternateTargetGroupArn can not be blank: a second target group takes the next revision.`,
+    );
+  if (alternateTargetGroupArn === targetGroupArn)
+    throw invalidParameter(`${where}alternateTargetGroupArn must be another target group than targetGroupArn.`);
+  if (productionListenerRule === undefined || productionListenerRule === '')
+    throw invalidParameter(`${where}productionListenerRule can not be blank: its requests are shifted.`);
+  if (testListenerRule === productionListenerRule)
+    throw invalidParameter(`${where}testListenerRule must be another rule than productionListenerRule, or left out.`);
+  if (roleArn === undefined || roleArn === '')
+    throw invalidParameter(`${where}roleArn can not be blank: rules are changed in the name of that role.`);
+  checkRole(roleArn, `${where}roleArn`, account);
+  return {
+    alternateTargetGroupArn,
+    productionListenerRule,
+    ...(testListenerRule === undefined || testListenerRule === '' ? {} : { testListenerRule }),
+    roleArn,
+  };
+}
+
+/** No two of a service's pairs share a group or a rule, and no two registrations of pairs a port: each would undo what the other does. */
+function checkDistinct(balancers: readonly ServiceLoadBalancer[]): void {
+  const shared = balancers.flatMap(({ advanced, ...one }) =>
+    advanced === undefined
+      ? []
+      : [
+          one.targetGroupArn,
+          advanced.alternateTargetGroupArn,
+          advanced.productionListenerRule,
+          advanced.testListenerRule ?? [],
+          `${one.containerName}:${one.containerPort}`,
+        ].flat(),
+  );
+  const twice = shared.find((arn, index) => shared.indexOf(arn) !== index);
+  if (twice !== undefined)
+    throw invalidParameter(`load balancers with an advancedConfiguration can not share ${twice}: each needs its own.`);
+}
+
+/** Registrations as DescribeServices gives them back. */
+export const loadBalancersView = (balancers: readonly ServiceLoadBalancer[] = []): LoadBalancer[] =>
+  balancers.map(({ advanced, ...one }) => ({
+    ...one,
+    ...(advanced === undefined ? {} : { advancedConfiguration: { ...advanced } }),
+  }));
 
 /** @throws InvalidParameterException when the revision lacks a container or a port that target groups want */
 export function checkContainers(balancers: readonly ServiceLoadBalancer[], definition: TaskDefinitionRecord): void {
@@ -87,12 +153,16 @@ export async function checkTargetGroups(
 ): Promise<void> {
   const { networkMode = 'bridge' } = bodyOf(definition);
   const until = clock.monotonic() + groups.patience;
-  for (const { targetGroupArn: arn } of balancers) {
+  const all = balancers.flatMap(({ targetGroupArn, advanced }) => [
+    targetGroupArn,
+    ...(advanced === undefined ? [] : [advanced.alternateTargetGroupArn]),
+  ]);
+  for (const arn of all) {
     for (;;) {
       const found = await groups.find(account, arn);
       if (found === undefined) throw invalidParameter(`The target group with targetGroupArn ${arn} does not exist.`);
       checkType(found.targetType, networkMode, arn);
-      if (found.isUsed) break;
+      if (found.usedBy !== undefined) break;
       if (clock.monotonic() >= until)
         throw invalidParameter(
           `The target group with targetGroupArn ${arn} does not have an associated load balancer. ` +

@@ -19,7 +19,7 @@ import type {
   TaskDefinitionRecord,
 } from '../state/index.ts';
 import { bodyOf, parseConstraints, parseStrategies, type PlacementExtensions } from '../tasks/index.ts';
-import { defaultConfiguration, parseConfiguration } from './configuration.ts';
+import { type ConfigurationPlace, defaultConfiguration, parseConfiguration } from './configuration.ts';
 import { delegateOf } from './delegate.ts';
 import { followTag, parseFollow } from './follow.ts';
 import type { ServiceChange, ServiceDraft, ServiceLaunch } from './services.ts';
@@ -51,6 +51,7 @@ export function parseCreate(
   definition: TaskDefinitionRecord,
   { launchType, strategy, network, loadBalancers }: Launch,
   caller: Principal,
+  place: ConfigurationPlace,
   extensions?: PlacementExtensions,
 ): ServiceDraft {
   if (!isName(input.serviceName ?? '')) {
@@ -88,6 +89,7 @@ export function parseCreate(
       input.deploymentConfiguration,
       defaultConfiguration(schedulingStrategy),
       schedulingStrategy,
+      place,
     ),
     ...placementOf(input, definition, extensions),
     ...(grace === undefined ? {} : { healthCheckGracePeriodSeconds: grace }),
@@ -117,6 +119,7 @@ export function parseUpdate(
   service: ServiceRecord,
   definition: TaskDefinitionRecord | undefined,
   launched: Pick<ServiceChange, 'launch' | 'network' | 'loadBalancers'>,
+  place: ConfigurationPlace,
   extensions?: PlacementExtensions,
 ): ServiceChange {
   refuseMembers(input, refusals);
@@ -146,6 +149,7 @@ export function parseUpdate(
       input.deploymentConfiguration,
       service.deploymentConfiguration,
       service.schedulingStrategy,
+      place,
     ),
   };
 }

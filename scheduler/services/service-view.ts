@@ -24,6 +24,7 @@ import { countTasks, type DeploymentCounts } from './counts.ts';
 import { primaryOf } from './deployment.ts';
 import { deploymentArn, revisionArn } from './history-view.ts';
 import { launchView } from './launch-view.ts';
+import { loadBalancersView } from './load-balancers.ts';
 
 const newestEvents = 100;
 
@@ -92,7 +93,7 @@ function serviceView(ports: EcsPorts, ref: ClusterRef, service: ServiceRecord, p
         pendingTaskCount: parts.counts(deployment).pending,
       })),
     events: parts.events.map(({ id, createdAt, message }) => ({ id, createdAt: new Date(createdAt), message })),
-    loadBalancers: (service.loadBalancers ?? []).map((one) => ({ ...one })),
+    loadBalancers: loadBalancersView(service.loadBalancers),
     serviceRegistries: [],
     ...(service.loadBalancers === undefined ? {} : { roleArn: serviceRole(ref.account) }),
     createdAt: new Date(service.createdAt),

@@ -25,6 +25,7 @@ import { stableJson } from '../tasks/index.ts';
 import { newDeployment, primaryOf, startDeployment } from './deployment.ts';
 import { followTag, formatFollow, withTags } from './follow.ts';
 import { writeHistory } from './history.ts';
+import { checkShift } from './traffic-rules.ts';
 
 /** Names one service. */
 export interface ServiceRef extends ClusterRef {
@@ -60,6 +61,7 @@ export async function createService(
   draft: ServiceDraft,
   options: { readonly arn: string; readonly token?: { readonly value: string; readonly request: string } },
 ): Promise<ServiceRecord> {
+  checkShift(draft, undefined);
   const partition = clusterPartition(ref.account, ref.cluster);
   return transact(ports.records, partition, async (tx) => {
     await requireCluster(tx);
@@ -96,13 +98,10 @@ export async function createService(
         arn: options.arn,
         status: 'ACTIVE',
         deployments: [
-          newDeployment({
-            id: newDeploymentId(ports.random),
-            taskDefinition: draft.taskDefinition,
-            loadBalancers: draft.loadBalancers,
-            cause: { kind: 'api' },
-            now,
-          }),
+          newDeployment(
+            { ...draft, deployments: [] },
+            { id: newDeploymentId(ports.random), taskDefinition: draft.taskDefinition, cause: { kind: 'api' }, now },
+          ),
         ],
         createdAt: now,
         steady: false,
@@ -151,6 +150,7 @@ export async function updateService(
       steady: false,
       version: service.version + 1,
     };
+    checkShift(updated, service);
     // Tasks that run keep the interfaces, the platform and the target groups that they have: others need other tasks.
     const moved = stableJson(placeOf(updated)) !== stableJson(placeOf(service));
     if (options.force !== true && !moved && taskDefinition === primaryOf(service)?.taskDefinition) return updated;

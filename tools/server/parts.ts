@@ -96,6 +96,7 @@ export async function openParts(
       ownHost,
     }),
     authorizer: identity.authorizer,
+    outbound: outbound.strangers,
     sealer: identity.sealer,
     ...taskCredentials(identity),
     credentialIdKey: subkey(masterKey, 'task-credential-ids'),

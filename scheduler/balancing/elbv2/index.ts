@@ -1,7 +1,7 @@
 /** The API of Elastic Load Balancing, version 2015-12-01. */
 export { createElbv2, type Elbv2Options, elbv2Schemas } from './create-elbv2.ts';
 export { type BalancerLine, createOverview } from './overview.ts';
-export { readArn } from './names.ts';
+export { arnOfRecord, groupArn, readArn } from './names.ts';
 export type { BalancerState, InstanceDirectory, Traffic } from './ports.ts';
 /** What the classic API does the same way. */
 export { certificateFor, checkAddress } from './listeners.ts';

@@ -11,6 +11,7 @@ import {
 import type { AccessRequest, Decision, FrontAuthorizer, Principal, ServiceDefinition } from '@slipway/auth/contract';
 import { createGateway } from '@slipway/auth/gateway';
 import { unwatched } from '@slipway/auth/gateway/testing';
+import { createOutbound } from '@slipway/auth/outbound';
 import { TokenService } from '@slipway/auth/tokens';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage } from '@slipway/storage/engine';
@@ -25,9 +26,11 @@ import { taskNetworks } from '../../network/tasks/index.ts';
 import { createAgentControl, createHostAdministration, noHostNetworks } from '../../hosts/control/index.ts';
 import { type ControlPlaneOptions, createControlPlane } from '../../control/index.ts';
 import { changeInstance, createCluster, type EcsPorts } from '../../cluster/index.ts';
+import type { TrafficRule } from '../../services/index.ts';
 import { idOf } from '../../state/index.ts';
 import { ClusterViews } from '../../views/index.ts';
 import { createEcs } from '../create-ecs.ts';
+import type { EcsOptions } from '../options.ts';
 
 export const account = '000000000000';
 export const region = 'us-east-1';
@@ -54,7 +57,9 @@ export interface TestApi extends AsyncDisposable {
   /** Actions that the authorizer refuses. */
   readonly denied: Set<string>;
   /** Target groups that are there, by ARN. */
-  readonly groups: Map<string, { targetType: 'instance' | 'ip'; isUsed: boolean }>;
+  readonly groups: Map<string, { targetType: 'instance' | 'ip'; usedBy: string | undefined }>;
+  /** Rules and listeners that are there, by ARN. */
+  readonly rules: Map<string, TrafficRule>;
   /** Registers a container instance and says that its agent is connected. @returns its ARN */
   addInstance(options?: {
     cluster?: string;
@@ -74,8 +79,11 @@ export interface TestApi extends AsyncDisposable {
 
 export async function openApi({
   reach = serverReach({}),
+  shiftsTraffic = true,
   ...timing
-}: Partial<Pick<EcsPorts, 'reach'> & Pick<ControlPlaneOptions, 'replaceLostAfter'>> = {}): Promise<TestApi> {
+}: Partial<
+  Pick<EcsPorts, 'reach'> & Pick<EcsOptions, 'shiftsTraffic'> & Pick<ControlPlaneOptions, 'replaceLostAfter'>
+> = {}): Promise<TestApi> {
   await using opened = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'slipway-ecs-'));
   opened.defer(() => rm(folder, { recursive: true }));
@@ -112,9 +120,12 @@ export async function openApi({
     revokeTaskCredentials: () => Promise.resolve(),
   });
   opened.defer(() => agents.close());
+  const outbound = createOutbound();
+  opened.defer(() => outbound.close());
   const asked: AccessRequest[] = [];
   const denied = new Set<string>();
   const groups: TestApi['groups'] = new Map();
+  const rules: TestApi['rules'] = new Map();
   const refusal = (action: string): Decision | undefined =>
     denied.has(action) ? { allowed: false, reason: `no identity-based policy allows the ${action} action` } : undefined;
   const authorizer: FrontAuthorizer = {
@@ -127,7 +138,13 @@ export async function openApi({
   const service = createEcs({
     ...ports,
     networks: taskNetworks(networks),
-    targetGroups: { patience: 700, find: (_account, arn) => Promise.resolve(groups.get(arn)) },
+    targetGroups: {
+      patience: 700,
+      find: (_account, arn) => Promise.resolve(groups.get(arn)),
+      rule: (_account, arn) => Promise.resolve(rules.get(arn)),
+    },
+    outbound,
+    shiftsTraffic,
     placer: control.placer,
     agentOperations: agents.operations,
   });
@@ -173,6 +190,7 @@ export async function openApi({
     asked,
     denied,
     groups,
+    rules,
     addInstance: async ({ cluster = 'default', cpu = 1024, memory = 1024, attributes = {} } = {}) => {
       const { containerInstance } = await ecs.send(
         new RegisterContainerInstanceCommand({

@@ -147,6 +147,12 @@ export class SimulatedServer {
       ownHost,
       reach: serverReach({ ownHost }),
       authorizer,
+      outbound: {
+        fetch: () => Promise.reject(new Error(nobody)),
+        stream: () => Promise.reject(new Error(nobody)),
+        check: (url) => new URL(url),
+        close: () => Promise.resolve(),
+      },
       sealer: {
         seal: () => {
           throw new Error(nobody);
