@@ -45,6 +45,8 @@ beforeAll(async () => {
   api.rules.set(rule('main'), { kind: 'rule', balancer, groups: pair });
   api.rules.set(rule('test'), { kind: 'rule', balancer, groups: pair.toReversed() });
   api.rules.set(rule('half'), { kind: 'rule', balancer, groups: [group('blue')] });
+  api.rules.set(rule('fixed'), { kind: 'rule', balancer, groups: [] });
+  api.groups.set(group('spare'), { targetType: 'instance', usedBy: undefined });
   api.rules.set(rule('wide'), { kind: 'rule', balancer, groups: [...pair, group('third')] });
   api.rules.set(rule('elsewhere'), { kind: 'rule', balancer: { ...balancer, name: 'other' }, groups: pair });
   api.rules.set(elb('listener/app/web/1/2'), { kind: 'listener', balancer, groups: pair });
@@ -205,7 +207,7 @@ describe('deployment strategies', () => {
     expect((await recordOf(serviceName)).deployments[0]?.loadBalancers?.[0]?.targetGroupArn).toBe(group('blue'));
 
     const rolling = { deploymentConfiguration: { strategy: 'ROLLING' as const }, loadBalancers: [plain('blue')] };
-    await expect(update(serviceName, rolling)).rejects.toThrow('A deployment is shifting traffic');
+    await expect(update(serviceName, rolling)).rejects.toThrow('The newest deployment has not shifted all traffic yet');
     await finish();
     await expect(update(serviceName, { ...rolling, loadBalancers: undefined })).rejects.toThrow('remove it');
     await expect(update(serviceName, { ...rolling, loadBalancers: [plain('green')] })).rejects.toThrow(
@@ -397,14 +399,19 @@ describe('deployment strategies', () => {
       `of the load balancer other, and the target group ${group('blue')} of web`,
     ],
     [
-      'a rule with one of the groups',
-      [balancer({ productionListenerRule: rule('half') })],
-      'must forward to the two target groups',
+      'a second group of another load balancer',
+      [balancer({ alternateTargetGroupArn: group('far') })],
+      `of the load balancer web, and the target group ${group('far')} of other`,
+    ],
+    [
+      'a rule that does something else',
+      [balancer({ productionListenerRule: rule('fixed') })],
+      'The productionListenerRule must forward to the target groups',
     ],
     [
       'a rule with a third group',
       [balancer({ testListenerRule: rule('wide') })],
-      'The testListenerRule must forward to the two target groups',
+      'The testListenerRule must forward to the target groups',
     ],
     [
       'a listener of an Application Load Balancer',
@@ -429,6 +436,11 @@ describe('deployment strategies', () => {
       name: 'InvalidParameterException',
       message: expect.stringContaining(message) as string,
     });
+  });
+
+  test('a rule may forward to the first group alone, and the second one be used by nothing yet: deployments add it', async () => {
+    const given = [balancer({ productionListenerRule: rule('half'), alternateTargetGroupArn: group('spare') })];
+    expect((await create(blueGreen, { loadBalancers: given })).loadBalancers).toEqual(given);
   });
 
   test('a listener of a Network Load Balancer is a rule without conditions', async () => {

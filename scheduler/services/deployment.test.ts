@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import type { DeploymentRecord, ServiceRecord } from '../state/index.ts';
-import { newDeployment, servingOf, startDeployment } from './deployment.ts';
+import { newDeployment, startDeployment } from './deployment.ts';
 
 const advanced = { alternateTargetGroupArn: 'green', productionListenerRule: 'rule', roleArn: 'role' };
 const pair = { targetGroupArn: 'blue', containerName: 'main', containerPort: 80, advanced };
@@ -56,15 +56,4 @@ test('a push that supersedes another goes where that one went, for traffic is ba
   const second = pushed(service([completed(first)]), 'two');
   expect(pushed(second, 'three').deployments[0]?.loadBalancers).toEqual([swapped]);
   expect(pushed(service([first]), 'two').deployments[0]?.loadBalancers).toEqual([pair]);
-});
-
-test('past its bake time a deployment is the serving one, unless it goes back', () => {
-  const second = pushed(service([completed(first)]), 'two');
-  const [newest, ...others] = second.deployments as [DeploymentRecord, ...DeploymentRecord[]];
-  const at = (stage: 'BAKE_TIME' | 'CLEAN_UP', more: object = {}): ServiceRecord =>
-    service([{ ...newest, shifting: { ...newest.shifting, stage, ...more } } as DeploymentRecord, ...others]);
-  expect(servingOf(at('BAKE_TIME'))?.id).toBe('one');
-  expect(servingOf(at('CLEAN_UP'))?.id).toBe('two');
-  expect(servingOf(at('CLEAN_UP', { rollback: { reason: 'x', at: 1 } }))?.id).toBe('one');
-  expect(pushed(at('CLEAN_UP'), 'three').deployments[0]?.loadBalancers).toEqual([pair]);
 });

@@ -44,17 +44,11 @@ export const primaryOf = (service: ServiceRecord): DeploymentRecord | undefined 
   service.deployments.find((deployment) => deployment.status === 'PRIMARY');
 
 /**
- * The deployment that production traffic is at, or goes back to when the newest one is given up: the newest completed one, unless its
- * successor is past its bake time, when there is no way back. Undefined before the first one is. Pure.
+ * The deployment that production traffic is at, or goes back to when the newest one is given up: the newest that was completed, which one
+ * that shifts traffic is from the end of its bake time. Undefined before the first one is. Pure.
  */
 export const servingOf = ({ deployments }: Pick<ServiceRecord, 'deployments'>): DeploymentRecord | undefined =>
-  deployments.find(
-    ({ status, rolloutState, shifting }) =>
-      status === 'PRIMARY' &&
-      rolloutState === 'IN_PROGRESS' &&
-      shifting?.stage === 'CLEAN_UP' &&
-      shifting.rollback === undefined,
-  ) ?? newestCompleted(deployments);
+  newestCompleted(deployments);
 
 /** Of another deployment's registrations, the one for the same port of the same container. */
 export const counterpartOf = (

@@ -153,16 +153,17 @@ export async function checkTargetGroups(
 ): Promise<void> {
   const { networkMode = 'bridge' } = bodyOf(definition);
   const until = clock.monotonic() + groups.patience;
+  // Deployments put the alternate one of a pair into their rules themselves.
   const all = balancers.flatMap(({ targetGroupArn, advanced }) => [
-    targetGroupArn,
-    ...(advanced === undefined ? [] : [advanced.alternateTargetGroupArn]),
+    { arn: targetGroupArn, mustBeUsed: true },
+    ...(advanced === undefined ? [] : [{ arn: advanced.alternateTargetGroupArn, mustBeUsed: false }]),
   ]);
-  for (const arn of all) {
+  for (const { arn, mustBeUsed } of all) {
     for (;;) {
       const found = await groups.find(account, arn);
       if (found === undefined) throw invalidParameter(`The target group with targetGroupArn ${arn} does not exist.`);
       checkType(found.targetType, networkMode, arn);
-      if (found.usedBy !== undefined) break;
+      if (found.usedBy !== undefined || !mustBeUsed) break;
       if (clock.monotonic() >= until)
         throw invalidParameter(
           `The target group with targetGroupArn ${arn} does not have an associated load balancer. ` +

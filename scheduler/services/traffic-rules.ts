@@ -1,5 +1,6 @@
 import { invalidParameter } from '../cluster/index.ts';
 import type { ServiceLoadBalancer, ServiceRecord } from '../state/index.ts';
+import { stableJson } from '../tasks/index.ts';
 import { counterpartOf, primaryOf, servingOf } from './deployment.ts';
 import type { TargetGroups } from './load-balancers.ts';
 
@@ -12,7 +13,7 @@ export interface TrafficRule {
 }
 
 /**
- * Checks that the rules which a service's deployments are to rewrite are there, and share requests out between its two groups.
+ * Checks that the rules which a service's deployments are to rewrite are there, and forward to its two groups, or one of them so far.
  * @throws InvalidParameterException that says what to change
  */
 export async function checkRules(
@@ -27,15 +28,17 @@ export async function checkRules(
       const rule = await groups.rule(account, arn);
       if (rule === undefined) throw invalidParameter(`The ${member} ${arn} does not exist.`);
       checkKind(member, rule);
-      const used = (await groups.find(account, targetGroupArn))?.usedBy;
-      if (used !== rule.balancer.name)
+      for (const group of pair) {
+        const used = (await groups.find(account, group))?.usedBy;
+        if (used !== undefined && used !== rule.balancer.name)
+          throw invalidParameter(
+            `The ${member} is of the load balancer ${rule.balancer.name}, and the target group ${group} of ${used}: name rules and groups of the same one.`,
+          );
+      }
+      if (rule.groups.length === 0 || !rule.groups.every((group) => pair.includes(group)))
         throw invalidParameter(
-          `The ${member} is of the load balancer ${rule.balancer.name}, and the target group ${targetGroupArn} of ${used ?? 'none'}: name a rule of the same one.`,
-        );
-      if (rule.groups.length !== 2 || !pair.every((group) => rule.groups.includes(group)))
-        throw invalidParameter(
-          `The ${member} must forward to the two target groups ${pair.join(' and ')}, and to no other: ` +
-            `give it both in ForwardConfig.TargetGroups, the first with Weight 100 and the second with Weight 0 (modify-rule, modify-listener).`,
+          `The ${member} must forward to the target groups ${pair.join(' and ')}, and to no other: ` +
+            'let it forward to the first one (modify-rule, modify-listener); deployments add the second one and set the weights.',
         );
       return rule;
     };
@@ -79,9 +82,12 @@ export function checkShift(
   if (before === undefined) return;
   const shifted = before.deploymentConfiguration.strategy !== undefined;
   const primary = primaryOf(before);
-  if (strategy === undefined && shifted && primary?.shifting !== undefined && primary.rolloutState === 'IN_PROGRESS')
+  const moved =
+    strategy !== before.deploymentConfiguration.strategy?.type ||
+    stableJson(loadBalancers) !== stableJson(before.loadBalancers ?? []);
+  if (moved && primary?.shifting !== undefined && primary.rolloutState !== 'COMPLETED')
     throw invalidParameter(
-      'A deployment is shifting traffic: wait for its end, or stop it (StopServiceDeployment), before the strategy becomes ROLLING.',
+      'The newest deployment has not shifted all traffic yet: wait for its end or stop it (StopServiceDeployment) before you change the strategy or the load balancers.',
     );
   if (strategy === undefined && !shifted) return;
   const serving = servingOf(before);
