@@ -8,12 +8,10 @@ const daemons = "Use a service with the scheduling strategy 'DAEMON': it runs on
 const gateways = 'There are no gateways: put a proxy in front of the ports that tasks have on their hosts.';
 const express = 'There are no Express services: use RegisterTaskDefinition and CreateService.';
 const taskSets = 'Services are deployed by the controller ECS: use UpdateService, and the deployment circuit breaker.';
-const deployments = 'Start another deployment with UpdateService; the circuit breaker rolls back what fails.';
 
 /** Every operation of the ECS API that is not served, and what to do instead; so that none is answered as if it did not exist. */
 const notServed = {
   AssociateGatewayWithCluster: gateways,
-  ContinueServiceDeployment: 'Deployments here never wait for somebody to go on.',
   CreateCapacityProvider: capacity,
   CreateDaemon: daemons,
   CreateExpressGatewayService: express,
@@ -44,7 +42,6 @@ const notServed = {
   ListGateways: gateways,
   ListServicesByNamespace: 'There is no service discovery, and so no namespaces: use ListServices.',
   RegisterDaemonTaskDefinition: daemons,
-  StopServiceDeployment: deployments,
   UpdateCapacityProvider: capacity,
   UpdateContainerAgent: 'Update the agent on its host and start it again; tasks run on meanwhile.',
   UpdateDaemon: daemons,

@@ -1,4 +1,5 @@
 import {
+  ContinueServiceDeploymentCommand,
   CreateClusterCommand,
   CreateServiceCommand,
   DescribeServiceDeploymentsCommand,
@@ -6,6 +7,7 @@ import {
   DescribeServicesCommand,
   ListServiceDeploymentsCommand,
   type ListServiceDeploymentsCommandInput,
+  StopServiceDeploymentCommand,
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -169,6 +171,38 @@ describe('service deployments', () => {
       nextToken = page.nextToken;
     } while (nextToken !== undefined);
     expect(seen).toEqual(whole);
+  });
+
+  test('nothing is stopped or continued that is not there, or is rolling', async () => {
+    await newCluster();
+    const { taskDefinitionArn } = await api.define();
+    const { service } = await api.ecs.send(
+      new CreateServiceCommand({ cluster, serviceName: 'web', taskDefinition: taskDefinitionArn, desiredCount: 1 }),
+    );
+    const serviceDeploymentArn = service?.currentServiceDeployment ?? '';
+    const stop = (arn: string, stopType?: 'ROLLBACK') =>
+      api.ecs.send(new StopServiceDeploymentCommand({ serviceDeploymentArn: arn, ...(stopType && { stopType }) }));
+    const go = (arn: string, action?: 'CONTINUE') =>
+      api.ecs.send(
+        new ContinueServiceDeploymentCommand({ serviceDeploymentArn: arn, hookId: 'x', ...(action && { action }) }),
+      );
+    await expect(stop(serviceDeploymentArn)).rejects.toMatchObject({ name: 'UnsupportedFeatureException' });
+    expect(api.asked.at(-1)).toMatchObject({
+      action: 'ecs:StopServiceDeployment',
+      resources: [{ arn: serviceDeploymentArn }],
+    });
+    await expect(go(serviceDeploymentArn)).rejects.toMatchObject({ name: 'InvalidParameterException' });
+    expect(api.asked.at(-1)).toMatchObject({ action: 'ecs:ContinueServiceDeployment' });
+    for (const call of [stop, go]) {
+      await expect(call(`${serviceDeploymentArn}x`)).rejects.toMatchObject({
+        name: 'ServiceDeploymentNotFoundException',
+      });
+      await expect(call('web')).rejects.toMatchObject({ name: 'InvalidParameterException' });
+    }
+    await expect(stop(serviceDeploymentArn, 'NEVER' as 'ROLLBACK')).rejects.toThrow(
+      'stopType must be ROLLBACK or ABORT',
+    );
+    await expect(go(serviceDeploymentArn, 'WAIT' as 'CONTINUE')).rejects.toThrow('action must be CONTINUE or ROLLBACK');
   });
 
   test('unknown services, deployments and malformed ARNs are told apart', async () => {

@@ -1,4 +1,4 @@
-import type { Call } from '@slipway/auth/contract';
+import { AwsError, type Call } from '@slipway/auth/contract';
 
 import {
   activeCluster,
@@ -14,12 +14,15 @@ import {
 import {
   briefView,
   countTasks,
+  decidePause,
   deploymentArn,
+  type DeploymentRef,
   findService,
   type Historic,
   revisionArn,
   revisionView,
   serviceDeploymentView,
+  stopDeployment,
   type ServiceRef,
   statusOf,
 } from '../services/index.ts';
@@ -39,7 +42,7 @@ const statuses = [
   'ROLLBACK_FAILED',
 ];
 
-/** The history of a service's deployments: ListServiceDeployments, DescribeServiceDeployments, DescribeServiceRevisions. */
+/** The history of a service's deployments, and what people decide of the newest one. */
 export function serviceDeploymentOperations(options: EcsApi): EcsOperations {
   /** Every deployment of a service that is remembered, newest first. */
   async function history(ref: ServiceRef): Promise<Historic[]> {
@@ -81,6 +84,17 @@ export function serviceDeploymentOperations(options: EcsApi): EcsOperations {
       else found.push(await view(ref, historic));
     }
     return { found, failures };
+  }
+
+  /** The deployment that an ARN names. @throws ServiceDeploymentNotFoundException */
+  async function named(arn: string, call: Call): Promise<DeploymentRef> {
+    const ref = serviceOf('service-deployment', arn, call);
+    const found = (await history(ref)).find(({ row }) => deploymentArn(options, ref, row.deployment.id) === arn);
+    if (found !== undefined) return { ...ref, deploymentId: found.row.deployment.id };
+    throw new AwsError(
+      'ServiceDeploymentNotFoundException',
+      `The service deployment ${arn} does not exist: ListServiceDeployments has those of a service.`,
+    );
   }
 
   const allow = (action: string, type: string, asked: readonly string[] | undefined, call: Call) =>
@@ -165,6 +179,26 @@ export function serviceDeploymentOperations(options: EcsApi): EcsOperations {
           },
         );
         return { serviceDeployments: found, failures };
+      },
+    },
+    StopServiceDeployment: {
+      access: ({ serviceDeploymentArn: arn = '' }, call) =>
+        allow('StopServiceDeployment', 'service-deployment', [arn], call),
+      handle: async ({ serviceDeploymentArn: arn = '', stopType = 'ROLLBACK' }, call) => {
+        if (stopType !== 'ROLLBACK' && stopType !== 'ABORT')
+          throw invalidParameter(`stopType must be ROLLBACK or ABORT, not '${String(stopType)}'.`);
+        await stopDeployment(options, await named(arn, call), stopType, call.principal.arn);
+        return { serviceDeploymentArn: arn };
+      },
+    },
+    ContinueServiceDeployment: {
+      access: ({ serviceDeploymentArn: arn = '' }, call) =>
+        allow('ContinueServiceDeployment', 'service-deployment', [arn], call),
+      handle: async ({ serviceDeploymentArn: arn = '', hookId = '', action = 'CONTINUE' }, call) => {
+        if (action !== 'CONTINUE' && action !== 'ROLLBACK')
+          throw invalidParameter(`action must be CONTINUE or ROLLBACK, not '${String(action)}'.`);
+        await decidePause(options, await named(arn, call), hookId, action, call.principal.arn);
+        return { serviceDeploymentArn: arn };
       },
     },
     DescribeServiceRevisions: {

@@ -98,6 +98,18 @@ async function recordOf(name = ''): Promise<ServiceRecord> {
   return stored.value;
 }
 
+/** Says that the newest deployment of a service is done. There is no instance: nothing ends but what the tests end. */
+async function finish(name: string | undefined): Promise<void> {
+  const service = await recordOf(name);
+  const deployments = service.deployments.map((one) =>
+    one.status === 'PRIMARY' ? { ...one, rolloutState: 'COMPLETED', completedAt: Date.now() } : one,
+  );
+  const key = clusterKeys.service(service.name);
+  await api.ports.records.commit(clusterPartition(account, 'default'), {
+    put: [{ key, value: JSON.parse(JSON.stringify({ ...service, deployments })) }],
+  });
+}
+
 describe('deployment strategies', () => {
   test('read back as they were given, with the defaults of ECS', async () => {
     const hook: DeploymentLifecycleHook = {
@@ -114,7 +126,7 @@ describe('deployment strategies', () => {
         linearConfiguration: { stepPercent: 12.3 },
         lifecycleHooks: [hook, { targetType: 'PAUSE', lifecycleStages: ['PRE_PRODUCTION_TRAFFIC_SHIFT'] }],
       },
-      { loadBalancers: [balancer({ testListenerRule: rule('test') })] },
+      { desiredCount: 1, loadBalancers: [balancer({ testListenerRule: rule('test') })] },
     );
     const { services: read } = await api.ecs.send(new DescribeServicesCommand({ services: [serviceName] }));
     expect(read?.[0]?.loadBalancers).toEqual([balancer({ testListenerRule: rule('test') })]);
@@ -132,6 +144,7 @@ describe('deployment strategies', () => {
       ],
     });
 
+    await finish(serviceName);
     const canary = await update(serviceName, { deploymentConfiguration: { strategy: 'CANARY', bakeTimeInMinutes: 7 } });
     expect(canary.deploymentConfiguration).toMatchObject({
       strategy: 'CANARY',
@@ -176,21 +189,8 @@ describe('deployment strategies', () => {
   });
 
   test('a service turns to a strategy and back with the groups that serve it', async () => {
-    // There is no instance: nothing ends but what the test ends.
     const { serviceName } = await create({}, { desiredCount: 1, loadBalancers: [plain('green')] });
-    const partition = clusterPartition(account, 'default');
-    const finish = async (): Promise<void> => {
-      const service = await recordOf(serviceName);
-      const deployments = service.deployments.map((one) =>
-        one.status === 'PRIMARY' ? { ...one, rolloutState: 'COMPLETED', completedAt: Date.now() } : one,
-      );
-      await api.ports.records.commit(partition, {
-        put: [
-          { key: clusterKeys.service(service.name), value: JSON.parse(JSON.stringify({ ...service, deployments })) },
-        ],
-      });
-    };
-    await finish();
+    await finish(serviceName);
     await expect(update(serviceName, { deploymentConfiguration: blueGreen })).rejects.toThrow(
       'needs an advancedConfiguration',
     );
@@ -208,7 +208,7 @@ describe('deployment strategies', () => {
 
     const rolling = { deploymentConfiguration: { strategy: 'ROLLING' as const }, loadBalancers: [plain('blue')] };
     await expect(update(serviceName, rolling)).rejects.toThrow('The newest deployment has not shifted all traffic yet');
-    await finish();
+    await finish(serviceName);
     await expect(update(serviceName, { ...rolling, loadBalancers: undefined })).rejects.toThrow('remove it');
     await expect(update(serviceName, { ...rolling, loadBalancers: [plain('green')] })).rejects.toThrow(
       `are in the target group ${group('blue')}: make it the targetGroupArn.`,

@@ -8,14 +8,16 @@ import type {
 import { createHash } from 'node:crypto';
 
 import type { EcsPorts } from '../cluster/index.ts';
-import { breakerThreshold } from '../deployments/index.ts';
+import { breakerThreshold, newestCompleted } from '../deployments/index.ts';
 import { parseImageReference } from '../references/index.ts';
-import { arns, type DeploymentHistoryRecord, idOf, type ServiceRecord } from '../state/index.ts';
+import { arns, type DeploymentHistoryRecord, idOf, type ServiceRecord, type Shifting } from '../state/index.ts';
 import { configurationView } from './configuration.ts';
 import type { DeploymentCounts } from './counts.ts';
 import { rollbackOf } from './history.ts';
 import { launchView } from './launch-view.ts';
+import { loadBalancersView } from './load-balancers.ts';
 import type { ServiceRef } from './services.ts';
+import { hookDetails, waitOf, weightsOf } from './shift-view.ts';
 
 /** One deployment with its service as it is now, if that still exists. */
 export interface Historic {
@@ -38,15 +40,42 @@ export function refreshed({ row, service }: Historic): DeploymentHistoryRecord {
 /** In the words of ServiceDeployment. A deployment that was replaced before it was done is STOPPED. */
 export function statusOf(historic: Historic): ServiceDeploymentStatus {
   const { deployment, rollback } = refreshed(historic);
+  const { shifting } = deployment;
   if (rollback !== undefined) {
+    if (shifting?.stop?.type === 'ABORT') return rollback.state === 'IN_PROGRESS' ? 'STOP_REQUESTED' : 'STOPPED';
     if (rollback.state === 'COMPLETED') return 'ROLLBACK_SUCCESSFUL';
     return rollback.state === 'FAILED' ? 'ROLLBACK_FAILED' : 'ROLLBACK_IN_PROGRESS';
   }
+  if (shifting !== undefined && isUnderWay(historic)) {
+    if (shifting.stop?.type === 'ABORT') return 'STOP_REQUESTED';
+    if (shifting.rollback !== undefined) return 'ROLLBACK_IN_PROGRESS';
+    return shifting.stop === undefined ? 'IN_PROGRESS' : 'ROLLBACK_REQUESTED';
+  }
   if (deployment.rolloutState === 'COMPLETED' || deployment.completedAt !== undefined) return 'SUCCESSFUL';
-  if (deployment.rolloutState === 'FAILED') return 'STOPPED';
+  if (deployment.rolloutState === 'FAILED') return shifting?.stop?.type === 'ROLLBACK' ? 'ROLLBACK_FAILED' : 'STOPPED';
+  // One that was superseded amid its shift has stopped when its traffic is back and its last task has ended.
+  const leaves = historic.service?.deployments.some(({ id, status }) => id === deployment.id && status === 'ACTIVE');
+  if (shifting !== undefined && leaves === true && historic.service?.status === 'ACTIVE') return 'STOP_REQUESTED';
   const live = historic.service?.deployments.some(({ id, status }) => id === deployment.id && status === 'PRIMARY');
   return live === true && historic.service?.status === 'ACTIVE' ? 'IN_PROGRESS' : 'STOPPED';
 }
+
+/** Whether a deployment is the one that its service is on the way to. */
+const isUnderWay = ({ row, service }: Historic): boolean =>
+  service?.status === 'ACTIVE' &&
+  service.deployments.some(
+    ({ id, status, rolloutState, cause }) =>
+      id === row.deployment.id && status === 'PRIMARY' && rolloutState === 'IN_PROGRESS' && cause.kind !== 'rollback',
+  );
+
+/** Statuses of deployments that are not over. */
+const unended: readonly (ServiceDeploymentStatus | undefined)[] = [
+  'PENDING',
+  'IN_PROGRESS',
+  'STOP_REQUESTED',
+  'ROLLBACK_REQUESTED',
+  'ROLLBACK_IN_PROGRESS',
+];
 
 /** The ARN's last part: 21 characters that follow from the deployment's id, so that nothing needs to remember them. */
 export const serviceDeploymentId = (deploymentId: string): string =>
@@ -60,7 +89,7 @@ export const serviceDeploymentId = (deploymentId: string): string =>
 export function briefView(ports: EcsPorts, ref: ServiceRef, historic: Historic): ServiceDeploymentBrief {
   const { deployment, seenAt } = refreshed(historic);
   const status = statusOf(historic);
-  const ended = status === 'IN_PROGRESS' || status === 'ROLLBACK_IN_PROGRESS' ? undefined : endOf(historic, seenAt);
+  const ended = unended.includes(status) ? undefined : endOf(historic, seenAt);
   return {
     serviceDeploymentArn: deploymentArn(ports, ref, deployment.id),
     serviceArn: arns.service(ports.region, ref.account, ref.cluster, ref.service),
@@ -70,7 +99,10 @@ export function briefView(ports: EcsPorts, ref: ServiceRef, historic: Historic):
     ...(ended === undefined ? {} : { finishedAt: new Date(ended) }),
     targetServiceRevisionArn: revisionArn(ports, ref, deployment.id),
     status,
-    statusReason: deployment.rolloutStateReason,
+    statusReason:
+      deployment.shifting !== undefined && isUnderWay(historic)
+        ? waitOf(deployment.shifting)
+        : deployment.rolloutStateReason,
   };
 }
 
@@ -83,29 +115,35 @@ export function serviceDeploymentView(
 ): ServiceDeployment {
   const { targetServiceRevisionArn: _, ...brief } = briefView(ports, ref, historic);
   const { deployment, configuration, desiredCount, rollback } = refreshed(historic);
-  const revision = (id: string, requested: number): ServiceRevisionSummary => ({
+  const { shifting, replaces = [] } = deployment;
+  const weights = weightsOf(deployment);
+  const revision = (id: string, requested: number, weight: (typeof weights)['target']): ServiceRevisionSummary => ({
     arn: revisionArn(ports, ref, id),
     requestedTaskCount: requested,
     runningTaskCount: counts(id).running,
     pendingTaskCount: counts(id).pending,
+    ...weight,
   });
+  const source = sourceOf(historic);
   const status = brief.status ?? 'IN_PROGRESS';
   const breaker = configuration.circuitBreaker;
   return {
     ...brief,
     updatedAt: new Date(deployment.updatedAt),
     ...(status === 'STOPPED' && brief.finishedAt !== undefined ? { stoppedAt: brief.finishedAt } : {}),
-    sourceServiceRevisions: (deployment.replaces ?? []).map((id) => revision(id, counts(id).desired)),
-    targetServiceRevision: revision(deployment.id, desiredCount),
+    sourceServiceRevisions: replaces.map((id) =>
+      revision(id, counts(id).desired, id === source ? weights.source : weights.other),
+    ),
+    targetServiceRevision: revision(deployment.id, desiredCount, weights.target),
     deploymentConfiguration: configurationView(configuration),
-    ...(rollback === undefined
+    ...(shifting === undefined
       ? {}
       : {
-          rollback: {
-            reason: rollback.reason,
-            serviceRevisionArn: revisionArn(ports, ref, rollback.to),
-          },
+          // The enumeration of this SDK lacks PRE_PRODUCTION_TRAFFIC_SHIFT, which its text has.
+          lifecycleStage: shifting.stage as ServiceDeployment['lifecycleStage'],
+          lifecycleHookDetails: hookDetails(shifting),
         }),
+    ...rollbackView(ports, ref, rollback, shifting, source),
     deploymentCircuitBreaker: {
       status:
         breaker?.enable !== true
@@ -119,6 +157,32 @@ export function serviceDeploymentView(
       threshold: breaker?.enable === true ? breakerThreshold(desiredCount, breaker) : 0,
     },
     alarms: { status: 'DISABLED', alarmNames: [] },
+  };
+}
+
+/** Of the deployments that one replaces, the one whose revision served before it. */
+function sourceOf({ row, service }: Historic): string | undefined {
+  const { replaces = [] } = row.deployment;
+  const known = (service?.deployments ?? []).filter(({ id }) => replaces.includes(id));
+  return newestCompleted(known)?.id ?? replaces[0];
+}
+
+function rollbackView(
+  ports: EcsPorts,
+  ref: ServiceRef,
+  rollback: DeploymentHistoryRecord['rollback'],
+  shifting: Shifting | undefined,
+  source: string | undefined,
+): Pick<ServiceDeployment, 'rollback'> {
+  const begun = shifting?.rollback;
+  const to = rollback?.to ?? (begun === undefined ? undefined : source);
+  if (to === undefined) return {};
+  return {
+    rollback: {
+      reason: rollback?.reason ?? begun?.reason,
+      ...(begun === undefined ? {} : { startedAt: new Date(begun.at) }),
+      serviceRevisionArn: revisionArn(ports, ref, to),
+    },
   };
 }
 
@@ -137,7 +201,15 @@ export function revisionView(ports: EcsPorts, ref: ServiceRef, historic: Histori
     }),
     ...(deployment.loadBalancers === undefined
       ? {}
-      : { loadBalancers: deployment.loadBalancers.map((one) => ({ ...one })) }),
+      : {
+          loadBalancers: loadBalancersView(deployment.loadBalancers),
+          resolvedConfiguration: {
+            loadBalancers: deployment.loadBalancers.map(({ targetGroupArn, advanced }) => ({
+              targetGroupArn,
+              ...(advanced === undefined ? {} : { productionListenerRule: advanced.productionListenerRule }),
+            })),
+          },
+        }),
     guardDutyEnabled: false,
     createdAt: new Date(deployment.createdAt),
   };

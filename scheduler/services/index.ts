@@ -7,6 +7,7 @@ export {
 } from './configuration.ts';
 export { countTasks, type DeploymentCounts } from './counts.ts';
 export { type DeploymentStart, newDeployment, primaryOf, servingOf, startDeployment } from './deployment.ts';
+export { decidePause, type DeploymentRef, stopDeployment } from './decide.ts';
 export { actingFor, delegateOf } from './delegate.ts';
 export { followTag, formatFollow, parseFollow, withTags } from './follow.ts';
 export {
@@ -22,6 +23,7 @@ export { checkContainers, checkTargetGroups, parseLoadBalancers, type TargetGrou
 export { checkRules, type TrafficRule } from './traffic-rules.ts';
 export { checkHookDefinitions, parseHooks } from './hooks.ts';
 export { type Launch, parseCreate, parseUpdate, withStrategy } from './request.ts';
+export { waitOf } from './shift-view.ts';
 export { networkView, serviceViews } from './service-view.ts';
 export {
   changeService,

@@ -10,6 +10,7 @@ import {
   type Task,
 } from '@aws-sdk/client-ecs';
 import { clientSettings, ecsClient, parseService } from './aws-client.ts';
+import { lineOf, shiftOf } from './deployments.ts';
 import { CliError } from './errors.ts';
 import { hostsAway } from './hosts-away.ts';
 import { type BalancerDetails, balancerDetails, balancers, faults } from './lb.ts';
@@ -37,8 +38,10 @@ export async function explain(name: string, options: { readonly output: string }
     isFollowing(service) && service.taskDefinition !== undefined
       ? await imagesElsewhere(client, clientSettings().endpoint, service.taskDefinition)
       : [];
+  const shift = await shiftOf(client, service.currentServiceDeployment);
   const report = {
     verdict: verdict(service),
+    ...(shift === undefined ? {} : { shift }),
     elsewhere,
     ...(unfollowed === undefined ? {} : { followStopped: unfollowed }),
     service: summary(service),
@@ -70,6 +73,7 @@ export async function explain(name: string, options: { readonly output: string }
       ]),
     ),
   );
+  if (shift !== undefined) print(`  ${lineOf(shift)}`);
   for (const deployment of service.deployments ?? [])
     if (deployment.rolloutStateReason) print(`  ${deployment.rolloutStateReason}`);
   print();

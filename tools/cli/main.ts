@@ -71,6 +71,67 @@ program
   );
 
 program
+  .command('deploy')
+  .description('register a revision with another image and have a service deploy it, by the strategy that it has')
+  .argument('<cluster/service>', 'the service')
+  .requiredOption('--image <image>', 'the image; one that the service names already is deployed again')
+  .option('--container <name>', 'the container that gets it, where that is not clear')
+  .option('--wait', 'follow the deployment to its end (exit 3: it did not succeed)')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (service: string, options: import('./deploy.ts').DeployOptions) =>
+    (await import('./deploy.ts')).deploy(service, options),
+  );
+
+const deployments = program
+  .command('deployments')
+  .description("a service's deployments: how they go, and what people decide");
+deployments
+  .command('list')
+  .description('list the deployments of the last 90 days, newest first')
+  .argument('<cluster/service>', 'the service')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (service: string, options: { output: string }) =>
+    (await import('./deployments.ts')).listDeployments(service, options),
+  );
+for (const [action, description] of [
+  ['show', 'show stage, weights, tasks and hooks of a deployment, and what it waits for'],
+  ['watch', 'print a line for every change of a deployment until it is over (exit 3: it did not succeed)'],
+] as const) {
+  deployments
+    .command(action)
+    .description(description)
+    .argument('<cluster/service>', 'the service')
+    .argument('[deployment]', 'the last part of its ARN; default: the newest')
+    .option('--output <format>', action === 'watch' ? 'text, or json: an object a line' : 'text or json', 'text')
+    .action(async (service: string, id: string | undefined, options: { output: string }) => {
+      const { showDeployment, watchDeployment } = await import('./deployments.ts');
+      await (action === 'show' ? showDeployment : watchDeployment)(service, id, options);
+    });
+}
+deployments
+  .command('continue')
+  .description('let the newest deployment go on, which waits for a person')
+  .argument('<cluster/service>', 'the service')
+  .option('--hook <id>', 'which hook, where several wait')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (service: string, options: { hook?: string; output: string }) =>
+    (await import('./deployments.ts')).continueDeployment(service, options),
+  );
+for (const [action, stopType, description] of [
+  ['rollback', 'ROLLBACK', 'shift traffic back to the old revision, and end the tasks of the new one'],
+  ['stop', 'ABORT', 'the same at once: without asking hooks'],
+] as const) {
+  deployments
+    .command(action)
+    .description(description)
+    .argument('<cluster/service>', 'the service')
+    .option('--output <format>', 'text or json', 'text')
+    .action(async (service: string, options: { output: string }) =>
+      (await import('./deployments.ts')).stopDeployment(service, stopType, options),
+    );
+}
+
+program
   .command('explain')
   .description('say what a service is doing, what it waits for, and what failed last')
   .argument('<cluster/service>', 'the service')

@@ -1,0 +1,110 @@
+import {
+  type ContainerDefinition,
+  DescribeServicesCommand,
+  DescribeTaskDefinitionCommand,
+  type ECSClient,
+  RegisterTaskDefinitionCommand,
+  type RegisterTaskDefinitionCommandInput,
+  type TaskDefinition,
+  UpdateServiceCommand,
+} from '@aws-sdk/client-ecs';
+import { ecsClient, parseService } from './aws-client.ts';
+import { watch } from './deployments.ts';
+import { CliError } from './errors.ts';
+import { note, parseOutput, print, printJson } from './output.ts';
+
+export interface DeployOptions {
+  readonly image: string;
+  readonly container?: string;
+  readonly wait?: true;
+  readonly output: string;
+}
+
+/**
+ * `slipway deploy`: registers a revision with an image and has the service deploy it, by the strategy that it has. An image that it names
+ * already is deployed again, since its tag may be another image by now.
+ */
+export async function deploy(name: string, options: DeployOptions): Promise<void> {
+  const output = parseOutput(options.output);
+  const { cluster, service } = parseService(name);
+  const client = ecsClient();
+  const { services } = await client.send(new DescribeServicesCommand({ cluster, services: [service] }));
+  const found = services?.[0];
+  if (found?.status !== 'ACTIVE')
+    throw new CliError(
+      `there is no service ${service} in the cluster ${cluster}: aws ecs list-services --cluster ${cluster} shows them`,
+    );
+  const taskDefinition = await revisionWith(client, found.taskDefinition ?? '', options);
+  const isSame = taskDefinition === found.taskDefinition;
+  const { service: updated } = await client.send(
+    new UpdateServiceCommand({ cluster, service, taskDefinition, forceNewDeployment: isSame }),
+  );
+  const serviceDeploymentArn = updated?.currentServiceDeployment;
+  if (output === 'json' && !options.wait) printJson({ taskDefinition, serviceDeploymentArn });
+  if (output === 'text') print(`${cluster}/${service} deploys ${taskDefinition.split('/').at(-1) ?? ''}`);
+  if (options.wait && serviceDeploymentArn !== undefined) await watch(client, serviceDeploymentArn, output);
+  else if (output === 'text') note(`slipway deployments watch ${cluster}/${service} shows how it goes`);
+}
+
+/** The ARN of a revision that is like another one but for the image of a container. */
+async function revisionWith(
+  client: ECSClient,
+  arn: string,
+  { image, container }: Pick<DeployOptions, 'image' | 'container'>,
+): Promise<string> {
+  const { taskDefinition = {}, tags = [] } = await client.send(
+    new DescribeTaskDefinitionCommand({ taskDefinition: arn, include: ['TAGS'] }),
+  );
+  const target = containerFor(taskDefinition, image, container);
+  if (target.image === image) return arn;
+  const { taskDefinition: registered } = await client.send(
+    new RegisterTaskDefinitionCommand({
+      ...registration(taskDefinition),
+      containerDefinitions: (taskDefinition.containerDefinitions ?? []).map((one) =>
+        one.name === target.name ? { ...one, image } : one,
+      ),
+      ...(tags.length === 0 ? {} : { tags }),
+    }),
+  );
+  if (registered?.taskDefinitionArn === undefined) throw new CliError('no revision was registered');
+  return registered.taskDefinitionArn;
+}
+
+/** What of a revision its registration said; the rest was added by ECS. */
+export function registration(definition: TaskDefinition): RegisterTaskDefinitionCommandInput {
+  const {
+    taskDefinitionArn: _arn,
+    revision: _revision,
+    status: _status,
+    requiresAttributes: _attributes,
+    compatibilities: _compatibilities,
+    registeredAt: _at,
+    registeredBy: _by,
+    deregisteredAt: _gone,
+    deleteRequestedAt: _deleted,
+    ...given
+  } = definition;
+  return { family: undefined, containerDefinitions: undefined, ...given };
+}
+
+/** `host/repository` of an image reference. */
+const repositoryOf = (image: string): string => image.replace(/@.*$/, '').replace(/:[^:/]*$/, '');
+
+/** The container that gets the image: the named one, the only one, or the only one that runs this repository. @throws CliError */
+export function containerFor(
+  { family = '', revision = 0, containerDefinitions = [] }: TaskDefinition,
+  image: string,
+  container: string | undefined,
+): ContainerDefinition {
+  const names = containerDefinitions.map(({ name }) => name ?? '').join(', ');
+  const candidates =
+    container !== undefined
+      ? containerDefinitions.filter(({ name }) => name === container)
+      : containerDefinitions.length === 1
+        ? containerDefinitions
+        : containerDefinitions.filter((one) => repositoryOf(one.image ?? '') === repositoryOf(image));
+  const [first] = candidates;
+  if (first !== undefined && candidates.length === 1) return first;
+  if (container !== undefined) throw new CliError(`${family}:${revision} has no container ${container}, only ${names}`);
+  throw new CliError(`which container of ${family}:${revision} gets the image? Say it with --container: ${names}`, 2);
+}

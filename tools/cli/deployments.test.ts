@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { containerFor, registration } from './deploy.ts';
+import { lineOf } from './deployments.ts';
+
+const one = (name: string, image: string) => ({ name, image });
+const definition = (...containerDefinitions: { name: string; image: string }[]) => ({
+  family: 'web',
+  revision: 3,
+  containerDefinitions,
+});
+
+test('an image goes to the only container, the named one, or the only one of its repository', () => {
+  const two = definition(one('app', 'localhost:7500/web:1'), one('proxy', 'envoy:2'));
+  expect(containerFor(definition(one('app', 'web:1')), 'other:2', undefined).name).toBe('app');
+  expect(containerFor(two, 'localhost:7500/web@sha256:0123', undefined).name).toBe('app');
+  expect(containerFor(two, 'other:1', 'proxy').name).toBe('proxy');
+  expect(() => containerFor(two, 'other:1', undefined)).toThrow('Say it with --container: app, proxy');
+  expect(() => containerFor(two, 'envoy:3', 'side')).toThrow('web:3 has no container side, only app, proxy');
+  const twins = definition(one('a', 'web:1'), one('b', 'web:1'));
+  expect(() => containerFor(twins, 'web:2', undefined)).toThrow('Say it with --container: a, b');
+});
+
+test('what ECS added to a revision is not registered again', () => {
+  const read = {
+    ...definition(one('app', 'web:1')),
+    taskDefinitionArn: 'arn',
+    status: 'ACTIVE' as const,
+    requiresAttributes: [{ name: 'x' }],
+    compatibilities: ['EC2' as const],
+    registeredAt: new Date(0),
+    registeredBy: 'me',
+    cpu: '256',
+  };
+  expect(registration(read)).toEqual({ family: 'web', containerDefinitions: [one('app', 'web:1')], cpu: '256' });
+});
+
+test('a deployment is told in one line: where it is, who has the traffic and the tasks, and what it waits for', () => {
+  const counts = { requestedTaskCount: 2, runningTaskCount: 2, pendingTaskCount: 0 };
+  const shift = {
+    status: 'IN_PROGRESS' as const,
+    lifecycleStage: 'PRODUCTION_TRAFFIC_SHIFT' as const,
+    statusReason: 'waits',
+    targetServiceRevision: { ...counts, requestedProductionTrafficWeight: 12.5, requestedTestTrafficWeight: 100 },
+    sourceServiceRevisions: [counts, { ...counts, runningTaskCount: 1 }],
+  };
+  expect(lineOf(shift)).toBe(
+    'IN_PROGRESS PRODUCTION_TRAFFIC_SHIFT; production 12.5 % new; test 100 % new; tasks 2/2 new, 3 old; waits',
+  );
+  const back = { ...shift, status: 'ROLLBACK_IN_PROGRESS' as const, rollback: { reason: 'the hook failed' } };
+  expect(lineOf(back)).toMatch(/^ROLLBACK_IN_PROGRESS .*; the hook failed$/);
+  expect(lineOf({ status: 'SUCCESSFUL', targetServiceRevision: counts })).toBe('SUCCESSFUL; tasks 2/2 new');
+});
