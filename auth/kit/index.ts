@@ -8,6 +8,7 @@ export {
   type PageRules,
   Pages,
   pageSize,
+  type Row,
   type Rows,
   rowsOf,
 } from './pages.ts';

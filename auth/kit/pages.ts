@@ -100,7 +100,8 @@ export class Pages {
 /** Rows of a list, each under the key by which the list is ordered and continued. */
 export type Rows<T> = AsyncIterable<Row<T>> | Iterable<Row<T>>;
 
-interface Row<T> {
+/** What is listed, under the key by which the list is ordered. */
+export interface Row<T> {
   readonly key: string;
   readonly value: T;
 }

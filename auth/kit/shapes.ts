@@ -61,10 +61,16 @@ export interface ShapeNames {
 /** Makes lists, structures and operations of one service. */
 export interface Shapes {
   readonly list: <T>(of: Shape<T>) => Shape<readonly T[]>;
+  /** A map from texts. */
+  readonly map: <T>(of: Shape<T>) => Shape<Readonly<Record<string, T>>>;
   /** A structure. Members that must be there stand first in the schema, as the SDK has them. */
   readonly struct: <const M extends ShapeMembers>(name: string, members: M) => Shape<ValuesOf<M>>;
   /** An operation's schema, in the place of one that an SDK client module exports. */
   readonly operationSchema: (name: string, input: Shape<unknown>, output: Shape<unknown>) => unknown;
+  /** A stream of events, each of which is one of the members; it is the one member of an answer that is sent as it comes. */
+  readonly eventStream: <const M extends ShapeMembers>(name: string, members: M) => Shape<AsyncIterable<ValuesOf<M>>>;
+  /** The schema of an error without members of its own: a service that has one of a name uses it in place of the usual one. */
+  readonly errorSchema: (name: string) => unknown;
 }
 
 export function shapesOf({ namespace, wireName, elementName }: ShapeNames): Shapes {
@@ -74,6 +80,7 @@ export function shapesOf({ namespace, wireName, elementName }: ShapeNames): Shap
       element: of,
       schema: [1, namespace, '', 0, [lazy(of), named(elementName)]],
     }),
+    map: (of) => ({ schema: [2, namespace, '', 0, 0, lazy(of)] }),
     struct: (name, members) => {
       const all = Object.entries(members).map(([key, of]) => [key, memberOf(of)] as const);
       const sorted = [...all.filter(([, { must }]) => must), ...all.filter(([, { must }]) => !must)];
@@ -93,6 +100,12 @@ export function shapesOf({ namespace, wireName, elementName }: ShapeNames): Shap
         ],
       };
     },
+    eventStream: (name, members) => {
+      const all = Object.entries(members).map(([key, of]) => [key, memberOf(of)] as const);
+      const shapes = all.map(([, { shape }]) => lazy(shape));
+      return { schema: [4, namespace, name, { streaming: 1 }, all.map(([key]) => key), shapes] };
+    },
+    errorSchema: (name) => [-3, namespace, name, { error: 'client' }, ['message'], [0]],
     operationSchema: (name, input, output) => [
       9,
       namespace,

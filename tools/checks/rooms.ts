@@ -32,7 +32,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
   scheduler: [
     ['state', 'placement', 'references', 'routing', 'hosts/wire', 'network/addresses'],
     ['reach', 'balancing/engines'],
-    ['cluster', 'deployments', 'hosts/agent', 'network/records', 'balancing/records'],
+    ['cluster', 'deployments', 'hosts/agent', 'network/records', 'balancing/records', 'signals/logs'],
     ['tasks', 'views', 'balancing/health', 'balancing/numbers', 'balancing/api'],
     ['services', 'control', 'hosts/control', 'balancing/traffic'],
     ['ecs', 'triggers', 'network/ec2', 'network/tasks', 'balancing/elbv2', 'balancing/remote', 'balancing/acm'],
@@ -57,7 +57,12 @@ export const pureModules: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Rooms of rooms: each part has its own index. */
-export const nested: readonly string[] = ['scheduler/hosts', 'scheduler/network', 'scheduler/balancing'];
+export const nested: readonly string[] = [
+  'scheduler/hosts',
+  'scheduler/network',
+  'scheduler/balancing',
+  'scheduler/signals',
+];
 
 /**
  * Files that other rooms may import beside a room's `index.ts`, and why there is more than one door. A room may also look into

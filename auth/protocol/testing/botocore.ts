@@ -11,6 +11,7 @@ interface Shape {
   readonly required?: readonly string[];
   readonly members?: Readonly<Record<string, Reference>>;
   readonly member?: Reference;
+  readonly value?: Reference;
 }
 interface Reference {
   readonly shape: string;
@@ -80,6 +81,11 @@ function differences(compared: Comparison, path: string, schema: Schema, shape: 
     if (element === undefined) return [`${path} has no elements`];
     return differences(compared, `${path}[]`, schema.getValueSchema(), element, depth + 1);
   }
+  if (shape.type === 'map') {
+    const of = model.shapes[shape.value?.shape ?? ''];
+    if (of === undefined || !schema.isMapSchema()) return [`${path} is a map`];
+    return differences(compared, `${path}{}`, schema.getValueSchema(), of, depth + 1);
+  }
   if (shape.type !== 'structure') {
     const kind = schema.isBooleanSchema()
       ? 'boolean'
@@ -90,7 +96,9 @@ function differences(compared: Comparison, path: string, schema: Schema, shape: 
           : schema.isBlobSchema()
             ? 'blob'
             : 'string';
-    return kind === shape.type ? [] : [`${path} is a ${shape.type}, not a ${kind}`];
+    // JSON has one kind of numbers.
+    const theirs = ['long', 'double', 'float'].includes(shape.type) ? 'integer' : shape.type;
+    return kind === theirs ? [] : [`${path} is a ${shape.type}, not a ${kind}`];
   }
   const members = new Map(schema.structIterator());
   const problems = [...members].flatMap(([name, member]) => {

@@ -42,7 +42,14 @@ export function callerOf(
     return { ...found, shapes };
   };
   const callOf = (as: string): Call =>
-    ({ account: as, region, endpoint: 'http://127.0.0.1:7500', time: new Date(now()) }) as Call;
+    ({
+      requestId: 'session',
+      account: as,
+      region,
+      endpoint: 'http://127.0.0.1:7500',
+      time: new Date(now()),
+      signal: new AbortController().signal,
+    }) as Call;
   const decode = (name: string, input: object): object => {
     const { shapes } = operationOf(name);
     try {

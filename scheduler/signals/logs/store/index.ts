@@ -1,5 +1,6 @@
 /** Log groups, streams and their events, on blobs and records. */
 export {
+  idDigits,
   isPosition,
   type LogEvent,
   type LogGroup,

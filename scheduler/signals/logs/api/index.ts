@@ -1,0 +1,2 @@
+/** The API of CloudWatch Logs. */
+export { createLogs, type LogsOptions, logsSchemas } from './create-logs.ts';

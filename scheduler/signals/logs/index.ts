@@ -1,0 +1,3 @@
+/** Logs: the store of their events, and the API of CloudWatch Logs over it. */
+export { createLogs, type LogsOptions, logsSchemas } from './api/index.ts';
+export * from './store/index.ts';
