@@ -25,3 +25,5 @@ export {
   type TailedEvent,
   type TailedGroup,
 } from './contract.ts';
+export { logRows } from './keys.ts';
+export { type LogsOptions, type LogsPorts, StoredLogs } from './stored-logs.ts';

@@ -86,7 +86,8 @@ export class MemoryLogs implements LogStore {
 
   deleteGroup(account: string, name: string, check?: (group: LogGroup) => void): Promise<void> {
     return answer(() => {
-      check?.(this.#group(account, name).info);
+      const { info } = this.#group(account, name);
+      check?.(info);
       this.#accounts.get(account)?.delete(name);
     });
   }

@@ -1,0 +1,387 @@
+import type { Log } from '@slipway/auth/contract';
+import type { Clock } from '@slipway/storage/clock';
+import {
+  type Batch,
+  type Fence,
+  type Json,
+  type RecordStore,
+  scan,
+  scanAll,
+  StoreUnavailable,
+  type Stored,
+} from '@slipway/storage/records';
+import type { RandomBytes } from '../../../state/index.ts';
+import { eventOverhead } from './checks.ts';
+import { LogsDamaged } from './contract.ts';
+import { type EventBlobs, isGone } from './event-blobs.ts';
+import { compareRows, type FileStream, type FileTable } from './event-file.ts';
+import { dayOf, logKeys, logsPartition } from './keys.ts';
+import { joinedStreams, mergedRows, placesIn } from './merge.ts';
+import type {
+  ChunkRecord,
+  EventsRecord,
+  GarbageRecord,
+  GroupRecord,
+  SeenRecord,
+  SegmentRecord,
+  UsageRecord,
+} from './records.ts';
+import type { Row } from './rows.ts';
+
+export interface CompactionLimits {
+  /** Chunks wait so long, milliseconds, or until there are so many of them. */
+  readonly age: number;
+  readonly chunks: number;
+  /** Those younger than this are left to their followers. */
+  readonly settle: number;
+  /** Of one round: chunks, bytes of messages, streams. */
+  readonly roundChunks: number;
+  readonly roundBytes: number;
+  readonly roundStreams: number;
+  /** Segments of one size that become one. */
+  readonly fanIn: number;
+  /** Bytes of messages of the largest segments; those from half of it on are left as they are. */
+  readonly segmentBytes: number;
+}
+
+export const compactionLimits: CompactionLimits = {
+  age: 60_000,
+  chunks: 64,
+  settle: 10_000,
+  roundChunks: 128,
+  roundBytes: 16 * 1024 * 1024,
+  roundStreams: 4000,
+  fanIn: 8,
+  segmentBytes: 64 * 1024 * 1024,
+};
+
+/** Segments are written once or a few times and read for weeks. */
+const level = 3;
+
+export interface CompactionPorts {
+  readonly records: RecordStore;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Log;
+}
+
+/** A group's day of which something was written. */
+export interface GroupDay {
+  readonly group: string;
+  readonly day: number;
+}
+
+/** Makes segments of chunks, and large segments of small ones. One process at a time does it: its commits carry a fence. */
+export class Compaction {
+  readonly #ports: CompactionPorts;
+  readonly #blobs: EventBlobs;
+  readonly #limits: CompactionLimits;
+  readonly #account: string;
+  readonly #fence: Fence;
+  /** Files that cannot be read, by generation: they stay where they are, and reads say so. */
+  readonly #damaged = new Set<string>();
+
+  constructor(account: string, ports: CompactionPorts, blobs: EventBlobs, limits: CompactionLimits, fence: Fence) {
+    this.#account = account;
+    this.#ports = ports;
+    this.#blobs = blobs;
+    this.#limits = limits;
+    this.#fence = fence;
+  }
+
+  /**
+   * One round: takes the oldest chunks, if they are old or many enough.
+   * @returns which days were written, and whether another round has work; undefined when there was nothing to do
+   */
+  async chunks(): Promise<{ readonly days: readonly GroupDay[]; readonly more: boolean } | undefined> {
+    const { records, clock } = this.#ports;
+    const startedAt = clock.now();
+    const { roundChunks, roundBytes, roundStreams, age, settle, chunks } = this.#limits;
+    const page = await records.list<ChunkRecord>(this.#partition, {
+      prefix: logKeys.chunks,
+      limit: roundChunks + this.#damaged.size,
+    });
+    // A clock that was set back must not keep chunks for good.
+    const settled = page.records.filter(
+      ({ key, value }) => Math.abs(startedAt - chunkTime(key)) >= settle && !this.#damaged.has(value.blob.generation),
+    );
+    const oldest = settled[0];
+    if (oldest === undefined) return undefined;
+    if (settled.length < chunks && Math.abs(startedAt - chunkTime(oldest.key)) < age) return undefined;
+    const taken: { readonly chunk: Stored<ChunkRecord>; readonly table: FileTable }[] = [];
+    let bytes = 0;
+    let streams = 0;
+    for (const chunk of settled) {
+      const table = await this.#readable(chunk.value);
+      if (table === undefined) continue;
+      bytes += chunk.value.raw;
+      streams += table.streams.length;
+      if (taken.length > 0 && (bytes > roundBytes || streams > roundStreams)) break;
+      taken.push({ chunk, table });
+    }
+    if (taken.length === 0) return undefined;
+    const days = await this.#writeChunks(taken, startedAt);
+    return { days, more: page.more || taken.length < settled.length };
+  }
+
+  /** Makes segments of one group's day fewer, if there are enough of a size, or (`all`) if there are two small ones. */
+  async segments({ group, day }: GroupDay, all = false): Promise<boolean> {
+    const { segmentBytes, fanIn } = this.#limits;
+    const prefix = logKeys.segment(group, day, '');
+    const found = await scanAll<SegmentRecord>(this.#ports.records, this.#partition, { prefix });
+    const small = found
+      .filter(({ value }) => value.raw < segmentBytes / 2 && !this.#damaged.has(value.blob.generation))
+      .toSorted((one, other) => one.value.raw - other.value.raw);
+    const sizes = Map.groupBy(small, ({ value }) => (all ? 0 : sizeOf(value.raw)));
+    for (const alike of sizes.values()) {
+      if (alike.length < (all ? 2 : fanIn)) continue;
+      let bytes = 0;
+      const taken = alike.filter(({ value }) => (bytes += value.raw) <= segmentBytes);
+      if (taken.length < 2) continue;
+      await this.#mergeSegments(group, day, taken);
+      return true;
+    }
+    return false;
+  }
+
+  async #writeChunks(
+    taken: readonly { readonly chunk: Stored<ChunkRecord>; readonly table: FileTable }[],
+    startedAt: number,
+  ): Promise<readonly GroupDay[]> {
+    const isKept = await this.#living(taken.map(({ table }) => table));
+    const batch = new Changes(
+      taken.map(({ chunk }) => chunk),
+      startedAt,
+    );
+    const days: GroupDay[] = [];
+    const written: EventsRecord[] = [];
+    const groups = new Set(taken.flatMap(({ chunk }) => Object.keys(chunk.value.groups)));
+    try {
+      for (const group of groups) {
+        const streams = joinedStreams(
+          taken.map(({ table }) => table),
+          (stream) => stream.group === group && isKept(stream),
+        );
+        if (streams.length === 0) continue;
+        const rows = await this.#rowsOf(taken, streams);
+        for (const [day, some] of Map.groupBy(rows, ({ timestamp }) => dayOf(timestamp))) {
+          const segment = {
+            ...(await this.#blobs.write(streamsOf(some, streams), [renumbered(some, streams)], level)),
+            writtenAt: startedAt,
+          };
+          written.push(segment);
+          batch.segment(logKeys.segment(group, day, this.#newId()), group, segment);
+          days.push({ group, day });
+        }
+        batch.saw(group, streams, rows);
+      }
+      await this.#commit(batch);
+    } catch (error) {
+      await this.#forget(error, written);
+      throw error;
+    }
+    return days;
+  }
+
+  /** The rows of some streams, sorted. */
+  async #rowsOf(
+    taken: readonly { readonly chunk: Stored<ChunkRecord>; readonly table: FileTable }[],
+    streams: readonly FileStream[],
+  ): Promise<Row[]> {
+    const found: Row[] = [];
+    for (const { chunk, table } of taken) {
+      const places = placesIn(table.streams, streams);
+      for (const block of table.blocks) {
+        if (!places.some((place, at) => place !== -1 && at >= block.firstStream && at <= block.lastStream)) continue;
+        const rows = await this.#ofFile(chunk.value, this.#blobs.rows(chunk.value, block));
+        while (rows.next()) {
+          const stream = places[rows.stream] ?? -1;
+          const { timestamp, ingestionTime, writer, sequence, message } = rows;
+          if (stream !== -1) found.push({ stream, timestamp, ingestionTime, writer, sequence, message });
+        }
+      }
+    }
+    return found.sort(compareRows);
+  }
+
+  /** The table of a file; undefined when it cannot be read, now and ever. */
+  async #readable(file: EventsRecord): Promise<FileTable | undefined> {
+    try {
+      return await this.#ofFile(file, this.#blobs.table(file));
+    } catch (error) {
+      if (this.#damaged.has(file.blob.generation)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Remembers a file that turns out to be damaged. */
+  async #ofFile<T>(file: EventsRecord, reading: Promise<T>): Promise<T> {
+    try {
+      return await reading;
+    } catch (error) {
+      if (error instanceof LogsDamaged || isGone(error)) {
+        this.#damaged.add(file.blob.generation);
+        this.#ports.log.error(
+          { err: error, account: this.#account },
+          'log events cannot be read; they are left as they lie',
+        );
+      }
+      throw error;
+    }
+  }
+
+  async #mergeSegments(group: string, day: number, taken: readonly Stored<SegmentRecord>[]): Promise<void> {
+    const startedAt = this.#ports.clock.now();
+    const read = await Promise.all(taken.map(({ value }) => this.#readable(value)));
+    const tables = read.filter((table) => table !== undefined);
+    if (tables.length < taken.length) return;
+    const isKept = await this.#living(tables);
+    const streams = joinedStreams(tables, isKept);
+    const batch = new Changes(taken, startedAt);
+    for (const { value } of taken) batch.lost(group, value);
+    const written: EventsRecord[] = [];
+    try {
+      if (streams.length > 0) {
+        const files = taken.map(({ value }, index) => {
+          const { blocks, streams: own } = tables[index]!;
+          return { file: value, blocks, places: placesIn(own, streams) };
+        });
+        const segment = {
+          ...(await this.#blobs.write(streams, mergedRows(this.#blobs, files), level)),
+          writtenAt: startedAt,
+        };
+        written.push(segment);
+        batch.segment(logKeys.segment(group, day, this.#newId()), group, segment);
+      }
+      await this.#commit(batch);
+    } catch (error) {
+      await this.#forget(error, written);
+      throw error;
+    }
+  }
+
+  /** Whether a stream and its group are still there. */
+  async #living(tables: readonly FileTable[]): Promise<(stream: FileStream) => boolean> {
+    const groups = new Set<string>();
+    for await (const { value } of scan<GroupRecord>(this.#ports.records, this.#partition, { prefix: logKeys.groups }))
+      groups.add(value.id);
+    const dead = new Set<string>();
+    for (const group of new Set(tables.flatMap(({ streams }) => streams.map((stream) => stream.group)))) {
+      const prefix = logKeys.deadOf(group);
+      for await (const { key } of scan(this.#ports.records, this.#partition, { prefix }))
+        dead.add(key.slice(prefix.length));
+    }
+    return ({ group, id }) => groups.has(group) && !dead.has(id);
+  }
+
+  async #commit(changes: Changes): Promise<void> {
+    const { records } = this.#ports;
+    const keys = [...changes.usage.keys()].map(logKeys.usage);
+    const usage = await records.getMany<UsageRecord>(this.#partition, keys);
+    const seen = await records.getMany<SeenRecord>(this.#partition, [...changes.seen.keys()]);
+    await records.commit(this.#partition, { ...changes.batch(usage, seen), fence: this.#fence });
+  }
+
+  /** What was written and not committed goes at once; where that is unknown, or the process ends here, the audit of blobs finds it. */
+  async #forget(reason: unknown, written: readonly EventsRecord[]): Promise<void> {
+    if (reason instanceof StoreUnavailable && reason.outcome === 'unknown') return;
+    await Promise.allSettled(written.map((file) => this.#blobs.remove(file)));
+  }
+
+  get #partition(): string {
+    return logsPartition(this.#account);
+  }
+
+  /** Later ones sort behind earlier ones of their day: who pages through them misses none that became part of another. */
+  #newId(): string {
+    const time = String(this.#ports.clock.now()).padStart(14, '0');
+    return `${time}-${Buffer.from(this.#ports.random(4)).toString('hex')}`;
+  }
+}
+
+/** What one commit changes. */
+class Changes {
+  readonly usage = new Map<string, { bytes: number; stored: number }>();
+  readonly seen = new Map<string, SeenRecord>();
+  readonly #replaced: readonly Stored<EventsRecord>[];
+  readonly #at: number;
+  readonly #put: { readonly key: string; readonly value: Json }[] = [];
+
+  constructor(replaced: readonly Stored<EventsRecord>[], at: number) {
+    this.#replaced = replaced;
+    this.#at = at;
+  }
+
+  segment(key: string, group: string, segment: SegmentRecord): void {
+    this.#put.push({ key, value: { ...segment } as unknown as Json });
+    this.#count(group, segment, 1);
+  }
+
+  lost(group: string, segment: EventsRecord): void {
+    this.#count(group, segment, -1);
+  }
+
+  saw(group: string, streams: readonly FileStream[], rows: readonly Row[]): void {
+    for (const { stream, timestamp, ingestionTime } of rows) {
+      const key = logKeys.seen(group, streams[stream]!.id);
+      this.seen.set(key, joined(this.seen.get(key), { first: timestamp, last: timestamp, ingested: ingestionTime }));
+    }
+  }
+
+  batch(usage: ReadonlyMap<string, Stored<UsageRecord>>, seen: ReadonlyMap<string, Stored<SeenRecord>>): Batch {
+    for (const [group, { bytes, stored }] of this.usage) {
+      const before = usage.get(logKeys.usage(group))?.value ?? { bytes: 0, stored: 0 };
+      this.#put.push({
+        key: logKeys.usage(group),
+        value: { bytes: before.bytes + bytes, stored: before.stored + stored },
+      });
+    }
+    for (const [key, value] of this.seen) this.#put.push({ key, value: { ...joined(seen.get(key)?.value, value) } });
+    return {
+      // Retention, or a leader before this one, may have been here.
+      require: this.#replaced.map(({ key, version }) => ({ key, version })),
+      put: [...this.#put, ...this.#replaced.map(({ value }) => garbageRow(value, this.#at))],
+      remove: this.#replaced.map(({ key }) => key),
+    };
+  }
+
+  #count(group: string, { raw, events, blob }: EventsRecord, sign: 1 | -1): void {
+    const usage = this.usage.get(group) ?? { bytes: 0, stored: 0 };
+    usage.bytes += sign * (raw + eventOverhead * events);
+    usage.stored += sign * blob.size;
+    this.usage.set(group, usage);
+  }
+}
+
+/** The row that has a blob removed later. */
+export function garbageRow({ blob }: EventsRecord, at: number): { readonly key: string; readonly value: Json } {
+  const { digest, generation } = blob;
+  const garbage: GarbageRecord = { blob: { digest, generation }, at };
+  return { key: logKeys.garbageOf(generation), value: { ...garbage } as unknown as Json };
+}
+
+function joined(one: SeenRecord | undefined, other: SeenRecord): SeenRecord {
+  if (one === undefined) return other;
+  return {
+    first: Math.min(one.first, other.first),
+    last: Math.max(one.last, other.last),
+    ingested: Math.max(one.ingested, other.ingested),
+  };
+}
+
+/** The streams that rows are of, in their order. */
+function streamsOf(rows: readonly Row[], streams: readonly FileStream[]): readonly FileStream[] {
+  const used = new Set(rows.map(({ stream }) => stream));
+  return streams.filter((_, place) => used.has(place));
+}
+
+/** Rows under the places of the streams that they are of. */
+function* renumbered(rows: readonly Row[], streams: readonly FileStream[]): Generator<Row, void> {
+  const places = placesIn(streams, streamsOf(rows, streams));
+  for (const row of rows) yield { ...row, stream: places[row.stream]! };
+}
+
+const chunkTime = (key: string): number => Number(key.slice(logKeys.chunks.length).split('/')[0]);
+
+/** Segments within a factor of four are of one size. */
+const sizeOf = (raw: number): number => Math.max(0, Math.floor(Math.log(raw / (256 * 1024)) / Math.log(4)));

@@ -1,0 +1,115 @@
+import { BlobMissing, type BlobSource, type BlobStore } from '@slipway/storage/blobs';
+import { LogsDamaged } from './contract.ts';
+import { type Block, EventFile, type FileStream, type FileTable, parseTable, unpacked } from './event-file.ts';
+import { LruBytes } from './lru-bytes.ts';
+import type { EventsRecord } from './records.ts';
+import { type Row, RowReader } from './rows.ts';
+
+/** Tables and blocks that were read last, in bytes of memory, each. */
+const tableMemory = 16 * 1024 * 1024;
+const blockMemory = 32 * 1024 * 1024;
+
+/** Files of events in the blob store: written once, read by blocks. */
+export class EventBlobs {
+  readonly #blobs: BlobStore;
+  readonly #tables = new LruBytes<Promise<FileTable>>(tableMemory);
+  readonly #blocks = new LruBytes<Promise<Buffer>>(blockMemory);
+
+  constructor(blobs: BlobStore) {
+    this.#blobs = blobs;
+  }
+
+  /**
+   * Writes sorted rows as a file; it is durable when this resolves. A failure leaves nothing behind but what a crash would.
+   * @param level of zstd
+   * @throws BlobStoreError
+   */
+  async write(
+    streams: readonly FileStream[],
+    rows: AsyncIterable<Iterable<Row>> | Iterable<Iterable<Row>>,
+    level: number,
+  ): Promise<EventsRecord> {
+    const file = new EventFile(streams, rows, level);
+    const appended = await this.#blobs.append(await this.#blobs.stage(), file.bytes());
+    try {
+      if (appended.cut !== undefined) throw appended.cut;
+      const { digest, ...written } = file.written;
+      const { generation, size } = await this.#blobs.seal(appended.staged, digest, { quiet: true });
+      return { blob: { digest, generation, size }, ...written };
+    } catch (error) {
+      await this.#blobs.abandon(appended.staged).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Removes a file that no record names. */
+  async remove({ blob }: Pick<EventsRecord, 'blob'>): Promise<void> {
+    await this.#blobs.remove(blob);
+  }
+
+  /** @throws BlobMissing, LogsDamaged, BlobStoreError */
+  table(file: EventsRecord): Promise<FileTable> {
+    const name = file.blob.generation;
+    const known = this.#tables.get(name);
+    if (known !== undefined) return known;
+    const table = this.#read(file, file.footer).then(parseTable).catch(rethrowIn(file));
+    this.#tables.keep(name, table);
+    table.then(
+      ({ weight }) => this.#tables.weigh(name, weight),
+      () => this.#tables.drop(name),
+    );
+    return table;
+  }
+
+  /** The rows of a block. @throws BlobMissing, LogsDamaged, BlobStoreError */
+  async rows(file: EventsRecord, block: Block): Promise<RowReader> {
+    return new RowReader(await this.block(file, block));
+  }
+
+  /** The bytes that rows are read from. */
+  block(file: EventsRecord, block: Block): Promise<Buffer> {
+    const name = `${file.blob.generation} ${block.offset}`;
+    const known = this.#blocks.get(name);
+    if (known !== undefined) return known;
+    const bytes = this.#read(file, block).then(unpacked).catch(rethrowIn(file));
+    this.#blocks.keep(name, bytes);
+    bytes.then(
+      ({ length }) => this.#blocks.weigh(name, length),
+      () => this.#blocks.drop(name),
+    );
+    return bytes;
+  }
+
+  /** As `rows`, for whoever reads a whole file once. */
+  async rowsOnce(file: EventsRecord, block: Block): Promise<RowReader> {
+    return new RowReader(await this.#read(file, block).then(unpacked).catch(rethrowIn(file)));
+  }
+
+  async #read({ blob }: EventsRecord, { offset, length }: { readonly offset: number; readonly length: number }) {
+    const source: BlobSource = await this.#blobs.open(blob);
+    // Before anything is allocated by what the table says.
+    if (source.size !== blob.size || !(offset >= 0 && length > 0 && offset + length <= blob.size))
+      throw new LogsDamaged(`it has ${source.size} bytes, not ${blob.size}, or its table points beyond them`);
+    const parts: Uint8Array[] = [];
+    for await (const part of source.stream({ start: offset, end: offset + length - 1 }))
+      parts.push(Uint8Array.from(part));
+    return Buffer.concat(parts);
+  }
+}
+
+function rethrowIn({ blob }: EventsRecord): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof LogsDamaged)) throw error;
+    throw new LogsDamaged(
+      `log events in the blob ${blob.digest} (${blob.generation}) cannot be read: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
+  };
+}
+
+/** Whether a file went because compaction wrote its events elsewhere, or retention ended: list anew. */
+export function isGone(error: unknown): boolean {
+  return error instanceof BlobMissing;
+}

@@ -1,0 +1,192 @@
+import type { Log } from '@slipway/auth/contract';
+import type { Clock } from '@slipway/storage/clock';
+import { type Json, type RecordStore, StoreUnavailable } from '@slipway/storage/records';
+import { LogsThrottled } from './contract.ts';
+import type { EventBlobs } from './event-blobs.ts';
+import { compareRows, compareStreams, type FileStream } from './event-file.ts';
+import { logKeys, logsPartition } from './keys.ts';
+import type { ChunkRecord } from './records.ts';
+import type { Row } from './rows.ts';
+
+export interface IntakeLimits {
+  /** How long events wait for others, milliseconds. */
+  readonly linger: number;
+  /** Bytes, and streams, with which a chunk goes at once. */
+  readonly chunkBytes: number;
+  readonly chunkStreams: number;
+  /** Bytes that wait to be written, of all accounts; beyond them calls are refused. */
+  readonly waitingBytes: number;
+}
+
+export const intakeLimits: IntakeLimits = {
+  linger: 100,
+  chunkBytes: 4 * 1024 * 1024,
+  chunkStreams: 1000,
+  waitingBytes: 32 * 1024 * 1024,
+};
+
+/** Chunks of one account on their way at a time. */
+const flights = 2;
+/** Chunks are read for a minute, then compacted: quick to write matters more than small. */
+const level = 1;
+
+export interface TakenEvent {
+  readonly timestamp: number;
+  /** UTF-8. */
+  readonly message: Uint8Array;
+}
+
+interface Chunk {
+  readonly streams: Map<
+    string,
+    { readonly stream: FileStream; readonly events: (TakenEvent & Pick<Row, 'ingestionTime' | 'sequence'>)[] }
+  >;
+  readonly done: PromiseWithResolvers<void>;
+  bytes: number;
+}
+
+/** Memory that all accounts share. */
+export class Waiting {
+  readonly limit: number;
+  bytes = 0;
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+}
+
+/**
+ * Takes in the events of one account: those of a tenth of a second become one chunk, one blob and one commit, and only then their
+ * callers are answered.
+ */
+export class Intake {
+  readonly #account: string;
+  readonly #ports: { readonly records: RecordStore; readonly clock: Clock; readonly log: Log };
+  readonly #blobs: EventBlobs;
+  readonly #limits: IntakeLimits;
+  readonly #waiting: Waiting;
+  /** This process among all that write: part of the events' ids. */
+  readonly #writer: number;
+  readonly #stop = new AbortController();
+  #open: Chunk | undefined;
+  readonly #flights = new Set<Promise<void>>();
+  /** Chunks that are full or whose time is over, until there is room for another flight. */
+  readonly #queue: Chunk[] = [];
+  #chunks = 0;
+  #sequence = 0;
+  /** The wall clock may go back; ids may not. */
+  #lastIngestion = 0;
+
+  constructor(
+    account: string,
+    ports: { readonly records: RecordStore; readonly clock: Clock; readonly log: Log },
+    blobs: EventBlobs,
+    writer: number,
+    limits: IntakeLimits,
+    waiting: Waiting,
+  ) {
+    this.#account = account;
+    this.#ports = ports;
+    this.#blobs = blobs;
+    this.#writer = writer;
+    this.#limits = limits;
+    this.#waiting = waiting;
+  }
+
+  /**
+   * Resolves when the events are durable.
+   * @param bytes of the events, as they count for the limits
+   * @throws LogsThrottled when too much is waiting
+   */
+  take(stream: FileStream, events: readonly TakenEvent[], bytes: number): Promise<void> {
+    if (this.#waiting.bytes > 0 && this.#waiting.bytes + bytes > this.#waiting.limit)
+      return Promise.reject(
+        new LogsThrottled('log events arrive faster than they can be stored; send them again', 2 * this.#limits.linger),
+      );
+    this.#waiting.bytes += bytes;
+    const chunk = this.#chunk();
+    const found = chunk.streams.get(stream.id) ?? { stream, events: [] };
+    chunk.streams.set(stream.id, found);
+    this.#lastIngestion = Math.max(this.#lastIngestion, this.#ports.clock.now());
+    for (const { timestamp, message } of events)
+      found.events.push({ timestamp, message, ingestionTime: this.#lastIngestion, sequence: ++this.#sequence });
+    chunk.bytes += bytes;
+    if (chunk.bytes >= this.#limits.chunkBytes || chunk.streams.size >= this.#limits.chunkStreams) this.#close(chunk);
+    return chunk.done.promise;
+  }
+
+  /** Writes what was taken, and ends. */
+  async close(): Promise<void> {
+    if (this.#open !== undefined) this.#close(this.#open);
+    this.#stop.abort();
+    while (this.#flights.size > 0) await Promise.allSettled(this.#flights);
+  }
+
+  #chunk(): Chunk {
+    if (this.#open !== undefined) return this.#open;
+    const chunk: Chunk = {
+      streams: new Map(),
+      done: Promise.withResolvers(),
+      bytes: 0,
+    };
+    this.#open = chunk;
+    this.#ports.clock.sleep(this.#limits.linger, this.#stop.signal).then(
+      () => this.#close(chunk),
+      () => undefined,
+    );
+    return chunk;
+  }
+
+  /** Nothing more comes into a chunk; again: nothing. */
+  #close(chunk: Chunk): void {
+    if (this.#open !== chunk) return;
+    this.#open = undefined;
+    this.#queue.push(chunk);
+    this.#fly();
+  }
+
+  #fly(): void {
+    if (this.#flights.size >= flights) return;
+    const chunk = this.#queue.shift();
+    if (chunk === undefined) return;
+    const flight = this.#store(chunk)
+      .finally(() => {
+        this.#waiting.bytes -= chunk.bytes;
+        this.#flights.delete(flight);
+        this.#fly();
+      })
+      .then(chunk.done.resolve, chunk.done.reject);
+    this.#flights.add(flight);
+  }
+
+  async #store(chunk: Chunk): Promise<void> {
+    const { records, clock, log } = this.#ports;
+    const held = [...chunk.streams.values()].toSorted((one, other) => compareStreams(one.stream, other.stream));
+    const rows = held.flatMap(({ events }, stream) =>
+      events.map((event): Row => ({ ...event, stream, writer: this.#writer })),
+    );
+    rows.sort(compareRows);
+    const streams = held.map(({ stream }) => stream);
+    const written = await this.#blobs.write(streams, [rows], level);
+    const groups: { [group: string]: [number, number] } = {};
+    for (const { timestamp, stream } of rows) {
+      const span = (groups[streams[stream]!.group] ??= [timestamp, timestamp]);
+      span[0] = Math.min(span[0], timestamp);
+      span[1] = Math.max(span[1], timestamp);
+    }
+    const record: ChunkRecord = { ...written, groups };
+    const key = logKeys.chunk(clock.now(), this.#writer, ++this.#chunks);
+    try {
+      await records.commit(logsPartition(this.#account), {
+        require: [{ key, exists: false }],
+        put: [{ key, value: { ...record } as unknown as Json }],
+      });
+    } catch (error) {
+      // An unknown outcome may be a commit: the blob stays, and if it was none, the audit of blobs finds it.
+      if (!(error instanceof StoreUnavailable && error.outcome === 'unknown'))
+        await this.#blobs
+          .remove(record)
+          .catch((err: unknown) => log.warn({ err }, 'a chunk of log events stays behind'));
+      throw error;
+    }
+  }
+}

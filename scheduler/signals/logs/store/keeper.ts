@@ -1,0 +1,145 @@
+import type { Log } from '@slipway/auth/contract';
+import type { BlobStore } from '@slipway/storage/blobs';
+import type { Clock } from '@slipway/storage/clock';
+import { type HeldLease, lead, type Leases } from '@slipway/storage/leases';
+import { type RecordStore, scan, scanPartitions } from '@slipway/storage/records';
+import type { RandomBytes } from '../../../state/index.ts';
+import { Compaction, type CompactionLimits } from './compaction.ts';
+import type { EventBlobs } from './event-blobs.ts';
+import { dayOf, logKeys, logsPartition } from './keys.ts';
+import type { SegmentRecord } from './records.ts';
+import { Retention } from './retention.ts';
+
+export interface KeeperPorts {
+  readonly records: RecordStore;
+  readonly blobs: BlobStore;
+  readonly leases: Leases;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Log;
+  readonly limit: () => number;
+}
+
+/** Milliseconds between looks, and between looks at everything. */
+const pace = 5000;
+const thoroughPace = 60 * 60_000;
+
+/** Compacts, and lets go of what is over: for each account on one server at a time. */
+export class Keeper {
+  readonly #ports: KeeperPorts;
+  readonly #blobs: EventBlobs;
+  readonly #limits: CompactionLimits;
+  readonly #led = new Map<string, Promise<void>>();
+
+  constructor(ports: KeeperPorts, blobs: EventBlobs, limits: CompactionLimits) {
+    this.#ports = ports;
+    this.#blobs = blobs;
+    this.#limits = limits;
+  }
+
+  /** Works until the signal aborts; it never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { records, clock, log } = this.#ports;
+    const beginning = logsPartition('');
+    while (!signal.aborted) {
+      try {
+        for await (const partition of scanPartitions(records, beginning)) {
+          const account = partition.slice(beginning.length);
+          if (!this.#led.has(account)) this.#led.set(account, this.#lead(account, signal));
+        }
+      } catch (err) {
+        log.warn({ err }, 'the upkeep of logs waits for the store');
+      }
+      await clock.sleep(pace, signal).catch(() => undefined);
+    }
+    await Promise.all(this.#led.values());
+  }
+
+  #lead(account: string, signal: AbortSignal): Promise<void> {
+    const { leases, clock, log } = this.#ports;
+    return lead(
+      leases,
+      {
+        partition: logsPartition(account),
+        name: logKeys.keeper,
+        clock,
+        signal,
+        interrupted: (err) => log.warn({ err, account }, 'the upkeep of logs failed; it begins anew'),
+        retryAfter: pace,
+        retryAtMost: 60_000,
+      },
+      (lease, held) => this.#keep(account, lease, held),
+    );
+  }
+
+  async #keep(account: string, lease: HeldLease, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#ports;
+    const round = this.round(account, lease);
+    for (let thoroughAt = -Infinity; !signal.aborted;) {
+      await round.quick(signal);
+      if (clock.monotonic() - thoroughAt >= thoroughPace) {
+        await round.thorough(signal);
+        thoroughAt = clock.monotonic();
+      }
+      await clock.sleep(pace, signal).catch(() => undefined);
+    }
+  }
+
+  /** What a holder of the lease does again and again; for tests as well. */
+  round(account: string, lease: Pick<HeldLease, 'name' | 'epoch'>): KeeperRound {
+    const fence = { name: lease.name, epoch: lease.epoch };
+    return new KeeperRound(
+      this.#ports.records,
+      account,
+      this.#ports.clock,
+      new Compaction(account, this.#ports, this.#blobs, this.#limits, fence),
+      new Retention(account, this.#ports, fence),
+    );
+  }
+}
+
+export class KeeperRound {
+  readonly #records: RecordStore;
+  readonly #account: string;
+  readonly #clock: Clock;
+  readonly #compaction: Compaction;
+  readonly #retention: Retention;
+
+  constructor(records: RecordStore, account: string, clock: Clock, compaction: Compaction, retention: Retention) {
+    this.#records = records;
+    this.#account = account;
+    this.#clock = clock;
+    this.#compaction = compaction;
+    this.#retention = retention;
+  }
+
+  async quick(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const done = await this.#compaction.chunks();
+      for (const day of done?.days ?? []) {
+        while (!signal.aborted && (await this.#compaction.segments(day)));
+      }
+      await this.#retention.cap();
+      if (done?.more !== true || signal.aborted) break;
+    }
+    await this.#retention.forget();
+    await this.#retention.collectGarbage();
+  }
+
+  /** Looks at all there is: what is over goes, and small segments of days that have passed become one. */
+  async thorough(signal: AbortSignal): Promise<void> {
+    await this.#retention.expire();
+    await this.#retention.forgetStreams();
+    const today = dayOf(this.#clock.now());
+    const segments = scan<SegmentRecord>(this.#records, logsPartition(this.#account), { prefix: logKeys.segments });
+    let last = '';
+    for await (const { key, value } of segments) {
+      signal.throwIfAborted();
+      const [group = ''] = key.slice(logKeys.segments.length).split('/');
+      const day = dayOf(value.minTimestamp);
+      if (last === `${group} ${day}` || day >= today) continue;
+      last = `${group} ${day}`;
+      while (!signal.aborted && (await this.#compaction.segments({ group, day }, true)));
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+import type { BlobStore } from '@slipway/storage/blobs';
+import { type Clock, systemClock } from '@slipway/storage/clock';
+import { openLeases } from '@slipway/storage/leases';
+import { fenceKey, type RecordStore } from '@slipway/storage/records';
+import { memoryRecords } from '@slipway/storage/records/memory';
+import { logKeys, logsPartition } from '../keys.ts';
+import { type LogsOptions, StoredLogs } from '../stored-logs.ts';
+import { MemoryBlobs } from './memory-blobs.ts';
+
+export const account = '000000000000';
+
+/** Wall time by hand; waits pass as they do. */
+export class HandClock implements Clock {
+  time = 1_800_000_000_000;
+  now = (): number => this.time;
+  monotonic = (): number => performance.now();
+  sleep = systemClock.sleep;
+}
+
+export interface OpenedLogs {
+  readonly clock: HandClock;
+  readonly records: RecordStore;
+  readonly blobs: BlobStore;
+  /** A server on the same stores. */
+  readonly server: (options?: Partial<LogsOptions>) => StoredLogs;
+  /** What the holder of the lease does, once, with everything looked at. */
+  readonly upkeep: (store: StoredLogs, thorough?: boolean) => Promise<void>;
+  /** Lines of the log at `warn` and `error`. */
+  readonly said: string[];
+}
+
+/** Stores in memory (by default) with servers on them that wait for nobody: chunks are written at once, and compacted at once. */
+export function openedLogs(
+  blobs: BlobStore = new MemoryBlobs(),
+  given: (clock: HandClock) => RecordStore = (clock) => memoryRecords(clock),
+): OpenedLogs {
+  const clock = new HandClock();
+  const records = given(clock);
+  const said: string[] = [];
+  const say = (_: unknown, message: string): void => void said.push(message);
+  const log = { info: () => undefined, warn: say, error: say };
+  const leases = openLeases(records, clock, Math.random);
+  return {
+    clock,
+    records,
+    blobs,
+    said,
+    server: (options = {}) =>
+      new StoredLogs(
+        { records, blobs, leases, clock, random: randomBytes, log },
+        {
+          maxBytes: () => Infinity,
+          ...options,
+          intake: { linger: 0, ...options.intake },
+          compaction: { age: 0, chunks: 0, settle: 0, ...options.compaction },
+        },
+      ),
+    upkeep: async (store, thorough = true) => {
+      const epoch = ((await records.get<number>(logsPartition(account), fenceKey(logKeys.keeper)))?.value ?? 0) + 1;
+      await records.commit(logsPartition(account), { put: [{ key: fenceKey(logKeys.keeper), value: epoch }] });
+      const { signal } = new AbortController();
+      const round = store.keeper.round(account, { name: logKeys.keeper, epoch });
+      await round.quick(signal);
+      if (thorough) await round.thorough(signal);
+    },
+  };
+}
