@@ -15,6 +15,12 @@ export interface AuditReport {
   readonly freedBytes: number;
 }
 
+/**
+ * What others than registries keep in the same blob store. Asked before the store is listed: a blob that it does not know and that
+ * is new is left alone for its age.
+ */
+export type BlobsOfOthers = () => Promise<(blob: BlobLocation) => boolean>;
+
 export interface AuditOptions extends Pick<Interlock, 'lossNoticed'> {
   readonly signal?: AbortSignal;
 }
@@ -25,15 +31,20 @@ export interface AuditOptions extends Pick<Interlock, 'lossNoticed'> {
  * or more apart; a store that fails while it is listed ends the audit without removing anything more.
  * @throws RecordsWentBack when the record store has noticed a loss: what it does not know may only be forgotten
  */
-export async function auditBlobs(ports: ImagesPorts, options: AuditOptions = {}): Promise<AuditReport> {
+export async function auditBlobs(
+  ports: ImagesPorts,
+  blobsOfOthers: BlobsOfOthers,
+  options: AuditOptions = {},
+): Promise<AuditReport> {
   const { records, blobs, clock } = ports;
   const accounts = await registryAccounts(ports);
+  const isOfOthers = await blobsOfOthers();
   const report = { looked: 0, unknown: 0, removed: 0, freedBytes: 0 };
   for await (const blob of blobs.list()) {
     checkLoss(options);
     if (options.signal?.aborted) return report;
     report.looked += 1;
-    if (clock.now() - blob.modifiedAt < 7 * day) continue;
+    if (clock.now() - blob.modifiedAt < 7 * day || isOfOthers(blob)) continue;
     const key = auditKeys.unknown(blob.digest, blob.generation);
     if (await isKnown(ports, accounts, blob)) continue;
     const seen = (await records.get<number>(partition, key))?.value;

@@ -12,6 +12,9 @@ async function opened(limits: Partial<ImagesLimits> = {}) {
   return test;
 }
 
+/** Nobody else keeps blobs. */
+const nothing = async () => () => false;
+
 test('a blob goes when its images are gone, its lease is over and its time of grace has passed; not before', async () => {
   await using test = await opened();
   const { images, clock, blobs } = test;
@@ -117,7 +120,7 @@ test('a loss that the record store notices ends the run that is under way, and t
   let loss: string | undefined = 'Redis has lost its last writes';
   const interlock = interlockOf(blobs, account, () => loss);
   await expect(collect(images.ports, account, { interlock })).rejects.toThrow('Redis has lost its last writes');
-  await expect(auditBlobs(images.ports, { lossNoticed: () => loss })).rejects.toThrow(RecordsWentBack);
+  await expect(auditBlobs(images.ports, nothing, { lossNoticed: () => loss })).rejects.toThrow(RecordsWentBack);
   expect((await images.blobs.look(account, web, lone.digest)).blob).toBeDefined();
   loss = undefined;
   expect((await collect(images.ports, account, { interlock })).released).toBe(1);
@@ -134,13 +137,16 @@ test('GC-9: bytes that no record knows go only when they are a week old and were
     })(),
   );
   const stray = await blobs.seal(staged, 'sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a');
-  const audit = () => auditBlobs(images.ports);
+  const audit = () => auditBlobs(images.ports, nothing);
   expect(await audit()).toMatchObject({ looked: 3, unknown: 0, removed: 0 });
   clock.advance(8 * 24 * hour);
   expect(await audit()).toMatchObject({ unknown: 1, removed: 0 });
   clock.advance(hour);
   expect(await audit()).toMatchObject({ unknown: 1, removed: 0 });
   clock.advance(24 * hour);
+  // Known to somebody else.
+  const others = async () => (blob: { readonly generation: string }) => blob.generation === stray.generation;
+  expect(await auditBlobs(images.ports, others)).toMatchObject({ looked: 3, unknown: 0, removed: 0 });
   expect(await audit()).toMatchObject({ removed: 1, freedBytes: 2 });
   expect(await blobs.stat(stray)).toBeUndefined();
   expect((await images.blobs.look(account, web, kept.layer.digest)).blob).toBeDefined();

@@ -1,6 +1,6 @@
 import type { Job } from '@slipway/auth/contract';
 import { scan } from '@slipway/storage/records';
-import { auditBlobs, collect, type CollectReport, interlockOf } from '../collector/index.ts';
+import { auditBlobs, type BlobsOfOthers, collect, type CollectReport, interlockOf } from '../collector/index.ts';
 import { type Images, keys, registryAccounts, registryPartition, type UploadRecord } from '../images/index.ts';
 import { runLifecycle } from '../lifecycle/index.ts';
 
@@ -12,13 +12,20 @@ export interface RegistryJobsOptions {
   readonly images: Images;
   /** Digests that tasks run or a rollback may need: lifecycle rules leave them alone. */
   readonly imagesInUse: (account: string) => Promise<ReadonlySet<string>>;
+  readonly blobsOfOthers: BlobsOfOthers;
   /** Why acknowledged records seem to be gone; whatever deletes because nothing refers to it stops then. */
   readonly lossNoticed: () => string | undefined;
   readonly onCollected: (report: CollectReport) => void;
 }
 
 /** The registry's upkeep: lifecycle rules, garbage collection, abandoned uploads, and the weekly look for unknown bytes. */
-export function registryJobs({ images, imagesInUse, lossNoticed, onCollected }: RegistryJobsOptions): readonly Job[] {
+export function registryJobs({
+  images,
+  imagesInUse,
+  blobsOfOthers,
+  lossNoticed,
+  onCollected,
+}: RegistryJobsOptions): readonly Job[] {
   const accounts = (): Promise<readonly string[]> => registryAccounts(images.ports);
   return [
     {
@@ -73,7 +80,7 @@ export function registryJobs({ images, imagesInUse, lossNoticed, onCollected }: 
     {
       name: 'unknown-blobs',
       every: 7 * day,
-      run: async (signal) => ({ ...(await auditBlobs(images.ports, { signal, lossNoticed })) }),
+      run: async (signal) => ({ ...(await auditBlobs(images.ports, blobsOfOthers, { signal, lossNoticed })) }),
     },
   ];
 }

@@ -86,6 +86,7 @@ export function openRegistry(ports: RegistryPorts): RegistryPart {
     jobs: registryJobs({
       images,
       imagesInUse: ports.imagesInUse,
+      blobsOfOthers: ports.blobsOfOthers,
       lossNoticed: () => storage.lossNoticed(),
       onCollected: (report) => meter.collected(report),
     }),

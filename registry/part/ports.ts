@@ -3,7 +3,7 @@ import type { Outbound } from '@slipway/auth/outbound';
 import type { Clock } from '@slipway/storage/clock';
 import type { Storage } from '@slipway/storage/engine';
 import type { Tracing } from '@slipway/storage/telemetry';
-import type { CollectReport } from '../collector/index.ts';
+import type { BlobsOfOthers, CollectReport } from '../collector/index.ts';
 import type { RedirectSettings } from '../distribution/index.ts';
 import type { Meter } from '../images/index.ts';
 import type { ReplicationTarget } from '../replication/index.ts';
@@ -43,6 +43,8 @@ export interface RegistryPorts {
   readonly scanner: Scanner;
   /** Whether a caller is the scanner, which must be able to pull what nobody has judged yet. */
   readonly isScanner: (caller: string) => boolean;
+  /** What else lies in the blob store: it is not the registry's to clear away. */
+  readonly blobsOfOthers: BlobsOfOthers;
   /** Digests that tasks run or a rollback may need: lifecycle rules leave them alone. */
   readonly imagesInUse: (account: string) => Promise<ReadonlySet<string>>;
 }

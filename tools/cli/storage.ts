@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { type BlobRecord, keys, registryAccounts, registryPartition } from '@slipway/registry/images';
+import { blobsOfLogs, knownBlobsOfLogs, relocateLogs } from '@slipway/scheduler/signals/logs/store';
 import {
   audit,
   type AuditReport,
@@ -90,6 +91,7 @@ async function* references({ images }: Stores): AsyncIterable<Reference> {
       };
     }
   }
+  yield* blobsOfLogs(records);
 }
 
 async function isReferenced({ images }: Stores, { digest, generation }: BlobLocation): Promise<boolean> {
@@ -98,7 +100,7 @@ async function isReferenced({ images }: Stores, { digest, generation }: BlobLoca
     const row = await records.get<BlobRecord>(registryPartition(account), keys.blob(digest));
     if (row?.value.generation === generation) return true;
   }
-  return false;
+  return (await knownBlobsOfLogs(records))({ digest, generation });
 }
 
 export interface TransferCommand {
@@ -186,7 +188,7 @@ async function relocate(
   value: Json,
   where: (blob: BlobLocation) => Promise<BlobLocation | undefined>,
 ): Promise<Json> {
-  if (!partition.startsWith(registryPartition(''))) return value;
+  if (!partition.startsWith(registryPartition(''))) return relocateLogs(partition, key, value, where);
   const digest = digestOfRow(key);
   if (digest === undefined) return value;
   const row = value as unknown as BlobRecord;

@@ -12,6 +12,7 @@ import { connectionRows } from '@slipway/scheduler/hosts/control';
 import { numbersRows } from '@slipway/scheduler/balancing/numbers';
 import { balancingRows } from '@slipway/scheduler/balancing/records';
 import { networkRows } from '@slipway/scheduler/network/records';
+import { logRows } from '@slipway/scheduler/signals/logs/store';
 import { stateRows } from '@slipway/scheduler/state';
 import { webhookRows } from '@slipway/scheduler/triggers';
 import { transferRows } from '@slipway/storage/audit';
@@ -37,6 +38,7 @@ export const layout: readonly OwnedRows[] = [
   balancingRows,
   numbersRows,
   webhookRows,
+  logRows,
   consumerRows,
   transferRows,
   jobRows,

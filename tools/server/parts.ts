@@ -10,6 +10,7 @@ import { addressPool } from '@slipway/scheduler/balancing/records';
 import { openScheduler, type SchedulerPart, type SchedulerPorts } from '@slipway/scheduler/part';
 import { loadPlacementPlugins } from '@slipway/scheduler/placement';
 import { serverReach } from '@slipway/scheduler/reach';
+import { knownBlobsOfLogs } from '@slipway/scheduler/signals/logs/store';
 import type { ServerConfig } from './config.ts';
 import type { Foundations } from './foundations.ts';
 import type { Role } from './installation.ts';
@@ -77,6 +78,7 @@ export async function openParts(
     incoming: join(config.data, 'incoming'),
     scanner: scans.scanner,
     isScanner: isScanner(account),
+    blobsOfOthers: () => knownBlobsOfLogs(storage.records),
     imagesInUse: (of) => scheduler.imagesInUse(of),
   });
   const scheduler: SchedulerPart = openScheduler({

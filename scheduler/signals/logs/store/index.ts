@@ -25,5 +25,6 @@ export {
   type TailedEvent,
   type TailedGroup,
 } from './contract.ts';
+export { blobsOfLogs, knownBlobsOfLogs, relocateLogs } from './blobs-of-logs.ts';
 export { logRows } from './keys.ts';
 export { type LogsOptions, type LogsPorts, StoredLogs } from './stored-logs.ts';

@@ -15,7 +15,7 @@ export class HandClock implements Clock {
   time = 1_800_000_000_000;
   now = (): number => this.time;
   monotonic = (): number => performance.now();
-  sleep = systemClock.sleep;
+  sleep = (ms: number, signal?: AbortSignal): Promise<void> => systemClock.sleep(ms, signal);
 }
 
 export interface OpenedLogs {
