@@ -12,6 +12,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 
 import { addressPool } from '../balancing/records/index.ts';
 import { resources } from '../hosts/testing/agent-peer.ts';
+import { MemoryBlobs } from '../signals/logs/store/testing/index.ts';
 import { serverReach } from '../reach/index.ts';
 import { clusterPartition } from '../state/index.ts';
 import { askedRecords } from '../views/testing/asked-records.ts';
@@ -45,6 +46,7 @@ test('a server reads and follows a cluster once, for its leader and for all of i
   const scheduler = openScheduler({
     storage: {
       records,
+      blobs: new MemoryBlobs(),
       leases: openLeases(records, systemClock, Math.random),
       events: openEventLog(truth, systemClock, Math.random),
     },
@@ -64,6 +66,7 @@ test('a server reads and follows a cluster once, for its leader and for all of i
     revokeTaskCredentials: () => Promise.resolve(),
     credentialIdKey: randomBytes(32),
     traffic: { addresses: addressPool([], 'elb.localhost'), engines: [], probe: undefined },
+    logs: { maxBytes: () => Infinity },
     plugins: { strategies: [], constraints: [] },
     seed: 1,
     stopwatch: () => 0,

@@ -13,6 +13,7 @@ import { createEc2 } from '../network/ec2/index.ts';
 import { Networks } from '../network/records/index.ts';
 import { TaskInterfaces, taskNetworks } from '../network/tasks/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
+import { StoredLogs } from '../signals/logs/store/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 import { ClusterViews } from '../views/index.ts';
 
@@ -35,7 +36,7 @@ export interface SchedulerPart extends Part {
 /** Wires the scheduler's rooms. Nothing runs before `start`. */
 export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const { storage, clock, random, log, region, account, images, ownHost, reach, authorizer, plugins } = ports;
-  const { records, leases, events } = storage;
+  const { records, blobs, leases, events } = storage;
   const { addressQuarantine, ...timing } = ports.timing;
   const base = {
     records,
@@ -93,6 +94,9 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     probe: ports.traffic.probe,
     tasks: balancedTasks(records, control),
   });
+  const logs = new StoredLogs({ ...base, blobs, leases, log }, ports.logs);
+  const upkeep = new AbortController();
+  let keeping: Promise<void> | undefined;
   const elb = {
     ...base,
     networks,
@@ -139,18 +143,26 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       },
     ],
     gauges: [...schedulerGauges(control), ...balancingMetrics(balancing.numbers)],
-    async start({ upkeep }) {
+    async start(role) {
       await createCluster(base, { account, cluster: 'default' }, { tags: {}, settings: [] });
       await control.start();
-      if (upkeep) triggers.start();
-      balancing.start({ upkeep });
+      if (role.upkeep) {
+        triggers.start();
+        keeping = logs.keep(upkeep.signal);
+      }
+      balancing.start(role);
     },
     async stop() {
+      upkeep.abort();
+      await keeping;
       await triggers.stop();
       await balancing.stop();
       await agents.close();
       await interfaces.close();
     },
-    close: () => control.stop(),
+    async close() {
+      await logs.close();
+      await control.stop();
+    },
   };
 }

@@ -16,7 +16,7 @@ import type { FollowedImages } from '../triggers/index.ts';
 
 /** What a scheduler needs from around it. Nothing that decides who may do or reach what is optional. */
 export interface SchedulerPorts {
-  readonly storage: Pick<Storage, 'records' | 'events' | 'leases'>;
+  readonly storage: Pick<Storage, 'records' | 'blobs' | 'events' | 'leases'>;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Log;
@@ -48,6 +48,10 @@ export interface SchedulerPorts {
     readonly addresses: AddressPool;
     readonly engines: readonly LocalEngine[];
     readonly probe: Probe | undefined;
+  };
+  readonly logs: {
+    /** Bytes on disk that logs may take; beyond them the oldest of the largest group go. */
+    readonly maxBytes: () => number;
   };
   readonly plugins: PlacementPlugins;
   /** Breaks ties of `random`. */

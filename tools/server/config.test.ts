@@ -51,6 +51,14 @@ test('a lost host stays unless a time is set, which is not shorter than what its
     expect(() => after(wrong), wrong).toThrow(/SLIPWAY_LOST_HOST_DEREGISTER_AFTER/);
 });
 
+test('logs take the room that is set, in words with a unit', () => {
+  const max = (value: string): number | undefined => readConfig({ SLIPWAY_LOGS_MAX: value }).logsMaxBytes;
+  expect(readConfig({}).logsMaxBytes).toBeUndefined();
+  expect(['64MiB', '20GiB', '1TiB'].map(max)).toEqual([64 * 2 ** 20, 20 * 2 ** 30, 2 ** 40]);
+  for (const wrong of ['63MiB', '0GiB', '-1GiB', '10', '10GB', '10gib', '1.5GiB', 'off', '9999999GiB'])
+    expect(() => max(wrong), wrong).toThrow(/SLIPWAY_LOGS_MAX/);
+});
+
 test('what proxies say counts from those that are named, and the public name is one of ours', () => {
   expect(readConfig({})).toMatchObject({ publicUrl: undefined, trustedProxies: [], metricsFrom: undefined });
   const behind = {

@@ -56,6 +56,8 @@ export interface ServerConfig {
   readonly healthyAfterSeconds: number;
   /** Seconds after which a host whose agent stays away is deregistered by itself; undefined: never. */
   readonly lostHostDeregisterAfterSeconds: number | undefined;
+  /** Bytes on disk that logs may take; undefined: what `logsLimit` makes of the disk. */
+  readonly logsMaxBytes: number | undefined;
   readonly tls: { readonly certificate: string; readonly key: string } | undefined;
   /** Certificates from an authority; never together with `tls`. */
   readonly acme: AcmeSettings | undefined;
@@ -141,6 +143,15 @@ const lostHostAge = z
     'must be between 5m, when what ran on a lost host is replaced, and 365d; off keeps such hosts until somebody deregisters them',
   );
 
+const unitsOf = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 } as const;
+
+/** Bytes, such as `500MiB` or `20GiB`. */
+const amount = z
+  .string()
+  .regex(/^\d{1,6}(KiB|MiB|GiB|TiB)$/, 'must be an amount with its unit, such as 500MiB or 20GiB')
+  .transform((text) => Number.parseInt(text, 10) * unitsOf[text.slice(-3) as keyof typeof unitsOf])
+  .refine((bytes) => bytes >= 64 * 2 ** 20, 'must be at least 64MiB: below it events go before they can be read');
+
 /** `100` requests a second with as many at once, or `100/200` with 200 at once. */
 const rate = z
   .string()
@@ -204,6 +215,7 @@ const schema = z.object({
   SLIPWAY_LOG: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   SLIPWAY_HEALTHY_AFTER_SECONDS: z.coerce.number().min(0).max(3600).default(40),
   SLIPWAY_LOST_HOST_DEREGISTER_AFTER: lostHostAge,
+  SLIPWAY_LOGS_MAX: amount.optional(),
   SLIPWAY_TLS_CERTIFICATE: z.string().min(1).optional(),
   SLIPWAY_TLS_KEY: z.string().min(1).optional(),
   ...acmeShape,
@@ -319,6 +331,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     logLevel: env.SLIPWAY_LOG,
     healthyAfterSeconds: env.SLIPWAY_HEALTHY_AFTER_SECONDS,
     lostHostDeregisterAfterSeconds: env.SLIPWAY_LOST_HOST_DEREGISTER_AFTER,
+    logsMaxBytes: env.SLIPWAY_LOGS_MAX,
     tls:
       env.SLIPWAY_TLS_CERTIFICATE !== undefined && env.SLIPWAY_TLS_KEY !== undefined
         ? { certificate: env.SLIPWAY_TLS_CERTIFICATE, key: env.SLIPWAY_TLS_KEY }

@@ -15,6 +15,7 @@ import type { ServerConfig } from './config.ts';
 import type { Foundations } from './foundations.ts';
 import type { Role } from './installation.ts';
 import { subkey } from './key-file.ts';
+import { logsLimit } from './logs-limit.ts';
 import { isOwnHost, machineAddresses } from './own-hosts.ts';
 import { RegistryMetrics } from './registry-metrics.ts';
 import { readRemotes } from './remotes-file.ts';
@@ -108,6 +109,7 @@ export async function openParts(
       engines: trafficEngines(config),
       probe: networkProbe,
     },
+    logs: { maxBytes: () => logsLimit(config) },
     seed: randomInt(2 ** 31),
     stopwatch: () => performance.now(),
     timing: {

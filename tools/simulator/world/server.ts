@@ -134,7 +134,7 @@ export class SimulatedServer {
       authorize: () => Promise.resolve({ allowed: true, reason: 'everybody may do everything in the simulation' }),
     };
     const part = openScheduler({
-      storage: { records, leases, events },
+      storage: { records, blobs: store.blobs, leases, events },
       clock,
       random,
       log,
@@ -172,6 +172,7 @@ export class SimulatedServer {
             : [{ id: machine.name, open: () => Promise.resolve(traffic.engine.open(process)) }],
         probe: traffic?.probe(process),
       },
+      logs: { maxBytes: () => Infinity },
       plugins: { strategies: [], constraints: [] },
       seed: own.whole(0, 2 ** 31),
       stopwatch: () => clock.monotonic(),

@@ -1,3 +1,4 @@
+import { MemoryBlobs } from '@slipway/scheduler/signals/logs/store/testing';
 import {
   type Batch,
   type Change,
@@ -37,6 +38,8 @@ const patience = 2_000;
 
 /** The one store of the installation, in memory, behind a network that can fail between it and each machine. */
 export class SimulatedStore {
+  /** Nobody in the simulation writes logs. */
+  readonly blobs = new MemoryBlobs();
   readonly weather: StoreWeather;
   /** The data itself, for those who check the world. */
   readonly truth: RecordStore & EventSource;

@@ -129,10 +129,9 @@ export class Intake {
       bytes: 0,
     };
     this.#open = chunk;
-    this.#ports.clock.sleep(this.#limits.linger, this.#stop.signal).then(
-      () => this.#close(chunk),
-      () => undefined,
-    );
+    const over = (): void => this.#close(chunk);
+    // What is taken after the end goes at once.
+    this.#ports.clock.sleep(this.#limits.linger, this.#stop.signal).then(over, over);
     return chunk;
   }
 

@@ -22,6 +22,8 @@ export interface KeeperPorts {
 
 /** Milliseconds between looks, and between looks at everything. */
 const pace = 5000;
+/** Between looks for accounts that have logs. */
+const searchPace = 30_000;
 const thoroughPace = 60 * 60_000;
 
 /** Compacts, and lets go of what is over: for each account on one server at a time. */
@@ -50,7 +52,7 @@ export class Keeper {
       } catch (err) {
         log.warn({ err }, 'the upkeep of logs waits for the store');
       }
-      await clock.sleep(pace, signal).catch(() => undefined);
+      await clock.sleep(searchPace, signal).catch(() => undefined);
     }
     await Promise.all(this.#led.values());
   }

@@ -1,2 +1,3 @@
-/** A log store for tests. */
+/** A log store, and a blob store, for tests and simulations. */
+export { MemoryBlobs } from './memory-blobs.ts';
 export { MemoryLogs } from './memory-logs.ts';
