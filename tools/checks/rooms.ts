@@ -71,6 +71,10 @@ export const nested: readonly string[] = [
 export const doors: Readonly<Record<string, { readonly files: readonly string[]; readonly why: string }>> = {
   'storage/blobs': { files: ['s3-blobs.ts'], why: 'loaded only where it is used: its client takes 31 MB' },
   'storage/records': { files: ['redis-records.ts'], why: 'loaded only where it is used: its client takes 26 MB' },
+  'scheduler/signals/logs': {
+    files: ['store/index.ts'],
+    why: 'commands that look after blobs, and benchmarks, have no use for the API',
+  },
   'tools/server': {
     files: [
       'agent-program.ts',

@@ -21,6 +21,10 @@ const blockSizeAtStream = 64 * 1024;
 /** More than any block or table has: what claims to unpack to more is damaged. */
 const unpackedLimit = 64 * 1024 * 1024;
 
+/** What Node hands over at once: a block as a whole, since each piece costs a turn of the event loop. */
+const unpackedChunk = blockSize + 64 * 1024;
+const packedChunk = 128 * 1024;
+
 export interface FileStream {
   /** The group's id. */
   readonly group: string;
@@ -178,7 +182,9 @@ class BlockEntry {
   #min = Infinity;
   #max = -Infinity;
   readonly #words = new Set<number>();
-  readonly #add = (word: number): void => void this.#words.add(word);
+  readonly #add = (word: number): void => {
+    this.#words.add(word);
+  };
 
   add({ stream, timestamp, message }: Row): void {
     if (this.#events === 0) this.#firstStream = stream;
@@ -230,7 +236,7 @@ function parsed(text: string): StoredTable {
 /** What a frame holds. @throws LogsDamaged */
 export async function unpacked(packed: Uint8Array): Promise<Buffer> {
   try {
-    return await decompress(packed, { maxOutputLength: unpackedLimit });
+    return await decompress(packed, { maxOutputLength: unpackedLimit, chunkSize: unpackedChunk });
   } catch (error) {
     throw new LogsDamaged('a frame of log events is damaged', { cause: error });
   }
@@ -238,6 +244,7 @@ export async function unpacked(packed: Uint8Array): Promise<Buffer> {
 
 function compressed(bytes: Uint8Array, level: number): Promise<Buffer> {
   return compress(bytes, {
+    chunkSize: packedChunk,
     params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
   });
 }

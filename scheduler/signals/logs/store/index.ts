@@ -27,4 +27,4 @@ export {
 } from './contract.ts';
 export { blobsOfLogs, knownBlobsOfLogs, relocateLogs } from './blobs-of-logs.ts';
 export { logRows } from './keys.ts';
-export { type LogsOptions, type LogsPorts, StoredLogs } from './stored-logs.ts';
+export { type LogStoreOptions, type LogsPorts, StoredLogs } from './stored-logs.ts';

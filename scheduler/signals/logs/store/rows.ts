@@ -14,10 +14,18 @@ export interface Row {
 /** What goes before the message, at most: five numbers of up to eight bytes, a length of up to four. */
 const headLimit = 5 * 8 + 4;
 
-/** Rows one behind the other. Numbers are in groups of seven bits, the lowest first. */
+type Numbers = { -readonly [name in Exclude<keyof Row, 'message'>]: number };
+
+const none = (): Numbers => ({ stream: 0, timestamp: 0, ingestionTime: 0, writer: 0, sequence: 0 });
+
+/**
+ * Rows one behind the other: the differences of their numbers to those of the row before, the length of the message, the message.
+ * Numbers are in groups of seven bits, the lowest first; the sign is the lowest bit.
+ */
 export class RowWriter {
   #bytes = Buffer.allocUnsafe(64 * 1024);
   #at = 0;
+  #last = none();
 
   get length(): number {
     return this.#at;
@@ -30,12 +38,18 @@ export class RowWriter {
       this.#bytes.copy(grown, 0, 0, this.#at);
       this.#bytes = grown;
     }
-    this.#number(row.stream);
-    this.#number(row.timestamp);
-    this.#number(row.ingestionTime);
-    this.#number(row.writer);
-    this.#number(row.sequence);
+    const last = this.#last;
+    this.#difference(row.stream - last.stream);
+    this.#difference(row.timestamp - last.timestamp);
+    this.#difference(row.ingestionTime - last.ingestionTime);
+    this.#difference(row.writer - last.writer);
+    this.#difference(row.sequence - last.sequence);
     this.#number(row.message.length);
+    last.stream = row.stream;
+    last.timestamp = row.timestamp;
+    last.ingestionTime = row.ingestionTime;
+    last.writer = row.writer;
+    last.sequence = row.sequence;
     this.#bytes.set(row.message, this.#at);
     this.#at += row.message.length;
   }
@@ -44,7 +58,12 @@ export class RowWriter {
   take(): Buffer {
     const taken = Buffer.from(this.#bytes.subarray(0, this.#at));
     this.#at = 0;
+    this.#last = none();
     return taken;
+  }
+
+  #difference(value: number): void {
+    this.#number(value < 0 ? -2 * value - 1 : 2 * value);
   }
 
   #number(value: number): void {
@@ -88,17 +107,22 @@ export class RowReader implements Row {
   /** @returns whether there is one @throws LogsDamaged when the bytes are no rows */
   next(): boolean {
     if (this.#at >= this.bytes.length) return false;
-    this.stream = this.#number();
-    this.timestamp = this.#number();
-    this.ingestionTime = this.#number();
-    this.writer = this.#number();
-    this.sequence = this.#number();
+    this.stream += this.#difference();
+    this.timestamp += this.#difference();
+    this.ingestionTime += this.#difference();
+    this.writer += this.#difference();
+    this.sequence += this.#difference();
     const length = this.#number();
     this.messageStart = this.#at;
     this.messageEnd = this.#at + length;
     if (this.messageEnd > this.bytes.length) throw new LogsDamaged('a row of a block of log events is cut off');
     this.#at = this.messageEnd;
     return true;
+  }
+
+  #difference(): number {
+    const value = this.#number();
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
 
   #number(): number {

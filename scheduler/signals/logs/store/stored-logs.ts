@@ -44,7 +44,7 @@ export interface LogsPorts {
   readonly log: Log;
 }
 
-export interface LogsOptions {
+export interface LogStoreOptions {
   /** Bytes on disk that the logs of all accounts may take; beyond them the oldest of the largest group go. Asked every few seconds. */
   readonly maxBytes: () => number;
   /** Bytes a second that one group may bring to one server. Default 10 MiB. */
@@ -70,7 +70,7 @@ export class StoredLogs implements LogStore {
   readonly #intakes = new Map<string, Intake>();
   readonly #writer: number;
 
-  constructor(ports: LogsPorts, options: LogsOptions) {
+  constructor(ports: LogsPorts, options: LogStoreOptions) {
     this.#ports = ports;
     this.#blobs = new EventBlobs(ports.blobs);
     this.#directory = new Directory(ports);

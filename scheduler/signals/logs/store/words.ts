@@ -44,13 +44,18 @@ export class WordFilter {
   static of(words: ReadonlySet<number>): WordFilter {
     const wanted = 2 ** Math.ceil(Math.log2((words.size * bitsOfAWord) / 8 || 1));
     const filter = new WordFilter(new Uint8Array(Math.min(largest, Math.max(smallest, wanted))));
-    for (const word of words) filter.#each(word, (byte, bit) => void (filter.bytes[byte]! |= bit));
+    for (const word of words)
+      filter.#each(word, (byte, bit) => {
+        filter.bytes[byte]! |= bit;
+      });
     return filter;
   }
 
   mayHave(word: number): boolean {
     let has = true;
-    this.#each(word, (byte, bit) => void (has &&= (this.bytes[byte]! & bit) !== 0));
+    this.#each(word, (byte, bit) => {
+      has &&= (this.bytes[byte]! & bit) !== 0;
+    });
     return has;
   }
 

@@ -5,7 +5,7 @@ import { openLeases } from '@slipway/storage/leases';
 import { fenceKey, type RecordStore } from '@slipway/storage/records';
 import { memoryRecords } from '@slipway/storage/records/memory';
 import { logKeys, logsPartition } from '../keys.ts';
-import { type LogsOptions, StoredLogs } from '../stored-logs.ts';
+import { type LogStoreOptions, StoredLogs } from '../stored-logs.ts';
 import { MemoryBlobs } from './memory-blobs.ts';
 
 export const account = '000000000000';
@@ -23,7 +23,7 @@ export interface OpenedLogs {
   readonly records: RecordStore;
   readonly blobs: BlobStore;
   /** A server on the same stores. */
-  readonly server: (options?: Partial<LogsOptions>) => StoredLogs;
+  readonly server: (options?: Partial<LogStoreOptions>) => StoredLogs;
   /** What the holder of the lease does, once, with everything looked at. */
   readonly upkeep: (store: StoredLogs, thorough?: boolean) => Promise<void>;
   /** Lines of the log at `warn` and `error`. */
