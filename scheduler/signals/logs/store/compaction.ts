@@ -377,7 +377,9 @@ function streamsOf(rows: readonly Row[], streams: readonly FileStream[]): readon
 
 /** Rows under the places of the streams that they are of. */
 function* renumbered(rows: readonly Row[], streams: readonly FileStream[]): Generator<Row, void> {
-  const places = placesIn(streams, streamsOf(rows, streams));
+  const used = streamsOf(rows, streams);
+  if (used.length === streams.length) return yield* rows;
+  const places = placesIn(streams, used);
   for (const row of rows) yield { ...row, stream: places[row.stream]! };
 }
 

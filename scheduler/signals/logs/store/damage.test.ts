@@ -191,7 +191,7 @@ test('a group over its rate is refused and no other, and what is too much for th
   expect(refusal).toBeInstanceOf(LogsThrottled);
   expect((refusal as LogsThrottled).retryAfter).toBeGreaterThan(0);
   await send('g');
-  const small = opened.server({ intake: { waitingBytes: 2000, linger: 10_000 } });
+  const small = opened.server({ intake: { waitingBytes: 3000, linger: 10_000 } });
   const waiting = small.put(account, 'g', 's', [{ timestamp: 1, message }]);
   const second = small.put(account, 'g', 's', [{ timestamp: 1, message }]);
   await expect(small.put(account, 'g', 's', [{ timestamp: 1, message }])).rejects.toThrow(LogsThrottled);

@@ -181,10 +181,8 @@ class BlockEntry {
   #events = 0;
   #min = Infinity;
   #max = -Infinity;
-  readonly #words = new Set<number>();
-  readonly #add = (word: number): void => {
-    this.#words.add(word);
-  };
+  readonly #words = new WordFilter();
+  readonly #add = (word: number): void => this.#words.add(word);
 
   add({ stream, timestamp, message }: Row): void {
     if (this.#events === 0) this.#firstStream = stream;
@@ -197,7 +195,7 @@ class BlockEntry {
   }
 
   stored(offset: number, length: number): StoredBlock {
-    const words = Buffer.from(WordFilter.of(this.#words).bytes).toString('base64');
+    const words = Buffer.from(this.#words.folded().bytes).toString('base64');
     return [offset, length, this.#raw, this.#events, this.#firstStream, this.lastStream, this.#min, this.#max, words];
   }
 }

@@ -37,13 +37,18 @@ export interface TakenEvent {
 }
 
 interface Chunk {
-  readonly streams: Map<
-    string,
-    { readonly stream: FileStream; readonly events: (TakenEvent & Pick<Row, 'ingestionTime' | 'sequence'>)[] }
-  >;
+  readonly streams: Map<string, { readonly stream: FileStream; readonly rows: TakenRow[] }>;
   readonly done: PromiseWithResolvers<void>;
   bytes: number;
+  /** What it takes of the memory that is given for waiting. */
+  weight: number;
 }
+
+/** Its place among the streams of the file is known when the chunk is full. */
+type TakenRow = Row & { stream: number };
+
+/** Bytes of memory that an event takes beside its message, roughly: an endless stream of empty lines must not pass for nothing. */
+const eventWeight = 200;
 
 /** Memory that all accounts share. */
 export class Waiting {
@@ -98,18 +103,28 @@ export class Intake {
    * @throws LogsThrottled when too much is waiting
    */
   take(stream: FileStream, events: readonly TakenEvent[], bytes: number): Promise<void> {
-    if (this.#waiting.bytes > 0 && this.#waiting.bytes + bytes > this.#waiting.limit)
+    const weight = bytes + eventWeight * events.length;
+    if (this.#waiting.bytes > 0 && this.#waiting.bytes + weight > this.#waiting.limit)
       return Promise.reject(
         new LogsThrottled('log events arrive faster than they can be stored; send them again', 2 * this.#limits.linger),
       );
-    this.#waiting.bytes += bytes;
+    this.#waiting.bytes += weight;
     const chunk = this.#chunk();
-    const found = chunk.streams.get(stream.id) ?? { stream, events: [] };
+    const found = chunk.streams.get(stream.id) ?? { stream, rows: [] };
     chunk.streams.set(stream.id, found);
     this.#lastIngestion = Math.max(this.#lastIngestion, this.#ports.clock.now());
-    for (const { timestamp, message } of events)
-      found.events.push({ timestamp, message, ingestionTime: this.#lastIngestion, sequence: ++this.#sequence });
+    for (const { timestamp, message } of events) {
+      found.rows.push({
+        stream: 0,
+        timestamp,
+        ingestionTime: this.#lastIngestion,
+        writer: this.#writer,
+        sequence: ++this.#sequence,
+        message,
+      });
+    }
     chunk.bytes += bytes;
+    chunk.weight += weight;
     if (chunk.bytes >= this.#limits.chunkBytes || chunk.streams.size >= this.#limits.chunkStreams) this.#close(chunk);
     return chunk.done.promise;
   }
@@ -127,6 +142,7 @@ export class Intake {
       streams: new Map(),
       done: Promise.withResolvers(),
       bytes: 0,
+      weight: 0,
     };
     this.#open = chunk;
     const over = (): void => this.#close(chunk);
@@ -149,7 +165,7 @@ export class Intake {
     if (chunk === undefined) return;
     const flight = this.#store(chunk)
       .finally(() => {
-        this.#waiting.bytes -= chunk.bytes;
+        this.#waiting.bytes -= chunk.weight;
         this.#flights.delete(flight);
         this.#fly();
       })
@@ -160,18 +176,19 @@ export class Intake {
   async #store(chunk: Chunk): Promise<void> {
     const { records, clock, log } = this.#ports;
     const held = [...chunk.streams.values()].toSorted((one, other) => compareStreams(one.stream, other.stream));
-    const rows = held.flatMap(({ events }, stream) =>
-      events.map((event): Row => ({ ...event, stream, writer: this.#writer })),
-    );
-    rows.sort(compareRows);
-    const streams = held.map(({ stream }) => stream);
-    const written = await this.#blobs.write(streams, [rows], level);
     const groups: { [group: string]: [number, number] } = {};
-    for (const { timestamp, stream } of rows) {
-      const span = (groups[streams[stream]!.group] ??= [timestamp, timestamp]);
-      span[0] = Math.min(span[0], timestamp);
-      span[1] = Math.max(span[1], timestamp);
+    for (const [place, { stream, rows }] of held.entries()) {
+      for (const row of rows) row.stream = place;
+      rows.sort(compareRows);
+      const [first, last] = [rows[0]!.timestamp, rows.at(-1)!.timestamp];
+      const span = groups[stream.group];
+      groups[stream.group] = span === undefined ? [first, last] : [Math.min(span[0], first), Math.max(span[1], last)];
     }
+    const written = await this.#blobs.write(
+      held.map(({ stream }) => stream),
+      held.map(({ rows }) => rows),
+      level,
+    );
     const record: ChunkRecord = { ...written, groups };
     const key = logKeys.chunk(clock.now(), this.#writer, ++this.#chunks);
     try {

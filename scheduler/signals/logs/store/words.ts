@@ -1,5 +1,3 @@
-import { hash32 } from './hash.ts';
-
 /**
  * Which bytes are parts of words: letters, digits, `_`, and everything outside ASCII. The others divide words. Written to disk with
  * the filters: another choice needs another version of the file.
@@ -8,14 +6,29 @@ const isWordByte = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x80 || /[A-Za-z0-9_]/.test(String.fromCharCode(byte)) ? 1 : 0,
 );
 
-/** Calls back with the hash of each word in bytes; those of one byte are left out. */
+/** Calls back with the hash (FNV-1a, mixed once more) of each word in bytes; those of one byte are left out. */
 export function eachWord(bytes: Uint8Array, start: number, end: number, found: (hash: number) => void): void {
-  for (let at = start; at < end;) {
-    while (at < end && isWordByte[bytes[at]!] === 0) at++;
-    const from = at;
-    while (at < end && isWordByte[bytes[at]!] === 1) at++;
-    if (at - from > 1) found(hash32(bytes, from, at));
+  let hash = basis;
+  let length = 0;
+  for (let at = start; at <= end; at++) {
+    const byte = at < end ? bytes[at]! : 0;
+    if (isWordByte[byte] === 1) {
+      hash = Math.imul(hash ^ byte, 0x01000193);
+      length += 1;
+    } else if (length > 0) {
+      if (length > 1) found(mixed(hash));
+      hash = basis;
+      length = 0;
+    }
   }
+}
+
+const basis = 0x811c9dc5;
+
+/** Filters take the lowest bits, which differ least. */
+function mixed(hash: number): number {
+  const half = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return (half ^ (half >>> 13)) >>> 0;
 }
 
 /** The hashes of words that whatever holds the text as it stands has as whole words: those with a divider on both sides. */
@@ -30,41 +43,57 @@ export function wordsWithin(text: string): readonly number[] {
 
 const smallest = 64;
 const largest = 2048;
-const bitsOfAWord = 6;
 const probes = 3;
+/** Filters of which more bits are set than this part are not made smaller. */
+const densest = 0.25;
 
-/** Which words a block may have: a Bloom filter, as large as the number of its words asks for, up to 2 KiB. */
+/**
+ * Which words a block may have: a Bloom filter. It begins with its largest size, and is folded in half as long as few bits are set:
+ * places are counted modulo a power of two, so that a folded filter answers as one that had been made with that size.
+ */
 export class WordFilter {
   readonly bytes: Uint8Array;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array = new Uint8Array(largest)) {
     this.bytes = bytes;
   }
 
-  static of(words: ReadonlySet<number>): WordFilter {
-    const wanted = 2 ** Math.ceil(Math.log2((words.size * bitsOfAWord) / 8 || 1));
-    const filter = new WordFilter(new Uint8Array(Math.min(largest, Math.max(smallest, wanted))));
-    for (const word of words)
-      filter.#each(word, (byte, bit) => {
-        filter.bytes[byte]! |= bit;
-      });
-    return filter;
+  add(word: number): void {
+    const { bytes } = this;
+    const bits = bytes.length * 8;
+    const step = stepOf(word);
+    for (let count = 0, at = word; count < probes; count++, at = (at + step) >>> 0) {
+      const place = at % bits;
+      bytes[place >> 3]! |= 1 << (place & 7);
+    }
   }
 
   mayHave(word: number): boolean {
-    let has = true;
-    this.#each(word, (byte, bit) => {
-      has &&= (this.bytes[byte]! & bit) !== 0;
-    });
-    return has;
+    const bits = this.bytes.length * 8;
+    const step = stepOf(word);
+    for (let count = 0, at = word; count < probes; count++, at = (at + step) >>> 0) {
+      const place = at % bits;
+      if ((this.bytes[place >> 3]! & (1 << (place & 7))) === 0) return false;
+    }
+    return true;
   }
 
-  #each(word: number, probe: (byte: number, bit: number) => void): void {
-    const bits = this.bytes.length * 8;
-    const step = (Math.imul(word, 0x9e3779b1) >>> 0) | 1;
-    for (let count = 0; count < probes; count++) {
-      const at = ((word + Math.imul(step, count)) >>> 0) % bits;
-      probe(at >> 3, 1 << (at & 7));
+  /** The same as small as it may be. */
+  folded(): WordFilter {
+    let { bytes } = this;
+    while (bytes.length > smallest && setBits(bytes) / (bytes.length * 8) < densest) {
+      const half = bytes.length / 2;
+      const upper = bytes.subarray(half);
+      bytes = bytes.slice(0, half).map((byte, at) => byte | upper[at]!);
     }
+    return new WordFilter(bytes);
   }
+}
+
+const stepOf = (word: number): number => (Math.imul(word, 0x9e3779b1) >>> 0) | 1;
+
+function setBits(bytes: Uint8Array): number {
+  let count = 0;
+  for (const byte of bytes) for (let rest = byte; rest !== 0; rest &= rest - 1) count += 1;
+  return count;
 }

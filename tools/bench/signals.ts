@@ -1,0 +1,344 @@
+/**
+ * `npm run bench:signals [-- --lines 10000000] [--quick] [--json FILE]`: the log store beside plain files of the same lines with the
+ * same compression. What the API adds (decoding of requests, authorization) is not in it.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { createWriteStream, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { parseArgs, promisify } from 'node:util';
+import { constants, zstdCompress } from 'node:zlib';
+import { StoredLogs } from '@slipway/scheduler/signals/logs/store';
+import { systemClock } from '@slipway/storage/clock';
+import { openStorage } from '@slipway/storage/engine';
+import { quantile, type Row, short, writeSection } from './results.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    json: { type: 'string' },
+    lines: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+  },
+});
+const lines = Number(options.lines ?? (options.quick ? 200_000 : 10_000_000));
+const account = '000000000000';
+const streams = 20;
+const day = 86_400_000;
+/** Midnight: all lines are of one day. */
+const begin = Math.floor(Date.now() / day) * day - day;
+const perBatch = 2000;
+const folder = mkdtempSync(join(tmpdir(), 'slipway-bench-signals-'));
+const rows: Row[] = [];
+const measured: Record<string, number> = {};
+
+/** Numbers from a seed, the same in each run. */
+function sequence(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+const paths = [
+  '/',
+  '/login',
+  '/api/orders',
+  '/api/orders/items',
+  '/assets/app.js',
+  '/healthz',
+  '/api/users/me',
+  '/search',
+];
+const agents = [
+  'Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/128.0',
+  'curl/8.5.0',
+  'okhttp/4.12.0',
+  'Go-http-client/2.0',
+];
+const levels = ['info', 'info', 'info', 'info', 'debug', 'warn'];
+const messages = [
+  'order accepted',
+  'cache miss, reading from the database',
+  'user logged in',
+  'job finished',
+  'retrying upstream',
+];
+
+const timestamp = (index: number): number => begin + Math.floor((index / lines) * (day - 1));
+
+/** A service's line: half access lines, half JSON, with addresses, times and ids that differ. */
+function line(index: number, random: () => number): string {
+  const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!;
+  const at = new Date(timestamp(index)).toISOString();
+  const id = Math.floor(random() * 2 ** 32)
+    .toString(16)
+    .padStart(8, '0');
+  return index % 2 === 0
+    ? `10.0.${Math.floor(random() * 255)}.${Math.floor(random() * 255)} - - [${at}] "GET ${pick(paths)}?p=${Math.floor(random() * 5000)} HTTP/1.1" ${pick([200, 200, 200, 304, 404, 500])} ${Math.floor(random() * 90_000)} "-" "${pick(agents)}" ${Math.floor(random() * 900)}`
+    : `{"level":"${pick(levels)}","time":"${at}","service":"web","request":"${id}","user":${Math.floor(random() * 20_000)},"ms":${Math.floor(random() * 900)},"msg":"${pick(messages)}"}`;
+}
+
+/** Lines are made once, and again and again taken from these: making them would cost more than storing them. */
+const pool = Math.min(lines, 300_000);
+const random = sequence(1);
+const made = Array.from({ length: pool }, (_, index) => line(index, random));
+const rare = '{"level":"error","request":"0f00ba42","msg":"payment declined by issuer"}';
+const lineAt = (index: number): string => (index % 200_003 === 100_001 ? rare : made[index % pool]!);
+
+const needle = 'payment declined';
+
+async function timed<T>(
+  work: () => Promise<T>,
+): Promise<{ readonly seconds: number; readonly cpu: number; readonly value: T }> {
+  const cpu = process.cpuUsage();
+  const started = performance.now();
+  const value = await work();
+  const seconds = (performance.now() - started) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  return { seconds, cpu: (user + system) / 1e6, value };
+}
+
+/** Wall time and processor time of a pipeline of other programs. */
+async function shell(
+  command: string,
+): Promise<{ readonly seconds: number; readonly cpu: number; readonly output: string }> {
+  const started = performance.now();
+  const child = spawn('bash', ['-c', `TIMEFORMAT='%U %S'; time { ${command}; }`], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  const [output, times] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  const [user = NaN, system = NaN] = times.trim().split(' ').map(Number);
+  return { seconds: (performance.now() - started) / 1000, cpu: user + system, output: output.trim() };
+}
+
+const storage = await openStorage(
+  {
+    records: { type: 'sqlite', file: join(folder, 'records.db') },
+    blobs: { type: 'filesystem', root: join(folder, 'blobs') },
+  },
+  systemClock,
+);
+const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const logs = new StoredLogs(
+  { ...storage, clock: systemClock, random: randomBytes, log },
+  // Compaction is measured by itself, and the rate of a group is no part of it.
+  { maxBytes: () => Infinity, groupRate: Infinity, compaction: { settle: 0, age: 0, chunks: 0 } },
+);
+
+try {
+  await promisify(execFile)('zstd', ['--version']);
+  await measureIngest();
+  await measureCompaction();
+  await measureSearch();
+  await measureTail();
+} finally {
+  await logs.close();
+  await storage.close();
+  rmSync(folder, { recursive: true, force: true });
+}
+for (const row of rows) process.stdout.write(`${row.what}: ${row.ours} | ${row.peer} | ${row.ratio} | ${row.goal}\n`);
+if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(measured, undefined, 2)}\n`);
+if (!options.quick)
+  writeSection({
+    name: 'signals',
+    title: 'Logs',
+    command: `npm run bench:signals -- --lines ${lines}`,
+    notes: [
+      `${lines.toLocaleString('en-US')} lines of one day of a made-up service, half access lines, half JSON, in ${streams} streams of one group; batches of ${perBatch}. SQLite and files on one disk; a batch is answered after its fsync and its commit.`,
+      'Peers: bare loops that write the same lines as zstd frames of 4 MiB and sync each; the same lines as one zstd -3 file; `zstdcat | grep`, which uses two cores. Processor time is that of all threads of the process.',
+      'What the API adds (decoding of requests, authorization) is not in it.',
+    ],
+    rows,
+  });
+
+/** Batches from all streams at once, answered when they are durable; beside it frames in a file, synced one by one. */
+async function measureIngest(): Promise<void> {
+  await logs.createGroup(account, 'web', { tags: {}, logGroupClass: 'STANDARD' });
+  for (let stream = 0; stream < streams; stream++) await logs.createStream(account, 'web', `web/app/${stream}`);
+  let bytes = 0;
+  let next = 0;
+  const batch = (): { timestamp: number; message: string }[] => {
+    const events = [];
+    for (; next < lines && events.length < perBatch; next++) {
+      const message = lineAt(next);
+      bytes += Buffer.byteLength(message) + 1;
+      events.push({ timestamp: timestamp(next), message });
+    }
+    return events;
+  };
+  const plain = createWriteStream(join(folder, 'plain.log'));
+  const ours = await timed(() =>
+    Promise.all(
+      Array.from({ length: streams }, async (_, stream) => {
+        for (let events = batch(); events.length > 0; events = batch()) {
+          await logs.put(account, 'web', `web/app/${stream}`, events);
+        }
+      }),
+    ),
+  );
+  let at = 0;
+  const block = (): string => {
+    const parts: string[] = [];
+    for (let size = 0; size < 4 * 2 ** 20 && at < lines; at++) {
+      const one = lineAt(at);
+      size += one.length + 1;
+      parts.push(one);
+    }
+    return parts.length === 0 ? '' : `${parts.join('\n')}\n`;
+  };
+  await pipeline(Readable.from(texts(block)), plain);
+  at = 0;
+  const file = await open(join(folder, 'peer.zst'), 'w');
+  const compress = promisify(zstdCompress);
+  const third = Math.max(1, Math.floor(lines / 5));
+  const peer = await timed(async () => {
+    while (at < third) {
+      const some = Buffer.from(block());
+      await file.write(await compress(some, { params: { [constants.ZSTD_c_compressionLevel]: 1 } }));
+      await file.sync();
+    }
+  });
+  await file.close();
+  const rate = lines / ours.cpu;
+  const peerRate = at / peer.cpu;
+  measured['ingestPerCpuSecond'] = rate;
+  measured['ingestPerSecond'] = lines / ours.seconds;
+  measured['bytes'] = bytes;
+  rows.push({
+    what: `lines taken in, mean ${Math.round(bytes / lines)} bytes, for each second of processor time`,
+    ours: `${short(rate)} lines/s`,
+    peer: `${short(peerRate)} lines/s`,
+    ratio: `${short(rate / peerRate)}x`,
+    goal: 'at least 200,000 lines/s',
+  });
+}
+
+function* texts(next: () => string): Generator<string, void> {
+  for (let some = next(); some !== ''; some = next()) yield some;
+}
+
+async function stored(): Promise<number> {
+  let size = 0;
+  for await (const blob of storage.blobs.list()) size += blob.size;
+  return size;
+}
+
+/** Everything into segments, as the holder of the lease does; then what it takes on disk. */
+async function measureCompaction(): Promise<void> {
+  const before = await stored();
+  const stop = new AbortController();
+  const lease = await storage.leases.acquire(`logs/${account}`, 'keeper', { signal: stop.signal });
+  const round = logs.keeper.round(account, lease);
+  const work = await timed(async () => {
+    await round.quick(stop.signal);
+    await round.thorough(stop.signal);
+  });
+  await lease.release();
+  const group = await logs.group(account, 'web');
+  const bytes = measured['bytes'] ?? 0;
+  let segments = 0;
+  for await (const { size } of namedBlobs()) segments += size;
+  await shell(`zstd -q -3 -f ${join(folder, 'plain.log')} -o ${join(folder, 'plain.zst')}`);
+  const peer = statSync(join(folder, 'plain.zst')).size;
+  measured['storedPerByte'] = segments / bytes;
+  measured['chunksPerByte'] = before / bytes;
+  rows.push(
+    {
+      what: 'bytes stored per byte of lines, in segments with their tables and word filters',
+      ours: `${short(segments / bytes)} (${short(before / bytes)} as chunks)`,
+      peer: `${short(peer / bytes)}`,
+      ratio: `${short(segments / peer)}x`,
+      goal: 'under 0.15',
+    },
+    {
+      what: 'lines compacted, for each second of processor time',
+      ours: `${short(lines / work.cpu)} lines/s`,
+      peer: '',
+      ratio: '',
+      goal: '',
+    },
+  );
+  if ((group?.storedBytes ?? 0) < bytes) throw new Error('not everything was compacted');
+}
+
+async function* namedBlobs() {
+  const { blobsOfLogs } = await import('@slipway/scheduler/signals/logs/store');
+  yield* blobsOfLogs(storage.records);
+}
+
+async function found(
+  terms: readonly string[],
+  range: { readonly start?: number; readonly end?: number } = {},
+): Promise<number> {
+  let count = 0;
+  for (let after: string | undefined; ;) {
+    const page = await logs.scan(account, 'web', { terms, ...range, limit: 10_000, after });
+    count += page.events.length;
+    if (page.next === undefined) return count;
+    after = page.next;
+  }
+}
+
+async function measureSearch(): Promise<void> {
+  const packed = join(folder, 'plain.zst');
+  const grep = await shell(`zstdcat ${packed} | grep -c -F '${needle}'`);
+  const all = await timed(() => found([needle]));
+  if (all.value !== Number(grep.output)) throw new Error(`found ${all.value} lines, grep ${grep.output}`);
+  const hour = await timed(() => found([needle], { start: begin + 10 * 3_600_000, end: begin + 11 * 3_600_000 }));
+  const id = await timed(() => found(['"payment declined by issuer"']));
+  measured['searchSeconds'] = all.seconds;
+  measured['grepSeconds'] = grep.seconds;
+  measured['hourSeconds'] = hour.seconds;
+  const row = (what: string, ours: { readonly seconds: number; readonly cpu: number }, goal: string): Row => ({
+    what,
+    ours: `${short(ours.seconds)} s (${short(ours.cpu)} s of a core)`,
+    peer: `${short(grep.seconds)} s (${short(grep.cpu)} s of a core)`,
+    ratio: `${short(grep.seconds / ours.seconds)}x`,
+    goal,
+  });
+  rows.push(
+    row(`${needle}: found in all lines`, all, 'at least 1x'),
+    row('the same in an hour of the day', hour, 'at least 10x'),
+    row('"payment declined by issuer" with its quotes, by the word filters', id, ''),
+  );
+}
+
+/** From the call that puts a line to the follower that has it. */
+async function measureTail(): Promise<void> {
+  const stop = new AbortController();
+  const arrived = new Map<string, number>();
+  const following = (async () => {
+    for await (const { events } of logs.tail(account, [{ group: 'web' }], stop.signal))
+      for (const { message } of events) arrived.set(message, performance.now());
+  })();
+  const sent = new Map<string, number>();
+  while (!arrived.has('begun')) {
+    await logs.put(account, 'web', 'web/app/0', [{ timestamp: Date.now(), message: 'begun' }]);
+  }
+  for (let n = 0; n < (options.quick ? 20 : 200); n++) {
+    const message = `tailed ${n}`;
+    sent.set(message, performance.now());
+    void logs.put(account, 'web', 'web/app/0', [{ timestamp: Date.now(), message }]);
+    await systemClock.sleep(25);
+  }
+  const deadline = performance.now() + 30_000;
+  while (arrived.size < sent.size + 1 && performance.now() < deadline) await systemClock.sleep(10);
+  stop.abort();
+  await following;
+  const delays = Array.from(sent, ([message, at]) => (arrived.get(message) ?? Infinity) - at);
+  measured['tailP99'] = quantile(delays, 0.99);
+  rows.push({
+    what: 'live tail: from the put to the follower, p99',
+    ours: `${short(quantile(delays, 0.99))} ms (p50 ${short(quantile(delays, 0.5))})`,
+    peer: '',
+    ratio: '',
+    goal: 'under 500 ms',
+  });
+}
