@@ -2,59 +2,12 @@ import * as fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 
 import { breakerThreshold, isHealthy, lowerBound, upperBound } from './index.ts';
-import { breaker, type Revision, World } from './testing/world.ts';
+import { act, deed, healthyTasks, interruptedAt, revision, spare } from './testing/deeds.ts';
+import { breaker, World } from './testing/world.ts';
 
 vi.setConfig({ testTimeout: 300_000 });
 
 const runs = { nightly: 3_000, release: 10_000 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 250;
-
-const revision: fc.Arbitrary<Revision> = fc.record({
-  behaviour: fc.constantFrom('good', 'good', 'good', 'fails to start', 'crashes', 'never healthy', 'cannot be placed'),
-  checks: fc.boolean(),
-});
-
-type Deed =
-  | { readonly do: 'pass' }
-  | { readonly do: 'step' | 'kill' | 'sicken' | 'stop by hand'; readonly task: number }
-  | { readonly do: 'deploy'; readonly revision: Revision }
-  | { readonly do: 'scale'; readonly desired: number }
-  | { readonly do: 'host'; readonly host: number; readonly condition: 'ready' | 'draining' | 'lost' }
-  | { readonly do: 'reclaim'; readonly host: number; readonly within: number }
-  | { readonly do: 'room'; readonly host: number; readonly room: number }
-  | { readonly do: 'wait'; readonly ms: number };
-
-const task = fc.nat(1000);
-const deed: fc.Arbitrary<Deed> = fc.oneof(
-  { weight: 8, arbitrary: fc.constant({ do: 'pass' } as const) },
-  { weight: 12, arbitrary: fc.record({ do: fc.constant('step' as const), task }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({ do: fc.constantFrom('kill' as const, 'sicken' as const, 'stop by hand' as const), task }),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('deploy' as const), revision }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('scale' as const), desired: fc.nat(6) }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      do: fc.constant('host' as const),
-      host: fc.nat(2),
-      condition: fc.constantFrom('ready' as const, 'draining' as const, 'lost' as const),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      do: fc.constant('reclaim' as const),
-      host: fc.nat(2),
-      within: fc.constantFrom(0, 30_000, 90_000),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('room' as const), host: fc.nat(2), room: fc.nat(6) }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(1, 1_000, 40_000, 600_000) }),
-  },
-);
 
 const setting = fc.record({
   desired: fc.integer({ min: 0, max: 6 }),
@@ -65,73 +18,8 @@ const setting = fc.record({
   first: revision,
 });
 
-const healthyTasks = (world: World): number =>
-  world
-    .wanted()
-    .filter(
-      (one) =>
-        isHealthy(one, world.now, world.options) &&
-        world.hosts.find(({ id }) => id === one.instanceId)?.condition !== 'lost',
-    ).length;
-
 const occupying = (world: World): number =>
   world.live().filter((one) => world.hosts.find(({ id }) => id === one.instanceId)?.condition !== 'lost').length;
-
-function act(world: World, action: Deed): void {
-  const pick = (index: number) => world.live()[index % Math.max(1, world.live().length)];
-  switch (action.do) {
-    case 'pass':
-      checkedPass(world);
-      return;
-    case 'step':
-      world.step(pick(action.task)?.id ?? '');
-      return;
-    case 'kill': {
-      const victim = pick(action.task);
-      if (victim?.lastStatus === 'RUNNING') world.stopped(victim.id, 'EssentialContainerExited', 'killed');
-      return;
-    }
-    case 'sicken': {
-      const victim = pick(action.task);
-      if (victim?.lastStatus === 'RUNNING') world.check(victim.id, 'UNHEALTHY');
-      return;
-    }
-    case 'stop by hand': {
-      const victim = pick(action.task);
-      if (victim !== undefined)
-        world.report(victim.id, { desiredStatus: 'STOPPED', stopCode: 'UserInitiated', stoppedReason: 'by hand' });
-      return;
-    }
-    case 'deploy':
-      world.deploy(action.revision);
-      return;
-    case 'scale':
-      world.service = { ...world.service, desiredCount: action.desired };
-      return;
-    case 'host':
-      spare(world.hosts[action.host]!);
-      world.hosts[action.host]!.condition = action.condition;
-      return;
-    case 'reclaim':
-      Object.assign(world.hosts[action.host]!, { condition: 'draining', interruptedAt: world.now + action.within });
-      return;
-    case 'room':
-      world.hosts[action.host]!.room = action.room;
-      return;
-    case 'wait':
-      world.now += action.ms;
-      return;
-  }
-}
-
-/** The host is not taken back any more. */
-const spare = (host: World['hosts'][number]): void => {
-  delete host.interruptedAt;
-};
-
-/** When the host of a task interrupts it; never, where it stays. */
-const interruptedAt = (world: World, { instanceId }: { readonly instanceId?: string }): number =>
-  world.hosts.find(({ id }) => id === instanceId)?.interruptedAt ?? Infinity;
 
 /** One pass, with everything that must hold about it. */
 function checkedPass(world: World): void {
@@ -139,7 +27,8 @@ function checkedPass(world: World): void {
   const lower = lowerBound(desired, configuration);
   const upper = upperBound(desired, configuration);
   const due = world.wanted().filter((one) => interruptedAt(world, one) <= world.now);
-  const healthyBefore = healthyTasks(world) - due.filter((one) => isHealthy(one, world.now, world.options)).length;
+  const healthyBefore =
+    healthyTasks(world).length - due.filter((one) => isHealthy(one, world.now, world.options)).length;
   const tasksBefore = world.tasks.size;
   const primaryBefore = world.primary().id;
   const plan = world.pass();
@@ -150,8 +39,8 @@ function checkedPass(world: World): void {
   };
   must(world.tasks.size === tasksBefore || occupying(world) <= upper, `${occupying(world)} tasks, at most ${upper}`);
   must(
-    healthyTasks(world) >= Math.min(lower, healthyBefore),
-    `${healthyTasks(world)} healthy of ${healthyBefore}, at least ${lower}`,
+    healthyTasks(world).length >= Math.min(lower, healthyBefore),
+    `${healthyTasks(world).length} healthy of ${healthyBefore}, at least ${lower}`,
   );
   const told = plan.tasks.filter(({ id, stopCode }) => stopCode === 'SpotInterruption' && plan.stops.includes(id));
   must(
@@ -199,7 +88,7 @@ test('whatever happens, a pass keeps to the bounds, trips at the threshold and n
         first: given.first,
         configuration: { minimumHealthyPercent, maximumPercent, circuitBreaker: breaker(given.rollback) },
       });
-      for (const action of deeds) act(world, action);
+      for (const action of deeds) act(world, action, checkedPass);
 
       for (const host of world.hosts) {
         spare(host);
@@ -236,7 +125,7 @@ test('planning twice on the same state gives the same plan', () => {
           first: given.first,
           configuration: { circuitBreaker: breaker(true) },
         });
-        for (const action of deeds) act(world, action);
+        for (const action of deeds) act(world, action, checkedPass);
         return world;
       };
       expect(build().pass()).toEqual(build().pass());

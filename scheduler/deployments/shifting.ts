@@ -1,4 +1,4 @@
-import type { DeploymentRecord, LifecycleStage, Shifting, ShiftStrategy } from '../state/index.ts';
+import type { DeploymentRecord, LifecycleStage, ServiceLoadBalancer, Shifting, ShiftStrategy } from '../state/index.ts';
 
 import { lowerBound, tasksPerPass } from './bounds.ts';
 import { failDeployment, type Failing, finishRollback } from './breaker.ts';
@@ -47,6 +47,16 @@ export const shiftsTraffic = (schedule: Schedule): Strategy => ({
   },
   mayComplete: ({ shifting }) => shifting?.stage === 'CLEAN_UP' && shifting.rollback === undefined,
 });
+
+/** The same with its two target groups the other way round. */
+const inOtherGroup = (one: ServiceLoadBalancer): ServiceLoadBalancer =>
+  one.advanced === undefined
+    ? one
+    : {
+        ...one,
+        targetGroupArn: one.advanced.alternateTargetGroupArn,
+        advanced: { ...one.advanced, alternateTargetGroupArn: one.targetGroupArn },
+      };
 
 class Shift {
   readonly #pass: Pass;
@@ -322,7 +332,6 @@ class Shift {
   /** Traffic is with the old revision alone, in rules that name both groups, and no other revision runs beside it. */
   #reconcile(): boolean {
     const source = this.#source;
-    const { sequence } = this.#shifting;
     if (source === undefined) {
       this.#want({ production: 100, test: hasTestRule(this.#deployment) ? 100 : 0 });
       return true;
@@ -330,13 +339,34 @@ class Shift {
     const others = this.#others();
     const isAsked = this.#shifting.runs.length > 0;
     const hooks = others.length === 0 && !isAsked ? true : this.#areAsked('RECONCILE_SERVICE');
-    if (sequence === 0) {
-      if (!this.#canGoBack()) return false;
-      this.#want({ production: 0, test: 0 });
+    if (!this.#canGoBack()) {
+      this.#adopt(others);
+      return false;
     }
+    this.#want({ production: 0, test: 0 });
     if (!this.#isLive()) return false;
-    this.#end(others);
+    // Those that are healthy may be all that there is, where no load balancer says who is asked.
+    const { desiredCount, deploymentConfiguration } = this.#pass.service;
+    const spare = Math.max(0, this.#pass.census().healthy - lowerBound(desiredCount, deploymentConfiguration));
+    const healthy = others.filter((one) => one.healthy);
+    this.#end([...others.filter((one) => !one.healthy), ...healthy.slice(0, spare)]);
     return hooks && this.#others().length === 0;
+  }
+
+  /** The old revision cannot be had any more: what runs in its place, though it never completed, is what traffic is taken from. */
+  #adopt(others: readonly Counted[]): void {
+    if (this.#sourceTasks().some(({ healthy }) => healthy) || !this.#isOver(this.#shifting.stageSince + patience))
+      return;
+    const next = others.find(({ healthy, deployment }) => healthy && deployment !== undefined)?.deployment;
+    if (next === undefined) return;
+    this.#pass.change(next.id, { completedAt: this.#pass.now });
+    const taken = new Set(next.loadBalancers?.map(({ targetGroupArn }) => targetGroupArn));
+    const { loadBalancers } = this.#deployment;
+    // It has no task yet that would be in the other group.
+    if (loadBalancers !== undefined)
+      this.#pass.change(this.#id, {
+        loadBalancers: loadBalancers.map((one) => (taken.has(one.targetGroupArn) ? inOtherGroup(one) : one)),
+      });
   }
 
   /** Raises what the new revision gets, once it can take it. @returns whether it is live */
