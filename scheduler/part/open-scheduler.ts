@@ -21,6 +21,7 @@ import { balancedTasks } from './balanced-tasks.ts';
 import { createBalancing, targetGroups, targetHost } from './balancing.ts';
 import { schedulerGauges } from './gauges.ts';
 import type { SchedulerPorts } from './ports.ts';
+import { trafficShifts } from './traffic-shifts.ts';
 
 /** The scheduler, and what those beside it may ask of it. */
 export interface SchedulerPart extends Part {
@@ -93,6 +94,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     engines: ports.traffic.engines,
     probe: ports.traffic.probe,
     tasks: balancedTasks(records, control),
+    shifts: trafficShifts(records, control),
   });
   const logs = new StoredLogs({ ...base, blobs, leases, log }, ports.logs);
   const upkeep = new AbortController();

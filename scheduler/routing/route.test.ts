@@ -161,12 +161,15 @@ describe('forward', () => {
       fc.property(forwards(['a', 'b', 'c', 'd', 'e']), (action) => {
         const total = action.targetGroups.reduce((sum, { weight }) => sum + weight, 0);
         let before = 0;
-        for (const { id, below } of thresholds(action)) {
+        for (const { id, below, isEmpty } of thresholds(action)) {
           const { weight } = action.targetGroups.find((group) => group.id === id)!;
           expect(Math.abs((below - before) / draws - weight / total)).toBeLessThanOrEqual(1 / draws);
+          expect(isEmpty).toBe(weight === 0);
           const take = (draw: number): Decision =>
             decide({ defaultAction: { ...action, stickySeconds: undefined } }, { draw });
-          expect([take(before), take(below - 1)]).toMatchObject([{ targetGroupId: id }, { targetGroupId: id }]);
+          const taken = isEmpty ? [] : [take(before), take(below - 1)];
+          expect(taken).toMatchObject(taken.map(() => ({ targetGroupId: id })));
+          expect(isEmpty && below !== before).toBe(false);
           before = below;
         }
         expect(before).toBe(total === 0 ? 0 : draws);

@@ -131,7 +131,9 @@ function forwardOf(ruleId: string, action: Forward, cookieKey: string): (subject
       targetGroupId: shares.find(({ below }) => request.draw < below)?.id,
     });
   }
-  const tokens = shares.map(({ id }) => ({ id, token: cookieToken(cookieKey, 'group', id) }));
+  const tokens = shares.flatMap(({ id, isEmpty }) =>
+    isEmpty ? [] : [{ id, token: cookieToken(cookieKey, 'group', id) }],
+  );
   return ({ request }) => {
     const kept = groupCookies
       .map((name) => readCookie(request.cookie(name), stickySeconds, request.now))
@@ -142,13 +144,21 @@ function forwardOf(ruleId: string, action: Forward, cookieKey: string): (subject
   };
 }
 
-/** The groups of a forward that have a share, with the draws below which they are taken: the last one's are all. */
-export function thresholds(action: Forward): readonly { readonly id: string; readonly below: number }[] {
-  const sharing = action.targetGroups.filter(({ weight }) => weight > 0);
-  const total = sharing.reduce((sum, { weight }) => sum + weight, 0);
+/** A group's share of a forward: draws below `below`, and not below that of the group before. */
+export interface Share {
+  readonly id: string;
+  readonly below: number;
+  /** It has no weight: no draw is its, and no cookie keeps anybody with it. */
+  readonly isEmpty: boolean;
+}
+
+/** The shares of all groups of a forward, in its order, whatever their weights: each keeps its place when those change. None where all weights are 0. */
+export function thresholds({ targetGroups }: Forward): readonly Share[] {
+  const total = targetGroups.reduce((sum, { weight }) => sum + weight, 0);
+  if (total === 0) return [];
   let sum = 0;
-  return sharing.map(({ id, weight }) => {
+  return targetGroups.map(({ id, weight }) => {
     sum += weight;
-    return { id, below: Math.round((sum / total) * draws) };
+    return { id, below: Math.round((sum / total) * draws), isEmpty: weight === 0 };
   });
 }

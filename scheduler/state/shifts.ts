@@ -121,9 +121,11 @@ export interface ShiftRecord {
 /** What has come of it: `clusterKeys.shiftLive`. Written by whoever looks after targets, never for a sequence that is not wanted any more. */
 export interface ShiftLiveRecord {
   readonly service: string;
+  /** Of the lease of whoever wrote it: who has lost that lease writes nothing over what came after. */
+  readonly epoch: number;
   /** Every engine that lives routes by this sequence, and none of its processes by an older one. */
   readonly sequence: number;
   readonly at: number;
-  /** Why the newest sequence cannot be had: a rule is gone, its action is not a forward, an engine refuses it. */
+  /** Why the newest sequence cannot be had for now: a rule is gone, its action is not a forward, an engine refuses it. Gone when it can. */
   readonly problem?: { readonly sequence: number; readonly reason: string };
 }

@@ -3,9 +3,12 @@ import { AwsError } from '@slipway/auth/contract';
 import {
   type ActionRecord,
   type Balancing,
+  carries,
   groupsOfAction,
   type ListenerRecord,
   type LoadBalancerRecord,
+  mostGroupsOfAction,
+  needsHttps,
   type Protocol,
   type TargetGroupRecord,
 } from '../records/index.ts';
@@ -14,7 +17,7 @@ import { invalidConfiguration, notFound, tooMany, validation } from './errors.ts
 import { lookUp } from './lists.ts';
 import { groupArn } from './names.ts';
 import type { Scene } from './operation.ts';
-import { mostGroupsOfAction, mostGroupsOfBalancer, mostTargetsOfBalancer } from './quotas.ts';
+import { mostGroupsOfBalancer, mostTargetsOfBalancer } from './quotas.ts';
 import type { Action } from './shapes.ts';
 
 /** What ELB calls a kind of action, and what is asked for when it is not done here. */
@@ -161,12 +164,12 @@ function checkGroups(scene: Scene, balancing: Balancing, { balancer, protocol }:
   const groups = action.targetGroups.map(({ id }) => balancing.get('targetgroup', id) as TargetGroupRecord);
   const elsewhere: string[] = [];
   for (const group of groups) {
-    if (!fits(protocol, group))
+    if (!carries(protocol, group))
       throw new AwsError(
         'IncompatibleProtocols',
         `The protocol ${group.protocol} of the target group '${groupArn(scene, group)}' is incompatible with the listener's, ${protocol}`,
       );
-    if (group.protocolVersion !== undefined && group.protocolVersion !== 'HTTP1' && protocol !== 'HTTPS')
+    if (needsHttps(group) && protocol !== 'HTTPS')
       throw invalidConfiguration(
         `The target group '${groupArn(scene, group)}' has the protocol version ${group.protocolVersion}, which needs an HTTPS listener`,
       );
@@ -189,11 +192,6 @@ function checkGroups(scene: Scene, balancing: Balancing, { balancer, protocol }:
   if (targets > mostTargetsOfBalancer)
     throw tooMany('TooManyTargets', 'targets of a load balancer', mostTargetsOfBalancer);
 }
-
-const isHttp = (protocol: Protocol): boolean => protocol === 'HTTP' || protocol === 'HTTPS';
-/** TLS ends at a TLS listener; a TCP one sends what it gets. */
-const fits = (listener: Protocol, { protocol }: TargetGroupRecord): boolean =>
-  isHttp(listener) ? isHttp(protocol) : listener === 'TLS' ? !isHttp(protocol) : protocol === 'TCP';
 
 /** An action as ELB shows it: of one group by its ARN too. */
 export function viewAction(scene: Scene, balancing: Balancing, action: ActionRecord): Action {

@@ -1,3 +1,5 @@
+import { mostGroupsOfAction } from '../records/index.ts';
+
 /** How much of each there may be, at or below what ELB gives (ELB user guides, "Quotas"). */
 export const mostBalancers = 50;
 export const mostGroups = 3000;
@@ -6,7 +8,6 @@ export const mostListeners = 50;
 export const mostRules = 100;
 /** Groups that one load balancer's actions name. */
 export const mostGroupsOfBalancer = 100;
-export const mostGroupsOfAction = 5;
 export const mostTargetsOfGroup = 1000;
 export const mostTargetsOfBalancer = 1000;
 /** Certificates of a listener beside its default one. */

@@ -13,6 +13,7 @@ export {
 } from './attributes.ts';
 export { classicGroupId, classicListenerId, readCheckTarget } from './classic.ts';
 export { Draft } from './draft.ts';
+export { carries, mostGroupsOfAction, needsHttps } from './forwarding.ts';
 export { balancingKeys, balancingPartition, balancingRows } from './keys.ts';
 export type {
   ActionRecord,

@@ -23,6 +23,11 @@ export class FakeTasks implements BalancedTasks {
 
   put(task: BalancedTask): void {
     this.tasks.set(task.id, task);
+    this.stir();
+  }
+
+  /** Tells everybody who watches. */
+  stir(): void {
     for (const tell of this.#watchers) tell();
   }
 

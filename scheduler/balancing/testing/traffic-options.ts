@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 
 import type { TrafficOptions } from '../traffic/index.ts';
 
+import { FakeShifts } from './fake-shifts.ts';
 import { FakeTasks } from './fake-tasks.ts';
 import { account, type TestBalancing } from './open-balancing.ts';
 
@@ -21,6 +22,7 @@ export const trafficOptions = (
   random: randomBytes,
   log: { info: () => {}, warn: () => {}, error: () => {} },
   tasks: new FakeTasks(),
+  shifts: new FakeShifts(new FakeTasks()),
   probe: () => Promise.resolve({ kind: 'passed' }),
   certificate: () => Promise.resolve(undefined),
   timing: { report: 50, gone: 60_000, patience: 60_000, drain: 5 },

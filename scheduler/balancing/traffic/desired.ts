@@ -254,6 +254,12 @@ function targetsFor(group: TargetGroupRecord, targets: readonly TargetRecord[]):
   });
 }
 
+/** Whether anything would answer a request that goes to a group, as engines are told of its targets. */
+export function answers(balancing: Balancing, groupId: string): boolean {
+  const group = balancing.get('targetgroup', groupId);
+  return group !== undefined && targetsFor(group, balancing.targetsOf(groupId)).some(({ state }) => state === 'up');
+}
+
 /** Whether a group has fewer healthy targets than it needs to tell them from others. */
 export function failsOpen(group: TargetGroupRecord, registered: readonly TargetRecord[]): boolean {
   const name = 'target_group_health.unhealthy_state_routing.minimum_healthy_targets';

@@ -4,4 +4,5 @@ export { EngineDriver } from './driver.ts';
 export { Keeper } from './keeper.ts';
 export type { LocalEngine, TrafficOptions, TrafficTiming } from './ports.ts';
 export { type BalancerState, EngineReports } from './reports.ts';
+export type { TrafficShifts, WantedShift } from './shifts.ts';
 export type { BalancedTask, BalancedTasks, TargetNote } from './tasks.ts';

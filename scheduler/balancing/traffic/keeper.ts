@@ -16,6 +16,7 @@ import { admittedBy } from './desired.ts';
 import { defaultTiming, type TrafficOptions, type TrafficTiming } from './ports.ts';
 import { Drains } from './drains.ts';
 import { Registrar } from './registrar.ts';
+import { Shifter } from './shifts.ts';
 import { Bell } from './waking.ts';
 
 const retryAfter = 1_000;
@@ -25,17 +26,19 @@ const delayOfNone = 300_000;
 
 /**
  * What one server of the installation does for all: registers tasks of services, checks the health of targets, ends the draining of those
- * that are done, and has engines told again when security groups change.
+ * that are done, shares traffic out as deployments want it, and has engines told again when security groups change.
  */
 export class Keeper {
   readonly #options: TrafficOptions;
   readonly #timing: TrafficTiming;
   readonly #registrar: Registrar;
+  readonly #shifter: Shifter;
 
   constructor(options: TrafficOptions) {
     this.#options = options;
     this.#timing = { ...defaultTiming, ...options.timing };
     this.#registrar = new Registrar(options);
+    this.#shifter = new Shifter(options);
   }
 
   /** Competes for the lease and keeps, again and again, until the signal aborts. */
@@ -76,7 +79,8 @@ export class Keeper {
       let admitted: string | undefined;
       let generation = -1;
       while (!signal.aborted) {
-        const balancing = (await this.#registrar.step(fence)).carried;
+        const known = await this.#registrar.step(fence);
+        const balancing = known.carried;
         if (balancing.generation !== generation) checker.update(balancing);
         ({ generation } = balancing);
         const network = await networks.read(account);
@@ -93,8 +97,12 @@ export class Keeper {
         // What engines are told of security groups is of no generation of its own: it gets one.
         if (admitted !== undefined && admitted !== now) await balancers.touch(account, fence);
         admitted = now;
-        const isDraining = await this.#finish(balancing, drains, fence);
-        await stirred.wait(clock, isDraining ? this.#timing.drain : Number.POSITIVE_INFINITY, signal);
+        const engines = await balancers.engines(account);
+        drains.look(draining(balancing), engines);
+        const isDraining = await this.#finish(balancing, engines, drains, fence);
+        const isShifting = await this.#shifter.step(known, engines, drains, fence);
+        const { drain, report } = this.#timing;
+        await stirred.wait(clock, isDraining ? drain : isShifting ? report : Number.POSITIVE_INFINITY, signal);
       }
     };
     const unwatch = tasks.watch(account, () => stirred.ring());
@@ -108,13 +116,16 @@ export class Keeper {
   }
 
   /** Removes targets that are done draining. @returns whether some still drain */
-  async #finish(balancing: Balancing, drains: Drains, fence: Fence): Promise<boolean> {
+  async #finish(
+    balancing: Balancing,
+    engines: readonly EngineRecord[],
+    drains: Drains,
+    fence: Fence,
+  ): Promise<boolean> {
     const { account, balancers } = this.#options;
-    const draining = balancing.all('target').filter(({ deregisteredAt }) => deregisteredAt !== undefined);
-    const engines = await balancers.engines(account);
-    drains.look(draining, engines);
-    if (draining.length === 0) return false;
-    const done = draining.filter((target) => isDone(balancing, target, engines, drains));
+    const all = draining(balancing);
+    if (all.length === 0) return false;
+    const done = all.filter((target) => isDone(balancing, target, engines, drains));
     // Before their rows go: nobody could tell afterwards that engines are quiet.
     await this.#registrar.release(done.filter(({ task }) => task !== undefined));
     if (done.length > 0)
@@ -126,9 +137,12 @@ export class Keeper {
         },
         fence,
       );
-    return done.length < draining.length;
+    return done.length < all.length;
   }
 }
+
+const draining = (balancing: Balancing): readonly TargetRecord[] =>
+  balancing.all('target').filter(({ deregisteredAt }) => deregisteredAt !== undefined);
 
 /**
  * Whether a target that drains is out: nothing is in flight on any engine, or its delay is over. An engine that has fallen silent may still

@@ -10,6 +10,7 @@ import type { TrafficEngine } from '../engines/index.ts';
 import type { Probe } from '../health/index.ts';
 import type { Balancers } from '../records/index.ts';
 
+import type { TrafficShifts } from './shifts.ts';
 import type { BalancedTasks } from './tasks.ts';
 
 /** An engine that this server tells what to do. */
@@ -32,6 +33,7 @@ export interface TrafficOptions {
   readonly log: Log;
   readonly probe: Probe;
   readonly tasks: BalancedTasks;
+  readonly shifts: TrafficShifts;
   /** A certificate with its key, or undefined when it is gone. */
   readonly certificate: (account: string, arn: string) => Promise<Certificate | undefined>;
   readonly timing?: Partial<TrafficTiming>;

@@ -8,7 +8,8 @@ export interface BalancerState {
   readonly reason?: string;
 }
 
-const noEngine =
+/** Why nothing is carried. */
+export const noEngine =
   'no traffic engine is running: start a server with load balancing on this installation, and see its log';
 
 /** What engines have said of themselves, for whoever waits for them. */

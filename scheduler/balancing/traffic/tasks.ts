@@ -24,7 +24,7 @@ export interface BalancedTasks {
   read(account: string): Promise<readonly BalancedTask[]>;
   /** One task by the records of its cluster; undefined when it is not there any more. */
   find(account: string, cluster: string, id: string): Promise<BalancedTask | undefined>;
-  /** Calls back when tasks of any cluster of the account have changed. @returns ends that */
+  /** Calls back when tasks or services of any cluster of the account have changed. @returns ends that */
   watch(account: string, changed: () => void): () => void;
   /** Writes into the tasks' records; of what is not there any more, nothing. */
   note(account: string, notes: readonly TargetNote[]): Promise<void>;

@@ -168,14 +168,14 @@ function mapsOf(state: DesiredState): ReadonlyMap<MapName, ReadonlyMap<string, s
   for (const listener of state.listeners) {
     for (const { rule, action } of forwardsOf(listener)) {
       if (action.stickySeconds !== undefined) maps.sticky.set(rule, String(action.stickySeconds));
-      for (const [i, { id, below }] of thresholds(action).entries()) {
+      for (const [i, { id, below, isEmpty }] of thresholds(action).entries()) {
         const slot = String(i + 1);
         maps.thresholds.set(`${rule}.${slot}`, String(below));
         maps.backends.set(`${rule}.${slot}`, backendName(id));
         maps.unsafeBackends.set(`${rule}.${slot}`, unsafeBackendName(groups.get(id)!));
         if (action.stickySeconds === undefined) continue;
         const token = cookieToken(state.cookieKey, 'group', id);
-        maps.tokens.set(`${rule}.${token}`, slot);
+        if (!isEmpty) maps.tokens.set(`${rule}.${token}`, slot);
         maps.groupTokens.set(`${rule}.${slot}`, token);
       }
     }

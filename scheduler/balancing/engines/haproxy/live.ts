@@ -16,7 +16,7 @@ export interface Live {
   readonly maps: ReadonlyMap<MapName, ReadonlyMap<string, string>>;
 }
 
-/** The steps from what is live to what is wanted. Servers leave rotation first, and are removed last. */
+/** The steps from what is live to what is wanted. Servers leave rotation when nothing leads to them alone any more, and are removed last. */
 export interface Steps {
   /** Takes servers out of rotation, adds new ones, brings weights and maps up to date. Each must answer without an objection. */
   readonly change: readonly string[];
@@ -49,26 +49,47 @@ export function stepsTo(wanted: Configuration, live: Live): Steps {
       remove.push(`${backend.name}/${gone.name}`);
     }
   }
-  return { change: [...out, ...add, ...mapSteps(wanted, live)], remove };
+  // Traffic may go from one backend to another while the servers of the first leave: each request must find somebody.
+  return { change: [...add, ...mapSteps(wanted, live), ...out], remove };
 }
 
 function addition(backend: Backend, { name, address, weight, options }: Server): string {
   return `add server ${backend.name}/${name} ${address} weight ${weight}${options === '' ? '' : ` ${options}`}`;
 }
 
+/** The maps in which requests are looked up one after the other, the last first: what is found in one is in those that come after it. */
+const order: readonly MapName[] = ['backends', 'unsafeBackends', 'groupTokens', 'sticky', 'thresholds', 'tokens'];
+
+/**
+ * Steps that bring maps up to date, each of which leaves them such that every request finds a backend that has a share before or after them.
+ * Thresholds that rise go up in the order of shares, then those that fall go down from the last: a share that is empty before and
+ * after is never anything else.
+ */
 function mapSteps(wanted: Configuration, live: Live): readonly string[] {
-  return [...wanted.maps].flatMap(([name, next]) => {
-    const path = wanted.mapPath(name);
-    const old = live.maps.get(name) ?? new Map<string, string>();
-    return [
-      ...[...next].flatMap(([key, value]) => {
-        const before = old.get(key);
-        if (before === value) return [];
-        return [before === undefined ? `add map ${path} ${key} ${value}` : `set map ${path} ${key} ${value}`];
-      }),
-      ...[...old.keys()].filter((key) => !next.has(key)).map((key) => `del map ${path} ${key}`),
-    ];
+  const names = order.filter((name) => wanted.maps.has(name));
+  const of = (name: MapName) => {
+    const next = [...(wanted.maps.get(name) ?? [])];
+    return { path: wanted.mapPath(name), next, old: live.maps.get(name) ?? new Map<string, string>() };
+  };
+  const added = names.flatMap((name) => {
+    const { path, next, old } = of(name);
+    // Of thresholds the last first: what is missing is above all draws.
+    return next.toReversed().flatMap(([key, value]) => (old.has(key) ? [] : [`add map ${path} ${key} ${value}`]));
   });
+  const changed = names.flatMap((name) => {
+    const { path, next, old } = of(name);
+    const other = next.filter(([key, value]) => old.has(key) && old.get(key) !== value);
+    const falls = ([key, value]: readonly [string, string]): boolean => Number(value) < Number(old.get(key));
+    const inOrder =
+      name === 'thresholds' ? [...other.filter((one) => !falls(one)), ...other.filter(falls).toReversed()] : other;
+    return inOrder.map(([key, value]) => `set map ${path} ${key} ${value}`);
+  });
+  const removed = names.toReversed().flatMap((name) => {
+    const { path, next, old } = of(name);
+    const kept = new Set(next.map(([key]) => key));
+    return [...old.keys()].filter((key) => !kept.has(key)).map((key) => `del map ${path} ${key}`);
+  });
+  return [...added, ...changed, ...removed];
 }
 
 /** `SRV_ADMF_CMAINT`: stays when a server that the configuration disabled becomes ready (management guide, "show servers state"). */

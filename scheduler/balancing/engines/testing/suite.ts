@@ -365,7 +365,8 @@ function carriesOut(answer: RawAnswer, decision: Decision, listener: HttpListene
   const bytes = (text: string): string => Buffer.from(text).toString('latin1');
   switch (decision.kind) {
     case 'forward': {
-      const ids = thresholds(actionOf(listener, decision.ruleId)).map(({ id }) => id);
+      const shares = thresholds(actionOf(listener, decision.ruleId));
+      const ids = shares.flatMap(({ id, isEmpty }) => (isEmpty ? [] : [id]));
       return ids.length === 0 ? answer.status === 503 : ids.includes(valueOf(answer, 'x-target') ?? '');
     }
     case 'redirect':
