@@ -14,4 +14,4 @@ export {
   redirectPieces,
 } from './redirect.ts';
 export { draws, hostName, normalizePath, type RequestHead } from './request.ts';
-export { bodyOf, compileRouter, type Decision, route, type Router, thresholds } from './route.ts';
+export { bodyOf, compileRouter, type Decision, route, type Router, type Share, thresholds } from './route.ts';

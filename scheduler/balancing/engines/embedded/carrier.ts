@@ -17,6 +17,7 @@ import {
   isWithin,
   type Listener,
   type StreamListener,
+  type Share,
   thresholds,
 } from '../../../routing/index.ts';
 import { bindReason } from '../binding.ts';
@@ -50,6 +51,9 @@ interface Place {
   accept: (socket: Socket) => void;
   /** Lets go of clients that wait for nothing. */
   retire: () => void;
+  /** What requests are decided by, also those of connections that are older; of streams, where they go. */
+  service: Service | undefined;
+  shares: readonly Share[];
   newConnections: number;
   requests: number;
 }
@@ -115,6 +119,8 @@ export function createCarrier({ mostConnections = 16_384 } = {}): Carrier {
         isSecure: false,
         accept: (socket) => socket.destroy(),
         retire: () => undefined,
+        service: undefined,
+        shares: [],
         newConnections: 0,
         requests: 0,
       };
@@ -156,13 +162,17 @@ export function createCarrier({ mostConnections = 16_384 } = {}): Carrier {
     const countOwn = (status: number): void => {
       engineCodes.set(listener.loadBalancerId, countCode(engineCodes.get(listener.loadBalancerId) ?? noCodes, status));
     };
-    let service: Service = {
+    const own: Service = {
       listener,
       router: compileRouter(listener, state.cookieKey),
       groups,
       countOwn,
       leaving: false,
     };
+    place.service = own;
+    let isLeaving = false;
+    // A connection of an older state is let go with its answer, which is of the newest all the same.
+    const service = (): Service => (isLeaving ? { ...(place.service ?? own), leaving: true } : own);
     const { idleTimeout, http2 } = listener.attributes;
     const patience = Math.min(idleTimeout, longestHead) * 1000;
     const options = {
@@ -194,18 +204,18 @@ export function createCarrier({ mostConnections = 16_384 } = {}): Carrier {
         heads.came(socket);
         response.once('close', () => heads.wait(socket));
       }
-      inTurn(request, response, () => serve(service, request, response, since));
+      inTurn(request, response, () => serve(service(), request, response, since));
     };
     server.on('request', take);
     server.on('checkExpectation', take);
     server.on('upgrade', (request, socket, head) => {
       place.requests++;
       heads.came(request.socket);
-      serveUpgrade(service, request, socket, head);
+      serveUpgrade(service(), request, socket, head);
     });
     server.on('connect', (_, socket) => {
       place.requests++;
-      refuseTunnel(service, socket);
+      refuseTunnel(own, socket);
     });
     server.on('clientError', (error, socket) => {
       countOwn(400);
@@ -216,18 +226,19 @@ export function createCarrier({ mostConnections = 16_384 } = {}): Carrier {
     place.accept = (socket) => server.emit('connection', socket);
     place.retire = () => {
       // A client that waits for nothing is let go after its next answer, not in the midst of asking.
-      service = { ...service, leaving: true };
+      isLeaving = true;
     };
   }
 
   function furnishStream(place: Place, listener: StreamListener, state: DesiredState): void {
     const tls = tlsOptions(listener, state);
-    const shares = thresholds(listener.defaultAction);
+    place.service = undefined;
+    place.shares = thresholds(listener.defaultAction);
     const pass = (client: Socket): void => {
       place.requests++;
       client.on('error', () => client.destroy());
       const draw = Math.floor(Math.random() * draws);
-      const group = groups.get(shares.find(({ below }) => draw < below)?.id ?? '');
+      const group = groups.get(place.shares.find(({ below }) => draw < below)?.id ?? '');
       if (group === undefined) client.destroy();
       else passBytes(client, group, listener.idleTimeout);
     };
