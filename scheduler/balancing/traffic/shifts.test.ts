@@ -275,7 +275,7 @@ test('engines that refuse, or are not there, are a problem until they take it', 
   expect(live()).not.toHaveProperty('problem');
 });
 
-test('an engine that fell silent is waited for as long as it may answer requests', async () => {
+test('an engine that fell silent, and a process that leaves, are waited for as long as they may answer requests', async () => {
   const { balancers, wants } = await openShifts({});
   const balancing = await balancers.read(account);
   const engine = (id: string, oldestServing: number): EngineRecord => ({
@@ -287,7 +287,10 @@ test('an engine that fell silent is waited for as long as it may answer requests
     unbound: {},
     quiet: [],
   });
-  const silent = (ms: number) => ({ silentFor: ({ id }: { id: string }) => (id === 'old' ? ms : 0) });
+  const silent = (ms: number, waited = 0) => ({
+    silentFor: ({ id }: { id: string }) => (id === 'old' ? ms : 0),
+    waited,
+  });
   const all = [engine('new', 9), engine('old', 8)];
   expect(acknowledged(balancing, wants(1, 0), 9, all, silent(0))).toEqual({ isLive: false });
   expect(acknowledged(balancing, wants(1, 0), 9, all, silent(20_000))).toEqual({
@@ -297,6 +300,10 @@ test('an engine that fell silent is waited for as long as it may answer requests
   // 20 s, and the 300 s that targets of the groups drain.
   expect(acknowledged(balancing, wants(1, 0), 9, all, silent(319_999)).isLive).toBe(false);
   expect(acknowledged(balancing, wants(1, 0), 9, all, silent(320_000))).toEqual({ isLive: true });
+  const leaving = [{ ...engine('old', 8), generation: 9 }];
+  expect(acknowledged(balancing, wants(1, 0), 9, leaving, silent(0, 299_999)).isLive).toBe(false);
+  expect(acknowledged(balancing, wants(1, 0), 9, leaving, silent(0, 300_000)).isLive).toBe(true);
+  expect(acknowledged(balancing, wants(1, 0), 9, [engine('old', 8)], silent(0, 300_000)).isLive).toBe(false);
   expect(acknowledged(balancing, wants(1, 0), 9, [], silent(0))).toEqual({ isLive: false, problem: noEngine });
 });
 

@@ -50,7 +50,7 @@ export type ShiftPlan = { readonly writes: readonly Write[]; readonly version: n
  * @param claimed which service has a group of a rule, by both; services before this one have written themselves in
  */
 export function planShift(balancing: Balancing, shift: WantedShift, claimed: Map<string, string>): ShiftPlan {
-  const owner = `${shift.cluster}/${shift.wanted.service}`;
+  const owner = nameOf(shift);
   const writes: Write[] = [];
   let version = 0;
   for (const { arn, groups } of shift.wanted.rules) {
@@ -156,14 +156,16 @@ const sumOf = (weights: Weights): number => weights.reduce((sum, { weight }) => 
 
 /**
  * Whether every engine routes by rules as they have been since a version, and none of its processes by older ones; or why that does not
- * come about. An engine that has fallen silent may go on with what it knew, and is waited for as long as for a target that drains.
+ * come about. What is waited for is what a target that drains waits for, and as long: an engine that has fallen silent may go on with what
+ * it knew, and a process that is leaving only finishes what it carries once the delay of the groups is over.
+ * @param waited milliseconds since the rules were seen so first
  */
 export function acknowledged(
   balancing: Balancing,
   { rules }: ShiftRecord,
   version: number,
   all: readonly EngineRecord[],
-  { silentFor }: Pick<Drains, 'silentFor'>,
+  { silentFor, waited }: Pick<Drains, 'silentFor'> & { readonly waited: number },
 ): { readonly isLive: boolean; readonly problem?: string } {
   const delays = rules.flatMap(({ groups }) =>
     groups.map(({ targetGroupArn }) => {
@@ -171,9 +173,12 @@ export function acknowledged(
       return group === undefined ? 0 : Number(readAttribute(group, 'deregistration_delay.timeout_seconds')) * 1000;
     }),
   );
-  const engines = all.filter((one) => silentFor(one) < defaultTiming.gone + Math.max(0, ...delays));
+  const delay = Math.max(0, ...delays);
+  const engines = all.filter((one) => silentFor(one) < defaultTiming.gone + delay);
   if (engines.length === 0) return { isLive: false, problem: noEngine };
-  const behind = engines.filter(({ oldestServing }) => oldestServing < version);
+  const behind = engines.filter(
+    ({ generation, oldestServing }) => generation < version || (oldestServing < version && waited < delay),
+  );
   if (behind.length === 0) return { isLive: true };
   const refusing = behind.find(({ refused }) => refused !== undefined && refused.generation >= version);
   if (refusing?.refused !== undefined)
@@ -190,6 +195,8 @@ export function acknowledged(
  */
 export class Shifter {
   readonly #options: Pick<TrafficOptions, 'account' | 'balancers' | 'clock' | 'log' | 'shifts'>;
+  /** Of each shift, since when its rules have been as they are, by this process's monotonic clock. */
+  #since = new Map<string, { readonly version: number; readonly at: number }>();
 
   constructor(options: Pick<TrafficOptions, 'account' | 'balancers' | 'clock' | 'log' | 'shifts'>) {
     this.#options = options;
@@ -198,19 +205,34 @@ export class Shifter {
   /** Takes the next step of every shift. @returns whether some are still waited for */
   async step(given: Balancing, engines: readonly EngineRecord[], drains: Drains, fence: Fence): Promise<boolean> {
     const { account, shifts } = this.#options;
-    const all = (await shifts.read(account)).toSorted((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
+    const all = (await shifts.read(account)).toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
     if (all.length === 0) return false;
     const { balancing, plans } = await this.#write(given, all, fence);
+    const waited = this.#look(plans);
+    const { silentFor } = drains;
     let isWaiting = false;
     for (const [shift, plan] of plans) {
       const answer =
         'problem' in plan
           ? { isLive: false, problem: plan.problem }
-          : acknowledged(balancing, shift.wanted, plan.version, engines, drains);
+          : acknowledged(balancing, shift.wanted, plan.version, engines, { silentFor, waited: waited(shift) });
       await this.#note(shift, answer, fence);
       isWaiting ||= !answer.isLive;
     }
     return isWaiting;
+  }
+
+  /** Takes in how rules are now. @returns for how many milliseconds those of a shift have been so */
+  #look(plans: ReadonlyMap<WantedShift, ShiftPlan>): (shift: WantedShift) => number {
+    const now = this.#options.clock.monotonic();
+    const since = new Map<string, { readonly version: number; readonly at: number }>();
+    for (const [shift, plan] of plans) {
+      if ('problem' in plan) continue;
+      const before = this.#since.get(nameOf(shift));
+      since.set(nameOf(shift), before?.version === plan.version ? before : { version: plan.version, at: now });
+    }
+    this.#since = since;
+    return (shift) => now - (since.get(nameOf(shift))?.at ?? now);
   }
 
   async #write(
@@ -253,7 +275,7 @@ export class Shifter {
   }
 }
 
-const orderOf = ({ cluster, wanted }: WantedShift): string => `${cluster}/${wanted.service}`;
+const nameOf = ({ cluster, wanted }: WantedShift): string => `${cluster}/${wanted.service}`;
 
 /** Plans of all shifts, each on what those before it leave; written where there is a draft. */
 function planAll(

@@ -21,6 +21,7 @@ import { limitsSuite } from './suite-limits.ts';
 import { listenerSuite } from './suite-listeners.ts';
 import { retrySuite } from './suite-retries.ts';
 import { tlsSuite } from './suite-tls.ts';
+import { weightsSuite } from './suite-weights.ts';
 import { groupOf, headerOf, type Seen, startTarget, type TestTarget } from './targets.ts';
 
 /** What the suites work with: an engine, three targets behind it, and how a state of the next generation is applied. */
@@ -341,6 +342,7 @@ export function engineSuite(
   http2Suite(bench);
   limitsSuite(bench);
   balanceSuite(bench);
+  weightsSuite(bench);
 
   it('refuses a state that is none, and keeps the one before', async () => {
     const listener = listenerOf({ address: freshAddress(), defaultAction: to('a') });
