@@ -122,7 +122,7 @@ export interface ShiftRecord {
 export interface ShiftLiveRecord {
   readonly service: string;
   /** Of the lease of whoever wrote it: who has lost that lease writes nothing over what came after. */
-  readonly epoch: number;
+  readonly epoch?: number;
   /** Every engine that lives routes by this sequence, and none of its processes by an older one. */
   readonly sequence: number;
   readonly at: number;
