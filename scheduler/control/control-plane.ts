@@ -16,6 +16,7 @@ import { explainService, type ServiceExplanation } from './explain.ts';
 import { type ImageInUse, imagesInUse } from './images-in-use.ts';
 import type { ImageResolver, OwnHost } from './images.ts';
 import { checkDeregisterLostAfter } from './lost-hosts.ts';
+import type { Companion } from './leader.ts';
 import { ClusterMember, type MemberPorts } from './member.ts';
 import { type ControlMeter, noMeter } from './meter.ts';
 import { defaultRetention, type Retention } from './sweep.ts';
@@ -57,6 +58,8 @@ export interface ControlPlaneOptions {
   readonly retention?: Partial<Retention>;
   /** Default: nothing is counted. */
   readonly meter?: ControlMeter;
+  /** What goes on beside the leader of each cluster. Default: nothing. */
+  readonly beside?: Companion;
   /** Milliseconds of silence after which another server may take over a cluster. Default 5,000. */
   readonly leaseTtl?: number;
 }
@@ -130,6 +133,7 @@ class Plane implements ControlPlane {
       retention: { ...defaultRetention, ...options.retention },
       leaseTtl: options.leaseTtl ?? 5_000,
       meter: options.meter ?? noMeter,
+      beside: options.beside,
     };
     checkDeregisterLostAfter(options.deregisterLostAfter, this.#ports.replaceLostAfter);
     this.placer = {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { World } from '../deployments/testing/world.ts';
+import type { Shifting } from '../state/index.ts';
 import { explainService } from './explain.ts';
 
 test('which containers of a starting task do not run yet is said, and how those stand that they can wait for', () => {
@@ -47,5 +48,48 @@ test('of a task behind load balancers it is said how its groups find it, where t
   world.service = { ...world.service, steady: false };
   expect(waits()).toContain(
     `Task ${id}: gets no new requests, and is told to stop when those at 10.0.0.1:80 are done or the deregistration delay is over (7 s so far).`,
+  );
+});
+
+test('of a deployment that waits for a hook it is said which, at what stage, and what ends the waiting', () => {
+  const world = new World({ desired: 1 });
+  world.pass();
+  const [deployment] = world.service.deployments;
+  if (deployment === undefined) throw new Error('no deployment');
+  const startedAt = Date.UTC(2026, 0, 1);
+  const hook = { stages: ['POST_SCALE_UP'], timeoutInMinutes: 90, onTimeout: 'ROLLBACK' } as const;
+  const run = { stage: 'POST_SCALE_UP', step: 0, isRollback: false, startedAt, status: 'IN_PROGRESS' } as const;
+  const shifting: Shifting = {
+    strategy: { type: 'BLUE_GREEN' },
+    bakeTimeInMinutes: 0,
+    hooks: [
+      { ...hook, target: { type: 'webhook', url: 'https://ci.example.com/approve?token=hidden' } },
+      { ...hook, target: { type: 'task', taskDefinition: 'migrate:3' }, onTimeout: 'CONTINUE' },
+      { ...hook, target: { type: 'pause' } },
+    ],
+    stage: 'POST_SCALE_UP',
+    stageSince: startedAt,
+    step: 0,
+    wanted: { production: 0, test: 0 },
+    sequence: 0,
+    live: { production: 0, test: 0, since: startedAt },
+    runs: [
+      { ...run, id: 'a', hook: 0 },
+      { ...run, id: 'b', hook: 1 },
+      { ...run, id: 'c', hook: 2, status: 'AWAITING_ACTION' },
+      { ...run, id: 'd', hook: 0, status: 'SUCCEEDED' },
+    ],
+  };
+  const service = { ...world.service, deployments: [{ ...deployment, shifting }] };
+  const { waitsFor } = explainService(service, [], [], world.now, world.options);
+  expect(waitsFor.filter((sentence) => sentence.includes('POST_SCALE_UP'))).toEqual(
+    [
+      ['webhook https://ci.example.com/approve', 'a', 'goes back'],
+      ['command task migrate:3', 'b', 'goes on'],
+      ['a person (ContinueServiceDeployment)', 'c', 'goes back'],
+    ].map(
+      ([who, id, then]) =>
+        `Deployment ${deployment.id} waits at POST_SCALE_UP for ${who} since 2026-01-01T00:00:00.000Z (hook ${id}); without an answer it ${then} at 2026-01-01T01:30:00.000Z.`,
+    ),
   );
 });

@@ -7,7 +7,14 @@ import {
   upperBound,
   verdictOf,
 } from '../deployments/index.ts';
-import { isHeld, isPending, type ServiceEventRecord, type ServiceRecord, type TaskRecord } from '../state/index.ts';
+import {
+  hookName,
+  isHeld,
+  isPending,
+  type ServiceEventRecord,
+  type ServiceRecord,
+  type TaskRecord,
+} from '../state/index.ts';
 
 /** How many ended tasks are shown. */
 const shownFailures = 5;
@@ -111,6 +118,7 @@ function* waits(
     yield `No instance has room since ${iso(primary.unplaceable.since)}: ${primary.unplaceable.message}`;
   if (primary.startNotBefore !== undefined && primary.startNotBefore > now)
     yield `Tasks failed to start; the next attempt is at ${iso(primary.startNotBefore)}: ${primary.lastFailure ?? ''}`;
+  for (const deployment of service.deployments) yield* hooksWaitedFor(deployment);
   const own = live.filter((task) => task.service?.deploymentId === primary.id && task.desiredStatus === 'RUNNING');
   const pending = own.filter(isPending);
   if (pending.length > 0) yield `${pending.length} tasks are on their way to RUNNING: ${ids(pending)}.`;
@@ -132,6 +140,19 @@ function* waits(
       cause === 'registration'
     )
       yield `${iso(at)}: ${message}`;
+}
+
+/** Of a deployment that waits for hooks: for which, at what stage, and what ends the waiting. */
+function* hooksWaitedFor({ id, rolloutState, shifting }: ServiceRecord['deployments'][number]): Generator<string> {
+  if (rolloutState !== 'IN_PROGRESS') return;
+  for (const { hook: index, stage, startedAt, status, id: run } of shifting?.runs ?? []) {
+    const hook = shifting?.hooks[index];
+    if (hook === undefined || (status !== 'IN_PROGRESS' && status !== 'AWAITING_ACTION')) continue;
+    const end = startedAt + hook.timeoutInMinutes * 60_000;
+    const late = hook.onTimeout === 'CONTINUE' ? 'goes on' : 'goes back';
+    const who = status === 'AWAITING_ACTION' ? 'a person (ContinueServiceDeployment)' : hookName(hook);
+    yield `Deployment ${id} waits at ${stage} for ${who} since ${iso(startedAt)} (hook ${run}); without an answer it ${late} at ${iso(end)}.`;
+  }
 }
 
 /** Of a task that runs behind load balancers: how it stands in its target groups, and where it is looked for. */

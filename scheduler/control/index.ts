@@ -8,6 +8,7 @@ export {
 export type { ServiceExplanation } from './explain.ts';
 export type { ImageInUse } from './images-in-use.ts';
 export type { ImageResolver, OwnHost } from './images.ts';
+export type { Companion, Led } from './leader.ts';
 export type { ControlMeter } from './meter.ts';
 export { defaultRetention, type Retention } from './sweep.ts';
 export { readDefinition } from './definitions.ts';

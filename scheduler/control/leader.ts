@@ -52,7 +52,19 @@ export interface LeaderPorts {
   readonly retention: Retention;
   readonly leaseTtl: number;
   readonly meter: ControlMeter;
+  readonly beside: Companion | undefined;
 }
+
+/** A cluster as its leader has it. */
+export interface Led {
+  readonly view: ClusterView;
+  readonly feed: ClusterFeed;
+  /** The fence of every commit. */
+  readonly held: HeldLease;
+}
+
+/** Something that goes on beside a cluster's leader, as long as this server leads it: until the signal aborts. */
+export type Companion = (led: Led, over: AbortSignal) => Promise<void>;
 
 /**
  * The leader's loop for one cluster: takes the lease, looks at every service once, and then at those that something
@@ -120,8 +132,11 @@ export class ClusterLeader {
       },
       capacityChanged: () => this.#touchWaiting(),
     });
+    const beside = new AbortController();
+    let companion: Promise<void> = Promise.resolve();
     try {
       await feed.catchUp();
+      companion = this.#accompany({ view, feed, held }, beside, signal);
       const ledSince = clock.monotonic();
       const pass = new ServicePass(this.#ports, ledSince);
       let level = clock.monotonic();
@@ -141,6 +156,25 @@ export class ClusterLeader {
       }
     } finally {
       unlisten();
+      beside.abort();
+      await companion;
+    }
+  }
+
+  /** Never rejects: the leader goes on without what goes on beside it. */
+  async #accompany(led: Led, beside: AbortController, signal: AbortSignal): Promise<void> {
+    const end = (): void => beside.abort(signal.reason);
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+    try {
+      await this.#ports.beside?.(led, beside.signal);
+    } catch (err) {
+      this.#ports.log.error(
+        { cluster: led.view.name, err },
+        'what goes on beside the leader of the cluster has failed',
+      );
+    } finally {
+      signal.removeEventListener('abort', end);
     }
   }
 

@@ -23,7 +23,11 @@ test('leadership, agents, tasks, rollouts and what fits nowhere are counted as t
   const passes: number[] = [];
   const decisions: string[] = [];
   const plane = world.plane({
-    meter: { passed: (milliseconds) => passes.push(milliseconds), decided: (what) => decisions.push(what) },
+    meter: {
+      passed: (milliseconds) => passes.push(milliseconds),
+      decided: (what) => decisions.push(what),
+      hooked: () => {},
+    },
   });
   await plane.start();
   const gauges = schedulerGauges(plane);

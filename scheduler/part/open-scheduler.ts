@@ -8,6 +8,7 @@ import { createElbv2, createOverview } from '../balancing/elbv2/index.ts';
 import { createCluster } from '../cluster/index.ts';
 import { type ControlPlane, createControlPlane } from '../control/index.ts';
 import { createEcs } from '../ecs/index.ts';
+import { askHooks, createHookAdministration } from '../hooks/index.ts';
 import { type AgentControl, createAgentControl, createHostAdministration } from '../hosts/control/index.ts';
 import { createEc2 } from '../network/ec2/index.ts';
 import { Networks } from '../network/records/index.ts';
@@ -52,6 +53,8 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   };
   const placement = { seed: ports.seed, stopwatch: ports.stopwatch, ...plugins };
   const views = new ClusterViews({ records, clock, log, placement });
+  const { outbound, takeRole, sealer, meter } = ports;
+  const hooks = { ...base, log, outbound, takeRole, sealer, authorizer, meter };
   const control = createControlPlane({
     ...base,
     leases,
@@ -61,11 +64,12 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     ownHost,
     views,
     ...timing,
-    meter: ports.meter,
+    meter,
+    beside: (led, over) => askHooks({ ...hooks, placer: control.placer }, led, over),
   });
   const networks = new Networks({ ...base, zonesOfHosts: (of) => Promise.resolve([...control.zones(of)]) });
   const interfaces = new TaskInterfaces({ records, clock, log, networks, quarantine: addressQuarantine });
-  const { taskCredentials, revokeTaskCredentials, credentialIdKey, sealer } = ports;
+  const { taskCredentials, revokeTaskCredentials, credentialIdKey } = ports;
   const { replaceLostAfter } = timing;
   const agents = createAgentControl({
     networks: interfaces,
@@ -130,6 +134,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     web: [
       createWebhookReceiver(webhooks),
       createWebhookAdministration(webhooks),
+      createHookAdministration(hooks),
       createHostAdministration(base),
       createOverview({ region, balancers, traffic: balancing.reports, numbers: balancing.numbers }),
     ],

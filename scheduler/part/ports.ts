@@ -8,6 +8,7 @@ import type { Probe } from '../balancing/health/index.ts';
 import type { LocalEngine } from '../balancing/traffic/index.ts';
 import type { AddressPool } from '../balancing/records/index.ts';
 import type { ControlMeter, ControlPlaneOptions } from '../control/index.ts';
+import type { HookPorts } from '../hooks/index.ts';
 import type { TaskCredentialsPort } from '../hosts/control/index.ts';
 import type { PlacementPlugins } from '../placement/index.ts';
 import type { TaskReach } from '../reach/index.ts';
@@ -31,8 +32,10 @@ export interface SchedulerPorts {
   /** What container engines may be told to connect to for tasks. */
   readonly reach: TaskReach;
   readonly authorizer: Authorizer;
-  /** Calls the webhooks that users give for deployments. */
-  readonly outbound: Outbound;
+  /** The guarded client, for addresses that users gave. */
+  readonly outbound: Pick<Outbound, 'fetch' | 'check'>;
+  /** Takes on the role of a deployment's hook, for what starts its task; see `HookPorts.takeRole`. */
+  readonly takeRole: HookPorts['takeRole'];
   /** Keeps the secrets of webhooks. */
   readonly sealer: Sealer;
   /** Makes and ends the credentials of tasks' roles. */

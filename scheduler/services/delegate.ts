@@ -1,7 +1,7 @@
-import type { Principal } from '@slipway/auth/contract';
+import type { Call, Principal } from '@slipway/auth/contract';
 
-import { invalidParameter } from '../cluster/index.ts';
-import type { Delegate } from '../state/index.ts';
+import { type EcsPorts, invalidParameter } from '../cluster/index.ts';
+import { type Delegate, newId } from '../state/index.ts';
 
 /**
  * Whoever sets a rule that goes on acting: by the user or role, not by the credentials of the moment. A rule that a role's session
@@ -19,3 +19,19 @@ export function delegateOf({ type, account, arn, id }: Principal): Delegate {
 
 /** The principal that something which a delegate set up acts as. */
 export const actingFor = (delegate: Delegate): Principal => ({ ...delegate, delegated: true });
+
+/** A call that nobody made, for what something does in a principal's name: it comes from no address and over no connection. */
+export const callOf = (
+  { clock, random, region }: Pick<EcsPorts, 'clock' | 'random' | 'region'>,
+  principal: Principal,
+): Call => ({
+  requestId: newId(random),
+  principal,
+  account: principal.account,
+  region,
+  endpoint: '',
+  sourceIp: '',
+  userAgent: 'slipway.internal',
+  time: new Date(clock.now()),
+  signal: new AbortController().signal,
+});

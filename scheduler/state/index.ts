@@ -54,6 +54,7 @@ export type {
   Shifting,
   ShiftStrategy,
 } from './shifts.ts';
+export { hookName } from './hook-name.ts';
 export { toJson } from './json.ts';
 export { sameRecord } from './same.ts';
 export { interruptedDrain, isForced, isHeld, isLive, isOut, isPending, isWanted, outgoingStatus } from './status.ts';

@@ -29,7 +29,7 @@ export interface LifecycleHook {
   /** As it was given, `hookTargetArn`; of a pause absent. */
   readonly targetArn?: string;
   readonly target:
-    | { readonly type: 'webhook'; readonly url: string; readonly secretHash?: string }
+    | { readonly type: 'webhook'; readonly url: string }
     /** A revision or family, run once each time; its exit code decides. */
     | { readonly type: 'task'; readonly taskDefinition: string }
     | { readonly type: 'pause' };

@@ -1,10 +1,10 @@
-import type { AccessRequest, Authorizer, Call, Log } from '@slipway/auth/contract';
+import type { AccessRequest, Authorizer, Log } from '@slipway/auth/contract';
 
 import { type EcsPorts, scan } from '../cluster/index.ts';
 import { readDefinition, Lane, type OwnHost } from '../control/index.ts';
 import { refuseReach } from '../reach/index.ts';
 import { effectiveTag, parseImageReference, pinned, sameRepository } from '../references/index.ts';
-import { actingFor, changeService, primaryOf, startDeployment, updateAccess } from '../services/index.ts';
+import { actingFor, callOf, changeService, primaryOf, startDeployment, updateAccess } from '../services/index.ts';
 import {
   accountKeys,
   accountPartition,
@@ -13,7 +13,6 @@ import {
   type DeploymentRecord,
   newDeploymentId,
   newEventId,
-  newId,
   type ServiceEventRecord,
   type ServiceRecord,
   type TaskDefinitionRecord,
@@ -154,28 +153,12 @@ export class Roller {
     const { followedBy } = service;
     if (followedBy === undefined) return "it is not known who set the tag 'slipway:follow'; set it again.";
     const principal = actingFor(followedBy);
-    const call = this.#callOf(principal);
+    const call = callOf(this.#ports, principal);
     for (const access of updateAccess(this.#ports, place, service, definition)) {
       const { allowed, reason } = await authorizer.authorize(principal, access, call);
       if (!allowed) return refusal(followedBy.arn, access, reason);
     }
     return undefined;
-  }
-
-  /** A call that nobody made: it comes from no address and over no connection. */
-  #callOf(principal: Call['principal']): Call {
-    const { clock, random, region } = this.#ports;
-    return {
-      requestId: newId(random),
-      principal,
-      account: principal.account,
-      region,
-      endpoint: '',
-      sourceIp: '',
-      userAgent: 'slipway.internal',
-      time: new Date(clock.now()),
-      signal: new AbortController().signal,
-    };
   }
 
   /** Puts a message among the service's events, once until they have moved on. */

@@ -352,6 +352,18 @@ webhooks
     (await import('./webhook.ts')).webhook('delete', service, id, options),
   );
 
+program
+  .command('hook')
+  .description('hooks that deployments of a service wait for')
+  .command('secret')
+  .description('show the secret that calls of its webhooks are signed with')
+  .argument('<cluster/service>', 'the service, which need not be there yet')
+  .option('--renew', 'make another one; calls are signed with it from now on')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (service: string, options: { output: string; renew?: boolean }) =>
+    (await import('./hook.ts')).hookSecret(service, options),
+  );
+
 // These bring the whole control plane along, which no other command must carry or wait for.
 if (!program.commands.some((command) => command.name() === process.argv[2])) {
   (await import('../simulator/commands.ts')).register(program);

@@ -337,6 +337,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
   /** Whose routes outside the AWS APIs want a signature, and for which service. */
   const signed = new Map([
     ['webhook-administration', 'ecs'],
+    ['hook-administration', 'ecs'],
     ['host-administration', 'ecs'],
     ['load-balancers', 'elasticloadbalancing'],
     ['agent-program', 'ecs'],
@@ -483,6 +484,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'layers',
         'webhooks',
         'webhook-administration',
+        'hook-administration',
         'host-administration',
         'load-balancers',
         'agent-program',

@@ -134,6 +134,17 @@ test('webhooks are made, listed and deleted', async () => {
   expect((await json<{ webhooks: unknown[] }>('webhook', 'list', 'default/web')).webhooks).toEqual([]);
 });
 
+test('the secret of deployment hooks is shown, stays, and is made anew', async () => {
+  const secret = async (...args: string[]): Promise<string> =>
+    (await json<{ secret: string }>('hook', 'secret', 'default/not-there-yet', ...args)).secret;
+  const first = await secret();
+  expect(first).toMatch(/^[\w-]{43}$/);
+  expect(await secret()).toBe(first);
+  const second = await secret('--renew');
+  expect(second).not.toBe(first);
+  expect((await command('hook', 'secret', 'default/not-there-yet')).stdout.trim()).toBe(second);
+});
+
 test('F9: a webhook stops once its maker may not update the service any more, and the list says so', async () => {
   const iam = new IAMClient(settings);
   const policies = ['AmazonECS_FullAccess', 'AmazonEC2ContainerRegistryReadOnly'].map(
@@ -232,6 +243,7 @@ test.each([
   [['scan', 'findings', 'web'], /name the image as/],
   [['gc', '--maximum', 'many'], /--maximum is a number of blobs/],
   [['webhook', 'create', 'default/nothing'], /service|not found/i],
+  [['hook', 'secret', 'nowhere/web'], /no cluster nowhere/i],
   [['nonsense'], /unknown command/],
 ])('%j is refused in one line', async (args, message) => {
   const result = await command(...args);

@@ -8,6 +8,7 @@ import { replicationRows } from '@slipway/registry/replication';
 import { scanRows } from '@slipway/registry/scanning';
 import { templateRows } from '@slipway/registry/templates';
 import { upstreamRows } from '@slipway/registry/upstreams';
+import { hookRows } from '@slipway/scheduler/hooks';
 import { connectionRows } from '@slipway/scheduler/hosts/control';
 import { numbersRows } from '@slipway/scheduler/balancing/numbers';
 import { balancingRows } from '@slipway/scheduler/balancing/records';
@@ -33,6 +34,7 @@ export const layout: readonly OwnedRows[] = [
   upstreamRows,
   replicationRows,
   auditRows,
+  hookRows,
   connectionRows,
   networkRows,
   balancingRows,

@@ -100,6 +100,8 @@ export async function openParts(
     }),
     authorizer: identity.authorizer,
     outbound: outbound.strangers,
+    takeRole: async (request) =>
+      (await identity.issueSession({ ...request, service: 'ecs.amazonaws.com', durationSeconds: 900 })).principal,
     sealer: identity.sealer,
     ...taskCredentials(identity),
     credentialIdKey: subkey(masterKey, 'task-credential-ids'),

@@ -12,12 +12,15 @@ test('decisions and passes appear in the text that is scraped, every kind of dec
   metrics.decided('start');
   metrics.decided('start');
   metrics.decided('deployment-failed');
+  metrics.hooked('webhook', 'FAILED');
   metrics.passed(4);
   metrics.passed(700);
   const text = await registry.metrics();
   for (const line of [
     'slipway_scheduler_decisions_total{what="start"} 2',
     'slipway_scheduler_decisions_total{what="deployment-failed"} 1',
+    'slipway_scheduler_hooks_total{kind="webhook",outcome="FAILED"} 1',
+    'slipway_scheduler_hooks_total{kind="task",outcome="SUCCEEDED"} 0',
     'slipway_scheduler_pass_seconds_bucket{le="0.005"} 1',
     'slipway_scheduler_pass_seconds_bucket{le="2"} 2',
     'slipway_scheduler_pass_seconds_count 2',
@@ -31,6 +34,7 @@ test('the page about metrics says each metric with its labels and no other, and 
   registerGauges(registry, schedulerGauges({ clusters: () => [] }), true);
   const labelsOf = new Map(schedulerGauges({ clusters: () => [] }).map(({ name, labels }) => [name, labels]));
   labelsOf.set('slipway_scheduler_decisions_total', ['what']);
+  labelsOf.set('slipway_scheduler_hooks_total', ['kind', 'outcome']);
   const metrics = registry.getMetricsAsArray().map(({ name, type }) => ({ name, type: String(type) }));
   for (const { name, type } of metrics) {
     expect(name).toMatch(/^slipway_scheduler_[a-z_]+$/);

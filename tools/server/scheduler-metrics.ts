@@ -5,6 +5,7 @@ import { type Decision, decisionKinds } from '@slipway/scheduler/deployments';
 /** What leaders of clusters do; how clusters stand is the scheduler's gauges. */
 export class SchedulerMetrics implements ControlMeter {
   readonly #decisions: Counter<'what'>;
+  readonly #hooks: Counter<'kind' | 'outcome'>;
   readonly #seconds: Histogram;
 
   constructor(registry: Registry) {
@@ -15,6 +16,12 @@ export class SchedulerMetrics implements ControlMeter {
       labelNames: ['what'],
       registers,
     });
+    this.#hooks = new Counter({
+      name: 'slipway_scheduler_hooks_total',
+      help: 'Answers of hooks that deployments waited for',
+      labelNames: ['kind', 'outcome'],
+      registers,
+    });
     this.#seconds = new Histogram({
       name: 'slipway_scheduler_pass_seconds',
       help: 'Time of a pass over up to 50 services: planning, placing and committing',
@@ -23,6 +30,8 @@ export class SchedulerMetrics implements ControlMeter {
     });
     // There from the start, so that a first one is an increase.
     for (const what of decisionKinds) this.#decisions.inc({ what }, 0);
+    for (const kind of ['webhook', 'task'] as const)
+      for (const outcome of ['SUCCEEDED', 'FAILED', 'IN_PROGRESS'] as const) this.#hooks.inc({ kind, outcome }, 0);
   }
 
   passed(milliseconds: number): void {
@@ -31,5 +40,9 @@ export class SchedulerMetrics implements ControlMeter {
 
   decided(what: Decision['what']): void {
     this.#decisions.inc({ what });
+  }
+
+  hooked(kind: 'webhook' | 'task', outcome: 'SUCCEEDED' | 'FAILED' | 'IN_PROGRESS'): void {
+    this.#hooks.inc({ kind, outcome });
   }
 }

@@ -48,6 +48,8 @@ export interface Behaviour {
   readonly startsIn: number;
   /** Milliseconds after which it exits by itself; 0: instead of running. */
   readonly exitsAfter?: number;
+  /** Of every end; by default 1. */
+  readonly exitCode?: number;
   /** Milliseconds from the order to stop to STOPPED. */
   readonly stopsIn: number;
 }
@@ -351,7 +353,11 @@ export class ClusterWorld implements AsyncDisposable {
       executionStoppedAt: Date.now(),
       stopCode: current.stopCode ?? code ?? 'EssentialContainerExited',
       stoppedReason: current.stoppedReason ?? reason,
-      containers: current.containers.map((one): ContainerRecord => ({ ...one, lastStatus: 'STOPPED', exitCode: 1 })),
+      containers: current.containers.map((one): ContainerRecord => ({
+        ...one,
+        lastStatus: 'STOPPED',
+        exitCode: behaviour.exitCode ?? 1,
+      })),
     });
     if (task.desiredStatus === 'STOPPED') {
       await wait(behaviour.stopsIn);

@@ -138,7 +138,7 @@ export class SimulatedServer {
       clock,
       random,
       log,
-      meter: { passed: () => {}, decided: () => {} },
+      meter: { passed: () => {}, decided: () => {}, hooked: () => {} },
       region,
       account,
       images: {
@@ -149,10 +149,9 @@ export class SimulatedServer {
       authorizer,
       outbound: {
         fetch: () => Promise.reject(new Error(nobody)),
-        stream: () => Promise.reject(new Error(nobody)),
         check: (url) => new URL(url),
-        close: () => Promise.resolve(),
       },
+      takeRole: () => Promise.reject(new Error(nobody)),
       sealer: {
         seal: () => {
           throw new Error(nobody);

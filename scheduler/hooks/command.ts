@@ -1,0 +1,178 @@
+import { type AccessRequest, AwsError } from '@slipway/auth/contract';
+
+import type { ClusterRef, EcsPorts } from '../cluster/index.ts';
+import { nextProviders } from '../deployments/index.ts';
+import { callOf } from '../services/index.ts';
+import { arns, type ServiceRecord, type TaskDefinitionRecord, type TaskRecord } from '../state/index.ts';
+import {
+  activeDefinition,
+  bodyOf,
+  checkLaunch,
+  checkOverrides,
+  containersOf,
+  passRoles,
+  placementDemand,
+  rolesOf,
+  runTasks,
+} from '../tasks/index.ts';
+import type { AskedHook } from './asked.ts';
+import type { HookPayload } from './payload.ts';
+import type { HookPorts } from './ports.ts';
+
+/** What became of the start of a command task. */
+export type CommandStart =
+  | { readonly task: TaskRecord }
+  /** There is no room now, or no host: it may be tried again. */
+  | { readonly noRoom: string }
+  /** It will never be started; why, for people. */
+  | { readonly refused: string };
+
+const mark = 'ecs-hook/';
+
+/** The asking that a command task was started for, by what started it. */
+export const runOf = ({ startedBy, clientToken }: TaskRecord): string | undefined =>
+  startedBy?.startsWith(mark) === true && startedBy.slice(mark.length) === clientToken ? clientToken : undefined;
+
+/**
+ * Starts the task of an asking, as RunTask does for the hook's role, and once however often it is called: the asking's id is the client
+ * token. It runs where tasks of the service run, in their subnets and groups.
+ * @throws StoreUnavailable
+ */
+export async function startCommand(
+  ports: HookPorts,
+  ref: ClusterRef,
+  { service, run, hook }: AskedHook,
+  payload: HookPayload,
+): Promise<CommandStart> {
+  if (hook.target.type !== 'task') throw new TypeError('the hook has no task');
+  try {
+    const definition = await activeDefinition(ports, ref.account, hook.target.taskDefinition);
+    if (essentialOf(definition) === undefined)
+      return {
+        refused: `${definition.arn} has more than one essential container: whose exit code decides is not known`,
+      };
+    const denied = await refusalOf(ports, ref, { service, run, hook }, definition);
+    if (denied !== undefined) return { refused: denied };
+    const launch = await launchOf(ref, service, definition);
+    const environment = environmentOf(payload);
+    const overrides = checkOverrides(
+      { containerOverrides: containersOf(bodyOf(definition)).map(({ name }) => ({ name, environment })) },
+      bodyOf(definition),
+    );
+    const request = {
+      definition,
+      group: `family:${definition.family}`,
+      startedBy: `${mark}${run.id}`,
+      tags: {},
+      launchType: launch.launchType,
+      network: launch.network,
+      demands: [placementDemand(definition, launch)],
+      ...(overrides === undefined ? {} : { overrides }),
+      token: { value: run.id, request: run.id },
+    };
+    const { tasks, failures } = await placing(() => runTasks(ports, ports.placer, ref, request));
+    const [task] = tasks;
+    if (task !== undefined) return { task };
+    // The token got through and its task is not in the records any more.
+    return failures[0] === undefined ? { refused: 'its task is gone' } : { noRoom: failures[0].message };
+  } catch (error) {
+    if (error instanceof AwsError) return { refused: error.message };
+    throw error;
+  }
+}
+
+/** A cluster without hosts refuses what one without room only fails: hosts come. */
+async function placing(run: () => ReturnType<typeof runTasks>): ReturnType<typeof runTasks> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof AwsError) || error.code !== 'InvalidParameterException') throw error;
+    return { tasks: [], failures: [{ code: 'EMPTY', message: error.message }] };
+  }
+}
+
+/** What a command task that has ended says: the exit code of its essential container decides. */
+export function outcomeOf(task: TaskRecord): { readonly reason?: string } {
+  const essential = task.containers.find((container) => container.essential);
+  if (task.stopCode !== 'EssentialContainerExited' || essential === undefined) {
+    return { reason: `its task ${task.id} stopped: ${task.stoppedReason ?? task.stopCode ?? 'nobody knows why'}` };
+  }
+  const { name, exitCode, reason } = essential;
+  if (exitCode === 0) return {};
+  const why = reason === undefined ? '' : ` (${reason})`;
+  return { reason: `container ${name} of its task ${task.id} exited with code ${exitCode ?? 'unknown'}${why}` };
+}
+
+/** The only essential container of a definition; undefined when there are several. */
+function essentialOf(definition: TaskDefinitionRecord): string | undefined {
+  const [first, ...others] = containersOf(bodyOf(definition)).filter(({ essential }) => essential !== false);
+  return others.length === 0 ? first?.name : undefined;
+}
+
+/** Why the hook's role may not run the task, now; undefined when it may. */
+async function refusalOf(
+  ports: HookPorts,
+  ref: ClusterRef,
+  { service, run, hook }: Omit<AskedHook, 'deployment'>,
+  definition: TaskDefinitionRecord,
+): Promise<string | undefined> {
+  if (hook.roleArn === undefined) return 'it has no roleArn: name the role whose rights its task is run with';
+  const principal = await ports.takeRole({ roleArn: hook.roleArn, sessionName: run.id, sourceArn: service.arn });
+  const call = callOf(ports, principal);
+  for (const access of runAccess(ports, ref, definition)) {
+    const { allowed, reason } = await ports.authorizer.authorize(principal, access, call);
+    if (!allowed) return `${hook.roleArn} may not ${access.action} on ${access.resources[0]?.arn ?? '*'}: ${reason}`;
+  }
+  return undefined;
+}
+
+/** What RunTask of a definition needs. */
+const runAccess = (ports: EcsPorts, ref: ClusterRef, definition: TaskDefinitionRecord): AccessRequest[] => [
+  {
+    action: 'ecs:RunTask',
+    resources: [{ arn: definition.arn, tags: definition.tags }],
+    context: { 'ecs:cluster': arns.cluster(ports.region, ref.account, ref.cluster) },
+  },
+  ...passRoles(rolesOf(definition)),
+];
+
+/** Where the task may be: where the service's own tasks are. @throws InvalidParameterException when its definition is not for that */
+async function launchOf(ref: ClusterRef, service: ServiceRecord, definition: TaskDefinitionRecord) {
+  const { capacityProviderStrategy: strategy } = service;
+  const own = bodyOf(definition).networkMode === 'awsvpc';
+  const { subnets, securityGroups, assignPublicIp } = service.network ?? {};
+  const network = await checkLaunch(
+    { resolve: () => Promise.resolve(service.network as NonNullable<typeof service.network>) },
+    ref.account,
+    definition,
+    service.launchType,
+    own && service.network !== undefined
+      ? {
+          networkConfiguration: {
+            awsvpcConfiguration: {
+              subnets: [...(subnets ?? [])],
+              securityGroups: [...(securityGroups ?? [])],
+              assignPublicIp,
+            },
+          },
+        }
+      : {},
+  );
+  const [capacityProvider] = strategy === undefined ? [] : nextProviders(strategy, {}, 1);
+  return {
+    kind: 'standalone' as const,
+    launchType: service.launchType,
+    capacityProvider,
+    network,
+    constraints: [],
+    strategies: [],
+  };
+}
+
+/** What containers of a command task are told; documented in the README. */
+const environmentOf = (payload: HookPayload): { name: string; value: string }[] => [
+  { name: 'SLIPWAY_HOOK', value: JSON.stringify(payload) },
+  { name: 'SLIPWAY_HOOK_EXECUTION', value: payload.executionId },
+  { name: 'SLIPWAY_HOOK_STAGE', value: payload.lifecycleStage },
+  { name: 'SLIPWAY_HOOK_DEPLOYMENT', value: payload.resourceArn },
+];
