@@ -4,6 +4,5 @@ export { createTriggers, type Triggers, type TriggersOptions } from './triggers.
 export type { FollowedImages, KnownTag } from './wanted.ts';
 export { createWebhookAdministration } from './webhooks/administer.ts';
 export { createWebhookReceiver } from './webhooks/receive.ts';
-export { signatureHeader, signatureOf } from './webhooks/signature.ts';
 export { webhookRows } from './webhooks/keys.ts';
 export type { WebhookPorts } from './webhooks/store.ts';

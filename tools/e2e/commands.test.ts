@@ -10,7 +10,7 @@ import {
   DetachUserPolicyCommand,
   IAMClient,
 } from '@aws-sdk/client-iam';
-import { signatureHeader, signatureOf } from '@slipway/scheduler/triggers';
+import { signatureHeader, signatureOf } from '@slipway/auth/kit';
 import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pushSmallImage } from '../bench/load.ts';

@@ -1,10 +1,10 @@
 import { GatewayError, type WebService } from '@slipway/auth/contract';
+import { signatureHeader, verifyDelivery } from '@slipway/auth/kit';
 import { z } from 'zod';
 
 import { findService, type ServiceRef, updateAccess } from '../../services/index.ts';
 import { ImageNotUsable, Roller, type RollerPorts } from '../roller.ts';
 
-import { signatureHeader, verify } from './signature.ts';
 import {
   actsAs,
   definitionOf,
@@ -39,7 +39,7 @@ const noSecret = 'there is no such webhook';
 /**
  * `POST /webhooks/<id>`: rolls the hook's service as a push does. An empty body, or one without `image`, compares the
  * service with what it follows now; `{ "image": "host/repository:tag" }` puts that image into the containers that run the
- * same repository. The body must be signed ({@link verify}); each signature counts once. The delivery acts in the name of
+ * same repository. The body must be signed ({@link verifyDelivery}); each signature counts once. The delivery acts in the name of
  * whoever made the hook, user or session, and needs what that caller would need for an UpdateService, now.
  */
 export function createWebhookReceiver(ports: WebhookPorts & RollerPorts): WebService {
@@ -88,7 +88,7 @@ export function createWebhookReceiver(ports: WebhookPorts & RollerPorts): WebSer
 
   async function accept(id: string, body: Buffer, header: string): Promise<Accepted> {
     const opened = await openWebhook(ports, id);
-    const signature = verify(header, { secret: opened?.secret ?? noSecret, id, body, now: ports.clock.now() });
+    const signature = verifyDelivery(header, { secret: opened?.secret ?? noSecret, id, body, now: ports.clock.now() });
     if (opened === undefined || signature === undefined) {
       throw new GatewayError(
         'unauthenticated',

@@ -1,4 +1,5 @@
 import type { Authorizer, Principal } from '@slipway/auth/contract';
+import { deliveryWindow } from '@slipway/auth/kit';
 import type { Sealer } from '@slipway/auth/tokens';
 import { transact } from '@slipway/storage/records';
 
@@ -15,7 +16,6 @@ import {
 import { findDefinition, parseDefinition } from '../../tasks/index.ts';
 
 import { webhookKeys } from './keys.ts';
-import { deliveryWindow } from './signature.ts';
 
 /** An address that whoever knows its secret can call to roll one service. */
 export interface WebhookRecord extends ServiceRef {

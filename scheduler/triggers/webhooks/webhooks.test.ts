@@ -2,6 +2,7 @@ import { Registry } from '@prometheus-io/client';
 import type { FrontAuthorizer, Log, Principal } from '@slipway/auth/contract';
 import { createGateway } from '@slipway/auth/gateway';
 import { unwatched } from '@slipway/auth/gateway/testing';
+import { deliveryWindow, signatureOf } from '@slipway/auth/kit';
 import aws4 from 'aws4';
 import { TokenService } from '@slipway/auth/tokens';
 import { systemClock } from '@slipway/storage/clock';
@@ -9,9 +10,7 @@ import { expect, test, vi } from 'vitest';
 
 import { ClusterWorld, ref, setter } from '../../control/testing/cluster-world.ts';
 import { deleteService, setFollow } from '../../services/index.ts';
-import { createWebhookAdministration, createWebhookReceiver, signatureOf } from '../index.ts';
-
-import { deliveryWindow, verify } from './signature.ts';
+import { createWebhookAdministration, createWebhookReceiver } from '../index.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -345,12 +344,4 @@ test('a webhook does not serve a deleted service', async () => {
   );
   expect((await bench.deliver(hook)).status).toBe(404);
   expect((await bench.administer('POST')).status).toBe(404);
-});
-
-test('a header is parsed in one way only', () => {
-  const signed = { secret: 's', id: 'i', body: Buffer.from(''), now: 1_000_000 };
-  const header = signatureOf('s', 'i', 1000, Buffer.from(''));
-  expect(verify(header, signed)).toMatch(/^[0-9a-f]{64}$/);
-  for (const wrong of [`${header},v1=00`, ` ${header}`, header.toUpperCase(), header.replace('t=1000', 't=01000')])
-    expect({ wrong, verified: verify(wrong, signed) }).toEqual({ wrong, verified: undefined });
 });

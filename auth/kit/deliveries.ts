@@ -6,12 +6,12 @@ export const signatureHeader = 'slipway-signature';
 /** How far a delivery's time may be from ours. Milliseconds. */
 export const deliveryWindow = 300_000;
 
-/** HMAC-SHA-256 over time, hook and the body as sent; what signs a delivery to one hook is no good for another. */
-export function sign(secret: string, id: string, seconds: number, body: Uint8Array): string {
+/** HMAC-SHA-256 over time, the id of what is delivered to, and the body as sent; what signs one is no good for another. */
+function sign(secret: string, id: string, seconds: number, body: Uint8Array): string {
   return createHmac('sha256', secret).update(`${seconds}.${id}.`).update(body).digest('hex');
 }
 
-/** A header that {@link verify} accepts. */
+/** A header that {@link verifyDelivery} accepts. */
 export const signatureOf = (secret: string, id: string, seconds: number, body: Uint8Array): string =>
   `t=${seconds},v1=${sign(secret, id, seconds, body)}`;
 
@@ -19,7 +19,7 @@ export const signatureOf = (secret: string, id: string, seconds: number, body: U
  * Whether a header signs this body for this hook, now. Takes the same time for every wrong signature.
  * @returns the signature, which is used once; undefined when it is not good
  */
-export function verify(
+export function verifyDelivery(
   header: string | undefined,
   signed: { readonly secret: string; readonly id: string; readonly body: Uint8Array; readonly now: number },
 ): string | undefined {
