@@ -26,7 +26,8 @@ export async function askWebhook(
   { payload, secret }: { readonly payload: HookPayload; readonly secret: string },
   over: AbortSignal,
 ): Promise<HookAnswer> {
-  if (!url.startsWith('https://')) return { status: 'FAILED', reason: 'its address does not begin with https://' };
+  if (URL.parse(url)?.protocol !== 'https:')
+    return { status: 'FAILED', reason: 'its address does not begin with https://' };
   const body = Buffer.from(JSON.stringify(payload));
   const ask = async (): Promise<HookAnswer> => {
     const seconds = Math.floor(clock.now() / 1000);

@@ -37,8 +37,6 @@ const call: Call = {
   signal: new AbortController().signal,
 };
 
-const never = () => Promise.reject(new Error('no webhook is called'));
-
 test('a server reads and follows a cluster once, for its leader and for all of its agents', async () => {
   await using opened = new AsyncDisposableStack();
   const truth = memoryRecords(systemClock);
