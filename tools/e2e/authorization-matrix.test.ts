@@ -75,6 +75,7 @@ const values: SampleValues = {
   task: '0'.repeat(32),
   tasks: ['0'.repeat(32)],
   'GetTaskProtection.tasks': ['0'.repeat(32)],
+  serviceDeploymentArn: arn('ecs', 'service-deployment/default/web/sample'),
   serviceDeploymentArns: [arn('ecs', 'service-deployment/default/web/sample')],
   serviceRevisionArns: [arn('ecs', 'service-revision/default/web/1')],
   PolicyArn: `arn:aws:iam::${account}:policy/sample`,
