@@ -2,17 +2,21 @@ import { BlobMissing, type BlobSource, type BlobStore } from '@slipway/storage/b
 import { LogsDamaged } from './contract.ts';
 import { type Block, EventFile, type FileStream, type FileTable, parseTable, unpacked } from './event-file.ts';
 import { LruBytes } from './lru-bytes.ts';
-import type { EventsRecord } from './records.ts';
+import type { EventsRecord, FooterPlace, StoredBlob } from './records.ts';
 import { type Row, RowReader } from './rows.ts';
 
-/** Tables and blocks that were read last, in bytes of memory, each. */
+/** Tables, pages of files and blocks that were read last, in bytes of memory, each. */
 const tableMemory = 16 * 1024 * 1024;
+const pageMemory = 16 * 1024 * 1024;
 const blockMemory = 32 * 1024 * 1024;
+/** What is read of a file at once: some five blocks. */
+const pageSize = 256 * 1024;
 
 /** Files of events in the blob store: written once, read by blocks. */
 export class EventBlobs {
   readonly #blobs: BlobStore;
   readonly #tables = new LruBytes<Promise<FileTable>>(tableMemory);
+  readonly #pages = new LruBytes<Promise<Uint8Array>>(pageMemory);
   readonly #blocks = new LruBytes<Promise<Buffer>>(blockMemory);
 
   constructor(blobs: BlobStore) {
@@ -85,15 +89,41 @@ export class EventBlobs {
     return new RowReader(await this.#read(file, block).then(unpacked).catch(rethrowIn(file)));
   }
 
-  async #read({ blob }: EventsRecord, { offset, length }: { readonly offset: number; readonly length: number }) {
-    const source: BlobSource = await this.#blobs.open(blob);
+  /** Bytes of a file, from pages of it: blocks that are asked for one after the other lie beside each other, as a rule. */
+  async #read({ blob }: EventsRecord, { offset, length }: FooterPlace): Promise<Uint8Array> {
     // Before anything is allocated by what the table says.
-    if (source.size !== blob.size || !(offset >= 0 && length > 0 && offset + length <= blob.size))
-      throw new LogsDamaged(`it has ${source.size} bytes, not ${blob.size}, or its table points beyond them`);
-    const bytes = Buffer.allocUnsafe(length);
+    if (!(offset >= 0 && length > 0 && offset + length <= blob.size))
+      throw new LogsDamaged('its table points beyond its end');
+    const first = Math.floor(offset / pageSize);
+    const last = Math.floor((offset + length - 1) / pageSize);
+    const pages = await Promise.all(
+      Array.from({ length: last - first + 1 }, (_, index) => this.#page(blob, first + index)),
+    );
+    const bytes = pages.length === 1 ? pages[0]! : Buffer.concat(pages);
+    return bytes.subarray(offset - first * pageSize, offset - first * pageSize + length);
+  }
+
+  #page(blob: StoredBlob, index: number): Promise<Uint8Array> {
+    const name = `${blob.generation} ${index}`;
+    const known = this.#pages.get(name);
+    if (known !== undefined) return known;
+    const page = this.#readPage(blob, index * pageSize);
+    this.#pages.keep(name, page);
+    page.then(
+      ({ length }) => this.#pages.weigh(name, length),
+      () => this.#pages.drop(name),
+    );
+    return page;
+  }
+
+  async #readPage(blob: StoredBlob, start: number): Promise<Uint8Array> {
+    const source: BlobSource = await this.#blobs.open(blob);
+    if (source.size !== blob.size) throw new LogsDamaged(`it has ${source.size} bytes, not ${blob.size}`);
+    const end = Math.min(blob.size, start + pageSize) - 1;
+    const bytes = Buffer.allocUnsafe(end - start + 1);
     let at = 0;
     // The parts lie in buffers that are used again.
-    for await (const part of source.stream({ start: offset, end: offset + length - 1 })) {
+    for await (const part of source.stream({ start, end })) {
       bytes.set(part, at);
       at += part.byteLength;
     }
