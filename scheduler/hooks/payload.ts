@@ -1,5 +1,5 @@
 import type { EcsPorts } from '../cluster/index.ts';
-import { deploymentArn, revisionArn, type ServiceRef } from '../services/index.ts';
+import { deploymentArn, revisionArn, type ServiceRef, servingOf } from '../services/index.ts';
 import { arns } from '../state/index.ts';
 import type { AskedHook } from './asked.ts';
 
@@ -32,9 +32,7 @@ export function payloadOf(
 ): HookPayload {
   const target = revisionArn(ports, ref, deployment.id);
   // Whose traffic it takes over: the newest deployment that was done.
-  const [serving] = service.deployments
-    .filter(({ id, completedAt }) => id !== deployment.id && completedAt !== undefined)
-    .sort((a, b) => (b.completedAt ?? 0) - (a.completedAt ?? 0));
+  const serving = servingOf({ deployments: service.deployments.filter(({ id }) => id !== deployment.id) });
   const weights = (percent = 0): Record<string, number> => ({
     [target]: percent,
     ...(serving === undefined ? {} : { [revisionArn(ports, ref, serving.id)]: 100 - percent }),

@@ -35,14 +35,25 @@ export class ScriptedHook implements AsyncDisposable {
   }
 
   static async open(): Promise<ScriptedHook> {
-    const hook = new ScriptedHook(issue({ name: hookHost }));
+    const hook = new ScriptedHook(
+      issue({ name: hookHost, names: [], extensions: [`subjectAltName=DNS:${hookHost},IP:127.0.0.1`] }),
+    );
     hook.#server.listen(0, '127.0.0.1');
     await once(hook.#server, 'listening');
     return hook;
   }
 
   get url(): string {
-    return `https://${hookHost}:${(this.#server.address() as AddressInfo).port}/approve`;
+    return `https://${hookHost}:${this.#port}/approve`;
+  }
+
+  /** The same by its address, for whoever resolves names for real. */
+  get localUrl(): string {
+    return `https://127.0.0.1:${this.#port}/approve`;
+  }
+
+  get #port(): number {
+    return (this.#server.address() as AddressInfo).port;
   }
 
   /** Answers with a value as JSON. */

@@ -1,0 +1,1 @@
+export { type HeardCall, ScriptedHook } from './scripted-hook.ts';
