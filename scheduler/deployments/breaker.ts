@@ -6,7 +6,7 @@ import { newestCompleted } from './completed.ts';
 import { eventTexts } from './events.ts';
 import { closeRuns } from './hook-runs.ts';
 import type { Pass } from './pass.ts';
-import { hasReached, shiftingOf } from './shift-state.ts';
+import { hasReached, isGivenUp, shiftingOf } from './shift-state.ts';
 
 /** How many failed images a service remembers. */
 const rejectedKept = 20;
@@ -27,7 +27,7 @@ const words: Readonly<Record<FailureKind, string>> = {
  */
 export function countFailure(pass: Pass, deploymentId: string, kind: FailureKind, why: string): void {
   const deployment = pass.deployment(deploymentId);
-  if (deployment === undefined || deployment.rolloutState === 'FAILED') return;
+  if (deployment === undefined || isGivenUp(deployment)) return;
   const failedTasks = deployment.failedTasks + 1;
   pass.change(deploymentId, {
     failedTasks,
@@ -39,7 +39,7 @@ export function countFailure(pass: Pass, deploymentId: string, kind: FailureKind
   pass.decisions.push({ what: 'failure', deploymentId, count: failedTasks, why });
   const breaker = pass.service.deploymentConfiguration.circuitBreaker;
   if (breaker?.enable !== true || deployment.status !== 'PRIMARY' || deployment.rolloutState !== 'IN_PROGRESS') return;
-  if (isDecided(pass)) return;
+  if (isProven(pass)) return;
   const threshold = breakerThreshold(pass.service.desiredCount, breaker);
   if (failedTasks < threshold) return;
   const evidence = `${failedTasks} of ${threshold} failed tasks; the last: ${why}`;
@@ -54,10 +54,10 @@ export function countFailure(pass: Pass, deploymentId: string, kind: FailureKind
 
 const byBreaker = 'ECS deployment circuit breaker: ';
 
-/** A deployment that goes back already, or that has been given all traffic and has kept it for its bake time. */
-function isDecided(pass: Pass): boolean {
+/** A deployment that has been given all traffic and has kept it for its bake time. */
+function isProven(pass: Pass): boolean {
   const shifting = shiftingOf({ ...pass.service, deployments: pass.deployments() });
-  return shifting !== undefined && (shifting.rollback !== undefined || hasReached(shifting, 'CLEAN_UP'));
+  return shifting !== undefined && hasReached(shifting, 'CLEAN_UP');
 }
 
 /** How a deployment is given up. */

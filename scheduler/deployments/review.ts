@@ -7,6 +7,7 @@ import { eventTexts } from './events.ts';
 import { describeEnd, judge } from './failures.ts';
 import { healthDue, healthyAt, isUnhealthy } from './health.ts';
 import type { Pass } from './pass.ts';
+import { isGivenUp } from './shift-state.ts';
 import { countUnhealthy, stopUnhealthy } from './targets.ts';
 
 /**
@@ -49,7 +50,7 @@ function noteRunning(pass: Pass, task: TaskRecord): void {
 function noteHealthy(pass: Pass, task: TaskRecord, at: number): void {
   pass.changeTask(task.id, { healthySince: at });
   const deployment = pass.deployment(task.service?.deploymentId ?? '');
-  if (deployment === undefined || deployment.rolloutState === 'FAILED') return;
+  if (deployment === undefined || isGivenUp(deployment)) return;
   const keepsCount = pass.service.deploymentConfiguration.circuitBreaker?.resetOnHealthyTask === false;
   pass.change(deployment.id, {
     ...(keepsCount && deployment.rolloutState === 'IN_PROGRESS' ? {} : { failedTasks: 0 }),

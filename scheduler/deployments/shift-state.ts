@@ -37,3 +37,11 @@ export function shiftingOf({
 /** The deployment that traffic is taken from, and goes back to: the newest that had completed, whatever was tried in between. */
 export const sourceOf = (deployments: readonly DeploymentRecord[]): DeploymentRecord | undefined =>
   newestCompleted(deployments.filter(({ status }) => status !== 'PRIMARY'));
+
+/** Whether what the deployment's tasks do counts no more: it is FAILED, or gives traffic back to be so. */
+export const isGivenUp = ({ status, rolloutState, cause, shifting }: DeploymentRecord): boolean =>
+  rolloutState === 'FAILED' ||
+  (status === 'PRIMARY' &&
+    rolloutState === 'IN_PROGRESS' &&
+    cause.kind !== 'rollback' &&
+    shifting?.rollback !== undefined);

@@ -282,8 +282,15 @@ describe('going back', () => {
     work(world);
     expect(world.shifting().rollback).toMatchObject({ verdict: 'failed' });
     expect(wants(world)).toEqual({ blue: 100, green: 0 });
+    const { failedTasks } = world.primary();
+    expect(failedTasks).toBeGreaterThanOrEqual(3);
+    // One that becomes healthy afterwards takes nothing of the evidence away.
+    world.revisions[1] = good;
+    work(world);
+    expect(world.primary()).toMatchObject({ failedTasks });
     world.calm();
     expect(verdictOf(world.service)?.verdict).toBe('rolled back');
+    expect(world.primary().cause.failed).toMatchObject({ failedTasks });
     expect(counts(world)).toEqual({ 0: 2 });
     expect(world.service.steady).toBe(true);
   });

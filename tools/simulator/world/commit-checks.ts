@@ -92,7 +92,8 @@ export class CommitChecks {
         this.#replaced(changed, name, new Set(fresh.filter((task) => started.includes(task)).map(({ id }) => id)));
     }
     const now = commit.process.clock.now();
-    for (const name of new Set(started.flatMap(({ service }) => service?.name ?? []))) this.#maximum(name);
+    for (const [name, own] of Map.groupBy(started, ({ service }) => service?.name))
+      if (name !== undefined) this.#maximum(name, own);
     for (const name of new Set(stopped.flatMap(({ service }) => service?.name ?? []))) {
       this.#minimum(
         name,
@@ -226,7 +227,11 @@ export class CommitChecks {
     }
   }
 
-  #enough({ desiredCount, deploymentConfiguration }: ServiceRecord, { id, failedTasks }: DeploymentRecord): void {
+  #enough(
+    { desiredCount, deploymentConfiguration }: ServiceRecord,
+    { id, failedTasks, rolloutStateReason, shifting }: DeploymentRecord,
+  ): void {
+    if (shifting !== undefined && !rolloutStateReason.startsWith('ECS deployment circuit breaker:')) return;
     const { type, value } = deploymentConfiguration.circuitBreaker?.threshold ?? { type: 'COUNT', value: 1 };
     const share = (desiredCount * value) / 100;
     const asked = type === 'COUNT' ? value : type === 'BOUNDED_PERCENT' ? Math.max(3, share) : Math.max(1, share);
@@ -352,7 +357,7 @@ export class CommitChecks {
     return now() - (mirror.awayAt.get(instance.id) ?? -Infinity) <= lag();
   }
 
-  #maximum(name: string): void {
+  #maximum(name: string, started: readonly TaskRecord[]): void {
     const { mirror } = this.#ports;
     const service = mirror.services.get(name);
     if (service === undefined) return;
@@ -364,7 +369,14 @@ export class CommitChecks {
       return;
     }
     const most = Math.floor((service.desiredCount * service.deploymentConfiguration.maximumPercent) / 100);
-    const there = live.filter((task) => !this.#mayBeLost(task)).length;
+    // Where traffic shifts each revision has its own tasks; one that rolls back has those of the other beside it.
+    const isShared = service.deployments.some(({ shifting }) => shifting !== undefined);
+    const of = new Set(started.map(({ service: own }) => own?.deploymentId));
+    const sets = Map.groupBy(
+      live.filter((task) => !this.#mayBeLost(task)),
+      (task) => (isShared ? task.service?.deploymentId : ''),
+    );
+    const there = Math.max(0, ...[...sets].map(([id, { length }]) => (isShared && !of.has(id) ? 0 : length)));
     if (there > most) throw new Violation('maximum', `${name} has ${there} tasks, at most ${most} are allowed`);
   }
 

@@ -21,6 +21,8 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     /** Stops at the first seed that breaks something. */
     first: { type: 'boolean', default: false },
+    /** Days of services that shift traffic. */
+    shifts: { type: 'boolean', default: false },
   },
 });
 
@@ -33,7 +35,7 @@ if (!values.trace) Error.stackTraceLimit = 0;
 
 let broken = 0;
 for (let seed = from; seed <= to; seed++) {
-  let outcome = await new World(drawPlan(seed), values.trace).play();
+  let outcome = await new World(drawPlan(seed, { shifts: values.shifts }), values.trace).play();
   if (outcome.violation !== undefined && values.shrink) {
     outcome = await shrink(outcome, 300);
   }
@@ -71,7 +73,7 @@ function words({ plan, violation, played, counts }: Outcome): string {
   const end =
     violation === undefined
       ? 'all held'
-      : `${violation.message}\n    play it again: npm run simulate -- --seed ${plan.seed} --trace`;
+      : `${violation.message}\n    play it again: npm run simulate -- --seed ${plan.seed} --trace${plan.shifts ? ' --shifts' : ''}`;
   const left = values.shrink && violation !== undefined ? [...faults, ...users].sort((a, b) => a.at - b.at) : [];
   const rest = left.map((one) => `\n    ${JSON.stringify(one)}`).join('');
   return `seed ${plan.seed} (${size}; ${did}): ${end}${rest}`;

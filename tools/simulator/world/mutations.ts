@@ -407,4 +407,22 @@ export const mutations: readonly Mutation[] = [
     from: 3,
     days: { faults: 10, kinds: ['agent-crash', 'engine-forgets'] },
   },
+  {
+    name: 'a stage is left before its hooks have answered',
+    file: 'scheduler/deployments/hook-runs.ts',
+    find: '!runs.filter(isFor(occasion)).some(isOpen);',
+    replace: 'runs.some(isFor(occasion)) || occasion.step >= 0;',
+    caughtBy: ['stages'],
+    from: 3,
+    days: { shifts: true },
+  },
+  {
+    name: 'the old revision ends as soon as traffic has gone',
+    file: 'scheduler/deployments/shifting.ts',
+    find: "    if (stage !== 'CLEAN_UP') {",
+    replace: "    if (!hasReached(this.#shifting, 'BAKE_TIME')) {",
+    caughtBy: ['stages'],
+    from: 5,
+    days: { shifts: true },
+  },
 ];

@@ -108,6 +108,8 @@ export interface Plan {
   readonly troubles: Troubles;
   /** Whether services stand behind load balancers, and clients ask them. */
   readonly balanced: boolean;
+  /** Whether services have strategies that shift traffic, with pauses that people end. */
+  readonly shifts: boolean;
 }
 
 /** How large and how bad plans are. */
@@ -122,6 +124,8 @@ export interface PlanOptions {
   readonly faults?: number;
   /** The only kinds of faults that there are; by default each seed knows some of all. */
   readonly kinds?: readonly FaultKind[];
+  /** Days of services with strategies that shift traffic; no seed has them by itself, so that those that there are stay as they are. */
+  readonly shifts?: boolean;
 }
 
 /** Names that services get: few, so that actions meet. */
@@ -214,7 +218,8 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
       drift: sometimes(0.2, 0.001, 0.02),
       deregisterLostAfter: quiet ? undefined : drawLeaving(seed),
     },
-    balanced: new Chance(seed ^ 0x1075).happens(0.14),
+    balanced: options.shifts !== true && new Chance(seed ^ 0x1075).happens(0.14),
+    shifts: options.shifts === true,
   };
 }
 

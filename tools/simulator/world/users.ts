@@ -1,4 +1,9 @@
-import type { ContainerDefinition, CreateServiceCommandInput, UpdateServiceCommandInput } from '@aws-sdk/client-ecs';
+import type {
+  ContainerDefinition,
+  CreateServiceCommandInput,
+  DeploymentLifecycleHook,
+  UpdateServiceCommandInput,
+} from '@aws-sdk/client-ecs';
 import { Chance } from './chance.ts';
 import { type Behaviour, good } from './images.ts';
 import { serviceNames, type UserAction } from './plan.ts';
@@ -26,6 +31,8 @@ export interface UserPorts {
   targetGroup(service: string): Promise<string | undefined>;
   /** Whether any service stands behind a load balancer. */
   readonly balanced: boolean;
+  /** Whether services have strategies that shift traffic. */
+  readonly shifts: boolean;
   readonly imageHost: string;
 }
 
@@ -174,6 +181,7 @@ export class Users {
       ...(daemon ? { schedulingStrategy: 'DAEMON' as const } : { desiredCount: chance.whole(1, 6) }),
       deploymentConfiguration: {
         ...bounds(chance, daemon),
+        ...(this.#ports.shifts && !daemon ? strategy(chance) : {}),
         deploymentCircuitBreaker: chance.pick([
           { enable: true, rollback: true },
           { enable: true, rollback: true },
@@ -331,4 +339,42 @@ function bounds(chance: Chance, daemon: boolean): { maximumPercent: number; mini
     [100, 110],
   ] as const);
   return { maximumPercent, minimumHealthyPercent };
+}
+
+/** A way of shifting traffic, with pauses in some of its stages. */
+function strategy(chance: Chance): NonNullable<CreateServiceCommandInput['deploymentConfiguration']> {
+  if (chance.happens(0.2)) return {};
+  const minutes = (): number => chance.pick([0, 0, 1]);
+  const pause = (): DeploymentLifecycleHook => ({
+    targetType: 'PAUSE',
+    lifecycleStages: [
+      chance.pick([
+        'RECONCILE_SERVICE',
+        'PRE_SCALE_UP',
+        'POST_SCALE_UP',
+        'POST_TEST_TRAFFIC_SHIFT',
+        'PRE_PRODUCTION_TRAFFIC_SHIFT',
+        'POST_PRODUCTION_TRAFFIC_SHIFT',
+      ] as const),
+    ],
+    timeoutConfiguration: {
+      timeoutInMinutes: chance.whole(1, 3),
+      action: chance.pick(['ROLLBACK', 'CONTINUE'] as const),
+    },
+  });
+  return {
+    bakeTimeInMinutes: minutes(),
+    lifecycleHooks: Array.from({ length: chance.whole(0, 2) }, pause),
+    ...chance.pick([
+      { strategy: 'BLUE_GREEN' as const },
+      {
+        strategy: 'LINEAR' as const,
+        linearConfiguration: { stepPercent: chance.pick([34, 50]), stepBakeTimeInMinutes: minutes() },
+      },
+      {
+        strategy: 'CANARY' as const,
+        canaryConfiguration: { canaryPercent: 10, canaryBakeTimeInMinutes: minutes() },
+      },
+    ]),
+  };
 }

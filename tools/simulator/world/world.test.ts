@@ -5,6 +5,9 @@ import { mutations } from './mutations.ts';
 /** Seeds of one run of the tests. They are always the same: 1, 2, 3, … */
 const seeds = { nightly: 100_000, release: 500_000 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 2_000;
 
+/** The same of days on which services have the strategies that shift traffic. */
+const shiftSeeds = seeds / 20;
+
 /** Seeds within which every planted mistake must be noticed. */
 const noticedWithin = 2_000;
 
@@ -26,7 +29,7 @@ const once: readonly (readonly [number, string])[] = [
 interface Line {
   readonly seed: number;
   readonly checksum: string;
-  readonly counts: { readonly faults: number; readonly containersStarted: number; readonly commits: number };
+  readonly counts: Readonly<Record<'faults' | 'containersStarted' | 'commits' | 'stages', number>>;
   readonly violation?: { readonly invariant: string; readonly message: string };
 }
 
@@ -36,8 +39,8 @@ async function run(program: string, args: readonly string[], signal?: AbortSigna
   return printed;
 }
 
-async function play(range: string, signal?: AbortSignal): Promise<Line[]> {
-  const printed = await run('main.ts', ['--json', '--first', '--seeds', range], signal);
+async function play(range: string, signal?: AbortSignal, ...days: string[]): Promise<Line[]> {
+  const printed = await run('main.ts', ['--json', '--first', '--seeds', range, ...days], signal);
   const lines = printed.split('\n').slice(0, -1);
   return lines.map((line) => JSON.parse(line) as Line);
 }
@@ -66,6 +69,15 @@ describe('the control plane in simulation', { timeout: hours * 3_600_000 }, () =
   test.each(once.filter(([seed]) => seed > seeds))('seed %i: %s', async (seed) => {
     const [line] = await play(String(seed));
     expect(line?.violation).toBeUndefined();
+  });
+
+  test(`holds it through ${shiftSeeds} days of services that shift traffic`, async () => {
+    const lines = await play(`1..${shiftSeeds}`, undefined, '--shifts');
+    const broken = lines.find(({ violation }) => violation !== undefined);
+    if (broken !== undefined)
+      throw new Error(await run('main.ts', ['--seed', String(broken.seed), '--shifts', '--shrink']));
+    expect(lines).toHaveLength(shiftSeeds);
+    expect(lines.reduce((total, { counts }) => total + counts.stages, 0)).toBeGreaterThan(5 * shiftSeeds);
   });
 
   test('plays a seed the same way every time', async () => {

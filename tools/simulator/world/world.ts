@@ -19,6 +19,8 @@ import { type NetworkWeather, NoAnswer, SimulatedNetwork } from './network.ts';
 import type { Plan } from './plan.ts';
 import { push } from './push.ts';
 import { Quiet } from './quiet.ts';
+import { Approvers } from './approvers.ts';
+import { StageChecks } from './stage-checks.ts';
 import { ReachChecks } from './reach-checks.ts';
 import { account, cluster, type ServerTraffic, SimulatedServer } from './server.ts';
 import { settle } from './settle.ts';
@@ -49,6 +51,8 @@ export interface Counts {
   unanswered: number;
   /** Requests that load balancers brought to tasks. */
   requests: number;
+  /** Stages that deployments which shift traffic went on to. */
+  stages: number;
 }
 
 /** Milliseconds within which everything must be quiet once nothing goes wrong any more. */
@@ -80,10 +84,13 @@ export class World {
     refused: 0,
     unanswered: 0,
     requests: 0,
+    stages: 0,
   };
   /** Whether the store ever lost commits: then nothing acknowledged need be there. */
   #rewound = false;
   readonly #checks: CommitChecks;
+  readonly #stages: StageChecks;
+  readonly #approvers: Approvers;
   readonly #answers: AnswerChecks;
   readonly #addresses: AddressChecks;
   readonly #reach: ReachChecks;
@@ -125,6 +132,11 @@ export class World {
       lag: () => (now() < this.#laggedUntil ? 40_000 : 3_000),
       leavesAfter: troubles.deregisterLostAfter,
       asked: (token) => this.#tokens.get(token),
+    });
+    this.#stages = new StageChecks({
+      mirror: this.mirror,
+      lag: () => (now() < this.#laggedUntil ? 40_000 : 3_000),
+      now,
     });
     this.#answers = new AnswerChecks(this.mirror);
     const log = (who: string): Log => this.#log(who);
@@ -187,7 +199,13 @@ export class World {
       (operation, input) => this.#api(process, operation, input),
       () => process.clock.sleep(2_000),
     );
+    this.#approvers = new Approvers({
+      mirror: this.mirror,
+      chance: new Chance(plan.seed ^ 0xb1ce),
+      api: (operation, input) => this.#api(process, operation, input),
+    });
     this.#users = new Users({
+      shifts: plan.shifts,
       addressed: new Set(plan.addressed),
       imageHost: this.images.host,
       api: (operation, input) => this.#api(process, operation, input),
@@ -216,7 +234,7 @@ export class World {
       process.off('unhandledRejection', onRejection);
     }
     const { plan, history } = this;
-    const counts = { ...this.counts, requests: this.#reach.arrived };
+    const counts = { ...this.counts, requests: this.#reach.arrived, stages: this.#stages.left };
     const played = this.time.now() - epoch;
     const outcome = { plan, checksum: history.checksum, played, counts, history };
     return this.#violation === undefined ? outcome : { ...outcome, violation: this.#violation };
@@ -253,6 +271,15 @@ export class World {
     call().catch((error: unknown) => this.violated(new Violation('no-accident', describe(error))));
   }
 
+  /** People look every few seconds what waits for them. */
+  #approve(): void {
+    const isKind = this.time.now() > epoch + this.plan.duration;
+    this.#approvers
+      .look(isKind)
+      .catch((error: unknown) => this.violated(new Violation('no-accident', `a person: ${describe(error)}`)));
+    this.time.at(this.time.now() + 7_000, () => this.#approve());
+  }
+
   async #days(): Promise<void> {
     for (const repository of repositories) {
       await this.#push(repository, 'prod', this.images.build(good), false);
@@ -267,6 +294,7 @@ export class World {
         .catch((error: unknown) => this.violated(new Violation('no-accident', `the operator: ${describe(error)}`)));
     for (const host of this.hosts)
       this.time.at(this.time.now() + this.chance.between(0, 2_000), () => host.startAgent());
+    if (this.plan.shifts) this.#approve();
     const faults = new FaultPlayer(this);
     for (const fault of this.plan.faults) this.time.at(epoch + fault.at, () => faults.play(fault));
     for (const action of this.plan.users) {
@@ -295,7 +323,7 @@ export class World {
       .repair(this.chance.fork(), names)
       .catch((error: unknown) => this.violated(new Violation('no-accident', describe(error))));
     await this.#until(this.time.now() + 20_000, () => false);
-    await this.#becomes('repaired', repairWithin, () => this.#quiet.unrepaired());
+    await this.#becomes('repaired', (this.plan.shifts ? 4 : 1) * repairWithin, () => this.#quiet.unrepaired());
   }
 
   /** Plays until something is so, or a time has come. @returns whether it became so, or something was violated */
@@ -326,6 +354,7 @@ export class World {
     }
     this.#reach.note(changed);
     this.#checked(() => this.#checks.check(commit, changed));
+    this.#checked(() => this.#stages.check(commit, changed));
   }
 
   /** What carries requests on a server's machine, and how it looks at targets. */
