@@ -14,7 +14,7 @@ import { createEc2 } from '../network/ec2/index.ts';
 import { Networks } from '../network/records/index.ts';
 import { TaskInterfaces, taskNetworks } from '../network/tasks/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
-import { StoredLogs } from '../signals/logs/store/index.ts';
+import { createLogs, StoredLogs } from '../signals/logs/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 import { ClusterViews } from '../views/index.ts';
 
@@ -130,6 +130,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createAcm({ ...base, balancers, sealer }),
       createElb(elb),
       createElbv2(elb),
+      createLogs({ ...base, logs }),
     ],
     web: [
       createWebhookReceiver(webhooks),

@@ -25,6 +25,8 @@ import {
   ec2Module,
   ElbClient,
   elbModule,
+  LogsClient,
+  logsModule,
 } from '../testbed/query-clients.ts';
 import { sampleInput, type SampleValues } from '../testbed/sample-input.ts';
 
@@ -138,6 +140,17 @@ const valuesOf: Readonly<Record<string, SampleValues>> = {
     CertificateArn: `arn:aws:acm:us-east-1:${account}:certificate/00000000-0000-4000-8000-000000000000`,
     Tags: [{ Key: 'team', Value: 'blue' }],
   },
+  logs: {
+    ...values,
+    resourceArn: arn('logs', 'log-group:canary'),
+    logGroupName: 'sample',
+    retentionInDays: 1,
+    tags: { team: 'blue' },
+    'UntagLogGroup.tags': ['team'],
+    // A session of one that is there would last.
+    logGroupIdentifiers: ['none'],
+    logGroupIdentifier: 'none',
+  },
   classic: {
     ...values,
     LoadBalancerName: 'canary',
@@ -167,6 +180,7 @@ const clients = {
   classic: { module: classicModule, client: ClassicClient },
   ecs: { module: ecs, client: ecs.ECSClient },
   iam: { module: iam, client: iam.IAMClient },
+  logs: { module: logsModule, client: LogsClient },
   sts: { module: sts, client: sts.STSClient },
 } as const;
 
@@ -191,6 +205,7 @@ const ec2Call = callOf(ec2Module);
 const elbCall = callOf(elbModule);
 const acmCall = callOf(acmModule);
 const classicCall = callOf(classicModule);
+const logsCall = callOf(logsModule);
 
 const refusals = new Set([
   'AccessDenied',
@@ -245,9 +260,10 @@ describe('A10: the authorization matrix of a whole installation', () => {
     const tagged = /<vpcId>([^<]*)/.exec(JSON.stringify(await ec2Call(as('admin', 'ec2'), 'DescribeVpcs', {})))?.[1];
     const tags = [{ Key: 'seen', Value: canary }];
     await ec2Call(as('admin', 'ec2'), 'CreateTags', { Resources: [tagged], Tags: tags });
+    await logsCall(as('admin', 'logs'), 'CreateLogGroup', { logGroupName: 'canary', tags: { seen: canary } });
     // Sessions of fifteen minutes, made ten minutes ago.
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 600_000 });
-    for (let i = 0; i < 50; i++) expiring.push(await session());
+    for (let i = 0; i < 80; i++) expiring.push(await session());
     vi.useRealTimers();
     // Nobody may log in to the registry, and then nothing.
     await as('admin', 'iam').send(
@@ -444,6 +460,8 @@ describe('A10: the authorization matrix of a whole installation', () => {
       ].map((nouns) => ec2Call(as('admin', 'ec2'), `Describe${nouns}`, {})),
       acmCall(as('admin', 'acm'), 'ListCertificates', { Includes: { keyTypes: ['EC_prime256v1'] } }),
       classicCall(as('admin', 'classic'), 'DescribeLoadBalancers', {}),
+      logsCall(as('admin', 'logs'), 'DescribeLogGroups', {}),
+      logsCall(as('admin', 'logs'), 'ListTagsLogGroup', { logGroupName: 'canary' }),
       ...['LoadBalancers', 'TargetGroups'].map((nouns) =>
         elbCall(as('admin', 'elasticloadbalancing'), `Describe${nouns}`, {}),
       ),
@@ -480,6 +498,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'ecs',
         'elasticloadbalancing',
         'iam',
+        'logs',
         'sts',
         'distribution',
         'layers',
@@ -513,7 +532,8 @@ describe('A10: the authorization matrix of a whole installation', () => {
   test('a user who may read changes nothing', async () => {
     const before = await holdings();
     // Reports that IAM generates are read (ReadOnlyAccess has iam:Generate*).
-    const reads = /^(?:Generate|Get|List|Describe|BatchGet|BatchCheck|Simulate|Validate|GET|HEAD)/;
+    const reads =
+      /^(?:Generate|Get|List|Describe|BatchGet|BatchCheck|Simulate|Validate|FilterLog|TestMetric|StartLiveTail|GET|HEAD)/;
     // Tokens for others, half-done uploads and what hosts are given look like reading, and are not.
     const not = new Set(['sts:GetFederationToken', 'distribution:GET upload', 'agent-program:GET agent program']);
     expect(
@@ -545,7 +565,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         )
         .map(async (route) => (await call(route, 'admin')).text),
     );
-    expect(seen.map((text) => text.includes(canary))).toEqual([true, true, true]);
+    expect(seen.map((text) => text.includes(canary))).toEqual([true, true, true, true]);
     // Nobody's credentials are the secret that a webhook's deliveries are signed with.
     expect(await wrong('admin', ({ access }) => (access === 'anonymous' ? undefined : access === 'proof'))).toEqual([]);
   });

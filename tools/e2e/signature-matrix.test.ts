@@ -19,6 +19,7 @@ const jsonTargets: Readonly<Record<string, string>> = {
   ecs: 'AmazonEC2ContainerServiceV20141113',
   ecr: 'AmazonEC2ContainerRegistry_V20150921',
   'ecr-public': 'SpencerFrontendService',
+  logs: 'Logs_20140328',
 };
 const queryVersions: Readonly<Record<string, string>> = {
   ec2: '2016-11-15',

@@ -3,6 +3,7 @@ import { acmSchemas } from '@slipway/scheduler/balancing/acm';
 import { elbSchemas } from '@slipway/scheduler/balancing/elb';
 import { elbv2Schemas } from '@slipway/scheduler/balancing/elbv2';
 import { ec2Schemas } from '@slipway/scheduler/network/ec2';
+import { logsSchemas } from '@slipway/scheduler/signals/logs';
 import aws4 from 'aws4';
 
 type Schema = OperationModel['input'];
@@ -28,6 +29,7 @@ interface Spoken {
 const spoken = {
   ec2: { service: 'ec2', version: '2016-11-15', schemas: ec2Schemas, isEc2: true },
   acm: { service: 'acm', version: '2015-12-08', schemas: acmSchemas, isEc2: false, target: 'CertificateManager' },
+  logs: { service: 'logs', version: '2014-03-28', schemas: logsSchemas, isEc2: false, target: 'Logs_20140328' },
   classic: { service: 'elasticloadbalancing', version: '2012-06-01', schemas: elbSchemas, isEc2: false },
   elb: { service: 'elasticloadbalancing', version: '2015-12-01', schemas: elbv2Schemas, isEc2: false },
 } as const satisfies Record<string, Spoken>;
@@ -127,6 +129,12 @@ export class ClassicClient extends QueryClient {
   }
 }
 
+export class LogsClient extends QueryClient {
+  constructor(options: Options) {
+    super(spoken.logs, options);
+  }
+}
+
 export class ElbClient extends QueryClient {
   constructor(options: Options) {
     super(spoken.elb, options);
@@ -150,6 +158,7 @@ const moduleOf = ({ schemas }: Spoken): Schemas => ({
 export const ec2Module: Schemas = moduleOf(spoken.ec2);
 export const acmModule: Schemas = moduleOf(spoken.acm);
 export const classicModule: Schemas = moduleOf(spoken.classic);
+export const logsModule: Schemas = moduleOf(spoken.logs);
 export const elbModule: Schemas = moduleOf(spoken.elb);
 
 /** Writes a value as the Query protocol has it: list elements under `member`. */

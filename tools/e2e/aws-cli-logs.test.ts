@@ -1,0 +1,222 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '@slipway/storage/testing';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { AwsCli } from '../testbed/aws-cli.ts';
+import { run } from '../testbed/command.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
+
+const missing = (await run('aws', ['--version']).catch(() => undefined))?.code === 0 ? undefined : 'no AWS CLI';
+if (missing !== undefined && process.env['CI']) throw new Error(`${missing} on this machine`);
+
+/** Debian's own command line, which is a version 2: `logs tail` is there only. */
+const cli = '/usr/bin/aws';
+const second = await run(cli, ['--version']).catch(() => ({ stdout: '' }));
+const noTail = second.stdout.startsWith('aws-cli/2.')
+  ? undefined
+  : 'no AWS command line of version 2 (apt install awscli)';
+/** Boto3 lies beside the AWS command line that was installed for tests, or in the machine's own Python. */
+const python = ['/opt/slipway-test-awscli/bin/python'].find((path) => existsSync(path)) ?? 'python3';
+const boto = await run(python, ['-c', 'import boto3']).catch(() => ({ code: 1 }));
+const noBoto = boto.code === 0 ? undefined : 'boto3 is not on this machine (pip install boto3)';
+for (const lacking of [noTail, noBoto]) if (lacking !== undefined && process.env['CI']) throw new Error(lacking);
+
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-logs-'));
+let server: ServerProcess;
+let aws: AwsCli;
+
+beforeAll(async () => {
+  server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_AGENT: 'off', SLIPWAY_WORKERS: '1' });
+  await server.start();
+  aws = new AwsCli(server.aws());
+});
+
+afterAll(async () => {
+  await server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Events {
+  readonly events: readonly { readonly message: string }[];
+  readonly nextForwardToken: string;
+}
+const messages = ({ events }: Events): string[] => events.map(({ message }) => message);
+
+test.skipIf(missing !== undefined)(
+  `the AWS CLI keeps a log as the AWS documentation has it, also over a killed server${missing === undefined ? '' : ` (${missing})`}`,
+  async () => {
+    const logs = <T>(...args: string[]): Promise<T> => aws.json<T>(['logs', ...args]);
+    const group = ['--log-group-name', '/ecs/web'];
+    const stream = [...group, '--log-stream-name', 'web/app/1'];
+    await logs('create-log-group', ...group, '--tags', 'team=blue');
+    await logs('put-retention-policy', ...group, '--retention-in-days', '14');
+    await logs('create-log-stream', ...stream);
+    const now = Date.now();
+    const lines = ['GET / 200', 'ERROR no such file', 'GET /a 404', '{"level":"error","ms":812}'];
+    const file = join(folder, 'events.json');
+    writeFileSync(
+      file,
+      JSON.stringify(lines.map((message, index) => ({ timestamp: now - 4000 + index * 1000, message }))),
+    );
+    await logs('put-log-events', ...stream, '--log-events', `file://${file}`);
+
+    // What was answered is there whatever happens to the server.
+    await server.stop('SIGKILL');
+    await server.start();
+    // The CLI reads on with each forward token, until one comes again.
+    expect(messages(await logs('get-log-events', ...stream, '--start-from-head'))).toEqual(lines);
+    const last = await logs<Events>('get-log-events', ...stream, '--limit', '1', '--no-paginate');
+    expect(messages(last)).toEqual(lines.slice(3));
+    const end = await logs<Events>('get-log-events', ...stream, '--next-token', last.nextForwardToken, '--no-paginate');
+    expect([messages(end), end.nextForwardToken]).toEqual([[], last.nextForwardToken]);
+
+    const filter = (pattern: string, ...more: string[]) =>
+      logs<Events>('filter-log-events', ...group, '--filter-pattern', pattern, ...more);
+    expect(messages(await filter('ERROR'))).toEqual(lines.slice(1, 2));
+    expect(messages(await filter('?ERROR ?404', '--page-size', '1'))).toEqual(lines.slice(1, 3));
+    expect(messages(await filter('{ $.level = "error" && $.ms > 500 }'))).toEqual(lines.slice(3));
+    expect(messages(await filter('[method, path, status = 4*]', '--log-stream-name-prefix', 'web/'))).toEqual(
+      lines.slice(2, 3),
+    );
+
+    const described = await logs<{ logGroups: object[] }>('describe-log-groups', '--log-group-name-prefix', '/ecs/');
+    expect(described.logGroups).toMatchObject([
+      { logGroupName: '/ecs/web', retentionInDays: 14, logGroupClass: 'STANDARD' },
+    ]);
+    const [{ logGroupArn }] = described.logGroups as [{ logGroupArn: string }];
+    await logs('tag-resource', '--resource-arn', logGroupArn, '--tags', 'stage=test');
+    expect((await logs<{ tags: object }>('list-tags-for-resource', '--resource-arn', logGroupArn)).tags).toEqual({
+      team: 'blue',
+      stage: 'test',
+    });
+    const streams = await logs<{ logStreams: object[] }>(
+      'describe-log-streams',
+      ...group,
+      '--order-by',
+      'LastEventTime',
+      '--descending',
+    );
+    expect(streams.logStreams).toMatchObject([
+      { logStreamName: 'web/app/1', arn: `${logGroupArn}:log-stream:web/app/1` },
+    ]);
+
+    const bad = await aws.run(['logs', 'filter-log-events', ...group, '--filter-pattern', '{ $.a = }']);
+    expect(bad.stderr).toContain(
+      'An error occurred (InvalidParameterException) when calling the FilterLogEvents operation',
+    );
+    expect(bad.stderr).toContain('at character 9');
+    const late = ['--log-events', `timestamp=${now + 3 * 3_600_000},message=later`];
+    expect(await logs('put-log-events', ...stream, ...late)).toMatchObject({
+      rejectedLogEventsInfo: { tooNewLogEventStartIndex: 0 },
+    });
+    const refused = await aws.run([
+      'logs',
+      'put-subscription-filter',
+      ...group,
+      '--filter-name',
+      'a',
+      '--filter-pattern',
+      '',
+      '--destination-arn',
+      'arn:aws:lambda:us-east-1:000000000000:function:a',
+    ]);
+    expect(refused.stderr).toContain('PutSubscriptionFilter is not supported by this installation');
+
+    await logs('delete-log-stream', ...stream);
+    await logs('delete-log-group', ...group);
+    const gone = await aws.run(['logs', 'get-log-events', ...stream]);
+    expect(gone.stderr).toContain(
+      '(ResourceNotFoundException) when calling the GetLogEvents operation: The specified log group does not exist.',
+    );
+  },
+);
+
+/** A program that goes on until it is stopped: what it has printed so far. */
+async function following(
+  command: string,
+  args: readonly string[],
+  use: (printed: () => string) => Promise<void>,
+): Promise<void> {
+  const child = spawn(command, args, {
+    env: { PATH: process.env['PATH'], PYTHONUNBUFFERED: '1', AWS_CONFIG_FILE: '/dev/null', ...server.aws() },
+  });
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (printed += text.toString()));
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  try {
+    await use(() => printed);
+  } finally {
+    child.kill('SIGKILL');
+    await ended;
+  }
+}
+
+/** Puts a line into a stream of its own group, both made for it. */
+async function logged(name: string): Promise<(message: string) => Promise<void>> {
+  const group = ['--log-group-name', name];
+  const stream = [...group, '--log-stream-name', 'one'];
+  await aws.json(['logs', 'create-log-group', ...group]);
+  await aws.json(['logs', 'create-log-stream', ...stream]);
+  return async (message) => {
+    await aws.json(['logs', 'put-log-events', ...stream, '--log-events', `timestamp=${Date.now()},message=${message}`]);
+  };
+}
+
+test.skipIf((missing ?? noTail) !== undefined)(
+  `aws logs tail --follow shows what was, and what comes, each line once${missing || noTail ? ` (${missing ?? noTail})` : ''}`,
+  async () => {
+    const log = await logged('tailed');
+    await log('before');
+    const args = [
+      '--endpoint-url',
+      server.endpoint,
+      'logs',
+      'tail',
+      'tailed',
+      '--follow',
+      '--since',
+      '1h',
+      '--format',
+      'short',
+    ];
+    await following(cli, args, async (printed) => {
+      await vi.waitFor(() => expect(printed()).toContain('before'), 60_000);
+      await log('after');
+      await vi.waitFor(() => expect(printed()).toContain('after'), 60_000);
+      await log('last');
+      await vi.waitFor(() => expect(printed()).toContain('last'), 60_000);
+      expect(printed().match(/before|after|last/g)).toEqual(['before', 'after', 'last']);
+    });
+  },
+);
+
+/** Boto3 puts `stream-` before the host name of StartLiveTail, unless it is told not to. */
+const liveTail = `
+import sys, boto3
+from botocore.config import Config
+logs = boto3.client('logs', endpoint_url=sys.argv[1], region_name='us-east-1', config=Config(inject_host_prefix=False))
+arn = logs.describe_log_groups(logGroupNamePrefix='live')['logGroups'][0]['logGroupArn']
+for event in logs.start_live_tail(logGroupIdentifiers=[arn], logEventFilterPattern='wanted')['responseStream']:
+    if 'sessionStart' in event:
+        print('started', event['sessionStart']['logGroupIdentifiers'] == [arn], flush=True)
+    for line in event.get('sessionUpdate', {}).get('sessionResults', []):
+        print(line['logStreamName'], line['message'], flush=True)
+`;
+
+test.skipIf((missing ?? noBoto) !== undefined)(
+  `boto3 follows a live tail${missing || noBoto ? ` (${missing ?? noBoto})` : ''}`,
+  async () => {
+    const log = await logged('live');
+    await following(python, ['-c', liveTail, server.endpoint], async (printed) => {
+      await vi.waitFor(() => expect(printed()).toContain('started True'), 60_000);
+      await log('other');
+      await log('wanted');
+      await vi.waitFor(() => expect(printed()).toContain('one wanted'), 60_000);
+      expect(printed()).not.toContain('other');
+    });
+  },
+);
