@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { againOf, type TestReport, verdictOf } from './verdict.ts';
+import { againOf, together, type TestReport, verdictOf } from './verdict.ts';
 
 const steady = { file: 'a.test.ts', passed: 3, skipped: 1, failed: [] };
 const broken = { file: 'b.test.ts', passed: 1, skipped: 0, failed: ['one', 'two'] };
@@ -38,4 +38,11 @@ test('when many files fail, or an error belongs to no test, nothing is run again
   expect(againOf(unhandled)).toEqual([]);
   expect(verdictOf({ ...report(steady), unhandled: 1 }).failed).toBe(1);
   expect(verdictOf(report(broken), { ...report({ ...broken, failed: [] }), unhandled: 1 }).failed).toBe(1);
+});
+
+test('several runs count as one, and one that has told nothing has failed', () => {
+  expect(together(report(steady), report(broken))).toEqual(report(steady, broken));
+  expect(together({ ...report(steady), unhandled: 2 }, report(broken)).unhandled).toBe(2);
+  expect(verdictOf(together(report(steady), undefined))).toMatchObject({ passed: 3, failed: 1 });
+  expect(againOf(together(report(broken), undefined))).toEqual([]);
 });

@@ -11,6 +11,14 @@ export interface TestReport {
   }[];
 }
 
+/** Several runs' reports as one; a run without a report is an error that belongs to no test. */
+export function together(...reports: readonly (TestReport | undefined)[]): TestReport {
+  return {
+    unhandled: reports.reduce((total, report) => total + (report?.unhandled ?? 1), 0),
+    files: reports.flatMap((report) => report?.files ?? []),
+  };
+}
+
 /** More files than this do not fail together by the machine's doing. */
 const mostAgain = 5;
 

@@ -14,7 +14,7 @@ const noticedWithin = 2_000;
 /** Processes that play at one time, and seeds that one of them plays: a process of its own forgets what the seeds before left in memory. */
 const [atOnce, piece] = [2, 250];
 
-const hours = { nightly: 8, release: 40 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 0.5;
+const hours = { nightly: 8, release: 40 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 1;
 
 /** Seeds that once showed a mistake, with what it was. They are played again for ever. */
 const once: readonly (readonly [number, string])[] = [
