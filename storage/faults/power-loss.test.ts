@@ -68,33 +68,37 @@ test('the test finds the damage when nothing is synced', { timeout: 300_000 }, a
   expect(await failPower(10, { sync: false })).not.toEqual([]);
 });
 
+/** As {@link failPower}, with all but the bytes of blobs in a Redis whose folder is on the disk. */
 async function failRedisPower(times: number, fsync: 'always' | 'no'): Promise<readonly string[]> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-power-'));
-  const disk = new LoopDisk(folder, 'disk');
-  await disk.make(256);
   const settings = ['--appendonly', 'yes', '--appendfsync', fsync];
-  const server = await RedisServer.start(settings, join(disk.mounted));
   const blobs = { type: 'filesystem', root: join(folder, 'blobs') } as const;
-  const writer = new Writer({ records: { type: 'redis', url: server.url }, blobs }, 'p');
   const found: string[] = [];
-  for (let round = 0; round < times && found.length === 0; round++) {
-    await writer.reached(writer.acknowledged.length + 5);
-    await systemClock.sleep(Math.random() * 50);
-    writer.pause();
-    await systemClock.sleep(10);
-    const acknowledged = [...writer.acknowledged];
-    const copy = await disk.copy('copy');
-    writer.resume();
-    const again = await RedisServer.start(settings, copy.mounted);
-    const storage = await openStorage({ records: { type: 'redis', url: again.url }, blobs }, systemClock);
-    found.push(...(await damage(storage, acknowledged)));
-    await storage.close();
-    await again.kill();
-    await copy.dispose();
+  for (let done = 0; done < times && found.length === 0; done += 5) {
+    // A new disk now and then: all that was acknowledged on one is looked for each time.
+    const disk = new LoopDisk(folder, `disk${done}`);
+    await disk.make(256);
+    const server = await RedisServer.start(settings, disk.mounted);
+    const writer = new Writer({ records: { type: 'redis', url: server.url }, blobs }, `p${done}`);
+    for (let round = done; round < Math.min(times, done + 5) && found.length === 0; round++) {
+      await writer.reached(writer.acknowledged.length + 5);
+      await systemClock.sleep(Math.random() * 50);
+      writer.pause();
+      await systemClock.sleep(10);
+      const acknowledged = [...writer.acknowledged];
+      const copy = await disk.copy('copy');
+      writer.resume();
+      const again = await RedisServer.start(settings, copy.mounted);
+      const storage = await openStorage({ records: { type: 'redis', url: again.url }, blobs }, systemClock);
+      found.push(...(await damage(storage, acknowledged)));
+      await storage.close();
+      await again.kill();
+      await copy.dispose();
+    }
+    await writer.kill();
+    await server.kill();
+    await disk.dispose();
   }
-  await writer.kill();
-  await server.kill();
-  await disk.dispose();
   await rm(folder, { recursive: true });
   return found;
 }

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,8 +50,12 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
   /** `address:port` that is handed out. */
   let address: string;
 
+  /** Of this run: what a killed one has left may still have its own. */
+  const network = `172.31.${randomInt(76, 250)}`;
+
   const environment = (): Record<string, string> => ({
     SLIPWAY_PUBLISHED_PORT: String(port),
+    SLIPWAY_NETWORK: network,
     SLIPWAY_IMAGE: ours,
     COMPOSE_PROJECT_NAME: project,
   });
@@ -150,13 +155,13 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
   });
 
   test('both servers come up behind one address', async () => {
-    await until('the proxy to answer', 90_000, async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok).catch(
+    await until('the proxy to answer', 110_000, async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok).catch(
       async (error: unknown) => {
         throw new Error((await up('logs', '--tail', '40')).stdout, { cause: error });
       },
     );
     expect(await (await aws()).json(['sts', 'get-caller-identity'])).toMatchObject({ Account: '000000000000' });
-  }, 120_000);
+  }, 240_000);
 
   test('an image pushed through the address pulls intact, whichever server answers', async () => {
     const cli = await aws();
@@ -249,8 +254,10 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
       const { stdout } = await slipway('explain', 'default/site');
       return advice.exec(stdout) ?? undefined;
     });
-    const doctor = await up('exec', '-T', 'slipway-1', 'slipway', 'doctor');
-    expect(doctor.stdout).toContain(said[1]);
+    // What it asks may be the other server, which learns of it a moment later.
+    await until('what doctor says of the host', 60_000, async () =>
+      (await up('exec', '-T', 'slipway-1', 'slipway', 'doctor')).stdout.includes(said[1] ?? '-'),
+    );
     const obeyed = await run('sh', ['-c', said[1] ?? ''], { env: { ...env, AWS_PAGER: '' } });
     expect(obeyed.code, obeyed.stderr).toBe(0);
     await until(
@@ -304,7 +311,10 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
       cli.json<{ repositories: { repositoryName: string }[] }>(['ecr', 'describe-repositories']),
     );
     expect(repositories.map(({ repositoryName }) => repositoryName).toSorted()).toEqual(['site', 'web']);
-    const { clusterArns } = await cli.json<{ clusterArns: string[] }>(['ecs', 'list-clusters']);
+    // The proxy sends it some more until it has noticed.
+    const { clusterArns } = await until('the clusters', 60_000, () =>
+      cli.json<{ clusterArns: string[] }>(['ecs', 'list-clusters']),
+    );
     expect(clusterArns).toHaveLength(1);
   }, 120_000);
 });

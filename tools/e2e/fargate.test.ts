@@ -2,49 +2,24 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { DescribeTasksCommand, type ECSClient, ListTasksCommand, type Task } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ecsClient } from '../testbed/aws-clients.ts';
 import { run, until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { missingHosts, startHosts, type TestHost, type TestHosts } from '../testbed/hosts.ts';
 import { agentLogs, joinHosts, pushFrom, type ServerForHosts, startServerFor } from '../testbed/machines.ts';
 import { shellBlocks } from '../testbed/readme.ts';
 
-/** Fargate tasks on hosts, each with an engine and a network of its own, by the AWS command line: two that stay, and one that may be taken back. */
+/**
+ * Fargate tasks on hosts, each with an engine and a network of its own, by the AWS command line: two that stay, and one that may be taken
+ * back. What is asked again until it is so is asked by the SDK, whose start does not take a second.
+ */
 const missing = missingHosts() ?? (await missingDocker());
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
 
-/** A time as the versions of the AWS command line print it: seconds, or a date. */
-const timeOf = (printed: string | number = ''): number =>
-  typeof printed === 'number' ? printed * 1_000 : Date.parse(printed);
-
 const root = join(import.meta.dirname, '..', '..');
 const slipway = join(root, 'tools', 'bin', 'slipway');
-
-interface Task {
-  readonly taskArn: string;
-  readonly desiredStatus: string;
-  readonly stopCode?: string;
-  readonly capacityProviderName?: string;
-  readonly startedAt?: string | number;
-  readonly stoppingAt?: string | number;
-  readonly lastStatus: string;
-  readonly stoppedReason?: string;
-  readonly containerInstanceArn?: string;
-  readonly launchType: string;
-  readonly platformVersion?: string;
-  readonly availabilityZone: string;
-  readonly attachments: readonly {
-    readonly type: string;
-    readonly status: string;
-    readonly details: readonly { readonly name: string; readonly value: string }[];
-  }[];
-  readonly containers: readonly {
-    readonly name: string;
-    readonly runtimeId?: string;
-    readonly exitCode?: number;
-    readonly networkInterfaces: readonly { readonly privateIpv4Address: string }[];
-  }[];
-}
 
 describe.skipIf(missing !== undefined)(`Fargate${missing === undefined ? '' : ` (${missing})`}`, () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-fargate-'));
@@ -54,6 +29,7 @@ describe.skipIf(missing !== undefined)(`Fargate${missing === undefined ? '' : ` 
   let joined: ServerForHosts;
   let server: ServerForHosts['server'];
   let aws: ServerForHosts['aws'];
+  let ecs: ECSClient;
   let image: string;
   let groups: { web: string; client: string };
   let subnets: string[];
@@ -62,6 +38,7 @@ describe.skipIf(missing !== undefined)(`Fargate${missing === undefined ? '' : ` 
     made = await startHosts(3);
     joined = await startServerFor(made, join(folder, 'data'));
     ({ server, aws } = joined);
+    ecs = ecsClient(server);
     // The last one may be taken back.
     await joinHosts(made, joined, folder, (host) => (host === made.hosts.at(-1) ? { SLIPWAY_SPOT: 'true' } : {}));
     await makeImage(docker, webImage(`${local}:one`, 'hello from fargate'));
@@ -114,6 +91,7 @@ describe.skipIf(missing !== undefined)(`Fargate${missing === undefined ? '' : ` 
   }, 240_000);
 
   afterAll(async () => {
+    ecs?.destroy();
     await server?.stop();
     await made?.[Symbol.asyncDispose]();
     await docker.run(['rmi', '--force', `${local}:one`]);
@@ -124,24 +102,19 @@ describe.skipIf(missing !== undefined)(`Fargate${missing === undefined ? '' : ` 
   const placed = (group: string): string =>
     `awsvpcConfiguration={subnets=[${subnets.join(',')}],securityGroups=[${group}],assignPublicIp=DISABLED}`;
 
-  async function tasksOf(family: string, status = 'RUNNING'): Promise<Task[]> {
-    const { taskArns } = await aws.json<{ taskArns: string[] }>([
-      'ecs',
-      'list-tasks',
-      '--family',
-      family,
-      '--desired-status',
-      status,
-      '--launch-type',
-      'FARGATE',
-    ]);
-    if (taskArns.length === 0) return [];
-    return (await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', ...taskArns])).tasks;
+  async function tasksOf(family: string): Promise<Task[]> {
+    const { taskArns = [] } = await ecs.send(new ListTasksCommand({ family, launchType: 'FARGATE' }));
+    return describeTasks(taskArns);
+  }
+
+  async function describeTasks(arns: readonly string[]): Promise<Task[]> {
+    if (arns.length === 0) return [];
+    return (await ecs.send(new DescribeTasksCommand({ tasks: [...arns] }))).tasks ?? [];
   }
 
   async function running(family: string, count: number): Promise<Task[]> {
     let last: Task[] = [];
-    await until(`${count} tasks of ${family}`, 90_000, async () => {
+    await until(`${count} tasks of ${family}`, 120_000, async () => {
       last = await tasksOf(family);
       return last.filter(({ lastStatus }) => lastStatus === 'RUNNING').length === count;
     }).catch((cause: unknown) => {
@@ -155,11 +128,11 @@ ${agentLogs(made, folder)}`,
   }
 
   const addressOf = (task: Task | undefined): string =>
-    task?.attachments[0]?.details.find(({ name }) => name === 'privateIPv4Address')?.value ?? '';
+    task?.attachments?.[0]?.details?.find(({ name }) => name === 'privateIPv4Address')?.value ?? '';
 
   /** Runs a shell command in a task's container, wherever that is. */
   async function inside(task: Task | undefined, script: string): Promise<string> {
-    const id = task?.containers[0]?.runtimeId ?? '';
+    const id = task?.containers?.[0]?.runtimeId ?? '';
     for (const host of made.hosts) {
       const told = await host.exec(id, `${script} 2>&1; exit 0`);
       if (told.code === 0) return told.stdout;
@@ -173,7 +146,7 @@ ${agentLogs(made, folder)}`,
   const hostWith = async (task: Task | undefined): Promise<TestHost | undefined> => {
     for (const host of made.hosts) {
       const ids = await host.docker('ps', '--quiet', '--no-trunc');
-      if (ids.includes(task?.containers[0]?.runtimeId ?? '-')) return host;
+      if (ids.includes(task?.containers?.[0]?.runtimeId ?? '-')) return host;
     }
     return undefined;
   };
@@ -222,7 +195,7 @@ ${agentLogs(made, folder)}`,
       expect(task).toMatchObject({ launchType: 'FARGATE', platformVersion: '1.4.0' });
       expect(task.containerInstanceArn).toBeUndefined();
       expect(task.attachments).toMatchObject([{ type: 'ElasticNetworkInterface', status: 'ATTACHED' }]);
-      expect(task.containers[0]?.networkInterfaces[0]?.privateIpv4Address).toBe(addressOf(task));
+      expect(task.containers?.[0]?.networkInterfaces?.[0]?.privateIpv4Address).toBe(addressOf(task));
     }
     expect(new Set([...web, ...clients].map(addressOf)).size).toBe(4);
     for (const client of clients) {
@@ -258,7 +231,6 @@ ${agentLogs(made, folder)}`,
     await until('the rule is gone', 60_000, async () => !(await reaches()));
     await aws.json(['ec2', 'authorize-security-group-ingress', ...rule]);
     await until('the rule is back', 60_000, reaches);
-    expect(await reaches()).toBe(true);
   }, 120_000);
 
   test("the README's service runs as it is typed", async () => {
@@ -293,10 +265,9 @@ ${agentLogs(made, folder)}`,
     });
     // Until then the task is DEPROVISIONING.
     await until('the interfaces given back', 60_000, async () => {
-      const arns = before.map(({ taskArn }) => taskArn);
-      const { tasks } = await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', ...arns]);
+      const tasks = await describeTasks(before.map(({ taskArn = '' }) => taskArn));
       return tasks.every(
-        ({ lastStatus, attachments }) => lastStatus === 'STOPPED' && attachments[0]?.status === 'DELETED',
+        ({ lastStatus, attachments }) => lastStatus === 'STOPPED' && attachments?.[0]?.status === 'DELETED',
       );
     });
     const free = async (): Promise<number[]> => {
@@ -339,7 +310,7 @@ ${agentLogs(made, folder)}`,
       placed(groups.web),
     ]);
     const script = "trap 'exit 7' TERM; while :; do busybox sleep 0.2; done";
-    const alone = await aws.json<{ tasks: Task[] }>([
+    const alone = await aws.json<{ tasks: { taskArn: string }[] }>([
       'ecs',
       'run-task',
       '--task-definition',
@@ -368,8 +339,7 @@ ${agentLogs(made, folder)}`,
     expect(told.stdout + told.stderr).toMatch(/gets no more tasks and is to go at /);
     expect(told.code).toBe(0);
 
-    const ended = async (): Promise<Task[]> =>
-      (await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', single, old])).tasks;
+    const ended = (): Promise<Task[]> => describeTasks([single, old]);
     await until('the end of both', 150_000, async () =>
       (await ended()).every(({ lastStatus }) => lastStatus === 'STOPPED'),
     );
@@ -377,11 +347,13 @@ ${agentLogs(made, folder)}`,
     for (const task of [interrupted, replaced])
       expect(task).toMatchObject({ stopCode: 'SpotInterruption', stoppedReason: 'Your Spot Task was interrupted.' });
     // It had SIGTERM, and ended by itself.
-    expect(interrupted?.containers[0]?.exitCode).toBe(7);
+    expect(interrupted?.containers?.[0]?.exitCode).toBe(7);
     const [next] = await running('web', 1);
     expect(next).toMatchObject({ capacityProviderName: 'FARGATE_SPOT' });
     expect((await hostWith(next))?.name).not.toBe(spot?.name);
-    expect(timeOf(next?.startedAt)).toBeLessThanOrEqual(timeOf(replaced?.stoppingAt));
+    const [startedAt = 0, stoppingAt = 0] = [next?.startedAt?.getTime(), replaced?.stoppingAt?.getTime()];
+    expect(startedAt).toBeGreaterThan(0);
+    expect(startedAt).toBeLessThanOrEqual(stoppingAt);
     await aws.json(['ecs', 'delete-service', '--service', 'spot', '--force']);
     await until('the end of the last', 60_000, async () => (await tasksOf('web')).length === 0);
   }, 300_000);

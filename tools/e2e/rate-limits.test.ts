@@ -163,7 +163,8 @@ describe('several processes count together', () => {
       const seconds = (performance.now() - begun) / 1000;
       // The burst of each server, and then the rate of all together; each alone would come to twice that.
       const wanted = 10 + 10 * seconds;
-      expect(of(200, statuses)).toBeGreaterThan(wanted - 15);
+      // A machine that is too busy to ask for as much gets what it asks for.
+      expect(of(200, statuses)).toBeGreaterThan(Math.min(wanted, statuses.length) - 15);
       expect(of(200, statuses)).toBeLessThan(wanted + 15);
       rmSync(root, { recursive: true, force: true });
     },

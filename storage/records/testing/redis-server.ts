@@ -51,7 +51,12 @@ export class RedisServer {
       ['--port', String(this.#port), '--bind', '127.0.0.1', '--dir', this.folder, '--save', '', ...this.#settings],
       { stdio: 'ignore' },
     );
-    const client = new Redis(this.url, { retryStrategy: () => 20, maxRetriesPerRequest: null });
+    // The client's own look at whether a server is still loading comes once a second.
+    const client = new Redis(this.url, {
+      retryStrategy: () => 20,
+      maxRetriesPerRequest: null,
+      enableReadyCheck: false,
+    });
     client.on('error', () => {});
     while ((await client.ping().catch(() => '')) !== 'PONG') await new Promise((resolve) => setTimeout(resolve, 20));
     client.disconnect();
