@@ -112,6 +112,13 @@ test(
       await Promise.all(lanes);
       await server.resume();
     }
+    // They notice by themselves that it is back, a moment after it is.
+    const answers = (): Promise<boolean> =>
+      storage.records.get('faults', 'alive').then(
+        () => true,
+        () => false,
+      );
+    while (!(await answers())) await systemClock.sleep(20);
     expect(
       await damage(
         storage,

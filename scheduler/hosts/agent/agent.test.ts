@@ -92,9 +92,15 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
     });
 
     test('an essential container that exits ends the task, and the others are stopped', async () => {
+      // It hears SIGTERM before the other one ends, however long a busy machine takes.
+      const side = engine.container('side', server.replace('while', ': > /tmp/ready; while'), {
+        essential: false,
+        stopTimeout: 60,
+        healthCheck: { command: ['CMD', '/bin/busybox', 'test', '-e', '/tmp/ready'], interval: 1, retries: 10 },
+      });
       const { id } = await run(
-        engine.container('main', 'busybox sleep 1; exit 7'),
-        engine.container('side', server, { essential: false }),
+        engine.container('main', 'exit 7', { dependsOn: [{ containerName: 'side', condition: 'HEALTHY' }] }),
+        side,
       );
       const task = await plane.untilTask(id, 'STOPPED');
       expect(task).toMatchObject({

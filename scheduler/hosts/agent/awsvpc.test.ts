@@ -128,7 +128,10 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
           return said.includes(name) ? said : undefined;
         }, 'the other container at localhost'),
       ).toContain(name);
-      expect(await inside(second?.arn ?? '', 'asks', fetchFrom(one.address))).toContain(name);
+      await until(async () => {
+        const said = await inside(second?.arn ?? '', 'asks', fetchFrom(one.address));
+        return said.includes(name) ? said : undefined;
+      }, 'the first task from the second');
       expect(await inside(second?.arn ?? '', 'asks', fetchFrom(shut.address))).not.toContain('ip-');
       // The container that holds the interface is the agent's own business.
       const record = await plane.task(first?.id ?? '');
@@ -151,17 +154,17 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
     test('its end is DEPROVISIONING until the interface is given back', async () => {
       const own = attachment(['sg-open']);
       const { id } = await run(own, engine.container('main', server));
-      await plane.untilTask(id, 'RUNNING', 30_000);
+      await plane.untilTask(id, 'RUNNING');
       const held = Promise.withResolvers<void>();
       release = async (networkInterface) => {
         if (networkInterface === own.networkInterface) await held.promise;
       };
       await plane.stopTask(id);
-      const ending = await plane.untilTask(id, 'DEPROVISIONING', 30_000);
+      const ending = await plane.untilTask(id, 'DEPROVISIONING');
       expect(ending.containers.map(({ lastStatus }) => lastStatus)).toEqual(['STOPPED']);
       expect(ending.stoppedAt).toBeUndefined();
       held.resolve();
-      expect((await plane.untilTask(id, 'STOPPED', 30_000)).stopCode).toBe('UserInitiated');
+      expect((await plane.untilTask(id, 'STOPPED')).stopCode).toBe('UserInitiated');
     });
 
     test('a task that has no interface yet waits; with it, it starts', async () => {
@@ -190,7 +193,10 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       await plane.untilTask(tasks[1]?.id ?? '', 'STOPPED');
       const asks = await run(attachment(['sg-open']), engine.container('asks', server));
       await plane.untilTask(asks.id, 'RUNNING');
-      expect(await inside(asks.arn, 'asks', fetchFrom(stays.address))).toContain('ip-');
+      await until(async () => {
+        const said = await inside(asks.arn, 'asks', fetchFrom(stays.address));
+        return said.includes('ip-') ? said : undefined;
+      }, 'the task that stayed');
       expect(execFileSync('ip', ['route']).toString()).not.toContain(`${goes.address} `);
       for (const id of [tasks[0]?.id ?? '', asks.id]) await plane.stopTask(id);
       for (const id of [tasks[0]?.id ?? '', asks.id]) await plane.untilTask(id, 'STOPPED');

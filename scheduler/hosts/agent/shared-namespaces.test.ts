@@ -19,7 +19,8 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       if (missing !== undefined) throw new Error(missing);
       engine = await TestEngine.open();
       plane = await TestControlPlane.open();
-      agent = plane.agent({ dataDir: await engine.folder(), inspectEvery: 200 });
+      // They end when they are told to, however long a busy machine takes: none is killed.
+      agent = plane.agent({ dataDir: await engine.folder(), inspectEvery: 200, stopTimeout: 60_000 });
       instance = (await agent.start()).containerInstanceArn;
       await plane.untilConnected(instance, true);
     }, 60_000);
