@@ -31,6 +31,9 @@ export const missingTerraform: string | undefined = terraform
     : 'no unpacked Terraform AWS provider'
   : 'no terraform binary';
 
+/** Most of what the provider does is to wait, in its own intervals, for what is so already. */
+const atOnce = '-parallelism=40';
+
 /** Terraform with its AWS provider, pointed at a server, in a folder of its own. */
 export class Terraform {
   readonly #cwd: string;
@@ -74,7 +77,7 @@ ${services.map((service) => `    ${service} = "${endpoint}"`).join('\n')}
 
   /** @returns what it printed. @throws Error when it failed */
   apply(): Promise<string> {
-    return check('terraform', ['apply', '-auto-approve', '-input=false', '-no-color'], this.#options);
+    return check('terraform', ['apply', '-auto-approve', '-input=false', '-no-color', atOnce], this.#options);
   }
 
   /** Exit code 0: nothing differs; 2: something read back differs from what was asked for. */
@@ -83,7 +86,7 @@ ${services.map((service) => `    ${service} = "${endpoint}"`).join('\n')}
   }
 
   destroy(): Promise<string> {
-    return check('terraform', ['destroy', '-auto-approve', '-input=false', '-no-color'], this.#options);
+    return check('terraform', ['destroy', '-auto-approve', '-input=false', '-no-color', atOnce], this.#options);
   }
 
   get #options() {
