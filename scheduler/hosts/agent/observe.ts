@@ -44,6 +44,13 @@ export function viewOf(
   };
 }
 
+/** What a container's check says of it. Docker calls one that has ended unhealthy; what ended it is another matter, which is told as its end. */
+export function healthOf(info: Docker.ContainerInspectInfo | undefined): 'HEALTHY' | 'UNHEALTHY' | 'UNKNOWN' {
+  if (info?.State.Status !== 'running') return 'UNKNOWN';
+  const health = info.State.Health?.Status;
+  return health === 'healthy' ? 'HEALTHY' : health === 'unhealthy' ? 'UNHEALTHY' : 'UNKNOWN';
+}
+
 /** Docker writes year 1 for what has not happened. */
 function timeOf(text: string): number | undefined {
   const time = Date.parse(text);

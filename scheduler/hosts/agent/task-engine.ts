@@ -14,6 +14,7 @@ import type { PullRights } from './logins.ts';
 import { type AgentContainer, type AgentTask, type MessageOf, taskSchema } from '../wire/index.ts';
 import { groupOf, type TaskLimitsPort } from './limits/index.ts';
 import { attachmentsOf, type TaskNetworkPort } from './network/index.ts';
+import { healthOf } from './observe.ts';
 import { OwnContainers } from './own-containers.ts';
 import { isInternal, withPause } from './pause.ts';
 import { imageRefusal, refusal, stopRefusal } from './policy.ts';
@@ -231,11 +232,7 @@ export class TaskEngine {
     return this.#live().flatMap((runner) => {
       const containers = runner.task.containers
         .filter((container) => container.healthCheckType === 'docker')
-        .map((container) => {
-          const health = runner.inspected.get(container.name)?.State.Health?.Status;
-          const healthStatus = health === 'healthy' ? 'HEALTHY' : health === 'unhealthy' ? 'UNHEALTHY' : 'UNKNOWN';
-          return { containerName: container.name, healthStatus } as const;
-        });
+        .map(({ name }) => ({ containerName: name, healthStatus: healthOf(runner.inspected.get(name)) }));
       return containers.length === 0 ? [] : [{ taskArn: runner.task.arn, containers }];
     });
   }

@@ -12,7 +12,7 @@ import { attachmentsOf, ensurePauseImage, NetworkError } from './network/index.t
 import { isInternal, pauseName } from './pause.ts';
 import { type ContainerView, type Action, plan } from './plan.ts';
 import { portsOf } from './port-ranges.ts';
-import { reportOf, viewOf } from './observe.ts';
+import { healthOf, reportOf, viewOf } from './observe.ts';
 import { ensureVolume, VolumeError } from './volumes.ts';
 
 /** What survives a restart of the agent. */
@@ -465,7 +465,7 @@ export class TaskRunner {
       this.#reported = text;
       this.#ports.report(report);
     }
-    const health = JSON.stringify([...this.#inspected.values()].map((info) => info.State.Health?.Status));
+    const health = JSON.stringify([...this.#inspected.values()].map(healthOf));
     if (health !== this.#health) {
       this.#health = health;
       this.#ports.healthChanged();
