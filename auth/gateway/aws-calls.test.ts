@@ -89,7 +89,7 @@ describe('AWS calls', () => {
       type: 'application/x-amz-json-1.1',
       text: '{"clusterArns":["arn:aws:ecs:us-east-1:000000000000:cluster/default"]}',
     });
-    await vi.waitFor(() => expect(door.audit).toHaveLength(1));
+    await vi.waitFor(() => expect(door.audit).toHaveLength(1), { timeout: 60_000 });
     expect(door.audit).toEqual([
       expect.objectContaining({
         requestId: headers.get('x-amzn-requestid'),
@@ -132,7 +132,7 @@ describe('AWS calls', () => {
       },
     });
     expect(door.knobs.handled).toBe(0);
-    await vi.waitFor(() => expect(door.audit).toHaveLength(1));
+    await vi.waitFor(() => expect(door.audit).toHaveLength(1), { timeout: 60_000 });
     expect(door.audit[0]).toMatchObject({
       status: 403,
       error: 'AccessDeniedException',
@@ -207,7 +207,7 @@ describe('AWS calls', () => {
       expect([query.status, query.code]).toEqual([queryStatus, queryName]);
       expect(query.text).toContain('<Type>Sender</Type>');
       expect(door.knobs.handled).toBe(0);
-      await vi.waitFor(() => expect(door.audit).toHaveLength(2));
+      await vi.waitFor(() => expect(door.audit).toHaveLength(2), { timeout: 60_000 });
     },
   );
 
@@ -215,7 +215,7 @@ describe('AWS calls', () => {
     await ecs({ region: 'mars-1' });
     await ecs({ service: 's3' });
     await ecs({ caller: { accessKeyId: 'AKIAADMIN', secretAccessKey: 'wrong' } });
-    await vi.waitFor(() => expect(door.audit).toHaveLength(3));
+    await vi.waitFor(() => expect(door.audit).toHaveLength(3), { timeout: 60_000 });
     expect(door.audit.map(({ detail }) => detail)).toEqual([
       'scope region is mars-1 (access key AKIAADMIN)',
       'scope service is s3 (access key AKIAADMIN)',
@@ -425,14 +425,14 @@ describe('AWS calls', () => {
 
   test('A11: X-Forwarded-For of a peer that is no trusted proxy is ignored', async () => {
     await ecs({ unsigned: { 'X-Forwarded-For': '203.0.113.9', x_forwarded_for: '203.0.113.9' } });
-    await vi.waitFor(() => expect(door.audit).toHaveLength(1));
+    await vi.waitFor(() => expect(door.audit).toHaveLength(1), { timeout: 60_000 });
     expect(door.audit[0]?.sourceIp).toBe('127.0.0.1');
   });
 
   test('H2: a hostile user agent is one escaped, shortened member of one line', async () => {
     const hostile = `"},{"status":200\t\u009b31m${'x'.repeat(4000)}`;
     expect((await ecs({ unsigned: { 'User-Agent': hostile } })).status).toBe(200);
-    await vi.waitFor(() => expect(door.audit).toHaveLength(1));
+    await vi.waitFor(() => expect(door.audit).toHaveLength(1), { timeout: 60_000 });
     expect(door.audit[0]?.userAgent).toBe(`"},{"status":200??31m${'x'.repeat(256 - 21)}`);
   });
 
@@ -459,7 +459,7 @@ describe('AWS calls', () => {
     socket.write(`POST / HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n{`);
     await new Promise((resolve) => setTimeout(resolve, 50));
     socket.destroy();
-    await vi.waitFor(() => expect(door.audit).toHaveLength(1));
+    await vi.waitFor(() => expect(door.audit).toHaveLength(1), { timeout: 60_000 });
     expect([door.knobs.handled, door.logged, door.audit[0]?.status]).toEqual([0, [], 499]);
     expect((await ecs()).status).toBe(200);
   });
@@ -481,7 +481,7 @@ describe('AWS calls', () => {
     };
     const good = await fetch(url('sts', 'Action=GetCallerIdentity&Version=2011-06-15'));
     expect([good.status, await good.text()]).toEqual([200, expect.stringContaining('user/admin')]);
-    await vi.waitFor(() => expect(door.audit).toHaveLength(1));
+    await vi.waitFor(() => expect(door.audit).toHaveLength(1), { timeout: 60_000 });
     expect(door.audit[0]).toMatchObject({ via: 'presigned' });
     const json = await fetch(url('ecs', 'a=b'), {
       method: 'POST',

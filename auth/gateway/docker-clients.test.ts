@@ -105,7 +105,7 @@ describe('docker clients', () => {
     expect((await get('/v2/', authorization)).status).toBe(200);
     expect((await get('/v2/a/manifests/latest', authorization)).text).toBe('{"schemaVersion":2}');
     expect((await get('/v2/a/manifests/latest', authorization, { method: 'PUT', body: '{}' })).status).toBe(201);
-    await vi.waitFor(() => expect(door.audit).toHaveLength(3));
+    await vi.waitFor(() => expect(door.audit).toHaveLength(3), { timeout: 60_000 });
     expect(door.audit[1]).toMatchObject({
       via: 'basic',
       service: 'registry',
@@ -162,7 +162,7 @@ describe('docker clients', () => {
     const passwords = await Promise.all(principals.map((principal) => password(principal)));
     const answers = await Promise.all(passwords.map((each) => get('/v2/a/manifests/latest', basic('AWS', each))));
     expect(answers.map(({ status }) => status)).toEqual(principals.map((_, i) => (i % 2 === 0 ? 200 : 403)));
-    await vi.waitFor(() => expect(door.audit).toHaveLength(200));
+    await vi.waitFor(() => expect(door.audit).toHaveLength(200), { timeout: 60_000 });
     expect(new Set(door.audit.map(({ principal }) => principal.arn)).size).toBe(200);
   });
 
@@ -322,7 +322,7 @@ describe('docker clients', () => {
   test('J12: a token in the query is no credential, and appears nowhere', async () => {
     const secret = await password();
     expect((await get(`/v2/?token=${secret}&access_token=${secret}`)).status).toBe(401);
-    await vi.waitFor(() => expect(door.audit).toHaveLength(1));
+    await vi.waitFor(() => expect(door.audit).toHaveLength(1), { timeout: 60_000 });
     expect(JSON.stringify([door.audit, door.logged])).not.toContain(secret.slice(-20));
   });
 

@@ -102,7 +102,7 @@ test('2.8 million containers in 8 KB of gzip are refused before anything of them
     { __type: 'AccessDeniedException', message: refusal('ecs:RegisterTaskDefinition', '*') },
   ]);
   expect(work).toEqual({ loads: 0, lists: 0, handled: 0 });
-  await vi.waitFor(() => expect(door.audit).toHaveLength(1));
+  await vi.waitFor(() => expect(door.audit).toHaveLength(1), { timeout: 60_000 });
   expect(door.audit[0]).toMatchObject({
     operation: 'RegisterTaskDefinition',
     error: 'AccessDeniedException',

@@ -118,10 +118,13 @@ describe('the port', () => {
       const next = certificate('next');
       await rename(next.keyFile, files.keyFile);
       await rename(next.certFile, files.certFile);
-      await vi.waitFor(async () => {
-        vi.advanceTimersByTime(10_000);
-        expect(await subject(door)).toBe('next');
-      });
+      await vi.waitFor(
+        async () => {
+          vi.advanceTimersByTime(10_000);
+          expect(await subject(door)).toBe('next');
+        },
+        { timeout: 60_000 },
+      );
       await noCbc();
       tls.close();
     } finally {

@@ -86,7 +86,7 @@ describe('WebSocket upgrades', () => {
 
   test('J11: a channel is cut off when its opener may no longer act, and one whose opener may is not', async () => {
     const ended = upgrade('/ws?sendCredentials=true');
-    await vi.waitFor(() => expect(calls).toHaveLength(1));
+    await vi.waitFor(() => expect(calls).toHaveLength(1), { timeout: 60_000 });
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect(door.audit.map(({ operation }) => operation)).toEqual(['WS /ws']);
     door.knobs.revoked.add('AIDAADMIN');
@@ -104,7 +104,7 @@ describe('WebSocket upgrades', () => {
 
   test('J11: a channel is cut off when the right to it is gone, and stays while nobody can tell', async () => {
     const ended = upgrade('/ws?sendCredentials=true');
-    await vi.waitFor(() => expect(calls).toHaveLength(1));
+    await vi.waitFor(() => expect(calls).toHaveLength(1), { timeout: 60_000 });
     door.knobs.authorizerFails = true;
     await new Promise((resolve) => setTimeout(resolve, 400));
     door.knobs.authorizerFails = false;
@@ -166,10 +166,10 @@ describe('WebSocket upgrades', () => {
     let said = '';
     socket.on('data', (chunk: Buffer) => (said += chunk.toString()));
     socket.write(`GET /ws?sendCredentials=true HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
-    await vi.waitFor(() => expect(said).toContain('101 Switching'));
+    await vi.waitFor(() => expect(said).toContain('101 Switching'), { timeout: 60_000 });
     // Nobody waits for this long: the test ends only if the connection is ended.
     await other.gateway.close(3_600_000);
-    await vi.waitFor(() => expect(said).toMatch(/bye$/));
+    await vi.waitFor(() => expect(said).toMatch(/bye$/), { timeout: 60_000 });
     await other[Symbol.asyncDispose]();
   });
 });

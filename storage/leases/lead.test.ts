@@ -53,12 +53,12 @@ test('one works at a time, and another goes on at once when it ends', async () =
       await untilOver(lease, until).finally(() => working.delete(name));
     });
   const first = candidate('first', stop.signal);
-  await vi.waitFor(() => expect(order).toEqual(['first']));
+  await vi.waitFor(() => expect(order).toEqual(['first']), { timeout: 60_000 });
   const end = new AbortController();
   const second = candidate('second', end.signal);
   stop.abort();
   await first;
-  await vi.waitFor(() => expect(order).toEqual(['first', 'second']));
+  await vi.waitFor(() => expect(order).toEqual(['first', 'second']), { timeout: 60_000 });
   end.abort();
   await second;
   expect(interruptions).toEqual([]);
@@ -80,7 +80,7 @@ test('work that fails is told and comes again, without the lease meanwhile', asy
       await untilOver(lease, signal);
     },
   );
-  await vi.waitFor(() => expect(runs).toBe(3));
+  await vi.waitFor(() => expect(runs).toBe(3), { timeout: 60_000 });
   expect(interruptions).toEqual([new Error('run 1'), new Error('run 2')]);
   expect(await Promise.all(looked)).toEqual([undefined, undefined]);
   expect(slept).toEqual([100, 100]);
@@ -94,7 +94,7 @@ test('the pause grows where that is wanted, up to its limit', async () => {
     if (++runs < 5) throw new Error('again');
     await untilOver(lease, signal);
   });
-  await vi.waitFor(() => expect(runs).toBe(5));
+  await vi.waitFor(() => expect(runs).toBe(5), { timeout: 60_000 });
   expect(slept).toEqual([100, 200, 350, 350]);
   stop.abort();
   await running;
@@ -106,7 +106,7 @@ test('a lease that was lost ends the work, which is no failure, and is competed 
     epochs.push(lease.epoch);
     await untilOver(lease, signal);
   });
-  await vi.waitFor(() => expect(epochs).toHaveLength(1));
+  await vi.waitFor(() => expect(epochs).toHaveLength(1), { timeout: 60_000 });
   await records.commit('p', { put: [{ key: fenceKey('work'), value: 7 }] });
   await vi.waitFor(() => expect(epochs).toEqual([1, 8]), { timeout: 60_000 });
   expect(interruptions).toEqual([]);
@@ -120,7 +120,7 @@ test('a stale epoch is no failure', async () => {
     if (++runs > 1) return untilOver(lease, signal);
     await records.commit('p', { put: [{ key: 'a', value: 1 }], fence: { name: 'work', epoch: lease.epoch + 1 } });
   });
-  await vi.waitFor(() => expect(runs).toBe(2));
+  await vi.waitFor(() => expect(runs).toBe(2), { timeout: 60_000 });
   expect(interruptions).toEqual([]);
   stop.abort();
   await running;
@@ -131,7 +131,7 @@ test('it ends with its signal while the lease is somebody else’s, and while it
   const waiting = lead(leases(), options(), untilOver);
   const failing: Leases = { ...leases(), acquire: () => Promise.reject(new Error('away')) };
   const tried = lead(failing, options({ clock: systemClock, retryAfter: 60_000 }), untilOver);
-  await vi.waitFor(() => expect(interruptions).toEqual([new Error('away')]));
+  await vi.waitFor(() => expect(interruptions).toEqual([new Error('away')]), { timeout: 60_000 });
   stop.abort();
   await Promise.all([waiting, tried]);
   await held.release();

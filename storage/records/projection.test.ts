@@ -44,11 +44,11 @@ const start = (store: Pick<RecordStore, 'version' | 'follow'> = records, parts: 
 test('what was there is loaded, and what comes, changes and goes is taken over', async () => {
   await put('a', 1);
   const running = start();
-  await vi.waitFor(() => expect(rows).toEqual(new Map([['a', 1]])));
+  await vi.waitFor(() => expect(rows).toEqual(new Map([['a', 1]])), { timeout: 60_000 });
   await put('a', 2);
   await put('b', 3);
   await records.commit('p', { remove: ['a'] });
-  await vi.waitFor(() => expect(rows).toEqual(new Map([['b', 3]])));
+  await vi.waitFor(() => expect(rows).toEqual(new Map([['b', 3]])), { timeout: 60_000 });
   expect(seen).toBe(await records.version('p'));
   expect(loads).toBe(1);
   stop.abort();
@@ -71,7 +71,7 @@ test('a gap in the feed is a reason to load anew, at once and without a word', a
     },
   };
   const running = start(gappy);
-  await vi.waitFor(() => expect(loads).toBe(2));
+  await vi.waitFor(() => expect(loads).toBe(2), { timeout: 60_000 });
   expect(rows.get('b')).toBe(2);
   stop.abort();
   await running;
@@ -106,9 +106,9 @@ test.each(['load', 'apply', 'version', 'follow'] as const)(
         return projection.apply(changes, version);
       },
     });
-    await vi.waitFor(() => expect(rows.get('a')).toBe(1));
+    await vi.waitFor(() => expect(rows.get('a')).toBe(1), { timeout: 60_000 });
     await put('b', 2);
-    await vi.waitFor(() => expect(rows.get('b')).toBe(2));
+    await vi.waitFor(() => expect(rows.get('b')).toBe(2), { timeout: 60_000 });
     expect(interruptions).toEqual([new Error(`no ${part}`)]);
     stop.abort();
     await running;
@@ -122,7 +122,7 @@ test('it ends with its signal, also while the store fails', async () => {
     follow: () => records.follow('p', { signal: stop.signal }),
   };
   const running = start(failing, { retryAfter: 60_000 });
-  await vi.waitFor(() => expect(interruptions).toHaveLength(1));
+  await vi.waitFor(() => expect(interruptions).toHaveLength(1), { timeout: 60_000 });
   stop.abort();
   await running;
 });

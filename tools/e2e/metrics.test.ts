@@ -43,6 +43,8 @@ const pings = 'slipway_requests_total{service="distribution",operation="GET ping
 test('a scrape is the sum of all processes, whichever answers it', async () => {
   const { headers } = await targetOf(server);
   for (let count = 0; count < 60; count++) await (await get('/v2/', headers)).text();
+  // A request counts once its answer has gone out, which its client may know first.
+  await until('the last of them to count', 60_000, async () => (await value(pings)) === 60);
   const seen = await Promise.all(Array.from({ length: 12 }, () => value(pings)));
   expect(seen).toEqual(Array.from({ length: 12 }, () => 60));
 });

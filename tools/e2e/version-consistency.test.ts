@@ -1,9 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import {
+  DescribeServicesCommand,
+  DescribeTasksCommand,
+  type ECSClient,
+  ListTasksCommand,
+  type Service,
+  type Task,
+} from '@aws-sdk/client-ecs';
 import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AwsCli } from '../testbed/aws-cli.ts';
+import { ecsClient } from '../testbed/aws-clients.ts';
 import { until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { ServerProcess } from '../testbed/server-process.ts';
@@ -13,27 +22,12 @@ const missing = await missingDocker();
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
 const note = missing === undefined ? '' : ` (${missing})`;
 
-interface Task {
-  readonly taskArn: string;
-  readonly lastStatus: string;
-  readonly containers: readonly {
-    readonly runtimeId?: string;
-    readonly imageDigest?: string;
-    readonly networkBindings?: readonly { readonly hostPort: number }[];
-  }[];
-}
-
-interface Service {
-  readonly taskDefinition: string;
-  readonly deployments: readonly { readonly rolloutState: string }[];
-  readonly events: readonly { readonly message: string }[];
-}
-
 describe.skipIf(missing !== undefined)(`a tag that moves under a service${note}`, { timeout: 240_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-versions-'));
   const docker = new DockerCli();
   let server: ServerProcess;
   let aws: AwsCli;
+  let ecs: ECSClient;
   let image: string;
   let first: string;
 
@@ -41,6 +35,7 @@ describe.skipIf(missing !== undefined)(`a tag that moves under a service${note}`
     server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_HEALTHY_AFTER_SECONDS: '2' });
     await server.start();
     aws = new AwsCli(server.aws());
+    ecs = ecsClient(server);
     image = `${server.registry}/versions:prod`;
     await aws.json(['ecr', 'create-repository', '--repository-name', 'versions']);
     const { authorizationData } = await aws.json<{ authorizationData: [{ authorizationToken: string }] }>([
@@ -78,14 +73,21 @@ describe.skipIf(missing !== undefined)(`a tag that moves under a service${note}`
     await until(
       'the deployment to complete',
       60_000,
-      async () => (await service()).deployments[0]?.rolloutState === 'COMPLETED',
+      async () => (await service()).deployments?.[0]?.rolloutState === 'COMPLETED',
     );
   }, 240_000);
 
   afterAll(async () => {
     await aws.json(['ecs', 'delete-service', '--service', 'versions', '--force']).catch(() => undefined);
     await until('the tasks to end', 60_000, async () => (await tasks()).length === 0).catch(() => undefined);
+    ecs.destroy();
     await server.stop();
+    const images = [...new Set((await docker.check(['images', '-q', `${server.registry}/*`])).split('\n'))];
+    for (const id of images.filter((found) => found !== '')) {
+      const made = await docker.check(['ps', '-aq', '--filter', `ancestor=${id}`]);
+      if (made !== '') await docker.run(['rm', '-f', ...made.split('\n')]);
+      await docker.run(['rmi', '-f', id]);
+    }
     docker.dispose();
     rmSync(folder, { recursive: true, force: true });
   });
@@ -98,55 +100,62 @@ describe.skipIf(missing !== undefined)(`a tag that moves under a service${note}`
     return /digest: (sha256:[0-9a-f]{64})/.exec(await docker.check(['push', image]))?.[1] ?? '';
   };
 
-  const service = async (): Promise<Service> =>
-    (await aws.json<{ services: [Service] }>(['ecs', 'describe-services', '--services', 'versions'])).services[0];
+  const service = async (): Promise<Service> => {
+    const [found] = (await ecs.send(new DescribeServicesCommand({ services: ['versions'] }))).services ?? [];
+    if (found === undefined) throw new Error('there is no service');
+    return found;
+  };
 
   const tasks = async (): Promise<readonly Task[]> => {
-    const { taskArns } = await aws.json<{ taskArns: string[] }>(['ecs', 'list-tasks', '--service-name', 'versions']);
+    const { taskArns = [] } = await ecs.send(new ListTasksCommand({ serviceName: 'versions' }));
     if (taskArns.length === 0) return [];
-    const { tasks: found } = await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', ...taskArns]);
+    const { tasks: found = [] } = await ecs.send(new DescribeTasksCommand({ tasks: taskArns }));
     return found.filter(({ lastStatus }) => lastStatus === 'RUNNING');
   };
 
   const pages = async (): Promise<readonly string[]> =>
     Promise.all(
       (await tasks()).map(async ({ containers }) => {
-        const port = containers[0]?.networkBindings?.[0]?.hostPort ?? 0;
-        return (await fetch(`http://127.0.0.1:${port}/`)).text().catch(() => '');
+        const port = containers?.[0]?.networkBindings?.[0]?.hostPort ?? 0;
+        return (await fetch(`http://127.0.0.1:${port}/`)).text();
       }),
     ).catch(() => []);
+
+  /** What the service's tasks answer, once three run and each answers. */
+  const threePages = (): Promise<readonly string[]> =>
+    until('three tasks to serve', 120_000, async () => {
+      const found = await pages();
+      return found.length === 3 && found;
+    });
 
   test('scaling out starts the image the deployment began with, and DescribeTasks says so truly', async () => {
     await push('two');
     await aws.json(['ecs', 'update-service', '--service', 'versions', '--desired-count', '3']);
-    await until('three tasks', 60_000, async () => (await pages()).length === 3);
-    expect(await pages()).toEqual(['one', 'one', 'one']);
-    expect((await tasks()).map(({ containers }) => containers[0]?.imageDigest)).toEqual([first, first, first]);
+    expect(await threePages()).toEqual(['one', 'one', 'one']);
+    expect((await tasks()).map(({ containers }) => containers?.[0]?.imageDigest)).toEqual([first, first, first]);
   });
 
   test('a task that dies is replaced by one of the same image', async () => {
     const [victim] = await tasks();
-    await docker.check(['rm', '-f', victim?.containers[0]?.runtimeId ?? '']);
+    await docker.check(['rm', '-f', victim?.containers?.[0]?.runtimeId ?? '']);
     await until('a replacement', 60_000, async () => {
       const now = await tasks();
       return now.length === 3 && !now.some(({ taskArn }) => taskArn === victim?.taskArn);
     });
-    await until('the replacement to serve', 60_000, async () => (await pages()).length === 3);
-    expect(await pages()).toEqual(['one', 'one', 'one']);
+    expect(await threePages()).toEqual(['one', 'one', 'one']);
   });
 
   test('a rollback after a broken push under the same tag runs what ran before', async () => {
     await push('broken', true);
     await aws.json(['ecs', 'update-service', '--service', 'versions', '--force-new-deployment']);
     await until('the rollback', 120_000, async () => {
-      const { events, deployments } = await service();
+      const { events = [], deployments = [] } = await service();
       return (
-        events.some(({ message }) => /rolling back to deployment/.test(message)) &&
+        events.some(({ message = '' }) => /rolling back to deployment/.test(message)) &&
         deployments.length === 1 &&
         deployments[0]?.rolloutState === 'COMPLETED'
       );
     });
-    await until('three tasks', 60_000, async () => (await pages()).length === 3);
-    expect(await pages()).toEqual(['one', 'one', 'one']);
+    expect(await threePages()).toEqual(['one', 'one', 'one']);
   });
 });

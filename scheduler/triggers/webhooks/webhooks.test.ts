@@ -271,14 +271,16 @@ test('F9: a webhook whose maker may not update the service any more changes noth
     code: 'denied',
     message: `The webhook acts in the name of whoever made it, who may not do this any more; make another one. User: ${admin.arn} is not authorized to perform: ecs:UpdateService on resource: arn:aws:ecs:us-east-1:${ref.account}:service/${ref.cluster}/web because the test says so`,
   });
-  await vi.waitFor(() =>
-    expect(bench.audit.at(-1)).toMatchObject({
-      operation: 'POST webhook',
-      via: 'webhook',
-      principal: { arn: admin.arn },
-      decisions: [{ action: 'ecs:UpdateService', allowed: false, reason: 'the test says so' }],
-      status: 403,
-    }),
+  await vi.waitFor(
+    () =>
+      expect(bench.audit.at(-1)).toMatchObject({
+        operation: 'POST webhook',
+        via: 'webhook',
+        principal: { arn: admin.arn },
+        decisions: [{ action: 'ecs:UpdateService', allowed: false, reason: 'the test says so' }],
+        status: 403,
+      }),
+    { timeout: 60_000 },
   );
   expect(await (await bench.administer('GET')).json()).toMatchObject({
     webhooks: [{ id: hook.id, state: 'stopped', reason: `${admin.arn}: the test says so` }],
