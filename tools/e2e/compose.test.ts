@@ -32,14 +32,6 @@ function findMissing(): string | undefined {
   return ['/usr/bin/redis-server', '/usr/sbin/haproxy'].find((path) => !existsSync(path));
 }
 
-/** Packages for development, which are most of all bytes and which nothing that serves loads. */
-function development(): ReadonlySet<string> {
-  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
-    packages: Record<string, { readonly dev?: boolean }>;
-  };
-  return new Set(Object.entries(packages).flatMap(([path, { dev }]) => (dev === true ? [join(root, path)] : [])));
-}
-
 describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefined ? '' : ` (${missing})`}`, () => {
   const docker = new DockerCli();
   const project = `slipway-compose-${process.pid}`;
@@ -125,7 +117,6 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
               'tools',
             ].map((name) => [join(root, name), join('slipway', name)]),
           ),
-          without: development(),
           changes: [
             'WORKDIR /slipway',
             'ENV PATH=/usr/local/bin:/slipway/tools/bin:/bin',

@@ -21,8 +21,6 @@ export interface LocalImage {
   readonly programs: readonly string[];
   /** Further files and folders: path on this machine -> path in the image. */
   readonly copies?: Readonly<Record<string, string>>;
-  /** Folders among the copies that are not taken along, by their paths on this machine. */
-  readonly without?: ReadonlySet<string>;
   /** Folders of the image that belong to a user. */
   readonly owned?: { readonly folders: readonly string[]; readonly id: number };
   /** `docker import --change` lines. */
@@ -44,11 +42,7 @@ export async function makeLocalImage(docker: DockerCli, image: LocalImage): Prom
     }
     for (const program of image.programs) await copyProgram(root, program);
     for (const [from, to] of Object.entries(image.copies ?? {}))
-      cpSync(from, join(root, to), {
-        recursive: true,
-        verbatimSymlinks: true,
-        filter: (path) => image.without?.has(path) !== true,
-      });
+      cpSync(from, join(root, to), { recursive: true, verbatimSymlinks: true });
     for (const name of image.owned?.folders ?? []) {
       mkdirSync(join(root, name), { recursive: true, mode: 0o700 });
       chownSync(join(root, name), image.owned?.id ?? 0, image.owned?.id ?? 0);
