@@ -49,7 +49,6 @@ function rollsOut(choice: EngineChoice): void {
   let ecs: ECSClient;
   let image: string;
   let failed = false;
-  let agent = 'none';
   let engines: Engines;
 
   beforeAll(async () => {
@@ -69,10 +68,7 @@ function rollsOut(choice: EngineChoice): void {
     if (failed) process.stderr.write(`--- server log ---\n${server.log.slice(-20_000)}\n`);
     ecs.destroy();
     await server.stop();
-    const left = await docker.check(['ps', '-aq', '--filter', `label=dev.slipway.agent=${agent}`]);
-    if (left !== '') await docker.run(['rm', '-f', ...left.split('\n')]);
-    const images = await docker.check(['images', '-q', `${server.registry}/*`]);
-    if (images !== '') await docker.run(['rmi', '-f', ...images.split('\n')]);
+    await docker.forget(server.registry);
     docker.dispose();
     await engines.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -152,7 +148,6 @@ function rollsOut(choice: EngineChoice): void {
       const found = await instance();
       return found?.agentConnected === true && found;
     });
-    agent = joined.containerInstanceArn?.split('/').at(-1) ?? agent;
     expect(await aws.json(['ecs', 'list-container-instances'])).toEqual({
       containerInstanceArns: [joined.containerInstanceArn],
     });

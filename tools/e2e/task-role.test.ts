@@ -162,10 +162,7 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
   afterAll(async () => {
     if (failed) process.stderr.write(`--- server log ---\n${server.log.slice(-20_000)}\n`);
     await server.stop();
-    const left = await docker.check(['ps', '-aq', '--filter', `ancestor=${image}`]);
-    if (left !== '') await docker.run(['rm', '-f', ...left.split('\n')]);
-    const images = await docker.check(['images', '-q', `${server.registry}/*`]);
-    if (images !== '') await docker.run(['rmi', '-f', ...images.split('\n')]);
+    await docker.forget(server.registry);
     docker.dispose();
     rmSync(folder, { recursive: true, force: true });
   });

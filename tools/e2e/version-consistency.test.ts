@@ -82,12 +82,7 @@ describe.skipIf(missing !== undefined)(`a tag that moves under a service${note}`
     await until('the tasks to end', 60_000, async () => (await tasks()).length === 0).catch(() => undefined);
     ecs.destroy();
     await server.stop();
-    const images = [...new Set((await docker.check(['images', '-q', `${server.registry}/*`])).split('\n'))];
-    for (const id of images.filter((found) => found !== '')) {
-      const made = await docker.check(['ps', '-aq', '--filter', `ancestor=${id}`]);
-      if (made !== '') await docker.run(['rm', '-f', ...made.split('\n')]);
-      await docker.run(['rmi', '-f', id]);
-    }
+    await docker.forget(server.registry);
     docker.dispose();
     rmSync(folder, { recursive: true, force: true });
   });

@@ -23,6 +23,16 @@ export class DockerCli {
     return result.stdout.trim();
   }
 
+  /** Removes what this machine's engine has of a registry (`host:port`): its images, and the containers that were made of them. */
+  async forget(registry: string): Promise<void> {
+    const lines = (printed: string): string[] => [...new Set(printed.split('\n'))].filter((line) => line !== '');
+    for (const id of lines(await this.check(['images', '-q', `${registry}/*`]))) {
+      const made = lines(await this.check(['ps', '-aq', '--filter', `ancestor=${id}`]));
+      if (made.length > 0) await this.run(['rm', '-f', ...made]);
+      await this.run(['rmi', '-f', id]);
+    }
+  }
+
   dispose(): void {
     rmSync(this.#config, { recursive: true, force: true });
   }
