@@ -230,7 +230,7 @@ ${agentLogs(made, folder)}`,
     await aws.json(['ec2', 'revoke-security-group-ingress', ...rule]);
     await until('the rule is gone', 60_000, async () => !(await reaches()));
     await aws.json(['ec2', 'authorize-security-group-ingress', ...rule]);
-    await until('the rule is back', 60_000, reaches);
+    expect(await until('the rule is back', 60_000, reaches)).toBe(true);
   }, 120_000);
 
   test("the README's service runs as it is typed", async () => {

@@ -290,7 +290,7 @@ function rollsOut(choice: EngineChoice): void {
       const tasks = await runningTasks();
       return tasks.length === 2 && tasks.every((task) => task.taskArn !== victim?.taskArn);
     });
-    await stable();
+    expect(await stable()).toBe(true);
   });
 
   test('kill -9 of the server loses nothing, leaves containers running, and takes them over without duplicates', async () => {
@@ -322,7 +322,7 @@ function rollsOut(choice: EngineChoice): void {
     await push('three');
     await serving('three');
     await stable();
-    await serving('three');
+    expect(await serving('three')).toBe(true);
   });
 
   test('slipway follow --off stops following, and explain says what the service does', async () => {
