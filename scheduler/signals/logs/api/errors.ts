@@ -4,6 +4,7 @@ import { PatternError } from '../patterns/index.ts';
 import {
   LogGroupExists,
   LogGroupMissing,
+  LogNameTooLong,
   LogsDamaged,
   LogStreamExists,
   LogStreamMissing,
@@ -32,6 +33,7 @@ export function inOurWords(error: unknown): unknown {
     return new AwsError('ResourceAlreadyExistsException', 'The specified log group already exists');
   if (error instanceof LogStreamExists)
     return new AwsError('ResourceAlreadyExistsException', 'The specified log stream already exists');
+  if (error instanceof LogNameTooLong) return invalid(error.message);
   if (error instanceof PatternError) return invalid(error.message);
   if (error instanceof LogsThrottled)
     return new AwsError('ThrottlingException', `Rate exceeded: ${error.message}`, { cause: error });

@@ -1,4 +1,4 @@
-import type { NewLogEvent } from './contract.ts';
+import { LogNameTooLong, nameBytes, type NewLogEvent } from './contract.ts';
 
 export const messageLimit = 1024 * 1024;
 const timeLimit = 9_999_999_999_999;
@@ -20,4 +20,13 @@ export function checkEvents(events: readonly NewLogEvent[]): number {
     size += bytes + eventOverhead;
   }
   return size;
+}
+
+/** @throws LogNameTooLong */
+export function checkName(what: 'log group' | 'log stream', name: string): void {
+  if (isTooLong(name)) throw new LogNameTooLong(what);
+}
+
+export function isTooLong(name: string): boolean {
+  return Buffer.byteLength(name) > nameBytes;
 }

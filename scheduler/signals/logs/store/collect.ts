@@ -33,6 +33,9 @@ export interface Collected {
   readonly scanned: { readonly events: number; readonly bytes: number };
 }
 
+/** Of 256 KiB. */
+const blocksOfPage = 128;
+
 /** A file, or a block of one, with the time of its nearest event. */
 interface Place {
   readonly nearest: number;
@@ -43,7 +46,7 @@ interface Place {
 /**
  * Finds the nearest events that match, whichever files they lie in: blocks are read in the order of their nearest events, until what
  * is still unread lies behind a full page. When the budget is over, the page ends where the next block begins; those that began before
- * the page must be read by every page, so a page reads at least as many others.
+ * the page must be read by every page, so a page reads at least as many others, and three times as many while that is little.
  */
 export async function collect(
   blobs: EventBlobs,
@@ -92,7 +95,8 @@ class Collection {
       const spent =
         budget !== undefined &&
         (this.#scanned.bytes >= budget.bytes || this.#clock.monotonic() - started >= budget.milliseconds);
-      if (spent && within && begunWithin >= begunBefore) return this.#endedAt(place.nearest);
+      const enough = Math.max(begunBefore, Math.min(3 * begunBefore, blocksOfPage));
+      if (spent && within && begunWithin >= enough) return this.#endedAt(place.nearest);
       if (within) begunWithin += 1;
       else begunBefore += 1;
       this.#places.pop();

@@ -141,7 +141,7 @@ export interface TailBatch {
 }
 
 export interface LogStore {
-  /** @throws LogGroupExists */
+  /** @throws LogGroupExists, LogNameTooLong */
   createGroup(account: string, name: string, settings: LogGroupSettings): Promise<LogGroup>;
   group(account: string, name: string): Promise<LogGroup | undefined>;
   /** In the order of their names' bytes. */
@@ -162,7 +162,7 @@ export interface LogStore {
    */
   deleteGroup(account: string, name: string, check?: (group: LogGroup) => void): Promise<void>;
 
-  /** @throws LogGroupMissing, LogStreamExists */
+  /** @throws LogGroupMissing, LogStreamExists, LogNameTooLong */
   createStream(account: string, group: string, stream: string): Promise<LogStream>;
   /** @throws LogGroupMissing */
   stream(account: string, group: string, stream: string): Promise<LogStream | undefined>;
@@ -228,6 +228,16 @@ export class LogStreamExists extends Error {
     super(`log group ${group} already has a stream ${stream}`);
   }
 }
+
+/** Names are parts of keys: one may have at most `nameBytes` bytes of UTF-8. There is no group or stream of such a name. */
+export class LogNameTooLong extends Error {
+  override readonly name = 'LogNameTooLong';
+  constructor(what: string) {
+    super(`the name of a ${what} may have at most ${nameBytes} bytes of UTF-8`);
+  }
+}
+
+export const nameBytes = 900;
 
 /** Nothing was taken; the same call may succeed after `retryAfter` milliseconds. */
 export class LogsThrottled extends Error {

@@ -1,6 +1,7 @@
 import { type Json, type RecordStore, scan, type Stored, transact } from '@slipway/storage/records';
 import type { Clock } from '@slipway/storage/clock';
 import { type RandomBytes } from '../../../state/index.ts';
+import { checkName, isTooLong } from './checks.ts';
 import {
   type LogGroup,
   LogGroupExists,
@@ -33,6 +34,7 @@ export class Directory {
   }
 
   async createGroup(account: string, name: string, settings: LogGroupSettings): Promise<LogGroup> {
+    checkName('log group', name);
     const record: GroupRecord = { ...settings, id: this.#newId(), createdAt: this.#ports.clock.now() };
     await transact(this.#ports.records, logsPartition(account), async (tx) => {
       if ((await tx.get(logKeys.group(name))) !== undefined) throw new LogGroupExists(name);
@@ -42,12 +44,14 @@ export class Directory {
   }
 
   async group(account: string, name: string): Promise<LogGroup | undefined> {
+    if (isTooLong(name)) return undefined;
     const found = await this.#ports.records.get<GroupRecord>(logsPartition(account), logKeys.group(name));
     return found && (await this.#described(account, [found]))[0];
   }
 
   /** @throws LogGroupMissing */
   async known(account: string, name: string): Promise<GroupRecord> {
+    if (isTooLong(name)) throw new LogGroupMissing(name);
     const found = await this.#ports.records.get<GroupRecord>(logsPartition(account), logKeys.group(name));
     if (found === undefined) throw new LogGroupMissing(name);
     return found.value;
@@ -63,6 +67,7 @@ export class Directory {
   }
 
   async changeGroup(account: string, name: string, change: (settings: LogGroupSettings) => LogGroupSettings) {
+    await this.known(account, name);
     await transact(this.#ports.records, logsPartition(account), async (tx) => {
       const record = await tx.get<GroupRecord>(logKeys.group(name));
       if (record === undefined) throw new LogGroupMissing(name);
@@ -75,6 +80,7 @@ export class Directory {
   }
 
   async deleteGroup(account: string, name: string, check?: (group: LogGroup) => void): Promise<void> {
+    await this.known(account, name);
     await transact(this.#ports.records, logsPartition(account), async (tx) => {
       const record = await tx.get<GroupRecord>(logKeys.group(name));
       if (record === undefined) throw new LogGroupMissing(name);
@@ -87,6 +93,7 @@ export class Directory {
   }
 
   async createStream(account: string, group: string, name: string): Promise<LogStream> {
+    checkName('log stream', name);
     const record: StreamRecord = { id: this.#newId(), createdAt: this.#ports.clock.now() };
     await transact(this.#ports.records, logsPartition(account), async (tx) => {
       // Without a condition on the group: what is created beside its deletion goes with what it had.
@@ -102,6 +109,7 @@ export class Directory {
 
   async stream(account: string, group: string, name: string): Promise<LogStream | undefined> {
     const { id } = await this.known(account, group);
+    if (isTooLong(name)) return undefined;
     const found = await this.#ports.records.get<StreamRecord>(logsPartition(account), logKeys.stream(id, name));
     return found && (await this.#streams(account, id, [found]))[0];
   }
@@ -113,6 +121,7 @@ export class Directory {
     name: string,
   ): Promise<{ readonly group: string; readonly id: string; readonly name: string }> {
     const { id } = await this.known(account, group);
+    if (isTooLong(name)) throw new LogStreamMissing(group, name);
     const found = await this.#ports.records.get<StreamRecord>(logsPartition(account), logKeys.stream(id, name));
     if (found === undefined) throw new LogStreamMissing(group, name);
     return { group: id, id: found.value.id, name };
@@ -157,7 +166,7 @@ export class Directory {
   }
 
   async deleteStream(account: string, group: string, name: string): Promise<void> {
-    const { id } = await this.known(account, group);
+    const { group: id } = await this.knownStream(account, group, name);
     await transact(this.#ports.records, logsPartition(account), async (tx) => {
       const record = await tx.get<StreamRecord>(logKeys.stream(id, name));
       if (record === undefined) throw new LogStreamMissing(group, name);

@@ -7,6 +7,7 @@ export {
   LogGroupExists,
   LogGroupMissing,
   type LogGroupSettings,
+  LogNameTooLong,
   LogsDamaged,
   type LogStore,
   type LogStream,

@@ -1,6 +1,8 @@
 import { type RecordStore, scanAll, StaleEpoch, StoreUnavailable } from '@slipway/storage/records';
 import { memoryRecords } from '@slipway/storage/records/memory';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
+import type { TailBatch } from './contract.ts';
 import { logKeys, logsPartition } from './keys.ts';
 import { MemoryBlobs } from './testing/memory-blobs.ts';
 import { account, type OpenedLogs, openedLogs } from './testing/opened.ts';
@@ -79,14 +81,13 @@ test('a follower whose chunk was compacted before it looked is told of a gap, an
   const batches = store.tail(account, [{ group: 'g' }], stop.signal)[Symbol.asyncIterator]();
   const first = batches.next();
   // It follows from when it has begun, which shows in what it sees.
-  let seen: Awaited<typeof first> | undefined;
-  const begun = first.then((batch) => void (seen = batch));
-  for (let n = 0; seen === undefined; n++) {
-    await put(store, n);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+  let n = 0;
+  let seen: IteratorResult<TailBatch> | undefined;
+  while (seen === undefined) {
+    await put(store, n++);
+    seen = await Promise.race([first, sleep(5, undefined)]);
   }
-  await begun;
-  expect(seen.value?.gap).toBe(false);
+  expect(seen.value).toMatchObject({ gap: false });
   // Nobody asks the follower meanwhile.
   await put(store, 1000);
   await opened.upkeep(store, false);

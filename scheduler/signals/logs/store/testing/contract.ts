@@ -3,6 +3,7 @@ import {
   type LogEvent,
   LogGroupExists,
   LogGroupMissing,
+  LogNameTooLong,
   type LogStore,
   LogStreamExists,
   LogStreamMissing,
@@ -157,6 +158,21 @@ export function describeLogStore(name: string, open: () => Promise<OpenedStore>)
       expect(await read('s')).toEqual({ events: [], more: false });
       const nowhere = store.put(account, group, 'none', [{ timestamp: 1, message: 'good' }]);
       await expect(nowhere).rejects.toThrow(LogStreamMissing);
+    });
+
+    test('names that are too long for keys are refused, and nothing has them', async () => {
+      const long = 'ü'.repeat(451);
+      await expect(store.createGroup(account, long, settings)).rejects.toThrow(LogNameTooLong);
+      await expect(store.createStream(account, group, long)).rejects.toThrow(LogNameTooLong);
+      await store.createStream(account, group, long.slice(1));
+      expect(await store.group(account, long)).toBeUndefined();
+      expect(await store.stream(account, group, long)).toBeUndefined();
+      await expect(store.deleteGroup(account, long)).rejects.toThrow(LogGroupMissing);
+      await expect(store.deleteStream(account, group, long)).rejects.toThrow(LogStreamMissing);
+      await expect(store.put(account, group, long, [])).rejects.toThrow(LogStreamMissing);
+      const longest = 'x'.repeat(2000);
+      expect((await store.streams(account, group, { order: 'name', prefix: longest, limit: 1 })).streams).toEqual([]);
+      expect((await store.groups(account, { prefix: longest, limit: 1 })).groups).toEqual([]);
     });
 
     describe.each([

@@ -1,5 +1,5 @@
 import { Bell, settledOrAborted } from '@slipway/storage/records';
-import { checkEvents } from '../checks.ts';
+import { checkEvents, checkName } from '../checks.ts';
 import {
   type LogEvent,
   type LogGroup,
@@ -50,6 +50,7 @@ export class MemoryLogs implements LogStore {
 
   createGroup(account: string, name: string, settings: LogGroupSettings): Promise<LogGroup> {
     return answer(() => {
+      checkName('log group', name);
       const groups = this.#accounts.get(account) ?? new Map<string, Group>();
       if (groups.has(name)) throw new LogGroupExists(name);
       const info = { ...settings, name, id: String(++this.#ids), createdAt: this.#now(), storedBytes: 0 };
@@ -94,6 +95,7 @@ export class MemoryLogs implements LogStore {
 
   createStream(account: string, group: string, name: string): Promise<LogStream> {
     return answer(() => {
+      checkName('log stream', name);
       const { streams } = this.#group(account, group);
       if (streams.has(name)) throw new LogStreamExists(group, name);
       const info = { name, id: String(++this.#ids), createdAt: this.#now() };
