@@ -18,7 +18,7 @@ export interface Comparison {
 }
 
 const isWord = (character: string): boolean => !isSpace(character) && !'(){}[]"&|=<>!%,'.includes(character);
-const number = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+const number = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 
 /** `= 404`, `!= "a*"`, `= %4\d\d%`: an operator and what stands after it. @throws PatternError */
 export function readComparison(scanner: Scanner): Comparison {
