@@ -17,7 +17,7 @@ import { invalidConfiguration, notFound, tooMany, validation } from './errors.ts
 import { lookUp } from './lists.ts';
 import { groupArn } from './names.ts';
 import type { Scene } from './operation.ts';
-import { mostGroupsOfBalancer, mostTargetsOfBalancer } from './quotas.ts';
+import { checkTargets, mostGroupsOfBalancer } from './quotas.ts';
 import type { Action } from './shapes.ts';
 
 /** What ELB calls a kind of action, and what is asked for when it is not done here. */
@@ -188,9 +188,7 @@ function checkGroups(scene: Scene, balancing: Balancing, { balancer, protocol }:
   const named = new Set([...balancing.groupsOf(balancer.id), ...groupsOfAction(action)]);
   if (named.size > mostGroupsOfBalancer)
     throw tooMany('TooManyUniqueTargetGroupsPerLoadBalancer', 'target groups of a load balancer', mostGroupsOfBalancer);
-  const targets = [...named].reduce((sum, id) => sum + balancing.targetsOf(id).length, 0);
-  if (targets > mostTargetsOfBalancer)
-    throw tooMany('TooManyTargets', 'targets of a load balancer', mostTargetsOfBalancer);
+  checkTargets(balancing, named);
 }
 
 /** An action as ELB shows it: of one group by its ARN too. */

@@ -1,4 +1,6 @@
-import { mostGroupsOfAction } from '../records/index.ts';
+import { type Balancing, mostGroupsOfAction } from '../records/index.ts';
+
+import { tooMany } from './errors.ts';
 
 /** How much of each there may be, at or below what ELB gives (ELB user guides, "Quotas"). */
 export const mostBalancers = 50;
@@ -36,3 +38,17 @@ export const accountLimits: Readonly<Record<string, number>> = {
   'targets-per-network-load-balancer': mostTargetsOfBalancer,
   'targets-per-target-group': mostTargetsOfGroup,
 };
+
+/** How many targets groups have. One that drains is over: who replaces every target at once needs no room for both. */
+export function countOf(balancing: Balancing, groups: Iterable<string>): number {
+  let count = 0;
+  for (const id of groups)
+    count += balancing.targetsOf(id).filter(({ deregisteredAt }) => deregisteredAt === undefined).length;
+  return count;
+}
+
+/** @param groups all that a load balancer's actions name. @throws TooManyTargets */
+export function checkTargets(balancing: Balancing, groups: Iterable<string>): void {
+  if (countOf(balancing, groups) > mostTargetsOfBalancer)
+    throw tooMany('TooManyTargets', 'targets of a load balancer', mostTargetsOfBalancer);
+}

@@ -232,4 +232,24 @@ describe('targets', () => {
     await register(...some(1, 1000));
     expect(await refused(...some(2000, 1))).toContain('TooManyTargets');
   });
+
+  test('so has a load balancer; those that drain count neither for targets nor for groups that come', async () => {
+    const { register, deregister, refused, call, refusal, network, listener } = await openTargets();
+    const some = (from: number, count: number): object[] =>
+      Array.from({ length: count }, (_, at) => ({ Id: '10.0.0.1', Port: from + at }));
+    await register(...some(1, 1000));
+    const input = { Name: 'more', Protocol: 'HTTP', Port: 80, VpcId: network.vpcId, TargetType: 'ip' };
+    const [{ TargetGroupArn }] = (await call('CreateTargetGroup', input)).TargetGroups;
+    await call('RegisterTargets', { TargetGroupArn, Targets: some(1, 1) });
+    const rule = {
+      ListenerArn: listener.ListenerArn,
+      Priority: 1,
+      Conditions: [{ Field: 'path-pattern', Values: ['/more'] }],
+      Actions: [{ Type: 'forward', TargetGroupArn }],
+    };
+    expect(await refusal('CreateRule', rule)).toContain('TooManyTargets');
+    await deregister(...some(1, 1));
+    await call('CreateRule', rule);
+    expect(await refused(...some(2000, 1))).toContain('targets of a load balancer');
+  });
 });

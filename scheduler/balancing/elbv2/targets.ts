@@ -6,7 +6,7 @@ import type { Balancing, TargetGroupRecord, TargetRecord } from '../records/inde
 import { tooMany, validation } from './errors.ts';
 import { find } from './lists.ts';
 import { type ElbOperations, mayOn, operation, type Scene, someOf } from './operation.ts';
-import { mostTargetsOfBalancer, mostTargetsOfGroup } from './quotas.ts';
+import { checkTargets, countOf, mostTargetsOfGroup } from './quotas.ts';
 import { list, nothing, number, type Of, refused, required, struct, text, texts } from './shapes.ts';
 
 const description = struct('TargetDescription', {
@@ -139,15 +139,12 @@ const registered = (
     .targetsOf(group.id)
     .find((one) => one.deregisteredAt === undefined && one.targetId === targetId && one.port === port);
 
+/** @throws TooManyTargets */
 function checkCounts(balancing: Balancing, group: TargetGroupRecord): void {
-  const current = (id: string): number =>
-    balancing.targetsOf(id).filter(({ deregisteredAt }) => deregisteredAt === undefined).length;
-  if (current(group.id) > mostTargetsOfGroup)
+  if (countOf(balancing, [group.id]) > mostTargetsOfGroup)
     throw tooMany('TooManyTargets', 'targets of a target group', mostTargetsOfGroup);
   const balancer = balancing.balancerOfGroup(group.id);
-  const groups = balancer === undefined ? [] : [...balancing.groupsOf(balancer.id)];
-  if (groups.reduce((sum, id) => sum + current(id), 0) > mostTargetsOfBalancer)
-    throw tooMany('TooManyTargets', 'targets of a load balancer', mostTargetsOfBalancer);
+  if (balancer !== undefined) checkTargets(balancing, balancing.groupsOf(balancer.id));
 }
 
 /** Registrations as they are shown: of one that came back while it drained, the newest. */
