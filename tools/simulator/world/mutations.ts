@@ -310,7 +310,7 @@ export const mutations: readonly Mutation[] = [
     find: 'return new RecordLeases(records, clock, random);',
     replace: 'return new RecordLeases(records, { ...clock, monotonic: () => clock.now() }, random);',
     caughtBy: ['one-holder'],
-    from: 11,
+    from: 224,
   },
   {
     name: 'a lease counts as renewed before the store has said so',
