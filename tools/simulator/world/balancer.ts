@@ -11,22 +11,34 @@ const listeners = { alpha: 80, beta: 81 } as const;
 
 type Api = <T>(operation: string, input: object) => Promise<Answer<T>>;
 
+/** Where tasks of a service are registered: its two target groups, of which strategies that shift traffic need both, and their rule. */
+export interface Registered {
+  readonly group: string;
+  readonly alternate: string;
+  readonly rule: string;
+}
+
 /** The load balancer that an operator makes at the beginning of a day, and asks for until it is there. */
 export class Balancer {
-  readonly #groups = new Map<string, PromiseWithResolvers<string>>(
-    Object.keys(listeners).map((service) => [service, Promise.withResolvers<string>()]),
+  readonly #groups = new Map<string, PromiseWithResolvers<Registered>>(
+    Object.keys(listeners).map((service) => [service, Promise.withResolvers<Registered>()]),
   );
   readonly #api: Api;
   readonly #wait: () => Promise<void>;
+  readonly #shifts: boolean;
 
-  /** @param wait some seconds of the operator's */
-  constructor(api: Api, wait: () => Promise<void>) {
+  /**
+   * @param wait some seconds of the operator's
+   * @param shifts whether services have a second group each
+   */
+  constructor(api: Api, wait: () => Promise<void>, shifts: boolean) {
     this.#api = api;
+    this.#shifts = shifts;
     this.#wait = wait;
   }
 
   /** The group of a service once it is there; undefined for a service that has none. */
-  async group(service: string): Promise<string | undefined> {
+  async group(service: string): Promise<Registered | undefined> {
     return this.#groups.get(service)?.promise;
   }
 
@@ -38,27 +50,48 @@ export class Balancer {
       Subnets: [SubnetId],
     });
     for (const [service, Port] of Object.entries(listeners)) {
-      const { TargetGroups } = await this.#insist<{ TargetGroups: { TargetGroupArn: string }[] }>('CreateTargetGroup', {
-        Name: service,
-        Protocol: 'HTTP',
-        Port: 80,
-        VpcId,
-        HealthCheckIntervalSeconds: 5,
-        HealthCheckTimeoutSeconds: 2,
-      });
-      const TargetGroupArn = TargetGroups[0]?.TargetGroupArn ?? '';
-      await this.#insist('ModifyTargetGroupAttributes', {
-        TargetGroupArn,
-        Attributes: [{ Key: 'deregistration_delay.timeout_seconds', Value: String(deregistrationDelay) }],
-      });
+      const group = await this.#group(service, VpcId);
+      const alternate = this.#shifts ? await this.#group(`${service}-2`, VpcId) : '';
       await this.#insist('CreateListener', {
         LoadBalancerArn: made.LoadBalancers[0]?.LoadBalancerArn,
         Protocol: 'HTTP',
         Port,
-        DefaultActions: [{ Type: 'forward', TargetGroupArn }],
+        DefaultActions: [{ Type: 'forward', TargetGroupArn: group }],
       });
-      this.#groups.get(service)?.resolve(TargetGroupArn);
+      const LoadBalancerArn = made.LoadBalancers[0]?.LoadBalancerArn;
+      const rule = this.#shifts ? await this.#rule(LoadBalancerArn, Port) : '';
+      this.#groups.get(service)?.resolve({ group, alternate, rule });
     }
+  }
+
+  async #group(Name: string, VpcId: string): Promise<string> {
+    const { TargetGroups } = await this.#insist<{ TargetGroups: { TargetGroupArn: string }[] }>('CreateTargetGroup', {
+      Name,
+      Protocol: 'HTTP',
+      Port: 80,
+      VpcId,
+      HealthCheckIntervalSeconds: 5,
+      HealthCheckTimeoutSeconds: 2,
+    });
+    const TargetGroupArn = TargetGroups[0]?.TargetGroupArn ?? '';
+    await this.#insist('ModifyTargetGroupAttributes', {
+      TargetGroupArn,
+      Attributes: [{ Key: 'deregistration_delay.timeout_seconds', Value: String(deregistrationDelay) }],
+    });
+    return TargetGroupArn;
+  }
+
+  /** The default rule of the listener on a port. */
+  async #rule(LoadBalancerArn: string | undefined, port: number): Promise<string> {
+    const { Listeners } = await this.#insist<{ Listeners: { ListenerArn: string; Port: number }[] }>(
+      'DescribeListeners',
+      { LoadBalancerArn },
+    );
+    const ListenerArn = Listeners.find(({ Port }) => Port === port)?.ListenerArn;
+    const { Rules } = await this.#insist<{ Rules: { RuleArn: string; IsDefault: boolean }[] }>('DescribeRules', {
+      ListenerArn,
+    });
+    return Rules.find(({ IsDefault }) => IsDefault)?.RuleArn ?? '';
   }
 
   async #insist<T>(operation: string, input: object): Promise<T> {

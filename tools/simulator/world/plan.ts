@@ -218,7 +218,7 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
       drift: sometimes(0.2, 0.001, 0.02),
       deregisterLostAfter: quiet ? undefined : drawLeaving(seed),
     },
-    balanced: options.shifts !== true && new Chance(seed ^ 0x1075).happens(0.14),
+    balanced: new Chance(seed ^ 0x1075).happens(options.shifts === true ? 0.4 : 0.14),
     shifts: options.shifts === true,
   };
 }

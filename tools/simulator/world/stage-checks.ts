@@ -1,5 +1,12 @@
 import { isHealthy } from '@slipway/scheduler/deployments';
-import type { DeploymentRecord, ServiceRecord, Shifting, TaskRecord } from '@slipway/scheduler/state';
+import type {
+  DeploymentRecord,
+  ServiceRecord,
+  ShiftLiveRecord,
+  ShiftRecord,
+  Shifting,
+  TaskRecord,
+} from '@slipway/scheduler/state';
 import { Violation } from './invariants.ts';
 import type { Changed, Mirror } from './mirror.ts';
 import { tuning } from './server.ts';
@@ -32,13 +39,29 @@ export class StageChecks {
   readonly #ports: StageCheckPorts;
   /** How many stages deployments went on to. */
   left = 0;
+  /** What the rules of each service were told, and up to which number engines have acknowledged it. */
+  readonly #told = new Map<string, ShiftRecord>();
+  readonly #live = new Map<string, number>();
+  #lost = false;
 
   constructor(ports: StageCheckPorts) {
     this.#ports = ports;
   }
 
+  /** The store lost commits: nobody knows any more what was acknowledged. */
+  rewound(): void {
+    this.#lost = true;
+  }
+
   /** @throws Violation */
   check({ batch, process }: SeenCommit, changed: readonly Changed[]): void {
+    for (const { key, value } of batch.put ?? []) {
+      const [kind = '', name = ''] = key.split('/');
+      if (kind === 'shifted') this.#live.set(name, (value as unknown as ShiftLiveRecord).sequence);
+      if (kind === 'shift') this.#weights(name, value as unknown as ShiftRecord);
+    }
+    for (const key of batch.remove ?? [])
+      if (key.startsWith('shift/')) this.#told.delete(key.slice(key.indexOf('/') + 1));
     if (batch.fence === undefined) return;
     for (const change of changed) if (change.kind === 'service') this.#stages(change.before, change.after);
     const now = process.clock.now();
@@ -50,6 +73,33 @@ export class StageChecks {
     for (const { before, after } of stopped) this.#old(before, after, now);
   }
 
+  /** Traffic goes to a new revision only when that has all of its tasks. */
+  #weights(name: string, after: ShiftRecord): void {
+    const { mirror, lag, now } = this.#ports;
+    const before = this.#told.get(name);
+    this.#told.set(name, after);
+    const service = mirror.services.get(name);
+    const primary = primaryOf(service);
+    if (before === undefined || service === undefined || primary?.shifting === undefined || this.#lost) return;
+    const { rollback, stage } = primary.shifting;
+    if (rollback !== undefined || stage === 'RECONCILE_SERVICE' || primary.cause.kind === 'rollback') return;
+    const [own = ''] = (primary.loadBalancers ?? []).map(({ targetGroupArn }) => targetGroupArn);
+    if (shareOf(after, own) <= shareOf(before, own)) return;
+    const since = now() - lag();
+    const healthy = mirror
+      .tasksOf(name)
+      .filter(({ id, service: of }) => of?.deploymentId === primary.id && this.#wasHealthy(id, since)).length;
+    const wanted = Math.min(...mirror.serviceDuring(name, since).map((one) => one?.desiredCount ?? 0));
+    if (healthy < wanted)
+      throw new Violation('stages', `${name} sends traffic to ${own}, which has ${healthy} of ${wanted} tasks healthy`);
+  }
+
+  #wasHealthy(id: string, since: number): boolean {
+    return this.#ports.mirror
+      .taskDuring(id, since)
+      .some((task) => task?.targets?.length !== 0 && task?.targets?.every(({ health }) => health?.state === 'healthy'));
+  }
+
   #stages(before: ServiceRecord | undefined, after: ServiceRecord | undefined): void {
     const was = primaryOf(before);
     const is = primaryOf(after);
@@ -59,6 +109,9 @@ export class StageChecks {
     this.left += 1;
     const say = `deployment ${is.id} of ${after?.name} went from ${from.stage} ${from.step} to ${to.stage} ${to.step}`;
     const place = (one: Shifting): number => one.step * order.length + order.indexOf(one.stage);
+    const isLive = this.#lost || from.sequence === 0 || this.#live.get(after?.name ?? '') === to.sequence;
+    if (hasReached(from, to, 'POST_PRODUCTION_TRAFFIC_SHIFT') && !isLive)
+      throw new Violation('stages', `${say} before its traffic had shifted`);
     if (place(to) < place(from)) throw new Violation('stages', say);
     const waited = to.runs.filter(({ status, isRollback }) => !isRollback && isOpen(status));
     if (waited.some(({ stage, step }) => stage !== to.stage || step !== to.step))
@@ -99,3 +152,14 @@ const isOpen = (status: string): boolean => status === 'IN_PROGRESS' || status =
 
 const primaryOf = (service: ServiceRecord | undefined): DeploymentRecord | undefined =>
   service?.deployments.find(({ status }) => status === 'PRIMARY');
+
+/** Whether a stage was reached on the way from one to the other. */
+const hasReached = (from: Shifting, to: Shifting, stage: Shifting['stage']): boolean =>
+  order.indexOf(from.stage) < order.indexOf(stage) && order.indexOf(to.stage) >= order.indexOf(stage);
+
+/** What part of traffic a group is to have. */
+function shareOf({ rules }: ShiftRecord, group: string): number {
+  const groups = rules.flatMap((rule) => rule.groups);
+  const sum = groups.reduce((total, { weight }) => total + weight, 0);
+  return (groups.find(({ targetGroupArn }) => targetGroupArn === group)?.weight ?? 0) / sum;
+}

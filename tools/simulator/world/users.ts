@@ -2,11 +2,14 @@ import type {
   ContainerDefinition,
   CreateServiceCommandInput,
   DeploymentLifecycleHook,
+  LoadBalancer,
   UpdateServiceCommandInput,
 } from '@aws-sdk/client-ecs';
+import type { Registered } from './balancer.ts';
 import { Chance } from './chance.ts';
 import { type Behaviour, good } from './images.ts';
 import { serviceNames, type UserAction } from './plan.ts';
+import { account } from './server.ts';
 
 /** How a call of the API ended, as its caller sees it. */
 export type Answer<T> =
@@ -28,7 +31,7 @@ export interface UserPorts {
   /** Families whose tasks have addresses of their own. */
   readonly addressed: ReadonlySet<string>;
   /** The target group that a service's tasks are to be in, once it is there; undefined: it stands behind no load balancer. */
-  targetGroup(service: string): Promise<string | undefined>;
+  targetGroup(service: string): Promise<Registered | undefined>;
   /** Whether any service stands behind a load balancer. */
   readonly balanced: boolean;
   /** Whether services have strategies that shift traffic. */
@@ -173,7 +176,8 @@ export class Users {
     const daemon = chance.happens(0.1);
     const network = await this.#network(serviceName, chance);
     if (network === undefined) return;
-    const targetGroupArn = await this.#ports.targetGroup(serviceName);
+    const registered = await this.#ports.targetGroup(serviceName);
+    const shift = this.#ports.shifts && !daemon ? strategy(chance) : {};
     const input: CreateServiceCommandInput = {
       serviceName,
       taskDefinition,
@@ -181,7 +185,7 @@ export class Users {
       ...(daemon ? { schedulingStrategy: 'DAEMON' as const } : { desiredCount: chance.whole(1, 6) }),
       deploymentConfiguration: {
         ...bounds(chance, daemon),
-        ...(this.#ports.shifts && !daemon ? strategy(chance) : {}),
+        ...shift,
         deploymentCircuitBreaker: chance.pick([
           { enable: true, rollback: true },
           { enable: true, rollback: true },
@@ -194,10 +198,10 @@ export class Users {
         ? { placementStrategy: [{ type: 'spread' as const, field: 'attribute:ecs.availability-zone' }] }
         : {}),
       ...this.#constraints(chance, daemon),
-      ...(targetGroupArn === undefined
+      ...(registered === undefined
         ? {}
         : {
-            loadBalancers: [{ targetGroupArn, containerName: 'app', containerPort }],
+            loadBalancers: [loadBalancer(registered, shift.strategy !== undefined)],
             healthCheckGracePeriodSeconds: 15,
           }),
       ...(chance.happens(0.5) ? { tags: [{ key: 'slipway:follow', value: 'true' }] } : {}),
@@ -378,3 +382,19 @@ function strategy(chance: Chance): NonNullable<CreateServiceCommandInput['deploy
     ]),
   };
 }
+
+/** Where tasks of a service are registered; `shifts`: in two groups by turns. */
+const loadBalancer = ({ group, alternate, rule }: Registered, shifts: boolean): LoadBalancer => ({
+  targetGroupArn: group,
+  containerName: 'app',
+  containerPort,
+  ...(shifts
+    ? {
+        advancedConfiguration: {
+          alternateTargetGroupArn: alternate,
+          productionListenerRule: rule,
+          roleArn: `arn:aws:iam::${account}:role/ecs`,
+        },
+      }
+    : {}),
+});

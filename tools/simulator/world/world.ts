@@ -198,6 +198,7 @@ export class World {
     this.#balancer = new Balancer(
       (operation, input) => this.#api(process, operation, input),
       () => process.clock.sleep(2_000),
+      plan.shifts,
     );
     this.#approvers = new Approvers({
       mirror: this.mirror,
@@ -252,6 +253,7 @@ export class World {
   async rewound(): Promise<void> {
     this.#rewound = true;
     this.#checks.rewound();
+    this.#stages.rewound();
     this.#reach.rewound();
     await this.mirror.reload(this.store.truth);
     await this.#addresses.rewound(this.store.truth);
