@@ -75,6 +75,7 @@ describe('fields of JSON', () => {
     ['{ $.eventType = *Trail }', true],
     ['{ $.eventType = "*date*ai*" }', true],
     ['{ $.eventType = "*dated*" }', false],
+    ['{ $.eventType = "Update*eTrail" }', false],
     ['{ $.eventType = %Trail$% }', true],
     ['{ $.eventType = %^Trail% }', false],
     ['{ $.eventType != %^Trail% }', true],
@@ -210,6 +211,11 @@ describe('regular expressions', () => {
     ['%^$%', '', true],
     ['%^$%', 'a', false],
     ['%x|%', 'y', true],
+    // Longer than one word of states.
+    ['%^.{0,20}a{15}b{0,30}c%', `x${'a'.repeat(15)}c`, true],
+    ['%^.{0,20}a{15}b{0,30}c%', `x${'a'.repeat(14)}c`, false],
+    ['%^a{40}$%', 'a'.repeat(40), true],
+    ['%^a{40}$%', 'a'.repeat(39), false],
   ])('%s on %s', (pattern, line, expected) => {
     expect(parsePattern(pattern).matches(line)).toBe(expected);
   });

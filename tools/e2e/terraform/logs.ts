@@ -1,0 +1,31 @@
+import type { Configuration } from './configuration.ts';
+
+const configuration = `
+resource "aws_cloudwatch_log_group" "web" {
+  name              = "/terraform/web"
+  retention_in_days = 14
+  tags = { team = "blue" }
+}
+resource "aws_cloudwatch_log_group" "kept" {
+  name_prefix = "terraform-kept-"
+}
+resource "aws_cloudwatch_log_stream" "web" {
+  name           = "web/app/1"
+  log_group_name = aws_cloudwatch_log_group.web.name
+}
+data "aws_cloudwatch_log_group" "web" {
+  name = aws_cloudwatch_log_group.web.name
+}
+data "aws_cloudwatch_log_groups" "all" {
+  log_group_name_prefix = aws_cloudwatch_log_group.web.name
+}
+`;
+
+/** Log groups and streams. */
+export const logs: Configuration = {
+  services: ['logs'],
+  resources: () => configuration,
+  change: (text) =>
+    text.replace('retention_in_days = 14', 'retention_in_days = 30').replace('team = "blue"', 'squad = "red"'),
+  changes: 1,
+};
