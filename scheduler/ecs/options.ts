@@ -20,8 +20,6 @@ export interface EcsOptions extends EcsPorts {
   readonly targetGroups: TargetGroups;
   /** What calls the webhooks of deployments. */
   readonly outbound: Pick<Outbound, 'check'>;
-  /** Whether services may have the strategies BLUE_GREEN, LINEAR and CANARY. */
-  readonly shiftsTraffic: boolean;
   /** The operations that agents call. */
   readonly agentOperations: EcsOperations;
 }

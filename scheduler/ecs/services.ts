@@ -25,7 +25,7 @@ import {
   parseLoadBalancers,
   passDeploymentRoles,
   parseUpdate,
-  type ConfigurationPlace,
+  type HookPlace,
   type ServiceChange,
   type ServiceRef,
   serviceViews,
@@ -62,17 +62,10 @@ export function serviceOperations(options: EcsApi): EcsOperations {
   const nameOf = (identifier: string | undefined, ref: ClusterRef, call: Call): string =>
     parseMember('service', identifier ?? '', ref.cluster, homeOf(options, call));
 
-  const placeOf = (call: Call): ConfigurationPlace => ({
+  const placeOf = (call: Call): HookPlace => ({
     home: homeOf(options, call),
     checkUrl: (url) => options.outbound.check(url),
-    shiftsTraffic: options.shiftsTraffic,
   });
-
-  const balancersOf = (
-    given: Parameters<typeof parseLoadBalancers>[0],
-    definition: TaskDefinitionRecord,
-    { account }: Call,
-  ) => parseLoadBalancers(given, definition, { account, shiftsTraffic: options.shiftsTraffic });
 
   const allow = async (
     action: string,
@@ -109,7 +102,8 @@ export function serviceOperations(options: EcsApi): EcsOperations {
       placementStrategy: input.placementStrategy ?? current.placementStrategy,
       networkConfiguration,
     });
-    const loadBalancers = input.loadBalancers === undefined ? undefined : balancersOf(input.loadBalancers, next, call);
+    const loadBalancers =
+      input.loadBalancers === undefined ? undefined : parseLoadBalancers(input.loadBalancers, next, call.account);
     if (loadBalancers === undefined) checkContainers(current.loadBalancers ?? [], next);
     else {
       await checkTargetGroups(options.targetGroups, options.clock, call.account, loadBalancers, next);
@@ -163,7 +157,7 @@ export function serviceOperations(options: EcsApi): EcsOperations {
         const strategy = strategyOf(input, cluster);
         const launchType = strategy === undefined ? parseLaunchType(input.launchType) : 'FARGATE';
         const network = await checkLaunch(options.networks, call.account, definition, launchType, input);
-        const loadBalancers = balancersOf(input.loadBalancers ?? [], definition, call);
+        const loadBalancers = parseLoadBalancers(input.loadBalancers ?? [], definition, call.account);
         await checkTargetGroups(options.targetGroups, options.clock, call.account, loadBalancers, definition);
         const launch = { launchType, strategy, network, loadBalancers };
         const draft = parseCreate(input, definition, launch, call.principal, placeOf(call), options.extensions);
@@ -201,12 +195,11 @@ export function serviceOperations(options: EcsApi): EcsOperations {
         const place = { ...ref, service: nameOf(input.service, ref, call) };
         const change = await launchOfUpdate(place, cluster, input, definition, call);
         const configured = placeOf(call);
-        if (configured.shiftsTraffic)
-          await checkHookDefinitions(
-            options,
-            configured.home,
-            parseHooks(input.deploymentConfiguration?.lifecycleHooks ?? [], configured),
-          );
+        await checkHookDefinitions(
+          options,
+          configured.home,
+          parseHooks(input.deploymentConfiguration?.lifecycleHooks ?? [], configured),
+        );
         const service = await updateService(
           options,
           place,

@@ -123,7 +123,6 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         targetGroups: targetGroups(balancers, region),
         placer: control.placer,
         outbound: ports.outbound,
-        shiftsTraffic: ports.shiftsTraffic,
         agentOperations: agents.operations,
       }),
       createEc2({ ...base, networks }),

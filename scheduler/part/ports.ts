@@ -56,8 +56,6 @@ export interface SchedulerPorts {
     /** Bytes on disk that logs may take; beyond them the oldest of the largest group go. */
     readonly maxBytes: () => number;
   };
-  /** Whether services may have the strategies BLUE_GREEN, LINEAR and CANARY. */
-  readonly shiftsTraffic: boolean;
   readonly plugins: PlacementPlugins;
   /** Breaks ties of `random`. */
   readonly seed: number;

@@ -5,14 +5,6 @@ import type { CircuitBreaker, DeploymentConfiguration, ServiceRecord } from '../
 import type { HookPlace } from './hooks.ts';
 import { parseShift, strategyView } from './strategy.ts';
 
-const onlyRolling = 'Deployments are rolling: use strategy ROLLING.';
-
-/** What a configuration is held against. */
-export interface ConfigurationPlace extends HookPlace {
-  /** Whether this installation has the strategies BLUE_GREEN, LINEAR and CANARY. */
-  readonly shiftsTraffic: boolean;
-}
-
 /** What ECS assumes when CreateService says nothing (a daemon is replaced by stopping first). */
 export const defaultConfiguration = (strategy: ServiceRecord['schedulingStrategy']): DeploymentConfiguration =>
   strategy === 'DAEMON'
@@ -27,22 +19,16 @@ export function parseConfiguration(
   input: Wire | undefined,
   current: DeploymentConfiguration,
   strategy: ServiceRecord['schedulingStrategy'],
-  place: ConfigurationPlace,
+  place: HookPlace,
 ): DeploymentConfiguration {
   if (input === undefined) return current;
   refuseMembers(
     input,
     {
-      ...(place.shiftsTraffic
-        ? {}
-        : { lifecycleHooks: 'Remove them.', linearConfiguration: onlyRolling, canaryConfiguration: onlyRolling }),
       earlySuccessCriteria: 'Remove the member: a rollout succeeds when all of its tasks are healthy.',
     },
     'deploymentConfiguration.',
   );
-  if (!place.shiftsTraffic && input.strategy !== undefined && input.strategy !== 'ROLLING') {
-    throw notSupported(`Deployment strategy ${input.strategy}`, onlyRolling);
-  }
   if (input.alarms?.enable === true) {
     throw notSupported(
       'Failing deployments on CloudWatch alarms',

@@ -1,10 +1,5 @@
 export { passDeploymentRoles, serviceAccess, updateAccess } from './access.ts';
-export {
-  type ConfigurationPlace,
-  configurationView,
-  defaultConfiguration,
-  parseConfiguration,
-} from './configuration.ts';
+export { configurationView, defaultConfiguration, parseConfiguration } from './configuration.ts';
 export { countTasks, type DeploymentCounts } from './counts.ts';
 export { type DeploymentStart, newDeployment, primaryOf, servingOf, startDeployment } from './deployment.ts';
 export { decidePause, type DeploymentRef, stopDeployment } from './decide.ts';
@@ -21,7 +16,7 @@ export {
 } from './history-view.ts';
 export { checkContainers, checkTargetGroups, parseLoadBalancers, type TargetGroups } from './load-balancers.ts';
 export { checkRules, type TrafficRule } from './traffic-rules.ts';
-export { checkHookDefinitions, parseHooks } from './hooks.ts';
+export { checkHookDefinitions, type HookPlace, parseHooks } from './hooks.ts';
 export { type Launch, parseCreate, parseUpdate, withStrategy } from './request.ts';
 export { waitOf } from './shift-view.ts';
 export { networkView, serviceViews } from './service-view.ts';

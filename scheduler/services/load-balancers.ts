@@ -36,7 +36,7 @@ const pause = 500;
 export function parseLoadBalancers(
   given: readonly LoadBalancer[],
   definition: TaskDefinitionRecord,
-  place: { readonly account: string; readonly shiftsTraffic: boolean },
+  account: string,
 ): readonly ServiceLoadBalancer[] {
   if (given.length > mostGroups)
     throw invalidParameter(`load balancers can have at most ${mostGroups} items, not ${given.length}.`);
@@ -45,7 +45,6 @@ export function parseLoadBalancers(
       one,
       {
         loadBalancerName: "There are no Classic Load Balancers: name a target group by 'targetGroupArn'.",
-        ...(place.shiftsTraffic ? {} : { advancedConfiguration: 'Deployments are rolling: remove it.' }),
       },
       'loadBalancers.',
     );
@@ -61,7 +60,7 @@ export function parseLoadBalancers(
       containerPort,
       ...(advancedConfiguration === undefined
         ? {}
-        : { advanced: parseAdvanced(advancedConfiguration, targetGroupArn, place.account) }),
+        : { advanced: parseAdvanced(advancedConfiguration, targetGroupArn, account) }),
     };
   });
   if (new Set(parsed.map((one) => JSON.stringify(one))).size < parsed.length)

@@ -19,9 +19,10 @@ import type {
   TaskDefinitionRecord,
 } from '../state/index.ts';
 import { bodyOf, parseConstraints, parseStrategies, type PlacementExtensions } from '../tasks/index.ts';
-import { type ConfigurationPlace, defaultConfiguration, parseConfiguration } from './configuration.ts';
+import { defaultConfiguration, parseConfiguration } from './configuration.ts';
 import { delegateOf } from './delegate.ts';
 import { followTag, parseFollow } from './follow.ts';
+import type { HookPlace } from './hooks.ts';
 import type { ServiceChange, ServiceDraft, ServiceLaunch } from './services.ts';
 
 /** Members of both requests that nothing here acts on. */
@@ -51,7 +52,7 @@ export function parseCreate(
   definition: TaskDefinitionRecord,
   { launchType, strategy, network, loadBalancers }: Launch,
   caller: Principal,
-  place: ConfigurationPlace,
+  place: HookPlace,
   extensions?: PlacementExtensions,
 ): ServiceDraft {
   if (!isName(input.serviceName ?? '')) {
@@ -119,7 +120,7 @@ export function parseUpdate(
   service: ServiceRecord,
   definition: TaskDefinitionRecord | undefined,
   launched: Pick<ServiceChange, 'launch' | 'network' | 'loadBalancers'>,
-  place: ConfigurationPlace,
+  place: HookPlace,
   extensions?: PlacementExtensions,
 ): ServiceChange {
   refuseMembers(input, refusals);

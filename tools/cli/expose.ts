@@ -283,6 +283,35 @@ async function groupFor(
   return textOf(answer, 'TargetGroupArn') ?? '';
 }
 
+/** A second target group that is like another one of the service's, for revisions to come. @returns its ARN */
+export async function groupBeside(targetGroup: string, owner: string): Promise<string> {
+  const answer = await callQuery('elb', 'DescribeTargetGroups', { 'TargetGroupArns.member.1': targetGroup });
+  const [found] = listOf(answer, 'TargetGroups');
+  const name = nextName(textOf(found, 'TargetGroupName') ?? '');
+  const known = await targetGroupOf(name, owner);
+  if (known !== undefined) return known;
+  const members = [
+    'Protocol',
+    'Port',
+    'VpcId',
+    'TargetType',
+    'HealthCheckPath',
+    'HealthCheckIntervalSeconds',
+    'HealthCheckTimeoutSeconds',
+  ].flatMap((member) => {
+    const value = textOf(found, member);
+    return value === undefined ? [] : [[member, value] as const];
+  });
+  const made = await callQuery('elb', 'CreateTargetGroup', {
+    Name: name,
+    ...Object.fromEntries(members),
+    ...tagged(owner),
+  });
+  return textOf(made, 'TargetGroupArn') ?? '';
+}
+
+const nextName = (group: string): string => `${group.slice(0, 27)}-next`;
+
 /** A listener that forwards to the group. @throws ApiError with why no engine has bound it */
 async function listener(balancerArn: string, port: number, targetGroup: string): Promise<void> {
   const known = listOf(await callQuery('elb', 'DescribeListeners', { LoadBalancerArn: balancerArn }), 'Listeners');
@@ -353,11 +382,13 @@ async function remove(
   const owner = `${cluster}/${service}`;
   const made = await balancerOf(balancer, owner);
   const targetGroup = await targetGroupOf(balancer, owner);
+  const next = await targetGroupOf(nextName(balancer), owner);
   const rest = (found.loadBalancers ?? []).filter(({ targetGroupArn }) => targetGroupArn !== targetGroup);
   if (targetGroup !== undefined && rest.length < (found.loadBalancers ?? []).length)
     await client.send(new UpdateServiceCommand({ cluster, service, loadBalancers: rest }));
   if (made !== undefined) await callQuery('elb', 'DeleteLoadBalancer', { LoadBalancerArn: made.arn });
-  if (targetGroup !== undefined) await callQuery('elb', 'DeleteTargetGroup', { TargetGroupArn: targetGroup });
+  for (const group of [targetGroup, next])
+    if (group !== undefined) await callQuery('elb', 'DeleteTargetGroup', { TargetGroupArn: group });
   const group = await securityGroupOf(groupName(balancer));
   if (group !== undefined) await callQuery('ec2', 'DeleteSecurityGroup', { GroupId: group });
   const removed = made !== undefined || targetGroup !== undefined || group !== undefined;

@@ -82,6 +82,17 @@ program
     (await import('./deploy.ts')).deploy(service, options),
   );
 
+program
+  .command('strategy')
+  .description('have the deployments of a service shift the traffic of its load balancer from one revision to the next')
+  .argument('<cluster/service>', 'the service, which slipway expose gave a load balancer')
+  .argument('<strategy>', 'blue-green, linear or canary')
+  .option('--bake <minutes>', 'how long the old revision stays after all traffic has left it', '5')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (service: string, strategy: string, options: import('./strategy.ts').StrategyOptions) =>
+    (await import('./strategy.ts')).setStrategy(service, strategy, options),
+  );
+
 const deployments = program
   .command('deployments')
   .description("a service's deployments: how they go, and what people decide");

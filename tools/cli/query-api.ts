@@ -11,6 +11,7 @@ export interface Element {
 const services = {
   ec2: { name: 'ec2', version: '2016-11-15' },
   elb: { name: 'elasticloadbalancing', version: '2015-12-01' },
+  iam: { name: 'iam', version: '2010-05-08' },
 } as const;
 
 /** What an API has refused, by its code. */

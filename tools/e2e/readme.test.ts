@@ -1,7 +1,9 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,6 +13,14 @@ import { check, type CommandResult, run, until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { shellBlocks } from '../testbed/readme.ts';
 import { ServerProcess } from '../testbed/server-process.ts';
+
+/** The status of an answer to a request that is sent to this machine for a host; or why there is none. */
+const ask = (port: number, host: string): Promise<number | string> =>
+  new Promise((resolve) => {
+    get({ host: '127.0.0.1', port, headers: { host }, agent: false }, (answer) => {
+      answer.resume().once('end', () => resolve(answer.statusCode ?? 0));
+    }).once('error', (error) => resolve(error.message));
+  });
 
 /** What the pages tell a newcomer to type, typed. */
 const root = join(import.meta.dirname, '..', '..');
@@ -86,6 +96,36 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
       const { services } = await aws.json<{ services: { runningCount: number; deployments: object[] }[] }>(described);
       return services[0]?.runningCount === 2 && services[0].deployments.length === 1;
     });
+  });
+
+  test('leads to a blue/green push, and no request fails meanwhile', { timeout: 300_000 }, async () => {
+    const [blocks = ''] = shellBlocks('README.md', 'Blue/green');
+    const shown = await slip('expose', 'default/web', '--port', String(port), '--output', 'json');
+    const { url } = JSON.parse(shown.stdout) as { url: string };
+    let over = false;
+    const failed: string[] = [];
+    let answered = 0;
+    const asking = (async () => {
+      while (!over) {
+        // Names below localhost are for curl and browsers; Node asks a DNS server for them.
+        const answer = await ask(port, new URL(url).host);
+        if (answer === 200) answered++;
+        else failed.push(String(answer));
+        await sleep(20);
+      }
+    })();
+    const pushed = await type(blocks);
+    over = true;
+    await asking;
+    expect(pushed.code, pushed.stdout + pushed.stderr).toBe(0);
+    expect(pushed.stdout).toContain('production 100 % new');
+    expect([failed, answered > 0]).toEqual([[], true]);
+    const listed = await slip('deployments', 'list', 'default/web', '--output', 'json');
+    const [newest, before] = JSON.parse(listed.stdout) as { status: string; targetServiceRevisionArn: string }[];
+    expect([newest?.status, before?.status]).toEqual(['SUCCESSFUL', 'SUCCESSFUL']);
+    const late = await slip('deployments', 'rollback', 'default/web');
+    expect([late.code, late.stderr]).toEqual([1, expect.stringContaining('is over')]);
+    expect((await slip('deployments', 'continue', 'default/web')).stderr).toContain('does not wait for a person');
   });
 
   test(

@@ -105,7 +105,6 @@ export async function openParts(
     sealer: identity.sealer,
     ...taskCredentials(identity),
     credentialIdKey: subkey(masterKey, 'task-credential-ids'),
-    shiftsTraffic: false,
     plugins,
     traffic: {
       addresses: addressPool(config.loadBalancing.addresses, config.loadBalancing.domain),

@@ -30,7 +30,6 @@ import type { TrafficRule } from '../../services/index.ts';
 import { idOf } from '../../state/index.ts';
 import { ClusterViews } from '../../views/index.ts';
 import { createEcs } from '../create-ecs.ts';
-import type { EcsOptions } from '../options.ts';
 
 export const account = '000000000000';
 export const region = 'us-east-1';
@@ -79,11 +78,8 @@ export interface TestApi extends AsyncDisposable {
 
 export async function openApi({
   reach = serverReach({}),
-  shiftsTraffic = true,
   ...timing
-}: Partial<
-  Pick<EcsPorts, 'reach'> & Pick<EcsOptions, 'shiftsTraffic'> & Pick<ControlPlaneOptions, 'replaceLostAfter'>
-> = {}): Promise<TestApi> {
+}: Partial<Pick<EcsPorts, 'reach'> & Pick<ControlPlaneOptions, 'replaceLostAfter'>> = {}): Promise<TestApi> {
   await using opened = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'slipway-ecs-'));
   opened.defer(() => rm(folder, { recursive: true }));
@@ -144,7 +140,6 @@ export async function openApi({
       rule: (_account, arn) => Promise.resolve(rules.get(arn)),
     },
     outbound,
-    shiftsTraffic,
     placer: control.placer,
     agentOperations: agents.operations,
   });

@@ -256,7 +256,7 @@ export class Installation {
       definition,
       { launchType: 'EC2', strategy: undefined, network: undefined, loadBalancers: [] },
       operator,
-      { home: { account, region }, checkUrl: (url) => new URL(url), shiftsTraffic: false },
+      { home: { account, region }, checkUrl: (url) => new URL(url) },
     );
     const arn = arns.service(region, account, cluster, service.name);
     return createService(context, { account, cluster, service: service.name }, draft, { arn });

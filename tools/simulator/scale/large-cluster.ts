@@ -192,7 +192,7 @@ export class LargeCluster {
       definition,
       { launchType: 'EC2', strategy: undefined, network: undefined, loadBalancers: [] },
       caller,
-      { home: { account, region }, checkUrl: (url) => new URL(url), shiftsTraffic: false },
+      { home: { account, region }, checkUrl: (url) => new URL(url) },
     );
     const arn = arns.service(region, account, cluster, name);
     const created = await createService(context, { account, cluster, service: name }, draft, { arn });

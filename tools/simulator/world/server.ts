@@ -172,7 +172,6 @@ export class SimulatedServer {
         probe: traffic?.probe(process),
       },
       logs: { maxBytes: () => Infinity },
-      shiftsTraffic: true,
       plugins: { strategies: [], constraints: [] },
       seed: own.whole(0, 2 ** 31),
       stopwatch: () => clock.monotonic(),
