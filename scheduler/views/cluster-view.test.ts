@@ -292,3 +292,28 @@ test('an agent is away since this process knows that it has no connection; one w
   set({ status: 'INACTIVE', agentConnected: false, connectivityChangedAt: 6 });
   expect(away(10)).toBe(0);
 });
+
+test('what engines acknowledge and hooks answer is news of its service, once, and goes as it came', () => {
+  const view = fresh();
+  const told: string[] = [];
+  view.listen({ serviceChanged: (name) => told.push(name), capacityChanged: () => {} });
+  const put = (key: string, value: object, version: number) =>
+    ({ kind: 'put', key, value: toJson(value), version }) as const;
+  const answer = { id: 'run', service: 'web', deploymentId: 'd', status: 'SUCCEEDED', at: 0 };
+  view.apply([
+    put(clusterKeys.shift('web'), { service: 'web', sequence: 2, rules: [] }, 1),
+    put(clusterKeys.shiftLive('web'), { service: 'web', sequence: 2, at: 0 }, 3),
+    put(clusterKeys.shiftLive('web'), { service: 'web', sequence: 1, at: 0 }, 2),
+    put(clusterKeys.hookResult('api', 'run'), { ...answer, service: 'api' }, 4),
+  ]);
+  expect(told).toEqual(['web', 'api']);
+  expect([view.shifts.get('web')?.value.sequence, view.shiftLives.get('web')?.value.sequence]).toEqual([2, 2]);
+  expect([view.hookResultsOf('api').map(({ id }) => id), view.hookResultsOf('web')]).toEqual([['run'], []]);
+  view.apply([
+    { kind: 'removed', key: clusterKeys.shiftLive('web'), version: 5 },
+    { kind: 'removed', key: clusterKeys.hookResult('api', 'run'), version: 5 },
+    { kind: 'removed', key: clusterKeys.hookResult('api', 'run'), version: 6 },
+  ]);
+  expect(told).toEqual(['web', 'api', 'web', 'api']);
+  expect([view.shiftLives.size, view.hookResultsOf('api')]).toEqual([0, []]);
+});
