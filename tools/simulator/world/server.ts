@@ -10,6 +10,7 @@ import { type Chance } from './chance.ts';
 import type { SimulatedImages } from './images.ts';
 import type { Machine, Process } from './machine.ts';
 import type { SimulatedSocket } from './network.ts';
+import type { Receiver } from './receiver.ts';
 import type { SimulatedStore } from './store.ts';
 import type { SimulatedTraffic } from './traffic.ts';
 
@@ -43,6 +44,8 @@ export interface ServerPorts {
   readonly store: SimulatedStore;
   readonly images: SimulatedImages;
   readonly chance: Chance;
+  /** Answers the webhooks of deployments; without it they lead nowhere. */
+  readonly receiver?: Receiver;
   readonly log: (server: string) => Log;
   /** What carries requests to tasks here, and how they are checked; without it nothing is reached through load balancers. */
   readonly traffic?: ServerTraffic;
@@ -64,7 +67,7 @@ interface Running {
   ready: boolean;
 }
 
-const nobody = 'the simulation has neither roles nor webhooks';
+const nobody = 'the simulation has neither roles nor, here, webhooks';
 
 /** One server of the installation: the real scheduler, wired as the server wires it, on simulated surroundings. */
 export class SimulatedServer {
@@ -110,7 +113,7 @@ export class SimulatedServer {
   /** Starts the process; it serves once it has read the store. */
   start(): void {
     if (this.running) return;
-    const { machine, store, images, chance, traffic } = this.#ports;
+    const { machine, store, images, chance, receiver, traffic } = this.#ports;
     const process = machine.boot();
     const log = this.#ports.log(this.name);
     const {
@@ -148,18 +151,11 @@ export class SimulatedServer {
       reach: serverReach({ ownHost }),
       authorizer,
       outbound: {
-        fetch: () => Promise.reject(new Error(nobody)),
+        fetch: (_url, call) => receiver?.fetch(clock, call) ?? Promise.reject(new Error(nobody)),
         check: (url) => new URL(url),
       },
       takeRole: () => Promise.reject(new Error(nobody)),
-      sealer: {
-        seal: () => {
-          throw new Error(nobody);
-        },
-        open: () => {
-          throw new Error(nobody);
-        },
-      },
+      sealer: { seal: (text) => text, open: (text) => text },
       taskCredentials: () => Promise.reject(new Error(nobody)),
       revokeTaskCredentials: () => Promise.reject(new Error(nobody)),
       credentialIdKey: new Uint8Array(32),

@@ -1,4 +1,5 @@
 import { isHealthy } from '@slipway/scheduler/deployments';
+import { clusterKeys, type HookResultRecord } from '@slipway/scheduler/state';
 import type {
   DeploymentRecord,
   ServiceRecord,
@@ -29,6 +30,8 @@ const order: readonly Shifting['stage'][] = [
 
 export interface StageCheckPorts {
   readonly mirror: Mirror;
+  /** Whether a webhook has agreed to an execution. */
+  readonly hasAgreed: (execution: string) => boolean;
   readonly now: () => number;
   /** How late, at the most, servers may have heard of changes lately; milliseconds. */
   readonly lag: () => number;
@@ -64,6 +67,7 @@ export class StageChecks {
       if (key.startsWith('shift/')) this.#told.delete(key.slice(key.indexOf('/') + 1));
     if (batch.fence === undefined) return;
     for (const change of changed) if (change.kind === 'service') this.#stages(change.before, change.after);
+    for (const { key, value } of batch.put ?? []) if (key.startsWith(clusterKeys.hookResults)) this.#answer(value);
     const now = process.clock.now();
     const stopped = changed.flatMap((change) =>
       change.kind === 'task' && change.before?.desiredStatus === 'RUNNING' && change.after?.desiredStatus === 'STOPPED'
@@ -71,6 +75,12 @@ export class StageChecks {
         : [],
     );
     for (const { before, after } of stopped) this.#old(before, after, now);
+  }
+
+  #answer(value: unknown): void {
+    const { id, status } = value as HookResultRecord;
+    if (status !== 'SUCCEEDED' || this.#ports.hasAgreed(id)) return;
+    throw new Violation('stages', `hook ${id} is said to have agreed, and has not`);
   }
 
   /** Traffic goes to a new revision only when that has all of its tasks. */

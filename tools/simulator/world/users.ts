@@ -9,6 +9,7 @@ import type { Registered } from './balancer.ts';
 import { Chance } from './chance.ts';
 import { type Behaviour, good } from './images.ts';
 import { serviceNames, type UserAction } from './plan.ts';
+import { receiverUrl } from './receiver.ts';
 import { account } from './server.ts';
 
 /** How a call of the API ended, as its caller sees it. */
@@ -345,12 +346,12 @@ function bounds(chance: Chance, daemon: boolean): { maximumPercent: number; mini
   return { maximumPercent, minimumHealthyPercent };
 }
 
-/** A way of shifting traffic, with pauses in some of its stages. */
+/** A way of shifting traffic, with pauses and webhooks in some of its stages. */
 function strategy(chance: Chance): NonNullable<CreateServiceCommandInput['deploymentConfiguration']> {
   if (chance.happens(0.2)) return {};
   const minutes = (): number => chance.pick([0, 0, 1]);
-  const pause = (): DeploymentLifecycleHook => ({
-    targetType: 'PAUSE',
+  const hook = (): DeploymentLifecycleHook => ({
+    ...(chance.happens(0.5) ? { targetType: 'PAUSE' as const } : { hookTargetArn: receiverUrl }),
     lifecycleStages: [
       chance.pick([
         'RECONCILE_SERVICE',
@@ -368,7 +369,7 @@ function strategy(chance: Chance): NonNullable<CreateServiceCommandInput['deploy
   });
   return {
     bakeTimeInMinutes: minutes(),
-    lifecycleHooks: Array.from({ length: chance.whole(0, 2) }, pause),
+    lifecycleHooks: Array.from({ length: chance.whole(0, 2) }, hook),
     ...chance.pick([
       { strategy: 'BLUE_GREEN' as const },
       {

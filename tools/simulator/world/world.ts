@@ -12,6 +12,7 @@ import { AnswerChecks } from './answers.ts';
 import { Balancer, simulatedProbe } from './balancer.ts';
 import { CommitChecks } from './commit-checks.ts';
 import { describe, describeAnswer, describeChange, describeFields, isMistake } from './describe.ts';
+import { Receiver } from './receiver.ts';
 import { type Invariant, Violation } from './invariants.ts';
 import { Machine, type Process } from './machine.ts';
 import { Mirror } from './mirror.ts';
@@ -133,8 +134,10 @@ export class World {
       leavesAfter: troubles.deregisterLostAfter,
       asked: (token) => this.#tokens.get(token),
     });
+    const receiver = new Receiver(new Chance(plan.seed ^ 0x5e9d), () => this.#isKind());
     this.#stages = new StageChecks({
       mirror: this.mirror,
+      hasAgreed: (execution) => receiver.hasAgreed(execution),
       lag: () => (now() < this.#laggedUntil ? 40_000 : 3_000),
       now,
     });
@@ -152,6 +155,7 @@ export class World {
         store,
         images,
         chance: this.chance.fork(),
+        receiver,
         log,
         tuning: own,
         ...(plan.balanced ? { traffic: this.#traffic(machine, clients.fork(), engines) } : {}),
@@ -273,11 +277,15 @@ export class World {
     call().catch((error: unknown) => this.violated(new Violation('no-accident', describe(error))));
   }
 
+  /** Whether nothing goes wrong any more, and nobody stands in the way of a deployment. */
+  #isKind(): boolean {
+    return this.time.now() > epoch + this.plan.duration;
+  }
+
   /** People look every few seconds what waits for them. */
   #approve(): void {
-    const isKind = this.time.now() > epoch + this.plan.duration;
     this.#approvers
-      .look(isKind)
+      .look(this.#isKind())
       .catch((error: unknown) => this.violated(new Violation('no-accident', `a person: ${describe(error)}`)));
     this.time.at(this.time.now() + 7_000, () => this.#approve());
   }
