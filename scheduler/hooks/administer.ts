@@ -5,8 +5,8 @@ import { findService, serviceAccess, type ServiceRef } from '../services/index.t
 import { hookSecret, type SecretPorts } from './secrets.ts';
 
 /**
- * `/slipway/hooks/<cluster>/<service>`: GET tells the secret that the service's webhook calls are signed with, POST makes another one. Both need
- * `ecs:UpdateService` on the service, as setting a hook does; the service need not be there yet. Requests are signed by SigV4 for `ecs`.
+ * `/slipway/hooks/<cluster>/<service>`: POST tells the secret that the service's webhook calls are signed with, and makes it if there is none; DELETE
+ * makes another one. Both need `ecs:UpdateService` on the service, as setting a hook does; the service need not be there yet. Requests are signed by SigV4 for `ecs`.
  */
 export function createHookAdministration(ports: EcsPorts & SecretPorts): WebService {
   return {
@@ -14,12 +14,13 @@ export function createHookAdministration(ports: EcsPorts & SecretPorts): WebServ
     prefix: '/slipway/hooks/',
     authentication: { sigv4: 'ecs' },
     samples: [
-      { method: 'GET', path: '/slipway/hooks/default/web' },
       { method: 'POST', path: '/slipway/hooks/default/web' },
+      { method: 'DELETE', path: '/slipway/hooks/default/web' },
     ],
     route(method, path) {
       const [, cluster, service] = /^\/slipway\/hooks\/([\w-]{1,255})\/([\w-]{1,255})$/.exec(path) ?? [];
-      if (cluster === undefined || service === undefined || (method !== 'GET' && method !== 'POST')) return undefined;
+      if (cluster === undefined || service === undefined || (method !== 'POST' && method !== 'DELETE'))
+        return undefined;
       const refOf = (call: Call): ServiceRef => ({ account: call.account, cluster, service });
       return {
         name: `${method} hook secret of a service`,
@@ -32,7 +33,7 @@ export function createHookAdministration(ports: EcsPorts & SecretPorts): WebServ
             ctx.body = { code: 'not-found', message: `There is no cluster ${cluster}.` };
             return;
           }
-          ctx.body = { secret: await hookSecret(ports, refOf(call), method === 'POST') };
+          ctx.body = { secret: await hookSecret(ports, refOf(call), method === 'DELETE') };
         },
       };
     },

@@ -9,7 +9,7 @@ export async function hookSecret(
 ): Promise<void> {
   const output = parseOutput(options.output);
   const { cluster, service } = parseService(name);
-  const method = options.renew === true ? 'POST' : 'GET';
+  const method = options.renew === true ? 'DELETE' : 'POST';
   const answer = (await askServer(method, `/slipway/hooks/${cluster}/${service}`)) as { readonly secret?: string };
   if (output === 'json') printJson(answer);
   else print(answer.secret ?? '');

@@ -449,7 +449,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (pause === undefined) return { status: 'FAILED', reason: sentence(error) };",
     replace: "if (pause === undefined) return { status: 'SUCCEEDED' };",
     caughtBy: ['stages'],
-    from: 4,
+    from: 91,
     days: { shifts: true },
   },
 ];
