@@ -50,12 +50,14 @@ export class TaskNetwork implements TaskNetworkPort {
   #lane: Promise<unknown> = Promise.resolve();
   #filter: Promise<void> | undefined;
   #isKnown = false;
-  /** What the packet filter was last made with; undefined while it was not. */
+  /** What the packet filter was last made with; undefined while it is not made of what is known now. */
   #host: FilterHost | undefined;
   #peers: NetworkState['peers'] = [];
   /** The ways to them as they were last set up; those out of reach are not among them. */
   #ways: Parameters<typeof applyPeers>[0] = [];
   #own = '';
+  /** Whether the ways are those of {@link TaskNetwork.#peers}. */
+  #isConnected = true;
   /** Why tasks of peers cannot be reached for other agents of this host. */
   #conflict: string | undefined;
   /** What {@link TaskNetwork.#mtu} last told. */
@@ -105,7 +107,7 @@ export class TaskNetwork implements TaskNetworkPort {
     return ownAddress().catch(() => undefined);
   }
 
-  /** Takes the state of the network over. @throws NetworkError; what was in effect before then stays */
+  /** Takes the state of the network over. @throws NetworkError; what was in effect before then stays until {@link reason} mends it */
   async apply(state: NetworkState): Promise<void> {
     this.#state = state;
     this.#peers = state.peers;
@@ -178,6 +180,7 @@ export class TaskNetwork implements TaskNetworkPort {
   /** Makes the ways to the other hosts. */
   #connect(): Promise<void> {
     return this.#enqueue(async () => {
+      this.#isConnected = false;
       // One that this host has no route to is out of reach; that must not cost the ways to the others.
       const mtus = await linkMtus();
       const ways = await Promise.all(
@@ -196,6 +199,7 @@ export class TaskNetwork implements TaskNetworkPort {
         blocks: peer.blocks.filter((block) => peer.way === 'here' || conflict?.isTaken(block) !== true),
       }));
       await applyPeers(this.#ways, this.#own, this.#metric);
+      this.#isConnected = true;
       await this.#mtu(mtus);
     });
   }
@@ -219,8 +223,8 @@ export class TaskNetwork implements TaskNetworkPort {
     if (!this.#isKnown) return;
     const host = await this.#facts();
     if (JSON.stringify(host) !== JSON.stringify(this.#host) || !(await hasFilter(this.#prefix))) await this.#refresh();
-    const outOfReach = this.#ways.length < this.#peers.length;
-    if (outOfReach || this.#conflict !== undefined || !(await arePeersApplied(this.#ways, this.#metric)))
+    const isWhole = this.#isConnected && this.#ways.length === this.#peers.length;
+    if (!isWhole || this.#conflict !== undefined || !(await arePeersApplied(this.#ways, this.#metric)))
       await this.#connect();
   }
 
@@ -234,6 +238,7 @@ export class TaskNetwork implements TaskNetworkPort {
   #refresh(): Promise<void> {
     this.#filter ??= this.#enqueue(async () => {
       this.#filter = undefined;
+      this.#host = undefined;
       const host = await this.#facts();
       await applyFilter(filterScript(this.#prefix, [...this.#attachments.values()], this.#state, host));
       this.#host = host;
