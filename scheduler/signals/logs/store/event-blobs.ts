@@ -1,7 +1,8 @@
 import { BlobMissing, type BlobSource, type BlobStore } from '@slipway/storage/blobs';
+import { LRUCache } from 'lru-cache';
+
 import { LogsDamaged } from './contract.ts';
 import { type Block, EventFile, type FileStream, type FileTable, parseTable, unpacked } from './event-file.ts';
-import { LruBytes } from './lru-bytes.ts';
 import type { EventsRecord, FooterPlace, StoredBlob } from './records.ts';
 import { type Row, RowReader } from './rows.ts';
 
@@ -12,12 +13,25 @@ const blockMemory = 32 * 1024 * 1024;
 /** What is read of a file at once: some five blocks. */
 const pageSize = 256 * 1024;
 
+/** What was read last, as far as it weighs no more than that together; who asks while it is being read waits for the same reading. */
+const cache = <T extends object>(
+  maxSize: number,
+  weight: (value: T) => number,
+): LRUCache<string, T, () => Promise<T>> =>
+  new LRUCache({
+    maxSize,
+    sizeCalculation: (value) => Math.max(1, weight(value)),
+    fetchMethod: (_name, _stale, { context: read }) => read(),
+    // Who waits for something gets it, whatever had to make room meanwhile.
+    ignoreFetchAbort: true,
+  });
+
 /** Files of events in the blob store: written once, read by blocks. */
 export class EventBlobs {
   readonly #blobs: BlobStore;
-  readonly #tables = new LruBytes<Promise<FileTable>>(tableMemory);
-  readonly #pages = new LruBytes<Promise<Uint8Array>>(pageMemory);
-  readonly #blocks = new LruBytes<Promise<Buffer>>(blockMemory);
+  readonly #tables = cache<FileTable>(tableMemory, ({ weight }) => weight);
+  readonly #pages = cache<Uint8Array>(pageMemory, ({ length }) => length);
+  readonly #blocks = cache<Buffer>(blockMemory, ({ length }) => length);
 
   constructor(blobs: BlobStore) {
     this.#blobs = blobs;
@@ -53,16 +67,9 @@ export class EventBlobs {
 
   /** @throws BlobMissing, LogsDamaged, BlobStoreError */
   table(file: EventsRecord): Promise<FileTable> {
-    const name = file.blob.generation;
-    const known = this.#tables.get(name);
-    if (known !== undefined) return known;
-    const table = this.#read(file, file.footer).then(parseTable).catch(rethrowIn(file));
-    this.#tables.keep(name, table);
-    table.then(
-      ({ weight }) => this.#tables.weigh(name, weight),
-      () => this.#tables.drop(name),
-    );
-    return table;
+    return this.#tables.forceFetch(file.blob.generation, {
+      context: () => this.#read(file, file.footer).then(parseTable).catch(rethrowIn(file)),
+    });
   }
 
   /** The rows of a block. @throws BlobMissing, LogsDamaged, BlobStoreError */
@@ -72,16 +79,9 @@ export class EventBlobs {
 
   /** The bytes that rows are read from. */
   block(file: EventsRecord, block: Block): Promise<Buffer> {
-    const name = `${file.blob.generation} ${block.offset}`;
-    const known = this.#blocks.get(name);
-    if (known !== undefined) return known;
-    const bytes = this.#read(file, block).then(unpacked).catch(rethrowIn(file));
-    this.#blocks.keep(name, bytes);
-    bytes.then(
-      ({ length }) => this.#blocks.weigh(name, length),
-      () => this.#blocks.drop(name),
-    );
-    return bytes;
+    return this.#blocks.forceFetch(`${file.blob.generation} ${block.offset}`, {
+      context: () => this.#read(file, block).then(unpacked).catch(rethrowIn(file)),
+    });
   }
 
   /** As `rows`, for whoever reads a whole file once. */
@@ -104,16 +104,9 @@ export class EventBlobs {
   }
 
   #page(blob: StoredBlob, index: number): Promise<Uint8Array> {
-    const name = `${blob.generation} ${index}`;
-    const known = this.#pages.get(name);
-    if (known !== undefined) return known;
-    const page = this.#readPage(blob, index * pageSize);
-    this.#pages.keep(name, page);
-    page.then(
-      ({ length }) => this.#pages.weigh(name, length),
-      () => this.#pages.drop(name),
-    );
-    return page;
+    return this.#pages.forceFetch(`${blob.generation} ${index}`, {
+      context: () => this.#readPage(blob, index * pageSize),
+    });
   }
 
   async #readPage(blob: StoredBlob, start: number): Promise<Uint8Array> {
