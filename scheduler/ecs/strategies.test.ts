@@ -124,7 +124,11 @@ describe('deployment strategies', () => {
       {
         strategy: 'LINEAR',
         linearConfiguration: { stepPercent: 12.3 },
-        lifecycleHooks: [hook, { targetType: 'PAUSE', lifecycleStages: ['PRE_PRODUCTION_TRAFFIC_SHIFT'] }],
+        lifecycleHooks: [
+          hook,
+          { targetType: 'PAUSE', lifecycleStages: ['PRE_PRODUCTION_TRAFFIC_SHIFT'] },
+          { hookTargetArn: 'https://hooks.example/', roleArn: role, lifecycleStages: ['POST_SCALE_UP'] },
+        ],
       },
       { desiredCount: 1, loadBalancers: [balancer({ testListenerRule: rule('test') })] },
     );
@@ -141,6 +145,7 @@ describe('deployment strategies', () => {
           lifecycleStages: ['PRE_PRODUCTION_TRAFFIC_SHIFT'],
           timeoutConfiguration: { timeoutInMinutes: 1440, action: 'ROLLBACK' },
         },
+        { hookTargetArn: 'https://hooks.example/', roleArn: role },
       ],
     });
 
@@ -150,7 +155,7 @@ describe('deployment strategies', () => {
       strategy: 'CANARY',
       bakeTimeInMinutes: 7,
       canaryConfiguration: { canaryPercent: 5, canaryBakeTimeInMinutes: 10 },
-      lifecycleHooks: [hook, {}],
+      lifecycleHooks: [hook, {}, {}],
     });
     expect(canary.deploymentConfiguration).not.toHaveProperty('linearConfiguration');
     const changed = await update(serviceName, {
@@ -315,11 +320,6 @@ describe('deployment strategies', () => {
       'a private address',
       { ...blueGreen, ...hook('https://10.0.0.1/') },
       'lifecycleHooks[0].hookTargetArn: The URL cannot be called: the address is private',
-    ],
-    [
-      'a webhook with a role',
-      { ...blueGreen, ...hook('https://x.test/', { roleArn: role }) },
-      'roleArn is for task definitions',
     ],
     ['a task without a role', { ...blueGreen, ...hook(task('smoke')) }, 'lifecycleHooks[0].roleArn is needed'],
     [

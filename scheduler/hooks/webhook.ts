@@ -15,8 +15,8 @@ const timeLimit = 30_000;
 const pauses = [1_000, 2_000];
 
 /**
- * Asks a webhook: `POST` with the payload as JSON, signed. No redirect is followed. An address that cannot be reached is tried three
- * times; a call that got through and then failed is not repeated, it may have done what it is for.
+ * Asks a webhook: `POST` with the payload as JSON, signed. No redirect is followed. An address that cannot be reached, or whose connection
+ * breaks before the head of an answer, is tried three times, always as the same execution; any answer is the last word, and so is the end of the time.
  * @param over ends it
  * @throws whatever `over` was aborted with
  */

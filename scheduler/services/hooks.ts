@@ -99,10 +99,6 @@ function calledOf(hook: DeploymentLifecycleHook, where: string, place: HookPlace
   const target = targetOf(targetArn, where, place);
   if (target.type === 'task' && roleArn === undefined)
     throw invalidParameter(`${where}.roleArn is needed: the task is run with the rights of that role (ecs:RunTask).`);
-  if (target.type === 'webhook' && roleArn !== undefined)
-    throw invalidParameter(
-      `${where}.roleArn is for task definitions: a webhook is called without a role, and signed. Remove it.`,
-    );
   if (roleArn !== undefined) checkRole(roleArn, `${where}.roleArn`, place.home.account);
   return {
     targetArn,
