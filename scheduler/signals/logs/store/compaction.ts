@@ -14,7 +14,7 @@ import type { RandomBytes } from '../../../state/index.ts';
 import { eventOverhead } from './checks.ts';
 import { LogsDamaged } from './contract.ts';
 import { type EventBlobs, isGone } from './event-blobs.ts';
-import { compareRows, type FileStream, type FileTable } from './event-file.ts';
+import { type Block, compareRows, type FileStream, type FileTable } from './event-file.ts';
 import { dayOf, logKeys, logsPartition } from './keys.ts';
 import { joinedStreams, mergedRows, placesIn } from './merge.ts';
 import type {
@@ -26,7 +26,7 @@ import type {
   SegmentRecord,
   UsageRecord,
 } from './records.ts';
-import type { Row } from './rows.ts';
+import type { Row, RowReader } from './rows.ts';
 
 export interface CompactionLimits {
   /** Chunks wait so long, milliseconds, or until there are so many of them. */
@@ -120,7 +120,8 @@ export class Compaction {
       taken.push({ chunk, table });
     }
     if (taken.length === 0) return undefined;
-    const days = await this.#writeChunks(taken, startedAt);
+    const days = await this.#unlessDamaged(() => this.#writeChunks(taken, startedAt));
+    if (days === undefined) return { days: [], more: true };
     return { days, more: page.more || taken.length < settled.length };
   }
 
@@ -138,7 +139,7 @@ export class Compaction {
       let bytes = 0;
       const taken = alike.filter(({ value }) => (bytes += value.raw) <= segmentBytes);
       if (taken.length < 2) continue;
-      await this.#mergeSegments(group, day, taken);
+      await this.#unlessDamaged(() => this.#mergeSegments(group, day, taken));
       return true;
     }
     return false;
@@ -230,6 +231,17 @@ export class Compaction {
     }
   }
 
+  /** What the work answers; undefined when a file turned out to be damaged: the next round goes on without that one. */
+  async #unlessDamaged<T>(work: () => Promise<T>): Promise<T | undefined> {
+    const known = this.#damaged.size;
+    try {
+      return await work();
+    } catch (error) {
+      if (this.#damaged.size === known) throw error;
+      return undefined;
+    }
+  }
+
   async #mergeSegments(group: string, day: number, taken: readonly Stored<SegmentRecord>[]): Promise<void> {
     const startedAt = this.#ports.clock.now();
     const read = await Promise.all(taken.map(({ value }) => this.#readable(value)));
@@ -246,8 +258,10 @@ export class Compaction {
           const { blocks, streams: own } = tables[index]!;
           return { file: value, blocks, places: placesIn(own, streams) };
         });
+        const read = (file: EventsRecord, block: Block): Promise<RowReader> =>
+          this.#ofFile(file, this.#blobs.rowsOnce(file, block));
         const segment = {
-          ...(await this.#blobs.write(streams, mergedRows(this.#blobs, files), level)),
+          ...(await this.#blobs.write(streams, mergedRows(read, files), level)),
           writtenAt: startedAt,
         };
         written.push(segment);

@@ -88,6 +88,27 @@ describe.each([
     }
   });
 
+  test('damaged behind its table, keeps nothing else from being compacted', async () => {
+    await put('g', 1, 'one');
+    if (isSettled) {
+      await opened.upkeep(store);
+      await put('g', 2, 'two');
+    }
+    const [file] = isSettled ? await segments('g') : await chunks();
+    const { generation } = file!.value.blob;
+    blobs.sealed.get(generation)!.bytes[file!.value.footer.offset - 1]! ^= 1;
+    opened.clock.time += 1;
+    await put('large', 3, 'three');
+    const fresh = opened.server();
+    opened.clock.time += 10 * 60_000;
+    await opened.upkeep(fresh);
+    expect((await chunks()).map(({ value }) => value.blob.generation)).toEqual(isSettled ? [] : [generation]);
+    expect(await read('large', fresh)).toEqual(['three']);
+    await expect(read('g', fresh)).rejects.toThrow(generation);
+    expect(opened.said).toContain('log events cannot be read; they are left as they lie');
+    expect(await segments('large')).toHaveLength(1);
+  });
+
   test('gone, is said to be missing', async () => {
     await put('g', 1, 'one');
     if (isSettled) await opened.upkeep(store);

@@ -1,4 +1,3 @@
-import type { EventBlobs } from './event-blobs.ts';
 import { type Block, compareRows, compareStreams, type FileStream } from './event-file.ts';
 import type { EventsRecord } from './records.ts';
 import type { Row, RowReader } from './rows.ts';
@@ -21,11 +20,13 @@ export function placesIn(streams: readonly FileStream[], joined: readonly FileSt
   return streams.map((stream) => places.get(nameOf(stream)) ?? -1);
 }
 
+type Read = (file: EventsRecord, block: Block) => Promise<RowReader>;
+
 const nameOf = ({ group, id, name }: FileStream): string => `${group} ${id} ${name}`;
 
 /** One file of a merge: its rows under the places of the joined streams. */
 class Input {
-  readonly #blobs: EventBlobs;
+  readonly #read: Read;
   readonly #file: EventsRecord;
   readonly #blocks: readonly Block[];
   readonly #places: readonly number[];
@@ -33,8 +34,8 @@ class Input {
   #reader: RowReader | undefined;
   row: Row | undefined;
 
-  constructor(blobs: EventBlobs, file: EventsRecord, blocks: readonly Block[], places: readonly number[]) {
-    this.#blobs = blobs;
+  constructor(read: Read, file: EventsRecord, blocks: readonly Block[], places: readonly number[]) {
+    this.#read = read;
     this.#file = file;
     this.#blocks = blocks;
     this.#places = places;
@@ -54,20 +55,20 @@ class Input {
   }
 
   async load(): Promise<void> {
-    while (this.advance()) this.#reader = await this.#blobs.rowsOnce(this.#file, this.#blocks[this.#at++]!);
+    while (this.advance()) this.#reader = await this.#read(this.#file, this.#blocks[this.#at++]!);
   }
 }
 
 /** The rows of sorted files as one sorted sequence, in runs; a block of each file is in memory at a time. */
 export async function* mergedRows(
-  blobs: EventBlobs,
+  read: Read,
   files: readonly {
     readonly file: EventsRecord;
     readonly blocks: readonly Block[];
     readonly places: readonly number[];
   }[],
 ): AsyncGenerator<Iterable<Row>, void> {
-  const inputs = files.map(({ file, blocks, places }) => new Input(blobs, file, blocks, places));
+  const inputs = files.map(({ file, blocks, places }) => new Input(read, file, blocks, places));
   await Promise.all(inputs.map((input) => input.load()));
   let hungry: Input | undefined;
   function* run(): Generator<Row, void> {
