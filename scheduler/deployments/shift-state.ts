@@ -1,25 +1,16 @@
-import type { DeploymentRecord, LifecycleStage, ServiceRecord, Shifting } from '../state/index.ts';
+import {
+  type DeploymentRecord,
+  type LifecycleStage,
+  lifecycleStages,
+  type ServiceRecord,
+  type Shifting,
+} from '../state/index.ts';
 
 import { newestCompleted } from './completed.ts';
 
-/** In ECS's order. */
-export const stages: readonly LifecycleStage[] = [
-  'RECONCILE_SERVICE',
-  'PRE_SCALE_UP',
-  'SCALE_UP',
-  'POST_SCALE_UP',
-  'TEST_TRAFFIC_SHIFT',
-  'POST_TEST_TRAFFIC_SHIFT',
-  'PRE_PRODUCTION_TRAFFIC_SHIFT',
-  'PRODUCTION_TRAFFIC_SHIFT',
-  'POST_PRODUCTION_TRAFFIC_SHIFT',
-  'BAKE_TIME',
-  'CLEAN_UP',
-];
-
 /** Whether a deployment has come to a stage. */
 export const hasReached = ({ stage }: Pick<Shifting, 'stage'>, other: LifecycleStage): boolean =>
-  stages.indexOf(stage) >= stages.indexOf(other);
+  lifecycleStages.indexOf(stage) >= lifecycleStages.indexOf(other);
 
 /**
  * How far the PRIMARY deployment is with shifting traffic, FAILED ones that stand where they were included; undefined when the

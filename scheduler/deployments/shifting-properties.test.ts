@@ -1,16 +1,17 @@
 import * as fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 
-import type {
-  DeploymentConfiguration,
-  LifecycleHook,
-  LifecycleStage,
-  ShiftRecord,
-  ShiftStrategy,
+import {
+  type DeploymentConfiguration,
+  type LifecycleHook,
+  type LifecycleStage,
+  lifecycleStages,
+  type ShiftRecord,
+  type ShiftStrategy,
 } from '../state/index.ts';
 
 import { lowerBound, upperBound } from './index.ts';
-import { sourceOf, stages } from './shift-state.ts';
+import { sourceOf } from './shift-state.ts';
 import { act, deed, healthyTasks, interruptedAt, revision, spare } from './testing/deeds.ts';
 import { breaker, World } from './testing/world.ts';
 
@@ -34,7 +35,7 @@ const hooks: fc.Arbitrary<LifecycleHook[]> = fc.array(
       { type: 'pause' } as const,
       { type: 'webhook', url: 'https://hooks.example.com/' } as const,
     ),
-    stages: fc.subarray<LifecycleStage>([...stages], { minLength: 1, maxLength: 3 }),
+    stages: fc.subarray<LifecycleStage>([...lifecycleStages], { minLength: 1, maxLength: 3 }),
     timeoutInMinutes: fc.constantFrom(1, 60),
     onTimeout: fc.constantFrom('ROLLBACK' as const, 'CONTINUE' as const),
   }),

@@ -480,6 +480,17 @@ describe('hooks', () => {
     expect(counts(world)).toEqual({ 0: 2 });
   });
 
+  test('the query of its address, which may be a secret, is nowhere in what is said of a failure', () => {
+    const url = 'https://hooks.example.com/check?token=hidden';
+    const world = asked(['POST_SCALE_UP'], { targetArn: url, target: { type: 'webhook', url } });
+    world.answer(openRun(world), 'FAILED');
+    work(world);
+    const says = [...world.events, ...(world.lastPlan?.decisions ?? []).map(({ why }) => why)];
+    expect(says.join()).toContain('https://hooks.example.com/check) in stage POST_SCALE_UP failed');
+    const { rolloutStateReason, shifting } = world.primary();
+    expect([...says, rolloutStateReason, shifting?.rollback?.reason].join()).not.toContain('hidden');
+  });
+
   test('one that takes too long: back, or on', () => {
     for (const onTimeout of ['ROLLBACK', 'CONTINUE'] as const) {
       const world = asked(['POST_SCALE_UP'], { onTimeout });

@@ -1,4 +1,12 @@
-import type { DeploymentRecord, LifecycleStage, ServiceLoadBalancer, Shifting, ShiftStrategy } from '../state/index.ts';
+import {
+  type DeploymentRecord,
+  hookName,
+  type LifecycleStage,
+  lifecycleStages,
+  type ServiceLoadBalancer,
+  type Shifting,
+  type ShiftStrategy,
+} from '../state/index.ts';
 
 import { lowerBound, tasksPerPass } from './bounds.ts';
 import { failDeployment, type Failing, finishRollback } from './breaker.ts';
@@ -7,7 +15,7 @@ import { eventTexts } from './events.ts';
 import { answeredRuns, areThrough, closeRuns, isAnyOpen, lastAnswerAt, refusal, withRuns } from './hook-runs.ts';
 import type { Pass } from './pass.ts';
 import { keepWhole, roll } from './rolling.ts';
-import { hasReached, sourceOf, stages } from './shift-state.ts';
+import { hasReached, sourceOf } from './shift-state.ts';
 import type { Strategy } from './strategy.ts';
 import { hasTestRule, type Percents, wantRules } from './weights.ts';
 
@@ -100,8 +108,8 @@ class Shift {
     if (this.#deployment.rolloutState === 'IN_PROGRESS') {
       this.#judge();
       if (this.#shifting.rollback !== undefined) this.#goBack();
-      // As many stages as are over at once; each is left once at most.
-      else for (const _ of stages) if (!this.#advance()) break;
+      // As many stages as are over at once; more than there are, as of LINEAR, go on in the next pass, which this one's commit brings about.
+      else for (const _ of lifecycleStages) if (!this.#advance()) break;
     }
     this.#tellProblem();
     this.#keepTasks();
@@ -194,8 +202,7 @@ class Shift {
     const refused = refusal(this.#shifting);
     if (refused !== undefined) {
       const { run, hook } = refused;
-      const name = hook.targetArn ?? 'pause';
-      const says = `lifecycle hook ${name} in stage ${run.stage} ${run.status === 'FAILED' ? 'failed' : 'timed out'}`;
+      const says = `lifecycle hook (${hookName(hook)}) in stage ${run.stage} ${run.status === 'FAILED' ? 'failed' : 'timed out'}`;
       const isJudged = run.status === 'FAILED' && hook.target.type !== 'pause';
       this.#fail(`${says}${run.reason === undefined ? '.' : `: ${run.reason}`}`, isJudged ? 'failed' : 'inconclusive');
       return;

@@ -18,7 +18,7 @@ export function trafficShifts(records: RecordStore, control: Pick<ControlPlane, 
         async (tx) => {
           const wanted = await tx.get<ShiftRecord>(clusterKeys.shift(live.service));
           const before = await tx.get<ShiftLiveRecord>(clusterKeys.shiftLive(live.service));
-          const isStale = (before?.epoch ?? 0) > (live.epoch ?? 0);
+          const isStale = before !== undefined && before.epoch > live.epoch;
           if (isStale || wanted?.sequence !== (live.problem?.sequence ?? live.sequence)) return;
           tx.put(clusterKeys.shiftLive(live.service), toJson(live));
         },

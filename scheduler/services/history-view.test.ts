@@ -227,6 +227,16 @@ describe('a deployment that shifts traffic', () => {
       { ...idle, stage: 'PRODUCTION_TRAFFIC_SHIFT', wanted: { production: 100, test: 100 } },
       'waits until engines have acknowledged 100 % of production and 100 % of test traffic (now 12.5 % and 100 %).',
     ],
+    [
+      {
+        ...shifting,
+        hooks: shifting.hooks.map((hook) => ({
+          ...hook,
+          target: { type: 'webhook', url: 'https://ci.example.com/check?token=hidden' },
+        })),
+      },
+      'waits for webhook https://ci.example.com/check (hook run-1), ',
+    ],
     [{ ...idle, ...stop('ROLLBACK') }, 'is to go back, as ann asked.'],
     [{ ...idle, rollback }, 'Goes back to the old revision (the hook failed): its own tasks end.'],
   ])('says what it waits for', (of, sentence) => {

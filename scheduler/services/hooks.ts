@@ -3,7 +3,7 @@ import { parseArn } from '@slipway/auth/kit';
 import { OutboundError } from '@slipway/auth/outbound';
 
 import { type EcsPorts, type Home, invalidParameter } from '../cluster/index.ts';
-import { type LifecycleHook, toJson } from '../state/index.ts';
+import { type LifecycleHook, type LifecycleStage, lifecycleStages, toJson } from '../state/index.ts';
 import { bodyOf, containersOf, findDefinition, parseDefinition } from '../tasks/index.ts';
 
 /** What hooks are held against. */
@@ -22,17 +22,10 @@ const day = 1440;
 /** Minutes that a pause may last (ECS developer guide, "Lifecycle hooks"); other hooks are bounded by their stage's day. */
 const longest = { pause: 14 * day, other: day };
 
-/** Stages that hooks may have; the others of a deployment have none (ECS API reference, DeploymentLifecycleHook). */
-const stages: readonly DeploymentLifecycleHookStage[] = [
-  'RECONCILE_SERVICE',
-  'PRE_SCALE_UP',
-  'POST_SCALE_UP',
-  'TEST_TRAFFIC_SHIFT',
-  'POST_TEST_TRAFFIC_SHIFT',
-  'PRE_PRODUCTION_TRAFFIC_SHIFT',
-  'PRODUCTION_TRAFFIC_SHIFT',
-  'POST_PRODUCTION_TRAFFIC_SHIFT',
-];
+/** Stages that hooks cannot have (ECS API reference, DeploymentLifecycleHook). */
+const withoutHooks: readonly LifecycleStage[] = ['SCALE_UP', 'BAKE_TIME', 'CLEAN_UP'];
+/** Those that they may have. */
+const stages = lifecycleStages.filter((stage) => !withoutHooks.includes(stage));
 /** Where nobody can be waited for: traffic is moving. */
 const withoutPause: readonly string[] = ['TEST_TRAFFIC_SHIFT', 'PRODUCTION_TRAFFIC_SHIFT'];
 
@@ -54,10 +47,10 @@ function parseHook(hook: DeploymentLifecycleHook, where: string, place: HookPlac
   if (type !== 'AWS_LAMBDA' && type !== 'PAUSE')
     throw invalidParameter(`${where}.targetType must be PAUSE, or left out, not '${String(type)}'.`);
   const isPause = type === 'PAUSE';
-  const given = new Set(hook.lifecycleStages ?? []);
+  const given = new Set<string>(hook.lifecycleStages ?? []);
   if (given.size === 0) throw invalidParameter(`${where}.lifecycleStages must name at least one stage.`);
   for (const stage of given) {
-    if (!stages.includes(stage))
+    if (!stages.some((one) => one === stage))
       throw invalidParameter(`${where}: a hook cannot have the stage '${stage}', only ${stages.join(', ')}.`);
     if (isPause && withoutPause.includes(stage))
       throw invalidParameter(

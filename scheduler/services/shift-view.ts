@@ -1,6 +1,12 @@
 import type { DeploymentLifecycleHookDetail, ServiceRevisionSummary } from '@aws-sdk/client-ecs';
 
-import type { DeploymentRecord, LifecycleHook, Shifting, ShiftStrategy } from '../state/index.ts';
+import {
+  type DeploymentRecord,
+  hookName,
+  type LifecycleHook,
+  type Shifting,
+  type ShiftStrategy,
+} from '../state/index.ts';
 
 const minute = 60_000;
 
@@ -77,7 +83,7 @@ function engines({ wanted, live }: Shifting): string | undefined {
   return `engines have acknowledged ${wanted.production} % of production and ${wanted.test} % of test traffic (now ${live.production} % and ${live.test} %)`;
 }
 
-const nameOf = ({ target, targetArn = '' }: LifecycleHook): string =>
-  target.type === 'pause' ? 'somebody who continues it or rolls it back' : targetArn;
+const nameOf = (hook: LifecycleHook): string =>
+  hook.target.type === 'pause' ? 'somebody who continues it or rolls it back' : hookName(hook);
 
 const time = (at: number): string => new Date(at).toISOString();

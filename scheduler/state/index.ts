@@ -44,6 +44,7 @@ export type {
   TaskTarget,
   TokenRecord,
 } from './records.ts';
+export { lifecycleStages } from './shifts.ts';
 export type {
   HookResultRecord,
   HookRun,

@@ -11,18 +11,21 @@ export type ShiftStrategy =
   | { readonly type: 'CANARY'; readonly canaryPercent: number; readonly canaryBakeTimeInMinutes: number };
 
 /** In ECS's order. */
-export type LifecycleStage =
-  | 'RECONCILE_SERVICE'
-  | 'PRE_SCALE_UP'
-  | 'SCALE_UP'
-  | 'POST_SCALE_UP'
-  | 'TEST_TRAFFIC_SHIFT'
-  | 'POST_TEST_TRAFFIC_SHIFT'
-  | 'PRE_PRODUCTION_TRAFFIC_SHIFT'
-  | 'PRODUCTION_TRAFFIC_SHIFT'
-  | 'POST_PRODUCTION_TRAFFIC_SHIFT'
-  | 'BAKE_TIME'
-  | 'CLEAN_UP';
+export const lifecycleStages = [
+  'RECONCILE_SERVICE',
+  'PRE_SCALE_UP',
+  'SCALE_UP',
+  'POST_SCALE_UP',
+  'TEST_TRAFFIC_SHIFT',
+  'POST_TEST_TRAFFIC_SHIFT',
+  'PRE_PRODUCTION_TRAFFIC_SHIFT',
+  'PRODUCTION_TRAFFIC_SHIFT',
+  'POST_PRODUCTION_TRAFFIC_SHIFT',
+  'BAKE_TIME',
+  'CLEAN_UP',
+] as const;
+
+export type LifecycleStage = (typeof lifecycleStages)[number];
 
 /** Somebody who is asked, or a person who decides, before a deployment goes on (ECS: DeploymentLifecycleHook). */
 export interface LifecycleHook {
@@ -122,7 +125,7 @@ export interface ShiftRecord {
 export interface ShiftLiveRecord {
   readonly service: string;
   /** Of the lease of whoever wrote it: who has lost that lease writes nothing over what came after. */
-  readonly epoch?: number;
+  readonly epoch: number;
   /** Every engine that lives routes by this sequence, and none of its processes by an older one. */
   readonly sequence: number;
   readonly at: number;

@@ -302,8 +302,8 @@ test('what engines acknowledge and hooks answer is news of its service, once, an
   const answer = { id: 'run', service: 'web', deploymentId: 'd', status: 'SUCCEEDED', at: 0 };
   view.apply([
     put(clusterKeys.shift('web'), { service: 'web', sequence: 2, rules: [] }, 1),
-    put(clusterKeys.shiftLive('web'), { service: 'web', sequence: 2, at: 0 }, 3),
-    put(clusterKeys.shiftLive('web'), { service: 'web', sequence: 1, at: 0 }, 2),
+    put(clusterKeys.shiftLive('web'), { service: 'web', epoch: 1, sequence: 2, at: 0 }, 3),
+    put(clusterKeys.shiftLive('web'), { service: 'web', epoch: 1, sequence: 1, at: 0 }, 2),
     put(clusterKeys.hookResult('api', 'run'), { ...answer, service: 'api' }, 4),
   ]);
   expect(told).toEqual(['web', 'api']);

@@ -314,7 +314,7 @@ test('one that has lost the lease writes nothing', async () => {
   shifts.want(wants(1, 0));
   await fill(blue, green);
   await vi.waitFor(() => expect(live()?.sequence).toBe(1), until);
-  const { epoch = 0 } = live() ?? {};
+  const { epoch } = live()!;
   // Somebody else has it from now on.
   const key = fenceKey(balancingKeys.checker);
   const { version: taken } = await records.commit(balancingPartition(account), { put: [{ key, value: epoch + 1 }] });
@@ -322,7 +322,7 @@ test('one that has lost the lease writes nothing', async () => {
   // It competes again, and is a later leader when it has the lease.
   await vi.waitFor(() => expect(live()?.sequence).toBe(2), until);
   await end();
-  expect(shifts.notes.filter(({ sequence, epoch: by = 0 }) => sequence === 2 && by <= epoch)).toEqual([]);
+  expect(shifts.notes.filter(({ sequence, epoch: by }) => sequence === 2 && by <= epoch)).toEqual([]);
   const balancing = await balancers.read(account);
   expect(balancing.versionOf('listener-rule', idOf(rule))).toBeGreaterThan(taken);
 });

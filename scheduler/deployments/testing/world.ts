@@ -181,8 +181,8 @@ export class World {
     const before = this.shiftLive?.sequence ?? 0;
     this.shiftLive =
       problem === undefined
-        ? { service, sequence, at: this.now }
-        : { service, sequence: before, at: this.now, problem: { sequence, reason: problem } };
+        ? { service, epoch: 1, sequence, at: this.now }
+        : { service, epoch: 1, sequence: before, at: this.now, problem: { sequence, reason: problem } };
   }
 
   /** A hook answers, or a person ends a pause. */

@@ -13,7 +13,10 @@ import type { Changed, Mirror } from './mirror.ts';
 import { tuning } from './server.ts';
 import type { SeenCommit } from './store.ts';
 
-/** In ECS's order; those two alternate while there are steps. */
+/**
+ * In ECS's order. Written out again on purpose, not taken from the scheduler's list: a mistake there must not hide itself here. With each
+ * next step of production traffic a deployment comes back to the stage before it.
+ */
 const order: readonly Shifting['stage'][] = [
   'RECONCILE_SERVICE',
   'PRE_SCALE_UP',
