@@ -1,6 +1,17 @@
-/** What every AWS service needs once: pages, tags, ARNs, and texts that are recognized when they come back. */
+/** What every AWS service needs once: how operations are declared, pages, tags, ARNs, and texts that are recognized when they come back. */
 export { type Arn, arnOf, type ArnParts, parseArn, splitArn } from './arns.ts';
 export { deliveryWindow, signatureHeader, signatureOf, verifyDelivery } from './deliveries.ts';
+export {
+  type ApiOperation,
+  type ApiOperations,
+  type ApiRules,
+  bindAll,
+  type Declared,
+  declareOperation,
+  refusalsOf,
+  type SceneOf,
+  schemasOf,
+} from './operations.ts';
 export {
   type ListName,
   type PageLimits,

@@ -1,8 +1,7 @@
 import { awsJson, type Constraints, defineService, type ServiceDefinition } from '@slipway/auth/contract';
-import { createSigning, Pages, storedKeys } from '@slipway/auth/kit';
+import { bindAll, createSigning, Pages, schemasOf, storedKeys } from '@slipway/auth/kit';
 import type { RecordStore } from '@slipway/storage/records';
 
-import { bindAll, schemasOf } from '../api/index.ts';
 import { balancingKeys, balancingPartition } from '../records/index.ts';
 
 import { certificateOperations } from './certificates.ts';

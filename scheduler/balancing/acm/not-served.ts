@@ -1,8 +1,8 @@
-import { refusalsOf } from '../api/index.ts';
+import { refusalsOf } from '@slipway/auth/kit';
 
 import { unsupported } from './errors.ts';
-import { type AcmOperations, mayList, operation } from './operation.ts';
-import { nothing, struct } from './shapes.ts';
+import { type AcmOperations, mayList } from './operation.ts';
+import { nothing, operationSchema, struct } from './shapes.ts';
 
 const own = 'Certificates are those that you import: have one issued elsewhere, and give it to ImportCertificate.';
 const again = 'Import the new certificate under the same ARN: listeners serve it from then on.';
@@ -21,7 +21,7 @@ export const notServed: Readonly<Record<string, string>> = {
 };
 
 export const notServedOperations: AcmOperations = refusalsOf(notServed, {
-  operation,
+  operationSchema,
   inputOf: (name) => struct(`${name}Request`, {}),
   nothing,
   mayList,

@@ -1,9 +1,9 @@
 import type { AccessList, ConditionContext, ResourceRef } from '@slipway/auth/contract';
-import { type Pages, parseArn } from '@slipway/auth/kit';
+import { type ApiOperations, type Pages, parseArn, type SceneOf } from '@slipway/auth/kit';
 import type { Sealer } from '@slipway/auth/tokens';
 
 import type { RandomBytes } from '../../state/index.ts';
-import { type ApiOperations, type ApiPorts, operationsOf, type SceneOf } from '../api/index.ts';
+import { type ApiPorts, operationsOf } from '../api/index.ts';
 import { type Balancing, certificateArn, certificateId, type CertificateRecord } from '../records/index.ts';
 
 import { invalidArn, notFound, unsupported } from './errors.ts';

@@ -1,9 +1,10 @@
-import { refusalsOf } from '../api/index.ts';
+import { refusalsOf } from '@slipway/auth/kit';
+
 import { mayList } from '../elbv2/index.ts';
 
 import { unsupported } from './errors.ts';
-import { type ClassicOperations, operation } from './operation.ts';
-import { nothing, struct } from './shapes.ts';
+import type { ClassicOperations } from './operation.ts';
+import { nothing, operationSchema, struct } from './shapes.ts';
 
 const policies =
   'Classic Load Balancers have no policies here: use an Application Load Balancer for stickiness and SSL policies.';
@@ -25,7 +26,7 @@ export const notServed: Readonly<Record<string, string>> = {
 };
 
 export const notServedOperations: ClassicOperations = refusalsOf(notServed, {
-  operation,
+  operationSchema,
   inputOf: (name) => struct(`${name}Input`, {}),
   nothing,
   mayList,

@@ -1,8 +1,8 @@
 import type { AccessList, ConditionContext, ResourceRef } from '@slipway/auth/contract';
-import type { Pages } from '@slipway/auth/kit';
+import type { ApiOperations, Pages, SceneOf } from '@slipway/auth/kit';
 
 import type { Networks } from '../../network/records/index.ts';
-import { type ApiOperations, type ApiPorts, operationsOf, type SceneOf } from '../api/index.ts';
+import { type ApiPorts, operationsOf } from '../api/index.ts';
 import { type InstanceDirectory, may, type Traffic } from '../elbv2/index.ts';
 import { type AddressPool, type Balancing, classicArn, type ClassicRecord } from '../records/index.ts';
 

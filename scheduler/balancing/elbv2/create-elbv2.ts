@@ -1,9 +1,8 @@
 import { AwsError, awsQuery, type Constraints, defineService, type ServiceDefinition } from '@slipway/auth/contract';
-import { createSigning, Pages, storedKeys } from '@slipway/auth/kit';
+import { bindAll, createSigning, Pages, schemasOf, storedKeys } from '@slipway/auth/kit';
 import type { RecordStore } from '@slipway/storage/records';
 
 import type { RandomBytes } from '../../state/index.ts';
-import { bindAll, schemasOf } from '../api/index.ts';
 import { balancingKeys, balancingPartition } from '../records/index.ts';
 
 import { accountOperations } from './account.ts';

@@ -1,8 +1,8 @@
-import { refusalsOf } from '../api/index.ts';
+import { refusalsOf } from '@slipway/auth/kit';
 
 import { unsupported } from './errors.ts';
-import { type ElbOperations, mayList, operation } from './operation.ts';
-import { nothing, struct } from './shapes.ts';
+import { type ElbOperations, mayList } from './operation.ts';
+import { nothing, operationSchema, struct } from './shapes.ts';
 
 const trust = 'Clients are not asked for certificates, so there are no trust stores.';
 const shared = 'Nothing of load balancing is shared between accounts.';
@@ -26,7 +26,7 @@ export const notServed: Readonly<Record<string, string>> = {
 };
 
 export const notServedOperations: ElbOperations = refusalsOf(notServed, {
-  operation,
+  operationSchema,
   inputOf: (name) => struct(`${name}Input`, {}),
   nothing,
   mayList,

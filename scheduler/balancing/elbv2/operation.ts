@@ -1,8 +1,8 @@
 import type { AccessList, AccessRequest, ResourceRef } from '@slipway/auth/contract';
-import { type Pages, requestTags, tagsAsSent } from '@slipway/auth/kit';
+import { type ApiOperations, type Pages, requestTags, type SceneOf, tagsAsSent } from '@slipway/auth/kit';
 
 import type { Networks } from '../../network/records/index.ts';
-import { type ApiOperations, type ApiPorts, operationsOf, type SceneOf } from '../api/index.ts';
+import { type ApiPorts, operationsOf } from '../api/index.ts';
 import type { AddressPool, Balancing } from '../records/index.ts';
 
 import { unsupported, validation } from './errors.ts';

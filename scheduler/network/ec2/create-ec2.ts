@@ -1,5 +1,5 @@
 import { AwsError, defineService, ec2Query, type ServiceDefinition } from '@slipway/auth/contract';
-import { createSigning, Pages, storedKeys } from '@slipway/auth/kit';
+import { bindAll, createSigning, Pages, schemasOf, storedKeys } from '@slipway/auth/kit';
 import type { RecordStore } from '@slipway/storage/records';
 
 import type { RandomBytes } from '../../state/index.ts';
@@ -51,9 +51,7 @@ export const ec2Operations: Ec2Operations = {
 };
 
 /** The schemas of the operations, in the place of an SDK client module. */
-export const ec2Schemas: Readonly<Record<string, unknown>> = Object.fromEntries(
-  Object.entries(ec2Operations).map(([name, { schema }]) => [`${name}$`, schema(name)]),
-);
+export const ec2Schemas: Readonly<Record<string, unknown>> = schemasOf(ec2Operations);
 
 /** The API of EC2 (2016-11-15) as the gateway serves it. */
 export function createEc2(options: Ec2Options): ServiceDefinition {
@@ -76,6 +74,6 @@ export function createEc2(options: Ec2Options): ServiceDefinition {
       limits: { needs: (operation) => `ec2:${operation}` },
       operations: {},
     }),
-    operations: Object.fromEntries(Object.entries(ec2Operations).map(([name, { bind }]) => [name, bind(api)])),
+    operations: bindAll(ec2Operations, api),
   };
 }

@@ -1,6 +1,8 @@
+import { refusalsOf } from '@slipway/auth/kit';
+
 import { unsupported } from './errors.ts';
-import { type Ec2Operations, may, operation } from './operation.ts';
-import { nothing, struct } from './shapes.ts';
+import { type Ec2Operations, mayList } from './operation.ts';
+import { nothing, operationSchema, struct } from './shapes.ts';
 
 const instances =
   'There are no instances: machines join with slipway agent, and ECS lists them as container instances.';
@@ -104,17 +106,10 @@ export const notServed: Readonly<Record<string, string>> = {
   DescribePlacementGroups: tenancy,
 };
 
-/** Whoever may call them is told why that does nothing here; others are denied as ever. */
-export const notServedOperations: Ec2Operations = Object.fromEntries(
-  Object.entries(notServed).map(([name, instead]) => [
-    name,
-    operation({
-      input: struct(`${name}Request`, {}),
-      output: nothing,
-      access: (_input, scene) => [may(scene, name, [{ arn: '*' }])],
-      read: (): never => {
-        throw unsupported(name, instead);
-      },
-    }),
-  ]),
-);
+export const notServedOperations: Ec2Operations = refusalsOf(notServed, {
+  operationSchema,
+  inputOf: (name) => struct(`${name}Request`, {}),
+  nothing,
+  mayList,
+  unsupported,
+});

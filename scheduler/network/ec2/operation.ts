@@ -1,5 +1,14 @@
-import type { AccessList, AccessRequest, Call, ConditionContext, Operation, ResourceRef } from '@slipway/auth/contract';
-import { arnOf, type Pages, refuseMembers, requestTags, tagsAsSent } from '@slipway/auth/kit';
+import type { AccessList, AccessRequest, ConditionContext, ResourceRef } from '@slipway/auth/contract';
+import {
+  type ApiOperation,
+  type ApiOperations,
+  arnOf,
+  declareOperation,
+  type Pages,
+  requestTags,
+  type SceneOf,
+  tagsAsSent,
+} from '@slipway/auth/kit';
 
 import type { Draft, Network, Networks, NounType } from '../records/index.ts';
 
@@ -14,13 +23,9 @@ export interface Ec2Api {
   readonly region: string;
 }
 
-/** What an operation is told about its call. */
-export interface Scene {
-  readonly api: Ec2Api;
-  readonly call: Call;
-  readonly region: string;
-  readonly account: string;
-}
+export type Scene = SceneOf<Ec2Api>;
+export type Ec2Operation = ApiOperation<Ec2Api>;
+export type Ec2Operations = ApiOperations<Ec2Api>;
 
 /** What an operation reads besides: that of a page of a list is read by `describe`. */
 interface Declared<I> {
@@ -42,46 +47,31 @@ interface Changing<I, O> extends Declared<I> {
   readonly change: (input: I, scene: Scene, draft: Draft) => O | Promise<O>;
 }
 
-/** An operation with its shapes, as the gateway wants it. */
-export interface Ec2Operation {
-  readonly schema: (name: string) => unknown;
-  readonly input: Shape<unknown>;
-  readonly output: Shape<unknown>;
-  readonly bind: (api: Ec2Api) => Operation<never, unknown>;
-}
-export type Ec2Operations = Readonly<Record<string, Ec2Operation>>;
-
 /**
- * Declares an operation. What is the same for all is done here: the nouns are read, members that nothing acts on are refused, and
- * `DryRun` ends in the answer that says that the caller may.
+ * Declares an operation. What is the same for all is done here: the nouns are read, and `DryRun` ends in the answer that says that the
+ * caller may.
  */
 export function operation<I, O>(declared: Reading<I, O> | Changing<I, O>): Ec2Operation {
-  const { input: shape, output } = declared;
-  return {
-    input: shape,
-    output,
-    schema: (name) => operationSchema(name, shape, output),
-    bind: (api) => {
-      const sceneOf = (call: Call): Scene => ({ api, call, region: api.region, account: call.account });
-      const bound: Operation<I, O> = {
-        access: async (input, call) => declared.access(input, sceneOf(call), await api.networks.read(call.account)),
-        handle: async (input, call) => {
-          refuseMembers(shape, input, unsupported);
-          const scene = sceneOf(call);
-          if ((input as { readonly DryRun?: boolean }).DryRun === true) throw dryRun();
-          return 'read' in declared
-            ? declared.read(input, scene, await api.networks.read(call.account))
-            : api.networks.change(call.account, async (draft) => {
-                const check = withinQuotas(draft);
-                const answer = await declared.change(input, scene, draft);
-                check();
-                return answer;
-              });
-        },
-      };
-      return bound as Operation<never, unknown>;
+  return declareOperation<Ec2Api, I, O>(
+    { operationSchema, unsupported },
+    {
+      input: declared.input,
+      output: declared.output,
+      access: async (input, scene) => declared.access(input, scene, await scene.api.networks.read(scene.account)),
+      handle: async (input, scene) => {
+        const { networks } = scene.api;
+        if ((input as { readonly DryRun?: boolean }).DryRun === true) throw dryRun();
+        return 'read' in declared
+          ? declared.read(input, scene, await networks.read(scene.account))
+          : networks.change(scene.account, async (draft) => {
+              const check = withinQuotas(draft);
+              const answer = await declared.change(input, scene, draft);
+              check();
+              return answer;
+            });
+      },
     },
-  };
+  );
 }
 
 /** The ARN of something of EC2's in the caller's account; `*` for one that is not there yet. */

@@ -1,5 +1,5 @@
 import { awsJson, type Constraints, defineService, type ServiceDefinition } from '@slipway/auth/contract';
-import { createSigning, Pages, storedKeys } from '@slipway/auth/kit';
+import { bindAll, createSigning, Pages, schemasOf, storedKeys } from '@slipway/auth/kit';
 import type { RecordStore } from '@slipway/storage/records';
 
 import { accountKeys, accountPartition, type RandomBytes } from '../../../state/index.ts';
@@ -36,7 +36,7 @@ export const logsOperations: LogsOperations = {
 
 /** The schemas of the operations, in the place of an SDK client module. */
 export const logsSchemas: Readonly<Record<string, unknown>> = {
-  ...Object.fromEntries(Object.entries(logsOperations).map(([name, { schema }]) => [`${name}$`, schema(name)])),
+  ...schemasOf(logsOperations),
   // What inputs are refused with, and what ends a session of live tail.
   ...Object.fromEntries(
     ['InvalidParameterException', 'SessionStreamingException', 'SessionTimeoutException'].map((name) => [
@@ -115,6 +115,6 @@ export function createLogs({ records, random, ...ports }: LogsOptions): ServiceD
       limits: { needs: (operation) => `logs:${operation}` },
       operations: {},
     }),
-    operations: Object.fromEntries(Object.entries(logsOperations).map(([name, { bind }]) => [name, bind(api)])),
+    operations: bindAll(logsOperations, api),
   };
 }

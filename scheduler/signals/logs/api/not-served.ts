@@ -1,4 +1,8 @@
-import { type LogsOperations, refusals } from './operation.ts';
+import { refusalsOf } from '@slipway/auth/kit';
+
+import { unsupported } from './errors.ts';
+import { type LogsOperations, mayAny } from './operation.ts';
+import { nothing, operationSchema, struct } from './shapes.ts';
 
 const metrics = 'There are no metrics yet that a filter could count in. Use FilterLogEvents with the same pattern.';
 const subscriptions = 'Read new events with StartLiveTail, or with FilterLogEvents from the last time on.';
@@ -106,4 +110,10 @@ export const notServed: Readonly<Record<string, string>> = {
   TestTransformer: shapesOfLines,
 };
 
-export const notServedOperations: LogsOperations = refusals(notServed);
+export const notServedOperations: LogsOperations = refusalsOf(notServed, {
+  operationSchema,
+  inputOf: (name) => struct(`${name}Request`, {}),
+  nothing,
+  mayList: mayAny,
+  unsupported,
+});

@@ -1,12 +1,19 @@
-import type { AccessList, Call, ConditionContext, Operation } from '@slipway/auth/contract';
-import { type Pages, refuseMembers, type Shape } from '@slipway/auth/kit';
+import type { AccessList, ConditionContext } from '@slipway/auth/contract';
+import {
+  type ApiOperation,
+  type ApiOperations,
+  type Declared,
+  declareOperation,
+  type Pages,
+  type SceneOf,
+} from '@slipway/auth/kit';
 import type { Clock } from '@slipway/storage/clock';
 
 import type { LogStore } from '../store/index.ts';
 
 import { inOurWords, unsupported } from './errors.ts';
 import { groupArn, streamArn } from './names.ts';
-import { nothing, operationSchema, struct } from './shapes.ts';
+import { operationSchema } from './shapes.ts';
 
 /** What the operations work with. */
 export interface LogsApi {
@@ -18,67 +25,23 @@ export interface LogsApi {
   readonly sessions: Map<string, number>;
 }
 
-/** What an operation is told about its call. */
-export interface Scene {
-  readonly api: LogsApi;
-  readonly call: Call;
-  readonly region: string;
-  readonly account: string;
-}
+export type Scene = SceneOf<LogsApi>;
+export type LogsOperations = ApiOperations<LogsApi>;
 
-interface Declared<I, O> {
-  readonly input: Shape<I>;
-  readonly output: Shape<O>;
-  readonly access: (input: I, scene: Scene) => AccessList | Promise<AccessList>;
-  readonly handle: (input: I, scene: Scene) => O | Promise<O>;
-  /** See `Operation.bodyBytes`. */
-  readonly bodyBytes?: number;
-}
-
-/** An operation with its shapes, as the gateway wants it. */
-export interface LogsOperation {
-  readonly schema: (name: string) => unknown;
-  readonly bind: (api: LogsApi) => Operation<never, unknown>;
-}
-export type LogsOperations = Readonly<Record<string, LogsOperation>>;
-
-/** Declares an operation. What is the same for all is done here: members that nothing acts on are refused, and errors are put in AWS's words. */
-export function operation<I, O>({ input: shape, output, access, handle, bodyBytes }: Declared<I, O>): LogsOperation {
-  return {
-    schema: (name) => operationSchema(name, shape, output),
-    bind: (api) => {
-      const sceneOf = (call: Call): Scene => ({ api, call, region: api.region, account: call.account });
-      const bound: Operation<I, O> = {
-        access: (input, call) => access(input, sceneOf(call)),
-        handle: async (input, call) => {
-          refuseMembers(shape, input, unsupported);
-          try {
-            return await handle(input, sceneOf(call));
-          } catch (error) {
-            throw inOurWords(error);
-          }
-        },
-        ...(bodyBytes === undefined ? {} : { bodyBytes }),
-      };
-      return bound as Operation<never, unknown>;
+/** Declares an operation, whose errors are put in AWS's words. */
+export const operation = <I, O>(declared: Declared<LogsApi, I, O>): ApiOperation<LogsApi> =>
+  declareOperation(
+    { operationSchema, unsupported },
+    {
+      ...declared,
+      handle: async (input: I, scene) => {
+        try {
+          return await declared.handle(input, scene);
+        } catch (error) {
+          throw inOurWords(error);
+        }
+      },
     },
-  };
-}
-
-/** Operations that are not served: whoever may call them is told why that does nothing here; others are denied as ever. */
-export const refusals = (instead: Readonly<Record<string, string>>): LogsOperations =>
-  Object.fromEntries(
-    Object.entries(instead).map(([name, how]) => [
-      name,
-      operation({
-        input: struct(`${name}Request`, {}),
-        output: nothing,
-        access: () => [{ action: `logs:${name}`, resources: [{ arn: '*' }] }],
-        handle: (): never => {
-          throw unsupported(name, how);
-        },
-      }),
-    ]),
   );
 
 /** `logs:<action>` on a group, or on one of its streams, with the tags of the group. */
@@ -117,6 +80,9 @@ export const mayTag =
 export const mayList =
   (action: string) =>
   (_: unknown, scene: Scene): AccessList => [{ action: `logs:${action}`, resources: [{ arn: streamArn(scene, '') }] }];
+
+/** `logs:<action>`, which is about no group. */
+export const mayAny = (action: string) => (): AccessList => [{ action: `logs:${action}`, resources: [{ arn: '*' }] }];
 
 async function tagsOfGroup(
   { api, account }: Scene,

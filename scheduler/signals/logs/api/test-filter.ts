@@ -1,6 +1,6 @@
 import { parsePattern } from '../patterns/index.ts';
 
-import { type LogsOperations, operation } from './operation.ts';
+import { type LogsOperations, mayAny, operation } from './operation.ts';
 import { list, map, number, required, struct, text, texts } from './shapes.ts';
 
 /** Tries a filter pattern on some lines. */
@@ -12,7 +12,7 @@ export const filterOperations: LogsOperations = {
         struct('MetricFilterMatchRecord', { eventNumber: number, eventMessage: text, extractedValues: map(text) }),
       ),
     }),
-    access: () => [{ action: 'logs:TestMetricFilter', resources: [{ arn: '*' }] }],
+    access: mayAny('TestMetricFilter'),
     handle: ({ filterPattern, logEventMessages }) => {
       const { matches, extract } = parsePattern(filterPattern);
       return {

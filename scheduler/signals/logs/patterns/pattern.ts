@@ -6,7 +6,7 @@ import { matchesText, readText, type TextPattern } from './text.ts';
 /** Characters of a pattern (CloudWatch Logs API reference, FilterPattern). */
 export const mostCharacters = 1024;
 
-/** A filter pattern: which lines it lets through. It keeps nothing from one line to the next but what it has learned of its own states. */
+/** A filter pattern: which lines it lets through. It keeps nothing from one line to the next. */
 export interface FilterPattern {
   readonly text: string;
   /** Takes time in proportion to the length of the line, whatever the pattern is. */
