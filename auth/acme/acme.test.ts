@@ -271,7 +271,7 @@ describe.skipIf(missing !== undefined)(`with a real authority${missing === undef
     const settings = settingsFor(pebble, { challenge: 'tls-alpn-01', names: ['registry.example.com', '127.0.0.1'] });
     await using server = await startServer({ records, settings, port: pebble.tlsPort });
     let challenged = 0;
-    for (const end = Date.now() + 20_000; !issuerOf(server).includes('Pebble') && Date.now() < end;) {
+    for (const end = Date.now() + 120_000; !issuerOf(server).includes('Pebble') && Date.now() < end;) {
       if ((await records.list(partition, { prefix: 'challenge/' })).records.length > 0) challenged++;
       const socket = await server.connect();
       expect(peer(socket).subject ?? '').not.toContain('challenge');
