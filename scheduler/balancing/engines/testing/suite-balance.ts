@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { HttpListener, StreamListener, TargetGroup } from '../../../routing/index.ts';
+import type { HttpListener, TargetGroup } from '../../../routing/index.ts';
 import { listenerOf } from '../../../routing/testing/generate.ts';
 import { ask, freshAddress, openRaw, valueOf } from './raw.ts';
 import type { Bench } from './suite.ts';
-import { groupOf, startTarget, type TestTarget } from './targets.ts';
+import { groupOf, startTarget, streamOf, type TestTarget } from './targets.ts';
 
 /** Which target a request or a connection goes to: algorithms, weights, slow start, addresses of clients; and who a target is told has called. */
 export function balanceSuite(bench: () => Bench): void {
@@ -95,19 +95,8 @@ export function balanceSuite(bench: () => Bench): void {
       expect([share, between(share, 0.3, 0.7)]).toEqual([share, true]);
     });
 
-    const streaming = (): StreamListener => ({
-      id: 'stream',
-      loadBalancerId: 'net/x/1',
-      protocol: 'TCP',
-      address: freshAddress(),
-      port: 7000,
-      admitted: ['0.0.0.0/0'],
-      idleTimeout: 350,
-      defaultAction: { kind: 'forward', targetGroups: [{ id: 't', weight: 1 }] },
-    });
-
     it('keeps the connections of one address together where that is asked for', async () => {
-      const listener = streaming();
+      const listener = streamOf();
       const targets = [x.target(), y.target()];
       const run = (...states: ('up' | 'down')[]): Promise<void> =>
         bench().apply({
@@ -146,7 +135,7 @@ export function balanceSuite(bench: () => Bench): void {
       server.listen(0, '127.0.0.1');
       await once(server, 'listening');
       const { port } = server.address() as AddressInfo;
-      const listener = streaming();
+      const listener = streamOf();
       const target = { registrationId: 'half', address: '127.0.0.1', port, weight: 1, state: 'up' } as const;
       await bench().apply({ listeners: [listener], targetGroups: [groupOf('t', [target], { protocol: 'TCP' })] });
       using client = await openRaw(listener.address, listener.port);
@@ -168,7 +157,7 @@ export function balanceSuite(bench: () => Bench): void {
       server.listen(0, '127.0.0.1');
       await once(server, 'listening');
       const { port } = server.address() as AddressInfo;
-      const listener = streaming();
+      const listener = streamOf();
       const target = { registrationId: 'proxy', address: '127.0.0.1', port, weight: 1, state: 'up' } as const;
       await bench().apply({
         listeners: [listener],

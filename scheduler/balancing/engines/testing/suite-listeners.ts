@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { HttpAttributes, HttpListener, StreamListener } from '../../../routing/index.ts';
+import type { HttpAttributes, HttpListener } from '../../../routing/index.ts';
 import { listenerOf, plainAttributes } from '../../../routing/testing/generate.ts';
 import { anyTls, askTls, certificateFor } from './certificates.ts';
 import { ask, freshAddress, openRaw, type RawAnswer, valueOf } from './raw.ts';
 import type { Bench } from './suite.ts';
-import { groupOf, headerOf, type Seen } from './targets.ts';
+import { groupOf, headerOf, type Seen, streamOf } from './targets.ts';
 
 const toGroup = (id: string) => ({ kind: 'forward', targetGroups: [{ id, weight: 1 }] }) as const;
 
@@ -51,21 +51,8 @@ export function listenerSuite(bench: () => Bench): void {
 
   it('passes bytes on where a listener has no rules, TLS taken off or not', async () => {
     const certificate = certificateFor('one', 'one.example.com');
-    const base = {
-      loadBalancerId: 'net/x/1',
-      port: 7000,
-      admitted: ['0.0.0.0/0', '::/0'],
-      idleTimeout: 350,
-      defaultAction: toGroup('t'),
-    } as const;
-    const plain: StreamListener = { ...base, id: 'plain', protocol: 'TCP', address: freshAddress() };
-    const secure: StreamListener = {
-      ...base,
-      id: 'secure',
-      protocol: 'TLS',
-      address: freshAddress(),
-      tls: { certificates: ['one'], ...anyTls },
-    };
+    const plain = streamOf({ id: 'plain' });
+    const secure = streamOf({ id: 'secure', protocol: 'TLS', tls: { certificates: ['one'], ...anyTls } });
     await applied({
       listeners: [plain, secure],
       certificates: [certificate],

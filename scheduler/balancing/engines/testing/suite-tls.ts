@@ -1,11 +1,11 @@
 import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Certificate, HttpListener, StreamListener, Tls } from '../../../routing/index.ts';
+import type { Certificate, HttpListener, Tls } from '../../../routing/index.ts';
 import { listenerOf, plainAttributes } from '../../../routing/testing/generate.ts';
 import { anyTls, askTls, certificateFor } from './certificates.ts';
 import { freshAddress } from './raw.ts';
 import type { Bench } from './suite.ts';
-import { groupOf } from './targets.ts';
+import { groupOf, streamOf } from './targets.ts';
 
 const fingerprint = ({ chain }: Certificate): string => new X509Certificate(chain).fingerprint256;
 const rsaOnly = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' } as const;
@@ -108,17 +108,7 @@ export function tlsSuite(bench: () => Bench): void {
     [[], false],
     [undefined, false],
   ] as const)('a listener without rules that offers %j agrees on %s', async (alpn, expected) => {
-    const listener: StreamListener = {
-      id: 'secure',
-      loadBalancerId: 'net/x/1',
-      protocol: 'TLS',
-      address: freshAddress(),
-      port: 7000,
-      admitted: ['0.0.0.0/0', '::/0'],
-      idleTimeout: 350,
-      tls: { certificates: ['usual'], ...anyTls, alpn },
-      defaultAction: { kind: 'forward', targetGroups: [{ id: 't', weight: 1 }] },
-    };
+    const listener = streamOf({ protocol: 'TLS', tls: { certificates: ['usual'], ...anyTls, alpn } });
     await bench().apply({
       listeners: [listener],
       certificates: [certificates.usual],

@@ -1,11 +1,12 @@
 import { expect, it } from 'vitest';
-import type { DesiredState, Forward, HttpListener, StreamListener, Target } from '../../../routing/index.ts';
+import type { DesiredState, Forward, HttpListener, Target } from '../../../routing/index.ts';
 import { listenerOf } from '../../../routing/testing/generate.ts';
 import { ask, freshAddress, openRaw, valueOf } from './raw.ts';
 import type { Bench } from './suite.ts';
-import { groupOf } from './targets.ts';
+import { groupOf, streamOf } from './targets.ts';
 
 const request = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+const closing = request.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n');
 
 /** What came back: a target's name, or what went wrong instead. */
 interface Answered {
@@ -39,7 +40,7 @@ function startAsking({ address, port }: HttpListener) {
   const fresh = async (): Promise<void> => {
     while (!isOver)
       await one(async () => {
-        const answer = await ask(address, port, request.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
+        const answer = await ask(address, port, closing);
         return valueOf(answer, 'x-target') ?? String(answer.status);
       });
   };
@@ -147,11 +148,7 @@ export function weightsSuite(bench: () => Bench): void {
       return valueOf(await ask(listener.address, listener.port, text), 'x-target');
     };
     await run([100, 0]);
-    const first = await ask(
-      listener.address,
-      listener.port,
-      request.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'),
-    );
+    const first = await ask(listener.address, listener.port, closing);
     const cookie = valueOf(first, 'set-cookie')?.split(';')[0] ?? '';
     expect(cookie).toMatch(/^AWSALBTG=/);
     await run([1, 999]);
@@ -163,25 +160,15 @@ export function weightsSuite(bench: () => Bench): void {
   });
 
   it('shares connections of streams out by weights', async () => {
-    const listener: StreamListener = {
-      id: 'stream',
-      loadBalancerId: 'net/x/1',
-      protocol: 'TCP',
-      address: freshAddress(),
-      port: 7000,
-      admitted: ['0.0.0.0/0'],
-      idleTimeout: 350,
-      defaultAction: forward([100, 0]),
-    };
+    const listener = streamOf();
     const run = async (weights: readonly [number, number]): Promise<readonly string[]> => {
       await bench().apply({
         listeners: [{ ...listener, defaultAction: forward(weights) }],
         targetGroups: groups().map((group) => ({ ...group, protocol: 'TCP' as const })),
       });
-      const text = request.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n');
       const names: string[] = [];
       for (let i = 0; i < 150; i++)
-        names.push(valueOf(await ask(listener.address, listener.port, text), 'x-target') ?? '');
+        names.push(valueOf(await ask(listener.address, listener.port, closing), 'x-target') ?? '');
       return names;
     };
     expect(new Set(await run([100, 0]))).toEqual(new Set(['a']));

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { StreamListener } from '../../../routing/index.ts';
 import type { Target, TargetGroup } from '../contract.ts';
+import { freshAddress } from './raw.ts';
 
 /** What a target saw of a request; its answer's body is this as JSON. */
 export interface Seen {
@@ -107,6 +109,21 @@ export function groupOf(id: string, targets: readonly Target[], given: Partial<T
     freshConnections: false,
     proxyProtocol: false,
     targets,
+    ...given,
+  };
+}
+
+/** A listener that passes bytes on to the group `t`, at an address of its own; whatever matters not is as usual. */
+export function streamOf(given: Partial<StreamListener> = {}): StreamListener {
+  return {
+    id: 'stream',
+    loadBalancerId: 'net/x/1',
+    protocol: 'TCP',
+    address: freshAddress(),
+    port: 7000,
+    admitted: ['0.0.0.0/0', '::/0'],
+    idleTimeout: 350,
+    defaultAction: { kind: 'forward', targetGroups: [{ id: 't', weight: 1 }] },
     ...given,
   };
 }
