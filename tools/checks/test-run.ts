@@ -21,7 +21,7 @@ const aside = 'simulator/world/world.test.ts';
 
 /**
  * What vitest makes of these files; undefined when it could not tell, which is a failure.
- * @param beside ends when what it prints may be shown: it runs with little priority beside that
+ * @param beside it runs with little priority beside that, and shows what it prints from its end on
  */
 async function testsOf(
   name: string,
@@ -39,13 +39,19 @@ async function testsOf(
     env: { ...process.env, SLIPWAY_TEST_REPORT: file, SLIPWAY_TEST_WITHOUT: without },
   });
   const printed: Buffer[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data: Buffer) => void printed.push(data));
+  let hides = true;
+  const show = (): void => {
+    hides = false;
+    for (const data of printed.splice(0)) process.stdout.write(data);
+  };
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (data: Buffer) => void (hides ? printed.push(data) : process.stdout.write(data)));
+  const shows = beside?.then(show);
   const code = await new Promise<number | null>((resolve) => {
     child.once('error', () => resolve(null));
     child.once('close', resolve);
   });
-  await beside;
-  for (const data of printed) process.stdout.write(data);
+  await shows;
   const report = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as TestReport) : undefined;
   // What fails without a test that failed, such as a threshold or a signal, belongs to none.
   const told = report === undefined || report.unhandled > 0 || report.files.some(({ failed }) => failed.length > 0);
