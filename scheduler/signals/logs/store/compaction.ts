@@ -1,31 +1,15 @@
 import type { Log } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
-import {
-  type Batch,
-  type Fence,
-  type Json,
-  type RecordStore,
-  scan,
-  scanAll,
-  StoreUnavailable,
-  type Stored,
-} from '@slipway/storage/records';
+import { type Fence, type RecordStore, scan, scanAll, StoreUnavailable, type Stored } from '@slipway/storage/records';
 import type { RandomBytes } from '../../../state/index.ts';
-import { eventOverhead } from './checks.ts';
+import { Changes } from './changes.ts';
 import { LogsDamaged } from './contract.ts';
 import { type EventBlobs, isGone } from './event-blobs.ts';
 import { type Block, compareRows, type FileStream, type FileTable } from './event-file.ts';
+import { deadStreams } from './files.ts';
 import { dayOf, logKeys, logsPartition } from './keys.ts';
 import { joinedStreams, mergedRows, placesIn } from './merge.ts';
-import type {
-  ChunkRecord,
-  EventsRecord,
-  GarbageRecord,
-  GroupRecord,
-  SeenRecord,
-  SegmentRecord,
-  UsageRecord,
-} from './records.ts';
+import type { ChunkRecord, EventsRecord, GroupRecord, SegmentRecord } from './records.ts';
 import type { Row, RowReader } from './rows.ts';
 
 export interface CompactionLimits {
@@ -150,7 +134,7 @@ export class Compaction {
     startedAt: number,
   ): Promise<readonly GroupDay[]> {
     const isKept = await this.#living(taken.map(({ table }) => table));
-    const batch = new Changes(
+    const changes = new Changes(
       taken.map(({ chunk }) => chunk),
       startedAt,
     );
@@ -171,12 +155,12 @@ export class Compaction {
             writtenAt: startedAt,
           };
           written.push(segment);
-          batch.segment(logKeys.segment(group, day, this.#newId()), group, segment);
+          changes.segment(logKeys.segment(group, day, this.#newId()), group, segment);
           days.push({ group, day });
         }
-        batch.saw(group, streams, rows);
+        changes.saw(group, streams, rows);
       }
-      await this.#commit(batch);
+      await changes.commit(this.#ports.records, this.#partition, this.#fence);
     } catch (error) {
       await this.#forget(error, written);
       throw error;
@@ -249,8 +233,8 @@ export class Compaction {
     if (tables.length < taken.length) return;
     const isKept = await this.#living(tables);
     const streams = joinedStreams(tables, isKept);
-    const batch = new Changes(taken, startedAt);
-    for (const { value } of taken) batch.lost(group, value);
+    const changes = new Changes(taken, startedAt);
+    for (const { value } of taken) changes.lost(group, value);
     const written: EventsRecord[] = [];
     try {
       if (streams.length > 0) {
@@ -265,9 +249,9 @@ export class Compaction {
           writtenAt: startedAt,
         };
         written.push(segment);
-        batch.segment(logKeys.segment(group, day, this.#newId()), group, segment);
+        changes.segment(logKeys.segment(group, day, this.#newId()), group, segment);
       }
-      await this.#commit(batch);
+      await changes.commit(this.#ports.records, this.#partition, this.#fence);
     } catch (error) {
       await this.#forget(error, written);
       throw error;
@@ -279,21 +263,10 @@ export class Compaction {
     const groups = new Set<string>();
     for await (const { value } of scan<GroupRecord>(this.#ports.records, this.#partition, { prefix: logKeys.groups }))
       groups.add(value.id);
-    const dead = new Set<string>();
-    for (const group of new Set(tables.flatMap(({ streams }) => streams.map((stream) => stream.group)))) {
-      const prefix = logKeys.deadOf(group);
-      for await (const { key } of scan(this.#ports.records, this.#partition, { prefix }))
-        dead.add(key.slice(prefix.length));
-    }
-    return ({ group, id }) => groups.has(group) && !dead.has(id);
-  }
-
-  async #commit(changes: Changes): Promise<void> {
-    const { records } = this.#ports;
-    const keys = [...changes.usage.keys()].map(logKeys.usage);
-    const usage = await records.getMany<UsageRecord>(this.#partition, keys);
-    const seen = await records.getMany<SeenRecord>(this.#partition, [...changes.seen.keys()]);
-    await records.commit(this.#partition, { ...changes.batch(usage, seen), fence: this.#fence });
+    const dead = new Map<string, ReadonlySet<string>>();
+    for (const group of new Set(tables.flatMap(({ streams }) => streams.map((stream) => stream.group))))
+      dead.set(group, await deadStreams(this.#ports.records, this.#account, group));
+    return ({ group, id }) => groups.has(group) && dead.get(group)?.has(id) !== true;
   }
 
   /** What was written and not committed goes at once; where that is unknown, or the process ends here, the audit of blobs finds it. */
@@ -311,76 +284,6 @@ export class Compaction {
     const time = String(this.#ports.clock.now()).padStart(14, '0');
     return `${time}-${Buffer.from(this.#ports.random(4)).toString('hex')}`;
   }
-}
-
-/** What one commit changes. */
-class Changes {
-  readonly usage = new Map<string, { bytes: number; stored: number }>();
-  readonly seen = new Map<string, SeenRecord>();
-  readonly #replaced: readonly Stored<EventsRecord>[];
-  readonly #at: number;
-  readonly #put: { readonly key: string; readonly value: Json }[] = [];
-
-  constructor(replaced: readonly Stored<EventsRecord>[], at: number) {
-    this.#replaced = replaced;
-    this.#at = at;
-  }
-
-  segment(key: string, group: string, segment: SegmentRecord): void {
-    this.#put.push({ key, value: { ...segment } as unknown as Json });
-    this.#count(group, segment, 1);
-  }
-
-  lost(group: string, segment: EventsRecord): void {
-    this.#count(group, segment, -1);
-  }
-
-  saw(group: string, streams: readonly FileStream[], rows: readonly Row[]): void {
-    for (const { stream, timestamp, ingestionTime } of rows) {
-      const key = logKeys.seen(group, streams[stream]!.id);
-      this.seen.set(key, joined(this.seen.get(key), { first: timestamp, last: timestamp, ingested: ingestionTime }));
-    }
-  }
-
-  batch(usage: ReadonlyMap<string, Stored<UsageRecord>>, seen: ReadonlyMap<string, Stored<SeenRecord>>): Batch {
-    for (const [group, { bytes, stored }] of this.usage) {
-      const before = usage.get(logKeys.usage(group))?.value ?? { bytes: 0, stored: 0 };
-      this.#put.push({
-        key: logKeys.usage(group),
-        value: { bytes: before.bytes + bytes, stored: before.stored + stored },
-      });
-    }
-    for (const [key, value] of this.seen) this.#put.push({ key, value: { ...joined(seen.get(key)?.value, value) } });
-    return {
-      // Retention, or a leader before this one, may have been here.
-      require: this.#replaced.map(({ key, version }) => ({ key, version })),
-      put: [...this.#put, ...this.#replaced.map(({ value }) => garbageRow(value, this.#at))],
-      remove: this.#replaced.map(({ key }) => key),
-    };
-  }
-
-  #count(group: string, { raw, events, blob }: EventsRecord, sign: 1 | -1): void {
-    const usage = this.usage.get(group) ?? { bytes: 0, stored: 0 };
-    usage.bytes += sign * (raw + eventOverhead * events);
-    usage.stored += sign * blob.size;
-    this.usage.set(group, usage);
-  }
-}
-
-/** The row that has a blob removed later. */
-export function garbageRow({ blob }: EventsRecord, at: number): { readonly key: string; readonly value: Json } {
-  const { digest, generation } = blob;
-  const garbage: GarbageRecord = { blob: { digest, generation }, at };
-  return { key: logKeys.garbageOf(generation), value: { ...garbage } as unknown as Json };
-}
-
-function joined(one: SeenRecord | undefined, other: SeenRecord): SeenRecord {
-  if (one === undefined) return other;
-  return {
-    first: Math.min(one.first, other.first),
-    last: Math.max(one.last, other.last),
-    ingested: Math.max(one.ingested, other.ingested),
-  };
 }
 
 /** The streams that rows are of, in their order. */

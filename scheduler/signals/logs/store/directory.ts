@@ -96,7 +96,7 @@ export class Directory {
     checkName('log stream', name);
     const record: StreamRecord = { id: this.#newId(), createdAt: this.#ports.clock.now() };
     await transact(this.#ports.records, logsPartition(account), async (tx) => {
-      // Without a condition on the group: what is created beside its deletion goes with what it had.
+      // Without a condition on the version of the group: what is created beside its deletion goes with what it had.
       const found = await tx.peek<GroupRecord>(logKeys.group(group));
       if (found === undefined) throw new LogGroupMissing(group);
       tx.require({ key: logKeys.group(group), exists: true });
@@ -171,19 +171,9 @@ export class Directory {
       const record = await tx.get<StreamRecord>(logKeys.stream(id, name));
       if (record === undefined) throw new LogStreamMissing(group, name);
       tx.remove(logKeys.stream(id, name));
-      tx.remove(logKeys.seen(id, record.id));
       const dead: DeadRecord = { at: this.#ports.clock.now() };
       tx.put(logKeys.dead(id, record.id), { ...dead });
     });
-  }
-
-  /** The ids of streams of a group that were deleted while events of theirs may still lie in files. */
-  async dead(account: string, group: string): Promise<ReadonlySet<string>> {
-    const prefix = logKeys.deadOf(group);
-    const ids = new Set<string>();
-    for await (const { key } of scan(this.#ports.records, logsPartition(account), { prefix }))
-      ids.add(key.slice(prefix.length));
-    return ids;
   }
 
   async #described(account: string, found: readonly Stored<GroupRecord>[]): Promise<LogGroup[]> {

@@ -1,4 +1,4 @@
-import { type RecordStore, scan } from '@slipway/storage/records';
+import { type RecordStore, scan, scanAll } from '@slipway/storage/records';
 import { dayOf, logKeys, logsPartition } from './keys.ts';
 import type { ChunkRecord, EventsRecord, SegmentRecord } from './records.ts';
 
@@ -26,4 +26,11 @@ export async function filesOf(
     if (value.minTimestamp < end && value.maxTimestamp >= start) found.push(value);
   }
   return found;
+}
+
+/** The ids of streams of a group that were deleted while events of theirs may still lie in files. */
+export async function deadStreams(records: RecordStore, account: string, group: string): Promise<ReadonlySet<string>> {
+  const prefix = logKeys.deadOf(group);
+  const rows = await scanAll(records, logsPartition(account), { prefix });
+  return new Set(rows.map(({ key }) => key.slice(prefix.length)));
 }

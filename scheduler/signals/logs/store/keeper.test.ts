@@ -5,7 +5,7 @@ import { expect, test, vi } from 'vitest';
 import type { TailBatch } from './contract.ts';
 import { logKeys, logsPartition } from './keys.ts';
 import { MemoryBlobs } from './testing/memory-blobs.ts';
-import { account, type OpenedLogs, openedLogs } from './testing/opened.ts';
+import { account, type OpenedLogs, openedLogs, withCommit } from './testing/opened.ts';
 import type { StoredLogs } from './stored-logs.ts';
 
 const partition = logsPartition(account);
@@ -56,12 +56,7 @@ test('a commit that surely failed leaves no blob; one whose outcome is unknown m
       if (outcome !== 'committed') throw new StoreUnavailable('the connection broke', outcome);
       return committed;
     };
-    return new Proxy(inner, {
-      get: (target, name) => {
-        const member: unknown = name === 'commit' ? commit : Reflect.get(target, name);
-        return typeof member === 'function' ? member.bind(target) : member;
-      },
-    });
+    return withCommit(inner, commit);
   });
   const store = await withStream(opened);
   for (const [at, given] of (['not-committed', 'unknown'] as const).entries()) {
@@ -72,6 +67,35 @@ test('a commit that surely failed leaves no blob; one whose outcome is unknown m
   expect(blobs.sealed.size).toBe(1);
   const { events } = await store.read(account, 'g', 's', { direction: 'forward', limit: 9 });
   expect(events.map(({ message }) => message)).toEqual(['line 1']);
+});
+
+test('a stream that is deleted while its events are compacted leaves nothing behind for good', async () => {
+  let meanwhile: (() => Promise<void>) | undefined;
+  const opened = openedLogs(undefined, (clock) => {
+    const inner = memoryRecords(clock);
+    const commit: RecordStore['commit'] = async (name, batch) => {
+      const now = batch.put?.some(({ key }) => key.startsWith(logKeys.segments)) === true ? meanwhile : undefined;
+      if (now !== undefined) meanwhile = undefined;
+      await now?.();
+      return inner.commit(name, batch);
+    };
+    return withCommit(inner, commit);
+  });
+  const store = await withStream(opened);
+  await store.createStream(account, 'g', 'gone');
+  await put(store, 1);
+  await store.put(account, 'g', 'gone', [{ timestamp: 2, message: 'of nobody' }]);
+  meanwhile = () => store.deleteStream(account, 'g', 'gone');
+  await opened.upkeep(store, false);
+  expect(meanwhile).toBeUndefined();
+  const rows = async (prefix: string) => (await scanAll(opened.records, partition, { prefix })).length;
+  expect([await rows('dead/'), await rows('seen/')]).toEqual([1, 2]);
+  for (let round = 3; round < 6; round++) {
+    opened.clock.time += 2 * 3_600_000;
+    await put(store, round);
+    await opened.upkeep(store);
+  }
+  expect([await rows('dead/'), await rows('seen/')]).toEqual([0, 1]);
 });
 
 test('a follower whose chunk was compacted before it looked is told of a gap, and goes on', async () => {

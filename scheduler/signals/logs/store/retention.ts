@@ -2,6 +2,7 @@ import type { Log } from '@slipway/auth/contract';
 import type { BlobStore } from '@slipway/storage/blobs';
 import type { Clock } from '@slipway/storage/clock';
 import {
+  type EventDraft,
   type Fence,
   type RecordStore,
   scan,
@@ -10,8 +11,7 @@ import {
   scanPartitions,
   type Stored,
 } from '@slipway/storage/records';
-import { eventOverhead } from './checks.ts';
-import { garbageRow } from './compaction.ts';
+import { Changes } from './changes.ts';
 import { logKeys, logsPartition } from './keys.ts';
 import type { ChunkRecord, DeadRecord, GarbageRecord, GroupRecord, SegmentRecord, UsageRecord } from './records.ts';
 
@@ -76,12 +76,13 @@ export class Retention {
     }
   }
 
-  /** Removes the marks of deleted streams of which no segment can have events any more. */
+  /** Removes the marks of deleted streams, and when their events were, of which no segment can have events any more. */
   async forgetStreams(): Promise<void> {
     const { records, clock } = this.#ports;
     const until = clock.now() - lateGrace;
     for await (const { value: group } of scan<GroupRecord>(records, this.#partition, { prefix: logKeys.groups })) {
-      const dead = await scanAll<DeadRecord>(records, this.#partition, { prefix: logKeys.deadOf(group.id) });
+      const prefix = logKeys.deadOf(group.id);
+      const dead = await scanAll<DeadRecord>(records, this.#partition, { prefix });
       const late = dead.filter(({ value }) => value.at < until);
       if (late.length === 0) continue;
       let oldest = Infinity;
@@ -90,7 +91,9 @@ export class Retention {
       // Clocks of servers differ: by far less than this.
       const over = late.filter(({ value }) => value.at + lateGrace < oldest);
       for (let from = 0; from < over.length; from += atOnce)
-        await this.#commit(over.slice(from, from + atOnce).map(({ key }) => key));
+        await this.#commit(
+          over.slice(from, from + atOnce).flatMap(({ key }) => [key, logKeys.seen(group.id, key.slice(prefix.length))]),
+        );
     }
   }
 
@@ -99,7 +102,7 @@ export class Retention {
    * account has a larger one. Each drop is announced as `logs.dropped`.
    */
   async cap(): Promise<void> {
-    const { log } = this.#ports;
+    const { records, log } = this.#ports;
     for (;;) {
       const { total, largest } = await this.#usage();
       const over = total - this.#ports.limit();
@@ -107,15 +110,15 @@ export class Retention {
       const { group } = largest;
       const dropped: Stored<SegmentRecord>[] = [];
       let freed = 0;
-      for await (const page of this.#segmentsOf(group)) {
-        for (const segment of page) {
-          if (freed >= over || dropped.length >= atOnce) break;
-          dropped.push(segment);
-          freed += segment.value.blob.size;
-          // The next largest may be another one then.
-          if (freed > largest.stored / 4) break;
-        }
-        break;
+      const oldest = await records.list<SegmentRecord>(this.#partition, {
+        prefix: logKeys.segmentsOf(group),
+        limit: atOnce,
+      });
+      for (const segment of oldest.records) {
+        // The next largest may be another one.
+        if (freed >= over || freed > largest.stored / 4) break;
+        dropped.push(segment);
+        freed += segment.value.blob.size;
       }
       if (dropped.length === 0) return;
       const name = await this.#nameOf(group);
@@ -181,33 +184,13 @@ export class Retention {
   async #drop(
     group: string,
     segments: readonly Stored<SegmentRecord>[],
-    announce: readonly {
-      readonly topic: string;
-      readonly type: string;
-      readonly data: { readonly [key: string]: string | number };
-    }[] = [],
+    announce: readonly EventDraft[] = [],
   ): Promise<void> {
     if (segments.length === 0) return;
     const { records, clock } = this.#ports;
-    const usage = (await records.get<UsageRecord>(this.#partition, logKeys.usage(group)))?.value ?? {
-      bytes: 0,
-      stored: 0,
-    };
-    let { bytes, stored } = usage;
-    for (const { value } of segments) {
-      bytes -= value.raw + eventOverhead * value.events;
-      stored -= value.blob.size;
-    }
-    await records.commit(this.#partition, {
-      require: segments.map(({ key, version }) => ({ key, version })),
-      put: [
-        { key: logKeys.usage(group), value: { bytes: Math.max(0, bytes), stored: Math.max(0, stored) } },
-        ...segments.map(({ value }) => garbageRow(value, clock.now())),
-      ],
-      remove: segments.map(({ key }) => key),
-      announce,
-      fence: this.#fence,
-    });
+    const changes = new Changes(segments, clock.now());
+    for (const { value } of segments) changes.lost(group, value);
+    await changes.commit(records, this.#partition, this.#fence, announce);
   }
 
   async #commit(remove: readonly string[]): Promise<void> {

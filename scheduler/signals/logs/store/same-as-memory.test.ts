@@ -19,7 +19,7 @@ import type { LogEvent, LogStore } from './contract.ts';
 import { LogGroupMissing, LogStreamMissing } from './contract.ts';
 import { MemoryBlobs } from './testing/memory-blobs.ts';
 import { MemoryLogs } from './testing/memory-logs.ts';
-import { account, openedLogs } from './testing/opened.ts';
+import { account, openedLogs, withCommit } from './testing/opened.ts';
 
 const groups = ['a', 'b'] as const;
 const streams = ['s', 's/1', 't'] as const;
@@ -91,16 +91,11 @@ class FailingRecords {
       this.fails -= 1;
       return Promise.reject(new StoreUnavailable('the process ended here', 'unknown'));
     };
-    return new Proxy(inner, { get: (target, name) => (name === 'commit' ? commit : bound(target, name)) });
+    return withCommit(inner, commit);
   }
 }
 
 const isFile = (value: unknown): boolean => typeof value === 'object' && value !== null && 'footer' in value;
-
-function bound(target: object, name: string | symbol): unknown {
-  const member: unknown = Reflect.get(target, name);
-  return typeof member === 'function' ? member.bind(target) : member;
-}
 
 async function ensure(store: LogStore, group: string, stream: string): Promise<void> {
   if ((await store.group(account, group)) === undefined)

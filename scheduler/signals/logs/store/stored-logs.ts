@@ -28,7 +28,7 @@ import {
 import { Directory } from './directory.ts';
 import { EventBlobs, isGone } from './event-blobs.ts';
 import type { FileStream } from './event-file.ts';
-import { filesOf } from './files.ts';
+import { deadStreams, filesOf } from './files.ts';
 import { timestampOf, writerDigits } from './ids.ts';
 import { Intake, type IntakeLimits, intakeLimits, Waiting } from './intake.ts';
 import { Keeper } from './keeper.ts';
@@ -156,7 +156,7 @@ export class StoredLogs implements LogStore {
 
   async scan(account: string, group: string, options: ScanOptions): Promise<ScanPage> {
     const { id } = await this.#directory.known(account, group);
-    const dead = await this.#directory.dead(account, id);
+    const dead = await deadStreams(this.#ports.records, account, id);
     const names = options.streams && new Set(options.streams);
     const prefix = options.prefix ?? '';
     return this.#collect(account, id, {

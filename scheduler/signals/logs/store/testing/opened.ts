@@ -18,6 +18,15 @@ export class HandClock implements Clock {
   sleep = (ms: number, signal?: AbortSignal): Promise<void> => systemClock.sleep(ms, signal);
 }
 
+/** A record store with commits of the test's own. */
+export const withCommit = (inner: RecordStore, commit: RecordStore['commit']): RecordStore =>
+  new Proxy(inner, {
+    get: (target, name) => {
+      const member: unknown = name === 'commit' ? commit : Reflect.get(target, name);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
+
 export interface OpenedLogs {
   readonly clock: HandClock;
   readonly records: RecordStore;
