@@ -92,8 +92,12 @@ test('sessions that cannot be are refused', async () => {
   expect(await refusal({ logGroupIdentifiers: Array.from({ length: 11 }, () => 'web') })).toContain(
     'InvalidParameterException',
   );
-  const open = await Promise.all(Array.from({ length: 15 }, () => listen(api, { logGroupIdentifiers: ['web'] })));
+  // One more is answered before the others begin: it ends as soon as it would begin.
+  const open = await Promise.all(Array.from({ length: 16 }, () => listen(api, { logGroupIdentifiers: ['web'] })));
+  const late = open.pop();
   for (const { frames } of open) await frames.next();
+  await expect(late?.frames.next()).rejects.toMatchObject({ code: 'LimitExceededException' });
+  expect(api.logs.followers).toBe(15);
   expect(await refusal({})).toContain('LimitExceededException: There are 15 live tail sessions already.');
   for (const { frames } of open) await frames.return(undefined);
   const { frames } = await listen(api, { logGroupIdentifiers: ['web'] });

@@ -69,12 +69,7 @@ export const tailOperations: LogsOperations = {
       const pattern = parsePattern(input.logEventFilterPattern ?? '');
       const groups = input.logGroupIdentifiers.map((one) => groupOfIdentifier(scene, one));
       for (const group of groups) if ((await api.logs.group(account, group)) === undefined) throw groupMissing();
-      const open = api.sessions.get(account) ?? 0;
-      if (open >= mostSessions)
-        throw new AwsError(
-          'LimitExceededException',
-          `There are ${mostSessions} live tail sessions already. End one of them.`,
-        );
+      sessionsOf(scene);
       const start = {
         ...input,
         logGroupIdentifiers: groups.map((group) => groupArn(scene, group)),
@@ -90,6 +85,16 @@ export const tailOperations: LogsOperations = {
   }),
 };
 
+/** How many sessions the account has here. @throws LimitExceededException when another one would be too many */
+function sessionsOf({ api, account }: Scene): number {
+  const open = api.sessions.get(account) ?? 0;
+  if (open < mostSessions) return open;
+  throw new AwsError(
+    'LimitExceededException',
+    `There are ${mostSessions} live tail sessions already. End one of them.`,
+  );
+}
+
 interface Session {
   readonly start: object;
   readonly wanted: readonly { readonly group: string; readonly streams?: readonly string[] }[];
@@ -100,11 +105,12 @@ interface Session {
 async function* session(scene: Scene, { start, wanted, takes }: Session) {
   const { api, account, call } = scene;
   const { clock, logs, sessions } = api;
+  // Others that were answered at the same time may have begun first.
+  sessions.set(account, sessionsOf(scene) + 1);
   const over = new AbortController();
   const stop = (): void => over.abort();
   call.signal.addEventListener('abort', stop, { once: true });
   if (call.signal.aborted) stop();
-  sessions.set(account, (sessions.get(account) ?? 0) + 1);
   let kept: TailedEvent[] = [];
   let sampled = false;
   let failure: unknown;
