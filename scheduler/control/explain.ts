@@ -10,6 +10,7 @@ import {
 import {
   hookName,
   isHeld,
+  isOpenRun,
   isPending,
   type ServiceEventRecord,
   type ServiceRecord,
@@ -145,9 +146,9 @@ function* waits(
 /** Of a deployment that waits for hooks: for which, at what stage, and what ends the waiting. */
 function* hooksWaitedFor({ id, rolloutState, shifting }: ServiceRecord['deployments'][number]): Generator<string> {
   if (rolloutState !== 'IN_PROGRESS') return;
-  for (const { hook: index, stage, startedAt, status, id: run } of shifting?.runs ?? []) {
+  for (const { hook: index, stage, startedAt, status, id: run } of shifting?.runs.filter(isOpenRun) ?? []) {
     const hook = shifting?.hooks[index];
-    if (hook === undefined || (status !== 'IN_PROGRESS' && status !== 'AWAITING_ACTION')) continue;
+    if (hook === undefined) continue;
     const end = startedAt + hook.timeoutInMinutes * 60_000;
     const late = hook.onTimeout === 'CONTINUE' ? 'goes on' : 'goes back';
     const who = status === 'AWAITING_ACTION' ? 'a person (ContinueServiceDeployment)' : hookName(hook);

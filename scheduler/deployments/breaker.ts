@@ -56,7 +56,7 @@ const byBreaker = 'ECS deployment circuit breaker: ';
 
 /** A deployment that has been given all traffic and has kept it for its bake time. */
 function isProven(pass: Pass): boolean {
-  const shifting = shiftingOf({ ...pass.service, deployments: pass.deployments() });
+  const shifting = shiftingOf(pass.current());
   return shifting !== undefined && hasReached(shifting, 'CLEAN_UP');
 }
 
@@ -86,7 +86,7 @@ export function failDeployment(pass: Pass, deploymentId: string, failing: Failin
   pass.decisions.push({ what: 'deployment-failed', deploymentId, why: evidence });
   const target = newestCompleted(pass.deployments().filter(({ id }) => id !== deploymentId));
   if (failing.rollback && target === undefined) pass.voice.say(eventTexts.nothingToRollBackTo(deploymentId));
-  const shifting = shiftingOf({ ...pass.service, deployments: pass.deployments() });
+  const shifting = shiftingOf(pass.current());
   if (shifting !== undefined)
     pass.change(deploymentId, {
       shifting: {

@@ -1,4 +1,11 @@
-import type { DeploymentRecord, HookRun, LifecycleHook, LifecycleStage, Shifting } from '../state/index.ts';
+import {
+  type DeploymentRecord,
+  type HookRun,
+  isOpenRun,
+  type LifecycleHook,
+  type LifecycleStage,
+  type Shifting,
+} from '../state/index.ts';
 
 import type { Pass } from './pass.ts';
 
@@ -6,8 +13,6 @@ const minute = 60_000;
 
 /** Which of a deployment's hooks are asked, for what. */
 export type Occasion = Pick<HookRun, 'stage' | 'step' | 'isRollback'>;
-
-const isOpen = ({ status }: HookRun): boolean => status === 'IN_PROGRESS' || status === 'AWAITING_ACTION';
 
 const isFor =
   ({ stage, step, isRollback }: Occasion) =>
@@ -19,7 +24,7 @@ export function answeredRuns(pass: Pass, { id, shifting }: DeploymentRecord): re
   const { runs = [], hooks = [] } = shifting ?? {};
   const answers = new Map(pass.state.hookResults.flatMap((one) => (one.deploymentId === id ? [[one.id, one]] : [])));
   return runs.map((run): HookRun => {
-    if (!isOpen(run)) return run;
+    if (!isOpenRun(run)) return run;
     const answer = answers.get(run.id);
     if (answer?.status === 'SUCCEEDED') return { ...run, status: 'SUCCEEDED', endedAt: pass.now };
     if (answer?.status === 'FAILED')
@@ -34,7 +39,7 @@ export function answeredRuns(pass: Pass, { id, shifting }: DeploymentRecord): re
 
 /** Ends what is still under way: nobody waits for it any more. */
 export const closeRuns = (runs: readonly HookRun[], now: number, reason: string): readonly HookRun[] =>
-  runs.map((run) => (isOpen(run) ? { ...run, status: 'FAILED', endedAt: now, reason } : run));
+  runs.map((run) => (isOpenRun(run) ? { ...run, status: 'FAILED', endedAt: now, reason } : run));
 
 /**
  * The runs with one for each hook that is to be asked on this occasion. While traffic goes back nobody is waited for who would first have
@@ -53,9 +58,9 @@ export function withRuns(pass: Pass, { hooks, runs }: Shifting, occasion: Occasi
 
 /** Whether every hook of the occasion has been asked and none is waited for. */
 export const areThrough = (runs: readonly HookRun[], occasion: Occasion): boolean =>
-  !runs.filter(isFor(occasion)).some(isOpen);
+  !runs.filter(isFor(occasion)).some(isOpenRun);
 
-export const isAnyOpen = (runs: readonly HookRun[]): boolean => runs.some(isOpen);
+export const isAnyOpen = (runs: readonly HookRun[]): boolean => runs.some(isOpenRun);
 
 /** When the last answer of a stage came. */
 export const lastAnswerAt = (runs: readonly HookRun[], stage: LifecycleStage): number =>

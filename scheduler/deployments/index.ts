@@ -19,3 +19,4 @@ export {
 } from './types.ts';
 export { unhealthyTarget } from './targets.ts';
 export { type DeploymentVerdict, verdictOf } from './verdict.ts';
+export { inOtherGroup } from './weights.ts';

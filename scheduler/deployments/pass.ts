@@ -43,6 +43,11 @@ export class Pass {
     this.#tasks = new Map(state.tasks.map((task) => [task.id, task]));
   }
 
+  /** The service as the pass has made it so far. */
+  current(): ServiceRecord {
+    return { ...this.service, deployments: this.deployments() };
+  }
+
   /** In the order of the record: PRIMARY first. */
   deployments(): DeploymentRecord[] {
     return [...this.#deployments.values()];
@@ -148,7 +153,7 @@ export class Pass {
 
   #finished(): ServiceRecord {
     const before = this.state.service;
-    const next: ServiceRecord = { ...this.service, deployments: this.deployments(), said: this.voice.said() };
+    const next: ServiceRecord = { ...this.current(), said: this.voice.said() };
     return sameRecord({ ...before, said: before.said ?? {} }, { ...next, said: next.said ?? {} })
       ? before
       : { ...next, version: before.version + 1 };

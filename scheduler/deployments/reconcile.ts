@@ -1,4 +1,4 @@
-import type { DeploymentRecord, ServiceLoadBalancer, ServiceRecord, TaskRecord } from '../state/index.ts';
+import type { DeploymentRecord, TaskRecord } from '../state/index.ts';
 
 import { newestCompleted } from './completed.ts';
 import { eventTexts } from './events.ts';
@@ -10,6 +10,7 @@ import { hasReached, shiftingOf, sourceOf } from './shift-state.ts';
 import { strategyOf } from './strategies.ts';
 import { registerTargets } from './targets.ts';
 import type { ServicePlan, ServiceState } from './types.ts';
+import { hasRules } from './weights.ts';
 
 /**
  * One pass of the service scheduler: `(state, now) -> plan`. Pure: it reads nothing else and changes nothing. It is level
@@ -33,17 +34,13 @@ export function reconcileService(
   review(pass);
   registerTargets(pass);
   interrupt(pass);
-  strategyOf(kept(pass)).step(pass);
+  strategyOf(pass.current()).step(pass);
   noteBlocked(pass);
   settle(pass);
-  if (
-    !pass.deployments().some(({ status, loadBalancers = [] }) => status !== 'INACTIVE' && loadBalancers.some(isShared))
-  )
+  if (!pass.deployments().some((deployment) => deployment.status !== 'INACTIVE' && hasRules(deployment)))
     endShift(pass);
   return pass.plan();
 }
-
-const isShared = ({ advanced }: ServiceLoadBalancer): boolean => advanced !== undefined;
 
 /** No deployment has anything to say of the rules any more: they stay as they are. */
 function endShift(pass: Pass): void {
@@ -51,12 +48,9 @@ function endShift(pass: Pass): void {
   pass.shift = undefined;
 }
 
-/** The service as the pass has made it so far. */
-const kept = (pass: Pass): ServiceRecord => ({ ...pass.service, deployments: pass.deployments() });
-
 /** The old revision of a deployment that shifts traffic: it is kept whole until that one cleans up. */
 function wholeSource(pass: Pass): DeploymentRecord | undefined {
-  const shifting = shiftingOf(kept(pass));
+  const shifting = shiftingOf(pass.current());
   return shifting === undefined || hasReached(shifting, 'CLEAN_UP') ? undefined : sourceOf(pass.deployments());
 }
 
@@ -115,7 +109,7 @@ function settle(pass: Pass): void {
     census.keep.length === wanted &&
     census.keep.every(({ healthy }) => healthy) &&
     census.outgoing.length === 0;
-  if (steady && primary.rolloutState === 'IN_PROGRESS' && strategyOf(kept(pass)).mayComplete(primary)) {
+  if (steady && primary.rolloutState === 'IN_PROGRESS' && strategyOf(pass.current()).mayComplete(primary)) {
     pass.change(primary.id, {
       rolloutState: 'COMPLETED',
       rolloutStateReason: `ECS deployment ${primary.id} completed.`,

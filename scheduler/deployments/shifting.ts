@@ -3,7 +3,6 @@ import {
   hookName,
   type LifecycleStage,
   lifecycleStages,
-  type ServiceLoadBalancer,
   type Shifting,
   type ShiftStrategy,
 } from '../state/index.ts';
@@ -17,7 +16,7 @@ import type { Pass } from './pass.ts';
 import { keepWhole, roll } from './rolling.ts';
 import { hasReached, sourceOf } from './shift-state.ts';
 import type { Strategy } from './strategy.ts';
-import { hasTestRule, type Percents, wantRules } from './weights.ts';
+import { hasRules, hasTestRule, inOtherGroup, type Percents, wantRules } from './weights.ts';
 
 const minute = 60_000;
 
@@ -55,16 +54,6 @@ export const shiftsTraffic = (schedule: Schedule): Strategy => ({
   },
   mayComplete: ({ shifting }) => shifting?.stage === 'CLEAN_UP' && shifting.rollback === undefined,
 });
-
-/** The same with its two target groups the other way round. */
-const inOtherGroup = (one: ServiceLoadBalancer): ServiceLoadBalancer =>
-  one.advanced === undefined
-    ? one
-    : {
-        ...one,
-        targetGroupArn: one.advanced.alternateTargetGroupArn,
-        advanced: { ...one.advanced, alternateTargetGroupArn: one.targetGroupArn },
-      };
 
 class Shift {
   readonly #pass: Pass;
@@ -130,13 +119,8 @@ class Shift {
   /** Whether engines have acknowledged what is wanted, and nothing else since. */
   #isLive(): boolean {
     const { sequence } = this.#shifting;
-    if (sequence === 0) return this.#isUnshared();
+    if (sequence === 0) return !hasRules(this.#deployment);
     return this.#pass.shift === undefined && this.#pass.state.shiftLive?.sequence === sequence;
-  }
-
-  /** No rule says who gets its traffic. */
-  #isUnshared(): boolean {
-    return !(this.#deployment.loadBalancers ?? []).some(({ advanced }) => advanced !== undefined);
   }
 
   #noteLive(): void {
@@ -266,7 +250,7 @@ class Shift {
     const { wanted, stop, sequence, step } = this.#shifting;
     const source = this.#source;
     if (source === undefined) return;
-    const isBack = wanted.production === 0 && wanted.test === 0 && (sequence > 0 || this.#isUnshared());
+    const isBack = wanted.production === 0 && wanted.test === 0 && (sequence > 0 || !hasRules(this.#deployment));
     if (!isBack) {
       if (!this.#canGoBack()) return;
       this.#want({ production: 0, test: 0 });

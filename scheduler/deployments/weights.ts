@@ -1,4 +1,4 @@
-import type { DeploymentRecord, ShiftRecord } from '../state/index.ts';
+import type { DeploymentRecord, ServiceLoadBalancer, ShiftRecord } from '../state/index.ts';
 
 import type { Pass } from './pass.ts';
 
@@ -38,6 +38,20 @@ export function rulesOf({ loadBalancers = [] }: DeploymentRecord, { production, 
     ];
   });
 }
+
+/** The same with its two target groups the other way round; as it is, where it has one only. */
+export const inOtherGroup = (one: ServiceLoadBalancer): ServiceLoadBalancer =>
+  one.advanced === undefined
+    ? one
+    : {
+        ...one,
+        targetGroupArn: one.advanced.alternateTargetGroupArn,
+        advanced: { ...one.advanced, alternateTargetGroupArn: one.targetGroupArn },
+      };
+
+/** Whether rules of load balancers say who gets the deployment's traffic. */
+export const hasRules = ({ loadBalancers = [] }: DeploymentRecord): boolean =>
+  loadBalancers.some(({ advanced }) => advanced !== undefined);
 
 /** Whether the deployment has a rule of its own for test traffic. */
 export const hasTestRule = ({ loadBalancers = [] }: DeploymentRecord): boolean =>

@@ -1,4 +1,4 @@
-import { newestCompleted } from '../deployments/index.ts';
+import { inOtherGroup, newestCompleted } from '../deployments/index.ts';
 import type { DeploymentRecord, ServiceLoadBalancer, ServiceRecord, Shifting } from '../state/index.ts';
 
 /** What a new deployment of a service is made of. */
@@ -60,15 +60,8 @@ export const counterpartOf = (
 /** Gives a registration the group of its pair that the serving deployment does not have; the other one is the alternate then. */
 const placedBeside =
   (serving: DeploymentRecord | undefined) =>
-  (one: ServiceLoadBalancer): ServiceLoadBalancer => {
-    const { advanced, targetGroupArn } = one;
-    if (advanced === undefined || counterpartOf(serving, one)?.targetGroupArn !== targetGroupArn) return one;
-    return {
-      ...one,
-      targetGroupArn: advanced.alternateTargetGroupArn,
-      advanced: { ...advanced, alternateTargetGroupArn: targetGroupArn },
-    };
-  };
+  (one: ServiceLoadBalancer): ServiceLoadBalancer =>
+    counterpartOf(serving, one)?.targetGroupArn === one.targetGroupArn ? inOtherGroup(one) : one;
 
 function shiftingOf({ deploymentConfiguration: configuration }: Before, now: number): Shifting | undefined {
   const { strategy, bakeTimeInMinutes = 0, lifecycleHooks = [] } = configuration;

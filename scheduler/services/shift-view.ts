@@ -3,6 +3,7 @@ import type { DeploymentLifecycleHookDetail, ServiceRevisionSummary } from '@aws
 import {
   type DeploymentRecord,
   hookName,
+  isOpenRun,
   type LifecycleHook,
   type Shifting,
   type ShiftStrategy,
@@ -54,9 +55,9 @@ export function waitOf(shifting: Shifting): string {
     return `Goes back to the old revision (${rollback.reason}): ${engines(shifting) ?? 'its own tasks end'}.`;
   if (stop !== undefined)
     return `${at}: is to ${stop.type === 'ABORT' ? 'be aborted' : 'go back'}, as ${stop.by ?? 'somebody'} asked.`;
-  const asked = shifting.runs.flatMap((run) => {
+  const asked = shifting.runs.filter(isOpenRun).flatMap((run) => {
     const hook = shifting.hooks[run.hook];
-    if (hook === undefined || (run.status !== 'AWAITING_ACTION' && run.status !== 'IN_PROGRESS')) return [];
+    if (hook === undefined) return [];
     return `${nameOf(hook)} (hook ${run.id}), ${hook.onTimeout === 'CONTINUE' ? 'goes on' : 'goes back'} without an answer at ${time(run.startedAt + hook.timeoutInMinutes * minute)}`;
   });
   if (asked.length > 0) return `${at}: waits for ${asked.join('; ')}.`;

@@ -58,4 +58,14 @@ export type {
 export { hookName } from './hook-name.ts';
 export { toJson } from './json.ts';
 export { sameRecord } from './same.ts';
-export { interruptedDrain, isForced, isHeld, isLive, isOut, isPending, isWanted, outgoingStatus } from './status.ts';
+export {
+  interruptedDrain,
+  isForced,
+  isHeld,
+  isLive,
+  isOpenRun,
+  isOut,
+  isPending,
+  isWanted,
+  outgoingStatus,
+} from './status.ts';

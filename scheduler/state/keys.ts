@@ -61,7 +61,6 @@ export const clusterKeys = {
   shiftLive: (service: string): string => `shifted/${service}`,
   shiftLives: 'shifted/',
   hookResult: (service: string, run: string): string => `hook/${service}/${run}`,
-  hookResultsOf: (service: string): string => `hook/${service}/`,
   hookResults: 'hook/',
   token: (operation: TokenRecord['operation'], token: string): string => `token/${operation}/${token}`,
   tokens: 'token/',

@@ -1,4 +1,9 @@
 import type { TaskRecord } from './records.ts';
+import type { HookRun } from './shifts.ts';
+
+/** Whether a hook, or a person, is still to answer. */
+export const isOpenRun = ({ status }: Pick<HookRun, 'status'>): boolean =>
+  status === 'IN_PROGRESS' || status === 'AWAITING_ACTION';
 
 /** Whether the task is not over: its instance still has, or may still get, something to run for it. */
 export const isLive = (task: TaskRecord): boolean => task.lastStatus !== 'STOPPED';

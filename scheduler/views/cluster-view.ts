@@ -329,8 +329,8 @@ export class ClusterView {
   }
 
   #putHookResult(id: string, result: HookResultRecord, version: number): void {
-    const [service] = split(id);
-    this.hookResults.set(id, { key: `hook/${id}`, value: result, version });
+    const [service, run] = split(id);
+    this.hookResults.set(id, { key: clusterKeys.hookResult(service, run), value: result, version });
     this.#answers.put(service, result);
     this.#touchService(service);
   }

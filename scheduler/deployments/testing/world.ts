@@ -15,6 +15,7 @@ import {
   type Blocked,
   defaultReconcilerOptions,
   type HostCondition,
+  inOtherGroup,
   newestCompleted,
   reconcileService,
   type ReconcilerOptions,
@@ -136,15 +137,9 @@ export class World {
 
   /** Of the two target groups of a deployment that shifts traffic: its own is the one that the old revision does not have. */
   #awayFromOld(one: ServiceLoadBalancer): ServiceLoadBalancer {
-    const { targetGroupArn, advanced } = one;
     const old = newestCompleted(this.service?.deployments ?? []);
-    const isTaken = old?.loadBalancers?.some((other) => other.targetGroupArn === targetGroupArn) === true;
-    if (advanced === undefined || !isTaken) return one;
-    return {
-      ...one,
-      targetGroupArn: advanced.alternateTargetGroupArn,
-      advanced: { ...advanced, alternateTargetGroupArn: targetGroupArn },
-    };
+    const isTaken = old?.loadBalancers?.some(({ targetGroupArn }) => targetGroupArn === one.targetGroupArn) === true;
+    return isTaken ? inOtherGroup(one) : one;
   }
 
   #shifting(): Pick<DeploymentRecord, 'shifting'> {

@@ -49,16 +49,16 @@ export class Balancer {
       Name: 'web',
       Subnets: [SubnetId],
     });
+    const LoadBalancerArn = made.LoadBalancers[0]?.LoadBalancerArn;
     for (const [service, Port] of Object.entries(listeners)) {
       const group = await this.#group(service, VpcId);
       const alternate = this.#shifts ? await this.#group(`${service}-2`, VpcId) : '';
       await this.#insist('CreateListener', {
-        LoadBalancerArn: made.LoadBalancers[0]?.LoadBalancerArn,
+        LoadBalancerArn,
         Protocol: 'HTTP',
         Port,
         DefaultActions: [{ Type: 'forward', TargetGroupArn: group }],
       });
-      const LoadBalancerArn = made.LoadBalancers[0]?.LoadBalancerArn;
       const rule = this.#shifts ? await this.#rule(LoadBalancerArn, Port) : '';
       this.#groups.get(service)?.resolve({ group, alternate, rule });
     }

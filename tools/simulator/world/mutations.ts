@@ -410,7 +410,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a stage is left before its hooks have answered',
     file: 'scheduler/deployments/hook-runs.ts',
-    find: '!runs.filter(isFor(occasion)).some(isOpen);',
+    find: '!runs.filter(isFor(occasion)).some(isOpenRun);',
     replace: 'runs.some(isFor(occasion)) || occasion.step >= 0;',
     caughtBy: ['stages'],
     from: 1,
