@@ -34,6 +34,18 @@ export class RateLimiter {
     return this.lease(key, 1).wait;
   }
 
+  /**
+   * Takes an amount at once; what is larger than the burst goes when the bucket is full, and is paid for later.
+   * @returns 0 when it was taken, otherwise the whole milliseconds until it may be
+   */
+  spend(key: string, amount: number): number {
+    const bucket = this.#bucket(key);
+    const missing = Math.min(amount, this.#rate.burst) - bucket.tokens;
+    if (missing > 0) return Math.ceil((missing / this.#rate.perSecond) * 1000);
+    bucket.tokens -= amount;
+    return 0;
+  }
+
   /** Takes as many whole tokens as there are, at most `most`; when there is none, `wait` is the whole seconds until there will be. */
   lease(key: string, most: number): Lease {
     const bucket = this.#bucket(key);

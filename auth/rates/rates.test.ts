@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { LeasedRates, LocalRates, type Rate, type RateSource, SharedUsage } from './index.ts';
+import { LeasedRates, LocalRates, type Rate, RateLimiter, type RateSource, SharedUsage } from './index.ts';
 
 /** Some processes that take their tokens from one. */
 function processes(rate: Rate, count: number, clock: Pick<Clock, 'monotonic'> = systemClock) {
@@ -24,6 +24,18 @@ function processes(rate: Rate, count: number, clock: Pick<Clock, 'monotonic'> = 
   const workers = Array.from({ length: count }, () => new LeasedRates(source, table, clock));
   return { workers, asked, local };
 }
+
+test('an amount larger than the burst waits for a full bucket, and is paid for before anything else goes', () => {
+  let now = 0;
+  const limiter = new RateLimiter({ perSecond: 1000, burst: 2000 }, { monotonic: () => now });
+  expect([limiter.spend('a', 1500), limiter.spend('a', 1500), limiter.spend('b', 1500)]).toEqual([0, 1000, 0]);
+  expect(limiter.spend('a', 9000)).toBe(1500);
+  now = 1500;
+  expect(limiter.spend('a', 9000)).toBe(0);
+  expect(limiter.spend('a', 1)).toBe(7001);
+  now = 8501;
+  expect(limiter.spend('a', 1)).toBe(0);
+});
 
 describe('L8: several processes', () => {
   /** A clock that the test moves; nobody loses patience with an answer meanwhile. */

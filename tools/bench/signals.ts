@@ -13,7 +13,7 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs, promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
-import { StoredLogs } from '@slipway/scheduler/signals/logs/store';
+import { blobsOfLogs, StoredLogs } from '@slipway/scheduler/signals/logs/store';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage } from '@slipway/storage/engine';
 import { quantile, type Row, short, writeSection } from './results.ts';
@@ -129,7 +129,7 @@ const log = { info: () => undefined, warn: () => undefined, error: () => undefin
 const logs = new StoredLogs(
   { ...storage, clock: systemClock, random: randomBytes, log },
   // Compaction is measured by itself, and the rate of a group is no part of it.
-  { maxBytes: () => Infinity, groupRate: Infinity, compaction: { settle: 0, age: 0, chunks: 0 } },
+  { maxBytes: () => Infinity, groupRate: Number.MAX_SAFE_INTEGER, compaction: { settle: 0, age: 0, chunks: 0 } },
 );
 
 try {
@@ -198,11 +198,12 @@ async function measureIngest(): Promise<void> {
   at = 0;
   const file = await open(join(folder, 'peer.zst'), 'w');
   const compress = promisify(zstdCompress);
-  const third = Math.max(1, Math.floor(lines / 5));
+  /** Enough of them for a rate. */
+  const some = Math.max(1, Math.floor(lines / 5));
   const peer = await timed(async () => {
-    while (at < third) {
-      const some = Buffer.from(block());
-      await file.write(await compress(some, { params: { [constants.ZSTD_c_compressionLevel]: 1 } }));
+    while (at < some) {
+      const frame = Buffer.from(block());
+      await file.write(await compress(frame, { params: { [constants.ZSTD_c_compressionLevel]: 1 } }));
       await file.sync();
     }
   });
@@ -245,7 +246,7 @@ async function measureCompaction(): Promise<void> {
   const group = await logs.group(account, 'web');
   const bytes = measured['bytes'] ?? 0;
   let segments = 0;
-  for await (const { size } of namedBlobs()) segments += size;
+  for await (const { size } of blobsOfLogs(storage.records)) segments += size;
   await shell(`zstd -q -3 -f ${join(folder, 'plain.log')} -o ${join(folder, 'plain.zst')}`);
   const peer = statSync(join(folder, 'plain.zst')).size;
   measured['storedPerByte'] = segments / bytes;
@@ -267,11 +268,6 @@ async function measureCompaction(): Promise<void> {
     },
   );
   if ((group?.storedBytes ?? 0) < bytes) throw new Error('not everything was compacted');
-}
-
-async function* namedBlobs() {
-  const { blobsOfLogs } = await import('@slipway/scheduler/signals/logs/store');
-  yield* blobsOfLogs(storage.records);
 }
 
 async function found(
@@ -320,15 +316,17 @@ async function measureTail(): Promise<void> {
       for (const { message } of events) arrived.set(message, performance.now());
   })();
   const sent = new Map<string, number>();
+  const puts: Promise<void>[] = [];
   while (!arrived.has('begun')) {
     await logs.put(account, 'web', 'web/app/0', [{ timestamp: Date.now(), message: 'begun' }]);
   }
   for (let n = 0; n < (options.quick ? 20 : 200); n++) {
     const message = `tailed ${n}`;
     sent.set(message, performance.now());
-    void logs.put(account, 'web', 'web/app/0', [{ timestamp: Date.now(), message }]);
+    puts.push(logs.put(account, 'web', 'web/app/0', [{ timestamp: Date.now(), message }]));
     await systemClock.sleep(25);
   }
+  await Promise.all(puts);
   const deadline = performance.now() + 30_000;
   while (arrived.size < sent.size + 1 && performance.now() < deadline) await systemClock.sleep(10);
   stop.abort();

@@ -1,4 +1,5 @@
 import type { Log } from '@slipway/auth/contract';
+import { RateLimiter } from '@slipway/auth/rates';
 import type { BlobStore } from '@slipway/storage/blobs';
 import type { Clock } from '@slipway/storage/clock';
 import type { Leases } from '@slipway/storage/leases';
@@ -32,7 +33,6 @@ import { deadStreams, filesOf } from './files.ts';
 import { timestampOf, writerDigits } from './ids.ts';
 import { Intake, type IntakeLimits, intakeLimits, Waiting } from './intake.ts';
 import { Keeper } from './keeper.ts';
-import { Rates } from './rates.ts';
 import { tailed } from './tail.ts';
 
 export interface LogsPorts {
@@ -47,7 +47,7 @@ export interface LogsPorts {
 export interface LogStoreOptions {
   /** Bytes on disk that the logs of all accounts may take; beyond them the oldest of the largest group go. Asked every few seconds. */
   readonly maxBytes: () => number;
-  /** Bytes a second that one group may bring to one server. Default 10 MiB. */
+  /** Bytes a second that one group may bring to one server, saved up for two seconds. Default 10 MiB. */
   readonly groupRate?: number | undefined;
   readonly intake?: Partial<IntakeLimits> | undefined;
   readonly compaction?: Partial<CompactionLimits> | undefined;
@@ -64,7 +64,7 @@ export class StoredLogs implements LogStore {
   readonly #ports: LogsPorts;
   readonly #blobs: EventBlobs;
   readonly #directory: Directory;
-  readonly #rates: Rates;
+  readonly #rates: RateLimiter;
   readonly #intakeLimits: IntakeLimits;
   readonly #waiting: Waiting;
   readonly #intakes = new Map<string, Intake>();
@@ -74,7 +74,8 @@ export class StoredLogs implements LogStore {
     this.#ports = ports;
     this.#blobs = new EventBlobs(ports.blobs);
     this.#directory = new Directory(ports);
-    this.#rates = new Rates(options.groupRate ?? 10 * 1024 * 1024, () => ports.clock.monotonic());
+    const perSecond = options.groupRate ?? 10 * 1024 * 1024;
+    this.#rates = new RateLimiter({ perSecond, burst: 2 * perSecond }, ports.clock);
     this.#intakeLimits = { ...intakeLimits, ...options.intake };
     this.#waiting = new Waiting(this.#intakeLimits.waitingBytes);
     this.#writer = Buffer.from(ports.random(6)).readUIntBE(0, 6) % 10 ** writerDigits;
@@ -132,7 +133,7 @@ export class StoredLogs implements LogStore {
     const bytes = checkEvents(events);
     const found = await this.#directory.knownStream(account, group, stream);
     if (events.length === 0) return;
-    const wait = this.#rates.take(found.group, bytes);
+    const wait = this.#rates.spend(found.group, bytes);
     if (wait > 0) throw new LogsThrottled(`log group ${group} gets more than one group may bring to this server`, wait);
     const taken = events.map(({ timestamp, message }) => ({ timestamp, message: Buffer.from(message) }));
     await this.#intake(account).take(found, taken, bytes);
