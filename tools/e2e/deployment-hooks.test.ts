@@ -63,10 +63,7 @@ describe.skipIf(missing !== undefined)('deployment hooks', { timeout: 240_000 },
     if (!passed) process.stderr.write(`--- server log ---\n${server.log.slice(-20_000)}\n`);
     ecs.destroy();
     await server.stop();
-    const left = await docker.check(['ps', '-aq', '--filter', `ancestor=${image}`]);
-    if (left !== '') await docker.run(['rm', '-f', ...left.split('\n')]);
-    const images = await docker.check(['images', '-q', `${server.registry}/*`]);
-    if (images !== '') await docker.run(['rmi', '-f', ...new Set(images.split('\n'))]);
+    await docker.forget(server.registry);
     docker.dispose();
     await hook[Symbol.asyncDispose]();
     rmSync(folder, { recursive: true, force: true });

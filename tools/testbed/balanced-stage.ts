@@ -196,10 +196,7 @@ export class Stage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client?.destroy();
     await this.#end();
-    const left = await this.#docker.run(['ps', '-aq', '--filter', `ancestor=${this.#image}`]);
-    if (left.code === 0 && left.stdout !== '') await this.#docker.run(['rm', '-f', ...left.stdout.trim().split('\n')]);
-    const images = await this.#docker.check(['images', '-q', `${this.#server.registry}/*`]);
-    if (images !== '') await this.#docker.run(['rmi', '-f', ...new Set(images.split('\n'))]);
+    await this.#docker.forget(this.#server.registry);
     this.#docker.dispose();
     rmSync(this.#folder, { recursive: true, force: true });
   }
