@@ -140,11 +140,11 @@ export function serviceOperations(options: EcsApi): EcsOperations {
             },
           },
           ...tagOnCreate('CreateService', arn, input.tags),
-          ...passRoles(rolesOf(definition)),
           ...passDeploymentRoles(input),
+          // A rule to follow needs what an UpdateService to this revision does, its roles among it.
           ...(input.tags?.some(({ key }) => key === followTag) === true
             ? updateAccess(options, { ...ref, service: input.serviceName ?? '' }, undefined, definition)
-            : []),
+            : passRoles(rolesOf(definition))),
         ];
       },
       handle: async (input, call) => {
