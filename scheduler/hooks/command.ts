@@ -2,7 +2,7 @@ import { type AccessRequest, AwsError } from '@slipway/auth/contract';
 
 import type { ClusterRef, EcsPorts } from '../cluster/index.ts';
 import { nextProviders } from '../deployments/index.ts';
-import { callOf } from '../services/index.ts';
+import { callOf, checkHookDefinition } from '../services/index.ts';
 import { arns, type ServiceRecord, type TaskDefinitionRecord, type TaskRecord } from '../state/index.ts';
 import {
   activeDefinition,
@@ -47,10 +47,7 @@ export async function startCommand(
   if (hook.target.type !== 'task') throw new TypeError('the hook has no task');
   try {
     const definition = await activeDefinition(ports, ref.account, hook.target.taskDefinition);
-    if (essentialOf(definition) === undefined)
-      return {
-        refused: `${definition.arn} has more than one essential container: whose exit code decides is not known`,
-      };
+    checkHookDefinition(definition);
     const denied = await refusalOf(ports, ref, { service, run, hook }, definition);
     if (denied !== undefined) return { refused: denied };
     const launch = await launchOf(ref, service, definition);
@@ -101,12 +98,6 @@ export function outcomeOf(task: TaskRecord): { readonly reason?: string } {
   if (exitCode === 0) return {};
   const why = reason === undefined ? '' : ` (${reason})`;
   return { reason: `container ${name} of its task ${task.id} exited with code ${exitCode ?? 'unknown'}${why}` };
-}
-
-/** The only essential container of a definition; undefined when there are several. */
-function essentialOf(definition: TaskDefinitionRecord): string | undefined {
-  const [first, ...others] = containersOf(bodyOf(definition)).filter(({ essential }) => essential !== false);
-  return others.length === 0 ? first?.name : undefined;
 }
 
 /** Why the hook's role may not run the task, now; undefined when it may. */

@@ -146,7 +146,7 @@ test('a role that may not, one that is not there, and a task whose exit code wou
     ['no role', 'two', 'gone', 'nobody'].map((id, hook) => ({ id, hook })),
   );
   expect((await bench.decided('no role')).reason).toMatch(/The role \S+ cannot be found/);
-  expect((await bench.decided('two')).reason).toMatch(/more than one essential container/);
+  expect((await bench.decided('two')).reason).toMatch(/must have exactly one essential container/);
   expect((await bench.decided('gone')).reason).toMatch(/Unable to describe task definition|not found|does not exist/i);
   expect((await bench.decided('nobody')).reason).toMatch(/it has no roleArn/);
   expect(await ofHook(bench)).toEqual([]);

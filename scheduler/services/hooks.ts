@@ -3,7 +3,13 @@ import { parseArn } from '@slipway/auth/kit';
 import { OutboundError } from '@slipway/auth/outbound';
 
 import { type EcsPorts, type Home, invalidParameter } from '../cluster/index.ts';
-import { type LifecycleHook, type LifecycleStage, lifecycleStages, toJson } from '../state/index.ts';
+import {
+  type LifecycleHook,
+  type LifecycleStage,
+  lifecycleStages,
+  type TaskDefinitionRecord,
+  toJson,
+} from '../state/index.ts';
 import { bodyOf, containersOf, findDefinition, parseDefinition } from '../tasks/index.ts';
 
 /** What hooks are held against. */
@@ -167,10 +173,18 @@ export async function checkHookDefinitions(
       throw invalidParameter(
         `The task definition ${target.taskDefinition} of a hook does not exist, or is not ACTIVE.`,
       );
-    const essential = containersOf(bodyOf(definition)).filter((container) => container.essential !== false);
-    if (essential.length !== 1)
-      throw invalidParameter(
-        `The task definition ${target.taskDefinition} of a hook must have exactly one essential container, whose exit code decides; it has ${essential.length}.`,
-      );
+    checkHookDefinition(definition);
   }
+}
+
+/**
+ * Checks that a revision has one container whose exit code decides. What a hook names without a revision may be another one each time.
+ * @throws InvalidParameterException
+ */
+export function checkHookDefinition(definition: TaskDefinitionRecord): void {
+  const { length } = containersOf(bodyOf(definition)).filter(({ essential }) => essential !== false);
+  if (length !== 1)
+    throw invalidParameter(
+      `The task definition ${definition.arn} of a hook must have exactly one essential container, whose exit code decides; it has ${length}.`,
+    );
 }

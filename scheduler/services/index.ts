@@ -16,7 +16,7 @@ export {
 } from './history-view.ts';
 export { checkContainers, checkTargetGroups, parseLoadBalancers, type TargetGroups } from './load-balancers.ts';
 export { checkRules, type TrafficRule } from './traffic-rules.ts';
-export { checkHookDefinitions, type HookPlace, parseHooks } from './hooks.ts';
+export { checkHookDefinition, checkHookDefinitions, type HookPlace, parseHooks } from './hooks.ts';
 export { type Launch, parseCreate, parseUpdate, withStrategy } from './request.ts';
 export { waitOf } from './shift-view.ts';
 export { networkView, serviceViews } from './service-view.ts';
