@@ -1,4 +1,4 @@
-import { ECSClient } from '@aws-sdk/client-ecs';
+import { DescribeServicesCommand, ECSClient, type Service } from '@aws-sdk/client-ecs';
 import { awsVariables } from './env.ts';
 import { CliError } from './errors.ts';
 
@@ -40,4 +40,15 @@ export function parseService(text: string): { readonly cluster: string; readonly
   if (parts.length > 2 || !cluster || !service)
     throw new CliError(`name the service as <cluster>/<service>, not '${text}'`, 2);
   return { cluster, service };
+}
+
+/** A service that is there and not on its way out. @throws CliError that says how to find those that are */
+export async function activeService(client: ECSClient, cluster: string, service: string): Promise<Service> {
+  const { services } = await client.send(new DescribeServicesCommand({ cluster, services: [service] }));
+  const found = services?.[0];
+  if (found?.status !== 'ACTIVE')
+    throw new CliError(
+      `there is no service ${service} in the cluster ${cluster}: aws ecs list-services --cluster ${cluster} shows them`,
+    );
+  return found;
 }

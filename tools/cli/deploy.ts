@@ -1,6 +1,5 @@
 import {
   type ContainerDefinition,
-  DescribeServicesCommand,
   DescribeTaskDefinitionCommand,
   type ECSClient,
   RegisterTaskDefinitionCommand,
@@ -8,7 +7,8 @@ import {
   type TaskDefinition,
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
-import { ecsClient, parseService } from './aws-client.ts';
+import { parseImageReference, sameRepository } from '@slipway/scheduler/references';
+import { activeService, ecsClient, parseService } from './aws-client.ts';
 import { watch } from './deployments.ts';
 import { CliError } from './errors.ts';
 import { note, parseOutput, print, printJson } from './output.ts';
@@ -28,12 +28,7 @@ export async function deploy(name: string, options: DeployOptions): Promise<void
   const output = parseOutput(options.output);
   const { cluster, service } = parseService(name);
   const client = ecsClient();
-  const { services } = await client.send(new DescribeServicesCommand({ cluster, services: [service] }));
-  const found = services?.[0];
-  if (found?.status !== 'ACTIVE')
-    throw new CliError(
-      `there is no service ${service} in the cluster ${cluster}: aws ecs list-services --cluster ${cluster} shows them`,
-    );
+  const found = await activeService(client, cluster, service);
   const taskDefinition = await revisionWith(client, found.taskDefinition ?? '', options);
   const isSame = taskDefinition === found.taskDefinition;
   const { service: updated } = await client.send(
@@ -87,8 +82,10 @@ export function registration(definition: TaskDefinition): RegisterTaskDefinition
   return { family: undefined, containerDefinitions: undefined, ...given };
 }
 
-/** `host/repository` of an image reference. */
-const repositoryOf = (image: string): string => image.replace(/@.*$/, '').replace(/:[^:/]*$/, '');
+function isOfRepository(image: string, wanted: string): boolean {
+  const [one, other] = [parseImageReference(image), parseImageReference(wanted)];
+  return one !== undefined && other !== undefined && sameRepository(one, other);
+}
 
 /** The container that gets the image: the named one, the only one, or the only one that runs this repository. @throws CliError */
 export function containerFor(
@@ -102,7 +99,7 @@ export function containerFor(
       ? containerDefinitions.filter(({ name }) => name === container)
       : containerDefinitions.length === 1
         ? containerDefinitions
-        : containerDefinitions.filter((one) => repositoryOf(one.image ?? '') === repositoryOf(image));
+        : containerDefinitions.filter((one) => isOfRepository(one.image ?? '', image));
   const [first] = candidates;
   if (first !== undefined && candidates.length === 1) return first;
   if (container !== undefined) throw new CliError(`${family}:${revision} has no container ${container}, only ${names}`);

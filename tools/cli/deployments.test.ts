@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { containerFor, registration } from './deploy.ts';
-import { lineOf } from './deployments.ts';
+import { lineOf, remembered } from './deployments.ts';
 
 const one = (name: string, image: string) => ({ name, image });
 const definition = (...containerDefinitions: { name: string; image: string }[]) => ({
@@ -12,7 +12,8 @@ const definition = (...containerDefinitions: { name: string; image: string }[]) 
 test('an image goes to the only container, the named one, or the only one of its repository', () => {
   const two = definition(one('app', 'localhost:7500/web:1'), one('proxy', 'envoy:2'));
   expect(containerFor(definition(one('app', 'web:1')), 'other:2', undefined).name).toBe('app');
-  expect(containerFor(two, 'localhost:7500/web@sha256:0123', undefined).name).toBe('app');
+  expect(containerFor(two, `localhost:7500/web@sha256:${'0'.repeat(64)}`, undefined).name).toBe('app');
+  expect(containerFor(two, 'docker.io/library/envoy', undefined).name).toBe('proxy');
   expect(containerFor(two, 'other:1', 'proxy').name).toBe('proxy');
   expect(() => containerFor(two, 'other:1', undefined)).toThrow('Say it with --container: app, proxy');
   expect(() => containerFor(two, 'envoy:3', 'side')).toThrow('web:3 has no container side, only app, proxy');
@@ -32,6 +33,25 @@ test('what ECS added to a revision is not registered again', () => {
     cpu: '256',
   };
   expect(registration(read)).toEqual({ family: 'web', containerDefinitions: [one('app', 'web:1')], cpu: '256' });
+});
+
+test('deployments are read page by page, no more of them than are wanted', async () => {
+  const asked: (string | undefined)[] = [];
+  const send = (command: { input: { nextToken?: string } }) => {
+    const page = Number(command.input.nextToken ?? '0');
+    asked.push(command.input.nextToken);
+    return Promise.resolve({
+      serviceDeployments: [{ serviceDeploymentArn: `a/${page}` }, { serviceDeploymentArn: `b/${page}` }],
+      ...(page < 2 ? { nextToken: String(page + 1) } : {}),
+    });
+  };
+  const client = { send } as never;
+  const all: (string | undefined)[] = [];
+  for await (const one of remembered(client, 'default', 'web')) all.push(one.serviceDeploymentArn);
+  expect(all).toEqual(['a/0', 'b/0', 'a/1', 'b/1', 'a/2', 'b/2']);
+  expect(asked.splice(0)).toEqual([undefined, '1', '2']);
+  for await (const _newest of remembered(client, 'default', 'web')) break;
+  expect(asked).toEqual([undefined]);
 });
 
 test('a deployment is told in one line: where it is, who has the traffic and the tasks, and what it waits for', () => {

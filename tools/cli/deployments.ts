@@ -5,6 +5,7 @@ import {
   type ECSClient,
   ListServiceDeploymentsCommand,
   type ServiceDeployment,
+  type ServiceDeploymentBrief,
   type ServiceDeploymentStatus,
   type ServiceRevisionSummary,
   StopServiceDeploymentCommand,
@@ -36,9 +37,8 @@ export async function listDeployments(name: string, options: Options): Promise<v
   const output = parseOutput(options.output);
   const { cluster, service } = parseService(name);
   const client = ecsClient();
-  const { serviceDeployments = [] } = await client.send(
-    new ListServiceDeploymentsCommand({ cluster, service, maxResults: 50 }),
-  );
+  const serviceDeployments: ServiceDeploymentBrief[] = [];
+  for await (const one of remembered(client, cluster, service)) serviceDeployments.push(one);
   if (output === 'json') return printJson(serviceDeployments);
   const rows = serviceDeployments.map((one) => [
     idOf(one.serviceDeploymentArn),
@@ -155,20 +155,27 @@ export async function stopDeployment(
 /** One deployment of a service: by the last part of its ARN, or the newest. */
 async function deploymentOf(client: ECSClient, name: string, id: string | undefined): Promise<ServiceDeployment> {
   const { cluster, service } = parseService(name);
-  const { serviceDeployments = [] } = await client.send(
-    new ListServiceDeploymentsCommand({ cluster, service, maxResults: 100 }),
-  );
-  const found =
+  for await (const { serviceDeploymentArn: arn } of remembered(client, cluster, service))
+    if (arn !== undefined && (id === undefined || arn === id || idOf(arn) === id)) return describe(client, arn);
+  throw new CliError(
     id === undefined
-      ? serviceDeployments[0]
-      : serviceDeployments.find(({ serviceDeploymentArn: arn }) => arn === id || idOf(arn) === id);
-  if (found?.serviceDeploymentArn === undefined)
-    throw new CliError(
-      id === undefined
-        ? `${name} has no deployments`
-        : `${name} has no deployment ${id}: slipway deployments list ${name} shows them`,
-    );
-  return describe(client, found.serviceDeploymentArn);
+      ? `${name} has no deployments`
+      : `${name} has no deployment ${id}: slipway deployments list ${name} shows them`,
+  );
+}
+
+/** The deployments of a service that are remembered, newest first, page by page. */
+export async function* remembered(
+  client: Pick<ECSClient, 'send'>,
+  cluster: string,
+  service: string,
+): AsyncIterable<ServiceDeploymentBrief> {
+  let nextToken: string | undefined;
+  do {
+    const page = await client.send(new ListServiceDeploymentsCommand({ cluster, service, maxResults: 100, nextToken }));
+    yield* page.serviceDeployments ?? [];
+    ({ nextToken } = page);
+  } while (nextToken !== undefined);
 }
 
 async function describe(client: ECSClient, arn: string): Promise<ServiceDeployment> {

@@ -1,5 +1,9 @@
-import { describe, expect, it } from 'vitest';
-import { balancerName, targetOf } from './expose.ts';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { describe, expect, it, vi } from 'vitest';
+import { balancerName, groupBeside, targetOf } from './expose.ts';
 import { find, listOf, parseXml, textOf } from './query-api.ts';
 
 const definition = (...containers: { name: string; ports?: number[]; protocol?: 'tcp' | 'udp' }[]) => ({
@@ -72,4 +76,58 @@ describe('answers of Query APIs', () => {
       expect(({} as Record<string, unknown>)['x']).toBeUndefined();
     },
   );
+});
+
+describe('a second target group', () => {
+  it('takes requests and is checked as the first one, whatever that was set to', async () => {
+    const asked: URLSearchParams[] = [];
+    const first =
+      '<member><TargetGroupName>web</TargetGroupName><Protocol>HTTP</Protocol><ProtocolVersion>HTTP2</ProtocolVersion>' +
+      '<Port>80</Port><VpcId>vpc-1</VpcId><TargetType>ip</TargetType><HealthCheckProtocol>HTTP</HealthCheckProtocol>' +
+      '<HealthCheckPort>9000</HealthCheckPort><HealthCheckEnabled>true</HealthCheckEnabled><HealthCheckPath>/up</HealthCheckPath>' +
+      '<HealthCheckIntervalSeconds>7</HealthCheckIntervalSeconds><HealthCheckTimeoutSeconds>3</HealthCheckTimeoutSeconds>' +
+      '<HealthyThresholdCount>2</HealthyThresholdCount><UnhealthyThresholdCount>4</UnhealthyThresholdCount>' +
+      '<Matcher><HttpCode>200-399</HttpCode></Matcher></member>';
+    const server = createServer((request, response) => {
+      void text(request).then((body) => {
+        const input = new URLSearchParams(body);
+        asked.push(input);
+        const action = input.get('Action');
+        if (action === 'CreateTargetGroup') return response.end('<R><TargetGroupArn>arn:next</TargetGroupArn></R>');
+        if (input.has('TargetGroupArns.member.1')) return response.end(`<R><TargetGroups>${first}</TargetGroups></R>`);
+        return response.writeHead(400).end('<R><Error><Code>TargetGroupNotFound</Code></Error></R>');
+      });
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    vi.stubEnv('AWS_ENDPOINT_URL', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIATEST');
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
+    try {
+      expect(await groupBeside('arn:web', 'default/web')).toBe('arn:next');
+    } finally {
+      vi.unstubAllEnvs();
+      server.closeAllConnections();
+      server.close();
+    }
+    expect(Object.fromEntries(asked.at(-1) ?? [])).toEqual({
+      Action: 'CreateTargetGroup',
+      Version: '2015-12-01',
+      Name: 'web-next',
+      Protocol: 'HTTP',
+      ProtocolVersion: 'HTTP2',
+      Port: '80',
+      VpcId: 'vpc-1',
+      TargetType: 'ip',
+      HealthCheckProtocol: 'HTTP',
+      HealthCheckPort: '9000',
+      HealthCheckPath: '/up',
+      HealthCheckIntervalSeconds: '7',
+      HealthCheckTimeoutSeconds: '3',
+      HealthyThresholdCount: '2',
+      UnhealthyThresholdCount: '4',
+      'Matcher.HttpCode': '200-399',
+      'Tags.member.1.Key': 'slipway:expose',
+      'Tags.member.1.Value': 'default/web',
+    });
+  });
 });

@@ -1,5 +1,4 @@
 import {
-  DescribeServicesCommand,
   DescribeTaskDefinitionCommand,
   type ECSClient,
   type LoadBalancer,
@@ -8,7 +7,7 @@ import {
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ecsClient, parseService } from './aws-client.ts';
+import { activeService, ecsClient, parseService } from './aws-client.ts';
 import { CliError } from './errors.ts';
 import { balancerDetails } from './lb.ts';
 import { note, parseOutput, print, printJson } from './output.ts';
@@ -41,7 +40,7 @@ export async function expose(name: string, options: ExposeOptions): Promise<void
   const { cluster, service } = parseService(name);
   const balancer = options.name ?? balancerName(cluster, service);
   const client = ecsClient();
-  const found = await serviceOf(client, cluster, service);
+  const found = await activeService(client, cluster, service);
   if (options.remove) return remove(client, found, { cluster, service, balancer, output });
 
   const { taskDefinition } = await client.send(
@@ -90,16 +89,6 @@ function portOf(text: string, option: string): number {
   if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535)
     throw new CliError(`${option} is a port from 1 to 65535, not '${text}'`, 2);
   return port;
-}
-
-async function serviceOf(client: ECSClient, cluster: string, service: string): Promise<Service> {
-  const { services } = await client.send(new DescribeServicesCommand({ cluster, services: [service] }));
-  const found = services?.[0];
-  if (found === undefined || found.status !== 'ACTIVE')
-    throw new CliError(
-      `there is no service ${service} in the cluster ${cluster}: aws ecs list-services --cluster ${cluster} shows them`,
-    );
-  return found;
 }
 
 /**
@@ -295,11 +284,18 @@ export async function groupBeside(targetGroup: string, owner: string): Promise<s
     'Port',
     'VpcId',
     'TargetType',
+    'ProtocolVersion',
+    'HealthCheckProtocol',
+    'HealthCheckPort',
     'HealthCheckPath',
     'HealthCheckIntervalSeconds',
     'HealthCheckTimeoutSeconds',
+    'HealthyThresholdCount',
+    'UnhealthyThresholdCount',
+    'Matcher.HttpCode',
+    'Matcher.GrpcCode',
   ].flatMap((member) => {
-    const value = textOf(found, member);
+    const value = textOf(found, member.slice(member.indexOf('.') + 1));
     return value === undefined ? [] : [[member, value] as const];
   });
   const made = await callQuery('elb', 'CreateTargetGroup', {

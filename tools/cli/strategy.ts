@@ -1,11 +1,10 @@
 import {
   type DeploymentConfiguration,
-  DescribeServicesCommand,
   type LoadBalancer,
   type Service,
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
-import { ecsClient, parseService } from './aws-client.ts';
+import { activeService, ecsClient, parseService } from './aws-client.ts';
 import { CliError } from './errors.ts';
 import { groupBeside } from './expose.ts';
 import { note, parseOutput, print, printJson } from './output.ts';
@@ -36,9 +35,7 @@ export async function setStrategy(name: string, strategy: string, options: Strat
   };
   const { cluster, service } = parseService(name);
   const client = ecsClient();
-  const { services } = await client.send(new DescribeServicesCommand({ cluster, services: [service] }));
-  const found = services?.[0];
-  if (found?.status !== 'ACTIVE') throw new CliError(`there is no service ${service} in the cluster ${cluster}`);
+  const found = await activeService(client, cluster, service);
   const loadBalancers = await withRules(found, `${cluster}/${service}`);
   await client.send(new UpdateServiceCommand({ cluster, service, deploymentConfiguration, loadBalancers }));
   if (output === 'json') return printJson({ service: found.serviceArn, deploymentConfiguration, loadBalancers });
