@@ -9,7 +9,7 @@ import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { BalancerDetails } from '../cli/lb.ts';
 import { trafficEngines } from '../server/traffic-engines.ts';
-import { AwsCli } from '../testbed/aws-cli.ts';
+import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
 import { sdkOptions } from '../testbed/aws-clients.ts';
 import { run } from '../testbed/command.ts';
 import { ElbClient } from '../testbed/query-clients.ts';
@@ -21,14 +21,9 @@ const own = Object.values(networkInterfaces())
   .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
 const range = `${(own ?? '').split('.').slice(0, 3).join('.')}.0/24`;
 
-const cli = (await run('aws', ['--version']).catch(() => undefined))?.code === 0;
-const missing = !cli
-  ? 'no AWS CLI'
-  : own === undefined
-    ? 'no address but loopback'
-    : existsSync('/usr/sbin/haproxy')
-      ? undefined
-      : 'no HAProxy';
+const noAddress = own === undefined ? 'no address but loopback' : undefined;
+const noHaproxy = existsSync('/usr/sbin/haproxy') ? undefined : 'no HAProxy';
+const missing = (await missingAwsCli()) ?? noAddress ?? noHaproxy;
 if (missing !== undefined && process.env['CI']) throw new Error(`${missing} on this machine`);
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-elb-'));

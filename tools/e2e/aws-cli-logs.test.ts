@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { AwsCli } from '../testbed/aws-cli.ts';
+import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
 import { run } from '../testbed/command.ts';
 import { ServerProcess } from '../testbed/server-process.ts';
 
-const missing = (await run('aws', ['--version']).catch(() => undefined))?.code === 0 ? undefined : 'no AWS CLI';
+const missing = await missingAwsCli();
 if (missing !== undefined && process.env['CI']) throw new Error(`${missing} on this machine`);
 
 /** Debian's own command line, which is a version 2: `logs tail` is there only. */

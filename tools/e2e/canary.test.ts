@@ -6,8 +6,8 @@ import { startReceiver, type TraceReceiver } from '@slipway/storage/telemetry/te
 import { freePort } from '@slipway/storage/testing';
 import aws4 from 'aws4';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AwsCli } from '../testbed/aws-cli.ts';
-import { run, until } from '../testbed/command.ts';
+import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
+import { until } from '../testbed/command.ts';
 import { missingDocker } from '../testbed/docker.ts';
 import { ServerProcess } from '../testbed/server-process.ts';
 
@@ -15,9 +15,10 @@ import { ServerProcess } from '../testbed/server-process.ts';
  * K1, K3, K4, K6: secrets of every kind go through a whole server at its most talkative level, in good requests and bad ones;
  * afterwards none is in a log, metric, trace, audit line or error, and those that are kept are sealed.
  */
-const missing = (await run('aws', ['--version']).catch(() => ({ code: 1 }))).code === 0 ? undefined : 'no AWS CLI';
-if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
-const hasDocker = (await missingDocker()) === undefined;
+const missing = await missingAwsCli();
+const noDocker = await missingDocker();
+for (const lacking of [missing, noDocker])
+  if (lacking !== undefined && process.env['CI'] !== undefined) throw new Error(lacking);
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-canary-'));
 const collectorKey = 'canary-key-of-the-collector';
@@ -31,7 +32,7 @@ beforeAll(async () => {
   server = new ServerProcess(await freePort(), join(folder, 'data'), {
     SLIPWAY_LOG: 'trace',
     SLIPWAY_WORKERS: '1',
-    SLIPWAY_AGENT: hasDocker ? 'auto' : 'off',
+    SLIPWAY_AGENT: noDocker === undefined ? 'auto' : 'off',
     ...receiver.environment,
     OTEL_EXPORTER_OTLP_HEADERS: `authorization=${collectorKey}`,
   });
@@ -163,7 +164,7 @@ test.skipIf(missing !== undefined)(
     const overrides = JSON.stringify({
       containerOverrides: [{ name: 'web', environment: [{ name: 'T', value: override }] }],
     });
-    if (hasDocker) {
+    if (noDocker === undefined) {
       await until('the agent to join', 60_000, async () => {
         const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>([
           'ecs',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { freePort } from '@slipway/storage/testing';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AwsCli } from '../testbed/aws-cli.ts';
+import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
 import { check, type CommandResult, run } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { ServerProcess } from '../testbed/server-process.ts';
@@ -20,7 +20,7 @@ const blocks = [...guide.matchAll(/```sh\n([\s\S]*?)```/g)].map((match) => match
 
 const launcher = join(import.meta.dirname, '..', 'bin', 'slipway');
 
-const missing = (await missingDocker()) ?? ((await run('aws', ['--version'])).code === 0 ? undefined : 'no AWS CLI');
+const missing = (await missingDocker()) ?? (await missingAwsCli());
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
 
 interface KeyAnswer {

@@ -1,5 +1,11 @@
 import { run, type CommandResult } from './command.ts';
 
+/** Why tests with the AWS command line cannot run here; undefined when it does. */
+export async function missingAwsCli(): Promise<string | undefined> {
+  const version = await run('aws', ['--version']).catch(() => undefined);
+  return version?.code === 0 ? undefined : 'no AWS CLI';
+}
+
 /** The unmodified AWS command line, pointed at a server by the variables that `slipway env` prints. */
 export class AwsCli {
   readonly #env: Readonly<Record<string, string>>;

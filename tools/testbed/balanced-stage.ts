@@ -6,7 +6,7 @@ import { get } from 'node:http';
 import { type ECSClient, ListContainerInstancesCommand, ListTasksCommand, type Service } from '@aws-sdk/client-ecs';
 import { freePort } from '@slipway/storage/testing';
 import { trafficEngines } from '../server/traffic-engines.ts';
-import { AwsCli } from './aws-cli.ts';
+import { AwsCli, missingAwsCli } from './aws-cli.ts';
 import { ecsClient } from './aws-clients.ts';
 import {
   type Balanced,
@@ -17,15 +17,14 @@ import {
   targetContainer,
   untilSteady,
 } from './balanced-service.ts';
-import { run, until } from './command.ts';
+import { until } from './command.ts';
 import { DockerCli, missingDocker } from './docker.ts';
 import { ServerProcess } from './server-process.ts';
 
 /** What this machine lacks for a stage; undefined where it has everything. */
 export async function missingForStage(): Promise<string | undefined> {
-  const noCli = (await run('aws', ['--version']).catch(() => undefined))?.code === 0 ? undefined : 'no AWS CLI';
   const noHaproxy = existsSync('/usr/sbin/haproxy') ? undefined : 'no HAProxy';
-  return noCli ?? (await missingDocker()) ?? noHaproxy;
+  return (await missingAwsCli()) ?? (await missingDocker()) ?? noHaproxy;
 }
 
 /** Where load goes: names below localhost mean one address, where the listener is found by the name. */
