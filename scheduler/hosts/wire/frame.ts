@@ -1,9 +1,17 @@
 import type { WebSocket } from 'ws';
 import type { z } from 'zod';
 import type { agentMessage, telemetryMessage } from './agent-messages.ts';
+import type { logAnswer, logRequest } from './logs.ts';
 import type { serverMessage, telemetryAnswer } from './server-messages.ts';
 
-type Message = z.input<typeof agentMessage | typeof telemetryMessage | typeof serverMessage | typeof telemetryAnswer>;
+type Message = z.input<
+  | typeof agentMessage
+  | typeof telemetryMessage
+  | typeof logRequest
+  | typeof serverMessage
+  | typeof telemetryAnswer
+  | typeof logAnswer
+>;
 /** What stands in a message of a type. */
 export type MessageOf<T extends Message['type']> = Extract<Message, { type: T }>['message'];
 

@@ -1,5 +1,20 @@
 export { agentMessage, telemetryMessage, type TelemetryMessage } from './agent-messages.ts';
 export { type MessageOf, parseFrame, sendMessage, telemetryBody } from './frame.ts';
+export {
+  decodeLogBatch,
+  encodeLogBatch,
+  type LogAnswer,
+  logAnswer,
+  type LogBatch,
+  type LogEntry,
+  LogFrameRefused,
+  logLimits,
+  type LogMark,
+  type LogRefusal,
+  logRequest,
+  logsPath,
+  sizeOf,
+} from './logs.ts';
 export type { NetworkState } from './network.ts';
 export { serverMessage } from './server-messages.ts';
 export {
@@ -8,6 +23,7 @@ export {
   type AgentTask,
   type AgentVolume,
   brokenTask,
+  type ContainerLogs,
   type RoleCredentials,
   type SentTask,
   taskSchema,

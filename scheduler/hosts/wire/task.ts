@@ -14,6 +14,20 @@ export const credentials = z.object({
   roleType: z.enum(['TaskApplication', 'TaskExecution']).optional(),
 });
 
+/** How the agent makes events of what a container writes; where they go the control plane knows itself. */
+const logs = z.object({
+  mode: z.enum(['blocking', 'non-blocking']).default('blocking'),
+  /** Bytes that may wait on the host with `non-blocking`. */
+  maxBufferSize: z
+    .number()
+    .int()
+    .positive()
+    .default(1024 * 1024),
+  /** Two ways to tell the first line of an event: a date in the words of strftime, or a regular expression. */
+  datetimeFormat: z.string().min(1).max(1024).optional(),
+  multilinePattern: z.string().min(1).max(1024).optional(),
+});
+
 const container = z.object({
   name: z.string().min(1),
   image: z.string().min(1),
@@ -79,6 +93,8 @@ const container = z.object({
       hostConfig: z.string().default('{}'),
     })
     .default({ config: '{}', hostConfig: '{}' }),
+  /** Present when the agent ships what the container writes to CloudWatch Logs; not in the ACS model. */
+  logs: logs.optional(),
 });
 
 const volume = z.object({
@@ -156,6 +172,7 @@ export type AgentTask = z.output<typeof taskSchema>;
 export type SentTask = z.input<typeof taskSchema>;
 export type AgentContainer = z.output<typeof container>;
 export type AgentInterface = z.output<typeof networkInterface>;
+export type ContainerLogs = z.output<typeof logs>;
 export type AgentVolume = z.output<typeof volume>;
 export type RoleCredentials = z.output<typeof credentials>;
 
