@@ -27,6 +27,7 @@ export {
 export { readPemCertificates } from './pem.ts';
 export {
   as,
+  type ErrorWire,
   refused,
   refuseMembers,
   required,

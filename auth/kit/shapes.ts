@@ -58,6 +58,13 @@ export interface ShapeNames {
   readonly elementName?: string;
 }
 
+/** How an error looks on the wire. */
+export interface ErrorWire {
+  readonly queryCode?: string | undefined;
+  /** Default 400. */
+  readonly status?: number | undefined;
+}
+
 /** Makes lists, structures and operations of one service. */
 export interface Shapes {
   readonly list: <T>(of: Shape<T>) => Shape<readonly T[]>;
@@ -69,8 +76,11 @@ export interface Shapes {
   readonly operationSchema: (name: string, input: Shape<unknown>, output: Shape<unknown>) => unknown;
   /** A stream of events, each of which is one of the members; it is the one member of an answer that is sent as it comes. */
   readonly eventStream: <const M extends ShapeMembers>(name: string, members: M) => Shape<AsyncIterable<ValuesOf<M>>>;
-  /** The schema of an error without members of its own: a service that has one of a name uses it in place of the usual one. */
-  readonly errorSchema: (name: string) => unknown;
+  /**
+   * The schema of an error without members of its own: a service that has one of a name uses it in place of the usual one.
+   * @param wire what the Query protocol calls it, if not the same, and its status
+   */
+  readonly errorSchema: (name: string, wire?: ErrorWire) => unknown;
 }
 
 export function shapesOf({ namespace, wireName, elementName }: ShapeNames): Shapes {
@@ -105,7 +115,18 @@ export function shapesOf({ namespace, wireName, elementName }: ShapeNames): Shap
       const shapes = all.map(([, { shape }]) => lazy(shape));
       return { schema: [4, namespace, name, { streaming: 1 }, all.map(([key]) => key), shapes] };
     },
-    errorSchema: (name) => [-3, namespace, name, { error: 'client' }, ['message'], [0]],
+    errorSchema: (name, { queryCode = name, status = 400 } = {}) => [
+      -3,
+      namespace,
+      name,
+      {
+        error: status < 500 ? 'client' : 'server',
+        ...(status === 400 ? {} : { httpError: status }),
+        ...(queryCode === name ? {} : { awsQueryError: [queryCode, status] }),
+      },
+      ['message'],
+      [0],
+    ],
     operationSchema: (name, input, output) => [
       9,
       namespace,

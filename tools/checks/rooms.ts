@@ -32,7 +32,15 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
   scheduler: [
     ['state', 'placement', 'references', 'routing', 'hosts/wire', 'network/addresses'],
     ['reach', 'balancing/engines'],
-    ['cluster', 'deployments', 'hosts/agent', 'network/records', 'balancing/records', 'signals/logs'],
+    [
+      'cluster',
+      'deployments',
+      'hosts/agent',
+      'network/records',
+      'balancing/records',
+      'signals/logs',
+      'signals/metrics',
+    ],
     ['tasks', 'views', 'balancing/health', 'balancing/numbers', 'balancing/api'],
     ['services', 'control', 'hosts/control', 'balancing/traffic'],
     [
@@ -81,6 +89,10 @@ export const doors: Readonly<Record<string, { readonly files: readonly string[];
   'storage/blobs': { files: ['s3-blobs.ts'], why: 'loaded only where it is used: its client takes 31 MB' },
   'storage/records': { files: ['redis-records.ts'], why: 'loaded only where it is used: its client takes 26 MB' },
   'scheduler/signals/logs': {
+    files: ['store/index.ts'],
+    why: 'commands that look after blobs, and benchmarks, have no use for the API',
+  },
+  'scheduler/signals/metrics': {
     files: ['store/index.ts'],
     why: 'commands that look after blobs, and benchmarks, have no use for the API',
   },

@@ -1,0 +1,3 @@
+/** The API of CloudWatch. */
+export { cloudWatchSchemas, createCloudWatch, type CloudWatchOptions } from './create-cloudwatch.ts';
+export * from './for-others.ts';

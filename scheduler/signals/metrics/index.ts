@@ -1,0 +1,3 @@
+/** Metrics: the store of what was measured, and the API of CloudWatch over it. */
+export * from './api/index.ts';
+export * from './store/index.ts';

@@ -1,0 +1,74 @@
+import { Accumulator } from '../accumulator.ts';
+import { checkSample } from '../checks.ts';
+import type { Bucket, MetricStore, ReadRange, Sample, Series, SeriesFilter, SeriesPage } from '../contract.ts';
+import { identityOf, sortedDimensions } from '../identity.ts';
+import { isSelected } from '../select.ts';
+import { periodOf, resolutionsFor } from '../times.ts';
+
+/** The metric store as one list in memory, without limits: what the real one is held against, and fast in tests. */
+export class MemoryMetrics implements MetricStore {
+  readonly #now: () => number;
+  readonly #accounts = new Map<string, Sample[]>();
+
+  /** @param now milliseconds since the epoch */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  put(account: string, samples: readonly Sample[]): Promise<void> {
+    try {
+      for (const sample of samples) checkSample(sample);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const known = this.#accounts.get(account) ?? [];
+    known.push(...samples);
+    this.#accounts.set(account, known);
+    return Promise.resolve();
+  }
+
+  read(account: string, series: readonly Series[], range: ReadRange): Promise<readonly (readonly Bucket[])[]> {
+    const samples = this.#accounts.get(account) ?? [];
+    return Promise.resolve(series.map((one) => this.#buckets(samples, one, range)));
+  }
+
+  list(account: string, filter: SeriesFilter): Promise<SeriesPage> {
+    const { since = 0, after = '', limit } = filter;
+    const found = new Map<string, Series>();
+    for (const sample of this.#accounts.get(account) ?? []) {
+      const { namespace, name, dimensions, timestamp } = sample;
+      if (timestamp < since || !isSelected(sample, filter)) continue;
+      found.set(identityOf(sample, ''), { namespace, name, dimensions: sortedDimensions(dimensions) });
+    }
+    const keys = [...found.keys()].filter((key) => key > after).toSorted();
+    const page = keys.slice(0, limit);
+    return Promise.resolve({
+      series: page.map((key) => found.get(key) as Series),
+      ...(keys.length > limit ? { next: page.at(-1) as string } : {}),
+    });
+  }
+
+  #buckets(samples: readonly Sample[], series: Series, { from, to, period, unit: wanted }: ReadRange): Bucket[] {
+    const identity = identityOf(series, '');
+    const start = periodOf(from, period);
+    const found = new Map<number, { readonly added: Accumulator; unit: string }>();
+    for (const sample of samples) {
+      const { unit = 'None', resolution, timestamp } = sample;
+      if (identityOf(sample, '') !== identity || (wanted !== undefined && unit !== wanted)) continue;
+      const time = periodOf(timestamp, period);
+      if (time < start || time >= to) continue;
+      const isKept = resolutionsFor(period).some(
+        ({ seconds, keptFor }) =>
+          (seconds >= 60 || resolution === 1) && periodOf(timestamp, seconds) + keptFor > this.#now(),
+      );
+      if (!isKept) continue;
+      const bucket = found.get(time) ?? { added: new Accumulator(), unit };
+      bucket.added.addMeasured(sample.measured);
+      if (bucket.unit !== unit) bucket.unit = 'None';
+      found.set(time, bucket);
+    }
+    return Array.from(found, ([time, { added, unit }]) => (added.tidy(), added.bucket(time, unit))).toSorted(
+      (one, other) => one.time - other.time,
+    );
+  }
+}
