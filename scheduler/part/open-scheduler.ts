@@ -14,6 +14,7 @@ import { createEc2 } from '../network/ec2/index.ts';
 import { Networks } from '../network/records/index.ts';
 import { TaskInterfaces, taskNetworks } from '../network/tasks/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
+import { createSecretsManager, Secrets } from '../settings/secrets/index.ts';
 import { createLogs, StoredLogs } from '../signals/logs/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 import { ClusterViews } from '../views/index.ts';
@@ -101,6 +102,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     shifts: trafficShifts(records, control),
   });
   const logs = new StoredLogs({ ...base, blobs, leases, log }, ports.logs);
+  const secrets = new Secrets({ ...base, sealer });
   const upkeep = new AbortController();
   let keeping: Promise<void> | undefined;
   const elb = {
@@ -130,6 +132,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createElb(elb),
       createElbv2(elb),
       createLogs({ ...base, logs }),
+      createSecretsManager({ ...base, secrets, authorizer, principals: ports.principals }),
     ],
     web: [
       createWebhookReceiver(webhooks),
@@ -145,6 +148,14 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         every: 600_000,
         run: async () => {
           await interfaces.sweep(account);
+          return undefined;
+        },
+      },
+      {
+        name: 'secrets-sweep',
+        every: 3_600_000,
+        run: async () => {
+          await secrets.sweep();
           return undefined;
         },
       },

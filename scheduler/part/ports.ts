@@ -12,6 +12,7 @@ import type { HookPorts } from '../hooks/index.ts';
 import type { TaskCredentialsPort } from '../hosts/control/index.ts';
 import type { PlacementPlugins } from '../placement/index.ts';
 import type { TaskReach } from '../reach/index.ts';
+import type { PolicyPrincipals } from '../settings/secrets/index.ts';
 import type { RandomBytes } from '../state/index.ts';
 import type { FollowedImages } from '../triggers/index.ts';
 
@@ -36,7 +37,9 @@ export interface SchedulerPorts {
   readonly outbound: Pick<Outbound, 'fetch' | 'check'>;
   /** Takes on the role of a deployment's hook, for what starts its task; see `HookPorts.takeRole`. */
   readonly takeRole: HookPorts['takeRole'];
-  /** Keeps the secrets of webhooks. */
+  /** Who the resource policies of secrets are about. */
+  readonly principals: PolicyPrincipals;
+  /** Keeps the secrets of webhooks, and those of Secrets Manager and Parameter Store. */
   readonly sealer: Sealer;
   /** Makes and ends the credentials of tasks' roles. */
   readonly taskCredentials: TaskCredentialsPort;

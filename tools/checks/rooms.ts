@@ -40,6 +40,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'balancing/records',
       'signals/logs',
       'signals/metrics',
+      'settings/secrets',
     ],
     ['tasks', 'views', 'balancing/health', 'balancing/numbers', 'balancing/api'],
     ['services', 'control', 'hosts/control', 'balancing/traffic'],
@@ -79,6 +80,7 @@ export const nested: readonly string[] = [
   'scheduler/network',
   'scheduler/balancing',
   'scheduler/signals',
+  'scheduler/settings',
 ];
 
 /**

@@ -27,6 +27,8 @@ import {
   elbModule,
   LogsClient,
   logsModule,
+  SecretsClient,
+  secretsModule,
 } from '../testbed/query-clients.ts';
 import { sampleInput, type SampleValues } from '../testbed/sample-input.ts';
 
@@ -151,6 +153,15 @@ const valuesOf: Readonly<Record<string, SampleValues>> = {
     logGroupIdentifiers: ['none'],
     logGroupIdentifier: 'none',
   },
+  secretsmanager: {
+    ...values,
+    Name: 'sample',
+    SecretId: 'none',
+    VersionId: undefined,
+    Tags: [{ Key: 'team', Value: 'blue' }],
+    ResourcePolicy: grant,
+    SecretIdList: ['none'],
+  },
   classic: {
     ...values,
     LoadBalancerName: 'canary',
@@ -181,6 +192,7 @@ const clients = {
   ecs: { module: ecs, client: ecs.ECSClient },
   iam: { module: iam, client: iam.IAMClient },
   logs: { module: logsModule, client: LogsClient },
+  secretsmanager: { module: secretsModule, client: SecretsClient },
   sts: { module: sts, client: sts.STSClient },
 } as const;
 
@@ -206,6 +218,7 @@ const elbCall = callOf(elbModule);
 const acmCall = callOf(acmModule);
 const classicCall = callOf(classicModule);
 const logsCall = callOf(logsModule);
+const secretsCall = callOf(secretsModule);
 
 const refusals = new Set([
   'AccessDenied',
@@ -261,6 +274,8 @@ describe('A10: the authorization matrix of a whole installation', () => {
     const tags = [{ Key: 'seen', Value: canary }];
     await ec2Call(as('admin', 'ec2'), 'CreateTags', { Resources: [tagged], Tags: tags });
     await logsCall(as('admin', 'logs'), 'CreateLogGroup', { logGroupName: 'canary', tags: { seen: canary } });
+    const seen = { Name: 'canary', SecretString: canary, Tags: [{ Key: 'seen', Value: canary }] };
+    await secretsCall(as('admin', 'secretsmanager'), 'CreateSecret', seen);
     // Sessions of fifteen minutes, made ten minutes ago.
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 600_000 });
     for (let i = 0; i < 80; i++) expiring.push(await session());
@@ -461,6 +476,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
       acmCall(as('admin', 'acm'), 'ListCertificates', { Includes: { keyTypes: ['EC_prime256v1'] } }),
       classicCall(as('admin', 'classic'), 'DescribeLoadBalancers', {}),
       logsCall(as('admin', 'logs'), 'DescribeLogGroups', {}),
+      secretsCall(as('admin', 'secretsmanager'), 'ListSecrets', {}),
       logsCall(as('admin', 'logs'), 'ListTagsLogGroup', { logGroupName: 'canary' }),
       ...['LoadBalancers', 'TargetGroups'].map((nouns) =>
         elbCall(as('admin', 'elasticloadbalancing'), `Describe${nouns}`, {}),
@@ -499,6 +515,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'elasticloadbalancing',
         'iam',
         'logs',
+        'secretsmanager',
         'sts',
         'distribution',
         'layers',
@@ -536,10 +553,16 @@ describe('A10: the authorization matrix of a whole installation', () => {
       /^(?:Generate|Get|List|Describe|BatchGet|BatchCheck|Simulate|Validate|FilterLog|TestMetric|StartLiveTail|GET|HEAD)/;
     // Tokens for others, half-done uploads and what hosts are given look like reading, and are not.
     const not = new Set(['sts:GetFederationToken', 'distribution:GET upload', 'agent-program:GET agent program']);
+    // What is a secret is not for who may read everything else.
+    const secretValues = new Set(
+      ['GetSecretValue', 'BatchGetSecretValue', 'GetRandomPassword', 'ValidateResourcePolicy'].map(
+        (name) => `secretsmanager:${name}`,
+      ),
+    );
     expect(
       await wrong('reader', (route) =>
         route.access === 'policy' && !not.has(label(route)) && route.kind !== 'upgrade'
-          ? !reads.test(route.operation)
+          ? !reads.test(route.operation) || secretValues.has(label(route))
           : undefined,
       ),
     ).toEqual([]);

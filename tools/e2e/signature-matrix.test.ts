@@ -20,6 +20,7 @@ const jsonTargets: Readonly<Record<string, string>> = {
   ecr: 'AmazonEC2ContainerRegistry_V20150921',
   'ecr-public': 'SpencerFrontendService',
   logs: 'Logs_20140328',
+  secretsmanager: 'secretsmanager',
 };
 const queryVersions: Readonly<Record<string, string>> = {
   ec2: '2016-11-15',

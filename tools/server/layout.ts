@@ -14,6 +14,7 @@ import { numbersRows } from '@slipway/scheduler/balancing/numbers';
 import { balancingRows } from '@slipway/scheduler/balancing/records';
 import { networkRows } from '@slipway/scheduler/network/records';
 import { logRows } from '@slipway/scheduler/signals/logs/store';
+import { secretRows } from '@slipway/scheduler/settings/secrets';
 import { stateRows } from '@slipway/scheduler/state';
 import { webhookRows } from '@slipway/scheduler/triggers';
 import { transferRows } from '@slipway/storage/audit';
@@ -41,6 +42,7 @@ export const layout: readonly OwnedRows[] = [
   numbersRows,
   webhookRows,
   logRows,
+  secretRows,
   consumerRows,
   transferRows,
   jobRows,

@@ -57,6 +57,10 @@ export async function openParts(
   );
   const ownHost = (host: string): boolean =>
     isOwnHost(host, { endpoints: config.endpoints, listening: listening.current, addresses: machineAddresses });
+  const principals = {
+    bind: (text: string) => identity.bindPrincipals(text),
+    show: (text: string) => identity.showPrincipals(text),
+  };
   const registry = openRegistry({
     storage,
     clock,
@@ -68,7 +72,7 @@ export async function openParts(
     account,
     authorizer: identity.authorizer,
     issueToken: (call) => tokens.issueAuthorization(call.principal),
-    principals: { bind: (text) => identity.bindPrincipals(text), show: (text) => identity.showPrincipals(text) },
+    principals,
     outbound: {
       strangers: (url, init) => outbound.strangers.stream(url, init),
       ours: (url, init) => outbound.ours.stream(url, init),
@@ -102,6 +106,7 @@ export async function openParts(
     outbound: outbound.strangers,
     takeRole: async (request) =>
       (await identity.issueSession({ ...request, service: 'ecs.amazonaws.com', durationSeconds: 900 })).principal,
+    principals,
     sealer: identity.sealer,
     ...taskCredentials(identity),
     credentialIdKey: subkey(masterKey, 'task-credential-ids'),

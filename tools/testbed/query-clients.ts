@@ -3,6 +3,7 @@ import { acmSchemas } from '@slipway/scheduler/balancing/acm';
 import { elbSchemas } from '@slipway/scheduler/balancing/elb';
 import { elbv2Schemas } from '@slipway/scheduler/balancing/elbv2';
 import { ec2Schemas } from '@slipway/scheduler/network/ec2';
+import { secretsSchemas } from '@slipway/scheduler/settings/secrets';
 import { logsSchemas } from '@slipway/scheduler/signals/logs';
 import aws4 from 'aws4';
 
@@ -30,6 +31,13 @@ const spoken = {
   ec2: { service: 'ec2', version: '2016-11-15', schemas: ec2Schemas, isEc2: true },
   acm: { service: 'acm', version: '2015-12-08', schemas: acmSchemas, isEc2: false, target: 'CertificateManager' },
   logs: { service: 'logs', version: '2014-03-28', schemas: logsSchemas, isEc2: false, target: 'Logs_20140328' },
+  secrets: {
+    service: 'secretsmanager',
+    version: '2017-10-17',
+    schemas: secretsSchemas,
+    isEc2: false,
+    target: 'secretsmanager',
+  },
   classic: { service: 'elasticloadbalancing', version: '2012-06-01', schemas: elbSchemas, isEc2: false },
   elb: { service: 'elasticloadbalancing', version: '2015-12-01', schemas: elbv2Schemas, isEc2: false },
 } as const satisfies Record<string, Spoken>;
@@ -135,6 +143,12 @@ export class LogsClient extends QueryClient {
   }
 }
 
+export class SecretsClient extends QueryClient {
+  constructor(options: Options) {
+    super(spoken.secrets, options);
+  }
+}
+
 export class ElbClient extends QueryClient {
   constructor(options: Options) {
     super(spoken.elb, options);
@@ -159,6 +173,7 @@ export const ec2Module: Schemas = moduleOf(spoken.ec2);
 export const acmModule: Schemas = moduleOf(spoken.acm);
 export const classicModule: Schemas = moduleOf(spoken.classic);
 export const logsModule: Schemas = moduleOf(spoken.logs);
+export const secretsModule: Schemas = moduleOf(spoken.secrets);
 export const elbModule: Schemas = moduleOf(spoken.elb);
 
 /** Writes a value as the Query protocol has it: list elements under `member`. */

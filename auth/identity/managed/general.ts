@@ -55,6 +55,10 @@ export const generalPolicies: readonly ManagedPolicyText[] = [
           'ecr-public:Get*',
           'ecr-public:List*',
           'logs:FilterLogEvents',
+          // What is a secret is not read with it.
+          'secretsmanager:Describe*',
+          'secretsmanager:GetResourcePolicy',
+          'secretsmanager:List*',
           'logs:StartLiveTail',
           'logs:TestMetricFilter',
           'iam:Generate*',

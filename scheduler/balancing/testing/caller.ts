@@ -44,6 +44,7 @@ export function callerOf(
   const callOf = (as: string): Call =>
     ({
       requestId: 'session',
+      principal: { type: 'user', account: as, arn: `arn:aws:iam::${as}:user/tester`, id: 'AIDATESTER' },
       account: as,
       region,
       endpoint: 'http://127.0.0.1:7500',

@@ -155,6 +155,7 @@ export class SimulatedServer {
         check: (url) => new URL(url),
       },
       takeRole: () => Promise.reject(new Error(nobody)),
+      principals: { bind: (text) => Promise.resolve(text), show: (text) => Promise.resolve(text) },
       sealer: { seal: (text) => text, open: (text) => text },
       taskCredentials: () => Promise.reject(new Error(nobody)),
       revokeTaskCredentials: () => Promise.reject(new Error(nobody)),

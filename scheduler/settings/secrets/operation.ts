@@ -1,0 +1,111 @@
+import type { AccessList, AccessRequest, Authorizer, ConditionContext, ResourceRef } from '@slipway/auth/contract';
+import {
+  type ApiOperation,
+  type ApiOperations,
+  arnOf,
+  type Declared,
+  declareOperation,
+  type Pages,
+  parseArn,
+  type SceneOf,
+  tagList,
+} from '@slipway/auth/kit';
+
+import type { RandomBytes } from '../../state/index.ts';
+
+import { notFound, unsupported } from './errors.ts';
+import type { SecretRecord } from './records.ts';
+import { operationSchema } from './shapes.ts';
+import type { Secrets } from './store.ts';
+
+/** Writes the principals of resource policies as what they cannot be made anew under, and as people know them. */
+export interface PolicyPrincipals {
+  bind(text: string): Promise<string>;
+  show(text: string): Promise<string>;
+}
+
+/** What the operations work with. */
+export interface SecretsApi {
+  readonly secrets: Secrets;
+  readonly region: string;
+  readonly random: RandomBytes;
+  readonly pages: Pages;
+  readonly principals: PolicyPrincipals;
+  /** For what one request asks of many secrets. */
+  readonly authorizer: Authorizer;
+}
+
+export type Scene = SceneOf<SecretsApi>;
+export type SecretsOperations = ApiOperations<SecretsApi>;
+
+/** Declares an operation. */
+export const operation = <I, O>(declared: Declared<SecretsApi, I, O>): ApiOperation<SecretsApi> =>
+  declareOperation({ operationSchema, unsupported }, declared);
+
+/** @throws ResourceNotFoundException */
+export async function find({ api, account }: Scene, id: string): Promise<SecretRecord> {
+  const found = await api.secrets.find(account, id);
+  if (found === undefined) throw notFound();
+  return found;
+}
+
+/** What answers begin with. */
+export const namesOf = ({ api, account }: Scene, secret: SecretRecord) => ({
+  ARN: api.secrets.arn(account, secret),
+  Name: secret.name,
+});
+
+/** What is said of a secret wherever it is described or listed. */
+export const described = ({ description, tags: own, createdAt, changedAt, deletedAt }: SecretRecord) => ({
+  ...(description === undefined ? {} : { Description: description }),
+  ...(deletedAt === undefined ? {} : { DeletedDate: new Date(deletedAt) }),
+  Tags: tagList(own),
+  CreatedDate: new Date(createdAt),
+  LastChangedDate: new Date(changedAt),
+});
+
+/** What policies can say about a secret; one that is not there is asked for as it was written. */
+export async function reference({ api, account, region }: Scene, id: string): Promise<ResourceRef> {
+  const found = await api.secrets.find(account, id);
+  if (found !== undefined)
+    return {
+      arn: api.secrets.arn(account, found),
+      tags: found.tags,
+      ...(found.policy === undefined ? {} : { policy: found.policy }),
+    };
+  return { arn: parseArn(id) === undefined ? secretArn({ region, account }, id) : id };
+}
+
+/** The ARN that policies are asked about for a secret that has none yet. */
+export const secretArn = ({ region, account }: Pick<Scene, 'region' | 'account'>, name: string): string =>
+  arnOf({ service: 'secretsmanager', region, account, resource: `secret:${name}` });
+
+/** `secretsmanager:<action>` on a secret (service authorization reference, "AWS Secrets Manager"). */
+export async function accessTo(
+  scene: Scene,
+  action: string,
+  id: string,
+  context: ConditionContext = {},
+): Promise<AccessRequest> {
+  const resource = await reference(scene, id);
+  const tags = Object.entries(resource.tags ?? {}).map(([key, value]) => [`secretsmanager:ResourceTag/${key}`, value]);
+  return {
+    action: `secretsmanager:${action}`,
+    resources: [resource],
+    context: { 'secretsmanager:SecretId': resource.arn, ...Object.fromEntries(tags), ...context },
+  };
+}
+
+export const mayOn =
+  <I extends { readonly SecretId: string }>(
+    action: string,
+    contextOf: (input: NoInfer<I>) => ConditionContext = () => ({}),
+  ) =>
+  async (input: I, scene: Scene): Promise<AccessList> => [
+    await accessTo(scene, action, input.SecretId, contextOf(input)),
+  ];
+
+/** Access to what is of no secret. */
+export const mayList = (action: string) => (): AccessList => [
+  { action: `secretsmanager:${action}`, resources: [{ arn: '*' }] },
+];

@@ -1,0 +1,60 @@
+import type { Tags } from '@slipway/auth/kit';
+import { definePartition, type OwnedRows } from '@slipway/storage/records';
+
+/** A version of a secret; its value is a row of its own. */
+export interface SecretVersion {
+  /** What the client called it, or a random id. */
+  readonly id: string;
+  /** Staging labels: each is on one version of a secret at most. */
+  readonly stages: readonly string[];
+  /** Milliseconds since the epoch, as all times of records. */
+  readonly createdAt: number;
+}
+
+/** A secret without its values. */
+export interface SecretRecord {
+  readonly name: string;
+  /** The six characters that its ARN ends in: another secret of the same name later has others. */
+  readonly suffix: string;
+  readonly description?: string;
+  readonly tags: Tags;
+  /** Its resource policy, with principals by their unique ids. */
+  readonly policy?: string;
+  readonly createdAt: number;
+  readonly changedAt: number;
+  /** When it was scheduled for deletion, and when it is gone. */
+  readonly deletedAt?: number;
+  readonly deletionAt?: number;
+  /** Oldest first. */
+  readonly versions: readonly SecretVersion[];
+}
+
+/** The value of a version, sealed. */
+export interface SealedValue {
+  readonly kind: 'string' | 'binary';
+  readonly sealed: string;
+}
+
+/** The value of a version; binary ones as base64. */
+export interface SecretValue {
+  readonly kind: SealedValue['kind'];
+  readonly text: string;
+}
+
+const secrets = definePartition('secrets/<account>', 'the secrets of one account');
+export const secretsPartition = secrets.name;
+
+/** In the account's partition. `|` is in no name and no version id. */
+export const secretKeys = {
+  secret: (name: string): string => `secret/${name}`,
+  secrets: 'secret/',
+  value: (name: string, version: string): string => `value/${name}|${version}`,
+  values: 'value/',
+  signingKey: 'signing-key',
+} as const;
+
+export const secretRows: OwnedRows = {
+  partition: secrets,
+  owner: 'scheduler/settings/secrets',
+  keys: [secretKeys.secrets, secretKeys.values, secretKeys.signingKey],
+};

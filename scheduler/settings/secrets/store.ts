@@ -1,0 +1,304 @@
+import { timingSafeEqual } from 'node:crypto';
+
+import { arnOf, parseArn } from '@slipway/auth/kit';
+import type { Sealer } from '@slipway/auth/tokens';
+import type { Clock } from '@slipway/storage/clock';
+import { type RecordStore, scan, scanAll, scanPartitions, type Transaction, transact } from '@slipway/storage/records';
+
+import { type RandomBytes, toJson } from '../../state/index.ts';
+
+import { exists, invalidRequest, limitExceeded, markedForDeletion, notFound } from './errors.ts';
+import { randomLetters } from './letters.ts';
+import {
+  type SealedValue,
+  secretKeys,
+  type SecretRecord,
+  secretsPartition,
+  type SecretValue,
+  type SecretVersion,
+} from './records.ts';
+import { current, label, makeRoom, mostVersions } from './versions.ts';
+
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+/** Secrets of an account: they are listed, and sorted, all at once. */
+export const mostSecrets = 5000;
+
+export interface SecretPorts {
+  readonly records: RecordStore;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly random: RandomBytes;
+  readonly region: string;
+  /** Keeps the values. */
+  readonly sealer: Sealer;
+}
+
+/** A version that is to be added. */
+export interface NewVersion {
+  readonly id: string;
+  readonly value: SecretValue;
+  /** Undefined: AWSCURRENT. */
+  readonly stages?: readonly string[] | undefined;
+}
+
+/** Which version is meant. */
+export interface VersionChoice {
+  readonly versionId?: string | undefined;
+  readonly stage?: string | undefined;
+}
+
+/** The secrets of all accounts: one record each, and a sealed row for every value. */
+export class Secrets {
+  readonly #ports: SecretPorts;
+
+  constructor(ports: SecretPorts) {
+    this.#ports = ports;
+  }
+
+  arn(account: string, { name, suffix }: Pick<SecretRecord, 'name' | 'suffix'>): string {
+    return arnOf({
+      service: 'secretsmanager',
+      region: this.#ports.region,
+      account,
+      resource: `secret:${name}-${suffix}`,
+    });
+  }
+
+  /**
+   * The secret that an id names: its name, its ARN, or its ARN without the six characters where no other secret has exactly that one. One
+   * whose recovery window is over counts as gone.
+   */
+  async find(account: string, id: string): Promise<SecretRecord | undefined> {
+    return this.#find(
+      account,
+      id,
+      async (key) => (await this.#ports.records.get<SecretRecord>(secretsPartition(account), key))?.value,
+    );
+  }
+
+  async #find(
+    account: string,
+    id: string,
+    get: (key: string) => Promise<SecretRecord | undefined>,
+  ): Promise<SecretRecord | undefined> {
+    const there = async (name: string): Promise<SecretRecord | undefined> => {
+      const found = await get(secretKeys.secret(name));
+      return found === undefined || this.#isOver(found) ? undefined : found;
+    };
+    if (!id.startsWith('arn:')) return there(id);
+    const parsed = parseArn(id);
+    if (parsed?.service !== 'secretsmanager' || parsed.region !== this.#ports.region) return undefined;
+    if (parsed.account !== account || !parsed.resource.startsWith('secret:')) return undefined;
+    const rest = parsed.resource.slice('secret:'.length);
+    const [, name, suffix] = /^(.+)-([A-Za-z0-9]{6})$/.exec(rest) ?? [];
+    const whole = name === undefined ? undefined : await there(name);
+    return whole !== undefined && whole.suffix === suffix ? whole : there(rest);
+  }
+
+  #isOver({ deletionAt }: SecretRecord): boolean {
+    return deletionAt !== undefined && deletionAt <= this.#ports.clock.now();
+  }
+
+  /** @throws ResourceExistsException, InvalidRequestException while one of the name is being deleted, LimitExceededException */
+  async create(
+    account: string,
+    made: Pick<SecretRecord, 'name' | 'description' | 'tags'>,
+    version: NewVersion | undefined,
+  ): Promise<SecretRecord> {
+    const { clock, random } = this.#ports;
+    return this.#transact(account, async (tx) => {
+      const before = await tx.get<SecretRecord>(secretKeys.secret(made.name));
+      if (before !== undefined && this.#isOver(before)) this.#drop(tx, before);
+      else if (before?.deletionAt !== undefined)
+        throw invalidRequest(
+          "You can't create this secret because a secret with this name is already scheduled for deletion.",
+        );
+      else if (before !== undefined) {
+        // The same request again, whose answer was lost.
+        const again = version !== undefined && before.versions.some(({ id }) => id === version.id);
+        if (again && (await this.#isSame(tx, account, before, version))) return before;
+        throw exists(`The operation failed because the secret ${made.name} already exists.`);
+      }
+      const { records, more } = await tx.list({ prefix: secretKeys.secrets, limit: mostSecrets });
+      if (more || records.length >= mostSecrets)
+        throw limitExceeded(`You have reached the maximum number of secrets: an account has at most ${mostSecrets}.`);
+      const now = clock.now();
+      const secret: SecretRecord = {
+        ...made,
+        suffix: randomLetters(random, alphabet, 6),
+        createdAt: now,
+        changedAt: now,
+        versions: [],
+      };
+      return this.#write(tx, version === undefined ? secret : await this.#add(tx, account, secret, version));
+    });
+  }
+
+  /**
+   * Changes a secret. @param change of the record as it is; may run again when somebody else was faster
+   * @throws ResourceNotFoundException; InvalidRequestException for one that is being deleted
+   */
+  change(account: string, id: string, change: (secret: SecretRecord) => SecretRecord): Promise<SecretRecord> {
+    return this.#transact(account, async (tx) => {
+      const before = await this.#live(tx, account, id);
+      return this.#write(tx, { ...change(before), changedAt: this.#ports.clock.now() });
+    });
+  }
+
+  /** As {@link change}, with a version more. The same version again changes nothing. @throws ResourceExistsException when it has another value */
+  put(
+    account: string,
+    id: string,
+    version: NewVersion,
+    change: (secret: SecretRecord) => SecretRecord = (secret) => secret,
+  ): Promise<SecretRecord> {
+    return this.#transact(account, async (tx) => {
+      const before = await this.#live(tx, account, id);
+      const added = await this.#add(tx, account, before, version);
+      return this.#write(tx, { ...change(added), changedAt: this.#ports.clock.now() });
+    });
+  }
+
+  /** Schedules the deletion of a secret, or takes the schedule back. @param days until it is gone; undefined to restore it */
+  schedule(account: string, id: string, days: number | undefined): Promise<SecretRecord> {
+    const now = this.#ports.clock.now();
+    return this.#transact(account, async (tx) => {
+      const found = await this.#get(tx, account, id);
+      const { deletedAt, deletionAt: _, ...live } = found;
+      if (days === undefined) return this.#write(tx, live);
+      if (deletedAt !== undefined)
+        throw invalidRequest("You tried to perform the operation on a secret that's currently marked deleted.");
+      return this.#write(tx, { ...live, deletedAt: now, deletionAt: now + days * 86_400_000 });
+    });
+  }
+
+  /** Removes a secret with all its values, at once. @returns it, or undefined when there is none */
+  remove(account: string, id: string): Promise<SecretRecord | undefined> {
+    return this.#transact(account, async (tx) => {
+      const found = await this.#find(account, id, (key) => tx.get<SecretRecord>(key));
+      if (found !== undefined) this.#drop(tx, found);
+      return found;
+    });
+  }
+
+  /** Every secret of an account, also what is being deleted. */
+  async all(account: string): Promise<SecretRecord[]> {
+    const rows = await scanAll<SecretRecord>(this.#ports.records, secretsPartition(account), {
+      prefix: secretKeys.secrets,
+    });
+    return rows.map(({ value }) => value).filter((secret) => !this.#isOver(secret));
+  }
+
+  /**
+   * The value of a version: by its id, by a label, or the one that is AWSCURRENT.
+   * @throws ResourceNotFoundException, InvalidRequestException
+   */
+  async value(
+    account: string,
+    secret: SecretRecord,
+    { versionId, stage }: VersionChoice,
+  ): Promise<{ readonly version: SecretVersion; readonly value: SecretValue }> {
+    if (secret.deletionAt !== undefined) throw markedForDeletion();
+    const version = chosen(secret, versionId, stage);
+    const { records } = this.#ports;
+    const stored = await records.get<SealedValue>(secretsPartition(account), secretKeys.value(secret.name, version.id));
+    if (stored === undefined) throw notFound();
+    return { version, value: this.#open(account, secret, version.id, stored.value) };
+  }
+
+  /** Removes what is over, in all accounts: secrets whose recovery window has passed. */
+  async sweep(): Promise<void> {
+    for await (const partition of scanPartitions(this.#ports.records, secretsPartition(''))) {
+      await this.#sweep(partition.slice(secretsPartition('').length));
+    }
+  }
+
+  async #sweep(account: string): Promise<void> {
+    for await (const { value } of scan<SecretRecord>(this.#ports.records, secretsPartition(account), {
+      prefix: secretKeys.secrets,
+    })) {
+      if (!this.#isOver(value)) continue;
+      await this.#transact(account, async (tx) => {
+        const found = await tx.get<SecretRecord>(secretKeys.secret(value.name));
+        if (found !== undefined && this.#isOver(found)) this.#drop(tx, found);
+      });
+    }
+  }
+
+  #transact<T>(account: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return transact(this.#ports.records, secretsPartition(account), work);
+  }
+
+  async #get(tx: Transaction, account: string, id: string): Promise<SecretRecord> {
+    const found = await this.#find(account, id, (key) => tx.get<SecretRecord>(key));
+    if (found === undefined) throw notFound();
+    return found;
+  }
+
+  async #live(tx: Transaction, account: string, id: string): Promise<SecretRecord> {
+    const found = await this.#get(tx, account, id);
+    if (found.deletionAt !== undefined) throw markedForDeletion();
+    return found;
+  }
+
+  #write(tx: Transaction, secret: SecretRecord): SecretRecord {
+    tx.put(secretKeys.secret(secret.name), toJson(secret));
+    return secret;
+  }
+
+  #drop(tx: Transaction, secret: SecretRecord): void {
+    for (const { id } of secret.versions) tx.remove(secretKeys.value(secret.name, id));
+    tx.remove(secretKeys.secret(secret.name));
+  }
+
+  async #add(tx: Transaction, account: string, secret: SecretRecord, version: NewVersion): Promise<SecretRecord> {
+    const { id, value, stages = [current] } = version;
+    if (secret.versions.some((one) => one.id === id)) {
+      if (await this.#isSame(tx, account, secret, version)) return secret;
+      throw exists(
+        `You can't use ClientRequestToken ${id} because that value is already in use for a version of secret ${this.arn(account, secret)}.`,
+      );
+    }
+    const now = this.#ports.clock.now();
+    const room = makeRoom(secret.versions, now);
+    if (room === undefined)
+      throw limitExceeded(`A secret has at most ${mostVersions} versions; those without a label go after 24 hours.`);
+    for (const gone of room.gone) tx.remove(secretKeys.value(secret.name, gone));
+    const sealed: SealedValue = {
+      kind: value.kind,
+      sealed: this.#ports.sealer.seal(value.text, purposeOf(account, secret, id)),
+    };
+    tx.put(secretKeys.value(secret.name, id), toJson(sealed));
+    return { ...secret, versions: label([...room.kept, { id, stages: [], createdAt: now }], id, stages) };
+  }
+
+  async #isSame(tx: Transaction, account: string, secret: SecretRecord, { id, value }: NewVersion): Promise<boolean> {
+    const stored = await tx.peek<SealedValue>(secretKeys.value(secret.name, id));
+    if (stored === undefined) return false;
+    const before = this.#open(account, secret, id, stored.value);
+    const [one, other] = [Buffer.from(before.text), Buffer.from(value.text)];
+    return before.kind === value.kind && one.length === other.length && timingSafeEqual(one, other);
+  }
+
+  #open(account: string, secret: SecretRecord, version: string, { kind, sealed }: SealedValue): SecretValue {
+    return { kind, text: this.#ports.sealer.open(sealed, purposeOf(account, secret, version)) };
+  }
+}
+
+/** A value opens as that of its version of its secret alone. */
+const purposeOf = (account: string, { name, suffix }: SecretRecord, version: string): string =>
+  `secret ${account}/${name}-${suffix}/${version}`;
+
+function chosen({ versions }: SecretRecord, versionId: string | undefined, stage: string | undefined): SecretVersion {
+  if (versionId === undefined) {
+    const label = stage ?? current;
+    const found = versions.find(({ stages }) => stages.includes(label));
+    if (found !== undefined) return found;
+    throw notFound(`Secrets Manager can't find the specified secret value for staging label: ${label}`);
+  }
+  const found = versions.find(({ id }) => id === versionId);
+  if (found === undefined)
+    throw notFound(`Secrets Manager can't find the specified secret value for VersionId: ${versionId}`);
+  if (stage !== undefined && !found.stages.includes(stage))
+    throw invalidRequest('You provided a VersionStage that is not associated to the provided VersionId.');
+  return found;
+}
