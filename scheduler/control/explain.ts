@@ -1,6 +1,8 @@
 import {
   breakerThreshold,
+  computedCount,
   type DeploymentVerdict,
+  hasTaskSets,
   isHealthy,
   lowerBound,
   type ReconcilerOptions,
@@ -81,7 +83,10 @@ export function explainService(
         status: deployment.status,
         taskDefinition: deployment.taskDefinition,
         cause: [deployment.cause.kind, deployment.cause.detail].filter((part) => part !== undefined).join(': '),
-        rollout: `${deployment.rolloutState}: ${deployment.rolloutStateReason}`,
+        rollout:
+          deployment.taskSet === undefined
+            ? `${deployment.rolloutState}: ${deployment.rolloutStateReason}`
+            : standing(deployment.taskSet, desired),
         running: wanted.filter((task) => task.lastStatus === 'RUNNING').length,
         pending: wanted.filter(isPending).length,
         stopping: own.length - wanted.length,
@@ -112,15 +117,34 @@ function* waits(
 ): Generator<string> {
   const primary = service.deployments.find(({ status }) => status === 'PRIMARY');
   if (service.status === 'DRAINING') yield `Deleted: ${live.length} tasks are still stopping.`;
+  if (hasTaskSets(service)) {
+    yield* setsWaitedFor(service, live, now, options);
+    return;
+  }
   if (primary === undefined) return;
   if (primary.rolloutState === 'FAILED')
     yield 'The newest deployment failed and was not rolled back: update the service to go on.';
-  if (primary.unplaceable !== undefined)
-    yield `No instance has room since ${iso(primary.unplaceable.since)}: ${primary.unplaceable.message}`;
-  if (primary.startNotBefore !== undefined && primary.startNotBefore > now)
-    yield `Tasks failed to start; the next attempt is at ${iso(primary.startNotBefore)}: ${primary.lastFailure ?? ''}`;
   for (const deployment of service.deployments) yield* hooksWaitedFor(deployment);
-  const own = live.filter((task) => task.service?.deploymentId === primary.id && task.desiredStatus === 'RUNNING');
+  yield* tasksWaitedFor(primary, service.desiredCount, live, now, options);
+  for (const task of live) if (isHeld(task, now)) yield* requestsWaitedFor(task, now);
+  const others = live.filter((task) => task.service?.deploymentId !== primary.id);
+  if (others.length > 0) yield `${others.length} tasks of older deployments are still there: ${ids(others)}.`;
+  yield* standingCauses(service);
+}
+
+/** Of one deployment: what its tasks lack. */
+function* tasksWaitedFor(
+  deployment: ServiceRecord['deployments'][number],
+  wanted: number,
+  live: readonly TaskRecord[],
+  now: number,
+  options: ReconcilerOptions,
+): Generator<string> {
+  if (deployment.unplaceable !== undefined)
+    yield `No instance has room since ${iso(deployment.unplaceable.since)}: ${deployment.unplaceable.message}`;
+  if (deployment.startNotBefore !== undefined && deployment.startNotBefore > now)
+    yield `Tasks failed to start; the next attempt is at ${iso(deployment.startNotBefore)}: ${deployment.lastFailure ?? ''}`;
+  const own = live.filter((task) => task.service?.deploymentId === deployment.id && task.desiredStatus === 'RUNNING');
   const pending = own.filter(isPending);
   if (pending.length > 0) yield `${pending.length} tasks are on their way to RUNNING: ${ids(pending)}.`;
   for (const task of pending) yield* containersWaitedFor(task);
@@ -128,10 +152,37 @@ function* waits(
   if (unproven.length > 0)
     yield `${unproven.length} tasks run but do not count as healthy yet (checks, or ${options.healthyAfterRunning / 1000} s without any): ${ids(unproven)}.`;
   for (const task of unproven) yield* targetsWaitedFor(task);
-  if (own.length < service.desiredCount) yield `${own.length} of ${service.desiredCount} tasks have been started.`;
+  if (own.length < wanted) yield `${own.length} of ${wanted} tasks have been started.`;
+}
+
+type TaskSet = NonNullable<ServiceRecord['deployments'][number]['taskSet']>;
+
+const standing = (set: TaskSet, desired: number): string =>
+  `${set.ends === true ? 'deleted, ends' : set.steady ? 'STEADY_STATE' : 'STABILIZING'} since ${iso(set.steadyAt)}: ${set.scale} % of ${desired} are ${computedCount(desired, set)} tasks`;
+
+/** Of a service whose deployments are task sets: what each of them lacks. */
+function* setsWaitedFor(
+  service: ServiceRecord,
+  live: readonly TaskRecord[],
+  now: number,
+  options: ReconcilerOptions,
+): Generator<string> {
+  if (service.status === 'ACTIVE' && service.deployments.length === 0)
+    yield 'The service has no task set yet: its controller makes them (CreateTaskSet).';
+  for (const deployment of service.deployments) {
+    const { id, taskSet } = deployment;
+    if (taskSet === undefined || taskSet.steady) continue;
+    const own = live.filter((task) => task.service?.deploymentId === id);
+    if (taskSet.ends === true) yield `Task set ${id} is deleted: ${own.length} tasks are still stopping.`;
+    else
+      for (const why of tasksWaitedFor(deployment, computedCount(service.desiredCount, taskSet), live, now, options))
+        yield `Task set ${id}: ${why}`;
+  }
   for (const task of live) if (isHeld(task, now)) yield* requestsWaitedFor(task, now);
-  const others = live.filter((task) => task.service?.deploymentId !== primary.id);
-  if (others.length > 0) yield `${others.length} tasks of older deployments are still there: ${ids(others)}.`;
+  yield* standingCauses(service);
+}
+
+function* standingCauses(service: ServiceRecord): Generator<string> {
   for (const [cause, { message, at }] of Object.entries(service.said ?? {}))
     if (
       cause === 'deadlock' ||

@@ -5,6 +5,7 @@ import {
   reconcileService,
   type ServicePlan,
   type ServiceState,
+  startedAs,
 } from '../deployments/index.ts';
 import type { PlacementRequest } from '../placement/index.ts';
 import type {
@@ -101,13 +102,14 @@ function placeStarts(
         blocked.set(start.deploymentId, { ...noDefinition(deployment), relief: [] });
         continue;
       }
+      const service = startedAs(plan.service, deployment);
       const requests = new Map<CapacityProvider | undefined, Wanted>();
       /** Those that have no room left: what others have is used all the same. */
       const full = new Set<CapacityProvider | undefined>();
       for (let count = 0; count < start.count && placed.length < startsPerPass; count++) {
         const provider = start.providers?.[count];
         if (full.has(provider)) continue;
-        const wanted = requests.get(provider) ?? ports.requests.of(plan.service, definition, provider);
+        const wanted = requests.get(provider) ?? ports.requests.of(service, definition, provider);
         const { request, rather } = wanted;
         const preferred = rather === undefined ? undefined : view.index.place(rather);
         const fits = preferred !== undefined && !('unplaceable' in preferred);
@@ -126,7 +128,7 @@ function placeStarts(
           if (target === undefined) full.add(provider);
           continue;
         }
-        const draft = draftFor(ports, plan.service, deployment, definition, provider);
+        const draft = draftFor(ports, service, deployment, definition, provider);
         view.index.addTask(placedTask(draft, found.instanceId));
         placed.push({ deploymentId: start.deploymentId, task: { ...draft, instanceId: found.instanceId } });
       }

@@ -1,8 +1,9 @@
 import type { Condition, Json } from '@slipway/storage/records';
 
-import { type Decision, eventTexts, type ServicePlan } from '../deployments/index.ts';
+import { type Decision, eventTexts, hasTaskSets, type ServicePlan } from '../deployments/index.ts';
 import {
   clusterKeys,
+  type DeploymentRecord,
   newEventId,
   newId,
   type ServiceEventRecord,
@@ -167,23 +168,27 @@ export class ServicePass {
   }
 
   /**
-   * The service with its newest deployment's images resolved, once, before its first task starts; those of other registries
-   * when a task has reported its digest.
+   * The service with the images of its newest deployment, or of each task set, resolved, once, before the first task starts; those of
+   * other registries when a task has reported its digest.
    */
   async #pin(service: ServiceRecord, definitions: ReadonlyMap<string, TaskDefinitionRecord>): Promise<ServiceRecord> {
-    const primary = service.deployments.find(({ status }) => status === 'PRIMARY');
-    const definition = definitions.get(primary?.taskDefinition ?? '');
-    if (service.status !== 'ACTIVE' || primary === undefined || definition === undefined) return service;
+    if (service.status !== 'ACTIVE') return service;
     const { view } = this.#ports;
-    const images =
-      primary.images === undefined
-        ? await pinImages(view.account, definition, this.#ports)
-        : learnPins(definition, primary, () => view.openTasksOfService(service.name));
-    if (images === primary.images) return service;
-    return {
-      ...service,
-      deployments: service.deployments.map((one) => (one.id === primary.id ? { ...one, images } : one)),
+    let isNew = false;
+    const pin = async (deployment: DeploymentRecord): Promise<DeploymentRecord> => {
+      const definition = definitions.get(deployment.taskDefinition);
+      if (definition === undefined || !(deployment.status === 'PRIMARY' || deployment.taskSet !== undefined))
+        return deployment;
+      const images =
+        deployment.images === undefined
+          ? await pinImages(view.account, definition, this.#ports)
+          : learnPins(definition, deployment, () => view.openTasksOfService(service.name));
+      if (images === deployment.images) return deployment;
+      isNew = true;
+      return { ...deployment, images };
     };
+    const deployments = await Promise.all(service.deployments.map(pin));
+    return isNew ? { ...service, deployments } : service;
   }
 
   /** After how many milliseconds hosts of the service's tasks that are disconnected now will count as lost. */
@@ -233,8 +238,7 @@ export class ServicePass {
       require.push({ key, exists: false });
       put.push({ key, value: toJson(task) });
     }
-    const ids = placed.map(({ task }) => task.id);
-    const messages = [...(ids.length === 0 ? [] : [`(service ${name}) ${eventTexts.started(ids)}`]), ...plan.events];
+    const messages = [...startedEvents(name, plan.service, placed), ...plan.events];
     for (const [place, message] of messages.entries()) {
       const event: ServiceEventRecord = { id: newEventId(random), createdAt: now + place, message };
       put.push({ key: clusterKeys.serviceEvent(name, event.createdAt, event.id), value: toJson(event) });
@@ -248,6 +252,16 @@ export class ServicePass {
       decisions: decisionsOf(plan, placed),
     };
   }
+}
+
+/** What a service says of the tasks that it starts, of task sets set by set. */
+function startedEvents(name: string, service: ServiceRecord, placed: PlacedPlan['placed']): string[] {
+  const say = (who: string, of: PlacedPlan['placed']): string =>
+    `(${who}) ${eventTexts.started(of.map(({ task }) => task.id))}`;
+  if (placed.length === 0) return [];
+  if (!hasTaskSets(service)) return [say(`service ${name}`, placed)];
+  const sets = Map.groupBy(placed, ({ deploymentId }) => deploymentId);
+  return [...sets].map(([id, own]) => say(`service ${name}, taskSet ${id}`, own));
 }
 
 /** The decisions as they came true: starts with the tasks and instances they got. */

@@ -11,6 +11,8 @@ export const eventTexts = {
     'Update the minimumHealthyPercent or maximumPercent value and try again.',
   protectedTasks:
     'was unable to reach steady state. Reason: The number of protected tasks are more than the desired count of tasks.',
+  protectedSet: (set: string): string =>
+    `was unable to reach steady state because task set (taskSet ${set}) was unable to scale in. Reason: The number of protected tasks are more than the desired count of tasks.`,
   unplaceable: ({ code, message }: { readonly code: string; readonly message: string }): string =>
     `was unable to place a task because no container instance met all of its requirements. ${code === 'EMPTY' ? 'Reason: ' : ''}${message}`,
   failed: (deployment: string, why: string): string => `(deployment ${deployment}) deployment failed: ${why}.`,

@@ -18,5 +18,6 @@ export {
   type TargetPlace,
 } from './types.ts';
 export { unhealthyTarget } from './targets.ts';
+export { computedCount, hasTaskSets, startedAs } from './task-sets.ts';
 export { type DeploymentVerdict, verdictOf } from './verdict.ts';
 export { inOtherGroup } from './weights.ts';

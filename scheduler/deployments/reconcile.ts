@@ -2,6 +2,7 @@ import type { DeploymentRecord, TaskRecord } from '../state/index.ts';
 
 import { newestCompleted } from './completed.ts';
 import { eventTexts } from './events.ts';
+import { settleSets } from './external.ts';
 import { interrupt } from './interrupt.ts';
 import { defaultReconcilerOptions, type ReconcilerOptions } from './options.ts';
 import { Pass } from './pass.ts';
@@ -9,6 +10,7 @@ import { review } from './review.ts';
 import { hasReached, shiftingOf, sourceOf } from './shift-state.ts';
 import { strategyOf } from './strategies.ts';
 import { registerTargets } from './targets.ts';
+import { hasTaskSets } from './task-sets.ts';
 import type { ServicePlan, ServiceState } from './types.ts';
 import { hasRules } from './weights.ts';
 
@@ -56,6 +58,7 @@ function wholeSource(pass: Pass): DeploymentRecord | undefined {
 
 /** A deployment that has just been superseded keeps as many tasks up as it has now, at most the desired count. */
 function shareOut(pass: Pass): void {
+  if (hasTaskSets(pass.service)) return;
   const source = wholeSource(pass);
   for (const deployment of pass.deployments()) {
     if (deployment.status !== 'ACTIVE' || deployment.id === source?.id) continue;
@@ -72,22 +75,22 @@ function shareOut(pass: Pass): void {
 
 /** Remembers and tells that the next task of a deployment finds no instance. It is no failure of the deployment. */
 function noteBlocked(pass: Pass): void {
-  let blocked = false;
+  let told: string | undefined;
   for (const deployment of pass.deployments()) {
     const found = pass.state.blocked.get(deployment.id);
     if (found === undefined) {
       if (deployment.unplaceable !== undefined) pass.change(deployment.id, { unplaceable: undefined });
       continue;
     }
-    blocked = true;
+    told ??= eventTexts.unplaceable(found);
     const { code, message } = found;
     const same = deployment.unplaceable?.code === code && deployment.unplaceable.message === message;
     if (!same)
       pass.change(deployment.id, { unplaceable: { code, message, since: deployment.unplaceable?.since ?? pass.now } });
-    pass.voice.sayStanding('unplaceable', eventTexts.unplaceable(found));
     pass.decisions.push({ what: 'unplaceable', deploymentId: deployment.id, why: `${code}: ${message}` });
   }
-  if (!blocked) pass.voice.resolve('unplaceable');
+  if (told === undefined) pass.voice.resolve('unplaceable');
+  else pass.voice.sayStanding('unplaceable', told);
 }
 
 /** Completes deployments, retires those without tasks, says when the service is steady, and ends a deleted service. */
@@ -102,6 +105,10 @@ function settle(pass: Pass): void {
     pass.service = { ...pass.service, status: 'INACTIVE', desiredCount: 0, steady: false };
     for (const deployment of pass.deployments()) pass.change(deployment.id, { status: 'INACTIVE' });
     pass.decisions.push({ what: 'service-inactive', why: 'deleted, and its last task has stopped' });
+    return;
+  }
+  if (hasTaskSets(pass.service)) {
+    settleSets(pass);
     return;
   }
   const steady =

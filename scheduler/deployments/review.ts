@@ -82,7 +82,7 @@ function noteEnd(pass: Pass, task: TaskRecord): void {
 function backOff(pass: Pass, deployment: DeploymentRecord): void {
   const desired = pass.service.desiredCount;
   const slow = startDelay(deployment.startFailures ?? 0, desired);
-  if (deployment.status === 'PRIMARY') {
+  if (deployment.status === 'PRIMARY' && deployment.taskSet === undefined) {
     if (slow > 0) pass.voice.sayStanding('impaired', eventTexts.impaired);
     else if (deployment.startFailures === undefined) pass.voice.resolve('impaired');
   }

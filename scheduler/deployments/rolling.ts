@@ -1,4 +1,4 @@
-import type { DeploymentRecord, TaskRecord } from '../state/index.ts';
+import type { CapacityProviderStrategy, DeploymentRecord, TaskRecord } from '../state/index.ts';
 
 import { lowerBound, tasksPerPass, upperBound } from './bounds.ts';
 import { type Census, censusOf, type Counted } from './census.ts';
@@ -8,6 +8,7 @@ import type { Pass } from './pass.ts';
 import { countProviders, nextProviders, sharesOf } from './providers.ts';
 import type { Strategy } from './strategy.ts';
 import { countUnhealthy, stopUnhealthy } from './targets.ts';
+import { startedAs } from './task-sets.ts';
 import type { Start } from './types.ts';
 
 /**
@@ -28,16 +29,16 @@ export const rolling: Strategy = { step: roll, mayComplete: () => true };
 
 /**
  * The same step for several deployments, each as if it were alone in the service: every one gets the desired count of tasks of its own
- * revision. Of one that is `stalled` no task is started.
+ * revision, or as many as `desired` says. Of one that is `stalled` no task is started.
  */
 export function keepWhole(
   pass: Pass,
-  sets: readonly { readonly deployment: DeploymentRecord; readonly stalled: boolean }[],
+  sets: readonly { readonly deployment: DeploymentRecord; readonly stalled: boolean; readonly desired?: number }[],
 ): void {
   const census = pass.census();
   pass.leaving = census.outgoing.map(({ task }) => task.id);
-  const outcomes = sets.map(({ deployment, stalled }) =>
-    new Step(pass, deployment, censusOf(census, deployment), { stalled, restores: false }).run(),
+  const outcomes = sets.map(({ deployment, stalled, desired }) =>
+    new Step(pass, deployment, censusOf(census, deployment), { stalled, restores: false, desired }).run(),
   );
   tell(pass, outcomes);
 }
@@ -46,6 +47,8 @@ export function keepWhole(
 interface Outcome {
   /** Why neither a start nor a stop is possible. */
   readonly deadlock?: string;
+  /** What keeps a set of tasks larger than wanted, for people: some are protected. */
+  readonly held?: string;
   /** Tasks on hosts that are lost. */
   readonly lost: readonly string[];
 }
@@ -55,6 +58,9 @@ function tell({ voice, decisions }: Pass, outcomes: readonly Outcome[]): void {
   if (deadlocks.length === 0) voice.resolve('deadlock');
   else voice.sayStanding('deadlock', eventTexts.deadlock);
   for (const why of deadlocks) decisions.push({ what: 'deadlock', why });
+  const held = outcomes.find((outcome) => outcome.held !== undefined)?.held;
+  if (held === undefined) voice.resolve('protected');
+  else voice.sayStanding('protected', held);
   const lost = outcomes.flatMap((outcome) => outcome.lost);
   if (lost.length === 0) voice.resolve('unreachable');
   else voice.sayStanding('unreachable', eventTexts.unreachable(lost.sort()));
@@ -70,7 +76,10 @@ class Step {
   readonly #desired: number;
   readonly #lower: number;
   readonly #upper: number;
+  readonly #strategy: CapacityProviderStrategy | undefined;
   readonly #victims = new Set<Counted>();
+  /** See `Outcome`. */
+  #held: string | undefined;
   /** Healthy tasks that may still be stopped. */
   #allowance: number;
   #room: number;
@@ -79,15 +88,20 @@ class Step {
     pass: Pass,
     primary: DeploymentRecord | undefined,
     census: Census,
-    { stalled, restores }: { readonly stalled: boolean; readonly restores: boolean },
+    {
+      stalled,
+      restores,
+      desired,
+    }: { readonly stalled: boolean; readonly restores: boolean; readonly desired?: number | undefined },
   ) {
     const { service } = pass;
+    this.#strategy = startedAs(service, primary ?? {}).capacityProviderStrategy;
     this.#stalled = stalled;
     this.#restores = restores;
     this.#pass = pass;
     this.#primary = primary;
     this.#census = census;
-    this.#desired = service.status === 'ACTIVE' ? service.desiredCount : 0;
+    this.#desired = service.status === 'ACTIVE' ? (desired ?? service.desiredCount) : 0;
     this.#lower = lowerBound(this.#desired, service.deploymentConfiguration);
     this.#upper = upperBound(this.#desired, service.deploymentConfiguration);
     this.#allowance = Math.max(0, census.healthy - this.#lower);
@@ -114,6 +128,7 @@ class Step {
     this.#stopVictims();
     return {
       ...this.#deadlock(missing - started, restored, stalled || waiting),
+      ...(this.#held === undefined ? {} : { held: this.#held }),
       lost: outgoing.filter(({ host }) => host === 'lost').map(({ task }) => task.id),
     };
   }
@@ -166,10 +181,9 @@ class Step {
 
   /** So many tasks of a deployment, on the providers that are to have the next ones beside the deployment's tasks that stay. */
   #startOf({ id }: DeploymentRecord, count: number, staying: readonly Counted[]): Start {
-    const strategy = this.#pass.service.capacityProviderStrategy;
-    if (strategy === undefined) return { deploymentId: id, count };
+    if (this.#strategy === undefined) return { deploymentId: id, count };
     const have = countProviders(staying.map(({ task }) => task.capacityProvider));
-    return { deploymentId: id, count, providers: nextProviders(strategy, have, count) };
+    return { deploymentId: id, count, providers: nextProviders(this.#strategy, have, count) };
   }
 
   /** Ends outgoing tasks whose successors are healthy. */
@@ -217,16 +231,16 @@ class Step {
     if (surplus <= 0) return;
     const left = surplus - this.#endExcess(keep, surplus);
     if (left === 0 || this.#victims.size >= tasksPerPass) return;
-    if (keep.some((counted) => counted.protected)) this.#pass.voice.sayStanding('protected', eventTexts.protectedTasks);
-    else this.#pass.voice.resolve('protected');
+    if (!keep.some((counted) => counted.protected)) return;
+    const set = this.#primary?.taskSet === undefined ? undefined : this.#primary.id;
+    this.#held = set === undefined ? eventTexts.protectedTasks : eventTexts.protectedSet(set);
   }
 
   /** Ends surplus tasks: of a service with a capacity provider strategy first those that a provider has beyond its share. */
   #endExcess(keep: readonly Counted[], surplus: number): number {
-    const strategy = this.#pass.service.capacityProviderStrategy;
     let ended = 0;
-    if (strategy !== undefined) {
-      const shares = sharesOf(strategy, this.#desired);
+    if (this.#strategy !== undefined) {
+      const shares = sharesOf(this.#strategy, this.#desired);
       for (const [provider, tasks] of Map.groupBy(keep, ({ task }) => task.capacityProvider)) {
         const excess = tasks.length - ((provider && shares[provider]) ?? 0);
         ended += this.#end(tasks, Math.min(excess, surplus - ended));
@@ -244,7 +258,7 @@ class Step {
   }
 
   #mayTake(counted: Counted): boolean {
-    const deleting = this.#pass.service.status !== 'ACTIVE';
+    const deleting = this.#pass.service.status !== 'ACTIVE' || this.#primary?.taskSet?.ends === true;
     if (this.#victims.has(counted)) return false;
     if (counted.protected && !counted.unhealthy && !deleting) return false;
     return !counted.healthy || this.#allowance > 0;
@@ -315,7 +329,8 @@ class Step {
     stopUnhealthy(this.#pass, unhealthy);
     this.#pass.stop(interrupted, interruption.reason, interruption.code);
     const ids = [...scaling, ...lost, ...unhealthy, ...interrupted].map((task) => task.id);
-    if (ids.length > 0) this.#pass.voice.say(eventTexts.stopped(ids));
+    if (ids.length > 0 && this.#primary?.taskSet !== undefined) this.#pass.voice.sayOf(id, eventTexts.stopped(ids));
+    else if (ids.length > 0) this.#pass.voice.say(eventTexts.stopped(ids));
     for (const task of unhealthy) countUnhealthy(this.#pass, task);
   }
 

@@ -1,5 +1,7 @@
 import type { ServiceRecord } from '../state/index.ts';
 
+import { hasTaskSets } from './task-sets.ts';
+
 /** How the newest deployment of a service stands, in one word, with the evidence. */
 export interface DeploymentVerdict {
   readonly verdict:
@@ -15,12 +17,12 @@ export interface DeploymentVerdict {
 }
 
 /**
- * Undefined for a service without a PRIMARY deployment (deleted). No capacity is `unplaceable`, never `failed`; one that was given up
+ * Undefined for a service without a PRIMARY deployment (deleted), and for task sets: what they come to their controller judges. No capacity is `unplaceable`, never `failed`; one that was given up
  * without anything having been found out about its revision is `inconclusive`.
  */
 export function verdictOf(service: ServiceRecord): DeploymentVerdict | undefined {
   const primary = service.deployments.find(({ status }) => status === 'PRIMARY');
-  if (primary === undefined) return undefined;
+  if (primary === undefined || hasTaskSets(service)) return undefined;
   const of = (verdict: DeploymentVerdict['verdict'], evidence: string): DeploymentVerdict => ({
     verdict,
     deploymentId: primary.id,

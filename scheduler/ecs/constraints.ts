@@ -11,6 +11,8 @@ export const ecsConstraints: Constraints = {
   'Tag.value': {},
   // Kept as a key of the record store.
   'CreateServiceRequest.clientToken': { emptyIsAbsent: true, max: 36 },
+  'CreateTaskSetRequest.clientToken': { emptyIsAbsent: true, max: 36 },
+  'CreateTaskSetRequest.externalId': { emptyIsAbsent: true, max: 255 },
   // Shown nowhere, on ECS neither.
   referenceId: { emptyIsAbsent: true, max: 1024 },
   // "A task definition can have at most 10 containers" (Service quotas): counted before the first of them is read.

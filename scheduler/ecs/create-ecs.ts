@@ -14,6 +14,7 @@ import { serviceOperations } from './services.ts';
 import { tagOperations } from './tags.ts';
 import { taskDefinitionOperations } from './task-definitions.ts';
 import { taskListOperations } from './task-lists.ts';
+import { taskSetOperations } from './task-sets.ts';
 import { taskOperations } from './tasks.ts';
 
 /** The ECS API as the gateway serves it: one table of operations per noun, those that agents call, and those that are refused by name. */
@@ -33,6 +34,7 @@ export function createEcs(options: EcsOptions): ServiceDefinition {
       ...taskListOperations(api),
       ...serviceOperations(api),
       ...serviceDeploymentOperations(api),
+      ...taskSetOperations(api),
       ...containerInstanceOperations(api),
       ...attributeOperations(api),
       ...tagOperations(api),

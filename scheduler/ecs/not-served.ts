@@ -7,7 +7,6 @@ const capacity =
 const daemons = "Use a service with the scheduling strategy 'DAEMON': it runs one task on every container instance.";
 const gateways = 'There are no gateways: put a proxy in front of the ports that tasks have on their hosts.';
 const express = 'There are no Express services: use RegisterTaskDefinition and CreateService.';
-const taskSets = 'Services are deployed by the controller ECS: use UpdateService, and the deployment circuit breaker.';
 
 /** Every operation of the ECS API that is not served, and what to do instead; so that none is answered as if it did not exist. */
 const notServed = {
@@ -16,13 +15,11 @@ const notServed = {
   CreateDaemon: daemons,
   CreateExpressGatewayService: express,
   CreateGateway: gateways,
-  CreateTaskSet: taskSets,
   DeleteCapacityProvider: capacity,
   DeleteDaemon: daemons,
   DeleteDaemonTaskDefinition: daemons,
   DeleteExpressGatewayService: express,
   DeleteGateway: gateways,
-  DeleteTaskSet: taskSets,
   DescribeDaemon: daemons,
   DescribeDaemonDeployments: daemons,
   DescribeDaemonRevisions: daemons,
@@ -31,7 +28,6 @@ const notServed = {
   DescribeGateway: gateways,
   DescribeGatewayResources: gateways,
   DescribeGatewayRoute: gateways,
-  DescribeTaskSets: taskSets,
   DisassociateGatewayFromCluster: gateways,
   ExecuteCommand: "Use 'docker exec' on the container instance; DescribeTasks names the container's runtimeId.",
   ListDaemonDeployments: daemons,
@@ -47,8 +43,6 @@ const notServed = {
   UpdateDaemon: daemons,
   UpdateExpressGatewayService: express,
   UpdateGateway: gateways,
-  UpdateServicePrimaryTaskSet: taskSets,
-  UpdateTaskSet: taskSets,
 } as const satisfies Partial<Record<keyof EcsOperations, string>>;
 
 /** Whoever may call them is told why that does nothing here; others are denied as ever. */

@@ -1,4 +1,4 @@
-import type { UpdateServiceRequest } from '@aws-sdk/client-ecs';
+import type { CreateServiceRequest, UpdateServiceRequest } from '@aws-sdk/client-ecs';
 import type { AccessRequest, Call } from '@slipway/auth/contract';
 
 import {
@@ -26,6 +26,8 @@ import {
   passDeploymentRoles,
   parseUpdate,
   type HookPlace,
+  type Launch,
+  readController,
   type ServiceChange,
   type ServiceRef,
   serviceViews,
@@ -86,7 +88,8 @@ export function serviceOperations(options: EcsApi): EcsOperations {
     call: Call,
   ): Promise<Pick<ServiceChange, 'launch' | 'network' | 'loadBalancers'>> {
     const current = await findService(options, place);
-    if (current?.status !== 'ACTIVE') return {};
+    // What is refused to a service with task sets is refused by its own rules.
+    if (current?.status !== 'ACTIVE' || current.controller === 'EXTERNAL') return {};
     const launch =
       input.capacityProviderStrategy === undefined
         ? undefined
@@ -114,6 +117,26 @@ export function serviceOperations(options: EcsApi): EcsOperations {
       ...(network === undefined ? {} : { network }),
       ...(loadBalancers === undefined ? {} : { loadBalancers }),
     };
+  }
+
+  /** What a service runs from its beginning, by what and where; one with the controller EXTERNAL runs nothing before it has a task set. */
+  async function launchOfCreate(
+    input: CreateServiceRequest,
+    cluster: ClusterRecord,
+    call: Call,
+  ): Promise<{ readonly definition: TaskDefinitionRecord | undefined; readonly launch: Launch }> {
+    if (readController(input.deploymentController) === 'EXTERNAL') {
+      const launch = { launchType: 'EC2', strategy: undefined, network: undefined, loadBalancers: [] } as const;
+      return { definition: undefined, launch };
+    }
+    if (input.taskDefinition === undefined) throw invalidParameter('TaskDefinition can not be blank.');
+    const definition = await activeDefinition(options, call.account, input.taskDefinition);
+    const strategy = strategyOf(input, cluster);
+    const launchType = strategy === undefined ? parseLaunchType(input.launchType) : 'FARGATE';
+    const network = await checkLaunch(options.networks, call.account, definition, launchType, input);
+    const loadBalancers = parseLoadBalancers(input.loadBalancers ?? [], definition, call.account);
+    await checkTargetGroups(options.targetGroups, options.clock, call.account, loadBalancers, definition);
+    return { definition, launch: { launchType, strategy, network, loadBalancers } };
   }
 
   /** A definition that a service has, whether or not it may still be named. */
@@ -150,18 +173,9 @@ export function serviceOperations(options: EcsApi): EcsOperations {
       handle: async (input, call) => {
         const ref = clusterOf(options, call, input.cluster);
         const cluster = await activeCluster(options, ref);
-        if (input.taskDefinition === undefined) {
-          throw invalidParameter('TaskDefinition can not be blank.');
-        }
-        const definition = await activeDefinition(options, call.account, input.taskDefinition);
-        const strategy = strategyOf(input, cluster);
-        const launchType = strategy === undefined ? parseLaunchType(input.launchType) : 'FARGATE';
-        const network = await checkLaunch(options.networks, call.account, definition, launchType, input);
-        const loadBalancers = parseLoadBalancers(input.loadBalancers ?? [], definition, call.account);
-        await checkTargetGroups(options.targetGroups, options.clock, call.account, loadBalancers, definition);
-        const launch = { launchType, strategy, network, loadBalancers };
+        const { definition, launch } = await launchOfCreate(input, cluster, call);
         const draft = parseCreate(input, definition, launch, call.principal, placeOf(call), options.extensions);
-        await checkRules(options.targetGroups, call.account, loadBalancers);
+        await checkRules(options.targetGroups, call.account, launch.loadBalancers);
         await checkHookDefinitions(options, homeOf(options, call), draft.deploymentConfiguration.lifecycleHooks);
         const name = input.serviceName ?? '';
         const service = await createService(options, { ...ref, service: name }, draft, {

@@ -18,7 +18,10 @@ import {
   delegateOf,
   findService,
   followTag,
+  parseTaskSetId,
   primaryOf,
+  type ServiceRef,
+  tagTaskSet,
   updateAccess,
   withTags,
 } from '../services/index.ts';
@@ -118,13 +121,14 @@ function tagged(options: EcsOptions, arn: string, call: Call): Tagged {
   if (type === 'cluster') return clusterTags(options, { account: call.account, cluster: first });
   if (type === 'task-definition') return definitionTags(options, call.account, arn);
   const ref: ClusterRef = { account: call.account, cluster: first };
+  if (type === 'task-set' && second !== undefined) return taskSetTags(options, { ...ref, service: second }, arn, call);
   if (second !== undefined) {
     if (type === 'service') return serviceTags(options, ref, second);
     if (type === 'task') return taskTags(options, ref, second);
     if (type === 'container-instance') return instanceTags(options, ref, second);
   }
   throw invalidParameter(
-    `'${arn}' is not the ARN of a cluster, service, task, task definition or container instance in the long format.`,
+    `'${arn}' is not the ARN of a cluster, service, task set, task, task definition or container instance in the long format.`,
   );
 }
 
@@ -160,6 +164,16 @@ const serviceTags = (options: EcsOptions, ref: ClusterRef, service: string): Tag
     return updateAccess(options, { ...ref, service }, found, definition);
   },
 });
+
+function taskSetTags(options: EcsOptions, ref: ServiceRef, arn: string, call: Call): Tagged {
+  const id = parseTaskSetId(arn, ref, homeOf(options, call));
+  return {
+    read: async () => (await findService(options, ref))?.deployments.find((one) => one.id === id)?.taskSet?.tags,
+    change: async (change) => {
+      await tagTaskSet(options, ref, id, change);
+    },
+  };
+}
 
 const taskTags = (options: EcsOptions, ref: ClusterRef, id: string): Tagged => ({
   read: async () => (await findTasks(options, ref, [id])).get(id)?.tags,

@@ -1,6 +1,7 @@
 import semver from 'semver';
 
 import { invalidParameter } from '../cluster/index.ts';
+import { hasTaskSets } from '../deployments/index.ts';
 import type { Delegate, FollowRule, ServiceRecord, Tags } from '../state/index.ts';
 
 /** The tag on a service that says which pushes roll it, so that every client of the API can set it. */
@@ -42,11 +43,15 @@ export function formatFollow(rule: FollowRule): string {
 /**
  * The service with other tags, and what it follows as they say.
  * @param by who set or removed `slipway:follow`, and whose rights the rule has from now on; undefined when the change is not about it
- * @throws InvalidParameterException when `slipway:follow` has no valid value
+ * @throws InvalidParameterException when `slipway:follow` has no valid value, or its task sets are made by somebody else
  */
 export function withTags(service: ServiceRecord, tags: Tags, by: Delegate | undefined): ServiceRecord {
   const value = tags[followTag];
   const follow = value === undefined ? undefined : parseFollow(value);
+  if (follow !== undefined && hasTaskSets(service))
+    throw invalidParameter(
+      `A service with the deployment controller EXTERNAL follows no image: its controller makes task sets. Remove the tag '${followTag}'.`,
+    );
   const { follow: _, followedBy: before, ...rest } = service;
   const followedBy = by ?? before;
   return {

@@ -1,5 +1,6 @@
 import type { Json, Transaction } from '@slipway/storage/records';
 
+import { hasTaskSets } from '../deployments/index.ts';
 import {
   clusterKeys,
   type DeploymentHistoryRecord,
@@ -50,6 +51,8 @@ export async function writeHistory(
   after: ServiceRecord,
   now: number,
 ): Promise<void> {
+  // Task sets are their controller's to remember.
+  if (hasTaskSets(after)) return;
   const rows = rowsOf(before, after, now);
   if (rows.length === 0) return;
   for (const { key, value } of rows) tx.put(key, value);

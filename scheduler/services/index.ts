@@ -1,5 +1,6 @@
 export { passDeploymentRoles, serviceAccess, updateAccess } from './access.ts';
 export { configurationView, defaultConfiguration, parseConfiguration } from './configuration.ts';
+export { readController } from './controller.ts';
 export { countTasks, type DeploymentCounts } from './counts.ts';
 export { type DeploymentStart, newDeployment, primaryOf, servingOf, startDeployment } from './deployment.ts';
 export { decidePause, type DeploymentRef, stopDeployment } from './decide.ts';
@@ -19,7 +20,19 @@ export { checkRules, type TrafficRule } from './traffic-rules.ts';
 export { checkHookDefinition, checkHookDefinitions, type HookPlace, parseHooks } from './hooks.ts';
 export { type Launch, parseCreate, parseUpdate, withStrategy } from './request.ts';
 export { waitOf } from './shift-view.ts';
-export { networkView, serviceViews } from './service-view.ts';
+export { networkView } from './network-view.ts';
+export { serviceViews } from './service-view.ts';
+export { parseScale, parseSetBalancers, parseTaskSet, parseTaskSetId } from './task-set-request.ts';
+export { taskSetsView } from './task-set-view.ts';
+export {
+  createTaskSet,
+  deleteTaskSet,
+  requireExternal,
+  scaleTaskSet,
+  setPrimary,
+  type TaskSetOf,
+  tagTaskSet,
+} from './task-sets.ts';
 export {
   changeService,
   createService,

@@ -20,6 +20,7 @@ import type {
 } from '../state/index.ts';
 import { bodyOf, parseConstraints, parseStrategies, type PlacementExtensions } from '../tasks/index.ts';
 import { defaultConfiguration, parseConfiguration } from './configuration.ts';
+import { checkExternal, checkExternalUpdate, readController } from './controller.ts';
 import { delegateOf } from './delegate.ts';
 import { followTag, parseFollow } from './follow.ts';
 import type { HookPlace } from './hooks.ts';
@@ -45,11 +46,12 @@ export interface Launch {
 
 /**
  * What CreateService asks for, checked and completed.
+ * @param definition the revision to run; with the controller EXTERNAL there is none
  * @throws InvalidParameterException
  */
 export function parseCreate(
   input: CreateServiceRequest,
-  definition: TaskDefinitionRecord,
+  definition: TaskDefinitionRecord | undefined,
   { launchType, strategy, network, loadBalancers }: Launch,
   caller: Principal,
   place: HookPlace,
@@ -65,6 +67,7 @@ export function parseCreate(
     role: 'Targets are registered in the name of the service-linked role: remove it.',
   });
   refuseShared(input);
+  const controller = readController(input.deploymentController);
   const schedulingStrategy = input.schedulingStrategy ?? 'REPLICA';
   if (schedulingStrategy !== 'REPLICA' && schedulingStrategy !== 'DAEMON') {
     throw invalidParameter(`schedulingStrategy must be REPLICA or DAEMON, not '${String(schedulingStrategy)}'.`);
@@ -74,18 +77,21 @@ export function parseCreate(
       'A daemon service runs one task on every instance: leave out desiredCount and placementStrategy.',
     );
   }
-  if (schedulingStrategy === 'REPLICA' && input.desiredCount === undefined) {
+  // With the controller EXTERNAL the name alone is required (ECS developer guide): such a service begins with no task.
+  if (schedulingStrategy === 'REPLICA' && input.desiredCount === undefined && controller === undefined) {
     throw invalidParameter('desiredCount must be specified for a service with the REPLICA scheduling strategy.');
   }
   if (schedulingStrategy === 'DAEMON' && launchType === 'FARGATE') throw noDaemons();
+  if (controller === 'EXTERNAL') checkExternal(input, schedulingStrategy);
   const tags = ecsTags.parse(input.tags);
   const follow = tags[followTag];
   if (follow !== undefined) parseFollow(follow);
   const grace = parseGrace(input.healthCheckGracePeriodSeconds);
   return {
     schedulingStrategy,
+    ...(controller === undefined ? {} : { controller }),
     desiredCount: parseCount(input.desiredCount) ?? 0,
-    taskDefinition: definition.arn,
+    taskDefinition: definition?.arn ?? '',
     deploymentConfiguration: parseConfiguration(
       input.deploymentConfiguration,
       defaultConfiguration(schedulingStrategy),
@@ -125,6 +131,12 @@ export function parseUpdate(
 ): ServiceChange {
   refuseMembers(input, refusals);
   refuseShared(input);
+  if (input.deploymentController !== undefined && readController(input.deploymentController) !== service.controller)
+    throw notSupported(
+      'Changing the deployment controller of a service',
+      `Leave deploymentController out, or make another service: this one has ${service.controller ?? 'ECS'}.`,
+    );
+  if (service.controller === 'EXTERNAL') checkExternalUpdate(input);
   if (
     service.schedulingStrategy === 'DAEMON' &&
     (input.desiredCount !== undefined || input.placementStrategy?.length)
@@ -187,15 +199,8 @@ function placementOf(
 }
 
 function refuseShared(
-  input: Pick<
-    UpdateServiceRequest,
-    'deploymentController' | 'availabilityZoneRebalancing' | 'serviceConnectConfiguration'
-  >,
+  input: Pick<UpdateServiceRequest, 'availabilityZoneRebalancing' | 'serviceConnectConfiguration'>,
 ): void {
-  const controller = input.deploymentController?.type ?? 'ECS';
-  if (controller !== 'ECS') {
-    throw notSupported(`Deployment controller ${controller}`, 'Use the controller ECS.');
-  }
   const rebalancing = input.availabilityZoneRebalancing ?? 'DISABLED';
   if (rebalancing !== 'DISABLED') {
     throw notSupported(`availabilityZoneRebalancing ${rebalancing}`, 'Use DISABLED, or leave it out.');

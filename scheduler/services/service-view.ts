@@ -1,20 +1,13 @@
-import type {
-  Deployment,
-  NetworkConfiguration as Requested,
-  PlacementConstraint,
-  PlacementStrategy,
-  Service,
-  ServiceField,
-} from '@aws-sdk/client-ecs';
+import type { Deployment, PlacementConstraint, PlacementStrategy, Service, ServiceField } from '@aws-sdk/client-ecs';
 import { smallTagList } from '@slipway/auth/kit';
 
 import { type ClusterRef, type EcsPorts } from '../cluster/index.ts';
+import { hasTaskSets } from '../deployments/index.ts';
 import {
   arns,
   clusterKeys,
   clusterPartition,
   type DeploymentRecord,
-  type NetworkConfiguration,
   type ServiceEventRecord,
   type ServiceRecord,
 } from '../state/index.ts';
@@ -25,6 +18,8 @@ import { primaryOf } from './deployment.ts';
 import { deploymentArn, revisionArn } from './history-view.ts';
 import { launchView } from './launch-view.ts';
 import { loadBalancersView } from './load-balancers.ts';
+import { networkView } from './network-view.ts';
+import { taskSetsView } from './task-set-view.ts';
 
 const newestEvents = 100;
 
@@ -65,6 +60,9 @@ function serviceView(ports: EcsPorts, ref: ClusterRef, service: ServiceRecord, p
   const named = { ...ref, service: service.name };
   const primary = primaryOf(service);
   const totals = service.deployments.map(parts.counts);
+  const bySets = hasTaskSets(service);
+  // Deployments that are over are kept for rollback, but the waiters of every SDK expect to see only live ones.
+  const deployments = bySets ? [] : service.deployments.filter(({ status }) => status !== 'INACTIVE');
   return {
     serviceArn: service.arn,
     serviceName: service.name,
@@ -73,25 +71,25 @@ function serviceView(ports: EcsPorts, ref: ClusterRef, service: ServiceRecord, p
     desiredCount: service.desiredCount,
     runningCount: totals.reduce((sum, { running }) => sum + running, 0),
     pendingCount: totals.reduce((sum, { pending }) => sum + pending, 0),
-    ...placeView(service, service.platformVersion ?? 'LATEST'),
-    taskDefinition: service.taskDefinition,
+    ...(service.taskDefinition === ''
+      ? {}
+      : {
+          ...placeView(service, service.platformVersion ?? 'LATEST'),
+          taskDefinition: service.taskDefinition,
+        }),
     deploymentConfiguration: configurationView(service.deploymentConfiguration),
-    deploymentController: { type: 'ECS' },
-    // Deployments that are over are kept for rollback, but the waiters of every SDK expect to see only live ones.
-    deployments: service.deployments
-      .filter(({ status }) => status !== 'INACTIVE')
-      .map((deployment) => deploymentView(service, deployment, parts.counts(deployment))),
-    ...(primary === undefined || primary.cause.kind === 'rollback' || service.status !== 'ACTIVE'
+    deploymentController: { type: service.controller ?? 'ECS' },
+    deployments: deployments.map((deployment) => deploymentView(service, deployment, parts.counts(deployment))),
+    ...(bySets ? { taskSets: taskSetsView(ports, named, service, parts.counts, parts.include.includes('TAGS')) } : {}),
+    ...(bySets || primary === undefined || primary.cause.kind === 'rollback' || service.status !== 'ACTIVE'
       ? {}
       : { currentServiceDeployment: deploymentArn(ports, named, primary.id) }),
-    currentServiceRevisions: service.deployments
-      .filter(({ status }) => status !== 'INACTIVE')
-      .map((deployment) => ({
-        arn: revisionArn(ports, named, deployment.id),
-        requestedTaskCount: deployment === primary ? service.desiredCount : parts.counts(deployment).desired,
-        runningTaskCount: parts.counts(deployment).running,
-        pendingTaskCount: parts.counts(deployment).pending,
-      })),
+    currentServiceRevisions: deployments.map((deployment) => ({
+      arn: revisionArn(ports, named, deployment.id),
+      requestedTaskCount: deployment === primary ? service.desiredCount : parts.counts(deployment).desired,
+      runningTaskCount: parts.counts(deployment).running,
+      pendingTaskCount: parts.counts(deployment).pending,
+    })),
     events: parts.events.map(({ id, createdAt, message }) => ({ id, createdAt: new Date(createdAt), message })),
     loadBalancers: loadBalancersView(service.loadBalancers),
     serviceRegistries: [],
@@ -112,16 +110,6 @@ function serviceView(ports: EcsPorts, ref: ClusterRef, service: ServiceRecord, p
     availabilityZoneRebalancing: service.availabilityZoneRebalancing,
   };
 }
-
-/** A network configuration as the API has it; nothing for none: an empty structure is more than the Terraform provider bears. */
-export const networkView = (network: NetworkConfiguration | undefined): Requested | undefined =>
-  network && {
-    awsvpcConfiguration: {
-      subnets: [...network.subnets],
-      securityGroups: [...network.securityGroups],
-      assignPublicIp: network.assignPublicIp,
-    },
-  };
 
 function placeView(
   service: ServiceRecord,

@@ -22,9 +22,11 @@ import {
   type TokenRecord,
 } from '../state/index.ts';
 import { stableJson } from '../tasks/index.ts';
+import { hasTaskSets } from '../deployments/index.ts';
 import { newDeployment, primaryOf, startDeployment } from './deployment.ts';
 import { followTag, formatFollow, withTags } from './follow.ts';
 import { writeHistory } from './history.ts';
+import { rescaled } from './rescale.ts';
 import { checkShift } from './traffic-rules.ts';
 
 /** Names one service. */
@@ -97,12 +99,19 @@ export async function createService(
         name: ref.service,
         arn: options.arn,
         status: 'ACTIVE',
-        deployments: [
-          newDeployment(
-            { ...draft, deployments: [] },
-            { id: newDeploymentId(ports.random), taskDefinition: draft.taskDefinition, cause: { kind: 'api' }, now },
-          ),
-        ],
+        deployments: hasTaskSets(draft)
+          ? []
+          : [
+              newDeployment(
+                { ...draft, deployments: [] },
+                {
+                  id: newDeploymentId(ports.random),
+                  taskDefinition: draft.taskDefinition,
+                  cause: { kind: 'api' },
+                  now,
+                },
+              ),
+            ],
         createdAt: now,
         steady: false,
         version: existing?.version ?? 0,
@@ -150,6 +159,9 @@ export async function updateService(
       steady: false,
       version: service.version + 1,
     };
+    // Its sets say what their tasks are; the service says how many.
+    if (hasTaskSets(service))
+      return rescaled({ ...updated, desiredCount: service.desiredCount }, updated.desiredCount, ports.clock.now());
     checkShift(updated, service);
     // Tasks that run keep the interfaces, the platform and the target groups that they have: others need other tasks.
     const moved = stableJson(placeOf(updated)) !== stableJson(placeOf(service));
@@ -190,6 +202,10 @@ export async function deleteService(ports: ServicePorts, ref: ServiceRef, force:
         if (service.schedulingStrategy === 'REPLICA' && service.desiredCount > 0 && !force) {
           throw invalidParameter('The service cannot be stopped while it is scaled above 0.');
         }
+        if (hasTaskSets(service) && service.deployments.length > 0 && !force)
+          throw invalidParameter(
+            'The service cannot be stopped while it has task sets: delete them with DeleteTaskSet, or use force.',
+          );
         return { ...service, status: 'DRAINING', desiredCount: 0, steady: false, version: service.version + 1 };
       },
       ['ACTIVE', 'DRAINING'],
@@ -245,14 +261,24 @@ async function requireCluster(tx: Transaction): Promise<void> {
   if (cluster?.status !== 'ACTIVE') throw clusterNotFound();
 }
 
+const ofPrimarySet: ReadonlySet<string> = new Set([
+  'taskDefinition',
+  'launchType',
+  'capacityProviderStrategy',
+  'platformVersion',
+  'network',
+  'loadBalancers',
+] satisfies (keyof ServiceRecord)[]);
+
 /** Whether a repeated CreateService asks for what the service already is. How many daemons there are is not the author's choice. */
 function wantsTheSame(service: ServiceRecord, draft: ServiceDraft): boolean {
   const { createdBy: _, followedBy: __, desiredCount, ...given } = draft;
   const wanted = { capacityProviderStrategy: undefined, loadBalancers: undefined, ...given };
   return (
     (draft.schedulingStrategy === 'DAEMON' || desiredCount === service.desiredCount) &&
-    Object.entries(wanted).every(
-      ([member, value]) => stableJson(value) === stableJson(service[member as keyof ServiceRecord]),
-    )
+    Object.entries(wanted)
+      // The primary task set has made these its own.
+      .filter(([member]) => !hasTaskSets(service) || !ofPrimarySet.has(member))
+      .every(([member, value]) => stableJson(value) === stableJson(service[member as keyof ServiceRecord]))
   );
 }

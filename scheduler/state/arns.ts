@@ -20,6 +20,9 @@ export const arns = {
   /** Every revision of a family, as policies name what is registered or not yet found. */
   taskDefinitions: (region: string, account: string, family: string): string =>
     ecsArn(region, account, `task-definition/${family}:*`),
+  /** `id` is `ecs-svc/<number>`. */
+  taskSet: (region: string, account: string, cluster: string, service: string, id: string): string =>
+    ecsArn(region, account, `task-set/${cluster}/${service}/${id}`),
   serviceDeployment: (region: string, account: string, cluster: string, service: string, id: string): string =>
     ecsArn(region, account, `service-deployment/${cluster}/${service}/${id}`),
   /** `number` is that of the deployment: `ecs-svc/<number>`. Terraform finds a service's deployment by it. */

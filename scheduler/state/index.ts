@@ -40,6 +40,7 @@ export type {
   Tags,
   TaskDefinitionRecord,
   TaskRecord,
+  TaskSetRecord,
   TaskStatus,
   TaskTarget,
   TokenRecord,

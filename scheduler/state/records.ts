@@ -348,6 +348,25 @@ export interface DeploymentRecord {
   readonly replaces?: readonly string[];
   /** Of a deployment that shifts traffic: how far it is. */
   readonly shifting?: Shifting;
+  /** Of a service with the controller EXTERNAL: every deployment is a task set, and none is ever COMPLETED. */
+  readonly taskSet?: TaskSetRecord;
+}
+
+/** What makes a deployment a task set: what its external controller chose for it, and no service says (ECS: `CreateTaskSet`). */
+export interface TaskSetRecord extends Pick<
+  ServiceRecord,
+  'launchType' | 'capacityProviderStrategy' | 'platformVersion' | 'network'
+> {
+  /** Percent of the service's desired count, 0 to 100. */
+  readonly scale: number;
+  /** What the controller calls it. */
+  readonly externalId?: string;
+  readonly tags: Tags;
+  /** Whether all of its tasks are there and healthy and no others, and since when that is so. */
+  readonly steady: boolean;
+  readonly steadyAt: number;
+  /** It is deleted: it goes with its last task. */
+  readonly ends?: true;
 }
 
 /** A deployment as it was last seen, kept when its service no longer needs it: what ListServiceDeployments tells. */
@@ -373,7 +392,10 @@ export interface ServiceRecord {
   readonly arn: string;
   readonly status: 'ACTIVE' | 'DRAINING' | 'INACTIVE';
   readonly schedulingStrategy: 'REPLICA' | 'DAEMON';
+  /** Who deploys it. Absent: ECS. */
+  readonly controller?: 'EXTERNAL';
   readonly desiredCount: number;
+  /** With the controller EXTERNAL that of the primary task set, as are launch type, network and load balancers; empty before there is one. */
   readonly taskDefinition: string;
   readonly deploymentConfiguration: DeploymentConfiguration;
   readonly placementConstraints: readonly {
@@ -455,10 +477,10 @@ export interface FamilyRecord {
 
 /** What an idempotency token has already done, in the cluster's partition. */
 export interface TokenRecord {
-  readonly operation: 'RunTask' | 'CreateService';
+  readonly operation: 'RunTask' | 'CreateService' | 'CreateTaskSet';
   /** Digest of the request, to tell a retry from another request under the same token. */
   readonly request: string;
-  /** Ids of the tasks, or the name of the service. */
+  /** Ids of the tasks or of the task set, or the name of the service. */
   readonly ids: readonly string[];
   readonly createdAt: number;
   /** Set once the request got through. */

@@ -99,6 +99,8 @@ export class Roller {
       const service = stored?.value;
       const primary = service === undefined ? undefined : primaryOf(service);
       if (service === undefined || primary === undefined || service.status !== 'ACTIVE') return false;
+      // Who deploys it decides what it runs.
+      if (service.controller !== undefined) return false;
       const definition = await readDefinition(this.#ports.records, place.account, primary.taskDefinition);
       if (definition === undefined) return false;
       const origin =

@@ -47,7 +47,7 @@ function agent(instance: InstanceRecord | undefined): 'connected' | 'disconnecte
 }
 
 function rollout(service: ServiceRecord | undefined): DeploymentRecord['rolloutState'] | undefined {
-  if (service?.status !== 'ACTIVE') return undefined;
+  if (service?.status !== 'ACTIVE' || service.controller === 'EXTERNAL') return undefined;
   return service.deployments.find(({ status }) => status === 'PRIMARY')?.rolloutState;
 }
 

@@ -59,20 +59,22 @@ export async function explain(name: string, options: { readonly output: string }
   for (const line of report.hostsAway) print(`  ${line}`);
   if (report.followStopped !== undefined) print(`does not follow its images: ${report.followStopped}`);
   print();
-  print(
-    table(
-      ['DEPLOYMENT', 'STATUS', 'ROLLOUT', 'RUNNING', 'PENDING', 'FAILED', 'TASK DEFINITION'],
-      (service.deployments ?? []).map((deployment) => [
-        deployment.id ?? '',
-        deployment.status ?? '',
-        deployment.rolloutState ?? '',
-        `${deployment.runningCount ?? 0}/${deployment.desiredCount ?? 0}`,
-        String(deployment.pendingCount ?? 0),
-        String(deployment.failedTasks ?? 0),
-        shortArn(deployment.taskDefinition),
-      ]),
-    ),
-  );
+  if ((service.taskSets ?? []).length > 0) printSets(service);
+  else
+    print(
+      table(
+        ['DEPLOYMENT', 'STATUS', 'ROLLOUT', 'RUNNING', 'PENDING', 'FAILED', 'TASK DEFINITION'],
+        (service.deployments ?? []).map((deployment) => [
+          deployment.id ?? '',
+          deployment.status ?? '',
+          deployment.rolloutState ?? '',
+          `${deployment.runningCount ?? 0}/${deployment.desiredCount ?? 0}`,
+          String(deployment.pendingCount ?? 0),
+          String(deployment.failedTasks ?? 0),
+          shortArn(deployment.taskDefinition),
+        ]),
+      ),
+    );
   if (shift !== undefined) print(`  ${lineOf(shift)}`);
   for (const deployment of service.deployments ?? [])
     if (deployment.rolloutStateReason) print(`  ${deployment.rolloutStateReason}`);
@@ -83,6 +85,25 @@ export async function explain(name: string, options: { readonly output: string }
   print('Last events');
   for (const event of (service.events ?? []).slice(0, 10))
     print(`  ${event.createdAt?.toISOString() ?? ''}  ${event.message ?? ''}`);
+}
+
+/** The task sets of a service that is deployed by somebody else. */
+function printSets({ taskSets = [] }: Service): void {
+  print(
+    table(
+      ['TASK SET', 'STATUS', 'SCALE', 'RUNNING', 'PENDING', 'STABILITY', 'EXTERNAL ID', 'TASK DEFINITION'],
+      taskSets.map((set) => [
+        set.id ?? '',
+        set.status ?? '',
+        `${set.scale?.value ?? 0} %`,
+        `${set.runningCount ?? 0}/${set.computedDesiredCount ?? 0}`,
+        String(set.pendingCount ?? 0),
+        set.stabilityStatus ?? '',
+        set.externalId ?? '',
+        shortArn(set.taskDefinition),
+      ]),
+    ),
+  );
 }
 
 /** What a load balancer says of a service: its faults, and the targets of the groups that the service is in. */
@@ -153,6 +174,7 @@ function verdict(service: Service): string {
   const primary = service.deployments?.find((deployment) => deployment.status === 'PRIMARY');
   const lastWord = service.events?.[0]?.message ?? '';
   if (service.status !== 'ACTIVE') return `the service is ${service.status}`;
+  if (service.deploymentController?.type === 'EXTERNAL') return verdictOfSets(service, lastWord);
   if (!primary) return 'the service has no deployment';
   if (primary.rolloutState === 'COMPLETED') {
     const steady = service.runningCount === service.desiredCount;
@@ -162,6 +184,14 @@ function verdict(service: Service): string {
   }
   if (primary.rolloutState === 'FAILED') return `the deployment failed: ${primary.rolloutStateReason ?? lastWord}`;
   return `rolling out ${shortArn(primary.taskDefinition)}, ${primary.runningCount ?? 0} of ${primary.desiredCount ?? 0} running: ${lastWord}`;
+}
+
+/** The same of a service that is deployed by somebody else. */
+function verdictOfSets({ taskSets = [] }: Service, lastWord: string): string {
+  if (taskSets.length === 0) return 'no task set yet: its controller makes them (CreateTaskSet)';
+  const waiting = taskSets.filter(({ stabilityStatus }) => stabilityStatus !== 'STEADY_STATE');
+  if (waiting.length === 0) return `steady, ${taskSets.length} task sets`;
+  return `${waiting.map(({ id = '' }) => id).join(', ')} of ${taskSets.length} task sets stabilizing: ${lastWord}`;
 }
 
 /** Why the newest image that the service follows was not taken, when its rule is not allowed that; undefined when a later deployment was. */
@@ -183,6 +213,7 @@ function summary(service: Service): object {
     pendingCount: service.pendingCount,
     follow: service.tags?.find((tag) => tag.key === 'slipway:follow')?.value ?? null,
     deployments: service.deployments,
+    ...(service.taskSets === undefined ? {} : { taskSets: service.taskSets }),
     events: service.events?.slice(0, 20),
   };
 }

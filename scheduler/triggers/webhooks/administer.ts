@@ -46,6 +46,12 @@ export function createWebhookAdministration(ports: WebhookPorts): WebService {
           name: 'POST webhook of a service',
           access: accessToMake,
           handle: async (ctx, call) => {
+            if ((await findService(ports, refOf(call)))?.controller !== undefined)
+              throw new WebhookError(
+                409,
+                'external-controller',
+                'The deployment controller of this service is not ECS: whoever deploys it decides what it runs.',
+              );
             const made = await createWebhook(ports, refOf(call), call.principal);
             if (made === undefined) throw missing('service');
             ctx.status = 201;
