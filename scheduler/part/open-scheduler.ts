@@ -16,6 +16,7 @@ import { TaskInterfaces, taskNetworks } from '../network/tasks/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
 import { createSecretsManager, Secrets } from '../settings/secrets/index.ts';
 import { createLogs, StoredLogs } from '../signals/logs/index.ts';
+import { UsageCollector, usageGauges } from '../signals/usage/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 import { ClusterViews } from '../views/index.ts';
 
@@ -72,8 +73,10 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const interfaces = new TaskInterfaces({ records, clock, log, networks, quarantine: addressQuarantine });
   const { taskCredentials, revokeTaskCredentials, credentialIdKey } = ports;
   const { replaceLostAfter } = timing;
+  const usage = new UsageCollector(base);
   const agents = createAgentControl({
     networks: interfaces,
+    usage: (instance) => usage.open(instance),
     ...base,
     views,
     log,
@@ -160,7 +163,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         },
       },
     ],
-    gauges: [...schedulerGauges(control), ...balancingMetrics(balancing.numbers)],
+    gauges: [...schedulerGauges(control), ...usageGauges(usage.ledger), ...balancingMetrics(balancing.numbers)],
     async start(role) {
       await createCluster(base, { account, cluster: 'default' }, { tags: {}, settings: [] });
       await control.start();

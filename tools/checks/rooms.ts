@@ -43,6 +43,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'settings/secrets',
     ],
     ['tasks', 'views', 'balancing/health', 'balancing/numbers', 'balancing/api'],
+    ['signals/usage'],
     ['services', 'control', 'hosts/control', 'balancing/traffic'],
     [
       'ecs',

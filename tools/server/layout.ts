@@ -15,6 +15,7 @@ import { balancingRows } from '@slipway/scheduler/balancing/records';
 import { networkRows } from '@slipway/scheduler/network/records';
 import { logRows } from '@slipway/scheduler/signals/logs/store';
 import { secretRows } from '@slipway/scheduler/settings/secrets';
+import { telemetryRows } from '@slipway/scheduler/signals/usage';
 import { stateRows } from '@slipway/scheduler/state';
 import { webhookRows } from '@slipway/scheduler/triggers';
 import { transferRows } from '@slipway/storage/audit';
@@ -43,6 +44,7 @@ export const layout: readonly OwnedRows[] = [
   webhookRows,
   logRows,
   secretRows,
+  telemetryRows,
   consumerRows,
   transferRows,
   jobRows,

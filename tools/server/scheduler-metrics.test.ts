@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Registry } from '@prometheus-io/client';
 import { schedulerGauges } from '@slipway/scheduler/part';
+import { usageGauges } from '@slipway/scheduler/signals/usage';
 import { expect, test } from 'vitest';
 import { registerGauges } from './gauges.ts';
 import { SchedulerMetrics } from './scheduler-metrics.ts';
@@ -31,18 +32,21 @@ test('decisions and passes appear in the text that is scraped, every kind of dec
 test('the page about metrics says each metric with its labels and no other, and names are as Prometheus wants them', async () => {
   const registry = new Registry();
   new SchedulerMetrics(registry);
-  registerGauges(registry, schedulerGauges({ clusters: () => [] }), true);
-  const labelsOf = new Map(schedulerGauges({ clusters: () => [] }).map(({ name, labels }) => [name, labels]));
+  const gauges = [...schedulerGauges({ clusters: () => [] }), ...usageGauges({ newest: () => [] })];
+  registerGauges(registry, gauges, true);
+  const labelsOf = new Map(gauges.map(({ name, labels }) => [name, labels]));
   labelsOf.set('slipway_scheduler_decisions_total', ['what']);
   labelsOf.set('slipway_scheduler_hooks_total', ['kind', 'outcome']);
   const metrics = registry.getMetricsAsArray().map(({ name, type }) => ({ name, type: String(type) }));
   for (const { name, type } of metrics) {
-    expect(name).toMatch(/^slipway_scheduler_[a-z_]+$/);
+    expect(name).toMatch(/^slipway_(?:scheduler|task)_[a-z_]+$/);
     expect(name.endsWith('_total')).toBe(type === 'counter');
-    expect(name.endsWith('_seconds')).toBe(type === 'histogram');
+    expect(/(?<!per)_seconds$/.test(name)).toBe(type === 'histogram');
   }
   const page = readFileSync(new URL('../../scheduler/signals.md', import.meta.url), 'utf8');
-  const rows = [...page.matchAll(/^\| `(slipway_scheduler_[^`]+)` \| [^|]+ \| [^|]+ \|$/gm)].map(([, row]) => row);
+  const rows = [...page.matchAll(/^\| `(slipway_(?:scheduler|task)_[^`]+)` \| [^|]+ \|[^|]+ \|$/gm)].map(
+    ([, row]) => row,
+  );
   const expected = metrics.map(({ name }) => {
     const labels = labelsOf.get(name) ?? [];
     return labels.length === 0 ? name : `${name}{${labels.join(',')}}`;

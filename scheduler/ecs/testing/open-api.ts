@@ -110,6 +110,7 @@ export async function openApi({
     networks: noHostNetworks,
     views,
     log: quiet,
+    usage: () => Promise.reject(new Error('no agent is connected that could tell')),
     ownHost: () => false,
     credentialIdKey: randomBytes(32),
     taskCredentials: () => Promise.reject(new Error('no agent is connected that could ask')),

@@ -361,7 +361,7 @@ class RunningAgent implements Agent {
       network: network.port,
       reporter,
       keys,
-      sampler: new Sampler(this.#docker, this.#options.clock),
+      sampler: new Sampler(this.#docker, this.#options.clock, registration.cpu),
       containerInstanceArn: registration.containerInstanceArn,
       versions: { agentHash, agentVersion, dockerVersion: `DockerVersion: ${host.dockerVersion}` },
       seenSequence: this.#identity?.seenSequence ?? 0,

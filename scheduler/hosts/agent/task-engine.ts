@@ -237,12 +237,12 @@ export class TaskEngine {
     });
   }
 
-  /** Running containers by task, for measuring. */
-  containers(): { readonly task: AgentTask; readonly name: string; readonly id: string }[] {
+  /** Running containers by task, for measuring; `internal` is the one that holds the network interface of a task that has one. */
+  containers(): { readonly task: AgentTask; readonly name: string; readonly id: string; readonly internal: boolean }[] {
     return this.#live().flatMap((runner) =>
       [...runner.inspected]
-        .filter(([name, info]) => info.State.Running && !isInternal({ name }))
-        .map(([name, info]) => ({ task: runner.task, name, id: info.Id })),
+        .filter(([, info]) => info.State.Running)
+        .map(([name, info]) => ({ task: runner.task, name, id: info.Id, internal: isInternal({ name }) })),
     );
   }
 

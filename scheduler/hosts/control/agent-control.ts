@@ -18,7 +18,7 @@ import { notOwner } from './owner.ts';
 import { agentOperations, type AgentOperations, controlPath, telemetryPath } from './operations.ts';
 import { PayloadSource } from './payloads.ts';
 import { refuseUpgrade } from './peer.ts';
-import { type TaskMetrics, TelemetrySession } from './telemetry-session.ts';
+import { TelemetrySession } from './telemetry-session.ts';
 
 /** The control plane's side of the agent protocol, as the composition root wires it. */
 export interface AgentControl {
@@ -36,8 +36,6 @@ export interface AgentControl {
     call: Call,
     open: () => Promise<WebSocket>,
   ): Promise<void>;
-  /** The newest metrics of tasks whose agents are connected to this server. */
-  metrics(): readonly TaskMetrics[];
   /** Closes every connection that stands now: this server cannot serve its agents, which go to another. */
   disconnect(): void;
   /** Closes every connection, notes it in the records, and stops. */
@@ -64,7 +62,6 @@ export function createAgentControl(options: AgentControlOptions): AgentControl {
       const ref = await admit(options, instanceOf[kind], query, call);
       await connections[kind](ref, query, open, call);
     },
-    metrics: () => [...connections.metrics.values()],
     disconnect: () => connections.disconnect(),
     close: () => connections.close(),
   };
@@ -201,7 +198,6 @@ function instanceRef(arn: string, home: { account: string; region: string }): In
 
 /** The connections that this server holds, and what they share per cluster. */
 class Connections {
-  readonly metrics = new Map<string, TaskMetrics>();
   readonly #options: AgentControlOptions;
   readonly #payloads: PayloadSource;
   readonly #serverId: string;
@@ -246,9 +242,14 @@ class Connections {
   };
 
   telemetry: Accept = async (ref, _query, upgraded) => {
-    await this.#serve(ref, upgraded, (ws, view) =>
-      new TelemetrySession(ws, { options: this.#options, ref, view, metrics: this.metrics }).run(),
-    );
+    await this.#serve(ref, upgraded, async (ws, view) => {
+      const usage = await this.#options.usage(ref);
+      try {
+        await new TelemetrySession(ws, { options: this.#options, ref, view, usage }).run();
+      } finally {
+        usage.close();
+      }
+    });
   };
 
   disconnect(): void {

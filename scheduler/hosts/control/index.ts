@@ -7,5 +7,4 @@ export { connectionKeys, connectionRows } from './keys.ts';
 export { type AgentOperations, agentOperations, controlPath, telemetryPath } from './operations.ts';
 export { refuseUpgrade, watchLiveness } from './peer.ts';
 export { type RenderPorts, renderStop, renderTask } from './render.ts';
-export type { ContainerMetrics, TaskMetrics } from './telemetry-session.ts';
 export { applyHealth, applyTaskChange, type ContainerChange, type TaskChange } from './transitions.ts';

@@ -2,6 +2,7 @@ import type { RandomBytes } from '../../state/index.ts';
 import type { EcsPorts } from '../../cluster/index.ts';
 import type { Log } from '@slipway/auth/contract';
 
+import type { InstanceName, UsageSession } from '../../signals/usage/index.ts';
 import type { ClusterViews } from '../../views/index.ts';
 import type { HostNetworks } from './host-networks.ts';
 
@@ -28,6 +29,8 @@ export interface AgentControlOptions extends EcsPorts {
   readonly views: ClusterViews;
   readonly random: RandomBytes;
   readonly log: Log;
+  /** Takes in what an agent says of its tasks' CPU and memory; called once for each telemetry connection. */
+  readonly usage: (instance: InstanceName) => Promise<UsageSession>;
   /**
    * Secret of this installation (at least 16 bytes, the same on every server and after every restart) from which the
    * unguessable ids of task credentials are derived; containers keep them in their environment for life.

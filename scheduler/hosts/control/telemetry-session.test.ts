@@ -20,7 +20,7 @@ describe('the telemetry connection', { timeout: 180_000 }, () => {
         { name: 'main', image: 'web', memory: 32, essential: true, healthCheck: { command: ['true'] } },
       ],
     });
-    const task = await plane.place(definition, instance);
+    const task = await plane.place(definition, instance, { lastStatus: 'RUNNING' });
     const foreign = await plane.place(definition, await bench.register());
     bench.connect(instance);
     await plane.untilConnected(instance, true);
@@ -48,16 +48,21 @@ describe('the telemetry connection', { timeout: 180_000 }, () => {
               containerName: 'main',
               cpuStatsSet: { min: 1, max: 3, sum: 4, sampleCount: 2 },
               memoryStatsSet: { min: 5, max: 5, sum: 5, sampleCount: 1 },
+              networkStatsSet: { rxBytesPerSecond: { min: 7, max: 7, sum: 7, sampleCount: 1 } },
             },
           ],
         })),
       },
     };
-    peer.ws.send(`Host: x\r\nAuthorization: y\r\n\r\n${JSON.stringify(metrics)}`);
+    const kept = await until(() => {
+      peer.ws.send(`Host: x\r\nAuthorization: y\r\n\r\n${JSON.stringify(metrics)}`);
+      return plane.usage.newest()[0] === undefined ? undefined : plane.usage.newest();
+    }, 'numbers of the task');
     await peer.frame('AckPublishMetric');
-    const kept = plane.control.metrics();
-    expect(kept.map(({ taskArn }) => taskArn)).toEqual([task.arn]);
-    expect(kept[0]?.containers).toEqual([{ containerName: 'main', cpuPercent: 2, memoryMiB: 5 }]);
+    // Percent of the host: it has registered 2,048 units.
+    expect(kept.map(({ usage }) => usage)).toEqual([
+      { task: expect.objectContaining({ arn: task.arn }) as unknown, cpu: 40.96, memory: 5, received: 7 },
+    ]);
     expect((await plane.task(task.id)).version).toBe(healthy.version);
     expect((await plane.task(foreign.id)).healthStatus).toBe('UNKNOWN');
 

@@ -1,6 +1,7 @@
 import type { WebSocket } from 'ws';
 
 import { type HealthStatus, idOf, newEventId } from '../../state/index.ts';
+import type { UsageSession } from '../../signals/usage/index.ts';
 import type { ClusterView } from '../../views/index.ts';
 
 import { type InstanceRef, noteRuntime } from './connections.ts';
@@ -11,33 +12,16 @@ import { watchLiveness } from './peer.ts';
 import { transformTask } from './submit.ts';
 import { applyHealth } from './transitions.ts';
 
-/** The newest measurement of one container. */
-export interface ContainerMetrics {
-  readonly containerName: string;
-  /** Percent of one vCPU. */
-  readonly cpuPercent?: number;
-  /** MiB. */
-  readonly memoryMiB?: number;
-}
-
-/** The newest measurements of one task. */
-export interface TaskMetrics {
-  readonly taskArn: string;
-  /** When they arrived, milliseconds since the epoch. */
-  readonly receivedAt: number;
-  readonly containers: readonly ContainerMetrics[];
-}
-
 /** What a telemetry connection needs besides the socket. */
 export interface TelemetryPorts {
   readonly options: AgentControlOptions;
   readonly ref: InstanceRef;
   readonly view: ClusterView;
-  /** By task ARN. */
-  readonly metrics: Map<string, TaskMetrics>;
+  /** Where the numbers of this connection go. */
+  readonly usage: UsageSession;
 }
 
-/** The control plane's end of one TCS connection: health and runtime status go into the records when they change, metrics stay in memory. */
+/** The control plane's end of one TCS connection: health and runtime status go into the records when they change, numbers to the usage. */
 export class TelemetrySession {
   readonly #ports: TelemetryPorts;
   readonly #ws: WebSocket;
@@ -117,26 +101,10 @@ export class TelemetrySession {
   }
 
   #metrics(message: Extract<TelemetryMessage, { type: 'PublishMetricsRequest' }>['message']): void {
-    const { metrics, options, ref, view } = this.#ports;
-    const ours = new Set(view.liveTasksOn(ref.id).map((task) => task.arn));
-    for (const task of message.taskMetrics) {
-      if (!ours.has(task.taskArn)) continue;
-      const containers = task.containerMetrics.map((container) => ({
-        containerName: container.containerName ?? '',
-        ...average('cpuPercent', container.cpuStatsSet),
-        ...average('memoryMiB', container.memoryStatsSet),
-      }));
-      metrics.set(task.taskArn, { taskArn: task.taskArn, receivedAt: options.clock.now(), containers });
-    }
-    const stale = options.clock.now() - 5 * timing.heartbeat;
-    for (const [arn, metric] of metrics) if (metric.receivedAt < stale) metrics.delete(arn);
+    const { ref, usage, view } = this.#ports;
+    const host = view.instances.get(ref.id)?.value;
+    // A view that lags skips one report; the next one comes soon.
+    if (host === undefined) return;
+    usage.take(host, view.liveTasksOn(ref.id), message.taskMetrics, message.timestamp);
   }
-}
-
-function average<Name extends string>(
-  name: Name,
-  set: { sum?: number | undefined; sampleCount?: number | undefined } | undefined,
-): { [N in Name]?: number } {
-  if (set?.sum === undefined || set.sampleCount === undefined || set.sampleCount <= 0) return {};
-  return { [name]: set.sum / set.sampleCount } as { [N in Name]?: number };
 }

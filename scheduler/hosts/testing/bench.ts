@@ -39,6 +39,7 @@ import {
   toJson,
 } from '../../state/index.ts';
 import { taskDraft, type TaskDefinitionBody } from '../../tasks/index.ts';
+import { UsageLedger } from '../../signals/usage/index.ts';
 import { ClusterViews } from '../../views/index.ts';
 
 import { showingSecret } from '../agent/control-plane-client.ts';
@@ -91,9 +92,9 @@ export class TestControlPlane implements AsyncDisposable {
   #gateway: { close(deadlineMs?: number): Promise<void> };
   #port: number;
 
-  readonly #more: BenchOptions;
+  readonly #more: ServeOptions;
 
-  private constructor(records: RecordStore, folder: string, started: Started, more: BenchOptions) {
+  private constructor(records: RecordStore, folder: string, started: Started, more: ServeOptions) {
     this.records = records;
     this.#more = more;
     this.folder = folder;
@@ -122,7 +123,7 @@ export class TestControlPlane implements AsyncDisposable {
       ],
     });
     // Tests share the machine's Docker engine: each is an installation of its own.
-    const own = { credentialIdKey: randomBytes(32), ...more };
+    const own = { credentialIdKey: randomBytes(32), usage: new UsageLedger(Date.now), ...more };
     return new TestControlPlane(records, folder, await serve(records, 0, own), own);
   }
 
@@ -132,6 +133,11 @@ export class TestControlPlane implements AsyncDisposable {
 
   get control(): AgentControl {
     return this.#control;
+  }
+
+  /** What agents have said of their tasks. */
+  get usage(): UsageLedger {
+    return this.#more.usage;
   }
 
   /** A client with the keys of a principal, on a host with a secret of its own or without one. */
@@ -290,10 +296,14 @@ export interface BenchOptions extends Partial<
   readonly clock?: Clock;
 }
 
+interface ServeOptions extends BenchOptions {
+  readonly usage: UsageLedger;
+}
+
 async function serve(
   records: RecordStore,
   port: number,
-  { registry, authorize, networks = noHostNetworks, clock = systemClock, ...roles }: BenchOptions,
+  { registry, authorize, usage, networks = noHostNetworks, clock = systemClock, ...roles }: ServeOptions,
 ): Promise<Started> {
   const control = createAgentControl({
     networks,
@@ -304,6 +314,7 @@ async function serve(
     region,
     reach: serverReach({}),
     log: silent,
+    usage: async (instance) => usage.open(instance),
     ownHost: () => false,
     credentialIdKey: randomBytes(32),
     taskCredentials: () => Promise.reject(new AwsError('AccessDenied', 'this test has no roles')),

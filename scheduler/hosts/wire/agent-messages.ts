@@ -73,6 +73,15 @@ export const telemetryMessage = z.discriminatedUnion('type', [
                   containerName: z.string().optional(),
                   cpuStatsSet: statistics.optional(),
                   memoryStatsSet: statistics.optional(),
+                  networkStatsSet: z
+                    .object({ rxBytesPerSecond: statistics, txBytesPerSecond: statistics })
+                    .partial()
+                    .optional(),
+                  /** Bytes since the container began. */
+                  storageStatsSet: z
+                    .object({ readSizeBytes: statistics, writeSizeBytes: statistics })
+                    .partial()
+                    .optional(),
                 }),
               )
               .default([]),

@@ -1,0 +1,87 @@
+import type { ContainerUsage, TaskName } from './records.ts';
+
+/** What a task has used over a period: CPU units, MiB, bytes a second; and bytes that its disks have read and written in it. */
+export interface TaskUsage {
+  readonly task: TaskName;
+  readonly cpu?: number;
+  readonly memory?: number;
+  readonly received?: number;
+  readonly sent?: number;
+  readonly read?: number;
+  readonly written?: number;
+}
+
+const rates = ['cpu', 'memory', 'received', 'sent'] as const;
+const counters = ['read', 'written'] as const;
+
+interface Mean {
+  sum: number;
+  count: number;
+}
+
+/** Adds up looks at one task until they are taken away, and remembers what counters stood at. */
+export class TaskMinute {
+  /** The newest look, all containers together. */
+  newest: TaskUsage;
+  /** Milliseconds since the epoch. */
+  seenAt = 0;
+  /** The task is no longer among those of its instance. */
+  gone = false;
+  readonly #means = new Map<(typeof rates)[number], Mean>();
+  readonly #grown = new Map<(typeof counters)[number], number>();
+  /** By container and counter; of a container that is new nobody knows what was before. */
+  #stands = new Map<string, number>();
+  #saidAt: number | undefined;
+
+  constructor(task: TaskName) {
+    this.newest = { task };
+  }
+
+  /**
+   * @param saidAt the time of the agent's message, by its own clock: the same message again counts once
+   * @param now milliseconds since the epoch
+   */
+  take(task: TaskName, containers: readonly ContainerUsage[], saidAt: number | undefined, now: number): void {
+    if (containers.length === 0 || (saidAt !== undefined && saidAt === this.#saidAt)) return;
+    this.#saidAt = saidAt;
+    this.seenAt = now;
+    const sums: Partial<Record<(typeof rates)[number], number>> = {};
+    for (const rate of rates) {
+      const known = containers.flatMap((one) => one[rate] ?? []);
+      if (known.length === 0) continue;
+      const sum = known.reduce((total, value) => total + value, 0);
+      sums[rate] = sum;
+      const mean = this.#means.getOrInsertComputed(rate, () => ({ sum: 0, count: 0 }));
+      mean.sum += sum;
+      mean.count += 1;
+    }
+    const stands = new Map<string, number>();
+    for (const counter of counters)
+      for (const one of containers) {
+        const value = one[counter];
+        if (value === undefined) continue;
+        const key = `${counter} ${one.name}`;
+        const before = this.#stands.get(key);
+        stands.set(key, value);
+        if (before === undefined) continue;
+        // One that is lower began anew with its container, and what it has since is all of it.
+        const more = value < before ? value : value - before;
+        this.#grown.set(counter, (this.#grown.get(counter) ?? 0) + more);
+      }
+    this.#stands = stands;
+    this.newest = { task, ...sums };
+  }
+
+  /** What was used since the last call; undefined when nothing was said. */
+  cut(): TaskUsage | undefined {
+    if (this.#means.size === 0) return undefined;
+    const usage: TaskUsage = {
+      task: this.newest.task,
+      ...Object.fromEntries([...this.#means].map(([rate, { sum, count }]) => [rate, sum / count])),
+      ...Object.fromEntries(this.#grown),
+    };
+    this.#means.clear();
+    this.#grown.clear();
+    return usage;
+  }
+}
