@@ -15,7 +15,7 @@ import { Networks } from '../network/records/index.ts';
 import { TaskInterfaces, taskNetworks } from '../network/tasks/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
 import { createSecretsManager, Secrets } from '../settings/secrets/index.ts';
-import { createLogs, StoredLogs } from '../signals/logs/index.ts';
+import { createLogs, StoredLogs, TaskLogs } from '../signals/logs/index.ts';
 import { UsageCollector, usageGauges } from '../signals/usage/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 import { ClusterViews } from '../views/index.ts';
@@ -74,6 +74,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const { taskCredentials, revokeTaskCredentials, credentialIdKey } = ports;
   const { replaceLostAfter } = timing;
   const usage = new UsageCollector(base);
+  const logs = new StoredLogs({ ...base, blobs, leases, log }, ports.logs);
   const agents = createAgentControl({
     networks: interfaces,
     usage: (instance) => usage.open(instance),
@@ -84,6 +85,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     ownHost,
     taskCredentials,
     revokeTaskCredentials,
+    taskLogs: new TaskLogs({ ...base, logs, authorizer }),
     // What was replaced elsewhere has had a minute to become healthy there.
     ...(replaceLostAfter === undefined ? {} : { abandonAfter: replaceLostAfter + 60_000 }),
   });
@@ -104,7 +106,6 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     tasks: balancedTasks(records, control),
     shifts: trafficShifts(records, control),
   });
-  const logs = new StoredLogs({ ...base, blobs, leases, log }, ports.logs);
   const secrets = new Secrets({ ...base, sealer });
   const upkeep = new AbortController();
   let keeping: Promise<void> | undefined;

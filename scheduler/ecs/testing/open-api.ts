@@ -105,6 +105,7 @@ export async function openApi({
     ...timing,
   });
   const networks = new Networks({ ...ports, zonesOfHosts: () => Promise.resolve([`${region}a`]) });
+  const unasked = () => Promise.reject(new Error('no agent is connected that could ask'));
   const agents = createAgentControl({
     ...ports,
     networks: noHostNetworks,
@@ -113,7 +114,8 @@ export async function openApi({
     usage: () => Promise.reject(new Error('no agent is connected that could tell')),
     ownHost: () => false,
     credentialIdKey: randomBytes(32),
-    taskCredentials: () => Promise.reject(new Error('no agent is connected that could ask')),
+    taskLogs: { open: unasked, ship: unasked },
+    taskCredentials: unasked,
     revokeTaskCredentials: () => Promise.resolve(),
   });
   opened.defer(() => agents.close());

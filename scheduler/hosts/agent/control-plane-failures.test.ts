@@ -6,7 +6,7 @@ import { FailingWay, failures, UnhandledRejections } from '@slipway/auth/outboun
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import type { Agent } from './index.ts';
-import { keysOf, TestControlPlane } from '../testing/bench.ts';
+import { keysOf, principalOf, TestControlPlane } from '../testing/bench.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
 
 let engine: FakeEngine;
@@ -23,7 +23,12 @@ beforeAll(async () => {
   plane = await TestControlPlane.open({
     taskCredentials: async () => {
       if (withoutKeys-- > 0) throw new Error('injected');
-      return { ...keysOf('two'), sessionToken: 'session', expiresAt: Date.now() + 3_600_000 };
+      return {
+        ...keysOf('two'),
+        sessionToken: 'session',
+        expiresAt: Date.now() + 3_600_000,
+        principal: principalOf('two'),
+      };
     },
   });
   way = await FailingWay.open(plane.endpoint);

@@ -6,7 +6,7 @@ import { AwsError, type Principal } from '@slipway/auth/contract';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import type { Agent, AgentOptions } from './index.ts';
-import { type BenchOptions, keysOf, TestControlPlane, until } from '../testing/bench.ts';
+import { type BenchOptions, keysOf, principalOf, TestControlPlane, until } from '../testing/bench.ts';
 import { type Failure, FakeEngine } from '../testing/fake-engine.ts';
 
 let engine: FakeEngine;
@@ -29,7 +29,12 @@ const roles: BenchOptions = {
     await authorize(principal);
   },
   // The second principal plays the execution role.
-  taskCredentials: async () => ({ ...keysOf('two'), sessionToken: 'session', expiresAt: Date.now() + 3_600_000 }),
+  taskCredentials: async () => ({
+        ...keysOf('two'),
+        sessionToken: 'session',
+        expiresAt: Date.now() + 3_600_000,
+        principal: principalOf('two'),
+      }),
 };
 const role = `arn:aws:iam::000000000000:user/two`;
 

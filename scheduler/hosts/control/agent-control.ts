@@ -13,12 +13,16 @@ import type { ClusterView, HeldView } from '../../views/index.ts';
 import { ConnectionSweeper, type InstanceRef, noteConnected, noteDisconnected, serverSilence } from './connections.ts';
 import type { AgentControlOptions } from './options.ts';
 import { ControlSession } from './control-session.ts';
+import { type LogCounts, LogSession } from './log-session.ts';
+import { LogStreams } from './log-streams.ts';
 import { connectionKeys } from './keys.ts';
 import { notOwner } from './owner.ts';
 import { agentOperations, type AgentOperations, controlPath, telemetryPath } from './operations.ts';
 import { PayloadSource } from './payloads.ts';
 import { refuseUpgrade } from './peer.ts';
 import { TelemetrySession } from './telemetry-session.ts';
+import { Turns } from './turns.ts';
+import { logLimits, logsPath } from '../wire/index.ts';
 
 /** The control plane's side of the agent protocol, as the composition root wires it. */
 export interface AgentControl {
@@ -30,12 +34,9 @@ export interface AgentControl {
    * Serves one connection of an agent, however it was accepted; resolves when it is over. `open` is called once its instance is
    * known, and gives the socket.
    */
-  connect(
-    kind: 'control' | 'telemetry',
-    query: URLSearchParams,
-    call: Call,
-    open: () => Promise<WebSocket>,
-  ): Promise<void>;
+  connect(kind: Kind, query: URLSearchParams, call: Call, open: () => Promise<WebSocket>): Promise<void>;
+  /** What became of the lines that agents had; since this process began. */
+  logCounts(): Readonly<LogCounts>;
   /** Closes every connection that stands now: this server cannot serve its agents, which go to another. */
   disconnect(): void;
   /** Closes every connection, notes it in the records, and stops. */
@@ -57,11 +58,14 @@ export function createAgentControl(options: AgentControlOptions): AgentControl {
     upgrades: [
       upgrade(options, `${controlPath}/ws`, 'ecs:Poll', 'control', connections),
       upgrade(options, `${telemetryPath}/ws`, 'ecs:StartTelemetrySession', 'telemetry', connections),
+      // What policies of agents allow already; AWS has no action for it.
+      upgrade(options, `${logsPath}/ws`, 'ecs:Poll', 'logs', connections),
     ],
     connect: async (kind, query, call, open) => {
       const ref = await admit(options, instanceOf[kind], query, call);
       await connections[kind](ref, query, open, call);
     },
+    logCounts: () => connections.logCounts,
     disconnect: () => connections.disconnect(),
     close: () => connections.close(),
   };
@@ -75,9 +79,18 @@ type Accept = (
 ) => Promise<void>;
 
 /** The query parameter that names the container instance, by kind of connection. */
-const instanceOf = { control: 'containerInstanceArn', telemetry: 'containerInstance' } as const;
+const instanceOf = {
+  control: 'containerInstanceArn',
+  telemetry: 'containerInstance',
+  logs: 'containerInstanceArn',
+} as const;
 
 type Kind = keyof typeof instanceOf;
+
+/** Bytes of one frame. */
+const frameBytes = { control: 1024 * 1024, telemetry: 1024 * 1024, logs: logLimits.frameBytes } as const;
+/** Frames of logs that are worked on at a time, of all hosts: each may take {@link logLimits.rawBytes} of memory, and some more. */
+const logFramesAtOnce = 8;
 
 function upgrade(
   options: AgentControlOptions,
@@ -87,7 +100,7 @@ function upgrade(
   connections: Connections,
 ): UpgradeService {
   const parameter = instanceOf[kind];
-  const server = new WebSocketServer({ noServer: true, maxPayload: 1024 * 1024, perMessageDeflate: false });
+  const server = new WebSocketServer({ noServer: true, maxPayload: frameBytes[kind], perMessageDeflate: false });
   return {
     path,
     service: 'ecs',
@@ -198,6 +211,8 @@ function instanceRef(arn: string, home: { account: string; region: string }): In
 
 /** The connections that this server holds, and what they share per cluster. */
 class Connections {
+  readonly logCounts: LogCounts = { shipped: 0, dropped: 0, gaps: 0, leftOut: 0 };
+  readonly #turns = new Turns(logFramesAtOnce);
   readonly #options: AgentControlOptions;
   readonly #payloads: PayloadSource;
   readonly #serverId: string;
@@ -250,6 +265,19 @@ class Connections {
         usage.close();
       }
     });
+  };
+
+  logs: Accept = async (ref, _query, upgraded, call) => {
+    await this.#serve(ref, upgraded, (ws, view) =>
+      new LogSession(ws, {
+        options: this.#options,
+        ref,
+        call,
+        streams: new LogStreams(this.#options, ref, view, this.#payloads, call),
+        turns: this.#turns,
+        counts: this.logCounts,
+      }).run(),
+    );
   };
 
   disconnect(): void {

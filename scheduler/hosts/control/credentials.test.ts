@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { until } from '../testing/bench.ts';
+import { principalOf, until } from '../testing/bench.ts';
 
 import { credentialMargin } from './credentials.ts';
 import { AgentBench } from '../testing/agent-peer.ts';
@@ -15,6 +15,7 @@ test('T3: credentials of a task keep their id, are renewed before they end, and 
         accessKeyId: `KEY${issued}`,
         secretAccessKey: `${roleArn} ${taskArn}`,
         sessionToken: 'token',
+        principal: principalOf('two'),
         // The first ones come near their end a moment after they were sent.
         expiresAt: Date.now() + credentialMargin + (issued === 1 ? 500 : 3_600_000),
       });

@@ -1,5 +1,8 @@
 import { createHmac } from 'node:crypto';
 
+import type { Principal } from '@slipway/auth/contract';
+import { LRUCache } from 'lru-cache';
+
 import type { AgentControlOptions } from './options.ts';
 import type { RoleCredentials } from '../wire/index.ts';
 
@@ -9,10 +12,13 @@ export type IssuedCredentials = RoleCredentials & { readonly roleType: 'TaskAppl
 /** Credentials are issued anew when less than this is left of them. Milliseconds. */
 export const credentialMargin = 15 * 60_000;
 
+const rememberedPrincipals = 10_000;
+
 /** Credentials of tasks' roles, issued once and given again until they are near their end: a payload may be sent many times. */
 export class RoleCredentialsSource {
   readonly #options: AgentControlOptions;
   readonly #issued = new Map<string, IssuedCredentials>();
+  readonly #principals = new LRUCache<string, Principal>({ max: rememberedPrincipals });
 
   constructor(options: AgentControlOptions) {
     this.#options = options;
@@ -31,7 +37,8 @@ export class RoleCredentialsSource {
     const key = keyOf(taskArn, roleType);
     const known = this.#issued.get(key);
     if (known?.roleArn === roleArn) return known;
-    const { expiresAt, ...keys } = await taskCredentials(roleArn, taskArn);
+    const { expiresAt, principal, ...keys } = await taskCredentials(roleArn, taskArn);
+    this.#remember(taskArn, roleArn, principal);
     const hex = createHmac('sha256', credentialIdKey).update(key).digest('hex');
     const issued: IssuedCredentials = {
       credentialsId: hex.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
@@ -44,6 +51,25 @@ export class RoleCredentialsSource {
     };
     this.#issued.set(key, issued);
     return issued;
+  }
+
+  /**
+   * The role as it writes for a task, also after its credentials have ended: what a task said at its end comes a little later.
+   * @throws what the port throws
+   */
+  async principal(taskArn: string, roleArn: string): Promise<Principal> {
+    const known = this.#principals.get(`${roleArn}\n${taskArn}`);
+    if (known !== undefined) return known;
+    const { principal, accessKeyId } = await this.#options.taskCredentials(roleArn, taskArn);
+    await this.#options.revokeTaskCredentials(accessKeyId);
+    return this.#remember(taskArn, roleArn, principal);
+  }
+
+  /** Without the keys, which end: what the role may is looked at each time. */
+  #remember(taskArn: string, roleArn: string, { accessKeyId: _, expiresAt: __, ...rest }: Principal): Principal {
+    const principal: Principal = { ...rest, delegated: true };
+    this.#principals.set(`${roleArn}\n${taskArn}`, principal);
+    return principal;
   }
 
   /** Revokes what this server issued for a task that is over. What another server issued ends by its expiry. */

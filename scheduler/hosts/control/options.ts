@@ -1,7 +1,8 @@
 import type { RandomBytes } from '../../state/index.ts';
 import type { EcsPorts } from '../../cluster/index.ts';
-import type { Log } from '@slipway/auth/contract';
+import type { Log, Principal } from '@slipway/auth/contract';
 
+import type { TaskLogs } from '../../signals/logs/index.ts';
 import type { InstanceName, UsageSession } from '../../signals/usage/index.ts';
 import type { ClusterViews } from '../../views/index.ts';
 import type { HostNetworks } from './host-networks.ts';
@@ -13,6 +14,8 @@ export interface TaskCredentials {
   readonly sessionToken: string;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** Whom they are of. */
+  readonly principal: Principal;
 }
 
 /**
@@ -40,6 +43,8 @@ export interface AgentControlOptions extends EcsPorts {
   readonly taskCredentials: TaskCredentialsPort;
   /** Ends credentials that {@link taskCredentials} issued, when their task is over. Ending them twice is not an error. */
   readonly revokeTaskCredentials: (accessKeyId: string) => Promise<void>;
+  /** Where the output of tasks goes that log with `awslogs`. */
+  readonly taskLogs: Pick<TaskLogs, 'open' | 'ship'>;
   /** Whether a host in an image reference means this installation: its images are pulled with its passwords. */
   readonly ownHost: (host: string) => boolean;
   /**

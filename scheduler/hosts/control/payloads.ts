@@ -1,5 +1,5 @@
 import type { TaskOverride } from '@aws-sdk/client-ecs';
-import { AwsError } from '@slipway/auth/contract';
+import { AwsError, type Principal } from '@slipway/auth/contract';
 
 import { accountKeys, accountPartition, type TaskDefinitionRecord, type TaskRecord } from '../../state/index.ts';
 import { applyOverrides, bodyOf } from '../../tasks/index.ts';
@@ -36,7 +36,7 @@ export class PayloadSource {
    * @throws Unrenderable when it can never be rendered; anything else (the store is away) may pass
    */
   async start(task: TaskRecord, to: Destination): Promise<AgentTask> {
-    const definition = await this.#definition(task.taskDefinition, to.account);
+    const definition = await this.definition(task.taskDefinition, to.account);
     const { role, execution } = await this.#roleCredentials(task, definition);
     return renderTask(task, definition, {
       clusterArn: to.clusterArn,
@@ -54,8 +54,20 @@ export class PayloadSource {
    * @throws Unrenderable when a role cannot be assumed any more
    */
   async credentials(task: TaskRecord, account: string): Promise<IssuedCredentials[]> {
-    const { role, execution } = await this.#roleCredentials(task, await this.#definition(task.taskDefinition, account));
+    const { role, execution } = await this.#roleCredentials(task, await this.definition(task.taskDefinition, account));
     return [role, execution].flatMap((credentials) => credentials ?? []);
+  }
+
+  /**
+   * Whom a role of a task stands for when something is done here in the task's name.
+   * @throws Unrenderable when the role cannot be assumed
+   */
+  async principal(task: TaskRecord, roleArn: string): Promise<Principal> {
+    try {
+      return await this.#roles.principal(task.arn, roleArn);
+    } catch (error) {
+      throw unassumable(roleArn, error);
+    }
   }
 
   /** Ends the credentials of a task that is over. */
@@ -77,14 +89,12 @@ export class PayloadSource {
     try {
       return await this.#roles.get(task.arn, roleArn, type);
     } catch (error) {
-      if (!(error instanceof AwsError)) throw error;
-      throw new Unrenderable(`ResourceInitializationError: unable to assume the role ${roleArn}: ${error.message}`, {
-        cause: error,
-      });
+      throw unassumable(roleArn, error);
     }
   }
 
-  async #definition(arn: string, account: string): Promise<TaskDefinitionRecord> {
+  /** @throws Unrenderable when it is gone */
+  async definition(arn: string, account: string): Promise<TaskDefinitionRecord> {
     const [, family = '', revision = ''] = /task-definition\/([^:]+):(\d+)$/.exec(arn) ?? [];
     const stored = await this.#options.records.get<TaskDefinitionRecord>(
       accountPartition(account),
@@ -93,4 +103,12 @@ export class PayloadSource {
     if (stored === undefined) throw new Unrenderable(`ResourceNotFoundException: the task definition ${arn} is gone.`);
     return stored.value;
   }
+}
+
+/** A role that cannot be assumed is for good; anything else may pass, and is thrown as it is. */
+function unassumable(roleArn: string, error: unknown): unknown {
+  if (!(error instanceof AwsError)) return error;
+  return new Unrenderable(`ResourceInitializationError: unable to assume the role ${roleArn}: ${error.message}`, {
+    cause: error,
+  });
 }

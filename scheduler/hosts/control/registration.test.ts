@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { type TestControlPlane, until } from '../testing/bench.ts';
+import { principalOf, type TestControlPlane, until } from '../testing/bench.ts';
 
 import { AgentBench, resources } from '../testing/agent-peer.ts';
 
@@ -158,7 +158,7 @@ describe('who registers and connects', { timeout: 180_000 }, () => {
     test('only the first one is sent the credentials of its tasks', async () => {
       const keys = { accessKeyId: 'KEY', secretAccessKey: 'key', sessionToken: 'token' };
       await using roles = await AgentBench.open({
-        taskCredentials: () => Promise.resolve({ ...keys, expiresAt: Date.now() + 3_600_000 }),
+        taskCredentials: () => Promise.resolve({ ...keys, principal: principalOf('two'), expiresAt: Date.now() + 3_600_000 }),
       });
       const instance = await roles.register({ secret: mine });
       const definition = await roles.plane.register({

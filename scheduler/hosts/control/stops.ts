@@ -96,7 +96,11 @@ async function mayStop(
 }
 
 /** The id in the ARN of a task of this cluster; undefined for anything else. */
-function idIn({ region }: AgentControlOptions, { account, cluster }: InstanceRef, arn: string): string | undefined {
+export function idIn(
+  { region }: Pick<AgentControlOptions, 'region'>,
+  { account, cluster }: InstanceRef,
+  arn: string,
+): string | undefined {
   try {
     const { type, path } = parseArn(arn, { account, region });
     const [owner, id, ...rest] = path;

@@ -11,7 +11,15 @@ import * as ecr from '@aws-sdk/client-ecr';
 import * as ecs from '@aws-sdk/client-ecs';
 import type { ContainerDefinition, TaskOverride } from '@aws-sdk/client-ecs';
 import { Registry } from '@prometheus-io/client';
-import { AwsError, awsJson, defineService, type Log, type Principal } from '@slipway/auth/contract';
+import {
+  type AccessRequest,
+  AwsError,
+  awsJson,
+  type Decision,
+  defineService,
+  type Log,
+  type Principal,
+} from '@slipway/auth/contract';
 import { createGateway } from '@slipway/auth/gateway';
 import { unwatched } from '@slipway/auth/gateway/testing';
 import { TokenService } from '@slipway/auth/tokens';
@@ -38,6 +46,8 @@ import {
   type TaskRecord,
   toJson,
 } from '../../state/index.ts';
+import { type LogStore, TaskLogs } from '../../signals/logs/index.ts';
+import { MemoryLogs } from '../../signals/logs/store/testing/index.ts';
 import { taskDraft, type TaskDefinitionBody } from '../../tasks/index.ts';
 import { UsageLedger } from '../../signals/usage/index.ts';
 import { ClusterViews } from '../../views/index.ts';
@@ -64,6 +74,9 @@ export const keysOf = (name: 'one' | 'two'): { accessKeyId: string; secretAccess
   secretAccessKey: `secret of ${name}`,
 });
 
+/** Whom the keys are of. */
+export const principalOf = (name: 'one' | 'two'): Principal => principals[keysOf(name).accessKeyId]!;
+
 export const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** The machine's clock, on which nobody waits for longer than they must: what an agent waits for, it looks at again after each wait. */
@@ -87,6 +100,7 @@ export async function until<T>(
 /** A control plane for agents: real records, the real gateway on a free port, and only the operations that agents call. */
 export class TestControlPlane implements AsyncDisposable {
   readonly records: RecordStore;
+  readonly logs: LogStore;
   readonly folder: string;
   #control: AgentControl;
   #gateway: { close(deadlineMs?: number): Promise<void> };
@@ -94,8 +108,15 @@ export class TestControlPlane implements AsyncDisposable {
 
   readonly #more: ServeOptions;
 
-  private constructor(records: RecordStore, folder: string, started: Started, more: ServeOptions) {
+  private constructor(
+    records: RecordStore,
+    folder: string,
+    started: Started,
+    more: ServeOptions,
+    logs: LogStore,
+  ) {
     this.records = records;
+    this.logs = logs;
     this.#more = more;
     this.folder = folder;
     this.#control = started.control;
@@ -123,8 +144,9 @@ export class TestControlPlane implements AsyncDisposable {
       ],
     });
     // Tests share the machine's Docker engine: each is an installation of its own.
-    const own = { credentialIdKey: randomBytes(32), usage: new UsageLedger(Date.now), ...more };
-    return new TestControlPlane(records, folder, await serve(records, 0, own), own);
+    const usage = new UsageLedger(Date.now);
+    const own = { credentialIdKey: randomBytes(32), usage, logs: new MemoryLogs(Date.now), ...more };
+    return new TestControlPlane(records, folder, await serve(records, 0, own), own, own.logs);
   }
 
   get endpoint(): string {
@@ -292,6 +314,10 @@ export interface BenchOptions extends Partial<
   readonly networks?: HostNetworks;
   /** Asked before GetAuthorizationToken is answered; what it throws is the answer. */
   readonly authorize?: (principal: Principal) => Promise<void>;
+  /** Where the output of containers goes. */
+  readonly logs?: LogStore;
+  /** What the roles that it is written with may. */
+  readonly mayLog?: (principal: Principal, access: AccessRequest) => Decision;
   /** What connections of agents are timed by. */
   readonly clock?: Clock;
 }
@@ -299,11 +325,21 @@ export interface BenchOptions extends Partial<
 interface ServeOptions extends BenchOptions {
   readonly usage: UsageLedger;
 }
+const allowed = (): Decision => ({ allowed: true, reason: 'the test allows everything' });
 
 async function serve(
   records: RecordStore,
   port: number,
-  { registry, authorize, usage, networks = noHostNetworks, clock = systemClock, ...roles }: ServeOptions,
+  {
+    registry,
+    authorize,
+    usage,
+    networks = noHostNetworks,
+    clock = systemClock,
+    logs = new MemoryLogs(Date.now),
+    mayLog = allowed,
+    ...roles
+  }: ServeOptions,
 ): Promise<Started> {
   const control = createAgentControl({
     networks,
@@ -318,6 +354,12 @@ async function serve(
     ownHost: () => false,
     credentialIdKey: randomBytes(32),
     taskCredentials: () => Promise.reject(new AwsError('AccessDenied', 'this test has no roles')),
+    taskLogs: new TaskLogs({
+      logs,
+      clock: systemClock,
+      region,
+      authorizer: { authorize: async (principal, access) => mayLog(principal, access) },
+    }),
     revokeTaskCredentials: () => Promise.resolve(),
     ...roles,
   });
@@ -361,7 +403,7 @@ async function serve(
     },
     standing: { standing: () => Promise.resolve(true) },
     authorizer: {
-      authorize: () => Promise.resolve({ allowed: true, reason: 'the test allows everything' }),
+      authorize: () => Promise.resolve(allowed()),
       foresee: () => Promise.resolve(undefined),
     },
     tokens,

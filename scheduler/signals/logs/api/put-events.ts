@@ -1,17 +1,14 @@
 import { type NewLogEvent, positionAt } from '../store/index.ts';
 
 import { groupMissing, invalid, streamMissing } from './errors.ts';
+import { day, mostAge, mostAhead } from './event-times.ts';
 import { type LogsOperations, mayOn, operation } from './operation.ts';
 import { byStream, list, map, number, required, struct, text } from './shapes.ts';
 
-const hour = 3_600_000;
-const day = 24 * hour;
 /** A batch: its size, with what each event counts beside its text, and how far its events lie apart (API reference, PutLogEvents). */
 const mostBytes = 1_048_576;
 const bytesOfEvent = 26;
 const mostSpan = day;
-const mostAhead = 2 * hour;
-const mostAge = 14 * day;
 /** A message of nothing but characters that JSON escapes is six times as long there. */
 const mostBody = 8 * mostBytes;
 

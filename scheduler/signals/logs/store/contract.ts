@@ -39,6 +39,23 @@ export interface NewLogEvent {
   readonly message: string;
 }
 
+/** What one sender has for a stream, and may send again. */
+export interface Shipment {
+  /** The number of the first event among all that the sender has for the stream; the others have the next ones. 1 or more. */
+  readonly first: number;
+  /** Undefined: one that is left out; its number counts as taken. */
+  readonly events: readonly (NewLogEvent | undefined)[];
+  /** The sender's own words for where it goes on behind these events, up to 1 KiB. */
+  readonly resume: string;
+}
+
+/** How far the sender of a stream has come: all up to here is durable. */
+export interface ShippedMark {
+  /** The number of the last event that was taken. */
+  readonly last: number;
+  readonly resume: string;
+}
+
 export interface LogEvent extends NewLogEvent {
   /**
    * 56 decimal digits, unique and forever the same. Compared as text, ids are in the order of (timestamp, ingestion, who took it in
@@ -184,6 +201,16 @@ export interface LogStore {
    * @throws RangeError for a timestamp or a message out of bounds
    */
   put(account: string, group: string, stream: string, events: readonly NewLogEvent[]): Promise<void>;
+  /**
+   * Takes in what one sender has for a stream, each event once however often it comes: the number of the last one is committed with
+   * the events, and those up to it are left out. Resolves as `put` does; after an error it is not known what was taken, and sending
+   * the same again is right.
+   * @returns how far the stream is; undefined while nothing was shipped to it
+   * @throws what `put` throws
+   */
+  ship(account: string, group: string, stream: string, shipment: Shipment): Promise<ShippedMark | undefined>;
+  /** @throws LogGroupMissing, LogStreamMissing */
+  shipped(account: string, group: string, stream: string): Promise<ShippedMark | undefined>;
   /**
    * Events of one stream from a position on.
    * @throws LogGroupMissing, LogStreamMissing, LogsDamaged

@@ -21,6 +21,8 @@ export {
   type ReadPage,
   type ScanOptions,
   type ScanPage,
+  type Shipment,
+  type ShippedMark,
   type StreamPage,
   type TailBatch,
   type TailedEvent,

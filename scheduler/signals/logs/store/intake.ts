@@ -1,7 +1,7 @@
 import type { Log } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
-import { type Json, type RecordStore, StoreUnavailable } from '@slipway/storage/records';
-import { LogsThrottled } from './contract.ts';
+import { ConditionFailed, type Json, type RecordStore, StoreUnavailable } from '@slipway/storage/records';
+import { LogsThrottled, type ShippedMark } from './contract.ts';
 import type { EventBlobs } from './event-blobs.ts';
 import { compareRows, compareStreams, type FileStream } from './event-file.ts';
 import { logKeys, logsPartition } from './keys.ts';
@@ -36,7 +36,21 @@ export interface TakenEvent {
   readonly message: Uint8Array;
 }
 
+/** How far a sender has come, to be committed with its events in place of what was read. */
+export interface Mark {
+  readonly key: string;
+  /** The version of the record that was read; 0: there was none. */
+  readonly version: number;
+  readonly value: ShippedMark;
+}
+
+/** Somebody else has moved a mark; nothing of what it stood for was taken. */
+export class MarkMoved extends Error {
+  override readonly name = 'MarkMoved';
+}
+
 interface Chunk {
+  readonly marks: Set<TakenMark>;
   readonly streams: Map<string, { readonly stream: FileStream; readonly rows: TakenRow[] }>;
   readonly done: PromiseWithResolvers<void>;
   bytes: number;
@@ -45,7 +59,11 @@ interface Chunk {
 }
 
 /** Its place among the streams of the file is known when the chunk is full. */
-type TakenRow = Row & { stream: number };
+type TakenRow = Row & { stream: number; readonly mark: TakenMark | undefined };
+
+interface TakenMark extends Mark {
+  moved: boolean;
+}
 
 /** Bytes of memory that an event takes beside its message, roughly: an endless stream of empty lines must not pass for nothing. */
 const eventWeight = 200;
@@ -100,9 +118,10 @@ export class Intake {
   /**
    * Resolves when the events are durable.
    * @param bytes of the events, as they count for the limits
-   * @throws LogsThrottled when too much is waiting
+   * @param mark is committed with them; another one of its key must not be on its way
+   * @throws LogsThrottled when too much is waiting; MarkMoved
    */
-  take(stream: FileStream, events: readonly TakenEvent[], bytes: number): Promise<void> {
+  take(stream: FileStream, events: readonly TakenEvent[], bytes: number, mark?: Mark): Promise<void> {
     const weight = bytes + eventWeight * events.length;
     if (this.#waiting.bytes > 0 && this.#waiting.bytes + weight > this.#waiting.limit)
       return Promise.reject(
@@ -112,6 +131,8 @@ export class Intake {
     const chunk = this.#chunk();
     const found = chunk.streams.get(stream.id) ?? { stream, rows: [] };
     chunk.streams.set(stream.id, found);
+    const taken = mark && { ...mark, moved: false };
+    if (taken !== undefined) chunk.marks.add(taken);
     this.#lastIngestion = Math.max(this.#lastIngestion, this.#ports.clock.now());
     for (const { timestamp, message } of events) {
       found.rows.push({
@@ -121,12 +142,16 @@ export class Intake {
         writer: this.#writer,
         sequence: ++this.#sequence,
         message,
+        mark: taken,
       });
     }
     chunk.bytes += bytes;
     chunk.weight += weight;
     if (chunk.bytes >= this.#limits.chunkBytes || chunk.streams.size >= this.#limits.chunkStreams) this.#close(chunk);
-    return chunk.done.promise;
+    if (taken === undefined) return chunk.done.promise;
+    return chunk.done.promise.then(() => {
+      if (taken.moved) throw new MarkMoved('another sender of the stream has come further');
+    });
   }
 
   /** Writes what was taken, and ends. */
@@ -140,6 +165,7 @@ export class Intake {
     if (this.#open !== undefined) return this.#open;
     const chunk: Chunk = {
       streams: new Map(),
+      marks: new Set(),
       done: Promise.withResolvers(),
       bytes: 0,
       weight: 0,
@@ -173,9 +199,21 @@ export class Intake {
     this.#flights.add(flight);
   }
 
+  /** Writes a chunk; without the events of marks that have moved, which are found when the commit fails. */
   async #store(chunk: Chunk): Promise<void> {
+    while (!(await this.#commit(chunk)))
+      for (const [id, { rows, stream }] of chunk.streams) {
+        const left = rows.filter(({ mark }) => mark?.moved !== true);
+        if (left.length === 0) chunk.streams.delete(id);
+        else chunk.streams.set(id, { stream, rows: left });
+      }
+  }
+
+  /** @returns whether it is written; else marks have moved */
+  async #commit({ streams, marks }: Chunk): Promise<boolean> {
     const { records, clock, log } = this.#ports;
-    const held = [...chunk.streams.values()].toSorted((one, other) => compareStreams(one.stream, other.stream));
+    if (streams.size === 0) return true;
+    const held = [...streams.values()].toSorted((one, other) => compareStreams(one.stream, other.stream));
     const groups: { [group: string]: [number, number] } = {};
     for (const [place, { stream, rows }] of held.entries()) {
       for (const row of rows) row.stream = place;
@@ -191,18 +229,39 @@ export class Intake {
     );
     const record: ChunkRecord = { ...written, groups };
     const key = logKeys.chunk(clock.now(), this.#writer, ++this.#chunks);
+    const moving = [...marks].filter(({ moved }) => !moved);
     try {
       await records.commit(logsPartition(this.#account), {
-        require: [{ key, exists: false }],
-        put: [{ key, value: { ...record } as unknown as Json }],
+        require: [
+          { key, exists: false },
+          ...moving.map((mark) =>
+            mark.version === 0 ? { key: mark.key, exists: false } : { key: mark.key, version: mark.version },
+          ),
+        ],
+        put: [
+          { key, value: { ...record } as unknown as Json },
+          ...moving.map((mark) => ({
+            key: mark.key,
+            value: { ...mark.value } satisfies { [Name in keyof ShippedMark]: Json },
+          })),
+        ],
       });
+      return true;
     } catch (error) {
       // An unknown outcome may be a commit: the blob stays, and if it was none, the audit of blobs finds it.
       if (!(error instanceof StoreUnavailable && error.outcome === 'unknown'))
         await this.#blobs
           .remove(record)
           .catch((err: unknown) => log.warn({ err }, 'a chunk of log events stays behind'));
-      throw error;
+      if (!(error instanceof ConditionFailed)) throw error;
+      const current = await records.getMany(
+        logsPartition(this.#account),
+        moving.map((mark) => mark.key),
+      );
+      let some = false;
+      for (const mark of moving) if ((current.get(mark.key)?.version ?? 0) !== mark.version) some = mark.moved = true;
+      if (!some) throw error;
+      return false;
     }
   }
 }

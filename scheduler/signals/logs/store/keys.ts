@@ -17,6 +17,9 @@ export const logKeys = {
   /** When the events of a stream were, as compaction found them. */
   seenOf: (group: string): string => `seen/${group}/`,
   seen: (group: string, stream: string): string => `seen/${group}/${stream}`,
+  /** How far a stream's sender has come. */
+  shippedOf: (group: string): string => `shipped/${group}/`,
+  shipped: (group: string, stream: string): string => `shipped/${group}/${stream}`,
   /** Deleted streams whose events lie in segments that were written before. */
   deadOf: (group: string): string => `dead/${group}/`,
   dead: (group: string, stream: string): string => `dead/${group}/${stream}`,
@@ -44,6 +47,7 @@ export const logRows: OwnedRows = {
     logKeys.groups,
     'stream/',
     'seen/',
+    'shipped/',
     'dead/',
     logKeys.deletions,
     'usage/',

@@ -68,7 +68,12 @@ export class Retention {
     for (const { key, value } of await scanAll<DeadRecord>(records, this.#partition, { prefix: logKeys.deletions })) {
       const group = key.slice(logKeys.deletions.length);
       for await (const page of this.#segmentsOf(group)) await this.#drop(group, page);
-      for (const prefix of [logKeys.streamsOf(group), logKeys.seenOf(group), logKeys.deadOf(group)]) {
+      for (const prefix of [
+        logKeys.streamsOf(group),
+        logKeys.seenOf(group),
+        logKeys.shippedOf(group),
+        logKeys.deadOf(group),
+      ]) {
         for await (const page of scanPages(records, this.#partition, { prefix, limit: atOnce }))
           await this.#commit(page.records.map((record) => record.key));
       }
@@ -92,7 +97,10 @@ export class Retention {
       const over = late.filter(({ value }) => value.at + lateGrace < oldest);
       for (let from = 0; from < over.length; from += atOnce)
         await this.#commit(
-          over.slice(from, from + atOnce).flatMap(({ key }) => [key, logKeys.seen(group.id, key.slice(prefix.length))]),
+          over.slice(from, from + atOnce).flatMap(({ key }) => {
+            const stream = key.slice(prefix.length);
+            return [key, logKeys.seen(group.id, stream), logKeys.shipped(group.id, stream)];
+          }),
         );
     }
   }

@@ -22,6 +22,8 @@ import {
   type ReadPage,
   type ScanOptions,
   type ScanPage,
+  type Shipment,
+  type ShippedMark,
   type StreamPage,
   type TailBatch,
   type TailedGroup,
@@ -33,6 +35,7 @@ import { deadStreams, filesOf } from './files.ts';
 import { timestampOf, writerDigits } from './ids.ts';
 import { Intake, type IntakeLimits, intakeLimits, Waiting } from './intake.ts';
 import { Keeper } from './keeper.ts';
+import { Shipping } from './shipping.ts';
 import { tailed } from './tail.ts';
 
 export interface LogsPorts {
@@ -69,6 +72,7 @@ export class StoredLogs implements LogStore {
   readonly #waiting: Waiting;
   readonly #intakes = new Map<string, Intake>();
   readonly #writer: number;
+  readonly #shipping: Shipping;
 
   constructor(ports: LogsPorts, options: LogStoreOptions) {
     this.#ports = ports;
@@ -79,6 +83,7 @@ export class StoredLogs implements LogStore {
     this.#intakeLimits = { ...intakeLimits, ...options.intake };
     this.#waiting = new Waiting(this.#intakeLimits.waitingBytes);
     this.#writer = Buffer.from(ports.random(6)).readUIntBE(0, 6) % 10 ** writerDigits;
+    this.#shipping = new Shipping(ports.records, (account) => this.#intake(account));
     this.keeper = new Keeper({ ...ports, limit: options.maxBytes }, this.#blobs, {
       ...compactionLimits,
       ...options.compaction,
@@ -137,6 +142,21 @@ export class StoredLogs implements LogStore {
     if (wait > 0) throw new LogsThrottled(`log group ${group} gets more than one group may bring to this server`, wait);
     const taken = events.map(({ timestamp, message }) => ({ timestamp, message: Buffer.from(message) }));
     await this.#intake(account).take(found, taken, bytes);
+  }
+
+  async ship(account: string, group: string, stream: string, shipment: Shipment): Promise<ShippedMark | undefined> {
+    const bytes = checkEvents(shipment.events.filter((event) => event !== undefined));
+    const found = await this.#directory.knownStream(account, group, stream);
+    if (bytes > 0) {
+      const wait = this.#rates.spend(found.group, bytes);
+      if (wait > 0)
+        throw new LogsThrottled(`log group ${group} gets more than one group may bring to this server`, wait);
+    }
+    return this.#shipping.ship(account, found, shipment);
+  }
+
+  async shipped(account: string, group: string, stream: string): Promise<ShippedMark | undefined> {
+    return (await this.#shipping.mark(account, await this.#directory.knownStream(account, group, stream)))?.value;
   }
 
   async read(account: string, group: string, stream: string, options: ReadOptions): Promise<ReadPage> {

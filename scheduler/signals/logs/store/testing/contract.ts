@@ -113,6 +113,40 @@ export function describeLogStore(name: string, open: () => Promise<OpenedStore>)
         await expect(missing()).rejects.toThrow(LogGroupMissing);
     });
 
+    test('what a sender sends again is taken once, also on another server', async () => {
+      await store.createStream(account, group, 's');
+      const events = (from: number, to: number) =>
+        Array.from({ length: to - from }, (_, n) => ({ timestamp: base, message: `line ${from + n}` }));
+      const lines = (from: number, to: number) => ({
+        first: from,
+        events: events(from, to),
+        resume: `after ${to - 1}`,
+      });
+      expect(await store.ship(account, group, 's', lines(1, 1))).toBeUndefined();
+      expect(await store.shipped(account, group, 's')).toBeUndefined();
+      expect(await store.ship(account, group, 's', lines(1, 10))).toEqual({ last: 9, resume: 'after 9' });
+      expect(await opened.another.ship(account, group, 's', lines(5, 12))).toEqual({ last: 11, resume: 'after 11' });
+      expect(await store.ship(account, group, 's', lines(1, 3))).toEqual({ last: 11, resume: 'after 11' });
+      expect(await store.shipped(account, group, 's')).toEqual({ last: 11, resume: 'after 11' });
+      const without = { first: 12, events: [undefined, undefined], resume: 'after 13' };
+      expect(await store.ship(account, group, 's', without)).toEqual({ last: 13, resume: 'after 13' });
+      const all = await Promise.all([
+        store.ship(account, group, 's', lines(12, 20)),
+        opened.another.ship(account, group, 's', lines(12, 22)),
+        store.ship(account, group, 's', lines(15, 30)),
+        store.put(account, group, 's', [{ timestamp: base + 1, message: 'of somebody else' }]),
+      ]);
+      expect(all[2]).toEqual({ last: 29, resume: 'after 29' });
+      const page = await read('s');
+      expect(messagesOf(page.events).toSorted()).toEqual(['of somebody else', ...messagesOf(events(1, 30))].toSorted());
+      // Another stream of the same name begins anew.
+      await store.deleteStream(account, group, 's');
+      await expect(store.ship(account, group, 's', lines(1, 2))).rejects.toThrow(LogStreamMissing);
+      await store.createStream(account, group, 's');
+      expect(await store.ship(account, group, 's', lines(1, 2))).toEqual({ last: 1, resume: 'after 1' });
+      expect(messagesOf((await read('s')).events)).toEqual(['line 1']);
+    });
+
     test('groups and streams come in pages, by the bytes of their names', async () => {
       for (const each of ['b', 'a', 'B', 'a-1']) {
         await store.createGroup(account, `${group}/${each}`, settings);

@@ -17,6 +17,8 @@ import {
   type ReadPage,
   type ScanOptions,
   type ScanPage,
+  type Shipment,
+  type ShippedMark,
   type StreamPage,
   type TailBatch,
   type TailedEvent,
@@ -27,6 +29,7 @@ import { eventId } from '../ids.ts';
 interface Stream {
   readonly info: LogStream;
   readonly events: LogEvent[];
+  mark?: ShippedMark | undefined;
 }
 
 interface Group {
@@ -150,6 +153,22 @@ export class MemoryLogs implements LogStore {
       stored.sort(byId);
       for (const follower of this.#followers) follower.ring();
     });
+  }
+
+  async ship(account: string, group: string, stream: string, { first, events, resume }: Shipment) {
+    const found = this.#stream(account, group, stream);
+    const sent = events.slice(Math.max(0, (found.mark?.last ?? 0) - first + 1));
+    if (sent.length === 0) return found.mark;
+    const mark = { last: first + events.length - 1, resume };
+    const rest = sent.filter((event) => event !== undefined);
+    if (rest.length === 0) return mark;
+    found.mark = mark;
+    await this.put(account, group, stream, rest);
+    return mark;
+  }
+
+  shipped(account: string, group: string, stream: string): Promise<ShippedMark | undefined> {
+    return answer(() => this.#stream(account, group, stream).mark);
   }
 
   read(account: string, group: string, stream: string, options: ReadOptions): Promise<ReadPage> {
