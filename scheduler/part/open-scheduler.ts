@@ -23,6 +23,7 @@ import { ClusterViews } from '../views/index.ts';
 import { balancedTasks } from './balanced-tasks.ts';
 import { createBalancing, targetGroups, targetHost } from './balancing.ts';
 import { schedulerGauges } from './gauges.ts';
+import { logGauges } from './log-gauges.ts';
 import type { SchedulerPorts } from './ports.ts';
 import { trafficShifts } from './traffic-shifts.ts';
 
@@ -164,7 +165,12 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         },
       },
     ],
-    gauges: [...schedulerGauges(control), ...usageGauges(usage.ledger), ...balancingMetrics(balancing.numbers)],
+    gauges: [
+      ...schedulerGauges(control),
+      ...usageGauges(usage.ledger),
+      ...logGauges(agents, logs),
+      ...balancingMetrics(balancing.numbers),
+    ],
     async start(role) {
       await createCluster(base, { account, cluster: 'default' }, { tags: {}, settings: [] });
       await control.start();

@@ -108,6 +108,7 @@ export const doors: Readonly<Record<string, { readonly files: readonly string[];
       'key-file.ts',
       'local-agent.ts',
       'log.ts',
+      'logs-limit.ts',
       'scanning.ts',
       'state-files.ts',
       'storage-config.ts',

@@ -12,6 +12,7 @@ import { checkDataFolder } from '../server/data-folder.ts';
 import { readCredentials, readServerState, type ServerState } from '../server/state-files.ts';
 import { storageConfig } from '../server/storage-config.ts';
 import { ecsClient } from './aws-client.ts';
+import { logFindings, lostLines } from './doctor-logs.ts';
 import { certificateFinding } from './doctor-tls.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
 import { softLimits } from './host-limits.ts';
@@ -39,6 +40,7 @@ export async function doctor(options: { readonly data: string; readonly output: 
     ...(await addressFindings(server)),
     ...(await hostFindings(options.data, server)),
     ...(await balancerFindings(options.data, server)),
+    ...(server === undefined ? [] : await lostLines(server.endpoint)),
     ...(await diskFindings(options.data)),
   );
   if (config) findings.push(...(await storageFindings(config, server)));
@@ -189,7 +191,8 @@ async function storageFindings(config: ServerConfig, server: ServerState | undef
       records === undefined
         ? []
         : [ok('network', `${records}: records, what leaves a host has the address of the host`)];
-    return [...stores, ...networks, ...(server === undefined ? [] : await tlsFindings(server, trouble))];
+    const logs = await logFindings(storage.it.records, config);
+    return [...stores, ...networks, ...logs, ...(server === undefined ? [] : await tlsFindings(server, trouble))];
   } catch (error) {
     return [problem('storage', (error as Error).message), ...(server === undefined ? [] : await tlsFindings(server))];
   }

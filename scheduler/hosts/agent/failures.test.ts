@@ -30,11 +30,11 @@ const roles: BenchOptions = {
   },
   // The second principal plays the execution role.
   taskCredentials: async () => ({
-        ...keysOf('two'),
-        sessionToken: 'session',
-        expiresAt: Date.now() + 3_600_000,
-        principal: principalOf('two'),
-      }),
+    ...keysOf('two'),
+    sessionToken: 'session',
+    expiresAt: Date.now() + 3_600_000,
+    principal: principalOf('two'),
+  }),
 };
 const role = `arn:aws:iam::000000000000:user/two`;
 

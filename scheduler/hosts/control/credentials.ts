@@ -66,8 +66,8 @@ export class RoleCredentialsSource {
   }
 
   /** Without the keys, which end: what the role may is looked at each time. */
-  #remember(taskArn: string, roleArn: string, { accessKeyId: _, expiresAt: __, ...rest }: Principal): Principal {
-    const principal: Principal = { ...rest, delegated: true };
+  #remember(taskArn: string, roleArn: string, { type, account, arn, id }: Principal): Principal {
+    const principal: Principal = { type, account, arn, id, delegated: true };
     this.#principals.set(`${roleArn}\n${taskArn}`, principal);
     return principal;
   }

@@ -158,7 +158,8 @@ describe('who registers and connects', { timeout: 180_000 }, () => {
     test('only the first one is sent the credentials of its tasks', async () => {
       const keys = { accessKeyId: 'KEY', secretAccessKey: 'key', sessionToken: 'token' };
       await using roles = await AgentBench.open({
-        taskCredentials: () => Promise.resolve({ ...keys, principal: principalOf('two'), expiresAt: Date.now() + 3_600_000 }),
+        taskCredentials: () =>
+          Promise.resolve({ ...keys, principal: principalOf('two'), expiresAt: Date.now() + 3_600_000 }),
       });
       const instance = await roles.register({ secret: mine });
       const definition = await roles.plane.register({

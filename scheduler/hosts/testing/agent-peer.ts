@@ -118,8 +118,8 @@ export class AgentBench implements AsyncDisposable {
     return answer.containerInstance?.containerInstanceArn ?? '';
   }
 
-  /** Opens the control connection of an instance, or its telemetry. */
-  connect(instance: string, more: Who & { seqNum?: string; kind?: 'acs' | 'tcs' } = {}): Peer {
+  /** Opens the control connection of an instance, or another one. */
+  connect(instance: string, more: Who & { seqNum?: string; kind?: 'acs' | 'tcs' | 'logs' } = {}): Peer {
     const { seqNum = '1', kind = 'acs' } = more;
     const peer = new Peer(this.plane, more, `/agent/${kind}/ws`, this.#query(instance, kind, seqNum));
     this.#peers.push(peer);
@@ -141,7 +141,8 @@ export class AgentBench implements AsyncDisposable {
     return answer;
   }
 
-  #query(instance: string, kind: 'acs' | 'tcs', seqNum: string): Record<string, string> {
+  #query(instance: string, kind: 'acs' | 'tcs' | 'logs', seqNum: string): Record<string, string> {
+    if (kind === 'logs') return { containerInstanceArn: instance };
     const versions = { agentHash: 'abc', agentVersion: '1.2.3', dockerVersion: 'DockerVersion: 20.10' };
     return kind === 'acs'
       ? {

@@ -108,13 +108,7 @@ export class TestControlPlane implements AsyncDisposable {
 
   readonly #more: ServeOptions;
 
-  private constructor(
-    records: RecordStore,
-    folder: string,
-    started: Started,
-    more: ServeOptions,
-    logs: LogStore,
-  ) {
+  private constructor(records: RecordStore, folder: string, started: Started, more: ServeOptions, logs: LogStore) {
     this.records = records;
     this.logs = logs;
     this.#more = more;

@@ -29,5 +29,6 @@ export {
   type TailedGroup,
 } from './contract.ts';
 export { blobsOfLogs, knownBlobsOfLogs, relocateLogs } from './blobs-of-logs.ts';
+export { type LogRoom, logRoom } from './room.ts';
 export { logRows } from './keys.ts';
 export { type LogStoreOptions, type LogsPorts, StoredLogs } from './stored-logs.ts';

@@ -25,6 +25,8 @@ const pace = 5000;
 /** Between looks for accounts that have logs. */
 const searchPace = 30_000;
 const thoroughPace = 60 * 60_000;
+/** For how long what was measured counts. */
+const roomGrace = 60_000;
 
 /** Compacts, and lets go of what is over: for each account on one server at a time. */
 export class Keeper {
@@ -32,6 +34,7 @@ export class Keeper {
   readonly #blobs: EventBlobs;
   readonly #limits: CompactionLimits;
   readonly #led = new Map<string, Promise<void>>();
+  #room: { readonly stored: number; readonly limit: number; readonly at: number } | undefined;
 
   constructor(ports: KeeperPorts, blobs: EventBlobs, limits: CompactionLimits) {
     this.#ports = ports;
@@ -55,6 +58,16 @@ export class Keeper {
       await clock.sleep(searchPace, signal).catch(() => undefined);
     }
     await Promise.all(this.#led.values());
+  }
+
+  /** What logs take and may take, bytes, as it was found within a minute; undefined where another server looks after them. */
+  room(): { readonly stored: number; readonly limit: number } | undefined {
+    const room = this.#room;
+    return room === undefined || this.#ports.clock.monotonic() - room.at > roomGrace ? undefined : room;
+  }
+
+  #measured(room: { readonly stored: number; readonly limit: number }): void {
+    this.#room = { ...room, at: this.#ports.clock.monotonic() };
   }
 
   #lead(account: string, signal: AbortSignal): Promise<void> {
@@ -95,7 +108,7 @@ export class Keeper {
       account,
       this.#ports.clock,
       new Compaction(account, this.#ports, this.#blobs, this.#limits, fence),
-      new Retention(account, this.#ports, fence),
+      new Retention(account, { ...this.#ports, measured: (room) => this.#measured(room) }, fence),
     );
   }
 }

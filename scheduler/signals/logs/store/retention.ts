@@ -8,12 +8,12 @@ import {
   scan,
   scanAll,
   scanPages,
-  scanPartitions,
   type Stored,
 } from '@slipway/storage/records';
 import { Changes } from './changes.ts';
 import { logKeys, logsPartition } from './keys.ts';
-import type { ChunkRecord, DeadRecord, GarbageRecord, GroupRecord, SegmentRecord, UsageRecord } from './records.ts';
+import type { DeadRecord, GarbageRecord, GroupRecord, SegmentRecord } from './records.ts';
+import { logRoom } from './room.ts';
 
 export interface RetentionPorts {
   readonly records: RecordStore;
@@ -22,6 +22,8 @@ export interface RetentionPorts {
   readonly log: Log;
   /** Bytes on disk that the logs of all accounts may take. */
   readonly limit: () => number;
+  /** Told what logs take and may take, bytes, whenever it was added up. */
+  readonly measured: (room: { readonly stored: number; readonly limit: number }) => void;
 }
 
 const day = 86_400_000;
@@ -112,8 +114,10 @@ export class Retention {
   async cap(): Promise<void> {
     const { records, log } = this.#ports;
     for (;;) {
-      const { total, largest } = await this.#usage();
-      const over = total - this.#ports.limit();
+      const { total, largest } = await logRoom(records);
+      const limit = this.#ports.limit();
+      this.#ports.measured({ stored: total, limit });
+      const over = total - limit;
       if (over <= 0 || largest?.account !== this.#account) return;
       const { group } = largest;
       const dropped: Stored<SegmentRecord>[] = [];
@@ -156,23 +160,6 @@ export class Retention {
       removed += over.length;
     }
     return removed;
-  }
-
-  async #usage(): Promise<{ total: number; largest: { account: string; group: string; stored: number } | undefined }> {
-    const { records } = this.#ports;
-    let total = 0;
-    let largest: { account: string; group: string; stored: number } | undefined;
-    for await (const partition of scanPartitions(records, logsPartition(''))) {
-      const account = partition.slice(logsPartition('').length);
-      for await (const { value } of scan<ChunkRecord>(records, partition, { prefix: logKeys.chunks }))
-        total += value.blob.size;
-      for await (const { key, value } of scan<UsageRecord>(records, partition, { prefix: logKeys.usage('') })) {
-        total += value.stored;
-        if (value.stored > (largest?.stored ?? 0))
-          largest = { account, group: key.slice(logKeys.usage('').length), stored: value.stored };
-      }
-    }
-    return { total, largest };
   }
 
   async #nameOf(id: string): Promise<string | undefined> {

@@ -206,6 +206,11 @@ export class StoredLogs implements LogStore {
     return this.keeper.run(signal);
   }
 
+  /** See {@link Keeper.room}. */
+  room(): { readonly stored: number; readonly limit: number } | undefined {
+    return this.keeper.room();
+  }
+
   /** Writes what was taken in, and ends. */
   async close(): Promise<void> {
     await Promise.all(Array.from(this.#intakes.values(), (intake) => intake.close()));
