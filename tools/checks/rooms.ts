@@ -42,7 +42,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'signals/metrics',
       'settings/secrets',
     ],
-    ['tasks', 'views', 'balancing/health', 'balancing/numbers', 'balancing/api'],
+    ['tasks', 'views', 'balancing/health', 'balancing/numbers', 'balancing/api', 'signals/alarms'],
     ['signals/usage'],
     ['services', 'control', 'hosts/control', 'balancing/traffic'],
     [
@@ -98,6 +98,10 @@ export const doors: Readonly<Record<string, { readonly files: readonly string[];
   'scheduler/signals/metrics': {
     files: ['store/index.ts'],
     why: 'commands that look after blobs, and benchmarks, have no use for the API',
+  },
+  'scheduler/signals/alarms': {
+    files: ['store/index.ts'],
+    why: 'commands that look after records have no use for the API',
   },
   'tools/server': {
     files: [

@@ -13,6 +13,7 @@ import { connectionRows } from '@slipway/scheduler/hosts/control';
 import { numbersRows } from '@slipway/scheduler/balancing/numbers';
 import { balancingRows } from '@slipway/scheduler/balancing/records';
 import { networkRows } from '@slipway/scheduler/network/records';
+import { alarmRows } from '@slipway/scheduler/signals/alarms/store';
 import { logRows } from '@slipway/scheduler/signals/logs/store';
 import { secretRows } from '@slipway/scheduler/settings/secrets';
 import { telemetryRows } from '@slipway/scheduler/signals/usage';
@@ -45,6 +46,7 @@ export const layout: readonly OwnedRows[] = [
   logRows,
   secretRows,
   telemetryRows,
+  alarmRows,
   consumerRows,
   transferRows,
   jobRows,

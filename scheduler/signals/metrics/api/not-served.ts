@@ -4,7 +4,8 @@ import { unsupported } from './errors.ts';
 import { type CloudWatchOperations, mayAny } from './operation.ts';
 import { nothing, operationSchema, struct } from './shapes.ts';
 
-const alarms = 'There are no alarms yet. Ask GetMetricData for the same metrics.';
+const contributors = 'An alarm looks at one series. Describe the alarm itself.';
+const mutes = 'Switch actions of alarms off with DisableAlarmActions.';
 const anomalies = 'Nothing here learns what is usual. Compare with a fixed value.';
 const insights = 'Put what you want to count as a metric of its own.';
 const streams = 'Metrics stay in this installation. Read them with GetMetricData, or let Prometheus read /metrics.';
@@ -12,20 +13,11 @@ const images = 'Nothing here draws. Read the numbers with GetMetricData.';
 
 /** Operations of the API that are not served, and what to do instead. */
 export const notServed: Readonly<Record<string, string>> = {
-  PutMetricAlarm: alarms,
-  PutCompositeAlarm: alarms,
-  DeleteAlarms: alarms,
-  DescribeAlarms: alarms,
-  DescribeAlarmsForMetric: alarms,
-  DescribeAlarmHistory: alarms,
-  DescribeAlarmContributors: alarms,
-  EnableAlarmActions: alarms,
-  DisableAlarmActions: alarms,
-  SetAlarmState: alarms,
-  PutAlarmMuteRule: alarms,
-  GetAlarmMuteRule: alarms,
-  ListAlarmMuteRules: alarms,
-  DeleteAlarmMuteRule: alarms,
+  DescribeAlarmContributors: contributors,
+  PutAlarmMuteRule: mutes,
+  GetAlarmMuteRule: mutes,
+  ListAlarmMuteRules: mutes,
+  DeleteAlarmMuteRule: mutes,
   PutAnomalyDetector: anomalies,
   DescribeAnomalyDetectors: anomalies,
   DeleteAnomalyDetector: anomalies,

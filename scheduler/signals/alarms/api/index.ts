@@ -1,0 +1,1 @@
+export { alarmOperations, alarmSchemas, type AlarmsOptions, createAlarms } from './create-alarms.ts';

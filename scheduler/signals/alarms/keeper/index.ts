@@ -1,0 +1,3 @@
+export { AlarmKeeper, type KeeperPorts } from './keeper.ts';
+export type { AskedPoints, PointReader } from './points.ts';
+export { metricOf, StoredPoints } from './stored-points.ts';

@@ -1,0 +1,16 @@
+export { type AlarmPorts, Alarms, mostAlarms, mostHistory } from './alarms.ts';
+export { AlarmInRule, AlarmMissing, AlarmOfOtherKind, RuleGoesRound, TooManyAlarms } from './errors.ts';
+export { alarmKeys, alarmRows, alarmsPartition } from './keys.ts';
+export type {
+  ActionRecord,
+  AlarmConfiguration,
+  AlarmRecord,
+  AlarmStanding,
+  AlarmSubject,
+  HistoryKind,
+  HistoryRecord,
+  MathQuery,
+  MathSource,
+  MetricSource,
+} from './records.ts';
+export { actionItem, changeState } from './transition.ts';
