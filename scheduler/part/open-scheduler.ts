@@ -14,6 +14,7 @@ import { createEc2 } from '../network/ec2/index.ts';
 import { Networks } from '../network/records/index.ts';
 import { TaskInterfaces, taskNetworks } from '../network/tasks/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
+import { createParameterStore, Parameters } from '../settings/parameters/index.ts';
 import { createSecretsManager, Secrets } from '../settings/secrets/index.ts';
 import { createLogs, StoredLogs, TaskLogs } from '../signals/logs/index.ts';
 import { UsageCollector, usageGauges } from '../signals/usage/index.ts';
@@ -108,6 +109,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     shifts: trafficShifts(records, control),
   });
   const secrets = new Secrets({ ...base, sealer });
+  const parameters = new Parameters({ ...base, sealer });
   const upkeep = new AbortController();
   let keeping: Promise<void> | undefined;
   const elb = {
@@ -138,6 +140,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createElbv2(elb),
       createLogs({ ...base, logs }),
       createSecretsManager({ ...base, secrets, authorizer, principals: ports.principals }),
+      createParameterStore({ ...base, parameters, secrets }),
     ],
     web: [
       createWebhookReceiver(webhooks),

@@ -42,7 +42,15 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'signals/metrics',
       'settings/secrets',
     ],
-    ['tasks', 'views', 'balancing/health', 'balancing/numbers', 'balancing/api', 'signals/alarms'],
+    [
+      'tasks',
+      'views',
+      'balancing/health',
+      'balancing/numbers',
+      'balancing/api',
+      'signals/alarms',
+      'settings/parameters',
+    ],
     ['signals/usage'],
     ['services', 'control', 'hosts/control', 'balancing/traffic'],
     [

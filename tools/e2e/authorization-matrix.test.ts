@@ -29,6 +29,8 @@ import {
   logsModule,
   SecretsClient,
   secretsModule,
+  SsmClient,
+  ssmModule,
 } from '../testbed/query-clients.ts';
 import { sampleInput, type SampleValues } from '../testbed/sample-input.ts';
 
@@ -162,6 +164,15 @@ const valuesOf: Readonly<Record<string, SampleValues>> = {
     ResourcePolicy: grant,
     SecretIdList: ['none'],
   },
+  ssm: {
+    ...values,
+    Name: 'none',
+    ResourceType: 'Parameter',
+    ResourceId: 'canary',
+    TagKeys: ['team'],
+    'PutParameter.Type': 'String',
+    'AddTagsToResource.Tags': [{ Key: 'team', Value: 'blue' }],
+  },
   classic: {
     ...values,
     LoadBalancerName: 'canary',
@@ -193,6 +204,7 @@ const clients = {
   iam: { module: iam, client: iam.IAMClient },
   logs: { module: logsModule, client: LogsClient },
   secretsmanager: { module: secretsModule, client: SecretsClient },
+  ssm: { module: ssmModule, client: SsmClient },
   sts: { module: sts, client: sts.STSClient },
 } as const;
 
@@ -219,6 +231,7 @@ const acmCall = callOf(acmModule);
 const classicCall = callOf(classicModule);
 const logsCall = callOf(logsModule);
 const secretsCall = callOf(secretsModule);
+const ssmCall = callOf(ssmModule);
 
 const refusals = new Set([
   'AccessDenied',
@@ -276,6 +289,12 @@ describe('A10: the authorization matrix of a whole installation', () => {
     await logsCall(as('admin', 'logs'), 'CreateLogGroup', { logGroupName: 'canary', tags: { seen: canary } });
     const seen = { Name: 'canary', SecretString: canary, Tags: [{ Key: 'seen', Value: canary }] };
     await secretsCall(as('admin', 'secretsmanager'), 'CreateSecret', seen);
+    await ssmCall(as('admin', 'ssm'), 'PutParameter', {
+      Name: 'canary',
+      Value: canary,
+      Type: 'SecureString',
+      Tags: [{ Key: 'seen', Value: canary }],
+    });
     // Sessions of fifteen minutes, made ten minutes ago.
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 600_000 });
     for (let i = 0; i < 80; i++) expiring.push(await session());
@@ -477,6 +496,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
       classicCall(as('admin', 'classic'), 'DescribeLoadBalancers', {}),
       logsCall(as('admin', 'logs'), 'DescribeLogGroups', {}),
       secretsCall(as('admin', 'secretsmanager'), 'ListSecrets', {}),
+      ssmCall(as('admin', 'ssm'), 'DescribeParameters', {}),
       logsCall(as('admin', 'logs'), 'ListTagsLogGroup', { logGroupName: 'canary' }),
       ...['LoadBalancers', 'TargetGroups'].map((nouns) =>
         elbCall(as('admin', 'elasticloadbalancing'), `Describe${nouns}`, {}),
@@ -516,6 +536,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'iam',
         'logs',
         'secretsmanager',
+        'ssm',
         'sts',
         'distribution',
         'layers',
@@ -588,7 +609,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         )
         .map(async (route) => (await call(route, 'admin')).text),
     );
-    expect(seen.map((text) => text.includes(canary))).toEqual([true, true, true, true]);
+    expect(seen.map((text) => text.includes(canary))).toEqual([true, true, true, true, true]);
     // Nobody's credentials are the secret that a webhook's deliveries are signed with.
     expect(await wrong('admin', ({ access }) => (access === 'anonymous' ? undefined : access === 'proof'))).toEqual([]);
   });

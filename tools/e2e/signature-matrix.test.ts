@@ -21,6 +21,7 @@ const jsonTargets: Readonly<Record<string, string>> = {
   'ecr-public': 'SpencerFrontendService',
   logs: 'Logs_20140328',
   secretsmanager: 'secretsmanager',
+  ssm: 'AmazonSSM',
 };
 const queryVersions: Readonly<Record<string, string>> = {
   ec2: '2016-11-15',

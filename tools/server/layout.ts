@@ -15,6 +15,7 @@ import { balancingRows } from '@slipway/scheduler/balancing/records';
 import { networkRows } from '@slipway/scheduler/network/records';
 import { alarmRows } from '@slipway/scheduler/signals/alarms/store';
 import { logRows } from '@slipway/scheduler/signals/logs/store';
+import { parameterRows } from '@slipway/scheduler/settings/parameters';
 import { secretRows } from '@slipway/scheduler/settings/secrets';
 import { telemetryRows } from '@slipway/scheduler/signals/usage';
 import { stateRows } from '@slipway/scheduler/state';
@@ -47,6 +48,7 @@ export const layout: readonly OwnedRows[] = [
   secretRows,
   telemetryRows,
   alarmRows,
+  parameterRows,
   consumerRows,
   transferRows,
   jobRows,

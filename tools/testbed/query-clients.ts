@@ -3,6 +3,7 @@ import { acmSchemas } from '@slipway/scheduler/balancing/acm';
 import { elbSchemas } from '@slipway/scheduler/balancing/elb';
 import { elbv2Schemas } from '@slipway/scheduler/balancing/elbv2';
 import { ec2Schemas } from '@slipway/scheduler/network/ec2';
+import { parametersSchemas } from '@slipway/scheduler/settings/parameters';
 import { secretsSchemas } from '@slipway/scheduler/settings/secrets';
 import { logsSchemas } from '@slipway/scheduler/signals/logs';
 import aws4 from 'aws4';
@@ -38,6 +39,7 @@ const spoken = {
     isEc2: false,
     target: 'secretsmanager',
   },
+  ssm: { service: 'ssm', version: '2014-11-06', schemas: parametersSchemas, isEc2: false, target: 'AmazonSSM' },
   classic: { service: 'elasticloadbalancing', version: '2012-06-01', schemas: elbSchemas, isEc2: false },
   elb: { service: 'elasticloadbalancing', version: '2015-12-01', schemas: elbv2Schemas, isEc2: false },
 } as const satisfies Record<string, Spoken>;
@@ -149,6 +151,12 @@ export class SecretsClient extends QueryClient {
   }
 }
 
+export class SsmClient extends QueryClient {
+  constructor(options: Options) {
+    super(spoken.ssm, options);
+  }
+}
+
 export class ElbClient extends QueryClient {
   constructor(options: Options) {
     super(spoken.elb, options);
@@ -174,6 +182,7 @@ export const acmModule: Schemas = moduleOf(spoken.acm);
 export const classicModule: Schemas = moduleOf(spoken.classic);
 export const logsModule: Schemas = moduleOf(spoken.logs);
 export const secretsModule: Schemas = moduleOf(spoken.secrets);
+export const ssmModule: Schemas = moduleOf(spoken.ssm);
 export const elbModule: Schemas = moduleOf(spoken.elb);
 
 /** Writes a value as the Query protocol has it: list elements under `member`. */

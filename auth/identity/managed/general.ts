@@ -11,6 +11,7 @@ const readOnlyServices = [
   'cloudwatch',
   'logs',
   'events',
+  'ssm',
 ];
 
 /** Policies that are about no single service. */

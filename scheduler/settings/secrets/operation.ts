@@ -1,4 +1,4 @@
-import type { AccessList, AccessRequest, Authorizer, ConditionContext, ResourceRef } from '@slipway/auth/contract';
+import type { AccessList, AccessRequest, Authorizer, ConditionContext } from '@slipway/auth/contract';
 import {
   type ApiOperation,
   type ApiOperations,
@@ -6,7 +6,6 @@ import {
   type Declared,
   declareOperation,
   type Pages,
-  parseArn,
   type SceneOf,
   tagList,
 } from '@slipway/auth/kit';
@@ -64,37 +63,17 @@ export const described = ({ description, tags: own, createdAt, changedAt, delete
   LastChangedDate: new Date(changedAt),
 });
 
-/** What policies can say about a secret; one that is not there is asked for as it was written. */
-export async function reference({ api, account, region }: Scene, id: string): Promise<ResourceRef> {
-  const found = await api.secrets.find(account, id);
-  if (found !== undefined)
-    return {
-      arn: api.secrets.arn(account, found),
-      tags: found.tags,
-      ...(found.policy === undefined ? {} : { policy: found.policy }),
-    };
-  return { arn: parseArn(id) === undefined ? secretArn({ region, account }, id) : id };
-}
-
 /** The ARN that policies are asked about for a secret that has none yet. */
 export const secretArn = ({ region, account }: Pick<Scene, 'region' | 'account'>, name: string): string =>
   arnOf({ service: 'secretsmanager', region, account, resource: `secret:${name}` });
 
-/** `secretsmanager:<action>` on a secret (service authorization reference, "AWS Secrets Manager"). */
-export async function accessTo(
-  scene: Scene,
+/** `secretsmanager:<action>` on a secret. */
+export const accessTo = (
+  { api, account }: Scene,
   action: string,
   id: string,
   context: ConditionContext = {},
-): Promise<AccessRequest> {
-  const resource = await reference(scene, id);
-  const tags = Object.entries(resource.tags ?? {}).map(([key, value]) => [`secretsmanager:ResourceTag/${key}`, value]);
-  return {
-    action: `secretsmanager:${action}`,
-    resources: [resource],
-    context: { 'secretsmanager:SecretId': resource.arn, ...Object.fromEntries(tags), ...context },
-  };
-}
+): Promise<AccessRequest> => api.secrets.access(account, action, id, context);
 
 export const mayOn =
   <I extends { readonly SecretId: string }>(

@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 
+import type { AccessRequest, ConditionContext } from '@slipway/auth/contract';
 import { arnOf, parseArn } from '@slipway/auth/kit';
 import type { Sealer } from '@slipway/auth/tokens';
 import type { Clock } from '@slipway/storage/clock';
@@ -96,6 +97,39 @@ export class Secrets {
 
   #isOver({ deletionAt }: SecretRecord): boolean {
     return deletionAt !== undefined && deletionAt <= this.#ports.clock.now();
+  }
+
+  /**
+   * `secretsmanager:<action>` on a secret (service authorization reference, "AWS Secrets Manager"), with what policies can say about it; one
+   * that is not there is asked for as it was written.
+   */
+  async access(account: string, action: string, id: string, context: ConditionContext): Promise<AccessRequest> {
+    const found = await this.find(account, id);
+    const { region } = this.#ports;
+    const absent = { service: 'secretsmanager', region, account, resource: `secret:${id}` };
+    const resource =
+      found === undefined
+        ? { arn: parseArn(id) === undefined ? arnOf(absent) : id }
+        : {
+            arn: this.arn(account, found),
+            tags: found.tags,
+            ...(found.policy === undefined ? {} : { policy: found.policy }),
+          };
+    const tags = Object.entries(found?.tags ?? {}).map(([key, value]) => [`secretsmanager:ResourceTag/${key}`, value]);
+    return {
+      action: `secretsmanager:${action}`,
+      resources: [resource],
+      context: { 'secretsmanager:SecretId': resource.arn, ...Object.fromEntries(tags), ...context },
+    };
+  }
+
+  /** What reading a version of a secret needs. */
+  readAccess(account: string, id: string, { versionId, stage }: VersionChoice): Promise<AccessRequest> {
+    return this.access(account, 'GetSecretValue', id, {
+      // Without either, it is the label that is read.
+      'secretsmanager:VersionStage': stage ?? (versionId === undefined ? current : undefined),
+      'secretsmanager:VersionId': versionId,
+    });
   }
 
   /** @throws ResourceExistsException, InvalidRequestException while one of the name is being deleted, LimitExceededException */

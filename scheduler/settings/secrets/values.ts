@@ -4,7 +4,7 @@ import { rowsOf } from '@slipway/auth/kit';
 import { invalidParameter, notFound } from './errors.ts';
 import { isListed } from './filters.ts';
 import { mostBody, versionOf } from './given-value.ts';
-import { accessTo, find, mayList, mayOn, namesOf, operation, type Scene, type SecretsOperations } from './operation.ts';
+import { find, mayList, mayOn, namesOf, operation, type Scene, type SecretsOperations } from './operation.ts';
 import type { SecretRecord } from './records.ts';
 import {
   byId,
@@ -21,7 +21,6 @@ import {
   valueMembers,
 } from './shapes.ts';
 import type { VersionChoice } from './store.ts';
-import { current } from './versions.ts';
 
 const batch = 20;
 
@@ -54,9 +53,9 @@ export const valueOperations: SecretsOperations = {
   GetSecretValue: operation({
     input: struct('GetSecretValueRequest', { ...byId, VersionId: text, VersionStage: text }),
     output: struct('GetSecretValueResponse', answer),
-    access: mayOn('GetSecretValue', ({ VersionId, VersionStage }) =>
-      readContext({ versionId: VersionId, stage: VersionStage }),
-    ),
+    access: async ({ SecretId, VersionId, VersionStage }, { api, account }) => [
+      await api.secrets.readAccess(account, SecretId, { versionId: VersionId, stage: VersionStage }),
+    ],
     handle: async ({ SecretId, VersionId, VersionStage }, scene) =>
       read(scene, await find(scene, SecretId), { versionId: VersionId, stage: VersionStage }),
   }),
@@ -102,12 +101,6 @@ export const valueOperations: SecretsOperations = {
   }),
 };
 
-const readContext = ({ versionId, stage }: VersionChoice) => ({
-  // Without either, it is the label that is read.
-  'secretsmanager:VersionStage': stage ?? (versionId === undefined ? current : undefined),
-  'secretsmanager:VersionId': versionId,
-});
-
 async function read(scene: Scene, found: SecretRecord, choice: VersionChoice) {
   const { version, value } = await scene.api.secrets.value(scene.account, found, choice);
   return {
@@ -128,7 +121,7 @@ async function readAll(scene: Scene, ids: readonly string[]) {
   const errors: { SecretId: string; ErrorCode: string; Message: string }[] = [];
   for (const id of ids) {
     try {
-      const access = await accessTo(scene, 'GetSecretValue', id, readContext({}));
+      const access = await api.secrets.readAccess(account, id, {});
       const { allowed, reason } = await api.authorizer.authorize(call.principal, access, call);
       if (!allowed)
         throw new AwsError(

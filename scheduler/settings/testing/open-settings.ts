@@ -5,6 +5,7 @@ import { memoryRecords } from '@slipway/storage/records/memory';
 
 import { type Answer, callerOf, region } from '../../balancing/testing/caller.ts';
 import { testSealer } from '../../balancing/testing/open-acm.ts';
+import { createParameterStore, Parameters, parametersSchemas } from '../parameters/index.ts';
 import { createSecretsManager, Secrets, secretsSchemas } from '../secrets/index.ts';
 
 /** Secrets over a store in memory, with a clock that stands where a test puts it. */
@@ -14,6 +15,7 @@ export function openSettings() {
   const sealer = testSealer();
   const base = { records, clock, random: randomBytes, region, sealer };
   const secrets = new Secrets(base);
+  const parameters = new Parameters(base);
   /** Resources that the authorizer refuses. */
   const refused = new Set<string>();
   const authorizer = {
@@ -37,8 +39,10 @@ export function openSettings() {
     records,
     sealer,
     secrets,
+    parameters,
     refused,
     manager: callerOf(createSecretsManager({ ...base, secrets, authorizer, principals }), secretsSchemas, spoken),
+    store: callerOf(createParameterStore({ ...base, parameters, secrets }), parametersSchemas, spoken),
   };
 }
 

@@ -1,0 +1,4 @@
+/** Parameters and their values, and the API of Parameter Store. */
+export { createParameterStore, parametersSchemas } from './create-parameter-store.ts';
+export { parameterRows } from './records.ts';
+export { Parameters } from './store.ts';
