@@ -152,6 +152,28 @@ program
   );
 
 program
+  .command('logs')
+  .description("show what a service's containers wrote with the log driver awslogs, over all its tasks and revisions")
+  .argument('<service|task>', '<cluster>/<service>, a service of the cluster default, or a task by its id or ARN')
+  .option('-f, --follow', 'go on with what comes, until Ctrl-C')
+  .option('--since <time>', 'from when on: a time, or how long ago (30s, 10m, 2h, 3d)', '10m')
+  .option('--grep <text>', 'only lines with this text')
+  .option('--filter <pattern>', 'only lines that match a filter pattern of CloudWatch Logs')
+  .option('--output <format>', 'text, or json: an object a line', 'text')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  slipway logs web --follow
+  slipway logs prod/api --since 2h --grep "exit code"
+  slipway logs prod/api --filter '{ $.level = "error" && $.ms > 500 }' --output json
+  slipway logs 0123456789abcdef0123456789abcdef --since 1d`,
+  )
+  .action(async (name: string, options: import('./logs.ts').LogsOptions) =>
+    (await import('./logs.ts')).logs(name, options),
+  );
+
+program
   .command('expose')
   .description('give a service a load balancer and print its URL; a second run changes nothing')
   .argument('<cluster/service>', 'the service; its containers have a container port')

@@ -135,6 +135,100 @@ test.skipIf(missing !== undefined)(
   },
 );
 
+test.skipIf(missing !== undefined)(
+  `slipway logs shows what the tasks of a service wrote, of all its revisions, and says what is missing${missing === undefined ? '' : ` (${missing})`}`,
+  async () => {
+    const slipway = (...args: string[]) =>
+      run(process.execPath, [join(import.meta.dirname, '../cli/main.ts'), 'logs', ...args], { env: server.aws() });
+    const define = (options: object) =>
+      aws.json([
+        'ecs',
+        'register-task-definition',
+        '--family',
+        'shown',
+        '--container-definitions',
+        JSON.stringify([{ name: 'app', image: 'web', memory: 32, ...options }]),
+      ]);
+    const logging = (group: string, prefix: string) => ({
+      logConfiguration: {
+        logDriver: 'awslogs',
+        options: { 'awslogs-group': group, 'awslogs-region': 'us-east-1', 'awslogs-stream-prefix': prefix },
+      },
+    });
+    await define({});
+    const service = ['--service-name', 'shown', '--desired-count', '0'];
+    await aws.json(['ecs', 'create-service', ...service, '--task-definition', 'shown']);
+    const silent = await slipway('shown');
+    expect([silent.code, silent.stderr]).toEqual([
+      1,
+      expect.stringContaining('no container of default/shown has the log driver awslogs (shown:1)'),
+    ]);
+    const use = async (options: object): Promise<void> => {
+      await define(options);
+      await aws.json(['ecs', 'update-service', '--service', 'shown', '--task-definition', 'shown']);
+    };
+    await use(logging('shown', 'one'));
+    const groupless = await slipway('shown');
+    expect([groupless.code, groupless.stderr]).toEqual([
+      1,
+      expect.stringContaining('the log group shown does not exist: aws logs create-log-group --log-group-name shown'),
+    ]);
+    const group = ['--log-group-name', 'shown'];
+    await aws.json(['logs', 'create-log-group', ...group]);
+    const nothing = await slipway('shown');
+    expect([nothing.code, nothing.stdout, nothing.stderr]).toEqual([0, '', expect.stringContaining('no lines of')]);
+    const now = Date.now();
+    for (const [stream, at, message] of [
+      ['one/app/11111111111111111111111111111111', 2, 'second "quoted"'],
+      ['one/app/22222222222222222222222222222222', 1, 'first'],
+      ['one/other/33333333333333333333333333333333', 1, 'of another container'],
+    ] as const) {
+      const to = [...group, '--log-stream-name', stream];
+      await aws.json(['logs', 'create-log-stream', ...to]);
+      const events = JSON.stringify([{ timestamp: now - 10_000 + at, message }]);
+      await aws.json(['logs', 'put-log-events', ...to, '--log-events', events]);
+    }
+    expect((await slipway('default/shown')).stdout).toMatch(
+      /^\S+Z app\/22222222 {2}first\n\S+Z app\/11111111 {2}second "quoted"\n$/,
+    );
+    const found = await slipway('shown', '--grep', '"quoted"', '--output', 'json');
+    expect(
+      found.stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as object),
+    ).toEqual([
+      {
+        time: new Date(now - 9_998).toISOString(),
+        group: 'shown',
+        stream: 'one/app/11111111111111111111111111111111',
+        container: 'app',
+        task: '11111111111111111111111111111111',
+        message: 'second "quoted"',
+      },
+    ]);
+    expect((await slipway('shown', '--since', '1s')).stdout).toBe('');
+    const bad = await slipway('shown', '--filter', '{ $.a = }');
+    expect([bad.code, bad.stderr]).toEqual([1, expect.stringContaining('InvalidParameterException')]);
+    expect((await slipway('shown', '--since', 'soon')).code).toBe(2);
+    expect((await slipway('shown', '--grep', 'a', '--filter', 'b')).code).toBe(2);
+    expect((await slipway('not-there')).stderr).toContain('there is no service not-there in the cluster default');
+    expect((await slipway('0'.repeat(32))).stderr).toContain('there is no task');
+    expect((await slipway('--help')).stdout).toContain('slipway logs web --follow');
+
+    const program = join(import.meta.dirname, '../cli/main.ts');
+    await following(process.execPath, [program, 'logs', 'shown', '--follow'], async (printed) => {
+      const shows = (words: string) => vi.waitFor(() => expect(printed()).toContain(words), { timeout: 60_000 });
+      await shows('second');
+      const to = [...group, '--log-stream-name', 'one/app/22222222222222222222222222222222'];
+      const events = JSON.stringify([{ timestamp: Date.now(), message: 'third' }]);
+      await aws.json(['logs', 'put-log-events', ...to, '--log-events', events]);
+      await shows('third');
+      expect(printed().match(/first|second|third/g)).toEqual(['first', 'second', 'third']);
+    });
+  },
+);
+
 /** A program that goes on until it is stopped: what it has printed so far. */
 async function following(
   command: string,
