@@ -18,6 +18,7 @@ import { createParameterStore, Parameters } from '../settings/parameters/index.t
 import { createSecretsManager, Secrets } from '../settings/secrets/index.ts';
 import { createLogs, StoredLogs, TaskLogs } from '../signals/logs/index.ts';
 import { UsageCollector, usageGauges } from '../signals/usage/index.ts';
+import { createCloudWatch, metricGauges, StoredMetrics } from '../signals/metrics/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 import { ClusterViews } from '../views/index.ts';
 
@@ -77,6 +78,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const { replaceLostAfter } = timing;
   const usage = new UsageCollector(base);
   const logs = new StoredLogs({ ...base, blobs, leases, log }, ports.logs);
+  const metrics = new StoredMetrics({ ...base, blobs, leases, log });
   const agents = createAgentControl({
     networks: interfaces,
     usage: (instance) => usage.open(instance),
@@ -111,7 +113,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const secrets = new Secrets({ ...base, sealer });
   const parameters = new Parameters({ ...base, sealer });
   const upkeep = new AbortController();
-  let keeping: Promise<void> | undefined;
+  let keeping: Promise<unknown> | undefined;
   const elb = {
     ...base,
     networks,
@@ -141,6 +143,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createLogs({ ...base, logs }),
       createSecretsManager({ ...base, secrets, authorizer, principals: ports.principals }),
       createParameterStore({ ...base, parameters, secrets }),
+      createCloudWatch({ ...base, metrics, beside: [] }),
     ],
     web: [
       createWebhookReceiver(webhooks),
@@ -172,6 +175,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       ...schedulerGauges(control),
       ...usageGauges(usage.ledger),
       ...logGauges(agents, logs),
+      ...metricGauges(metrics),
       ...balancingMetrics(balancing.numbers),
     ],
     async start(role) {
@@ -179,7 +183,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       await control.start();
       if (role.upkeep) {
         triggers.start();
-        keeping = logs.keep(upkeep.signal);
+        keeping = Promise.all([logs.keep(upkeep.signal), metrics.keep(upkeep.signal)]);
       }
       balancing.start(role);
     },
@@ -192,7 +196,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       await interfaces.close();
     },
     async close() {
-      await logs.close();
+      await Promise.all([logs.close(), metrics.close()]);
       await control.stop();
     },
   };

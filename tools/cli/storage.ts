@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { type BlobRecord, keys, registryAccounts, registryPartition } from '@slipway/registry/images';
 import { blobsOfLogs, knownBlobsOfLogs, relocateLogs } from '@slipway/scheduler/signals/logs/store';
+import { blobsOfMetrics, knownBlobsOfMetrics, relocateMetrics } from '@slipway/scheduler/signals/metrics/store';
 import {
   audit,
   type AuditReport,
@@ -92,6 +93,7 @@ async function* references({ images }: Stores): AsyncIterable<Reference> {
     }
   }
   yield* blobsOfLogs(records);
+  yield* blobsOfMetrics(records);
 }
 
 async function isReferenced({ images }: Stores, { digest, generation }: BlobLocation): Promise<boolean> {
@@ -100,7 +102,8 @@ async function isReferenced({ images }: Stores, { digest, generation }: BlobLoca
     const row = await records.get<BlobRecord>(registryPartition(account), keys.blob(digest));
     if (row?.value.generation === generation) return true;
   }
-  return (await knownBlobsOfLogs(records))({ digest, generation });
+  const blob = { digest, generation };
+  return (await knownBlobsOfLogs(records))(blob) || (await knownBlobsOfMetrics(records))(blob);
 }
 
 export interface TransferCommand {
@@ -188,7 +191,8 @@ async function relocate(
   value: Json,
   where: (blob: BlobLocation) => Promise<BlobLocation | undefined>,
 ): Promise<Json> {
-  if (!partition.startsWith(registryPartition(''))) return relocateLogs(partition, key, value, where);
+  if (!partition.startsWith(registryPartition('')))
+    return relocateMetrics(partition, key, await relocateLogs(partition, key, value, where), where);
   const digest = digestOfRow(key);
   if (digest === undefined) return value;
   const row = value as unknown as BlobRecord;

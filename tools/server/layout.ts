@@ -18,6 +18,7 @@ import { logRows } from '@slipway/scheduler/signals/logs/store';
 import { parameterRows } from '@slipway/scheduler/settings/parameters';
 import { secretRows } from '@slipway/scheduler/settings/secrets';
 import { telemetryRows } from '@slipway/scheduler/signals/usage';
+import { metricRows } from '@slipway/scheduler/signals/metrics/store';
 import { stateRows } from '@slipway/scheduler/state';
 import { webhookRows } from '@slipway/scheduler/triggers';
 import { transferRows } from '@slipway/storage/audit';
@@ -49,6 +50,7 @@ export const layout: readonly OwnedRows[] = [
   telemetryRows,
   alarmRows,
   parameterRows,
+  metricRows,
   consumerRows,
   transferRows,
   jobRows,

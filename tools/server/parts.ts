@@ -11,6 +11,7 @@ import { openScheduler, type SchedulerPart, type SchedulerPorts } from '@slipway
 import { loadPlacementPlugins } from '@slipway/scheduler/placement';
 import { serverReach } from '@slipway/scheduler/reach';
 import { knownBlobsOfLogs } from '@slipway/scheduler/signals/logs/store';
+import { knownBlobsOfMetrics } from '@slipway/scheduler/signals/metrics/store';
 import type { ServerConfig } from './config.ts';
 import type { Foundations } from './foundations.ts';
 import type { Role } from './installation.ts';
@@ -83,7 +84,13 @@ export async function openParts(
     incoming: join(config.data, 'incoming'),
     scanner: scans.scanner,
     isScanner: isScanner(account),
-    blobsOfOthers: () => knownBlobsOfLogs(storage.records),
+    blobsOfOthers: async () => {
+      const [ofLogs, ofMetrics] = await Promise.all([
+        knownBlobsOfLogs(storage.records),
+        knownBlobsOfMetrics(storage.records),
+      ]);
+      return (blob) => ofLogs(blob) || ofMetrics(blob);
+    },
     imagesInUse: (of) => scheduler.imagesInUse(of),
   });
   const scheduler: SchedulerPart = openScheduler({

@@ -11,9 +11,13 @@ import { bindAll, createSigning, Pages, schemasOf, storedKeys } from '@slipway/a
 import { accountKeys, accountPartition, type RandomBytes } from '../../../state/index.ts';
 
 import { badToken, errorSchemas, invalid } from './errors.ts';
+import { units } from '../store/index.ts';
+
+import { statisticsOperations } from './get-statistics.ts';
 import { listOperations } from './list-metrics.ts';
 import { notServedOperations } from './not-served.ts';
 import type { CloudWatchApi, CloudWatchOperations, OperationsBeside } from './operation.ts';
+import { putOperations } from './put-data.ts';
 
 /** What the API of CloudWatch is made of. */
 export interface CloudWatchOptions extends Omit<CloudWatchApi, 'pages'> {
@@ -23,7 +27,12 @@ export interface CloudWatchOptions extends Omit<CloudWatchApi, 'pages'> {
 }
 
 /** The operations on metrics and dashboards: a table for each noun. */
-export const cloudWatchOperations: CloudWatchOperations = { ...listOperations, ...notServedOperations };
+export const cloudWatchOperations: CloudWatchOperations = {
+  ...putOperations,
+  ...statisticsOperations,
+  ...listOperations,
+  ...notServedOperations,
+};
 
 /** The schemas of the operations and errors, in the place of an SDK client module. */
 export const cloudWatchSchemas: Readonly<Record<string, unknown>> = {
@@ -31,14 +40,6 @@ export const cloudWatchSchemas: Readonly<Record<string, unknown>> = {
   ...errorSchemas,
 };
 
-const amounts = ['Bytes', 'Bits'].flatMap((what) => [
-  what,
-  ...['Kilo', 'Mega', 'Giga', 'Tera'].map((factor) => `${factor}${what.toLowerCase()}`),
-]);
-const units = ['Seconds', 'Microseconds', 'Milliseconds', 'Percent', 'Count', 'Count/Second', 'None'].concat(
-  amounts,
-  amounts.map((amount) => `${amount}/Second`),
-);
 const name = { min: 1, max: 255 } as const;
 
 /** Lengths, ranges and enumerations (CloudWatch API reference). */
@@ -50,7 +51,11 @@ export const cloudWatchConstraints: Constraints = {
   'DimensionFilter.Name': name,
   'DimensionFilter.Value': { min: 1, max: 1024 },
   'ListMetricsInput.Dimensions': { max: 10 },
-  Dimensions: { max: 30 },
+  'GetMetricStatisticsInput.Dimensions': { max: 30 },
+  'Metric.Dimensions': { max: 30 },
+  'GetMetricStatisticsInput.Statistics': { min: 1, max: 5 },
+  'Statistics[]': { values: ['SampleCount', 'Average', 'Sum', 'Minimum', 'Maximum'] },
+  'GetMetricStatisticsInput.ExtendedStatistics': { min: 1, max: 10 },
   RecentlyActive: { values: ['PT3H'] },
   Unit: { values: units },
   OwningAccount: name,

@@ -1,5 +1,5 @@
 import type { Bucket, Sample } from './contract.ts';
-import { add, cut, distributionOf, keyOf, type Sketch } from './sketch.ts';
+import { add, distributionOf, keyOf, type Sketch } from './sketch.ts';
 
 /** Everything that came of a series in one period, as it is added up. */
 export class Accumulator {
@@ -42,11 +42,6 @@ export class Accumulator {
       for (const [key, count] of other.sketch) add(this.sketch as Sketch, key, count);
     }
     this.#addSums(other.count, other.sum, other.min, other.max);
-  }
-
-  /** Ends the adding up for now: no more than the most steps are kept. */
-  tidy(): void {
-    if (this.sketch !== undefined) cut(this.sketch);
   }
 
   bucket(time: number, unit: string): Bucket {

@@ -1,4 +1,5 @@
 import { mostValue, type Sample, type Series } from './contract.ts';
+import { unitCode } from './units.ts';
 
 /** CloudWatch's limits of what a series is called, and of what one datum has. */
 export const nameLimit = 255;
@@ -10,11 +11,11 @@ const timeLimit = 9_999_999_999_999;
 /** @throws RangeError for a sample that cannot be kept */
 export function checkSample(sample: Sample): void {
   checkSeries(sample);
-  const { timestamp, resolution, unit = '', measured } = sample;
+  const { timestamp, resolution, unit = 'None', measured } = sample;
   if (!Number.isSafeInteger(timestamp) || timestamp < 0 || timestamp > timeLimit)
     throw new RangeError(`the timestamp of a sample is whole milliseconds up to ${timeLimit}, not ${timestamp}`);
   if (resolution !== 1 && resolution !== 60) throw new RangeError('the resolution of a sample is 1 or 60 seconds');
-  if (unit.length > nameLimit) throw new RangeError(`a unit has at most ${nameLimit} characters`);
+  if (unitCode(unit) === undefined) throw new RangeError(`there is no unit ${unit.slice(0, nameLimit)}`);
   if (typeof measured === 'number') return checkValue(measured);
   if ('values' in measured) {
     const { values, counts } = measured;

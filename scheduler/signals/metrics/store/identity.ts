@@ -9,23 +9,22 @@ export function sortedDimensions(dimensions: readonly Dimension[]): readonly Dim
     : [...dimensions].sort((one, other) => (one.name < other.name ? -1 : one.name > other.name ? 1 : 0));
 }
 
-/** The same text for the same series and unit, and for no other. */
-export function identityOf({ namespace, name, dimensions }: Series, unit: string): string {
-  const parts = [namespace, name, unit];
+/** The same text for the same series, and for no other. */
+export function identityOf({ namespace, name, dimensions }: Series): string {
+  const parts = [namespace, name];
   for (const dimension of sortedDimensions(dimensions)) parts.push(dimension.name, dimension.value);
   return JSON.stringify(parts);
 }
 
-/** Bytes of a series' id. */
-export const idBytes = 16;
+/** The digits of an id that are those of its metric. */
+export const metricDigits = 8;
 
-/**
- * 32 hexadecimal digits that stand for a series and its unit. The first eight are those of the metric, so that its series lie side by
- * side; nobody can make two series with the same 24 others.
- */
-export function seriesId(series: Series, identity: string): string {
-  const metric = createHash('sha256')
-    .update(JSON.stringify([series.namespace, series.name]))
-    .digest('hex');
-  return metric.slice(0, 8) + createHash('sha256').update(identity).digest('hex').slice(0, 24);
-}
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** The beginning that the ids of all series of a metric have: they lie side by side. */
+export const metricId = (namespace: string, name: string): string =>
+  digest(JSON.stringify([namespace, name])).slice(0, metricDigits);
+
+/** 32 hexadecimal digits that stand for a series. Nobody can make two series with the same last 24. */
+export const seriesId = (series: Series, identity = identityOf(series)): string =>
+  metricId(series.namespace, series.name) + digest(identity).slice(0, 24);

@@ -18,3 +18,9 @@ export {
   TooManySeries,
 } from './contract.ts';
 export { basicStatistics, type Statistic, statisticOf } from './statistics.ts';
+export { blobsOfMetrics, knownBlobsOfMetrics, relocateMetrics } from './blobs-of-metrics.ts';
+export { metricGauges } from './gauges.ts';
+export { metricKeys, metricRows, metricsPartition } from './keys.ts';
+export type { DashboardRecord } from './records.ts';
+export { type MetricsPorts, type MetricStoreOptions, StoredMetrics } from './stored-metrics.ts';
+export { units } from './units.ts';

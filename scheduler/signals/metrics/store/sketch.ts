@@ -14,7 +14,7 @@ const offset = Math.ceil(Math.log(mostValue) * perLog) + 1;
 const smallest = 1 / mostValue;
 
 /** Steps that one sketch has at most, and with how many it is cut back to that: its lowest ones then become one. */
-export const mostKeys = 512;
+const mostKeys = 512;
 const untidyKeys = 768;
 
 export function keyOf(value: number): number {
@@ -37,8 +37,7 @@ export function add(sketch: Sketch, key: number, count: number): void {
 }
 
 /** Makes one of the lowest keys where there are too many; upper percentiles stay as exact as they are. */
-export function cut(sketch: Sketch): void {
-  if (sketch.size <= mostKeys) return;
+function cut(sketch: Sketch): void {
   const keys = [...sketch.keys()].sort((one, other) => one - other);
   const lowest = keys.slice(0, keys.length - mostKeys + 1);
   const into = lowest.at(-1) as number;

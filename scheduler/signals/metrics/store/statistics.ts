@@ -35,10 +35,8 @@ const trimmed: Readonly<Record<string, Trimmed>> = {
   PR: ({ count }, all) => (count / all.count) * 100,
 };
 
-/** Decimal digits behind the point that a percentage may have. */
-const percent = String.raw`(?:100(?:\.0{1,10})?|\d{1,2}(?:\.\d{1,10})?)`;
-const percentile = new RegExp(`^p(${percent})$`);
-const shortForm = new RegExp(`^(tm|wm|tc|ts)(${percent})$`);
+const percentile = /^p(\d{1,3}(?:\.\d{1,10})?)$/;
+const shortForm = /^(tm|wm|tc|ts)(\d{1,3}(?:\.\d{1,10})?)$/;
 const longForm = /^(TM|WM|TC|TS|PR)\(([-\d.eE+]*)(%?):([-\d.eE+]*)(%?)\)$/;
 /** Longer is none of them. */
 const mostCharacters = 100;
@@ -55,9 +53,10 @@ export function statisticOf(name: string): Statistic | undefined {
   if (name.length > mostCharacters) return undefined;
   if (Object.hasOwn(basic, name)) return basic[name];
   const [, at] = percentile.exec(name) ?? [];
-  if (at !== undefined) return percentileOf(Number(at) / 100);
+  if (at !== undefined) return Number(at) > 100 ? undefined : percentileOf(Number(at) / 100);
   if (name === 'IQM') return range('TM', { at: 0.25, isPart: true }, { at: 0.75, isPart: true });
   const [, short, upTo] = shortForm.exec(name) ?? [];
+  if (Number(upTo) > 100) return undefined;
   if (short !== undefined)
     return range(short.toUpperCase(), { at: 0, isPart: true }, { at: Number(upTo) / 100, isPart: true });
   const [, long, low = '', lowPart, high = '', highPart] = longForm.exec(name) ?? [];

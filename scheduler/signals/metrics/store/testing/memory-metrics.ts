@@ -3,7 +3,7 @@ import { checkSample } from '../checks.ts';
 import type { Bucket, MetricStore, ReadRange, Sample, Series, SeriesFilter, SeriesPage } from '../contract.ts';
 import { identityOf, sortedDimensions } from '../identity.ts';
 import { isSelected } from '../select.ts';
-import { periodOf, resolutionsFor } from '../times.ts';
+import { isKept, periodOf, resolutionFor } from '../times.ts';
 
 /** The metric store as one list in memory, without limits: what the real one is held against, and fast in tests. */
 export class MemoryMetrics implements MetricStore {
@@ -38,7 +38,7 @@ export class MemoryMetrics implements MetricStore {
     for (const sample of this.#accounts.get(account) ?? []) {
       const { namespace, name, dimensions, timestamp } = sample;
       if (timestamp < since || !isSelected(sample, filter)) continue;
-      found.set(identityOf(sample, ''), { namespace, name, dimensions: sortedDimensions(dimensions) });
+      found.set(identityOf(sample), { namespace, name, dimensions: sortedDimensions(dimensions) });
     }
     const keys = [...found.keys()].filter((key) => key > after).toSorted();
     const page = keys.slice(0, limit);
@@ -49,25 +49,22 @@ export class MemoryMetrics implements MetricStore {
   }
 
   #buckets(samples: readonly Sample[], series: Series, { from, to, period, unit: wanted }: ReadRange): Bucket[] {
-    const identity = identityOf(series, '');
+    const identity = identityOf(series);
     const start = periodOf(from, period);
+    const kept = resolutionFor(period);
     const found = new Map<number, { readonly added: Accumulator; unit: string }>();
     for (const sample of samples) {
       const { unit = 'None', resolution, timestamp } = sample;
-      if (identityOf(sample, '') !== identity || (wanted !== undefined && unit !== wanted)) continue;
+      if (identityOf(sample) !== identity || (wanted !== undefined && unit !== wanted)) continue;
       const time = periodOf(timestamp, period);
       if (time < start || time >= to) continue;
-      const isKept = resolutionsFor(period).some(
-        ({ seconds, keptFor }) =>
-          (seconds >= 60 || resolution === 1) && periodOf(timestamp, seconds) + keptFor > this.#now(),
-      );
-      if (!isKept) continue;
+      if (resolution > kept.seconds || !isKept(periodOf(timestamp, kept.seconds), kept, this.#now())) continue;
       const bucket = found.get(time) ?? { added: new Accumulator(), unit };
       bucket.added.addMeasured(sample.measured);
       if (bucket.unit !== unit) bucket.unit = 'None';
       found.set(time, bucket);
     }
-    return Array.from(found, ([time, { added, unit }]) => (added.tidy(), added.bucket(time, unit))).toSorted(
+    return Array.from(found, ([time, { added, unit }]) => added.bucket(time, unit)).toSorted(
       (one, other) => one.time - other.time,
     );
   }
