@@ -1,6 +1,9 @@
 import type { Configuration } from './configuration.ts';
 
-/** Fargate by capacity providers: a cluster that has them, and a service with a strategy of its own, one by default, and none. */
+/**
+ * Fargate by capacity providers: a cluster that has them, and a service with a strategy of its own, one by default, and none; and a service
+ * that an external controller deploys, with a task set.
+ */
 const configuration = `
 data "aws_vpc" "containers" {
   default = true
@@ -67,11 +70,37 @@ resource "aws_ecs_service" "plain" {
     subnets = data.aws_subnets.containers.ids
   }
 }
+resource "aws_ecs_service" "external" {
+  name          = "external"
+  cluster       = aws_ecs_cluster.fargate.id
+  desired_count = 0
+  deployment_controller {
+    type = "EXTERNAL"
+  }
+}
+resource "aws_ecs_task_set" "external" {
+  service         = aws_ecs_service.external.id
+  cluster         = aws_ecs_cluster.fargate.id
+  task_definition = aws_ecs_task_definition.fargate.arn
+  launch_type     = "FARGATE"
+  external_id     = "release-1"
+  force_delete    = true
+  network_configuration {
+    subnets = data.aws_subnets.containers.ids
+  }
+  scale {
+    value = 50
+  }
+}
 `;
 
 export const containers: Configuration = {
   services: ['ecs', 'ec2'],
   resources: () => configuration,
-  change: (text) => text.replace('weight            = 100', 'weight            = 50').replaceAll('= 4', '= 3'),
-  changes: 2,
+  change: (text) =>
+    text
+      .replace('weight            = 100', 'weight            = 50')
+      .replaceAll('= 4', '= 3')
+      .replace('value = 50', 'value = 25'),
+  changes: 3,
 };

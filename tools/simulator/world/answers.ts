@@ -9,6 +9,14 @@ interface Told {
   readonly tasks?: readonly ToldTask[];
   readonly taskDefinition?: { readonly taskDefinitionArn?: string };
   readonly tags?: readonly Tag[];
+  readonly taskSet?: ToldSet;
+  readonly taskSets?: readonly ToldSet[];
+}
+
+interface ToldSet {
+  readonly id?: string;
+  readonly taskDefinition?: string;
+  readonly scale?: { readonly value?: number };
 }
 
 interface ToldService {
@@ -56,6 +64,8 @@ export class AnswerChecks {
     for (const service of told.services ?? (told.service === undefined ? [] : [told.service]))
       this.#service(said, service, asked);
     for (const task of told.tasks ?? []) this.#task(said, task, asked, operation === 'DescribeTasks');
+    for (const set of told.taskSets ?? (told.taskSet === undefined ? [] : [told.taskSet]))
+      this.#set(said, set, (input as { service?: string }).service ?? '', asked);
     const { resourceArn, tags } = input as { resourceArn?: string; tags?: readonly Tag[] };
     if (operation === 'TagResource') this.#tags(said, resourceArn, tags ?? [], asked);
     if (operation === 'ListTagsForResource') this.#tags(said, resourceArn, told.tags ?? [], asked);
@@ -67,8 +77,21 @@ export class AnswerChecks {
     const show = (of: ToldService | undefined): string =>
       `${of?.status} ${of?.desiredCount} ${of?.taskDefinition?.split('/')[1]}`;
     const agrees = (state: ServiceRecord | undefined): boolean =>
-      state?.desiredCount === desiredCount && state?.taskDefinition === taskDefinition && state?.status === status;
+      state?.desiredCount === desiredCount &&
+      // Before it has a primary task set a service runs nothing of its own.
+      state?.taskDefinition === (taskDefinition ?? '') &&
+      state?.status === status;
     this.#wasSo(`${said} said ${show(told)}`, this.#mirror.serviceDuring(serviceName, asked), agrees, show);
+  }
+
+  #set(said: string, { id, taskDefinition, scale }: ToldSet, service: string, asked: number): void {
+    const agrees = (state: ServiceRecord | undefined): boolean =>
+      state?.deployments.some(
+        (one) => one.id === id && one.taskDefinition === taskDefinition && one.taskSet?.scale === scale?.value,
+      ) === true;
+    const show = (state: ServiceRecord | undefined): string =>
+      (state?.deployments ?? []).map((one) => `${one.id} ${one.taskSet?.scale} %`).join(', ');
+    this.#wasSo(`${said} told of ${id} ${scale?.value} %`, this.#mirror.serviceDuring(service, asked), agrees, show);
   }
 
   #task(said: string, { taskArn = '', lastStatus, desiredStatus }: ToldTask, asked: number, described: boolean): void {

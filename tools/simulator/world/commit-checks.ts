@@ -11,6 +11,7 @@ import {
 import { Violation } from './invariants.ts';
 import type { Changed, Mirror } from './mirror.ts';
 import { retention, tuning } from './server.ts';
+import { checkSets, shareOf } from './set-checks.ts';
 import type { SeenCommit } from './store.ts';
 
 /** Statuses in the order in which tasks pass them. */
@@ -126,6 +127,10 @@ export class CommitChecks {
     const { mirror } = this.#ports;
     const change = changed.find((one) => one.kind === 'service' && one.id === name);
     const service = change?.kind === 'service' ? change.before : mirror.services.get(name);
+    if (service?.controller === 'EXTERNAL') {
+      this.#replacedInSets(service, started);
+      return;
+    }
     const primary = service?.deployments.find(({ status }) => status === 'PRIMARY');
     if (started.size === 0 || service?.schedulingStrategy !== 'REPLICA' || primary?.rolloutState !== 'COMPLETED')
       return;
@@ -135,6 +140,18 @@ export class CommitChecks {
     if (there.length < service.desiredCount) return;
     const detail = `${started.size} tasks of ${name} were started though ${there.length} of ${service.desiredCount} run`;
     throw new Violation('patient', detail);
+  }
+
+  /** The same of task sets, each on its own. */
+  #replacedInSets(service: ServiceRecord, started: ReadonlySet<string>): void {
+    const tasks = this.#ports.mirror.tasksOf(service.name);
+    for (const set of service.deployments) {
+      const own = tasks.filter((task) => task.service?.deploymentId === set.id);
+      const fresh = own.filter(({ id }) => started.has(id)).length;
+      const there = own.filter((task) => !started.has(task.id) && this.#standsFirm(task)).length;
+      if (fresh > 0 && there >= shareOf(service, set))
+        throw new Violation('patient', `${fresh} tasks of ${set.id} were started though ${there} run`);
+    }
   }
 
   /** Whether every server has long known that the task runs well, on a host that is not lost. */
@@ -196,6 +213,8 @@ export class CommitChecks {
           );
       }
     }
+    if (commit.batch.fence !== undefined && !this.#lost)
+      checkSets(this.#ports.mirror, before, after, (task) => this.#mayBeLost(task));
     if (commit.batch.fence === undefined || after.status !== 'ACTIVE' || after.schedulingStrategy === 'DAEMON') return;
     const set = ({ desiredCount, deploymentConfiguration, placementConstraints, tags }: ServiceRecord): object => ({
       desiredCount,
@@ -309,6 +328,9 @@ export class CommitChecks {
     const task = mirror.tasks.get(before.id)!;
     const service = mirror.services.get(task.service?.name ?? '');
     if (service?.status !== 'ACTIVE' || service.schedulingStrategy === 'DAEMON') return;
+    // Its set is deleted.
+    if (service.deployments.some(({ id, taskSet }) => id === task.service?.deploymentId && taskSet?.ends === true))
+      return;
     if (task.stopCode !== 'ServiceSchedulerInitiated' || before.lastStatus !== 'RUNNING') return;
     if (!task.stoppedReason?.startsWith('Scaling activity') || process.machine.jumpedSince(clockMargin)) return;
     if ((before.protectedUntil ?? 0) <= process.clock.now() + clockMargin) return;
@@ -368,16 +390,24 @@ export class CommitChecks {
       if (twice !== undefined) throw new Violation('one-daemon', `${name} has two tasks on ${twice}`);
       return;
     }
-    const most = Math.floor((service.desiredCount * service.deploymentConfiguration.maximumPercent) / 100);
+    const { maximumPercent } = service.deploymentConfiguration;
     // Where traffic shifts each revision has its own tasks; one that rolls back has those of the other beside it.
-    const isShared = service.deployments.some(({ shifting }) => shifting !== undefined);
+    const isShared =
+      service.controller === 'EXTERNAL' || service.deployments.some(({ shifting }) => shifting !== undefined);
     const of = new Set(started.map(({ service: own }) => own?.deploymentId));
     const sets = Map.groupBy(
       live.filter((task) => !this.#mayBeLost(task)),
       (task) => (isShared ? task.service?.deploymentId : ''),
     );
-    const there = Math.max(0, ...[...sets].map(([id, { length }]) => (isShared && !of.has(id) ? 0 : length)));
-    if (there > most) throw new Violation('maximum', `${name} has ${there} tasks, at most ${most} are allowed`);
+    for (const [id, { length: there }] of sets) {
+      if (isShared && !of.has(id)) continue;
+      const share = shareOf(
+        service,
+        service.deployments.find((one) => one.id === id),
+      );
+      const most = Math.floor((share * maximumPercent) / 100);
+      if (there > most) throw new Violation('maximum', `${name} has ${there} tasks, at most ${most} are allowed`);
+    }
   }
 
   #minimum(name: string, stopped: readonly TaskRecord[], now: number): void {
@@ -389,15 +419,23 @@ export class CommitChecks {
       const { stopCode } = mirror.tasks.get(task.id)!;
       return stopCode === 'ServiceSchedulerInitiated' && isHealthy(task, now, options) && !this.#mayBeLost(task);
     });
-    if (chosen.length === 0) return;
-    const least = Math.ceil((service.desiredCount * service.deploymentConfiguration.minimumHealthyPercent) / 100);
-    // What the leader has not heard of yet it cannot count: a task that was healthy a moment ago still counts here.
-    const healthy = mirror.tasksOf(name).filter((task) => this.#wasHealthy(task, now)).length;
-    if (healthy < least) {
-      throw new Violation(
-        'minimum',
-        `${name} has ${healthy} healthy tasks after ${chosen.length} were stopped, at least ${least} must stay`,
+    const bySets = service.controller === 'EXTERNAL';
+    for (const [id, own] of Map.groupBy(chosen, (task) => (bySets ? task.service?.deploymentId : ''))) {
+      const share = shareOf(
+        service,
+        service.deployments.find((one) => one.id === id),
       );
+      const least = Math.ceil((share * service.deploymentConfiguration.minimumHealthyPercent) / 100);
+      // What the leader has not heard of yet it cannot count: a task that was healthy a moment ago still counts here.
+      const healthy = mirror
+        .tasksOf(name)
+        .filter((task) => (!bySets || task.service?.deploymentId === id) && this.#wasHealthy(task, now)).length;
+      if (healthy < least) {
+        throw new Violation(
+          'minimum',
+          `${name} has ${healthy} healthy tasks after ${own.length} were stopped, at least ${least} must stay`,
+        );
+      }
     }
   }
 

@@ -22,6 +22,7 @@ export const invariants = {
     'A deployment counts each failed task once, and fails only when as many have failed as its circuit breaker asks for.',
   stages:
     'A deployment that shifts traffic goes through its stages in order, leaves none before its hooks have answered and its traffic has shifted, sends traffic only to a revision that is whole, and ends no healthy task of the old revision that the service needs before it cleans up.',
+  sets: 'A task set is scaled, made primary and deleted by its controller alone, goes only when it is deleted and its last task has stopped, lost hosts left out, and never completes or fails.',
   protected: 'A healthy task that is protected is not stopped for a rollout or a lower desired count.',
   constraints: 'A task of a service starts only where the constraints of its service hold.',
   once: 'A RunTask with a client token starts its tasks once, however often it is repeated.',

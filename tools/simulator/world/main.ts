@@ -23,6 +23,8 @@ const { values } = parseArgs({
     first: { type: 'boolean', default: false },
     /** Days of services that shift traffic. */
     shifts: { type: 'boolean', default: false },
+    /** Days of services with task sets. */
+    sets: { type: 'boolean', default: false },
   },
 });
 
@@ -35,7 +37,7 @@ if (!values.trace) Error.stackTraceLimit = 0;
 
 let broken = 0;
 for (let seed = from; seed <= to; seed++) {
-  let outcome = await new World(drawPlan(seed, { shifts: values.shifts }), values.trace).play();
+  let outcome = await new World(drawPlan(seed, { shifts: values.shifts, sets: values.sets }), values.trace).play();
   if (outcome.violation !== undefined && values.shrink) {
     outcome = await shrink(outcome, 300);
   }
@@ -73,7 +75,7 @@ function words({ plan, violation, played, counts }: Outcome): string {
   const end =
     violation === undefined
       ? 'all held'
-      : `${violation.message}\n    play it again: npm run simulate -- --seed ${plan.seed} --trace${plan.shifts ? ' --shifts' : ''}`;
+      : `${violation.message}\n    play it again: npm run simulate -- --seed ${plan.seed} --trace${plan.shifts ? ' --shifts' : ''}${plan.sets ? ' --sets' : ''}`;
   const left = values.shrink && violation !== undefined ? [...faults, ...users].sort((a, b) => a.at - b.at) : [];
   const rest = left.map((one) => `\n    ${JSON.stringify(one)}`).join('');
   return `seed ${plan.seed} (${size}; ${did}): ${end}${rest}`;

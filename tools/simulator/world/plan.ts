@@ -110,6 +110,8 @@ export interface Plan {
   readonly balanced: boolean;
   /** Whether services have strategies that shift traffic, with pauses that people end. */
   readonly shifts: boolean;
+  /** Whether somebody else than ECS deploys services: by task sets. */
+  readonly sets: boolean;
 }
 
 /** How large and how bad plans are. */
@@ -126,6 +128,8 @@ export interface PlanOptions {
   readonly kinds?: readonly FaultKind[];
   /** Days of services with strategies that shift traffic; no seed has them by itself, so that those that there are stay as they are. */
   readonly shifts?: boolean;
+  /** Days of services with task sets, likewise. */
+  readonly sets?: boolean;
 }
 
 /** Names that services get: few, so that actions meet. */
@@ -220,6 +224,7 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
     },
     balanced: new Chance(seed ^ 0x1075).happens(options.shifts === true ? 0.4 : 0.14),
     shifts: options.shifts === true,
+    sets: options.sets === true,
   };
 }
 

@@ -4,6 +4,7 @@ import type { SimulatedHost } from './host.ts';
 import type { SimulatedImages } from './images.ts';
 import type { Mirror } from './mirror.ts';
 import { retention, type SimulatedServer } from './server.ts';
+import { unsettledSets, unsteadySets } from './set-checks.ts';
 
 export interface QuietPorts {
   readonly mirror: Mirror;
@@ -74,6 +75,7 @@ export class Quiet {
     const { name, status, desiredCount } = service;
     const live = this.#ports.mirror.tasksOf(name).filter((task) => isLive(task));
     if (status !== 'ACTIVE') return live.length === 0 ? undefined : `${name} is ${status} and has ${live.length} tasks`;
+    if (service.controller === 'EXTERNAL') return unsettledSets(this.#ports.mirror, service);
     const primary = service.deployments.find((one) => one.status === 'PRIMARY');
     if (primary === undefined) return `${name} has no PRIMARY deployment`;
     if (primary.rolloutState === 'FAILED') return undefined;
@@ -100,6 +102,11 @@ export class Quiet {
   #unsteady(): string | undefined {
     for (const service of this.#ports.mirror.services.values()) {
       if (service.status !== 'ACTIVE') continue;
+      if (service.controller === 'EXTERNAL') {
+        const why = unsteadySets(this.#ports.mirror, service);
+        if (why !== undefined) return why;
+        continue;
+      }
       const primary = service.deployments.find((one) => one.status === 'PRIMARY');
       const running = this.#ports.mirror
         .tasksOf(service.name)

@@ -7,6 +7,7 @@ import type {
 } from '@aws-sdk/client-ecs';
 import type { Registered } from './balancer.ts';
 import { Chance } from './chance.ts';
+import { Controller } from './controller.ts';
 import { type Behaviour, good } from './images.ts';
 import { serviceNames, type UserAction } from './plan.ts';
 import { receiverUrl } from './receiver.ts';
@@ -37,6 +38,8 @@ export interface UserPorts {
   readonly balanced: boolean;
   /** Whether services have strategies that shift traffic. */
   readonly shifts: boolean;
+  /** Whether somebody else than ECS deploys services. */
+  readonly sets: boolean;
   readonly imageHost: string;
 }
 
@@ -73,9 +76,24 @@ export class Users {
   readonly #ports: UserPorts;
   /** Task ARNs that RunTask returned. */
   readonly ran: string[] = [];
+  readonly #controller: Controller;
 
   constructor(ports: UserPorts) {
     this.#ports = ports;
+    this.#controller = new Controller({
+      call: (operation, input) => this.#call(operation, input),
+      place: async (service, chance, sizes) => {
+        const taskDefinition = await this.define(service, chance, chance.pick(repositories), 'prod', sizes);
+        const network = await this.#network(service, chance, sizes !== undefined);
+        const registered = await this.#ports.targetGroup(service);
+        if (taskDefinition === undefined || network === undefined) return undefined;
+        return {
+          taskDefinition,
+          ...network,
+          ...(registered === undefined ? {} : { loadBalancers: [loadBalancer(registered, false)] }),
+        };
+      },
+    });
   }
 
   async act({ kind, seed }: UserAction): Promise<void> {
@@ -172,6 +190,7 @@ export class Users {
   }
 
   async #createService(serviceName: string, chance: Chance): Promise<void> {
+    if (this.#ports.sets && (await this.#controller.create(serviceName, chance))) return;
     const taskDefinition = await this.define(serviceName, chance, chance.pick(repositories), 'prod');
     if (taskDefinition === undefined) return;
     const daemon = chance.happens(0.1);
@@ -218,6 +237,7 @@ export class Users {
   }
 
   async #updateService(service: string, chance: Chance): Promise<void> {
+    if (this.#ports.sets && (await this.#controller.act(service, chance))) return;
     const taskDefinition = chance.happens(0.7)
       ? await this.define(service, chance, chance.pick(repositories), chance.pick(['prod', 'next']))
       : undefined;
@@ -304,12 +324,16 @@ export class Users {
   /** What an operator does when everything is repaired: every service gets an image that runs and bounds that leave a step. */
   async repair(
     chance: Chance,
-    services: readonly { readonly name: string; readonly daemon: boolean }[],
+    services: readonly { readonly name: string; readonly daemon: boolean; readonly external: boolean }[],
   ): Promise<void> {
     for (const repository of repositories) await this.#ports.push(repository, 'prod', good, true);
     for (const arn of await this.#instances())
       await this.#call('UpdateContainerInstancesState', { containerInstances: [arn], status: 'ACTIVE' });
-    for (const { name, daemon } of services) {
+    for (const { name, daemon, external } of services) {
+      if (external) {
+        await this.#controller.repair(name, chance);
+        continue;
+      }
       const [repository, tag] = chance.happens(0.4) ? ['web', 'base'] : [chance.pick(repositories), 'prod'];
       // Small enough for all to have room, whatever stands on the hosts.
       const taskDefinition = await this.define(name, chance, repository, tag, [32, 64]);

@@ -8,6 +8,9 @@ const seeds = { nightly: 100_000, release: 500_000 }[process.env['SLIPWAY_TEST_S
 /** The same of days on which services have the strategies that shift traffic. */
 const shiftSeeds = seeds / 20;
 
+/** The same of days on which somebody else than ECS deploys services. */
+const setSeeds = seeds / 40;
+
 /** Seeds within which every planted mistake must be noticed. */
 const noticedWithin = 2_000;
 
@@ -78,6 +81,15 @@ describe('the control plane in simulation', { timeout: hours * 3_600_000 }, () =
       throw new Error(await run('main.ts', ['--seed', String(broken.seed), '--shifts', '--shrink']));
     expect(lines).toHaveLength(shiftSeeds);
     expect(lines.reduce((total, { counts }) => total + counts.stages, 0)).toBeGreaterThan(5 * shiftSeeds);
+  });
+
+  test(`holds it through ${setSeeds} days of services with task sets`, async () => {
+    const lines = await play(`1..${setSeeds}`, undefined, '--sets');
+    const broken = lines.find(({ violation }) => violation !== undefined);
+    if (broken !== undefined)
+      throw new Error(await run('main.ts', ['--seed', String(broken.seed), '--sets', '--shrink']));
+    expect(lines).toHaveLength(setSeeds);
+    expect(lines.reduce((total, { counts }) => total + counts.containersStarted, 0)).toBeGreaterThan(10 * setSeeds);
   });
 
   test('plays a seed the same way every time', async () => {

@@ -211,6 +211,7 @@ export class World {
     });
     this.#users = new Users({
       shifts: plan.shifts,
+      sets: plan.sets,
       addressed: new Set(plan.addressed),
       imageHost: this.images.host,
       api: (operation, input) => this.#api(process, operation, input),
@@ -328,7 +329,11 @@ export class World {
     if (this.#violation !== undefined) return;
     this.history.note('check', 'what users broke is repaired');
     const services = [...this.mirror.services.values()].filter(({ status }) => status === 'ACTIVE');
-    const names = services.map(({ name, schedulingStrategy }) => ({ name, daemon: schedulingStrategy === 'DAEMON' }));
+    const names = services.map(({ name, schedulingStrategy, controller }) => ({
+      name,
+      daemon: schedulingStrategy === 'DAEMON',
+      external: controller === 'EXTERNAL',
+    }));
     this.#users
       .repair(this.chance.fork(), names)
       .catch((error: unknown) => this.violated(new Violation('no-accident', describe(error))));
