@@ -212,8 +212,9 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'what finds no room counts as failed',
     file: 'scheduler/deployments/reconcile.ts',
-    find: '    blocked = true;\n',
-    replace: '    blocked = true;\n    pass.change(deployment.id, { failedTasks: deployment.failedTasks + 1 });\n',
+    find: '    told ??= eventTexts.unplaceable(found);\n',
+    replace:
+      '    told ??= eventTexts.unplaceable(found);\n    pass.change(deployment.id, { failedTasks: deployment.failedTasks + 1 });\n',
     caughtBy: ['evidence'],
     from: 5,
   },
