@@ -14,8 +14,8 @@ const awslogs: Readonly<Record<string, RegExp>> = {
   'awslogs-region': /^[a-z0-9-]{1,64}$/,
   'awslogs-stream-prefix': /^[^:*]{1,256}$/,
   'awslogs-create-group': /^(?:true|false)$/,
-  'awslogs-datetime-format': /./,
-  'awslogs-multiline-pattern': /./,
+  'awslogs-datetime-format': /^.{1,1024}$/s,
+  'awslogs-multiline-pattern': /^.{1,1024}$/s,
   mode: /^(?:blocking|non-blocking)$/,
   'max-buffer-size': /^[1-9]\d{0,8}[bkmg]?$/i,
 };

@@ -8,6 +8,7 @@ import { type Dial, signedDial } from './channel.ts';
 import { ControlPlaneClient, type EcsSender, ecsClient, Refused, type Registration } from './control-plane-client.ts';
 import { openDocker } from './docker.ts';
 import { type Disk, JsonFolder, systemDisk } from './files.ts';
+import { containerName } from './create-options.ts';
 import { type Host, inspectHost } from './host.ts';
 import { endpointPort, RoleKeys, TaskEndpoint } from './endpoint/index.ts';
 import { HostPorts, isPortFree, type Protocol } from './host-ports.ts';
@@ -16,6 +17,7 @@ import { Images } from './images.ts';
 import { KeptImages, noKeptImages } from './kept-images.ts';
 import { RegistryLogins } from './logins.ts';
 import { noLimits, TaskLimits, type TaskLimitsPort } from './limits/index.ts';
+import { dockerLogs, LogShipping } from './logs/index.ts';
 import { Membership } from './membership.ts';
 import {
   engineNetworks,
@@ -79,6 +81,7 @@ interface Parts {
   readonly keys: RoleKeys;
   readonly network: NetworkWatch;
   readonly engine: TaskEngine;
+  readonly logs: LogShipping;
   readonly endpoint: TaskEndpoint | undefined;
   readonly onChange: Listeners;
 }
@@ -185,7 +188,8 @@ class RunningAgent implements Agent {
     this.#limits = this.#ports.limits(this.#identity.agentId);
     this.#storage = this.#ports.storage(this.#identity.agentId);
     const kept = this.#keptImages();
-    const { engine, endpoint, onChange, images } = this.#engine(this.#identity, reporter, keys, network, kept);
+    const logs = this.#logs();
+    const { engine, endpoint, onChange, images } = this.#engine(this.#identity, reporter, keys, network, kept, logs);
     network.changed = () => onChange.endpoint();
     this.#stoppers = [
       () => reporter.stop(),
@@ -201,7 +205,7 @@ class RunningAgent implements Agent {
     await engine.start();
     await endpoint?.start();
     if (kept !== undefined) this.#cleanImages(images, kept, engine);
-    const parts: Parts = { plane, reporter, keys, network, engine, endpoint, onChange };
+    const parts: Parts = { plane, reporter, keys, network, engine, logs, endpoint, onChange };
     const joined = await this.#join(parts);
     this.#stopped.signal.throwIfAborted();
     // What may be placed here depends on the endpoint.
@@ -242,6 +246,7 @@ class RunningAgent implements Agent {
     keys: RoleKeys,
     network: NetworkWatch,
     kept: KeptImages | undefined,
+    logs: LogShipping,
   ): { engine: TaskEngine; endpoint: TaskEndpoint | undefined; onChange: Listeners; images: Images } {
     const options = this.#options;
     const { clock, log, allow } = options;
@@ -306,6 +311,7 @@ class RunningAgent implements Agent {
       withoutNetwork: () => network.reason,
       files: new JsonFolder(this.#ports.disk, join(options.dataDir, 'tasks')),
       log,
+      logs,
       endpoint: endpoint ?? { reason: "the agent's option taskEndpoint is off", environment: () => ({}) },
       rights: (task, container) => logins.rights(task, container),
       report: (report) => {
@@ -320,6 +326,11 @@ class RunningAgent implements Agent {
       },
     });
     return { engine, endpoint, onChange, images };
+  }
+
+  #logs(): LogShipping {
+    const { clock, log } = this.#options;
+    return new LogShipping({ engine: dockerLogs(this.#docker), clock, log, nameOf: containerName });
   }
 
   /** What is noted of images, where they are removed again. */
@@ -352,12 +363,13 @@ class RunningAgent implements Agent {
     }
   }
 
-  #member({ plane, engine, network, reporter, keys }: Parts, { registration, host }: Joined): Membership {
+  #member({ plane, engine, logs, network, reporter, keys }: Parts, { registration, host }: Joined): Membership {
     return new Membership({
       options: this.#options,
       plane,
       dial: this.#ports.dial,
       engine,
+      logs,
       network: network.port,
       reporter,
       keys,

@@ -8,6 +8,7 @@ import type { Images } from './images.ts';
 import type { PullRights } from './logins.ts';
 import type { AgentContainer, AgentTask } from '../wire/index.ts';
 import type { TaskLimitsPort } from './limits/index.ts';
+import type { LogShipping } from './logs/index.ts';
 import type { TaskNetworkPort } from './network/index.ts';
 import type { AgentReach, AllowedEscapes } from './policy.ts';
 import type { TaskReport } from './report.ts';
@@ -51,6 +52,8 @@ export interface RunnerPorts {
   readonly storage: Pick<TaskStoragePort, 'reason'>;
   readonly hostPorts: Pick<HostPorts, 'take' | 'release'>;
   readonly log: Log;
+  /** Brings what containers write to their log groups. */
+  readonly logs: Pick<LogShipping, 'check' | 'follow'>;
   /** What a container's image is pulled with. */
   readonly rights: (task: AgentTask, container: AgentContainer) => PullRights;
   /** What the task endpoint adds to a container's environment. */

@@ -1,7 +1,9 @@
 import { Channel, type Dial, socketUrl } from './channel.ts';
 import { ControlHandler } from './control-channel.ts';
 import type { ControlPlaneClient } from './control-plane-client.ts';
+import { logsPath } from '../wire/index.ts';
 import type { RoleKeys } from './endpoint/index.ts';
+import type { LogShipping } from './logs/index.ts';
 import type { TaskNetworkPort } from './network/index.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Reporter } from './report.ts';
@@ -17,6 +19,7 @@ export interface MembershipPorts {
   readonly plane: Pick<ControlPlaneClient, 'discover'>;
   readonly dial: Dial;
   readonly engine: TaskEngine;
+  readonly logs: Pick<LogShipping, 'wanted' | 'serve'>;
   readonly network: Pick<TaskNetworkPort, 'apply'>;
   readonly reporter: Reporter;
   readonly keys: RoleKeys;
@@ -30,12 +33,14 @@ export interface MembershipPorts {
   readonly sawGeneration: (firstSequence: number) => Promise<void>;
 }
 
-/** The host as a member of its cluster for as long as one registration stands: the two connections, and what is said on them. */
+/** The host as a member of its cluster for as long as one registration stands: its connections, and what is said on them. */
 export class Membership {
   readonly #ports: MembershipPorts;
   readonly #handler: ControlHandler;
   readonly #telemetry: TelemetryHandler;
   readonly #channels: readonly Channel[];
+  readonly #logs: Channel;
+  readonly #stopped = Promise.withResolvers<void>();
   #connectedAt = -Infinity;
   #deregisteredHere = false;
 
@@ -66,6 +71,7 @@ export class Membership {
       containerInstance: containerInstanceArn,
     }));
     this.#channels = [control, telemetry];
+    this.#logs = this.#channel('logs', () => ({ ...versions, containerInstanceArn }));
   }
 
   /** Whether the host was connected when it was deregistered, so that somebody may be about to take it away. */
@@ -74,16 +80,18 @@ export class Membership {
   }
 
   /**
-   * Keeps both connections until {@link stop}, or until the control plane says that the instance is not registered. Resolves once
+   * Keeps the connections (that of log lines once there are any) until {@link stop}, or until the control plane says that the instance is not registered. Resolves once
    * nothing of what was said on them is still being carried out.
    */
   async run(): Promise<void> {
-    await Promise.all(this.#channels.map((channel) => channel.run()));
+    const logs = Promise.race([this.#ports.logs.wanted, this.#stopped.promise]).then(() => this.#logs.run());
+    await Promise.all([...this.#channels.map((channel) => channel.run()), logs]);
     await this.#handler.close();
   }
 
   stop(): void {
-    for (const channel of this.#channels) channel.stop();
+    for (const channel of [...this.#channels, this.#logs]) channel.stop();
+    this.#stopped.resolve();
   }
 
   /** Health, or whether the Docker engine answers, has changed. */
@@ -91,16 +99,26 @@ export class Membership {
     this.#telemetry.changed();
   }
 
-  #channel(kind: 'control' | 'telemetry', query: () => Readonly<Record<string, string>>): Channel {
+  #channel(kind: 'control' | 'telemetry' | 'logs', query: () => Readonly<Record<string, string>>): Channel {
     const { options, plane, dial, reporter, containerInstanceArn } = this.#ports;
     return new Channel({
       name: kind,
       options,
       dial,
-      url: async () => socketUrl((await plane.discover(containerInstanceArn))[kind], query()),
+      url: async () => {
+        const found = await plane.discover(containerInstanceArn);
+        return socketUrl(kind === 'logs' ? new URL(logsPath, found.control).href : found[kind], query());
+      },
       serve: (ws, signal) => {
         if (kind === 'telemetry') {
           this.#telemetry.serve(ws, signal);
+          return;
+        }
+        if (kind === 'logs') {
+          this.#ports.logs.serve(ws, signal).catch((err: unknown) => {
+            options.log.error({ err }, 'the log connection ended with an error');
+            ws.terminate();
+          });
           return;
         }
         const stands = (): void => {

@@ -13,6 +13,7 @@ import type { Images } from './images.ts';
 import type { PullRights } from './logins.ts';
 import { type AgentContainer, type AgentTask, type MessageOf, taskSchema } from '../wire/index.ts';
 import { groupOf, type TaskLimitsPort } from './limits/index.ts';
+import type { LogShipping } from './logs/index.ts';
 import { attachmentsOf, type TaskNetworkPort } from './network/index.ts';
 import { healthOf } from './observe.ts';
 import { OwnContainers } from './own-containers.ts';
@@ -37,6 +38,7 @@ export interface TaskEnginePorts {
   readonly withoutNetwork: () => string | undefined;
   readonly files: JsonFolder;
   readonly log: Log;
+  readonly logs: Pick<LogShipping, 'check' | 'follow' | 'over' | 'mayRemove' | 'stop'>;
   readonly endpoint: Pick<TaskEndpoint, 'reason' | 'environment'>;
   readonly rights: (task: AgentTask, container: AgentContainer) => PullRights;
   readonly report: (report: TaskReport) => void;
@@ -119,6 +121,7 @@ export class TaskEngine {
     this.#stopped.abort();
     this.#watch.stop();
     for (const runner of this.#runners.values()) runner.detach();
+    await this.#ports.logs.stop();
     await this.#loops;
     await Promise.allSettled(this.#running);
   }
@@ -265,6 +268,8 @@ export class TaskEngine {
     if (saved.stoppedAt === undefined) {
       for (const attachment of attachmentsOf(saved.task)) this.#ports.network.adopt(attachment);
     }
+    for (const container of saved.task.containers)
+      if (saved.started.includes(container.name)) this.#ports.logs.follow(saved.task, container, false);
     this.#add(saved);
   }
 
@@ -290,7 +295,10 @@ export class TaskEngine {
     const runner = new TaskRunner(ports, saved);
     this.#runners.set(saved.task.arn, runner);
     if (saved.stoppedAt !== undefined) runner.reportAgain();
-    const run = runner.run().finally(() => this.#running.delete(run));
+    const run = runner.run().finally(() => {
+      this.#running.delete(run);
+      if (runner.stoppedAt !== undefined) this.#ports.logs.over(runner.task.arn);
+    });
     this.#running.add(run);
   }
 
@@ -393,7 +401,8 @@ export class TaskEngine {
   async #cleanUp(): Promise<void> {
     const { clock, cleanupAfter } = this.#ports.options;
     for (const [arn, runner] of this.#runners) {
-      if (runner.stoppedAt === undefined || clock.now() - runner.stoppedAt < cleanupAfter) continue;
+      const overFor = clock.now() - (runner.stoppedAt ?? Infinity);
+      if (overFor < cleanupAfter || !this.#ports.logs.mayRemove(arn, overFor)) continue;
       for (const { name } of runner.task.containers) await this.#containers.remove(containerName(runner.task, name));
       for (const name of ownVolumes(runner.task)) await this.#containers.removeVolume(name);
       await this.#ports.files.remove(fileName(arn));

@@ -8,6 +8,7 @@ import type { RunnerPorts } from './engine-ports.ts';
 import type { LocalImage } from './images.ts';
 import type { AgentContainer, AgentTask } from '../wire/index.ts';
 import { LimitsError, TaskGroup } from './limits/index.ts';
+import { LogSetupRefused } from './logs/index.ts';
 import { attachmentsOf, ensurePauseImage, NetworkError } from './network/index.ts';
 import { isInternal, pauseName } from './pause.ts';
 import { type ContainerView, type Action, plan } from './plan.ts';
@@ -293,7 +294,10 @@ export class TaskRunner {
     }[kind];
     const ofHost = error instanceof NetworkError || error instanceof LimitsError;
     const resource = error instanceof VolumeError ? 'CannotCreateVolumeError' : undefined;
-    const reason = `${ofHost ? 'ResourceInitializationError' : (resource ?? category)}: ${error.message}`;
+    const reason =
+      error instanceof LogSetupRefused
+        ? error.message
+        : `${ofHost ? 'ResourceInitializationError' : (resource ?? category)}: ${error.message}`;
     this.#ports.log.warn(
       { task: this.task.arn, container: container.name, reason, err: error },
       'an action on a container failed',
@@ -322,6 +326,7 @@ export class TaskRunner {
 
   async #create(container: AgentContainer): Promise<void> {
     const { docker, options, agentId } = this.#ports;
+    await this.#ports.logs.check(this.task);
     const image = this.#saved.images[container.name]?.reference ?? container.image;
     const rights = { docker, agentId, cluster: options.cluster, allow: options.allow };
     for (const { sourceVolume } of container.mountPoints) await ensureVolume(this.task, sourceVolume, rights);
@@ -385,7 +390,8 @@ export class TaskRunner {
 
   async #start(container: AgentContainer): Promise<void> {
     await this.#group.hold(this.#inspected.get(container.name));
-    if (!this.#saved.started.includes(container.name)) {
+    const fresh = !this.#saved.started.includes(container.name);
+    if (fresh) {
       await this.#save(({ started }) => ({ started: [...started, container.name] }));
     }
     const found = this.#ports.docker.getContainer(containerName(this.task, container.name));
@@ -397,6 +403,7 @@ export class TaskRunner {
       if (!(error instanceof EngineError && error.status === 304)) throw error;
     }
     this.#begun.set(container.name, this.#ports.options.clock.monotonic());
+    this.#ports.logs.follow(this.task, container, fresh);
     await this.#group.check(found);
     if (isInternal(container)) await this.#attach(found);
   }

@@ -1,5 +1,8 @@
 import type { ContainerDefinition, LinuxParameters } from '@aws-sdk/client-ecs';
 import type { TaskDefinitionBody } from '../../tasks/index.ts';
+import type { SentTask } from '../wire/index.ts';
+
+type SentLogs = NonNullable<NonNullable<SentTask['containers']>[number]['logs']>;
 
 /**
  * The parts of a container definition that travel as Docker Engine API JSON (`dockerConfig.config` and `.hostConfig`
@@ -70,21 +73,19 @@ function hostConfigOf(container: ContainerDefinition, body: TaskDefinitionBody, 
   };
 }
 
-/** How much of a container's output its host keeps where logs were meant for CloudWatch Logs, which are nobody's to rotate. */
+/** How much of a container's output its engine keeps where the agent ships it: `docker logs`, and what a store that is away does not take. */
 const kept = { 'max-size': '10m', 'max-file': '5' };
 
 /**
- * Docker's log driver and its options. Output for CloudWatch Logs stays on the host, where `docker logs` reads it, unless the definition
- * names an endpoint that takes it. `awslogs-stream-prefix` is ECS's own and no option of Docker's: it names the stream
+ * Docker's log driver and its options. Output for CloudWatch Logs is written to files of the engine, from which the agent ships it, unless the
+ * definition names an endpoint that takes it. `awslogs-stream-prefix` is ECS's own and no option of Docker's: it names the stream
  * `prefix/container/task`.
  */
 function logConfigOf({ name = '', logConfiguration: log }: ContainerDefinition, taskId: string): object | undefined {
   if (log?.logDriver !== 'awslogs') return log && { Type: log.logDriver, Config: log.options ?? {} };
   const { 'awslogs-stream-prefix': prefix, ...options } = log.options ?? {};
-  if (options['awslogs-endpoint'] === undefined) {
-    const buffers = Object.entries(options).filter(([option]) => option === 'mode' || option === 'max-buffer-size');
-    return { Type: 'json-file', Config: { ...Object.fromEntries(buffers), ...kept } };
-  }
+  // What its mode means is the agent's to do: the engine writes to its own disk.
+  if (options['awslogs-endpoint'] === undefined) return { Type: 'json-file', Config: kept };
   const stream = prefix === undefined ? {} : { 'awslogs-stream': `${prefix}/${name}/${taskId}` };
   return { Type: 'awslogs', Config: { ...options, ...stream } };
 }
@@ -123,3 +124,25 @@ const permissions = (given: readonly string[] | undefined): string =>
 
 const mebibytes = (count: number | undefined): number | undefined =>
   count === undefined ? undefined : count * 1024 * 1024;
+
+/** How the agent makes events of what a container writes; undefined where it does not ship it. */
+export function shippedLogsOf({ logConfiguration: log }: ContainerDefinition): SentLogs | undefined {
+  const options = log?.options ?? {};
+  if (log?.logDriver !== 'awslogs' || options['awslogs-endpoint'] !== undefined) return undefined;
+  const size = bytesOf(options['max-buffer-size'] ?? '10m');
+  const datetimeFormat = options['awslogs-datetime-format'];
+  const multilinePattern = options['awslogs-multiline-pattern'];
+  return {
+    mode: options['mode'] === 'non-blocking' ? 'non-blocking' : 'blocking',
+    ...(size === undefined ? {} : { maxBufferSize: size }),
+    ...(datetimeFormat ? { datetimeFormat } : multilinePattern ? { multilinePattern } : {}),
+  };
+}
+
+const units: Readonly<Record<string, number>> = { '': 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+
+/** Docker's sizes, as far as definitions may have them: `25m`, `4096`. */
+function bytesOf(text: string): number | undefined {
+  const [, number, unit = ''] = /^([1-9]\d{0,8})([bkmg]?)$/i.exec(text) ?? [];
+  return number === undefined ? undefined : Number(number) * (units[unit.toLowerCase()] ?? 1);
+}

@@ -103,7 +103,13 @@ describe('what agents are sent', { timeout: 180_000 }, () => {
           name: 'here',
           image: 'busybox',
           memory: 64,
-          logConfiguration: awslogs({ ...group, 'awslogs-stream-prefix': 'app', mode: 'non-blocking' }),
+          logConfiguration: awslogs({
+            ...group,
+            'awslogs-stream-prefix': 'app',
+            'awslogs-multiline-pattern': '^INFO',
+            mode: 'non-blocking',
+            'max-buffer-size': '25m',
+          }),
         },
         {
           name: 'other',
@@ -125,9 +131,15 @@ describe('what agents are sent', { timeout: 180_000 }, () => {
     expect(hosts.map(({ LogConfig }) => LogConfig)).toEqual([
       { Type: 'awslogs', Config: { ...group, ...elsewhere, 'awslogs-stream': `app/web/${task.id}` } },
       { Type: 'awslogs', Config: { ...group, ...elsewhere } },
-      // Nobody else takes it: it stays where `docker logs` reads it, and does not fill the disk.
-      { Type: 'json-file', Config: { mode: 'non-blocking', 'max-size': '10m', 'max-file': '5' } },
+      // The agent takes it from where `docker logs` reads it, and it does not fill the disk.
+      { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '5' } },
       { Type: 'json-file', Config: { 'awslogs-stream-prefix': 'kept for the engine to refuse' } },
+    ]);
+    expect(rendered.containers.map(({ logs }) => logs)).toEqual([
+      undefined,
+      undefined,
+      { mode: 'non-blocking', maxBufferSize: 25 * 1024 * 1024, multilinePattern: '^INFO' },
+      undefined,
     ]);
     expect(hosts[0]?.Tmpfs).toEqual({ '/t': 'rw,size=8g,nr_blocks=9999999,size=16m' });
   });

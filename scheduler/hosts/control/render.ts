@@ -11,7 +11,7 @@ import {
 } from '../../state/index.ts';
 import { applyOverrides, bodyOf, containersOf, type TaskDefinitionBody } from '../../tasks/index.ts';
 
-import { dockerConfigOf } from './docker-config.ts';
+import { dockerConfigOf, shippedLogsOf } from './docker-config.ts';
 import type { AgentContainer, AgentInterface, AgentTask, RoleCredentials, SentTask } from '../wire/index.ts';
 
 /** What a payload says besides the definition: where the task runs, and with whose rights. */
@@ -156,7 +156,13 @@ function renderContainer(
     ...(container.healthCheck === undefined ? {} : { healthCheckType: 'docker' as const }),
     ...registryAuthentication(image, ports),
     dockerConfig: dockerConfigOf(container, body, idOf(task.arn)),
+    ...logsOf(container),
   };
+}
+
+function logsOf(container: ContainerDefinition): Pick<AgentContainer, 'logs'> | object {
+  const logs = shippedLogsOf(container);
+  return logs === undefined ? {} : { logs };
 }
 
 function registryAuthentication(
