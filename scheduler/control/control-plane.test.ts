@@ -6,6 +6,7 @@ import { expect, test, vi } from 'vitest';
 
 import { deregisterInstance } from '../cluster/index.ts';
 import { deleteService, serviceViews, updateService } from '../services/index.ts';
+import { Alarms } from '../signals/alarms/store/index.ts';
 import { clusterKeys, type InstanceRecord, newId, type TaskRecord, toJson } from '../state/index.ts';
 import { placementDemand, taskDraft, type TaskDraft } from '../tasks/index.ts';
 import { ClusterWorld, partition, ref } from './testing/cluster-world.ts';
@@ -520,6 +521,71 @@ test('a leader that lost its lease without noticing commits nothing', async () =
   await world.steady();
   expect(plane.leads(ref.account, ref.cluster)).toBeGreaterThan(epoch + 10);
   expect(await world.tasks()).toHaveLength(1);
+});
+
+test('a deployment goes back when one of its alarms is set, and one that begins then does not watch it', async () => {
+  await using world = await ClusterWorld.open();
+  const alarms = new Alarms(world.ecs);
+  const never = { OK: [], ALARM: [], INSUFFICIENT_DATA: [] };
+  const rule = { comparison: 'GreaterThanThreshold', threshold: 1, treatMissingData: 'ignore' } as const;
+  await alarms.put(
+    ref.account,
+    {
+      name: 'errors',
+      actionsEnabled: true,
+      actions: never,
+      subject: {
+        kind: 'metric',
+        source: { kind: 'metric', namespace: 'App', metric: 'errors', dimensions: [], statistic: 'Sum' },
+        rule: { ...rule, period: 10, evaluationPeriods: 1, datapointsToAlarm: 1 },
+      },
+    },
+    {},
+  );
+  await world.instance('i1');
+  await world.plane({ reconciler: { healthyAfterRunning: 10 } }).start();
+  const deploymentConfiguration = {
+    maximumPercent: 200,
+    minimumHealthyPercent: 100,
+    bakeTimeInMinutes: 0,
+    alarms: { alarmNames: ['errors'], enable: true, rollback: true },
+  };
+  const first = await world.revision('web:1');
+  await world.service(first.arn, { desiredCount: 2, deploymentConfiguration });
+  await world.steady();
+  const baking = { ...deploymentConfiguration, bakeTimeInMinutes: 60 };
+  const second = await world.revision('web:2');
+  await updateService(world.ecs, web, () => ({ taskDefinition: second.arn, deploymentConfiguration: baking }));
+  const inBake = await world.until(
+    () => world.read(),
+    ({ deployments }) => deployments[0]?.bakingSince !== undefined,
+  );
+  const plane = world.plane();
+  await plane.start();
+  expect((await plane.explain(ref.account, ref.cluster, 'web'))?.waitsFor.join()).toContain(
+    'is watched for a while: it fails when',
+  );
+  await alarms.setState(ref.account, 'errors', { state: 'ALARM', reason: 'testing' });
+  const back = await world.until(
+    () => world.read(),
+    ({ steady, deployments }) => steady && deployments[0]?.cause.kind === 'rollback',
+  );
+  expect(back.taskDefinition).toBe(first.arn);
+  expect(back.deployments[0]?.cause.failed).toMatchObject({
+    id: inBake.deployments[0]?.id,
+    alarms: { triggered: ['errors'] },
+  });
+  const explained = await plane.explain(ref.account, ref.cluster, 'web');
+  expect(explained?.verdict).toMatchObject({
+    verdict: 'rolled back',
+    evidence: expect.stringContaining('alarm errors went into ALARM'),
+  });
+  await updateService(world.ecs, web, () => ({ taskDefinition: second.arn }));
+  const ignoring = await world.until(
+    () => world.read(),
+    ({ steady, taskDefinition }) => steady && taskDefinition === second.arn,
+  );
+  expect(ignoring.deployments[0]?.alarms).toEqual({ ignored: ['errors'] });
 });
 
 test('images that run or that a rollback needs are in use', async () => {

@@ -4,6 +4,7 @@ import type { RecordStore } from '@slipway/storage/records';
 
 import type { Log } from '@slipway/auth/contract';
 import { defaultReconcilerOptions, type ReconcilerOptions } from '../deployments/index.ts';
+import { FollowedAlarms } from '../signals/alarms/store/index.ts';
 import type { RandomBytes, ServiceEventRecord } from '../state/index.ts';
 import { clusterKeys, clusterPartition, ec2InstanceId } from '../state/index.ts';
 import type { TaskPlacer } from '../tasks/index.ts';
@@ -115,6 +116,7 @@ class Plane implements ControlPlane {
   readonly #options: ControlPlaneOptions;
   readonly #ports: MemberPorts;
   readonly #reconciler: ReconcilerOptions;
+  readonly #alarms: FollowedAlarms;
   readonly #members = new Map<string, ClusterMember>();
   readonly #watchers = new Set<{ readonly account: string; readonly changed: () => void }>();
   readonly #stop = new AbortController();
@@ -122,6 +124,7 @@ class Plane implements ControlPlane {
 
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
+    this.#alarms = new FollowedAlarms(options);
     this.#reconciler = { ...defaultReconcilerOptions, ...options.reconciler };
     this.#ports = {
       ...options,
@@ -132,6 +135,7 @@ class Plane implements ControlPlane {
       deregisterLostAfter: options.deregisterLostAfter,
       retention: { ...defaultRetention, ...options.retention },
       leaseTtl: options.leaseTtl ?? 5_000,
+      alarms: this.#alarms,
       meter: options.meter ?? noMeter,
       beside: options.beside,
     };
@@ -166,6 +170,7 @@ class Plane implements ControlPlane {
     await this.#watching;
     await Promise.all([...this.#members.values()].map((member) => member.close()));
     this.#members.clear();
+    await this.#alarms.close();
   }
 
   async view(account: string, cluster: string): Promise<ClusterView | undefined> {

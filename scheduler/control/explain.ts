@@ -125,6 +125,8 @@ function* waits(
   if (primary.rolloutState === 'FAILED')
     yield 'The newest deployment failed and was not rolled back: update the service to go on.';
   for (const deployment of service.deployments) yield* hooksWaitedFor(deployment);
+  if (primary.bakingSince !== undefined && primary.rolloutState === 'IN_PROGRESS')
+    yield `Deployment ${primary.id} has all of its tasks since ${iso(primary.bakingSince)}, and is watched for a while: it fails when one of these alarms goes into ALARM: ${alarmsOf(service)}.`;
   yield* tasksWaitedFor(primary, service.desiredCount, live, now, options);
   for (const task of live) if (isHeld(task, now)) yield* requestsWaitedFor(task, now);
   const others = live.filter((task) => task.service?.deploymentId !== primary.id);
@@ -234,6 +236,9 @@ function* containersWaitedFor({ id, containers }: TaskRecord): Generator<string>
   );
   yield `Task ${id}: ${waiting.join(', ')} not started yet; ${stand.join(', ')}.`;
 }
+
+const alarmsOf = ({ deploymentConfiguration: { alarms } }: ServiceRecord): string =>
+  (alarms?.alarmNames ?? []).join(', ');
 
 const ids = (tasks: readonly TaskRecord[]): string => tasks.map((task) => task.id).join(', ');
 

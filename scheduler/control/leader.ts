@@ -4,6 +4,7 @@ import { type RecordStore, StaleEpoch } from '@slipway/storage/records';
 
 import type { Log } from '@slipway/auth/contract';
 import type { Decision, ReconcilerOptions } from '../deployments/index.ts';
+import type { FollowedAlarms } from '../signals/alarms/store/index.ts';
 import { clusterPartition, leaderLease, type RandomBytes, type ServiceRecord } from '../state/index.ts';
 import type { ClusterFeed, ClusterView } from '../views/index.ts';
 
@@ -14,6 +15,7 @@ import type { ImageResolver, OwnHost } from './images.ts';
 import type { Lane } from './lane.ts';
 import { deregisterLost } from './lost-hosts.ts';
 import type { ControlMeter } from './meter.ts';
+import { mayFailByAlarms } from './planner.ts';
 import { type Prepared, ServicePass, type ServicePart } from './service-pass.ts';
 import { type Retention, sweep } from './sweep.ts';
 
@@ -51,6 +53,8 @@ export interface LeaderPorts {
   readonly deregisterLostAfter: number | undefined;
   readonly retention: Retention;
   readonly leaseTtl: number;
+  /** What deployments may fail by. */
+  readonly alarms: Pick<FollowedAlarms, 'of' | 'listen'>;
   readonly meter: ControlMeter;
   readonly beside: Companion | undefined;
 }
@@ -75,6 +79,8 @@ export class ClusterLeader {
   readonly #agenda: Agenda;
   /** Services that a change of the instances concerns: daemons, and those that found no room. */
   readonly #waiting = new Set<string>();
+  /** Services with a deployment that an alarm may fail. */
+  readonly #alarmed = new Set<string>();
   /** Services that something happened to since what is over was looked for. */
   #stirred = new Set<string>();
   /** When client tokens are looked at next, on the monotonic clock. */
@@ -132,6 +138,9 @@ export class ClusterLeader {
       },
       capacityChanged: () => this.#touchWaiting(),
     });
+    const unwatch = this.#ports.alarms.listen(view.account, () => {
+      for (const name of this.#alarmed) this.#agenda.touch(name);
+    });
     const beside = new AbortController();
     let companion: Promise<void> = Promise.resolve();
     try {
@@ -142,6 +151,7 @@ export class ClusterLeader {
       let level = clock.monotonic();
       this.#agenda.clear();
       this.#waiting.clear();
+      this.#alarmed.clear();
       this.#stirred = new Set(view.services.keys());
       this.#tokensDue = level;
       while (!signal.aborted) {
@@ -156,6 +166,7 @@ export class ClusterLeader {
       }
     } finally {
       unlisten();
+      unwatch();
       beside.abort();
       await companion;
     }
@@ -182,6 +193,8 @@ export class ClusterLeader {
     const service = this.#ports.view.services.get(name)?.value;
     if (service !== undefined && waitsForRoom(service)) this.#waiting.add(name);
     else this.#waiting.delete(name);
+    if (service !== undefined && mayFailByAlarms(service)) this.#alarmed.add(name);
+    else this.#alarmed.delete(name);
     this.#agenda.touch(name);
   }
 

@@ -40,6 +40,8 @@ export interface PlannerPorts {
   readonly newRunId: () => string;
   readonly options: ReconcilerOptions;
   readonly hostOf: (task: TaskRecord) => HostCondition;
+  /** Those of the account by name; undefined while they are not known. */
+  readonly alarms: () => ServiceState['alarms'];
   readonly requests: ServiceRequests;
   /** Revisions of the service's deployments, by ARN. */
   readonly definitions: ReadonlyMap<string, TaskDefinitionRecord>;
@@ -72,6 +74,7 @@ export function planService(ports: PlannerPorts, service: ServiceRecord): Placed
     shift: ports.view.shifts.get(service.name)?.value,
     shiftLive: ports.view.shiftLives.get(service.name)?.value,
     hookResults: ports.view.hookResultsOf(service.name),
+    alarms: mayFailByAlarms(service) ? ports.alarms() : undefined,
     newRunId: ports.newRunId,
     scaleInOrder: (ids, limit, gone) => ports.view.index.scaleInOrder(ids, strategiesOf(service), limit, gone),
     ...(service.schedulingStrategy === 'DAEMON' ? daemonHosts(ports, service) : {}),
@@ -83,6 +86,11 @@ export function planService(ports: PlannerPorts, service: ServiceRecord): Placed
   if (blocked.size === 0) return { plan: first, placed, looks };
   return { plan: reconcileService(state(blocked), ports.now, ports.options), placed, looks };
 }
+
+/** Whether it matters to the service now how alarms stand. */
+export const mayFailByAlarms = ({ deploymentConfiguration, deployments }: ServiceRecord): boolean =>
+  deploymentConfiguration.alarms?.enable === true &&
+  deployments.some(({ status, rolloutState }) => status === 'PRIMARY' && rolloutState === 'IN_PROGRESS');
 
 /** Finds instances for the starts of a plan, each given those before it. */
 function placeStarts(

@@ -141,6 +141,7 @@ export class ServicePass {
         requests: this.#requests,
         newTaskId: () => newId(random),
         newRunId: () => newEventId(random),
+        alarms: () => this.#ports.alarms.of(view.account),
         hostOf: (task) => hostCondition(view, task, monotonic, this.#patience),
       },
       service,

@@ -122,7 +122,7 @@ export function finishRollback(pass: Pass, deployment: DeploymentRecord, source:
 
 /** How the deployment stands at the moment in which it is FAILED. */
 function failedDeployment(pass: Pass, id: string): FailedDeployment {
-  const { failedTasks = 0, rolloutStateReason = '', shifting } = pass.deployment(id) ?? {};
+  const { failedTasks = 0, rolloutStateReason = '', shifting, alarms } = pass.deployment(id) ?? {};
   return {
     id,
     failedTasks,
@@ -130,6 +130,7 @@ function failedDeployment(pass: Pass, id: string): FailedDeployment {
     rolloutStateReason,
     updatedAt: pass.now,
     ...(shifting === undefined ? {} : { shifting }),
+    ...(alarms === undefined ? {} : { alarms }),
   };
 }
 
@@ -154,6 +155,7 @@ function rollBack(
     startNotBefore: undefined,
     keepCount: undefined,
     completedAt: undefined,
+    bakingSince: undefined,
     cause: { kind: 'rollback', detail: `rollback of ${from.id} (${from.taskDefinition}): ${evidence}`, failed },
   });
   const rest = pass.deployments().filter(({ id }) => id !== target.id);

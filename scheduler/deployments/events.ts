@@ -16,6 +16,8 @@ export const eventTexts = {
   unplaceable: ({ code, message }: { readonly code: string; readonly message: string }): string =>
     `was unable to place a task because no container instance met all of its requirements. ${code === 'EMPTY' ? 'Reason: ' : ''}${message}`,
   failed: (deployment: string, why: string): string => `(deployment ${deployment}) deployment failed: ${why}.`,
+  alarmsIgnored: (deployment: string, alarms: readonly string[]): string =>
+    `(deployment ${deployment}) does not watch its alarms: ${alarms.join(', ')} ${alarms.length === 1 ? 'was' : 'were'} in ALARM when it began.`,
   rollingBack: (deployment: string): string => `rolling back to deployment ${deployment}.`,
   nothingToRollBackTo: (deployment: string): string =>
     `(deployment ${deployment}) cannot be rolled back: no deployment of this service has completed yet. ` +

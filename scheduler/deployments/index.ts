@@ -16,6 +16,7 @@ export {
   type ServiceState,
   type Start,
   type TargetPlace,
+  type WatchedAlarm,
 } from './types.ts';
 export { unhealthyTarget } from './targets.ts';
 export { computedCount, hasTaskSets, startedAs } from './task-sets.ts';

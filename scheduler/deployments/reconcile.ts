@@ -1,5 +1,6 @@
 import type { DeploymentRecord, TaskRecord } from '../state/index.ts';
 
+import { isBaked, judgeByAlarms } from './alarms.ts';
 import { newestCompleted } from './completed.ts';
 import { eventTexts } from './events.ts';
 import { settleSets } from './external.ts';
@@ -34,6 +35,7 @@ export function reconcileService(
   }
   shareOut(pass);
   review(pass);
+  judgeByAlarms(pass);
   registerTargets(pass);
   interrupt(pass);
   strategyOf(pass.current()).step(pass);
@@ -116,13 +118,15 @@ function settle(pass: Pass): void {
     census.keep.length === wanted &&
     census.keep.every(({ healthy }) => healthy) &&
     census.outgoing.length === 0;
-  if (steady && primary.rolloutState === 'IN_PROGRESS' && strategyOf(pass.current()).mayComplete(primary)) {
+  const isDone = steady && primary.rolloutState === 'IN_PROGRESS' && strategyOf(pass.current()).mayComplete(primary);
+  if (isDone && isBaked(pass)) {
     pass.change(primary.id, {
       rolloutState: 'COMPLETED',
       rolloutStateReason: `ECS deployment ${primary.id} completed.`,
       completedAt: pass.now,
       keepCount: undefined,
       startNotBefore: undefined,
+      bakingSince: undefined,
     });
     pass.decisions.push({
       what: 'deployment-completed',

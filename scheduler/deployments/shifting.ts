@@ -7,6 +7,7 @@ import {
   type ShiftStrategy,
 } from '../state/index.ts';
 
+import { areAlarmsKnown } from './alarms.ts';
 import { lowerBound, tasksPerPass } from './bounds.ts';
 import { failDeployment, type Failing, finishRollback } from './breaker.ts';
 import type { Counted } from './census.ts';
@@ -313,7 +314,9 @@ class Shift {
       case 'BAKE_TIME': {
         // Without an old revision there is nothing to go back to.
         const bake = this.#source === undefined ? 0 : bakeTimeInMinutes * minute;
-        return this.#isOver(stageSince + bake) && this.#isWhole() && this.#enter('CLEAN_UP');
+        return (
+          this.#isOver(stageSince + bake) && areAlarmsKnown(this.#pass) && this.#isWhole() && this.#enter('CLEAN_UP')
+        );
       }
       case 'CLEAN_UP':
         return false;

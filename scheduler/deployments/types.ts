@@ -25,6 +25,15 @@ export interface Blocked {
   readonly relief: readonly string[];
 }
 
+/** How an alarm stands that a deployment may fail by. */
+export interface WatchedAlarm {
+  readonly state: 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
+  /** When it last went into ALARM, whatever it is by now; milliseconds since the epoch. */
+  readonly alarmedAt?: number;
+  /** Milliseconds that it looks back over. */
+  readonly span: number;
+}
+
 /** Everything one pass over a service looks at. */
 export interface ServiceState {
   readonly service: ServiceRecord;
@@ -49,6 +58,8 @@ export interface ServiceState {
   readonly shiftLive?: ShiftLiveRecord | undefined;
   /** What hooks have answered, of any of its deployments. */
   readonly hookResults: readonly HookResultRecord[];
+  /** The alarms of the account by name, of a service whose deployments may fail by some; absent while that is not known. */
+  readonly alarms?: ReadonlyMap<string, WatchedAlarm> | undefined;
   /** A fresh UUID, for a run of a hook. */
   readonly newRunId: () => string;
 }

@@ -11,6 +11,7 @@ import {
   strategyOf,
 } from '../cluster/index.ts';
 import {
+  checkAlarms,
   checkContainers,
   checkHookDefinitions,
   checkRules,
@@ -177,6 +178,7 @@ export function serviceOperations(options: EcsApi): EcsOperations {
         const draft = parseCreate(input, definition, launch, call.principal, placeOf(call), options.extensions);
         await checkRules(options.targetGroups, call.account, launch.loadBalancers);
         await checkHookDefinitions(options, homeOf(options, call), draft.deploymentConfiguration.lifecycleHooks);
+        await checkAlarms(options, call.account, input.deploymentConfiguration?.alarms);
         const name = input.serviceName ?? '';
         const service = await createService(options, { ...ref, service: name }, draft, {
           arn: arns.service(options.region, ref.account, ref.cluster, name),
@@ -214,6 +216,7 @@ export function serviceOperations(options: EcsApi): EcsOperations {
           configured.home,
           parseHooks(input.deploymentConfiguration?.lifecycleHooks ?? [], configured),
         );
+        await checkAlarms(options, call.account, input.deploymentConfiguration?.alarms);
         const service = await updateService(
           options,
           place,

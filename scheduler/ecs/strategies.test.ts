@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { Alarms } from '../signals/alarms/store/index.ts';
 import { clusterKeys, clusterPartition, type ServiceRecord } from '../state/index.ts';
 import { account, openApi, region, type TestApi } from './testing/open-api.ts';
 
@@ -223,6 +224,33 @@ describe('deployment strategies', () => {
     expect((await recordOf(serviceName)).deployments[0]).not.toHaveProperty('shifting');
   });
 
+  test('alarms that exist are taken, with a bake time for ROLLING too, and read back', async () => {
+    const alarms = new Alarms(api.ports);
+    await alarms.put(
+      account,
+      {
+        name: 'errors',
+        actionsEnabled: true,
+        actions: { OK: [], ALARM: [], INSUFFICIENT_DATA: [] },
+        subject: { kind: 'composite', rule: 'FALSE' },
+      },
+      {},
+    );
+    const given = { alarmNames: ['errors'], enable: true, rollback: true };
+    const { serviceName } = await create({ alarms: given, bakeTimeInMinutes: 3 });
+    const [described] =
+      (await api.ecs.send(new DescribeServicesCommand({ services: [serviceName ?? ''] }))).services ?? [];
+    expect(described?.deploymentConfiguration).toMatchObject({
+      strategy: 'ROLLING',
+      bakeTimeInMinutes: 3,
+      alarms: given,
+    });
+    const off = await update(serviceName, {
+      deploymentConfiguration: { alarms: { ...given, enable: false, rollback: false } },
+    });
+    expect(off.deploymentConfiguration).toMatchObject({ bakeTimeInMinutes: 0, alarms: { enable: false } });
+  });
+
   const pause = (lifecycleStages: string[], more: object = {}) =>
     ({ lifecycleHooks: [{ targetType: 'PAUSE', lifecycleStages, ...more }] }) as DeploymentConfiguration;
   const hook = (hookTargetArn: string, more: object = {}) =>
@@ -240,7 +268,26 @@ describe('deployment strategies', () => {
       { ...blueGreen, bakeTimeInMinutes: 1441 },
       'bakeTimeInMinutes must be a whole number from 0 to 1440',
     ],
-    ['bake time on ROLLING', { strategy: 'ROLLING', bakeTimeInMinutes: 5 }, 'bakeTimeInMinutes is for the strategies'],
+    [
+      'bake time on ROLLING',
+      { strategy: 'ROLLING', bakeTimeInMinutes: 5 },
+      'bakeTimeInMinutes with ROLLING is how long alarms',
+    ],
+    [
+      'alarms that are not there',
+      { alarms: { alarmNames: ['none', 'neither'], enable: true, rollback: true } },
+      'The following alarms do not exist: none, neither. Create them with PutMetricAlarm',
+    ],
+    [
+      'no alarms',
+      { alarms: { alarmNames: [], enable: true, rollback: false } },
+      'alarms.alarmNames must name at least one alarm',
+    ],
+    [
+      'a rollback by alarms that are off',
+      { alarms: { alarmNames: ['a'], enable: false, rollback: true } },
+      'alarms.rollback needs alarms.enable',
+    ],
     ['hooks on ROLLING', pause(['POST_SCALE_UP']), 'lifecycleHooks are for the strategies'],
     [
       'steps of CANARY',

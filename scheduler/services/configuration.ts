@@ -1,7 +1,12 @@
-import type { DeploymentCircuitBreaker, DeploymentConfiguration as Wire } from '@aws-sdk/client-ecs';
+import type {
+  DeploymentAlarms as WireAlarms,
+  DeploymentCircuitBreaker,
+  DeploymentConfiguration as Wire,
+} from '@aws-sdk/client-ecs';
 
-import { invalidParameter, notSupported, refuseMembers } from '../cluster/index.ts';
-import type { CircuitBreaker, DeploymentConfiguration, ServiceRecord } from '../state/index.ts';
+import { type EcsPorts, invalidParameter, refuseMembers } from '../cluster/index.ts';
+import { alarmKeys, alarmsPartition } from '../signals/alarms/store/index.ts';
+import type { CircuitBreaker, DeploymentAlarms, DeploymentConfiguration, ServiceRecord } from '../state/index.ts';
 import type { HookPlace } from './hooks.ts';
 import { parseShift, strategyView } from './strategy.ts';
 
@@ -29,12 +34,6 @@ export function parseConfiguration(
     },
     'deploymentConfiguration.',
   );
-  if (input.alarms?.enable === true) {
-    throw notSupported(
-      'Failing deployments on CloudWatch alarms',
-      "Use 'deploymentCircuitBreaker', which watches the tasks themselves.",
-    );
-  }
   const maximumPercent = percent('maximumPercent', input.maximumPercent) ?? current.maximumPercent;
   const minimumHealthyPercent =
     percent('minimumHealthyPercent', input.minimumHealthyPercent) ?? current.minimumHealthyPercent;
@@ -49,13 +48,15 @@ export function parseConfiguration(
   if (minimumHealthyPercent > 100 && minimumHealthyPercent >= maximumPercent) {
     throw invalidParameter('minimumHealthyPercent above 100 must be less than maximumPercent.');
   }
+  const alarms = input.alarms === undefined ? current.alarms : parseAlarms(input.alarms);
   const breaker = input.deploymentCircuitBreaker;
   const circuitBreaker = breaker === undefined ? current.circuitBreaker : parseBreaker(breaker);
   return {
     maximumPercent,
     minimumHealthyPercent,
     ...(circuitBreaker === undefined ? {} : { circuitBreaker }),
-    ...parseShift(input, current, strategy, place),
+    ...(alarms === undefined ? {} : { alarms }),
+    ...parseShift(input, current, strategy, place, alarms?.enable === true),
   };
 }
 
@@ -82,6 +83,38 @@ function parseBreaker(input: DeploymentCircuitBreaker): CircuitBreaker {
   return { enable, rollback, resetOnHealthyTask, threshold: { type, value } };
 }
 
+/** Alarms that one deployment may name. */
+const mostAlarms = 100;
+
+/** Whether they exist is another question: {@link checkAlarms}. */
+function parseAlarms({ alarmNames = [], enable = false, rollback = false }: WireAlarms): DeploymentAlarms {
+  const names = [...new Set(alarmNames)];
+  if (enable && names.length === 0)
+    throw invalidParameter('alarms.alarmNames must name at least one alarm while alarms.enable is true.');
+  if (names.length > mostAlarms) throw invalidParameter(`alarms.alarmNames has at most ${mostAlarms} names.`);
+  if (rollback && !enable) throw invalidParameter('alarms.rollback needs alarms.enable.');
+  return { alarmNames: names, enable, rollback };
+}
+
+/**
+ * Refuses a request whose deployments would fail by alarms that are not there.
+ * @throws InvalidParameterException
+ */
+export async function checkAlarms(
+  ports: Pick<EcsPorts, 'records'>,
+  account: string,
+  alarms: WireAlarms | undefined,
+): Promise<void> {
+  if (alarms?.enable !== true) return;
+  const names = (alarms.alarmNames ?? []).slice(0, mostAlarms);
+  const found = await ports.records.getMany(alarmsPartition(account), names.map(alarmKeys.alarm));
+  const missing = names.filter((name) => !found.has(alarmKeys.alarm(name)));
+  if (missing.length === 0) return;
+  throw invalidParameter(
+    `The following alarms do not exist: ${missing.slice(0, 10).join(', ')}. Create them with PutMetricAlarm or PutCompositeAlarm first.`,
+  );
+}
+
 /** A deployment configuration as DescribeServices gives it back. */
 export function configurationView(configuration: DeploymentConfiguration): Wire {
   const { circuitBreaker: breaker } = configuration;
@@ -97,6 +130,9 @@ export function configurationView(configuration: DeploymentConfiguration): Wire 
         : { enable: false, rollback: false },
     maximumPercent: configuration.maximumPercent,
     minimumHealthyPercent: configuration.minimumHealthyPercent,
+    ...(configuration.alarms === undefined
+      ? {}
+      : { alarms: { ...configuration.alarms, alarmNames: [...configuration.alarms.alarmNames] } }),
     ...strategyView(configuration),
   };
 }

@@ -155,6 +155,28 @@ describe('a deployment that shifts traffic', () => {
     });
   });
 
+  test('tells which alarms it may fail by, and which it did', () => {
+    const alarms = { alarmNames: ['errors', 'slow'], enable: true, rollback: true };
+    const alarmsOf = (more: Partial<DeploymentRecord>): unknown => {
+      const one = historic({ ...green, ...more });
+      const configuration = { ...one.row.configuration, alarms };
+      const { service, row } = one;
+      return serviceDeploymentView(ports, ref, { service, row: { ...row, configuration } }, counts as never).alarms;
+    };
+    const { alarmNames } = alarms;
+    expect(alarmsOf({})).toEqual({ status: 'MONITORING', alarmNames });
+    expect(alarmsOf({ alarms: { ignored: ['slow'] } })).toEqual({ status: 'DISABLED', alarmNames });
+    expect(alarmsOf({ alarms: { triggered: ['errors'] } })).toEqual({
+      status: 'TRIGGERED',
+      alarmNames,
+      triggeredAlarmNames: ['errors'],
+    });
+    expect(alarmsOf({ rolloutState: 'COMPLETED', completedAt: 3000 })).toEqual({
+      status: 'MONITORING_COMPLETE',
+      alarmNames,
+    });
+  });
+
   const rollback = { reason: 'the hook failed', at: 2500, verdict: 'failed' } as const;
   const stop = (type: 'ROLLBACK' | 'ABORT') => ({ stop: { type, at: 2200, by: 'ann' } });
   /** The old revision after core has put it back, with what the failed one was. */

@@ -10,7 +10,15 @@ import { createHash } from 'node:crypto';
 import type { EcsPorts } from '../cluster/index.ts';
 import { breakerThreshold, newestCompleted } from '../deployments/index.ts';
 import { parseImageReference } from '../references/index.ts';
-import { arns, type DeploymentHistoryRecord, idOf, type ServiceRecord, type Shifting } from '../state/index.ts';
+import {
+  arns,
+  type DeploymentConfiguration,
+  type DeploymentHistoryRecord,
+  type DeploymentRecord,
+  idOf,
+  type ServiceRecord,
+  type Shifting,
+} from '../state/index.ts';
 import { configurationView } from './configuration.ts';
 import type { DeploymentCounts } from './counts.ts';
 import { rollbackOf } from './history.ts';
@@ -148,7 +156,8 @@ export function serviceDeploymentView(
       status:
         breaker?.enable !== true
           ? 'DISABLED'
-          : deployment.rolloutState === 'FAILED' || rollback !== undefined
+          : (deployment.rolloutState === 'FAILED' || rollback !== undefined) &&
+              deployment.alarms?.triggered === undefined
             ? 'TRIGGERED'
             : status === 'IN_PROGRESS'
               ? 'MONITORING'
@@ -156,8 +165,22 @@ export function serviceDeploymentView(
       failureCount: deployment.failedTasks,
       threshold: breaker?.enable === true ? breakerThreshold(desiredCount, breaker) : 0,
     },
-    alarms: { status: 'DISABLED', alarmNames: [] },
+    alarms: alarmsView(configuration, deployment, status),
   };
+}
+
+/** Which alarms a deployment may fail by, and which it did. It watches none where one was in ALARM when it began. */
+function alarmsView(
+  { alarms }: DeploymentConfiguration,
+  { alarms: seen }: Pick<DeploymentRecord, 'alarms'>,
+  status: ServiceDeploymentStatus,
+): ServiceDeployment['alarms'] {
+  if (alarms?.enable !== true) return { status: 'DISABLED', alarmNames: [] };
+  const alarmNames = [...alarms.alarmNames];
+  if (seen?.triggered !== undefined)
+    return { status: 'TRIGGERED', alarmNames, triggeredAlarmNames: [...seen.triggered] };
+  if (seen?.ignored !== undefined) return { status: 'DISABLED', alarmNames };
+  return { status: status === 'IN_PROGRESS' ? 'MONITORING' : 'MONITORING_COMPLETE', alarmNames };
 }
 
 /** Of the deployments that one replaces, the one whose revision served before it. */

@@ -1,5 +1,5 @@
 export { passDeploymentRoles, serviceAccess, updateAccess } from './access.ts';
-export { configurationView, defaultConfiguration, parseConfiguration } from './configuration.ts';
+export { checkAlarms, configurationView, defaultConfiguration, parseConfiguration } from './configuration.ts';
 export { readController } from './controller.ts';
 export { countTasks, type DeploymentCounts } from './counts.ts';
 export { type DeploymentStart, newDeployment, primaryOf, servingOf, startDeployment } from './deployment.ts';

@@ -10,7 +10,7 @@ const day = 1440;
 const all = ['ROLLING', 'BLUE_GREEN', 'LINEAR', 'CANARY'] as const;
 
 /**
- * How traffic gets from one revision to the next, as a request says over what there is; of ROLLING nothing.
+ * How traffic gets from one revision to the next, as a request says over what there is; of ROLLING at most a bake time.
  * Limits and defaults: ECS API reference, DeploymentConfiguration, LinearConfiguration and CanaryConfiguration.
  * @throws InvalidParameterException
  */
@@ -19,6 +19,7 @@ export function parseShift(
   current: Strategic,
   scheduling: ServiceRecord['schedulingStrategy'],
   place: HookPlace,
+  watchesAlarms: boolean,
 ): Strategic {
   const before = current.strategy?.type ?? 'ROLLING';
   const type = input.strategy ?? before;
@@ -29,13 +30,14 @@ export function parseShift(
     throw invalidParameter(`canaryConfiguration is for the strategy CANARY, not for ${type}: remove it.`);
   const bake = minutes('bakeTimeInMinutes', input.bakeTimeInMinutes);
   if (type === 'ROLLING') {
-    if (bake !== undefined && bake !== 0)
+    if (bake !== undefined && bake !== 0 && !watchesAlarms)
       throw invalidParameter(
-        'bakeTimeInMinutes is for the strategies BLUE_GREEN, LINEAR and CANARY: set it to 0 or leave it out with ROLLING.',
+        'bakeTimeInMinutes with ROLLING is how long alarms are watched when all tasks have been replaced: enable alarms, or leave it out.',
       );
     if (input.lifecycleHooks !== undefined && input.lifecycleHooks.length > 0)
       throw invalidParameter('lifecycleHooks are for the strategies BLUE_GREEN, LINEAR and CANARY: remove them.');
-    return {};
+    const rest = bake ?? (type === before ? current.bakeTimeInMinutes : undefined);
+    return watchesAlarms && rest !== undefined ? { bakeTimeInMinutes: rest } : {};
   }
   if (scheduling === 'DAEMON')
     throw invalidParameter(`The daemon scheduling strategy is not supported with the strategy ${type}: use ROLLING.`);

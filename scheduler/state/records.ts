@@ -291,6 +291,23 @@ export interface DeploymentConfiguration {
   /** Minutes that both revisions run after all traffic went to the new one. */
   readonly bakeTimeInMinutes?: number;
   readonly lifecycleHooks?: readonly LifecycleHook[];
+  readonly alarms?: DeploymentAlarms;
+}
+
+/** Alarms that a deployment fails by when one of them goes into ALARM while it is under way. */
+export interface DeploymentAlarms {
+  readonly alarmNames: readonly string[];
+  readonly enable: boolean;
+  /** Whether to go back to the newest completed deployment then. */
+  readonly rollback: boolean;
+}
+
+/** What a deployment has seen of its alarms; written when it first looked at them. */
+export interface SeenAlarms {
+  /** In ALARM when it began, so that none is watched. */
+  readonly ignored?: readonly string[];
+  /** What it failed by. */
+  readonly triggered?: readonly string[];
 }
 
 /** How a deployment stood when it was given up. */
@@ -302,6 +319,7 @@ export interface FailedDeployment {
   readonly updatedAt: number;
   /** Of one that shifted traffic: how far it had come. */
   readonly shifting?: Shifting;
+  readonly alarms?: SeenAlarms;
 }
 
 /** One deployment of a service: the tasks of one revision, with counters. */
@@ -348,6 +366,9 @@ export interface DeploymentRecord {
   readonly replaces?: readonly string[];
   /** Of a deployment that shifts traffic: how far it is. */
   readonly shifting?: Shifting;
+  readonly alarms?: SeenAlarms;
+  /** Of one that rolls and may fail by alarms: when all of its tasks were healthy, and no others there. */
+  readonly bakingSince?: number;
   /** Of a service with the controller EXTERNAL: every deployment is a task set, and none is ever COMPLETED. */
   readonly taskSet?: TaskSetRecord;
 }

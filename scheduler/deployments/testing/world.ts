@@ -20,6 +20,7 @@ import {
   reconcileService,
   type ReconcilerOptions,
   type ServicePlan,
+  type WatchedAlarm,
 } from '../index.ts';
 
 /** How tasks of a revision behave in the simulated world. */
@@ -65,6 +66,8 @@ export class World {
   shift: ShiftRecord | undefined;
   shiftLive: ShiftLiveRecord | undefined;
   readonly hookResults = new Map<string, HookResultRecord>();
+  /** Undefined: it is not known how they stand. */
+  alarms: Map<string, WatchedAlarm> | undefined = new Map();
   /** Tasks of which it is not known where they answer. */
   readonly addressless = new Set<string>();
   /** How many tasks were put into the order of the strategies so far. */
@@ -180,6 +183,13 @@ export class World {
         : { service, epoch: 1, sequence: before, at: this.now, problem: { sequence, reason: problem } };
   }
 
+  /** An alarm that looks back over two minutes becomes this. */
+  alarm(name: string, state: WatchedAlarm['state']): void {
+    const before = this.alarms?.get(name);
+    const alarmedAt = state === 'ALARM' && before?.state !== 'ALARM' ? this.now : before?.alarmedAt;
+    this.alarms?.set(name, { state, span: 120_000, ...(alarmedAt === undefined ? {} : { alarmedAt }) });
+  }
+
   /** A hook answers, or a person ends a pause. */
   answer(id: string, status: HookResultRecord['status'], reason?: string): void {
     const { id: deploymentId } = this.primary();
@@ -261,6 +271,7 @@ export class World {
         shift: this.shift,
         shiftLive: this.shiftLive,
         hookResults: [...this.hookResults.values()],
+        alarms: this.alarms,
         newRunId: () => `run-${++this.#ids}`,
       },
       this.now,

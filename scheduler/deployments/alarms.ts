@@ -1,0 +1,85 @@
+import type { DeploymentAlarms, DeploymentRecord } from '../state/index.ts';
+
+import { failDeployment } from './breaker.ts';
+import { eventTexts } from './events.ts';
+import type { Pass } from './pass.ts';
+import { hasReached, isGivenUp, shiftingOf } from './shift-state.ts';
+import type { WatchedAlarm } from './types.ts';
+
+/** The longest that a rolling deployment bakes by itself (ECS derives the time from the alarms: "less than 5 minutes"). Milliseconds. */
+const longestBake = 300_000;
+const minute = 60_000;
+
+/**
+ * The alarms that the PRIMARY deployment may fail by, while it may: it is in progress, is no rollback, and has not kept all traffic for its
+ * bake time yet.
+ */
+function watchOf(pass: Pass): { readonly alarms: DeploymentAlarms; readonly primary: DeploymentRecord } | undefined {
+  const { alarms } = pass.service.deploymentConfiguration;
+  const primary = pass.primary();
+  if (alarms?.enable !== true || primary === undefined || pass.service.status !== 'ACTIVE') return undefined;
+  if (primary.rolloutState !== 'IN_PROGRESS' || primary.cause.kind === 'rollback' || isGivenUp(primary))
+    return undefined;
+  const shifting = shiftingOf(pass.current());
+  return shifting !== undefined && hasReached(shifting, 'CLEAN_UP') ? undefined : { alarms, primary };
+}
+
+/**
+ * Fails the deployment when one of its alarms went into ALARM since it began, whatever the alarm says by now: a short one is not missed between
+ * two passes. Where an alarm was in ALARM already when the deployment began, none is watched for all of it (ECS developer guide, "How CloudWatch
+ * alarms detect Amazon ECS deployment failures"): it may be what mends the service.
+ */
+export function judgeByAlarms(pass: Pass): void {
+  const watch = watchOf(pass);
+  const known = pass.state.alarms;
+  if (watch === undefined || known === undefined) return;
+  const { alarms, primary } = watch;
+  const named = alarms.alarmNames.flatMap((name) => {
+    const alarm = known.get(name);
+    return alarm === undefined ? [] : [{ name, ...alarm }];
+  });
+  if (primary.alarms === undefined) {
+    const before = named.filter(({ state, alarmedAt = 0 }) => state === 'ALARM' && alarmedAt <= primary.createdAt);
+    const ignored = before.map(({ name }) => name);
+    pass.change(primary.id, { alarms: ignored.length === 0 ? {} : { ignored } });
+    if (ignored.length > 0) pass.voice.say(eventTexts.alarmsIgnored(primary.id, ignored));
+  }
+  if (pass.deployment(primary.id)?.alarms?.ignored !== undefined) return;
+  const triggered = named.filter(({ alarmedAt = 0 }) => alarmedAt > primary.createdAt).map(({ name }) => name);
+  if (triggered.length === 0) return;
+  pass.change(primary.id, { alarms: { triggered } });
+  const evidence = `${triggered.length === 1 ? 'alarm' : 'alarms'} ${triggered.join(', ')} went into ALARM`;
+  failDeployment(pass, primary.id, {
+    rollback: alarms.rollback,
+    event: 'alarm detected',
+    reason: `ECS deployment ${primary.id} failed: alarm detected. ${evidence}.`,
+    evidence,
+    verdict: 'failed',
+  });
+}
+
+/** Whether it is known how the alarms of the deployment stand, where that matters: nothing is called done before. */
+export const areAlarmsKnown = (pass: Pass): boolean => watchOf(pass) === undefined || pass.state.alarms !== undefined;
+
+/**
+ * Whether a rolling deployment whose tasks are all there, and no others, has gone on for its bake time; that of one that shifts traffic is a
+ * stage of its own.
+ */
+export function isBaked(pass: Pass): boolean {
+  const watch = watchOf(pass);
+  if (watch === undefined || watch.primary.shifting !== undefined) return true;
+  const known = pass.state.alarms;
+  if (known === undefined) return false;
+  const { alarms, primary } = watch;
+  if (primary.alarms?.ignored !== undefined) return true;
+  const { bakeTimeInMinutes } = pass.service.deploymentConfiguration;
+  const bake = bakeTimeInMinutes === undefined ? bakeOf(alarms, known) : bakeTimeInMinutes * minute;
+  const since = primary.bakingSince ?? pass.now;
+  pass.change(primary.id, { bakingSince: since });
+  pass.wake(since + bake);
+  return since + bake <= pass.now;
+}
+
+/** As long as the slowest of the alarms takes to find out, at most five minutes. */
+const bakeOf = ({ alarmNames }: DeploymentAlarms, known: ReadonlyMap<string, WatchedAlarm>): number =>
+  Math.min(longestBake, Math.max(0, ...alarmNames.map((name) => known.get(name)?.span ?? 0)));
