@@ -60,7 +60,7 @@ export interface ControlPlaneOptions {
   /** Default: nothing is counted. */
   readonly meter?: ControlMeter;
   /** What goes on beside the leader of each cluster. Default: nothing. */
-  readonly beside?: Companion;
+  readonly beside?: readonly Companion[];
   /** Milliseconds of silence after which another server may take over a cluster. Default 5,000. */
   readonly leaseTtl?: number;
 }
@@ -137,7 +137,7 @@ class Plane implements ControlPlane {
       leaseTtl: options.leaseTtl ?? 5_000,
       alarms: this.#alarms,
       meter: options.meter ?? noMeter,
-      beside: options.beside,
+      beside: options.beside ?? [],
     };
     checkDeregisterLostAfter(options.deregisterLostAfter, this.#ports.replaceLostAfter);
     this.placer = {

@@ -56,7 +56,7 @@ export interface LeaderPorts {
   /** What deployments may fail by. */
   readonly alarms: Pick<FollowedAlarms, 'of' | 'listen'>;
   readonly meter: ControlMeter;
-  readonly beside: Companion | undefined;
+  readonly beside: readonly Companion[];
 }
 
 /** A cluster as its leader has it. */
@@ -142,10 +142,11 @@ export class ClusterLeader {
       for (const name of this.#alarmed) this.#agenda.touch(name);
     });
     const beside = new AbortController();
-    let companion: Promise<void> = Promise.resolve();
+    let companions: readonly Promise<void>[] = [];
     try {
       await feed.catchUp();
-      companion = this.#accompany({ view, feed, held }, beside, signal);
+      const led = { view, feed, held };
+      companions = this.#ports.beside.map((one) => this.#accompany(one, led, beside, signal));
       const ledSince = clock.monotonic();
       const pass = new ServicePass(this.#ports, ledSince);
       let level = clock.monotonic();
@@ -168,17 +169,17 @@ export class ClusterLeader {
       unlisten();
       unwatch();
       beside.abort();
-      await companion;
+      await Promise.all(companions);
     }
   }
 
   /** Never rejects: the leader goes on without what goes on beside it. */
-  async #accompany(led: Led, beside: AbortController, signal: AbortSignal): Promise<void> {
+  async #accompany(companion: Companion, led: Led, beside: AbortController, signal: AbortSignal): Promise<void> {
     const end = (): void => beside.abort(signal.reason);
     if (signal.aborted) end();
     else signal.addEventListener('abort', end, { once: true });
     try {
-      await this.#ports.beside?.(led, beside.signal);
+      await companion(led, beside.signal);
     } catch (err) {
       this.#ports.log.error(
         { cluster: led.view.name, err },

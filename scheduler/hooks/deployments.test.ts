@@ -28,7 +28,7 @@ test('a deployment goes on when its hooks have agreed, and goes back when one re
       Promise.resolve({ type: 'assumed-role', account: ref.account, arn: role, id: `AROA:${sessionName}` }),
     meter: { hooked: () => {} },
   };
-  const plane = world.plane({ beside: (led, over) => askHooks({ ...hooks, placer: plane.placer }, led, over) });
+  const plane = world.plane({ beside: [(led, over) => askHooks({ ...hooks, placer: plane.placer }, led, over)] });
   await plane.start();
   world.behaviours.set('migrate', { startsIn: 1, exitsAfter: 1, stopsIn: 1, exitCode: 0 });
   const migration = await world.revision('migrate:1');

@@ -17,6 +17,8 @@ import { builtInExtensions } from '../placement/index.ts';
 import { createParameterStore, Parameters } from '../settings/parameters/index.ts';
 import { createSecretsManager, Secrets } from '../settings/secrets/index.ts';
 import { createLogs, StoredLogs, TaskLogs } from '../signals/logs/index.ts';
+import { createScaling } from '../scaling/api/index.ts';
+import { scaleServices } from '../scaling/targets/index.ts';
 import { UsageCollector, usageGauges } from '../signals/usage/index.ts';
 import { createCloudWatch, metricGauges, StoredMetrics } from '../signals/metrics/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
@@ -70,7 +72,10 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     views,
     ...timing,
     meter,
-    beside: (led, over) => askHooks({ ...hooks, placer: control.placer }, led, over),
+    beside: [
+      (led, over) => askHooks({ ...hooks, placer: control.placer }, led, over),
+      (led, over) => scaleServices({ ...base, log }, led, over),
+    ],
   });
   const networks = new Networks({ ...base, zonesOfHosts: (of) => Promise.resolve([...control.zones(of)]) });
   const interfaces = new TaskInterfaces({ records, clock, log, networks, quarantine: addressQuarantine });
@@ -144,6 +149,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createSecretsManager({ ...base, secrets, authorizer, principals: ports.principals }),
       createParameterStore({ ...base, parameters, secrets }),
       createCloudWatch({ ...base, metrics, beside: [] }),
+      createScaling(base),
     ],
     web: [
       createWebhookReceiver(webhooks),

@@ -35,6 +35,7 @@ export {
 } from './task-sets.ts';
 export {
   changeService,
+  changeServiceWithin,
   createService,
   deleteService,
   findService,

@@ -235,25 +235,42 @@ export async function setFollow(
  * Changes a service in one transaction; returning it as it is writes nothing.
  * @throws ServiceNotFoundException, ServiceNotActiveException when its status is not among `statuses`
  */
-export async function changeService(
+export function changeService(
   ports: Pick<EcsPorts, 'records' | 'clock'>,
   ref: ServiceRef,
   change: (service: ServiceRecord) => ServiceRecord,
   statuses: readonly ServiceRecord['status'][] = ['ACTIVE'],
-): Promise<{ readonly before: ServiceRecord; readonly after: ServiceRecord }> {
+): Promise<ServiceChanged> {
   return transact(ports.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
     await requireCluster(tx);
-    const key = clusterKeys.service(ref.service);
-    const before = await tx.get<ServiceRecord>(key);
-    if (before === undefined) throw serviceNotFound();
-    if (!statuses.includes(before.status)) throw serviceNotActive();
-    const after = change(before);
-    if (after !== before) {
-      tx.put(key, toJson(after));
-      await writeHistory(tx, before, after, ports.clock.now());
-    }
-    return { before, after };
+    return changeServiceWithin(tx, ref.service, change, ports.clock.now(), statuses);
   });
+}
+
+/** A service before and after a change. */
+export interface ServiceChanged {
+  readonly before: ServiceRecord;
+  readonly after: ServiceRecord;
+}
+
+/** As {@link changeService}, together with whatever else a transaction in the cluster's partition does. */
+export async function changeServiceWithin(
+  tx: Transaction,
+  service: string,
+  change: (service: ServiceRecord) => ServiceRecord,
+  now: number,
+  statuses: readonly ServiceRecord['status'][] = ['ACTIVE'],
+): Promise<ServiceChanged> {
+  const key = clusterKeys.service(service);
+  const before = await tx.get<ServiceRecord>(key);
+  if (before === undefined) throw serviceNotFound();
+  if (!statuses.includes(before.status)) throw serviceNotActive();
+  const after = change(before);
+  if (after !== before) {
+    tx.put(key, toJson(after));
+    await writeHistory(tx, before, after, now);
+  }
+  return { before, after };
 }
 
 async function requireCluster(tx: Transaction): Promise<void> {

@@ -30,7 +30,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['part'],
   ],
   scheduler: [
-    ['state', 'placement', 'references', 'routing', 'hosts/wire', 'network/addresses'],
+    ['state', 'placement', 'references', 'routing', 'hosts/wire', 'network/addresses', 'scaling/rules'],
     ['reach', 'balancing/engines'],
     [
       'cluster',
@@ -62,8 +62,9 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'balancing/elbv2',
       'balancing/remote',
       'balancing/acm',
+      'scaling/targets',
     ],
-    ['balancing/elb'],
+    ['balancing/elb', 'scaling/api'],
     ['part'],
   ],
 };
@@ -75,6 +76,7 @@ export const pure: readonly string[] = [
   'scheduler/deployments',
   'scheduler/network/addresses',
   'scheduler/routing',
+  'scheduler/scaling/rules',
 ];
 
 /** What pure rooms may have of node all the same: addresses as text (`isIP`, `BlockList`). */
@@ -90,6 +92,7 @@ export const nested: readonly string[] = [
   'scheduler/balancing',
   'scheduler/signals',
   'scheduler/settings',
+  'scheduler/scaling',
 ];
 
 /**

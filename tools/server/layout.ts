@@ -14,6 +14,7 @@ import { numbersRows } from '@slipway/scheduler/balancing/numbers';
 import { balancingRows } from '@slipway/scheduler/balancing/records';
 import { networkRows } from '@slipway/scheduler/network/records';
 import { alarmRows } from '@slipway/scheduler/signals/alarms/store';
+import { scalingRows } from '@slipway/scheduler/scaling/targets';
 import { logRows } from '@slipway/scheduler/signals/logs/store';
 import { parameterRows } from '@slipway/scheduler/settings/parameters';
 import { secretRows } from '@slipway/scheduler/settings/secrets';
@@ -46,6 +47,7 @@ export const layout: readonly OwnedRows[] = [
   numbersRows,
   webhookRows,
   logRows,
+  scalingRows,
   secretRows,
   telemetryRows,
   alarmRows,

@@ -12,13 +12,14 @@ import { balancing } from './balancing.ts';
 import { containers } from './containers.ts';
 import { identity } from './identity.ts';
 import { logs } from './logs.ts';
+import { scaling } from './scaling.ts';
 import { network } from './network.ts';
 import { registry } from './registry.ts';
 
 /** All rooms' resources in one run: most of each command is the provider, which starts for every one of them. */
 if (missingTerraform !== undefined && process.env['CI']) throw new Error(`${missingTerraform} on this machine`);
 
-const rooms = [containers, identity, network, registry, balancing, logs];
+const rooms = [containers, identity, network, registry, balancing, logs, scaling];
 const folder = mkdtempSync(join(tmpdir(), 'slipway-terraform-'));
 let server: ServerProcess;
 let terraform: Terraform;

@@ -1,0 +1,2 @@
+export { createScaling, scalingOperations, scalingProtocol, scalingSchemas } from './create-scaling.ts';
+export { notServed } from './not-served.ts';

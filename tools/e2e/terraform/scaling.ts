@@ -1,0 +1,46 @@
+import type { Configuration } from './configuration.ts';
+
+const configuration = `
+resource "aws_ecs_task_definition" "scaled" {
+  family = "terraform-scaled"
+  container_definitions = jsonencode([{ name = "app", image = "busybox", memory = 32 }])
+}
+resource "aws_ecs_cluster" "scaled" {
+  name = "terraform-scaled"
+}
+resource "aws_ecs_service" "scaled" {
+  name            = "scaled"
+  cluster         = aws_ecs_cluster.scaled.id
+  task_definition = aws_ecs_task_definition.scaled.arn
+  desired_count   = 0
+  lifecycle { ignore_changes = [desired_count] }
+}
+resource "aws_appautoscaling_target" "scaled" {
+  service_namespace  = "ecs"
+  resource_id        = "service/\${aws_ecs_cluster.scaled.name}/\${aws_ecs_service.scaled.name}"
+  scalable_dimension = "ecs:service:DesiredCount"
+  min_capacity       = 0
+  max_capacity       = 10
+  tags = { team = "blue" }
+}
+resource "aws_appautoscaling_scheduled_action" "morning" {
+  name               = "morning"
+  service_namespace  = aws_appautoscaling_target.scaled.service_namespace
+  resource_id        = aws_appautoscaling_target.scaled.resource_id
+  scalable_dimension = aws_appautoscaling_target.scaled.scalable_dimension
+  schedule           = "cron(0 8 ? * MON-FRI *)"
+  timezone           = "Europe/Berlin"
+  scalable_target_action {
+    min_capacity = 0
+    max_capacity = 8
+  }
+}
+`;
+
+/** Services that are scaled by a schedule. */
+export const scaling: Configuration = {
+  services: ['applicationautoscaling'],
+  resources: () => configuration,
+  change: (text) => text.replace('max_capacity       = 10', 'max_capacity       = 12').replace('MON-FRI', 'MON-SAT'),
+  changes: 2,
+};
