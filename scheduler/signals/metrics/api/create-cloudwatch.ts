@@ -13,6 +13,8 @@ import { accountKeys, accountPartition, type RandomBytes } from '../../../state/
 import { badToken, errorSchemas, invalid } from './errors.ts';
 import { units } from '../store/index.ts';
 
+import { dashboardOperations } from './dashboards.ts';
+import { dataOperations } from './get-data.ts';
 import { statisticsOperations } from './get-statistics.ts';
 import { listOperations } from './list-metrics.ts';
 import { notServedOperations } from './not-served.ts';
@@ -30,7 +32,9 @@ export interface CloudWatchOptions extends Omit<CloudWatchApi, 'pages'> {
 export const cloudWatchOperations: CloudWatchOperations = {
   ...putOperations,
   ...statisticsOperations,
+  ...dataOperations,
   ...listOperations,
+  ...dashboardOperations,
   ...notServedOperations,
 };
 
@@ -56,6 +60,11 @@ export const cloudWatchConstraints: Constraints = {
   'GetMetricStatisticsInput.Statistics': { min: 1, max: 5 },
   'Statistics[]': { values: ['SampleCount', 'Average', 'Sum', 'Minimum', 'Maximum'] },
   'GetMetricStatisticsInput.ExtendedStatistics': { min: 1, max: 10 },
+  ScanBy: { values: ['TimestampDescending', 'TimestampAscending'] },
+  MaxDatapoints: { min: 1, max: 100_800, integer: true },
+  'MetricDataQuery.Id': name,
+  'MetricDataQuery.Expression': { min: 1, max: 2048 },
+  'MetricDataQuery.Label': { max: 500 },
   RecentlyActive: { values: ['PT3H'] },
   Unit: { values: units },
   OwningAccount: name,

@@ -1,5 +1,6 @@
 import { AwsError } from '@slipway/auth/contract';
 
+import { QueryError } from '../queries/index.ts';
 import { MetricsDamaged, MetricsThrottled, TooManySeries } from '../store/index.ts';
 
 import { errorSchema } from './shapes.ts';
@@ -41,6 +42,11 @@ export const errorSchemas: Readonly<Record<string, unknown>> = Object.fromEntrie
 
 /** What the store says, as the API says it; anything else as it is. */
 export function inOurWords(error: unknown): unknown {
+  if (error instanceof QueryError) {
+    // An expression is refused with the same code in every protocol.
+    if (error.kind === 'expression') return new AwsError('ValidationError', error.message, { cause: error });
+    return error.kind === 'missing' ? missing(error.message) : invalid(error.message);
+  }
   if (error instanceof TooManySeries) return new AwsError('LimitExceededFault', error.message, { cause: error });
   if (error instanceof MetricsThrottled)
     return new AwsError('ThrottlingException', `Rate exceeded: ${error.message}`, { cause: error });

@@ -1,5 +1,7 @@
 import { type Bucket, basicStatistics, type Statistic, statisticOf } from '../store/index.ts';
 
+import { isPeriod } from '../queries/index.ts';
+
 import { combination, invalid } from './errors.ts';
 import { type CloudWatchOperations, mayAny, operation } from './operation.ts';
 import { dimensions, list, map, number, required, struct, text, texts, time } from './shapes.ts';
@@ -95,8 +97,7 @@ export function knownStatistic(name: string, at: string): Statistic {
 
 /** @throws InvalidParameterValue unless it is 1, 5, 10, 20, 30 or a multiple of 60 */
 export function checkPeriod(period: number, at: string): void {
-  const isPeriod = Number.isInteger(period) && period > 0 && period <= 365 * 86_400;
-  if (!isPeriod || (period % 60 !== 0 && ![1, 5, 10, 20, 30].includes(period)))
+  if (!isPeriod(period))
     throw invalid(
       `The parameter ${at} must be 1, 5, 10, 20, 30 or a multiple of 60 seconds, and at most a year, not ${period}.`,
     );

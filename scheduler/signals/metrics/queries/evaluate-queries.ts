@@ -1,0 +1,161 @@
+import { evaluate, MathError, resultOf, scalar, type TimeSeries, usesOf, type Value, Work } from '../math/index.ts';
+import type { Bucket, MetricStore } from '../store/index.ts';
+
+import { type CheckedExpression, type CheckedMetric, type CheckedQuery, inQuery, QueryError } from './check.ts';
+import { labelOf, type Properties } from './labels.ts';
+
+/** Points that the metrics of one request may have, and that its expressions may work out. */
+const mostPoints = 1_000_000;
+const mostWork = 5_000_000;
+
+export interface QueryRange {
+  /** Milliseconds; the second one exclusive. */
+  readonly from: number;
+  readonly to: number;
+  /** Nothing is filled in for what comes later. */
+  readonly now: number;
+}
+/** What came of a query, which is several series if its expression is. */
+export interface QueryResult {
+  readonly id: string;
+  readonly label: string;
+  /** Ascending times in milliseconds, one value each. */
+  readonly points: ReadonlyMap<number, number>;
+}
+
+/**
+ * Reads metrics and works out expressions of them. Those that are not returned are left out of the answer.
+ * @throws QueryError, and what the store throws
+ */
+export async function evaluateQueries(
+  store: Pick<MetricStore, 'read'>,
+  account: string,
+  queries: readonly CheckedQuery[],
+  range: QueryRange,
+): Promise<readonly QueryResult[]> {
+  const metrics = queries.filter((query) => 'series' in query);
+  const points = metrics.reduce((sum, { period }) => sum + Math.ceil((range.to - range.from) / (1000 * period)), 0);
+  if (points > mostPoints)
+    throw new QueryError(
+      'value',
+      `The queries ask for up to ${points} datapoints, which exceeds ${mostPoints}. Increase Period, decrease the time range, or ask for fewer metrics.`,
+    );
+  const read = await readAll(store, account, metrics, range);
+  const values = valuesOf(queries, read, range);
+  const usual = usualLabels(metrics);
+  return queries.flatMap((query): QueryResult[] => {
+    if (!query.returned) return [];
+    try {
+      const series = resultOf(values(query.id) as Value);
+      return series.map((one) => {
+        const named = usual.get(query.id) ?? query.id;
+        const label = series.length > 1 && one.label !== '' ? one.label : named;
+        const text = query.label === undefined ? label : labelOf(query.label, label, one, propertiesOf(query));
+        return { id: query.id, label: text, points: one.points };
+      });
+    } catch (error) {
+      throw inQuery(query.id, error);
+    }
+  });
+}
+
+/** What each query comes to; worked out when it is asked for, and once. */
+function valuesOf(
+  queries: readonly CheckedQuery[],
+  read: ReadonlyMap<string, TimeSeries>,
+  { from, to, now }: QueryRange,
+): (id: string) => Value | undefined {
+  const metrics = queries.flatMap(({ id }) => {
+    const series = read.get(id);
+    return series === undefined ? [] : [{ id, series }];
+  });
+  const period = Math.min(...metrics.map(({ series }) => series.period));
+  const expressions = new Map(queries.flatMap((query) => ('expression' in query ? [[query.id, query] as const] : [])));
+  for (const one of inCircles(expressions)) throw inQuery(one, new MathError('it is part of itself'));
+  const work = new Work(mostWork);
+  const known = new Map<string, Value>(read);
+  const valueOf = (id: string): Value | undefined => {
+    const found = known.get(id);
+    if (found !== undefined) return found;
+    const query = expressions.get(id);
+    if (query === undefined) return undefined;
+    const around = {
+      valueOf,
+      metrics: () => metrics,
+      from,
+      to: Math.min(to, now),
+      period: query.period ?? (Number.isFinite(period) ? period : 60),
+      work,
+    };
+    try {
+      const value = evaluate(query.expression, around);
+      known.set(id, value);
+      return value;
+    } catch (error) {
+      throw inQuery(id, error);
+    }
+  };
+  return (id) => valueOf(id) ?? scalar(Number.NaN);
+}
+
+/** Expressions that need their own result, directly or through others; also those whose chains are too long to be worked out. */
+function inCircles(expressions: ReadonlyMap<string, CheckedExpression>): readonly string[] {
+  const left = new Map(Array.from(expressions, ([id, { expression }]) => [id, usesOf(expression).ids] as const));
+  for (;;) {
+    const free = [...left].filter(([, ids]) => [...ids].every((id) => !left.has(id)));
+    if (free.length === 0) return [...left.keys()];
+    for (const [id] of free) left.delete(id);
+  }
+}
+
+/** The series of all metrics, by the ids of their queries. */
+async function readAll(
+  store: Pick<MetricStore, 'read'>,
+  account: string,
+  metrics: readonly CheckedMetric[],
+  { from, to }: QueryRange,
+): Promise<ReadonlyMap<string, TimeSeries>> {
+  const found = new Map<string, TimeSeries>();
+  const groups = Map.groupBy(metrics, ({ period, unit }) => `${period} ${unit ?? ''}`);
+  for (const group of groups.values()) {
+    const { period, unit } = group[0] as CheckedMetric;
+    const series = group.map((metric) => metric.series);
+    const buckets = await store.read(account, series, { from, to, period, unit });
+    for (const [index, metric] of group.entries())
+      found.set(metric.id, seriesOf(metric, buckets[index] as readonly Bucket[]));
+  }
+  return found;
+}
+
+function seriesOf({ series, period, statistic }: CheckedMetric, buckets: readonly Bucket[]): TimeSeries {
+  const points = new Map<number, number>();
+  for (const bucket of buckets) {
+    const value = statistic(bucket);
+    if (value !== undefined) points.set(bucket.time, value);
+  }
+  const label = [...series.dimensions.map(({ value }) => value), series.name].join(' ');
+  return { kind: 'series', label, period, points };
+}
+
+/** The name of each metric, with the values of its dimensions where several have the same name. */
+function usualLabels(metrics: readonly CheckedMetric[]): ReadonlyMap<string, string> {
+  const named = Map.groupBy(metrics, ({ series }) => series.name);
+  return new Map(
+    metrics.map(({ id, series }) => {
+      const alone = named.get(series.name)?.length === 1;
+      return [id, alone ? series.name : [...series.dimensions.map(({ value }) => value), series.name].join(' ')];
+    }),
+  );
+}
+
+function propertiesOf(query: CheckedQuery): Properties {
+  if (!('series' in query)) return {};
+  const { series, stat, period } = query;
+  return {
+    MetricName: series.name,
+    Namespace: series.namespace,
+    Stat: stat,
+    Period: String(period),
+    ...Object.fromEntries(series.dimensions.map(({ name, value }) => [`Dim.${name}`, value])),
+  };
+}
