@@ -19,7 +19,7 @@ import { createSecretsManager, Secrets } from '../settings/secrets/index.ts';
 import { createLogs, StoredLogs, TaskLogs } from '../signals/logs/index.ts';
 import { createScaling } from '../scaling/api/index.ts';
 import { scaleServices } from '../scaling/targets/index.ts';
-import { UsageCollector, usageGauges } from '../signals/usage/index.ts';
+import { UsageCollector, usageGauges, UsageTeller } from '../signals/usage/index.ts';
 import { createCloudWatch, metricGauges, StoredMetrics } from '../signals/metrics/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 import { ClusterViews } from '../views/index.ts';
@@ -84,6 +84,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const usage = new UsageCollector(base);
   const logs = new StoredLogs({ ...base, blobs, leases, log }, ports.logs);
   const metrics = new StoredMetrics({ ...base, blobs, leases, log });
+  const telling = new UsageTeller({ ...base, log, collector: usage, metrics, clusters: () => control.clusters() });
   const agents = createAgentControl({
     networks: interfaces,
     usage: (instance) => usage.open(instance),
@@ -110,6 +111,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     networks,
     balancers,
     sealer,
+    metrics,
     engines: ports.traffic.engines,
     probe: ports.traffic.probe,
     tasks: balancedTasks(records, control),
@@ -119,6 +121,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const parameters = new Parameters({ ...base, sealer });
   const upkeep = new AbortController();
   let keeping: Promise<unknown> | undefined;
+  let told: Promise<void> | undefined;
   const elb = {
     ...base,
     networks,
@@ -191,11 +194,12 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         triggers.start();
         keeping = Promise.all([logs.keep(upkeep.signal), metrics.keep(upkeep.signal)]);
       }
+      told = telling.run(upkeep.signal);
       balancing.start(role);
     },
     async stop() {
       upkeep.abort();
-      await keeping;
+      await Promise.all([keeping, told]);
       await triggers.stop();
       await balancing.stop();
       await agents.close();
