@@ -19,7 +19,8 @@ import { createSecretsManager, Secrets } from '../settings/secrets/index.ts';
 import { createLogs, StoredLogs, TaskLogs } from '../signals/logs/index.ts';
 import { createScaling } from '../scaling/api/index.ts';
 import { scaleServices } from '../scaling/targets/index.ts';
-import { UsageCollector, usageGauges, UsageTeller } from '../signals/usage/index.ts';
+import { UsageCollector, usageGauges } from '../signals/usage/index.ts';
+import { Alarms, StoredPoints } from '../signals/alarms/index.ts';
 import { createCloudWatch, metricGauges, StoredMetrics } from '../signals/metrics/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 import { ClusterViews } from '../views/index.ts';
@@ -58,6 +59,9 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       constraints: new Set([...builtInExtensions.constraints, ...plugins.constraints.map(({ type }) => type)]),
     },
   };
+  const metrics = new StoredMetrics({ ...base, blobs, leases, log });
+  const alarms = new Alarms(base);
+  const points = new StoredPoints(metrics);
   const placement = { seed: ports.seed, stopwatch: ports.stopwatch, ...plugins };
   const views = new ClusterViews({ records, clock, log, placement });
   const { outbound, takeRole, sealer, meter } = ports;
@@ -74,7 +78,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     meter,
     beside: [
       (led, over) => askHooks({ ...hooks, placer: control.placer }, led, over),
-      (led, over) => scaleServices({ ...base, log }, led, over),
+      (led, over) => scaleServices({ ...base, log, alarms, points }, led, over),
     ],
   });
   const networks = new Networks({ ...base, zonesOfHosts: (of) => Promise.resolve([...control.zones(of)]) });
@@ -83,8 +87,6 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const { replaceLostAfter } = timing;
   const usage = new UsageCollector(base);
   const logs = new StoredLogs({ ...base, blobs, leases, log }, ports.logs);
-  const metrics = new StoredMetrics({ ...base, blobs, leases, log });
-  const telling = new UsageTeller({ ...base, log, collector: usage, metrics, clusters: () => control.clusters() });
   const agents = createAgentControl({
     networks: interfaces,
     usage: (instance) => usage.open(instance),
@@ -111,7 +113,6 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     networks,
     balancers,
     sealer,
-    metrics,
     engines: ports.traffic.engines,
     probe: ports.traffic.probe,
     tasks: balancedTasks(records, control),
@@ -121,7 +122,6 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const parameters = new Parameters({ ...base, sealer });
   const upkeep = new AbortController();
   let keeping: Promise<unknown> | undefined;
-  let told: Promise<void> | undefined;
   const elb = {
     ...base,
     networks,
@@ -152,7 +152,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createSecretsManager({ ...base, secrets, authorizer, principals: ports.principals }),
       createParameterStore({ ...base, parameters, secrets }),
       createCloudWatch({ ...base, metrics, beside: [] }),
-      createScaling(base),
+      createScaling({ ...base, alarms }),
     ],
     web: [
       createWebhookReceiver(webhooks),
@@ -194,12 +194,11 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         triggers.start();
         keeping = Promise.all([logs.keep(upkeep.signal), metrics.keep(upkeep.signal)]);
       }
-      told = telling.run(upkeep.signal);
       balancing.start(role);
     },
     async stop() {
       upkeep.abort();
-      await Promise.all([keeping, told]);
+      await keeping;
       await triggers.stop();
       await balancing.stop();
       await agents.close();

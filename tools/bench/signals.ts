@@ -1,6 +1,6 @@
 /**
  * `npm run bench:signals [-- --lines 10000000] [--quick] [--json FILE]`: the log store beside plain files of the same lines with the
- * same compression. With `--usage` alone: what it costs that tasks report what they use. What the API adds (decoding of requests, authorization) is not in it.
+ * same compression. What the API adds (decoding of requests, authorization) is not in it.
  */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -17,14 +17,12 @@ import { blobsOfLogs, StoredLogs } from '@slipway/scheduler/signals/logs/store';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage } from '@slipway/storage/engine';
 import { quantile, type Row, short, writeSection } from './results.ts';
-import { measureUsage } from './usage.ts';
 
 const { values: options } = parseArgs({
   options: {
     json: { type: 'string' },
     lines: { type: 'string' },
     quick: { type: 'boolean', default: false },
-    usage: { type: 'boolean', default: false },
   },
 });
 const lines = Number(options.lines ?? (options.quick ? 200_000 : 10_000_000));
@@ -135,24 +133,19 @@ const logs = new StoredLogs(
 );
 
 try {
-  if (!options.usage) {
-    await promisify(execFile)('zstd', ['--version']);
-    await measureIngest();
-    await measureCompaction();
-    await measureSearch();
-    await measureTail();
-  }
+  await promisify(execFile)('zstd', ['--version']);
+  await measureIngest();
+  await measureCompaction();
+  await measureSearch();
+  await measureTail();
 } finally {
   await logs.close();
   await storage.close();
   rmSync(folder, { recursive: true, force: true });
 }
-const usage = await measureUsage(options.quick ? 2 : 10);
-for (const row of [...rows, ...usage.rows])
-  process.stdout.write(`${row.what}: ${row.ours} | ${row.peer} | ${row.ratio} | ${row.goal}\n`);
+for (const row of rows) process.stdout.write(`${row.what}: ${row.ours} | ${row.peer} | ${row.ratio} | ${row.goal}\n`);
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(measured, undefined, 2)}\n`);
-if (!options.quick) writeSection(usage);
-if (!options.quick && !options.usage)
+if (!options.quick)
   writeSection({
     name: 'signals',
     title: 'Logs',

@@ -1,14 +1,14 @@
 import { AwsError, awsJson, type Constraints, defineService, type ServiceDefinition } from '@slipway/auth/contract';
 import { bindAll, createSigning, Pages, schemasOf, storedKeys } from '@slipway/auth/kit';
 
-import type { EcsPorts } from '../../cluster/index.ts';
 import { accountKeys, accountPartition } from '../../state/index.ts';
 import { longestSchedule } from '../rules/index.ts';
 import { invalid } from '../targets/index.ts';
 import { actionOperations } from './actions.ts';
 import { activityOperations } from './activities.ts';
 import { notServedOperations } from './not-served.ts';
-import type { ScalingOperations } from './operation.ts';
+import type { ScalingApi, ScalingOperations } from './operation.ts';
+import { policyOperations } from './policies.ts';
 import { errorSchema } from './shapes.ts';
 import { tagOperations } from './tagging.ts';
 import { targetOperations } from './targets.ts';
@@ -16,6 +16,7 @@ import { targetOperations } from './targets.ts';
 /** The API of Application Auto Scaling: a table of operations for each noun. */
 export const scalingOperations: ScalingOperations = {
   ...targetOperations,
+  ...policyOperations,
   ...actionOperations,
   ...activityOperations,
   ...tagOperations,
@@ -48,6 +49,8 @@ const namespaces = [
   'workspaces',
 ];
 const capacity = { min: 0, max: 2_147_483_647, integer: true } as const;
+/** Seconds: at most a day. */
+const cooldown = { min: 0, max: 86_400, integer: true } as const;
 const identifier = { min: 1, max: 1600 } as const;
 
 /** Lengths, ranges and enumerations (Application Auto Scaling API reference). */
@@ -61,6 +64,23 @@ export const scalingConstraints: Constraints = {
   MaxResults: { integer: true },
   NextToken: { max: 8192 },
   RoleARN: identifier,
+  PolicyName: { min: 1, max: 256, pattern: /^(?!.*[|:/])\P{C}+$/u },
+  PolicyNames: { max: 50 },
+  PolicyType: { values: ['StepScaling', 'TargetTrackingScaling', 'PredictiveScaling'] },
+  AdjustmentType: { values: ['ChangeInCapacity', 'PercentChangeInCapacity', 'ExactCapacity'] },
+  MetricAggregationType: { values: ['Average', 'Minimum', 'Maximum'] },
+  Statistic: { values: ['Average', 'Minimum', 'Maximum', 'SampleCount', 'Sum'] },
+  ScalingAdjustment: { integer: true },
+  MinAdjustmentMagnitude: { min: 1, integer: true },
+  Cooldown: cooldown,
+  ScaleOutCooldown: cooldown,
+  ScaleInCooldown: cooldown,
+  Dimensions: { max: 30 },
+  MetricName: { min: 1, max: 255 },
+  Namespace: { min: 1, max: 255 },
+  'MetricDimension.Name': { min: 1, max: 255 },
+  'MetricDimension.Value': { min: 1, max: 1024 },
+  ResourceLabel: { min: 1, max: 1023 },
   ScheduledActionName: { min: 1, max: 256, pattern: /^(?!.*[|:/])\P{C}+$/u },
   ScheduledActionNames: { max: 50 },
   Schedule: { min: 1, max: longestSchedule },
@@ -73,7 +93,7 @@ export const scalingConstraints: Constraints = {
 export const scalingProtocol = awsJson('1.1', 'AnyScaleFrontendService');
 
 /** The API of Application Auto Scaling (2016-02-06) as the gateway serves it. */
-export function createScaling(ports: EcsPorts): ServiceDefinition {
+export function createScaling(ports: Omit<ScalingApi, 'pages'>): ServiceDefinition {
   const { records, random } = ports;
   const pages = new Pages(
     createSigning(storedKeys(records, random, { partition: accountPartition, key: accountKeys.signingKey })),

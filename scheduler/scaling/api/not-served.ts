@@ -3,13 +3,8 @@ import { refusalsOf } from '@slipway/auth/kit';
 import { mayList, type ScalingOperations, unsupported } from './operation.ts';
 import { nothing, operationSchema, struct } from './shapes.ts';
 
-const policies = 'Services are scaled by scheduled actions (PutScheduledAction) and by hand (UpdateService).';
-
 /** Operations of the API that are not served, and what to do instead. */
 export const notServed: Readonly<Record<string, string>> = {
-  PutScalingPolicy: policies,
-  DeleteScalingPolicy: policies,
-  DescribeScalingPolicies: policies,
   GetPredictiveScalingForecast:
     'Nothing is forecast here. Scheduled actions scale a service before a load that is known.',
 };

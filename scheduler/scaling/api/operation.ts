@@ -12,12 +12,14 @@ import {
 
 import { type EcsPorts, isName, scan } from '../../cluster/index.ts';
 import type { ServiceRef } from '../../services/index.ts';
+import type { Alarms } from '../../signals/alarms/index.ts';
 import { accountKeys, accountPartition, clusterPartition } from '../../state/index.ts';
 import { dimension, findTarget, invalid, targetArn } from '../targets/index.ts';
 import { operationSchema } from './shapes.ts';
 
 /** What the operations work with. */
 export interface ScalingApi extends EcsPorts {
+  readonly alarms: Pick<Alarms, 'put' | 'delete' | 'states' | 'all'>;
   readonly pages: Pages;
 }
 

@@ -4,6 +4,7 @@ import { findService, serviceAccess } from '../../services/index.ts';
 import {
   deregisterTarget,
   dimension,
+  dropAlarms,
   type Registration,
   registerTarget,
   resourceId,
@@ -88,7 +89,8 @@ export const targetOperations: ScalingOperations = {
     output: nothing,
     access: mayOn('DeregisterScalableTarget'),
     handle: async (input, scene) => {
-      await deregisterTarget(scene.api, serviceOf(scene, input));
+      const ref = serviceOf(scene, input);
+      await dropAlarms(scene.api, ref, await deregisterTarget(scene.api, ref));
       return {};
     },
   }),

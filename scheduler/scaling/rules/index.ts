@@ -1,3 +1,14 @@
 export { ScheduleError } from './cron.ts';
 export { type Bounds, lastMissed, longestSchedule, nextRun, parseSchedule, type Schedule } from './schedule.ts';
 export { type Ran, type Range, runScheduled } from './scheduled.ts';
+export { type Change, decide, type Decision, type TargetStanding, type Wish } from './decide.ts';
+export {
+  type AdjustmentType,
+  adjustmentTypes,
+  inOrder,
+  mostSteps,
+  type Step,
+  stepCapacity,
+  type StepRule,
+  stepsProblem,
+} from './steps.ts';

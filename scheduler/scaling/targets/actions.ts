@@ -94,7 +94,7 @@ const given = <T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], u
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
 
-async function countOf(all: AsyncIterable<unknown>): Promise<number> {
+export async function countOf(all: AsyncIterable<unknown>): Promise<number> {
   let count = 0;
   for await (const _ of all) count++;
   return count;

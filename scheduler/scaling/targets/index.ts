@@ -1,7 +1,28 @@
 export { type ActionDraft, deleteAction, putAction } from './actions.ts';
 export { activitiesKept } from './activities.ts';
 export { invalid, noTarget } from './errors.ts';
-export { actionArn, dimension, resourceId, scalingKeys, scalingRows, targetArn, targetId } from './keys.ts';
-export type { ActionRecord, ActivityRecord, Suspended, TargetRecord } from './records.ts';
-export { scaleServices, type ScalerPorts } from './scaler.ts';
+export {
+  actionArn,
+  dimension,
+  isPolicyArn,
+  policyArn,
+  resourceId,
+  scalingKeys,
+  scalingRows,
+  targetArn,
+  targetId,
+} from './keys.ts';
+export { deletePolicy, dropAlarms, type PolicyDraft, type PolicyPorts, putPolicy } from './policies.ts';
+export type {
+  ActionRecord,
+  ActivityRecord,
+  PolicyRecord,
+  Suspended,
+  TargetRecord,
+  TrackedMetric,
+  TrackingPolicy,
+} from './records.ts';
+export type { ScalerPorts } from './commit.ts';
+export { scaleServices } from './scaler.ts';
 export { changeTags, deregisterTarget, findTarget, type Registration, registerTarget } from './targets.ts';
+export { alarmNames, predefinedMetric, usualCooldown } from './tracking.ts';

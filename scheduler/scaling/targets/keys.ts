@@ -15,6 +15,9 @@ export const scalingKeys = {
   action: (service: string, name: string): string => `scaling/action/${service}/${name}`,
   actionsOf: (service: string): string => `scaling/action/${service}/`,
   actions: 'scaling/action/',
+  policy: (service: string, name: string): string => `scaling/policy/${service}/${name}`,
+  policiesOf: (service: string): string => `scaling/policy/${service}/`,
+  policies: 'scaling/policy/',
   /** The newest sort first. */
   activity: (service: string, at: number, id: string): string =>
     `scaling/activity/${service}/${String(Number.MAX_SAFE_INTEGER - at).padStart(16, '0')}/${id}`,
@@ -25,7 +28,7 @@ export const scalingKeys = {
 export const scalingRows: OwnedRows = {
   partition: clusters,
   owner: 'scheduler/scaling/targets',
-  keys: [scalingKeys.targets, scalingKeys.actions, scalingKeys.activities],
+  keys: [scalingKeys.targets, scalingKeys.actions, scalingKeys.policies, scalingKeys.activities],
 };
 
 /** `service/<cluster>/<service>`, as Application Auto Scaling names a service. */
@@ -65,3 +68,23 @@ export const actionArn = (
     account: ref.account,
     resource: `scheduledAction:${id}:resource/ecs/${resourceId(ref)}:scheduledActionName/${name}`,
   });
+
+/** The ARN of a policy, which alarms name as their action. */
+export const policyArn = (
+  region: string,
+  ref: ServiceRef,
+  { id, name }: { readonly id: string; readonly name: string },
+): string =>
+  arnOf({
+    service: 'autoscaling',
+    region,
+    account: ref.account,
+    resource: `scalingPolicy:${id}:resource/ecs/${resourceId(ref)}:policyName/${name}`,
+  });
+
+/** Whether an action of an alarm is a policy of this account and region: alarms need not say more, policies look at them. */
+export const isPolicyArn = (region: string, account: string, action: string): boolean =>
+  /^arn:aws:autoscaling:([^:]+):(\d{12}):scalingPolicy:[0-9a-f-]{36}:resource\/ecs\/service\/[^/:]+\/[^/:]+:policyName\/[^:/|]+$/
+    .exec(action)
+    ?.slice(1, 3)
+    .join(':') === `${region}:${account}`;

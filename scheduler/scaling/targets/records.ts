@@ -1,3 +1,5 @@
+import type { Change, StepRule } from '../rules/index.ts';
+
 /** What an account has of Application Auto Scaling. Times are milliseconds since the epoch. */
 
 /** A service whose desired count is scaled. */
@@ -9,6 +11,9 @@ export interface TargetRecord {
   readonly suspended?: Suspended;
   readonly tags: Readonly<Record<string, string>>;
   readonly createdAt: number;
+  /** What policies did last. */
+  readonly lastOut?: Change;
+  readonly lastIn?: Change;
 }
 
 export interface Suspended {
@@ -45,3 +50,44 @@ export interface ActivityRecord {
   readonly message: string;
   readonly at: number;
 }
+
+/** What a policy that holds a metric at a value looks at. */
+export interface TrackedMetric {
+  readonly namespace: string;
+  readonly metric: string;
+  readonly dimensions: readonly { readonly name: string; readonly value: string }[];
+  readonly statistic: string;
+  readonly unit?: string;
+}
+
+interface PolicyBase {
+  readonly service: string;
+  readonly name: string;
+  /** Of its ARN, and of the names of its alarms. */
+  readonly id: string;
+  readonly createdAt: number;
+  /** Where the period of the newest point began that it acted on. */
+  readonly actedOn?: number;
+}
+
+export interface TrackingPolicy extends PolicyBase {
+  readonly type: 'tracking';
+  readonly target: number;
+  /** As it was asked for. */
+  readonly asked: { readonly predefined: string; readonly label?: string } | { readonly customized: TrackedMetric };
+  readonly metric: TrackedMetric;
+  /** Seconds; undefined: as usual. */
+  readonly outCooldown?: number;
+  readonly inCooldown?: number;
+  readonly noScaleIn?: true;
+}
+
+export interface StepPolicy extends PolicyBase {
+  readonly type: 'step';
+  readonly rule: StepRule;
+  /** Seconds; undefined: as usual. */
+  readonly cooldown?: number;
+  readonly aggregation?: string;
+}
+
+export type PolicyRecord = TrackingPolicy | StepPolicy;

@@ -5,7 +5,7 @@ import type { ServiceRef } from '../../services/index.ts';
 import { clusterKeys, clusterPartition, type ServiceRecord, toJson } from '../../state/index.ts';
 import { invalid, noTarget } from './errors.ts';
 import { resourceId, scalingKeys } from './keys.ts';
-import type { Suspended, TargetRecord } from './records.ts';
+import type { PolicyRecord, Suspended, TargetRecord } from './records.ts';
 
 type Ports = Pick<EcsPorts, 'records' | 'clock'>;
 
@@ -65,18 +65,32 @@ export function registerTarget({ records, clock }: Ports, ref: ServiceRef, given
   });
 }
 
-/** Takes a target away, and with it its scheduled actions. @throws ObjectNotFoundException */
-export function deregisterTarget({ records }: Pick<Ports, 'records'>, ref: ServiceRef): Promise<void> {
+/**
+ * Takes a target away, and with it its policies and scheduled actions.
+ * @returns the policies
+ * @throws ObjectNotFoundException
+ */
+export function deregisterTarget(
+  { records }: Pick<Ports, 'records'>,
+  ref: ServiceRef,
+): Promise<readonly PolicyRecord[]> {
   return transact(records, clusterPartition(ref.account, ref.cluster), async (tx) => {
     await requireTarget(tx, ref);
+    const policies: PolicyRecord[] = [];
+    for await (const key of keysOf(tx, scalingKeys.policiesOf(ref.service))) {
+      const policy = await tx.get<PolicyRecord>(key);
+      if (policy !== undefined) policies.push(policy);
+    }
     await removeTarget(tx, ref.service);
+    return policies;
   });
 }
 
 /** Removes all that a target has, but what is told of it. */
 export async function removeTarget(tx: Transaction, service: string): Promise<void> {
   tx.remove(scalingKeys.target(service));
-  for await (const key of keysOf(tx, scalingKeys.actionsOf(service))) tx.remove(key);
+  for (const prefix of [scalingKeys.actionsOf(service), scalingKeys.policiesOf(service)])
+    for await (const key of keysOf(tx, prefix)) tx.remove(key);
 }
 
 /** Changes the tags of a target. @throws ObjectNotFoundException, and what `change` throws */

@@ -9,6 +9,8 @@ import { createCluster, type EcsPorts } from '../../cluster/index.ts';
 import { serverReach } from '../../reach/index.ts';
 import { createService, deleteService, findService, type ServiceDraft } from '../../services/index.ts';
 import { arns, clusterKeys, clusterPartition, leaderLease, type ServiceRecord, toJson } from '../../state/index.ts';
+import { type AlarmRecord, Alarms, StoredPoints } from '../../signals/alarms/index.ts';
+import { MemoryMetrics } from '../../signals/metrics/store/testing/index.ts';
 import { createScaling, scalingSchemas } from '../api/index.ts';
 import { scaleServices, type ScalerPorts } from '../targets/index.ts';
 
@@ -55,9 +57,12 @@ export async function openScaling() {
       { arn: arns.service(region, account, cluster, service) },
     );
   await make('web');
+  const alarms = new Alarms(ports);
+  const metrics = new MemoryMetrics(() => clock.at);
+  const points = new StoredPoints(metrics);
   const lines: { readonly message: string; readonly fields: object }[] = [];
   const note = (fields: object, message: string): void => void lines.push({ fields, message });
-  const { call, access, refusal } = callerOf(createScaling(ports), scalingSchemas, {
+  const { call, access, refusal } = callerOf(createScaling({ ...ports, alarms }), scalingSchemas, {
     write: (_name, _shapes, input) => Buffer.from(JSON.stringify(input)),
     read: (answer: Answer, body) => (Buffer.isBuffer(body) ? (JSON.parse(body.toString('utf8')) as Answer) : answer),
     now: clock.now,
@@ -70,6 +75,7 @@ export async function openScaling() {
   const service = (name = 'web'): Promise<ServiceRecord | undefined> =>
     findService(ports, { account, cluster, service: name });
   const over = new AbortController();
+  let tasks = 2;
   return {
     ports,
     clock,
@@ -83,6 +89,13 @@ export async function openScaling() {
     /** The request of an operation on `web`. */
     on: (name: string, input: object = {}): Promise<Answer> => call(name, { ...web, ...input }),
     refused: (name: string, input: object = {}): Promise<string> => refusal(name, { ...web, ...input }),
+    /** The deployment that began with the service is over. */
+    deployed: (): Promise<void> =>
+      transact(records, partition, async (tx) => {
+        const before = await tx.get<ServiceRecord>(clusterKeys.service('web'));
+        const deployments = before?.deployments.map((one) => ({ ...one, rolloutState: 'COMPLETED' }));
+        tx.put(clusterKeys.service('web'), toJson({ ...before, deployments }));
+      }),
     setDesired: (desiredCount: number): Promise<void> =>
       transact(records, partition, async (tx) => {
         const before = await tx.get<ServiceRecord>(clusterKeys.service('web'));
@@ -98,6 +111,29 @@ export async function openScaling() {
     activities: async (): Promise<readonly Answer[]> =>
       ((await call('DescribeScalingActivities', { ServiceNamespace: 'ecs' })) as { ScalingActivities: Answer[] })
         .ScalingActivities,
+    alarms,
+    /** The names of all alarms. */
+    alarmNames: async (): Promise<readonly string[]> => [...(await alarms.all(account)).keys()],
+    /** Sets the state of an alarm, as an evaluation would. */
+    alarm: (name: string, state: AlarmRecord['state']): Promise<void> =>
+      alarms.setState(account, name, { state, reason: 'the test says so' }),
+    /** A point of the CPU of `web`, in the minute that begins at a time. */
+    cpu: (at: string, value: number): Promise<void> =>
+      metrics.put(account, [
+        {
+          namespace: 'AWS/ECS',
+          name: 'CPUUtilization',
+          dimensions: [
+            { name: 'ClusterName', value: cluster },
+            { name: 'ServiceName', value: 'web' },
+          ],
+          timestamp: Date.parse(at),
+          resolution: 60,
+          measured: value,
+        },
+      ]),
+    /** As many tasks of `web` run. */
+    running: (count: number): void => void (tasks = count),
     /** Has the leader look once, at a time. */
     async look(at: string): Promise<void> {
       clock.at = Date.parse(at);
@@ -111,11 +147,17 @@ export async function openScaling() {
         if (value !== undefined) services.set(name, { value });
       }
       const log: ScalerPorts['log'] = { info: note, warn: note, error: note };
-      const led = { view: { account, name: cluster, services }, held } as unknown as Parameters<
+      const openTasksOfService = () =>
+        Array.from({ length: tasks }, () => ({ lastStatus: 'RUNNING', desiredStatus: 'RUNNING' }));
+      const led = { view: { account, name: cluster, services, openTasksOfService }, held } as unknown as Parameters<
         typeof scaleServices
       >[1];
       const once = new AbortController();
-      const scaling = scaleServices({ ...ports, log }, led, AbortSignal.any([once.signal, over.signal]));
+      const scaling = scaleServices(
+        { ...ports, log, alarms, points },
+        led,
+        AbortSignal.any([once.signal, over.signal]),
+      );
       while (asleep.length === 0) await new Promise((resolve) => setImmediate(resolve));
       asleep = [];
       once.abort();

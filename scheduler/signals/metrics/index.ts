@@ -2,4 +2,3 @@
 export * from './api/index.ts';
 export * from './queries/index.ts';
 export * from './store/index.ts';
-export { everyMinute, putSamples } from './telling.ts';

@@ -35,12 +35,46 @@ resource "aws_appautoscaling_scheduled_action" "morning" {
     max_capacity = 8
   }
 }
+resource "aws_appautoscaling_policy" "cpu" {
+  name               = "cpu"
+  policy_type        = "TargetTrackingScaling"
+  service_namespace  = aws_appautoscaling_target.scaled.service_namespace
+  resource_id        = aws_appautoscaling_target.scaled.resource_id
+  scalable_dimension = aws_appautoscaling_target.scaled.scalable_dimension
+  target_tracking_scaling_policy_configuration {
+    target_value       = 75
+    scale_in_cooldown  = 120
+    predefined_metric_specification {
+      predefined_metric_type = "ECSServiceAverageCPUUtilization"
+    }
+  }
+}
+resource "aws_appautoscaling_policy" "steps" {
+  name               = "steps"
+  policy_type        = "StepScaling"
+  service_namespace  = aws_appautoscaling_target.scaled.service_namespace
+  resource_id        = aws_appautoscaling_target.scaled.resource_id
+  scalable_dimension = aws_appautoscaling_target.scaled.scalable_dimension
+  step_scaling_policy_configuration {
+    adjustment_type         = "ChangeInCapacity"
+    cooldown                = 60
+    metric_aggregation_type = "Average"
+    step_adjustment {
+      metric_interval_lower_bound = 0
+      scaling_adjustment          = 1
+    }
+  }
+}
 `;
 
-/** Services that are scaled by a schedule. */
+/** Services that follow metrics and schedules. */
 export const scaling: Configuration = {
   services: ['applicationautoscaling'],
   resources: () => configuration,
-  change: (text) => text.replace('max_capacity       = 10', 'max_capacity       = 12').replace('MON-FRI', 'MON-SAT'),
-  changes: 2,
+  change: (text) =>
+    text
+      .replace('max_capacity       = 10', 'max_capacity       = 12')
+      .replace('MON-FRI', 'MON-SAT')
+      .replace('target_value       = 75', 'target_value       = 60'),
+  changes: 3,
 };
