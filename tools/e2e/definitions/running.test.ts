@@ -47,6 +47,13 @@ describe.skipIf(missing !== undefined)(
         ecsTaskExecutionRole: 'service-role/AmazonECSTaskExecutionRolePolicy',
         app: 'AmazonEC2ContainerRegistryReadOnly',
       });
+      // As on AWS: the managed policy makes no groups, and a task whose group is missing does not start.
+      const { aws } = machines.joined;
+      await aws.json(['logs', 'create-log-group', '--log-group-name', '/ecs/fargate']);
+      const makes = [{ Effect: 'Allow', Action: 'logs:CreateLogGroup', Resource: '*' }];
+      const given = ['--role-name', 'ecsTaskExecutionRole', '--policy-name', 'groups'];
+      const document = JSON.stringify({ Version: '2012-10-17', Statement: makes });
+      await aws.json(['iam', 'put-role-policy', ...given, '--policy-document', document]);
     }, 240_000);
 
     afterAll(async () => {

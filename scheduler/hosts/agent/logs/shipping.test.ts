@@ -1,7 +1,8 @@
-import { array, assert, asyncProperty, constantFrom, integer, record, tuple } from 'fast-check';
+import { array, assert, asyncProperty, boolean, constantFrom, integer, record, tuple } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { logLimits } from '../../wire/index.ts';
+import type { LogSource } from './engine-log.ts';
 import { LogSetupRefused } from './shipping.ts';
 import type { FakeContainerLog } from './testing/fake-engine-logs.ts';
 import type { Fate } from './testing/fake-log-server.ts';
@@ -230,6 +231,8 @@ type Step =
       readonly count: number;
       readonly size: number;
       readonly step: number;
+      /** Whether the other output has such a line at the same time. */
+      readonly both: boolean;
     }
   | { readonly kind: 'kill' }
   | { readonly kind: 'connect' }
@@ -243,7 +246,8 @@ const steps = array(
       source: constantFrom('stdout' as const, 'stderr' as const),
       container: integer({ min: 0, max: 2 }),
       count: integer({ min: 1, max: 40 }),
-      size: constantFrom(0, 3, 200, 16_384, 20_000, most - 10, most + 1, 600_000),
+      size: constantFrom(0, 3, 200, 16_384, 20_000, most - 10, most + 1, 3_000_000),
+      both: boolean(),
       step: constantFrom(0, 1, 1000, 1_000_000_000),
     }),
   ).map(([what, write]): Step =>
@@ -286,14 +290,22 @@ test('nothing is lost, doubled or put in another order, whatever is cut, killed 
           else if (step.kind === 'end') bench.server.end();
           else if (step.kind === 'connect') bench.server.connect(bench.agent);
           else {
-            const terminal = logs[step.container]!.terminal;
-            const source = terminal ? 'stdout' : step.source;
-            const mark = source === 'stdout' ? 'o' : 'e';
+            const log = logs[step.container]!;
+            const other = step.source === 'stdout' ? 'stderr' : 'stdout';
+            const sources: readonly LogSource[] = log.terminal
+              ? (['stdout'] as const)
+              : step.both
+                ? [step.source, other]
+                : [step.source];
             for (let count = 0; count < (step.size > 10_000 ? 2 : step.count); count++) {
-              // Every piece of it says of which source it is.
-              const line = `${mark}${number++} ${mark.repeat(step.size)}`;
-              logs[step.container]!.write(source, line, step.step);
-              expected.get(`${names[step.container]} ${mark}`)!.push(...piecesOf(line));
+              const lines = sources.map((source) => {
+                const mark = source === 'stdout' ? 'o' : 'e';
+                // Every piece of it says of which source it is.
+                const line = `${mark}${number++} ${mark.repeat(step.size)}`;
+                expected.get(`${names[step.container]} ${mark}`)!.push(...piecesOf(line));
+                return [source, line] as const;
+              });
+              log.writeBeside(lines, step.step);
             }
           }
           for (let turn = 0; turn < number % 40; turn++) await new Promise((resolve) => setImmediate(resolve));

@@ -31,25 +31,35 @@ export class FakeContainerLog {
 
   /** The container writes a line. @param step nanoseconds since the line before; 0 for one of the same time */
   write(source: 'stdout' | 'stderr', line: string | Buffer, step = 1000): void {
+    this.writeBeside([[source, line]], step);
+  }
+
+  /** The container writes a line to each of its outputs at once: their parts stand between each other. */
+  writeBeside(lines: readonly (readonly ['stdout' | 'stderr', string | Buffer])[], step = 1000): void {
+    const parted = lines.map(([source, line]) => {
+      const at = this.#passed(step);
+      return partsOf(line).map((text) => ({ source, ...at, text }));
+    });
+    const longest = Math.max(...parted.map(({ length }) => length));
+    for (let place = 0; place < longest; place++)
+      for (const parts of parted) for (const part of parts.slice(place, place + 1)) this.#keep(part);
+    this.changed();
+  }
+
+  #passed(step: number): Pick<Kept, 'time' | 'milliseconds'> {
     this.#nanos += step;
     const milliseconds = this.#time + Math.floor(this.#nanos / 1e6);
     const fraction = String(this.#nanos % 1e9).padStart(9, '0');
-    const time = `${new Date(milliseconds).toISOString().slice(0, 19)}.${fraction}Z`;
-    const bytes = Buffer.concat([Buffer.from(line), Buffer.from('\n')]);
-    for (let from = 0; ;) {
-      // What fills a part goes at once, before anybody knows whether the line ends there.
-      const whole = bytes.length - from <= partBytes;
-      const text = bytes.subarray(from, whole ? bytes.length : from + partBytes);
-      this.#kept.push({ source, time, milliseconds, text });
-      this.#bytes += text.length;
-      from += text.length;
-      if (whole) break;
-    }
+    return { milliseconds, time: `${new Date(milliseconds).toISOString().slice(0, 19)}.${fraction}Z` };
+  }
+
+  #keep(part: Kept): void {
+    this.#kept.push(part);
+    this.#bytes += part.text.length;
     while (this.#bytes > this.keeps) {
       this.#bytes -= this.#kept.shift()!.text.length;
       this.#gone++;
     }
-    this.changed();
   }
 
   /** Whoever follows looks again. */
@@ -77,6 +87,13 @@ export class FakeContainerLog {
       yield this.terminal ? text : Buffer.concat([header, text]);
     }
   }
+}
+
+/** What fills a part goes at once, before anybody knows whether the line ends there. */
+function partsOf(line: string | Buffer): Buffer[] {
+  const bytes = Buffer.concat([Buffer.from(line), Buffer.from('\n')]);
+  const count = Math.ceil(bytes.length / partBytes);
+  return Array.from({ length: count }, (_, place) => bytes.subarray(place * partBytes, (place + 1) * partBytes));
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>

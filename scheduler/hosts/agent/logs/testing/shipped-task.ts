@@ -1,6 +1,7 @@
 import { systemClock } from '@slipway/storage/clock';
 
 import { type AgentContainer, type AgentTask, type ContainerLogs, taskSchema } from '../../../wire/index.ts';
+import type { EngineLogs } from '../engine.ts';
 import { LogShipping } from '../shipping.ts';
 import { FakeContainerLog, FakeEngineLogs } from './fake-engine-logs.ts';
 import { FakeLogServer } from './fake-log-server.ts';
@@ -31,12 +32,19 @@ export class ShippingBench implements AsyncDisposable {
   readonly engine = new FakeEngineLogs();
   readonly server = new FakeLogServer();
   readonly told: string[] = [];
-  agent: LogShipping = this.#agent();
+  readonly #real: EngineLogs | undefined;
+  agent: LogShipping;
+
+  /** @param real an engine instead of the one in memory */
+  constructor(real?: EngineLogs) {
+    this.#real = real;
+    this.agent = this.#agent();
+  }
 
   #agent(): LogShipping {
     const log = { info: () => {}, warn: (_: object, text: string) => this.told.push(text), error: () => {} };
     return new LogShipping({
-      engine: this.engine,
+      engine: this.#real ?? this.engine,
       clock: hurried,
       log: log as never,
       nameOf: (_task, name) => name,
