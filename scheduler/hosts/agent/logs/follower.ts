@@ -5,7 +5,7 @@ import type { Clock } from '@slipway/storage/clock';
 import { EngineUnavailable } from '../docker.ts';
 import type { ContainerLogs } from '../../wire/index.ts';
 import type { EngineLogs } from './engine.ts';
-import { EngineLogReader, millisecondsOf } from './engine-log.ts';
+import { EngineLogReader, type LogPart, millisecondsOf } from './engine-log.ts';
 import { EventAssembler, type PlacedEvent } from './events.ts';
 import { beginning, type Place } from './place.ts';
 import { LogQueue } from './queue.ts';
@@ -32,10 +32,14 @@ export interface Followed {
 
 /** Times in milliseconds. */
 const timing = {
-  /** A reader that has had no room for this long leaves the engine alone: one that is slow misses what the engine throws away meanwhile. */
+  /** Whoever follows and has no room for this long, or is so far behind, follows no more: an engine leaves out what it gave up meanwhile. */
   stalled: 250,
-  /** Between two times that a log is opened. */
-  pause: 1_000,
+  behind: 2_000,
+  /** What was read within this time is near enough to what is written now to be followed. */
+  near: 1_000,
+  /** Before a log is opened again: after its end, and after a failure. */
+  pause: 200,
+  failed: 1_000,
   /** How long lines wait for the next one of their event, as with Docker's driver. */
   event: 5_000,
   /** How long to look for the place to go on from. */
@@ -60,6 +64,8 @@ export class Follower {
   /** What is in the queue, or was dropped, up to here. */
   #at: Place = beginning;
   #isOpen = false;
+  /** Whether so little was there at the last look that it can be followed. */
+  #isNear = false;
   #busy = false;
   #poked = Promise.withResolvers<void>();
   #over = false;
@@ -133,43 +139,55 @@ export class Follower {
       this.#poked = Promise.withResolvers();
       this.#complete = false;
       const over = this.#over;
+      let pause: number = timing.failed;
       try {
-        this.#complete = await this.#read();
-        if (this.#complete) {
+        const next = await this.#read();
+        pause = next === 'now' ? 0 : timing.pause;
+        if (next === 'never') {
+          this.#complete = true;
           this.#ports.changed();
           if (over) return;
           await this.#poked.promise;
           continue;
         }
       } catch (error) {
+        this.#isNear = false;
         const { taskArn: task, containerName: container } = this.what;
         if (!this.#stopped.signal.aborted && !(error instanceof EngineUnavailable))
           log.warn({ task, container, err: error }, 'cannot read what a container writes; trying again');
       }
-      await clock.sleep(timing.pause, this.#stopped.signal).catch(() => undefined);
+      if (pause > 0) await clock.sleep(pause, this.#stopped.signal).catch(() => undefined);
     }
   }
 
-  /** Reads on for as long as it goes. @returns whether that was all, and the container does not run */
-  async #read(): Promise<boolean> {
-    const { engine } = this.#ports;
-    if (this.what.logs.mode === 'blocking') await this.#room(this.#ports.room() / 4, Infinity);
-    if (this.#stopped.signal.aborted) return false;
+  /**
+   * Reads what there is, and follows once that is little. What an engine is asked for without following it gives as it was then, however slowly it is read;
+   * who follows slowly misses what it gives up, and never hears of it.
+   * @returns when to read on; `never` when that was all and the container does not run
+   */
+  async #read(): Promise<'now' | 'soon' | 'never'> {
+    const { engine, clock } = this.#ports;
     const container = await engine.inspect(this.what.container);
-    if (container === undefined) return true;
+    if (container === undefined) return 'never';
     const from = (await this.#isThere(container.terminal)) ? this.#at : this.#behindGap();
     const assembler = new EventAssembler(from, this.what.starts);
+    const follow = container.running && this.#isNear;
+    this.#isNear = false;
     using session = new Session(this.#stopped.signal);
-    const looking = container.running ? this.#tend(assembler, session) : Promise.resolve();
+    const looking = follow ? this.#tend(assembler, session) : Promise.resolve();
     looking.catch(() => session.end());
-    const range = { since: from.since, follow: container.running };
-    const chunks = await engine.open(this.what.container, range, session.signal);
-    const whole = await this.#consume(chunks, container.terminal, assembler, session);
-    if (!whole || container.running) return false;
+    const began = clock.monotonic();
+    const chunks = await engine.open(this.what.container, { since: from.since, follow }, session.signal);
+    const whole = await this.#consume(chunks, container.terminal, assembler, follow, session);
+    if (!whole) return 'now';
     // The place was there, and is not any more.
-    if (assembler.seeking) return false;
-    for (const event of assembler.end(this.#ports.clock.monotonic())) this.#offer(event);
-    return true;
+    if (assembler.seeking || follow) return 'soon';
+    if (container.running) {
+      this.#isNear = clock.monotonic() - began < timing.near;
+      return 'now';
+    }
+    for (const event of assembler.end(clock.monotonic())) this.#offer(event);
+    return 'never';
   }
 
   /** Whether the engine still has the part behind which to go on: what it has not any more may have had others behind it. */
@@ -205,10 +223,12 @@ export class Follower {
     chunks: AsyncIterable<Buffer>,
     terminal: boolean,
     assembler: EventAssembler,
+    follow: boolean,
     session: Session,
   ): Promise<boolean> {
     const { clock } = this.#ports;
     const reader = new EngineLogReader(terminal);
+    const lag = new Lag();
     this.#busy = false;
     let skipped = 0;
     let slice = clock.monotonic();
@@ -219,8 +239,9 @@ export class Follower {
       for (const part of reader.push(chunk)) {
         const now = clock.monotonic();
         for (const event of assembler.push(part, now)) {
-          if (!(await this.#take(event)) || session.signal.aborted) return false;
+          if (!(await this.#take(event, follow)) || session.signal.aborted) return false;
         }
+        if (follow && lag.of(part, clock.now()) > timing.behind) return false;
         if (now - slice < timing.slice) continue;
         // The others' turn.
         await clock.sleep(0, session.signal).catch(() => undefined);
@@ -246,10 +267,10 @@ export class Follower {
   }
 
   /** Puts an event where there is room. @returns whether to read on */
-  async #take(event: PlacedEvent): Promise<boolean> {
+  async #take(event: PlacedEvent, follow: boolean): Promise<boolean> {
     const { room } = this.#ports;
-    if (this.what.logs.mode === 'blocking' && this.queue.bytes > room() && !(await this.#room(room(), timing.stalled)))
-      return false;
+    const isFull = this.what.logs.mode === 'blocking' && this.queue.bytes > room();
+    if (isFull && !(await this.#room(room(), follow ? timing.stalled : Infinity))) return false;
     this.#offer(event);
     return true;
   }
@@ -285,6 +306,22 @@ export class Follower {
       await (left === Infinity ? this.#roomy.promise : waitAtMost(left, settling(this.#roomy.promise), clock));
     }
     return true;
+  }
+}
+
+/** How far a reader is behind what is written, whatever the engine's clock shows. */
+class Lag {
+  #least = Infinity;
+  readonly #goesOn = { stdout: false, stderr: false };
+
+  /** Milliseconds. The later parts of a line say nothing: they have the time of the first. */
+  of({ source, time, partial }: LogPart, now: number): number {
+    const later = this.#goesOn[source];
+    this.#goesOn[source] = partial;
+    if (later) return 0;
+    const behind = now - millisecondsOf(time);
+    this.#least = Math.min(this.#least, behind);
+    return behind - this.#least;
   }
 }
 
