@@ -20,7 +20,7 @@ const image = `slipway-task-logs-${randomUUID()}:test`;
 const group = '/ecs/killed';
 const lines = 1_200;
 /** Bytes that the other container writes, as fast as it can. */
-const flood = 200_000_000;
+const flood = 60_000_000;
 const docker = new DockerCli();
 let server: ServerProcess;
 let aws: AwsCli;
