@@ -168,7 +168,7 @@ function checkSecret(upstreams: Upstreams, arn: string | undefined): void {
 }
 
 const missingSecret = (arn: string): string =>
-  `This installation has no Secrets Manager: the credentials that ${arn} names must be under 'upstreamSecrets' in the file that SLIPWAY_REMOTES_FILE names, by the secret's name (ecr-pullthroughcache/…), with the members username and accessToken.`;
+  `The registry does not ask Secrets Manager: the credentials that ${arn} names must be under 'upstreamSecrets' in the file that SLIPWAY_REMOTES_FILE names, by the secret's name (ecr-pullthroughcache/…), with the members username and accessToken.`;
 
 /** Such a role is what ECR takes on to read from another ECR registry, which cannot be done here. */
 function refuseRole(arn: string | undefined): void {

@@ -111,7 +111,7 @@ test('what cannot be done is refused with what to do: unknown registries, secret
   });
   await expect(create({ credentialArn: credentialArn.replace('upstream-AbCdEf', 'nowhere') })).rejects.toMatchObject({
     name: 'SecretNotFoundException',
-    message: expect.stringContaining('no Secrets Manager'),
+    message: expect.stringContaining('does not ask Secrets Manager'),
   });
 });
 

@@ -36,7 +36,7 @@ export interface UpstreamOptions {
   /** The guarded client's; it must be open to the networks of declared hosts. */
   readonly fetch: Outbound['stream'];
   readonly hosts?: UpstreamHosts;
-  /** By secret name, `ecr-pullthroughcache/…`: there is no Secrets Manager here. */
+  /** By secret name, `ecr-pullthroughcache/…`: Secrets Manager is not asked. */
   readonly secrets?: Readonly<Record<string, UpstreamSecret>>;
   /** Milliseconds for which a tag is served without asking upstream again. Default 24 hours, as ECR. */
   readonly freshFor?: number;

@@ -76,13 +76,13 @@ describe.each<{
     operation: 'RegisterTaskDefinition',
     path: 'containerDefinitions.[]',
     acted:
-      'name image cpu memory memoryReservation links portMappings essential restartPolicy entryPoint command environment mountPoints volumesFrom linuxParameters dependsOn startTimeout stopTimeout versionConsistency hostname user workingDirectory disableNetworking privileged readonlyRootFilesystem dnsServers dnsSearchDomains extraHosts dockerSecurityOptions interactive pseudoTerminal dockerLabels ulimits logConfiguration healthCheck systemControls',
+      'name image cpu memory memoryReservation links portMappings essential restartPolicy entryPoint command environment mountPoints volumesFrom linuxParameters dependsOn startTimeout stopTimeout versionConsistency hostname user workingDirectory disableNetworking privileged readonlyRootFilesystem dnsServers dnsSearchDomains extraHosts dockerSecurityOptions interactive pseudoTerminal dockerLabels ulimits logConfiguration healthCheck systemControls secrets repositoryCredentials',
     request: withContainer,
   },
   {
     operation: 'RegisterTaskDefinition',
     path: 'containerDefinitions.[].logConfiguration',
-    acted: 'logDriver options',
+    acted: 'logDriver options secretOptions',
     request: (member) => withContainer({ logConfiguration: { logDriver: 'json-file', ...member } }),
   },
   {

@@ -531,7 +531,33 @@ describe('task definitions', () => {
       container({ restartPolicy: { enabled: true, restartAttemptPeriod: 1 } }),
       /restartAttemptPeriod/,
     ],
-    ['secrets', container({ secrets: [{ name: 'a', valueFrom: 'b' }] }), /secrets.* not supported/],
+    ['secrets and no execution role', container({ secrets: [{ name: 'a', valueFrom: 'b' }] }), /'executionRoleArn'/],
+    ['a secret without a source', container({ secrets: [{ name: 'a', valueFrom: '' }] }), /name and a valueFrom/],
+    [
+      'a secret of the name of a variable',
+      container({ environment: [{ name: 'a', value: 'b' }], secrets: [{ name: 'a', valueFrom: 'b' }] }),
+      /The secret name must be unique .* such as 'a'/,
+    ],
+    [
+      'a secret of another service',
+      container({ secrets: [{ name: 'a', valueFrom: 'arn:aws:s3:::bucket' }] }),
+      /neither the ARN of a parameter nor of a secret/,
+    ],
+    [
+      'a secret with half a selector',
+      container({ secrets: [{ name: 'a', valueFrom: 'arn:aws:secretsmanager:us-east-1:000000000000:secret:a:key' }] }),
+      /':<JSON key>:<label>:<version>'/,
+    ],
+    [
+      'a log option that is no secret',
+      container({ logConfiguration: { logDriver: 'splunk', secretOptions: [{ name: 'splunk-url', valueFrom: 'b' }] } }),
+      /only splunk-token of splunk can/,
+    ],
+    [
+      'a login that is a parameter',
+      container({ repositoryCredentials: { credentialsParameter: 'login' } }),
+      /must be the ARN of a secret/,
+    ],
     [
       'environment files',
       container({ environmentFiles: [{ type: 's3', value: 'arn:aws:s3:::b/x.env' }] }),

@@ -16,6 +16,7 @@ import { TaskInterfaces, taskNetworks } from '../network/tasks/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
 import { createParameterStore, Parameters } from '../settings/parameters/index.ts';
 import { createSecretsManager, Secrets } from '../settings/secrets/index.ts';
+import { createTaskSecrets } from '../settings/tasks/index.ts';
 import { createLogs, StoredLogs, TaskLogs } from '../signals/logs/index.ts';
 import { createScaling } from '../scaling/api/index.ts';
 import { scaleServices } from '../scaling/targets/index.ts';
@@ -96,6 +97,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     credentialIdKey,
     ownHost,
     taskCredentials,
+    taskSecrets: (principal, needs) => taskSecrets(principal, needs),
     revokeTaskCredentials,
     taskLogs: new TaskLogs({ ...base, logs, authorizer }),
     // What was replaced elsewhere has had a minute to become healthy there.
@@ -120,6 +122,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   });
   const secrets = new Secrets({ ...base, sealer });
   const parameters = new Parameters({ ...base, sealer });
+  const taskSecrets = createTaskSecrets({ ...base, secrets, parameters, authorizer });
   const upkeep = new AbortController();
   let keeping: Promise<unknown> | undefined;
   const elb = {

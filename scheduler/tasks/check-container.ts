@@ -4,7 +4,8 @@ import type { ContainerDefinition, HealthCheck } from '@aws-sdk/client-ecs';
 
 import { isName, refuseMembers } from '../cluster/index.ts';
 import { checkLinux } from './check-linux.ts';
-import { checkLog, noSecrets } from './check-log.ts';
+import { checkLog } from './check-log.ts';
+import { checkSecrets } from './check-secrets.ts';
 import type { TaskDefinitionBody } from './definition.ts';
 import { checkOneOf, checkRange, refuse, refuseContainer } from './definition-error.ts';
 
@@ -17,9 +18,7 @@ export function checkContainer(container: ContainerDefinition, body: TaskDefinit
   refuseMembers(
     container,
     {
-      repositoryCredentials: 'Images of this registry need none; there is no Secrets Manager for other registries.',
       environmentFiles: "There is no object store for them: use 'environment'.",
-      secrets: noSecrets,
       resourceRequirements: 'Tasks get no GPUs or accelerators; remove the member.',
       firelensConfiguration: "Use another log driver in 'logConfiguration'.",
       credentialSpecs: 'Tasks run on Linux without domain accounts; remove the member.',
@@ -48,6 +47,7 @@ export function checkContainer(container: ContainerDefinition, body: TaskDefinit
   checkNetworking(container, body);
   if (container.healthCheck !== undefined) checkHealth(name, container.healthCheck);
   if (container.logConfiguration !== undefined) checkLog(name, container.logConfiguration);
+  checkSecrets(container, body);
   checkRestart(container);
   checkLinux(container, body);
 }

@@ -1,10 +1,6 @@
 import type { LogConfiguration } from '@aws-sdk/client-ecs';
 
-import { refuseMembers } from '../cluster/index.ts';
 import { checkOneOf, refuse, refuseContainer } from './definition-error.ts';
-
-/** What people can do about values that this installation has no store for. */
-export const noSecrets = 'There is no Secrets Manager or Parameter Store here: pass the value in another way.';
 
 const drivers = ['json-file', 'syslog', 'journald', 'gelf', 'fluentd', 'awslogs', 'splunk'];
 
@@ -25,7 +21,6 @@ const awslogs: Readonly<Record<string, RegExp>> = {
  * @throws ClientException, InvalidParameterException
  */
 export function checkLog(name: string, log: LogConfiguration): void {
-  refuseMembers(log, { secretOptions: noSecrets }, `containerDefinitions['${name}'].logConfiguration.`);
   if (log.logDriver === 'awsfirelens')
     refuseContainer(name, "The log driver 'awsfirelens' is not supported by this installation.");
   checkOneOf(name, 'logDriver', log.logDriver, drivers);

@@ -1,4 +1,4 @@
-import type { ContainerDefinition } from '@aws-sdk/client-ecs';
+import type { ContainerDefinition, Secret } from '@aws-sdk/client-ecs';
 
 import { containersOf, type TaskDefinitionBody } from './definition.ts';
 
@@ -62,6 +62,17 @@ function ofContainer(container: ContainerDefinition): string[] {
       (container.portMappings ?? []).some((mapping) => mapping.containerPortRange !== undefined),
       'ecs.capability.network.container-port-range',
     ],
+    ...(['asm', 'ssm'] as const).flatMap((store) => [
+      [
+        (container.secrets ?? []).some((secret) => storeOf(secret) === store),
+        `ecs.capability.secrets.${store}.environment-variables`,
+      ] as const,
+      [
+        (log?.secretOptions ?? []).some((option) => storeOf(option) === store),
+        `ecs.capability.secrets.${store}.bootstrap.log-driver`,
+      ] as const,
+    ]),
+    [container.repositoryCredentials !== undefined, `${agent}.private-registry-authentication.secretsmanager`],
     [security.some((option) => option.startsWith('label')), `${agent}.selinux`],
     [security.some((option) => option.startsWith('apparmor')), `${agent}.apparmor`],
   ];
@@ -71,6 +82,9 @@ function ofContainer(container: ContainerDefinition): string[] {
   }
   return names;
 }
+
+/** Secrets Manager, or Parameter Store. */
+const storeOf = ({ valueFrom = '' }: Secret): 'asm' | 'ssm' => (valueFrom.includes(':secretsmanager:') ? 'asm' : 'ssm');
 
 const usesAwslogs = (container: ContainerDefinition): boolean => container.logConfiguration?.logDriver === 'awslogs';
 

@@ -59,6 +59,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'hooks',
       'network/ec2',
       'network/tasks',
+      'settings/tasks',
       'balancing/elbv2',
       'balancing/remote',
       'balancing/acm',

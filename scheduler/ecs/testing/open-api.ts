@@ -116,6 +116,7 @@ export async function openApi({
     credentialIdKey: randomBytes(32),
     taskLogs: { open: unasked, ship: unasked },
     taskCredentials: unasked,
+    taskSecrets: unasked,
     revokeTaskCredentials: () => Promise.resolve(),
   });
   opened.defer(() => agents.close());

@@ -33,6 +33,7 @@ import { type AgentOptions, type ResolvedOptions, resolveOptions } from './optio
 import { agentReach } from './policy.ts';
 import { Reporter } from './report.ts';
 import { Sampler } from './sampler.ts';
+import { SecretValues } from './secret-values.ts';
 import { noStorage, TaskStorage, type TaskStoragePort } from './storage/index.ts';
 import { TaskEngine } from './task-engine.ts';
 
@@ -79,6 +80,7 @@ interface Parts {
   readonly plane: ControlPlaneClient;
   readonly reporter: Reporter;
   readonly keys: RoleKeys;
+  readonly secrets: SecretValues;
   readonly network: NetworkWatch;
   readonly engine: TaskEngine;
   readonly logs: LogShipping;
@@ -184,12 +186,20 @@ class RunningAgent implements Agent {
       submit: (report) => plane.submit(report),
     });
     const keys = new RoleKeys();
+    const secrets = new SecretValues();
     const network = new NetworkWatch(this.#ports.network(this.#identity.agentId), options);
     this.#limits = this.#ports.limits(this.#identity.agentId);
     this.#storage = this.#ports.storage(this.#identity.agentId);
     const kept = this.#keptImages();
     const logs = this.#logs();
-    const { engine, endpoint, onChange, images } = this.#engine(this.#identity, reporter, keys, network, kept, logs);
+    const { engine, endpoint, onChange, images } = this.#engine(
+      this.#identity,
+      reporter,
+      { keys, secrets },
+      network,
+      kept,
+      logs,
+    );
     network.changed = () => onChange.endpoint();
     this.#stoppers = [
       () => reporter.stop(),
@@ -205,7 +215,7 @@ class RunningAgent implements Agent {
     await engine.start();
     await endpoint?.start();
     if (kept !== undefined) this.#cleanImages(images, kept, engine);
-    const parts: Parts = { plane, reporter, keys, network, engine, logs, endpoint, onChange };
+    const parts: Parts = { plane, reporter, keys, secrets, network, engine, logs, endpoint, onChange };
     const joined = await this.#join(parts);
     this.#stopped.signal.throwIfAborted();
     // What may be placed here depends on the endpoint.
@@ -243,7 +253,7 @@ class RunningAgent implements Agent {
   #engine(
     { agentId, secret }: Identity,
     reporter: Reporter,
-    keys: RoleKeys,
+    { keys, secrets }: { readonly keys: RoleKeys; readonly secrets: SecretValues },
     network: NetworkWatch,
     kept: KeptImages | undefined,
     logs: LogShipping,
@@ -268,7 +278,7 @@ class RunningAgent implements Agent {
             changed: () => onChange.endpoint(),
           });
     const reach = agentReach(options);
-    const logins = new RegistryLogins(options, keys, reach);
+    const logins = new RegistryLogins(options, keys, secrets, reach);
     const images = new Images({
       docker: this.#docker,
       clock,
@@ -296,6 +306,7 @@ class RunningAgent implements Agent {
       docker: this.#docker,
       agentId,
       images,
+      secrets,
       network: network.port,
       limits: this.#limits,
       storage: this.#storage,
@@ -315,7 +326,10 @@ class RunningAgent implements Agent {
       endpoint: endpoint ?? { reason: "the agent's option taskEndpoint is off", environment: () => ({}) },
       rights: (task, container) => logins.rights(task, container),
       report: (report) => {
-        if (report.status === 'STOPPED') keys.forget(report.arn);
+        if (report.status === 'STOPPED') {
+          keys.forget(report.arn);
+          secrets.forget(report.arn);
+        }
         reporter.report(report);
       },
       reporting: (taskArn) => reporter.has(taskArn),
@@ -363,7 +377,10 @@ class RunningAgent implements Agent {
     }
   }
 
-  #member({ plane, engine, logs, network, reporter, keys }: Parts, { registration, host }: Joined): Membership {
+  #member(
+    { plane, engine, logs, network, reporter, keys, secrets }: Parts,
+    { registration, host }: Joined,
+  ): Membership {
     return new Membership({
       options: this.#options,
       plane,
@@ -373,6 +390,7 @@ class RunningAgent implements Agent {
       network: network.port,
       reporter,
       keys,
+      secrets,
       sampler: new Sampler(this.#docker, this.#options.clock, registration.cpu),
       containerInstanceArn: registration.containerInstanceArn,
       versions: { agentHash, agentVersion, dockerVersion: `DockerVersion: ${host.dockerVersion}` },

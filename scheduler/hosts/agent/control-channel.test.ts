@@ -43,6 +43,7 @@ describe("the agent's end of the control connection", () => {
       containerInstanceArn: 'arn:instance',
       report: (report) => reports.push(report),
       learn: (...learnt) => void learned.push(learnt),
+      learnSecrets: () => undefined,
       seenSequence: 3 * 2 ** 20 + 7,
       sawGeneration: (sequence) => Promise.resolve(void generations.push(sequence)),
     });

@@ -6,6 +6,7 @@ import type { RoleType } from './endpoint/index.ts';
 import { brokenTask, type RoleCredentials, sendMessage, serverMessage, taskSchema } from '../wire/index.ts';
 import type { TaskNetworkPort } from './network/index.ts';
 import type { TaskReport } from './report.ts';
+import type { SecretValues } from './secret-values.ts';
 import type { TaskEngine } from './task-engine.ts';
 
 /** Sequence numbers of one connection share their high part; a lower one comes from a server that was replaced. */
@@ -20,6 +21,8 @@ export interface ControlHandlerPorts {
   readonly report: (report: TaskReport) => void;
   /** Takes the credentials of a task's role; they may be newer than those it has. */
   readonly learn: (taskArn: string, type: RoleType, credentials: RoleCredentials) => void;
+  /** Takes the values of a task's secrets. */
+  readonly learnSecrets: SecretValues['learn'];
   /** The highest sequence number seen by an earlier run. */
   readonly seenSequence: number;
   /** Called when a connection of a newer generation speaks for the first time; resolves when that is durable. */
@@ -149,6 +152,7 @@ export class ControlHandler {
     for (const status of ['STOPPED', 'RUNNING'] as const) {
       for (const task of good) {
         if (task.desiredStatus !== status) continue;
+        if (task.secretValues !== undefined) this.#ports.learnSecrets(task.arn, task.secretValues);
         if (task.roleCredentials !== undefined) this.#ports.learn(task.arn, 'TaskApplication', task.roleCredentials);
         if (task.executionRoleCredentials !== undefined)
           this.#ports.learn(task.arn, 'TaskExecution', task.executionRoleCredentials);

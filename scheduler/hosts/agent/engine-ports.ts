@@ -13,6 +13,7 @@ import type { TaskNetworkPort } from './network/index.ts';
 import type { AgentReach, AllowedEscapes } from './policy.ts';
 import type { TaskReport } from './report.ts';
 import type { TaskStoragePort } from './storage/index.ts';
+import type { SecretValues } from './secret-values.ts';
 import type { SavedTask } from './task-runner.ts';
 
 /** How tasks are run on this host. Times in milliseconds. */
@@ -56,6 +57,8 @@ export interface RunnerPorts {
   readonly logs: Pick<LogShipping, 'check' | 'follow'>;
   /** What a container's image is pulled with. */
   readonly rights: (task: AgentTask, container: AgentContainer) => PullRights;
+  /** The values of tasks' secrets. */
+  readonly secrets: Pick<SecretValues, 'knows' | 'of' | 'wait'>;
   /** What the task endpoint adds to a container's environment. */
   readonly environment: (
     task: AgentTask,

@@ -6,6 +6,7 @@ import type { RoleKeys } from './endpoint/index.ts';
 import type { AgentContainer, AgentTask, RoleCredentials } from '../wire/index.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type AgentReach, isOwn } from './policy.ts';
+import type { SecretValues } from './secret-values.ts';
 
 /** A token is asked for again when less than this is left of it. Milliseconds. */
 const margin = 300_000;
@@ -57,12 +58,14 @@ export class RegistryLogins {
   readonly #kept = new Map<string, Login>();
   readonly #asked = new Map<string, Promise<Login>>();
   readonly #keys: RoleKeys;
+  readonly #secrets: Pick<SecretValues, 'of'>;
   readonly #reach: AgentReach;
 
-  /** `keys`: those of tasks' execution roles, which their images are pulled with. */
-  constructor(options: ResolvedOptions, keys: RoleKeys, reach: AgentReach) {
+  /** @param keys those of tasks' execution roles, which their images are pulled with  @param secrets with the logins of other registries */
+  constructor(options: ResolvedOptions, keys: RoleKeys, secrets: Pick<SecretValues, 'of'>, reach: AgentReach) {
     this.#options = options;
     this.#keys = keys;
+    this.#secrets = secrets;
     this.#reach = reach;
   }
 
@@ -75,15 +78,30 @@ export class RegistryLogins {
     const byRole = data?.useExecutionRole === true;
     const { registries, resolve } = this.#reach;
     const own = isOwn(container, this.#reach);
+    const given = container.registryAuthentication?.type === 'asm';
     return {
       own: own(registryOf(container.image)),
       check: () => registries.settle(container.image, { own, resolve }),
-      of: byRole ? (this.#keys.of(task.arn, 'TaskExecution')?.roleArn ?? task.arn) : '',
+      // A login of one's own is nobody else's.
+      of: given
+        ? `${task.arn} ${container.name}`
+        : byRole
+          ? (this.#keys.of(task.arn, 'TaskExecution')?.roleArn ?? task.arn)
+          : '',
       login: async () => {
         if (container.registryAuthentication === undefined) return undefined;
+        if (given) return this.#given(task, container);
         return this.#login(data, byRole ? await this.#keys.wait(task.arn, 'TaskExecution') : undefined);
       },
     };
+  }
+
+  /** The login that the task's own secret holds. @throws LoginRefused when it has none */
+  #given(task: AgentTask, { name, image }: AgentContainer): RegistryLogin {
+    const { registry } = this.#secrets.of(task.arn, name);
+    if (registry === undefined) throw new LoginRefused('the login of the registry did not come with the task');
+    const host = registryOf(image);
+    return { ...registry, serveraddress: host === 'docker.io' ? 'https://index.docker.io/v1/' : host };
   }
 
   async #login(data: EcrAuthData, role: RoleCredentials | undefined): Promise<RegistryLogin> {

@@ -8,6 +8,7 @@ import type { TaskNetworkPort } from './network/index.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Reporter } from './report.ts';
 import type { Sampler } from './sampler.ts';
+import type { SecretValues } from './secret-values.ts';
 import type { TaskEngine } from './task-engine.ts';
 import { TelemetryHandler } from './telemetry-channel.ts';
 
@@ -23,6 +24,7 @@ export interface MembershipPorts {
   readonly network: Pick<TaskNetworkPort, 'apply'>;
   readonly reporter: Reporter;
   readonly keys: RoleKeys;
+  readonly secrets: Pick<SecretValues, 'learn'>;
   readonly sampler: Sampler;
   readonly containerInstanceArn: string;
   /** What the agent says of itself and of its engine when it connects. */
@@ -46,7 +48,7 @@ export class Membership {
 
   constructor(ports: MembershipPorts) {
     this.#ports = ports;
-    const { options, engine, network, reporter, keys, sampler, containerInstanceArn, versions } = ports;
+    const { options, engine, network, reporter, keys, secrets, sampler, containerInstanceArn, versions } = ports;
     const { cluster } = options;
     this.#handler = new ControlHandler({
       ...ports,
@@ -55,6 +57,7 @@ export class Membership {
       cluster,
       report: (report) => reporter.report(report),
       learn: (taskArn, type, credentials) => keys.learn(taskArn, type, credentials),
+      learnSecrets: (taskArn, values) => secrets.learn(taskArn, values),
     });
     this.#telemetry = new TelemetryHandler({ options, engine, sampler, containerInstanceArn });
     const control = this.#channel('control', () => ({

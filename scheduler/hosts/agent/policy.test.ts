@@ -122,6 +122,8 @@ describe('E1–E5, E7–E9: escape flags', () => {
     expect(refused('10.0.0.5:7500/web')).toMatch(/is private/);
     expect(refused('10.0.0.5:7500/web', {}, { type: 'ecr' })).toBeUndefined();
     expect(refused('169.254.169.254/latest', {}, { type: 'ecr' })).toMatch(/no registry/);
+    // A login of the task's own says nothing of where the registry is.
+    expect(refused('10.0.0.5:7500/web', {}, { type: 'asm' })).toMatch(/is private/);
   });
 
   test.each(['/etc', '../x', 'a:b', ''])('a Docker volume is not called %j, which would be a path or more', (name) => {
@@ -130,12 +132,12 @@ describe('E1–E5, E7–E9: escape flags', () => {
   });
 
   test('what the agent cannot do is refused instead of left out', () => {
-    const secret = taskSchema.parse({
+    const files = taskSchema.parse({
       arn: 'a',
       desiredStatus: 'RUNNING',
-      containers: [{ name: 'main', image: 'web', secrets: [{ name: 'A', valueFrom: 'b' }] }],
+      containers: [{ name: 'main', image: 'web', environmentFiles: [{ type: 's3', value: 'b' }] }],
     });
-    expect(refusal(secret, {}, [])).toMatch(/secrets are not supported/);
+    expect(refusal(files, {}, [])).toMatch(/environmentFiles are not supported/);
     expect(refusal(task({ NetworkMode: 'awsvpc' }), {}, [])).toMatch(/awsvpc is not supported/);
     expect(refusal(task({ NetworkMode: 'container:other' }), {}, [])).toMatch(/is not supported/);
   });

@@ -175,12 +175,12 @@ function refuseContainer(
     (name) => !name.startsWith('no-new-privileges') && !covers(allow.securityOptions, name),
   );
   if (option !== undefined) return denied(`security option ${option}`, 'securityOptions');
-  if (container.secrets.length > 0) return 'secrets are not supported by this agent.';
   if (container.environmentFiles.length > 0) return 'environmentFiles are not supported by this agent.';
   const range = container.portMappings.find((mapping) => portsOf(mapping) === undefined);
   if (range !== undefined) return `'${range.containerPortRange ?? ''}' is no range of ports.`;
   const type = container.registryAuthentication?.type;
-  if (type !== undefined && type !== 'ecr') return `registry authentication of type ${type} is not supported.`;
+  if (type !== undefined && type !== 'ecr' && type !== 'asm')
+    return `registry authentication of type ${type} is not supported.`;
   return undefined;
 }
 
@@ -193,11 +193,11 @@ export function imageRefusal(task: AgentTask, reach: AgentReach): string | undef
   return undefined;
 }
 
-/** Whether a registry is the control plane's own, for the container: that of an image that it gives a login for is. */
+/** Whether a registry is the control plane's own, for the container: that of an image that it gives a login of its own for is. */
 export const isOwn =
   ({ registryAuthentication }: AgentTask['containers'][number], { ownHost }: AgentReach) =>
   (registry: string): boolean =>
-    registryAuthentication !== undefined || ownHost(registry);
+    registryAuthentication?.type === 'ecr' || ownHost(registry);
 
 /** Log addresses that are names are resolved when the container is created. */
 function refuseReach(container: AgentTask['containers'][number], reach: AgentReach): string | undefined {

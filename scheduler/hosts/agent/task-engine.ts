@@ -11,7 +11,14 @@ import type { JsonFolder } from './files.ts';
 import type { HostPorts } from './host-ports.ts';
 import type { Images } from './images.ts';
 import type { PullRights } from './logins.ts';
-import { type AgentContainer, type AgentTask, type MessageOf, taskSchema } from '../wire/index.ts';
+import {
+  type AgentContainer,
+  type AgentTask,
+  type MessageOf,
+  needsSecrets,
+  taskSchema,
+  withoutSecrets,
+} from '../wire/index.ts';
 import { groupOf, type TaskLimitsPort } from './limits/index.ts';
 import type { LogShipping } from './logs/index.ts';
 import { attachmentsOf, type TaskNetworkPort } from './network/index.ts';
@@ -41,6 +48,8 @@ export interface TaskEnginePorts {
   readonly logs: Pick<LogShipping, 'check' | 'follow' | 'over' | 'mayRemove' | 'stop'>;
   readonly endpoint: Pick<TaskEndpoint, 'reason' | 'environment'>;
   readonly rights: (task: AgentTask, container: AgentContainer) => PullRights;
+  /** The values of tasks' secrets: learned before a task is applied. */
+  readonly secrets: RunnerPorts['secrets'];
   readonly report: (report: TaskReport) => void;
   /** Whether a report of a task is on its way. */
   readonly reporting: (taskArn: string) => boolean;
@@ -154,7 +163,8 @@ export class TaskEngine {
       this.#reject(task, 'ContainerRuntimeError: the agent no longer has the containers of this task');
       return;
     }
-    const why = this.#refusalOf(task) ?? this.#withoutEndpoint(task) ?? this.#withoutNetwork(task);
+    const why =
+      this.#refusalOf(task) ?? this.#withoutEndpoint(task) ?? this.#withoutNetwork(task) ?? withoutValues(task);
     if (why !== undefined) {
       this.#reject(task, why);
       return;
@@ -162,8 +172,8 @@ export class TaskEngine {
     // Another payload may have added it while this one looked for containers.
     if (this.#runners.has(task.arn)) return;
     this.#orphans.delete(task.arn);
-    const { roleCredentials, executionRoleCredentials: _execution, ...kept } = withPause(task);
-    const credentialsId = roleCredentials?.credentialsId;
+    const kept = withoutSecrets(withPause(task));
+    const credentialsId = task.roleCredentials?.credentialsId;
     const saved: SavedTask = {
       task: kept,
       desired: 'RUNNING',
@@ -423,6 +433,12 @@ export class TaskEngine {
     this.#orphans.delete(arn);
   }
 }
+
+/** Its control plane is an older one, or a list of secrets came without what they are. */
+const withoutValues = (task: AgentTask): string | undefined =>
+  task.secretValues === undefined && task.containers.some(needsSecrets)
+    ? 'ResourceInitializationError: the task came without the values of its secrets'
+    : undefined;
 
 /** The health that Docker's list tells in words: `Up 5 seconds (healthy)`, `Up 1 second (health: starting)`; `none` without a check. */
 function healthIn(status: string): string {

@@ -6,7 +6,7 @@ import { containerName, createOptions, dynamicPorts } from './create-options.ts'
 import { engineCall, EngineError, EngineUnavailable } from './docker.ts';
 import type { RunnerPorts } from './engine-ports.ts';
 import type { LocalImage } from './images.ts';
-import type { AgentContainer, AgentTask } from '../wire/index.ts';
+import { type AgentContainer, type AgentTask, needsSecrets } from '../wire/index.ts';
 import { LimitsError, TaskGroup } from './limits/index.ts';
 import { LogSetupRefused } from './logs/index.ts';
 import { attachmentsOf, ensurePauseImage, NetworkError } from './network/index.ts';
@@ -227,17 +227,22 @@ export class TaskRunner {
   }
 
   #views(): Map<string, ContainerView> {
-    return new Map(
-      this.task.containers.map(({ name }) => [
-        name,
-        viewOf(this.#inspected.get(name), {
-          pulled: this.#saved.images[name] !== undefined,
-          busy: this.#busy.has(name) || this.#lags(name),
-          failure: this.#saved.failures[name],
-          unfinished: name === pauseName && attachmentsOf(this.task).length > 0 && this.#saved.attached !== true,
-        }),
-      ]),
-    );
+    return new Map(this.task.containers.map((container) => [container.name, this.#viewOf(container)]));
+  }
+
+  #viewOf(container: AgentContainer): ContainerView {
+    const { name } = container;
+    return viewOf(this.#inspected.get(name), {
+      // What it is made with is there as well: an agent that was started again waits for its secrets as it waits for an image.
+      pulled: this.#saved.images[name] !== undefined && !this.#lacksSecrets(container),
+      busy: this.#busy.has(name) || this.#lags(name),
+      failure: this.#saved.failures[name],
+      unfinished: name === pauseName && attachmentsOf(this.task).length > 0 && this.#saved.attached !== true,
+    });
+  }
+
+  #lacksSecrets(container: AgentContainer): boolean {
+    return needsSecrets(container) && !this.#ports.secrets.knows(this.task.arn);
   }
 
   /** Carries out one action; never throws. */
@@ -314,6 +319,9 @@ export class TaskRunner {
       await this.#save(({ images }) => ({ images: { ...images, [container.name]: { reference } } }));
       return;
     }
+    // Before anything is pulled, as amazon-ecs-agent does; after a restart they come again.
+    if (needsSecrets(container)) await this.#ports.secrets.wait(this.task.arn);
+    if (this.#saved.images[container.name] !== undefined) return;
     if (this.#saved.pullStartedAt === undefined) await this.#save(() => ({ pullStartedAt: clock.now() }));
     await this.#ports.images.ensure(container.image, this.#ports.rights(this.task, container), (image) =>
       this.#save((saved) => {
@@ -330,6 +338,7 @@ export class TaskRunner {
     const image = this.#saved.images[container.name]?.reference ?? container.image;
     const rights = { docker, agentId, cluster: options.cluster, allow: options.allow };
     for (const { sourceVolume } of container.mountPoints) await ensureVolume(this.task, sourceVolume, rights);
+    const secrets = this.#ports.secrets.of(this.task.arn, container.name);
     const request = createOptions(this.task, container, {
       agentId,
       installation: this.#saved.installation,
@@ -338,7 +347,10 @@ export class TaskRunner {
       bindAddress: options.bindAddress,
       environment: isInternal(container)
         ? {}
-        : this.#ports.environment(this.task, container.name, this.#saved.credentialsId),
+        : {
+            ...secrets.environment,
+            ...this.#ports.environment(this.task, container.name, this.#saved.credentialsId),
+          },
       dns: isInternal(container) ? await options.dns() : [],
       hostPorts: await this.#hostPorts(container),
       parent: await this.#group.parent(),
@@ -349,7 +361,7 @@ export class TaskRunner {
     const log = request.HostConfig?.LogConfig;
     if (log) {
       const { reach } = options;
-      const Config = await settleLogOptions(log.Type, (log.Config ?? {}) as Record<string, string>, reach);
+      const Config = await settleLogOptions(log.Type, { ...log.Config, ...secrets.logOptions }, reach);
       request.HostConfig = { ...request.HostConfig, LogConfig: { ...log, Config } };
     }
     try {

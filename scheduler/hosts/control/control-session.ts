@@ -12,6 +12,7 @@ import { installationId, verifyStops } from './stops.ts';
 import { type Destination, type PayloadSource, Unrenderable } from './payloads.ts';
 import { watchLiveness } from './peer.ts';
 import { renderStop } from './render.ts';
+import { secretsAttribute } from './secret-needs.ts';
 import { transformTask } from './submit.ts';
 import { applyTaskChange, deprovisioned, giveUp } from './transitions.ts';
 
@@ -72,7 +73,7 @@ export interface SessionPorts {
 export class ControlSession {
   readonly #ports: SessionPorts;
   readonly #ws: WebSocket;
-  readonly #destination: Destination;
+  #destination: Destination;
   readonly #instanceArn: string;
   readonly #installation: string;
   readonly #sent = new Map<string, Sent>();
@@ -105,6 +106,7 @@ export class ControlSession {
       account: ref.account,
       clusterArn: arns.cluster(options.region, ref.account, ref.cluster),
       endpoint: ports.endpoint,
+      takesSecrets: false,
     };
   }
 
@@ -213,6 +215,8 @@ export class ControlSession {
       return next;
     }
     this.#unknownSince = undefined;
+    const takesSecrets = instance.attributes.some(({ name }) => name === secretsAttribute);
+    if (takesSecrets !== this.#destination.takesSecrets) this.#destination = { ...this.#destination, takesSecrets };
     const tasks = view.liveTasksOn(ref.id);
     const live = new Set(tasks.map((task) => task.id));
     for (const id of this.#sent.keys()) {

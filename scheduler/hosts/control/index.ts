@@ -1,6 +1,14 @@
 export { createHostAdministration } from './administration.ts';
 export { type AgentControl, createAgentControl } from './agent-control.ts';
-export type { AgentControlOptions, TaskCredentials, TaskCredentialsPort } from './options.ts';
+export {
+  type AgentControlOptions,
+  type SecretNeed,
+  type TaskCredentials,
+  type TaskCredentialsPort,
+  type TaskSecretsPort,
+  TaskSecretsRefused,
+} from './options.ts';
+export type { ContainerSecrets } from '../wire/index.ts';
 export { type HostNetworks, noHostNetworks } from './host-networks.ts';
 export type { NetworkState } from '../wire/index.ts';
 export { connectionKeys, connectionRows } from './keys.ts';

@@ -4,6 +4,7 @@ import type { Log, Principal } from '@slipway/auth/contract';
 
 import type { TaskLogs } from '../../signals/logs/index.ts';
 import type { InstanceName, UsageSession } from '../../signals/usage/index.ts';
+import type { ContainerSecrets } from '../wire/index.ts';
 import type { ClusterViews } from '../../views/index.ts';
 import type { HostNetworks } from './host-networks.ts';
 
@@ -24,6 +25,31 @@ export interface TaskCredentials {
  */
 export type TaskCredentialsPort = (roleArn: string, taskArn: string) => Promise<TaskCredentials>;
 
+/** What one container is to be given of secrets and parameters. */
+export interface SecretNeed {
+  readonly container: string;
+  /** What the value is for: a variable, an option of the log driver, or the login of the image's registry. */
+  readonly kind: 'environment' | 'log' | 'registry';
+  /** Of the variable or the option. */
+  readonly name: string;
+  /** As `valueFrom` and `credentialsParameter` have it. */
+  readonly valueFrom: string;
+}
+
+/**
+ * The values that a task's containers need, by container, read with the rights of its execution role.
+ * @throws TaskSecretsRefused when the task cannot have them
+ */
+export type TaskSecretsPort = (
+  principal: Principal,
+  needs: readonly SecretNeed[],
+) => Promise<Readonly<Record<string, ContainerSecrets>>>;
+
+/** A task cannot have what it needs of secrets and parameters; the message is what it is stopped with, and holds no value. */
+export class TaskSecretsRefused extends Error {
+  override readonly name = 'TaskSecretsRefused';
+}
+
 /** What the control plane's side of the agent protocol works with. */
 export interface AgentControlOptions extends EcsPorts {
   /** The network of tasks that have addresses of their own. */
@@ -43,6 +69,8 @@ export interface AgentControlOptions extends EcsPorts {
   readonly taskCredentials: TaskCredentialsPort;
   /** Ends credentials that {@link taskCredentials} issued, when their task is over. Ending them twice is not an error. */
   readonly revokeTaskCredentials: (accessKeyId: string) => Promise<void>;
+  /** The values of tasks' secrets and parameters: asked for each time a task is sent to be started, and kept nowhere. */
+  readonly taskSecrets: TaskSecretsPort;
   /** Where the output of tasks goes that log with `awslogs`. */
   readonly taskLogs: Pick<TaskLogs, 'open' | 'ship'>;
   /** Whether a host in an image reference means this installation: its images are pulled with its passwords. */

@@ -4,7 +4,8 @@ import { AwsError, type Principal } from '@slipway/auth/contract';
 import { accountKeys, accountPartition, type TaskDefinitionRecord, type TaskRecord } from '../../state/index.ts';
 import { applyOverrides, bodyOf } from '../../tasks/index.ts';
 
-import type { AgentControlOptions } from './options.ts';
+import { type AgentControlOptions, TaskSecretsRefused } from './options.ts';
+import { secretNeeds } from './secret-needs.ts';
 import { type IssuedCredentials, RoleCredentialsSource } from './credentials.ts';
 import type { AgentTask } from '../wire/index.ts';
 import { renderTask } from './render.ts';
@@ -19,6 +20,8 @@ export interface Destination {
   readonly account: string;
   readonly clusterArn: string;
   readonly endpoint: string;
+  /** Whether the agent there is sent the values of secrets; see {@link secretsAttribute}. */
+  readonly takesSecrets: boolean;
 }
 
 /** Turns task records into payloads: reads the definition, obtains the roles' credentials, renders. */
@@ -38,12 +41,14 @@ export class PayloadSource {
   async start(task: TaskRecord, to: Destination): Promise<AgentTask> {
     const definition = await this.definition(task.taskDefinition, to.account);
     const { role, execution } = await this.#roleCredentials(task, definition);
+    const secretValues = to.takesSecrets ? await this.#secretValues(task, definition) : undefined;
     return renderTask(task, definition, {
       clusterArn: to.clusterArn,
       region: this.#options.region,
       account: to.account,
       endpoint: to.endpoint,
       ownHost: this.#options.ownHost,
+      ...(secretValues === undefined ? {} : { secretValues }),
       ...(role === undefined ? {} : { roleCredentials: role }),
       ...(execution === undefined ? {} : { executionRoleCredentials: execution }),
     });
@@ -73,6 +78,24 @@ export class PayloadSource {
   /** Ends the credentials of a task that is over. */
   release(taskArn: string): Promise<void> {
     return this.#roles.release(taskArn);
+  }
+
+  /** What the task's containers need to be made, which those of one that runs were. */
+  async #secretValues(task: TaskRecord, definition: TaskDefinitionRecord) {
+    const body = applyOverrides(bodyOf(definition), task.overrides as TaskOverride | undefined);
+    const needs = secretNeeds(body);
+    if (needs.length === 0 || task.lastStatus === 'RUNNING' || task.lastStatus === 'DEACTIVATING') return undefined;
+    const { executionRoleArn } = body;
+    if (executionRoleArn === undefined || executionRoleArn === '')
+      throw new Unrenderable(
+        'ResourceInitializationError: ASM secret resource: unable to find execution role credentials',
+      );
+    try {
+      return await this.#options.taskSecrets(await this.principal(task, executionRoleArn), needs);
+    } catch (error) {
+      if (!(error instanceof TaskSecretsRefused)) throw error;
+      throw new Unrenderable(error.message, { cause: error });
+    }
   }
 
   async #roleCredentials(task: TaskRecord, definition: TaskDefinitionRecord) {

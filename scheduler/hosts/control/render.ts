@@ -1,4 +1,4 @@
-import type { ContainerDefinition, TaskOverride, Volume } from '@aws-sdk/client-ecs';
+import type { ContainerDefinition, Secret, TaskOverride, Volume } from '@aws-sdk/client-ecs';
 import { registryOf } from '../../references/index.ts';
 import {
   arns,
@@ -12,7 +12,14 @@ import {
 import { applyOverrides, bodyOf, containersOf, type TaskDefinitionBody } from '../../tasks/index.ts';
 
 import { dockerConfigOf, shippedLogsOf } from './docker-config.ts';
-import type { AgentContainer, AgentInterface, AgentTask, RoleCredentials, SentTask } from '../wire/index.ts';
+import type {
+  AgentContainer,
+  AgentInterface,
+  AgentTask,
+  ContainerSecrets,
+  RoleCredentials,
+  SentTask,
+} from '../wire/index.ts';
 
 /** What a payload says besides the definition: where the task runs, and with whose rights. */
 export interface RenderPorts {
@@ -23,6 +30,7 @@ export interface RenderPorts {
   readonly endpoint: string;
   /** Whether a host in an image reference means this installation. */
   readonly ownHost: (host: string) => boolean;
+  readonly secretValues?: Readonly<Record<string, ContainerSecrets>>;
   readonly roleCredentials?: RoleCredentials;
   readonly executionRoleCredentials?: RoleCredentials;
 }
@@ -56,6 +64,7 @@ export function renderTask(task: TaskRecord, definition: TaskDefinitionRecord, p
     elasticNetworkInterfaces: task.attachment === undefined ? [] : [renderInterface(task.attachment, ports)],
     volumes: (body.volumes ?? []).map(renderVolume),
     containers: containersOf(body).map((container) => renderContainer(task, container, body, ports)),
+    ...(ports.secretValues === undefined ? {} : { secretValues: ports.secretValues }),
     ...(ports.roleCredentials === undefined ? {} : { roleCredentials: ports.roleCredentials }),
     ...(ports.executionRoleCredentials === undefined
       ? {}
@@ -114,13 +123,13 @@ function renderContainer(
     ...(container.command?.length ? { command: container.command } : {}),
     environment: Object.fromEntries((container.environment ?? []).map(({ name = '', value = '' }) => [name, value])),
     environmentFiles: container.environmentFiles ?? [],
-    secrets: (container.secrets ?? []).map((secret) => ({
-      name: secret.name,
-      valueFrom: secret.valueFrom,
-      provider: /:secretsmanager:/.test(secret.valueFrom ?? '') ? 'asm' : 'ssm',
-      region: ports.region,
-      type: 'ENVIRONMENT_VARIABLE',
-    })),
+    secrets: [
+      ...(container.secrets ?? []).map((secret) => ({ ...sourceOf(secret, ports), type: 'ENVIRONMENT_VARIABLE' })),
+      ...(container.logConfiguration?.secretOptions ?? []).map((secret) => ({
+        ...sourceOf(secret, ports),
+        target: 'LOG_DRIVER',
+      })),
+    ],
     portMappings: (container.portMappings ?? []).map((port) => ({
       ...(port.containerPort === undefined ? {} : { containerPort: port.containerPort }),
       ...(port.containerPortRange === undefined ? {} : { containerPortRange: port.containerPortRange }),
@@ -154,7 +163,7 @@ function renderContainer(
           },
         }),
     ...(container.healthCheck === undefined ? {} : { healthCheckType: 'docker' as const }),
-    ...registryAuthentication(image, ports),
+    ...registryAuthentication(container, image, ports),
     dockerConfig: dockerConfigOf(container, body, idOf(task.arn)),
     ...logsOf(container),
   };
@@ -165,10 +174,24 @@ function logsOf(container: ContainerDefinition): Pick<AgentContainer, 'logs'> | 
   return logs === undefined ? {} : { logs };
 }
 
+/** Where a secret comes from, as agents are told. */
+const sourceOf = ({ name, valueFrom = '' }: Secret, { region }: RenderPorts) => ({
+  name,
+  valueFrom,
+  provider: valueFrom.includes(':secretsmanager:') ? 'asm' : 'ssm',
+  region,
+});
+
 function registryAuthentication(
+  { repositoryCredentials }: ContainerDefinition,
   image: string,
   ports: RenderPorts,
 ): Pick<AgentContainer, 'registryAuthentication'> | object {
+  const credentialsParameter = repositoryCredentials?.credentialsParameter;
+  if (credentialsParameter !== undefined)
+    return {
+      registryAuthentication: { type: 'asm', asmAuthData: { credentialsParameter, region: ports.region } },
+    };
   if (!isReachedAt(registryOf(image), ports)) return {};
   return {
     registryAuthentication: {

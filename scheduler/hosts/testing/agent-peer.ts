@@ -110,11 +110,13 @@ export class AgentBench implements AsyncDisposable {
     return new AgentBench(await TestControlPlane.open(options));
   }
 
-  /** Registers an instance. @returns its ARN */
-  async register({ who = 'one', secret }: Who = {}): Promise<string> {
+  /** Registers an instance. @param more attributes of its host @returns its ARN */
+  async register({ who = 'one', secret }: Who = {}, more: readonly string[] = []): Promise<string> {
+    const host = resources(2048);
+    const attributes = [...(host.attributes ?? []), ...more.map((name) => ({ name }))];
     const answer: { containerInstance?: ContainerInstance | undefined } = await this.plane
       .client(who, secret)
-      .send(new RegisterContainerInstanceCommand(resources(2048)));
+      .send(new RegisterContainerInstanceCommand({ ...host, attributes }));
     return answer.containerInstance?.containerInstanceArn ?? '';
   }
 

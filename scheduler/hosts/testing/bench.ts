@@ -302,7 +302,10 @@ interface Started {
 
 /** What a test adds to its control plane. */
 export interface BenchOptions extends Partial<
-  Pick<AgentControlOptions, 'taskCredentials' | 'revokeTaskCredentials' | 'credentialIdKey' | 'abandonAfter'>
+  Pick<
+    AgentControlOptions,
+    'taskCredentials' | 'taskSecrets' | 'revokeTaskCredentials' | 'credentialIdKey' | 'abandonAfter'
+  >
 > {
   readonly registry?: TestRegistry;
   readonly networks?: HostNetworks;
@@ -348,6 +351,7 @@ async function serve(
     ownHost: () => false,
     credentialIdKey: randomBytes(32),
     taskCredentials: () => Promise.reject(new AwsError('AccessDenied', 'this test has no roles')),
+    taskSecrets: () => Promise.reject(new Error('this test has no secrets')),
     taskLogs: new TaskLogs({
       logs,
       clock: systemClock,

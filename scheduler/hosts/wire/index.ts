@@ -24,7 +24,10 @@ export {
   type AgentVolume,
   brokenTask,
   type ContainerLogs,
+  type ContainerSecrets,
+  needsSecrets,
   type RoleCredentials,
   type SentTask,
   taskSchema,
+  withoutSecrets,
 } from './task.ts';

@@ -83,6 +83,8 @@ const container = z.object({
           useExecutionRole: z.boolean().default(false),
         })
         .optional(),
+      /** Of type `asm`: the secret that holds the registry's user and password. */
+      asmAuthData: z.object({ credentialsParameter: z.string(), region: z.string().optional() }).optional(),
     })
     .optional(),
   /** Docker Engine API JSON, as strings. */
@@ -95,6 +97,16 @@ const container = z.object({
     .default({ config: '{}', hostConfig: '{}' }),
   /** Present when the agent ships what the container writes to CloudWatch Logs; not in the ACS model. */
   logs: logs.optional(),
+});
+
+/**
+ * What a container is given that nobody else may know: values of variables and of options of its log driver, and the login of the registry
+ * that its image is on.
+ */
+const containerSecrets = z.object({
+  environment: strings.default({}),
+  logOptions: strings.default({}),
+  registry: z.object({ username: z.string(), password: z.string() }).optional(),
 });
 
 const volume = z.object({
@@ -162,14 +174,30 @@ export const taskSchema = z.object({
   elasticNetworkInterfaces: z.array(networkInterface).max(1).default([]),
   volumes: z.array(volume).default([]),
   containers: z.array(container).default([]),
+  /** By the container's name; see {@link secretMembers}. Not in the ACS model: amazon-ecs-agent asks for values itself. */
+  secretValues: z.record(z.string(), containerSecrets).optional(),
   roleCredentials: credentials.optional(),
   executionRoleCredentials: credentials.optional(),
 });
+
+/** The members of a task that are secret: whoever gets one keeps them in memory, and writes and logs what is left without them. */
+export const secretMembers = ['secretValues', 'roleCredentials', 'executionRoleCredentials'] as const;
+
+/** A task without what is secret. */
+export function withoutSecrets(task: AgentTask): Omit<AgentTask, (typeof secretMembers)[number]> {
+  const { secretValues: _, roleCredentials: _role, executionRoleCredentials: _execution, ...kept } = task;
+  return kept;
+}
+
+/** Whether a container cannot be made without values that travel beside it. */
+export const needsSecrets = ({ secrets, registryAuthentication }: AgentContainer): boolean =>
+  secrets.length > 0 || registryAuthentication?.type === 'asm';
 
 /** A task as whoever has read it sees it. */
 export type AgentTask = z.output<typeof taskSchema>;
 /** A task as it may be sent: what the reader has a default for can be left out. */
 export type SentTask = z.input<typeof taskSchema>;
+export type ContainerSecrets = z.output<typeof containerSecrets>;
 export type AgentContainer = z.output<typeof container>;
 export type AgentInterface = z.output<typeof networkInterface>;
 export type ContainerLogs = z.output<typeof logs>;

@@ -3,4 +3,4 @@ export { createSecretsManager, secretsSchemas } from './create-secrets-manager.t
 export { randomLetters } from './letters.ts';
 export type { PolicyPrincipals } from './operation.ts';
 export { secretRows } from './records.ts';
-export { Secrets } from './store.ts';
+export { Secrets, type VersionChoice } from './store.ts';

@@ -41,6 +41,7 @@ export function openSettings() {
     secrets,
     parameters,
     refused,
+    authorizer,
     manager: callerOf(createSecretsManager({ ...base, secrets, authorizer, principals }), secretsSchemas, spoken),
     store: callerOf(createParameterStore({ ...base, parameters, secrets }), parametersSchemas, spoken),
   };

@@ -22,14 +22,14 @@ const fargate = (more: Parameters<typeof web>[0], task: object = {}): RegisterTa
 /** What public definitions have and nothing here acts on yet, and what ECS refuses too; each with what the answer says. */
 export const refused: readonly (readonly [string, RegisterTaskDefinitionRequest, RegExp])[] = [
   [
-    'a secret of Secrets Manager',
+    'a secret and no role to read it with',
     container({ secrets: [{ name: 'PASSWORD', valueFrom: 'arn:aws:secretsmanager:us-east-1:1:secret:db' }] }),
-    /secrets/,
+    /executionRoleArn/,
   ],
   [
-    'a secret of a log driver',
+    'an address of a log driver that is a secret',
     container({
-      logConfiguration: { logDriver: 'splunk', secretOptions: [{ name: 'splunk-token', valueFrom: 'token' }] },
+      logConfiguration: { logDriver: 'splunk', secretOptions: [{ name: 'splunk-url', valueFrom: 'url' }] },
     }),
     /secretOptions/,
   ],
@@ -66,8 +66,8 @@ export const refused: readonly (readonly [string, RegisterTaskDefinitionRequest,
   ['Fargate with memory that containers share', fargate({}, { ipcMode: 'task' }), /ipcMode/],
   ['Fargate with the processes of its host', fargate({}, { pidMode: 'host' }), /pidMode 'host'/],
   [
-    'the password of another registry',
-    container({ repositoryCredentials: { credentialsParameter: 'arn:aws:secretsmanager:us-east-1:1:secret:hub' } }),
+    'the password of another registry that is no secret',
+    container({ repositoryCredentials: { credentialsParameter: 'hub' } }),
     /repositoryCredentials/,
   ],
   [

@@ -1,0 +1,190 @@
+import { type AccessRequest, type Authorizer, AwsError, type Principal } from '@slipway/auth/contract';
+import { parseArn } from '@slipway/auth/kit';
+
+import type { EcsPorts } from '../../cluster/index.ts';
+import {
+  type ContainerSecrets,
+  type SecretNeed,
+  type TaskSecretsPort,
+  TaskSecretsRefused,
+} from '../../hosts/control/index.ts';
+import { callOf } from '../../services/index.ts';
+import { parameterArn, type Parameters, readReference } from '../parameters/index.ts';
+import type { Secrets, VersionChoice } from '../secrets/index.ts';
+
+import { jsonMember, readLogin } from './values.ts';
+
+/** Bytes of all values of a task: what an environment may have, and frames to agents carry ten of. */
+const mostBytes = 256 * 1024;
+/** Names of one request, as amazon-ecs-agent asks for them. */
+const batch = 10;
+
+export interface TaskSecretsOptions extends Pick<EcsPorts, 'clock' | 'random' | 'region'> {
+  readonly secrets: Secrets;
+  readonly parameters: Parameters;
+  readonly authorizer: Authorizer;
+}
+
+/**
+ * Reads what tasks need with the rights of their execution roles, each secret and parameter once for a task, in the words of
+ * amazon-ecs-agent when that fails: every reason, joined by `;`.
+ */
+export function createTaskSecrets(options: TaskSecretsOptions): TaskSecretsPort {
+  return async (principal, needs) => {
+    const reading = new Reading(options, principal);
+    const values = await reading.all(needs);
+    const given: Record<string, Built> = {};
+    let bytes = 0;
+    for (const { container, kind, name, valueFrom } of needs) {
+      const value = values.get(valueFrom) ?? '';
+      bytes += name.length + Buffer.byteLength(value);
+      const own = (given[container] ??= { environment: {}, logOptions: {} });
+      if (kind === 'environment') own.environment[name] = value;
+      else if (kind === 'log') own.logOptions[name] = value;
+      else own.registry = readLogin(valueFrom, value);
+    }
+    if (bytes > mostBytes)
+      throw new TaskSecretsRefused(
+        `ResourceInitializationError: the secrets of the task have ${bytes} bytes: they have at most ${mostBytes}.`,
+      );
+    return given;
+  };
+}
+
+/** As it is filled. */
+interface Built {
+  readonly environment: Record<string, string>;
+  readonly logOptions: Record<string, string>;
+  registry?: ContainerSecrets['registry'];
+}
+
+/** What a task reads. */
+class Reading {
+  readonly #options: TaskSecretsOptions;
+  readonly #principal: Principal;
+  readonly #reasons: string[] = [];
+
+  constructor(options: TaskSecretsOptions, principal: Principal) {
+    this.#options = options;
+    this.#principal = principal;
+  }
+
+  /** The values by where they come from. @throws TaskSecretsRefused with every reason */
+  async all(needs: readonly SecretNeed[]): Promise<ReadonlyMap<string, string>> {
+    const values = new Map<string, string>();
+    const sources = [...new Set(needs.map(({ valueFrom }) => valueFrom))];
+    const isSecret = (source: string): boolean => parseArn(source)?.service === 'secretsmanager';
+    await this.#parameters(
+      sources.filter((source) => !isSecret(source)),
+      values,
+    );
+    for (const source of sources.filter(isSecret)) {
+      try {
+        values.set(source, await this.#secret(source));
+      } catch (error) {
+        this.#refused(error);
+      }
+    }
+    if (this.#reasons.length > 0)
+      throw new TaskSecretsRefused(`ResourceInitializationError: ${[...new Set(this.#reasons)].join(';')}`);
+    return values;
+  }
+
+  async #parameters(names: readonly string[], values: Map<string, string>): Promise<void> {
+    const { parameters, region } = this.#options;
+    const { account } = this.#principal;
+    const where = `fetching secret data from SSM Parameter Store in ${region}`;
+    for (let from = 0; from < names.length; from += batch) {
+      const asked = names.slice(from, from + batch);
+      const invalid: string[] = [];
+      try {
+        await this.#allow(await this.#parameterAccess(asked));
+        for (const name of asked) {
+          try {
+            const { parameter, version } = await parameters.choose(account, name);
+            values.set(name, (await parameters.value(account, parameter, version)).clear);
+          } catch (error) {
+            if (!(error instanceof AwsError)) throw error;
+            invalid.push(name);
+          }
+        }
+        if (invalid.length > 0) this.#reasons.push(`${where}: invalid parameters: ${invalid.join(',')}`);
+      } catch (error) {
+        this.#refused(error, where);
+      }
+    }
+  }
+
+  async #parameterAccess(names: readonly string[]): Promise<AccessRequest> {
+    const { parameters, region } = this.#options;
+    const { account } = this.#principal;
+    const resources = await Promise.all(
+      names.map(async (name) => {
+        const found = await parameters.find(account, name);
+        const asked = readReference({ region, account }, name);
+        const arn = asked === undefined ? name : parameterArn({ region, account }, found?.name ?? asked.name);
+        return found === undefined ? { arn } : { arn, tags: found.tags };
+      }),
+    );
+    return { action: 'ssm:GetParameters', resources };
+  }
+
+  async #secret(source: string): Promise<string> {
+    const { secrets, region } = this.#options;
+    const { account } = this.#principal;
+    const { arn, key, choice } = readSource(source);
+    const where = `fetching secret data from AWS Secrets Manager in region ${region}: secret ${arn}`;
+    try {
+      await this.#allow(await secrets.readAccess(account, arn, choice));
+      const secret = await secrets.find(account, arn);
+      if (secret === undefined)
+        throw new TaskSecretsRefused(
+          `ResourceNotFoundException: The task can't retrieve the secret with ARN '${arn}' from AWS Secrets Manager. Check whether the secret exists in the specified Region`,
+        );
+      const { value } = await secrets.value(account, secret, choice);
+      if (value.kind === 'binary') throw new TaskSecretsRefused(`${where}: it is binary, and no text for a container`);
+      return key === '' ? value.text : jsonMember(arn, value.text, key);
+    } catch (error) {
+      if (error instanceof AwsError) throw new TaskSecretsRefused(`${where}: ${error.code}: ${error.message}`);
+      throw error;
+    }
+  }
+
+  /** @throws AwsError when the execution role may not */
+  async #allow(access: AccessRequest): Promise<void> {
+    const call = callOf(this.#options, this.#principal);
+    const { allowed, reason, resource } = await this.#options.authorizer.authorize(this.#principal, access, call);
+    if (allowed) return;
+    throw new AwsError(
+      'AccessDeniedException',
+      `User: ${this.#principal.arn} is not authorized to perform: ${access.action} on resource: ${resource ?? access.resources[0]?.arn} because ${reason}`,
+    );
+  }
+
+  /** Notes why something cannot be read; what may pass (the store is away) goes on. */
+  #refused(error: unknown, where = ''): void {
+    if (error instanceof TaskSecretsRefused) this.#reasons.push(error.message);
+    else if (error instanceof AwsError) this.#reasons.push(`${where}: ${error.code}: ${error.message}`);
+    else throw error;
+  }
+}
+
+/** `arn:…:secret:name-AbCdEf`, or that with `:json-key:label:version` behind it. @throws TaskSecretsRefused */
+function readSource(source: string): { readonly arn: string; readonly key: string; readonly choice: VersionChoice } {
+  const mark = ':secret:';
+  const at = source.indexOf(mark) + mark.length;
+  const [name = '', key = '', stage = '', versionId = '', ...more] = source.slice(at).split(':');
+  const parts = source.slice(at).split(':').length;
+  if (at < mark.length || (parts !== 1 && parts !== 4) || more.length > 0)
+    throw new TaskSecretsRefused(
+      'an invalid ARN format for the AWS Secrets Manager secret was specified. Specify a valid ARN and try again.',
+    );
+  return {
+    arn: source.slice(0, at) + name,
+    key,
+    choice: {
+      ...(stage === '' ? {} : { stage }),
+      ...(versionId === '' ? {} : { versionId }),
+    },
+  };
+}
