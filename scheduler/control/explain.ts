@@ -127,6 +127,9 @@ function* waits(
   for (const deployment of service.deployments) yield* hooksWaitedFor(deployment);
   if (primary.bakingSince !== undefined && primary.rolloutState === 'IN_PROGRESS')
     yield `Deployment ${primary.id} has all of its tasks since ${iso(primary.bakingSince)}, and is watched for a while: it fails when one of these alarms goes into ALARM: ${alarmsOf(service)}.`;
+  const { move } = service.rebalancing ?? {};
+  if (move !== undefined)
+    yield `Zones are evened out since ${iso(move.since)}: when a task in ${move.to} is healthy, one of the most crowded zone ends.`;
   yield* tasksWaitedFor(primary, service.desiredCount, live, now, options);
   for (const task of live) if (isHeld(task, now)) yield* requestsWaitedFor(task, now);
   const others = live.filter((task) => task.service?.deploymentId !== primary.id);

@@ -1,6 +1,7 @@
 import type { ReconcilerOptions } from '../deployments/index.ts';
 import {
   type Blocked,
+  blockedKey,
   type HostCondition,
   reconcileService,
   type ServicePlan,
@@ -18,7 +19,7 @@ import type {
 import { interruptedAt, taskDraft, type TaskDraft, taskTags } from '../tasks/index.ts';
 import { type ClusterView, placedTask } from '../views/index.ts';
 
-import { type ServiceRequests, strategiesOf, type Wanted } from './requests.ts';
+import { bare, type ServiceRequests, strategiesOf, type Wanted } from './requests.ts';
 import { targetPlace } from './target-place.ts';
 
 /** Tasks started for one service in one pass; the rest follow in the next, at once. Keeps commits small and services fair to each other. */
@@ -76,6 +77,8 @@ export function planService(ports: PlannerPorts, service: ServiceRecord): Placed
     hookResults: ports.view.hookResultsOf(service.name),
     alarms: mayFailByAlarms(service) ? ports.alarms() : undefined,
     newRunId: ports.newRunId,
+    zoneOf: (task) => zoneOf(ports.view, task.instanceId),
+    zones: () => zonesFor(ports, service),
     scaleInOrder: (ids, limit, gone) => ports.view.index.scaleInOrder(ids, strategiesOf(service), limit, gone),
     ...(service.schedulingStrategy === 'DAEMON' ? daemonHosts(ports, service) : {}),
   });
@@ -107,7 +110,7 @@ function placeStarts(
       const deployment = plan.service.deployments.find(({ id }) => id === start.deploymentId);
       const definition = ports.definitions.get(deployment?.taskDefinition ?? '');
       if (deployment === undefined || definition === undefined) {
-        blocked.set(start.deploymentId, { ...noDefinition(deployment), relief: [] });
+        blocked.set(blockedKey(start), { ...noDefinition(deployment), relief: [] });
         continue;
       }
       const service = startedAs(plan.service, deployment);
@@ -117,7 +120,7 @@ function placeStarts(
       for (let count = 0; count < start.count && placed.length < startsPerPass; count++) {
         const provider = start.providers?.[count];
         if (full.has(provider)) continue;
-        const wanted = requests.get(provider) ?? ports.requests.of(service, definition, provider);
+        const wanted = requests.get(provider) ?? ports.requests.of(service, definition, provider, start.zone);
         const { request, rather } = wanted;
         const preferred = rather === undefined ? undefined : view.index.place(rather);
         const fits = preferred !== undefined && !('unplaceable' in preferred);
@@ -131,8 +134,9 @@ function placeStarts(
             : placeOn(ports, target, request);
         if ('unplaceable' in found) {
           const { code, message } = found.unplaceable;
-          const relief = target === undefined ? findRelief(ports, plan, deployment, request) : [];
-          blocked.set(start.deploymentId, { code, message, relief });
+          const helps = target === undefined && start.zone === undefined;
+          const relief = helps ? findRelief(ports, plan, deployment, request) : [];
+          blocked.set(blockedKey(start), { code, message, relief });
           if (target === undefined) full.add(provider);
           continue;
         }
@@ -259,8 +263,24 @@ function daemonHosts(
   return { eligible: eligible.sort(), lingering: lingering.sort() };
 }
 
-/** The request without its size: whether an instance meets the requirements, however full it is. */
-const bare = (request: PlacementRequest): PlacementRequest => ({
-  ...request,
-  shape: { ...request.shape, cpu: 0, memory: 0, gpus: 0, tcpPorts: [], udpPorts: [] },
-});
+const zoneAttribute = 'ecs.availability-zone';
+
+/** Zones whose names can stand in an expression; hosts without one are in none. */
+const plainZone = /^[A-Za-z0-9][\w.-]*$/;
+
+function zoneOf(view: ClusterView, instanceId = ''): string | undefined {
+  const attributes = view.instances.get(instanceId)?.value.attributes;
+  const zone = attributes?.find(({ name }) => name === zoneAttribute)?.value;
+  return zone === undefined || !plainZone.test(zone) ? undefined : zone;
+}
+
+/** The zones with hosts that could take a task of the service's newest revision, however full they are. */
+function zonesFor(ports: PlannerPorts, service: ServiceRecord): readonly string[] {
+  const primary = service.deployments.find(({ status }) => status === 'PRIMARY');
+  const definition = ports.definitions.get(primary?.taskDefinition ?? '');
+  if (definition === undefined) return [];
+  const zones = new Set([...ports.view.instances.keys()].flatMap((id) => zoneOf(ports.view, id) ?? []));
+  return [...zones].filter(
+    (zone) => !('unplaceable' in ports.view.index.place(ports.requests.bareOf(service, definition, zone))),
+  );
+}

@@ -18,9 +18,24 @@ export const ratherOf = (request: PlacementRequest, further: readonly Constraint
 /** What the placement core is asked for tasks of services. It compiles each request object once, so equal requests must be one object. */
 export class ServiceRequests {
   readonly #known = new Map<string, Wanted>();
+  readonly #bare = new WeakMap<PlacementRequest, PlacementRequest>();
 
-  /** The request for one task of a revision as part of a service. @param provider what it runs on, when a strategy decides that */
-  of(service: ServiceRecord, definition: TaskDefinitionRecord, provider?: CapacityProvider): Wanted {
+  /** The same for a task without size, in one zone: whether any host there meets its requirements. */
+  bareOf(service: ServiceRecord, definition: TaskDefinitionRecord, zone: string): PlacementRequest {
+    const { request } = this.of(service, definition, undefined, zone);
+    const known = this.#bare.get(request);
+    if (known !== undefined) return known;
+    const made = bare(request);
+    this.#bare.set(request, made);
+    return made;
+  }
+
+  /**
+   * The request for one task of a revision as part of a service.
+   * @param provider what it runs on, when a strategy decides that
+   * @param zone the one availability zone that it may be in; by default any
+   */
+  of(service: ServiceRecord, definition: TaskDefinitionRecord, provider?: CapacityProvider, zone?: string): Wanted {
     const { placementConstraints, placementStrategy, launchType, network, name } = service;
     const key = JSON.stringify([
       name,
@@ -32,6 +47,7 @@ export class ServiceRequests {
       launchType,
       provider,
       network?.zones,
+      zone,
     ]);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
@@ -46,7 +62,7 @@ export class ServiceRequests {
     const request: PlacementRequest = {
       group: `service:${name}`,
       shape: { ...reservationOf(bodyOf(definition)), requires: demand.requires },
-      constraints: demand.constraints,
+      constraints: zone === undefined ? demand.constraints : [...demand.constraints, inZone(zone)],
       strategies: demand.strategies,
       kind: 'service',
     };
@@ -57,6 +73,18 @@ export class ServiceRequests {
     return wanted;
   }
 }
+
+/** The request without its size: whether an instance meets the requirements, however full it is. */
+export const bare = (request: PlacementRequest): PlacementRequest => ({
+  ...request,
+  shape: { ...request.shape, cpu: 0, memory: 0, gpus: 0, tcpPorts: [], udpPorts: [] },
+});
+
+const inZone = (zone: string): ConstraintSpec => ({
+  type: 'memberOf',
+  expression: `attribute:ecs.availability-zone == ${zone}`,
+  otherwise: { code: 'MEMBEROF', sentence: `is not in the availability zone ${zone}.` },
+});
 
 const constraintOf = ({ type, expression }: ServiceRecord['placementConstraints'][number]): ConstraintSpec => {
   switch (type) {

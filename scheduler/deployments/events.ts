@@ -24,6 +24,9 @@ export const eventTexts = {
     'No new tasks are started until the service is updated.',
   notShifted: (deployment: string, why: string): string =>
     `(deployment ${deployment}) is unable to shift traffic: ${why}`,
+  unbalanced: (counts: string): string => `is not AZ balanced with ${counts}. AZ Rebalancing in progress.`,
+  balanced: (counts: string): string => `is AZ balanced with ${counts}.`,
+  rebalancingStopped: 'AZ Rebalancing stopped: the service changed. It goes on when the service is steady.',
   unhealthy: (ids: readonly string[]): string => `${list(ids)} failed container health checks.`,
   registered: (group: string, count: number): string => `registered ${count} targets in (target-group ${group})`,
   deregistered: (group: string, count: number): string => `deregistered ${count} targets in (target-group ${group})`,
@@ -48,6 +51,7 @@ export type StandingCause =
   | 'unreachable'
   | 'interrupted'
   | 'registration'
+  | 'zones'
   | 'shift';
 
 /** Collects the events of one pass and remembers what was said about standing causes. */

@@ -9,6 +9,7 @@ export { countProviders, nextProviders, type ProviderCounts, sharesOf } from './
 export { reconcileService } from './reconcile.ts';
 export {
   type Blocked,
+  blockedKey,
   type Decision,
   decisionKinds,
   type HostCondition,

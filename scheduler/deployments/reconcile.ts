@@ -135,7 +135,9 @@ function settle(pass: Pass): void {
     });
   }
   const settled = steady && pass.primary()?.rolloutState === 'COMPLETED';
-  if (settled && !pass.service.steady) pass.voice.say(eventTexts.steady);
+  // While zones are evened out it is steady between two moves: that is no news.
+  const isNews = pass.state.service.rebalancing === undefined && pass.service.rebalancing === undefined;
+  if (settled && !pass.service.steady && isNews) pass.voice.say(eventTexts.steady);
   if (settled !== pass.service.steady) pass.service = { ...pass.service, steady: settled };
   retire(pass);
 }

@@ -6,6 +6,7 @@ import { eventTexts } from './events.ts';
 import { interruption } from './interrupt.ts';
 import type { Pass } from './pass.ts';
 import { countProviders, nextProviders, sharesOf } from './providers.ts';
+import { rebalance } from './rebalancing.ts';
 import type { Strategy } from './strategy.ts';
 import { countUnhealthy, stopUnhealthy } from './targets.ts';
 import { startedAs } from './task-sets.ts';
@@ -18,10 +19,13 @@ import type { Start } from './types.ts';
  */
 export function roll(pass: Pass): void {
   const primary = pass.primary();
+  const beside = rebalance(pass);
   const census = pass.census();
   pass.leaving = census.outgoing.map(({ task }) => task.id);
   const stalled = primary === undefined || primary.rolloutState === 'FAILED';
-  tell(pass, [new Step(pass, primary, census, { stalled, restores: true }).run()]);
+  tell(pass, [
+    new Step(pass, primary, census, { stalled, restores: true, desired: pass.service.desiredCount + beside }).run(),
+  ]);
 }
 
 /** ECS's own way: tasks of the new revision come as those of the old one go. */

@@ -44,10 +44,14 @@ export interface ServiceState {
   readonly interruptedAt: (task: TaskRecord) => number | undefined;
   /** Where a task that runs answers requests of a target group; `missing` says what is not known of that. */
   readonly placeOf: (task: TaskRecord, wanted: ServiceLoadBalancer) => TargetPlace | { readonly missing: string };
-  /** Deployment id -> why its next task cannot be placed, as found by this pass's attempt to place. */
+  /** `blockedKey` -> why the next task cannot be placed, as found by this pass's attempt to place. */
   readonly blocked: ReadonlyMap<string, Blocked>;
   /** Which of the candidates to end first, at most `limit`, given that those of `gone` have ended. The placement core's. */
   readonly scaleInOrder: (ids: readonly string[], limit: number, gone: readonly string[]) => readonly string[];
+  /** The availability zone of a task's host. */
+  readonly zoneOf: (task: TaskRecord) => string | undefined;
+  /** The zones with hosts that could take tasks of the PRIMARY deployment if they had room. Dear where hosts are many. */
+  readonly zones: () => readonly string[];
   /** DAEMON: ids of the instances that should run one task. */
   readonly eligible?: readonly string[];
   /** DAEMON: ids of DRAINING instances that still run other tasks: daemons are the last to go. */
@@ -75,7 +79,13 @@ export interface Start {
   readonly instances?: readonly string[];
   /** Of a service with a capacity provider strategy: the provider of each task. */
   readonly providers?: readonly CapacityProvider[];
+  /** The one availability zone that it is for. */
+  readonly zone?: string;
 }
+
+/** Under what `blocked` has why a start found no instance: its deployment, or of a start in one zone that one alone. */
+export const blockedKey = ({ deploymentId, zone }: Pick<Start, 'deploymentId' | 'zone'>): string =>
+  zone === undefined ? deploymentId : `${deploymentId} in ${zone}`;
 
 /** What one pass decided; nothing has happened yet. */
 export interface ServicePlan {

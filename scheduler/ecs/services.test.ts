@@ -119,8 +119,32 @@ describe('services', () => {
       enableECSManagedTags: false,
       propagateTags: 'NONE',
       enableExecuteCommand: false,
-      availabilityZoneRebalancing: 'DISABLED',
+      availabilityZoneRebalancing: 'ENABLED',
     });
+  });
+
+  test('zones are evened out where that is possible, and where that is asked for; an update that rules it out ends it', async () => {
+    await newCluster();
+    const { taskDefinitionArn } = await api.define();
+    const zones = async (name: string): Promise<string | undefined> =>
+      (await described(name)).availabilityZoneRebalancing;
+    const make = (serviceName: string, input: Partial<CreateServiceCommandInput>) =>
+      create({ serviceName, taskDefinition: taskDefinitionArn, ...input });
+    await make('packed', { placementStrategy: [{ type: 'binpack', field: 'memory' }] });
+    await make('spread', { placementStrategy: [{ type: 'spread', field: 'attribute:ecs.availability-zone' }] });
+    expect([await zones('packed'), await zones('spread')]).toEqual(['DISABLED', 'ENABLED']);
+    const update = (input: object) => api.ecs.send(new UpdateServiceCommand({ cluster, service: 'spread', ...input }));
+    const none = { maximumPercent: 100, minimumHealthyPercent: 50 };
+    const both = { deploymentConfiguration: none, availabilityZoneRebalancing: 'ENABLED' };
+    await expect(update(both)).rejects.toThrow(/maximumPercent is 100/);
+    await update({ deploymentConfiguration: none });
+    expect(await zones('spread')).toBe('DISABLED');
+    await update({ deploymentConfiguration: { maximumPercent: 200 } });
+    expect(await zones('spread')).toBe('DISABLED');
+    await update({ availabilityZoneRebalancing: 'ENABLED' });
+    expect(await zones('spread')).toBe('ENABLED');
+    await update({ availabilityZoneRebalancing: 'DISABLED' });
+    expect(await zones('spread')).toBe('DISABLED');
   });
 
   test("what was given reads back the same, placement in ECS's own spelling", async () => {
@@ -508,10 +532,43 @@ describe('CreateService refuses', () => {
       /Service Connect/,
     ],
     [
-      'zone rebalancing',
-      { availabilityZoneRebalancing: 'ENABLED' },
+      'zone rebalancing of daemons',
+      { availabilityZoneRebalancing: 'ENABLED', schedulingStrategy: 'DAEMON', desiredCount: undefined },
       'InvalidParameterException',
-      /availabilityZoneRebalancing/,
+      /availabilityZoneRebalancing ENABLED is not supported for the service: the scheduling strategy is DAEMON/,
+    ],
+    [
+      'zone rebalancing without room for a task more',
+      { availabilityZoneRebalancing: 'ENABLED', deploymentConfiguration: { maximumPercent: 100 } },
+      'InvalidParameterException',
+      /maximumPercent is 100/,
+    ],
+    [
+      'zone rebalancing against another strategy',
+      {
+        availabilityZoneRebalancing: 'ENABLED',
+        placementStrategy: [
+          { type: 'binpack', field: 'memory' },
+          { type: 'spread', field: 'attribute:ecs.availability-zone' },
+        ],
+      },
+      'InvalidParameterException',
+      /first placement strategy/,
+    ],
+    [
+      'zone rebalancing against a constraint',
+      {
+        availabilityZoneRebalancing: 'ENABLED',
+        placementConstraints: [{ type: 'memberOf', expression: 'attribute:ecs.availability-zone == a' }],
+      },
+      'InvalidParameterException',
+      /a placement constraint uses attribute:ecs.availability-zone/,
+    ],
+    [
+      'zone rebalancing outside of the cloud',
+      { availabilityZoneRebalancing: 'ENABLED', launchType: 'EXTERNAL' },
+      'InvalidParameterException',
+      /launch type is EXTERNAL/,
     ],
     ['ECS Exec', { enableExecuteCommand: true }, 'InvalidParameterException', /enableExecuteCommand/],
     [

@@ -120,6 +120,12 @@ export function serviceOperations(options: EcsApi): EcsOperations {
     };
   }
 
+  /** The revision that a service runs. */
+  async function definitionOf(place: ServiceRef, account: string): Promise<TaskDefinitionRecord | undefined> {
+    const { taskDefinition = '' } = (await findService(options, place)) ?? {};
+    return taskDefinition === '' ? undefined : activeOrNot(account, taskDefinition);
+  }
+
   /** What a service runs from its beginning, by what and where; one with the controller EXTERNAL runs nothing before it has a task set. */
   async function launchOfCreate(
     input: CreateServiceRequest,
@@ -210,6 +216,9 @@ export function serviceOperations(options: EcsApi): EcsOperations {
             : await activeDefinition(options, call.account, input.taskDefinition);
         const place = { ...ref, service: nameOf(input.service, ref, call) };
         const change = await launchOfUpdate(place, cluster, input, definition, call);
+        const running =
+          definition ??
+          (input.availabilityZoneRebalancing === undefined ? undefined : await definitionOf(place, call.account));
         const configured = placeOf(call);
         await checkHookDefinitions(
           options,
@@ -220,7 +229,7 @@ export function serviceOperations(options: EcsApi): EcsOperations {
         const service = await updateService(
           options,
           place,
-          (current) => parseUpdate(input, current, definition, change, configured, options.extensions),
+          (current) => parseUpdate(input, current, definition, change, configured, running, options.extensions),
           { force: input.forceNewDeployment ?? false },
         );
         return { service: (await serviceViews(options, ref, [service], ['TAGS']))[0] };

@@ -24,6 +24,7 @@ import { checkExternal, checkExternalUpdate, readController } from './controller
 import { delegateOf } from './delegate.ts';
 import { followTag, parseFollow } from './follow.ts';
 import type { HookPlace } from './hooks.ts';
+import { rebalancingOf } from './rebalancing.ts';
 import type { ServiceChange, ServiceDraft, ServiceLaunch } from './services.ts';
 
 /** Members of both requests that nothing here acts on. */
@@ -87,7 +88,7 @@ export function parseCreate(
   const follow = tags[followTag];
   if (follow !== undefined) parseFollow(follow);
   const grace = parseGrace(input.healthCheckGracePeriodSeconds);
-  return {
+  const draft: Omit<ServiceDraft, 'availabilityZoneRebalancing'> = {
     schedulingStrategy,
     ...(controller === undefined ? {} : { controller }),
     desiredCount: parseCount(input.desiredCount) ?? 0,
@@ -111,13 +112,15 @@ export function parseCreate(
     propagateTags: parsePropagation(input.propagateTags),
     enableECSManagedTags: input.enableECSManagedTags ?? false,
     enableExecuteCommand: false,
-    availabilityZoneRebalancing: 'DISABLED',
   };
+  const asked = input.availabilityZoneRebalancing;
+  return { ...draft, availabilityZoneRebalancing: rebalancingOf(asked, undefined, draft, definition) };
 }
 
 /**
  * What UpdateService changes on a service; members that are left out stay, empty lists remove.
  * @param definition the revision to run from now on, when the request names one
+ * @param running the revision that it runs then, named or not, when that is known
  * @param launched how and where its next tasks run and are registered, when the request says so
  * @throws InvalidParameterException
  */
@@ -127,6 +130,7 @@ export function parseUpdate(
   definition: TaskDefinitionRecord | undefined,
   launched: Pick<ServiceChange, 'launch' | 'network' | 'loadBalancers'>,
   place: HookPlace,
+  running: TaskDefinitionRecord | undefined,
   extensions?: PlacementExtensions,
 ): ServiceChange {
   refuseMembers(input, refusals);
@@ -148,7 +152,7 @@ export function parseUpdate(
   const desiredCount = parseCount(input.desiredCount);
   const grace = parseGrace(input.healthCheckGracePeriodSeconds);
   const placement = placementOf(input, definition, extensions);
-  return {
+  const change: ServiceChange = {
     ...(desiredCount === undefined ? {} : { desiredCount }),
     ...(definition === undefined ? {} : { taskDefinition: definition.arn }),
     ...launched,
@@ -165,6 +169,11 @@ export function parseUpdate(
       place,
     ),
   };
+  const { launch, loadBalancers: _, ...others } = change;
+  const next = { ...service, ...others, ...launch };
+  const asked = input.availabilityZoneRebalancing;
+  const rebalancing = rebalancingOf(asked, service.availabilityZoneRebalancing, next, running);
+  return { ...change, availabilityZoneRebalancing: rebalancing };
 }
 
 const noDaemons = (): Error =>
@@ -198,13 +207,7 @@ function placementOf(
   };
 }
 
-function refuseShared(
-  input: Pick<UpdateServiceRequest, 'availabilityZoneRebalancing' | 'serviceConnectConfiguration'>,
-): void {
-  const rebalancing = input.availabilityZoneRebalancing ?? 'DISABLED';
-  if (rebalancing !== 'DISABLED') {
-    throw notSupported(`availabilityZoneRebalancing ${rebalancing}`, 'Use DISABLED, or leave it out.');
-  }
+function refuseShared(input: Pick<UpdateServiceRequest, 'serviceConnectConfiguration'>): void {
   if (input.serviceConnectConfiguration?.enabled === true) {
     throw notSupported('Service Connect', 'Set enabled to false, or leave it out.');
   }

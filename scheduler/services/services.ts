@@ -37,7 +37,17 @@ export interface ServiceRef extends ClusterRef {
 /** What a service's author decides; the rest of its record is made by the control plane. */
 export type ServiceDraft = Omit<
   ServiceRecord,
-  'name' | 'arn' | 'status' | 'deployments' | 'createdAt' | 'follow' | 'steady' | 'version' | 'said' | 'rejected'
+  | 'name'
+  | 'arn'
+  | 'status'
+  | 'deployments'
+  | 'createdAt'
+  | 'follow'
+  | 'steady'
+  | 'version'
+  | 'said'
+  | 'rejected'
+  | 'rebalancing'
 >;
 
 /** The domain functions of services need no region: ARNs come with their arguments. */
@@ -289,7 +299,8 @@ const ofPrimarySet: ReadonlySet<string> = new Set([
 
 /** Whether a repeated CreateService asks for what the service already is. How many daemons there are is not the author's choice. */
 function wantsTheSame(service: ServiceRecord, draft: ServiceDraft): boolean {
-  const { createdBy: _, followedBy: __, desiredCount, ...given } = draft;
+  // What nobody asked for may have another default by now than when the service was made.
+  const { createdBy: _, followedBy: __, availabilityZoneRebalancing: ___, desiredCount, ...given } = draft;
   const wanted = { capacityProviderStrategy: undefined, loadBalancers: undefined, ...given };
   return (
     (draft.schedulingStrategy === 'DAEMON' || desiredCount === service.desiredCount) &&

@@ -449,6 +449,18 @@ export interface ServiceRecord {
   readonly enableECSManagedTags: boolean;
   readonly enableExecuteCommand: boolean;
   readonly availabilityZoneRebalancing: 'ENABLED' | 'DISABLED';
+  /** Zones that are being evened out. Written by the reconciler. */
+  readonly rebalancing?: {
+    /** A task starts in the zone `to` beside the desired count, for one that ends when it is healthy. */
+    readonly move?: {
+      readonly deploymentId: string;
+      readonly desiredCount: number;
+      readonly to: string;
+      readonly since: number;
+    };
+    /** After a move that came to nothing: no other one before. */
+    readonly restUntil?: number;
+  };
   /** What the service follows. Absent: nothing. The ECS tag `slipway:follow=true` means `{ mode: 'tags' }`. */
   readonly follow?: FollowRule;
   /** Who set that: the rule acts with what this one may do when an image comes, and not at all without it. */

@@ -13,6 +13,7 @@ import {
 } from '../../state/index.ts';
 import {
   type Blocked,
+  blockedKey,
   defaultReconcilerOptions,
   type HostCondition,
   inOtherGroup,
@@ -46,6 +47,8 @@ export interface Host {
   readonly id: string;
   room: number;
   condition: HostCondition;
+  /** Its availability zone. */
+  zone?: string;
   /** When tasks on it are told to stop at the latest, as it is taken back. */
   interruptedAt?: number;
 }
@@ -266,6 +269,10 @@ export class World {
           this.ordered += Math.min(limit, ids.length);
           return ids.slice(0, limit);
         },
+        zoneOf: (task) => this.hosts.find(({ id }) => id === task.instanceId)?.zone,
+        zones: () => [
+          ...new Set(this.hosts.flatMap(({ condition, zone }) => (condition === 'ready' ? (zone ?? []) : []))),
+        ],
         eligible: this.hosts.filter(({ condition }) => condition === 'ready').map(({ id }) => id),
         lingering: [],
         shift: this.shift,
@@ -296,7 +303,10 @@ export class World {
         const taken = (host: Host): number => tasks.filter((task) => task.instanceId === host.id).length;
         const wanted = start.instances?.[count];
         const host = this.hosts.find(
-          (one) => this.free(one) - taken(one) > 0 && (wanted === undefined || one.id === wanted),
+          (one) =>
+            this.free(one) - taken(one) > 0 &&
+            (wanted === undefined || one.id === wanted) &&
+            (start.zone === undefined || one.zone === start.zone),
         );
         if (host === undefined || this.behaviour(deployment.taskDefinition).behaviour === 'cannot be placed') {
           const relief = this.live().find(
@@ -306,7 +316,7 @@ export class World {
               this.hosts.find(({ id }) => id === task.instanceId)?.condition === 'ready',
           );
           const helps = this.behaviour(deployment.taskDefinition).behaviour !== 'cannot be placed';
-          blocked.set(deployment.id, {
+          blocked.set(blockedKey(start), {
             code: 'RESOURCE:MEMORY',
             message: 'The closest matching (container-instance host-0) has insufficient memory available.',
             relief: relief === undefined || !helps ? [] : [relief.id],

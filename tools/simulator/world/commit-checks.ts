@@ -137,9 +137,23 @@ export class CommitChecks {
     const there = mirror
       .tasksOf(name)
       .filter((task) => !started.has(task.id) && task.service?.deploymentId === primary.id && this.#standsFirm(task));
+    const after = change?.kind === 'service' ? change.after : undefined;
+    if (after?.rebalancing?.move !== undefined) {
+      const away = [...started].filter((id) => this.#zoneOf(mirror.tasks.get(id)) !== after.rebalancing?.move?.to);
+      if (started.size === 1 && away.length === 0 && after.availabilityZoneRebalancing === 'ENABLED') return;
+      throw new Violation(
+        'zones',
+        `${started.size} tasks of ${name} were started to even out, ${away.length} elsewhere`,
+      );
+    }
     if (there.length < service.desiredCount) return;
     const detail = `${started.size} tasks of ${name} were started though ${there.length} of ${service.desiredCount} run`;
     throw new Violation('patient', detail);
+  }
+
+  #zoneOf(task: TaskRecord | undefined): string | undefined {
+    const { attributes = [] } = this.#ports.mirror.instances.get(task?.instanceId ?? '') ?? {};
+    return attributes.find(({ name }) => name === 'ecs.availability-zone')?.value;
   }
 
   /** The same of task sets, each on its own. */

@@ -25,6 +25,8 @@ const { values } = parseArgs({
     shifts: { type: 'boolean', default: false },
     /** Days of services with task sets. */
     sets: { type: 'boolean', default: false },
+    /** Days of services whose zones are evened out. */
+    zones: { type: 'boolean', default: false },
   },
 });
 
@@ -37,7 +39,10 @@ if (!values.trace) Error.stackTraceLimit = 0;
 
 let broken = 0;
 for (let seed = from; seed <= to; seed++) {
-  let outcome = await new World(drawPlan(seed, { shifts: values.shifts, sets: values.sets }), values.trace).play();
+  let outcome = await new World(
+    drawPlan(seed, { shifts: values.shifts, sets: values.sets, zones: values.zones }),
+    values.trace,
+  ).play();
   if (outcome.violation !== undefined && values.shrink) {
     outcome = await shrink(outcome, 300);
   }
@@ -75,7 +80,7 @@ function words({ plan, violation, played, counts }: Outcome): string {
   const end =
     violation === undefined
       ? 'all held'
-      : `${violation.message}\n    play it again: npm run simulate -- --seed ${plan.seed} --trace${plan.shifts ? ' --shifts' : ''}${plan.sets ? ' --sets' : ''}`;
+      : `${violation.message}\n    play it again: npm run simulate -- --seed ${plan.seed} --trace${plan.shifts ? ' --shifts' : ''}${plan.sets ? ' --sets' : ''}${plan.zones ? ' --zones' : ''}`;
   const left = values.shrink && violation !== undefined ? [...faults, ...users].sort((a, b) => a.at - b.at) : [];
   const rest = left.map((one) => `\n    ${JSON.stringify(one)}`).join('');
   return `seed ${plan.seed} (${size}; ${did}): ${end}${rest}`;

@@ -112,6 +112,8 @@ export interface Plan {
   readonly shifts: boolean;
   /** Whether somebody else than ECS deploys services: by task sets. */
   readonly sets: boolean;
+  /** Whether zones of services are evened out. */
+  readonly zones: boolean;
 }
 
 /** How large and how bad plans are. */
@@ -130,6 +132,8 @@ export interface PlanOptions {
   readonly shifts?: boolean;
   /** Days of services with task sets, likewise. */
   readonly sets?: boolean;
+  /** Days of services whose zones are evened out, likewise. */
+  readonly zones?: boolean;
 }
 
 /** Names that services get: few, so that actions meet. */
@@ -225,6 +229,7 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
     balanced: new Chance(seed ^ 0x1075).happens(options.shifts === true ? 0.4 : 0.14),
     shifts: options.shifts === true,
     sets: options.sets === true,
+    zones: options.zones === true,
   };
 }
 

@@ -1,4 +1,4 @@
-import { isLive, isPending, type ServiceRecord } from '@slipway/scheduler/state';
+import { isLive, isPending, type ServiceRecord, type TaskRecord } from '@slipway/scheduler/state';
 import type { AddressChecks } from './addresses.ts';
 import type { SimulatedHost } from './host.ts';
 import type { SimulatedImages } from './images.ts';
@@ -90,6 +90,7 @@ export class Quiet {
     const running = live.filter((task) => task.lastStatus === 'RUNNING' && task.service?.deploymentId === primary.id);
     const whole = running.length === desiredCount && live.length === desiredCount;
     if (primary.rolloutState === 'COMPLETED' && whole) return undefined;
+    if (service.rebalancing?.move !== undefined) return `${name} is evened out all the time`;
     if (service.said !== undefined && 'deadlock' in service.said) return undefined;
     return `${name} is ${primary.rolloutState} with ${running.length} of ${desiredCount} tasks and says nothing of a failure`;
   }
@@ -115,8 +116,24 @@ export class Quiet {
         const state = `${primary?.rolloutState ?? 'nothing'}, ${running.length} of ${service.desiredCount}`;
         return `${service.name} is not steady: ${state}; ${primary?.unplaceable?.message ?? primary?.lastFailure ?? ''}`;
       }
+      const uneven = this.#uneven(service, running);
+      if (uneven !== undefined) return uneven;
     }
     return undefined;
+  }
+
+  /** A service whose zones should be evened out, and are not. Where tasks have addresses or constraints it depends on those. */
+  #uneven(service: ServiceRecord, running: readonly TaskRecord[]): string | undefined {
+    const { instances } = this.#ports.mirror;
+    if (service.availabilityZoneRebalancing !== 'ENABLED' || service.network !== undefined) return undefined;
+    if (service.placementConstraints.length > 0 || service.said?.['zones'] !== undefined) return undefined;
+    const zoneOf = (id = ''): string | undefined =>
+      instances.get(id)?.attributes.find(({ name }) => name === 'ecs.availability-zone')?.value;
+    const open = [...instances.values()].filter(({ status, agentConnected }) => status === 'ACTIVE' && agentConnected);
+    const zones = new Set(open.flatMap(({ id }) => zoneOf(id) ?? []));
+    const counts = [...zones].map((zone) => running.filter(({ instanceId }) => zoneOf(instanceId) === zone).length);
+    if (Math.max(0, ...counts) - Math.min(Infinity, ...counts) < 2) return undefined;
+    return `${service.name} has ${counts.join(', ')} tasks in its zones`;
   }
 
   /** A service that follows a tag and runs something else. */

@@ -40,6 +40,8 @@ export interface UserPorts {
   readonly shifts: boolean;
   /** Whether somebody else than ECS deploys services. */
   readonly sets: boolean;
+  /** Whether zones of services are evened out. */
+  readonly zones: boolean;
   readonly imageHost: string;
 }
 
@@ -218,6 +220,8 @@ export class Users {
         ? { placementStrategy: [{ type: 'spread' as const, field: 'attribute:ecs.availability-zone' }] }
         : {}),
       ...this.#constraints(chance, daemon),
+      // Where it is possible it is what ECS does by itself.
+      ...(this.#ports.zones ? {} : { availabilityZoneRebalancing: 'DISABLED' as const }),
       ...(registered === undefined
         ? {}
         : {

@@ -11,6 +11,9 @@ const shiftSeeds = seeds / 20;
 /** The same of days on which somebody else than ECS deploys services. */
 const setSeeds = seeds / 40;
 
+/** The same of days on which zones of services are evened out. */
+const zoneSeeds = seeds / 40;
+
 /** Seeds within which every planted mistake must be noticed. */
 const noticedWithin = 2_000;
 
@@ -90,6 +93,14 @@ describe('the control plane in simulation', { timeout: hours * 3_600_000 }, () =
       throw new Error(await run('main.ts', ['--seed', String(broken.seed), '--sets', '--shrink']));
     expect(lines).toHaveLength(setSeeds);
     expect(lines.reduce((total, { counts }) => total + counts.containersStarted, 0)).toBeGreaterThan(10 * setSeeds);
+  });
+
+  test(`holds it through ${zoneSeeds} days of services whose zones are evened out`, async () => {
+    const lines = await play(`1..${zoneSeeds}`, undefined, '--zones');
+    const broken = lines.find(({ violation }) => violation !== undefined);
+    if (broken !== undefined)
+      throw new Error(await run('main.ts', ['--seed', String(broken.seed), '--zones', '--shrink']));
+    expect(lines).toHaveLength(zoneSeeds);
   });
 
   test('plays a seed the same way every time', async () => {

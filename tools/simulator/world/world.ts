@@ -212,6 +212,7 @@ export class World {
     this.#users = new Users({
       shifts: plan.shifts,
       sets: plan.sets,
+      zones: plan.zones,
       addressed: new Set(plan.addressed),
       imageHost: this.images.host,
       api: (operation, input) => this.#api(process, operation, input),
