@@ -106,8 +106,7 @@ describe('zones are evened out', () => {
     expect(world.wanted()).toHaveLength(3);
     expect(world.events.at(-2)).toContain('AZ Rebalancing stopped');
     play(world, 100);
-    expect(counts(world).sort()).toEqual([1, 2]);
-    world.hosts[0]!.room = 100;
+    expect(counts(world).toSorted((one, other) => one - other)).toEqual([1, 2]);
     const crowdedAgain = crowded(4, 2);
     crowdedAgain.pass();
     crowdedAgain.deploy({ behaviour: 'good', checks: true });
@@ -183,7 +182,8 @@ test('whatever happens, bounds are kept; a calm world is even, or as even as the
         );
         expect(world.wanted()).toHaveLength(world.service.desiredCount);
         const room = upperBound(world.service.desiredCount, world.service.deploymentConfiguration);
-        if (room > world.service.desiredCount) expect(Math.max(...byZone) - Math.min(...byZone)).toBeLessThanOrEqual(1);
+        const apart = Math.max(...byZone) - Math.min(...byZone);
+        expect(apart <= 1 || room <= world.service.desiredCount).toBe(true);
         const quiet = world.pass();
         expect([quiet.starts, quiet.stops, quiet.service.rebalancing]).toEqual([[], [], undefined]);
       },

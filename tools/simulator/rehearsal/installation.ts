@@ -248,6 +248,7 @@ export class Installation {
                   ...(breaker.threshold === undefined ? {} : { thresholdConfiguration: breaker.threshold as never }),
                 },
         },
+        availabilityZoneRebalancing: service.evensZones === true ? 'ENABLED' : 'DISABLED',
         placementConstraints: service.constraints as never,
         ...(daemon ? {} : { placementStrategy: service.placement as never }),
         ...(graceSeconds === undefined ? {} : { healthCheckGracePeriodSeconds: graceSeconds }),

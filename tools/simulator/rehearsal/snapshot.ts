@@ -90,6 +90,8 @@ const snapshot = z.strictObject({
           .default([]),
         /** The value of the tag `slipway:follow`. */
         follow: text.optional(),
+        /** Whether its zones are evened out; of older snapshots none are. */
+        evensZones: z.boolean().optional(),
       }),
     )
     .max(largest.services),

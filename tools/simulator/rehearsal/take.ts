@@ -17,7 +17,9 @@ import { type Snapshot } from './snapshot.ts';
 export async function takeSnapshot(client: ECSClient, cluster: string): Promise<Snapshot> {
   const instances = await describeInstances(client, cluster);
   const known = new Set(instances.map(({ containerInstanceArn = '' }) => lastPart(containerInstanceArn)));
-  const services = [...(await readServices(client, cluster)).values()].filter(({ status }) => status === 'ACTIVE');
+  const services = [...(await readServices(client, cluster)).values()].filter(
+    ({ status, deploymentController }) => status === 'ACTIVE' && deploymentController?.type !== 'EXTERNAL',
+  );
   const named = new Set(services.map(({ serviceName }) => serviceName));
   const tasks = (await readTasks(client, cluster)).filter(
     ({ desiredStatus, containerInstanceArn = '' }) =>
@@ -130,6 +132,7 @@ function serviceView(service: Service): Snapshot['services'][number] {
     graceSeconds: service.healthCheckGracePeriodSeconds,
     constraints: placementConstraints.map(({ type = '', expression }) => present({ type, expression })),
     placement: placementStrategy.map(({ type = '', field }) => present({ type, field })),
+    evensZones: service.availabilityZoneRebalancing === 'ENABLED' ? true : undefined,
     follow: service.tags?.find(({ key }) => key === followTag)?.value,
   }) as Snapshot['services'][number];
 }
