@@ -9,8 +9,11 @@ const unzip = promisify(gunzip);
 /** Bytes of a body that are not counted: small requests are served however much others hold. */
 const FREE = 16 * 1024;
 
-/** Gzip makes a thousand of one; no body that means something comes near this. */
+/** Gzip makes a thousand of one; no large body that means something comes near this. */
 const MOST_PER_BYTE = 64;
+
+/** Bytes that any body may have once it is unpacked: a call of PutMetricData whose thousand data are alike is a hundredth of it before. */
+const SMALL = 256 * 1024;
 
 /**
  * The request bodies that a process holds in memory, together: what is read before it is known who sends it must not fill it. A
@@ -72,7 +75,7 @@ export class Bodies {
     if (!isEncoded(exchange.request)) return body;
     if (encodingOf(exchange.request) !== 'gzip')
       throw new GatewayError('bad-request', 'the only Content-Encoding supported is gzip');
-    const most = Math.min(limit, Math.max(FREE, body.byteLength * MOST_PER_BYTE));
+    const most = Math.min(limit, Math.max(SMALL, body.byteLength * MOST_PER_BYTE));
     try {
       const decoded = await unzip(body, { maxOutputLength: most });
       if (!this.#counter(exchange)(decoded.byteLength)) throw full();

@@ -2,7 +2,7 @@ import { NormalizedSchema } from '@smithy/core/schema';
 import { streamAnswer, streamOf } from './answer-stream.ts';
 import { decodeCbor, encodeCbor } from './cbor.ts';
 import { inputError } from './json-codec.ts';
-import { type Codec, statusOf } from './wire.ts';
+import { type Codec, queryErrorHeader, statusOf } from './wire.ts';
 
 const contentType = 'application/cbor';
 const headers = { 'smithy-protocol': 'rpc-v2-cbor' };
@@ -22,7 +22,8 @@ export const cborCodec: Codec = {
       ...error.members,
       message: error.message,
     });
-    return { status: statusOf(error, modeled?.status), contentType, headers, body };
+    const more = queryErrorHeader(modeled).headers;
+    return { status: statusOf(error, modeled?.status), contentType, headers: { ...headers, ...more }, body };
   },
   inputError,
 };

@@ -2,7 +2,7 @@ import { streamAnswer, streamOf } from './answer-stream.ts';
 import { decodeJson, encodeJson } from './json.ts';
 import type { InputError, Problem } from './problems.ts';
 import type { ServiceModel } from './model.ts';
-import { type Codec, sentence, statusOf, validationMessage, type WireError } from './wire.ts';
+import { type Codec, queryErrorHeader, sentence, statusOf, validationMessage, type WireError } from './wire.ts';
 
 /** JSON 1.0 and 1.1, by their content type. */
 export const jsonCodec = (contentType: string): Codec => ({
@@ -24,7 +24,8 @@ export const jsonCodec = (contentType: string): Codec => ({
     // Clients read `__type` first and take a member called `code` for it, so nothing may come before or between.
     delete members['code'];
     const body = { __type: modeled?.name ?? error.code, ...members, message: error.message };
-    return { status: statusOf(error, modeled?.status), contentType, body: Buffer.from(JSON.stringify(body)) };
+    const bytes = Buffer.from(JSON.stringify(body));
+    return { status: statusOf(error, modeled?.status), contentType, body: bytes, ...queryErrorHeader(modeled) };
   },
   inputError,
 });

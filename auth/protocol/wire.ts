@@ -1,5 +1,5 @@
 import type { Constraints } from '../contract/index.ts';
-import type { OperationModel, ServiceModel } from './model.ts';
+import type { ErrorModel, OperationModel, ServiceModel } from './model.ts';
 import type { InputError, Problem } from './problems.ts';
 import type { QueryRequest } from './query.ts';
 import type { RestRequest } from './rest.ts';
@@ -43,6 +43,16 @@ export interface Codec {
 /** A status that was chosen wins over the model's; 400 is what nobody chose. */
 export const statusOf = (error: WireError, modeled: number | undefined): number =>
   error.status !== undefined && error.status !== 400 ? error.status : (modeled ?? error.status ?? 400);
+
+/** What clients of a service that has spoken Query know an error by, where that is another name (Smithy, "awsQueryCompatible"). */
+export const queryErrorHeader = (
+  modeled: ErrorModel | undefined,
+): { readonly headers?: Readonly<Record<string, string>> } =>
+  modeled === undefined || modeled.queryCode === modeled.name
+    ? {}
+    : {
+        headers: { 'x-amzn-query-error': `${modeled.queryCode};${modeled.status < 500 ? 'Sender' : 'Receiver'}` },
+      };
 
 export const sentence = (problem: Problem): string =>
   problem.path === '' ? capital(problem.rule) : `${capital(problem.rule)} (at ${problem.path})`;

@@ -1,6 +1,6 @@
 /**
  * `npm run bench:signals [-- --lines 10000000] [--quick] [--json FILE]`: the log store beside plain files of the same lines with the
- * same compression. What the API adds (decoding of requests, authorization) is not in it.
+ * same compression; behind it the metric store (`metrics.ts`). What the API adds (decoding of requests, authorization) is not in it.
  */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -158,6 +158,7 @@ if (!options.quick)
     ],
     rows,
   });
+await import('./metrics.ts');
 
 /** Batches from all streams at once, answered when they are durable; beside it frames in a file, synced one by one. */
 async function measureIngest(): Promise<void> {

@@ -9,6 +9,7 @@ import { trafficEngines } from '../../server/traffic-engines.ts';
 import { ServerProcess } from '../../testbed/server-process.ts';
 import { missingTerraform, Terraform } from '../../testbed/terraform.ts';
 import { balancing } from './balancing.ts';
+import { cloudwatch } from './cloudwatch.ts';
 import { containers } from './containers.ts';
 import { identity } from './identity.ts';
 import { logs } from './logs.ts';
@@ -19,7 +20,7 @@ import { registry } from './registry.ts';
 /** All rooms' resources in one run: most of each command is the provider, which starts for every one of them. */
 if (missingTerraform !== undefined && process.env['CI']) throw new Error(`${missingTerraform} on this machine`);
 
-const rooms = [containers, identity, network, registry, balancing, logs, scaling];
+const rooms = [containers, identity, network, registry, balancing, logs, cloudwatch, scaling];
 const folder = mkdtempSync(join(tmpdir(), 'slipway-terraform-'));
 let server: ServerProcess;
 let terraform: Terraform;

@@ -59,7 +59,7 @@ export const statisticsOperations: CloudWatchOperations = {
             dimensions: Dimensions.map(({ Name, Value }) => ({ name: Name, value: Value })),
           },
         ],
-        { from, to, period: Period, unit: Unit },
+        { from, to, period: Period, unit: Unit, distributions: extended.length > 0 },
       );
       const Datapoints = buckets.flatMap((bucket) => datapoint(bucket, Statistics, extended) ?? []);
       return { Label: MetricName, Datapoints };

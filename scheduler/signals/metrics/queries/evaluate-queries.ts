@@ -1,5 +1,5 @@
 import { evaluate, MathError, resultOf, scalar, type TimeSeries, usesOf, type Value, Work } from '../math/index.ts';
-import type { Bucket, MetricStore } from '../store/index.ts';
+import { basicStatistics, type Bucket, type MetricStore } from '../store/index.ts';
 
 import { type CheckedExpression, type CheckedMetric, type CheckedQuery, inQuery, QueryError } from './check.ts';
 import { labelOf, type Properties } from './labels.ts';
@@ -116,11 +116,13 @@ async function readAll(
   { from, to }: QueryRange,
 ): Promise<ReadonlyMap<string, TimeSeries>> {
   const found = new Map<string, TimeSeries>();
-  const groups = Map.groupBy(metrics, ({ period, unit }) => `${period} ${unit ?? ''}`);
+  const isBasic = ({ stat }: CheckedMetric): boolean => basicStatistics.includes(stat);
+  const groups = Map.groupBy(metrics, (metric) => `${metric.period} ${metric.unit ?? ''} ${isBasic(metric)}`);
   for (const group of groups.values()) {
-    const { period, unit } = group[0] as CheckedMetric;
+    const [first] = group as [CheckedMetric];
+    const { period, unit } = first;
     const series = group.map((metric) => metric.series);
-    const buckets = await store.read(account, series, { from, to, period, unit });
+    const buckets = await store.read(account, series, { from, to, period, unit, distributions: !isBasic(first) });
     for (const [index, metric] of group.entries())
       found.set(metric.id, seriesOf(metric, buckets[index] as readonly Bucket[]));
   }

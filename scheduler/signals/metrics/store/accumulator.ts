@@ -44,9 +44,10 @@ export class Accumulator {
     this.#addSums(other.count, other.sum, other.min, other.max);
   }
 
-  bucket(time: number, unit: string): Bucket {
+  /** @param isWhole whether its distribution belongs to it */
+  bucket(time: number, unit: string, isWhole = true): Bucket {
     const { count, sum, min, max, vague, sketch } = this;
-    if (vague) return { time, unit, count, sum, min, max };
+    if (vague || !isWhole) return { time, unit, count, sum, min, max };
     const distribution = sketch === undefined ? { values: [min], counts: [count] } : distributionOf(sketch);
     return { time, unit, count, sum, min, max, distribution };
   }

@@ -67,6 +67,8 @@ export interface ReadRange {
   readonly period: number;
   /** Only what was sent with this unit. */
   readonly unit?: string | undefined;
+  /** Whether buckets need their distributions: without them a read takes a third of the time. Default true. */
+  readonly distributions?: boolean | undefined;
 }
 
 export interface SeriesFilter {

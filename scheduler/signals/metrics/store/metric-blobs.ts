@@ -2,16 +2,7 @@ import type { BlobLocation, BlobStore } from '@slipway/storage/blobs';
 import { LRUCache } from 'lru-cache';
 
 import { MetricsDamaged } from './contract.ts';
-import {
-  type Block,
-  blocksFor,
-  MetricFile,
-  parseTable,
-  type PlacedRun,
-  type Run,
-  runsOf,
-  unpacked,
-} from './metric-file.ts';
+import { type Block, MetricFile, parseTable, type PlacedRun, type Run, runsOf, unpacked } from './metric-file.ts';
 import type { SegmentRecord } from './records.ts';
 
 /** Bytes of memory for what was read last: tables, and unpacked blocks. */
@@ -79,19 +70,14 @@ export class MetricBlobs {
     });
   }
 
-  /** The blocks that may have runs of a key that begins so. @throws as `table` */
-  async blocks(segment: SegmentRecord, prefix: string): Promise<readonly OpenBlock[]> {
-    const found = blocksFor(await this.table(segment), prefix);
-    return Promise.all(
-      found.map((block) =>
-        this.#blocks.forceFetch(`${segment.blob.generation} ${block.offset}`, {
-          context: () => this.readOnce(segment, block),
-        }),
-      ),
-    );
+  /** @throws as `table` */
+  block(segment: SegmentRecord, block: Block): Promise<OpenBlock> {
+    return this.#blocks.forceFetch(`${segment.blob.generation} ${block.offset}`, {
+      context: () => this.readOnce(segment, block),
+    });
   }
 
-  /** As `blocks`, for whoever reads a whole file once. */
+  /** As `block`, for whoever reads a whole file once. */
   async readOnce(segment: SegmentRecord, { offset, length }: Block): Promise<OpenBlock> {
     return this.#read(segment, offset, length).then(open).catch(rethrowIn(segment));
   }

@@ -7,9 +7,9 @@ import { type Bucket, MetricsDamaged, type ReadRange, type Series } from './cont
 import { seriesId } from './identity.ts';
 import { metricKeys, metricsPartition, placeOfSegment } from './keys.ts';
 import type { MetricBlobs, OpenBlock } from './metric-blobs.ts';
-import type { PlacedRun } from './metric-file.ts';
+import { type Block, blocksFor, type PlacedRun } from './metric-file.ts';
 import type { ChunkRecord, SegmentRecord } from './records.ts';
-import { readBuckets, unitOfRun } from './runs.ts';
+import { readBuckets, readSums, unitOfRun } from './runs.ts';
 import { isKept, periodOf, type Resolution, resolutionFor } from './times.ts';
 import { unitCode, units } from './units.ts';
 
@@ -23,7 +23,90 @@ interface Found {
 }
 
 /** What is wanted of one series, and what was found of it. */
-class Wanted {
+interface Wanted {
+  readonly id: string;
+  /** Adds what a run has. @param seconds of its buckets */
+  add(block: OpenBlock, run: PlacedRun, seconds: number): void;
+  buckets(): readonly Bucket[];
+}
+
+/** Periods that a read without distributions keeps side by side; more of them are kept one by one. */
+const mostSlots = 20_000;
+
+/** Sums of each period, side by side. */
+class WantedSums implements Wanted {
+  readonly id: string;
+  readonly #length: number;
+  readonly #first: number;
+  readonly #slots: number;
+  readonly #keptFrom: number;
+  readonly #unit: number | undefined;
+  readonly #counts: Float64Array;
+  readonly #sums: Float64Array;
+  readonly #mins: Float64Array;
+  readonly #maxs: Float64Array;
+  /** One more than the unit's code; 0 where there is none yet, 1 (`None`) where there were several. */
+  readonly #units: Uint8Array;
+
+  constructor(series: Series, { from, to, period, unit }: ReadRange, now: number) {
+    this.id = seriesId(series);
+    this.#length = 1000 * period;
+    this.#first = periodOf(from, period);
+    this.#slots = slotsOf({ from, to, period });
+    this.#keptFrom = now - resolutionFor(period).keptFor;
+    this.#unit = unit === undefined ? undefined : (unitCode(unit) ?? -1);
+    this.#counts = new Float64Array(this.#slots);
+    this.#sums = new Float64Array(this.#slots);
+    this.#mins = new Float64Array(this.#slots);
+    this.#maxs = new Float64Array(this.#slots);
+    this.#units = new Uint8Array(this.#slots);
+  }
+
+  add({ bytes }: OpenBlock, { key, at, end }: PlacedRun, seconds: number): void {
+    const unit = unitOfRun(key);
+    if (this.#unit !== undefined && unit !== this.#unit) return;
+    const kept = 1000 * resolutionFor(this.#length / 1000).seconds;
+    const [counts, sums, mins, maxs, units] = [this.#counts, this.#sums, this.#mins, this.#maxs, this.#units];
+    try {
+      readSums(new ByteReader(bytes, at, end), seconds, (begin, count, sum, min, max) => {
+        const slot = Math.floor((begin - this.#first) / this.#length);
+        if (slot < 0 || slot >= this.#slots || begin - (begin % kept) <= this.#keptFrom) return;
+        const isFirst = units[slot] === 0;
+        counts[slot] = (counts[slot] as number) + count;
+        sums[slot] = (sums[slot] as number) + sum;
+        if (isFirst || min < (mins[slot] as number)) mins[slot] = min;
+        if (isFirst || max > (maxs[slot] as number)) maxs[slot] = max;
+        units[slot] = isFirst || units[slot] === unit + 1 ? unit + 1 : 1;
+      });
+    } catch (error) {
+      throw new MetricsDamaged('a run is none', { cause: error });
+    }
+  }
+
+  buckets(): readonly Bucket[] {
+    const found: Bucket[] = [];
+    for (let slot = 0; slot < this.#slots; slot++) {
+      const unit = this.#units[slot] as number;
+      if (unit === 0) continue;
+      found.push({
+        time: this.#first + slot * this.#length,
+        unit: units[unit - 1] as string,
+        count: this.#counts[slot] as number,
+        sum: this.#sums[slot] as number,
+        min: this.#mins[slot] as number,
+        max: this.#maxs[slot] as number,
+      });
+    }
+    return found;
+  }
+}
+
+/** The periods of a range. */
+const slotsOf = ({ from, to, period }: ReadRange): number =>
+  Math.max(0, Math.ceil((to - periodOf(from, period)) / (1000 * period)));
+
+/** Everything that is known of each period. */
+class WantedBuckets implements Wanted {
   readonly id: string;
   readonly #range: ReadRange;
   readonly #kept: Resolution;
@@ -67,7 +150,9 @@ class Wanted {
   buckets(): readonly Bucket[] {
     return [...this.#found]
       .sort(([one], [other]) => one - other)
-      .map(([time, { added, unit }]) => added.bucket(time, units[unit ?? 0] as string));
+      .map(([time, { added, unit }]) =>
+        added.bucket(time, units[unit ?? 0] as string, this.#range.distributions ?? true),
+      );
   }
 }
 
@@ -81,7 +166,11 @@ export async function readMetrics(
   range: ReadRange,
 ): Promise<readonly (readonly Bucket[])[]> {
   for (let attempt = 1; ; attempt++) {
-    const wanted = series.map((one) => new Wanted(one, range, now));
+    // Beyond what is kept there is nothing to keep a place for.
+    const isPlain = range.distributions === false && slotsOf(range) <= mostSlots;
+    const wanted = series.map((one) =>
+      isPlain ? new WantedSums(one, range, now) : new WantedBuckets(one, range, now),
+    );
     try {
       await collect(records, blobs, account, now, wanted, range);
       return wanted.map((one) => one.buckets());
@@ -109,10 +198,17 @@ async function collect(
     const { span } = placeOfSegment(key);
     if (span < first || span * kept.span >= behind) continue;
     const table = await blobs.table(value);
-    if (table.length === 0) continue;
+    const needed = new Map<Block, Wanted[]>();
     for (const one of wanted) {
-      for (const block of await blobs.blocks(value, one.id))
-        for (const run of runsOf(block, one.id)) one.add(block, run, kept.seconds);
+      for (const block of blocksFor(table, one.id)) {
+        const others = needed.get(block);
+        if (others === undefined) needed.set(block, [one]);
+        else others.push(one);
+      }
+    }
+    for (const [place, ones] of needed) {
+      const block = await blobs.block(value, place);
+      for (const one of ones) for (const run of runsOf(block, one.id)) one.add(block, run, kept.seconds);
     }
   }
   for (const { key, value } of chunks) {

@@ -95,6 +95,32 @@ export function readBuckets(from: ByteReader, seconds: number, into: (time: numb
   }
 }
 
+/** As {@link readBuckets}, for whoever needs no distributions: what each bucket comes to. */
+export function readSums(
+  from: ByteReader,
+  seconds: number,
+  see: (time: number, count: number, sum: number, min: number, max: number) => void,
+): void {
+  const length = from.whole();
+  let at = 0;
+  for (let index = 0; index < length; index++) {
+    at += from.whole();
+    const time = at * 1000 * seconds;
+    const has = from.byte();
+    const small = (has & flags.small) !== 0;
+    const min = small ? from.signed() : from.double();
+    if ((has & flags.single) !== 0) {
+      see(time, 1, min, min, min);
+      continue;
+    }
+    const max = small ? from.signed() : from.double();
+    const sum = small ? from.signed() : from.double();
+    const count = (has & flags.counted) !== 0 ? from.whole() : from.double();
+    if ((has & flags.sketch) !== 0) skipSketch(from);
+    see(time, count, sum, min, max);
+  }
+}
+
 function readBucket(from: ByteReader, into: Accumulator): void {
   const has = from.byte();
   const small = (has & flags.small) !== 0;
@@ -111,6 +137,15 @@ function readBucket(from: ByteReader, into: Accumulator): void {
   into.sum = small ? from.signed() : from.double();
   into.count = (has & flags.counted) !== 0 ? from.whole() : from.double();
   if ((has & flags.sketch) !== 0) into.sketch = readSketch(from);
+}
+
+function skipSketch(from: ByteReader): void {
+  const head = from.whole();
+  for (let left = Math.floor(head / 2); left > 0; left--) {
+    from.signed();
+    if (head % 2 === 1) from.whole();
+    else from.double();
+  }
 }
 
 function readSketch(from: ByteReader): Sketch {

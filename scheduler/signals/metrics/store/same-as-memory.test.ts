@@ -1,4 +1,14 @@
-import { type Arbitrary, array, assert, asyncProperty, constantFrom, integer, oneof, record } from 'fast-check';
+import {
+  type Arbitrary,
+  array,
+  assert,
+  asyncProperty,
+  boolean,
+  constantFrom,
+  integer,
+  oneof,
+  record,
+} from 'fast-check';
 import { expect, test } from 'vitest';
 
 import type { Sample } from './contract.ts';
@@ -46,6 +56,7 @@ const question = record({
   from: ago,
   to: ago,
   unit: constantFrom(undefined, 'Count'),
+  distributions: boolean(),
 });
 
 test('whatever is put and compacted in whatever order, what is read is what a list in memory has', async () => {
@@ -79,13 +90,14 @@ test('whatever is put and compacted in whatever order, what is read is what a li
         const series = ['a', 'b'].flatMap((name) =>
           [[], [{ name: 'Host', value: '1' }]].map((dimensions) => ({ namespace: 'App', name, dimensions })),
         );
-        for (const { period, from, to, unit } of questions) {
+        for (const { period, from, to, unit, distributions } of questions) {
           const { time } = opened.clock;
           const range = {
             from: time - 1000 * Math.max(from, to),
             to: time - 1000 * Math.min(from, to) + 1,
             period,
             unit,
+            distributions,
           };
           expect(await store.read(account, series, range)).toEqual(await memory.read(account, series, range));
         }

@@ -48,7 +48,11 @@ export class MemoryMetrics implements MetricStore {
     });
   }
 
-  #buckets(samples: readonly Sample[], series: Series, { from, to, period, unit: wanted }: ReadRange): Bucket[] {
+  #buckets(
+    samples: readonly Sample[],
+    series: Series,
+    { from, to, period, unit: wanted, distributions = true }: ReadRange,
+  ): Bucket[] {
     const identity = identityOf(series);
     const start = periodOf(from, period);
     const kept = resolutionFor(period);
@@ -64,7 +68,7 @@ export class MemoryMetrics implements MetricStore {
       if (bucket.unit !== unit) bucket.unit = 'None';
       found.set(time, bucket);
     }
-    return Array.from(found, ([time, { added, unit }]) => added.bucket(time, unit)).toSorted(
+    return Array.from(found, ([time, { added, unit }]) => added.bucket(time, unit, distributions)).toSorted(
       (one, other) => one.time - other.time,
     );
   }
