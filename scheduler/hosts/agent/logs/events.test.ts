@@ -123,6 +123,19 @@ describe('events', () => {
     expect(bytes).toBeGreaterThan(2000 * 16_384 - 2 * most);
   });
 
+  test('leave nothing behind of lines that are none, or that wait for another output', () => {
+    const empty = new EventAssembler();
+    const glued = new EventAssembler(beginning, () => false);
+    const open = new EventAssembler();
+    open.push(part('not at its end', { source: 'stderr', partial: true }), 0);
+    for (let count = 0; count < 50_000; count++) {
+      for (const made of [empty, glued]) made.push(part(''), 0);
+      open.push(part('x'), 0);
+      for (const made of [empty, glued, open]) if (made.remembered > 5000) throw new Error('it remembers too much');
+    }
+    expect(messages(empty.push(part('a line'), 0))).toEqual(['a line']);
+  });
+
   test('of several lines begin where a pattern says, and end with the next one or in time', () => {
     const made = new EventAssembler(
       beginning,

@@ -104,7 +104,11 @@ export class EventAssembler {
     this.#window.push({ source, ordinal, time, nth });
     const [parts, bytes] = this.#from[source];
     if (ordinal > parts) this.#append(part, ordinal === parts + 1 ? part.text.subarray(bytes) : part.text, now);
-    if (this.#window.length > longestWindow) this.#endAll(now);
+    if (this.#window.length > longestWindow) this.#pass();
+    if (this.#window.length > longestWindow) {
+      this.#endAll(now);
+      this.#pass();
+    }
     return this.#take();
   }
 
@@ -114,9 +118,9 @@ export class EventAssembler {
     return this.#take();
   }
 
-  /** Whether lines wait for {@link EventAssembler.flush}. */
-  get waiting(): boolean {
-    return this.#event !== undefined;
+  /** Parts that it remembers: of lines and events that are not at their end, or that began after those. */
+  get remembered(): number {
+    return this.#window.length;
   }
 
   /** What there is: the log is over. */
@@ -222,7 +226,8 @@ export class EventAssembler {
     this.#ready.push({ timestamp, message, place: this.#place() });
   }
 
-  #place(): Place {
+  /** Leaves behind what nothing is wanted of any more. */
+  #pass(): void {
     let passed = 0;
     let last: SeenPart | undefined;
     for (const part of this.#window) {
@@ -234,6 +239,10 @@ export class EventAssembler {
     if (last !== undefined) this.#anchor = last;
     if (passed === this.#window.length) this.#window.length = 0;
     else if (passed > 0) this.#window.splice(0, passed);
+  }
+
+  #place(): Place {
+    this.#pass();
     const { time, nth } = this.#anchor;
     const { stdout, stderr } = this.#consumed;
     return {

@@ -99,7 +99,7 @@ export class LogShipping {
     const { clock, log, engine } = this.#ports;
     const follower: Follower = new Follower(
       { ...what, starts: patternOf(logs, log) },
-      { engine, clock, log, room: () => this.#room(follower), changed: () => this.#sender?.changed() },
+      { engine, clock, log, room: () => this.#room(follower), changed: () => this.#changed(follower) },
     );
     this.#followers.set(keyOf(what), follower);
     const streams = this.#task(task.arn);
@@ -164,6 +164,14 @@ export class LogShipping {
     this.#stopped.abort();
     for (const follower of this.#followers.values()) follower.stop();
     await Promise.allSettled(this.#runs);
+  }
+
+  /** Something waits to be sent, or nothing ever will again. */
+  #changed(follower: Follower): void {
+    this.#sender?.changed();
+    if (!follower.isDone) return;
+    follower.stop();
+    this.#followers.delete(keyOf(follower.what));
   }
 
   #of(taskArn: string): Follower[] {
@@ -232,6 +240,7 @@ export class LogShipping {
       follower.queue.acknowledge(answer.last);
       follower.refused = undefined;
       follower.sent();
+      this.#changed(follower);
       return;
     }
     follower.queue.again();
