@@ -2,7 +2,7 @@ import aws4 from 'aws4';
 import { clientSettings } from './aws-client.ts';
 import { ApiError } from './query-api.ts';
 
-const services = { logs: 'Logs_20140328' } as const;
+const services = { logs: 'Logs_20140328', secretsmanager: 'secretsmanager' } as const;
 
 /**
  * Calls an API of AWS that speaks JSON 1.1, for which no client is among the dependencies: each would be megabytes for a handful of calls.

@@ -361,6 +361,37 @@ scan
   .option('--output <format>', 'text or json', 'text')
   .action(async (options: import('./scan.ts').PolicyOptions) => (await import('./scan.ts')).scanPolicy(options));
 
+const secrets = program.command('secrets').description('secrets, which containers are given by their names');
+secrets
+  .command('set')
+  .description('make a secret or change its value, which is read from standard input, a file or a prompt')
+  .argument('<name>', 'its name, such as prod/db')
+  .option('--file <path>', 'the file that holds the value')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (name: string, options: { output: string; file?: string }) =>
+    (await import('./secrets.ts')).setSecret(name, options),
+  );
+secrets
+  .command('get')
+  .description('print the value of a secret')
+  .argument('<name>', 'its name or ARN')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (name: string, options: { output: string }) => (await import('./secrets.ts')).getSecret(name, options));
+secrets
+  .command('list')
+  .description('list secrets, without their values')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (options: { output: string }) => (await import('./secrets.ts')).listSecrets(options));
+secrets
+  .command('rm')
+  .description('delete a secret in 30 days; until then it can be restored')
+  .argument('<name>', 'its name or ARN')
+  .option('--now', 'at once and for good')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (name: string, options: { output: string; now?: boolean }) =>
+    (await import('./secrets.ts')).removeSecret(name, options),
+  );
+
 const webhooks = program.command('webhook').description('inbound webhooks that roll a service');
 for (const [action, description] of [
   ['create', 'make a webhook; prints its URL and, this once, its secret'],

@@ -16,11 +16,12 @@ import { logs } from './logs.ts';
 import { scaling } from './scaling.ts';
 import { network } from './network.ts';
 import { registry } from './registry.ts';
+import { settings } from './settings.ts';
 
 /** All rooms' resources in one run: most of each command is the provider, which starts for every one of them. */
 if (missingTerraform !== undefined && process.env['CI']) throw new Error(`${missingTerraform} on this machine`);
 
-const rooms = [containers, identity, network, registry, balancing, logs, cloudwatch, scaling];
+const rooms = [containers, identity, network, registry, balancing, logs, cloudwatch, scaling, settings];
 const folder = mkdtempSync(join(tmpdir(), 'slipway-terraform-'));
 let server: ServerProcess;
 let terraform: Terraform;

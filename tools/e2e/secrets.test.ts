@@ -1,0 +1,164 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '@slipway/storage/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
+import { check, run, until } from '../testbed/command.ts';
+import { DockerCli, makeImage, missingDocker, webCommand } from '../testbed/docker.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
+
+/** Secrets and parameters from their clients to a container, and nowhere else. */
+const missing = (await missingDocker()) ?? (await missingAwsCli());
+const python = ['/opt/slipway-test-awscli/bin/python'].find((path) => existsSync(path)) ?? 'python3';
+const boto = await run(python, ['-c', 'import boto3']).catch(() => ({ code: 1 }));
+const lacking = missing ?? (boto.code === 0 ? undefined : 'boto3 is not on this machine (pip install boto3)');
+if (lacking !== undefined && process.env['CI']) throw new Error(lacking);
+
+const slipway = join(import.meta.dirname, '..', 'bin', 'slipway');
+
+describe.skipIf(lacking !== undefined)(`secrets${lacking === undefined ? '' : ` (${lacking})`}`, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-secrets-'));
+  const docker = new DockerCli();
+  const planted = { password: 'canary-pass-91e2', parameter: 'canary-param-5d0f', secure: 'canary-secure-33ab' };
+  let server: ServerProcess;
+  let aws: AwsCli;
+  let image: string;
+  let passed = false;
+
+  beforeAll(async () => {
+    server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_LOG: 'trace' });
+    await server.start();
+    aws = new AwsCli(server.aws());
+    image = `${server.registry}/secrets:1`;
+    await aws.json(['ecr', 'create-repository', '--repository-name', 'secrets']);
+    const password = (await aws.run(['ecr', 'get-login-password'])).stdout.trim();
+    await docker.check(['login', '--username', 'AWS', '--password-stdin', server.registry], password);
+    await makeImage(docker, { reference: image, command: webCommand });
+    await docker.check(['push', image]);
+  }, 240_000);
+
+  afterAll(async () => {
+    if (!passed) process.stderr.write(`--- server log ---\n${server?.log.slice(-20_000)}\n`);
+    await server?.stop();
+    await docker.forget(server.registry);
+    docker.dispose();
+    rmSync(folder, { recursive: true, force: true });
+  }, 120_000);
+
+  const command = (...args: string[]) => run(slipway, ['secrets', ...args], { env: server.aws() });
+
+  test('are put by the command, the AWS CLI and boto3, given to a container, and are found nowhere else', async () => {
+    const file = join(folder, 'value.json');
+    writeFileSync(file, `${JSON.stringify({ user: 'ada', password: planted.password })}\n`);
+    const made = await command('set', 'prod/db', '--file', file, '--output', 'json');
+    const { ARN: arn } = JSON.parse(made.stdout) as { ARN: string };
+    expect((await command('get', 'prod/db')).stdout).toBe(readFileSync(file, 'utf8').trimEnd());
+    expect((await command('list')).stdout).toContain(arn);
+    expect((await command('get', 'none')).stderr).toContain("can't find the specified secret");
+
+    const ssm = ['ssm', 'put-parameter', '--name', '/prod/mode', '--type', 'String', '--value', planted.parameter];
+    expect(await aws.json(ssm)).toEqual({ Version: 1, Tier: 'Standard' });
+    const script = `
+import boto3
+sm, ssm = boto3.client('secretsmanager'), boto3.client('ssm')
+ssm.put_parameter(Name='/prod/key', Type='SecureString', Value='${planted.secure}')
+assert ssm.get_parameter(Name='/prod/key', WithDecryption=True)['Parameter']['Value'] == '${planted.secure}'
+assert ssm.get_parameter(Name='/prod/key')['Parameter']['Value'] != '${planted.secure}'
+names = [p['Name'] for page in ssm.get_paginator('get_parameters_by_path').paginate(Path='/prod') for p in page['Parameters']]
+assert names == ['/prod/key', '/prod/mode'], names
+bytes = sm.create_secret(Name='bytes', SecretBinary=b'\\x00\\xff')
+assert sm.get_secret_value(SecretId=bytes['ARN'])['SecretBinary'] == b'\\x00\\xff'
+sm.delete_secret(SecretId='bytes', RecoveryWindowInDays=7)
+try:
+    sm.get_secret_value(SecretId='bytes')
+    raise SystemExit('not refused')
+except sm.exceptions.InvalidRequestException as error:
+    assert 'marked for deletion' in str(error)
+sm.restore_secret(SecretId='bytes')
+print(len(sm.get_random_password(PasswordLength=20)['RandomPassword']))`;
+    expect((await check(python, ['-c', script], { env: server.aws() })).trim()).toBe('20');
+
+    const policy = (statement: object): string =>
+      JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', ...statement }] });
+    const trust = policy({ Principal: { Service: 'ecs-tasks.amazonaws.com' }, Action: 'sts:AssumeRole' });
+    const role = ['--role-name', 'execution'];
+    await aws.json(['iam', 'create-role', ...role, '--assume-role-policy-document', trust]);
+    const pull = 'arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy';
+    await aws.json(['iam', 'attach-role-policy', ...role, '--policy-arn', pull]);
+    const definition = join(folder, 'definition.json');
+    writeFileSync(
+      definition,
+      JSON.stringify({
+        family: 'web',
+        executionRoleArn: 'arn:aws:iam::000000000000:role/execution',
+        containerDefinitions: [
+          {
+            name: 'app',
+            image,
+            memory: 64,
+            secrets: [
+              { name: 'PASSWORD', valueFrom: `${arn}:password::` },
+              { name: 'MODE', valueFrom: '/prod/mode' },
+              { name: 'KEY', valueFrom: 'arn:aws:ssm:us-east-1:000000000000:parameter/prod/key' },
+            ],
+          },
+        ],
+      }),
+    );
+    await aws.json(['ecs', 'register-task-definition', '--cli-input-json', `file://${definition}`]);
+
+    // Without the right to read them, the task says so.
+    const denied = await aws.json<{ tasks: { taskArn: string }[] }>(['ecs', 'run-task', '--task-definition', 'web']);
+    const stopped = await until('the end of a task that may not read its secrets', 120_000, async () => {
+      const named = ['ecs', 'describe-tasks', '--tasks', denied.tasks[0]?.taskArn ?? ''];
+      const { tasks } = await aws.json<{ tasks: { lastStatus: string; stoppedReason?: string }[] }>(named);
+      return tasks[0]?.lastStatus === 'STOPPED' && tasks[0];
+    });
+    expect(stopped.stoppedReason).toMatch(
+      /^ResourceInitializationError: .*AccessDeniedException: .*role\/execution\/\w+ is not authorized to perform: ssm:GetParameters/,
+    );
+
+    const read = policy({ Action: ['secretsmanager:GetSecretValue', 'ssm:GetParameters'], Resource: '*' });
+    await aws.json(['iam', 'put-role-policy', ...role, '--policy-name', 'read', '--policy-document', read]);
+    const service = ['--service-name', 'web', '--task-definition', 'web', '--desired-count', '1'];
+    await aws.json(['ecs', 'create-service', ...service]);
+    const container = await until('the container of the service', 120_000, async () => {
+      const { stdout } = await run('docker', ['ps', '--no-trunc', '-q', '--filter', `ancestor=${image}`]);
+      return stdout.trim() !== '' && stdout.trim().split('\n')[0];
+    });
+    const [info] = JSON.parse(await check('docker', ['inspect', container])) as {
+      Config: { Env: string[]; Labels: object };
+    }[];
+    expect(info?.Config.Env).toEqual(
+      expect.arrayContaining([`PASSWORD=${planted.password}`, `MODE=${planted.parameter}`, `KEY=${planted.secure}`]),
+    );
+    const shown = JSON.stringify([
+      info?.Config.Labels,
+      await aws.json(['ecs', 'describe-services', '--services', 'web']),
+      await aws.json(['ecs', 'describe-task-definition', '--task-definition', 'web']),
+      await aws.json(['ecs', 'describe-tasks', '--tasks', denied.tasks[0]?.taskArn ?? '']),
+      await aws.json(['secretsmanager', 'list-secrets']),
+      await aws.json(['ssm', 'describe-parameters']),
+      await (await fetch(`${server.endpoint}/metrics`)).text(),
+    ]);
+
+    // A server that was killed has them still.
+    await server.stop('SIGKILL');
+    await server.start();
+    expect((await command('get', arn)).stdout).toContain(planted.password);
+    const removed = await command('rm', 'prod/db', '--now');
+    expect([removed.code, (await command('get', 'prod/db')).code]).toEqual([0, 1]);
+    await aws.json(['ecs', 'delete-service', '--service', 'web', '--force']);
+    await server.stop();
+    const stored = readdirSync(server.data, { recursive: true, withFileTypes: true }).flatMap((entry) =>
+      entry.isFile() ? [readFileSync(join(entry.parentPath, entry.name), 'latin1')] : [],
+    );
+    const places = { shown, log: server.log, stored: stored.join('\n') };
+    const found = Object.entries(places).flatMap(([place, text]) =>
+      Object.values(planted).flatMap((value) => (text.includes(value) ? [`${value} in ${place}`] : [])),
+    );
+    expect(found).toEqual([]);
+    passed = true;
+  }, 400_000);
+});
