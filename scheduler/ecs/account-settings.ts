@@ -2,10 +2,11 @@ import type { Setting, SettingName } from '@aws-sdk/client-ecs';
 import type { Call } from '@slipway/auth/contract';
 
 import { type EcsPorts, invalidParameter, notSupported, scan } from '../cluster/index.ts';
+import { insightsValues } from '../signals/usage/index.ts';
 import { accountKeys, accountPartition, toJson } from '../state/index.ts';
 import type { EcsOperations } from './options.ts';
 
-/** How this installation behaves, in terms of the settings that ECS lets an account choose. None of them can be changed. */
+/** How this installation behaves, in terms of the settings that ECS lets an account choose. */
 const settings: Readonly<Record<SettingName, string>> = {
   serviceLongArnFormat: 'enabled',
   taskLongArnFormat: 'enabled',
@@ -20,24 +21,49 @@ const settings: Readonly<Record<SettingName, string>> = {
   fargateEventWindows: 'disabled',
 };
 
-/** A setting that somebody put: it can only have the value that holds anyway, and is listed as put. */
+/** Those that can be put to something else than what holds anyway. */
+const choices: Partial<Record<SettingName, readonly string[]>> = { containerInsights: insightsValues };
+
+/** A setting that somebody put; without a value it was put to the one that holds anyway. */
 interface PutSetting {
   readonly name: SettingName;
   readonly principalArn: string;
+  readonly value?: string;
 }
 
-/** Account settings: they read as what they are, and putting another value is refused. */
+const valueOf = ({ name, value }: PutSetting): string => value ?? settings[name];
+
+/** What holds for somebody: what was put for them, else for everybody in the account, else what this installation does. */
+export async function effectiveSetting(
+  records: EcsPorts['records'],
+  name: SettingName,
+  call: Call,
+  principalArn: string = principalOf(undefined, call),
+): Promise<string> {
+  const partition = accountPartition(call.account);
+  const keys = [principalArn, rootOf(call)].map((arn) => accountKeys.accountSetting(arn, name));
+  const found = await records.getMany<PutSetting>(partition, keys);
+  const put = keys.flatMap((key) => found.get(key)?.value ?? [])[0];
+  return put === undefined ? settings[name] : valueOf(put);
+}
+
+/** Account settings: Container Insights of new clusters can be chosen; of others putting another value is refused. */
 export function accountSettingOperations({ records }: Pick<EcsPorts, 'records'>): EcsOperations {
   const put = async (name: string | undefined, value: string | undefined, principalArn: string, call: Call) => {
     const setting = known(name);
-    if (value !== settings[setting]) {
-      throw notSupported(`Account setting ${setting} '${value ?? ''}'`, `It is always '${settings[setting]}' here.`);
+    const allowed = choices[setting] ?? [settings[setting]];
+    if (value === undefined || !allowed.includes(value)) {
+      const instead =
+        allowed.length === 1
+          ? `It is always '${settings[setting]}' here.`
+          : `Use one of ${allowed.map((one) => `'${one}'`).join(', ')}.`;
+      throw notSupported(`Account setting ${setting} '${value ?? ''}'`, instead);
     }
-    const row: PutSetting = { name: setting, principalArn };
+    const row: PutSetting = { name: setting, principalArn, value };
     await records.commit(accountPartition(call.account), {
       put: [{ key: accountKeys.accountSetting(principalArn, setting), value: toJson(row) }],
     });
-    return { setting: view(setting, principalArn) };
+    return { setting: view(row) };
   };
   return {
     ListAccountSettings: {
@@ -45,22 +71,26 @@ export function accountSettingOperations({ records }: Pick<EcsPorts, 'records'>)
       handle: async (input, call) => {
         const name = input.name === undefined ? undefined : known(input.name);
         const principal = principalOf(input.principalArn, call);
-        const listed: SettingName[] = [];
-        if (input.effectiveSettings === true) listed.push(...(Object.keys(settings) as SettingName[]));
+        const listed: PutSetting[] = [];
+        if (input.effectiveSettings === true)
+          for (const each of Object.keys(settings) as SettingName[]) {
+            const value = await effectiveSetting(records, each, call, principal);
+            listed.push({ name: each, principalArn: principal, value });
+          }
         else {
           const rows = scan<PutSetting>(
             records,
             accountPartition(call.account),
             accountKeys.accountSetting(principal, ''),
           );
-          for await (const { value } of rows) listed.push(value.name);
+          for await (const { value } of rows) listed.push(value);
         }
         return {
           settings: listed
             .filter(
-              (each) => (name === undefined || each === name) && (input.value ?? settings[each]) === settings[each],
+              (each) => (name === undefined || each.name === name) && (input.value ?? valueOf(each)) === valueOf(each),
             )
-            .map((each) => view(each, principal)),
+            .map(view),
         };
       },
     },
@@ -80,7 +110,7 @@ export function accountSettingOperations({ records }: Pick<EcsPorts, 'records'>)
         await records.commit(accountPartition(call.account), {
           remove: [accountKeys.accountSetting(principal, setting)],
         });
-        return { setting: view(setting, principal) };
+        return { setting: view({ name: setting, principalArn: principal }) };
       },
     },
   };
@@ -104,10 +134,10 @@ function principalOf(named: string | undefined, call: Call): string {
 const allow = (action: string, name: string | undefined) =>
   [{ action: `ecs:${action}`, resources: [{ arn: '*' }], context: { 'ecs:account-setting': name } }] as const;
 
-const view = (name: SettingName, principalArn: string): Setting => ({
-  name,
-  value: settings[name],
-  principalArn,
+const view = (put: PutSetting): Setting => ({
+  name: put.name,
+  value: valueOf(put),
+  principalArn: put.principalArn,
   type: 'user',
 });
 

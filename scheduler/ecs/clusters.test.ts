@@ -128,7 +128,7 @@ describe('clusters', () => {
   test.each([
     ['a bad name', { clusterName: 'no spaces' }],
     ['an ARN as a name', { clusterName: 'arn:aws:ecs:us-east-1:000000000000:cluster/x' }],
-    ['Container Insights', { clusterName: 'x', settings: [{ name: 'containerInsights' as const, value: 'enabled' }] }],
+    ['no value of a setting', { clusterName: 'x', settings: [{ name: 'containerInsights' as const, value: 'on' }] }],
     ['capacity providers of Auto Scaling groups', { clusterName: 'x', capacityProviders: ['own'] }],
     ['a reserved tag', { clusterName: 'x', tags: [{ key: 'aws:x', value: '' }] }],
     [
@@ -149,11 +149,16 @@ describe('clusters', () => {
     expect(failures).toHaveLength(1);
   });
 
-  test('who asks for Container Insights is sent to nothing that does not have them', async () => {
-    const settings = [{ name: 'containerInsights' as const, value: 'enabled' }];
-    await expect(api.ecs.send(new CreateClusterCommand({ clusterName: 'seen', settings }))).rejects.toThrow(
-      "containerInsights 'enabled' is not supported by this installation. Set it to 'disabled': there are no Container Insights.",
-    );
+  test.each(['enabled', 'enhanced'])('Container Insights can be %s, from the start and later', async (value) => {
+    const settings = [{ name: 'containerInsights' as const, value }];
+    const clusterName = `insights-${value}`;
+    const made = await api.ecs.send(new CreateClusterCommand({ clusterName, settings }));
+    expect(made.cluster?.settings).toEqual(settings);
+    const off = [{ name: 'containerInsights' as const, value: 'disabled' }];
+    const updated = await api.ecs.send(new UpdateClusterCommand({ cluster: clusterName, settings: off }));
+    expect(updated.cluster?.settings).toEqual(off);
+    const again = await api.ecs.send(new UpdateClusterSettingsCommand({ cluster: clusterName, settings }));
+    expect(again.cluster?.settings).toEqual(settings);
   });
 
   test('how ECS Exec would be logged is kept where it changes nothing, and refused otherwise', async () => {

@@ -14,8 +14,10 @@ import {
   refuseMembers,
   scan,
 } from '../cluster/index.ts';
+import { insightsOf, insightsValues } from '../signals/usage/index.ts';
 import { accountKeys, accountPartition, arns, type ClusterRecord } from '../state/index.ts';
 import { checkList, clusterResource, requestTags, tagOnCreate } from './access.ts';
+import { effectiveSetting } from './account-settings.ts';
 import { ofProviders } from './capacity-providers.ts';
 import { clusterOf, type EcsApi, type EcsOperations, homeOf } from './options.ts';
 
@@ -43,7 +45,7 @@ export function clusterOperations(options: EcsApi): EcsOperations {
         const capacityProviders = parseProviders(input.capacityProviders, homeOf(options, call));
         const cluster = await createCluster(options, clusterOf(options, call, input.clusterName), {
           tags: ecsTags.parse(input.tags),
-          settings: parseSettings(input.settings),
+          settings: parseSettings(input.settings, await effectiveSetting(options.records, 'containerInsights', call)),
           configuration: parseConfiguration(input.configuration),
           capacityProviders,
           defaultCapacityProviderStrategy: parseStrategy(input.defaultCapacityProviderStrategy, capacityProviders),
@@ -114,11 +116,11 @@ export function clusterOperations(options: EcsApi): EcsOperations {
       ],
       handle: async (input, call) => {
         refuseMembers(input, refusals);
-        const settings = input.settings === undefined ? undefined : parseSettings(input.settings);
+        const given = input.settings;
         const configuration = parseConfiguration(input.configuration);
         const cluster = await changeCluster(options, clusterOf(options, call, input.cluster), (current) => ({
           ...current,
-          ...(settings === undefined ? {} : { settings }),
+          ...(given === undefined ? {} : { settings: parseSettings(given, insightsOf(current)) }),
           ...(configuration === undefined ? {} : { configuration }),
         }));
         return { cluster: await clusterView(options, call.account, cluster, ['SETTINGS', 'CONFIGURATIONS']) };
@@ -132,9 +134,11 @@ export function clusterOperations(options: EcsApi): EcsOperations {
         },
       ],
       handle: async (input, call) => {
-        const settings = parseSettings(input.settings);
         const ref = clusterOf(options, call, input.cluster);
-        const cluster = await changeCluster(options, ref, (current) => ({ ...current, settings }));
+        const cluster = await changeCluster(options, ref, (current) => ({
+          ...current,
+          settings: parseSettings(input.settings, insightsOf(current)),
+        }));
         return { cluster: await clusterView(options, call.account, cluster, ['SETTINGS']) };
       },
     },
@@ -147,19 +151,23 @@ const most = 100;
 const named = (clusters: readonly string[] | undefined): readonly string[] =>
   clusters === undefined || clusters.length === 0 ? ['default'] : checkList('Clusters', clusters, most);
 
-/** The one setting there is, at the one value this installation can keep. */
-function parseSettings(settings: readonly ClusterSetting[] | undefined): ClusterRecord['settings'] {
+/**
+ * The one setting there is.
+ * @param otherwise its value where none is given
+ * @throws InvalidParameterException
+ */
+function parseSettings(settings: readonly ClusterSetting[] | undefined, otherwise: string): ClusterRecord['settings'] {
+  let chosen = otherwise;
   for (const { name, value } of settings ?? []) {
     if (name !== 'containerInsights')
       throw invalidParameter(`Unknown cluster setting '${String(name)}': use containerInsights.`);
-    if (value !== 'disabled') {
-      throw notSupported(
-        `containerInsights '${value ?? ''}'`,
-        "Set it to 'disabled': there are no Container Insights.",
+    if (!insightsValues.some((one) => one === value))
+      throw invalidParameter(
+        `Invalid value '${value?.slice(0, 100) ?? ''}' of containerInsights: use one of ${insightsValues.join(', ')}.`,
       );
-    }
+    chosen = value ?? otherwise;
   }
-  return [{ name: 'containerInsights', value: 'disabled' }];
+  return [{ name: 'containerInsights', value: chosen }];
 }
 
 const noExec =

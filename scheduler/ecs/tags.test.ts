@@ -97,15 +97,39 @@ describe('tags', () => {
 });
 
 describe('account settings', () => {
-  test('they read as what they are, and cannot be put to anything else', async () => {
+  test('they read as what they are, and most cannot be put to anything else', async () => {
     const { settings } = await api.ecs.send(
       new ListAccountSettingsCommand({ effectiveSettings: true, name: 'taskLongArnFormat' }),
     );
     expect(settings).toMatchObject([{ name: 'taskLongArnFormat', value: 'enabled' }]);
-    const put = (value: string) =>
-      api.ecs.send(new PutAccountSettingDefaultCommand({ name: 'containerInsights', value }));
-    expect((await put('disabled')).setting).toMatchObject({ name: 'containerInsights', value: 'disabled' });
+    const put = (value: string) => api.ecs.send(new PutAccountSettingDefaultCommand({ name: 'awsvpcTrunking', value }));
+    expect((await put('disabled')).setting).toMatchObject({ name: 'awsvpcTrunking', value: 'disabled' });
     await expect(put('enabled')).rejects.toMatchObject({ name: 'InvalidParameterException' });
+  });
+
+  test('Container Insights of new clusters: what was put for the caller, else for everybody; a cluster may say otherwise', async () => {
+    const name = 'containerInsights';
+    const made = async (clusterName: string, value?: string) => {
+      const settings = value === undefined ? {} : { settings: [{ name: name as 'containerInsights', value }] };
+      return (await api.ecs.send(new CreateClusterCommand({ clusterName, ...settings }))).cluster?.settings?.[0]?.value;
+    };
+    const effective = async () =>
+      (await api.ecs.send(new ListAccountSettingsCommand({ effectiveSettings: true, name }))).settings?.[0]?.value;
+    expect(await effective()).toBe('disabled');
+    await api.ecs.send(new PutAccountSettingDefaultCommand({ name, value: 'enabled' }));
+    expect(await effective()).toBe('enabled');
+    expect(await made('by-default')).toBe('enabled');
+    await api.ecs.send(new PutAccountSettingCommand({ name, value: 'enhanced' }));
+    expect(await made('by-caller')).toBe('enhanced');
+    expect(await made('by-itself', 'disabled')).toBe('disabled');
+    await expect(api.ecs.send(new PutAccountSettingCommand({ name, value: 'on' }))).rejects.toThrow(
+      "Use one of 'disabled', 'enabled', 'enhanced'.",
+    );
+    await api.ecs.send(new DeleteAccountSettingCommand({ name }));
+    expect(await effective()).toBe('enabled');
+    const principalArn = `arn:aws:iam::${account}:root`;
+    await api.ecs.send(new DeleteAccountSettingCommand({ name, principalArn }));
+    expect(await effective()).toBe('disabled');
   });
 
   test('what was put is listed for whom it was put, until it is deleted; effective settings are all of them', async () => {

@@ -12,10 +12,11 @@ import {
 } from '../balancing/traffic/index.ts';
 import { arnOfRecord, groupArn, readArn } from '../balancing/elbv2/index.ts';
 import { createBalancerEndpoint } from '../balancing/remote/index.ts';
-import { TrafficNumbers } from '../balancing/numbers/index.ts';
+import { TrafficNumbers, TrafficTeller } from '../balancing/numbers/index.ts';
 import { type Balancers, groupsOfAction } from '../balancing/records/index.ts';
 import type { ControlPlane } from '../control/index.ts';
 import type { TargetGroups } from '../services/index.ts';
+import type { MetricStore } from '../signals/metrics/index.ts';
 
 /** What goes on by itself for load balancing, and what its API asks of it. */
 export interface BalancingPart {
@@ -33,15 +34,17 @@ type Ports = Omit<TrafficOptions, 'probe' | 'certificate'> & {
   readonly probe: Probe | undefined;
   readonly region: string;
   readonly sealer: Sealer;
+  readonly metrics: Pick<MetricStore, 'put'>;
 };
 
 /** Drives the engines of this machine, and competes for looking after targets: not without a way to check them. */
-export function createBalancing({ engines, probe, ...ports }: Ports): BalancingPart {
+export function createBalancing({ engines, probe, metrics, ...ports }: Ports): BalancingPart {
   const options = {
     ...ports,
     certificate: createKeyPairs(ports),
   } satisfies Omit<TrafficOptions, 'probe'>;
   const numbers = new TrafficNumbers(options);
+  const teller = new TrafficTeller({ ...options, numbers, metrics });
   const over = new AbortController();
   let running: Promise<unknown> = Promise.resolve();
   return {
@@ -53,7 +56,9 @@ export function createBalancing({ engines, probe, ...ports }: Ports): BalancingP
       const driven = upkeep ? engines : [];
       running = Promise.all([
         numbers.run(signal),
-        ...(probe === undefined || !upkeep ? [] : [new Keeper({ ...options, probe }).run(signal)]),
+        ...(probe === undefined || !upkeep
+          ? []
+          : [new Keeper({ ...options, probe }, (until) => teller.run(until)).run(signal)]),
         ...driven.map((engine) => new EngineDriver(options, engine).run(signal)),
       ]);
     },

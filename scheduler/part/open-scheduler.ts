@@ -20,7 +20,7 @@ import { createTaskSecrets } from '../settings/tasks/index.ts';
 import { createLogs, StoredLogs, TaskLogs } from '../signals/logs/index.ts';
 import { createScaling } from '../scaling/api/index.ts';
 import { scaleServices } from '../scaling/targets/index.ts';
-import { UsageCollector, usageGauges } from '../signals/usage/index.ts';
+import { UsageCollector, usageGauges, UsageTeller } from '../signals/usage/index.ts';
 import { Alarms, StoredPoints } from '../signals/alarms/index.ts';
 import { createCloudWatch, metricGauges, StoredMetrics } from '../signals/metrics/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
@@ -88,6 +88,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const { replaceLostAfter } = timing;
   const usage = new UsageCollector(base);
   const logs = new StoredLogs({ ...base, blobs, leases, log }, ports.logs);
+  const telling = new UsageTeller({ ...base, log, collector: usage, metrics, clusters: () => control.clusters() });
   const agents = createAgentControl({
     networks: interfaces,
     usage: (instance) => usage.open(instance),
@@ -115,6 +116,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     networks,
     balancers,
     sealer,
+    metrics,
     engines: ports.traffic.engines,
     probe: ports.traffic.probe,
     tasks: balancedTasks(records, control),
@@ -125,6 +127,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const taskSecrets = createTaskSecrets({ ...base, secrets, parameters, authorizer });
   const upkeep = new AbortController();
   let keeping: Promise<unknown> | undefined;
+  let told: Promise<void> | undefined;
   const elb = {
     ...base,
     networks,
@@ -197,11 +200,12 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         triggers.start();
         keeping = Promise.all([logs.keep(upkeep.signal), metrics.keep(upkeep.signal)]);
       }
+      told = telling.run(upkeep.signal);
       balancing.start(role);
     },
     async stop() {
       upkeep.abort();
-      await keeping;
+      await Promise.all([keeping, told]);
       await triggers.stop();
       await balancing.stop();
       await agents.close();

@@ -57,6 +57,7 @@ export class TrafficNumbers {
   readonly #samples = new Map<string, Sample>();
   /** By key: earlier sums of a group, the oldest first. One of them is older than the window, unless all are younger. */
   readonly #history = new Map<string, Point[]>();
+  readonly #loaded = Promise.withResolvers<void>();
 
   constructor(options: NumbersOptions) {
     this.#options = options;
@@ -75,6 +76,7 @@ export class TrafficNumbers {
           const found = new Set(rows.map(({ key }) => key));
           for (const key of this.#samples.keys()) if (!found.has(key)) this.#forget(key);
           for (const { key, value } of rows) this.#take(key, value);
+          this.#loaded.resolve();
         },
         apply: (changes) => {
           for (const change of changes)
@@ -86,6 +88,11 @@ export class TrafficNumbers {
       },
       { clock, signal },
     );
+  }
+
+  /** Resolves when everything that was counted before is known. */
+  get loaded(): Promise<void> {
+    return this.#loaded.promise;
   }
 
   /** Every group that was ever used and is still there, by name. */

@@ -33,9 +33,12 @@ export class Keeper {
   readonly #timing: TrafficTiming;
   readonly #registrar: Registrar;
   readonly #shifter: Shifter;
+  readonly #beside: (over: AbortSignal) => Promise<void>;
 
-  constructor(options: TrafficOptions) {
+  /** @param beside what else one server does for all, for as long as this one keeps; it never rejects */
+  constructor(options: TrafficOptions, beside: (over: AbortSignal) => Promise<void> = () => Promise.resolve()) {
     this.#options = options;
+    this.#beside = beside;
     this.#timing = { ...defaultTiming, ...options.timing };
     this.#registrar = new Registrar(options);
     this.#shifter = new Shifter(options);
@@ -111,6 +114,7 @@ export class Keeper {
       follow(balancingPartition(account)),
       follow(networkPartition(account)),
       checker.run(account, fence, signal),
+      this.#beside(signal),
       watch(),
     ]);
   }

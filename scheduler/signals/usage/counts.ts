@@ -87,7 +87,7 @@ function insights({ name, tasks, services }: ClusterRecords, hosts: number, at: 
         ...count(of, 'RunningTaskCount', running(own)),
         ...count(of, 'PendingTaskCount', own.filter(isPending).length),
         ...count(of, 'DeploymentCount', deployments.filter(({ status }) => status !== 'INACTIVE').length),
-        ...count(of, 'TaskSetCount', 0),
+        ...count(of, 'TaskSetCount', deployments.filter(({ taskSet }) => taskSet !== undefined).length),
       ];
     }),
   ];

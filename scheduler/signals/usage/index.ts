@@ -2,6 +2,6 @@ export { telemetryRows } from './claims.ts';
 export { UsageCollector } from './collector.ts';
 export { usageGauges } from './gauges.ts';
 export { UsageLedger, type UsageSession } from './ledger.ts';
-export { putSamples } from './put.ts';
 export type { InstanceName, SaidOfContainer } from './records.ts';
+export { insightsOf, insightsValues } from './samples.ts';
 export { UsageTeller, type UsageOptions } from './teller.ts';

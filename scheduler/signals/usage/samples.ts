@@ -12,7 +12,9 @@ export interface ClusterResources {
   readonly hosts: ReadonlyMap<string, Pick<InstanceRecord, 'cpu' | 'memory'>>;
 }
 
-export type ContainerInsights = 'disabled' | 'enabled' | 'enhanced';
+/** What a cluster may be set to (ECS, `ClusterSetting`). */
+export const insightsValues = ['disabled', 'enabled', 'enhanced'] as const;
+export type ContainerInsights = (typeof insightsValues)[number];
 
 /** What a cluster's setting says; there is one setting. */
 export const insightsOf = (cluster: Pick<ClusterRecord, 'settings'> | undefined): ContainerInsights => {

@@ -3,13 +3,12 @@ import type { Clock } from '@slipway/storage/clock';
 import type { RecordStore } from '@slipway/storage/records';
 
 import type { ClusterView } from '../../views/index.ts';
-import type { MetricStore, Sample } from '../metrics/index.ts';
+import { everyMinute, type MetricStore, putSamples, type Sample } from '../metrics/index.ts';
 
 import { claimsOf, forgetClaims } from './claims.ts';
 import type { UsageCollector } from './collector.ts';
 import { countSamples } from './counts.ts';
 import type { InstanceUsage } from './ledger.ts';
-import { putSamples } from './put.ts';
 import { insightsOf, usageSamples } from './samples.ts';
 
 export interface UsageOptions {
@@ -25,8 +24,6 @@ export interface UsageOptions {
   }[];
 }
 
-const minute = 60_000;
-
 /**
  * What agents that are connected to this process say of their tasks, told to the metric store once a minute; and what is counted of the
  * clusters that this process leads.
@@ -41,20 +38,9 @@ export class UsageTeller {
   /** Tells what came in each minute once that is over, until the signal aborts. What a process that ends has not told is lost. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
-    let current = Math.floor(clock.now() / minute);
-    while (!signal.aborted) {
-      await clock.sleep(Math.max(0, (current + 1) * minute - clock.now()), signal).catch(() => undefined);
-      const now = Math.floor(clock.now() / minute);
-      // Clocks are set back, and timers are early.
-      if (signal.aborted || now <= current) {
-        current = Math.min(current, now);
-        continue;
-      }
-      current = now;
-      await this.tell((now - 1) * minute, signal).catch((err: unknown) =>
-        log.warn({ err }, 'cannot tell what tasks have used in a minute'),
-      );
-    }
+    await everyMinute(clock, signal, (at) =>
+      this.tell(at, signal).catch((err: unknown) => log.warn({ err }, 'cannot tell what tasks have used in a minute')),
+    );
   }
 
   /** Tells everything that came since the last call. @param at when the minute began, milliseconds since the epoch */

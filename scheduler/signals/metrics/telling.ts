@@ -1,7 +1,7 @@
 import type { Log } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
 
-import { MetricsThrottled, type MetricStore, type Sample, TooManySeries } from '../metrics/index.ts';
+import { MetricsThrottled, type MetricStore, type Sample, TooManySeries } from './store/index.ts';
 
 /** Samples in one call of the store. */
 const together = 500;
@@ -34,5 +34,28 @@ export async function putSamples(
         break;
       }
     }
+  }
+}
+
+const minute = 60_000;
+
+/**
+ * Calls back when a minute is over, with the time that it began (milliseconds since the epoch), until the signal aborts. When the
+ * clock is set back, the next minute of the new time is the next one. What `over` throws ends the loop.
+ */
+export async function everyMinute(
+  clock: Clock,
+  signal: AbortSignal,
+  over: (at: number) => Promise<void>,
+): Promise<void> {
+  let current = Math.floor(clock.now() / minute);
+  while (!signal.aborted) {
+    await clock.sleep(Math.max(0, (current + 1) * minute - clock.now()), signal).catch(() => undefined);
+    if (signal.aborted) return;
+    const now = Math.floor(clock.now() / minute);
+    // Timers are early at times.
+    const isOver = now > current;
+    current = now;
+    if (isOver) await over((now - 1) * minute);
   }
 }
