@@ -1,6 +1,7 @@
 /**
  * `npm run bench:signals [-- --lines 10000000] [--quick] [--json FILE]`: the log store beside plain files of the same lines with the
- * same compression; behind it the metric store (`metrics.ts`). What the API adds (decoding of requests, authorization) is not in it.
+ * same compression; behind it the metric store (`metrics.ts`). With `--usage` alone: what it costs that tasks report what they use. What
+ * the API adds (decoding of requests, authorization) is not in it.
  */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -17,12 +18,14 @@ import { blobsOfLogs, StoredLogs } from '@slipway/scheduler/signals/logs/store';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage } from '@slipway/storage/engine';
 import { quantile, type Row, short, writeSection } from './results.ts';
+import { measureUsage } from './usage.ts';
 
 const { values: options } = parseArgs({
   options: {
     json: { type: 'string' },
     lines: { type: 'string' },
     quick: { type: 'boolean', default: false },
+    usage: { type: 'boolean', default: false },
   },
 });
 const lines = Number(options.lines ?? (options.quick ? 200_000 : 10_000_000));
@@ -133,19 +136,24 @@ const logs = new StoredLogs(
 );
 
 try {
-  await promisify(execFile)('zstd', ['--version']);
-  await measureIngest();
-  await measureCompaction();
-  await measureSearch();
-  await measureTail();
+  if (!options.usage) {
+    await promisify(execFile)('zstd', ['--version']);
+    await measureIngest();
+    await measureCompaction();
+    await measureSearch();
+    await measureTail();
+  }
 } finally {
   await logs.close();
   await storage.close();
   rmSync(folder, { recursive: true, force: true });
 }
-for (const row of rows) process.stdout.write(`${row.what}: ${row.ours} | ${row.peer} | ${row.ratio} | ${row.goal}\n`);
+const usage = await measureUsage(options.quick ? 2 : 10);
+for (const row of [...rows, ...usage.rows])
+  process.stdout.write(`${row.what}: ${row.ours} | ${row.peer} | ${row.ratio} | ${row.goal}\n`);
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(measured, undefined, 2)}\n`);
-if (!options.quick)
+if (!options.quick) writeSection(usage);
+if (!options.quick && !options.usage)
   writeSection({
     name: 'signals',
     title: 'Logs',
@@ -158,7 +166,7 @@ if (!options.quick)
     ],
     rows,
   });
-await import('./metrics.ts');
+if (!options.usage) await import('./metrics.ts');
 
 /** Batches from all streams at once, answered when they are durable; beside it frames in a file, synced one by one. */
 async function measureIngest(): Promise<void> {
