@@ -2,10 +2,14 @@ import aws4 from 'aws4';
 import { clientSettings } from './aws-client.ts';
 import { ApiError } from './query-api.ts';
 
-const services = { logs: 'Logs_20140328', secretsmanager: 'secretsmanager' } as const;
+const services = {
+  logs: { target: 'Logs_20140328', version: '1.1' },
+  secretsmanager: { target: 'secretsmanager', version: '1.1' },
+  monitoring: { target: 'GraniteServiceVersion20100801', version: '1.0' },
+} as const;
 
 /**
- * Calls an API of AWS that speaks JSON 1.1, for which no client is among the dependencies: each would be megabytes for a handful of calls.
+ * Calls an API of AWS that speaks JSON, for which no client is among the dependencies: each would be megabytes for a handful of calls.
  * @throws ApiError with what the server says; TypeError when it does not answer
  */
 export async function callJson<T>(
@@ -15,10 +19,11 @@ export async function callJson<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   const { endpoint, region, credentials } = clientSettings();
+  const { target, version } = services[service];
   const body = JSON.stringify(input);
   const headers = {
-    'Content-Type': 'application/x-amz-json-1.1',
-    'X-Amz-Target': `${services[service]}.${action}`,
+    'Content-Type': `application/x-amz-json-${version}`,
+    'X-Amz-Target': `${target}.${action}`,
   };
   const { host } = new URL(endpoint);
   const signed = aws4.sign({ host, method: 'POST', path: '/', service, region, headers, body }, credentials);

@@ -174,6 +174,20 @@ Examples:
   );
 
 program
+  .command('top')
+  .description(
+    'show what services use: CPU, memory and requests of the last minute, or of one service minute by minute',
+  )
+  .argument('[cluster/service]', 'one service (default: all of a cluster)')
+  .option('--cluster <name>', 'whose services, where none is named', 'default')
+  .option('--minutes <count>', 'how far back, of one service', '15')
+  .option('-w, --watch', 'again every 10 s, until Ctrl-C')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (service: string | undefined, options: import('./top.ts').TopOptions) =>
+    (await import('./top.ts')).top(service, options),
+  );
+
+program
   .command('expose')
   .description('give a service a load balancer and print its URL; a second run changes nothing')
   .argument('<cluster/service>', 'the service; its containers have a container port')

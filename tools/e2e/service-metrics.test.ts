@@ -9,7 +9,7 @@ import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
 import { ecsClient } from '../testbed/aws-clients.ts';
-import { run, until } from '../testbed/command.ts';
+import { check, run, until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker } from '../testbed/docker.ts';
 import { ServerProcess } from '../testbed/server-process.ts';
 
@@ -22,7 +22,7 @@ const missing =
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
 const note = missing === undefined ? '' : ` (${missing})`;
 
-describe.skipIf(missing !== undefined)(`what a service uses${note}`, { timeout: 240_000 }, () => {
+describe.skipIf(missing !== undefined)(`what a service uses${note}`, { timeout: 480_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-service-metrics-'));
   const docker = new DockerCli();
   let server: ServerProcess;
@@ -139,5 +139,15 @@ describe.skipIf(missing !== undefined)(`what a service uses${note}`, { timeout: 
     expect(memory.Minimum).toBeGreaterThan(0);
     expect(memory.Maximum).toBeLessThanOrEqual(100);
     expect(await point('ECS/ContainerInsights', 'CpuReserved', service)).toMatchObject({ Average: 128, Unit: 'None' });
+
+    const slipway = join(import.meta.dirname, '..', 'bin', 'slipway');
+    const top = async (...args: readonly string[]) =>
+      JSON.parse(await check(slipway, ['top', ...args, '--output', 'json'], { env: server.aws() })) as {
+        readonly minutes?: readonly { readonly tasks: number; readonly cpu?: { readonly average: number } }[];
+        readonly services?: readonly { readonly service: string; readonly running: number }[];
+      };
+    const { minutes = [] } = await top('default/burn');
+    expect(minutes.some(({ tasks, cpu }) => tasks === 2 && (cpu?.average ?? 0) > 0)).toBe(true);
+    expect((await top()).services).toMatchObject([{ service: 'burn', running: 2 }]);
   });
 });
