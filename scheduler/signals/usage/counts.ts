@@ -26,12 +26,13 @@ export function countSamples(cluster: ClusterRecords, at: number): Sample[] {
   ];
 }
 
+/** Whether a task counts as one of the instance that it is on, which those of Fargate never do. */
+export const countsOnHost = ({ lastStatus, launchType }: Pick<TaskRecord, 'lastStatus' | 'launchType'>): boolean =>
+  lastStatus !== 'STOPPED' && launchType !== 'FARGATE';
+
 function reservations({ name, tasks }: ClusterRecords, hosts: readonly InstanceRecord[], at: number): Sample[] {
   const known = new Set(hosts.map(({ id }) => id));
-  const placed = tasks.filter(
-    ({ instanceId, launchType, lastStatus }) =>
-      lastStatus !== 'STOPPED' && launchType !== 'FARGATE' && instanceId !== undefined && known.has(instanceId),
-  );
+  const placed = tasks.filter((task) => countsOnHost(task) && known.has(task.instanceId ?? ''));
   const sum = <T>(all: readonly T[], of: (one: T) => number): number => all.reduce((total, one) => total + of(one), 0);
   const percent = (metric: string, reserved: number, registered: number): Sample[] =>
     registered === 0

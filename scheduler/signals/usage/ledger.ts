@@ -79,7 +79,10 @@ export class UsageLedger {
     };
   }
 
-  /** Takes away what was used since the last call. Instances that have gone and left nothing are forgotten. */
+  /**
+   * Takes away what was used since the last call; of an instance whose agent is connected also that nothing was. Instances that have
+   * gone and left nothing are forgotten.
+   */
   cut(): readonly InstanceUsage[] {
     const all: InstanceUsage[] = [];
     for (const [key, entry] of this.#entries) {
@@ -89,8 +92,8 @@ export class UsageLedger {
         if (usage !== undefined) tasks.push(usage);
         else if (minute.gone || this.#now() - minute.seenAt > freshFor) entry.tasks.delete(arn);
       }
-      if (tasks.length > 0) all.push({ instance: entry.instance, tasks });
-      else if (entry.session === undefined) this.#entries.delete(key);
+      if (tasks.length > 0 || entry.session !== undefined) all.push({ instance: entry.instance, tasks });
+      else this.#entries.delete(key);
     }
     return all;
   }

@@ -38,6 +38,7 @@ const shop: ClusterResources = {
     ['large', { cpu: 3072, memory: 6144 }],
     ['small', { cpu: 1024, memory: 2048 }],
   ]),
+  busy: new Set(['large', 'small']),
 };
 
 /** What of a series is read back after parts of it came from several servers. */
@@ -79,6 +80,15 @@ test('a cluster: its mean is what all its instances use of what all have registe
   const of = { ClusterName: 'shop' };
   expect(await read('CPUUtilization', of)).toMatchObject({ count: 2, min: 25, max: 50, average: (1792 / 4096) * 100 });
   expect((await read('MemoryUtilization', of))?.average).toBeCloseTo((1536 / 8192) * 100);
+});
+
+test('an instance with nothing on it uses nothing, and counts; one whose tasks nothing was heard of does not', async () => {
+  const part = [onHost('large', usage('a', 1536, 1024)), onHost('small')];
+  const of = { ClusterName: 'shop' };
+  const idle = await told([part], { ...shop, busy: new Set(['large']) });
+  expect(await idle('CPUUtilization', of)).toMatchObject({ count: 2, min: 0, max: 50, average: (1536 / 4096) * 100 });
+  const silent = await told([part]);
+  expect(await silent('CPUUtilization', of)).toMatchObject({ count: 1, min: 50 });
 });
 
 test('tasks that are in no service have no numbers of one, and no running task is no point', async () => {

@@ -10,6 +10,8 @@ export interface ClusterResources {
   readonly insights: ContainerInsights;
   /** Instances that are ACTIVE or DRAINING, by id. */
   readonly hosts: ReadonlyMap<string, Pick<InstanceRecord, 'cpu' | 'memory'>>;
+  /** Those of them that have a task which is not one of Fargate's: when nothing is known of it, nothing is known of them. */
+  readonly busy: ReadonlySet<string>;
 }
 
 /** What a cluster may be set to (ECS, `ClusterSetting`). */
@@ -62,7 +64,11 @@ const cpuUtilization = ({ cpu, task }: TaskUsage): number | [] => (cpu === undef
 const memoryUtilization = ({ memory, task }: TaskUsage): number | [] =>
   memory === undefined || task.reservedMemory === 0 ? [] : (memory * 100) / task.reservedMemory;
 
-function clusterSamples({ name, hosts }: ClusterResources, usage: readonly InstanceUsage[], at: number): Sample[] {
+function clusterSamples(
+  { name, hosts, busy }: ClusterResources,
+  usage: readonly InstanceUsage[],
+  at: number,
+): Sample[] {
   return (['cpu', 'memory'] as const).flatMap((what) => {
     const all = [...hosts.values()].reduce((sum, host) => sum + host[what], 0);
     const usual = all / hosts.size;
@@ -70,7 +76,7 @@ function clusterSamples({ name, hosts }: ClusterResources, usage: readonly Insta
     for (const { instance, tasks } of usage) {
       const host = hosts.get(instance.id);
       const used = tasks.flatMap((one) => (one.task.launchType === 'FARGATE' ? [] : (one[what] ?? [])));
-      if (host === undefined || host[what] === 0 || used.length === 0) continue;
+      if (host === undefined || host[what] === 0 || (used.length === 0 && busy.has(instance.id))) continue;
       const percent = (used.reduce((sum, value) => sum + value, 0) * 100) / host[what];
       set.count += 1;
       set.sum += percent * (host[what] / usual);

@@ -7,7 +7,7 @@ import { everyMinute, type MetricStore, putSamples, type Sample } from '../metri
 
 import { claimsOf, forgetClaims } from './claims.ts';
 import type { UsageCollector } from './collector.ts';
-import { countSamples } from './counts.ts';
+import { countSamples, countsOnHost } from './counts.ts';
 import type { InstanceUsage } from './ledger.ts';
 import { insightsOf, usageSamples } from './samples.ts';
 
@@ -74,11 +74,12 @@ export class UsageTeller {
     );
     const insights = insightsOf(cluster);
     const mine = part.filter(({ instance }) => (claims.get(instance.id) ?? collector.self) === collector.self);
-    const samples = usageSamples({ name, insights, hosts }, mine, at);
+    const tasks = [...view.tasks.values()].map(({ value }) => value);
+    const busy = new Set(tasks.flatMap((task) => (countsOnHost(task) ? (task.instanceId ?? []) : [])));
+    const samples = usageSamples({ name, insights, hosts, busy }, mine, at);
     if (!leads) return samples;
     const gone = [...claims.keys()].filter((id) => !view.instances.has(id));
     await forgetClaims(records, account, name, gone);
-    const tasks = [...view.tasks.values()].map(({ value }) => value);
     const services = [...view.services.values()].map(({ value }) => value);
     return [...samples, ...countSamples({ name, insights, instances, tasks, services }, at)];
   }
