@@ -1,12 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ECSClient } from '@aws-sdk/client-ecs';
 import { DescribeTasksCommand, ListTasksCommand } from '@aws-sdk/client-ecs';
 import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { trafficEngines } from '../server/traffic-engines.ts';
 import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
 import { ecsClient } from '../testbed/aws-clients.ts';
 import { check, run, until } from '../testbed/command.ts';
@@ -30,20 +33,39 @@ describe.skipIf(missing !== undefined)(`what a service uses${note}`, { timeout: 
   let ecs: ECSClient;
   let scraper: ChildProcess;
   let asked: string;
+  const slipway = join(import.meta.dirname, '..', 'bin', 'slipway');
   const image = `slipway-burn-${process.pid}:test`;
 
   beforeAll(async () => {
-    server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_HEALTHY_AFTER_SECONDS: '2' });
+    server = new ServerProcess(await freePort(), join(folder, 'data'), {
+      SLIPWAY_HEALTHY_AFTER_SECONDS: '2',
+      SLIPWAY_LB_ADDRESSES: `127.${randomInt(64, 250)}.${randomInt(250)}.0/24`,
+    });
     await server.start();
     aws = new AwsCli(server.aws());
     ecs = ecsClient(server);
-    await makeImage(docker, { reference: image, command: ['/bin/sh', '-c', 'while :; do :; done'] });
+    await makeImage(docker, {
+      reference: image,
+      command: [
+        '/bin/sh',
+        '-c',
+        'httpd -p 8080 -h /www; while :; do i=0; while [ $i -lt 500 ]; do i=$((i+1)); done; sleep 0.1; done',
+      ],
+      files: { '/www/index.html': 'burns' },
+    });
     const settings = 'name=containerInsights,value=enabled';
     await aws.json(['ecs', 'update-cluster-settings', '--cluster', 'default', '--settings', settings]);
     const definition = 'ecs register-task-definition --family burn --cpu 128 --memory 64 --container-definitions';
     await aws.json([
       ...definition.split(' '),
-      JSON.stringify([{ name: 'main', image, linuxParameters: { initProcessEnabled: true } }]),
+      JSON.stringify([
+        {
+          name: 'main',
+          image,
+          linuxParameters: { initProcessEnabled: true },
+          portMappings: [{ containerPort: 8080 }],
+        },
+      ]),
     ]);
     const service = ['--service-name', 'burn', '--task-definition', 'burn', '--desired-count', '2'];
     await aws.json(['ecs', 'create-service', ...service]);
@@ -70,10 +92,14 @@ describe.skipIf(missing !== undefined)(`what a service uses${note}`, { timeout: 
       scraper.kill();
       await once(scraper, 'exit');
     }
+    await run(slipway, ['expose', 'default/burn', '--remove'], { env: server.aws() });
     await aws.json(['ecs', 'delete-service', '--service', 'burn', '--force']).catch(() => undefined);
     await until('the tasks to end', 60_000, async () => (await running()) === 0).catch(() => undefined);
     ecs.destroy();
     await server.stop();
+    // After a test that failed it would stay.
+    for (const { open } of trafficEngines({ data: server.data, loadBalancing: { engine: 'auto' } }))
+      await (await open()).stop();
     await docker.run(['rmi', '-f', image]);
     docker.dispose();
     rmSync(folder, { recursive: true, force: true });
@@ -140,7 +166,6 @@ describe.skipIf(missing !== undefined)(`what a service uses${note}`, { timeout: 
     expect(memory.Maximum).toBeLessThanOrEqual(100);
     expect(await point('ECS/ContainerInsights', 'CpuReserved', service)).toMatchObject({ Average: 128, Unit: 'None' });
 
-    const slipway = join(import.meta.dirname, '..', 'bin', 'slipway');
     const top = async (...args: readonly string[]) =>
       JSON.parse(await check(slipway, ['top', ...args, '--output', 'json'], { env: server.aws() })) as {
         readonly minutes?: readonly { readonly tasks: number; readonly cpu?: { readonly average: number } }[];
@@ -149,5 +174,43 @@ describe.skipIf(missing !== undefined)(`what a service uses${note}`, { timeout: 
     const { minutes = [] } = await top('default/burn');
     expect(minutes.some(({ tasks, cpu }) => tasks === 2 && (cpu?.average ?? 0) > 0)).toBe(true);
     expect((await top()).services).toMatchObject([{ service: 'burn', running: 2 }]);
+  });
+
+  test('CloudWatch has every request that a load balancer sent to the tasks, each once', async () => {
+    const port = await freePort();
+    const told = await check(slipway, ['expose', 'default/burn', '--port', String(port), '--output', 'json'], {
+      env: server.aws(),
+    });
+    const { host } = new URL((JSON.parse(told) as { url: string }).url);
+    const ask = (): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        get({ host: '127.0.0.1', port, headers: { host }, agent: false }, (answer) => {
+          answer.resume().once('end', () => resolve(answer.statusCode));
+        }).once('error', reject);
+      });
+    for (let count = 0; count < 20; count++) await until('an answer', 60_000, async () => (await ask()) === 200);
+    const { LoadBalancers } = await aws.json<{ LoadBalancers: readonly { LoadBalancerArn: string }[] }>([
+      'elbv2',
+      'describe-load-balancers',
+    ]);
+    const of = LoadBalancers[0]?.LoadBalancerArn.split(':loadbalancer/')[1] ?? '';
+    const sent = async (): Promise<number> => {
+      const shown = await check(slipway, ['lb', 'show', 'burn', '--output', 'json'], { env: server.aws() });
+      const { targetGroups } = JSON.parse(shown) as { targetGroups: readonly { requests: number }[] };
+      return targetGroups.reduce((sum, { requests }) => sum + requests, 0);
+    };
+    // With those of whoever waited until a task answers.
+    const all = await until('a sum of all requests', 180_000, async () => {
+      const now = Date.now();
+      const time = (at: number): string => new Date(at).toISOString();
+      const { Datapoints } = await aws.json<{ Datapoints: readonly { Sum: number }[] }>([
+        ...'cloudwatch get-metric-statistics --namespace AWS/ApplicationELB --metric-name RequestCount'.split(' '),
+        ...`--period 60 --start-time ${time(now - 600_000)} --end-time ${time(now + 60_000)}`.split(' '),
+        ...`--statistics Sum --dimensions Name=LoadBalancer,Value=${of}`.split(' '),
+      ]);
+      const sum = Datapoints.reduce((total, { Sum }) => total + Sum, 0);
+      return sum >= 20 && sum === (await sent()) && sum;
+    });
+    expect(all).toBeLessThan(60);
   });
 });

@@ -44,7 +44,7 @@ test('the page about metrics says each metric with its labels and no other, and 
     expect(/(?<!per)_seconds$/.test(name)).toBe(type === 'histogram');
   }
   const page = readFileSync(new URL('../../scheduler/signals.md', import.meta.url), 'utf8');
-  const rows = [...page.matchAll(/^\| `(slipway_(?:scheduler|task)_[^`]+)` \| [^|]+ \|[^|]+ \|$/gm)].map(
+  const rows = [...page.matchAll(/^\| `(slipway_(?:scheduler|task_(?!log_))[^`]+)` \| [^|]+ \|[^|]+ \|$/gm)].map(
     ([, row]) => row,
   );
   const expected = metrics.map(({ name }) => {
