@@ -107,6 +107,7 @@ export class ControlSession {
       clusterArn: arns.cluster(options.region, ref.account, ref.cluster),
       endpoint: ports.endpoint,
       takesSecrets: false,
+      shipsLogs: false,
     };
   }
 
@@ -216,7 +217,9 @@ export class ControlSession {
     }
     this.#unknownSince = undefined;
     const takesSecrets = instance.attributes.some(({ name }) => name === secretsAttribute);
-    if (takesSecrets !== this.#destination.takesSecrets) this.#destination = { ...this.#destination, takesSecrets };
+    // amazon-ecs-agent shows no secret of its host, and ships nothing.
+    const shipsLogs = instance.secretHash !== undefined;
+    this.#destination = { ...this.#destination, takesSecrets, shipsLogs };
     const tasks = view.liveTasksOn(ref.id);
     const live = new Set(tasks.map((task) => task.id));
     for (const id of this.#sent.keys()) {

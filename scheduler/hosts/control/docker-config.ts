@@ -4,6 +4,15 @@ import type { SentTask } from '../wire/index.ts';
 
 type SentLogs = NonNullable<NonNullable<SentTask['containers']>[number]['logs']>;
 
+/** How what containers with `awslogs` write gets into their log groups. */
+export interface LogWay {
+  /** Whether the agent ships it, as ours does; else it is Docker's driver that sends it here. */
+  readonly shipsLogs: boolean;
+  /** Where this installation is reached from the host. */
+  readonly endpoint: string;
+  readonly region: string;
+}
+
 /**
  * The parts of a container definition that travel as Docker Engine API JSON (`dockerConfig.config` and `.hostConfig`
  * of the ACS task). CPU, memory, environment, ports and binds are not among them: the agent adds those itself.
@@ -12,11 +21,12 @@ export function dockerConfigOf(
   container: ContainerDefinition,
   body: TaskDefinitionBody,
   taskId: string,
+  way: LogWay,
 ): { version: string; config: string; hostConfig: string } {
   return {
     version: '1.18',
     config: JSON.stringify(configOf(container)),
-    hostConfig: JSON.stringify(hostConfigOf(container, body, taskId)),
+    hostConfig: JSON.stringify(hostConfigOf(container, body, taskId, way)),
   };
 }
 
@@ -50,7 +60,7 @@ function configOf(container: ContainerDefinition): object {
   };
 }
 
-function hostConfigOf(container: ContainerDefinition, body: TaskDefinitionBody, taskId: string): object {
+function hostConfigOf(container: ContainerDefinition, body: TaskDefinitionBody, taskId: string, way: LogWay): object {
   return {
     NetworkMode: body.networkMode ?? 'bridge',
     // Which namespaces the containers of a task share, the agent sees from the task.
@@ -68,7 +78,7 @@ function hostConfigOf(container: ContainerDefinition, body: TaskDefinitionBody, 
       container.systemControls === undefined
         ? undefined
         : Object.fromEntries(container.systemControls.map(({ namespace, value }) => [namespace, value])),
-    LogConfig: logConfigOf(container, taskId),
+    LogConfig: logConfigOf(container, taskId, way),
     ...linuxOf(container.linuxParameters, container.memory),
   };
 }
@@ -77,17 +87,23 @@ function hostConfigOf(container: ContainerDefinition, body: TaskDefinitionBody, 
 const kept = { 'max-size': '10m', 'max-file': '5' };
 
 /**
- * Docker's log driver and its options. Output for CloudWatch Logs is written to files of the engine, from which the agent ships it, unless the
- * definition names an endpoint that takes it. `awslogs-stream-prefix` is ECS's own and no option of Docker's: it names the stream
+ * Docker's log driver and its options. Output for CloudWatch Logs is written to files of the engine, from which our agent ships it; on hosts of
+ * other agents Docker's own driver sends it here. A definition may name another endpoint that takes it. `awslogs-stream-prefix` is ECS's own and no option of Docker's: it names the stream
  * `prefix/container/task`.
  */
-function logConfigOf({ name = '', logConfiguration: log }: ContainerDefinition, taskId: string): object | undefined {
+function logConfigOf(
+  { name = '', logConfiguration: log }: ContainerDefinition,
+  taskId: string,
+  { shipsLogs, endpoint, region }: LogWay,
+): object | undefined {
   if (log?.logDriver !== 'awslogs') return log && { Type: log.logDriver, Config: log.options ?? {} };
   const { 'awslogs-stream-prefix': prefix, ...options } = log.options ?? {};
+  const here = options['awslogs-endpoint'] === undefined;
   // What its mode means is the agent's to do: the engine writes to its own disk.
-  if (options['awslogs-endpoint'] === undefined) return { Type: 'json-file', Config: kept };
+  if (here && shipsLogs) return { Type: 'json-file', Config: kept };
+  const sent = here ? { 'awslogs-endpoint': endpoint, 'awslogs-region': region } : {};
   const stream = prefix === undefined ? {} : { 'awslogs-stream': `${prefix}/${name}/${taskId}` };
-  return { Type: 'awslogs', Config: { ...options, ...stream } };
+  return { Type: 'awslogs', Config: { ...options, ...sent, ...stream } };
 }
 
 function linuxOf(linux: LinuxParameters | undefined, memory: number | undefined): object {

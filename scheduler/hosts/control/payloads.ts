@@ -22,6 +22,8 @@ export interface Destination {
   readonly endpoint: string;
   /** Whether the agent there is sent the values of secrets; see {@link secretsAttribute}. */
   readonly takesSecrets: boolean;
+  /** See `RenderPorts`. */
+  readonly shipsLogs: boolean;
 }
 
 /** Turns task records into payloads: reads the definition, obtains the roles' credentials, renders. */
@@ -47,6 +49,7 @@ export class PayloadSource {
       region: this.#options.region,
       account: to.account,
       endpoint: to.endpoint,
+      shipsLogs: to.shipsLogs,
       ownHost: this.#options.ownHost,
       ...(secretValues === undefined ? {} : { secretValues }),
       ...(role === undefined ? {} : { roleCredentials: role }),

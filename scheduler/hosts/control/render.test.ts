@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { region, type TestControlPlane } from '../testing/bench.ts';
+import { keysOf, principalOf, region, type TestControlPlane } from '../testing/bench.ts';
 import type { TaskDefinitionRecord, TaskRecord } from '../../state/index.ts';
 
 import { taskSchema } from '../wire/index.ts';
@@ -83,7 +83,8 @@ describe('what agents are sent', { timeout: 180_000 }, () => {
   });
 
   test("ECS's own words become Docker's: the stream of awslogs, and a size of tmpfs that no option overrides", async () => {
-    const instance = await bench.register();
+    const secret = 'a secret of the host, which is long';
+    const instance = await bench.register({ secret });
     const awslogs = (options: Record<string, string>) => ({ logDriver: 'awslogs' as const, options });
     const group = { 'awslogs-group': 'g', 'awslogs-region': region };
     const elsewhere = { 'awslogs-endpoint': 'https://logs.example.com' };
@@ -123,7 +124,7 @@ describe('what agents are sent', { timeout: 180_000 }, () => {
       ],
     });
     const task = await plane.place(definition, instance);
-    const { task: rendered } = await bench.connect(instance).payload(task.arn, 'RUNNING');
+    const { task: rendered } = await bench.connect(instance, { secret }).payload(task.arn, 'RUNNING');
     const hosts = rendered.containers.map(
       ({ dockerConfig }) =>
         JSON.parse(dockerConfig.hostConfig) as { Tmpfs?: Record<string, string>; LogConfig: object },
@@ -142,6 +143,48 @@ describe('what agents are sent', { timeout: 180_000 }, () => {
       undefined,
     ]);
     expect(hosts[0]?.Tmpfs).toEqual({ '/t': 'rw,size=8g,nr_blocks=9999999,size=16m' });
+  });
+
+  test("agents that ship no logs have Docker's driver send them here, with the rights of the execution role", async () => {
+    await using roles = await AgentBench.open({
+      taskCredentials: async () => ({
+        ...keysOf('two'),
+        sessionToken: 'session',
+        expiresAt: Date.now() + 3_600_000,
+        principal: principalOf('two'),
+      }),
+    });
+    const instance = await roles.register();
+    const options = { 'awslogs-group': 'g', 'awslogs-region': 'eu-west-1', 'awslogs-create-group': 'true' };
+    const logging = (more: Record<string, string>) => ({
+      logDriver: 'awslogs' as const,
+      options: { ...options, ...more },
+    });
+    const definition = await roles.plane.register({
+      executionRoleArn: 'arn:aws:iam::000000000000:role/execution',
+      containerDefinitions: [
+        { name: 'web', image: 'a', memory: 64, logConfiguration: logging({ 'awslogs-stream-prefix': 'app' }) },
+        { name: 'side', image: 'a', memory: 64, logConfiguration: logging({ mode: 'non-blocking' }) },
+        { name: 'quiet', image: 'a', memory: 64 },
+      ],
+    });
+    const task = await roles.plane.place(definition, instance);
+    const { task: rendered } = await roles.connect(instance).payload(task.arn, 'RUNNING');
+    const here = { 'awslogs-endpoint': roles.plane.endpoint, 'awslogs-region': region };
+    expect(
+      rendered.containers.map(
+        ({ dockerConfig }) => (JSON.parse(dockerConfig.hostConfig) as { LogConfig?: object }).LogConfig,
+      ),
+    ).toEqual([
+      { Type: 'awslogs', Config: { ...options, ...here, 'awslogs-stream': `app/web/${task.id}` } },
+      { Type: 'awslogs', Config: { ...options, ...here, mode: 'non-blocking' } },
+      undefined,
+    ]);
+    expect(rendered.containers.map(({ logs, logsAuthStrategy }) => [logs, logsAuthStrategy])).toEqual([
+      [undefined, 'ExecutionRole'],
+      [undefined, 'ExecutionRole'],
+      [undefined, undefined],
+    ]);
   });
 
   test('a task that cannot be rendered is stopped, and says why', async () => {
@@ -182,6 +225,7 @@ test('a container runs the image that its task was given, not what its definitio
     account: '000000000000',
     endpoint: 'http://127.0.0.1:7500',
     ownHost: () => false,
+    shipsLogs: true,
   });
   expect(rendered.containers.map(({ image }) => image)).toEqual([pinned, 'busybox']);
 });
@@ -200,7 +244,14 @@ test('what is empty or means nothing by itself is left to the image and to the e
   const { containers } = renderTask(
     { arn: 'arn:aws:ecs:us-east-1:000000000000:task/default/1', containers: [] } as unknown as TaskRecord,
     definition as unknown as TaskDefinitionRecord,
-    { clusterArn: '', region, account: '000000000000', endpoint: 'http://127.0.0.1:7500', ownHost: () => false },
+    {
+      clusterArn: '',
+      region,
+      account: '000000000000',
+      endpoint: 'http://127.0.0.1:7500',
+      ownHost: () => false,
+      shipsLogs: true,
+    },
   );
   expect(containers[0]).not.toHaveProperty('entryPoint');
   expect(containers[0]).not.toHaveProperty('command');
@@ -218,7 +269,7 @@ describe('whose image is pulled with a password of this installation', () => {
     const { containers } = renderTask(
       { arn: 'arn:aws:ecs:us-east-1:000000000000:task/default/1', containers: [] } as unknown as TaskRecord,
       definition as unknown as TaskDefinitionRecord,
-      { clusterArn: '', region, account: '000000000000', endpoint, ownHost: (host) => own.has(host) },
+      { clusterArn: '', region, account: '000000000000', endpoint, ownHost: (host) => own.has(host), shipsLogs: true },
     );
     return containers[0]?.registryAuthentication !== undefined;
   };

@@ -11,7 +11,7 @@ import {
 } from '../../state/index.ts';
 import { applyOverrides, bodyOf, containersOf, type TaskDefinitionBody } from '../../tasks/index.ts';
 
-import { dockerConfigOf, shippedLogsOf } from './docker-config.ts';
+import { dockerConfigOf, type LogWay, shippedLogsOf } from './docker-config.ts';
 import type {
   AgentContainer,
   AgentInterface,
@@ -22,7 +22,7 @@ import type {
 } from '../wire/index.ts';
 
 /** What a payload says besides the definition: where the task runs, and with whose rights. */
-export interface RenderPorts {
+export interface RenderPorts extends LogWay {
   readonly clusterArn: string;
   readonly region: string;
   readonly account: string;
@@ -164,14 +164,20 @@ function renderContainer(
         }),
     ...(container.healthCheck === undefined ? {} : { healthCheckType: 'docker' as const }),
     ...registryAuthentication(container, image, ports),
-    dockerConfig: dockerConfigOf(container, body, idOf(task.arn)),
-    ...logsOf(container),
+    dockerConfig: dockerConfigOf(container, body, idOf(task.arn), ports),
+    ...logsOf(container, ports),
   };
 }
 
-function logsOf(container: ContainerDefinition): Pick<AgentContainer, 'logs'> | object {
+function logsOf(
+  container: ContainerDefinition,
+  ports: RenderPorts,
+): Pick<AgentContainer, 'logs' | 'logsAuthStrategy'> | object {
   const logs = shippedLogsOf(container);
-  return logs === undefined ? {} : { logs };
+  if (logs === undefined) return {};
+  if (ports.shipsLogs) return { logs };
+  // amazon-ecs-agent then gives Docker's driver the credentials of the execution role.
+  return ports.executionRoleCredentials === undefined ? {} : { logsAuthStrategy: 'ExecutionRole' };
 }
 
 /** Where a secret comes from, as agents are told. */

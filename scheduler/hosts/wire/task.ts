@@ -97,6 +97,8 @@ const container = z.object({
     .default({ config: '{}', hostConfig: '{}' }),
   /** Present when the agent ships what the container writes to CloudWatch Logs; not in the ACS model. */
   logs: logs.optional(),
+  /** For amazon-ecs-agent: whose credentials Docker's driver `awslogs` gets. */
+  logsAuthStrategy: z.literal('ExecutionRole').optional(),
 });
 
 /**
