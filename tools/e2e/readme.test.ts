@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { trafficEngines } from '../server/traffic-engines.ts';
 import { AwsCli } from '../testbed/aws-cli.ts';
 import { check, type CommandResult, run, until } from '../testbed/command.ts';
-import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
+import { DockerCli, makeImage, missingDocker, webCommand, webImage } from '../testbed/docker.ts';
 import { shellBlocks } from '../testbed/readme.ts';
 import { ServerProcess } from '../testbed/server-process.ts';
 
@@ -42,7 +42,8 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
       SLIPWAY_LB_ADDRESSES: `127.${randomInt(64, 250)}.${randomInt(250)}.0/24`,
     });
     await server.start();
-    await makeImage(docker, webImage(`${image}:latest`, 'hello'));
+    const web = webImage(`${image}:latest`, 'hello');
+    await makeImage(docker, { ...web, command: ['/bin/sh', '-c', `echo serves on 8080; ${webCommand[2]}`] });
   });
   afterAll(async () => {
     const aws = new AwsCli(server.aws());
@@ -64,7 +65,9 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
     block
       .replaceAll('127.0.0.1:7500', server.registry)
       .replaceAll('my-web-image', image)
-      .replaceAll('--port 80', `--port ${port}`);
+      .replaceAll('--port 80', `--port ${port}`)
+      // Which goes on until somebody ends it.
+      .replaceAll('logs web --follow', 'logs web');
 
   const slip = (...args: string[]): Promise<CommandResult> => run(slipway, args, { env: { ...server.aws() } });
 
@@ -89,6 +92,13 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
     expect(begun.stdout).toContain('hello');
     const explained = await type(further);
     expect(explained.code, explained.stdout + explained.stderr).toBe(0);
+    await until('a line of each task', 120_000, async () => {
+      const { stdout } = await slip('logs', 'web', '--output', 'json');
+      const tasks = stdout
+        .split('\n')
+        .flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as { task: string }).task]));
+      return stdout.includes('"message":"serves on 8080"') && new Set(tasks).size >= 2;
+    });
     const aws = new AwsCli(server.aws());
     // What is exposed gets new tasks: the ones before them end once these are in rotation.
     await until('two tasks, none more', 120_000, async () => {
