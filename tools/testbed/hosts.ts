@@ -50,9 +50,10 @@ const longest = 60_000;
  * joined to the others and to this machine by a bridge with addresses 198.18.x.1 (this machine), .2, .3, … Images are not pulled
  * from anywhere: `docker save` and `docker load` carry them, or a registry on the network does, which the engines take plain HTTP from.
  * What a killed test has left is removed by the next; one process can have one set of hosts at a time.
+ * @param engine variables that the engines have
  * @throws Error with what an engine said, when one does not start; whatever was made until then is removed
  */
-export async function startHosts(count: number): Promise<TestHosts> {
+export async function startHosts(count: number, engine: Readonly<Record<string, string>> = {}): Promise<TestHosts> {
   for (const name of readdirSync(tmpdir())) {
     const owner = Number(name.startsWith(prefix) ? name.slice(prefix.length) : NaN);
     if (Number.isInteger(owner) && !existsSync(`/proc/${owner}`)) await removeHosts(owner);
@@ -72,7 +73,7 @@ export async function startHosts(count: number): Promise<TestHosts> {
   await check('ip', ['addr', 'add', `${net}.1/24`, 'dev', own]);
   await check('ip', ['link', 'set', own, 'up']);
   const hosts = await Promise.all(
-    Array.from({ length: count }, (_, number) => startHost(owner, number + 1, `${net}.${number + 2}`, net)),
+    Array.from({ length: count }, (_, number) => startHost(owner, number + 1, `${net}.${number + 2}`, net, engine)),
   );
   const closing = opened.move();
   return { hosts, gateway: `${net}.1`, [Symbol.asyncDispose]: () => closing.disposeAsync() };
@@ -96,7 +97,13 @@ async function freeNet(): Promise<string> {
   throw new Error('every network of 198.18.0.0/16 is in use');
 }
 
-async function startHost(owner: number, number: number, address: string, net: string): Promise<TestHost> {
+async function startHost(
+  owner: number,
+  number: number,
+  address: string,
+  net: string,
+  engine: Readonly<Record<string, string>>,
+): Promise<TestHost> {
   const namespace = namespaceOf(owner, number);
   const folder = join(folderOf(owner), String(number));
   const link = `${linkOf(owner)}-${number}`;
@@ -136,7 +143,7 @@ async function startHost(owner: number, number: number, address: string, net: st
       '--insecure-registry',
       '198.18.0.0/16',
     ],
-    { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
+    { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`, ...engine },
     log,
   );
   const docker: TestHost['docker'] = async (...args) =>
