@@ -94,6 +94,11 @@ describe('a service that is deployed by somebody else', () => {
       { deploymentConfiguration: { deploymentCircuitBreaker: { enable: true, rollback: true } } },
       /^deploymentCircuitBreaker is supported with the deployment controller ECS only/,
     ],
+    [
+      'alarms',
+      { deploymentConfiguration: { alarms: { enable: true, rollback: false, alarmNames: ['a'] } } },
+      /^alarms is supported with the deployment controller ECS only/,
+    ],
     ['a strategy', { deploymentConfiguration: { strategy: 'CANARY' } }, /^The strategy CANARY is supported/],
   ])('is refused %s', async (_what, input, message) => {
     await expect(create(input)).rejects.toMatchObject({

@@ -73,8 +73,15 @@ function checkConfiguration(configuration: WireConfiguration | undefined): void 
       `${member} is supported with the deployment controller ECS only: an external controller judges its task sets itself.`,
     );
   };
-  const { deploymentCircuitBreaker, strategy = 'ROLLING', bakeTimeInMinutes = 0, lifecycleHooks } = configuration ?? {};
+  const {
+    deploymentCircuitBreaker,
+    alarms,
+    strategy = 'ROLLING',
+    bakeTimeInMinutes = 0,
+    lifecycleHooks,
+  } = configuration ?? {};
   if (deploymentCircuitBreaker?.enable === true) refuse('deploymentCircuitBreaker');
+  if (alarms?.enable === true) refuse('alarms');
   if (strategy !== 'ROLLING') refuse(`The strategy ${strategy}`);
   if (bakeTimeInMinutes !== 0) refuse('bakeTimeInMinutes');
   if (asks(lifecycleHooks)) refuse('lifecycleHooks');
