@@ -108,7 +108,12 @@ describe('a rolling deployment', () => {
     const since = world.primary().bakingSince ?? 0;
     expect(world.pass().wakeAt).toBe(since + 120_000);
     expect(world.wanted().every((task) => task.service?.deploymentId === id)).toBe(true);
-    expect(world.primary().rolloutState).toBe('IN_PROGRESS');
+    expect(world.primary()).toMatchObject({
+      rolloutState: 'IN_PROGRESS',
+      rolloutStateReason: expect.stringMatching(
+        /^ECS deployment \S+ in progress. .* its alarms are watched until 1970-/,
+      ),
+    });
     world.now = since + 119_999;
     world.alarm('errors', 'ALARM');
     world.calm();

@@ -49,6 +49,7 @@ export function judgeByAlarms(pass: Pass): void {
   if (triggered.length === 0) return;
   pass.change(primary.id, { alarms: { triggered } });
   const evidence = `${triggered.length === 1 ? 'alarm' : 'alarms'} ${triggered.join(', ')} went into ALARM`;
+  pass.voice.say(eventTexts.alarmsDetected(primary.id, triggered));
   failDeployment(pass, primary.id, {
     rollback: alarms.rollback,
     event: 'alarm detected',
@@ -75,7 +76,11 @@ export function isBaked(pass: Pass): boolean {
   const { bakeTimeInMinutes } = pass.service.deploymentConfiguration;
   const bake = bakeTimeInMinutes === undefined ? bakeOf(alarms, known) : bakeTimeInMinutes * minute;
   const since = primary.bakingSince ?? pass.now;
-  pass.change(primary.id, { bakingSince: since });
+  if (primary.bakingSince === undefined)
+    pass.change(primary.id, {
+      bakingSince: since,
+      rolloutStateReason: `ECS deployment ${primary.id} in progress. All of its tasks are there; its alarms are watched until ${new Date(since + bake).toISOString()}.`,
+    });
   pass.wake(since + bake);
   return since + bake <= pass.now;
 }

@@ -18,6 +18,8 @@ export const eventTexts = {
   failed: (deployment: string, why: string): string => `(deployment ${deployment}) deployment failed: ${why}.`,
   alarmsIgnored: (deployment: string, alarms: readonly string[]): string =>
     `(deployment ${deployment}) does not watch its alarms: ${alarms.join(', ')} ${alarms.length === 1 ? 'was' : 'were'} in ALARM when it began.`,
+  alarmsDetected: (deployment: string, alarms: readonly string[]): string =>
+    `(deployment ${deployment}) ${alarms.length === 1 ? 'alarm' : 'alarms'} ${alarms.join(', ')} went into ALARM.`,
   rollingBack: (deployment: string): string => `rolling back to deployment ${deployment}.`,
   nothingToRollBackTo: (deployment: string): string =>
     `(deployment ${deployment}) cannot be rolled back: no deployment of this service has completed yet. ` +

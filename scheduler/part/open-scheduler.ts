@@ -17,11 +17,11 @@ import { builtInExtensions } from '../placement/index.ts';
 import { createParameterStore, Parameters } from '../settings/parameters/index.ts';
 import { createSecretsManager, Secrets } from '../settings/secrets/index.ts';
 import { createTaskSecrets } from '../settings/tasks/index.ts';
+import { AlarmKeeper, Alarms, createAlarmAdministration, createAlarms, StoredPoints } from '../signals/alarms/index.ts';
 import { createLogs, StoredLogs, TaskLogs } from '../signals/logs/index.ts';
 import { createScaling } from '../scaling/api/index.ts';
-import { scaleServices } from '../scaling/targets/index.ts';
+import { isPolicyArn, scaleServices } from '../scaling/targets/index.ts';
 import { UsageCollector, usageGauges, UsageTeller } from '../signals/usage/index.ts';
-import { Alarms, StoredPoints } from '../signals/alarms/index.ts';
 import { createCloudWatch, metricGauges, StoredMetrics } from '../signals/metrics/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 import { ClusterViews } from '../views/index.ts';
@@ -63,6 +63,14 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const metrics = new StoredMetrics({ ...base, blobs, leases, log });
   const alarms = new Alarms(base);
   const points = new StoredPoints(metrics);
+  const alarmKeeper = new AlarmKeeper({
+    ...base,
+    leases,
+    log,
+    outbound: ports.outbound,
+    sealer: ports.sealer,
+    points,
+  });
   const placement = { seed: ports.seed, stopwatch: ports.stopwatch, ...plugins };
   const views = new ClusterViews({ records, clock, log, placement });
   const { outbound, takeRole, sealer, meter } = ports;
@@ -157,13 +165,25 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createLogs({ ...base, logs }),
       createSecretsManager({ ...base, secrets, authorizer, principals: ports.principals }),
       createParameterStore({ ...base, parameters, secrets }),
-      createCloudWatch({ ...base, metrics, beside: [] }),
+      createCloudWatch({
+        ...base,
+        metrics,
+        beside: [
+          createAlarms({
+            ...base,
+            alarms,
+            checkUrl: outbound.check,
+            acts: (action, of) => (isPolicyArn(region, of, action) ? true : undefined),
+          }),
+        ],
+      }),
       createScaling({ ...base, alarms }),
     ],
     web: [
       createWebhookReceiver(webhooks),
       createWebhookAdministration(webhooks),
       createHookAdministration(hooks),
+      createAlarmAdministration({ ...base, sealer }),
       createHostAdministration(base),
       createOverview({ region, balancers, traffic: balancing.reports, numbers: balancing.numbers }),
     ],
@@ -198,7 +218,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       await control.start();
       if (role.upkeep) {
         triggers.start();
-        keeping = Promise.all([logs.keep(upkeep.signal), metrics.keep(upkeep.signal)]);
+        keeping = Promise.all([logs, metrics, alarmKeeper].map((one) => one.keep(upkeep.signal)));
       }
       told = telling.run(upkeep.signal);
       balancing.start(role);

@@ -183,7 +183,9 @@ function verdict(service: Service): string {
       : `was deployed, now has ${service.runningCount ?? 0} of ${service.desiredCount ?? 0} tasks: ${lastWord}`;
   }
   if (primary.rolloutState === 'FAILED') return `the deployment failed: ${primary.rolloutStateReason ?? lastWord}`;
-  return `rolling out ${shortArn(primary.taskDefinition)}, ${primary.runningCount ?? 0} of ${primary.desiredCount ?? 0} running: ${lastWord}`;
+  // What ECS says of every deployment that is under way is no news.
+  const word = /in progress\. (.+)$/.exec(primary.rolloutStateReason ?? '')?.[1] ?? lastWord;
+  return `rolling out ${shortArn(primary.taskDefinition)}, ${primary.runningCount ?? 0} of ${primary.desiredCount ?? 0} running: ${word}`;
 }
 
 /** The same of a service that is deployed by somebody else. */

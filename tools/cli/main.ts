@@ -173,6 +173,37 @@ Examples:
     (await import('./logs.ts')).logs(name, options),
   );
 
+const alarms = program.command('alarms').description('alarms over metrics: how they stand, and what they told');
+alarms
+  .command('list')
+  .description('list all alarms, those in ALARM first')
+  .option('--state <state>', 'only those in this state: OK, ALARM or INSUFFICIENT_DATA')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (options: { state?: string; output: string }) => (await import('./alarms.ts')).listAlarms(options));
+alarms
+  .command('show')
+  .description('show what an alarm looks at, how it stands and why, and whom it tells')
+  .argument('<name>', 'its name')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (name: string, options: { output: string }) => (await import('./alarms.ts')).showAlarm(name, options));
+alarms
+  .command('history')
+  .description('list what happened to alarms in the last 30 days, newest first')
+  .argument('[name]', 'of one alarm; default: all')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (name: string | undefined, options: { output: string }) =>
+    (await import('./alarms.ts')).showHistory(name, options),
+  );
+alarms
+  .command('secret')
+  .description("print what an alarm's webhook calls are signed with; it belongs to the alarm's name")
+  .argument('<name>', 'its name; the alarm need not be there yet')
+  .option('--renew', 'make another one')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (name: string, options: { renew?: boolean; output: string }) =>
+    (await import('./alarms.ts')).alarmSecret(name, options),
+  );
+
 program
   .command('top')
   .description(

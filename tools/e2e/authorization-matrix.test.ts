@@ -389,6 +389,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
   const signed = new Map([
     ['webhook-administration', 'ecs'],
     ['hook-administration', 'ecs'],
+    ['alarm-administration', 'monitoring'],
     ['host-administration', 'ecs'],
     ['load-balancers', 'elasticloadbalancing'],
     ['agent-program', 'ecs'],
@@ -543,6 +544,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'webhooks',
         'webhook-administration',
         'hook-administration',
+        'alarm-administration',
         'host-administration',
         'load-balancers',
         'agent-program',

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { trafficEngines } from '../../server/traffic-engines.ts';
 import { ServerProcess } from '../../testbed/server-process.ts';
 import { missingTerraform, Terraform } from '../../testbed/terraform.ts';
+import { alarms } from './alarms.ts';
 import { balancing } from './balancing.ts';
 import { cloudwatch } from './cloudwatch.ts';
 import { containers } from './containers.ts';
@@ -21,7 +22,7 @@ import { settings } from './settings.ts';
 /** All rooms' resources in one run: most of each command is the provider, which starts for every one of them. */
 if (missingTerraform !== undefined && process.env['CI']) throw new Error(`${missingTerraform} on this machine`);
 
-const rooms = [containers, identity, network, registry, balancing, logs, cloudwatch, scaling, settings];
+const rooms = [containers, identity, network, registry, balancing, logs, cloudwatch, scaling, settings, alarms];
 const folder = mkdtempSync(join(tmpdir(), 'slipway-terraform-'));
 let server: ServerProcess;
 let terraform: Terraform;

@@ -1,3 +1,5 @@
+import { OutboundError } from '@slipway/auth/outbound';
+
 import { invalid } from '../../metrics/index.ts';
 import { webhookOf } from '../actions/index.ts';
 import type { AlarmConfiguration } from '../store/index.ts';
@@ -10,13 +12,16 @@ interface Actions {
 }
 
 const instead =
-  'Name a webhook, https://… or arn:aws:slipway:<region>:<account>:webhook/https://…, which is told what CloudWatch would publish.';
+  'Name a webhook, arn:aws:slipway:<region>:<account>:webhook/https://…, which is told what CloudWatch would publish.';
 
 /** What AWS has actions for, by the service in their ARNs. */
 const refusals: readonly (readonly [beginning: RegExp, what: string])[] = [
   [/^arn:[^:]*:sns:/, `SNS topics do not exist here. ${instead}`],
   [/^arn:[^:]*:lambda:/, `Lambda functions are not run here. ${instead}`],
-  [/^arn:[^:]*:(?:autoscaling|application-autoscaling):/, `Scaling policies cannot be acted on yet. ${instead}`],
+  [
+    /^arn:[^:]*:(?:autoscaling|application-autoscaling):/,
+    `Of scaling policies only those of ECS services of this account can be named. ${instead}`,
+  ],
   [
     /^arn:[^:]*:(?:automate|swf|ssm|ssm-incidents|aiops):/,
     `Actions of EC2 and Systems Manager do nothing here. ${instead}`,
@@ -29,7 +34,7 @@ const refusals: readonly (readonly [beginning: RegExp, what: string])[] = [
  */
 export function actionsOf(input: Actions, { api, account }: Scene): AlarmConfiguration['actions'] {
   const checked = (actions: readonly string[] | undefined): readonly string[] => {
-    for (const action of actions ?? []) check(action, api.acts(action, account));
+    for (const action of actions ?? []) check(action, api.acts(action, account), api.checkUrl);
     return [...new Set(actions)];
   };
   return {
@@ -39,12 +44,16 @@ export function actionsOf(input: Actions, { api, account }: Scene): AlarmConfigu
   };
 }
 
-function check(action: string, known: true | string | undefined): void {
+function check(action: string, known: true | string | undefined, checkUrl: (url: string) => unknown): void {
   if (known === true) return;
   const url = webhookOf(action);
   if (url !== undefined && known === undefined) {
-    if (URL.parse(url)?.protocol !== 'https:')
-      throw invalid(`The webhook '${action.slice(0, 200)}' is no address that begins with https://.`);
+    try {
+      checkUrl(url);
+    } catch (error) {
+      if (!(error instanceof OutboundError)) throw error;
+      throw invalid(`Invalid action '${action.slice(0, 200)}'. ${error.message}`);
+    }
     return;
   }
   const why =

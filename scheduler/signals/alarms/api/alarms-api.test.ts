@@ -104,11 +104,11 @@ describe('metric alarms', () => {
     [{ AlarmName: 'a\nb' }, 'AlarmName has control characters'],
     [
       { AlarmActions: ['arn:aws:sns:us-east-1:000000000000:topic'] },
-      'SNS topics do not exist here. Name a webhook, https://',
+      'SNS topics do not exist here. Name a webhook, arn:aws:slipway:',
     ],
     [
       { AlarmActions: ['arn:aws:autoscaling:us-east-1:000000000000:scalingPolicy:x'] },
-      'Scaling policies cannot be acted on yet',
+      'Of scaling policies only those of ECS services',
     ],
     [{ AlarmActions: ['arn:aws:automate:us-east-1:ec2:stop'] }, 'Actions of EC2 and Systems Manager do nothing here'],
     [{ OKActions: ['http://plain.example.com'] }, 'It is nothing that can be acted on here'],
@@ -162,6 +162,11 @@ describe('composite alarms', () => {
       "InvalidParameterValueException: AlarmRule: Expected AND, OR or the end, not '&', at character 10 of the rule.",
     );
     expect(await refusal('PutCompositeAlarm', { AlarmName: 'a', AlarmRule: 'TRUE' })).toContain('is of the other kind');
+    const policy = `arn:aws:autoscaling:us-east-1:${account}:scalingPolicy:1`;
+    expect(await refusal('PutCompositeAlarm', { AlarmName: 'x', AlarmRule: 'TRUE', OKActions: [policy] })).toContain(
+      'Composite alarms cannot scale services',
+    );
+    await call('PutMetricAlarm', { ...simple, AlarmName: 'a', AlarmActions: [policy] });
     expect(await refusal('PutCompositeAlarm', { AlarmName: 'x', AlarmRule: 'TRUE', ActionsSuppressor: 'a' })).toContain(
       'ActionsSuppressor is not supported by this installation',
     );

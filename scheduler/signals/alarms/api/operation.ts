@@ -22,6 +22,8 @@ export interface AlarmsApi {
   readonly clock: Clock;
   readonly region: string;
   readonly pages: Pages;
+  /** Checks the address of a webhook. @throws OutboundError */
+  readonly checkUrl: (url: string) => unknown;
   /** What an action may name beside webhooks: undefined where it is not known, else why it cannot be had, or true. */
   readonly acts: (action: string, account: string) => true | string | undefined;
 }

@@ -1,5 +1,7 @@
 import { requestTags } from '@slipway/auth/kit';
 
+import { invalid } from '../../metrics/index.ts';
+import { webhookOf } from '../actions/index.ts';
 import { parseRule } from '../composite/index.ts';
 import { actionsOf } from './actions.ts';
 import { type AlarmOperations, mayOn, operation } from './operation.ts';
@@ -29,6 +31,14 @@ export const putCompositeOperations: AlarmOperations = {
     handle: async (given, scene) => {
       checkName(given.AlarmName);
       parseRule(given.AlarmRule);
+      const actions = actionsOf(given, scene);
+      const other = Object.values(actions)
+        .flat()
+        .find((action) => webhookOf(action) === undefined);
+      if (other !== undefined)
+        throw invalid(
+          `Invalid action '${other}'. Composite alarms cannot scale services: name the policy in a metric alarm.`,
+        );
       const { AlarmDescription: description } = given;
       await scene.api.alarms.put(
         scene.account,
@@ -36,7 +46,7 @@ export const putCompositeOperations: AlarmOperations = {
           name: given.AlarmName,
           ...(description === undefined ? {} : { description }),
           actionsEnabled: given.ActionsEnabled ?? true,
-          actions: actionsOf(given, scene),
+          actions,
           subject: { kind: 'composite', rule: given.AlarmRule },
         },
         alarmTags.parse(given.Tags),

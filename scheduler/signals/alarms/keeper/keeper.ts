@@ -45,7 +45,7 @@ export class AlarmKeeper {
   }
 
   /** Works until the signal aborts; it never rejects. */
-  async run(signal: AbortSignal): Promise<void> {
+  async keep(signal: AbortSignal): Promise<void> {
     const { records, clock, log } = this.#ports;
     const beginning = alarmsPartition('');
     while (!signal.aborted) {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Log } from '@slipway/auth/contract';
-import type { Outbound } from '@slipway/auth/outbound';
+import { createOutbound, type Outbound } from '@slipway/auth/outbound';
 import { openLeases } from '@slipway/storage/leases';
 import { memoryRecords } from '@slipway/storage/records/memory';
 
@@ -33,7 +33,13 @@ export function openAlarms() {
   const records = memoryRecords(clock);
   const ports = { records, random: randomBytes, clock, region };
   const alarms = new Alarms(ports);
-  const operations = createAlarms({ ...ports, alarms, acts: () => undefined });
+  const operations = createAlarms({
+    ...ports,
+    alarms,
+    checkUrl: (url) => createOutbound().check(url),
+    acts: (action) =>
+      action.startsWith('arn:aws:autoscaling:us-east-1:000000000000:scalingPolicy:1') ? true : undefined,
+  });
   const service = createCloudWatch({ ...ports, metrics, beside: [operations] });
   const { call, access, refusal } = callerOf(
     service,
@@ -91,7 +97,7 @@ export function openAlarms() {
       const points = new StoredPoints(metrics);
       const keeper = new AlarmKeeper({ ...ports, leases, points, outbound, sealer, log: silent });
       const over = new AbortController();
-      const running = keeper.run(over.signal);
+      const running = keeper.keep(over.signal);
       await settle();
       return async () => {
         over.abort();
