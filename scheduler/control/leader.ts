@@ -54,7 +54,7 @@ export interface LeaderPorts {
   readonly retention: Retention;
   readonly leaseTtl: number;
   /** What deployments may fail by. */
-  readonly alarms: Pick<FollowedAlarms, 'of' | 'listen'>;
+  readonly alarms: Pick<FollowedAlarms, 'follow' | 'listen'>;
   readonly meter: ControlMeter;
   readonly beside: readonly Companion[];
 }
@@ -191,11 +191,14 @@ export class ClusterLeader {
   }
 
   #touch(name: string): void {
-    const service = this.#ports.view.services.get(name)?.value;
+    const { view, alarms } = this.#ports;
+    const service = view.services.get(name)?.value;
     if (service !== undefined && waitsForRoom(service)) this.#waiting.add(name);
     else this.#waiting.delete(name);
-    if (service !== undefined && mayFailByAlarms(service)) this.#alarmed.add(name);
-    else this.#alarmed.delete(name);
+    if (service !== undefined && mayFailByAlarms(service)) {
+      this.#alarmed.add(name);
+      alarms.follow(view.account);
+    } else this.#alarmed.delete(name);
     this.#agenda.touch(name);
   }
 

@@ -41,8 +41,7 @@ export interface PlannerPorts {
   readonly newRunId: () => string;
   readonly options: ReconcilerOptions;
   readonly hostOf: (task: TaskRecord) => HostCondition;
-  /** Those of the account by name; undefined while they are not known. */
-  readonly alarms: () => ServiceState['alarms'];
+  readonly alarms: ServiceState['alarms'];
   readonly requests: ServiceRequests;
   /** Revisions of the service's deployments, by ARN. */
   readonly definitions: ReadonlyMap<string, TaskDefinitionRecord>;
@@ -75,7 +74,7 @@ export function planService(ports: PlannerPorts, service: ServiceRecord): Placed
     shift: ports.view.shifts.get(service.name)?.value,
     shiftLive: ports.view.shiftLives.get(service.name)?.value,
     hookResults: ports.view.hookResultsOf(service.name),
-    alarms: mayFailByAlarms(service) ? ports.alarms() : undefined,
+    alarms: ports.alarms,
     newRunId: ports.newRunId,
     zoneOf: (task) => zoneOf(ports.view, task.instanceId),
     zones: () => zonesFor(ports, service),

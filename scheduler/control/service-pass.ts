@@ -1,6 +1,7 @@
 import type { Condition, Json } from '@slipway/storage/records';
 
-import { type Decision, eventTexts, hasTaskSets, type ServicePlan } from '../deployments/index.ts';
+import { type Decision, eventTexts, hasTaskSets, type ServicePlan, type ServiceState } from '../deployments/index.ts';
+import { standingsOf } from '../signals/alarms/store/index.ts';
 import {
   clusterKeys,
   type DeploymentRecord,
@@ -17,7 +18,7 @@ import type { Writes } from './commit.ts';
 import { hostCondition, lostAt, type Patience } from './hosts.ts';
 import { learnPins, pinImages } from './images.ts';
 import type { LeaderPorts } from './leader.ts';
-import { planService, type PlacedPlan } from './planner.ts';
+import { mayFailByAlarms, planService, type PlacedPlan } from './planner.ts';
 import { ServiceRequests } from './requests.ts';
 
 /**
@@ -40,6 +41,8 @@ export interface Prepared {
   readonly definitions: ReadonlyMap<string, TaskDefinitionRecord>;
   /** With its images pinned. */
   readonly service: ServiceRecord;
+  /** How the alarms stand that its deployment may fail by; undefined: it is none's concern, or not known. */
+  readonly alarms: ServiceState['alarms'];
 }
 
 /** What came of looking at one service. */
@@ -78,7 +81,8 @@ export class ServicePass {
           if (found === undefined) return [];
           const definitions = await this.#definitions(found.value);
           const service = await this.#pin(found.value, definitions);
-          return [{ name, version: found.version, definitions, service }];
+          const alarms = await this.#alarms(service);
+          return [{ name, version: found.version, definitions, service, alarms }];
         } catch (error) {
           log.error({ cluster: view.name, service: name, err: error }, 'cannot decide about the service');
           return [];
@@ -125,7 +129,7 @@ export class ServicePass {
   }
 
   #planOne(
-    { name, version, definitions, service }: Prepared,
+    { name, version, definitions, service, alarms }: Prepared,
     before: ServiceRecord,
   ): Looked & { readonly placed: PlacedPlan['placed'] } {
     const { view, clock, region, random, options } = this.#ports;
@@ -141,7 +145,7 @@ export class ServicePass {
         requests: this.#requests,
         newTaskId: () => newId(random),
         newRunId: () => newEventId(random),
-        alarms: () => this.#ports.alarms.of(view.account),
+        alarms,
         hostOf: (task) => hostCondition(view, task, monotonic, this.#patience),
       },
       service,
@@ -190,6 +194,18 @@ export class ServicePass {
     };
     const deployments = await Promise.all(service.deployments.map(pin));
     return isNew ? { ...service, deployments } : service;
+  }
+
+  /** As they are in the store: nothing is called done by what this server remembers of them. */
+  async #alarms(service: ServiceRecord): Promise<ServiceState['alarms']> {
+    const { records, view, log } = this.#ports;
+    if (!mayFailByAlarms(service)) return undefined;
+    try {
+      return await standingsOf(records, view.account, service.deploymentConfiguration.alarms?.alarmNames ?? []);
+    } catch (err) {
+      log.warn({ cluster: view.name, service: service.name, err }, 'cannot read the alarms of a deployment now');
+      return undefined;
+    }
   }
 
   /** After how many milliseconds hosts of the service's tasks that are disconnected now will count as lost. */

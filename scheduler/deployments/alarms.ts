@@ -25,9 +25,10 @@ function watchOf(pass: Pass): { readonly alarms: DeploymentAlarms; readonly prim
 }
 
 /**
- * Fails the deployment when one of its alarms went into ALARM since it began, whatever the alarm says by now: a short one is not missed between
- * two passes. Where an alarm was in ALARM already when the deployment began, none is watched for all of it (ECS developer guide, "How CloudWatch
- * alarms detect Amazon ECS deployment failures"): it may be what mends the service.
+ * Fails the deployment when one of its alarms has gone into ALARM since it began, whatever the alarm says by now: a short one is not missed
+ * between two passes. It begins with the first pass that looks at it, before which none of its tasks runs; times of different servers are not
+ * compared. Where an alarm is in ALARM then, none is watched for all of the deployment (ECS developer guide, "How CloudWatch alarms detect
+ * Amazon ECS deployment failures"): it may be what mends the service.
  */
 export function judgeByAlarms(pass: Pass): void {
   const watch = watchOf(pass);
@@ -39,13 +40,15 @@ export function judgeByAlarms(pass: Pass): void {
     return alarm === undefined ? [] : [{ name, ...alarm }];
   });
   if (primary.alarms === undefined) {
-    const before = named.filter(({ state, alarmedAt = 0 }) => state === 'ALARM' && alarmedAt <= primary.createdAt);
-    const ignored = before.map(({ name }) => name);
-    pass.change(primary.id, { alarms: ignored.length === 0 ? {} : { ignored } });
+    const ignored = named.filter(({ state }) => state === 'ALARM').map(({ name }) => name);
+    const before = Object.fromEntries(named.map(({ name, alarmedAt = 0 }) => [name, alarmedAt]));
+    pass.change(primary.id, { alarms: ignored.length === 0 ? { before } : { ignored } });
     if (ignored.length > 0) pass.voice.say(eventTexts.alarmsIgnored(primary.id, ignored));
+    return;
   }
-  if (pass.deployment(primary.id)?.alarms?.ignored !== undefined) return;
-  const triggered = named.filter(({ alarmedAt = 0 }) => alarmedAt > primary.createdAt).map(({ name }) => name);
+  const { ignored, before = {} } = primary.alarms;
+  if (ignored !== undefined) return;
+  const triggered = named.filter(({ name, alarmedAt = 0 }) => alarmedAt > (before[name] ?? 0)).map(({ name }) => name);
   if (triggered.length === 0) return;
   pass.change(primary.id, { alarms: { triggered } });
   const evidence = `${triggered.length === 1 ? 'alarm' : 'alarms'} ${triggered.join(', ')} went into ALARM`;

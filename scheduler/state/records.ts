@@ -304,6 +304,8 @@ export interface DeploymentAlarms {
 
 /** What a deployment has seen of its alarms; written when it first looked at them. */
 export interface SeenAlarms {
+  /** When each had gone into ALARM last before it began, by its own record; 0: never. */
+  readonly before?: Readonly<Record<string, number>>;
   /** In ALARM when it began, so that none is watched. */
   readonly ignored?: readonly string[];
   /** What it failed by. */

@@ -515,4 +515,12 @@ export const mutations: readonly Mutation[] = [
     from: 13,
     days: { zones: true },
   },
+  {
+    name: 'an alarm that went on is overlooked',
+    file: 'scheduler/deployments/alarms.ts',
+    find: '.filter(({ name, alarmedAt = 0 }) => alarmedAt > (before[name] ?? 0))',
+    replace: '.filter(() => false)',
+    caughtBy: ['alarms'],
+    days: { alarms: true },
+  },
 ];

@@ -114,6 +114,8 @@ export interface Plan {
   readonly sets: boolean;
   /** Whether zones of services are evened out. */
   readonly zones: boolean;
+  /** Whether deployments may fail by alarms, which go on and off. */
+  readonly alarms: boolean;
 }
 
 /** How large and how bad plans are. */
@@ -134,6 +136,8 @@ export interface PlanOptions {
   readonly sets?: boolean;
   /** Days of services whose zones are evened out, likewise. */
   readonly zones?: boolean;
+  /** Days of services with alarms, likewise. */
+  readonly alarms?: boolean;
 }
 
 /** Names that services get: few, so that actions meet. */
@@ -230,6 +234,7 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
     shifts: options.shifts === true,
     sets: options.sets === true,
     zones: options.zones === true,
+    alarms: options.alarms === true,
   };
 }
 

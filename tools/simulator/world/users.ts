@@ -5,6 +5,7 @@ import type {
   LoadBalancer,
   UpdateServiceCommandInput,
 } from '@aws-sdk/client-ecs';
+import { alarmOf } from './alarm-checks.ts';
 import type { Registered } from './balancer.ts';
 import { Chance } from './chance.ts';
 import { Controller } from './controller.ts';
@@ -36,6 +37,8 @@ export interface UserPorts {
   targetGroup(service: string): Promise<Registered | undefined>;
   /** Whether any service stands behind a load balancer. */
   readonly balanced: boolean;
+  /** Whether deployments may fail by alarms. */
+  readonly alarms: boolean;
   /** Whether services have strategies that shift traffic. */
   readonly shifts: boolean;
   /** Whether somebody else than ECS deploys services. */
@@ -208,6 +211,9 @@ export class Users {
       deploymentConfiguration: {
         ...bounds(chance, daemon),
         ...shift,
+        ...(this.#ports.alarms
+          ? { alarms: { alarmNames: [alarmOf(serviceName)], enable: true, rollback: chance.happens(0.8) } }
+          : {}),
         deploymentCircuitBreaker: chance.pick([
           { enable: true, rollback: true },
           { enable: true, rollback: true },

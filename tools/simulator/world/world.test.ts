@@ -13,6 +13,8 @@ const setSeeds = seeds / 40;
 
 /** The same of days on which zones of services are evened out. */
 const zoneSeeds = seeds / 40;
+/** The same of days on which deployments may fail by alarms. */
+const alarmSeeds = seeds / 40;
 
 /** Seeds within which every planted mistake must be noticed. */
 const noticedWithin = 2_000;
@@ -101,6 +103,16 @@ describe('the control plane in simulation', { timeout: hours * 3_600_000 }, () =
     if (broken !== undefined)
       throw new Error(await run('main.ts', ['--seed', String(broken.seed), '--zones', '--shrink']));
     expect(lines).toHaveLength(zoneSeeds);
+  });
+
+  test(`holds it through ${alarmSeeds} days of services whose deployments may fail by alarms`, async () => {
+    for (const days of [['--alarms'], ['--alarms', '--shifts']]) {
+      const lines = await play(`1..${alarmSeeds / 2}`, undefined, ...days);
+      const broken = lines.find(({ violation }) => violation !== undefined);
+      if (broken !== undefined)
+        throw new Error(await run('main.ts', ['--seed', String(broken.seed), ...days, '--shrink']));
+      expect(lines).toHaveLength(alarmSeeds / 2);
+    }
   });
 
   test('plays a seed the same way every time', async () => {

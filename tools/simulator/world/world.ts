@@ -20,6 +20,7 @@ import { type NetworkWeather, NoAnswer, SimulatedNetwork } from './network.ts';
 import type { Plan } from './plan.ts';
 import { push } from './push.ts';
 import { Quiet } from './quiet.ts';
+import { AlarmDays } from './alarm-checks.ts';
 import { Approvers } from './approvers.ts';
 import { StageChecks } from './stage-checks.ts';
 import { ReachChecks } from './reach-checks.ts';
@@ -92,6 +93,7 @@ export class World {
   readonly #checks: CommitChecks;
   readonly #stages: StageChecks;
   readonly #approvers: Approvers;
+  readonly #alarms: AlarmDays;
   readonly #answers: AnswerChecks;
   readonly #addresses: AddressChecks;
   readonly #reach: ReachChecks;
@@ -140,6 +142,12 @@ export class World {
       hasAgreed: (execution) => receiver.hasAgreed(execution),
       lag: () => (now() < this.#laggedUntil ? 40_000 : 3_000),
       now,
+    });
+    this.#alarms = new AlarmDays({
+      truth: this.store.truth,
+      chance: new Chance(plan.seed ^ 0xa1a6),
+      clock: this.time,
+      lag: () => (now() < this.#laggedUntil ? 40_000 : 3_000),
     });
     this.#answers = new AnswerChecks(this.mirror);
     const log = (who: string): Log => this.#log(who);
@@ -213,6 +221,7 @@ export class World {
       shifts: plan.shifts,
       sets: plan.sets,
       zones: plan.zones,
+      alarms: plan.alarms,
       addressed: new Set(plan.addressed),
       imageHost: this.images.host,
       api: (operation, input) => this.#api(process, operation, input),
@@ -262,6 +271,7 @@ export class World {
     this.#stages.rewound();
     this.#reach.rewound();
     await this.mirror.reload(this.store.truth);
+    if (this.plan.alarms) await this.#alarms.rewound();
     await this.#addresses.rewound(this.store.truth);
   }
 
@@ -292,7 +302,20 @@ export class World {
     this.time.at(this.time.now() + 7_000, () => this.#approve());
   }
 
+  /** Alarms go on and off every few seconds, until nothing goes wrong any more. */
+  #flip(): void {
+    const isKind = this.#isKind();
+    this.#alarms
+      .flip(isKind)
+      .catch((error: unknown) => this.violated(new Violation('no-accident', `an alarm: ${describe(error)}`)));
+    if (!isKind) this.time.at(this.time.now() + 5_000, () => this.#flip());
+  }
+
   async #days(): Promise<void> {
+    if (this.plan.alarms) {
+      await this.#alarms.make();
+      this.#flip();
+    }
     for (const repository of repositories) {
       await this.#push(repository, 'prod', this.images.build(good), false);
       this.images.tag(repository, 'next', this.images.build(good));
@@ -371,6 +394,7 @@ export class World {
     this.#reach.note(changed);
     this.#checked(() => this.#checks.check(commit, changed));
     this.#checked(() => this.#stages.check(commit, changed));
+    this.#checked(() => this.#alarms.check(commit, changed));
   }
 
   /** What carries requests on a server's machine, and how it looks at targets. */

@@ -1,6 +1,6 @@
 import type { Log } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
-import { project, type RecordChange, type RecordStore, scan } from '@slipway/storage/records';
+import { project, type RecordChange, type RecordStore } from '@slipway/storage/records';
 
 import type { AlarmState } from '../evaluation/index.ts';
 import { alarmKeys, alarmsPartition } from './keys.ts';
@@ -18,34 +18,42 @@ export interface FollowedAlarm {
 /** Milliseconds before the alarms of an account are read anew after the store failed. */
 const retryAfter = 500;
 
-interface Followed {
-  readonly alarms: Map<string, FollowedAlarm>;
-  isLoaded: boolean;
+interface FollowedPorts {
+  readonly records: RecordStore;
+  readonly clock: Clock;
+  readonly log: Log;
 }
 
-/** How the alarms of accounts stand, in memory and as of now: read when somebody first asks, and followed from then on. */
+/** How alarms stand in the store, by name; those that do not exist are left out. @throws StoreUnavailable */
+export async function standingsOf(
+  records: Pick<RecordStore, 'getMany'>,
+  account: string,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, FollowedAlarm>> {
+  const found = await records.getMany<AlarmRecord>(alarmsPartition(account), names.map(alarmKeys.alarm));
+  return new Map([...found.values()].map(({ value }) => [value.name, standingOf(value)]));
+}
+
+/** Tells when alarms of accounts change. Each account is followed from when somebody first asks for it. */
 export class FollowedAlarms {
-  readonly #ports: { readonly records: RecordStore; readonly clock: Clock; readonly log: Log };
-  readonly #accounts = new Map<string, Followed>();
+  readonly #ports: FollowedPorts;
+  readonly #accounts = new Set<string>();
   readonly #listeners = new Set<{ readonly account: string; readonly changed: () => void }>();
   readonly #following: Promise<void>[] = [];
   readonly #stop = new AbortController();
 
-  constructor(ports: { readonly records: RecordStore; readonly clock: Clock; readonly log: Log }) {
+  constructor(ports: FollowedPorts) {
     this.#ports = ports;
   }
 
-  /** By name. Undefined while that is not known, which {@link listen} tells the end of. */
-  of(account: string): ReadonlyMap<string, FollowedAlarm> | undefined {
-    const known = this.#accounts.get(account);
-    if (known !== undefined) return known.isLoaded ? known.alarms : undefined;
-    const followed: Followed = { alarms: new Map(), isLoaded: false };
-    this.#accounts.set(account, followed);
-    this.#following.push(this.#follow(account, followed));
-    return undefined;
+  /** Follows an account from now on: whoever listens is called back when that has begun, too. */
+  follow(account: string): void {
+    if (this.#accounts.has(account) || this.#stop.signal.aborted) return;
+    this.#accounts.add(account);
+    this.#following.push(this.#follow(account));
   }
 
-  /** Calls back when an alarm of the account changed, or its alarms became known. @returns ends that */
+  /** Calls back when an alarm of the account changed, if it is followed. @returns ends that */
   listen(account: string, changed: () => void): () => void {
     const listener = { account, changed };
     this.#listeners.add(listener);
@@ -57,33 +65,17 @@ export class FollowedAlarms {
     await Promise.all(this.#following);
   }
 
-  #follow(account: string, followed: Followed): Promise<void> {
+  #follow(account: string): Promise<void> {
     const { records, clock, log } = this.#ports;
-    const partition = alarmsPartition(account);
-    const { alarms } = followed;
     const tell = (): void => {
       for (const listener of this.#listeners) if (listener.account === account) listener.changed();
     };
-    const load = async (): Promise<void> => {
-      const found = new Map<string, FollowedAlarm>();
-      for await (const { value } of scan<AlarmRecord>(records, partition, { prefix: alarmKeys.alarms }))
-        found.set(value.name, standingOf(value));
-      alarms.clear();
-      for (const [name, alarm] of found) alarms.set(name, alarm);
-      followed.isLoaded = true;
-      tell();
-    };
     const apply = (changes: readonly RecordChange[]): void => {
-      const own = changes.filter(({ key }) => key.startsWith(alarmKeys.alarms));
-      for (const change of own) {
-        const name = change.key.slice(alarmKeys.alarms.length);
-        if (change.kind === 'put') alarms.set(name, standingOf(change.value as unknown as AlarmRecord));
-        else alarms.delete(name);
-      }
-      if (own.length > 0) tell();
+      if (changes.some(({ key }) => key.startsWith(alarmKeys.alarms))) tell();
     };
     const interrupted = (err: unknown): void => log.warn({ account, err }, 'cannot follow the alarms; trying again');
-    return project(records, partition, { load, apply, interrupted, retryAfter }, { clock, signal: this.#stop.signal });
+    const projection = { load: tell, apply, interrupted, retryAfter };
+    return project(records, alarmsPartition(account), projection, { clock, signal: this.#stop.signal });
   }
 }
 

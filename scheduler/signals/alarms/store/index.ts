@@ -1,6 +1,6 @@
 export { type AlarmPorts, Alarms, mostAlarms, mostHistory } from './alarms.ts';
 export { AlarmInRule, AlarmMissing, AlarmOfOtherKind, RuleGoesRound, TooManyAlarms } from './errors.ts';
-export { type FollowedAlarm, FollowedAlarms } from './followed.ts';
+export { type FollowedAlarm, FollowedAlarms, standingsOf } from './followed.ts';
 export { alarmKeys, alarmRows, alarmsPartition } from './keys.ts';
 export type {
   ActionRecord,
