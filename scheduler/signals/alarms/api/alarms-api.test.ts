@@ -73,6 +73,11 @@ describe('metric alarms', () => {
     expect(await put([query, { ...query, ReturnData: false }])).toContain('the same Id');
     expect(await put([{ Id: 'M', Expression: 'm1' }])).toContain('does not begin with a small letter');
     expect(await put([{ Id: 'e1' }])).toContain('exactly one of MetricStat and Expression');
+    const other = { ...query, Id: 'm2', ReturnData: false, MetricStat: { ...query.MetricStat, Period: 300 } };
+    const sum = { Id: 'e1', Expression: 'm1 +' };
+    const hidden = { ...query, ReturnData: false };
+    expect(await put([hidden, sum])).toContain("Error in expression 'e1'");
+    expect(await put([hidden, other, { ...sum, Expression: 'm1 + m2' }])).toContain('all must have the same');
     expect(await put([query], { Period: 60 })).toBe(
       'InvalidParameterCombinationException: Period cannot be specified together with Metrics.',
     );

@@ -1,6 +1,6 @@
 import { requestTags, type Tags } from '@slipway/auth/kit';
 
-import { basicStatistics, combination, invalid, missing, statisticOf } from '../../metrics/index.ts';
+import { basicStatistics, checkQueries, combination, invalid, missing, statisticOf } from '../../metrics/index.ts';
 import {
   type AlarmRule,
   type Comparison,
@@ -65,7 +65,7 @@ export const putMetricOperations: AlarmOperations = {
           ...(description === undefined ? {} : { description }),
           actionsEnabled: given.ActionsEnabled ?? true,
           actions: actionsOf(given, scene),
-          subject: subjectOf(given),
+          subject: subjectOf(given, scene.account),
         },
         tags,
       );
@@ -86,7 +86,7 @@ export function checkName(name: string): void {
   if (Buffer.byteLength(name) > longestName) throw invalid(`AlarmName is longer than ${longestName} bytes.`);
 }
 
-function subjectOf(given: Input): AlarmSubject {
+function subjectOf(given: Input, account: string): AlarmSubject {
   const { EvaluationPeriods, Threshold, TreatMissingData = 'missing' } = given;
   if (EvaluationPeriods === undefined) throw missing('The parameter EvaluationPeriods is required.');
   const { DatapointsToAlarm = EvaluationPeriods } = given;
@@ -101,7 +101,7 @@ function subjectOf(given: Input): AlarmSubject {
     throw invalid(
       'EvaluateLowSampleCountPercentile ignore is not supported by this installation. Percentiles are evaluated however few samples there are: leave it out.',
     );
-  const { source, period } = given.Metrics === undefined ? metricOf(given) : queriesOf(given, given.Metrics);
+  const { source, period } = given.Metrics === undefined ? metricOf(given) : queriesOf(given, given.Metrics, account);
   checkPeriod(period);
   const span = period * EvaluationPeriods;
   if (span > (period >= 3600 ? 7 * day : day))
@@ -177,7 +177,7 @@ function metric(
   };
 }
 
-function queriesOf(given: Input, queries: readonly MetricDataQuery[]): Sourced {
+function queriesOf(given: Input, queries: readonly MetricDataQuery[], account: string): Sourced {
   const both = (
     ['MetricName', 'Namespace', 'Statistic', 'ExtendedStatistic', 'Dimensions', 'Period', 'Unit'] as const
   ).find((member) => given[member] !== undefined);
@@ -190,7 +190,11 @@ function queriesOf(given: Input, queries: readonly MetricDataQuery[]): Sourced {
   const ids = new Set(queries.map(({ Id }) => Id));
   if (ids.size < queries.length) throw invalid('Two queries of Metrics have the same Id.');
   const read = queries.map((query) => queryOf(query));
-  const period = one.MetricStat?.Period ?? one.Period ?? Math.max(...read.map((query) => query.metric?.period ?? 0));
+  checkQueries(queries, account);
+  const periods = new Set(read.flatMap(({ metric: of, period: own }) => of?.period ?? own ?? []));
+  const [period = 0] = periods;
+  if (periods.size > 1)
+    throw invalid(`The queries of Metrics have periods of ${[...periods].join(', ')} seconds: all must have the same.`);
   return { source: { kind: 'math', queries: read }, period };
 }
 
@@ -208,19 +212,19 @@ function queryOf({
     throw combination(`The query ${Id} must have exactly one of MetricStat and Expression.`);
   if (AccountId !== undefined)
     throw invalid(`AccountId of the query ${Id} is not supported by this installation. There are no linked accounts.`);
-  if (Expression !== undefined)
-    throw invalid(
-      'Metric math in alarms is not supported by this installation. Name one metric with MetricName, or make a composite alarm of several.',
-    );
+  const common = {
+    id: Id,
+    ...(Label === undefined ? {} : { label: Label }),
+    returnData: ReturnData,
+    ...(Period === undefined ? {} : { period: Period }),
+  };
+  if (Expression !== undefined) return { ...common, expression: Expression };
   const { Metric, Stat, Unit, Period: own } = MetricStat ?? {};
   if (Metric?.Namespace === undefined || Metric.MetricName === undefined || own === undefined || Stat === undefined)
     throw missing(`MetricStat of the query ${Id} needs Metric with Namespace and MetricName, Period and Stat.`);
   checkPeriod(own);
   return {
-    id: Id,
-    ...(Label === undefined ? {} : { label: Label }),
-    returnData: ReturnData,
-    ...(Period === undefined ? {} : { period: Period }),
+    ...common,
     metric: { ...metric(Metric.Namespace, Metric.MetricName, Metric.Dimensions ?? [], Stat, Unit), period: own },
   };
 }

@@ -208,6 +208,24 @@ test('a period of five minutes is looked at each minute, over the last five', as
   await stop();
 });
 
+test('an alarm on metric math follows what its expression comes to', async () => {
+  const world = openAlarms();
+  const { MetricName, Namespace, Period, Statistic: Stat, ...rest } = simple;
+  const metric = { Id: 'm1', ReturnData: false, MetricStat: { Metric: { MetricName, Namespace }, Period, Stat } };
+  await world.call('PutMetricAlarm', { ...rest, Metrics: [metric, { Id: 'e1', Expression: 'm1 * 10' }] });
+  const stop = await world.keep();
+  await world.pass(60);
+  await world.report(0.2);
+  await world.pass(90);
+  expect(await world.stateOf('load')).toBe('OK');
+  await world.report(0.4);
+  await world.pass(90);
+  expect(await world.stateOf('load')).toBe('ALARM');
+  const [alarm] = (await world.call('DescribeAlarms', {})).MetricAlarms;
+  expect(alarm.Metrics[1]).toEqual({ Id: 'e1', Expression: 'm1 * 10', ReturnData: true });
+  await stop();
+});
+
 test('what is older than 30 days goes from the history', async () => {
   const world = openAlarms();
   await world.call('PutMetricAlarm', simple);

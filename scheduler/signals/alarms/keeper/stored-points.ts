@@ -1,6 +1,17 @@
-import { type Bucket, type Distribution, MetricsDamaged, type MetricStore, statisticOf } from '../../metrics/index.ts';
+import {
+  type Bucket,
+  checkQueries,
+  type Distribution,
+  evaluateQueries,
+  type MetricQuery,
+  MetricsDamaged,
+  type MetricStore,
+  QueryError,
+  type QueryRange,
+  statisticOf,
+} from '../../metrics/index.ts';
 import { type AlarmPoint, strideOf } from '../evaluation/index.ts';
-import type { MathSource, MetricSource } from '../store/records.ts';
+import type { MathQuery, MathSource, MetricSource } from '../store/records.ts';
 import type { AskedPoints, PointReader } from './points.ts';
 
 /** Series that are asked for at once. */
@@ -34,8 +45,30 @@ export class StoredPoints implements PointReader {
         const found = await this.#buckets(account, part);
         for (const [index, plan] of part.entries()) answers[plan.place] = pointsOf(plan, found[index]);
       }
+    for (const [place, { source, start, end }] of asked.entries())
+      if (source.kind === 'math' && metricOf(source) === undefined)
+        answers[place] = await this.#worked(account, source, { from: start, to: end, now: end });
     return answers;
   };
+
+  /** What an expression comes to; undefined where it cannot be worked out, or is several series. */
+  async #worked(
+    account: string,
+    { queries }: MathSource,
+    range: QueryRange,
+  ): Promise<readonly AlarmPoint[] | undefined> {
+    try {
+      const checked = checkQueries(queries.map(asAsked), account);
+      const [one, ...others] = await evaluateQueries(this.#metrics, account, checked, range);
+      if (one === undefined || others.length > 0) return undefined;
+      return Array.from(one.points, ([at, value]) => ({ at, value })).filter(
+        ({ at }) => at >= range.from && at < range.to,
+      );
+    } catch (error) {
+      if (error instanceof QueryError || error instanceof MetricsDamaged) return undefined;
+      throw error;
+    }
+  }
 
   /** Undefined for series that cannot be read for good. */
   async #buckets(account: string, plans: readonly Plan[]): Promise<readonly (readonly Bucket[] | undefined)[]> {
@@ -59,6 +92,24 @@ export class StoredPoints implements PointReader {
     }
   }
 }
+
+const asAsked = ({ id, label, returnData, expression, period, metric }: MathQuery): MetricQuery => ({
+  Id: id,
+  Label: label,
+  ReturnData: returnData,
+  Expression: expression,
+  Period: period,
+  MetricStat: metric && {
+    Metric: {
+      Namespace: metric.namespace,
+      MetricName: metric.metric,
+      Dimensions: metric.dimensions.map(({ name, value }) => ({ Name: name, Value: value })),
+    },
+    Period: metric.period,
+    Stat: metric.statistic,
+    Unit: metric.unit,
+  },
+});
 
 interface Plan extends AskedPoints {
   readonly metric: Omit<MetricSource, 'kind'>;
