@@ -47,8 +47,10 @@ export const closeRuns = (runs: readonly HookRun[], now: number, reason: string)
  */
 export function withRuns(pass: Pass, { hooks, runs }: Shifting, occasion: Occasion): readonly HookRun[] {
   const asked = new Set(runs.filter(isFor(occasion)).map(({ hook }) => hook));
-  const fresh = hooks.flatMap(({ stages, target }, hook): HookRun[] => {
+  const before = new Set(runs.filter(({ stage }) => stage === occasion.stage).map(({ hook }) => hook));
+  const fresh = hooks.flatMap(({ stages, target, once }, hook): HookRun[] => {
     if (asked.has(hook) || !stages.includes(occasion.stage)) return [];
+    if (once === true && (occasion.isRollback || before.has(hook))) return [];
     if (occasion.isRollback && target.type === 'pause') return [];
     const status = target.type === 'pause' ? 'AWAITING_ACTION' : 'IN_PROGRESS';
     return [{ id: pass.state.newRunId(), hook, ...occasion, status, startedAt: pass.now }];

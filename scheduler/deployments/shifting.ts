@@ -95,8 +95,9 @@ class Shift {
     this.#noteOthers();
     this.#noteLive();
     this.#noteRuns();
+    if (this.#deployment.rolloutState === 'IN_PROGRESS') this.#judge();
+    // One that is FAILED now is to stay as it is.
     if (this.#deployment.rolloutState === 'IN_PROGRESS') {
-      this.#judge();
       if (this.#shifting.rollback !== undefined) this.#goBack();
       // As many stages as are over at once; more than there are, as of LINEAR, go on in the next pass, which this one's commit brings about.
       else for (const _ of lifecycleStages) if (!this.#advance()) break;
@@ -181,7 +182,8 @@ class Shift {
     const { stop, rollback, stage } = this.#shifting;
     if (rollback !== undefined || stage === 'CLEAN_UP') return;
     if (stop !== undefined) {
-      this.#fail(`stopped${stop.by === undefined ? '' : ` by ${stop.by}`} in stage ${stage}.`, 'inconclusive');
+      const by = stop.by === undefined ? '' : ` by ${stop.by}`;
+      this.#fail(`stopped${by} in stage ${stage}.`, 'inconclusive', stop.type !== 'STAY');
       return;
     }
     const refused = refusal(this.#shifting);
@@ -214,8 +216,19 @@ class Shift {
 
   /** A stage that waits for too long, not counting what it waits for by intent. */
   #limit(): void {
-    const { stage, stageSince, runs, live, bakeTimeInMinutes } = this.#shifting;
+    const { stage, stageSince, runs, live, bakeTimeInMinutes, codeDeploy } = this.#shifting;
     if (isAnyOpen(runs)) return;
+    const { unplaceable } = this.#deployment;
+    const why = unplaceable === undefined ? '' : `: ${unplaceable.code}: ${unplaceable.message}`;
+    const verdict = unplaceable === undefined ? 'inconclusive' : 'unplaceable';
+    if (
+      stage === 'SCALE_UP' &&
+      codeDeploy !== undefined &&
+      this.#isOver(stageSince + codeDeploy.installMinutes * minute)
+    ) {
+      this.#fail(`the new tasks were not all healthy within ${codeDeploy.installMinutes} minutes${why}`, verdict);
+      return;
+    }
     const rest =
       stage === 'BAKE_TIME'
         ? stageSince + bakeTimeInMinutes * minute
@@ -223,12 +236,7 @@ class Shift {
           ? live.since + this.#stepBake
           : 0;
     if (!this.#isOver(Math.max(stageSince, rest, lastAnswerAt(runs, stage)) + stageLimit)) return;
-    const { unplaceable } = this.#deployment;
-    const why = unplaceable === undefined ? '' : `: ${unplaceable.code}: ${unplaceable.message}`;
-    this.#fail(
-      `stage ${stage} took more than 24 hours${why}`,
-      unplaceable === undefined ? 'inconclusive' : 'unplaceable',
-    );
+    this.#fail(`stage ${stage} took more than 24 hours${why}`, verdict);
   }
 
   #isOver(at: number): boolean {
@@ -236,9 +244,14 @@ class Shift {
     return at <= this.#pass.now;
   }
 
-  #fail(evidence: string, verdict: Failing['verdict']): void {
+  /** @param rollback whether traffic goes back; it always does but where CodeDeploy is told otherwise */
+  #fail(
+    evidence: string,
+    verdict: Failing['verdict'],
+    rollback: boolean = this.#shifting.codeDeploy?.goesBack ?? true,
+  ): void {
     failDeployment(this.#pass, this.#id, {
-      rollback: true,
+      rollback,
       event: evidence,
       reason: `ECS deployment ${this.#id} failed: ${evidence}`,
       evidence,
@@ -285,7 +298,7 @@ class Shift {
 
   /** @returns whether a stage was left */
   #advance(): boolean {
-    const { stage, step, wanted, live, stageSince, bakeTimeInMinutes } = this.#shifting;
+    const { stage, step, wanted, live, stageSince, bakeTimeInMinutes, codeDeploy } = this.#shifting;
     switch (stage) {
       case 'RECONCILE_SERVICE':
         return this.#reconcile() && this.#enter('PRE_SCALE_UP');
@@ -313,7 +326,8 @@ class Shift {
         return this.#areAsked(stage, step) && this.#enter('BAKE_TIME');
       case 'BAKE_TIME': {
         // Without an old revision there is nothing to go back to.
-        const bake = this.#source === undefined ? 0 : bakeTimeInMinutes * minute;
+        const isRested = this.#source === undefined || codeDeploy?.bakeOver === true;
+        const bake = isRested ? 0 : bakeTimeInMinutes * minute;
         return (
           this.#isOver(stageSince + bake) && areAlarmsKnown(this.#pass) && this.#isWhole() && this.#enter('CLEAN_UP')
         );

@@ -500,7 +500,12 @@ describe('CreateService refuses', () => {
       /not valid for the given networkMode/,
     ],
     ['blue/green', { deploymentConfiguration: { strategy: 'BLUE_GREEN' } }, 'InvalidParameterException', /BLUE_GREEN/],
-    ['CodeDeploy', { deploymentController: { type: 'CODE_DEPLOY' } }, 'InvalidParameterException', /CODE_DEPLOY/],
+    [
+      'CodeDeploy without a load balancer',
+      { deploymentController: { type: 'CODE_DEPLOY' } },
+      'InvalidParameterException',
+      /exactly one item in loadBalancers/,
+    ],
     [
       'alarms',
       { deploymentConfiguration: { alarms: { alarmNames: ['a'], enable: true, rollback: true } } },

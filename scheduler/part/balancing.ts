@@ -14,6 +14,7 @@ import { arnOfRecord, groupArn, readArn } from '../balancing/elbv2/index.ts';
 import { createBalancerEndpoint } from '../balancing/remote/index.ts';
 import { TrafficNumbers, TrafficTeller } from '../balancing/numbers/index.ts';
 import { type Balancers, groupsOfAction } from '../balancing/records/index.ts';
+import type { CodeDeployOptions } from '../codedeploy/index.ts';
 import type { ControlPlane } from '../control/index.ts';
 import type { TargetGroups } from '../services/index.ts';
 import type { MetricStore } from '../signals/metrics/index.ts';
@@ -76,8 +77,15 @@ export const targetHost = (
   host?.address === undefined ? undefined : { ...host, address: host.address };
 
 /** Target groups as services name them. */
-export const targetGroups = (balancers: Balancers, region: string): TargetGroups => ({
+export const targetGroups = (
+  balancers: Balancers,
+  region: string,
+): TargetGroups & CodeDeployOptions['targetGroups'] => ({
   patience: 10_000,
+  async named(account, name) {
+    const group = (await balancers.read(account)).all('targetgroup').find((one) => one.name === name);
+    return group === undefined ? undefined : groupArn({ region, account }, group);
+  },
   async find(account, arn) {
     const named = readAnyArn(region, account, arn);
     const balancing = await balancers.read(account);

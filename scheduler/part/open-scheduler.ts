@@ -5,10 +5,11 @@ import { balancingMetrics } from '../balancing/numbers/index.ts';
 import { Balancers } from '../balancing/records/index.ts';
 import { createElb } from '../balancing/elb/index.ts';
 import { createElbv2, createOverview } from '../balancing/elbv2/index.ts';
+import { bringAllOn, createCodeDeploy } from '../codedeploy/index.ts';
 import { createCluster } from '../cluster/index.ts';
 import { type ControlPlane, createControlPlane } from '../control/index.ts';
 import { createEcs } from '../ecs/index.ts';
-import { askHooks, createHookAdministration } from '../hooks/index.ts';
+import { askHooks, createHookAdministration, type HookPorts } from '../hooks/index.ts';
 import { type AgentControl, createAgentControl, createHostAdministration } from '../hosts/control/index.ts';
 import { createEc2 } from '../network/ec2/index.ts';
 import { Networks } from '../network/records/index.ts';
@@ -30,7 +31,7 @@ import { balancedTasks } from './balanced-tasks.ts';
 import { createBalancing, targetGroups, targetHost } from './balancing.ts';
 import { schedulerGauges } from './gauges.ts';
 import { logGauges } from './log-gauges.ts';
-import type { SchedulerPorts } from './ports.ts';
+import type { RoleTaker, SchedulerPorts } from './ports.ts';
 import { trafficShifts } from './traffic-shifts.ts';
 
 /** The scheduler, and what those beside it may ask of it. */
@@ -74,7 +75,11 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const placement = { seed: ports.seed, stopwatch: ports.stopwatch, ...plugins };
   const views = new ClusterViews({ records, clock, log, placement });
   const { outbound, takeRole, sealer, meter } = ports;
-  const hooks = { ...base, log, outbound, takeRole, sealer, authorizer, meter };
+  const roleFor =
+    (service: RoleTaker): HookPorts['takeRole'] =>
+    (request) =>
+      takeRole({ ...request, service });
+  const hooks = { ...base, log, outbound, takeRole: roleFor('ecs.amazonaws.com'), sealer, authorizer, meter };
   const control = createControlPlane({
     ...base,
     leases,
@@ -158,6 +163,13 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         outbound: ports.outbound,
         agentOperations: agents.operations,
       }),
+      createCodeDeploy({
+        ...base,
+        targetGroups: targetGroups(balancers, region),
+        outbound,
+        authorizer,
+        takeRole: roleFor('codedeploy.amazonaws.com'),
+      }),
       createEc2({ ...base, networks }),
       createAcm({ ...base, balancers, sealer }),
       createElb(elb),
@@ -189,6 +201,14 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     ],
     upgrades: [...agents.upgrades, balancing.endpoint],
     jobs: [
+      {
+        name: 'codedeploy',
+        every: 5_000,
+        run: async (signal) => {
+          await bringAllOn(base, account, signal);
+          return undefined;
+        },
+      },
       {
         name: 'network-sweep',
         every: 600_000,

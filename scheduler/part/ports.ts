@@ -16,6 +16,9 @@ import type { PolicyPrincipals } from '../settings/secrets/index.ts';
 import type { RandomBytes } from '../state/index.ts';
 import type { FollowedImages } from '../triggers/index.ts';
 
+/** Which services of AWS would take on roles for what is done here. */
+export type RoleTaker = 'ecs.amazonaws.com' | 'codedeploy.amazonaws.com';
+
 /** What a scheduler needs from around it. Nothing that decides who may do or reach what is optional. */
 export interface SchedulerPorts {
   readonly storage: Pick<Storage, 'records' | 'blobs' | 'events' | 'leases'>;
@@ -35,8 +38,12 @@ export interface SchedulerPorts {
   readonly authorizer: Authorizer;
   /** The guarded client, for addresses that users gave. */
   readonly outbound: Pick<Outbound, 'fetch' | 'check'>;
-  /** Takes on the role of a deployment's hook, for what starts its task; see `HookPorts.takeRole`. */
-  readonly takeRole: HookPorts['takeRole'];
+  /** Takes on the role of a deployment's hook, or of a deployment group, for the service of AWS that would do so; see `HookPorts.takeRole`. */
+  readonly takeRole: (
+    request: Parameters<HookPorts['takeRole']>[0] & {
+      readonly service: RoleTaker;
+    },
+  ) => ReturnType<HookPorts['takeRole']>;
   /** Who the resource policies of secrets are about. */
   readonly principals: PolicyPrincipals;
   /** Keeps the secrets of webhooks, and those of Secrets Manager and Parameter Store. */

@@ -15,8 +15,8 @@ import type { ServiceRecord } from '../state/index.ts';
 export function readController(input: DeploymentController | undefined): ServiceRecord['controller'] {
   const type = input?.type ?? 'ECS';
   if (type === 'ECS') return undefined;
-  if (type === 'EXTERNAL') return type;
-  throw notSupported(`Deployment controller ${type}`, 'Use the controller ECS or EXTERNAL.');
+  if (type === 'EXTERNAL' || type === 'CODE_DEPLOY') return type;
+  throw notSupported(`Deployment controller ${String(type)}`, 'Use the controller ECS, CODE_DEPLOY or EXTERNAL.');
 }
 
 /** What CreateTaskSet says for each set, by the names that ECS has for it in its refusals. */

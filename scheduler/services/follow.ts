@@ -52,6 +52,10 @@ export function withTags(service: ServiceRecord, tags: Tags, by: Delegate | unde
     throw invalidParameter(
       `A service with the deployment controller EXTERNAL follows no image: its controller makes task sets. Remove the tag '${followTag}'.`,
     );
+  if (follow !== undefined && service.controller === 'CODE_DEPLOY')
+    throw invalidParameter(
+      `A service with the deployment controller CODE_DEPLOY follows no image: whoever pushes calls CreateDeployment. Remove the tag '${followTag}'.`,
+    );
   const { follow: _, followedBy: before, ...rest } = service;
   const followedBy = by ?? before;
   return {

@@ -55,7 +55,7 @@ export function statusOf(historic: Historic): ServiceDeploymentStatus {
     return rollback.state === 'FAILED' ? 'ROLLBACK_FAILED' : 'ROLLBACK_IN_PROGRESS';
   }
   if (shifting !== undefined && isUnderWay(historic)) {
-    if (shifting.stop?.type === 'ABORT') return 'STOP_REQUESTED';
+    if (shifting.stop?.type === 'ABORT' || shifting.stop?.type === 'STAY') return 'STOP_REQUESTED';
     if (shifting.rollback !== undefined) return 'ROLLBACK_IN_PROGRESS';
     return shifting.stop === undefined ? 'IN_PROGRESS' : 'ROLLBACK_REQUESTED';
   }

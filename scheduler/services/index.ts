@@ -1,4 +1,5 @@
 export { passDeploymentRoles, serviceAccess, updateAccess } from './access.ts';
+export { beginCodeDeploy, type CodeDeployStart, endBake, isBusy } from './code-deploy.ts';
 export { checkAlarms, configurationView, defaultConfiguration, parseConfiguration } from './configuration.ts';
 export { readController } from './controller.ts';
 export { countTasks, type DeploymentCounts } from './counts.ts';
@@ -10,6 +11,7 @@ export {
   briefView,
   deploymentArn,
   type Historic,
+  refreshed,
   revisionArn,
   revisionView,
   serviceDeploymentView,

@@ -20,6 +20,7 @@ import type {
 } from '../state/index.ts';
 import { bodyOf, parseConstraints, parseStrategies, type PlacementExtensions } from '../tasks/index.ts';
 import { defaultConfiguration, parseConfiguration } from './configuration.ts';
+import { checkDeployed } from './code-deploy-rules.ts';
 import { checkExternal, checkExternalUpdate, readController } from './controller.ts';
 import { delegateOf } from './delegate.ts';
 import { followTag, parseFollow } from './follow.ts';
@@ -79,7 +80,7 @@ export function parseCreate(
     );
   }
   // With the controller EXTERNAL the name alone is required (ECS developer guide): such a service begins with no task.
-  if (schedulingStrategy === 'REPLICA' && input.desiredCount === undefined && controller === undefined) {
+  if (schedulingStrategy === 'REPLICA' && input.desiredCount === undefined && controller !== 'EXTERNAL') {
     throw invalidParameter('desiredCount must be specified for a service with the REPLICA scheduling strategy.');
   }
   if (schedulingStrategy === 'DAEMON' && launchType === 'FARGATE') throw noDaemons();
@@ -113,6 +114,7 @@ export function parseCreate(
     enableECSManagedTags: input.enableECSManagedTags ?? false,
     enableExecuteCommand: false,
   };
+  checkDeployed(draft);
   const asked = input.availabilityZoneRebalancing;
   return { ...draft, availabilityZoneRebalancing: rebalancingOf(asked, undefined, draft, definition) };
 }

@@ -12,6 +12,7 @@ import {
   type ServiceRecord,
 } from '../state/index.ts';
 import { fargatePlatform } from '../tasks/index.ts';
+import { codeDeployView } from './code-deploy-view.ts';
 import { configurationView } from './configuration.ts';
 import { countTasks, type DeploymentCounts } from './counts.ts';
 import { primaryOf } from './deployment.ts';
@@ -61,6 +62,7 @@ function serviceView(ports: EcsPorts, ref: ClusterRef, service: ServiceRecord, p
   const primary = primaryOf(service);
   const totals = service.deployments.map(parts.counts);
   const bySets = hasTaskSets(service);
+  const withTags = parts.include.includes('TAGS');
   // Deployments that are over are kept for rollback, but the waiters of every SDK expect to see only live ones.
   const deployments = bySets ? [] : service.deployments.filter(({ status }) => status !== 'INACTIVE');
   return {
@@ -80,7 +82,7 @@ function serviceView(ports: EcsPorts, ref: ClusterRef, service: ServiceRecord, p
     deploymentConfiguration: configurationView(service.deploymentConfiguration),
     deploymentController: { type: service.controller ?? 'ECS' },
     deployments: deployments.map((deployment) => deploymentView(service, deployment, parts.counts(deployment))),
-    ...(bySets ? { taskSets: taskSetsView(ports, named, service, parts.counts, parts.include.includes('TAGS')) } : {}),
+    ...(bySets ? { taskSets: taskSetsView(ports, named, service, parts.counts, withTags) } : {}),
     ...(bySets || primary === undefined || primary.cause.kind === 'rollback' || service.status !== 'ACTIVE'
       ? {}
       : { currentServiceDeployment: deploymentArn(ports, named, primary.id) }),
@@ -92,6 +94,7 @@ function serviceView(ports: EcsPorts, ref: ClusterRef, service: ServiceRecord, p
     })),
     events: parts.events.map(({ id, createdAt, message }) => ({ id, createdAt: new Date(createdAt), message })),
     loadBalancers: loadBalancersView(service.loadBalancers),
+    ...(service.controller === 'CODE_DEPLOY' ? codeDeployView(ports, named, service, parts.counts, withTags) : {}),
     serviceRegistries: [],
     ...(service.loadBalancers === undefined ? {} : { roleArn: serviceRole(ref.account) }),
     createdAt: new Date(service.createdAt),
@@ -103,7 +106,7 @@ function serviceView(ports: EcsPorts, ref: ClusterRef, service: ServiceRecord, p
       ? {}
       : { healthCheckGracePeriodSeconds: service.healthCheckGracePeriodSeconds ?? 0 }),
     schedulingStrategy: service.schedulingStrategy,
-    tags: parts.include.includes('TAGS') ? smallTagList(service.tags) : [],
+    tags: withTags ? smallTagList(service.tags) : [],
     enableECSManagedTags: service.enableECSManagedTags,
     propagateTags: service.propagateTags,
     enableExecuteCommand: service.enableExecuteCommand,

@@ -23,6 +23,7 @@ import {
 } from '../state/index.ts';
 import { stableJson } from '../tasks/index.ts';
 import { hasTaskSets } from '../deployments/index.ts';
+import { checkChange } from './code-deploy-rules.ts';
 import { newDeployment, primaryOf, startDeployment } from './deployment.ts';
 import { followTag, formatFollow, withTags } from './follow.ts';
 import { writeHistory } from './history.ts';
@@ -140,7 +141,7 @@ export type ServiceLaunch = Pick<ServiceRecord, 'launchType' | 'capacityProvider
 
 /** Members of a service that UpdateService may change. */
 export type ServiceChange = Partial<
-  Omit<ServiceDraft, 'schedulingStrategy' | keyof ServiceLaunch | 'tags' | 'createdBy' | 'loadBalancers'>
+  Omit<ServiceDraft, 'schedulingStrategy' | 'controller' | keyof ServiceLaunch | 'tags' | 'createdBy' | 'loadBalancers'>
 > & {
   readonly launch?: ServiceLaunch;
   /** Empty: none from now on. */
@@ -172,7 +173,8 @@ export async function updateService(
     // Its sets say what their tasks are; the service says how many.
     if (hasTaskSets(service))
       return rescaled({ ...updated, desiredCount: service.desiredCount }, updated.desiredCount, ports.clock.now());
-    checkShift(updated, service);
+    checkChange(service, updated, { force: options.force === true, taskDefinition });
+    if (service.controller !== 'CODE_DEPLOY') checkShift(updated, service);
     // Tasks that run keep the interfaces, the platform and the target groups that they have: others need other tasks.
     const moved = stableJson(placeOf(updated)) !== stableJson(placeOf(service));
     if (options.force !== true && !moved && taskDefinition === primaryOf(service)?.taskDefinition) return updated;

@@ -11,6 +11,8 @@ import {
 
 const minute = 60_000;
 
+const endings = { ROLLBACK: 'go back', ABORT: 'be aborted', STAY: 'end where it is' } as const;
+
 type Weights = Pick<ServiceRevisionSummary, 'requestedProductionTrafficWeight' | 'requestedTestTrafficWeight'>;
 
 /**
@@ -53,8 +55,7 @@ export function waitOf(shifting: Shifting): string {
   const at = `${stage}, ${wanted.production} % of production traffic`;
   if (rollback !== undefined)
     return `Goes back to the old revision (${rollback.reason}): ${engines(shifting) ?? 'its own tasks end'}.`;
-  if (stop !== undefined)
-    return `${at}: is to ${stop.type === 'ABORT' ? 'be aborted' : 'go back'}, as ${stop.by ?? 'somebody'} asked.`;
+  if (stop !== undefined) return `${at}: is to ${endings[stop.type]}, as ${stop.by ?? 'somebody'} asked.`;
   const asked = shifting.runs.filter(isOpenRun).flatMap((run) => {
     const hook = shifting.hooks[run.hook];
     if (hook === undefined) return [];

@@ -416,7 +416,7 @@ export interface ServiceRecord {
   readonly status: 'ACTIVE' | 'DRAINING' | 'INACTIVE';
   readonly schedulingStrategy: 'REPLICA' | 'DAEMON';
   /** Who deploys it. Absent: ECS. */
-  readonly controller?: 'EXTERNAL';
+  readonly controller?: 'EXTERNAL' | 'CODE_DEPLOY';
   readonly desiredCount: number;
   /** With the controller EXTERNAL that of the primary task set, as are launch type, network and load balancers; empty before there is one. */
   readonly taskDefinition: string;

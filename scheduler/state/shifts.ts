@@ -39,6 +39,8 @@ export interface LifecycleHook {
   /** Whose rights a command task is run with. */
   readonly roleArn?: string;
   readonly stages: readonly LifecycleStage[];
+  /** Asked once in a stage, however many steps that has, and not while traffic goes back (hooks of CodeDeploy). */
+  readonly once?: true;
   /** Said to the hook, a JSON object. */
   readonly details?: unknown;
   readonly timeoutInMinutes: number;
@@ -98,8 +100,19 @@ export interface Shifting {
   /** Percent that engines have acknowledged, and since when. */
   readonly live: { readonly production: number; readonly test: number; readonly since: number };
   readonly runs: readonly HookRun[];
-  /** What a person asked for (ECS: StopServiceDeployment). */
-  readonly stop?: { readonly type: 'ROLLBACK' | 'ABORT'; readonly at: number; readonly by?: string };
+  /** What a person asked for (ECS: StopServiceDeployment). STAY, of CodeDeploy's: it ends, and tasks and traffic stay as they are. */
+  readonly stop?: { readonly type: 'ROLLBACK' | 'ABORT' | 'STAY'; readonly at: number; readonly by?: string };
+  /** Of a deployment that CodeDeploy began: what is CodeDeploy's own about it. */
+  readonly codeDeploy?: {
+    /** `d-…` */
+    readonly id: string;
+    /** Whether traffic goes back when it fails; otherwise tasks and traffic stay as they are. */
+    readonly goesBack: boolean;
+    /** Minutes that the new tasks have to become healthy. */
+    readonly installMinutes: number;
+    /** Since a person has ended the bake time. */
+    readonly bakeOver?: true;
+  };
   /** Since it goes back: why, and what that says of its revision. `inconclusive`: nothing was found out about it. */
   readonly rollback?: {
     readonly reason: string;

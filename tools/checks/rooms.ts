@@ -55,6 +55,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['services', 'control', 'hosts/control', 'balancing/traffic'],
     [
       'ecs',
+      'codedeploy',
       'triggers',
       'hooks',
       'network/ec2',

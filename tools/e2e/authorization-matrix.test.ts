@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as codedeploy from '@aws-sdk/client-codedeploy';
 import * as ecr from '@aws-sdk/client-ecr';
 import * as ecrPublic from '@aws-sdk/client-ecr-public';
 import * as ecs from '@aws-sdk/client-ecs';
@@ -139,6 +140,11 @@ const valuesOf: Readonly<Record<string, SampleValues>> = {
     Attributes: [{ Key: 'idle_timeout.timeout_seconds', Value: '60' }],
     Tags: [{ Key: 'team', Value: 'blue' }],
   },
+  codedeploy: {
+    ...values,
+    ResourceArn: arn('codedeploy', 'application:sample'),
+    Tags: [{ Key: 'team', Value: 'blue' }],
+  },
   acm: {
     ...values,
     CertificateArn: `arn:aws:acm:us-east-1:${account}:certificate/00000000-0000-4000-8000-000000000000`,
@@ -195,6 +201,7 @@ const valuesOf: Readonly<Record<string, SampleValues>> = {
 };
 const clients = {
   acm: { module: acmModule, client: AcmClient },
+  codedeploy: { module: codedeploy, client: codedeploy.CodeDeployClient },
   ecr: { module: ecr, client: ecr.ECRClient },
   'ecr-public': { module: ecrPublic, client: ecrPublic.ECRPUBLICClient },
   ec2: { module: ec2Module, client: Ec2Client },
@@ -529,6 +536,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
     expect(new Set(routes().map(({ service }) => service))).toEqual(
       new Set([
         'acm',
+        'codedeploy',
         'ecr',
         'ecr-public',
         'ec2',

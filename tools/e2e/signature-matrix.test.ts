@@ -16,6 +16,7 @@ import { type Installation, startInstallation } from '../server/installation.ts'
  */
 const jsonTargets: Readonly<Record<string, string>> = {
   acm: 'CertificateManager',
+  codedeploy: 'CodeDeploy_20141006',
   ecs: 'AmazonEC2ContainerServiceV20141113',
   ecr: 'AmazonEC2ContainerRegistry_V20150921',
   'ecr-public': 'SpencerFrontendService',

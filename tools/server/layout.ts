@@ -8,6 +8,7 @@ import { replicationRows } from '@slipway/registry/replication';
 import { scanRows } from '@slipway/registry/scanning';
 import { templateRows } from '@slipway/registry/templates';
 import { upstreamRows } from '@slipway/registry/upstreams';
+import { codeDeployRows } from '@slipway/scheduler/codedeploy';
 import { hookRows } from '@slipway/scheduler/hooks';
 import { connectionRows } from '@slipway/scheduler/hosts/control';
 import { numbersRows } from '@slipway/scheduler/balancing/numbers';
@@ -41,6 +42,7 @@ export const layout: readonly OwnedRows[] = [
   replicationRows,
   auditRows,
   hookRows,
+  codeDeployRows,
   connectionRows,
   networkRows,
   balancingRows,

@@ -111,8 +111,7 @@ export async function openParts(
     }),
     authorizer: identity.authorizer,
     outbound: outbound.strangers,
-    takeRole: async (request) =>
-      (await identity.issueSession({ ...request, service: 'ecs.amazonaws.com', durationSeconds: 900 })).principal,
+    takeRole: async (request) => (await identity.issueSession({ ...request, durationSeconds: 900 })).principal,
     principals,
     sealer: identity.sealer,
     ...taskCredentials(identity),

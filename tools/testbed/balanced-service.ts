@@ -130,8 +130,11 @@ export async function untilSteady(server: ServerProcess, group: string): Promise
   const elb = new ElbClient(sdkOptions(server));
   try {
     await until('the service to be steady', patience, async () => {
-      const { deployments = [], desiredCount, runningCount } = await describeWeb(ecs);
-      if (deployments.length !== 1 || deployments[0]?.rolloutState !== 'COMPLETED') return false;
+      const { deployments = [], taskSets = [], desiredCount, runningCount } = await describeWeb(ecs);
+      const [first, ...others] = [...deployments, ...taskSets];
+      if (first === undefined || others.length > 0) return false;
+      // Where CodeDeploy deploys there are task sets alone.
+      if ('rolloutState' in first && first.rolloutState !== 'COMPLETED') return false;
       if (runningCount !== desiredCount) return false;
       const { text } = (await elb.send({ name: 'DescribeTargetHealth', input: { TargetGroupArn: group } })) as {
         readonly text: string;

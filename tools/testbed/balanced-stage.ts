@@ -52,12 +52,13 @@ export class Stage implements AsyncDisposable {
     this.#server = this.#serverOf(port, {});
   }
 
-  static async open(): Promise<Stage> {
+  /** @param more what `create-service` is told beside */
+  static async open(more: readonly string[] = []): Promise<Stage> {
     const stage = new Stage(await freePort());
     try {
       await stage.#server.start();
       stage.#balanced = await makeBalancer(stage.#cli, { port: await freePort(), from: '127.0.0.0/8' });
-      await stage.#makeService();
+      await stage.#makeService(more);
       return stage;
     } catch (error) {
       process.stderr.write(`--- server log ---\n${stage.log.slice(-10_000)}\n`);
@@ -72,6 +73,14 @@ export class Stage implements AsyncDisposable {
 
   aws<T>(...args: readonly (string | readonly string[])[]): Promise<T> {
     return this.#cli.json<T>(args.flat());
+  }
+
+  /** A command whose answer is no JSON. @returns what it printed */
+  async print(...args: readonly (string | readonly string[])[]): Promise<string> {
+    const words = args.flat();
+    const { code, stdout, stderr } = await this.#cli.run(words);
+    if (code !== 0) throw new Error(`aws ${words.join(' ')}: exit ${code}\n${stdout}${stderr}`);
+    return stdout;
   }
 
   get #cli(): AwsCli {
@@ -116,7 +125,7 @@ export class Stage implements AsyncDisposable {
       ['ecs', 'register-task-definition', '--family', 'fixed'],
       [
         '--container-definitions',
-        JSON.stringify([{ ...targetContainer(this.#image), portMappings: [{ containerPort: 8080, hostPort: port }] }]),
+        JSON.stringify([{ ...targetContainer(this.image), portMappings: [{ containerPort: 8080, hostPort: port }] }]),
       ],
     );
     const { tasks } = await this.aws<{ tasks: [{ containerInstanceArn: string }] }>([
@@ -149,7 +158,7 @@ export class Stage implements AsyncDisposable {
     return taskArns;
   }
 
-  get #image(): string {
+  get image(): string {
     return `${this.#server.registry}/target:1`;
   }
 
@@ -170,8 +179,8 @@ export class Stage implements AsyncDisposable {
     });
   }
 
-  async #makeService(): Promise<void> {
-    const image = this.#image;
+  async #makeService(more: readonly string[]): Promise<void> {
+    const image = this.image;
     await this.aws('ecr', 'create-repository', '--repository-name', 'target');
     const { stdout } = await this.#cli.run(['ecr', 'get-login-password']);
     await this.#docker.check(['login', '--username', 'AWS', '--password-stdin', this.#server.registry], stdout.trim());
@@ -181,7 +190,7 @@ export class Stage implements AsyncDisposable {
       const { containerInstanceArns = [] } = await this.ecs.send(new ListContainerInstancesCommand({}));
       return containerInstanceArns.length === 1;
     });
-    await makeService(this.#cli, { image, group: this.balanced.group, count: 2 });
+    await makeService(this.#cli, { image, group: this.balanced.group, count: 2 }, more);
     await this.steady();
   }
 

@@ -215,6 +215,38 @@ export const ecsPolicies: readonly ManagedPolicyText[] = [
     ],
   },
   {
+    name: 'AWSCodeDeployRoleForECS',
+    description: 'Provides CodeDeploy service wide access to perform an ECS blue/green deployment on your behalf.',
+    statements: [
+      {
+        Effect: 'Allow',
+        Action: [
+          'ecs:DescribeServices',
+          'ecs:CreateTaskSet',
+          'ecs:UpdateServicePrimaryTaskSet',
+          'ecs:DeleteTaskSet',
+          'elasticloadbalancing:DescribeTargetGroups',
+          'elasticloadbalancing:DescribeListeners',
+          'elasticloadbalancing:ModifyListener',
+          'elasticloadbalancing:DescribeRules',
+          'elasticloadbalancing:ModifyRule',
+          'lambda:InvokeFunction',
+          'cloudwatch:DescribeAlarms',
+          'sns:Publish',
+          's3:GetObject',
+          's3:GetObjectVersion',
+        ],
+        Resource: '*',
+      },
+      {
+        Effect: 'Allow',
+        Action: 'iam:PassRole',
+        Resource: '*',
+        Condition: { StringLike: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
+      },
+    ],
+  },
+  {
     name: 'AmazonECSServiceRolePolicy',
     path: '/aws-service-role/',
     description: 'Policy to enable Amazon ECS to manage your cluster.',

@@ -47,6 +47,9 @@ export const generalPolicies: readonly ManagedPolicyText[] = [
         Effect: 'Allow',
         Action: [
           ...readOnlyServices.flatMap((service) => [`${service}:Describe*`, `${service}:Get*`, `${service}:List*`]),
+          'codedeploy:BatchGet*',
+          'codedeploy:Get*',
+          'codedeploy:List*',
           'ecr:BatchCheckLayerAvailability',
           'ecr:BatchGetImage',
           'ecr:BatchGetRepositoryScanningConfiguration',

@@ -30,6 +30,7 @@ import type { TrafficRule } from '../../services/index.ts';
 import { idOf } from '../../state/index.ts';
 import { ClusterViews } from '../../views/index.ts';
 import { createEcs } from '../create-ecs.ts';
+import type { EcsOptions } from '../options.ts';
 
 export const account = '000000000000';
 export const region = 'us-east-1';
@@ -42,6 +43,8 @@ const principal: Principal = {
   accessKeyId: 'AKIAADMIN',
 };
 const secret = 'the-admin-secret';
+/** Of the one who may do everything that is not denied. */
+export const testCredentials = { accessKeyId: 'AKIAADMIN', secretAccessKey: secret };
 const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** The ECS API behind the real gateway, with the real stores, placement, reconciler and agent operations; no Docker. */
@@ -76,10 +79,19 @@ export interface TestApi extends AsyncDisposable {
   report(taskArn: string, status: 'RUNNING' | 'STOPPED', exitCode?: number): Promise<void>;
 }
 
+/** What an API that is served beside ECS's may work with. */
+export type BesidePorts = EcsPorts & Pick<EcsOptions, 'outbound'> & { readonly authorizer: FrontAuthorizer };
+
 export async function openApi({
   reach = serverReach({}),
+  beside = () => [],
   ...timing
-}: Partial<Pick<EcsPorts, 'reach'> & Pick<ControlPlaneOptions, 'replaceLostAfter'>> = {}): Promise<TestApi> {
+}: Partial<
+  Pick<EcsPorts, 'reach'> &
+    Pick<ControlPlaneOptions, 'replaceLostAfter'> & {
+      readonly beside: (ports: BesidePorts) => readonly ServiceDefinition[];
+    }
+> = {}): Promise<TestApi> {
   await using opened = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'slipway-ecs-'));
   opened.defer(() => rm(folder, { recursive: true }));
@@ -149,7 +161,7 @@ export async function openApi({
   });
   const gateway = createGateway({
     ...unwatched(region),
-    services: [service],
+    services: [service, ...beside({ ...ports, outbound, authorizer })],
     web: [createHostAdministration(ports)],
     credentials: {
       find: (id) => Promise.resolve(id === principal.accessKeyId ? { secret, principal } : { refused: 'unknown' }),
@@ -175,7 +187,7 @@ export async function openApi({
   const ecs = new ECSClient({
     endpoint: url,
     region,
-    credentials: { accessKeyId: 'AKIAADMIN', secretAccessKey: secret },
+    credentials: testCredentials,
     maxAttempts: 1,
   });
   opened.defer(() => ecs.destroy());

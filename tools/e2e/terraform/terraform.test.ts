@@ -11,6 +11,7 @@ import { missingTerraform, Terraform } from '../../testbed/terraform.ts';
 import { alarms } from './alarms.ts';
 import { balancing } from './balancing.ts';
 import { cloudwatch } from './cloudwatch.ts';
+import { codedeploy } from './codedeploy.ts';
 import { containers } from './containers.ts';
 import { identity } from './identity.ts';
 import { logs } from './logs.ts';
@@ -22,7 +23,19 @@ import { settings } from './settings.ts';
 /** All rooms' resources in one run: most of each command is the provider, which starts for every one of them. */
 if (missingTerraform !== undefined && process.env['CI']) throw new Error(`${missingTerraform} on this machine`);
 
-const rooms = [containers, identity, network, registry, balancing, logs, cloudwatch, scaling, settings, alarms];
+const rooms = [
+  containers,
+  identity,
+  network,
+  registry,
+  balancing,
+  codedeploy,
+  logs,
+  cloudwatch,
+  scaling,
+  settings,
+  alarms,
+];
 const folder = mkdtempSync(join(tmpdir(), 'slipway-terraform-'));
 let server: ServerProcess;
 let terraform: Terraform;

@@ -77,10 +77,14 @@ export class AnswerChecks {
     const show = (of: ToldService | undefined): string =>
       `${of?.status} ${of?.desiredCount} ${of?.taskDefinition?.split('/')[1]}`;
     const agrees = (state: ServiceRecord | undefined): boolean =>
-      state?.desiredCount === desiredCount &&
-      // Before it has a primary task set a service runs nothing of its own.
-      state?.taskDefinition === (taskDefinition ?? '') &&
-      state?.status === status;
+      state !== undefined &&
+      state.desiredCount === desiredCount &&
+      // Of one that CodeDeploy deploys it is the revision that traffic is at.
+      (state.controller === 'CODE_DEPLOY'
+        ? state.deployments.some((one) => one.taskDefinition === taskDefinition)
+        : // Before it has a primary task set a service runs nothing of its own.
+          state.taskDefinition === (taskDefinition ?? '')) &&
+      state.status === status;
     this.#wasSo(`${said} said ${show(told)}`, this.#mirror.serviceDuring(serviceName, asked), agrees, show);
   }
 

@@ -16,6 +16,8 @@ export interface Registered {
   readonly group: string;
   readonly alternate: string;
   readonly rule: string;
+  /** Of its listener, by whose default action its traffic is shared out. */
+  readonly listener: string;
 }
 
 /** The load balancer that an operator makes at the beginning of a day, and asks for until it is there. */
@@ -59,8 +61,9 @@ export class Balancer {
         Port,
         DefaultActions: [{ Type: 'forward', TargetGroupArn: group }],
       });
-      const rule = this.#shifts ? await this.#rule(LoadBalancerArn, Port) : '';
-      this.#groups.get(service)?.resolve({ group, alternate, rule });
+      const none = { rule: '', listener: '' };
+      const traffic = this.#shifts ? await this.#rule(LoadBalancerArn, Port) : none;
+      this.#groups.get(service)?.resolve({ group, alternate, ...traffic });
     }
   }
 
@@ -81,8 +84,11 @@ export class Balancer {
     return TargetGroupArn;
   }
 
-  /** The default rule of the listener on a port. */
-  async #rule(LoadBalancerArn: string | undefined, port: number): Promise<string> {
+  /** The listener on a port, and its default rule. */
+  async #rule(
+    LoadBalancerArn: string | undefined,
+    port: number,
+  ): Promise<{ readonly rule: string; readonly listener: string }> {
     const { Listeners } = await this.#insist<{ Listeners: { ListenerArn: string; Port: number }[] }>(
       'DescribeListeners',
       { LoadBalancerArn },
@@ -91,7 +97,7 @@ export class Balancer {
     const { Rules } = await this.#insist<{ Rules: { RuleArn: string; IsDefault: boolean }[] }>('DescribeRules', {
       ListenerArn,
     });
-    return Rules.find(({ IsDefault }) => IsDefault)?.RuleArn ?? '';
+    return { rule: Rules.find(({ IsDefault }) => IsDefault)?.RuleArn ?? '', listener: ListenerArn ?? '' };
   }
 
   async #insist<T>(operation: string, input: object): Promise<T> {

@@ -33,6 +33,7 @@ export const retention = { ended: 150_000, newestEnded: 600_000, newestCount: 2,
 /** How long addresses of tasks stay with a host that is gone, and how often it is looked for those; milliseconds. */
 export const quarantine = 600_000;
 export const sweepAddressesEvery = 30_000;
+const bringDeploymentsOnEvery = 15_000;
 /** The traffic engine of a server's machine, and how the server checks targets. */
 export interface ServerTraffic {
   readonly engine: SimulatedTraffic;
@@ -154,7 +155,7 @@ export class SimulatedServer {
         fetch: (_url, call) => receiver?.fetch(clock, call) ?? Promise.reject(new Error(nobody)),
         check: (url) => new URL(url),
       },
-      takeRole: () => Promise.reject(new Error(nobody)),
+      takeRole: ({ roleArn }) => Promise.resolve({ type: 'assumed-role', account, arn: roleArn, id: 'AROASIMULATED' }),
       principals: { bind: (text) => Promise.resolve(text), show: (text) => Promise.resolve(text) },
       sealer: { seal: (text) => text, open: (text) => text },
       taskCredentials: () => Promise.reject(new Error(nobody)),
@@ -195,7 +196,7 @@ export class SimulatedServer {
         }
       }
       running.ready = true;
-      await this.#sweepAddresses(running);
+      await Promise.all([this.#sweepAddresses(running), this.#bringDeploymentsOn(running)]);
     };
     begin().catch((error: unknown) => log.error({ err: error }, 'the server cannot start'));
   }
@@ -269,6 +270,17 @@ export class SimulatedServer {
       await process.clock.sleep(sweepAddressesEvery);
       await sweep?.run(new AbortController().signal).catch((err: unknown) => {
         this.#ports.log(this.name).warn({ err }, 'cannot look for addresses of hosts that are gone');
+      });
+    }
+  }
+
+  /** The job that looks after deployments of CodeDeploy, here on every server at once. */
+  async #bringDeploymentsOn({ part, process }: Running): Promise<void> {
+    const job = part.jobs.find(({ name }) => name === 'codedeploy');
+    for (;;) {
+      await process.clock.sleep(bringDeploymentsOnEvery);
+      await job?.run(new AbortController().signal).catch((err: unknown) => {
+        this.#ports.log(this.name).warn({ err }, 'cannot bring deployments on');
       });
     }
   }

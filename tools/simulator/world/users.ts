@@ -9,6 +9,7 @@ import { alarmOf } from './alarm-checks.ts';
 import type { Registered } from './balancer.ts';
 import { Chance } from './chance.ts';
 import { Controller } from './controller.ts';
+import { containerPort, deployedService, Deployers } from './deployers.ts';
 import { type Behaviour, good } from './images.ts';
 import { serviceNames, type UserAction } from './plan.ts';
 import { receiverUrl } from './receiver.ts';
@@ -46,13 +47,12 @@ export interface UserPorts {
   /** Whether zones of services are evened out. */
   readonly zones: boolean;
   readonly imageHost: string;
+  /** Some seconds of theirs. */
+  wait(): Promise<void>;
 }
 
 /** Repositories that users push to; every one has a good image from the start. */
 export const repositories = ['web', 'api', 'job'] as const;
-
-/** Where containers answer requests. */
-const containerPort = 80;
 
 /** An image as a team might push it: mostly good, sometimes broken in one of the ways in which images break. */
 export function drawBehaviour(chance: Chance): Behaviour {
@@ -82,6 +82,7 @@ export class Users {
   /** Task ARNs that RunTask returned. */
   readonly ran: string[] = [];
   readonly #controller: Controller;
+  readonly #deployers: Deployers;
 
   constructor(ports: UserPorts) {
     this.#ports = ports;
@@ -99,6 +100,7 @@ export class Users {
         };
       },
     });
+    this.#deployers = new Deployers(ports);
   }
 
   async act({ kind, seed }: UserAction): Promise<void> {
@@ -203,6 +205,13 @@ export class Users {
     if (network === undefined) return;
     const registered = await this.#ports.targetGroup(serviceName);
     const shift = this.#ports.shifts && !daemon ? strategy(chance) : {};
+    if (this.#ports.shifts && !daemon && registered !== undefined && serviceName === deployedService) {
+      const made = { serviceName, taskDefinition, ...network, ...this.#constraints(chance, daemon) };
+      return this.#deployers.make(
+        { ...made, desiredCount: chance.whole(1, 6), deploymentConfiguration: bounds(chance, daemon) },
+        registered,
+      );
+    }
     const input: CreateServiceCommandInput = {
       serviceName,
       taskDefinition,
@@ -252,6 +261,10 @@ export class Users {
       ? await this.define(service, chance, chance.pick(repositories), chance.pick(['prod', 'next']))
       : undefined;
     const network = chance.happens(0.3) ? ((await this.#network(service, chance)) ?? {}) : {};
+    if (this.#ports.shifts && (await this.#deployers.isOurs(service))) {
+      if (taskDefinition !== undefined) await this.#deployers.deploy(service, taskDefinition, chance);
+      return;
+    }
     const input: UpdateServiceCommandInput = {
       service,
       ...network,
@@ -348,6 +361,18 @@ export class Users {
       // Small enough for all to have room, whatever stands on the hosts.
       const taskDefinition = await this.define(name, chance, repository, tag, [32, 64]);
       const network = (await this.#network(name, chance, true)) ?? {};
+      if (this.#ports.shifts && (await this.#deployers.isOurs(name))) {
+        const deploymentConfiguration = { maximumPercent: 200, minimumHealthyPercent: 0 };
+        const update = {
+          service: name,
+          desiredCount: chance.whole(1, 3),
+          deploymentConfiguration,
+          placementConstraints: [],
+        };
+        await this.#call('UpdateService', update);
+        await this.#deployers.insist(name, taskDefinition ?? '', chance);
+        continue;
+      }
       await this.#call('UpdateService', {
         service: name,
         taskDefinition,

@@ -229,6 +229,7 @@ export class World {
         this.#push(repository, tag, this.images.build(behaviour), announced),
       note: (what) => this.history.note('user', what),
       balanced: plan.balanced,
+      wait: () => process.clock.sleep(5_000),
       targetGroup: async (service) =>
         plan.balanced && !plan.addressed.includes(service) ? this.#balancer.group(service) : undefined,
     });

@@ -1,0 +1,387 @@
+import {
+  BatchGetDeploymentsCommand,
+  BatchGetDeploymentTargetsCommand,
+  CodeDeployServiceException,
+  ContinueDeploymentCommand,
+  CreateDeploymentCommand,
+  type CreateDeploymentCommandInput,
+  type DeploymentInfo,
+  GetDeploymentCommand,
+  GetDeploymentGroupCommand,
+  GetDeploymentTargetCommand,
+  ListDeploymentsCommand,
+  ListDeploymentTargetsCommand,
+  StopDeploymentCommand,
+} from '@aws-sdk/client-codedeploy';
+import { DeleteServiceCommand, DescribeServicesCommand, type Service, UpdateServiceCommand } from '@aws-sdk/client-ecs';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+
+import { account, region } from '../ecs/testing/open-api.ts';
+import { bringAllOn } from './index.ts';
+import {
+  addGroup,
+  addService,
+  groupArns,
+  groupOf,
+  openCodeDeploy,
+  revisionOf,
+  type TestCodeDeploy,
+} from './testing/open-codedeploy.ts';
+
+let opened: TestCodeDeploy;
+beforeAll(async () => {
+  opened = await openCodeDeploy();
+});
+afterAll(() => opened[Symbol.asyncDispose]());
+
+const get = async (deploymentId: string): Promise<DeploymentInfo> =>
+  (await opened.codedeploy.send(new GetDeploymentCommand({ deploymentId }))).deploymentInfo ?? {};
+const until = (deploymentId: string, wanted: Partial<DeploymentInfo>): Promise<DeploymentInfo> =>
+  vi.waitFor(
+    async () => {
+      const info = await get(deploymentId);
+      expect(info).toMatchObject(wanted);
+      return info;
+    },
+    { timeout: 60_000, interval: 50 },
+  );
+const describe = async (name: string): Promise<Service> => {
+  const { services } = await opened.api.ecs.send(new DescribeServicesCommand({ services: [name] }));
+  return services?.[0] ?? {};
+};
+const refusal = async (request: Promise<unknown>): Promise<{ name: string; message: string }> => {
+  const error: unknown = await request.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof CodeDeployServiceException)) throw new Error('it was not refused', { cause: error });
+  return { name: error.name, message: error.message };
+};
+type Named = Awaited<ReturnType<typeof addGroup>>;
+const deploy = async (named: Named, input: Partial<CreateDeploymentCommandInput>): Promise<string> =>
+  (await opened.codedeploy.send(new CreateDeploymentCommand({ ...named, ...input }))).deploymentId ?? '';
+
+/** A service with its group, and another revision of it to deploy. */
+async function prepare(
+  name: string,
+  changes: Parameters<typeof addGroup>[2] = {},
+): Promise<{ named: Named; next: string }> {
+  await addService(opened, name);
+  const named = await addGroup(opened, name, changes);
+  const { taskDefinitionArn = '' } = await opened.api.define({
+    family: name,
+    containerDefinitions: [{ name: 'main', image: 'busybox', memory: 64, portMappings: [{ containerPort: 80 }] }],
+  });
+  return { named, next: taskDefinitionArn };
+}
+
+const events = async (deploymentId: string, name: string) => {
+  const input = { deploymentId, targetId: `default:${name}` };
+  const { deploymentTarget } = await opened.codedeploy.send(new GetDeploymentTargetCommand(input));
+  return Object.fromEntries(
+    (deploymentTarget?.ecsTarget?.lifecycleEvents ?? []).map((one) => [one.lifecycleEventName ?? '', one.status]),
+  );
+};
+
+test('a deployment goes to its end, and is shown at every step as CodeDeploy and ECS show it', async () => {
+  const { named, next } = await prepare('web');
+  const deploymentId = await deploy(named, { revision: revisionOf(next), description: 'the second' });
+  expect(deploymentId).toMatch(/^d-[A-Z0-9]{9}$/);
+  const baking = await until(deploymentId, { status: 'InProgress', instanceTerminationWaitTimeStarted: true });
+  expect(baking).toMatchObject({
+    applicationName: named.applicationName,
+    deploymentGroupName: named.deploymentGroupName,
+    deploymentConfigName: 'CodeDeployDefault.ECSAllAtOnce',
+    creator: 'user',
+    computePlatform: 'ECS',
+    description: 'the second',
+    revision: { revisionType: 'AppSpecContent' },
+    deploymentOverview: { InProgress: 1, Pending: 0 },
+  });
+  const service = await describe('web');
+  expect(service).toMatchObject({
+    deployments: [],
+    deploymentController: { type: 'CODE_DEPLOY' },
+    taskDefinition: next,
+    loadBalancers: [{ targetGroupArn: groupArns.green, containerName: 'main', containerPort: 80 }],
+  });
+  expect(
+    service.taskSets?.map(({ status, externalId, startedBy, loadBalancers }) => [
+      status,
+      externalId,
+      startedBy,
+      loadBalancers?.[0]?.targetGroupArn,
+    ]),
+  ).toEqual([
+    ['PRIMARY', deploymentId, 'CODE_DEPLOY', groupArns.green],
+    ['ACTIVE', undefined, undefined, groupArns.blue],
+  ]);
+  const targets = await opened.codedeploy.send(new ListDeploymentTargetsCommand({ deploymentId }));
+  expect(targets.targetIds).toEqual(['default:web']);
+  const batch = new BatchGetDeploymentTargetsCommand({ deploymentId, targetIds: targets.targetIds });
+  const [target] = (await opened.codedeploy.send(batch)).deploymentTargets ?? [];
+  expect(target).toMatchObject({
+    deploymentTargetType: 'ECSTarget',
+    ecsTarget: {
+      targetArn: `arn:aws:ecs:${region}:${account}:service/default/web`,
+      taskSetsInfo: [
+        { taskSetLabel: 'Green', trafficWeight: 100, targetGroup: { name: 'green' } },
+        { taskSetLabel: 'Blue', trafficWeight: 0, targetGroup: { name: 'blue' } },
+      ],
+    },
+  });
+  await expect(refusal(deploy(named, { revision: revisionOf(next) }))).resolves.toEqual({
+    name: 'DeploymentLimitExceededException',
+    message: `The Deployment Group '${named.deploymentGroupName}' already has an active Deployment '${deploymentId}'`,
+  });
+  await opened.codedeploy.send(new ContinueDeploymentCommand({ deploymentId, deploymentWaitType: 'TERMINATION_WAIT' }));
+  await until(deploymentId, {
+    status: 'Succeeded',
+    deploymentOverview: expect.objectContaining({ Succeeded: 1 }) as never,
+  });
+  expect(await events(deploymentId, 'web')).toEqual({
+    BeforeInstall: 'Skipped',
+    Install: 'Succeeded',
+    AfterInstall: 'Skipped',
+    AllowTestTraffic: 'Succeeded',
+    AfterAllowTestTraffic: 'Skipped',
+    BeforeAllowTraffic: 'Skipped',
+    AllowTraffic: 'Succeeded',
+    AfterAllowTraffic: 'Skipped',
+  });
+  const group = await opened.codedeploy.send(new GetDeploymentGroupCommand(named));
+  expect(group.deploymentGroupInfo).toMatchObject({
+    lastAttemptedDeployment: { deploymentId, status: 'Succeeded' },
+    lastSuccessfulDeployment: { deploymentId },
+  });
+  await expect(refusal(opened.codedeploy.send(new StopDeploymentCommand({ deploymentId })))).resolves.toMatchObject({
+    name: 'DeploymentAlreadyCompletedException',
+  });
+  // The next one takes the other group, though the end of the first was nowhere written down.
+  const third = await deploy(named, { revision: revisionOf(next) });
+  await until(third, { instanceTerminationWaitTimeStarted: true });
+  expect((await describe('web')).loadBalancers?.[0]?.targetGroupArn).toBe(groupArns.blue);
+  const listed = await opened.codedeploy.send(
+    new ListDeploymentsCommand({ ...named, includeOnlyStatuses: ['Succeeded'] }),
+  );
+  expect(listed.deployments).toEqual([deploymentId]);
+  const both = await opened.codedeploy.send(new BatchGetDeploymentsCommand({ deploymentIds: [third, deploymentId] }));
+  expect(both.deploymentsInfo?.map(({ status }) => status)).toEqual(['InProgress', 'Succeeded']);
+});
+
+test('somebody lets traffic go to the new tasks, or it is stopped and goes back under an id of its own', async () => {
+  const { named, next } = await prepare('asked', {
+    autoRollbackConfiguration: { enabled: true, events: ['DEPLOYMENT_STOP_ON_REQUEST'] },
+    blueGreenDeploymentConfiguration: {
+      deploymentReadyOption: { actionOnTimeout: 'STOP_DEPLOYMENT', waitTimeInMinutes: 30 },
+    },
+  });
+  const first = await deploy(named, { revision: revisionOf(next) });
+  await until(first, { status: 'Ready' });
+  expect(await events(first, 'asked')).toMatchObject({ AllowTestTraffic: 'Succeeded', AllowTraffic: 'Pending' });
+  await opened.codedeploy.send(new ContinueDeploymentCommand({ deploymentId: first }));
+  await until(first, { status: 'Succeeded' });
+  await expect(
+    refusal(opened.codedeploy.send(new ContinueDeploymentCommand({ deploymentId: first }))),
+  ).resolves.toMatchObject({
+    name: 'DeploymentAlreadyCompletedException',
+  });
+
+  const second = await deploy(named, { revision: revisionOf(next) });
+  await until(second, { status: 'Ready' });
+  await opened.codedeploy.send(new StopDeploymentCommand({ deploymentId: second }));
+  const stopped = await until(second, {
+    status: 'Stopped',
+    rollbackInfo: expect.objectContaining({ rollbackDeploymentId: expect.any(String) as string }) as never,
+  });
+  const rollbackId = stopped.rollbackInfo?.rollbackDeploymentId ?? '';
+  expect(rollbackId).not.toBe(second);
+  const back = await until(rollbackId, { status: 'Succeeded' });
+  expect(back).toMatchObject({
+    creator: 'codeDeployRollback',
+    rollbackInfo: { rollbackTriggeringDeploymentId: second },
+  });
+  expect(await events(rollbackId, 'asked')).toMatchObject({ AllowTraffic: 'Succeeded', Install: 'Skipped' });
+  const { deployments } = await opened.codedeploy.send(new ListDeploymentsCommand(named));
+  expect(deployments?.toSorted()).toEqual([first, second, rollbackId].toSorted());
+  // The service can be changed afterwards as ever, and deployed.
+  await opened.api.ecs.send(new UpdateServiceCommand({ service: 'asked', desiredCount: 0 }));
+  const third = await deploy(named, { revision: revisionOf(next) });
+  await until(third, { status: 'Ready' });
+});
+
+test('one that is stopped without a rollback leaves everything as it is, until the next', async () => {
+  const { named, next } = await prepare('halted', {
+    deploymentConfigName: 'CodeDeployDefault.ECSCanary10Percent15Minutes',
+  });
+  const first = await deploy(named, { revision: revisionOf(next) });
+  await vi.waitFor(
+    async () => {
+      const input = { deploymentId: first, targetId: 'default:halted' };
+      const { deploymentTarget } = await opened.codedeploy.send(new GetDeploymentTargetCommand(input));
+      expect(deploymentTarget?.ecsTarget?.taskSetsInfo).toMatchObject([{ trafficWeight: 10 }, { trafficWeight: 90 }]);
+    },
+    { timeout: 60_000 },
+  );
+  expect((await describe('halted')).loadBalancers?.[0]?.targetGroupArn).toBe(groupArns.blue);
+  await opened.codedeploy.send(new StopDeploymentCommand({ deploymentId: first }));
+  const stopped = await until(first, { status: 'Stopped' });
+  expect(stopped.rollbackInfo).toBeUndefined();
+  expect(stopped.errorInformation?.code).toBe('MANUAL_STOP');
+  expect((await describe('halted')).taskSets).toHaveLength(2);
+  const second = await deploy(named, {
+    revision: revisionOf(next),
+    deploymentConfigName: 'CodeDeployDefault.ECSAllAtOnce',
+  });
+  await until(second, { instanceTerminationWaitTimeStarted: true });
+});
+
+test('a hook that fails ends the deployment, and a pause is named where it waits', async () => {
+  const { named, next } = await prepare('judged', {
+    autoRollbackConfiguration: { enabled: true, events: ['DEPLOYMENT_FAILURE'] },
+  });
+  const deploymentId = await deploy(named, { revision: revisionOf(next, [{ AfterInstall: 'PAUSE' }]) });
+  await vi.waitFor(
+    async () => expect(await events(deploymentId, 'judged')).toMatchObject({ AfterInstall: 'InProgress' }),
+    {
+      timeout: 60_000,
+    },
+  );
+  expect(await events(deploymentId, 'judged')).toMatchObject({
+    BeforeInstall: 'Skipped',
+    Install: 'Succeeded',
+    AllowTraffic: 'Pending',
+  });
+  // Nobody waits for traffic yet.
+  await expect(refusal(opened.codedeploy.send(new ContinueDeploymentCommand({ deploymentId })))).resolves.toMatchObject(
+    {
+      name: 'DeploymentIsNotInReadyStateException',
+    },
+  );
+  await opened.codedeploy.send(new StopDeploymentCommand({ deploymentId, autoRollbackEnabled: true }));
+  await until(deploymentId, { status: 'Stopped' });
+});
+
+test('a first deployment that never ends is superseded, and one of a service that is deleted has stopped', async () => {
+  // There is no host that could run a task of it.
+  await addService(opened, 'stuck', {
+    desiredCount: 1,
+    loadBalancers: [{ targetGroupArn: groupArns.green, containerName: 'main', containerPort: 80 }],
+  });
+  const named = await addGroup(opened, 'stuck');
+  const { taskDefinition = '' } = await describe('stuck');
+  const deploymentId = await deploy(named, { revision: revisionOf(taskDefinition) });
+  await vi.waitFor(async () => expect(await events(deploymentId, 'stuck')).toMatchObject({ Install: 'InProgress' }), {
+    timeout: 60_000,
+  });
+  expect((await describe('stuck')).loadBalancers?.[0]?.targetGroupArn).toBe(groupArns.green);
+  await opened.api.ecs.send(new UpdateServiceCommand({ service: 'stuck', desiredCount: 0 }));
+  await until(deploymentId, { status: 'Succeeded' });
+  await bringAllOn(opened.api.ports, account, new AbortController().signal);
+  const next = await deploy(named, { revision: revisionOf(taskDefinition) });
+  await until(next, { instanceTerminationWaitTimeStarted: true });
+  await opened.api.ecs.send(new DeleteServiceCommand({ service: 'stuck', force: true }));
+  await until(next, { status: 'Stopped' });
+});
+
+test('what deploys has the rights of the role of the group, and no more', async () => {
+  const { named, next } = await prepare('rights');
+  opened.api.denied.add('ecs:CreateTaskSet');
+  const refused = await refusal(deploy(named, { revision: revisionOf(next) }));
+  opened.api.denied.clear();
+  expect(refused.name).toBe('InvalidRoleException');
+  expect(refused.message).toMatch(/role\/codedeploy of the deployment group may not ecs:CreateTaskSet/);
+});
+
+test('UpdateService changes only what ECS lets it change', async () => {
+  const { next } = await prepare('fixed');
+  const update = (input: object) => opened.api.ecs.send(new UpdateServiceCommand({ service: 'fixed', ...input }));
+  await expect(update({ taskDefinition: next })).rejects.toThrow(
+    'Unable to update task definition on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment.',
+  );
+  await expect(update({ forceNewDeployment: true })).rejects.toThrow(
+    /Cannot force a new deployment on services with a CODE_DEPLOY/,
+  );
+  await expect(
+    update({ loadBalancers: [{ targetGroupArn: groupArns.green, containerName: 'main', containerPort: 80 }] }),
+  ).rejects.toThrow(/Unable to update load balancers/);
+  await expect(
+    update({ deploymentConfiguration: { deploymentCircuitBreaker: { enable: true, rollback: true } } }),
+  ).rejects.toThrow(/circuit breaker/);
+  const { service } = await update({
+    healthCheckGracePeriodSeconds: 5,
+    deploymentConfiguration: { minimumHealthyPercent: 50 },
+  });
+  expect(service).toMatchObject({
+    healthCheckGracePeriodSeconds: 5,
+    deploymentConfiguration: { minimumHealthyPercent: 50 },
+  });
+});
+
+const sha256 = 'a'.repeat(64);
+test.each<[string, Partial<CreateDeploymentCommandInput>, string, RegExp]>([
+  ['no application', { applicationName: '' }, 'ApplicationNameRequiredException', /required/],
+  ['no group', { deploymentGroupName: undefined }, 'DeploymentGroupNameRequiredException', /required/],
+  ['another group', { deploymentGroupName: 'gone' }, 'DeploymentGroupDoesNotExistException', /gone/],
+  ['another configuration', { deploymentConfigName: 'gone' }, 'DeploymentConfigDoesNotExistException', /gone/],
+  ['no revision', { revision: undefined }, 'RevisionRequiredException', /revision/],
+  [
+    'a bucket',
+    { revision: { revisionType: 'S3', s3Location: { bucket: 'b', key: 'k' } } },
+    'OperationNotSupportedException',
+    /appSpecContent\.content/,
+  ],
+  [
+    'another digest',
+    { revision: { ...revisionOf('web:1'), appSpecContent: { content: 'version: 0.0', sha256 } } },
+    'InvalidRevisionException',
+    /sha256/,
+  ],
+  [
+    'a broken text',
+    { revision: { revisionType: 'String', string: { content: 'version: 0.0\nResources: 1' } } },
+    'InvalidRevisionException',
+    /line 2: Resources must be a list/,
+  ],
+  ['no such revision', { revision: revisionOf('nothing:7') }, 'InvalidRevisionException', /./],
+  [
+    'a Lambda function',
+    { revision: revisionOf('bad:1', [{ BeforeInstall: 'arn:aws:lambda:us-east-1:000000000000:function:check' }]) },
+    'InvalidRevisionException',
+    /line 1: Hooks\[0\]\.BeforeInstall: there are no Lambda functions in this installation\. Use the https:/,
+  ],
+  [
+    'alarms',
+    { overrideAlarmConfiguration: { enabled: true } },
+    'OperationNotSupportedException',
+    /overrideAlarmConfiguration/,
+  ],
+  ['instances', { updateOutdatedInstancesOnly: true }, 'InvalidInputException', /Server/],
+])('a deployment with %s is refused', async (_, changes, name, message) => {
+  if ((await describe('bad')).serviceName === undefined) {
+    await prepare('bad');
+  }
+  const named = { applicationName: 'AppECS-default-bad', deploymentGroupName: 'DgpECS-default-bad' };
+  const refused = await refusal(deploy(named, { revision: revisionOf('bad:1'), ...changes }));
+  expect(refused.name).toBe(name);
+  expect(refused.message).toMatch(message);
+});
+
+test('a container or a target group that is not there is told by its name', async () => {
+  const { named } = await prepare('places');
+  const plain = await opened.api.define({ family: 'portless' });
+  await expect(refusal(deploy(named, { revision: revisionOf(plain.taskDefinitionArn ?? '') }))).resolves.toMatchObject({
+    name: 'InvalidRevisionException',
+    message: expect.stringContaining('did not have a container port 80') as string,
+  });
+  await addService(opened, 'homeless');
+  const info = groupOf('homeless').loadBalancerInfo?.targetGroupPairInfoList?.[0];
+  const other = await addGroup(opened, 'homeless', {
+    loadBalancerInfo: { targetGroupPairInfoList: [{ ...info, targetGroups: [{ name: 'blue' }, { name: 'gone' }] }] },
+  });
+  const { taskDefinition = '' } = await describe('homeless');
+  await expect(refusal(deploy(other, { revision: revisionOf(taskDefinition) }))).resolves.toEqual({
+    name: 'InvalidTargetGroupPairException',
+    message: 'There is no target group gone.',
+  });
+});
