@@ -349,8 +349,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a rollback forgets what was pinned',
     file: 'scheduler/deployments/breaker.ts',
-    find: "    bakingSince: undefined,\n    cause: { kind: 'rollback'",
-    replace: "    bakingSince: undefined,\n    images: {},\n    cause: { kind: 'rollback'",
+    find: "    completedAt: undefined,\n    cause: { kind: 'rollback'",
+    replace: "    completedAt: undefined,\n    images: {},\n    cause: { kind: 'rollback'",
     caughtBy: ['pinned'],
     from: 73,
   },
