@@ -154,8 +154,8 @@ function rollBack(
     crashes: undefined,
     startNotBefore: undefined,
     keepCount: undefined,
-    completedAt: undefined,
     bakingSince: undefined,
+    completedAt: undefined,
     cause: { kind: 'rollback', detail: `rollback of ${from.id} (${from.taskDefinition}): ${evidence}`, failed },
   });
   const rest = pass.deployments().filter(({ id }) => id !== target.id);
