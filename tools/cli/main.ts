@@ -93,6 +93,27 @@ program
     (await import('./strategy.ts')).setStrategy(service, strategy, options),
   );
 
+program
+  .command('scale')
+  .description(
+    'set the count of a service, or have it follow what its tasks use; without options, show how it is scaled',
+  )
+  .argument('<cluster/service>', 'the service')
+  .argument('[count]', 'so many tasks, now')
+  .option('--min <count>', 'never fewer tasks than that')
+  .option('--max <count>', 'never more tasks than that')
+  .option('--cpu <percent>', 'as many tasks as keep the CPU that they use at this part of what they reserve')
+  .option('--memory <percent>', 'the same of memory')
+  .option('--off', 'let the count stay as it is from now on: removes bounds, policies and schedules')
+  .option('--output <format>', 'text or json', 'text')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  slipway scale web 5\n  slipway scale web --min 2 --max 10 --cpu 60\n  slipway scale default/web',
+  )
+  .action(async (service: string, count: string | undefined, options: import('./scale.ts').ScaleOptions) =>
+    (await import('./scale.ts')).scale(service, count, options),
+  );
+
 const deployments = program
   .command('deployments')
   .description("a service's deployments: how they go, and what people decide");

@@ -22,12 +22,16 @@ import {
   acmModule,
   ClassicClient,
   classicModule,
+  CloudWatchClient,
+  cloudWatchModule,
   Ec2Client,
   ec2Module,
   ElbClient,
   elbModule,
   LogsClient,
   logsModule,
+  ScalingClient,
+  scalingModule,
   SecretsClient,
   secretsModule,
   SsmClient,
@@ -161,6 +165,25 @@ const valuesOf: Readonly<Record<string, SampleValues>> = {
     logGroupIdentifiers: ['none'],
     logGroupIdentifier: 'none',
   },
+  monitoring: {
+    ...values,
+    ResourceARN: arn('cloudwatch', 'alarm:canary'),
+    Tags: [{ Key: 'team', Value: 'blue' }],
+    AlarmNames: ['none'],
+    StateValue: 'OK',
+    Namespace: 'sample',
+    MetricData: [{ MetricName: 'sample', Value: 1 }],
+  },
+  'application-autoscaling': {
+    ...values,
+    ServiceNamespace: 'ecs',
+    ResourceId: 'service/default/none',
+    ScalableDimension: 'ecs:service:DesiredCount',
+    ResourceARN: arn('application-autoscaling', 'scalable-target/none'),
+    Tags: { team: 'blue' },
+    ResourceIds: ['service/default/none'],
+    PolicyType: 'StepScaling',
+  },
   secretsmanager: {
     ...values,
     Name: 'sample',
@@ -192,7 +215,12 @@ const valuesOf: Readonly<Record<string, SampleValues>> = {
     'AddTags.Tags': [{ Key: 'team', Value: 'blue' }],
     'RemoveTags.Tags': [{ Key: 'team' }],
   },
-  ecs: { ...values, 'TagResource.tags': [{ key: 'team', value: 'blue' }] },
+  ecs: {
+    ...values,
+    'TagResource.tags': [{ key: 'team', value: 'blue' }],
+    taskSet: 'ecs-svc/1000000000000000000',
+    primaryTaskSet: 'ecs-svc/1000000000000000000',
+  },
   'ecr-public': {
     ...values,
     resourceArn: `arn:aws:ecr-public::${account}:repository/team/web`,
@@ -210,6 +238,8 @@ const clients = {
   ecs: { module: ecs, client: ecs.ECSClient },
   iam: { module: iam, client: iam.IAMClient },
   logs: { module: logsModule, client: LogsClient },
+  monitoring: { module: cloudWatchModule, client: CloudWatchClient },
+  'application-autoscaling': { module: scalingModule, client: ScalingClient },
   secretsmanager: { module: secretsModule, client: SecretsClient },
   ssm: { module: ssmModule, client: SsmClient },
   sts: { module: sts, client: sts.STSClient },
@@ -237,6 +267,7 @@ const elbCall = callOf(elbModule);
 const acmCall = callOf(acmModule);
 const classicCall = callOf(classicModule);
 const logsCall = callOf(logsModule);
+const alarmCall = callOf(cloudWatchModule);
 const secretsCall = callOf(secretsModule);
 const ssmCall = callOf(ssmModule);
 
@@ -296,6 +327,14 @@ describe('A10: the authorization matrix of a whole installation', () => {
     await logsCall(as('admin', 'logs'), 'CreateLogGroup', { logGroupName: 'canary', tags: { seen: canary } });
     const seen = { Name: 'canary', SecretString: canary, Tags: [{ Key: 'seen', Value: canary }] };
     await secretsCall(as('admin', 'secretsmanager'), 'CreateSecret', seen);
+    await as('admin', 'codedeploy').send(
+      new codedeploy.CreateApplicationCommand({ applicationName: 'sample', computePlatform: 'ECS', tags }),
+    );
+    await alarmCall(as('admin', 'monitoring'), 'PutCompositeAlarm', {
+      AlarmName: 'canary',
+      AlarmRule: 'FALSE',
+      Tags: [{ Key: 'seen', Value: canary }],
+    });
     await ssmCall(as('admin', 'ssm'), 'PutParameter', {
       Name: 'canary',
       Value: canary,
@@ -503,6 +542,9 @@ describe('A10: the authorization matrix of a whole installation', () => {
       acmCall(as('admin', 'acm'), 'ListCertificates', { Includes: { keyTypes: ['EC_prime256v1'] } }),
       classicCall(as('admin', 'classic'), 'DescribeLoadBalancers', {}),
       logsCall(as('admin', 'logs'), 'DescribeLogGroups', {}),
+      // Their states change by themselves.
+      alarmCall(as('admin', 'monitoring'), 'ListTagsForResource', { ResourceARN: arn('cloudwatch', 'alarm:canary') }),
+      as('admin', 'codedeploy').send(new codedeploy.ListApplicationsCommand({})),
       secretsCall(as('admin', 'secretsmanager'), 'ListSecrets', {}),
       ssmCall(as('admin', 'ssm'), 'DescribeParameters', {}),
       logsCall(as('admin', 'logs'), 'ListTagsLogGroup', { logGroupName: 'canary' }),
@@ -544,6 +586,8 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'elasticloadbalancing',
         'iam',
         'logs',
+        'monitoring',
+        'application-autoscaling',
         'secretsmanager',
         'ssm',
         'sts',
@@ -615,11 +659,14 @@ describe('A10: the authorization matrix of a whole installation', () => {
     const seen = await Promise.all(
       routes()
         .filter(
-          ({ service, operation }) => service !== 'ecr-public' && /^List(?:TagsForResource|Roles)$/.test(operation),
+          ({ service, operation }) =>
+            // Nothing has tags there.
+            !['ecr-public', 'application-autoscaling'].includes(service) &&
+            /^List(?:TagsForResource|Roles)$/.test(operation),
         )
         .map(async (route) => (await call(route, 'admin')).text),
     );
-    expect(seen.map((text) => text.includes(canary))).toEqual([true, true, true, true, true]);
+    expect(seen.map((text) => text.includes(canary))).toEqual([true, true, true, true, true, true, true]);
     // Nobody's credentials are the secret that a webhook's deliveries are signed with.
     expect(await wrong('admin', ({ access }) => (access === 'anonymous' ? undefined : access === 'proof'))).toEqual([]);
   });

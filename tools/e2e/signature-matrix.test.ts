@@ -16,6 +16,7 @@ import { type Installation, startInstallation } from '../server/installation.ts'
  */
 const jsonTargets: Readonly<Record<string, string>> = {
   acm: 'CertificateManager',
+  'application-autoscaling': 'AnyScaleFrontendService',
   codedeploy: 'CodeDeploy_20141006',
   ecs: 'AmazonEC2ContainerServiceV20141113',
   ecr: 'AmazonEC2ContainerRegistry_V20150921',
@@ -28,6 +29,7 @@ const queryVersions: Readonly<Record<string, string>> = {
   ec2: '2016-11-15',
   elasticloadbalancing: '2015-12-01',
   iam: '2010-05-08',
+  monitoring: '2010-08-01',
   sts: '2011-06-15',
 };
 const unsignedModes = [

@@ -5,7 +5,10 @@ import { elbv2Schemas } from '@slipway/scheduler/balancing/elbv2';
 import { ec2Schemas } from '@slipway/scheduler/network/ec2';
 import { parametersSchemas } from '@slipway/scheduler/settings/parameters';
 import { secretsSchemas } from '@slipway/scheduler/settings/secrets';
+import { scalingSchemas } from '@slipway/scheduler/scaling/api';
+import { alarmSchemas } from '@slipway/scheduler/signals/alarms';
 import { logsSchemas } from '@slipway/scheduler/signals/logs';
+import { cloudWatchSchemas } from '@slipway/scheduler/signals/metrics';
 import aws4 from 'aws4';
 
 type Schema = OperationModel['input'];
@@ -40,6 +43,19 @@ const spoken = {
     target: 'secretsmanager',
   },
   ssm: { service: 'ssm', version: '2014-11-06', schemas: parametersSchemas, isEc2: false, target: 'AmazonSSM' },
+  cloudWatch: {
+    service: 'monitoring',
+    version: '2010-08-01',
+    schemas: { ...cloudWatchSchemas, ...alarmSchemas },
+    isEc2: false,
+  },
+  scaling: {
+    service: 'application-autoscaling',
+    version: '2016-02-06',
+    schemas: scalingSchemas,
+    isEc2: false,
+    target: 'AnyScaleFrontendService',
+  },
   classic: { service: 'elasticloadbalancing', version: '2012-06-01', schemas: elbSchemas, isEc2: false },
   elb: { service: 'elasticloadbalancing', version: '2015-12-01', schemas: elbv2Schemas, isEc2: false },
 } as const satisfies Record<string, Spoken>;
@@ -157,6 +173,18 @@ export class SsmClient extends QueryClient {
   }
 }
 
+export class CloudWatchClient extends QueryClient {
+  constructor(options: Options) {
+    super(spoken.cloudWatch, options);
+  }
+}
+
+export class ScalingClient extends QueryClient {
+  constructor(options: Options) {
+    super(spoken.scaling, options);
+  }
+}
+
 export class ElbClient extends QueryClient {
   constructor(options: Options) {
     super(spoken.elb, options);
@@ -183,6 +211,8 @@ export const classicModule: Schemas = moduleOf(spoken.classic);
 export const logsModule: Schemas = moduleOf(spoken.logs);
 export const secretsModule: Schemas = moduleOf(spoken.secrets);
 export const ssmModule: Schemas = moduleOf(spoken.ssm);
+export const cloudWatchModule: Schemas = moduleOf(spoken.cloudWatch);
+export const scalingModule: Schemas = moduleOf(spoken.scaling);
 export const elbModule: Schemas = moduleOf(spoken.elb);
 
 /** Writes a value as the Query protocol has it: list elements under `member`. */
@@ -199,7 +229,7 @@ function writeQuery(form: URLSearchParams, path: string, schema: Schema, value: 
         member,
         (value as Readonly<Record<string, unknown>>)[name],
       );
-  } else form.set(path, String(value as string | number | boolean));
+  } else form.set(path, value instanceof Date ? value.toISOString() : String(value as string | number | boolean));
 }
 
 /** Writes a value as EC2's protocol has it: members by their names on the wire with a capital, list elements numbered. */
