@@ -81,7 +81,7 @@ export class ServicePass {
           if (found === undefined) return [];
           const definitions = await this.#definitions(found.value);
           const service = await this.#pin(found.value, definitions);
-          const alarms = await this.#alarms(service);
+          const alarms = mayFailByAlarms(service) ? await this.#alarms(service) : undefined;
           return [{ name, version: found.version, definitions, service, alarms }];
         } catch (error) {
           log.error({ cluster: view.name, service: name, err: error }, 'cannot decide about the service');
@@ -199,7 +199,6 @@ export class ServicePass {
   /** As they are in the store: nothing is called done by what this server remembers of them. */
   async #alarms(service: ServiceRecord): Promise<ServiceState['alarms']> {
     const { records, view, log } = this.#ports;
-    if (!mayFailByAlarms(service)) return undefined;
     try {
       return await standingsOf(records, view.account, service.deploymentConfiguration.alarms?.alarmNames ?? []);
     } catch (err) {
