@@ -83,6 +83,35 @@ describe('what a task needs', () => {
     });
   });
 
+  test('has names as members of every object have them, and stays in what is read', async () => {
+    const login = { username: 'ada', password: 'pass' };
+    const hub = await world.manager.call('CreateSecret', { Name: 'hub', SecretString: JSON.stringify(login) });
+    const names = ['__proto__', 'constructor', 'toString'];
+    const values = await read(
+      ...names.flatMap((container) => [
+        ...names.map((name) => need('/web/mode', { container, name })),
+        need(hub.ARN, { container, kind: 'registry', name: '' }),
+      ]),
+    );
+    expect(Object.entries(values).map(([name, { environment }]) => [name, Object.keys(environment)])).toEqual(
+      names.map((name) => [name, names]),
+    );
+    expect(Object.values(values).map(({ registry }) => registry)).toEqual(names.map(() => login));
+    expect(['registry' in {}, 'registry' in Object]).toEqual([false, false]);
+  });
+
+  test('is of one reading of a secret, whose members belong together', async () => {
+    const get = world.records.get.bind(world.records);
+    const keys: string[] = [];
+    world.records.get = (partition, key) => {
+      keys.push(key);
+      return get(partition, key) as never;
+    };
+    const members = ['user', 'password', 'port'].map((key) => need(`${arn}:${key}::`, { name: key }));
+    expect((await read(...members))['web']?.environment).toEqual({ user: 'ada', password: canary, port: '5432' });
+    expect(keys.filter((key) => key.startsWith('value/'))).toHaveLength(1);
+  });
+
   test('of a registry is a user and a password, or the image cannot be pulled', async () => {
     const login = { username: 'ada', password: 'pass' };
     const hub = await world.manager.call('CreateSecret', { Name: 'hub', SecretString: JSON.stringify(login) });
@@ -151,6 +180,9 @@ describe('what a task needs', () => {
     const large = await world.manager.call('CreateSecret', { Name: 'large', SecretString: 'x'.repeat(65_000) });
     const many = ['A', 'B', 'C', 'D', 'E'].map((name) => need(large.ARN, { name }));
     expect(await refusal(...many)).toMatch(/at most 262144\.$/);
+    // A character that JSON escapes is six times as long in what is sent.
+    const escaped = await world.manager.call('CreateSecret', { Name: 'esc', SecretString: '\u0001'.repeat(50_000) });
+    expect(await refusal(need(escaped.ARN))).toMatch(/at most 262144\.$/);
   });
 
   test('and the store cannot say now is asked for again later', async () => {

@@ -14,7 +14,7 @@ import type { Secrets, VersionChoice } from '../secrets/index.ts';
 
 import { jsonMember, readLogin } from './values.ts';
 
-/** Bytes of all values of a task: what an environment may have, and frames to agents carry ten of. */
+/** Bytes of all values of a task, as JSON has them: what an environment may have, and frames to agents carry ten of. */
 const mostBytes = 256 * 1024;
 /** Names of one request, as amazon-ecs-agent asks for them. */
 const batch = 10;
@@ -33,36 +33,46 @@ export function createTaskSecrets(options: TaskSecretsOptions): TaskSecretsPort 
   return async (principal, needs) => {
     const reading = new Reading(options, principal);
     const values = await reading.all(needs);
-    const given: Record<string, Built> = {};
+    // Containers and variables may be named as members that every object has.
+    const given = new Map<string, Built>();
     let bytes = 0;
     for (const { container, kind, name, valueFrom } of needs) {
       const value = values.get(valueFrom) ?? '';
-      bytes += name.length + Buffer.byteLength(value);
-      const own = (given[container] ??= { environment: {}, logOptions: {} });
-      if (kind === 'environment') own.environment[name] = value;
-      else if (kind === 'log') own.logOptions[name] = value;
+      bytes += Buffer.byteLength(JSON.stringify([name, value]));
+      const own: Built = given.get(container) ?? { environment: new Map(), logOptions: new Map() };
+      given.set(container, own);
+      if (kind === 'environment') own.environment.set(name, value);
+      else if (kind === 'log') own.logOptions.set(name, value);
       else own.registry = readLogin(valueFrom, value);
     }
     if (bytes > mostBytes)
       throw new TaskSecretsRefused(
         `ResourceInitializationError: the secrets of the task have ${bytes} bytes: they have at most ${mostBytes}.`,
       );
-    return given;
+    return Object.fromEntries([...given].map(([container, built]) => [container, secretsOf(built)]));
   };
 }
 
 /** As it is filled. */
 interface Built {
-  readonly environment: Record<string, string>;
-  readonly logOptions: Record<string, string>;
+  readonly environment: Map<string, string>;
+  readonly logOptions: Map<string, string>;
   registry?: ContainerSecrets['registry'];
 }
+
+const secretsOf = ({ environment, logOptions, registry }: Built): ContainerSecrets => ({
+  environment: Object.fromEntries(environment),
+  logOptions: Object.fromEntries(logOptions),
+  ...(registry === undefined ? {} : { registry }),
+});
 
 /** What a task reads. */
 class Reading {
   readonly #options: TaskSecretsOptions;
   readonly #principal: Principal;
   readonly #reasons: string[] = [];
+  /** By secret and version: members of one JSON object are of one reading of it, also while a new value is put. */
+  readonly #texts = new Map<string, string>();
 
   constructor(options: TaskSecretsOptions, principal: Principal) {
     this.#options = options;
@@ -134,6 +144,9 @@ class Reading {
     const { account } = this.#principal;
     const { arn, key, choice } = readSource(source);
     const where = `fetching secret data from AWS Secrets Manager in region ${region}: secret ${arn}`;
+    const asked = JSON.stringify([arn, choice.stage, choice.versionId]);
+    const known = this.#texts.get(asked);
+    if (known !== undefined) return key === '' ? known : jsonMember(arn, known, key);
     try {
       await this.#allow(await secrets.readAccess(account, arn, choice));
       const secret = await secrets.find(account, arn);
@@ -143,6 +156,7 @@ class Reading {
         );
       const { value } = await secrets.value(account, secret, choice);
       if (value.kind === 'binary') throw new TaskSecretsRefused(`${where}: it is binary, and no text for a container`);
+      this.#texts.set(asked, value.text);
       return key === '' ? value.text : jsonMember(arn, value.text, key);
     } catch (error) {
       if (error instanceof AwsError) throw new TaskSecretsRefused(`${where}: ${error.code}: ${error.message}`);
