@@ -9,7 +9,7 @@ import type { AgentControlOptions } from './options.ts';
 import { credentialMargin } from './credentials.ts';
 import { agentMessage, parseFrame, sendMessage, type SentTask } from '../wire/index.ts';
 import { installationId, verifyStops } from './stops.ts';
-import { type Destination, type PayloadSource, Unrenderable } from './payloads.ts';
+import { type Destination, type PayloadSource, SecretsUnread, Unrenderable } from './payloads.ts';
 import { watchLiveness } from './peer.ts';
 import { renderStop } from './render.ts';
 import { secretsAttribute } from './secret-needs.ts';
@@ -379,6 +379,11 @@ export class ControlSession {
     try {
       return await payloads.start(task, this.#destination);
     } catch (error) {
+      if (error instanceof SecretsUnread) {
+        // Due still, at the next tick; the other tasks of the host, their credentials and the manifest do not wait for it.
+        options.log.warn({ task: task.arn, err: error }, 'cannot read the secrets of a task yet');
+        return undefined;
+      }
       if (!(error instanceof Unrenderable)) throw error;
       const reason = error.message;
       if (task.lastStatus === 'RUNNING' || task.lastStatus === 'DEACTIVATING') {

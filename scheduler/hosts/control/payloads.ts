@@ -15,6 +15,11 @@ export class Unrenderable extends Error {
   override readonly name = 'Unrenderable';
 }
 
+/** The secrets of a task cannot be read now, for what may pass: it waits, and no other task of its host with it. */
+export class SecretsUnread extends Error {
+  override readonly name = 'SecretsUnread';
+}
+
 /** Where a payload goes. */
 export interface Destination {
   readonly account: string;
@@ -38,7 +43,7 @@ export class PayloadSource {
 
   /**
    * The task as the agent needs it to start.
-   * @throws Unrenderable when it can never be rendered; anything else (the store is away) may pass
+   * @throws Unrenderable when it can never be rendered; SecretsUnread; anything else (the store is away) may pass
    */
   async start(task: TaskRecord, to: Destination): Promise<AgentTask> {
     const definition = await this.definition(task.taskDefinition, to.account);
@@ -96,8 +101,9 @@ export class PayloadSource {
     try {
       return await this.#options.taskSecrets(await this.principal(task, executionRoleArn), needs);
     } catch (error) {
-      if (!(error instanceof TaskSecretsRefused)) throw error;
-      throw new Unrenderable(error.message, { cause: error });
+      if (error instanceof Unrenderable) throw error;
+      if (error instanceof TaskSecretsRefused) throw new Unrenderable(error.message, { cause: error });
+      throw new SecretsUnread('the secrets of the task cannot be read', { cause: error });
     }
   }
 

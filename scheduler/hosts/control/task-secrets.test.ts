@@ -123,6 +123,19 @@ describe('secrets of tasks', { timeout: 120_000 }, () => {
     );
   });
 
+  test('that cannot be read now hold up no other task of the host', async () => {
+    const instance = await host(true);
+    failing = new Error('the sealed value cannot be opened');
+    const waiting = await place(instance);
+    const other = await plane.place(await bench.simple(), instance);
+    const peer = bench.connect(instance);
+    await peer.payload(other.arn, 'RUNNING');
+    await peer.frame('TaskManifestMessage');
+    expect((await plane.task(waiting.id)).lastStatus).toBe('PENDING');
+    failing = undefined;
+    expect((await peer.payload(waiting.arn, 'RUNNING')).task.secretValues).toBeDefined();
+  });
+
   test('are not read again for a task that runs', async () => {
     const instance = await host(true);
     const task = await place(instance);
