@@ -62,3 +62,20 @@ test('an image is looked for after the removal that is under way', async () => {
   await Promise.all([removal, use]);
   expect(asked()).toBe(1);
 });
+
+test.each([
+  [true, 'denied: you may not have web'],
+  [false, "pull access denied for a.b/web, repository does not exist or may require 'docker login'"],
+])('what a registry says to a login that may not have an image is told where it is ours: %s', async (own, told) => {
+  const absent = Object.assign(new Error('no such image'), { statusCode: 404 });
+  const docker = {
+    getImage: () => ({ inspect: () => Promise.reject(absent) }),
+    createImage: () => Promise.reject(new Error('denied: you may not have web')),
+  } as unknown as Docker;
+  const options = { behavior: 'default', inactivity: 60_000, attempts: 1, kept: noKeptImages } as const;
+  const images = new Images({ docker, clock: systemClock, ...options });
+  const login = { username: 'ada', password: 'pass', serveraddress: 'a.b' };
+  const pull = images.ensure('a.b/web:1', { ...rights, own, login: async () => login }, async () => undefined);
+  const refusal: unknown = await pull.catch((error: unknown) => error);
+  expect(refusal).toMatchObject({ name: 'PullRefused', message: told });
+});

@@ -160,8 +160,11 @@ export class Images {
         // Only what the engine does says something of the engine: the login is asked of the control plane.
         const failed = error instanceof Error ? error : new Error(String(error));
         const denied = used !== undefined && refused.test(failed.message);
-        if (failed instanceof LoginRefused || failed instanceof ImageRefused || denied)
+        if (failed instanceof LoginRefused || failed instanceof ImageRefused)
           throw new PullRefused(failed.message, { cause: failed });
+        // A task's own login may be of any registry: what was read there is not told.
+        if (denied)
+          throw new PullRefused(own ? failed.message : foreignReason(reference, failed.message), { cause: failed });
         if (failed instanceof EngineUnavailable) throw failed;
         // A server that starts again takes longer than a request that goes wrong.
         const most = failed instanceof LoginUnanswered ? attempts * 2 : attempts;
