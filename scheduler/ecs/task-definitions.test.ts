@@ -534,6 +534,11 @@ describe('task definitions', () => {
     ['secrets and no execution role', container({ secrets: [{ name: 'a', valueFrom: 'b' }] }), /'executionRoleArn'/],
     ['a secret without a source', container({ secrets: [{ name: 'a', valueFrom: '' }] }), /name and a valueFrom/],
     [
+      'a secret without a name of a variable',
+      container({ secrets: [{ name: '=a', valueFrom: 'b' }] }),
+      /'=a' has a cha/,
+    ],
+    [
       'a secret of the name of a variable',
       container({ environment: [{ name: 'a', value: 'b' }], secrets: [{ name: 'a', valueFrom: 'b' }] }),
       /The secret name must be unique .* such as 'a'/,

@@ -19,6 +19,12 @@ export function checkSecrets(container: ContainerDefinition, body: TaskDefinitio
   const taken = new Set(environment.map((variable) => variable.name));
   for (const secret of secrets) {
     checkSource(name, 'secrets', secret);
+    // Docker refuses a variable without a name, and repeats it with its value.
+    if (/[=\0]/.test(secret.name ?? ''))
+      refuseContainer(
+        name,
+        `The name of a secret is that of a variable: '${secret.name}' has a character that none has.`,
+      );
     if (taken.has(secret.name))
       refuse(
         `The secret name must be unique and not shared with any new or existing environment variables set on the container, such as '${secret.name}'.`,
