@@ -95,8 +95,8 @@ interface Statement {
 /** Whether a policy that parses gives something to everybody without a condition. */
 function isPublic(policy: string): boolean {
   const { Statement: given = [] } = JSON.parse(policy) as { Statement?: Statement | readonly Statement[] };
-  return [given].flat().some(({ Effect, Principal, Condition }) => {
+  return [given].flat().some(({ Effect, Principal, Condition = {} }) => {
     const who = typeof Principal === 'string' ? Principal : Principal?.AWS;
-    return Effect === 'Allow' && Condition === undefined && [who].flat().includes('*');
+    return Effect === 'Allow' && Object.keys(Condition).length === 0 && [who].flat().includes('*');
   });
 }

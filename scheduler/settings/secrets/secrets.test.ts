@@ -166,6 +166,24 @@ describe('versions', () => {
     expect(await stages()).toEqual({ [one]: ['AWSCURRENT'], [two]: ['AWSPREVIOUS'] });
   });
 
+  test('have twenty labels together', async () => {
+    const { manager } = openSettings();
+    const { call, refusal } = manager;
+    await call('CreateSecret', { Name: 'web', SecretString: 'one', ClientRequestToken: one });
+    const VersionStages = Array.from({ length: 19 }, (_, index) => `label ${index}`);
+    await call('PutSecretValue', { SecretId: 'web', SecretString: 'two', ClientRequestToken: two, VersionStages });
+    const more = { SecretId: 'web', VersionStage: 'one more', MoveToVersionId: one };
+    expect(await refusal('UpdateSecretVersionStage', more)).toMatch(/^LimitExceededException: .*at most 20/);
+    // Those that are there move, and what comes of itself comes.
+    await call('UpdateSecretVersionStage', {
+      ...more,
+      VersionStage: 'AWSCURRENT',
+      RemoveFromVersionId: one,
+      MoveToVersionId: two,
+    });
+    expect((await call('DescribeSecret', { SecretId: 'web' })).VersionIdsToStages[one]).toEqual(['AWSPREVIOUS']);
+  });
+
   test('without a label go when there are a hundred, but not within a day', async () => {
     const world = openSettings();
     const { call, refusal } = world.manager;
@@ -295,6 +313,10 @@ describe('who may read a secret', () => {
     const open = JSON.stringify({ Statement: { Effect: 'Allow', Principal: '*', Action: '*', Resource: '*' } });
     const put = { SecretId: 'web', ResourcePolicy: open, BlockPublicPolicy: true };
     expect(await manager.refusal('PutResourcePolicy', put)).toMatch(/^PublicPolicyException: /);
+    const empty = open.replace('{"Effect"', '{"Condition":{},"Effect"');
+    expect(await manager.refusal('PutResourcePolicy', { ...put, ResourcePolicy: empty })).toMatch(
+      /^PublicPolicyException: /,
+    );
     expect(await manager.refusal('PutResourcePolicy', { ...put, ResourcePolicy: '{' })).toMatch(
       /^MalformedPolicyDocumentException: .*line 1/,
     );
