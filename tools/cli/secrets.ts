@@ -101,25 +101,37 @@ async function put(name: string, SecretString: string): Promise<{ readonly ARN: 
 
 /** One line break at the end is the editor's, or that of `echo`, and not part of the value. */
 async function readValue(name: string, file: string | undefined): Promise<string> {
-  const text =
-    file !== undefined
-      ? await readFile(file, 'utf8')
-      : process.stdin.isTTY
-        ? await ask(`value of ${name} (it is not shown): `)
-        : await readAll();
+  if (file !== undefined) return valueOf(await readFile(file));
+  if (!process.stdin.isTTY) return valueOf(await readAll());
+  return valueOf(Buffer.from(await ask(`value of ${name} (it is not shown): `)));
+}
+
+/** A value as it was written. @throws CliError for bytes that are no text: they would be kept as other ones */
+export function valueOf(bytes: Uint8Array): string {
+  let text;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new CliError(
+      'the value is no text in UTF-8: put bytes with aws secretsmanager put-secret-value --secret-binary fileb://FILE',
+      2,
+    );
+  }
   const value = text.replace(/\r?\n$/, '');
   if (value === '') throw new CliError('the value is empty', 2);
   return value;
 }
 
-async function readAll(): Promise<string> {
-  let text = '';
-  process.stdin.setEncoding('utf8');
-  for await (const chunk of process.stdin) {
-    text += String(chunk);
-    if (text.length > 65_536) throw new CliError('a value has at most 65,536 bytes', 2);
+async function readAll(): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    size += chunk.length;
+    // With the line break that is no part of it.
+    if (size > 65_536 + 2) throw new CliError('a value has at most 65,536 bytes', 2);
   }
-  return text;
+  return Buffer.concat(chunks);
 }
 
 async function ask(question: string): Promise<string> {
