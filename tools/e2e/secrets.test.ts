@@ -108,6 +108,11 @@ print(len(sm.get_random_password(PasswordLength=20)['RandomPassword']))`;
     );
     await aws.json(['ecs', 'register-task-definition', '--cli-input-json', `file://${definition}`]);
 
+    await until('the host', 60_000, async () => {
+      const list = ['ecs', 'list-container-instances', '--filter', 'agentConnected==true'];
+      return (await aws.json<{ containerInstanceArns: string[] }>(list)).containerInstanceArns.length === 1;
+    });
+
     // Without the right to read them, the task says so.
     const denied = await aws.json<{ tasks: { taskArn: string }[] }>(['ecs', 'run-task', '--task-definition', 'web']);
     const stopped = await until('the end of a task that may not read its secrets', 120_000, async () => {
