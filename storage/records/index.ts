@@ -21,6 +21,6 @@ export {
   StoreUnavailable,
 } from './record-store.ts';
 export type { RedisRecords, RedisRecordsConfig } from './redis-records.ts';
-export { pagesOf, removePrefix, scan, scanAll, scanPages, scanPartitions } from './scan.ts';
+export { hasRoom, pagesOf, removePrefix, scan, scanAll, scanPages, scanPartitions } from './scan.ts';
 export { openSqliteRecords, type SqliteRecordsConfig } from './sqlite-records.ts';
 export { transact, type TransactOptions, type Transaction } from './transact.ts';

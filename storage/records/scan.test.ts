@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '../clock/index.ts';
-import { pagesOf, type RecordStore, scan, scanAll, scanPages, scanPartitions } from './index.ts';
+import { hasRoom, pagesOf, type RecordStore, scan, scanAll, scanPages, scanPartitions } from './index.ts';
 import { memoryRecords } from './testing/memory-records.ts';
 
 async function storeOf(keys: readonly string[], partition = 'p'): Promise<RecordStore> {
@@ -24,6 +24,18 @@ test.each([1, 2, 3, 4, 5, 100])('pages of %i give every record of a prefix once,
   const pages = await collect(scanPages(records, 'p', options));
   expect(pages.flatMap((page) => page.records.map(({ key }) => key))).toEqual(keys);
   expect(pages).toHaveLength(Math.ceil(keys.length / limit));
+});
+
+test.each([1, 2, 3, 100])('records are counted whatever the size of the pages: %i', async (limit) => {
+  const records = await storeOf(['a/1', 'b/1', 'b/2', 'b/3', 'c/1']);
+  const list = ((options) => records.list('p', { ...options, limit })) as Parameters<typeof hasRoom>[0]['list'];
+  const room = (most: number): Promise<boolean> => hasRoom({ list }, 'b/', most);
+  expect([await room(2), await room(3), await room(4), await hasRoom({ list }, 'd/', 1)]).toEqual([
+    false,
+    false,
+    true,
+    true,
+  ]);
 });
 
 test('a scan begins after a key, and one of nothing is empty', async () => {

@@ -192,6 +192,15 @@ describe('versions', () => {
   });
 });
 
+test('are made beside large ones, of which a page holds few', async () => {
+  const world = openSettings();
+  const list = world.records.list.bind(world.records);
+  world.records.list = (partition, options) => list(partition, { ...options, limit: 1 }) as never;
+  for (const name of ['one', 'two', 'three']) expect(await put(world, name, 'value')).toMatchObject({ Version: 1 });
+  await world.manager.call('CreateSecret', { Name: 'one' });
+  expect(await world.manager.call('CreateSecret', { Name: 'two' })).toMatchObject({ Name: 'two' });
+});
+
 test('several are read at once; unknown ones are named', async () => {
   const world = openSettings();
   await put(world, 'one', '1');

@@ -2,7 +2,7 @@ import { AwsError } from '@slipway/auth/contract';
 import type { Tags } from '@slipway/auth/kit';
 import type { Sealer } from '@slipway/auth/tokens';
 import type { Clock } from '@slipway/storage/clock';
-import { type RecordStore, scan, type Transaction, transact } from '@slipway/storage/records';
+import { hasRoom, type RecordStore, scan, type Transaction, transact } from '@slipway/storage/records';
 
 import { type RandomBytes, toJson } from '../../state/index.ts';
 
@@ -191,8 +191,7 @@ export const newest = ({ versions }: ParameterRecord): ParameterVersion => versi
 const purposeOf = (account: string, name: string, version: number): string => `parameter ${account}/${name}/${version}`;
 
 async function checkRoom(tx: Transaction): Promise<void> {
-  const { records, more } = await tx.list({ prefix: parameterKeys.parameters, limit: mostParameters });
-  if (more || records.length >= mostParameters)
+  if (!(await hasRoom(tx, parameterKeys.parameters, mostParameters)))
     throw new AwsError(
       'ParameterLimitExceeded',
       `You have exceeded the number of parameters for this AWS account: it has at most ${mostParameters}. Delete one or more parameters and try again.`,

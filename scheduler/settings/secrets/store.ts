@@ -4,7 +4,15 @@ import type { AccessRequest, ConditionContext } from '@slipway/auth/contract';
 import { arnOf, parseArn } from '@slipway/auth/kit';
 import type { Sealer } from '@slipway/auth/tokens';
 import type { Clock } from '@slipway/storage/clock';
-import { type RecordStore, scan, scanAll, scanPartitions, type Transaction, transact } from '@slipway/storage/records';
+import {
+  hasRoom,
+  type RecordStore,
+  scan,
+  scanAll,
+  scanPartitions,
+  type Transaction,
+  transact,
+} from '@slipway/storage/records';
 
 import { type RandomBytes, toJson } from '../../state/index.ts';
 
@@ -152,8 +160,7 @@ export class Secrets {
         if (again && (await this.#isSame(tx, account, before, version))) return before;
         throw exists(`The operation failed because the secret ${made.name} already exists.`);
       }
-      const { records, more } = await tx.list({ prefix: secretKeys.secrets, limit: mostSecrets });
-      if (more || records.length >= mostSecrets)
+      if (!(await hasRoom(tx, secretKeys.secrets, mostSecrets)))
         throw limitExceeded(`You have reached the maximum number of secrets: an account has at most ${mostSecrets}.`);
       const now = clock.now();
       const secret: SecretRecord = {
