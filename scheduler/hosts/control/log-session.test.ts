@@ -248,4 +248,19 @@ describe('the log connection', { timeout: 120_000 }, () => {
     peer.ws.send(Buffer.from('not zstd'));
     expect(await until(() => peer.closed, 'the end')).toMatchObject({ code: 1008 });
   });
+
+  test('what is no JSON ends a connection, in whatever characters, and nothing else', async () => {
+    await opened();
+    // The error says all of it, which is longer than the reason of a close may be.
+    peer.ws.send('€'.repeat(40));
+    expect(await until(() => peer.closed, 'the end')).toMatchObject({ code: 1011 });
+  });
+
+  test('what is said of lost lines is acknowledged and counted once, also before the first line', async () => {
+    const task = await place(prefixed);
+    const { dropped } = plane.control.logCounts();
+    expect(await ship(entry(task, 1, [], { dropped: 3 }))).toMatchObject([{ last: 0 }]);
+    expect(await ship(entry(task, 1, ['one'], { dropped: 2 }))).toMatchObject([{ last: 1 }]);
+    expect(plane.control.logCounts().dropped - dropped).toBe(5);
+  });
 });

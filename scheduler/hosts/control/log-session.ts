@@ -117,7 +117,9 @@ export class LogSession {
     } catch (error) {
       // What an agent is not answered it sends again, on its next connection.
       options.log.warn({ instance: ref.id, err: error }, 'could not take in logs');
-      this.#ws.close(error instanceof LogFrameRefused ? 1008 : 1011, (error as Error).message.slice(0, 100));
+      // A reason has 123 bytes at most, and what another error says may have parts of the frame in it.
+      if (error instanceof LogFrameRefused) this.#ws.close(1008, error.message);
+      else this.#ws.close(1011, 'a frame could not be taken in');
     }
   }
 
@@ -152,7 +154,8 @@ export class LogSession {
           'lines of a container were lost before they could be sent',
         );
       }
-      return { ...answer, ...(mark === undefined ? {} : { last: mark.last }) };
+      // No mark means that nothing was ever stored, and that there is nothing to store: an entry that only tells of lost lines must not come again.
+      return { ...answer, last: mark?.last ?? first - 1 };
     } catch (error) {
       return { ...answer, refused: this.#refusal(error) };
     }
