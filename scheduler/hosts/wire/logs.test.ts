@@ -44,6 +44,8 @@ describe('batches of log entries', () => {
     expect(await refusal(raw(batch({ ...entry, first: 0 })))).toMatch(/no batch/);
     expect(await refusal(raw(batch({ ...entry, resume: 'x'.repeat(logLimits.resume + 1) })))).toMatch(/no batch/);
     expect(await refusal(raw(batch({ ...entry, events: [{ timestamp: -1, message: '' }] })))).toMatch(/no batch/);
+    for (const none of [null, 5, { id: 1, entries: [null, 5, {}] }])
+      expect(await refusal(raw(none))).toMatch(/no batch/);
   });
 
   test('are refused beyond their limits, before they are inflated', async () => {
@@ -51,10 +53,13 @@ describe('batches of log entries', () => {
     // 64 MiB of blanks take a few kB on the wire.
     expect(await refusal(zstdCompressSync(Buffer.alloc(64 * 1024 * 1024, ' ')))).toMatch(/allowed length/);
     const many = (length: number, message: string) => Array.from({ length }, () => ({ timestamp: 1, message }));
-    expect(await refusal(raw(batch({ ...entry, events: many(10_001, '') })))).toMatch(/no batch/);
+    expect(await refusal(raw(batch({ ...entry, events: many(10_001, '') })))).toMatch(/too many events/);
     expect(await refusal(raw(batch({ ...entry, events: many(5, 'x'.repeat(250_000)) })))).toMatch(/too many bytes/);
     const half = { ...entry, events: many(5_001, '') };
     expect(await refusal(raw(batch(half, { ...half, containerName: 'b' })))).toMatch(/too many events/);
+    // Each of them is within its entry's limit, and wrong: nobody is told of each.
+    const wrong = Array.from({ length: logLimits.entries }, () => ({ events: Array(10_000).fill(0) as number[] }));
+    expect(await refusal(raw({ id: 1, entries: [null, ...wrong.slice(1)] }))).toMatch(/too many events/);
     const names = Array.from({ length: logLimits.entries + 1 }, (_, n) => ({ ...entry, containerName: `c${n}` }));
     expect(await refusal(raw(batch(...names)))).toMatch(/no batch/);
   });

@@ -152,14 +152,27 @@ export async function decodeLogBatch(frame: Uint8Array): Promise<LogBatch> {
   } catch (cause) {
     throw new LogFrameRefused('a frame is not the zstd of JSON of an allowed length', { cause });
   }
+  // Before the schema, which tells of each one what is wrong with it: a frame of a few kB may have millions.
+  if (eventsIn(content) > logLimits.events) throw new LogFrameRefused('a batch has too many events');
   const parsed = batch.safeParse(content);
-  if (!parsed.success) throw new LogFrameRefused('a frame is no batch of log entries', { cause: parsed.error });
-  const { entries } = parsed.data;
-  if (entries.some(({ events }) => sizeOf(events) > logLimits.entryBytes))
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const cause = new Error(`${issue?.path.map(String).join('.')}: ${issue?.message}`);
+    throw new LogFrameRefused('a frame is no batch of log entries', { cause });
+  }
+  if (parsed.data.entries.some(({ events }) => sizeOf(events) > logLimits.entryBytes))
     throw new LogFrameRefused('an entry of a batch has too many bytes');
-  if (entries.reduce((sum, { events }) => sum + events.length, 0) > logLimits.events)
-    throw new LogFrameRefused('a batch has too many events');
   return parsed.data;
+}
+
+/** How many events there are in what may be a batch. */
+function eventsIn(content: unknown): number {
+  const { entries } = (content ?? {}) as { entries?: unknown };
+  if (!Array.isArray(entries)) return 0;
+  let count = 0;
+  for (const one of entries as ({ events?: unknown } | null)[])
+    if (Array.isArray(one?.events)) count += one.events.length;
+  return count;
 }
 
 /** What events count, bytes. */
