@@ -151,6 +151,17 @@ describe('events', () => {
     expect(messages(made.push(part('y'.repeat(200_000)), 0)).map(({ length }) => length)).toEqual([200_001]);
   });
 
+  test('of several lines are never longer than an event may be, also where a line fills one without its end', () => {
+    for (const length of [most - 1, most, most + 1, 2 * most]) {
+      const made = new EventAssembler(beginning, () => true);
+      const events = [...made.push(part('x'.repeat(length)), 0), ...made.push(part('next'), 0), ...made.end(0)];
+      const texts = messages(events);
+      expect(texts.join('').replaceAll('\n', '')).toBe(`${'x'.repeat(length)}next`);
+      expect(texts.at(-1)).toBe('next\n');
+      expect(Math.max(...texts.map((text) => Buffer.byteLength(text)))).toBeLessThanOrEqual(most);
+    }
+  });
+
   test('begin with dates of strftime', () => {
     const starts = firstLines({ mode: 'blocking', maxBufferSize: 1, datetimeFormat: '\\[%b %d, %Y %H:%M:%S\\]' })!;
     expect(starts('[Dec 01, 2025 23:59:59] it began')).toBe(true);

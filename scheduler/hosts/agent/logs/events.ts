@@ -195,8 +195,11 @@ export class EventAssembler {
       if (text !== '') this.#emit(millisecondsOf(time), text);
       return;
     }
-    const glued = ended ? `${text}\n` : text;
-    const bytes = Buffer.byteLength(glued);
+    const length = Buffer.byteLength(text);
+    // A line that fills an event has no room for its end, and with it nobody would take it.
+    const ends = ended && length < logLimits.messageBytes;
+    const glued = ends ? `${text}\n` : text;
+    const bytes = ends ? length + 1 : length;
     if (
       this.#event !== undefined &&
       (this.#event.bytes + bytes > logLimits.messageBytes || (!continued && this.#starts(text)))

@@ -277,7 +277,9 @@ export class Follower {
 
   #offer(event: PlacedEvent): void {
     this.#at = event.place;
-    if (this.what.logs.mode === 'non-blocking' && this.queue.bytes + event.message.length > this.#ports.room()) {
+    // As in Docker's buffer, one event is taken whatever its size.
+    const isFull = this.queue.length > 0 && this.queue.bytes + event.message.length > this.#ports.room();
+    if (this.what.logs.mode === 'non-blocking' && isFull) {
       this.queue.drop(1);
       this.#tellDropped();
     } else this.queue.push(event);

@@ -130,6 +130,16 @@ describe('shipping', () => {
     expect(stored).toEqual(lines.filter((line) => stored.includes(line)));
   });
 
+  test('with mode non-blocking takes a line that is longer than the buffer, when nothing else waits', async () => {
+    await using bench = new ShippingBench();
+    const task = shippedTask(['web'], { mode: 'non-blocking', maxBufferSize: 4096 });
+    const web = bench.start(task, task.container('web'));
+    bench.server.connect(bench.agent);
+    web.write('stdout', 'x'.repeat(10_000));
+    await until(() => bench.server.of(task.arn, 'web').length === 1, 'the line');
+    expect(bench.server.of(task.arn, 'web')).toEqual(['x'.repeat(10_000)]);
+  });
+
   test('of one container that writes without end leaves the others their turn', async () => {
     await using bench = new ShippingBench();
     const names = ['flood', ...Array.from({ length: 20 }, (_, place) => `quiet${place}`)];
