@@ -221,7 +221,7 @@ describe.skipIf(missing !== undefined)(`logs of tasks${missing === undefined ? '
         expect.stringMatching(/failed to create Cloudwatch log stream: .*ResourceNotFoundException/s),
       ]);
       expect((await ran({ 'awslogs-create-group': 'true' })).code).toBe(0);
-      await until('its lines', longest, async () => (await messages('driver', 'one')).length > 0);
+      await until('its lines', longest, async () => (await messages('driver', 'one')).length >= 2);
       expect(await messages('driver', 'one')).toEqual(['1 begins\n goes on\n', '2 ends\n']);
     },
   );
