@@ -4,7 +4,8 @@ import { unsupported } from './errors.ts';
 import { type LogsOperations, mayAny } from './operation.ts';
 import { nothing, operationSchema, struct } from './shapes.ts';
 
-const metrics = 'There are no metrics yet that a filter could count in. Use FilterLogEvents with the same pattern.';
+const metrics =
+  'Log groups are not counted into metrics. Put them with PutMetricData, or use FilterLogEvents with the same pattern.';
 const subscriptions = 'Read new events with StartLiveTail, or with FilterLogEvents from the last time on.';
 const insights = 'Use FilterLogEvents with a filter pattern.';
 const keys = 'There are no KMS keys here; encrypt the disk or the bucket that the installation stores in.';
