@@ -200,15 +200,22 @@ describe('the log connection', { timeout: 120_000 }, () => {
     expect(await open(task.arn)).toEqual({ marks: [] });
     expect(await ship(entry(task, 1, ['x']))).toMatchObject([{ refused: { retryAfter: expect.any(Number) } }]);
     const runtimeId = 'ab'.repeat(32);
-    const containers = task.containers.map((container) =>
-      container.name === 'main' ? { ...container, runtimeId } : container,
-    );
-    await plane.putTask({ ...task, containers, version: task.version + 1 });
+    const running = (id: string, version: number) => {
+      const named = task.containers.map((one) => (one.name === 'main' ? { ...one, runtimeId: id } : one));
+      return plane.putTask({ ...task, containers: named, version });
+    };
+    // A host that says so would write what another task says.
+    const other = await place(prefixed);
+    await running(`app/main/${other.id}`, task.version + 1);
+    expect(await ship(entry(other, 1, ['its own']))).toMatchObject([{ last: 1 }]);
+    expect(await ship(entry(task, 1, ['x']))).toMatchObject([{ refused: { retryAfter: expect.any(Number) } }]);
+    await running(runtimeId, task.version + 2);
     await until(async () => {
       const [{ last } = {}] = (await ship(entry(task, 1, ['x']))) as { last?: number }[];
       return last;
     }, 'the line');
     expect(await lines('web', runtimeId)).toEqual(['x']);
+    expect(await lines('web', `app/main/${other.id}`)).toEqual(['its own']);
   });
 
   test('a group that is deleted while a task runs takes no lines any more; the stream comes again with it', async () => {

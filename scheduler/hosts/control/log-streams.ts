@@ -91,6 +91,9 @@ export class LogStreams {
   }
 }
 
+/** Docker's id of a container. Its host says it, and must not choose the stream of another container by it. */
+const dockerId = /^[0-9a-f]{64}$/;
+
 /** ECS's options of awslogs; a definition that names an endpoint has Docker's own driver send there. */
 function logsOf(
   task: TaskRecord,
@@ -100,10 +103,9 @@ function logsOf(
   const group = options['awslogs-group'];
   if (log?.logDriver !== 'awslogs' || options['awslogs-endpoint'] !== undefined || group === undefined) return [];
   const prefix = options['awslogs-stream-prefix'];
-  const stream =
-    prefix === undefined
-      ? task.containers.find((container) => container.name === name)?.runtimeId
-      : `${prefix}/${name}/${task.id}`;
+  const id = task.containers.find((container) => container.name === name)?.runtimeId;
+  const ofContainer = id !== undefined && dockerId.test(id) ? id : undefined;
+  const stream = prefix === undefined ? ofContainer : `${prefix}/${name}/${task.id}`;
   const createGroup = options['awslogs-create-group'] === 'true';
   return [[name, { group, stream, createGroup, blocking: options['mode'] !== 'non-blocking' }]];
 }
