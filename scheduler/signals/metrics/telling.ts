@@ -8,31 +8,51 @@ const together = 500;
 /** Times that a part is tried while the store has no room for it. */
 const attempts = 5;
 
+interface Told {
+  readonly metrics: Pick<MetricStore, 'put'>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
 /**
- * Tells samples to the store, in parts: an account that may have no more series loses those parts alone. A part that the store has no
- * room for is tried again; one whose fate is unknown is not, as nothing is to count twice.
+ * Tells samples to the store, in parts: an account that may have no more series loses those that would be new, and no others. A part that
+ * the store has no room for is tried again; one whose fate is unknown is not, as nothing is to count twice.
  */
 export async function putSamples(
-  { metrics, clock, log }: { readonly metrics: Pick<MetricStore, 'put'>; readonly clock: Clock; readonly log: Log },
+  ports: Told,
   account: string,
   samples: readonly Sample[],
   signal: AbortSignal,
 ): Promise<void> {
-  for (let from = 0; from < samples.length; from += together) {
-    const part = samples.slice(from, from + together);
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        await metrics.put(account, part);
-        break;
-      } catch (err) {
-        if (err instanceof MetricsThrottled && attempt < attempts && !signal.aborted) {
-          await clock.sleep(err.retryAfter, signal).catch(() => undefined);
-          continue;
-        }
-        const why = err instanceof TooManySeries ? 'the account has too many series' : 'the store did not take it';
-        log.warn({ account, samples: part.length, err }, `numbers of a minute are lost: ${why}`);
-        break;
+  let refused = 0;
+  for (let from = 0; from < samples.length; from += together)
+    refused += await putPart(ports, account, samples.slice(from, from + together), signal);
+  if (refused > 0)
+    ports.log.warn({ account, samples: refused }, 'numbers of a minute are lost: the account has too many series');
+}
+
+/** @returns how many samples were refused, as the account may have no more series */
+async function putPart(ports: Told, account: string, part: readonly Sample[], signal: AbortSignal): Promise<number> {
+  const { metrics, clock, log } = ports;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await metrics.put(account, part);
+      return 0;
+    } catch (err) {
+      if (err instanceof TooManySeries) {
+        if (part.length === 1) return 1;
+        // Nothing was taken: what is known is not to be lost with what is new.
+        const middle = Math.ceil(part.length / 2);
+        const halves = [part.slice(0, middle), part.slice(middle)];
+        const refused = await Promise.all(halves.map((half) => putPart(ports, account, half, signal)));
+        return refused.reduce((sum, one) => sum + one, 0);
       }
+      if (err instanceof MetricsThrottled && attempt < attempts && !signal.aborted) {
+        await clock.sleep(err.retryAfter, signal).catch(() => undefined);
+        continue;
+      }
+      log.warn({ account, samples: part.length, err }, 'numbers of a minute are lost: the store did not take it');
+      return 0;
     }
   }
 }

@@ -72,6 +72,20 @@ test('a service: each task is a sample, in percent of what it reserves, whicheve
   expect(await read('CpuUtilized', of, 'ECS/ContainerInsights')).toBeUndefined();
 });
 
+test('a service of more tasks than one sample has values is told as a whole', async () => {
+  const tasks = Array.from({ length: 401 }, (_, index) => usage(`task-${index}`, 64, index % 2 === 0 ? 32 : 64));
+  const read = await told([[onHost('large', ...tasks)]], { ...shop, insights: 'enabled' });
+  const of = { ClusterName: 'shop', ServiceName: 'web' };
+  expect(await read('CPUUtilization', of)).toEqual({ count: 401, min: 25, max: 25, unit: 'Percent', average: 25 });
+  expect(await read('MemoryUtilization', of)).toMatchObject({ count: 401, min: 25, max: 50 });
+  const cluster = { ClusterName: 'shop' };
+  expect(await read('MemoryUtilized', cluster, 'ECS/ContainerInsights')).toMatchObject({
+    count: 401,
+    min: 32,
+    max: 64,
+  });
+});
+
 test('a cluster: its mean is what all its instances use of what all have registered; tasks of Fargate do not count', async () => {
   const read = await told([
     [onHost('large', usage('a', 1536, 1024), usage('f', 1024, 1024, { launchType: 'FARGATE' }))],

@@ -1,5 +1,5 @@
 import type { ClusterRecord, InstanceRecord } from '../../state/index.ts';
-import type { Dimension, Sample } from '../metrics/index.ts';
+import { type Dimension, type Sample, valuesLimit } from '../metrics/index.ts';
 
 import type { InstanceUsage } from './ledger.ts';
 import type { TaskUsage } from './minute.ts';
@@ -145,6 +145,11 @@ interface Under {
   readonly at: number;
 }
 
-/** One sample for all values; none where there are no values. */
+/** As few samples as have room for all values; none where there are no values. */
 export const values = ({ at, ...series }: Under, measured: readonly number[]): Sample[] =>
-  measured.length === 0 ? [] : [{ ...series, timestamp: at, resolution: 60, measured: { values: measured } }];
+  Array.from({ length: Math.ceil(measured.length / valuesLimit) }, (_, part) => ({
+    ...series,
+    timestamp: at,
+    resolution: 60,
+    measured: { values: measured.slice(part * valuesLimit, (part + 1) * valuesLimit) },
+  }));

@@ -52,11 +52,16 @@ describe('what servers tell of tasks', () => {
     metrics = new MemoryMetrics(() => at + 120_000);
   });
 
-  function server(epoch?: number, put?: (account: string, samples: readonly Sample[]) => Promise<void>, of = view()) {
+  function server(
+    epoch?: number,
+    put?: (account: string, samples: readonly Sample[]) => Promise<void>,
+    of = view(),
+    said: UsageOptions['log'] = log,
+  ) {
     const clock = { ...systemClock, now: () => at + 60_000, sleep: () => Promise.resolve() };
     const collector = new UsageCollector({ records, clock, random: randomBytes });
     const store = { put: put ?? ((to: string, samples: readonly Sample[]) => metrics.put(to, samples)) };
-    const options = { records, clock, log, collector, metrics: store, clusters: () => [{ view: of, epoch }] };
+    const options = { records, clock, log: said, collector, metrics: store, clusters: () => [{ view: of, epoch }] };
     return { collector, teller: new UsageTeller(options) };
   }
 
@@ -134,7 +139,6 @@ describe('what servers tell of tasks', () => {
 
   test.each([
     ['has no room is tried again', new MetricsThrottled('later', 10), 2],
-    ['knows too many series is not', new TooManySeries('enough'), 1],
     ['does not answer is not, as nothing is to count twice', new Error('away'), 1],
   ])('what a store that %s', async (_what, error, times) => {
     const calls: number[] = [];
@@ -145,6 +149,26 @@ describe('what servers tell of tasks', () => {
     say(await collector.open(instance), 10, 1);
     await teller.tell(at, never);
     expect(calls).toHaveLength(times);
+  });
+
+  test('an account that may have no more series loses the new ones, and goes on with those that it has', async () => {
+    const lines: unknown[] = [];
+    const { collector, teller } = server(
+      1,
+      (to, samples) =>
+        samples.some(({ name }) => name === 'CPUReservation')
+          ? Promise.reject(new TooManySeries('enough'))
+          : metrics.put(to, samples),
+      view([{ name: 'containerInsights', value: 'enabled' }]),
+      { ...log, warn: (fields: unknown) => lines.push(fields) },
+    );
+    say(await collector.open(instance), 10, 1);
+    await teller.tell(at, never);
+    expect(await read('CPUReservation', { ClusterName: 'shop' })).toEqual([]);
+    expect(await read('MemoryReservation', { ClusterName: 'shop' })).toEqual([{ count: 1, sum: 25, max: 25 }]);
+    expect(await read('CPUUtilization', web)).toEqual([{ count: 1, sum: 40, max: 40 }]);
+    expect(await read('TaskCount', { ClusterName: 'shop' }, 'ECS/ContainerInsights')).toHaveLength(1);
+    expect(lines).toEqual([{ account, samples: 1 }]);
   });
 
   test('each minute is told when it is over, under the time that it began; clocks that are set back stop nothing', async () => {

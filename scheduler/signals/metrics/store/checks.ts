@@ -5,6 +5,7 @@ import { unitCode } from './units.ts';
 export const nameLimit = 255;
 export const valueLimit = 1024;
 export const dimensionLimit = 30;
+/** Values of one sample, as `CountedValues` has them. */
 export const valuesLimit = 150;
 const timeLimit = 9_999_999_999_999;
 

@@ -17,6 +17,7 @@ export {
   type StatisticSet,
   TooManySeries,
 } from './contract.ts';
+export { valuesLimit } from './checks.ts';
 export { basicStatistics, type Statistic, statisticOf } from './statistics.ts';
 export { blobsOfMetrics, knownBlobsOfMetrics, relocateMetrics } from './blobs-of-metrics.ts';
 export { metricGauges } from './gauges.ts';
