@@ -72,6 +72,35 @@ describe('GetMetricData', () => {
     ]);
   });
 
+  test('takes no lists of lists without end, however few points are in them', async () => {
+    const api = openCloudWatch();
+    const quiet = { ReturnData: false };
+    const many = (of: string): string => `[${Array.from({ length: 600 }, () => of).join(',')}]`;
+    const series = metric('m', 'none', quiet);
+    const list = { Id: 'e', Expression: many('m') };
+    const asked = (...more: readonly object[]) => request(api, series, ...more);
+    const lists = { Id: 'f', Expression: many('e') };
+    expect(await api.refusal('GetMetricData', asked({ ...list, ...quiet }, lists))).toContain(
+      "Error in expression 'f': a list has at most 1000 time series (at character 1)",
+    );
+    expect(await api.refusal('GetMetricData', asked(list, { Id: 'g', Expression: 'e' }))).toContain(
+      'The queries return more than 1000 time series.',
+    );
+    expect((await api.call('GetMetricData', asked(list))).MetricDataResults).toHaveLength(600);
+  });
+
+  test('works out long expressions of long expressions, in whatever order they are given', async () => {
+    const api = await withPoints();
+    const quiet = { ReturnData: false };
+    const long = Array.from({ length: 40 }, (_, index) => ({
+      Id: `e${index + 1}`,
+      Expression: `e${index}${' + 1'.repeat(500)}`,
+      ReturnData: index === 39,
+    }));
+    const { MetricDataResults } = await get(api, ...long.toReversed(), metric('e0', 'a', quiet));
+    expect(MetricDataResults).toMatchObject([{ Id: 'e40', Values: [20_001, 20_002, 20_003] }]);
+  });
+
   test('goes on where a page was full', async () => {
     const api = await withPoints();
     const asked = {

@@ -6,6 +6,7 @@ import {
   joined,
   listOf,
   mapped,
+  mostSeries,
   scalar,
   type SeriesList,
   type TimeSeries,
@@ -61,8 +62,17 @@ export function evaluate(expression: Expression, around: Surroundings): Value {
       if (value === undefined) throw new MathError(`there is no query with the id ${expression.id}`, at);
       return value;
     }
-    case 'list':
-      return listOf(expression.items.flatMap((item) => seriesIn(evaluate(item, around), item.at)));
+    case 'list': {
+      const items: TimeSeries[] = [];
+      for (const item of expression.items) {
+        const more = seriesIn(evaluate(item, around), item.at);
+        around.work.spend(more.length);
+        if (items.length + more.length > mostSeries)
+          throw new MathError(`a list has at most ${mostSeries} time series`, at);
+        items.push(...more);
+      }
+      return listOf(items);
+    }
     case 'negative':
       return mapped(evaluate(expression.of, around), at, around.work, (value) => -value);
     case 'binary': {

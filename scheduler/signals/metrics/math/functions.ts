@@ -53,7 +53,7 @@ const summarized =
 function across({ items }: SeriesList, { work, period }: Surroundings, of: Summary): TimeSeries {
   const times = new Map<number, number[]>();
   for (const { points } of items) {
-    work.spend(points.size);
+    work.spend(1 + points.size);
     for (const [time, value] of points) {
       const values = times.get(time);
       if (values === undefined) times.set(time, [value]);
@@ -83,7 +83,7 @@ const steps =
   (of: (value: number, before: number, seconds: number) => number): Call =>
   ([value], { around, at }) =>
     eachSeries(series(value, at), (one) => {
-      around.work.spend(one.points.size);
+      around.work.spend(1 + one.points.size);
       let last: readonly [number, number] | undefined;
       const points: (readonly [number, number])[] = [];
       for (const [time, point] of one.points) {
@@ -148,7 +148,7 @@ export const functions: Readonly<Record<string, Call>> = {
     const of = summaries[word(by, at, ['AVG', 'MIN', 'MAX', 'SUM']) as keyof typeof summaries];
     const sign = word(order, at, ['ASC', 'DESC']) === 'ASC' ? 1 : -1;
     const ranked = list(value, at).items.map((item) => {
-      around.work.spend(item.points.size);
+      around.work.spend(1 + item.points.size);
       return { item, rank: item.points.size === 0 ? undefined : of([...item.points.values()]) };
     });
     // Those without points come last.
@@ -162,6 +162,7 @@ export const functions: Readonly<Record<string, Call>> = {
   },
   METRICS: ([part], { around, at }) => {
     const text = part === undefined ? '' : word(part, at);
+    around.work.spend(around.metrics().length);
     return listOf(around.metrics().flatMap(({ id, series: found }) => (id.includes(text) ? [found] : [])));
   },
   IF: ([condition, then, otherwise], { around, at }) => {
@@ -237,7 +238,7 @@ function grid({ from, to, work }: Surroundings, period: number, at: number): num
   const first = Math.floor(from / length) * length;
   const count = Math.max(0, Math.ceil((to - first) / length));
   try {
-    work.spend(count);
+    work.spend(1 + count);
   } catch (error) {
     throw new MathError((error as Error).message, at);
   }

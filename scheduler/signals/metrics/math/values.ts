@@ -34,7 +34,10 @@ export const called: Readonly<Record<Value['kind'], string>> = {
   word: 'a word',
 };
 
-/** Points that the expressions of one request may work out together: a bound on time. */
+/** Time series in one list: each is a few bytes in the text of an expression, and lists of lists would be of any length. */
+export const mostSeries = 1000;
+
+/** Points, and series, that the expressions of one request may work out together: a bound on time. */
 export class Work {
   #left: number;
   constructor(points: number) {
@@ -61,7 +64,7 @@ export function mapped(value: Value, at: number, work: Work, of: (value: number,
   if (value.kind === 'word') throw new MathError('a number or time series is needed, not a word', at);
   if (value.kind === 'scalar') return scalar(of(value.value, 0));
   return eachSeries(value, (series) => {
-    work.spend(series.points.size);
+    work.spend(1 + series.points.size);
     return withPoints(
       series,
       Iterator.from(series.points).map(([time, point]) => [time, of(point, time)] as const),
@@ -88,7 +91,7 @@ export function joined(
   if (left.kind === 'list' && right.kind === 'list')
     throw new MathError('several time series cannot be joined with several others', at);
   const pair = (one: TimeSeries, other: TimeSeries, base: TimeSeries): TimeSeries => {
-    work.spend(one.points.size);
+    work.spend(1 + one.points.size);
     const points: (readonly [number, number])[] = [];
     for (const [time, value] of one.points) {
       const beside = other.points.get(time);

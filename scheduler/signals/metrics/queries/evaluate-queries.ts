@@ -4,9 +4,10 @@ import { basicStatistics, type Bucket, type MetricStore } from '../store/index.t
 import { type CheckedExpression, type CheckedMetric, type CheckedQuery, inQuery, QueryError } from './check.ts';
 import { labelOf, type Properties } from './labels.ts';
 
-/** Points that the metrics of one request may have, and that its expressions may work out. */
+/** Points that the metrics of one request may have, and that its expressions may work out; series that it may answer. */
 const mostPoints = 1_000_000;
 const mostWork = 5_000_000;
+const mostResults = 1000;
 
 export interface QueryRange {
   /** Milliseconds; the second one exclusive. */
@@ -43,10 +44,14 @@ export async function evaluateQueries(
   const read = await readAll(store, account, metrics, range);
   const values = valuesOf(queries, read, range);
   const usual = usualLabels(metrics);
+  let results = 0;
   return queries.flatMap((query): QueryResult[] => {
     if (!query.returned) return [];
     try {
-      const series = resultOf(values(query.id) as Value);
+      const series = resultOf(values(query.id));
+      results += series.length;
+      if (results > mostResults)
+        throw new QueryError('value', `The queries return more than ${mostResults} time series. Return fewer of them.`);
       return series.map((one) => {
         const named = usual.get(query.id) ?? query.id;
         const label = series.length > 1 && one.label !== '' ? one.label : named;
@@ -59,28 +64,26 @@ export async function evaluateQueries(
   });
 }
 
-/** What each query comes to; worked out when it is asked for, and once. */
+/**
+ * What each query comes to that is returned, or that one of those needs. Expressions are worked out one after the other, each behind those
+ * that it names: however many name each other, the stack is as deep as one of them.
+ * @throws QueryError
+ */
 function valuesOf(
   queries: readonly CheckedQuery[],
   read: ReadonlyMap<string, TimeSeries>,
   { from, to, now }: QueryRange,
-): (id: string) => Value | undefined {
+): (id: string) => Value {
   const metrics = queries.flatMap(({ id }) => {
     const series = read.get(id);
     return series === undefined ? [] : [{ id, series }];
   });
   const period = Math.min(...metrics.map(({ series }) => series.period));
-  const expressions = new Map(queries.flatMap((query) => ('expression' in query ? [[query.id, query] as const] : [])));
-  for (const one of inCircles(expressions)) throw inQuery(one, new MathError('it is part of itself'));
   const work = new Work(mostWork);
   const known = new Map<string, Value>(read);
-  const valueOf = (id: string): Value | undefined => {
-    const found = known.get(id);
-    if (found !== undefined) return found;
-    const query = expressions.get(id);
-    if (query === undefined) return undefined;
+  for (const query of needed(queries)) {
     const around = {
-      valueOf,
+      valueOf: (id: string) => known.get(id),
       metrics: () => metrics,
       from,
       to: Math.min(to, now),
@@ -88,24 +91,39 @@ function valuesOf(
       work,
     };
     try {
-      const value = evaluate(query.expression, around);
-      known.set(id, value);
-      return value;
+      known.set(query.id, evaluate(query.expression, around));
     } catch (error) {
-      throw inQuery(id, error);
+      throw inQuery(query.id, error);
     }
-  };
-  return (id) => valueOf(id) ?? scalar(Number.NaN);
+  }
+  return (id) => known.get(id) ?? scalar(Number.NaN);
 }
 
-/** Expressions that need their own result, directly or through others; also those whose chains are too long to be worked out. */
-function inCircles(expressions: ReadonlyMap<string, CheckedExpression>): readonly string[] {
-  const left = new Map(Array.from(expressions, ([id, { expression }]) => [id, usesOf(expression).ids] as const));
-  for (;;) {
-    const free = [...left].filter(([, ids]) => [...ids].every((id) => !left.has(id)));
-    if (free.length === 0) return [...left.keys()];
-    for (const [id] of free) left.delete(id);
-  }
+/**
+ * The expressions that are to be worked out, each behind those that it names.
+ * @throws QueryError for one that needs its own result, directly or through others
+ */
+function needed(queries: readonly CheckedQuery[]): readonly CheckedExpression[] {
+  const expressions = new Map(queries.flatMap((query) => ('expression' in query ? [[query.id, query] as const] : [])));
+  const uses = new Map(
+    Array.from(expressions, ([id, { expression }]) => {
+      const ids = [...usesOf(expression).ids].filter((used) => expressions.has(used));
+      const use = { ids, left: ids.length };
+      return [id, use] as const;
+    }),
+  );
+  const users = new Map<string, string[]>();
+  for (const [id, { ids }] of uses) for (const used of ids) users.getOrInsertComputed(used, () => []).push(id);
+  const order = Array.from(uses).flatMap(([id, { left }]) => (left === 0 ? [id] : []));
+  for (const id of order)
+    for (const user of users.get(id) ?? []) {
+      const use = uses.get(user);
+      if (use !== undefined && --use.left === 0) order.push(user);
+    }
+  for (const [id, { left }] of uses) if (left > 0) throw inQuery(id, new MathError('it is part of itself'));
+  const wanted = new Set(queries.flatMap(({ id, returned }) => (returned ? [id] : [])));
+  for (const id of order.toReversed()) if (wanted.has(id)) for (const used of uses.get(id)?.ids ?? []) wanted.add(used);
+  return order.flatMap((id) => (wanted.has(id) ? (expressions.get(id) ?? []) : []));
 }
 
 /** The series of all metrics, by the ids of their queries. */

@@ -27,14 +27,18 @@ const summaries: Readonly<Record<string, Summary>> = {
 /** Puts what a label asks for in the place of `${AVG}`, `${LABEL}`, `${PROP('MetricName')}` and the like; anything else stays as it stands. */
 export function labelOf(template: string, usual: string, { points }: TimeSeries, properties: Properties): string {
   const values = [...points.values()];
+  // However often a label asks for it, all points are gone over once.
+  const told = new Map<string, string>();
   return template
     .replaceAll(placeholder, (whole, property: string | undefined, name: string) => {
       if (property !== undefined)
         return Object.hasOwn(properties, property) ? (properties[property as keyof Properties] as string) : whole;
       if (name === 'LABEL') return usual;
       if (!Object.hasOwn(summaries, name)) return whole;
-      const value = values.length === 0 && name !== 'DATAPOINT_COUNT' ? undefined : summaries[name]?.(values);
-      return value === undefined ? '--' : String(Math.round(value * 1000) / 1000);
+      return told.getOrInsertComputed(name, () => {
+        const value = values.length === 0 && name !== 'DATAPOINT_COUNT' ? undefined : summaries[name]?.(values);
+        return value === undefined ? '--' : String(Math.round(value * 1000) / 1000);
+      });
     })
     .slice(0, mostCharacters);
 }
