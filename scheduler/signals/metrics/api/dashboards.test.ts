@@ -44,6 +44,21 @@ describe('dashboards', () => {
     expect(said).toContain(sentence);
   });
 
+  test('that are large are no more than have room together', async () => {
+    const { call, refusal } = openCloudWatch();
+    const DashboardBody = JSON.stringify({ x: 'x'.repeat(1024 * 1024 - 8) });
+    for (let count = 0; count < 17; count++)
+      await call('PutDashboard', { DashboardName: `large-${count}`, DashboardBody });
+    const more = { DashboardName: 'small', DashboardBody: body };
+    expect(await refusal('PutDashboard', more)).toContain(
+      'LimitExceededFault: The account has 500 dashboards, or such as',
+    );
+    await call('PutDashboard', { ...more, DashboardName: 'large-0' });
+    await call('DeleteDashboards', { DashboardNames: ['large-1', 'large-2'] });
+    await call('PutDashboard', more);
+    expect((await call('ListDashboards', {})).DashboardEntries).toHaveLength(16);
+  });
+
   test('are asked for by their ARNs, which are of no region', async () => {
     const { access } = openCloudWatch();
     expect(await access('DeleteDashboards', { DashboardNames: ['a', 'b'] })).toMatchObject([

@@ -11,6 +11,8 @@ import { list, nothing, number, refused, required, struct, tagList, text, texts,
 const mostDashboards = 500;
 const mostNames = 100;
 const mostCharacters = 1024 * 1024;
+/** Characters after which an account gets no more dashboards, however few they are. */
+const mostTogether = 16 * mostCharacters;
 const name = /^[A-Za-z0-9_-]{1,255}$/;
 const sizes = {
   usual: 300,
@@ -44,14 +46,16 @@ export const dashboardOperations: CloudWatchOperations = {
       const partition = metricsPartition(account);
       const key = metricKeys.dashboard(DashboardName);
       if ((await records.get(partition, key)) === undefined) {
-        const { records: all } = await records.list(partition, {
+        // A page ends where its bodies come to `mostTogether`, before it has as many as were asked for.
+        const { records: all, more } = await records.list(partition, {
           prefix: metricKeys.dashboards,
           limit: mostDashboards,
+          characters: mostTogether,
         });
-        if (all.length >= mostDashboards)
+        if (all.length >= mostDashboards || more)
           throw new AwsError(
             'LimitExceededFault',
-            `The account has ${mostDashboards} dashboards, and may have no more.`,
+            `The account has ${mostDashboards} dashboards, or such as have ${mostTogether} characters together, and may have no more.`,
           );
       }
       const value: DashboardRecord = { body: DashboardBody, modifiedAt: clock.now() };
