@@ -1,4 +1,5 @@
 import type { Log } from '@slipway/auth/contract';
+import { BlobMissing } from '@slipway/storage/blobs';
 import type { Clock } from '@slipway/storage/clock';
 import { type Fence, type Json, type RecordStore, scan, scanAll, type Stored } from '@slipway/storage/records';
 
@@ -20,6 +21,8 @@ export interface CompactionLimits {
   /** Chunks wait so long, milliseconds, or until there are so many rows of them. */
   readonly age: number;
   readonly chunks: number;
+  /** Bytes of runs that one round takes out of chunks: in memory each is added up once for each resolution, as tens of bytes. */
+  readonly roundBytes: number;
   /** Segments of one size that become one. */
   readonly fanIn: number;
   /** Bytes of runs of the largest segments; those from half of it on are left as they are. */
@@ -28,6 +31,7 @@ export interface CompactionLimits {
 export const compactionLimits: CompactionLimits = {
   age: 60_000,
   chunks: 128,
+  roundBytes: 8 * 1024 * 1024,
   fanIn: 8,
   segmentBytes: 32 * 1024 * 1024,
 };
@@ -73,7 +77,7 @@ export class Compaction {
   /** One round of everything that is due often. @returns whether another one has work */
   async chunks(): Promise<boolean> {
     const { records, clock, log } = this.#ports;
-    const { age, chunks } = this.#limits;
+    const { age, chunks, roundBytes } = this.#limits;
     const page = await records.list<ChunkRecord>(this.#partition, {
       prefix: metricKeys.chunks,
       limit: atOnce + this.#damaged.size,
@@ -86,9 +90,13 @@ export class Compaction {
     if (rows.length < chunks && waited < age) return false;
     const files = new Map<string, { readonly place: Place; readonly runs: Map<RunKey, Buckets> }>();
     const taken: Stored<ChunkRecord>[] = [];
+    let bytes = 0;
+    let looked = 0;
     for (const row of rows) {
+      if (bytes >= roundBytes) break;
+      looked++;
       try {
-        await this.#spread(row, files);
+        bytes += await this.#spread(row, files);
         taken.push(row);
       } catch (err) {
         if (!(err instanceof MetricsDamaged)) throw err;
@@ -100,7 +108,7 @@ export class Compaction {
     for (const { place, runs } of files.values()) put.push(await this.#written(place, inOrder(runs)));
     await this.#commit(taken, put);
     for (const { place } of files.values()) while (await this.#mergeAt(place, false));
-    return page.more;
+    return page.more || looked < rows.length;
   }
 
   /** Looks at all there is: what is over goes, and small files of spans that have passed become one. */
@@ -136,13 +144,13 @@ export class Compaction {
       await records.commit(this.#partition, { remove: over.map(({ key }) => key), fence: this.#fence });
   }
 
-  /** Puts the buckets of a chunk where they belong, once for each resolution. */
+  /** Puts the buckets of a chunk where they belong, once for each resolution. @returns bytes of its runs */
   async #spread(
     { key, value }: Stored<ChunkRecord>,
     files: Map<string, { readonly place: Place; readonly runs: Map<RunKey, Buckets> }>,
-  ): Promise<void> {
+  ): Promise<number> {
     const now = this.#ports.clock.now();
-    const block = await this.#blobs.chunk(key, value.data);
+    const block = await this.#blobs.chunk(this.#account, key, value.data);
     for (const [index, run] of block.runs.entries()) {
       const seconds = index % 2 === 0 ? 1 : 60;
       for (const kept of resolutions) {
@@ -162,6 +170,7 @@ export class Compaction {
         });
       }
     }
+    return block.bytes.length;
   }
 
   /** Makes files of one place fewer, if there are enough of a size, or (`all`) if there are two small ones. */
@@ -183,8 +192,14 @@ export class Compaction {
         taken.map(({ value }) => value),
         place.kept.seconds,
       );
-      await this.#commit(taken, [await this.#written(place, runs)]);
-      return true;
+      try {
+        await this.#commit(taken, [await this.#written(place, runs)]);
+        return true;
+      } catch (err) {
+        // One that is damaged stays as it is until it is over, and keeps nothing else from being looked after.
+        if (!(err instanceof MetricsDamaged) && !(err instanceof BlobMissing)) throw err;
+        this.#ports.log.warn({ err, account: this.#account }, 'files of metrics cannot be made fewer');
+      }
     }
     return false;
   }

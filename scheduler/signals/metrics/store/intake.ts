@@ -16,8 +16,15 @@ export interface IntakeLimits {
   /** Buckets with which a chunk goes at once, and that may wait to be written, of all accounts. */
   readonly chunkBuckets: number;
   readonly waitingBuckets: number;
+  /** Values, each of which may be a step of a sketch, that may wait in samples that have several. */
+  readonly waitingValues: number;
 }
-export const intakeLimits: IntakeLimits = { linger: 500, chunkBuckets: 50_000, waitingBuckets: 200_000 };
+export const intakeLimits: IntakeLimits = {
+  linger: 500,
+  chunkBuckets: 50_000,
+  waitingBuckets: 200_000,
+  waitingValues: 2_000_000,
+};
 
 /** Chunks of one account on their way at a time. */
 const flights = 2;
@@ -34,11 +41,13 @@ interface Chunk {
   readonly runs: Map<string, OpenRun>;
   readonly done: PromiseWithResolvers<void>;
   buckets: number;
+  values: number;
 }
 
 /** What all accounts may have waiting. */
 export class Waiting {
   buckets = 0;
+  values = 0;
 }
 
 /** What came in and went, for `/metrics`. */
@@ -87,7 +96,9 @@ export class Intake {
 
   /** Resolves when the samples are durable. @throws MetricsThrottled when too much is waiting */
   take(samples: readonly Sample[], series: readonly KnownSeries[]): Promise<void> {
-    if (this.#waiting.buckets + samples.length > this.#limits.waitingBuckets)
+    const { waitingBuckets, waitingValues } = this.#limits;
+    const values = samples.reduce((sum, { measured }) => sum + valuesOf(measured), 0);
+    if (this.#waiting.buckets + samples.length > waitingBuckets || this.#waiting.values + values > waitingValues)
       return Promise.reject(
         new MetricsThrottled('metrics arrive faster than they can be stored; send them again', 2 * this.#limits.linger),
       );
@@ -95,6 +106,8 @@ export class Intake {
     const before = chunk.buckets;
     for (const [index, sample] of samples.entries()) this.#add(chunk, sample, series[index] as KnownSeries);
     this.#waiting.buckets += chunk.buckets - before;
+    this.#waiting.values += values;
+    chunk.values += values;
     this.#counts.samples += samples.length;
     if (chunk.buckets >= this.#limits.chunkBuckets) this.#close(chunk);
     return chunk.done.promise;
@@ -128,7 +141,7 @@ export class Intake {
 
   #chunk(): Chunk {
     if (this.#open !== undefined) return this.#open;
-    const chunk: Chunk = { runs: new Map(), done: Promise.withResolvers(), buckets: 0 };
+    const chunk: Chunk = { runs: new Map(), done: Promise.withResolvers(), buckets: 0, values: 0 };
     this.#open = chunk;
     const over = (): void => this.#close(chunk);
     // What is taken after the end goes at once.
@@ -151,6 +164,7 @@ export class Intake {
     const flight = this.#store(chunk)
       .finally(() => {
         this.#waiting.buckets -= chunk.buckets;
+        this.#waiting.values -= chunk.values;
         this.#flights.delete(flight);
         this.#fly();
       })
@@ -192,3 +206,6 @@ export class Intake {
     return parts;
   }
 }
+
+const valuesOf = (measured: Sample['measured']): number =>
+  typeof measured === 'object' && 'values' in measured ? measured.values.length : 0;

@@ -65,6 +65,47 @@ describe('a metric store', () => {
     expect(store.counts).toMatchObject({ samples: 4, commits: 2 });
   });
 
+  test('refuses many values of few buckets as well', async () => {
+    const opened = openedMetrics();
+    const store = opened.server({ intake: { linger: 60_000, waitingValues: 5 } });
+    const three = [{ ...sample('a', opened.clock.time), measured: { values: [1, 2, 3] } }];
+    const waiting = store.put(account, three);
+    await expect.poll(() => store.waiting, { timeout: 60_000 }).toBe(1);
+    await expect(store.put(account, three)).rejects.toThrow(MetricsThrottled);
+    await store.close();
+    await waiting;
+    await store.put(account, three);
+    expect(store.counts).toMatchObject({ samples: 2, commits: 2 });
+  });
+
+  test('takes chunks a part at a time, whatever they unpack to, and loses none of them', async () => {
+    const opened = openedMetrics();
+    const { clock } = opened;
+    const store = opened.server({ compaction: { roundBytes: 1 } });
+    for (let count = 0; count < 3; count++) await store.put(account, [sample('a', clock.time)]);
+    const compaction = await opened.compaction(store);
+    const rounds = [await compaction.chunks(), await compaction.chunks(), await compaction.chunks()];
+    expect([...rounds, await compaction.chunks()]).toEqual([true, true, false, false]);
+    const { records } = await opened.records.list(metricsPartition(account), { prefix: metricKeys.chunks });
+    expect(records).toEqual([]);
+    const series = [{ namespace: 'App', name: 'a', dimensions: [] }];
+    const range = { from: clock.time - day, to: clock.time + day, period: 60 };
+    expect(await store.read(account, series, range)).toMatchObject([[{ count: 3 }]]);
+  });
+
+  test('keeps what accounts sent within one millisecond apart', async () => {
+    const opened = openedMetrics();
+    const { clock } = opened;
+    const store = opened.server();
+    const other = '111111111111';
+    await store.put(account, [sample('a', clock.time)]);
+    await store.put(other, [{ ...sample('a', clock.time), measured: 7 }]);
+    const range = { from: clock.time - day, to: clock.time + day, period: 60 };
+    const read = (of: string) => store.read(of, [{ namespace: 'App', name: 'a', dimensions: [] }], range);
+    expect(await read(account)).toMatchObject([[{ sum: 1 }]]);
+    expect(await read(other)).toMatchObject([[{ sum: 7 }]]);
+  });
+
   test('writes what many callers send at one time in one commit', async () => {
     const opened = openedMetrics();
     const store = opened.server({ intake: { linger: 60_000 } });
@@ -96,5 +137,24 @@ describe('a metric store', () => {
     expect(await fresh.read(account, [{ namespace: 'App', name: 'b', dimensions: [] }], elsewhere)).toMatchObject([
       [{ count: 1 }],
     ]);
+  });
+
+  test('lets go of what is over, and forgets series, where files are damaged that are to become one', async () => {
+    const blobs = new MemoryBlobs();
+    const opened = openedMetrics({ blobs });
+    const { clock, records } = opened;
+    const store = opened.server();
+    for (let times = 0; times < 2; times++) {
+      await store.put(account, [sample('a', clock.time)]);
+      await upkeep(await opened.compaction(store));
+    }
+    for (const blob of blobs.sealed.values()) blob.bytes = Buffer.alloc(blob.bytes.length);
+    clock.time += 20 * day;
+    await upkeep(await opened.compaction(opened.server()));
+    expect(opened.said).toContain('files of metrics cannot be made fewer');
+    const partition = metricsPartition(account);
+    expect((await records.list(partition, { prefix: metricKeys.segmentsAt(60) })).records).toEqual([]);
+    expect((await records.list(partition, { prefix: metricKeys.segmentsAt(300) })).records).toHaveLength(2);
+    expect((await records.get<CountRecord>(partition, metricKeys.count))?.value.series).toBe(0);
   });
 });

@@ -82,9 +82,9 @@ export class MetricBlobs {
     return this.#read(segment, offset, length).then(open).catch(rethrowIn(segment));
   }
 
-  /** A chunk of this key, unpacked. @throws MetricsDamaged */
-  chunk(key: string, data: string): Promise<OpenBlock> {
-    return this.#blocks.forceFetch(key, { context: () => open(Buffer.from(data, 'base64')) });
+  /** A chunk of this key, unpacked. Those of several accounts may have the same one. @throws MetricsDamaged */
+  chunk(account: string, key: string, data: string): Promise<OpenBlock> {
+    return this.#blocks.forceFetch(`${account} ${key}`, { context: () => open(Buffer.from(data, 'base64')) });
   }
 
   async #read({ blob }: SegmentRecord, offset: number, length: number): Promise<Buffer> {

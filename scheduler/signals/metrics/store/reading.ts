@@ -212,7 +212,7 @@ async function collect(
     }
   }
   for (const { key, value } of chunks) {
-    const block = await blobs.chunk(key, value.data);
+    const block = await blobs.chunk(account, key, value.data);
     for (const one of wanted) {
       // Those of a key come in pairs: first its seconds, then its minutes.
       for (const [index, run] of runsOf(block, one.id).entries()) {
