@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { joined } from './top.ts';
+import { joined, lastMinutes } from './top.ts';
 
 test('minutes of a service: each metric beside the others, the oldest first, and what was not told is not there', () => {
   const [first, second] = [1_781_000_040, 1_781_000_100];
@@ -26,4 +26,10 @@ test('minutes of a service: each metric beside the others, the oldest first, and
     },
   ]);
   expect(joined([], [], [])).toEqual([]);
+});
+
+test('a day is asked for as 1,440 whole minutes, which is all that one answer has', () => {
+  const { StartTime, EndTime } = lastMinutes(Date.parse('2026-06-15T12:00:59.999Z'), 1_440);
+  expect(EndTime).toBe(Date.parse('2026-06-15T12:00:00Z') / 1000);
+  expect((EndTime - StartTime) / 60).toBe(1_440);
 });

@@ -131,8 +131,7 @@ async function minutesOf(cluster: string, service: Service, count: number): Prom
         Namespace,
         MetricName,
         Dimensions: Object.entries(of).map(([Name, Value]) => ({ Name, Value })),
-        StartTime: Math.floor((now - count * minute) / minute) * 60,
-        EndTime: Math.ceil(now / minute) * 60,
+        ...lastMinutes(now, count),
         Period: 60,
         Statistics: ['Average', 'Maximum', 'Sum', 'SampleCount'],
       },
@@ -149,6 +148,15 @@ async function minutesOf(cluster: string, service: Service, count: number): Prom
     ),
   ]);
   return joined(cpu, memory, requests.flat());
+}
+
+/**
+ * So many whole minutes that are over, in seconds since the epoch: a day of them is as many points as CloudWatch answers at once.
+ * @param now milliseconds since the epoch
+ */
+export function lastMinutes(now: number, count: number): { readonly StartTime: number; readonly EndTime: number } {
+  const EndTime = Math.floor(now / minute) * 60;
+  return { StartTime: EndTime - count * 60, EndTime };
 }
 
 /** The minutes of a service, the oldest first; requests of several target groups are added up. */
