@@ -20,7 +20,7 @@ export {
 export { checkContainers, checkTargetGroups, parseLoadBalancers, type TargetGroups } from './load-balancers.ts';
 export { checkRules, type TrafficRule } from './traffic-rules.ts';
 export { checkHookDefinition, checkHookDefinitions, type HookPlace, parseHooks } from './hooks.ts';
-export { type Launch, parseCreate, parseUpdate, withStrategy } from './request.ts';
+export { type Launch, maximumTasks, parseCreate, parseUpdate, withStrategy } from './request.ts';
 export { waitOf } from './shift-view.ts';
 export { networkView } from './network-view.ts';
 export { serviceViews } from './service-view.ts';

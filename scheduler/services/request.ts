@@ -221,7 +221,8 @@ function parsePropagation(value: string | undefined): ServiceRecord['propagateTa
   throw invalidParameter(`propagateTags must be SERVICE, TASK_DEFINITION or NONE, not '${value}'.`);
 }
 
-const maximumTasks = 5000;
+/** Tasks that one service may have (Amazon ECS service quotas). */
+export const maximumTasks = 5000;
 
 function parseCount(count: number | undefined): number | undefined {
   if (count === undefined || (Number.isInteger(count) && count >= 0 && count <= maximumTasks)) return count;

@@ -1,6 +1,7 @@
 import { AwsError, awsJson, type Constraints, defineService, type ServiceDefinition } from '@slipway/auth/contract';
 import { bindAll, createSigning, Pages, schemasOf, storedKeys } from '@slipway/auth/kit';
 
+import { maximumTasks } from '../../services/index.ts';
 import { accountKeys, accountPartition } from '../../state/index.ts';
 import { longestSchedule } from '../rules/index.ts';
 import { invalid } from '../targets/index.ts';
@@ -48,7 +49,8 @@ const namespaces = [
   'neptune',
   'workspaces',
 ];
-const capacity = { min: 0, max: 2_147_483_647, integer: true } as const;
+/** What UpdateService takes: no policy or schedule brings a service to a count that its leader was not made for. */
+const capacity = { min: 0, max: maximumTasks, integer: true } as const;
 /** Seconds: at most a day. */
 const cooldown = { min: 0, max: 86_400, integer: true } as const;
 const identifier = { min: 1, max: 1600 } as const;

@@ -61,6 +61,7 @@ describe('scalable targets', () => {
       /^ValidationException: Unsupported service namespace, resource type or scalable dimension/,
     ],
     [{ ...target, MinCapacity: -1 }, /^ValidationException: .*MinCapacity/i],
+    [{ ...target, MaxCapacity: 5001 }, /^ValidationException: .*MaxCapacity/i],
     [{ ...target, Tags: { 'aws:x': '1' } }, /^ValidationException: Tag keys starting with 'aws:'/],
   ])('are refused: %j', async (input, message) => {
     const bench = await openScaling();
@@ -174,6 +175,7 @@ describe('scheduled actions', () => {
     [{ ...action, Schedule: undefined }, /Schedule must be specified/],
     [{ ...action, ScalableTargetAction: {} }, /MinCapacity, MaxCapacity or both/],
     [{ ...action, ScalableTargetAction: { MinCapacity: 3, MaxCapacity: 2 } }, /cannot be less/],
+    [{ ...action, ScalableTargetAction: { MinCapacity: 5001 } }, /MinCapacity/i],
     [{ ...action, Schedule: 'cron(61 8 * * ? *)' }, /'61' is not valid in the field 'minutes'/],
     [{ ...action, Schedule: 'cron(0 8 * * ? *)', Timezone: 'Moon/Base' }, /is no time zone/],
     [{ ...action, StartTime: 2_000_000_000, EndTime: 1_900_000_000 }, /EndTime must be later/],
