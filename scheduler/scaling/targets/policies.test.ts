@@ -1,5 +1,8 @@
+import { transact } from '@slipway/storage/records';
 import { describe, expect, test } from 'vitest';
+import { clusterPartition } from '../../state/index.ts';
 import { openScaling } from '../testing/scaling-bench.ts';
+import { scalingKeys } from './keys.ts';
 
 const target = { MinCapacity: 1, MaxCapacity: 10 };
 const cpu = {
@@ -117,6 +120,42 @@ describe('target tracking', () => {
     expect(await bench.alarmNames()).toEqual([bench.high]);
     await bench.on('DeleteScalingPolicy', { PolicyName: 'cpu' });
     expect(await bench.alarmNames()).toEqual([]);
+  });
+
+  test('alarms of a policy that is gone are taken away, where whoever deleted it was ended before that', async () => {
+    const bench = await opened();
+    await transact(bench.ports.records, clusterPartition('000000000000', 'default'), (tx) => {
+      tx.remove(scalingKeys.policy('web', 'cpu'));
+      return Promise.resolve();
+    });
+    expect(await bench.alarmNames()).toEqual([bench.high, bench.low]);
+    await bench.look('2026-06-15T12:03:10Z');
+    expect(await bench.alarmNames()).toEqual([]);
+  });
+
+  test('what is wrong with one target keeps no other one from being scaled', async () => {
+    const bench = await openScaling();
+    await bench.make('other');
+    const other = { ...bench.web, ResourceId: 'service/default/other' };
+    await bench.call('RegisterScalableTarget', { ...other, ...target });
+    const { Alarms } = await bench.call('PutScalingPolicy', { ...other, ...cpu });
+    const [high, low] = [Alarms[0]?.AlarmName as string, Alarms[1]?.AlarmName as string];
+    // An alarm of another kind has the name that the policy wants for its own.
+    await bench.alarms.delete('000000000000', [high]);
+    const actions = { OK: [], ALARM: [], INSUFFICIENT_DATA: [] };
+    const subject = { kind: 'composite', rule: `ALARM("${low}")` } as const;
+    await bench.alarms.put('000000000000', { name: high, actionsEnabled: true, actions, subject }, {});
+    await bench.on('RegisterScalableTarget', target);
+    await bench.on('PutScheduledAction', {
+      ScheduledActionName: 'once',
+      Schedule: 'at(2026-06-15T13:00:00)',
+      ScalableTargetAction: { MinCapacity: 4 },
+    });
+    await bench.look('2026-06-15T13:00:00Z');
+    expect((await bench.service())?.desiredCount).toBe(4);
+    expect(bench.lines.filter(({ message }) => message === 'cannot scale a service now; trying again')).toMatchObject([
+      { fields: { cluster: 'default', service: 'other' } },
+    ]);
   });
 
   test('its alarms go with the target, and with the service', async () => {

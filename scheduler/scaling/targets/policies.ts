@@ -10,7 +10,7 @@ import { invalid, tooMany } from './errors.ts';
 import { scalingKeys } from './keys.ts';
 import type { PolicyRecord, StepPolicy, TrackingPolicy } from './records.ts';
 import { keysOf, requireTarget } from './targets.ts';
-import { alarmNames, alarmsOf } from './tracking.ts';
+import { alarmNames, alarmsOf, isTrackingAlarm } from './tracking.ts';
 
 /** Policies of one target (Application Auto Scaling quotas). */
 const mostPolicies = 50;
@@ -119,6 +119,24 @@ export async function dropAlarms(
   );
   const there = await alarms.states(ref.account, names);
   if (there.size > 0) await removeAlarms(alarms, ref.account, [...there.keys()]);
+}
+
+/**
+ * Takes the alarms away of which the policy is gone: whoever deleted that was ended before it could delete them.
+ * @param policies every one of the cluster, read after `known`: what is made meanwhile has no alarm there
+ * @param known the account's alarms
+ */
+export async function dropStrays(
+  { alarms }: Pick<PolicyPorts, 'alarms'>,
+  { account, cluster }: Pick<ServiceRef, 'account' | 'cluster'>,
+  policies: readonly PolicyRecord[],
+  known: ReadonlyMap<string, AlarmRecord>,
+): Promise<void> {
+  const wanted = new Set(
+    policies.flatMap((policy) => Object.values(alarmNames({ account, cluster, service: policy.service }, policy))),
+  );
+  const strays = [...known.keys()].filter((name) => isTrackingAlarm(cluster, name) && !wanted.has(name));
+  await removeAlarms(alarms, account, strays);
 }
 
 /** One that somebody else has removed meanwhile is as good as removed; one that a composite alarm names stays, and nothing acts on it. */

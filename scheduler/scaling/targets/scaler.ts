@@ -4,13 +4,14 @@ import { StaleEpoch } from '@slipway/storage/records';
 import { scan } from '../../cluster/index.ts';
 import type { Led } from '../../control/index.ts';
 import type { ServiceRef } from '../../services/index.ts';
+import type { AlarmRecord } from '../../signals/alarms/index.ts';
 import { clusterKeys, clusterPartition, type ServiceRecord } from '../../state/index.ts';
 import { dueSince } from './actions.ts';
 import { activitiesKept, mostActivities } from './activities.ts';
 import { followPolicies } from './follow-policies.ts';
 import { commit, type ScalerPorts } from './commit.ts';
 import { scalingKeys } from './keys.ts';
-import { dropAlarms, keepAlarms } from './policies.ts';
+import { dropAlarms, dropStrays, keepAlarms } from './policies.ts';
 import { runAction } from './run-action.ts';
 import type { ActionRecord, ActivityRecord, PolicyRecord, TargetRecord } from './records.ts';
 import { keysOf, removeTarget } from './targets.ts';
@@ -39,45 +40,71 @@ export async function scaleServices(ports: ScalerPorts, led: Led, over: AbortSig
   }
 }
 
-/** An action that is due, and since when: of runs that were missed the last one counts. */
-interface Due {
-  readonly action: ActionRecord;
-  readonly since: number;
+/** What there is to do for one target. */
+interface Work {
+  /** Those that are due. */
+  readonly actions: readonly ActionRecord[];
+  readonly policies: readonly PolicyRecord[];
+  /** The account's; of a time before the policies were read. */
+  readonly alarms: ReadonlyMap<string, AlarmRecord>;
+  readonly now: number;
 }
 
 async function lookAtTargets(ports: ScalerPorts, led: Led, sweeps: boolean, over: AbortSignal): Promise<void> {
-  const { records, clock } = ports;
+  const { records, clock, log } = ports;
   const { account, name: cluster } = led.view;
   const partition = clusterPartition(account, cluster);
   const now = clock.now();
-  const due = new Map<string, Due[]>();
-  for await (const { value } of scan<ActionRecord>(records, partition, scalingKeys.actions)) {
-    if (value.next === undefined || value.next > now) continue;
-    const since = dueSince(value, value.next, now);
-    due.set(value.service, [...(due.get(value.service) ?? []), { action: value, since }]);
-  }
+  const due = new Map<string, ActionRecord[]>();
+  for await (const { value } of scan<ActionRecord>(records, partition, scalingKeys.actions))
+    if (value.next !== undefined && value.next <= now)
+      due.set(value.service, [...(due.get(value.service) ?? []), value]);
+  // Alarms first: those of a policy that is deleted meanwhile are not missed, and not made again.
+  const some = await records.list(partition, { prefix: scalingKeys.policies, limit: 1 });
+  const isNeeded = sweeps || some.records.length > 0;
+  const alarms: ReadonlyMap<string, AlarmRecord> = isNeeded ? await ports.alarms.all(account) : new Map();
   const policies = new Map<string, PolicyRecord[]>();
   for await (const { value } of scan<PolicyRecord>(records, partition, scalingKeys.policies))
     policies.set(value.service, [...(policies.get(value.service) ?? []), value]);
-  const alarms = policies.size === 0 ? undefined : await ports.alarms.all(account);
   for await (const { value: target } of scan<TargetRecord>(records, partition, scalingKeys.targets)) {
     if (over.aborted) return;
-    const ref = { account, cluster, service: target.service };
-    const status = led.view.services.get(target.service)?.value.status;
-    if (status === undefined || status === 'INACTIVE') {
-      await forget(ports, led, ref, policies.get(target.service) ?? []);
-      continue;
+    const { service } = target;
+    const ref = { account, cluster, service };
+    try {
+      await lookAtTarget(ports, led, ref, {
+        actions: due.get(service) ?? [],
+        policies: policies.get(service) ?? [],
+        alarms,
+        now,
+      });
+      if (sweeps) await sweep(ports, led, ref);
+    } catch (err) {
+      // What is wrong with one target, an alarm that its policy cannot have, keeps no other one from being scaled.
+      if (err instanceof StaleEpoch) throw err;
+      log.warn({ cluster, service, err }, 'cannot scale a service now; trying again');
     }
-    const actions = due.get(target.service) ?? [];
-    actions.sort((a, b) => a.since - b.since || (a.action.name < b.action.name ? -1 : 1));
-    for (const { action } of actions) await runAction(ports, led, ref, action);
-    const followed = policies.get(target.service);
-    if (followed !== undefined && alarms !== undefined) {
-      for (const policy of followed) await keepAlarms(ports, ref, policy, alarms);
-      await followPolicies(ports, led, ref, followed, alarms);
-    }
-    if (sweeps) await sweep(ports, led, ref);
   }
+  if (sweeps) await dropStrays(ports, { account, cluster }, [...policies.values()].flat(), alarms);
+}
+
+async function lookAtTarget(
+  ports: ScalerPorts,
+  led: Led,
+  ref: ServiceRef,
+  { actions, policies, alarms, now }: Work,
+): Promise<void> {
+  const status = led.view.services.get(ref.service)?.value.status;
+  if (status === undefined || status === 'INACTIVE') {
+    await forget(ports, led, ref, policies);
+    return;
+  }
+  // Of runs that were missed the last one counts.
+  const due = actions.map((action) => ({ action, since: dueSince(action, action.next ?? now, now) }));
+  due.sort((a, b) => a.since - b.since || (a.action.name < b.action.name ? -1 : 1));
+  for (const { action } of due) await runAction(ports, led, ref, action);
+  if (policies.length === 0) return;
+  for (const policy of policies) await keepAlarms(ports, ref, policy, alarms);
+  await followPolicies(ports, led, ref, policies, alarms);
 }
 
 /** Takes away what is there of a service that is gone. */

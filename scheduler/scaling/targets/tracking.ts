@@ -49,8 +49,11 @@ export function predefinedMetric(ref: ServiceRef, type: string, given: string | 
   };
 }
 
-/** Alarms that are target tracking's begin so. */
-export const trackingPrefix = (ref: Pick<ServiceRef, 'cluster'>): string => `TargetTracking-service/${ref.cluster}/`;
+/** Whether an alarm has the name of one that a policy in the cluster has made for itself. */
+export const isTrackingAlarm = (cluster: string, name: string): boolean =>
+  /^TargetTracking-service\/([^/]+)\/[^/]+-Alarm(?:High|Low)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.exec(
+    name,
+  )?.[1] === cluster;
 
 export const alarmNames = (
   ref: ServiceRef,
