@@ -87,7 +87,8 @@ function* minutesFrom(
       if (year === start.year && month < start.month) continue;
       const length = new Date(Date.UTC(year, month, 0)).getUTCDate();
       const first = new Date(Date.UTC(year, month - 1, 1)).getUTCDay();
-      for (let day = 1; day <= length; day++) {
+      const from = year === start.year && month === start.month ? start.day : 1;
+      for (let day = from; day <= length; day++) {
         if (!matches(day, ((first + day - 1) % 7) + 1, length)) continue;
         for (const hour of times.hours)
           for (const minute of times.minutes) {

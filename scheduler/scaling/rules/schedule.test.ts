@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { nextRun, parseSchedule, ScheduleError } from './index.ts';
+import { lastMissed, nextRun, parseSchedule, ScheduleError } from './index.ts';
 
 const at = (text: string): number => Date.parse(text);
 const runs = (text: string, zone: string | undefined, from: string, count: number, bounds: object = {}): string[] => {
@@ -85,34 +85,53 @@ describe('schedules of scaling actions', () => {
     expect(() => parseSchedule('cron(0 12 * * ? *)', '+02:00')).toThrow(/is no time zone/);
   });
 
-  test('the next run is the first minute that matches, by trying each', () => {
-    const zones = ['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe'];
-    const list = (most: number): fc.Arbitrary<string> =>
-      fc.uniqueArray(fc.integer({ min: 0, max: most }), { minLength: 1, maxLength: 3 }).map((all) => all.join(','));
+  const zones = ['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe'];
+  const list = (most: number): fc.Arbitrary<string> =>
+    fc.uniqueArray(fc.integer({ min: 0, max: most }), { minLength: 1, maxLength: 3 }).map((all) => all.join(','));
+  const inYear = { min: at('2026-01-01T00:00Z') / 60_000, max: at('2027-01-01T00:00Z') / 60_000 };
+
+  test('the last run that was missed is the one that is found run by run', () => {
+    const minute = fc.integer(inYear);
+    const later = fc.integer({ min: 0, max: 3 * 86_400_000 });
+    const text = fc.oneof(
+      fc.tuple(list(59), list(23)).map(([minutes, hours]) => `cron(${minutes} ${hours} * * ? *)`),
+      fc.constantFrom('cron(0/9 * * * ? *)', 'cron(* 3 ? * MON-WED *)', 'rate(7 minutes)', 'rate(3 days)'),
+    );
     fc.assert(
-      fc.property(
-        list(59),
-        list(23),
-        fc.constantFrom(...zones),
-        fc.integer({ min: at('2026-01-01T00:00Z') / 60_000, max: at('2027-01-01T00:00Z') / 60_000 }),
-        (minutes, hours, zone, minute) => {
-          const after = minute * 60_000;
-          const found = nextRun(parseSchedule(`cron(${minutes} ${hours} * * ? *)`, zone), { createdAt: 0 }, after);
-          const wanted = (time: number): boolean => {
-            const local = Temporal.Instant.fromEpochMilliseconds(time).toZonedDateTimeISO(zone);
-            // The second of two equal local times has no run.
-            const first = local.toPlainDateTime().toZonedDateTime(zone).epochMilliseconds === time;
-            return (
-              first &&
-              minutes.split(',').includes(String(local.minute)) &&
-              hours.split(',').includes(String(local.hour))
-            );
-          };
-          let expected = after + 60_000;
-          while (!wanted(expected)) expected += 60_000;
-          expect(found).toBe(expected);
-        },
-      ),
+      fc.property(text, fc.constantFrom(...zones), minute, later, (given, zone, from, ms) => {
+        const schedule = parseSchedule(given, zone);
+        const bounds = { createdAt: from * 60_000 };
+        const first = nextRun(schedule, bounds, from * 60_000) ?? 0;
+        const now = first + ms;
+        let expected = first;
+        let next = nextRun(schedule, bounds, Math.max(first, now - 86_400_000));
+        while (next !== undefined && next <= now) {
+          expected = next;
+          next = nextRun(schedule, bounds, next);
+        }
+        expect(lastMissed(schedule, bounds, first, now)).toBe(expected);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('the next run is the first minute that matches, by trying each', () => {
+    fc.assert(
+      fc.property(list(59), list(23), fc.constantFrom(...zones), fc.integer(inYear), (minutes, hours, zone, minute) => {
+        const after = minute * 60_000;
+        const found = nextRun(parseSchedule(`cron(${minutes} ${hours} * * ? *)`, zone), { createdAt: 0 }, after);
+        const wanted = (time: number): boolean => {
+          const local = Temporal.Instant.fromEpochMilliseconds(time).toZonedDateTimeISO(zone);
+          // The second of two equal local times has no run.
+          const first = local.toPlainDateTime().toZonedDateTime(zone).epochMilliseconds === time;
+          return (
+            first && minutes.split(',').includes(String(local.minute)) && hours.split(',').includes(String(local.hour))
+          );
+        };
+        let expected = after + 60_000;
+        while (!wanted(expected)) expected += 60_000;
+        expect(found).toBe(expected);
+      }),
       { numRuns: 60 },
     );
   });

@@ -83,14 +83,30 @@ export function nextRun(
 /** How far back a run that was missed is told apart from others of the same schedule. Milliseconds. */
 const lookBack = 86_400_000;
 
-/** Of the runs that are due and were not made, the time of the last one. @param first the first of them */
+/** Runs of a schedule lie so far apart at least. Milliseconds. */
+const finest = 60_000;
+
+/**
+ * Of the runs that are due and were not made, the time of the last one: looked for by halves, as a schedule may have had a run each minute of
+ * a day on which nobody led.
+ * @param first the first of them
+ */
 export function lastMissed(schedule: Schedule, bounds: Bounds, first: number, now: number): number {
-  let last = first;
-  for (let after = Math.max(first, now - lookBack); ; after = last) {
+  const firstAfter = (after: number): number | undefined => {
     const next = nextRun(schedule, bounds, after);
-    if (next === undefined || next > now) return last;
-    last = next;
+    return next === undefined || next > now ? undefined : next;
+  };
+  let low = Math.max(first, now - lookBack);
+  let last = firstAfter(low);
+  if (last === undefined) return first;
+  // `last` is the first run after `low`, and none lies after `high`.
+  for (let high = now; high - low >= finest;) {
+    const middle = Math.floor((low + high) / 2);
+    const found = firstAfter(middle);
+    if (found === undefined) high = middle;
+    else [low, last] = [middle, found];
   }
+  return last;
 }
 
 function nextOfRate(every: number, startTime: number | undefined, createdAt: number, after: number): number {
@@ -100,8 +116,8 @@ function nextOfRate(every: number, startTime: number | undefined, createdAt: num
 }
 
 function nextOfCron({ cron, zone }: Extract<Schedule, { kind: 'cron' }>, after: number): number | undefined {
-  // A whole day back: where a zone repeats an hour, the local time of `after` may be later than that of the next run.
-  const start = Temporal.Instant.fromEpochMilliseconds(after).toZonedDateTimeISO(zone).subtract({ days: 1 });
+  // Some hours back: where a zone repeats one, the local time of `after` may be later than that of the next run. None repeats more than three.
+  const start = Temporal.Instant.fromEpochMilliseconds(after).toZonedDateTimeISO(zone).subtract({ hours: 6 });
   for (const { year, month, day, hour, minute } of cron.from(start)) {
     const local = new Temporal.PlainDateTime(year, month, day, hour, minute);
     const zoned = local.toZonedDateTime(zone);
