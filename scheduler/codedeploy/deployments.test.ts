@@ -14,10 +14,15 @@ import {
   StopDeploymentCommand,
 } from '@aws-sdk/client-codedeploy';
 import { DeleteServiceCommand, DescribeServicesCommand, type Service, UpdateServiceCommand } from '@aws-sdk/client-ecs';
+import { transact } from '@slipway/storage/records';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
 import { account, region } from '../ecs/testing/open-api.ts';
+import { beginCodeDeploy, findService } from '../services/index.ts';
+import { newDeploymentId, toJson } from '../state/index.ts';
 import { bringAllOn } from './index.ts';
+import { codeDeployKeys, codeDeployPartition } from './keys.ts';
+import type { CodeDeployRecord } from './records.ts';
 import {
   addGroup,
   addService,
@@ -208,6 +213,61 @@ test('somebody lets traffic go to the new tasks, or it is stopped and goes back 
   await opened.api.ecs.send(new UpdateServiceCommand({ service: 'asked', desiredCount: 0 }));
   const third = await deploy(named, { revision: revisionOf(next) });
   await until(third, { status: 'Ready' });
+});
+
+test('what was stopped before it began, and begins by a server that had not heard of that, is stopped', async () => {
+  const { named, next } = await prepare('raced');
+  const first = await deploy(named, { revision: revisionOf(next) });
+  await until(first, { instanceTerminationWaitTimeStarted: true });
+  await opened.codedeploy.send(
+    new ContinueDeploymentCommand({ deploymentId: first, deploymentWaitType: 'TERMINATION_WAIT' }),
+  );
+  await until(first, { status: 'Succeeded' });
+  const { ports } = opened.api;
+  const partition = codeDeployPartition(account);
+  const found = await ports.records.get<CodeDeployRecord>(partition, codeDeployKeys.deployment(first));
+  if (found === undefined) throw new Error('there is no record of it');
+  const start = { ...found.value.start, id: newDeploymentId(ports.random) };
+  const stopped: CodeDeployRecord = {
+    ...found.value,
+    id: 'd-RACED0000',
+    rollbackId: 'd-RACED0001',
+    start,
+    stop: { at: ports.clock.now(), by: 'somebody', goesBack: true },
+    ended: { status: 'Stopped', endedAt: ports.clock.now(), events: [], weight: 0 },
+  };
+  await transact(ports.records, partition, (tx) => {
+    tx.put(codeDeployKeys.deployment(stopped.id), toJson(stopped));
+    tx.put(codeDeployKeys.open(stopped.id), { id: stopped.id });
+    return Promise.resolve();
+  });
+  const bringOn = () => bringAllOn(ports, account, new AbortController().signal);
+  const isOpen = async () => (await ports.records.get(partition, codeDeployKeys.open(stopped.id))) !== undefined;
+  await bringOn();
+  expect(await isOpen()).toBe(true);
+  const ref = { account, cluster: 'default', service: 'raced' };
+  expect(await beginCodeDeploy(ports, ref, start)).toBe(true);
+  await bringOn();
+  expect(await isOpen()).toBe(false);
+  await vi.waitFor(
+    async () => {
+      const primary = (await findService(ports, ref))?.deployments.find(({ status }) => status === 'PRIMARY');
+      expect(primary).toMatchObject({ id: found.value.start.id, cause: { failed: { id: start.id } } });
+    },
+    { timeout: 60_000 },
+  );
+});
+
+test('ids that nobody has given out cost a read each, whoever asks: no list of all deployments', async () => {
+  const list = vi.spyOn(opened.api.ports.records, 'list');
+  const deploymentIds = Array.from({ length: 100 }, (_, number) => `d-NOBODY${String(number).padStart(3, '0')}`);
+  const { deploymentsInfo } = await opened.codedeploy.send(new BatchGetDeploymentsCommand({ deploymentIds }));
+  expect(deploymentsInfo).toEqual([]);
+  const target = new GetDeploymentTargetCommand({ deploymentId: deploymentIds[0], targetId: 'default:web' });
+  expect((await refusal(opened.codedeploy.send(target))).name).toBe('DeploymentDoesNotExistException');
+  const listed = list.mock.calls.filter(([partition]) => partition === codeDeployPartition(account));
+  list.mockRestore();
+  expect(listed).toEqual([]);
 });
 
 test('one that is stopped without a rollback leaves everything as it is, until the next', async () => {

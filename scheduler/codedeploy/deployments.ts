@@ -22,8 +22,8 @@ const statuses = ['Created', 'Queued', 'InProgress', 'Baking', 'Succeeded', 'Fai
 /** Create, stop, continue, get and list deployments. */
 export function deploymentOperations(api: CodeDeployApi): CodeDeployOperations {
   const allow = async (action: string, id: string | undefined, call: Call): Promise<[AccessRequest]> => {
-    const found = await findDeployment(api, call.account, id ?? '');
-    const { application: of = '*', name = '*' } = found?.record.group ?? {};
+    const found = await findRecord(api, call.account, id ?? '');
+    const { application: of = '*', name = '*' } = found?.group ?? {};
     return [access(action, arns.group(placeOf(api, call), of, name))];
   };
 
@@ -54,6 +54,7 @@ export function deploymentOperations(api: CodeDeployApi): CodeDeployOperations {
             );
           tx.put(key, toJson({ ...current, latest: record.id }));
           tx.put(codeDeployKeys.deployment(record.id), toJson(record));
+          tx.put(codeDeployKeys.rollback(record.rollbackId), { deployment: record.id });
           tx.put(codeDeployKeys.open(record.id), { id: record.id });
         });
         await bringOn(api, account, record.id);
@@ -188,11 +189,12 @@ export function deploymentOperations(api: CodeDeployApi): CodeDeployOperations {
 const completed = (id: string): Error =>
   refuse('DeploymentAlreadyCompleted', `The deployment ${id} is already completed`);
 
+const ids = /^d-[A-Z0-9]{9}$/;
+
 /** @throws DeploymentIdRequiredException, InvalidDeploymentIdException */
 export function checkId(id: string | undefined): string {
   if (id === undefined || id === '') throw refuse('DeploymentIdRequired', 'Deployment ID is required.');
-  if (!/^d-[A-Z0-9]{9}$/.test(id))
-    throw refuse('InvalidDeploymentId', `'${id.slice(0, 100)}' is not the id of a deployment.`);
+  if (!ids.test(id)) throw refuse('InvalidDeploymentId', `'${id.slice(0, 100)}' is not the id of a deployment.`);
   return id;
 }
 
@@ -204,15 +206,28 @@ export async function deployment(api: CodeDeployApi, account: string, id: string
 }
 
 async function findDeployment(api: CodeDeployApi, account: string, id: string): Promise<Viewed | undefined> {
-  const partition = codeDeployPartition(account);
-  const own = await api.records.get<CodeDeployRecord>(partition, codeDeployKeys.deployment(id));
-  if (own !== undefined)
-    return { record: own.value, progress: await lookAt(api, account, own.value), isRollback: false };
-  const rows = await scanAll<CodeDeployRecord>(api.records, partition, codeDeployKeys.deployments);
-  const record = rows.find(({ rollbackId }) => rollbackId === id);
+  const record = await findRecord(api, account, id);
   if (record === undefined) return undefined;
   const progress = await lookAt(api, account, record);
+  if (record.id === id) return { record, progress, isRollback: false };
   return progress.rollback === undefined ? undefined : { record, progress, isRollback: true };
+}
+
+/** The deployment that an id is of, its own or that of its rollback. Asked before anybody is known to have rights: two reads, and no more. */
+export async function findRecord(
+  { records }: Pick<CodeDeployApi, 'records'>,
+  account: string,
+  id: string,
+): Promise<CodeDeployRecord | undefined> {
+  if (!ids.test(id)) return undefined;
+  const partition = codeDeployPartition(account);
+  const find = async (of: string): Promise<CodeDeployRecord | undefined> =>
+    (await records.get<CodeDeployRecord>(partition, codeDeployKeys.deployment(of)))?.value;
+  const own = await find(id);
+  if (own !== undefined) return own;
+  const key = codeDeployKeys.rollback(id);
+  const back = await records.get<{ readonly deployment: string }>(partition, key);
+  return back === undefined ? undefined : find(back.value.deployment);
 }
 
 /** Every deployment that is known, and every rollback. */

@@ -20,6 +20,9 @@ export const codeDeployKeys = {
   services: 'service/',
   deployment: (id: string): string => `deployment/${id}`,
   deployments: 'deployment/',
+  /** The deployment of which a rollback is, by the id that the rollback has. */
+  rollback: (id: string): string => `rollback/${id}`,
+  rollbacks: 'rollback/',
   /** Ids of deployments whose end is not written down. */
   open: (id: string): string => `open/${id}`,
   opens: 'open/',
@@ -36,6 +39,7 @@ export const codeDeployRows: OwnedRows = {
     codeDeployKeys.configurations,
     codeDeployKeys.services,
     codeDeployKeys.deployments,
+    codeDeployKeys.rollbacks,
     codeDeployKeys.opens,
     codeDeployKeys.signingKey,
   ],

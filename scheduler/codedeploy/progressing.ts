@@ -22,6 +22,9 @@ type Ports = Pick<CodeDeployOptions, 'records' | 'clock'>;
 /** How long a deployment stays known after it began. */
 const kept = 90 * 24 * 60 * 60 * 1000;
 
+/** For how long one that was stopped before it began is looked at. Milliseconds. */
+const doubt = 10 * 60 * 1000;
+
 /** The service of a deployment. */
 export const serviceOf = (account: string, { group }: CodeDeployRecord): ServiceRef => ({
   account,
@@ -61,7 +64,8 @@ export async function bringOn(ports: Ports, account: string, id: string): Promis
   const partition = codeDeployPartition(account);
   const record = (await ports.records.get<CodeDeployRecord>(partition, codeDeployKeys.deployment(id)))?.value;
   if (record === undefined || record.ended !== undefined) {
-    await close(ports, account, id, undefined);
+    if (record === undefined || !(await mayYetBegin(ports, account, record)))
+      await close(ports, account, id, undefined);
     return;
   }
   const { historic, isQueued } = await historicOf(ports, account, record);
@@ -93,6 +97,22 @@ export async function bringOn(ports: Ports, account: string, id: string): Promis
   if (record.stop !== undefined && progress.rollback === undefined) await halt(ports, account, record);
 }
 
+/** Whether somebody has ended a deployment before it began. */
+const isUnbegun = ({ stop, ended }: Pick<CodeDeployRecord, 'stop' | 'ended'>): boolean =>
+  stop !== undefined && ended?.startedAt === undefined;
+
+/**
+ * Whether a deployment that was stopped before it began may begin all the same, by a server that read it before the stop and is slow to commit:
+ * the two are of different partitions. One that has begun so is stopped.
+ */
+async function mayYetBegin(ports: Ports, account: string, record: CodeDeployRecord): Promise<boolean> {
+  if (!isUnbegun(record)) return false;
+  const { historic } = await historicOf(ports, account, record);
+  if (historic === undefined) return ports.clock.now() - (record.stop?.at ?? 0) < doubt;
+  await halt(ports, account, record);
+  return false;
+}
+
 /** Passes on what a person has said. One that is past its bake time, or over, ends as it does. */
 async function halt(ports: Ports, account: string, { stop, start, ...record }: CodeDeployRecord): Promise<void> {
   const ref = { ...serviceOf(account, { stop, start, ...record } as CodeDeployRecord), deploymentId: start.id };
@@ -116,9 +136,13 @@ async function close(ports: Ports, account: string, id: string, ended: Progress 
     if (record !== undefined && record.ended === undefined) {
       if (ended === undefined) return;
       tx.put(key, toJson({ ...record, ended }));
+      if (isUnbegun({ ...record, ended })) return;
     }
     tx.remove(codeDeployKeys.open(id));
-    for (const one of old) tx.remove(codeDeployKeys.deployment(one.id));
+    for (const one of old) {
+      tx.remove(codeDeployKeys.deployment(one.id));
+      tx.remove(codeDeployKeys.rollback(one.rollbackId));
+    }
   });
 }
 

@@ -5,7 +5,7 @@ import { countTasks } from '../services/index.ts';
 import { idOf } from '../state/index.ts';
 
 import { mostOfBatch } from './applications.ts';
-import { deployment } from './deployments.ts';
+import { deployment, findRecord } from './deployments.ts';
 import { targetId, targetView, type Viewed } from './deployment-view.ts';
 import { refuse } from './errors.ts';
 import { arns } from './names.ts';
@@ -15,8 +15,8 @@ import { historicOf, serviceOf } from './progressing.ts';
 /** The target of each deployment: its service, with the task sets and the lifecycle events. */
 export function targetOperations(api: CodeDeployApi): CodeDeployOperations {
   const allow = async (action: string, id: string | undefined, call: Call): Promise<[AccessRequest]> => {
-    const found = await deployment(api, call.account, id).catch(() => undefined);
-    const { application: of = '*', name = '*' } = found?.record.group ?? {};
+    const found = await findRecord(api, call.account, id ?? '');
+    const { application: of = '*', name = '*' } = found?.group ?? {};
     return [access(action, arns.group(placeOf(api, call), of, name))];
   };
   const view = async (viewed: Viewed, call: Call) =>
