@@ -123,14 +123,14 @@ test.skipIf(missing !== undefined)(
       Cause: `monitor alarm ${alarm} in state ALARM triggered policy depth`,
     });
     await scaling('delete-scaling-policy', ...target, '--policy-name', 'depth');
-    const soon = new Date(Date.now() + 20_000).toISOString().slice(0, 19);
     await scaling(
       'put-scheduled-action',
       ...target,
       '--scheduled-action-name',
       'soon',
+      // Each minute: however long the command takes, a run follows it.
       '--schedule',
-      `at(${soon})`,
+      'cron(* * * * ? *)',
       '--scalable-target-action',
       'MinCapacity=3,MaxCapacity=4',
     );
