@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
-import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
+import { constants, zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib';
 import type { Digest } from '@slipway/storage/blobs';
 
 import { ByteReader, ByteWriter } from './bytes.ts';
@@ -43,18 +43,39 @@ export interface WrittenFile {
   readonly buckets: number;
 }
 
+/**
+ * Bytes up to which packing is done at once: to a thread and back takes longer than the work then, and comes back at a moment that a simulation
+ * does not know.
+ */
+const small = 65_536;
+
 /** @param level of zstd */
-export const packed = (bytes: Buffer, level: number): Promise<Buffer> =>
-  compress(bytes, {
-    params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
-  });
+export async function packed(bytes: Buffer, level: number): Promise<Buffer> {
+  const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 };
+  return bytes.length <= small ? zstdCompressSync(bytes, { params }) : compress(bytes, { params });
+}
 
 /** @throws MetricsDamaged */
 export async function unpacked(bytes: Uint8Array): Promise<Buffer> {
   try {
+    // A frame that is small may stand for more than a loop should be held up for: the limit of what is done at once holds for both sides.
+    if (bytes.length <= small) {
+      const found = atOnce(bytes);
+      if (found !== undefined) return found;
+    }
     return await decompress(bytes, { maxOutputLength: unpackedLimit });
   } catch (error) {
     throw new MetricsDamaged(`it does not unpack: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** What a frame stands for; undefined where that is more than {@link small}. @throws what zlib throws for what is no frame */
+function atOnce(bytes: Uint8Array): Buffer | undefined {
+  try {
+    return zstdDecompressSync(bytes, { maxOutputLength: small });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return undefined;
+    throw error;
   }
 }
 
