@@ -7,16 +7,7 @@ import {
   resourceId,
   scalingKeys,
 } from '../targets/index.ts';
-import {
-  mayList,
-  mayOn,
-  operation,
-  parseResource,
-  rowsOver,
-  type Scene,
-  type ScalingOperations,
-  serviceOf,
-} from './operation.ts';
+import { mayList, mayOn, operation, pageOf, type Scene, type ScalingOperations, serviceOf } from './operation.ts';
 import { list, nextPage, nothing, number, oneTarget, required, struct, text, texts, time } from './shapes.ts';
 
 const bounds = struct('ScalableTargetAction', { MinCapacity: number, MaxCapacity: number });
@@ -80,24 +71,15 @@ export const actionOperations: ScalingOperations = {
     output: struct('DescribeScheduledActionsResponse', { ScheduledActions: list(scheduledAction), NextToken: text }),
     access: mayList('DescribeScheduledActions'),
     handle: async (input, scene) => {
-      const { api, account } = scene;
-      const { ServiceNamespace, ResourceId, ScalableDimension = dimension, ScheduledActionNames } = input;
-      const name = ['DescribeScheduledActions', ServiceNamespace, ResourceId, ScalableDimension, ScheduledActionNames];
-      const request = { nextToken: input.NextToken, maxResults: input.MaxResults };
-      const after = await api.pages.start(account, name, request);
-      const only = ResourceId === undefined ? undefined : parseResource(account, ResourceId);
-      const isOurs = ServiceNamespace === 'ecs' && ScalableDimension === dimension;
-      const isNone = !isOurs || (ResourceId !== undefined && only === undefined);
-      const prefix = only === undefined ? scalingKeys.actions : scalingKeys.actionsOf(only.service);
-      const { items, nextToken } = await api.pages.page(
-        account,
-        name,
-        request,
-        isNone ? [] : rowsOver<ActionRecord>(scene, prefix, after, only),
-        ({ cluster, record }) =>
-          ScheduledActionNames?.includes(record.name) === false ? undefined : view(scene, cluster, record),
+      const { ScheduledActionNames: names } = input;
+      const { items, more } = await pageOf<ActionRecord, ReturnType<typeof view>>(
+        scene,
+        ['DescribeScheduledActions', names],
+        input,
+        { all: scalingKeys.actions, of: scalingKeys.actionsOf },
+        (cluster, record) => (names?.includes(record.name) === false ? undefined : view(scene, cluster, record)),
       );
-      return { ScheduledActions: items, ...(nextToken === undefined ? {} : { NextToken: nextToken }) };
+      return { ScheduledActions: items, ...more };
     },
   }),
 };

@@ -1,5 +1,5 @@
 import { activitiesKept, type ActivityRecord, dimension, resourceId, scalingKeys } from '../targets/index.ts';
-import { mayList, operation, parseResource, rowsOver, type ScalingOperations } from './operation.ts';
+import { mayList, operation, pageOf, type ScalingOperations } from './operation.ts';
 import { flag, list, nextPage, oneTarget, refused, required, struct, text, time } from './shapes.ts';
 
 const activity = struct('ScalingActivity', {
@@ -29,24 +29,15 @@ export const activityOperations: ScalingOperations = {
     output: struct('DescribeScalingActivitiesResponse', { ScalingActivities: list(activity), NextToken: text }),
     access: mayList('DescribeScalingActivities'),
     handle: async (input, scene) => {
-      const { api, account } = scene;
-      const { ServiceNamespace, ResourceId, ScalableDimension = dimension } = input;
-      const name = ['DescribeScalingActivities', ServiceNamespace, ResourceId, ScalableDimension];
-      const request = { nextToken: input.NextToken, maxResults: input.MaxResults };
-      const after = await api.pages.start(account, name, request);
-      const only = ResourceId === undefined ? undefined : parseResource(account, ResourceId);
-      const isOurs = ServiceNamespace === 'ecs' && ScalableDimension === dimension;
-      const isNone = !isOurs || (ResourceId !== undefined && only === undefined);
-      const prefix = only === undefined ? scalingKeys.activities : scalingKeys.activitiesOf(only.service);
-      const since = api.clock.now() - activitiesKept;
-      const { items, nextToken } = await api.pages.page(
-        account,
-        name,
-        request,
-        isNone ? [] : rowsOver<ActivityRecord>(scene, prefix, after, only),
-        ({ cluster, record }) => (record.at < since ? undefined : view(cluster, record)),
+      const since = scene.api.clock.now() - activitiesKept;
+      const { items, more } = await pageOf<ActivityRecord, ReturnType<typeof view>>(
+        scene,
+        ['DescribeScalingActivities'],
+        input,
+        { all: scalingKeys.activities, of: scalingKeys.activitiesOf },
+        (cluster, record) => (record.at < since ? undefined : view(cluster, record)),
       );
-      return { ScalingActivities: items, ...(nextToken === undefined ? {} : { NextToken: nextToken }) };
+      return { ScalingActivities: items, ...more };
     },
   }),
 };

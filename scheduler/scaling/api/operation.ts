@@ -127,3 +127,44 @@ export async function* rowsOver<T>(
       yield { key: `${cluster}${separator}${key}`, value: { cluster, record: value } };
   }
 }
+
+/** What asks for a list of things that services have. */
+interface ListInput {
+  readonly ServiceNamespace: string;
+  readonly ResourceId?: string | undefined;
+  readonly ScalableDimension?: string | undefined;
+  readonly MaxResults?: number | undefined;
+  readonly NextToken?: string | undefined;
+}
+
+/**
+ * One page of what services have: of one, where the request names it. Other namespaces have nothing.
+ * @param name the operation, and what else the list depends on
+ * @param keys the prefixes of all records, and of those of a service
+ * @param pick what a record contributes; undefined leaves it out
+ */
+export async function pageOf<T, R>(
+  scene: Scene,
+  name: readonly unknown[],
+  input: ListInput,
+  keys: { readonly all: string; readonly of: (service: string) => string },
+  pick: (cluster: string, record: T) => R | undefined,
+): Promise<{ readonly items: R[]; readonly more: { readonly NextToken?: string } }> {
+  const { api, account } = scene;
+  const { ServiceNamespace, ResourceId, ScalableDimension = dimension } = input;
+  const list = [...name, ServiceNamespace, ResourceId, ScalableDimension];
+  const request = { nextToken: input.NextToken, maxResults: input.MaxResults };
+  const after = await api.pages.start(account, list, request);
+  const only = ResourceId === undefined ? undefined : parseResource(account, ResourceId);
+  const isOurs = ServiceNamespace === 'ecs' && ScalableDimension === dimension;
+  const isNone = !isOurs || (ResourceId !== undefined && only === undefined);
+  const prefix = only === undefined ? keys.all : keys.of(only.service);
+  const { items, nextToken } = await api.pages.page(
+    account,
+    list,
+    request,
+    isNone ? [] : rowsOver<T>(scene, prefix, after, only),
+    ({ cluster, record }) => pick(cluster, record),
+  );
+  return { items, more: nextToken === undefined ? {} : { NextToken: nextToken } };
+}

@@ -26,8 +26,7 @@ import {
   mayList,
   mayOn,
   operation,
-  parseResource,
-  rowsOver,
+  pageOf,
   type Scene,
   type ScalingOperations,
   serviceOf,
@@ -142,26 +141,18 @@ export const policyOperations: ScalingOperations = {
     output: struct('DescribeScalingPoliciesResponse', { ScalingPolicies: list(policy), NextToken: text }),
     access: mayList('DescribeScalingPolicies'),
     handle: async (given, scene) => {
-      const { api, account } = scene;
-      const { ServiceNamespace, ResourceId, ScalableDimension = dimension, PolicyNames } = given;
-      const name = ['DescribeScalingPolicies', ServiceNamespace, ResourceId, ScalableDimension, PolicyNames];
-      // As many as AWS gives: each has its alarms with it.
-      const request = { nextToken: given.NextToken, maxResults: given.MaxResults ?? 10 };
-      const after = await api.pages.start(account, name, request);
-      const only = ResourceId === undefined ? undefined : parseResource(account, ResourceId);
-      const isOurs = ServiceNamespace === 'ecs' && ScalableDimension === dimension;
-      const isNone = !isOurs || (ResourceId !== undefined && only === undefined);
-      const prefix = only === undefined ? scalingKeys.policies : scalingKeys.policiesOf(only.service);
-      const { items, nextToken } = await api.pages.page(
-        account,
-        name,
-        request,
-        isNone ? [] : rowsOver<PolicyRecord>(scene, prefix, after, only),
-        (row) => (PolicyNames?.includes(row.record.name) === false ? undefined : row),
+      const { PolicyNames: names } = given;
+      const { items, more } = await pageOf(
+        scene,
+        ['DescribeScalingPolicies', names],
+        // As many as AWS gives: each has its alarms with it.
+        { ...given, MaxResults: given.MaxResults ?? 10 },
+        { all: scalingKeys.policies, of: scalingKeys.policiesOf },
+        (cluster, record: PolicyRecord) => (names?.includes(record.name) === false ? undefined : { cluster, record }),
       );
       return {
         ScalingPolicies: await Promise.all(items.map(({ cluster, record }) => view(scene, cluster, record))),
-        ...(nextToken === undefined ? {} : { NextToken: nextToken }),
+        ...more,
       };
     },
   }),
