@@ -1,5 +1,6 @@
 import { CliError } from './errors.ts';
 import { callJson } from './json-api.ts';
+import { harmless } from './logs.ts';
 import { parseOutput, print, printJson, table } from './output.ts';
 import { askServer } from './own-routes.ts';
 
@@ -71,7 +72,12 @@ export async function listAlarms(options: Options & { readonly state?: string })
     print(
       table(
         ['state', 'alarm', 'since', 'when'],
-        found.map((one) => [one.StateValue, one.AlarmName, iso(one.StateTransitionedTimestamp), conditionOf(one)]),
+        found.map((one) => [
+          one.StateValue,
+          one.AlarmName,
+          iso(one.StateTransitionedTimestamp),
+          harmless(conditionOf(one)),
+        ]),
       ),
     );
 }
@@ -87,9 +93,9 @@ export async function showAlarm(name: string, options: Options): Promise<void> {
     return;
   }
   print(`${alarm.AlarmName}: ${alarm.StateValue} since ${iso(alarm.StateTransitionedTimestamp)}`);
-  if (alarm.AlarmDescription !== undefined) print(alarm.AlarmDescription);
-  print(`  why:   ${alarm.StateReason}`);
-  print(`  when:  ${conditionOf(alarm)}`);
+  if (alarm.AlarmDescription !== undefined) print(harmless(alarm.AlarmDescription));
+  print(`  why:   ${harmless(alarm.StateReason)}`);
+  print(`  when:  ${harmless(conditionOf(alarm))}`);
   if (alarm.TreatMissingData !== undefined) print(`  missing datapoints: ${alarm.TreatMissingData}`);
   for (const [state, actions] of [
     ['ALARM', alarm.AlarmActions],
@@ -97,7 +103,7 @@ export async function showAlarm(name: string, options: Options): Promise<void> {
     ['INSUFFICIENT_DATA', alarm.InsufficientDataActions],
   ] as const)
     for (const action of actions)
-      print(`  tells: ${state} ${action}${alarm.ActionsEnabled ? '' : ' (actions are disabled)'}`);
+      print(`  tells: ${state} ${harmless(action)}${alarm.ActionsEnabled ? '' : ' (actions are disabled)'}`);
 }
 
 /** `slipway alarms history`: what happened to an alarm, or to all of them, the newest first. */
@@ -111,7 +117,7 @@ export async function showHistory(name: string | undefined, options: Options): P
     print(
       table(
         ['at', 'alarm', 'what'],
-        items.map((one) => [iso(one.Timestamp), one.AlarmName, one.HistorySummary]),
+        items.map((one) => [iso(one.Timestamp), one.AlarmName, harmless(one.HistorySummary)]),
       ),
     );
 }
