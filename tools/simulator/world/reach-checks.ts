@@ -26,8 +26,8 @@ export class ReachChecks {
   readonly #ports: ReachPorts;
   /** Ids of tasks by their registrations. */
   readonly #owners = new Map<string, string>();
-  /** When tasks were noted to be out of rotation: true time. */
-  readonly #outAt = new Map<string, number>();
+  /** When tasks were noted to be out of rotation (true time), and the engines that were taken for gone by then. */
+  readonly #outAt = new Map<string, { readonly at: number; readonly gone: ReadonlySet<SimulatedTraffic> }>();
   #lost = false;
   /** Requests that arrived at a task. */
   arrived = 0;
@@ -43,8 +43,15 @@ export class ReachChecks {
       const { id, targets, desiredStatus } = change.after;
       for (const target of targets) this.#owners.set(target.id, id);
       if (desiredStatus === 'STOPPED' && isOut(change.after) && !this.#outAt.has(id))
-        this.#outAt.set(id, this.#ports.now());
+        this.#outAt.set(id, {
+          at: this.#ports.now(),
+          gone: new Set(this.#ports.engines.filter((one) => this.#isGone(one))),
+        });
     }
+  }
+
+  #isGone(engine: SimulatedTraffic): boolean {
+    return this.#ports.now() - engine.seenAt > silence;
   }
 
   /** The store lost commits: who was told what is not known any more. */
@@ -95,8 +102,11 @@ export class ReachChecks {
     if (instance === undefined || instance.status === 'INACTIVE') return true;
     if (task.stopCode === 'EssentialContainerExited' || task.stopCode === 'TaskFailedToStart') return true;
     if (task.stopCode === 'SpotInterruption' && !isOut(task)) return true;
-    const waited = (this.#outAt.get(task.id) ?? now()) - (mirror.orderedAt.get(task.id) ?? now());
-    return waited >= deregistrationDelay * 1000 * fastest || now() - engine.seenAt > silence;
+    const out = this.#outAt.get(task.id);
+    // An engine that nobody waited for may be back with what it knew, in the very moment in which the order arrives.
+    if (out?.gone.has(engine) === true || this.#isGone(engine)) return true;
+    const waited = (out?.at ?? now()) - (mirror.orderedAt.get(task.id) ?? now());
+    return waited >= deregistrationDelay * 1000 * fastest;
   }
 }
 
