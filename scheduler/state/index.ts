@@ -15,6 +15,7 @@ export type {
   AttachmentRecord,
   AttributeRecord,
   CapacityProvider,
+  CapacityProviderRecord,
   CapacityProviderStrategy,
   CircuitBreaker,
   ClusterRecord,
@@ -30,6 +31,7 @@ export type {
   HealthStatus,
   InstanceRecord,
   LaunchType,
+  ManagedScalingSettings,
   NetworkBinding,
   NetworkConfiguration,
   RejectedImage,
@@ -58,6 +60,7 @@ export type {
   Shifting,
   ShiftStrategy,
 } from './shifts.ts';
+export { groupAttribute } from './groups.ts';
 export { hookName } from './hook-name.ts';
 export { toJson } from './json.ts';
 export { sameRecord } from './same.ts';
