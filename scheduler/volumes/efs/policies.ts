@@ -34,7 +34,10 @@ export function policyOperations(api: EfsApi): EfsOperations {
     DeleteFileSystemPolicy: {
       access: of('DeleteFileSystemPolicy'),
       handle: async ({ FileSystemId = '' }, { account }) => {
-        await fileSystems.change(account, FileSystemId, ({ policy: _, ...rest }) => rest);
+        await fileSystems.change(account, FileSystemId, (before) => {
+          const { policy: _, ...rest } = before;
+          return rest;
+        });
         return {};
       },
     },
