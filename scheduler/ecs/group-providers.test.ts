@@ -14,6 +14,7 @@ import {
   PutAttributesCommand,
   PutClusterCapacityProvidersCommand,
   RunTaskCommand,
+  StopTaskCommand,
   TagResourceCommand,
   UpdateCapacityProviderCommand,
   UpdateServiceCommand,
@@ -256,16 +257,11 @@ describe('a cluster with one', () => {
     expect(moved.service).toMatchObject({ launchType: 'EC2' });
   });
 
-  test('says why there is no room: of requests in the answer, of services in their events', async () => {
+  test('says why there is no room in the events of a service', async () => {
     await create('empty');
     await api.ecs.send(new CreateClusterCommand({ clusterName: 'roomless', capacityProviders: ['empty'] }));
     const arn = await host('roomless');
     const strategy = { capacityProviderStrategy: [{ capacityProvider: 'empty' }] };
-    const { failures } = await api.ecs.send(
-      new RunTaskCommand({ cluster: 'roomless', taskDefinition: 'app', ...strategy }),
-    );
-    const message = new RegExp(`${idOf(arn)} is not of the Auto Scaling group empty-hosts`);
-    expect(failures?.[0]?.detail).toMatch(message);
     await api.ecs.send(
       new CreateServiceCommand({
         cluster: 'roomless',
@@ -280,7 +276,9 @@ describe('a cluster with one', () => {
         const { services } = await api.ecs.send(
           new DescribeServicesCommand({ cluster: 'roomless', services: ['web'] }),
         );
-        expect(services?.[0]?.events?.[0]?.message).toMatch(/not of the Auto Scaling group empty-hosts/);
+        expect(services?.[0]?.events?.[0]?.message).toContain(
+          `${idOf(arn)} is not of the Auto Scaling group empty-hosts`,
+        );
       },
       { timeout: 60_000, interval: 50 },
     );
@@ -290,6 +288,68 @@ describe('a cluster with one', () => {
       timeout: 60_000,
       interval: 50,
     });
+  });
+
+  test('keeps tasks of requests until a host has room, the oldest first', async () => {
+    await create('later');
+    await api.ecs.send(new CreateClusterCommand({ clusterName: 'waiting', capacityProviders: ['later'] }));
+    await api.define({ family: 'half', containerDefinitions: [{ name: 'main', image: 'busybox', memory: 512 }] });
+    const run = (count: number) =>
+      api.ecs.send(
+        new RunTaskCommand({
+          cluster: 'waiting',
+          taskDefinition: 'half',
+          count,
+          capacityProviderStrategy: [{ capacityProvider: 'later' }],
+        }),
+      );
+    const states = async (arns: readonly (string | undefined)[]) => {
+      const { tasks } = await api.ecs.send(
+        new DescribeTasksCommand({ cluster: 'waiting', tasks: arns.map((arn = '') => arn) }),
+      );
+      return tasks?.map(({ lastStatus, containerInstanceArn }) => [lastStatus, containerInstanceArn]);
+    };
+    const arnsOf = ({ tasks, failures }: Awaited<ReturnType<typeof run>>): (string | undefined)[] => {
+      expect(failures).toEqual([]);
+      return (tasks ?? []).map(({ taskArn }) => taskArn);
+    };
+    // There is no host at all.
+    const [gone, first, second] = arnsOf(await run(3));
+    const [third] = arnsOf(await run(1));
+    expect(await states([gone, first, second, third])).toEqual(Array(4).fill(['PROVISIONING', undefined]));
+    const { task } = await api.ecs.send(new StopTaskCommand({ cluster: 'waiting', task: gone }));
+    expect(task).toMatchObject({ lastStatus: 'STOPPED', stopCode: 'UserInitiated' });
+    const left = [first, second, third];
+    const one = await host('waiting', 'later');
+    await vi.waitFor(async () => expect((await states([first, second]))?.every(([, on]) => on === one)).toBe(true), {
+      timeout: 60_000,
+      interval: 50,
+    });
+    expect(await states([third])).toEqual([['PROVISIONING', undefined]]);
+    expect(await states(left)).toContainEqual(['PENDING', one]);
+    // Room that a task leaves is as good as a new host.
+    await api.report(first ?? '', 'STOPPED', 0);
+    await vi.waitFor(async () => expect(await states([third])).toEqual([['PENDING', one]]), {
+      timeout: 60_000,
+      interval: 50,
+    });
+  });
+
+  test('keeps 500 of them at most', async () => {
+    await create('crowd');
+    await api.ecs.send(new CreateClusterCommand({ clusterName: 'crowded', capacityProviders: ['crowd'] }));
+    const run = () =>
+      api.ecs.send(
+        new RunTaskCommand({
+          cluster: 'crowded',
+          taskDefinition: 'app',
+          count: 10,
+          capacityProviderStrategy: [{ capacityProvider: 'crowd' }],
+        }),
+      );
+    for (let turn = 0; turn < 50; turn++) expect((await run()).failures).toEqual([]);
+    // With no host in the cluster that is what ECS says of it.
+    await expect(run()).rejects.toThrow(/No Container Instances were found/);
   });
 
   test('mixes them with Fargate in no strategy, and gives daemons none', async () => {

@@ -34,6 +34,7 @@ export type {
   ManagedScalingSettings,
   NetworkBinding,
   NetworkConfiguration,
+  PlacementWish,
   RejectedImage,
   Reservation,
   SeenAlarms,

@@ -258,6 +258,23 @@ export interface TaskTarget {
   readonly quietAt?: number;
 }
 
+/** What a task that waits needs of an instance, beside its reservation, in the placement core's form. */
+export interface PlacementWish {
+  /** Names of attributes. */
+  readonly requires: readonly string[];
+  readonly constraints: readonly {
+    readonly type: 'distinctInstance' | 'memberOf' | `${string}:${string}`;
+    readonly expression?: string;
+    readonly otherwise?: { readonly code: string; readonly sentence: string };
+  }[];
+  readonly strategies: readonly {
+    readonly type: 'random' | 'spread' | 'binpack' | `${string}:${string}`;
+    readonly field?: string;
+  }[];
+  /** Why there was no room when it came, in one sentence. */
+  readonly why: string;
+}
+
 /** One task. Desired status is the control plane's, last status the agent's word. */
 export interface TaskRecord {
   readonly id: string;
@@ -283,6 +300,8 @@ export interface TaskRecord {
   readonly ephemeralStorage?: number;
   /** Of a task that a strategy was used for. */
   readonly capacityProvider?: CapacityProvider;
+  /** Of a task that is on no instance yet, PROVISIONING until one has room: what placement is asked for. */
+  readonly waits?: PlacementWish;
   /** Of a task with an interface of its own: what it asked for, and what it got. */
   readonly network?: NetworkConfiguration;
   readonly attachment?: AttachmentRecord;

@@ -123,6 +123,8 @@ export function placementDemand(definition: TaskDefinitionRecord, options: Deman
         ? [{ type: 'spread', field: 'attribute:ecs.availability-zone' }]
         : options.strategies,
     ...(options.capacityProvider === undefined ? {} : { capacityProvider: options.capacityProvider }),
+    // Of services there is nothing before there is room: they are looked at again by themselves.
+    ...(options.group === undefined || options.kind === 'service' ? {} : { waits: true }),
     ...(options.instanceId === undefined ? {} : { instanceId: options.instanceId }),
   };
 }
