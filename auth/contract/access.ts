@@ -4,6 +4,8 @@ export type ConditionContext = Readonly<Record<string, string | readonly string[
 /** A thing that is acted on. */
 export interface ResourceRef {
   readonly arn: string;
+  /** Whose it is, where its ARN does not say (a bucket). */
+  readonly account?: string;
   /** The text of the policy attached to the resource itself (a repository policy), when it has one. */
   readonly policy?: string;
   /** The resource's tags, offered as `aws:ResourceTag/<key>`. */

@@ -1,5 +1,5 @@
 import type Koa from 'koa';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { AccessList } from './access.ts';
 import type { Call } from './call.ts';
 import type { Principal } from './principal.ts';
@@ -28,12 +28,28 @@ interface RouteDeclaration {
  */
 export type WebRoute = RouteDeclaration &
   (
-    | { readonly handle: (ctx: Koa.Context, call: Call) => Promise<void>; readonly respond?: never }
+    | {
+        /** @param body of services of objects, whose bodies are under their signatures */
+        readonly handle: (ctx: Koa.Context, call: Call, body?: StreamedBody) => Promise<void>;
+        readonly respond?: never;
+      }
     | {
         readonly respond: (request: IncomingMessage, answer: Answer, call: Call) => void | Promise<void>;
         readonly handle?: never;
       }
   );
+
+/** The body of a request as its signature covers it, for services whose bodies are streamed; others read the request themselves. */
+export interface StreamedBody {
+  /** Bytes that it must have, as the request declares; undefined where it does not. */
+  readonly length: number | undefined;
+  /** The SHA-256 that was signed, in hexadecimal digits; undefined where none was. */
+  readonly sha256: string | undefined;
+  /** To be read once. Fails at the latest at its end when the bytes are not those that were signed: nothing may be kept before. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Trailing headers by lower-case name; there when the bytes have ended. */
+  readonly trailers: ReadonlyMap<string, string>;
+}
 
 /**
  * Writes the whole answer.
@@ -57,20 +73,22 @@ export interface ProvenCaller {
 /** A web service under one path prefix. */
 export interface WebService {
   readonly name: string;
-  /** The paths it owns, e.g. `/v2/`; also the prefix without its last slash. */
+  /** The paths it owns, e.g. `/v2/`; also the prefix without its last slash. Object stores own none: see `authentication`. */
   readonly prefix: string;
   /**
    * How callers prove who they are: `docker` is Basic `AWS:<token>` or a Bearer token of ours; `sigv4` is Signature Version 4 for
-   * that signing name, of requests without a body; `none` leaves it to the route.
+   * that signing name, of requests without a body; `none` leaves it to the route. `objects` is Signature Version 4 as S3 has it, with
+   * bodies that are streamed and presigned URLs: whatever is signed for that name is this service's, whatever its path, and what is not
+   * signed when nobody else owns the path and it begins with what may be a bucket.
    */
-  readonly authentication: 'docker' | 'none' | { readonly sigv4: string };
+  readonly authentication: 'docker' | 'none' | { readonly sigv4: string } | { readonly objects: string };
   /**
    * One request for each route it has, with made-up names: checked when the gateway starts (each must find a route that
    * declares its access), and called by the authorization matrix test.
    */
   readonly samples?: readonly { readonly method: string; readonly path: string }[];
   /** Parses method and raw path once; undefined is answered as not found. */
-  route(method: string, path: string, query: URLSearchParams): WebRoute | undefined;
+  route(method: string, path: string, query: URLSearchParams, headers?: IncomingHttpHeaders): WebRoute | undefined;
   /** Writes any error, those of the gateway included (401, 403, 404, 429, 500), in the service's own format. */
   renderError(ctx: Koa.Context, error: unknown): void;
 }

@@ -4,7 +4,9 @@ import { SignatureError, type SignatureProblem } from '../sigv4/index.ts';
 import type { AwsServiceFront, ProtocolKind } from './aws-routes.ts';
 import { AwsError, GatewayError } from '../contract/index.ts';
 
-type Names = Readonly<Record<SignatureProblem | GatewayError['kind'], readonly [code: string, status: number]>>;
+/** Bodies that are streamed are those of objects, which no AWS call has. */
+type Problem = Exclude<SignatureProblem, 'altered-body' | 'malformed-body'>;
+type Names = Readonly<Record<Problem | GatewayError['kind'], readonly [code: string, status: number]>>;
 
 /** What the JSON services call the errors of the front door. */
 const jsonNames: Names = {
@@ -98,7 +100,7 @@ export function wireErrorOf(
     if (service?.model !== undefined && codec !== undefined) return codec.inputError(error, service.model);
     return { code: names['bad-request'][0], message: error.message };
   }
-  if (error instanceof SignatureError) return named(names[error.problem], error.message);
+  if (error instanceof SignatureError) return named(names[error.problem as Problem], error.message);
   if (error instanceof GatewayError) return named(names[error.kind], error.message);
   if (error instanceof StoreUnavailable) return named(names.unavailable, 'The service is unavailable; try again.');
   return undefined;

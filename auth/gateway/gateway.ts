@@ -18,6 +18,7 @@ import { defaultLimits, type GatewayOptions, type Limits } from './options.ts';
 import { addressList, Origins } from './origin.ts';
 import { ownRoutes } from './own-routes.ts';
 import { noSniffing } from './repeats.ts';
+import { isSignedFor, mayNameBucket, objectsOf } from './signed-object.ts';
 import { beginSpan, endSpan } from './request-span.ts';
 import type { UpgradeService, WebService } from '../contract/index.ts';
 import { Throttle } from './throttle.ts';
@@ -55,6 +56,9 @@ export interface Gateway {
 export function createGateway(options: GatewayOptions): Gateway {
   const limits: Limits = { ...defaultLimits, ...options.limits };
   const web = options.web ?? [];
+  const byPath = web.filter((service) => objectsOf(service) === undefined);
+  const objects = web.find((service) => objectsOf(service) !== undefined);
+  const objectsName = objects && objectsOf(objects);
   const upgrades = new Map((options.upgrades ?? []).map((service) => [service.path, service] as const));
   const routes = new AwsRoutes(options.services, options.region, limits.bodyBytes);
   const known = enumerate(routes, web, [...upgrades.values()]);
@@ -135,8 +139,10 @@ export function createGateway(options: GatewayOptions): Gateway {
       await koa(request, response);
     };
     const url = request.url ?? '/';
+    if (objects !== undefined && objectsName !== undefined && isSignedFor(request, url, objectsName))
+      return webFront.serve(exchange, objects, withinKoa);
     if (isAwsCall(request, url, routes)) return withinKoa((ctx) => aws(ctx, exchange));
-    const service = web.find(({ prefix }) => owns(prefix, url));
+    const service = byPath.find(({ prefix }) => owns(prefix, url)) ?? (mayNameBucket(url) ? objects : undefined);
     if (isOpen(url, request, service) && !shared.origins.isKnownHost(request)) return misdirected(exchange, response);
     if (service !== undefined) return webFront.serve(exchange, service, withinKoa);
     return withinKoa((ctx) => rest(ctx, exchange));
@@ -309,7 +315,8 @@ function enumerate(
     })),
     ...web.flatMap((service) =>
       (service.samples ?? []).map(({ method, path }) => {
-        const route = service.route(method, path, new URLSearchParams());
+        const [bare = '', query] = path.split('?');
+        const route = service.route(method, bare, new URLSearchParams(query), {});
         if (route === undefined)
           throw new GatewayConfigError(`${service.name}: the sample ${method} ${path} finds no route`);
         if (route.access === undefined)

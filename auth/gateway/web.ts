@@ -5,11 +5,13 @@ import {
   type AccessList,
   type Answer,
   type Authorizer,
+  AwsError,
   type Call,
   GatewayError,
   type Log,
   type Scope,
   type Standing,
+  type StreamedBody,
   type WebRoute,
   type WebService,
 } from '../contract/index.ts';
@@ -22,6 +24,7 @@ import { type Exchange, GatewayCall } from './exchange.ts';
 import type { Origins } from './origin.ts';
 import { oneByteText, type Remember, type Repeatable, Repeats, send } from './repeats.ts';
 import { identifySigner } from './signed-caller.ts';
+import { identifyObjectSigner, nothing as noBody } from './signed-object.ts';
 import type { Throttle } from './throttle.ts';
 
 export interface WebFrontPorts {
@@ -84,9 +87,11 @@ export class WebFront {
     const seen: Seen = { ...nothing };
     let route: WebRoute;
     let call: Call;
+    let body = noBody;
     try {
-      if (service.authentication === 'docker') seen.caller = await this.#caller(exchange);
-      else if (service.authentication !== 'none') await this.#signer(exchange, service.authentication.sigv4);
+      const { authentication } = service;
+      if (authentication === 'docker') seen.caller = await this.#caller(exchange);
+      else if (authentication !== 'none') body = await this.#signer(exchange, authentication);
       const admitted = this.#ports.throttle.admit(exchange);
       if (admitted !== undefined) await admitted;
       seen.route = route = find(service, exchange);
@@ -105,7 +110,7 @@ export class WebFront {
     const { handle } = route;
     await koa(async (ctx) => {
       try {
-        await handle(ctx, call);
+        await handle(ctx, call, body);
       } catch (error) {
         this.#render(ctx, exchange, service, this.#worded(error, exchange, service, seen));
       }
@@ -179,10 +184,15 @@ export class WebFront {
     return caller;
   }
 
-  /** @throws GatewayError `unauthenticated` in the words of AWS */
-  async #signer(exchange: Exchange, signingName: string): Promise<void> {
+  /** @throws GatewayError `unauthenticated` in the words of AWS; SignatureError of a service of objects, which has words of its own */
+  async #signer(
+    exchange: Exchange,
+    authentication: Exclude<WebService['authentication'], string>,
+  ): Promise<StreamedBody> {
+    if ('objects' in authentication) return identifyObjectSigner(exchange, authentication.objects, this.#ports);
     try {
-      await identifySigner(exchange, signingName, this.#ports);
+      await identifySigner(exchange, authentication.sigv4, this.#ports);
+      return noBody;
     } catch (error) {
       throw error instanceof SignatureError ? new GatewayError('unauthenticated', error.message) : error;
     }
@@ -270,7 +280,7 @@ export class WebFront {
     ctx.respond = true;
     service.renderError(ctx, error);
     exchange.errorCode = error instanceof GatewayError ? error.kind : error instanceof Error ? error.name : 'Error';
-    if (ctx.status >= 500 && !(error instanceof GatewayError)) {
+    if (ctx.status >= 500 && !(error instanceof GatewayError) && !(error instanceof AwsError)) {
       this.#ports.log.error(
         { requestId: exchange.requestId, service: service.name, operation: exchange.operation, err: error },
         'a request failed',
@@ -331,7 +341,8 @@ function find(service: WebService, exchange: Exchange): WebRoute {
   const { url: target = '/', method = 'GET' } = exchange.request;
   const at = target.indexOf('?');
   const path = at === -1 ? target : target.slice(0, at);
-  const route = service.route(method, path, new URLSearchParams(at === -1 ? '' : target.slice(at + 1)));
+  const query = new URLSearchParams(at === -1 ? '' : target.slice(at + 1));
+  const route = service.route(method, path, query, exchange.request.headers);
   if (route === undefined) throw new GatewayError('not-found', 'there is nothing at this path');
   exchange.operation = route.name;
   return route;

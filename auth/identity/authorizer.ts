@@ -13,7 +13,7 @@ import { type Caller, type Disowned, gatherCaller } from './caller.ts';
 import { requestContext } from './context.ts';
 import type { SessionEntity } from './entities.ts';
 import type { Mirror } from './mirror.ts';
-import { accountOfResource, isTrustAction } from './resources.ts';
+import { isTrustAction, resourceAccount } from './resources.ts';
 import type { Sessions } from './sessions.ts';
 
 /** Keys whose value changes from request to request, so that decisions that look at them are made anew each time. */
@@ -134,7 +134,7 @@ export class PolicyAuthorizer implements FrontAuthorizer {
     const keys = policy === undefined ? known.ownKeys : [...new Set([...known.ownKeys, ...policy.keys])];
     if (keys.some((key) => fleeting.includes(key))) return evaluate(caller.policies, request);
     // Lengths keep the parts apart, whatever characters are in them.
-    let key = `${request.open === true ? '+' : '-'}${access.action}\n${resource.arn.length}:${resource.arn}${resource.policy?.length ?? '-'}:${resource.policy ?? ''}`;
+    let key = `${request.open === true ? '+' : '-'}${access.action}\n${resource.arn.length}:${resource.arn}${resource.account ?? ''}:${resource.policy?.length ?? '-'}:${resource.policy ?? ''}`;
     for (const name of keys) {
       const value = request.context(name);
       if (value === undefined) key += '-';
@@ -164,7 +164,7 @@ export function policyRequest(caller: Caller, access: AccessRequest, resource: R
     principal: caller.principal,
     action: access.action,
     resource: resource.arn,
-    resourceAccount: accountOfResource(resource.arn) ?? (caller.principal.account || call.account),
+    resourceAccount: resourceAccount(resource) ?? (caller.principal.account || call.account),
     resourcePolicies:
       resource.policy === undefined
         ? []

@@ -2,7 +2,7 @@ import type { AccessRequest, Call, ResourceRef } from '../contract/index.ts';
 import type { ContextLookup } from '../policy/index.ts';
 import type { Caller } from './caller.ts';
 import { parseArn } from '../kit/index.ts';
-import { accountOfResource } from './resources.ts';
+import { resourceAccount } from './resources.ts';
 
 type Value = string | readonly string[] | undefined;
 
@@ -40,7 +40,7 @@ const resourceTag = ':resourcetag/';
 
 /** `aws:ResourceTag/<key>`, which services also offer under their own name (`ecr:ResourceTag/<key>`). */
 function fromResource(key: string, action: string, resource: ResourceRef): string | undefined {
-  if (key === 'aws:resourceaccount') return accountOfResource(resource.arn);
+  if (key === 'aws:resourceaccount') return resourceAccount(resource);
   const at = key.indexOf(resourceTag);
   if (at === -1 || resource.tags === undefined) return undefined;
   const vendor = key.slice(0, at);

@@ -1,3 +1,4 @@
+import type { ResourceRef } from '../contract/index.ts';
 import { parseArn } from '../kit/index.ts';
 
 /** The account in an ARN, or undefined when it has none of 12 digits (`*`, AWS's own policies). */
@@ -5,6 +6,9 @@ export function accountOfResource(arn: string): string | undefined {
   const account = parseArn(arn)?.account;
   return account !== undefined && /^\d{12}$/.test(account) ? account : undefined;
 }
+
+/** Whose a resource is, as its ARN says, or the service where ARNs have no account; undefined when nobody does. */
+export const resourceAccount = ({ arn, account }: ResourceRef): string | undefined => accountOfResource(arn) ?? account;
 
 const trustActions = new Set([
   'sts:assumerole',

@@ -24,9 +24,10 @@ export function headerValues(rawHeaders: readonly string[]): HeaderValues {
 }
 
 /**
- * The canonical request of Signature Version 4 (IAM User Guide, "Create a canonical request"), for every service but
- * S3: the path is normalised and encoded once more than it already is.
+ * The canonical request of Signature Version 4 (IAM User Guide, "Create a canonical request").
+ * @param path as every service but S3 has it: normalised, and encoded once more than it already is
  * @param query raw query text; `X-Amz-Signature` is left out of it
+ * @param pathOf `objectPath` for S3
  * @returns undefined when a signed header is not there
  */
 export function canonicalRequest(
@@ -36,6 +37,7 @@ export function canonicalRequest(
   headers: HeaderValues,
   signedHeaders: readonly string[],
   payloadHash: string,
+  pathOf: (path: string) => string = canonicalPath,
 ): string | undefined {
   let lines = '';
   for (const name of signedHeaders) {
@@ -43,7 +45,7 @@ export function canonicalRequest(
     if (values === undefined) return undefined;
     lines += `${name}:${values.map(folded).join(',')}\n`;
   }
-  return `${method}\n${canonicalPath(path)}\n${canonicalQuery(query)}\n${lines}\n${signedHeaders.join(';')}\n${payloadHash}`;
+  return `${method}\n${pathOf(path)}\n${canonicalQuery(query)}\n${lines}\n${signedHeaders.join(';')}\n${payloadHash}`;
 }
 
 /** The second input of the signature: the scope and the hash of the canonical request. */
@@ -67,6 +69,13 @@ export function canonicalPath(path: string): string {
   return `/${segments.join('/')}${end}`;
 }
 
+/** The path as S3 has it: each byte encoded once, however the client wrote it, and nothing normalised, since keys may hold `..` and `//`. */
+export const objectPath = (path: string): string =>
+  path
+    .split('/')
+    .map((segment) => encodeBytes(unescapeBytes(segment)))
+    .join('/') || '/';
+
 /**
  * Parameters decoded and encoded again, sorted by encoded name and then value. `+` is a space: Go's clients send it so
  * and sign `%20`.
@@ -88,8 +97,10 @@ export function canonicalQuery(query: string): string {
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Percent-decoding to bytes (latin1); an escape that is none stays as it is, as URLSearchParams reads it. */
-const decodeBytes = (text: string): string =>
-  text.replaceAll('+', ' ').replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+const decodeBytes = (text: string): string => unescapeBytes(text.replaceAll('+', ' '));
+
+const unescapeBytes = (text: string): string =>
+  text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
 
 /** RFC 3986 encoding of every byte but the unreserved ones. */
 const encodeBytes = (text: string): string =>

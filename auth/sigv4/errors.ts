@@ -11,7 +11,11 @@ export type SignatureProblem =
   /** A presigned request past its end. */
   | 'expired-request'
   /** Signed, but not what we calculate: another secret, a changed request, a wrong scope, a clock too far off. */
-  | 'mismatch';
+  | 'mismatch'
+  /** A body that is streamed differs from the hash that was signed. */
+  | 'altered-body'
+  /** A body in chunks that cannot be read. */
+  | 'malformed-body';
 
 /** A request whose signature was refused. `detail` is for the audit line: it tells apart what callers may not learn. */
 export class SignatureError extends Error {

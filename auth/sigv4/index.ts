@@ -2,9 +2,11 @@ export { canonicalRequest, type HeaderValues, headerValues, type RawRequest, str
 export { type Credentials, type FoundCredential } from './credentials.ts';
 export { SignatureError, type SignatureProblem } from './errors.ts';
 export { type Claim } from './parse.ts';
+export { type ObjectBody, type ObjectPayload, readObject } from './payload.ts';
 export {
   type Expected,
   type Opened,
+  type OpenedObject,
   readSignature,
   type SignedRequest,
   SignatureVerifier,

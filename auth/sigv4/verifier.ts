@@ -2,10 +2,19 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '@slipway/storage/clock';
 import type { Principal } from '../contract/index.ts';
-import { canonicalRequest, type HeaderValues, headerValues, type RawRequest, stringToSign } from './canonical.ts';
+import {
+  canonicalPath,
+  canonicalRequest,
+  type HeaderValues,
+  headerValues,
+  objectPath,
+  type RawRequest,
+  stringToSign,
+} from './canonical.ts';
 import type { Credentials } from './credentials.ts';
 import { MISMATCH, SignatureError } from './errors.ts';
 import { type Claim, parseClaim } from './parse.ts';
+import { objectPayload, type ObjectPayload } from './payload.ts';
 
 export interface VerifierOptions {
   readonly credentials: Credentials;
@@ -55,9 +64,24 @@ export function readSignature(request: RawRequest): SignedRequest {
 
 const EMPTY_SHA256 = createHash('sha256').digest('hex');
 
+/** Whose request to an object store it is, and what its body must be. */
+export interface OpenedObject {
+  readonly principal: Principal;
+  readonly payload: ObjectPayload;
+}
+
+/** A claim whose key is known: what is left is to compare its signature. */
+interface Checked {
+  readonly principal: Principal;
+  readonly used: () => void;
+  readonly key: Buffer;
+  /** @throws SignatureError `mismatch` */
+  readonly compare: (payloadHash: string) => void;
+}
+
 /**
- * Verifies Signature Version 4 for the AWS APIs (never S3: payloads are always signed, paths are encoded twice).
- * The body comes last, so that nobody can make us read one without a key and a plausible signature.
+ * Verifies Signature Version 4. The AWS APIs sign their payloads whole, and the body comes last, so that nobody can make us read one
+ * without a key and a plausible signature; S3, whose bodies are streamed, has ways of its own (`openObject`).
  */
 export class SignatureVerifier {
   readonly #credentials: Credentials;
@@ -77,33 +101,73 @@ export class SignatureVerifier {
    * @throws SignatureError
    */
   async open(request: SignedRequest, expected: Expected): Promise<Opened> {
-    const { claim, headers, method, path, query } = request;
-    this.#checkScope(claim, expected);
-    this.#checkTime(claim);
-    checkSignedHeaders(claim, headers);
+    const { claim, headers } = request;
+    this.#checkHead(request, expected);
     const declaredHash = payloadHashOf(claim, headers);
-    const found = await this.#credentials.find(claim.accessKeyId, claim.sessionToken);
-    if ('refused' in found) throw refusal(found.refused, claim.accessKeyId);
-    const { secret, principal, used } = found;
-    const check = (payloadHash: string): void => {
-      const canonical = canonicalRequest(method, path, query, headers, claim.signedHeaders, payloadHash);
-      if (canonical === undefined) throw mismatch(claim, 'a signed header is missing');
-      const scope = `${claim.scope.date}/${claim.scope.region}/${claim.scope.service}/aws4_request`;
-      const calculated = createHmac('sha256', this.#signingKey(claim, secret))
-        .update(stringToSign(claim.datetime, scope, canonical))
-        .digest();
-      if (!timingSafeEqual(calculated, Buffer.from(claim.signature, 'hex')))
-        throw mismatch(claim, 'the signature differs');
-    };
-    if (declaredHash !== undefined) check(declaredHash);
+    const { principal, compare, used } = await this.#found(request, canonicalPath);
+    if (declaredHash !== undefined) compare(declaredHash);
     return {
       principal,
       finish(body) {
         const hash = body.byteLength === 0 ? EMPTY_SHA256 : createHash('sha256').update(body).digest('hex');
-        if (declaredHash === undefined) check(hash);
+        if (declaredHash === undefined) compare(hash);
         else if (hash !== declaredHash) throw mismatch(claim, 'the body differs from its signed hash');
-        used?.(claim.scope.service, claim.scope.region);
+        used();
         return principal;
+      },
+    };
+  }
+
+  /**
+   * Verifies the head of a request to an object store as S3 has it (S3 API reference, "Authenticating Requests"). What its body must be
+   * is told, and is checked while it is read.
+   * @throws SignatureError
+   */
+  async openObject(request: SignedRequest, expected: Omit<Expected, 'presigned'>): Promise<OpenedObject> {
+    const { claim } = request;
+    this.#checkHead(request, { ...expected, presigned: true });
+    if (claim.kind === 'presigned' && claim.expires === undefined)
+      throw new SignatureError('incomplete', 'Query-string authentication requires the X-Amz-Expires parameter.');
+    const declared = objectPayload(request);
+    if (declared === undefined)
+      throw mismatch(
+        claim,
+        'payload mode',
+        'x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, STREAMING-UNSIGNED-PAYLOAD-TRAILER or a valid sha256 value.',
+      );
+    const { principal, compare, used, key } = await this.#found(request, objectPath);
+    compare(declared.text);
+    used();
+    return { principal, payload: declared.payload(key) };
+  }
+
+  #checkHead({ claim, headers }: SignedRequest, expected: Expected): void {
+    this.#checkScope(claim, expected);
+    this.#checkTime(claim);
+    checkSignedHeaders(claim, headers);
+  }
+
+  async #found(
+    { claim, headers, method, path, query }: SignedRequest,
+    pathOf: (path: string) => string,
+  ): Promise<Checked> {
+    const found = await this.#credentials.find(claim.accessKeyId, claim.sessionToken);
+    if ('refused' in found) throw refusal(found.refused, claim.accessKeyId);
+    const { secret, principal } = found;
+    const key = this.#signingKey(claim, secret);
+    return {
+      principal,
+      used: () => found.used?.(claim.scope.service, claim.scope.region),
+      key,
+      compare: (payloadHash) => {
+        const canonical = canonicalRequest(method, path, query, headers, claim.signedHeaders, payloadHash, pathOf);
+        if (canonical === undefined) throw mismatch(claim, 'a signed header is missing');
+        const scope = `${claim.scope.date}/${claim.scope.region}/${claim.scope.service}/aws4_request`;
+        const calculated = createHmac('sha256', key)
+          .update(stringToSign(claim.datetime, scope, canonical))
+          .digest();
+        if (!timingSafeEqual(calculated, Buffer.from(claim.signature, 'hex')))
+          throw mismatch(claim, 'the signature differs');
       },
     };
   }
@@ -197,7 +261,7 @@ function payloadHashOf(claim: Claim, headers: HeaderValues): string | undefined 
   if (values === undefined) return undefined;
   const value = values.length === 1 ? (values[0] as string).trim() : '';
   if (!/^[0-9a-f]{64}$/.test(value)) {
-    // UNSIGNED-PAYLOAD and every STREAMING- value belong to S3 and end here, like whatever comes after them.
+    // UNSIGNED-PAYLOAD and every STREAMING- value belong to S3 (`openObject`) and end here, like whatever comes after them.
     throw mismatch(
       claim,
       `payload mode ${value.slice(0, 64)}`,

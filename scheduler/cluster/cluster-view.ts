@@ -13,7 +13,6 @@ import {
 } from '../state/index.ts';
 import type { EcsPorts } from './ports.ts';
 import { scan } from './scan.ts';
-import { strategyView } from './strategies.ts';
 
 const launchTypes = { EC2: 'EC2', FARGATE: 'Fargate', EXTERNAL: 'External' } as const;
 type LaunchType = keyof typeof launchTypes;
@@ -52,7 +51,7 @@ export async function clusterView(
       ? { configuration: cluster.configuration }
       : {}),
     capacityProviders: [...cluster.capacityProviders],
-    defaultCapacityProviderStrategy: strategyView(cluster.defaultCapacityProviderStrategy),
+    defaultCapacityProviderStrategy: cluster.defaultCapacityProviderStrategy.map((item) => ({ ...item })),
   };
 }
 

@@ -5,9 +5,7 @@ import {
   activeCluster,
   type ClusterRef,
   findInstance,
-  groupOf,
   invalidParameter,
-  launchTypeOf,
   parseMember,
   ecsTags,
   refuseMembers,
@@ -147,7 +145,7 @@ export function taskOperations(options: EcsOptions): EcsOperations {
         const cluster = await activeCluster(options, ref);
         refuseMembers(input, refusals);
         const strategy = strategyOf(input, cluster);
-        const launchType = strategy === undefined ? parseLaunchType(input.launchType) : launchTypeOf(strategy);
+        const launchType = strategy === undefined ? parseLaunchType(input.launchType) : 'FARGATE';
         const count = input.count ?? 1;
         if (!Number.isInteger(count) || count < 1 || count > 10) {
           throw invalidParameter(`count must be a whole number from 1 to 10, not ${count}.`);
@@ -306,9 +304,7 @@ function demandsFor(
     strategy === undefined ? Array.from({ length: count }, () => undefined) : nextProviders(strategy, {}, count);
   const known = new Map<CapacityProvider | undefined, PlacementDemand>();
   return providers.map((capacityProvider) => {
-    const group = groupOf(strategy ?? [], capacityProvider);
-    const demand =
-      known.get(capacityProvider) ?? placementDemand(definition, { ...placement, capacityProvider, group });
+    const demand = known.get(capacityProvider) ?? placementDemand(definition, { ...placement, capacityProvider });
     known.set(capacityProvider, demand);
     return demand;
   });

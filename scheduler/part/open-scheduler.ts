@@ -15,6 +15,7 @@ import { createEc2 } from '../network/ec2/index.ts';
 import { Networks } from '../network/records/index.ts';
 import { TaskInterfaces, taskNetworks } from '../network/tasks/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
+import { createObjects, reclaim } from '../objects/index.ts';
 import { createParameterStore, Parameters } from '../settings/parameters/index.ts';
 import { createSecretsManager, Secrets } from '../settings/secrets/index.ts';
 import { createTaskSecrets } from '../settings/tasks/index.ts';
@@ -26,7 +27,6 @@ import { UsageCollector, usageGauges, UsageTeller } from '../signals/usage/index
 import { createCloudWatch, metricGauges, StoredMetrics } from '../signals/metrics/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 import { ClusterViews } from '../views/index.ts';
-import { createEfs, FileSystems } from '../volumes/efs/index.ts';
 
 import { balancedTasks } from './balanced-tasks.ts';
 import { createBalancing, targetGroups, targetHost } from './balancing.ts';
@@ -139,7 +139,6 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const secrets = new Secrets({ ...base, sealer });
   const parameters = new Parameters({ ...base, sealer });
   const taskSecrets = createTaskSecrets({ ...base, secrets, parameters, authorizer });
-  const fileSystems = new FileSystems(base);
   const upkeep = new AbortController();
   let keeping: Promise<unknown> | undefined;
   let told: Promise<void> | undefined;
@@ -179,14 +178,6 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createLogs({ ...base, logs }),
       createSecretsManager({ ...base, secrets, authorizer, principals: ports.principals }),
       createParameterStore({ ...base, parameters, secrets }),
-      createEfs({
-        ...base,
-        fileSystems,
-        networks,
-        authorizer,
-        principals: ports.principals,
-        encryptedShare: ports.fileSystems.encrypted,
-      }),
       createCloudWatch({
         ...base,
         metrics,
@@ -208,6 +199,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createAlarmAdministration({ ...base, sealer }),
       createHostAdministration(base),
       createOverview({ region, balancers, traffic: balancing.reports, numbers: balancing.numbers }),
+      createObjects({ ...base, blobs, authorizer, principals: ports.principals }),
     ],
     upgrades: [...agents.upgrades, balancing.endpoint],
     jobs: [
@@ -225,6 +217,14 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         run: async () => {
           await interfaces.sweep(account);
           return undefined;
+        },
+      },
+      {
+        name: 'objects-sweep',
+        every: 600_000,
+        run: async (signal) => {
+          const { blobs: removed, uploads } = await reclaim({ ...base, blobs }, signal);
+          return removed + uploads === 0 ? undefined : { removed, uploads };
         },
       },
       {

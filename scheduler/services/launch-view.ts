@@ -1,6 +1,5 @@
 import type { Service } from '@aws-sdk/client-ecs';
 
-import { strategyView } from '../cluster/index.ts';
 import type { ServiceRecord } from '../state/index.ts';
 
 /** By what the tasks of a service are started: a strategy or, without one, a launch type. */
@@ -10,4 +9,4 @@ export const launchView = ({
 }: Pick<ServiceRecord, 'launchType' | 'capacityProviderStrategy'>): Pick<
   Service,
   'launchType' | 'capacityProviderStrategy'
-> => (strategy === undefined ? { launchType } : { capacityProviderStrategy: strategyView(strategy) });
+> => (strategy === undefined ? { launchType } : { capacityProviderStrategy: strategy.map((item) => ({ ...item })) });

@@ -15,7 +15,6 @@ export type {
   AttachmentRecord,
   AttributeRecord,
   CapacityProvider,
-  CapacityProviderRecord,
   CapacityProviderStrategy,
   CircuitBreaker,
   ClusterRecord,
@@ -31,10 +30,8 @@ export type {
   HealthStatus,
   InstanceRecord,
   LaunchType,
-  ManagedScalingSettings,
   NetworkBinding,
   NetworkConfiguration,
-  PlacementWish,
   RejectedImage,
   Reservation,
   SeenAlarms,
@@ -61,7 +58,6 @@ export type {
   Shifting,
   ShiftStrategy,
 } from './shifts.ts';
-export { groupAttribute } from './groups.ts';
 export { hookName } from './hook-name.ts';
 export { toJson } from './json.ts';
 export { sameRecord } from './same.ts';

@@ -2,8 +2,8 @@ import type { Batch, Condition, Fence, Json } from './record-store.ts';
 
 /** What every driver accepts; beyond it a call throws a RangeError or TypeError and nothing is written. */
 export const limits = {
-  /** UTF-8 bytes of a key. */
-  keyBytes: 1024,
+  /** UTF-8 bytes of a key: those of a key of S3, and what a room puts before it. */
+  keyBytes: 1100,
   /** UTF-8 bytes of a partition's name, a topic, or an event's type. */
   nameBytes: 512,
   /** Characters of one value as JSON. */

@@ -50,7 +50,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'balancing/api',
       'signals/alarms',
       'settings/parameters',
-      'volumes/efs',
+      'objects',
     ],
     ['signals/usage'],
     ['services', 'control', 'hosts/control', 'balancing/traffic'],
@@ -95,7 +95,6 @@ export const nested: readonly string[] = [
   'scheduler/balancing',
   'scheduler/signals',
   'scheduler/settings',
-  'scheduler/volumes',
   'scheduler/scaling',
 ];
 
@@ -113,6 +112,10 @@ export const doors: Readonly<Record<string, { readonly files: readonly string[];
   'scheduler/signals/metrics': {
     files: ['store/index.ts'],
     why: 'commands that look after blobs, and benchmarks, have no use for the API',
+  },
+  'scheduler/objects': {
+    files: ['store/index.ts'],
+    why: 'commands that look after blobs have no use for the API',
   },
   'scheduler/signals/alarms': {
     files: ['store/index.ts'],

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseSince, quoted } from './logs.ts';
-import { harmless } from './output.ts';
+import { harmless, parseSince, quoted } from './logs.ts';
 
 test('since is a time, or how long ago', () => {
   const now = Date.parse('2026-11-29T12:00:00Z');

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { type BlobRecord, keys, registryAccounts, registryPartition } from '@slipway/registry/images';
+import { blobsOfObjects, knownBlobsOfObjects, relocateObjects } from '@slipway/scheduler/objects/store';
 import { blobsOfLogs, knownBlobsOfLogs, relocateLogs } from '@slipway/scheduler/signals/logs/store';
 import { blobsOfMetrics, knownBlobsOfMetrics, relocateMetrics } from '@slipway/scheduler/signals/metrics/store';
 import {
@@ -94,6 +95,7 @@ async function* references({ images }: Stores): AsyncIterable<Reference> {
   }
   yield* blobsOfLogs(records);
   yield* blobsOfMetrics(records);
+  yield* blobsOfObjects(records);
 }
 
 async function isReferenced({ images }: Stores, { digest, generation }: BlobLocation): Promise<boolean> {
@@ -103,7 +105,11 @@ async function isReferenced({ images }: Stores, { digest, generation }: BlobLoca
     if (row?.value.generation === generation) return true;
   }
   const blob = { digest, generation };
-  return (await knownBlobsOfLogs(records))(blob) || (await knownBlobsOfMetrics(records))(blob);
+  return (
+    (await knownBlobsOfLogs(records))(blob) ||
+    (await knownBlobsOfMetrics(records))(blob) ||
+    (await knownBlobsOfObjects(records))(blob)
+  );
 }
 
 export interface TransferCommand {
@@ -192,7 +198,10 @@ async function relocate(
   where: (blob: BlobLocation) => Promise<BlobLocation | undefined>,
 ): Promise<Json> {
   if (!partition.startsWith(registryPartition('')))
-    return relocateMetrics(partition, key, await relocateLogs(partition, key, value, where), where);
+    return [relocateLogs, relocateMetrics, relocateObjects].reduce(
+      async (before, relocateOne) => relocateOne(partition, key, await before, where),
+      Promise.resolve(value),
+    );
   const digest = digestOfRow(key);
   if (digest === undefined) return value;
   const row = value as unknown as BlobRecord;

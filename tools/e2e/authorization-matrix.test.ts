@@ -439,6 +439,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
     ['host-administration', 'ecs'],
     ['load-balancers', 'elasticloadbalancing'],
     ['agent-program', 'ecs'],
+    ['s3', 's3'],
   ]);
 
   /** What `who` sends to a route that is not an AWS API: docker's password, or a signature where the route asks for one. */
@@ -600,6 +601,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'host-administration',
         'load-balancers',
         'agent-program',
+        's3',
       ]),
     );
     expect(all).toContain('distribution:PUT manifest');

@@ -15,6 +15,7 @@ import { numbersRows } from '@slipway/scheduler/balancing/numbers';
 import { balancingRows } from '@slipway/scheduler/balancing/records';
 import { networkRows } from '@slipway/scheduler/network/records';
 import { alarmRows } from '@slipway/scheduler/signals/alarms/store';
+import { objectRows } from '@slipway/scheduler/objects/store';
 import { scalingRows } from '@slipway/scheduler/scaling/targets';
 import { logRows } from '@slipway/scheduler/signals/logs/store';
 import { parameterRows } from '@slipway/scheduler/settings/parameters';
@@ -22,7 +23,6 @@ import { secretRows } from '@slipway/scheduler/settings/secrets';
 import { telemetryRows } from '@slipway/scheduler/signals/usage';
 import { metricRows } from '@slipway/scheduler/signals/metrics/store';
 import { stateRows } from '@slipway/scheduler/state';
-import { efsRows } from '@slipway/scheduler/volumes/efs';
 import { webhookRows } from '@slipway/scheduler/triggers';
 import { transferRows } from '@slipway/storage/audit';
 import { consumerRows } from '@slipway/storage/events';
@@ -50,12 +50,12 @@ export const layout: readonly OwnedRows[] = [
   numbersRows,
   webhookRows,
   logRows,
+  ...objectRows,
   scalingRows,
   secretRows,
   telemetryRows,
   alarmRows,
   parameterRows,
-  efsRows,
   metricRows,
   consumerRows,
   transferRows,

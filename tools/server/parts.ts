@@ -7,6 +7,7 @@ import type { Identity } from '@slipway/auth/identity';
 import { openRegistry, type RegistryPart } from '@slipway/registry/part';
 import { networkProbe } from '@slipway/scheduler/balancing/health';
 import { addressPool } from '@slipway/scheduler/balancing/records';
+import { knownBlobsOfObjects } from '@slipway/scheduler/objects/store';
 import { openScheduler, type SchedulerPart, type SchedulerPorts } from '@slipway/scheduler/part';
 import { loadPlacementPlugins } from '@slipway/scheduler/placement';
 import { serverReach } from '@slipway/scheduler/reach';
@@ -85,11 +86,12 @@ export async function openParts(
     scanner: scans.scanner,
     isScanner: isScanner(account),
     blobsOfOthers: async () => {
-      const [ofLogs, ofMetrics] = await Promise.all([
+      const [ofLogs, ofMetrics, ofObjects] = await Promise.all([
         knownBlobsOfLogs(storage.records),
         knownBlobsOfMetrics(storage.records),
+        knownBlobsOfObjects(storage.records),
       ]);
-      return (blob) => ofLogs(blob) || ofMetrics(blob);
+      return (blob) => ofLogs(blob) || ofMetrics(blob) || ofObjects(blob);
     },
     imagesInUse: (of) => scheduler.imagesInUse(of),
   });
@@ -123,7 +125,6 @@ export async function openParts(
       probe: networkProbe,
     },
     logs: { maxBytes: () => logsLimit(config) },
-    fileSystems: { encrypted: config.efsEncrypted },
     seed: randomInt(2 ** 31),
     stopwatch: () => performance.now(),
     timing: {

@@ -12,7 +12,6 @@ const readOnlyServices = [
   'logs',
   'events',
   'ssm',
-  'elasticfilesystem',
 ];
 
 /** Policies that are about no single service. */

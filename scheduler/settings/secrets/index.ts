@@ -4,3 +4,4 @@ export { randomLetters } from './letters.ts';
 export type { PolicyPrincipals } from './operation.ts';
 export { secretRows } from './records.ts';
 export { Secrets, type VersionChoice } from './store.ts';
+export { isPublic } from './policies.ts';

@@ -93,7 +93,7 @@ interface Statement {
 }
 
 /** Whether a policy that parses gives something to everybody without a condition. */
-function isPublic(policy: string): boolean {
+export function isPublic(policy: string): boolean {
   const { Statement: given = [] } = JSON.parse(policy) as { Statement?: Statement | readonly Statement[] };
   return [given].flat().some(({ Effect, Principal, Condition = {} }) => {
     const who = typeof Principal === 'string' ? Principal : Principal?.AWS;

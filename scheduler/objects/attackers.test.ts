@@ -1,0 +1,273 @@
+import {
+  CreateBucketCommand,
+  DeletePublicAccessBlockCommand,
+  GetBucketPolicyCommand,
+  GetObjectCommand,
+  GetPublicAccessBlockCommand,
+  ListObjectsV2Command,
+  PutBucketPolicyCommand,
+  PutBucketVersioningCommand,
+  PutObjectCommand,
+  PutPublicAccessBlockCommand,
+} from '@aws-sdk/client-s3';
+import { createHash } from 'node:crypto';
+import { request } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { chunked, signed } from './testing/chunked.ts';
+import { keys, openObjects } from './testing/open-objects.ts';
+
+let world: Awaited<ReturnType<typeof openObjects>>;
+beforeAll(async () => {
+  world = await openObjects();
+  await world.s3.send(new CreateBucketCommand({ Bucket: 'shelf' }));
+});
+afterAll(() => world[Symbol.asyncDispose]());
+
+const Bucket = 'shelf';
+const nameOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'none',
+    ({ name, Code }) => Code ?? name,
+  );
+
+interface Sent {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: string | Buffer;
+  readonly payload?: string;
+  readonly headers?: Record<string, string>;
+}
+
+/** What is answered to a request as it is written; the code of an error. */
+async function send({ body, ...asked }: Sent): Promise<{ readonly status: number; readonly code: string }> {
+  const answer = await fetch(world.url + asked.path, {
+    method: asked.method,
+    headers: signed(world.url, keys.admin, asked),
+    ...(body === undefined ? {} : { body }),
+  });
+  return { status: answer.status, code: /<Code>(\w+)<\/Code>/.exec(await answer.text())?.[1] ?? '' };
+}
+
+describe('strangers', () => {
+  test('get nothing, whatever a policy says of everybody', async () => {
+    const { s3, url } = world;
+    await s3.send(new PutObjectCommand({ Bucket, Key: 'open', Body: 'x' }));
+    await s3.send(new DeletePublicAccessBlockCommand({ Bucket }));
+    const Policy = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: 'arn:aws:s3:::shelf/*' }],
+    });
+    await s3.send(new PutBucketPolicyCommand({ Bucket, Policy }));
+    expect((await s3.send(new GetBucketPolicyCommand({ Bucket }))).Policy).toBe(Policy);
+    for (const path of ['/shelf/open', '/shelf', '/shelf?policy', '/nowhere/x']) {
+      const answer = await fetch(url + path);
+      expect([path, answer.status, /<Code>(\w+)/.exec(await answer.text())?.[1]]).toEqual([path, 403, 'AccessDenied']);
+    }
+    // Somebody of another account may what the policy and their own say.
+    expect(await nameOf(world.clientOf('other').send(new GetObjectCommand({ Bucket, Key: 'open' })))).toBe('none');
+    expect(await nameOf(world.clientOf('other').send(new ListObjectsV2Command({ Bucket })))).toBe('AccessDenied');
+    expect(await nameOf(world.clientOf('nobody').send(new PutObjectCommand({ Bucket, Key: 'a', Body: '' })))).toBe(
+      'AccessDenied',
+    );
+    // And not while the bucket is kept from the public.
+    const kept = {
+      BlockPublicAcls: false,
+      IgnorePublicAcls: false,
+      BlockPublicPolicy: true,
+      RestrictPublicBuckets: true,
+    };
+    await s3.send(new PutPublicAccessBlockCommand({ Bucket, PublicAccessBlockConfiguration: kept }));
+    expect((await s3.send(new GetPublicAccessBlockCommand({ Bucket }))).PublicAccessBlockConfiguration).toEqual(kept);
+    expect(await nameOf(world.clientOf('other').send(new GetObjectCommand({ Bucket, Key: 'open' })))).toBe(
+      'AccessDenied',
+    );
+    expect(await nameOf(s3.send(new PutBucketPolicyCommand({ Bucket, Policy })))).toBe('AccessDenied');
+    expect(
+      await nameOf(s3.send(new PutBucketPolicyCommand({ Bucket, Policy: Policy.replace('shelf/', 'other/') }))),
+    ).toBe('MalformedPolicy');
+  });
+
+  test('learn not whether a key is there', async () => {
+    world.refused.add('s3:ListBucket arn:aws:s3:::shelf');
+    expect(await nameOf(world.s3.send(new GetObjectCommand({ Bucket, Key: 'not there' })))).toBe('AccessDenied');
+    world.refused.clear();
+    expect(await nameOf(world.s3.send(new GetObjectCommand({ Bucket, Key: 'not there' })))).toBe('NoSuchKey');
+  });
+
+  test('with a wrong key or a wrong signature are told in the words of S3', async () => {
+    const wrong = { accessKeyId: 'AKIAADMIN', secretAccessKey: 'wrong' };
+    expect(
+      await nameOf(world.clientOf('admin', { credentials: wrong }).send(new ListObjectsV2Command({ Bucket }))),
+    ).toBe('SignatureDoesNotMatch');
+    const unknown = { accessKeyId: 'AKIAUNKNOWN', secretAccessKey: 'wrong' };
+    expect(
+      await nameOf(world.clientOf('admin', { credentials: unknown }).send(new ListObjectsV2Command({ Bucket }))),
+    ).toBe('InvalidAccessKeyId');
+  });
+});
+
+test('lists are asked for with their prefix', async () => {
+  await world.s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'team/', Delimiter: '/' }));
+  expect(world.asked.at(-1)).toMatchObject({
+    action: 's3:ListBucket',
+    context: { 's3:prefix': 'team/', 's3:delimiter': '/' },
+  });
+});
+
+test('what a page puts here cannot act in a browser', async () => {
+  await world.s3.send(new PutObjectCommand({ Bucket, Key: 'page', Body: '<script>', ContentType: 'text/html' }));
+  const answer = await fetch(`${world.url}/shelf/page`, {
+    headers: signed(world.url, keys.admin, { method: 'GET', path: '/shelf/page' }),
+  });
+  expect([answer.headers.get('content-security-policy'), answer.headers.get('x-content-type-options')]).toEqual([
+    'sandbox',
+    'nosniff',
+  ]);
+});
+
+test('what nothing acts on is refused, with what to do instead', async () => {
+  const VersioningConfiguration = { Status: 'Enabled' as const };
+  expect(await nameOf(world.s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration })))).toBe(
+    'NotImplemented',
+  );
+  const put = (more: object) => nameOf(world.s3.send(new PutObjectCommand({ Bucket, Key: 'k', Body: 'x', ...more })));
+  expect(await put({ ServerSideEncryption: 'AES256' })).toBe('NotImplemented');
+  expect(await put({ StorageClass: 'GLACIER' })).toBe('NotImplemented');
+  expect(await put({ ACL: 'public-read' })).toBe('AccessControlListNotSupported');
+  expect(await put({ ACL: 'private' })).toBe('none');
+  expect(await send({ method: 'GET', path: '/shelf?inventory' })).toEqual({ status: 501, code: 'NotImplemented' });
+});
+
+describe('documents', () => {
+  const list = (keysOf: number): string => `<Delete>${'<Object><Key>k</Key></Object>'.repeat(keysOf)}</Delete>`;
+  test.each([
+    [
+      'entities',
+      '<!DOCTYPE d [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><Delete><Object><Key>&b;</Key></Object></Delete>',
+      'MalformedXML',
+    ],
+    ['unknown entities', '<Delete><Object><Key>&b;</Key></Object></Delete>', 'MalformedXML'],
+    ['more keys than there may be', list(1001), 'MalformedXML'],
+    ['no keys', list(0), 'MalformedXML'],
+    ['millions of keys', list(300_000), 'MaxMessageLengthExceeded'],
+    ['a depth without end', '<Delete>'.repeat(100_000), 'MalformedXML'],
+    ['what ends too early', '<Delete><Object>', 'MalformedXML'],
+    ['two roots', `${list(1)}${list(1)}`, 'MalformedXML'],
+    ['no XML', '{"a":1}', 'MalformedXML'],
+    ['bytes that are no UTF-8', Buffer.from([0x3c, 0xff, 0xfe]), 'MalformedXML'],
+  ])('with %s are refused', async (_what, body, code) => {
+    expect(await send({ method: 'POST', path: '/shelf?delete', body })).toEqual({ status: 400, code });
+  });
+});
+
+describe('bodies in chunks', () => {
+  const chunks = [Buffer.alloc(70_000, 'a'), Buffer.alloc(9000, 'b')];
+  const whole = Buffer.concat(chunks);
+  const headers = { 'X-Amz-Decoded-Content-Length': String(whole.length) };
+  const payload = 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD';
+  const put = async (
+    change: (body: Buffer) => Buffer,
+    more: Record<string, string> = {},
+    trailers?: Record<string, string>,
+  ) => {
+    const asked = {
+      method: 'PUT',
+      path: '/shelf/chunks',
+      payload: trailers === undefined ? payload : `${payload}-TRAILER`,
+      headers: { ...headers, ...more },
+    };
+    const head = signed(world.url, keys.admin, asked);
+    const body = change(
+      chunked(keys.admin, { headers: head, chunks, ...(trailers === undefined ? {} : { trailers }) }),
+    );
+    const answer = await fetch(world.url + asked.path, { method: 'PUT', headers: head, body: new Uint8Array(body) });
+    return [answer.status, /<Code>(\w+)/.exec(await answer.text())?.[1] ?? ''];
+  };
+  const crc = { 'x-amz-checksum-sha256': createHash('sha256').update(whole).digest('base64') };
+  const named = { 'X-Amz-Trailer': 'x-amz-checksum-sha256' };
+
+  test('are put together, with what follows them', async () => {
+    expect(await put((body) => body)).toEqual([200, '']);
+    expect(await put((body) => body, named, crc)).toEqual([200, '']);
+    expect(await (await world.s3.send(new GetObjectCommand({ Bucket, Key: 'chunks' }))).Body?.transformToString()).toBe(
+      whole.toString(),
+    );
+  });
+
+  const replaced = (from: string | RegExp, to: string) => (body: Buffer) =>
+    Buffer.from(body.toString('latin1').replace(from, to), 'latin1');
+  test.each([
+    ['a byte changed', replaced('bbbb', 'bbbc'), 403, 'SignatureDoesNotMatch'],
+    ['another signature', replaced(/signature=[0-9a-f]{4}/, 'signature=0000'), 403, 'SignatureDoesNotMatch'],
+    ['no signature', replaced(/;chunk-signature=[0-9a-f]{64}/, ''), 403, 'SignatureDoesNotMatch'],
+    ['the last chunk gone', (body: Buffer) => body.subarray(0, body.lastIndexOf('\r\n0;')), 400, 'InvalidRequest'],
+    ['another size', replaced(/^[0-9a-f]+;/, 'ffffffff;'), 400, 'InvalidRequest'],
+    ['a size that is none', replaced(/^[0-9a-f]+;/, '0x11170;'), 400, 'InvalidRequest'],
+    ['a line without end', replaced(/^/, 'a'.repeat(100_000)), 400, 'InvalidRequest'],
+    ['more behind it', (body: Buffer) => Buffer.concat([body, Buffer.from('x')]), 400, 'InvalidRequest'],
+  ])('with %s are kept nowhere', async (_what, change, status, code) => {
+    const before = await world.stored();
+    expect(await put(change)).toEqual([status, code]);
+    expect(await world.stored()).toEqual(before);
+  });
+
+  test('with wrong trailers, or without those that were announced, are kept nowhere', async () => {
+    expect(await put((body) => body, named, { 'x-amz-checksum-sha256': 'AAAA' })).toEqual([400, 'BadDigest']);
+    expect(await put(replaced(/x-amz-trailer-signature:..../, 'x-amz-trailer-signature:0000'), named, crc)).toEqual([
+      403,
+      'SignatureDoesNotMatch',
+    ]);
+    expect(await put((body) => body, named)).toEqual([400, 'MalformedTrailerError']);
+  });
+
+  test('of a kind that is not known are refused before they are read', async () => {
+    expect(
+      await send({ method: 'PUT', path: '/shelf/x', payload: 'STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD', body: 'x' }),
+    ).toEqual({ status: 403, code: 'SignatureDoesNotMatch' });
+  });
+});
+
+test('a whole body that differs from its signed hash is kept nowhere', async () => {
+  const payload = createHash('sha256').update('right').digest('hex');
+  expect(await send({ method: 'PUT', path: '/shelf/x', payload, body: 'right' })).toEqual({ status: 200, code: '' });
+  expect(await send({ method: 'PUT', path: '/shelf/x', payload, body: 'wrong' })).toEqual({
+    status: 400,
+    code: 'XAmzContentSHA256Mismatch',
+  });
+});
+
+test('a body without a length, or with one beyond five gigabytes, is refused before it is read', async () => {
+  const head = { method: 'PUT', path: '/shelf/long' };
+  const code = (more: Record<string, string>) =>
+    new Promise<string>((resolve, reject) => {
+      const sent = request(
+        world.url + head.path,
+        { method: 'PUT', headers: { ...signed(world.url, keys.admin, head), ...more } },
+        (answer) => {
+          let text = '';
+          answer.on('data', (chunk: Buffer) => (text += chunk.toString()));
+          answer.on('end', () => {
+            sent.destroy();
+            resolve(/<Code>(\w+)/.exec(text)?.[1] ?? '');
+          });
+        },
+      );
+      sent.on('error', reject);
+      sent.write('x');
+    });
+  expect(await code({ 'Content-Length': String(5 * 1024 ** 3 + 1) })).toBe('EntityTooLarge');
+  expect(await code({ 'Transfer-Encoding': 'chunked' })).toBe('MissingContentLength');
+});
+
+test('keys of other sizes and forms are refused', async () => {
+  expect(await send({ method: 'PUT', path: `/shelf/${'k'.repeat(1025)}`, body: 'x' })).toEqual({
+    status: 400,
+    code: 'KeyTooLongError',
+  });
+  expect(await send({ method: 'PUT', path: `/shelf/a%00b`, body: 'x' })).toEqual({ status: 400, code: 'InvalidURI' });
+});
+
+test('nothing of all that was a fault of the server', () => {
+  expect(world.faults).toEqual([]);
+});

@@ -1,0 +1,12 @@
+import type { Authorizer } from '@slipway/auth/contract';
+import type { PolicyPrincipals } from '../settings/secrets/index.ts';
+import type { StorePorts } from './store/index.ts';
+
+/** What the API of buckets works with. */
+export interface ObjectsOptions extends StorePorts {
+  readonly region: string;
+  /** Decides about each of the keys that one request names. */
+  readonly authorizer: Authorizer;
+  /** Who bucket policies are about. */
+  readonly principals: PolicyPrincipals;
+}
