@@ -13,6 +13,7 @@ import {
 } from '../state/index.ts';
 import type { EcsPorts } from './ports.ts';
 import { scan } from './scan.ts';
+import { strategyView } from './strategies.ts';
 
 const launchTypes = { EC2: 'EC2', FARGATE: 'Fargate', EXTERNAL: 'External' } as const;
 type LaunchType = keyof typeof launchTypes;
@@ -51,7 +52,7 @@ export async function clusterView(
       ? { configuration: cluster.configuration }
       : {}),
     capacityProviders: [...cluster.capacityProviders],
-    defaultCapacityProviderStrategy: cluster.defaultCapacityProviderStrategy.map((item) => ({ ...item })),
+    defaultCapacityProviderStrategy: strategyView(cluster.defaultCapacityProviderStrategy),
   };
 }
 

@@ -19,6 +19,7 @@ import {
 } from '../state/index.ts';
 import type { ClusterRef, EcsPorts } from './ports.ts';
 import { clusterNotFound } from './errors.ts';
+import { claimProviders, releaseProviders } from './provider-records.ts';
 import { scan } from './scan.ts';
 
 /** The cluster's record, whatever its status, or undefined. */
@@ -51,8 +52,10 @@ export async function createCluster(
     readonly tags: Tags;
     readonly settings: ClusterRecord['settings'];
     readonly configuration?: ClusterRecord['configuration'];
-  } & Partial<Pick<ClusterRecord, 'capacityProviders' | 'defaultCapacityProviderStrategy'>>,
+  } & Partial<Pick<ClusterRecord, 'capacityProviders' | 'groupProviders' | 'defaultCapacityProviderStrategy'>>,
 ): Promise<ClusterRecord> {
+  const { groupProviders = [] } = options;
+  await claimProviders(ports, ref.account, ref.cluster, namesOf(groupProviders));
   const cluster = await transact(ports.records, clusterPartition(ref.account, ref.cluster), async (tx) => {
     const existing = await tx.get<ClusterRecord>(clusterKeys.cluster);
     if (existing?.status === 'ACTIVE') return existing;
@@ -64,6 +67,7 @@ export async function createCluster(
       settings: options.settings,
       ...(options.configuration === undefined ? {} : { configuration: options.configuration }),
       capacityProviders: options.capacityProviders ?? [],
+      ...(groupProviders.length === 0 ? {} : { groupProviders }),
       defaultCapacityProviderStrategy: options.defaultCapacityProviderStrategy ?? [],
     };
     tx.put(clusterKeys.cluster, toJson(created));
@@ -101,18 +105,25 @@ export async function changeCluster(
 export async function setProviders(
   ports: EcsPorts,
   ref: ClusterRef,
-  providers: readonly CapacityProvider[],
+  { capacityProviders, groupProviders }: Required<Pick<ClusterRecord, 'capacityProviders' | 'groupProviders'>>,
   strategy: CapacityProviderStrategy,
 ): Promise<ClusterRecord> {
-  const { capacityProviders: had } = await activeCluster(ports, ref);
-  const going = new Set(had.filter((provider) => !providers.includes(provider)));
+  const { capacityProviders: had, groupProviders: hadGroups = [] } = await activeCluster(ports, ref);
+  const going = new Set(had.filter((provider) => !capacityProviders.includes(provider)));
   if (going.size > 0) await requireUnused(ports, clusterPartition(ref.account, ref.cluster), going);
-  return changeCluster(ports, ref, (cluster) => ({
+  await claimProviders(ports, ref.account, ref.cluster, namesOf(groupProviders));
+  const changed = await changeCluster(ports, ref, (cluster) => ({
     ...cluster,
-    capacityProviders: providers,
+    capacityProviders,
+    groupProviders,
     defaultCapacityProviderStrategy: strategy,
   }));
+  const gone = hadGroups.filter(({ name }) => !capacityProviders.includes(name));
+  await releaseProviders(ports, ref.account, ref.cluster, namesOf(gone));
+  return changed;
 }
+
+const namesOf = (providers: readonly { readonly name: string }[]): string[] => providers.map(({ name }) => name);
 
 async function requireUnused(
   ports: EcsPorts,
@@ -160,6 +171,7 @@ export async function deleteCluster(ports: EcsPorts, ref: ClusterRef): Promise<C
       throw error;
     }
     await ports.records.commit(accountPartition(ref.account), { remove: [accountKeys.cluster(ref.cluster)] });
+    await releaseProviders(ports, ref.account, ref.cluster, namesOf(deleted.groupProviders ?? []));
     return deleted;
   }
 }

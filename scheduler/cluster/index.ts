@@ -7,16 +7,18 @@ export {
   putAttributes,
 } from './attributes.ts';
 export {
-  capacityProviders,
+  fargateProviders,
+  fargateView,
+  findProvider,
+  groupProviderView,
+  isFargate,
   parseProvider,
   parseProviders,
-  parseStrategy,
-  providerView,
-  strategyOf,
-  usable,
+  providerNotFound,
 } from './capacity-providers.ts';
 export { clusterView } from './cluster-view.ts';
 export { activeCluster, changeCluster, createCluster, deleteCluster, findCluster, setProviders } from './clusters.ts';
+export { deleteProvider } from './delete-provider.ts';
 export type { ClusterRef, EcsPorts } from './ports.ts';
 export {
   clientError,
@@ -37,6 +39,9 @@ export {
 } from './identifiers.ts';
 export { instanceView } from './instance-view.ts';
 export { changeInstance, deregisterInstance, findInstance, listInstances, tasksByInstance } from './instances.ts';
+export { changeProvider, createProvider, listProviders } from './provider-records.ts';
+export { parseCreateProvider, parseUpdateProvider } from './provider-request.ts';
 export { type Refusals, refuseMembers } from './refuse.ts';
 export { scan, scanAll } from './scan.ts';
+export { groupOf, launchTypeOf, parseStrategy, strategyOf, strategyView, usable } from './strategies.ts';
 export { ecsTags } from './tags.ts';

@@ -1,20 +1,32 @@
 import type { ContainerInstance, ContainerInstanceField, Resource } from '@aws-sdk/client-ecs';
 import { smallTagList } from '@slipway/auth/kit';
 
-import { ec2InstanceId, type InstanceRecord, isPending, type TaskRecord } from '../state/index.ts';
+import {
+  type ClusterRecord,
+  ec2InstanceId,
+  groupAttribute,
+  type InstanceRecord,
+  isPending,
+  type TaskRecord,
+} from '../state/index.ts';
 
 /**
  * A container instance as DescribeContainerInstances gives it back.
  * @param tasks the live tasks placed on it: their reservations are what `remainingResources` lacks
+ * @param groupProviders its cluster's
  */
 export function instanceView(
   instance: InstanceRecord,
   tasks: readonly TaskRecord[],
   include: readonly ContainerInstanceField[] = [],
+  groupProviders: ClusterRecord['groupProviders'] = [],
 ): ContainerInstance {
+  const group = instance.attributes.find(({ name }) => name === groupAttribute)?.value;
+  const provider = groupProviders.find((one) => one.group === group)?.name;
   return {
     containerInstanceArn: instance.arn,
     ec2InstanceId: ec2InstanceId(instance.id),
+    ...(provider === undefined ? {} : { capacityProviderName: provider }),
     version: instance.version,
     versionInfo: {
       ...(instance.agentVersion === undefined ? {} : { agentVersion: instance.agentVersion }),

@@ -22,6 +22,7 @@ import { ClusterMember, type MemberPorts } from './member.ts';
 import { type ControlMeter, noMeter } from './meter.ts';
 import { defaultRetention, type Retention } from './sweep.ts';
 import { addressOf } from './target-place.ts';
+import { placeWaiting } from './waiting-tasks.ts';
 
 export interface ControlPlaneOptions {
   readonly records: RecordStore;
@@ -137,7 +138,7 @@ class Plane implements ControlPlane {
       leaseTtl: options.leaseTtl ?? 5_000,
       alarms: this.#alarms,
       meter: options.meter ?? noMeter,
-      beside: options.beside ?? [],
+      beside: [placeWaiting(options), ...(options.beside ?? [])],
     };
     checkDeregisterLostAfter(options.deregisterLostAfter, this.#ports.replaceLostAfter);
     this.placer = {

@@ -13,6 +13,9 @@ import { ratherOf } from './requests.ts';
 /** How often a draft is planned anew when other placers took the room first. */
 const attempts = 8;
 
+/** Tasks of a cluster that wait for room, about: as many as ECS keeps PROVISIONING. */
+const mostWaiting = 500;
+
 /** Drafts in one commit. */
 const batchSize = 500;
 
@@ -118,8 +121,9 @@ export class ClusterPlacer {
     }
     const found = this.#find(job);
     if ('code' in found) {
-      job.settle(found);
-      return undefined;
+      const waiting = job.demand.waits === true ? waitingPart(this.#view, job, found) : undefined;
+      if (waiting === undefined) job.settle(found);
+      return waiting;
     }
     this.#view.index.addTask(placedTask(job.draft, found.instanceId));
     const task: TaskRecord = { ...job.draft, instanceId: found.instanceId };
@@ -162,6 +166,28 @@ export class ClusterPlacer {
     const reason = this.#view.index.whyNot(demand.instanceId, { ...request, constraints: [], strategies: [] });
     return reason === undefined ? { instanceId: demand.instanceId } : failure(reason);
   }
+}
+
+/** A task that waits, to be committed without an instance; undefined when too many wait already. */
+function waitingPart({ waiting }: ClusterView, job: Job, { message }: PlacementFailure): DraftPart | undefined {
+  if (waiting.size >= mostWaiting) return undefined;
+  const { requires, constraints, strategies } = job.demand;
+  const task: TaskRecord = {
+    ...job.draft,
+    lastStatus: 'PROVISIONING',
+    waits: { requires, constraints, strategies, why: message },
+  };
+  const key = clusterKeys.task(task.id);
+  return {
+    job,
+    task,
+    require: [
+      { key, exists: false },
+      { key: clusterKeys.cluster, exists: true },
+    ],
+    put: [{ key, value: toJson(task) }],
+    instances: [],
+  };
 }
 
 const failure = ({ code, message }: { code: string; message: string }): PlacementFailure => ({ code, message });

@@ -1,3 +1,4 @@
+import { groupOf } from '../cluster/index.ts';
 import type { ConstraintSpec, PlacementRequest, StrategySpec } from '../placement/index.ts';
 import type { CapacityProvider, ServiceRecord, TaskDefinitionRecord } from '../state/index.ts';
 import { bodyOf, placementDemand, reservationOf } from '../tasks/index.ts';
@@ -37,6 +38,7 @@ export class ServiceRequests {
    */
   of(service: ServiceRecord, definition: TaskDefinitionRecord, provider?: CapacityProvider, zone?: string): Wanted {
     const { placementConstraints, placementStrategy, launchType, network, name } = service;
+    const group = groupOf(service.capacityProviderStrategy ?? [], provider);
     const key = JSON.stringify([
       name,
       definition.arn,
@@ -46,6 +48,7 @@ export class ServiceRequests {
       placementStrategy,
       launchType,
       provider,
+      group,
       network?.zones,
       zone,
     ]);
@@ -55,6 +58,7 @@ export class ServiceRequests {
       kind: 'service',
       launchType,
       capacityProvider: provider,
+      group,
       network,
       constraints: placementConstraints.map(constraintOf),
       strategies: strategiesOf(service),

@@ -5,7 +5,7 @@ export { eventTexts } from './events.ts';
 export { interruption } from './interrupt.ts';
 export { isHealthy } from './health.ts';
 export { defaultReconcilerOptions, type ReconcilerOptions } from './options.ts';
-export { countProviders, nextProviders, type ProviderCounts, sharesOf } from './providers.ts';
+export { countProviders, nextProviders, type ProviderCounts, sharesOf, tasksOn } from './providers.ts';
 export { reconcileService } from './reconcile.ts';
 export {
   type Blocked,

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import type { CapacityProvider, CapacityProviderStrategy } from '../state/index.ts';
-import { countProviders, nextProviders, type ProviderCounts, sharesOf } from './index.ts';
+import { countProviders, nextProviders, type ProviderCounts, sharesOf, tasksOn } from './index.ts';
 import { World } from './testing/world.ts';
 
 const runs = { nightly: 5_000, release: 20_000 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 500;
@@ -70,13 +70,35 @@ test('beyond the base whole rounds of the weights are exact, and nobody is a tas
   );
 });
 
+test('providers may have any name, and there may be many of them', () => {
+  const plain = ['a', 'b', 'c', 'd'];
+  const odd = ['__proto__', 'constructor', 'toString', 'FARGATE-like'];
+  fc.assert(
+    fc.property(fc.array(fc.nat(5), { minLength: 4, maxLength: 4 }), fc.nat(6), fc.nat(60), (weights, base, count) => {
+      const of = (names: readonly string[]): CapacityProviderStrategy =>
+        names.map((capacityProvider, index) => ({
+          capacityProvider,
+          weight: (weights[index] ?? 0) + (index === 0 ? 1 : 0),
+          base: index === 1 ? base : 0,
+        }));
+      const shares = sharesOf(of(plain), count);
+      expect(shares).toEqual(oracle(of(plain), count));
+      expect(odd.map((name) => tasksOn(sharesOf(of(odd), count), name))).toEqual(
+        plain.map((name) => tasksOn(shares, name)),
+      );
+      expect(nextProviders(of(odd), countProviders(['__proto__', 'constructor']), count)).toHaveLength(count);
+    }),
+    { numRuns: runs },
+  );
+});
+
 test('what went is filled in where it is missing', () => {
   fc.assert(
     fc.property(strategy, fc.nat(40), fc.nat(20), fc.nat(20), (items, count, onDemand, spot) => {
       const shares = sharesOf(items, count);
       const have = {
-        FARGATE: Math.min(onDemand, shares.FARGATE ?? 0),
-        FARGATE_SPOT: Math.min(spot, shares.FARGATE_SPOT ?? 0),
+        FARGATE: Math.min(onDemand, tasksOn(shares, 'FARGATE')),
+        FARGATE_SPOT: Math.min(spot, tasksOn(shares, 'FARGATE_SPOT')),
       };
       const started = nextProviders(items, have, count - have.FARGATE - have.FARGATE_SPOT);
       const after = countProviders([

@@ -1,7 +1,11 @@
 import type { CapacityProvider, CapacityProviderStrategy } from '../state/index.ts';
 
-/** How many tasks there are on each provider; none where it is not named. */
+/** How many tasks there are on each provider; none where it is not named. Made of entries: read it by `tasksOn`. */
 export type ProviderCounts = Readonly<Partial<Record<CapacityProvider, number>>>;
+
+/** How many of them are on a provider, whatever its name. */
+export const tasksOn = (counts: ProviderCounts, provider: CapacityProvider): number =>
+  Object.hasOwn(counts, provider) ? (counts[provider] ?? 0) : 0;
 
 /**
  * The capacity providers of the next tasks, one for each. First the base is met; then the next task goes where it leaves the least tasks
@@ -22,7 +26,7 @@ export function nextProviders(
   const items = strategy.map((item) => ({
     ...item,
     weight: strategy.length === 1 ? 1 : item.weight,
-    tasks: have[item.capacityProvider] ?? 0,
+    tasks: tasksOn(have, item.capacityProvider),
   }));
   return Array.from({ length: count }, () => {
     const next =
@@ -45,7 +49,7 @@ export function sharesOf(strategy: CapacityProviderStrategy, count: number): Pro
 
 /** Tasks by their provider; those without one count nowhere. */
 export function countProviders(providers: Iterable<CapacityProvider | undefined>): ProviderCounts {
-  const counts: Partial<Record<CapacityProvider, number>> = {};
-  for (const provider of providers) if (provider !== undefined) counts[provider] = (counts[provider] ?? 0) + 1;
-  return counts;
+  const counts = new Map<CapacityProvider, number>();
+  for (const provider of providers) if (provider !== undefined) counts.set(provider, (counts.get(provider) ?? 0) + 1);
+  return Object.fromEntries(counts);
 }

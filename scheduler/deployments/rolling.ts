@@ -5,7 +5,7 @@ import { type Census, censusOf, type Counted } from './census.ts';
 import { eventTexts } from './events.ts';
 import { interruption } from './interrupt.ts';
 import type { Pass } from './pass.ts';
-import { countProviders, nextProviders, sharesOf } from './providers.ts';
+import { countProviders, nextProviders, sharesOf, tasksOn } from './providers.ts';
 import { rebalance } from './rebalancing.ts';
 import type { Strategy } from './strategy.ts';
 import { countUnhealthy, stopUnhealthy } from './targets.ts';
@@ -246,7 +246,7 @@ class Step {
     if (this.#strategy !== undefined) {
       const shares = sharesOf(this.#strategy, this.#desired);
       for (const [provider, tasks] of Map.groupBy(keep, ({ task }) => task.capacityProvider)) {
-        const excess = tasks.length - ((provider && shares[provider]) ?? 0);
+        const excess = tasks.length - (provider === undefined ? 0 : tasksOn(shares, provider));
         ended += this.#end(tasks, Math.min(excess, surplus - ended));
       }
     }

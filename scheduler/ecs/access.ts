@@ -3,7 +3,14 @@ import type { AccessRequest, ConditionContext, ResourceRef } from '@slipway/auth
 
 import { parseArn, requestTags as ofTags, tagsAsSent } from '@slipway/auth/kit';
 
-import { type ClusterRef, type EcsPorts, findCluster, findInstance, invalidParameter } from '../cluster/index.ts';
+import {
+  type ClusterRef,
+  type EcsPorts,
+  findCluster,
+  findInstance,
+  findProvider,
+  invalidParameter,
+} from '../cluster/index.ts';
 import { findService } from '../services/index.ts';
 import { arns, type TaskDefinitionRecord } from '../state/index.ts';
 import { findDefinition, findTasks } from '../tasks/index.ts';
@@ -31,6 +38,12 @@ export function tagOnCreate(action: string, arn: string, tags: readonly Tag[] | 
 export async function clusterResource(ports: EcsPorts, ref: ClusterRef): Promise<ResourceRef> {
   const cluster = await findCluster(ports, ref);
   return resource(arns.cluster(ports.region, ref.account, ref.cluster), cluster?.tags);
+}
+
+/** A capacity provider by its name, whether or not there is one. */
+export async function providerResource(ports: EcsPorts, account: string, name: string): Promise<ResourceRef> {
+  const found = await findProvider(ports, account, name);
+  return resource(arns.capacityProvider(ports.region, account, name), found?.tags);
 }
 
 export async function serviceResource(ports: EcsPorts, ref: ClusterRef, service: string): Promise<ResourceRef> {

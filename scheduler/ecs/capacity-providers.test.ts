@@ -100,7 +100,7 @@ describe('the capacity providers of a cluster', () => {
 
   const item = (capacityProvider: string, more: object = {}): object => ({ capacityProvider, ...more });
   test.each<[string, object, RegExp]>([
-    ['one of an Auto Scaling group', { capacityProviders: ['own'] }, /specified capacity provider was not found/],
+    ['one that there is not', { capacityProviders: ['own'] }, /specified capacity provider was not found/],
     ['one twice', { capacityProviders: ['FARGATE', 'FARGATE'] }, /duplicates/],
     [
       'a mix',

@@ -1,38 +1,101 @@
 import type { CapacityProviderStrategyItem } from '@aws-sdk/client-ecs';
-import type { Call, ConditionContext } from '@slipway/auth/contract';
+import type { Call, ConditionContext, ResourceRef } from '@slipway/auth/contract';
 
 import {
   activeCluster,
-  capacityProviders,
+  changeProvider,
+  clusterView,
+  createProvider,
+  deleteProvider,
+  fargateProviders,
+  fargateView,
+  groupProviderView,
   type Home,
   invalidParameter,
+  isFargate,
+  listProviders,
+  parseCreateProvider,
   parseProvider,
   parseProviders,
   parseStrategy,
-  providerView,
-  clusterView,
+  parseUpdateProvider,
   setProviders,
 } from '../cluster/index.ts';
 import { arns } from '../state/index.ts';
-import { clusterResource } from './access.ts';
+import { clusterResource, providerResource, requestTags, tagOnCreate } from './access.ts';
 import { clusterOf, type EcsApi, type EcsOperations, homeOf } from './options.ts';
 
-/** DescribeCapacityProviders, and which of them a cluster has. */
+/** Create, update, delete and describe capacity providers, and which of them a cluster has. */
 export function capacityProviderOperations(options: EcsApi): EcsOperations {
   const named = (identifiers: readonly string[] | undefined, call: Call): string[] => [
     ...new Set((identifiers ?? []).map((identifier) => parseProvider(identifier, homeOf(options, call)))),
   ];
+  const resource = (identifier: string | undefined, call: Call): Promise<ResourceRef> =>
+    providerResource(options, call.account, parseProvider(identifier ?? '', homeOf(options, call)));
+  /** @throws InvalidParameterException for one of Fargate, which nobody makes or changes */
+  const own = (identifier: string | undefined, call: Call): string => {
+    const name = parseProvider(identifier ?? '', homeOf(options, call));
+    if (isFargate(name))
+      throw invalidParameter(
+        `The capacity provider ${name} is reserved: every account has it, and it cannot be changed or deleted.`,
+      );
+    return name;
+  };
   return {
-    DescribeCapacityProviders: {
+    CreateCapacityProvider: {
       access: (input, call) => {
-        const names = named(input.capacityProviders, call);
+        const arn = arns.capacityProvider(options.region, call.account, input.name ?? '');
+        return [
+          { action: 'ecs:CreateCapacityProvider', resources: [{ arn }], context: requestTags(input.tags) },
+          ...tagOnCreate('CreateCapacityProvider', arn, input.tags),
+        ];
+      },
+      handle: async (input, call) => {
+        const home = homeOf(options, call);
+        const created = await createProvider(options, call.account, parseCreateProvider(input, home));
+        return { capacityProvider: groupProviderView(created, home, ['TAGS']) };
+      },
+    },
+    UpdateCapacityProvider: {
+      access: async (input, call) => [
+        { action: 'ecs:UpdateCapacityProvider', resources: [await resource(input.name, call)] },
+      ],
+      handle: async (input, call) => {
+        const changed = await changeProvider(options, call.account, own(input.name, call), (provider) => ({
+          ...provider,
+          managedScaling: parseUpdateProvider(input, provider),
+          updateStatus: 'UPDATE_COMPLETE',
+        }));
+        return { capacityProvider: groupProviderView(changed, homeOf(options, call), ['TAGS']) };
+      },
+    },
+    DeleteCapacityProvider: {
+      access: async (input, call) => [
+        { action: 'ecs:DeleteCapacityProvider', resources: [await resource(input.capacityProvider, call)] },
+      ],
+      handle: async ({ capacityProvider, cluster }, call) => {
+        if (cluster !== undefined)
+          throw invalidParameter('cluster is for capacity providers of managed instances: leave it out.');
+        const gone = await deleteProvider(options, call.account, own(capacityProvider, call));
+        return {
+          capacityProvider: {
+            ...groupProviderView(gone, homeOf(options, call), ['TAGS']),
+            status: 'INACTIVE',
+            updateStatus: 'DELETE_COMPLETE',
+          },
+        };
+      },
+    },
+    DescribeCapacityProviders: {
+      access: async (input, call) => {
+        const names = named(input.capacityProviders, call).slice(0, mostNamed);
         return [
           {
             action: 'ecs:DescribeCapacityProviders',
             resources:
               names.length === 0
                 ? [{ arn: '*' }]
-                : names.map((name) => ({ arn: arns.capacityProvider(options.region, call.account, name) })),
+                : await Promise.all(names.map((name) => providerResource(options, call.account, name))),
           },
         ];
       },
@@ -41,9 +104,10 @@ export function capacityProviderOperations(options: EcsApi): EcsOperations {
         const names = named(input.capacityProviders, call);
         if (names.length > mostNamed)
           throw invalidParameter(`capacityProviders can have at most ${mostNamed} items, not ${names.length}.`);
+        const providers = new Map((await listProviders(options, call.account)).map((one) => [one.name, one]));
         const there =
           input.cluster === undefined
-            ? capacityProviders
+            ? [...fargateProviders, ...providers.keys()]
             : (await activeCluster(options, clusterOf(options, call, input.cluster))).capacityProviders;
         const shown = there.filter((provider) => names.length === 0 || names.includes(provider));
         const scope = ['DescribeCapacityProviders', input.cluster, ...names];
@@ -54,13 +118,16 @@ export function capacityProviderOperations(options: EcsApi): EcsOperations {
           scope,
           input,
           rows.slice(rows.findIndex(({ key }) => key === after) + 1),
-          (provider) => providerView(provider, home),
+          (name) => {
+            const provider = providers.get(name);
+            return provider === undefined ? fargateView(name, home) : groupProviderView(provider, home, input.include);
+          },
           { usual: 10, most: 10 },
         );
         return {
           capacityProviders: items,
           failures: names
-            .filter((name) => !there.some((provider) => provider === name))
+            .filter((name) => !there.includes(name))
             .map((name) => ({ arn: arns.capacityProvider(options.region, call.account, name), reason: 'MISSING' })),
           ...more,
         };
@@ -75,7 +142,7 @@ export function capacityProviderOperations(options: EcsApi): EcsOperations {
         },
       ],
       handle: async (input, call) => {
-        const providers = parseProviders(input.capacityProviders, homeOf(options, call));
+        const providers = await parseProviders(options, input.capacityProviders, homeOf(options, call));
         const strategy = parseStrategy(input.defaultCapacityProviderStrategy, providers);
         const cluster = await setProviders(options, clusterOf(options, call, input.cluster), providers, strategy);
         return { cluster: await clusterView(options, call.account, cluster) };

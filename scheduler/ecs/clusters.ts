@@ -42,13 +42,13 @@ export function clusterOperations(options: EcsApi): EcsOperations {
       handle: async (input, call) => {
         if (input.clusterName?.startsWith('arn:')) throw invalidParameter('clusterName is a name, not an ARN.');
         refuseMembers(input, refusals);
-        const capacityProviders = parseProviders(input.capacityProviders, homeOf(options, call));
+        const providers = await parseProviders(options, input.capacityProviders, homeOf(options, call));
         const cluster = await createCluster(options, clusterOf(options, call, input.clusterName), {
           tags: ecsTags.parse(input.tags),
           settings: parseSettings(input.settings, await effectiveSetting(options.records, 'containerInsights', call)),
           configuration: parseConfiguration(input.configuration),
-          capacityProviders,
-          defaultCapacityProviderStrategy: parseStrategy(input.defaultCapacityProviderStrategy, capacityProviders),
+          ...providers,
+          defaultCapacityProviderStrategy: parseStrategy(input.defaultCapacityProviderStrategy, providers),
         });
         const include = ['SETTINGS', 'TAGS', 'CONFIGURATIONS'] as const;
         return { cluster: await clusterView(options, call.account, cluster, include) };

@@ -5,6 +5,7 @@ import {
   changeInstance,
   type ClusterRef,
   deregisterInstance,
+  findCluster,
   findInstance,
   instanceView,
   invalidParameter,
@@ -41,9 +42,10 @@ export function containerInstanceOperations(options: EcsApi): EcsOperations {
     include: ('TAGS' | 'CONTAINER_INSTANCE_HEALTH')[] = [],
   ) => {
     const tasks = await tasksByInstance(options, ref);
+    const providers = (await findCluster(options, ref))?.groupProviders;
     return {
       containerInstances: found.flatMap((instance) =>
-        instance === undefined ? [] : [instanceView(instance, tasks.get(instance.id) ?? [], include)],
+        instance === undefined ? [] : [instanceView(instance, tasks.get(instance.id) ?? [], include, providers)],
       ),
       failures: ids.flatMap((id, index) =>
         found[index] === undefined

@@ -13,6 +13,12 @@ beforeAll(async () => {
   await api.ecs.send(new sdk.CreateClusterCommand({ clusterName: 'default' }));
   await api.addInstance({ cluster: 'default' });
   await api.define({ family: 'app' });
+  await api.ecs.send(
+    new sdk.CreateCapacityProviderCommand({
+      name: 'own',
+      autoScalingGroupProvider: { autoScalingGroupArn: 'own-hosts' },
+    }),
+  );
   await api.ecs.send(new sdk.CreateServiceCommand({ serviceName: 'web', taskDefinition: 'app', desiredCount: 0 }));
 });
 afterAll(() => api[Symbol.asyncDispose]());
@@ -50,6 +56,8 @@ const commands = {
   UpdateService: sdk.UpdateServiceCommand,
   CreateCluster: sdk.CreateClusterCommand,
   UpdateCluster: sdk.UpdateClusterCommand,
+  CreateCapacityProvider: sdk.CreateCapacityProviderCommand,
+  UpdateCapacityProvider: sdk.UpdateCapacityProviderCommand,
 };
 
 const withContainer = (member: object): object => ({
@@ -57,6 +65,7 @@ const withContainer = (member: object): object => ({
   containerDefinitions: [{ name: 'main', image: 'busybox', memory: 6, ...member }],
 });
 const service = { taskDefinition: 'app', desiredCount: 0 };
+const group = { autoScalingGroupProvider: { autoScalingGroupArn: 'hosts' } };
 
 describe.each<{
   operation: string;
@@ -76,7 +85,7 @@ describe.each<{
     operation: 'RegisterTaskDefinition',
     path: 'containerDefinitions.[]',
     acted:
-      'name image cpu memory memoryReservation links portMappings essential restartPolicy entryPoint command environment mountPoints volumesFrom linuxParameters dependsOn startTimeout stopTimeout versionConsistency hostname user workingDirectory disableNetworking privileged readonlyRootFilesystem dnsServers dnsSearchDomains extraHosts dockerSecurityOptions interactive pseudoTerminal dockerLabels ulimits logConfiguration healthCheck systemControls secrets repositoryCredentials',
+      'name image cpu memory memoryReservation links portMappings essential restartPolicy entryPoint command environment mountPoints volumesFrom linuxParameters dependsOn startTimeout stopTimeout versionConsistency hostname user workingDirectory disableNetworking privileged readonlyRootFilesystem dnsServers dnsSearchDomains extraHosts dockerSecurityOptions interactive pseudoTerminal dockerLabels ulimits logConfiguration healthCheck systemControls secrets repositoryCredentials firelensConfiguration',
     request: withContainer,
   },
   {
@@ -171,6 +180,24 @@ describe.each<{
     path: '',
     acted: 'cluster settings configuration',
     request: (member) => ({ cluster: 'default', ...member }),
+  },
+  {
+    operation: 'CreateCapacityProvider',
+    path: '',
+    acted: 'name autoScalingGroupProvider tags',
+    request: (member) => ({ name: 'other', ...group, ...member }),
+  },
+  {
+    operation: 'CreateCapacityProvider',
+    path: 'autoScalingGroupProvider',
+    acted: 'autoScalingGroupArn managedScaling managedTerminationProtection managedDraining',
+    request: (member) => ({ name: 'other', autoScalingGroupProvider: { autoScalingGroupArn: 'hosts', ...member } }),
+  },
+  {
+    operation: 'UpdateCapacityProvider',
+    path: '',
+    acted: 'name autoScalingGroupProvider',
+    request: (member) => ({ name: 'own', ...member }),
   },
 ])('$operation $path', ({ operation, path, acted, request }) => {
   const members = new Map(shapeAt(operation, path).structIterator());

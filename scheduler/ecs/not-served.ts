@@ -2,8 +2,6 @@ import { AwsError } from '@slipway/auth/contract';
 
 import type { EcsOperations } from './options.ts';
 
-const capacity =
-  'There are FARGATE and FARGATE_SPOT alone, and no Auto Scaling groups: hosts join by their agents, and take tasks of launch type EC2.';
 const daemons = "Use a service with the scheduling strategy 'DAEMON': it runs one task on every container instance.";
 const gateways = 'There are no gateways: put a proxy in front of the ports that tasks have on their hosts.';
 const express = 'There are no Express services: use RegisterTaskDefinition and CreateService.';
@@ -11,11 +9,9 @@ const express = 'There are no Express services: use RegisterTaskDefinition and C
 /** Every operation of the ECS API that is not served, and what to do instead; so that none is answered as if it did not exist. */
 const notServed = {
   AssociateGatewayWithCluster: gateways,
-  CreateCapacityProvider: capacity,
   CreateDaemon: daemons,
   CreateExpressGatewayService: express,
   CreateGateway: gateways,
-  DeleteCapacityProvider: capacity,
   DeleteDaemon: daemons,
   DeleteDaemonTaskDefinition: daemons,
   DeleteExpressGatewayService: express,
@@ -38,7 +34,6 @@ const notServed = {
   ListGateways: gateways,
   ListServicesByNamespace: 'There is no service discovery, and so no namespaces: use ListServices.',
   RegisterDaemonTaskDefinition: daemons,
-  UpdateCapacityProvider: capacity,
   UpdateContainerAgent: 'Update the agent on its host and start it again; tasks run on meanwhile.',
   UpdateDaemon: daemons,
   UpdateExpressGatewayService: express,

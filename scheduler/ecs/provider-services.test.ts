@@ -194,7 +194,7 @@ describe('services', () => {
     );
     await expect(
       update({ service: 'placed', capacityProviderStrategy: [{ capacityProvider: 'own' }] }),
-    ).rejects.toThrow(/was not found/);
+    ).rejects.toThrow(/not associated with the cluster/);
     await api.define({ family: 'bridged' });
     await create({
       serviceName: 'bridged',

@@ -5,6 +5,7 @@ import {
   activeCluster,
   type ClusterRef,
   invalidParameter,
+  launchTypeOf,
   parseMember,
   parseStrategy,
   scan,
@@ -94,7 +95,7 @@ export function serviceOperations(options: EcsApi): EcsOperations {
     const launch =
       input.capacityProviderStrategy === undefined
         ? undefined
-        : withStrategy(current, parseStrategy(input.capacityProviderStrategy, cluster.capacityProviders));
+        : withStrategy(current, parseStrategy(input.capacityProviderStrategy, cluster));
     const asked = [definition, launch, input.networkConfiguration, input.platformVersion, input.loadBalancers];
     if (asked.every((member) => member === undefined)) return {};
     const next = definition ?? (await activeOrNot(call.account, current.taskDefinition));
@@ -139,7 +140,7 @@ export function serviceOperations(options: EcsApi): EcsOperations {
     if (input.taskDefinition === undefined) throw invalidParameter('TaskDefinition can not be blank.');
     const definition = await activeDefinition(options, call.account, input.taskDefinition);
     const strategy = strategyOf(input, cluster);
-    const launchType = strategy === undefined ? parseLaunchType(input.launchType) : 'FARGATE';
+    const launchType = strategy === undefined ? parseLaunchType(input.launchType) : launchTypeOf(strategy);
     const network = await checkLaunch(options.networks, call.account, definition, launchType, input);
     const loadBalancers = parseLoadBalancers(input.loadBalancers ?? [], definition, call.account);
     await checkTargetGroups(options.targetGroups, options.clock, call.account, loadBalancers, definition);

@@ -5,10 +5,12 @@ import { transact } from '@slipway/storage/records';
 import {
   changeCluster,
   changeInstance,
+  changeProvider,
   clientError,
   type ClusterRef,
   findCluster,
   findInstance,
+  findProvider,
   invalidParameter,
   parseArn,
   ecsTags,
@@ -119,6 +121,7 @@ function tagged(options: EcsOptions, arn: string, call: Call): Tagged {
   const { type, path } = parseArn(arn, homeOf(options, call));
   const [first = '', second] = path;
   if (type === 'cluster') return clusterTags(options, { account: call.account, cluster: first });
+  if (type === 'capacity-provider' && second === undefined) return providerTags(options, call.account, first);
   if (type === 'task-definition') return definitionTags(options, call.account, arn);
   const ref: ClusterRef = { account: call.account, cluster: first };
   if (type === 'task-set' && second !== undefined) return taskSetTags(options, { ...ref, service: second }, arn, call);
@@ -128,7 +131,7 @@ function tagged(options: EcsOptions, arn: string, call: Call): Tagged {
     if (type === 'container-instance') return instanceTags(options, ref, second);
   }
   throw invalidParameter(
-    `'${arn}' is not the ARN of a cluster, service, task set, task, task definition or container instance in the long format.`,
+    `'${arn}' is not the ARN of a cluster, capacity provider, service, task set, task, task definition or container instance in the long format.`,
   );
 }
 
@@ -139,6 +142,13 @@ const clusterTags = (options: EcsOptions, ref: ClusterRef): Tagged => ({
   },
   change: async (change) => {
     await changeCluster(options, ref, (cluster) => ({ ...cluster, tags: change(cluster.tags) }));
+  },
+});
+
+const providerTags = (options: EcsOptions, account: string, name: string): Tagged => ({
+  read: async () => (await findProvider(options, account, name))?.tags,
+  change: async (change) => {
+    await changeProvider(options, account, name, (provider) => ({ ...provider, tags: change(provider.tags) }));
   },
 });
 

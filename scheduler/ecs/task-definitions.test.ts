@@ -556,7 +556,7 @@ describe('task definitions', () => {
     [
       'a log option that is no secret',
       container({ logConfiguration: { logDriver: 'splunk', secretOptions: [{ name: 'splunk-url', valueFrom: 'b' }] } }),
-      /only splunk-token of splunk can/,
+      /only splunk-token of splunk and those of awsfirelens can/,
     ],
     [
       'a login that is a parameter',

@@ -4,6 +4,7 @@ import type { AccessRequest, Call, ConditionContext } from '@slipway/auth/contra
 import {
   activeCluster,
   invalidParameter,
+  launchTypeOf,
   parseMember,
   serviceNotActive,
   serviceNotFound,
@@ -100,7 +101,7 @@ export function taskSetOperations(options: EcsApi): EcsOperations {
     if (input.taskDefinition === undefined) throw invalidParameter('TaskDefinition can not be blank.');
     const definition = await activeDefinition(options, call.account, input.taskDefinition);
     const strategy = strategyOf(input, cluster);
-    const launchType = strategy === undefined ? parseLaunchType(input.launchType) : 'FARGATE';
+    const launchType = strategy === undefined ? parseLaunchType(input.launchType) : launchTypeOf(strategy);
     const { placementConstraints, placementStrategy } = service;
     const network = await checkLaunch(options.networks, call.account, definition, launchType, {
       platformVersion: input.platformVersion,

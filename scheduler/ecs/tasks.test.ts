@@ -312,10 +312,10 @@ describe('RunTask', () => {
     ['managed instances', { launchType: 'MANAGED_INSTANCES' }, 'InvalidParameterException', /MANAGED_INSTANCES/],
     ['a platform', { platformVersion: '1.4.0' }, 'InvalidParameterException', /platform version must be null/],
     [
-      'capacity providers of Auto Scaling groups',
+      'a capacity provider that the cluster does not have',
       { capacityProviderStrategy: [{ capacityProvider: 'x' }] },
       'InvalidParameterException',
-      /The specified capacity provider was not found/,
+      /cannot contain a capacity provider that is not associated/,
     ],
     [
       'awsvpc',

@@ -5,7 +5,9 @@ import {
   activeCluster,
   type ClusterRef,
   findInstance,
+  groupOf,
   invalidParameter,
+  launchTypeOf,
   parseMember,
   ecsTags,
   refuseMembers,
@@ -145,7 +147,7 @@ export function taskOperations(options: EcsOptions): EcsOperations {
         const cluster = await activeCluster(options, ref);
         refuseMembers(input, refusals);
         const strategy = strategyOf(input, cluster);
-        const launchType = strategy === undefined ? parseLaunchType(input.launchType) : 'FARGATE';
+        const launchType = strategy === undefined ? parseLaunchType(input.launchType) : launchTypeOf(strategy);
         const count = input.count ?? 1;
         if (!Number.isInteger(count) || count < 1 || count > 10) {
           throw invalidParameter(`count must be a whole number from 1 to 10, not ${count}.`);
@@ -304,7 +306,9 @@ function demandsFor(
     strategy === undefined ? Array.from({ length: count }, () => undefined) : nextProviders(strategy, {}, count);
   const known = new Map<CapacityProvider | undefined, PlacementDemand>();
   return providers.map((capacityProvider) => {
-    const demand = known.get(capacityProvider) ?? placementDemand(definition, { ...placement, capacityProvider });
+    const group = groupOf(strategy ?? [], capacityProvider);
+    const demand =
+      known.get(capacityProvider) ?? placementDemand(definition, { ...placement, capacityProvider, group });
     known.set(capacityProvider, demand);
     return demand;
   });

@@ -1,6 +1,6 @@
 import { type AccessRequest, AwsError } from '@slipway/auth/contract';
 
-import type { ClusterRef, EcsPorts } from '../cluster/index.ts';
+import { type ClusterRef, type EcsPorts, groupOf } from '../cluster/index.ts';
 import { nextProviders } from '../deployments/index.ts';
 import { callOf, checkHookDefinition } from '../services/index.ts';
 import { arns, type ServiceRecord, type TaskDefinitionRecord, type TaskRecord } from '../state/index.ts';
@@ -154,6 +154,7 @@ async function launchOf(ref: ClusterRef, service: ServiceRecord, definition: Tas
     kind: 'standalone' as const,
     launchType: service.launchType,
     capacityProvider,
+    group: groupOf(strategy ?? [], capacityProvider),
     network,
     constraints: [],
     strategies: [],

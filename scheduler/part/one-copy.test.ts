@@ -67,6 +67,7 @@ test('a server reads and follows a cluster once, for its leader and for all of i
     credentialIdKey: randomBytes(32),
     traffic: { addresses: addressPool([], 'elb.localhost'), engines: [], probe: undefined },
     logs: { maxBytes: () => Infinity },
+    fileSystems: { encrypted: false },
     plugins: { strategies: [], constraints: [] },
     seed: 1,
     stopwatch: () => 0,

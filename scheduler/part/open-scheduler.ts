@@ -27,6 +27,7 @@ import { UsageCollector, usageGauges, UsageTeller } from '../signals/usage/index
 import { createCloudWatch, metricGauges, StoredMetrics } from '../signals/metrics/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 import { ClusterViews } from '../views/index.ts';
+import { createEfs, FileSystems } from '../volumes/efs/index.ts';
 
 import { balancedTasks } from './balanced-tasks.ts';
 import { createBalancing, targetGroups, targetHost } from './balancing.ts';
@@ -139,6 +140,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const secrets = new Secrets({ ...base, sealer });
   const parameters = new Parameters({ ...base, sealer });
   const taskSecrets = createTaskSecrets({ ...base, secrets, parameters, authorizer });
+  const fileSystems = new FileSystems(base);
   const upkeep = new AbortController();
   let keeping: Promise<unknown> | undefined;
   let told: Promise<void> | undefined;
@@ -178,6 +180,14 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createLogs({ ...base, logs }),
       createSecretsManager({ ...base, secrets, authorizer, principals: ports.principals }),
       createParameterStore({ ...base, parameters, secrets }),
+      createEfs({
+        ...base,
+        fileSystems,
+        networks,
+        authorizer,
+        principals: ports.principals,
+        encryptedShare: ports.fileSystems.encrypted,
+      }),
       createCloudWatch({
         ...base,
         metrics,

@@ -44,7 +44,7 @@ export interface SchedulerPorts {
       readonly service: RoleTaker;
     },
   ) => ReturnType<HookPorts['takeRole']>;
-  /** Who the resource policies of secrets are about. */
+  /** Who the resource policies of secrets and file systems are about. */
   readonly principals: PolicyPrincipals;
   /** Keeps the secrets of webhooks, and those of Secrets Manager and Parameter Store. */
   readonly sealer: Sealer;
@@ -62,6 +62,8 @@ export interface SchedulerPorts {
     readonly engines: readonly LocalEngine[];
     readonly probe: Probe | undefined;
   };
+  /** The share that file systems of EFS lie on, as its operator says. */
+  readonly fileSystems: { readonly encrypted: boolean };
   readonly logs: {
     /** Bytes on disk that logs may take; beyond them the oldest of the largest group go. */
     readonly maxBytes: () => number;

@@ -45,6 +45,7 @@ export function serverReach(settings: {
 export function refuseReach(container: ContainerDefinition, reach: TaskReach): string | undefined {
   const { image = '', logConfiguration: log } = container;
   const refused = reach.registries.refuse(image, reach.ownHost);
-  if (refused !== undefined || log?.logDriver === undefined) return refused;
+  // What `awsfirelens` sends, the task itself sends.
+  if (refused !== undefined || log?.logDriver === undefined || log.logDriver === 'awsfirelens') return refused;
   return refuseLogOptions(log.logDriver, log.options ?? {}, reach.logs);
 }

@@ -4,6 +4,7 @@ import type { Principal } from '@slipway/auth/contract';
 import {
   invalidParameter,
   isName,
+  launchTypeOf,
   notSupported,
   ecsTags,
   type Refusals,
@@ -84,6 +85,7 @@ export function parseCreate(
     throw invalidParameter('desiredCount must be specified for a service with the REPLICA scheduling strategy.');
   }
   if (schedulingStrategy === 'DAEMON' && launchType === 'FARGATE') throw noDaemons();
+  if (schedulingStrategy === 'DAEMON' && strategy !== undefined) throw noDaemonStrategy();
   if (controller === 'EXTERNAL') checkExternal(input, schedulingStrategy);
   const tags = ecsTags.parse(input.tags);
   const follow = tags[followTag];
@@ -178,6 +180,11 @@ export function parseUpdate(
   return { ...change, availabilityZoneRebalancing: rebalancing };
 }
 
+const noDaemonStrategy = (): Error =>
+  invalidParameter(
+    'A daemon service cannot have a capacity provider strategy. Specify the launch type EC2, and constrain placement where it is to run.',
+  );
+
 const noDaemons = (): Error =>
   invalidParameter('The daemon scheduling strategy is not supported with FARGATE launch type.');
 
@@ -188,10 +195,11 @@ const noDaemons = (): Error =>
 export function withStrategy(service: ServiceRecord, strategy: CapacityProviderStrategy): ServiceLaunch {
   const { launchType, capacityProviderStrategy: had, formerLaunchType: former } = service;
   if (strategy.length === 0) return { launchType: former ?? launchType };
-  if (service.schedulingStrategy === 'DAEMON') throw noDaemons();
+  const next = launchTypeOf(strategy);
+  if (service.schedulingStrategy === 'DAEMON') throw next === 'FARGATE' ? noDaemons() : noDaemonStrategy();
   const before = had === undefined ? launchType : former;
   return {
-    launchType: 'FARGATE',
+    launchType: next,
     capacityProviderStrategy: usable(strategy),
     ...(before === undefined ? {} : { formerLaunchType: before }),
   };

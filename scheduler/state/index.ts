@@ -15,6 +15,7 @@ export type {
   AttachmentRecord,
   AttributeRecord,
   CapacityProvider,
+  CapacityProviderRecord,
   CapacityProviderStrategy,
   CircuitBreaker,
   ClusterRecord,
@@ -30,8 +31,10 @@ export type {
   HealthStatus,
   InstanceRecord,
   LaunchType,
+  ManagedScalingSettings,
   NetworkBinding,
   NetworkConfiguration,
+  PlacementWish,
   RejectedImage,
   Reservation,
   SeenAlarms,
@@ -58,6 +61,7 @@ export type {
   Shifting,
   ShiftStrategy,
 } from './shifts.ts';
+export { groupAttribute } from './groups.ts';
 export { hookName } from './hook-name.ts';
 export { toJson } from './json.ts';
 export { sameRecord } from './same.ts';

@@ -22,6 +22,11 @@ export const accountKeys = {
   clusters: 'cluster/',
   family: (family: string): string => `family/${family}`,
   families: 'family/',
+  capacityProvider: (name: string): string => `provider/${name}`,
+  capacityProviders: 'provider/',
+  /** Which provider a group has: each has one. */
+  providerGroup: (group: string): string => `provider-group/${group}`,
+  providerGroups: 'provider-group/',
   taskDefinition: (family: string, revision: number): string =>
     `taskdef/${family}/${String(revision).padStart(9, '0')}`,
   allTaskDefinitions: 'taskdef/',
@@ -73,7 +78,13 @@ export const stateRows: readonly OwnedRows[] = [
   {
     partition: accounts,
     owner: 'scheduler/state',
-    keys: [accountKeys.clusters, accountKeys.families, accountKeys.allTaskDefinitions],
+    keys: [
+      accountKeys.clusters,
+      accountKeys.families,
+      accountKeys.allTaskDefinitions,
+      accountKeys.capacityProviders,
+      accountKeys.providerGroups,
+    ],
   },
   {
     partition: clusters,

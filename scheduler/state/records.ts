@@ -22,12 +22,17 @@ export interface ClusterRecord {
   readonly configuration?: { readonly executeCommandConfiguration: { readonly logging: 'NONE' | 'DEFAULT' } };
   /** Those that strategies in the cluster may name. */
   readonly capacityProviders: readonly CapacityProvider[];
+  /** Which of them are of Auto Scaling groups. Absent: none. */
+  readonly groupProviders?: readonly { readonly name: CapacityProvider; readonly group: string }[];
   /** Of services and tasks that name neither a strategy nor a launch type. */
   readonly defaultCapacityProviderStrategy: CapacityProviderStrategy;
 }
 
-/** What tasks of the launch type FARGATE run on; FARGATE_SPOT is capacity that may be taken back. */
-export type CapacityProvider = 'FARGATE' | 'FARGATE_SPOT';
+/**
+ * The name of what tasks run on: FARGATE, FARGATE_SPOT (capacity that may be taken back), or one of an Auto Scaling group. Anything may be
+ * such a name, `__proto__` too: never a key of an object that was not made of entries.
+ */
+export type CapacityProvider = string;
 
 /** How tasks are shared out among capacity providers: first `base` tasks to the one that has one, the others by weight. Each is named once. */
 export type CapacityProviderStrategy = readonly {
@@ -36,7 +41,37 @@ export type CapacityProviderStrategy = readonly {
   readonly weight: number;
   /** 0 to 100,000; above 0 for one at most. */
   readonly base: number;
+  /** Of a provider of an Auto Scaling group: the group, on whose hosts alone its tasks run. It stays the same while the provider is in use. */
+  readonly group?: string;
 }[];
+
+/** A capacity provider of an Auto Scaling group, in its account's partition. */
+export interface CapacityProviderRecord {
+  readonly name: string;
+  /** As it was given: an ARN or a name. */
+  readonly groupArn: string;
+  /** The group's name. */
+  readonly group: string;
+  readonly createdAt: number;
+  /** What became of the last request; what it asks for holds when it is answered. */
+  readonly updateStatus: 'CREATE_COMPLETE' | 'UPDATE_COMPLETE';
+  /** Clusters that have it, or were about to: it is deleted when none has it. */
+  readonly clusters: readonly { readonly name: string; readonly since: number }[];
+  readonly managedScaling: ManagedScalingSettings;
+  readonly tags: Tags;
+}
+
+/** How the size of a provider's group follows the tasks that wait (ECS: `ManagedScaling`). */
+export interface ManagedScalingSettings {
+  readonly status: 'ENABLED' | 'DISABLED';
+  /** Per cent of the group's hosts that are to be in use: 1 to 100. */
+  readonly targetCapacity: number;
+  /** Hosts that are added at once: 1 to 10,000. */
+  readonly minimumScalingStepSize: number;
+  readonly maximumScalingStepSize: number;
+  /** Seconds, 0 to 10,000. */
+  readonly instanceWarmupPeriod: number;
+}
 
 /** What placement takes from an instance for a task, as ECS counts it. */
 export interface Reservation {
@@ -223,6 +258,23 @@ export interface TaskTarget {
   readonly quietAt?: number;
 }
 
+/** What a task that waits needs of an instance, beside its reservation, in the placement core's form. */
+export interface PlacementWish {
+  /** Names of attributes. */
+  readonly requires: readonly string[];
+  readonly constraints: readonly {
+    readonly type: 'distinctInstance' | 'memberOf' | `${string}:${string}`;
+    readonly expression?: string;
+    readonly otherwise?: { readonly code: string; readonly sentence: string };
+  }[];
+  readonly strategies: readonly {
+    readonly type: 'random' | 'spread' | 'binpack' | `${string}:${string}`;
+    readonly field?: string;
+  }[];
+  /** Why there was no room when it came, in one sentence. */
+  readonly why: string;
+}
+
 /** One task. Desired status is the control plane's, last status the agent's word. */
 export interface TaskRecord {
   readonly id: string;
@@ -248,6 +300,8 @@ export interface TaskRecord {
   readonly ephemeralStorage?: number;
   /** Of a task that a strategy was used for. */
   readonly capacityProvider?: CapacityProvider;
+  /** Of a task that is on no instance yet, PROVISIONING until one has room: what placement is asked for. */
+  readonly waits?: PlacementWish;
   /** Of a task with an interface of its own: what it asked for, and what it got. */
   readonly network?: NetworkConfiguration;
   readonly attachment?: AttachmentRecord;

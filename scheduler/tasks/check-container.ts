@@ -20,7 +20,6 @@ export function checkContainer(container: ContainerDefinition, body: TaskDefinit
     {
       environmentFiles: "There is no object store for them: use 'environment'.",
       resourceRequirements: 'Tasks get no GPUs or accelerators; remove the member.',
-      firelensConfiguration: "Use another log driver in 'logConfiguration'.",
       credentialSpecs: 'Tasks run on Linux without domain accounts; remove the member.',
     },
     `containerDefinitions['${name}'].`,

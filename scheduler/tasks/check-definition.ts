@@ -6,6 +6,7 @@ import { checkContainer } from './check-container.ts';
 import { fargateConflict } from './check-fargate.ts';
 import { checkContainerOrder } from './check-order.ts';
 import { checkPorts } from './check-ports.ts';
+import { checkRouting } from './check-routing.ts';
 import { containersOf, type TaskDefinitionBody } from './definition.ts';
 import { checkOneOf, refuse, refuseContainer } from './definition-error.ts';
 import { storageConflict } from './ephemeral-storage.ts';
@@ -60,6 +61,7 @@ export function checkDefinition(body: TaskDefinitionBody): void {
   if (fargate !== undefined) refuse(fargate);
   checkStorage(body);
   checkPorts(body);
+  checkRouting(containers);
   checkContainerOrder(containers);
   checkNamespaces(body);
   checkConstraints(body);

@@ -2,7 +2,7 @@ import type { LogConfiguration } from '@aws-sdk/client-ecs';
 
 import { checkOneOf, refuse, refuseContainer } from './definition-error.ts';
 
-const drivers = ['json-file', 'syslog', 'journald', 'gelf', 'fluentd', 'awslogs', 'splunk'];
+const drivers = ['json-file', 'syslog', 'journald', 'gelf', 'fluentd', 'awslogs', 'splunk', 'awsfirelens'];
 
 /** The options of awslogs that ECS has ("LogConfiguration", API reference), each with what its value looks like. */
 const awslogs: Readonly<Record<string, RegExp>> = {
@@ -21,8 +21,6 @@ const awslogs: Readonly<Record<string, RegExp>> = {
  * @throws ClientException, InvalidParameterException
  */
 export function checkLog(name: string, log: LogConfiguration): void {
-  if (log.logDriver === 'awsfirelens')
-    refuseContainer(name, "The log driver 'awsfirelens' is not supported by this installation.");
   checkOneOf(name, 'logDriver', log.logDriver, drivers);
   if (log.logDriver === 'awslogs') checkAwslogs(name, log.options ?? {});
 }

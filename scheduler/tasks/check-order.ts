@@ -6,12 +6,16 @@ const conditions = ['START', 'COMPLETE', 'SUCCESS', 'HEALTHY'];
 
 /**
  * What decides the order in which containers start: `dependsOn`, `links` and `volumesFrom` must name other containers
- * of the task, and together must not go round in a circle.
+ * of the task, and together, with the way of what is logged, must not go round in a circle.
  * @throws ClientException
  */
 export function checkContainerOrder(containers: readonly ContainerDefinition[]): void {
   const byName = new Map(containers.map((container) => [container.name ?? '', container]));
   const needs = new Map<string, readonly string[]>();
+  // Whose output is routed starts behind its router.
+  const routers = containers.flatMap(({ name = '', firelensConfiguration: router }) =>
+    router === undefined ? [] : [name],
+  );
   for (const container of containers) {
     const { name = '', dependsOn = [], links = [], volumesFrom = [] } = container;
     for (const { containerName = '', condition } of dependsOn) {
@@ -24,7 +28,9 @@ export function checkContainerOrder(containers: readonly ContainerDefinition[]):
     for (const other of linked) known(name, 'links', other, byName);
     const sources = volumesFrom.map(({ sourceContainer = '' }) => sourceContainer);
     for (const other of sources) known(name, 'volumesFrom', other, byName);
-    needs.set(name, [...dependsOn.map(({ containerName = '' }) => containerName), ...linked, ...sources]);
+    const router = container.logConfiguration?.logDriver === 'awsfirelens' ? routers : [];
+    const named = dependsOn.map(({ containerName = '' }) => containerName);
+    needs.set(name, [...named, ...linked, ...sources, ...router]);
   }
   refuseCircles(needs);
 }

@@ -32,12 +32,17 @@ export function checkSecrets(container: ContainerDefinition, body: TaskDefinitio
     taken.add(secret.name);
   }
   const allowed = secretOptions[logConfiguration?.logDriver ?? ''] ?? [];
+  const routed = logConfiguration?.logDriver === 'awsfirelens';
+  // Names of the router's variables are made of them.
+  const twice = options.find(({ name: option }, at) => options.findIndex((other) => other.name === option) < at);
+  if (twice !== undefined) refuseContainer(name, `The log option '${twice.name}' is in 'secretOptions' twice.`);
   for (const option of options) {
     checkSource(name, 'secretOptions', option);
-    if (!allowed.includes(option.name ?? ''))
+    // Which ones a log router takes, `checkRouting` says.
+    if (!routed && !allowed.includes(option.name ?? ''))
       refuseContainer(
         name,
-        `The option '${option.name}' of log driver '${logConfiguration?.logDriver}' cannot be one of 'secretOptions': only splunk-token of splunk can. Give it in 'options'.`,
+        `The option '${option.name}' of log driver '${logConfiguration?.logDriver}' cannot be one of 'secretOptions': only splunk-token of splunk and those of awsfirelens can. Give it in 'options'.`,
       );
     if (logConfiguration?.options?.[option.name ?? ''] !== undefined)
       refuseContainer(name, `The log option '${option.name}' is in 'options' and in 'secretOptions'.`);

@@ -1,5 +1,11 @@
 import type { ConstraintSpec, StrategySpec } from '../placement/index.ts';
-import type { CapacityProvider, NetworkConfiguration, TaskDefinitionRecord, TaskRecord } from '../state/index.ts';
+import {
+  type CapacityProvider,
+  groupAttribute,
+  type NetworkConfiguration,
+  type TaskDefinitionRecord,
+  type TaskRecord,
+} from '../state/index.ts';
 import { bodyOf } from './definition.ts';
 import type { PlacementDemand } from './placer.ts';
 
@@ -40,6 +46,16 @@ function fargateConstraints(provider: CapacityProvider | undefined): ConstraintS
   ];
 }
 
+/** Who gets tasks of a provider of an Auto Scaling group: the group's hosts. */
+const inGroup = (group: string): ConstraintSpec => ({
+  type: 'memberOf',
+  expression: `attribute:${groupAttribute} == '${group}'`,
+  otherwise: {
+    code: 'MEMBEROF',
+    sentence: `is not of the Auto Scaling group ${group}: its agent does not say ${groupAttribute}=${group}`,
+  },
+});
+
 /** What may be interrupted goes where it can be, if it finds room there. */
 const spotHosts: readonly ConstraintSpec[] = [{ type: 'memberOf', expression: `attribute:${spotAttribute} exists` }];
 
@@ -55,6 +71,8 @@ export interface DemandOptions {
   readonly kind: PlacementDemand['kind'];
   readonly launchType: TaskRecord['launchType'];
   readonly capacityProvider?: CapacityProvider | undefined;
+  /** The Auto Scaling group of that provider, when it has one. */
+  readonly group?: string | undefined;
   readonly network?: NetworkConfiguration | undefined;
   readonly constraints: readonly ConstraintSpec[];
   readonly strategies: readonly StrategySpec[];
@@ -65,7 +83,7 @@ export interface DemandOptions {
  * Everything placement must know about tasks of a revision: the constraints of both, the attributes the definition
  * requires, the CPU architecture it was written for, and the zones of its subnets. Launch type EC2 runs on every container instance,
  * EXTERNAL only on those whose agent says it is external, FARGATE on those that offer it,
- * and of those that may be taken back only what may be interrupted.
+ * and of those that may be taken back only what may be interrupted; a capacity provider of an Auto Scaling group on the group's hosts.
  */
 export function placementDemand(definition: TaskDefinitionRecord, options: DemandOptions): PlacementDemand {
   const body = bodyOf(definition);
@@ -95,6 +113,7 @@ export function placementDemand(definition: TaskDefinitionRecord, options: Deman
             },
           ]),
       ...(options.launchType === 'FARGATE' ? fargateConstraints(options.capacityProvider) : []),
+      ...(options.group === undefined ? [] : [inGroup(options.group)]),
       ...options.constraints,
     ],
     rather: options.capacityProvider === 'FARGATE_SPOT' ? spotHosts : [],
@@ -104,6 +123,8 @@ export function placementDemand(definition: TaskDefinitionRecord, options: Deman
         ? [{ type: 'spread', field: 'attribute:ecs.availability-zone' }]
         : options.strategies,
     ...(options.capacityProvider === undefined ? {} : { capacityProvider: options.capacityProvider }),
+    // Of services there is nothing before there is room: they are looked at again by themselves.
+    ...(options.group === undefined || options.kind === 'service' ? {} : { waits: true }),
     ...(options.instanceId === undefined ? {} : { instanceId: options.instanceId }),
   };
 }

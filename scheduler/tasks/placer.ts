@@ -14,6 +14,8 @@ export interface PlacementDemand {
   readonly strategies: readonly StrategySpec[];
   /** What the tasks run on, when a strategy decides that. */
   readonly capacityProvider?: CapacityProvider;
+  /** Whether the tasks wait for room, PROVISIONING, where there is none. */
+  readonly waits?: true;
   /** StartTask: this instance or none; resources, ports, attributes and the agent are checked, constraints and strategies are not. */
   readonly instanceId?: string;
 }
@@ -30,7 +32,8 @@ export interface TaskPlacer {
   /**
    * Places as many of the drafts as fit, in order, and answers when the placed ones are durable. A draft whose id is
    * already a task of the cluster counts as placed and is returned as it stands, so that a retry after an unknown
-   * outcome is safe. One failure for each draft that was not placed.
+   * outcome is safe. One failure for each draft that was not placed. Where the demand says that they wait, drafts without room count
+   * as placed: tasks on no instance, which get one when there is room.
    */
   place(
     cluster: { readonly account: string; readonly name: string },

@@ -14,6 +14,7 @@ const logDriverApi: Readonly<Record<string, string>> = {
   fluentd: '1.20',
   awslogs: '1.19',
   splunk: '1.22',
+  awsfirelens: '1.20',
 };
 
 /**
@@ -72,6 +73,7 @@ function ofContainer(container: ContainerDefinition): string[] {
         `ecs.capability.secrets.${store}.bootstrap.log-driver`,
       ] as const,
     ]),
+    ...routerRules(container),
     [container.repositoryCredentials !== undefined, `${agent}.private-registry-authentication.secretsmanager`],
     [security.some((option) => option.startsWith('label')), `${agent}.selinux`],
     [security.some((option) => option.startsWith('apparmor')), `${agent}.apparmor`],
@@ -81,6 +83,16 @@ function ofContainer(container: ContainerDefinition): string[] {
     names.push(`${agent}.logging-driver.${log.logDriver}`, remoteApi(logDriverApi[log.logDriver] ?? '1.18'));
   }
   return names;
+}
+
+/** What the agent of a log router must know to do. */
+function routerRules({ firelensConfiguration: router }: ContainerDefinition): (readonly [boolean, string])[] {
+  if (router === undefined) return [];
+  const file = router.options?.['config-file-type'];
+  return [
+    [true, `ecs.capability.firelens.${router.type ?? ''}`],
+    [file !== undefined, `ecs.capability.firelens.options.config.${file ?? ''}`],
+  ];
 }
 
 /** Secrets Manager, or Parameter Store. */

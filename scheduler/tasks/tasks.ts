@@ -29,15 +29,13 @@ export async function findTasks(
  */
 export function stopping(task: TaskRecord, stopCode: StopCode, reason: string, now: number): TaskRecord {
   if (task.desiredStatus === 'STOPPED') return task;
-  return {
-    ...task,
-    desiredStatus: 'STOPPED',
-    lastStatus: outgoingStatus(task),
-    stopCode,
-    stoppedReason: reason,
-    stoppingAt: now,
-    version: task.version + 1,
-  };
+  const { waits, ...others } = task;
+  const next = { ...others, desiredStatus: 'STOPPED', stopCode, stoppedReason: reason, stoppingAt: now } as const;
+  const version = task.version + 1;
+  if (waits === undefined) return { ...next, lastStatus: outgoingStatus(task), version };
+  // No agent knows of one that has no instance yet.
+  const containers = task.containers.map((container) => ({ ...container, lastStatus: 'STOPPED' as const }));
+  return { ...next, lastStatus: 'STOPPED', containers, stoppedAt: now, version };
 }
 
 /**

@@ -18,7 +18,7 @@ import { Groups } from './groups.ts';
 /** What a change of the view may make worth another look. */
 export interface ViewListener {
   serviceChanged(name: string): void;
-  /** Room may have appeared, or an instance came, went or changed. */
+  /** Room may have appeared, a task begins to wait for it, or an instance came, went or changed. */
   capacityChanged(): void;
 }
 
@@ -44,6 +44,8 @@ export class ClusterView {
   readonly census = new Census();
   /** Ids of tasks with a registration at load balancers that is not over. */
   readonly balanced = new Set<string>();
+  /** Ids of tasks that wait for room. */
+  readonly waiting = new Set<string>();
   /** Version of `load/<instance>`; absent: no row. */
   readonly loads = new Map<string, number>();
   /** Instances in the cluster whose agent is away, and since when this process has known it, on its monotonic clock. */
@@ -278,6 +280,8 @@ export class ClusterView {
       this.#unindex(id);
       this.#stir(before.instanceId);
     }
+    if (task.waits === undefined) this.waiting.delete(id);
+    else this.waiting.add(id);
     if (isOut(task)) this.balanced.delete(id);
     else this.balanced.add(id);
     const ended = task.lastStatus === 'STOPPED';
@@ -288,7 +292,8 @@ export class ClusterView {
     else this.#live.put(task.instanceId, task);
     this.#indexTask(task);
     this.#stir(task.instanceId);
-    this.#touchTask(task, before?.lastStatus !== 'STOPPED' && task.lastStatus === 'STOPPED');
+    const beginsToWait = task.waits !== undefined && before?.waits === undefined;
+    this.#touchTask(task, beginsToWait || (before?.lastStatus !== 'STOPPED' && task.lastStatus === 'STOPPED'));
   }
 
   #removeTask(id: string): void {
@@ -297,6 +302,7 @@ export class ClusterView {
     this.tasks.delete(id);
     this.census.task(before, undefined);
     this.balanced.delete(id);
+    this.waiting.delete(id);
     this.#unindex(id);
     this.#byService.remove(before.service?.name, id);
     this.#open.remove(before.service?.name, id);

@@ -50,6 +50,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'balancing/api',
       'signals/alarms',
       'settings/parameters',
+      'volumes/efs',
       'objects',
     ],
     ['signals/usage'],
@@ -95,6 +96,7 @@ export const nested: readonly string[] = [
   'scheduler/balancing',
   'scheduler/signals',
   'scheduler/settings',
+  'scheduler/volumes',
   'scheduler/scaling',
 ];
 

@@ -1,7 +1,6 @@
 import { CliError } from './errors.ts';
 import { callJson } from './json-api.ts';
-import { harmless } from './logs.ts';
-import { parseOutput, print, printJson, table } from './output.ts';
+import { harmless, parseOutput, print, printJson, table } from './output.ts';
 import { askServer } from './own-routes.ts';
 
 interface Options {

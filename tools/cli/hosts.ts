@@ -1,7 +1,12 @@
-import { type ContainerInstance, type ECSClient, paginateListContainerInstances } from '@aws-sdk/client-ecs';
+import {
+  type ContainerInstance,
+  DescribeContainerInstancesCommand,
+  type ECSClient,
+  paginateListContainerInstances,
+} from '@aws-sdk/client-ecs';
 import { ecsClient } from './aws-client.ts';
 import { CliError } from './errors.ts';
-import { parseOutput, print, printJson } from './output.ts';
+import { parseOutput, print, printJson, table } from './output.ts';
 import { askServer } from './own-routes.ts';
 
 interface Reclaimed {
@@ -51,3 +56,88 @@ async function instanceId(client: Pick<ECSClient, 'send'>, cluster: string, host
 }
 
 const idOf = (arn: NonNullable<ContainerInstance['containerInstanceArn']>): string => arn.split('/').at(-1) ?? '';
+
+/** A host as `slipway hosts list` lists it. CPU in units of 1/1024 of a core, memory in MiB. */
+export interface HostRow {
+  readonly host: string;
+  readonly status: string;
+  readonly connected: boolean;
+  readonly tasks: number;
+  readonly pending: number;
+  readonly cpu: Resource;
+  readonly memory: Resource;
+  readonly zone?: string;
+  readonly architecture?: string;
+  readonly agent: string;
+  readonly reason?: string;
+}
+
+interface Resource {
+  readonly free: number;
+  readonly total: number;
+}
+
+/** `slipway hosts list`: the hosts of a cluster, with what is free on them. */
+export async function listHosts(options: { readonly cluster: string; readonly output: string }): Promise<void> {
+  const output = parseOutput(options.output);
+  const client = ecsClient();
+  const rows: HostRow[] = [];
+  const { cluster } = options;
+  for await (const { containerInstanceArns = [] } of paginateListContainerInstances({ client }, { cluster })) {
+    if (containerInstanceArns.length === 0) continue;
+    const answer = await client.send(
+      new DescribeContainerInstancesCommand({ cluster, containerInstances: containerInstanceArns }),
+    );
+    rows.push(...(answer.containerInstances ?? []).map(hostRow));
+  }
+  if (output === 'json') return printJson(rows);
+  print(
+    rows.length === 0
+      ? `the cluster ${cluster} has no hosts: slipway agent joins this machine, tools/machines.md says how others do`
+      : hostsTable(rows),
+  );
+}
+
+/** What of a container instance is listed. */
+export function hostRow(instance: ContainerInstance): HostRow {
+  const { registeredResources = [], remainingResources = [], attributes = [] } = instance;
+  const amount = (of: typeof registeredResources, name: string): number =>
+    of.find((one) => one.name === name)?.integerValue ?? 0;
+  const resource = (name: string): Resource => ({
+    free: amount(remainingResources, name),
+    total: amount(registeredResources, name),
+  });
+  const attribute = (name: string): string | undefined => attributes.find((one) => one.name === name)?.value;
+  const zone = attribute('ecs.availability-zone');
+  const architecture = attribute('ecs.cpu-architecture');
+  return {
+    host: idOf(instance.containerInstanceArn ?? ''),
+    status: instance.status ?? '',
+    connected: instance.agentConnected === true,
+    tasks: instance.runningTasksCount ?? 0,
+    pending: instance.pendingTasksCount ?? 0,
+    cpu: resource('CPU'),
+    memory: resource('MEMORY'),
+    ...(zone === undefined ? {} : { zone }),
+    ...(architecture === undefined ? {} : { architecture }),
+    agent: instance.versionInfo?.agentVersion ?? '',
+    ...(instance.statusReason === undefined ? {} : { reason: instance.statusReason }),
+  };
+}
+
+/** The table of hosts. */
+export const hostsTable = (rows: readonly HostRow[]): string =>
+  table(
+    ['HOST', 'STATUS', 'AGENT', 'TASKS', 'CPU FREE', 'MEMORY FREE (MIB)', 'ZONE', 'ARCHITECTURE', 'REASON'],
+    rows.map((row) => [
+      row.host,
+      row.status,
+      row.connected ? 'connected' : 'away',
+      row.pending === 0 ? String(row.tasks) : `${row.tasks} (+${row.pending})`,
+      `${row.cpu.free}/${row.cpu.total}`,
+      `${row.memory.free}/${row.memory.total}`,
+      row.zone ?? '',
+      row.architecture ?? '',
+      row.reason ?? '',
+    ]),
+  );

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { harmless, parseSince, quoted } from './logs.ts';
+import { parseSince, quoted } from './logs.ts';
+import { harmless } from './output.ts';
 
 test('since is a time, or how long ago', () => {
   const now = Date.parse('2026-11-29T12:00:00Z');

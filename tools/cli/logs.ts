@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { stripVTControlCharacters, styleText } from 'node:util';
+import { styleText } from 'node:util';
 import { ecsClient } from './aws-client.ts';
 import { CliError } from './errors.ts';
 import { callJson } from './json-api.ts';
 import { findSources, type LogSource, Others, taskOf, type Wanted } from './logs-sources.ts';
-import { note, parseOutput, print } from './output.ts';
+import { harmless, note, parseOutput, print } from './output.ts';
 import { ApiError } from './query-api.ts';
 
 export interface LogsOptions {
@@ -191,8 +191,3 @@ function colourOf(task: string): number {
   for (const character of task) sum = (31 * sum + (character.codePointAt(0) ?? 0)) >>> 0;
   return sum % colours.length;
 }
-
-/** Without control characters but tabs and line ends. */
-export const harmless = (text: string): string =>
-  // oxlint-disable-next-line no-control-regex -- control characters are what it is about
-  stripVTControlCharacters(text).replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');

@@ -1,4 +1,4 @@
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 import { CliError } from './errors.ts';
 
 export type Output = 'text' | 'json';
@@ -22,10 +22,16 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value, undefined, 2));
 }
 
-/** A table with left-aligned columns, as wide as their widest cell. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Without control characters but tabs and line ends: what others have written does nothing to a terminal. */
+export const harmless = (text: string): string =>
+  // oxlint-disable-next-line no-control-regex -- control characters are what it is about
+  stripVTControlCharacters(text).replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
+
+/** A table with left-aligned columns, as wide as their widest cell, each row on a line of its own. */
+export function table(header: readonly string[], given: readonly (readonly string[])[]): string {
+  const rows = given.map((row) => row.map((cell) => harmless(cell).replaceAll(/[\t\n]+/g, ' ')));
   const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)),
+    rows.reduce((widest, row) => Math.max(widest, (row[column] ?? '').length), title.length),
   );
   const line = (cells: readonly string[]): string =>
     cells
@@ -33,4 +39,25 @@ export function table(header: readonly string[], rows: readonly (readonly string
       .join('  ')
       .trimEnd();
   return [styleText('bold', line(header)), ...rows.map(line)].join('\n');
+}
+
+const units = [
+  ['d', 86_400],
+  ['h', 3600],
+  ['m', 60],
+  ['s', 1],
+] as const;
+
+/** How long ago something was, in the largest unit that is one or more: `3d`, `5h`, `12m`, `40s`. Milliseconds since the epoch. */
+export function ageOf(since: number, now: number): string {
+  const seconds = Math.max(0, Math.floor((now - since) / 1000));
+  const [unit, length] = units.find(([, each]) => seconds >= each) ?? ['s', 1];
+  return `${Math.floor(seconds / length)}${unit}`;
+}
+
+/** Bytes for people: `1.9 MB`, in powers of 1000 as docker writes them. */
+export function bytesOf(bytes: number): string {
+  const power = Math.min(4, bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3));
+  const value = bytes / 1000 ** power;
+  return `${power === 0 ? String(value) : value.toPrecision(3)} ${['B', 'kB', 'MB', 'GB', 'TB'][power] ?? ''}`;
 }

@@ -49,6 +49,8 @@ export interface ServerConfig {
   readonly taskNetwork: 'auto' | 'off';
   /** Whether that agent's host takes tasks of Fargate where it can. */
   readonly fargate: 'auto' | 'off';
+  /** Whether the share that file systems of EFS lie on is on encrypted disks, as its operator says. */
+  readonly efsEncrypted: boolean;
   /** Processes that answer requests on the one port. Default: as many as there are cores. */
   readonly workers: number;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
@@ -211,6 +213,7 @@ const schema = z.object({
   SLIPWAY_TASK_ENDPOINT: z.enum(['auto', 'off']).default('auto'),
   SLIPWAY_TASK_NETWORK: z.enum(['auto', 'off']).default('auto'),
   SLIPWAY_FARGATE: z.enum(['auto', 'off']).default('auto'),
+  SLIPWAY_EFS_ENCRYPTED: z.enum(['on', 'off']).default('off'),
   SLIPWAY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
   SLIPWAY_LOG: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   SLIPWAY_HEALTHY_AFTER_SECONDS: z.coerce.number().min(0).max(3600).default(40),
@@ -327,6 +330,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     taskEndpoint: env.SLIPWAY_TASK_ENDPOINT,
     taskNetwork: env.SLIPWAY_TASK_NETWORK,
     fargate: env.SLIPWAY_FARGATE,
+    efsEncrypted: env.SLIPWAY_EFS_ENCRYPTED === 'on',
     workers: env.SLIPWAY_WORKERS ?? availableParallelism(),
     logLevel: env.SLIPWAY_LOG,
     healthyAfterSeconds: env.SLIPWAY_HEALTHY_AFTER_SECONDS,

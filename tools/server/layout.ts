@@ -23,6 +23,7 @@ import { secretRows } from '@slipway/scheduler/settings/secrets';
 import { telemetryRows } from '@slipway/scheduler/signals/usage';
 import { metricRows } from '@slipway/scheduler/signals/metrics/store';
 import { stateRows } from '@slipway/scheduler/state';
+import { efsRows } from '@slipway/scheduler/volumes/efs';
 import { webhookRows } from '@slipway/scheduler/triggers';
 import { transferRows } from '@slipway/storage/audit';
 import { consumerRows } from '@slipway/storage/events';
@@ -56,6 +57,7 @@ export const layout: readonly OwnedRows[] = [
   telemetryRows,
   alarmRows,
   parameterRows,
+  efsRows,
   metricRows,
   consumerRows,
   transferRows,

@@ -125,6 +125,7 @@ export async function openParts(
       probe: networkProbe,
     },
     logs: { maxBytes: () => logsLimit(config) },
+    fileSystems: { encrypted: config.efsEncrypted },
     seed: randomInt(2 ** 31),
     stopwatch: () => performance.now(),
     timing: {

@@ -43,6 +43,8 @@ export interface TestImage {
   readonly reference: string;
   /** Files by absolute path. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Programs of this machine by the absolute path that they get; they must need no libraries. */
+  readonly programs?: Readonly<Record<string, string>>;
   readonly command: readonly string[];
 }
 
@@ -59,6 +61,10 @@ export async function makeImage(docker: DockerCli, image: TestImage): Promise<vo
     for (const [path, text] of Object.entries(image.files ?? {})) {
       mkdirSync(join(root, path, '..'), { recursive: true });
       writeFileSync(join(root, path), text);
+    }
+    for (const [path, program] of Object.entries(image.programs ?? {})) {
+      mkdirSync(join(root, path, '..'), { recursive: true });
+      await copyFile(program, join(root, path));
     }
     const archive = join(root, '..', `${root.split('/').at(-1) ?? 'image'}.tar`);
     await check('tar', ['-cf', archive, '-C', root, '.']);

@@ -12,6 +12,7 @@ const readOnlyServices = [
   'logs',
   'events',
   'ssm',
+  'elasticfilesystem',
 ];
 
 /** Policies that are about no single service. */

@@ -33,6 +33,7 @@ import { type AgentOptions, type ResolvedOptions, resolveOptions } from './optio
 import { agentReach } from './policy.ts';
 import { Reporter } from './report.ts';
 import { Sampler } from './sampler.ts';
+import { HostFiles, noRouters, type RouterPort, routersRoot } from './routers/index.ts';
 import { SecretValues } from './secret-values.ts';
 import { noStorage, TaskStorage, type TaskStoragePort } from './storage/index.ts';
 import { TaskEngine } from './task-engine.ts';
@@ -109,6 +110,8 @@ export interface AgentPorts {
   readonly limits: (agentId: string) => TaskLimitsPort;
   /** What holds tasks to their ephemeral storage; `agentId` as above. */
   readonly storage: (agentId: string) => TaskStoragePort;
+  /** The files of tasks' log routers; `agentId` as above. */
+  readonly routers: (agentId: string) => RouterPort;
   /** Whether nobody on the host listens on a port. */
   readonly isPortFree: (protocol: Protocol, port: number) => Promise<boolean>;
   /** Servers of names that the host asks and that are reached from elsewhere than the host itself. */
@@ -138,6 +141,7 @@ const machine: MakePorts = (options, hostSecret) => {
     address: machineAddress,
     limits: (agentId) => new TaskLimits({ agentId, docker, run, clock: options.clock }),
     storage: (agentId) => new TaskStorage({ agentId, docker, run }),
+    routers: (agentId) => new HostFiles({ agentId, docker, run }),
     isPortFree: (protocol, port) => isPortFree(options.bindAddress, protocol, port),
     dns: hostNameServers,
   };
@@ -161,6 +165,7 @@ class RunningAgent implements Agent {
   /** What {@link RunningAgent.#hostSecret} says, once it was worked out. */
   #ownSecret: string | undefined;
   #storage: TaskStoragePort = noStorage('the agent has not started');
+  #routers: RouterPort = noRouters('the agent has not started');
   #writes: Promise<void> = Promise.resolve();
   #stoppers: (() => Promise<void> | void)[] = [];
   #loops: Promise<unknown>[] = [];
@@ -190,6 +195,7 @@ class RunningAgent implements Agent {
     const network = new NetworkWatch(this.#ports.network(this.#identity.agentId), options);
     this.#limits = this.#ports.limits(this.#identity.agentId);
     this.#storage = this.#ports.storage(this.#identity.agentId);
+    this.#routers = this.#ports.routers(this.#identity.agentId);
     const kept = this.#keptImages();
     const logs = this.#logs();
     const { engine, endpoint, onChange, images } = this.#engine(
@@ -301,7 +307,12 @@ class RunningAgent implements Agent {
         allow: options.allow,
         reach,
         dns: this.#ports.dns,
-        guarded: [options.docker?.socketPath ?? '/var/run/docker.sock', '/run/containerd', options.dataDir],
+        guarded: [
+          options.docker?.socketPath ?? '/var/run/docker.sock',
+          '/run/containerd',
+          routersRoot,
+          options.dataDir,
+        ],
       },
       docker: this.#docker,
       agentId,
@@ -310,6 +321,7 @@ class RunningAgent implements Agent {
       network: network.port,
       limits: this.#limits,
       storage: this.#storage,
+      routers: this.#routers,
       hostPorts: new HostPorts({
         disk: this.#ports.disk,
         file: join(options.dataDir, 'host-ports.json'),
@@ -448,6 +460,8 @@ class RunningAgent implements Agent {
       try {
         const alone = await this.#limits.reason();
         if (alone !== undefined) log.warn({ reason: alone }, 'only containers are limited on this host, not tasks');
+        const unrouted = await this.#routers.reason();
+        if (unrouted !== undefined) log.warn({ reason: unrouted }, 'no task with a log router runs on this host');
         const host = await inspectHost(this.#docker, {
           attributes,
           privileged: allow.privileged === true,
@@ -460,6 +474,7 @@ class RunningAgent implements Agent {
           address: (await network.port.address()) ?? (await this.#ports.address()),
           publishedOn: isEvery(bindAddress) ? undefined : bindAddress,
           storageQuota: (await this.#storage.reason()) === undefined,
+          routers: unrouted === undefined,
           ...(reservedMemory === undefined ? {} : { reservedMemory }),
           ...(availabilityZone === undefined ? {} : { availabilityZone }),
         });

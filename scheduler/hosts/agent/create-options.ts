@@ -32,6 +32,8 @@ export interface Placement {
   readonly storage: number | undefined;
   /** Processes and threads of a container at most. */
   readonly pidsLimit: number;
+  /** What the agent itself mounts into the container. */
+  readonly mounts: readonly Docker.MountSettings[];
 }
 
 const taskId = (task: AgentTask): string => task.arn.slice(task.arn.lastIndexOf('/') + 1);
@@ -118,6 +120,7 @@ export function createOptions(
       NetworkMode: network,
       PortBindings: bindings,
       Binds: bindsOf(task, container),
+      ...(at.mounts.length === 0 ? {} : { Mounts: [...at.mounts] }),
       VolumesFrom: container.volumesFrom.map(
         (from) => `${containerName(task, from.sourceContainer)}${from.readOnly ? ':ro' : ''}`,
       ),

@@ -12,6 +12,7 @@ import type { LogShipping } from './logs/index.ts';
 import type { TaskNetworkPort } from './network/index.ts';
 import type { AgentReach, AllowedEscapes } from './policy.ts';
 import type { TaskReport } from './report.ts';
+import type { RouterPort } from './routers/index.ts';
 import type { TaskStoragePort } from './storage/index.ts';
 import type { SecretValues } from './secret-values.ts';
 import type { SavedTask } from './task-runner.ts';
@@ -52,6 +53,8 @@ export interface RunnerPorts {
   readonly limits: TaskLimitsPort;
   readonly storage: Pick<TaskStoragePort, 'reason'>;
   readonly hostPorts: Pick<HostPorts, 'take' | 'release'>;
+  /** The files of tasks' log routers. */
+  readonly routers: Pick<RouterPort, 'prepare' | 'socket'>;
   readonly log: Log;
   /** Brings what containers write to their log groups. */
   readonly logs: Pick<LogShipping, 'check' | 'follow'>;

@@ -24,6 +24,7 @@ const options: HostOptions = {
   storageQuota: true,
   fargate: true,
   spot: false,
+  routers: false,
   address: '192.0.2.1',
 };
 

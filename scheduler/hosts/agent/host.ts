@@ -36,6 +36,8 @@ export interface HostOptions {
   readonly taskLimits: boolean;
   /** Whether its engine holds containers to the storage of their task, which is counted elsewhere. */
   readonly storageQuota: boolean;
+  /** Whether tasks may have log routers here. */
+  readonly routers: boolean;
   /** Where others reach this host. */
   readonly address?: string | undefined;
   /** The address that its tasks' ports are published on, unless that is every one. */
@@ -96,6 +98,7 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
     ...(options.taskRoles ? [capability('task-iam-role')] : []),
     ...(options.taskRoles && options.hostNetwork ? [capability('task-iam-role-network-host')] : []),
     ...(options.taskNetwork ? networkAttributes(options) : []),
+    ...(options.routers ? routerAttributes : []),
     ...(options.address === undefined ? [] : [{ name: 'slipway.address', value: options.address }]),
     ...(options.publishedOn === undefined ? [] : [{ name: 'slipway.published-on', value: options.publishedOn }]),
     ...(options.spot ? [{ name: 'slipway.spot', value: 'true' }] : []),
@@ -129,6 +132,14 @@ const networkAttributes = ({ fargate }: HostOptions): Attribute[] => [
   { name: 'ecs.capability.task-eni' },
   { name: 'slipway.capability.task-network' },
   ...(fargate ? [{ name: 'slipway.capability.fargate' }] : []),
+];
+
+/** What a host says that runs log routers: both programs, with configuration from their images. */
+const routerAttributes: readonly Attribute[] = [
+  { name: 'com.amazonaws.ecs.capability.logging-driver.awsfirelens' },
+  { name: 'ecs.capability.firelens.fluentbit' },
+  { name: 'ecs.capability.firelens.fluentd' },
+  { name: 'ecs.capability.firelens.options.config.file' },
 ];
 
 /** The versions of Docker's API that task definitions may ask for, up to the engine's own. */

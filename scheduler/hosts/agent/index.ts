@@ -2,6 +2,7 @@ export { type Agent, type AgentPorts, createAgent, type MakePorts } from './agen
 export { endpointPort, holderText } from './endpoint/index.ts';
 export { Refused } from './control-plane-client.ts';
 export { noLimits, type TaskLimitsPort } from './limits/index.ts';
+export { noRouters, type RouterPort } from './routers/index.ts';
 export { noStorage, type TaskStoragePort } from './storage/index.ts';
 export { noNetwork, type TaskNetworkPort } from './network/index.ts';
 export { type ImageCleanupRule, usualImageCleanup } from './image-cleanup.ts';

@@ -186,6 +186,7 @@ describe('E1–E5, E7–E9: escape flags', () => {
       storage: undefined,
       hostPorts: new Map([[4, 20_007]]),
       pidsLimit: 4_096,
+      mounts: [],
       environment: { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/credentials/mine' },
     };
     const options = createOptions(crafted, container, placement);
@@ -261,6 +262,7 @@ describe('E1–E5, E7–E9: escape flags', () => {
         [5, 20_010],
       ]),
       pidsLimit: 4_096,
+      mounts: [],
     };
     const options = createOptions(dns, container, at);
     const on = (HostPort: string) => ({ HostIp: '0.0.0.0', HostPort });

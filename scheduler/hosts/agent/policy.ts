@@ -202,7 +202,9 @@ export const isOwn =
 /** Log addresses that are names are resolved when the container is created. */
 function refuseReach(container: AgentTask['containers'][number], reach: AgentReach): string | undefined {
   const log = dockerHostConfig.parse(JSON.parse(container.dockerConfig.hostConfig)).LogConfig;
-  return log ? refuseLogOptions(log.Type, log.Config ?? {}, reach.logs) : undefined;
+  // No driver of Docker's: `routingRefusal` says what is wrong with it, and the engine only ever gets another in its place.
+  if (!log || log.Type === 'awsfirelens') return undefined;
+  return refuseLogOptions(log.Type, log.Config ?? {}, reach.logs);
 }
 
 const covers = (allowed: readonly string[] | undefined, name: string): boolean =>

@@ -27,6 +27,7 @@ import { OwnContainers } from './own-containers.ts';
 import { isInternal, withPause } from './pause.ts';
 import { imageRefusal, refusal, stopRefusal } from './policy.ts';
 import type { TaskReport } from './report.ts';
+import { idOf, routerOf, type RouterPort, routingRefusal, withRouter } from './routers/index.ts';
 import { StorageWatch, type TaskStoragePort } from './storage/index.ts';
 import { Strays } from './strays.ts';
 import { restored, type SavedTask, TaskRunner } from './task-runner.ts';
@@ -40,6 +41,7 @@ export interface TaskEnginePorts {
   readonly network: TaskNetworkPort;
   readonly limits: TaskLimitsPort;
   readonly storage: TaskStoragePort;
+  readonly routers: RouterPort;
   readonly hostPorts: HostPorts;
   /** Why this host has no network for tasks with addresses of their own; undefined while it has. */
   readonly withoutNetwork: () => string | undefined;
@@ -115,6 +117,7 @@ export class TaskEngine {
     this.#ports.hostPorts.open(new Set(live.map(({ task }) => task.arn)));
     for (const saved of known) this.#adopt(saved);
     await this.#sweepNetwork();
+    await this.#sweepRouters(live.map(({ task }) => task));
     const watch = new StorageWatch({
       ...this.#ports,
       clock: this.#ports.options.clock,
@@ -172,7 +175,7 @@ export class TaskEngine {
     // Another payload may have added it while this one looked for containers.
     if (this.#runners.has(task.arn)) return;
     this.#orphans.delete(task.arn);
-    const kept = withoutSecrets(withPause(task));
+    const kept = withoutSecrets(withPause(withRouter(task)));
     const credentialsId = task.roleCredentials?.credentialsId;
     const saved: SavedTask = {
       task: kept,
@@ -294,6 +297,25 @@ export class TaskEngine {
     }
   }
 
+  /** What no task that runs here owns was left by a run that was killed. */
+  async #sweepRouters(live: readonly AgentTask[]): Promise<void> {
+    try {
+      await this.#ports.routers.sweep(new Set(live.filter((task) => routerOf(task) !== undefined).map(idOf)));
+    } catch (error) {
+      this.#ports.log.warn({ err: error }, 'cannot remove files of log routers that are gone');
+    }
+  }
+
+  /** No container of a task that is over starts again. What cannot be removed now, the next run of the agent removes. */
+  async #removeRouter(task: AgentTask): Promise<void> {
+    if (routerOf(task) === undefined) return;
+    await this.#ports.routers
+      .remove(idOf(task))
+      .catch((err: unknown) =>
+        this.#ports.log.warn({ task: task.arn, err }, 'cannot remove the files of a log router'),
+      );
+  }
+
   #add(saved: SavedTask): void {
     const { endpoint } = this.#ports;
     const ports: RunnerPorts = {
@@ -305,11 +327,22 @@ export class TaskEngine {
     const runner = new TaskRunner(ports, saved);
     this.#runners.set(saved.task.arn, runner);
     if (saved.stoppedAt !== undefined) runner.reportAgain();
-    const run = runner.run().finally(() => {
+    const run = this.#see(runner).finally(() => {
       this.#running.delete(run);
-      if (runner.stoppedAt !== undefined) this.#ports.logs.over(runner.task.arn);
     });
     this.#running.add(run);
+  }
+
+  /** Runs a task, and clears away what only a running one needs. */
+  async #see(runner: TaskRunner): Promise<void> {
+    try {
+      await runner.run();
+    } finally {
+      if (runner.stoppedAt !== undefined) {
+        this.#ports.logs.over(runner.task.arn);
+        await this.#removeRouter(runner.task);
+      }
+    }
   }
 
   #refusalOf(task: AgentTask): string | undefined {
@@ -317,7 +350,7 @@ export class TaskEngine {
       const { allow, guarded, reach } = this.#ports.options;
       const image = imageRefusal(task, reach);
       if (image !== undefined) return `CannotPullContainerError: ${image}`;
-      const why = refusal(task, allow, guarded, reach);
+      const why = refusal(task, allow, guarded, reach) ?? routingRefusal(task);
       return why === undefined ? undefined : `CannotCreateContainerError: ${why}`;
     } catch (error) {
       return `UnrecognizedTaskError: ${(error as Error).message}`;

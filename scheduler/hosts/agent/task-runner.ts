@@ -6,7 +6,7 @@ import { containerName, createOptions, dynamicPorts } from './create-options.ts'
 import { engineCall, EngineError, EngineUnavailable } from './docker.ts';
 import type { RunnerPorts } from './engine-ports.ts';
 import type { LocalImage } from './images.ts';
-import { type AgentContainer, type AgentTask, needsSecrets } from '../wire/index.ts';
+import type { AgentContainer, AgentTask } from '../wire/index.ts';
 import { LimitsError, TaskGroup } from './limits/index.ts';
 import { LogSetupRefused } from './logs/index.ts';
 import { attachmentsOf, ensurePauseImage, NetworkError } from './network/index.ts';
@@ -14,6 +14,7 @@ import { isInternal, pauseName } from './pause.ts';
 import { type ContainerView, type Action, plan } from './plan.ts';
 import { portsOf } from './port-ranges.ts';
 import { healthOf, reportOf, viewOf } from './observe.ts';
+import { awaitsSecrets, RouterError, type Routing, routingOf } from './routers/index.ts';
 import { ensureVolume, VolumeError } from './volumes.ts';
 
 /** What survives a restart of the agent. */
@@ -242,7 +243,7 @@ export class TaskRunner {
   }
 
   #lacksSecrets(container: AgentContainer): boolean {
-    return needsSecrets(container) && !this.#ports.secrets.knows(this.task.arn);
+    return awaitsSecrets(this.task, container) && !this.#ports.secrets.knows(this.task.arn);
   }
 
   /** Carries out one action; never throws. */
@@ -297,7 +298,7 @@ export class TaskRunner {
       restart: 'CannotStartContainerError',
       stop: 'CannotStopContainerError',
     }[kind];
-    const ofHost = error instanceof NetworkError || error instanceof LimitsError;
+    const ofHost = error instanceof NetworkError || error instanceof LimitsError || error instanceof RouterError;
     const resource = error instanceof VolumeError ? 'CannotCreateVolumeError' : undefined;
     const reason =
       error instanceof LogSetupRefused
@@ -320,7 +321,7 @@ export class TaskRunner {
       return;
     }
     // Before anything is pulled, as amazon-ecs-agent does; after a restart they come again.
-    if (needsSecrets(container)) await this.#ports.secrets.wait(this.task.arn);
+    if (awaitsSecrets(this.task, container)) await this.#ports.secrets.wait(this.task.arn);
     if (this.#saved.images[container.name] !== undefined) return;
     if (this.#saved.pullStartedAt === undefined) await this.#save(() => ({ pullStartedAt: clock.now() }));
     await this.#ports.images.ensure(container.image, this.#ports.rights(this.task, container), (image) =>
@@ -339,6 +340,7 @@ export class TaskRunner {
     const rights = { docker, agentId, cluster: options.cluster, allow: options.allow };
     for (const { sourceVolume } of container.mountPoints) await ensureVolume(this.task, sourceVolume, rights);
     const secrets = this.#ports.secrets.of(this.task.arn, container.name);
+    const routing = await this.#routing(container);
     const request = createOptions(this.task, container, {
       agentId,
       installation: this.#saved.installation,
@@ -348,6 +350,7 @@ export class TaskRunner {
       environment: isInternal(container)
         ? {}
         : {
+            ...routing.environment,
             ...secrets.environment,
             ...this.#ports.environment(this.task, container.name, this.#saved.credentialsId),
           },
@@ -356,10 +359,13 @@ export class TaskRunner {
       parent: await this.#group.parent(),
       storage: (await this.#ports.storage.reason()) === undefined ? this.task.ephemeralStorage : undefined,
       pidsLimit: options.taskPidsLimit,
+      mounts: routing.mounts,
       image,
     });
     const log = request.HostConfig?.LogConfig;
-    if (log) {
+    if (routing.log !== undefined) {
+      request.HostConfig = { ...request.HostConfig, LogConfig: routing.log };
+    } else if (log) {
       const { reach } = options;
       const Config = await settleLogOptions(log.Type, { ...log.Config, ...secrets.logOptions }, reach);
       request.HostConfig = { ...request.HostConfig, LogConfig: { ...log, Config } };
@@ -370,6 +376,19 @@ export class TaskRunner {
       // The name is taken: an earlier attempt whose answer was lost. The next look finds the container.
       if (!(error instanceof EngineError && error.status === 409)) throw error;
     }
+  }
+
+  #routing(container: AgentContainer): Promise<Routing> {
+    const { docker, options, routers, secrets } = this.#ports;
+    return routingOf(this.task, container, {
+      routers,
+      cluster: options.cluster,
+      secretsOf: (name) => secrets.of(this.task.arn, name),
+      addressOf: async ({ name }) => {
+        const found = await engineCall(() => docker.getContainer(containerName(this.task, name)).inspect());
+        return found.NetworkSettings.Networks['bridge']?.IPAddress || '';
+      },
+    });
   }
 
   async #hostPorts(container: AgentContainer): Promise<Map<number, number>> {

@@ -3,6 +3,7 @@ import { registryOf } from '../../references/index.ts';
 import {
   arns,
   type AttachmentRecord,
+  ec2InstanceId,
   idOf,
   isForced,
   isOut,
@@ -163,6 +164,7 @@ function renderContainer(
           },
         }),
     ...(container.healthCheck === undefined ? {} : { healthCheckType: 'docker' as const }),
+    ...routerOf(task, container),
     ...registryAuthentication(container, image, ports),
     dockerConfig: dockerConfigOf(container, body, idOf(task.arn), ports),
     ...logsOf(container, ports),
@@ -178,6 +180,24 @@ function logsOf(
   if (ports.shipsLogs) return { logs };
   // amazon-ecs-agent then gives Docker's driver the credentials of the execution role.
   return ports.executionRoleCredentials === undefined ? {} : { logsAuthStrategy: 'ExecutionRole' };
+}
+
+/** The container as its task's log router, if it is that. */
+function routerOf(
+  task: TaskRecord,
+  { firelensConfiguration: router }: ContainerDefinition,
+): Pick<AgentContainer, 'firelensConfiguration'> | object {
+  if (router === undefined) return {};
+  const { type = '', options = {} } = router;
+  // A task of Fargate is on no instance that its owner knows.
+  const instance = task.launchType === 'FARGATE' ? undefined : task.instanceId;
+  return {
+    firelensConfiguration: {
+      type,
+      options,
+      ...(instance === undefined ? {} : { ec2InstanceId: ec2InstanceId(instance) }),
+    },
+  };
 }
 
 /** Where a secret comes from, as agents are told. */

@@ -72,6 +72,18 @@ const container = z.object({
     })
     .optional(),
   healthCheckType: z.string().optional(),
+  /** Of the container that takes the output of those with the log driver `awsfirelens`. */
+  firelensConfiguration: z
+    .object({
+      type: z.string(),
+      options: strings.default({}),
+      /** What it says of the host in records; not in the ACS model, since amazon-ecs-agent asks a cloud. */
+      ec2InstanceId: z
+        .string()
+        .regex(/^i-[\w-]{1,64}$/)
+        .optional(),
+    })
+    .optional(),
   registryAuthentication: z
     .object({
       type: z.string(),

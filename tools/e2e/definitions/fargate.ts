@@ -269,4 +269,38 @@ export const fargateShapes: readonly Shape[] = [
       expect((await task.running()).containers?.[0]?.networkBindings).toEqual([]);
     },
   },
+  {
+    // As the terraform-aws-modules and a vendor's agent have it.
+    name: 'fargate-log-router',
+    input: {
+      ...small,
+      executionRoleArn: role,
+      containerDefinitions: [
+        {
+          name: 'log_router',
+          image: appImage,
+          essential: true,
+          memoryReservation: 50,
+          user: '0',
+          firelensConfiguration: { type: 'fluentbit', options: { 'enable-ecs-log-metadata': 'true' } },
+          logConfiguration: logs('router'),
+        },
+        web({
+          dependsOn: [{ containerName: 'log_router', condition: 'START' }],
+          logConfiguration: {
+            logDriver: 'awsfirelens',
+            options: { Name: 'datadog', Host: 'http-intake.logs.datadoghq.com', TLS: 'on', provider: 'ecs' },
+          },
+        }),
+      ],
+    },
+    // What the router prints of its configuration; one that takes what is written is in `tools/e2e/firelens.test.ts`.
+    does: async (task) => {
+      await task.running();
+      expect(await task.inside('log_router', 'busybox cat /fluent-bit/etc/fluent-bit.conf')).toMatch(
+        /Listen 127\.0\.0\.1\n {4}Port 24224[^]*Name datadog\n {4}Match web-firelens\*/,
+      );
+      expect(await task.inside('web', 'echo $FLUENT_HOST:$FLUENT_PORT')).toBe('127.0.0.1:24224');
+    },
+  },
 ];

@@ -38,8 +38,16 @@ export const refused: readonly (readonly [string, RegisterTaskDefinitionRequest,
     container({ environmentFiles: [{ type: 's3', value: 'arn:aws:s3:::shop/web.env' }] }),
     /environmentFiles/,
   ],
-  ['FireLens', container({ firelensConfiguration: { type: 'fluentbit' } }), /firelensConfiguration/],
-  ['the log driver of FireLens', container({ logConfiguration: { logDriver: 'awsfirelens' } }), /awsfirelens/],
+  [
+    'FireLens for nobody',
+    container({ firelensConfiguration: { type: 'fluentbit' } }),
+    /at least one container has to be configured with the awsfirelens log driver/,
+  ],
+  [
+    'the log driver of FireLens without a router',
+    container({ logConfiguration: { logDriver: 'awsfirelens' } }),
+    /a firelens configuration object must be configured in one of the containers/,
+  ],
   ['a GPU', container({ resourceRequirements: [{ type: 'GPU', value: '1' }] }), /resourceRequirements.*no GPUs/],
   [
     'an accelerator of Elastic Inference',

@@ -19,6 +19,7 @@ import { scaling } from './scaling.ts';
 import { network } from './network.ts';
 import { registry } from './registry.ts';
 import { settings } from './settings.ts';
+import { volumes } from './volumes.ts';
 
 /** All rooms' resources in one run: most of each command is the provider, which starts for every one of them. */
 if (missingTerraform !== undefined && process.env['CI']) throw new Error(`${missingTerraform} on this machine`);
@@ -35,6 +36,7 @@ const rooms = [
   scaling,
   settings,
   alarms,
+  volumes,
 ];
 const folder = mkdtempSync(join(tmpdir(), 'slipway-terraform-'));
 let server: ServerProcess;

@@ -170,6 +170,7 @@ export class SimulatedServer {
         probe: traffic?.probe(process),
       },
       logs: { maxBytes: () => Infinity },
+      fileSystems: { encrypted: false },
       plugins: { strategies: [], constraints: [] },
       seed: own.whole(0, 2 ** 31),
       stopwatch: () => clock.monotonic(),

@@ -1,0 +1,61 @@
+import { Command } from 'commander';
+import { describe, expect, test } from 'vitest';
+import { commandsBelow, pathOf } from './examples.ts';
+import { program } from './main.ts';
+
+/** What holds for every command, whoever adds one. */
+const commands = commandsBelow(program);
+
+const helpOf = (command: Command): string => {
+  let text = '';
+  command.configureOutput({ writeOut: (part) => (text += part) }).outputHelp();
+  return text;
+};
+
+/** What a command line is answered with when it is wrong. */
+async function wrong(
+  command: Command,
+  args: readonly string[],
+): Promise<{ readonly said: string; readonly code: string }> {
+  let said = '';
+  command.configureOutput({ writeErr: (part) => (said += part), writeOut: () => undefined });
+  command.exitOverride();
+  try {
+    await command.parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    return { said, code: (error as { code: string }).code };
+  }
+  return { said, code: 'none' };
+}
+
+test('all are looked at', () => {
+  expect(commands.map(pathOf)).toEqual(expect.arrayContaining(['ps', 'images', 'hosts list', 'placement explain']));
+  expect(commands.length).toBeGreaterThan(45);
+});
+
+describe.each(commands.map((command) => [pathOf(command), command] as const))('slipway %s', (path, command) => {
+  test('says what it does, with an example that begins with its name', () => {
+    expect(command.description()).toMatch(/^[a-z]/);
+    const help = helpOf(command);
+    expect(help).toContain('Usage: slipway');
+    expect(/Examples?:\n([^]*)/.exec(help)?.[1]).toMatch(new RegExp(`slipway ${path.replace(/ list$/, '')}\\b`));
+  });
+
+  test('refuses an option that it does not have, says which was meant, and how it is called', async () => {
+    const [option] = command.options.filter(({ long }) => long !== undefined);
+    const typed = `${option?.long ?? '--help'}x`;
+    const needed = command.options.filter(({ mandatory }) => mandatory).flatMap(({ long = '' }) => [long, 'x']);
+    const { said, code } = await wrong(command, [...needed, typed]);
+    expect(code).toBe('commander.unknownOption');
+    expect(said).toContain(`unknown option '${typed}'`);
+    expect(said).toMatch(/Did you mean/);
+    expect(said).toContain('For example: ');
+  });
+
+  test('takes --output where it shows something', () => {
+    const silent = /^(serve|agent|agent bundle|balancer|tls renew|scan start|simulate snapshot)$/;
+    const output = command.options.find(({ long }) => long === '--output');
+    expect(output === undefined).toBe(silent.test(path));
+    expect(output?.description ?? 'json').toContain('json');
+  });
+});

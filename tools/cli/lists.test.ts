@@ -1,0 +1,142 @@
+import { stripVTControlCharacters } from 'node:util';
+import { expect, test } from 'vitest';
+import { hostRow, hostsTable } from './hosts.ts';
+import { imageRow, imagesTable, scanWords } from './images.ts';
+import { ageOf, bytesOf, table } from './output.ts';
+import { rowOf, shortImage, tasksTable } from './ps.ts';
+
+/** What the lists show of what the APIs say; their tables have no colours where standard output is no terminal. */
+const now = Date.parse('2026-11-30T12:00:00Z');
+const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
+const lines = (text: string): readonly string[] =>
+  stripVTControlCharacters(text)
+    .split('\n')
+    .map((line) => line.replaceAll(/ {2,}/g, ' | '));
+
+test('a task with ports of its host', () => {
+  const row = rowOf(
+    {
+      taskArn: 'arn:aws:ecs:us-east-1:0:task/default/abc',
+      group: 'service:web',
+      taskDefinitionArn: 'arn:aws:ecs:us-east-1:0:task-definition/web:3',
+      lastStatus: 'RUNNING',
+      healthStatus: 'HEALTHY',
+      createdAt: new Date(now - 3 * 3_600_000),
+      containers: [
+        {
+          name: 'web',
+          image: '127.0.0.1:7500/web:prod',
+          imageDigest: digest,
+          lastStatus: 'RUNNING',
+          networkBindings: [{ bindIP: '0.0.0.0', containerPort: 8080, hostPort: 32_768, protocol: 'tcp' }],
+        },
+        { name: 'log', image: 'ghcr.io/a/log', lastStatus: 'RUNNING' },
+      ],
+    },
+    { containerInstanceArn: 'arn:aws:ecs:us-east-1:0:container-instance/default/0123456789abcdef' },
+  );
+  expect(row).toMatchObject({ task: 'abc', group: 'web', taskDefinition: 'web:3', host: '0123456789abcdef' });
+  expect(lines(tasksTable([row], '127.0.0.1:7500', now))).toEqual([
+    'SERVICE | IMAGE | STATUS | HEALTH | HOST | ADDRESS | AGE | TASK | REASON',
+    'web | web:prod@0123456789ab, ghcr.io/a/log | RUNNING | HEALTHY | 0123456789ab | 0.0.0.0:32768 | 3h | abc',
+  ]);
+});
+
+test('a task with an address of its own; one that stopped, with why', () => {
+  const own = rowOf({
+    attachments: [{ details: [{ name: 'privateIPv4Address', value: '10.0.0.7' }] }],
+    healthStatus: 'UNKNOWN',
+    containers: [
+      {
+        name: 'dns',
+        networkBindings: [
+          { containerPort: 53, protocol: 'udp' },
+          { containerPort: 80, protocol: 'tcp' },
+        ],
+      },
+    ],
+  });
+  expect(own.addresses).toEqual(['10.0.0.7:53/udp', '10.0.0.7:80']);
+  expect(own).not.toHaveProperty('health');
+  const gone = rowOf({
+    lastStatus: 'STOPPED',
+    stoppedReason: 'Essential container in task exited',
+    containers: [{ name: 'a', exitCode: 3, lastStatus: 'STOPPED' }],
+  });
+  expect(gone.reason).toBe('Essential container in task exited; a: exit 3');
+});
+
+test.each([
+  ['web:1', undefined, 'web:1'],
+  [`h:1/web@${digest}`, undefined, 'web@0123456789ab'],
+  [`h:2/web:1@${digest}`, digest, 'h:2/web:1@0123456789ab'],
+])('the image %s is shown short', (image, of, short) => {
+  expect(shortImage(image, of, 'h:1')).toBe(short);
+});
+
+test('an image with its scan and who runs it', () => {
+  const row = imageRow(
+    {
+      repositoryName: 'web',
+      imageTags: ['prod', 'latest'],
+      imageDigest: digest,
+      imageSizeInBytes: 1_234_567,
+      imagePushedAt: new Date(now - 90_000),
+      imageScanStatus: { status: 'COMPLETE' },
+      imageScanFindingsSummary: { findingSeverityCounts: { LOW: 4, CRITICAL: 2 } },
+    },
+    new Map([[digest, new Set(['default/web', 'default/api'])]]),
+  );
+  expect(lines(imagesTable([row], now))).toEqual([
+    'REPOSITORY | TAGS | DIGEST | SIZE | PUSHED | SCAN | USED BY',
+    'web | latest, prod | 0123456789ab | 1.23 MB | 1m ago | 2 CRITICAL, 4 LOW | default/api, default/web',
+  ]);
+  expect(scanWords(undefined)).toBe('');
+  expect(scanWords({ status: 'COMPLETE', findings: {} })).toBe('clean');
+  expect(scanWords({ status: 'UNSUPPORTED_IMAGE', findings: {} })).toBe('unsupported image');
+});
+
+test('a host with what is free on it', () => {
+  const resources = (cpu: number, memory: number) => [
+    { name: 'CPU', integerValue: cpu },
+    { name: 'MEMORY', integerValue: memory },
+  ];
+  const row = hostRow({
+    containerInstanceArn: 'arn:aws:ecs:us-east-1:0:container-instance/default/0123',
+    status: 'DRAINING',
+    agentConnected: false,
+    runningTasksCount: 2,
+    pendingTasksCount: 1,
+    registeredResources: resources(2048, 4096),
+    remainingResources: resources(1024, 96),
+    attributes: [{ name: 'ecs.availability-zone', value: 'a' }],
+    statusReason: 'away since noon',
+  });
+  expect(lines(hostsTable([row]))[1]).toBe(
+    '0123 | DRAINING | away | 2 (+1) | 1024/2048 | 96/4096 | a | away since noon',
+  );
+});
+
+test('cells do nothing to a terminal, and stay on their line', () => {
+  expect(lines(table(['A', 'B'], [['\u001b[2Jx\ny', '\u0007z']]))).toEqual(['A | B', 'x y | \ufffdz']);
+});
+
+test.each([
+  [0, '0s'],
+  [59_999, '59s'],
+  [60_000, '1m'],
+  [86_399_000, '23h'],
+  [9 * 86_400_000, '9d'],
+  [-5, '0s'],
+])('%d ms are %s', (ms, text) => {
+  expect(ageOf(now - ms, now)).toBe(text);
+});
+
+test.each([
+  [0, '0 B'],
+  [999, '999 B'],
+  [1000, '1.00 kB'],
+  [12_345_678_901, '12.3 GB'],
+])('%d bytes are %s', (bytes, text) => {
+  expect(bytesOf(bytes)).toBe(text);
+});

@@ -1,0 +1,186 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type ContainerInstance,
+  DescribeContainerInstancesCommand,
+  DescribeTasksCommand,
+  type ECSClient,
+  paginateListTasks,
+  type Task,
+} from '@aws-sdk/client-ecs';
+import { clientSettings, ecsClient, parseService } from './aws-client.ts';
+import { CliError } from './errors.ts';
+import { reasonOf } from './explain.ts';
+import { ageOf, note, parseOutput, print, printJson, table } from './output.ts';
+
+export interface PsOptions {
+  readonly cluster: string;
+  readonly all?: true;
+  readonly host?: string;
+  readonly status?: string;
+  readonly watch?: true;
+  readonly output: string;
+}
+
+/** A task as `slipway ps` lists it. */
+export interface TaskRow {
+  readonly task: string;
+  /** The service that it is of, or the group that its caller named. */
+  readonly group: string;
+  readonly taskDefinition: string;
+  readonly containers: readonly {
+    readonly name: string;
+    readonly image: string;
+    readonly digest?: string;
+    readonly status: string;
+  }[];
+  readonly status: string;
+  readonly health?: string;
+  readonly host?: string;
+  /** `address:port` of what listens, TCP unless it says otherwise. */
+  readonly addresses: readonly string[];
+  readonly createdAt?: string;
+  readonly reason?: string;
+}
+
+/** Tasks and hosts that one call describes. */
+const atOnce = 100;
+/** Rows of a table; a cluster may have ten thousand tasks. */
+const most = 1000;
+/** Milliseconds between looks. */
+const pace = 2000;
+
+/** `slipway ps`: the tasks of a cluster or of a service of it. */
+export async function ps(name: string | undefined, options: PsOptions): Promise<void> {
+  const output = parseOutput(options.output);
+  if (options.watch && output === 'json') throw new CliError('--watch is for terminals: leave --output out', 2);
+  const { cluster, service } =
+    name === undefined ? { cluster: options.cluster, service: undefined } : parseService(name);
+  const client = ecsClient();
+  const own = new URL(clientSettings().endpoint).host;
+  for (;;) {
+    const { rows, left } = await taskRows(client, cluster, service, options);
+    if (output === 'json') return printJson(rows);
+    if (options.watch && process.stdout.isTTY) print('\u001B[2J\u001B[H');
+    print(rows.length === 0 ? nothing(cluster, service, options) : tasksTable(rows, own, Date.now()));
+    if (left > 0) note(`${left} more tasks are not shown: name a service or a host`);
+    if (!options.watch) return;
+    await sleep(pace);
+  }
+}
+
+const nothing = (cluster: string, service: string | undefined, { all, host, status }: PsOptions): string =>
+  `no tasks ${host === undefined && status === undefined ? '' : 'like that '}in ${service === undefined ? `the cluster ${cluster}` : `${cluster}/${service}`}${all ? '' : '; --all shows those that stopped lately'}`;
+
+async function taskRows(
+  client: ECSClient,
+  cluster: string,
+  serviceName: string | undefined,
+  { all, host, status }: PsOptions,
+): Promise<{ readonly rows: readonly TaskRow[]; readonly left: number }> {
+  const arns: string[] = [];
+  for (const desiredStatus of all ? (['RUNNING', 'STOPPED'] as const) : (['RUNNING'] as const))
+    for await (const { taskArns = [] } of paginateListTasks({ client }, { cluster, serviceName, desiredStatus }))
+      arns.push(...taskArns);
+  const tasks: Task[] = [];
+  for (let from = 0; from < Math.min(arns.length, most); from += atOnce)
+    tasks.push(
+      ...((await client.send(new DescribeTasksCommand({ cluster, tasks: arns.slice(from, from + atOnce) }))).tasks ??
+        []),
+    );
+  const hosts = await instancesOf(client, cluster, tasks);
+  const rows = tasks
+    .map((task) => rowOf(task, hosts.get(task.containerInstanceArn ?? '')))
+    .filter((row) => status === undefined || row.status === status.toUpperCase())
+    .filter((row) => host === undefined || row.host?.startsWith(host) === true);
+  return { rows: rows.toSorted(byGroup), left: Math.max(0, arns.length - most) };
+}
+
+const byGroup = (a: TaskRow, b: TaskRow): number =>
+  a.group === b.group ? ((a.createdAt ?? '') < (b.createdAt ?? '') ? 1 : -1) : a.group < b.group ? -1 : 1;
+
+/** The hosts of tasks by ARN; none where the caller may not see them. */
+async function instancesOf(
+  client: ECSClient,
+  cluster: string,
+  tasks: readonly Task[],
+): Promise<ReadonlyMap<string, ContainerInstance>> {
+  const arns = [...new Set(tasks.flatMap(({ containerInstanceArn }) => containerInstanceArn ?? []))];
+  const found = new Map<string, ContainerInstance>();
+  for (let from = 0; from < arns.length; from += atOnce) {
+    const containerInstances = arns.slice(from, from + atOnce);
+    await client.send(new DescribeContainerInstancesCommand({ cluster, containerInstances })).then(
+      (answer) => answer.containerInstances?.forEach((one) => found.set(one.containerInstanceArn ?? '', one)),
+      () => undefined,
+    );
+  }
+  return found;
+}
+
+/** What of a task is listed. @param host its container instance, where the caller may see it */
+export function rowOf(task: Task, host?: ContainerInstance): TaskRow {
+  const { taskArn, group = '', taskDefinitionArn, containers = [], lastStatus = '', healthStatus } = task;
+  const instance = (host?.containerInstanceArn ?? task.containerInstanceArn)?.split('/').at(-1);
+  const reason = reasonOf(task);
+  return {
+    task: taskArn?.split('/').at(-1) ?? '',
+    group: group.replace(/^service:/, ''),
+    taskDefinition: taskDefinitionArn?.split('/').at(-1) ?? '',
+    containers: containers.map(({ name = '', image = '', imageDigest, lastStatus: at = '' }) => ({
+      name,
+      image,
+      ...(imageDigest === undefined ? {} : { digest: imageDigest }),
+      status: at,
+    })),
+    status: lastStatus,
+    ...(healthStatus === undefined || healthStatus === 'UNKNOWN' ? {} : { health: healthStatus }),
+    ...(instance === undefined ? {} : { host: instance }),
+    addresses: addressesOf(task),
+    ...(task.createdAt === undefined ? {} : { createdAt: task.createdAt.toISOString() }),
+    ...(reason === '' ? {} : { reason }),
+  };
+}
+
+/** Where the containers of a task listen: at the task's own address, or at ports of its host. */
+function addressesOf({ attachments = [], containers = [] }: Task): string[] {
+  const own = attachments
+    .flatMap(({ details = [] }) => details)
+    .flatMap(({ name, value }) => (name === 'privateIPv4Address' && value !== undefined ? [value] : []));
+  const bound = containers
+    .flatMap(({ networkBindings = [] }) => networkBindings)
+    .flatMap(({ hostPort, bindIP, containerPort, protocol }) => {
+      const udp = protocol === 'udp' ? '/udp' : '';
+      if (own.length > 0) return containerPort === undefined ? [] : [`${own[0] ?? ''}:${containerPort}${udp}`];
+      return hostPort === undefined ? [] : [`${bindIP ?? ''}:${hostPort}${udp}`];
+    });
+  return [...new Set(bound.length > 0 ? bound : own)];
+}
+
+/**
+ * The table of tasks: what matters first, the whole id last, for other commands.
+ * @param own the registry of this installation, which goes without saying
+ * @param now milliseconds since the epoch
+ */
+export function tasksTable(rows: readonly TaskRow[], own: string, now: number): string {
+  return table(
+    ['SERVICE', 'IMAGE', 'STATUS', 'HEALTH', 'HOST', 'ADDRESS', 'AGE', 'TASK', 'REASON'],
+    rows.map((row) => [
+      row.group,
+      row.containers.map((one) => shortImage(one.image, one.digest, own)).join(', '),
+      row.status,
+      row.health ?? '',
+      row.host?.slice(0, 12) ?? '',
+      row.addresses.join(', '),
+      row.createdAt === undefined ? '' : ageOf(Date.parse(row.createdAt), now),
+      row.task,
+      row.reason ?? '',
+    ]),
+  );
+}
+
+/** An image without the registry where it is this installation's, and with twelve characters of its digest. */
+export function shortImage(image: string, digest: string | undefined, own: string): string {
+  const [named = '', pinned] = image.split('@');
+  const at = (digest ?? pinned)?.replace(/^sha\d+:/, '').slice(0, 12);
+  const short = named.startsWith(`${own}/`) ? named.slice(own.length + 1) : named;
+  return at === undefined ? short : `${short}@${at}`;
+}

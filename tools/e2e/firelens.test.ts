@@ -1,0 +1,213 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  DescribeTasksCommand,
+  type ECSClient,
+  ListContainerInstancesCommand,
+  RegisterTaskDefinitionCommand,
+  RunTaskCommand,
+  StopTaskCommand,
+} from '@aws-sdk/client-ecs';
+import { freePort } from '@slipway/storage/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
+import { ecsClient } from '../testbed/aws-clients.ts';
+import { builtClient } from '../testbed/clients/programs.ts';
+import { run, until } from '../testbed/command.ts';
+import { DockerCli, makeImage, missingDocker } from '../testbed/docker.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
+
+/**
+ * What containers write comes to their task's log router, through Docker's own driver. No package of Fluent Bit or Fluentd is to be had
+ * here: the router is a program on the forward receiver of the OpenTelemetry collector.
+ */
+const program = await builtClient('forward-router');
+const missing =
+  program.missing ??
+  (await missingDocker()) ??
+  (await missingAwsCli()) ??
+  (process.geteuid?.() === 0 ? undefined : 'an agent runs log routers only as root');
+if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
+
+const main = join(import.meta.dirname, '..', 'cli', 'main.ts');
+const image = `slipway-router-${randomUUID()}:test`;
+const canary = 'canary-header-7c41';
+const patient = 120_000;
+
+describe.skipIf(missing !== undefined)(`log routers${missing === undefined ? '' : ` (${missing})`}`, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-firelens-'));
+  const docker = new DockerCli();
+  let server: ServerProcess;
+  let aws: AwsCli;
+  let ecs: ECSClient;
+  let agent: ChildProcess;
+  let log = '';
+  let passed = false;
+
+  function startAgent(): void {
+    agent = spawn(process.execPath, [main, 'agent', '--endpoint', server.endpoint, '--data', join(folder, 'agent')], {
+      env: { ...process.env, ...server.aws(), ECS_IMAGE_PULL_BEHAVIOR: 'prefer-cached' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [agent.stdout, agent.stderr])
+      stream?.on('data', (chunk: Buffer) => {
+        log += chunk.toString();
+      });
+  }
+
+  async function endAgent(signal: NodeJS.Signals): Promise<void> {
+    if (agent.exitCode !== null || agent.signalCode !== null) return;
+    const ended = new Promise((resolve) => agent.once('exit', resolve));
+    agent.kill(signal);
+    await ended;
+  }
+
+  beforeAll(async () => {
+    const [path] = program.command('/');
+    await makeImage(docker, { reference: image, programs: { '/bin/router': path }, command: ['/bin/sh'] });
+    server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_AGENT: 'off', SLIPWAY_WORKERS: '1' });
+    await server.start();
+    aws = new AwsCli(server.aws());
+    ecs = ecsClient(server);
+    startAgent();
+    await until('the host', patient, async () => {
+      const found = await ecs.send(new ListContainerInstancesCommand({ filter: 'agentConnected==true' }));
+      return found.containerInstanceArns?.length === 1;
+    });
+  }, 240_000);
+
+  afterAll(async () => {
+    if (!passed) process.stderr.write(`--- agent log ---\n${log.slice(-20_000)}\n`);
+    await endAgent('SIGTERM');
+    await server?.stop();
+    const left = await docker.check(['ps', '--all', '--quiet', '--filter', `ancestor=${image}`]);
+    if (left !== '') await docker.run(['rm', '--force', ...left.split('\n')]);
+    await docker.run(['rmi', '--force', image]);
+    docker.dispose();
+    rmSync(folder, { recursive: true, force: true });
+  }, 120_000);
+
+  test('every line arrives with its tag, also while the agent is killed; a secret is a variable of the router alone', async () => {
+    const policy = (statement: object): string =>
+      JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', ...statement }] });
+    const trust = policy({ Principal: { Service: 'ecs-tasks.amazonaws.com' }, Action: 'sts:AssumeRole' });
+    const role = ['--role-name', 'execution'];
+    await aws.json(['iam', 'create-role', ...role, '--assume-role-policy-document', trust]);
+    const read = policy({ Action: 'ssm:GetParameters', Resource: '*' });
+    await aws.json(['iam', 'put-role-policy', ...role, '--policy-name', 'read', '--policy-document', read]);
+    await aws.json(['ssm', 'put-parameter', '--name', '/header', '--type', 'SecureString', '--value', canary]);
+    // Lines until it is told to end, and one that says where the router listens.
+    const script =
+      'echo "router $FLUENT_HOST:$FLUENT_PORT"; trap "echo last; exit 0" TERM; i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.2; done';
+    await ecs.send(
+      new RegisterTaskDefinitionCommand({
+        family: 'routed',
+        executionRoleArn: 'arn:aws:iam::000000000000:role/execution',
+        containerDefinitions: [
+          {
+            name: 'app',
+            image,
+            memory: 16,
+            command: ['/bin/sh', '-c', script],
+            logConfiguration: {
+              logDriver: 'awsfirelens',
+              options: { Name: 'http', Host: 'logs.example' },
+              secretOptions: [{ name: 'header', valueFrom: '/header' }],
+            },
+          },
+          {
+            name: 'router',
+            image,
+            memory: 64,
+            user: '65534',
+            readonlyRootFilesystem: true,
+            command: ['/bin/router', '/fluent-bit/etc/fluent-bit.conf'],
+            firelensConfiguration: { type: 'fluentbit' },
+          },
+        ],
+      }),
+    );
+    const { tasks = [], failures } = await ecs.send(new RunTaskCommand({ taskDefinition: 'routed' }));
+    expect(failures).toEqual([]);
+    const arn = tasks[0]?.taskArn ?? '';
+    const id = arn.slice(-32);
+    const named = (name: string): Promise<string> =>
+      until(`the container ${name}`, patient, async () => {
+        const labels = [`task-arn=${arn}`, `container-name=${name}`].flatMap((label) => [
+          '--filter',
+          `label=com.amazonaws.ecs.${label}`,
+        ]);
+        const found = await docker.check(['ps', '--quiet', '--no-trunc', ...labels]);
+        return found === '' ? undefined : found;
+      });
+    const router = await named('router');
+    const app = await named('app');
+
+    interface Record {
+      readonly log?: string;
+      readonly nanoseconds?: number;
+      readonly attributes?: { readonly [name: string]: unknown };
+      readonly variable?: string;
+      readonly length?: number;
+    }
+    const printed = async (): Promise<Record[]> =>
+      (await docker.check(['logs', router])).split('\n').map((line) => JSON.parse(line) as Record);
+    const lines = async (): Promise<string[]> => (await printed()).flatMap(({ log: line }) => line ?? []);
+    await until('lines', patient, async () => (await lines()).length > 10);
+    const [variable, first, ...more] = await printed();
+    expect(variable).toEqual({ variable: 'header_0', length: canary.length });
+    expect(first?.log).toMatch(/^router \d+\.\d+\.\d+\.\d+:24224$/);
+    expect(first?.attributes).toMatchObject({
+      'fluent.tag': `app-firelens-${id}`,
+      container_id: app,
+      source: 'stdout',
+    });
+    // Fractions of a second: the protocol's older form has none.
+    expect(more.some(({ nanoseconds = 0 }) => nanoseconds !== 0)).toBe(true);
+
+    const inspected = await docker.check(['inspect', app]);
+    expect(inspected).not.toContain(canary);
+    expect((JSON.parse(inspected) as { HostConfig: { LogConfig: object } }[])[0]?.HostConfig.LogConfig).toMatchObject({
+      Type: 'fluentd',
+      Config: { tag: `app-firelens-${id}` },
+    });
+    const routerSeen = (
+      JSON.parse(await docker.check(['inspect', router])) as {
+        Config: { Labels: object };
+        Mounts: { Source: string; Destination: string; RW: boolean }[];
+      }[]
+    )[0];
+    expect(JSON.stringify(routerSeen?.Config.Labels)).not.toContain(canary);
+    const configuration = routerSeen?.Mounts.find(({ RW }) => !RW)?.Source ?? '';
+    expect(readFileSync(configuration, 'utf8')).toContain(
+      '[OUTPUT]\n    Name http\n    Match app-firelens*\n    Host logs.example\n    header ${header_0}\n',
+    );
+    expect((await run('grep', ['-rF', canary, join(folder, 'agent'), configuration])).stdout).toBe('');
+
+    await endAgent('SIGKILL');
+    const before = (await lines()).length;
+    await until('lines without an agent', patient, async () => (await lines()).length > before + 5);
+    startAgent();
+    await until('the agent', patient, async () => {
+      const found = await ecs.send(new ListContainerInstancesCommand({ filter: 'agentConnected==true' }));
+      return found.containerInstanceArns?.length === 1;
+    });
+    await ecs.send(new StopTaskCommand({ task: arn }));
+    const stopped = await until('the end of the task', patient, async () => {
+      const { tasks: found = [] } = await ecs.send(new DescribeTasksCommand({ tasks: [arn] }));
+      return found[0]?.lastStatus === 'STOPPED' ? found[0] : undefined;
+    });
+    expect(stopped.containers?.map(({ name, exitCode }) => [name, exitCode]).sort()).toEqual([
+      ['app', 0],
+      ['router', 0],
+    ]);
+    // The router was the last to go: what the container wrote as it ended arrived, and nothing was lost or written twice on the way.
+    const all = (await lines()).slice(1);
+    expect(all).toEqual([...Array.from(all.slice(1), (_, at) => `line ${at + 1}`), 'last']);
+    await until('the files to go', patient, async () => !readFileSync('/proc/self/mounts', 'utf8').includes(id));
+    passed = true;
+  }, 600_000);
+});
