@@ -7,7 +7,13 @@ import type { Call } from './call.ts';
 export interface UpgradeService {
   readonly path: string;
   readonly service: string;
-  readonly access: (query: URLSearchParams, call: Call) => AccessList | Promise<AccessList>;
+  /**
+   * What the opener must be allowed. `'proof'`: nobody is known yet, and `accept` is called for every stranger: the first message has to
+   * prove what the connection is for (a token that was handed out to somebody who was allowed it).
+   */
+  readonly access: 'proof' | ((query: URLSearchParams, call: Call) => AccessList | Promise<AccessList>);
+  /** With `'proof'`: what nobody can get is refused before there is a connection. @throws AwsError */
+  readonly check?: (query: URLSearchParams, call: Call) => void;
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, call: Call): void;
   /** Ends its connections, which would not end by themselves: the gateway stops. */
   close(): Promise<void>;

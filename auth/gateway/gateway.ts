@@ -334,13 +334,13 @@ function enumerate(
       }),
     ),
     ...upgrades.map((service) => {
-      if (typeof service.access !== 'function')
+      if (typeof service.access !== 'function' && service.access !== 'proof')
         throw new GatewayConfigError(`${service.path} does not declare what its callers must be allowed (access)`);
       return {
         kind: 'upgrade' as const,
         service: service.service,
         operation: `WS ${service.path}`,
-        access: 'policy' as const,
+        access: service.access === 'proof' ? ('proof' as const) : ('policy' as const),
         method: 'GET',
         path: service.path,
       };

@@ -45,9 +45,14 @@ interface Channel {
   readonly list: AccessList;
 }
 
+/** What is answered to a request under a name that this installation does not know itself by. */
+const misdirected =
+  'This server does not know itself by the host name of this request. If the name is right, add it to SLIPWAY_ENDPOINTS.';
+
 /**
- * Serves WebSocket upgrades: signed like any AWS call, with an empty body, and authorized before the service sees them. A
- * connection outlives its request, so whether its opener may still have it is asked again and again.
+ * Serves WebSocket upgrades: signed like any AWS call, with an empty body, and authorized before the service sees them; or for whoever
+ * comes, where the service asks for a proof itself. A connection outlives its request, so whether its opener may still have it is asked
+ * again and again.
  */
 export class UpgradeFront {
   readonly #ports: UpgradeFrontPorts;
@@ -64,7 +69,8 @@ export class UpgradeFront {
     try {
       const [service, call, list] = await this.#admit(request, exchange);
       exchange.status = 101;
-      this.#watch({ socket, exchange, call, list });
+      // A service that knows its clients by their tokens looks after their rights itself.
+      if (list !== undefined) this.#watch({ socket, exchange, call, list });
       service.accept(request, socket, head, call);
     } catch (error) {
       const wire = wireErrorOf(error, 'aws-json');
@@ -78,7 +84,10 @@ export class UpgradeFront {
     }
   }
 
-  async #admit(request: IncomingMessage, exchange: Exchange): Promise<readonly [UpgradeService, Call, AccessList]> {
+  async #admit(
+    request: IncomingMessage,
+    exchange: Exchange,
+  ): Promise<readonly [UpgradeService, Call, AccessList | undefined]> {
     const { services, verifier, authorizer, throttle, origins, clock, region, account } = this.#ports;
     const target = request.url ?? '/';
     const at = target.indexOf('?');
@@ -86,7 +95,9 @@ export class UpgradeFront {
     if (service === undefined) throw new GatewayError('not-found', 'there is nothing at this path');
     exchange.service = service.service;
     exchange.operation = `WS ${service.path}`;
-    await identifySigner(exchange, service.service, { verifier, throttle, region });
+    if (service.access === 'proof') {
+      if (!origins.isKnownHost(request)) throw new GatewayError('not-found', misdirected);
+    } else await identifySigner(exchange, service.service, { verifier, throttle, region });
     await throttle.admit(exchange);
     const call = new GatewayCall(exchange, {
       account,
@@ -94,7 +105,12 @@ export class UpgradeFront {
       endpoint: origins.endpoint(request, true),
       now: clock.now(),
     });
-    const list = await service.access(new URLSearchParams(at === -1 ? '' : target.slice(at + 1)), call);
+    const query = new URLSearchParams(at === -1 ? '' : target.slice(at + 1));
+    if (service.access === 'proof') {
+      service.check?.(query, call);
+      return [service, call, undefined];
+    }
+    const list = await service.access(query, call);
     const denied = await firstDenied(authorizer, exchange, call, list);
     if (denied !== undefined) throw new GatewayError('denied', deniedMessage(exchange.principal, denied));
     return [service, call, list];

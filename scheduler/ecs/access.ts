@@ -20,6 +20,10 @@ export const inCluster = (ports: EcsPorts, ref: ClusterRef): ConditionContext =>
   'ecs:cluster': arns.cluster(ports.region, ref.account, ref.cluster),
 });
 
+/** `ecs:enable-execute-command`, when the request says whether there is to be ECS Exec. */
+export const enablesExec = (input: { readonly enableExecuteCommand?: boolean | undefined }): ConditionContext =>
+  input.enableExecuteCommand === undefined ? {} : { 'ecs:enable-execute-command': String(input.enableExecuteCommand) };
+
 /** Condition keys of the tags that a request sets. */
 export const requestTags = (tags: readonly Tag[] | undefined): ConditionContext => ofTags(tagsAsSent(tags));
 

@@ -171,10 +171,10 @@ function parseSettings(settings: readonly ClusterSetting[] | undefined, otherwis
 }
 
 const noExec =
-  "There is no ECS Exec, so nothing would act on it: leave the member out, or set logging to 'DEFAULT' or 'NONE'.";
+  "Sessions of ECS Exec are neither logged nor encrypted once more than their connections are: leave the member out, or set logging to 'DEFAULT' or 'NONE'.";
 
 /**
- * How sessions of ECS Exec would be logged and encrypted. There are none, so that only what changes nothing can be kept.
+ * How sessions of ECS Exec are logged and encrypted; only what changes nothing can be kept.
  * @throws InvalidParameterException
  */
 function parseConfiguration(given: ClusterConfiguration | undefined): ClusterRecord['configuration'] {
@@ -187,6 +187,6 @@ function parseConfiguration(given: ClusterConfiguration | undefined): ClusterRec
   const { logging = 'DEFAULT', ...others } = exec;
   refuseMembers(others, { kmsKeyId: noExec, logConfiguration: noExec }, 'executeCommandConfiguration.');
   if (logging !== 'DEFAULT' && logging !== 'NONE')
-    throw notSupported(`executeCommandConfiguration.logging '${String(logging)}'`, noExec);
+    throw notSupported(`executeCommandConfiguration.logging '${logging}'`, noExec);
   return { executeCommandConfiguration: { logging } };
 }

@@ -6,6 +6,7 @@ import { capacityProviderOperations } from './capacity-providers.ts';
 import { clusterOperations } from './clusters.ts';
 import { ecsConstraints, ecsLimits } from './constraints.ts';
 import { containerInstanceOperations } from './container-instances.ts';
+import { execOperations } from './exec.ts';
 import { notServedOperations } from './not-served.ts';
 import type { EcsApi, EcsOptions } from './options.ts';
 import { ecsPages } from './paging.ts';
@@ -32,6 +33,7 @@ export function createEcs(options: EcsOptions): ServiceDefinition {
       ...taskDefinitionOperations(api),
       ...taskOperations(api),
       ...taskListOperations(api),
+      ...execOperations(api),
       ...serviceOperations(api),
       ...serviceDeploymentOperations(api),
       ...taskSetOperations(api),

@@ -117,7 +117,7 @@ describe.each<{
     path: '',
     // A reference id is shown nowhere, on ECS neither.
     acted:
-      'capacityProviderStrategy networkConfiguration platformVersion cluster count enableECSManagedTags group launchType overrides placementConstraints placementStrategy propagateTags referenceId startedBy tags taskDefinition clientToken',
+      'capacityProviderStrategy networkConfiguration platformVersion cluster count enableECSManagedTags enableExecuteCommand group launchType overrides placementConstraints placementStrategy propagateTags referenceId startedBy tags taskDefinition clientToken',
     request: (member) => ({ taskDefinition: 'app', ...member }),
   },
   {
@@ -139,21 +139,21 @@ describe.each<{
     operation: 'StartTask',
     path: '',
     acted:
-      'cluster containerInstances networkConfiguration enableECSManagedTags group overrides propagateTags referenceId startedBy tags taskDefinition',
+      'cluster containerInstances networkConfiguration enableECSManagedTags enableExecuteCommand group overrides propagateTags referenceId startedBy tags taskDefinition',
     request: (member) => ({ taskDefinition: 'app', containerInstances: ['x'], ...member }),
   },
   {
     operation: 'CreateService',
     path: '',
     acted:
-      'cluster serviceName taskDefinition capacityProviderStrategy networkConfiguration platformVersion availabilityZoneRebalancing desiredCount clientToken launchType deploymentConfiguration placementConstraints placementStrategy healthCheckGracePeriodSeconds loadBalancers schedulingStrategy deploymentController tags enableECSManagedTags propagateTags serviceConnectConfiguration',
+      'cluster serviceName taskDefinition capacityProviderStrategy networkConfiguration platformVersion availabilityZoneRebalancing desiredCount clientToken launchType deploymentConfiguration placementConstraints placementStrategy healthCheckGracePeriodSeconds loadBalancers schedulingStrategy deploymentController tags enableECSManagedTags enableExecuteCommand propagateTags serviceConnectConfiguration',
     request: (member) => ({ serviceName: 'other', ...service, ...member }),
   },
   {
     operation: 'UpdateService',
     path: '',
     acted:
-      'cluster service desiredCount taskDefinition capacityProviderStrategy networkConfiguration platformVersion deploymentConfiguration availabilityZoneRebalancing placementConstraints placementStrategy forceNewDeployment healthCheckGracePeriodSeconds loadBalancers deploymentController enableECSManagedTags propagateTags serviceConnectConfiguration',
+      'cluster service desiredCount taskDefinition capacityProviderStrategy networkConfiguration platformVersion deploymentConfiguration availabilityZoneRebalancing placementConstraints placementStrategy forceNewDeployment healthCheckGracePeriodSeconds loadBalancers deploymentController enableECSManagedTags enableExecuteCommand propagateTags serviceConnectConfiguration',
     request: (member) => ({ service: 'web', ...member }),
   },
   {

@@ -25,7 +25,6 @@ const notServed = {
   DescribeGatewayResources: gateways,
   DescribeGatewayRoute: gateways,
   DisassociateGatewayFromCluster: gateways,
-  ExecuteCommand: "Use 'docker exec' on the container instance; DescribeTasks names the container's runtimeId.",
   ListDaemonDeployments: daemons,
   ListDaemonTaskDefinitions: daemons,
   ListDaemons: daemons,

@@ -4,6 +4,7 @@ import type { Pages } from '@slipway/auth/kit';
 import type { Outbound } from '@slipway/auth/outbound';
 
 import { type ClusterRef, type EcsPorts, type Home, parseCluster } from '../cluster/index.ts';
+import type { WaitingSessions } from '../exec/sessions/index.ts';
 import type { TargetGroups } from '../services/index.ts';
 import type { TaskNetworks, TaskPlacer } from '../tasks/index.ts';
 
@@ -20,6 +21,8 @@ export interface EcsOptions extends EcsPorts {
   readonly targetGroups: TargetGroups;
   /** What calls the webhooks of deployments. */
   readonly outbound: Pick<Outbound, 'check'>;
+  /** Where sessions of ECS Exec wait for their clients. */
+  readonly sessions: Pick<WaitingSessions, 'add'>;
   /** The operations that agents call. */
   readonly agentOperations: EcsOperations;
 }

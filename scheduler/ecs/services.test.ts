@@ -575,7 +575,6 @@ describe('CreateService refuses', () => {
       'InvalidParameterException',
       /launch type is EXTERNAL/,
     ],
-    ['ECS Exec', { enableExecuteCommand: true }, 'InvalidParameterException', /enableExecuteCommand/],
     [
       'a bad follow tag',
       { tags: [{ key: 'slipway:follow', value: 'maybe' }] },

@@ -55,7 +55,7 @@ import {
   requestDigest,
   rolesOf,
 } from '../tasks/index.ts';
-import { checkList, inCluster, requestTags, serviceResource, tagOnCreate } from './access.ts';
+import { checkList, enablesExec, inCluster, requestTags, serviceResource, tagOnCreate } from './access.ts';
 import { ofStrategy } from './capacity-providers.ts';
 import { clusterOf, type EcsApi, type EcsOperations, homeOf } from './options.ts';
 
@@ -166,6 +166,7 @@ export function serviceOperations(options: EcsApi): EcsOperations {
             context: {
               ...inCluster(options, ref),
               ...requestTags(input.tags),
+              ...enablesExec(input),
               ...ofStrategy(homeOf(options, call), input.capacityProviderStrategy),
               ...(definition === undefined ? {} : { 'ecs:task-definition': definition.arn }),
             },
@@ -205,7 +206,11 @@ export function serviceOperations(options: EcsApi): EcsOperations {
             ? undefined
             : await activeDefinition(options, call.account, input.taskDefinition).catch(() => undefined);
         const [update, ...roles] = updateAccess(options, place, await findService(options, place), definition);
-        const context = { ...update.context, ...ofStrategy(homeOf(options, call), input.capacityProviderStrategy) };
+        const context = {
+          ...update.context,
+          ...enablesExec(input),
+          ...ofStrategy(homeOf(options, call), input.capacityProviderStrategy),
+        };
         return [{ ...update, context }, ...roles, ...passDeploymentRoles(input)];
       },
       handle: async (input, call) => {

@@ -323,7 +323,6 @@ describe('RunTask', () => {
       'InvalidParameterException',
       /not valid for the given networkMode/,
     ],
-    ['ECS Exec', { enableExecuteCommand: true }, 'InvalidParameterException', /enableExecuteCommand/],
     ['tags of a service', { propagateTags: 'SERVICE' }, 'InvalidParameterException', /propagateTags/],
     [
       'an unknown strategy',

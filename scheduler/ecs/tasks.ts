@@ -50,13 +50,20 @@ import {
   taskView,
   withFullRoles,
 } from '../tasks/index.ts';
-import { checkList, definitionResource, inCluster, requestTags, tagOnCreate, taskResources } from './access.ts';
+import {
+  checkList,
+  definitionResource,
+  enablesExec,
+  inCluster,
+  requestTags,
+  tagOnCreate,
+  taskResources,
+} from './access.ts';
 import { ofStrategy } from './capacity-providers.ts';
 import { failureReason } from './failures.ts';
 import { clusterOf, type EcsOperations, type EcsOptions, homeOf } from './options.ts';
 
 const refusals = {
-  enableExecuteCommand: 'Use docker exec on the instance, and leave the member out or false.',
   volumeConfigurations: 'Declare volumes in the task definition.',
 } as const;
 
@@ -97,6 +104,7 @@ export function taskOperations(options: EcsOptions): EcsOperations {
         context: {
           ...inCluster(options, ref),
           ...requestTags(input.tags),
+          ...enablesExec(input),
           ...('capacityProviderStrategy' in input
             ? ofStrategy(homeOf(options, call), input.capacityProviderStrategy)
             : {}),
@@ -117,6 +125,7 @@ export function taskOperations(options: EcsOptions): EcsOperations {
     const overrides = checkOverrides(given, bodyOf(definition));
     return {
       definition,
+      enableExecuteCommand: input.enableExecuteCommand ?? false,
       group: checkText('group', input.group, 255) ?? `family:${definition.family}`,
       ...(input.startedBy === undefined ? {} : { startedBy: checkText('startedBy', input.startedBy, 128) ?? '' }),
       ...(overrides === undefined ? {} : { overrides }),

@@ -63,6 +63,7 @@ export async function startCommand(
       tags: {},
       launchType: launch.launchType,
       network: launch.network,
+      enableExecuteCommand: false,
       demands: [placementDemand(definition, launch)],
       ...(overrides === undefined ? {} : { overrides }),
       token: { value: run.id, request: run.id },

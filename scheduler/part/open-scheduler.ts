@@ -9,6 +9,7 @@ import { bringAllOn, createCodeDeploy } from '../codedeploy/index.ts';
 import { createCluster } from '../cluster/index.ts';
 import { type ControlPlane, createControlPlane } from '../control/index.ts';
 import { createEcs } from '../ecs/index.ts';
+import { ExecFront } from '../exec/sessions/index.ts';
 import { askHooks, createHookAdministration, type HookPorts } from '../hooks/index.ts';
 import { type AgentControl, createAgentControl, createHostAdministration } from '../hosts/control/index.ts';
 import { createEc2 } from '../network/ec2/index.ts';
@@ -104,7 +105,9 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const usage = new UsageCollector(base);
   const logs = new StoredLogs({ ...base, blobs, leases, log }, ports.logs);
   const telling = new UsageTeller({ ...base, log, collector: usage, metrics, clusters: () => control.clusters() });
+  const exec = new ExecFront({ ...base, log, authorizer, record: () => Promise.resolve(undefined) });
   const agents = createAgentControl({
+    meetings: exec.meetings,
     networks: interfaces,
     usage: (instance) => usage.open(instance),
     ...base,
@@ -164,6 +167,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         targetGroups: targetGroups(balancers, region),
         placer: control.placer,
         outbound: ports.outbound,
+        sessions: exec.waiting,
         agentOperations: agents.operations,
       }),
       createCodeDeploy({
@@ -211,7 +215,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createOverview({ region, balancers, traffic: balancing.reports, numbers: balancing.numbers }),
       createObjects({ ...base, blobs, authorizer, principals: ports.principals }),
     ],
-    upgrades: [...agents.upgrades, balancing.endpoint],
+    upgrades: [...agents.upgrades, exec.upgrade, balancing.endpoint],
     jobs: [
       {
         name: 'codedeploy',
@@ -268,6 +272,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       await Promise.all([keeping, told]);
       await triggers.stop();
       await balancing.stop();
+      await exec.close();
       await agents.close();
       await interfaces.close();
     },

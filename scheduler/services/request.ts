@@ -32,7 +32,6 @@ import type { ServiceChange, ServiceDraft, ServiceLaunch } from './services.ts';
 /** Members of both requests that nothing here acts on. */
 const refusals = {
   serviceRegistries: 'There is no service discovery; DescribeTasks shows where tasks listen.',
-  enableExecuteCommand: 'Use docker exec on the instance, and leave the member out or false.',
   volumeConfigurations: 'Declare volumes in the task definition.',
   vpcLatticeConfigurations: 'Remove the member.',
   gatewayConnectors: 'Remove the member.',
@@ -114,7 +113,7 @@ export function parseCreate(
     ...(follow === undefined ? {} : { followedBy: delegateOf(caller) }),
     propagateTags: parsePropagation(input.propagateTags),
     enableECSManagedTags: input.enableECSManagedTags ?? false,
-    enableExecuteCommand: false,
+    enableExecuteCommand: input.enableExecuteCommand ?? false,
   };
   checkDeployed(draft);
   const asked = input.availabilityZoneRebalancing;
@@ -166,6 +165,7 @@ export function parseUpdate(
     ...(input.placementStrategy === undefined ? {} : { placementStrategy: placement.placementStrategy }),
     ...(input.propagateTags === undefined ? {} : { propagateTags: parsePropagation(input.propagateTags) }),
     ...(input.enableECSManagedTags === undefined ? {} : { enableECSManagedTags: input.enableECSManagedTags }),
+    ...(input.enableExecuteCommand === undefined ? {} : { enableExecuteCommand: input.enableExecuteCommand }),
     deploymentConfiguration: parseConfiguration(
       input.deploymentConfiguration,
       service.deploymentConfiguration,

@@ -25,6 +25,8 @@ export type {
   DeploymentConfiguration,
   DeploymentHistoryRecord,
   DeploymentRecord,
+  ExecConfiguration,
+  ExecSessionRecord,
   FailedDeployment,
   FamilyRecord,
   FollowRule,

@@ -67,6 +67,9 @@ export const clusterKeys = {
   shiftLives: 'shifted/',
   hookResult: (service: string, run: string): string => `hook/${service}/${run}`,
   hookResults: 'hook/',
+  /** Sessions of ECS Exec that wait for their client or their host. */
+  exec: (session: string): string => `exec/${session}`,
+  execs: 'exec/',
   token: (operation: TokenRecord['operation'], token: string): string => `token/${operation}/${token}`,
   tokens: 'token/',
 } as const;
@@ -100,6 +103,7 @@ export const stateRows: readonly OwnedRows[] = [
       clusterKeys.shifts,
       clusterKeys.shiftLives,
       clusterKeys.hookResults,
+      clusterKeys.execs,
       clusterKeys.tokens,
     ],
   },

@@ -39,6 +39,7 @@ export interface TaskDraftOptions {
   /** Where its network interface is to be; with `awsvpc` networking, and only then. */
   readonly network?: NetworkConfiguration;
   readonly clientToken?: string;
+  readonly enableExecuteCommand?: boolean;
 }
 
 /** A new task of a revision, PENDING, or PROVISIONING while it has no network interface yet, with its containers and what it will reserve. Used by RunTask, StartTask and the service reconciler. */
@@ -66,7 +67,7 @@ export function taskDraft(definition: TaskDefinitionRecord, options: TaskDraftOp
     ...(options.network === undefined ? {} : { network: options.network }),
     createdAt: options.now,
     tags: options.tags,
-    enableExecuteCommand: false,
+    enableExecuteCommand: options.enableExecuteCommand ?? false,
     ...(options.clientToken === undefined ? {} : { clientToken: options.clientToken }),
     version: 1,
   };

@@ -25,7 +25,7 @@ export { reservationOf } from './reservation.ts';
 export { getProtection, type ProtectionResult, setProtection } from './protection.ts';
 export { type RunRequest, type RunResult, runTasks } from './run.ts';
 export { sweepDefinitions } from './sweep-definitions.ts';
-export { type TaskHome, taskView } from './task-view.ts';
+export { containerArn, managedAgent, type TaskHome, taskView } from './task-view.ts';
 export { changeTask, findTasks, stopping, stopTask } from './tasks.ts';
 export { requestDigest, stableJson } from './tokens.ts';
 export { checkLaunch, type LaunchRequest, parseLaunchType, type TaskNetworks } from './launch.ts';

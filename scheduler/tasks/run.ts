@@ -22,6 +22,7 @@ export interface RunRequest {
   readonly tags: Tags;
   readonly launchType: TaskRecord['launchType'];
   readonly network: NetworkConfiguration | undefined;
+  readonly enableExecuteCommand: boolean;
   /** One demand for each task; RunTask gives the same one for all tasks of one capacity provider, StartTask one for each instance. */
   readonly demands: readonly PlacementDemand[];
   readonly token?: { readonly value: string; readonly request: string };
@@ -61,6 +62,7 @@ export async function runTasks(
       group: request.group,
       tags: request.tags,
       launchType: request.launchType,
+      enableExecuteCommand: request.enableExecuteCommand,
       ...(provider === undefined ? {} : { capacityProvider: provider }),
       ...(request.network === undefined ? {} : { network: request.network }),
       ...(request.startedBy === undefined ? {} : { startedBy: request.startedBy }),

@@ -1,4 +1,12 @@
-import type { Attachment, Attribute, Container, Task, TaskField, TaskOverride } from '@aws-sdk/client-ecs';
+import type {
+  Attachment,
+  Attribute,
+  Container,
+  ManagedAgent,
+  Task,
+  TaskField,
+  TaskOverride,
+} from '@aws-sdk/client-ecs';
 import { smallTagList } from '@slipway/auth/kit';
 import { hash } from 'node:crypto';
 
@@ -45,7 +53,7 @@ export function taskView(
           connectivity: instance.agentConnected ? ('CONNECTED' as const) : ('DISCONNECTED' as const),
           connectivityAt: new Date(instance.connectivityChangedAt),
         }),
-    containers: task.containers.map((container) => containerView(home, task, container)),
+    containers: task.containers.map((container) => containerView(home, task, container, instance)),
     cpu: task.cpu,
     memory: task.memory,
     createdAt: new Date(task.createdAt),
@@ -114,7 +122,39 @@ function attachmentsOf({ attachment, lastStatus }: TaskRecord): Attachment[] {
   ];
 }
 
-function containerView(home: TaskHome, task: TaskRecord, container: ContainerRecord): Container {
+/** Agents with this attribute run commands in containers of their tasks. */
+const execAttribute = 'slipway.capability.exec';
+
+/**
+ * How it stands with ECS Exec in a container of a task that was started with it: the agent of its host serves it while the container
+ * runs. One of AWS's, or an older one of ours, does not.
+ */
+export function managedAgent(
+  task: TaskRecord,
+  { name, lastStatus }: ContainerRecord,
+  instance: InstanceRecord | undefined,
+): ManagedAgent | undefined {
+  if (!task.enableExecuteCommand) return undefined;
+  const agent = { name: 'ExecuteCommandAgent' as const };
+  if (lastStatus === 'PENDING') return { ...agent, lastStatus: 'PENDING' };
+  const serves = instance?.attributes.some((attribute) => attribute.name === execAttribute) === true;
+  if (lastStatus !== 'RUNNING' || task.lastStatus === 'STOPPED') return { ...agent, lastStatus: 'STOPPED' };
+  return serves
+    ? {
+        ...agent,
+        lastStatus: 'RUNNING',
+        ...(task.startedAt === undefined ? {} : { lastStartedAt: new Date(task.startedAt) }),
+      }
+    : { ...agent, lastStatus: 'STOPPED', reason: `The agent of the host of ${name} does not serve ECS Exec.` };
+}
+
+function containerView(
+  home: TaskHome,
+  task: TaskRecord,
+  container: ContainerRecord,
+  instance: InstanceRecord | undefined,
+): Container {
+  const agent = managedAgent(task, container, instance);
   return compact<Container>({
     containerArn: containerArn(home, task.id, container.name),
     taskArn: task.arn,
@@ -131,6 +171,7 @@ function containerView(home: TaskHome, task: TaskRecord, container: ContainerRec
         ? []
         : [{ attachmentId: task.attachment.id, privateIpv4Address: task.attachment.address }],
     healthStatus: container.healthStatus,
+    managedAgents: agent === undefined ? undefined : [agent],
     cpu: container.cpu === undefined ? '0' : String(container.cpu),
     memory: container.memory === undefined ? undefined : String(container.memory),
     memoryReservation: container.memoryReservation === undefined ? undefined : String(container.memoryReservation),
@@ -138,7 +179,7 @@ function containerView(home: TaskHome, task: TaskRecord, container: ContainerRec
 }
 
 /** Containers have no record of their own; their ids follow from the task's, so they never change. */
-function containerArn(home: TaskHome, task: string, container: string): string {
+export function containerArn(home: TaskHome, task: string, container: string): string {
   const digest = hash('sha256', `${task}/${container}`, 'hex');
   const id = digest.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   return `arn:aws:ecs:${home.region}:${home.account}:container/${home.cluster}/${task}/${id}`;

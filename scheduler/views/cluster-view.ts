@@ -4,6 +4,7 @@ import type { InstanceSpec, PlacedTask, PlacementIndex } from '../placement/inde
 import {
   type ClusterRecord,
   clusterKeys,
+  type ExecSessionRecord,
   type HookResultRecord,
   type InstanceRecord,
   isOut,
@@ -40,6 +41,8 @@ export class ClusterView {
   readonly shiftLives = new Map<string, Stored<ShiftLiveRecord>>();
   /** What hooks have answered, by `SERVICE/RUN`. */
   readonly hookResults = new Map<string, Stored<HookResultRecord>>();
+  /** Sessions of ECS Exec that have not begun, by id. */
+  readonly execs = new Map<string, Stored<ExecSessionRecord>>();
   /** How instances, tasks and services stand, in numbers. */
   readonly census = new Census();
   /** Ids of tasks with a registration at load balancers that is not over. */
@@ -153,6 +156,11 @@ export class ClusterView {
         if (newer(this.hookResults, id, version))
           this.#putHookResult(id, value as unknown as HookResultRecord, version);
         return;
+      case 'exec':
+        if (!newer(this.execs, id, version)) return;
+        this.execs.set(id, { key, value: value as unknown as ExecSessionRecord, version });
+        this.#stir((value as unknown as ExecSessionRecord).instanceId);
+        return;
       case 'cluster':
         this.cluster = value as unknown as ClusterRecord;
         return;
@@ -184,6 +192,9 @@ export class ClusterView {
         return;
       case 'hook':
         if (newer(this.hookResults, id, version)) this.#removeHookResult(id);
+        return;
+      case 'exec':
+        if (newer(this.execs, id, version)) this.execs.delete(id);
         return;
       case 'cluster':
         this.cluster = undefined;
@@ -220,8 +231,8 @@ export class ClusterView {
   }
 
   *#stored(): Generator<{ readonly key: string; readonly version: number; readonly value?: unknown }> {
-    for (const rows of [this.instances, this.tasks, this.services, this.shifts, this.shiftLives, this.hookResults])
-      yield* rows.values();
+    const { instances, tasks, services, shifts, shiftLives, hookResults, execs } = this;
+    for (const rows of [instances, tasks, services, shifts, shiftLives, hookResults, execs]) yield* rows.values();
     for (const [id, version] of this.loads) yield { key: clusterKeys.load(id), version };
   }
 

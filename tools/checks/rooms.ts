@@ -30,7 +30,16 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['part'],
   ],
   scheduler: [
-    ['state', 'placement', 'references', 'routing', 'hosts/wire', 'network/addresses', 'scaling/rules'],
+    [
+      'state',
+      'placement',
+      'references',
+      'routing',
+      'hosts/wire',
+      'network/addresses',
+      'scaling/rules',
+      'exec/protocol',
+    ],
     ['reach', 'balancing/engines'],
     [
       'cluster',
@@ -53,7 +62,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'volumes/efs',
       'objects',
     ],
-    ['signals/usage'],
+    ['signals/usage', 'exec/sessions'],
     ['services', 'control', 'hosts/control', 'balancing/traffic'],
     [
       'ecs',
@@ -98,6 +107,7 @@ export const nested: readonly string[] = [
   'scheduler/settings',
   'scheduler/volumes',
   'scheduler/scaling',
+  'scheduler/exec',
 ];
 
 /**

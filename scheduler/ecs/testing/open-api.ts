@@ -23,6 +23,7 @@ import { join } from 'node:path';
 
 import { Networks } from '../../network/records/index.ts';
 import { taskNetworks } from '../../network/tasks/index.ts';
+import { Meetings, WaitingSessions } from '../../exec/sessions/index.ts';
 import { createAgentControl, createHostAdministration, noHostNetworks } from '../../hosts/control/index.ts';
 import { type ControlPlaneOptions, createControlPlane } from '../../control/index.ts';
 import { changeInstance, createCluster, type EcsPorts } from '../../cluster/index.ts';
@@ -120,6 +121,7 @@ export async function openApi({
   const unasked = () => Promise.reject(new Error('no agent is connected that could ask'));
   const agents = createAgentControl({
     ...ports,
+    meetings: new Meetings(systemClock),
     networks: noHostNetworks,
     views,
     log: quiet,
@@ -157,6 +159,7 @@ export async function openApi({
     },
     outbound,
     placer: control.placer,
+    sessions: new WaitingSessions(ports),
     agentOperations: agents.operations,
   });
   const gateway = createGateway({

@@ -9,6 +9,7 @@ import { ControlPlaneClient, type EcsSender, ecsClient, Refused, type Registrati
 import { openDocker } from './docker.ts';
 import { type Disk, JsonFolder, systemDisk } from './files.ts';
 import { containerName } from './create-options.ts';
+import { dockerExec } from './exec/index.ts';
 import { type Host, inspectHost } from './host.ts';
 import { endpointPort, RoleKeys, TaskEndpoint } from './endpoint/index.ts';
 import { HostPorts, isPortFree, type Protocol } from './host-ports.ts';
@@ -403,6 +404,7 @@ class RunningAgent implements Agent {
       reporter,
       keys,
       secrets,
+      commands: dockerExec(this.#docker, this.#options.clock),
       sampler: new Sampler(this.#docker, this.#options.clock, registration.cpu),
       containerInstanceArn: registration.containerInstanceArn,
       versions: { agentHash, agentVersion, dockerVersion: `DockerVersion: ${host.dockerVersion}` },

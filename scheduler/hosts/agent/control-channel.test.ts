@@ -20,9 +20,10 @@ describe("the agent's end of the control connection", () => {
   let learned: unknown[][];
   let generations: number[];
   let over: string[][];
+  let wanted: string[][];
 
   beforeEach(async () => {
-    [received, applied, stopped, reports, generations, learned, over] = [[], [], [], [], [], [], []];
+    [received, applied, stopped, reports, generations, learned, over, wanted] = [[], [], [], [], [], [], [], []];
     server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
     await new Promise((resolve) => server.once('listening', resolve));
     const connected = new Promise<WebSocket>((resolve) => server.once('connection', resolve));
@@ -44,6 +45,7 @@ describe("the agent's end of the control connection", () => {
       report: (report) => reports.push(report),
       learn: (...learnt) => void learned.push(learnt),
       learnSecrets: () => undefined,
+      execWanted: (...session) => void wanted.push(session),
       seenSequence: 3 * 2 ** 20 + 7,
       sawGeneration: (sequence) => Promise.resolve(void generations.push(sequence)),
     });
@@ -150,6 +152,13 @@ describe("the agent's end of the control connection", () => {
       expiration: 'soon',
     });
     expect(learned).toEqual([['arn:kept', 'TaskApplication', { roleArn: '', sessionToken: '', ...roleCredentials }]]);
+  });
+
+  test('is told of a session of ECS Exec', async () => {
+    send('ExecSessionMessage', { messageId: 'm', sessionId: 'ecs-execute-command-1', taskArn: 'arn:kept' });
+    send('HeartbeatMessage', { messageId: 'h', healthy: true });
+    await reply('HeartbeatAckRequest');
+    expect(wanted).toEqual([['ecs-execute-command-1', 'arn:kept']]);
   });
 
   test('answers heartbeats and survives what it does not know', async () => {

@@ -23,6 +23,8 @@ export interface ControlHandlerPorts {
   readonly learn: (taskArn: string, type: RoleType, credentials: RoleCredentials) => void;
   /** Takes the values of a task's secrets. */
   readonly learnSecrets: SecretValues['learn'];
+  /** A client waits for a session of ECS Exec. */
+  readonly execWanted: (sessionId: string, taskArn: string) => void;
   /** The highest sequence number seen by an earlier run. */
   readonly seenSequence: number;
   /** Called when a connection of a newer generation speaks for the first time; resolves when that is durable. */
@@ -94,6 +96,10 @@ export class ControlHandler {
         this.#acknowledge(ws, messageId);
         return;
       }
+      case 'ExecSessionMessage':
+        // Said again until the session has begun; what it is the server that has the client says.
+        this.#ports.execWanted(message.sessionId, message.taskArn);
+        return;
       case 'IAMRoleCredentialsMessage': {
         const { messageId, taskArn, roleType, roleCredentials } = message;
         if (!this.#ports.engine.has(taskArn)) return;

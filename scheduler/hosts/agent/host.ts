@@ -94,6 +94,9 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
     capability('private-registry-authentication.secretsmanager'),
     // The values of secrets come with the task.
     { name: 'slipway.capability.secret-values' },
+    // Commands come over connections that this agent opens, and need nothing within the container.
+    { name: 'ecs.capability.execute-command' },
+    { name: 'slipway.capability.exec' },
     ...(options.privileged === true ? [capability('privileged-container')] : []),
     ...(options.taskRoles ? [capability('task-iam-role')] : []),
     ...(options.taskRoles && options.hostNetwork ? [capability('task-iam-role-network-host')] : []),

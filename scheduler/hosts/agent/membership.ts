@@ -1,7 +1,8 @@
 import { Channel, type Dial, socketUrl } from './channel.ts';
 import { ControlHandler } from './control-channel.ts';
 import type { ControlPlaneClient } from './control-plane-client.ts';
-import { logsPath } from '../wire/index.ts';
+import { execPath, logsPath } from '../wire/index.ts';
+import { type ExecEngine, ExecSessions } from './exec/index.ts';
 import type { RoleKeys } from './endpoint/index.ts';
 import type { LogShipping } from './logs/index.ts';
 import type { TaskNetworkPort } from './network/index.ts';
@@ -26,6 +27,8 @@ export interface MembershipPorts {
   readonly keys: RoleKeys;
   readonly secrets: Pick<SecretValues, 'learn'>;
   readonly sampler: Sampler;
+  /** What runs commands in containers. */
+  readonly commands: ExecEngine;
   readonly containerInstanceArn: string;
   /** What the agent says of itself and of its engine when it connects. */
   readonly versions: Readonly<Record<string, string>>;
@@ -42,6 +45,7 @@ export class Membership {
   readonly #telemetry: TelemetryHandler;
   readonly #channels: readonly Channel[];
   readonly #logs: Channel;
+  readonly #sessions: ExecSessions;
   readonly #stopped = Promise.withResolvers<void>();
   #connectedAt = -Infinity;
   #deregisteredHere = false;
@@ -50,6 +54,16 @@ export class Membership {
     this.#ports = ports;
     const { options, engine, network, reporter, keys, secrets, sampler, containerInstanceArn, versions } = ports;
     const { cluster } = options;
+    this.#sessions = new ExecSessions({
+      ...options,
+      dial: ports.dial,
+      engine: ports.commands,
+      tasks: () => engine.live(),
+      url: async (session) => {
+        const { control } = await ports.plane.discover(containerInstanceArn);
+        return socketUrl(new URL(execPath, control).href, { containerInstanceArn, session });
+      },
+    });
     this.#handler = new ControlHandler({
       ...ports,
       network,
@@ -58,6 +72,7 @@ export class Membership {
       report: (report) => reporter.report(report),
       learn: (taskArn, type, credentials) => keys.learn(taskArn, type, credentials),
       learnSecrets: (taskArn, values) => secrets.learn(taskArn, values),
+      execWanted: (sessionId, taskArn) => this.#sessions.wanted(sessionId, taskArn),
     });
     this.#telemetry = new TelemetryHandler({ options, engine, sampler, containerInstanceArn });
     const control = this.#channel('control', () => ({
@@ -90,6 +105,7 @@ export class Membership {
     const logs = Promise.race([this.#ports.logs.wanted, this.#stopped.promise]).then(() => this.#logs.run());
     await Promise.all([...this.#channels.map((channel) => channel.run()), logs]);
     await this.#handler.close();
+    await this.#sessions.stop();
   }
 
   stop(): void {

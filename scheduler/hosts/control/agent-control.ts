@@ -19,10 +19,10 @@ import { connectionKeys } from './keys.ts';
 import { notOwner } from './owner.ts';
 import { agentOperations, type AgentOperations, controlPath, telemetryPath } from './operations.ts';
 import { PayloadSource } from './payloads.ts';
-import { refuseUpgrade } from './peer.ts';
+import { refuseUpgrade, watchLiveness } from './peer.ts';
 import { TelemetrySession } from './telemetry-session.ts';
 import { Turns } from './turns.ts';
-import { logLimits, logsPath } from '../wire/index.ts';
+import { execLimits, execPath, logLimits, logsPath } from '../wire/index.ts';
 
 /** The control plane's side of the agent protocol, as the composition root wires it. */
 export interface AgentControl {
@@ -60,6 +60,7 @@ export function createAgentControl(options: AgentControlOptions): AgentControl {
       upgrade(options, `${telemetryPath}/ws`, 'ecs:StartTelemetrySession', 'telemetry', connections),
       // What policies of agents allow already; AWS has no action for it.
       upgrade(options, `${logsPath}/ws`, 'ecs:Poll', 'logs', connections),
+      upgrade(options, `${execPath}/ws`, 'ecs:Poll', 'exec', connections),
     ],
     connect: async (kind, query, call, open) => {
       const ref = await admit(options, instanceOf[kind], query, call);
@@ -83,12 +84,18 @@ const instanceOf = {
   control: 'containerInstanceArn',
   telemetry: 'containerInstance',
   logs: 'containerInstanceArn',
+  exec: 'containerInstanceArn',
 } as const;
 
 type Kind = keyof typeof instanceOf;
 
 /** Bytes of one frame. */
-const frameBytes = { control: 1024 * 1024, telemetry: 1024 * 1024, logs: logLimits.frameBytes } as const;
+const frameBytes = {
+  control: 1024 * 1024,
+  telemetry: 1024 * 1024,
+  logs: logLimits.frameBytes,
+  exec: execLimits.frameBytes,
+} as const;
 /** Frames of logs that are worked on at a time, of all hosts: each may take {@link logLimits.rawBytes} of memory, and some more. */
 const logFramesAtOnce = 8;
 
@@ -278,6 +285,27 @@ class Connections {
         counts: this.logCounts,
       }).run(),
     );
+  };
+
+  /** A host comes for a session. Several servers may be behind the address that it knows: one has the client, the others say that they have not. */
+  exec: Accept = async (ref, query, upgraded) => {
+    const { clock, meetings } = this.#options;
+    const session = query.get('session') ?? '';
+    if (!meetings.awaits(session, ref.id)) {
+      const message = 'No client waits here for this session.';
+      throw new ConnectionRefused(400, 'SessionNotHereException', message);
+    }
+    await this.#serve(ref, upgraded, async (ws) => {
+      const ended = new AbortController();
+      const closed = new Promise<void>((resolve) => ws.once('close', () => resolve()));
+      closed.then(
+        () => ended.abort(),
+        () => undefined,
+      );
+      if (!meetings.join(session, ref.id, ws)) ws.close(1000, 'the client has gone');
+      if (ws.readyState === ws.CLOSED) return;
+      await Promise.all([closed, watchLiveness(ws, clock, ended.signal)]);
+    });
   };
 
   disconnect(): void {

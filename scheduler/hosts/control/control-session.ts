@@ -1,6 +1,8 @@
 import { waitAtMost } from '@slipway/storage/clock';
 import type { WebSocket } from 'ws';
 
+import { hostPatience } from '../../exec/sessions/index.ts';
+
 import { arns, idOf, type InstanceRecord, isWanted, newEventId, type TaskRecord } from '../../state/index.ts';
 import type { ClusterView } from '../../views/index.ts';
 
@@ -32,6 +34,8 @@ export const timing = {
   undecided: 20_000,
   /** A connection that the records do not show for so long is given up: the store has lost it, and the agent's next one is noted anew. */
   unknown: 15_000,
+  /** A host that does not come for a session of ECS Exec is told of it again after this. */
+  resendSession: 2_000,
   /** A task whose order to stop waits for its requests is looked at this often: on a host that is taken back it waits no longer than some time. */
   held: 5_000,
   tick: 1_000,
@@ -81,6 +85,8 @@ export class ControlSession {
   #network:
     | { readonly text: string; readonly messageId: string; readonly at: number; acknowledged: boolean }
     | undefined;
+  /** Sessions of ECS Exec that the agent was told of, and when, on the monotonic clock. */
+  readonly #sessions = new Map<string, number>();
   readonly #manifests = new Map<string, ReadonlySet<string>>();
   readonly #ended = new AbortController();
   #sequence: number;
@@ -242,7 +248,7 @@ export class ControlSession {
     }
     const network = this.#network;
     const again = network === undefined || network.acknowledged ? Infinity : network.at + timing.resendUnacknowledged;
-    let next = Math.min(this.#manifestAt + every, again);
+    let next = Math.min(this.#manifestAt + every, again, this.#tellSessions());
     for (const task of tasks) next = Math.min(next, this.#dueAt(task), this.#renewAt(task));
     return next;
   }
@@ -294,6 +300,28 @@ export class ControlSession {
     const messageId = newEventId(options.random);
     this.#network = { text, messageId, at: now, acknowledged: false };
     sendMessage(this.#ws, 'NetworkStateMessage', { ...this.#command(messageId), ...state });
+  }
+
+  /** Tells of clients that wait for a session with a task here. @returns when to do so again, on the monotonic clock */
+  #tellSessions(): number {
+    const { options, ref, view } = this.#ports;
+    const now = options.clock.monotonic();
+    const waiting = [...view.execs.values()].filter(
+      ({ value }) => value.instanceId === ref.id && value.openedAt !== undefined,
+    );
+    for (const id of this.#sessions.keys()) if (!view.execs.has(id)) this.#sessions.delete(id);
+    for (const { value } of waiting) {
+      if (now - (this.#sessions.get(value.id) ?? -Infinity) < timing.resendSession) continue;
+      this.#sessions.set(value.id, now);
+      sendMessage(this.#ws, 'ExecSessionMessage', {
+        messageId: newEventId(options.random),
+        sessionId: value.id,
+        taskArn: arns.task(options.region, ref.account, ref.cluster, value.taskId),
+      });
+    }
+    // A row that its server left lies there until the next session is asked for.
+    const due = waiting.filter(({ value }) => options.clock.now() - (value.openedAt ?? 0) < hostPatience);
+    return due.length === 0 ? Infinity : now + timing.resendSession;
   }
 
   /** What the agent is told of a task: one that requests may still reach runs on. */

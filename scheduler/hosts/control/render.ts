@@ -50,6 +50,7 @@ export function renderTask(task: TaskRecord, definition: TaskDefinitionRecord, p
     // One that is told to stop runs on while requests may reach it.
     desiredStatus: 'RUNNING',
     ...(task.targets === undefined ? {} : { loadBalanced: true }),
+    ...(task.enableExecuteCommand ? { enableExecuteCommand: true } : {}),
     knownStatus: task.lastStatus,
     networkMode: body.networkMode ?? 'bridge',
     launchType: task.launchType,

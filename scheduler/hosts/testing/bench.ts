@@ -27,6 +27,7 @@ import { type Clock, systemClock } from '@slipway/storage/clock';
 import { openSqliteRecords, type RecordStore } from '@slipway/storage/records';
 import Docker from 'dockerode';
 
+import { ExecFront } from '../../exec/sessions/index.ts';
 import {
   type AgentControl,
   type AgentControlOptions,
@@ -103,6 +104,7 @@ export class TestControlPlane implements AsyncDisposable {
   readonly logs: LogStore;
   readonly folder: string;
   #control: AgentControl;
+  #exec: ExecFront;
   #gateway: { close(deadlineMs?: number): Promise<void> };
   #port: number;
 
@@ -114,6 +116,7 @@ export class TestControlPlane implements AsyncDisposable {
     this.#more = more;
     this.folder = folder;
     this.#control = started.control;
+    this.#exec = started.exec;
     this.#gateway = started.gateway;
     this.#port = started.port;
   }
@@ -151,6 +154,11 @@ export class TestControlPlane implements AsyncDisposable {
     return this.#control;
   }
 
+  /** The sessions of ECS Exec. */
+  get exec(): ExecFront {
+    return this.#exec;
+  }
+
   /** What agents have said of their tasks. */
   get usage(): UsageLedger {
     return this.#more.usage;
@@ -171,6 +179,7 @@ export class TestControlPlane implements AsyncDisposable {
   async startServer(): Promise<void> {
     const started = await serve(this.records, this.#port, this.#more);
     this.#control = started.control;
+    this.#exec = started.exec;
     this.#gateway = started.gateway;
   }
 
@@ -296,6 +305,7 @@ export class TestControlPlane implements AsyncDisposable {
 
 interface Started {
   readonly control: AgentControl;
+  readonly exec: ExecFront;
   readonly gateway: { close(deadlineMs?: number): Promise<void> };
   readonly port: number;
 }
@@ -338,14 +348,19 @@ async function serve(
     ...roles
   }: ServeOptions,
 ): Promise<Started> {
+  const reach = serverReach({});
+  const authorizer = { authorize: () => Promise.resolve(allowed()), foresee: () => Promise.resolve(undefined) };
+  const ports = { records, clock, random: randomBytes, region, reach, log: silent, authorizer };
+  const exec = new ExecFront({ ...ports, record: () => Promise.resolve(undefined) });
   const control = createAgentControl({
+    meetings: exec.meetings,
     networks,
     records,
     views: new ClusterViews({ records, clock: systemClock, log: silent, placement: { seed: 1 } }),
     clock,
     random: randomBytes,
     region,
-    reach: serverReach({}),
+    reach,
     log: silent,
     usage: async (instance) => usage.open(instance),
     ownHost: () => false,
@@ -390,7 +405,7 @@ async function serve(
         operations: control.operations,
       }),
     ],
-    upgrades: control.upgrades,
+    upgrades: [...control.upgrades, exec.upgrade],
     credentials: {
       find: (accessKeyId) => {
         const principal = principals[accessKeyId];
@@ -400,10 +415,7 @@ async function serve(
       },
     },
     standing: { standing: () => Promise.resolve(true) },
-    authorizer: {
-      authorize: () => Promise.resolve(allowed()),
-      foresee: () => Promise.resolve(undefined),
-    },
+    authorizer,
     tokens,
     clock: systemClock,
     log: silent,
@@ -412,7 +424,7 @@ async function serve(
     account,
   });
   const listening = await gateway.listen({ host: '127.0.0.1', port });
-  return { control, gateway, port: listening.port };
+  return { control, exec, gateway, port: listening.port };
 }
 
 /** A Docker engine for a test: a busybox image of its own, and nothing of the test's containers left behind. */

@@ -1,6 +1,7 @@
 import type { WebSocket } from 'ws';
 import type { z } from 'zod';
 import type { agentMessage, telemetryMessage } from './agent-messages.ts';
+import type { execOrder, execReport } from './exec.ts';
 import type { logAnswer, logRequest } from './logs.ts';
 import type { serverMessage, telemetryAnswer } from './server-messages.ts';
 
@@ -11,6 +12,8 @@ type Message = z.input<
   | typeof serverMessage
   | typeof telemetryAnswer
   | typeof logAnswer
+  | typeof execOrder
+  | typeof execReport
 >;
 /** What stands in a message of a type. */
 export type MessageOf<T extends Message['type']> = Extract<Message, { type: T }>['message'];

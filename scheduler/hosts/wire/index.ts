@@ -1,3 +1,13 @@
+export {
+  execLimits,
+  execOrder,
+  type ExecOrder,
+  execPath,
+  execReport,
+  type ExecReport,
+  type ExecStart,
+  execStream,
+} from './exec.ts';
 export { agentMessage, telemetryMessage, type TelemetryMessage } from './agent-messages.ts';
 export { type MessageOf, parseFrame, sendMessage, telemetryBody } from './frame.ts';
 export {

@@ -54,6 +54,11 @@ export const serverMessage = z.discriminatedUnion('type', [
     type: z.literal('TaskManifestMessage'),
     message: z.object({ ...command, tasks: identifiers }),
   }),
+  /** A client waits for a session of ECS Exec: our agent opens a connection for it. Not in the ACS model. */
+  z.object({
+    type: z.literal('ExecSessionMessage'),
+    message: z.object({ messageId: z.string(), sessionId: z.string().min(1).max(64), taskArn: z.string() }),
+  }),
   z.object({ type: z.literal('NetworkStateMessage'), message: networkState.extend(command) }),
   z.object({
     type: z.literal('TaskStopVerificationAck'),

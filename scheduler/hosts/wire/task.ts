@@ -171,6 +171,8 @@ export const taskSchema = z.object({
    * more (`drained`), or that it is to be stopped all the same (`forced`).
    */
   loadBalanced: z.boolean().optional(),
+  /** Whether commands of ECS Exec may be run in its containers; not in the ACS model. */
+  enableExecuteCommand: z.boolean().optional(),
   drained: z.boolean().optional(),
   forced: z.boolean().optional(),
   networkMode: z.string().default('bridge'),

@@ -1,0 +1,137 @@
+import type { Clock } from '@slipway/storage/clock';
+
+import { type Message, payloadType, terminateSession } from './message.ts';
+import { json, parsed, ReliableStream } from './stream.ts';
+
+/** What clients of ours say they are: they take exit codes, and input that ends. */
+export const ownClient = 'slipway-1';
+
+/** Bytes of one message of input, and on their way at most. */
+const chunk = 32 * 1024;
+const window = 512 * 1024;
+
+/** A connection as clients need it. */
+export interface ClientSocket {
+  send(frame: Buffer | string): void;
+}
+
+export interface ExecClientPorts {
+  readonly clock: Clock;
+  readonly random: (size: number) => Uint8Array;
+  readonly socket: ClientSocket;
+  /** What the client calls itself; default: {@link ownClient}. */
+  readonly version?: string;
+  /** What the command writes. */
+  readonly output: (bytes: Buffer, stream: 'stdout' | 'stderr') => void;
+  /** Whether more of that can be taken; see {@link ExecClient.resume}. */
+  readonly hasRoom?: () => boolean;
+  /** The session has begun: input is taken from now on. */
+  readonly ready: () => void;
+  /** There may be room for more input. */
+  readonly drained?: () => void;
+  readonly exited: (code: number) => void;
+  /** The session is over; what the server says of that, if anything. */
+  readonly closed: (output: string) => void;
+}
+
+/** The client's side of a data channel: what session-manager-plugin does, for our own commands and for tests. */
+export class ExecClient {
+  readonly #ports: ExecClientPorts;
+  readonly #stream: ReliableStream;
+
+  constructor(ports: ExecClientPorts) {
+    this.#ports = ports;
+    this.#stream = new ReliableStream({
+      ...ports,
+      transmit: (frame) => ports.socket.send(frame),
+      sends: 'input_stream_data',
+      receives: 'output_stream_data',
+      hasRoom: () => ports.hasRoom?.() ?? true,
+      deliver: (message) => this.#deliver(message),
+      drained: () => ports.drained?.(),
+    });
+  }
+
+  /** Whether more input may be written now. */
+  get hasRoom(): boolean {
+    return this.#stream.bytes < window;
+  }
+
+  /** Opens the channel with the token of ExecuteCommand, and keeps what was sent coming until the signal aborts. */
+  run(tokenValue: string, signal: AbortSignal): Promise<'ended' | 'silent'> {
+    const { socket, version = ownClient } = this.#ports;
+    socket.send(
+      JSON.stringify({
+        MessageSchemaVersion: '1.0',
+        RequestId: crypto.randomUUID(),
+        TokenValue: tokenValue,
+        ClientId: crypto.randomUUID(),
+        ClientVersion: version,
+      }),
+    );
+    return this.#stream.run(signal);
+  }
+
+  /** Takes one binary frame in. @throws BadMessage */
+  receive(frame: Buffer): void {
+    this.#stream.receive(frame);
+  }
+
+  /** There may be room for output again. */
+  resume(): void {
+    this.#stream.resume();
+  }
+
+  write(bytes: Buffer): void {
+    for (let from = 0; from < bytes.length; from += chunk)
+      this.#stream.send(payloadType.output, bytes.subarray(from, from + chunk));
+  }
+
+  /** There is no more input. */
+  end(): void {
+    this.#stream.send(payloadType.output, Buffer.alloc(0), true);
+  }
+
+  resize(cols: number, rows: number): void {
+    this.#stream.send(payloadType.size, json({ cols, rows }));
+  }
+
+  /** Ends the session, and the command with it. */
+  terminate(): void {
+    const payload = Buffer.alloc(4);
+    payload.writeUInt32BE(terminateSession);
+    this.#stream.send(payloadType.flag, payload);
+  }
+
+  #deliver({ payloadType: type, payload }: Message): void {
+    const { output, exited, ready, version = ownClient } = this.#ports;
+    switch (type) {
+      case payloadType.output:
+        output(payload, 'stdout');
+        return;
+      case payloadType.standardError:
+        output(payload, 'stderr');
+        return;
+      case payloadType.handshakeRequest: {
+        const actions = parsed(payload)['RequestedClientActions'];
+        const asked = Array.isArray(actions) ? (actions as { ActionType?: string }[]) : [];
+        this.#stream.send(
+          payloadType.handshakeResponse,
+          json({
+            ClientVersion: version,
+            ProcessedClientActions: asked.map(({ ActionType }) => ({ ActionType, ActionStatus: 1 })),
+            Errors: [],
+          }),
+        );
+        return;
+      }
+      case payloadType.handshakeComplete:
+        ready();
+        return;
+      case payloadType.exitCode:
+        exited(Number(payload.toString('utf8')));
+        return;
+      default:
+    }
+  }
+}

@@ -1,0 +1,215 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+import { AwsError, type Call, type UpgradeService } from '@slipway/auth/contract';
+import { settling, waitAtMost } from '@slipway/storage/clock';
+import { type WebSocket, WebSocketServer } from 'ws';
+
+import type { ClusterRef, EcsPorts } from '../../cluster/index.ts';
+import type { ExecSessionRecord } from '../../state/index.ts';
+
+import { mostFrame, ReliableStream } from '../protocol/index.ts';
+import { Meetings } from './meeting.ts';
+import type { Recorder } from './recorder.ts';
+import { Session, type SessionPorts } from './session.ts';
+import { hostPatience, sessionIdForm, WaitingSessions } from './store.ts';
+
+/** Where clients open the data channels of their sessions. */
+export const dataChannelPath = '/exec/ws';
+
+/** Bytes of the first frame, which has the token; and milliseconds until it must be there. */
+const opening = { bytes: 4096, patience: 10_000 } as const;
+/** Connections without a token yet: of all strangers, and of one address. */
+const strangers = { all: 256, address: 16 } as const;
+/** Sessions that one process carries. */
+const mostSessions = 512;
+
+export interface ExecFrontPorts extends EcsPorts, SessionPorts {
+  /** Where a session's output is kept. @returns undefined where it is not @throws Error whose message the user is shown */
+  readonly record: (ref: ClusterRef, session: ExecSessionRecord, call: Call) => Promise<Recorder | undefined>;
+}
+
+/** The address of a session's data channel. @param endpoint where the client reaches this installation */
+export function streamUrl(endpoint: string, { account, cluster }: ClusterRef, sessionId: string): string {
+  const url = new URL(dataChannelPath, endpoint);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  url.searchParams.set('session', sessionId);
+  url.searchParams.set('cluster', `${account}/${cluster}`);
+  return url.href;
+}
+
+/** Takes the clients of sessions: whoever has a session's token, once, is its client. */
+export class ExecFront {
+  readonly meetings: Meetings;
+  readonly waiting: WaitingSessions;
+  readonly upgrade: UpgradeService;
+  readonly #ports: ExecFrontPorts;
+  readonly #server = new WebSocketServer({ noServer: true, maxPayload: mostFrame, perMessageDeflate: false });
+  readonly #strangers = new Map<string, number>();
+  readonly #serving = new Set<Promise<void>>();
+  readonly #stopped = new AbortController();
+
+  constructor(ports: ExecFrontPorts) {
+    this.#ports = ports;
+    this.meetings = new Meetings(ports.clock);
+    this.waiting = new WaitingSessions(ports);
+    this.upgrade = {
+      path: dataChannelPath,
+      service: 'ecs',
+      access: 'proof',
+      check: (query, call) => this.#check(query, call),
+      accept: (request, socket, head, call) => this.#accept(request, socket, head, call),
+      close: () => this.close(),
+    };
+  }
+
+  /** Ends every session. */
+  async close(): Promise<void> {
+    this.#stopped.abort();
+    await Promise.all(this.#serving);
+  }
+
+  #check(query: URLSearchParams, { sourceIp }: Call): void {
+    if (named(query) === undefined)
+      throw new AwsError('AccessDeniedException', 'Sessions are opened at the streamUrl of ExecuteCommand.', {
+        status: 403,
+      });
+    if (!this.#mayEnter(sourceIp))
+      throw new AwsError('ThrottlingException', 'Too many sessions are being opened.', { status: 429 });
+  }
+
+  #accept(request: IncomingMessage, socket: Duplex, head: Buffer, call: Call): void {
+    const { log } = this.#ports;
+    const session = named(new URL(request.url ?? '/', 'http://client').searchParams);
+    if (session === undefined || !this.#mayEnter(call.sourceIp)) {
+      socket.destroy();
+      return;
+    }
+    const { sessionId, ref } = session;
+    this.#strangers.set(call.sourceIp, (this.#strangers.get(call.sourceIp) ?? 0) + 1);
+    let upgraded = false;
+    this.#server.handleUpgrade(request, socket, head, (ws) => {
+      upgraded = true;
+      const served = this.#serve(ws, ref, sessionId, call)
+        .catch((err: unknown) => log.warn({ session: sessionId, err }, 'a session ended with an error'))
+        .finally(() => {
+          ws.terminate();
+          this.#serving.delete(served);
+        });
+      this.#serving.add(served);
+    });
+    // What was no upgrade has been answered.
+    if (!upgraded) this.#leave(call.sourceIp);
+  }
+
+  #mayEnter(address: string): boolean {
+    if (this.#stopped.signal.aborted || this.#serving.size >= mostSessions) return false;
+    const all = [...this.#strangers.values()].reduce((sum, count) => sum + count, 0);
+    return all < strangers.all && (this.#strangers.get(address) ?? 0) < strangers.address;
+  }
+
+  #leave(address: string): void {
+    const left = (this.#strangers.get(address) ?? 0) - 1;
+    if (left > 0) this.#strangers.set(address, left);
+    else this.#strangers.delete(address);
+  }
+
+  async #serve(ws: WebSocket, ref: ClusterRef, sessionId: string, call: Call): Promise<void> {
+    const { log } = this.#ports;
+    const gone = new AbortController();
+    ws.once('close', () => gone.abort());
+    ws.on('error', () => ws.terminate());
+    let said;
+    try {
+      said = opened(await this.#first(ws, gone.signal));
+    } finally {
+      this.#leave(call.sourceIp);
+    }
+    const session = said && (await this.waiting.open(ref, sessionId, said.tokenValue));
+    if (said === undefined || session === undefined) {
+      ws.close(1008, 'the token is not good, not any more, or was used');
+      return;
+    }
+    const about = { session: sessionId, cluster: ref.cluster, task: session.taskId, container: session.containerName };
+    const principal = session.principal.arn;
+    const either = AbortSignal.any([gone.signal, this.#stopped.signal]);
+    let host: WebSocket | undefined;
+    let recorder: Recorder | undefined;
+    try {
+      recorder = await this.#ports.record(ref, session, call);
+      host = await this.meetings.wait(sessionId, session.instanceId, hostPatience, either);
+      if (host === undefined) throw new Error('The host of the task did not come for the session; try again.');
+    } catch (error) {
+      log.warn({ ...about, principal, err: error }, 'a session did not begin');
+      this.#refuse(ws, sessionId, error instanceof Error ? error.message : String(error));
+      return;
+    } finally {
+      await this.waiting.remove(ref, sessionId);
+    }
+    log.info({ ...about, principal, sourceIp: call.sourceIp }, 'a session of ECS Exec began');
+    try {
+      const { clientVersion } = said;
+      await new Session(this.#ports, { ref, session, clientVersion, client: ws, host, call, recorder }).run(
+        this.#stopped.signal,
+      );
+    } finally {
+      host.terminate();
+      log.info({ ...about, principal }, 'a session of ECS Exec ended');
+    }
+  }
+
+  /** The first frame, which must be short and come soon; undefined when it does not. */
+  async #first(ws: WebSocket, signal: AbortSignal): Promise<string | undefined> {
+    const first = Promise.withResolvers<string | undefined>();
+    ws.once('message', (data, isBinary) => {
+      // What follows belongs to the session.
+      ws.pause();
+      const bytes = data as Buffer;
+      first.resolve(isBinary || bytes.length > opening.bytes ? undefined : bytes.toString('utf8'));
+    });
+    const late = waitAtMost(opening.patience, settling(first.promise), this.#ports.clock, signal);
+    late.then(
+      () => first.resolve(undefined),
+      () => first.resolve(undefined),
+    );
+    return await first.promise;
+  }
+
+  #refuse(ws: WebSocket, sessionId: string, output: string): void {
+    const never = (): void => undefined;
+    const stream = new ReliableStream({
+      ...this.#ports,
+      transmit: (frame) => {
+        if (ws.readyState === ws.OPEN) ws.send(frame);
+      },
+      sends: 'output_stream_data',
+      receives: 'input_stream_data',
+      hasRoom: () => false,
+      deliver: never,
+      closed: never,
+      drained: never,
+    });
+    stream.close(sessionId, output);
+    ws.close(1000);
+  }
+}
+
+/** The session that an address names; undefined for one that no session has. */
+function named(query: URLSearchParams): { readonly sessionId: string; readonly ref: ClusterRef } | undefined {
+  const sessionId = query.get('session') ?? '';
+  const [, account, cluster] = /^(\d{12})\/([\w-]{1,255})$/.exec(query.get('cluster') ?? '') ?? [];
+  if (!sessionIdForm.test(sessionId) || account === undefined || cluster === undefined) return undefined;
+  return { sessionId, ref: { account, cluster } };
+}
+
+/** What the frame that opens a channel says. */
+function opened(text: string | undefined): { readonly tokenValue: string; readonly clientVersion: string } | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const { TokenValue, ClientVersion } = JSON.parse(text) as Record<string, unknown>;
+    if (typeof TokenValue !== 'string') return undefined;
+    return { tokenValue: TokenValue, clientVersion: typeof ClientVersion === 'string' ? ClientVersion : '' };
+  } catch {
+    return undefined;
+  }
+}

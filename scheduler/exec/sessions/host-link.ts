@@ -1,0 +1,97 @@
+import type { WebSocket } from 'ws';
+
+import {
+  execLimits,
+  execReport,
+  type ExecReport,
+  type ExecStart,
+  execStream,
+  parseFrame,
+  sendMessage,
+} from '../../hosts/wire/index.ts';
+
+export interface HostLinkEvents {
+  readonly output: (stream: 'stdout' | 'stderr', bytes: Buffer) => void;
+  readonly exited: (code: number) => void;
+  readonly refused: (reason: string) => void;
+  /** There is room for more input. */
+  readonly drained: () => void;
+  readonly closed: () => void;
+}
+
+/** The server's end of the connection that a host opened for a session. */
+export class HostLink {
+  readonly #ws: WebSocket;
+  /** Bytes of input that the host takes now, and bytes of output that it may send. */
+  #room: number = execLimits.inputBytes;
+  #granted: number = execLimits.outputBytes;
+
+  constructor(ws: WebSocket, events: HostLinkEvents) {
+    this.#ws = ws;
+    ws.on('error', () => ws.terminate());
+    ws.once('close', events.closed);
+    ws.on('message', (data, isBinary) => {
+      const bytes = data as Buffer;
+      if (isBinary) this.#output(bytes, events);
+      else this.#report(bytes, events);
+    });
+    ws.resume();
+  }
+
+  /** Bytes of input that may be sent now. */
+  get room(): number {
+    return this.#room;
+  }
+
+  start(command: ExecStart): void {
+    sendMessage(this.#ws, 'ExecStart', { ...command, command: [...command.command] });
+  }
+
+  /** @param bytes no more than there is room for */
+  input(bytes: Buffer): void {
+    this.#room -= bytes.length;
+    if (this.#ws.readyState === this.#ws.OPEN) this.#ws.send(bytes);
+  }
+
+  endInput(): void {
+    sendMessage(this.#ws, 'ExecInputEnd', {});
+  }
+
+  resize(size: { readonly cols: number; readonly rows: number }): void {
+    sendMessage(this.#ws, 'ExecResize', size);
+  }
+
+  /** So much output has arrived where it goes: the host may send as much more. */
+  grant(bytes: number): void {
+    this.#granted += bytes;
+    sendMessage(this.#ws, 'ExecCredit', { bytes });
+  }
+
+  close(reason: string): void {
+    this.#ws.close(1000, reason);
+  }
+
+  #output(bytes: Buffer, { output }: HostLinkEvents): void {
+    this.#granted -= bytes.length - 1;
+    if (bytes.length < 2 || this.#granted < 0) {
+      this.#ws.close(1008, 'that is more output than was asked for');
+      return;
+    }
+    output(bytes[0] === execStream.stderr ? 'stderr' : 'stdout', bytes.subarray(1));
+  }
+
+  #report(bytes: Buffer, { exited, refused, drained }: HostLinkEvents): void {
+    let report: ExecReport | undefined;
+    try {
+      report = parseFrame(execReport, bytes.toString('utf8'));
+    } catch {
+      this.#ws.close(1008, 'that is not JSON');
+    }
+    if (report?.type === 'ExecExit') exited(report.message.code);
+    else if (report?.type === 'ExecRefused') refused(report.message.reason);
+    else if (report?.type === 'ExecCredit') {
+      this.#room = Math.min(this.#room + report.message.bytes, execLimits.inputBytes);
+      drained();
+    }
+  }
+}

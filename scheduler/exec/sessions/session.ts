@@ -1,0 +1,227 @@
+import type { Authorizer, Call, Log } from '@slipway/auth/contract';
+import { type Clock, settling, waitAtMost } from '@slipway/storage/clock';
+import type { RecordStore } from '@slipway/storage/records';
+import type { WebSocket } from 'ws';
+
+import type { ClusterRef } from '../../cluster/index.ts';
+import {
+  arns,
+  clusterKeys,
+  clusterPartition,
+  type ExecSessionRecord,
+  type RandomBytes,
+  type TaskRecord,
+} from '../../state/index.ts';
+
+import { mostPayload } from '../protocol/index.ts';
+import { DataChannel } from './data-channel.ts';
+import { HostLink } from './host-link.ts';
+import type { Recorder } from './recorder.ts';
+
+/** Times in milliseconds. */
+const timing = {
+  /** A session in which nothing is typed or written for so long is over, as on AWS. */
+  idle: 20 * 60_000,
+  longest: 24 * 3_600_000,
+  /** How often it is looked whether the session may go on. */
+  look: 30_000,
+  /** How long a command waits for the size of its terminal. */
+  size: 300,
+  /** How long the last output may take to arrive. */
+  last: 60_000,
+} as const;
+
+export interface SessionPorts {
+  readonly records: RecordStore;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly region: string;
+  readonly authorizer: Authorizer;
+  readonly log: Log;
+}
+
+/** What a session is made of: who asked for what, and the connections to both sides. */
+export interface SessionParts {
+  readonly ref: ClusterRef;
+  readonly session: ExecSessionRecord;
+  readonly clientVersion: string;
+  readonly client: WebSocket;
+  readonly host: WebSocket;
+  /** The request that opened the client's connection. */
+  readonly call: Call;
+  /** Where the output is kept, if it is. */
+  readonly recorder: Recorder | undefined;
+}
+
+/** What a rule about who may run commands is asked with: `ecs:ExecuteCommand` on the task, with the container's name. */
+export const execAccess = (
+  region: string,
+  ref: ClusterRef,
+  task: { readonly id: string; readonly tags?: TaskRecord['tags'] },
+  containerName: string,
+) => {
+  const arn = arns.task(region, ref.account, ref.cluster, task.id);
+  return {
+    action: 'ecs:ExecuteCommand',
+    resources: [task.tags === undefined ? { arn } : { arn, tags: task.tags }],
+    context: {
+      'ecs:cluster': arns.cluster(region, ref.account, ref.cluster),
+      'ecs:task': arn,
+      'ecs:container-name': containerName,
+    },
+  };
+};
+
+/** One session: what the client types goes to the host, what the command writes to the client, neither faster than the other side takes it. */
+export class Session {
+  readonly #ports: SessionPorts;
+  readonly #parts: SessionParts;
+  readonly #channel: DataChannel;
+  readonly #link: HostLink;
+  readonly #over = new AbortController();
+  readonly #began: number;
+  #active: number;
+  #size = { cols: 80, rows: 24 };
+  readonly #sized = Promise.withResolvers<void>();
+  #started = false;
+  /** Output that has arrived and that the host has not been given room for again. */
+  #ungranted = 0;
+  #exited = false;
+
+  constructor(ports: SessionPorts, parts: SessionParts) {
+    this.#ports = ports;
+    this.#parts = parts;
+    const { session, clientVersion } = parts;
+    this.#began = ports.clock.monotonic();
+    this.#active = this.#began;
+    this.#channel = new DataChannel(parts.client, {
+      ...ports,
+      sessionId: session.id,
+      interactive: session.interactive,
+      clientVersion,
+      ready: () => {
+        this.#start().catch((err: unknown) => ports.log.error({ session: session.id, err }, 'a session did not start'));
+      },
+      hasRoom: () => this.#started && this.#link.room >= mostPayload,
+      input: (bytes) => {
+        this.#active = ports.clock.monotonic();
+        this.#link.input(bytes);
+      },
+      inputEnded: () => this.#link.endInput(),
+      resized: (size) => {
+        this.#size = size;
+        this.#sized.resolve();
+        if (this.#started) this.#link.resize(size);
+      },
+      terminated: () => this.#end(''),
+      arrived: (bytes) => {
+        this.#ungranted += bytes;
+        this.#grant();
+        this.#finish();
+      },
+      broken: (reason) => this.#end(reason),
+    });
+    this.#link = new HostLink(parts.host, {
+      output: (stream, bytes) => {
+        this.#active = ports.clock.monotonic();
+        this.#channel.output(stream, bytes);
+        parts.recorder?.write(bytes);
+      },
+      exited: (code) => {
+        this.#exited = true;
+        this.#channel.exited(code);
+        this.#finish();
+      },
+      refused: (reason) => this.#end(`The command could not be run: ${reason}.`),
+      drained: () => this.#channel.resume(),
+      closed: () => {
+        if (!this.#exited) this.#end('The connection to the host of the task was lost.');
+      },
+    });
+  }
+
+  /** Serves the session until it ends. */
+  async run(stopped: AbortSignal): Promise<void> {
+    const { client, recorder } = this.#parts;
+    const { signal } = this.#over;
+    const stop = (): void => this.#end('The server is stopping; run the command again.');
+    stopped.addEventListener('abort', stop, { once: true });
+    client.on('message', (data, isBinary) => {
+      if (isBinary && !signal.aborted) this.#channel.receive(data as Buffer);
+    });
+    client.once('close', () => this.#end(''));
+    if (client.readyState !== client.OPEN) this.#end('');
+    client.resume();
+    if (recorder !== undefined) recorder.drained = () => this.#grant();
+    await Promise.all([this.#channel.run(signal), this.#watch()]);
+    stopped.removeEventListener('abort', stop);
+    await recorder?.end();
+  }
+
+  async #start(): Promise<void> {
+    const { session, ref } = this.#parts;
+    const { clock, region } = this.#ports;
+    if (session.interactive) await waitAtMost(timing.size, settling(this.#sized.promise), clock, this.#over.signal);
+    this.#started = true;
+    this.#link.start({
+      ...this.#size,
+      sessionId: session.id,
+      taskArn: arns.task(region, ref.account, ref.cluster, session.taskId),
+      containerName: session.containerName,
+      runtimeId: session.runtimeId,
+      command: [...session.command],
+      tty: session.interactive,
+    });
+    this.#channel.resume();
+  }
+
+  /** Gives the host room for as much as has arrived, unless what keeps the output is behind. */
+  #grant(): void {
+    if (this.#ungranted === 0 || this.#parts.recorder?.isFull === true) return;
+    this.#link.grant(this.#ungranted);
+    this.#ungranted = 0;
+  }
+
+  /** Ends the session once the last output has arrived. */
+  #finish(): void {
+    if (this.#exited && this.#channel.isDrained) this.#end('');
+  }
+
+  #end(output: string): void {
+    if (this.#over.signal.aborted) return;
+    this.#over.abort();
+    this.#channel.close(output);
+    this.#link.close('the session is over');
+  }
+
+  async #watch(): Promise<void> {
+    const { clock } = this.#ports;
+    const { signal } = this.#over;
+    let exitedAt: number | undefined;
+    while (!signal.aborted) {
+      await clock.sleep(timing.look, signal).catch(() => undefined);
+      if (signal.aborted) return;
+      const now = clock.monotonic();
+      if (this.#exited) exitedAt ??= now;
+      if (exitedAt !== undefined && now - exitedAt > timing.last) this.#end('');
+      else if (now - this.#active > timing.idle) this.#end('The session was idle for 20 minutes.');
+      else if (now - this.#began > timing.longest) this.#end('The session lasted for a day.');
+      else if (!(await this.#allowed())) this.#end('The right to run commands in this task was taken away.');
+    }
+  }
+
+  /** Whether who asked for the session may still have it; while nobody can tell, it goes on. */
+  async #allowed(): Promise<boolean> {
+    const { records, clock, region, authorizer } = this.#ports;
+    const { ref, session, call } = this.#parts;
+    try {
+      const key = clusterKeys.task(session.taskId);
+      const stored = await records.get<TaskRecord>(clusterPartition(ref.account, ref.cluster), key);
+      const access = execAccess(region, ref, stored?.value ?? { id: session.taskId }, session.containerName);
+      const now = { ...call, account: ref.account, principal: session.principal, time: new Date(clock.now()) };
+      return (await authorizer.authorize(session.principal, access, now)).allowed;
+    } catch {
+      return true;
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import { hash, timingSafeEqual } from 'node:crypto';
+
+import { AwsError } from '@slipway/auth/contract';
+import { transact } from '@slipway/storage/records';
+
+import { type ClusterRef, type EcsPorts, scanAll } from '../../cluster/index.ts';
+import { clusterKeys, clusterPartition, type ExecSessionRecord, toJson } from '../../state/index.ts';
+
+/** For how long a token may be used, and a client that came waits for its host. Milliseconds. */
+export const tokenLife = 60_000;
+export const hostPatience = 30_000;
+/** Sessions of one cluster that may wait at a time; whoever asks for more is throttled. */
+const mostWaiting = 500;
+/** After this a row is nobody's. */
+const rowLife = tokenLife + hostPatience;
+
+/** What ExecuteCommand hands out. */
+export interface ExecTicket {
+  readonly sessionId: string;
+  readonly tokenValue: string;
+}
+
+const hashOf = (token: string): string => hash('sha256', token, 'base64url');
+
+/** The form of the ids of sessions. */
+export const sessionIdForm = /^ecs-execute-command-[0-9a-z]{17}$/;
+
+/** 17 characters of 36; biased by less than nothing that matters: it is no secret. */
+function newSessionId(random: EcsPorts['random']): string {
+  const letters = [...random(17)].map((byte) => (byte % 36).toString(36));
+  return `ecs-execute-command-${letters.join('')}`;
+}
+
+/** The rows of sessions that wait: in the cluster's partition, so that any server may take the client. */
+export class WaitingSessions {
+  readonly #ports: EcsPorts;
+
+  constructor(ports: EcsPorts) {
+    this.#ports = ports;
+  }
+
+  /**
+   * Notes a session that was asked for; rows that nobody came for go.
+   * @throws ThrottlingException when too many wait
+   */
+  async add(
+    ref: ClusterRef,
+    session: Omit<ExecSessionRecord, 'id' | 'createdAt' | 'tokenHash' | 'openedAt'>,
+  ): Promise<ExecTicket> {
+    const { records, clock, random } = this.#ports;
+    const partition = clusterPartition(ref.account, ref.cluster);
+    const now = clock.now();
+    const waiting = await scanAll<ExecSessionRecord>(records, partition, clusterKeys.execs);
+    const over = waiting.filter(({ createdAt }) => Math.abs(now - createdAt) > rowLife);
+    if (waiting.length - over.length >= mostWaiting)
+      throw new AwsError('ThrottlingException', 'Too many sessions of the cluster wait for their clients.');
+    const tokenValue = Buffer.from(random(32)).toString('base64url');
+    const id = newSessionId(random);
+    const record: ExecSessionRecord = { ...session, id, createdAt: now, tokenHash: hashOf(tokenValue) };
+    await records.commit(partition, {
+      put: [{ key: clusterKeys.exec(id), value: toJson(record) }],
+      remove: over.map((row) => clusterKeys.exec(row.id)),
+    });
+    return { sessionId: id, tokenValue };
+  }
+
+  /**
+   * Takes a token in, once; from then on the host is told.
+   * @returns the session; undefined for a token that is not its, was used, or came too late
+   */
+  open(ref: ClusterRef, sessionId: string, tokenValue: string): Promise<ExecSessionRecord | undefined> {
+    const { records, clock } = this.#ports;
+    const key = clusterKeys.exec(sessionId);
+    return transact(records, clusterPartition(ref.account, ref.cluster), async (tx) => {
+      const session = await tx.get<ExecSessionRecord>(key);
+      const now = clock.now();
+      if (session?.tokenHash === undefined || Math.abs(now - session.createdAt) > tokenLife) return undefined;
+      const said = Buffer.from(hashOf(tokenValue));
+      const kept = Buffer.from(session.tokenHash);
+      if (said.length !== kept.length || !timingSafeEqual(said, kept)) return undefined;
+      const { tokenHash: _, ...rest } = session;
+      const opened = { ...rest, openedAt: now };
+      tx.put(key, toJson(opened));
+      return opened;
+    });
+  }
+
+  /** The session has begun, or never will: nobody waits any more. */
+  async remove(ref: ClusterRef, sessionId: string): Promise<void> {
+    await this.#ports.records.commit(clusterPartition(ref.account, ref.cluster), {
+      remove: [clusterKeys.exec(sessionId)],
+    });
+  }
+}

@@ -1,0 +1,188 @@
+import type { Log } from '@slipway/auth/contract';
+import type { Clock } from '@slipway/storage/clock';
+import type { WebSocket } from 'ws';
+
+import { execLimits, execOrder, type ExecOrder, type ExecStart, parseFrame, sendMessage } from '../../wire/index.ts';
+import type { ExecEngine, ExecProcess } from './engine.ts';
+
+/** A server that says nothing for so long is gone; it pings every few seconds. Milliseconds. */
+const silence = 40_000;
+
+export interface ExecSessionPorts {
+  readonly engine: ExecEngine;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Why a command is not run, if it is not. */
+  readonly refusal: (start: ExecStart) => string | undefined;
+}
+
+/**
+ * One session: a command in a container, and the connection to the server that has its client. Neither side sends more than the other
+ * has given it room for; when the connection ends, the command does.
+ */
+export class ExecSession {
+  readonly #ws: WebSocket;
+  readonly #ports: ExecSessionPorts;
+  readonly #ended = new AbortController();
+  #began = false;
+  #process: ExecProcess | undefined;
+  #size: { readonly cols: number; readonly rows: number } | undefined;
+  /** Input that the command has not taken. */
+  #waiting = 0;
+  #inputEnded = false;
+  #writing: Promise<void> = Promise.resolve();
+  /** Bytes of output that the server takes now. */
+  #room: number = execLimits.outputBytes;
+  #roomCame = Promise.withResolvers<void>();
+  #heard: number;
+
+  constructor(ws: WebSocket, ports: ExecSessionPorts) {
+    this.#ws = ws;
+    this.#ports = ports;
+    this.#heard = ports.clock.monotonic();
+  }
+
+  /** Serves the session until it ends. */
+  async run(stopped: AbortSignal): Promise<void> {
+    const ws = this.#ws;
+    const { clock } = this.#ports;
+    const stop = (): void => ws.close(1001, 'the agent is stopping');
+    stopped.addEventListener('abort', stop, { once: true });
+    const closed = Promise.withResolvers<void>();
+    ws.once('close', () => {
+      this.#ended.abort();
+      closed.resolve();
+    });
+    ws.on('error', () => ws.terminate());
+    ws.on('ping', () => (this.#heard = clock.monotonic()));
+    let work: Promise<void> = Promise.resolve();
+    ws.on('message', (data, isBinary) => {
+      this.#heard = clock.monotonic();
+      const bytes = data as Buffer;
+      if (isBinary) {
+        this.#input(bytes);
+        return;
+      }
+      const started = this.#order(bytes);
+      if (started !== undefined) work = started;
+    });
+    ws.resume();
+    if (stopped.aborted) stop();
+    await Promise.all([closed.promise, this.#watch()]);
+    stopped.removeEventListener('abort', stop);
+    await this.#kill();
+    await work;
+  }
+
+  async #watch(): Promise<void> {
+    const { clock } = this.#ports;
+    const { signal } = this.#ended;
+    while (!signal.aborted) {
+      if (clock.monotonic() - this.#heard > silence) this.#ws.terminate();
+      await clock.sleep(silence / 4, signal).catch(() => undefined);
+    }
+  }
+
+  /** @returns what the order began */
+  #order(bytes: Buffer): Promise<void> | undefined {
+    let order: ExecOrder | undefined;
+    try {
+      order = parseFrame(execOrder, bytes.toString('utf8'));
+    } catch {
+      this.#ws.close(1008, 'that is not JSON');
+    }
+    if (order === undefined) return undefined;
+    switch (order.type) {
+      case 'ExecStart':
+        if (this.#began) return undefined;
+        this.#began = true;
+        return this.#start(order.message).catch((error: unknown) => this.#refuse(error));
+      case 'ExecResize':
+        this.#size = order.message;
+        this.#process?.resize(order.message.cols, order.message.rows).catch(() => undefined);
+        return undefined;
+      case 'ExecInputEnd':
+        this.#inputEnded = true;
+        this.#write(async (process) => process.endInput());
+        return undefined;
+      case 'ExecCredit':
+        this.#room = Math.min(this.#room + order.message.bytes, execLimits.outputBytes);
+        this.#roomCame.resolve();
+        return undefined;
+    }
+  }
+
+  async #kill(): Promise<void> {
+    await this.#process?.kill().catch((err: unknown) => this.#ports.log.warn({ err }, 'a command could not be ended'));
+  }
+
+  #refuse(error: unknown): void {
+    // What breaks off because the session is over is no news.
+    if (this.#ended.signal.aborted) return;
+    this.#ports.log.warn({ err: error }, 'a command could not be run');
+    const reason = (error instanceof Error ? error.message : String(error)).slice(0, 1024);
+    sendMessage(this.#ws, 'ExecRefused', { reason });
+  }
+
+  async #start(start: ExecStart): Promise<void> {
+    const { engine, refusal, log } = this.#ports;
+    const why = refusal(start);
+    if (why !== undefined) throw new Error(why);
+    const process = await engine.start({ ...start, ...this.#size });
+    this.#process = process;
+    if (this.#ended.signal.aborted) return this.#kill();
+    log.info(
+      { session: start.sessionId, task: start.taskArn, container: start.containerName },
+      'a command of ECS Exec runs in a container',
+    );
+    this.#write(async () => undefined);
+    // Beside the output: a command may end without having read everything.
+    for await (const { stream, bytes } of process.output) await this.#output(stream, bytes);
+    if (this.#ended.signal.aborted) return;
+    sendMessage(this.#ws, 'ExecExit', { code: await process.exitCode() });
+  }
+
+  async #output(stream: number, bytes: Buffer): Promise<void> {
+    for (let from = 0; from < bytes.length;) {
+      while (this.#room === 0 && !this.#ended.signal.aborted) {
+        this.#roomCame = Promise.withResolvers();
+        const ended = (): void => this.#roomCame.resolve();
+        this.#ended.signal.addEventListener('abort', ended, { once: true });
+        await this.#roomCame.promise;
+        this.#ended.signal.removeEventListener('abort', ended);
+      }
+      if (this.#ended.signal.aborted) return;
+      const part = bytes.subarray(from, from + Math.min(execLimits.chunkBytes, this.#room));
+      from += part.length;
+      this.#room -= part.length;
+      if (this.#ws.readyState === this.#ws.OPEN) this.#ws.send(Buffer.concat([Buffer.of(stream), part]));
+    }
+  }
+
+  #input(bytes: Buffer): void {
+    this.#waiting += bytes.length;
+    if (this.#waiting > execLimits.inputBytes || this.#inputEnded) {
+      this.#ws.close(1008, 'that is more input than there is room for');
+      return;
+    }
+    this.#write(async (process) => {
+      await process.write(bytes);
+      this.#waiting -= bytes.length;
+      if (bytes.length > 0) sendMessage(this.#ws, 'ExecCredit', { bytes: bytes.length });
+    });
+  }
+
+  /** Does something with the input of the command, after what was to be done before, once it runs. */
+  #write(work: (process: ExecProcess) => Promise<void>): void {
+    this.#queued.push(work);
+    const process = this.#process;
+    if (process === undefined) return;
+    const now = this.#queued.splice(0);
+    this.#writing = this.#writing.then(async () => {
+      for (const each of now) if (!this.#ended.signal.aborted) await each(process);
+    });
+    this.#writing.catch(() => this.#ws.close(1011, 'input could not be written'));
+  }
+
+  readonly #queued: ((process: ExecProcess) => Promise<void>)[] = [];
+}

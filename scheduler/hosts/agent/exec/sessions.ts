@@ -1,0 +1,103 @@
+import type { Log } from '@slipway/auth/contract';
+import type { Clock } from '@slipway/storage/clock';
+import { LRUCache } from 'lru-cache';
+import type { WebSocket } from 'ws';
+
+import type { ExecStart } from '../../wire/index.ts';
+import { type Dial, UpgradeRefused } from '../channel.ts';
+import type { LiveTask } from '../endpoint/index.ts';
+import type { ExecEngine } from './engine.ts';
+import { ExecSession } from './session.ts';
+
+/** Sessions at a time on one host; what is asked for beyond them is not served. */
+const most = 128;
+/** How long the server that has the client is looked for. Milliseconds. */
+const search = { longest: 30_000, first: 10, most: 500 } as const;
+/** Sessions that were told of, so that none is served twice. */
+const remembered = 10_000;
+
+export interface ExecSessionsPorts {
+  readonly engine: ExecEngine;
+  readonly tasks: () => readonly LiveTask[];
+  readonly dial: Dial;
+  /** Where the connection of a session is opened. */
+  readonly url: (sessionId: string) => Promise<URL>;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/** The sessions of ECS Exec on this host: for each a connection to the server that has the client, and a command in a container. */
+export class ExecSessions {
+  readonly #ports: ExecSessionsPorts;
+  readonly #known = new LRUCache<string, true>({ max: remembered });
+  readonly #running = new Set<Promise<void>>();
+  readonly #stopped = new AbortController();
+
+  constructor(ports: ExecSessionsPorts) {
+    this.#ports = ports;
+  }
+
+  /** A client waits for a session; being told twice changes nothing. */
+  wanted(sessionId: string, taskArn: string): void {
+    const { log } = this.#ports;
+    if (this.#stopped.signal.aborted || this.#known.has(sessionId)) return;
+    if (this.#running.size >= most) {
+      log.warn({ session: sessionId, task: taskArn }, 'there are too many sessions on this host');
+      return;
+    }
+    this.#known.set(sessionId, true);
+    const run = this.#serve(sessionId)
+      .catch((err: unknown) => log.warn({ session: sessionId, task: taskArn, err }, 'a session came to nothing'))
+      .finally(() => this.#running.delete(run));
+    this.#running.add(run);
+  }
+
+  /** Ends every session. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await Promise.all(this.#running);
+  }
+
+  async #serve(sessionId: string): Promise<void> {
+    const { engine, clock, log } = this.#ports;
+    const ws = await this.#connect(sessionId);
+    if (ws === undefined) return;
+    const refusal = (start: ExecStart): string | undefined =>
+      start.sessionId === sessionId ? this.#refusal(start) : 'another session was asked for';
+    await new ExecSession(ws, { engine, clock, log, refusal }).run(this.#stopped.signal);
+  }
+
+  /**
+   * Opens the connection. Behind one address there may be several servers, and one of them has the client: who has not says so, and
+   * is asked again, until it is another one.
+   */
+  async #connect(sessionId: string): Promise<WebSocket | undefined> {
+    const { dial, url, clock, random } = this.#ports;
+    const { signal } = this.#stopped;
+    const until = clock.monotonic() + search.longest;
+    for (let wait: number = search.first; !signal.aborted; wait = Math.min(wait * 1.3, search.most)) {
+      try {
+        return await dial(await url(sessionId), signal);
+      } catch (error) {
+        const elsewhere = error instanceof UpgradeRefused && error.code === 'SessionNotHereException';
+        if (!elsewhere || clock.monotonic() > until) throw error;
+      }
+      await clock.sleep(wait * (0.5 + random()), signal).catch(() => undefined);
+    }
+    return undefined;
+  }
+
+  /** Why a command is not run here, whatever the server says: only in containers of this agent's tasks that were started with ECS Exec. */
+  #refusal({ taskArn, containerName, runtimeId }: ExecStart): string | undefined {
+    const task = this.#ports.tasks().find(({ saved }) => saved.task.arn === taskArn);
+    if (task === undefined) return 'the task is not on this host, or is over';
+    if (task.saved.task.enableExecuteCommand !== true) return 'the task was started without ECS Exec';
+    const container = task.inspected.get(containerName);
+    const isTasks = task.saved.task.containers.some(({ name }) => name === containerName);
+    if (!isTasks || container?.State.Running !== true || container.Id !== runtimeId)
+      return `the container ${containerName} does not run, or was started again`;
+    return undefined;
+  }
+}

@@ -1,0 +1,57 @@
+import { z } from 'zod';
+
+/** Below it an agent opens a connection for each session of ECS Exec that it serves. */
+export const execPath = '/agent/exec';
+
+/** What each side may send before the other one says that it has used it. */
+export const execLimits = {
+  /** Bytes of input on their way to the agent. */
+  inputBytes: 256 * 1024,
+  /** Bytes of output on their way to the server. */
+  outputBytes: 1024 * 1024,
+  /** Bytes of output in one frame. */
+  chunkBytes: 32 * 1024,
+  /** Bytes of one frame. */
+  frameBytes: 64 * 1024,
+} as const;
+
+/** The first byte of a binary frame from an agent: what the command wrote it to. Binary frames to agents are input alone. */
+export const execStream = { stdout: 1, stderr: 2 } as const;
+
+const side = z.number().int().min(1).max(65_535);
+const size = z.object({ cols: side, rows: side });
+const credit = z.object({
+  type: z.literal('ExecCredit'),
+  message: z.object({ bytes: z.number().int().min(1).max(execLimits.outputBytes) }),
+});
+
+/** What servers say on a session's connection. */
+export const execOrder = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('ExecStart'),
+    message: size.extend({
+      sessionId: z.string().min(1).max(64),
+      taskArn: z.string().min(1).max(2048),
+      containerName: z.string().min(1).max(255),
+      /** Docker's id of the container: another run of it is another container. */
+      runtimeId: z.string().regex(/^[0-9a-f]{64}$/),
+      command: z.array(z.string().max(16_384)).min(1).max(1_024),
+      tty: z.boolean(),
+    }),
+  }),
+  z.object({ type: z.literal('ExecResize'), message: size }),
+  z.object({ type: z.literal('ExecInputEnd'), message: z.object({}) }),
+  credit,
+]);
+
+/** What agents say on it. */
+export const execReport = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('ExecRefused'), message: z.object({ reason: z.string().max(1024) }) }),
+  z.object({ type: z.literal('ExecExit'), message: z.object({ code: z.number().int().min(-1).max(65_535) }) }),
+  credit,
+]);
+
+/** What an agent is to run. */
+export type ExecStart = Extract<z.output<typeof execOrder>, { type: 'ExecStart' }>['message'];
+export type ExecReport = z.output<typeof execReport>;
+export type ExecOrder = z.output<typeof execOrder>;
