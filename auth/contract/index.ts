@@ -28,4 +28,4 @@ export {
 export type { Standing } from './standing.ts';
 export type { UpgradeService } from './upgrade.ts';
 export { renderPlainError } from './render-error.ts';
-export type { Answer, ProvenCaller, StreamedBody, WebRoute, WebService } from './web.ts';
+export type { Answer, BrowserCalls, ProvenCaller, StreamedBody, WebRoute, WebService } from './web.ts';

@@ -12,9 +12,14 @@ interface RouteDeclaration {
    * For requests that carry their own proof (a signature under a secret of the route's): who acts by them. Runs before `access`,
    * which is decided for that principal.
    * @param readBody reads the whole body, at most `limit` bytes, which counts among what strangers may have the process hold
+   * @param from where the request came from, and the scheme and authority under which it reached us
    * @throws GatewayError `unauthenticated` when the proof is not good; counted like any failed login
    */
-  readonly caller?: (ctx: Koa.Context, readBody: (limit: number) => Promise<Buffer>) => Promise<ProvenCaller>;
+  readonly caller?: (
+    ctx: Koa.Context,
+    readBody: (limit: number) => Promise<Buffer>,
+    from: { readonly sourceIp: string; readonly endpoint: string },
+  ) => Promise<ProvenCaller>;
   /** What the caller must be allowed; `'authenticated'`: any valid caller; `'anonymous'`: everybody. */
   readonly access: 'authenticated' | 'anonymous' | ((call: Call) => AccessList | Promise<AccessList>);
   /** With `'authenticated'`: what a docker client's Bearer token must be for. Other routes say it by their access list. */
@@ -67,7 +72,7 @@ export type Answer = (
 /** Who acts by a request, as its route found out. */
 export interface ProvenCaller {
   readonly principal: Principal;
-  readonly via: 'webhook';
+  readonly via: 'webhook' | 'browser';
 }
 
 /** A web service under one path prefix. */
@@ -83,6 +88,11 @@ export interface WebService {
    */
   readonly authentication: 'docker' | 'none' | { readonly sigv4: string } | { readonly objects: string };
   /**
+   * Answers under names that this installation knows itself by, and under no other: for what a browser is given, which a page of
+   * somebody else's could lead here under that page's name (DNS rebinding).
+   */
+  readonly ownNamesOnly?: true;
+  /**
    * One request for each route it has, with made-up names: checked when the gateway starts (each must find a route that
    * declares its access), and called by the authorization matrix test.
    */
@@ -91,4 +101,18 @@ export interface WebService {
   route(method: string, path: string, query: URLSearchParams, headers?: IncomingHttpHeaders): WebRoute | undefined;
   /** Writes any error, those of the gateway included (401, 403, 404, 429, 500), in the service's own format. */
   renderError(ctx: Koa.Context, error: unknown): void;
+}
+
+/**
+ * How a browser that has signed in makes AWS calls without having a key: `POST` to one path, in JSON whatever the service's own protocol,
+ * the operation in `X-Amz-Target` as `<target>.<Operation>` or `<API version>/<Operation>`. All else is as for a signed call.
+ */
+export interface BrowserCalls {
+  readonly path: string;
+  /**
+   * Who calls.
+   * @param endpoint scheme and authority under which the client reached us
+   * @throws GatewayError `unauthenticated` without a session, `denied` for what no page of ours has sent
+   */
+  caller(request: IncomingMessage, endpoint: string): Promise<Principal>;
 }

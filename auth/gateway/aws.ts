@@ -16,6 +16,7 @@ import { readSignature, SignatureError, SignatureVerifier, type SignedRequest } 
 import { deniedMessage, firstDenied, refuseForeseen } from './authorize.ts';
 import {
   type AccessList,
+  type BrowserCalls,
   type Call,
   type FrontAuthorizer,
   GatewayError,
@@ -43,6 +44,7 @@ export interface AwsFrontPorts {
   readonly region: string;
   readonly account: string;
   readonly limits: Limits;
+  readonly browser?: BrowserCalls | undefined;
 }
 
 /** An AWS answer with what goes into its head. */
@@ -75,6 +77,7 @@ export class AwsFront {
     const target = headers['x-amz-target'];
     const progress: Progress = { kind: 'aws-query', service: undefined, codec: undefined };
     try {
+      if (path === this.#ports.browser?.path) return await this.#fromBrowser(exchange, this.#ports.browser, progress);
       if (path !== '/') {
         progress.kind = isRpc(exchange.request) ? 'rpc-v2-cbor' : 'rest-json';
         return await (progress.kind === 'rest-json'
@@ -96,6 +99,35 @@ export class AwsFront {
     if (route === undefined)
       throw new GatewayError('not-found', `The operation ${named.slice(0, 200)} is not supported`);
     return this.#run(exchange, route, await this.#proven(exchange, route, progress), progress);
+  }
+
+  /** A call of a browser's session: JSON whatever the service speaks itself, and decided like every other call. */
+  async #fromBrowser(exchange: Exchange, browser: BrowserCalls, progress: Progress): Promise<AwsAnswer> {
+    const { bodies, origins, routes, throttle } = this.#ports;
+    const { request } = exchange;
+    progress.kind = 'aws-json';
+    exchange.via = 'browser';
+    try {
+      exchange.principal = await browser.caller(request, origins.endpoint(request, false));
+    } catch (error) {
+      if (error instanceof GatewayError && error.kind === 'unauthenticated') await throttle.failed(exchange, 'browser');
+      throw error;
+    }
+    const admitted = throttle.admit(exchange);
+    if (admitted !== undefined) await admitted;
+    if (isEncoded(request))
+      throw new GatewayError('bad-request', 'A call of a browser comes without a Content-Encoding');
+    const { 'x-amz-target': named, [onlyAsksHeader]: onlyAsks } = request.headers;
+    const target = typeof named === 'string' ? named.slice(0, 200) : '';
+    const [version = '', action = ''] = target.split('/', 2);
+    const found = routes.byTarget(target) ?? routes.byAction(version, action);
+    if (found === undefined) throw new GatewayError('not-found', `The operation ${target} is not supported`);
+    const route = { ...found, codec: browserCodec };
+    note(progress, route, exchange);
+    exchange.operation = route.name;
+    const body = await bodies.read(exchange, route.bodyBytes);
+    if (body.byteLength > cheapBytes) await this.#foresee(exchange, route.needs);
+    return this.#run(exchange, route, body, progress, onlyAsks !== undefined);
   }
 
   async #rest(exchange: Exchange, path: string, progress: Progress): Promise<AwsAnswer> {
@@ -252,7 +284,14 @@ export class AwsFront {
     await this.#ports.throttle.failed(exchange, signed.claim.accessKeyId);
   }
 
-  async #run(exchange: Exchange, route: AwsRoute, wire: WireRequest, progress: Progress): Promise<AwsAnswer> {
+  /** @param onlyAsks whether the caller wants to know no more than whether it may: what the call is for is then not done */
+  async #run(
+    exchange: Exchange,
+    route: AwsRoute,
+    wire: WireRequest,
+    progress: Progress,
+    onlyAsks = false,
+  ): Promise<AwsAnswer> {
     const { authorizer, clock, region, account, origins, limits } = this.#ports;
     const { service, codec, operation } = route;
     const { operations } = service.model ?? (await service.load());
@@ -272,6 +311,10 @@ export class AwsFront {
         throw new Error(`${route.name} was thought to need ${route.needs}: mend the 'needs' of its service`);
       const denied = await firstDenied(authorizer, exchange, call, list);
       if (denied !== undefined) throw new GatewayError('denied', deniedMessage(exchange.principal, denied));
+    }
+    if (onlyAsks) {
+      exchange.detail = 'only whether it is allowed was asked';
+      return allowed;
     }
     const answer = codec.encode(model, await operation.handle(input, call), exchange.requestId);
     return Buffer.isBuffer(answer.body) ? answer : { ...answer, body: this.#whole(answer.body, exchange, progress) };
@@ -314,6 +357,12 @@ export class AwsFront {
  * names the resource, as AWS's does.
  */
 const cheapBytes = 16 * 1024;
+
+/** Has a browser's call decoded, validated and authorized, and then not made: pages show no buttons that would be refused. */
+const onlyAsksHeader = 'x-slipway-only-ask';
+const browserContentType = 'application/x-amz-json-1.1';
+const browserCodec = codecFor({ kind: 'aws-json', version: '1.1', target: '' });
+const allowed: AwsAnswer = { status: 200, contentType: browserContentType, body: Buffer.from('{"allowed":true}') };
 
 /** The form of a POST is its body; of a presigned GET, its query. */
 function formOf({ url: target = '/' }: IncomingMessage, body: Buffer): QueryRequest {

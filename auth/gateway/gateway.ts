@@ -142,8 +142,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (objects !== undefined && objectsName !== undefined && isSignedFor(request, url, objectsName))
       return webFront.serve(exchange, objects, withinKoa);
     if (isAwsCall(request, url, routes)) return withinKoa((ctx) => aws(ctx, exchange));
-    const service = byPath.find(({ prefix }) => owns(prefix, url)) ?? (mayNameBucket(url) ? objects : undefined);
+    const fromBrowser = url === options.browser?.path && request.method === 'POST';
+    const service = fromBrowser
+      ? undefined
+      : (byPath.find(({ prefix }) => owns(prefix, url)) ?? (mayNameBucket(url) ? objects : undefined));
     if (isOpen(url, request, service) && !shared.origins.isKnownHost(request)) return misdirected(exchange, response);
+    if (fromBrowser) return withinKoa((ctx) => aws(ctx, exchange));
     if (service !== undefined) return webFront.serve(exchange, service, withinKoa);
     return withinKoa((ctx) => rest(ctx, exchange));
   };
@@ -255,6 +259,7 @@ function isAwsCall(request: IncomingMessage, url: string, routes: AwsRoutes): bo
  */
 function isOpen(url: string, { headers }: IncomingMessage, service: WebService | undefined): boolean {
   if (service === undefined) return !/^\/(?:healthz|readyz)(?:$|\?)/.test(url);
+  if (service.ownNamesOnly === true) return true;
   return service.authentication !== 'none' && headers.authorization === undefined && url !== service.prefix;
 }
 

@@ -5,6 +5,7 @@ import type { AuditSink } from '../audit/index.ts';
 import type { Credentials } from '../sigv4/index.ts';
 import type { TokenService } from '../tokens/index.ts';
 import type {
+  BrowserCalls,
   FrontAuthorizer,
   Log,
   ResourceRef,
@@ -20,6 +21,8 @@ export interface GatewayOptions extends OriginOptions {
   readonly services: readonly ServiceDefinition[];
   readonly web?: readonly WebService[];
   readonly upgrades?: readonly UpgradeService[];
+  /** Default: browsers make no calls. */
+  readonly browser?: BrowserCalls | undefined;
   readonly credentials: Credentials;
   readonly standing: Standing;
   readonly authorizer: FrontAuthorizer;

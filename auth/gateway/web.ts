@@ -201,8 +201,10 @@ export class WebFront {
   /** Whoever a route's own proof is for acts; one that is not good counts as a failed login for this very path. */
   async #prove(prove: NonNullable<WebRoute['caller']>, ctx: Koa.Context, exchange: Exchange): Promise<void> {
     try {
-      ({ principal: exchange.principal, via: exchange.via } = await prove(ctx, (limit) =>
-        this.#ports.bodies.read(exchange, limit),
+      ({ principal: exchange.principal, via: exchange.via } = await prove(
+        ctx,
+        (limit) => this.#ports.bodies.read(exchange, limit),
+        { sourceIp: exchange.sourceIp, endpoint: this.#ports.origins.endpoint(exchange.request, false) },
       ));
     } catch (error) {
       if (error instanceof GatewayError && error.kind === 'unauthenticated')

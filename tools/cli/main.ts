@@ -303,6 +303,16 @@ hosts
   );
 
 program
+  .command('console')
+  .description('print, and on a screen open, an address of the web console that signs in once, within a minute')
+  .option('--data <folder>', 'data folder of the server, where no AWS_* variables say who signs in')
+  .option('--no-open', 'only print it')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (options: import('./console.ts').ConsoleOptions) =>
+    (await import('./console.ts')).openConsole(options),
+  );
+
+program
   .command('doctor')
   .description('check this machine and the running server, and say what to do about what is wrong')
   .option('--data <folder>', 'data folder of the server', process.env['SLIPWAY_DATA'] ?? 'data')

@@ -176,6 +176,7 @@ async function welcome(config: ServerConfig, url: string): Promise<void> {
     print(
       `  note: ${config.credentialsFile} is not there, where the first start wrote the administrator's key: "slipway env --recover" writes it again\n`,
     );
+  print(`  npx slipway console                            # the web console, ${url}/console/, signed in`);
   print('  eval "$(npx slipway env)"                      # AWS CLI, SDKs, Terraform');
   print(`  aws ecr get-login-password | docker login --username AWS --password-stdin ${registry}`);
   print('  aws ecr create-repository --repository-name web');

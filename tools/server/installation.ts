@@ -1,4 +1,5 @@
 import type { Registry } from '@prometheus-io/client';
+import { openBrowser } from '@slipway/auth/browser';
 import type { Job, Log } from '@slipway/auth/contract';
 import { createGateway, type GatewayOptions, type GatewayRoute, type Listening } from '@slipway/auth/gateway';
 import type { FirstAdministrator, Identity } from '@slipway/auth/identity';
@@ -6,6 +7,7 @@ import type { Rates, UsageSource } from '@slipway/auth/rates';
 import type { ControlPlane } from '@slipway/scheduler/control';
 import type { Storage } from '@slipway/storage/engine';
 import type { Tracing } from '@slipway/storage/telemetry';
+import { consoleService } from '../console/index.ts';
 import { agentProgramService } from './agent-program.ts';
 import { openCertificates } from './certificates.ts';
 import type { ServerConfig } from './config.ts';
@@ -63,9 +65,11 @@ export async function startInstallation(config: ServerConfig, log: Log, role: Ro
   for (const part of [registry, scheduler]) opened.defer(() => part.close());
   const ready = watchStore(config, foundations, () => scheduler.disconnectAgents(), opened);
 
+  const browser = openBrowser({ records: storage.records, clock, random: foundations.random, identity });
   const gateway = createGateway({
     services: [...registry.services, ...scheduler.services, ...identity.services],
-    web: [...registry.web, ...scheduler.web, agentProgramService()],
+    web: [...registry.web, ...scheduler.web, agentProgramService(), ...browser.web, consoleService()],
+    browser: browser.calls,
     upgrades: [...registry.upgrades, ...scheduler.upgrades],
     repository: registry.repository,
     credentials: identity.credentials,
@@ -103,7 +107,7 @@ export async function startInstallation(config: ServerConfig, log: Log, role: Ro
     await part.start({ upkeep });
   }
   if (upkeep) {
-    const jobs = [...registry.jobs, ...scheduler.jobs, sessionsJob(identity, config.account)];
+    const jobs = [...registry.jobs, ...scheduler.jobs, ...browser.jobs, sessionsJob(identity, config.account)];
     const metrics = new JobMetrics(
       role.metrics,
       jobs.map(({ name }) => name),

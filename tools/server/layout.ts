@@ -1,4 +1,5 @@
 import { acmeRows } from '@slipway/auth/acme';
+import { browserRows } from '@slipway/auth/browser';
 import { identityRows } from '@slipway/auth/identity';
 import { usageRows } from '@slipway/auth/rates';
 import { tokenRows } from '@slipway/auth/tokens';
@@ -33,6 +34,7 @@ import { jobRows } from './jobs.ts';
 /** Every record of an installation: in which partition it lies, what commits together with it, and which room owns it. */
 export const layout: readonly OwnedRows[] = [
   ...identityRows,
+  browserRows,
   tokenRows,
   acmeRows,
   usageRows,

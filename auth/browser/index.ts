@@ -1,0 +1,2 @@
+export { browserRows } from './keys.ts';
+export { type Browser, type BrowserOptions, openBrowser } from './open-browser.ts';

@@ -1,0 +1,137 @@
+import { sessionHeaders, sessionIsOver } from './session.ts';
+
+/** A value as JSON carries it: times are seconds since the epoch. */
+export type Wire<T> = T extends Date
+  ? number
+  : T extends readonly (infer Element)[]
+    ? Wire<Element>[]
+    : T extends object
+      ? { [Key in keyof T]: Wire<T[Key]> }
+      : T;
+
+type CommandOf<Client, Name extends string> = `${Name}Command` extends keyof Client
+  ? Client[`${Name}Command`] extends { prototype: infer Command }
+    ? Command
+    : never
+  : never;
+type InputOf<Client, Name extends string> =
+  CommandOf<Client, Name> extends { readonly input: infer Input } ? Wire<Input> : never;
+type OutputOf<Client, Name extends string> =
+  CommandOf<Client, Name> extends {
+    resolveMiddleware: (...args: never[]) => (...args: never[]) => Promise<{ output: infer Output }>;
+  }
+    ? Wire<Omit<Output, '$metadata'>>
+    : never;
+type NameOf<Client> = keyof { [K in keyof Client as K extends `${infer Name}Command` ? Name : never]: true } & string;
+
+/** What an operation was refused with: the service's code, its sentence, and the request's id for whoever looks into the audit file. */
+export class AwsError extends Error {
+  override readonly name = 'AwsError';
+  readonly code: string;
+  readonly requestId: string;
+  readonly operation: string;
+  constructor(operation: string, code: string, message: string, requestId: string) {
+    super(message);
+    this.code = code;
+    this.operation = operation;
+    this.requestId = requestId;
+  }
+  get isRefusal(): boolean {
+    return this.code.startsWith('AccessDenied');
+  }
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Only ask whether it would be allowed; nothing happens. */
+  readonly onlyAsk?: boolean;
+}
+
+async function send(target: string, input: unknown, { signal, onlyAsk = false }: CallOptions): Promise<unknown> {
+  const operation = target.split(/[./]/).at(-1) ?? target;
+  let answer: Response;
+  try {
+    answer = await fetch('/console/api', {
+      method: 'POST',
+      headers: { ...sessionHeaders(), 'x-amz-target': target, ...(onlyAsk ? { 'x-slipway-only-ask': '1' } : {}) },
+      body: JSON.stringify(input),
+      credentials: 'same-origin',
+      cache: 'no-store',
+      ...(signal === undefined ? {} : { signal }),
+    });
+  } catch (error) {
+    if (signal?.aborted === true) throw error;
+    throw new AwsError(operation, 'NoAnswer', 'The server does not answer.', '');
+  }
+  const body = (await answer.json().catch(() => ({}))) as { __type?: string; message?: string };
+  if (answer.ok) return body;
+  const code = body.__type ?? String(answer.status);
+  if (code === 'MissingAuthenticationTokenException') sessionIsOver();
+  throw new AwsError(
+    operation,
+    code,
+    body.message ?? `The server answers ${answer.status}.`,
+    answer.headers.get('x-amzn-requestid') ?? '',
+  );
+}
+
+/** The operations of one service, with the SDK's own types of them. */
+export interface Service<Client> {
+  <Name extends NameOf<Client>>(
+    name: Name,
+    input: InputOf<Client, Name>,
+    options?: CallOptions,
+  ): Promise<OutputOf<Client, Name>>;
+  /** Whether the operation would be allowed with this input. */
+  may<Name extends NameOf<Client>>(name: Name, input: InputOf<Client, Name>): Promise<boolean>;
+}
+
+/** @param prefix of `X-Amz-Target`: the service's target and a dot, or the version of its Query API and a slash */
+function service<Client>(prefix: string): Service<Client> {
+  const call = (name: string, input: unknown, options: CallOptions = {}): Promise<unknown> =>
+    send(`${prefix}${name}`, input, options);
+  return Object.assign(call, {
+    may: (name: string, input: unknown): Promise<boolean> =>
+      call(name, input, { onlyAsk: true }).then(
+        () => true,
+        () => false,
+      ),
+  }) as unknown as Service<Client>;
+}
+
+export const ecs = service<typeof import('@aws-sdk/client-ecs')>('AmazonEC2ContainerServiceV20141113.');
+export const ecr = service<typeof import('@aws-sdk/client-ecr')>('AmazonEC2ContainerRegistry_V20150921.');
+export const logs = service<typeof import('@aws-sdk/client-cloudwatch-logs')>('Logs_20140328.');
+export const cloudwatch = service<typeof import('@aws-sdk/client-cloudwatch')>('GraniteServiceVersion20100801.');
+
+/** Every item of an operation that answers in pages, at most `most`. */
+export async function pages<Page extends { nextToken?: string | undefined }, Item>(
+  ask: (nextToken: string | undefined) => Promise<Page>,
+  items: (page: Page) => readonly Item[] | undefined,
+  most = 2000,
+): Promise<Item[]> {
+  const all: Item[] = [];
+  let token: string | undefined;
+  do {
+    const page = await ask(token);
+    all.push(...(items(page) ?? []));
+    token = page.nextToken;
+  } while (token !== undefined && token !== '' && all.length < most);
+  return all;
+}
+
+/** Asks about many things in groups of what one call takes, four calls at a time. */
+export async function inGroups<Key, Item>(
+  keys: readonly Key[],
+  size: number,
+  ask: (group: Key[]) => Promise<readonly Item[]>,
+): Promise<Item[]> {
+  const groups = Array.from({ length: Math.ceil(keys.length / size) }, (_, i) => keys.slice(i * size, (i + 1) * size));
+  const answers: (readonly Item[])[] = [];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let mine = next++; mine < groups.length; mine = next++) answers[mine] = await ask(groups[mine] ?? []);
+  };
+  await Promise.all(Array.from({ length: Math.min(4, groups.length) }, worker));
+  return answers.flat();
+}

@@ -1,0 +1,108 @@
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { AwsError } from './aws.ts';
+
+/** Something that is asked for again and again while it is looked at. */
+export interface Live<T> {
+  /** What was last answered; stays while a later answer fails. */
+  readonly data: T | undefined;
+  readonly error: AwsError | undefined;
+  /** When `data` was answered, milliseconds since the epoch. */
+  readonly at: number;
+  readonly again: () => void;
+}
+
+/**
+ * Asks now, and again `every` milliseconds after each answer, less often where answers take long or fail; not while the page is hidden.
+ * @param key what it is about: when it changes, everything begins anew
+ */
+export function useLive<T>(key: string, ask: (signal: AbortSignal) => Promise<T>, every = 5000): Live<T> {
+  const [state, setState] = useState<{ key: string; data?: T; error?: AwsError; at: number }>({ key, at: 0 });
+  const asking = useRef(ask);
+  asking.current = ask;
+  const wake = useRef<() => void>(() => undefined);
+  useEffect(() => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let running = false;
+    let once = false;
+    let failures = 0;
+    const turn = async (): Promise<void> => {
+      if (running) {
+        once = true;
+        return;
+      }
+      clearTimeout(timer);
+      running = true;
+      const began = performance.now();
+      try {
+        const data = await asking.current(signal);
+        failures = 0;
+        if (!signal.aborted) setState({ key, data, at: Date.now() });
+      } catch (error) {
+        failures++;
+        if (!signal.aborted) {
+          const said = error instanceof AwsError ? error : new AwsError('', 'Error', (error as Error).message, '');
+          setState((before) => ({ ...(before.key === key ? before : { key, at: 0 }), error: said }));
+        }
+      }
+      running = false;
+      if (signal.aborted) return;
+      // A page over a large installation asks for a fifth of the time at most.
+      const took = performance.now() - began;
+      const wait = once ? 0 : Math.max(every, took * 4) * Math.min(8, 2 ** failures);
+      once = false;
+      timer = setTimeout(looked, wait);
+    };
+    const start = (): void => {
+      turn().catch(() => undefined);
+    };
+    const looked = (): void => {
+      if (!document.hidden) start();
+    };
+    const shown = (): void => {
+      if (!document.hidden) start();
+    };
+    wake.current = start;
+    document.addEventListener('visibilitychange', shown);
+    start();
+    return () => {
+      controller.abort();
+      clearTimeout(timer);
+      document.removeEventListener('visibilitychange', shown);
+    };
+  }, [key, every]);
+  const again = useCallback(() => wake.current(), []);
+  const current = state.key === key ? state : { data: undefined, error: undefined, at: 0 };
+  return { data: current.data, error: current.error, at: current.at, again };
+}
+
+const answers = new Map<string, { readonly until: number; readonly answer: Promise<boolean> }>();
+
+/**
+ * Whether something would be allowed, asked once a minute: what is not allowed has no button.
+ * @param key undefined: not yet known what to ask about
+ */
+export function useMay(key: string | undefined, ask: () => Promise<boolean>): boolean {
+  const [allowed, setAllowed] = useState(false);
+  const asking = useRef(ask);
+  asking.current = ask;
+  useEffect(() => {
+    if (key === undefined) return undefined;
+    let gone = false;
+    const known = answers.get(key);
+    const answer = known !== undefined && known.until > Date.now() ? known.answer : asking.current();
+    if (answer !== known?.answer) {
+      if (answers.size > 500) answers.clear();
+      answers.set(key, { until: Date.now() + 60_000, answer });
+    }
+    answer.then((may) => gone || setAllowed(may)).catch(() => undefined);
+    return () => {
+      gone = true;
+    };
+  }, [key]);
+  return key !== undefined && allowed;
+}
+
+/** Forgets what was allowed: somebody else may be signed in. */
+export const forgetAnswers = (): void => answers.clear();

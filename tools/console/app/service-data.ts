@@ -1,0 +1,160 @@
+import { AwsError, cloudwatch, ecs, inGroups, pages } from './aws.ts';
+import type { Point } from './chart.tsx';
+import type { ServiceDeployment, ServiceRow, Task, TaskDefinition } from './types.ts';
+
+export interface ServiceData {
+  readonly service: ServiceRow;
+  readonly running: readonly Task[];
+  readonly stopped: readonly Task[];
+  readonly definition: TaskDefinition | undefined;
+  readonly deployments: readonly ServiceDeployment[];
+  /** Task definitions by the ARN of a service revision. */
+  readonly definitionOf: ReadonlyMap<string, string>;
+}
+
+/** Tasks of a kind that a page shows. */
+export const mostTasks = 200;
+/** Deployments of a service that its page shows. */
+const mostDeployments = 10;
+
+/** What a service's page shows; parts that are refused are left empty, the service itself is not. @throws AwsError */
+export async function readService(cluster: string, name: string, signal: AbortSignal): Promise<ServiceData> {
+  const { services = [] } = await ecs('DescribeServices', { cluster, services: [name], include: ['TAGS'] }, { signal });
+  const [service] = services;
+  if (service === undefined)
+    throw new AwsError(
+      'DescribeServices',
+      'ServiceNotFoundException',
+      `There is no service ${name} in the cluster ${cluster}.`,
+      '',
+    );
+  const [running, stopped, definition, history] = await Promise.all([
+    orElse(tasksOf(cluster, name, 'RUNNING', signal), []),
+    orElse(tasksOf(cluster, name, 'STOPPED', signal), []),
+    orElse(definitionOf(service.taskDefinition, signal), undefined),
+    orElse(deploymentsOf(cluster, name, signal), { deployments: [], definitionOf: new Map<string, string>() }),
+  ]);
+  return { service, running, stopped, definition, ...history };
+}
+
+/** What is refused is left out; everything else that goes wrong is an error. */
+async function orElse<T>(work: Promise<T>, other: T): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof AwsError && error.isRefusal) return other;
+    throw error;
+  }
+}
+
+async function tasksOf(
+  cluster: string,
+  serviceName: string,
+  desiredStatus: 'RUNNING' | 'STOPPED',
+  signal: AbortSignal,
+): Promise<readonly Task[]> {
+  const arns = await pages(
+    (nextToken) => ecs('ListTasks', { cluster, serviceName, desiredStatus, maxResults: 100, nextToken }, { signal }),
+    (page) => page.taskArns,
+    mostTasks,
+  );
+  const tasks = await inGroups(
+    arns.slice(0, mostTasks),
+    100,
+    async (group) => (await ecs('DescribeTasks', { cluster, tasks: group }, { signal })).tasks ?? [],
+  );
+  const time = (task: Task): number => task.stoppedAt ?? task.createdAt ?? 0;
+  return tasks.toSorted((a, b) => time(b) - time(a));
+}
+
+async function definitionOf(
+  taskDefinition: string | undefined,
+  signal: AbortSignal,
+): Promise<TaskDefinition | undefined> {
+  return taskDefinition === undefined
+    ? undefined
+    : (await ecs('DescribeTaskDefinition', { taskDefinition }, { signal })).taskDefinition;
+}
+
+async function deploymentsOf(
+  cluster: string,
+  service: string,
+  signal: AbortSignal,
+): Promise<Pick<ServiceData, 'deployments' | 'definitionOf'>> {
+  const { serviceDeployments = [] } = await ecs(
+    'ListServiceDeployments',
+    { cluster, service, maxResults: mostDeployments },
+    { signal },
+  );
+  const serviceDeploymentArns = serviceDeployments.flatMap(({ serviceDeploymentArn }) => serviceDeploymentArn ?? []);
+  if (serviceDeploymentArns.length === 0) return { deployments: [], definitionOf: new Map() };
+  const { serviceDeployments: deployments = [] } = await ecs(
+    'DescribeServiceDeployments',
+    { serviceDeploymentArns },
+    { signal },
+  );
+  deployments.sort((a, b) => (b.createdAt ?? 0) - (a.createdAt ?? 0));
+  const revisions = [
+    ...new Set(
+      deployments.flatMap(({ targetServiceRevision, sourceServiceRevisions = [] }) =>
+        [targetServiceRevision, ...sourceServiceRevisions].flatMap((one) => one?.arn ?? []),
+      ),
+    ),
+  ];
+  const known = await inGroups(
+    revisions,
+    20,
+    async (serviceRevisionArns) =>
+      (await ecs('DescribeServiceRevisions', { serviceRevisionArns }, { signal })).serviceRevisions ?? [],
+  );
+  return {
+    deployments,
+    definitionOf: new Map(known.map((one) => [one.serviceRevisionArn ?? '', one.taskDefinition ?? ''])),
+  };
+}
+
+export interface Usage {
+  readonly from: number;
+  readonly to: number;
+  readonly cpu: readonly Point[];
+  readonly memory: readonly Point[];
+}
+
+/** Seconds of a point of a curve. */
+export const usageStep = 60;
+
+/** CPU and memory of the last hour, in percent of what tasks reserve. */
+export async function readUsage(cluster: string, service: string, signal: AbortSignal): Promise<Usage> {
+  const to = Math.floor(Date.now() / 60_000) * 60;
+  const from = to - 3600;
+  const query = (Id: string, MetricName: string) => ({
+    Id,
+    MetricStat: {
+      Metric: {
+        Namespace: 'AWS/ECS',
+        MetricName,
+        Dimensions: [
+          { Name: 'ClusterName', Value: cluster },
+          { Name: 'ServiceName', Value: service },
+        ],
+      },
+      Period: usageStep,
+      Stat: 'Average',
+    },
+  });
+  const { MetricDataResults = [] } = await cloudwatch(
+    'GetMetricData',
+    {
+      StartTime: from,
+      EndTime: to,
+      ScanBy: 'TimestampAscending',
+      MetricDataQueries: [query('cpu', 'CPUUtilization'), query('memory', 'MemoryUtilization')],
+    },
+    { signal },
+  );
+  const points = (id: string): readonly Point[] => {
+    const { Timestamps = [], Values = [] } = MetricDataResults.find(({ Id }) => Id === id) ?? {};
+    return Timestamps.map((time, i): Point => [time, Values[i] ?? 0]);
+  };
+  return { from, to, cpu: points('cpu'), memory: points('memory') };
+}

@@ -1,0 +1,175 @@
+import type { JSX } from 'preact';
+import { Chart } from './chart.tsx';
+import { ConfigurationPanel } from './configuration.tsx';
+import { DeploymentsPanel } from './deployments.tsx';
+import { lastOf, shortImage, visible } from './format.ts';
+import { healthOf } from './health.ts';
+import { useLive } from './live.ts';
+import { LogsPanel } from './logs.tsx';
+import { Ago, Empty, LiveMark, Loading, Panel, Plain, Refusal, Status } from './parts.tsx';
+import { link } from './route.ts';
+import { ServiceActions } from './service-actions.tsx';
+import { readService, readUsage, type ServiceData, usageStep } from './service-data.ts';
+import { TasksPanel } from './tasks.tsx';
+
+/** One service: how it stands, how it got there, what it does now, and what can be done about it. */
+export function ServicePage({ cluster, name }: { readonly cluster: string; readonly name: string }): JSX.Element {
+  const { data, error, at, again } = useLive(
+    `service ${cluster}/${name}`,
+    (signal) => readService(cluster, name, signal),
+    3000,
+  );
+  return (
+    <>
+      <nav class="path" aria-label="Where this is">
+        <a href={link()}>Overview</a> <span aria-hidden="true">/</span> <Plain text={cluster} />
+      </nav>
+      <header class="page">
+        <h1>
+          <Plain text={name} />
+        </h1>
+        {data === undefined ? null : <Status health={healthOf(data.service)} />}
+        <LiveMark at={at} error={error} />
+        {data === undefined ? null : <ServiceActions data={data} again={again} />}
+      </header>
+      {error === undefined ? null : <Refusal error={error} />}
+      {data === undefined ? (
+        error === undefined ? (
+          <Loading what="the service" />
+        ) : null
+      ) : (
+        <Body data={data} again={again} />
+      )}
+    </>
+  );
+}
+
+function Body({ data, again }: { readonly data: ServiceData; readonly again: () => void }): JSX.Element {
+  const { service, definition } = data;
+  const { runningCount = 0, desiredCount = 0, pendingCount = 0 } = service;
+  const cluster = lastOf(service.clusterArn);
+  const images = [...new Set(definition?.containerDefinitions?.map(({ image = '' }) => image))];
+  return (
+    <>
+      <dl class="facts">
+        <div>
+          <dt>Tasks</dt>
+          <dd>
+            {runningCount} of {desiredCount}
+            {pendingCount > 0 ? <span class="faint"> {pendingCount} starting</span> : null}
+          </dd>
+        </div>
+        <div>
+          <dt>Revision</dt>
+          <dd>
+            <Plain text={lastOf(service.taskDefinition)} />
+          </dd>
+        </div>
+        <div>
+          <dt>Deploys by</dt>
+          <dd>{strategyOf(data)}</dd>
+        </div>
+        <div>
+          <dt>{images.length > 1 ? 'Images' : 'Image'}</dt>
+          <dd class="wrap">
+            {images.length === 0 ? (
+              <span class="faint">—</span>
+            ) : (
+              images.map((image) => <Image key={image} image={image} />)
+            )}
+          </dd>
+        </div>
+        <div>
+          <dt>Made</dt>
+          <dd>
+            <Ago at={service.createdAt} />
+          </dd>
+        </div>
+      </dl>
+      <DeploymentsPanel data={data} again={again} />
+      <UsagePanel cluster={cluster} data={data} />
+      <TasksPanel data={data} again={again} />
+      <LogsPanel definition={definition} />
+      <EventsPanel data={data} />
+      <ConfigurationPanel data={data} />
+    </>
+  );
+}
+
+function strategyOf({
+  service: { deploymentController, deploymentConfiguration, schedulingStrategy },
+}: ServiceData): string {
+  if (deploymentController?.type !== undefined && deploymentController.type !== 'ECS')
+    return deploymentController.type === 'CODE_DEPLOY' ? 'CodeDeploy' : 'its own task sets';
+  if (schedulingStrategy === 'DAEMON') return 'one task on each host';
+  const words: Readonly<Record<string, string>> = {
+    BLUE_GREEN: 'blue/green',
+    LINEAR: 'linear shift',
+    CANARY: 'canary',
+  };
+  return words[deploymentConfiguration?.strategy ?? ''] ?? 'rolling';
+}
+
+const Image = ({ image }: { readonly image: string }): JSX.Element => (
+  <code title={visible(image)}>{visible(shortImage(image))}</code>
+);
+
+function UsagePanel({ cluster, data }: { readonly cluster: string; readonly data: ServiceData }): JSX.Element {
+  const name = data.service.serviceName ?? '';
+  const { data: usage, error } = useLive(
+    `usage ${cluster}/${name}`,
+    (signal) => readUsage(cluster, name, signal),
+    20_000,
+  );
+  const reservesNoCpu =
+    data.definition?.cpu === undefined &&
+    data.definition?.containerDefinitions?.every(({ cpu = 0 }) => cpu === 0) === true;
+  const marks = data.deployments.map(({ createdAt = 0, targetServiceRevision }) => ({
+    at: createdAt,
+    text: `Deployment of ${lastOf(data.definitionOf.get(targetServiceRevision?.arn ?? ''))}`,
+  }));
+  const shared = { unit: '%', from: usage?.from ?? 0, to: usage?.to ?? 1, marks, step: usageStep };
+  return (
+    <Panel
+      title="CPU and memory"
+      aside={<span class="faint">of what tasks reserve, the last hour; upright lines are deployments</span>}
+    >
+      {error === undefined ? null : <Refusal error={error} />}
+      {usage === undefined ? (
+        error === undefined ? (
+          <Loading what="measurements" />
+        ) : null
+      ) : (
+        <div class="charts">
+          <Chart
+            title="CPU"
+            points={usage.cpu}
+            {...shared}
+            {...(reservesNoCpu ? { nothing: 'The tasks reserve no CPU, so there is no part of it to show.' } : {})}
+          />
+          <Chart title="Memory" points={usage.memory} {...shared} />
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+function EventsPanel({ data }: { readonly data: ServiceData }): JSX.Element {
+  const events = data.service.events ?? [];
+  return (
+    <Panel title="Events" flush={events.length > 0}>
+      {events.length === 0 ? (
+        <Empty title="Nothing happened yet" />
+      ) : (
+        <ol class="events" tabIndex={0} aria-label="Events, the newest first">
+          {events.slice(0, 100).map(({ id, createdAt, message }) => (
+            <li key={id}>
+              <Ago at={createdAt} />
+              <Plain text={message} />
+            </li>
+          ))}
+        </ol>
+      )}
+    </Panel>
+  );
+}

@@ -1,0 +1,112 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { ecs } from './aws.ts';
+import { Dialog } from './dialog.tsx';
+import { lastOf } from './format.ts';
+import { healthOfTask, whyStopped } from './health.ts';
+import { useMay } from './live.ts';
+import { Ago, Button, Empty, Panel, Plain, Status, Table } from './parts.tsx';
+import { mostTasks, type ServiceData } from './service-data.ts';
+import type { Task } from './types.ts';
+
+const idOf = ({ taskArn }: Task): string => lastOf(taskArn);
+
+/** The tasks of a service that run, and those that have stopped with the reason. */
+export function TasksPanel({ data, again }: { readonly data: ServiceData; readonly again: () => void }): JSX.Element {
+  const [which, setWhich] = useState<'running' | 'stopped'>('running');
+  const [stopping, setStopping] = useState<Task>();
+  const { running, stopped } = data;
+  const cluster = lastOf(data.service.clusterArn);
+  const [first] = running;
+  const mayStop = useMay(
+    first === undefined ? undefined : `stop tasks ${cluster}/${data.service.serviceName ?? ''}`,
+    () => ecs.may('StopTask', { cluster, task: first?.taskArn }),
+  );
+  const rows = which === 'running' ? running : stopped;
+  const choice = (
+    <div class="choices" role="group" aria-label="Which tasks">
+      <Button kind="quiet" pressed={which === 'running'} onClick={() => setWhich('running')}>
+        Running {running.length}
+      </Button>
+      <Button kind="quiet" pressed={which === 'stopped'} onClick={() => setWhich('stopped')}>
+        Stopped {stopped.length}
+      </Button>
+    </div>
+  );
+  return (
+    <Panel title="Tasks" aside={choice} flush={rows.length > 0}>
+      {rows.length === 0 ? (
+        <Empty title={which === 'running' ? 'No task runs' : 'No task has stopped lately'}>
+          {which === 'running' ? 'The events below say what the service waits for.' : undefined}
+        </Empty>
+      ) : (
+        <Table
+          caption={which === 'running' ? 'Running tasks' : 'Stopped tasks'}
+          rows={rows}
+          keyOf={idOf}
+          columns={[
+            {
+              name: 'Task',
+              cell: (task) => <code title={task.taskArn}>{idOf(task).slice(0, 12)}</code>,
+            },
+            {
+              name: 'Status',
+              cell: ({ lastStatus, healthStatus }) => <Status health={healthOfTask(lastStatus, healthStatus)} />,
+            },
+            { name: 'Revision', cell: ({ taskDefinitionArn }) => <Plain text={lastOf(taskDefinitionArn)} /> },
+            {
+              name: which === 'running' ? 'Host' : 'Why',
+              wide: true,
+              cell: (task) =>
+                which === 'running' ? (
+                  <code>{lastOf(task.containerInstanceArn).slice(0, 12) || '—'}</code>
+                ) : (
+                  <Plain text={whyStopped(task.stoppedReason, task.containers)} />
+                ),
+            },
+            {
+              name: which === 'running' ? 'Started' : 'Stopped',
+              cell: ({ startedAt, createdAt, stoppedAt }) => (
+                <Ago at={which === 'running' ? (startedAt ?? createdAt) : stoppedAt} />
+              ),
+            },
+            ...(mayStop && which === 'running'
+              ? [
+                  {
+                    name: 'Actions',
+                    cell: (task: Task) => (
+                      <Button
+                        kind="quiet"
+                        label={`Stop task ${idOf(task).slice(0, 12)}`}
+                        onClick={() => setStopping(task)}
+                      >
+                        Stop
+                      </Button>
+                    ),
+                  },
+                ]
+              : []),
+          ]}
+        />
+      )}
+      {rows.length >= mostTasks ? <p class="faint body">Only the newest {mostTasks} are shown.</p> : null}
+      {stopping === undefined ? null : (
+        <Dialog
+          title="Stop this task?"
+          yes="Stop"
+          kind="danger"
+          done="The task is told to stop."
+          act={async () => {
+            await ecs('StopTask', { cluster, task: stopping.taskArn, reason: 'Stopped in the console' });
+            again();
+          }}
+          close={() => setStopping(undefined)}
+        >
+          <p>
+            The service starts another one for <code>{idOf(stopping).slice(0, 12)}</code>.
+          </p>
+        </Dialog>
+      )}
+    </Panel>
+  );
+}

@@ -1,0 +1,289 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CloudWatchLogsClient, CreateLogGroupCommand } from '@aws-sdk/client-cloudwatch-logs';
+import {
+  CreateServiceCommand,
+  DescribeServicesCommand,
+  type ECSClient,
+  ListTasksCommand,
+  RegisterTaskDefinitionCommand,
+  StopTaskCommand,
+} from '@aws-sdk/client-ecs';
+import { CreateRepositoryCommand, ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
+import { AttachUserPolicyCommand, CreateAccessKeyCommand, CreateUserCommand, IAMClient } from '@aws-sdk/client-iam';
+import { freePort } from '@slipway/storage/testing';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ecsClient, sdkOptions } from '../testbed/aws-clients.ts';
+import { accessibilityProblems, missingBrowser, openBrowser, watchPage } from '../testbed/browser.ts';
+import { run } from '../testbed/command.ts';
+import { DockerCli, makeImage, missingDocker } from '../testbed/docker.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
+
+/**
+ * The console in a real browser beside a real engine. Whatever breaks its Content-Security-Policy, throws, or asks another server for
+ * something, fails the test that it happens in. Pictures of the pages lie in SLIPWAY_TEST_PICTURES, or in a folder below /tmp.
+ */
+const missing = (await missingDocker()) ?? missingBrowser();
+if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
+
+const pictures = process.env['SLIPWAY_TEST_PICTURES'] ?? join(tmpdir(), 'slipway-console-pictures');
+mkdirSync(pictures, { recursive: true });
+
+/** What users may put wherever a text is theirs: markup, scripts, terminal sequences, and characters that turn the line around. */
+const hostile = [
+  '<img src=x onerror=alert(1)>',
+  '"><script>alert(2)</script>',
+  "javascript:alert(3)//'-alert(3)-'",
+  '<svg/onload=alert(4)>{{7*7}}${7*7}',
+] as const;
+const sequences = '\u001b[31mred\u001b[0m \u001b]0;title\u0007 \u202egnp.exe';
+
+describe.skipIf(missing !== undefined)(
+  `the console${missing === undefined ? '' : ` (${missing})`}`,
+  { timeout: 240_000 },
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-console-'));
+    const data = join(folder, 'data');
+    const docker = new DockerCli();
+    let server: ServerProcess;
+    let ecs: ECSClient;
+    let browser: Browser;
+    let context: BrowserContext;
+    let page: Page;
+    let offences: ReturnType<typeof watchPage>;
+    let reader: { readonly accessKeyId: string; readonly secretAccessKey: string };
+    let nobody: typeof reader;
+
+    const slipway = async (...args: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await run(join(import.meta.dirname, '..', 'bin', 'slipway'), args, {
+        env: { SLIPWAY_DATA: data, AWS_ENDPOINT_URL: undefined },
+      });
+      expect(code, stderr).toBe(0);
+      return stdout;
+    };
+    const address = (): string => `${server.endpoint}/console/`;
+    const signedIn = async (): Promise<string> =>
+      (JSON.parse(await slipway('console', '--output', 'json')) as { readonly url: string }).url;
+
+    beforeAll(async () => {
+      server = new ServerProcess(await freePort(), data, {
+        SLIPWAY_WORKERS: '1',
+        SLIPWAY_HEALTHY_AFTER_SECONDS: '2',
+      });
+      await server.start();
+      ecs = ecsClient(server);
+      const image = `${server.registry}/web:prod`;
+      // It writes what a log may hold: a script for whoever shows it as markup, and sequences for whoever shows it on a terminal.
+      const says = `printf '%s \\033[31mred\\033[0m\\n' '${hostile[0]}'`;
+      const command = ['/bin/sh', '-c', `trap "exit 0" TERM; ${says}; httpd -f -p 8080 -h /www & wait`];
+      await makeImage(docker, { reference: image, files: { '/www/index.html': 'one' }, command });
+      const ecr = new ECRClient(sdkOptions(server));
+      await ecr.send(new CreateRepositoryCommand({ repositoryName: 'web' }));
+      const { authorizationData } = await ecr.send(new GetAuthorizationTokenCommand({}));
+      const login = Buffer.from(authorizationData?.[0]?.authorizationToken ?? '', 'base64')
+        .toString()
+        .slice(4);
+      await docker.check(['login', '--username', 'AWS', '--password-stdin', server.registry], login);
+      await docker.check(['push', image]);
+      await new CloudWatchLogsClient(sdkOptions(server)).send(new CreateLogGroupCommand({ logGroupName: 'web' }));
+      for (const family of ['web', 'worker'])
+        await ecs.send(
+          new RegisterTaskDefinitionCommand({
+            family,
+            containerDefinitions: [
+              {
+                name: family,
+                image,
+                memory: 32,
+                environment: [{ name: hostile[1], value: 'not shown' }],
+                portMappings: [{ containerPort: 8080 }],
+                logConfiguration: {
+                  logDriver: 'awslogs',
+                  options: { 'awslogs-group': 'web', 'awslogs-region': 'us-east-1', 'awslogs-stream-prefix': family },
+                },
+              },
+            ],
+          }),
+        );
+      const tags = hostile.map((value, i) => ({ key: `tag ${i}`, value: value.replaceAll(/[^\w .:/=+@-]/g, '@') }));
+      await ecs.send(new CreateServiceCommand({ serviceName: 'web', taskDefinition: 'web', desiredCount: 2, tags }));
+      await ecs.send(new CreateServiceCommand({ serviceName: 'worker', taskDefinition: 'worker', desiredCount: 1 }));
+      const iam = new IAMClient(sdkOptions(server));
+      const user = async (UserName: string, ...policies: string[]): Promise<typeof reader> => {
+        await iam.send(new CreateUserCommand({ UserName }));
+        for (const policy of policies)
+          await iam.send(new AttachUserPolicyCommand({ UserName, PolicyArn: `arn:aws:iam::aws:policy/${policy}` }));
+        const { AccessKey } = await iam.send(new CreateAccessKeyCommand({ UserName }));
+        return { accessKeyId: AccessKey?.AccessKeyId ?? '', secretAccessKey: AccessKey?.SecretAccessKey ?? '' };
+      };
+      reader = await user('reader', 'ReadOnlyAccess');
+      nobody = await user('nobody');
+      browser = await openBrowser();
+    });
+
+    afterAll(async () => {
+      await browser?.close();
+      ecs?.destroy();
+      await server?.stop();
+      await docker.forget(server.registry);
+      docker.dispose();
+      rmSync(folder, { recursive: true, force: true });
+    });
+
+    /** A window without a session. */
+    async function open(colorScheme: 'light' | 'dark' = 'light', width = 1280): Promise<void> {
+      await context?.close();
+      context = await browser.newContext({ colorScheme, viewport: { width, height: 900 } });
+      page = await context.newPage();
+      // A refusal is an answer with a status that the browser notes in its console.
+      offences = watchPage(
+        page,
+        server.endpoint,
+        /^Failed to load resource: the server responded with a status of 40[013]/,
+      );
+    }
+    const picture = (name: string): Promise<unknown> =>
+      page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
+    const heading = (name: string) => page.getByRole('heading', { name, exact: true });
+    const button = (name: string | RegExp) => page.getByRole('button', { name });
+
+    async function signIn(key: typeof reader): Promise<void> {
+      await page.goto(address());
+      await page.getByLabel('Access key id').fill(key.accessKeyId);
+      await page.getByLabel('Secret access key').fill(key.secretAccessKey);
+      await button('Sign in').click();
+    }
+    const openService = (name: string): Promise<unknown> => page.goto(`${address()}#/services/default/${name}`);
+
+    test('a newcomer signs in with one command and sees the services, in a first load of a few tens of KiB', async () => {
+      await open();
+      const session = await context.newCDPSession(page);
+      await session.send('Network.enable');
+      let received = 0;
+      session.on('Network.loadingFinished', ({ encodedDataLength }) => (received += encodedDataLength));
+      await page.goto(await signedIn());
+      await page.getByRole('link', { name: 'web' }).waitFor();
+      await page.getByRole('link', { name: 'worker' }).waitFor();
+      expect(received).toBeGreaterThan(5000);
+      expect(received).toBeLessThan(250 * 1024);
+      expect(new URL(page.url()).hash).toBe('#/');
+      await expect.poll(() => page.locator('.status.good').count()).toBeGreaterThanOrEqual(3);
+      expect(await accessibilityProblems(page)).toEqual([]);
+      await picture('overview-light');
+      expect(offences.found).toEqual([]);
+    });
+
+    test('a service shows its tasks, deployments, events and logs; texts of users stay texts', async () => {
+      const taskArn = (await ecs.send(new ListTasksCommand({ serviceName: 'web' }))).taskArns?.[0];
+      await ecs.send(new StopTaskCommand({ task: taskArn, reason: `${hostile[3]} ${sequences}` }));
+      await openService('web');
+      for (const name of ['Deployments', 'CPU and memory', 'Tasks', 'Logs', 'Events', 'Configuration'])
+        await heading(name).waitFor();
+      // Markup is shown as it was written, and the characters that terminals obey by their numbers.
+      await page.locator('.log').getByText(`${hostile[0]} ⟨1b⟩[31mred⟨1b⟩[0m`).first().waitFor();
+      await page.getByText(hostile[1]).waitFor();
+      await button(/^Stopped/).click();
+      await page.getByText(`${hostile[3]} ⟨1b⟩[31mred`).waitFor();
+      await page.getByText('⟨202e⟩gnp.exe').waitFor();
+      expect(await page.locator('main :is(img, script, iframe)').count()).toBe(0);
+      await page.getByLabel('Search the logs').fill('no such line');
+      await page.getByText('No line has that').waitFor();
+      await page.getByLabel('Search the logs').fill('onerror');
+      await page.locator('.log').getByText(hostile[0]).first().waitFor();
+      expect(await accessibilityProblems(page)).toEqual([]);
+      await picture('service-light');
+      expect(offences.found).toEqual([]);
+    });
+
+    test('a service is scaled and deployed again, and the page follows', async () => {
+      await button('Scale').click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('spinbutton').fill('3');
+      expect(await accessibilityProblems(page)).toEqual([]);
+      await dialog.getByRole('button', { name: 'Scale' }).click();
+      await page.getByText('3 of 3').waitFor();
+      await button('Deploy again').click();
+      await dialog.getByRole('button', { name: 'Deploy' }).click();
+      await page.locator('.current').waitFor();
+      await picture('deployment-light');
+      await expect
+        .poll(async () => {
+          const { services } = await ecs.send(new DescribeServicesCommand({ services: ['web'] }));
+          return services?.[0]?.deployments?.map(({ rolloutState }) => rolloutState);
+        })
+        .toEqual(['COMPLETED']);
+      await page.locator('.current').waitFor({ state: 'detached' });
+      expect(offences.found).toEqual([]);
+    });
+
+    test('the keyboard reaches the content, and Escape leaves a question', async () => {
+      await page.reload();
+      await button('Scale').waitFor();
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
+      expect(await page.evaluate('document.activeElement.id')).toBe('content');
+      await button('Scale').focus();
+      await page.keyboard.press('Enter');
+      await page.getByRole('dialog').waitFor();
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      expect(await page.evaluate('document.activeElement.textContent')).toBe('Scale');
+      expect(offences.found).toEqual([]);
+    });
+
+    test('a code signs in once', async () => {
+      const url = await signedIn();
+      await open('dark');
+      await page.goto(url);
+      await heading('Overview').waitFor();
+      await page.getByRole('link', { name: 'worker' }).waitFor();
+      await picture('overview-dark');
+      expect(await accessibilityProblems(page)).toEqual([]);
+      await openService('web');
+      await page.locator('.log').waitFor();
+      await picture('service-dark');
+      expect(await accessibilityProblems(page)).toEqual([]);
+      await button('Sign out').click();
+      await page.getByText('You are signed out.').waitFor();
+      await page.goto('about:blank');
+      await page.goto(url);
+      await page.getByText('This address was used already').waitFor();
+      expect(await accessibilityProblems(page)).toEqual([]);
+      await picture('sign-in-dark');
+      expect(offences.found.filter((one) => !one.includes('about:blank'))).toEqual([]);
+    });
+
+    test('who may only read has no buttons; who may nothing sees why, and nobody’s data', async () => {
+      await open('light', 390);
+      await signIn({ ...reader, secretAccessKey: 'wrong' });
+      await page.getByText('There is no such access key, or its secret is another.').waitFor();
+      await signIn(reader);
+      await page.getByRole('link', { name: 'web' }).first().waitFor();
+      await picture('overview-phone');
+      await openService('web');
+      await page.locator('.log').waitFor();
+      expect(await button(/^(?:Scale|Deploy again|Stop task)/).count()).toBe(0);
+      expect(await accessibilityProblems(page)).toEqual([]);
+      expect(offences.found).toEqual([]);
+      await open();
+      await signIn(nobody);
+      await page.getByText('You are not allowed to call ListClusters').waitFor();
+      await page.getByText('because no identity-based policy allows the ecs:ListClusters action').waitFor();
+      expect(await page.getByRole('link', { name: 'web' }).count()).toBe(0);
+      await picture('refused');
+      expect(offences.found).toEqual([]);
+    });
+
+    test('a server that is gone is said so, and what was shown stays', async () => {
+      await open();
+      await page.goto(await signedIn());
+      await page.getByRole('link', { name: 'worker' }).waitFor();
+      await server.stop();
+      await page.getByText('The server does not answer').waitFor({ timeout: 60_000 });
+      expect(await page.getByRole('link', { name: 'worker' }).count()).toBe(1);
+      await picture('server-gone');
+    });
+  },
+);
