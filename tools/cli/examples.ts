@@ -7,6 +7,13 @@ const examples: Readonly<Record<string, readonly string[]>> = {
   agent: ['slipway agent --cluster default'],
   'agent bundle': ['slipway agent bundle --out /usr/local/bin/slipway-agent'],
   balancer: ['slipway balancer --name edge-1', 'slipway balancer --leave'],
+  up: [
+    'slipway up',
+    'slipway up my-web-image --port 8080 --count 2',
+    'slipway up compose.yaml --name shop --dry-run',
+    'slipway up ./web --yes --output json',
+  ],
+  down: ['slipway down', 'slipway down --name shop --all --yes'],
   ps: ['slipway ps', 'slipway ps prod/api --all', 'slipway ps --cluster prod --status PENDING --watch'],
   images: ['slipway images', 'slipway images web --all --output json'],
   follow: ['slipway follow web', "slipway follow prod/api --semver '^1.4'", 'slipway follow web --off'],

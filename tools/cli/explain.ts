@@ -170,7 +170,7 @@ const isFollowing = ({ tags = [] }: Service): boolean =>
   tags.some(({ key, value }) => key === 'slipway:follow' && value !== 'false');
 
 /** One sentence: the state of the newest deployment, and what stands in its way. */
-function verdict(service: Service): string {
+export function verdict(service: Service): string {
   const primary = service.deployments?.find((deployment) => deployment.status === 'PRIMARY');
   const lastWord = service.events?.[0]?.message ?? '';
   if (service.status !== 'ACTIVE') return `the service is ${service.status}`;
@@ -220,7 +220,8 @@ function summary(service: Service): object {
   };
 }
 
-async function tasksOf(
+/** The tasks of a service that are wanted, or that are not any more; newest first. */
+export async function tasksOf(
   client: ECSClient,
   cluster: string,
   serviceName: string,

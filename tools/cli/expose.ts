@@ -130,14 +130,15 @@ export function targetOf(
   return first;
 }
 
-interface Place {
+/** The network that a load balancer is in, and what its targets are. */
+export interface Place {
   readonly vpc: string;
   readonly subnets: readonly string[];
   readonly targetType: 'ip' | 'instance';
 }
 
 /** Where the load balancer is: with tasks that have addresses of their own, else in the default network. */
-async function placeOf({ networkConfiguration }: Service, { networkMode }: TaskDefinition): Promise<Place> {
+export async function placeOf({ networkConfiguration }: Service, { networkMode }: TaskDefinition): Promise<Place> {
   const own = networkMode === 'awsvpc' ? (networkConfiguration?.awsvpcConfiguration?.subnets ?? []) : [];
   const asked: Record<string, string> =
     own.length > 0
@@ -155,7 +156,7 @@ async function placeOf({ networkConfiguration }: Service, { networkMode }: TaskD
 }
 
 /** A security group that lets clients through to the listener. */
-async function securityGroup(balancer: string, vpc: string, port: number, from: string): Promise<string> {
+export async function securityGroup(balancer: string, vpc: string, port: number, from: string): Promise<string> {
   const name = groupName(balancer);
   const id =
     (await securityGroupOf(name, vpc)) ??
@@ -182,9 +183,9 @@ async function securityGroup(balancer: string, vpc: string, port: number, from: 
   return id;
 }
 
-const groupName = (balancer: string): string => `slipway-expose-${balancer}`;
+export const groupName = (balancer: string): string => `slipway-expose-${balancer}`;
 
-async function securityGroupOf(name: string, vpc?: string): Promise<string | undefined> {
+export async function securityGroupOf(name: string, vpc?: string): Promise<string | undefined> {
   const answer = await callQuery('ec2', 'DescribeSecurityGroups', {
     'Filter.1.Name': 'group-name',
     'Filter.1.Value.1': name,
@@ -193,13 +194,14 @@ async function securityGroupOf(name: string, vpc?: string): Promise<string | und
   return textOf(listOf(answer, 'securityGroupInfo')[0], 'groupId');
 }
 
-interface Made {
+/** A load balancer that is there. */
+export interface Made {
   readonly arn: string;
   readonly dnsName: string;
 }
 
 /** A load balancer by its name; undefined when there is none. @throws CliError when it is not of this service */
-async function balancerOf(name: string, owner: string): Promise<Made | undefined> {
+export async function balancerOf(name: string, owner: string): Promise<Made | undefined> {
   let found: Made;
   try {
     const answer = await callQuery('elb', 'DescribeLoadBalancers', { 'Names.member.1': name });
@@ -226,7 +228,12 @@ const tagged = (owner: string): Readonly<Record<string, string>> => ({
   'Tags.member.1.Value': owner,
 });
 
-async function loadBalancer(name: string, subnets: readonly string[], group: string, owner: string): Promise<Made> {
+export async function loadBalancer(
+  name: string,
+  subnets: readonly string[],
+  group: string,
+  owner: string,
+): Promise<Made> {
   const known = await balancerOf(name, owner);
   if (known !== undefined) return known;
   const answer = await callQuery('elb', 'CreateLoadBalancer', {
@@ -238,7 +245,7 @@ async function loadBalancer(name: string, subnets: readonly string[], group: str
   return { arn: textOf(answer, 'LoadBalancerArn') ?? '', dnsName: textOf(answer, 'DNSName') ?? '' };
 }
 
-async function targetGroupOf(name: string, owner: string): Promise<string | undefined> {
+export async function targetGroupOf(name: string, owner: string): Promise<string | undefined> {
   try {
     const arn = textOf(await callQuery('elb', 'DescribeTargetGroups', { 'Names.member.1': name }), 'TargetGroupArn');
     if (arn !== undefined) await checkOwner(arn, `a target group ${name}`, owner);
@@ -249,7 +256,7 @@ async function targetGroupOf(name: string, owner: string): Promise<string | unde
   }
 }
 
-async function groupFor(
+export async function groupFor(
   name: string,
   { vpc, targetType }: Place,
   port: number,
@@ -309,7 +316,7 @@ export async function groupBeside(targetGroup: string, owner: string): Promise<s
 const nextName = (group: string): string => `${group.slice(0, 27)}-next`;
 
 /** A listener that forwards to the group. @throws ApiError with why no engine has bound it */
-async function listener(balancerArn: string, port: number, targetGroup: string): Promise<void> {
+export async function listener(balancerArn: string, port: number, targetGroup: string): Promise<void> {
   const known = listOf(await callQuery('elb', 'DescribeListeners', { LoadBalancerArn: balancerArn }), 'Listeners');
   const same = known.find((one) => find(one, 'Port')?.text === String(port));
   if (same === undefined) {
@@ -344,7 +351,7 @@ async function join(client: ECSClient, service: Service, cluster: string, wanted
 }
 
 /** Waits until a target of the group is healthy. @throws CliError with how the targets stand when that takes too long */
-async function untilServing(balancer: string, targetGroup: string): Promise<true> {
+export async function untilServing(balancer: string, targetGroup: string): Promise<true> {
   for (let waited = 0; ; waited += pause) {
     const answer = await callQuery('elb', 'DescribeTargetHealth', { TargetGroupArn: targetGroup });
     const targets = listOf(answer, 'TargetHealthDescriptions');

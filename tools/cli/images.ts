@@ -68,7 +68,7 @@ async function repositoriesOf(client: ECRClient, name: string | undefined): Prom
 }
 
 /** Which services' tasks run an image, by its digest; nobody where the caller may not see tasks. */
-async function users(client: ECSClient): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+export async function users(client: ECSClient): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const found = new Map<string, Set<string>>();
   try {
     const clusters: string[] = [];

@@ -60,6 +60,44 @@ program
   .action(async (options: BalancerFlags) => (await import('./balancer.ts')).balancer(options));
 
 program
+  .command('up')
+  .description(
+    'run what a slipway.yaml, a compose file, a Dockerfile or an image is, behind a load balancer, and print its URL; a second run changes nothing',
+  )
+  .argument('[what]', 'a file, a folder with one, or an image', '.')
+  .option(
+    '--name <name>',
+    'of the project: what all names begin with (default: the name in the file, or of the folder)',
+  )
+  .option('--cluster <name>', 'the cluster', 'default')
+  .option('--port <port>', 'of an image or Dockerfile: the port that it answers HTTP on (default: what it EXPOSEs)')
+  .option('--listen <port>', 'of an image or Dockerfile: the port that clients use (default: 80)')
+  .option('--count <count>', 'of an image or Dockerfile: how many tasks')
+  .option('--env <NAME=value...>', 'of an image or Dockerfile: variables')
+  .option('--health-path <path>', 'of an image or Dockerfile: what it answers 200 on (default: /)')
+  .option('--from <range>', 'who may connect, as a CIDR block', '0.0.0.0/0')
+  .option('--timeout <seconds>', 'how long each service may take until it is steady', '300')
+  .option('--dry-run', 'only say what would be done')
+  .option('-y, --yes', 'change what runs without asking')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (what: string, options: import('./up/up.ts').UpOptions) =>
+    (await import('./up/up.ts')).up(what, options),
+  );
+
+program
+  .command('down')
+  .description('end what slipway up has made; images, log lines and volumes stay')
+  .argument('[what]', 'the file, folder or image that was run', '.')
+  .option('--name <name>', 'of the project, instead of what it was run from')
+  .option('--cluster <name>', 'the cluster', 'default')
+  .option('--all', 'also the repositories with their images, and the log group, that slipway up made')
+  .option('-y, --yes', 'without asking')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (what: string, options: import('./up/down.ts').DownOptions) =>
+    (await import('./up/down.ts')).down(what, options),
+  );
+
+program
   .command('ps')
   .description('list tasks: image, status, health, host, address and age of each')
   .argument('[cluster/service]', 'of one service (default: all of a cluster)')

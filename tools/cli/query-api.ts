@@ -12,6 +12,7 @@ const services = {
   ec2: { name: 'ec2', version: '2016-11-15' },
   elb: { name: 'elasticloadbalancing', version: '2015-12-01' },
   iam: { name: 'iam', version: '2010-05-08' },
+  sts: { name: 'sts', version: '2011-06-15' },
 } as const;
 
 /** What an API has refused, by its code. */

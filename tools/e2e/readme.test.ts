@@ -32,7 +32,8 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
   const folder = mkdtempSync(join(tmpdir(), 'slipway-readme-'));
   const docker = new DockerCli();
   const image = `slipway-readme-${randomUUID()}`;
-  const [first = '', further = ''] = shellBlocks('README.md', 'The first service, in a minute');
+  const [hello = ''] = shellBlocks('README.md', 'The first service, in a minute');
+  const [first = '', further = ''] = shellBlocks('README.md', 'The same, step by step');
   let server: ServerProcess;
   let port = 0;
 
@@ -55,7 +56,8 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
       await (await open()).stop();
     const left = await docker.check(['ps', '--all', '--quiet', '--filter', `ancestor=${image}`]);
     if (left !== '') await docker.run(['rm', '--force', ...left.split('\n')]);
-    await docker.run(['rmi', '--force', `${image}:latest`, `${server.registry}/web:prod`]);
+    await docker.run(['rmi', '--force', `${image}:latest`]);
+    await docker.forget(server.registry);
     docker.dispose();
     rmSync(folder, { recursive: true, force: true });
   });
@@ -65,7 +67,7 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
     block
       .replaceAll('127.0.0.1:7500', server.registry)
       .replaceAll('my-web-image', image)
-      .replaceAll('--port 80', `--port ${port}`)
+      .replaceAll(/--(port|listen) 80\b/g, `--$1 ${port}`)
       // Which goes on until somebody ends it.
       .replaceAll('logs web --follow', 'logs web');
 
@@ -85,6 +87,15 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
       },
       timeout: 200_000,
     });
+
+  test('leads from an image to a URL that answers, and back to nothing', { timeout: 240_000 }, async () => {
+    const done = await type(hello);
+    expect(done.code, done.stdout + done.stderr).toBe(0);
+    expect(done.stdout).toContain('hello');
+    expect(done.stdout).toMatch(/^hello +slipway-readme-/m);
+    const away = await slip('down', '--name', 'hello', '--all', '--yes');
+    expect([away.code, away.stderr]).toEqual([0, expect.stringContaining('removed hello')]);
+  });
 
   test('leads to a service that stands, follows its tag, and is explained', { timeout: 240_000 }, async () => {
     const begun = await type(first);

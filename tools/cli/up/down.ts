@@ -1,0 +1,110 @@
+import { createInterface } from 'node:readline/promises';
+import {
+  DeleteRepositoryCommand,
+  ECRClient,
+  ListTagsForResourceCommand,
+  paginateDescribeImages,
+  paginateDescribeRepositories,
+} from '@aws-sdk/client-ecr';
+import { clientSettings, ecsClient } from '../aws-client.ts';
+import { CliError } from '../errors.ts';
+import { callJson } from '../json-api.ts';
+import { users } from '../images.ts';
+import { note, parseOutput, print, printJson } from '../output.ts';
+import { ApiError } from '../query-api.ts';
+import { refuseUnasked } from './apply.ts';
+import { findInput, projectOf } from './input.ts';
+import { nameFrom } from './model.ts';
+import { servicesOf } from './observe.ts';
+import { ownerOf } from './plan.ts';
+import { projectTag } from './registration.ts';
+import { removeService } from './remove.ts';
+
+export interface DownOptions {
+  readonly cluster: string;
+  readonly name?: string;
+  readonly all?: true;
+  readonly yes?: true;
+  readonly output: string;
+}
+
+/** `slipway down`: ends what `slipway up` has made of a project. Images, log lines and volumes stay, unless all is to go. */
+export async function down(what: string | undefined, options: DownOptions): Promise<void> {
+  const output = parseOutput(options.output);
+  const project = options.name === undefined ? projectOf(findInput(what), process.env) : nameFrom(options.name);
+  const settings = clientSettings();
+  const ecs = ecsClient();
+  const ecr = new ECRClient(settings);
+  const services = (await servicesOf(ecs, options.cluster)).filter((service) => ownerOf(service) === project);
+  const names = services.map(({ serviceName = '' }) => serviceName);
+  const usedBy = options.all ? await users(ecs) : new Map<string, ReadonlySet<string>>();
+  const own = new Set(names.map((name) => `${options.cluster}/${name}`));
+  const repositories = options.all ? await repositoriesOf(ecr, project, usedBy, own) : [];
+  const group = options.all === true && (await hasOwnGroup(project));
+  const lines = [
+    ...names.map((name) => `  - service ${name}`),
+    ...repositories.map((name) => `  - repository ${name} with its images`),
+    ...(group ? [`  - log group ${project} with its lines`] : []),
+  ];
+  if (lines.length > 0) {
+    if (output === 'text') lines.forEach(note);
+    await agreed(options, output);
+  }
+  for (const name of names) {
+    await removeService(ecs, options.cluster, name);
+    note(`removed ${name}`);
+  }
+  for (const repositoryName of repositories)
+    await ecr.send(new DeleteRepositoryCommand({ repositoryName, force: true }));
+  if (group) await callJson('logs', 'DeleteLogGroup', { logGroupName: project });
+  if (output === 'json') printJson({ project, services: names, repositories, logGroup: group ? project : null });
+  else if (lines.length === 0) print(`nothing of ${project} runs in the cluster ${options.cluster}`);
+  else if (!options.all)
+    note(`its images, log lines and volumes stay: slipway down --all removes images and lines, too`);
+}
+
+async function agreed({ yes }: DownOptions, output: string): Promise<void> {
+  if (yes) return;
+  if (!process.stdin.isTTY || output === 'json') return refuseUnasked(true, false);
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    if (!/^y(es)?$/i.test((await terminal.question('Remove them? [y/N] ')).trim()))
+      throw new CliError('nothing was removed');
+  } finally {
+    terminal.close();
+  }
+}
+
+/** The repositories that `slipway up` has made for a project; not those of which others than its services run something. */
+async function repositoriesOf(
+  client: ECRClient,
+  project: string,
+  usedBy: ReadonlyMap<string, ReadonlySet<string>>,
+  own: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  const found: string[] = [];
+  for await (const { repositories = [] } of paginateDescribeRepositories({ client }, {}))
+    for (const { repositoryName = '', repositoryArn } of repositories) {
+      const { tags = [] } = await client.send(new ListTagsForResourceCommand({ resourceArn: repositoryArn }));
+      if (!tags.some(({ Key, Value }) => Key === projectTag && Value === project)) continue;
+      const others = new Set<string>();
+      for await (const { imageDetails = [] } of paginateDescribeImages({ client }, { repositoryName }))
+        for (const { imageDigest = '' } of imageDetails)
+          for (const who of usedBy.get(imageDigest) ?? []) if (!own.has(who)) others.add(who);
+      if (others.size === 0) found.push(repositoryName);
+      else note(`the repository ${repositoryName} stays: ${[...others].join(', ')} run from it`);
+    }
+  return found;
+}
+
+async function hasOwnGroup(name: string): Promise<boolean> {
+  try {
+    const { tags } = await callJson<{ tags?: Record<string, string> }>('logs', 'ListTagsLogGroup', {
+      logGroupName: name,
+    });
+    return tags?.[projectTag] === name;
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'ResourceNotFoundException') return false;
+    throw error;
+  }
+}
