@@ -5,7 +5,7 @@ import { version } from '../server/version.ts';
 import { describeAgent, programName } from './agent-command.ts';
 import type { BalancerFlags } from './balancer.ts';
 import { fail, run } from './errors.ts';
-import { addExamples } from './examples.ts';
+import { addExamples, pathOf } from './examples.ts';
 
 /** The `slipway` command. Each subcommand is loaded when it is called, so that short ones start fast. */
 if (!process.versions.node.startsWith('26.')) {
@@ -571,6 +571,7 @@ addExamples(program);
 
 // Whatever a command calls may be this installation itself, with a certificate of its own or a private authority.
 program.hook('preAction', async (_, command) => {
+  await (await import('./profile.ts')).adoptProfile(pathOf(command).split(' ')[0] ?? '');
   const { data = process.env['SLIPWAY_DATA'] ?? 'data' } = command.opts<{ data?: string }>();
   if (existsSync(join(data, 'tls')) || process.env['SLIPWAY_ACME_CA_FILE'])
     (await import('./tls.ts')).trustLocalAuthority(data);

@@ -95,7 +95,7 @@ export class Field {
   text(): string | undefined {
     if (!isScalar(this.#node) || this.#node.value === null) return this.refuse('is a text');
     const raw =
-      typeof this.#node.value === 'string' ? this.#node.value : (this.#node.source ?? String(this.#node.value));
+      typeof this.#node.value === 'string' ? this.#node.value : (this.#node.source ?? JSON.stringify(this.#node.value));
     return this.#reading.text(raw, (why) => this.refuse(why));
   }
 
