@@ -32,6 +32,7 @@ import { Iam } from './iam/iam.ts';
 import { iamService } from './iam/index.ts';
 import { iamPages } from './iam/paging.ts';
 import type { RandomBytes } from './ids.ts';
+import { roleOfProfile } from './profile-role.ts';
 import { type IssuedSession, issueServiceSession, type SessionRequest } from './issue-session.ts';
 import { LastUses } from './last-uses.ts';
 import { Attempts, signIn, type SignInAttempt, type SignInVerdict } from './passwords/index.ts';
@@ -76,6 +77,11 @@ export interface Identity {
   confirmAdministrator(account: string): Promise<void>;
   /** The administrator's key, for whoever has the encryption key and the records in hand; undefined when none is active. @throws SealBroken */
   administratorKey(account: string): Promise<FirstAdministrator | undefined>;
+  /** The ARN of the role that an instance profile has, by its ARN or its name; undefined without the profile, or without a role in it. */
+  profileRole(
+    account: string,
+    profile: { readonly Arn?: string | undefined; readonly Name?: string | undefined },
+  ): Promise<string | undefined>;
   /** Takes on a role for a part of Slipway that acts as a service (task roles, the container agent). @throws AwsError */
   issueSession(request: SessionRequest): Promise<IssuedSession>;
   /**
@@ -137,6 +143,7 @@ export function openIdentity(config: IdentityOptions): Identity {
     standing: new IdentityStanding(authorizer),
     authorizer,
     sealer: base.seal,
+    profileRole: (account, profile) => roleOfProfile(accounts, account, profile),
     bootstrap: (account) => prepareAccount(accounts, account),
     confirmAdministrator: (account) => confirmAdministrator(accounts, account),
     administratorKey: (account) => administratorKey(accounts, account),

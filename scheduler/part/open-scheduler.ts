@@ -22,6 +22,8 @@ import { createSecretsManager, Secrets } from '../settings/secrets/index.ts';
 import { createTaskSecrets } from '../settings/tasks/index.ts';
 import { AlarmKeeper, Alarms, createAlarmAdministration, createAlarms, StoredPoints } from '../signals/alarms/index.ts';
 import { createLogs, StoredLogs, TaskLogs } from '../signals/logs/index.ts';
+import { createAutoScaling } from '../scaling/autoscaling/index.ts';
+import { GroupKeeper, Groups } from '../scaling/groups/index.ts';
 import { createScaling } from '../scaling/api/index.ts';
 import { isPolicyArn, scaleServices } from '../scaling/targets/index.ts';
 import { UsageCollector, usageGauges, UsageTeller } from '../signals/usage/index.ts';
@@ -99,6 +101,15 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     ],
   });
   const networks = new Networks({ ...base, zonesOfHosts: (of) => Promise.resolve([...control.zones(of)]) });
+  const groups = new Groups(base);
+  const groupKeeper = new GroupKeeper({
+    ...base,
+    ...ports.machines,
+    leases,
+    log,
+    networks,
+    profileRole: ports.profileRole,
+  });
   const interfaces = new TaskInterfaces({ records, clock, log, networks, quarantine: addressQuarantine });
   const { taskCredentials, revokeTaskCredentials, credentialIdKey } = ports;
   const { replaceLostAfter } = timing;
@@ -177,7 +188,14 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         authorizer,
         takeRole: roleFor('codedeploy.amazonaws.com'),
       }),
-      createEc2({ ...base, networks }),
+      createEc2({ ...base, networks, profileRole: ports.profileRole, groups }),
+      createAutoScaling({
+        ...base,
+        groups,
+        networks,
+        profileRole: ports.profileRole,
+        providers: ports.machines.providers.map(({ name }) => name),
+      }),
       createAcm({ ...base, balancers, sealer }),
       createElb(elb),
       createElbv2(elb),
@@ -262,7 +280,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       await control.start();
       if (role.upkeep) {
         triggers.start();
-        keeping = Promise.all([logs, metrics, alarmKeeper].map((one) => one.keep(upkeep.signal)));
+        keeping = Promise.all([logs, metrics, alarmKeeper, groupKeeper].map((one) => one.keep(upkeep.signal)));
       }
       told = telling.run(upkeep.signal);
       balancing.start(role);

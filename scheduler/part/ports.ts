@@ -10,8 +10,10 @@ import type { AddressPool } from '../balancing/records/index.ts';
 import type { ControlMeter, ControlPlaneOptions } from '../control/index.ts';
 import type { HookPorts } from '../hooks/index.ts';
 import type { TaskCredentialsPort } from '../hosts/control/index.ts';
+import type { Ec2Options } from '../network/ec2/index.ts';
 import type { PlacementPlugins } from '../placement/index.ts';
 import type { TaskReach } from '../reach/index.ts';
+import type { KeeperPorts } from '../scaling/groups/index.ts';
 import type { PolicyPrincipals } from '../settings/secrets/index.ts';
 import type { RandomBytes } from '../state/index.ts';
 import type { FollowedImages } from '../triggers/index.ts';
@@ -44,6 +46,8 @@ export interface SchedulerPorts {
       readonly service: RoleTaker;
     },
   ) => ReturnType<HookPorts['takeRole']>;
+  /** What machines that are made from a launch template act as: the role of its instance profile. */
+  readonly profileRole: Ec2Options['profileRole'];
   /** Who the resource policies of secrets and file systems are about. */
   readonly principals: PolicyPrincipals;
   /** Keeps the secrets of webhooks, and those of Secrets Manager and Parameter Store. */
@@ -64,6 +68,8 @@ export interface SchedulerPorts {
   };
   /** The share that file systems of EFS lie on, as its operator says. */
   readonly fileSystems: { readonly encrypted: boolean };
+  /** What makes the machines of Auto Scaling groups, and what those join with; see `KeeperPorts`. */
+  readonly machines: Pick<KeeperPorts, 'providers' | 'joinKey' | 'endpoint'>;
   readonly logs: {
     /** Bytes on disk that logs may take; beyond them the oldest of the largest group go. */
     readonly maxBytes: () => number;

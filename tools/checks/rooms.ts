@@ -40,7 +40,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'scaling/rules',
       'exec/protocol',
     ],
-    ['reach', 'balancing/engines'],
+    ['reach', 'balancing/engines', 'scaling/providers'],
     [
       'cluster',
       'deployments',
@@ -63,7 +63,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'objects',
     ],
     ['signals/usage', 'exec/sessions'],
-    ['services', 'control', 'hosts/control', 'balancing/traffic'],
+    ['services', 'control', 'hosts/control', 'balancing/traffic', 'scaling/groups'],
     [
       'ecs',
       'codedeploy',
@@ -77,7 +77,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'balancing/acm',
       'scaling/targets',
     ],
-    ['balancing/elb', 'scaling/api'],
+    ['balancing/elb', 'scaling/api', 'scaling/autoscaling'],
     ['part'],
   ],
 };

@@ -26,6 +26,7 @@ const jsonTargets: Readonly<Record<string, string>> = {
   ssm: 'AmazonSSM',
 };
 const queryVersions: Readonly<Record<string, string>> = {
+  autoscaling: '2011-01-01',
   ec2: '2016-11-15',
   elasticloadbalancing: '2015-12-01',
   iam: '2010-05-08',

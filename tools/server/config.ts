@@ -70,6 +70,8 @@ export interface ServerConfig {
     | { readonly type: 'command'; readonly command: readonly string[] };
   /** Modules of placement plug-ins, as `import` names them. */
   readonly placementPlugins: readonly string[];
+  /** Programs that make the machines of Auto Scaling groups, each by its name; the first is the usual one. */
+  readonly instanceProviders: readonly { readonly name: string; readonly command: readonly string[] }[];
   /** CIDR ranges of private addresses that webhooks, OIDC providers, scanners and upstreams may be in. Default: none. */
   readonly outboundAllow: readonly string[];
   /** CIDR ranges of private addresses that log drivers of tasks may send to; engines dial them from their hosts. Default: none. */
@@ -230,6 +232,19 @@ const schema = z.object({
     )
     .default('embedded'),
   SLIPWAY_PLACEMENT_PLUGINS: list,
+  SLIPWAY_INSTANCE_PROVIDERS: list.pipe(
+    z
+      .array(
+        z
+          .string()
+          .regex(/^[a-z][a-z0-9-]{0,31}=\/\S*(?:\s+\S+)*$/, 'must be NAME=/PATH/OF/PROGRAM ARGUMENTS, comma-separated')
+          .transform((text) => ({
+            name: text.slice(0, text.indexOf('=')),
+            command: text.slice(text.indexOf('=') + 1).split(/\s+/),
+          })),
+      )
+      .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, 'must name each provider once'),
+  ),
   SLIPWAY_OUTBOUND_ALLOW: ranges,
   SLIPWAY_TASK_LOG_ALLOW: ranges,
   SLIPWAY_TASK_REGISTRY_ALLOW: ranges,
@@ -343,6 +358,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     acme: acmeSettings(env),
     scanner: scannerOf(env.SLIPWAY_SCANNER),
     placementPlugins: env.SLIPWAY_PLACEMENT_PLUGINS,
+    instanceProviders: env.SLIPWAY_INSTANCE_PROVIDERS,
     outboundAllow: env.SLIPWAY_OUTBOUND_ALLOW,
     taskLogAllow: env.SLIPWAY_TASK_LOG_ALLOW,
     taskRegistryAllow: env.SLIPWAY_TASK_REGISTRY_ALLOW,

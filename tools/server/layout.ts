@@ -17,6 +17,7 @@ import { balancingRows } from '@slipway/scheduler/balancing/records';
 import { networkRows } from '@slipway/scheduler/network/records';
 import { alarmRows } from '@slipway/scheduler/signals/alarms/store';
 import { objectRows } from '@slipway/scheduler/objects/store';
+import { groupRows } from '@slipway/scheduler/scaling/groups';
 import { scalingRows } from '@slipway/scheduler/scaling/targets';
 import { logRows } from '@slipway/scheduler/signals/logs/store';
 import { parameterRows } from '@slipway/scheduler/settings/parameters';
@@ -54,6 +55,7 @@ export const layout: readonly OwnedRows[] = [
   webhookRows,
   logRows,
   ...objectRows,
+  groupRows,
   scalingRows,
   secretRows,
   telemetryRows,

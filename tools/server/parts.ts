@@ -18,6 +18,7 @@ import type { Foundations } from './foundations.ts';
 import type { Role } from './installation.ts';
 import { subkey } from './key-file.ts';
 import { logsLimit } from './logs-limit.ts';
+import { instanceProviders, reachedByMachines } from './instance-providers.ts';
 import { isOwnHost, machineAddresses } from './own-hosts.ts';
 import { RegistryMetrics } from './registry-metrics.ts';
 import { readRemotes } from './remotes-file.ts';
@@ -114,10 +115,16 @@ export async function openParts(
     authorizer: identity.authorizer,
     outbound: outbound.strangers,
     takeRole: async (request) => (await identity.issueSession({ ...request, durationSeconds: 900 })).principal,
+    profileRole: (of, profile) => identity.profileRole(of, profile),
     principals,
     sealer: identity.sealer,
     ...taskCredentials(identity),
     credentialIdKey: subkey(masterKey, 'task-credential-ids'),
+    machines: {
+      providers: instanceProviders(config),
+      joinKey: subkey(masterKey, 'machines-that-join'),
+      endpoint: () => reachedByMachines(config, listening.current?.url ?? ''),
+    },
     plugins,
     traffic: {
       addresses: addressPool(config.loadBalancing.addresses, config.loadBalancing.domain),

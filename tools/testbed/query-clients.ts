@@ -5,6 +5,7 @@ import { elbv2Schemas } from '@slipway/scheduler/balancing/elbv2';
 import { ec2Schemas } from '@slipway/scheduler/network/ec2';
 import { parametersSchemas } from '@slipway/scheduler/settings/parameters';
 import { secretsSchemas } from '@slipway/scheduler/settings/secrets';
+import { autoScalingSchemas } from '@slipway/scheduler/scaling/autoscaling';
 import { scalingSchemas } from '@slipway/scheduler/scaling/api';
 import { alarmSchemas } from '@slipway/scheduler/signals/alarms';
 import { logsSchemas } from '@slipway/scheduler/signals/logs';
@@ -56,6 +57,7 @@ const spoken = {
     isEc2: false,
     target: 'AnyScaleFrontendService',
   },
+  groups: { service: 'autoscaling', version: '2011-01-01', schemas: autoScalingSchemas, isEc2: false },
   classic: { service: 'elasticloadbalancing', version: '2012-06-01', schemas: elbSchemas, isEc2: false },
   elb: { service: 'elasticloadbalancing', version: '2015-12-01', schemas: elbv2Schemas, isEc2: false },
 } as const satisfies Record<string, Spoken>;
@@ -185,6 +187,12 @@ export class ScalingClient extends QueryClient {
   }
 }
 
+export class GroupsClient extends QueryClient {
+  constructor(options: Options) {
+    super(spoken.groups, options);
+  }
+}
+
 export class ElbClient extends QueryClient {
   constructor(options: Options) {
     super(spoken.elb, options);
@@ -213,6 +221,7 @@ export const secretsModule: Schemas = moduleOf(spoken.secrets);
 export const ssmModule: Schemas = moduleOf(spoken.ssm);
 export const cloudWatchModule: Schemas = moduleOf(spoken.cloudWatch);
 export const scalingModule: Schemas = moduleOf(spoken.scaling);
+export const groupsModule: Schemas = moduleOf(spoken.groups);
 export const elbModule: Schemas = moduleOf(spoken.elb);
 
 /** Writes a value as the Query protocol has it: list elements under `member`. */

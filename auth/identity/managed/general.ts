@@ -8,6 +8,7 @@ const readOnlyServices = [
   'iam',
   'elasticloadbalancing',
   'application-autoscaling',
+  'autoscaling',
   'cloudwatch',
   'logs',
   'events',

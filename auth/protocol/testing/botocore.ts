@@ -59,8 +59,9 @@ export function operationDifferences(
   { isEc2 }: { readonly isEc2: boolean },
 ): string[] {
   const theirs = model.operations[name];
-  const inputShape = model.shapes[theirs?.input?.shape ?? ''];
-  const outputShape = model.shapes[theirs?.output?.shape ?? ''] ?? { type: 'structure', members: {} };
+  const none: Shape = { type: 'structure', members: {} };
+  const inputShape = theirs?.input === undefined ? theirs && none : model.shapes[theirs.input.shape];
+  const outputShape = model.shapes[theirs?.output?.shape ?? ''] ?? none;
   if (inputShape === undefined) return [`${name} does not exist`];
   const required = [...input.structIterator()].slice(0, (input.getSchema() as unknown as { 6: number })[6]);
   return [
@@ -109,7 +110,7 @@ function differences(compared: Comparison, path: string, schema: Schema, shape: 
     const asked = isEc2 && isInput ? (theirs.queryName ?? capital(named)) : named;
     const sent = isEc2 && isInput ? capital(wire) : wire;
     // What stands deep in a request of EC2 also stands in answers, under the answers' names.
-    const next = { ...compared, isInput: isInput && depth < 3 };
+    const next = { ...compared, isInput: isInput && depth < 4 };
     return [
       ...(sent === asked ? [] : [`${path}.${name} is called ${asked} on the wire, not ${sent}`]),
       ...differences(next, `${path}.${name}`, member, model.shapes[theirs.shape] as Shape, depth + 1),

@@ -60,7 +60,7 @@ function writeForm(form: URLSearchParams, path: string, schema: Schema, value: u
 }
 
 /** Calls operations of a service that speaks Query. */
-function queryCallerOf(
+export function queryCallerOf(
   service: ServiceDefinition,
   schemas: Readonly<Record<string, unknown>>,
   version: string,
@@ -78,7 +78,7 @@ function queryCallerOf(
     call,
     access: async (name, input) =>
       (await access(name, input)).flatMap(({ action, resources }) =>
-        resources.map(({ arn }) => `${action.slice('elasticloadbalancing:'.length)} ${arn.replace(prefix, '')}`),
+        resources.map(({ arn }) => `${action.replace(/^elasticloadbalancing:/, '')} ${arn.replace(prefix, '')}`),
       ),
     refusal,
   };

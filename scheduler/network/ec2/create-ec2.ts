@@ -9,12 +9,15 @@ import { defaultNetworkOperations } from './default-network.ts';
 import { dhcpOptionsOperations } from './dhcp-options.ts';
 import { elasticAddressOperations } from './elastic-addresses.ts';
 import { invalidValue } from './errors.ts';
+import { instanceOperations } from './instances.ts';
 import { internetGatewayOperations } from './internet-gateways.ts';
+import { launchTemplateVersionOperations } from './launch-template-versions.ts';
+import { launchTemplateOperations } from './launch-templates.ts';
 import { natGatewayOperations } from './nat-gateways.ts';
 import { networkAclOperations } from './network-acls.ts';
 import { networkInterfaceOperations } from './network-interfaces.ts';
 import { notServedOperations } from './not-served.ts';
-import type { Ec2Api, Ec2Operations } from './operation.ts';
+import type { Ec2Api, Ec2Operations, ProfileRole } from './operation.ts';
 import { routeTableOperations } from './route-tables.ts';
 import { securityGroupRuleOperations } from './security-group-rules.ts';
 import { securityGroupOperations } from './security-groups.ts';
@@ -29,9 +32,13 @@ export interface Ec2Options {
   readonly records: RecordStore;
   readonly random: RandomBytes;
   readonly region: string;
+  /** What machines that are made from a template would act as. */
+  readonly profileRole: ProfileRole;
+  /** The machines of Auto Scaling groups, which are the instances there are. */
+  readonly groups: Ec2Api['groups'];
 }
 
-/** The API of EC2, as far as networks go: a table of operations for each noun. */
+/** The API of EC2, as far as networks and machines of groups go: a table of operations for each noun. */
 export const ec2Operations: Ec2Operations = {
   ...vpcOperations,
   ...defaultNetworkOperations,
@@ -45,6 +52,9 @@ export const ec2Operations: Ec2Operations = {
   ...dhcpOptionsOperations,
   ...networkAclOperations,
   ...networkInterfaceOperations,
+  ...instanceOperations,
+  ...launchTemplateOperations,
+  ...launchTemplateVersionOperations,
   ...tagOperations,
   ...zoneOperations,
   ...notServedOperations,
@@ -55,7 +65,7 @@ export const ec2Schemas: Readonly<Record<string, unknown>> = schemasOf(ec2Operat
 
 /** The API of EC2 (2016-11-15) as the gateway serves it. */
 export function createEc2(options: Ec2Options): ServiceDefinition {
-  const { networks, records, random, region } = options;
+  const { networks, records, random, region, profileRole, groups } = options;
   const pages = new Pages(
     createSigning(storedKeys(records, random, { partition: networkPartition, key: networkKeys.signingKey })),
     {
@@ -65,7 +75,7 @@ export function createEc2(options: Ec2Options): ServiceDefinition {
       badToken: () => new AwsError('InvalidNextToken', 'The token is not one of this list with these filters.'),
     },
   );
-  const api: Ec2Api = { networks, pages, region };
+  const api: Ec2Api = { networks, pages, region, profileRole, groups };
   return {
     ...defineService({
       name: 'ec2',

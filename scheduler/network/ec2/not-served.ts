@@ -5,8 +5,7 @@ import { type Ec2Operations, mayList } from './operation.ts';
 import { nothing, operationSchema, struct } from './shapes.ts';
 
 const instances =
-  'There are no instances: machines join with slipway agent, and ECS lists them as container instances.';
-const templates = 'There are no instances to launch, so there is nothing that a launch template would say.';
+  'Instances are machines of Auto Scaling groups: make a group, or have a machine join with slipway agent, which ECS lists as a container instance.';
 const images = 'There are no machine images, volumes and snapshots: hosts are machines of your own.';
 const keys = 'There are no instances to log in to.';
 const between = 'VPCs are not connected to each other or to other networks: what must talk belongs in one VPC.';
@@ -26,8 +25,6 @@ export const notServed: Readonly<Record<string, string>> = {
   StartInstances: instances,
   StopInstances: instances,
   RebootInstances: instances,
-  TerminateInstances: instances,
-  DescribeInstances: instances,
   DescribeInstanceAttribute: instances,
   DescribeInstanceStatus: instances,
   DescribeInstanceTypes: instances,
@@ -36,13 +33,6 @@ export const notServed: Readonly<Record<string, string>> = {
   CreateFleet: instances,
   RequestSpotInstances: instances,
   RequestSpotFleet: instances,
-  CreateLaunchTemplate: templates,
-  CreateLaunchTemplateVersion: templates,
-  DeleteLaunchTemplate: templates,
-  DeleteLaunchTemplateVersions: templates,
-  DescribeLaunchTemplates: templates,
-  DescribeLaunchTemplateVersions: templates,
-  ModifyLaunchTemplate: templates,
   CreateImage: images,
   DescribeImages: images,
   CreateVolume: images,

@@ -34,6 +34,10 @@ const unknown: Readonly<Record<NounType | 'network-interface', readonly [code: s
   'elastic-ip': ['InvalidAllocationID.NotFound', (id) => `The allocation ID '${id}' does not exist`],
   'dhcp-options': ['InvalidDhcpOptionsID.NotFound', (id) => `The dhcpOptions ID '${id}' does not exist`],
   'network-acl': ['InvalidNetworkAclID.NotFound', (id) => `The networkAcl ID '${id}' does not exist`],
+  'launch-template': [
+    'InvalidLaunchTemplateId.NotFound',
+    (id) => `The specified launch template, with template ID ${id}, does not exist.`,
+  ],
   'network-interface': ['InvalidNetworkInterfaceID.NotFound', (id) => `The networkInterface ID '${id}' does not exist`],
 };
 

@@ -10,6 +10,7 @@ import {
   tagsAsSent,
 } from '@slipway/auth/kit';
 
+import type { Groups } from '../../scaling/groups/index.ts';
 import type { Draft, Network, Networks, NounType } from '../records/index.ts';
 
 import { dryRun, unsupported } from './errors.ts';
@@ -21,7 +22,15 @@ export interface Ec2Api {
   readonly networks: Networks;
   readonly pages: Pages;
   readonly region: string;
+  readonly profileRole: ProfileRole;
+  readonly groups: Pick<Groups, 'machines' | 'terminate'>;
 }
+
+/** The ARN of the role that an instance profile has; undefined without a profile or a role. */
+export type ProfileRole = (
+  account: string,
+  profile: { readonly Arn?: string | undefined; readonly Name?: string | undefined },
+) => Promise<string | undefined>;
 
 export type Scene = SceneOf<Ec2Api>;
 export type Ec2Operation = ApiOperation<Ec2Api>;
@@ -30,7 +39,7 @@ export type Ec2Operations = ApiOperations<Ec2Api>;
 /** What an operation reads besides: that of a page of a list is read by `describe`. */
 interface Declared<I> {
   /** What the caller must be allowed, from the input and the nouns as they are. */
-  readonly access: (input: I, scene: Scene, network: Network) => AccessList;
+  readonly access: (input: I, scene: Scene, network: Network) => AccessList | Promise<AccessList>;
 }
 
 /** An operation that reads. */
@@ -75,7 +84,7 @@ export function operation<I, O>(declared: Reading<I, O> | Changing<I, O>): Ec2Op
 }
 
 /** The ARN of something of EC2's in the caller's account; `*` for one that is not there yet. */
-export const arn = (scene: Scene, type: NounType | 'network-interface', id: string): string =>
+export const arn = (scene: Scene, type: NounType | 'network-interface' | 'instance', id: string): string =>
   arnOf({ service: 'ec2', region: scene.region, account: scene.account, resource: `${type}/${id}` });
 
 /** What policies can say about something that is there: its tags, by both names that they have. */

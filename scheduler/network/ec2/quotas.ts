@@ -17,6 +17,7 @@ const quotas: Readonly<Record<NounType, readonly [most: number, code: string]>> 
   'elastic-ip': [1000, 'AddressLimitExceeded'],
   'dhcp-options': [200, 'DhcpOptionsLimitExceeded'],
   'network-acl': [1000, 'NetworkAclLimitExceeded'],
+  'launch-template': [1000, 'LaunchTemplateLimitExceeded'],
 };
 const types = Object.keys(quotas) as NounType[];
 

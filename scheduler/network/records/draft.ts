@@ -5,7 +5,14 @@ import { formatAddress, freeAddress, parseAddress, parseCidr } from '../addresse
 import { networkKeys, type RevisionRecord } from './keys.ts';
 import { computedIds, type NewId } from './defaults.ts';
 import { Network } from './network.ts';
-import type { NetworkInterfaceRecord, NetworkRecords, NounType, SliceRecord, SubnetRecord } from './records.ts';
+import type {
+  NetworkInterfaceRecord,
+  NetworkRecords,
+  NounType,
+  SliceRecord,
+  SubnetRecord,
+  TemplateVersionRecord,
+} from './records.ts';
 
 /** What a change works on: the nouns as they are, and what it writes. All of it becomes one commit, or nothing. */
 export class Draft extends Network {
@@ -37,6 +44,26 @@ export class Draft extends Network {
   remove(type: NounType, id: string): void {
     this.#table(type).delete(id);
     this.#tx.remove(networkKeys.noun(type, id));
+  }
+
+  /** One version of a launch template; the commit depends on it. */
+  templateVersion(id: string, number: number): Promise<TemplateVersionRecord | undefined> {
+    return this.#tx.get<TemplateVersionRecord>(networkKeys.templateVersion(id, number));
+  }
+
+  putTemplateVersion(version: TemplateVersionRecord): void {
+    this.#tx.put(networkKeys.templateVersion(version.templateId, version.number), version as unknown as Json);
+  }
+
+  removeTemplateVersion(id: string, number: number): void {
+    this.#tx.remove(networkKeys.templateVersion(id, number));
+  }
+
+  /** The numbers of the versions that a launch template has. */
+  async templateVersions(id: string): Promise<number[]> {
+    const prefix = networkKeys.templateVersionsOf(id);
+    const { records } = await this.#tx.list({ prefix, limit: 100_000 });
+    return records.map(({ key }) => Number(key.slice(prefix.length)));
   }
 
   /** Notes the zones for which the default network has had its subnet made. */

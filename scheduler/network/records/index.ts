@@ -19,6 +19,7 @@ export type {
   DhcpOptionsRecord,
   ElasticAddressRecord,
   InternetGatewayRecord,
+  LaunchTemplateRecord,
   NatGatewayRecord,
   NetworkAclEntryRecord,
   NetworkAclRecord,
@@ -35,6 +36,8 @@ export type {
   SliceRecord,
   SubnetRecord,
   Tags,
+  TemplateData,
+  TemplateVersionRecord,
   VpcRecord,
 } from './records.ts';
 export { prefixes } from './records.ts';

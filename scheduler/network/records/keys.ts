@@ -10,6 +10,10 @@ export const networkKeys = {
   revision: 'revision',
   noun: (type: NounType, id: string): string => `noun/${type}/${id}`,
   nouns: 'noun/',
+  /** What the versions of launch templates say: too long to be kept in memory with the nouns. */
+  templateVersion: (id: string, number: number): string => `template/${id}/${String(number).padStart(10, '0')}`,
+  templateVersionsOf: (id: string): string => `template/${id}/`,
+  templateVersions: 'template/',
   /** Network interfaces come and go with tasks: they do not touch `revision`. */
   interface: (id: string): string => `interface/${id}`,
   interfaces: 'interface/',
@@ -42,6 +46,7 @@ export const networkRows: OwnedRows = {
   keys: [
     networkKeys.revision,
     networkKeys.nouns,
+    networkKeys.templateVersions,
     networkKeys.interfaces,
     networkKeys.addresses,
     networkKeys.members,

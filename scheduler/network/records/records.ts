@@ -119,6 +119,40 @@ export interface NetworkAclRecord extends Noun {
   readonly associations: readonly { readonly id: string; readonly subnetId: string }[];
 }
 
+/** What machines of an Auto Scaling group are made from; what each version says lies in a row of its own. */
+export interface LaunchTemplateRecord extends Noun {
+  readonly name: string;
+  readonly createdAt: number;
+  /** The ARN of whoever made it. */
+  readonly createdBy: string;
+  readonly defaultVersion: number;
+  /** The number of the newest version ever made; numbers are not used again. */
+  readonly latestVersion: number;
+}
+
+/** What a template says of machines, as the request had it (`RequestLaunchTemplateData`): providers of machines are handed all of it. */
+export interface TemplateData {
+  readonly ImageId?: string;
+  readonly InstanceType?: string;
+  /** Base64. */
+  readonly UserData?: string;
+  readonly IamInstanceProfile?: { readonly Arn?: string; readonly Name?: string };
+  readonly TagSpecifications?: readonly {
+    readonly ResourceType?: string;
+    readonly Tags?: readonly { readonly Key?: string; readonly Value?: string }[];
+  }[];
+  readonly [member: string]: unknown;
+}
+
+export interface TemplateVersionRecord {
+  readonly templateId: string;
+  readonly number: number;
+  readonly createdAt: number;
+  readonly createdBy: string;
+  readonly description?: string;
+  readonly data: TemplateData;
+}
+
 /** An address in a subnet that something has: a task, or a NAT gateway. */
 export interface NetworkInterfaceRecord extends Noun {
   readonly vpcId: string;
@@ -163,6 +197,7 @@ export interface NetworkRecords {
   readonly 'elastic-ip': ElasticAddressRecord;
   readonly 'dhcp-options': DhcpOptionsRecord;
   readonly 'network-acl': NetworkAclRecord;
+  readonly 'launch-template': LaunchTemplateRecord;
 }
 
 export type NounType = keyof NetworkRecords;
@@ -179,5 +214,6 @@ export const prefixes: Readonly<Record<NounType | 'network-interface', string>> 
   'elastic-ip': 'eipalloc',
   'dhcp-options': 'dopt',
   'network-acl': 'acl',
+  'launch-template': 'lt',
   'network-interface': 'eni',
 };

@@ -7,7 +7,7 @@ import { computedIds, defaultNetwork, defaultSubnet, type NewId } from './defaul
 import { Draft } from './draft.ts';
 import { networkKeys, networkPartition, type RevisionRecord } from './keys.ts';
 import { Network } from './network.ts';
-import { type NetworkInterfaceRecord, type NounType, prefixes } from './records.ts';
+import { type NetworkInterfaceRecord, type NounType, prefixes, type TemplateVersionRecord } from './records.ts';
 
 /** What networks are kept with. */
 export interface NetworksOptions {
@@ -74,6 +74,18 @@ export class Networks {
     const options = { prefix: networkKeys.interfaces, limit };
     const rows = await scanAll<NetworkInterfaceRecord>(this.#options.records, networkPartition(account), options);
     return rows.map(({ value }) => value);
+  }
+
+  /** The versions of a launch template, in order of their numbers. */
+  async templateVersions(account: string, id: string): Promise<TemplateVersionRecord[]> {
+    const options = { prefix: networkKeys.templateVersionsOf(id), limit: 100 };
+    const rows = await scanAll<TemplateVersionRecord>(this.#options.records, networkPartition(account), options);
+    return rows.map(({ value }) => value);
+  }
+
+  async templateVersion(account: string, id: string, number: number): Promise<TemplateVersionRecord | undefined> {
+    const key = networkKeys.templateVersion(id, number);
+    return (await this.#options.records.get<TemplateVersionRecord>(networkPartition(account), key))?.value;
   }
 
   /** How many addresses of each subnet something has. */

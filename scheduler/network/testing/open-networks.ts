@@ -5,6 +5,7 @@ import { memoryRecords } from '@slipway/storage/records/memory';
 import { randomBytes } from 'node:crypto';
 
 import { createEc2 } from '../ec2/index.ts';
+import { Groups } from '../../scaling/groups/index.ts';
 import { Networks } from '../records/index.ts';
 
 export const account = '000000000000';
@@ -32,7 +33,12 @@ export function openNetworks(records: RecordStore = memoryRecords(systemClock)):
   const zones: string[] = [];
   const context = { records, clock: systemClock, random: randomBytes, region };
   const networks = new Networks({ ...context, zonesOfHosts: () => Promise.resolve(zones) });
-  const { operations } = createEc2({ ...context, networks });
+  const { operations } = createEc2({
+    ...context,
+    networks,
+    groups: new Groups(context),
+    profileRole: (of, { Name }) => Promise.resolve(Name === undefined ? undefined : `arn:aws:iam::${of}:role/${Name}`),
+  });
   const operationOf = (name: string) => {
     const found = operations[name] as unknown as {
       access: (input: object, call: Call) => Promise<readonly { action: string; resources: { arn: string }[] }[]>;
@@ -42,7 +48,13 @@ export function openNetworks(records: RecordStore = memoryRecords(systemClock)):
     return found;
   };
   const callOf = (as: string): Call =>
-    ({ account: as, region, endpoint: 'http://127.0.0.1:7500', time: new Date() }) as Call;
+    ({
+      account: as,
+      region,
+      principal: { arn: `arn:aws:iam::${as}:user/tester` },
+      endpoint: 'http://127.0.0.1:7500',
+      time: new Date(),
+    }) as Call;
   const call = async (name: string, input: object = {}, as = account): Promise<Answer> => {
     await operationOf(name).access(input, callOf(as));
     return operationOf(name).handle(input, callOf(as));

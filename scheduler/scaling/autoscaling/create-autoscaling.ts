@@ -1,0 +1,74 @@
+import { AwsError, awsQuery, type Constraints, defineService, type ServiceDefinition } from '@slipway/auth/contract';
+import { bindAll, createSigning, Pages, schemasOf, storedKeys } from '@slipway/auth/kit';
+
+import { groupKeys, groupsPartition, validation } from '../groups/index.ts';
+import { activityOperations } from './activities.ts';
+import { groupOperations } from './groups.ts';
+import { instanceOperations } from './instances.ts';
+import { notServedOperations } from './not-served.ts';
+import type { AutoScalingApi, AutoScalingOperations } from './operation.ts';
+import { processOperations } from './processes.ts';
+import { tagOperations } from './tagging.ts';
+
+/** The API of EC2 Auto Scaling: a table of operations for each noun. */
+export const autoScalingOperations: AutoScalingOperations = {
+  ...groupOperations,
+  ...instanceOperations,
+  ...activityOperations,
+  ...processOperations,
+  ...tagOperations,
+  ...notServedOperations,
+};
+
+/** The schemas of the operations, in the place of an SDK client module. */
+export const autoScalingSchemas: Readonly<Record<string, unknown>> = schemasOf(autoScalingOperations);
+
+/** Machines that a group may have at most: all of them are looked at every five seconds. */
+const size = { min: 0, max: 1000, integer: true } as const;
+const seconds = { min: 0, max: 604_800, integer: true } as const;
+
+/** Lengths and ranges (EC2 Auto Scaling API reference). */
+export const autoScalingConstraints: Constraints = {
+  AutoScalingGroupName: { min: 1, max: 255, pattern: /^\P{Cc}+$/u },
+  AutoScalingGroupNames: { max: 50 },
+  MinSize: size,
+  MaxSize: size,
+  DesiredCapacity: size,
+  DefaultCooldown: seconds,
+  HealthCheckGracePeriod: seconds,
+  AvailabilityZones: { max: 50 },
+  VPCZoneIdentifier: { max: 5000 },
+  TerminationPolicies: { max: 10 },
+  InstanceId: { min: 1, max: 19 },
+  InstanceIds: { max: 50 },
+  ActivityIds: { max: 100 },
+  ScalingProcesses: { max: 20 },
+  Tags: { max: 200 },
+};
+
+export const autoScalingProtocol = awsQuery('2011-01-01', 'http://autoscaling.amazonaws.com/doc/2011-01-01/');
+
+/** The API of EC2 Auto Scaling (2011-01-01) as the gateway serves it. */
+export function createAutoScaling(ports: Omit<AutoScalingApi, 'pages'>): ServiceDefinition {
+  const { records, random } = ports;
+  const pages = new Pages(
+    createSigning(storedKeys(records, random, { partition: groupsPartition, key: groupKeys.signingKey })),
+    {
+      usual: 50,
+      most: 100,
+      badSize: (_asked, most) => validation(`MaxRecords must be a whole number from 1 to ${most}.`),
+      badToken: () => new AwsError('InvalidNextToken', 'The token is not one of this list.'),
+    },
+  );
+  return {
+    ...defineService({
+      name: 'autoscaling',
+      protocol: autoScalingProtocol,
+      client: autoScalingSchemas,
+      constraints: autoScalingConstraints,
+      limits: { needs: (operation) => `autoscaling:${operation}` },
+      operations: {},
+    }),
+    operations: bindAll(autoScalingOperations, { ...ports, pages }),
+  };
+}

@@ -1,0 +1,292 @@
+import type { AccessList, AccessRequest } from '@slipway/auth/contract';
+import { passRole } from '@slipway/auth/identity';
+import { requestTags, rowsOf } from '@slipway/auth/kit';
+
+import { groupArn, type GroupRecord, type MachineRecord } from '../groups/index.ts';
+import { passes } from './filters.ts';
+import { viewMachine } from './instances.ts';
+import { type AutoScalingOperations, may, mayList, mayOn, operation, reference, type Scene } from './operation.ts';
+import { changeOf, type GroupRequest, newGroup, templateNamed, usable } from './request.ts';
+import {
+  filters,
+  flag,
+  instanceMembers,
+  list,
+  mixedPolicy,
+  nothing,
+  number,
+  type Of,
+  oneGroup,
+  paged,
+  refused,
+  required,
+  type Shape,
+  struct,
+  tagDescriptions,
+  tags,
+  template,
+  text,
+  texts,
+  time,
+} from './shapes.ts';
+import { tagsOf } from './tagging.ts';
+
+const noConfigurations = 'Make a launch template, and name it as LaunchTemplate.';
+const noReservations = 'That is capacity of AWS: leave it out.';
+const tasksRegister = 'Services register their tasks with load balancers: name the target group in the service.';
+const noRefresh = 'Machines are replaced when you end them (TerminateInstanceInAutoScalingGroup): leave it out.';
+const noHooks =
+  'There are no lifecycle hooks: a machine joins when its agent does, and its tasks are drained before it ends where a capacity provider says so.';
+const noShift = 'Zones are not shifted: leave it out.';
+
+/** Members of both requests that nothing acts on. */
+const unserved = {
+  LaunchConfigurationName: refused(text, noConfigurations),
+  AvailabilityZoneIds: refused(texts, 'Name zones by their names, as AvailabilityZones.'),
+  PlacementGroup: refused(text, noReservations),
+  CapacityRebalance: refused(flag, noReservations),
+  MaxInstanceLifetime: refused(number, noRefresh),
+  Context: refused(text, noReservations),
+  DesiredCapacityType: refused(text, 'The desired capacity counts machines (units): leave it out.'),
+  DefaultInstanceWarmup: refused(number, 'A machine counts when its agent has joined: leave it out.'),
+  InstanceMaintenancePolicy: refused(
+    struct('InstanceMaintenancePolicy', { MinHealthyPercentage: number, MaxHealthyPercentage: number }),
+    noRefresh,
+  ),
+  DeletionProtection: refused(text, 'Say who may delete groups in a policy.'),
+  AvailabilityZoneDistribution: refused(
+    struct('AvailabilityZoneDistribution', { CapacityDistributionStrategy: text }),
+    'Machines are spread over the zones as far as each can have them: leave it out.',
+  ),
+  AvailabilityZoneImpairmentPolicy: refused(
+    struct('AvailabilityZoneImpairmentPolicy', { ZonalShiftEnabled: flag, ImpairedZoneHealthCheckBehavior: text }),
+    noShift,
+  ),
+  SkipZonalShiftValidation: refused(flag, noShift),
+  CapacityReservationSpecification: refused(
+    struct('CapacityReservationSpecification', { CapacityReservationPreference: text }),
+    noReservations,
+  ),
+  InstanceLifecyclePolicy: refused(
+    struct('InstanceLifecyclePolicy', {
+      RetentionTriggers: struct('RetentionTriggers', { TerminateHookAbandon: text }),
+    }),
+    noHooks,
+  ),
+  // Read and not used, as on AWS, where the role of the service is another one only by its suffix.
+  ServiceLinkedRoleARN: text,
+} as const;
+
+/** Members of both requests that say how a group is. */
+const served = {
+  LaunchTemplate: template,
+  MixedInstancesPolicy: mixedPolicy,
+  DesiredCapacity: number,
+  DefaultCooldown: number,
+  AvailabilityZones: texts,
+  VPCZoneIdentifier: text,
+  HealthCheckType: text,
+  HealthCheckGracePeriod: number,
+  TerminationPolicies: texts,
+  NewInstancesProtectedFromScaleIn: flag,
+} as const;
+
+const hook = struct('LifecycleHookSpecification', { LifecycleHookName: text, LifecycleTransition: text });
+const traffic = struct('TrafficSourceIdentifier', { Identifier: text, Type: text });
+
+const groupShape = struct('AutoScalingGroup', {
+  AutoScalingGroupName: text,
+  AutoScalingGroupARN: text,
+  LaunchTemplate: template,
+  MixedInstancesPolicy: struct('MixedInstancesPolicy', {
+    LaunchTemplate: struct('LaunchTemplate', {
+      LaunchTemplateSpecification: template,
+      Overrides: list(struct('LaunchTemplateOverrides', { InstanceType: text })),
+    }),
+  }),
+  MinSize: number,
+  MaxSize: number,
+  DesiredCapacity: number,
+  DefaultCooldown: number,
+  AvailabilityZones: texts,
+  LoadBalancerNames: texts,
+  TargetGroupARNs: texts,
+  HealthCheckType: text,
+  HealthCheckGracePeriod: number,
+  Instances: list(struct('Instance', instanceMembers)),
+  CreatedTime: time,
+  SuspendedProcesses: list(struct('SuspendedProcess', { ProcessName: text, SuspensionReason: text })),
+  VPCZoneIdentifier: text,
+  EnabledMetrics: list(struct('EnabledMetric', { Metric: text, Granularity: text })),
+  Status: text,
+  Tags: tagDescriptions,
+  TerminationPolicies: texts,
+  NewInstancesProtectedFromScaleIn: flag,
+  ServiceLinkedRoleARN: text,
+  TrafficSources: list(traffic),
+});
+
+/** Auto Scaling groups. */
+export const groupOperations: AutoScalingOperations = {
+  CreateAutoScalingGroup: operation({
+    input: struct('CreateAutoScalingGroupType', {
+      ...oneGroup,
+      ...served,
+      MinSize: required(number),
+      MaxSize: required(number),
+      Tags: tags,
+      InstanceId: refused(text, noConfigurations),
+      LoadBalancerNames: refused(texts, tasksRegister),
+      TargetGroupARNs: refused(texts, tasksRegister),
+      TrafficSources: refused(list(traffic), tasksRegister),
+      LifecycleHookSpecificationList: refused(list(hook), noHooks),
+      ...unserved,
+    }),
+    output: nothing,
+    access: async (input, scene): Promise<AccessList> => {
+      const asked = Object.fromEntries((input.Tags ?? []).map(({ Key, Value = '' }) => [Key, Value]));
+      return [
+        may('CreateAutoScalingGroup', [reference(scene, undefined, input.AutoScalingGroupName)], requestTags(asked)),
+        ...(await mayPass(input, scene)),
+      ];
+    },
+    handle: async (input, scene) => {
+      const draft = await newGroup(input.AutoScalingGroupName, input, scene);
+      await scene.api.groups.create(scene.account, draft);
+      return {};
+    },
+  }),
+  UpdateAutoScalingGroup: operation({
+    input: struct('UpdateAutoScalingGroupType', {
+      ...oneGroup,
+      ...served,
+      MinSize: number,
+      MaxSize: number,
+      ...unserved,
+    }),
+    output: nothing,
+    access: async (input, scene): Promise<AccessList> => [
+      ...(await mayOn('UpdateAutoScalingGroup')(input, scene)),
+      ...(await mayPass(input, scene)),
+    ],
+    handle: async (input, scene) => {
+      const { api, account } = scene;
+      const change = await changeOf(input, scene);
+      const before = await api.groups.byName(account, input.AutoScalingGroupName);
+      if (before !== undefined && (input.LaunchTemplate ?? input.MixedInstancesPolicy) !== undefined)
+        await usable(change(before), scene);
+      await api.groups.update(account, input.AutoScalingGroupName, updated(input), change);
+      return {};
+    },
+  }),
+  DeleteAutoScalingGroup: operation({
+    input: struct('DeleteAutoScalingGroupType', { ...oneGroup, ForceDelete: flag }),
+    output: nothing,
+    access: mayOn('DeleteAutoScalingGroup'),
+    handle: async ({ AutoScalingGroupName: name, ForceDelete = false }, { api, account }) => {
+      await api.groups.remove(account, name, ForceDelete);
+      return {};
+    },
+  }),
+  DescribeAutoScalingGroups: operation({
+    input: struct('AutoScalingGroupNamesType', {
+      AutoScalingGroupNames: texts,
+      IncludeInstances: flag,
+      Filters: filters,
+      ...paged,
+    }),
+    output: struct('AutoScalingGroupsType', { AutoScalingGroups: list(groupShape), NextToken: text }) as Shape<object>,
+    access: mayList('DescribeAutoScalingGroups'),
+    handle: async (input, scene) => {
+      const { api, account } = scene;
+      const { AutoScalingGroupNames: names = [], Filters: given, IncludeInstances: withInstances = true } = input;
+      const name = ['DescribeAutoScalingGroups', names, given];
+      const request = { maxResults: input.MaxRecords, nextToken: input.NextToken };
+      const after = await api.pages.start(account, name, request);
+      const fits = passes<GroupRecord>(given, {
+        'tag-key': ({ tags: of }) => of.map(({ key }) => key),
+        'tag-value': ({ tags: of }) => of.map(({ value }) => value),
+        'tag:': ({ tags: of }, key) => of.filter((one) => one.key === key).map(({ value }) => value),
+      });
+      const machines = Map.groupBy(withInstances ? await api.groups.machines(account) : [], ({ group }) => group);
+      const all = (await api.groups.list(account)).filter((group) => names.length === 0 || names.includes(group.name));
+      const sorted = all.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      const { items, nextToken } = await api.pages.page(
+        account,
+        name,
+        request,
+        rowsOf(sorted, (group) => group.name, after),
+        (group) => (fits(group) ? viewGroup(scene, group, machines.get(group.name) ?? []) : undefined),
+      );
+      return { AutoScalingGroups: items, ...(nextToken === undefined ? {} : { NextToken: nextToken }) };
+    },
+  }),
+};
+
+/** Machines act with the role of their template's instance profile: whoever has them made hands it over. */
+async function mayPass(input: GroupRequest, scene: Scene): Promise<readonly AccessRequest[]> {
+  const { api, account } = scene;
+  const template = await templateNamed(input, scene).catch(() => undefined);
+  if (template === undefined) return [];
+  const { id, version } = template.template;
+  const found = (await api.networks.read(account)).get('launch-template', id);
+  if (found === undefined) return [];
+  const number =
+    version === '$Latest' ? found.latestVersion : version === '$Default' ? found.defaultVersion : Number(version);
+  const profile = (await api.networks.templateVersion(account, id, number))?.data.IamInstanceProfile;
+  const role = profile === undefined ? undefined : await api.profileRole(account, profile);
+  return role === undefined ? [] : [passRole(role, 'ec2.amazonaws.com')];
+}
+
+/** As ASG tells of an update. */
+const updated = ({ MinSize: min, MaxSize: max, DesiredCapacity: desired }: GroupRequest): string =>
+  `a user request update of AutoScalingGroup constraints to ${Object.entries({ min, max, desired })
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}: ${String(value)}`)
+    .join(', ')}`;
+
+function viewGroup(
+  { region, account }: Scene,
+  group: GroupRecord,
+  machines: readonly MachineRecord[],
+): Of<typeof groupShape> {
+  const { id, name, version } = group.template;
+  const specification = { LaunchTemplateId: id, LaunchTemplateName: name, Version: version };
+  return {
+    AutoScalingGroupName: group.name,
+    AutoScalingGroupARN: groupArn(region, account, group),
+    ...(group.types === undefined
+      ? { LaunchTemplate: specification }
+      : {
+          MixedInstancesPolicy: {
+            LaunchTemplate: {
+              LaunchTemplateSpecification: specification,
+              Overrides: group.types.map((type) => ({ InstanceType: type })),
+            },
+          },
+        }),
+    MinSize: group.min,
+    MaxSize: group.max,
+    DesiredCapacity: group.desired,
+    DefaultCooldown: group.cooldown,
+    AvailabilityZones: group.zones,
+    LoadBalancerNames: [],
+    TargetGroupARNs: [],
+    HealthCheckType: 'EC2',
+    HealthCheckGracePeriod: group.grace,
+    Instances: machines.map(viewMachine),
+    CreatedTime: new Date(group.createdAt),
+    SuspendedProcesses: group.suspended.map((process) => ({
+      ProcessName: process,
+      SuspensionReason: 'User suspended',
+    })),
+    VPCZoneIdentifier: group.subnets.join(','),
+    EnabledMetrics: [],
+    ...(group.deleting === true ? { Status: 'Delete in progress' } : {}),
+    Tags: tagsOf(group),
+    TerminationPolicies: group.termination,
+    NewInstancesProtectedFromScaleIn: group.protectNew,
+    ServiceLinkedRoleARN: `arn:aws:iam::${account}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling`,
+    TrafficSources: [],
+  };
+}

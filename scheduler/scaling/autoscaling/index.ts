@@ -1,0 +1,3 @@
+/** The API of EC2 Auto Scaling. */
+export { autoScalingSchemas, createAutoScaling } from './create-autoscaling.ts';
+export { providerTag } from './request.ts';

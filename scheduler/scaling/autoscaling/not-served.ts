@@ -1,0 +1,79 @@
+import { refusalsOf } from '@slipway/auth/kit';
+
+import { unsupported } from '../groups/index.ts';
+import { type AutoScalingOperations, mayList } from './operation.ts';
+import { nothing, operationSchema, struct } from './shapes.ts';
+
+const balancing = 'Services register their tasks with load balancers: name the target group in the service.';
+const configurations = 'Make a launch template (ec2 create-launch-template), and name it in the group.';
+const hooks = 'There are no lifecycle hooks: a machine is in service when its agent has joined.';
+const pools = 'There are no warm pools: machines are made when they are wanted.';
+const refresh =
+  'End machines one after another (TerminateInstanceInAutoScalingGroup): those in their place are made from the template as it is then.';
+const schedules = 'Groups have no schedules: let something that has one call SetDesiredCapacity.';
+const policies = 'Groups have no scaling policies of their own: capacity providers of ECS set what is desired.';
+const notifications = 'Groups send no notifications: DescribeScalingActivities tells what happened.';
+const metrics = 'Groups have no metrics: DescribeAutoScalingGroups tells how many machines there are.';
+const foreign =
+  'A group has the machines that its provider made, all of which are in service: change its desired capacity.';
+const one = 'Change the desired capacity of the group (SetDesiredCapacity).';
+
+/** Operations of the API that are not served, and what to do instead. */
+export const notServed: Readonly<Record<string, string>> = {
+  AttachInstances: foreign,
+  AttachLoadBalancerTargetGroups: balancing,
+  AttachLoadBalancers: balancing,
+  AttachTrafficSources: balancing,
+  BatchDeleteScheduledAction: schedules,
+  BatchPutScheduledUpdateGroupAction: schedules,
+  CancelInstanceRefresh: refresh,
+  CompleteLifecycleAction: hooks,
+  CreateLaunchConfiguration: configurations,
+  DeleteLaunchConfiguration: configurations,
+  DeleteLifecycleHook: hooks,
+  DeleteNotificationConfiguration: notifications,
+  DeletePolicy: policies,
+  DeleteScheduledAction: schedules,
+  DeleteWarmPool: pools,
+  DescribeAdjustmentTypes: policies,
+  DescribeAutoScalingNotificationTypes: notifications,
+  DescribeInstanceRefreshes: refresh,
+  DescribeLaunchConfigurations: configurations,
+  DescribeLifecycleHookTypes: hooks,
+  DescribeLifecycleHooks: hooks,
+  DescribeLoadBalancerTargetGroups: balancing,
+  DescribeLoadBalancers: balancing,
+  DescribeMetricCollectionTypes: metrics,
+  DescribeNotificationConfigurations: notifications,
+  DescribePolicies: policies,
+  DescribeScheduledActions: schedules,
+  DescribeTrafficSources: balancing,
+  DescribeWarmPool: pools,
+  DetachInstances: foreign,
+  DetachLoadBalancerTargetGroups: balancing,
+  DetachLoadBalancers: balancing,
+  DetachTrafficSources: balancing,
+  DisableMetricsCollection: metrics,
+  EnableMetricsCollection: metrics,
+  EnterStandby: foreign,
+  ExecutePolicy: policies,
+  ExitStandby: foreign,
+  GetPredictiveScalingForecast: policies,
+  LaunchInstances: one,
+  PutLifecycleHook: hooks,
+  PutNotificationConfiguration: notifications,
+  PutScalingPolicy: policies,
+  PutScheduledUpdateGroupAction: schedules,
+  PutWarmPool: pools,
+  RecordLifecycleActionHeartbeat: hooks,
+  RollbackInstanceRefresh: refresh,
+  StartInstanceRefresh: refresh,
+};
+
+export const notServedOperations: AutoScalingOperations = refusalsOf(notServed, {
+  operationSchema,
+  inputOf: (name) => struct(`${name}Type`, {}),
+  nothing,
+  mayList,
+  unsupported,
+});

@@ -1,0 +1,36 @@
+import type { Transaction } from '@slipway/storage/records';
+
+import { newEventId, type RandomBytes, toJson } from '../../state/index.ts';
+import { groupKeys } from './keys.ts';
+import type { ActivityRecord, ActivityStatus } from './records.ts';
+
+/** Milliseconds for which activities are told of (six weeks), and how many of a group at most. */
+export const activitiesKept = 42 * 86_400_000;
+export const mostActivities = 1000;
+
+/** A moment as activities write it. */
+export const moment = (at: number): string => `${new Date(at).toISOString().slice(0, 19)}Z`;
+
+/** Writes that something began. @returns its key, by which {@link endActivity} finds it */
+export function beginActivity(tx: Transaction, random: RandomBytes, activity: Omit<ActivityRecord, 'id'>): string {
+  const id = newEventId(random);
+  const key = groupKeys.activity(activity.group, activity.startedAt, id);
+  // As ASG: no cause is longer.
+  tx.put(key, toJson({ ...activity, id, cause: activity.cause.slice(0, 1023) }));
+  return key;
+}
+
+/** Writes how something ended. One that is not there any more, as it was long ago, is left alone. */
+export async function endActivity(
+  tx: Transaction,
+  key: string | undefined,
+  status: ActivityStatus,
+  now: number,
+  message?: string,
+): Promise<void> {
+  if (key === undefined) return;
+  const found = await tx.get<ActivityRecord>(key);
+  if (found === undefined || found.endedAt !== undefined) return;
+  const told = message === undefined ? {} : { message: message.slice(0, 255) };
+  tx.put(key, toJson({ ...found, ...told, status, endedAt: now }));
+}

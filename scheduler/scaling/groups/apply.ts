@@ -1,0 +1,174 @@
+import { type HeldLease } from '@slipway/storage/leases';
+import { transact, type Transaction } from '@slipway/storage/records';
+
+import { ec2InstanceId, newId, type RandomBytes, toJson } from '../../state/index.ts';
+import { beginActivity, endActivity, moment } from './activities.ts';
+import type { Blueprint } from './blueprint.ts';
+import { decide, type EndReason, type GroupPlan, isFailure, pauseAfter, type Sight } from './decide.ts';
+import { ended, type GroupsPorts } from './groups.ts';
+import { groupKeys, groupsPartition } from './keys.ts';
+import type { GroupRecord, MachineRecord } from './records.ts';
+
+interface Applied {
+  readonly account: string;
+  readonly held: HeldLease;
+  /** The group's name. */
+  readonly group: string;
+  readonly sights: (machine: MachineRecord) => Sight;
+  /** What new machines are made from, or why there is none. */
+  readonly blueprint: Blueprint | Error | undefined;
+}
+
+/**
+ * Decides anew on the records as they are in the commit, and writes what is decided: machines that are to be made, those that are in
+ * service, and those that are to end. Nothing is carried out here, so that a server that is killed leaves no machine without a row.
+ */
+export function applyPlan(
+  ports: GroupsPorts,
+  { account, held, group: name, sights, blueprint }: Applied,
+): Promise<void> {
+  return transact(
+    ports.records,
+    groupsPartition(account),
+    async (tx) => {
+      const found = await tx.get<GroupRecord>(groupKeys.group(name));
+      if (found === undefined) return;
+      const machines = await machinesOf(tx, name);
+      if (found.deleting === true && machines.length === 0) {
+        tx.remove(groupKeys.group(name));
+        return;
+      }
+      const now = ports.clock.now();
+      const plan = decide(found, machines, sights, now);
+      const group = writeEnds(tx, ports.random, found, machines, plan, now);
+      for (const id of plan.enter) await enter(tx, machines, id, now);
+      const entered = plan.enter.length > 0 ? { ...group, failures: 0, retryAt: 0 } : group;
+      const after = launch(tx, ports.random, entered, plan.launch, machines.length, blueprint, now);
+      if (after !== found) tx.put(groupKeys.group(name), toJson(after));
+    },
+    { fence: held, attempts: 100 },
+  );
+}
+
+/** The commit depends on each of them; only the keeper adds some. */
+async function machinesOf(tx: Transaction, group: string): Promise<MachineRecord[]> {
+  const { records } = await tx.list<MachineRecord>({ prefix: groupKeys.machines, limit: 100_000 });
+  const machines: MachineRecord[] = [];
+  for (const { key, value } of records) {
+    const machine = value.group === group ? await tx.get<MachineRecord>(key) : undefined;
+    if (machine !== undefined) machines.push(machine);
+  }
+  return machines;
+}
+
+async function enter(tx: Transaction, machines: readonly MachineRecord[], id: string, now: number): Promise<void> {
+  const machine = machines.find((one) => one.id === id);
+  if (machine === undefined) return;
+  tx.put(groupKeys.machine(id), toJson({ ...machine, state: 'InService', stateAt: now, started: true }));
+  await endActivity(tx, machine.beginning, 'Successful', now);
+}
+
+/** Why a machine is taken out of service, as activities of ASG write it. */
+const reasons: Readonly<Record<EndReason, string>> = {
+  surplus: 'a difference between desired and actual capacity',
+  deleted: 'the Auto Scaling group being deleted',
+  'never-joined': 'its agent not having joined the cluster within 10 minutes',
+  vanished: 'an EC2 health check indicating it has been terminated or stopped: its provider does not have it',
+  'agent-away': 'a health check indicating that its agent has been away for more than 2 minutes',
+  deregistered: 'a health check indicating that its container instance was deregistered',
+  unhealthy: 'a user health-check: it was said to be unhealthy',
+};
+
+function writeEnds(
+  tx: Transaction,
+  random: RandomBytes,
+  group: GroupRecord,
+  machines: readonly MachineRecord[],
+  { end }: GroupPlan,
+  now: number,
+): GroupRecord {
+  let { failures } = group;
+  let capacity = machines.filter(({ state }) => state !== 'Terminating').length;
+  for (const { id, reason } of end) {
+    const machine = machines.find((one) => one.id === id);
+    if (machine === undefined) continue;
+    const shrinking = reason === 'surplus' ? `, shrinking the capacity from ${capacity} to ${capacity - 1}` : '';
+    const chosen = reason === 'surplus' ? `  At ${moment(now)} instance ${id} was selected for termination.` : '';
+    const asked = reason === 'surplus' ? `${group.cause}  ` : '';
+    capacity--;
+    if (isFailure(reason, machine.state)) failures++;
+    const ending = beginActivity(tx, random, {
+      group: group.name,
+      description: `Terminating EC2 instance: ${id}`,
+      cause: `${asked}At ${moment(now)} an instance was taken out of service in response to ${reasons[reason]}${shrinking}.${chosen}`,
+      status: 'InProgress',
+      startedAt: now,
+    });
+    const health = reason === 'surplus' || reason === 'deleted' ? machine.health : 'Unhealthy';
+    tx.put(groupKeys.machine(id), toJson({ ...ended(machine, ending, now), health }));
+  }
+  return failures === group.failures ? group : { ...group, failures, retryAt: now + pauseAfter(failures) };
+}
+
+/** Writes the rows of new machines, or why there can be none. */
+function launch(
+  tx: Transaction,
+  random: RandomBytes,
+  group: GroupRecord,
+  zones: readonly string[],
+  there: number,
+  blueprint: Blueprint | Error | undefined,
+  now: number,
+): GroupRecord {
+  if (zones.length === 0 || blueprint === undefined) return group;
+  const cause = (from: number): string =>
+    `${group.cause}  At ${moment(now)} an instance was started in response to a difference between desired and actual capacity, increasing the capacity from ${from} to ${from + 1}.`;
+  if (blueprint instanceof Error) {
+    const failures = group.failures + 1;
+    beginActivity(tx, random, {
+      group: group.name,
+      description:
+        'Launching a new EC2 instance.  Status Reason: the launch template cannot be used. Launching EC2 instance failed.',
+      cause: cause(there),
+      status: 'Failed',
+      message: blueprint.message.slice(0, 255),
+      startedAt: now,
+      endedAt: now,
+    });
+    return { ...group, failures, retryAt: now + pauseAfter(failures) };
+  }
+  for (const [index, zone] of zones.entries()) {
+    const instance = newId(random);
+    const id = ec2InstanceId(instance);
+    const beginning = beginActivity(tx, random, {
+      group: group.name,
+      description: `Launching a new EC2 instance: ${id}`,
+      cause: cause(there + index),
+      status: 'PreInService',
+      startedAt: now,
+    });
+    const subnet = blueprint.subnets.get(zone);
+    const machine: MachineRecord = {
+      id,
+      instance,
+      group: group.name,
+      provider: group.provider,
+      state: 'Pending',
+      health: 'Healthy',
+      protected: group.protectNew,
+      zone,
+      ...(subnet === undefined ? {} : { subnet }),
+      cluster: blueprint.cluster,
+      template: blueprint.template,
+      instanceType: blueprint.instanceType,
+      imageId: blueprint.imageId,
+      role: blueprint.role,
+      tags: blueprint.tags,
+      launchedAt: now,
+      stateAt: now,
+      beginning,
+    };
+    tx.put(groupKeys.machine(id), toJson(machine));
+  }
+  return group;
+}

@@ -1,0 +1,87 @@
+import { isName } from '../../cluster/index.ts';
+import type { TemplateData } from '../../network/records/index.ts';
+import type { KeeperPorts } from './keeper.ts';
+import type { GroupRecord } from './records.ts';
+import { agentSettings } from './user-data.ts';
+
+/** What new machines of a group are made from, as its template says it now. */
+export interface Blueprint {
+  readonly template: { readonly id: string; readonly name: string; readonly version: number };
+  readonly data: TemplateData;
+  readonly instanceType: string;
+  readonly imageId: string;
+  readonly cluster: string;
+  readonly role: string;
+  /** Of the subnets of the group, by zone. */
+  readonly subnets: ReadonlyMap<string, string>;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** The cluster of an agent that is told no other, as for amazon-ecs-agent. */
+const usualCluster = 'default';
+
+/**
+ * Reads what new machines are made from.
+ * @throws Error that says, in its message, what of the template cannot be had
+ */
+export async function blueprintOf(
+  { networks, profileRole }: Pick<KeeperPorts, 'networks' | 'profileRole'>,
+  account: string,
+  {
+    template: of,
+    types,
+    tags,
+    subnets: ids,
+    name,
+    failures,
+  }: Pick<GroupRecord, 'template' | 'types' | 'tags' | 'subnets' | 'name' | 'failures'>,
+): Promise<Blueprint> {
+  const network = await networks.read(account);
+  const template = network.get('launch-template', of.id);
+  if (template === undefined) throw new Error(`The launch template ${of.name} (${of.id}) does not exist.`);
+  const number =
+    of.version === '$Latest'
+      ? template.latestVersion
+      : of.version === '$Default'
+        ? template.defaultVersion
+        : Number(of.version);
+  const version = await networks.templateVersion(account, of.id, number);
+  if (version === undefined) throw new Error(`The launch template ${template.name} has no version ${of.version}.`);
+  const { data } = version;
+  if (data.IamInstanceProfile === undefined)
+    throw new Error(
+      `The launch template ${template.name} names no IamInstanceProfile: its machines would have no right to join a cluster. Name one whose role has AmazonEC2ContainerServiceforEC2Role.`,
+    );
+  const role = await profileRole(account, data.IamInstanceProfile);
+  if (role === undefined)
+    throw new Error(
+      `The instance profile ${data.IamInstanceProfile.Name ?? data.IamInstanceProfile.Arn ?? ''} does not exist, or has no role.`,
+    );
+  const settings = agentSettings(Buffer.from(data.UserData ?? '', 'base64').toString('utf8'));
+  const cluster = settings['ECS_CLUSTER'] ?? usualCluster;
+  if (!isName(cluster))
+    throw new Error(`ECS_CLUSTER=${cluster.slice(0, 100)} in the user data is no name of a cluster.`);
+  const ofTemplate = (data.TagSpecifications ?? [])
+    .filter(({ ResourceType }) => ResourceType === 'instance')
+    .flatMap(({ Tags = [] }) => Tags.map(({ Key = '', Value = '' }) => [Key, Value] as const));
+  return {
+    template: { id: template.id, name: template.name, version: number },
+    data,
+    // Where one type cannot be had, the next is tried.
+    instanceType: types?.[failures % types.length] ?? data.InstanceType ?? '',
+    imageId: data.ImageId ?? '',
+    cluster,
+    role,
+    subnets: new Map(
+      ids.flatMap((id) => {
+        const zone = network.get('subnet', id)?.zone;
+        return zone === undefined ? [] : [[zone, id] as const];
+      }),
+    ),
+    tags: {
+      ...Object.fromEntries(ofTemplate),
+      ...Object.fromEntries(tags.filter(({ propagate }) => propagate).map(({ key, value }) => [key, value])),
+      'aws:autoscaling:groupName': name,
+    },
+  };
+}

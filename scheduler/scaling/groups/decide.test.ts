@@ -1,0 +1,106 @@
+import { assert, constantFrom, integer, property, record, array, boolean } from 'fast-check';
+import { expect, test } from 'vitest';
+
+import {
+  atOnce,
+  awayAtMost,
+  decide,
+  type EndReason,
+  joinWithin,
+  pauseAfter,
+  type Sight,
+  terminationPolicies,
+} from './decide.ts';
+import type { GroupRecord, MachineRecord } from './records.ts';
+
+const now = 1_000_000_000;
+
+const anyMachine = record({
+  state: constantFrom('Pending', 'InService', 'Terminating' as const),
+  health: constantFrom('Healthy', 'Healthy', 'Unhealthy' as const),
+  protected: boolean(),
+  zone: constantFrom('a', 'b', 'c'),
+  age: integer({ min: 0, max: 2 * joinWithin }),
+  version: integer({ min: 1, max: 3 }),
+  provider: constantFrom<Sight['provider']>('there', 'gone', 'silent'),
+  agent: constantFrom<Sight['agent']>('never', 'connected', 'away', 'deregistered'),
+  away: integer({ min: 0, max: 2 * awayAtMost }),
+});
+
+const anyGroup = record({
+  min: integer({ min: 0, max: 5 }),
+  more: integer({ min: 0, max: 20 }),
+  desired: integer({ min: 0, max: 30 }),
+  grace: integer({ min: 0, max: 600 }),
+  suspended: array(constantFrom('Launch', 'Terminate', 'HealthCheck', 'ReplaceUnhealthy'), { maxLength: 2 }),
+  policy: constantFrom(...terminationPolicies),
+  waits: boolean(),
+  deleting: boolean(),
+});
+
+const runs = process.env['SLIPWAY_TEST_SIZE'] === undefined ? 2_000 : 50_000;
+
+test('never more machines than the maximum, none in the place of one that is fine, and none ended that is protected', () => {
+  assert(
+    property(anyGroup, array(anyMachine, { maxLength: 12 }), (given, machines) => {
+      const max = given.min + given.more;
+      const group = {
+        ...given,
+        max,
+        zones: ['a', 'b'],
+        termination: [given.policy],
+        retryAt: given.waits ? now + 1 : 0,
+        ...(given.deleting ? { deleting: true } : { deleting: undefined }),
+      } as unknown as GroupRecord;
+      const records = machines.map((machine, index) => ({
+        ...machine,
+        id: `i-${index}`,
+        launchedAt: now - machine.age,
+        stateAt: now - machine.age,
+        started: true,
+        template: { version: machine.version },
+      })) as unknown as MachineRecord[];
+      const sight = ({ id }: MachineRecord): Sight => {
+        const { provider, agent, away } = machines[Number(id.slice(2))] as (typeof machines)[number];
+        return { provider, agent, awaySince: now - away };
+      };
+      const plan = decide(group, records, sight, now);
+      const byId = new Map(records.map((machine) => [machine.id, machine]));
+      const surplus = plan.end.filter(({ reason }) => reason === 'surplus').map(({ id }) => id);
+      const live = records.filter(({ state }) => state !== 'Terminating');
+      const left = live.length - plan.end.length;
+      expect(new Set(plan.end.map(({ id }) => id)).size).toBe(plan.end.length);
+      expect(plan.launch.length === 0 || records.length + plan.launch.length <= max).toBe(true);
+      expect(plan.launch.length).toBeLessThanOrEqual(atOnce);
+      const has = plan.launch.length > 0;
+      expect(has && (group.suspended.includes('Launch') || given.waits || given.deleting)).toBe(false);
+      expect(has && surplus.length > 0).toBe(false);
+      expect(!has || left + plan.launch.length <= Math.max(given.desired, given.min)).toBe(true);
+      // Scaling in goes no lower than what is wanted.
+      const wanted = given.deleting ? 0 : Math.min(Math.max(given.desired, given.min), max);
+      expect(surplus.length === 0 || left >= wanted).toBe(true);
+      expect(surplus.every((id) => byId.get(id)?.protected === false)).toBe(true);
+      expect(group.suspended.includes('Terminate') && surplus.length > 0).toBe(false);
+      expect(given.deleting && left > 0).toBe(false);
+      for (const { id, reason } of plan.end) {
+        const machine = byId.get(id) as MachineRecord;
+        const { awaySince = now, provider } = sight(machine);
+        const isRight: Partial<Record<EndReason, boolean>> = {
+          'agent-away': now - awaySince > awayAtMost && machine.state === 'InService',
+          vanished: provider === 'gone',
+          'never-joined': machine.state === 'Pending' && now - machine.launchedAt > joinWithin,
+          surplus: machine.health === 'Healthy' || group.suspended.includes('ReplaceUnhealthy'),
+        };
+        expect([machine.state === 'Terminating', isRight[reason] ?? true]).toEqual([false, true]);
+      }
+      for (const id of plan.enter) expect(sight(byId.get(id) as MachineRecord).agent).toBe('connected');
+      // The same again from the same.
+      expect(decide(group, records, sight, now)).toEqual(plan);
+    }),
+    { numRuns: runs },
+  );
+});
+
+test('pauses double from ten seconds to ten minutes', () => {
+  expect([0, 1, 2, 3, 7, 8, 1000].map(pauseAfter)).toEqual([0, 10_000, 20_000, 40_000, 600_000, 600_000, 600_000]);
+});

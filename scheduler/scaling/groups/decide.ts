@@ -1,0 +1,153 @@
+import type { GroupRecord, MachineRecord } from './records.ts';
+
+/** Milliseconds within which a machine has to join: it is replaced after that. */
+export const joinWithin = 600_000;
+/** Milliseconds for which the agent of a machine may be away before the machine counts as broken. */
+export const awayAtMost = 120_000;
+/** Machines of a group that are made at once. */
+export const atOnce = 10;
+/** Milliseconds before a launch is tried again, doubled with each that came to nothing, up to this many. */
+const firstPause = 10_000;
+const longestPause = 600_000;
+
+/** How long a group waits after launches that came to nothing, one after another; milliseconds. */
+export const pauseAfter = (failures: number): number =>
+  failures === 0 ? 0 : Math.min(firstPause * 2 ** Math.min(failures - 1, 20), longestPause);
+
+/** What is seen of a machine beside its record. */
+export interface Sight {
+  /** What its provider says: that it has it, that it has not, or nothing just now. */
+  readonly provider: 'there' | 'gone' | 'silent';
+  /** What the cluster knows of its agent. */
+  readonly agent: 'never' | 'connected' | 'away' | 'deregistered';
+  /** Since when the agent is away. */
+  readonly awaySince?: number;
+}
+
+export type EndReason =
+  | 'surplus'
+  | 'deleted'
+  | 'never-joined'
+  | 'vanished'
+  | 'agent-away'
+  | 'deregistered'
+  | 'unhealthy';
+
+/** What is to be done about a group. */
+export interface GroupPlan {
+  /** Machines whose agents have joined. */
+  readonly enter: readonly string[];
+  readonly end: readonly { readonly id: string; readonly reason: EndReason }[];
+  /** The zones of new machines, one for each. */
+  readonly launch: readonly string[];
+}
+
+/** Reasons that speak against making another machine at once: what made this one does not work. */
+export const isFailure = (reason: EndReason, state: MachineRecord['state']): boolean =>
+  reason === 'never-joined' || (reason === 'vanished' && state === 'Pending');
+
+/**
+ * Compares what is wanted of a group with what is there. Pure, and level-triggered: the same again as long as nothing has changed.
+ *
+ * Never so many machines that they are more than the maximum, or, by scaling in, fewer than the minimum; never more than {@link atOnce} that have not joined. A machine
+ * is replaced that has not joined in {@link joinWithin}, that its provider does not have, or whose agent is away for long
+ * after the group's grace. Of too many those go first that have not joined, then those of the zone with the most, in the order of the group's policies; never one that is protected.
+ */
+export function decide(
+  group: GroupRecord,
+  machines: readonly MachineRecord[],
+  sight: (machine: MachineRecord) => Sight,
+  now: number,
+): GroupPlan {
+  const isSuspended = (process: string): boolean => group.suspended.includes(process);
+  const enter: string[] = [];
+  const end: { id: string; reason: EndReason }[] = [];
+  const kept: MachineRecord[] = [];
+  for (const machine of machines) {
+    if (machine.state === 'Terminating') continue;
+    const seen = sight(machine);
+    const reason = group.deleting === true ? 'deleted' : fault(group, machine, seen, now, isSuspended('HealthCheck'));
+    if (reason !== undefined && (reason === 'deleted' || !isSuspended('ReplaceUnhealthy'))) {
+      end.push({ id: machine.id, reason });
+      continue;
+    }
+    kept.push(machine);
+    if (machine.state === 'Pending' && seen.agent === 'connected') enter.push(machine.id);
+  }
+  const wanted = group.deleting === true ? 0 : Math.min(Math.max(group.desired, group.min), group.max);
+  if (kept.length > wanted && !isSuspended('Terminate'))
+    for (const { id } of surplus(group, kept, kept.length - wanted)) end.push({ id, reason: 'surplus' });
+  const unborn = kept.filter(({ id, state }) => state === 'Pending' && !enter.includes(id)).length;
+  // Machines that are on their way out still take room, so that there are never more of them than the maximum.
+  const room = group.max - machines.length;
+  const missing = Math.min(wanted - kept.length, atOnce - unborn, room);
+  const mayLaunch = missing > 0 && !isSuspended('Launch') && now >= group.retryAt;
+  return { enter, end, launch: mayLaunch ? zonesFor(group, kept, missing) : [] };
+}
+
+/** What is wrong with a machine, if anything is. */
+function fault(
+  group: GroupRecord,
+  machine: MachineRecord,
+  { provider, agent, awaySince }: Sight,
+  now: number,
+  isUnchecked: boolean,
+): EndReason | undefined {
+  if (machine.health === 'Unhealthy') return 'unhealthy';
+  if (provider === 'gone' && machine.started === true) return 'vanished';
+  if (machine.state === 'Pending') {
+    if (agent === 'deregistered') return 'deregistered';
+    return agent !== 'connected' && now - machine.launchedAt > joinWithin ? 'never-joined' : undefined;
+  }
+  if (isUnchecked || now < machine.stateAt + group.grace * 1000) return undefined;
+  if (agent === 'deregistered' || agent === 'never') return 'deregistered';
+  return agent === 'away' && now - (awaySince ?? now) > awayAtMost ? 'agent-away' : undefined;
+}
+
+/** So many machines to do without. */
+function surplus(group: GroupRecord, machines: readonly MachineRecord[], count: number): MachineRecord[] {
+  const open = machines.filter((machine) => !machine.protected);
+  const chosen: MachineRecord[] = [];
+  while (chosen.length < count && open.length > 0) {
+    const perZone = Map.groupBy(
+      machines.filter((machine) => !chosen.includes(machine)),
+      ({ zone }) => zone,
+    );
+    const rank = (machine: MachineRecord): readonly number[] => [
+      machine.state === 'Pending' ? 0 : 1,
+      -(perZone.get(machine.zone)?.length ?? 0),
+      ...group.termination.flatMap((policy) => ranks[policy]?.(machine) ?? []),
+    ];
+    const [next] = open.toSorted((a, b) => inOrder(rank(a), rank(b)) || (a.id < b.id ? -1 : 1));
+    if (next === undefined) break;
+    chosen.push(next);
+    open.splice(open.indexOf(next), 1);
+  }
+  return chosen;
+}
+
+/** What goes first by each policy: the lowest. */
+const ranks: Readonly<Record<string, (machine: MachineRecord) => readonly number[]>> = {
+  OldestInstance: ({ launchedAt }) => [launchedAt],
+  NewestInstance: ({ launchedAt }) => [-launchedAt],
+  OldestLaunchTemplate: ({ template }) => [template.version],
+  Default: ({ template, launchedAt }) => [template.version, launchedAt],
+};
+
+/** The termination policies that there are. */
+export const terminationPolicies: readonly string[] = Object.keys(ranks);
+
+function inOrder(a: readonly number[], b: readonly number[]): number {
+  for (const [index, one] of a.entries()) if (one !== b[index]) return one - (b[index] ?? 0);
+  return 0;
+}
+
+/** The zones of new machines: each where there are the fewest. */
+function zonesFor({ zones }: GroupRecord, machines: readonly MachineRecord[], count: number): string[] {
+  const has = new Map(zones.map((zone) => [zone, machines.filter((machine) => machine.zone === zone).length]));
+  return Array.from({ length: count }, () => {
+    const [zone] = [...has].reduce((least, one) => (one[1] < least[1] ? one : least), ['', Infinity]);
+    has.set(zone, (has.get(zone) ?? 0) + 1);
+    return zone;
+  });
+}

@@ -1,0 +1,11 @@
+/** Auto Scaling groups: what is wanted of them, who keeps them so, and how their machines join. */
+export { unsupported, validation } from './errors.ts';
+export { moment } from './activities.ts';
+export { blueprintOf } from './blueprint.ts';
+export { terminationPolicies } from './decide.ts';
+export { checkSize, type GroupDraft, Groups, type GroupsPorts } from './groups.ts';
+export { hostHash, joinToken, readJoinToken } from './join-token.ts';
+export { AccountGroups, GroupKeeper, type KeeperPorts } from './keeper.ts';
+export { groupArn, groupKeys, groupRows, groupsPartition, parseGroupArn } from './keys.ts';
+export type { ActivityRecord, GroupRecord, GroupTag, MachineRecord, MachineState } from './records.ts';
+export { agentSettings } from './user-data.ts';

@@ -1,0 +1,200 @@
+import type { Log } from '@slipway/auth/contract';
+import { waitAtMost } from '@slipway/storage/clock';
+import { type HeldLease, lead, type Leases } from '@slipway/storage/leases';
+import { scanPartitions, StaleEpoch, transact } from '@slipway/storage/records';
+
+import type { EcsPorts } from '../../cluster/index.ts';
+import type { Networks } from '../../network/records/index.ts';
+import { newEventId } from '../../state/index.ts';
+import type { InstanceProvider, ProvidedMachine } from '../providers/index.ts';
+import { applyPlan } from './apply.ts';
+import { decide } from './decide.ts';
+import { type GroupsPorts, Groups } from './groups.ts';
+import { groupKeys, groupsPartition } from './keys.ts';
+import type { GroupRecord, MachineRecord } from './records.ts';
+import { readSights } from './sight.ts';
+import { type Blueprint, blueprintOf } from './blueprint.ts';
+import { Workshop } from './workshop.ts';
+
+/** What groups are kept with. */
+export interface KeeperPorts extends GroupsPorts, EcsPorts {
+  readonly leases: Leases;
+  readonly log: Log;
+  readonly networks: Networks;
+  readonly providers: readonly InstanceProvider[];
+  /** What machines act as: the role of an instance profile. */
+  readonly profileRole: (
+    account: string,
+    profile: { readonly Arn?: string | undefined; readonly Name?: string | undefined },
+  ) => Promise<string | undefined>;
+  /** A secret of this installation, at least 16 bytes, the same on every server: the rights to join follow from it. */
+  readonly joinKey: Uint8Array;
+  /** Where machines reach this installation. */
+  readonly endpoint: () => string;
+}
+
+/** Milliseconds between looks at the groups of an account, and between looks for accounts that have some. */
+const pace = 5_000;
+const searchPace = 10_000;
+/** Between lists of a provider. */
+const listPace = 15_000;
+const retryAfter = 1_000;
+
+/** Keeps the groups of all accounts as they are wanted: of each account on one server at a time. */
+export class GroupKeeper {
+  readonly #ports: KeeperPorts;
+  readonly #led = new Map<string, Promise<void>>();
+
+  constructor(ports: KeeperPorts) {
+    this.#ports = ports;
+  }
+
+  /** Works until the signal aborts; it never rejects. */
+  async keep(signal: AbortSignal): Promise<void> {
+    const { records, clock, log } = this.#ports;
+    const beginning = groupsPartition('');
+    while (!signal.aborted) {
+      try {
+        for await (const partition of scanPartitions(records, beginning)) {
+          const account = partition.slice(beginning.length);
+          if (!this.#led.has(account)) this.#led.set(account, this.#lead(account, signal));
+        }
+      } catch (err) {
+        if (!signal.aborted) log.warn({ err }, 'Auto Scaling groups wait for the store');
+      }
+      await clock.sleep(searchPace, signal).catch(() => undefined);
+    }
+    await Promise.all(this.#led.values());
+  }
+
+  #lead(account: string, signal: AbortSignal): Promise<void> {
+    const { leases, clock, log } = this.#ports;
+    return lead(
+      leases,
+      {
+        partition: groupsPartition(account),
+        name: groupKeys.keeper,
+        clock,
+        signal,
+        interrupted: (err) => log.warn({ err, account }, 'Auto Scaling groups could not be kept; it begins anew'),
+        retryAfter,
+        retryAtMost: 60_000,
+      },
+      (held, until) => new AccountGroups(this.#ports, account, held).run(until),
+    );
+  }
+}
+
+/** One leadership over the groups of an account. */
+export class AccountGroups {
+  readonly #ports: KeeperPorts;
+  readonly #account: string;
+  readonly #held: HeldLease;
+  readonly #groups: Groups;
+  readonly #workshop: Workshop;
+  /** What providers listed last; undefined: they did not answer. */
+  readonly #lists = new Map<
+    string,
+    { readonly at: number; readonly machines: readonly ProvidedMachine[] | undefined }
+  >();
+
+  constructor(ports: KeeperPorts, account: string, held: HeldLease) {
+    this.#ports = ports;
+    this.#account = account;
+    this.#held = held;
+    this.#groups = new Groups(ports);
+    this.#workshop = new Workshop(ports, account, held);
+  }
+
+  async run(over: AbortSignal): Promise<void> {
+    const { clock, log } = this.#ports;
+    try {
+      while (!over.aborted) {
+        try {
+          await this.look(over);
+        } catch (err) {
+          if (err instanceof StaleEpoch || over.aborted) throw err;
+          log.warn({ err, account: this.#account }, 'cannot keep Auto Scaling groups now; trying again');
+        }
+        await waitAtMost(pace, () => {}, clock, over);
+      }
+    } finally {
+      await this.#workshop.idle();
+    }
+  }
+
+  /** One look at everything: what is wanted is written first, and then carried out. */
+  async look(over: AbortSignal): Promise<void> {
+    const owner = await this.#owner();
+    // Before the records are read: what has no record then was not made a moment ago, but is left from what was ended.
+    const lists = await this.#listAll(owner, over);
+    const groups = await this.#groups.list(this.#account);
+    const machines = await this.#groups.machines(this.#account);
+    const sights = await readSights(this.#ports, this.#account, machines, lists);
+    for (const group of groups) {
+      const own = machines.filter(({ group: of }) => of === group.name);
+      const plan = decide(group, own, sights, this.#ports.clock.now());
+      if (plan.enter.length + plan.end.length + plan.launch.length === 0 && !isDone(group, own)) continue;
+      const blueprint = plan.launch.length === 0 ? undefined : await this.#blueprint(group);
+      await applyPlan(this.#ports, { account: this.#account, held: this.#held, group: group.name, sights, blueprint });
+    }
+    this.#workshop.endStrays(owner, lists, machines, over);
+    this.#workshop.begin(owner, await this.#groups.machines(this.#account), over);
+  }
+
+  /** Waits for what was begun. */
+  idle(): Promise<void> {
+    return this.#workshop.idle();
+  }
+
+  async #blueprint(group: GroupRecord): Promise<Blueprint | Error> {
+    try {
+      return await blueprintOf(this.#ports, this.#account, group);
+    } catch (error) {
+      return error as Error;
+    }
+  }
+
+  async #listAll(
+    owner: string,
+    over: AbortSignal,
+  ): Promise<ReadonlyMap<string, readonly ProvidedMachine[] | undefined>> {
+    const { clock, log, providers } = this.#ports;
+    await Promise.all(
+      providers.map(async (provider) => {
+        const known = this.#lists.get(provider.name);
+        if (known !== undefined && clock.monotonic() - known.at < listPace) return;
+        const at = clock.monotonic();
+        try {
+          const machines = await provider.list(owner, over);
+          this.#lists.set(provider.name, { at, machines: machines.filter((machine) => machine.owner === owner) });
+        } catch (err) {
+          if (over.aborted) throw err;
+          this.#lists.set(provider.name, { at, machines: undefined });
+          log.warn({ err, provider: provider.name }, 'an instance provider does not say which machines it has');
+        }
+      }),
+    );
+    return new Map([...this.#lists].map(([name, { machines }]) => [name, machines]));
+  }
+
+  /** What providers know the machines of this account by. */
+  #owner(): Promise<string> {
+    return transact(
+      this.#ports.records,
+      groupsPartition(this.#account),
+      async (tx) => {
+        const known = await tx.get<string>(groupKeys.owner);
+        if (known !== undefined) return known;
+        const made = `slipway-${this.#account}-${newEventId(this.#ports.random)}`;
+        tx.put(groupKeys.owner, made);
+        return made;
+      },
+      { fence: this.#held },
+    );
+  }
+}
+
+/** Whether a group is to go and has nothing left. */
+const isDone = (group: GroupRecord, machines: readonly MachineRecord[]): boolean =>
+  group.deleting === true && machines.length === 0;

@@ -1,0 +1,91 @@
+/** What an account has of EC2 Auto Scaling. Times are milliseconds since the epoch. */
+
+export interface GroupTag {
+  readonly key: string;
+  readonly value: string;
+  /** Whether machines have it that are made from now on. */
+  readonly propagate: boolean;
+}
+
+/** An Auto Scaling group: so many machines, kept. */
+export interface GroupRecord {
+  readonly name: string;
+  /** Of its ARN. */
+  readonly id: string;
+  readonly min: number;
+  readonly max: number;
+  readonly desired: number;
+  /** Seconds. */
+  readonly cooldown: number;
+  /** Seconds after which a machine in service is asked for its health. */
+  readonly grace: number;
+  readonly zones: readonly string[];
+  readonly subnets: readonly string[];
+  readonly template: { readonly id: string; readonly name: string; readonly version: string };
+  /** Instance types in the order in which they are tried, in the place of the template's. */
+  readonly types?: readonly string[];
+  /** The name of the provider that makes its machines. */
+  readonly provider: string;
+  readonly protectNew: boolean;
+  /** Names of processes. */
+  readonly suspended: readonly string[];
+  readonly tags: readonly GroupTag[];
+  readonly termination: readonly string[];
+  readonly createdAt: number;
+  /** It goes when its last machine is gone. */
+  readonly deleting?: true;
+  /** Why the desired capacity is what it is, for activities. */
+  readonly cause: string;
+  /** When the desired capacity was last changed. */
+  readonly scaledAt?: number;
+  /** Launches that came to nothing, one after another, and when the next may be. */
+  readonly failures: number;
+  readonly retryAt: number;
+}
+
+export type MachineState = 'Pending' | 'InService' | 'Terminating';
+
+/** A machine of a group: what EC2 calls an instance. The row is there before its provider is asked for it, and until that has ended it. */
+export interface MachineRecord {
+  /** `i-` and 17 hexadecimal digits. */
+  readonly id: string;
+  /** Of the container instance that its agent registers; the id above is the beginning of it. */
+  readonly instance: string;
+  readonly group: string;
+  readonly provider: string;
+  readonly state: MachineState;
+  readonly health: 'Healthy' | 'Unhealthy';
+  readonly protected: boolean;
+  readonly zone: string;
+  readonly subnet?: string;
+  readonly cluster: string;
+  readonly template: { readonly id: string; readonly name: string; readonly version: number };
+  readonly instanceType: string;
+  readonly imageId: string;
+  /** The ARN of the role that its agent acts as. */
+  readonly role: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly launchedAt: number;
+  readonly stateAt: number;
+  /** Its provider has said that it is made. */
+  readonly started?: true;
+  /** The SHA-256 of the secret of the host that has used its right to join. */
+  readonly host?: string;
+  /** Keys of the activities that tell of its beginning and of its end. */
+  readonly beginning: string;
+  readonly ending?: string;
+}
+
+export type ActivityStatus = 'PreInService' | 'InProgress' | 'Successful' | 'Failed' | 'Cancelled';
+
+/** Something that a group did, or could not do. */
+export interface ActivityRecord {
+  readonly id: string;
+  readonly group: string;
+  readonly description: string;
+  readonly cause: string;
+  readonly status: ActivityStatus;
+  readonly message?: string;
+  readonly startedAt: number;
+  readonly endedAt?: number;
+}

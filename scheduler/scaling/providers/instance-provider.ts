@@ -1,0 +1,50 @@
+/** What a machine is to be. */
+export interface MachineSpec {
+  /** `i-` and 17 hexadecimal digits. Asking for the same id again is asking for the same machine. */
+  readonly id: string;
+  /** Of all machines of this account of this installation; the provider keeps it with the machine. */
+  readonly owner: string;
+  readonly account: string;
+  readonly region: string;
+  readonly group: string;
+  readonly cluster: string;
+  readonly zone: string;
+  readonly subnet?: string;
+  readonly instanceType: string;
+  readonly imageId: string;
+  /** What the launch template says, as it was written; user data in base64. */
+  readonly template: Readonly<Record<string, unknown>>;
+  readonly tags: Readonly<Record<string, string>>;
+  /** The settings of its agent, for `/etc/ecs/ecs.config`: the cluster, the server's address, and its right to join. A secret. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** Milliseconds since the epoch until when it can join. */
+  readonly joinUntil: number;
+}
+
+/** A machine that a provider has. */
+export interface ProvidedMachine {
+  readonly id: string;
+  readonly owner: string;
+}
+
+/**
+ * What makes machines and ends them. All of it may be asked again at any time, and be interrupted at any point: a
+ * server that was killed asks again.
+ */
+export interface InstanceProvider {
+  readonly name: string;
+  /**
+   * Makes a machine, or finds that it is made. It need not have started when this resolves; it has to be in {@link list} from then on.
+   * @throws ProviderError when it cannot be made; whatever was made of it until then {@link terminate} ends
+   */
+  launch(spec: MachineSpec, signal: AbortSignal): Promise<void>;
+  /** Ends a machine. One that is not there is ended. @throws ProviderError */
+  terminate(id: string, owner: string, signal: AbortSignal): Promise<void>;
+  /** Every machine of an owner that there is, whether it runs or not. @throws ProviderError */
+  list(owner: string, signal: AbortSignal): Promise<readonly ProvidedMachine[]>;
+}
+
+/** What a provider was asked for and did not do; the message is for people, and holds no secret. */
+export class ProviderError extends Error {
+  override readonly name = 'ProviderError';
+}
