@@ -37,6 +37,13 @@ const examples: Readonly<Record<string, readonly string[]>> = {
     `slipway logs prod/api --filter '{ $.level = "error" && $.ms > 500 }' --output json`,
     'slipway logs 0123456789abcdef0123456789abcdef --since 1d',
   ],
+  exec: [
+    'slipway exec web',
+    'slipway exec -it prod/api --container app -- sh',
+    'slipway exec web -- ls /',
+    'slipway exec -i db -- psql < dump.sql',
+  ],
+  cp: ['slipway cp web:/var/log/app.log .', 'slipway cp ./site web:/www'],
   top: ['slipway top --watch', 'slipway top prod/api --minutes 60'],
   expose: [
     'slipway expose web',

@@ -244,6 +244,28 @@ program
     (await import('./logs.ts')).logs(name, options),
   );
 
+program
+  .command('exec')
+  .description('run a command in a container of a task with ECS Exec, and end with its exit code; without one, a shell')
+  .argument('<service|task>', '<cluster>/<service>, a service of the cluster default, or a task by its id or ARN')
+  .argument('[command...]', 'the command and its arguments, after --')
+  .option('-c, --container <name>', 'the container, where the task has several')
+  .option('-i, --interactive', 'pass standard input on')
+  .option('-t, --tty', 'give the command a terminal')
+  .action(async (name: string, words: string[], options: import('./exec.ts').ExecOptions) =>
+    (await import('./exec.ts')).exec(name, words, options),
+  );
+
+program
+  .command('cp')
+  .description('copy a file or a folder from or to a container of a task, as tar through ECS Exec')
+  .argument('<from>', 'a path, or <service|task>:<path>')
+  .argument('<to>', 'the same')
+  .option('-c, --container <name>', 'the container, where the task has several')
+  .action(async (from: string, to: string, options: { container?: string }) =>
+    (await import('./cp.ts')).cp(from, to, options),
+  );
+
 const alarms = program.command('alarms').description('alarms over metrics: how they stand, and what they told');
 alarms
   .command('list')

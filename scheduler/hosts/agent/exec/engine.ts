@@ -37,8 +37,11 @@ const look = { every: 50, times: 40 } as const;
 export const dockerExec = (docker: Docker, clock: Pick<Clock, 'sleep'>): ExecEngine => ({
   async start({ runtimeId, command, tty, cols, rows, sessionId }) {
     const container = docker.getContainer(runtimeId);
+    // Engines since 23 make the terminal of that size; for others it follows, as docker exec has it too.
+    const size = tty ? { ConsoleSize: [rows, cols] as [number, number] } : {};
     const exec = await engineCall(() =>
       container.exec({
+        ...size,
         Cmd: [...command],
         AttachStdin: true,
         AttachStdout: true,
@@ -48,7 +51,7 @@ export const dockerExec = (docker: Docker, clock: Pick<Clock, 'sleep'>): ExecEng
         Env: [`${mark}=${sessionId}`, ...(tty ? ['TERM=xterm-256color'] : [])],
       }),
     );
-    const stream: Duplex = await engineCall(() => exec.start({ hijack: true, stdin: true, Tty: tty }));
+    const stream: Duplex = await engineCall(() => exec.start({ hijack: true, stdin: true, Tty: tty, ...size }));
     // What fails on the way ends the output; the exit code says the rest.
     stream.on('error', () => stream.destroy());
     const resize = async (wide: number, high: number): Promise<void> => {
