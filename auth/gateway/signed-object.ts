@@ -56,12 +56,20 @@ export async function identifyObjectSigner(
     if (error instanceof GatewayError) throw error;
     if (!(error instanceof SignatureError))
       throw new GatewayError('unavailable', 'the credentials could not be checked', 1);
-    if (error.problem === 'missing') return nothing;
+    if (error.problem === 'missing' && !target.includes('AWSAccessKeyId=')) return nothing;
+    if (error.problem === 'missing') throw older();
     exchange.detail = error.detail;
     await throttle.failed(exchange, claimed);
     throw error;
   }
 }
+
+/** Signature Version 2, which the AWS CLI 1 and boto3 still presign with unless they are told otherwise. */
+const older = (): SignatureError =>
+  new SignatureError(
+    'incomplete',
+    'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256 (s3.signature_version = s3v4).',
+  );
 
 /** A body whose connection stays when it is not read to its end: an answer is to follow. */
 const unbroken = (request: IncomingMessage): AsyncIterable<Uint8Array> => ({

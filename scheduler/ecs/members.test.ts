@@ -85,7 +85,7 @@ describe.each<{
     operation: 'RegisterTaskDefinition',
     path: 'containerDefinitions.[]',
     acted:
-      'name image cpu memory memoryReservation links portMappings essential restartPolicy entryPoint command environment mountPoints volumesFrom linuxParameters dependsOn startTimeout stopTimeout versionConsistency hostname user workingDirectory disableNetworking privileged readonlyRootFilesystem dnsServers dnsSearchDomains extraHosts dockerSecurityOptions interactive pseudoTerminal dockerLabels ulimits logConfiguration healthCheck systemControls secrets repositoryCredentials firelensConfiguration',
+      'name image cpu memory memoryReservation links portMappings essential restartPolicy entryPoint command environment environmentFiles mountPoints volumesFrom linuxParameters dependsOn startTimeout stopTimeout versionConsistency hostname user workingDirectory disableNetworking privileged readonlyRootFilesystem dnsServers dnsSearchDomains extraHosts dockerSecurityOptions interactive pseudoTerminal dockerLabels ulimits logConfiguration healthCheck systemControls secrets repositoryCredentials firelensConfiguration',
     request: withContainer,
   },
   {
@@ -129,7 +129,7 @@ describe.each<{
   {
     operation: 'RunTask',
     path: 'overrides.containerOverrides.[]',
-    acted: 'name command environment cpu memory memoryReservation',
+    acted: 'name command environment environmentFiles cpu memory memoryReservation',
     request: (member) => ({
       taskDefinition: 'app',
       overrides: { containerOverrides: [{ name: 'main', ...member }] },

@@ -564,9 +564,24 @@ describe('task definitions', () => {
       /must be the ARN of a secret/,
     ],
     [
-      'environment files',
-      container({ environmentFiles: [{ type: 's3', value: 'arn:aws:s3:::b/x.env' }] }),
-      /environmentFiles/,
+      'environment files and no role to read them with',
+      container({ environmentFiles: [{ type: 's3', value: 'arn:aws:s3:::bucket/x.env' }] }),
+      /'executionRoleArn'/,
+    ],
+    [
+      'an environment file that is no .env',
+      container({ environmentFiles: [{ type: 's3', value: 'arn:aws:s3:::bucket/x.txt' }] }),
+      /must end in \.env/,
+    ],
+    [
+      'an environment file that is no object',
+      container({ environmentFiles: [{ type: 's3', value: 's3://bucket/x.env' }] }),
+      /is not the ARN of an object/,
+    ],
+    [
+      'eleven environment files',
+      container({ environmentFiles: Array(11).fill({ type: 's3', value: 'arn:aws:s3:::bucket/x.env' }) }),
+      /at most 10 environment files/,
     ],
     ['GPUs', container({ resourceRequirements: [{ type: 'GPU', value: '1' }] }), /resourceRequirements/],
     [

@@ -48,7 +48,8 @@ const refused = (error: AwsError): WebRoute => ({
 
 /** The bucket and the key that a request names. */
 function placeOf(path: string, { host }: IncomingHttpHeaders): { bucket: string; key: string } | AwsError {
-  const [, before] = /^(.+)\.s3\.localhost(?::\d+)?$/i.exec(host ?? '') ?? [];
+  // Names below localhost need no DNS server; buckets have three characters and more, so that `s3.localhost` is none.
+  const [, before] = /^([a-z0-9.-]{3,63}?)\.(?:s3\.)?localhost(?::\d+)?$/i.exec(host ?? '') ?? [];
   const names = before === undefined ? path.slice(1) : `${before.toLowerCase()}/${path.slice(1)}`;
   try {
     const text = decodeURIComponent(names);

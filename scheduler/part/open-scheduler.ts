@@ -16,7 +16,7 @@ import { createEc2 } from '../network/ec2/index.ts';
 import { Networks } from '../network/records/index.ts';
 import { TaskInterfaces, taskNetworks } from '../network/tasks/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
-import { createObjects, reclaim } from '../objects/index.ts';
+import { createFileReader, createObjects, reclaim } from '../objects/index.ts';
 import { createParameterStore, Parameters } from '../settings/parameters/index.ts';
 import { createSecretsManager, Secrets } from '../settings/secrets/index.ts';
 import { createTaskSecrets } from '../settings/tasks/index.ts';
@@ -153,7 +153,9 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   });
   const secrets = new Secrets({ ...base, sealer });
   const parameters = new Parameters({ ...base, sealer });
-  const taskSecrets = createTaskSecrets({ ...base, secrets, parameters, authorizer });
+  const objects = { ...base, blobs, authorizer, principals: ports.principals };
+  const files = createFileReader(objects);
+  const taskSecrets = createTaskSecrets({ ...base, secrets, parameters, authorizer, files });
   const fileSystems = new FileSystems(base);
   const upkeep = new AbortController();
   let keeping: Promise<unknown> | undefined;
@@ -231,7 +233,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createAlarmAdministration({ ...base, sealer }),
       createHostAdministration(base),
       createOverview({ region, balancers, traffic: balancing.reports, numbers: balancing.numbers }),
-      createObjects({ ...base, blobs, authorizer, principals: ports.principals }),
+      createObjects(objects),
     ],
     upgrades: [...agents.upgrades, exec.upgrade, balancing.endpoint],
     jobs: [
@@ -255,7 +257,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         name: 'objects-sweep',
         every: 600_000,
         run: async (signal) => {
-          const { blobs: removed, uploads } = await reclaim({ ...base, blobs }, signal);
+          const { blobs: removed, uploads } = await reclaim(objects, signal);
           return removed + uploads === 0 ? undefined : { removed, uploads };
         },
       },

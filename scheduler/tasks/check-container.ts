@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { ContainerDefinition, HealthCheck } from '@aws-sdk/client-ecs';
 
 import { isName, refuseMembers } from '../cluster/index.ts';
+import { fileFault } from './environment-files.ts';
 import { checkLinux } from './check-linux.ts';
 import { checkLog } from './check-log.ts';
 import { checkSecrets } from './check-secrets.ts';
@@ -18,7 +19,6 @@ export function checkContainer(container: ContainerDefinition, body: TaskDefinit
   refuseMembers(
     container,
     {
-      environmentFiles: "There is no object store for them: use 'environment'.",
       resourceRequirements: 'Tasks get no GPUs or accelerators; remove the member.',
       credentialSpecs: 'Tasks run on Linux without domain accounts; remove the member.',
     },
@@ -47,6 +47,10 @@ export function checkContainer(container: ContainerDefinition, body: TaskDefinit
   if (container.healthCheck !== undefined) checkHealth(name, container.healthCheck);
   if (container.logConfiguration !== undefined) checkLog(name, container.logConfiguration);
   checkSecrets(container, body);
+  const fault = fileFault(container.environmentFiles);
+  if (fault !== undefined) refuseContainer(name, fault);
+  if ((container.environmentFiles ?? []).length > 0 && !body.executionRoleArn)
+    refuse("When you are specifying environment files, you must also specify a value for 'executionRoleArn'.");
   checkRestart(container);
   checkLinux(container, body);
 }

@@ -3,6 +3,7 @@ import type { ContainerOverride, TaskOverride } from '@aws-sdk/client-ecs';
 import { invalidParameter, refuseMembers } from '../cluster/index.ts';
 import { isRoleArn } from './check-definition.ts';
 import { containersOf, type TaskDefinitionBody } from './definition.ts';
+import { fileFault } from './environment-files.ts';
 import { storageConflict } from './ephemeral-storage.ts';
 import { applyOverrides } from './overrides.ts';
 import { sizeConflict } from './size-conflict.ts';
@@ -62,11 +63,12 @@ function checkContainer(override: ContainerOverride, body: TaskDefinitionBody, s
   refuseMembers(
     override,
     {
-      environmentFiles: "There is no object store for them: use 'environment'.",
       resourceRequirements: 'Tasks get no GPUs or accelerators; remove the member.',
     },
     `overrides.containerOverrides['${name}'].`,
   );
+  const fault = fileFault(override.environmentFiles);
+  if (fault !== undefined) throw invalidParameter(`The override of container ${name}: ${fault}`);
   for (const variable of override.environment ?? []) {
     if (!variable.name) throw invalidParameter(`An environment override of container ${name} needs a name.`);
   }

@@ -3,7 +3,7 @@ import type { ContainerDefinition, ContainerOverride, TaskOverride } from '@aws-
 import { containersOf, type TaskDefinitionBody } from './definition.ts';
 
 /**
- * The definition as a task with these overrides runs it: command, environment (by name), CPU, memory and GPUs of
+ * The definition as a task with these overrides runs it: command, environment (by name), files of variables, CPU, memory and GPUs of
  * containers, and CPU, memory, ephemeral storage and roles of the task. The input is expected to have passed `checkOverrides`.
  */
 export function applyOverrides(body: TaskDefinitionBody, overrides: TaskOverride | undefined): TaskDefinitionBody {
@@ -27,7 +27,7 @@ function applyToContainer(
   for (const { name, value } of override.environment ?? []) environment.set(name, value);
   return {
     ...container,
-    ...pick(override, ['command', 'cpu', 'memory', 'memoryReservation', 'resourceRequirements']),
+    ...pick(override, ['command', 'cpu', 'memory', 'memoryReservation', 'resourceRequirements', 'environmentFiles']),
     environment: [...environment].map(([name, value]) => ({ name, value })),
   };
 }

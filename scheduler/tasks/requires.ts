@@ -63,6 +63,7 @@ function ofContainer(container: ContainerDefinition): string[] {
       (container.portMappings ?? []).some((mapping) => mapping.containerPortRange !== undefined),
       'ecs.capability.network.container-port-range',
     ],
+    [(container.environmentFiles ?? []).length > 0, 'ecs.capability.env-files.s3'],
     ...(['asm', 'ssm'] as const).flatMap((store) => [
       [
         (container.secrets ?? []).some((secret) => storeOf(secret) === store),

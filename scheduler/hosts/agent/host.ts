@@ -120,6 +120,7 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
       'container-restart-policy',
       'network.container-port-range',
       'pid-ipc-namespace-sharing',
+      'env-files.s3',
       'secrets.asm.environment-variables',
       'secrets.ssm.environment-variables',
       'secrets.asm.bootstrap.log-driver',

@@ -132,12 +132,6 @@ describe('E1–E5, E7–E9: escape flags', () => {
   });
 
   test('what the agent cannot do is refused instead of left out', () => {
-    const files = taskSchema.parse({
-      arn: 'a',
-      desiredStatus: 'RUNNING',
-      containers: [{ name: 'main', image: 'web', environmentFiles: [{ type: 's3', value: 'b' }] }],
-    });
-    expect(refusal(files, {}, [])).toMatch(/environmentFiles are not supported/);
     expect(refusal(task({ NetworkMode: 'awsvpc' }), {}, [])).toMatch(/awsvpc is not supported/);
     expect(refusal(task({ NetworkMode: 'container:other' }), {}, [])).toMatch(/is not supported/);
   });

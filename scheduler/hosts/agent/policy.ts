@@ -175,7 +175,6 @@ function refuseContainer(
     (name) => !name.startsWith('no-new-privileges') && !covers(allow.securityOptions, name),
   );
   if (option !== undefined) return denied(`security option ${option}`, 'securityOptions');
-  if (container.environmentFiles.length > 0) return 'environmentFiles are not supported by this agent.';
   const range = container.portMappings.find((mapping) => portsOf(mapping) === undefined);
   if (range !== undefined) return `'${range.containerPortRange ?? ''}' is no range of ports.`;
   const type = container.registryAuthentication?.type;

@@ -29,12 +29,14 @@ export type TaskCredentialsPort = (roleArn: string, taskArn: string) => Promise<
 /** What one container is to be given of secrets and parameters. */
 export interface SecretNeed {
   readonly container: string;
-  /** What the value is for: a variable, an option of the log driver, or the login of the image's registry. */
-  readonly kind: 'environment' | 'log' | 'registry';
+  /** What the value is for: a variable, an option of the log driver, the login of the image's registry; or a file of variables. */
+  readonly kind: 'environment' | 'log' | 'registry' | 'file';
   /** Of the variable or the option. */
   readonly name: string;
-  /** As `valueFrom` and `credentialsParameter` have it. */
+  /** As `valueFrom`, `credentialsParameter` and the `value` of a file have it. */
   readonly valueFrom: string;
+  /** Of a file: variables that the container has otherwise, which win. */
+  readonly taken?: readonly string[];
 }
 
 /**

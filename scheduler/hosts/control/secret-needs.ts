@@ -11,7 +11,8 @@ export const secretsAttribute = 'slipway.capability.secret-values';
 export const secretNeeds = (body: TaskDefinitionBody): SecretNeed[] => containersOf(body).flatMap(needsOf);
 
 function needsOf(container: ContainerDefinition): SecretNeed[] {
-  const { name = '', secrets = [], logConfiguration, repositoryCredentials } = container;
+  const { name = '', secrets = [], environment = [], environmentFiles = [] } = container;
+  const { logConfiguration, repositoryCredentials } = container;
   const need = (kind: SecretNeed['kind'], variable: string | undefined, valueFrom: string | undefined): SecretNeed => ({
     container: name,
     kind,
@@ -19,7 +20,9 @@ function needsOf(container: ContainerDefinition): SecretNeed[] {
     valueFrom: valueFrom ?? '',
   });
   const login = repositoryCredentials?.credentialsParameter;
+  const taken = [...environment, ...secrets].map((variable) => variable.name ?? '');
   return [
+    ...environmentFiles.map(({ value }) => ({ ...need('file', '', value), taken })),
     ...secrets.map((secret) => need('environment', secret.name, secret.valueFrom)),
     ...(logConfiguration?.secretOptions ?? []).map((option) => need('log', option.name, option.valueFrom)),
     ...(login === undefined ? [] : [need('registry', '', login)]),

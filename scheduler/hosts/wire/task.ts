@@ -206,8 +206,8 @@ export function withoutSecrets(task: AgentTask): Omit<AgentTask, (typeof secretM
 }
 
 /** Whether a container cannot be made without values that travel beside it. */
-export const needsSecrets = ({ secrets, registryAuthentication }: AgentContainer): boolean =>
-  secrets.length > 0 || registryAuthentication?.type === 'asm';
+export const needsSecrets = ({ secrets, environmentFiles, registryAuthentication }: AgentContainer): boolean =>
+  secrets.length > 0 || environmentFiles.length > 0 || registryAuthentication?.type === 'asm';
 
 /** A task as whoever has read it sees it. */
 export type AgentTask = z.output<typeof taskSchema>;

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import type { Principal } from '@slipway/auth/contract';
+import { AwsError, type Principal } from '@slipway/auth/contract';
 import { beforeEach, describe, expect, test } from 'vitest';
 
 import type { SecretNeed } from '../../hosts/control/index.ts';
+import type { ReadFile } from '../../objects/index.ts';
 import { openSettings } from '../testing/open-settings.ts';
 import { createTaskSecrets } from './task-secrets.ts';
 
@@ -22,6 +23,15 @@ const need = (valueFrom: string, more: Partial<SecretNeed> = {}): SecretNeed => 
 });
 const canary = 'canary-2f77';
 
+/** Files by bucket and key. */
+const stored: Record<string, string> = { 'shop/a.env': 'A=1\nB=2\nTAKEN=file', 'shop/deep/b.env': 'B=3\nC=4' };
+const files: ReadFile = (_call, { bucket, key }) => {
+  const text = stored[`${bucket}/${key}`];
+  return text === undefined
+    ? Promise.reject(new AwsError('NoSuchKey', 'The specified key does not exist.', { status: 404 }))
+    : Promise.resolve(text);
+};
+
 describe('what a task needs', () => {
   let world: ReturnType<typeof openSettings>;
   let arn: string;
@@ -30,7 +40,7 @@ describe('what a task needs', () => {
     world = openSettings();
     const { clock, secrets, parameters, authorizer } = world;
     read = (...needs) =>
-      createTaskSecrets({ clock, random: randomBytes, region: 'us-east-1', secrets, parameters, authorizer })(
+      createTaskSecrets({ clock, random: randomBytes, region: 'us-east-1', secrets, parameters, authorizer, files })(
         role,
         needs,
       );
@@ -49,6 +59,17 @@ describe('what a task needs', () => {
       () => 'not refused',
       (error: Error) => `${error.name}: ${error.message}`,
     );
+
+  test('is in files, of which the first that has a variable gives it, unless the container has it otherwise', async () => {
+    const file = (key: string): SecretNeed =>
+      need(`arn:aws:s3:::shop/${key}`, { kind: 'file', name: '', taken: ['TAKEN', 'KEY'] });
+    expect(await read(file('a.env'), file('deep/b.env'), need('key', { name: 'KEY' }))).toEqual({
+      web: { environment: { A: '1', B: '2', C: '4', KEY: 'secure' }, logOptions: {} },
+    });
+    expect(await refusal(file('none.env'), file('a.env'))).toBe(
+      'TaskSecretsRefused: ResourceInitializationError: failed to download env files: arn:aws:s3:::shop/none.env: NoSuchKey: The specified key does not exist.',
+    );
+  });
 
   test('is read whole, by JSON key, by label and by version, and from parameters by name and ARN', async () => {
     const variables = Object.entries({

@@ -9,9 +9,11 @@ import {
   TaskSecretsRefused,
 } from '../../hosts/control/index.ts';
 import { callOf } from '../../services/index.ts';
+import type { ReadFile } from '../../objects/index.ts';
 import { parameterArn, type Parameters, readReference } from '../parameters/index.ts';
 import type { Secrets, VersionChoice } from '../secrets/index.ts';
 
+import { variablesOf } from './environment-file.ts';
 import { jsonMember, readLogin } from './values.ts';
 
 /** Bytes of all values of a task, as JSON has them: what an environment may have, and frames to agents carry ten of. */
@@ -23,6 +25,8 @@ export interface TaskSecretsOptions extends Pick<EcsPorts, 'clock' | 'random' | 
   readonly secrets: Secrets;
   readonly parameters: Parameters;
   readonly authorizer: Authorizer;
+  /** Files of variables are objects. */
+  readonly files: ReadFile;
 }
 
 /**
@@ -36,18 +40,19 @@ export function createTaskSecrets(options: TaskSecretsOptions): TaskSecretsPort 
     // Containers and variables may be named as members that every object has.
     const given = new Map<string, Built>();
     let bytes = 0;
-    for (const { container, kind, name, valueFrom } of needs) {
+    for (const { container, kind, name, valueFrom, taken = [] } of needs) {
       const value = values.get(valueFrom) ?? '';
       bytes += Buffer.byteLength(JSON.stringify([name, value]));
       const own: Built = given.get(container) ?? { environment: new Map(), logOptions: new Map() };
       given.set(container, own);
       if (kind === 'environment') own.environment.set(name, value);
       else if (kind === 'log') own.logOptions.set(name, value);
+      else if (kind === 'file') addFile(own.environment, value, taken);
       else own.registry = readLogin(valueFrom, value);
     }
     if (bytes > mostBytes)
       throw new TaskSecretsRefused(
-        `ResourceInitializationError: the secrets of the task have ${bytes} bytes: they have at most ${mostBytes}.`,
+        `ResourceInitializationError: the secrets and environment files of the task have ${bytes} bytes: they have at most ${mostBytes}.`,
       );
     return Object.fromEntries([...given].map(([container, built]) => [container, secretsOf(built)]));
   };
@@ -58,6 +63,12 @@ interface Built {
   readonly environment: Map<string, string>;
   readonly logOptions: Map<string, string>;
   registry?: ContainerSecrets['registry'];
+}
+
+/** Of several files the first that has a variable gives it, unless the container has it otherwise. */
+function addFile(environment: Map<string, string>, text: string, taken: readonly string[]): void {
+  for (const [name, value] of variablesOf(text))
+    if (!taken.includes(name) && !environment.has(name)) environment.set(name, value);
 }
 
 const secretsOf = ({ environment, logOptions, registry }: Built): ContainerSecrets => ({
@@ -82,7 +93,9 @@ class Reading {
   /** The values by where they come from. @throws TaskSecretsRefused with every reason */
   async all(needs: readonly SecretNeed[]): Promise<ReadonlyMap<string, string>> {
     const values = new Map<string, string>();
-    const sources = [...new Set(needs.map(({ valueFrom }) => valueFrom))];
+    const isFile = ({ kind }: SecretNeed): boolean => kind === 'file';
+    const namesOf = (some: readonly SecretNeed[]): string[] => [...new Set(some.map(({ valueFrom }) => valueFrom))];
+    const sources = namesOf(needs.filter((need) => !isFile(need)));
     const isSecret = (source: string): boolean => parseArn(source)?.service === 'secretsmanager';
     await this.#parameters(
       sources.filter((source) => !isSecret(source)),
@@ -95,9 +108,23 @@ class Reading {
         this.#refused(error);
       }
     }
+    for (const source of namesOf(needs.filter(isFile))) {
+      try {
+        values.set(source, await this.#file(source));
+      } catch (error) {
+        this.#refused(error, `failed to download env files: ${source}`);
+      }
+    }
     if (this.#reasons.length > 0)
       throw new TaskSecretsRefused(`ResourceInitializationError: ${[...new Set(this.#reasons)].join(';')}`);
     return values;
+  }
+
+  /** `arn:aws:s3:::bucket/name.env` */
+  #file(source: string): Promise<string> {
+    const [bucket = '', ...key] = source.slice(source.indexOf(':::') + 3).split('/');
+    const call = callOf(this.#options, this.#principal);
+    return this.#options.files(call, { bucket, key: key.join('/') }, mostBytes);
   }
 
   async #parameters(names: readonly string[], values: Map<string, string>): Promise<void> {

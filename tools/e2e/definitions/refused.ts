@@ -34,9 +34,9 @@ export const refused: readonly (readonly [string, RegisterTaskDefinitionRequest,
     /secretOptions/,
   ],
   [
-    'a file of variables',
+    'a file of variables and no role to read it with',
     container({ environmentFiles: [{ type: 's3', value: 'arn:aws:s3:::shop/web.env' }] }),
-    /environmentFiles/,
+    /executionRoleArn/,
   ],
   [
     'FireLens for nobody',

@@ -1,0 +1,189 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '@slipway/storage/testing';
+import { Client } from 'minio';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
+import { until } from '../testbed/command.ts';
+import { DockerCli, makeImage, missingDocker, webCommand } from '../testbed/docker.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
+
+/** Buckets and objects by their clients, and a task that reads its variables from one. */
+const missing = (await missingDocker()) ?? (await missingAwsCli());
+if (missing !== undefined && process.env['CI']) throw new Error(missing);
+
+describe.skipIf(missing !== undefined)(`objects${missing === undefined ? '' : ` (${missing})`}`, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-objects-'));
+  const docker = new DockerCli();
+  let server: ServerProcess;
+  let aws: AwsCli;
+  let passed = 0;
+  const s3 = async (...args: string[]): Promise<string> => (await aws.run(['s3', ...args])).stdout;
+
+  beforeAll(async () => {
+    server = new ServerProcess(await freePort(), join(folder, 'data'));
+    await server.start();
+    aws = new AwsCli(server.aws());
+  }, 240_000);
+
+  afterAll(async () => {
+    if (passed < 3) process.stderr.write(`--- server log ---\n${server?.log.slice(-20_000)}\n`);
+    await server?.stop();
+    await docker.forget(server.registry);
+    docker.dispose();
+    rmSync(folder, { recursive: true, force: true });
+  }, 120_000);
+
+  test('the AWS CLI makes buckets, copies, lists, synchronises, shares and removes', async () => {
+    await s3('mb', 's3://shelf');
+    const large = join(folder, 'large');
+    const bytes = randomBytes(21_000_000);
+    writeFileSync(large, bytes);
+    await s3('cp', '--quiet', large, 's3://shelf/deep/large ü');
+    const head = await aws.json(['s3api', 'head-object', '--bucket', 'shelf', '--key', 'deep/large ü']);
+    expect(head).toMatchObject({ ContentLength: bytes.length, ETag: expect.stringMatching(/-3"$/) });
+    await s3('cp', '--quiet', 's3://shelf/deep/large ü', 's3://shelf/copy');
+    await s3('cp', '--quiet', 's3://shelf/copy', `${large}.back`);
+    expect(readFileSync(`${large}.back`).equals(bytes)).toBe(true);
+
+    const site = join(folder, 'site');
+    mkdirSync(join(site, 'css'), { recursive: true });
+    for (const [name, text] of Object.entries({ 'index.html': '<p>', 'css/a.css': 'a', 'css/b.css': 'b' }))
+      writeFileSync(join(site, name), text);
+    await s3('sync', '--quiet', site, 's3://shelf/site');
+    rmSync(join(site, 'css', 'b.css'));
+    writeFileSync(join(site, 'index.html'), '<p>longer');
+    await s3('sync', '--quiet', '--delete', site, 's3://shelf/site');
+    const listed = await s3('ls', '--recursive', 's3://shelf/site/');
+    expect(
+      listed
+        .trim()
+        .split('\n')
+        .map((line) => line.trim().split(/\s+/).slice(2).join(' ')),
+    ).toEqual(['1 site/css/a.css', '9 site/index.html']);
+    expect(await s3('ls', 's3://shelf/')).toMatch(/PRE deep\/\n\s+PRE site\/\n.* copy\n/);
+
+    const older = (await s3('presign', 's3://shelf/site/index.html')).trim();
+    expect(await (await fetch(older)).text()).toContain('Please use AWS4-HMAC-SHA256');
+    const config = join(folder, 'config');
+    writeFileSync(config, '[default]\ns3 =\n  signature_version = s3v4\n');
+    const shared = await aws.run(['s3', 'presign', 's3://shelf/site/index.html'], { AWS_CONFIG_FILE: config });
+    const url = shared.stdout.trim();
+    expect(await (await fetch(url)).text()).toBe('<p>longer');
+    expect((await fetch(url.replace('index.html', 'css/a.css'))).status).toBe(403);
+    expect((await fetch(url.split('?')[0] as string)).status).toBe(403);
+
+    await s3('rm', '--quiet', 's3://shelf/copy');
+    await s3('rb', '--force', 's3://shelf');
+    expect(await s3('ls')).toBe('');
+    passed++;
+  }, 240_000);
+
+  test('so does a client of others', async () => {
+    const {
+      AWS_ENDPOINT_URL: endpoint = '',
+      AWS_ACCESS_KEY_ID: accessKey = '',
+      AWS_SECRET_ACCESS_KEY: secretKey = '',
+    } = server.aws();
+    const { hostname, port } = new URL(endpoint);
+    const client = new Client({
+      endPoint: hostname,
+      port: Number(port),
+      useSSL: false,
+      accessKey,
+      secretKey,
+      region: 'us-east-1',
+    });
+    await client.makeBucket('others');
+    const bytes = randomBytes(12_000_000);
+    await client.putObject('others', 'a/b', bytes, bytes.length, { 'X-Amz-Meta-Colour': 'blue' });
+    const stat = await client.statObject('others', 'a/b');
+    expect([stat.size, stat.metaData['colour']]).toEqual([bytes.length, 'blue']);
+    const chunks: Buffer[] = [];
+    for await (const chunk of await client.getPartialObject('others', 'a/b', 5, 100)) chunks.push(chunk as Buffer);
+    expect(Buffer.concat(chunks).equals(bytes.subarray(5, 105))).toBe(true);
+    const put = await client.presignedPutObject('others', 'from a browser', 60);
+    expect((await fetch(put, { method: 'PUT', body: 'text' })).status).toBe(200);
+    const names: string[] = [];
+    for await (const { name, prefix } of client.listObjectsV2('others', '', false) as AsyncIterable<{
+      name?: string;
+      prefix?: string;
+    }>)
+      names.push(name ?? prefix ?? '');
+    expect(names.toSorted()).toEqual(['a/', 'from a browser']);
+    await client.removeObjects('others', ['a/b', 'from a browser']);
+    await client.removeBucket('others');
+    passed++;
+  }, 120_000);
+
+  test('a task has the variables of a file that its execution role may read, and does not start without', async () => {
+    const image = `${server.registry}/files:1`;
+    await aws.json(['ecr', 'create-repository', '--repository-name', 'files']);
+    const password = (await aws.run(['ecr', 'get-login-password'])).stdout.trim();
+    await docker.check(['login', '--username', 'AWS', '--password-stdin', server.registry], password);
+    await makeImage(docker, { reference: image, command: webCommand });
+    await docker.check(['push', image]);
+    writeFileSync(join(folder, 'web.env'), '# of the shop\nMODE=from file\nPLACE=file\n');
+    await s3('mb', 's3://settings');
+    await s3('cp', '--quiet', join(folder, 'web.env'), 's3://settings/web.env');
+    const policy = (statement: object): string =>
+      JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', ...statement }] });
+    const trust = policy({ Principal: { Service: 'ecs-tasks.amazonaws.com' }, Action: 'sts:AssumeRole' });
+    const role = ['--role-name', 'execution'];
+    await aws.json(['iam', 'create-role', ...role, '--assume-role-policy-document', trust]);
+    const pull = 'arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy';
+    await aws.json(['iam', 'attach-role-policy', ...role, '--policy-arn', pull]);
+    const container = {
+      name: 'app',
+      image,
+      memory: 64,
+      environment: [{ name: 'PLACE', value: 'definition' }],
+      environmentFiles: [{ type: 's3', value: 'arn:aws:s3:::settings/web.env' }],
+    };
+    const executor = ['--execution-role-arn', 'arn:aws:iam::000000000000:role/execution'];
+    const definition = ['--family', 'web', '--container-definitions', JSON.stringify([container])];
+    await aws.json(['ecs', 'register-task-definition', ...definition, ...executor]);
+    await until('the host', 60_000, async () => {
+      const list = ['ecs', 'list-container-instances', '--filter', 'agentConnected==true'];
+      return (await aws.json<{ containerInstanceArns: string[] }>(list)).containerInstanceArns.length === 1;
+    });
+    const run = async (): Promise<string> => {
+      const { tasks } = await aws.json<{ tasks: { taskArn: string }[] }>([
+        'ecs',
+        'run-task',
+        '--task-definition',
+        'web',
+      ]);
+      return tasks[0]?.taskArn ?? '';
+    };
+    interface Task {
+      readonly lastStatus: string;
+      readonly stoppedReason?: string;
+      readonly containers: { readonly runtimeId?: string }[];
+    }
+    const state = async (arn: string, wanted: string): Promise<Task> =>
+      until(`a task that is ${wanted}`, 120_000, async () => {
+        const { tasks } = await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', arn]);
+        return tasks[0]?.lastStatus === wanted ? tasks[0] : undefined;
+      });
+    expect((await state(await run(), 'STOPPED')).stoppedReason).toBe(
+      'ResourceInitializationError: failed to download env files: arn:aws:s3:::settings/web.env: AccessDenied: Access Denied',
+    );
+    const read = policy({ Action: 's3:GetObject', Resource: 'arn:aws:s3:::settings/*' });
+    await aws.json(['iam', 'put-role-policy', ...role, '--policy-name', 'files', '--policy-document', read]);
+    const arn = await run();
+    const { containers } = await state(arn, 'RUNNING');
+    const environment = await docker.check([
+      'inspect',
+      '--format',
+      '{{json .Config.Env}}',
+      containers[0]?.runtimeId ?? '',
+    ]);
+    expect(JSON.parse(environment)).toEqual(expect.arrayContaining(['MODE=from file', 'PLACE=definition']));
+    await aws.json(['ecs', 'stop-task', '--task', arn]);
+    await state(arn, 'STOPPED');
+    passed++;
+  }, 300_000);
+});
