@@ -74,12 +74,21 @@ export function consoleService(build: () => Promise<ConsoleBuild> = buildConsole
 
 /** Sends what the client can unpack. */
 function give(request: IncomingMessage, answer: Answer, asset: Asset, caching: readonly string[]): void {
-  const { 'accept-encoding': accepted = '' } = request.headers;
-  const encoding = (['br', 'gzip'] as const).find((one) =>
-    new RegExp(`\\b${one}\\b(?!\\s*;\\s*q=0(?:\\.0*)?(?:,|$))`).test(accepted),
-  );
+  const encoding = acceptedEncoding(request);
   const body = encoding === undefined ? asset.plain : asset[encoding];
   const packing = encoding === undefined ? [] : ['Content-Encoding', encoding];
   const described = ['Content-Type', asset.type, 'Content-Length', String(body.byteLength)];
   answer(200, [...guards, ...caching, ...described, ...packing], body);
+}
+
+/** The best way that the client can unpack; undefined for none, also where it says so by a weight of zero. */
+function acceptedEncoding({
+  headers: { 'accept-encoding': accepted = '' },
+}: IncomingMessage): 'br' | 'gzip' | undefined {
+  const wanted = String(accepted)
+    .split(',')
+    .map((one) => one.replaceAll(' ', ''))
+    .filter((one) => !/;q=0(?:\.0*)?$/.test(one))
+    .map((one) => one.split(';', 1)[0]);
+  return (['br', 'gzip'] as const).find((one) => wanted.includes(one));
 }

@@ -454,6 +454,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
     ['host-administration', 'ecs'],
     ['load-balancers', 'elasticloadbalancing'],
     ['agent-program', 'ecs'],
+    ['console-code', 'ecs'],
     ['s3', 's3'],
   ]);
 
@@ -611,6 +612,9 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'distribution',
         'layers',
         'webhooks',
+        'console',
+        'console-code',
+        'console-session',
         'webhook-administration',
         'hook-administration',
         'alarm-administration',

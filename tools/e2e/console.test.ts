@@ -6,6 +6,7 @@ import {
   CreateServiceCommand,
   DescribeServicesCommand,
   type ECSClient,
+  UpdateServiceCommand,
   ListTasksCommand,
   RegisterTaskDefinitionCommand,
   StopTaskCommand,
@@ -149,6 +150,8 @@ describe.skipIf(missing !== undefined)(
     const heading = (name: string) => page.getByRole('heading', { name, exact: true });
     const button = (name: string | RegExp) => page.getByRole('button', { name });
 
+    const serviceLink = (name: string) => page.getByRole('table').getByRole('link', { name, exact: true });
+
     async function signIn(key: typeof reader): Promise<void> {
       await page.goto(address());
       await page.getByLabel('Access key id').fill(key.accessKeyId);
@@ -164,8 +167,8 @@ describe.skipIf(missing !== undefined)(
       let received = 0;
       session.on('Network.loadingFinished', ({ encodedDataLength }) => (received += encodedDataLength));
       await page.goto(await signedIn());
-      await page.getByRole('link', { name: 'web' }).waitFor();
-      await page.getByRole('link', { name: 'worker' }).waitFor();
+      await serviceLink('web').waitFor();
+      await serviceLink('worker').waitFor();
       expect(received).toBeGreaterThan(5000);
       expect(received).toBeLessThan(250 * 1024);
       expect(new URL(page.url()).hash).toBe('#/');
@@ -218,6 +221,64 @@ describe.skipIf(missing !== undefined)(
       expect(offences.found).toEqual([]);
     });
 
+    test('a deployment that gets nowhere is compared with what ran before, and rolled back', async () => {
+      await ecs.send(
+        new RegisterTaskDefinitionCommand({
+          family: 'worker',
+          containerDefinitions: [
+            {
+              name: 'worker',
+              image: `${server.registry}/web:prod`,
+              memory: 48,
+              // It counts as starting for as long as the test may last, and then as unhealthy.
+              healthCheck: { command: ['CMD-SHELL', 'exit 1'], startPeriod: 300 },
+            },
+          ],
+        }),
+      );
+      await ecs.send(new UpdateServiceCommand({ service: 'worker', taskDefinition: 'worker:2' }));
+      await page.goto(`${address()}#/deployments`);
+      const underWay = page.getByRole('article', { name: 'worker' });
+      await underWay.getByText('takes the place of').waitFor();
+      await underWay.getByRole('button', { name: 'What changed since worker:1' }).click();
+      await underWay.locator('del').getByText('"memory": 32').waitFor();
+      await underWay.locator('ins').getByText('"memory": 48').waitFor();
+      expect(await accessibilityProblems(page)).toEqual([]);
+      await picture('deployments-light');
+      await underWay.getByRole('button', { name: 'Roll back' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Roll back' }).click();
+      await expect
+        .poll(async () => {
+          const { services } = await ecs.send(new DescribeServicesCommand({ services: ['worker'] }));
+          return [services?.[0]?.taskDefinition?.split('/').at(-1), services?.[0]?.deployments?.length];
+        })
+        .toEqual(['worker:1', 1]);
+      await page.getByText('No deployment is under way').waitFor();
+      expect(offences.found).toEqual([]);
+    });
+
+    test('hosts show what runs on them, and are drained; repositories show their images and what runs them', async () => {
+      await page.goto(`${address()}#/hosts`);
+      await page.getByText('web × 3').waitFor();
+      await button(/^Drain /).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Drain' }).click();
+      await page.getByText('Draining', { exact: true }).waitFor();
+      await picture('hosts-light');
+      expect(await accessibilityProblems(page)).toEqual([]);
+      await button(/^Use again /).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Use again' }).click();
+      await page.getByText('Connected', { exact: true }).waitFor();
+      await page.goto(`${address()}#/repositories`);
+      await page.getByRole('link', { name: 'web', exact: true }).click();
+      await page.getByText(`docker pull ${server.registry}/web:prod`).waitFor();
+      const row = page.getByRole('row').filter({ hasText: 'prod' });
+      for (const name of ['web', 'worker']) await row.getByRole('link', { name, exact: true }).waitFor();
+      expect(await accessibilityProblems(page)).toEqual([]);
+      await picture('repository-light');
+      expect(offences.found).toEqual([]);
+      await openService('web');
+    });
+
     test('the keyboard reaches the content, and Escape leaves a question', async () => {
       await page.reload();
       await button('Scale').waitFor();
@@ -238,7 +299,7 @@ describe.skipIf(missing !== undefined)(
       await open('dark');
       await page.goto(url);
       await heading('Overview').waitFor();
-      await page.getByRole('link', { name: 'worker' }).waitFor();
+      await serviceLink('worker').waitFor();
       await picture('overview-dark');
       expect(await accessibilityProblems(page)).toEqual([]);
       await openService('web');
@@ -266,6 +327,9 @@ describe.skipIf(missing !== undefined)(
       await page.locator('.log').waitFor();
       expect(await button(/^(?:Scale|Deploy again|Stop task)/).count()).toBe(0);
       expect(await accessibilityProblems(page)).toEqual([]);
+      await page.goto(`${address()}#/hosts`);
+      await page.getByText('web × 3').waitFor();
+      expect(await button(/^Drain/).count()).toBe(0);
       expect(offences.found).toEqual([]);
       await open();
       await signIn(nobody);
@@ -279,10 +343,10 @@ describe.skipIf(missing !== undefined)(
     test('a server that is gone is said so, and what was shown stays', async () => {
       await open();
       await page.goto(await signedIn());
-      await page.getByRole('link', { name: 'worker' }).waitFor();
+      await serviceLink('worker').waitFor();
       await server.stop();
       await page.getByText('The server does not answer').waitFor({ timeout: 60_000 });
-      expect(await page.getByRole('link', { name: 'worker' }).count()).toBe(1);
+      expect(await serviceLink('worker').count()).toBe(1);
       await picture('server-gone');
     });
   },

@@ -7,7 +7,8 @@ import { capital, type Health } from './health.ts';
 import { useMay } from './live.ts';
 import { Ago, Button, Empty, Panel, Plain, Status } from './parts.tsx';
 import { Progress } from './progress.tsx';
-import type { ServiceData } from './service-data.ts';
+import { RevisionDifference } from './revision-difference.tsx';
+import type { History, ServiceData } from './service-data.ts';
 import type { ServiceDeployment } from './types.ts';
 
 const healths: Readonly<Record<string, Health>> = {
@@ -52,7 +53,7 @@ export function DeploymentsPanel({
   return (
     <Panel title="Deployments" flush>
       {deployments.length === 0 ? <Empty title="No deployment is remembered" /> : null}
-      {open ? <Current deployment={current} data={data} again={again} /> : null}
+      {open ? <CurrentDeployment deployment={current} definitionOf={data.definitionOf} again={again} /> : null}
       {past.length === 0 ? null : (
         <ul class="list">
           {past.slice(0, 6).map((deployment) => (
@@ -64,7 +65,8 @@ export function DeploymentsPanel({
   );
 }
 
-const revisionOf = (data: ServiceData, arn: string | undefined): string => lastOf(data.definitionOf.get(arn ?? ''));
+const revisionOf = ({ definitionOf }: Pick<History, 'definitionOf'>, arn: string | undefined): string =>
+  lastOf(definitionOf.get(arn ?? ''));
 
 function Past({
   deployment,
@@ -74,6 +76,8 @@ function Past({
   readonly data: ServiceData;
 }): JSX.Element {
   const { rollback, statusReason, status } = deployment;
+  const from = data.definitionOf.get(deployment.sourceServiceRevisions?.[0]?.arn ?? '');
+  const to = data.definitionOf.get(deployment.targetServiceRevision?.arn ?? '');
   const reason = (status?.startsWith('ROLLBACK') === true ? rollback?.reason : undefined) ?? statusReason;
   return (
     <li class="row">
@@ -85,18 +89,20 @@ function Past({
         <Plain text={reason} />
       </span>
       <Ago at={deployment.createdAt} />
+      {from === undefined || to === undefined || from === to ? null : <RevisionDifference from={from} to={to} />}
     </li>
   );
 }
 
 type Question = { readonly kind: 'continue'; readonly hookId: string } | { readonly kind: 'rollback' };
 
-function Current(props: {
+/** A deployment under way, and what a person can decide about it. */
+export function CurrentDeployment(props: {
   readonly deployment: ServiceDeployment;
-  readonly data: ServiceData;
+  readonly definitionOf: History['definitionOf'];
   readonly again: () => void;
 }): JSX.Element {
-  const { deployment, data, again } = props;
+  const { deployment, definitionOf, again } = props;
   const {
     serviceDeploymentArn = '',
     targetServiceRevision: target,
@@ -107,16 +113,17 @@ function Current(props: {
   const waiting = (deployment.lifecycleHookDetails ?? []).filter(({ status }) => status === 'AWAITING_ACTION');
   const hookId = waiting[0]?.hookId;
   const decidable = deployment.status === 'IN_PROGRESS' || deployment.status === 'PENDING';
-  const stop = { serviceDeploymentArn, stopType: 'ROLLBACK' } as const;
-  const mayStop = useMay(decidable ? `stop ${serviceDeploymentArn}` : undefined, () =>
-    ecs.may('StopServiceDeployment', stop),
+  const [from, to] = [definitionOf.get(sourceServiceRevisions[0]?.arn ?? ''), definitionOf.get(target?.arn ?? '')];
+  const back = rollbackOf(deployment, from === to ? undefined : from);
+  const mayStop = useMay(decidable && back !== undefined ? `stop ${serviceDeploymentArn}` : undefined, () =>
+    back === undefined ? Promise.resolve(false) : back.may(),
   );
   const goOn = { serviceDeploymentArn, hookId, action: 'CONTINUE' } as const;
   const mayContinue = useMay(hookId === undefined ? undefined : `continue ${serviceDeploymentArn} ${hookId}`, () =>
     ecs.may('ContinueServiceDeployment', goOn),
   );
   const weight = target?.requestedProductionTrafficWeight;
-  const revision = revisionOf(data, target?.arn);
+  const revision = revisionOf(props, target?.arn);
   return (
     <div class="current">
       <div class="row">
@@ -127,7 +134,7 @@ function Current(props: {
         <span class="faint">
           {sourceServiceRevisions.length === 0 ? null : (
             <>
-              takes the place of <Plain text={revisionOf(data, sourceServiceRevisions[0]?.arn)} />
+              takes the place of <Plain text={lastOf(from)} />
             </>
           )}
         </span>
@@ -153,6 +160,7 @@ function Current(props: {
       <p>
         <Plain text={deployment.statusReason} />
       </p>
+      {from === undefined || to === undefined || from === to ? null : <RevisionDifference from={from} to={to} />}
       {(hookId !== undefined && mayContinue) || mayStop ? (
         <div class="actions">
           {hookId !== undefined && mayContinue ? (
@@ -176,7 +184,7 @@ function Current(props: {
             question.kind === 'rollback' ? 'The service goes back to what it ran before.' : 'The deployment goes on.'
           }
           act={async () => {
-            if (question.kind === 'rollback') await ecs('StopServiceDeployment', stop);
+            if (question.kind === 'rollback') await back?.act();
             else await ecs('ContinueServiceDeployment', { ...goOn, hookId: question.hookId });
             again();
           }}
@@ -195,6 +203,23 @@ function Current(props: {
       )}
     </div>
   );
+}
+
+/**
+ * How a deployment is taken back: one that shifts traffic is stopped, which sends all of it to the revision before; one that goes task by
+ * task is followed by another with what ran before.
+ */
+function rollbackOf(
+  { serviceDeploymentArn, serviceArn, clusterArn, lifecycleStage }: ServiceDeployment,
+  before: string | undefined,
+): { readonly may: () => Promise<boolean>; readonly act: () => Promise<unknown> } | undefined {
+  if (lifecycleStage !== undefined) {
+    const stop = { serviceDeploymentArn, stopType: 'ROLLBACK' } as const;
+    return { may: () => ecs.may('StopServiceDeployment', stop), act: () => ecs('StopServiceDeployment', stop) };
+  }
+  if (before === undefined) return undefined;
+  const update = { cluster: lastOf(clusterArn), service: lastOf(serviceArn), taskDefinition: before };
+  return { may: () => ecs.may('UpdateService', update), act: () => ecs('UpdateService', update) };
 }
 
 function Stages({ at }: { readonly at: string }): JSX.Element {

@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
 import { roundUp, unbroken } from './chart.tsx';
+import { around, difference, linesOf } from './difference.ts';
 import { shortImage, visible } from './format.ts';
 import { attention, healthOf, whyStopped } from './health.ts';
 import { patternOf } from './logs.tsx';
+import { blocksOf } from './packing.tsx';
+import { findingsOf, usersOf, versionIn } from './repositories-data.ts';
 import { routeOf } from './route.ts';
 import type { ServiceRow } from './types.ts';
 
@@ -98,5 +101,69 @@ test('curves have round scales and keep their gaps', () => {
       [60, 2],
     ],
     [[240, 3]],
+  ]);
+});
+
+test('two revisions differ by what they run, and values of variables are not told', () => {
+  const revision = (memory: number, secret: string, order: object = {}) => ({
+    ...order,
+    taskDefinitionArn: `web:${memory}`,
+    registeredAt: memory,
+    containerDefinitions: [{ name: 'web', memory, environment: [{ name: 'KEY', value: secret }] }],
+    family: 'web',
+  });
+  const lines = difference(linesOf(revision(64, 'hunter2')), linesOf(revision(96, 'hunter3', { family: 'web' })));
+  const changed = lines.filter(({ kind }) => kind !== 'same');
+  expect(changed.map(({ kind, text }) => `${kind} ${text.trim().replace(/[0-9a-f]{4}\)/, '#)')}`)).toEqual([
+    'old "memory": 64,',
+    'new "memory": 96,',
+    'old "KEY = (7 characters, #)"',
+    'new "KEY = (7 characters, #)"',
+  ]);
+  expect(JSON.stringify(lines)).not.toContain('hunter');
+  expect(around(difference(['a', 'b', 'c', 'd', 'e', 'f'], ['a', 'b', 'c', 'd', 'e', 'g']), 1)).toEqual([
+    undefined,
+    { kind: 'same', text: 'e' },
+    { kind: 'old', text: 'f' },
+    { kind: 'new', text: 'g' },
+  ]);
+  expect(difference([], [])).toEqual([]);
+  expect(difference([], ['x'])).toEqual([{ kind: 'new', text: 'x' }]);
+});
+
+test('an image is found in the services that run it, by tag and by digest, whatever name the registry has', () => {
+  const uri = '127.0.0.1:7500/team/web';
+  const digest = `sha256:${'ab'.repeat(32)}`;
+  expect(versionIn('127.0.0.1:7500/team/web:prod', uri)).toBe('prod');
+  expect(versionIn('registry.example.com/team/web', uri)).toBe('latest');
+  expect(versionIn(`127.0.0.1:7500/team/web@${digest}`, uri)).toBe(digest);
+  expect(versionIn('127.0.0.1:7500/team/website:prod', uri)).toBeUndefined();
+  expect(versionIn('nginx:1', uri)).toBeUndefined();
+  const uses = new Map([
+    ['prod', [service({})]],
+    [digest, [service({}), service({ serviceName: 'api' })]],
+  ]);
+  expect(usersOf({ imageDigest: digest, imageTags: ['prod'] }, uses)).toEqual(['default/web', 'default/api']);
+  expect(usersOf({ imageDigest: 'sha256:0' }, uses)).toEqual([]);
+});
+
+test('scans are told by the worst they found', () => {
+  const scanned = { imageScanStatus: { status: 'COMPLETE' } } as const;
+  expect(findingsOf({})).toBeUndefined();
+  expect(findingsOf(scanned)).toBe('nothing found');
+  expect(findingsOf({ ...scanned, imageScanFindingsSummary: { findingSeverityCounts: { LOW: 3, CRITICAL: 1 } } })).toBe(
+    '1 critical, 3 low',
+  );
+});
+
+test('what runs on a host is told by service, with what it reserves', () => {
+  const blocks = blocksOf([
+    { group: 'service:web', cpu: '256', memory: '512' },
+    { group: 'service:web', cpu: '256', memory: '512' },
+    { group: 'family:job', containers: [{ memory: '64' }, { memory: '128', memoryReservation: '32' }] },
+  ]);
+  expect(blocks.map(({ group, count, cpu, memory }) => [group, count, cpu, memory])).toEqual([
+    ['job', 1, 0, 96],
+    ['web', 2, 512, 1024],
   ]);
 });

@@ -2,14 +2,17 @@ import { AwsError, cloudwatch, ecs, inGroups, pages } from './aws.ts';
 import type { Point } from './chart.tsx';
 import type { ServiceDeployment, ServiceRow, Task, TaskDefinition } from './types.ts';
 
-export interface ServiceData {
+/** Deployments that are remembered, newest first, with the task definitions of their revisions by the revisions' ARNs. */
+export interface History {
+  readonly deployments: readonly ServiceDeployment[];
+  readonly definitionOf: ReadonlyMap<string, string>;
+}
+
+export interface ServiceData extends History {
   readonly service: ServiceRow;
   readonly running: readonly Task[];
   readonly stopped: readonly Task[];
   readonly definition: TaskDefinition | undefined;
-  readonly deployments: readonly ServiceDeployment[];
-  /** Task definitions by the ARN of a service revision. */
-  readonly definitionOf: ReadonlyMap<string, string>;
 }
 
 /** Tasks of a kind that a page shows. */
@@ -76,16 +79,14 @@ async function definitionOf(
     : (await ecs('DescribeTaskDefinition', { taskDefinition }, { signal })).taskDefinition;
 }
 
-async function deploymentsOf(
+/** The newest deployments of a service. @throws AwsError */
+export async function deploymentsOf(
   cluster: string,
   service: string,
   signal: AbortSignal,
-): Promise<Pick<ServiceData, 'deployments' | 'definitionOf'>> {
-  const { serviceDeployments = [] } = await ecs(
-    'ListServiceDeployments',
-    { cluster, service, maxResults: mostDeployments },
-    { signal },
-  );
+  maxResults = mostDeployments,
+): Promise<History> {
+  const { serviceDeployments = [] } = await ecs('ListServiceDeployments', { cluster, service, maxResults }, { signal });
   const serviceDeploymentArns = serviceDeployments.flatMap(({ serviceDeploymentArn }) => serviceDeploymentArn ?? []);
   if (serviceDeploymentArns.length === 0) return { deployments: [], definitionOf: new Map() };
   const { serviceDeployments: deployments = [] } = await ecs(

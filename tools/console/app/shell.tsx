@@ -1,8 +1,12 @@
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
+import { DeploymentsPage } from './deployments-page.tsx';
+import { HostsPage } from './hosts-page.tsx';
 import { Mark } from './mark.tsx';
 import { OverviewPage } from './overview.tsx';
 import { Button, Empty } from './parts.tsx';
+import { RepositoriesPage } from './repositories-page.tsx';
+import { RepositoryPage } from './repository-page.tsx';
 import { link, type Route, useRoute } from './route.ts';
 import { ServicePage } from './service.tsx';
 import { type Session, signOut } from './session.ts';
@@ -11,24 +15,27 @@ interface Place {
   readonly name: string;
   /** First part of the addresses of its pages. */
   readonly at: string;
-  readonly page: (route: Route, session: Session) => JSX.Element | undefined;
+  readonly page: (route: Route) => JSX.Element;
 }
 
 /** What the navigation lists, and the pages behind it. */
 const places: readonly Place[] = [
+  { name: 'Overview', at: '', page: () => <OverviewPage /> },
+  { name: 'Deployments', at: 'deployments', page: () => <DeploymentsPage /> },
+  { name: 'Hosts', at: 'hosts', page: () => <HostsPage /> },
   {
-    name: 'Overview',
-    at: '',
-    page: () => <OverviewPage />,
+    name: 'Repositories',
+    at: 'repositories',
+    page: ([, name]) => (name === undefined ? <RepositoriesPage /> : <RepositoryPage key={name} name={name} />),
   },
 ];
 
-function pageOf(route: Route, session: Session): JSX.Element {
+function pageOf(route: Route): JSX.Element {
   const [first = '', cluster, name] = route;
   if (first === 'services' && cluster !== undefined && name !== undefined)
     return <ServicePage key={`${cluster}/${name}`} cluster={cluster} name={name} />;
   return (
-    places.find(({ at }) => at === first)?.page(route, session) ?? (
+    places.find(({ at }) => at === first)?.page(route) ?? (
       <Empty title="There is no such page">
         Go back to the <a href={link()}>overview</a>.
       </Empty>
@@ -81,7 +88,7 @@ export function Shell({ session }: { readonly session: Session }): JSX.Element {
         </div>
       </nav>
       <main id="content" tabIndex={-1}>
-        {pageOf(route, session)}
+        {pageOf(route)}
       </main>
     </div>
   );

@@ -1,4 +1,5 @@
 import type * as cw from '@aws-sdk/client-cloudwatch';
+import type * as ecr from '@aws-sdk/client-ecr';
 import type * as sdk from '@aws-sdk/client-ecs';
 import type { Wire } from './aws.ts';
 
@@ -12,3 +13,5 @@ export type TaskDefinition = Wire<sdk.TaskDefinition>;
 export type ServiceDeployment = Wire<sdk.ServiceDeployment>;
 export type ServiceEvent = Wire<sdk.ServiceEvent>;
 export type Alarm = Wire<cw.MetricAlarm>;
+export type Repository = Wire<ecr.Repository>;
+export type ImageDetail = Wire<ecr.ImageDetail>;
