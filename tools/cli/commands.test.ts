@@ -53,7 +53,8 @@ describe.each(commands.map((command) => [pathOf(command), command] as const))('s
   });
 
   test('takes --output where it shows something', () => {
-    const silent = /^(serve|agent|agent bundle|balancer|exec|cp|tls renew|scan start|simulate snapshot)$/;
+    const silent =
+      /^(serve|agent|agent bundle|balancer|exec|cp|tls renew|scan start|simulate snapshot|completion)$/;
     const output = command.options.find(({ long }) => long === '--output');
     expect(output === undefined).toBe(silent.test(path));
     expect(output?.description ?? 'json').toContain('json');

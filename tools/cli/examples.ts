@@ -54,6 +54,12 @@ const examples: Readonly<Record<string, readonly string[]>> = {
   'lb show': ['slipway lb show web'],
   'hosts list': ['slipway hosts', 'slipway hosts list --cluster prod --output json'],
   'hosts reclaim': ['slipway hosts reclaim 62e2f9f8 --cluster default'],
+  console: ['slipway console', 'slipway console --no-open'],
+  completion: [
+    'source <(slipway completion bash)    # in ~/.bashrc; slipway is in the PATH, or an alias of tools/bin/slipway',
+    'source <(slipway completion zsh)     # in ~/.zshrc, after compinit',
+    'slipway completion fish | source     # in ~/.config/fish/config.fish',
+  ],
   doctor: ['slipway doctor', 'slipway doctor --output json'],
   conformance: [
     'slipway conformance registry.example.com',
@@ -93,9 +99,11 @@ export function pathOf(command: Command): string {
 
 /** Every command that does something, with those that only have others below them left out. */
 export const commandsBelow = (command: Command): readonly Command[] =>
-  command.commands.flatMap((one) =>
-    one.commands.length > 0 && !examples[pathOf(one)] ? commandsBelow(one) : [one, ...commandsBelow(one)],
-  );
+  command.commands
+    .filter((one) => !one.name().startsWith('__'))
+    .flatMap((one) =>
+      one.commands.length > 0 && !examples[pathOf(one)] ? commandsBelow(one) : [one, ...commandsBelow(one)],
+    );
 
 /** Gives each command's help its examples, and has what was typed wrongly answered with how it is typed. */
 export function addExamples(program: Command): void {

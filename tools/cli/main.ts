@@ -373,6 +373,20 @@ program
   );
 
 program
+  .command('completion')
+  .description(
+    'print what a shell reads at its start, so that Tab knows commands, options, clusters, services and more',
+  )
+  .argument('<shell>', 'bash, zsh or fish')
+  .action(async (shell: string) => {
+    process.stdout.write((await import('./complete.ts')).completionScript(shell));
+  });
+program
+  .command('__complete', { hidden: true })
+  .argument('[words...]')
+  .action(async (words: string[]) => (await import('./complete.ts')).complete(program, words));
+
+program
   .command('doctor')
   .description('check this machine and the running server, and say what to do about what is wrong')
   .option('--data <folder>', 'data folder of the server', process.env['SLIPWAY_DATA'] ?? 'data')
