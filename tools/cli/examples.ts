@@ -26,6 +26,11 @@ const examples: Readonly<Record<string, readonly string[]>> = {
   'deployments rollback': ['slipway deployments rollback web'],
   'deployments stop': ['slipway deployments stop web'],
   explain: ['slipway explain web', 'slipway explain prod/api --output json'],
+  events: [
+    'slipway events --follow',
+    'slipway events prod/api --since 1d',
+    'slipway events --output json | jq .detail',
+  ],
   'alarms list': ['slipway alarms list --state ALARM'],
   'alarms show': ['slipway alarms show web-errors'],
   'alarms history': ['slipway alarms history web-errors'],

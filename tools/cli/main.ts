@@ -266,6 +266,18 @@ program
     (await import('./cp.ts')).cp(from, to, options),
   );
 
+program
+  .command('events')
+  .description('show what happened to services, deployments, tasks, hosts and images, in the order of time')
+  .argument('[cluster/service]', 'of one service (default: all of a cluster, and all images)')
+  .option('--cluster <name>', 'the cluster, where no service is named', 'default')
+  .option('-f, --follow', 'go on with what comes, until Ctrl-C')
+  .option('--since <time>', 'from when on: a time, or how long ago (30s, 10m, 2h, 3d)', '1h')
+  .option('--output <format>', 'text, or json: an event a line, as EventBridge has them', 'text')
+  .action(async (service: string | undefined, options: import('./events.ts').EventsOptions) =>
+    (await import('./events.ts')).events(service, options),
+  );
+
 const alarms = program.command('alarms').description('alarms over metrics: how they stand, and what they told');
 alarms
   .command('list')

@@ -1,0 +1,209 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { styleText } from 'node:util';
+import { ECRClient, paginateDescribeImages, paginateDescribeRepositories } from '@aws-sdk/client-ecr';
+import {
+  DescribeContainerInstancesCommand,
+  DescribeServicesCommand,
+  DescribeTasksCommand,
+  type ECSClient,
+  paginateListContainerInstances,
+  paginateListServices,
+  paginateListTasks,
+  type Service,
+  type ServiceDeploymentBrief,
+} from '@aws-sdk/client-ecs';
+import { activeService, clientSettings, ecsClient, parseService } from './aws-client.ts';
+import { remembered } from './deployments.ts';
+import { CliError, explained } from './errors.ts';
+import { eventOfHost, eventsOfImage, eventsOfService, eventsOfTask, inOrder, type Told } from './event-shapes.ts';
+import { parseSince } from './logs.ts';
+import { harmless, note, parseOutput, print } from './output.ts';
+
+export interface EventsOptions {
+  readonly cluster: string;
+  readonly follow?: true;
+  readonly since: string;
+  readonly output: string;
+}
+
+/** Services and repositories that are looked at; each is a call or more, each time. */
+const most = 100;
+/** Milliseconds between looks. */
+const pace = 2000;
+
+/** `slipway events`: what happened to services, tasks, hosts and images of a cluster, or to one service, in the order of time. */
+export async function events(name: string | undefined, options: EventsOptions): Promise<void> {
+  const output = parseOutput(options.output);
+  const since = parseSince(options.since, Date.now());
+  const named = name === undefined ? undefined : parseService(name);
+  const watch = new Watch(named?.cluster ?? options.cluster, named?.service);
+  const follow = new Follow(since);
+  for (;;) {
+    const seen = await watch.look().catch((error: unknown) => {
+      if (!options.follow || !follow.began) throw error;
+      note(explained(error).told);
+      return undefined;
+    });
+    for (const told of follow.news(seen ?? [])) print(output === 'json' ? JSON.stringify(told.event) : line(told));
+    if (!options.follow) return;
+    await sleep(pace);
+  }
+}
+
+/** Tells each event once. */
+export class Follow {
+  readonly #since: number;
+  #seen: ReadonlySet<string> | undefined;
+
+  /** @param since milliseconds since the epoch */
+  constructor(since: number) {
+    this.#since = since;
+  }
+
+  get began(): boolean {
+    return this.#seen !== undefined;
+  }
+
+  /** What of all that is there was not told yet. @param events all; none when nobody could look, which forgets nothing */
+  news(events: readonly Told[]): readonly Told[] {
+    if (events.length === 0) return [];
+    const found = events.filter(({ event }) => Date.parse(event.time) >= this.#since);
+    const fresh = found.filter(({ event }) => this.#seen?.has(event.id) !== true);
+    this.#seen = new Set(found.map(({ event }) => event.id));
+    return inOrder(fresh);
+  }
+}
+
+function line({ event, level, subject, words }: Told): string {
+  const head = `${event.time}  ${level.padEnd(5)}  ${harmless(subject)}`;
+  const shown = level === 'INFO' ? head : styleText(level === 'ERROR' ? 'red' : 'yellow', head);
+  return `${shown}  ${harmless(words).replaceAll('\n', ' ')}`;
+}
+
+/** Looks at everything that events are read from. What the caller may not see is left out, and said once. */
+class Watch {
+  readonly #cluster: string;
+  readonly #service: string | undefined;
+  readonly #ecs = ecsClient();
+  readonly #settings = clientSettings();
+  readonly #ecr = new ECRClient(this.#settings);
+  readonly #refused = new Set<string>();
+  readonly #deployments = new Map<string, { readonly key: string; readonly all: readonly ServiceDeploymentBrief[] }>();
+  /** How hosts stood when they were seen first, or last changed. */
+  readonly #hosts = new Map<string, Told>();
+  #looked = false;
+
+  constructor(cluster: string, service: string | undefined) {
+    this.#cluster = cluster;
+    this.#service = service;
+  }
+
+  async look(): Promise<readonly Told[]> {
+    const about = await Promise.all([
+      this.#ofServices(),
+      this.#may('tasks', () => this.#ofTasks()),
+      ...(this.#service === undefined
+        ? [this.#may('hosts', () => this.#ofHosts()), this.#may('images', () => this.#ofImages())]
+        : []),
+    ]);
+    this.#looked = true;
+    return about.flat();
+  }
+
+  async #may(what: string, look: () => Promise<readonly Told[]>): Promise<readonly Told[]> {
+    if (this.#refused.has(what)) return [];
+    try {
+      return await look();
+    } catch (error) {
+      if (!(error as Error).name.startsWith('AccessDenied')) throw error;
+      this.#refused.add(what);
+      note(`no events of ${what}: ${(error as Error).message}`);
+      return [];
+    }
+  }
+
+  async #ofServices(): Promise<readonly Told[]> {
+    const services =
+      this.#service === undefined
+        ? await allServices(this.#ecs, this.#cluster)
+        : [await activeService(this.#ecs, this.#cluster, this.#service)];
+    const told = await Promise.all(services.map(async (one) => eventsOfService(one, await this.#deploymentsOf(one))));
+    return told.flat();
+  }
+
+  /** Deployments are asked for again only when the service shows others than before. */
+  async #deploymentsOf({
+    serviceName = '',
+    deployments,
+    currentServiceDeployment,
+  }: Service): Promise<readonly ServiceDeploymentBrief[]> {
+    const states = deployments?.map(({ id, status, rolloutState }) => [id, status, rolloutState]);
+    const key = JSON.stringify([currentServiceDeployment, states]);
+    const known = this.#deployments.get(serviceName);
+    // One that is under way ends without another sign.
+    if (known?.key === key && known.all.every(({ finishedAt }) => finishedAt !== undefined)) return known.all;
+    const all: ServiceDeploymentBrief[] = [];
+    for await (const one of remembered(this.#ecs, this.#cluster, serviceName)) if (all.push(one) >= most) break;
+    this.#deployments.set(serviceName, { key, all });
+    return all;
+  }
+
+  async #ofTasks(): Promise<readonly Told[]> {
+    const told: Told[] = [];
+    const of = { cluster: this.#cluster, serviceName: this.#service };
+    for (const desiredStatus of ['RUNNING', 'STOPPED'] as const)
+      for await (const { taskArns = [] } of paginateListTasks({ client: this.#ecs }, { ...of, desiredStatus })) {
+        if (taskArns.length === 0) continue;
+        const { tasks = [] } = await this.#ecs.send(
+          new DescribeTasksCommand({ cluster: this.#cluster, tasks: taskArns }),
+        );
+        told.push(...tasks.flatMap(eventsOfTask));
+      }
+    return told;
+  }
+
+  async #ofHosts(): Promise<readonly Told[]> {
+    const pages = paginateListContainerInstances({ client: this.#ecs }, { cluster: this.#cluster });
+    for await (const { containerInstanceArns: containerInstances = [] } of pages) {
+      if (containerInstances.length === 0) continue;
+      const answer = await this.#ecs.send(
+        new DescribeContainerInstancesCommand({ cluster: this.#cluster, containerInstances }),
+      );
+      for (const host of answer.containerInstances ?? []) {
+        const { containerInstanceArn = '' } = host;
+        const now = eventOfHost(host, this.#looked ? new Date() : (host.registeredAt ?? new Date()));
+        if (this.#hosts.get(containerInstanceArn)?.words !== now.words) this.#hosts.set(containerInstanceArn, now);
+      }
+    }
+    return [...this.#hosts.values()];
+  }
+
+  async #ofImages(): Promise<readonly Told[]> {
+    const told: Told[] = [];
+    let count = 0;
+    for await (const { repositories = [] } of paginateDescribeRepositories({ client: this.#ecr }, {}))
+      for (const { repositoryName = '' } of repositories) {
+        count += 1;
+        if (count > most) return told;
+        for await (const { imageDetails = [] } of paginateDescribeImages({ client: this.#ecr }, { repositoryName }))
+          told.push(...imageDetails.flatMap((image) => eventsOfImage(image, this.#settings.region)));
+      }
+    return told;
+  }
+}
+
+async function allServices(client: ECSClient, cluster: string): Promise<readonly Service[]> {
+  const arns: string[] = [];
+  for await (const { serviceArns = [] } of paginateListServices({ client }, { cluster, maxResults: 100 })) {
+    arns.push(...serviceArns);
+    if (arns.length > most)
+      throw new CliError(`the cluster ${cluster} has more than ${most} services: name one, as <cluster>/<service>`);
+  }
+  const found: Service[] = [];
+  for (let from = 0; from < arns.length; from += 10)
+    found.push(
+      ...((await client.send(new DescribeServicesCommand({ cluster, services: arns.slice(from, from + 10) })))
+        .services ?? []),
+    );
+  return found;
+}
