@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
+import { run } from '../testbed/command.ts';
 import { commandsBelow, pathOf } from './examples.ts';
 import { program } from './main.ts';
 
@@ -33,6 +35,20 @@ test('all are looked at', () => {
   expect(commands.length).toBeGreaterThan(45);
 });
 
+test.each([
+  [['ps', '--help'], 0],
+  [['ps', '--nope'], 2],
+  [['explain'], 2],
+  [['nope'], 2],
+  [['deployments'], 2],
+  [['lb', 'list', '--output', 'yaml'], 2],
+])('slipway %j ends with %i', async (args, code) => {
+  const ended = await run(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args], {
+    env: { NO_COLOR: '1' },
+  });
+  expect([ended.code, ended.stdout === '']).toEqual([code, code !== 0]);
+});
+
 describe.each(commands.map((command) => [pathOf(command), command] as const))('slipway %s', (path, command) => {
   test('says what it does, with an example that begins with its name', () => {
     expect(command.description()).toMatch(/^[a-z]/);
@@ -53,8 +69,7 @@ describe.each(commands.map((command) => [pathOf(command), command] as const))('s
   });
 
   test('takes --output where it shows something', () => {
-    const silent =
-      /^(serve|agent|agent bundle|balancer|exec|cp|tls renew|scan start|simulate snapshot|completion)$/;
+    const silent = /^(serve|agent|agent bundle|balancer|exec|cp|tls renew|scan start|simulate snapshot|completion)$/;
     const output = command.options.find(({ long }) => long === '--output');
     expect(output === undefined).toBe(silent.test(path));
     expect(output?.description ?? 'json').toContain('json');

@@ -18,7 +18,16 @@ test('commands that are loaded late are told as they are', () => {
 });
 
 test('options, each once, and what they take', () => {
-  expect(offered('ps', '--')).toEqual(['--cluster', '--all', '--host', '--status', '--watch', '--output', '--help']);
+  expect(offered('ps', '--')).toEqual([
+    '--cluster',
+    '--services',
+    '--all',
+    '--host',
+    '--status',
+    '--watch',
+    '--output',
+    '--help',
+  ]);
   expect(offered('ps', '--all', '--')).not.toContain('--all');
   expect(offered('ps', '--output', '')).toEqual(['text', 'json']);
   expect(offered('conformance', 'x', '--output', '')).toEqual(['text', 'json', 'junit']);

@@ -14,7 +14,12 @@ const examples: Readonly<Record<string, readonly string[]>> = {
     'slipway up ./web --yes --output json',
   ],
   down: ['slipway down', 'slipway down --name shop --all --yes'],
-  ps: ['slipway ps', 'slipway ps prod/api --all', 'slipway ps --cluster prod --status PENDING --watch'],
+  ps: [
+    'slipway ps',
+    'slipway ps --services',
+    'slipway ps prod/api --all',
+    'slipway ps --cluster prod --status PENDING --watch',
+  ],
   images: ['slipway images', 'slipway images web --all --output json'],
   follow: ['slipway follow web', "slipway follow prod/api --semver '^1.4'", 'slipway follow web --off'],
   deploy: ['slipway deploy web --image 127.0.0.1:7500/web:v2 --wait'],

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { hostRow, hostsTable } from './hosts.ts';
 import { imageRow, imagesTable, scanWords } from './images.ts';
 import { ageOf, bytesOf, table } from './output.ts';
+import { serviceRow, servicesTable } from './ps-services.ts';
 import { rowOf, shortImage, tasksTable } from './ps.ts';
 
 /** What the lists show of what the APIs say; their tables have no colours where standard output is no terminal. */
@@ -72,6 +73,21 @@ test.each([
   [`h:2/web:1@${digest}`, digest, 'h:2/web:1@0123456789ab'],
 ])('the image %s is shown short', (image, of, short) => {
   expect(shortImage(image, of, 'h:1')).toBe(short);
+});
+
+test('a service in one line, with what stands in its way', () => {
+  const row = serviceRow({
+    serviceName: 'web',
+    status: 'ACTIVE',
+    runningCount: 1,
+    desiredCount: 2,
+    pendingCount: 1,
+    taskDefinition: 'a/web:3',
+    loadBalancers: [{ targetGroupArn: 'arn:aws:elasticloadbalancing:r:0:targetgroup/web/1' }],
+    createdAt: new Date(now - 60_000),
+    deployments: [{ status: 'PRIMARY', rolloutState: 'FAILED', rolloutStateReason: 'why' }],
+  });
+  expect(lines(servicesTable([row], now))[1]).toBe('web | 1/2 (+1) | web:3 | web | 1m | the deployment failed: why');
 });
 
 test('an image with its scan and who runs it', () => {

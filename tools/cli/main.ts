@@ -99,9 +99,10 @@ program
 
 program
   .command('ps')
-  .description('list tasks: image, status, health, host, address and age of each')
+  .description('list tasks: image, status, health, host, address and age of each; or services')
   .argument('[cluster/service]', 'of one service (default: all of a cluster)')
   .option('--cluster <name>', 'the cluster, where no service is named', 'default')
+  .option('--services', 'services instead: how many tasks, and how each stands')
   .option('-a, --all', 'also those that stopped lately, with why')
   .option('--host <id>', 'on one host: its id, or how that begins')
   .option('--status <status>', 'only those that are e.g. PENDING or RUNNING')

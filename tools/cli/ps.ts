@@ -11,10 +11,12 @@ import { clientSettings, ecsClient, parseService } from './aws-client.ts';
 import { CliError } from './errors.ts';
 import { reasonOf } from './explain.ts';
 import { ageOf, note, parseOutput, print, printJson, table } from './output.ts';
+import { serviceRows, servicesTable } from './ps-services.ts';
 
 export interface PsOptions {
   readonly cluster: string;
   readonly all?: true;
+  readonly services?: true;
   readonly host?: string;
   readonly status?: string;
   readonly watch?: true;
@@ -57,16 +59,35 @@ export async function ps(name: string | undefined, options: PsOptions): Promise<
     name === undefined ? { cluster: options.cluster, service: undefined } : parseService(name);
   const client = ecsClient();
   const own = new URL(clientSettings().endpoint).host;
+  if (options.services && (options.all || options.host !== undefined || options.status !== undefined))
+    throw new CliError('--all, --host and --status are about tasks: leave them or --services out', 2);
   for (;;) {
+    if (options.services) {
+      const services = await serviceRows(client, cluster, service);
+      if (output === 'json') return printJson(services);
+      clear(options);
+      print(
+        services.length === 0
+          ? `no services in the cluster ${cluster}: slipway up makes some`
+          : servicesTable(services, Date.now()),
+      );
+      if (!options.watch) return;
+      await sleep(pace);
+      continue;
+    }
     const { rows, left } = await taskRows(client, cluster, service, options);
     if (output === 'json') return printJson(rows);
-    if (options.watch && process.stdout.isTTY) print('\u001B[2J\u001B[H');
+    clear(options);
     print(rows.length === 0 ? nothing(cluster, service, options) : tasksTable(rows, own, Date.now()));
     if (left > 0) note(`${left} more tasks are not shown: name a service or a host`);
     if (!options.watch) return;
     await sleep(pace);
   }
 }
+
+const clear = ({ watch }: PsOptions): void => {
+  if (watch && process.stdout.isTTY) print('\u001B[2J\u001B[H');
+};
 
 const nothing = (cluster: string, service: string | undefined, { all, host, status }: PsOptions): string =>
   `no tasks ${host === undefined && status === undefined ? '' : 'like that '}in ${service === undefined ? `the cluster ${cluster}` : `${cluster}/${service}`}${all ? '' : '; --all shows those that stopped lately'}`;

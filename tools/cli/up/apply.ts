@@ -64,7 +64,7 @@ async function applyService(plan: ServicePlan, context: ApplyContext): Promise<A
   const tasks = wanted.count ?? now?.service.desiredCount ?? 1;
   const common = { cluster, taskDefinition, desiredCount: tasks };
   const moved = plan.balancer === 'change' || plan.balancer === 'remove' || plan.balancer === 'make' || isAway;
-  const changed = now === undefined || plan.revision || plan.count || moved;
+  const changed = now === undefined || plan.revision || plan.count || plan.retry || moved;
   if (now === undefined) {
     await ecs.send(
       new CreateServiceCommand({
@@ -81,6 +81,7 @@ async function applyService(plan: ServicePlan, context: ApplyContext): Promise<A
       new UpdateServiceCommand({
         ...common,
         service: wanted.name,
+        ...(plan.retry ? { forceNewDeployment: true } : {}),
         // Left out, they stay with all that slipway strategy has set there.
         ...(moved && !sameTargets(now.service, loadBalancers) ? { loadBalancers } : {}),
       }),

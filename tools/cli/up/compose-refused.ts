@@ -16,7 +16,7 @@ export const refusedFields: Readonly<Record<string, string>> = {
   cpuset: 'tasks run on any CPU of their host: write deploy.resources.limits.cpus',
   credential_spec: 'tasks run on Linux without domain accounts: remove it',
   develop:
-    'slipway up watches no files: run it again after a change, or have the service follow pushes (x-slipway.follow)',
+    'slipway up watches no files: run it again after a change, or have the service follow pushes (slipway follow)',
   device_cgroup_rules: 'devices of hosts stay closed: remove it',
   devices:
     'devices of hosts stay closed: register a task definition with linuxParameters.devices where the agent allows it',

@@ -156,7 +156,7 @@ describe('what is not mapped is refused with its line', () => {
     ['services: { web: { image: a } }\nvolumes: { a: { driver: nfs } }', 'volumes.a.driver: is local'],
     ['services: { web: { } }', 'services.web: needs an image, or a build'],
     ['services: { web: { image: a, imge: b } }', 'services.web.imge: is no field of a service'],
-    [service('image: b'), 'unique'],
+    [service('image: b'), 'services.web.image: is there twice'],
     [service('ports: ["5432:5432"]'), "ports[0]: port 5432 is PostgreSQL's"],
     [service('ports: ["53:9053/udp"]'), 'no UDP'],
     [service('ports: ["1000-1010:80"]'), 'ranges of ports'],

@@ -64,6 +64,7 @@ export class Field {
       const name = isScalar(key) ? String(key.value) : '';
       const line = lineOf(this.#reading, key) || this.#line;
       const field = new Field(this.#reading, this.path === '' ? name : `${this.path}.${name}`, value, line);
+      if (found.has(name)) field.refuse('is there twice');
       if (name === '<<') merged.push(...(field.kind === 'list' ? field.items() : [field]));
       else found.set(name, field);
     }
@@ -142,7 +143,8 @@ export function readYaml(source: string, problems: Problems, text: Reading['text
     problems.add(0, `is larger than ${largest / 1024} KiB`);
     return new Field(reading(parseDocument('')), '', null, 0);
   }
-  const document = parseDocument(source, { lineCounter: lines, merge: false, uniqueKeys: true, prettyErrors: false });
+  // Keys that are there twice are found by those who read a map, in less than quadratic time.
+  const document = parseDocument(source, { lineCounter: lines, merge: false, uniqueKeys: false, prettyErrors: false });
   for (const { message, pos } of document.errors) problems.add(lines.linePos(pos[0]).line, message);
   return new Field(reading(document as Document), '', document.errors.length > 0 ? null : document.contents, 1);
 }

@@ -159,6 +159,13 @@ describe('a plan', () => {
     ['an image', web(), running(), push, ['  + image web:1: push web:1', '  ~ service shop-web: image of web']],
     ['a count', web({ count: 3 }), running(), image, ['  ~ service shop-web: 1 -> 3 tasks']],
     [
+      'a deployment that failed',
+      web(),
+      running(web(), { deployments: [{ status: 'PRIMARY', rolloutState: 'FAILED' }] }),
+      image,
+      ['  ~ service shop-web: its last deployment failed: once more'],
+    ],
+    [
       'a port',
       web({ publish: [{ container: 'web', containerPort: 8080, port: 81 }] }),
       running(),

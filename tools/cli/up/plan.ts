@@ -50,6 +50,8 @@ export interface ServicePlan {
   readonly revision: boolean;
   readonly balancer: 'none' | 'make' | 'change' | 'keep' | 'remove';
   readonly count: boolean;
+  /** Its last deployment failed: the same again. */
+  readonly retry: boolean;
 }
 
 export interface Plan {
@@ -131,7 +133,7 @@ function planService(
       why: `${count} ${count === 1 ? 'task' : 'tasks'} of ${of}`,
       disturbs: false,
     });
-    return { service: { wanted, revision: true, balancer: balancer.does, count: true }, steps };
+    return { service: { wanted, revision: true, balancer: balancer.does, count: true, retry: false }, steps };
   }
   const pushed = images.filter(({ image }) => image === undefined).map(({ container }) => `image of ${container}`);
   const changed =
@@ -139,15 +141,20 @@ function planService(
       ? pushed
       : differences(registration, now.taskDefinition, now.state);
   const count = wanted.count !== undefined && wanted.count !== now.service.desiredCount;
+  const retry =
+    changed.length === 0 &&
+    now.service.deployments?.some(({ status, rolloutState }) => status === 'PRIMARY' && rolloutState === 'FAILED') ===
+      true;
   const why = [
     ...changed,
+    ...(retry ? ['its last deployment failed: once more'] : []),
     ...(count ? [`${now.service.desiredCount ?? 0} -> ${wanted.count ?? 0} tasks`] : []),
     ...(now.service.loadBalancers?.length === 0 && wanted.publish.length > 0 && balancer.does === 'keep'
       ? ['its load balancer was taken away']
       : []),
   ];
   if (why.length > 0) steps.push({ sign: '~', what: `service ${wanted.name}`, why: why.join(', '), disturbs: true });
-  return { service: { wanted, now, revision: changed.length > 0, balancer: balancer.does, count }, steps };
+  return { service: { wanted, now, revision: changed.length > 0, balancer: balancer.does, count, retry }, steps };
 }
 
 function balancerPlan(

@@ -5,7 +5,8 @@ import { clientSettings, ecsClient } from '../aws-client.ts';
 import { CliError } from '../errors.ts';
 import { untilServing, balancerName } from '../expose.ts';
 import { callJson } from '../json-api.ts';
-import { note, type Output, parseOutput, print, printJson } from '../output.ts';
+import { harmless, note, type Output, parseOutput, print, printJson } from '../output.ts';
+import { Progress } from '../progress.ts';
 import { ApiError } from '../query-api.ts';
 import { type Applied, applyServices, refuseUnasked } from './apply.ts';
 import { appOfImage, findInput, type ImageOptions, readApp } from './input.ts';
@@ -67,7 +68,8 @@ export async function up(what: string | undefined, options: UpOptions): Promise<
     return;
   }
   await agreed(plan, options, output);
-  const say = (line: string): void => note(line);
+  // What the cluster says of tasks, their images may have made up.
+  const say = (line: string): void => note(harmless(line));
 
   const repositories = new Set(now.repositories);
   const pushed = new Map<string, string>();
@@ -92,7 +94,16 @@ export async function up(what: string | undefined, options: UpOptions): Promise<
   const { cluster, from } = options;
   const applied = await applyServices(plan, { ecs, cluster, project: app.name, from, registrations, say });
   const hush = (): void => undefined;
-  for (const service of applied) await untilSteady(ecs, cluster, service, timeout * 1000, service.changed ? say : hush);
+  const progress = new Progress('waiting');
+  // A line that wraps could not be written over.
+  const shown = (line: string): void => progress.show(line.slice(0, (process.stderr.columns ?? 80) - 12));
+  const waiting = process.stderr.isTTY ? shown : say;
+  try {
+    for (const service of applied)
+      await untilSteady(ecs, cluster, service, timeout * 1000, service.changed ? waiting : hush);
+  } finally {
+    progress.end();
+  }
   for (const { service, tasks, balancer } of applied)
     if (tasks > 0)
       for (const { targetGroupArn } of balancer?.groups ?? [])

@@ -1,0 +1,66 @@
+import { DescribeServicesCommand, type ECSClient, paginateListServices, type Service } from '@aws-sdk/client-ecs';
+import { verdict } from './explain.ts';
+import { ageOf, table } from './output.ts';
+
+/** A service as `slipway ps --services` lists it. */
+export interface ServiceRow {
+  readonly service: string;
+  readonly running: number;
+  readonly desired: number;
+  readonly pending: number;
+  /** One sentence: steady, or what stands in its way. */
+  readonly state: string;
+  readonly taskDefinition: string;
+  readonly loadBalancers: readonly string[];
+  readonly createdAt?: string;
+}
+
+/** The services of a cluster, or one of them, by name. */
+export async function serviceRows(
+  client: ECSClient,
+  cluster: string,
+  named: string | undefined,
+): Promise<readonly ServiceRow[]> {
+  const names: string[] = named === undefined ? [] : [named];
+  if (named === undefined)
+    for await (const { serviceArns = [] } of paginateListServices({ client }, { cluster, maxResults: 100 }))
+      names.push(...serviceArns);
+  const rows: ServiceRow[] = [];
+  // One call describes ten.
+  for (let from = 0; from < names.length; from += 10) {
+    const services = names.slice(from, from + 10);
+    const answer = await client.send(new DescribeServicesCommand({ cluster, services }));
+    rows.push(...(answer.services ?? []).filter(({ status }) => status !== 'INACTIVE').map(serviceRow));
+  }
+  return rows.toSorted((a, b) => (a.service < b.service ? -1 : 1));
+}
+
+/** What of a service is listed. */
+export function serviceRow(service: Service): ServiceRow {
+  const { serviceName = '', runningCount = 0, desiredCount = 0, pendingCount = 0, createdAt } = service;
+  return {
+    service: serviceName,
+    running: runningCount,
+    desired: desiredCount,
+    pending: pendingCount,
+    state: verdict(service),
+    taskDefinition: service.taskDefinition?.split('/').at(-1) ?? '',
+    // `targetgroup/<name>/<id>`: a group of slipway expose and up is named as its load balancer.
+    loadBalancers: (service.loadBalancers ?? []).flatMap(({ targetGroupArn }) => targetGroupArn?.split('/')[1] ?? []),
+    ...(createdAt === undefined ? {} : { createdAt: createdAt.toISOString() }),
+  };
+}
+
+/** The table of services. @param now milliseconds since the epoch */
+export const servicesTable = (rows: readonly ServiceRow[], now: number): string =>
+  table(
+    ['SERVICE', 'TASKS', 'TASK DEFINITION', 'TARGET GROUPS', 'AGE', 'STATE'],
+    rows.map((row) => [
+      row.service,
+      `${row.running}/${row.desired}${row.pending === 0 ? '' : ` (+${row.pending})`}`,
+      row.taskDefinition,
+      row.loadBalancers.join(', '),
+      row.createdAt === undefined ? '' : ageOf(Date.parse(row.createdAt), now),
+      row.state,
+    ]),
+  );
