@@ -64,7 +64,7 @@ export async function top(name: string | undefined, options: TopOptions): Promis
   for (;;) {
     const shown =
       name === undefined ? await ofCluster(client, options.cluster) : await ofService(client, name, minutes);
-    if (options.watch && output === 'text') print('\u001B[2J\u001B[H');
+    if (options.watch && output === 'text' && process.stdout.isTTY) print('\u001B[2J\u001B[H');
     if (output === 'json') printJson(shown.value);
     else print(shown.text);
     if (!options.watch) return;
@@ -99,7 +99,9 @@ async function ofCluster(client: ECSClient, cluster: string): Promise<Shown> {
   lines.sort((a, b) => (b.cpu?.average ?? -1) - (a.cpu?.average ?? -1) || (a.service < b.service ? -1 : 1));
   const rows = lines.map((line) => [line.service, `${line.running}/${line.desired}`, ...cells(line)]);
   const more = arns.length > most ? `\n${arns.length - most} more services are not shown.` : '';
-  return { value: { services: lines }, text: `${table(['SERVICE', 'TASKS', ...heads], rows)}${more}` };
+  const text =
+    rows.length === 0 ? `no services in the cluster ${cluster}` : table(['SERVICE', 'TASKS', ...heads], rows);
+  return { value: { services: lines }, text: `${text}${more}` };
 }
 
 async function ofService(client: ECSClient, name: string, count: number): Promise<Shown> {
