@@ -16,6 +16,7 @@ import { containers } from './containers.ts';
 import { identity } from './identity.ts';
 import { logs } from './logs.ts';
 import { scaling } from './scaling.ts';
+import { objects } from './objects.ts';
 import { network } from './network.ts';
 import { registry } from './registry.ts';
 import { settings } from './settings.ts';
@@ -37,6 +38,7 @@ const rooms = [
   settings,
   alarms,
   volumes,
+  objects,
 ];
 const folder = mkdtempSync(join(tmpdir(), 'slipway-terraform-'));
 let server: ServerProcess;
