@@ -72,7 +72,7 @@ export type Answer = (
 /** Who acts by a request, as its route found out. */
 export interface ProvenCaller {
   readonly principal: Principal;
-  readonly via: 'webhook' | 'browser';
+  readonly via: 'webhook' | 'browser' | 'machine';
 }
 
 /** A web service under one path prefix. */

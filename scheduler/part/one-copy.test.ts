@@ -61,7 +61,12 @@ test('a server reads and follows a cluster once, for its leader and for all of i
     outbound: { fetch: () => Promise.reject(new Error('no hook is asked')), check: (url) => new URL(url) },
     takeRole: () => Promise.reject(new Error('no hook has a role')),
     profileRole: () => Promise.resolve(undefined),
-    machines: { providers: [], joinKey: new Uint8Array(16), endpoint: () => 'http://127.0.0.1:7500' },
+    machines: {
+      providers: [],
+      machineCredentials: () => Promise.reject(new Error('there are no machines')),
+      joinKey: new Uint8Array(16),
+      endpoint: () => 'http://127.0.0.1:7500',
+    },
     principals: { bind: (text) => Promise.resolve(text), show: (text) => Promise.resolve(text) },
     sealer: { seal: (text) => text, open: (text) => text },
     taskCredentials: () => Promise.reject(new Error('no task has a role')),

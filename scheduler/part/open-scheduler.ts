@@ -23,7 +23,7 @@ import { createTaskSecrets } from '../settings/tasks/index.ts';
 import { AlarmKeeper, Alarms, createAlarmAdministration, createAlarms, StoredPoints } from '../signals/alarms/index.ts';
 import { createLogs, StoredLogs, TaskLogs } from '../signals/logs/index.ts';
 import { createAutoScaling } from '../scaling/autoscaling/index.ts';
-import { GroupKeeper, Groups } from '../scaling/groups/index.ts';
+import { createMachineJoin, GroupKeeper, Groups, machineOf } from '../scaling/groups/index.ts';
 import { createScaling } from '../scaling/api/index.ts';
 import { isPolicyArn, scaleServices } from '../scaling/targets/index.ts';
 import { UsageCollector, usageGauges, UsageTeller } from '../signals/usage/index.ts';
@@ -129,6 +129,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     taskCredentials,
     taskSecrets: (principal, needs) => taskSecrets(principal, needs),
     revokeTaskCredentials,
+    machineOf: machineOf(base),
     taskLogs: new TaskLogs({ ...base, logs, authorizer }),
     // What was replaced elsewhere has had a minute to become healthy there.
     ...(replaceLostAfter === undefined ? {} : { abandonAfter: replaceLostAfter + 60_000 }),
@@ -232,6 +233,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createHookAdministration(hooks),
       createAlarmAdministration({ ...base, sealer }),
       createHostAdministration(base),
+      createMachineJoin({ ...base, ...ports.machines }),
       createOverview({ region, balancers, traffic: balancing.reports, numbers: balancing.numbers }),
       createObjects(objects),
     ],

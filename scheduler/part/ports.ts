@@ -13,7 +13,7 @@ import type { TaskCredentialsPort } from '../hosts/control/index.ts';
 import type { Ec2Options } from '../network/ec2/index.ts';
 import type { PlacementPlugins } from '../placement/index.ts';
 import type { TaskReach } from '../reach/index.ts';
-import type { KeeperPorts } from '../scaling/groups/index.ts';
+import type { JoinPorts, KeeperPorts } from '../scaling/groups/index.ts';
 import type { PolicyPrincipals } from '../settings/secrets/index.ts';
 import type { RandomBytes } from '../state/index.ts';
 import type { FollowedImages } from '../triggers/index.ts';
@@ -69,7 +69,7 @@ export interface SchedulerPorts {
   /** The share that file systems of EFS lie on, as its operator says. */
   readonly fileSystems: { readonly encrypted: boolean };
   /** What makes the machines of Auto Scaling groups, and what those join with; see `KeeperPorts`. */
-  readonly machines: Pick<KeeperPorts, 'providers' | 'joinKey' | 'endpoint'>;
+  readonly machines: Pick<KeeperPorts, 'providers' | 'joinKey' | 'endpoint'> & Pick<JoinPorts, 'machineCredentials'>;
   readonly logs: {
     /** Bytes on disk that logs may take; beyond them the oldest of the largest group go. */
     readonly maxBytes: () => number;

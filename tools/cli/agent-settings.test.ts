@@ -66,7 +66,7 @@ HTTP_PROXY=proxy:3128
     pullInactivity: 300_000,
     imageCleanup: { every: 600_000, minimumAge: 3_600_000, perCycle: 7 },
   });
-  expect(await credentials()).toEqual({ accessKeyId: 'AKIAFILE', secretAccessKey: 'of the file' });
+  expect(await credentials(() => 'secret')).toEqual({ accessKeyId: 'AKIAFILE', secretAccessKey: 'of the file' });
   expect(ignored).toEqual(['ECS_ENABLE_SPOT_INSTANCE_DRAINING', 'HTTP_PROXY']);
 });
 
@@ -110,7 +110,7 @@ test('attributes of the command line join those of the variable, and the zone ma
 test('keys and session token come from one place', async () => {
   const file = 'AWS_ACCESS_KEY_ID=AKIAFILE\nAWS_SECRET_ACCESS_KEY=file\nAWS_SESSION_TOKEN=of-the-file';
   const { options } = await settings({ file });
-  expect(await options.credentials()).toEqual({ accessKeyId: 'AKIA', secretAccessKey: 'secret' });
+  expect(await options.credentials(() => 'secret')).toEqual({ accessKeyId: 'AKIA', secretAccessKey: 'secret' });
 });
 
 test('variables of amazon-ecs-agent that change nothing here are named, whoever sets them', async () => {

@@ -1,8 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { type AgentOptions, type PullBehavior, usualImageCleanup } from '@slipway/scheduler/hosts/agent';
+import {
+  type AgentCredentials,
+  type AgentOptions,
+  type PullBehavior,
+  usualImageCleanup,
+} from '@slipway/scheduler/hosts/agent';
+import { groupAttribute } from '@slipway/scheduler/state';
 import { z } from 'zod';
+import { joinedCredentials } from './agent-join.ts';
 import { CliError } from './errors.ts';
 
 /** Where hosts of ECS keep their agent's variables: `NAME=value` lines, `#` for comments. */
@@ -75,6 +82,7 @@ const known: ReadonlySet<string> = new Set([
   'ECS_NUM_IMAGES_DELETE_PER_CYCLE',
   'ECS_RESERVED_MEMORY',
   'SLIPWAY_FARGATE',
+  'SLIPWAY_JOIN',
   'SLIPWAY_SPOT',
   'ECS_TASK_PIDS_LIMIT',
 ]);
@@ -96,11 +104,13 @@ export async function agentSettings(flags: AgentFlags, environment: Variables): 
     ...flagAttributes(flags.attribute ?? []),
   };
   const { [zoneAttribute]: zoneAmongThem, ...custom } = attributes;
-  const owned = Object.keys(custom).find((name) => /^(?:ecs|com\.amazonaws\.ecs|slipway)\./.test(name));
+  const owned = Object.keys(custom).find(
+    (name) => name !== groupAttribute && /^(?:ecs|com\.amazonaws\.ecs|slipway)\./.test(name),
+  );
   if (owned !== undefined)
     throw new CliError(
       `the attribute ${owned} is not yours to set: the agent says itself what begins with ecs., com.amazonaws.ecs. or slipway. ` +
-        `(the zone, ${zoneAttribute}, apart). Choose another name`,
+        `(the zone, ${zoneAttribute}, and the group, ${groupAttribute}, apart). Choose another name`,
       2,
     );
   const tags = jsonStrings('ECS_CONTAINER_INSTANCE_TAGS', variable('ECS_CONTAINER_INSTANCE_TAGS'));
@@ -108,14 +118,20 @@ export async function agentSettings(flags: AgentFlags, environment: Variables): 
     ...Object.keys(file).filter((name) => !known.has(name)),
     ...Object.keys(environment).filter((name) => name.startsWith('ECS_') && !known.has(name)),
   ];
+  const endpoint = endpointOf(flags.endpoint, environment, file);
+  // Of a machine that an Auto Scaling group has made.
+  const right = variable('SLIPWAY_JOIN');
   const options: AgentSettings['options'] = {
-    endpoint: endpointOf(flags.endpoint, environment, file),
+    endpoint,
     region: variable('AWS_REGION') ?? variable('AWS_DEFAULT_REGION') ?? 'us-east-1',
     cluster: flags.cluster ?? variable('ECS_CLUSTER') ?? 'default',
-    credentials: credentialsOf(
-      environment.AWS_ACCESS_KEY_ID ? environment : file,
-      'the policy AmazonEC2ContainerServiceforEC2Role',
-    ),
+    credentials:
+      right === undefined
+        ? credentialsOf(
+            environment.AWS_ACCESS_KEY_ID ? environment : file,
+            'the policy AmazonEC2ContainerServiceforEC2Role',
+          )
+        : joinedCredentials(endpoint, right),
     dataDir: folderOf(flags.data, variable('ECS_DATADIR'), environment),
     attributes: custom,
     tags,
@@ -198,7 +214,7 @@ export function endpointOf(flag: string | undefined, environment: Variables, fil
  * Both from one place: half a pair and a token of another session sign nothing.
  * @param whose what the principal needs, for who has set none
  */
-export function credentialsOf(from: Variables, whose: string): AgentOptions['credentials'] {
+export function credentialsOf(from: Variables, whose: string): () => Promise<AgentCredentials> {
   const {
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: secretAccessKey,

@@ -14,6 +14,7 @@ import { storageConfig } from '../server/storage-config.ts';
 import { ecsClient } from './aws-client.ts';
 import { logFindings, lostLines } from './doctor-logs.ts';
 import { certificateFinding } from './doctor-tls.ts';
+import { providerFindings } from './doctor-providers.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
 import { softLimits } from './host-limits.ts';
 import { away, everyInstance } from './hosts-away.ts';
@@ -43,7 +44,7 @@ export async function doctor(options: { readonly data: string; readonly output: 
     ...(server === undefined ? [] : await lostLines(server.endpoint)),
     ...(await diskFindings(options.data)),
   );
-  if (config) findings.push(...(await storageFindings(config, server)));
+  if (config) findings.push(...(await providerFindings(config)), ...(await storageFindings(config, server)));
   else if (server) findings.push(...(await tlsFindings(server)));
   findings.push(await dockerFinding(server));
   if (output === 'json') printJson(findings);

@@ -619,6 +619,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'hook-administration',
         'alarm-administration',
         'host-administration',
+        'machine-join',
         'load-balancers',
         'agent-program',
         's3',

@@ -123,6 +123,8 @@ export async function openParts(
     machines: {
       providers: instanceProviders(config),
       joinKey: subkey(masterKey, 'machines-that-join'),
+      machineCredentials: (roleOf, machine) =>
+        identity.issueSession({ roleArn: roleOf, sessionName: machine, service: 'ec2.amazonaws.com' }),
       endpoint: () => reachedByMachines(config, listening.current?.url ?? ''),
     },
     plugins,

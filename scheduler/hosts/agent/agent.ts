@@ -150,7 +150,7 @@ const machine: MakePorts = (options, hostSecret) => {
 
 /** An agent that runs beside a Docker engine. It owns `dataDir`; two agents must not share one. */
 export function createAgent(options: AgentOptions, ports: MakePorts = machine): Agent {
-  return new RunningAgent(resolveOptions(options), ports);
+  return new RunningAgent(options, ports);
 }
 
 const isEvery = (address: string): boolean => address === '0.0.0.0' || address === '::';
@@ -172,7 +172,8 @@ class RunningAgent implements Agent {
   #loops: Promise<unknown>[] = [];
   #membership: Membership | undefined;
 
-  constructor(options: ResolvedOptions, ports: MakePorts) {
+  constructor(given: AgentOptions, ports: MakePorts) {
+    const options = resolveOptions(given, () => this.#hostSecret());
     this.#options = options;
     this.#ports = ports(options, () => this.#hostSecret());
     this.#docker = this.#ports.docker;

@@ -28,13 +28,16 @@ test('what the control plane says in one packet with its answer to the upgrade i
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const options = resolveOptions({
-    endpoint: `http://127.0.0.1:${port}`,
-    region: 'us-east-1',
-    credentials: () => Promise.resolve({ accessKeyId: 'AKIA', secretAccessKey: 'secret' }),
-    dataDir: '/nowhere',
-    log: silent,
-  });
+  const options = resolveOptions(
+    {
+      endpoint: `http://127.0.0.1:${port}`,
+      region: 'us-east-1',
+      credentials: () => Promise.resolve({ accessKeyId: 'AKIA', secretAccessKey: 'secret' }),
+      dataDir: '/nowhere',
+      log: silent,
+    },
+    () => 'secret',
+  );
   const heard: string[] = [];
   const channel = new Channel({
     name: 'control',

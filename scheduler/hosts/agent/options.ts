@@ -27,8 +27,11 @@ export interface AgentOptions {
   readonly region: string;
   /** Name or ARN. Default `default`. */
   readonly cluster?: string;
-  /** Called whenever a connection or request needs to be signed; caches as it likes. */
-  readonly credentials: () => Promise<AgentCredentials>;
+  /**
+   * Called whenever a connection or request needs to be signed; caches as it likes.
+   * @param hostSecret what tells this host from others, for who gets credentials by it
+   */
+  readonly credentials: (hostSecret: () => string) => Promise<AgentCredentials>;
   /** The agent's own state; survives restarts. Mode 0700. */
   readonly dataDir: string;
   /** Options of dockerode. Default: `DOCKER_HOST`, or the default socket. */
@@ -102,12 +105,13 @@ export interface AgentOptions {
 
 /** {@link AgentOptions} with every default in place. */
 export type ResolvedOptions = Required<
-  Omit<AgentOptions, 'docker' | 'reservedMemory' | 'availabilityZone' | 'registries'>
-> &
-  Pick<AgentOptions, 'docker' | 'reservedMemory' | 'availabilityZone' | 'registries'>;
+  Omit<AgentOptions, 'docker' | 'reservedMemory' | 'availabilityZone' | 'registries' | 'credentials'>
+> & {
+  readonly credentials: () => Promise<AgentCredentials>;
+} & Pick<AgentOptions, 'docker' | 'reservedMemory' | 'availabilityZone' | 'registries'>;
 
 /** Fills in defaults. @throws TypeError on an endpoint that is not an http(s) URL */
-export function resolveOptions(options: AgentOptions): ResolvedOptions {
+export function resolveOptions(options: AgentOptions, hostSecret: () => string): ResolvedOptions {
   const endpoint = new URL(options.endpoint);
   if (endpoint.protocol !== 'http:' && endpoint.protocol !== 'https:') {
     throw new TypeError(`endpoint must be an http or https URL, not ${options.endpoint}`);
@@ -139,6 +143,7 @@ export function resolveOptions(options: AgentOptions): ResolvedOptions {
     publishEvery: 20_000,
     pullInactivity: 180_000,
     ...options,
+    credentials: () => options.credentials(hostSecret),
     endpoint: endpoint.origin,
   };
 }

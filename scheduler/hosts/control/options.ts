@@ -1,6 +1,6 @@
 import type { RandomBytes } from '../../state/index.ts';
 import type { EcsPorts } from '../../cluster/index.ts';
-import type { Log, Principal } from '@slipway/auth/contract';
+import type { Call, Log, Principal } from '@slipway/auth/contract';
 
 import type { Meetings } from '../../exec/sessions/index.ts';
 import type { TaskLogs } from '../../signals/logs/index.ts';
@@ -85,6 +85,15 @@ export interface AgentControlOptions extends EcsPorts {
    * 360,000: a minute after its tasks are replaced elsewhere.
    */
   readonly abandonAfter?: number;
+  /**
+   * The machine of an Auto Scaling group that a caller is: the id of the container instance that it registers, and attributes that its
+   * agent cannot know. Undefined for every other caller.
+   * @throws AwsError for a host that only says so
+   */
+  readonly machineOf?: (
+    call: Call,
+    cluster: string,
+  ) => Promise<{ readonly instance: string; readonly attributes: Readonly<Record<string, string>> } | undefined>;
   /** `ecs.availability-zone` of instances that name none. Default: the region followed by `a`. */
   readonly availabilityZone?: string;
 }

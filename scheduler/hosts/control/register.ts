@@ -57,20 +57,27 @@ export async function registerContainerInstance(
     input.containerInstanceArn === undefined
       ? undefined
       : parseMember('container-instance', input.containerInstanceArn, cluster, home);
-  const newInstanceId = newId(options.random);
+  const machine = await options.machineOf?.(call, cluster);
+  const newInstanceId = machine?.instance ?? newId(options.random);
   const instance = await transact(options.records, clusterPartition(call.account, cluster), async (tx) => {
     const found = await tx.get<ClusterRecord>(clusterKeys.cluster);
     if (found?.status !== 'ACTIVE') throw clusterNotFound();
     const now = options.clock.now();
+    // A machine is one container instance for good: one that has registered, and whose agent has forgotten it, is the same again.
+    const id = knownId ?? newInstanceId;
+    const before =
+      machine === undefined && knownId === undefined
+        ? undefined
+        : await tx.get<InstanceRecord>(clusterKeys.instance(id));
     const registered =
-      knownId === undefined
-        ? fresh(newInstanceId, arns.containerInstance(options.region, call.account, cluster, newInstanceId), call, now)
-        : again(await tx.get<InstanceRecord>(clusterKeys.instance(knownId)), resources, call, knownId);
+      knownId === undefined && before === undefined
+        ? fresh(id, arns.containerInstance(options.region, call.account, cluster, id), call, now)
+        : again(before, resources, call, id);
     const record: InstanceRecord = {
       ...registered,
       ...resources,
       ...ownedBy(call),
-      attributes: withCustom(registered.attributes, attributes),
+      attributes: withCustom(registered.attributes, withKnown(attributes, machine?.attributes)),
       tags: { ...registered.tags, ...ecsTags.parse(input.tags) },
       ...(input.versionInfo?.agentVersion === undefined ? {} : { agentVersion: input.versionInfo.agentVersion }),
       ...(input.versionInfo?.agentHash === undefined ? {} : { agentHash: input.versionInfo.agentHash }),
@@ -151,6 +158,15 @@ function attributesOf(input: Input, zone: string): AttributeRecord[] {
   if (!attributes.has(zoneAttribute)) attributes.set(zoneAttribute, { name: zoneAttribute, value: zone });
   return [...attributes.values()];
 }
+
+/** What the agent says, and what is known of its machine, which counts. */
+const withKnown = (
+  said: readonly AttributeRecord[],
+  known: Readonly<Record<string, string>> = {},
+): readonly AttributeRecord[] => [
+  ...said.filter(({ name }) => !Object.hasOwn(known, name)),
+  ...Object.entries(known).map(([name, value]) => ({ name, value })),
+];
 
 /**
  * What the agent says now, and what PutAttributes wrote; what earlier agents said of themselves does not stay.

@@ -4,7 +4,7 @@ export { moment } from './activities.ts';
 export { blueprintOf } from './blueprint.ts';
 export { terminationPolicies } from './decide.ts';
 export { checkSize, type GroupDraft, Groups, type GroupsPorts } from './groups.ts';
-export { hostHash, joinToken, readJoinToken } from './join-token.ts';
+export { createMachineJoin, type JoinPorts, type MachineCredentials, machineOf } from './join.ts';
 export { AccountGroups, GroupKeeper, type KeeperPorts } from './keeper.ts';
 export { groupArn, groupKeys, groupRows, groupsPartition, parseGroupArn } from './keys.ts';
 export type { ActivityRecord, GroupRecord, GroupTag, MachineRecord, MachineState } from './records.ts';

@@ -76,6 +76,16 @@ describe('a group', () => {
     expect((await bench.described()).Instances).toHaveLength(1);
   });
 
+  test('misses no machine in what its provider said before the machine was made', async () => {
+    const bench = await openGroups();
+    await bench.template();
+    await bench.look();
+    await bench.group({ DesiredCapacity: 1 });
+    await bench.look(3, 1_000);
+    expect(bench.provider.calls).toHaveLength(1);
+    expect(states(await bench.machines())).toEqual(['Pending']);
+  });
+
   test('waits longer after each launch that failed, says why, and tries at once when somebody asks again', async () => {
     const bench = await openGroups();
     await bench.template();

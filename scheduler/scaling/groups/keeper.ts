@@ -6,13 +6,13 @@ import { scanPartitions, StaleEpoch, transact } from '@slipway/storage/records';
 import type { EcsPorts } from '../../cluster/index.ts';
 import type { Networks } from '../../network/records/index.ts';
 import { newEventId } from '../../state/index.ts';
-import type { InstanceProvider, ProvidedMachine } from '../providers/index.ts';
+import type { InstanceProvider } from '../providers/index.ts';
 import { applyPlan } from './apply.ts';
 import { decide } from './decide.ts';
 import { type GroupsPorts, Groups } from './groups.ts';
 import { groupKeys, groupsPartition } from './keys.ts';
 import type { GroupRecord, MachineRecord } from './records.ts';
-import { readSights } from './sight.ts';
+import { type ProviderList, readSights } from './sight.ts';
 import { type Blueprint, blueprintOf } from './blueprint.ts';
 import { Workshop } from './workshop.ts';
 
@@ -92,11 +92,8 @@ export class AccountGroups {
   readonly #held: HeldLease;
   readonly #groups: Groups;
   readonly #workshop: Workshop;
-  /** What providers listed last; undefined: they did not answer. */
-  readonly #lists = new Map<
-    string,
-    { readonly at: number; readonly machines: readonly ProvidedMachine[] | undefined }
-  >();
+  /** What providers listed last, and when. */
+  readonly #lists = new Map<string, { readonly at: number; readonly list: ProviderList }>();
 
   constructor(ports: KeeperPorts, account: string, held: HeldLease) {
     this.#ports = ports;
@@ -126,8 +123,10 @@ export class AccountGroups {
   /** One look at everything: what is wanted is written first, and then carried out. */
   async look(over: AbortSignal): Promise<void> {
     const owner = await this.#owner();
-    // Before the records are read: what has no record then was not made a moment ago, but is left from what was ended.
-    const lists = await this.#listAll(owner, over);
+    // What has no record after it was listed was not made a moment ago, but is left from what was ended; what was started before and is
+    // not listed is gone.
+    const started = (await this.#groups.machines(this.#account)).filter((machine) => machine.started === true);
+    const lists = await this.#listAll(owner, new Set(started.map(({ id }) => id)), over);
     const groups = await this.#groups.list(this.#account);
     const machines = await this.#groups.machines(this.#account);
     const sights = await readSights(this.#ports, this.#account, machines, lists);
@@ -157,8 +156,9 @@ export class AccountGroups {
 
   async #listAll(
     owner: string,
+    started: ReadonlySet<string>,
     over: AbortSignal,
-  ): Promise<ReadonlyMap<string, readonly ProvidedMachine[] | undefined>> {
+  ): Promise<ReadonlyMap<string, ProviderList>> {
     const { clock, log, providers } = this.#ports;
     await Promise.all(
       providers.map(async (provider) => {
@@ -166,16 +166,17 @@ export class AccountGroups {
         if (known !== undefined && clock.monotonic() - known.at < listPace) return;
         const at = clock.monotonic();
         try {
-          const machines = await provider.list(owner, over);
-          this.#lists.set(provider.name, { at, machines: machines.filter((machine) => machine.owner === owner) });
+          const listed = await provider.list(owner, over);
+          const machines = new Set(listed.filter((machine) => machine.owner === owner).map(({ id }) => id));
+          this.#lists.set(provider.name, { at, list: { machines, started } });
         } catch (err) {
           if (over.aborted) throw err;
-          this.#lists.set(provider.name, { at, machines: undefined });
+          this.#lists.set(provider.name, { at, list: { machines: new Set(), started: new Set() } });
           log.warn({ err, provider: provider.name }, 'an instance provider does not say which machines it has');
         }
       }),
     );
-    return new Map([...this.#lists].map(([name, { machines }]) => [name, machines]));
+    return new Map([...this.#lists].map(([name, { list }]) => [name, list]));
   }
 
   /** What providers know the machines of this account by. */

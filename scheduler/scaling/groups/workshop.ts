@@ -3,7 +3,7 @@ import { StaleEpoch, transact, type Transaction } from '@slipway/storage/records
 
 import { deregisterInstance, findInstance } from '../../cluster/index.ts';
 import { groupAttribute, toJson } from '../../state/index.ts';
-import { type InstanceProvider, type MachineSpec, type ProvidedMachine, ProviderError } from '../providers/index.ts';
+import { type InstanceProvider, type MachineSpec, ProviderError } from '../providers/index.ts';
 import { beginActivity, endActivity, moment } from './activities.ts';
 import { joinWithin, pauseAfter } from './decide.ts';
 import { ended } from './groups.ts';
@@ -12,6 +12,7 @@ import { joinToken } from './join-token.ts';
 import type { KeeperPorts } from './keeper.ts';
 import { groupKeys, groupsPartition } from './keys.ts';
 import type { GroupRecord, MachineRecord } from './records.ts';
+import type { ProviderList } from './sight.ts';
 import { agentSettings } from './user-data.ts';
 
 /** Requests of a provider that are under way at once. */
@@ -52,13 +53,13 @@ export class Workshop {
   /** Ends what providers have that no row knows. */
   endStrays(
     owner: string,
-    lists: ReadonlyMap<string, readonly ProvidedMachine[] | undefined>,
+    lists: ReadonlyMap<string, ProviderList>,
     machines: readonly MachineRecord[],
     over: AbortSignal,
   ): void {
     const known = new Set(machines.map(({ id }) => id));
     for (const provider of this.#ports.providers)
-      for (const { id } of lists.get(provider.name) ?? [])
+      for (const id of lists.get(provider.name)?.machines ?? [])
         if (!known.has(id)) this.#do(provider, id, () => provider.terminate(id, owner, over));
   }
 

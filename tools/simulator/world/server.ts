@@ -157,7 +157,12 @@ export class SimulatedServer {
       },
       takeRole: ({ roleArn }) => Promise.resolve({ type: 'assumed-role', account, arn: roleArn, id: 'AROASIMULATED' }),
       profileRole: () => Promise.resolve(undefined),
-      machines: { providers: [], joinKey: new Uint8Array(16), endpoint: () => 'http://127.0.0.1:7500' },
+      machines: {
+        providers: [],
+        machineCredentials: () => Promise.reject(new Error('there are no machines')),
+        joinKey: new Uint8Array(16),
+        endpoint: () => 'http://127.0.0.1:7500',
+      },
       principals: { bind: (text) => Promise.resolve(text), show: (text) => Promise.resolve(text) },
       sealer: { seal: (text) => text, open: (text) => text },
       taskCredentials: () => Promise.reject(new Error(nobody)),

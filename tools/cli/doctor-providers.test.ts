@@ -1,0 +1,31 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+import { providerFindings } from './doctor-providers.ts';
+
+test('says which programs that make machines cannot be run, and why', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-providers-'));
+  try {
+    const files = { right: 0o755, plain: 0o644 };
+    for (const [name, mode] of Object.entries(files)) writeFileSync(join(folder, name), '#!/bin/sh\n', { mode });
+    const commands = { right: join(folder, 'right'), plain: join(folder, 'plain'), none: join(folder, 'none'), folder };
+    const instanceProviders = Object.entries(commands).map(([name, program]) => ({ name, command: [program] }));
+    const found = await providerFindings({ instanceProviders });
+    expect(found.map(({ what, state }) => [what, state])).toEqual([
+      ['instance provider right', 'ok'],
+      ['instance provider plain', 'problem'],
+      ['instance provider none', 'problem'],
+      ['instance provider folder', 'problem'],
+    ]);
+    expect(found.map(({ detail }) => detail.split(':')[0]?.replace(folder, ''))).toEqual([
+      '/right can be run',
+      '/plain is not executable',
+      '/none cannot be read (ENOENT)',
+      ' is no file',
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
