@@ -114,7 +114,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const { taskCredentials, revokeTaskCredentials, credentialIdKey } = ports;
   const { replaceLostAfter } = timing;
   const usage = new UsageCollector(base);
-  const logs = new StoredLogs({ ...base, blobs, leases, log }, ports.logs);
+  const logs = new StoredLogs({ ...base, blobs, leases, log, metrics }, ports.logs);
   const telling = new UsageTeller({ ...base, log, collector: usage, metrics, clusters: () => control.clusters() });
   const exec = new ExecFront({ ...base, log, authorizer, record: () => Promise.resolve(undefined) });
   const agents = createAgentControl({

@@ -130,7 +130,7 @@ const storage = await openStorage(
 );
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const logs = new StoredLogs(
-  { ...storage, clock: systemClock, random: randomBytes, log },
+  { ...storage, clock: systemClock, random: randomBytes, log, metrics: { put: () => Promise.resolve() } },
   // Compaction is measured by itself, and the rate of a group is no part of it.
   { maxBytes: () => Infinity, groupRate: Number.MAX_SAFE_INTEGER, compaction: { settle: 0, age: 0, chunks: 0 } },
 );

@@ -40,7 +40,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'scaling/rules',
       'exec/protocol',
     ],
-    ['reach', 'balancing/engines', 'scaling/providers'],
+    ['reach', 'balancing/engines', 'scaling/providers', 'signals/metrics'],
     [
       'cluster',
       'deployments',
@@ -48,7 +48,6 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'network/records',
       'balancing/records',
       'signals/logs',
-      'signals/metrics',
       'settings/secrets',
     ],
     [

@@ -279,6 +279,8 @@ export const fargateShapes: readonly Shape[] = [
         {
           name: 'log_router',
           image: appImage,
+          // Both are in one network: only one of them serves the page.
+          command: ['/bin/sh', '-c', waiting],
           essential: true,
           memoryReservation: 50,
           user: '0',
@@ -297,7 +299,9 @@ export const fargateShapes: readonly Shape[] = [
     // What the router prints of its configuration; one that takes what is written is in `tools/e2e/firelens.test.ts`.
     does: async (task) => {
       await task.running();
-      expect(await task.inside('log_router', 'busybox cat /fluent-bit/etc/fluent-bit.conf')).toMatch(
+      await task.until(
+        'log_router',
+        'busybox cat /fluent-bit/etc/fluent-bit.conf',
         /Listen 127\.0\.0\.1\n {4}Port 24224[^]*Name datadog\n {4}Match web-firelens\*/,
       );
       expect(await task.inside('web', 'echo $FLUENT_HOST:$FLUENT_PORT')).toBe('127.0.0.1:24224');

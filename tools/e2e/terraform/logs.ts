@@ -13,6 +13,29 @@ resource "aws_cloudwatch_log_stream" "web" {
   name           = "web/app/1"
   log_group_name = aws_cloudwatch_log_group.web.name
 }
+resource "aws_cloudwatch_log_metric_filter" "errors" {
+  name           = "errors"
+  log_group_name = aws_cloudwatch_log_group.web.name
+  pattern        = "{ $.level = \\"error\\" }"
+  metric_transformation {
+    name       = "Errors"
+    namespace  = "Web"
+    value      = "$.count"
+    unit       = "Count"
+    dimensions = { Path = "$.path" }
+  }
+}
+resource "aws_cloudwatch_log_metric_filter" "lines" {
+  name           = "lines"
+  log_group_name = aws_cloudwatch_log_group.web.name
+  pattern        = ""
+  metric_transformation {
+    name          = "Lines"
+    namespace     = "Web"
+    value         = "1"
+    default_value = "0"
+  }
+}
 data "aws_cloudwatch_log_group" "web" {
   name = aws_cloudwatch_log_group.web.name
 }

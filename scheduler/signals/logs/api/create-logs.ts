@@ -4,10 +4,14 @@ import type { RecordStore } from '@slipway/storage/records';
 
 import { accountKeys, accountPartition, type RandomBytes } from '../../../state/index.ts';
 
+import { units } from '../../metrics/index.ts';
+import { MetricFilters } from '../filters/index.ts';
+
 import { invalid } from './errors.ts';
 import { readOperations } from './get-events.ts';
 import { groupOperations } from './groups.ts';
 import { tailOperations } from './live-tail.ts';
+import { metricFilterOperations } from './metric-filters.ts';
 import { notServedOperations } from './not-served.ts';
 import type { LogsApi, LogsOperations } from './operation.ts';
 import { putOperations } from './put-events.ts';
@@ -17,7 +21,7 @@ import { tagOperations } from './tagging.ts';
 import { filterOperations } from './test-filter.ts';
 
 /** What the API of CloudWatch Logs is made of. */
-export interface LogsOptions extends Omit<LogsApi, 'pages' | 'sessions'> {
+export interface LogsOptions extends Omit<LogsApi, 'pages' | 'sessions' | 'filters'> {
   readonly records: RecordStore;
   readonly random: RandomBytes;
 }
@@ -30,6 +34,7 @@ export const logsOperations: LogsOperations = {
   ...readOperations,
   ...tailOperations,
   ...filterOperations,
+  ...metricFilterOperations,
   ...tagOperations,
   ...notServedOperations,
 };
@@ -49,6 +54,8 @@ export const logsSchemas: Readonly<Record<string, unknown>> = {
 const classes = ['STANDARD', 'INFREQUENT_ACCESS', 'DELIVERY'];
 const groupName = { min: 1, max: 512, pattern: /^[.\-_/#A-Za-z0-9]+$/ } as const;
 const streamName = { min: 1, max: 512, pattern: /^[^:*]*$/ } as const;
+const filterName = { min: 1, max: 512, pattern: /^[^:*]*$/ } as const;
+const metricName = { max: 255, pattern: /^[^:*$]*$/ } as const;
 const identifier = { min: 1, max: 2048, pattern: /^[\w#+=/:,.@-]*$/ } as const;
 const time = { min: 0, max: 9_999_999_999_999, integer: true } as const;
 const arn = { min: 1, max: 1011, pattern: /^[\w+=/:,.@#-]*$/ } as const;
@@ -87,6 +94,14 @@ export const logsConstraints: Constraints = {
   startTime: time,
   endTime: time,
   filterPattern: { max: 1024 },
+  filterName: filterName,
+  filterNamePrefix: filterName,
+  metricTransformations: { min: 1, max: 1 },
+  metricName: metricName,
+  metricNamespace: metricName,
+  'MetricTransformation.metricValue': { max: 100 },
+  'MetricTransformation.unit': { values: units },
+  'DescribeMetricFiltersRequest.limit': { min: 1, max: 50, integer: true },
   logEventFilterPattern: { max: 1024 },
   logEventMessages: { min: 1, max: 50 },
   'logEventMessages[]': { min: 1 },
@@ -105,7 +120,8 @@ export function createLogs({ records, random, ...ports }: LogsOptions): ServiceD
     createSigning(storedKeys(records, random, { partition: accountPartition, key: accountKeys.signingKey })),
     { ...sizes, badToken: () => invalid('The specified nextToken is invalid.') },
   );
-  const api = { ...ports, pages, sessions: new Map<string, number>() };
+  const filters = new MetricFilters({ records, logs: ports.logs });
+  const api = { ...ports, filters, pages, sessions: new Map<string, number>() };
   return {
     ...defineService({
       name: 'logs',

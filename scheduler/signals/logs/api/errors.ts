@@ -1,5 +1,6 @@
 import { AwsError } from '@slipway/auth/contract';
 
+import { FilterMissing, TooManyFilters } from '../filters/index.ts';
 import { PatternError } from '../patterns/index.ts';
 import {
   LogGroupExists,
@@ -33,6 +34,8 @@ export function inOurWords(error: unknown): unknown {
     return new AwsError('ResourceAlreadyExistsException', 'The specified log group already exists');
   if (error instanceof LogStreamExists)
     return new AwsError('ResourceAlreadyExistsException', 'The specified log stream already exists');
+  if (error instanceof FilterMissing) return new AwsError('ResourceNotFoundException', error.message);
+  if (error instanceof TooManyFilters) return new AwsError('LimitExceededException', error.message);
   if (error instanceof LogNameTooLong) return invalid(error.message);
   if (error instanceof PatternError) return invalid(error.message);
   if (error instanceof LogsThrottled)

@@ -103,10 +103,11 @@ export const groupOperations: LogsOperations = {
         only === undefined ? rows(scene, prefix, after) : rowsOfNames(scene, only, after),
         (found) =>
           (input.logGroupClass ?? found.logGroupClass) === found.logGroupClass && found.name.includes(pattern ?? '')
-            ? described(scene, found)
+            ? found
             : undefined,
       );
-      return { logGroups: items, ...(nextToken === undefined ? {} : { nextToken }) };
+      const logGroups = await Promise.all(items.map((found) => described(scene, found)));
+      return { logGroups, ...(nextToken === undefined ? {} : { nextToken }) };
     },
   }),
   ListLogGroups: operation({
@@ -233,13 +234,14 @@ async function* rowsOfNames(
   }
 }
 
-function described(scene: Scene, found: LogGroup) {
+async function described(scene: Scene, found: LogGroup) {
+  const metricFilterCount = await scene.api.filters.count(scene.account, found.id);
   const arn = groupArn(scene, found.name);
   return {
     logGroupName: found.name,
     creationTime: found.createdAt,
     ...(found.retentionInDays === undefined ? {} : { retentionInDays: found.retentionInDays }),
-    metricFilterCount: 0,
+    metricFilterCount,
     arn: `${arn}:*`,
     storedBytes: found.storedBytes,
     logGroupClass: found.logGroupClass,

@@ -133,7 +133,6 @@ describe('log groups', () => {
     expect(await api.refusal('AssociateKmsKey', {})).toContain(
       'AssociateKmsKey is not supported by this installation.',
     );
-    expect(await api.refusal('PutMetricFilter', {})).toContain('Put them with PutMetricData');
     expect(await api.refusal('PutSubscriptionFilter', {})).toContain('StartLiveTail');
   });
 });

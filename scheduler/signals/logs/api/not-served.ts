@@ -4,8 +4,6 @@ import { unsupported } from './errors.ts';
 import { type LogsOperations, mayAny } from './operation.ts';
 import { nothing, operationSchema, struct } from './shapes.ts';
 
-const metrics =
-  'Log groups are not counted into metrics. Put them with PutMetricData, or use FilterLogEvents with the same pattern.';
 const subscriptions = 'Read new events with StartLiveTail, or with FilterLogEvents from the last time on.';
 const insights = 'Use FilterLogEvents with a filter pattern.';
 const keys = 'There are no KMS keys here; encrypt the disk or the bucket that the installation stores in.';
@@ -19,9 +17,6 @@ const imports = 'Write events with PutLogEvents.';
 export const notServed: Readonly<Record<string, string>> = {
   AssociateKmsKey: keys,
   DisassociateKmsKey: keys,
-  PutMetricFilter: metrics,
-  DescribeMetricFilters: metrics,
-  DeleteMetricFilter: metrics,
   PutSubscriptionFilter: subscriptions,
   DescribeSubscriptionFilters: subscriptions,
   DeleteSubscriptionFilter: subscriptions,

@@ -9,6 +9,7 @@ import {
 } from '@slipway/auth/kit';
 import type { Clock } from '@slipway/storage/clock';
 
+import type { MetricFilters } from '../filters/index.ts';
 import type { LogStore } from '../store/index.ts';
 
 import { inOurWords, unsupported } from './errors.ts';
@@ -18,6 +19,7 @@ import { operationSchema } from './shapes.ts';
 /** What the operations work with. */
 export interface LogsApi {
   readonly logs: LogStore;
+  readonly filters: MetricFilters;
   readonly clock: Clock;
   readonly region: string;
   readonly pages: Pages;

@@ -30,6 +30,11 @@ export class Changes {
     this.#count(group, segment, -1);
   }
 
+  /** Another row, that only belongs to what goes. */
+  add(rows: readonly { readonly key: string; readonly value: Json }[]): void {
+    this.#put.push(...rows);
+  }
+
   saw(group: string, streams: readonly FileStream[], rows: readonly Row[]): void {
     for (const { stream, timestamp, ingestionTime } of rows) {
       const key = logKeys.seen(group, streams[stream]!.id);

@@ -2,6 +2,7 @@ import type { Log } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
 import { type Fence, type RecordStore, scan, scanAll, StoreUnavailable, type Stored } from '@slipway/storage/records';
 import type { RandomBytes } from '../../../state/index.ts';
+import type { Counts } from '../filters/index.ts';
 import { Changes } from './changes.ts';
 import { LogsDamaged } from './contract.ts';
 import { type EventBlobs, isGone } from './event-blobs.ts';
@@ -62,10 +63,19 @@ export class Compaction {
   readonly #limits: CompactionLimits;
   readonly #account: string;
   readonly #fence: Fence;
+  readonly #counts: Pick<Counts, 'of'>;
   /** Files that cannot be read, by generation: they stay where they are, and reads say so. */
   readonly #damaged = new Set<string>();
 
-  constructor(account: string, ports: CompactionPorts, blobs: EventBlobs, limits: CompactionLimits, fence: Fence) {
+  constructor(
+    account: string,
+    ports: CompactionPorts,
+    blobs: EventBlobs,
+    limits: CompactionLimits,
+    fence: Fence,
+    counts: Pick<Counts, 'of'>,
+  ) {
+    this.#counts = counts;
     this.#account = account;
     this.#ports = ports;
     this.#blobs = blobs;
@@ -159,6 +169,8 @@ export class Compaction {
           days.push({ group, day });
         }
         changes.saw(group, streams, rows);
+        // A chunk is made a segment of once: that is when its events are counted.
+        changes.add(await this.#counts.of(group, rows, this.#newId()));
       }
       await changes.commit(this.#ports.records, this.#partition, this.#fence);
     } catch (error) {

@@ -4,6 +4,7 @@ import type { Clock } from '@slipway/storage/clock';
 import { type HeldLease, lead, type Leases } from '@slipway/storage/leases';
 import { type RecordStore, scan, scanPartitions } from '@slipway/storage/records';
 import type { RandomBytes } from '../../../state/index.ts';
+import { Counts, type CountsPorts } from '../filters/index.ts';
 import { Compaction, type CompactionLimits } from './compaction.ts';
 import type { EventBlobs } from './event-blobs.ts';
 import { dayOf, logKeys, logsPartition } from './keys.ts';
@@ -18,6 +19,8 @@ export interface KeeperPorts {
   readonly random: RandomBytes;
   readonly log: Log;
   readonly limit: () => number;
+  /** Takes what metric filters count. */
+  readonly metrics: CountsPorts['metrics'];
 }
 
 /** Milliseconds between looks, and between looks at everything. */
@@ -103,12 +106,14 @@ export class Keeper {
   /** What a holder of the lease does again and again; for tests as well. */
   round(account: string, lease: Pick<HeldLease, 'name' | 'epoch'>): KeeperRound {
     const fence = { name: lease.name, epoch: lease.epoch };
+    const counts = new Counts(account, this.#ports, fence);
     return new KeeperRound(
       this.#ports.records,
       account,
       this.#ports.clock,
-      new Compaction(account, this.#ports, this.#blobs, this.#limits, fence),
+      new Compaction(account, this.#ports, this.#blobs, this.#limits, fence, counts),
       new Retention(account, { ...this.#ports, measured: (room) => this.#measured(room) }, fence),
+      counts,
     );
   }
 }
@@ -119,8 +124,17 @@ export class KeeperRound {
   readonly #clock: Clock;
   readonly #compaction: Compaction;
   readonly #retention: Retention;
+  readonly #counts: Pick<Counts, 'tell'>;
 
-  constructor(records: RecordStore, account: string, clock: Clock, compaction: Compaction, retention: Retention) {
+  constructor(
+    records: RecordStore,
+    account: string,
+    clock: Clock,
+    compaction: Compaction,
+    retention: Retention,
+    counts: Pick<Counts, 'tell'>,
+  ) {
+    this.#counts = counts;
     this.#records = records;
     this.#account = account;
     this.#clock = clock;
@@ -135,6 +149,7 @@ export class KeeperRound {
         while (!signal.aborted && (await this.#compaction.segments(day)));
       }
       await this.#retention.cap();
+      await this.#counts.tell(signal);
       if (done?.more !== true || signal.aborted) break;
     }
     await this.#retention.forget();

@@ -26,6 +26,10 @@ export const logKeys = {
   /** Deleted groups of which something is left. */
   deletions: 'deleted/',
   deletion: (group: string): string => `deleted/${group}`,
+  /** Metric filters of a group, and what was counted and is not told yet. */
+  filtersOf: (group: string): string => `filter/${group}/`,
+  filter: (group: string, name: string): string => `filter/${group}/${name}`,
+  counts: 'counts/',
   usage: (group: string): string => `usage/${group}`,
   chunks: 'chunk/',
   chunk: (time: number, writer: number, count: number): string =>
@@ -51,6 +55,8 @@ export const logRows: OwnedRows = {
     'dead/',
     logKeys.deletions,
     'usage/',
+    'filter/',
+    logKeys.counts,
     logKeys.chunks,
     logKeys.segments,
     logKeys.garbage,

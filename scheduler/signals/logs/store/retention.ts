@@ -75,6 +75,7 @@ export class Retention {
         logKeys.seenOf(group),
         logKeys.shippedOf(group),
         logKeys.deadOf(group),
+        logKeys.filtersOf(group),
       ]) {
         for await (const page of scanPages(records, this.#partition, { prefix, limit: atOnce }))
           await this.#commit(page.records.map((record) => record.key));

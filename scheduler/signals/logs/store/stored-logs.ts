@@ -5,6 +5,7 @@ import type { Clock } from '@slipway/storage/clock';
 import type { Leases } from '@slipway/storage/leases';
 import type { RecordStore } from '@slipway/storage/records';
 import type { RandomBytes } from '../../../state/index.ts';
+import type { CountsPorts } from '../filters/index.ts';
 import { checkEvents } from './checks.ts';
 import { collect, type Collected, type Wanted } from './collect.ts';
 import { type CompactionLimits, compactionLimits } from './compaction.ts';
@@ -45,6 +46,8 @@ export interface LogsPorts {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Log;
+  /** Takes what metric filters count. */
+  readonly metrics: CountsPorts['metrics'];
 }
 
 export interface LogStoreOptions {

@@ -5,7 +5,7 @@ import { openLeases } from '@slipway/storage/leases';
 import { fenceKey, type RecordStore } from '@slipway/storage/records';
 import { memoryRecords } from '@slipway/storage/records/memory';
 import { logKeys, logsPartition } from '../keys.ts';
-import { type LogStoreOptions, StoredLogs } from '../stored-logs.ts';
+import { type LogsPorts, type LogStoreOptions, StoredLogs } from '../stored-logs.ts';
 import { MemoryBlobs } from './memory-blobs.ts';
 
 export const account = '000000000000';
@@ -43,6 +43,7 @@ export interface OpenedLogs {
 export function openedLogs(
   blobs: BlobStore = new MemoryBlobs(),
   given: (clock: HandClock) => RecordStore = (clock) => memoryRecords(clock),
+  metrics: LogsPorts['metrics'] = { put: () => Promise.resolve() },
 ): OpenedLogs {
   const clock = new HandClock();
   const records = given(clock);
@@ -57,7 +58,7 @@ export function openedLogs(
     said,
     server: (options = {}) =>
       new StoredLogs(
-        { records, blobs, leases, clock, random: randomBytes, log },
+        { records, blobs, leases, clock, random: randomBytes, log, metrics },
         {
           maxBytes: () => Infinity,
           ...options,
