@@ -161,7 +161,7 @@ describe('clusters', () => {
     expect(again.cluster?.settings).toEqual(settings);
   });
 
-  test('how ECS Exec would be logged is kept where it changes nothing, and refused otherwise', async () => {
+  test('says how ECS Exec is logged: not, by default, or into a log group; other places and keys are refused', async () => {
     const clusterName = 'exec';
     const made = await api.ecs.send(
       new CreateClusterCommand({ clusterName, configuration: { executeCommandConfiguration: { logging: 'DEFAULT' } } }),
@@ -179,20 +179,33 @@ describe('clusters', () => {
       }),
     );
     expect(updated.cluster?.configuration?.executeCommandConfiguration?.logging).toBe('NONE');
-    for (const refused of [
-      { executeCommandConfiguration: { logging: 'OVERRIDE' as const } },
-      { executeCommandConfiguration: { kmsKeyId: 'k' } },
-      { executeCommandConfiguration: { logConfiguration: { cloudWatchLogGroupName: 'g' } } },
-      { managedStorageConfiguration: { kmsKeyId: 'k' } },
-    ]) {
-      await expect(
-        api.ecs.send(new UpdateClusterCommand({ cluster: clusterName, configuration: refused })),
-      ).rejects.toMatchObject({
-        name: 'InvalidParameterException',
-        message: expect.stringContaining('not supported by this installation'),
-      });
+    const logged = {
+      executeCommandConfiguration: {
+        logging: 'OVERRIDE' as const,
+        logConfiguration: { cloudWatchLogGroupName: '/ecs/exec' },
+      },
+    };
+    const overridden = await api.ecs.send(new UpdateClusterCommand({ cluster: clusterName, configuration: logged }));
+    expect(overridden.cluster?.configuration).toEqual(logged);
+    const group = { cloudWatchLogGroupName: 'g' };
+    const override = (logConfiguration: object) => ({
+      executeCommandConfiguration: { logging: 'OVERRIDE' as const, logConfiguration },
+    });
+    for (const [refused, message] of [
+      [{ executeCommandConfiguration: { logging: 'OVERRIDE' as const } }, /goes with the logging OVERRIDE/],
+      [{ executeCommandConfiguration: { logConfiguration: group } }, /goes with the logging OVERRIDE/],
+      [{ executeCommandConfiguration: { kmsKeyId: 'k' } }, /not supported by this installation/],
+      [override({}), /must name a log group/],
+      [override({ cloudWatchLogGroupName: 'a b' }), /must name a log group/],
+      [override({ ...group, cloudWatchEncryptionEnabled: true }), /not supported by this installation/],
+      [override({ ...group, s3BucketName: 'b' }), /not supported by this installation.*cloudWatchLogGroupName/],
+      [{ managedStorageConfiguration: { kmsKeyId: 'k' } }, /not supported by this installation/],
+    ] as const) {
+      const refusal = api.ecs.send(new UpdateClusterCommand({ cluster: clusterName, configuration: refused }));
+      await expect(refusal).rejects.toThrow(message);
+      await expect(refusal).rejects.toMatchObject({ name: 'InvalidParameterException' });
     }
-    expect((await described(['CONFIGURATIONS']))?.configuration?.executeCommandConfiguration?.logging).toBe('NONE');
+    expect((await described(['CONFIGURATIONS']))?.configuration).toEqual(logged);
   });
 
   test('settings can be put to what they are', async () => {

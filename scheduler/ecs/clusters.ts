@@ -7,7 +7,6 @@ import {
   deleteCluster,
   findCluster,
   invalidParameter,
-  notSupported,
   ecsTags,
   parseProviders,
   parseStrategy,
@@ -170,11 +169,13 @@ function parseSettings(settings: readonly ClusterSetting[] | undefined, otherwis
   return [{ name: 'containerInsights', value: chosen }];
 }
 
-const noExec =
-  "Sessions of ECS Exec are neither logged nor encrypted once more than their connections are: leave the member out, or set logging to 'DEFAULT' or 'NONE'.";
+const noKey =
+  'Connections of sessions are encrypted where TLS is set up, and no key of KMS is used: remove the member.';
+const noBucket = 'Sessions are logged to CloudWatch Logs: name a log group with cloudWatchLogGroupName.';
+const isGroup = /^[.\-_/#A-Za-z0-9]{1,512}$/;
 
 /**
- * How sessions of ECS Exec are logged and encrypted; only what changes nothing can be kept.
+ * How sessions of ECS Exec are logged.
  * @throws InvalidParameterException
  */
 function parseConfiguration(given: ClusterConfiguration | undefined): ClusterRecord['configuration'] {
@@ -184,9 +185,29 @@ function parseConfiguration(given: ClusterConfiguration | undefined): ClusterRec
     fargateEphemeralStorageKmsKeyId: 'Ephemeral storage lies on the disks of your hosts; remove the member.',
   });
   if (exec === undefined) return undefined;
-  const { logging = 'DEFAULT', ...others } = exec;
-  refuseMembers(others, { kmsKeyId: noExec, logConfiguration: noExec }, 'executeCommandConfiguration.');
-  if (logging !== 'DEFAULT' && logging !== 'NONE')
-    throw notSupported(`executeCommandConfiguration.logging '${logging}'`, noExec);
-  return { executeCommandConfiguration: { logging } };
+  const { logging = 'DEFAULT', logConfiguration, ...others } = exec;
+  refuseMembers(others, { kmsKeyId: noKey }, 'executeCommandConfiguration.');
+  if (!['NONE', 'DEFAULT', 'OVERRIDE'].includes(logging))
+    throw invalidParameter('executeCommandConfiguration.logging must be NONE, DEFAULT or OVERRIDE.');
+  if ((logging === 'OVERRIDE') !== (logConfiguration !== undefined))
+    throw invalidParameter(
+      'executeCommandConfiguration.logConfiguration goes with the logging OVERRIDE, and only with it.',
+    );
+  if (logConfiguration === undefined) return { executeCommandConfiguration: { logging } };
+  const { cloudWatchLogGroupName = '', ...elsewhere } = logConfiguration;
+  refuseMembers(
+    elsewhere,
+    {
+      cloudWatchEncryptionEnabled: noKey,
+      s3BucketName: noBucket,
+      s3EncryptionEnabled: noBucket,
+      s3KeyPrefix: noBucket,
+    },
+    'executeCommandConfiguration.logConfiguration.',
+  );
+  if (!isGroup.test(cloudWatchLogGroupName))
+    throw invalidParameter(
+      'executeCommandConfiguration.logConfiguration.cloudWatchLogGroupName must name a log group.',
+    );
+  return { executeCommandConfiguration: { logging, logConfiguration: { cloudWatchLogGroupName } } };
 }

@@ -9,7 +9,7 @@ import { bringAllOn, createCodeDeploy } from '../codedeploy/index.ts';
 import { createCluster } from '../cluster/index.ts';
 import { type ControlPlane, createControlPlane } from '../control/index.ts';
 import { createEcs } from '../ecs/index.ts';
-import { ExecFront } from '../exec/sessions/index.ts';
+import { ExecFront, recordSession } from '../exec/sessions/index.ts';
 import { askHooks, createHookAdministration, type HookPorts } from '../hooks/index.ts';
 import { type AgentControl, createAgentControl, createHostAdministration } from '../hosts/control/index.ts';
 import { createEc2 } from '../network/ec2/index.ts';
@@ -116,7 +116,19 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const usage = new UsageCollector(base);
   const logs = new StoredLogs({ ...base, blobs, leases, log, metrics }, ports.logs);
   const telling = new UsageTeller({ ...base, log, collector: usage, metrics, clusters: () => control.clusters() });
-  const exec = new ExecFront({ ...base, log, authorizer, record: () => Promise.resolve(undefined) });
+  const taskLogs = new TaskLogs({ ...base, logs, authorizer });
+  const taskRole = async (roleArn: string, taskArn: string) => {
+    const { principal, accessKeyId } = await taskCredentials(roleArn, taskArn);
+    await revokeTaskCredentials(accessKeyId);
+    return { ...principal, delegated: true as const };
+  };
+  const recording = { ...base, log, taskLogs, taskRole };
+  const exec = new ExecFront({
+    ...base,
+    log,
+    authorizer,
+    record: (ref, session, call) => recordSession(recording, ref, session, call),
+  });
   const agents = createAgentControl({
     meetings: exec.meetings,
     networks: interfaces,
@@ -130,7 +142,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     taskSecrets: (principal, needs) => taskSecrets(principal, needs),
     revokeTaskCredentials,
     machineOf: machineOf(base),
-    taskLogs: new TaskLogs({ ...base, logs, authorizer }),
+    taskLogs,
     // What was replaced elsewhere has had a minute to become healthy there.
     ...(replaceLostAfter === undefined ? {} : { abandonAfter: replaceLostAfter + 60_000 }),
   });

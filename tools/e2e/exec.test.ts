@@ -9,6 +9,7 @@ import {
   ListContainerInstancesCommand,
   ListTasksCommand,
   RegisterTaskDefinitionCommand,
+  UpdateClusterCommand,
 } from '@aws-sdk/client-ecs';
 import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -118,6 +119,21 @@ describe.skipIf(missing !== undefined)(`ECS Exec${missing === undefined ? '' : `
       code: expect.toSatisfy((code: number) => code !== 0) as number,
     });
     expect((await slipway(['exec', 'nothing', '--', 'sh'])).stderr).toMatch(/no service nothing/);
+  });
+
+  test('with logging OVERRIDE there is no session that is not logged', async () => {
+    const configure = (logging: 'OVERRIDE' | 'NONE', logConfiguration?: { cloudWatchLogGroupName: string }) => {
+      const executeCommandConfiguration = { logging, ...(logConfiguration && { logConfiguration }) };
+      return ecs.send(new UpdateClusterCommand({ cluster: 'default', configuration: { executeCommandConfiguration } }));
+    };
+    await configure('OVERRIDE', { cloudWatchLogGroupName: '/ecs/exec' });
+    const { code, stderr } = await slipway(['exec', 'web', '--', 'busybox', 'true']);
+    expect([code, stderr]).toEqual([
+      125,
+      expect.stringMatching(/cannot be logged into \/ecs\/exec: the task has no role/),
+    ]);
+    await configure('NONE');
+    expect((await slipway(['exec', 'web', '--', 'busybox', 'true'])).code).toBe(0);
   });
 
   test('slipway cp: files and folders, both ways', async () => {

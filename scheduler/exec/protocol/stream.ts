@@ -18,7 +18,7 @@ const tick = 100;
 /** A peer that acknowledges nothing of what it was sent for so long is gone. Milliseconds. */
 const patience = 5 * 60_000;
 /** Bytes that wait until they may be delivered; what comes beyond them must come again. */
-const mostHeld = 1024 * 1024;
+const mostHeld = 2 * 1024 * 1024;
 /** Bytes of a payload that is read as JSON. */
 const mostJson = 16 * 1024;
 

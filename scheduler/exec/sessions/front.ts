@@ -142,6 +142,7 @@ export class ExecFront {
     } catch (error) {
       log.warn({ ...about, principal, err: error }, 'a session did not begin');
       this.#refuse(ws, sessionId, error instanceof Error ? error.message : String(error));
+      await recorder?.end();
       return;
     } finally {
       await this.waiting.remove(ref, sessionId);

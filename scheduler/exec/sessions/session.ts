@@ -152,7 +152,10 @@ export class Session {
     client.once('close', () => this.#end(''));
     if (client.readyState !== client.OPEN) this.#end('');
     client.resume();
-    if (recorder !== undefined) recorder.drained = () => this.#grant();
+    if (recorder !== undefined) {
+      recorder.drained = () => this.#grant();
+      recorder.failed = (why) => this.#end(`The session cannot be logged any more: ${why}`);
+    }
     await Promise.all([this.#channel.run(signal), this.#watch()]);
     stopped.removeEventListener('abort', stop);
     await recorder?.end();
