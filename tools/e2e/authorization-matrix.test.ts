@@ -440,10 +440,13 @@ describe('A10: the authorization matrix of a whole installation', () => {
       headers: webHeaders(route, who),
     });
     const text = await response.text();
-    const first = /"code":"([A-Z_]+)"/.exec(text)?.[1];
+    const [, ours, ofS3] = /"code":"([A-Z_]+)"|<Code>(\w+)<\/Code>/.exec(text) ?? [];
     // The answer to HEAD has no body to name the error.
-    const byStatus = response.status === 401 ? 'UNAUTHORIZED' : response.status === 403 ? 'DENIED' : '';
-    return { status: response.status, code: first ?? byStatus, text };
+    const byStatus = ({ 401: 'UNAUTHORIZED', 403: 'DENIED', 400: 'ExpiredToken' } as Record<number, string>)[
+      response.status
+    ];
+    const unnamed = response.status === 400 && route.method !== 'HEAD' ? undefined : byStatus;
+    return { status: response.status, code: ours ?? ofS3 ?? unnamed ?? '', text };
   }
 
   /** Whose routes outside the AWS APIs want a signature, and for which service. */
@@ -648,7 +651,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
     const before = await holdings();
     // Reports that IAM generates are read (ReadOnlyAccess has iam:Generate*).
     const reads =
-      /^(?:Generate|Get|List|Describe|BatchGet|BatchCheck|Simulate|Validate|FilterLog|TestMetric|StartLiveTail|GET|HEAD)/;
+      /^(?:Generate|Get|List|Describe|BatchGet|BatchCheck|Simulate|Validate|FilterLog|TestMetric|StartLiveTail|GET|Head|HEAD)/;
     // Tokens for others, half-done uploads and what hosts are given look like reading, and are not.
     const not = new Set(['sts:GetFederationToken', 'distribution:GET upload', 'agent-program:GET agent program']);
     // What is a secret is not for who may read everything else.

@@ -14,6 +14,7 @@ const readOnlyServices = [
   'events',
   'ssm',
   'elasticfilesystem',
+  's3',
 ];
 
 /** Policies that are about no single service. */

@@ -3,6 +3,7 @@ import { ec2Policies } from './ec2.ts';
 import { ecrPolicies } from './ecr.ts';
 import { ecsPolicies } from './ecs.ts';
 import { generalPolicies } from './general.ts';
+import { s3Policies } from './s3.ts';
 import type { AwsManagedPolicy, ManagedPolicyText } from './types.ts';
 
 export type { AwsManagedPolicy } from './types.ts';
@@ -33,7 +34,7 @@ function toPolicy({ name, path = '/', description, statements }: ManagedPolicyTe
  * them (AWS managed policy reference). They have one version, `v1`, and cannot be changed.
  */
 export const awsManagedPolicies: ReadonlyMap<string, AwsManagedPolicy> = new Map(
-  [...generalPolicies, ...ecrPolicies, ...ecsPolicies, ...ec2Policies]
+  [...generalPolicies, ...ecrPolicies, ...ecsPolicies, ...ec2Policies, ...s3Policies]
     .map(toPolicy)
     .map((policy) => [policy.arn, policy]),
 );
