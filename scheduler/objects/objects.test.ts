@@ -346,3 +346,13 @@ test('what is replaced, removed, aborted or refused leaves nothing behind', asyn
   const { records: rows } = await own.records.list('objects/bin');
   expect(rows.map(({ key }) => key.split('/')[0])).toEqual(['bucket', 'garbage']);
 });
+
+test('an object whose bytes are lost is an error without what is said of the object', async () => {
+  await using own = await openObjects();
+  const { s3, blobs } = own;
+  await s3.send(new CreateBucketCommand({ Bucket: 'lost' }));
+  await s3.send(new PutObjectCommand({ Bucket: 'lost', Key: 'a', Body: 'text', ContentEncoding: 'gzip' }));
+  for await (const blob of blobs.list()) await blobs.remove(blob);
+  expect(await codeOf(s3.send(new GetObjectCommand({ Bucket: 'lost', Key: 'a' })))).toBe('500 InternalError');
+  expect(own.faults).toHaveLength(1);
+});

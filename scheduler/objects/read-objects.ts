@@ -41,8 +41,16 @@ async function send(scene: Scene, withBody: boolean): Promise<void> {
     ctx.res.end();
   } catch (error) {
     // A client that went away needs no answer; for others the front door answers, or breaks the connection off.
-    if (!call.signal.aborted && !ctx.res.destroyed) throw error;
+    if (call.signal.aborted || ctx.res.destroyed) return;
+    if (!ctx.res.headersSent) forget(ctx);
+    throw error;
   }
+}
+
+/** An error is no answer about the object: what was to be said of that (its encoding, its checksum) is not said of the error. */
+function forget({ res }: Scene['ctx']): void {
+  for (const name of res.getHeaderNames())
+    if (!/^(?:x-amzn?-request-?id|x-content-type-options)$/.test(name)) res.removeHeader(name);
 }
 
 /**
