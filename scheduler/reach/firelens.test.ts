@@ -8,6 +8,7 @@ describe('a log router', () => {
     ['fluentd', { 'enable-ecs-log-metadata': 'false' }],
     ['fluentbit', { 'config-file-type': 'file', 'config-file-value': '/fluent-bit/configs/parse-json.conf' }],
     ['fluentbit', { 'config-file-type': 'file', 'config-file-value': '/extra/*.conf' }],
+    ['fluentd', { 'config-file-type': 's3', 'config-file-value': 'arn:aws:s3:::my-bucket/deep/fluent.conf' }],
   ])('%s %o', (type, options) => {
     expect(refuseRouter(type, options)).toBeUndefined();
   });
@@ -18,7 +19,10 @@ describe('a log router', () => {
     ['constructor', {}, /one of fluentbit, fluentd/],
     ['fluentbit', { 'enable-ecs-log-metadata': 'yes' }, /true or false/],
     ['fluentbit', { other: 'x' }, /no option 'other'/],
-    ['fluentbit', { 'config-file-type': 's3', 'config-file-value': 'arn:aws:s3:::b/k' }, /from S3 here.*image/],
+    ['fluentbit', { 'config-file-type': 's3', 'config-file-value': '/x' }, /ARN of an object/],
+    ['fluentbit', { 'config-file-type': 's3', 'config-file-value': 'arn:aws:s3:::bucket' }, /ARN of an object/],
+    ['fluentbit', { 'config-file-type': 's3', 'config-file-value': 'arn:aws:s3:::bucket/a\nb' }, /ARN of an object/],
+    ['fluentbit', { 'config-file-type': 's3' }, /go together/],
     ['fluentbit', { 'config-file-type': 'http', 'config-file-value': '/x' }, /cannot be 'http'/],
     ['fluentbit', { 'config-file-type': 'file' }, /go together/],
     ['fluentbit', { 'config-file-value': '/x' }, /go together/],

@@ -17,6 +17,9 @@ export const firelensOwnOptions: ReadonlySet<string> = new Set([
 /** Lines that Docker's driver may keep for a router that does not take them: each may have 16 KiB. */
 export const firelensBuffer = { usual: 4_096, most: 65_536 } as const;
 
+/** An object of S3. */
+const objectArn = /^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/[^\p{Cc}]{1,1024}$/u;
+
 /** Characters that end a line, or that no text has. */
 // oxlint-disable-next-line no-control-regex -- to be refused
 const control = /[\0-\x1f\x7f\u0085\u2028\u2029]/;
@@ -32,12 +35,13 @@ export function refuseRouter(type: string | undefined, options: Options): string
   if (unknown !== undefined) return `A log router has no option '${unknown}'.`;
   if (metadata !== undefined && metadata !== 'true' && metadata !== 'false')
     return "The option 'enable-ecs-log-metadata' is true or false.";
-  if (kind === 's3')
-    return "A log router reads no configuration from S3 here: put the file into its image and name it with the 'config-file-type' file.";
-  if (kind !== undefined && kind !== 'file') return `The option 'config-file-type' cannot be '${kind}': it is file.`;
+  if (kind !== undefined && kind !== 'file' && kind !== 's3')
+    return `The option 'config-file-type' cannot be '${kind}': it is file or s3.`;
   if ((kind === undefined) !== (file === undefined))
     return "The options 'config-file-type' and 'config-file-value' go together.";
-  if (file !== undefined && !/^\/[\w./*+@%=,:-]{1,1023}$/.test(file))
+  if (file !== undefined && kind === 's3' && !objectArn.test(file))
+    return "The option 'config-file-value' is the ARN of an object, arn:aws:s3:::bucket/key.";
+  if (file !== undefined && kind === 'file' && !/^\/[\w./*+@%=,:-]{1,1023}$/.test(file))
     return "The option 'config-file-value' is the absolute path of a file in the router's image, without spaces.";
   return undefined;
 }

@@ -61,7 +61,7 @@ export function checkDefinition(body: TaskDefinitionBody): void {
   if (fargate !== undefined) refuse(fargate);
   checkStorage(body);
   checkPorts(body);
-  checkRouting(containers);
+  checkRouting(body);
   checkContainerOrder(containers);
   checkNamespaces(body);
   checkConstraints(body);

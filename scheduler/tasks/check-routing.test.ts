@@ -39,6 +39,17 @@ describe('a definition with a log router', () => {
     );
   });
 
+  test('reads its configuration from S3 with the execution role only', () => {
+    const options = { 'config-file-type': 's3', 'config-file-value': 'arn:aws:s3:::settings/extra.conf' };
+    const plain = { name: 'app', ...routed({ Name: 'stdout' }) };
+    const containers = [plain, { ...router, firelensConfiguration: { type: 'fluentbit' as const, options } }];
+    const definition = body(containers);
+    expect(() => checkDefinition(definition)).not.toThrow();
+    expect(requiredAttributes(definition)).toContain('ecs.capability.firelens.options.config.s3');
+    const { executionRoleArn: _, ...without } = definition;
+    expect(() => checkDefinition(without)).toThrow(/'router'.*give 'executionRoleArn'/);
+  });
+
   test.each<readonly [string, readonly Partial<ContainerDefinition>[], RegExp]>([
     [
       'no router',
@@ -56,20 +67,6 @@ describe('a definition with a log router', () => {
       'another program',
       [{ ...router, firelensConfiguration: { type: 'vector' as never } }, app],
       /'router'.*type of a log router is one of fluentbit, fluentd/,
-    ],
-    [
-      'a configuration from S3',
-      [
-        {
-          ...router,
-          firelensConfiguration: {
-            type: 'fluentbit',
-            options: { 'config-file-type': 's3', 'config-file-value': 'arn:aws:s3:::b/k' },
-          },
-        },
-        app,
-      ],
-      /'router'.*from S3 here/,
     ],
     ['an option that begins a section', [router, { ...app, ...routed({ Name: 'x', uri: 'a\n[OUTPUT]' }) }], /'uri'/],
     ['a secret that the configuration is made of', [router, { ...app, ...routed({}, ['Name']) }], /secretOptions/],

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -96,9 +96,13 @@ describe.skipIf(missing !== undefined)(`log routers${missing === undefined ? '' 
     const trust = policy({ Principal: { Service: 'ecs-tasks.amazonaws.com' }, Action: 'sts:AssumeRole' });
     const role = ['--role-name', 'execution'];
     await aws.json(['iam', 'create-role', ...role, '--assume-role-policy-document', trust]);
-    const read = policy({ Action: 'ssm:GetParameters', Resource: '*' });
+    const read = policy({ Action: ['ssm:GetParameters', 's3:GetObject'], Resource: '*' });
     await aws.json(['iam', 'put-role-policy', ...role, '--policy-name', 'read', '--policy-document', read]);
     await aws.json(['ssm', 'put-parameter', '--name', '/header', '--type', 'SecureString', '--value', canary]);
+    const added = '[FILTER]\n    Name modify\n    Match *\n    Add team blue\n';
+    writeFileSync(join(folder, 'added.conf'), added);
+    await aws.run(['s3', 'mb', 's3://settings']);
+    await aws.run(['s3', 'cp', '--quiet', join(folder, 'added.conf'), 's3://settings/added.conf']);
     // Lines until it is told to end, and one that says where the router listens.
     const script =
       'echo "router $FLUENT_HOST:$FLUENT_PORT"; trap "echo last; exit 0" TERM; i=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.2; done';
@@ -125,7 +129,10 @@ describe.skipIf(missing !== undefined)(`log routers${missing === undefined ? '' 
             user: '65534',
             readonlyRootFilesystem: true,
             command: ['/bin/router', '/fluent-bit/etc/fluent-bit.conf'],
-            firelensConfiguration: { type: 'fluentbit' },
+            firelensConfiguration: {
+              type: 'fluentbit',
+              options: { 'config-file-type': 's3', 'config-file-value': 'arn:aws:s3:::settings/added.conf' },
+            },
           },
         ],
       }),
@@ -181,7 +188,11 @@ describe.skipIf(missing !== undefined)(`log routers${missing === undefined ? '' 
       }[]
     )[0];
     expect(JSON.stringify(routerSeen?.Config.Labels)).not.toContain(canary);
-    const configuration = routerSeen?.Mounts.find(({ RW }) => !RW)?.Source ?? '';
+    const mounted = (path: string): string =>
+      routerSeen?.Mounts.find(({ Destination }) => Destination === path)?.Source ?? '';
+    const configuration = mounted('/fluent-bit/etc/fluent-bit.conf');
+    expect(readFileSync(mounted('/fluent-bit/etc/external.conf'), 'utf8')).toBe(added);
+    expect(readFileSync(configuration, 'utf8')).toContain('\n@INCLUDE /fluent-bit/etc/external.conf\n');
     expect(readFileSync(configuration, 'utf8')).toContain(
       '[OUTPUT]\n    Name http\n    Match app-firelens*\n    Host logs.example\n    header ${header_0}\n',
     );

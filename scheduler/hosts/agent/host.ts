@@ -138,12 +138,13 @@ const networkAttributes = ({ fargate }: HostOptions): Attribute[] => [
   ...(fargate ? [{ name: 'slipway.capability.fargate' }] : []),
 ];
 
-/** What a host says that runs log routers: both programs, with configuration from their images. */
+/** What a host says that runs log routers: both programs, with configuration from their images or from S3. */
 const routerAttributes: readonly Attribute[] = [
   { name: 'com.amazonaws.ecs.capability.logging-driver.awsfirelens' },
   { name: 'ecs.capability.firelens.fluentbit' },
   { name: 'ecs.capability.firelens.fluentd' },
   { name: 'ecs.capability.firelens.options.config.file' },
+  { name: 'ecs.capability.firelens.options.config.s3' },
 ];
 
 /** The versions of Docker's API that task definitions may ask for, up to the engine's own. */

@@ -29,8 +29,8 @@ export type TaskCredentialsPort = (roleArn: string, taskArn: string) => Promise<
 /** What one container is to be given of secrets and parameters. */
 export interface SecretNeed {
   readonly container: string;
-  /** What the value is for: a variable, an option of the log driver, the login of the image's registry; or a file of variables. */
-  readonly kind: 'environment' | 'log' | 'registry' | 'file';
+  /** What the value is for: a variable, an option of the log driver, the login of the image's registry; a file of variables, or a log router's configuration. */
+  readonly kind: 'environment' | 'log' | 'registry' | 'file' | 'router';
   /** Of the variable or the option. */
   readonly name: string;
   /** As `valueFrom`, `credentialsParameter` and the `value` of a file have it. */

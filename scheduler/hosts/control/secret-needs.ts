@@ -12,7 +12,7 @@ export const secretNeeds = (body: TaskDefinitionBody): SecretNeed[] => container
 
 function needsOf(container: ContainerDefinition): SecretNeed[] {
   const { name = '', secrets = [], environment = [], environmentFiles = [] } = container;
-  const { logConfiguration, repositoryCredentials } = container;
+  const { logConfiguration, repositoryCredentials, firelensConfiguration } = container;
   const need = (kind: SecretNeed['kind'], variable: string | undefined, valueFrom: string | undefined): SecretNeed => ({
     container: name,
     kind,
@@ -20,11 +20,13 @@ function needsOf(container: ContainerDefinition): SecretNeed[] {
     valueFrom: valueFrom ?? '',
   });
   const login = repositoryCredentials?.credentialsParameter;
+  const { 'config-file-type': type, 'config-file-value': file } = firelensConfiguration?.options ?? {};
   const taken = [...environment, ...secrets].map((variable) => variable.name ?? '');
   return [
     ...environmentFiles.map(({ value }) => ({ ...need('file', '', value), taken })),
     ...secrets.map((secret) => need('environment', secret.name, secret.valueFrom)),
     ...(logConfiguration?.secretOptions ?? []).map((option) => need('log', option.name, option.valueFrom)),
     ...(login === undefined ? [] : [need('registry', '', login)]),
+    ...(type === 's3' ? [need('router', '', file)] : []),
   ];
 }

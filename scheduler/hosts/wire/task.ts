@@ -121,6 +121,8 @@ const containerSecrets = z.object({
   environment: strings.default({}),
   logOptions: strings.default({}),
   registry: z.object({ username: z.string(), password: z.string() }).optional(),
+  /** What a log router's configuration in S3 is. */
+  routerConfiguration: z.string().optional(),
 });
 
 const volume = z.object({
@@ -206,8 +208,11 @@ export function withoutSecrets(task: AgentTask): Omit<AgentTask, (typeof secretM
 }
 
 /** Whether a container cannot be made without values that travel beside it. */
-export const needsSecrets = ({ secrets, environmentFiles, registryAuthentication }: AgentContainer): boolean =>
-  secrets.length > 0 || environmentFiles.length > 0 || registryAuthentication?.type === 'asm';
+export const needsSecrets = (container: AgentContainer): boolean =>
+  container.secrets.length > 0 ||
+  container.environmentFiles.length > 0 ||
+  container.registryAuthentication?.type === 'asm' ||
+  container.firelensConfiguration?.options['config-file-type'] === 's3';
 
 /** A task as whoever has read it sees it. */
 export type AgentTask = z.output<typeof taskSchema>;

@@ -71,6 +71,16 @@ describe('what a task needs', () => {
     );
   });
 
+  test("is a log router's configuration, whole", async () => {
+    const router = (key: string): SecretNeed => need(`arn:aws:s3:::shop/${key}`, { kind: 'router', name: '' });
+    expect(await read(router('deep/b.env'))).toEqual({
+      web: { environment: {}, logOptions: {}, routerConfiguration: 'B=3\nC=4' },
+    });
+    expect(await refusal(router('none.conf'))).toBe(
+      'TaskSecretsRefused: ResourceInitializationError: failed to download the configuration of the log router: arn:aws:s3:::shop/none.conf: NoSuchKey: The specified key does not exist.',
+    );
+  });
+
   test('is read whole, by JSON key, by label and by version, and from parameters by name and ARN', async () => {
     const variables = Object.entries({
       WHOLE: `${arn}::AWSPREVIOUS:`,

@@ -48,6 +48,7 @@ export function createTaskSecrets(options: TaskSecretsOptions): TaskSecretsPort 
       if (kind === 'environment') own.environment.set(name, value);
       else if (kind === 'log') own.logOptions.set(name, value);
       else if (kind === 'file') addFile(own.environment, value, taken);
+      else if (kind === 'router') own.routerConfiguration = value;
       else own.registry = readLogin(valueFrom, value);
     }
     if (bytes > mostBytes)
@@ -63,6 +64,7 @@ interface Built {
   readonly environment: Map<string, string>;
   readonly logOptions: Map<string, string>;
   registry?: ContainerSecrets['registry'];
+  routerConfiguration?: string;
 }
 
 /** Of several files the first that has a variable gives it, unless the container has it otherwise. */
@@ -71,10 +73,11 @@ function addFile(environment: Map<string, string>, text: string, taken: readonly
     if (!taken.includes(name) && !environment.has(name)) environment.set(name, value);
 }
 
-const secretsOf = ({ environment, logOptions, registry }: Built): ContainerSecrets => ({
+const secretsOf = ({ environment, logOptions, registry, routerConfiguration }: Built): ContainerSecrets => ({
   environment: Object.fromEntries(environment),
   logOptions: Object.fromEntries(logOptions),
   ...(registry === undefined ? {} : { registry }),
+  ...(routerConfiguration === undefined ? {} : { routerConfiguration }),
 });
 
 /** What a task reads. */
@@ -93,7 +96,7 @@ class Reading {
   /** The values by where they come from. @throws TaskSecretsRefused with every reason */
   async all(needs: readonly SecretNeed[]): Promise<ReadonlyMap<string, string>> {
     const values = new Map<string, string>();
-    const isFile = ({ kind }: SecretNeed): boolean => kind === 'file';
+    const isFile = ({ kind }: SecretNeed): boolean => kind === 'file' || kind === 'router';
     const namesOf = (some: readonly SecretNeed[]): string[] => [...new Set(some.map(({ valueFrom }) => valueFrom))];
     const sources = namesOf(needs.filter((need) => !isFile(need)));
     const isSecret = (source: string): boolean => parseArn(source)?.service === 'secretsmanager';
@@ -112,7 +115,9 @@ class Reading {
       try {
         values.set(source, await this.#file(source));
       } catch (error) {
-        this.#refused(error, `failed to download env files: ${source}`);
+        const variables = needs.some(({ kind, valueFrom }) => kind === 'file' && valueFrom === source);
+        const what = variables ? 'env files' : 'the configuration of the log router';
+        this.#refused(error, `failed to download ${what}: ${source}`);
       }
     }
     if (this.#reasons.length > 0)

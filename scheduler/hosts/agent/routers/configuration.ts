@@ -11,6 +11,10 @@ export const socketName = 'fluent.sock';
 export const configurationPath = (type: string): string =>
   type === 'fluentd' ? '/fluentd/etc/fluent.conf' : '/fluent-bit/etc/fluent-bit.conf';
 
+/** Where the router finds what was read from S3, as amazon-ecs-agent puts it. */
+export const addedPath = (type: string): string =>
+  type === 'fluentd' ? '/fluentd/etc/external.conf' : '/fluent-bit/etc/external.conf';
+
 /** One section: a line of its own that names it, and members in their order. */
 interface Section {
   readonly kind: string;
@@ -65,8 +69,11 @@ function outputOf(
   ];
 }
 
-const fileOf = ({ firelensConfiguration }: AgentContainer): string | undefined =>
-  firelensConfiguration?.options['config-file-value'];
+/** The file that the author of a definition adds to it: one of the router's image, or what was read from S3. */
+function fileOf({ firelensConfiguration }: AgentContainer): string | undefined {
+  const { type = '', options = {} } = firelensConfiguration ?? {};
+  return options['config-file-type'] === 's3' ? addedPath(type) : options['config-file-value'];
+}
 
 /** Half of what the router may have, so that a burst does not end it. */
 const bufferOf = ({ memory }: AgentContainer): string => (memory > 1 ? `${Math.floor(memory / 2)}MB` : '25MB');

@@ -62,7 +62,9 @@ describe.skipIf(!root)('the files of log routers (as root)', () => {
     expect((await stat(join(folder, 'routers'))).mode & 0o777).toBe(0o700);
     expect(files.socket(id)).toBe(join(made.folder, 'fluent.sock'));
     expect(new HostFiles({ agentId: 'a'.repeat(64), docker: usual, run }).socket(id).length).toBeLessThan(100);
-    const other = await files.prepare('other', '');
+    expect(existsSync(made.added)).toBe(false);
+    const other = await files.prepare('other', '', 'added');
+    expect(await readFile(other.added, 'utf8')).toBe('added');
     await files.remove(id);
     await files.remove(id);
     expect([existsSync(made.folder), existsSync(other.folder)]).toEqual([false, true]);

@@ -57,16 +57,19 @@ export class HostFiles implements RouterPort {
     return join(this.#at(id), 'socket', socketName);
   }
 
-  async prepare(id: string, configuration: string): Promise<RouterFiles> {
+  async prepare(id: string, configuration: string, added?: string): Promise<RouterFiles> {
     const reason = await this.reason();
     if (reason !== undefined) throw new RouterError(`this container instance runs no log routers: ${reason}`);
     const at = this.#at(id);
-    const files = { configuration: join(at, 'router.conf'), folder: join(at, 'socket') };
+    const files = { configuration: join(at, 'router.conf'), added: join(at, 'added.conf'), folder: join(at, 'socket') };
     return guarded(async () => {
       await this.#mount(at);
-      await writeFile(files.configuration, configuration);
-      // A router may run as any user of its image; nobody else gets as far as here.
-      await chmod(files.configuration, 0o644);
+      for (const [path, text] of [[files.configuration, configuration] as const, [files.added, added] as const]) {
+        if (text === undefined) continue;
+        await writeFile(path, text);
+        // A router may run as any user of its image; nobody else gets as far as here.
+        await chmod(path, 0o644);
+      }
       await mkdir(files.folder, { recursive: true });
       await chmod(files.folder, 0o777);
       return files;

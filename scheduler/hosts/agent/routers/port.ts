@@ -2,6 +2,8 @@
 export interface RouterFiles {
   /** The configuration. */
   readonly configuration: string;
+  /** What was read from S3; the path is always there, the file when there is something. */
+  readonly added: string;
   /** The folder in which the router makes its socket. */
   readonly folder: string;
 }
@@ -10,8 +12,8 @@ export interface RouterFiles {
 export interface RouterPort {
   /** Why no task with a log router can run on this host; undefined when one can. */
   reason(): Promise<string | undefined>;
-  /** Makes the files of a task's router, or finds them. @param id the task's @throws RouterError */
-  prepare(id: string, configuration: string): Promise<RouterFiles>;
+  /** Makes the files of a task's router, or finds them. @param id the task's @param added what was read from S3 @throws RouterError */
+  prepare(id: string, configuration: string, added?: string): Promise<RouterFiles>;
   /** Where Docker's driver finds the socket of a task's router: a path of the host, also while nothing is there. */
   socket(id: string): string;
   /** Removes what was made for a task, if anything was. @throws RouterError */

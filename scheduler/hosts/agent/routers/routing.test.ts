@@ -41,7 +41,11 @@ const written: string[] = [];
 const routers: Pick<RouterPort, 'prepare' | 'socket'> = {
   prepare: (id, configuration) => {
     written.push(configuration);
-    return Promise.resolve({ configuration: `/run/${id}/conf`, folder: `/run/${id}/socket` });
+    return Promise.resolve({
+      configuration: `/run/${id}/conf`,
+      added: `/run/${id}/added`,
+      folder: `/run/${id}/socket`,
+    });
   },
   socket: (id) => `/run/${id}/socket/fluent.sock`,
 };
@@ -96,6 +100,28 @@ describe('what containers get', () => {
     },
   );
 
+  test('what was read from S3 for the router is a file of it', async () => {
+    const options = { 'config-file-type': 's3', 'config-file-value': 'arn:aws:s3:::settings/extra.conf' };
+    const of = task([
+      { name: 'router', router: { type: 'fluentd', options } },
+      { ...app, log: { '@type': 'x' } },
+    ]);
+    const [container] = of.containers;
+    if (container === undefined) throw new Error('no container');
+    const { mounts } = await routingOf(of, container, {
+      routers,
+      cluster: 'shop',
+      secretsOf: () => ({ environment: {}, logOptions: {}, routerConfiguration: '<match **>' }),
+      addressOf: () => Promise.resolve(''),
+    });
+    expect(mounts.map(({ Target }) => Target)).toEqual([
+      '/fluentd/etc/fluent.conf',
+      '/fluentd/etc/external.conf',
+      '/var/run',
+    ]);
+    expect(written.at(-1)).toContain('\n@include /fluentd/etc/external.conf\n');
+  });
+
   test('another container, and one of another task: nothing', async () => {
     const nothing = { environment: {}, mounts: [] };
     expect(await routing(task([router, app, plain]), 'plain')).toEqual(nothing);
@@ -133,6 +159,9 @@ test('a router waits for the secrets of the outputs', () => {
     of.containers.filter((container) => awaitsSecrets(of, container)).map(({ name }) => name);
   expect(waiting(withPause(task([router, plain, app], 'awsvpc')))).toEqual(['router', 'app']);
   expect(waiting(task([router, { ...app, secrets: [] }]))).toEqual([]);
+  const options = { 'config-file-type': 's3', 'config-file-value': 'arn:aws:s3:::settings/extra.conf' };
+  const ofBucket = { name: 'router', router: { type: 'fluentbit', options } };
+  expect(waiting(task([ofBucket, { ...app, secrets: [] }]))).toEqual(['router']);
 });
 
 describe('a task that a faulty or lying control plane sent', () => {
@@ -143,16 +172,6 @@ describe('a task that a faulty or lying control plane sent', () => {
     [[{ name: 'router', router: { type: 'sh' } }, app], /type of a log router/],
     [[router, { ...app, log: { Name: 'x', uri: 'a\n[OUTPUT]' } }], /app: The log option 'uri' has a line break/],
     [[router, { ...app, secrets: ['a b'] }], /in 'secretOptions'/],
-    [
-      [
-        {
-          name: 'router',
-          router: { type: 'fluentbit', options: { 'config-file-type': 's3', 'config-file-value': 'x' } },
-        },
-        app,
-      ],
-      /from S3/,
-    ],
   ] as const)('%#: %s', (containers, why) => {
     expect(routingRefusal(task(containers))).toMatch(why);
   });

@@ -1,7 +1,7 @@
 import type Docker from 'dockerode';
 
 import type { AgentContainer, AgentTask, ContainerSecrets } from '../../wire/index.ts';
-import { configurationPath, routerConfiguration, socketFolder } from './configuration.ts';
+import { addedPath, configurationPath, routerConfiguration, socketFolder } from './configuration.ts';
 import type { RouterPort } from './port.ts';
 import { forwardPort, idOf, routedLog, routedOptions, routerOf, routerVariables } from './task.ts';
 
@@ -32,12 +32,17 @@ export async function routingOf(task: AgentTask, container: AgentContainer, port
   if (router === undefined) return { environment: {}, mounts: [] };
   if (container.name === router.name) {
     const { type = '' } = router.firelensConfiguration ?? {};
-    const files = await ports.routers.prepare(idOf(task), routerConfiguration(task, router, ports.cluster));
+    const { routerConfiguration: added } = ports.secretsOf(router.name);
+    const text = routerConfiguration(task, router, ports.cluster);
+    const files = await ports.routers.prepare(idOf(task), text, added);
     return {
       environment: routerVariables(task, ports.secretsOf),
       // Not binds: of a path that the engine does not see it would make an empty folder.
       mounts: [
         { Type: 'bind', Source: files.configuration, Target: configurationPath(type), ReadOnly: true },
+        ...(added === undefined
+          ? []
+          : [{ Type: 'bind' as const, Source: files.added, Target: addedPath(type), ReadOnly: true }]),
         { Type: 'bind', Source: files.folder, Target: socketFolder },
       ],
     };

@@ -46,11 +46,12 @@ export function withRouter(task: AgentTask): AgentTask {
   };
 }
 
-/** Whether a container cannot be made without values that travel beside it: a router has those of all outputs. */
+/** Whether a container cannot be made without values that travel beside it: a router has its file of S3, and the secrets of all outputs. */
 export function awaitsSecrets(task: AgentTask, container: AgentContainer): boolean {
+  const { firelensConfiguration: router } = container;
   if (needsSecrets(container)) return true;
   return (
-    container.firelensConfiguration !== undefined &&
+    router !== undefined &&
     ownContainers(task).some((other) => routedOptions(other) !== undefined && secretOptionsOf(other).length > 0)
   );
 }
