@@ -297,6 +297,35 @@ describe('who may read', () => {
     ]);
   });
 
+  test('reads the image of hosts of ECS, under the names that templates read, and nothing else of AWS', async () => {
+    const world = openSettings();
+    const below = '/aws/service/ecs/optimized-ami';
+    const read = async (name: string) =>
+      (await world.store.call('GetParameter', { Name: `${below}/${name}` })).Parameter as {
+        Value: string;
+        ARN: string;
+      };
+    const { Value, ARN } = await read('amazon-linux-2/recommended');
+    expect(JSON.parse(Value)).toMatchObject({
+      os: 'Amazon Linux 2',
+      image_id: expect.stringMatching(/^ami-[0-9a-f]{17}$/),
+    });
+    expect(ARN).toBe('arn:aws:ssm:us-east-1::parameter/aws/service/ecs/optimized-ami/amazon-linux-2/recommended');
+    const { image_id: id } = JSON.parse(Value) as { image_id: string };
+    expect((await read('amazon-linux-2/recommended/image_id')).Value).toBe(id);
+    expect((await read('amazon-linux-2023/arm64/recommended/image_id')).Value).not.toBe(id);
+    for (const name of [
+      'windows/recommended',
+      'amazon-linux-2',
+      'amazon-linux-2/recommended/toString',
+      '__proto__/recommended',
+    ])
+      expect(await world.store.refusal('GetParameter', { Name: `${below}/${name}` })).toMatch(/^ParameterNotFound/);
+    expect(await world.store.refusal('PutParameter', { Name: `${below}/x`, Value: 'x', Type: 'String' })).toMatch(
+      /^AccessDeniedException: No access to reserved parameter name/,
+    );
+  });
+
   test('reads secrets under the name that they have here', async () => {
     const world = openSettings();
     const Name = '/aws/reference/secretsmanager/prod/db';

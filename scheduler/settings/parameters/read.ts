@@ -3,6 +3,7 @@ import { type AccessList, type AccessRequest, AwsError } from '@slipway/auth/con
 import { notFound, validation, versionNotFound } from './errors.ts';
 import { checkFilters, fits } from './filters.ts';
 import { accessTo, described, mayOn, operation, type ParametersOperations, type Scene, valueOf } from './operation.ts';
+import { publicParameter } from './public-parameters.ts';
 import { parameterKeys } from './records.ts';
 import {
   byName,
@@ -138,6 +139,8 @@ async function mayRead(scene: Scene, action: string, names: readonly string[]): 
 }
 
 async function read(scene: Scene, name: string, decrypted: boolean | undefined) {
+  const published = publicParameter(name);
+  if (published !== undefined) return showPublic(scene, name, published);
   const id = secretOf(name);
   return id === undefined
     ? shown(scene, await scene.api.parameters.choose(scene.account, name), decrypted)
@@ -156,6 +159,17 @@ async function shown(scene: Scene, { parameter: found, version, selector }: Chos
     DataType: 'text',
   };
 }
+
+/** One that every account can read; on AWS it has no account in its ARN. */
+const showPublic = ({ region }: Scene, name: string, value: string) => ({
+  Name: name,
+  Type: 'String',
+  Value: value,
+  Version: 1,
+  LastModifiedDate: new Date(0),
+  ARN: `arn:aws:ssm:${region}::parameter${name}`,
+  DataType: 'text',
+});
 
 /** The name of the secret that a parameter's name stands for. */
 function secretOf(name: string): string | undefined {
