@@ -148,7 +148,7 @@ describe.skipIf(missing !== undefined)(
     const picture = (name: string): Promise<unknown> =>
       page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
     const heading = (name: string) => page.getByRole('heading', { name, exact: true });
-    const button = (name: string | RegExp) => page.getByRole('button', { name });
+    const button = (name: string | RegExp) => page.getByRole('button', { name, exact: true });
 
     const serviceLink = (name: string) => page.getByRole('table').getByRole('link', { name, exact: true });
 
@@ -275,6 +275,31 @@ describe.skipIf(missing !== undefined)(
       for (const name of ['web', 'worker']) await row.getByRole('link', { name, exact: true }).waitFor();
       expect(await accessibilityProblems(page)).toEqual([]);
       await picture('repository-light');
+      expect(offences.found).toEqual([]);
+      await openService('web');
+    });
+
+    test('load balancers show what stands behind them, and policies say why', async () => {
+      await slipway('expose', 'default/worker', '--port', String(await freePort()));
+      await page.goto(`${address()}#/balancers`);
+      await heading('worker').first().waitFor();
+      await page.getByText('Healthy', { exact: true }).waitFor({ timeout: 90_000 });
+      expect(await accessibilityProblems(page)).toEqual([]);
+      await picture('balancers-light');
+      await page.goto(`${address()}#/services/default/worker`);
+      await heading('Requests and latency').waitFor();
+      await page.goto(`${address()}#/identity`);
+      for (const [name, verdict, policy] of [
+        ['reader', 'Not allowed by any statement', 'No policy of theirs has a statement about it.'],
+        ['admin', 'Allowed', 'AdministratorAccess'],
+      ] as const) {
+        await button(`Ask about ${name}`).click();
+        await button('Ask').first().click();
+        await page.locator('.answer').getByText(verdict, { exact: true }).waitFor();
+        await page.locator('.answer').getByText(policy).waitFor();
+      }
+      expect(await accessibilityProblems(page)).toEqual([]);
+      await picture('identity-light');
       expect(offences.found).toEqual([]);
       await openService('web');
     });

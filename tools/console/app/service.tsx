@@ -11,6 +11,7 @@ import { link } from './route.ts';
 import { ServiceActions } from './service-actions.tsx';
 import { readService, readUsage, type ServiceData, usageStep } from './service-data.ts';
 import { TasksPanel } from './tasks.tsx';
+import { ServiceTraffic } from './traffic.tsx';
 
 /** One service: how it stands, how it got there, what it does now, and what can be done about it. */
 export function ServicePage({ cluster, name }: { readonly cluster: string; readonly name: string }): JSX.Element {
@@ -48,6 +49,10 @@ function Body({ data, again }: { readonly data: ServiceData; readonly again: () 
   const { service, definition } = data;
   const { runningCount = 0, desiredCount = 0, pendingCount = 0 } = service;
   const cluster = lastOf(service.clusterArn);
+  const marks = data.deployments.map(({ createdAt = 0, targetServiceRevision }) => ({
+    at: createdAt,
+    text: `Deployment of ${lastOf(data.definitionOf.get(targetServiceRevision?.arn ?? ''))}`,
+  }));
   const images = [...new Set(definition?.containerDefinitions?.map(({ image = '' }) => image))];
   return (
     <>
@@ -87,7 +92,10 @@ function Body({ data, again }: { readonly data: ServiceData; readonly again: () 
         </div>
       </dl>
       <DeploymentsPanel data={data} again={again} />
-      <UsagePanel cluster={cluster} data={data} />
+      <UsagePanel cluster={cluster} data={data} marks={marks} />
+      {[...new Set(service.loadBalancers?.flatMap(({ targetGroupArn }) => targetGroupArn ?? []))].map((groupArn) => (
+        <ServiceTraffic key={groupArn} groupArn={groupArn} marks={marks} />
+      ))}
       <TasksPanel data={data} again={again} />
       <LogsPanel definition={definition} />
       <EventsPanel data={data} />
@@ -114,7 +122,12 @@ const Image = ({ image }: { readonly image: string }): JSX.Element => (
   <code title={visible(image)}>{visible(shortImage(image))}</code>
 );
 
-function UsagePanel({ cluster, data }: { readonly cluster: string; readonly data: ServiceData }): JSX.Element {
+function UsagePanel(props: {
+  readonly cluster: string;
+  readonly data: ServiceData;
+  readonly marks: readonly { readonly at: number; readonly text: string }[];
+}): JSX.Element {
+  const { cluster, data, marks } = props;
   const name = data.service.serviceName ?? '';
   const { data: usage, error } = useLive(
     `usage ${cluster}/${name}`,
@@ -124,10 +137,6 @@ function UsagePanel({ cluster, data }: { readonly cluster: string; readonly data
   const reservesNoCpu =
     data.definition?.cpu === undefined &&
     data.definition?.containerDefinitions?.every(({ cpu = 0 }) => cpu === 0) === true;
-  const marks = data.deployments.map(({ createdAt = 0, targetServiceRevision }) => ({
-    at: createdAt,
-    text: `Deployment of ${lastOf(data.definitionOf.get(targetServiceRevision?.arn ?? ''))}`,
-  }));
   const shared = { unit: '%', from: usage?.from ?? 0, to: usage?.to ?? 1, marks, step: usageStep };
   return (
     <Panel

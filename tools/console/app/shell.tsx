@@ -1,7 +1,9 @@
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
+import { BalancersPage } from './balancers-page.tsx';
 import { DeploymentsPage } from './deployments-page.tsx';
 import { HostsPage } from './hosts-page.tsx';
+import { IdentityPage } from './identity-page.tsx';
 import { Mark } from './mark.tsx';
 import { OverviewPage } from './overview.tsx';
 import { Button, Empty } from './parts.tsx';
@@ -23,11 +25,13 @@ const places: readonly Place[] = [
   { name: 'Overview', at: '', page: () => <OverviewPage /> },
   { name: 'Deployments', at: 'deployments', page: () => <DeploymentsPage /> },
   { name: 'Hosts', at: 'hosts', page: () => <HostsPage /> },
+  { name: 'Load balancers', at: 'balancers', page: () => <BalancersPage /> },
   {
     name: 'Repositories',
     at: 'repositories',
     page: ([, name]) => (name === undefined ? <RepositoriesPage /> : <RepositoryPage key={name} name={name} />),
   },
+  { name: 'Identity', at: 'identity', page: () => <IdentityPage /> },
 ];
 
 function pageOf(route: Route): JSX.Element {

@@ -1,5 +1,6 @@
 import type * as cw from '@aws-sdk/client-cloudwatch';
 import type * as ecr from '@aws-sdk/client-ecr';
+import type * as iam from '@aws-sdk/client-iam';
 import type * as sdk from '@aws-sdk/client-ecs';
 import type { Wire } from './aws.ts';
 
@@ -15,3 +16,4 @@ export type ServiceEvent = Wire<sdk.ServiceEvent>;
 export type Alarm = Wire<cw.MetricAlarm>;
 export type Repository = Wire<ecr.Repository>;
 export type ImageDetail = Wire<ecr.ImageDetail>;
+export type Decision = Wire<iam.EvaluationResult>;
