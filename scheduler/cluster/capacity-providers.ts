@@ -61,10 +61,11 @@ export const groupProviderView = (
   autoScalingGroupProvider: {
     autoScalingGroupArn: provider.groupArn,
     managedScaling: { ...provider.managedScaling },
-    managedTerminationProtection: 'DISABLED',
+    managedTerminationProtection: provider.managedTerminationProtection ?? 'DISABLED',
     managedDraining: 'ENABLED',
   },
   updateStatus: provider.updateStatus,
+  ...(provider.standing === undefined ? {} : { updateStatusReason: provider.standing }),
   tags: include.includes('TAGS') ? smallTagList(provider.tags) : [],
   type: 'EC2_AUTOSCALING',
 });

@@ -39,8 +39,8 @@ export {
 } from './identifiers.ts';
 export { instanceView } from './instance-view.ts';
 export { changeInstance, deregisterInstance, findInstance, listInstances, tasksByInstance } from './instances.ts';
-export { changeProvider, createProvider, listProviders } from './provider-records.ts';
-export { parseCreateProvider, parseUpdateProvider } from './provider-request.ts';
+export { changeProvider, createProvider, listProviders, requireOneCluster } from './provider-records.ts';
+export { parseCreateProvider, parseUpdateProvider, type ProviderSettings } from './provider-request.ts';
 export { type Refusals, refuseMembers } from './refuse.ts';
 export { scan, scanAll } from './scan.ts';
 export { groupOf, launchTypeOf, parseStrategy, strategyOf, strategyView, usable } from './strategies.ts';

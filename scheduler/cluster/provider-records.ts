@@ -2,8 +2,16 @@ import { transact } from '@slipway/storage/records';
 
 import { AwsError } from '@slipway/auth/contract';
 
-import { accountKeys, accountPartition, type CapacityProviderRecord, toJson } from '../state/index.ts';
-import { providerNotFound } from './capacity-providers.ts';
+import {
+  accountKeys,
+  accountPartition,
+  type CapacityProviderRecord,
+  clusterKeys,
+  clusterPartition,
+  type ClusterRecord,
+  toJson,
+} from '../state/index.ts';
+import { findProvider, providerNotFound } from './capacity-providers.ts';
 import { invalidParameter } from './errors.ts';
 import type { EcsPorts } from './ports.ts';
 import type { ProviderDraft } from './provider-request.ts';
@@ -80,11 +88,36 @@ export async function claimProviders(
   names: readonly string[],
 ): Promise<void> {
   const now = ports.clock.now();
-  for (const name of names)
+  for (const name of names) {
+    await requireOneCluster(ports, account, cluster, await findProvider(ports, account, name));
     await changeProvider(ports, account, name, (provider) => ({
       ...provider,
       clusters: [...provider.clusters.filter((one) => one.name !== cluster), { name: cluster, since: now }],
     }));
+  }
+}
+
+/**
+ * With managed scaling a provider belongs to one cluster, whose tasks its group follows (ECS developer guide).
+ * @param cluster that has the provider or is to have it; undefined: each that has it already
+ * @throws InvalidParameterException
+ */
+export async function requireOneCluster(
+  ports: EcsPorts,
+  account: string,
+  cluster: string | undefined,
+  provider: Pick<CapacityProviderRecord, 'name' | 'clusters' | 'managedScaling'> | undefined,
+): Promise<void> {
+  if (provider?.managedScaling.status !== 'ENABLED') return;
+  const has = new Set(cluster === undefined ? [] : [cluster]);
+  for (const { name } of provider.clusters) {
+    const found = await ports.records.get<ClusterRecord>(clusterPartition(account, name), clusterKeys.cluster);
+    if (found?.value.status === 'ACTIVE' && found.value.capacityProviders.includes(provider.name)) has.add(name);
+  }
+  if (has.size > 1)
+    throw invalidParameter(
+      `A capacity provider with managed scaling can be associated with one cluster: ${provider.name} would be with ${[...has].join(' and ')}.`,
+    );
 }
 
 /** Says of providers that a cluster has them no more, after that is so. */

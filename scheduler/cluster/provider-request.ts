@@ -18,7 +18,12 @@ const groupArn =
   /^arn:[a-z-]+:autoscaling:([a-z0-9-]+):(\d{12}):autoScalingGroup:[^:]{1,64}:autoScalingGroupName\/(.+)$/;
 
 /** What CreateCapacityProvider asks for, checked and completed. */
-export type ProviderDraft = Pick<CapacityProviderRecord, 'name' | 'groupArn' | 'group' | 'managedScaling' | 'tags'>;
+export type ProviderDraft = Pick<CapacityProviderRecord, 'name' | 'groupArn' | 'group' | 'tags'> & ProviderSettings;
+
+/** What of a provider can be changed. */
+export type ProviderSettings = Required<
+  Pick<CapacityProviderRecord, 'managedScaling' | 'managedTerminationProtection'>
+>;
 
 /** @throws InvalidParameterException, and UnsupportedFeatureException for managed instances */
 export function parseCreateProvider(input: CreateCapacityProviderRequest, home: Home): ProviderDraft {
@@ -38,7 +43,7 @@ export function parseCreateProvider(input: CreateCapacityProviderRequest, home: 
     name,
     groupArn: provider.autoScalingGroupArn ?? '',
     group: parseGroup(provider.autoScalingGroupArn ?? '', home),
-    managedScaling: parseProviderSettings(provider, defaults),
+    ...parseSettings(provider, { managedScaling: defaults }),
     tags: ecsTags.parse(input.tags),
   };
 }
@@ -50,12 +55,12 @@ export function parseCreateProvider(input: CreateCapacityProviderRequest, home: 
 export const parseUpdateProvider = (
   { autoScalingGroupProvider, ...others }: UpdateCapacityProviderRequest,
   before: CapacityProviderRecord,
-): ManagedScalingSettings => {
+): ProviderSettings => {
   refuseMembers(others, {
     managedInstancesProvider: 'There are no managed instances: give autoScalingGroupProvider.',
     cluster: 'It is for managed instances: leave it out.',
   });
-  return parseProviderSettings(autoScalingGroupProvider ?? {}, before.managedScaling);
+  return parseSettings(autoScalingGroupProvider ?? {}, before);
 };
 
 function parseGroup(given: string, home: Home): string {
@@ -81,24 +86,26 @@ const defaults: ManagedScalingSettings = {
   instanceWarmupPeriod: 300,
 };
 
-function parseProviderSettings(
+function parseSettings(
   { managedScaling, managedTerminationProtection, managedDraining }: Partial<AutoScalingGroupProvider>,
-  before: ManagedScalingSettings,
-): ManagedScalingSettings {
-  const settings = parseScaling(managedScaling ?? {}, before);
-  oneOf('managedTerminationProtection', managedTerminationProtection);
-  oneOf('managedDraining', managedDraining);
-  if (managedTerminationProtection === 'ENABLED')
-    throw notSupported(
-      "managedTerminationProtection 'ENABLED'",
-      'It needs managed scaling, which is not offered: set it to DISABLED, or leave it out.',
+  before: Pick<CapacityProviderRecord, 'managedScaling' | 'managedTerminationProtection'>,
+): ProviderSettings {
+  const scaling = parseScaling(managedScaling ?? {}, before.managedScaling);
+  const protection =
+    oneOf('managedTerminationProtection', managedTerminationProtection) ??
+    before.managedTerminationProtection ??
+    'DISABLED';
+  if (protection === 'ENABLED' && scaling.status === 'DISABLED')
+    throw invalidParameter(
+      'The managed termination protection setting for the capacity provider is invalid. To enable managed termination protection for a ' +
+        'capacity provider, enable managed scaling too.',
     );
-  if (managedDraining === 'DISABLED')
+  if (oneOf('managedDraining', managedDraining) === 'DISABLED')
     throw notSupported(
       "managedDraining 'DISABLED'",
       'Nothing ends a host that was not drained: set it to ENABLED, or leave it out.',
     );
-  return settings;
+  return { managedScaling: scaling, managedTerminationProtection: protection };
 }
 
 function parseScaling(given: ManagedScaling, before: ManagedScalingSettings): ManagedScalingSettings {
@@ -126,11 +133,6 @@ function parseScaling(given: ManagedScaling, before: ManagedScalingSettings): Ma
   };
   if (settings.minimumScalingStepSize > settings.maximumScalingStepSize)
     throw invalidParameter('minimumScalingStepSize cannot be larger than maximumScalingStepSize.');
-  if (settings.status === 'ENABLED')
-    throw notSupported(
-      "managedScaling.status 'ENABLED'",
-      'Nothing here makes hosts: set it to DISABLED and start agents that say that they are of the group.',
-    );
   return settings;
 }
 

@@ -13,3 +13,5 @@ export type { ControlMeter } from './meter.ts';
 export { defaultRetention, type Retention } from './sweep.ts';
 export { readDefinition } from './definitions.ts';
 export { Lane } from './lane.ts';
+export { ServiceRequests } from './requests.ts';
+export { waitingRequest } from './waiting-tasks.ts';

@@ -9,6 +9,7 @@ import {
   deleteProvider,
   fargateProviders,
   fargateView,
+  findProvider,
   groupProviderView,
   type Home,
   invalidParameter,
@@ -19,6 +20,9 @@ import {
   parseProviders,
   parseStrategy,
   parseUpdateProvider,
+  providerNotFound,
+  type ProviderSettings,
+  requireOneCluster,
   setProviders,
 } from '../cluster/index.ts';
 import { arns } from '../state/index.ts';
@@ -52,7 +56,9 @@ export function capacityProviderOperations(options: EcsApi): EcsOperations {
       },
       handle: async (input, call) => {
         const home = homeOf(options, call);
-        const created = await createProvider(options, call.account, parseCreateProvider(input, home));
+        const draft = parseCreateProvider(input, home);
+        await checkGroup(options, call.account, draft.group, draft);
+        const created = await createProvider(options, call.account, draft);
         return { capacityProvider: groupProviderView(created, home, ['TAGS']) };
       },
     },
@@ -61,11 +67,17 @@ export function capacityProviderOperations(options: EcsApi): EcsOperations {
         { action: 'ecs:UpdateCapacityProvider', resources: [await resource(input.name, call)] },
       ],
       handle: async (input, call) => {
-        const changed = await changeProvider(options, call.account, own(input.name, call), (provider) => ({
-          ...provider,
-          managedScaling: parseUpdateProvider(input, provider),
-          updateStatus: 'UPDATE_COMPLETE',
-        }));
+        const name = own(input.name, call);
+        const before = await findProvider(options, call.account, name);
+        if (before === undefined) throw providerNotFound(name);
+        const next = { ...before, ...parseUpdateProvider(input, before) };
+        await checkGroup(options, call.account, before.group, next);
+        await requireOneCluster(options, call.account, undefined, next);
+        const changed = await changeProvider(options, call.account, name, ({ standing, ...provider }) => {
+          const settings = parseUpdateProvider(input, provider);
+          const stands = settings.managedScaling.status === 'ENABLED' && standing !== undefined;
+          return { ...provider, ...settings, updateStatus: 'UPDATE_COMPLETE', ...(stands ? { standing } : {}) };
+        });
         return { capacityProvider: groupProviderView(changed, homeOf(options, call), ['TAGS']) };
       },
     },
@@ -149,6 +161,29 @@ export function capacityProviderOperations(options: EcsApi): EcsOperations {
       },
     },
   };
+}
+
+/**
+ * Managed scaling is of a group that is there, and protection of one whose new machines are protected, as on ECS.
+ * @throws InvalidParameterException
+ */
+async function checkGroup(
+  { autoScalingGroups }: EcsApi,
+  account: string,
+  name: string,
+  { managedScaling, managedTerminationProtection }: ProviderSettings,
+): Promise<void> {
+  if (managedScaling.status === 'DISABLED') return;
+  const group = await autoScalingGroups.byName(account, name);
+  if (group === undefined)
+    throw invalidParameter(
+      `The specified Auto Scaling group ARN is not valid: there is no group ${name}, and managed scaling needs one. Create it and try again, or set managedScaling.status to DISABLED.`,
+    );
+  if (managedTerminationProtection === 'ENABLED' && !group.protectNew)
+    throw invalidParameter(
+      'The managed termination protection setting for the capacity provider is invalid. To enable managed termination protection for a ' +
+        'capacity provider, the Auto Scaling group must have instance protection from scale in enabled.',
+    );
 }
 
 const mostNamed = 100;

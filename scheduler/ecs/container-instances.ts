@@ -142,7 +142,7 @@ export function containerInstanceOperations(options: EcsApi): EcsOperations {
 
 /** One that takes tasks again is not taken back any more. */
 function withStatus(instance: InstanceRecord, status: 'ACTIVE' | 'DRAINING'): InstanceRecord {
-  const { reclaimedAt, ...others } = instance;
+  const { reclaimedAt, surplusAt: _, ...others } = instance;
   return { ...others, ...(status === 'ACTIVE' || reclaimedAt === undefined ? {} : { reclaimedAt }), status };
 }
 

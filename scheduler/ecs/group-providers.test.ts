@@ -30,6 +30,8 @@ let api: TestApi;
 beforeAll(async () => {
   api = await openApi();
   await api.define({ family: 'app' });
+  api.hostGroups.set('open', { protectNew: false });
+  api.hostGroups.set('closed', { protectNew: true });
 });
 afterAll(() => api[Symbol.asyncDispose]());
 
@@ -122,6 +124,7 @@ describe('a capacity provider of an Auto Scaling group', () => {
     });
   });
 
+  const protecting = { managedScaling: { status: 'ENABLED' }, managedTerminationProtection: 'ENABLED' };
   const group = (more: object): object => ({
     autoScalingGroupProvider: { autoScalingGroupArn: 'free', ...more },
   });
@@ -141,7 +144,7 @@ describe('a capacity provider of an Auto Scaling group', () => {
       'managed scaling',
       'x',
       group({ managedScaling: { status: 'ENABLED' } }),
-      /managedScaling.status 'ENABLED' is not supported/,
+      /there is no group free, and managed scaling needs one/,
     ],
     [
       'a capacity of 0',
@@ -156,7 +159,18 @@ describe('a capacity provider of an Auto Scaling group', () => {
       /cannot be larger/,
     ],
     ['a warm-up of hours', 'x', group({ managedScaling: { instanceWarmupPeriod: 10_001 } }), /from 0 to 10000/],
-    ['protection', 'x', group({ managedTerminationProtection: 'ENABLED' }), /needs managed scaling/],
+    [
+      'protection without managed scaling',
+      'x',
+      group({ managedTerminationProtection: 'ENABLED' }),
+      /enable managed scaling too/,
+    ],
+    [
+      'protection of a group that protects no machines',
+      'x',
+      { autoScalingGroupProvider: { autoScalingGroupArn: 'open', ...protecting } },
+      /must have instance protection from scale in enabled/,
+    ],
     ['no draining', 'x', group({ managedDraining: 'DISABLED' }), /not drained/],
     ['no such draining', 'x', group({ managedDraining: 'maybe' }), /ENABLED or DISABLED/],
     ['a cluster', 'x', { cluster: 'c' }, /'cluster' is not supported/],
@@ -178,6 +192,40 @@ describe('a capacity provider of an Auto Scaling group', () => {
       api.ecs.send(new UpdateCapacityProviderCommand({ name: 'FARGATE_SPOT', autoScalingGroupProvider: {} })),
     ).rejects.toThrow(/reserved/);
     await remove('taken');
+  });
+});
+
+describe('managed scaling', () => {
+  const managed = { managedScaling: { status: 'ENABLED' as const, targetCapacity: 80 } };
+  const update = (name: string, more: object) =>
+    api.ecs.send(new UpdateCapacityProviderCommand({ name, autoScalingGroupProvider: more }));
+
+  test('is of a group that is there, and switched on and off', async () => {
+    await create('sized', { autoScalingGroupProvider: { autoScalingGroupArn: 'closed', ...managed } });
+    const protection = { managedTerminationProtection: 'ENABLED' as const };
+    const { capacityProvider } = await update('sized', protection);
+    expect(capacityProvider?.autoScalingGroupProvider).toMatchObject({ ...managed, ...protection });
+    await expect(update('sized', { managedScaling: { status: 'DISABLED' } })).rejects.toThrow(
+      /enable managed scaling too/,
+    );
+    await update('sized', { managedScaling: { status: 'DISABLED' }, managedTerminationProtection: 'DISABLED' });
+    expect((await described('sized'))?.autoScalingGroupProvider).toMatchObject({
+      managedScaling: { status: 'DISABLED', targetCapacity: 80 },
+      managedTerminationProtection: 'DISABLED',
+    });
+  });
+
+  test('is for one cluster', async () => {
+    await create('single', { autoScalingGroupProvider: { autoScalingGroupArn: 'open', ...managed } });
+    await api.ecs.send(new CreateClusterCommand({ clusterName: 'first', capacityProviders: ['single'] }));
+    await api.ecs.send(new CreateClusterCommand({ clusterName: 'second' }));
+    await put('first', ['single']);
+    await expect(put('second', ['single'])).rejects.toThrow(/one cluster: single would be with second and first/);
+    await update('single', { managedScaling: { status: 'DISABLED' } });
+    await put('second', ['single']);
+    await expect(update('single', managed)).rejects.toThrow(/can be associated with one cluster/);
+    await put('first', []);
+    await update('single', managed);
   });
 });
 

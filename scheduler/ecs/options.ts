@@ -19,6 +19,10 @@ export interface EcsOptions extends EcsPorts {
   readonly networks: TaskNetworks;
   /** Where tasks of services may be registered. */
   readonly targetGroups: TargetGroups;
+  /** What capacity providers with managed scaling are of. */
+  readonly autoScalingGroups: {
+    byName(account: string, name: string): Promise<{ readonly protectNew: boolean } | undefined>;
+  };
   /** What calls the webhooks of deployments. */
   readonly outbound: Pick<Outbound, 'check'>;
   /** Where sessions of ECS Exec wait for their clients. */

@@ -23,6 +23,7 @@ import { createTaskSecrets } from '../settings/tasks/index.ts';
 import { AlarmKeeper, Alarms, createAlarmAdministration, createAlarms, StoredPoints } from '../signals/alarms/index.ts';
 import { createLogs, StoredLogs, TaskLogs } from '../signals/logs/index.ts';
 import { createAutoScaling } from '../scaling/autoscaling/index.ts';
+import { scaleCapacity } from '../scaling/capacity/index.ts';
 import { createMachineJoin, GroupKeeper, Groups, machineOf } from '../scaling/groups/index.ts';
 import { createScaling } from '../scaling/api/index.ts';
 import { isPolicyArn, scaleServices } from '../scaling/targets/index.ts';
@@ -85,6 +86,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     (request) =>
       takeRole({ ...request, service });
   const hooks = { ...base, log, outbound, takeRole: roleFor('ecs.amazonaws.com'), sealer, authorizer, meter };
+  const groups = new Groups(base);
   const control = createControlPlane({
     ...base,
     leases,
@@ -98,10 +100,10 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     beside: [
       (led, over) => askHooks({ ...hooks, placer: control.placer }, led, over),
       (led, over) => scaleServices({ ...base, log, alarms, points }, led, over),
+      (led, over) => scaleCapacity({ ...base, log, groups, metrics }, led, over),
     ],
   });
   const networks = new Networks({ ...base, zonesOfHosts: (of) => Promise.resolve([...control.zones(of)]) });
-  const groups = new Groups(base);
   const groupKeeper = new GroupKeeper({
     ...base,
     ...ports.machines,
@@ -192,6 +194,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         networks: taskNetworks(networks),
         targetGroups: targetGroups(balancers, region),
         placer: control.placer,
+        autoScalingGroups: groups,
         outbound: ports.outbound,
         sessions: exec.waiting,
         agentOperations: agents.operations,

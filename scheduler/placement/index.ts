@@ -2,6 +2,7 @@
 export { type ClusterQuery, type Operator, parseClusterQuery, type QueryTest, type Subject } from './query-parser.ts';
 export { compileQuery, type InstanceView } from './query.ts';
 export { ClusterQueryError, PlacementError, placementErrorCodes } from './errors.ts';
+export { type BlankHost, type HostsNeeded, hostsNeeded } from './hosts-needed.ts';
 export { createPlacementIndex, restorePlacementIndex } from './placement-index.ts';
 export type { Candidate, Check, Constraint, Reads, Scorer, Strategy, Use } from './extension.ts';
 export { serviceDefault } from './compile.ts';

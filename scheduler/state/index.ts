@@ -31,6 +31,7 @@ export type {
   FamilyRecord,
   FollowRule,
   HealthStatus,
+  HostShape,
   InstanceRecord,
   LaunchType,
   ManagedScalingSettings,

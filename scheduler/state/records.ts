@@ -84,7 +84,23 @@ export interface CapacityProviderRecord {
   /** Clusters that have it, or were about to: it is deleted when none has it. */
   readonly clusters: readonly { readonly name: string; readonly since: number }[];
   readonly managedScaling: ManagedScalingSettings;
+  /** Whether the group may end hosts that have tasks; of providers that older servers made it is absent, and DISABLED. */
+  readonly managedTerminationProtection?: 'ENABLED' | 'DISABLED';
+  /** Of managed scaling: what its newest host was like. */
+  readonly hostShape?: HostShape;
+  /** Of managed scaling: how it stands and why, for people. */
+  readonly standing?: string;
   readonly tags: Tags;
+}
+
+/** What a host of a group is like when it has joined, whichever it is. */
+export interface HostShape {
+  readonly cpu: number;
+  readonly memory: number;
+  readonly gpus: number;
+  readonly attributes: readonly AttributeRecord[];
+  readonly reservedTcpPorts: readonly number[];
+  readonly reservedUdpPorts: readonly number[];
 }
 
 /** How the size of a provider's group follows the tasks that wait (ECS: `ManagedScaling`). */
@@ -133,6 +149,8 @@ export interface InstanceRecord {
   readonly runtimeImpaired?: boolean;
   /** When it was said that the host is taken back; while that stands it is DRAINING. */
   readonly reclaimedAt?: number;
+  /** When managed scaling closed it to new tasks, because its group has too many; while that stands it is DRAINING. */
+  readonly surplusAt?: number;
   readonly registeredAt: number;
   readonly agentVersion?: string;
   readonly agentHash?: string;

@@ -61,6 +61,8 @@ export interface TestApi extends AsyncDisposable {
   readonly denied: Set<string>;
   /** Target groups that are there, by ARN. */
   readonly groups: Map<string, { targetType: 'instance' | 'ip'; usedBy: string | undefined }>;
+  /** Auto Scaling groups that are there, by name. */
+  readonly hostGroups: Map<string, { readonly protectNew: boolean }>;
   /** Rules and listeners that are there, by ARN. */
   readonly rules: Map<string, TrafficRule>;
   /** Registers a container instance and says that its agent is connected. @returns its ARN */
@@ -139,6 +141,7 @@ export async function openApi({
   const asked: AccessRequest[] = [];
   const denied = new Set<string>();
   const groups: TestApi['groups'] = new Map();
+  const hostGroups: TestApi['hostGroups'] = new Map();
   const rules: TestApi['rules'] = new Map();
   const refusal = (action: string): Decision | undefined =>
     denied.has(action) ? { allowed: false, reason: `no identity-based policy allows the ${action} action` } : undefined;
@@ -160,6 +163,7 @@ export async function openApi({
     outbound,
     placer: control.placer,
     sessions: new WaitingSessions(ports),
+    autoScalingGroups: { byName: (_account, name) => Promise.resolve(hostGroups.get(name)) },
     agentOperations: agents.operations,
   });
   const gateway = createGateway({
@@ -204,6 +208,7 @@ export async function openApi({
     asked,
     denied,
     groups,
+    hostGroups,
     rules,
     addInstance: async ({ cluster = 'default', cpu = 1024, memory = 1024, attributes = {} } = {}) => {
       const { containerInstance } = await ecs.send(

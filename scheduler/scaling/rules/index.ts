@@ -1,3 +1,11 @@
+export {
+  calmFor,
+  type CapacityHost,
+  type CapacityPlan,
+  type CapacityRule,
+  type CapacityState,
+  decideCapacity,
+} from './capacity.ts';
 export { ScheduleError } from './cron.ts';
 export { type Bounds, lastMissed, longestSchedule, nextRun, parseSchedule, type Schedule } from './schedule.ts';
 export { type Ran, type Range, runScheduled } from './scheduled.ts';

@@ -1,0 +1,111 @@
+import type { ServiceRequests } from '../../control/index.ts';
+import { startedAs } from '../../deployments/index.ts';
+import type { BlankHost } from '../../placement/index.ts';
+import type { HostShape, InstanceRecord, TaskRecord } from '../../state/index.ts';
+import { type ClusterView, placedTask } from '../../views/index.ts';
+import type { CapacityHost } from '../rules/index.ts';
+import type { SizedMachine } from './ports.ts';
+import type { KnownDefinitions } from './waiting.ts';
+
+/** Tasks on an instance that keep it from being empty: all but those of daemon services, which go with it. */
+export const holdersOf = (view: ClusterView, instance: string): TaskRecord[] =>
+  view
+    .liveTasksOn(instance)
+    .filter(({ service }) => view.services.get(service?.name ?? '')?.value.schedulingStrategy !== 'DAEMON');
+
+/**
+ * Machines as managed scaling sees them. Whoever is drained by somebody else is left out: such a host is neither room nor too many.
+ * @returns also how many were left out
+ */
+export function hostsOf(
+  view: ClusterView,
+  machines: readonly SizedMachine[],
+): { readonly hosts: CapacityHost[]; readonly drained: number } {
+  let drained = 0;
+  const hosts = machines.flatMap((machine): CapacityHost[] => {
+    const { id, instance: of, state, stateAt: since } = machine;
+    if (state === 'Terminating') return [];
+    const instance = view.instances.get(of)?.value;
+    const isThere = instance !== undefined && instance.status !== 'INACTIVE' && state === 'InService';
+    if (!isThere) return [{ id, state: 'coming', tasks: 0, since }];
+    const tasks = holdersOf(view, of).length;
+    if (instance.status === 'ACTIVE') return [{ id, state: 'ready', tasks, since }];
+    if (instance.surplusAt !== undefined) return [{ id, state: 'emptying', tasks, since }];
+    drained++;
+    return [];
+  });
+  return { hosts, drained };
+}
+
+/** What a host of the group is like that has joined, as its next ones will be. */
+export const shapeOf = ({
+  cpu,
+  memory,
+  gpuIds,
+  attributes,
+  reservedTcpPorts,
+  reservedUdpPorts,
+}: InstanceRecord): HostShape => ({
+  cpu,
+  memory,
+  gpus: gpuIds.length,
+  attributes: attributes.filter(({ name }) => !own.has(name)),
+  reservedTcpPorts,
+  reservedUdpPorts,
+});
+
+/** Attributes in which hosts of one group differ. */
+const own = new Set(['ecs.availability-zone', 'slipway.address', 'slipway.published-on']);
+
+/** New hosts of a shape, one for each zone of the group. */
+export const blanksOf = (shape: HostShape, zones: readonly string[]): BlankHost[] =>
+  (zones.length === 0 ? [undefined] : zones).map((zone) => ({
+    cpu: shape.cpu,
+    memory: shape.memory,
+    gpus: shape.gpus,
+    attributes: new Map([
+      ...shape.attributes.map(({ name, value = '' }) => [name, value] as const),
+      ...(zone === undefined ? [] : [['ecs.availability-zone', zone] as const]),
+    ]),
+    reservedTcpPorts: shape.reservedTcpPorts,
+    reservedUdpPorts: shape.reservedUdpPorts,
+  }));
+
+/**
+ * Whether all that keeps a host from being empty may move, and has room elsewhere. Asks the placement core, and changes nothing.
+ * Tasks of no service cannot move, nor those that are protected from scale-in.
+ */
+export function canEmpty(
+  view: ClusterView,
+  instance: string,
+  requests: ServiceRequests,
+  definitions: KnownDefinitions,
+  now: number,
+): boolean {
+  const { index } = view;
+  const tasks = holdersOf(view, instance);
+  return index.tentatively(() => {
+    // Nothing comes back to the host itself.
+    const free = index.free(instance);
+    if (free !== undefined)
+      index.addTask({
+        id: `full-${instance}`,
+        instanceId: instance,
+        group: 'full',
+        shape: { ...free, tcpPorts: [], udpPorts: [], requires: [] },
+      });
+    return tasks.every((task) => {
+      const service = view.services.get(task.service?.name ?? '')?.value;
+      const deployment = service?.deployments.find(({ id }) => id === task.service?.deploymentId);
+      const definition = definitions.get(deployment?.taskDefinition ?? '');
+      if (service === undefined || deployment === undefined || definition === undefined) return false;
+      if ((task.protectedUntil ?? 0) > now || service.deployments.length > 1) return false;
+      index.setLeaving(task.id, true);
+      const { request } = requests.of(startedAs(service, deployment), definition, task.capacityProvider);
+      const found = index.place(request);
+      if ('unplaceable' in found || found.instanceId === instance) return false;
+      index.addTask(placedTask({ ...task, id: `moved-${task.id}` }, found.instanceId));
+      return true;
+    });
+  });
+}

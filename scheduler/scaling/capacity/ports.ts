@@ -1,0 +1,45 @@
+import type { Log } from '@slipway/auth/contract';
+
+import type { EcsPorts } from '../../cluster/index.ts';
+import type { MetricStore } from '../../signals/metrics/index.ts';
+
+/** A group as its capacity provider sees it. */
+export interface SizedGroup {
+  readonly name: string;
+  readonly min: number;
+  readonly max: number;
+  readonly desired: number;
+  readonly zones: readonly string[];
+}
+
+/** A machine of a group. */
+export interface SizedMachine {
+  readonly id: string;
+  /** Of the container instance that its agent registers. */
+  readonly instance: string;
+  readonly cluster: string;
+  readonly state: 'Pending' | 'InService' | 'Terminating';
+  readonly protected: boolean;
+  /** Since when it is in that state; milliseconds since the epoch. */
+  readonly stateAt: number;
+}
+
+/** What a capacity provider asks of Auto Scaling groups. */
+export interface SizedGroups {
+  byName(account: string, name: string): Promise<SizedGroup | undefined>;
+  instancesOf(account: string, group: string): Promise<readonly SizedMachine[]>;
+  setDesired(account: string, name: string, desired: number, why: string): Promise<unknown>;
+  protect(account: string, group: string, ids: readonly string[], on: boolean): Promise<unknown>;
+  terminate(
+    account: string,
+    id: string,
+    options: { readonly decrement: boolean; readonly why: string },
+  ): Promise<unknown>;
+}
+
+/** What managed scaling runs on. */
+export interface CapacityPorts extends EcsPorts {
+  readonly log: Log;
+  readonly groups: SizedGroups;
+  readonly metrics: Pick<MetricStore, 'put'>;
+}

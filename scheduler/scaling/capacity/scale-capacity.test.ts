@@ -1,0 +1,239 @@
+import {
+  CreateCapacityProviderCommand,
+  CreateClusterCommand,
+  CreateServiceCommand,
+  DescribeCapacityProvidersCommand,
+  DescribeContainerInstancesCommand,
+  DescribeTasksCommand,
+  ListTasksCommand,
+  RunTaskCommand,
+  UpdateServiceCommand,
+} from '@aws-sdk/client-ecs';
+import { systemClock } from '@slipway/storage/clock';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+
+import { account, openApi, type TestApi } from '../../ecs/testing/open-api.ts';
+import { idOf, newId } from '../../state/index.ts';
+import { ClusterViews, type HeldView } from '../../views/index.ts';
+import type { Sample } from '../../signals/metrics/index.ts';
+import type { CapacityPorts, SizedGroups, SizedMachine } from './index.ts';
+import { lookAt, newMemory } from './scale-capacity.ts';
+
+let api: TestApi;
+let held: HeldView;
+let now: number;
+let group: { name: string; min: number; max: number; desired: number; zones: string[] };
+let machines: { -readonly [K in keyof SizedMachine]: SizedMachine[K] }[];
+let samples: Sample[];
+const memory = newMemory();
+const patience = { timeout: 60_000, interval: 50 };
+
+beforeEach(async () => {
+  api = await openApi();
+  group = { name: 'fleet', min: 0, max: 4, desired: 0, zones: ['us-east-1a'] };
+  machines = [];
+  samples = [];
+  now = Date.now();
+  api.hostGroups.set('fleet', { protectNew: true });
+  await api.define({ family: 'half', containerDefinitions: [{ name: 'main', image: 'busybox', memory: 512 }] });
+});
+afterEach(async () => {
+  await held.release();
+  await api[Symbol.asyncDispose]();
+});
+
+/** The group as Auto Scaling has it, with machines that join when a test says so. */
+const groups: SizedGroups = {
+  byName: (_account, name) => Promise.resolve(name === group.name ? { ...group } : undefined),
+  instancesOf: () => Promise.resolve(machines.map((machine) => ({ ...machine }))),
+  setDesired: (_account, _name, desired) => {
+    group.desired = desired;
+    while (machines.filter(({ state }) => state !== 'Terminating').length < desired)
+      machines.push({
+        id: `i-${machines.length}`,
+        instance: newId(api.ports.random),
+        cluster: 'fleet',
+        state: 'Pending',
+        protected: false,
+        stateAt: now,
+      });
+    return Promise.resolve();
+  },
+  protect: (_account, _group, ids, on) => {
+    for (const machine of machines) if (ids.includes(machine.id)) machine.protected = on;
+    return Promise.resolve();
+  },
+  terminate: (_account, id, { decrement }) => {
+    for (const machine of machines) if (machine.id === id) machine.state = 'Terminating';
+    if (decrement) group.desired--;
+    return Promise.resolve();
+  },
+};
+
+async function join(): Promise<void> {
+  for (const machine of machines) {
+    if (machine.state !== 'Pending') continue;
+    const attributes = { 'slipway.auto-scaling-group': 'fleet', 'ecs.availability-zone': 'us-east-1a' };
+    const arn = await api.addInstance({ cluster: 'fleet', cpu: 2048, memory: 1024, attributes });
+    Object.assign(machine, { state: 'InService', instance: idOf(arn), stateAt: now });
+  }
+}
+
+async function look(seconds = 5): Promise<void> {
+  now += seconds * 1000;
+  await held.feed.catchUp();
+  const ports: CapacityPorts = {
+    ...api.ports,
+    clock: { ...systemClock, now: () => now },
+    log: { info: () => {}, warn: () => {}, error: () => {} },
+    groups,
+    metrics: { put: (_account, put) => Promise.resolve(void samples.push(...put)) },
+  };
+  await lookAt(ports, held.view, 'fleet', memory);
+}
+
+async function setUp(protection: 'ENABLED' | 'DISABLED'): Promise<void> {
+  await api.ecs.send(
+    new CreateCapacityProviderCommand({
+      name: 'fleet',
+      autoScalingGroupProvider: {
+        autoScalingGroupArn: 'fleet',
+        managedScaling: { status: 'ENABLED', instanceWarmupPeriod: 120 },
+        managedTerminationProtection: protection,
+      },
+    }),
+  );
+  await api.ecs.send(new CreateClusterCommand({ clusterName: 'fleet', capacityProviders: ['fleet'] }));
+  held = new ClusterViews({
+    ...api.ports,
+    log: { info: () => {}, warn: () => {}, error: () => {} },
+    placement: { seed: 1 },
+  }).hold(account, 'fleet');
+  await held.feed.first;
+}
+
+const strategy = { capacityProviderStrategy: [{ capacityProvider: 'fleet' }] };
+const standing = async () =>
+  (await api.ecs.send(new DescribeCapacityProvidersCommand({ capacityProviders: ['fleet'] }))).capacityProviders?.[0]
+    ?.updateStatusReason;
+const statuses = async () =>
+  (
+    await api.ecs.send(
+      new DescribeContainerInstancesCommand({
+        cluster: 'fleet',
+        containerInstances: machines.filter(({ state }) => state === 'InService').map(({ instance }) => instance),
+      }),
+    )
+  ).containerInstances?.map(({ status }) => status);
+const placed = async (count: number, more: object = {}): Promise<string[]> => {
+  let arns: string[] = [];
+  await vi.waitFor(async () => {
+    const { taskArns = [] } = await api.ecs.send(new ListTasksCommand({ cluster: 'fleet', ...more }));
+    const { tasks = [] } =
+      taskArns.length === 0 ? {} : await api.ecs.send(new DescribeTasksCommand({ cluster: 'fleet', tasks: taskArns }));
+    arns = tasks.flatMap(({ taskArn = '', containerInstanceArn }) =>
+      containerInstanceArn === undefined ? [] : [taskArn],
+    );
+    expect(arns).toHaveLength(count);
+  }, patience);
+  return arns;
+};
+
+test('a group goes from nothing to what tasks need, and back to nothing when they are over', async () => {
+  await setUp('ENABLED');
+  await look();
+  expect(group.desired).toBe(0);
+  expect(samples.at(-1)).toMatchObject({ name: 'CapacityProviderReservation', measured: 100 });
+  await api.ecs.send(new RunTaskCommand({ cluster: 'fleet', taskDefinition: 'half', count: 5, ...strategy }));
+  // Nobody knows yet what a host of this group is like.
+  await look();
+  expect(group.desired).toBe(1);
+  await look();
+  expect(group.desired).toBe(1);
+  await join();
+  await placed(2);
+  await look(60);
+  expect(group.desired).toBe(3);
+  expect(await standing()).toMatch(/3 tasks wait, for 2 hosts\. 3 hosts are right, of 0 to 4; 3 are wanted\./);
+  expect(samples.at(-1)).toMatchObject({ measured: 300 });
+  await join();
+  const tasks = await placed(5);
+  await look(60);
+  expect(group.desired).toBe(3);
+  expect(machines.map((machine) => machine.protected)).toEqual([true, true, true]);
+  for (const task of tasks) await api.report(task, 'STOPPED', 0);
+  await look();
+  expect(machines.map((machine) => machine.protected)).toEqual([false, false, false]);
+  // Not before it was so for a while.
+  await look(30);
+  expect(await statuses()).toEqual(['ACTIVE', 'ACTIVE', 'ACTIVE']);
+  for (let turn = 0; turn < 4; turn++) await look(60);
+  expect(group.desired).toBeLessThan(3);
+  for (let turn = 0; turn < 8; turn++) await look(60);
+  expect(group.desired).toBe(0);
+  expect(machines.every(({ state }) => state === 'Terminating')).toBe(true);
+});
+
+test('services get the hosts that they lack; a host is emptied whose tasks have room elsewhere, and stays when it is needed', async () => {
+  await setUp('DISABLED');
+  await api.ecs.send(
+    new CreateServiceCommand({
+      cluster: 'fleet',
+      serviceName: 'web',
+      taskDefinition: 'half',
+      desiredCount: 4,
+      ...strategy,
+    }),
+  );
+  const waits = () =>
+    vi.waitFor(async () => {
+      await held.feed.catchUp();
+      expect(held.view.services.get('web')?.value.deployments[0]?.unplaceable).toBeDefined();
+    }, patience);
+  await waits();
+  await look();
+  await join();
+  await placed(2);
+  await look();
+  expect(group.desired).toBe(2);
+  await join();
+  const tasks = await placed(4);
+  for (const task of tasks) await api.report(task, 'RUNNING');
+  const scale = (desiredCount: number) =>
+    api.ecs.send(new UpdateServiceCommand({ cluster: 'fleet', service: 'web', desiredCount }));
+  await scale(2);
+  await vi.waitFor(async () => {
+    const { taskArns = [] } = await api.ecs.send(
+      new ListTasksCommand({ cluster: 'fleet', serviceName: 'web', desiredStatus: 'STOPPED' }),
+    );
+    expect(taskArns).toHaveLength(2);
+    for (const task of taskArns) await api.report(task, 'STOPPED', 0);
+  }, patience);
+  await placed(2);
+  // One on each: the tasks of one have room on the other.
+  await look(200);
+  await look(61);
+  expect((await statuses())?.toSorted()).toEqual(['ACTIVE', 'DRAINING']);
+  await scale(4);
+  await waits();
+  await look();
+  expect(await statuses()).toEqual(['ACTIVE', 'ACTIVE']);
+  expect(group.desired).toBe(2);
+  await placed(4, { desiredStatus: 'RUNNING' });
+});
+
+test('tasks that no host of the group could take make none, and are told', async () => {
+  await setUp('DISABLED');
+  await api.ecs.send(new RunTaskCommand({ cluster: 'fleet', taskDefinition: 'half', ...strategy }));
+  await look();
+  await join();
+  await placed(1);
+  await api.define({ family: 'huge', containerDefinitions: [{ name: 'main', image: 'busybox', memory: 4096 }] });
+  await api.ecs.send(new RunTaskCommand({ cluster: 'fleet', taskDefinition: 'huge', ...strategy }));
+  await look();
+  expect(group.desired).toBe(1);
+  expect(await standing()).toMatch(/1 of them no host of the group could take/);
+  group.name = 'other';
+  await look();
+  expect(await standing()).toBe('There is no Auto Scaling group fleet.');
+});

@@ -1,0 +1,224 @@
+import { waitAtMost } from '@slipway/storage/clock';
+import { StaleEpoch } from '@slipway/storage/records';
+
+import { changeInstance, changeProvider, findProvider } from '../../cluster/index.ts';
+import { type Led, readDefinition, ServiceRequests } from '../../control/index.ts';
+import { hostsNeeded } from '../../placement/index.ts';
+import { type CapacityProviderRecord, sameRecord, type TaskDefinitionRecord } from '../../state/index.ts';
+import { type CapacityPlan, decideCapacity } from '../rules/index.ts';
+import { blanksOf, canEmpty, holdersOf, hostsOf, shapeOf } from './hosts.ts';
+import type { CapacityPorts, SizedGroup, SizedMachine } from './ports.ts';
+import { type Seen, standingOf } from './standing.ts';
+import { type KnownDefinitions, servicesOn, waitingFor } from './waiting.ts';
+
+/** Milliseconds between looks at the groups of a cluster. */
+const interval = 5_000;
+
+/** Hosts that are tried in one look whether they can be emptied: those with the fewest tasks. */
+const mostTried = 10;
+
+/** Tasks that are packed in one look; with more the group grows in steps. */
+const mostPacked = 5_000;
+
+/** What one leader remembers from look to look. */
+export interface Memory {
+  readonly surplusSince: Map<string, number>;
+  readonly requests: ServiceRequests;
+  /** Of each provider, the minute that its metric was told of last. */
+  readonly told: Map<string, number>;
+}
+
+/** Keeps the groups of a cluster's capacity providers as large as its tasks need, beside the cluster's leader, until the signal aborts. */
+export async function scaleCapacity(ports: CapacityPorts, led: Led, over: AbortSignal): Promise<void> {
+  const { clock, log } = ports;
+  const { view } = led;
+  const memory = newMemory();
+  while (!over.aborted) {
+    for (const { name } of view.cluster?.groupProviders ?? []) {
+      if (over.aborted) return;
+      try {
+        await lookAt(ports, view, name, memory);
+      } catch (err) {
+        // What is wrong with one group keeps no other one from being scaled.
+        if (err instanceof StaleEpoch) return;
+        log.warn({ cluster: view.name, provider: name, err }, 'cannot scale a capacity provider now; trying again');
+      }
+    }
+    await waitAtMost(interval, () => {}, clock, over);
+  }
+}
+
+export const newMemory = (): Memory => ({
+  surplusSince: new Map(),
+  requests: new ServiceRequests(),
+  told: new Map(),
+});
+
+/** One look at a provider: what is seen, what follows from it, and that done. */
+export async function lookAt(ports: CapacityPorts, view: Led['view'], name: string, memory: Memory): Promise<void> {
+  const { clock, groups } = ports;
+  const { account, name: cluster } = view;
+  const provider = await findProvider(ports, account, name);
+  if (provider?.managedScaling.status !== 'ENABLED') return;
+  const group = await groups.byName(account, provider.group);
+  if (group === undefined) {
+    await tell(ports, account, provider, `There is no Auto Scaling group ${provider.group}.`);
+    return;
+  }
+  const machines = (await groups.instancesOf(account, group.name)).filter((machine) => machine.cluster === cluster);
+  const definitions = await definitionsOf(ports, view, name);
+  const now = clock.now();
+  const { hosts, drained } = hostsOf(view, machines);
+  const shape = newest(view, machines) ?? provider.hostShape;
+  const waiting = waitingFor(view, name, memory.requests, definitions);
+  const coming = hosts.filter(({ state }) => state === 'coming').length;
+  const { used, impossible } =
+    shape === undefined
+      ? // One host tells what the others will be like.
+        { used: waiting.length === 0 ? 0 : Math.max(1, coming), impossible: [] }
+      : hostsNeeded(waiting.slice(0, mostPacked), blanksOf(shape, group.zones), group.max);
+  const byId = new Map(machines.map((machine) => [machine.id, machine.instance]));
+  let tries = 0;
+  const plan = decideCapacity({
+    rule: provider.managedScaling,
+    group: withoutDrained(group, drained),
+    hosts,
+    needed: used,
+    canEmpty: (id) =>
+      provider.managedTerminationProtection !== 'ENABLED' &&
+      tries++ < mostTried &&
+      canEmpty(view, byId.get(id) ?? '', memory.requests, definitions, now),
+    surplusSince: memory.surplusSince.get(name),
+    now,
+  });
+  if (plan.surplusSince === undefined) memory.surplusSince.delete(name);
+  else memory.surplusSince.set(name, plan.surplusSince);
+  const seen: Seen = {
+    group,
+    hosts,
+    drained,
+    waiting: waiting.length,
+    impossible: impossible.length,
+    needed: used,
+    plan,
+  };
+  await tell(ports, account, provider, standingOf(seen), shape);
+  await carryOut(ports, view, provider, { group, machines, drained, plan });
+  await protect(ports, view, provider, machines, group.name);
+  const minute = Math.floor(now / 60_000) * 60_000;
+  if (memory.told.get(name) === minute) return;
+  memory.told.set(name, minute);
+  await ports.metrics.put(account, [reservationSample(cluster, name, plan.reservation, minute)]);
+}
+
+interface Work {
+  readonly group: SizedGroup;
+  readonly machines: readonly SizedMachine[];
+  readonly drained: number;
+  readonly plan: CapacityPlan;
+}
+
+async function carryOut(
+  ports: CapacityPorts,
+  { account, name: cluster }: Led['view'],
+  { name }: CapacityProviderRecord,
+  { group, machines, drained, plan }: Work,
+): Promise<void> {
+  const { groups, log, clock } = ports;
+  const instanceOf = (id: string): string => machines.find((machine) => machine.id === id)?.instance ?? '';
+  const change: (id: string, closed: boolean) => Promise<unknown> = (id, closed) =>
+    changeInstance(ports, { account, cluster }, instanceOf(id), (instance) => {
+      const { surplusAt, ...others } = instance;
+      if (closed)
+        return instance.status === 'ACTIVE' ? { ...instance, status: 'DRAINING', surplusAt: clock.now() } : instance;
+      return surplusAt === undefined || instance.status !== 'DRAINING' ? instance : { ...others, status: 'ACTIVE' };
+    });
+  const desired = Math.min(group.max, plan.desired + drained);
+  const grows = desired > group.desired;
+  for (const id of plan.keep) await change(id, false);
+  for (const id of plan.empty) await change(id, true);
+  const why = `capacity provider ${name}`;
+  for (const id of plan.end) await groups.terminate(account, id, { decrement: true, why });
+  if (grows) await groups.setDesired(account, group.name, desired, why);
+  if (plan.keep.length + plan.empty.length + plan.end.length > 0 || grows)
+    log.info(
+      { cluster, provider: name, desired, keep: plan.keep, empty: plan.empty, end: plan.end },
+      'scaled a capacity provider',
+    );
+}
+
+/** Has the group end no host that has tasks, when it is made smaller by somebody else. */
+async function protect(
+  { groups }: CapacityPorts,
+  view: Led['view'],
+  { managedTerminationProtection }: CapacityProviderRecord,
+  machines: readonly SizedMachine[],
+  group: string,
+): Promise<void> {
+  if (managedTerminationProtection !== 'ENABLED') return;
+  const there = machines.filter(({ state }) => state === 'InService');
+  for (const on of [true, false]) {
+    const ids = there.flatMap(({ id, instance, protected: is }) =>
+      is !== on && holdersOf(view, instance).length > 0 === on ? [id] : [],
+    );
+    if (ids.length > 0) await groups.protect(view.account, group, ids, on);
+  }
+}
+
+const withoutDrained = ({ min, max, desired }: SizedGroup, drained: number) => ({
+  min: Math.max(0, min - drained),
+  max: Math.max(0, max - drained),
+  desired: Math.max(0, desired - drained),
+});
+
+/** What the newest host of the group is like that has joined. */
+function newest(view: Led['view'], machines: readonly SizedMachine[]): CapacityProviderRecord['hostShape'] {
+  const there = machines.flatMap(({ instance }) => view.instances.get(instance)?.value ?? []);
+  const last = there.reduce(
+    (best, one) => (best !== undefined && best.registeredAt >= one.registeredAt ? best : one),
+    there[0],
+  );
+  return last === undefined ? undefined : shapeOf(last);
+}
+
+/** Writes what is new of a provider: what its hosts are like, and how it stands. */
+async function tell(
+  ports: CapacityPorts,
+  account: string,
+  provider: CapacityProviderRecord,
+  standing: string,
+  hostShape = provider.hostShape,
+): Promise<void> {
+  const same = hostShape === undefined || sameRecord(hostShape, provider.hostShape);
+  if (same && standing === provider.standing) return;
+  await changeProvider(ports, account, provider.name, (now) => ({
+    ...now,
+    standing,
+    ...(hostShape === undefined ? {} : { hostShape }),
+  }));
+}
+
+async function definitionsOf(ports: CapacityPorts, view: Led['view'], provider: string): Promise<KnownDefinitions> {
+  const arns = new Set(
+    servicesOn(view, provider).flatMap(({ deployments }) => deployments.map((one) => one.taskDefinition)),
+  );
+  const found = new Map<string, TaskDefinitionRecord>();
+  for (const arn of arns) {
+    const definition = await readDefinition(ports.records, view.account, arn);
+    if (definition !== undefined) found.set(arn, definition);
+  }
+  return found;
+}
+
+const reservationSample = (cluster: string, provider: string, value: number, at: number) => ({
+  namespace: 'AWS/ECS/ManagedScaling',
+  name: 'CapacityProviderReservation',
+  dimensions: [
+    { name: 'CapacityProviderName', value: provider },
+    { name: 'ClusterName', value: cluster },
+  ],
+  unit: 'Percent',
+  timestamp: at,
+  resolution: 60 as const,
+  measured: value,
+});

@@ -1,0 +1,130 @@
+/** Milliseconds for which a host has to be too many before it goes. A load that comes and goes by the minute keeps its hosts. */
+export const calmFor = 60_000;
+
+/** How the size of a group of hosts follows its tasks: of a capacity provider (ECS: `ManagedScaling`). */
+export interface CapacityRule {
+  /** Per cent of the hosts that are to be in use: 1 to 100. */
+  readonly targetCapacity: number;
+  /** Hosts that are added at once. */
+  readonly minimumScalingStepSize: number;
+  readonly maximumScalingStepSize: number;
+  /** Seconds for which a new host stays, in use or not. */
+  readonly instanceWarmupPeriod: number;
+}
+
+/** One machine of the group that is not being ended. */
+export interface CapacityHost {
+  readonly id: string;
+  /** On its way, taking tasks, or being emptied because it is too many. Whoever is emptied by somebody else is in neither: leave it out. */
+  readonly state: 'coming' | 'ready' | 'emptying';
+  /** Tasks on it but those of daemon services. */
+  readonly tasks: number;
+  /** Since when it is there; milliseconds since the epoch. */
+  readonly since: number;
+}
+
+export interface CapacityState {
+  readonly rule: CapacityRule;
+  readonly group: { readonly min: number; readonly max: number; readonly desired: number };
+  readonly hosts: readonly CapacityHost[];
+  /** Empty hosts that the tasks need that wait, those on their way included. */
+  readonly needed: number;
+  /** Whether a host can be emptied now: its tasks may move, and others have room for them. */
+  readonly canEmpty: (id: string) => boolean;
+  /** Since when there are too many; undefined: not as of the last look. */
+  readonly surplusSince: number | undefined;
+  readonly now: number;
+}
+
+/** What is to be done about a group, all of it at once. */
+export interface CapacityPlan {
+  /** How many hosts are to be in the group; the same as before when nothing has to be made. */
+  readonly desired: number;
+  /** Hosts that were being emptied and stay after all. */
+  readonly keep: readonly string[];
+  /** Hosts that take no more tasks from now on, to go when they are empty. */
+  readonly empty: readonly string[];
+  /** Empty hosts that go, the group being smaller by each. */
+  readonly end: readonly string[];
+  readonly surplusSince: number | undefined;
+  /** How many would be right. */
+  readonly wanted: number;
+  /** `CapacityProviderReservation`: hosts that are needed for each hundred that are there. */
+  readonly reservation: number;
+}
+
+/**
+ * What a group needs. Out: hosts in use and those that waiting tasks need, with what the target leaves free, at once, in steps of the rule.
+ * In: what has been too many for {@link calmFor} is first closed to new tasks and ended when it is empty, fewer than half of the hosts at
+ * once, empty ones first; where none is empty, one host at a time whose tasks have room elsewhere. Pure; never beyond the group's bounds.
+ */
+export function decideCapacity({
+  rule,
+  group,
+  hosts,
+  needed,
+  canEmpty,
+  surplusSince,
+  now,
+}: CapacityState): CapacityPlan {
+  const emptying = hosts.filter(({ state }) => state === 'emptying');
+  const ready = hosts.filter(({ state }) => state === 'ready');
+  const inUse = ready.filter(({ tasks }) => tasks > 0);
+  const target = (used: number): number =>
+    Math.min(Math.max(Math.ceil((used * 100) / rule.targetCapacity), group.min), group.max);
+  const wanted = target(inUse.length + needed);
+  /** Those that stay as things are. */
+  const staying = group.desired - emptying.length;
+  const up = hosts.filter(({ state }) => state !== 'coming').length;
+  const plan = {
+    desired: group.desired,
+    keep: [] as string[],
+    empty: [] as string[],
+    end: [] as string[],
+    surplusSince: undefined as number | undefined,
+    wanted,
+    reservation: reservationOf(inUse.length + needed, up),
+  };
+  if (wanted > staying) {
+    // What is nearly empty already is the cheapest host that there is.
+    plan.keep = emptying
+      .toSorted((a, b) => b.tasks - a.tasks || (a.id < b.id ? -1 : 1))
+      .slice(0, wanted - staying)
+      .map(({ id }) => id);
+    const missing = wanted - staying - plan.keep.length;
+    if (missing > 0)
+      plan.desired = Math.min(
+        group.max,
+        group.desired + Math.max(rule.minimumScalingStepSize, Math.min(rule.maximumScalingStepSize, missing)),
+      );
+    return plan;
+  }
+  const spare = group.desired - group.min;
+  plan.end = emptying.flatMap(({ id, tasks }) => (tasks === 0 ? [id] : [])).slice(0, Math.max(0, spare));
+  const old = ready.filter(({ since }) => now - since >= rule.instanceWarmupPeriod * 1000);
+  const idle = old.filter(({ tasks }) => tasks === 0).toSorted((a, b) => a.since - b.since || (a.id < b.id ? -1 : 1));
+  const surplus = Math.min(staying - wanted, spare - emptying.length);
+  // One host less, if what it runs can go elsewhere, is as good as one that is empty; not to an empty one, which would be in use then.
+  const packed = needed === 0 && inUse.length === ready.length && hosts.every(({ state }) => state !== 'coming') && emptying.length === 0;
+  const mover =
+    surplus <= 0 && packed && spare > 0 && target(inUse.length - 1) < staying
+      ? old
+          .filter(({ tasks }) => tasks > 0)
+          .toSorted((a, b) => a.tasks - b.tasks || (a.id < b.id ? -1 : 1))
+          .find(({ id }) => canEmpty(id))
+      : undefined;
+  const chosen = surplus > 0 ? idle.slice(0, Math.min(surplus, mostAtOnce(ready.length))) : mover ? [mover] : [];
+  if (chosen.length === 0) return plan;
+  plan.surplusSince = surplusSince ?? now;
+  if (now - plan.surplusSince >= calmFor) plan.empty = chosen.map(({ id }) => id);
+  return plan;
+}
+
+/** Fewer than half of the hosts, and one at least (ECS developer guide, managed scaling). */
+const mostAtOnce = (hosts: number): number => Math.max(1, Math.ceil(hosts / 2) - 1);
+
+/** As ECS reckons it: 100 where nothing is there or needed, 200 where nothing is there. */
+function reservationOf(needed: number, up: number): number {
+  if (up > 0) return (needed / up) * 100;
+  return needed > 0 ? 200 : 100;
+}
