@@ -225,12 +225,16 @@ for (const [action, stopType, description] of [
 
 program
   .command('explain')
-  .description('say what a service is doing, what it waits for, and what failed last')
-  .argument('<cluster/service>', 'the service')
+  .description(
+    'say what a service is doing, what it waits for, and what failed last; or why groups of hosts are as large as they are',
+  )
+  .argument('<cluster/service>', "the service; or 'capacity' (a service of that name is default/capacity)")
+  .argument('[provider]', "after 'capacity': the one capacity provider to explain")
   .option('--output <format>', 'text or json', 'text')
-  .action(async (service: string, options: { output: string }) =>
-    (await import('./explain.ts')).explain(service, options),
-  );
+  .action(async (service: string, provider: string | undefined, options: { output: string }) => {
+    if (service === 'capacity') await (await import('./capacity.ts')).explainCapacity(provider, options);
+    else await (await import('./explain.ts')).explain(service, options);
+  });
 
 program
   .command('logs')

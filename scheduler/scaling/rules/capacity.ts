@@ -105,7 +105,11 @@ export function decideCapacity({
   const idle = old.filter(({ tasks }) => tasks === 0).toSorted((a, b) => a.since - b.since || (a.id < b.id ? -1 : 1));
   const surplus = Math.min(staying - wanted, spare - emptying.length);
   // One host less, if what it runs can go elsewhere, is as good as one that is empty; not to an empty one, which would be in use then.
-  const packed = needed === 0 && inUse.length === ready.length && hosts.every(({ state }) => state !== 'coming') && emptying.length === 0;
+  const packed =
+    needed === 0 &&
+    inUse.length === ready.length &&
+    hosts.every(({ state }) => state !== 'coming') &&
+    emptying.length === 0;
   const mover =
     surplus <= 0 && packed && spare > 0 && target(inUse.length - 1) < staying
       ? old
