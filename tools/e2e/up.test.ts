@@ -106,6 +106,21 @@ volumes: { data: }
       expect(tasks.map(({ group, containers }) => [group, containers.map(({ name }) => name)])).toEqual([
         ['shop-web', ['web', 'db']],
       ]);
+      const services = await json<{ service: string; running: number; state: string }[]>('ps', '--services');
+      expect(services).toMatchObject([{ service: 'shop-web', running: 1, state: expect.stringMatching(/^steady/) }]);
+      const told = (await slip('events', '--output', 'json')).stdout.trim().split('\n');
+      const happened = told.map((line) => JSON.parse(line) as { 'detail-type': string; time: string });
+      expect([...new Set(happened.map((one) => one['detail-type']))].toSorted()).toEqual([
+        'ECR Image Action',
+        'ECS Container Instance State Change',
+        'ECS Deployment State Change',
+        'ECS Service Action',
+        'ECS Task State Change',
+      ]);
+      const times = happened.map(({ time }) => time);
+      expect(times).toEqual(times.toSorted());
+      const offered = await slip('__complete', '--', 'explain', 'default/');
+      expect(offered.stdout).toBe('default/shop-web\n');
       const images = await json<{ repository: string; usedBy: string[] }[]>('images');
       expect(images.map(({ repository, usedBy }) => [repository, usedBy])).toEqual([
         ['shop/web', ['default/shop-web']],
