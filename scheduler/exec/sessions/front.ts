@@ -21,6 +21,8 @@ export const dataChannelPath = '/exec/ws';
 const opening = { bytes: 4096, patience: 10_000 } as const;
 /** Connections without a token yet: of all strangers, and of one address. */
 const strangers = { all: 256, address: 16 } as const;
+/** Milliseconds that a client has to take what it is told last. */
+const lastWords = 2_000;
 /** Sessions that one process carries. */
 const mostSessions = 512;
 
@@ -92,6 +94,7 @@ export class ExecFront {
       upgraded = true;
       const served = this.#serve(ws, ref, sessionId, call)
         .catch((err: unknown) => log.warn({ session: sessionId, err }, 'a session ended with an error'))
+        .then(() => this.#leaveOpen(ws))
         .finally(() => {
           ws.terminate();
           this.#serving.delete(served);
@@ -100,6 +103,15 @@ export class ExecFront {
     });
     // What was no upgrade has been answered.
     if (!upgraded) this.#leave(call.sourceIp);
+  }
+
+  /** Lets what was said last get to a client that takes it: with TLS it may be on its way still. */
+  async #leaveOpen(ws: WebSocket): Promise<void> {
+    if (ws.readyState === ws.CLOSED) return;
+    const closed = new Promise<void>((resolve) => ws.once('close', () => resolve()));
+    if (ws.readyState === ws.OPEN) ws.close(1011);
+    ws.resume();
+    await waitAtMost(lastWords, settling(closed), this.#ports.clock);
   }
 
   #mayEnter(address: string): boolean {
@@ -119,9 +131,10 @@ export class ExecFront {
     const gone = new AbortController();
     ws.once('close', () => gone.abort());
     ws.on('error', () => ws.terminate());
+    const either = AbortSignal.any([gone.signal, this.#stopped.signal]);
     let said;
     try {
-      said = opened(await this.#first(ws, gone.signal));
+      said = opened(await this.#first(ws, either));
     } finally {
       this.#leave(call.sourceIp);
     }
@@ -132,7 +145,6 @@ export class ExecFront {
     }
     const about = { session: sessionId, cluster: ref.cluster, task: session.taskId, container: session.containerName };
     const principal = session.principal.arn;
-    const either = AbortSignal.any([gone.signal, this.#stopped.signal]);
     let host: WebSocket | undefined;
     let recorder: Recorder | undefined;
     try {
