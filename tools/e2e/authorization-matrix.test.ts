@@ -7,6 +7,7 @@ import * as ecr from '@aws-sdk/client-ecr';
 import * as ecrPublic from '@aws-sdk/client-ecr-public';
 import * as ecs from '@aws-sdk/client-ecs';
 import * as iam from '@aws-sdk/client-iam';
+import * as efs from '@aws-sdk/client-efs';
 import * as sts from '@aws-sdk/client-sts';
 import { Registry } from '@prometheus-io/client';
 import { modelOf } from '@slipway/auth/protocol';
@@ -247,6 +248,7 @@ const clients = {
   ecr: { module: ecr, client: ecr.ECRClient },
   'ecr-public': { module: ecrPublic, client: ecrPublic.ECRPUBLICClient },
   ec2: { module: ec2Module, client: Ec2Client },
+  elasticfilesystem: { module: efs, client: efs.EFSClient },
   elasticloadbalancing: { module: elbModule, client: ElbClient },
   classic: { module: classicModule, client: ClassicClient },
   ecs: { module: ecs, client: ecs.ECSClient },
@@ -339,6 +341,11 @@ describe('A10: the authorization matrix of a whole installation', () => {
     const tagged = /<vpcId>([^<]*)/.exec(JSON.stringify(await ec2Call(as('admin', 'ec2'), 'DescribeVpcs', {})))?.[1];
     const tags = [{ Key: 'seen', Value: canary }];
     await ec2Call(as('admin', 'ec2'), 'CreateTags', { Resources: [tagged], Tags: tags });
+    const fileSystem = (await as('admin', 'elasticfilesystem').send(
+      new efs.CreateFileSystemCommand({ CreationToken: 'canary', Tags: tags }),
+    )) as efs.CreateFileSystemCommandOutput;
+    // Ids of file systems are the server's to choose.
+    Object.assign(valuesOf, { elasticfilesystem: { ...values, ResourceId: fileSystem.FileSystemId } });
     await logsCall(as('admin', 'logs'), 'CreateLogGroup', { logGroupName: 'canary', tags: { seen: canary } });
     const seen = { Name: 'canary', SecretString: canary, Tags: [{ Key: 'seen', Value: canary }] };
     await secretsCall(as('admin', 'secretsmanager'), 'CreateSecret', seen);
@@ -603,6 +610,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'ecr-public',
         'ec2',
         'ecs',
+        'elasticfilesystem',
         'elasticloadbalancing',
         'iam',
         'logs',
@@ -692,7 +700,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         )
         .map(async (route) => (await call(route, 'admin')).text),
     );
-    expect(seen.map((text) => text.includes(canary))).toEqual([true, true, true, true, true, true, true]);
+    expect(seen.map((text) => text.includes(canary))).toEqual(Array.from({ length: 8 }, () => true));
     // Nobody's credentials are the secret that a webhook's deliveries are signed with.
     expect(await wrong('admin', ({ access }) => (access === 'anonymous' ? undefined : access === 'proof'))).toEqual([]);
   });
