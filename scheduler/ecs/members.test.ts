@@ -103,8 +103,17 @@ describe.each<{
   {
     operation: 'RegisterTaskDefinition',
     path: 'volumes.[]',
-    acted: 'name host dockerVolumeConfiguration',
+    acted: 'name host dockerVolumeConfiguration efsVolumeConfiguration',
     request: (member) => ({ ...withContainer({}), volumes: [{ name: 'v', ...member }] }),
+  },
+  {
+    operation: 'RegisterTaskDefinition',
+    path: 'volumes.[].efsVolumeConfiguration',
+    acted: 'fileSystemId rootDirectory transitEncryption authorizationConfig',
+    request: (member) => ({
+      ...withContainer({}),
+      volumes: [{ name: 'v', efsVolumeConfiguration: { fileSystemId: 'fs-0123456789abcdef0', ...member } }],
+    }),
   },
   {
     operation: 'RegisterTaskDefinition',

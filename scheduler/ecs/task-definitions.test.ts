@@ -585,10 +585,84 @@ describe('task definitions', () => {
     ],
     ['GPUs', container({ resourceRequirements: [{ type: 'GPU', value: '1' }] }), /resourceRequirements/],
     [
-      'EFS volumes',
+      'a file system that is none',
       { volumes: [{ name: 'v', efsVolumeConfiguration: { fileSystemId: 'fs-1' } }] },
-      /efsVolumeConfiguration/,
+      /no id of a file system/,
     ],
+    [
+      'a root directory that leads up',
+      {
+        volumes: [
+          { name: 'v', efsVolumeConfiguration: { fileSystemId: 'fs-0123456789abcdef0', rootDirectory: '/a/../../b' } },
+        ],
+      },
+      /must be an absolute path/,
+    ],
+    [
+      'a relative root directory',
+      {
+        volumes: [{ name: 'v', efsVolumeConfiguration: { fileSystemId: 'fs-0123456789abcdef0', rootDirectory: 'a' } }],
+      },
+      /must be an absolute path/,
+    ],
+    [
+      'a port of encryption',
+      {
+        volumes: [
+          { name: 'v', efsVolumeConfiguration: { fileSystemId: 'fs-0123456789abcdef0', transitEncryptionPort: 2999 } },
+        ],
+      },
+      /transitEncryptionPort/,
+    ],
+    [
+      'an access point without encryption',
+      {
+        volumes: [
+          {
+            name: 'v',
+            efsVolumeConfiguration: {
+              fileSystemId: 'fs-0123456789abcdef0',
+              authorizationConfig: { accessPointId: 'fsap-0123456789abcdef0' },
+            },
+          },
+        ],
+      },
+      /needs 'transitEncryption' ENABLED/,
+    ],
+    [
+      'an access point and a root directory',
+      {
+        volumes: [
+          {
+            name: 'v',
+            efsVolumeConfiguration: {
+              fileSystemId: 'fs-0123456789abcdef0',
+              rootDirectory: '/a',
+              transitEncryption: 'ENABLED' as const,
+              authorizationConfig: { accessPointId: 'fsap-0123456789abcdef0' },
+            },
+          },
+        ],
+      },
+      /must be omitted or '\/'/,
+    ],
+    [
+      'IAM without a role',
+      {
+        volumes: [
+          {
+            name: 'v',
+            efsVolumeConfiguration: {
+              fileSystemId: 'fs-0123456789abcdef0',
+              transitEncryption: 'ENABLED' as const,
+              authorizationConfig: { iam: 'ENABLED' as const },
+            },
+          },
+        ],
+      },
+      /set 'taskRoleArn'/,
+    ],
+    ['EBS volumes', { volumes: [{ name: 'v', configuredAtLaunch: true }] }, /no EBS volumes.*efsVolumeConfiguration/],
     [
       'S3 Files volumes',
       {

@@ -32,6 +32,7 @@ import { createCloudWatch, metricGauges, StoredMetrics } from '../signals/metric
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 import { ClusterViews } from '../views/index.ts';
 import { createEfs, FileSystems } from '../volumes/efs/index.ts';
+import { createTaskVolumes } from '../volumes/tasks/index.ts';
 
 import { balancedTasks } from './balanced-tasks.ts';
 import { createBalancing, targetGroups, targetHost } from './balancing.ts';
@@ -142,6 +143,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     ownHost,
     taskCredentials,
     taskSecrets: (principal, needs) => taskSecrets(principal, needs),
+    taskVolumes: (...given) => taskVolumes(...given),
     revokeTaskCredentials,
     machineOf: machineOf(base),
     taskLogs,
@@ -172,6 +174,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const files = createFileReader(objects);
   const taskSecrets = createTaskSecrets({ ...base, secrets, parameters, authorizer, files });
   const fileSystems = new FileSystems(base);
+  const taskVolumes = createTaskVolumes({ ...base, fileSystems, authorizer });
   const upkeep = new AbortController();
   let keeping: Promise<unknown> | undefined;
   let told: Promise<void> | undefined;

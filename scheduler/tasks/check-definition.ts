@@ -1,4 +1,4 @@
-import type { RegisterTaskDefinitionRequest, Volume } from '@aws-sdk/client-ecs';
+import type { RegisterTaskDefinitionRequest } from '@aws-sdk/client-ecs';
 
 import { type EcsPorts, isName, refuseMembers } from '../cluster/index.ts';
 import { refuseReach } from '../reach/index.ts';
@@ -7,6 +7,7 @@ import { fargateConflict } from './check-fargate.ts';
 import { checkContainerOrder } from './check-order.ts';
 import { checkPorts } from './check-ports.ts';
 import { checkRouting } from './check-routing.ts';
+import { checkVolumes } from './check-volumes.ts';
 import { containersOf, type TaskDefinitionBody } from './definition.ts';
 import { checkOneOf, refuse, refuseContainer } from './definition-error.ts';
 import { storageConflict } from './ephemeral-storage.ts';
@@ -48,12 +49,11 @@ export function checkDefinitionRequest(input: RegisterTaskDefinitionRequest): vo
 export function checkDefinition(body: TaskDefinitionBody): void {
   const containers = containersOf(body);
   if (containers.length === 0) refuse('Container list cannot be empty.');
-  checkUnique(
-    'container',
-    containers.map((container) => container.name),
-  );
+  const names = containers.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) refuse(`Duplicate container name '${twice}'.`);
   if (!containers.some((container) => container.essential)) refuse('At least one container must be essential.');
-  checkVolumes(body.volumes ?? []);
+  checkVolumes(body);
   for (const container of containers) checkContainer(container, body);
   const conflict = sizeConflict(body);
   if (conflict !== undefined) refuse(conflict);
@@ -88,41 +88,6 @@ export function checkReach(ports: Pick<EcsPorts, 'reach'>, body: TaskDefinitionB
 
 /** Whether the text is the ARN of an IAM role, with or without a path. */
 export const isRoleArn = (text: string): boolean => /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/.test(text);
-
-function checkUnique(what: string, names: readonly (string | undefined)[]): void {
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) refuse(`Duplicate ${what} name '${twice}'.`);
-}
-
-function checkVolumes(volumes: readonly Volume[]): void {
-  checkUnique(
-    'volume',
-    volumes.map((volume) => volume.name),
-  );
-  for (const volume of volumes) {
-    const { name = '', host, dockerVolumeConfiguration: docker } = volume;
-    if (!isName(name)) refuse(`Invalid volume name '${name}': use 1 to 255 letters, digits, hyphens and underscores.`);
-    const where = `volumes['${name}'].`;
-    refuseMembers(
-      volume,
-      {
-        s3filesVolumeConfiguration: "Mount the file system on the instances and use 'host.sourcePath'.",
-        efsVolumeConfiguration: "Mount the file system on the instances and use 'host.sourcePath'.",
-        fsxWindowsFileServerVolumeConfiguration: 'Tasks run on Linux; remove the member.',
-        configuredAtLaunch: "Use 'host' or 'dockerVolumeConfiguration'.",
-      },
-      where,
-    );
-    if (docker !== undefined && host !== undefined) {
-      refuse(`Volume '${name}' may have 'host' or 'dockerVolumeConfiguration', not both.`);
-    }
-    if (host?.sourcePath !== undefined && !host.sourcePath.startsWith('/')) {
-      refuse(`Volume '${name}': 'host.sourcePath' must be an absolute path, not '${host.sourcePath}'.`);
-    }
-    if (docker === undefined) continue;
-    checkOneOf(undefined, `${where}scope`, docker.scope, ['task', 'shared']);
-  }
-}
 
 function checkStorage(body: TaskDefinitionBody): void {
   if (body.ephemeralStorage === undefined) return;

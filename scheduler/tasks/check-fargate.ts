@@ -41,6 +41,9 @@ export function fargateConflict(body: TaskDefinitionBody): string | undefined {
   if (hostVolume !== undefined) {
     return `Fargate does not support paths of the host: volume '${hostVolume.name ?? ''}' has 'host.sourcePath'.`;
   }
+  const dockerVolume = (body.volumes ?? []).find(({ dockerVolumeConfiguration: docker }) => docker !== undefined);
+  if (dockerVolume !== undefined)
+    return `Fargate does not support 'dockerVolumeConfiguration', which volume '${dockerVolume.name ?? ''}' has: use 'efsVolumeConfiguration', or a volume without a configuration.`;
   for (const container of containersOf(body)) {
     const why = containerConflict(container);
     if (why !== undefined) return `Fargate does not support ${why} (container '${container.name ?? ''}').`;

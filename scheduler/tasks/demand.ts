@@ -15,6 +15,9 @@ const externalAttribute = 'ecs.capability.external';
 /** What instances of ours say that give tasks network interfaces; `ecs.capability.task-eni` alone is a promise of EC2's. */
 const networkAttribute = 'slipway.capability.task-network';
 
+/** What instances of ours say that have the folder of file systems; `ecs.capability.efs` alone is a promise of AWS's. */
+const fileSystemsAttribute = 'slipway.capability.file-systems';
+
 /** What instances say that take tasks of the launch type FARGATE. */
 const fargateAttribute = 'slipway.capability.fargate';
 
@@ -90,7 +93,13 @@ export function placementDemand(definition: TaskDefinitionRecord, options: Deman
   const architecture = body.runtimePlatform?.cpuArchitecture;
   return {
     kind: options.kind,
-    requires: [...definition.requiresAttributes, ...requiredBy(options)],
+    requires: [
+      ...definition.requiresAttributes,
+      ...requiredBy(options),
+      ...((body.volumes ?? []).some((volume) => volume.efsVolumeConfiguration !== undefined)
+        ? [fileSystemsAttribute]
+        : []),
+    ],
     constraints: [
       ...(body.placementConstraints ?? []).map(({ expression = '' }): ConstraintSpec => ({
         type: 'memberOf',

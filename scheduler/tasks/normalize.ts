@@ -67,14 +67,22 @@ function normalizePort(mapping: PortMapping, networkMode: RegisterTaskDefinition
 }
 
 const normalizeVolume = (volume: Volume): Volume =>
-  volume.dockerVolumeConfiguration === undefined && volume.host === undefined
-    ? { ...volume, host: {} }
-    : volume.dockerVolumeConfiguration === undefined
-      ? volume
-      : {
-          ...volume,
-          dockerVolumeConfiguration: {
-            ...volume.dockerVolumeConfiguration,
-            scope: volume.dockerVolumeConfiguration.scope ?? 'task',
-          },
-        };
+  volume.efsVolumeConfiguration !== undefined
+    ? {
+        ...volume,
+        efsVolumeConfiguration: {
+          ...volume.efsVolumeConfiguration,
+          rootDirectory: volume.efsVolumeConfiguration.rootDirectory ?? '/',
+        },
+      }
+    : volume.dockerVolumeConfiguration === undefined && volume.host === undefined
+      ? { ...volume, host: {} }
+      : volume.dockerVolumeConfiguration === undefined
+        ? volume
+        : {
+            ...volume,
+            dockerVolumeConfiguration: {
+              ...volume.dockerVolumeConfiguration,
+              scope: volume.dockerVolumeConfiguration.scope ?? 'task',
+            },
+          };

@@ -40,7 +40,9 @@ export function requiredAttributes(body: TaskDefinitionBody): string[] {
     required.add('ecs.capability.execution-role-awslogs');
   }
   if (body.cpu !== undefined || body.memory !== undefined) required.add('ecs.capability.task-cpu-mem-limit');
-  for (const { dockerVolumeConfiguration } of body.volumes ?? []) {
+  for (const { dockerVolumeConfiguration, efsVolumeConfiguration } of body.volumes ?? []) {
+    if (efsVolumeConfiguration !== undefined) required.add('ecs.capability.efs');
+    if (efsVolumeConfiguration?.authorizationConfig !== undefined) required.add('ecs.capability.efsAuth');
     if (dockerVolumeConfiguration !== undefined) {
       required.add(`ecs.capability.docker-plugin.${dockerVolumeConfiguration.driver ?? 'local'}`);
     }

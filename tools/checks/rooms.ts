@@ -71,6 +71,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'network/ec2',
       'network/tasks',
       'settings/tasks',
+      'volumes/tasks',
       'balancing/elbv2',
       'balancing/remote',
       'balancing/acm',

@@ -46,7 +46,7 @@ export async function agent({ allow = [], registries, ...flags }: AgentCommand):
   process.exit(0);
 }
 
-/** `path:/srv`, `device:/dev/fuse`, `capability:NET_ADMIN`, `volume:NAME`, `log-address:10.0.0.0/8` and `registry-address:10.0.0.0/8` besides the names above. */
+/** `path:/srv`, `device:/dev/fuse`, `capability:NET_ADMIN`, `volume:NAME`, `volume-driver:NAME`, `efs:/mnt/shared`, `log-address:10.0.0.0/8` and `registry-address:10.0.0.0/8` besides the names above. */
 function allowed(names: readonly string[]): AllowedEscapes {
   let all: AllowedEscapes = {};
   for (const name of names) {
@@ -57,13 +57,16 @@ function allowed(names: readonly string[]): AllowedEscapes {
     else if (kind === 'capability' && value !== '')
       all = { ...all, capabilities: [...(all.capabilities ?? []), value] };
     else if (kind === 'volume' && value !== '') all = { ...all, volumes: [...(all.volumes ?? []), value] };
+    else if (kind === 'efs' && value.startsWith('/')) all = { ...all, fileSystems: value.replace(/(?<=.)\/+$/, '') };
+    else if (kind === 'volume-driver' && /^[\w./:-]+$/.test(value))
+      all = { ...all, volumeDrivers: [...(all.volumeDrivers ?? []), value] };
     else if (kind === 'log-address' && isRange(value))
       all = { ...all, logAddresses: [...(all.logAddresses ?? []), value] };
     else if (kind === 'registry-address' && isRange(value))
       all = { ...all, registryAddresses: [...(all.registryAddresses ?? []), value] };
     else
       throw new CliError(
-        `--allow ${name}: name one of ${Object.keys(escapes).join(', ')}, path:/…, device:/dev/…, capability:NAME, volume:NAME, log-address:CIDR, registry-address:CIDR`,
+        `--allow ${name}: name one of ${Object.keys(escapes).join(', ')}, path:/…, device:/dev/…, capability:NAME, volume:NAME, volume-driver:NAME, efs:/…, log-address:CIDR, registry-address:CIDR`,
         2,
       );
   }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Installation, startInstallation } from '../server/installation.ts';
 import { ConfigError, readConfig, type ServerConfig } from '../server/config.ts';
@@ -136,6 +136,9 @@ async function announce(
 /** The agent beside the server, where it is not turned off. */
 function localAgent(config: ServerConfig, log: Log, { listening, identity }: Installation) {
   if (config.agent === 'off') return undefined;
+  // The default one; another is the operator's, who may have to mount it first.
+  if (config.efsShare === join(config.data, 'file-systems'))
+    mkdirSync(config.efsShare, { recursive: true, mode: 0o700 });
   return startLocalAgent({
     endpoint: listening.url,
     region: config.region,
@@ -145,6 +148,7 @@ function localAgent(config: ServerConfig, log: Log, { listening, identity }: Ins
     taskEndpoint: config.taskEndpoint,
     taskNetwork: config.taskNetwork,
     fargate: config.fargate,
+    efsShare: config.efsShare,
     logAddresses: config.taskLogAllow,
     registryAddresses: config.taskRegistryAllow,
     registries: config.taskRegistries,

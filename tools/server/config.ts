@@ -49,6 +49,8 @@ export interface ServerConfig {
   readonly taskNetwork: 'auto' | 'off';
   /** Whether that agent's host takes tasks of Fargate where it can. */
   readonly fargate: 'auto' | 'off';
+  /** The folder that file systems of EFS lie in on this machine; undefined: no task of this machine has one. */
+  readonly efsShare: string | undefined;
   /** Whether the share that file systems of EFS lie on is on encrypted disks, as its operator says. */
   readonly efsEncrypted: boolean;
   /** Processes that answer requests on the one port. Default: as many as there are cores. */
@@ -215,6 +217,10 @@ const schema = z.object({
   SLIPWAY_TASK_ENDPOINT: z.enum(['auto', 'off']).default('auto'),
   SLIPWAY_TASK_NETWORK: z.enum(['auto', 'off']).default('auto'),
   SLIPWAY_FARGATE: z.enum(['auto', 'off']).default('auto'),
+  SLIPWAY_EFS_SHARE: z
+    .string()
+    .regex(/^(?:off|\/.*)$/, 'must be an absolute path, or off')
+    .optional(),
   SLIPWAY_EFS_ENCRYPTED: z.enum(['on', 'off']).default('off'),
   SLIPWAY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
   SLIPWAY_LOG: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
@@ -345,6 +351,10 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     taskEndpoint: env.SLIPWAY_TASK_ENDPOINT,
     taskNetwork: env.SLIPWAY_TASK_NETWORK,
     fargate: env.SLIPWAY_FARGATE,
+    efsShare:
+      env.SLIPWAY_EFS_SHARE === 'off'
+        ? undefined
+        : (env.SLIPWAY_EFS_SHARE?.replace(/(?<=.)\/+$/, '') ?? join(resolve(env.SLIPWAY_DATA), 'file-systems')),
     efsEncrypted: env.SLIPWAY_EFS_ENCRYPTED === 'on',
     workers: env.SLIPWAY_WORKERS ?? availableParallelism(),
     logLevel: env.SLIPWAY_LOG,

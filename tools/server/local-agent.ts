@@ -19,6 +19,8 @@ export interface LocalAgentOptions {
   /** The registries that images may come from (undefined: any at a public address), and names of this installation's own. */
   readonly registries: readonly string[] | undefined;
   readonly ownRegistries: readonly string[];
+  /** The folder that file systems lie in. */
+  readonly efsShare: string | undefined;
   readonly log: Log;
 }
 
@@ -33,7 +35,11 @@ export function startLocalAgent(options: LocalAgentOptions): { stop(): Promise<v
     taskEndpoint: options.taskEndpoint,
     taskNetwork: options.taskNetwork,
     fargate: options.fargate,
-    allow: { logAddresses: options.logAddresses, registryAddresses: options.registryAddresses },
+    allow: {
+      logAddresses: options.logAddresses,
+      registryAddresses: options.registryAddresses,
+      fileSystems: options.efsShare,
+    },
     registries: options.registries,
     ownRegistries: options.ownRegistries,
     log: options.log,

@@ -133,6 +133,7 @@ export async function openApi({
     taskLogs: { open: unasked, ship: unasked },
     taskCredentials: unasked,
     taskSecrets: unasked,
+    taskVolumes: unasked,
     revokeTaskCredentials: () => Promise.resolve(),
   });
   opened.defer(() => agents.close());

@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type Docker from 'dockerode';
@@ -113,6 +114,8 @@ export interface AgentPorts {
   readonly storage: (agentId: string) => TaskStoragePort;
   /** The files of tasks' log routers; `agentId` as above. */
   readonly routers: (agentId: string) => RouterPort;
+  /** What `/proc` says that a process of the Docker engine's machine has mounted. */
+  readonly mountsOf: (pid: number) => Promise<string>;
   /** Whether nobody on the host listens on a port. */
   readonly isPortFree: (protocol: Protocol, port: number) => Promise<boolean>;
   /** Servers of names that the host asks and that are reached from elsewhere than the host itself. */
@@ -143,6 +146,7 @@ const machine: MakePorts = (options, hostSecret) => {
     limits: (agentId) => new TaskLimits({ agentId, docker, run, clock: options.clock }),
     storage: (agentId) => new TaskStorage({ agentId, docker, run }),
     routers: (agentId) => new HostFiles({ agentId, docker, run }),
+    mountsOf: (pid) => readFile(`/proc/${pid}/mountinfo`, 'utf8'),
     isPortFree: (protocol, port) => isPortFree(options.bindAddress, protocol, port),
     dns: hostNameServers,
   };
@@ -333,6 +337,7 @@ class RunningAgent implements Agent {
         random: options.random,
         isFree: this.#ports.isPortFree,
       }),
+      mountsOf: this.#ports.mountsOf,
       withoutNetwork: () => network.reason,
       files: new JsonFolder(this.#ports.disk, join(options.dataDir, 'tasks')),
       log,
@@ -473,6 +478,7 @@ class RunningAgent implements Agent {
           taskNetwork: network.reason === undefined,
           fargate: this.#options.fargate === 'auto',
           spot: this.#options.spot,
+          fileSystems: this.#options.allow.fileSystems !== undefined,
           taskLimits: alone === undefined,
           address: (await network.port.address()) ?? (await this.#ports.address()),
           publishedOn: isEvery(bindAddress) ? undefined : bindAddress,

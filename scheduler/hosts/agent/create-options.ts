@@ -4,7 +4,8 @@ import type Docker from 'dockerode';
 
 import { labels, withoutOurs } from './docker.ts';
 import type { AgentContainer, AgentTask, AgentVolume } from '../wire/index.ts';
-import { isInternal, ownContainers, pauseName } from './pause.ts';
+import { sharePoint, userOf } from './file-systems/index.ts';
+import { holderName, isInternal, ownContainers, pauseName } from './pause.ts';
 import { dockerConfig, dockerHostConfig } from './policy.ts';
 import { portsOf } from './port-ranges.ts';
 
@@ -30,6 +31,8 @@ export interface Placement {
   readonly parent: string | undefined;
   /** GiB that the engine holds what the container writes to; undefined where it holds nothing. */
   readonly storage: number | undefined;
+  /** The Docker volume that is the folder of all file systems; undefined where this host has none. */
+  readonly share?: string | undefined;
   /** Processes and threads of a container at most. */
   readonly pidsLimit: number;
   /** What the agent itself mounts into the container. */
@@ -83,7 +86,8 @@ export function createOptions(
   const network = networkOf(task, container, host.NetworkMode);
   // What belongs to the network namespace is the holder's: the engine takes it from nobody else.
   const joins = network.startsWith('container:');
-  const names = isInternal(container) && task.networkMode === 'awsvpc' ? namesOf(task, at.dns) : {};
+  const user = userOf(task, container);
+  const names = container.name === pauseName && task.networkMode === 'awsvpc' ? namesOf(task, at.dns) : {};
   const bindings = isPublished(network) ? bindingsOf(container.portMappings, at) : {};
   const environment: Record<string, string> = {
     AWS_REGION: at.region,
@@ -107,7 +111,7 @@ export function createOptions(
       [labels.family]: task.family,
       [labels.version]: task.version,
     },
-    ...given('User', config.User),
+    ...given('User', user === undefined ? config.User : `${user.uid}:${user.gid}`),
     ...given('WorkingDir', config.WorkingDir),
     ...given('Hostname', joins ? undefined : (names.Hostname ?? config.Hostname)),
     ...given('Tty', config.Tty),
@@ -119,8 +123,9 @@ export function createOptions(
     HostConfig: {
       NetworkMode: network,
       PortBindings: bindings,
-      Binds: bindsOf(task, container),
+      Binds: bindsOf(task, container, at.share),
       ...(at.mounts.length === 0 ? {} : { Mounts: [...at.mounts] }),
+      ...(user === undefined || user.secondaryGids.length === 0 ? {} : { GroupAdd: user.secondaryGids.map(String) }),
       VolumesFrom: container.volumesFrom.map(
         (from) => `${containerName(task, from.sourceContainer)}${from.readOnly ? ':ro' : ''}`,
       ),
@@ -145,7 +150,7 @@ export function createOptions(
       ...given('Dns', joins ? undefined : (names.Dns ?? host.Dns)),
       ...given('DnsSearch', joins ? undefined : (names.DnsSearch ?? host.DnsSearch)),
       ...given('ExtraHosts', joins ? undefined : (names.ExtraHosts ?? host.ExtraHosts)),
-      ...given('SecurityOpt', host.SecurityOpt),
+      ...given('SecurityOpt', user === undefined ? host.SecurityOpt : heldToUser(host.SecurityOpt)),
       ...given('CapAdd', host.CapAdd),
       ...given('CapDrop', host.CapDrop),
       ...given('Tmpfs', host.Tmpfs),
@@ -239,15 +244,25 @@ function bindingsOf(
   return bindings;
 }
 
-function bindsOf(task: AgentTask, container: AgentContainer): string[] {
+/** No program makes a user another one who is held to be this one. */
+const heldToUser = (options: readonly string[] | null | undefined): string[] => [
+  ...(options ?? []).filter((option) => !option.startsWith('no-new-privileges')),
+  'no-new-privileges',
+];
+
+function bindsOf(task: AgentTask, container: AgentContainer, share: string | undefined): string[] {
   const volumes = new Map(task.volumes.map((volume) => [volume.name, volume]));
-  return container.mountPoints.map((mount) => {
+  const whole = container.name === holderName && share !== undefined ? [`${share}:${sharePoint}:ro,nocopy`] : [];
+  const own = container.mountPoints.map((mount) => {
     const volume = volumes.get(mount.sourceVolume);
     if (volume === undefined)
       throw new Error(`mount point names volume ${mount.sourceVolume}, which the task does not have`);
     const source = volumeName(task, volume) ?? volume.host?.sourcePath ?? '';
-    return `${source}:${mount.containerPath}${mount.readOnly ? ':ro' : ''}`;
+    if (volume.fileSystem === undefined) return `${source}:${mount.containerPath}${mount.readOnly ? ':ro' : ''}`;
+    // What an image has at the place is not copied into what others share.
+    return `${source}:${mount.containerPath}:${mount.readOnly || volume.fileSystem.readOnly ? 'ro' : 'rw'},nocopy`;
   });
+  return [...whole, ...own];
 }
 
 const mebibyte = 1024 * 1024;

@@ -55,6 +55,8 @@ export interface RunnerPorts {
   readonly hostPorts: Pick<HostPorts, 'take' | 'release'>;
   /** The files of tasks' log routers. */
   readonly routers: Pick<RouterPort, 'prepare' | 'socket'>;
+  /** What `/proc` says that a process has mounted. */
+  readonly mountsOf: (pid: number) => Promise<string>;
   readonly log: Log;
   /** Brings what containers write to their log groups. */
   readonly logs: Pick<LogShipping, 'check' | 'follow'>;

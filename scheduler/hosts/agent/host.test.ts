@@ -20,6 +20,7 @@ const options: HostOptions = {
   taskRoles: true,
   hostNetwork: false,
   taskNetwork: true,
+  fileSystems: false,
   taskLimits: true,
   storageQuota: true,
   fargate: true,

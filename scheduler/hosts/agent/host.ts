@@ -32,6 +32,8 @@ export interface HostOptions {
   readonly fargate: boolean;
   /** Whether it may be taken back. */
   readonly spot: boolean;
+  /** Whether this host has the folder that file systems of EFS lie in. */
+  readonly fileSystems: boolean;
   /** Whether a task is limited as a whole here, and not only each of its containers. */
   readonly taskLimits: boolean;
   /** Whether its engine holds containers to the storage of their task, which is counted elsewhere. */
@@ -102,6 +104,9 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
     ...(options.taskRoles && options.hostNetwork ? [capability('task-iam-role-network-host')] : []),
     ...(options.taskNetwork ? networkAttributes(options) : []),
     ...(options.routers ? routerAttributes : []),
+    ...(options.fileSystems
+      ? ['ecs.capability.efs', 'ecs.capability.efsAuth', 'slipway.capability.file-systems'].map((name) => ({ name }))
+      : []),
     ...(options.address === undefined ? [] : [{ name: 'slipway.address', value: options.address }]),
     ...(options.publishedOn === undefined ? [] : [{ name: 'slipway.published-on', value: options.publishedOn }]),
     ...(options.spot ? [{ name: 'slipway.spot', value: 'true' }] : []),

@@ -82,14 +82,51 @@ describe('E1–E5, E7–E9: escape flags', () => {
           {
             name: 'v',
             type: 'docker',
+            dockerVolumeConfiguration: { driverOpts: { type: 'nfs', o: 'addr=10.0.0.1', device: ':/' } },
+          },
+        ],
+      },
+    ],
+    [
+      'driverOpts of host path /',
+      {},
+      { hostPaths: ['/'] },
+      {
+        volumes: [
+          {
+            name: 'v',
+            type: 'docker',
             dockerVolumeConfiguration: { driverOpts: { type: 'none', o: 'bind', device: '/' } },
           },
         ],
       },
     ],
+    [
+      'the volume driver rexray',
+      {},
+      { volumeDrivers: ['rexray'] },
+      { volumes: [{ name: 'v', type: 'docker', dockerVolumeConfiguration: { driver: 'rexray' } }] },
+    ],
+    [
+      'a file system of EFS',
+      {},
+      { fileSystems: '/srv/efs' },
+      { volumes: [{ name: 'v', type: 'efs', fileSystem: { id: 'fs-0123456789abcdef0', path: '/' } }] },
+    ],
   ])('%s is denied unless the operator allows it', (what, hostConfig, allow, more = {}) => {
     expect(refusal(task(hostConfig, more), {}, [])).toContain(`${what} is denied`);
     expect(refusal(task(hostConfig, more), allow, [])).toBeUndefined();
+  });
+
+  test.each([
+    [{ type: 'none', o: 'bind', device: '/srv/../etc' }, /host path \/srv\/\.\.\/etc/],
+    [{ type: 'none', o: 'bind,rbind', device: '/srv/data' }, /volumeDriverOptions/],
+    [{ type: 'none', o: 'bind', device: '/srv/data', size: '1' }, /volumeDriverOptions/],
+    [{ type: 'overlay', o: 'lowerdir=/etc', device: 'overlay' }, /volumeDriverOptions/],
+    [{ type: 'none', o: 'bind' }, /host path/],
+  ])('E5: a path of the host that is allowed opens nothing else by options of a driver: %j', (driverOpts, why) => {
+    const volumes = [{ name: 'v', type: 'docker', dockerVolumeConfiguration: { driverOpts } }];
+    expect(refusal(task({}, { volumes }), { hostPaths: ['/srv/data'] }, [])).toMatch(why);
   });
 
   test('F11: log drivers send to private addresses only where the operator opens them', () => {

@@ -8,6 +8,7 @@ import { AddressRule } from '@slipway/auth/outbound';
 import { type LogRule, refuseLogOptions, RegistryRule } from '../../reach/index.ts';
 
 import type { AgentTask } from '../wire/index.ts';
+import { refuseUser } from './file-systems/index.ts';
 import { portsOf } from './port-ranges.ts';
 
 /** What tasks may have on this host that could let them out of their container. Everything is denied unless named. */
@@ -28,8 +29,15 @@ export interface AllowedEscapes {
   readonly securityOptions?: readonly string[];
   /** Options of Docker volume drivers: with the local driver they can mount anything of the host. */
   readonly volumeDriverOptions?: boolean;
+  /** Drivers of Docker volumes that tasks may use beside `local`. */
+  readonly volumeDrivers?: readonly string[];
   /** Docker volumes by name that tasks may share although they were not made for tasks of this cluster. */
   readonly volumes?: readonly string[];
+  /**
+   * The folder of this host that file systems of EFS lie in, the same on every host whose tasks are to see the same files. Without one,
+   * no task comes that has one.
+   */
+  readonly fileSystems?: string | undefined;
   /** Private addresses and CIDR ranges that log drivers may send to; the engine dials them from the host. */
   readonly logAddresses?: readonly string[];
   /** Private addresses and CIDR ranges that registries may be at, beside the control plane's own. */
@@ -175,6 +183,9 @@ function refuseContainer(
     (name) => !name.startsWith('no-new-privileges') && !covers(allow.securityOptions, name),
   );
   if (option !== undefined) return denied(`security option ${option}`, 'securityOptions');
+  const given = dockerConfig.parse(JSON.parse(container.dockerConfig.config)).User ?? undefined;
+  const user = refuseUser(task, container, { given, privileged: host.Privileged === true });
+  if (user !== undefined) return user;
   const range = container.portMappings.find((mapping) => portsOf(mapping) === undefined);
   if (range !== undefined) return `'${range.containerPortRange ?? ''}' is no range of ports.`;
   const type = container.registryAuthentication?.type;
@@ -223,11 +234,37 @@ function refuseVolume(
   const docker = volume.dockerVolumeConfiguration;
   // Docker takes a name that begins with a slash for a path of the host.
   if (!volumeNames.test(volume.name)) return 'a name consists of letters, digits, hyphens and underscores.';
-  if (docker !== undefined && Object.keys(docker.driverOpts).length > 0 && allow.volumeDriverOptions !== true) {
-    return denied('driverOpts', 'volumeDriverOptions');
+  if (docker !== undefined) {
+    if (docker.driver !== 'local' && allow.volumeDrivers?.includes(docker.driver) !== true)
+      return denied(`the volume driver ${docker.driver}`, 'volumeDrivers');
+    const why = refuseDriverOptions(docker, allow, guarded);
+    if (why !== undefined) return why;
   }
+  if (volume.type === 'efs') {
+    if (volume.fileSystem === undefined) return 'the control plane does not say where its file system is.';
+    return allow.fileSystems === undefined ? denied('a file system of EFS', 'fileSystems') : undefined;
+  }
+  if (volume.fileSystem !== undefined) return `a file system is of type efs, not ${volume.type ?? ''}.`;
   if (!['host', 'docker', undefined].includes(volume.type)) return `volumes of type ${volume.type} are not supported.`;
   return undefined;
+}
+
+/**
+ * Why the options of a volume's driver are denied, or undefined. Those of the local driver mount whatever root can mount; one that binds a
+ * folder of the host is held to the rule of folders of the host, and may say nothing else.
+ */
+function refuseDriverOptions(
+  { driver, driverOpts }: NonNullable<AgentTask['volumes'][number]['dockerVolumeConfiguration']>,
+  allow: AllowedEscapes,
+  guarded: readonly string[],
+): string | undefined {
+  if (Object.keys(driverOpts).length === 0 || allow.volumeDriverOptions === true) return undefined;
+  const { type, o, device = '', ...more } = driverOpts;
+  const binds = driver === 'local' && type === 'none' && (o === 'bind' || o === 'bind,ro');
+  if (!binds || Object.keys(more).length > 0) return denied('driverOpts', 'volumeDriverOptions');
+  return hostPathAllowed(device, allow.hostPaths ?? [], guarded)
+    ? undefined
+    : denied(`driverOpts of host path ${device}`, 'hostPaths');
 }
 
 /** As ECS has them. */

@@ -24,7 +24,8 @@ import type { LogShipping } from './logs/index.ts';
 import { attachmentsOf, type TaskNetworkPort } from './network/index.ts';
 import { healthOf } from './observe.ts';
 import { OwnContainers } from './own-containers.ts';
-import { isInternal, withPause } from './pause.ts';
+import { foldersName } from './held-file-systems.ts';
+import { holderName, isInternal, withHolder, withPause } from './pause.ts';
 import { imageRefusal, refusal, stopRefusal } from './policy.ts';
 import type { TaskReport } from './report.ts';
 import { idOf, routerOf, type RouterPort, routingRefusal, withRouter } from './routers/index.ts';
@@ -43,6 +44,7 @@ export interface TaskEnginePorts {
   readonly storage: TaskStoragePort;
   readonly routers: RouterPort;
   readonly hostPorts: HostPorts;
+  readonly mountsOf: RunnerPorts['mountsOf'];
   /** Why this host has no network for tasks with addresses of their own; undefined while it has. */
   readonly withoutNetwork: () => string | undefined;
   readonly files: JsonFolder;
@@ -175,7 +177,7 @@ export class TaskEngine {
     // Another payload may have added it while this one looked for containers.
     if (this.#runners.has(task.arn)) return;
     this.#orphans.delete(task.arn);
-    const kept = withoutSecrets(withPause(withRouter(task)));
+    const kept = withoutSecrets(withPause(withHolder(withRouter(task))));
     const credentialsId = task.roleCredentials?.credentialsId;
     const saved: SavedTask = {
       task: kept,
@@ -257,7 +259,7 @@ export class TaskEngine {
   containers(): { readonly task: AgentTask; readonly name: string; readonly id: string; readonly internal: boolean }[] {
     return this.#live().flatMap((runner) =>
       [...runner.inspected]
-        .filter(([, info]) => info.State.Running)
+        .filter(([name, info]) => info.State.Running && name !== holderName)
         .map(([name, info]) => ({ task: runner.task, name, id: info.Id, internal: isInternal({ name }) })),
     );
   }
@@ -447,6 +449,8 @@ export class TaskEngine {
       const overFor = clock.now() - (runner.stoppedAt ?? Infinity);
       if (overFor < cleanupAfter || !this.#ports.logs.mayRemove(arn, overFor)) continue;
       for (const { name } of runner.task.containers) await this.#containers.remove(containerName(runner.task, name));
+      if (runner.task.containers.some(({ name }) => name === holderName))
+        await this.#containers.remove(containerName(runner.task, foldersName));
       for (const name of ownVolumes(runner.task)) await this.#containers.removeVolume(name);
       await this.#ports.files.remove(fileName(arn));
       this.#runners.delete(arn);

@@ -7,10 +7,12 @@ import { engineCall, EngineError, EngineUnavailable } from './docker.ts';
 import type { RunnerPorts } from './engine-ports.ts';
 import type { LocalImage } from './images.ts';
 import type { AgentContainer, AgentTask } from '../wire/index.ts';
+import { FileSystemError } from './file-systems/index.ts';
 import { LimitsError, TaskGroup } from './limits/index.ts';
 import { LogSetupRefused } from './logs/index.ts';
 import { attachmentsOf, ensurePauseImage, NetworkError } from './network/index.ts';
-import { isInternal, pauseName } from './pause.ts';
+import { HeldFileSystems } from './held-file-systems.ts';
+import { holderName, isInternal, pauseName } from './pause.ts';
 import { type ContainerView, type Action, plan } from './plan.ts';
 import { portsOf } from './port-ranges.ts';
 import { healthOf, reportOf, viewOf } from './observe.ts';
@@ -36,6 +38,8 @@ export interface SavedTask {
   readonly stopOrderedAt?: number;
   /** Whether its network interface stands. */
   readonly attached?: boolean;
+  /** Whether it was seen what its file systems are mounted from. */
+  readonly held?: boolean;
   /** Names of containers that were started, or were about to be: none of them is made a second time. */
   readonly started: readonly string[];
   /** How often containers were started again by their restart policy, what they last exited with before, and when (in Docker's words). */
@@ -67,6 +71,7 @@ export class TaskRunner {
   /** Containers that the engine said it has started, in this run of the agent. */
   readonly #begun = new Map<string, number>();
   readonly #group: TaskGroup;
+  readonly #fileSystems: HeldFileSystems;
   /** When a container was first told to stop. */
   #stopsAt: number | undefined;
   #status: 'PENDING' | 'RUNNING' | 'STOPPED' = 'PENDING';
@@ -80,6 +85,7 @@ export class TaskRunner {
   constructor(ports: RunnerPorts, saved: SavedTask) {
     this.#ports = ports;
     this.#saved = saved;
+    this.#fileSystems = new HeldFileSystems(ports);
     this.#group = new TaskGroup(ports.limits, saved.task, ports.options.taskPidsLimit);
     // A task that was over before the agent was started again has no next look that would say so.
     if (saved.stoppedAt !== undefined) this.#status = 'STOPPED';
@@ -238,7 +244,9 @@ export class TaskRunner {
       pulled: this.#saved.images[name] !== undefined && !this.#lacksSecrets(container),
       busy: this.#busy.has(name) || this.#lags(name),
       failure: this.#saved.failures[name],
-      unfinished: name === pauseName && attachmentsOf(this.task).length > 0 && this.#saved.attached !== true,
+      unfinished:
+        (name === pauseName && attachmentsOf(this.task).length > 0 && this.#saved.attached !== true) ||
+        (name === holderName && this.#saved.held !== true),
     });
   }
 
@@ -298,12 +306,14 @@ export class TaskRunner {
       restart: 'CannotStartContainerError',
       stop: 'CannotStopContainerError',
     }[kind];
+    // What holds file systems has nothing else that an engine could refuse.
+    const ofFiles = container.name === holderName && (error instanceof EngineError || error instanceof VolumeError);
+    if (ofFiles) return this.#failAction(kind, container, new FileSystemError(error.message, { cause: error }));
     const ofHost = error instanceof NetworkError || error instanceof LimitsError || error instanceof RouterError;
     const resource = error instanceof VolumeError ? 'CannotCreateVolumeError' : undefined;
-    const reason =
-      error instanceof LogSetupRefused
-        ? error.message
-        : `${ofHost ? 'ResourceInitializationError' : (resource ?? category)}: ${error.message}`;
+    const said =
+      error instanceof LogSetupRefused ? error.message : error instanceof FileSystemError ? error.reason : undefined;
+    const reason = said ?? `${ofHost ? 'ResourceInitializationError' : (resource ?? category)}: ${error.message}`;
     this.#ports.log.warn(
       { task: this.task.arn, container: container.name, reason, err: error },
       'an action on a container failed',
@@ -338,6 +348,7 @@ export class TaskRunner {
     await this.#ports.logs.check(this.task);
     const image = this.#saved.images[container.name]?.reference ?? container.image;
     const rights = { docker, agentId, cluster: options.cluster, allow: options.allow };
+    const share = container.name === holderName ? await this.#fileSystems.prepare(this.task, image) : undefined;
     for (const { sourceVolume } of container.mountPoints) await ensureVolume(this.task, sourceVolume, rights);
     const secrets = this.#ports.secrets.of(this.task.arn, container.name);
     const routing = await this.#routing(container);
@@ -361,6 +372,7 @@ export class TaskRunner {
       pidsLimit: options.taskPidsLimit,
       mounts: routing.mounts,
       image,
+      share,
     });
     const log = request.HostConfig?.LogConfig;
     if (routing.log !== undefined) {
@@ -436,7 +448,8 @@ export class TaskRunner {
     this.#begun.set(container.name, this.#ports.options.clock.monotonic());
     this.#ports.logs.follow(this.task, container, fresh);
     await this.#group.check(found);
-    if (isInternal(container)) await this.#attach(found);
+    if (container.name === pauseName) await this.#attach(found);
+    if (container.name === holderName) await this.#look(found);
   }
 
   /** Gives the namespace that the pause container holds the task's interface, if it has one. */
@@ -447,6 +460,13 @@ export class TaskRunner {
     if (!state.Running) throw new Error('the container of the network interface has ended');
     await this.#ports.network.attach(attachment, state.Pid);
     await this.#save(() => ({ attached: true }));
+  }
+
+  /** Whether the container that holds the task's file systems has what it is to have. */
+  async #look(holder: Docker.Container): Promise<void> {
+    const { State: state } = await engineCall(() => holder.inspect());
+    await this.#fileSystems.check(this.task, state.Pid);
+    await this.#save(() => ({ held: true }));
   }
 
   async #detach(): Promise<void> {

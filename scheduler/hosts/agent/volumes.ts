@@ -3,7 +3,8 @@ import type Docker from 'dockerode';
 import { volumeName } from './create-options.ts';
 import { engineCall, EngineError, EngineUnavailable, labels, withoutOurs } from './docker.ts';
 import type { AllowedEscapes } from './policy.ts';
-import type { AgentTask, AgentVolume } from '../wire/index.ts';
+import { bindOptions } from './file-systems/index.ts';
+import type { AgentFileSystem, AgentTask, AgentVolume } from '../wire/index.ts';
 
 /** The volume of a task cannot be had; the message says why, and what the operator can do. */
 export class VolumeError extends Error {
@@ -39,7 +40,26 @@ async function ensure(task: AgentTask, name: string, rights: VolumeRights): Prom
   const dockerName = volume === undefined ? undefined : volumeName(task, volume);
   if (volume === undefined || dockerName === undefined) return;
   if (volume.dockerVolumeConfiguration?.scope === 'shared') await ensureShared(volume, dockerName, rights);
+  else if (volume.fileSystem !== undefined) await createFileSystem(task, volume.fileSystem, dockerName, rights);
   else await create(volume, dockerName, rights, { [labels.agent]: rights.agentId, [labels.task]: task.arn });
+}
+
+/** The Docker volume of one task that is a folder of a file system; where that leads is looked at when it was mounted. */
+async function createFileSystem(
+  task: AgentTask,
+  { id, path }: AgentFileSystem,
+  Name: string,
+  { docker, agentId, allow }: VolumeRights,
+): Promise<void> {
+  const device = `${allow.fileSystems ?? ''}/${id}${path === '/' ? '' : path}`;
+  await engineCall(() =>
+    docker.createVolume({
+      Name,
+      Driver: 'local',
+      DriverOpts: bindOptions(device),
+      Labels: { [labels.agent]: agentId, [labels.task]: task.arn },
+    }),
+  );
 }
 
 async function ensureShared(volume: AgentVolume, dockerName: string, rights: VolumeRights): Promise<void> {

@@ -2,13 +2,16 @@ export { createHostAdministration } from './administration.ts';
 export { type AgentControl, createAgentControl } from './agent-control.ts';
 export {
   type AgentControlOptions,
+  type FileSystemNeed,
   type SecretNeed,
   type TaskCredentials,
   type TaskCredentialsPort,
   type TaskSecretsPort,
   TaskSecretsRefused,
+  type TaskVolumesPort,
+  TaskVolumesRefused,
 } from './options.ts';
-export type { ContainerSecrets } from '../wire/index.ts';
+export type { AgentFileSystem, ContainerSecrets } from '../wire/index.ts';
 export { type HostNetworks, noHostNetworks } from './host-networks.ts';
 export type { NetworkState } from '../wire/index.ts';
 export { connectionKeys, connectionRows } from './keys.ts';

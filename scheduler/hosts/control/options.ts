@@ -5,7 +5,7 @@ import type { Call, Log, Principal } from '@slipway/auth/contract';
 import type { Meetings } from '../../exec/sessions/index.ts';
 import type { TaskLogs } from '../../signals/logs/index.ts';
 import type { InstanceName, UsageSession } from '../../signals/usage/index.ts';
-import type { ContainerSecrets } from '../wire/index.ts';
+import type { AgentFileSystem, ContainerSecrets } from '../wire/index.ts';
 import type { ClusterViews } from '../../views/index.ts';
 import type { HostNetworks } from './host-networks.ts';
 
@@ -53,6 +53,34 @@ export class TaskSecretsRefused extends Error {
   override readonly name = 'TaskSecretsRefused';
 }
 
+/** A volume of a task definition that is of a file system of EFS. */
+export interface FileSystemNeed {
+  /** Of the volume. */
+  readonly name: string;
+  readonly fileSystemId: string;
+  readonly rootDirectory: string;
+  readonly accessPointId: string | undefined;
+  /** Whether the task's role has to allow it. */
+  readonly iam: boolean;
+  readonly encryptedTransit: boolean;
+}
+
+/**
+ * The file systems that a task mounts, by volume.
+ * @param role whom the task's role stands for; undefined where it has none
+ * @throws TaskVolumesRefused when the task cannot have them
+ */
+export type TaskVolumesPort = (
+  account: string,
+  role: Principal | undefined,
+  needs: readonly FileSystemNeed[],
+) => Promise<Readonly<Record<string, AgentFileSystem>>>;
+
+/** A task cannot have a file system that it needs; the message is what it is stopped with. */
+export class TaskVolumesRefused extends Error {
+  override readonly name = 'TaskVolumesRefused';
+}
+
 /** What the control plane's side of the agent protocol works with. */
 export interface AgentControlOptions extends EcsPorts {
   /** The network of tasks that have addresses of their own. */
@@ -74,6 +102,8 @@ export interface AgentControlOptions extends EcsPorts {
   readonly revokeTaskCredentials: (accessKeyId: string) => Promise<void>;
   /** The values of tasks' secrets and parameters: asked for each time a task is sent to be started, and kept nowhere. */
   readonly taskSecrets: TaskSecretsPort;
+  /** The file systems that tasks mount: asked for each time a task is sent to be started. */
+  readonly taskVolumes: TaskVolumesPort;
   /** Where the output of tasks goes that log with `awslogs`. */
   readonly taskLogs: Pick<TaskLogs, 'open' | 'ship'>;
   /** Where the clients of sessions of ECS Exec wait for their hosts. */

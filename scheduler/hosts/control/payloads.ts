@@ -4,7 +4,8 @@ import { AwsError, type Principal } from '@slipway/auth/contract';
 import { accountKeys, accountPartition, type TaskDefinitionRecord, type TaskRecord } from '../../state/index.ts';
 import { applyOverrides, bodyOf } from '../../tasks/index.ts';
 
-import { type AgentControlOptions, TaskSecretsRefused } from './options.ts';
+import { type AgentControlOptions, TaskSecretsRefused, TaskVolumesRefused } from './options.ts';
+import { fileSystemNeeds } from './file-system-needs.ts';
 import { secretNeeds } from './secret-needs.ts';
 import { type IssuedCredentials, RoleCredentialsSource } from './credentials.ts';
 import type { AgentTask } from '../wire/index.ts';
@@ -49,6 +50,7 @@ export class PayloadSource {
     const definition = await this.definition(task.taskDefinition, to.account);
     const { role, execution } = await this.#roleCredentials(task, definition);
     const secretValues = to.takesSecrets ? await this.#secretValues(task, definition) : undefined;
+    const fileSystems = await this.#fileSystems(task, definition, to.account);
     return renderTask(task, definition, {
       clusterArn: to.clusterArn,
       region: this.#options.region,
@@ -56,6 +58,7 @@ export class PayloadSource {
       endpoint: to.endpoint,
       shipsLogs: to.shipsLogs,
       ownHost: this.#options.ownHost,
+      fileSystems,
       ...(secretValues === undefined ? {} : { secretValues }),
       ...(role === undefined ? {} : { roleCredentials: role }),
       ...(execution === undefined ? {} : { executionRoleCredentials: execution }),
@@ -92,7 +95,7 @@ export class PayloadSource {
   async #secretValues(task: TaskRecord, definition: TaskDefinitionRecord) {
     const body = applyOverrides(bodyOf(definition), task.overrides as TaskOverride | undefined);
     const needs = secretNeeds(body);
-    if (needs.length === 0 || task.lastStatus === 'RUNNING' || task.lastStatus === 'DEACTIVATING') return undefined;
+    if (needs.length === 0 || hasStarted(task)) return undefined;
     const { executionRoleArn } = body;
     if (executionRoleArn === undefined || executionRoleArn === '')
       throw new Unrenderable(
@@ -104,6 +107,25 @@ export class PayloadSource {
       if (error instanceof Unrenderable) throw error;
       if (error instanceof TaskSecretsRefused) throw new Unrenderable(error.message, { cause: error });
       throw new SecretsUnread('the secrets of the task cannot be read', { cause: error });
+    }
+  }
+
+  /** Where the task's file systems are; of one that runs they are mounted. */
+  async #fileSystems(task: TaskRecord, definition: TaskDefinitionRecord, account: string) {
+    const body = applyOverrides(bodyOf(definition), task.overrides as TaskOverride | undefined);
+    const needs = fileSystemNeeds(body);
+    if (needs.length === 0 || hasStarted(task)) return {};
+    const { taskRoleArn = '' } = body;
+    const byRole = taskRoleArn !== '' && needs.some(({ iam }) => iam);
+    try {
+      return await this.#options.taskVolumes(
+        account,
+        byRole ? await this.principal(task, taskRoleArn) : undefined,
+        needs,
+      );
+    } catch (error) {
+      if (error instanceof TaskVolumesRefused) throw new Unrenderable(error.message, { cause: error });
+      throw error;
     }
   }
 
@@ -136,6 +158,9 @@ export class PayloadSource {
     return stored.value;
   }
 }
+
+/** Whether its containers were made. */
+const hasStarted = ({ lastStatus }: TaskRecord): boolean => lastStatus === 'RUNNING' || lastStatus === 'DEACTIVATING';
 
 /** A role that cannot be assumed is for good; anything else may pass, and is thrown as it is. */
 function unassumable(roleArn: string, error: unknown): unknown {

@@ -226,6 +226,7 @@ test('a container runs the image that its task was given, not what its definitio
     endpoint: 'http://127.0.0.1:7500',
     ownHost: () => false,
     shipsLogs: true,
+    fileSystems: {},
   });
   expect(rendered.containers.map(({ image }) => image)).toEqual([pinned, 'busybox']);
 });
@@ -251,6 +252,7 @@ test('what is empty or means nothing by itself is left to the image and to the e
       endpoint: 'http://127.0.0.1:7500',
       ownHost: () => false,
       shipsLogs: true,
+      fileSystems: {},
     },
   );
   expect(containers[0]).not.toHaveProperty('entryPoint');
@@ -269,7 +271,15 @@ describe('whose image is pulled with a password of this installation', () => {
     const { containers } = renderTask(
       { arn: 'arn:aws:ecs:us-east-1:000000000000:task/default/1', containers: [] } as unknown as TaskRecord,
       definition as unknown as TaskDefinitionRecord,
-      { clusterArn: '', region, account: '000000000000', endpoint, ownHost: (host) => own.has(host), shipsLogs: true },
+      {
+        clusterArn: '',
+        region,
+        account: '000000000000',
+        endpoint,
+        ownHost: (host) => own.has(host),
+        shipsLogs: true,
+        fileSystems: {},
+      },
     );
     return containers[0]?.registryAuthentication !== undefined;
   };

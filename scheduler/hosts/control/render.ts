@@ -15,6 +15,7 @@ import { applyOverrides, bodyOf, containersOf, type TaskDefinitionBody } from '.
 import { dockerConfigOf, type LogWay, shippedLogsOf } from './docker-config.ts';
 import type {
   AgentContainer,
+  AgentFileSystem,
   AgentInterface,
   AgentTask,
   ContainerSecrets,
@@ -31,6 +32,8 @@ export interface RenderPorts extends LogWay {
   readonly endpoint: string;
   /** Whether a host in an image reference means this installation. */
   readonly ownHost: (host: string) => boolean;
+  /** Where the task's file systems are, by volume. */
+  readonly fileSystems: Readonly<Record<string, AgentFileSystem>>;
   readonly secretValues?: Readonly<Record<string, ContainerSecrets>>;
   readonly roleCredentials?: RoleCredentials;
   readonly executionRoleCredentials?: RoleCredentials;
@@ -64,7 +67,7 @@ export function renderTask(task: TaskRecord, definition: TaskDefinitionRecord, p
     ...(body.pidMode === undefined ? {} : { pidMode: body.pidMode }),
     ...(body.ipcMode === undefined ? {} : { ipcMode: body.ipcMode }),
     elasticNetworkInterfaces: task.attachment === undefined ? [] : [renderInterface(task.attachment, ports)],
-    volumes: (body.volumes ?? []).map(renderVolume),
+    volumes: (body.volumes ?? []).map((volume) => renderVolume(volume, ports)),
     containers: containersOf(body).map((container) => renderContainer(task, container, body, ports)),
     ...(ports.secretValues === undefined ? {} : { secretValues: ports.secretValues }),
     ...(ports.roleCredentials === undefined ? {} : { roleCredentials: ports.roleCredentials }),
@@ -245,7 +248,7 @@ function isReachedAt(host: string, { endpoint, ownHost }: RenderPorts): boolean 
 
 const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/;
 
-function renderVolume(volume: Volume): AgentTask['volumes'][number] {
+function renderVolume(volume: Volume, { fileSystems }: RenderPorts): AgentTask['volumes'][number] {
   const name = volume.name ?? '';
   if (volume.dockerVolumeConfiguration !== undefined) {
     const {
@@ -261,8 +264,10 @@ function renderVolume(volume: Volume): AgentTask['volumes'][number] {
       dockerVolumeConfiguration: { scope, autoprovision, driver: driver ?? 'local', driverOpts, labels },
     };
   }
-  if (volume.efsVolumeConfiguration !== undefined || volume.fsxWindowsFileServerVolumeConfiguration !== undefined)
-    return { name, type: volume.efsVolumeConfiguration === undefined ? 'fsxWindowsFileServer' : 'efs' };
+  if (volume.efsVolumeConfiguration !== undefined) {
+    const fileSystem = Object.hasOwn(fileSystems, name) ? fileSystems[name] : undefined;
+    return { name, type: 'efs', ...(fileSystem === undefined ? {} : { fileSystem }) };
+  }
   return {
     name,
     type: 'host',

@@ -367,6 +367,7 @@ async function serve(
     credentialIdKey: randomBytes(32),
     taskCredentials: () => Promise.reject(new AwsError('AccessDenied', 'this test has no roles')),
     taskSecrets: () => Promise.reject(new Error('this test has no secrets')),
+    taskVolumes: () => Promise.reject(new Error('this test has no file systems')),
     taskLogs: new TaskLogs({
       logs,
       clock: systemClock,

@@ -29,6 +29,7 @@ export type { NetworkState } from './network.ts';
 export { serverMessage } from './server-messages.ts';
 export {
   type AgentContainer,
+  type AgentFileSystem,
   type AgentInterface,
   type AgentTask,
   type AgentVolume,

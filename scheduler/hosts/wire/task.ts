@@ -125,6 +125,32 @@ const containerSecrets = z.object({
   routerConfiguration: z.string().optional(),
 });
 
+const unixId = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 32 - 1);
+
+/**
+ * A folder of a file system of EFS, as the control plane found it; in the ACS model there are only the names that a task definition has.
+ * It lies below the folder that the host has for file systems, under the file system's id.
+ */
+const fileSystem = z.object({
+  id: z.string().regex(/^fs-[0-9a-f]{8,40}$/),
+  /** `/`, or names behind slashes of which none leads up. */
+  path: z
+    .string()
+    .max(250)
+    .regex(/^(?:\/|(?:\/(?!\.{1,2}(?:\/|$))[^/\0\n]+)+)$/),
+  /** How it is made where it is missing; permissions as octal digits. */
+  creation: z.object({ uid: unixId, gid: unixId, permissions: z.string().regex(/^[0-7]{3,4}$/) }).optional(),
+  /** As whom containers run that have it. */
+  user: z.object({ uid: unixId, gid: unixId, secondaryGids: z.array(unixId).max(16).default([]) }).optional(),
+  readOnly: z.boolean().default(false),
+  /** Whether nobody may be root in it. */
+  noRoot: z.boolean().default(false),
+});
+
 const volume = z.object({
   name: z.string(),
   type: z.string().optional(),
@@ -138,6 +164,7 @@ const volume = z.object({
       labels: strings.default({}),
     })
     .optional(),
+  fileSystem: fileSystem.optional(),
 });
 
 /**
@@ -222,6 +249,7 @@ export type ContainerSecrets = z.output<typeof containerSecrets>;
 export type AgentContainer = z.output<typeof container>;
 export type AgentInterface = z.output<typeof networkInterface>;
 export type ContainerLogs = z.output<typeof logs>;
+export type AgentFileSystem = z.output<typeof fileSystem>;
 export type AgentVolume = z.output<typeof volume>;
 export type RoleCredentials = z.output<typeof credentials>;
 

@@ -83,7 +83,16 @@ export const refused: readonly (readonly [string, RegisterTaskDefinitionRequest,
     { ...container({}), proxyConfiguration: { type: 'APPMESH', containerName: 'envoy' } },
     /proxyConfiguration/,
   ],
-  ['EFS', volume({ efsVolumeConfiguration: { fileSystemId: 'fs-0123456789abcdef0' } }), /efsVolumeConfiguration/],
+  [
+    'EFS with a root directory that leads up',
+    volume({ efsVolumeConfiguration: { fileSystemId: 'fs-0123456789abcdef0', rootDirectory: '/..' } }),
+    /rootDirectory/,
+  ],
+  [
+    'Fargate with a Docker volume',
+    { ...fargate({}), volumes: [{ name: 'v', dockerVolumeConfiguration: { scope: 'task' } }] },
+    /dockerVolumeConfiguration/,
+  ],
   [
     'FSx',
     volume({

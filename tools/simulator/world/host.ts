@@ -206,6 +206,7 @@ export class SimulatedHost {
       limits: () => noLimits('the simulation plays none'),
       storage: () => noStorage('the simulation plays none'),
       routers: () => noRouters('the simulation plays none'),
+      mountsOf: () => Promise.reject(new Error('simulated hosts have no file systems')),
       isPortFree: () => Promise.resolve(true),
       dns: () => Promise.resolve([]),
       docker: this.engine.client(process),

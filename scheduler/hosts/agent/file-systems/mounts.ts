@@ -1,0 +1,37 @@
+/** A line of `/proc/<pid>/mountinfo` (proc_pid_mountinfo(5)). */
+export interface Mount {
+  /** `major:minor` of the file system. */
+  readonly device: string;
+  /** The folder of the file system that is mounted, wherever that is found by another path. */
+  readonly root: string;
+  readonly point: string;
+}
+
+/** Where the whole share is mounted in the container that holds a task's file systems, and where each of these is. */
+export const sharePoint = '/share';
+export const volumePoint = (index: number): string => `/volumes/${index}`;
+
+/** Every mount of a process. Lines that are none are left out. */
+export const mountsIn = (text: string): Mount[] =>
+  text.split('\n').flatMap((line) => {
+    const [, , device, root, point] = line.split(' ');
+    return device === undefined || root === undefined || point === undefined
+      ? []
+      : [{ device, root: plain(root), point: plain(point) }];
+  });
+
+/** Space, tab, line feed and backslash are written in octal. */
+const plain = (text: string): string =>
+  text.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+
+/**
+ * Whether a mount is the folder of a share that it is meant to be. A path is followed when it is mounted, by the engine, and somebody who
+ * writes to the file system may have put a symbolic link in it since it was looked at: what counts is what was mounted in the end.
+ * @param folder below the share: `fs-0123456789abcdef0/data`
+ */
+export function isFolderOf(mounts: readonly Mount[], point: string, folder: string): boolean {
+  const share = mounts.findLast((mount) => mount.point === sharePoint);
+  const own = mounts.findLast((mount) => mount.point === point);
+  if (share === undefined || own === undefined) return false;
+  return own.device === share.device && own.root === `${share.root === '/' ? '' : share.root}/${folder}`;
+}
