@@ -21,6 +21,7 @@ const examples: Readonly<Record<string, readonly string[]>> = {
     'slipway ps --cluster prod --status PENDING --watch',
   ],
   images: ['slipway images', 'slipway images web --all --output json'],
+  volumes: ['slipway volumes', 'slipway volumes --cluster prod --output json'],
   follow: ['slipway follow web', "slipway follow prod/api --semver '^1.4'", 'slipway follow web --off'],
   deploy: ['slipway deploy web --image 127.0.0.1:7500/web:v2 --wait'],
   strategy: ['slipway strategy web blue-green --bake 10', 'slipway strategy prod/api canary'],

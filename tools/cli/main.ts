@@ -123,6 +123,13 @@ program
   );
 
 program
+  .command('volumes')
+  .description('list file systems, and volumes that outlive tasks, with the tasks and hosts that have them')
+  .option('--cluster <name>', 'whose tasks', 'default')
+  .option('--output <format>', 'text or json', 'text')
+  .action(async (options: { cluster: string; output: string }) => (await import('./volumes.ts')).volumes(options));
+
+program
   .command('follow')
   .description('roll a service out by itself when a new image is pushed to what it follows')
   .argument('<cluster/service>', 'the service')

@@ -10,7 +10,7 @@ import {
   type Task,
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { until } from '../testbed/command.ts';
+import { run, until } from '../testbed/command.ts';
 import { missingDocker } from '../testbed/docker.ts';
 import { missingHosts } from '../testbed/hosts.ts';
 import { agentLogs, type Machines, openMachines } from '../testbed/machines.ts';
@@ -18,6 +18,8 @@ import { agentLogs, type Machines, openMachines } from '../testbed/machines.ts';
 /** Tasks on two hosts with one folder for file systems, which the AWS command line makes. */
 const missing = missingHosts() ?? (await missingDocker());
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
+
+const slipway = join(import.meta.dirname, '..', 'cli', 'main.ts');
 
 describe.skipIf(missing !== undefined)(
   `file systems that tasks share${missing === undefined ? '' : ` (${missing})`}`,
@@ -62,7 +64,7 @@ describe.skipIf(missing !== undefined)(
     }, 120_000);
 
     /** Runs a script on a host, with a volume at /data; waits for its end. */
-    async function run(host: number, script: string, volume: object): Promise<Task> {
+    async function play(host: number, script: string, volume: object): Promise<Task> {
       const started = await start(host, script, volume);
       return ended(started);
     }
@@ -114,32 +116,32 @@ describe.skipIf(missing !== undefined)(
 
     test('what a task writes on one host, a task on another one reads, as its access point has it', async () => {
       const point = { transitEncryption: 'ENABLED', authorizationConfig: { accessPointId: accessPoint } };
-      const written = await run(0, 'busybox id -u > /data/who && echo hello > /data/greeting', point);
+      const written = await play(0, 'busybox id -u > /data/who && echo hello > /data/greeting', point);
       expect(exitCode(written)).toBe(0);
       const folder = join(share, fileSystem, 'web', 'data');
       expect(statSync(folder)).toMatchObject({ uid: 1234, gid: 4321 });
       expect((statSync(folder).mode & 0o7777).toString(8)).toBe('750');
       expect(readFileSync(join(folder, 'who'), 'utf8')).toBe('1234\n');
-      const read = await run(1, 'test "$(busybox cat /data/greeting)" = hello && ! echo x > /file', point);
+      const read = await play(1, 'test "$(busybox cat /data/greeting)" = hello && ! echo x > /file', point);
       expect(exitCode(read)).toBe(0);
       // The whole of the file system, by another root of it, as root.
-      const whole = await run(1, 'busybox rm /data/data/who', { rootDirectory: '/web/' });
+      const whole = await play(1, 'busybox rm /data/data/who', { rootDirectory: '/web/' });
       expect(exitCode(whole)).toBe(0);
       expect(readdirSync(folder)).toEqual(['greeting']);
     });
 
     test('a folder that is not there, and one that a link leads to, are not mounted', async () => {
-      const absent = await run(0, 'true', { rootDirectory: '/nothing' });
+      const absent = await play(0, 'true', { rootDirectory: '/nothing' });
       expect(absent.stoppedReason).toMatch(
         /^ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: mount\.nfs4: mounting fs-\w+:\/nothing failed, reason given by server: No such file or directory/,
       );
       symlinkSync('/etc', join(share, fileSystem, 'out'));
-      const out = await run(0, 'busybox ls /data', { rootDirectory: '/out' });
+      const out = await play(0, 'busybox ls /data', { rootDirectory: '/out' });
       expect(out.stoppedReason).toContain('Not a directory');
       symlinkSync('/', join(share, fileSystem, 'up'));
-      const up = await run(1, 'busybox ls /data', { rootDirectory: '/up/etc' });
+      const up = await play(1, 'busybox ls /data', { rootDirectory: '/up/etc' });
       expect(up.stoppedReason).toContain('Not a directory');
-      const other = await run(1, 'true', { fileSystemId: 'fs-0123456789abcdef0' });
+      const other = await play(1, 'true', { fileSystemId: 'fs-0123456789abcdef0' });
       expect(other.stoppedReason).toContain('Failed to resolve "fs-0123456789abcdef0.efs.us-east-1.amazonaws.com"');
     });
 
@@ -147,6 +149,17 @@ describe.skipIf(missing !== undefined)(
       const point = { transitEncryption: 'ENABLED', authorizationConfig: { accessPointId: accessPoint } };
       const arn = await start(0, 'while :; do sleep 1; done', point);
       await reaches(arn, 'RUNNING');
+      const listed = await run(process.execPath, [slipway, 'volumes', '--output', 'json'], {
+        env: machines.joined.server.aws(),
+      });
+      const rows = JSON.parse(listed.stdout) as { volume: string; mountTargets: number; tasks: { task: string }[] }[];
+      expect(rows).toMatchObject([
+        {
+          volume: fileSystem,
+          mountTargets: 1,
+          tasks: [{ task: arn.split('/').at(-1), host: expect.any(String) as unknown }],
+        },
+      ]);
       // As a task with the whole file system could do, while containers start again.
       const folder = join(share, fileSystem, 'web', 'data');
       renameSync(folder, `${folder}-moved`);
@@ -189,7 +202,7 @@ describe.skipIf(missing !== undefined)(
         return left.trim() === '';
       });
       expect(readdirSync(`${folder}-moved`)).toEqual(['greeting']);
-      const again = await run(0, 'busybox ls /data', point);
+      const again = await play(0, 'busybox ls /data', point);
       expect(again.stoppedReason).toContain('Not a directory');
     });
   },
