@@ -69,11 +69,16 @@ describe.skipIf(missing !== undefined)(
       return ended(started);
     }
 
-    async function start(host: number, script: string, volume: object): Promise<string> {
+    async function start(
+      host: number,
+      script: string,
+      volume: object,
+      networkMode: 'none' | 'awsvpc' = 'none',
+    ): Promise<string> {
       const { taskDefinition } = await machines.ecs.send(
         new RegisterTaskDefinitionCommand({
           family: 'files',
-          networkMode: 'none',
+          networkMode,
           volumes: [{ name: 'data', efsVolumeConfiguration: { fileSystemId: fileSystem, ...volume } }],
           containerDefinitions: [
             {
@@ -91,6 +96,9 @@ describe.skipIf(missing !== undefined)(
         new StartTaskCommand({
           taskDefinition: taskDefinition?.taskDefinitionArn,
           containerInstances: [instances[host] ?? ''],
+          ...(networkMode === 'none'
+            ? {}
+            : { networkConfiguration: { awsvpcConfiguration: { subnets: machines.subnets.slice(0, 1) } } }),
         }),
       );
       const arn = tasks[0]?.taskArn;
@@ -147,7 +155,7 @@ describe.skipIf(missing !== undefined)(
 
     test('what a task has mounted stays what was looked at, and nothing of it is left on its host', async () => {
       const point = { transitEncryption: 'ENABLED', authorizationConfig: { accessPointId: accessPoint } };
-      const arn = await start(0, 'while :; do sleep 1; done', point);
+      const arn = await start(0, 'while :; do sleep 1; done', point, 'awsvpc');
       await reaches(arn, 'RUNNING');
       const listed = await run(process.execPath, [slipway, 'volumes', '--output', 'json'], {
         env: machines.joined.server.aws(),
