@@ -71,11 +71,11 @@ describe('tags', () => {
   test('what is not there, has no tags, or would have too many is refused', async () => {
     const tag = (resourceArn: string, tags: { key: string; value: string }[]) =>
       api.ecs.send(new TagResourceCommand({ resourceArn, tags }));
-    const cluster = 'arn:aws:ecs:us-east-1:000000000000:cluster';
+    const ecs = 'arn:aws:ecs:us-east-1:000000000000';
+    const cluster = `${ecs}:cluster`;
     await expect(tag(`${cluster}/nothing`, [])).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
-    await expect(tag('arn:aws:ecs:us-east-1:000000000000:capacity-provider/x', [])).rejects.toMatchObject({
-      name: 'InvalidParameterException',
-    });
+    await expect(tag(`${ecs}:capacity-provider/x`, [])).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+    await expect(tag(`${ecs}:daemon-definition/x`, [])).rejects.toMatchObject({ name: 'InvalidParameterException' });
     await expect(tag('default', [])).rejects.toThrow(/not an ECS ARN/);
     const many = Array.from({ length: 51 }, (_, n) => ({ key: `k${n}`, value: '' }));
     await expect(tag(`${cluster}/default`, many)).rejects.toThrow(/50/);
