@@ -28,7 +28,13 @@ describe('Auto Scaling groups', () => {
       NewInstancesProtectedFromScaleIn: true,
     });
     // The desired capacity follows bounds that leave it outside.
-    await bench.api.call('UpdateAutoScalingGroup', { AutoScalingGroupName: 'web', MinSize: 2, MaxSize: 3 });
+    await bench.api.call('UpdateAutoScalingGroup', {
+      AutoScalingGroupName: 'web',
+      MinSize: 2,
+      MaxSize: 3,
+      // As Terraform has it with every change.
+      AvailabilityZoneDistribution: { CapacityDistributionStrategy: 'balanced-best-effort' },
+    });
     expect(await bench.described()).toMatchObject({ MinSize: 2, MaxSize: 3, DesiredCapacity: 2 });
     const { Tags } = await bench.api.call('DescribeTags', { Filters: [{ Name: 'key', Values: ['AmazonECSManaged'] }] });
     expect(Tags).toHaveLength(1);
@@ -85,6 +91,10 @@ describe('Auto Scaling groups', () => {
     ],
     [{ LaunchTemplate: { LaunchTemplateName: 'web', Version: '7' } }, /^ValidationError: .*has no version 7/],
     [{ HealthCheckType: 'ELB' }, /^ValidationError: HealthCheckType ELB is not supported/],
+    [
+      { AvailabilityZoneDistribution: { CapacityDistributionStrategy: 'balanced-only' } },
+      /^ValidationError: The distribution balanced-only is not supported/,
+    ],
     [
       { TerminationPolicies: ['AllocationStrategy'] },
       /^ValidationError: The termination policy AllocationStrategy is not supp/,

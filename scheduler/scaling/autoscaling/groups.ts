@@ -6,8 +6,9 @@ import { groupArn, type GroupRecord, type MachineRecord } from '../groups/index.
 import { passes } from './filters.ts';
 import { viewMachine } from './instances.ts';
 import { type AutoScalingOperations, may, mayList, mayOn, operation, reference, type Scene } from './operation.ts';
-import { changeOf, type GroupRequest, newGroup, templateNamed, usable } from './request.ts';
+import { bestEffort, changeOf, type GroupRequest, newGroup, templateNamed, usable } from './request.ts';
 import {
+  distribution,
   filters,
   flag,
   instanceMembers,
@@ -54,10 +55,6 @@ const unserved = {
     noRefresh,
   ),
   DeletionProtection: refused(text, 'Say who may delete groups in a policy.'),
-  AvailabilityZoneDistribution: refused(
-    struct('AvailabilityZoneDistribution', { CapacityDistributionStrategy: text }),
-    'Machines are spread over the zones as far as each can have them: leave it out.',
-  ),
   AvailabilityZoneImpairmentPolicy: refused(
     struct('AvailabilityZoneImpairmentPolicy', { ZonalShiftEnabled: flag, ImpairedZoneHealthCheckBehavior: text }),
     noShift,
@@ -89,6 +86,7 @@ const served = {
   HealthCheckGracePeriod: number,
   TerminationPolicies: texts,
   NewInstancesProtectedFromScaleIn: flag,
+  AvailabilityZoneDistribution: distribution,
 } as const;
 
 const hook = struct('LifecycleHookSpecification', { LifecycleHookName: text, LifecycleTransition: text });
@@ -122,6 +120,7 @@ const groupShape = struct('AutoScalingGroup', {
   Tags: tagDescriptions,
   TerminationPolicies: texts,
   NewInstancesProtectedFromScaleIn: flag,
+  AvailabilityZoneDistribution: distribution,
   ServiceLinkedRoleARN: text,
   TrafficSources: list(traffic),
 });
@@ -286,6 +285,7 @@ function viewGroup(
     Tags: tagsOf(group),
     TerminationPolicies: group.termination,
     NewInstancesProtectedFromScaleIn: group.protectNew,
+    AvailabilityZoneDistribution: { CapacityDistributionStrategy: bestEffort },
     ServiceLinkedRoleARN: `arn:aws:iam::${account}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling`,
     TrafficSources: [],
   };

@@ -27,6 +27,7 @@ export interface GroupRequest {
   readonly HealthCheckGracePeriod?: number | undefined;
   readonly TerminationPolicies?: readonly string[] | undefined;
   readonly NewInstancesProtectedFromScaleIn?: boolean | undefined;
+  readonly AvailabilityZoneDistribution?: { readonly CapacityDistributionStrategy?: string | undefined } | undefined;
 }
 
 /** The tag of a group that names the provider of its machines. */
@@ -182,7 +183,13 @@ async function placeOf(
   return { zones: [...new Set(zones.length > 0 ? zones : ofSubnets)].sort(), subnets };
 }
 
-function checkKinds({ HealthCheckType: health }: GroupRequest): void {
+/** How machines are spread over zones: as far as each can have them. */
+export const bestEffort = 'balanced-best-effort';
+
+function checkKinds({ HealthCheckType: health, AvailabilityZoneDistribution: spread }: GroupRequest): void {
+  const strategy = spread?.CapacityDistributionStrategy ?? bestEffort;
+  if (strategy !== bestEffort)
+    throw unsupported(`The distribution ${strategy.slice(0, 50)}`, `Machines are spread by ${bestEffort}.`);
   if (health !== undefined && health !== 'EC2')
     throw unsupported(
       `HealthCheckType ${health.slice(0, 50)}`,

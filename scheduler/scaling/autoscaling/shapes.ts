@@ -62,6 +62,7 @@ export const mixedPolicy = struct('MixedInstancesPolicy', {
     noMarket,
   ),
 });
+export const distribution = struct('AvailabilityZoneDistribution', { CapacityDistributionStrategy: text });
 export type MixedPolicy = Of<typeof mixedPolicy>;
 
 export const activity = struct('Activity', {

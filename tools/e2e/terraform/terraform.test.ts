@@ -13,6 +13,7 @@ import { balancing } from './balancing.ts';
 import { cloudwatch } from './cloudwatch.ts';
 import { codedeploy } from './codedeploy.ts';
 import { containers } from './containers.ts';
+import { groups } from './groups.ts';
 import { identity } from './identity.ts';
 import { logs } from './logs.ts';
 import { scaling } from './scaling.ts';
@@ -35,6 +36,7 @@ const rooms = [
   logs,
   cloudwatch,
   scaling,
+  groups,
   settings,
   alarms,
   volumes,
@@ -49,6 +51,7 @@ beforeAll(async () => {
   server = new ServerProcess(await freePort(), join(folder, 'data'), {
     SLIPWAY_AGENT: 'off',
     SLIPWAY_WORKERS: '1',
+    SLIPWAY_INSTANCE_PROVIDERS: 'none=/bin/echo {"instances":[]}',
     SLIPWAY_LB_ADDRESSES: `127.${randomInt(64, 250)}.${randomInt(250)}.0/24`,
   });
   await server.start();

@@ -1,0 +1,62 @@
+import type { Configuration } from './configuration.ts';
+
+const configuration = `
+resource "aws_iam_role" "machine" {
+  name = "terraform-machine"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { Service = "ec2.amazonaws.com" }, Action = "sts:AssumeRole" }]
+  })
+}
+resource "aws_iam_instance_profile" "machine" {
+  name = "terraform-machine"
+  role = aws_iam_role.machine.name
+}
+resource "aws_launch_template" "machine" {
+  name_prefix            = "terraform-machine-"
+  image_id               = "ami-0123456789abcdef0"
+  instance_type          = "m5.large"
+  update_default_version = true
+  user_data              = base64encode("#!/bin/bash\\necho ECS_CLUSTER=terraform >> /etc/ecs/ecs.config\\n")
+  iam_instance_profile { arn = aws_iam_instance_profile.machine.arn }
+  monitoring { enabled = true }
+  metadata_options { http_tokens = "required" }
+  block_device_mappings {
+    device_name = "/dev/xvda"
+    ebs { volume_size = 30 }
+  }
+  tag_specifications {
+    resource_type = "instance"
+    tags          = { team = "blue" }
+  }
+}
+resource "aws_autoscaling_group" "machines" {
+  name                  = "terraform-machines"
+  min_size              = 0
+  max_size              = 2
+  desired_capacity      = 0
+  availability_zones    = ["us-east-1a"]
+  protect_from_scale_in = true
+  termination_policies  = ["OldestInstance"]
+  launch_template {
+    id      = aws_launch_template.machine.id
+    version = "$Latest"
+  }
+  tag {
+    key                 = "AmazonECSManaged"
+    value               = true
+    propagate_at_launch = true
+  }
+}
+`;
+
+/** Launch templates and Auto Scaling groups; machines of theirs are made in a test of their own. */
+export const groups: Configuration = {
+  services: ['autoscaling', 'ec2', 'iam'],
+  resources: () => configuration,
+  change: (text) =>
+    text
+      .replace('instance_type          = "m5.large"', 'instance_type          = "m5.xlarge"')
+      .replace('max_size              = 2', 'max_size              = 5'),
+  changes: 2,
+};
