@@ -4,7 +4,7 @@ import type Docker from 'dockerode';
 
 import { labels, withoutOurs } from './docker.ts';
 import type { AgentContainer, AgentTask, AgentVolume } from '../wire/index.ts';
-import { sharePoint, userOf } from './file-systems/index.ts';
+import { isHeldToUser, sharePoint, userOf } from './file-systems/index.ts';
 import { holderName, isInternal, ownContainers, pauseName } from './pause.ts';
 import { dockerConfig, dockerHostConfig } from './policy.ts';
 import { portsOf } from './port-ranges.ts';
@@ -150,7 +150,7 @@ export function createOptions(
       ...given('Dns', joins ? undefined : (names.Dns ?? host.Dns)),
       ...given('DnsSearch', joins ? undefined : (names.DnsSearch ?? host.DnsSearch)),
       ...given('ExtraHosts', joins ? undefined : (names.ExtraHosts ?? host.ExtraHosts)),
-      ...given('SecurityOpt', user === undefined ? host.SecurityOpt : heldToUser(host.SecurityOpt)),
+      ...given('SecurityOpt', isHeldToUser(task, container) ? heldToUser(host.SecurityOpt) : host.SecurityOpt),
       ...given('CapAdd', host.CapAdd),
       ...given('CapDrop', host.CapDrop),
       ...given('Tmpfs', host.Tmpfs),

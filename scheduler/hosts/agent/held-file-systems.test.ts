@@ -49,25 +49,27 @@ const mounted = (root: string) => () =>
     `1 2 254:0 /srv/efs /share rw - ext4 /dev/vda rw\n1 2 254:0 ${root} /volumes/0 rw - ext4 /dev/vda rw\n`,
   );
 
+/** Where containers of the task are made. */
+const at = {
+  agentId: 'me',
+  installation: undefined,
+  cluster: 'default',
+  image: 'pause',
+  bindAddress: '0.0.0.0',
+  environment: {},
+  region: 'us-east-1',
+  dns: [],
+  hostPorts: new Map<number, number>(),
+  parent: undefined,
+  storage: undefined,
+  pidsLimit: 10,
+  mounts: [],
+  share: 'share',
+};
+
 test('what holds the file systems comes first, on no network, with the whole share beside them, and for reading', () => {
   const holder = task.containers.find(({ name }) => name === holderName);
   if (holder === undefined) throw new Error('no container holds the file systems');
-  const at = {
-    agentId: 'me',
-    installation: undefined,
-    cluster: 'default',
-    image: 'pause',
-    bindAddress: '0.0.0.0',
-    environment: {},
-    region: 'us-east-1',
-    dns: [],
-    hostPorts: new Map<number, number>(),
-    parent: undefined,
-    storage: undefined,
-    pidsLimit: 10,
-    mounts: [],
-    share: 'share',
-  };
   const made = createOptions(task, holder, at);
   expect(made.HostConfig).toMatchObject({
     NetworkMode: 'none',
@@ -84,6 +86,31 @@ test('what holds the file systems comes first, on no network, with the whole sha
       GroupAdd: ['9'],
       SecurityOpt: ['no-new-privileges'],
     },
+  });
+});
+
+test('where nobody may be root, no program of an image makes its user root', () => {
+  const rootless = taskSchema.parse({
+    ...task,
+    networkMode: 'none',
+    containers: [
+      {
+        name: 'main',
+        image: 'busybox',
+        mountPoints: [{ sourceVolume: 'data', containerPath: '/data' }],
+        dockerConfig: {
+          config: '{"User":"1000"}',
+          hostConfig: '{"SecurityOpt":["no-new-privileges:false","seccomp=x.json"]}',
+        },
+      },
+    ],
+    volumes: [{ name: 'data', type: 'efs', fileSystem: { id, path: '/', noRoot: true } }],
+  });
+  const [main] = rootless.containers;
+  if (main === undefined) throw new Error('the task has no container');
+  expect(createOptions(rootless, main, at)).toMatchObject({
+    User: '1000',
+    HostConfig: { SecurityOpt: ['seccomp=x.json', 'no-new-privileges'] },
   });
 });
 

@@ -23,7 +23,8 @@ export interface ExecProcess {
 
 /** What runs commands in containers. */
 export interface ExecEngine {
-  start(command: ExecStart): Promise<ExecProcess>;
+  /** @param user as whom, in Docker's words */
+  start(command: ExecStart, user: string): Promise<ExecProcess>;
 }
 
 /** In the environment of each command: how it is found again where the agent does not see its process. */
@@ -33,9 +34,9 @@ const grace = 1_000;
 /** How often the end of a process is looked for, and how long. Milliseconds. */
 const look = { every: 50, times: 40 } as const;
 
-/** Commands run as root with the container's own environment, whatever user the container has, as those of ECS Exec do (ECS Exec, "Considerations"). */
+/** Commands run with the container's own environment. */
 export const dockerExec = (docker: Docker, clock: Pick<Clock, 'sleep'>): ExecEngine => ({
-  async start({ runtimeId, command, tty, cols, rows, sessionId }) {
+  async start({ runtimeId, command, tty, cols, rows, sessionId }, user) {
     const container = docker.getContainer(runtimeId);
     // Engines since 23 make the terminal of that size; for others it follows, as docker exec has it too.
     const size = tty ? { ConsoleSize: [rows, cols] as [number, number] } : {};
@@ -47,7 +48,7 @@ export const dockerExec = (docker: Docker, clock: Pick<Clock, 'sleep'>): ExecEng
         AttachStdout: true,
         AttachStderr: true,
         Tty: tty,
-        User: '0',
+        User: user,
         Env: [`${mark}=${sessionId}`, ...(tty ? ['TERM=xterm-256color'] : [])],
       }),
     );
@@ -77,7 +78,7 @@ export const dockerExec = (docker: Docker, clock: Pick<Clock, 'sleep'>): ExecEng
         stream.destroy();
         const { Running, Pid } = await engineCall(() => exec.inspect());
         if (!Running || Pid === 0) return;
-        if (!(await isIn(Pid, runtimeId))) return killWithin(docker, runtimeId, sessionId);
+        if (!(await isIn(Pid, runtimeId))) return killWithin(docker, runtimeId, sessionId, user);
         signal(Pid, 'SIGHUP');
         await clock.sleep(grace);
         // Its number may be another process's by now.
@@ -112,9 +113,9 @@ function signal(pid: number, name: 'SIGHUP' | 'SIGKILL'): void {
 }
 
 /** Has the container's own shell end what belongs to a session; a container without one keeps it until it ends. */
-async function killWithin(docker: Docker, runtimeId: string, sessionId: string): Promise<void> {
+async function killWithin(docker: Docker, runtimeId: string, sessionId: string, user: string): Promise<void> {
   const find = `for p in /proc/[0-9]*; do grep -q ${mark}=${sessionId} "$p/environ" && kill -9 "\${p#/proc/}"; done`;
-  const exec = await engineCall(() => docker.getContainer(runtimeId).exec({ Cmd: ['sh', '-c', find], User: '0' }));
+  const exec = await engineCall(() => docker.getContainer(runtimeId).exec({ Cmd: ['sh', '-c', find], User: user }));
   await engineCall(() => exec.start({ Detach: true }));
 }
 

@@ -14,6 +14,8 @@ export interface ExecSessionPorts {
   readonly log: Log;
   /** Why a command is not run, if it is not. */
   readonly refusal: (start: ExecStart) => string | undefined;
+  /** As whom a command is run that is not refused. */
+  readonly user: (start: ExecStart) => string;
 }
 
 /**
@@ -125,10 +127,10 @@ export class ExecSession {
   }
 
   async #start(start: ExecStart): Promise<void> {
-    const { engine, refusal, log } = this.#ports;
+    const { engine, refusal, user, log } = this.#ports;
     const why = refusal(start);
     if (why !== undefined) throw new Error(why);
-    const process = await engine.start({ ...start, ...this.#size });
+    const process = await engine.start({ ...start, ...this.#size }, user(start));
     this.#process = process;
     if (this.#ended.signal.aborted) return this.#kill();
     log.info(

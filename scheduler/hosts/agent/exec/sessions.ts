@@ -6,6 +6,7 @@ import type { WebSocket } from 'ws';
 import type { ExecStart } from '../../wire/index.ts';
 import { type Dial, UpgradeRefused } from '../channel.ts';
 import type { LiveTask } from '../endpoint/index.ts';
+import { commandUser } from '../file-systems/index.ts';
 import type { ExecEngine } from './engine.ts';
 import { ExecSession } from './session.ts';
 
@@ -66,7 +67,8 @@ export class ExecSessions {
     if (ws === undefined) return;
     const refusal = (start: ExecStart): string | undefined =>
       start.sessionId === sessionId ? this.#refusal(start) : 'another session was asked for';
-    await new ExecSession(ws, { engine, clock, log, refusal }).run(this.#stopped.signal);
+    const user = (start: ExecStart): string => this.#userOf(start);
+    await new ExecSession(ws, { engine, clock, log, refusal, user }).run(this.#stopped.signal);
   }
 
   /**
@@ -89,9 +91,21 @@ export class ExecSessions {
     return undefined;
   }
 
+  #taskOf(taskArn: string): LiveTask | undefined {
+    return this.#ports.tasks().find(({ saved }) => saved.task.arn === taskArn);
+  }
+
+  /** Root, as ECS Exec has it, whatever user the container has (ECS Exec, "Considerations"); not where its file systems hold it to that one. */
+  #userOf({ taskArn, containerName }: ExecStart): string {
+    const task = this.#taskOf(taskArn);
+    const container = task?.saved.task.containers.find(({ name }) => name === containerName);
+    if (task === undefined || container === undefined) throw new Error('the task is not on this host, or is over');
+    return commandUser(task.saved.task, container, task.inspected.get(containerName)?.Config.User ?? '');
+  }
+
   /** Why a command is not run here, whatever the server says: only in containers of this agent's tasks that were started with ECS Exec. */
   #refusal({ taskArn, containerName, runtimeId }: ExecStart): string | undefined {
-    const task = this.#ports.tasks().find(({ saved }) => saved.task.arn === taskArn);
+    const task = this.#taskOf(taskArn);
     if (task === undefined) return 'the task is not on this host, or is over';
     if (task.saved.task.enableExecuteCommand !== true) return 'the task was started without ECS Exec';
     const container = task.inspected.get(containerName);

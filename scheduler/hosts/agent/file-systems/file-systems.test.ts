@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { taskSchema } from '../../wire/index.ts';
 import { folderArchive } from './folder-archive.ts';
 import { isFolderOf, mountsIn, volumePoint } from './mounts.ts';
-import { refuseUser, userOf } from './users.ts';
+import { commandUser, isHeldToUser, refuseUser, userOf } from './users.ts';
 
 const runs = process.env['SLIPWAY_TEST_SIZE'] === 'large' ? 20_000 : 500;
 
@@ -143,6 +143,20 @@ describe('as whom containers have files', () => {
       { id, path: '/', user: { uid: 1, gid: 1 } },
     ];
     expect(why(two)).toMatch(/different users/);
+  });
+
+  test('a command from outside is run as root, but not in a container that its file systems hold to its user', () => {
+    const held = (fileSystem: object): unknown[] => {
+      const all = task([fileSystem]);
+      return all.containers.map((one) => [isHeldToUser(all, one), commandUser(all, one, '1000:1000')]);
+    };
+    const [free, own] = [
+      [false, '0'],
+      [true, '1000:1000'],
+    ];
+    expect(held({ id, path: '/', user })).toEqual([own, own, free]);
+    expect(held({ id, path: '/', noRoot: true })).toEqual([own, own, free]);
+    expect(held({ id, path: '/', readOnly: true })).toEqual([free, free, free]);
   });
 
   test('where nobody may be root, the user is a number that is not 0', () => {

@@ -2,4 +2,4 @@
 export { FileSystemError } from './errors.ts';
 export { bindOptions, ensureFolders, ensureShareVolume, type FolderPorts, shareVolume } from './folders.ts';
 export { isFolderOf, mountsIn, sharePoint, volumePoint } from './mounts.ts';
-export { refuseUser, userOf } from './users.ts';
+export { commandUser, isHeldToUser, refuseUser, userOf } from './users.ts';

@@ -28,6 +28,18 @@ export function fileSystemsOf(task: AgentTask, container: AgentContainer): Agent
 export const userOf = (task: AgentTask, container: AgentContainer): FileUser | undefined =>
   fileSystemsOf(task, container).find(({ user }) => user !== undefined)?.user;
 
+/** Whether a container is held to the user that it runs as, so that no program in it becomes another one. */
+export const isHeldToUser = (task: AgentTask, container: AgentContainer): boolean =>
+  fileSystemsOf(task, container).some(({ user, noRoot }) => user !== undefined || noRoot);
+
+/**
+ * As whom a command is run in a container from outside: as root, as ECS Exec has it, unless that would be root in files that the container's
+ * user is to be nobody else in.
+ * @param runsAs the user that the engine runs the container as
+ */
+export const commandUser = (task: AgentTask, container: AgentContainer, runsAs: string): string =>
+  isHeldToUser(task, container) ? runsAs : '0';
+
 /**
  * Why a container must not have the file systems that it names, or undefined.
  * @param given the user that its definition names
