@@ -47,7 +47,7 @@ export function containerName(task: AgentTask, name: string): string {
 }
 
 /** Docker's names allow fewer characters than ECS's and the file system limits their length. */
-const dockerName = (text: string): string => {
+export const dockerName = (text: string): string => {
   const clean = text.replaceAll(/[^a-zA-Z0-9_.-]/g, '-');
   return clean.length <= 48
     ? clean

@@ -2,6 +2,9 @@ import type { AgentContainer, AgentTask } from '../wire/index.ts';
 
 import { volumePoint } from './file-systems/index.ts';
 
+/** What the names of all containers begin with that are the agent's own. */
+export const internalPrefix = '~internal~ecs~';
+
 /** The container that holds the namespaces that a task's containers share, as amazon-ecs-agent calls it. */
 export const pauseName = '~internal~ecs~pause';
 

@@ -25,6 +25,7 @@ import { attachmentsOf, type TaskNetworkPort } from './network/index.ts';
 import { healthOf } from './observe.ts';
 import { OwnContainers } from './own-containers.ts';
 import { foldersName } from './held-file-systems.ts';
+import { nameClash } from './name-clash.ts';
 import { holderName, isInternal, withHolder, withPause } from './pause.ts';
 import { imageRefusal, refusal, stopRefusal } from './policy.ts';
 import type { TaskReport } from './report.ts';
@@ -352,7 +353,7 @@ export class TaskEngine {
       const { allow, guarded, reach } = this.#ports.options;
       const image = imageRefusal(task, reach);
       if (image !== undefined) return `CannotPullContainerError: ${image}`;
-      const why = refusal(task, allow, guarded, reach) ?? routingRefusal(task);
+      const why = nameClash(task) ?? refusal(task, allow, guarded, reach) ?? routingRefusal(task);
       return why === undefined ? undefined : `CannotCreateContainerError: ${why}`;
     } catch (error) {
       return `UnrecognizedTaskError: ${(error as Error).message}`;
