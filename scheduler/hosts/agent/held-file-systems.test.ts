@@ -114,6 +114,35 @@ test('where nobody may be root, no program of an image makes its user root', () 
   });
 });
 
+test('tasks that look into one file system at once do so one behind the other, and none finds its volume taken away', async () => {
+  // Nothing is there yet, and everything can be made.
+  let atOnce = 0;
+  engine.fail = (request) => {
+    const volume = [...engine.volumes.keys()].find((name) => name.endsWith(id));
+    const open = [...engine.containers.values()].filter(({ config }) =>
+      config.HostConfig?.Binds?.some((bind) => bind.startsWith(`${volume}:`)),
+    );
+    atOnce = Math.max(atOnce, open.length);
+    if (request.startsWith('HEAD ')) return 'text';
+    return request.startsWith('PUT ') ? 'garbage' : undefined;
+  };
+  const creation = { uid: 7, gid: 8, permissions: '0750' };
+  const tasks = ['a', 'b', 'c'].map((name) =>
+    taskSchema.parse({
+      ...task,
+      arn: `arn:aws:ecs:us-east-1:000000000000:task/default/${name}`,
+      containers: [],
+      volumes: [{ name: 'data', type: 'efs', fileSystem: { id, path: '/web', creation } }],
+    }),
+  );
+  const names = await Promise.all(tasks.map((one) => held(mounted('/')).prepare(one, 'pause')));
+  expect(atOnce).toBe(1);
+  expect(new Set(names).size).toBe(1);
+  // The whole share stays for the containers that hold file systems.
+  expect([...engine.volumes.keys()]).toEqual([names[0]]);
+  expect(engine.containers.size).toBe(0);
+});
+
 test('a task goes on with what is its own alone', async () => {
   await expect(held(mounted(`/srv/efs/${id}/web`)).check(task, 1)).resolves.toBeUndefined();
   // A link that was put there after it was looked for.

@@ -88,12 +88,38 @@ async function descend(container: Docker.Container, { id, path, creation }: Agen
   }
 }
 
-/** Does something with a container that has the share, or one file system, at `/mnt`. */
+type Work = (container: Docker.Container) => Promise<void>;
+
+/** Those who look into one file system, each behind the one before: by its volume. */
+const turns = new Map<string, Promise<void>>();
+
+/**
+ * Does something with a container that has the share, or one file system, at `/mnt`. The volume of a file system goes afterwards: a task that
+ * begins meanwhile would have it taken away, and an engine makes an empty one of its name where there is none.
+ */
 async function within(
+  ports: FolderPorts,
+  container: Parameters<typeof ensureFolders>[1],
+  id: string | undefined,
+  work: Work,
+): Promise<void> {
+  if (id === undefined) return open(ports, container, id, work);
+  const volume = shareVolume(ports, id);
+  const turn = (turns.get(volume) ?? Promise.resolve()).then(() => open(ports, container, id, work));
+  const over = turn.catch(() => undefined);
+  turns.set(volume, over);
+  try {
+    await turn;
+  } finally {
+    if (turns.get(volume) === over) turns.delete(volume);
+  }
+}
+
+async function open(
   ports: FolderPorts,
   { name, image, labels: own }: Parameters<typeof ensureFolders>[1],
   id: string | undefined,
-  work: (container: Docker.Container) => Promise<void>,
+  work: Work,
 ): Promise<void> {
   const { docker } = ports;
   const volume = await ensureShareVolume(ports, id);
