@@ -334,6 +334,32 @@ describe('E4, E6: host paths', () => {
     expect(hostPathAllowed(inside, [folder], [secret])).toBe(true);
     expect(hostPathAllowed(secret, [secret], [secret])).toBe(true);
   });
+
+  test('a path of the host leads into the folder of file systems only where the operator names that folder itself', () => {
+    const share = join(folder, 'efs');
+    mkdirSync(share);
+    const mounting = (sourcePath: string) => task({}, { volumes: [{ name: 'v', type: 'host', host: { sourcePath } }] });
+    const why = (sourcePath: string, hostPaths: readonly string[]): string | undefined =>
+      refusal(mounting(sourcePath), { hostPaths, fileSystems: share }, []);
+    for (const path of [folder, share, join(share, 'fs-0123456789abcdef0')])
+      expect(why(path, [folder])).toContain(`host path ${path} is denied`);
+    expect(why(inside, [folder])).toBeUndefined();
+    expect(why(join(share, 'fs-0123456789abcdef0'), [share])).toBeUndefined();
+    const device = join(share, 'fs-0123456789abcdef0');
+    const binding = task(
+      {},
+      {
+        volumes: [
+          {
+            name: 'v',
+            type: 'docker',
+            dockerVolumeConfiguration: { driverOpts: { type: 'none', o: 'bind', device } },
+          },
+        ],
+      },
+    );
+    expect(refusal(binding, { hostPaths: [folder], fileSystems: share }, [])).toContain('is denied');
+  });
 });
 
 test('a task that load balancers send requests to is stopped only by an order that knows of them', () => {

@@ -142,8 +142,10 @@ export function refusal(
     const why = refuseContainer(task, container, allow) ?? refuseReach(container, reach);
     if (why !== undefined) return `container ${container.name}: ${why}`;
   }
+  // What tasks have of file systems they have by name: a path of the host would lead past access points, and into those of others.
+  const closed = allow.fileSystems === undefined ? guarded : [...guarded, allow.fileSystems];
   for (const volume of task.volumes) {
-    const why = refuseVolume(volume, allow, guarded);
+    const why = refuseVolume(volume, allow, closed);
     if (why !== undefined) return `volume ${volume.name}: ${why}`;
   }
   const { pidMode = '', ipcMode = '' } = task;
