@@ -2,6 +2,7 @@ import { createHash, createHmac } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as efs from '@aws-sdk/client-efs';
 import { Registry } from '@prometheus-io/client';
 import { LocalRates } from '@slipway/auth/rates';
 import { systemClock } from '@slipway/storage/clock';
@@ -33,6 +34,8 @@ const queryVersions: Readonly<Record<string, string>> = {
   monitoring: '2010-08-01',
   sts: '2011-06-15',
 };
+/** The modules whose schemas say where operations of services lie that have paths. */
+const restModules: Readonly<Record<string, Readonly<Record<string, unknown>>>> = { elasticfilesystem: { ...efs } };
 const unsignedModes = [
   'UNSIGNED-PAYLOAD',
   'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
@@ -52,6 +55,13 @@ type Mode = (typeof unsignedModes)[number] | (typeof signedModes)[number];
 type Signer = 'caller' | 'guessed secret' | 'made up' | 'another request';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** Method and path of an operation, with any label filled in. */
+function placeOf(service: string, operation: string): readonly [method: string, path: string] {
+  const schema = restModules[service]?.[`${operation}$`] as readonly unknown[] | undefined;
+  const { http } = (schema?.[3] ?? { http: ['POST', '/'] }) as { http: readonly [string, string] };
+  return [http[0], http[1].replace(/\{\w+\}/g, 'x').replace(/\?.*$/, '')];
+}
 
 describe('S10: fabricated signatures', () => {
   const data = mkdtempSync(join(tmpdir(), 'slipway-signatures-'));
@@ -74,7 +84,8 @@ describe('S10: fabricated signatures', () => {
 
   async function call({ service, operation, apiVersion }: Route, signer: Signer, mode: Mode): Promise<string> {
     const version = apiVersion ?? queryVersions[service];
-    const body = version === undefined ? '{}' : `Action=${operation}&Version=${version}`;
+    const [method, home] = placeOf(service, operation);
+    const body = method === 'GET' ? '' : version === undefined ? '{}' : `Action=${operation}&Version=${version}`;
     const payload = mode === 'hash' || mode === 'no header' ? sha256(body) : mode;
     const date = new Date().toISOString().replace(/[-:]|\.\d{3}/g, '');
     const headers: Record<string, string> = {
@@ -82,12 +93,12 @@ describe('S10: fabricated signatures', () => {
       host: new URL(installation.listening.url).host,
       ...(mode === 'no header' ? {} : { 'x-amz-content-sha256': payload }),
       'x-amz-date': date,
-      ...(version === undefined ? { 'x-amz-target': `${jsonTargets[service]}.${operation}` } : {}),
+      ...(service in jsonTargets ? { 'x-amz-target': `${jsonTargets[service]}.${operation}` } : {}),
     };
     const names = Object.keys(headers);
     const lines = names.map((name) => `${name}:${headers[name]}\n`).join('');
-    const path = signer === 'another request' ? '/other' : '/';
-    const canonical = `POST\n${path}\n\n${lines}\n${names.join(';')}\n${payload}`;
+    const path = signer === 'another request' ? `${home}other` : home;
+    const canonical = `${method}\n${path}\n\n${lines}\n${names.join(';')}\n${payload}`;
     const scope = [date.slice(0, 8), 'us-east-1', service, 'aws4_request'];
     const secret = signer === 'guessed secret' ? 'guessed' : key.secretAccessKey;
     let derived: Buffer | string = `AWS4${secret}`;
@@ -98,18 +109,24 @@ describe('S10: fabricated signatures', () => {
     const credential = `${key.accessKeyId}/${scope.join('/')}`;
     headers.authorization = `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${names.join(';')}, Signature=${signature}`;
     delete headers.host;
-    const response = await fetch(installation.listening.url, { method: 'POST', headers, body });
+    const response = await fetch(new URL(home, installation.listening.url), {
+      method,
+      headers,
+      ...(body === '' ? {} : { body }),
+    });
     const text = await response.text();
     const code = /"__type":"([\w.#]+)"|<Code>(\w+)<\/Code>/.exec(text);
-    return `${response.status} ${code?.[1] ?? code?.[2] ?? ''}`;
+    return `${response.status} ${response.headers.get('x-amzn-errortype') ?? code?.[1] ?? code?.[2] ?? ''}`;
   }
 
-  const refusal = ({ service }: Route): string =>
-    queryVersions[service] === undefined ? '400 InvalidSignatureException' : '403 SignatureDoesNotMatch';
+  const refusal = ({ service }: Route): string => {
+    if (service in restModules) return '403 InvalidSignatureException';
+    return queryVersions[service] === undefined ? '400 InvalidSignatureException' : '403 SignatureDoesNotMatch';
+  };
   const operations = (): readonly Route[] => installation.routes.filter(({ kind }) => kind === 'aws');
 
   test('the requests of this test are understood when they are honest', async () => {
-    for (const service of [...Object.keys(jsonTargets), ...Object.keys(queryVersions)]) {
+    for (const service of [jsonTargets, queryVersions, restModules].flatMap((table) => Object.keys(table))) {
       const route = operations().find(
         (each) => each.service === service && /^(Get|List|Describe)/.test(each.operation),
       );
