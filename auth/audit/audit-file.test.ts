@@ -4,7 +4,15 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Audited, AuditFile, AuditFiles, type AuditFacts, type AuditLine, type AuditMoment } from './index.ts';
+import {
+  Audited,
+  AuditFile,
+  AuditFiles,
+  type AuditFacts,
+  type AuditLine,
+  type AuditMoment,
+  onlyAsked,
+} from './index.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -211,4 +219,29 @@ test('what strangers do puts no line of known callers aside, however much it is'
     'audit.jsonl',
   ]);
   expect(await readFile(join(folder, 'audit.jsonl'), 'utf8')).toBe(`${JSON.stringify(line('known'))}\n`);
+});
+
+test('what open pages read puts no line aside of what people do, by a browser or otherwise', async () => {
+  const files = new AuditFiles({ folder, onError: () => undefined });
+  const browser = { via: 'browser' } as const;
+  for (const [id, change] of [
+    ['describe', { ...browser, operation: 'DescribeServices' }],
+    ['metrics', { ...browser, operation: 'GetMetricData' }],
+    ['asked', { ...browser, operation: 'DeleteService', detail: onlyAsked, error: 'AccessDeniedException' }],
+    ['change', { ...browser, operation: 'DeleteService' }],
+    ['secret', { ...browser, operation: 'GetSecretValue' }],
+    ['session', { ...browser, operation: 'POST session' }],
+    ['signed', { operation: 'DescribeServices' }],
+    ['stranger', { ...browser, principal: { type: 'anonymous', arn: '*', account: '' } }],
+  ] as const)
+    files.write(...written(id, change));
+  await files.close();
+  const idsOf = async (name: string): Promise<string[]> =>
+    (await readFile(join(folder, name), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((one) => (JSON.parse(one) as AuditLine).requestId);
+  expect(await idsOf('pages.jsonl')).toEqual(['describe', 'metrics', 'asked']);
+  expect(await idsOf('audit.jsonl')).toEqual(['change', 'secret', 'session', 'signed']);
+  expect(await idsOf('anonymous.jsonl')).toEqual(['stranger']);
 });

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { AuditFile } from './audit-file.ts';
-import type { Audited, AuditMoment, AuditSink } from './audit-line.ts';
+import { type Audited, type AuditFacts, type AuditMoment, type AuditSink, onlyAsked } from './audit-line.ts';
 
 /** The file of callers who proved who they are, in the folder of audit files. */
 export const knownName = 'audit.jsonl';
 /** The file of everybody else, failed logins included. */
 export const anonymousName = 'anonymous.jsonl';
+/** The file of what pages of the console read, and ask about their buttons. */
+export const pagesName = 'pages.jsonl';
 
 export interface AuditFilesOptions {
   /** An existing folder. */
@@ -17,14 +19,21 @@ export interface AuditFilesOptions {
 /** Bytes of a file of strangers, and how many are kept beside it: less than of those who are known. */
 const ANONYMOUS_BYTES = 16 * 1024 * 1024;
 const ANONYMOUS_KEEP = 3;
+/** Bytes of a file of what pages ask, and how many are kept beside it. */
+const PAGES_BYTES = 32 * 1024 * 1024;
+const PAGES_KEEP = 3;
+
+/** What pages ask for every few seconds as long as they are open. Secrets, and the decisions of policies, are not among it. */
+const readsOfPages = /^(?:Describe|List|Filter)|^GetMetricData$/;
 
 /**
- * Audit lines in two files, each rotated by its own size: what strangers do, however often they do it, puts no line aside of
- * callers who are known.
+ * Audit lines in three files, each rotated by its own size: what strangers do, however often they do it, puts no line aside of
+ * callers who are known; nor do pages that stay open, which ask for more in an hour than people do in a week.
  */
 export class AuditFiles implements AuditSink {
   readonly #known: AuditFile;
   readonly #anonymous: AuditFile;
+  readonly #pages: AuditFile;
 
   constructor({ folder, onError }: AuditFilesOptions) {
     this.#known = new AuditFile({ path: join(folder, knownName), onError });
@@ -34,19 +43,25 @@ export class AuditFiles implements AuditSink {
       keep: ANONYMOUS_KEEP,
       onError,
     });
+    this.#pages = new AuditFile({ path: join(folder, pagesName), maxBytes: PAGES_BYTES, keep: PAGES_KEEP, onError });
   }
 
   write(moment: AuditMoment, audited: Audited): void {
-    (audited.facts.principal.type === 'anonymous' ? this.#anonymous : this.#known).write(moment, audited);
+    this.#fileOf(audited.facts).write(moment, audited);
   }
 
   /** Resolves when everything written so far is in the files. */
   async flush(): Promise<void> {
-    await Promise.all([this.#known.flush(), this.#anonymous.flush()]);
+    await Promise.all([this.#known, this.#anonymous, this.#pages].map((file) => file.flush()));
   }
 
   /** Writes what waits and closes the files. */
   async close(): Promise<void> {
-    await Promise.all([this.#known.close(), this.#anonymous.close()]);
+    await Promise.all([this.#known, this.#anonymous, this.#pages].map((file) => file.close()));
+  }
+
+  #fileOf({ principal, via, operation, detail }: AuditFacts): AuditFile {
+    if (principal.type === 'anonymous') return this.#anonymous;
+    return via === 'browser' && (detail === onlyAsked || readsOfPages.test(operation)) ? this.#pages : this.#known;
   }
 }

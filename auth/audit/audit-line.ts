@@ -46,6 +46,9 @@ export interface AuditFacts {
   readonly detail?: string;
 }
 
+/** The `detail` of a call that was to be decided and not made, whatever was decided: nobody tried anything. */
+export const onlyAsked = 'only whether it is allowed was asked';
+
 /** Facts with their text, which is made once however many lines it goes into. */
 export class Audited {
   readonly facts: AuditFacts;

@@ -1,3 +1,3 @@
-export { anonymousName, AuditFiles, type AuditFilesOptions, knownName } from './audit-files.ts';
+export { anonymousName, AuditFiles, type AuditFilesOptions, knownName, pagesName } from './audit-files.ts';
 export { AuditFile, type AuditFileOptions } from './audit-file.ts';
-export { Audited, type AuditFacts, type AuditLine, type AuditMoment, type AuditSink } from './audit-line.ts';
+export { Audited, type AuditFacts, type AuditLine, type AuditMoment, type AuditSink, onlyAsked } from './audit-line.ts';

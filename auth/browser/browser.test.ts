@@ -12,7 +12,7 @@ import { systemClock } from '@slipway/storage/clock';
 import { memoryRecords } from '@slipway/storage/records/memory';
 import aws4 from 'aws4';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { AuditFacts } from '../audit/index.ts';
+import { type AuditFacts, onlyAsked } from '../audit/index.ts';
 import { type Browser, openBrowser } from './index.ts';
 import { createGateway, type Gateway, type Listening } from '../gateway/index.ts';
 import { unwatched } from '../gateway/testing/index.ts';
@@ -134,7 +134,8 @@ test('an access key becomes a session whose calls are the key owner’s, in JSON
     Account: ACCOUNT,
     Arn: `arn:aws:iam::${ACCOUNT}:user/admin`,
   } satisfies Partial<sts.GetCallerIdentityCommandOutput>);
-  expect(audited.at(-1)).toMatchObject({ via: 'browser', service: 'sts', operation: 'GetCallerIdentity' });
+  const line = { via: 'browser', service: 'sts', operation: 'GetCallerIdentity' };
+  await expect.poll(() => audited).toContainEqual(expect.objectContaining(line));
   expect((await send('GET', '/console/session', sessionOf(signed))).body).toMatchObject({
     account: ACCOUNT,
     region: REGION,
@@ -230,6 +231,11 @@ describe('without a right to it', () => {
       __type: 'AccessDeniedException',
     });
     expect((await call(admin, create, asks, { UserName: 'more' })).body).toEqual({ allowed: true });
+    // Whoever reads the audit file can tell a question from an attempt, also where the answer was no.
+    const linesOf = (detail: string | undefined) =>
+      audited.filter((line) => line.operation === 'CreateUser' && line.via === 'browser' && line.detail === detail);
+    await expect.poll(() => linesOf(onlyAsked).map(({ error }) => error)).toEqual(['AccessDeniedException', undefined]);
+    await expect.poll(() => linesOf(undefined).map(({ error }) => error)).toEqual(['AccessDeniedException']);
     expect((await call(admin, '2010-05-08/GetUser', {}, { UserName: 'more' })).body).toMatchObject({
       __type: 'NoSuchEntityException',
     });

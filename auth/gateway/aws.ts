@@ -12,6 +12,7 @@ import {
   type WireError,
   type WireRequest,
 } from '../protocol/index.ts';
+import { onlyAsked } from '../audit/index.ts';
 import { readSignature, SignatureError, SignatureVerifier, type SignedRequest } from '../sigv4/index.ts';
 import { deniedMessage, firstDenied, refuseForeseen } from './authorize.ts';
 import {
@@ -118,6 +119,8 @@ export class AwsFront {
     if (isEncoded(request))
       throw new GatewayError('bad-request', 'A call of a browser comes without a Content-Encoding');
     const { 'x-amz-target': named, [onlyAsksHeader]: onlyAsks } = request.headers;
+    // Said whatever comes of it: a refusal would look like an attempt.
+    if (onlyAsks !== undefined) exchange.detail = onlyAsked;
     const target = typeof named === 'string' ? named.slice(0, 200) : '';
     const [version = '', action = ''] = target.split('/', 2);
     const found = routes.byTarget(target) ?? routes.byAction(version, action);
@@ -312,10 +315,7 @@ export class AwsFront {
       const denied = await firstDenied(authorizer, exchange, call, list);
       if (denied !== undefined) throw new GatewayError('denied', deniedMessage(exchange.principal, denied));
     }
-    if (onlyAsks) {
-      exchange.detail = 'only whether it is allowed was asked';
-      return allowed;
-    }
+    if (onlyAsks) return allowed;
     const answer = codec.encode(model, await operation.handle(input, call), exchange.requestId);
     return Buffer.isBuffer(answer.body) ? answer : { ...answer, body: this.#whole(answer.body, exchange, progress) };
   }
