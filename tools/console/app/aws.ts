@@ -1,4 +1,4 @@
-import { sessionHeaders, sessionIsOver } from './session.ts';
+import { proofHeader, sessionHeaders, sessionIsOver } from './session.ts';
 
 /** A value as JSON carries it: times are seconds since the epoch. */
 export type Wire<T> = T extends Date
@@ -47,32 +47,48 @@ export interface CallOptions {
   readonly onlyAsk?: boolean;
 }
 
+/** Who does not answer for this long is taken for gone; a page would look live for as long as it waits. Milliseconds. */
+const patience = 30_000;
+
 async function send(target: string, input: unknown, { signal, onlyAsk = false }: CallOptions): Promise<unknown> {
   const operation = target.split(/[./]/).at(-1) ?? target;
+  const session = sessionHeaders();
   let answer: Response;
+  let body: { __type?: string; message?: string } | undefined;
   try {
     answer = await fetch('/console/api', {
       method: 'POST',
-      headers: { ...sessionHeaders(), 'x-amz-target': target, ...(onlyAsk ? { 'x-slipway-only-ask': '1' } : {}) },
+      headers: { ...session, 'x-amz-target': target, ...(onlyAsk ? { 'x-slipway-only-ask': '1' } : {}) },
       body: JSON.stringify(input),
       credentials: 'same-origin',
       cache: 'no-store',
-      ...(signal === undefined ? {} : { signal }),
+      signal: AbortSignal.any([AbortSignal.timeout(patience), ...(signal === undefined ? [] : [signal])]),
     });
+    body = parsed(await answer.text());
+    // What breaks off is no answer: what is not in it would look as if it were not there.
+    if (answer.ok && body === undefined) throw new TypeError('half an answer');
   } catch (error) {
     if (signal?.aborted === true) throw error;
     throw new AwsError(operation, 'NoAnswer', 'The server does not answer.', '');
   }
-  const body = (await answer.json().catch(() => ({}))) as { __type?: string; message?: string };
   if (answer.ok) return body;
-  const code = body.__type ?? String(answer.status);
-  if (code === 'MissingAuthenticationTokenException') sessionIsOver();
+  const code = body?.__type ?? String(answer.status);
+  if (code === 'MissingAuthenticationTokenException') sessionIsOver(session[proofHeader]);
   throw new AwsError(
     operation,
     code,
-    body.message ?? `The server answers ${answer.status}.`,
+    body?.message ?? `The server answers ${answer.status}.`,
     answer.headers.get('x-amzn-requestid') ?? '',
   );
+}
+
+/** What a body says; undefined where it is no JSON, or not all of it. Operations that answer nothing may have none. */
+function parsed(text: string): { __type?: string; message?: string } | undefined {
+  try {
+    return (text === '' ? {} : JSON.parse(text)) as { __type?: string; message?: string };
+  } catch {
+    return undefined;
+  }
 }
 
 /** The operations of one service, with the SDK's own types of them. */
@@ -82,7 +98,7 @@ export interface Service<Client> {
     input: InputOf<Client, Name>,
     options?: CallOptions,
   ): Promise<OutputOf<Client, Name>>;
-  /** Whether the operation would be allowed with this input. */
+  /** Whether the operation would be allowed with this input. @throws AwsError when that is not known */
   may<Name extends NameOf<Client>>(name: Name, input: InputOf<Client, Name>): Promise<boolean>;
 }
 
@@ -94,7 +110,10 @@ function service<Client>(prefix: string): Service<Client> {
     may: (name: string, input: unknown): Promise<boolean> =>
       call(name, input, { onlyAsk: true }).then(
         () => true,
-        () => false,
+        (error: unknown) => {
+          if (error instanceof AwsError && error.isRefusal) return false;
+          throw error;
+        },
       ),
   }) as unknown as Service<Client>;
 }

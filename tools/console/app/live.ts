@@ -80,7 +80,7 @@ export function useLive<T>(key: string, ask: (signal: AbortSignal) => Promise<T>
 const answers = new Map<string, { readonly until: number; readonly answer: Promise<boolean> }>();
 
 /**
- * Whether something would be allowed, asked once a minute: what is not allowed has no button.
+ * Whether something would be allowed, asked once a minute: what is not allowed has no button. Without an answer it is asked again.
  * @param key undefined: not yet known what to ask about
  */
 export function useMay(key: string | undefined, ask: () => Promise<boolean>): boolean {
@@ -90,15 +90,26 @@ export function useMay(key: string | undefined, ask: () => Promise<boolean>): bo
   useEffect(() => {
     if (key === undefined) return undefined;
     let gone = false;
-    const known = answers.get(key);
-    const answer = known !== undefined && known.until > Date.now() ? known.answer : asking.current();
-    if (answer !== known?.answer) {
-      if (answers.size > 500) answers.clear();
-      answers.set(key, { until: Date.now() + 60_000, answer });
-    }
-    answer.then((may) => gone || setAllowed(may)).catch(() => undefined);
+    let failures = 0;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const look = (): void => {
+      const known = answers.get(key);
+      const answer = known !== undefined && known.until > Date.now() ? known.answer : asking.current();
+      if (answer !== known?.answer) {
+        if (answers.size > 500) answers.clear();
+        answers.set(key, { until: Date.now() + 60_000, answer });
+      }
+      answer
+        .then((may) => gone || setAllowed(may))
+        .catch(() => {
+          if (answers.get(key)?.answer === answer) answers.delete(key);
+          if (!gone) timer = setTimeout(look, Math.min(60_000, 5000 * 2 ** failures++));
+        });
+    };
+    look();
     return () => {
       gone = true;
+      clearTimeout(timer);
     };
   }, [key]);
   return key !== undefined && allowed;

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { forgetAnswers } from './live.ts';
 import { Said } from './said.tsx';
-import { currentSession, resume, watchSession } from './session.ts';
+import { currentSession, followSession, resume, watchSession } from './session.ts';
 import { Shell } from './shell.tsx';
 import { SignInPage } from './sign-in.tsx';
 
@@ -20,7 +20,8 @@ function App(): JSX.Element {
   return (
     <>
       {state.kind === 'in' ? (
-        <Shell session={state.session} />
+        // Whoever is somebody else now sees nothing, and has no buttons, of whoever was before.
+        <Shell key={state.session.arn} session={state.session} />
       ) : state.kind === 'out' ? (
         <SignInPage notice={state.notice} />
       ) : (
@@ -32,4 +33,5 @@ function App(): JSX.Element {
 }
 
 render(<App />, document.getElementById('app') as HTMLElement);
+followSession();
 resume().catch(() => undefined);

@@ -20,6 +20,7 @@ export type SignIn =
 /** Worth nothing without the cookie, which is why it may lie where scripts can read it: all pages of this origin share it. */
 const kept = 'slipway-session';
 const path = '/console/session';
+export const proofHeader = 'x-slipway-session';
 
 let state: SessionState = { kind: 'asking' };
 const watchers = new Set<(state: SessionState) => void>();
@@ -37,9 +38,9 @@ function become(next: SessionState): void {
 }
 
 /** What goes along with every request of the page. */
-export const sessionHeaders = (): Record<string, string> => ({
+export const sessionHeaders = (): { readonly 'content-type': string; readonly [proofHeader]: string } => ({
   'content-type': 'application/x-amz-json-1.1',
-  'x-slipway-session': localStorage.getItem(kept) ?? '',
+  [proofHeader]: localStorage.getItem(kept) ?? '',
 });
 
 /** The one-time code of `slipway console`, taken out of the address at once so that it is in no history. */
@@ -52,13 +53,36 @@ function codeOfAddress(): string | undefined {
 /** Goes on with the session there is. A code in the address becomes a new one, unless that would silently replace another. */
 export async function resume(): Promise<void> {
   const code = codeOfAddress();
-  const had = localStorage.getItem(kept) !== null ? await ask('GET') : undefined;
-  if (had?.ok === true) {
-    become({ kind: 'in', session: (await had.json()) as Session });
-    return;
-  }
+  const proof = localStorage.getItem(kept);
+  const had = proof === null ? undefined : await ask('GET').catch(() => 'no answer' as const);
+  const session = had instanceof Response && had.ok ? ((await had.json()) as Session) : undefined;
+  // Whoever signed in or out meanwhile, here or in another tab, has the last word.
+  if (localStorage.getItem(kept) !== proof) return;
+  if (session !== undefined) return become({ kind: 'in', session });
+  if (had === 'no answer' || (had !== undefined && had.status !== 401))
+    return become({
+      kind: 'out',
+      notice: 'The server could not be asked who is signed in. Reload the page to ask again.',
+    });
+  localStorage.removeItem(kept);
   if (code === undefined) become({ kind: 'out' });
   else await signIn({ code }).catch((error: Error) => become({ kind: 'out', notice: error.message }));
+}
+
+/**
+ * Follows what happens beside the page: a code that is put into the address of a page that is open already, and another tab that signs in or
+ * out. All tabs share one session, so a tab that did not follow would show one name and act under another.
+ */
+export function followSession(): void {
+  const again = (): void => {
+    resume().catch(() => undefined);
+  };
+  window.addEventListener('hashchange', () => {
+    if (location.hash.startsWith('#code=')) again();
+  });
+  window.addEventListener('storage', ({ key }) => {
+    if (key === kept || key === null) again();
+  });
 }
 
 /** @throws Error with what to tell whoever signs in */
@@ -77,9 +101,9 @@ export async function signOut(): Promise<void> {
   become({ kind: 'out', notice: 'You are signed out.' });
 }
 
-/** The server said that there is no session any more. */
-export function sessionIsOver(): void {
-  if (state.kind !== 'in') return;
+/** The server said that there is no session any more. @param proof what it was asked with; another tab may have a new session since */
+export function sessionIsOver(proof: string): void {
+  if (state.kind !== 'in' || localStorage.getItem(kept) !== proof) return;
   localStorage.removeItem(kept);
   become({ kind: 'out', notice: 'The session is over. Sign in again.' });
 }
