@@ -18,11 +18,28 @@ interface LogLine {
 const mostLines = 500;
 /** How far back the first look goes. Milliseconds. */
 const lookBack = 15 * 60_000;
+/** How much later than its time a line may be collected, and be found all the same once everything before was looked through. Milliseconds. */
+const late = 5 * 60_000;
+/** Answers of one look; what is behind them, the next one goes on with. */
+const mostAnswers = 5;
 
 /** Where one container's lines are: a group, and the beginning of its streams' names. */
 interface Source {
   readonly group: string;
   readonly prefix: string;
+}
+
+/** Where the next look at a source goes on: behind the last answer where that was not the end, else with what came since. */
+interface Place {
+  readonly startTime: number;
+  readonly nextToken: string | undefined;
+}
+
+/** What was read so far. */
+interface Held {
+  readonly lines: readonly LogLine[];
+  /** By the names of sources. */
+  readonly places: ReadonlyMap<string, Place>;
 }
 
 /** Where the containers of a task definition write with `awslogs`. */
@@ -73,7 +90,7 @@ const nameOf = (sources: readonly Source[]): string =>
   sources.map(({ group, prefix }) => `${group}:${prefix}`).join(' ');
 
 function Tail({ sources, wanted }: { readonly sources: readonly Source[]; readonly wanted: string }): JSX.Element {
-  const held = useRef<readonly LogLine[]>([]);
+  const held = useRef<Held>({ lines: [], places: new Map() });
   const box = useRef<HTMLOListElement>(null);
   const [follow, setFollow] = useState(true);
   const groups = [...new Set(sources.map(({ group }) => group))].join(', ');
@@ -81,7 +98,7 @@ function Tail({ sources, wanted }: { readonly sources: readonly Source[]; readon
     `logs ${nameOf(sources)} ${wanted}`,
     async (signal) => {
       held.current = await further(sources, wanted, held.current, signal);
-      return held.current;
+      return { lines: held.current.lines, searching: [...held.current.places.values()].some(isUnderWay) };
     },
     2000,
   );
@@ -95,14 +112,18 @@ function Tail({ sources, wanted }: { readonly sources: readonly Source[]; readon
         error === undefined ? (
           <Loading what="log lines" />
         ) : null
-      ) : data.length === 0 ? (
-        <Empty title={wanted === '' ? 'No line in the last quarter of an hour' : 'No line has that'}>
-          New lines appear here as they are written.
-        </Empty>
+      ) : data.lines.length === 0 ? (
+        data.searching ? (
+          <Loading what="log lines" />
+        ) : (
+          <Empty title={wanted === '' ? 'No line in the last quarter of an hour' : 'No line has that'}>
+            New lines appear here as they are written.
+          </Empty>
+        )
       ) : (
         <>
           <ol class="log" ref={box} tabIndex={0} aria-label={`Lines of ${groups}`}>
-            {data.map(({ id, time, from, text }) => (
+            {data.lines.map(({ id, time, from, text }) => (
               <li key={id}>
                 <time>{clockTime(time)}</time>
                 <span class="from">{visible(from)}</span>
@@ -112,7 +133,7 @@ function Tail({ sources, wanted }: { readonly sources: readonly Source[]; readon
           </ol>
           <div class="row body">
             <span class="grow faint">
-              {data.length} lines of <code>{visible(groups)}</code>
+              {data.lines.length} lines of <code>{visible(groups)}</code>
             </span>
             <Button kind="quiet" pressed={follow} onClick={() => setFollow(!follow)}>
               Follow
@@ -124,19 +145,27 @@ function Tail({ sources, wanted }: { readonly sources: readonly Source[]; readon
   );
 }
 
-/** The lines that are held with those that came since; lines of one millisecond may come twice, and are known by their ids. */
-async function further(
+const isUnderWay = ({ nextToken }: Place): boolean => nextToken !== undefined;
+
+/**
+ * The lines that are held with those that came since; lines of one millisecond may come twice, and are known by their ids. The server ends
+ * an answer after some time, with or without lines: a search goes on over several looks, and none begins again with what was searched.
+ */
+export async function further(
   sources: readonly Source[],
   wanted: string,
-  before: readonly LogLine[],
+  before: Held,
   signal: AbortSignal,
-): Promise<readonly LogLine[]> {
-  const startTime = before.at(-1)?.time ?? Date.now() - lookBack;
-  const lines = new Map(before.map((line) => [line.id, line]));
-  const read = async ({ group: logGroupName, prefix }: Source): Promise<void> => {
-    let nextToken: string | undefined;
-    // A busy group is caught up with over several looks.
-    for (let page = 0; page < 5; page++) {
+): Promise<Held> {
+  const lines = new Map(before.lines.map((line) => [line.id, line]));
+  const places = new Map(before.places);
+  const read = async (source: Source): Promise<void> => {
+    const { group: logGroupName, prefix } = source;
+    const name = nameOf([source]);
+    const began = Date.now();
+    let { startTime, nextToken } = places.get(name) ?? { startTime: began - lookBack, nextToken: undefined };
+    let newest = startTime;
+    for (let page = 0; page < mostAnswers; page++) {
       const answer = await logs(
         'FilterLogEvents',
         {
@@ -153,11 +182,15 @@ async function further(
         const parts = logStreamName.split('/');
         const from = parts.length < 3 ? logStreamName : `${parts.at(-2)} ${lastOf(logStreamName).slice(0, 6)}`;
         lines.set(eventId, { id: eventId, time: timestamp, from, text: message });
+        newest = Math.max(newest, timestamp);
       }
       nextToken = answer.nextToken;
-      if (nextToken === undefined) return;
+      if (nextToken !== undefined) continue;
+      startTime = Math.max(newest, began - late);
+      break;
     }
+    places.set(name, { startTime, nextToken });
   };
   await Promise.all(sources.map(read));
-  return [...lines.values()].toSorted((a, b) => a.time - b.time).slice(-mostLines);
+  return { lines: [...lines.values()].toSorted((a, b) => a.time - b.time).slice(-mostLines), places };
 }

@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { ecs } from './aws.ts';
+import { further } from './logs.tsx';
+
+/** What the server is asked with, and what it answers next. */
+let asked: { readonly target: string; readonly input: Record<string, unknown> }[];
+let answers: (() => Response)[];
+
+beforeEach(() => {
+  asked = [];
+  answers = [];
+  vi.stubGlobal('localStorage', { getItem: () => 'proof' });
+  vi.stubGlobal(
+    'fetch',
+    async (_path: string, { headers, body }: { headers: Record<string, string>; body: string }) => {
+      asked.push({ target: headers['x-amz-target'] ?? '', input: JSON.parse(body) as Record<string, unknown> });
+      const answer = answers.shift();
+      if (answer === undefined) throw new TypeError('nobody is there');
+      return answer();
+    },
+  );
+});
+afterEach(() => vi.unstubAllGlobals());
+
+const says =
+  (body: object, status = 200) =>
+  (): Response =>
+    new Response(JSON.stringify(body), { status });
+
+/** An answer whose connection breaks in the middle. */
+const breaksOff = (): Response =>
+  new Response(
+    new ReadableStream({
+      start(stream) {
+        stream.enqueue(new TextEncoder().encode('{"serviceArns":['));
+      },
+      pull(stream) {
+        stream.error(new TypeError('terminated'));
+      },
+    }),
+  );
+
+test('half an answer is none: nothing is shown as if it were not there', async () => {
+  answers = [
+    breaksOff,
+    () => new Response('{"serviceArns":['),
+    () => new Response('<html>somebody else</html>'),
+    says({ serviceArns: [] }),
+    () => new Response(''),
+  ];
+  for (let i = 0; i < 3; i++) await expect(ecs('ListServices', {})).rejects.toMatchObject({ code: 'NoAnswer' });
+  expect(await ecs('ListServices', {})).toEqual({ serviceArns: [] });
+  expect(await ecs('ListServices', {})).toEqual({});
+});
+
+test('a button is refused by a policy alone; without an answer it is not known whether there is one', async () => {
+  const may = (): Promise<boolean> => ecs.may('UpdateService', { service: 'web' });
+  answers = [
+    says({ allowed: true }),
+    says({ __type: 'AccessDeniedException', message: 'no' }, 400),
+    says({ __type: 'ThrottlingException', message: 'Rate exceeded' }, 400),
+    says({ __type: 'ServiceUnavailable', message: 'later' }, 503),
+  ];
+  expect(await may()).toBe(true);
+  expect(await may()).toBe(false);
+  await expect(may()).rejects.toMatchObject({ code: 'ThrottlingException' });
+  await expect(may()).rejects.toMatchObject({ code: 'ServiceUnavailable' });
+  await expect(may()).rejects.toMatchObject({ code: 'NoAnswer' });
+});
+
+test('a search goes on where the last look ended, and what was searched is not searched again', async () => {
+  const { signal } = new AbortController();
+  const look = (before: Parameters<typeof further>[2]) =>
+    further([{ group: 'web', prefix: 'web/app/' }], 'rare', before, signal);
+  const lastAsked = () => asked.slice(-1).map(({ input }) => [input['startTime'], input['nextToken']])[0];
+  // The budget of five answers ends before anything is found.
+  answers = Array.from({ length: 5 }, (_, i) => says({ events: [], nextToken: String(i + 1) }));
+  const first = await look({ lines: [], places: new Map() });
+  const begin = asked[0]?.input['startTime'];
+  expect(lastAsked()).toEqual([begin, '4']);
+  // A look that fails loses nothing.
+  await expect(look(first)).rejects.toMatchObject({ code: 'NoAnswer' });
+  const found = { eventId: 'a', timestamp: Date.now() - 600_000, logStreamName: 'web/app/0123456789', message: 'rare' };
+  answers = [says({ events: [found] })];
+  const second = await look(first);
+  expect(lastAsked()).toEqual([begin, '5']);
+  expect(second.lines.map(({ text }) => text)).toEqual(['rare']);
+  // All was looked through: the next look is at what came since, and what comes late.
+  answers = [says({ events: [] })];
+  const third = await look(second);
+  const [since, token] = lastAsked() ?? [];
+  expect(token).toBeUndefined();
+  expect(since).toBeGreaterThan(found.timestamp);
+  expect(third.lines).toEqual(second.lines);
+});
