@@ -137,6 +137,7 @@ describe.skipIf(missing !== undefined)(
     async function open(colorScheme: 'light' | 'dark' = 'light', width = 1280): Promise<void> {
       await context?.close();
       context = await browser.newContext({ colorScheme, viewport: { width, height: 900 } });
+      context.setDefaultTimeout(60_000);
       page = await context.newPage();
       // A refusal is an answer with a status that the browser notes in its console.
       offences = watchPage(

@@ -13,6 +13,8 @@ export const missingBrowser = (): string | undefined =>
 export function openBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath,
+    // A busy machine is slow: what is waited for is waited for long.
+    timeout: 120_000,
     args: [
       '--headless',
       '--no-sandbox',
