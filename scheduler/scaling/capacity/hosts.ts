@@ -4,7 +4,7 @@ import type { BlankHost } from '../../placement/index.ts';
 import type { HostShape, InstanceRecord, TaskRecord } from '../../state/index.ts';
 import { type ClusterView, placedTask } from '../../views/index.ts';
 import type { CapacityHost } from '../rules/index.ts';
-import type { SizedMachine } from './ports.ts';
+import type { SizedGroup, SizedMachine } from './ports.ts';
 import type { KnownDefinitions } from './waiting.ts';
 
 /** Tasks on an instance that keep it from being empty: all but those of daemon services, which go with it. */
@@ -15,22 +15,25 @@ export const holdersOf = (view: ClusterView, instance: string): TaskRecord[] =>
 
 /**
  * Machines as managed scaling sees them. Whoever is drained by somebody else is left out: such a host is neither room nor too many.
+ * None is to be ended that is protected from scale-in, or whose group ends none just now.
  * @returns also how many were left out
  */
 export function hostsOf(
   view: ClusterView,
+  { suspended }: Pick<SizedGroup, 'suspended'>,
   machines: readonly SizedMachine[],
 ): { readonly hosts: CapacityHost[]; readonly drained: number } {
   let drained = 0;
   const hosts = machines.flatMap((machine): CapacityHost[] => {
     const { id, instance: of, state, stateAt: since } = machine;
+    const open = !machine.protected && !suspended.includes('Terminate');
     if (state === 'Terminating') return [];
     const instance = view.instances.get(of)?.value;
     const isThere = instance !== undefined && instance.status !== 'INACTIVE' && state === 'InService';
-    if (!isThere) return [{ id, state: 'coming', tasks: 0, since }];
+    if (!isThere) return [{ id, state: 'coming', tasks: 0, since, open }];
     const tasks = holdersOf(view, of).length;
-    if (instance.status === 'ACTIVE') return [{ id, state: 'ready', tasks, since }];
-    if (instance.surplusAt !== undefined) return [{ id, state: 'emptying', tasks, since }];
+    if (instance.status === 'ACTIVE') return [{ id, state: 'ready', tasks, since, open }];
+    if (instance.surplusAt !== undefined) return [{ id, state: 'emptying', tasks, since, open }];
     drained++;
     return [];
   });

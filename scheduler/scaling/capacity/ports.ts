@@ -10,6 +10,8 @@ export interface SizedGroup {
   readonly max: number;
   readonly desired: number;
   readonly zones: readonly string[];
+  /** Names of processes. */
+  readonly suspended: readonly string[];
 }
 
 /** A machine of a group. */
@@ -19,6 +21,7 @@ export interface SizedMachine {
   readonly instance: string;
   readonly cluster: string;
   readonly state: 'Pending' | 'InService' | 'Terminating';
+  /** From scale-in. */
   readonly protected: boolean;
   /** Since when it is in that state; milliseconds since the epoch. */
   readonly stateAt: number;

@@ -7,6 +7,7 @@ import {
   DescribeTasksCommand,
   ListTasksCommand,
   RunTaskCommand,
+  UpdateCapacityProviderCommand,
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
 import { systemClock } from '@slipway/storage/clock';
@@ -22,7 +23,7 @@ import { lookAt, newMemory } from './scale-capacity.ts';
 let api: TestApi;
 let held: HeldView;
 let now: number;
-let group: { name: string; min: number; max: number; desired: number; zones: string[] };
+let group: { name: string; min: number; max: number; desired: number; zones: string[]; suspended: string[] };
 let machines: { -readonly [K in keyof SizedMachine]: SizedMachine[K] }[];
 let samples: Sample[];
 const memory = newMemory();
@@ -30,7 +31,7 @@ const patience = { timeout: 60_000, interval: 50 };
 
 beforeEach(async () => {
   api = await openApi();
-  group = { name: 'fleet', min: 0, max: 4, desired: 0, zones: ['us-east-1a'] };
+  group = { name: 'fleet', min: 0, max: 4, desired: 0, zones: ['us-east-1a'], suspended: [] };
   machines = [];
   samples = [];
   now = Date.now();
@@ -227,13 +228,35 @@ test('tasks that no host of the group could take make none, and are told', async
   await api.ecs.send(new RunTaskCommand({ cluster: 'fleet', taskDefinition: 'half', ...strategy }));
   await look();
   await join();
-  await placed(1);
+  const [half = ''] = await placed(1);
   await api.define({ family: 'huge', containerDefinitions: [{ name: 'main', image: 'busybox', memory: 4096 }] });
   await api.ecs.send(new RunTaskCommand({ cluster: 'fleet', taskDefinition: 'huge', ...strategy }));
   await look();
   expect(group.desired).toBe(1);
   expect(await standing()).toMatch(/1 of them no host of the group could take/);
+  // Empty by now: it stays while somebody protects it, or has the group end none.
+  await api.report(half, 'STOPPED', 0);
+  const [machine] = machines;
+  Object.assign(machine ?? {}, { protected: true });
+  await look(200);
+  Object.assign(machine ?? {}, { protected: false });
+  group.suspended = ['Terminate'];
+  await look(200);
+  expect(await statuses()).toEqual(['ACTIVE']);
+  group.suspended = [];
+  await look();
+  await look(61);
+  expect(await statuses()).toEqual(['DRAINING']);
   group.name = 'other';
   await look();
   expect(await standing()).toBe('There is no Auto Scaling group fleet.');
+  // Nobody goes on with a host that was being emptied when it is switched off.
+  await api.ecs.send(
+    new UpdateCapacityProviderCommand({
+      name: 'fleet',
+      autoScalingGroupProvider: { managedScaling: { status: 'DISABLED' } },
+    }),
+  );
+  await look();
+  expect(await statuses()).toEqual(['ACTIVE']);
 });

@@ -4,7 +4,13 @@ import { StaleEpoch } from '@slipway/storage/records';
 import { changeInstance, changeProvider, findProvider } from '../../cluster/index.ts';
 import { type Led, readDefinition, ServiceRequests } from '../../control/index.ts';
 import { hostsNeeded } from '../../placement/index.ts';
-import { type CapacityProviderRecord, sameRecord, type TaskDefinitionRecord } from '../../state/index.ts';
+import {
+  type CapacityProviderRecord,
+  groupAttribute,
+  type InstanceRecord,
+  sameRecord,
+  type TaskDefinitionRecord,
+} from '../../state/index.ts';
 import { type CapacityPlan, decideCapacity } from '../rules/index.ts';
 import { blanksOf, canEmpty, holdersOf, hostsOf, shapeOf } from './hosts.ts';
 import type { CapacityPorts, SizedGroup, SizedMachine } from './ports.ts';
@@ -59,7 +65,11 @@ export async function lookAt(ports: CapacityPorts, view: Led['view'], name: stri
   const { clock, groups } = ports;
   const { account, name: cluster } = view;
   const provider = await findProvider(ports, account, name);
-  if (provider?.managedScaling.status !== 'ENABLED') return;
+  if (provider === undefined) return;
+  if (provider.managedScaling.status !== 'ENABLED') {
+    await takeBack(ports, view, provider.group);
+    return;
+  }
   const group = await groups.byName(account, provider.group);
   if (group === undefined) {
     await tell(ports, account, provider, `There is no Auto Scaling group ${provider.group}.`);
@@ -68,7 +78,7 @@ export async function lookAt(ports: CapacityPorts, view: Led['view'], name: stri
   const machines = (await groups.instancesOf(account, group.name)).filter((machine) => machine.cluster === cluster);
   const definitions = await definitionsOf(ports, view, name);
   const now = clock.now();
-  const { hosts, drained } = hostsOf(view, machines);
+  const { hosts, drained } = hostsOf(view, group, machines);
   const shape = newest(view, machines) ?? provider.hostShape;
   const waiting = waitingFor(view, name, memory.requests, definitions);
   const coming = hosts.filter(({ state }) => state === 'coming').length;
@@ -128,10 +138,8 @@ async function carryOut(
   const instanceOf = (id: string): string => machines.find((machine) => machine.id === id)?.instance ?? '';
   const change: (id: string, closed: boolean) => Promise<unknown> = (id, closed) =>
     changeInstance(ports, { account, cluster }, instanceOf(id), (instance) => {
-      const { surplusAt, ...others } = instance;
-      if (closed)
-        return instance.status === 'ACTIVE' ? { ...instance, status: 'DRAINING', surplusAt: clock.now() } : instance;
-      return surplusAt === undefined || instance.status !== 'DRAINING' ? instance : { ...others, status: 'ACTIVE' };
+      if (!closed) return reopened(instance);
+      return instance.status === 'ACTIVE' ? { ...instance, status: 'DRAINING', surplusAt: clock.now() } : instance;
     });
   const desired = Math.min(group.max, plan.desired + drained);
   const grows = desired > group.desired;
@@ -145,6 +153,22 @@ async function carryOut(
       { cluster, provider: name, desired, keep: plan.keep, empty: plan.empty, end: plan.end },
       'scaled a capacity provider',
     );
+}
+
+/** One that was being emptied takes tasks again. */
+function reopened(instance: InstanceRecord): InstanceRecord {
+  const { surplusAt, ...others } = instance;
+  return surplusAt === undefined || instance.status !== 'DRAINING' ? instance : { ...others, status: 'ACTIVE' };
+}
+
+/** Managed scaling was switched off: nobody goes on with the hosts that it was emptying. */
+async function takeBack(ports: CapacityPorts, view: Led['view'], group: string): Promise<void> {
+  for (const { value: instance } of view.instances.values()) {
+    const { id, attributes } = instance;
+    const isOfGroup = attributes.some(({ name, value }) => name === groupAttribute && value === group);
+    if (isOfGroup && reopened(instance) !== instance)
+      await changeInstance(ports, { account: view.account, cluster: view.name }, id, reopened);
+  }
 }
 
 /** Has the group end no host that has tasks, when it is made smaller by somebody else. */

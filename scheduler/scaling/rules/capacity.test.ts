@@ -16,6 +16,7 @@ const host = (id: string, tasks: number, more: Partial<CapacityHost> = {}): Capa
   state: 'ready',
   tasks,
   since: 0,
+  open: true,
   ...more,
 });
 const decide = (more: Partial<CapacityState> = {}) =>
@@ -75,6 +76,15 @@ test('one host at a time is emptied whose tasks have room elsewhere', () => {
   expect(decide({ hosts, ...calm, group: { min: 3, max: 5, desired: 3 } }).empty).toEqual([]);
 });
 
+test('no host goes that is protected, and none is emptied', () => {
+  const held = { open: false };
+  const calm = { surplusSince: 0 };
+  expect(decide({ hosts: [host('a', 0, held), host('b', 0, held)], ...calm })).toMatchObject({ empty: [], end: [] });
+  expect(decide({ hosts: [host('a', 0, held), host('b', 0)], ...calm }).empty).toEqual(['b']);
+  expect(decide({ hosts: [host('a', 1, held), host('b', 2)], ...calm }).empty).toEqual(['b']);
+  expect(decide({ hosts: [host('a', 0, { ...held, state: 'emptying' })], ...calm }).end).toEqual([]);
+});
+
 /** A group with its hosts and tasks, in steps of five seconds; a host has room for `slots` tasks. */
 function play(
   load: readonly { at: number; tasks: number }[],
@@ -84,7 +94,8 @@ function play(
   let number = 0;
   let desired = min;
   let surplusSince: number | undefined;
-  let hosts: { id: string; state: CapacityHost['state']; tasks: number; since: number; made: number }[] = [];
+  let hosts: { id: string; state: CapacityHost['state']; tasks: number; since: number; made: number; open: true }[] =
+    [];
   let waiting: number[] = [];
   let worst = 0;
   const end = (load.at(-1)?.at ?? 0) + 3_600_000;
@@ -99,7 +110,8 @@ function play(
       const busy = hosts.filter(({ tasks }) => tasks > 0);
       busy[(have * 7) % busy.length]!.tasks--;
     }
-    while (hosts.length < desired) hosts.push({ id: `h${number++}`, state: 'coming', tasks: 0, since: now, made: now });
+    while (hosts.length < desired)
+      hosts.push({ id: `h${number++}`, state: 'coming', tasks: 0, since: now, made: now, open: true });
     for (const one of hosts)
       if (one.state === 'coming' && now - one.made >= start) Object.assign(one, { state: 'ready', since: now });
     // Tasks of hosts that are emptied go where there is room, one in each step.

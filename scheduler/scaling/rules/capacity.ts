@@ -21,6 +21,8 @@ export interface CapacityHost {
   readonly tasks: number;
   /** Since when it is there; milliseconds since the epoch. */
   readonly since: number;
+  /** Whether it may be ended at all: nobody protects it from scale-in. */
+  readonly open: boolean;
 }
 
 export interface CapacityState {
@@ -56,7 +58,7 @@ export interface CapacityPlan {
 /**
  * What a group needs. Out: hosts in use and those that waiting tasks need, with what the target leaves free, at once, in steps of the rule.
  * In: what has been too many for {@link calmFor} is first closed to new tasks and ended when it is empty, fewer than half of the hosts at
- * once, empty ones first; where none is empty, one host at a time whose tasks have room elsewhere. Pure; never beyond the group's bounds.
+ * once, empty ones first; where none is empty, one host at a time whose tasks have room elsewhere; none that is protected. Pure; never beyond the group's bounds.
  */
 export function decideCapacity({
   rule,
@@ -100,8 +102,8 @@ export function decideCapacity({
     return plan;
   }
   const spare = group.desired - group.min;
-  plan.end = emptying.flatMap(({ id, tasks }) => (tasks === 0 ? [id] : [])).slice(0, Math.max(0, spare));
-  const old = ready.filter(({ since }) => now - since >= rule.instanceWarmupPeriod * 1000);
+  plan.end = emptying.flatMap(({ id, tasks, open }) => (open && tasks === 0 ? [id] : [])).slice(0, Math.max(0, spare));
+  const old = ready.filter(({ since, open }) => open && now - since >= rule.instanceWarmupPeriod * 1000);
   const idle = old.filter(({ tasks }) => tasks === 0).toSorted((a, b) => a.since - b.since || (a.id < b.id ? -1 : 1));
   const surplus = Math.min(staying - wanted, spare - emptying.length);
   // One host less, if what it runs can go elsewhere, is as good as one that is empty; not to an empty one, which would be in use then.
