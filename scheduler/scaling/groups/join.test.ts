@@ -107,7 +107,19 @@ describe('a caller', () => {
     await expect(find({ account, principal: session(spec.id), hostSecret: host }, 'default')).rejects.toThrow(
       /its group has it in the cluster web/,
     );
-    expect(await find({ account, principal: session('i-00000000000000000') }, 'web')).toBeUndefined();
     expect(await find({ account, principal: session('task') }, 'web')).toBeUndefined();
+    expect(await find({ account, principal: session(spec.id, 'user') }, 'web')).toBeUndefined();
+  });
+
+  test('is nobody when its machine was ended and it still runs', async () => {
+    const { bench, join, token, spec } = await launched();
+    await join(token, host);
+    await bench.api.call('DeleteAutoScalingGroup', { AutoScalingGroupName: 'web', ForceDelete: true });
+    await bench.look(3);
+    expect(await bench.machines()).toEqual([]);
+    const find = machineOf(bench.ports);
+    await expect(find({ account, principal: session(spec.id), hostSecret: host }, 'web')).rejects.toThrow(
+      /is not registered: no group has such a machine any more/,
+    );
   });
 });

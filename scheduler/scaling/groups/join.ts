@@ -10,6 +10,7 @@ import {
 import { transact } from '@slipway/storage/records';
 import { z } from 'zod';
 
+import { invalidParameter } from '../../cluster/index.ts';
 import { arns, toJson } from '../../state/index.ts';
 import { joinWithin } from './decide.ts';
 import type { GroupsPorts } from './groups.ts';
@@ -132,8 +133,9 @@ export type MachineOf = (
 ) => Promise<{ readonly instance: string; readonly attributes: Readonly<Record<string, string>> } | undefined>;
 
 /**
- * Finds the machine that a caller is: its session is called by the machine's id, and its host is the one that has joined as it.
- * @returns undefined for every other caller @throws AwsError for another host, or another cluster
+ * Finds the machine that a caller is: its session is called by the machine's id, and its host is the one that has joined as it. A machine that was ended
+ * and still runs is nobody: as a container instance of its own it would get tasks, and nobody would ever take it away.
+ * @returns undefined for every other caller @throws AwsError for another host, another cluster, or a machine that was ended
  */
 export const machineOf =
   (ports: GroupsPorts): MachineOf =>
@@ -141,9 +143,13 @@ export const machineOf =
     const id = /:assumed-role\/[^/]+\/(i-[0-9a-f]{17})$/.exec(principal.arn)?.[1];
     if (principal.type !== 'assumed-role' || id === undefined) return undefined;
     const machine = (await ports.records.get<MachineRecord>(groupsPartition(account), groupKeys.machine(id)))?.value;
-    if (machine === undefined) return undefined;
     const refuse = (why: string): AwsError =>
       new AwsError('AccessDeniedException', `${principal.arn} cannot register as ${id}: ${why}.`, { status: 403 });
+    // In the words by which an agent knows that it has to end what it ran.
+    if (machine === undefined)
+      throw invalidParameter(
+        `The container instance of ${id} is not registered: no group has such a machine any more.`,
+      );
     if (hostSecret === undefined || machine.host !== hostHash(hostSecret))
       throw refuse('another host has joined as it');
     if (machine.cluster !== cluster) throw refuse(`its group has it in the cluster ${machine.cluster}`);
