@@ -75,15 +75,23 @@ describe('a program', () => {
     await expect(provider.list('me', over)).rejects.toThrow(/printed more than 4194304 bytes/);
   });
 
+  test('that takes too long is killed', async () => {
+    const { provider } = scripted(`setInterval(() => {}, 1000);`, { change: 500, list: 500 });
+    await expect(provider.terminate('i-00000000000000001', 'me', over)).rejects.toThrow(/killed after 0\.5 seconds/);
+  });
+
   test('that hangs is killed with what it has started', async () => {
     const body = `
 const { spawn } = await import('node:child_process');
 const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit' });
 writeFileSync(state, JSON.stringify([process.pid, child.pid]));
 setInterval(() => {}, 1000);`;
-    const { provider, state } = scripted(body, { change: 5_000, list: 5_000 });
-    await expect(provider.terminate('i-00000000000000001', 'me', over)).rejects.toThrow(/killed after 5 seconds/);
-    const pids = JSON.parse(readFileSync(state, 'utf8')) as number[];
+    const { provider, state } = scripted(body);
+    const stopping = new AbortController();
+    const asked = provider.terminate('i-00000000000000001', 'me', stopping.signal).catch((error: unknown) => error);
+    const pids = await vi.waitFor(() => JSON.parse(readFileSync(state, 'utf8')) as number[], 60_000);
+    stopping.abort();
+    expect(String(await asked)).toMatch(/the server stopped meanwhile/);
     await vi.waitFor(() => expect(pids.filter(runs)).toEqual([]), 60_000);
   });
 

@@ -91,6 +91,15 @@ function runProgram(
     let size = 0;
     let complaint = '';
     let ending: string | undefined;
+    let timer: NodeJS.Timeout | undefined;
+    const settle = (failed: string | undefined): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', stop);
+      if (failed === undefined) resolve(Buffer.concat(output).toString('utf8'));
+      else reject(new ProviderError(failed));
+    };
+    // One that could not be started at all, for want of file descriptors, has no streams; nobody listening for that would end the server.
+    child.once('error', (error) => settle(`${program} cannot be run: ${error.message}`));
     const end = (why: string): void => {
       ending ??= why;
       try {
@@ -102,8 +111,9 @@ function runProgram(
       child.stdout.destroy();
       child.stderr.destroy();
     };
-    const timer = setTimeout(() => end(`it was killed after ${timeout / 1000} seconds`), timeout);
     const stop = (): void => end('the server stopped meanwhile');
+    if (child.pid === undefined) return;
+    timer = setTimeout(() => end(`it was killed after ${timeout / 1000} seconds`), timeout);
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     child.stdout.on('data', (chunk: Buffer) => {
@@ -115,13 +125,6 @@ function runProgram(
     child.stderr.on('data', (chunk: string) => (complaint = (complaint + chunk).slice(-mostComplaint)));
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on('error', () => undefined);
     child.stdin.end(input);
-    const settle = (failed: string | undefined): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', stop);
-      if (failed === undefined) resolve(Buffer.concat(output).toString('utf8'));
-      else reject(new ProviderError(failed));
-    };
-    child.once('error', (error) => settle(`${program} cannot be run: ${error.message}`));
     child.once('close', (code, killed) => {
       if (ending === undefined && code === 0) settle(undefined);
       else
