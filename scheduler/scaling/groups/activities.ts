@@ -1,7 +1,9 @@
-import type { Transaction } from '@slipway/storage/records';
+import type { HeldLease } from '@slipway/storage/leases';
+import { scanPages, type Transaction } from '@slipway/storage/records';
 
 import { newEventId, type RandomBytes, toJson } from '../../state/index.ts';
-import { groupKeys } from './keys.ts';
+import type { GroupsPorts } from './groups.ts';
+import { groupKeys, groupsPartition } from './keys.ts';
 import type { ActivityRecord, ActivityStatus } from './records.ts';
 
 /** Milliseconds for which activities are told of (six weeks), and how many of a group at most. */
@@ -33,4 +35,26 @@ export async function endActivity(
   if (found === undefined || found.endedAt !== undefined) return;
   const told = message === undefined ? {} : { message: message.slice(0, 255) };
   tx.put(key, toJson({ ...found, ...told, status, endedAt: now }));
+}
+
+/** Takes away what is told of no longer: what ended long ago, and the oldest of a group that has too many. */
+export async function sweepActivities(
+  { records, clock }: Pick<GroupsPorts, 'records' | 'clock'>,
+  account: string,
+  fence: HeldLease,
+): Promise<void> {
+  const partition = groupsPartition(account);
+  const before = clock.now() - activitiesKept;
+  let group = '';
+  let count = 0;
+  for await (const page of scanPages<ActivityRecord>(records, partition, { prefix: groupKeys.activities })) {
+    const remove: string[] = [];
+    // Those of one group follow each other, the newest first.
+    for (const { key, value } of page.records) {
+      count = value.group === group ? count + 1 : 1;
+      ({ group } = value);
+      if (value.endedAt !== undefined && (value.endedAt <= before || count > mostActivities)) remove.push(key);
+    }
+    if (remove.length > 0) await records.commit(partition, { remove, fence });
+  }
 }

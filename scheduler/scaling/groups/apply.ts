@@ -1,10 +1,10 @@
 import { type HeldLease } from '@slipway/storage/leases';
-import { transact, type Transaction } from '@slipway/storage/records';
+import { scan, transact, type Transaction } from '@slipway/storage/records';
 
 import { ec2InstanceId, newId, type RandomBytes, toJson } from '../../state/index.ts';
 import { beginActivity, endActivity, moment } from './activities.ts';
 import type { Blueprint } from './blueprint.ts';
-import { decide, type EndReason, type GroupPlan, isFailure, pauseAfter, type Sight } from './decide.ts';
+import { afterFailure, decide, type EndReason, type GroupPlan, isFailure, pauseAfter, type Sight } from './decide.ts';
 import { ended, type GroupsPorts } from './groups.ts';
 import { groupKeys, groupsPartition } from './keys.ts';
 import type { GroupRecord, MachineRecord } from './records.ts';
@@ -33,7 +33,7 @@ export function applyPlan(
     async (tx) => {
       const found = await tx.get<GroupRecord>(groupKeys.group(name));
       if (found === undefined) return;
-      const machines = await machinesOf(tx, name);
+      const machines = await machinesOf(ports, account, tx, name);
       if (found.deleting === true && machines.length === 0) {
         tx.remove(groupKeys.group(name));
         return;
@@ -50,11 +50,16 @@ export function applyPlan(
   );
 }
 
-/** The commit depends on each of them; only the keeper adds some. */
-async function machinesOf(tx: Transaction, group: string): Promise<MachineRecord[]> {
-  const { records } = await tx.list<MachineRecord>({ prefix: groupKeys.machines, limit: 100_000 });
+/** All of them, or there would be more and more; the commit depends on each. Only the keeper adds some. */
+async function machinesOf(
+  { records }: GroupsPorts,
+  account: string,
+  tx: Transaction,
+  group: string,
+): Promise<MachineRecord[]> {
   const machines: MachineRecord[] = [];
-  for (const { key, value } of records) {
+  const rows = scan<MachineRecord>(records, groupsPartition(account), { prefix: groupKeys.machines });
+  for await (const { key, value } of rows) {
     const machine = value.group === group ? await tx.get<MachineRecord>(key) : undefined;
     if (machine !== undefined) machines.push(machine);
   }
@@ -87,7 +92,7 @@ function writeEnds(
   { end }: GroupPlan,
   now: number,
 ): GroupRecord {
-  let { failures } = group;
+  let after = group;
   let capacity = machines.filter(({ state }) => state !== 'Terminating').length;
   for (const { id, reason } of end) {
     const machine = machines.find((one) => one.id === id);
@@ -96,7 +101,7 @@ function writeEnds(
     const chosen = reason === 'surplus' ? `  At ${moment(now)} instance ${id} was selected for termination.` : '';
     const asked = reason === 'surplus' ? `${group.cause}  ` : '';
     capacity--;
-    if (isFailure(reason, machine.state)) failures++;
+    if (isFailure(reason, machine.state)) after = afterFailure(after, machine.launchedAt, now);
     const ending = beginActivity(tx, random, {
       group: group.name,
       description: `Terminating EC2 instance: ${id}`,
@@ -107,7 +112,7 @@ function writeEnds(
     const health = reason === 'surplus' || reason === 'deleted' ? machine.health : 'Unhealthy';
     tx.put(groupKeys.machine(id), toJson({ ...ended(machine, ending, now), health }));
   }
-  return failures === group.failures ? group : { ...group, failures, retryAt: now + pauseAfter(failures) };
+  return after;
 }
 
 /** Writes the rows of new machines, or why there can be none. */

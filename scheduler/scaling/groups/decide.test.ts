@@ -2,6 +2,7 @@ import { assert, constantFrom, integer, property, record, array, boolean } from 
 import { expect, test } from 'vitest';
 
 import {
+  afterFailure,
   atOnce,
   awayAtMost,
   decide,
@@ -84,10 +85,10 @@ test('never more machines than the maximum, none in the place of one that is fin
       expect(given.deleting && left > 0).toBe(false);
       for (const { id, reason } of plan.end) {
         const machine = byId.get(id) as MachineRecord;
-        const { awaySince = now, provider } = sight(machine);
+        const { awaySince = now, provider, agent } = sight(machine);
         const isRight: Partial<Record<EndReason, boolean>> = {
           'agent-away': now - awaySince > awayAtMost && machine.state === 'InService',
-          vanished: provider === 'gone',
+          vanished: provider === 'gone' && agent !== 'connected',
           'never-joined': machine.state === 'Pending' && now - machine.launchedAt > joinWithin,
           surplus: machine.health === 'Healthy' || group.suspended.includes('ReplaceUnhealthy'),
         };
@@ -103,4 +104,66 @@ test('never more machines than the maximum, none in the place of one that is fin
 
 test('pauses double from ten seconds to ten minutes', () => {
   expect([0, 1, 2, 3, 7, 8, 1000].map(pauseAfter)).toEqual([0, 10_000, 20_000, 40_000, 600_000, 600_000, 600_000]);
+});
+
+const inService = (count: number): MachineRecord[] =>
+  Array.from({ length: count }, (_, index) => ({
+    id: `i-${index}`,
+    state: 'InService',
+    health: 'Healthy',
+    protected: false,
+    zone: 'a',
+    started: true,
+    launchedAt: 0,
+    stateAt: 0,
+    template: { version: 1 },
+  })) as unknown as MachineRecord[];
+const sized = (desired: number): GroupRecord =>
+  ({
+    min: 0,
+    max: 10,
+    desired,
+    grace: 0,
+    zones: ['a'],
+    suspended: [],
+    termination: [],
+    retryAt: 0,
+    failures: 0,
+  }) as unknown as GroupRecord;
+/** Those are away, the first the longest; the others are connected. */
+const firstAway =
+  (count: number) =>
+  ({ id }: MachineRecord): Sight => {
+    const index = Number(id.slice(2));
+    return index < count
+      ? { provider: 'there', agent: 'away', awaySince: now - 2 * awayAtMost + index }
+      : { provider: 'there', agent: 'connected' };
+  };
+const endedOf = (of: GroupRecord, machines: readonly MachineRecord[], sight: (machine: MachineRecord) => Sight) =>
+  decide(of, machines, sight, now).end.map(({ id }) => id);
+
+test('machines whose agents are away are replaced; where most are away, one, and the next when another is in its place', () => {
+  expect(endedOf(sized(4), inService(4), firstAway(2))).toEqual(['i-0', 'i-1']);
+  expect(endedOf(sized(4), inService(4), firstAway(4))).toEqual(['i-0']);
+  expect(endedOf(sized(5), inService(4), firstAway(4))).toEqual([]);
+  const coming = { ...(inService(5)[4] as MachineRecord), state: 'Pending', launchedAt: now } as const;
+  expect(endedOf(sized(5), [...inService(4), coming], firstAway(4))).toEqual([]);
+  expect(endedOf(sized(1), inService(1), firstAway(1))).toEqual(['i-0']);
+  // Whoever takes the group away, or asks for fewer, gets that.
+  expect(endedOf({ ...sized(4), deleting: true }, inService(4), firstAway(4))).toHaveLength(4);
+  expect(endedOf(sized(1), inService(4), firstAway(4))).toHaveLength(3);
+});
+
+test('a machine whose agent is connected is there, whatever its provider lists', () => {
+  const sight = (agent: Sight['agent']) => (): Sight => ({ provider: 'gone', agent, awaySince: now });
+  expect(endedOf(sized(2), inService(2), sight('connected'))).toEqual([]);
+  expect(endedOf(sized(2), inService(2), sight('away'))).toEqual(['i-0', 'i-1']);
+});
+
+test('launches that fail together count as one that failed', () => {
+  const first = afterFailure(sized(3), now - 5, now);
+  expect(first).toMatchObject({ failures: 1, retryAt: now + pauseAfter(1) });
+  expect(afterFailure(first, now - 5, now + 1_000)).toBe(first);
+  const next = afterFailure(first, first.retryAt, first.retryAt + 10);
+  expect(next).toMatchObject({ failures: 2, retryAt: first.retryAt + 10 + pauseAfter(2) });
 });

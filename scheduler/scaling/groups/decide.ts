@@ -33,6 +33,20 @@ export type EndReason =
   | 'deregistered'
   | 'unhealthy';
 
+/**
+ * A group after a launch that came to nothing. Launches that were begun before the last failure were tried together with that one: they count
+ * once, or a moment in which a provider fails would keep a group of many waiting for as long as one that fails for ever.
+ */
+export function afterFailure<G extends Pick<GroupRecord, 'failures' | 'retryAt'>>(
+  group: G,
+  launchedAt: number,
+  now: number,
+): G {
+  if (group.failures > 0 && launchedAt <= group.retryAt - pauseAfter(group.failures)) return group;
+  const failures = group.failures + 1;
+  return { ...group, failures, retryAt: now + pauseAfter(failures) };
+}
+
 /** What is to be done about a group. */
 export interface GroupPlan {
   /** Machines whose agents have joined. */
@@ -51,7 +65,7 @@ export const isFailure = (reason: EndReason, state: MachineRecord['state']): boo
  *
  * Never so many machines that they are more than the maximum, or, by scaling in, fewer than the minimum; never more than {@link atOnce} that have not joined. A machine
  * is replaced that has not joined in {@link joinWithin}, that its provider does not have, or whose agent is away for long
- * after the group's grace. Of too many those go first that have not joined, then those of the zone with the most, in the order of the group's policies; never one that is protected.
+ * after the group's grace: one after another where most are away. Of too many those go first that have not joined, then those of the zone with the most, in the order of the group's policies; never one that is protected.
  */
 export function decide(
   group: GroupRecord,
@@ -63,10 +77,13 @@ export function decide(
   const enter: string[] = [];
   const end: { id: string; reason: EndReason }[] = [];
   const kept: MachineRecord[] = [];
+  const wanted = group.deleting === true ? 0 : Math.min(Math.max(group.desired, group.min), group.max);
+  const spared = sparedOf(machines, wanted, sight);
   for (const machine of machines) {
     if (machine.state === 'Terminating') continue;
     const seen = sight(machine);
-    const reason = group.deleting === true ? 'deleted' : fault(group, machine, seen, now, isSuspended('HealthCheck'));
+    const found = group.deleting === true ? 'deleted' : fault(group, machine, seen, now, isSuspended('HealthCheck'));
+    const reason = found === 'agent-away' && spared.has(machine.id) ? undefined : found;
     if (reason !== undefined && (reason === 'deleted' || !isSuspended('ReplaceUnhealthy'))) {
       end.push({ id: machine.id, reason });
       continue;
@@ -74,7 +91,6 @@ export function decide(
     kept.push(machine);
     if (machine.state === 'Pending' && seen.agent === 'connected') enter.push(machine.id);
   }
-  const wanted = group.deleting === true ? 0 : Math.min(Math.max(group.desired, group.min), group.max);
   if (kept.length > wanted && !isSuspended('Terminate'))
     for (const { id } of surplus(group, kept, kept.length - wanted)) end.push({ id, reason: 'surplus' });
   const unborn = kept.filter(({ id, state }) => state === 'Pending' && !enter.includes(id)).length;
@@ -83,6 +99,23 @@ export function decide(
   const missing = Math.min(wanted - kept.length, atOnce - unborn, room);
   const mayLaunch = missing > 0 && !isSuspended('Launch') && now >= group.retryAt;
   return { enter, end, launch: mayLaunch ? zonesFor(group, kept, missing) : [] };
+}
+
+/**
+ * Machines that stay although their agents are away. Where most of a group are away at once, it is rather the way to here that does not work, and what they
+ * run goes on: ending them all would be the outage. The one that is away longest is tried, and the next when another is in service in its place.
+ */
+function sparedOf(
+  machines: readonly MachineRecord[],
+  wanted: number,
+  sight: (machine: MachineRecord) => Sight,
+): ReadonlySet<string> {
+  const serving = machines.filter(({ state }) => state === 'InService');
+  const away = serving
+    .filter((machine) => sight(machine).agent === 'away')
+    .toSorted((a, b) => (sight(a).awaySince ?? 0) - (sight(b).awaySince ?? 0) || (a.id < b.id ? -1 : 1));
+  if (away.length * 2 <= serving.length) return new Set();
+  return new Set(away.slice(serving.length < wanted ? 0 : 1).map(({ id }) => id));
 }
 
 /** What is wrong with a machine, if anything is. */
@@ -94,7 +127,8 @@ function fault(
   isUnchecked: boolean,
 ): EndReason | undefined {
   if (machine.health === 'Unhealthy') return 'unhealthy';
-  if (provider === 'gone' && machine.started === true) return 'vanished';
+  // Whose agent speaks is there, whatever a provider lists.
+  if (provider === 'gone' && machine.started === true && agent !== 'connected') return 'vanished';
   if (machine.state === 'Pending') {
     if (agent === 'deregistered') return 'deregistered';
     return agent !== 'connected' && now - machine.launchedAt > joinWithin ? 'never-joined' : undefined;

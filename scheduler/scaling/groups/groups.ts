@@ -219,9 +219,7 @@ export class Groups {
   remove(account: string, name: string, force: boolean): Promise<void> {
     return this.#change(account, async (tx) => {
       const group = await present(tx, name);
-      const machines = await tx.list<MachineRecord>({ prefix: groupKeys.machines, limit: 100_000 });
-      const has = machines.records.some(({ value }) => value.group === name);
-      if (has && !force)
+      if (!force && (await this.instancesOf(account, name)).length > 0)
         throw new AwsError(
           'ResourceInUse',
           'You cannot delete an AutoScalingGroup while there are instances or pending activities still in the group.',

@@ -1,6 +1,10 @@
+import { transact } from '@slipway/storage/records';
 import { describe, expect, test } from 'vitest';
 
+import { account } from '../../balancing/testing/open-balancing.ts';
 import { openGroups } from '../testing/group-bench.ts';
+import { activitiesKept, beginActivity, mostActivities } from './activities.ts';
+import { groupsPartition } from './keys.ts';
 
 const states = (machines: readonly { readonly state: string }[]): string[] => machines.map(({ state }) => state).sort();
 
@@ -54,7 +58,10 @@ describe('a group', () => {
     expect((await bench.machines()).map(({ id }) => id)).toEqual(before);
     await bench.look(1, 61_000);
     before = await replaced(before);
+    // A provider that lists less than it has ends nothing that is at work.
     bench.provider.machines.clear();
+    expect(await ids()).toEqual(before);
+    await bench.agents(before, false);
     before = await replaced(before);
     await bench.api.call('SetInstanceHealth', {
       InstanceId: before[0],
@@ -158,5 +165,25 @@ describe('a group', () => {
       StatusCode: 'Failed',
       StatusMessage: `The launch template web (${LaunchTemplateId}) does not exist.`,
     });
+  });
+
+  test('is told of for six weeks, and by so many activities at most', async () => {
+    const bench = await openGroups();
+    await bench.template();
+    await bench.group();
+    const told = { group: 'web', description: 'It was made.', cause: '', status: 'Successful' } as const;
+    await transact(bench.ports.records, groupsPartition(account), (tx) => {
+      for (let at = bench.clock.at - mostActivities - 50; at < bench.clock.at; at++)
+        beginActivity(tx, bench.ports.random, { ...told, startedAt: at, endedAt: at });
+      beginActivity(tx, bench.ports.random, { ...told, status: 'InProgress', startedAt: 0 });
+      return Promise.resolve();
+    });
+    const ofGroup = () => bench.groups.activities(account, 'web');
+    await bench.look();
+    expect(await ofGroup()).toHaveLength(mostActivities + 1);
+    bench.clock.at += activitiesKept;
+    await bench.look();
+    // What is not over is told of until it is.
+    expect(await ofGroup()).toMatchObject([{ status: 'InProgress' }]);
   });
 });

@@ -7,6 +7,7 @@ import type { EcsPorts } from '../../cluster/index.ts';
 import type { Networks } from '../../network/records/index.ts';
 import { newEventId } from '../../state/index.ts';
 import type { InstanceProvider } from '../providers/index.ts';
+import { sweepActivities } from './activities.ts';
 import { applyPlan } from './apply.ts';
 import { decide } from './decide.ts';
 import { type GroupsPorts, Groups } from './groups.ts';
@@ -38,6 +39,8 @@ const pace = 5_000;
 const searchPace = 10_000;
 /** Between lists of a provider. */
 const listPace = 15_000;
+/** Between looks for what is told of no longer. */
+const sweepPace = 3_600_000;
 const retryAfter = 1_000;
 
 /** Keeps the groups of all accounts as they are wanted: of each account on one server at a time. */
@@ -94,6 +97,7 @@ export class AccountGroups {
   readonly #workshop: Workshop;
   /** What providers listed last, and when. */
   readonly #lists = new Map<string, { readonly at: number; readonly list: ProviderList }>();
+  #sweptAt = -Infinity;
 
   constructor(ports: KeeperPorts, account: string, held: HeldLease) {
     this.#ports = ports;
@@ -139,6 +143,10 @@ export class AccountGroups {
     }
     this.#workshop.endStrays(owner, lists, machines, over);
     this.#workshop.begin(owner, await this.#groups.machines(this.#account), over);
+    const now = this.#ports.clock.monotonic();
+    if (now - this.#sweptAt < sweepPace) return;
+    this.#sweptAt = now;
+    await sweepActivities(this.#ports, this.#account, this.#held);
   }
 
   /** Waits for what was begun. */

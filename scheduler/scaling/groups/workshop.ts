@@ -5,7 +5,7 @@ import { deregisterInstance, findInstance } from '../../cluster/index.ts';
 import { groupAttribute, toJson } from '../../state/index.ts';
 import { type InstanceProvider, type MachineSpec, ProviderError } from '../providers/index.ts';
 import { beginActivity, endActivity, moment } from './activities.ts';
-import { joinWithin, pauseAfter } from './decide.ts';
+import { afterFailure, joinWithin, pauseAfter } from './decide.ts';
 import { ended } from './groups.ts';
 import { drain } from './drain.ts';
 import { joinToken } from './join-token.ts';
@@ -121,8 +121,7 @@ export class Workshop {
       await endActivity(tx, found.beginning, 'Failed', now, failure);
       const group = await tx.get<GroupRecord>(groupKeys.group(found.group));
       if (group === undefined) return;
-      const failures = group.failures + 1;
-      tx.put(groupKeys.group(group.name), toJson({ ...group, failures, retryAt: now + pauseAfter(failures) }));
+      tx.put(groupKeys.group(group.name), toJson(afterFailure(group, found.launchedAt, now)));
     });
   }
 
