@@ -259,4 +259,31 @@ describe('a stream over a connection on which messages and acknowledgements are 
       stream.receive(frame('input_stream_data', sequence * 2, Buffer.alloc(64 * 1024)));
     expect(stream.bytes).toBe(0);
   });
+
+  test('messages without bytes wait for room in no greater number than may be kept', () => {
+    const clock = new TestClock();
+    const never = (): void => undefined;
+    let open = false;
+    let delivered = 0;
+    const stream = new ReliableStream({
+      clock,
+      random: randomBytes,
+      transmit: never,
+      sends: 'output_stream_data',
+      receives: 'input_stream_data',
+      hasRoom: () => open,
+      deliver: () => (delivered += 1),
+      closed: never,
+      drained: never,
+    });
+    const payload = Buffer.alloc(0);
+    for (let sequence = 0; sequence < 10_000; sequence++) {
+      const message = { type: 'input_stream_data', sequence, flags: 0, id: randomBytes(16), payloadType: 1, payload } as const;
+      stream.receive(encodeMessage(message, 0));
+    }
+    expect(delivered).toBe(0);
+    open = true;
+    stream.resume();
+    expect(delivered).toBe(4_000);
+  });
 });

@@ -17,8 +17,8 @@ import { Outbox } from './outbox.ts';
 const tick = 100;
 /** A peer that acknowledges nothing of what it was sent for so long is gone. Milliseconds. */
 const patience = 5 * 60_000;
-/** Bytes that wait until they may be delivered; what comes beyond them must come again. */
-const mostHeld = 2 * 1024 * 1024;
+/** Messages, and bytes of them, that wait until they may be delivered; what comes beyond them must come again. */
+const mostHeld = { messages: 4_000, bytes: 2 * 1024 * 1024 } as const;
 /** Bytes of a payload that is read as JSON. */
 const mostJson = 16 * 1024;
 
@@ -121,7 +121,8 @@ export class ReliableStream {
   }
 
   #take(message: Message): void {
-    if (this.#heldBytes + message.payload.length > mostHeld) return;
+    const full = this.#held.length >= mostHeld.messages || this.#heldBytes + message.payload.length > mostHeld.bytes;
+    if (full) return;
     const { acknowledge, inOrder } = this.#inbox.receive(message);
     if (inOrder.length === 0) {
       const waits =

@@ -38,6 +38,8 @@ export interface DataChannelPorts {
 const agentVersion = '3.1.0.0';
 /** Columns and rows of a terminal at most. */
 const mostSide = 65_535;
+/** Bytes on their way to a client that does not read; what is left out beyond them is sent again, or its message comes again. */
+const mostUnread = 4 * 1024 * 1024;
 
 /** The server's side of a data channel: the handshake, then a terminal or three streams. */
 export class DataChannel {
@@ -58,7 +60,7 @@ export class DataChannel {
       clock: ports.clock,
       random: ports.random,
       transmit: (frame) => {
-        if (ws.readyState === ws.OPEN) ws.send(frame);
+        if (ws.readyState === ws.OPEN && ws.bufferedAmount < mostUnread) ws.send(frame);
       },
       sends: 'output_stream_data',
       receives: 'input_stream_data',
@@ -92,17 +94,12 @@ export class DataChannel {
 
   /** Takes one frame in. */
   receive(frame: Buffer): void {
-    try {
-      this.#stream.receive(frame);
-    } catch (error) {
-      if (!(error instanceof BadMessage)) throw error;
-      this.#ports.broken(error.message);
-    }
+    this.#heed(() => this.#stream.receive(frame));
   }
 
   /** There may be room for input again. */
   resume(): void {
-    this.#stream.resume();
+    this.#heed(() => this.#stream.resume());
   }
 
   output(stream: 'stdout' | 'stderr', bytes: Buffer): void {
@@ -124,6 +121,16 @@ export class DataChannel {
   close(output: string): void {
     this.#stream.close(this.#ports.sessionId, output);
     this.#ws.close(1000);
+  }
+
+  /** What is no message ends the session whenever it is read: one that waited for room is read when the host makes some. */
+  #heed(read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      if (!(error instanceof BadMessage)) throw error;
+      this.#ports.broken(error.message);
+    }
   }
 
   #send(type: number, payload: Buffer): void {

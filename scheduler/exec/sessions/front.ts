@@ -46,7 +46,14 @@ export class ExecFront {
   readonly waiting: WaitingSessions;
   readonly upgrade: UpgradeService;
   readonly #ports: ExecFrontPorts;
-  readonly #server = new WebSocketServer({ noServer: true, maxPayload: mostFrame, perMessageDeflate: false });
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    maxPayload: mostFrame,
+    perMessageDeflate: false,
+    // No client sends a message in many pieces, and each takes more memory than its bytes.
+    maxFragments: 64,
+    maxBufferedChunks: 1_024,
+  });
   readonly #strangers = new Map<string, number>();
   readonly #serving = new Set<Promise<void>>();
   readonly #stopped = new AbortController();
@@ -157,7 +164,9 @@ export class ExecFront {
       await recorder?.end();
       return;
     } finally {
-      await this.waiting.remove(ref, sessionId);
+      // A row that stays is nobody's soon; what has come for the session must not be left alone with it.
+      const stays = (err: unknown): void => log.warn({ ...about, err }, 'the row of a session could not be removed');
+      await this.waiting.remove(ref, sessionId).catch(stays);
     }
     log.info({ ...about, principal, sourceIp: call.sourceIp }, 'a session of ECS Exec began');
     try {

@@ -128,6 +128,8 @@ export class Session {
         parts.recorder?.write(bytes);
       },
       exited: (code) => {
+        // It ends once, whatever the host says.
+        if (this.#exited) return;
         this.#exited = true;
         this.#channel.exited(code);
         this.#finish();
@@ -142,15 +144,17 @@ export class Session {
 
   /** Serves the session until it ends. */
   async run(stopped: AbortSignal): Promise<void> {
-    const { client, recorder } = this.#parts;
+    const { client, host, recorder } = this.#parts;
     const { signal } = this.#over;
     const stop = (): void => this.#end('The server is stopping; run the command again.');
     stopped.addEventListener('abort', stop, { once: true });
+    if (stopped.aborted) stop();
     client.on('message', (data, isBinary) => {
       if (isBinary && !signal.aborted) this.#channel.receive(data as Buffer);
     });
     client.once('close', () => this.#end(''));
     if (client.readyState !== client.OPEN) this.#end('');
+    if (host.readyState !== host.OPEN) this.#end('The connection to the host of the task was lost.');
     client.resume();
     if (recorder !== undefined) {
       recorder.drained = () => this.#grant();

@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+
+import type { Call } from '@slipway/auth/contract';
+import { systemClock } from '@slipway/storage/clock';
+import { memoryRecords } from '@slipway/storage/records/memory';
+import { describe, expect, test } from 'vitest';
+import type { WebSocket } from 'ws';
+
+import { execLimits } from '../../hosts/wire/index.ts';
+import type { ExecSessionRecord } from '../../state/index.ts';
+import { decodeMessage, encodeMessage, json, mostPayload, ownClient, payloadType } from '../protocol/index.ts';
+import { Session } from './session.ts';
+
+const account = '000000000000';
+const record: ExecSessionRecord = {
+  id: 'ecs-execute-command-0123456789abcdefg',
+  taskId: 'ab'.repeat(16),
+  containerName: 'main',
+  runtimeId: 'cd'.repeat(32),
+  instanceId: 'ef'.repeat(16),
+  command: ['cat'],
+  interactive: false,
+  principal: { type: 'user', account, arn: 'arn:aws:iam::000000000000:user/ann', id: 'AIDAANN' },
+  createdAt: 0,
+};
+
+/** One end of a connection, as the server has it. */
+class End extends EventEmitter {
+  readonly OPEN = 1;
+  readyState = 1;
+  bufferedAmount = 0;
+  readonly sent: (Buffer | string)[] = [];
+
+  send(frame: Buffer | string): void {
+    this.sent.push(frame);
+  }
+
+  resume(): void {
+    // It never pauses.
+  }
+
+  close(): void {
+    if (this.readyState !== this.OPEN) return;
+    this.readyState = 3;
+    this.emit('close');
+  }
+
+  say(bytes: Buffer, isBinary: boolean): void {
+    this.emit('message', bytes, isBinary);
+  }
+}
+
+function open() {
+  const [client, host] = [new End(), new End()];
+  const silent = (): void => undefined;
+  const session = new Session(
+    {
+      records: memoryRecords(systemClock),
+      clock: systemClock,
+      random: randomBytes,
+      region: 'us-east-1',
+      authorizer: { authorize: async () => ({ allowed: true, reason: 'a policy allows it' }) },
+      log: { info: silent, warn: silent, error: silent },
+    },
+    {
+      ref: { account, cluster: 'default' },
+      session: record,
+      clientVersion: ownClient,
+      client: client as unknown as WebSocket,
+      host: host as unknown as WebSocket,
+      call: {} as Call,
+      recorder: undefined,
+    },
+  );
+  let sequence = 0;
+  const write = (kind: number, payload: Buffer): Buffer => {
+    const id = randomBytes(16);
+    const message = { type: 'input_stream_data', sequence: sequence++, flags: 0, id, payloadType: kind, payload } as const;
+    const frame = encodeMessage(message, 0);
+    client.say(frame, true);
+    return frame;
+  };
+  const tell = (kind: string, message: object): void =>
+    host.say(Buffer.from(JSON.stringify({ type: kind, message })), false);
+  /** Messages that the client was sent. */
+  const told = () => client.sent.map((frame) => decodeMessage(frame as Buffer));
+  const lastWords = (): string =>
+    told()
+      .filter((message) => message.type === 'channel_closed')
+      .map(({ payload }) => (JSON.parse(payload.toString()) as { Output: string }).Output)
+      .join();
+  return { session, client, host, write, tell, told, lastWords };
+}
+
+describe('a session', () => {
+  test('ends, and nothing else does, for what is no message and was read when the host made room for it', async () => {
+    const { session, host, write, tell, lastWords } = open();
+    const run = session.run(new AbortController().signal);
+    write(payloadType.handshakeResponse, json({}));
+    // As much as the host takes, and once more.
+    for (let times = 0; times < 5; times++) write(payloadType.output, Buffer.alloc(mostPayload));
+    write(payloadType.size, Buffer.from('that is no JSON'));
+    expect(lastWords()).toBe('');
+    expect(host.sent.filter((frame) => typeof frame !== 'string').length).toBeLessThan(5);
+    tell('ExecCredit', { bytes: execLimits.inputBytes });
+    await run;
+    expect(lastWords()).toBe('a payload is not JSON');
+    expect(host.readyState).toBe(3);
+  });
+
+  test('keeps no answers for a client that does not read them', async () => {
+    const { session, client, write, host } = open();
+    const run = session.run(new AbortController().signal);
+    const frame = write(payloadType.handshakeResponse, json({}));
+    client.bufferedAmount = 64 * 1024 * 1024;
+    const before = client.sent.length;
+    for (let times = 0; times < 100; times++) client.say(frame, true);
+    expect(client.sent).toHaveLength(before);
+    client.bufferedAmount = 0;
+    client.say(frame, true);
+    expect(client.sent.length).toBeGreaterThan(before);
+    client.close();
+    await run;
+    expect(host.readyState).toBe(3);
+  });
+
+  test('has one exit code, however often the host says one', async () => {
+    const { session, client, write, tell, told } = open();
+    const run = session.run(new AbortController().signal);
+    write(payloadType.handshakeResponse, json({}));
+    for (let code = 3; code < 100; code++) tell('ExecExit', { code });
+    const codes = told().filter((message) => message.payloadType === payloadType.exitCode);
+    expect(new Set(codes.map(({ payload }) => payload.toString()))).toEqual(new Set(['3']));
+    client.close();
+    await run;
+  });
+
+  test('does not begin on a server that stops, or with a host that has gone', async () => {
+    const stopping = open();
+    await stopping.session.run(AbortSignal.abort());
+    expect([stopping.lastWords(), stopping.host.readyState]).toEqual([
+      'The server is stopping; run the command again.',
+      3,
+    ]);
+    const gone = open();
+    gone.host.readyState = 3;
+    await gone.session.run(new AbortController().signal);
+    expect(gone.lastWords()).toBe('The connection to the host of the task was lost.');
+    expect(gone.client.readyState).toBe(3);
+  });
+});
