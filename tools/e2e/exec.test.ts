@@ -26,6 +26,10 @@ if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(mi
 const longest = 120_000;
 const main = join(import.meta.dirname, '../cli/main.ts');
 
+/** What a shell waits with until its terminal has a size: how soon that follows the session's beginning is not told. */
+const untilSize = (size: string): string =>
+  `while :; do case "$(busybox stty size)" in "${size}") break;; esac; busybox usleep 50000; done`;
+
 describe.skipIf(missing !== undefined)(`ECS Exec${missing === undefined ? '' : ` (${missing})`}`, () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-exec-'));
   const docker = new DockerCli();
@@ -86,7 +90,7 @@ describe.skipIf(missing !== undefined)(`ECS Exec${missing === undefined ? '' : `
     const path = { PATH: `${folder}:${process.env['PATH'] ?? ''}` };
     const args = ['ecs', 'execute-command', '--cluster', 'default', '--task', task, '--interactive', '--command'];
     const result = await cli.run(
-      [...args, `sh -c 'busybox usleep 500000; busybox stty size; echo "a  b"; exit 5'`],
+      [...args, `sh -c '${untilSize('100 300')}; busybox stty size; echo "a  b"; exit 5'`],
       path,
     );
     expect(result.code).toBe(0);
@@ -112,9 +116,9 @@ describe.skipIf(missing !== undefined)(`ECS Exec${missing === undefined ? '' : `
     const command = `stty cols 77 rows 21; exec '${process.execPath}' '${main}' exec -it web -- sh`;
     const shell = await run('script', ['-qec', command, '/dev/null'], {
       env: server.aws(),
-      input: 'busybox usleep 500000; busybox stty size; exit 4\n',
+      input: `${untilSize('21 77')}; echo si""zed; exit 4\n`,
     });
-    expect([shell.code, shell.stdout]).toEqual([4, expect.stringContaining('21 77')]);
+    expect([shell.code, shell.stdout]).toEqual([4, expect.stringContaining('sized')]);
     expect(await slipway(['exec', 'web', '--', 'no-such-program'])).toMatchObject({
       code: expect.toSatisfy((code: number) => code !== 0) as number,
     });

@@ -60,6 +60,10 @@ describe.skipIf(missing !== undefined && !process.env['CI'])('ECS Exec on a host
   const until1 = (one: TestClient, text: string): Promise<true> =>
     until(() => (one.stdout().includes(text) ? true : undefined), `${text} in ${one.stdout()}`);
 
+  /** Has a shell say so once its terminal has a size: how soon that follows the session's beginning is not told. */
+  const sized = (size: string): string =>
+    `while :; do case "$(busybox stty size)" in "${size}") break;; esac; busybox usleep 50000; done; echo si""zed ${size}\n`;
+
   const processes = async (text: string): Promise<number> => {
     const { Processes } = await engine.docker.getContainer(task.containers[0]?.runtimeId ?? '').top();
     return (Processes as unknown as string[][]).filter((row) => row.join(' ').includes(text)).length;
@@ -78,11 +82,11 @@ describe.skipIf(missing !== undefined && !process.env['CI'])('ECS Exec on a host
     const one = await open(['sh'], { interactive: true, version: '1.2.0.0' });
     await one.ready;
     one.client.resize(101, 33);
-    one.client.write(Buffer.from('busybox stty size\n'));
-    await until1(one, '33 101');
+    one.client.write(Buffer.from(sized('33 101')));
+    await until1(one, 'sized 33 101');
     one.client.resize(90, 20);
-    one.client.write(Buffer.from('busybox usleep 200000; busybox stty size\n'));
-    await until1(one, '20 90');
+    one.client.write(Buffer.from(sized('20 90')));
+    await until1(one, 'sized 20 90');
     one.client.write(Buffer.from('exit 3\n'));
     expect(await one.closed).toEqual({ code: undefined, output: '' });
     expect(one.stdout()).toMatch(/exit status 3\r\n$/);
