@@ -38,6 +38,11 @@ export class Outbox {
     return this.#bytes;
   }
 
+  /** Messages that are on their way. */
+  get messages(): number {
+    return this.#sent.size;
+  }
+
   get isEmpty(): boolean {
     return this.#sent.size === 0;
   }

@@ -278,7 +278,14 @@ describe('a stream over a connection on which messages and acknowledgements are 
     });
     const payload = Buffer.alloc(0);
     for (let sequence = 0; sequence < 10_000; sequence++) {
-      const message = { type: 'input_stream_data', sequence, flags: 0, id: randomBytes(16), payloadType: 1, payload } as const;
+      const message = {
+        type: 'input_stream_data',
+        sequence,
+        flags: 0,
+        id: randomBytes(16),
+        payloadType: 1,
+        payload,
+      } as const;
       stream.receive(encodeMessage(message, 0));
     }
     expect(delivered).toBe(0);

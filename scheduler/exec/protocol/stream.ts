@@ -62,6 +62,11 @@ export class ReliableStream {
     return this.#outbox.bytes;
   }
 
+  /** Messages that are on their way to the other side. */
+  get messages(): number {
+    return this.#outbox.messages;
+  }
+
   /** Whether all that was sent has arrived. */
   get isDrained(): boolean {
     return this.#outbox.isEmpty;

@@ -1,6 +1,7 @@
 import type { Clock } from '@slipway/storage/clock';
 import type { WebSocket } from 'ws';
 
+import { execCost } from '../../hosts/wire/index.ts';
 import {
   BadMessage,
   json,
@@ -28,7 +29,7 @@ export interface DataChannelPorts {
   readonly resized: (size: { readonly cols: number; readonly rows: number }) => void;
   /** The client asks for the end. */
   readonly terminated: () => void;
-  /** So much output has arrived. */
+  /** So much output has arrived, as {@link execCost} counts it. */
   readonly arrived: (bytes: number) => void;
   /** The client sent what is no message; it is not listened to any more. */
   readonly broken: (reason: string) => void;
@@ -48,7 +49,7 @@ export class DataChannel {
   readonly #stream: ReliableStream;
   readonly #began: number;
   #agreed = false;
-  /** Bytes of output that were sent, and of those that had arrived when it was last looked. */
+  /** What was sent, and what of it had arrived when it was last looked, as {@link execCost} counts it. */
   #sent = 0;
   #told = 0;
 
@@ -134,12 +135,13 @@ export class DataChannel {
   }
 
   #send(type: number, payload: Buffer): void {
-    this.#sent += payload.length;
+    this.#sent += execCost(payload.length);
     this.#stream.send(type, payload);
   }
 
   #drained(): void {
-    const arrived = this.#sent - this.#stream.bytes;
+    const { bytes, messages } = this.#stream;
+    const arrived = this.#sent - bytes - messages * execCost(0);
     const more = arrived - this.#told;
     this.#told = arrived;
     this.#ports.arrived(more);

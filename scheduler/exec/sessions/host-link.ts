@@ -1,6 +1,7 @@
 import type { WebSocket } from 'ws';
 
 import {
+  execCost,
   execLimits,
   execReport,
   type ExecReport,
@@ -22,7 +23,7 @@ export interface HostLinkEvents {
 /** The server's end of the connection that a host opened for a session. */
 export class HostLink {
   readonly #ws: WebSocket;
-  /** Bytes of input that the host takes now, and bytes of output that it may send. */
+  /** Input that the host takes now, and output that it may send, as {@link execCost} counts them. */
   #room: number = execLimits.inputBytes;
   #granted: number = execLimits.outputBytes;
 
@@ -38,7 +39,7 @@ export class HostLink {
     ws.resume();
   }
 
-  /** Bytes of input that may be sent now. */
+  /** Input that may be sent now, as {@link execCost} counts it. */
   get room(): number {
     return this.#room;
   }
@@ -49,7 +50,7 @@ export class HostLink {
 
   /** @param bytes no more than there is room for */
   input(bytes: Buffer): void {
-    this.#room -= bytes.length;
+    this.#room -= execCost(bytes.length);
     if (this.#ws.readyState === this.#ws.OPEN) this.#ws.send(bytes);
   }
 
@@ -72,7 +73,7 @@ export class HostLink {
   }
 
   #output(bytes: Buffer, { output }: HostLinkEvents): void {
-    this.#granted -= bytes.length - 1;
+    this.#granted -= execCost(bytes.length - 1);
     if (bytes.length < 2 || this.#granted < 0) {
       this.#ws.close(1008, 'that is more output than was asked for');
       return;

@@ -76,7 +76,14 @@ function open() {
   let sequence = 0;
   const write = (kind: number, payload: Buffer): Buffer => {
     const id = randomBytes(16);
-    const message = { type: 'input_stream_data', sequence: sequence++, flags: 0, id, payloadType: kind, payload } as const;
+    const message = {
+      type: 'input_stream_data',
+      sequence: sequence++,
+      flags: 0,
+      id,
+      payloadType: kind,
+      payload,
+    } as const;
     const frame = encodeMessage(message, 0);
     client.say(frame, true);
     return frame;
@@ -134,6 +141,16 @@ describe('a session', () => {
     expect(new Set(codes.map(({ payload }) => payload.toString()))).toEqual(new Set(['3']));
     client.close();
     await run;
+  });
+
+  test('takes no more frames from a host than their number allows, however short they are', async () => {
+    const { session, client, host, write } = open();
+    const run = session.run(new AbortController().signal);
+    write(payloadType.handshakeResponse, json({}));
+    for (let frames = 0; frames < 20_000; frames++) host.say(Buffer.of(1, 120), true);
+    await run;
+    expect(host.readyState).toBe(3);
+    expect(client.sent.length).toBeLessThan(17_000);
   });
 
   test('does not begin on a server that stops, or with a host that has gone', async () => {

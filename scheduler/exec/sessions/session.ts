@@ -4,6 +4,7 @@ import type { RecordStore } from '@slipway/storage/records';
 import type { WebSocket } from 'ws';
 
 import type { ClusterRef } from '../../cluster/index.ts';
+import { execCost } from '../../hosts/wire/index.ts';
 import {
   arns,
   clusterKeys,
@@ -102,7 +103,7 @@ export class Session {
       ready: () => {
         this.#start().catch((err: unknown) => ports.log.error({ session: session.id, err }, 'a session did not start'));
       },
-      hasRoom: () => this.#started && this.#link.room >= mostPayload,
+      hasRoom: () => this.#started && this.#link.room >= execCost(mostPayload),
       input: (bytes) => {
         this.#active = ports.clock.monotonic();
         this.#link.input(bytes);

@@ -15,6 +15,9 @@ export const execLimits = {
   frameBytes: 64 * 1024,
 } as const;
 
+/** What a frame of so many bytes counts against what may be sent: each takes memory where it waits, however short it is. */
+export const execCost = (bytes: number): number => bytes + 64;
+
 /** The first byte of a binary frame from an agent: what the command wrote it to. Binary frames to agents are input alone. */
 export const execStream = { stdout: 1, stderr: 2 } as const;
 

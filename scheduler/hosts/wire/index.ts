@@ -1,4 +1,5 @@
 export {
+  execCost,
   execLimits,
   execOrder,
   type ExecOrder,

@@ -2,7 +2,15 @@ import type { Log } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
 import type { WebSocket } from 'ws';
 
-import { execLimits, execOrder, type ExecOrder, type ExecStart, parseFrame, sendMessage } from '../../wire/index.ts';
+import {
+  execCost,
+  execLimits,
+  execOrder,
+  type ExecOrder,
+  type ExecStart,
+  parseFrame,
+  sendMessage,
+} from '../../wire/index.ts';
 import type { ExecEngine, ExecProcess } from './engine.ts';
 
 /** A server that says nothing for so long is gone; it pings every few seconds. Milliseconds. */
@@ -29,11 +37,11 @@ export class ExecSession {
   #began = false;
   #process: ExecProcess | undefined;
   #size: { readonly cols: number; readonly rows: number } | undefined;
-  /** Input that the command has not taken. */
+  /** Input that the command has not taken, as {@link execCost} counts it. */
   #waiting = 0;
   #inputEnded = false;
   #writing: Promise<void> = Promise.resolve();
-  /** Bytes of output that the server takes now. */
+  /** Output that the server takes now, as {@link execCost} counts it. */
   #room: number = execLimits.outputBytes;
   #roomCame = Promise.withResolvers<void>();
   #heard: number;
@@ -146,7 +154,7 @@ export class ExecSession {
 
   async #output(stream: number, bytes: Buffer): Promise<void> {
     for (let from = 0; from < bytes.length;) {
-      while (this.#room === 0 && !this.#ended.signal.aborted) {
+      while (this.#room < execCost(1) && !this.#ended.signal.aborted) {
         this.#roomCame = Promise.withResolvers();
         const ended = (): void => this.#roomCame.resolve();
         this.#ended.signal.addEventListener('abort', ended, { once: true });
@@ -154,23 +162,24 @@ export class ExecSession {
         this.#ended.signal.removeEventListener('abort', ended);
       }
       if (this.#ended.signal.aborted) return;
-      const part = bytes.subarray(from, from + Math.min(execLimits.chunkBytes, this.#room));
+      const part = bytes.subarray(from, from + Math.min(execLimits.chunkBytes, this.#room - execCost(0)));
       from += part.length;
-      this.#room -= part.length;
+      this.#room -= execCost(part.length);
       if (this.#ws.readyState === this.#ws.OPEN) this.#ws.send(Buffer.concat([Buffer.of(stream), part]));
     }
   }
 
   #input(bytes: Buffer): void {
-    this.#waiting += bytes.length;
+    const cost = execCost(bytes.length);
+    this.#waiting += cost;
     if (this.#waiting > execLimits.inputBytes || this.#inputEnded) {
       this.#ws.close(1008, 'that is more input than there is room for');
       return;
     }
     this.#write(async (process) => {
       await process.write(bytes);
-      this.#waiting -= bytes.length;
-      if (bytes.length > 0) sendMessage(this.#ws, 'ExecCredit', { bytes: bytes.length });
+      this.#waiting -= cost;
+      sendMessage(this.#ws, 'ExecCredit', { bytes: cost });
     });
   }
 
