@@ -90,8 +90,8 @@ test.skipIf(missing !== undefined)(
     await ec2('delete-vpc', ...inVpc);
     const gone = await aws.run(['ec2', 'describe-vpcs', '--vpc-ids', Vpc.VpcId]);
     expect(gone.stderr).toMatch(/\(InvalidVpcID.NotFound\).*does not exist/);
-    const refused = await aws.run(['ec2', 'describe-instances']);
-    expect(refused.stderr).toMatch(/\(UnsupportedOperation\).*DescribeInstances.*slipway agent/);
+    const refused = await aws.run(['ec2', 'describe-instance-types']);
+    expect(refused.stderr).toMatch(/\(UnsupportedOperation\).*DescribeInstanceTypes.*slipway agent/);
   },
   180_000,
 );

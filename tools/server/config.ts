@@ -354,7 +354,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     efsShare:
       env.SLIPWAY_EFS_SHARE === 'off'
         ? undefined
-        : (env.SLIPWAY_EFS_SHARE?.replace(/(?<=.)\/+$/, '') ?? join(resolve(env.SLIPWAY_DATA), 'file-systems')),
+        : resolve(env.SLIPWAY_EFS_SHARE ?? join(env.SLIPWAY_DATA, 'file-systems')),
     efsEncrypted: env.SLIPWAY_EFS_ENCRYPTED === 'on',
     workers: env.SLIPWAY_WORKERS ?? availableParallelism(),
     logLevel: env.SLIPWAY_LOG,

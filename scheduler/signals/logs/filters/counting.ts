@@ -194,4 +194,4 @@ function numberIn(text: string): number | undefined {
 
 /** Whether a text is a number that a metric can have. */
 export const isMetricValue = (text: string): boolean =>
-  /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text) && Math.abs(Number(text)) <= mostValue;
+  /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i.test(text) && Math.abs(Number(text)) <= mostValue;
