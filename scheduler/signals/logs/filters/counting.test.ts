@@ -128,6 +128,18 @@ describe('lines that somebody else writes', () => {
     expect(counting.left).toBe(many - (countingLimits.minutes - 1));
   });
 
+  test('and many filters make no more default values than there is room for', () => {
+    const filters = Array.from({ length: 100 }, (_, n) => filter('ERROR', { name: `f${n}`, defaultValue: 0 }));
+    const lines = Array.from({ length: 150 }, (_, n) => [n * minute, 'fine'] as const);
+    expect(counted(filters, lines)).toHaveLength(countingLimits.defaults);
+  });
+
+  test('are looked at in steps: one for each filter that reads them', () => {
+    const counting = new Counting([filter('{ $.a = * }'), filter('absent'), filter('[x]')]);
+    expect([...counting.steps({ timestamp: 0, ingestionTime: 0, message: Buffer.from('{"a":1}') })]).toHaveLength(2);
+    expect(counting.samples()).toHaveLength(2);
+  });
+
   test('name no members that every object has', () => {
     for (const name of ['constructor', '__proto__', 'toString']) {
       const transformation = { value: `$.${name}`, dimensions: { D: `$.${name}` } };

@@ -12,8 +12,11 @@ export interface CountedEvent {
   readonly message: Uint8Array;
 }
 
-/** Minutes of metrics, and different values, that one counting keeps apart: what log lines say must not fill the memory. */
-export const countingLimits = { minutes: 2_000, values: 20_000 } as const;
+/**
+ * Minutes of metrics, different values, and minutes that may get default values, that one counting keeps apart, of all filters together:
+ * what log lines say must not fill the memory.
+ */
+export const countingLimits = { minutes: 2_000, values: 20_000, defaults: 10_000 } as const;
 /** Different values of one minute that a sample has. */
 const valuesOfSample = 100;
 const minute = 60_000;
@@ -36,8 +39,8 @@ interface Compiled {
   readonly valueOf: (line: string) => number | undefined;
   readonly dimensions: readonly { readonly name: string; readonly of: FieldReader }[];
   readonly needs: readonly Buffer[];
-  /** Minutes in which events came, and whether one was let through. */
-  readonly minutes: Map<number, boolean>;
+  /** Minutes in which events came, and whether one was let through; undefined where no default value asks for it. */
+  readonly minutes: Map<number, boolean> | undefined;
 }
 
 /** Counts events of one group by its filters, into samples of minutes. It holds only what {@link countingLimits} let it. */
@@ -45,13 +48,14 @@ export class Counting {
   readonly #filters: readonly Compiled[];
   readonly #counted = new Map<string, Counted>();
   #values = 0;
+  #defaults = 0;
   #left = 0;
 
   /** @param filters those that were checked when they were put */
   constructor(filters: readonly MetricFilterRecord[]) {
     this.#filters = filters.map((filter) => {
       const pattern = parsePattern(filter.pattern);
-      const { value, dimensions = {} } = filter.transformation;
+      const { value, dimensions = {}, defaultValue } = filter.transformation;
       const field = value.startsWith('$') ? fieldReader(filter.pattern, value) : undefined;
       const valueOf = (line: string): number | undefined =>
         field === undefined ? Number(value) : numberIn(field(line) ?? '');
@@ -62,7 +66,7 @@ export class Counting {
         valueOf,
         dimensions: read,
         needs: pattern.needs.map((text) => Buffer.from(text)),
-        minutes: new Map(),
+        minutes: defaultValue === undefined ? undefined : new Map(),
       };
     });
   }
@@ -73,18 +77,31 @@ export class Counting {
   }
 
   see(event: CountedEvent): void {
+    for (const _ of this.steps(event));
+  }
+
+  /**
+   * The same in steps, one for each filter that reads the line: a long line, asked for by many filters, is seconds of work, in which
+   * others want their turn.
+   */
+  *steps(event: CountedEvent): Generator<void, void> {
     const bytes = Buffer.from(event.message.buffer, event.message.byteOffset, event.message.byteLength);
     let line: string | undefined;
     for (const [index, compiled] of this.#filters.entries()) {
       const { filter, pattern, needs, minutes } = compiled;
       if (event.ingestionTime < filter.createdAt) continue;
       const at = Math.floor(event.timestamp / minute) * minute;
-      if (!minutes.has(at) && minutes.size < countingLimits.minutes) minutes.set(at, false);
+      if (minutes !== undefined && !minutes.has(at) && this.#defaults < countingLimits.defaults) {
+        minutes.set(at, false);
+        this.#defaults++;
+      }
       if (!needs.every((text) => bytes.includes(text))) continue;
       line ??= bytes.toString('utf8');
-      if (!pattern.matches(line)) continue;
-      if (minutes.has(at)) minutes.set(at, true);
-      this.#take(index, compiled, line, at);
+      if (pattern.matches(line)) {
+        if (minutes?.has(at) === true) minutes.set(at, true);
+        this.#take(index, compiled, line, at);
+      }
+      yield;
     }
   }
 
@@ -93,7 +110,7 @@ export class Counting {
     const all = [...this.#counted.values()].flatMap(samplesOf);
     for (const { filter, minutes } of this.#filters) {
       const { defaultValue, ...of } = filter.transformation;
-      if (defaultValue === undefined) continue;
+      if (defaultValue === undefined || minutes === undefined) continue;
       for (const [at, some] of minutes)
         if (!some) all.push({ ...seriesOf(of, []), timestamp: at, measured: defaultValue });
     }

@@ -1,22 +1,24 @@
 import { describe, expect, test } from 'vitest';
 
-import { LogGroupMissing } from '../store/index.ts';
+import { LogGroupMissing, LogNameTooLong } from '../store/index.ts';
 import { account, openedLogs } from '../store/testing/index.ts';
 
 import type { Sample } from '../../metrics/index.ts';
 import { MetricsThrottled, TooManySeries } from '../../metrics/index.ts';
-import { FilterMissing, MetricFilters, TooManyFilters } from './index.ts';
+import { Counts, FilterMissing, MetricFilters, TooManyFilters } from './index.ts';
 
 const transformation = { namespace: 'web', name: 'errors', value: '1', unit: 'Count' } as const;
 
 /** Logs whose metrics are put into a list, as far as `fail` lets them. */
 async function opened() {
   const told: Sample[] = [];
-  const at = { fail: undefined as Error | undefined };
-  const put = (_account: string, samples: readonly Sample[]): Promise<void> => {
-    if (at.fail !== undefined) return Promise.reject(at.fail);
+  const at = { fail: undefined as Error | undefined, under: 0, most: 0 };
+  const put = async (_account: string, samples: readonly Sample[]): Promise<void> => {
+    at.most = Math.max(at.most, ++at.under);
+    await new Promise((resolve) => setImmediate(resolve));
+    at.under--;
+    if (at.fail !== undefined) throw at.fail;
     told.push(...samples);
-    return Promise.resolve();
   };
   const logs = openedLogs(undefined, undefined, { put });
   const store = logs.server();
@@ -39,7 +41,18 @@ async function opened() {
         (typeof measured === 'object' && 'values' in measured ? (measured.counts ?? []).reduce((a, b) => a + b, 0) : 0),
       0,
     );
-  return { ...logs, store, filters, add, write, told, at, count };
+  const say = (_: unknown, words: string): void => void logs.said.push(words);
+  const counts = new Counts(
+    account,
+    {
+      records: logs.records,
+      metrics: { put },
+      clock: logs.clock,
+      log: { info: () => undefined, warn: say, error: say },
+    },
+    { name: 'nobody', epoch: 0 },
+  );
+  return { ...logs, store, filters, add, write, told, at, count, counts };
 }
 
 describe('events of a group with filters', () => {
@@ -91,7 +104,63 @@ describe('events of a group with filters', () => {
   });
 });
 
+describe('what was counted', () => {
+  test('is told together: the metric store is not waited for row by row', async () => {
+    const { add, write, store, upkeep, count, at, filters, clock } = await opened();
+    await add('errors', 'ERROR');
+    await store.createGroup(account, 'api', { tags: {}, logGroupClass: 'STANDARD' });
+    await store.createStream(account, 'api', 'one');
+    await filters.put(
+      account,
+      'api',
+      'errors',
+      { pattern: 'ERROR', transformation, createdAt: clock.time },
+      () => false,
+    );
+    await write('ERROR');
+    await store.put(account, 'api', 'one', [{ timestamp: clock.time, message: 'ERROR' }]);
+    await upkeep(store);
+    expect([count(), at.most]).toEqual([2, 2]);
+  });
+
+  test('is never more than a commit takes', async () => {
+    const { add, store, clock, counts, said } = await opened();
+    await add('errors', 'ERROR');
+    const group = await store.group(account, 'web');
+    const message = Buffer.from('ERROR');
+    const events = Array.from({ length: 200 }, (_, n) => ({
+      timestamp: n * 60_000,
+      ingestionTime: clock.time,
+      message,
+    }));
+    expect(await counts.of(group?.id ?? '', events, 'a', 10)).toHaveLength(4);
+    expect(said).toEqual([]);
+    expect(await counts.of(group?.id ?? '', events, 'b', 3)).toHaveLength(3);
+    expect(said).toEqual(['some of what metric filters counted is lost: there is too much of it']);
+    expect(await counts.of(group?.id ?? '', events, 'c', 0)).toEqual([]);
+  });
+
+  test('does not pile up, however large its rows are', async () => {
+    const { records, counts } = await opened();
+    expect(await counts.room()).toBe(2000);
+    // A page of a list ends after 16 Mi characters.
+    const value = { samples: [], filling: 'x'.repeat(20_000) };
+    await records.commit(`logs/${account}`, {
+      put: Array.from({ length: 1000 }, (_, n) => ({ key: `counts/${String(n).padStart(4, '0')}`, value })),
+    });
+    expect((await records.list(`logs/${account}`, { prefix: 'counts/' })).more).toBe(true);
+    expect(await counts.room()).toBe(0);
+  });
+});
+
 describe('filters', () => {
+  test('have names that fit into a key', async () => {
+    const { add, filters } = await opened();
+    await add('\u20ac'.repeat(300), 'a');
+    await expect(add('\u20ac'.repeat(301), 'a')).rejects.toThrow(LogNameTooLong);
+    await expect(filters.remove(account, 'web', '\u20ac'.repeat(512))).rejects.toThrow(FilterMissing);
+  });
+
   test('go with their group: one of the same name has none of them', async () => {
     const { add, write, store, upkeep, count, filters, records } = await opened();
     await add('errors', 'ERROR');

@@ -1,6 +1,6 @@
 import type { Log } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
-import { type Fence, type Json, type RecordStore, StoreUnavailable } from '@slipway/storage/records';
+import { type Fence, hasRoom, type Json, type RecordStore, StoreUnavailable } from '@slipway/storage/records';
 
 import { type MetricStore, putSamples, type Sample, TooManySeries } from '../../metrics/index.ts';
 import { logKeys, logsPartition } from '../store/keys.ts';
@@ -12,6 +12,10 @@ import { filtersOf } from './metric-filters.ts';
 const together = 50;
 /** Rows that may wait for the metric store: beyond them events are counted no more. */
 const mostWaiting = 1_000;
+/** Rows that one commit of events may add, of all their groups: a commit with too many is refused for good, and its events with it. */
+const mostTogether = 2_000;
+/** Rows, and characters of them, that are told at once: the metric store answers half a second later, however many there are. */
+const toldAtOnce = { limit: 100, characters: 4 * 1024 * 1024 } as const;
 /** Milliseconds for which counting keeps others from their turn. */
 const turn = 20;
 
@@ -43,35 +47,44 @@ export class Counts {
     this.#fence = fence;
   }
 
+  /** How many rows the next commit may add: none while very many wait. */
+  async room(): Promise<number> {
+    const { records } = this.#ports;
+    const partition = this.#partition;
+    const list: Parameters<typeof hasRoom>[0]['list'] = (options) => records.list(partition, options);
+    return (await hasRoom({ list }, logKeys.counts, mostWaiting)) ? mostTogether : 0;
+  }
+
   /**
    * Rows to be committed with whatever makes events of a group looked at.
    * @param id the group's
    * @param prefix of the rows' names: another one each time
+   * @param room how many there may be
    */
   async of(
     id: string,
     events: readonly CountedEvent[],
     prefix: string,
+    room: number,
   ): Promise<readonly { readonly key: string; readonly value: Json }[]> {
     const { records, clock, log } = this.#ports;
     const filters = await filtersOf(records, this.#account, id);
     if (filters.length === 0) return [];
-    const waiting = await records.list(this.#partition, { prefix: logKeys.counts, limit: mostWaiting });
-    if (waiting.records.length >= mostWaiting) {
+    if (room <= 0) {
       log.warn(
         { account: this.#account, events: events.length },
-        'metric filters count nothing: metrics are not taken',
+        'metric filters count nothing: metrics are not taken, or there are too many of them',
       );
       return [];
     }
     const counting = new Counting(filters.map(({ record }) => record));
     let since = clock.monotonic();
-    for (const event of events) {
-      counting.see(event);
-      if (clock.monotonic() - since < turn) continue;
-      await clock.sleep(0);
-      since = clock.monotonic();
-    }
+    for (const event of events)
+      for (const _ of counting.steps(event)) {
+        if (clock.monotonic() - since < turn) continue;
+        await clock.sleep(0);
+        since = clock.monotonic();
+      }
     if (counting.left > 0)
       log.warn(
         { account: this.#account, events: counting.left },
@@ -84,33 +97,44 @@ export class Counts {
       const key = `${logKeys.counts}${prefix}/${String(rows.length).padStart(5, '0')}`;
       rows.push({ key, value: value as unknown as Json });
     }
-    return rows;
+    if (rows.length > room)
+      log.warn(
+        { account: this.#account, samples: samples.length - room * together },
+        'some of what metric filters counted is lost: there is too much of it',
+      );
+    return rows.slice(0, room);
   }
 
   /** Tells what waits to the metric store; what it does not take now waits on. */
   async tell(signal: AbortSignal): Promise<void> {
-    const { records } = this.#ports;
+    const { records, log } = this.#ports;
     while (!signal.aborted) {
-      const page = await records.list<CountsRecord>(this.#partition, { prefix: logKeys.counts, limit: 20 });
-      for (const { key, value } of page.records) {
-        if (signal.aborted || !(await this.#take(value.samples, signal))) return;
-        await records.commit(this.#partition, { remove: [key], fence: this.#fence });
-      }
-      if (!page.more) return;
+      const page = await records.list<CountsRecord>(this.#partition, { prefix: logKeys.counts, ...toldAtOnce });
+      const failures: unknown[] = [];
+      const done = await Promise.all(
+        page.records.map(async ({ key, value }) => ((await this.#take(value.samples, signal, failures)) ? [key] : [])),
+      );
+      const remove = done.flat();
+      if (remove.length > 0) await records.commit(this.#partition, { remove, fence: this.#fence });
+      if (failures.length > 0)
+        log.warn(
+          { account: this.#account, rows: failures.length, err: failures[0] },
+          'what metric filters counted waits for the metric store',
+        );
+      if (remove.length < page.records.length || !page.more) return;
     }
   }
 
-  /** @returns whether they are done with */
-  async #take(samples: readonly Sample[], signal: AbortSignal): Promise<boolean> {
-    const { metrics, log } = this.#ports;
+  /** @returns whether they are done with; why the store did not take them is added to `failures` */
+  async #take(samples: readonly Sample[], signal: AbortSignal, failures: unknown[]): Promise<boolean> {
     try {
-      await metrics.put(this.#account, samples);
+      await this.#ports.metrics.put(this.#account, samples);
     } catch (err) {
       if (err instanceof TooManySeries) {
         await putSamples(this.#ports, this.#account, samples, signal);
         return true;
       }
-      log.warn({ account: this.#account, err }, 'what metric filters counted waits for the metric store');
+      failures.push(err);
       // Where nobody knows whether it was taken, nothing counts twice; and what cannot be stored must not stop the rest.
       return (err instanceof StoreUnavailable && err.outcome === 'unknown') || err instanceof RangeError;
     }

@@ -1,6 +1,7 @@
 import { type Json, type RecordStore, scanAll, transact } from '@slipway/storage/records';
 
-import { type LogGroup, LogGroupMissing, type LogStore } from '../store/contract.ts';
+import { isTooLong } from '../store/checks.ts';
+import { type LogGroup, LogGroupMissing, LogNameTooLong, type LogStore } from '../store/contract.ts';
 import { logKeys, logsPartition } from '../store/keys.ts';
 
 import type { MetricFilterRecord } from './records.ts';
@@ -39,7 +40,7 @@ export class MetricFilters {
 
   /**
    * Makes a filter or changes one; what was counted before stays, and the time of its creation too.
-   * @throws LogGroupMissing, TooManyFilters
+   * @throws LogGroupMissing, LogNameTooLong, TooManyFilters
    */
   async put(
     account: string,
@@ -48,6 +49,7 @@ export class MetricFilters {
     filter: MetricFilterRecord,
     hasExpression: (pattern: string) => boolean,
   ): Promise<void> {
+    if (isTooLong(name)) throw new LogNameTooLong('metric filter');
     const id = await this.#idOf(account, group);
     const others = (await this.of(account, { name: group, id })).filter((other) => other.name !== name);
     if (others.length >= mostFilters)
@@ -74,8 +76,10 @@ export class MetricFilters {
   /** @throws LogGroupMissing, FilterMissing */
   async remove(account: string, group: string, name: string): Promise<void> {
     const key = logKeys.filter(await this.#idOf(account, group), name);
+    const missing = (): FilterMissing => new FilterMissing('The specified metric filter does not exist.');
+    if (isTooLong(name)) throw missing();
     await transact(this.#ports.records, logsPartition(account), async (tx) => {
-      if ((await tx.get(key)) === undefined) throw new FilterMissing('The specified metric filter does not exist.');
+      if ((await tx.get(key)) === undefined) throw missing();
       tx.remove(key);
     });
   }

@@ -63,7 +63,7 @@ export class Compaction {
   readonly #limits: CompactionLimits;
   readonly #account: string;
   readonly #fence: Fence;
-  readonly #counts: Pick<Counts, 'of'>;
+  readonly #counts: Pick<Counts, 'of' | 'room'>;
   /** Files that cannot be read, by generation: they stay where they are, and reads say so. */
   readonly #damaged = new Set<string>();
 
@@ -73,7 +73,7 @@ export class Compaction {
     blobs: EventBlobs,
     limits: CompactionLimits,
     fence: Fence,
-    counts: Pick<Counts, 'of'>,
+    counts: Pick<Counts, 'of' | 'room'>,
   ) {
     this.#counts = counts;
     this.#account = account;
@@ -151,6 +151,7 @@ export class Compaction {
     const days: GroupDay[] = [];
     const written: EventsRecord[] = [];
     const groups = new Set(taken.flatMap(({ chunk }) => Object.keys(chunk.value.groups)));
+    let room = await this.#counts.room();
     try {
       for (const group of groups) {
         const streams = joinedStreams(
@@ -170,7 +171,9 @@ export class Compaction {
         }
         changes.saw(group, streams, rows);
         // A chunk is made a segment of once: that is when its events are counted.
-        changes.add(await this.#counts.of(group, rows, this.#newId()));
+        const counted = await this.#counts.of(group, rows, this.#newId(), room);
+        room -= counted.length;
+        changes.add(counted);
       }
       await changes.commit(this.#ports.records, this.#partition, this.#fence);
     } catch (error) {
