@@ -1,5 +1,5 @@
-import { expect, it, test } from 'vitest';
-import { explained } from './errors.ts';
+import { expect, it, test, vi } from 'vitest';
+import { explained, fail } from './errors.ts';
 
 const named = (name: string, more: object = {}): Error => Object.assign(new Error('refused'), { name }, more);
 
@@ -26,4 +26,19 @@ it.each([
 test('other errors say what they say; those of the runtime with their name', () => {
   expect(explained(new Error('no'))).toEqual({ told: 'no' });
   expect(explained(new TypeError('no'))).toEqual({ told: 'TypeError: no' });
+});
+
+test('what servers and images have written does nothing to the terminal', () => {
+  const written: string[] = [];
+  const exit = vi.spyOn(process, 'exit').mockImplementation(() => {
+    throw new Error('exit');
+  });
+  const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => written.push(String(text)) > 0);
+  try {
+    expect(() => fail('exec: "\u001b]0;title\u0007\u001b[2Jx" not found\n  more')).toThrow('exit');
+  } finally {
+    write.mockRestore();
+    exit.mockRestore();
+  }
+  expect(written).toEqual(['slipway: exec: "x" not found\n  more\n']);
 });

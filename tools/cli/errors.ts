@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import type { Command } from 'commander';
 
 /** An error that is told in one line, without a stack trace. */
@@ -10,9 +11,14 @@ export class CliError extends Error {
   }
 }
 
-/** Prints one line on stderr and ends the process. */
+/** Without control characters but tabs and line ends: what others have written does nothing to a terminal. */
+export const harmless = (text: string): string =>
+  // oxlint-disable-next-line no-control-regex -- control characters are what it is about
+  stripVTControlCharacters(text).replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
+
+/** Prints one line on stderr and ends the process. Servers, images and files may have had a say in it. */
 export function fail(message: string, exitCode = 1): never {
-  process.stderr.write(`slipway: ${message}\n`);
+  process.stderr.write(`slipway: ${harmless(message)}\n`);
   process.exit(exitCode);
 }
 

@@ -41,7 +41,7 @@ export async function events(name: string | undefined, options: EventsOptions): 
   for (;;) {
     const seen = await watch.look().catch((error: unknown) => {
       if (!options.follow || !follow.began) throw error;
-      note(explained(error).told);
+      note(harmless(explained(error).told));
       return undefined;
     });
     for (const told of follow.news(seen ?? [])) print(output === 'json' ? JSON.stringify(told.event) : line(told));

@@ -1,5 +1,7 @@
-import { stripVTControlCharacters, styleText } from 'node:util';
-import { CliError } from './errors.ts';
+import { styleText } from 'node:util';
+import { CliError, harmless } from './errors.ts';
+
+export { harmless };
 
 export type Output = 'text' | 'json';
 
@@ -21,11 +23,6 @@ export function note(line: string): void {
 export function printJson(value: unknown): void {
   print(JSON.stringify(value, undefined, 2));
 }
-
-/** Without control characters but tabs and line ends: what others have written does nothing to a terminal. */
-export const harmless = (text: string): string =>
-  // oxlint-disable-next-line no-control-regex -- control characters are what it is about
-  stripVTControlCharacters(text).replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
 
 /** A table with left-aligned columns, as wide as their widest cell, each row on a line of its own. */
 export function table(header: readonly string[], given: readonly (readonly string[])[]): string {
