@@ -1,10 +1,11 @@
 import { stripVTControlCharacters } from 'node:util';
+import { ECSClient } from '@aws-sdk/client-ecs';
 import { expect, test } from 'vitest';
 import { hostRow, hostsTable } from './hosts.ts';
 import { imageRow, imagesTable, scanWords } from './images.ts';
 import { ageOf, bytesOf, table } from './output.ts';
 import { serviceRow, servicesTable } from './ps-services.ts';
-import { rowOf, shortImage, tasksTable } from './ps.ts';
+import { rowOf, shortImage, taskRows, tasksTable } from './ps.ts';
 
 /** What the lists show of what the APIs say; their tables have no colours where standard output is no terminal. */
 const now = Date.parse('2026-11-30T12:00:00Z');
@@ -13,6 +14,26 @@ const lines = (text: string): readonly string[] =>
   stripVTControlCharacters(text)
     .split('\n')
     .map((line) => line.replaceAll(/ {2,}/g, ' | '));
+
+test('tasks of one host are found among very many, and a list says how many it leaves out', async () => {
+  const client = Object.assign(new ECSClient({ region: 'us-east-1' }), {
+    send: ({ constructor: { name }, input }: { constructor: { name: string }; input: { tasks?: string[] } }) => {
+      if (name === 'ListTasksCommand')
+        return Promise.resolve({ taskArns: Array.from({ length: 1500 }, (_, i) => `arn:x:task/default/${i}`) });
+      if (name !== 'DescribeTasksCommand') return Promise.resolve({});
+      const host = (taskArn: string): string => (taskArn.endsWith('/1499') ? 'other' : 'usual');
+      return Promise.resolve({
+        tasks: input.tasks?.map((taskArn) => ({ taskArn, containerInstanceArn: `arn:x:ci/default/${host(taskArn)}` })),
+      });
+    },
+  });
+  const all = await taskRows(client, 'default', undefined, {});
+  expect([all.rows.length, all.left]).toEqual([1000, 500]);
+  const one = await taskRows(client, 'default', undefined, { host: 'oth' });
+  expect([one.rows.map(({ task }) => task), one.left]).toEqual([['1499'], 0]);
+  const most = await taskRows(client, 'default', undefined, { host: 'usual' });
+  expect([most.rows.length, most.left]).toEqual([1000, 499]);
+});
 
 test('a task with ports of its host', () => {
   const row = rowOf(

@@ -76,10 +76,14 @@ export async function ps(name: string | undefined, options: PsOptions): Promise<
       continue;
     }
     const { rows, left } = await taskRows(client, cluster, service, options);
-    if (output === 'json') return printJson(rows);
+    const notAll = `${left} more tasks are not shown: name a service or a host`;
+    if (output === 'json') {
+      if (left > 0) note(notAll);
+      return printJson(rows);
+    }
     clear(options);
     print(rows.length === 0 ? nothing(cluster, service, options) : tasksTable(rows, own, Date.now()));
-    if (left > 0) note(`${left} more tasks are not shown: name a service or a host`);
+    if (left > 0) note(notAll);
     if (!options.watch) return;
     await sleep(pace);
   }
@@ -92,18 +96,22 @@ const clear = ({ watch }: PsOptions): void => {
 const nothing = (cluster: string, service: string | undefined, { all, host, status }: PsOptions): string =>
   `no tasks ${host === undefined && status === undefined ? '' : 'like that '}in ${service === undefined ? `the cluster ${cluster}` : `${cluster}/${service}`}${all ? '' : '; --all shows those that stopped lately'}`;
 
-async function taskRows(
+/** The tasks that are asked for, and how many more there are than a list has. */
+export async function taskRows(
   client: ECSClient,
   cluster: string,
   serviceName: string | undefined,
-  { all, host, status }: PsOptions,
+  { all, host, status }: Pick<PsOptions, 'all' | 'host' | 'status'>,
 ): Promise<{ readonly rows: readonly TaskRow[]; readonly left: number }> {
   const arns: string[] = [];
   for (const desiredStatus of all ? (['RUNNING', 'STOPPED'] as const) : (['RUNNING'] as const))
     for await (const { taskArns = [] } of paginateListTasks({ client }, { cluster, serviceName, desiredStatus }))
       arns.push(...taskArns);
+  // Those that are like what is asked for may be the last ones.
+  const isAll = host === undefined && status === undefined;
+  const looked = isAll ? Math.min(arns.length, most) : arns.length;
   const tasks: Task[] = [];
-  for (let from = 0; from < Math.min(arns.length, most); from += atOnce)
+  for (let from = 0; from < looked; from += atOnce)
     tasks.push(
       ...((await client.send(new DescribeTasksCommand({ cluster, tasks: arns.slice(from, from + atOnce) }))).tasks ??
         []),
@@ -113,7 +121,7 @@ async function taskRows(
     .map((task) => rowOf(task, hosts.get(task.containerInstanceArn ?? '')))
     .filter((row) => status === undefined || row.status === status.toUpperCase())
     .filter((row) => host === undefined || row.host?.startsWith(host) === true);
-  return { rows: rows.toSorted(byGroup), left: Math.max(0, arns.length - most) };
+  return { rows: rows.toSorted(byGroup).slice(0, most), left: Math.max(0, (isAll ? arns : rows).length - most) };
 }
 
 const byGroup = (a: TaskRow, b: TaskRow): number =>
