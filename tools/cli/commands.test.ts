@@ -49,6 +49,15 @@ test.each([
   expect([ended.code, ended.stdout === '']).toEqual([code, code !== 0]);
 });
 
+test('words are completed whatever the profile is', async () => {
+  const ended = await run(
+    process.execPath,
+    [join(import.meta.dirname, 'main.ts'), '__complete', '--', 'deployments', 'sh'],
+    { env: { AWS_PROFILE: 'none', AWS_CONFIG_FILE: '/none', AWS_SHARED_CREDENTIALS_FILE: '/none' } },
+  );
+  expect([ended.code, ended.stdout]).toEqual([0, expect.stringMatching(/^show\t/)]);
+});
+
 describe.each(commands.map((command) => [pathOf(command), command] as const))('slipway %s', (path, command) => {
   test('says what it does, with an example that begins with its name', () => {
     expect(command.description()).toMatch(/^[a-z]/);

@@ -29,7 +29,8 @@ export interface ImageRow {
   readonly usedBy: readonly string[];
 }
 
-/** Rows of a table, and tasks that are looked at for who uses an image. */
+const nobody: ReadonlyMap<string, ReadonlySet<string>> = new Map();
+/** Rows of a table, and tasks of a cluster that are looked at for who uses an image. */
 const most = 1000;
 const mostTasks = 2000;
 const atOnce = 100;
@@ -38,7 +39,10 @@ const atOnce = 100;
 export async function images(repository: string | undefined, options: ImagesOptions): Promise<void> {
   const output = parseOutput(options.output);
   const client = new ECRClient(clientSettings());
-  const [repositories, usedBy] = await Promise.all([repositoriesOf(client, repository), users(ecsClient())]);
+  const [repositories, usedBy] = await Promise.all([
+    repositoriesOf(client, repository),
+    users(ecsClient(), mostTasks).catch(() => nobody),
+  ]);
   const rows: ImageRow[] = [];
   let untagged = 0;
   for (const { repositoryName = '' } of repositories)
@@ -67,28 +71,28 @@ async function repositoriesOf(client: ECRClient, name: string | undefined): Prom
   return found;
 }
 
-/** Which services' tasks run an image, by its digest; nobody where the caller may not see tasks. */
-export async function users(client: ECSClient): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+/**
+ * Which services' tasks run an image, by its digest.
+ * @param most how many tasks of a cluster are looked at; all when left out
+ * @throws what the server says, where the caller may not see tasks
+ */
+export async function users(client: ECSClient, most = Infinity): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const found = new Map<string, Set<string>>();
-  try {
-    const clusters: string[] = [];
-    for await (const { clusterArns = [] } of paginateListClusters({ client }, {})) clusters.push(...clusterArns);
-    for (const cluster of clusters) {
-      const arns: string[] = [];
-      for await (const { taskArns = [] } of paginateListTasks({ client }, { cluster })) arns.push(...taskArns);
-      for (let from = 0; from < Math.min(arns.length, mostTasks); from += atOnce) {
-        const tasks = arns.slice(from, from + atOnce);
-        const answer = await client.send(new DescribeTasksCommand({ cluster, tasks }));
-        for (const { group = '', containers = [] } of answer.tasks ?? [])
-          for (const { imageDigest } of containers)
-            if (imageDigest !== undefined) {
-              const who = `${cluster.split('/').at(-1) ?? ''}/${group.replace(/^service:/, '')}`;
-              found.set(imageDigest, (found.get(imageDigest) ?? new Set()).add(who));
-            }
-      }
+  const clusters: string[] = [];
+  for await (const { clusterArns = [] } of paginateListClusters({ client }, {})) clusters.push(...clusterArns);
+  for (const cluster of clusters) {
+    const arns: string[] = [];
+    for await (const { taskArns = [] } of paginateListTasks({ client }, { cluster })) arns.push(...taskArns);
+    for (let from = 0; from < Math.min(arns.length, most); from += atOnce) {
+      const tasks = arns.slice(from, from + atOnce);
+      const answer = await client.send(new DescribeTasksCommand({ cluster, tasks }));
+      for (const { group = '', containers = [] } of answer.tasks ?? [])
+        for (const { imageDigest } of containers)
+          if (imageDigest !== undefined) {
+            const who = `${cluster.split('/').at(-1) ?? ''}/${group.replace(/^service:/, '')}`;
+            found.set(imageDigest, (found.get(imageDigest) ?? new Set()).add(who));
+          }
     }
-  } catch {
-    return found;
   }
   return found;
 }

@@ -75,7 +75,7 @@ program
   .option('--count <count>', 'of an image or Dockerfile: how many tasks')
   .option('--env <NAME=value...>', 'of an image or Dockerfile: variables')
   .option('--health-path <path>', 'of an image or Dockerfile: what it answers 200 on (default: /)')
-  .option('--from <range>', 'who may connect, as a CIDR block', '0.0.0.0/0')
+  .option('--from <range>', 'who may connect, as a CIDR block (default: who may already; at first 0.0.0.0/0)')
   .option('--timeout <seconds>', 'how long each service may take until it is steady', '300')
   .option('--dry-run', 'only say what would be done')
   .option('-y, --yes', 'change what runs without asking')
@@ -631,7 +631,10 @@ addExamples(program);
 
 // Whatever a command calls may be this installation itself, with a certificate of its own or a private authority.
 program.hook('preAction', async (_, command) => {
-  await (await import('./profile.ts')).adoptProfile(pathOf(command).split(' ')[0] ?? '');
+  const [first = ''] = pathOf(command).split(' ');
+  const adopted = (await import('./profile.ts')).adoptProfile(first);
+  // Commands and options can be completed whatever the profile is.
+  await (first === '__complete' ? adopted.catch(() => undefined) : adopted);
   const { data = process.env['SLIPWAY_DATA'] ?? 'data' } = command.opts<{ data?: string }>();
   if (existsSync(join(data, 'tls')) || process.env['SLIPWAY_ACME_CA_FILE'])
     (await import('./tls.ts')).trustLocalAuthority(data);

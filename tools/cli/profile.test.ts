@@ -53,6 +53,7 @@ test.each([
   ['variables say all', { AWS_PROFILE: 'ship', AWS_ENDPOINT_URL: 'http://e', AWS_ACCESS_KEY_ID: 'A' }, 'ps'],
   ['nobody names a profile, and the usual one is about AWS', {}, 'ps'],
   ['a command is a server', { AWS_PROFILE: 'ship' }, 'serve'],
+  ['a command calls nobody, whatever the profile', { AWS_PROFILE: 'none' }, 'completion'],
 ])('nothing is taken of it when %s', async (_, environment, command) => {
   expect(await adopted(environment as Record<string, string>, command)).toEqual(environment);
 });

@@ -6,8 +6,8 @@ import { CliError } from './errors.ts';
 type Environment = Record<string, string | undefined>;
 type Sections = Readonly<Record<string, Readonly<Record<string, string | undefined>> | undefined>>;
 
-/** Commands that are servers and hosts, or look after stores where those are: their AWS_* variables mean something else. */
-const apart = new Set(['serve', 'env', 'agent', 'balancer', 'tls', 'gc', 'storage', 'conformance']);
+/** Commands that are servers and hosts, or look after stores where those are: their AWS_* variables mean something else. Or that call nobody. */
+const apart = new Set(['serve', 'env', 'agent', 'balancer', 'tls', 'gc', 'storage', 'conformance', 'completion']);
 
 /** The services that commands call, as `services` sections of the configuration name them. */
 const called = [

@@ -26,8 +26,8 @@ export interface ApplyContext {
   readonly ecs: ECSClient;
   readonly cluster: string;
   readonly project: string;
-  /** Who may connect to load balancers, CIDR. */
-  readonly from: string;
+  /** Who may connect to load balancers, CIDR; undefined leaves that as it is. */
+  readonly from?: string;
   readonly registrations: ReadonlyMap<string, RegisterTaskDefinitionCommandInput>;
   readonly say: (line: string) => void;
 }
@@ -38,7 +38,7 @@ export async function applyServices(plan: Plan, context: ApplyContext): Promise<
   for (const service of plan.services) applied.push(await applyService(service, context));
   for (const { serviceName = '' } of plan.gone) {
     context.say(`removing service ${serviceName}`);
-    await removeService(context.ecs, context.cluster, serviceName);
+    await removeService(context.ecs, context.cluster, serviceName, context.project);
   }
   return applied;
 }
@@ -62,7 +62,7 @@ async function applyService(plan: ServicePlan, context: ApplyContext): Promise<A
     ? ((await ecs.send(new RegisterTaskDefinitionCommand(registration))).taskDefinition?.taskDefinitionArn ?? '')
     : (now?.service.taskDefinition ?? '');
   const tasks = wanted.count ?? now?.service.desiredCount ?? 1;
-  const common = { cluster, taskDefinition, desiredCount: tasks };
+  const common = { cluster, taskDefinition };
   const moved = plan.balancer === 'change' || plan.balancer === 'remove' || plan.balancer === 'make' || isAway;
   const changed = now === undefined || plan.revision || plan.count || plan.retry || moved;
   if (now === undefined) {
@@ -70,6 +70,7 @@ async function applyService(plan: ServicePlan, context: ApplyContext): Promise<A
       new CreateServiceCommand({
         ...common,
         serviceName: wanted.name,
+        desiredCount: tasks,
         loadBalancers,
         deploymentConfiguration: { deploymentCircuitBreaker: { enable: true, rollback: true } },
         tags: [{ key: projectTag, value: project }],
@@ -77,13 +78,15 @@ async function applyService(plan: ServicePlan, context: ApplyContext): Promise<A
     );
     say(`made the service ${wanted.name}`);
   } else if (changed) {
+    const targets = newTargets(now.service, loadBalancers, moved);
     await ecs.send(
       new UpdateServiceCommand({
         ...common,
         service: wanted.name,
+        // What scaling has set since the plan was made stays.
+        ...(wanted.count === undefined ? {} : { desiredCount: wanted.count }),
         ...(plan.retry ? { forceNewDeployment: true } : {}),
-        // Left out, they stay with all that slipway strategy has set there.
-        ...(moved && !sameTargets(now.service, loadBalancers) ? { loadBalancers } : {}),
+        ...(targets === undefined ? {} : { loadBalancers: [...targets] }),
       }),
     );
     say(`changed the service ${wanted.name}`);
@@ -105,8 +108,31 @@ const targetsOf = (all: readonly LoadBalancer[]): string =>
     .toSorted()
     .join('\n');
 
-const sameTargets = ({ loadBalancers = [] }: Service, wanted: readonly LoadBalancer[]): boolean =>
-  targetsOf(loadBalancers) === targetsOf(wanted);
+/**
+ * What a service is to be told of its target groups; undefined leaves them, with all that slipway strategy has set there.
+ * @param moved its load balancer is another one now, or has other listeners
+ */
+export function newTargets(
+  { loadBalancers: now = [] }: Service,
+  wanted: readonly LoadBalancer[],
+  moved: boolean,
+): readonly LoadBalancer[] | undefined {
+  const before = (one: LoadBalancer): LoadBalancer | undefined =>
+    now.find(({ targetGroupArn }) => targetGroupArn === one.targetGroupArn);
+  const kept = wanted.map((one) => {
+    const { advancedConfiguration } = before(one) ?? {};
+    return advancedConfiguration === undefined ? one : { ...one, advancedConfiguration };
+  });
+  if (moved) return targetsOf(now) === targetsOf(wanted) ? undefined : kept;
+  // A revision whose container has another port is refused without it.
+  const isElsewhere = (one: LoadBalancer): boolean => {
+    const found = before(one);
+    return found !== undefined && targetsOf([found]) !== targetsOf([one]);
+  };
+  if (!wanted.some(isElsewhere)) return undefined;
+  const others = now.filter((one) => !wanted.some(({ targetGroupArn }) => targetGroupArn === one.targetGroupArn));
+  return [...others, ...kept];
+}
 
 /** Refuses a change that nobody has agreed to. */
 export function refuseUnasked(disturbs: boolean, yes: boolean): void {

@@ -10,12 +10,19 @@ import {
   securityGroupOf,
   targetGroupOf,
 } from '../expose.ts';
-import { ApiError, callQuery, listOf, textOf } from '../query-api.ts';
+import { ApiError, callQuery, type Element, listOf, textOf } from '../query-api.ts';
 import type { AppService, Published } from './model.ts';
 import type { BalancerNow } from './plan.ts';
 
 /** Target groups by the port of the load balancer that sends requests to them. */
-export type Groups = readonly (Published & { readonly targetGroupArn: string })[];
+export type Groups = readonly (Published & {
+  readonly targetGroupArn: string;
+  /** Its listener shares requests out among several groups, as deployments set it: the tasks may be in another one. */
+  readonly isShared: boolean;
+})[];
+
+/** Who may connect to a load balancer that nobody said it of. */
+const everybody = '0.0.0.0/0';
 
 export interface BalancerMade {
   readonly arn: string;
@@ -28,19 +35,38 @@ export async function balancerNow(cluster: string, service: string): Promise<Bal
   const owner = `${cluster}/${service}`;
   const found = await balancerOf(balancerName(cluster, service), owner);
   if (found === undefined) return undefined;
-  const [listeners, groups] = await Promise.all([listenersOf(found.arn), groupsOf(found.arn)]);
-  return { ports: listeners.map(({ port }) => port), healthPath: groups[0]?.healthPath ?? '' };
+  const [listeners, groups, allowed] = await Promise.all([
+    listenersOf(found.arn),
+    groupsOf(found.arn),
+    allowedBy(balancerName(cluster, service)),
+  ]);
+  return {
+    ports: listeners.map(({ port }) => port),
+    healthPath: groups[0]?.healthPath ?? '',
+    from: rangesOf(allowed),
+  };
 }
 
-/** The load balancer of a service with a listener and a target group for each port; what is not asked for any more stays until {@link prune}. */
-export async function makeBalancer(cluster: string, service: AppService, from: string): Promise<BalancerMade> {
+/**
+ * The load balancer of a service with a listener and a target group for each port; what is not asked for any more stays until {@link prune}.
+ * @param from who may connect, and nobody else; undefined leaves it as it is
+ */
+export async function makeBalancer(
+  cluster: string,
+  service: AppService,
+  from: string | undefined,
+): Promise<BalancerMade> {
   const owner = `${cluster}/${service.name}`;
   const name = balancerName(cluster, service.name);
   const place = await placeOf({}, { networkMode: 'bridge' });
+  const before = rangesOf(await allowedBy(name, place.vpc));
+  const ranges = from === undefined ? (before.length === 0 ? [everybody] : before) : [from];
   let security = '';
-  for (const { port } of service.publish) security = await securityGroup(name, place.vpc, port, from);
+  for (const { port } of service.publish)
+    for (const range of ranges) security = await securityGroup(name, place.vpc, port, range);
+  if (from !== undefined) await allowOnly(name, place.vpc, security, from);
   const { arn, dnsName } = await loadBalancer(name, place.subnets, security, owner);
-  const groups: (Published & { targetGroupArn: string })[] = [];
+  const groups: Groups[number][] = [];
   for (const [i, published] of service.publish.entries()) {
     const group = i === 0 ? name : `${name.slice(0, 26)}-${published.port}`;
     const targetGroupArn = await groupFor(group, place, published.containerPort, service.healthPath, owner);
@@ -53,14 +79,16 @@ export async function makeBalancer(cluster: string, service: AppService, from: s
       HealthCheckTimeoutSeconds: '4',
     });
     const known = (await listenersOf(arn)).find(({ port }) => port === published.port);
-    if (known !== undefined && known.targetGroupArn !== targetGroupArn)
+    if (known === undefined) await listener(arn, published.port, targetGroupArn);
+    // Of several groups deployments say how much each gets: nobody else may set that back.
+    else if (!known.groups.includes(targetGroupArn))
       await callQuery('elb', 'ModifyListener', {
         ListenerArn: known.arn,
         'DefaultActions.member.1.Type': 'forward',
         'DefaultActions.member.1.TargetGroupArn': targetGroupArn,
       });
-    else await listener(arn, published.port, targetGroupArn);
-    groups.push({ ...published, targetGroupArn });
+    const isShared = known !== undefined && known.groups.length > 1 && known.groups.includes(targetGroupArn);
+    groups.push({ ...published, targetGroupArn, isShared });
   }
   return { arn, dnsName, groups };
 }
@@ -99,18 +127,79 @@ async function removeGroup(arn: string): Promise<void> {
   });
 }
 
-async function listenersOf(
-  balancer: string,
-): Promise<readonly { readonly arn: string; readonly port: number; readonly targetGroupArn?: string }[]> {
-  const answer = await callQuery('elb', 'DescribeListeners', { LoadBalancerArn: balancer });
-  return listOf(answer, 'Listeners').map((one) => {
-    const targetGroupArn = textOf(one, 'TargetGroupArn');
-    return {
-      arn: textOf(one, 'ListenerArn') ?? '',
-      port: Number(textOf(one, 'Port')),
-      ...(targetGroupArn === undefined ? {} : { targetGroupArn }),
-    };
+/** A listener, and the target groups that it forwards to. */
+interface Listener {
+  readonly arn: string;
+  readonly port: number;
+  readonly groups: readonly string[];
+}
+
+async function listenersOf(balancer: string): Promise<readonly Listener[]> {
+  return listenersIn(await callQuery('elb', 'DescribeListeners', { LoadBalancerArn: balancer }));
+}
+
+/** The listeners of an answer of DescribeListeners. */
+export const listenersIn = (answer: Element): readonly Listener[] =>
+  listOf(answer, 'Listeners').map((one) => ({
+    arn: textOf(one, 'ListenerArn') ?? '',
+    port: Number(textOf(one, 'Port')),
+    groups: [...new Set(textsOf(one, 'TargetGroupArn'))],
+  }));
+
+/** The texts of all elements of a name, at any depth. */
+const textsOf = ({ children }: Element, name: string): readonly string[] =>
+  Object.entries(children).flatMap(([own, some]) =>
+    some.flatMap((child) => (own === name ? [child.text] : textsOf(child, name))),
+  );
+
+/** Whom a security group lets in: ports of TCP, and a range. */
+export interface Allowed {
+  readonly fromPort: string;
+  readonly toPort: string;
+  readonly range: string;
+}
+
+async function allowedBy(balancer: string, vpc?: string): Promise<readonly Allowed[]> {
+  const answer = await callQuery('ec2', 'DescribeSecurityGroups', {
+    'Filter.1.Name': 'group-name',
+    'Filter.1.Value.1': groupName(balancer),
+    ...(vpc === undefined ? {} : { 'Filter.2.Name': 'vpc-id', 'Filter.2.Value.1': vpc }),
   });
+  return allowedIn(answer);
+}
+
+/** Whom the first security group of an answer of DescribeSecurityGroups lets in, by ranges of IPv4. */
+export const allowedIn = (answer: Element): readonly Allowed[] =>
+  listOf(answer, 'securityGroupInfo')
+    .slice(0, 1)
+    .flatMap((group) => listOf(group, 'ipPermissions'))
+    .flatMap((permission) =>
+      listOf(permission, 'ipRanges').flatMap((one) => {
+        const range = textOf(one, 'cidrIp');
+        const [fromPort, toPort] = [textOf(permission, 'fromPort'), textOf(permission, 'toPort')];
+        return range === undefined || fromPort === undefined || toPort === undefined
+          ? []
+          : [{ fromPort, toPort, range }];
+      }),
+    );
+
+const rangesOf = (allowed: readonly Allowed[]): readonly string[] => [
+  ...new Set(allowed.map(({ range }) => range).toSorted()),
+];
+
+/** Takes all other ranges away; none before the one that is left is there as it was written. */
+async function allowOnly(balancer: string, vpc: string, GroupId: string, from: string): Promise<void> {
+  const allowed = await allowedBy(balancer, vpc);
+  if (!allowed.some(({ range }) => range === from)) return;
+  for (const { fromPort, toPort, range } of allowed)
+    if (range !== from)
+      await callQuery('ec2', 'RevokeSecurityGroupIngress', {
+        GroupId,
+        'IpPermissions.1.IpProtocol': 'tcp',
+        'IpPermissions.1.FromPort': fromPort,
+        'IpPermissions.1.ToPort': toPort,
+        'IpPermissions.1.IpRanges.1.CidrIp': range,
+      });
 }
 
 async function groupsOf(balancer: string): Promise<readonly { readonly arn: string; readonly healthPath: string }[]> {

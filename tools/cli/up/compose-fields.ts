@@ -57,7 +57,7 @@ export function variables(field: Field, shell: Readonly<Record<string, string | 
   return found;
 }
 
-/** `env_file`: variables of files, later ones before earlier ones. */
+/** `env_file`: variables of files, later ones before earlier ones. Values are taken as they are. */
 export function variablesOfFiles(field: Field, folder: string): Record<string, string> {
   const found: Record<string, string> = {};
   const entries = field.kind === 'list' ? field.items() : [field];
@@ -67,7 +67,16 @@ export function variablesOfFiles(field: Field, folder: string): Record<string, s
     const path = (parts === undefined ? entry : parts.get('path'))?.text();
     if (path === undefined) continue;
     try {
-      Object.assign(found, parseEnv(readFileSync(resolve(folder, path), 'utf8')));
+      const text = readFileSync(resolve(folder, path), 'utf8');
+      const read = parseEnv(text);
+      // Compose puts variables into values, but for those in single quotes.
+      const literal = text.split('\n').flatMap((line) => /^\s*(?:export\s+)?([\w.-]+)\s*=\s*'/.exec(line)?.[1] ?? []);
+      for (const [name, value = ''] of Object.entries(read))
+        if (/\$[{A-Za-z_]/.test(value) && !literal.includes(name))
+          entry.refuse(
+            `${path}: the value of ${name} has a $, and no variables are put into it: write it out, or in single quotes where the $ stands for itself`,
+          );
+      Object.assign(found, read);
     } catch (error) {
       if (parts?.get('required')?.truth() !== false)
         entry.refuse(`${path} cannot be read (${(error as { code?: string }).code ?? 'error'})`);

@@ -214,6 +214,18 @@ describe('what is not mapped is refused with its line', () => {
   });
 });
 
+test('no variables are put into files of variables: a value that asks for it is refused', () => {
+  writeFileSync(join(folder, 'plain.env'), `A='$x'\nexport B='\${C}'\nD=5$\n`);
+  const [one] = read(service('env_file: plain.env')).services;
+  expect(one?.containers[0]?.definition.environment).toEqual([
+    { name: 'A', value: '$x' },
+    { name: 'B', value: '${C}' },
+    { name: 'D', value: '5$' },
+  ]);
+  writeFileSync(join(folder, 'asking.env'), 'A=1\nURL=http://${HOST}\nB="$A"\n');
+  expect(() => read(service('env_file: asking.env'))).toThrow(/the value of URL has a \$.*\n.*the value of B has a \$/);
+});
+
 test('ports of hosts, for what is no HTTP', () => {
   const [one] = read(
     service(

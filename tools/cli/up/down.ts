@@ -6,6 +6,7 @@ import {
   paginateDescribeImages,
   paginateDescribeRepositories,
 } from '@aws-sdk/client-ecr';
+import { type ECSClient, paginateListClusters } from '@aws-sdk/client-ecs';
 import { clientSettings, ecsClient } from '../aws-client.ts';
 import { CliError } from '../errors.ts';
 import { callJson } from '../json-api.ts';
@@ -35,12 +36,13 @@ export async function down(what: string | undefined, options: DownOptions): Prom
   const settings = clientSettings();
   const ecs = ecsClient();
   const ecr = new ECRClient(settings);
-  const services = (await servicesOf(ecs, options.cluster)).filter((service) => ownerOf(service) === project);
+  // A run that was cut may have left some of them on their way out.
+  const services = (await servicesOf(ecs, options.cluster, true)).filter((service) => ownerOf(service) === project);
   const names = services.map(({ serviceName = '' }) => serviceName);
   const usedBy = options.all ? await users(ecs) : new Map<string, ReadonlySet<string>>();
   const own = new Set(names.map((name) => `${options.cluster}/${name}`));
   const repositories = options.all ? await repositoriesOf(ecr, project, usedBy, own) : [];
-  const group = options.all === true && (await hasOwnGroup(project));
+  const group = options.all === true && (await hasOwnGroup(project)) && !(await isWrittenElsewhere(ecs, project, own));
   const lines = [
     ...names.map((name) => `  - service ${name}`),
     ...repositories.map((name) => `  - repository ${name} with its images`),
@@ -51,7 +53,7 @@ export async function down(what: string | undefined, options: DownOptions): Prom
     await agreed(options, output);
   }
   for (const name of names) {
-    await removeService(ecs, options.cluster, name);
+    await removeService(ecs, options.cluster, name, project);
     note(`removed ${name}`);
   }
   for (const repositoryName of repositories)
@@ -95,6 +97,18 @@ async function repositoriesOf(
       else note(`the repository ${repositoryName} stays: ${[...others].join(', ')} run from it`);
     }
   return found;
+}
+
+/** Whether services of the project in other clusters write to its log group. */
+async function isWrittenElsewhere(ecs: ECSClient, project: string, own: ReadonlySet<string>): Promise<boolean> {
+  const names: string[] = [];
+  for await (const { clusterArns = [] } of paginateListClusters({ client: ecs }, {}))
+    for (const cluster of clusterArns.map((arn) => arn.split('/').at(-1) ?? ''))
+      for (const service of await servicesOf(ecs, cluster))
+        if (ownerOf(service) === project) names.push(`${cluster}/${service.serviceName ?? ''}`);
+  const others = names.filter((name) => !own.has(name));
+  if (others.length > 0) note(`the log group ${project} stays: ${others.join(', ')} write to it`);
+  return others.length > 0;
 }
 
 async function hasOwnGroup(name: string): Promise<boolean> {

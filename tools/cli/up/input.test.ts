@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, test } from 'vitest';
-import { appOfImage, findInput, projectOf, readApp } from './input.ts';
+import { appOfImage, findInput, overrideOf, projectOf, readApp } from './input.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-up-input-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -38,9 +38,26 @@ test('variables come from .env beside the file, and before that from the shell',
 
 test.each([
   ['name: Shop\nservices: { web: { nonsense: 1 } }', 'shop'],
-  ['services: {', 'names'],
-])('the project of a file is known even where the file is wrong', (text, name) => {
-  expect(projectOf({ kind: 'compose', path: put('names/compose.yaml', text) }, {})).toBe(name);
+  ['name: shop-${STAGE}', 'shop-prod'],
+  ['services: { web: { image: "a:$UNSET" } }', 'names'],
+])('the project of a file is known even where its services are wrong', (text, name) => {
+  expect(projectOf({ kind: 'compose', path: put('names/compose.yaml', text) }, { STAGE: 'prod' })).toBe(name);
+});
+
+test.each([
+  ['name: shop-${STAGE}', 'the variable STAGE is not set'],
+  ['name: shop\nservices: {', 'compose.yaml'],
+  ['name: shop\nname: other', 'is there twice'],
+])('the project is not guessed where the file does not say it for sure: %j', (text, words) => {
+  expect(() => projectOf({ kind: 'compose', path: put('names/compose.yaml', text) }, {})).toThrow(words);
+});
+
+test('an override file is not read, and known', () => {
+  const path = put('over/compose.yaml');
+  expect(overrideOf({ path })).toBeUndefined();
+  put('over/compose.override.yml');
+  expect(overrideOf({ path })).toBe('compose.override.yml');
+  expect(overrideOf({ path: put('over/other.yaml') })).toBeUndefined();
 });
 
 describe('an image alone', () => {

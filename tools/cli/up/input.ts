@@ -79,6 +79,13 @@ export function readApp(
   return app;
 }
 
+/** The file beside a compose file that docker compose would read on top of it, and nothing here does; undefined for none. */
+export function overrideOf({ path }: { readonly path: string }): string | undefined {
+  const [, name] = /^((?:docker-)?compose)\.ya?ml$/.exec(basename(path)) ?? [];
+  if (name === undefined) return undefined;
+  return ['yaml', 'yml'].map((ext) => `${name}.override.${ext}`).find((file) => existsSync(join(dirname(path), file)));
+}
+
 const relativeTo = (path: string): string => (dirname(path) === process.cwd() ? basename(path) : path);
 
 function dotEnv(folder: string): Record<string, string | undefined> {
@@ -86,15 +93,21 @@ function dotEnv(folder: string): Record<string, string | undefined> {
   return existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {};
 }
 
-/** The name of the project that a file, a folder or an image is, even where the file is wrong otherwise. */
+/**
+ * The name of the project that a file, a folder or an image is, even where what the file says of services is wrong.
+ * @throws CliError when the file does not say it for sure: half of a name is another project's
+ */
 export function projectOf(input: Input, shell: Readonly<Record<string, string | undefined>>): string {
   if (input.kind === 'image') return nameFrom(parseImageReference(input.image)?.repository.split('/').at(-1) ?? '');
   if (input.kind === 'dockerfile') return nameFrom(basename(input.folder));
   const variables = { ...dotEnv(dirname(input.path)), ...shell };
-  const root = readYaml(readFileSync(input.path, 'utf8'), new Problems(input.path), (raw, refuse) =>
+  const problems = new Problems(relativeTo(input.path));
+  const root = readYaml(readFileSync(input.path, 'utf8'), problems, (raw, refuse) =>
     interpolate(raw, variables, refuse),
   );
-  return nameFrom(root.members().get('name')?.text() ?? basename(dirname(input.path)));
+  const name = root.members().get('name')?.text();
+  problems.refuse();
+  return nameFrom(name ?? basename(dirname(input.path)));
 }
 
 /**

@@ -7,6 +7,8 @@ export interface App {
   /** Where the file lies; what it names is looked for from here. */
   readonly folder: string;
   readonly services: readonly AppService[];
+  /** Who may connect to its load balancers, CIDR; undefined leaves that as it is. */
+  readonly from?: string;
 }
 
 /** A service of ECS: containers that run together, so many times. */

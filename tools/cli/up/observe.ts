@@ -15,8 +15,12 @@ import type { App } from './model.ts';
 import { type Now, ownerOf, type ServiceNow } from './plan.ts';
 import { stateTag } from './registration.ts';
 
-/** The services of a cluster with their tags, those on their way out left out. @throws CliError when there is no such cluster */
-export async function servicesOf(client: ECSClient, cluster: string): Promise<readonly Service[]> {
+/**
+ * The services of a cluster with their tags.
+ * @param ending also those on their way out
+ * @throws CliError when there is no such cluster
+ */
+export async function servicesOf(client: ECSClient, cluster: string, ending = false): Promise<readonly Service[]> {
   await checkCluster(client, cluster);
   const arns: string[] = [];
   for await (const { serviceArns = [] } of paginateListServices({ client }, { cluster, maxResults: 100 }))
@@ -28,7 +32,7 @@ export async function servicesOf(client: ECSClient, cluster: string): Promise<re
       ...((await client.send(new DescribeServicesCommand({ cluster, services, include: ['TAGS'] }))).services ?? []),
     );
   }
-  return found.filter(({ status }) => status === 'ACTIVE');
+  return found.filter(({ status }) => status === 'ACTIVE' || (ending && status === 'DRAINING'));
 }
 
 /** The cluster `default` is made where it is not there, as aws ecs run-task expects it to be. */

@@ -1,7 +1,8 @@
-import type { RegisterTaskDefinitionCommandInput, Service, TaskDefinition } from '@aws-sdk/client-ecs';
+import type { LoadBalancer, RegisterTaskDefinitionCommandInput, Service, TaskDefinition } from '@aws-sdk/client-ecs';
 import { describe, expect, it, test } from 'vitest';
 import type { App, AppService } from './model.ts';
 import { type ImagePlan, type Now, planOf, type ServiceNow } from './plan.ts';
+import { newTargets } from './apply.ts';
 import { differences, registrationOf, stateTag } from './registration.ts';
 import { planLines } from './up.ts';
 import { standingOf } from './wait.ts';
@@ -63,7 +64,7 @@ const running = (service = web(), change: Partial<Service> = {}): ServiceNow => 
   },
   taskDefinition: registered(revision(service)),
   state: stateOf(revision(service)),
-  balancer: { ports: [80], healthPath: '/' },
+  balancer: { ports: [80], healthPath: '/', from: ['0.0.0.0/0'] },
 });
 const now = (...services: ServiceNow[]): Now => ({
   services: new Map(services.map((one) => [one.service.serviceName ?? '', one])),
@@ -193,6 +194,23 @@ describe('a plan', () => {
     expect(steps.some(({ disturbs }) => disturbs)).toBe(lines.some((line) => /^ {2}[~-]/.test(line)));
   });
 
+  it('leaves who may connect as it is, unless that is said', () => {
+    const lines = (from?: string) =>
+      planLines(
+        planOf(
+          { ...app(web()), ...(from === undefined ? {} : { from }) },
+          now({ ...running(), balancer: { ports: [80], healthPath: '/', from: ['10.0.0.0/8'] } }),
+          new Map([['shop-web', [image]]]),
+          new Map([['shop-web', revision(web())]]),
+        ).steps,
+      );
+    expect(lines()).toEqual(['nothing to do: all is as it should be']);
+    expect(lines('10.0.0.0/8')).toEqual(['nothing to do: all is as it should be']);
+    expect(lines('0.0.0.0/0')).toEqual([
+      '  ~ load balancer of shop-web: 80 -> web:8080, open to 0.0.0.0/0 instead of 10.0.0.0/8',
+    ]);
+  });
+
   it('removes services of the project that the file does not have, and nobody else’s', () => {
     const other = running(web({ name: 'shop-old' }));
     const foreign = { service: { serviceName: 'api', tags: [{ key: 'slipway:up', value: 'other' }] } };
@@ -208,6 +226,33 @@ describe('a plan', () => {
   it('pushes an image once that several containers have', () => {
     const { steps } = planOf(app(), { ...now(), repositories: new Set() }, new Map([['a', [push, push]]]), new Map());
     expect(steps.map(({ what }) => what)).toEqual(['repository web', 'image web:1']);
+  });
+});
+
+describe('the target groups of a service', () => {
+  const [one, other] = ['one', 'other'].map((targetGroupArn) => ({
+    targetGroupArn,
+    containerName: 'web',
+    containerPort: 8080,
+  })) as [LoadBalancer, LoadBalancer];
+  const advancedConfiguration = { alternateTargetGroupArn: 'next' };
+
+  it('stay as they are, with what a strategy has set', () => {
+    const service = { loadBalancers: [{ ...one, advancedConfiguration }, other] };
+    expect(newTargets(service, [one], false)).toBeUndefined();
+    expect(newTargets({ loadBalancers: [one] }, [one], true)).toBeUndefined();
+  });
+
+  it('are told when a container has another port', () => {
+    const moved = { ...one, containerPort: 9090 };
+    const service = { loadBalancers: [{ ...one, advancedConfiguration }, other] };
+    expect(newTargets(service, [moved], false)).toEqual([other, { ...moved, advancedConfiguration }]);
+  });
+
+  it('are those of the file when its load balancer is another one', () => {
+    expect(newTargets({ loadBalancers: [] }, [one], true)).toEqual([one]);
+    expect(newTargets({ loadBalancers: [one] }, [], true)).toEqual([]);
+    expect(newTargets({ loadBalancers: [one, other] }, [one], true)).toEqual([one]);
   });
 });
 

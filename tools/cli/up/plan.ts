@@ -15,6 +15,8 @@ export interface ServiceNow {
 export interface BalancerNow {
   readonly ports: readonly number[];
   readonly healthPath: string;
+  /** Who may connect, CIDR. */
+  readonly from: readonly string[];
 }
 
 export interface Now {
@@ -91,7 +93,7 @@ export function planOf(
       throw new CliError(
         `there is a service ${wanted.name} already that slipway up did not make for ${app.name}: choose another name with --name, or remove it`,
       );
-    const plan = planService(wanted, found, images.get(wanted.name) ?? [], registrations.get(wanted.name));
+    const plan = planService(wanted, found, images.get(wanted.name) ?? [], registrations.get(wanted.name), app.from);
     steps.push(...plan.steps);
     return plan.service;
   });
@@ -113,9 +115,10 @@ function planService(
   now: ServiceNow | undefined,
   images: readonly ImagePlan[],
   registration: RegisterTaskDefinitionCommandInput | undefined,
+  from: string | undefined,
 ): { readonly service: ServicePlan; readonly steps: readonly Step[] } {
   const ports = wanted.publish.map(({ port, container, containerPort }) => `${port} -> ${container}:${containerPort}`);
-  const balancer = balancerPlan(wanted, now?.balancer);
+  const balancer = balancerPlan(wanted, now?.balancer, from);
   const steps: Step[] = [];
   if (balancer.does !== 'none' && balancer.does !== 'keep')
     steps.push({
@@ -160,11 +163,14 @@ function planService(
 function balancerPlan(
   { publish, healthPath }: AppService,
   now: BalancerNow | undefined,
+  from: string | undefined,
 ): { readonly does: ServicePlan['balancer']; readonly why: string } {
   if (publish.length === 0) return { does: now === undefined ? 'none' : 'remove', why: '' };
   if (now === undefined) return { does: 'make', why: '' };
   const ports = publish.map(({ port }) => port).toSorted((a, b) => a - b);
   const same = String(ports) === String(now.ports.toSorted((a, b) => a - b));
-  if (same && now.healthPath === healthPath) return { does: 'keep', why: '' };
-  return { does: 'change', why: now.healthPath === healthPath ? '' : `, asks for ${healthPath}` };
+  const isOpen = from === undefined || String(now.from) === from;
+  if (same && isOpen && now.healthPath === healthPath) return { does: 'keep', why: '' };
+  const asks = now.healthPath === healthPath ? '' : `, asks for ${healthPath}`;
+  return { does: 'change', why: isOpen ? asks : `${asks}, open to ${from ?? ''} instead of ${now.from.join(', ')}` };
 }

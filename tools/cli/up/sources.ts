@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { resolve } from 'node:path';
 import {
   BatchGetImageCommand,
   CreateRepositoryCommand,
@@ -42,21 +43,22 @@ export class Images {
       'build',
       '--tag',
       source.image,
-      ...(source.dockerfile === undefined ? [] : ['--file', `${source.context}/${source.dockerfile}`]),
+      ...(source.dockerfile === undefined ? [] : ['--file', resolve(source.context, source.dockerfile)]),
       ...(source.target === undefined ? [] : ['--target', source.target]),
       ...Object.entries(source.arguments).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
       source.context,
     ];
     const child = spawn('docker', words, { stdio: ['ignore', process.stderr, process.stderr] });
-    const ended = await Promise.race([
-      once(child, 'exit') as Promise<[number | null]>,
-      once(child, 'error').then(([error]: { code?: string }[]) => error?.code ?? 'error'),
-    ]);
+    // What cannot be started is an error, and no exit.
+    const ended = await once(child, 'exit').then(
+      ([code]) => code as number | null,
+      (error: { readonly code?: string }) => error.code ?? 'error',
+    );
     if (typeof ended === 'string')
       throw new CliError(
         `docker cannot be run (${ended}): it builds the image ${source.image}; install it, or name an image`,
       );
-    if (ended[0] !== 0) throw new CliError(`docker build of ${source.context} failed: its words are above`);
+    if (ended !== 0) throw new CliError(`docker build of ${source.context} failed: its words are above`);
   }
 
   /** The port that an image of this machine's engine says it listens on; undefined when there is not exactly one. */
@@ -133,10 +135,10 @@ export class Images {
   async #follow(stream: NodeJS.ReadableStream, what: string): Promise<void> {
     const progress = new Progress(what);
     const layers = new Map<string, { current: number; total: number }>();
-    await new Promise<void>((resolve, reject) => {
+    await new Promise<void>((done, reject) => {
       this.#docker.modem.followProgress(
         stream,
-        (error: Error | null) => (error ? reject(new CliError(`${what}: ${error.message}`)) : resolve()),
+        (error: Error | null) => (error ? reject(new CliError(`${what}: ${error.message}`)) : done()),
         ({ id, progressDetail }: { id?: string; progressDetail?: { current?: number; total?: number } }) => {
           if (id !== undefined && progressDetail?.total !== undefined)
             layers.set(id, { current: progressDetail.current ?? 0, total: progressDetail.total });

@@ -9,7 +9,7 @@ import { harmless, note, type Output, parseOutput, print, printJson } from '../o
 import { Progress } from '../progress.ts';
 import { ApiError } from '../query-api.ts';
 import { type Applied, applyServices, refuseUnasked } from './apply.ts';
-import { appOfImage, findInput, type ImageOptions, readApp } from './input.ts';
+import { appOfImage, findInput, type ImageOptions, overrideOf, readApp } from './input.ts';
 import type { App } from './model.ts';
 import { observe } from './observe.ts';
 import { type ImagePlan, type Plan, planOf, type Step } from './plan.ts';
@@ -20,7 +20,7 @@ import { untilSteady } from './wait.ts';
 
 export interface UpOptions extends ImageOptions {
   readonly cluster: string;
-  readonly from: string;
+  readonly from?: string;
   readonly timeout: string;
   readonly dryRun?: true;
   readonly yes?: true;
@@ -37,11 +37,12 @@ export async function up(what: string | undefined, options: UpOptions): Promise<
   const ecs = ecsClient();
   const ecr = new ECRClient(settings);
   const images = new Images(ecr, new URL(settings.endpoint).host);
-  const app = await appOf(what, options, images);
+  const { cluster, from } = options;
+  const app = { ...(await appOf(what, options, images)), ...(from === undefined ? {} : { from }) };
   const plans = new Map<string, readonly ImagePlan[]>();
   for (const { name, containers } of app.services)
     plans.set(name, await Promise.all(containers.map((container) => images.plan(container))));
-  const now = await observe(ecs, ecr, options.cluster, app);
+  const now = await observe(ecs, ecr, cluster, app);
   const secrets = await secretArns(app.services);
   const owner = secrets.size === 0 ? '' : await account();
   const registrations = new Map<string, RegisterTaskDefinitionCommandInput>();
@@ -91,12 +92,23 @@ export async function up(what: string | undefined, options: UpOptions): Promise<
   }
   if (!now.logGroup) await makeLogGroup(app.name);
   for (const service of app.services) if (roleArn(owner, service) !== undefined) await makeRole(service, secrets);
-  const { cluster, from } = options;
-  const applied = await applyServices(plan, { ecs, cluster, project: app.name, from, registrations, say });
+  const applied = await applyServices(plan, {
+    ecs,
+    cluster,
+    project: app.name,
+    ...(from === undefined ? {} : { from }),
+    registrations,
+    say,
+  });
   const hush = (): void => undefined;
   const progress = new Progress('waiting');
   // A line that wraps could not be written over.
-  const shown = (line: string): void => progress.show(line.slice(0, (process.stderr.columns ?? 80) - 12));
+  const shown = (line: string): void =>
+    progress.show(
+      harmless(line)
+        .replaceAll(/\s+/g, ' ')
+        .slice(0, (process.stderr.columns ?? 80) - 12),
+    );
   const waiting = process.stderr.isTTY ? shown : say;
   try {
     for (const service of applied)
@@ -106,7 +118,8 @@ export async function up(what: string | undefined, options: UpOptions): Promise<
   }
   for (const { service, tasks, balancer } of applied)
     if (tasks > 0)
-      for (const { targetGroupArn } of balancer?.groups ?? [])
+      // Where deployments share requests out, they have looked at the targets themselves.
+      for (const { targetGroupArn } of (balancer?.groups ?? []).filter(({ isShared }) => !isShared))
         await untilServing(balancerName(cluster, service), targetGroupArn);
   report(app, cluster, plan, applied, output);
 }
@@ -121,6 +134,8 @@ async function appOf(what: string | undefined, options: UpOptions, images: Image
           2,
         );
     const app = readApp(input, process.env, options);
+    const override = overrideOf(input);
+    if (override !== undefined) note(`${override} is not read: slipway up reads one file`);
     if (!options.dryRun) await images.build(app);
     return app;
   }
