@@ -223,7 +223,7 @@ test('no variables are put into files of variables: a value that asks for it is 
     { name: 'D', value: '5$' },
   ]);
   writeFileSync(join(folder, 'asking.env'), 'A=1\nURL=http://${HOST}\nB="$A"\n');
-  expect(() => read(service('env_file: asking.env'))).toThrow(/the value of URL has a \$.*\n.*the value of B has a \$/);
+  expect(() => read(service('env_file: asking.env'))).toThrow(/the value of B has a \$.*\n.*the value of URL has a \$/);
 });
 
 test('ports of hosts, for what is no HTTP', () => {

@@ -140,6 +140,13 @@ describe('lines that somebody else writes', () => {
     expect(counting.samples()).toHaveLength(2);
   });
 
+  test('are read in time that grows with their length, however much they look like numbers', () => {
+    const counting = new Counting([filter('{ $.v = * }', { value: '$.v' })]);
+    for (const v of [`${'0'.repeat(500_000)}x`, `${'1'.repeat(500_000)}.`, `.${'0'.repeat(500_000)}e`])
+      counting.see({ timestamp: 0, ingestionTime: 0, message: Buffer.from(JSON.stringify({ v })) });
+    expect(counting.samples()).toEqual([]);
+  });
+
   test('name no members that every object has', () => {
     for (const name of ['constructor', '__proto__', 'toString']) {
       const transformation = { value: `$.${name}`, dimensions: { D: `$.${name}` } };
