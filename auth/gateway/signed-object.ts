@@ -17,7 +17,7 @@ export function isSignedFor({ headers: { authorization } }: IncomingMessage, url
     return authorization.startsWith('AWS4-') && authorization.slice(0, 1024).includes(`/${name}/aws4_request`);
   const at = url.indexOf('?');
   return (
-    at !== -1 && new RegExp(`[?&]X-Amz-Credential=[^&]*(?:%2F|/)${name}(?:%2F|/)aws4_request`, 'i').test(url.slice(at))
+    at !== -1 && new RegExp(`[?&]X-Amz-Credential=[^&?]*(?:%2F|/)${name}(?:%2F|/)aws4_request`, 'i').test(url.slice(at))
   );
 }
 
