@@ -267,6 +267,29 @@ describe('an upload in parts', () => {
     expect(Buffer.from((await range.Body?.transformToByteArray()) ?? []).equals(across)).toBe(true);
   });
 
+  test('of another size than its maker expects leaves the object that is there', async () => {
+    const { s3 } = world;
+    await s3.send(new PutObjectCommand({ Bucket, Key: 'sized', Body: 'before' }));
+    const id = await start('sized');
+    const Parts = [await send('sized', id, 1, 'abc')];
+    const make = (MpuObjectSize: number) =>
+      codeOf(
+        s3.send(
+          new CompleteMultipartUploadCommand({
+            Bucket,
+            Key: 'sized',
+            UploadId: id,
+            MultipartUpload: { Parts },
+            MpuObjectSize,
+          }),
+        ),
+      );
+    expect(await make(4)).toBe('400 InvalidRequest');
+    expect(await read('sized')).toBe('before');
+    expect(await make(3)).toBe('none');
+    expect(await read('sized')).toBe('abc');
+  });
+
   test('takes parts of other objects', async () => {
     const { s3 } = world;
     await s3.send(new PutObjectCommand({ Bucket, Key: 'source', Body: part }));

@@ -1,6 +1,6 @@
 import { checksumHeader, algorithms } from './checksums.ts';
 import { algorithmOf, conditionsOf, describedBy, expectationOf, quoted, unquoted } from './described.ts';
-import { invalidArgument, invalidRequest, malformedXml, notServed, refusal } from './errors.ts';
+import { invalidArgument, invalidRequest, malformedXml, notServed } from './errors.ts';
 import { checkKey } from './names.ts';
 import { encodedNames, ownerOf } from './written.ts';
 import { rangeOf } from './read-objects.ts';
@@ -133,14 +133,15 @@ async function complete(scene: Scene): Promise<void> {
   if (wanted.length === 0 || wanted.length > mostParts) throw malformedXml();
   if (algorithms.some((one) => headers[checksumHeader(one)] !== undefined))
     throw notServed('A checksum of a whole object that came in parts', 'give the checksums of its parts.');
-  const object = await api.uploads.complete(bucket, key, idOf(scene), wanted, conditionsOf(headers));
   const size = headers['x-amz-mp-object-size'];
-  if (size !== undefined && Number(size) !== object.size)
-    throw refusal(
-      400,
-      'InvalidRequest',
-      'The provided x-amz-mp-object-size header value does not match the size of the object.',
-    );
+  const object = await api.uploads.complete(
+    bucket,
+    key,
+    idOf(scene),
+    wanted,
+    conditionsOf(headers),
+    size === undefined ? undefined : Number(size),
+  );
   answerXml(scene, 'CompleteMultipartUploadResult', {
     Location: `${scene.call.endpoint}/${bucket}/${encodeURIComponent(key)}`,
     Bucket: bucket,

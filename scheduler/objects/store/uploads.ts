@@ -100,7 +100,8 @@ export class Uploads {
   /**
    * Makes an object of the parts, in one commit: nobody sees a part of it. An upload that this key's object is already made of is the
    * answer to a request that came twice.
-   * @throws NoSuchUpload, InvalidPart, InvalidPartOrder, EntityTooSmall, PreconditionFailed
+   * @param size bytes that the object must have; undefined when the request does not say
+   * @throws NoSuchUpload, InvalidPart, InvalidPartOrder, EntityTooSmall, InvalidRequest, PreconditionFailed
    */
   async complete(
     bucket: string,
@@ -108,6 +109,7 @@ export class Uploads {
     id: string,
     wanted: readonly WantedPart[],
     conditions: PutConditions,
+    size?: number,
   ): Promise<ObjectRecord> {
     const { records, clock } = this.#ports;
     if (!isId(id)) throw noSuchUpload();
@@ -132,6 +134,9 @@ export class Uploads {
       const parts = wanted.map((one) => matching(one, present.get(one.number)));
       if (parts.slice(0, -1).some(({ size }) => size < leastPart))
         throw refusal(400, 'EntityTooSmall', 'Your proposed upload is smaller than the minimum allowed size');
+      const total = parts.reduce((sum, part) => sum + part.size, 0);
+      if (size !== undefined && size !== total)
+        throw invalidRequest('The provided x-amz-mp-object-size header value does not match what was computed.');
       const kept = new Set(wanted.map(({ number }) => number));
       const unwanted = [...present].filter(([number]) => !kept.has(number));
       if (unwanted.length > mostUnwanted)
@@ -153,7 +158,7 @@ export class Uploads {
       } = upload;
       const object: ObjectRecord = {
         ...described,
-        size: parts.reduce((size, part) => size + part.size, 0),
+        size: total,
         etag: `${combined(parts)}-${parts.length}`,
         modifiedAt: clock.now(),
         upload: id,
