@@ -1,5 +1,6 @@
 import {
   CreateBucketCommand,
+  DeleteBucketPolicyCommand,
   DeletePublicAccessBlockCommand,
   GetBucketPolicyCommand,
   GetObjectCommand,
@@ -9,11 +10,13 @@ import {
   PutBucketVersioningCommand,
   PutObjectCommand,
   PutPublicAccessBlockCommand,
+  type S3Client,
 } from '@aws-sdk/client-s3';
 import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { Documents } from './scene.ts';
 import { chunked, signed } from './testing/chunked.ts';
 import { keys, openObjects } from './testing/open-objects.ts';
 
@@ -107,6 +110,36 @@ describe('strangers', () => {
   });
 });
 
+describe('the policy of a bucket', () => {
+  const actions = (client: S3Client, Policy: string) => [
+    () => client.send(new PutBucketPolicyCommand({ Bucket: 'own', Policy })),
+    () => client.send(new GetBucketPolicyCommand({ Bucket: 'own' })),
+    () => client.send(new DeleteBucketPolicyCommand({ Bucket: 'own' })),
+  ];
+  const named = async (client: S3Client, Policy: string): Promise<readonly string[]> => {
+    const names: string[] = [];
+    for (const action of actions(client, Policy)) names.push(await nameOf(action()));
+    return names;
+  };
+  const policy = (statement: object): string =>
+    JSON.stringify({ Version: '2012-10-17', Statement: [{ Resource: 'arn:aws:s3:::own', ...statement }] });
+
+  test('is the matter of its account, whatever it gives to others, and never shuts out the root user of that', async () => {
+    const { s3 } = world;
+    await s3.send(new CreateBucketCommand({ Bucket: 'own' }));
+    const toOther = policy({ Effect: 'Allow', Principal: { AWS: 'arn:aws:iam::111111111111:root' }, Action: 's3:*' });
+    await s3.send(new PutBucketPolicyCommand({ Bucket: 'own', Policy: toOther }));
+    const other = world.clientOf('other');
+    expect(await nameOf(other.send(new ListObjectsV2Command({ Bucket: 'own' })))).toBe('none');
+    expect(await named(other, toOther)).toEqual(Array.from({ length: 3 }, () => 'MethodNotAllowed'));
+    const toNobody = policy({ Effect: 'Deny', Principal: '*', Action: 's3:*' });
+    await s3.send(new PutBucketPolicyCommand({ Bucket: 'own', Policy: toNobody }));
+    expect(await named(s3, toNobody)).toEqual(Array.from({ length: 3 }, () => 'AccessDenied'));
+    expect(await named(world.clientOf('root'), toNobody)).toEqual(['none', 'none', 'none']);
+    expect(await nameOf(s3.send(new GetBucketPolicyCommand({ Bucket: 'own' })))).toBe('NoSuchBucketPolicy');
+  });
+});
+
 test('lists are asked for with their prefix', async () => {
   await world.s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'team/', Delimiter: '/' }));
   expect(world.asked.at(-1)).toMatchObject({
@@ -158,6 +191,23 @@ describe('documents', () => {
     ['bytes that are no UTF-8', Buffer.from([0x3c, 0xff, 0xfe]), 'MalformedXML'],
   ])('with %s are refused', async (_what, body, code) => {
     expect(await send({ method: 'POST', path: '/shelf?delete', body })).toEqual({ status: 400, code });
+  });
+
+  test('that come byte by byte are held as their bytes, and not as so many pieces', async () => {
+    const text = list(500);
+    const piece = Buffer.alloc(1);
+    // Whoever keeps the pieces reads the last of them again and again.
+    const bytes = {
+      async *[Symbol.asyncIterator]() {
+        for (const byte of Buffer.from(text)) {
+          piece[0] = byte;
+          yield piece;
+        }
+      },
+    };
+    const body = { length: undefined, sha256: undefined, bytes, trailers: new Map<string, string>() };
+    expect(await new Documents().read({ body }, 1024 * 1024)).toBe(text);
+    expect(await nameOf(new Documents().read({ body }, 1024))).toBe('AwsError');
   });
 });
 

@@ -1,9 +1,20 @@
+import type { Call } from '@slipway/auth/contract';
+
 import { isPublic } from '../settings/secrets/index.ts';
 import { noAcls } from './described.ts';
 import { accessDenied, malformedXml, refusal } from './errors.ts';
 import { ruleText } from './configuration.ts';
 import { boundPolicy } from './policies.ts';
-import { answerEmpty, answerXml, bucketOf, type ObjectOperation, onBucket, type Scene } from './scene.ts';
+import {
+  answerEmpty,
+  answerXml,
+  type Asked,
+  bucketOf,
+  type ObjectOperation,
+  onBucket,
+  resourceOf,
+  type Scene,
+} from './scene.ts';
 import type { BucketRecord, PublicAccess } from './store/index.ts';
 import { tagsOfXml, writtenTags } from './tags.ts';
 import { textOf } from './xml.ts';
@@ -15,19 +26,23 @@ const accessMembers = ['BlockPublicAcls', 'IgnorePublicAcls', 'BlockPublicPolicy
 export const policyOperations: readonly ObjectOperation[] = [
   {
     name: 'GetBucketPolicy',
-    access: onBucket('GetBucketPolicy'),
+    access: onPolicy('GetBucketPolicy'),
     handle: async (scene) => {
+      await mustBeOwn(scene);
       const policy = await policyOf(scene);
       scene.ctx.status = 200;
       scene.ctx.set('Content-Type', 'application/json');
       scene.ctx.body = await scene.api.options.principals.show(policy);
     },
   },
-  { name: 'PutBucketPolicy', access: onBucket('PutBucketPolicy'), handle: putPolicy },
+  { name: 'PutBucketPolicy', access: onPolicy('PutBucketPolicy'), handle: putPolicy },
   {
     name: 'DeleteBucketPolicy',
-    access: onBucket('DeleteBucketPolicy'),
-    handle: (scene) => change(scene, without('policy')),
+    access: onPolicy('DeleteBucketPolicy'),
+    handle: async (scene) => {
+      await mustBeOwn(scene);
+      await change(scene, without('policy'));
+    },
   },
   {
     name: 'GetBucketPolicyStatus',
@@ -112,6 +127,22 @@ const without =
     return rest;
   };
 
+/** An operation's need of one action on the policy. Nothing that it says keeps the root user of its account from mending it, as on S3. */
+function onPolicy(action: string) {
+  return async ({ api, bucket }: Asked, { principal }: Call) => {
+    const { policy, ...resource } = await resourceOf(api, principal, bucket);
+    const isRoot = principal.type === 'root' && principal.account === resource.account;
+    const resources = [isRoot || policy === undefined ? resource : { ...resource, policy }];
+    return [{ action: `s3:${action}`, resources }] as const;
+  };
+}
+
+/** Policies are the bucket's account's own matter, whatever they give to others. @throws MethodNotAllowed, as on S3 */
+async function mustBeOwn(scene: Scene): Promise<void> {
+  if ((await bucketOf(scene)).account !== scene.call.account)
+    throw refusal(405, 'MethodNotAllowed', 'The specified method is not allowed against this resource.');
+}
+
 async function policyOf(scene: Scene): Promise<string> {
   const { policy } = await bucketOf(scene);
   if (policy === undefined) throw refusal(404, 'NoSuchBucketPolicy', 'The bucket policy does not exist');
@@ -126,7 +157,7 @@ async function change(scene: Scene, work: (bucket: BucketRecord) => BucketRecord
 
 async function putPolicy(scene: Scene): Promise<void> {
   const { api, bucket } = scene;
-  await bucketOf(scene);
+  await mustBeOwn(scene);
   const text = await api.documents.read(scene, mostPolicy);
   const policy = await boundPolicy(api.options.principals, bucket, text);
   await api.buckets.change(bucket, (before) => {

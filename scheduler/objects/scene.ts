@@ -148,11 +148,13 @@ export class Documents {
    * @throws MalformedXML; MaxMessageLengthExceeded, SlowDown
    */
   async read({ body }: Pick<Scene, 'body'>, most: number): Promise<string> {
-    const chunks: Uint8Array[] = [];
+    // One buffer that grows: pieces may be of a byte each, and each would take a hundred more while it is kept.
+    let whole = Buffer.alloc(0);
     let size = 0;
     try {
       if ((body.length ?? 0) > most) throw tooLong();
       for await (const bytes of body.bytes) {
+        const at = size;
         size += bytes.byteLength;
         this.#held += bytes.byteLength;
         if (size > most) throw tooLong();
@@ -162,9 +164,14 @@ export class Documents {
             'SlowDown',
             'The server reads too many documents just now; please reduce your request rate.',
           );
-        chunks.push(bytes);
+        if (size > whole.byteLength) {
+          const larger = Buffer.allocUnsafe(Math.min(most, Math.max(size, 2 * whole.byteLength)));
+          whole.copy(larger, 0, 0, at);
+          whole = larger;
+        }
+        whole.set(bytes, at);
       }
-      return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+      return new TextDecoder('utf-8', { fatal: true }).decode(whole.subarray(0, size));
     } catch (error) {
       if (error instanceof TypeError) throw malformedXml();
       throw error;

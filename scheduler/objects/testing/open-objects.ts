@@ -19,6 +19,7 @@ export const account = '000000000000';
 export const region = 'us-east-1';
 /** Of who may do everything that is not refused, of who is of another account and may do everything there, and of who may do nothing. */
 export const keys = {
+  root: { accessKeyId: 'AKIAROOT', secretAccessKey: 'the-secret-of-root' },
   admin: { accessKeyId: 'AKIAADMIN', secretAccessKey: 'the-secret-of-admin' },
   other: { accessKeyId: 'AKIAOTHER', secretAccessKey: 'the-secret-of-other' },
   nobody: { accessKeyId: 'AKIANOBODY', secretAccessKey: 'the-secret-of-nobody' },
@@ -28,9 +29,9 @@ export type Who = keyof typeof keys;
 const principalOf = (who: Who): Principal => {
   const of = who === 'other' ? '111111111111' : account;
   return {
-    type: 'user',
+    type: who === 'root' ? 'root' : 'user',
     account: of,
-    arn: `arn:aws:iam::${of}:user/${who}`,
+    arn: `arn:aws:iam::${of}:${who === 'root' ? who : `user/${who}`}`,
     id: `AIDA${who.toUpperCase()}`,
     accessKeyId: keys[who].accessKeyId,
   };
