@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { AccessRequest, Call, Decision, FrontAuthorizer, Principal, ResourceRef } from '../contract/index.ts';
 import {
+  type CompiledPolicy,
   type Decision as PolicyDecision,
   compiledPolicy,
   evaluate,
@@ -41,6 +42,12 @@ export class PolicyAuthorizer implements FrontAuthorizer {
   readonly #accounts: Accounts;
   readonly #sessions: Sessions;
   readonly #callers = new LRUCache<string, KnownCaller>({ max: 5000 });
+  /**
+   * Policies of resources, numbered: each remembered decision would hold the text otherwise, once for every object of a bucket. The
+   * same text may have two numbers; one number is never of two texts.
+   */
+  readonly #numbers = new WeakMap<CompiledPolicy, number>();
+  #numbered = 0;
 
   constructor(accounts: Accounts, sessions: Sessions) {
     this.#accounts = accounts;
@@ -134,7 +141,7 @@ export class PolicyAuthorizer implements FrontAuthorizer {
     const keys = policy === undefined ? known.ownKeys : [...new Set([...known.ownKeys, ...policy.keys])];
     if (keys.some((key) => fleeting.includes(key))) return evaluate(caller.policies, request);
     // Lengths keep the parts apart, whatever characters are in them.
-    let key = `${request.open === true ? '+' : '-'}${access.action}\n${resource.arn.length}:${resource.arn}${resource.account ?? ''}:${resource.policy?.length ?? '-'}:${resource.policy ?? ''}`;
+    let key = `${request.open === true ? '+' : '-'}${access.action}\n${resource.arn.length}:${resource.arn}${resource.account ?? ''}:${policy === undefined ? '-' : this.#numberOf(policy)}\n`;
     for (const name of keys) {
       const value = request.context(name);
       if (value === undefined) key += '-';
@@ -148,6 +155,12 @@ export class PolicyAuthorizer implements FrontAuthorizer {
       known.decisions.set(key, decision);
     }
     return decision;
+  }
+
+  #numberOf(policy: CompiledPolicy): number {
+    let number = this.#numbers.get(policy);
+    if (number === undefined) this.#numbers.set(policy, (number = ++this.#numbered));
+    return number;
   }
 }
 

@@ -345,6 +345,16 @@ describe('what decisions are made of', () => {
       (await may(key, { action: 'ecr:PutImage', resources: [{ arn: repository('x'), tags: { env } }] })).allowed;
     expect(await Promise.all(['c', 'a', 'a\nb', 'b', 'c'].map(ask))).toEqual([true, false, true, false, true]);
   });
+
+  test('decisions that were remembered follow the policy of their resource', async () => {
+    const key = await user('with-resource', policy(statement('ecr:*')));
+    const ask = async (Effect: string) => {
+      const own = policy({ Effect, Principal: '*', Action: 'ecr:PutImage', Resource: '*' });
+      return (await may(key, { action: 'ecr:PutImage', resources: [{ arn: repository('x'), policy: own }] })).allowed;
+    };
+    const asked = ['Allow', 'Deny', 'Allow', 'Deny'];
+    expect(await Promise.all(asked.map(ask))).toEqual([true, false, true, false]);
+  });
 });
 
 describe('sessions for services', () => {

@@ -1,4 +1,5 @@
 import {
+  CopyObjectCommand,
   CreateBucketCommand,
   DeleteBucketPolicyCommand,
   DeletePublicAccessBlockCommand,
@@ -18,7 +19,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Documents } from './scene.ts';
 import { chunked, signed } from './testing/chunked.ts';
-import { keys, openObjects } from './testing/open-objects.ts';
+import { account, keys, openObjects } from './testing/open-objects.ts';
+import { readXml } from './xml.ts';
 
 let world: Awaited<ReturnType<typeof openObjects>>;
 beforeAll(async () => {
@@ -140,6 +142,30 @@ describe('the policy of a bucket', () => {
   });
 });
 
+test('a copy is refused when one of the buckets is not of whom its caller expects', async () => {
+  await world.s3.send(new PutObjectCommand({ Bucket, Key: 'from', Body: 'x' }));
+  const copy = (owner: string, ofSource: string) =>
+    nameOf(
+      world.s3.send(
+        new CopyObjectCommand({
+          Bucket,
+          Key: 'to',
+          CopySource: 'shelf/from',
+          ExpectedBucketOwner: owner,
+          ExpectedSourceBucketOwner: ofSource,
+        }),
+      ),
+    );
+  expect(await copy(account, account)).toBe('none');
+  expect(await copy(account, '111111111111')).toBe('AccessDenied');
+  expect(await copy('111111111111', account)).toBe('AccessDenied');
+});
+
+test('who sends a body and may not reads so, and not that the connection is gone', async () => {
+  const put = new PutObjectCommand({ Bucket, Key: 'large', Body: Buffer.alloc(8 * 1024 * 1024) });
+  expect(await nameOf(world.clientOf('nobody').send(put))).toBe('AccessDenied');
+});
+
 test('lists are asked for with their prefix', async () => {
   await world.s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'team/', Delimiter: '/' }));
   expect(world.asked.at(-1)).toMatchObject({
@@ -191,6 +217,16 @@ describe('documents', () => {
     ['bytes that are no UTF-8', Buffer.from([0x3c, 0xff, 0xfe]), 'MalformedXML'],
   ])('with %s are refused', async (_what, body, code) => {
     expect(await send({ method: 'POST', path: '/shelf?delete', body })).toEqual({ status: 400, code });
+  });
+
+  test('may hold elements without content, however they are written', async () => {
+    const body = '<Delete><Quiet/><Object><Key>k</Key></Object></Delete>';
+    expect(await send({ method: 'POST', path: '/shelf?delete', body })).toEqual({ status: 200, code: '' });
+    expect(readXml('<a><b/><c /><d x="/">1</d></a>').children).toMatchObject([
+      { name: 'b', text: '' },
+      { name: 'c', text: '' },
+      { name: 'd', text: '1' },
+    ]);
   });
 
   test('that come byte by byte are held as their bytes, and not as so many pieces', async () => {

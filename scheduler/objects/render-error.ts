@@ -40,8 +40,11 @@ function known(error: unknown): Known {
   return [500, 'InternalError', 'We encountered an internal error. Please try again.'];
 }
 
-/** More of a body than this is not taken from who will read an error instead. */
-const mostLeft = 1024 * 1024;
+/**
+ * More of a body than this is not taken from who will read an error instead: its connection ends, which most clients report in place of
+ * the error. It is a part as clients send them (the AWS CLI has 8 MiB), and what is taken is held nowhere.
+ */
+const mostLeft = 16 * 1024 * 1024;
 
 /** Errors as S3 writes them (S3 API reference, "Error responses"). */
 export const renderError: WebService['renderError'] = (ctx, error) => {
@@ -50,7 +53,8 @@ export const renderError: WebService['renderError'] = (ctx, error) => {
   ctx.set('x-amz-request-id', requestId);
   ctx.status = status;
   if (!ctx.req.complete) {
-    if (Number(ctx.req.headers['content-length'] ?? NaN) <= mostLeft) ctx.req.resume();
+    const { 'content-length': length, 'x-amz-decoded-content-length': meant } = ctx.req.headers;
+    if (Number(length ?? meant ?? NaN) <= mostLeft) ctx.req.resume();
     else ctx.set('Connection', 'close');
   }
   ctx.set('Content-Type', 'application/xml');

@@ -176,10 +176,13 @@ async function copy(scene: Scene): Promise<void> {
   });
 }
 
-/** What is copied, and from where. @throws NoSuchKey, PreconditionFailed */
+/** What is copied, and from where. @throws NoSuchKey, PreconditionFailed; AccessDenied when its bucket is not of whom the caller expects */
 export async function sourceOf(scene: Scene) {
   const from = copySource(scene.headers);
-  const source = await objectOf({ ...scene, ...from, query: from.query });
+  // Whose the two buckets are is said apart.
+  const { 'x-amz-source-expected-bucket-owner': owner } = scene.headers;
+  const headers = { ...scene.headers, 'x-amz-expected-bucket-owner': owner };
+  const source = await objectOf({ ...scene, ...from, headers });
   if (conditionState(scene.headers, source, 'x-amz-copy-source-') !== 'met') throw preconditionFailed();
   return { source, from };
 }

@@ -23,7 +23,7 @@ interface Open {
  * @throws MalformedXML
  */
 export function readXml(text: string): Element {
-  const token = /<\?[^>]*\?>|<!--[^>]*-->|<(\/?)([A-Za-z_][\w:.-]*)((?:\s[^<>]*)?)>|([^<]+)/gy;
+  const token = /<\?[^>]*\?>|<!--[^>]*-->|<(\/?)([A-Za-z_][\w:.-]*)((?:\s[^<>]*)?\/?)>|([^<]+)/gy;
   const open: Open[] = [];
   let root: Element | undefined;
   let count = 0;

@@ -77,3 +77,30 @@ test('what an entry stands for is passed over, however much it is', async () => 
   expect(page.entries.map((entry) => entry.key)).toEqual(['a/', 'b']);
   expect(reads).toBe(2);
 });
+
+test('a list reads few rows more than it has entries, and few of those that an entry stands for', async () => {
+  const records = memoryRecords(systemClock);
+  const keys = Array.from({ length: 20_000 }, (_, index) => `${Math.floor(index / 1000)}/${index}`);
+  for (let from = 0; from < keys.length; from += 5000)
+    await records.commit(bucketPartition('b'), {
+      put: keys.slice(from, from + 5000).map((one) => ({ key: objectKeys.object(one), value: {} })),
+    });
+  let rows = 0;
+  const counting: Pick<typeof records, 'list'> = {
+    list: async <T>(...given: Parameters<typeof records.list>) => {
+      const read = await records.list<T>(...given);
+      rows += read.records.length;
+      return read;
+    },
+  };
+  const rowsOf = async (delimiter: string, limit: number): Promise<readonly [entries: number, rows: number]> => {
+    rows = 0;
+    const { entries } = await list(counting, 'b', { prefix: '', delimiter, after: '', limit });
+    return [entries.length, rows];
+  };
+  expect(await rowsOf('', 1)).toEqual([1, 2]);
+  expect(await rowsOf('', 1000)).toEqual([1000, 1001]);
+  const [entries, read] = await rowsOf('/', 1000);
+  expect(entries).toBe(20);
+  expect(read).toBeLessThan(4000);
+});

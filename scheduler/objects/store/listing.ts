@@ -25,7 +25,12 @@ export interface Listing {
   readonly more: boolean;
 }
 
-const page = 1000;
+/** Rows of one read: the largest list, and the one behind it that says that there is more. */
+const page = 1001;
+/** Rows of a read where entries stand for so many that the most of a large read is passed over. */
+const least = 32;
+/** Rows that may be read for an entry. */
+const worth = 100;
 /** Behind a prefix, this is after whatever a key can have there. */
 const farthest = '\u{10ffff}'.repeat(257);
 
@@ -39,11 +44,13 @@ export async function list(
   if (limit === 0) return { entries, more: false };
   let common = after !== '' && commonOf(after, prefix, delimiter) === after ? after : undefined;
   let from = common === undefined ? after : common + farthest;
+  let size = Math.min(page, limit + 1);
   for (;;) {
+    const before = entries.length;
     const { records: rows, more } = await records.list<ObjectRecord>(bucketPartition(bucket), {
       prefix: objectKeys.object(prefix),
       ...(from === '' ? {} : { after: objectKeys.object(from) }),
-      limit: page,
+      limit: size,
     });
     for (const row of rows) {
       const key = keyOf(row);
@@ -56,6 +63,8 @@ export async function list(
     if (!more || last === undefined) return { entries, more: false };
     const key = keyOf(last);
     from = common !== undefined && key.startsWith(common) ? common + farthest : key;
+    const isWorth = (entries.length - before) * worth >= rows.length;
+    size = isWorth ? Math.min(page, 2 * size) : Math.max(least, Math.ceil(size / 4));
   }
 }
 
