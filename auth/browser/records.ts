@@ -1,9 +1,11 @@
 import type { Principal } from '../contract/index.ts';
 
+/** What is kept of whoever signed in: by the key or session in it, policies are those that hold at each call. */
+export type KeptPrincipal = Pick<Principal, 'type' | 'account' | 'arn' | 'id' | 'accessKeyId' | 'expiresAt'>;
+
 /** A browser's session. Times in milliseconds since the epoch. */
 export interface SessionRecord {
-  /** Who signed in: by the key or session in it, policies are those that hold at each call. */
-  readonly principal: Principal;
+  readonly principal: KeptPrincipal;
   /** SHA-256 of what the page holds beside the cookie. */
   readonly proofHash: string;
   readonly begun: number;
@@ -23,6 +25,6 @@ export interface OwnerRecord {
 
 /** A code that becomes a session once. */
 export interface CodeRecord {
-  readonly principal: Principal;
+  readonly principal: KeptPrincipal;
   readonly expires: number;
 }

@@ -14,4 +14,4 @@ export { defaultRetention, type Retention } from './sweep.ts';
 export { readDefinition } from './definitions.ts';
 export { Lane } from './lane.ts';
 export { ServiceRequests } from './requests.ts';
-export { waitingRequest } from './waiting-tasks.ts';
+export { waitingRequests } from './waiting-tasks.ts';

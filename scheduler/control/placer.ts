@@ -126,18 +126,7 @@ export class ClusterPlacer {
       return waiting;
     }
     this.#view.index.addTask(placedTask(job.draft, found.instanceId));
-    const task: TaskRecord = { ...job.draft, instanceId: found.instanceId };
-    const key = clusterKeys.task(task.id);
-    return {
-      job,
-      task,
-      require: [
-        { key, exists: false },
-        { key: clusterKeys.cluster, exists: true },
-      ],
-      put: [{ key, value: toJson(task) }],
-      instances: [found.instanceId],
-    };
+    return newPart(job, { ...job.draft, instanceId: found.instanceId }, [found.instanceId]);
   }
 
   #find({ draft, demand }: Job): { readonly instanceId: string } | PlacementFailure {
@@ -172,11 +161,12 @@ export class ClusterPlacer {
 function waitingPart({ waiting }: ClusterView, job: Job, { message }: PlacementFailure): DraftPart | undefined {
   if (waiting.size >= mostWaiting) return undefined;
   const { requires, constraints, strategies } = job.demand;
-  const task: TaskRecord = {
-    ...job.draft,
-    lastStatus: 'PROVISIONING',
-    waits: { requires, constraints, strategies, why: message },
-  };
+  const waits = { requires, constraints, strategies, why: message };
+  return newPart(job, { ...job.draft, lastStatus: 'PROVISIONING', waits }, []);
+}
+
+/** Commits a task that is not there yet, in a cluster that is. @param instances those whose room it takes */
+function newPart(job: Job, task: TaskRecord, instances: readonly string[]): DraftPart {
   const key = clusterKeys.task(task.id);
   return {
     job,
@@ -186,7 +176,7 @@ function waitingPart({ waiting }: ClusterView, job: Job, { message }: PlacementF
       { key: clusterKeys.cluster, exists: true },
     ],
     put: [{ key, value: toJson(task) }],
-    instances: [],
+    instances,
   };
 }
 

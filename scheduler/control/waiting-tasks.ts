@@ -80,17 +80,15 @@ function planWaiting(view: ClusterView): WaitingPart[] {
   const rows = [...view.waiting]
     .flatMap((id) => view.tasks.get(id) ?? [])
     .sort((a, b) => a.value.createdAt - b.value.createdAt || (a.value.id < b.value.id ? -1 : 1));
-  const requests = new Map<string, PlacementRequest>();
+  const requestOf = waitingRequests();
   /** Where there is no room for one there is none for the next that asks for the same. */
-  const full = new Set<string>();
+  const full = new Set<PlacementRequest>();
   return rows.flatMap(({ key, version, value: task }): WaitingPart[] => {
-    const kind = JSON.stringify([task.group, task.reservation, task.waits]);
-    const request = requests.get(kind) ?? waitingRequest(task);
-    if (request === undefined || full.has(kind)) return [];
-    requests.set(kind, request);
+    const request = requestOf(task);
+    if (request === undefined || full.has(request)) return [];
     const found = view.index.place(request);
     if ('unplaceable' in found) {
-      full.add(kind);
+      full.add(request);
       return [];
     }
     view.index.addTask(placedTask(task, found.instanceId));
@@ -112,15 +110,18 @@ function planWaiting(view: ClusterView): WaitingPart[] {
   });
 }
 
-/** What placement is asked for a task that waits; undefined for others. */
-export function waitingRequest({ group, reservation, waits }: TaskRecord): PlacementRequest | undefined {
-  if (waits === undefined) return undefined;
-  const { requires, constraints, strategies } = waits;
-  return {
-    group,
-    shape: { ...reservation, requires },
-    constraints: constraints as readonly ConstraintSpec[],
-    strategies: strategies as readonly StrategySpec[],
-    kind: 'standalone',
+/** What placement is asked for tasks that wait, one request for all that ask for the same; undefined for other tasks. */
+export function waitingRequests(): (task: TaskRecord) => PlacementRequest | undefined {
+  const known = new Map<string, PlacementRequest>();
+  return ({ group, reservation, waits }) => {
+    if (waits === undefined) return undefined;
+    const { requires, constraints, strategies } = waits;
+    return known.getOrInsertComputed(JSON.stringify([group, reservation, requires, constraints, strategies]), () => ({
+      group,
+      shape: { ...reservation, requires },
+      constraints: constraints as readonly ConstraintSpec[],
+      strategies: strategies as readonly StrategySpec[],
+      kind: 'standalone',
+    }));
   };
 }

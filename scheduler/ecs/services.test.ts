@@ -3,15 +3,12 @@ import {
   CreateServiceCommand,
   type CreateServiceCommandInput,
   DeleteServiceCommand,
-  DeregisterTaskDefinitionCommand,
   DescribeContainerInstancesCommand,
   DescribeServicesCommand,
   ListServicesCommand,
   ListTagsForResourceCommand,
   ListTasksCommand,
   type Service,
-  TagResourceCommand,
-  UntagResourceCommand,
   UpdateServiceCommand,
   UpdateTaskProtectionCommand,
   waitUntilServicesInactive,
@@ -20,7 +17,6 @@ import {
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { changeInstance } from '../cluster/index.ts';
-import { findService, setFollow } from '../services/index.ts';
 import { idOf } from '../state/index.ts';
 import { account, openApi, type TestApi } from './testing/open-api.ts';
 import { playAgent } from './testing/play-agent.ts';
@@ -386,234 +382,5 @@ describe('services', () => {
       maximumPercent: 100,
       minimumHealthyPercent: 0,
     });
-  });
-});
-
-describe('the tag slipway:follow', () => {
-  const ref = () => ({ account, cluster, service: 'web' });
-  const arn = () => `arn:aws:ecs:us-east-1:000000000000:service/${cluster}/web`;
-  const rule = async () => (await findService(api.ports, ref()))?.follow;
-
-  test.each([
-    ['true', { mode: 'tags' }],
-    ['pattern:v*', { mode: 'pattern', pattern: 'v*' }],
-    ['semver:^1.2', { mode: 'semver', range: '^1.2' }],
-    ['semver:>=1.2 <2 || 3.x', { mode: 'semver', range: '>=1.2 <2 || 3.x' }],
-    ['false', undefined],
-  ])('%s at creation', async (value, expected) => {
-    await newCluster();
-    const { taskDefinitionArn } = await api.define();
-    await create({ taskDefinition: taskDefinitionArn, tags: [{ key: 'slipway:follow', value }] });
-    expect(await rule()).toEqual(expected);
-  });
-
-  test('TagResource sets it, UntagResource clears it, and a bad value changes nothing', async () => {
-    await newCluster();
-    const { taskDefinitionArn } = await api.define();
-    await create({ taskDefinition: taskDefinitionArn });
-    const tag = (value: string) =>
-      api.ecs.send(new TagResourceCommand({ resourceArn: arn(), tags: [{ key: 'slipway:follow', value }] }));
-    await tag('true');
-    expect(await rule()).toEqual({ mode: 'tags' });
-    for (const bad of ['yes', 'pattern:', 'pattern:a b', 'semver:', 'semver:one', 'semver:a.b']) {
-      await expect(tag(bad)).rejects.toThrow(/Invalid value .* of tag 'slipway:follow'/);
-    }
-    expect(await rule()).toEqual({ mode: 'tags' });
-    await api.ecs.send(new UntagResourceCommand({ resourceArn: arn(), tagKeys: ['slipway:follow'] }));
-    expect(await rule()).toBeUndefined();
-    expect((await described()).tags).toEqual([]);
-  });
-
-  test('setting it needs what an UpdateService to the running revision needs, removing it what one without a revision does', async () => {
-    await newCluster();
-    const role = `arn:aws:iam::${account}:role/web-task`;
-    const { taskDefinitionArn } = await api.define({ taskRoleArn: role });
-    const rights = async (work: () => Promise<unknown>): Promise<string[]> => {
-      api.asked.length = 0;
-      await work();
-      return api.asked.map(({ action, resources }) => `${action} ${resources[0]?.arn.split(':').at(-1)}`);
-    };
-    const update = `ecs:UpdateService service/${cluster}/web`;
-    const pass = 'iam:PassRole role/web-task';
-    const tag = { key: 'slipway:follow', value: 'true' };
-    const created = await rights(() => create({ taskDefinition: taskDefinitionArn, tags: [tag] }));
-    expect(created.filter((right) => right === update || right === pass)).toEqual([update, pass]);
-    const follower = (await findService(api.ports, ref()))?.followedBy;
-    expect(follower).toMatchObject({ type: 'user', arn: `arn:aws:iam::${account}:user/admin` });
-    expect(
-      await rights(() => api.ecs.send(new UntagResourceCommand({ resourceArn: arn(), tagKeys: [tag.key] }))),
-    ).toEqual([`ecs:UntagResource service/${cluster}/web`, update]);
-    expect((await findService(api.ports, ref()))?.followedBy).toBeUndefined();
-    const set = () => api.ecs.send(new TagResourceCommand({ resourceArn: arn(), tags: [tag] }));
-    expect(await rights(set)).toEqual([`ecs:TagResource service/${cluster}/web`, update, pass]);
-    const other = () => api.ecs.send(new TagResourceCommand({ resourceArn: arn(), tags: [{ key: 'a', value: 'b' }] }));
-    expect(await rights(other)).toEqual([`ecs:TagResource service/${cluster}/web`]);
-    expect((await findService(api.ports, ref()))?.followedBy).toEqual(follower);
-    for (const action of ['ecs:UpdateService', 'iam:PassRole']) {
-      api.denied.add(action);
-      await expect(set()).rejects.toMatchObject({ name: 'AccessDeniedException' });
-      const name = `denied-${action.split(':')[0]}`;
-      const made = create({ serviceName: name, taskDefinition: taskDefinitionArn, tags: [tag] });
-      await expect(made).rejects.toMatchObject({ name: 'AccessDeniedException' });
-      api.denied.delete(action);
-    }
-    api.denied.add('ecs:UpdateService');
-    const untag = api.ecs.send(new UntagResourceCommand({ resourceArn: arn(), tagKeys: [tag.key] }));
-    await expect(untag).rejects.toMatchObject({ name: 'AccessDeniedException' });
-    api.denied.clear();
-    expect(await rule()).toEqual({ mode: 'tags' });
-  });
-
-  test('setFollow shows as a tag', async () => {
-    await newCluster();
-    const { taskDefinitionArn } = await api.define();
-    await create({ taskDefinition: taskDefinitionArn });
-    const setter = { type: 'user', account, arn: `arn:aws:iam::${account}:user/setter`, id: 'AIDASETTER' } as const;
-    await setFollow(api.ports, ref(), { mode: 'pattern', pattern: 'v*' }, setter);
-    expect((await described()).tags).toEqual([{ key: 'slipway:follow', value: 'pattern:v*' }]);
-    await setFollow(api.ports, ref(), undefined, setter);
-    expect((await described()).tags).toEqual([]);
-  });
-});
-
-describe('CreateService refuses', () => {
-  test.each<[string, Partial<CreateServiceCommandInput>, string, RegExp]>([
-    ['an unknown cluster', { cluster: 'nowhere' }, 'ClusterNotFoundException', /Cluster not found/],
-    ['a bad name', { serviceName: 'a b' }, 'InvalidParameterException', /service name/],
-    ['an unknown definition', { taskDefinition: 'nothing' }, 'ClientException', /TaskDefinition not found/],
-    ['no definition', { taskDefinition: undefined }, 'InvalidParameterException', /TaskDefinition/],
-    ['no count', { desiredCount: undefined }, 'InvalidParameterException', /desiredCount/],
-    ['a negative count', { desiredCount: -1 }, 'InvalidParameterException', /desiredCount/],
-    ['a count for a daemon', { schedulingStrategy: 'DAEMON' }, 'InvalidParameterException', /daemon/],
-    ['a long client token', { clientToken: 'x'.repeat(37) }, 'InvalidParameterException', /clientToken/],
-    ['Fargate', { launchType: 'FARGATE' }, 'InvalidParameterException', /FARGATE/],
-    [
-      'service discovery',
-      { serviceRegistries: [{ registryArn: 'x' }] },
-      'InvalidParameterException',
-      /serviceRegistries/,
-    ],
-    [
-      'awsvpc',
-      { networkConfiguration: { awsvpcConfiguration: { subnets: ['s'] } } },
-      'InvalidParameterException',
-      /not valid for the given networkMode/,
-    ],
-    ['blue/green', { deploymentConfiguration: { strategy: 'BLUE_GREEN' } }, 'InvalidParameterException', /BLUE_GREEN/],
-    [
-      'CodeDeploy without a load balancer',
-      { deploymentController: { type: 'CODE_DEPLOY' } },
-      'InvalidParameterException',
-      /exactly one item in loadBalancers/,
-    ],
-    [
-      'alarms',
-      { deploymentConfiguration: { alarms: { alarmNames: ['a'], enable: true, rollback: true } } },
-      'InvalidParameterException',
-      /alarms/,
-    ],
-    [
-      'hooks',
-      { deploymentConfiguration: { lifecycleHooks: [{ roleArn: 'x' }] } },
-      'InvalidParameterException',
-      /lifecycleHooks/,
-    ],
-    [
-      'a maximum below 100',
-      { deploymentConfiguration: { maximumPercent: 50 } },
-      'InvalidParameterException',
-      /maximumPercent/,
-    ],
-    [
-      'rollback without the breaker',
-      { deploymentConfiguration: { deploymentCircuitBreaker: { enable: false, rollback: true } } },
-      'InvalidParameterException',
-      /rollback/,
-    ],
-    [
-      'Service Connect',
-      { serviceConnectConfiguration: { enabled: true } },
-      'InvalidParameterException',
-      /Service Connect/,
-    ],
-    [
-      'zone rebalancing of daemons',
-      { availabilityZoneRebalancing: 'ENABLED', schedulingStrategy: 'DAEMON', desiredCount: undefined },
-      'InvalidParameterException',
-      /availabilityZoneRebalancing ENABLED is not supported for the service: the scheduling strategy is DAEMON/,
-    ],
-    [
-      'zone rebalancing without room for a task more',
-      { availabilityZoneRebalancing: 'ENABLED', deploymentConfiguration: { maximumPercent: 100 } },
-      'InvalidParameterException',
-      /maximumPercent is 100/,
-    ],
-    [
-      'zone rebalancing against another strategy',
-      {
-        availabilityZoneRebalancing: 'ENABLED',
-        placementStrategy: [
-          { type: 'binpack', field: 'memory' },
-          { type: 'spread', field: 'attribute:ecs.availability-zone' },
-        ],
-      },
-      'InvalidParameterException',
-      /first placement strategy/,
-    ],
-    [
-      'zone rebalancing against a constraint',
-      {
-        availabilityZoneRebalancing: 'ENABLED',
-        placementConstraints: [{ type: 'memberOf', expression: 'attribute:ecs.availability-zone == a' }],
-      },
-      'InvalidParameterException',
-      /a placement constraint uses attribute:ecs.availability-zone/,
-    ],
-    [
-      'zone rebalancing outside of the cloud',
-      { availabilityZoneRebalancing: 'ENABLED', launchType: 'EXTERNAL' },
-      'InvalidParameterException',
-      /launch type is EXTERNAL/,
-    ],
-    [
-      'a bad follow tag',
-      { tags: [{ key: 'slipway:follow', value: 'maybe' }] },
-      'InvalidParameterException',
-      /slipway:follow/,
-    ],
-    [
-      '51 tags',
-      { tags: Array.from({ length: 51 }, (_, n) => ({ key: `k${n}`, value: '' })) },
-      'InvalidParameterException',
-      /50/,
-    ],
-  ])('%s', async (_what, input, name, message) => {
-    await newCluster();
-    const { taskDefinitionArn } = await api.define();
-    const refusal = create({ taskDefinition: taskDefinitionArn, ...input });
-    await expect(refusal).rejects.toThrow(message);
-    await expect(refusal).rejects.toMatchObject({ name });
-    expect((await api.ecs.send(new ListServicesCommand({ cluster }))).serviceArns).toEqual([]);
-  });
-
-  test('an inactive definition', async () => {
-    await newCluster();
-    const { taskDefinitionArn } = await api.define();
-    await api.ecs.send(new DeregisterTaskDefinitionCommand({ taskDefinition: taskDefinitionArn }));
-    await expect(create({ taskDefinition: taskDefinitionArn })).rejects.toMatchObject({ name: 'ClientException' });
-  });
-});
-
-describe('UpdateService and DeleteService refuse', () => {
-  test('unknown services and members that nothing acts on', async () => {
-    await newCluster();
-    const update = (input: object) => api.ecs.send(new UpdateServiceCommand({ cluster, service: 'web', ...input }));
-    await expect(update({})).rejects.toMatchObject({ name: 'ServiceNotFoundException' });
-    await expect(api.ecs.send(new DeleteServiceCommand({ cluster, service: 'web' }))).rejects.toMatchObject({
-      name: 'ServiceNotFoundException',
-    });
-    const { taskDefinitionArn } = await api.define();
-    await create({ taskDefinition: taskDefinitionArn });
-    await expect(update({ taskDefinition: 'nothing' })).rejects.toMatchObject({ name: 'ClientException' });
   });
 });

@@ -24,7 +24,7 @@ import { AlarmKeeper, Alarms, createAlarmAdministration, createAlarms, StoredPoi
 import { createLogs, StoredLogs, TaskLogs } from '../signals/logs/index.ts';
 import { createAutoScaling } from '../scaling/autoscaling/index.ts';
 import { scaleCapacity } from '../scaling/capacity/index.ts';
-import { createMachineJoin, GroupKeeper, Groups, machineOf } from '../scaling/groups/index.ts';
+import { createMachineJoin, GroupKeeper, Groups, machineOf, nextMachines } from '../scaling/groups/index.ts';
 import { createScaling } from '../scaling/api/index.ts';
 import { isPolicyArn, scaleServices } from '../scaling/targets/index.ts';
 import { UsageCollector, usageGauges, UsageTeller } from '../signals/usage/index.ts';
@@ -101,7 +101,10 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     beside: [
       (led, over) => askHooks({ ...hooks, placer: control.placer }, led, over),
       (led, over) => scaleServices({ ...base, log, alarms, points }, led, over),
-      (led, over) => scaleCapacity({ ...base, log, groups, metrics }, led, over),
+      (led, over) => {
+        const upcoming = nextMachines({ networks, profileRole: ports.profileRole, groups });
+        return scaleCapacity({ ...base, log, groups, metrics, nextMachines: upcoming }, led, over);
+      },
     ],
   });
   const networks = new Networks({ ...base, zonesOfHosts: (of) => Promise.resolve([...control.zones(of)]) });

@@ -78,8 +78,8 @@ test('what no new host could take is told, and counts nowhere', () => {
   const inZone = (zone: string) =>
     task(1, 1, { constraints: [{ type: 'memberOf', expression: `attribute:ecs.availability-zone == ${zone}` }] });
   const tasks = [task(1_001, 1), inZone('a'), inZone('c'), inZone('b'), task(1, 2_000)];
-  expect(hostsNeeded(tasks, [blank('a'), blank('b')], 10)).toEqual({ used: 2, impossible: [0, 2, 4] });
-  expect(hostsNeeded([], [blank()], 10)).toEqual({ used: 0, impossible: [] });
+  expect(hostsNeeded(tasks, [blank('a'), blank('b')], 10)).toEqual({ used: 2, more: 2, impossible: [0, 2, 4] });
+  expect(hostsNeeded([], [blank()], 10)).toEqual({ used: 0, more: 0, impossible: [] });
 });
 
 test('constraints and ports hold among new hosts, up to the most that may be', () => {
@@ -87,6 +87,20 @@ test('constraints and ports hold among new hosts, up to the most that may be', (
   expect(hostsNeeded([apart, apart, apart], [blank()], 10).used).toBe(3);
   const port = task(1, 1, { shape: { cpu: 1, memory: 1, gpus: 0, tcpPorts: [80], udpPorts: [], requires: [] } });
   expect(hostsNeeded([port, port, task(1, 1)], [blank()], 10).used).toBe(2);
-  expect(hostsNeeded([apart, apart, apart], [blank()], 2)).toEqual({ used: 2, impossible: [] });
-  expect(hostsNeeded([apart], [blank()], 0)).toEqual({ used: 0, impossible: [] });
+  expect(hostsNeeded([apart, apart, apart], [blank()], 2)).toEqual({ used: 2, more: 2, impossible: [] });
+  expect(hostsNeeded([apart], [blank()], 0)).toEqual({ used: 0, more: 0, impossible: [] });
+});
+
+test('empty hosts that are there get tasks first, and count for nothing that they could not take', () => {
+  const inB = task(1, 600, { constraints: [{ type: 'memberOf', expression: 'attribute:ecs.availability-zone == b' }] });
+  const small = blank('a', { memory: 500 });
+  expect(hostsNeeded([task(1, 500)], [blank()], 10, [small])).toEqual({ used: 1, more: 0, impossible: [] });
+  expect(hostsNeeded([task(1, 600)], [blank()], 10, [small])).toEqual({ used: 1, more: 1, impossible: [] });
+  expect(hostsNeeded([inB, inB], [blank('a'), blank('b')], 10, [blank('a'), blank('b')])).toEqual({
+    used: 2,
+    more: 1,
+    impossible: [],
+  });
+  // Nobody knows what another one would be like.
+  expect(hostsNeeded([task(1, 600), task(1, 500)], [], 10, [small])).toEqual({ used: 1, more: 0, impossible: [0] });
 });

@@ -5,8 +5,10 @@ import type { InstanceSpec, PlacementRequest } from './types.ts';
 export type BlankHost = Omit<InstanceSpec, 'id' | 'placeable' | 'agentConnected'>;
 
 export interface HostsNeeded {
-  /** Hosts that get a task, those that are on their way included. */
+  /** Hosts that get a task, those that are there included. */
   readonly used: number;
+  /** Those of them that have to be made. */
+  readonly more: number;
   /** Places in the list of the tasks that no such host could take, however empty. */
   readonly impossible: readonly number[];
 }
@@ -17,17 +19,22 @@ export interface HostsNeeded {
  * when no other has room. Constraints hold among these hosts; what runs on others is not looked at. Pure, and the same for the same tasks.
  *
  * @param tasks the request of each task that waits
- * @param blanks not empty: new hosts, in the order in which they would be made, over and over (one for each zone)
- * @param most hosts that are looked at, from 0: tasks beyond them count nowhere
+ * @param blanks new hosts, in the order in which they would be made, over and over (one for each zone); empty: nobody knows any
+ * @param most new hosts that are looked at, from 0: tasks beyond them count nowhere
+ * @param there empty hosts that there are or that are on their way: they get tasks before another one is taken
  */
 export function hostsNeeded(
   tasks: readonly PlacementRequest[],
   blanks: readonly BlankHost[],
   most: number,
+  there: readonly BlankHost[] = [],
 ): HostsNeeded {
   const index = createPlacementIndex({ seed: 1 });
   const packed = new Map<PlacementRequest, PlacementRequest>();
-  const [{ cpu: fullCpu, memory: fullMemory } = { cpu: 1, memory: 1 }] = blanks;
+  const add = (id: string, host: BlankHost): void =>
+    index.upsertInstance({ ...host, id, placeable: true, agentConnected: true });
+  for (const [at, host] of there.entries()) add(`there-${at}`, host);
+  const [{ cpu: fullCpu, memory: fullMemory } = { cpu: 1, memory: 1 }] = [...blanks, ...there];
   const size = ({ shape }: PlacementRequest): number => Math.max(shape.cpu / fullCpu, shape.memory / fullMemory);
   const order = tasks
     .keys()
@@ -36,7 +43,8 @@ export function hostsNeeded(
   const impossible: number[] = [];
   /** Requests that no new host could take. */
   const hopeless = new Set<PlacementRequest>();
-  let used = 0;
+  const used = new Set<string>();
+  let more = 0;
   let turn = 0;
   for (const place of order) {
     const task = tasks[place]!;
@@ -50,22 +58,23 @@ export function hostsNeeded(
       impossible.push(place);
       continue;
     }
-    const found = used === 0 ? undefined : index.place(request);
+    const found = there.length + more === 0 ? undefined : index.place(request);
     let host = found !== undefined && !('unplaceable' in found) ? found.instanceId : undefined;
-    for (let tries = 0; host === undefined && used < most && tries < blanks.length; tries++) {
-      const id = `host-${used}`;
-      index.upsertInstance({ ...blanks[turn++ % blanks.length]!, id, placeable: true, agentConnected: true });
+    for (let tries = 0; host === undefined && more < most && tries < blanks.length; tries++) {
+      const id = `host-${more}`;
+      add(id, blanks[turn++ % blanks.length]!);
       if (index.whyNot(id, request) === undefined) {
         host = id;
-        used++;
+        more++;
       } else index.removeInstance(id);
     }
-    if (host !== undefined)
+    if (host !== undefined) {
       index.addTask({ id: `task-${place}`, instanceId: host, group: task.group, shape: task.shape });
-    else if (used < most) {
+      used.add(host);
+    } else if (more < most) {
       hopeless.add(request);
       impossible.push(place);
     }
   }
-  return { used, impossible: impossible.sort((a, b) => a - b) };
+  return { used: used.size, more, impossible: impossible.sort((a, b) => a - b) };
 }

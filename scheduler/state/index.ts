@@ -1,3 +1,9 @@
+/**
+ * What the scheduler remembers, record by record. These types are the contract between the ECS API (writes intentions),
+ * the service reconciler (writes tasks and deployments), and the agent's side of the control plane (writes observations).
+ * Times are milliseconds since the epoch.
+ */
+
 export { arns } from './arns.ts';
 export { ec2InstanceId, idOf, newDeploymentId, newEventId, newId, newNumber, type RandomBytes } from './ids.ts';
 export {
@@ -11,48 +17,46 @@ export {
   leaderLease,
   stateRows,
 } from './keys.ts';
+export type { ClusterRecord, ExecConfiguration, ExecSessionRecord } from './records/clusters.ts';
+export type { FamilyRecord, TaskDefinitionRecord, TokenRecord } from './records/definitions.ts';
+export type { AttributeRecord, InstanceRecord, Reservation } from './records/instances.ts';
 export type {
-  AttachmentRecord,
-  AttributeRecord,
   CapacityProvider,
   CapacityProviderRecord,
   CapacityProviderStrategy,
+  HostShape,
+  ManagedScalingSettings,
+} from './records/providers.ts';
+export type {
   CircuitBreaker,
-  ClusterRecord,
-  ContainerRecord,
   Delegate,
   DeploymentAlarms,
   DeploymentConfiguration,
   DeploymentHistoryRecord,
   DeploymentRecord,
-  ExecConfiguration,
-  ExecSessionRecord,
   FailedDeployment,
-  FamilyRecord,
   FollowRule,
+  RejectedImage,
+  SeenAlarms,
+  ServiceEventRecord,
+  ServiceRecord,
+  TaskSetRecord,
+} from './records/services.ts';
+export type { Tags } from './records/tags.ts';
+export type {
+  AttachmentRecord,
+  ContainerRecord,
   HealthStatus,
-  HostShape,
-  InstanceRecord,
   LaunchType,
-  ManagedScalingSettings,
   NetworkBinding,
   NetworkConfiguration,
   PlacementWish,
-  RejectedImage,
-  Reservation,
-  SeenAlarms,
-  ServiceEventRecord,
   ServiceLoadBalancer,
-  ServiceRecord,
   StopCode,
-  Tags,
-  TaskDefinitionRecord,
   TaskRecord,
-  TaskSetRecord,
   TaskStatus,
   TaskTarget,
-  TokenRecord,
-} from './records.ts';
+} from './records/tasks.ts';
 export { lifecycleStages } from './shifts.ts';
 export type {
   HookResultRecord,

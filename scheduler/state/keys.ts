@@ -1,6 +1,6 @@
 import { definePartition, type OwnedRows } from '@slipway/storage/records';
 
-import type { TokenRecord } from './records.ts';
+import type { TokenRecord } from './records/definitions.ts';
 
 /** Where each record of ECS itself lies. Partition = one account's ECS index, or one cluster (everything that must commit together). */
 

@@ -1,4 +1,4 @@
-import type { TaskRecord } from './records.ts';
+import type { TaskRecord } from './records/tasks.ts';
 import type { HookRun } from './shifts.ts';
 
 /** Whether a hook, or a person, is still to answer. */

@@ -2,6 +2,7 @@ import { AwsError, defineService, ec2Query, type ServiceDefinition } from '@slip
 import { bindAll, createSigning, Pages, schemasOf, storedKeys } from '@slipway/auth/kit';
 import type { RecordStore } from '@slipway/storage/records';
 
+import type { ProfileRole } from '../../scaling/groups/index.ts';
 import type { RandomBytes } from '../../state/index.ts';
 import { networkKeys, networkPartition, type Networks } from '../records/index.ts';
 
@@ -17,7 +18,7 @@ import { natGatewayOperations } from './nat-gateways.ts';
 import { networkAclOperations } from './network-acls.ts';
 import { networkInterfaceOperations } from './network-interfaces.ts';
 import { notServedOperations } from './not-served.ts';
-import type { Ec2Api, Ec2Operations, ProfileRole } from './operation.ts';
+import type { Ec2Api, Ec2Operations } from './operation.ts';
 import { routeTableOperations } from './route-tables.ts';
 import { securityGroupRuleOperations } from './security-group-rules.ts';
 import { securityGroupOperations } from './security-groups.ts';

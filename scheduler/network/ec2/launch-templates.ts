@@ -2,7 +2,14 @@ import type { AccessList, AccessRequest } from '@slipway/auth/contract';
 import { AwsError } from '@slipway/auth/contract';
 import { passRole } from '@slipway/auth/identity';
 
-import type { Draft, LaunchTemplateRecord, Network, TemplateData, TemplateVersionRecord } from '../records/index.ts';
+import {
+  type Draft,
+  type LaunchTemplateRecord,
+  type Network,
+  type TemplateData,
+  templateVersionNumber,
+  type TemplateVersionRecord,
+} from '../records/index.ts';
 
 import { invalidCombination, invalidValue, missingParameter } from './errors.ts';
 import { checkedData, requestData } from './launch-template-data.ts';
@@ -201,10 +208,9 @@ export const launchTemplateOperations: Ec2Operations = {
 
 /** A version as requests name it: a number, `$Latest` or `$Default`. @throws InvalidLaunchTemplateId.VersionNotFound for anything else */
 export function versionNumber(template: LaunchTemplateRecord, version: string): number {
-  if (version === '$Latest') return template.latestVersion;
-  if (version === '$Default') return template.defaultVersion;
-  if (/^[1-9]\d{0,8}$/.test(version)) return Number(version);
-  throw noVersion(template, version);
+  const of = templateVersionNumber(template, version);
+  if (of === undefined) throw noVersion(template, version);
+  return of;
 }
 
 export const noVersion = ({ id }: LaunchTemplateRecord, version: string): AwsError =>

@@ -10,7 +10,7 @@ import {
   tagsAsSent,
 } from '@slipway/auth/kit';
 
-import type { Groups } from '../../scaling/groups/index.ts';
+import type { Groups, ProfileRole } from '../../scaling/groups/index.ts';
 import type { Draft, Network, Networks, NounType } from '../records/index.ts';
 
 import { dryRun, unsupported } from './errors.ts';
@@ -25,12 +25,6 @@ export interface Ec2Api {
   readonly profileRole: ProfileRole;
   readonly groups: Pick<Groups, 'machines' | 'terminate'>;
 }
-
-/** The ARN of the role that an instance profile has; undefined without a profile or a role. */
-export type ProfileRole = (
-  account: string,
-  profile: { readonly Arn?: string | undefined; readonly Name?: string | undefined },
-) => Promise<string | undefined>;
 
 export type Scene = SceneOf<Ec2Api>;
 export type Ec2Operation = ApiOperation<Ec2Api>;

@@ -43,3 +43,4 @@ export type {
 export { prefixes } from './records.ts';
 export { networksThatAreRecords } from './stand-ins.ts';
 export { Networks, type NetworksOptions } from './store.ts';
+export { templateVersionNumber } from './template-versions.ts';

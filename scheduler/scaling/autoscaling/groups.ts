@@ -2,6 +2,7 @@ import type { AccessList, AccessRequest } from '@slipway/auth/contract';
 import { passRole } from '@slipway/auth/identity';
 import { requestTags, rowsOf } from '@slipway/auth/kit';
 
+import { templateVersionNumber } from '../../network/records/index.ts';
 import { groupArn, type GroupRecord, type MachineRecord } from '../groups/index.ts';
 import { passes } from './filters.ts';
 import { viewMachine } from './instances.ts';
@@ -229,10 +230,9 @@ async function mayPass(input: GroupRequest, scene: Scene): Promise<readonly Acce
   if (template === undefined) return [];
   const { id, version } = template.template;
   const found = (await api.networks.read(account)).get('launch-template', id);
-  if (found === undefined) return [];
-  const number =
-    version === '$Latest' ? found.latestVersion : version === '$Default' ? found.defaultVersion : Number(version);
-  const profile = (await api.networks.templateVersion(account, id, number))?.data.IamInstanceProfile;
+  const of = found === undefined ? undefined : templateVersionNumber(found, version);
+  if (of === undefined) return [];
+  const profile = (await api.networks.templateVersion(account, id, of))?.data.IamInstanceProfile;
   const role = profile === undefined ? undefined : await api.profileRole(account, profile);
   return role === undefined ? [] : [passRole(role, 'ec2.amazonaws.com')];
 }

@@ -12,7 +12,7 @@ import type { RecordStore } from '@slipway/storage/records';
 
 import type { Networks } from '../../network/records/index.ts';
 import type { RandomBytes } from '../../state/index.ts';
-import { groupArn, type GroupRecord, type Groups, type KeeperPorts, unsupported } from '../groups/index.ts';
+import { groupArn, type GroupRecord, type Groups, type ProfileRole, unsupported } from '../groups/index.ts';
 import { operationSchema } from './shapes.ts';
 
 /** What the operations work with. */
@@ -22,7 +22,7 @@ export interface AutoScalingApi {
   readonly region: string;
   readonly groups: Groups;
   readonly networks: Networks;
-  readonly profileRole: KeeperPorts['profileRole'];
+  readonly profileRole: ProfileRole;
   /** The names of the providers of machines that there are; the first makes those of groups that name none. */
   readonly providers: readonly string[];
   readonly pages: Pages;

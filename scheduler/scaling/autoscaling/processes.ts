@@ -1,4 +1,4 @@
-import { terminationPolicies, validation } from '../groups/index.ts';
+import { mostGroups, terminationPolicies, validation } from '../groups/index.ts';
 import { type AutoScalingOperations, mayList, mayOn, operation } from './operation.ts';
 import { list, nothing, number, oneGroup, struct, text, texts } from './shapes.ts';
 
@@ -67,7 +67,7 @@ export const processOperations: AutoScalingOperations = {
     }),
     access: mayList('DescribeAccountLimits'),
     handle: async (_input, { api, account }) => ({
-      MaxNumberOfAutoScalingGroups: 500,
+      MaxNumberOfAutoScalingGroups: mostGroups,
       MaxNumberOfLaunchConfigurations: 0,
       NumberOfAutoScalingGroups: (await api.groups.list(account)).length,
       NumberOfLaunchConfigurations: 0,

@@ -1,5 +1,6 @@
 import { AwsError } from '@slipway/auth/contract';
 
+import { templateVersionNumber } from '../../network/records/index.ts';
 import {
   blueprintOf,
   checkSize,
@@ -136,7 +137,7 @@ export async function templateNamed(
     throw validation(
       `You must use a valid fully-formed launch template. The specified launch template, ${(id ?? name ?? '').slice(0, 200)}, does not exist.`,
     );
-  if (!/^(?:\$Latest|\$Default|[1-9]\d{0,8})$/.test(version))
+  if (templateVersionNumber(found, version) === undefined)
     throw validation(`Invalid launch template version '${version.slice(0, 50)}': use a number, $Latest or $Default.`);
   const template = { id: found.id, name: found.name, version };
   const overrides = MixedInstancesPolicy?.LaunchTemplate?.Overrides ?? [];

@@ -40,39 +40,35 @@ export function hostsOf(
   return { hosts, drained };
 }
 
-/** What a host of the group is like that has joined, as its next ones will be. */
-export const shapeOf = ({
-  cpu,
-  memory,
-  gpuIds,
-  attributes,
-  reservedTcpPorts,
-  reservedUdpPorts,
-}: InstanceRecord): HostShape => ({
+/** What a host of the group is like that has joined, as the next ones will be that are made from the same. */
+export const shapeOf = (
+  { cpu, memory, gpuIds, attributes, reservedTcpPorts, reservedUdpPorts }: InstanceRecord,
+  { template, instanceType }: Pick<SizedMachine, 'template' | 'instanceType'>,
+): HostShape => ({
   cpu,
   memory,
   gpus: gpuIds.length,
   attributes: attributes.filter(({ name }) => !own.has(name)),
   reservedTcpPorts,
   reservedUdpPorts,
+  madeFrom: { template: template.id, version: template.version, instanceType },
 });
 
 /** Attributes in which hosts of one group differ. */
 const own = new Set(['ecs.availability-zone', 'slipway.address', 'slipway.published-on']);
 
-/** New hosts of a shape, one for each zone of the group. */
-export const blanksOf = (shape: HostShape, zones: readonly string[]): BlankHost[] =>
-  (zones.length === 0 ? [undefined] : zones).map((zone) => ({
-    cpu: shape.cpu,
-    memory: shape.memory,
-    gpus: shape.gpus,
-    attributes: new Map([
-      ...shape.attributes.map(({ name, value = '' }) => [name, value] as const),
-      ...(zone === undefined ? [] : [['ecs.availability-zone', zone] as const]),
-    ]),
-    reservedTcpPorts: shape.reservedTcpPorts,
-    reservedUdpPorts: shape.reservedUdpPorts,
-  }));
+/** An empty host of a shape in a zone. */
+export const blankOf = (shape: HostShape, zone: string): BlankHost => ({
+  cpu: shape.cpu,
+  memory: shape.memory,
+  gpus: shape.gpus,
+  attributes: new Map([
+    ...shape.attributes.map(({ name, value = '' }) => [name, value] as const),
+    ['ecs.availability-zone', zone],
+  ]),
+  reservedTcpPorts: shape.reservedTcpPorts,
+  reservedUdpPorts: shape.reservedUdpPorts,
+});
 
 /**
  * Whether all that keeps a host from being empty may move, and has room elsewhere. Asks the placement core, and changes nothing.

@@ -2,6 +2,7 @@ import type { Log } from '@slipway/auth/contract';
 
 import type { EcsPorts } from '../../cluster/index.ts';
 import type { MetricStore } from '../../signals/metrics/index.ts';
+import type { NextMachines } from '../groups/index.ts';
 
 /** A group as its capacity provider sees it. */
 export interface SizedGroup {
@@ -20,6 +21,10 @@ export interface SizedMachine {
   /** Of the container instance that its agent registers. */
   readonly instance: string;
   readonly cluster: string;
+  readonly zone: string;
+  /** The launch template and its version that it was made from. */
+  readonly template: { readonly id: string; readonly version: number };
+  readonly instanceType: string;
   readonly state: 'Pending' | 'InService' | 'Terminating';
   /** From scale-in. */
   readonly protected: boolean;
@@ -44,5 +49,7 @@ export interface SizedGroups {
 export interface CapacityPorts extends EcsPorts {
   readonly log: Log;
   readonly groups: SizedGroups;
+  /** What a group's next machines would be made from; undefined when none can be made. */
+  readonly nextMachines: (account: string, group: string) => Promise<NextMachines | undefined>;
   readonly metrics: Pick<MetricStore, 'put'>;
 }

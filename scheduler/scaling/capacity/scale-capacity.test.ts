@@ -26,6 +26,8 @@ let now: number;
 let group: { name: string; min: number; max: number; desired: number; zones: string[]; suspended: string[] };
 let machines: { -readonly [K in keyof SizedMachine]: SizedMachine[K] }[];
 let samples: Sample[];
+/** What the group's launch template says. */
+let template: { id: string; version: number };
 const memory = newMemory();
 const patience = { timeout: 60_000, interval: 50 };
 
@@ -34,6 +36,7 @@ beforeEach(async () => {
   group = { name: 'fleet', min: 0, max: 4, desired: 0, zones: ['us-east-1a'], suspended: [] };
   machines = [];
   samples = [];
+  template = { id: 'lt-1', version: 1 };
   now = Date.now();
   api.hostGroups.set('fleet', { protectNew: true });
   await api.define({ family: 'half', containerDefinitions: [{ name: 'main', image: 'busybox', memory: 512 }] });
@@ -54,6 +57,9 @@ const groups: SizedGroups = {
         id: `i-${machines.length}`,
         instance: newId(api.ports.random),
         cluster: 'fleet',
+        zone: group.zones[machines.length % group.zones.length] ?? '',
+        template,
+        instanceType: 'm5.large',
         state: 'Pending',
         protected: false,
         stateAt: now,
@@ -71,11 +77,11 @@ const groups: SizedGroups = {
   },
 };
 
-async function join(): Promise<void> {
+async function join(memory = 1024): Promise<void> {
   for (const machine of machines) {
     if (machine.state !== 'Pending') continue;
-    const attributes = { 'slipway.auto-scaling-group': 'fleet', 'ecs.availability-zone': 'us-east-1a' };
-    const arn = await api.addInstance({ cluster: 'fleet', cpu: 2048, memory: 1024, attributes });
+    const attributes = { 'slipway.auto-scaling-group': 'fleet', 'ecs.availability-zone': machine.zone };
+    const arn = await api.addInstance({ cluster: 'fleet', cpu: 2048, memory, attributes });
     Object.assign(machine, { state: 'InService', instance: idOf(arn), stateAt: now });
   }
 }
@@ -88,6 +94,7 @@ async function look(seconds = 5): Promise<void> {
     clock: { ...systemClock, now: () => now },
     log: { info: () => {}, warn: () => {}, error: () => {} },
     groups,
+    nextMachines: () => Promise.resolve({ template: template.id, version: template.version, types: ['m5.large'] }),
     metrics: { put: (_account, put) => Promise.resolve(void samples.push(...put)) },
   };
   await lookAt(ports, held.view, 'fleet', memory);
@@ -259,4 +266,66 @@ test('tasks that no host of the group could take make none, and are told', async
   );
   await look();
   expect(await statuses()).toEqual(['ACTIVE']);
+});
+
+test('what the launch template says by now may be larger: a host is made to see, beside others and from nothing', async () => {
+  await setUp('DISABLED');
+  const run = async (memory: number): Promise<void> => {
+    const family = `large-${memory}`;
+    await api.define({ family, containerDefinitions: [{ name: 'main', image: 'busybox', memory }] });
+    await api.ecs.send(new RunTaskCommand({ cluster: 'fleet', taskDefinition: family, ...strategy }));
+  };
+  await run(512);
+  await look();
+  await join();
+  const [half = ''] = await placed(1);
+  await api.report(half, 'STOPPED', 0);
+  await run(4096);
+  await look();
+  expect(await standing()).toMatch(/1 of them no host of the group could take/);
+  expect(group.desired).toBe(1);
+  template = { ...template, version: 2 };
+  // The empty one that is there is not for it.
+  await look();
+  expect(group.desired).toBe(2);
+  await look();
+  expect(group.desired).toBe(2);
+  await join(4096);
+  await placed(1, { desiredStatus: 'RUNNING' });
+  // And what another one would be like is known from now on.
+  await run(4096);
+  await look();
+  expect(group.desired).toBe(3);
+  await join(4096);
+  for (const task of await placed(2, { desiredStatus: 'RUNNING' })) await api.report(task, 'STOPPED', 0);
+  for (let turn = 0; turn < 12; turn++) await look(61);
+  expect(group.desired).toBe(0);
+  template = { ...template, version: 3 };
+  await run(8192);
+  await look();
+  expect(group.desired).toBe(1);
+  await join(8192);
+  await placed(1, { desiredStatus: 'RUNNING' });
+});
+
+test('an empty host in another zone holds back none where tasks have to run', async () => {
+  group.zones = ['us-east-1a', 'us-east-1b'];
+  await setUp('DISABLED');
+  await api.ecs.send(new RunTaskCommand({ cluster: 'fleet', taskDefinition: 'half', ...strategy }));
+  await look();
+  await join();
+  const [half = ''] = await placed(1);
+  await api.report(half, 'STOPPED', 0);
+  await api.ecs.send(
+    new RunTaskCommand({
+      cluster: 'fleet',
+      taskDefinition: 'half',
+      placementConstraints: [{ type: 'memberOf', expression: 'attribute:ecs.availability-zone == us-east-1b' }],
+      ...strategy,
+    }),
+  );
+  await look();
+  expect(group.desired).toBe(2);
+  await join();
+  await placed(1, { desiredStatus: 'RUNNING' });
 });

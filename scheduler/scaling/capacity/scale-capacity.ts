@@ -3,7 +3,6 @@ import { StaleEpoch } from '@slipway/storage/records';
 
 import { changeInstance, changeProvider, findProvider } from '../../cluster/index.ts';
 import { type Led, readDefinition, ServiceRequests } from '../../control/index.ts';
-import { hostsNeeded } from '../../placement/index.ts';
 import {
   type CapacityProviderRecord,
   groupAttribute,
@@ -12,7 +11,8 @@ import {
   type TaskDefinitionRecord,
 } from '../../state/index.ts';
 import { type CapacityPlan, decideCapacity } from '../rules/index.ts';
-import { blanksOf, canEmpty, holdersOf, hostsOf, shapeOf } from './hosts.ts';
+import { canEmpty, holdersOf, hostsOf } from './hosts.ts';
+import { emptyOf, isAsNext, joined, needOf } from './need.ts';
 import type { CapacityPorts, SizedGroup, SizedMachine } from './ports.ts';
 import { type Seen, standingOf } from './standing.ts';
 import { type KnownDefinitions, servicesOn, waitingFor } from './waiting.ts';
@@ -22,9 +22,6 @@ const interval = 5_000;
 
 /** Hosts that are tried in one look whether they can be emptied: those with the fewest tasks. */
 const mostTried = 10;
-
-/** Tasks that are packed in one look; with more the group grows in steps. */
-const mostPacked = 5_000;
 
 /** What one leader remembers from look to look. */
 export interface Memory {
@@ -79,25 +76,29 @@ export async function lookAt(ports: CapacityPorts, view: Led['view'], name: stri
   const definitions = await definitionsOf(ports, view, name);
   const now = clock.now();
   const { hosts, drained } = hostsOf(view, group, machines);
-  const shape = newest(view, machines) ?? provider.hostShape;
+  const there = joined(view, machines);
+  const shapes = [...there.map(({ shape }) => shape), provider.hostShape].filter((shape) => shape !== undefined);
   const waiting = waitingFor(view, name, memory.requests, definitions);
-  const coming = hosts.filter(({ state }) => state === 'coming').length;
-  const { used, impossible } =
-    shape === undefined
-      ? // One host tells what the others will be like.
-        { used: waiting.length === 0 ? 0 : Math.max(1, coming), impossible: [] }
-      : hostsNeeded(waiting.slice(0, mostPacked), blanksOf(shape, group.zones), group.max);
-  const byId = new Map(machines.map((machine) => [machine.id, machine.instance]));
+  // Only what waits asks what new hosts would be like.
+  const next = waiting.length === 0 ? undefined : await ports.nextMachines(account, group.name);
+  const byId = new Map(machines.map((machine) => [machine.id, machine]));
+  const { needed, missing, impossible } = needOf(waiting, {
+    group,
+    shape: shapes.find((shape) => isAsNext(shape, next)),
+    empty: emptyOf(there, hosts),
+    coming: hosts.flatMap(({ id, state }) => (state === 'coming' ? (byId.get(id)?.zone ?? []) : [])),
+  });
   let tries = 0;
   const plan = decideCapacity({
     rule: provider.managedScaling,
     group: withoutDrained(group, drained),
     hosts,
-    needed: used,
+    needed,
+    missing,
     canEmpty: (id) =>
       provider.managedTerminationProtection !== 'ENABLED' &&
       tries++ < mostTried &&
-      canEmpty(view, byId.get(id) ?? '', memory.requests, definitions, now),
+      canEmpty(view, byId.get(id)?.instance ?? '', memory.requests, definitions, now),
     surplusSince: memory.surplusSince.get(name),
     now,
   });
@@ -108,11 +109,11 @@ export async function lookAt(ports: CapacityPorts, view: Led['view'], name: stri
     hosts,
     drained,
     waiting: waiting.length,
-    impossible: impossible.length,
-    needed: used,
+    impossible,
+    needed,
     plan,
   };
-  await tell(ports, account, provider, standingOf(seen), shape);
+  await tell(ports, account, provider, standingOf(seen), shapes[0]);
   await carryOut(ports, view, provider, { group, machines, drained, plan });
   await protect(ports, view, provider, machines, group.name);
   const minute = Math.floor(now / 60_000) * 60_000;
@@ -194,16 +195,6 @@ const withoutDrained = ({ min, max, desired }: SizedGroup, drained: number) => (
   max: Math.max(0, max - drained),
   desired: Math.max(0, desired - drained),
 });
-
-/** What the newest host of the group is like that has joined. */
-function newest(view: Led['view'], machines: readonly SizedMachine[]): CapacityProviderRecord['hostShape'] {
-  const there = machines.flatMap(({ instance }) => view.instances.get(instance)?.value ?? []);
-  const last = there.reduce(
-    (best, one) => (best !== undefined && best.registeredAt >= one.registeredAt ? best : one),
-    there[0],
-  );
-  return last === undefined ? undefined : shapeOf(last);
-}
 
 /** Writes what is new of a provider: what its hosts are like, and how it stands. */
 async function tell(

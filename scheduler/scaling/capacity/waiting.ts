@@ -1,4 +1,4 @@
-import { type ServiceRequests, waitingRequest } from '../../control/index.ts';
+import { type ServiceRequests, waitingRequests } from '../../control/index.ts';
 import { computedCount, countProviders, nextProviders, startedAs, upperBound } from '../../deployments/index.ts';
 import type { PlacementRequest } from '../../placement/index.ts';
 import type { ServiceRecord, TaskDefinitionRecord } from '../../state/index.ts';
@@ -17,14 +17,10 @@ export function waitingFor(
   requests: ServiceRequests,
   definitions: KnownDefinitions,
 ): PlacementRequest[] {
-  const alike = new Map<string, PlacementRequest>();
+  const requestOf = waitingRequests();
   const tasks = [...view.waiting].flatMap((id) => {
     const task = view.tasks.get(id)?.value;
-    if (task?.capacityProvider !== provider) return [];
-    const key = JSON.stringify([task.group, task.reservation, task.waits]);
-    const request = alike.get(key) ?? waitingRequest(task);
-    if (request !== undefined) alike.set(key, request);
-    return request ?? [];
+    return task?.capacityProvider === provider ? (requestOf(task) ?? []) : [];
   });
   const services = servicesOn(view, provider).flatMap((service) =>
     missingOf(view, service, provider).flatMap(({ deployment, count }) => {

@@ -1,8 +1,19 @@
 import { isName } from '../../cluster/index.ts';
-import type { TemplateData } from '../../network/records/index.ts';
-import type { KeeperPorts } from './keeper.ts';
+import { type Networks, type TemplateData, templateVersionNumber } from '../../network/records/index.ts';
+import type { Groups } from './groups.ts';
 import type { GroupRecord } from './records.ts';
 import { agentSettings } from './user-data.ts';
+
+/** The ARN of the role that an instance profile has: what machines act as; undefined without a profile or a role. */
+export type ProfileRole = (
+  account: string,
+  profile: { readonly Arn?: string | undefined; readonly Name?: string | undefined },
+) => Promise<string | undefined>;
+
+export interface BlueprintPorts {
+  readonly networks: Networks;
+  readonly profileRole: ProfileRole;
+}
 
 /** What new machines of a group are made from, as its template says it now. */
 export interface Blueprint {
@@ -25,7 +36,7 @@ const usualCluster = 'default';
  * @throws Error that says, in its message, what of the template cannot be had
  */
 export async function blueprintOf(
-  { networks, profileRole }: Pick<KeeperPorts, 'networks' | 'profileRole'>,
+  { networks, profileRole }: BlueprintPorts,
   account: string,
   {
     template: of,
@@ -39,13 +50,8 @@ export async function blueprintOf(
   const network = await networks.read(account);
   const template = network.get('launch-template', of.id);
   if (template === undefined) throw new Error(`The launch template ${of.name} (${of.id}) does not exist.`);
-  const number =
-    of.version === '$Latest'
-      ? template.latestVersion
-      : of.version === '$Default'
-        ? template.defaultVersion
-        : Number(of.version);
-  const version = await networks.templateVersion(account, of.id, number);
+  const number = templateVersionNumber(template, of.version);
+  const version = number === undefined ? undefined : await networks.templateVersion(account, of.id, number);
   if (version === undefined) throw new Error(`The launch template ${template.name} has no version ${of.version}.`);
   const { data } = version;
   if (data.IamInstanceProfile === undefined)
@@ -65,7 +71,7 @@ export async function blueprintOf(
     .filter(({ ResourceType }) => ResourceType === 'instance')
     .flatMap(({ Tags = [] }) => Tags.map(({ Key = '', Value = '' }) => [Key, Value] as const));
   return {
-    template: { id: template.id, name: template.name, version: number },
+    template: { id: template.id, name: template.name, version: version.number },
     data,
     // Where one type cannot be had, the next is tried.
     instanceType: types?.[failures % types.length] ?? data.InstanceType ?? '',
@@ -85,3 +91,24 @@ export async function blueprintOf(
     },
   };
 }
+
+/** What the next machines of a group are made from. */
+export interface NextMachines {
+  /** The launch template's id. */
+  readonly template: string;
+  readonly version: number;
+  /** Instance types of which they may be. */
+  readonly types: readonly string[];
+}
+
+/** Reads what the next machines of a group would be made from; undefined when none can be made. */
+export const nextMachines =
+  ({ groups, ...ports }: BlueprintPorts & { readonly groups: Pick<Groups, 'byName'> }) =>
+  async (account: string, name: string): Promise<NextMachines | undefined> => {
+    const group = await groups.byName(account, name);
+    if (group === undefined) return undefined;
+    const blueprint = await blueprintOf(ports, account, group).catch(() => undefined);
+    if (blueprint === undefined) return undefined;
+    const { template, instanceType } = blueprint;
+    return { template: template.id, version: template.version, types: group.types ?? [instanceType] };
+  };

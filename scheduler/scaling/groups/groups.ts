@@ -25,7 +25,7 @@ export type GroupDraft = Omit<
 /** How often a change is tried again when somebody else changes the same records. */
 const attempts = 100;
 /** As an account of ASG may have. */
-const mostGroups = 500;
+export const mostGroups = 500;
 
 /** The Auto Scaling groups of all accounts: what is wanted of them. Who acts on it is {@link GroupKeeper}. */
 export class Groups {

@@ -1,9 +1,9 @@
 /** Auto Scaling groups: what is wanted of them, who keeps them so, and how their machines join. */
 export { unsupported, validation } from './errors.ts';
 export { moment } from './activities.ts';
-export { blueprintOf } from './blueprint.ts';
+export { blueprintOf, nextMachines, type NextMachines, type ProfileRole } from './blueprint.ts';
 export { terminationPolicies } from './decide.ts';
-export { checkSize, type GroupDraft, Groups, type GroupsPorts } from './groups.ts';
+export { checkSize, type GroupDraft, Groups, type GroupsPorts, mostGroups } from './groups.ts';
 export { createMachineJoin, type JoinPorts, type MachineCredentials, machineOf } from './join.ts';
 export { AccountGroups, GroupKeeper, type KeeperPorts } from './keeper.ts';
 export { groupArn, groupKeys, groupRows, groupsPartition, parseGroupArn } from './keys.ts';

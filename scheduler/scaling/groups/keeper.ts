@@ -4,7 +4,6 @@ import { type HeldLease, lead, type Leases } from '@slipway/storage/leases';
 import { scanPartitions, StaleEpoch, transact } from '@slipway/storage/records';
 
 import type { EcsPorts } from '../../cluster/index.ts';
-import type { Networks } from '../../network/records/index.ts';
 import { newEventId } from '../../state/index.ts';
 import type { InstanceProvider } from '../providers/index.ts';
 import { sweepActivities } from './activities.ts';
@@ -14,20 +13,14 @@ import { type GroupsPorts, Groups } from './groups.ts';
 import { groupKeys, groupsPartition } from './keys.ts';
 import type { GroupRecord, MachineRecord } from './records.ts';
 import { type ProviderList, readSights } from './sight.ts';
-import { type Blueprint, blueprintOf } from './blueprint.ts';
+import { type Blueprint, blueprintOf, type BlueprintPorts } from './blueprint.ts';
 import { Workshop } from './workshop.ts';
 
 /** What groups are kept with. */
-export interface KeeperPorts extends GroupsPorts, EcsPorts {
+export interface KeeperPorts extends GroupsPorts, EcsPorts, BlueprintPorts {
   readonly leases: Leases;
   readonly log: Log;
-  readonly networks: Networks;
   readonly providers: readonly InstanceProvider[];
-  /** What machines act as: the role of an instance profile. */
-  readonly profileRole: (
-    account: string,
-    profile: { readonly Arn?: string | undefined; readonly Name?: string | undefined },
-  ) => Promise<string | undefined>;
   /** A secret of this installation, at least 16 bytes, the same on every server: the rights to join follow from it. */
   readonly joinKey: Uint8Array;
   /** Where machines reach this installation. */

@@ -25,6 +25,7 @@ const decide = (more: Partial<CapacityState> = {}) =>
     group: { min: 0, max: 10, desired: more.hosts?.length ?? 0 },
     hosts: [],
     needed: 0,
+    missing: 0,
     canEmpty: () => true,
     surplusSince: undefined,
     now: 1_000_000,
@@ -41,6 +42,15 @@ test('a group goes up by what its tasks need, from nothing as well, in steps and
   const coming = [host('a', 0, { state: 'coming' }), host('b', 0, { state: 'coming' })];
   expect(decide({ needed: 2, hosts: coming })).toMatchObject({ desired: 2, empty: [], end: [] });
   expect(decide({ needed: 3, hosts: [...coming, host('c', 1)] }).desired).toBe(4);
+});
+
+test('an empty host that what waits could not be on holds no other one back', () => {
+  const hosts = [host('a', 0), host('b', 1)];
+  expect(decide({ needed: 1, hosts }).desired).toBe(2);
+  expect(decide({ needed: 1, missing: 1, hosts }).desired).toBe(3);
+  // One that was asked for and is not made yet counts.
+  expect(decide({ needed: 1, missing: 1, hosts, group: { min: 0, max: 10, desired: 3 } }).desired).toBe(3);
+  expect(decide({ needed: 9, missing: 9, hosts, group: { min: 0, max: 4, desired: 2 } }).desired).toBe(4);
 });
 
 test('the reservation is told as ECS reckons it', () => {
@@ -126,11 +136,13 @@ function play(
       to.tasks++;
       worst = Math.max(worst, now - waiting.shift()!);
     }
+    const needed = Math.ceil(waiting.length / slots);
     const plan = decideCapacity({
       rule: { ...rule, targetCapacity: target, instanceWarmupPeriod: 60 },
       group: { min, max, desired },
       hosts,
-      needed: Math.ceil(waiting.length / slots),
+      needed,
+      missing: Math.max(0, needed - hosts.filter(({ state }) => state === 'coming').length),
       canEmpty: (id) => {
         const one = hosts.find((candidate) => candidate.id === id)!;
         const free = hosts.reduce(

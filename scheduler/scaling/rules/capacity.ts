@@ -31,6 +31,8 @@ export interface CapacityState {
   readonly hosts: readonly CapacityHost[];
   /** Empty hosts that the tasks need that wait, those on their way included. */
   readonly needed: number;
+  /** Those of them that are neither there nor on their way: no empty host that there is could take what they are for. */
+  readonly missing: number;
   /** Whether a host can be emptied now: its tasks may move, and others have room for them. */
   readonly canEmpty: (id: string) => boolean;
   /** Since when there are too many; undefined: not as of the last look. */
@@ -65,6 +67,7 @@ export function decideCapacity({
   group,
   hosts,
   needed,
+  missing: unmade,
   canEmpty,
   surplusSince,
   now,
@@ -74,7 +77,8 @@ export function decideCapacity({
   const inUse = ready.filter(({ tasks }) => tasks > 0);
   const target = (used: number): number =>
     Math.min(Math.max(Math.ceil((used * 100) / rule.targetCapacity), group.min), group.max);
-  const wanted = target(inUse.length + needed);
+  const least = unmade === 0 ? 0 : Math.min(group.max, hosts.length - emptying.length + unmade);
+  const wanted = Math.max(target(inUse.length + needed), least);
   /** Those that stay as things are. */
   const staying = group.desired - emptying.length;
   const up = hosts.filter(({ state }) => state !== 'coming').length;

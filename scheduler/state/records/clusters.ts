@@ -1,0 +1,48 @@
+import type { Principal } from '@slipway/auth/contract';
+
+import type { CapacityProvider, CapacityProviderStrategy } from './providers.ts';
+import type { Tags } from './tags.ts';
+
+/** A cluster. Its own partition holds the truth under `cluster`; the account's partition holds an index row. */
+export interface ClusterRecord {
+  readonly name: string;
+  readonly status: 'ACTIVE' | 'INACTIVE';
+  readonly createdAt: number;
+  readonly tags: Tags;
+  /** `settings`, `configuration`, capacity providers: kept as given, in the SDK's shape. */
+  readonly settings: readonly { readonly name: string; readonly value: string }[];
+  readonly configuration?: { readonly executeCommandConfiguration: ExecConfiguration };
+  /** Those that strategies in the cluster may name. */
+  readonly capacityProviders: readonly CapacityProvider[];
+  /** Which of them are of Auto Scaling groups. Absent: none. */
+  readonly groupProviders?: readonly { readonly name: CapacityProvider; readonly group: string }[];
+  /** Of services and tasks that name neither a strategy nor a launch type. */
+  readonly defaultCapacityProviderStrategy: CapacityProviderStrategy;
+}
+
+/** How sessions of ECS Exec in a cluster are logged. */
+export interface ExecConfiguration {
+  /** DEFAULT: where the container's log driver awslogs writes; OVERRIDE: into the group. */
+  readonly logging: 'NONE' | 'DEFAULT' | 'OVERRIDE';
+  readonly logConfiguration?: { readonly cloudWatchLogGroupName: string };
+}
+
+/** A session of ECS Exec that was asked for and has not begun: who has its token, once, and which host is to serve it. */
+export interface ExecSessionRecord {
+  readonly id: string;
+  readonly taskId: string;
+  readonly containerName: string;
+  /** Docker's id of the container. */
+  readonly runtimeId: string;
+  readonly instanceId: string;
+  /** The words of the command; the first is the program. */
+  readonly command: readonly string[];
+  readonly interactive: boolean;
+  /** Who asked for it. */
+  readonly principal: Principal;
+  readonly createdAt: number;
+  /** SHA-256 of the token; gone once it was used. */
+  readonly tokenHash?: string;
+  /** When the client came; then the host is told. */
+  readonly openedAt?: number;
+}
