@@ -9,7 +9,7 @@ import { checkPorts } from './check-ports.ts';
 import { checkRouting } from './check-routing.ts';
 import { checkVolumes } from './check-volumes.ts';
 import { containersOf, type TaskDefinitionBody } from './definition.ts';
-import { checkOneOf, refuse, refuseContainer } from './definition-error.ts';
+import { checkOneOf, checkUnique, refuse, refuseContainer } from './definition-error.ts';
 import { storageConflict } from './ephemeral-storage.ts';
 import { checkExpression } from './placement-rules.ts';
 import { sizeConflict } from './size-conflict.ts';
@@ -49,9 +49,10 @@ export function checkDefinitionRequest(input: RegisterTaskDefinitionRequest): vo
 export function checkDefinition(body: TaskDefinitionBody): void {
   const containers = containersOf(body);
   if (containers.length === 0) refuse('Container list cannot be empty.');
-  const names = containers.map(({ name }) => name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) refuse(`Duplicate container name '${twice}'.`);
+  checkUnique(
+    'container',
+    containers.map(({ name }) => name),
+  );
   if (!containers.some((container) => container.essential)) refuse('At least one container must be essential.');
   checkVolumes(body);
   for (const container of containers) checkContainer(container, body);

@@ -2,15 +2,16 @@ import type { EFSVolumeConfiguration, Volume } from '@aws-sdk/client-ecs';
 
 import { isName, refuseMembers } from '../cluster/index.ts';
 import type { TaskDefinitionBody } from './definition.ts';
-import { checkOneOf, refuse } from './definition-error.ts';
+import { checkOneOf, checkUnique, refuse } from './definition-error.ts';
 
 const otherwise = "Use an 'efsVolumeConfiguration', or 'host.sourcePath' of a folder that is mounted on the instances.";
 
 /** @throws ClientException, InvalidParameterException when a volume breaks a rule of its own */
 export function checkVolumes({ volumes = [], taskRoleArn }: TaskDefinitionBody): void {
-  const names = volumes.map(({ name }) => name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) refuse(`Duplicate volume name '${twice}'.`);
+  checkUnique(
+    'volume',
+    volumes.map(({ name }) => name),
+  );
   for (const volume of volumes) checkVolume(volume, taskRoleArn);
 }
 

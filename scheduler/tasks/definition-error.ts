@@ -5,6 +5,12 @@ export function refuse(message: string): never {
   throw clientError(message);
 }
 
+/** @throws ClientException when two of a kind have one name */
+export function checkUnique(what: string, names: readonly (string | undefined)[]): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) refuse(`Duplicate ${what} name '${twice}'.`);
+}
+
 /** Refuses a setting of one container. */
 export function refuseContainer(container: string | undefined, message: string): never {
   refuse(`Invalid setting for container '${container ?? ''}'. ${message}`);

@@ -15,7 +15,7 @@ export {
 export { type DemandOptions, placementDemand } from './demand.ts';
 export { taskDraft, type TaskDraft, type TaskDraftOptions, taskTags } from './draft.ts';
 export { normalizeDefinition } from './normalize.ts';
-export { applyOverrides } from './overrides.ts';
+export { taskBody } from './overrides.ts';
 export { checkExpression, parseConstraints, parseStrategies, type PlacementExtensions } from './placement-rules.ts';
 export type { PlacementDemand, PlacementFailure, TaskPlacer } from './placer.ts';
 export { interrupted, interruptedAt, reclaimInstance, reclaimNotice } from './reclaim.ts';

@@ -1,6 +1,11 @@
 import type { ContainerDefinition, ContainerOverride, TaskOverride } from '@aws-sdk/client-ecs';
 
-import { containersOf, type TaskDefinitionBody } from './definition.ts';
+import type { TaskDefinitionRecord, TaskRecord } from '../state/index.ts';
+import { bodyOf, containersOf, type TaskDefinitionBody } from './definition.ts';
+
+/** What a task runs: its definition with its overrides. */
+export const taskBody = ({ overrides }: TaskRecord, definition: TaskDefinitionRecord): TaskDefinitionBody =>
+  applyOverrides(bodyOf(definition), overrides as TaskOverride | undefined);
 
 /**
  * The definition as a task with these overrides runs it: command, environment (by name), files of variables, CPU, memory and GPUs of

@@ -7,7 +7,6 @@ import { parseArn, parseCluster, parseMember } from '../cluster/index.ts';
 import { formatFollow, parseFollow } from '../services/index.ts';
 import type { TaskDefinitionRecord } from '../state/index.ts';
 import {
-  applyOverrides,
   checkDefinition,
   checkDefinitionRequest,
   normalizeDefinition,
@@ -18,6 +17,7 @@ import {
   type TaskDefinitionBody,
   taskTags,
 } from './index.ts';
+import { applyOverrides } from './overrides.ts';
 
 const home = { account: '000000000000', region: 'us-east-1' };
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type ECSClient, ExecuteCommandCommand } from '@aws-sdk/client-ecs';
 import { ExecClient, joinCommand } from '@slipway/scheduler/exec/protocol';
-import { systemClock } from '@slipway/storage/clock';
+import { systemClock, waitAtMost } from '@slipway/storage/clock';
 import { WebSocket } from 'ws';
 import { CliError } from './errors.ts';
 import type { ExecTarget } from './exec-target.ts';
@@ -22,7 +22,7 @@ export class ExecConnection {
   readonly #over = new AbortController();
   readonly #ready = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<number>();
-  #room = Promise.withResolvers<void>();
+  #drained: () => void = () => undefined;
   #code: number | undefined;
 
   private constructor(streamUrl: string, tokenValue: string, ports: ConnectionPorts) {
@@ -40,7 +40,7 @@ export class ExecConnection {
       },
       ...ports,
       ready: () => this.#ready.resolve(),
-      drained: () => this.#room.resolve(),
+      drained: () => this.#drained(),
       exited: (code) => (this.#code = code),
       closed: (said) => this.#end(said),
     });
@@ -85,10 +85,9 @@ export class ExecConnection {
   /** Resolves when more may be written, or nothing needs to be any more. */
   async write(bytes: Buffer): Promise<void> {
     this.#client.write(bytes);
-    while (!this.#client.hasRoom && !this.#over.signal.aborted) {
-      this.#room = Promise.withResolvers();
-      await Promise.race([this.#room.promise, this.#ended.promise.catch(() => undefined)]);
-    }
+    const { signal } = this.#over;
+    while (!this.#client.hasRoom && !signal.aborted)
+      await waitAtMost(Infinity, (wake) => void (this.#drained = wake), systemClock, signal);
   }
 
   endInput(): void {

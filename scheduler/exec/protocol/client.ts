@@ -1,6 +1,6 @@
 import type { Clock } from '@slipway/storage/clock';
 
-import { type Message, payloadType, terminateSession } from './message.ts';
+import { idText, type Message, payloadType, terminateSession } from './message.ts';
 import { json, parsed, ReliableStream } from './stream.ts';
 
 /** What clients of ours say they are: they take exit codes, and input that ends. */
@@ -59,13 +59,14 @@ export class ExecClient {
 
   /** Opens the channel with the token of ExecuteCommand, and keeps what was sent coming until the signal aborts. */
   run(tokenValue: string, signal: AbortSignal): Promise<'ended' | 'silent'> {
-    const { socket, version = ownClient } = this.#ports;
+    const { socket, random, version = ownClient } = this.#ports;
+    const id = (): string => idText(Buffer.from(random(16)));
     socket.send(
       JSON.stringify({
         MessageSchemaVersion: '1.0',
-        RequestId: crypto.randomUUID(),
+        RequestId: id(),
         TokenValue: tokenValue,
-        ClientId: crypto.randomUUID(),
+        ClientId: id(),
         ClientVersion: version,
       }),
     );

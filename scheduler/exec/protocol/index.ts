@@ -1,9 +1,10 @@
 /** The data channel of ECS Exec: the protocol of Session Manager, both of its sides. */
-export { type ClientSocket, ExecClient, type ExecClientPorts, ownClient } from './client.ts';
+export { ExecClient, type ExecClientPorts, ownClient } from './client.ts';
 export {
   BadMessage,
   decodeMessage,
   encodeMessage,
+  flags,
   type Message,
   type MessageType,
   mostFrame,
@@ -11,5 +12,5 @@ export {
   payloadType,
   terminateSession,
 } from './message.ts';
-export { json, parsed, ReliableStream, type StreamPorts } from './stream.ts';
+export { closingFrame, json, parsed, ReliableStream, type StreamPorts } from './stream.ts';
 export { joinCommand, splitCommand } from './words.ts';

@@ -4,6 +4,9 @@ import type { Clock } from '@slipway/storage/clock';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
+import { SteppedClock } from '../../control/testing/stepped-clock.ts';
+import { seededRandom } from '../../placement/index.ts';
+
 import {
   BadMessage,
   decodeMessage,
@@ -15,6 +18,7 @@ import {
   payloadType,
   ReliableStream,
   splitCommand,
+  type StreamPorts,
 } from './index.ts';
 
 describe('a message', () => {
@@ -82,32 +86,26 @@ describe('the words of a command', () => {
   });
 });
 
-/** Time that goes on when it is told to. */
-class TestClock implements Clock {
-  #time = 0;
-  readonly #sleepers = new Set<{ readonly until: number; readonly wake: () => void }>();
-  now = (): number => this.#time;
-  monotonic = (): number => this.#time;
-  sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const sleeper = { until: this.#time + ms, wake: resolve };
-      this.#sleepers.add(sleeper);
-      signal?.addEventListener('abort', () => {
-        this.#sleepers.delete(sleeper);
-        reject(signal.reason as Error);
-      });
-    });
-
-  async pass(ms: number): Promise<void> {
-    this.#time += ms;
-    for (const sleeper of this.#sleepers) {
-      if (sleeper.until > this.#time) continue;
-      this.#sleepers.delete(sleeper);
-      sleeper.wake();
-    }
-    await new Promise(setImmediate);
-  }
+/** Lets so much time go by, and whoever waited for it do what follows. */
+async function pass(clock: SteppedClock, ms: number): Promise<void> {
+  clock.step(clock.monotonic() + ms);
+  await new Promise(setImmediate);
 }
+
+/** A server's side of which nobody hears. */
+const serverSide = (clock: Clock, more: Partial<StreamPorts>): ReliableStream =>
+  new ReliableStream({
+    clock,
+    random: randomBytes,
+    transmit: () => undefined,
+    sends: 'output_stream_data',
+    receives: 'input_stream_data',
+    hasRoom: () => true,
+    deliver: () => undefined,
+    closed: () => undefined,
+    drained: () => undefined,
+    ...more,
+  });
 
 /** A connection that loses, repeats, delays and reorders frames. */
 class BadWire {
@@ -133,15 +131,6 @@ class BadWire {
   }
 }
 
-/** Numbers that follow from a seed. */
-function numbers(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
-
 describe('a stream over a connection on which messages and acknowledgements are lost, late, repeated and out of order', () => {
   const sizes = { small: 10, usual: 40, large: 1_000 } as const;
   const rounds = sizes[(process.env['SLIPWAY_TEST_SIZE'] ?? 'usual') as keyof typeof sizes] ?? sizes.usual;
@@ -149,26 +138,21 @@ describe('a stream over a connection on which messages and acknowledgements are 
   test(`brings all bytes both ways, in order, each once (${rounds} seeds)`, async () => {
     const first = randomInt(2 ** 31);
     for (let seed = first; seed < first + rounds; seed++) {
-      const clock = new TestClock();
-      const random = numbers(seed);
+      const clock = new SteppedClock();
+      const draw = seededRandom(seed);
+      const random = (below: number): number => Math.floor(draw() * below);
       const [up, down] = [new BadWire(clock, random), new BadWire(clock, random)];
       const got = { server: Buffer.alloc(0), client: Buffer.alloc(0), size: '', exit: -1 };
       const over = new AbortController();
       let open = true;
-      const server = new ReliableStream({
-        clock,
-        random: randomBytes,
+      const server = serverSide(clock, {
         transmit: (frame) => down.send(frame),
-        sends: 'output_stream_data',
-        receives: 'input_stream_data',
         hasRoom: () => open,
         deliver: ({ payloadType: type, payload }) => {
           if (type === payloadType.output) got.server = Buffer.concat([got.server, payload]);
           if (type === payloadType.size) got.size = payload.toString();
           if (type === payloadType.handshakeResponse) server.send(payloadType.handshakeComplete, json({}));
         },
-        closed: () => undefined,
-        drained: () => undefined,
       });
       const input = randomBytes(1 + random(100_000));
       const output = randomBytes(1 + random(100_000));
@@ -194,7 +178,7 @@ describe('a stream over a connection on which messages and acknowledgements are 
       const runs = [client.run('token', over.signal), server.run(over.signal)];
       server.send(payloadType.handshakeRequest, json({ RequestedClientActions: [] }));
       for (let step = 0; step < 5_000 && (got.exit < 0 || got.size === '' || !server.isDrained); step++) {
-        await clock.pass(100);
+        await pass(clock, 100);
         // Now and then nobody takes what comes.
         if (random(10) === 0) open = !open;
         for (const frame of up.arrived()) server.receive(frame);
@@ -209,43 +193,23 @@ describe('a stream over a connection on which messages and acknowledgements are 
   });
 
   test('a peer that acknowledges nothing for five minutes is given up', async () => {
-    const clock = new TestClock();
-    const never = (): void => undefined;
+    const clock = new SteppedClock();
     const sent: number[] = [];
-    const stream = new ReliableStream({
-      clock,
-      random: randomBytes,
-      transmit: () => sent.push(clock.monotonic()),
-      sends: 'output_stream_data',
-      receives: 'input_stream_data',
-      hasRoom: () => true,
-      deliver: never,
-      closed: never,
-      drained: never,
-    });
+    const stream = serverSide(clock, { transmit: () => sent.push(clock.monotonic()) });
     const run = stream.run(new AbortController().signal);
     stream.send(payloadType.output, Buffer.from('x'));
-    for (let time = 0; time < 310_000; time += 100) await clock.pass(100);
+    for (let time = 0; time < 310_000; time += 100) await pass(clock, 100);
     expect(await run).toBe('silent');
     expect(sent.slice(0, 4)).toEqual([0, 300, 900, 2_100]);
     expect(sent.length).toBeLessThan(120);
   });
 
   test('what a peer says wrongly ends with an error that says so, and nothing else', () => {
-    const clock = new TestClock();
-    const never = (): void => undefined;
-    const stream = new ReliableStream({
-      clock,
-      random: randomBytes,
-      transmit: never,
-      sends: 'output_stream_data',
-      receives: 'input_stream_data',
+    const stream = serverSide(new SteppedClock(), {
       hasRoom: () => false,
       deliver: () => {
         throw new Error('nothing is to be delivered');
       },
-      closed: never,
-      drained: never,
     });
     const frame = (type: MessageType, sequence: number, payload: Buffer): Buffer =>
       encodeMessage({ type, sequence, flags: 0, id: randomBytes(16), payloadType: 1, payload }, 0);
@@ -261,21 +225,9 @@ describe('a stream over a connection on which messages and acknowledgements are 
   });
 
   test('messages without bytes wait for room in no greater number than may be kept', () => {
-    const clock = new TestClock();
-    const never = (): void => undefined;
     let open = false;
     let delivered = 0;
-    const stream = new ReliableStream({
-      clock,
-      random: randomBytes,
-      transmit: never,
-      sends: 'output_stream_data',
-      receives: 'input_stream_data',
-      hasRoom: () => open,
-      deliver: () => (delivered += 1),
-      closed: never,
-      drained: never,
-    });
+    const stream = serverSide(new SteppedClock(), { hasRoom: () => open, deliver: () => (delivered += 1) });
     const payload = Buffer.alloc(0);
     for (let sequence = 0; sequence < 10_000; sequence++) {
       const message = {

@@ -163,22 +163,9 @@ export class ReliableStream {
     return 'ended';
   }
 
-  /** Says that the session is over. @param output what the user is shown of it; nothing for a usual end */
+  /** Says that the session is over; see {@link closingFrame}. */
   close(sessionId: string, output: string): void {
-    const { clock, transmit } = this.#ports;
-    const id = this.#id();
-    const payload = json({
-      MessageId: idText(id),
-      CreatedDate: new Date(clock.now()).toISOString(),
-      DestinationId: sessionId,
-      SessionId: sessionId,
-      MessageType: 'channel_closed',
-      SchemaVersion: 1,
-      Output: output,
-    });
-    transmit(
-      encodeMessage({ type: 'channel_closed', sequence: 0, flags: 0, id, payloadType: 0, payload }, clock.now()),
-    );
+    this.#ports.transmit(closingFrame(this.#ports, sessionId, output));
   }
 
   #acknowledge({ type, id, sequence }: Message): void {
@@ -200,6 +187,26 @@ export class ReliableStream {
   #id(): Buffer {
     return Buffer.from(this.#ports.random(16));
   }
+}
+
+/** What says that a session is over, also one that never began. @param output what the user is shown of it; nothing for a usual end */
+export function closingFrame(
+  { clock, random }: Pick<StreamPorts, 'clock' | 'random'>,
+  sessionId: string,
+  output: string,
+): Buffer {
+  const id = Buffer.from(random(16));
+  const now = clock.now();
+  const payload = json({
+    MessageId: idText(id),
+    CreatedDate: new Date(now).toISOString(),
+    DestinationId: sessionId,
+    SessionId: sessionId,
+    MessageType: 'channel_closed',
+    SchemaVersion: 1,
+    Output: output,
+  });
+  return encodeMessage({ type: 'channel_closed', sequence: 0, flags: 0, id, payloadType: 0, payload }, now);
 }
 
 const carriesData = ({ payloadType: type }: Message): boolean =>

@@ -4,6 +4,7 @@ import type { WebSocket } from 'ws';
 import { execCost } from '../../hosts/wire/index.ts';
 import {
   BadMessage,
+  flags,
   json,
   type Message,
   ownClient,
@@ -147,7 +148,7 @@ export class DataChannel {
     this.#ports.arrived(more);
   }
 
-  #deliver({ payloadType: type, payload, flags }: Message): void {
+  #deliver({ payloadType: type, payload, flags: set }: Message): void {
     const { clock, ready, input, inputEnded, resized, terminated, broken } = this.#ports;
     if (type === payloadType.handshakeResponse) {
       if (this.#agreed) return;
@@ -164,7 +165,7 @@ export class DataChannel {
     switch (type) {
       case payloadType.output:
         if (payload.length > 0) input(payload);
-        if ((flags & 2) !== 0) inputEnded();
+        if ((set & flags.last) !== 0) inputEnded();
         return;
       case payloadType.size: {
         const { cols, rows } = parsed(payload);

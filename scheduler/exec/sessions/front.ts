@@ -3,19 +3,19 @@ import type { Duplex } from 'node:stream';
 
 import { AwsError, type Call, type UpgradeService } from '@slipway/auth/contract';
 import { settling, waitAtMost } from '@slipway/storage/clock';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 
 import type { ClusterRef, EcsPorts } from '../../cluster/index.ts';
 import type { ExecSessionRecord } from '../../state/index.ts';
 
-import { mostFrame, ReliableStream } from '../protocol/index.ts';
+import { closingFrame, mostFrame } from '../protocol/index.ts';
 import { Meetings } from './meeting.ts';
 import type { Recorder } from './recorder.ts';
 import { Session, type SessionPorts } from './session.ts';
 import { hostPatience, sessionIdForm, WaitingSessions } from './store.ts';
 
 /** Where clients open the data channels of their sessions. */
-export const dataChannelPath = '/exec/ws';
+const dataChannelPath = '/exec/ws';
 
 /** Bytes of the first frame, which has the token; and milliseconds until it must be there. */
 const opening = { bytes: 4096, patience: 10_000 } as const;
@@ -182,36 +182,24 @@ export class ExecFront {
 
   /** The first frame, which must be short and come soon; undefined when it does not. */
   async #first(ws: WebSocket, signal: AbortSignal): Promise<string | undefined> {
-    const first = Promise.withResolvers<string | undefined>();
-    ws.once('message', (data, isBinary) => {
-      // What follows belongs to the session.
-      ws.pause();
-      const bytes = data as Buffer;
-      first.resolve(isBinary || bytes.length > opening.bytes ? undefined : bytes.toString('utf8'));
-    });
-    const late = waitAtMost(opening.patience, settling(first.promise), this.#ports.clock, signal);
-    late.then(
-      () => first.resolve(undefined),
-      () => first.resolve(undefined),
-    );
-    return await first.promise;
+    let first: string | undefined;
+    const listen = (wake: () => void): (() => void) => {
+      const came = (data: RawData, isBinary: boolean): void => {
+        // What follows belongs to the session.
+        ws.pause();
+        const bytes = data as Buffer;
+        if (!isBinary && bytes.length <= opening.bytes) first = bytes.toString('utf8');
+        wake();
+      };
+      ws.once('message', came);
+      return () => ws.off('message', came);
+    };
+    await waitAtMost(opening.patience, listen, this.#ports.clock, signal);
+    return first;
   }
 
   #refuse(ws: WebSocket, sessionId: string, output: string): void {
-    const never = (): void => undefined;
-    const stream = new ReliableStream({
-      ...this.#ports,
-      transmit: (frame) => {
-        if (ws.readyState === ws.OPEN) ws.send(frame);
-      },
-      sends: 'output_stream_data',
-      receives: 'input_stream_data',
-      hasRoom: () => false,
-      deliver: never,
-      closed: never,
-      drained: never,
-    });
-    stream.close(sessionId, output);
+    if (ws.readyState === ws.OPEN) ws.send(closingFrame(this.#ports, sessionId, output));
     ws.close(1000);
   }
 }

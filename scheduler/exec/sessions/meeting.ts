@@ -1,4 +1,4 @@
-import type { Clock } from '@slipway/storage/clock';
+import { type Clock, waitAtMost } from '@slipway/storage/clock';
 import type { WebSocket } from 'ws';
 
 /** Where the client of a session meets its host: the process that the client is connected to. */
@@ -31,19 +31,16 @@ export class Meetings {
     milliseconds: number,
     signal: AbortSignal,
   ): Promise<WebSocket | undefined> {
-    const came = Promise.withResolvers<WebSocket | undefined>();
-    this.#waiting.set(sessionId, { instanceId, came: came.resolve });
-    const over = new AbortController();
-    const either = AbortSignal.any([signal, over.signal]);
-    this.#clock.sleep(milliseconds, either).then(
-      () => came.resolve(undefined),
-      () => came.resolve(undefined),
-    );
-    try {
-      return await came.promise;
-    } finally {
-      this.#waiting.delete(sessionId);
-      over.abort();
-    }
+    let host: WebSocket | undefined;
+    const listen = (wake: () => void): (() => void) => {
+      const came = (ws: WebSocket): void => {
+        host = ws;
+        wake();
+      };
+      this.#waiting.set(sessionId, { instanceId, came });
+      return () => this.#waiting.delete(sessionId);
+    };
+    await waitAtMost(milliseconds, listen, this.#clock, signal);
+    return host;
   }
 }

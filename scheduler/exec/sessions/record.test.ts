@@ -13,25 +13,15 @@ import {
   type ClusterRecord,
   clusterKeys,
   clusterPartition,
-  type ExecSessionRecord,
   toJson,
 } from '../../state/index.ts';
+import { execSession } from '../testing/exec-session.ts';
 import { LogRecorder, recordSession, type RecordPorts } from './index.ts';
 
 const account = '000000000000';
 const ref = { account, cluster: 'default' };
 const role = 'arn:aws:iam::000000000000:role/app';
-const session: ExecSessionRecord = {
-  id: 'ecs-execute-command-0123456789abcdefg',
-  taskId: 'ab'.repeat(16),
-  containerName: 'main',
-  runtimeId: 'cd'.repeat(32),
-  instanceId: 'ef'.repeat(16),
-  command: ['sh', '-c', 'echo $HOME'],
-  interactive: true,
-  principal: { type: 'user', account, arn: 'arn:aws:iam::000000000000:user/ann', id: 'AIDAANN' },
-  createdAt: 0,
-};
+const session = execSession({ command: ['sh', '-c', 'echo $HOME'], interactive: true });
 const call = { account: '', requestId: 'r' } as unknown as Call;
 
 /** A clock on which nobody waits. */
@@ -118,7 +108,8 @@ describe('what a session shows', () => {
 
   test.each<[string, { taskRoleArn?: string }, string[], RegExp]>([
     ['a task without a role', {}, [], /has no role/],
-    ['a role that may not write', { taskRoleArn: role }, ['logs:CreateLogStream'], /not authorized to perform/],
+    ['a role that may not begin', { taskRoleArn: role }, ['logs:CreateLogStream'], /not authorized to perform/],
+    ['a role that may not write', { taskRoleArn: role }, ['logs:PutLogEvents'], /not authorized to perform/],
   ])('with OVERRIDE, %s has no session', async (_what, task, refused, message) => {
     const { record, denied } = await open(override, task);
     for (const action of refused) denied.add(action);
@@ -130,8 +121,10 @@ describe('what a session shows', () => {
     const one = await open(undefined, { taskRoleArn: role, logConfiguration });
     await (await one.record())?.end();
     expect(await one.messages('sessions')).toHaveLength(1);
-    one.denied.add('logs:CreateLogStream');
-    expect(await one.record()).toBeUndefined();
+    for (const action of ['logs:PutLogEvents', 'logs:CreateLogStream']) {
+      one.denied.add(action);
+      expect(await one.record()).toBeUndefined();
+    }
     expect(await (await open(undefined)).record()).toBeUndefined();
     const never = { executeCommandConfiguration: { logging: 'NONE' as const } };
     expect(await (await open(never, { taskRoleArn: role, logConfiguration })).record()).toBeUndefined();
@@ -140,7 +133,7 @@ describe('what a session shows', () => {
   test('waits while the log is slow, is tried again, and says when it cannot be logged any more', async () => {
     const shipped: Shipment[] = [];
     const answers = [new LogsThrottled('slow down', 1), new Error('the store is away')];
-    const recorder = new LogRecorder(
+    const recorder = await LogRecorder.begin(
       {
         clock: hurried,
         ship: async (shipment) => {
@@ -157,12 +150,16 @@ describe('what a session shows', () => {
     await drained;
     await recorder.end();
     expect(shipped.flatMap(({ events }) => events)).toHaveLength(3_001);
-    expect(shipped.map(({ first }) => first)).toEqual([1, 1_001, 2_001, 3_001]);
-    const broken = new LogRecorder(
-      { clock: hurried, ship: () => Promise.reject(new AwsError('AccessDeniedException', 'no more')) },
-      'begin',
-    );
-    expect(await new Promise((resolve) => (broken.failed = resolve))).toBe('no more');
+    expect(shipped.map(({ first }) => first)).toEqual([1, 2, 1_002, 2_002]);
+    const refused = new AwsError('AccessDeniedException', 'no more');
+    let refuses = false;
+    const ship = () => (refuses ? Promise.reject(refused) : Promise.resolve());
+    const broken = await LogRecorder.begin({ clock: hurried, ship }, 'begin');
+    refuses = true;
+    broken.write(Buffer.from('more\n'));
+    // Nobody need have listened when it happened.
     await broken.end();
+    expect(await broken.failure).toBe('no more');
+    await expect(LogRecorder.begin({ clock: hurried, ship }, 'begin')).rejects.toThrow('no more');
   });
 });

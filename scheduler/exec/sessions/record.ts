@@ -1,13 +1,13 @@
-import type { ContainerDefinition, TaskOverride } from '@aws-sdk/client-ecs';
+import type { ContainerDefinition } from '@aws-sdk/client-ecs';
 import type { Call, Log, Principal } from '@slipway/auth/contract';
 
 import { type ClusterRef, type EcsPorts, findCluster } from '../../cluster/index.ts';
 import type { TaskLogs } from '../../signals/logs/index.ts';
 import { arns, type ExecSessionRecord } from '../../state/index.ts';
-import { applyOverrides, bodyOf, containersOf, findDefinition, findTasks, parseDefinition } from '../../tasks/index.ts';
+import { containersOf, findDefinition, findTasks, parseDefinition, taskBody } from '../../tasks/index.ts';
 
 import { joinCommand } from '../protocol/index.ts';
-import { LogRecorder, type Recorder } from './recorder.ts';
+import { LogRecorder, type LogRecorderPorts, type Recorder } from './recorder.ts';
 
 export interface RecordPorts extends EcsPorts {
   readonly log: Log;
@@ -41,7 +41,7 @@ export async function recordSession(
   const task = (await findTasks(ports, ref, [session.taskId])).get(session.taskId);
   const home = { account: ref.account, region: ports.region };
   const definition = task && (await findDefinition(ports, ref.account, parseDefinition(task.taskDefinition, home)));
-  const body = definition && applyOverrides(bodyOf(definition), task.overrides as TaskOverride | undefined);
+  const body = definition && taskBody(task, definition);
   const container = body && containersOf(body).find(({ name }) => name === session.containerName);
   const overridden = logConfiguration?.cloudWatchLogGroupName;
   const place: Place | undefined =
@@ -57,7 +57,13 @@ export async function recordSession(
     await ports.taskLogs.open(writer, to);
     const { clock, taskLogs } = ports;
     const first = `${session.principal.arn} in ${session.containerName} of ${taskArn}: ${joinCommand(session.command)}`;
-    return new LogRecorder({ clock, ship: (shipment) => taskLogs.ship(writer, to, shipment) }, first);
+    const ship: LogRecorderPorts['ship'] = (shipment) => taskLogs.ship(writer, to, shipment);
+    const recorder = await LogRecorder.begin({ clock, ship }, first);
+    recorder.failure.then(
+      (reason) => ports.log.warn({ session: session.id, reason }, 'a session cannot be logged any more'),
+      () => undefined,
+    );
+    return recorder;
   } catch (error) {
     const why = `The session cannot be logged into ${place.group}: ${(error as Error).message}`;
     if (place.must) throw new Error(why, { cause: error });

@@ -13,16 +13,16 @@ export interface Recorder {
   readonly isFull: boolean;
   /** Called when that is over. */
   drained: () => void;
-  /** Called when nothing more can be stored, with the reason. */
-  failed: (reason: string) => void;
+  /** Resolves when nothing more can be stored, with the reason. */
+  readonly failure: Promise<string>;
   /** Stores what is left. */
   end(): Promise<void>;
 }
 
 /** Bytes that wait, at most; characters of an event; events of one shipment. */
 const most = { waiting: 1024 * 1024, event: 64 * 1024, events: 1_000 } as const;
-/** How often what was written is stored, and how long it is tried again. Milliseconds. */
-const timing = { every: 1_000, patience: 60_000 } as const;
+/** How often what was written is stored, and how long it is tried again: what stands first, and all else. Milliseconds. */
+const timing = { every: 1_000, first: 10_000, patience: 60_000 } as const;
 
 export interface LogRecorderPorts {
   readonly clock: Clock;
@@ -33,21 +33,35 @@ export interface LogRecorderPorts {
 /** Makes events of what a session writes, a line each, and stores them about once a second. */
 export class LogRecorder implements Recorder {
   drained: () => void = () => undefined;
-  failed: (reason: string) => void = () => undefined;
+  readonly failure: Promise<string>;
+  readonly #fail: (reason: string) => void;
   readonly #ports: LogRecorderPorts;
   readonly #decoder = new StringDecoder('utf8');
   readonly #ended = new AbortController();
-  readonly #running: Promise<void>;
+  #running: Promise<void> = Promise.resolve();
   #events: NewLogEvent[] = [];
   #line = '';
   #waiting = 0;
   #next = 1;
 
-  /** @param first what the record begins with */
-  constructor(ports: LogRecorderPorts, first: string) {
+  private constructor(ports: LogRecorderPorts) {
     this.#ports = ports;
-    this.#event(first);
-    this.#running = this.#run();
+    const { promise, resolve } = Promise.withResolvers<string>();
+    this.failure = promise;
+    this.#fail = resolve;
+  }
+
+  /**
+   * Begins a record, and resolves when what it begins with is stored: where that cannot be, nothing that follows could.
+   * @throws Error with the reason
+   */
+  static async begin(ports: LogRecorderPorts, first: string): Promise<LogRecorder> {
+    const recorder = new LogRecorder(ports);
+    recorder.#event(first);
+    const why = await recorder.#flush(timing.first);
+    if (why !== undefined) throw new Error(why);
+    recorder.#running = recorder.#run();
+    return recorder;
   }
 
   get isFull(): boolean {
@@ -85,21 +99,27 @@ export class LogRecorder implements Recorder {
     for (;;) {
       await clock.sleep(timing.every, signal).catch(() => undefined);
       const over = signal.aborted;
-      while (this.#events.length > 0) {
-        const why = await this.#store(this.#events.splice(0, most.events));
-        if (why === undefined) continue;
-        this.#events = [];
-        this.failed(why);
-        return;
-      }
-      if (over) return;
+      const why = await this.#flush(timing.patience);
+      if (why !== undefined) this.#fail(why);
+      if (over || why !== undefined) return;
     }
   }
 
+  /** Stores what waits. @returns why it cannot be stored, if it cannot */
+  async #flush(patience: number): Promise<string | undefined> {
+    while (this.#events.length > 0) {
+      const why = await this.#store(this.#events.splice(0, most.events), patience);
+      if (why === undefined) continue;
+      this.#events = [];
+      return why;
+    }
+    return undefined;
+  }
+
   /** @returns why the events cannot be stored, if they cannot */
-  async #store(events: readonly NewLogEvent[]): Promise<string | undefined> {
+  async #store(events: readonly NewLogEvent[], patience: number): Promise<string | undefined> {
     const { clock, ship } = this.#ports;
-    const until = clock.monotonic() + timing.patience;
+    const until = clock.monotonic() + patience;
     for (;;) {
       try {
         await ship({ first: this.#next, events, resume: '' });

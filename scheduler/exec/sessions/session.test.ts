@@ -8,22 +8,13 @@ import { describe, expect, test } from 'vitest';
 import type { WebSocket } from 'ws';
 
 import { execLimits } from '../../hosts/wire/index.ts';
-import type { ExecSessionRecord } from '../../state/index.ts';
 import { decodeMessage, encodeMessage, json, mostPayload, ownClient, payloadType } from '../protocol/index.ts';
+import { execSession } from '../testing/exec-session.ts';
+import type { Recorder } from './recorder.ts';
 import { Session } from './session.ts';
 
 const account = '000000000000';
-const record: ExecSessionRecord = {
-  id: 'ecs-execute-command-0123456789abcdefg',
-  taskId: 'ab'.repeat(16),
-  containerName: 'main',
-  runtimeId: 'cd'.repeat(32),
-  instanceId: 'ef'.repeat(16),
-  command: ['cat'],
-  interactive: false,
-  principal: { type: 'user', account, arn: 'arn:aws:iam::000000000000:user/ann', id: 'AIDAANN' },
-  createdAt: 0,
-};
+const record = execSession({ command: ['cat'], interactive: false });
 
 /** One end of a connection, as the server has it. */
 class End extends EventEmitter {
@@ -51,7 +42,7 @@ class End extends EventEmitter {
   }
 }
 
-function open() {
+function open(recorder?: Recorder) {
   const [client, host] = [new End(), new End()];
   const silent = (): void => undefined;
   const session = new Session(
@@ -70,7 +61,7 @@ function open() {
       client: client as unknown as WebSocket,
       host: host as unknown as WebSocket,
       call: {} as Call,
-      recorder: undefined,
+      recorder,
     },
   );
   let sequence = 0;
@@ -151,6 +142,20 @@ describe('a session', () => {
     await run;
     expect(host.readyState).toBe(3);
     expect(client.sent.length).toBeLessThan(17_000);
+  });
+
+  test('ends when it cannot be logged, also when that was so before it began', async () => {
+    const ended: string[] = [];
+    const { session, host, lastWords } = open({
+      write: () => undefined,
+      isFull: false,
+      drained: () => undefined,
+      failure: Promise.resolve('the log group is gone'),
+      end: async () => void ended.push('ended'),
+    });
+    await session.run(new AbortController().signal);
+    expect(lastWords()).toBe('The session cannot be logged any more: the log group is gone');
+    expect([host.readyState, ended]).toEqual([3, ['ended']]);
   });
 
   test('does not begin on a server that stops, or with a host that has gone', async () => {

@@ -159,7 +159,10 @@ export class Session {
     client.resume();
     if (recorder !== undefined) {
       recorder.drained = () => this.#grant();
-      recorder.failed = (why) => this.#end(`The session cannot be logged any more: ${why}`);
+      recorder.failure.then(
+        (why) => this.#end(`The session cannot be logged any more: ${why}`),
+        () => undefined,
+      );
     }
     await Promise.all([this.#channel.run(signal), this.#watch()]);
     stopped.removeEventListener('abort', stop);

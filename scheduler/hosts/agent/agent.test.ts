@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Agent } from './index.ts';
-import { engineMissing, EngineProxy, keysOf, server, TestControlPlane, TestEngine, until } from '../testing/bench.ts';
+import { endBench, TestControlPlane, until } from '../testing/bench.ts';
+import { keysOf } from '../testing/callers.ts';
+import { engineMissing, EngineProxy, server, TestEngine } from '../testing/test-engine.ts';
 import { TestRegistry } from '../testing/registry.ts';
 
 const missing = await engineMissing();
@@ -33,15 +35,10 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
         allow: { logAddresses: ['127.0.0.2/32'], registryAddresses: ['127.0.0.1/32'] },
         resolve: (host) => Promise.resolve([host === 'logs.example' ? '127.0.0.2' : '127.0.0.3']),
       });
-      instance = (await agent.start()).containerInstanceArn;
-      await plane.untilConnected(instance, true);
+      instance = await plane.join(agent);
     }, 120_000);
 
-    afterAll(async () => {
-      await agent?.stop();
-      await plane?.[Symbol.asyncDispose]();
-      await engine?.[Symbol.asyncDispose]();
-    }, 120_000);
+    afterAll(() => endBench(agent, plane, engine), 120_000);
 
     const run = async (...containers: Parameters<TestControlPlane['register']>[0]['containerDefinitions'] & object) =>
       plane.place(await plane.register({ containerDefinitions: containers }), instance);

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AttachmentRecord } from '../../state/index.ts';
 import { noHostNetworks } from '../control/index.ts';
 import type { NetworkState } from '../wire/index.ts';
-import { engineMissing, networkMissing, server, TestControlPlane, TestEngine, until } from '../testing/bench.ts';
+import { endBench, TestControlPlane, until } from '../testing/bench.ts';
+import { engineMissing, networkMissing, server, TestEngine } from '../testing/test-engine.ts';
 import { ownMachine } from '../testing/namespaces.ts';
 import type { Agent } from './index.ts';
 
@@ -55,8 +56,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
     let release: (networkInterface: string) => Promise<void> = async () => undefined;
     const start = async (): Promise<void> => {
       agent = plane.agent({ dataDir, taskNetwork: 'auto', inspectEvery: 200 });
-      instance = (await agent.start()).containerInstanceArn;
-      await plane.untilConnected(instance, true);
+      instance = await plane.join(agent);
     };
 
     beforeAll(async () => {
@@ -78,11 +78,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       await start();
     }, 120_000);
 
-    afterAll(async () => {
-      await agent?.stop();
-      await plane?.[Symbol.asyncDispose]();
-      await engine?.[Symbol.asyncDispose]();
-    }, 120_000);
+    afterAll(() => endBench(agent, plane, engine), 120_000);
 
     const run = async (
       own: AttachmentRecord | undefined,

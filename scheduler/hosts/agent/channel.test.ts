@@ -4,7 +4,8 @@ import { type AddressInfo, createServer } from 'node:net';
 
 import { expect, test } from 'vitest';
 
-import { silent, until } from '../testing/bench.ts';
+import { until } from '../testing/bench.ts';
+import { silent } from '../testing/callers.ts';
 import { Channel, signedDial } from './channel.ts';
 import { resolveOptions } from './options.ts';
 

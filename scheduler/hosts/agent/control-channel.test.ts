@@ -6,7 +6,8 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { ControlHandler } from './control-channel.ts';
 import type { AgentTask } from '../wire/index.ts';
 import type { TaskReport } from './report.ts';
-import { silent, until } from '../testing/bench.ts';
+import { until } from '../testing/bench.ts';
+import { silent } from '../testing/callers.ts';
 
 /** A connection over a real socket: the server's end for the test, the agent's end for the handler. */
 describe("the agent's end of the control connection", () => {

@@ -6,7 +6,8 @@ import { FailingWay, failures, UnhandledRejections } from '@slipway/auth/outboun
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import type { Agent } from './index.ts';
-import { keysOf, principalOf, TestControlPlane } from '../testing/bench.ts';
+import { TestControlPlane } from '../testing/bench.ts';
+import { keysOf, principalOf } from '../testing/callers.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
 
 let engine: FakeEngine;

@@ -8,7 +8,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { deregisterInstance, listInstances } from '../../cluster/index.ts';
 import { serverReach } from '../../reach/index.ts';
-import { account, region, TestControlPlane, until } from '../testing/bench.ts';
+import { TestControlPlane, until } from '../testing/bench.ts';
+import { account, region } from '../testing/callers.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
 import type { Agent } from './index.ts';
 

@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { streamUrl } from '../../exec/sessions/index.ts';
 import { openClient, type TestClient } from '../../exec/testing/open-client.ts';
 import type { TaskRecord } from '../../state/index.ts';
-import { account, engineMissing, principalOf, server, TestControlPlane, TestEngine, until } from '../testing/bench.ts';
+import { endBench, TestControlPlane, until } from '../testing/bench.ts';
+import { account, principalOf } from '../testing/callers.ts';
+import { engineMissing, server, TestEngine } from '../testing/test-engine.ts';
 import type { Agent } from './index.ts';
 
 const missing = await engineMissing();
@@ -21,16 +23,11 @@ describe.skipIf(missing !== undefined && !process.env['CI'])('ECS Exec on a host
     engine = await TestEngine.open();
     plane = await TestControlPlane.open();
     agent = plane.agent({ dataDir: await engine.folder() });
-    instance = (await agent.start()).containerInstanceArn;
-    await plane.untilConnected(instance, true);
+    instance = await plane.join(agent);
     task = await running(true);
   }, 120_000);
 
-  afterAll(async () => {
-    await agent?.stop();
-    await plane?.[Symbol.asyncDispose]();
-    await engine?.[Symbol.asyncDispose]();
-  }, 120_000);
+  afterAll(() => endBench(agent, plane, engine), 120_000);
 
   async function running(enableExecuteCommand: boolean): Promise<TaskRecord> {
     const main = engine.container('main', server, { stopTimeout: 1, user: '1000' });

@@ -6,7 +6,9 @@ import { AwsError, type Principal } from '@slipway/auth/contract';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import type { Agent, AgentOptions } from './index.ts';
-import { type BenchOptions, keysOf, principalOf, TestControlPlane, until } from '../testing/bench.ts';
+import { TestControlPlane, until } from '../testing/bench.ts';
+import { keysOf, principalOf } from '../testing/callers.ts';
+import type { BenchOptions } from '../testing/serve.ts';
 import { type Failure, FakeEngine } from '../testing/fake-engine.ts';
 
 let engine: FakeEngine;

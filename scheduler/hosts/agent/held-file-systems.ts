@@ -2,14 +2,8 @@ import type { AgentFileSystem, AgentTask } from '../wire/index.ts';
 import { containerName } from './create-options.ts';
 import { labels } from './docker.ts';
 import type { RunnerPorts } from './engine-ports.ts';
-import {
-  ensureFolders,
-  ensureShareVolume,
-  FileSystemError,
-  isFolderOf,
-  mountsIn,
-  volumePoint,
-} from './file-systems/index.ts';
+import { ensureFolders, ensureShareVolume, FileSystemError, isFolderOf, volumePoint } from './file-systems/index.ts';
+import { mountsIn } from './mountinfo.ts';
 
 /** The container that folders of a task's file systems are made in; it is never started. */
 export const foldersName = '~internal~ecs~folders';

@@ -1,7 +1,8 @@
 import type Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { engineMissing, TestControlPlane, TestEngine, until } from '../testing/bench.ts';
+import { TestControlPlane, until } from '../testing/bench.ts';
+import { engineMissing, TestEngine } from '../testing/test-engine.ts';
 import { TestRegistry } from '../testing/registry.ts';
 import type { Agent } from './index.ts';
 
@@ -35,8 +36,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
         imageCleanup: { every: 300, minimumAge: 1, perCycle: 5 },
         log: { info, warn: () => undefined, error: () => undefined },
       });
-      instance = (await agent.start()).containerInstanceArn;
-      await plane.untilConnected(instance, true);
+      instance = await plane.join(agent);
     }, 60_000);
 
     afterAll(async () => {

@@ -7,7 +7,8 @@ import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { systemClock } from '@slipway/storage/clock';
-import { engineMissing, server, TestControlPlane, TestEngine, until } from '../testing/bench.ts';
+import { endBench, TestControlPlane, until } from '../testing/bench.ts';
+import { engineMissing, server, TestEngine } from '../testing/test-engine.ts';
 import type { Agent } from './index.ts';
 import { readHierarchy } from './limits/hierarchy.ts';
 import { groupOf, TaskLimits } from './limits/index.ts';
@@ -34,8 +35,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
     const pids = 24;
     const start = async (): Promise<void> => {
       agent = plane.agent({ dataDir, inspectEvery: 200, taskPidsLimit: pids });
-      instance = (await agent.start()).containerInstanceArn;
-      await plane.untilConnected(instance, true);
+      instance = await plane.join(agent);
     };
 
     beforeAll(async () => {
@@ -46,11 +46,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       await start();
     }, 60_000);
 
-    afterAll(async () => {
-      await agent?.stop();
-      await plane?.[Symbol.asyncDispose]();
-      await engine?.[Symbol.asyncDispose]();
-    }, 60_000);
+    afterAll(() => endBench(agent, plane, engine), 60_000);
 
     /** The folder of a controller's group above that of a container, and a file of it. */
     async function groupFolder(containerId: string, controller: string): Promise<string> {

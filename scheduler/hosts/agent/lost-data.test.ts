@@ -6,7 +6,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { instanceView } from '../../cluster/index.ts';
 import type { Agent } from './index.ts';
-import { type BenchOptions, TestControlPlane, until } from '../testing/bench.ts';
+import { TestControlPlane, until } from '../testing/bench.ts';
+import type { BenchOptions } from '../testing/serve.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
 
 let engine: FakeEngine;

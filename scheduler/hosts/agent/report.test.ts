@@ -3,7 +3,8 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { Reporter, type TaskReport } from './report.ts';
-import { silent, until } from '../testing/bench.ts';
+import { until } from '../testing/bench.ts';
+import { silent } from '../testing/callers.ts';
 
 const report = (arn: string, status: TaskReport['status'], reason = ''): TaskReport => ({
   arn,

@@ -5,7 +5,8 @@ import { systemClock } from '@slipway/storage/clock';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { engineMissing, TestEngine, until } from '../testing/bench.ts';
+import { until } from '../testing/bench.ts';
+import { engineMissing, TestEngine } from '../testing/test-engine.ts';
 import { readHierarchy } from './limits/hierarchy.ts';
 import { metricsBetween, Sampler, type Stats } from './sampler.ts';
 import type { TaskEngine } from './task-engine.ts';

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { engineMissing, principalOf, server, TestControlPlane, TestEngine, until } from '../testing/bench.ts';
+import { endBench, TestControlPlane, until } from '../testing/bench.ts';
+import { principalOf } from '../testing/callers.ts';
+import { engineMissing, server, TestEngine } from '../testing/test-engine.ts';
 import type { Agent } from './index.ts';
 
 const missing = await engineMissing();
@@ -21,8 +23,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])('secrets on a host'
 
   const start = async (): Promise<void> => {
     agent = plane.agent({ dataDir });
-    instance = (await agent.start()).containerInstanceArn;
-    await plane.untilConnected(instance, true);
+    instance = await plane.join(agent);
   };
 
   beforeAll(async () => {
@@ -45,11 +46,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])('secrets on a host'
     await start();
   }, 120_000);
 
-  afterAll(async () => {
-    await agent?.stop();
-    await plane?.[Symbol.asyncDispose]();
-    await engine?.[Symbol.asyncDispose]();
-  }, 120_000);
+  afterAll(() => endBench(agent, plane, engine), 120_000);
 
   /** Every file of the agent. */
   async function files(): Promise<string> {

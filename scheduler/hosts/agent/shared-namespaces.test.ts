@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { TaskDefinitionBody } from '../../tasks/index.ts';
-import { engineMissing, server, TestControlPlane, TestEngine, until } from '../testing/bench.ts';
+import { endBench, TestControlPlane, until } from '../testing/bench.ts';
+import { engineMissing, server, TestEngine } from '../testing/test-engine.ts';
 import type { Agent } from './index.ts';
 
 const missing = await engineMissing();
@@ -21,15 +22,10 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       plane = await TestControlPlane.open();
       // They end when they are told to, however long a busy machine takes: none is killed.
       agent = plane.agent({ dataDir: await engine.folder(), inspectEvery: 200, stopTimeout: 60_000 });
-      instance = (await agent.start()).containerInstanceArn;
-      await plane.untilConnected(instance, true);
+      instance = await plane.join(agent);
     }, 60_000);
 
-    afterAll(async () => {
-      await agent?.stop();
-      await plane?.[Symbol.asyncDispose]();
-      await engine?.[Symbol.asyncDispose]();
-    }, 60_000);
+    afterAll(() => endBench(agent, plane, engine), 60_000);
 
     /** What a shell prints in a container, trimmed. */
     async function inside(id: string, script: string): Promise<string> {

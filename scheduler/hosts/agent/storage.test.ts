@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { engineMissing, server, TestControlPlane, TestEngine } from '../testing/bench.ts';
+import { endBench, TestControlPlane } from '../testing/bench.ts';
+import { engineMissing, server, TestEngine } from '../testing/test-engine.ts';
 import type { Agent } from './index.ts';
 
 const missing = await engineMissing();
@@ -20,15 +21,10 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       engine = await TestEngine.open();
       plane = await TestControlPlane.open();
       agent = plane.agent({ dataDir: await engine.folder(), inspectEvery: 200, countStorageEvery: 200 });
-      instance = (await agent.start()).containerInstanceArn;
-      await plane.untilConnected(instance, true);
+      instance = await plane.join(agent);
     }, 60_000);
 
-    afterAll(async () => {
-      await agent?.stop();
-      await plane?.[Symbol.asyncDispose]();
-      await engine?.[Symbol.asyncDispose]();
-    }, 60_000);
+    afterAll(() => endBench(agent, plane, engine), 60_000);
 
     /** A task with so much storage, of containers that run these scripts and have the volume `scratch`. */
     async function placed(ephemeralStorage: number, ...scripts: readonly string[]) {

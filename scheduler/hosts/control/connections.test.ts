@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '@slipway/storage/clock';
 import { describe, expect, test } from 'vitest';
 
-import { region, until } from '../testing/bench.ts';
+import { until } from '../testing/bench.ts';
+import { region } from '../testing/callers.ts';
 import { connectionKeys } from './keys.ts';
 
 import { ConnectionSweeper, serverSilence } from './connections.ts';

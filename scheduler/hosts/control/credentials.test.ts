@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { principalOf, until } from '../testing/bench.ts';
+import { until } from '../testing/bench.ts';
+import { principalOf } from '../testing/callers.ts';
 
 import { credentialMargin } from './credentials.ts';
 import { AgentBench } from '../testing/agent-peer.ts';

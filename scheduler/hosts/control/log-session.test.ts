@@ -5,7 +5,8 @@ import { MemoryLogs } from '../../signals/logs/store/testing/index.ts';
 import { LogsThrottled } from '../../signals/logs/index.ts';
 import type { TaskRecord } from '../../state/index.ts';
 import { AgentBench, type Peer } from '../testing/agent-peer.ts';
-import { account, principalOf, type TestControlPlane, until } from '../testing/bench.ts';
+import { type TestControlPlane, until } from '../testing/bench.ts';
+import { account, principalOf } from '../testing/callers.ts';
 import { encodeLogBatch, type LogEntry } from '../wire/index.ts';
 
 /** A store that can be away. */

@@ -1,10 +1,10 @@
-import type { ContainerDefinition, TaskOverride } from '@aws-sdk/client-ecs';
+import type { ContainerDefinition } from '@aws-sdk/client-ecs';
 import { AwsError, type Call, type Principal } from '@slipway/auth/contract';
 import { LRUCache } from 'lru-cache';
 
 import type { ContainerStream } from '../../signals/logs/index.ts';
 import { clusterKeys, clusterPartition, type TaskRecord } from '../../state/index.ts';
-import { applyOverrides, bodyOf, containersOf } from '../../tasks/index.ts';
+import { containersOf, taskBody } from '../../tasks/index.ts';
 import type { ClusterView } from '../../views/index.ts';
 
 import type { InstanceRef } from './connections.ts';
@@ -75,7 +75,7 @@ export class LogStreams {
   async #find(task: TaskRecord): Promise<TaskLogStreams> {
     try {
       const definition = await this.#payloads.definition(task.taskDefinition, this.#ref.account);
-      const body = applyOverrides(bodyOf(definition), task.overrides as TaskOverride | undefined);
+      const body = taskBody(task, definition);
       const containers = new Map(containersOf(body).flatMap((container) => logsOf(task, container)));
       const role = containers.size === 0 ? undefined : body.executionRoleArn;
       return {

@@ -1,8 +1,7 @@
-import type { TaskOverride } from '@aws-sdk/client-ecs';
 import { AwsError, type Principal } from '@slipway/auth/contract';
 
 import { accountKeys, accountPartition, type TaskDefinitionRecord, type TaskRecord } from '../../state/index.ts';
-import { applyOverrides, bodyOf } from '../../tasks/index.ts';
+import { taskBody, type TaskDefinitionBody } from '../../tasks/index.ts';
 
 import { type AgentControlOptions, TaskSecretsRefused, TaskVolumesRefused } from './options.ts';
 import { fileSystemNeeds } from './file-system-needs.ts';
@@ -48,9 +47,10 @@ export class PayloadSource {
    */
   async start(task: TaskRecord, to: Destination): Promise<AgentTask> {
     const definition = await this.definition(task.taskDefinition, to.account);
-    const { role, execution } = await this.#roleCredentials(task, definition);
-    const secretValues = to.takesSecrets ? await this.#secretValues(task, definition) : undefined;
-    const fileSystems = await this.#fileSystems(task, definition, to.account);
+    const body = taskBody(task, definition);
+    const { role, execution } = await this.#roleCredentials(task, body);
+    const secretValues = to.takesSecrets ? await this.#secretValues(task, body) : undefined;
+    const fileSystems = await this.#fileSystems(task, body, to.account);
     return renderTask(task, definition, {
       clusterArn: to.clusterArn,
       region: this.#options.region,
@@ -70,7 +70,8 @@ export class PayloadSource {
    * @throws Unrenderable when a role cannot be assumed any more
    */
   async credentials(task: TaskRecord, account: string): Promise<IssuedCredentials[]> {
-    const { role, execution } = await this.#roleCredentials(task, await this.definition(task.taskDefinition, account));
+    const definition = await this.definition(task.taskDefinition, account);
+    const { role, execution } = await this.#roleCredentials(task, taskBody(task, definition));
     return [role, execution].flatMap((credentials) => credentials ?? []);
   }
 
@@ -92,8 +93,7 @@ export class PayloadSource {
   }
 
   /** What the task's containers need to be made, which those of one that runs were. */
-  async #secretValues(task: TaskRecord, definition: TaskDefinitionRecord) {
-    const body = applyOverrides(bodyOf(definition), task.overrides as TaskOverride | undefined);
+  async #secretValues(task: TaskRecord, body: TaskDefinitionBody) {
     const needs = secretNeeds(body);
     if (needs.length === 0 || hasStarted(task)) return undefined;
     const { executionRoleArn } = body;
@@ -111,8 +111,7 @@ export class PayloadSource {
   }
 
   /** Where the task's file systems are; of one that runs they are mounted. */
-  async #fileSystems(task: TaskRecord, definition: TaskDefinitionRecord, account: string) {
-    const body = applyOverrides(bodyOf(definition), task.overrides as TaskOverride | undefined);
+  async #fileSystems(task: TaskRecord, body: TaskDefinitionBody, account: string) {
     const needs = fileSystemNeeds(body);
     if (needs.length === 0 || hasStarted(task)) return {};
     const { taskRoleArn = '' } = body;
@@ -129,8 +128,7 @@ export class PayloadSource {
     }
   }
 
-  async #roleCredentials(task: TaskRecord, definition: TaskDefinitionRecord) {
-    const body = applyOverrides(bodyOf(definition), task.overrides as TaskOverride | undefined);
+  async #roleCredentials(task: TaskRecord, body: TaskDefinitionBody) {
     const [role, execution] = await Promise.all([
       this.#credentials(task, body.taskRoleArn, 'TaskApplication'),
       this.#credentials(task, body.executionRoleArn, 'TaskExecution'),

@@ -6,7 +6,8 @@ import {
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { principalOf, type TestControlPlane, until } from '../testing/bench.ts';
+import { type TestControlPlane, until } from '../testing/bench.ts';
+import { principalOf } from '../testing/callers.ts';
 
 import { AgentBench, resources } from '../testing/agent-peer.ts';
 

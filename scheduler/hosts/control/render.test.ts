@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { keysOf, principalOf, region, type TestControlPlane } from '../testing/bench.ts';
+import type { TestControlPlane } from '../testing/bench.ts';
+import { keysOf, principalOf, region } from '../testing/callers.ts';
 import type { TaskDefinitionRecord, TaskRecord } from '../../state/index.ts';
 
 import { taskSchema } from '../wire/index.ts';

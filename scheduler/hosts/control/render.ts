@@ -1,4 +1,4 @@
-import type { ContainerDefinition, Secret, TaskOverride, Volume } from '@aws-sdk/client-ecs';
+import type { ContainerDefinition, Secret, Volume } from '@aws-sdk/client-ecs';
 import { registryOf } from '../../references/index.ts';
 import {
   arns,
@@ -10,7 +10,7 @@ import {
   type TaskDefinitionRecord,
   type TaskRecord,
 } from '../../state/index.ts';
-import { applyOverrides, bodyOf, containersOf, type TaskDefinitionBody } from '../../tasks/index.ts';
+import { containersOf, taskBody, type TaskDefinitionBody } from '../../tasks/index.ts';
 
 import { dockerConfigOf, type LogWay, shippedLogsOf } from './docker-config.ts';
 import type {
@@ -44,7 +44,7 @@ export interface RenderPorts extends LogWay {
  * the definition with the task's overrides applied, and Docker Engine API JSON for what only Docker understands.
  */
 export function renderTask(task: TaskRecord, definition: TaskDefinitionRecord, ports: RenderPorts): AgentTask {
-  const body = applyOverrides(bodyOf(definition), task.overrides as TaskOverride | undefined);
+  const body = taskBody(task, definition);
   return {
     arn: task.arn,
     taskClusterArn: ports.clusterArn,

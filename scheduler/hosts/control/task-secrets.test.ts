@@ -2,7 +2,8 @@ import { AwsError } from '@slipway/auth/contract';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { AgentBench } from '../testing/agent-peer.ts';
-import { principalOf, type TestControlPlane } from '../testing/bench.ts';
+import type { TestControlPlane } from '../testing/bench.ts';
+import { principalOf } from '../testing/callers.ts';
 import { taskSchema, withoutSecrets } from '../wire/index.ts';
 import { type SecretNeed, TaskSecretsRefused } from './options.ts';
 import { secretsAttribute } from './secret-needs.ts';

@@ -9,7 +9,9 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { WebSocket } from 'ws';
 
-import { type BenchOptions, keysOf, region, TestControlPlane, until } from './bench.ts';
+import { TestControlPlane, until } from './bench.ts';
+import { keysOf, region } from './callers.ts';
+import type { BenchOptions } from './serve.ts';
 import type { TaskDefinitionRecord } from '../../state/index.ts';
 import type { AgentTask } from '../wire/index.ts';
 

@@ -8,8 +8,8 @@ import { efsKeys } from './keys.ts';
 import { access, type EfsApi, type EfsOperations, efsTags, mayList } from './options.ts';
 import type { AccessPointRecord, FileSystemRecord } from './records.ts';
 
-/** Access points of a file system: fewer than EFS's 10,000, since they are listed by looking at all. */
-const mostAccessPoints = 1000;
+/** Access points of a file system, and of an account: fewer than EFS's 10,000 of each file system, since all of the account are looked at. */
+const most = { ofFileSystem: 1000, ofAccount: 10_000 } as const;
 
 /**
  * A path of an access point (API reference, `Path`): four names at most, none of which begins with a dot, so that none leads up.
@@ -75,8 +75,10 @@ export function accessPointOperations(api: EfsApi): EfsOperations {
               `Access point already exists with client token ${made.clientToken}`,
               { AccessPointId: same.id },
             );
-          if (all.filter((one) => one.fileSystemId === fileSystemId).length >= mostAccessPoints)
-            throw refuse('AccessPointLimitExceeded', `A file system has at most ${mostAccessPoints} access points.`);
+          if (all.length >= most.ofAccount)
+            throw refuse('AccessPointLimitExceeded', `An account has at most ${most.ofAccount} access points.`);
+          if (all.filter((one) => one.fileSystemId === fileSystemId).length >= most.ofFileSystem)
+            throw refuse('AccessPointLimitExceeded', `A file system has at most ${most.ofFileSystem} access points.`);
           tx.put(efsKeys.accessPoint(made.id), toJson(made));
           // Two at once, or one beside a removal, are one after the other.
           tx.put(key, toJson(owner));

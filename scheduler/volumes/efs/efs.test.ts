@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { openEfs, type TestEfs } from '../testing/open-efs.ts';
+import { efsKeys } from './keys.ts';
 import { notServed } from './not-served.ts';
 
 let opened: TestEfs;
@@ -208,6 +209,24 @@ describe('access points', () => {
     await expect(efs.send(new sdk.DescribeAccessPointsCommand({ AccessPointId }))).rejects.toEqual(
       refused('AccessPointNotFound', /does not exist/),
     );
+  });
+
+  test('there are no more of an account than each request can look at', async () => {
+    await using full = await openEfs();
+    const made = await full.efs.send(new sdk.CreateFileSystemCommand({ CreationToken: 'full' }));
+    const { FileSystemId = '' } = made;
+    const rest = { fileSystemId: 'fs-0123456789abcdef0', path: '/', tags: {} };
+    for (let from = 0; from < 10_000; from += 100)
+      await full.fileSystems.transact('000000000000', async (tx) => {
+        for (let number = from; number < from + 100; number++)
+          tx.put(efsKeys.accessPoint(`fsap-${number}`), { id: `fsap-${number}`, clientToken: `${number}`, ...rest });
+      });
+    const one = new sdk.CreateAccessPointCommand({ FileSystemId, ClientToken: 'one more' });
+    await expect(full.efs.send(one)).rejects.toEqual(
+      refused('AccessPointLimitExceeded', /An account has at most 10000/),
+    );
+    await full.efs.send(new sdk.DeleteAccessPointCommand({ AccessPointId: 'fsap-0' }));
+    expect((await full.efs.send(one)).FileSystemId).toBe(FileSystemId);
   });
 
   test.each(['/..', '/a/../b', '/a//b', 'a', '/a/b/c/d/e', '/.hidden', '/a/', '/a;b', '/a\0b'])(

@@ -1,2 +1,2 @@
-export { dockerExec, type ExecEngine, type ExecProcess } from './engine.ts';
-export { ExecSessions, type ExecSessionsPorts } from './sessions.ts';
+export { dockerExec, type ExecEngine } from './engine.ts';
+export { ExecSessions } from './sessions.ts';

@@ -1,5 +1,5 @@
 import type { Log } from '@slipway/auth/contract';
-import type { Clock } from '@slipway/storage/clock';
+import { type Clock, waitAtMost } from '@slipway/storage/clock';
 import type { WebSocket } from 'ws';
 
 import {
@@ -43,7 +43,7 @@ export class ExecSession {
   #writing: Promise<void> = Promise.resolve();
   /** Output that the server takes now, as {@link execCost} counts it. */
   #room: number = execLimits.outputBytes;
-  #roomCame = Promise.withResolvers<void>();
+  #roomCame: () => void = () => undefined;
   #heard: number;
 
   constructor(ws: WebSocket, ports: ExecSessionPorts) {
@@ -117,7 +117,7 @@ export class ExecSession {
         return undefined;
       case 'ExecCredit':
         this.#room = Math.min(this.#room + order.message.bytes, execLimits.outputBytes);
-        this.#roomCame.resolve();
+        this.#roomCame();
         return undefined;
     }
   }
@@ -153,15 +153,12 @@ export class ExecSession {
   }
 
   async #output(stream: number, bytes: Buffer): Promise<void> {
+    const { clock } = this.#ports;
+    const { signal } = this.#ended;
     for (let from = 0; from < bytes.length;) {
-      while (this.#room < execCost(1) && !this.#ended.signal.aborted) {
-        this.#roomCame = Promise.withResolvers();
-        const ended = (): void => this.#roomCame.resolve();
-        this.#ended.signal.addEventListener('abort', ended, { once: true });
-        await this.#roomCame.promise;
-        this.#ended.signal.removeEventListener('abort', ended);
-      }
-      if (this.#ended.signal.aborted) return;
+      while (this.#room < execCost(1) && !signal.aborted)
+        await waitAtMost(Infinity, (wake) => void (this.#roomCame = wake), clock, signal);
+      if (signal.aborted) return;
       const part = bytes.subarray(from, from + Math.min(execLimits.chunkBytes, this.#room - execCost(0)));
       from += part.length;
       this.#room -= execCost(part.length);

@@ -5,6 +5,8 @@ import { expect, test } from 'vitest';
 import type { WebSocket } from 'ws';
 
 import { taskSchema } from '../../wire/index.ts';
+import { until } from '../../testing/bench.ts';
+import { type Dial, UpgradeRefused } from '../channel.ts';
 import type { LiveTask } from '../endpoint/index.ts';
 import { ExecSessions } from './sessions.ts';
 
@@ -21,10 +23,8 @@ function ordering(containerName: string): WebSocket {
   return Object.assign(ws, { readyState: 1, OPEN: 1, resume, close, terminate: close, send: () => undefined }) as never;
 }
 
-test.each([
-  ['files', '1000:1000'],
-  ['free', '0'],
-])('a command in the container %s is run as %s', async (containerName, user) => {
+/** A host whose connections are opened so: as whom its first command is run, and what it warns of. */
+function host(containerName: string, dial: Dial) {
   const task = taskSchema.parse({
     arn,
     desiredStatus: 'RUNNING',
@@ -44,7 +44,9 @@ test.each([
   const inspected = { Id: runtimeId, State: { Running: true }, Config: { User: '1000:1000' } };
   const live = { saved: { task }, inspected: new Map([[containerName, inspected]]) } as unknown as LiveTask;
   const asked = Promise.withResolvers<string>();
-  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  const warned: string[] = [];
+  const warn = (_about: object, message: string): void => void warned.push(message);
+  const log = { info: () => undefined, warn, error: () => undefined };
   const sessions = new ExecSessions({
     engine: {
       start: (_command, as) => {
@@ -53,13 +55,49 @@ test.each([
       },
     },
     tasks: () => [live],
-    dial: () => Promise.resolve(ordering(containerName)),
+    dial,
     url: () => Promise.resolve(new URL('ws://127.0.0.1')),
     clock: systemClock,
     random: () => 0,
     log: log as never,
   });
-  sessions.wanted('s', arn);
-  expect(await asked.promise).toBe(user);
-  await sessions.stop();
+  return { sessions, user: asked.promise, warned };
+}
+
+test.each([
+  ['files', '1000:1000'],
+  ['free', '0'],
+])('a command in the container %s is run as %s', async (containerName, user) => {
+  const of = host(containerName, () => Promise.resolve(ordering(containerName)));
+  of.sessions.wanted('s', arn);
+  expect(await of.user).toBe(user);
+  await of.sessions.stop();
+});
+
+test('servers that have not the client, or cannot be reached, are asked until it is another one', async () => {
+  const answers: Error[] = [
+    new UpgradeRefused('SessionNotHereException', 'not here'),
+    new Error('connect ECONNREFUSED'),
+    new UpgradeRefused('', 'the upgrade was answered with status 503'),
+  ];
+  const of = host('free', () => {
+    const answer = answers.shift();
+    return answer === undefined ? Promise.resolve(ordering('free')) : Promise.reject(answer);
+  });
+  of.sessions.wanted('s', arn);
+  expect(await of.user).toBe('0');
+  expect(answers).toEqual([]);
+  await of.sessions.stop();
+});
+
+test('a server that refuses the host is not asked again', async () => {
+  let asked = 0;
+  const of = host('free', () => {
+    asked += 1;
+    return Promise.reject(new UpgradeRefused('AccessDeniedException', 'it is not yours'));
+  });
+  of.sessions.wanted('s', arn);
+  await until(() => (of.warned.length > 0 ? true : undefined), 'the refusal told of');
+  expect([asked, of.warned]).toEqual([1, ['a session came to nothing']]);
+  await of.sessions.stop();
 });

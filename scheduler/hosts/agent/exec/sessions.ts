@@ -73,7 +73,7 @@ export class ExecSessions {
 
   /**
    * Opens the connection. Behind one address there may be several servers, and one of them has the client: who has not says so, and
-   * is asked again, until it is another one.
+   * is asked again, until it is another one; so is one that could not be reached, or something else than a server that answers for it.
    */
   async #connect(sessionId: string): Promise<WebSocket | undefined> {
     const { dial, url, clock, random } = this.#ports;
@@ -83,8 +83,8 @@ export class ExecSessions {
       try {
         return await dial(await url(sessionId), signal);
       } catch (error) {
-        const elsewhere = error instanceof UpgradeRefused && error.code === 'SessionNotHereException';
-        if (!elsewhere || clock.monotonic() > until) throw error;
+        const refused = error instanceof UpgradeRefused && !['SessionNotHereException', ''].includes(error.code);
+        if (refused || signal.aborted || clock.monotonic() > until) throw error;
       }
       await clock.sleep(wait * (0.5 + random()), signal).catch(() => undefined);
     }

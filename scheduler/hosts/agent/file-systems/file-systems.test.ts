@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { taskSchema } from '../../wire/index.ts';
+import { mountsIn } from '../mountinfo.ts';
 import { folderArchive } from './folder-archive.ts';
-import { isFolderOf, mountsIn, volumePoint } from './mounts.ts';
+import { isFolderOf, volumePoint } from './mounts.ts';
 import { commandUser, isHeldToUser, refuseUser, userOf } from './users.ts';
 
 const runs = process.env['SLIPWAY_TEST_SIZE'] === 'large' ? 20_000 : 500;

@@ -1,28 +1,8 @@
-/** A line of `/proc/<pid>/mountinfo` (proc_pid_mountinfo(5)). */
-export interface Mount {
-  /** `major:minor` of the file system. */
-  readonly device: string;
-  /** The folder of the file system that is mounted, wherever that is found by another path. */
-  readonly root: string;
-  readonly point: string;
-}
+import type { Mount } from '../mountinfo.ts';
 
 /** Where the whole share is mounted in the container that holds a task's file systems, and where each of these is. */
 export const sharePoint = '/share';
 export const volumePoint = (index: number): string => `/volumes/${index}`;
-
-/** Every mount of a process. Lines that are none are left out. */
-export const mountsIn = (text: string): Mount[] =>
-  text.split('\n').flatMap((line) => {
-    const [, , device, root, point] = line.split(' ');
-    return device === undefined || root === undefined || point === undefined
-      ? []
-      : [{ device, root: plain(root), point: plain(point) }];
-  });
-
-/** Space, tab, line feed and backslash are written in octal. */
-const plain = (text: string): string =>
-  text.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 
 /**
  * Whether a mount is the folder of a share that it is meant to be. A path is followed when it is mounted, by the engine, and somebody who

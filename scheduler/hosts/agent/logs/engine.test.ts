@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { logLimits } from '../../wire/index.ts';
-import { engineMissing, TestEngine } from '../../testing/bench.ts';
+import { engineMissing, TestEngine } from '../../testing/test-engine.ts';
 import { dockerLogs } from './engine.ts';
 import { shippedTask, ShippingBench, until } from './testing/shipped-task.ts';
 

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { networkMissing, silent } from '../../testing/bench.ts';
+import { silent } from '../../testing/callers.ts';
+import { networkMissing } from '../../testing/test-engine.ts';
 import {
   ask,
   endNamespaces,

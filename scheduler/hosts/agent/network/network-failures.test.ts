@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import type { NetworkState } from '../../wire/index.ts';
-import { networkMissing } from '../../testing/bench.ts';
+import { networkMissing } from '../../testing/test-engine.ts';
 import { endNamespaces, namespace, ownMachine, ready } from '../../testing/namespaces.ts';
 import { prefixOf } from './attachment.ts';
 import { type Attachment, NetworkError, TaskNetwork } from './index.ts';

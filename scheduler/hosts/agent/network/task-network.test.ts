@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import type { NetworkState } from '../../wire/index.ts';
 import { type Attachment, NetworkError, TaskNetwork, type TaskNetworkOptions } from './index.ts';
-import { networkMissing } from '../../testing/bench.ts';
+import { networkMissing } from '../../testing/test-engine.ts';
 import {
   ask,
   children,

@@ -60,6 +60,23 @@ function text(of: AgentTask, cluster = 'arn:aws:ecs:us-east-1:000000000000:clust
 const off = { 'enable-ecs-log-metadata': 'false' };
 
 describe('the configuration of Fluent Bit', () => {
+  /** What each begins with: for health checks of the router, and its socket. */
+  const inputs = (buffer: string): string => `[INPUT]
+    Name tcp
+    Listen 127.0.0.1
+    Port 8877
+    Tag firelens-healthcheck
+
+[INPUT]
+    Name forward
+    Mem_Buf_Limit ${buffer}
+    unix_path /var/run/fluent.sock
+`;
+  const nowhere = `[OUTPUT]
+    Name null
+    Match firelens-healthcheck
+`;
+
   test('all of it, on the bridge', () => {
     const of = task({
       memory: 101,
@@ -74,17 +91,7 @@ describe('the configuration of Fluent Bit', () => {
         quiet: { options: {} },
       },
     });
-    expect(text(of)).toBe(`[INPUT]
-    Name tcp
-    Listen 127.0.0.1
-    Port 8877
-    Tag firelens-healthcheck
-
-[INPUT]
-    Name forward
-    Mem_Buf_Limit 50MB
-    unix_path /var/run/fluent.sock
-
+    expect(text(of)).toBe(`${inputs('50MB')}
 [INPUT]
     Name forward
     Listen 0.0.0.0
@@ -110,10 +117,7 @@ describe('the configuration of Fluent Bit', () => {
 
 @INCLUDE /extra.conf
 
-[OUTPUT]
-    Name null
-    Match firelens-healthcheck
-
+${nowhere}
 [OUTPUT]
     Name firehose
     Match app-firelens*
@@ -129,26 +133,13 @@ describe('the configuration of Fluent Bit', () => {
 
   test('of a task with an interface of its own the port is open to the task alone', () => {
     expect(text(task({ networkMode: 'awsvpc', options: off, outputs: { app: { options: { Name: 'x' } } } }), 'shop'))
-      .toBe(`[INPUT]
-    Name tcp
-    Listen 127.0.0.1
-    Port 8877
-    Tag firelens-healthcheck
-
-[INPUT]
-    Name forward
-    Mem_Buf_Limit 25MB
-    unix_path /var/run/fluent.sock
-
+      .toBe(`${inputs('25MB')}
 [INPUT]
     Name forward
     Listen 127.0.0.1
     Port 24224
 
-[OUTPUT]
-    Name null
-    Match firelens-healthcheck
-
+${nowhere}
 [OUTPUT]
     Name x
     Match app-firelens*
@@ -157,23 +148,10 @@ describe('the configuration of Fluent Bit', () => {
 
   test('in the network of the host there is the socket alone; what only a file of the image sends has no output', () => {
     const options = { ...off, 'config-file-type': 'file', 'config-file-value': '/own.conf' };
-    expect(text(task({ networkMode: 'host', options, outputs: { app: { options: {} } } }))).toBe(`[INPUT]
-    Name tcp
-    Listen 127.0.0.1
-    Port 8877
-    Tag firelens-healthcheck
-
-[INPUT]
-    Name forward
-    Mem_Buf_Limit 25MB
-    unix_path /var/run/fluent.sock
-
+    expect(text(task({ networkMode: 'host', options, outputs: { app: { options: {} } } }))).toBe(`${inputs('25MB')}
 @INCLUDE /own.conf
 
-[OUTPUT]
-    Name null
-    Match firelens-healthcheck
-`);
+${nowhere}`);
   });
 });
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type Docker from 'dockerode';
 
 import { engineCall } from '../docker.ts';
+import { mountsIn } from '../mountinfo.ts';
 import { socketName } from './configuration.ts';
 import { RouterError, type RouterFiles, type RouterPort } from './port.ts';
 
@@ -133,8 +134,7 @@ export class HostFiles implements RouterPort {
   /** The options of what is mounted at a path; undefined when nothing is. */
   async #mounted(at: string): Promise<readonly string[] | undefined> {
     const read = this.#options.mounts ?? (() => readFile('/proc/self/mountinfo', 'utf8'));
-    const found = (await read()).split('\n').findLast((line) => line.split(' ')[4] === at);
-    return found?.split(' ')[5]?.split(',');
+    return mountsIn(await read()).findLast(({ point }) => point === at)?.options;
   }
 }
 
