@@ -1,3 +1,5 @@
+import { Remembered } from './remembered.ts';
+
 /** Partitions whose newest version is remembered. */
 const remembered = 10_000;
 
@@ -6,7 +8,7 @@ const remembered = 10_000;
  * acknowledged, and whatever deletes by "nothing refers to it" must stop.
  */
 export class HighWater {
-  readonly #versions = new Map<string, number>();
+  readonly #versions = new Remembered<number>(remembered);
   #regressed: string | undefined;
 
   /** What was noticed; it stays until the process ends. */
@@ -15,7 +17,7 @@ export class HighWater {
   }
 
   partitions(): readonly string[] {
-    return Array.from(this.#versions.keys());
+    return this.#versions.names();
   }
 
   /** @param kind `next` for the version a commit has just made: it must be above all seen; commits in flight come back in order */
@@ -24,8 +26,6 @@ export class HighWater {
     if (version < before) {
       this.#regressed ??= `the record store has lost data: partition ${partition} was at version ${before} and is at ${version}${kind === 'next' ? ' after a new commit' : ''}`;
     }
-    this.#versions.delete(partition);
     this.#versions.set(partition, Math.max(version, before));
-    if (this.#versions.size > remembered) this.#versions.delete(this.#versions.keys().next().value!);
   }
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, waitAtMost } from '../clock/index.ts';
 import { checkStamp, type Format, foreign, stampOf } from '../format/index.ts';
@@ -32,6 +31,7 @@ import {
 } from './record-store.ts';
 import { RedisClient, type RedisConnection } from './redis-client.ts';
 import { shardCount } from './redis-library.ts';
+import { ShardTags } from './shard-tags.ts';
 
 export interface RedisRecordsConfig extends RedisConnection {
   /** Begins every key; two installations may share a Redis under different ones. Default `slipway`. */
@@ -101,7 +101,7 @@ class RedisStore implements RedisRecords {
   readonly #config: { readonly prefix: string; readonly keptTombstones?: number; readonly keptEvents?: number };
   readonly #closing = new AbortController();
   readonly #highWater = new HighWater();
-  readonly #tags = new Map<string, string>();
+  readonly #tags: ShardTags;
   readonly #underWay = new Set<Promise<Committed>>();
 
   constructor(
@@ -114,6 +114,7 @@ class RedisStore implements RedisRecords {
     this.#clock = clock;
     this.#bells = bells;
     this.#config = config;
+    this.#tags = new ShardTags(config.prefix);
   }
 
   warnings = async (): Promise<readonly string[]> => {
@@ -157,7 +158,7 @@ class RedisStore implements RedisRecords {
     const from = after !== undefined && compareKeys(after, prefix) >= 0 ? `(${after}` : `[${prefix}`;
     const upTo = end === undefined ? '+' : `(${end}`;
     const most = pageCharacters(options.characters);
-    const reply = await this.#client.call('list', this.#tag(partition), [partition, from, upTo, limit + 1, most]);
+    const reply = await this.#client.call('list', this.#tags.of(partition), [partition, from, upTo, limit + 1, most]);
     const [names, rows] = reply as [string[], string[]];
     const listed = rows.slice(0, limit);
     return {
@@ -206,7 +207,7 @@ class RedisStore implements RedisRecords {
       Array.from({ length: shardCount }, (_, shard) =>
         this.#client.run((client) =>
           client.zrangebylex(
-            `${this.#shardTag(shard)}:partitions`,
+            `${this.#tags.ofShard(shard)}:partitions`,
             from,
             end === undefined ? '+' : `(${end}`,
             'LIMIT',
@@ -242,7 +243,7 @@ class RedisStore implements RedisRecords {
       const { rings } = bell;
       const found = await Promise.all(
         marks.map(async (mark, shard) => {
-          const reply = await this.#client.call('streams', this.#shardTag(shard), [topic, mark]);
+          const reply = await this.#client.call('streams', this.#tags.ofShard(shard), [topic, mark]);
           const rows = reply as [string, string, string, string][];
           marks[shard] = rows.at(-1)?.[3] ?? mark;
           return rows.map(([partition, first, last]) => ({
@@ -267,7 +268,11 @@ class RedisStore implements RedisRecords {
   async #commit(partition: string, encoded: EncodedBatch): Promise<Committed> {
     for (let attempt = 1; ; attempt++) {
       const resolved = await this.#resolve(encoded);
-      const reply = await this.#client.call('commit', this.#tag(partition), this.#commitArguments(encoded, resolved));
+      const reply = await this.#client.call(
+        'commit',
+        this.#tags.of(partition),
+        this.#commitArguments(encoded, resolved),
+      );
       const [kind, detail] = reply as ['committed', string] | ['failed', number[]];
       if (kind === 'committed') {
         const version = Number(detail);
@@ -284,7 +289,7 @@ class RedisStore implements RedisRecords {
   }
 
   async #changes(partition: string, after: number): Promise<readonly Change[]> {
-    const reply = await this.#client.call('changes', this.#tag(partition), [
+    const reply = await this.#client.call('changes', this.#tags.of(partition), [
       partition,
       after,
       1000,
@@ -361,21 +366,7 @@ class RedisStore implements RedisRecords {
   }
 
   #key(partition: string, part: string): string {
-    return `${this.#tag(partition)}:${partition}:${part}`;
-  }
-
-  /** The first bytes of a hash spread partitions evenly; the tag decides the slot in a cluster. */
-  #tag(partition: string): string {
-    let tag = this.#tags.get(partition);
-    if (tag === undefined) {
-      tag = this.#shardTag(createHash('sha1').update(partition).digest()[0]! % shardCount);
-      this.#tags.set(partition, tag);
-    }
-    return tag;
-  }
-
-  #shardTag(shard: number): string {
-    return `${this.#config.prefix}:{${this.#config.prefix}-${shard}}`;
+    return `${this.#tags.of(partition)}:${partition}:${part}`;
   }
 }
 

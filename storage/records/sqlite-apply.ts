@@ -2,7 +2,8 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { isDeepStrictEqual } from 'node:util';
 import { afterPrefix, type EncodedBatch, fenceKey } from './encode.ts';
 import type { Condition } from './record-store.ts';
-import { longestInline, valueOf } from './sqlite-schema.ts';
+import { Remembered } from './remembered.ts';
+import { longestInline, rememberedIds, valueOf } from './sqlite-schema.ts';
 
 /** What became of one batch of a group. */
 export type Applied =
@@ -25,8 +26,8 @@ export class Applier {
   readonly #db: DatabaseSync;
   readonly #retention: Retention;
   readonly #statements = new Map<string, StatementSync>();
-  readonly #partitions = new Map<string, number>();
-  readonly #streams = new Map<string, number>();
+  readonly #partitions = new Remembered<number>(rememberedIds);
+  readonly #streams = new Remembered<number>(rememberedIds);
 
   constructor(db: DatabaseSync, retention: Retention) {
     this.#db = db;

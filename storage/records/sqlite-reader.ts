@@ -3,7 +3,8 @@ import type { AnnouncedEvent, AnnouncedStream } from './announced.ts';
 import { afterPrefix, compareKeys, limits } from './encode.ts';
 import type { Change, Json, Page, Stored } from './record-store.ts';
 import { StoreUnavailable } from './record-store.ts';
-import { dataOf, valueOf } from './sqlite-schema.ts';
+import { Remembered } from './remembered.ts';
+import { dataOf, rememberedIds, valueOf } from './sqlite-schema.ts';
 import { SqliteStamp } from './sqlite-stamp.ts';
 
 /** Changes handed over in one piece, unless a single commit has more. */
@@ -19,7 +20,7 @@ type Row = Record<string, string | number>;
 export class SqliteReader {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
-  readonly #partitions = new Map<string, number>();
+  readonly #partitions = new Remembered<number>(rememberedIds);
   readonly #stamp: SqliteStamp | undefined;
   /** Rows as they are at a stamp. */
   readonly #rows = new Map<string, Row>();

@@ -35,6 +35,8 @@ const schema = `
 
 /** Characters of a value (or of an event's data) that lie beside its key at most; what is longer lies in `large`. */
 export const longestInline = 900;
+/** Partitions and streams whose ids a connection remembers. */
+export const rememberedIds = 10_000;
 
 /**
  * SQLite reads whole rows of a table WITHOUT ROWID to compare their keys, and a row that is too long for its page (a quarter of one,
