@@ -14,19 +14,22 @@ import { type Caller, type Disowned, gatherCaller } from './caller.ts';
 import { requestContext } from './context.ts';
 import type { SessionEntity } from './entities.ts';
 import type { Mirror } from './mirror.ts';
+import { RememberedDecisions } from './remembered-decisions.ts';
 import { isTrustAction, resourceAccount } from './resources.ts';
 import type { Sessions } from './sessions.ts';
 
 /** Keys whose value changes from request to request, so that decisions that look at them are made anew each time. */
 const fleeting = ['aws:currenttime', 'aws:epochtime'];
-const rememberedDecisions = 2000;
+/** Callers that are known at once, and about how many bytes of memory they take: their names hold what restricts their tokens. */
+const mostCallers = { callers: 5000, bytes: 32 * 1024 * 1024 } as const;
 
 interface KnownCaller {
   readonly generation: number;
   readonly session: SessionEntity | undefined;
   readonly caller: Caller | Disowned;
   readonly ownKeys: readonly string[];
-  readonly decisions: Map<string, PolicyDecision>;
+  /** Of this caller while its policies stand. */
+  readonly number: number;
 }
 
 /** A restriction is the text of a policy document, or the document. */
@@ -41,7 +44,13 @@ const wholeAccount: readonly ResourceRef[] = [{ arn: '*' }];
 export class PolicyAuthorizer implements FrontAuthorizer {
   readonly #accounts: Accounts;
   readonly #sessions: Sessions;
-  readonly #callers = new LRUCache<string, KnownCaller>({ max: 5000 });
+  readonly #callers = new LRUCache<string, KnownCaller>({
+    max: mostCallers.callers,
+    maxSize: mostCallers.bytes,
+    sizeCalculation: ({ ownKeys }, name) => 1000 + name.length + 32 * ownKeys.length,
+  });
+  readonly #decisions = new RememberedDecisions();
+  #gathered = 0;
   /**
    * Policies of resources, numbered: each remembered decision would hold the text otherwise, once for every object of a bucket. The
    * same text may have two numbers; one number is never of two texts.
@@ -111,7 +120,7 @@ export class PolicyAuthorizer implements FrontAuthorizer {
       session,
       caller,
       ownKeys: 'disowned' in caller ? [] : keysOf(caller),
-      decisions: new Map(),
+      number: ++this.#gathered,
     };
     this.#callers.set(key, known);
     return known;
@@ -148,13 +157,7 @@ export class PolicyAuthorizer implements FrontAuthorizer {
       else if (typeof value === 'string') key += `${value.length}=${value}`;
       else key += JSON.stringify(value);
     }
-    let decision = known.decisions.get(key);
-    if (decision === undefined) {
-      decision = evaluate(caller.policies, request);
-      if (known.decisions.size >= rememberedDecisions) known.decisions.clear();
-      known.decisions.set(key, decision);
-    }
-    return decision;
+    return this.#decisions.of(known.number, key, () => evaluate(caller.policies, request));
   }
 
   #numberOf(policy: CompiledPolicy): number {

@@ -1,0 +1,29 @@
+import { LRUCache } from 'lru-cache';
+
+import type { Decision } from '../policy/index.ts';
+
+/** Decisions of all callers together, and about how many bytes of memory; what was not asked for lately goes first. */
+const most = { decisions: 50_000, bytes: 32 * 1024 * 1024 } as const;
+/** What a decision takes beside its question, about. */
+const besides = 400;
+
+/** What was decided, by the question: for all callers together, however many there are and however much each of them asks. */
+export class RememberedDecisions {
+  readonly #known = new LRUCache<string, Decision>({
+    max: most.decisions,
+    maxSize: most.bytes,
+    sizeCalculation: (_decision, question) => question.length + besides,
+  });
+
+  get size(): { readonly decisions: number; readonly bytes: number } {
+    return { decisions: this.#known.size, bytes: this.#known.calculatedSize };
+  }
+
+  /** @param caller a number that is no other caller's, nor the same caller's with other policies */
+  of(caller: number, question: string, decide: () => Decision): Decision {
+    const key = `${caller} ${question}`;
+    let decision = this.#known.get(key);
+    if (decision === undefined) this.#known.set(key, (decision = decide()));
+    return decision;
+  }
+}
