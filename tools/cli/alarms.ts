@@ -71,12 +71,7 @@ export async function listAlarms(options: Options & { readonly state?: string })
     print(
       table(
         ['state', 'alarm', 'since', 'when'],
-        found.map((one) => [
-          one.StateValue,
-          one.AlarmName,
-          iso(one.StateTransitionedTimestamp),
-          harmless(conditionOf(one)),
-        ]),
+        found.map((one) => [one.StateValue, one.AlarmName, iso(one.StateTransitionedTimestamp), conditionOf(one)]),
       ),
     );
 }
@@ -116,7 +111,7 @@ export async function showHistory(name: string | undefined, options: Options): P
     print(
       table(
         ['at', 'alarm', 'what'],
-        items.map((one) => [iso(one.Timestamp), one.AlarmName, harmless(one.HistorySummary)]),
+        items.map((one) => [iso(one.Timestamp), one.AlarmName, one.HistorySummary]),
       ),
     );
 }

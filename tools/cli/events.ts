@@ -1,18 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { styleText } from 'node:util';
 import { ECRClient, paginateDescribeImages, paginateDescribeRepositories } from '@aws-sdk/client-ecr';
-import {
-  DescribeContainerInstancesCommand,
-  DescribeServicesCommand,
-  DescribeTasksCommand,
-  type ECSClient,
-  paginateListContainerInstances,
-  paginateListServices,
-  paginateListTasks,
-  type Service,
-  type ServiceDeploymentBrief,
-} from '@aws-sdk/client-ecs';
+import { type ECSClient, type Service, type ServiceDeploymentBrief } from '@aws-sdk/client-ecs';
 import { activeService, clientSettings, ecsClient, parseService } from './aws-client.ts';
+import { instancesIn, servicesIn, tasksIn } from './contents.ts';
 import { remembered } from './deployments.ts';
 import { CliError, explained } from './errors.ts';
 import { eventOfHost, eventsOfImage, eventsOfService, eventsOfTask, inOrder, type Told } from './event-shapes.ts';
@@ -149,31 +140,16 @@ class Watch {
   }
 
   async #ofTasks(): Promise<readonly Told[]> {
-    const told: Told[] = [];
-    const of = { cluster: this.#cluster, serviceName: this.#service };
-    for (const desiredStatus of ['RUNNING', 'STOPPED'] as const)
-      for await (const { taskArns = [] } of paginateListTasks({ client: this.#ecs }, { ...of, desiredStatus })) {
-        if (taskArns.length === 0) continue;
-        const { tasks = [] } = await this.#ecs.send(
-          new DescribeTasksCommand({ cluster: this.#cluster, tasks: taskArns }),
-        );
-        told.push(...tasks.flatMap(eventsOfTask));
-      }
-    return told;
+    const of = ['RUNNING', 'STOPPED'] as const;
+    const { found } = await tasksIn(this.#ecs, this.#cluster, { service: this.#service, of });
+    return found.flatMap(eventsOfTask);
   }
 
   async #ofHosts(): Promise<readonly Told[]> {
-    const pages = paginateListContainerInstances({ client: this.#ecs }, { cluster: this.#cluster });
-    for await (const { containerInstanceArns: containerInstances = [] } of pages) {
-      if (containerInstances.length === 0) continue;
-      const answer = await this.#ecs.send(
-        new DescribeContainerInstancesCommand({ cluster: this.#cluster, containerInstances }),
-      );
-      for (const host of answer.containerInstances ?? []) {
-        const { containerInstanceArn = '' } = host;
-        const now = eventOfHost(host, this.#looked ? new Date() : (host.registeredAt ?? new Date()));
-        if (this.#hosts.get(containerInstanceArn)?.words !== now.words) this.#hosts.set(containerInstanceArn, now);
-      }
+    for (const host of await instancesIn(this.#ecs, this.#cluster)) {
+      const { containerInstanceArn = '' } = host;
+      const now = eventOfHost(host, this.#looked ? new Date() : (host.registeredAt ?? new Date()));
+      if (this.#hosts.get(containerInstanceArn)?.words !== now.words) this.#hosts.set(containerInstanceArn, now);
     }
     return [...this.#hosts.values()];
   }
@@ -193,17 +169,8 @@ class Watch {
 }
 
 async function allServices(client: ECSClient, cluster: string): Promise<readonly Service[]> {
-  const arns: string[] = [];
-  for await (const { serviceArns = [] } of paginateListServices({ client }, { cluster, maxResults: 100 })) {
-    arns.push(...serviceArns);
-    if (arns.length > most)
-      throw new CliError(`the cluster ${cluster} has more than ${most} services: name one, as <cluster>/<service>`);
-  }
-  const found: Service[] = [];
-  for (let from = 0; from < arns.length; from += 10)
-    found.push(
-      ...((await client.send(new DescribeServicesCommand({ cluster, services: arns.slice(from, from + 10) })))
-        .services ?? []),
-    );
+  const { found, left } = await servicesIn(client, cluster, { most });
+  if (left > 0)
+    throw new CliError(`the cluster ${cluster} has more than ${most} services: name one, as <cluster>/<service>`);
   return found;
 }

@@ -48,8 +48,10 @@ export async function expose(name: string, options: ExposeOptions): Promise<void
   );
   const target = targetOf(taskDefinition ?? {}, options.container, containerPort);
   const place = await placeOf(found, taskDefinition ?? {});
-  const group = await securityGroup(balancer, place.vpc, port, options.from);
   const owner = `${cluster}/${service}`;
+  // Before anything of its name is changed: that may be somebody else's.
+  await balancerOf(balancer, owner);
+  const group = await securityGroup(balancer, place.vpc, port, options.from);
   const { arn, dnsName } = await loadBalancer(balancer, place.subnets, group, owner);
   const targetGroup = await groupFor(balancer, place, target.containerPort, options.healthPath, owner);
   await listener(arn, port, targetGroup);

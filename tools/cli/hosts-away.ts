@@ -1,13 +1,5 @@
-import {
-  type ContainerInstance,
-  DescribeContainerInstancesCommand,
-  type ECSClient,
-  paginateListClusters,
-  paginateListContainerInstances,
-} from '@aws-sdk/client-ecs';
-
-/** Instances that one call describes. */
-const atOnce = 100;
+import { type ContainerInstance, type ECSClient, paginateListClusters } from '@aws-sdk/client-ecs';
+import { describeInstances, instancesIn } from './contents.ts';
 
 /** Of these container instances, the sentences of those about which there is something to say: away or lost, taken back, with containers that nobody knew. */
 export async function hostsAway(
@@ -15,21 +7,7 @@ export async function hostsAway(
   cluster: string,
   instances: readonly string[],
 ): Promise<string[]> {
-  return away(await describe(client, cluster, instances));
-}
-
-async function describe(
-  client: Pick<ECSClient, 'send'>,
-  cluster: string,
-  instances: readonly string[],
-): Promise<ContainerInstance[]> {
-  const found: ContainerInstance[] = [];
-  for (let from = 0; from < instances.length; from += atOnce) {
-    const containerInstances = instances.slice(from, from + atOnce);
-    const answer = await client.send(new DescribeContainerInstancesCommand({ cluster, containerInstances }));
-    found.push(...(answer.containerInstances ?? []));
-  }
-  return found;
+  return away(await describeInstances(client, cluster, instances));
 }
 
 /** The same of instances as ECS describes them. */
@@ -42,8 +20,6 @@ export const away = (instances: readonly ContainerInstance[]): string[] =>
 export async function everyInstance(client: ECSClient): Promise<ContainerInstance[]> {
   const all: ContainerInstance[] = [];
   for await (const { clusterArns = [] } of paginateListClusters({ client }, {}))
-    for (const cluster of clusterArns)
-      for await (const { containerInstanceArns = [] } of paginateListContainerInstances({ client }, { cluster }))
-        all.push(...(await describe(client, cluster, containerInstanceArns)));
+    for (const cluster of clusterArns) all.push(...(await instancesIn(client, cluster)));
   return all;
 }

@@ -1,10 +1,6 @@
-import {
-  type ContainerInstance,
-  DescribeContainerInstancesCommand,
-  type ECSClient,
-  paginateListContainerInstances,
-} from '@aws-sdk/client-ecs';
+import { type ContainerInstance, type ECSClient, paginateListContainerInstances } from '@aws-sdk/client-ecs';
 import { ecsClient } from './aws-client.ts';
+import { instancesIn } from './contents.ts';
 import { CliError } from './errors.ts';
 import { parseOutput, print, printJson, table } from './output.ts';
 import { askServer } from './own-routes.ts';
@@ -80,16 +76,8 @@ interface Resource {
 /** `slipway hosts list`: the hosts of a cluster, with what is free on them. */
 export async function listHosts(options: { readonly cluster: string; readonly output: string }): Promise<void> {
   const output = parseOutput(options.output);
-  const client = ecsClient();
-  const rows: HostRow[] = [];
   const { cluster } = options;
-  for await (const { containerInstanceArns = [] } of paginateListContainerInstances({ client }, { cluster })) {
-    if (containerInstanceArns.length === 0) continue;
-    const answer = await client.send(
-      new DescribeContainerInstancesCommand({ cluster, containerInstances: containerInstanceArns }),
-    );
-    rows.push(...(answer.containerInstances ?? []).map(hostRow));
-  }
+  const rows = (await instancesIn(ecsClient(), cluster)).map(hostRow);
   if (output === 'json') return printJson(rows);
   print(
     rows.length === 0

@@ -6,8 +6,9 @@ import {
   paginateDescribeRepositories,
   type Repository,
 } from '@aws-sdk/client-ecr';
-import { DescribeTasksCommand, type ECSClient, paginateListClusters, paginateListTasks } from '@aws-sdk/client-ecs';
+import { type ECSClient, paginateListClusters } from '@aws-sdk/client-ecs';
 import { clientSettings, ecsClient } from './aws-client.ts';
+import { tasksIn } from './contents.ts';
 import { ageOf, bytesOf, note, parseOutput, print, printJson, table } from './output.ts';
 
 export interface ImagesOptions {
@@ -33,7 +34,6 @@ const nobody: ReadonlyMap<string, ReadonlySet<string>> = new Map();
 /** Rows of a table, and tasks of a cluster that are looked at for who uses an image. */
 const most = 1000;
 const mostTasks = 2000;
-const atOnce = 100;
 
 /** `slipway images`: repositories with their images, what scans found, and which services run them. */
 export async function images(repository: string | undefined, options: ImagesOptions): Promise<void> {
@@ -63,7 +63,8 @@ export async function images(repository: string | undefined, options: ImagesOpti
 
 const newer = (a: ImageRow, b: ImageRow): boolean => (a.pushedAt ?? '') > (b.pushedAt ?? '');
 
-async function repositoriesOf(client: ECRClient, name: string | undefined): Promise<readonly Repository[]> {
+/** All repositories, or the one of a name. */
+export async function repositoriesOf(client: ECRClient, name?: string): Promise<readonly Repository[]> {
   if (name !== undefined)
     return (await client.send(new DescribeRepositoriesCommand({ repositoryNames: [name] }))).repositories ?? [];
   const found: Repository[] = [];
@@ -80,20 +81,13 @@ export async function users(client: ECSClient, most = Infinity): Promise<Readonl
   const found = new Map<string, Set<string>>();
   const clusters: string[] = [];
   for await (const { clusterArns = [] } of paginateListClusters({ client }, {})) clusters.push(...clusterArns);
-  for (const cluster of clusters) {
-    const arns: string[] = [];
-    for await (const { taskArns = [] } of paginateListTasks({ client }, { cluster })) arns.push(...taskArns);
-    for (let from = 0; from < Math.min(arns.length, most); from += atOnce) {
-      const tasks = arns.slice(from, from + atOnce);
-      const answer = await client.send(new DescribeTasksCommand({ cluster, tasks }));
-      for (const { group = '', containers = [] } of answer.tasks ?? [])
-        for (const { imageDigest } of containers)
-          if (imageDigest !== undefined) {
-            const who = `${cluster.split('/').at(-1) ?? ''}/${group.replace(/^service:/, '')}`;
-            found.set(imageDigest, (found.get(imageDigest) ?? new Set()).add(who));
-          }
-    }
-  }
+  for (const cluster of clusters)
+    for (const { group = '', containers = [] } of (await tasksIn(client, cluster, { most })).found)
+      for (const { imageDigest } of containers)
+        if (imageDigest !== undefined) {
+          const who = `${cluster.split('/').at(-1) ?? ''}/${group.replace(/^service:/, '')}`;
+          found.set(imageDigest, (found.get(imageDigest) ?? new Set()).add(who));
+        }
   return found;
 }
 

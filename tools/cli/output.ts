@@ -24,6 +24,11 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value, undefined, 2));
 }
 
+/** Empties the screen for what is shown again; nothing where that is no terminal. */
+export function clearTerminal(): void {
+  if (process.stdout.isTTY) print('\u001B[2J\u001B[H');
+}
+
 /** A table with left-aligned columns, as wide as their widest cell, each row on a line of its own. */
 export function table(header: readonly string[], given: readonly (readonly string[])[]): string {
   const rows = given.map((row) => row.map((cell) => harmless(cell).replaceAll(/[\t\n]+/g, ' ')));

@@ -1,8 +1,13 @@
 import aws4 from 'aws4';
 import { clientSettings } from './aws-client.ts';
-import { CliError } from './errors.ts';
+import { ApiError } from './query-api.ts';
 
-/** One request to a route of the server's own, signed. @returns the JSON of its answer; undefined for none. @throws CliError with what it says */
+/**
+ * One signed request to a path of the server: a route of its own, or an API of AWS that speaks methods and paths.
+ * @param path with its query, escaped
+ * @returns the JSON of its answer; undefined for none
+ * @throws ApiError with what the server says
+ */
 export async function askServer(
   method: 'GET' | 'POST' | 'DELETE',
   path: string,
@@ -10,16 +15,22 @@ export async function askServer(
 ): Promise<unknown> {
   const { endpoint, region, credentials } = clientSettings(data);
   const url = new URL(path, endpoint);
-  const { headers } = aws4.sign({ method, host: url.host, path: url.pathname, service, region }, credentials);
+  const to = { method, host: url.host, path: `${url.pathname}${url.search}`, service, region };
+  const { headers } = aws4.sign(to, credentials);
   const answer = await fetch(url, { method, headers: headers as Record<string, string> });
   const text = await answer.text();
-  if (!answer.ok) throw new CliError(messageOf(text) ?? `the server answers ${answer.status}`);
+  if (!answer.ok)
+    throw new ApiError(
+      answer.headers.get('x-amzn-errortype') ?? String(answer.status),
+      messageOf(text) ?? `the server answers ${answer.status}`,
+    );
   return text === '' ? undefined : JSON.parse(text);
 }
 
 function messageOf(text: string): string | undefined {
   try {
-    return (JSON.parse(text) as { message?: string }).message;
+    const { message, Message } = JSON.parse(text) as { message?: string; Message?: string };
+    return message ?? Message;
   } catch {
     return text.trim() === '' ? undefined : text.trim().slice(0, 500);
   }

@@ -80,6 +80,7 @@ describe('the endpoint', () => {
     [[{ AWS_ENDPOINT_URL: 'b', AWS_ENDPOINT_URL_ECS: 'c' }, { endpoint_url: 'a' }], 'c'],
     [[{ AWS_ENDPOINT_URL: 'b' }, {}], undefined],
     [[{}, { services: 's' }, { 'ecr.endpoint_url': 'd', 's3.endpoint_url': 'e' }], 'd'],
+    [[{}, { services: 's' }, { 'efs.endpoint_url': 'd' }], 'd'],
   ])('%#', (given, endpoint) => {
     expect(of(...given)).toBe(endpoint);
   });

@@ -21,6 +21,7 @@ const called = [
   'cloudwatch_logs',
   'secrets_manager',
   'application_auto_scaling',
+  'efs',
 ];
 
 /**

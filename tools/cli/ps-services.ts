@@ -1,4 +1,5 @@
-import { DescribeServicesCommand, type ECSClient, paginateListServices, type Service } from '@aws-sdk/client-ecs';
+import { DescribeServicesCommand, type ECSClient, type Service } from '@aws-sdk/client-ecs';
+import { servicesIn } from './contents.ts';
 import { verdict } from './explain.ts';
 import { ageOf, table } from './output.ts';
 
@@ -21,17 +22,11 @@ export async function serviceRows(
   cluster: string,
   named: string | undefined,
 ): Promise<readonly ServiceRow[]> {
-  const names: string[] = named === undefined ? [] : [named];
-  if (named === undefined)
-    for await (const { serviceArns = [] } of paginateListServices({ client }, { cluster, maxResults: 100 }))
-      names.push(...serviceArns);
-  const rows: ServiceRow[] = [];
-  // One call describes ten.
-  for (let from = 0; from < names.length; from += 10) {
-    const services = names.slice(from, from + 10);
-    const answer = await client.send(new DescribeServicesCommand({ cluster, services }));
-    rows.push(...(answer.services ?? []).filter(({ status }) => status !== 'INACTIVE').map(serviceRow));
-  }
+  const services =
+    named === undefined
+      ? (await servicesIn(client, cluster)).found
+      : ((await client.send(new DescribeServicesCommand({ cluster, services: [named] }))).services ?? []);
+  const rows = services.filter(({ status }) => status !== 'INACTIVE').map(serviceRow);
   return rows.toSorted((a, b) => (a.service < b.service ? -1 : 1));
 }
 

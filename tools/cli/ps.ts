@@ -1,16 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type ContainerInstance,
-  DescribeContainerInstancesCommand,
-  DescribeTasksCommand,
-  type ECSClient,
-  paginateListTasks,
-  type Task,
-} from '@aws-sdk/client-ecs';
+import type { ContainerInstance, ECSClient, Task } from '@aws-sdk/client-ecs';
 import { clientSettings, ecsClient, parseService } from './aws-client.ts';
+import { describeInstances, tasksIn } from './contents.ts';
 import { CliError } from './errors.ts';
 import { reasonOf } from './explain.ts';
-import { ageOf, note, parseOutput, print, printJson, table } from './output.ts';
+import { ageOf, clearTerminal, note, parseOutput, print, printJson, table } from './output.ts';
 import { serviceRows, servicesTable } from './ps-services.ts';
 
 export interface PsOptions {
@@ -44,8 +38,6 @@ export interface TaskRow {
   readonly reason?: string;
 }
 
-/** Tasks and hosts that one call describes. */
-const atOnce = 100;
 /** Rows of a table; a cluster may have ten thousand tasks. */
 const most = 1000;
 /** Milliseconds between looks. */
@@ -65,7 +57,7 @@ export async function ps(name: string | undefined, options: PsOptions): Promise<
     if (options.services) {
       const services = await serviceRows(client, cluster, service);
       if (output === 'json') return printJson(services);
-      clear(options);
+      if (options.watch) clearTerminal();
       print(
         services.length === 0
           ? `no services in the cluster ${cluster}: slipway up makes some`
@@ -81,17 +73,13 @@ export async function ps(name: string | undefined, options: PsOptions): Promise<
       if (left > 0) note(notAll);
       return printJson(rows);
     }
-    clear(options);
+    if (options.watch) clearTerminal();
     print(rows.length === 0 ? nothing(cluster, service, options) : tasksTable(rows, own, Date.now()));
     if (left > 0) note(notAll);
     if (!options.watch) return;
     await sleep(pace);
   }
 }
-
-const clear = ({ watch }: PsOptions): void => {
-  if (watch && process.stdout.isTTY) print('\u001B[2J\u001B[H');
-};
 
 const nothing = (cluster: string, service: string | undefined, { all, host, status }: PsOptions): string =>
   `no tasks ${host === undefined && status === undefined ? '' : 'like that '}in ${service === undefined ? `the cluster ${cluster}` : `${cluster}/${service}`}${all ? '' : '; --all shows those that stopped lately'}`;
@@ -100,28 +88,22 @@ const nothing = (cluster: string, service: string | undefined, { all, host, stat
 export async function taskRows(
   client: ECSClient,
   cluster: string,
-  serviceName: string | undefined,
+  service: string | undefined,
   { all, host, status }: Pick<PsOptions, 'all' | 'host' | 'status'>,
 ): Promise<{ readonly rows: readonly TaskRow[]; readonly left: number }> {
-  const arns: string[] = [];
-  for (const desiredStatus of all ? (['RUNNING', 'STOPPED'] as const) : (['RUNNING'] as const))
-    for await (const { taskArns = [] } of paginateListTasks({ client }, { cluster, serviceName, desiredStatus }))
-      arns.push(...taskArns);
   // Those that are like what is asked for may be the last ones.
   const isAll = host === undefined && status === undefined;
-  const looked = isAll ? Math.min(arns.length, most) : arns.length;
-  const tasks: Task[] = [];
-  for (let from = 0; from < looked; from += atOnce)
-    tasks.push(
-      ...((await client.send(new DescribeTasksCommand({ cluster, tasks: arns.slice(from, from + atOnce) }))).tasks ??
-        []),
-    );
+  const { found: tasks, left } = await tasksIn(client, cluster, {
+    ...(isAll ? { most } : {}),
+    service,
+    of: all ? ['RUNNING', 'STOPPED'] : ['RUNNING'],
+  });
   const hosts = await instancesOf(client, cluster, tasks);
   const rows = tasks
     .map((task) => rowOf(task, hosts.get(task.containerInstanceArn ?? '')))
     .filter((row) => status === undefined || row.status === status.toUpperCase())
     .filter((row) => host === undefined || row.host?.startsWith(host) === true);
-  return { rows: rows.toSorted(byGroup).slice(0, most), left: Math.max(0, (isAll ? arns : rows).length - most) };
+  return { rows: rows.toSorted(byGroup).slice(0, most), left: isAll ? left : Math.max(0, rows.length - most) };
 }
 
 const byGroup = (a: TaskRow, b: TaskRow): number =>
@@ -134,15 +116,8 @@ async function instancesOf(
   tasks: readonly Task[],
 ): Promise<ReadonlyMap<string, ContainerInstance>> {
   const arns = [...new Set(tasks.flatMap(({ containerInstanceArn }) => containerInstanceArn ?? []))];
-  const found = new Map<string, ContainerInstance>();
-  for (let from = 0; from < arns.length; from += atOnce) {
-    const containerInstances = arns.slice(from, from + atOnce);
-    await client.send(new DescribeContainerInstancesCommand({ cluster, containerInstances })).then(
-      (answer) => answer.containerInstances?.forEach((one) => found.set(one.containerInstanceArn ?? '', one)),
-      () => undefined,
-    );
-  }
-  return found;
+  const found = await describeInstances(client, cluster, arns).catch(() => []);
+  return new Map(found.map((one) => [one.containerInstanceArn ?? '', one]));
 }
 
 /** What of a task is listed. @param host its container instance, where the caller may see it */

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DescribeServicesCommand, type ECSClient, paginateListServices, type Service } from '@aws-sdk/client-ecs';
+import type { ECSClient, Service } from '@aws-sdk/client-ecs';
 import { activeService, ecsClient, parseService } from './aws-client.ts';
+import { servicesIn } from './contents.ts';
 import { CliError } from './errors.ts';
 import { callJson } from './json-api.ts';
-import { parseOutput, print, printJson, table } from './output.ts';
+import { clearTerminal, parseOutput, print, printJson, table } from './output.ts';
 
 export interface TopOptions {
   readonly cluster: string;
@@ -64,7 +65,7 @@ export async function top(name: string | undefined, options: TopOptions): Promis
   for (;;) {
     const shown =
       name === undefined ? await ofCluster(client, options.cluster) : await ofService(client, name, minutes);
-    if (options.watch && output === 'text' && process.stdout.isTTY) print('\u001B[2J\u001B[H');
+    if (options.watch && output === 'text') clearTerminal();
     if (output === 'json') printJson(shown.value);
     else print(shown.text);
     if (!options.watch) return;
@@ -78,16 +79,12 @@ interface Shown {
 }
 
 async function ofCluster(client: ECSClient, cluster: string): Promise<Shown> {
-  const arns: string[] = [];
-  for await (const { serviceArns = [] } of paginateListServices({ client }, { cluster })) arns.push(...serviceArns);
+  const { found, left } = await servicesIn(client, cluster, { most });
   const lines: Line[] = [];
-  for (let from = 0; from < Math.min(arns.length, most); from += together) {
-    const { services = [] } = await client.send(
-      new DescribeServicesCommand({ cluster, services: arns.slice(from, Math.min(from + together, most)) }),
-    );
+  for (let from = 0; from < found.length; from += together)
     lines.push(
       ...(await Promise.all(
-        services.map(async (service) => ({
+        found.slice(from, from + together).map(async (service) => ({
           service: service.serviceName ?? '',
           running: service.runningCount ?? 0,
           desired: service.desiredCount ?? 0,
@@ -95,10 +92,9 @@ async function ofCluster(client: ECSClient, cluster: string): Promise<Shown> {
         })),
       )),
     );
-  }
   lines.sort((a, b) => (b.cpu?.average ?? -1) - (a.cpu?.average ?? -1) || (a.service < b.service ? -1 : 1));
   const rows = lines.map((line) => [line.service, `${line.running}/${line.desired}`, ...cells(line)]);
-  const more = arns.length > most ? `\n${arns.length - most} more services are not shown.` : '';
+  const more = left > 0 ? `\n${left} more services are not shown.` : '';
   const text =
     rows.length === 0 ? `no services in the cluster ${cluster}` : table(['SERVICE', 'TASKS', ...heads], rows);
   return { value: { services: lines }, text: `${text}${more}` };

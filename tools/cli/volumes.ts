@@ -1,14 +1,8 @@
-import {
-  DescribeTaskDefinitionCommand,
-  DescribeTasksCommand,
-  type ECSClient,
-  paginateListTasks,
-  type Task,
-  type Volume,
-} from '@aws-sdk/client-ecs';
+import { DescribeTaskDefinitionCommand, type Task, type Volume } from '@aws-sdk/client-ecs';
 import { ecsClient } from './aws-client.ts';
-import { parseOutput, print, printJson, table } from './output.ts';
-import { readRest } from './rest-api.ts';
+import { tasksIn } from './contents.ts';
+import { note, parseOutput, print, printJson, table } from './output.ts';
+import { askServer } from './own-routes.ts';
 
 /** A volume that outlives its tasks, as `slipway volumes` lists it. */
 export interface VolumeRow {
@@ -30,8 +24,6 @@ export interface FileSystem {
   readonly NumberOfMountTargets: number;
 }
 
-/** Tasks that one call describes. */
-const atOnce = 100;
 /** Tasks that are looked at; a cluster may have ten thousand. */
 const most = 1000;
 
@@ -39,13 +31,17 @@ const most = 1000;
 export async function volumes(options: { readonly cluster: string; readonly output: string }): Promise<void> {
   const output = parseOutput(options.output);
   const client = ecsClient();
-  const [fileSystems, tasks] = await Promise.all([allFileSystems(), tasksOf(client, options.cluster)]);
+  const [fileSystems, { found: tasks, left }] = await Promise.all([
+    allFileSystems(),
+    tasksIn(client, options.cluster, { most }),
+  ]);
   const definitions = new Map<string, readonly Volume[]>();
   for (const taskDefinition of new Set(tasks.map((task) => task.taskDefinitionArn ?? ''))) {
     const { taskDefinition: found } = await client.send(new DescribeTaskDefinitionCommand({ taskDefinition }));
     definitions.set(taskDefinition, found?.volumes ?? []);
   }
   const rows = volumeRows(fileSystems, tasks, definitions);
+  if (left > 0) note(`${left} more tasks were not looked at: they may have volumes, too`);
   if (output === 'json') return printJson(rows);
   print(
     rows.length === 0
@@ -59,28 +55,14 @@ async function allFileSystems(): Promise<FileSystem[]> {
   let marker: string | undefined;
   do {
     const query = marker === undefined ? '' : `?Marker=${encodeURIComponent(marker)}`;
-    const page = await readRest<{ FileSystems: FileSystem[]; NextMarker?: string }>(
-      'elasticfilesystem',
-      `/2015-02-01/file-systems${query}`,
-    );
+    const page = (await askServer('GET', `/2015-02-01/file-systems${query}`, { service: 'elasticfilesystem' })) as {
+      readonly FileSystems: readonly FileSystem[];
+      readonly NextMarker?: string;
+    };
     all.push(...page.FileSystems);
     marker = page.NextMarker;
   } while (marker !== undefined);
   return all;
-}
-
-async function tasksOf(client: ECSClient, cluster: string): Promise<Task[]> {
-  const arns: string[] = [];
-  for await (const { taskArns = [] } of paginateListTasks({ client }, { cluster })) {
-    arns.push(...taskArns);
-    if (arns.length >= most) break;
-  }
-  const tasks: Task[] = [];
-  for (let from = 0; from < arns.length; from += atOnce) {
-    const described = await client.send(new DescribeTasksCommand({ cluster, tasks: arns.slice(from, from + atOnce) }));
-    tasks.push(...(described.tasks ?? []));
-  }
-  return tasks;
 }
 
 /**

@@ -7,7 +7,6 @@ import {
   type Service,
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
-import { CliError } from '../errors.ts';
 import { type BalancerMade, makeBalancer, prune, removeBalancer } from './balancers.ts';
 import type { Plan, ServicePlan } from './plan.ts';
 import { projectTag } from './registration.ts';
@@ -132,13 +131,4 @@ export function newTargets(
   if (!wanted.some(isElsewhere)) return undefined;
   const others = now.filter((one) => !wanted.some(({ targetGroupArn }) => targetGroupArn === one.targetGroupArn));
   return [...others, ...kept];
-}
-
-/** Refuses a change that nobody has agreed to. */
-export function refuseUnasked(disturbs: boolean, yes: boolean): void {
-  if (disturbs && !yes)
-    throw new CliError(
-      'this changes or ends what runs, and there is no terminal to ask on: say --yes, or --dry-run',
-      2,
-    );
 }

@@ -50,6 +50,7 @@ export async function balancerNow(cluster: string, service: string): Promise<Bal
 /**
  * The load balancer of a service with a listener and a target group for each port; what is not asked for any more stays until {@link prune}.
  * @param from who may connect, and nobody else; undefined leaves it as it is
+ * @throws CliError when one of its name is somebody else's, of which nothing is changed then
  */
 export async function makeBalancer(
   cluster: string,
@@ -58,6 +59,7 @@ export async function makeBalancer(
 ): Promise<BalancerMade> {
   const owner = `${cluster}/${service.name}`;
   const name = balancerName(cluster, service.name);
+  await balancerOf(name, owner);
   const place = await placeOf({}, { networkMode: 'bridge' });
   const before = rangesOf(await allowedBy(name, place.vpc));
   const ranges = from === undefined ? (before.length === 0 ? [everybody] : before) : [from];
@@ -66,6 +68,7 @@ export async function makeBalancer(
     for (const range of ranges) security = await securityGroup(name, place.vpc, port, range);
   if (from !== undefined) await allowOnly(name, place.vpc, security, from);
   const { arn, dnsName } = await loadBalancer(name, place.subnets, security, owner);
+  const listeners = await listenersOf(arn);
   const groups: Groups[number][] = [];
   for (const [i, published] of service.publish.entries()) {
     const group = i === 0 ? name : `${name.slice(0, 26)}-${published.port}`;
@@ -78,7 +81,7 @@ export async function makeBalancer(
       HealthyThresholdCount: '2',
       HealthCheckTimeoutSeconds: '4',
     });
-    const known = (await listenersOf(arn)).find(({ port }) => port === published.port);
+    const known = listeners.find(({ port }) => port === published.port);
     if (known === undefined) await listener(arn, published.port, targetGroupArn);
     // Of several groups deployments say how much each gets: nobody else may set that back.
     else if (!known.groups.includes(targetGroupArn))

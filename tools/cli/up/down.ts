@@ -1,19 +1,16 @@
-import { createInterface } from 'node:readline/promises';
 import {
   DeleteRepositoryCommand,
   ECRClient,
   ListTagsForResourceCommand,
   paginateDescribeImages,
-  paginateDescribeRepositories,
 } from '@aws-sdk/client-ecr';
 import { type ECSClient, paginateListClusters } from '@aws-sdk/client-ecs';
 import { clientSettings, ecsClient } from '../aws-client.ts';
-import { CliError } from '../errors.ts';
 import { callJson } from '../json-api.ts';
-import { users } from '../images.ts';
+import { repositoriesOf, users } from '../images.ts';
 import { note, parseOutput, print, printJson } from '../output.ts';
 import { ApiError } from '../query-api.ts';
-import { refuseUnasked } from './apply.ts';
+import { agree } from './agree.ts';
 import { findInput, projectOf } from './input.ts';
 import { nameFrom } from './model.ts';
 import { servicesOf } from './observe.ts';
@@ -41,7 +38,7 @@ export async function down(what: string | undefined, options: DownOptions): Prom
   const names = services.map(({ serviceName = '' }) => serviceName);
   const usedBy = options.all ? await users(ecs) : new Map<string, ReadonlySet<string>>();
   const own = new Set(names.map((name) => `${options.cluster}/${name}`));
-  const repositories = options.all ? await repositoriesOf(ecr, project, usedBy, own) : [];
+  const repositories = options.all ? await ownRepositories(ecr, project, usedBy, own) : [];
   const group = options.all === true && (await hasOwnGroup(project)) && !(await isWrittenElsewhere(ecs, project, own));
   const lines = [
     ...names.map((name) => `  - service ${name}`),
@@ -50,7 +47,8 @@ export async function down(what: string | undefined, options: DownOptions): Prom
   ];
   if (lines.length > 0) {
     if (output === 'text') lines.forEach(note);
-    await agreed(options, output);
+    if (!options.yes)
+      await agree({ question: 'Remove them?', instead: '--yes', nothing: 'nothing was removed' }, output);
   }
   for (const name of names) {
     await removeService(ecs, options.cluster, name, project);
@@ -65,37 +63,24 @@ export async function down(what: string | undefined, options: DownOptions): Prom
     note(`its images, log lines and volumes stay: slipway down --all removes images and lines, too`);
 }
 
-async function agreed({ yes }: DownOptions, output: string): Promise<void> {
-  if (yes) return;
-  if (!process.stdin.isTTY || output === 'json') return refuseUnasked(true, false);
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    if (!/^y(es)?$/i.test((await terminal.question('Remove them? [y/N] ')).trim()))
-      throw new CliError('nothing was removed');
-  } finally {
-    terminal.close();
-  }
-}
-
 /** The repositories that `slipway up` has made for a project; not those of which others than its services run something. */
-async function repositoriesOf(
+async function ownRepositories(
   client: ECRClient,
   project: string,
   usedBy: ReadonlyMap<string, ReadonlySet<string>>,
   own: ReadonlySet<string>,
 ): Promise<readonly string[]> {
   const found: string[] = [];
-  for await (const { repositories = [] } of paginateDescribeRepositories({ client }, {}))
-    for (const { repositoryName = '', repositoryArn } of repositories) {
-      const { tags = [] } = await client.send(new ListTagsForResourceCommand({ resourceArn: repositoryArn }));
-      if (!tags.some(({ Key, Value }) => Key === projectTag && Value === project)) continue;
-      const others = new Set<string>();
-      for await (const { imageDetails = [] } of paginateDescribeImages({ client }, { repositoryName }))
-        for (const { imageDigest = '' } of imageDetails)
-          for (const who of usedBy.get(imageDigest) ?? []) if (!own.has(who)) others.add(who);
-      if (others.size === 0) found.push(repositoryName);
-      else note(`the repository ${repositoryName} stays: ${[...others].join(', ')} run from it`);
-    }
+  for (const { repositoryName = '', repositoryArn } of await repositoriesOf(client)) {
+    const { tags = [] } = await client.send(new ListTagsForResourceCommand({ resourceArn: repositoryArn }));
+    if (!tags.some(({ Key, Value }) => Key === projectTag && Value === project)) continue;
+    const others = new Set<string>();
+    for await (const { imageDetails = [] } of paginateDescribeImages({ client }, { repositoryName }))
+      for (const { imageDigest = '' } of imageDetails)
+        for (const who of usedBy.get(imageDigest) ?? []) if (!own.has(who)) others.add(who);
+    if (others.size === 0) found.push(repositoryName);
+    else note(`the repository ${repositoryName} stays: ${[...others].join(', ')} run from it`);
+  }
   return found;
 }
 

@@ -1,14 +1,14 @@
-import { DescribeRepositoriesCommand, type ECRClient } from '@aws-sdk/client-ecr';
+import type { ECRClient } from '@aws-sdk/client-ecr';
 import {
   CreateClusterCommand,
   DescribeClustersCommand,
-  DescribeServicesCommand,
   DescribeTaskDefinitionCommand,
   type ECSClient,
-  paginateListServices,
   type Service,
 } from '@aws-sdk/client-ecs';
+import { servicesIn } from '../contents.ts';
 import { CliError } from '../errors.ts';
+import { repositoriesOf } from '../images.ts';
 import { callJson } from '../json-api.ts';
 import { balancerNow } from './balancers.ts';
 import type { App } from './model.ts';
@@ -22,16 +22,7 @@ import { stateTag } from './registration.ts';
  */
 export async function servicesOf(client: ECSClient, cluster: string, ending = false): Promise<readonly Service[]> {
   await checkCluster(client, cluster);
-  const arns: string[] = [];
-  for await (const { serviceArns = [] } of paginateListServices({ client }, { cluster, maxResults: 100 }))
-    arns.push(...serviceArns);
-  const found: Service[] = [];
-  for (let from = 0; from < arns.length; from += 10) {
-    const services = arns.slice(from, from + 10);
-    found.push(
-      ...((await client.send(new DescribeServicesCommand({ cluster, services, include: ['TAGS'] }))).services ?? []),
-    );
-  }
+  const { found } = await servicesIn(client, cluster, { tags: true });
   return found.filter(({ status }) => status === 'ACTIVE' || (ending && status === 'DRAINING'));
 }
 
@@ -63,19 +54,8 @@ export async function observe(ecs: ECSClient, ecr: ECRClient, cluster: string, a
       ...(balancer === undefined ? {} : { balancer }),
     });
   }
-  return { services, repositories: await repositoriesOf(ecr), logGroup: await hasLogGroup(app.name) };
-}
-
-async function repositoriesOf(client: ECRClient): Promise<Set<string>> {
-  const found = new Set<string>();
-  let nextToken: string | undefined;
-  do {
-    const page = await client.send(new DescribeRepositoriesCommand({ maxResults: 1000, nextToken }));
-    for (const { repositoryName } of page.repositories ?? [])
-      if (repositoryName !== undefined) found.add(repositoryName);
-    ({ nextToken } = page);
-  } while (nextToken !== undefined);
-  return found;
+  const repositories = new Set((await repositoriesOf(ecr)).map(({ repositoryName = '' }) => repositoryName));
+  return { services, repositories, logGroup: await hasLogGroup(app.name) };
 }
 
 async function hasLogGroup(name: string): Promise<boolean> {

@@ -19,7 +19,7 @@ const patience = 180_000;
 const pause = 500;
 
 /**
- * Ends a service that `slipway up` has made, with its load balancer, and its revisions and its role unless a service of its name in
+ * Ends a service that `slipway up` has made, with its load balancer and its role, and its revisions unless a service of its name in
  * another cluster has these, too. One that is on its way out already is waited for.
  * @param project whose revisions go: others may have registered some of the same family
  */
@@ -40,10 +40,10 @@ export async function removeService(ecs: ECSClient, cluster: string, service: st
     await sleep(pause);
   }
   await removeBalancer(cluster, service);
+  await removeRole(cluster, service);
   if (await isElsewhere(ecs, cluster, service)) return;
   for (const taskDefinition of await revisionsOf(ecs, service, project))
     await ecs.send(new DeregisterTaskDefinitionCommand({ taskDefinition }));
-  await removeRole(service);
 }
 
 /** Whether another cluster has a service of the name; so it is said where the caller may not see. */

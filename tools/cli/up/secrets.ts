@@ -1,9 +1,19 @@
+import { createHash } from 'node:crypto';
 import { callJson } from '../json-api.ts';
 import { ApiError, callQuery, textOf } from '../query-api.ts';
 import type { AppService } from './model.ts';
 
-/** Who starts the tasks of a service pulls, writes its log and reads its secrets, and no others: a role of the service's own. */
-const roleName = (service: string): string => `slipway-up-${service}`;
+/**
+ * The name of a service's own role: who starts its tasks pulls, writes its log and reads its secrets by it, and no others. Roles are of the
+ * account, so that those of two clusters have two names; neither part has an @, and IAM takes 64 characters.
+ */
+function roleName(cluster: string, service: string): string {
+  const own = cluster.split('/').at(-1) ?? '';
+  const name = `slipway-up-${own === 'default' ? service : `${service}@${own}`}`;
+  return name.length <= 64
+    ? name
+    : `${name.slice(0, 47)}-${createHash('sha256').update(name).digest('hex').slice(0, 16)}`;
+}
 const policyName = 'secrets';
 const managed = 'arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy';
 
@@ -27,17 +37,17 @@ export async function secretArns(services: readonly AppService[]): Promise<Reado
 }
 
 /** The ARN of the role that a service needs for its secrets; undefined for none. It is there only after {@link makeRole}. */
-export const roleArn = (account: string, { name, containers }: AppService): string | undefined =>
+export const roleArn = (account: string, cluster: string, { name, containers }: AppService): string | undefined =>
   containers.some(({ secrets }) => Object.keys(secrets).length > 0)
-    ? `arn:aws:iam::${account}:role/${roleName(name)}`
+    ? `arn:aws:iam::${account}:role/${roleName(cluster, name)}`
     : undefined;
 
 /** Makes the role, or has it read these secrets from now on. */
-export async function makeRole(service: AppService, arns: ReadonlyMap<string, string>): Promise<void> {
-  const RoleName = roleName(service.name);
+export async function makeRole(cluster: string, service: AppService, arns: ReadonlyMap<string, string>): Promise<void> {
+  const RoleName = roleName(cluster, service.name);
   await callQuery('iam', 'CreateRole', {
     RoleName,
-    Description: `reads the secrets of the service ${service.name}; made by slipway up`,
+    Description: `reads the secrets of the service ${service.name} in the cluster ${cluster}; made by slipway up`,
     AssumeRolePolicyDocument: JSON.stringify({
       Version: '2012-10-17',
       Statement: [{ Effect: 'Allow', Principal: { Service: 'ecs-tasks.amazonaws.com' }, Action: 'sts:AssumeRole' }],
@@ -62,8 +72,8 @@ export async function makeRole(service: AppService, arns: ReadonlyMap<string, st
 }
 
 /** Removes the role of a service, where there is one. */
-export async function removeRole(service: string): Promise<void> {
-  const RoleName = roleName(service);
+export async function removeRole(cluster: string, service: string): Promise<void> {
+  const RoleName = roleName(cluster, service);
   // A run that was cut may have made a part of it.
   for (const [action, more] of [
     ['DeleteRolePolicy', { PolicyName: policyName }],

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import type { RegisterTaskDefinitionCommandInput } from '@aws-sdk/client-ecs';
 import { clientSettings, ecsClient } from '../aws-client.ts';
@@ -8,7 +7,8 @@ import { callJson } from '../json-api.ts';
 import { harmless, note, type Output, parseOutput, print, printJson } from '../output.ts';
 import { Progress } from '../progress.ts';
 import { ApiError } from '../query-api.ts';
-import { type Applied, applyServices, refuseUnasked } from './apply.ts';
+import { agree } from './agree.ts';
+import { type Applied, applyServices } from './apply.ts';
 import { appOfImage, findInput, type ImageOptions, overrideOf, readApp } from './input.ts';
 import type { App } from './model.ts';
 import { observe } from './observe.ts';
@@ -49,7 +49,7 @@ export async function up(what: string | undefined, options: UpOptions): Promise<
   const register = (service: App['services'][number]): void => {
     const known = (plans.get(service.name) ?? []).filter(({ image }) => image !== undefined);
     if (known.length < service.containers.length) return;
-    const executionRoleArn = roleArn(owner, service);
+    const executionRoleArn = roleArn(owner, cluster, service);
     registrations.set(
       service.name,
       registrationOf(service, {
@@ -68,7 +68,8 @@ export async function up(what: string | undefined, options: UpOptions): Promise<
     if (output === 'json') printJson({ project: app.name, plan: plan.steps });
     return;
   }
-  await agreed(plan, options, output);
+  if (!options.yes && plan.steps.some((step) => step.disturbs))
+    await agree({ question: 'Go on?', instead: '--yes, or --dry-run', nothing: 'nothing was changed' }, output);
   // What the cluster says of tasks, their images may have made up.
   const say = (line: string): void => note(harmless(line));
 
@@ -91,7 +92,8 @@ export async function up(what: string | undefined, options: UpOptions): Promise<
     register(service);
   }
   if (!now.logGroup) await makeLogGroup(app.name);
-  for (const service of app.services) if (roleArn(owner, service) !== undefined) await makeRole(service, secrets);
+  for (const service of app.services)
+    if (roleArn(owner, cluster, service) !== undefined) await makeRole(cluster, service, secrets);
   const applied = await applyServices(plan, {
     ecs,
     cluster,
@@ -151,20 +153,6 @@ async function appOf(what: string | undefined, options: UpOptions, images: Image
 export function planLines(steps: readonly Step[]): readonly string[] {
   if (steps.length === 0) return ['nothing to do: all is as it should be'];
   return steps.map(({ sign, what, why }) => `  ${sign} ${what}${why === undefined ? '' : `: ${why}`}`);
-}
-
-/** What changes or ends something that runs is asked for on a terminal. */
-async function agreed(plan: Plan, { yes }: UpOptions, output: Output): Promise<void> {
-  const disturbs = plan.steps.some((step) => step.disturbs);
-  if (!disturbs || yes) return;
-  if (!process.stdin.isTTY || output === 'json') return refuseUnasked(disturbs, false);
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await terminal.question('Go on? [y/N] ');
-    if (!/^y(es)?$/i.test(answer.trim())) throw new CliError('nothing was changed');
-  } finally {
-    terminal.close();
-  }
 }
 
 async function makeLogGroup(logGroupName: string): Promise<void> {
