@@ -79,6 +79,7 @@ test('a leader that comes after the start and before its record finds the task t
     get: (...call) => records.get(...call),
     getMany: (...call) => records.getMany(...call),
     list: (...call) => records.list(...call),
+    count: (...call) => records.count(...call),
     version: (...call) => records.version(...call),
     partitions: (...call) => records.partitions(...call),
     follow: (...call) => records.follow(...call),

@@ -96,6 +96,8 @@ export interface RecordStore {
   /** Several records in one round trip, from one snapshot; absent ones are left out of the map. */
   getMany<T = Json>(partition: string, keys: readonly string[]): Promise<ReadonlyMap<string, Stored<T>>>;
   list<T = Json>(partition: string, options?: ListOptions): Promise<Page<T>>;
+  /** How many records have a prefix, at most so many: no value is read. */
+  count(partition: string, prefix: string, most: number): Promise<number>;
   /**
    * All of the batch or nothing. Resolves only when the commit is durable (unless it is `lazy`).
    * @throws ConditionFailed when a condition does not hold (nothing was written)

@@ -167,6 +167,15 @@ class RedisStore implements RedisRecords {
     };
   }
 
+  async count(partition: string, prefix: string, most: number): Promise<number> {
+    const end = afterPrefix(prefix);
+    const upTo = end === undefined ? '+' : `(${end}`;
+    const there = await this.#client.run((client) =>
+      client.zlexcount(this.#key(partition, 'keys'), `[${prefix}`, upTo),
+    );
+    return Math.min(there, most);
+  }
+
   async commit(partition: string, batch: Batch): Promise<Committed> {
     const encoded = encodeBatch(partition, batch, this.#clock.now());
     if (this.#closing.signal.aborted) throw new StoreUnavailable('the store is closed', 'not-committed');

@@ -101,6 +101,21 @@ export class SqliteReader {
     return { records: rows.map(toStored<T>), more };
   }
 
+  count(partition: string, prefix: string, most: number): number {
+    const id = this.#partition(partition);
+    if (id === undefined) return 0;
+    const end = afterPrefix(prefix);
+    const [row] = this.#all(
+      `SELECT count(*) AS rows FROM (SELECT 1 FROM record WHERE partition = ? AND key >= ?
+       ${end === undefined ? '' : 'AND key < ?'} LIMIT ?)`,
+      id,
+      prefix,
+      ...(end === undefined ? [] : [end]),
+      most,
+    );
+    return row!['rows'] as number;
+  }
+
   version(partition: string): number {
     return (this.#all('SELECT version FROM partition WHERE name = ?', partition)[0]?.['version'] ?? 0) as number;
   }

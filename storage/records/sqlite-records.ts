@@ -85,6 +85,10 @@ class SqliteRecords implements RecordStore, EventSource {
     );
   }
 
+  async count(partition: string, prefix: string, most: number): Promise<number> {
+    return this.#reader.count(partition, prefix, most);
+  }
+
   async commit(partition: string, batch: Batch): Promise<Committed> {
     return this.#committer.commit(encodeBatch(partition, batch, this.#clock.now()));
   }

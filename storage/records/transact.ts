@@ -9,6 +9,8 @@ export interface Transaction {
   peek<T = Json>(key: string): Promise<Stored<T> | undefined>;
   /** Lists without a condition. */
   list<T = Json>(options: ListOptions): Promise<Page<T>>;
+  /** Counts without a condition: the records of a prefix, at most so many. */
+  count(prefix: string, most: number): Promise<number>;
   require(condition: Condition): void;
   put(key: string, value: Json): void;
   remove(key: string): void;
@@ -79,6 +81,10 @@ class Recorder implements Transaction {
 
   list<T = Json>(options: ListOptions): Promise<Page<T>> {
     return this.#store.list<T>(this.#partition, options);
+  }
+
+  count(prefix: string, most: number): Promise<number> {
+    return this.#store.count(this.#partition, prefix, most);
   }
 
   require(condition: Condition): void {

@@ -40,12 +40,14 @@ function traceRecords(
     return outcome.committed;
   };
   if (engine !== 'redis') return instead(records, { commit });
-  const reads: Pick<RecordStore, 'get' | 'getMany' | 'list'> = {
+  const reads: Pick<RecordStore, 'get' | 'getMany' | 'list' | 'count'> = {
     get: (partition, key) => tracing.step('records.get', options('get', partition), () => records.get(partition, key)),
     getMany: (partition, keys) =>
       tracing.step('records.getMany', options('getMany', partition), () => records.getMany(partition, keys)),
     list: (partition, page) =>
       tracing.step('records.list', options('list', partition), () => records.list(partition, page)),
+    count: (partition, ...rest) =>
+      tracing.step('records.count', options('count', partition), () => records.count(partition, ...rest)),
   };
   return instead(records, { commit, ...reads });
 }

@@ -185,6 +185,7 @@ export class ClusterWorld implements AsyncDisposable {
       get: (...call) => alive(() => records.get(...call)),
       getMany: (...call) => alive(() => records.getMany(...call)),
       list: (...call) => alive(() => records.list(...call)),
+      count: (...call) => alive(() => records.count(...call)),
       commit: (...call) => alive(() => records.commit(...call)),
       version: (...call) => alive(() => records.version(...call)),
       partitions: (...call) => alive(() => records.partitions(...call)),

@@ -195,6 +195,7 @@ export class Fleet implements AsyncDisposable {
         work.read += keys.length;
         return truth.getMany(name, keys);
       },
+      count: (...call) => truth.count(...call),
       list: async (...call) => {
         const page = await truth.list(...call);
         work.read += page.records.length;

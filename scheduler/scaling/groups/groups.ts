@@ -1,6 +1,6 @@
 import { AwsError } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
-import { type RecordStore, scanAll, transact, type Transaction } from '@slipway/storage/records';
+import { hasRoom, type RecordStore, scanAll, transact, type Transaction } from '@slipway/storage/records';
 
 import { newEventId, type RandomBytes, toJson } from '../../state/index.ts';
 import { beginActivity, moment } from './activities.ts';
@@ -82,7 +82,7 @@ export class Groups {
           'AlreadyExists',
           `AutoScalingGroup by this name already exists - A group with the name ${draft.name} already exists`,
         );
-      if ((await tx.list({ prefix: groupKeys.groups, limit: mostGroups })).records.length >= mostGroups)
+      if (!(await hasRoom(tx, groupKeys.groups, mostGroups)))
         throw new AwsError('LimitExceeded', `An account has at most ${mostGroups} Auto Scaling groups.`);
       const now = clock.now();
       const cause = `At ${moment(now)} a user request created an AutoScalingGroup changing the desired capacity from 0 to ${draft.desired}.`;

@@ -1,7 +1,9 @@
+import { fill, watchLists } from '@slipway/storage/records/testing';
 import { describe, expect, test } from 'vitest';
 
 import { everyRecord, openSettings } from '../testing/open-settings.ts';
-import { mostVersions } from './store.ts';
+import { parameterKeys, parametersPartition } from './records.ts';
+import { mostParameters, mostVersions } from './store.ts';
 
 const arn = (name: string): string => `arn:aws:ssm:us-east-1:000000000000:parameter/${name}`;
 
@@ -365,4 +367,15 @@ test('tags of anything else are refused', async () => {
     expect.stringMatching(/^InvalidResourceType: /),
     expect.stringMatching(/^InvalidResourceId: /),
   ]);
+});
+
+test('an account has so many parameters, and whether one more may be is told without reading them', async () => {
+  const world = openSettings();
+  const keys = Array.from({ length: mostParameters - 1 }, (_, index) => parameterKeys.parameter(`/p${index}`));
+  await fill(world.records, parametersPartition('000000000000'), keys);
+  const seen = watchLists(world.records);
+  await put(world, '/last', 'x');
+  await expect(put(world, '/over', 'x')).rejects.toMatchObject({ code: 'ParameterLimitExceeded' });
+  await put(world, '/last', 'y', { Overwrite: true });
+  expect(seen.rows).toBe(0);
 });

@@ -17,7 +17,7 @@ import {
 } from './records.ts';
 
 /** Parameters of an account, and versions of a parameter (AWS general reference, "Systems Manager endpoints and quotas"). */
-const mostParameters = 5000;
+export const mostParameters = 5000;
 export const mostVersions = 100;
 
 export interface ParameterPorts {

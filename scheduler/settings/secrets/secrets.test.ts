@@ -1,6 +1,9 @@
+import { fill, watchLists } from '@slipway/storage/records/testing';
 import { describe, expect, test } from 'vitest';
 
 import { everyRecord, openSettings } from '../testing/open-settings.ts';
+import { secretKeys, secretsPartition } from './records.ts';
+import { mostSecrets } from './store.ts';
 import { mostVersions } from './versions.ts';
 
 const day = 86_400_000;
@@ -407,4 +410,16 @@ test.each(['RotateSecret', 'ReplicateSecretToRegions'])('%s is refused by name',
   expect(await manager.refusal(name)).toMatch(
     new RegExp(`^InvalidRequestException: ${name} is not supported by this installation. `),
   );
+});
+
+test('an account has so many secrets, and whether one more may be is told without reading them', async () => {
+  const { manager, records } = openSettings();
+  const keys = Array.from({ length: mostSecrets - 1 }, (_, index) => secretKeys.secret(`s${index}`));
+  await fill(records, secretsPartition('000000000000'), keys);
+  const seen = watchLists(records);
+  await manager.call('CreateSecret', { Name: 'last', SecretString: 'x' });
+  expect(await manager.refusal('CreateSecret', { Name: 'over', SecretString: 'x' })).toMatch(
+    /^LimitExceededException: You have reached the maximum number of secrets: an account has at most 5000\.$/,
+  );
+  expect(seen.rows).toBe(0);
 });

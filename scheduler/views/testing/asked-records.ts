@@ -20,6 +20,7 @@ export function askedRecords(truth: RecordStore & EventSource): {
   const records: RecordStore & EventSource = {
     get: (...given) => truth.get(...given),
     getMany: (...given) => truth.getMany(...given),
+    count: (...given) => truth.count(...given),
     commit: (...given) => truth.commit(...given),
     version: (...given) => truth.version(...given),
     partitions: (...given) => truth.partitions(...given),

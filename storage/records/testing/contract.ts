@@ -199,6 +199,19 @@ export function describeRecordStore(name: string, open: () => Promise<OpenedReco
       expect(walked).toEqual(sorted);
     });
 
+    test('records are counted by their prefix, up to a number', async () => {
+      const count = (prefix: string, most = 100) => store.count(partition, prefix, most);
+      expect(await count('')).toBe(0);
+      const names = ['a', 'a/1', 'a/10', 'a/2', 'b', '\ue000', '\u{1f40b}', '\u{1f40b}/1', '\u0000'];
+      await store.commit(partition, { put: names.map((key) => ({ key, value: key })) });
+      expect(await Promise.all([count(''), count('', 4), count('a/'), count('a/', 3), count('a/', 2)])).toEqual([
+        9, 4, 3, 3, 2,
+      ]);
+      expect(await Promise.all([count('\u{1f40b}'), count('\ud7ff'), count('c'), count('a/', 0)])).toEqual([2, 0, 0, 0]);
+      await store.commit(partition, { remove: ['a/1'] });
+      expect(await count('a/')).toBe(2);
+    });
+
     test('pages of large values end by their size, and miss none', async () => {
       const large = 'x'.repeat(100_000);
       for (let at = 0; at < 5; at++)

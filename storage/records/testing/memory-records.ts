@@ -127,6 +127,15 @@ class MemoryRecords implements RecordStore, EventSource {
     return { records: found, more: false };
   }
 
+  async count(partition: string, prefix: string, most: number): Promise<number> {
+    let found = 0;
+    for (const key of this.#partition(partition).sorted.from(prefix)) {
+      if (found >= most || !key.startsWith(prefix)) break;
+      found += 1;
+    }
+    return found;
+  }
+
   async commit(partition: string, batch: Batch): Promise<Committed> {
     const encoded = encodeBatch(partition, batch, this.#clock.now());
     if (this.#closing.signal.aborted) throw new StoreUnavailable('the store is closed', 'not-committed');

@@ -107,6 +107,7 @@ export class SimulatedStore {
       get: (...given) => call(() => truth.get(...given)),
       getMany: (...given) => call(() => truth.getMany(...given)),
       list: (...given) => call(() => truth.list(...given)),
+      count: (...given) => call(() => truth.count(...given)),
       version: (...given) => call(() => truth.version(...given)),
       partitions: (...given) => call(() => truth.partitions(...given)),
       announced: (...given) => call(() => (this.weather.eventsLost ? Promise.resolve([]) : truth.announced(...given))),

@@ -1,5 +1,8 @@
+import { fill, watchLists } from '@slipway/storage/records/testing';
 import { describe, expect, test } from 'vitest';
 
+import { mostAlarms } from '../store/index.ts';
+import { alarmKeys, alarmsPartition } from '../store/keys.ts';
 import { account, arnOf, openAlarms, simple } from '../testing/open-alarms.ts';
 
 interface Named {
@@ -277,4 +280,15 @@ test('reason data that is no JSON is refused, and so is an alarm that is not the
   expect(await refusal('SetAlarmState', { ...set, StateReasonData: '{' })).toBe(
     'InvalidFormatFault: StateReasonData was not syntactically valid JSON',
   );
+});
+
+test('an account has so many alarms, and whether one more may be is told without reading them', async () => {
+  const { call, records, refusal } = openAlarms();
+  const keys = Array.from({ length: mostAlarms - 1 }, (_, index) => alarmKeys.alarm(`alarm ${index}`));
+  await fill(records, alarmsPartition(account), keys);
+  const seen = watchLists(records);
+  await call('PutMetricAlarm', { ...simple, AlarmName: 'last' });
+  expect(await refusal('PutMetricAlarm', { ...simple, AlarmName: 'over' })).toMatch(/^LimitExceededFault: .*10000/);
+  await call('PutMetricAlarm', { ...simple, AlarmName: 'last', Threshold: 7 });
+  expect(seen.rows).toBe(0);
 });

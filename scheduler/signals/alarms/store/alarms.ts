@@ -1,5 +1,5 @@
 import type { Clock } from '@slipway/storage/clock';
-import { type Fence, type RecordStore, transact, type Transaction } from '@slipway/storage/records';
+import { type Fence, hasRoom, type RecordStore, transact, type Transaction } from '@slipway/storage/records';
 
 import { newEventId, type RandomBytes, sameRecord, toJson } from '../../../state/index.ts';
 import { childrenOf, cycleThrough, parseRule } from '../composite/index.ts';
@@ -74,12 +74,12 @@ export class Alarms {
    */
   async put(account: string, configuration: AlarmConfiguration, tags: Readonly<Record<string, string>>): Promise<void> {
     const { name, subject } = configuration;
-    const others = await this.all(account);
-    if (subject.kind === 'composite') checkChildren(name, subject.rule, others);
-    if (!others.has(name) && others.size >= mostAlarms) throw new TooManyAlarms(mostAlarms);
+    if (subject.kind === 'composite') checkChildren(name, subject.rule, await this.all(account));
     await this.#change(account, async (tx) => {
       const now = this.#ports.clock.now();
       const before = await tx.get<AlarmRecord>(alarmKeys.alarm(name));
+      if (before === undefined && !(await hasRoom(tx, alarmKeys.alarms, mostAlarms)))
+        throw new TooManyAlarms(mostAlarms);
       if (before !== undefined && before.subject.kind !== subject.kind) throw new AlarmOfOtherKind(name);
       const made: AlarmRecord = {
         state: 'INSUFFICIENT_DATA',

@@ -1,6 +1,6 @@
 import type { Log } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
-import { type Fence, hasRoom, type Json, type RecordStore, StoreUnavailable } from '@slipway/storage/records';
+import { type Fence, type Json, type RecordStore, StoreUnavailable } from '@slipway/storage/records';
 
 import { type MetricStore, putSamples, type Sample, TooManySeries } from '../../metrics/index.ts';
 import { logKeys, logsPartition } from '../store/keys.ts';
@@ -50,9 +50,8 @@ export class Counts {
   /** How many rows the next commit may add: none while very many wait. */
   async room(): Promise<number> {
     const { records } = this.#ports;
-    const partition = this.#partition;
-    const list: Parameters<typeof hasRoom>[0]['list'] = (options) => records.list(partition, options);
-    return (await hasRoom({ list }, logKeys.counts, mostWaiting)) ? mostTogether : 0;
+    const waiting = await records.count(this.#partition, logKeys.counts, mostWaiting);
+    return waiting < mostWaiting ? mostTogether : 0;
   }
 
   /**
