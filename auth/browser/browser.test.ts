@@ -18,7 +18,7 @@ import { createGateway, type Gateway, type Listening } from '../gateway/index.ts
 import { unwatched } from '../gateway/testing/index.ts';
 import { ACCOUNT, type Installation, openInstallation, REGION } from '../identity/testing/installation.ts';
 import { TokenService } from '../tokens/index.ts';
-import { codeFor, idleFor, lastsFor } from './sessions.ts';
+import { codeFor, idleFor, lastsFor, Sessions } from './sessions.ts';
 
 /** What a browser has after signing in. */
 interface Signed {
@@ -311,4 +311,20 @@ test('a user signs in with a password', async () => {
   await iam.send(new CreateLoginProfileCommand({ UserName: 'pat', Password: 'Correct-horse-7' }));
   const signed = await signIn({ account: ACCOUNT, user: 'pat', password: 'Correct-horse-7' });
   expect((await call(signed)).body).toMatchObject({ Arn: `arn:aws:iam::${ACCOUNT}:user/pat` });
+});
+
+test('a session and a code keep what restricts whoever they are of, and nothing beside who that is', async () => {
+  const sessions = new Sessions({ records: memoryRecords(clock), clock, random: randomBytes });
+  const kept = {
+    type: 'user' as const,
+    account: ACCOUNT,
+    arn: `arn:aws:iam::${ACCOUNT}:user/ada`,
+    id: 'AIDAADA',
+    restrictions: ['{"Version":"2012-10-17","Statement":[]}'],
+  };
+  const given = { ...kept, secret: 'not kept' };
+  const { token, proof } = await sessions.open(given);
+  expect((await sessions.find(token, proof))?.principal).toEqual(kept);
+  const { code } = await sessions.issueCode(given);
+  expect(await sessions.takeCode(code)).toEqual(kept);
 });

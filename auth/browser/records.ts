@@ -1,11 +1,9 @@
 import type { Principal } from '../contract/index.ts';
 
-/** What is kept of whoever signed in: by the key or session in it, policies are those that hold at each call. */
-export type KeptPrincipal = Pick<Principal, 'type' | 'account' | 'arn' | 'id' | 'accessKeyId' | 'expiresAt'>;
-
 /** A browser's session. Times in milliseconds since the epoch. */
 export interface SessionRecord {
-  readonly principal: KeptPrincipal;
+  /** Who signed in: by the key or session in it, policies are those that hold at each call. */
+  readonly principal: Principal;
   /** SHA-256 of what the page holds beside the cookie. */
   readonly proofHash: string;
   readonly begun: number;
@@ -25,6 +23,6 @@ export interface OwnerRecord {
 
 /** A code that becomes a session once. */
 export interface CodeRecord {
-  readonly principal: KeptPrincipal;
+  readonly principal: Principal;
   readonly expires: number;
 }

@@ -1,9 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '@slipway/storage/clock';
 import { type Json, type RecordStore, scanPages, transact, type Transaction } from '@slipway/storage/records';
-import type { Principal } from '../contract/index.ts';
+import { barePrincipal, type Principal } from '../contract/index.ts';
 import { keys, sessionPartition } from './keys.ts';
-import type { CodeRecord, KeptPrincipal, OwnerRecord, SessionRecord } from './records.ts';
+import type { CodeRecord, OwnerRecord, SessionRecord } from './records.ts';
 
 export interface SessionsPorts {
   readonly records: RecordStore;
@@ -48,7 +48,7 @@ export class Sessions {
     const [token, proof] = [this.#secret(), this.#secret()];
     const now = clock.now();
     const expires = Math.min(now + lastsFor, principal.expiresAt ?? Infinity);
-    const kept = keptOf(principal);
+    const kept = barePrincipal(principal);
     const session: SessionRecord = { principal: kept, proofHash: hashOf(proof), begun: now, used: now, expires };
     await transact(records, sessionPartition, async (tx) => {
       const owner = await ownerOf(tx, principal.id);
@@ -99,7 +99,7 @@ export class Sessions {
     const { records, clock } = this.#ports;
     const code = this.#secret();
     const expires = Math.min(clock.now() + codeFor, principal.expiresAt ?? Infinity);
-    const record: CodeRecord = { principal: keptOf(principal), expires };
+    const record: CodeRecord = { principal: barePrincipal(principal), expires };
     await transact(records, sessionPartition, async (tx) => {
       const owner = await ownerOf(tx, principal.id);
       if (owner.code !== undefined) tx.remove(keys.code(owner.code));
@@ -185,16 +185,4 @@ async function forget(
   const left = without(await ownerOf(tx, principalId));
   if (left.sessions.length === 0 && left.code === undefined) tx.remove(keys.of(principalId));
   else tx.put(keys.of(principalId), asJson(left));
-}
-
-/** The members that say who it is; what stands in a request beside them is not kept. */
-function keptOf({ type, account, arn, id, accessKeyId, expiresAt }: Principal): KeptPrincipal {
-  return {
-    type,
-    account,
-    arn,
-    id,
-    ...(accessKeyId === undefined ? {} : { accessKeyId }),
-    ...(expiresAt === undefined ? {} : { expiresAt }),
-  };
 }

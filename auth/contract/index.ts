@@ -9,7 +9,8 @@ export type { Constraint, Constraints } from './constraints.ts';
 export { GatewayError, statusOf } from './gateway-error.ts';
 export type { Log, LogFields } from './log.ts';
 export type { Job, Part, PartGauge, PartHistogram } from './part.ts';
-export type { Principal } from './principal.ts';
+export type { PolicyPrincipals } from './policy-principals.ts';
+export { barePrincipal, type Principal } from './principal.ts';
 export type { Scope } from './scope.ts';
 export {
   awsJson,

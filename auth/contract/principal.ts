@@ -18,3 +18,17 @@ export interface Principal {
    */
   readonly delegated?: true;
 }
+
+/** The members of a principal that are kept where it is to be told again who acted, and nothing else that an object may hold. */
+export function barePrincipal(principal: Principal): Principal {
+  const { type, account, arn, id, accessKeyId, expiresAt, restrictions } = principal;
+  return {
+    type,
+    account,
+    arn,
+    id,
+    ...(accessKeyId === undefined ? {} : { accessKeyId }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(restrictions === undefined ? {} : { restrictions }),
+  };
+}

@@ -31,6 +31,7 @@ import { type Exchange, GatewayCall } from './exchange.ts';
 import { notServed, speaksEc2 } from './not-served.ts';
 import type { Limits } from './options.ts';
 import type { Origins } from './origin.ts';
+import { unverified } from './signed-caller.ts';
 import type { Throttle } from './throttle.ts';
 
 export interface AwsFrontPorts {
@@ -246,9 +247,12 @@ export class AwsFront {
     presigned: boolean,
     exchange: Exchange,
   ): Promise<Opened> {
-    return this.#counted(exchange, signed, () =>
-      this.#ports.verifier.open(signed, { service: service.definition.name, regions: service.regions, presigned }),
-    );
+    const { verifier, throttle } = this.#ports;
+    try {
+      return await verifier.open(signed, { service: service.definition.name, regions: service.regions, presigned });
+    } catch (error) {
+      throw await unverified(error, exchange, throttle, signed.claim.accessKeyId);
+    }
   }
 
   async #finish(
@@ -261,30 +265,11 @@ export class AwsFront {
       try {
         exchange.principal = opened.finish(raw);
       } catch (error) {
-        await this.#countFailure(exchange, signed, error);
-        throw error;
+        throw await unverified(error, exchange, this.#ports.throttle, signed.claim.accessKeyId);
       }
     }
     const admitted = this.#ports.throttle.admit(exchange);
     if (admitted !== undefined) await admitted;
-  }
-
-  async #counted<T>(exchange: Exchange, signed: SignedRequest, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      await this.#countFailure(exchange, signed, error);
-      if (error instanceof SignatureError) throw error;
-      // The store of credentials failed: nobody may be let in, and nobody be told that their key is wrong.
-      exchange.detail = `credentials could not be read: ${error instanceof Error ? error.message : 'unknown'}`;
-      throw new GatewayError('unavailable', 'The service is unavailable; try again.', 1);
-    }
-  }
-
-  async #countFailure(exchange: Exchange, signed: SignedRequest, error: unknown): Promise<void> {
-    if (!(error instanceof SignatureError)) return;
-    exchange.detail = `${error.detail} (access key ${signed.claim.accessKeyId.slice(0, 32)})`;
-    await this.#ports.throttle.failed(exchange, signed.claim.accessKeyId);
   }
 
   /** @param onlyAsks whether the caller wants to know no more than whether it may: what the call is for is then not done */

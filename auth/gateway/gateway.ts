@@ -15,7 +15,7 @@ import { answerRaw, badHead } from './heads.ts';
 import { type Listener, type Listening, type ListenOptions, openListener } from './listener.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { defaultLimits, type GatewayOptions, type Limits } from './options.ts';
-import { addressList, Origins } from './origin.ts';
+import { addressList, Origins, unknownHost } from './origin.ts';
 import { ownRoutes } from './own-routes.ts';
 import { noSniffing } from './repeats.ts';
 import { isSignedFor, mayNameBucket, objectsOf } from './signed-object.ts';
@@ -267,9 +267,7 @@ function isOpen(url: string, { headers }: IncomingMessage, service: WebService |
 async function misdirected(exchange: Exchange, response: ServerResponse): Promise<void> {
   exchange.errorCode = 'Misdirected';
   response.writeHead(421, { 'Content-Type': 'text/plain; charset=utf-8', 'x-amzn-requestid': exchange.requestId });
-  response.end(
-    'This server does not know itself by the host name of this request. If the name is right, add it to SLIPWAY_ENDPOINTS.\n',
-  );
+  response.end(`${unknownHost}\n`);
 }
 
 /** `/v2/` owns `/v2`, `/v2/…` and `/v2?…`, not `/v2x`. */

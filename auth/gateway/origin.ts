@@ -117,6 +117,10 @@ export class Origins {
   }
 }
 
+/** What is answered to a request under a name that this installation does not know itself by. */
+export const unknownHost =
+  'This server does not know itself by the host name of this request. If the name is right, add it to SLIPWAY_ENDPOINTS.';
+
 const withoutPort = (host: string): string => host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
 
 /** A host name, IPv4 address or bracketed IPv6 address, with or without a port. */

@@ -3,6 +3,36 @@ import type { Exchange } from './exchange.ts';
 import { GatewayError } from '../contract/index.ts';
 import type { Throttle } from './throttle.ts';
 
+/** What finds out who signed a request. */
+export interface SignerParts {
+  readonly verifier: SignatureVerifier;
+  readonly throttle: Throttle;
+  readonly region: string;
+}
+
+/**
+ * What a caller whose signature could not be verified is told. One that does not stand counts as a failed login, and the audit
+ * line says what was wrong, and which key was named.
+ * @param claimed the access key; empty when the request names none that can be read
+ * @returns the SignatureError; GatewayError `unavailable` when the credentials could not be read: nobody may be let in then, and
+ *   nobody be told that their key is wrong
+ * @throws GatewayError `throttled` after too many failures
+ */
+export async function unverified(
+  error: unknown,
+  exchange: Exchange,
+  throttle: Throttle,
+  claimed: string,
+): Promise<SignatureError | GatewayError> {
+  if (!(error instanceof SignatureError)) {
+    exchange.detail = `credentials could not be read: ${error instanceof Error ? error.message : 'unknown'}`;
+    return new GatewayError('unavailable', 'The service is unavailable; try again.', 1);
+  }
+  exchange.detail = claimed === '' ? error.detail : `${error.detail} (access key ${claimed.slice(0, 32)})`;
+  await throttle.failed(exchange, claimed);
+  return error;
+}
+
 /**
  * Finds out who signed a request without a body, by Signature Version 4 in its headers; the exchange has the principal afterwards.
  * @param service the signing name
@@ -12,9 +42,8 @@ import type { Throttle } from './throttle.ts';
 export async function identifySigner(
   exchange: Exchange,
   service: string,
-  parts: { readonly verifier: SignatureVerifier; readonly throttle: Throttle; readonly region: string },
+  { verifier, throttle, region }: SignerParts,
 ): Promise<void> {
-  const { verifier, throttle, region } = parts;
   const { method = '', url: target = '/', rawHeaders } = exchange.request;
   const signed = readSignature({ method, target, rawHeaders });
   exchange.via = 'sigv4';
@@ -22,10 +51,6 @@ export async function identifySigner(
     const opened = await verifier.open(signed, { service, regions: [region], presigned: false });
     exchange.principal = opened.finish(new Uint8Array(0));
   } catch (error) {
-    if (!(error instanceof SignatureError))
-      throw new GatewayError('unavailable', 'the credentials could not be checked', 1);
-    exchange.detail = error.detail;
-    await throttle.failed(exchange, signed.claim.accessKeyId);
-    throw error;
+    throw await unverified(error, exchange, throttle, signed.claim.accessKeyId);
   }
 }

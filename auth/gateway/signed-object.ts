@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayError, type StreamedBody, type WebService } from '../contract/index.ts';
-import { readObject, readSignature, SignatureError, type SignatureVerifier } from '../sigv4/index.ts';
+import { readObject, readSignature, SignatureError } from '../sigv4/index.ts';
 import type { Exchange } from './exchange.ts';
-import type { Throttle } from './throttle.ts';
+import { type SignerParts, unverified } from './signed-caller.ts';
 
 /** The signing name of a service of objects; undefined of another. */
 export const objectsOf = ({ authentication }: WebService): string | undefined =>
@@ -32,9 +32,8 @@ export const mayNameBucket = (url: string): boolean =>
 export async function identifyObjectSigner(
   exchange: Exchange,
   service: string,
-  parts: { readonly verifier: SignatureVerifier; readonly throttle: Throttle; readonly region: string },
+  { verifier, throttle, region }: SignerParts,
 ): Promise<StreamedBody> {
-  const { verifier, throttle, region } = parts;
   const { request } = exchange;
   const { method = '', url: target = '/', rawHeaders, headers } = request;
   let claimed = '';
@@ -54,13 +53,11 @@ export async function identifyObjectSigner(
     };
   } catch (error) {
     if (error instanceof GatewayError) throw error;
-    if (!(error instanceof SignatureError))
-      throw new GatewayError('unavailable', 'the credentials could not be checked', 1);
-    if (error.problem === 'missing' && !target.includes('AWSAccessKeyId=')) return nothing;
-    if (error.problem === 'missing') throw older();
-    exchange.detail = error.detail;
-    await throttle.failed(exchange, claimed);
-    throw error;
+    if (error instanceof SignatureError && error.problem === 'missing') {
+      if (target.includes('AWSAccessKeyId=')) throw older();
+      return nothing;
+    }
+    throw await unverified(error, exchange, throttle, claimed);
   }
 }
 

@@ -17,7 +17,7 @@ import { wireErrorOf } from './aws-errors.ts';
 import { Exchange, GatewayCall } from './exchange.ts';
 import { answerRaw } from './heads.ts';
 import type { Limits } from './options.ts';
-import type { Origins } from './origin.ts';
+import { type Origins, unknownHost } from './origin.ts';
 import { identifySigner } from './signed-caller.ts';
 import type { Throttle } from './throttle.ts';
 
@@ -44,10 +44,6 @@ interface Channel {
   readonly call: Call;
   readonly list: AccessList;
 }
-
-/** What is answered to a request under a name that this installation does not know itself by. */
-const misdirected =
-  'This server does not know itself by the host name of this request. If the name is right, add it to SLIPWAY_ENDPOINTS.';
 
 /**
  * Serves WebSocket upgrades: signed like any AWS call, with an empty body, and authorized before the service sees them; or for whoever
@@ -96,7 +92,7 @@ export class UpgradeFront {
     exchange.service = service.service;
     exchange.operation = `WS ${service.path}`;
     if (service.access === 'proof') {
-      if (!origins.isKnownHost(request)) throw new GatewayError('not-found', misdirected);
+      if (!origins.isKnownHost(request)) throw new GatewayError('not-found', unknownHost);
     } else await identifySigner(exchange, service.service, { verifier, throttle, region });
     await throttle.admit(exchange);
     const call = new GatewayCall(exchange, {

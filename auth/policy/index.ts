@@ -29,5 +29,6 @@ export { lintPolicy } from './lint.ts';
 export { parsePolicy, policySize } from './parse.ts';
 export { type ContextLookup, textGlob } from './pattern.ts';
 export type { PolicyPrincipal } from './principal.ts';
+export { isPublic } from './public.ts';
 export { rewritePrincipals } from './rewrite.ts';
 export { checkTrustActions } from './trust.ts';

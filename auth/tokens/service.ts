@@ -2,7 +2,7 @@ import { hash, randomUUID } from 'node:crypto';
 import { decodeProtectedHeader, errors, jwtVerify, SignJWT, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '@slipway/storage/clock';
-import type { Principal, Scope } from '../contract/index.ts';
+import { barePrincipal, type Principal, type Scope } from '../contract/index.ts';
 import { TokenError } from './errors.ts';
 import { SigningKeys, type SigningKeysOptions } from './keys.ts';
 import { restrictionOf } from './scopes.ts';
@@ -61,18 +61,18 @@ export class TokenService {
    * It ends with the caller's own credentials when those end first.
    */
   async issueAuthorization(principal: Principal): Promise<Issued & { readonly password: string }> {
-    const issued = await this.#issue('authorization', { principal: bare(principal) });
+    const issued = await this.#issue('authorization', { principal: barePrincipal(principal) });
     return { ...issued, password: issued.token, token: Buffer.from(`AWS:${issued.token}`).toString('base64') };
   }
 
   /** A docker Bearer token for scopes that the caller's policies were found to allow. */
   issueAccess(principal: Principal, scopes: readonly Scope[]): Promise<Issued> {
-    return this.#issue('access', { principal: bare(principal), scopes });
+    return this.#issue('access', { principal: barePrincipal(principal), scopes });
   }
 
   /** A token by which one of our own processes speaks for a principal to another. */
   issueService(principal: Principal): Promise<Issued> {
-    return this.#issue('service', { principal: bare(principal) });
+    return this.#issue('service', { principal: barePrincipal(principal) });
   }
 
   async #issue(use: TokenUse, claims: Claims): Promise<Issued> {
@@ -151,18 +151,4 @@ export class TokenService {
       id: jti,
     };
   }
-}
-
-/** The members of a principal that a token carries, and nothing else that an object may hold. */
-function bare(principal: Principal): Principal {
-  const { type, account, arn, id, accessKeyId, expiresAt, restrictions } = principal;
-  return {
-    type,
-    account,
-    arn,
-    id,
-    ...(accessKeyId === undefined ? {} : { accessKeyId }),
-    ...(expiresAt === undefined ? {} : { expiresAt }),
-    ...(restrictions === undefined ? {} : { restrictions }),
-  };
 }

@@ -1,4 +1,4 @@
-import type { AccessList, AccessRequest, Authorizer, Call } from '@slipway/auth/contract';
+import type { AccessList, AccessRequest, Authorizer, Call, PolicyPrincipals } from '@slipway/auth/contract';
 import type { Targets } from '../replication/index.ts';
 import type { Upstreams } from '../upstreams/index.ts';
 import type { PullPolicy } from '../scanning/index.ts';
@@ -19,7 +19,7 @@ export interface EcrOptions {
   /** The installations that images can be replicated to. Default: none. */
   readonly replication?: Pick<Targets, 'has'>;
   /** Replaces names of users and roles in policies by their unique ids, and back. */
-  readonly principals: { bind(text: string): Promise<string>; show(text: string): Promise<string> };
+  readonly principals: PolicyPrincipals;
 }
 
 export interface EcrPorts extends EcrOptions {

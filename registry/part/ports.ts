@@ -1,4 +1,4 @@
-import type { Authorizer, Call, Log } from '@slipway/auth/contract';
+import type { Authorizer, Call, Log, PolicyPrincipals } from '@slipway/auth/contract';
 import type { Outbound } from '@slipway/auth/outbound';
 import type { Clock } from '@slipway/storage/clock';
 import type { Storage } from '@slipway/storage/engine';
@@ -31,7 +31,7 @@ export interface RegistryPorts {
   /** Makes the token that GetAuthorizationToken answers (base64 of `AWS:<password>`) for the caller. */
   readonly issueToken: (call: Call) => Promise<{ readonly token: string; readonly expiresAt: number }>;
   /** Replaces names of users and roles in policies by their unique ids, and back. */
-  readonly principals: { bind(text: string): Promise<string>; show(text: string): Promise<string> };
+  readonly principals: PolicyPrincipals;
   /** The guarded client for addresses that users gave, and for those that the operator did. */
   readonly outbound: { readonly strangers: Outbound['stream']; readonly ours: Outbound['stream'] };
   /** Registries that pull-through cache rules may lead to beside the known ones, and what they are logged in to with. */

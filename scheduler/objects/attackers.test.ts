@@ -2,11 +2,16 @@ import {
   CopyObjectCommand,
   CreateBucketCommand,
   DeleteBucketPolicyCommand,
+  DeleteObjectsCommand,
   DeletePublicAccessBlockCommand,
   GetBucketPolicyCommand,
+  GetBucketTaggingCommand,
   GetObjectCommand,
   GetPublicAccessBlockCommand,
+  ListBucketsCommand,
+  ListObjectsCommand,
   ListObjectsV2Command,
+  ListObjectVersionsCommand,
   PutBucketPolicyCommand,
   PutBucketVersioningCommand,
   PutObjectCommand,
@@ -109,6 +114,14 @@ describe('strangers', () => {
     expect(
       await nameOf(world.clientOf('admin', { credentials: unknown }).send(new ListObjectsV2Command({ Bucket }))),
     ).toBe('InvalidAccessKeyId');
+    await expect
+      .poll(() => world.audited.map(({ detail }) => detail), { timeout: 60_000 })
+      .toEqual(
+        expect.arrayContaining([
+          'the signature differs (access key AKIAADMIN)',
+          expect.stringContaining('(access key AKIAUNKNOWN)'),
+        ]),
+      );
   });
 });
 
@@ -132,7 +145,14 @@ describe('the policy of a bucket', () => {
     const toOther = policy({ Effect: 'Allow', Principal: { AWS: 'arn:aws:iam::111111111111:root' }, Action: 's3:*' });
     await s3.send(new PutBucketPolicyCommand({ Bucket: 'own', Policy: toOther }));
     const other = world.clientOf('other');
-    expect(await nameOf(other.send(new ListObjectsV2Command({ Bucket: 'own' })))).toBe('none');
+    await s3.send(new PutObjectCommand({ Bucket: 'own', Key: 'k', Body: 'x' }));
+    const owners = [
+      (await other.send(new ListObjectsV2Command({ Bucket: 'own', FetchOwner: true }))).Contents,
+      (await other.send(new ListObjectsCommand({ Bucket: 'own' }))).Contents,
+      (await other.send(new ListObjectVersionsCommand({ Bucket: 'own' }))).Versions,
+    ].map((listed) => listed?.[0]?.Owner?.DisplayName);
+    // Whoever asks.
+    expect(owners).toEqual([account, account, account]);
     expect(await named(other, toOther)).toEqual(Array.from({ length: 3 }, () => 'MethodNotAllowed'));
     const toNobody = policy({ Effect: 'Deny', Principal: '*', Action: 's3:*' });
     await s3.send(new PutBucketPolicyCommand({ Bucket: 'own', Policy: toNobody }));
@@ -167,11 +187,71 @@ test('who sends a body and may not reads so, and not that the connection is gone
 });
 
 test('lists are asked for with their prefix', async () => {
-  await world.s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'team/', Delimiter: '/' }));
-  expect(world.asked.at(-1)).toMatchObject({
-    action: 's3:ListBucket',
-    context: { 's3:prefix': 'team/', 's3:delimiter': '/' },
-  });
+  const some = { Bucket, Prefix: 'team/', Delimiter: '/', MaxKeys: 7 };
+  const context = { 's3:prefix': 'team/', 's3:delimiter': '/', 's3:max-keys': '7' };
+  await world.s3.send(new ListObjectsV2Command(some));
+  expect(world.asked.at(-1)).toMatchObject({ action: 's3:ListBucket', context });
+  await world.s3.send(new ListObjectVersionsCommand(some));
+  expect(world.asked.at(-1)).toMatchObject({ action: 's3:ListBucketVersions', context });
+});
+
+test('tags take the right to tag: those of a new bucket, and those that a copy brings along', async () => {
+  const { s3, refused } = world;
+  const create = (Name: string, Key: string) =>
+    nameOf(
+      s3.send(new CreateBucketCommand({ Bucket: Name, CreateBucketConfiguration: { Tags: [{ Key, Value: 'a' }] } })),
+    );
+  refused.add('s3:TagResource arn:aws:s3:::not-tagged');
+  refused.add('s3:PutObjectTagging arn:aws:s3:::shelf/without');
+  expect(await create('not-tagged', 'team')).toBe('AccessDenied');
+  expect(await create('aws-tagged', 'aws:team')).toBe('InvalidTag');
+  expect(await create('tagged', 'team')).toBe('none');
+  expect((await s3.send(new GetBucketTaggingCommand({ Bucket: 'tagged' }))).TagSet).toEqual([
+    { Key: 'team', Value: 'a' },
+  ]);
+  await s3.send(new PutObjectCommand({ Bucket, Key: 'with', Body: 'x', Tagging: 'team=a' }));
+  const copy = (Key: string, more: object = {}) =>
+    nameOf(s3.send(new CopyObjectCommand({ Bucket, Key, CopySource: 'shelf/with', ...more })));
+  expect(await copy('without')).toBe('NotImplemented');
+  expect(await copy('without', { TaggingDirective: 'REPLACE' })).toBe('none');
+  expect(await copy('with too')).toBe('none');
+  refused.clear();
+});
+
+test('a bucket is read once for a request, however often it is asked who may what, and for strangers never', async () => {
+  await using own = await openObjects();
+  const { s3, records, url } = own;
+  for (const name of ['few', 'some']) await s3.send(new CreateBucketCommand({ Bucket: name }));
+  for (const Key of ['a', 'b']) await s3.send(new PutObjectCommand({ Bucket: 'few', Key, Body: 'x' }));
+  const reads: string[] = [];
+  const get = records.get.bind(records);
+  records.get = ((partition: string, key: string) => {
+    if (partition.startsWith('objects/')) reads.push(`${partition} ${key}`);
+    return get(partition, key);
+  }) as typeof records.get;
+  const readsOf = async (work: () => Promise<unknown>): Promise<readonly string[]> => {
+    reads.length = 0;
+    await work().catch(() => undefined);
+    return [...reads];
+  };
+  const bucket = 'objects/few bucket';
+  const object = (key: string): string => `objects/few object/${key}`;
+  expect(await readsOf(() => s3.send(new GetObjectCommand({ Bucket: 'few', Key: 'a' })))).toEqual([
+    bucket,
+    object('a'),
+  ]);
+  expect(await readsOf(() => s3.send(new GetObjectCommand({ Bucket: 'few', Key: 'none' })))).toEqual([
+    bucket,
+    object('none'),
+  ]);
+  const Delete = { Objects: ['a', 'b'].map((Key) => ({ Key })) };
+  // Each commit depends on the bucket's being there.
+  expect(await readsOf(() => s3.send(new DeleteObjectsCommand({ Bucket: 'few', Delete })))).toEqual([
+    bucket,
+    ...['a', 'b'].flatMap((key) => [bucket, object(key)]),
+  ]);
+  expect(await readsOf(() => s3.send(new ListBucketsCommand({ Prefix: 'so' })))).toEqual(['objects/some bucket']);
+  expect(await readsOf(() => fetch(`${url}/few/a`))).toEqual([]);
 });
 
 test('what a page puts here cannot act in a browser', async () => {

@@ -1,8 +1,9 @@
 import { noAcls, refuseUnserved } from './described.ts';
-import { malformedXml, notServed, refusal } from './errors.ts';
+import { accessDenied, notServed, refusal } from './errors.ts';
 import { isBucketName } from './names.ts';
-import { answerEmpty, answerXml, bucketOf, type ObjectOperation, onBucket, type Scene } from './scene.ts';
+import { answerEmpty, answerXml, bucketOf, mayAlso, type ObjectOperation, onBucket, type Scene } from './scene.ts';
 import type { PublicAccess } from './store/index.ts';
+import { tagsOfSet } from './tags.ts';
 import { childrenOf, textOf, type Written } from './xml.ts';
 import { ownerOf } from './written.ts';
 
@@ -60,8 +61,7 @@ async function listBuckets(scene: Scene): Promise<void> {
   const Bucket: Written[] = [];
   let last: string | undefined;
   let isTruncated = false;
-  for await (const { name, createdAt } of api.buckets.of(call.account)) {
-    if (!name.startsWith(prefix) || name <= after) continue;
+  for await (const { name, createdAt } of api.buckets.of(call.account, { prefix, after })) {
     if (Bucket.length >= most) {
       isTruncated = true;
       break;
@@ -85,20 +85,15 @@ async function create(scene: Scene): Promise<void> {
   const ownership = headers['x-amz-object-ownership'];
   if (ownership !== undefined && ownership !== 'BucketOwnerEnforced') throw noAcls();
   let wanted: string | undefined;
-  let tags: Record<string, string> = {};
+  let tags: Readonly<Record<string, string>> = {};
   if (scene.body.length !== 0) {
     const root = await api.documents.readXml(scene, 'CreateBucketConfiguration', small);
     const unknown = root.children.find(({ name }) => name !== 'LocationConstraint' && name !== 'Tags');
     if (unknown !== undefined) throw notServed(`${unknown.name} of CreateBucketConfiguration`, 'leave it out.');
     wanted = textOf(root, 'LocationConstraint');
     const [set] = childrenOf(root, 'Tags');
-    tags = Object.fromEntries(
-      (set === undefined ? [] : childrenOf(set, 'Tag')).map((tag) => [
-        textOf(tag, 'Key') ?? '',
-        textOf(tag, 'Value') ?? '',
-      ]),
-    );
-    if ('' in tags) throw malformedXml();
+    if (set !== undefined) tags = tagsOfSet(set, 'bucket');
+    if (Object.keys(tags).length > 0 && !(await mayAlso(scene, 'TagResource', bucket))) throw accessDenied();
   }
   if ((wanted ?? '') !== '' && wanted !== region)
     throw refusal(

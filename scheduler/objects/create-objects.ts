@@ -5,7 +5,7 @@ import { notServed, refusal } from './errors.ts';
 import type { ObjectsOptions } from './ports.ts';
 import { renderError } from './render-error.ts';
 import { operationOf, samples } from './routes.ts';
-import { apiOf, type Asked } from './scene.ts';
+import { apiOf, type Asked, findOnce } from './scene.ts';
 
 /** Buckets and objects, as S3 has them: REST and XML, path style, or a bucket's name before `.s3.localhost`. */
 export function createObjects(options: ObjectsOptions): WebService {
@@ -19,7 +19,7 @@ export function createObjects(options: ObjectsOptions): WebService {
       const place = placeOf(path, headers);
       if (place instanceof AwsError) return refused(place);
       const { bucket, key } = place;
-      const asked: Asked = { api, bucket, key, query, headers };
+      const asked: Asked = { api, findBucket: findOnce(api), bucket, key, query, headers };
       const level = bucket === '' ? 'service' : key === '' ? 'bucket' : 'object';
       const operation = operationOf(method, level, query, headers['x-amz-copy-source'] !== undefined);
       if (typeof operation === 'string')

@@ -6,27 +6,26 @@ import { countOf } from './upload-operations.ts';
 import type { Written } from './xml.ts';
 import { encodedNames, ownerOf } from './written.ts';
 
-const mayList = onBucket('ListBucket', ({ query }: Asked) => ({
-  's3:prefix': query.get('prefix') ?? '',
-  's3:delimiter': query.get('delimiter') ?? '',
-  's3:max-keys': query.get('max-keys') ?? undefined,
-}));
+const mayList = (action: string) =>
+  onBucket(action, ({ query }: Asked) => ({
+    's3:prefix': query.get('prefix') ?? '',
+    's3:delimiter': query.get('delimiter') ?? '',
+    's3:max-keys': query.get('max-keys') ?? undefined,
+  }));
 
 /** Lists of a bucket's objects. */
 export const listOperations: readonly ObjectOperation[] = [
-  { name: 'ListObjectsV2', access: mayList, handle: second },
-  { name: 'ListObjects', access: mayList, handle: first },
-  {
-    name: 'ListObjectVersions',
-    access: onBucket('ListBucketVersions', ({ query }) => ({ 's3:prefix': query.get('prefix') ?? '' })),
-    handle: versions,
-  },
+  { name: 'ListObjectsV2', access: mayList('ListBucket'), handle: second },
+  { name: 'ListObjects', access: mayList('ListBucket'), handle: first },
+  { name: 'ListObjectVersions', access: mayList('ListBucketVersions'), handle: versions },
 ];
 
 interface Page {
   readonly listing: Listing;
   readonly most: number;
   readonly named: (name: string) => string;
+  /** Whose the bucket is, and all in it. */
+  readonly owner: Written;
   /** What all lists say. */
   readonly common: { readonly [name: string]: Written };
   /** Of the last entry; undefined when there is no further page. */
@@ -35,7 +34,7 @@ interface Page {
 
 async function pageOf(scene: Scene, after: string): Promise<Page> {
   const { api, bucket, query } = scene;
-  await bucketOf(scene);
+  const { account } = await bucketOf(scene);
   const prefix = query.get('prefix') ?? '';
   const delimiter = query.get('delimiter') ?? '';
   const most = countOf(query.get('max-keys'));
@@ -45,6 +44,7 @@ async function pageOf(scene: Scene, after: string): Promise<Page> {
     listing,
     most,
     named,
+    owner: ownerOf(account),
     next: listing.more ? listing.entries.at(-1)?.key : undefined,
     common: {
       Name: bucket,
@@ -60,7 +60,7 @@ async function pageOf(scene: Scene, after: string): Promise<Page> {
   };
 }
 
-function contents({ listing, named }: Page, owner: string | undefined): readonly Written[] {
+function contents({ listing, named, owner }: Page, withOwner: boolean): readonly Written[] {
   return objectsOf(listing).map(({ key, object }) => ({
     Key: named(key),
     LastModified: new Date(object.modifiedAt).toISOString(),
@@ -69,7 +69,7 @@ function contents({ listing, named }: Page, owner: string | undefined): readonly
       ? {}
       : { ChecksumAlgorithm: object.checksum.algorithm, ChecksumType: object.checksum.type }),
     Size: object.size,
-    ...(owner === undefined ? {} : { Owner: ownerOf(owner) }),
+    ...(withOwner ? { Owner: owner } : {}),
     StorageClass: 'STANDARD',
   }));
 }
@@ -78,7 +78,7 @@ const objectsOf = ({ entries }: Listing) =>
   entries.filter((entry): entry is Extract<Entry, { readonly object: object }> => entry.object !== undefined);
 
 async function second(scene: Scene): Promise<void> {
-  const { query, call } = scene;
+  const { query } = scene;
   const token = query.get('continuation-token');
   const start = query.get('start-after') ?? '';
   const page = await pageOf(scene, token === null ? start : readToken(token));
@@ -88,7 +88,7 @@ async function second(scene: Scene): Promise<void> {
     ...(page.next === undefined ? {} : { NextContinuationToken: Buffer.from(page.next).toString('base64url') }),
     KeyCount: page.listing.entries.length,
     ...(start === '' ? {} : { StartAfter: page.named(start) }),
-    Contents: contents(page, query.get('fetch-owner') === 'true' ? call.account : undefined),
+    Contents: contents(page, query.get('fetch-owner') === 'true'),
   });
 }
 
@@ -108,7 +108,7 @@ async function first(scene: Scene): Promise<void> {
     Marker: page.named(marker),
     // S3 says it with a delimiter only; it is as right without.
     ...(page.next === undefined ? {} : { NextMarker: page.named(page.next) }),
-    Contents: contents(page, scene.call.account),
+    Contents: contents(page, true),
   });
 }
 
@@ -129,7 +129,7 @@ async function versions(scene: Scene): Promise<void> {
       ETag: quoted(object.etag),
       Size: object.size,
       StorageClass: 'STANDARD',
-      Owner: ownerOf(scene.call.account),
+      Owner: page.owner,
     })),
   });
 }

@@ -57,6 +57,11 @@ test('buckets are made, found, listed and removed', async () => {
   expect((await s3.send(new GetBucketLocationCommand({ Bucket: 'short-lived' }))).LocationConstraint).toBeUndefined();
   const names = async () => (await s3.send(new ListBucketsCommand({}))).Buckets?.map(({ Name }) => Name);
   expect(await names()).toEqual(['shelf', 'short-lived']);
+  const page = (more: object) => s3.send(new ListBucketsCommand({ MaxBuckets: 1, Prefix: 'sh', ...more }));
+  const { Buckets, ContinuationToken } = await page({});
+  const rest = await page({ ContinuationToken });
+  expect([Buckets, rest.Buckets].map((some) => some?.map(({ Name }) => Name))).toEqual([['shelf'], ['short-lived']]);
+  expect(rest.ContinuationToken).toBeUndefined();
   await s3.send(new PutObjectCommand({ Bucket: 'short-lived', Key: 'a', Body: 'x' }));
   expect(await codeOf(s3.send(new DeleteBucketCommand({ Bucket: 'short-lived' })))).toBe('409 BucketNotEmpty');
   await s3.send(new DeleteObjectCommand({ Bucket: 'short-lived', Key: 'a' }));

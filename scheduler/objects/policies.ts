@@ -1,9 +1,8 @@
-import { AwsError } from '@slipway/auth/contract';
+import { AwsError, type PolicyPrincipals } from '@slipway/auth/contract';
 import { MalformedPolicy, parsePolicy } from '@slipway/auth/policy';
 
 import { refusal } from './errors.ts';
 import { bucketArn } from './names.ts';
-import type { PolicyPrincipals } from '../settings/secrets/index.ts';
 
 interface Statement {
   readonly Resource?: string | readonly string[];

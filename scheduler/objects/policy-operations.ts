@@ -1,6 +1,6 @@
 import type { Call } from '@slipway/auth/contract';
+import { isPublic } from '@slipway/auth/policy';
 
-import { isPublic } from '../settings/secrets/index.ts';
 import { noAcls } from './described.ts';
 import { accessDenied, malformedXml, refusal } from './errors.ts';
 import { ruleText } from './configuration.ts';
@@ -129,8 +129,8 @@ const without =
 
 /** An operation's need of one action on the policy. Nothing that it says keeps the root user of its account from mending it, as on S3. */
 function onPolicy(action: string) {
-  return async ({ api, bucket }: Asked, { principal }: Call) => {
-    const { policy, ...resource } = await resourceOf(api, principal, bucket);
+  return async (asked: Asked, { principal }: Call) => {
+    const { policy, ...resource } = await resourceOf(asked, principal, asked.bucket);
     const isRoot = principal.type === 'root' && principal.account === resource.account;
     const resources = [isRoot || policy === undefined ? resource : { ...resource, policy }];
     return [{ action: `s3:${action}`, resources }] as const;

@@ -1,5 +1,5 @@
-import type { Authorizer } from '@slipway/auth/contract';
-import type { PolicyPrincipals } from '../settings/secrets/index.ts';
+import type { Authorizer, PolicyPrincipals } from '@slipway/auth/contract';
+
 import type { StorePorts } from './store/index.ts';
 
 /** What the API of buckets works with. */

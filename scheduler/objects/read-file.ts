@@ -1,8 +1,9 @@
 import type { Call } from '@slipway/auth/contract';
 
-import { accessDenied, noSuchBucket, noSuchKey, refusal } from './errors.ts';
+import { accessDenied, refusal } from './errors.ts';
 import type { ObjectsOptions } from './ports.ts';
-import { apiOf, resourceOf } from './scene.ts';
+import { objectOf } from './read-objects.ts';
+import { apiOf, findOnce, mayAlso } from './scene.ts';
 import { Content } from './store/index.ts';
 
 /**
@@ -18,14 +19,9 @@ export type ReadFile = (
 export function createFileReader(options: ObjectsOptions): ReadFile {
   const api = apiOf(options);
   return async (call, { bucket, key }, most) => {
-    const may = async (action: string, of?: string): Promise<boolean> => {
-      const access = { action: `s3:${action}`, resources: [await resourceOf(api, call.principal, bucket, of)] };
-      return (await options.authorizer.authorize(call.principal, access, call)).allowed;
-    };
-    if (!(await may('GetObject', key))) throw accessDenied();
-    if ((await api.buckets.find(bucket)) === undefined) throw noSuchBucket();
-    const object = await api.objects.find(bucket, key);
-    if (object === undefined) throw (await may('ListBucket')) ? noSuchKey() : accessDenied();
+    const asked = { api, findBucket: findOnce(api), call, bucket, key, query: new URLSearchParams(), headers: {} };
+    if (!(await mayAlso(asked, 'GetObject', bucket, key))) throw accessDenied();
+    const object = await objectOf(asked);
     if (object.size > most)
       throw refusal(400, 'EntityTooLarge', `The object has ${object.size} bytes: at most ${most} are read.`);
     const chunks: Uint8Array[] = [];

@@ -57,7 +57,7 @@ function forget({ res }: Scene['ctx']): void {
  * The object of a request. Whether there is none is told to those who may list.
  * @throws NoSuchBucket, NoSuchKey, NoSuchVersion, AccessDenied
  */
-export async function objectOf(scene: Scene): Promise<ObjectRecord> {
+export async function objectOf(scene: Omit<Scene, 'ctx' | 'body'>): Promise<ObjectRecord> {
   const { api, bucket, key, query } = scene;
   checkVersion(query.get('versionId'));
   await bucketOf(scene);

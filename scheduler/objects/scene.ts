@@ -8,10 +8,10 @@ import type {
   StreamedBody,
   WebRoute,
 } from '@slipway/auth/contract';
+import { isPublic } from '@slipway/auth/policy';
 
 import { accessDenied, malformedXml, noSuchBucket, refusal } from './errors.ts';
 import { bucketArn, objectArn } from './names.ts';
-import { isPublic } from '../settings/secrets/index.ts';
 import type { ObjectsOptions } from './ports.ts';
 import { type Bucket, Buckets, Objects, Uploads } from './store/index.ts';
 import { type Element, readXml, type Written, writeXml } from './xml.ts';
@@ -33,9 +33,23 @@ export const apiOf = (options: ObjectsOptions): Api => ({
   documents: new Documents(),
 });
 
+/** Finds buckets, each of which is read once: who may do something is decided by the very record that the answer is made of. */
+type FindBucket = (name: string) => Promise<Bucket | undefined>;
+
+/** For one request. */
+export function findOnce({ buckets }: Api): FindBucket {
+  const found = new Map<string, Promise<Bucket | undefined>>();
+  return (name) => {
+    let bucket = found.get(name);
+    if (bucket === undefined) found.set(name, (bucket = buckets.find(name)));
+    return bucket;
+  };
+}
+
 /** What a request asks for: read of its head alone. */
 export interface Asked {
   readonly api: Api;
+  readonly findBucket: FindBucket;
   readonly bucket: string;
   readonly key: string;
   readonly query: URLSearchParams;
@@ -63,13 +77,14 @@ export interface ObjectOperation {
  * and nobody else does.
  */
 export async function resourceOf(
-  { buckets }: Api,
+  { findBucket }: Pick<Asked, 'findBucket'>,
   principal: Principal,
   name: string,
   key?: string,
 ): Promise<ResourceRef> {
-  const bucket = await buckets.find(name);
   const arn = key === undefined ? bucketArn(name) : objectArn(name, key);
+  // No policy opens anything to strangers, who need cause no read.
+  const bucket = principal.type === 'anonymous' ? undefined : await findBucket(name);
   if (bucket === undefined) return { arn };
   const { account, policy, publicAccess } = bucket;
   // What a public policy gives to other accounts is not theirs while the bucket is kept from the public.
@@ -88,7 +103,7 @@ export const onBucket =
     return [
       {
         action: `s3:${action}`,
-        resources: [await resourceOf(asked.api, call.principal, asked.bucket)],
+        resources: [await resourceOf(asked, call.principal, asked.bucket)],
         ...(keys === undefined ? {} : { context: keys }),
       },
     ];
@@ -97,25 +112,26 @@ export const onBucket =
 /** An operation's need of one action on the object. */
 export const onObject =
   (action: string): Access =>
-  async ({ api, bucket, key }, call) => [
-    { action: `s3:${action}`, resources: [await resourceOf(api, call.principal, bucket, key)] },
+  async (asked, call) => [
+    { action: `s3:${action}`, resources: [await resourceOf(asked, call.principal, asked.bucket, asked.key)] },
   ];
 
 /** Whether a caller may do something that its request did not name. */
 export async function mayAlso(
-  { api, call }: Pick<Scene, 'api' | 'call'>,
+  scene: Pick<Scene, 'api' | 'findBucket' | 'call'>,
   action: string,
   bucket: string,
   key?: string,
 ): Promise<boolean> {
-  const resource = await resourceOf(api, call.principal, bucket, key);
-  const asked = { action: `s3:${action}`, resources: [resource] };
-  return (await api.options.authorizer.authorize(call.principal, asked, call)).allowed;
+  const { api, call } = scene;
+  const resource = await resourceOf(scene, call.principal, bucket, key);
+  const access = { action: `s3:${action}`, resources: [resource] };
+  return (await api.options.authorizer.authorize(call.principal, access, call)).allowed;
 }
 
 /** The bucket of a request. @throws NoSuchBucket; AccessDenied when it is not of whom the caller expects */
-export async function bucketOf({ api, bucket, headers }: Asked): Promise<Bucket> {
-  const found = await api.buckets.find(bucket);
+export async function bucketOf({ findBucket, bucket, headers }: Asked): Promise<Bucket> {
+  const found = await findBucket(bucket);
   if (found === undefined) throw noSuchBucket();
   const expected = headers['x-amz-expected-bucket-owner'];
   if (expected !== undefined && expected !== found.account) throw accessDenied();

@@ -20,6 +20,11 @@ export function tagsOfQuery(text: string): Tags {
 export function tagsOfXml(root: Element, of: 'object' | 'bucket'): Tags {
   const [set] = childrenOf(root, 'TagSet');
   if (set === undefined) throw malformedXml();
+  return tagsOfSet(set, of);
+}
+
+/** Every `<Tag>` in an element. @throws MalformedXML, InvalidTag */
+export function tagsOfSet(set: Element, of: 'object' | 'bucket'): Tags {
   const pairs = childrenOf(set, 'Tag').map((tag) => {
     const [key, value] = [textOf(tag, 'Key'), textOf(tag, 'Value')];
     if (key === undefined || value === undefined) throw malformedXml();

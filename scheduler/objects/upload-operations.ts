@@ -164,7 +164,7 @@ function wantedPart(part: Element): WantedPart {
 
 async function listParts(scene: Scene): Promise<void> {
   const { api, bucket, key, query } = scene;
-  await bucketOf(scene);
+  const { account } = await bucketOf(scene);
   const id = idOf(scene);
   const upload = await api.uploads.get(bucket, key, id);
   const most = countOf(query.get('max-parts'));
@@ -180,7 +180,7 @@ async function listParts(scene: Scene): Promise<void> {
     Key: key,
     UploadId: id,
     Initiator: { ID: upload.initiator, DisplayName: upload.initiator },
-    Owner: ownerOf(scene.call.account),
+    Owner: ownerOf(account),
     StorageClass: 'STANDARD',
     PartNumberMarker: after,
     NextPartNumberMarker: shown.at(-1)?.number ?? 0,
@@ -198,7 +198,7 @@ async function listParts(scene: Scene): Promise<void> {
 
 async function listUploads(scene: Scene): Promise<void> {
   const { api, bucket, query } = scene;
-  await bucketOf(scene);
+  const { account } = await bucketOf(scene);
   if ((query.get('delimiter') ?? '') !== '') throw notServed('A delimiter of uploads', 'use a prefix.');
   const prefix = query.get('prefix') ?? '';
   const most = countOf(query.get('max-uploads'));
@@ -225,7 +225,7 @@ async function listUploads(scene: Scene): Promise<void> {
       Key: named(key),
       Initiated: new Date(startedAt).toISOString(),
       StorageClass: 'STANDARD',
-      Owner: ownerOf(scene.call.account),
+      Owner: ownerOf(account),
       Initiator: { ID: initiator, DisplayName: initiator },
     })),
   });

@@ -74,17 +74,17 @@ async function changeTags(scene: Scene, tags: Readonly<Record<string, string>>):
   await scene.api.objects.change(scene.bucket, scene.key, (object) => ({ ...object, tags }));
 }
 
-export async function mayPut({ api, bucket, key, headers }: Asked, call: Call) {
-  const resources = [await resourceOf(api, call.principal, bucket, key)];
+export async function mayPut(asked: Asked, call: Call) {
+  const resources = [await resourceOf(asked, call.principal, asked.bucket, asked.key)];
   const put = { action: 's3:PutObject', resources };
-  return headers['x-amz-tagging'] === undefined
+  return asked.headers['x-amz-tagging'] === undefined
     ? ([put] as const)
     : ([put, { action: 's3:PutObjectTagging', resources }] as const);
 }
 
 export async function mayCopy(asked: Asked, call: Call) {
   const source = copySource(asked.headers);
-  const read = await resourceOf(asked.api, call.principal, source.bucket, source.key);
+  const read = await resourceOf(asked, call.principal, source.bucket, source.key);
   return [...(await mayPut(asked, call)), { action: 's3:GetObject', resources: [read] }] as const;
 }
 
@@ -152,12 +152,15 @@ async function copy(scene: Scene): Promise<void> {
       "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
     );
   const areTagsNew = directive(scene, 'x-amz-tagging-directive') === 'REPLACE';
+  const keepsTags = !areTagsNew && Object.keys(source.tags).length > 0;
   if (
-    !areTagsNew &&
-    Object.keys(source.tags).length > 0 &&
-    !(await mayAlso(scene, 'GetObjectTagging', from.bucket, from.key))
+    keepsTags &&
+    !(
+      (await mayAlso(scene, 'GetObjectTagging', from.bucket, from.key)) &&
+      (await mayAlso(scene, 'PutObjectTagging', bucket, key))
+    )
   )
-    throw notServed('Copying tags that you may not read', 'send x-amz-tagging-directive: REPLACE.');
+    throw notServed('Copying tags that you may not read, or not set', 'send x-amz-tagging-directive: REPLACE.');
   const bytes = new Content(api.options, api.uploads, from.bucket, source).stream({ start: 0, end: source.size - 1 });
   const body = { length: source.size, sha256: undefined, bytes, trailers: new Map() };
   const algorithm = source.checksum?.type === 'FULL_OBJECT' ? source.checksum.algorithm : undefined;

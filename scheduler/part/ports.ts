@@ -1,4 +1,4 @@
-import type { Authorizer, Log } from '@slipway/auth/contract';
+import type { Authorizer, Log, PolicyPrincipals } from '@slipway/auth/contract';
 import type { Outbound } from '@slipway/auth/outbound';
 import type { Sealer } from '@slipway/auth/tokens';
 import type { Clock } from '@slipway/storage/clock';
@@ -14,7 +14,6 @@ import type { Ec2Options } from '../network/ec2/index.ts';
 import type { PlacementPlugins } from '../placement/index.ts';
 import type { TaskReach } from '../reach/index.ts';
 import type { JoinPorts, KeeperPorts } from '../scaling/groups/index.ts';
-import type { PolicyPrincipals } from '../settings/secrets/index.ts';
 import type { RandomBytes } from '../state/index.ts';
 import type { FollowedImages } from '../triggers/index.ts';
 
@@ -48,7 +47,7 @@ export interface SchedulerPorts {
   ) => ReturnType<HookPorts['takeRole']>;
   /** What machines that are made from a launch template act as: the role of its instance profile. */
   readonly profileRole: Ec2Options['profileRole'];
-  /** Who the resource policies of secrets and file systems are about. */
+  /** Who the resource policies of secrets, file systems and buckets are about. */
   readonly principals: PolicyPrincipals;
   /** Keeps the secrets of webhooks, and those of Secrets Manager and Parameter Store. */
   readonly sealer: Sealer;

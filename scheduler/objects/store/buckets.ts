@@ -35,9 +35,15 @@ export class Buckets {
     return bucket;
   }
 
-  /** In the order of their names. */
-  async *of(account: string): AsyncGenerator<Bucket, void> {
-    const rows = scan(this.#ports.records, accountPartition(account), { prefix: bucketKeys.buckets });
+  /** In the order of their names. @param some those whose names begin so, and are behind another */
+  async *of(
+    account: string,
+    { prefix, after }: { readonly prefix: string; readonly after: string },
+  ): AsyncGenerator<Bucket, void> {
+    const rows = scan(this.#ports.records, accountPartition(account), {
+      prefix: bucketKeys.bucket(prefix),
+      ...(after === '' ? {} : { after: bucketKeys.bucket(after) }),
+    });
     for await (const { key } of rows) {
       const bucket = await this.find(key.slice(bucketKeys.buckets.length));
       if (bucket?.account === account) yield bucket;

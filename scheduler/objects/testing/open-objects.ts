@@ -1,6 +1,7 @@
 import { Registry } from '@prometheus-io/client';
 import { S3Client } from '@aws-sdk/client-s3';
 import type { AccessRequest, FrontAuthorizer, Principal } from '@slipway/auth/contract';
+import type { AuditFacts } from '@slipway/auth/audit';
 import { createGateway } from '@slipway/auth/gateway';
 import { unwatched } from '@slipway/auth/gateway/testing';
 import { compiledPolicy, evaluate } from '@slipway/auth/policy';
@@ -92,8 +93,10 @@ export async function openObjects() {
   };
   /** What the server says of itself. */
   const faults: object[] = [];
+  const audited: AuditFacts[] = [];
   const gateway = createGateway({
     ...unwatched(region),
+    audit: { write: (_moment, { facts }) => void audited.push(facts) },
     services: [],
     web: [createObjects(options)],
     credentials: {
@@ -150,6 +153,7 @@ export async function openObjects() {
     asked,
     refused,
     faults,
+    audited,
     s3,
     clientOf,
     /** Digests of every blob that is stored. */

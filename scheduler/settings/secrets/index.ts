@@ -1,7 +1,5 @@
 /** Secrets and their values, and the API of Secrets Manager. */
 export { createSecretsManager, secretsSchemas } from './create-secrets-manager.ts';
 export { randomLetters } from './letters.ts';
-export type { PolicyPrincipals } from './operation.ts';
 export { secretRows } from './records.ts';
 export { Secrets, type VersionChoice } from './store.ts';
-export { isPublic } from './policies.ts';

@@ -1,4 +1,4 @@
-import type { AccessList, AccessRequest, Authorizer, ConditionContext } from '@slipway/auth/contract';
+import type { AccessList, AccessRequest, Authorizer, ConditionContext, PolicyPrincipals } from '@slipway/auth/contract';
 import {
   type ApiOperation,
   type ApiOperations,
@@ -16,12 +16,6 @@ import { notFound, unsupported } from './errors.ts';
 import type { SecretRecord } from './records.ts';
 import { operationSchema } from './shapes.ts';
 import type { Secrets } from './store.ts';
-
-/** Writes the principals of resource policies as what they cannot be made anew under, and as people know them. */
-export interface PolicyPrincipals {
-  bind(text: string): Promise<string>;
-  show(text: string): Promise<string>;
-}
 
 /** What the operations work with. */
 export interface SecretsApi {

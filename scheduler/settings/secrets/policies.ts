@@ -1,5 +1,5 @@
 import { AwsError } from '@slipway/auth/contract';
-import { MalformedPolicy, parsePolicy } from '@slipway/auth/policy';
+import { isPublic, MalformedPolicy, parsePolicy } from '@slipway/auth/policy';
 
 import { markedForDeletion } from './errors.ts';
 import { accessTo, find, mayList, mayOn, namesOf, operation, type Scene, type SecretsOperations } from './operation.ts';
@@ -84,19 +84,4 @@ async function bound({ api }: Scene, policy: string): Promise<string> {
     if (!(error instanceof AwsError) && !(error instanceof MalformedPolicy)) throw error;
     throw new AwsError('MalformedPolicyDocumentException', `This resource policy is not valid: ${error.message}`);
   }
-}
-
-interface Statement {
-  readonly Effect?: string;
-  readonly Principal?: string | { readonly AWS?: string | readonly string[] };
-  readonly Condition?: object;
-}
-
-/** Whether a policy that parses gives something to everybody without a condition. */
-export function isPublic(policy: string): boolean {
-  const { Statement: given = [] } = JSON.parse(policy) as { Statement?: Statement | readonly Statement[] };
-  return [given].flat().some(({ Effect, Principal, Condition = {} }) => {
-    const who = typeof Principal === 'string' ? Principal : Principal?.AWS;
-    return Effect === 'Allow' && Object.keys(Condition).length === 0 && [who].flat().includes('*');
-  });
 }

@@ -1,5 +1,12 @@
 import type * as efs from '@aws-sdk/client-efs';
-import type { AccessRequest, Authorizer, ConditionContext, Operations, ResourceRef } from '@slipway/auth/contract';
+import type {
+  AccessRequest,
+  Authorizer,
+  ConditionContext,
+  Operations,
+  PolicyPrincipals,
+  ResourceRef,
+} from '@slipway/auth/contract';
 import { createSigning, type PageRules, Pages, storedKeys, TagSet, tagSentences } from '@slipway/auth/kit';
 
 import type { EcsPorts } from '../../cluster/index.ts';
@@ -11,12 +18,6 @@ import type { FileSystems } from './store.ts';
 
 /** Operations of the EFS API, by name, with the SDK's own types. */
 export type EfsOperations = Operations<typeof efs>;
-
-/** Turns the principals of a resource policy into what they are bound to, and back. */
-export interface PolicyPrincipals {
-  bind(text: string): Promise<string>;
-  show(text: string): Promise<string>;
-}
 
 /** What EFS is made of. */
 export interface EfsOptions extends Pick<EcsPorts, 'records' | 'clock' | 'random' | 'region'> {

@@ -207,7 +207,9 @@ export function describeRecordStore(name: string, open: () => Promise<OpenedReco
       expect(await Promise.all([count(''), count('', 4), count('a/'), count('a/', 3), count('a/', 2)])).toEqual([
         9, 4, 3, 3, 2,
       ]);
-      expect(await Promise.all([count('\u{1f40b}'), count('\ud7ff'), count('c'), count('a/', 0)])).toEqual([2, 0, 0, 0]);
+      expect(await Promise.all([count('\u{1f40b}'), count('\ud7ff'), count('c'), count('a/', 0)])).toEqual([
+        2, 0, 0, 0,
+      ]);
       await store.commit(partition, { remove: ['a/1'] });
       expect(await count('a/')).toBe(2);
     });
