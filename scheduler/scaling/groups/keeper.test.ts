@@ -2,7 +2,9 @@ import { transact } from '@slipway/storage/records';
 import { describe, expect, test } from 'vitest';
 
 import { account } from '../../balancing/testing/open-balancing.ts';
-import { openGroups } from '../testing/group-bench.ts';
+import { findInstance } from '../../cluster/index.ts';
+import type { InstanceProvider } from '../providers/index.ts';
+import { MapProvider, openGroups } from '../testing/group-bench.ts';
 import { activitiesKept, beginActivity, mostActivities } from './activities.ts';
 import { groupsPartition } from './keys.ts';
 
@@ -132,6 +134,46 @@ describe('a group', () => {
     await bench.look(3);
     expect([...bench.provider.machines.keys()]).toEqual(['i-11111111111111111']);
     expect(await bench.described()).toBeUndefined();
+  });
+
+  test('is rid of the machines of a provider that left the configuration, makes none there, and ends what it has left when it is back', async () => {
+    const lab = new MapProvider();
+    const providers: InstanceProvider[] = [lab];
+    const bench = await openGroups({ providers });
+    await bench.template();
+    await bench.group({ DesiredCapacity: 1 });
+    const [first] = await bench.settle();
+    expect(first?.state).toBe('InService');
+    providers.pop();
+    bench.restart();
+    // What runs there runs on.
+    await bench.look(3);
+    expect(states(await bench.machines())).toEqual(['InService']);
+    await bench.api.call('SetDesiredCapacity', { AutoScalingGroupName: 'web', DesiredCapacity: 2 });
+    await bench.look(2);
+    expect(await bench.activities()).toContainEqual(
+      expect.objectContaining({ StatusCode: 'Failed', StatusMessage: 'There is no instance provider map any more.' }),
+    );
+    await bench.api.call('SetDesiredCapacity', { AutoScalingGroupName: 'web', DesiredCapacity: 0 });
+    await bench.look(3);
+    expect(await bench.machines()).toEqual([]);
+    expect(await bench.activities()).toContainEqual(
+      expect.objectContaining({
+        Description: `Terminating EC2 instance: ${first?.id}`,
+        StatusCode: 'Failed',
+        StatusMessage: 'There is no instance provider map any more. End what it has left.',
+      }),
+    );
+    expect(await findInstance(bench.ports, { account, cluster: 'web' }, first?.instance ?? '')).toMatchObject({
+      status: 'INACTIVE',
+    });
+    await bench.api.call('DeleteAutoScalingGroup', { AutoScalingGroupName: 'web' });
+    await bench.look();
+    expect(await bench.groups.list(account)).toEqual([]);
+    expect([...lab.machines.keys()]).toEqual([first?.id]);
+    providers.push(lab);
+    await bench.look();
+    expect(lab.machines.size).toBe(0);
   });
 
   test('keeps machines that are protected, and ends none while Terminate is suspended', async () => {

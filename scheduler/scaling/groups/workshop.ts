@@ -41,8 +41,7 @@ export class Workshop {
   /** Begins what there is to do and is not under way. */
   begin(owner: string, machines: readonly MachineRecord[], over: AbortSignal): void {
     for (const machine of machines) {
-      const provider = this.#ports.providers.find(({ name }) => name === machine.provider);
-      if (provider === undefined) continue;
+      const provider = this.#ports.providers.find(({ name }) => name === machine.provider) ?? gone(machine.provider);
       if (machine.state === 'Pending' && machine.started !== true)
         this.#do(provider, machine.id, () => this.#launch(provider, owner, machine, over));
       if (machine.state === 'Terminating')
@@ -133,13 +132,16 @@ export class Workshop {
     const instance = await findInstance(this.#ports, ref, machine.instance);
     if (instance !== undefined && instance.status !== 'INACTIVE')
       await deregisterInstance(this.#ports, ref, machine.instance, true);
+    const isGone = !this.#ports.providers.some(({ name }) => name === provider.name);
     await this.#commit(async (tx) => {
       const found = await tx.get<MachineRecord>(groupKeys.machine(machine.id));
       if (found === undefined) return;
       tx.remove(groupKeys.machine(machine.id));
       const now = clock.now();
       await endActivity(tx, found.beginning, 'Cancelled', now, 'it was ended before it was in service');
-      await endActivity(tx, found.ending, 'Successful', now);
+      if (isGone)
+        await endActivity(tx, found.ending, 'Failed', now, `${notThere(provider.name)} End what it has left.`);
+      else await endActivity(tx, found.ending, 'Successful', now);
     });
   }
 
@@ -181,6 +183,19 @@ export class Workshop {
     return transact(this.#ports.records, groupsPartition(this.#account), work, options);
   }
 }
+
+const notThere = (name: string): string => `There is no instance provider ${name.slice(0, 100)} any more.`;
+
+/**
+ * In the place of a provider that left the configuration: it makes nothing, and what is to end does not keep its row for ever. When the provider comes
+ * back, what it has without a row is ended.
+ */
+const gone = (name: string): InstanceProvider => ({
+  name,
+  launch: () => Promise.reject(new ProviderError(notThere(name))),
+  terminate: () => Promise.resolve(),
+  list: () => Promise.resolve([]),
+});
 
 /** The attributes that user data names, with those that are the group's to say. What is no JSON object the agent refuses itself. */
 function attributesFor(attributes: string | undefined, { zone, group }: MachineRecord): string {
